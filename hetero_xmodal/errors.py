@@ -1,0 +1,33 @@
+"""The one error class a user meets: a single sentence that says what, where, the value found and what to do."""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+    """Something handed to the package cannot be used; the message is one clear sentence for a person.
+
+    The command line prints the message and leaves with exit code 2; in Python it is a ``ValueError``.
+
+    >>> raise InputError("picture 'a.png' is empty (0 bytes); give an image file")
+    Traceback (most recent call last):
+    ...
+    hetero_xmodal.errors.InputError: picture 'a.png' is empty (0 bytes); give an image file
+    """
+
+
+class MissingPackageError(ImportError):
+    """A package that this call needs is not installed; the message names the command that installs it."""
+
+
+def nearest(word: str, choices) -> str:
+    """Return ``" (did you mean 'x'?)"`` for the choice closest to *word*, or an empty string if none is close.
+
+    >>> nearest("birsd", ["birds", "scenes"])
+    " (did you mean 'birds'?)"
+    >>> nearest("zzz", ["birds", "scenes"])
+    ''
+    """
+    import difflib
+
+    close = difflib.get_close_matches(str(word), [str(c) for c in choices], n=1, cutoff=0.6)
+    return f" (did you mean '{close[0]}'?)" if close else ""

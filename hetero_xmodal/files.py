@@ -1,0 +1,91 @@
+"""Reading and writing files so that nothing half-written is ever left and nothing that is read is ever executed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside *path*; on success it replaces *path* in one step, on error it is removed.
+
+    >>> import pathlib, tempfile
+    >>> target = pathlib.Path(tempfile.mkdtemp()) / "a.txt"
+    >>> with atomic_path(target) as temporary:
+    ...     _ = temporary.write_text("whole")
+    >>> target.read_text()
+    'whole'
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp" + path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)  # mkstemp makes private files; a result is an ordinary one
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write UTF-8 text, replacing the file in one step."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write a JSON file, replacing it in one step; NaN and infinity are refused."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path, what: str = "JSON") -> Any:
+    """Read a JSON file; a missing, empty or broken one is an :class:`InputError` that names it."""
+    path = existing_file(path, what)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{what} file '{path}' is not readable as JSON ({error}); it may be truncated or of another format") from None
+
+
+def existing_file(path: str | Path, what: str = "file") -> Path:
+    """Return *path* as a Path if it is a file with something in it, else raise :class:`InputError`."""
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{what} '{path}' is a folder; give a file")
+    if not path.exists():
+        raise InputError(f"{what} '{path}' does not exist; check the path")
+    if path.stat().st_size == 0:
+        raise InputError(f"{what} '{path}' is empty (0 bytes)")
+    return path
+
+
+def write_safetensors(path: str | Path, tensors: dict, metadata: dict[str, str] | None = None) -> None:
+    """Write tensors as safetensors, replacing the file in one step."""
+    from safetensors.torch import save_file
+
+    with atomic_path(path) as temporary:
+        save_file({k: v.contiguous() for k, v in tensors.items()}, str(temporary), metadata=metadata)
+
+
+def read_safetensors(path: str | Path, what: str = "tensor file") -> tuple[dict, dict[str, str]]:
+    """Read (memory-mapped) all tensors and the metadata of a safetensors file; a broken one is an :class:`InputError`."""
+    from safetensors import SafetensorError, safe_open
+
+    path = existing_file(path, what)
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"{what} '{path}' is not a readable safetensors file ({error}); it may be truncated or of another format") from None

@@ -1,0 +1,85 @@
+"""Every word of the default world, in one place. No word stands in two vocabularies.
+
+The *canonical* words below are the ones a picture's true scene graph uses. Captions may use other words for the same
+thing; ``SYNONYMS`` maps each of them to its canonical word.
+
+Normal form of relations (pictures and sentences alike): predicates are lower case, verbs in their base form
+(``hold``, ``have``), prepositions as said (``on``, ``near``, ``next to``, ``with``). ``to the left of``, ``on the left of``
+and ``left of`` are all ``left of``; the same for ``right of``. Nouns are singular lemmas. A number is an attribute
+written as digits: "two red birds" is one object ``bird`` with the attributes ``2`` and ``red``.
+
+>>> canonical("puppy"), canonical("next to"), canonical("red")
+('dog', 'near', 'red')
+>>> attribute_kind("striped"), attribute_kind("little")
+('pattern', 'size')
+"""
+
+from __future__ import annotations
+
+#: the 20 object categories of the scenes
+CATEGORIES = (
+    "child", "robot", "cat", "dog", "bird", "car", "boat", "tree", "flower", "bench",
+    "table", "box", "ball", "balloon", "umbrella", "kite", "cup", "lamp", "clock", "mirror",
+)  # fmt: skip
+
+#: places; each is a label, and its picture a background
+SCENE_TYPES = ("street", "garden", "kitchen", "bedroom", "beach")
+
+#: all colours; scenes use the first eight, birds use BIRD_COLOURS
+COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "white", "black", "brown", "gray")
+SCENE_COLOURS = COLOURS[:8]
+BIRD_COLOURS = ("red", "orange", "yellow", "green", "blue", "brown", "gray", "white", "black")
+BEAK_COLOURS = ("red", "orange", "yellow", "gray", "black")
+
+#: a plain object carries no pattern attribute: "plain" is never among ``attributes``
+PATTERNS = ("plain", "striped", "dotted", "checked")
+BIRD_PATTERNS = ("plain", "striped", "dotted")
+
+#: an object of ordinary size carries no size attribute
+SIZES = ("small", "large")
+
+#: length of a bird's beak, always one of the two
+LENGTHS = ("short", "long")
+
+#: what a bird has; the bird itself is the object ``bird``
+BIRD_PARTS = ("crown", "breast", "belly", "wing", "beak")
+
+#: relations of pictures, in normal form; the rules are in ``hetero_xmodal.parsers.geometry``
+RELATIONS = ("left of", "right of", "above", "below", "on", "hold", "near")
+HAVE = "have"
+
+#: who can hold, what can be held, what things stand on
+AGENTS = ("child", "robot")
+HOLDABLE = ("balloon", "umbrella", "ball", "cup", "kite")
+SUPPORTS = ("table", "box", "bench")
+
+#: other word -> canonical word, one table per kind so that no word can drift into two
+CATEGORY_SYNONYMS = {
+    "kid": "child", "puppy": "dog", "kitty": "cat", "automobile": "car", "sailboat": "boat", "crate": "box", "parasol": "umbrella", "mug": "cup",
+}  # fmt: skip
+PART_SYNONYMS = {"bill": "beak", "cap": "crown", "chest": "breast", "stomach": "belly"}
+SIZE_SYNONYMS = {"little": "small", "tiny": "small", "big": "large", "huge": "large"}
+PATTERN_SYNONYMS = {"stripy": "striped", "spotted": "dotted", "checkered": "checked"}
+COLOUR_SYNONYMS = {"grey": "gray"}
+RELATION_SYNONYMS = {
+    "over": "above", "under": "below", "beneath": "below", "underneath": "below", "on top of": "on",
+    "carry": "hold", "next to": "near", "beside": "near", "close to": "near", "with": HAVE,
+}  # fmt: skip
+SYNONYMS = CATEGORY_SYNONYMS | PART_SYNONYMS | SIZE_SYNONYMS | PATTERN_SYNONYMS | COLOUR_SYNONYMS | RELATION_SYNONYMS
+
+#: tags that are simply wrong, as on photo-sharing sites
+SPURIOUS_TAGS = ("holiday", "favorite", "canon", "weekend", "art", "summer", "nature", "cute")
+
+
+def canonical(word: str) -> str:
+    """The canonical word of *word*: itself, unless it is a synonym."""
+    return SYNONYMS.get(word, word)
+
+
+def attribute_kind(word: str) -> str | None:
+    """``"size"``, ``"colour"``, ``"pattern"`` or ``"length"`` of an attribute (synonyms too); ``None`` for any other word."""
+    word = canonical(word)
+    for kind, words in (("size", SIZES), ("colour", COLOURS), ("pattern", PATTERNS), ("length", LENGTHS)):
+        if word in words:
+            return kind
+    return None

@@ -1,0 +1,129 @@
+"""Relations between boxes by geometry: the rules that the default world obeys and the image parser applies.
+
+Boxes are ``x1, y1, x2, y2`` in pixels, y down. Distances are measured in units of ``s = sqrt(width * height)`` of the
+picture, so that a scene keeps its relations when it is scaled. For an ordered pair *a*, *b* the first rule that fits counts:
+
+1. ``hold``: *a* is an agent, *b* something one can hold, the boxes overlap in x, and *b* reaches over *a*'s hand height
+   (0.58 of *a*'s height from its top);
+2. ``on``: *b* is a support, the middle of *a*'s bottom edge lies over *b*, and *a*'s bottom edge lies on *b*'s top surface (between the
+   top of *b*'s box and 0.35 of its height below it), while *a* rises above *b*;
+3. ``near``: the gap between the boxes is at most 0.06 s (said in both directions);
+4. ``left of`` / ``right of``: centres at least 0.12 s apart in x, and at least 1.4 times as far in x as in y;
+5. ``above`` / ``below``: the same with x and y exchanged;
+6. otherwise nothing: the pair stands diagonally.
+
+Where *a* holds or stands on *b*, that says all there is: the pair has no relation from *b* to *a*.
+So an ordered pair has at most one relation.
+
+>>> relation_between((0, 40, 20, 60), (70, 40, 90, 60), "cat", "dog", size=(100, 100))
+'left of'
+>>> relation_between((30, 30, 50, 52), (20, 50, 80, 90), "cup", "table", size=(100, 100))
+'on'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..scenes import SceneRelation
+
+#: index in this tuple = the code of a relation; -1 is "no relation"
+PREDICATES = ("left of", "right of", "above", "below", "on", "hold", "near")
+LEFT, RIGHT, ABOVE, BELOW, ON, HOLD, NEAR = range(7)
+NONE = -1
+
+#: the world's names first, then the names that photographs' detectors use (COCO, Visual Genome)
+AGENTS = frozenset({"child", "robot", "person", "man", "woman", "boy", "girl", "player"})
+HOLDABLE = frozenset(
+    {"balloon", "umbrella", "ball", "cup", "kite", "sports ball", "frisbee", "tennis racket", "baseball bat", "cell phone", "phone", "bottle", "wine glass"}
+    | {"book", "handbag", "suitcase", "toothbrush", "hair drier", "remote", "teddy bear", "sandwich", "hot dog", "donut", "banana", "apple", "fork", "knife", "spoon"}
+)
+SUPPORTS = frozenset({"table", "box", "bench", "dining table", "desk", "shelf", "counter", "bed", "couch", "skateboard", "surfboard", "snowboard", "skis"})
+
+HAND_HEIGHT = 0.58
+HOLD_OVERLAP = 0.0
+SURFACE_DEPTH = 0.35
+NEAR_GAP = 0.06
+APART = 0.12
+DOMINANCE = 1.4
+
+
+def relation_codes(
+    a: np.ndarray, b: np.ndarray, *, size: tuple[float, float], agent: np.ndarray, holdable: np.ndarray, support: np.ndarray, slack: float = 0.0
+) -> np.ndarray:
+    """Codes of the relation from every box in *a* to the box beside it in *b*, without a loop.
+
+    Parameters
+    ----------
+    a, b : boxes ``(..., 4)``, broadcast against each other.
+    size : width, height of the picture.
+    agent : bool ``(...)``: may this *a* hold something?  holdable, support : bool ``(...)``: what *b* is.
+    slack : shifts every threshold by this many s, towards more (positive) or fewer (negative) holds, supports, nears and
+        directions. The world only keeps layouts whose relations are the same at several slacks, so that a detector
+        that is off by a pixel still finds them.
+
+    Returns
+    -------
+    int8 array: index into ``PREDICATES``, or -1. Only the direction *a* to *b*: the silence of *b* to *a* where *a* holds
+    or stands on *b* is added by :func:`relation_matrix`.
+    """
+    s = float(np.sqrt(size[0] * size[1]))
+    a, b = np.asarray(a, np.float64) / s, np.asarray(b, np.float64) / s
+    ax1, ay1, ax2, ay2 = np.moveaxis(a, -1, 0)
+    bx1, by1, bx2, by2 = np.moveaxis(b, -1, 0)
+    hand = ay1 + HAND_HEIGHT * (ay2 - ay1)
+    overlap_x = np.minimum(ax2, bx2) - np.maximum(ax1, bx1)
+    hold = agent & holdable & (overlap_x >= HOLD_OVERLAP - slack) & (by1 - slack <= hand) & (hand <= by2 + slack)
+    middle = (ax1 + ax2) / 2
+    surface = by1 + SURFACE_DEPTH * (by2 - by1)
+    on = support & (middle >= bx1 - slack) & (middle <= bx2 + slack) & (ay2 >= by1 - 0.01 - slack) & (ay2 <= surface + slack) & (ay1 < by1)
+    gap = np.hypot(np.maximum(-overlap_x, 0), np.maximum(np.maximum(ay1, by1) - np.minimum(ay2, by2), 0))
+    near = gap <= NEAR_GAP + slack
+    dx, dy = (bx1 + bx2 - ax1 - ax2) / 2, (by1 + by2 - ay1 - ay2) / 2
+    wide, high = np.abs(dx), np.abs(dy)
+    beside = (wide >= APART - slack) & (wide >= DOMINANCE * high - slack)
+    stacked = (high >= APART - slack) & (high >= DOMINANCE * wide - slack)
+    return np.select(
+        [hold, on, near, beside & (dx > 0), beside, stacked & (dy > 0), stacked], [HOLD, ON, NEAR, LEFT, RIGHT, ABOVE, BELOW], default=NONE
+    ).astype(np.int8)
+
+
+def relation_matrix(boxes, names: Sequence[str], *, size: tuple[float, float], slack: float = 0.0) -> np.ndarray:
+    """Codes ``(n, n)`` of the relations among n boxes: entry [i, j] says what i is to j (-1: nothing).
+
+    >>> relation_matrix([(0, 40, 20, 60), (70, 40, 90, 60)], ["cat", "dog"], size=(100, 100)).tolist()
+    [[-1, 0], [1, -1]]
+    """
+    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+    if len(names) != len(boxes):
+        raise InputError(f"there are {len(boxes)} boxes but {len(names)} names; give one name for each box")
+    if len(size) != 2 or min(size) <= 0:
+        raise InputError(f"the picture's size is {size!r}, expected (width, height) in pixels, both above 0")
+    if not np.isfinite(boxes).all():
+        raise InputError(f"box {int(np.flatnonzero(~np.isfinite(boxes).all(1))[0])} holds a number that is not finite; expected x1, y1, x2, y2 in pixels")
+    agent, holdable, support = (np.array([name in group for name in names], bool) for group in (AGENTS, HOLDABLE, SUPPORTS))
+    codes = relation_codes(boxes[:, None], boxes[None], size=size, agent=agent[:, None], holdable=holdable[None], support=support[None], slack=slack)
+    strong = (codes == HOLD) | (codes == ON)
+    codes[strong.T & ~strong] = NONE
+    np.fill_diagonal(codes, NONE)
+    return codes
+
+
+def relations_between(boxes, names: Sequence[str], *, size: tuple[float, float]) -> list[SceneRelation]:
+    """The relations among n boxes as :class:`SceneRelation` (subject and object index the boxes), in row order."""
+    from ..scenes import SceneRelation
+
+    codes = relation_matrix(boxes, names, size=size)
+    return [SceneRelation(int(i), PREDICATES[codes[i, j]], int(j)) for i, j in np.argwhere(codes >= 0)]
+
+
+def relation_between(box_a, box_b, name_a: str = "", name_b: str = "", *, size: tuple[float, float]) -> str | None:
+    """The predicate from *a* to *b*, or ``None``; names matter only for ``hold`` and ``on``."""
+    code = relation_matrix([box_a, box_b], [name_a, name_b], size=size)[0, 1]
+    return None if code < 0 else PREDICATES[code]

@@ -1,0 +1,156 @@
+"""Reading pictures: one helper that turns whatever a person has into an RGB picture, or says in one sentence why it cannot.
+
+>>> import numpy as np
+>>> from hetero_xmodal.images import read_picture
+>>> read_picture(np.zeros((4, 6), np.uint8)).size        # width, height
+(6, 4)
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import InputError
+from .files import existing_file
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+    PictureLike = str | Path | Image.Image | np.ndarray
+
+#: A file that claims more pixels than this is refused as a decompression bomb (a 12,000 x 12,000 picture still passes).
+MAX_PIXELS = 150_000_000
+
+#: Pixel formats only: Pillow's EPS and PDF readers start other programs, which reading a picture must never do.
+FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "TGA", "ICO", "JPEG2000", "AVIF", "PCX")
+
+_EXIF_ORIENTATION = 0x0112
+
+
+def read_picture(picture: PictureLike) -> Image.Image:
+    """Return *picture* as an upright 8-bit RGB ``PIL.Image``.
+
+    Parameters
+    ----------
+    picture : path of an image file, a ``PIL.Image``, or a uint8 array of shape (height, width), (height, width, 1),
+        (height, width, 3) or (height, width, 4).
+
+    The EXIF orientation is applied; of an animation the first frame is taken; transparent pixels are laid on white;
+    grey-scale (8 and 16 bit), palette and CMYK pictures are converted.
+
+    Raises
+    ------
+    InputError : missing, empty, truncated, not a picture, of an unusable shape or dtype, or beyond :data:`MAX_PIXELS`.
+    """
+    return read_reduced(picture)[0]
+
+
+def read_reduced(picture: PictureLike, longest_side: int | None = None) -> tuple[Image.Image, tuple[int, int]]:
+    """Like :func:`read_picture`, shrunk so that no side exceeds *longest_side*; also the (width, height) of the original.
+
+    JPEG files are shrunk while they are decoded, others before they are converted to RGB, so that a picture of 10,000 x 10,000
+    pixels needs the memory of one decoded copy (at most 4 bytes a pixel) and no more.
+
+    >>> import numpy as np
+    >>> small, size = read_reduced(np.zeros((100, 300, 3), np.uint8), longest_side=30)
+    >>> small.size, size
+    ((30, 10), (300, 100))
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    opened, name = None, "the picture"
+    try:
+        if isinstance(picture, str | Path):
+            path = existing_file(picture, "picture")
+            name = f"picture '{path}'"
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is ours, checked just below
+                opened = image = Image.open(path, formats=FORMATS)
+        elif isinstance(picture, Image.Image):
+            image = picture
+        else:
+            image = _from_array(picture)
+        _check_pixels(image.size, name)
+        if image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:  # the picture lies on its side
+            size = image.size[::-1]
+        else:
+            size = image.size
+        if longest_side is not None and max(size) > longest_side:
+            image = _shrink(image, longest_side)
+        image.load()
+        return _to_rgb(ImageOps.exif_transpose(image), name), size
+    except UnidentifiedImageError:
+        raise InputError(f"{name} is not a picture this package can read; give one of {', '.join(FORMATS)}") from None
+    except Image.DecompressionBombError:
+        raise InputError(f"{name} claims more than {MAX_PIXELS:,} pixels and is refused; shrink it first") from None
+    except InputError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, IndexError, OverflowError) as error:  # what Pillow raises on broken files
+        raise InputError(f"{name} cannot be decoded ({error}); the file may be truncated or damaged") from None
+    finally:
+        if opened is not None:
+            opened.close()
+
+
+def _from_array(array) -> Image.Image:
+    import numpy as np
+    from PIL import Image
+
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"picture is a {type(array).__name__}; give a path, a PIL image or a uint8 array of shape (height, width, 3)")
+    if array.dtype != np.uint8:
+        raise InputError(f"picture is an array of {array.dtype}; give uint8 values 0..255")
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or 0 in array.shape:
+        raise InputError(f"picture is an array of shape {array.shape}; give (height, width, 3) with at least one pixel")
+    return Image.fromarray(np.ascontiguousarray(array))
+
+
+def _check_pixels(size: tuple[int, int], name: str) -> None:
+    if min(size) < 1:
+        raise InputError(f"{name} has no pixels ({size[0]} x {size[1]})")
+    if size[0] * size[1] > MAX_PIXELS:
+        raise InputError(f"{name} has {size[0]} x {size[1]} pixels, more than the limit of {MAX_PIXELS:,}; shrink it first")
+
+
+def _shrink(image: Image.Image, longest_side: int) -> Image.Image:
+    from PIL import Image
+
+    if image.mode not in ("RGB", "L", "CMYK"):  # palettes and transparency must be resolved before pixels are averaged
+        image = image.copy()
+        if max(image.size) > 4 * longest_side:  # far too large: every k-th pixel first, so that the conversion stays small
+            step = max(image.size) // (4 * longest_side)
+            image = image.resize((max(1, image.width // step), max(1, image.height // step)), Image.Resampling.NEAREST)
+        exif = image.getexif()
+        image = _to_rgb(image, "the picture")
+        image.getexif().update(exif)
+    scale = longest_side / max(image.size)
+    target = tuple(max(1, round(side * scale)) for side in image.size)
+    image.draft("RGB" if image.mode == "RGB" else None, target)  # JPEG: decode at 1/2, 1/4 or 1/8; no effect elsewhere
+    exif = image.getexif()
+    small = image.resize(target, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    small.getexif().update(exif)
+    return small
+
+
+def _to_rgb(image: Image.Image, name: str) -> Image.Image:
+    from PIL import Image
+
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I"):  # 16-bit grey
+        import numpy as np
+
+        return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) // 257).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise InputError(f"{name} holds floating-point pixels; save it with 8 bits a channel")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image.getchannel("A"))
+        return white
+    return image.convert("RGB")

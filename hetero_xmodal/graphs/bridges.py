@@ -1,0 +1,142 @@
+"""Which region and which word name the same thing: matching the objects of a picture with those of its sentence (CAM, section 1.7).
+
+>>> from hetero_xmodal.scenes import SceneGraph, SceneObject
+>>> picture = SceneGraph(objects=[SceneObject("bird", ["blue"]), SceneObject("bird", ["red"]), SceneObject("couch")])
+>>> sentence = SceneGraph(objects=[SceneObject("bird", ["red"]), SceneObject("sofa")])
+>>> [(m.region, m.thing, m.name) for m in match_objects(picture, sentence)]
+[(1, 0, 'bird'), (2, 1, 'couch')]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from .synonyms import KINDS, NOT_THEIR_HEAD, SAME
+
+if TYPE_CHECKING:
+    from ..scenes import SceneGraph, SceneObject
+
+#: how alike two names are, by the reason they match
+EQUAL, SYNONYM, KIND_OF, SAME_HEAD = 1.0, 0.9, 0.8, 0.7
+
+_COLOURS = frozenset(
+    "red orange yellow green blue purple violet pink brown black white gray grey tan beige gold golden silver turquoise cyan teal".split()
+)
+
+
+@dataclass(frozen=True)
+class Match:
+    """Object *region* of the picture's scene graph and object *thing* of the sentence's name one thing, with a score in 0..1."""
+
+    region: int
+    thing: int
+    name: str
+    score: float
+
+
+@lru_cache(maxsize=1)
+def _tables() -> tuple[dict[str, frozenset[int]], dict[str, frozenset[str]]]:
+    """Word -> numbers of its groups of synonyms; word -> classes it is a kind of (synonyms of the class included)."""
+    groups: dict[str, set[int]] = {}
+    for number, words in enumerate(SAME):
+        for word in words:
+            groups.setdefault(word, set()).add(number)
+    parents: dict[str, set[str]] = {}
+    for name, kinds in KINDS.items():
+        names = {name, *(w for g in groups.get(name, ()) for w in SAME[g])}
+        for kind in kinds:
+            parents.setdefault(kind, set()).update(names - {kind})
+    return {w: frozenset(g) for w, g in groups.items()}, {w: frozenset(p) for w, p in parents.items()}
+
+
+@lru_cache(maxsize=65536)
+def name_similarity(first: str, second: str) -> float:
+    """How sure it is that two names mean one thing, whichever way round; 0 if they do not.
+
+    1 the same name; 0.9 synonyms (couch, sofa); 0.8 one is a kind of the other (puppy, dog);
+    0.7 one is the head of the other, a compound (hydrant, fire hydrant); half of the former through a head (little puppy, dog).
+
+    >>> name_similarity("person", "woman"), name_similarity("man", "woman"), name_similarity("tennis racket", "racket")
+    (0.8, 0.0, 0.8)
+    >>> name_similarity("hot dog", "dog")
+    0.0
+    """
+    a, b = " ".join(first.lower().split()), " ".join(second.lower().split())
+    whole = _whole_similarity(a, b)
+    if whole:
+        return whole
+    for long, short in ((a, b), (b, a)):
+        if " " in long and long not in NOT_THEIR_HEAD:
+            head = long.rsplit(" ", 1)[1]
+            if head == short:
+                return SAME_HEAD
+            if " " not in short and _whole_similarity(head, short):
+                return 0.5 * _whole_similarity(head, short)
+    return 0.0
+
+
+def _whole_similarity(a: str, b: str) -> float:
+    if a == b:
+        return EQUAL
+    groups, parents = _tables()
+    if groups.get(a, frozenset()) & groups.get(b, frozenset()):
+        return SYNONYM
+    if a in parents.get(b, ()) or b in parents.get(a, ()):
+        return KIND_OF
+    return 0.0
+
+
+def _agreement(first: SceneObject, second: SceneObject) -> int:
+    """Attributes both name, less one if both name colours and share none."""
+    a, b = {x.lower() for x in first.attributes}, {x.lower() for x in second.attributes}
+    clash = bool(a & _COLOURS) and bool(b & _COLOURS) and not a & b & _COLOURS
+    return len(a & b) - clash
+
+
+def match_objects(
+    image_scene: SceneGraph,
+    sentence_scene: SceneGraph,
+    *,
+    min_score: float = 0.0,
+    synonyms: Mapping[str, Iterable[str]] | None = None,
+) -> list[Match]:
+    """Match objects of a picture with objects of its sentence, one-to-one, best first; none is a possible answer.
+
+    Names decide first (:func:`name_similarity`: lemma, synonym table, object name or head of a compound), then the attributes both
+    sides name ("red bird" goes to the red one), then the detector's score, then the order of the objects.
+
+    Parameters
+    ----------
+    min_score : matches with a lower score are left out.
+    synonyms : further words for a class, ``{"sofa": ["davenport"]}``; they count as synonyms.
+
+    Returns
+    -------
+    list of Match, in the order of the sentence's objects. ``score`` is the similarity of the names times the detector's score,
+    halved where the colours contradict each other (a blue bird called red is still the bird that is meant).
+    """
+    if not 0 <= min_score <= 1:
+        raise InputError(f"min_score is {min_score!r}, expected a number in 0..1")
+    more = {frozenset((name.lower(), word.lower())) for name, words in (synonyms or {}).items() for word in words}
+    candidates = []
+    for region, seen in enumerate(image_scene.objects):
+        for thing, said in enumerate(sentence_scene.objects):
+            alike = name_similarity(seen.name, said.name)
+            if more and alike < SYNONYM and frozenset((seen.name.lower(), said.name.lower())) in more:
+                alike = SYNONYM
+            if alike:
+                agree = _agreement(seen, said)
+                score = alike * seen.score * (0.5 if agree < 0 else 1.0)
+                if score >= min_score:
+                    candidates.append((-alike, -agree, -seen.score, thing, region, score))
+    free_regions, free_things, matches = set(range(len(image_scene.objects))), set(range(len(sentence_scene.objects))), []
+    for *_, thing, region, score in sorted(candidates):
+        if region in free_regions and thing in free_things:
+            free_regions.discard(region)
+            free_things.discard(thing)
+            matches.append(Match(region, thing, image_scene.objects[region].name, score))
+    return sorted(matches, key=lambda m: m.thing)

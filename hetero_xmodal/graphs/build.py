@@ -1,0 +1,353 @@
+"""From two scene graphs to one heterograph.
+
+>>> import hetero_xmodal as hx
+>>> picture = hx.SceneGraph(objects=[hx.SceneObject("bird", ["red"], box=(10, 10, 50, 60))], size=(128, 128))
+>>> graph = build_graph(picture, hx.SceneGraph(objects=[hx.SceneObject("bird", ["red"])]))
+>>> {node_type: graph.num_nodes(node_type) for node_type in graph.ntypes}
+{'bridge': 2, 'label': 0, 'visual': 1, 'word': 2}
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from .. import schema as s
+from ..errors import InputError, nearest
+from ..scenes import SceneGraph, Token
+from .bridges import Match, match_objects, name_similarity
+from .flat import FlatGraphs
+
+if TYPE_CHECKING:
+    import dgl
+
+WIRINGS = ("inherit", "counterpart", "full")
+#: predicate of the edges that ``complete=True`` adds; it is true of any two regions and says no more than that
+IN_PICTURE_WITH = "in picture with"
+
+
+def build_graph(
+    image_scene: SceneGraph,
+    sentence_scene: SceneGraph,
+    *,
+    labels: Sequence[int] | Sequence[str] | Tensor | None = None,
+    label_names: Sequence[str] | None = None,
+    wiring: str = "inherit",
+    bridges: bool = True,
+    matches: Sequence[Match] | None = None,
+    complete: bool = False,
+    feature_width: int | None = None,
+) -> dgl.DGLGraph:
+    """One picture and one sentence as a heterograph of kind ``"pair"``.
+
+    * ``visual``: one node per object of the picture; ``relates`` edges run from subject to object. A scene without boxes (written by
+      hand, or read from triples) gives every object the whole picture; one without a size takes the extent of its boxes, else 1 x 1.
+    * ``word``: one node per token but punctuation; ``position`` counts all tokens. ``depends`` runs from a word to its head, ``follows``
+      from a word to the one before it. A scene without tokens gives one word per attribute and object name, in reading order.
+    * ``same_as`` both ways between matched objects (:func:`~hetero_xmodal.graphs.match_objects`), and two ``bridge`` nodes for each
+      match: the word's copy among the regions and the region's copy among the words (CAM, section "graph construction").
+    * ``label``: the labels of the pair; ``has`` edges come from regions, objects' head words and nouns whose names match a label.
+
+    Parameters
+    ----------
+    labels : 0/1 vector ``(c,)`` over *label_names*, or the names of the labels that hold.
+    label_names : names of the *c* categories; left out, they are ``"label 0"``, ``"label 1"`` ...
+    wiring : whom a copy stands beside (AMB-1.12): ``"inherit"`` the counterpart and its neighbours, ``"counterpart"`` it alone,
+        ``"full"`` every node of that side.
+    bridges : ``False`` keeps ``same_as`` but makes no copies.
+    matches : your own matches instead of those of ``match_objects``.
+    complete : where the picture's scene has no relation at all, relate every two regions by ``"in picture with"`` (AMB-1.14). Off by
+        default: a graph says what its scene says, and a made-up relation would enter every statistic.
+    feature_width : width of ``visual.feature`` where the picture has no object to tell it.
+
+    Raises
+    ------
+    InputError : a scene that is not a SceneGraph or fails its check, an unknown wiring, labels that are not 0/1, ...
+    """
+    flat = flat_pair(
+        image_scene,
+        sentence_scene,
+        labels=labels,
+        label_names=label_names,
+        wiring=wiring,
+        bridges=bridges,
+        matches=matches,
+        complete=complete,
+        feature_width=feature_width,
+    )
+    return s.validate(flat.to_dgl(batched=False), kind="pair")
+
+
+def pair_graph(
+    picture: Any,
+    sentence: str,
+    *,
+    detector: Any = "world",
+    model: str | None = None,
+    **options: Any,
+) -> dgl.DGLGraph:
+    """Parse a picture (path or PIL image) and a sentence and build their graph; *options* go to :func:`build_graph`.
+
+    >>> import hetero_xmodal as hx
+    >>> hx.pair_graph("bird.png", "a red bird on a tree")  # doctest: +SKIP
+    """
+    from ..parsers.image import parse_image
+    from ..parsers.sentence import parse_sentence
+
+    sentence_scene = parse_sentence(sentence) if model is None else parse_sentence(sentence, model=model)
+    return build_graph(parse_image(picture, detector=detector), sentence_scene, **options)
+
+
+def flat_pair(
+    image_scene: SceneGraph,
+    sentence_scene: SceneGraph,
+    *,
+    labels: Sequence[int] | Sequence[str] | Tensor | None = None,
+    label_names: Sequence[str] | None = None,
+    wiring: str = "inherit",
+    bridges: bool = True,
+    matches: Sequence[Match] | None = None,
+    complete: bool = False,
+    feature_width: int | None = None,
+) -> FlatGraphs:
+    """:func:`build_graph` as flat tensors without DGL, for building many; the same arguments, not yet validated."""
+    _check_input(image_scene, sentence_scene, wiring)
+    ends: dict[s.Relation, tuple[list[int], list[int]]] = {}
+    edges: dict[s.Relation, dict[str, Tensor]] = {}
+
+    visual = _visual_nodes(image_scene, feature_width)
+    ends[s.RELATES], edges[s.RELATES] = _relates(image_scene, complete)
+
+    tokens, word_of_token, word_of_object, reads_as = _words(sentence_scene)
+    word = _word_nodes(tokens, word_of_token, word_of_object)
+    arcs = _depends(tokens, word_of_token)
+    ends[s.DEPENDS] = ([a[0] for a in arcs], [a[1] for a in arcs])
+    edges[s.DEPENDS] = {"arc": s.encode_text([a[2] for a in arcs], s.text_width(s.DEPENDS, "arc"))}
+    count = len(word_of_token)
+    ends[s.FOLLOWS] = (list(range(1, count)), list(range(count - 1)))
+
+    pairs = _word_matches(image_scene, sentence_scene, matches, word_of_object)
+    bridge = _bridge_nodes(pairs if bridges else [])
+    _wire(ends, edges, pairs, bridges, wiring, len(image_scene.objects), count)
+
+    chosen = _labels(labels, label_names)
+    label = {
+        "name": s.encode_text([name for _, name in chosen]),
+        "index": torch.tensor([column for column, _ in chosen], dtype=torch.int64),
+    }
+    for relation, names in ((s.VISUAL_HAS_LABEL, [o.name for o in image_scene.objects]), (s.WORD_HAS_LABEL, reads_as)):
+        found = [(i, k) for i, name in enumerate(names) if name for k, (_, wanted) in enumerate(chosen) if name_similarity(name, wanted)]
+        ends[relation] = ([i for i, _ in found], [k for _, k in found])
+    return FlatGraphs.single("pair", {s.VISUAL: visual, s.WORD: word, s.BRIDGE: bridge, s.LABEL: label}, ends, edges)
+
+
+# ---------------------------------------------------------------------------------------------- the picture's side
+
+
+def _check_input(image_scene: SceneGraph, sentence_scene: SceneGraph, wiring: str) -> None:
+    for what, scene, maker in (("image_scene", image_scene, "hx.parse_image"), ("sentence_scene", sentence_scene, "hx.parse_sentence")):
+        if not isinstance(scene, SceneGraph):
+            raise InputError(f"{what} is a {type(scene).__name__}, expected a SceneGraph; make one with {maker}")
+        scene.check()
+    if image_scene.tokens and image_scene.size is None and not sentence_scene.tokens:
+        raise InputError("image_scene has tokens and sentence_scene has none; give the picture's scene first, the sentence's second")
+    if wiring not in WIRINGS:
+        raise InputError(f"unknown wiring {wiring!r}{nearest(wiring, WIRINGS)}; known are {', '.join(WIRINGS)}")
+
+
+def _visual_nodes(scene: SceneGraph, feature_width: int | None) -> dict[str, Tensor]:
+    things = scene.objects
+    boxes = [t.box for t in things if t.box is not None]
+    size = scene.size or (max([math.ceil(b[2]) for b in boxes], default=1), max([math.ceil(b[3]) for b in boxes], default=1))
+    whole = (0.0, 0.0, float(size[0]), float(size[1]))
+    rows = [t.feature for t in things if t.feature is not None]
+    if rows and len(rows) != len(things):
+        bare = next(i for i, t in enumerate(things) if t.feature is None)
+        raise InputError(f"object {bare} of the picture ({things[bare].name!r}) has no feature row, but others have; give all or none one")
+    width = len(rows[0]) if rows else (feature_width or 0 if not things else 0)
+    if feature_width is not None and things and width != feature_width:
+        raise InputError(f"the picture's feature rows are {width} wide, expected feature_width={feature_width}")
+    return {
+        "name": s.encode_text([t.name for t in things], s.text_width(s.VISUAL, "name")),
+        "attributes": s.encode_text(["; ".join(t.attributes) for t in things], s.text_width(s.VISUAL, "attributes")),
+        "box": torch.tensor([t.box or whole for t in things], dtype=torch.float32).reshape(-1, 4),
+        "image_size": torch.tensor([size] * len(things), dtype=torch.float32).reshape(-1, 2),
+        "score": torch.tensor([t.score for t in things], dtype=torch.float32),
+        "feature": torch.tensor(rows, dtype=torch.float32).reshape(len(things), width),
+    }
+
+
+def _relates(scene: SceneGraph, complete: bool) -> tuple[tuple[list[int], list[int]], dict[str, Tensor]]:
+    found = [(r.subject, r.object, r.predicate, r.score) for r in scene.relations]
+    if complete and not found:
+        n = len(scene.objects)
+        found = [(i, j, IN_PICTURE_WITH, 1.0) for i in range(n) for j in range(n) if i != j]
+    data = {
+        "predicate": s.encode_text([f[2] for f in found], s.text_width(s.RELATES, "predicate")),
+        "score": torch.tensor([f[3] for f in found], dtype=torch.float32),
+    }
+    return ([f[0] for f in found], [f[1] for f in found]), data
+
+
+# ---------------------------------------------------------------------------------------------- the sentence's side
+
+
+def _words(scene: SceneGraph) -> tuple[list[Token], dict[int, int], dict[int, int], list[str]]:
+    """Tokens; token -> word node (punctuation left out); object -> word node of its head; per word the name to compare with labels."""
+    if scene.tokens:
+        tokens, heads = scene.tokens, {i: _head_token(t, scene.tokens) for i, t in enumerate(scene.objects)}
+    else:
+        tokens, heads = _spoken(scene)
+    word_of_token: dict[int, int] = {}
+    for t, token in enumerate(tokens):
+        if _is_word(token):
+            word_of_token[t] = len(word_of_token)
+    word_of_object = {i: word_of_token[t] for i, t in heads.items() if t in word_of_token}
+    reads_as = [tokens[t].lemma or tokens[t].text.lower() if tokens[t].pos in ("NOUN", "PROPN") else "" for t in word_of_token]
+    for i, w in word_of_object.items():
+        reads_as[w] = scene.objects[i].name  # "fire hydrant", not its last word
+    return tokens, word_of_token, word_of_object, reads_as
+
+
+def _is_word(token: Token) -> bool:
+    if token.pos in ("PUNCT", "SPACE"):
+        return False
+    return bool(token.pos and token.text.strip()) or any(c.isalnum() for c in token.text)
+
+
+def _head_token(thing, tokens: list[Token]) -> int | None:
+    if thing.head is not None:
+        return thing.head
+    if thing.span is not None:
+        return thing.span[1] - 1
+    last = thing.name.split()[-1].lower()
+    return next((t for t, token in enumerate(tokens) if last in (token.lemma.lower(), token.text.lower())), None)
+
+
+def _spoken(scene: SceneGraph) -> tuple[list[Token], dict[int, int]]:
+    """Tokens for a scene written by hand: the attributes of each object, then its name, which they depend on."""
+    tokens, heads = [], {}
+    for i, thing in enumerate(scene.objects):
+        head = heads[i] = len(tokens) + len(thing.attributes)
+        tokens += [Token(a, a, "ADJ", head, "amod") for a in thing.attributes]
+        tokens.append(Token(thing.name, thing.name, "NOUN", head, "ROOT"))
+    return tokens, heads
+
+
+def _word_nodes(tokens: list[Token], word_of_token: dict[int, int], word_of_object: dict[int, int]) -> dict[str, Tensor]:
+    words = [tokens[t] for t in word_of_token]
+    is_object = torch.zeros(len(words), dtype=torch.bool)
+    is_object[list(word_of_object.values())] = True
+    return {
+        "text": s.encode_text([w.text for w in words], s.text_width(s.WORD, "text")),
+        "lemma": s.encode_text([(w.lemma or w.text).lower() for w in words], s.text_width(s.WORD, "lemma")),
+        "pos": s.encode_text([w.pos for w in words], s.text_width(s.WORD, "pos")),
+        "position": torch.tensor(list(word_of_token), dtype=torch.int64),
+        "is_object": is_object,
+    }
+
+
+def _depends(tokens: list[Token], word_of_token: dict[int, int]) -> list[tuple[int, int, str]]:
+    """(word, its head, arc); where the head is punctuation, that one's head takes its place, so no word is cut off."""
+    arcs = []
+    for t, w in word_of_token.items():
+        head, seen = tokens[t].head, {t}
+        while head not in word_of_token and head not in seen:
+            seen.add(head)
+            head = tokens[head].head
+        if head in word_of_token and head != t:
+            arcs.append((w, word_of_token[head], tokens[t].arc))
+    return arcs
+
+
+# ---------------------------------------------------------------------------------------------- both sides
+
+
+def _word_matches(
+    image_scene: SceneGraph, sentence_scene: SceneGraph, matches: Sequence[Match] | None, word_of_object: dict[int, int]
+) -> list[tuple[int, int, Match]]:
+    """(region, word, match), every region and every word at most once, the surer match first where two want one word."""
+    if matches is None:
+        matches = match_objects(image_scene, sentence_scene)
+    used_regions, used_words, out = set(), set(), []
+    for match in sorted(matches, key=lambda m: -m.score):
+        if not (0 <= match.region < len(image_scene.objects) and 0 <= match.thing < len(sentence_scene.objects)):
+            raise InputError(
+                f"match of object {match.region} with object {match.thing}: the picture has {len(image_scene.objects)} objects, "
+                f"the sentence {len(sentence_scene.objects)}"
+            )
+        word = word_of_object.get(match.thing)
+        if word is not None and match.region not in used_regions and word not in used_words:
+            used_regions.add(match.region)
+            used_words.add(word)
+            out.append((match.region, word, match))
+    return sorted(out, key=lambda x: x[1])
+
+
+def _bridge_nodes(pairs: list[tuple[int, int, Match]]) -> dict[str, Tensor]:
+    """For K matches: K copies of words, which live in the image graph, then K copies of regions, which live in the sentence graph."""
+    return {
+        "name": s.encode_text([m.name for _, _, m in pairs] * 2),
+        "lives_in": torch.tensor([s.IN_IMAGE] * len(pairs) + [s.IN_SENTENCE] * len(pairs), dtype=torch.int64),
+        "score": torch.tensor([m.score for _, _, m in pairs] * 2, dtype=torch.float32),
+    }
+
+
+def _wire(ends, edges, pairs: list[tuple[int, int, Match]], bridges: bool, wiring: str, regions: int, words: int) -> None:
+    """same_as between the matched, and the edges of their copies."""
+    region, word = [p[0] for p in pairs], [p[1] for p in pairs]
+    score = torch.tensor([m.score for _, _, m in pairs], dtype=torch.float32)
+    ends[s.VISUAL_SAME_AS_WORD], ends[s.WORD_SAME_AS_VISUAL] = (region, word), (word, region)
+    edges[s.VISUAL_SAME_AS_WORD], edges[s.WORD_SAME_AS_VISUAL] = {"score": score}, {"score": score.clone()}
+    if not bridges:
+        return
+    k = len(pairs)
+    word_copy, region_copy = list(range(k)), list(range(k, 2 * k))
+    ends[s.WORD_COPIED_TO], ends[s.RETURNS_TO_WORD] = (word, word_copy), (word_copy, word)
+    ends[s.VISUAL_COPIED_TO], ends[s.RETURNS_TO_VISUAL] = (region, region_copy), (region_copy, region)
+    for copies, counterparts, within, count, out, back in (
+        (word_copy, region, (s.RELATES,), regions, s.BRIDGE_BESIDE_VISUAL, s.VISUAL_BESIDE_BRIDGE),
+        (region_copy, word, (s.DEPENDS, s.FOLLOWS), words, s.BRIDGE_BESIDE_WORD, s.WORD_BESIDE_BRIDGE),
+    ):
+        beside = _beside(counterparts, [ends[r] for r in within], wiring, count)
+        source = [b for b, nodes in zip(copies, beside, strict=True) for _ in nodes]
+        destination = [node for nodes in beside for node in nodes]
+        ends[out], ends[back] = (source, destination), (destination, source)
+
+
+def _beside(counterparts: list[int], within: list[tuple[list[int], list[int]]], wiring: str, count: int) -> list[list[int]]:
+    if wiring == "full":
+        return [list(range(count)) for _ in counterparts]
+    near: dict[int, set[int]] = {node: {node} for node in counterparts}
+    if wiring == "inherit":
+        for source, destination in within:
+            for a, b in zip(source, destination, strict=True):  # neighbours whichever way the edge runs
+                if a in near:
+                    near[a].add(b)
+                if b in near:
+                    near[b].add(a)
+    return [sorted(near[node]) for node in counterparts]
+
+
+def _labels(labels, label_names: Sequence[str] | None) -> list[tuple[int, str]]:
+    """(column, name) of every label that holds."""
+    if labels is None:
+        return []
+    values = labels.tolist() if hasattr(labels, "tolist") else list(labels)
+    if values and all(isinstance(v, str) for v in values):
+        names = list(label_names) if label_names is not None else values
+        for value in values:
+            if value not in names:
+                raise InputError(f"label {value!r} is not among the {len(names)} label names{nearest(value, names)}")
+        return sorted((names.index(v), v) for v in set(values))
+    for i, value in enumerate(values):
+        if isinstance(value, list) or value not in (0, 1):
+            raise InputError(f"labels of a pair: entry {i} is {value!r}, expected a vector of 0 and 1 or a list of names")
+    names = [f"label {i}" for i in range(len(values))] if label_names is None else list(label_names)
+    if len(names) != len(values):
+        raise InputError(f"there are {len(values)} label columns but {len(names)} label names; give one name per column")
+    return [(i, name) for i, (value, name) in enumerate(zip(values, names, strict=True)) if value]

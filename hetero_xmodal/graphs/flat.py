@@ -1,0 +1,249 @@
+"""FlatGraphs: one or many graphs as plain tensors, and the index arithmetic that batches them.
+
+A graph is its node rows, its edge ends and its edge rows; many graphs are the same tensors one after another, with offsets that say
+where each graph begins. Building, saving, converting and batching all work on this form; DGL objects are made from it at the end.
+
+Example: two graphs with 2 and 1 ``visual`` nodes have ``node_offsets["visual"] == [0, 2, 3]``. The ends of edges are counted within
+their own graph, so that a graph can be taken out, or put anywhere in a batch, by adding one number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ..environment import require_dgl
+from ..errors import InputError
+from ..schema import EDGE_FEATURES, KINDS, NODE_FEATURES, Feature, Relation, graph_kind, relation_name
+
+if TYPE_CHECKING:
+    import dgl
+
+_DTYPES = {name: getattr(torch, name) for name in ("uint8", "bool", "int64", "float32")}
+
+
+def empty_feature(feature: Feature, rows: int = 0, width: int = 0) -> Tensor:
+    """Zeros of the feature's dtype and shape ``(rows, ...)``; *width* stands where the schema leaves the width free."""
+    return torch.zeros(rows, *(width if w is None else w for w in feature.shape), dtype=_DTYPES[feature.dtype])
+
+
+@dataclass
+class FlatGraphs:
+    """*count* graphs of one kind as flat tensors.
+
+    kind : ``"pair"`` or ``"labels"``
+    count : number of graphs
+    node_offsets : node type -> int64 ``(count + 1,)``
+    node_data : node type -> feature -> tensor with one row per node of all graphs
+    edge_offsets : relation -> int64 ``(count + 1,)``
+    edge_ends : relation -> (source, destination), int64, row of the node within its own graph
+    edge_data : relation -> feature -> tensor with one row per edge of all graphs
+    """
+
+    kind: str
+    count: int
+    node_offsets: dict[str, Tensor] = field(default_factory=dict)
+    node_data: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    edge_offsets: dict[Relation, Tensor] = field(default_factory=dict)
+    edge_ends: dict[Relation, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    edge_data: dict[Relation, dict[str, Tensor]] = field(default_factory=dict)
+
+    # ------------------------------------------------------------------------------------------ making
+
+    @classmethod
+    def single(
+        cls,
+        kind: str,
+        nodes: dict[str, dict[str, Tensor]],
+        ends: dict[Relation, tuple[Sequence[int], Sequence[int]]],
+        edges: dict[Relation, dict[str, Tensor]],
+        *,
+        feature_width: int = 0,
+    ) -> FlatGraphs:
+        """One graph; node types, relations and features that are left out are filled in empty, so the schema is whole."""
+        flat = cls(kind, 1)
+        node_types, relations = KINDS[kind]
+        for node_type in node_types:
+            data = nodes.get(node_type) or {f.name: empty_feature(f, width=feature_width) for f in NODE_FEATURES[node_type]}
+            flat.node_data[node_type] = data
+            flat.node_offsets[node_type] = torch.tensor([0, len(next(iter(data.values())))])
+        for relation in relations:
+            source, destination = (torch.as_tensor(e, dtype=torch.int64).reshape(-1) for e in ends.get(relation, ([], [])))
+            flat.edge_ends[relation] = (source, destination)
+            flat.edge_offsets[relation] = torch.tensor([0, len(source)])
+            flat.edge_data[relation] = edges.get(relation) or {f.name: empty_feature(f) for f in EDGE_FEATURES[relation]}
+        return flat
+
+    @classmethod
+    def from_dgl(cls, graph: dgl.DGLGraph) -> FlatGraphs:
+        """Take a DGL graph apart; the members of a batched graph become the members of the result."""
+        kind = graph_kind(graph)
+        flat = cls(kind, int(graph.batch_size))
+        for node_type in _schema_order(graph.ntypes, KINDS[kind][0]):
+            rows = graph.num_nodes(node_type)
+            flat.node_offsets[node_type] = _offsets(graph.batch_num_nodes(node_type))
+            flat.node_data[node_type] = _with_empty(graph.nodes[node_type].data, NODE_FEATURES.get(node_type, ()), rows)
+        for relation in _schema_order(graph.canonical_etypes, KINDS[kind][1]):
+            source, destination = graph.edges(etype=relation, order="eid")
+            counts = graph.batch_num_edges(relation)
+            flat.edge_offsets[relation] = _offsets(counts)
+            flat.edge_ends[relation] = (
+                source.long() - flat.node_offsets[relation[0]][:-1].repeat_interleave(counts),
+                destination.long() - flat.node_offsets[relation[2]][:-1].repeat_interleave(counts),
+            )
+            flat.edge_data[relation] = _with_empty(graph.edges[relation].data, EDGE_FEATURES.get(relation, ()), graph.num_edges(relation))
+        return flat
+
+    @classmethod
+    def concat(cls, parts: Iterable[FlatGraphs]) -> FlatGraphs:
+        """Graphs of several collections, one after another."""
+        parts = list(parts)
+        if not parts:
+            raise InputError("there is no graph to put together; give at least one")
+        first = parts[0]
+        for k, part in enumerate(parts):
+            for what, here, there in (
+                ("kind", part.kind, first.kind),
+                ("node types", set(part.node_data), set(first.node_data)),
+                ("relations", set(part.edge_ends), set(first.edge_ends)),
+            ):
+                if here != there:
+                    raise InputError(f"graph {k} has {what} {here}, but the first has {there}; put graphs of one schema together")
+        flat = cls(first.kind, sum(p.count for p in parts))
+        for node_type in first.node_data:
+            flat.node_offsets[node_type] = _join_offsets([p.node_offsets[node_type] for p in parts])
+            flat.node_data[node_type] = _join_frames(f"node type '{node_type}'", [p.node_data[node_type] for p in parts])
+        for relation in first.edge_ends:
+            flat.edge_offsets[relation] = _join_offsets([p.edge_offsets[relation] for p in parts])
+            flat.edge_ends[relation] = tuple(torch.cat([p.edge_ends[relation][side] for p in parts]) for side in (0, 1))
+            flat.edge_data[relation] = _join_frames(f"relation {relation}", [p.edge_data[relation] for p in parts])
+        return flat
+
+    # ------------------------------------------------------------------------------------------ taking
+
+    def take(self, indices: Tensor | Sequence[int]) -> FlatGraphs:
+        """The graphs at *indices*, in that order (repeats allowed), by index arithmetic: no loop over graphs, nodes or edges."""
+        indices = torch.as_tensor(indices, dtype=torch.int64).reshape(-1)
+        flat = FlatGraphs(self.kind, len(indices))
+        for node_type, offsets in self.node_offsets.items():
+            rows, flat.node_offsets[node_type] = _rows(offsets, indices)
+            flat.node_data[node_type] = {name: _pick(value, rows) for name, value in self.node_data[node_type].items()}
+        for relation, offsets in self.edge_offsets.items():
+            rows, flat.edge_offsets[relation] = _rows(offsets, indices)
+            source, destination = self.edge_ends[relation]
+            flat.edge_ends[relation] = (_pick(source, rows), _pick(destination, rows))
+            flat.edge_data[relation] = {name: _pick(value, rows) for name, value in self.edge_data[relation].items()}
+        return flat
+
+    def to_dgl(self, *, batched: bool = True) -> dgl.DGLGraph:
+        """One ``dgl.heterograph`` call: all graphs as one batched DGL graph (``batched=False``: the only graph, unbatched)."""
+        dgl = require_dgl()
+        ends, edge_counts = {}, {}
+        for relation, offsets in self.edge_offsets.items():
+            counts = edge_counts[relation] = offsets.diff()
+            source, destination = self.edge_ends[relation]
+            if self.count > 1:
+                source = source + self.node_offsets[relation[0]][:-1].repeat_interleave(counts)
+                destination = destination + self.node_offsets[relation[2]][:-1].repeat_interleave(counts)
+            ends[relation] = (source, destination)
+        node_counts = {t: o.diff() for t, o in self.node_offsets.items()}
+        try:
+            graph = dgl.heterograph(ends, num_nodes_dict={t: int(o[-1]) for t, o in self.node_offsets.items()})
+        except dgl.DGLError as error:
+            raise InputError(f"an edge points to a node that is not there ({error}); the file or table is damaged") from None
+        for node_type, data in self.node_data.items():
+            graph.nodes[node_type].data.update(data)
+        for relation, data in self.edge_data.items():
+            if data:
+                graph.edges[relation].data.update(data)
+        if batched:
+            graph.set_batch_num_nodes(node_counts)
+            graph.set_batch_num_edges(edge_counts)
+        return graph
+
+    # ------------------------------------------------------------------------------------------ names for files
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors under plain names: ``visual/box``, ``visual/offsets``, ``visual-same_as-word/source`` ..."""
+        out: dict[str, Tensor] = {}
+        for node_type, data in self.node_data.items():
+            out[f"{node_type}/offsets"] = self.node_offsets[node_type]
+            out |= {f"{node_type}/feature.{name}": value for name, value in data.items()}
+        for relation, data in self.edge_data.items():
+            name = relation_name(relation)
+            out[f"{name}/offsets"] = self.edge_offsets[relation]
+            out[f"{name}/source"], out[f"{name}/destination"] = self.edge_ends[relation]
+            out |= {f"{name}/feature.{feature}": value for feature, value in data.items()}
+        return out
+
+    @property
+    def node_types(self) -> list[str]:
+        return list(self.node_data)
+
+    @property
+    def relations(self) -> list[Relation]:
+        return list(self.edge_ends)
+
+
+def _schema_order(found: Iterable, wanted: Iterable) -> list:
+    """*found* sorted as in the schema, with anything beyond it at the end, so that equal graphs give equal files."""
+    wanted = list(wanted)
+    return sorted(found, key=lambda x: (wanted.index(x) if x in wanted else len(wanted), x))
+
+
+def _offsets(counts: Tensor) -> Tensor:
+    return torch.cat([counts.new_zeros(1), counts.cumsum(0)]).long()
+
+
+def _with_empty(frame, features: tuple[Feature, ...], rows: int) -> dict[str, Tensor]:
+    """The features of a DGL frame in schema order, with those that DGL dropped from an empty frame filled in."""
+    data = {f.name: frame[f.name] if f.name in frame else empty_feature(f) for f in features if f.name in frame or rows == 0}
+    return data | {name: frame[name] for name in frame if name not in data}
+
+
+def _rows(offsets: Tensor, indices: Tensor) -> tuple[Tensor | slice, Tensor]:
+    """Rows of the members *indices* in a flat tensor, and the offsets of the members among those rows."""
+    start = offsets[indices]
+    counts = offsets[indices + 1] - start
+    new = _offsets(counts)
+    if len(indices) and bool((start[1:] == start[:-1] + counts[:-1]).all()):  # neighbours in the file: one block
+        return slice(int(start[0]), int(start[-1] + counts[-1])), new
+    return torch.arange(int(new[-1])) + (start - new[:-1]).repeat_interleave(counts), new
+
+
+def _pick(value: Tensor, rows: Tensor | slice) -> Tensor:
+    """Rows of *value*, always a copy: whoever changes a graph in place must not change the collection it came from."""
+    return value[rows].clone() if isinstance(rows, slice) else value[rows]
+
+
+def _join_offsets(parts: list[Tensor]) -> Tensor:
+    return _offsets(torch.cat([p.diff() for p in parts]))
+
+
+def _join_frames(where: str, frames: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Concatenate feature by feature; a member without rows may lack a feature or its free width."""
+    names = {name: None for frame in frames for name in frame}
+    out = {}
+    for name in names:
+        full = [(k, f.get(name)) for k, f in enumerate(frames) if _length(f)]
+        for k, value in full:
+            if value is None:
+                raise InputError(f"{where}: graph {k} lacks feature '{name}' that others have; build all graphs with the same options")
+            if value.shape[1:] != full[0][1].shape[1:]:
+                raise InputError(
+                    f"{where}, feature '{name}': graph {k} has shape {tuple(value.shape)}, "
+                    f"graph {full[0][0]} has {tuple(full[0][1].shape)}; put graphs of one feature width together"
+                )
+        if full:
+            out[name] = torch.cat([value for _, value in full])
+        else:  # all empty: the widest one knows the width
+            out[name] = max((f[name] for f in frames if name in f), key=lambda v: v.shape[1:].numel() if v.ndim > 1 else 0)
+    return out
+
+
+def _length(frame: dict[str, Tensor]) -> int:
+    return len(next(iter(frame.values()))) if frame else 0

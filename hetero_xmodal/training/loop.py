@@ -1,0 +1,240 @@
+"""``fit``: train any recipe on Lightning and leave a run folder that can be resumed exactly.
+
+The run folder holds ``config.json``, ``environment.json``, ``metrics.csv`` (one row an epoch), ``log.txt`` and
+``checkpoints/{last,best}.ckpt``. Every random number of epoch e is drawn from seeds derived from (seed, e), and a run
+resumes at the start of an epoch; hence an interrupted and resumed run equals an uninterrupted one bit for bit on CPU.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import math
+import platform
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from torch.utils.data import DataLoader
+
+from ..configs import config_to_dict
+from ..errors import InputError
+from ..files import read_json, write_json, write_text
+from .seeds import seed_everything
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """How to train; the same for every recipe.
+
+    epochs : most epochs to run
+    patience : stop after so many epochs without a better validation score; ``None`` never stops early
+    monitor, mode : name of the validation score that selects ``best``, and whether larger (``max``) or smaller is better
+    seed : every random number derives from it
+    clip : largest norm of the gradient, ``None`` for no limit
+    accelerator, devices, strategy : passed to Lightning, e.g. ``cpu``, ``2``, ``ddp``
+    """
+
+    epochs: int = 30
+    patience: int | None = None
+    monitor: str = "validation/score"
+    mode: Literal["min", "max"] = "max"
+    seed: int = 0
+    clip: float | None = None
+    accelerator: str = "cpu"
+    devices: int = 1
+    strategy: str = "auto"
+
+    def __post_init__(self):
+        if self.epochs < 1:
+            raise InputError(f"epochs is {self.epochs}, expected at least 1")
+        if self.patience is not None and self.patience < 1:
+            raise InputError(f"patience is {self.patience}, expected at least 1 epoch, or None")
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What came out: the best validation score, the epoch (from 0) it was reached in, epochs run, and the run folder."""
+
+    best_score: float
+    best_epoch: int
+    epochs: int
+    out: Path
+
+
+class _EpochSeeds(L.Callback):
+    """Seeds everything from (seed, epoch, process) when an epoch starts."""
+
+    def __init__(self, seed: int):
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        seed_everything(self.seed, trainer.current_epoch, trainer.global_rank)
+
+    on_train_start = on_train_epoch_start  # Lightning leaves the epoch hook out for the first epoch after a resume
+
+
+class _Metrics(L.Callback):
+    """One row an epoch into ``metrics.csv``; the rows travel in the checkpoint, so that a resumed run has the whole history."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+
+    def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        row = {"epoch": trainer.current_epoch, "step": trainer.global_step}
+        row |= {key: float(value) for key, value in sorted(trainer.callback_metrics.items()) if torch.as_tensor(value).numel() == 1}
+        self.rows.append(row)
+        if trainer.is_global_zero:
+            columns = list(dict.fromkeys(key for row in self.rows for key in row))
+            text = io.StringIO()
+            writer = csv.DictWriter(text, columns)
+            writer.writeheader()
+            writer.writerows(self.rows)
+            write_text(self.path, text.getvalue())
+            logging.getLogger("hetero_xmodal").info(", ".join(f"{key} {value:.5g}" for key, value in row.items()))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = list(state_dict["rows"])
+
+
+class _FiniteLoss(L.Callback):
+    """Stops with one sentence when the loss is no longer a number, before the broken weights are saved."""
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx) -> None:
+        loss = outputs["loss"] if isinstance(outputs, dict) else outputs
+        if loss is not None and not math.isfinite(float(loss)):
+            raise InputError(
+                f"the loss became {float(loss)} in epoch {trainer.current_epoch}, batch {batch_idx}; lower the learning rate or set clip, "
+                "and check the features for extreme values (the last checkpoint is still good)"
+            )
+
+
+def fit(
+    module: L.LightningModule,
+    train: DataLoader,
+    *,
+    validation: DataLoader,
+    out: str | Path,
+    config: FitConfig,
+    recipe_config: Any = None,
+    resume: bool = False,
+    callbacks: Sequence[L.Callback] = (),
+    progress: bool | None = None,
+) -> FitResult:
+    """Train *module* and load the weights of its best epoch (on the validation split) back into it.
+
+    Parameters
+    ----------
+    module : logs ``config.monitor`` in its validation step or epoch end.
+    train, validation : loaders, best made by :func:`hetero_xmodal.training.batches`. Every process validates on everything.
+    out : run folder; must be new or empty unless *resume*.
+    recipe_config : the recipe's own config, written beside ours into ``config.json`` and compared when resuming.
+    resume : go on after the last whole epoch in *out*; starts afresh if there is none.
+    progress : show a progress bar; by default only in a terminal.
+
+    Raises
+    ------
+    InputError : empty loaders, a run folder in use, another config than the one resumed, a loss that is not a number.
+    """
+    out = Path(out)
+    for name, loader in (("training", train), ("validation", validation)):
+        if len(loader) == 0:
+            raise InputError(f"the {name} split has no batch; give more examples or a smaller batch size")
+    wanted = {"fit": config_to_dict(config), "recipe": None if recipe_config is None else config_to_dict(recipe_config)}
+    last = out / "checkpoints" / "last.ckpt"
+    if resume and (out / "config.json").exists():
+        found = read_json(out / "config.json", "run config")
+        for part in ("fit", "recipe"):
+            _same(out, found.get(part) or {}, wanted[part] or {})
+    elif out.exists() and any(out.iterdir()):
+        raise InputError(f"run folder '{out}' is not empty; choose another one, or resume the run in it")
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "config.json", wanted)
+    write_json(out / "environment.json", _environment())
+
+    log = logging.getLogger("hetero_xmodal")
+    handler = logging.FileHandler(out / "log.txt", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    for name in ("lightning.pytorch", "lightning.fabric"):  # its hints are for its own developers
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+    keep = {"dirpath": out / "checkpoints", "save_top_k": 1, "enable_version_counter": False}
+    best = ModelCheckpoint(filename="best", monitor=config.monitor, mode=config.mode, **keep)
+    newest = ModelCheckpoint(filename="last", save_on_train_epoch_end=True, **keep)
+    metrics = _Metrics(out / "metrics.csv")
+    own: list[L.Callback] = [_EpochSeeds(config.seed), _FiniteLoss(), metrics]
+    if config.patience is not None:
+        own.append(EarlyStopping(config.monitor, patience=config.patience, mode=config.mode))
+    trainer = L.Trainer(
+        accelerator=config.accelerator,
+        devices=config.devices,
+        strategy=config.strategy,
+        max_epochs=config.epochs,
+        gradient_clip_val=config.clip,
+        callbacks=[*own, *callbacks, best, newest],
+        logger=False,
+        enable_model_summary=False,
+        enable_progress_bar=sys.stderr.isatty() if progress is None else progress,
+        use_distributed_sampler=False,  # EpochSampler splits the epoch over processes itself
+        num_sanity_val_steps=0,
+        default_root_dir=out,
+    )
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*(num_workers|Checkpoint directory|does not have many workers|log interval).*")
+            trainer.fit(module, train, validation, ckpt_path=last if resume and last.exists() else None, weights_only=True)
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+    except MisconfigurationException as error:
+        if config.monitor in trainer.callback_metrics:
+            raise
+        logged = sorted(trainer.callback_metrics)
+        raise InputError(f"the module never logged '{config.monitor}', which selects the best epoch; logged are {logged}") from error
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+    # read back from the files, because the training may have run in other processes
+    chosen = torch.load(out / "checkpoints" / "best.ckpt", weights_only=True, map_location="cpu")
+    module.load_state_dict(chosen["state_dict"])
+    rows = torch.load(last, weights_only=True, map_location="cpu")["callbacks"]["_Metrics"]["rows"]
+    row = rows[chosen["epoch"]]
+    return FitResult(best_score=row[config.monitor], best_epoch=row["epoch"], epochs=len(rows), out=out)
+
+
+def _same(out: Path, found: dict, wanted: dict) -> None:
+    """Resuming with another config would give neither the old run nor the new one; only the number of epochs may grow."""
+    for key in {*found, *wanted} - {"epochs"}:
+        if found.get(key) != wanted.get(key):
+            raise InputError(
+                f"run '{out}' was started with {key}={found.get(key)!r}, now {key}={wanted.get(key)!r} is asked for; "
+                "resume with the same settings or start a new run"
+            )
+
+
+def _environment() -> dict[str, Any]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    def of(package: str) -> str | None:
+        try:
+            return version(package)
+        except PackageNotFoundError:
+            return None
+
+    packages = ("hetero-xmodal", "torch", "torchvision", "dgl", "lightning", "numpy", "spacy", "safetensors")
+    return {"python": platform.python_version(), "system": platform.platform(), "command": sys.argv, "threads": torch.get_num_threads()} | {
+        "packages": {package: of(package) for package in packages}
+    }

@@ -1,0 +1,110 @@
+"""Models as a folder: ``config.json`` (what it is), ``model.safetensors`` (weights), ``vocab.json`` (names). Loading executes nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ..configs import config_from_dict, config_to_dict
+from ..errors import InputError, nearest
+from ..files import read_json, read_safetensors, write_json, write_safetensors
+
+FORMAT, VERSION = "hetero_xmodal.model", 1
+
+
+def save_pretrained(path: str | Path, *, recipe: str, config: Any, state: dict, vocab: dict | None = None) -> Path:
+    """Write the three files of a model into folder *path*; the old folder stays as it was until the new one is whole.
+
+    Raises
+    ------
+    InputError : the folder cannot be written (full disk, no permission) or holds other people's files.
+    """
+    path = Path(path)
+    if path.exists() and (not path.is_dir() or any(path.iterdir()) and not (path / "config.json").exists()):
+        raise InputError(f"'{path}' exists and is not a model folder; choose another path so that nothing in it is lost")
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        write_json(temporary / "config.json", {"format": FORMAT, "version": VERSION, "recipe": recipe, "config": config_to_dict(config)})
+        write_json(temporary / "vocab.json", vocab or {})
+        write_safetensors(temporary / "model.safetensors", {key: value.detach().cpu() for key, value in state.items()})
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o777 & ~mask)
+        old = path.with_name(f".{path.name}.old")
+        if path.exists():
+            os.replace(path, old)
+        os.replace(temporary, path)
+        shutil.rmtree(old, ignore_errors=True)
+    except Exception as error:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError) or "SafetensorError" in type(error).__name__:
+            raise InputError(
+                f"the model could not be saved to '{path}' ({error}); free some space or choose another folder, nothing was changed"
+            ) from error
+        raise
+    return path
+
+
+def read_pretrained(path: str | Path, *, recipe: str | None = None) -> tuple[dict, dict, dict]:
+    """Read ``(config.json's content, vocabulary, tensors)`` of a model folder; *recipe* is the one expected.
+
+    Raises
+    ------
+    InputError : no such folder, not a model, another recipe or version, broken files.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise InputError(f"model folder '{path}' does not exist; give a folder with config.json, model.safetensors and vocab.json")
+    head = read_json(path / "config.json", "model config")
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        raise InputError(f"'{path / 'config.json'}' does not describe a hetero_xmodal model (its 'format' is not '{FORMAT}')")
+    if head.get("version") != VERSION:
+        raise InputError(
+            f"model '{path}' has format version {head.get('version')!r}, this package reads version {VERSION}; "
+            "update hetero_xmodal or train again"
+        )
+    if recipe is not None and head.get("recipe") != recipe:
+        raise InputError(f"model '{path}' is a {head.get('recipe')!r} model, expected {recipe!r}; load it with the class of its own recipe")
+    vocab = read_json(path / "vocab.json", "model vocabulary")
+    tensors, _ = read_safetensors(path / "model.safetensors", "model weights")
+    return head, vocab, tensors
+
+
+class Pretrained:
+    """Mix-in for a recipe's ``torch.nn.Module``: ``save_pretrained(path)`` and ``from_pretrained(path)``.
+
+    The class sets ``recipe_name`` and ``config_class`` and is built as ``cls(config, vocab)``; it keeps both as
+    ``self.config`` and ``self.vocab`` (plain JSON values).
+    """
+
+    recipe_name: ClassVar[str]
+    config_class: ClassVar[type]
+
+    def save_pretrained(self, path: str | Path) -> Path:
+        """Write ``config.json``, ``model.safetensors`` and ``vocab.json`` into the folder *path*."""
+        return save_pretrained(path, recipe=self.recipe_name, config=self.config, state=self.state_dict(), vocab=self.vocab)
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path):
+        """Load a model saved by :meth:`save_pretrained`, in evaluation mode; nothing in the files is executed."""
+        head, vocab, tensors = read_pretrained(path, recipe=cls.recipe_name)
+        model = cls(config_from_dict(cls.config_class, head["config"]), vocab)
+        expected = model.state_dict()
+        for name in expected:
+            if name not in tensors:
+                raise InputError(f"model '{path}' lacks the weight '{name}'; the folder is incomplete, save the model again")
+            found, wanted = tuple(tensors[name].shape), tuple(expected[name].shape)
+            if found != wanted:
+                raise InputError(f"model '{path}', weight '{name}': found shape {found}, expected {wanted}")
+        extra = [name for name in tensors if name not in expected]
+        if extra:
+            hint = nearest(extra[0], expected)
+            raise InputError(f"model '{path}' has an unknown weight '{extra[0]}'{hint}; it was saved by another version")
+        model.load_state_dict(tensors)
+        return model.eval()

@@ -1,0 +1,241 @@
+"""Any detector of detectron2's model zoo, or a config and weights of your own.
+
+The class names come from detectron2's metadata of the data set the config trains on. The region feature of a box is read from the
+detector's own feature map: 7 x 7 samples by detectron2's ``ROIPooler`` (for a pyramid: from the level that fits the box), averaged and scaled
+to length one: 256 numbers for a feature pyramid, 1024 for a plain ResNet's ``res4``.
+
+Nothing that is loaded is executed. Configs are read as plain YAML. Weights are ``.safetensors``; ``.pth`` by
+``torch.load(weights_only=True)``; ``.pkl``, the pickles of the zoo, by an unpickler that knows how to make dicts, strings, numbers and numpy
+arrays, and refuses a file that asks for anything else.
+"""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError, nearest
+from ...files import existing_file, read_safetensors
+from .base import Detections, Picture, file_hash, unit_rows
+from .detectron2_quietly import quiet, require_detectron2
+
+SAMPLES = 7
+
+
+def zoo_names() -> list[str]:
+    """Names that detectron2's model zoo knows, as ``"COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"``."""
+    require_detectron2()
+    from detectron2.model_zoo.model_zoo import _ModelZooUrls
+
+    return [f"{name}.yaml" for name in _ModelZooUrls.CONFIG_PATH_TO_URL_SUFFIX]
+
+
+class ZooDetector:
+    """A detectron2 model as a detector.
+
+    Parameters
+    ----------
+    config : name of the model zoo, or path of a local ``.yaml`` config.
+    weights : file of weights; left out, a zoo model's are fetched by detectron2 (and kept in its cache), and a local config's are those it names.
+    labels : class names, for a config whose data set detectron2 has no metadata of.
+    """
+
+    score_threshold = 0.5
+
+    def __init__(self, config: str | Path, weights: str | Path | None = None, *, labels: list[str] | None = None) -> None:
+        require_detectron2()
+        from detectron2.data import transforms
+        from detectron2.modeling import build_model
+
+        cfg, local = _read_config(str(config))
+        path = _find_weights(cfg, str(config), weights, local)
+        with quiet():
+            cfg.MODEL.DEVICE = _device(cfg.MODEL.DEVICE)
+            try:
+                self.model = build_model(cfg).eval().requires_grad_(False)
+            except (KeyError, AssertionError, AttributeError, TypeError, ValueError) as error:
+                raise InputError(f"detectron2 cannot build the model of config '{config}' ({error})") from None
+            _load_weights(self.model, path)
+        self.labels = list(labels) if labels is not None else _labels(cfg, str(config))
+        self._resize = transforms.ResizeShortestEdge(cfg.INPUT.MIN_SIZE_TEST, cfg.INPUT.MAX_SIZE_TEST)
+        self._bgr = cfg.INPUT.FORMAT == "BGR"
+        self._pooler, self._levels = _pooler(self.model)
+        self._maps: dict[str, Any] = {}
+        self.model.backbone.register_forward_hook(lambda module, inputs, output: self._maps.update(output))
+        self.longest_side = cfg.INPUT.MAX_SIZE_TEST
+        self.source: dict[str, Any] = {
+            "detector": str(config) if not local else Path(config).name,
+            "weights": file_hash(path),
+            "feature": f"{', '.join(self._levels)} of the detector's backbone, ROIPooler {SAMPLES} x {SAMPLES}, mean",
+            "normalisation": "l2",
+        }
+
+    def detect(self, pictures: list[Picture], *, score_threshold: float, max_objects: int) -> list[Detections]:
+        """Pictures go through one by one: padding them to one size would change what the network says near their edges."""
+        return [self._one(picture, score_threshold, max_objects) for picture in pictures]
+
+    def _one(self, picture: Picture, score_threshold: float, max_objects: int) -> Detections:
+        import torch
+        from detectron2.structures import Boxes
+
+        pixels = np.asarray(picture.image)
+        pixels = self._resize.get_transform(pixels).apply_image(pixels[:, :, ::-1] if self._bgr else pixels)
+        tensor = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(np.float32))
+        width, height = picture.size
+        with torch.inference_mode(), quiet():
+            found = self.model([{"image": tensor, "width": width, "height": height}])[0]
+            if "instances" not in found:
+                raise InputError(f"detector {self.source['detector']!r} gives {', '.join(found)}, not named objects; choose a detection model")
+            found = found["instances"]
+            keep = found.scores.argsort(descending=True, stable=True)
+            keep = keep[found.scores[keep] >= score_threshold][:max_objects]
+            found = found[keep]
+            boxes = found.pred_boxes.tensor
+            seen = boxes * boxes.new_tensor([tensor.shape[2] / width, tensor.shape[1] / height] * 2)  # in pixels of what the network saw
+            features = self._pooler([self._maps[level] for level in self._levels], [Boxes(seen)]).mean((2, 3))
+        self._maps.clear()
+        classes = found.pred_classes.tolist()
+        if classes and max(classes) >= len(self.labels):
+            raise InputError(f"detector {self.source['detector']!r} found class {max(classes)}, but there are only {len(self.labels)} labels")
+        return Detections(
+            [self.labels[c] for c in classes],
+            boxes.cpu().numpy(),
+            found.scores.cpu().numpy(),
+            [[] for _ in classes],
+            unit_rows(features.cpu().numpy()),
+        )
+
+
+def _device(wanted: str) -> str:
+    import torch
+
+    return wanted if wanted == "cpu" or torch.cuda.is_available() else "cpu"
+
+
+def _read_config(name: str):
+    """(config node, whether it is a local file)."""
+    import yaml
+    from detectron2 import model_zoo
+    from detectron2.config import get_cfg
+
+    local = Path(name).is_file()
+    if not local:
+        known = zoo_names()
+        if name not in known:
+            raise InputError(f"detector config '{name}' is neither a file nor a name of detectron2's model zoo{nearest(name, known)}")
+    path = str(existing_file(name, "detector config")) if local else None
+    cfg = get_cfg()
+    try:
+        with quiet():
+            cfg.merge_from_file(path or model_zoo.get_config_file(name), allow_unsafe=False)  # plain YAML: a config never runs code
+    except (yaml.YAMLError, KeyError, ValueError, AssertionError, AttributeError, OSError, TypeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"detector config '{name}' is not a usable detectron2 config ({reason})") from None
+    return cfg, local
+
+
+def _find_weights(cfg, name: str, weights: str | Path | None, local: bool) -> Path:
+    if weights is not None:
+        return existing_file(weights, "detector weights")
+    if local:
+        if not cfg.MODEL.WEIGHTS:
+            raise InputError(f"detector config '{name}' names no weights (MODEL.WEIGHTS); give weights=")
+        if "://" not in cfg.MODEL.WEIGHTS:
+            return existing_file(Path(name).parent / cfg.MODEL.WEIGHTS, "detector weights")
+    from detectron2 import model_zoo
+    from detectron2.utils.file_io import PathManager
+
+    url = cfg.MODEL.WEIGHTS if local else model_zoo.get_checkpoint_url(name)
+    try:
+        return existing_file(PathManager.get_local_path(url), "detector weights")
+    except (OSError, RuntimeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"the weights of '{name}' cannot be fetched from {url} ({error}); connect to the internet once, or download the file and give weights="
+        ) from None
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Makes dicts, strings, numbers and numpy arrays, the contents of the model zoo's files, and refuses everything else."""
+
+    _ALLOWED = {
+        ("numpy", "ndarray"),
+        ("numpy", "dtype"),
+        ("numpy.core.multiarray", "_reconstruct"),
+        ("numpy.core.multiarray", "scalar"),
+        ("numpy._core.multiarray", "_reconstruct"),
+        ("numpy._core.multiarray", "scalar"),
+        ("collections", "OrderedDict"),
+        ("_codecs", "encode"),
+    }
+
+    def find_class(self, module: str, name: str):
+        if (module, name) not in self._ALLOWED:
+            raise InputError(f"it asks for {module}.{name}, which weights have no need of")
+        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+
+
+def read_weights(path: str | Path) -> dict[str, Any]:
+    """Name -> tensor of a ``.safetensors``, ``.pth`` or ``.pkl`` file, read without executing anything in it."""
+    import torch
+
+    path = existing_file(path, "detector weights")
+    if path.suffix == ".safetensors":
+        return read_safetensors(path, "detector weights")[0]
+    try:
+        if path.suffix == ".pkl":
+            with open(path, "rb") as file:
+                state = _PlainUnpickler(file, encoding="latin1").load()
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle can fail in any way
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"detector weights '{path}' are refused ({reason}); give .safetensors, or a .pth or .pkl that holds arrays only") from None
+    if isinstance(state, dict) and isinstance(state.get("model"), dict):
+        if state.get("matching_heuristics"):
+            raise InputError(f"detector weights '{path}' belong to another program and need name matching; load and save them with detectron2 first")
+        state = state["model"]
+    if not isinstance(state, dict) or not state or not all(isinstance(v, torch.Tensor | np.ndarray) for v in state.values()):
+        raise InputError(f"detector weights '{path}' do not hold names and arrays; give the weights of a detectron2 model")
+    return {key: torch.as_tensor(value) for key, value in state.items()}
+
+
+def _load_weights(model, path: Path) -> None:
+    state = read_weights(path)
+    wanted = model.state_dict()
+    missing = [k for k in wanted if k not in state and not k.endswith("num_batches_tracked")]
+    if missing:
+        raise InputError(f"detector weights '{path}' lack {len(missing)} of the model's {len(wanted)} tensors, the first is {missing[0]!r}; they belong to another config")
+    for key in wanted:
+        if key in state and state[key].shape != wanted[key].shape:
+            raise InputError(
+                f"detector weights '{path}': {key} has shape {tuple(state[key].shape)}, the model expects {tuple(wanted[key].shape)}; they belong to another config"
+            )
+    model.load_state_dict(state, strict=False)  # what the file has beyond the model (old anchors, mask heads) is not needed
+
+
+def _labels(cfg, name: str) -> list[str]:
+    from detectron2.data import MetadataCatalog
+
+    for data_set in (*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST):
+        labels = MetadataCatalog.get(data_set).get("thing_classes") if data_set in MetadataCatalog else None
+        if labels:
+            return list(labels)
+    sets = ", ".join((*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST)) or "no data set"
+    raise InputError(f"detectron2 has no class names for {sets} of config '{name}'; make the detector with ZooDetector(config, weights, labels=[...])")
+
+
+def _pooler(model):
+    """(ROIPooler over the backbone's maps, names of those maps): the levels of a pyramid, or the single map of a plain network."""
+    from detectron2.modeling.poolers import ROIPooler
+
+    shapes = sorted(model.backbone.output_shape().items(), key=lambda item: item[1].stride)
+    if len(shapes) > 4:
+        shapes = shapes[:4]  # p6 and p7 are for anchors larger than any region worth pooling there
+    levels = [name for name, _ in shapes]
+    scales = [1 / shape.stride for _, shape in shapes]
+    return ROIPooler(SAMPLES, scales, sampling_ratio=0, pooler_type="ROIAlignV2"), levels

@@ -143,7 +143,9 @@ def _read(graph: dgl.DGLGraph, picture: Any, max_regions: int, max_words: int, m
     shown = {schema.VISUAL: set(plan.regions), schema.WORD: set(plan.words)}
     owner = {b: (schema.VISUAL, v) for v, b in plan.edges[schema.VISUAL_COPIED_TO]}
     owner |= {b: (schema.WORD, w) for w, b in plan.edges[schema.WORD_COPIED_TO]}
-    plan.bridges = [b for b in range(plan.counts[schema.BRIDGE]) if owner[b][1] in shown[owner[b][0]]]
+    both = {(schema.VISUAL, v) for v, w in same if v in shown[schema.VISUAL] and w in shown[schema.WORD]}
+    both |= {(schema.WORD, w) for v, w in same if (schema.VISUAL, v) in both}
+    plan.bridges = [b for b in range(plan.counts[schema.BRIDGE]) if owner[b] in both]
     with_edge = {}
     for relation in (schema.VISUAL_HAS_LABEL, schema.WORD_HAS_LABEL):
         for source, target in plan.edges[relation]:
@@ -195,7 +197,7 @@ class _Figure:
     def __init__(self, plan: _Plan, sentence: str | None) -> None:
         self.plan = plan
         self.named = {v for v, _ in plan.edges[schema.VISUAL_SAME_AS_WORD]}
-        words = " ".join(plan.names[schema.WORD][w] for w in plan.words)
+        words = " ".join(plan.names[schema.WORD][w] for w in plan.words) + (" …" if len(plan.words) < plan.counts[schema.WORD] else "")
         title = " ".join((words if sentence is None else sentence).split())
         self.title = wrap(f"“{title}”", 10.5, _WIDTH - 0.4, lines=2, style="italic") if title else []
         self.body = 0.14 + 0.23 * len(self.title) + _TOP  # y of the first row
@@ -222,7 +224,8 @@ class _Figure:
         partner = dict(plan.edges[schema.VISUAL_SAME_AS_WORD])
         # A region stands level with the word that names it; the others keep the order of their boxes, from top to bottom, in the gaps.
         centre = {v: (plan.boxes[v][1] + plan.boxes[v][3]) / 2 / plan.size[1] for v in plan.regions}
-        wanted = {v: self.word_y.get(partner.get(v), top + centre[v] * (self.bottom - top)) for v in plan.regions}
+        reach = min(self.bottom - top, max(3.4, 0.34 * len(plan.regions)))  # no further down than needed, so beside the picture
+        wanted = {v: self.word_y.get(partner.get(v), top + centre[v] * reach) for v in plan.regions}
         ordered = sorted(plan.regions, key=lambda v: (wanted[v], v))
         places = spread([wanted[v] for v in ordered], 0.34, top, self.bottom)
         self.visual_y = dict(zip(ordered, places, strict=True))
@@ -239,7 +242,7 @@ class _Figure:
             mine = [b for b in plan.bridges if plan.lives_in[b] == side]
             near = {b: home.get(match.get(owner[b]), top) + nudge for b in mine}
             mine.sort(key=lambda b: (near[b], b))
-            self.bridge_y |= zip(mine, spread([near[b] for b in mine], 0.26, top - 0.15, self.bottom), strict=True)
+            self.bridge_y |= zip(mine, spread([near[b] for b in mine], 0.26, top - 0.15, self.bottom + 0.1), strict=True)
         self.label_y = {n: self.height - 0.2 - 0.3 * (len(plan.labels) - 1 - i) for i, n in enumerate(plan.labels)}
 
     # ------------------------------------------------------------------------------------------ painting

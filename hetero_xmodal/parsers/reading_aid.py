@@ -1,0 +1,36 @@
+"""What helps a small English model to read captions: it was trained on newspapers, captions are fragments in lower case.
+
+* everything is read in lower case, as most captions are written;
+* a fragment gets a frame: "man holding bat" is read as "a man holding bat ." The words of the frame never reach the scene graph;
+* words that newspapers rarely print are read as a common word of the same kind (:data:`.lexicon.READ_AS`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .lexicon import OPENERS, READ_AS
+
+
+class Prepared(NamedTuple):
+    """``doc`` is what spaCy reads; ``texts`` are the tokens as written; ``before`` is the number of words that the frame put in front."""
+
+    doc: object
+    texts: list[str]
+    before: int
+
+
+def prepare(nlp, text: str) -> Prepared:
+    """Tokenise *text* and dress it for reading."""
+    from spacy.tokens import Doc
+
+    tokens = nlp.make_doc(" ".join(text.split()))
+    texts = [t.text for t in tokens]
+    words = [READ_AS.get(w, w) for w in map(str.lower, texts)]
+    before = 0
+    if words[0] not in OPENERS and not words[0].isdigit():
+        words.insert(0, "a")
+        before = 1
+    if words[-1] not in (".", "!", "?"):
+        words.append(".")
+    return Prepared(Doc(nlp.vocab, words=words, spaces=[True] * len(words)), texts, before)

@@ -66,7 +66,7 @@ class Feature:
     """One feature of a node type or relation: its dtype, its shape after the row axis, and what it means.
 
     ``shape`` holds ``None`` for a width that is free (but the same for all rows of a graph).
-    ``text`` features are zero-padded UTF-8 bytes; read them with :func:`decode_text`.
+    ``text`` features are zero-padded UTF-8 bytes; read them with :func:`decode_text`; ``needed`` ones may not be empty.
     """
 
     name: str
@@ -76,15 +76,16 @@ class Feature:
     text: bool = False
     low: float | None = None
     high: float | None = None
+    needed: bool = False
 
 
-def _text(name: str, width: int, meaning: str) -> Feature:
-    return Feature(name, "uint8", (width,), meaning, text=True)
+def _text(name: str, width: int, meaning: str, *, needed: bool = False) -> Feature:
+    return Feature(name, "uint8", (width,), meaning, text=True, needed=needed)
 
 
 NODE_FEATURES: dict[str, tuple[Feature, ...]] = {
     VISUAL: (
-        _text("name", 32, "class of the object, e.g. 'fire hydrant'"),
+        _text("name", 32, "class of the object, e.g. 'fire hydrant'", needed=True),
         _text("attributes", 96, "attributes joined by '; ', e.g. 'red; striped'"),
         Feature("box", "float32", (4,), "x1, y1, x2, y2 in pixels of the original picture"),
         Feature("image_size", "float32", (2,), "width, height of the original picture in pixels", low=1),
@@ -92,26 +93,26 @@ NODE_FEATURES: dict[str, tuple[Feature, ...]] = {
         Feature("feature", "float32", (None,), "region feature; width 0 if the parser gave none"),
     ),
     WORD: (
-        _text("text", 32, "the token as written"),
+        _text("text", 32, "the token as written", needed=True),
         _text("lemma", 32, "its dictionary form, lower case"),
         _text("pos", 8, "universal part of speech, e.g. 'NOUN'"),
         Feature("position", "int64", (), "index of the token in the sentence, punctuation counted", low=0),
         Feature("is_object", "bool", (), "true for the head word of an object of the sentence's scene graph"),
     ),
     BRIDGE: (
-        _text("name", 32, "name that both sides share"),
+        _text("name", 32, "name that both sides share", needed=True),
         Feature("lives_in", "int64", (), "0: copy of a word in the image graph, 1: copy of a region in the sentence graph", low=0, high=1),
         Feature("score", "float32", (), "how sure the match is", low=0, high=1),
     ),
     LABEL: (
-        _text("name", 32, "name of the category"),
+        _text("name", 32, "name of the category", needed=True),
         Feature("index", "int64", (), "column of the category in the data set's label matrix", low=0),
     ),
 }
 
 EDGE_FEATURES: dict[Relation, tuple[Feature, ...]] = {
     RELATES: (
-        _text("predicate", 32, "relation of the scene graph, e.g. 'left of'"),
+        _text("predicate", 32, "relation of the scene graph, e.g. 'left of'", needed=True),
         Feature("score", "float32", (), "confidence of the relation", low=0, high=1),
     ),
     DEPENDS: (_text("arc", 16, "label of the dependency arc from a word to its head, e.g. 'amod'"),),
@@ -185,7 +186,7 @@ def text_width(owner: str | Relation, name: str) -> int:
 
 
 def encode_text(texts: list[str], width: int = 32) -> torch.Tensor:
-    """Strings -> zero-padded UTF-8 bytes, shape ``(n, width)`` uint8; longer strings are cut at a character.
+    """Strings -> zero-padded UTF-8 bytes, shape ``(n, width)`` uint8; longer strings are cut at a character, NUL is left out.
 
     >>> encode_text(["cat"], width=5).tolist()
     [[99, 97, 116, 0, 0]]
@@ -195,7 +196,7 @@ def encode_text(texts: list[str], width: int = 32) -> torch.Tensor:
 
     rows = np.zeros((len(texts), width), np.uint8)
     for row, text in zip(rows, texts, strict=True):
-        data = text.encode("utf-8", "replace")
+        data = text.encode("utf-8", "replace").replace(b"\0", b"")
         if len(data) > width:  # never cut inside a multi-byte character
             data = data[:width].decode("utf-8", "ignore").encode("utf-8")
         row[: len(data)] = np.frombuffer(data, np.uint8)
@@ -206,7 +207,7 @@ def text_array(rows: torch.Tensor | np.ndarray) -> np.ndarray:
     """Text rows ``(n, width)`` as a numpy array of byte strings ``(n,)``: compare, sort and count without a loop."""
     import numpy as np
 
-    rows = np.ascontiguousarray(rows)
+    rows = np.ascontiguousarray(rows.cpu() if hasattr(rows, "cpu") else rows)
     return rows.view(f"S{rows.shape[1]}").reshape(len(rows))
 
 
@@ -241,108 +242,10 @@ def validate(graph: dgl.DGLGraph, *, kind: str | None = None, allow_extra: bool 
     >>> hx.validate(graph) is graph
     True
     """
-    if not hasattr(graph, "canonical_etypes"):
-        raise InputError(f"expected a dgl.DGLGraph, found {type(graph).__name__}; build one with hx.build_graph")
-    kind = kind or graph_kind(graph)
-    relations = kind_relations(kind)
-    node_types = KINDS[kind][0]
-    for found, wanted, what in (
-        (graph.ntypes, node_types, "node type"),
-        (graph.canonical_etypes, relations, "relation"),
-    ):
-        missing = [w for w in wanted if w not in found]
-        if missing:
-            raise InputError(f"the graph lacks {what} {missing[0]!r}; a {kind} graph carries all of {list(wanted)}, even if empty")
-        extra = [f for f in found if f not in wanted]
-        if extra and not allow_extra:
-            raise InputError(f"the graph has an unknown {what} {extra[0]!r}; a {kind} graph knows {list(wanted)} (or pass allow_extra=True)")
-    for node_type in node_types:
-        _check_frame(f"node type '{node_type}'", "node", graph.nodes[node_type].data, NODE_FEATURES[node_type], graph.num_nodes(node_type), allow_extra)
-    for relation in relations:
-        _check_frame(f"relation {relation}", "edge", graph.edges[relation].data, EDGE_FEATURES[relation], graph.num_edges(relation), allow_extra)
-    if kind == "pair":
-        _check_boxes(graph)
-        _check_bridges(graph)
+    from .validation import check_graph  # the checks need torch; the vocabulary alone does not
+
+    check_graph(graph, kind=kind, allow_extra=allow_extra)
     return graph
-
-
-def _check_frame(where: str, row_word: str, frame, features: tuple[Feature, ...], rows: int, allow_extra: bool) -> None:
-    import torch
-
-    known = {f.name for f in features}
-    extra = [name for name in frame if name not in known and not name.startswith("_")]
-    if extra and not allow_extra:
-        raise InputError(f"{where} has an unknown feature '{extra[0]}'; known are {sorted(known)} (or pass allow_extra=True)")
-    for feature in features:
-        if feature.name not in frame:
-            if rows == 0:
-                continue  # DGL drops the features of an empty frame in some operations
-            raise InputError(f"{where} lacks feature '{feature.name}' ({feature.meaning}); expected {feature.dtype} {('rows', *feature.shape)}")
-        value = frame[feature.name]
-        dtype = str(value.dtype).removeprefix("torch.")
-        if dtype != feature.dtype:
-            raise InputError(f"{where}, feature '{feature.name}': expected dtype {feature.dtype}, found {dtype}")
-        shape = tuple(value.shape[1:])
-        if len(shape) != len(feature.shape) or any(w is not None and w != s for w, s in zip(feature.shape, shape, strict=True)):
-            wanted = ("rows", *("any" if w is None else w for w in feature.shape))
-            raise InputError(f"{where}, feature '{feature.name}': expected shape {wanted}, found {tuple(value.shape)}")
-        if value.is_floating_point() and value.numel():
-            bad = ~torch.isfinite(value)
-            if bad.any():
-                row = int(bad.reshape(len(value), -1).any(1).nonzero()[0])
-                raise InputError(f"{where}, feature '{feature.name}', {row_word} {row}: found {_plain(value[row])}, expected finite numbers")
-        for bound, outside, word in (
-            (feature.low, lambda v, b: v < b, "at least"),
-            (feature.high, lambda v, b: v > b, "at most"),
-        ):
-            if bound is not None and value.numel() and outside(value, bound).any():
-                row = int(outside(value, bound).reshape(len(value), -1).any(1).nonzero()[0])
-                raise InputError(f"{where}, feature '{feature.name}', {row_word} {row}: found {_plain(value[row])}, expected {word} {bound:g}")
-
-
-def _plain(value: torch.Tensor):
-    return value.item() if value.ndim == 0 else value.tolist()[:8]
-
-
-def _check_boxes(graph: dgl.DGLGraph) -> None:
-    if graph.num_nodes(VISUAL) == 0:
-        return
-    box, size = graph.nodes[VISUAL].data["box"], graph.nodes[VISUAL].data["image_size"]
-    bad = (box[:, :2] < -0.5).any(1) | (box[:, 2:] > size + 0.5).any(1) | (box[:, 2:] <= box[:, :2]).any(1)
-    if bad.any():
-        row = int(bad.nonzero()[0])
-        width, height = size[row].tolist()
-        raise InputError(
-            f"node type 'visual', feature 'box', node {row}: found {box[row].tolist()}, expected x1 < x2 <= {width:g} and "
-            f"y1 < y2 <= {height:g} in pixels (xyxy)"
-        )
-
-
-def _check_bridges(graph: dgl.DGLGraph) -> None:
-    """Every bridge is one copy of one owner, lives in the other side's graph and reports back to that owner."""
-    import torch
-
-    bridges = graph.num_nodes(BRIDGE)
-    if bridges == 0:
-        return
-    from_visual, from_word = graph.in_degrees(etype=VISUAL_COPIED_TO), graph.in_degrees(etype=WORD_COPIED_TO)
-    lives_in = graph.nodes[BRIDGE].data["lives_in"]
-    wanted_visual = (lives_in == IN_SENTENCE).to(from_visual.dtype)
-    bad = (from_visual != wanted_visual) | (from_word != 1 - wanted_visual)
-    if bad.any():
-        row = int(bad.nonzero()[0])
-        side = "one region (it lives in the sentence graph)" if wanted_visual[row] else "one word (it lives in the image graph)"
-        raise InputError(
-            f"node type 'bridge', node {row}: copied from {int(from_visual[row])} regions and {int(from_word[row])} words, expected exactly {side}"
-        )
-    for copied, returns in ((VISUAL_COPIED_TO, RETURNS_TO_VISUAL), (WORD_COPIED_TO, RETURNS_TO_WORD)):
-        owner, bridge = graph.edges(etype=copied)
-        back_bridge, back_owner = graph.edges(etype=returns)
-        order, back_order = torch.argsort(bridge), torch.argsort(back_bridge)
-        if len(owner) != len(back_owner) or not (
-            torch.equal(bridge[order], back_bridge[back_order]) and torch.equal(owner[order], back_owner[back_order])
-        ):
-            raise InputError(f"relation {returns}: found edges that differ from {copied} turned round; every copy reports back to its own owner")
 
 
 def schema_table():
@@ -356,7 +259,9 @@ def schema_table():
             name = owner if isinstance(owner, str) else relation_name(owner)
             base = {"kind": kind, "of": name, "meaning": MEANING[owner]}
             rows += [
-                base | {"feature": f.name, "dtype": "text" if f.text else f.dtype, "shape": str(("rows", *f.shape)), "feature meaning": f.meaning}
+                base
+                | {"feature": f.name, "dtype": "text" if f.text else f.dtype}
+                | {"shape": str(("rows", *("any" if w is None else w for w in f.shape))), "feature meaning": f.meaning}
                 for f in features
             ] or [base]
     return pd.DataFrame(rows).fillna("")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
@@ -19,7 +18,6 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, PathPatch, Recta
 from matplotlib.path import Path as Outline
 from matplotlib.text import Text
 
-from ..errors import InputError
 from .colours import INK, PAPER
 
 FONT = "DejaVu Sans"  # comes with matplotlib, so a figure is the same on every machine
@@ -195,29 +193,3 @@ class Sheet:
 
         self.axes.imshow(np.asarray(picture), extent=(x, x + width, y + height, y), aspect="auto", interpolation="antialiased", zorder=1)
         self.axes.set(xlim=(0, self.width), ylim=(self.height, 0))
-
-
-def open_picture(picture: Any) -> Any:
-    """A PIL image, array (height, width[, 3]) or path as an RGB PIL image; anything else is an :class:`InputError`."""
-    import numpy as np
-    from PIL import Image
-
-    if isinstance(picture, Image.Image):
-        return picture.convert("RGB")
-    if isinstance(picture, str | Path):
-        from ..files import existing_file
-
-        path = existing_file(picture, "picture")
-        try:
-            with Image.open(path) as image:
-                return image.convert("RGB")
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise InputError(f"picture '{path}' cannot be read ({error}); give a PNG, JPEG or other common picture file") from None
-    try:
-        array = np.asarray(picture)
-        if array.dtype != np.uint8:
-            raise TypeError(f"its values are {array.dtype}, expected uint8")
-        return Image.fromarray(array).convert("RGB")
-    except (TypeError, ValueError) as error:
-        kind = type(picture).__name__
-        raise InputError(f"picture of type {kind} cannot be drawn ({error}); give a PIL image, a path or a uint8 array") from None

@@ -6,12 +6,13 @@ Regions and words are two columns of nodes, so that both sides read the same way
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from .. import schema
 from ..errors import InputError
-from .canvas import Drawing, Sheet, fit, open_picture, spread, text_size, wrap
+from ..images import read_reduced
+from .canvas import Drawing, Sheet, fit, spread, text_size, wrap
 from .colours import GREY, INK, Style, node_colour, node_ink, relation_style
 from .picture import paint_boxes, paint_picture
 
@@ -23,8 +24,8 @@ _WIDTH = 10.8
 _PICTURE = (0.15, 3.15)  # left edge, right edge
 _PREDICATE = 4.10  # right edge of the predicates
 _VISUAL = (4.66, 6.06)
-_IN_IMAGE = (6.34, 7.06)
-_IN_SENTENCE = (7.34, 8.06)
+_IN_IMAGE = (6.30, 7.12)
+_IN_SENTENCE = (7.28, 8.10)
 _LABEL = (6.64, 7.76)
 _WORD = (8.34, 9.22)
 _ARC_LABEL = 9.27
@@ -160,35 +161,38 @@ def _read(graph: dgl.DGLGraph, picture: Any, max_regions: int, max_words: int, m
     relates = [r for r in relates if {r[0], r[2]} <= shown[schema.VISUAL]]
     plan.relates = [r[:3] for r in _most_telling(relates, matched)[:max_relations]]
     if len(plan.relates) < plan.counts["relates"]:
-        plan.notes.append(f"{len(plan.relates)} of {plan.counts['relates']} scene relations")
+        plan.notes.append(f"{len(plan.relates)} of {plan.counts['relates']} relations between regions")
     arcs = texts(graph.edges[schema.DEPENDS].data, "arc")
     plan.arcs = [(d, a, h) for (d, h), a in zip(plan.edges[schema.DEPENDS], arcs, strict=True) if {d, h} <= shown[schema.WORD]]
     return plan
 
 
+# Said of (a, b), the one says nothing that the other, said of (b, a), has not said.
+_INVERSE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above", "near": "near"}
+
+
 def _most_telling(relates: list[tuple[int, str, int, float]], matched: set[int]) -> list[tuple[int, str, int, float]]:
-    """Relations in the order they deserve room: between regions that the sentence names, each pair once before any pair twice."""
+    """Relations in the order they deserve room: between regions that the sentence names first; mere inverses are left out."""
     ranked = sorted(relates, key=lambda r: (-len({r[0], r[2]} & matched), -r[3]))
-    once, twice, seen = [], [], set()
-    for relation in ranked:
-        pair = frozenset((relation[0], relation[2]))
-        (twice if pair in seen else once).append(relation)
-        seen.add(pair)
-    return once + twice
+    said: dict[tuple[int, str, int], tuple[int, str, int, float]] = {}
+    for subject, predicate, thing, score in ranked:
+        if (thing, _INVERSE.get(predicate, ""), subject) not in said:
+            said[subject, predicate, thing] = (subject, predicate, thing, score)
+    return list(said.values())
 
 
 def _read_picture(plan: _Plan, visual: Any, picture: Any) -> None:
     if plan.counts[schema.VISUAL]:
         plan.size = tuple(visual["image_size"][0].tolist())
     if picture is not None:
-        plan.picture = open_picture(picture)
-        if plan.size is not None and tuple(plan.picture.size) != tuple(int(v) for v in plan.size):
+        plan.picture, size = read_reduced(picture, longest_side=1000)  # more pixels than the figure could show
+        if plan.size is not None and tuple(size) != tuple(int(v) for v in plan.size):
             width, height = plan.size
             raise InputError(
-                f"the picture has {plan.picture.width} x {plan.picture.height} pixels, but the graph's boxes are measured in a picture of "
+                f"the picture has {size[0]} x {size[1]} pixels, but the graph's boxes are measured in a picture of "
                 f"{width:g} x {height:g}; give the original picture"
             )
-        plan.size = tuple(float(v) for v in plan.picture.size)
+        plan.size = tuple(float(v) for v in size)
 
 
 class _Figure:
@@ -286,7 +290,7 @@ class _Figure:
         placed = [(left + x1 * k, top + y1 * k, left + x2 * k, top + y2 * k) for x1, y1, x2, y2 in boxes.values()]
         paint_boxes(
             sheet, placed, [str(v) for v in boxes], (left, top, left + width, top + height),
-            strong=[v in self.named for v in boxes], size=7.2 if len(boxes) <= 20 else 6.2,
+            strong=[v in self.named for v in boxes], size=7.2 if len(boxes) <= 12 else 6.2,
         )  # fmt: skip
 
     def _relates(self) -> None:
@@ -320,9 +324,10 @@ class _Figure:
             (schema.BRIDGE_BESIDE_VISUAL, _VISUAL[1], self.visual_y, _IN_IMAGE[0]),
             (schema.BRIDGE_BESIDE_WORD, _WORD[0], self.word_y, _IN_SENTENCE[1]),
         ):
-            for b, other in plan.edges[relation]:
-                if b in self.bridge_y and other in y_other:
-                    self._across(x_copy, self.bridge_y[b], x_other, y_other[other], beside, "-")
+            ends = [(b, other) for b, other in plan.edges[relation] if b in self.bridge_y and other in y_other]
+            faint = beside if len(ends) <= 16 else replace(beside, width=0.7)  # many lines: each one thinner
+            for b, other in ends:
+                self._across(x_copy, self.bridge_y[b], x_other, y_other[other], faint, "-")
         for relation, x_side, y_side, x_label in (
             (schema.VISUAL_HAS_LABEL, _VISUAL[1], self.visual_y, _LABEL[0]),
             (schema.WORD_HAS_LABEL, _WORD[0], self.word_y, _LABEL[1]),

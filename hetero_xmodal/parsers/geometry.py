@@ -55,7 +55,7 @@ DOMINANCE = 1.4
 
 
 def relation_codes(
-    a: np.ndarray, b: np.ndarray, *, size: tuple[float, float], agent: np.ndarray, holdable: np.ndarray, support: np.ndarray, slack: float = 0.0
+    a: np.ndarray, b: np.ndarray, *, size: tuple[float, float], agent: np.ndarray, holdable: np.ndarray, support: np.ndarray, slack: float | np.ndarray = 0.0
 ) -> np.ndarray:
     """Codes of the relation from every box in *a* to the box beside it in *b*, without a loop.
 
@@ -64,7 +64,7 @@ def relation_codes(
     a, b : boxes ``(..., 4)``, broadcast against each other.
     size : width, height of the picture.
     agent : bool ``(...)``: may this *a* hold something?  holdable, support : bool ``(...)``: what *b* is.
-    slack : shifts every threshold by this many s, towards more (positive) or fewer (negative) holds, supports, nears and
+    slack : (a number, or an array that broadcasts) shifts every threshold by this many s, towards more (positive) or fewer (negative) holds, supports, nears and
         directions. The world only keeps layouts whose relations are the same at several slacks, so that a detector
         that is off by a pixel still finds them.
 
@@ -75,23 +75,22 @@ def relation_codes(
     """
     s = float(np.sqrt(size[0] * size[1]))
     a, b = np.asarray(a, np.float64) / s, np.asarray(b, np.float64) / s
-    ax1, ay1, ax2, ay2 = np.moveaxis(a, -1, 0)
-    bx1, by1, bx2, by2 = np.moveaxis(b, -1, 0)
+    ax1, ay1, ax2, ay2 = a[..., 0], a[..., 1], a[..., 2], a[..., 3]
+    bx1, by1, bx2, by2 = b[..., 0], b[..., 1], b[..., 2], b[..., 3]
     hand = ay1 + HAND_HEIGHT * (ay2 - ay1)
     overlap_x = np.minimum(ax2, bx2) - np.maximum(ax1, bx1)
     hold = agent & holdable & (overlap_x >= HOLD_OVERLAP - slack) & (by1 - slack <= hand) & (hand <= by2 + slack)
     middle = (ax1 + ax2) / 2
     surface = by1 + SURFACE_DEPTH * (by2 - by1)
     on = support & (middle >= bx1 - slack) & (middle <= bx2 + slack) & (ay2 >= by1 - 0.01 - slack) & (ay2 <= surface + slack) & (ay1 < by1)
-    gap = np.hypot(np.maximum(-overlap_x, 0), np.maximum(np.maximum(ay1, by1) - np.minimum(ay2, by2), 0))
-    near = gap <= NEAR_GAP + slack
+    gap_x, gap_y = np.maximum(-overlap_x, 0), np.maximum(np.maximum(ay1, by1) - np.minimum(ay2, by2), 0)
+    near = np.sqrt(gap_x * gap_x + gap_y * gap_y) <= NEAR_GAP + slack
     dx, dy = (bx1 + bx2 - ax1 - ax2) / 2, (by1 + by2 - ay1 - ay2) / 2
     wide, high = np.abs(dx), np.abs(dy)
     beside = (wide >= APART - slack) & (wide >= DOMINANCE * high - slack)
     stacked = (high >= APART - slack) & (high >= DOMINANCE * wide - slack)
-    return np.select(
-        [hold, on, near, beside & (dx > 0), beside, stacked & (dy > 0), stacked], [HOLD, ON, NEAR, LEFT, RIGHT, ABOVE, BELOW], default=NONE
-    ).astype(np.int8)
+    codes = np.where(beside, np.where(dx > 0, LEFT, RIGHT), np.where(stacked, np.where(dy > 0, ABOVE, BELOW), NONE))
+    return np.where(hold, HOLD, np.where(on, ON, np.where(near, NEAR, codes))).astype(np.int8)
 
 
 def relation_matrix(boxes, names: Sequence[str], *, size: tuple[float, float], slack: float = 0.0) -> np.ndarray:

@@ -38,6 +38,9 @@ BIRD_PATTERNS = ("plain", "striped", "dotted")
 #: an object of ordinary size carries no size attribute
 SIZES = ("small", "large")
 
+#: nouns that captions use for where a bird is: place -> (preposition, determiner)
+BIRD_PLACES = {"branch": ("on", "a"), "rock": ("on", "a"), "grass": ("on", "the"), "snow": ("in", "the")}
+
 #: length of a bird's beak, always one of the two
 LENGTHS = ("short", "long")
 
@@ -62,7 +65,7 @@ SIZE_SYNONYMS = {"little": "small", "tiny": "small", "big": "large", "huge": "la
 PATTERN_SYNONYMS = {"stripy": "striped", "spotted": "dotted", "checkered": "checked"}
 COLOUR_SYNONYMS = {"grey": "gray"}
 RELATION_SYNONYMS = {
-    "over": "above", "under": "below", "beneath": "below", "underneath": "below", "on top of": "on",
+    "over": "above", "under": "below", "beneath": "below", "underneath": "below", "on top of": "on", "sit on": "on", "stand on": "on",
     "carry": "hold", "next to": "near", "beside": "near", "close to": "near", "with": HAVE,
 }  # fmt: skip
 SYNONYMS = CATEGORY_SYNONYMS | PART_SYNONYMS | SIZE_SYNONYMS | PATTERN_SYNONYMS | COLOUR_SYNONYMS | RELATION_SYNONYMS

@@ -1,0 +1,89 @@
+"""The default world: pictures drawn by the package, sentences written by it, and the truth about both. No download.
+
+>>> from hetero_xmodal.data import load_dataset
+>>> birds = load_dataset("world/birds", split="test")
+>>> len(birds), len(birds[0].sentences)
+(1000, 10)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..dataset import Dataset, Item
+from .dice import Dice
+from .vocabulary import BEAK_COLOURS, BIRD_COLOURS, BIRD_PARTS, CATEGORIES, LENGTHS, SCENE_TYPES, SPURIOUS_TAGS, SYNONYMS
+
+#: items of a split unless a size is given
+SIZES = {"train": 8000, "val": 1000, "test": 1000}
+IMAGE_SIZES = (32, 64, 128, 256, 512)
+
+SCENE_LABELS = (*CATEGORIES, *SCENE_TYPES)
+BIRD_LABELS = (
+    *(f"{colour} {part}" for part in BIRD_PARTS for colour in (BEAK_COLOURS if part == "beak" else BIRD_COLOURS)),
+    *(f"{length} beak" for length in LENGTHS), "small bird", "large bird",
+)  # fmt: skip
+_OTHER_WORD = {canonical: word for word, canonical in SYNONYMS.items()}
+
+
+def scene_item(seed: int, split: str, index: int, image_size: int = 128) -> Item:
+    """Item *index* of ``world/scenes``."""
+    from .grammar import scene_captions
+    from .paint import shrink
+    from .render import make_scene, truth
+
+    scene, canvas, boxes = make_scene(seed, split, index)
+    name = f"scenes-{seed}-{split}-{index:06d}"
+    graph = truth(scene, boxes, image_size, name)
+    dice = Dice("scene words", seed, split, index)
+    captions = scene_captions(scene, [(r.subject, r.predicate, r.object) for r in graph.relations], dice)
+    present = {t.category for t in scene.things} | {scene.place}
+    facts = [*sorted(present), *(t.colour for t in scene.things)]
+    return _item(shrink(canvas, image_size), captions, SCENE_LABELS, present, graph, name, noisy_tags(facts, dice))
+
+
+def bird_item(seed: int, split: str, index: int, image_size: int = 128) -> Item:
+    """Item *index* of ``world/birds``."""
+    from .birds import bird_truth, make_bird
+    from .grammar import bird_captions
+    from .paint import shrink
+
+    bird, canvas, boxes = make_bird(seed, split, index)
+    name = f"birds-{seed}-{split}-{index:06d}"
+    dice = Dice("bird words", seed, split, index)
+    present = {f"{p.colour} {p.name}" for p in bird.parts} | {f"{bird.parts[-1].length} beak"} | ({f"{bird.size} bird"} if bird.size else set())
+    facts = ["bird", bird.place, bird.body, *dict.fromkeys(p.colour for p in bird.parts)]
+    return _item(shrink(canvas, image_size), bird_captions(bird, dice), BIRD_LABELS, present, bird_truth(bird, boxes, image_size, name), name, noisy_tags(facts, dice))
+
+
+def _item(pixels, captions, label_names, present, graph, name, tags) -> Item:
+    from PIL import Image
+
+    labels = np.array([label in present for label in label_names], np.int64)
+    sentences = []
+    for k, (text, said) in enumerate(captions):
+        said.id = f"{name}#{k}"
+        sentences.append(text)
+    return Item(Image.fromarray(pixels), sentences, labels, graph, name, tags, [said for _, said in captions])
+
+
+def noisy_tags(facts: list[str], dice: Dice) -> list[str]:
+    """Tags as people give them: a quarter is missing, some are other words for the same, some have nothing to do with the picture."""
+    tags = []
+    for fact in dict.fromkeys(facts):
+        if dice.chance(75):
+            tags.append(_OTHER_WORD[fact] if fact in _OTHER_WORD and dice.chance(25) else fact)
+    while dice.chance(30):
+        tags.append(dice.pick(SPURIOUS_TAGS))
+    return dice.shuffled(list(dict.fromkeys(tags)))
+
+
+def load_world(kind: str, split: str, size: int, seed: int, image_size: int) -> Dataset:
+    """``world/scenes`` or ``world/birds``; arguments are checked by :func:`hetero_xmodal.data.load_dataset`."""
+    make = {"scenes": scene_item, "birds": bird_item}[kind]
+    labels = {"scenes": SCENE_LABELS, "birds": BIRD_LABELS}[kind]
+    from .vocabulary import BIRD_PLACES, COLOURS
+
+    words = (*CATEGORIES, *SCENE_TYPES, *COLOURS) if kind == "scenes" else ("bird", *BIRD_PLACES, *BIRD_COLOURS)
+    tags = sorted({*words, *(_OTHER_WORD[w] for w in words if w in _OTHER_WORD), *SPURIOUS_TAGS})
+    return Dataset(f"world/{kind}", split, range(size), lambda i: make(seed, split, i, image_size), label_names=labels, tag_names=tags)

@@ -1,0 +1,225 @@
+"""The painter: flat parts with shading and an outline on a canvas of 512 x 512, whatever the size of the final picture.
+
+A *shape* is a list of parts in its own units; here it is only placed, scaled and filled. Beside the picture an *id map* is painted
+that says which object a canvas pixel shows: tight visible boxes come from it. All coordinates are whole numbers, and pictures
+are shrunk by adding whole numbers, so that the bytes do not depend on the machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import cos, pi, sin
+
+import cv2
+import numpy as np
+
+CANVAS = 512
+#: lengths of shapes are stored in thousandths of the shape's height
+UNIT = 1000
+
+PALETTE = {
+    "red": (214, 40, 46), "orange": (247, 136, 32), "yellow": (250, 212, 40), "green": (44, 150, 68), "blue": (38, 92, 206),
+    "purple": (136, 62, 176), "white": (252, 252, 250), "black": (46, 46, 54), "brown": (134, 84, 48), "gray": (132, 136, 144),
+}  # fmt: skip
+#: fixed paints for what has no attribute
+PAINTS = {
+    "skin": (240, 196, 160), "skin2": (176, 120, 84), "hair": (92, 60, 40), "hair2": (38, 34, 38), "metal": (172, 180, 190), "steel": (120, 128, 140), "dark": (52, 52, 62),
+    "wood": (158, 112, 72), "bark": (124, 88, 62), "glass": (190, 224, 236), "shine": (236, 248, 252), "face": (250, 248, 240), "ink": (34, 32, 44),
+    "leaf": (84, 138, 74), "clay": (176, 112, 84), "sail": (246, 242, 230), "eye": (250, 250, 250), "gold": (232, 180, 60), "pink": (238, 150, 160), "jeans": (84, 100, 136),
+}  # fmt: skip
+OUTLINE = (34, 32, 44)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One polygon of a shape: its points, how it is filled ("main" takes the object's colour and pattern), and its trim."""
+
+    fill: str
+    points: np.ndarray
+    outline: int = 5
+    shade: bool = False
+    key: str = "main"
+    closed: bool = True
+
+
+def mixed(colour, other, percent: int) -> tuple[int, int, int]:
+    """*percent* of 100 of *other* in *colour*, in whole numbers."""
+    return tuple((c * (100 - percent) + o * percent + 50) // 100 for c, o in zip(colour, other, strict=True))
+
+
+@lru_cache(maxsize=256)
+def texture(colour: str, pattern: str, light: int = 0) -> np.ndarray:
+    """A canvas and a period more of a colour with its pattern; *light* below 0 is shade, above 0 a highlight (percent)."""
+    base = PALETTE.get(colour) or PAINTS[colour]
+    pale = sum(base) > 600
+    inks = {"yellow": (190, 110, 20), "white": (150, 156, 172), "black": (176, 176, 186), "orange": (255, 226, 160), "gray": (232, 234, 238), "brown": (222, 184, 140)}
+    ink = inks.get(colour) or mixed(base, (20, 20, 40) if pale else (255, 255, 255), 66)
+    y, x = np.mgrid[0 : CANVAS + 64, 0 : CANVAS + 64]
+    if pattern == "striped":
+        mask = (x + y) % 32 < 14
+    elif pattern == "dotted":
+        row = y // 28
+        mask = ((x + 14 * (row % 2)) % 28 - 14) ** 2 + (y % 28 - 14) ** 2 <= 64
+    elif pattern == "checked":
+        mask = (x // 18 + y // 18) % 2 == 0
+    else:
+        mask = np.zeros_like(x, bool)
+    toward = (16, 16, 44) if light < 0 else (255, 255, 255)
+    shades = np.array([mixed(base, toward, abs(light)), mixed(ink, toward, abs(light))], np.uint8)
+    return shades[mask.astype(np.intp)]
+
+
+class Painter:
+    """A canvas, its id map, and the operations on them."""
+
+    def __init__(self, background: np.ndarray):
+        self.canvas = np.ascontiguousarray(background)
+        self.ids = np.zeros((CANVAS, CANVAS), np.uint8)
+
+    def shape(self, parts, *, box, colour: str, pattern: str, number: int, flip: bool = False, swap=None) -> None:
+        """Paint *parts* into *box* (x, y, width, height in canvas pixels) as object *number* (1..255).
+
+        *swap* replaces fills by others: ``{"skin": "skin2"}``, or for birds ``{"crown": ("red", "plain", 2)}`` (colour, pattern, id).
+        """
+        x, y, w, h = box
+        swap = swap or {}
+        for part in parts:
+            fill, paint, fur, label = part.fill, None, "plain", number
+            if fill == "main":
+                paint, fur = colour, pattern
+            elif fill == "main-plain":
+                paint = colour
+            elif fill in swap:
+                paint = swap[fill]
+                if isinstance(paint, tuple):
+                    paint, fur, label = paint
+            else:
+                paint = fill
+            points = part.points
+            px = (w - points[:, 0] * h // UNIT) if flip else points[:, 0] * h // UNIT
+            placed = np.stack([px + x, points[:, 1] * h // UNIT + y], 1).astype(np.int32)
+            self._fill(placed, part, paint, fur, label, (x, y))
+
+    def _fill(self, points: np.ndarray, part: Part, paint: str, pattern: str, label: int, origin) -> None:
+        if not part.closed:
+            colour = PALETTE.get(paint) or PAINTS[paint]
+            width = max(part.outline, 2)
+            cv2.polylines(self.ids, [points], False, label, width)
+            if part.shade:  # a stroke with its own outline
+                cv2.polylines(self.ids, [points], False, label, width + 8)
+                cv2.polylines(self.canvas, [points], False, OUTLINE, width + 8)
+            cv2.polylines(self.canvas, [points], False, colour, width)
+            return
+        cv2.fillPoly(self.ids, [points], label)
+        if part.outline:
+            cv2.polylines(self.ids, [points], True, label, part.outline)
+        if pattern == "plain" and not part.shade:
+            cv2.fillPoly(self.canvas, [points], PALETTE.get(paint) or PAINTS[paint])
+        else:
+            self._textured(points, part, paint, pattern, origin)
+        if part.outline:
+            cv2.polylines(self.canvas, [points], True, OUTLINE, part.outline)
+
+    def _textured(self, points, part, paint, pattern, origin) -> None:
+        low = np.maximum(points.min(0), 0)
+        high = np.minimum(points.max(0) + 1, CANVAS)
+        w, h = int(high[0] - low[0]), int(high[1] - low[1])
+        if w <= 0 or h <= 0:
+            return
+        mask = np.zeros((h, w), np.uint8)
+        cv2.fillPoly(mask, [points - low.astype(np.int32)], 255)
+        where = self.canvas[low[1] : high[1], low[0] : high[0]]
+        ox, oy = int(low[0] - origin[0]) % 56, int(low[1] - origin[1]) % 56  # patterns move with their object
+        cv2.copyTo(texture(paint, pattern)[oy : oy + h, ox : ox + w], mask, where)
+        if part.shade:
+            depth = max(4, min(w, h) // 7)
+            if w > depth and h > depth:
+                dark = mask.copy()
+                dark[:-depth, :-depth] &= ~mask[depth:, depth:]
+                cv2.copyTo(texture(paint, pattern, -26)[oy : oy + h, ox : ox + w], dark, where)
+                rim = max(3, depth // 2)
+                light = mask.copy()
+                light[rim:, rim:] &= ~mask[:-rim, :-rim]
+                cv2.copyTo(texture(paint, pattern, 34)[oy : oy + h, ox : ox + w], light, where)
+
+    def box(self, number: int, within=None, *, other: bool = False) -> tuple[int, int, int, int] | None:
+        """Tight box x1, y1, x2, y2 (canvas pixels) of what is seen of object *number*, or None if nothing is.
+
+        *within* limits the search; *other* asks for everything but *number*.
+        """
+        x1, y1, x2, y2 = within or (0, 0, CANVAS, CANVAS)
+        x1, y1, x2, y2 = max(x1, 0), max(y1, 0), min(x2, CANVAS), min(y2, CANVAS)
+        seen = self.ids[y1:y2, x1:x2] != number if other else self.ids[y1:y2, x1:x2] == number
+        x, y, w, h = cv2.boundingRect(seen.view(np.uint8))
+        return (x1 + x, y1 + y, x1 + x + w, y1 + y + h) if w else None
+
+
+def shrink(canvas: np.ndarray, size: int) -> np.ndarray:
+    """The canvas as a picture of *size* x *size*: every pixel the rounded mean of its block, in whole numbers."""
+    k = CANVAS // size
+    if k == 1:
+        return canvas
+    rows = canvas[0::k].astype(np.uint16)
+    for i in range(1, k):
+        rows += canvas[i::k]
+    rows = rows.reshape(size, size, 3 * k)
+    total = rows[:, :, 0:3].copy()
+    for i in range(1, k):
+        total += rows[:, :, 3 * i : 3 * i + 3]
+    total += k * k // 2
+    return (total >> ((k * k).bit_length() - 1)).astype(np.uint8)
+
+
+# ---------------------------------------------------------------------------------------------- points of shapes
+
+
+def ellipse(cx, cy, rx, ry, n: int = 28, start: float = 0, stop: float = 360) -> list[tuple[float, float]]:
+    """Points of an ellipse, or of its arc from *start* to *stop* degrees (0 is right, 90 is down)."""
+    whole = stop - start == 360
+    steps = n if whole else n - 1
+    return [(cx + rx * cos((start + (stop - start) * i / steps) * pi / 180), cy + ry * sin((start + (stop - start) * i / steps) * pi / 180)) for i in range(n)]
+
+
+def rect(x1, y1, x2, y2, r: float = 0) -> list[tuple[float, float]]:
+    """Points of a rectangle with corners rounded by *r*."""
+    if not r:
+        return [(x1, y1), (x2, y1), (x2, y2), (x1, y2)]
+    corners = ((x1 + r, y1 + r, 180), (x2 - r, y1 + r, 270), (x2 - r, y2 - r, 0), (x1 + r, y2 - r, 90))
+    return [p for cx, cy, a in corners for p in ellipse(cx, cy, r, r, 5, a, a + 90)]
+
+
+def cloud(cx, cy, rx, ry, lobes: int, bulge: float = 0.16, n: int = 60) -> list[tuple[float, float]]:
+    """Points of a scalloped ellipse: crowns of trees, petals, clouds."""
+    points = []
+    for i in range(n):
+        a = 2 * pi * i / n
+        r = 1 - bulge + bulge * abs(cos(lobes * a / 2)) * 1.6
+        points.append((cx + rx * r * cos(a), cy + ry * r * sin(a)))
+    return points
+
+
+def make_shape(*parts: tuple) -> tuple[tuple[Part, ...], int]:
+    """Parts ``(fill, points, options)`` -> parts in thousandths of the shape's height, and its width in the same unit.
+
+    The shape is moved so that its outermost points and half its outline lie on its box.
+    """
+    everything = np.array([p for _, points, *_ in parts for p in points])
+    margin = 1.6
+    low, high = everything.min(0) - margin, everything.max(0) + margin
+    scale = UNIT / (high[1] - low[1])
+    made = []
+    for fill, points, *rest in parts:
+        options = rest[0] if rest else {}
+        scaled = np.round((np.array(points, float) - low) * scale).astype(np.int64)
+        made.append(Part(fill, scaled, **options))
+    return tuple(made), int(round((high[0] - low[0]) * scale))
+
+
+def stroke(points, width: float) -> list[tuple[float, float]]:
+    """A bent line of the given width as a polygon (for arms, legs, tails)."""
+    line = np.array(points, float)
+    step = np.diff(line, axis=0)
+    normal = np.stack([-step[:, 1], step[:, 0]], 1) / np.hypot(step[:, 0], step[:, 1])[:, None]
+    bend = np.concatenate([normal[:1], (normal[:-1] + normal[1:]) / 2, normal[-1:]]) * width / 2
+    return [tuple(p) for p in np.concatenate([line + bend, (line - bend)[::-1]])]

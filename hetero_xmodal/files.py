@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,38 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | Path, *, marker: str) -> Iterator[Path]:
+    """Give a temporary folder beside *path*; on success it takes the place of *path*, on error it is removed.
+
+    Only a folder that is empty or holds the file *marker* is replaced, so that a slip of the pen never deletes anything else.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"'{path}' is a file; give the name of a folder to write")
+    if path.is_dir() and any(path.iterdir()) and not (path / marker).exists():
+        raise InputError(f"folder '{path}' holds other files (no {marker}); give a new or empty folder")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    old = temporary.with_name(temporary.name + ".old")
+    try:
+        yield temporary
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o777 & ~mask)  # mkdtemp makes private folders; a result is an ordinary one
+        if path.exists():
+            os.replace(path, old)
+        try:
+            os.replace(temporary, path)
+        except OSError:
+            if old.exists():
+                os.replace(old, path)
+            raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -88,4 +121,6 @@ def read_safetensors(path: str | Path, what: str = "tensor file") -> tuple[dict,
         with safe_open(str(path), framework="pt") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}
     except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(f"{what} '{path}' is not a readable safetensors file ({error}); it may be truncated or of another format") from None
+        raise InputError(
+            f"{what} '{path}' is not a readable safetensors file ({error}); it may be truncated or of another format"
+        ) from None

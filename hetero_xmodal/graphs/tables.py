@@ -1,0 +1,112 @@
+"""Graphs as pandas tables: one row per node or edge, names decoded, for analysis.
+
+>>> import hetero_xmodal as hx
+>>> picture = hx.SceneGraph(objects=[hx.SceneObject("bird", box=(10, 10, 50, 60))], size=(128, 128))
+>>> frames = to_frames(hx.build_graph(picture, hx.SceneGraph(objects=[hx.SceneObject("bird")])))
+>>> frames["visual"][["name", "x1", "y1", "x2", "y2"]].values.tolist()
+[['bird', 10.0, 10.0, 50.0, 60.0]]
+>>> frames["visual-same_as-word"][["source_name", "destination_name"]].values.tolist()
+[['bird', 'bird']]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InputError, nearest
+from ..schema import BRIDGE, EDGE_FEATURES, LABEL, NODE_FEATURES, VISUAL, WORD, Feature, Relation, decode_text, relation_name, validate
+from .flat import FlatGraphs
+
+if TYPE_CHECKING:
+    import dgl
+    import pandas as pd
+
+#: columns that a short vector is spread over
+_COLUMNS = {"box": ("x1", "y1", "x2", "y2"), "image_size": ("image_width", "image_height")}
+_NAME_OF = {VISUAL: "name", WORD: "text", BRIDGE: "name", LABEL: "name"}
+
+
+def to_frames(graph: dgl.DGLGraph, *, features: bool = False) -> dict[str, pd.DataFrame]:
+    """One pandas table per node type (``"visual"``) and per relation (``"visual-relates-visual"``).
+
+    Every table begins with ``graph`` (number of the member in a batched graph, else 0). Node tables go on with ``node``, edge tables
+    with ``source`` and ``destination``, rows within that member, and the names found there. ``features=True`` adds the wide feature
+    rows as columns ``feature_0`` ...
+    """
+    flat = FlatGraphs.from_dgl(validate(graph, allow_extra=True))
+    return {
+        **{t: node_frame(flat, t, features=features) for t in flat.node_types},
+        **{relation_name(r): edge_frame(flat, r) for r in flat.relations},
+    }
+
+
+def node_frame(flat: FlatGraphs, node_type: str, *, features: bool = False) -> pd.DataFrame:
+    """Table of all nodes of one type: ``graph``, ``node`` and a column per feature."""
+    import pandas as pd
+
+    member, row = _place(flat.node_offsets[node_type])
+    schema = {f.name: f for f in NODE_FEATURES.get(node_type, ())}
+    return pd.DataFrame({"graph": member, "node": row} | _columns(flat.node_data[node_type], schema, wide=features))
+
+
+def edge_frame(flat: FlatGraphs, relation: Relation) -> pd.DataFrame:
+    """Table of all edges of one relation: ``graph``, ``source``, ``destination``, the names at both ends and a column per feature."""
+    import pandas as pd
+
+    member, _ = _place(flat.edge_offsets[relation])
+    columns: dict = {"graph": member}
+    for end, node_type, local in zip(("source", "destination"), (relation[0], relation[2]), flat.edge_ends[relation], strict=True):
+        columns[end] = local.numpy()
+        name = flat.node_data[node_type].get(_NAME_OF.get(node_type, ""))
+        if name is not None:
+            rows = local.numpy() + flat.node_offsets[node_type].numpy()[member]
+            columns[f"{end}_name"] = np.array(decode_text(name[rows]), dtype=object)
+    schema = {f.name: f for f in EDGE_FEATURES.get(relation, ())}
+    return pd.DataFrame(columns | _columns(flat.edge_data[relation], schema, wide=False))
+
+
+def count_frame(flat: FlatGraphs) -> pd.DataFrame:
+    """One row per graph: how many nodes of each type and edges of each relation it has."""
+    import pandas as pd
+
+    columns = {t: o.diff().numpy() for t, o in flat.node_offsets.items()}
+    columns |= {relation_name(r): o.diff().numpy() for r, o in flat.edge_offsets.items()}
+    return pd.DataFrame({"graph": np.arange(flat.count)} | columns)
+
+
+def find_owner(flat: FlatGraphs, owner: str | Sequence[str]) -> str | Relation:
+    """``"visual"``, ``("visual", "same_as", "word")`` or ``"visual-same_as-word"`` -> node type or relation of *flat*."""
+    if isinstance(owner, str):
+        names = {t: t for t in flat.node_types} | {relation_name(r): r for r in flat.relations}
+        if owner in names:
+            return names[owner]
+        raise InputError(f"no node type or relation {owner!r}{nearest(owner, names)}; known are {', '.join(names)}")
+    if tuple(owner) in flat.edge_ends:
+        return tuple(owner)
+    raise InputError(f"no relation {tuple(owner)!r}; known are {', '.join(relation_name(r) for r in flat.relations)}")
+
+
+def _place(offsets) -> tuple[np.ndarray, np.ndarray]:
+    """Member and row within the member, for every row of a flat tensor."""
+    offsets = offsets.numpy()
+    member = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    return member, np.arange(len(member)) - offsets[member]
+
+
+def _columns(data: dict, schema: dict[str, Feature], *, wide: bool) -> dict:
+    columns: dict = {}
+    for name, value in data.items():
+        feature = schema.get(name)
+        if feature is not None and feature.text:
+            columns[name] = np.array(decode_text(value), dtype=object) if len(value) else np.array([], dtype=object)
+        elif value.ndim == 1:
+            columns[name] = value.numpy()
+        elif name in _COLUMNS and value.shape[1] == len(_COLUMNS[name]):
+            columns |= {column: value[:, k].numpy() for k, column in enumerate(_COLUMNS[name])}
+        elif wide:
+            rows = value.reshape(len(value), value.shape[1:].numel()).numpy()
+            columns |= {f"{name}_{k}": rows[:, k] for k in range(rows.shape[1])}
+    return columns

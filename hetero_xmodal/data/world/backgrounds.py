@@ -63,8 +63,8 @@ def _street(picture, dice, horizon):
 
 
 def _garden(picture, dice, horizon):
-    sky = dice.pick([(156, 194, 218), (176, 196, 212)])
-    bands(sky, mixed(sky, (210, 218, 214), 60), 0, horizon, picture)
+    sky = dice.pick([(156, 194, 218), (166, 188, 208)])
+    bands(sky, mixed(sky, (184, 196, 198), 60), 0, horizon, picture)
     _clouds(picture, dice, (30, horizon - 90), mixed(sky, (224, 228, 230), 55))
     cv2.fillPoly(picture, [np.array([(x, horizon - 26 - int(22 * np.sin(x / 90 + horizon))) for x in range(0, WIDE + 20, 10)] + [(WIDE, horizon), (0, horizon)], np.int32)], (158, 184, 160))
     if dice.chance(60):
@@ -78,7 +78,7 @@ def _garden(picture, dice, horizon):
 
 
 def _kitchen(picture, dice, horizon):
-    wall = dice.pick([(182, 204, 194), (206, 200, 182), (186, 196, 208)])
+    wall = dice.pick([(172, 196, 186), (192, 186, 166), (176, 187, 200)])
     picture[:horizon] = wall
     for y in range(0, horizon, 48):
         cv2.line(picture, (0, y), (WIDE, y), mixed(wall, (255, 255, 255), 38), 4)
@@ -88,12 +88,12 @@ def _kitchen(picture, dice, horizon):
     picture[horizon:] = tone
     for row, y in enumerate(range(horizon, CANVAS, 44)):
         for x in range((row % 2) * 56, WIDE, 112):
-            cv2.rectangle(picture, (x, y), (x + 55, y + 43), mixed(tone, (235, 232, 226), 34), -1)
+            cv2.rectangle(picture, (x, y), (x + 55, y + 43), mixed(tone, (224, 220, 214), 34), -1)
     cv2.rectangle(picture, (0, horizon - 14), (WIDE, horizon), mixed(tone, (90, 84, 80), 26), -1)
 
 
 def _bedroom(picture, dice, horizon):
-    wall = dice.pick([(200, 184, 198), (184, 190, 212), (206, 192, 176)])
+    wall = dice.pick([(190, 174, 190), (174, 180, 204), (194, 178, 160)])
     picture[:horizon] = wall
     for x in range(0, WIDE, 56):
         cv2.rectangle(picture, (x, 0), (x + 22, horizon), mixed(wall, (255, 255, 255), 26), -1)
@@ -107,18 +107,18 @@ def _bedroom(picture, dice, horizon):
 
 
 def _beach(picture, dice, horizon):
-    sky = dice.pick([(160, 198, 220), (196, 196, 206)])
-    bands(sky, mixed(sky, (226, 214, 200), 50), 0, horizon - 90, picture)
+    sky = dice.pick([(160, 198, 220), (180, 182, 196)])
+    bands(sky, mixed(sky, (204, 192, 184), 50), 0, horizon - 90, picture)
     _clouds(picture, dice, (24, horizon - 170), mixed(sky, (228, 230, 232), 50))
     bands((112, 168, 184), (142, 194, 198), horizon - 90, horizon, picture)
     for row, y in enumerate(range(horizon - 76, horizon, 22)):
         for x in range((row % 2) * 34, WIDE, 68):
             cv2.ellipse(picture, (x, y), (15, 6), 0, 180, 360, (176, 212, 214), 3)
-    bands((218, 200, 158), (208, 188, 146), horizon, CANVAS, picture)
-    cv2.rectangle(picture, (0, horizon - 4), (WIDE, horizon + 5), (226, 222, 206), -1)
+    bands((206, 186, 142), (198, 176, 132), horizon, CANVAS, picture)
+    cv2.rectangle(picture, (0, horizon - 4), (WIDE, horizon + 5), (216, 212, 196), -1)
     for _ in range(170):
         x, y = dice.below(WIDE), dice.between(horizon + 14, CANVAS)
-        cv2.circle(picture, (x, y), 3, (190, 168, 126), -1)
+        cv2.circle(picture, (x, y), 3, (178, 154, 112), -1)
 
 
 _PLACES = {"street": _street, "garden": _garden, "kitchen": _kitchen, "bedroom": _bedroom, "beach": _beach}

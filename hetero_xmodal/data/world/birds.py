@@ -18,7 +18,7 @@ from .vocabulary import BEAK_COLOURS, BIRD_COLOURS, BIRD_PARTS, BIRD_PLACES, HAV
 
 #: canvas height at which the feet stand
 FEET = 424
-#: height of the bird, canvas pixels; the gaps between the ranges make the size decidable (thresholds between them at 224 and 273)
+#: height of the bird, canvas pixels; the gaps between the ranges make the size decidable (thresholds between them at 223 and 270)
 BIRD_HEIGHTS = {"small": (186, 210), None: (238, 258), "large": (288, 316)}
 
 
@@ -33,8 +33,8 @@ def _bird_shape(length: str, tail: int):
         ("belly", [*ellipse(62, 58, 40, 28, 18, 38, 158), (40, 66), (56, 70), (72, 70)], {"outline": 3, "shade": True}),
         ("breast", [*ellipse(62, 58, 40, 28, 18, -56, 38), (74, 72), (64, 64), (63, 48), (70, 40)], {"outline": 3, "shade": True}),
         ("body", ellipse(92, 27, 23, 22, 32), {"shade": True}),
-        ("crown", [*ellipse(92, 27, 23, 22, 22, 180, 352), (106, 20), (94, 17), (80, 21)], {"outline": 3, "shade": True}),
-        ("eye", ellipse(98, 26, 6, 6, 14), {"outline": 3}), ("ink", ellipse(99, 26, 3.2, 3.4, 10), {"outline": 0}),
+        ("crown", [*ellipse(92, 27, 23, 22, 22, 180, 352), (107, 20), (94, 18), (80, 21)], {"outline": 3, "shade": True}),
+        ("eye", ellipse(98, 30, 6, 6, 14), {"outline": 3}), ("ink", ellipse(99, 30, 3.2, 3.4, 10), {"outline": 0}),
         ("wing", [*ellipse(51, 52, 23, 17, 18, -60, 120), (24, 68), (8, 66), (18, 58), (10, 54), (24, 46)], {"shade": True}),
     )  # fmt: skip
 
@@ -112,6 +112,8 @@ def paint_bird(bird: Bird) -> tuple[np.ndarray, dict[str, tuple[int, int, int, i
     swap: dict = {"body": bird.body}
     swap |= {p.name: (p.colour, p.pattern, k + 2) for k, p in enumerate(bird.parts)}
     place = (bird.x, FEET - bird.h, w, bird.h)
+    if bird.place != "branch":
+        painter.shadow(bird.x + w // 4, FEET, w // 2)
     painter.shape(shape, box=place, colour=bird.body, pattern="plain", number=1, flip=bird.flip, swap=swap)
     around = (bird.x - 10, FEET - bird.h - 10, bird.x + w + 10, FEET + 10)
     boxes = {p.name: painter.box(k + 2, around) for k, p in enumerate(bird.parts)}
@@ -166,7 +168,7 @@ def wide_bird_background(place: str, variant: int) -> np.ndarray:
             x, y = dice.below(WIDE), FEET + dice.pick((-16, 46))
             cv2.ellipse(picture, (x, y), (24, 11), 30 if y < FEET else -30, 0, 360, (118, 156, 104), -1)
     else:
-        ground, speck = {"grass": ((160, 190, 134), (130, 166, 108)), "rock": ((132, 176, 188), (168, 206, 212)), "snow": ((206, 214, 222), (188, 198, 210))}[place]
+        ground, speck = {"grass": ((160, 190, 134), (130, 166, 108)), "rock": ((132, 176, 188), (168, 206, 212)), "snow": ((192, 203, 215), (174, 186, 200))}[place]
         line = 330 + 10 * variant
         bands(sky, mixed(sky, (214, 214, 208), 50), 0, line, picture)
         for _ in range(4):

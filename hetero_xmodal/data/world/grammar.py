@@ -12,7 +12,7 @@ from ...scenes import SceneGraph, SceneObject, SceneRelation
 from .birds import Bird, BirdPart
 from .dice import Dice
 from .layout import Scene, Thing
-from .vocabulary import BIRD_PLACES, CATEGORY_SYNONYMS, HAVE, PART_SYNONYMS, PATTERN_SYNONYMS, SIZE_SYNONYMS
+from .vocabulary import BIRD_PLACES, CATEGORY_SYNONYMS, HAVE, PART_SYNONYMS, PATTERN_SYNONYMS, SIZE_SYNONYMS, SIZES
 
 
 def _others(table: dict[str, str]) -> dict[str, list[str]]:
@@ -99,10 +99,15 @@ def fitting(things, name: str, attributes) -> list[int]:
     return [i for i, t in enumerate(things) if t.category == name and set(attributes) <= set(t.attributes)]
 
 
+def sayable(thing: Thing) -> list[str]:
+    """Attributes that English says of a thing: all, but of a child only the size (its colour is that of its clothes)."""
+    return [a for a in thing.attributes if a in SIZES] if thing.category == "child" else thing.attributes
+
+
 def describe(scene: Scene, i: int, dice: Dice, without: str | None = None) -> list[str] | None:
     """Attributes (in order) by which thing *i* is the only one that fits; ``None`` if there are none. Often says more than needed."""
     thing = scene.things[i]
-    known = [a for a in thing.attributes if a != without]
+    known = [a for a in sayable(thing) if a != without]
     chosen = [a for a in known if dice.chance(62)]
     for attempt in (chosen, known):
         if len(fitting(scene.things, thing.category, attempt)) == 1:
@@ -172,7 +177,9 @@ def _say_attribute(saying, scene, relations):
     """ "The little ball is red", "The cup on the table is striped"."""
     i = saying.dice.below(len(scene.things))
     thing = scene.things[i]
-    told = saying.dice.pick(thing.attributes)
+    if not sayable(thing):
+        return None
+    told = saying.dice.pick(sayable(thing))
     about = describe(scene, i, saying.dice, without=told)
     if about is None:
         return None
@@ -187,8 +194,8 @@ def _say_attribute(saying, scene, relations):
             saying.relate(s, normal, o)
             phrase = f"{phrase} {said} {other}"
     words = [saying.word(told, _ADJECTIVES)]
-    if len(thing.attributes) > 1 and saying.dice.chance(30):
-        second = saying.dice.pick([a for a in thing.attributes if a != told])
+    if len(sayable(thing)) > 1 and saying.dice.chance(30):
+        second = saying.dice.pick([a for a in sayable(thing) if a != told])
         if second not in about:
             words.append(second)
     saying.graph.objects[s].attributes += words
@@ -204,11 +211,11 @@ def _groups(scene: Scene, dice: Dice) -> list[tuple[str, list[str], int]]:
         thing = scene.things[i]
         twins = [k for k in left if scene.things[k].category == thing.category]
         if twins:
-            shared = [a for a in thing.attributes if all(a in scene.things[k].attributes for k in twins)]
+            shared = [a for a in sayable(thing) if all(a in scene.things[k].attributes for k in twins)]
             left = [k for k in left if k not in twins]
             groups.append((thing.category, shared, 1 + len(twins)))
         else:
-            groups.append((thing.category, [a for a in thing.attributes if dice.chance(65)], 1))
+            groups.append((thing.category, [a for a in sayable(thing) if dice.chance(65)], 1))
     return groups
 
 

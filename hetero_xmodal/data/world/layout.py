@@ -21,7 +21,7 @@ from .vocabulary import AGENTS, HOLDABLE, SCENE_COLOURS, SCENE_TYPES, SUPPORTS
 
 #: place -> weight of each category there; what is missing never appears there
 CATEGORY_WEIGHTS = {
-    "street": {"car": 30, "tree": 16, "child": 18, "robot": 9, "dog": 14, "cat": 6, "bench": 14, "box": 7, "ball": 6, "bird": 9, "clock": 9, "umbrella": 8, "balloon": 6},
+    "street": {"car": 44, "tree": 16, "child": 18, "robot": 9, "dog": 14, "cat": 6, "bench": 14, "box": 7, "ball": 6, "bird": 9, "clock": 9, "umbrella": 8, "balloon": 6},
     "garden": {"tree": 26, "flower": 24, "child": 16, "dog": 12, "cat": 9, "bird": 16, "bench": 12, "table": 11, "ball": 10, "kite": 10, "balloon": 8},
     "kitchen": {"table": 32, "cup": 24, "clock": 18, "lamp": 7, "cat": 12, "robot": 15, "child": 11, "box": 11, "flower": 11},
     "bedroom": {"lamp": 22, "mirror": 24, "clock": 11, "box": 16, "cat": 14, "dog": 8, "ball": 12, "child": 13, "robot": 11, "table": 12},
@@ -43,9 +43,9 @@ HEIGHTS = {
     "child": 176, "robot": 172, "cat": 112, "dog": 108, "bird": 96, "car": 94, "boat": 132, "tree": 214, "flower": 122, "bench": 84,
     "table": 122, "box": 106, "ball": 94, "balloon": 176, "umbrella": 148, "kite": 146, "cup": 94, "lamp": 128, "clock": 102, "mirror": 132,
 }  # fmt: skip
-#: percent of the ordinary height, and the thresholds between (a gap of ten percent and more on either side)
+#: percent of the ordinary height, and the thresholds between (with a gap on either side: boxes of small things end at 78, of ordinary ones run from 92 to 110, of large ones begin at 128)
 SIZE_RANGES = {"small": (62, 71), None: (92, 105), "large": (130, 142)}
-SMALL_BELOW, LARGE_ABOVE = 81, 117
+SMALL_BELOW, LARGE_ABOVE = 85, 119
 PATTERNED = frozenset(HEIGHTS) - {"tree", "flower", "clock", "mirror"}
 WALL = ("clock", "mirror")
 AIR = ("balloon", "kite")
@@ -211,11 +211,11 @@ def choose_bonds(things: list[Thing], dice: Dice) -> list[Thing]:
     tops = [i for i, t in enumerate(things) if t.category in SUPPORTS]
     room = {i: 2 if things[i].category != "box" else 1 for i in tops}
     for i, thing in enumerate(things):
-        if thing.category in HOLDABLE and hands and dice.chance(70):
+        if thing.category in HOLDABLE and hands and dice.chance(85):
             things[i] = replace(thing, held_by=hands.pop(dice.below(len(hands))))
             continue
         hosts = [k for k in tops if k != i and room[k] and thing.w < things[k].w * 7 // 10 and things[k].stands_on is None and i not in [t.stands_on for t in things]]
-        if thing.category in STANDS and hosts and dice.chance(85 if thing.category in ("cup", "lamp") else 50):
+        if thing.category in STANDS and hosts and dice.chance(85 if thing.category in ("cup", "lamp") else 62):
             host = dice.pick(hosts)
             room[host] -= 1
             things[i] = replace(thing, stands_on=host)

@@ -29,6 +29,8 @@ PAINTS = {
     "leaf": (84, 138, 74), "clay": (176, 112, 84), "sail": (246, 242, 230), "eye": (250, 250, 250), "gold": (232, 180, 60), "pink": (238, 150, 160), "jeans": (84, 100, 136),
 }  # fmt: skip
 OUTLINE = (34, 32, 44)
+#: half the height of a shadow on the ground, canvas pixels
+SHADOW = 9
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def texture(colour: str, pattern: str, light: int = 0) -> np.ndarray:
     """A canvas and a period more of a colour with its pattern; *light* below 0 is shade, above 0 a highlight (percent)."""
     base = PALETTE.get(colour) or PAINTS[colour]
     pale = sum(base) > 600
-    inks = {"yellow": (190, 110, 20), "white": (150, 156, 172), "black": (176, 176, 186), "orange": (255, 226, 160), "gray": (232, 234, 238), "brown": (222, 184, 140)}
+    inks = {"yellow": (190, 110, 20), "white": (116, 122, 148), "black": (176, 176, 186), "orange": (255, 226, 160), "gray": (232, 234, 238), "brown": (222, 184, 140)}
     ink = inks.get(colour) or mixed(base, (20, 20, 40) if pale else (255, 255, 255), 66)
     y, x = np.mgrid[0 : CANVAS + 64, 0 : CANVAS + 64]
     if pattern == "striped":
@@ -100,6 +102,17 @@ class Painter:
             px = (w - points[:, 0] * h // UNIT) if flip else points[:, 0] * h // UNIT
             placed = np.stack([px + x, points[:, 1] * h // UNIT + y], 1).astype(np.int32)
             self._fill(placed, part, paint, fur, label, (x, y))
+
+    def shadow(self, x: int, y: int, w: int) -> None:
+        """Darken the ground in a flat ellipse of width *w* whose middle is at height *y*; nobody's pixels in the id map."""
+        ry = SHADOW
+        x1, x2, y1, y2 = max(x, 0), min(x + w, CANVAS), max(y - ry, 0), min(y + ry, CANVAS)
+        if x2 - x1 < 4 or y2 - y1 < 2:
+            return
+        mask = np.zeros((y2 - y1, x2 - x1), np.uint8)
+        cv2.ellipse(mask, (x + w // 2 - x1, y - y1), (w // 2, ry), 0, 0, 360, 255, -1)
+        where = self.canvas[y1:y2, x1:x2]
+        cv2.copyTo(((where.astype(np.uint16) * 198) >> 8).astype(np.uint8), mask, where)
 
     def _fill(self, points: np.ndarray, part: Part, paint: str, pattern: str, label: int, origin) -> None:
         if not part.closed:

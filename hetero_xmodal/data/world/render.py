@@ -10,7 +10,7 @@ from ...parsers import geometry
 from ...scenes import SceneGraph, SceneObject, SceneRelation
 from .backgrounds import background
 from .dice import Dice
-from .layout import SLACK, Scene, choose_content, place_things, signature, split_of, stable_codes
+from .layout import AIR, SLACK, WALL, Scene, choose_content, place_things, signature, split_of, stable_codes
 from .paint import CANVAS, Painter
 from .shapes import SHAPES
 
@@ -34,6 +34,9 @@ def paint_order(scene: Scene) -> list[int]:
 def paint_scene(scene: Scene) -> tuple[np.ndarray, list[tuple[int, int, int, int] | None]]:
     """The canvas ``(512, 512, 3)`` uint8 and every thing's tight visible box (canvas pixels, xyxy)."""
     painter = Painter(background(scene.place, scene.variant, scene.shift))
+    for thing in scene.things:
+        if thing.held_by is None and thing.stands_on is None and thing.category not in ("boat", *WALL, *AIR):
+            painter.shadow(thing.x + thing.w // 20, thing.y + thing.h - 5, thing.w * 9 // 10)
     for i in paint_order(scene):
         thing = scene.things[i]
         painter.shape(

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +124,51 @@ def read_safetensors(path: str | Path, what: str = "tensor file") -> tuple[dict,
         raise InputError(
             f"{what} '{path}' is not a readable safetensors file ({error}); it may be truncated or of another format"
         ) from None
+
+
+@contextlib.contextmanager
+def result_folder(folder: str | Path, *, holds: Iterable[str]) -> Iterator[Path]:
+    """Give an empty temporary folder; on success what is in it moves into *folder*, on error *folder* has not changed.
+
+    For folders that people name on the command line. *holds* are the names that the result consists of. An existing *folder* may hold
+    such names (they are replaced) and nothing else: with anything else in it, it belongs to somebody and is refused before work starts.
+
+    >>> import pathlib, tempfile
+    >>> target = pathlib.Path(tempfile.mkdtemp()) / "result"
+    >>> with result_folder(target, holds=["a.txt"]) as temporary:
+    ...     _ = (temporary / "a.txt").write_text("whole")
+    >>> sorted(path.name for path in target.iterdir())
+    ['a.txt']
+    """
+    folder, names = Path(folder), set(holds)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"output folder '{folder}' is a file; give the name of a folder")
+    try:
+        strangers = sorted(path.name for path in folder.iterdir() if path.name not in names) if folder.exists() else []
+        if strangers:
+            raise InputError(
+                f"output folder '{folder}' already holds '{strangers[0]}', which is no file of this result; give a new or empty folder"
+            )
+        parent = folder.resolve().parent
+        parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.resolve().name}.", suffix=".tmp", dir=parent))
+    except OSError as error:
+        raise InputError(f"output folder '{folder}' cannot be written ({error.strerror or error}); give another folder") from None
+    try:
+        yield temporary
+        if not folder.exists():
+            mask = os.umask(0)
+            os.umask(mask)
+            temporary.chmod(0o777 & ~mask)  # mkdtemp makes private folders; a result is an ordinary one
+            os.replace(temporary, folder)
+        else:
+            for name in sorted(names):  # a name that this result lacks was left by an earlier one
+                target, made = folder / name, temporary / name
+                if target.is_dir():
+                    shutil.rmtree(target)
+                elif not made.exists():
+                    target.unlink(missing_ok=True)
+                if made.exists():
+                    os.replace(made, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

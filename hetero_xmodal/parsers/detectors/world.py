@@ -1,0 +1,152 @@
+"""The detector of the default world, shipped with the package: objects of the scenes, birds and their parts, and their attributes.
+
+The network is :class:`hetero_xmodal.networks.world_detector.WorldDetectorNetwork` (detectron2's FCOS with an attribute head); ``hetero-xmodal
+train-detector`` trains it. The region feature (128 numbers, length one) is what the attributes are read from.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...data.world.vocabulary import BIRD_PARTS, CATEGORIES, COLOURS, HAVE, LENGTHS, PATTERNS, SIZES, attribute_kind
+from ...errors import InputError
+from ...files import read_json, read_safetensors
+from ...scenes import SceneGraph, SceneRelation
+from ..geometry import relations_between
+from .base import Detections, Picture, file_hash, unit_rows
+from .detectron2_quietly import quiet, require_detectron2
+
+if TYPE_CHECKING:
+    import torch
+
+ASSET = "world_detector"
+
+#: kind -> words, index 0: nothing is said. In this order they are listed on an object: "small", "short", "red", "striped"
+ATTRIBUTES = {"size": ("", *SIZES), "length": ("", *LENGTHS), "colour": ("", *COLOURS), "pattern": ("", *PATTERNS[1:])}
+
+
+def world_config(image_size: int = 128):
+    """The configuration of the shipped network, with the world's own vocabulary."""
+    require_detectron2()
+    from ...networks.world_detector import WorldDetectorConfig
+
+    return WorldDetectorConfig(classes=(*CATEGORIES, *BIRD_PARTS), attributes=ATTRIBUTES, image_size=image_size)
+
+
+def encode_scene(scene: SceneGraph, config) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A true scene graph as boxes float32 (n, 4), classes int64 (n,), and attribute words int64 (n, kinds), 0 where nothing is said."""
+    import torch
+
+    kinds = list(config.attributes)
+    words = np.zeros((len(scene.objects), len(kinds)), np.int64)
+    for row, thing in enumerate(scene.objects):
+        for attribute in thing.attributes:
+            kind = attribute_kind(attribute)
+            words[row, kinds.index(kind)] = config.attributes[kind].index(attribute)
+    boxes = torch.tensor([thing.box for thing in scene.objects], dtype=torch.float32).reshape(-1, 4)
+    return boxes, torch.tensor([config.classes.index(thing.name) for thing in scene.objects], dtype=torch.int64), torch.from_numpy(words)
+
+
+class WorldDetector:
+    """The shipped detector, or one trained with ``hetero-xmodal train-detector``.
+
+    Parameters
+    ----------
+    weights : ``.safetensors`` with its ``.json`` beside it; ``None`` takes the shipped ones.
+
+    Pictures of any size are brought to the side the network was trained with (longest side, the rest padded with grey); boxes come back in
+    pixels of the original.
+    """
+
+    score_threshold = 0.4
+
+    def __init__(self, weights: str | Path | None = None) -> None:
+        require_detectron2()
+        import torch
+
+        from ...networks.world_detector import WorldDetectorConfig, WorldDetectorNetwork
+
+        path = Path(weights) if weights is not None else Path(__file__).parents[2] / "assets" / f"{ASSET}.safetensors"
+        tensors, _ = read_safetensors(path, "weights of the world's detector")
+        about = read_json(path.with_suffix(".json"), "description of the world's detector")
+        try:
+            fields = {k: tuple(v) if isinstance(v, list) else v for k, v in about["config"].items()}
+            fields["attributes"] = {kind: tuple(words) for kind, words in fields["attributes"].items()}
+            self.config = WorldDetectorConfig(**fields)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"'{path.with_suffix('.json')}' does not describe a world detector ({error}); train one with hetero-xmodal train-detector") from None
+        with quiet():
+            self.network = WorldDetectorNetwork(self.config)
+        try:
+            wanted = self.network.state_dict()
+            kept = {k: v for k, v in wanted.items() if k.endswith("num_batches_tracked")}
+            self.network.load_state_dict({k: v.to(wanted[k].dtype) for k, v in tensors.items()} | kept)
+        except (RuntimeError, KeyError) as error:
+            raise InputError(f"weights '{path}' do not fit their description ({str(error).splitlines()[0]}); train again or restore both files") from None
+        self.network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self.longest_side = self.config.image_size
+        self.source: dict[str, Any] = {
+            "detector": "world",
+            "weights": file_hash(path),
+            "feature": "ROIAlign of stem and finest pyramid level, attribute head",
+            "normalisation": "l2",
+        }
+
+    def detect(self, pictures: list[Picture], *, score_threshold: float = 0.4, max_objects: int = 36) -> list[Detections]:
+        import torch
+
+        side = self.config.image_size
+        batch = np.full((len(pictures), side, side, 3), 127, np.uint8)
+        scales = []
+        for row, picture in zip(batch, pictures, strict=True):
+            width, height = picture.size
+            scale = side / max(width, height)
+            inside = (max(1, round(width * scale)), max(1, round(height * scale)))
+            image = picture.image if picture.image.size == inside else picture.image.resize(inside)
+            row[: inside[1], : inside[0]] = np.asarray(image)
+            scales.append([width / inside[0], height / inside[1]] * 2)
+        self.network.test_score_thresh = max(0.01, min(0.05, score_threshold))
+        with torch.inference_mode(), quiet():
+            answers = self.network(torch.from_numpy(batch).permute(0, 3, 1, 2).float())
+        return [
+            self._detections(answer, np.asarray(scale, np.float32), picture.size, score_threshold, max_objects)
+            for answer, scale, picture in zip(answers, scales, pictures, strict=True)
+        ]
+
+    def _detections(self, answer, scale: np.ndarray, size: tuple[int, int], score_threshold: float, max_objects: int) -> Detections:
+        width, height = size
+        boxes = (answer.pred_boxes.tensor.numpy() * scale).clip(0, [width, height, width, height]).astype(np.float32)
+        scores = answer.scores.numpy()
+        real = (scores >= score_threshold) & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])  # a box in the padding has no area
+        order = np.flatnonzero(real)
+        order = order[np.argsort(-scores[order], kind="stable")][:max_objects]
+        names = [self.config.classes[c] for c in answer.pred_classes[order].tolist()]
+        kinds = list(self.config.attributes.values())
+        attributes = [[words[i] for words, i in zip(kinds, row, strict=True) if i > 0] for row in answer.attributes[order].tolist()]
+        boxes = boxes[order]
+        return Detections(names, boxes, scores[order], attributes, unit_rows(answer.region_features[order].numpy()), world_relations(boxes, names, size))
+
+
+def world_relations(boxes: np.ndarray, names: list[str], size: tuple[int, int]) -> list[SceneRelation]:
+    """Geometry between whole things; a part of a bird belongs to the bird it lies in: (bird, have, belly).
+
+    >>> boxes = np.array([[0, 0, 40, 40], [20, 10, 30, 20], [60, 5, 90, 35]], np.float32)
+    >>> [(r.subject, r.predicate, r.object) for r in world_relations(boxes, ["bird", "wing", "dog"], (100, 100))]
+    [(0, 'left of', 2), (2, 'right of', 0), (0, 'have', 1)]
+    """
+    whole = [i for i, name in enumerate(names) if name not in BIRD_PARTS]
+    relations = [
+        SceneRelation(whole[r.subject], r.predicate, whole[r.object])
+        for r in relations_between(boxes[whole], [names[i] for i in whole], size=size)
+    ]
+    birds = [i for i in whole if names[i] == "bird"]
+    for part, name in enumerate(names):
+        if name in BIRD_PARTS and birds:
+            low, high = np.maximum(boxes[birds, :2], boxes[part, :2]), np.minimum(boxes[birds, 2:], boxes[part, 2:])
+            shared = np.prod((high - low).clip(0), 1)
+            if shared.max() > 0.5 * np.prod(boxes[part, 2:] - boxes[part, :2]):
+                relations.append(SceneRelation(birds[int(shared.argmax())], HAVE, part))
+    return relations

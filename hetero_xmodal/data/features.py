@@ -1,0 +1,283 @@
+"""Ready-made features for cross-modal retrieval: one row of image features, one of text features and one of 0/1 labels per pair.
+
+Three layouts are read, and nothing in a file is ever executed:
+
+* :func:`load_wikipedia`: the Wikipedia set (Rasiwasia et al. 2010) in its own layout, its ten classes as labels;
+* :func:`load_feature_folder`: ``{train,test}_{img,txt,lab}.mat``, the layout of the DAGNN authors for MIRFlickr and NUS-WIDE;
+* :func:`load_features`: one ``.npz`` or ``.mat`` file of your own with ``train_images``, ``train_texts``, ``train_labels`` ...
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, nearest
+from ..files import existing_file
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureSplit:
+    """Pairs of one split; row i of each array belongs to pair i.
+
+    Attributes
+    ----------
+    images : numpy.ndarray of float32, shape (n, d_image)
+    texts : numpy.ndarray of float32, shape (n, d_text)
+    labels : numpy.ndarray of uint8, shape (n, classes)
+        0 or 1.
+
+    Raises
+    ------
+    InputError
+        When a row is missing or NaN or infinite, or a label is neither 0 nor 1.
+
+    Examples
+    --------
+    >>> split = FeatureSplit([[0.5, 1.0], [1.0, 0.0]], [[1.0], [2.0]], [[1, 0], [1, 1]])
+    >>> len(split), split.images.shape, split.labels.dtype.name
+    (2, (2, 2), 'uint8')
+    """
+
+    images: np.ndarray
+    texts: np.ndarray
+    labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "images", _features(self.images, "image features"))
+        object.__setattr__(self, "texts", _features(self.texts, "text features"))
+        object.__setattr__(self, "labels", _labels(self.labels))
+        rows = {len(self.images), len(self.texts), len(self.labels)}
+        if len(rows) > 1:
+            raise InputError(
+                f"rows do not match: {len(self.images)} image features, {len(self.texts)} text features, {len(self.labels)} label rows; "
+                "row i of each must belong to pair i"
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def rows(self, indices: Any) -> FeatureSplit:
+        """The given pairs as a split of their own."""
+        return FeatureSplit(self.images[indices], self.texts[indices], self.labels[indices])
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureSet:
+    """A data set of features: a training and a test split, perhaps a validation split, and the names of the classes.
+
+    Raises
+    ------
+    InputError
+        When splits differ in width, when a class has no training pair, or when all pairs carry the same single class.
+    """
+
+    name: str
+    train: FeatureSplit
+    test: FeatureSplit
+    validation: FeatureSplit | None = None
+    label_names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for split_name in ("validation", "test"):
+            split = getattr(self, split_name)
+            for field in ("images", "texts", "labels"):
+                width, expected = split and getattr(split, field).shape[1], getattr(self.train, field).shape[1]
+                if split is not None and width != expected:
+                    raise InputError(f"{self.name}: {split_name} {field} have {width} columns but train {field} have {expected}")
+        classes = self.train.labels.shape[1]
+        if self.label_names is not None and len(self.label_names) != classes:
+            raise InputError(f"{self.name}: {len(self.label_names)} label names for {classes} label columns")
+        if classes < 2:
+            raise InputError(f"{self.name}: only one class, so every text is right for every image; retrieval needs at least two classes")
+        count = self.train.labels.sum(axis=0)
+        if (count == 0).any():
+            missing = int((count == 0).argmax())
+            name = f" ({self.label_names[missing]!r})" if self.label_names else ""
+            total = int((count == 0).sum())
+            raise InputError(f"{self.name}: class {missing}{name} has no training pair ({total} such in all); drop these label columns")
+
+    def hold_out(self, size: int, *, seed: int = 0) -> FeatureSet:
+        """Move *size* random training pairs into the validation split; the last training pair of a class always stays.
+
+        Examples
+        --------
+        >>> split = FeatureSplit(np.eye(6), np.eye(6), np.eye(2)[[0, 1, 0, 1, 0, 1]])
+        >>> data = FeatureSet("tiny", train=split, test=split).hold_out(2, seed=0)
+        >>> len(data.train), len(data.validation)
+        (4, 2)
+        """
+        if self.validation is not None:
+            raise InputError(f"{self.name} has a validation split of {len(self.validation)} pairs already")
+        if not 0 < size < len(self.train):
+            raise InputError(f"{self.name}: cannot hold out {size} of {len(self.train)} training pairs; give a number in between")
+        left = self.train.labels.sum(axis=0, dtype=np.int64)
+        held = np.zeros(len(self.train), dtype=bool)
+        for i in np.random.default_rng(seed).permutation(len(self.train)):
+            after = left - self.train.labels[i]
+            if (after > 0).all():
+                held[i], left = True, after
+                if held.sum() == size:
+                    return replace(self, train=self.train.rows(~held), validation=self.train.rows(held))
+        raise InputError(f"{self.name}: cannot hold out {size} training pairs and keep one of every class for training; hold out fewer")
+
+
+def load_wikipedia(folder: str | Path, *, held_out: int | None = 217, seed: int = 0) -> FeatureSet:
+    """The Wikipedia set: 2,173 training and 693 test pairs, image 128-d (SIFT words), text 10-d (topics), ten classes.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``raw_features.mat`` (``I_tr``, ``T_tr``, ``I_te``, ``T_te``), ``trainset_txt_img_cat.list``, ``testset_txt_img_cat.list`` and
+        ``categories.list``, as published.
+    held_out : int or None
+        Training pairs moved to the validation split, chosen with *seed*; None for no validation split.
+    """
+    folder = Path(folder)
+    arrays = _read_arrays(existing_file(folder / "raw_features.mat", "Wikipedia features"))
+    names = tuple(existing_file(folder / "categories.list", "Wikipedia categories").read_text(encoding="utf-8").split())
+    splits = {}
+    for split, ending in (("train", "tr"), ("test", "te")):
+        path = existing_file(folder / f"{split}set_txt_img_cat.list", "Wikipedia list")
+        category = []
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            parts = line.split()
+            if len(parts) != 3 or not parts[2].isdigit() or not 1 <= int(parts[2]) <= len(names):
+                raise InputError(
+                    f"'{path}' line {number}: expected text id, image id and a category from 1 to {len(names)}, found {line[:80]!r}"
+                )
+            category.append(int(parts[2]) - 1)
+        splits[split] = _split_at(
+            folder / "raw_features.mat", split,
+            _take(arrays, f"I_{ending}", folder / "raw_features.mat"),
+            _take(arrays, f"T_{ending}", folder / "raw_features.mat"),
+            np.eye(len(names), dtype=np.uint8)[category],
+        )  # fmt: skip
+    data = FeatureSet("wikipedia", **splits, label_names=names)
+    return data if held_out is None else data.hold_out(held_out, seed=seed)
+
+
+def load_feature_folder(folder: str | Path, *, held_out: int | None = None, seed: int = 0) -> FeatureSet:
+    """A folder with ``train_img.mat``, ``train_txt.mat``, ``train_lab.mat`` and the same for ``test`` (and, if there, ``validation``).
+
+    Each file holds one matrix under the name of the file (``train_img.mat`` holds ``train_img``).
+
+    Parameters
+    ----------
+    folder : path
+    held_out : int or None
+        Training pairs moved to the validation split, chosen with *seed*; None (default) for none.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"feature folder '{folder}' does not exist; it must hold {{train,test}}_{{img,txt,lab}}.mat")
+    splits = {}
+    for split in SPLITS:
+        stems = [f"{split}_{part}" for part in ("img", "txt", "lab")]
+        if split == "validation" and not any((folder / f"{stem}.mat").exists() for stem in stems):
+            continue
+        paths = [existing_file(folder / f"{stem}.mat", "feature file") for stem in stems]
+        splits[split] = _split_at(folder, split, *(_take(_read_arrays(p), p.stem, p) for p in paths))
+    data = FeatureSet(folder.resolve().name, **splits)
+    return data if held_out is None else data.hold_out(held_out, seed=seed)
+
+
+def load_features(path: str | Path, *, held_out: int | None = None, seed: int = 0) -> FeatureSet:
+    """One ``.npz`` or ``.mat`` file of your own features.
+
+    It holds ``train_images``, ``train_texts``, ``train_labels``, the same for ``test``, and, if you like, for ``validation``.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "mine.npz"
+    >>> part = {"images": np.eye(4), "texts": np.eye(4), "labels": np.eye(2)[[0, 1, 0, 1]]}
+    >>> np.savez(path, **{f"{split}_{key}": value for split in ("train", "test") for key, value in part.items()})
+    >>> data = load_features(path, held_out=1)
+    >>> data.name, len(data.train), len(data.validation), len(data.test)
+    ('mine', 3, 1, 4)
+    """
+    path = existing_file(path, "feature file")
+    arrays = _read_arrays(path)
+    splits = {}
+    for split in SPLITS:
+        keys = [f"{split}_{part}" for part in ("images", "texts", "labels")]
+        if split == "validation" and not any(key in arrays for key in keys):
+            continue
+        splits[split] = _split_at(path, split, *(_take(arrays, key, path) for key in keys))
+    data = FeatureSet(path.stem, **splits)
+    return data if held_out is None else data.hold_out(held_out, seed=seed)
+
+
+def load_label_vectors(path: str | Path, *, classes: int | None = None) -> np.ndarray:
+    """Word vectors of the class names, shape (classes, d): the matrix ``inp`` of a ``.mat`` file, as the DAGNN authors store it."""
+    path = existing_file(path, "label vector file")
+    vectors = _features(_take(_read_arrays(path), "inp", path), f"label vectors of '{path}'")
+    if classes is not None and len(vectors) != classes:
+        raise InputError(f"label vectors of '{path}' are for {len(vectors)} classes but the data has {classes}; use those of this data set")
+    return vectors
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All matrices of a ``.mat`` (up to version 7) or ``.npz`` file."""
+    import zipfile
+
+    if path.suffix not in (".mat", ".npz"):
+        raise InputError(f"feature file '{path}' is neither .mat nor .npz; save the arrays with numpy.savez or scipy.io.savemat")
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as file:
+                return {key: file[key] for key in file.files}
+        from scipy.io import loadmat
+
+        arrays = {key: value for key, value in loadmat(path).items() if not key.startswith("__")}
+        return {key: value.toarray() if hasattr(value, "toarray") else value for key, value in arrays.items()}
+    except NotImplementedError:
+        raise InputError(f"feature file '{path}' is a MATLAB 7.3 file; save it with version 7 (in MATLAB: save(..., '-v7'))") from None
+    except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"feature file '{path}' cannot be read ({error}); it may be truncated or of another format") from None
+    except Exception as error:  # scipy's reader raises its own and zlib's errors on damaged files
+        raise InputError(f"feature file '{path}' cannot be read ({type(error).__name__}: {error}); it may be damaged") from None
+
+
+def _take(arrays: dict[str, np.ndarray], key: str, path: Path) -> np.ndarray:
+    if key not in arrays:
+        raise InputError(f"'{path}' has no array {key!r}{nearest(key, arrays)}; it holds {', '.join(sorted(arrays)) or 'none'}")
+    return arrays[key]
+
+
+def _split_at(place: Path, split: str, images: Any, texts: Any, labels: Any) -> FeatureSplit:
+    """A split whose errors say which file and split they are about."""
+    try:
+        return FeatureSplit(images, texts, labels)
+    except InputError as error:
+        raise InputError(f"'{place}', {split} split: {error}") from None
+
+
+def _features(values: Any, name: str) -> np.ndarray:
+    values = np.asarray(values)
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"{name} hold {values.dtype} values; they must be numbers")
+    if values.ndim != 2 or 0 in values.shape:
+        raise InputError(f"{name} have shape {values.shape}; they must be a matrix (pairs, width) with at least one row and one column")
+    values = np.ascontiguousarray(values, dtype=np.float32)
+    finite = np.isfinite(values).all(axis=1)
+    if not finite.all():
+        raise InputError(f"{name} hold NaN or infinity in row {int(finite.argmin())} ({int((~finite).sum())} such rows); mend or drop them")
+    return values
+
+
+def _labels(values: Any) -> np.ndarray:
+    values = np.asarray(values)
+    if values.ndim != 2 or 0 in values.shape:
+        raise InputError(f"labels have shape {values.shape}; they must be a matrix (pairs, classes) of 0 and 1 with at least one row")
+    wrong = ~np.isin(values, (0, 1))
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise InputError(f"label of row {row}, class {column} is {values[row, column]}; labels must be 0 or 1, one column for each class")
+    return values.astype(np.uint8)

@@ -33,11 +33,10 @@ NOT_ATTRIBUTES = _words(
 
 #: a relation between two things made of a few words: the words as written -> the predicate
 MULTIWORD_PREPOSITIONS = {
-    "next to": "next to", "close to": "close to", "out of": "out of", "away from": "away from", "because of": "because of",
-    "on to": "onto", "in to": "into", "in between": "between", "up against": "against", "inside of": "inside", "outside of": "outside",
-    "off of": "off", "ahead of": "ahead of", "near to": "near", "along with": "with", "as well as": "and", "underneath of": "under",
-    "in front": "in front of", "on top": "on top of", "instead of": "instead of", "adjacent to": "next to", "such as": "such as",
-    "atop of": "on top of",
+    "next to": "next to", "close to": "close to", "out of": "out of", "away from": "away from", "on to": "onto", "in to": "into",
+    "in between": "between", "up against": "against", "inside of": "inside", "outside of": "outside", "off of": "off",
+    "ahead of": "ahead of", "near to": "near", "along with": "with", "underneath of": "under", "adjacent to": "next to",
+    "such as": "such as", "atop of": "on top of",
 }  # fmt: skip
 
 #: nouns that only say where at a thing: "on the side of the road" is the relation "on side of", the side is no object
@@ -46,49 +45,124 @@ PLACE_NOUNS = _words("top front back side bottom middle center centre edge corne
 #: prepositions that may open such a phrase
 PLACE_PREPOSITIONS = _words("on in at to near along from by towards toward into onto around under")
 
+#: the predicate of such a phrase; {0} is the preposition as written
+PLACE_PREDICATES = {
+    "top": "on top of", "front": "in front of", "corner": "in corner of", "center": "in center of", "centre": "in center of",
+    "middle": "in middle of", "side": "on side of", "bottom": "on bottom of", "edge": "on edge of", "back": "{0} back of",
+    "rear": "{0} back of",
+}  # fmt: skip
+
 #: head nouns of "X of Y" that say how much of Y there is: the object is Y; a value other than "" becomes an attribute of Y
 QUANTITY_NOUNS = {
     "group": "group of", "bunch": "", "pair": "", "row": "", "lot": "", "lots": "", "couple": "", "piece": "piece", "slice": "slice",
     "set": "", "herd": "", "flock": "", "number": "", "variety": "", "part": "part", "stack": "stack", "pile": "pile", "patch": "patch",
-    "kind": "", "type": "", "crowd": "", "line": "", "series": "", "body": "", "section": "", "portion": "", "half": "", "bit": "", "sort": "",
-    "expanse": "", "stretch": "", "assortment": "", "collection": "", "plenty": "", "cluster": "",
+    "kind": "", "type": "", "series": "", "section": "", "portion": "", "half": "", "bit": "", "sort": "", "roll": "", "bouquet": "",
+    "expanse": "", "stretch": "", "assortment": "", "collection": "", "plenty": "", "cluster": "", "game": "",
 }  # fmt: skip
 
 #: containers: "a glass of wine" is wine in a glass
 CONTAINERS = {
     "glass": "in", "cup": "in", "bowl": "in", "plate": "on", "bottle": "in", "basket": "in", "box": "in", "bag": "in", "vase": "in",
     "jar": "in", "mug": "in", "tray": "on", "can": "in", "pot": "in", "platter": "on", "pitcher": "in", "bucket": "in", "container": "in",
+    "field": "on", "line": "in", "crowd": "in",
 }  # fmt: skip
 
 #: pictures show: "a picture of a dog" is a picture that depicts a dog
 PICTURES = _words("picture photo image drawing painting photograph statue")
 
+#: what belongs to "its" head noun: "a head of hair" has hair, "a bed of flowers" has flowers
+HOLDERS = _words("head forest bed")
+
 #: captions that open with these words talk about the picture itself
 FRAME_NOUNS = _words("picture photo image photograph view scene close-up closeup shot background foreground")
 
-#: materials and colours used as first nouns: "brick wall" is wall[brick]
-MATERIALS = _words(
-    "brick stone metal glass plastic leather steel concrete cement dirt wire rock iron cardboard marble tile straw paper rubber denim "
-    "silver gold wicker bamboo brass copper granite ceramic porcelain aluminum cotton wool silk lace velvet grass sand gravel asphalt "
-    "chrome cloth fabric canvas fleece pine oak cobblestone foam wood neon"
+COLOURS = _words(
+    "white black blue green red brown yellow gray grey orange pink tan purple silver gold golden beige burgundy maroon teal turquoise "
+    "navy khaki cream blonde blond violet lavender magenta turquoise"
+)
+
+#: words that narrow a colour: "dark green" is one attribute
+SHADES = _words("dark light bright pale deep neon lime army")
+
+#: first nouns that describe the thing instead of naming its kind: "brick wall" is wall[brick]
+DESCRIBING_NOUNS = COLOURS | _words(
+    "brick stone metal glass plastic leather steel concrete cement dirt wire rock iron cardboard marble straw rubber denim "
+    "wicker bamboo brass copper granite ceramic porcelain aluminum cotton wool silk lace velvet sand gravel asphalt "
+    "chrome cloth fabric canvas fleece pine oak cobblestone foam wood neon plaid adult baby wii nintendo laptop toy stripe stripes "
+    "polka ocean female male desktop double round shower chain-link steering basil mustard soda teenage teen"
 )
 
 #: attribute words as people annotate them
 ATTRIBUTE_FORMS = {"wood": "wooden"}
 
+#: nouns in front of these heads describe them ("nike logo", "brick wall"), instead of naming a kind
+DESCRIBED_HEADS = _words("logo wall controller couch pants shorts umbrella building")
+
+#: parts that belong to what is named in front of them: "tree branch" is a tree that has a branch
+PART_HEADS = _words("branch branches head face neck leg legs tail paw wing wings feather feathers wheels arm hand collar hoof ear ears mouth")
+
+#: words in front of a noun that make a name with it
+NAME_ADJECTIVES = _words("left right front back")
+NAME_PAIRS = frozenset((
+    "hot dog", "polar bear", "remote control", "french fry", "french fries", "electric lamp", "parking lot", "parking meter", "living room",
+    "dining table", "dining room", "cutting board", "rocking chair", "high chair", "light post", "ski pole", "light fixture", "rolling pin",
+    "mixing bowl", "washing machine", "american flag", "powdered sugar", "bowling ball", "wave pool", "tree trunk", "light bulb",
+    "hang glider", "measuring tape", "shipping container", "running shoes", "swimming pool", "side mirror", "clock tower", "bow tie",
+    "street light", "traffic light", "feeding basket", "baked goods", "dirt road", "dirt bike", "baby carriage", "glass door", "glass wall",
+    "christmas tree", "arm chair", "head phones", "head light", "head lights", "hand bag", "hand rail", "wing tip", "leg warmers", "tail light",
+    "tail lights", "tail fin", "head board", "ear ring", "ear rings",
+))  # fmt: skip
+
 #: parts of a body: what one holds is in the hand, what one wears is on the head
 BODY_PARTS = _words(
-    "hand hands head mouth arm arms back face neck leg legs foot feet shoulder shoulders wrist ear ears eye eyes finger fingers lap "
-    "waist nose knee knees hair tail chest beak trunk forehead ankle body side"
+    "hand head mouth arm back face neck leg foot shoulder wrist ear eye finger lap waist nose knee hair tail chest beak trunk forehead "
+    "ankle body cheek lip thumb chin beard tooth"
 )
 
-#: a part belongs to a whole: "X of Y" is (Y, have, X) unless X is a quantity, a container or a picture
-PRONOUN_PEOPLE = {"he": "man", "him": "man", "she": "woman", "they": "people", "them": "people"}
+CLOTHING = _words(
+    "shirt t-shirt jacket coat suit dress pants jeans shorts short skirt uniform hat cap helmet sweater hoodie vest outfit clothes tie "
+    "shoe boot sock glove scarf glasses sunglasses goggles wetsuit apron robe blouse sweatshirt swimsuit bikini tank top kimono costume gear "
+    "black white red blue green gray grey pink yellow orange brown purple"
+)
+
+#: "X in Y" and "X with Y" that mean X wears Y
+WORN = _words("shirt t-shirt pants jeans shorts suit uniform hat sunglasses sweater glasses sweatshirt hoodie helmet costume cap clothes tie")
+
+ANIMATE = _words(
+    "man woman boy girl person people child kid guy lady dog cat bird horse cow sheep elephant giraffe zebra bear player skier surfer "
+    "snowboarder skateboarder rider baby bull duck batter couple crowd animal gentleman male female player lamb goat pigeon rider"
+)
+
+#: verbs that take an object: "hand holding phone" is no "holding phone"
+TRANSITIVE = _words(
+    "hold wear carry eat touch ride use cut catch hit swing throw push pull drink read cover cross play watch lick chew grab enjoy take get "
+    "feed brush face chase kick line surround pour serve support overlook drive fly kiss cook make do"
+)
+
+#: words in -ing that are things or describe things
+ING_NOUNS = _words(
+    "building ceiling painting railing clothing frosting icing wing ring string king thing something nothing anything everything swing "
+    "parking living dining cutting evening morning spring awning writing lettering lighting siding marking landing clearing crossing "
+    "railing stocking filling topping dressing wedding meeting bedding flooring netting fencing coating carving drawing opening covering "
+    "earring herring duckling sling wiring piping tubing scaffolding lining trimming paneling skiing surfing snowboarding boxing "
+    "skateboarding bowling wrestling racing roofing shopping steering docking folding mixing measuring shipping rolling rocking offering"
+)
+
+#: adjectives made of a part: "long-sleeved shirt" is a shirt that has long sleeves
+PART_ADJECTIVES = {"sleeved": "sleeve", "sleeve": "sleeve", "haired": "hair", "leaved": "leaf"}
+
+#: who a pronoun without an antecedent is
+PRONOUN_PEOPLE = {
+    "he": "man", "him": "man", "she": "woman", "they": "people", "them": "people", "someone": "person", "somebody": "person",
+    "everyone": "people", "everybody": "people",
+}  # fmt: skip
 
 #: names that mean the same kind of thing
 NAME_FORMS = {
     "guy": "person", "cell phone": "cellphone", "counter top": "countertop", "surf board": "surfboard", "streetlight": "street light",
-    "clothe": "clothes",
+    "clothe": "clothes", "tee shirt": "t-shirt", "t shirt": "t-shirt", "tshirt": "t-shirt", "side walk": "sidewalk", "wet suit": "wetsuit",
+    "snow board": "snowboard", "cell": "cellphone", "bath tub": "bathtub", "sun glasses": "sunglasses", "key board": "keyboard",
+    "mobile phone": "cellphone",
 }  # fmt: skip
 
 #: one-word prepositions that people annotate with a commoner one
@@ -99,6 +173,15 @@ PREPOSITION_FORMS = {
 
 #: verbs that only say that a thing is somewhere: "located on" is "on"
 EMPTY_VERBS = _words("be locate situate see show place position")
+
+#: verbs that take an attribute instead of an object
+LINKING_VERBS = _words("be look appear seem become")
+
+#: participles of wearing: "dressed in white" is (wear)
+WEARING = _words("dress clothe wear clad")
+
+#: verbs that lose their meaning without an object: alone they describe nothing
+NEVER_ATTRIBUTES = TRANSITIVE | _words("attach try look have go come be want start begin seem lay keep set put let")
 
 #: participles of covering: "covered in snow" is (snow, cover, it)
 COVERING = _words("cover surround")
@@ -113,3 +196,12 @@ OPENERS = _words(
 
 #: words that the model reads wrongly -> a common word of the same kind that it reads in their place
 READ_AS: dict[str, str] = {}
+
+#: "light colored": the word in front belongs to it
+COLOURED = _words("colored coloured color colour")
+
+#: adverbs that describe a thing as an adjective does: "the ears are down"
+ADVERB_ATTRIBUTES = _words("down up open outside inside outdoors upright indoors together away alone")
+
+#: adverbs that add nothing to the preposition behind them
+EMPTY_ADVERBS = _words("right just directly together here there far back closely close")

@@ -24,8 +24,7 @@ def prepare(nlp, text: str) -> Prepared:
     """Tokenise *text* and dress it for reading."""
     from spacy.tokens import Doc
 
-    tokens = nlp.make_doc(" ".join(text.split()))
-    texts = [t.text for t in tokens]
+    texts = join_hyphens([(t.text, bool(t.whitespace_)) for t in nlp.make_doc(" ".join(text.split()))])
     words = [READ_AS.get(w, w) for w in map(str.lower, texts)]
     before = 0
     if words[0] not in OPENERS and not words[0].isdigit():
@@ -34,3 +33,29 @@ def prepare(nlp, text: str) -> Prepared:
     if words[-1] not in (".", "!", "?"):
         words.append(".")
     return Prepared(Doc(nlp.vocab, words=words, spaces=[True] * len(words)), texts, before)
+
+
+def join_hyphens(pieces: list[tuple[str, bool]]) -> list[str]:
+    """spaCy cuts "t-shirt" into three tokens; here it stays one word, but "snow-covered" is cut, for the snow is a thing.
+
+    >>> join_hyphens([("t", False), ("-", False), ("shirt", True), ("here", False)])
+    ['t-shirt', 'here']
+    """
+    joined: list[str] = []
+    glue = False
+    for i, (piece, _) in enumerate(pieces):
+        if glue:
+            joined[-1] += piece
+            glue = False
+        elif (
+            piece == "-"
+            and 0 < i < len(pieces) - 1
+            and not pieces[i - 1][1]
+            and not pieces[i][1]
+            and pieces[i + 1][0].lower() not in ("covered", "filled")
+        ):
+            joined[-1] += piece
+            glue = True
+        else:
+            joined.append(piece)
+    return joined

@@ -152,11 +152,12 @@ def _parse(texts: Iterable[str], parser: Parser, *, batch_size: int) -> Iterator
 def scene_from_doc(doc: Doc, text: str, texts: list[str], before: int, parser: Parser) -> SceneGraph:
     """Read the scene out of a parsed document; *texts* are the tokens as written, *before* counts the words of the frame in front."""
     words = read_doc(doc, texts, before)
+    arcs = [(w.head.i, w.dep) for w in words]  # as spaCy says; the repairs below move some
     reading = read_scene(words, parser.lemma)
     return SceneGraph(
         objects=reading.objects,
         relations=reading.relations,
-        tokens=[Token(w.text, w.lemma, w.pos, head, arc) for w, (head, arc) in zip(words, reading.arcs, strict=True)],
+        tokens=[Token(w.text, w.lemma, w.pos, head, arc) for w, (head, arc) in zip(words, arcs, strict=True)],
         text=text,
         source={"parser": "hetero_xmodal.sentence", "model": parser.name},
     )

@@ -1,302 +1,293 @@
-"""From a dependency parse to a scene graph: one function per construction of English, read from top to bottom by :func:`read_scene`."""
+"""From a dependency parse to a scene graph: one function per construction of English, in the order of :func:`read_scene`."""
 
 from __future__ import annotations
 
-from ..scenes import SceneObject, SceneRelation
 from . import lexicon as lex
+from .reading import Reading
+from .repairs import repair
 from .words import Lemmatizer, Word
 
-
-class Reading:
-    """What has been understood so far of one sentence."""
-
-    def __init__(self, words: list[Word], lemma: Lemmatizer) -> None:
-        self.words, self.lemma = words, lemma
-        self.objects: list[SceneObject] = []
-        self.relations: list[SceneRelation] = []
-        self.index: dict[int, int] = {}  # token index of an object's head -> index into objects
-        self.heads: list[Word] = []
-        self.same: dict[int, Word] = {}  # a quantity noun -> the noun it counts
-        self.seen: set[tuple[int, str, int]] = set()
-        self.arcs: list[tuple[int, str]] = []
-
-    def is_object(self, word: Word) -> bool:
-        return word.i in self.index
-
-    def add_object(self, head: Word, name: str, span: tuple[int, int]) -> None:
-        self.index[head.i] = len(self.objects)
-        self.objects.append(SceneObject(name, span=span, head=head.i))
-        self.heads.append(head)
-
-    def add_attribute(self, head: Word, attribute: str) -> None:
-        head = self.same.get(head.i, head)
-        if head.i not in self.index or not attribute:
-            return
-        thing = self.objects[self.index[head.i]]
-        if attribute not in thing.attributes and attribute != thing.name:
-            thing.attributes.append(attribute)
-
-    def add_relation(self, subject: Word, predicate: str, thing: Word) -> None:
-        if subject.i not in self.index or thing.i not in self.index or not predicate:
-            return
-        key = (self.index[subject.i], predicate, self.index[thing.i])
-        if key[0] != key[2] and key not in self.seen:
-            self.seen.add(key)
-            self.relations.append(SceneRelation(*key))
-
-    # ------------------------------------------------------------------------------------------ who is meant
-
-    def resolve(self, word: Word) -> list[Word]:
-        """The object that a word stands for: itself, the noun a quantity counts, the noun a relative pronoun or pronoun points to."""
-        if word.i in self.same:
-            return self.resolve(self.same[word.i])
-        if self.is_object(word):
-            return [word]
-        if word.low in lex.RELATIVE_PRONOUNS:
-            clause = word.head
-            while clause.dep != "relcl" and clause.head is not clause:
-                clause = clause.head
-            return chain(self, clause.head) if clause.dep == "relcl" else []
-        if word.tag == "PRP":
-            return self.antecedent(word)
-        return []
-
-    def antecedent(self, pronoun: Word) -> list[Word]:
-        """A pronoun points to the first object of the sentence in front of it."""
-        for head in self.heads:
-            if head.i < pronoun.i:
-                return [head]
-        return []
-
-    def group(self, word: Word) -> list[Word]:
-        """The objects of a coordination that starts at this word: "a dog and a cat" -> dog, cat."""
-        found = self.resolve(word)
-        for kid in word.kids:
-            if kid.dep == "conj" or kid.dep == "appos":
-                found += [w for w in self.group(kid) if w not in found]
-        return found
+NOUNS = ("NOUN", "PROPN")
 
 
-def chain(reading: Reading, word: Word) -> list[Word]:
-    """The whole coordination that a word is part of, wherever in it the word stands."""
-    top = word
-    while top.dep == "conj" and top.head.pos in ("NOUN", "PROPN"):
-        top = top.head
-    return reading.group(top)
-
-
-# ---------------------------------------------------------------------------------------------- repairs of the parse
-
-
-def join_prepositions(words: list[Word]) -> None:
-    """ "in front of", "on the left side of", "next to" become one preposition with one object."""
-    i = 0
-    while i < len(words):
-        length, predicate = _multiword(words, i)
-        if length:
-            _join(words, i, i + length, predicate)
-        i += max(length, 1)
-
-
-def _multiword(words: list[Word], i: int) -> tuple[int, str]:
-    low = [w.low for w in words[i : i + 6]]
-    if low[0] in lex.PLACE_PREPOSITIONS:
-        j, side = 1, ""
-        while j < len(low) and (low[j] in ("the", "its", "it", "their", "a", "each", "one", "both", "either", "very", "far", "other") or words[i + j].tag in ("PRP$",)):
-            j += 1
-        if j < len(low) and low[j] in ("left", "right") and j + 1 < len(low) and low[j + 1] in ("side", "hand"):
-            side = low[j]
-            j += 1
-            if low[j] == "hand" and j + 1 < len(low) and low[j + 1] == "side":
-                j += 1
-        if j + 1 < len(low) and low[j] in lex.PLACE_NOUNS and (low[j + 1] == "of" or low[j] in ("left", "right") and low[j + 1] == "to"):
-            side = side or (low[j] if low[j] in ("left", "right") else "")
-            if side:
-                return j + 2, f"{side} of"
-            return j + 2, _place_predicate(low[0], low[j])
-    for length in (3, 2):
-        phrase = " ".join(low[:length])
-        if len(low) >= length and phrase in lex.MULTIWORD_PREPOSITIONS:
-            predicate = lex.MULTIWORD_PREPOSITIONS[phrase]
-            if predicate.endswith(" of") and not phrase.endswith("of") and not (len(low) > length and low[length] == "of"):
-                continue
-            return length, predicate
-    return 0, ""
-
-
-def _place_predicate(preposition: str, noun: str) -> str:
-    if noun == "top":
-        return "on top of"
-    if noun == "front":
-        return "in front of" if preposition != "on" else "on front of"
-    if noun in ("corner", "center", "centre", "middle"):
-        return f"in {noun} of"
-    if noun in ("side", "bottom", "back", "edge", "end"):
-        return f"on {noun} of" if not (preposition == "in" and noun == "back") else "in back of"
-    return f"{preposition} {noun} of"
-
-
-def _join(words: list[Word], start: int, end: int, predicate: str) -> None:
-    span = words[start:end]
-    inside = set(range(start, end))
-    top = next((w for w in span if w.head.i not in inside), None)
-    first = span[0]
-    if top is None:  # the phrase holds the root of the sentence
-        top = next(w for w in span if w.head is w)
-        outer = words[start - 1] if start else first
-    else:
-        outer = top.head
-    kids = [k for w in span for k in w.kids if k.i not in inside]
-    for w in span[1:]:
-        if w.head is not w and w in w.head.kids:
-            w.head.kids.remove(w)
-        w.head, w.dep, w.kids = first, "joined", []
-        w.pos = w.tag = "X"
-    if first.head is not first and first in first.head.kids:
-        first.head.kids.remove(first)
-    first.kids, first.low, first.text = [], predicate, first.text
-    first.retag("IN")
-    if outer is first:
-        first.head, first.dep = first, "ROOT"
-    else:
-        first.head, first.dep = outer, "prep"
-        outer.kids.append(first)
-        outer.kids.sort(key=lambda w: w.i)
-    for k in kids:
-        k.head = first
-        if k.pos in ("NOUN", "PROPN", "PRON") and k.dep in ("pobj", "dobj", "ROOT", "dep", "attr", "npadvmod"):
-            k.dep = "pobj"
-        first.kids.append(k)
-    first.kids.sort(key=lambda w: w.i)
+def read_scene(words: list[Word], lemma: Lemmatizer) -> Reading:
+    """Apply the constructions in order; the result holds objects, attributes and relations."""
+    repair(words, lemma)
+    reading = Reading(words)
+    find_objects(reading)
+    words_before_noun(reading)
+    predicate_adjectives(reading)
+    possession(reading)
+    verbs(reading)
+    nouns_with_prepositions(reading)
+    return reading
 
 
 # ---------------------------------------------------------------------------------------------- objects
 
 
 def find_objects(reading: Reading) -> None:
-    """Every noun that is not part of another noun's name, not a quantity and not the frame of the picture is an object."""
+    """Every noun that is not part of another noun's name and not a quantity is an object; so is "he" if nobody else is meant."""
     for word in reading.words:
-        if word.pos not in ("NOUN", "PROPN") or word.dep == "joined":
+        if word.tag == "PRP" or word.low in ("someone", "somebody", "everyone", "everybody"):
+            if word.low in lex.PRONOUN_PEOPLE and not reading.objects and word.dep in ("nsubj", "nsubjpass", "ROOT"):
+                reading.add_object(word, lex.PRONOUN_PEOPLE[word.low], (word.i, word.i + 1))
             continue
-        if word.dep in ("compound", "nmod", "amod") and word.head.pos in ("NOUN", "PROPN") and word.head.i > word.i:
+        if word.pos not in NOUNS or word.dep == "joined" or is_modifier(word) or is_place(word):
             continue
-        counted = quantity(word)
+        counted = counted_noun(word)
         if counted is not None:
             reading.same[word.i] = counted
             continue
-        name, start = object_name(reading, word)
+        name, start = object_name(word)
         reading.add_object(word, name, (start, word.i + 1))
 
 
-def quantity(word: Word) -> Word | None:
+def is_modifier(word: Word) -> bool:
+    """True for a noun that stands in front of the noun it belongs to: "brick" in "brick wall"."""
+    if word.dep == "conj" and word.head.i < word.i:  # "a white and tan dog"
+        return is_modifier(word.head) and word.head.head.i > word.i or word.head.pos == "ADJ" and word.head.head.i > word.i
+    return word.dep in ("compound", "nmod", "amod") and word.head.pos in NOUNS and word.head.i > word.i and not whole_of(word, word.head)
+
+
+def whole_of(modifier: Word, head: Word) -> bool:
+    """True for "tree" in "tree branch": the branch is a part that the tree has."""
+    pair = f"{modifier.low} {head.low}"
+    return (
+        modifier.dep in ("compound", "nmod")
+        and modifier.i == head.i - 1
+        and (head.low in lex.PART_HEADS or head.lemma in lex.PART_HEADS)
+        and modifier.pos in NOUNS
+        and modifier.low not in lex.DESCRIBING_NOUNS
+        and pair not in lex.NAME_PAIRS
+    )
+
+
+def is_place(word: Word) -> bool:
+    """ "on the left", "at the top", "in front" without "of": no thing, a place."""
+    if word.low not in ("left", "right", "top", "bottom", "middle", "center", "front", "side") or word.dep != "pobj":
+        return False
+    return word.head.low in lex.PLACE_PREPOSITIONS and not any(k.dep in ("prep", "amod", "poss", "compound") for k in word.kids)
+
+
+def counted_noun(word: Word) -> Word | None:
     """ "a group of people": the object is people. Returns the noun that a quantity noun counts, or None."""
-    if reading_lemma(word) not in lex.QUANTITY_NOUNS:
+    if word.lemma not in lex.QUANTITY_NOUNS:
         return None
     of = next((k for k in word.kids if k.dep == "prep" and k.low == "of"), None)
     thing = of.kid("pobj") if of else None
-    return thing if thing is not None and thing.pos in ("NOUN", "PROPN") else None
+    return thing if thing is not None and thing.pos in NOUNS else None
 
 
-def reading_lemma(word: Word) -> str:
-    return word.lemma
-
-
-def object_name(reading: Reading, head: Word) -> tuple[str, int]:
+def object_name(head: Word) -> tuple[str, int]:
     """Name of an object: the singular noun with the nouns that belong to it ("fire hydrant"), and where the name starts."""
     parts, start = [head.lemma], head.i
     for kid in sorted((k for k in head.kids if k.i < head.i), key=lambda k: -k.i):
-        if kid.dep == "compound" and kid.i == start - 1 and is_part_of_name(kid, head):
+        if kid.i == start - 1 and is_part_of_name(kid, head):
             parts.insert(0, kid.low)
             start = kid.i
+            if kid.dep != "compound":
+                break
     name = " ".join(parts)
     return lex.NAME_FORMS.get(name, name), start
 
 
 def is_part_of_name(modifier: Word, head: Word) -> bool:
-    """ "teddy bear" is one name, "brick wall" is wall[brick]."""
-    return modifier.lemma not in lex.MATERIALS and modifier.low not in lex.MATERIALS
+    """ "teddy bear" and "left hand" are names, "brick wall" is wall[brick], "tree branch" is a branch that a tree has."""
+    pair = f"{modifier.low} {head.low}"
+    if pair in lex.NAME_PAIRS or f"{modifier.low} {head.lemma}" in lex.NAME_PAIRS:
+        return True
+    if modifier.dep == "amod":
+        return modifier.low in lex.NAME_ADJECTIVES
+    if modifier.dep != "compound" or modifier.low in lex.DESCRIBING_NOUNS or modifier.lemma in lex.DESCRIBING_NOUNS:
+        return False
+    if modifier.low in lex.PART_ADJECTIVES or head.lemma in lex.DESCRIBED_HEADS:
+        return False
+    return not whole_of(modifier, head)
 
 
 # ---------------------------------------------------------------------------------------------- attributes
 
 
-def adjectives_before_noun(reading: Reading) -> None:
+def words_before_noun(reading: Reading) -> None:
     """ "a small red bird", "a brick wall", "two dogs": what stands in front of a noun describes it."""
-    for head in list(reading.words):
-        if head.pos not in ("NOUN", "PROPN") or not (reading.is_object(head) or head.i in reading.same):
+    for head in reading.words:
+        if head.pos not in NOUNS:
             continue
-        start = reading.objects[reading.index[head.i]].span[0] if reading.is_object(head) else head.i
-        if head.i in reading.same and lex.QUANTITY_NOUNS.get(head.lemma):
+        counted = head.i in reading.same
+        if not counted and not reading.is_object(head):
+            continue
+        start = head.i if counted else reading.object_of(head).span[0]
+        if counted and lex.QUANTITY_NOUNS[head.lemma]:
             reading.add_attribute(head, lex.QUANTITY_NOUNS[head.lemma])
         for kid in head.kids:
             if kid.i >= start:
-                continue
-            if kid.dep in ("amod", "compound", "nmod", "nummod", "advmod") or kid.dep == "dep" and kid.pos in ("ADJ", "VERB"):
+                break
+            if whole_of(kid, head):
+                for whole in reading.group(kid):
+                    reading.add_relation(whole, "have", head)
+            elif kid.dep in ("amod", "compound", "nmod", "nummod", "advmod") or kid.dep in ("dep", "npadvmod") and kid.pos in ("ADJ", "VERB", "NOUN"):
+                if covered_by(reading, kid, head) or made_of_part(reading, kid, head):
+                    continue
                 for word in adjective_group(kid):
-                    attribute = attribute_text(word)
-                    if attribute:
-                        for h in [head]:
-                            reading.add_attribute(h, attribute)
+                    if word.i < start:
+                        reading.add_attribute(head, attribute_text(reading, word))
+
+
+def covered_by(reading: Reading, participle: Word, head: Word) -> bool:
+    """ "snow covered mountain": the snow covers the mountain."""
+    if participle.low not in ("covered", "filled", "lined") or participle.i == 0:
+        return False
+    cover = reading.words[participle.i - 1]
+    if cover.low == "-" and participle.i > 1:
+        cover = reading.words[participle.i - 2]
+    if cover.pos not in NOUNS:
+        return False
+    if not reading.is_object(cover):
+        reading.add_object(cover, cover.lemma, (cover.i, cover.i + 1))
+    if participle.low == "filled":
+        reading.add_relation(head, "fill with", cover)
+    else:
+        reading.add_relation(cover, participle.lemma if participle.pos == "VERB" else participle.low[:-2], head)
+    return True
+
+
+def made_of_part(reading: Reading, adjective: Word, head: Word) -> bool:
+    """ "a long sleeved shirt": the shirt has a sleeve, which is long."""
+    part = lex.PART_ADJECTIVES.get(adjective.low)
+    if part is None or adjective.i == 0 or head.lemma == part:
+        return False
+    before = reading.words[adjective.i - 1]
+    if before.pos not in ("ADJ", "ADV", "NOUN", "VERB") or before.low in lex.NOT_ATTRIBUTES:
+        return False
+    reading.add_object(adjective, part, (adjective.i, adjective.i + 1))
+    reading.add_attribute(adjective, before.low)
+    reading.used.add(before.i)
+    reading.add_relation(head, "have", adjective)
+    return True
 
 
 def adjective_group(word: Word) -> list[Word]:
     """ "black and white": both."""
     found = [word]
     for kid in word.kids:
-        if kid.dep in ("conj", "amod") or kid.dep in ("compound", "nmod") and kid.pos == "ADJ":
+        if kid.dep in ("conj", "amod") or kid.dep in ("compound", "nmod", "advmod") and kid.pos in ("ADJ", "NOUN"):
             found += adjective_group(kid)
     return found
 
 
-def attribute_text(word: Word) -> str:
-    """The attribute as written, with the words that narrow it ("dark brown", "light colored"); empty for words like "many"."""
-    if word.low in lex.NOT_ATTRIBUTES or word.tag in ("DT", "PDT", "PRP$", "WDT"):
+def attribute_text(reading: Reading, word: Word) -> str:
+    """The attribute as written, with the word that narrows it ("dark brown", "light colored"); empty for words like "many"."""
+    if word.low in lex.NOT_ATTRIBUTES or word.tag in ("DT", "PDT", "PRP$", "WDT") or word.i in reading.used:
         return ""
     if word.pos == "NUM":
         return word.low if word.low in lex.NUMBERS or word.low.isdigit() else ""
-    if word.pos not in ("ADJ", "NOUN", "PROPN", "VERB"):
+    if word.pos not in ("ADJ", "NOUN", "PROPN", "VERB", "ADV") or word.pos == "ADV" and word.low not in lex.ADVERB_ATTRIBUTES:
         return ""
-    narrowing = [k.low for k in word.kids if k.i < word.i and k.low in ("dark", "light", "bright", "pale") or k.dep == "npadvmod"]
-    text = " ".join([*narrowing, word.low])
-    return lex.ATTRIBUTE_FORMS.get(text, text)
+    low = word.low
+    before = reading.words[word.i - 1] if word.i else None
+    after = reading.words[word.i + 1] if word.i + 1 < len(reading.words) else None
+    if low in lex.SHADES and after is not None and after.low in lex.COLOURS | lex.COLOURED:
+        return ""  # said together with the colour
+    if low in lex.COLOURED:
+        if before is not None and before.low in lex.COLOURS and not (word.i > 1 and reading.words[word.i - 2].low in lex.SHADES):
+            return before.low
+        return f"{before.low} {low}" if before is not None and before.pos in ("ADJ", "NOUN", "ADV", "VERB") else ""
+    if low in lex.COLOURS and after is not None and after.low in lex.COLOURED:
+        return ""
+    if before is not None and before.low in lex.SHADES and low in lex.COLOURS:
+        return f"{before.low} {low}"
+    return lex.ATTRIBUTE_FORMS.get(low, low)
 
 
 def predicate_adjectives(reading: Reading) -> None:
-    """ "the bird is blue", "the door that is open", "the sky is clear and blue"."""
+    """ "the bird is blue", "a door that is open", "the sky is clear and blue"."""
     for verb in reading.words:
-        if verb.lemma not in ("be", "look", "appear", "seem") or verb.pos not in ("VERB", "AUX"):
+        if verb.lemma not in lex.LINKING_VERBS or verb.pos not in ("VERB", "AUX"):
             continue
         for complement in verb.kids:
-            if complement.dep not in ("acomp", "attr", "oprd") or complement.i < verb.i:
+            if complement.dep not in ("acomp", "attr", "oprd", "advmod", "prt") or complement.i < verb.i:
                 continue
-            words = adjective_group(complement)
-            for subject in subjects(reading, verb):
-                for word in words:
-                    if word.pos in ("ADJ", "VERB", "ADV"):
-                        reading.add_attribute(subject, attribute_text(word))
+            if any(k.dep == "neg" for k in (*verb.kids, *complement.kids)):
+                continue
+            for word in adjective_group(complement):
+                if word.pos in ("ADJ", "VERB") or word.low in lex.ADVERB_ATTRIBUTES or word.low in lex.COLOURS:
+                    for subject in reading.subjects(verb):
+                        reading.add_attribute(subject, attribute_text(reading, word))
 
 
 # ---------------------------------------------------------------------------------------------- relations
 
 
-def subjects(reading: Reading, verb: Word, depth: int = 0) -> list[Word]:
-    """Who does it: the verb's own subject, else the noun it describes, else the subject of the verb it depends on."""
-    if depth > 6:
-        return []
-    for kid in verb.kids:
-        if kid.dep in ("nsubj", "nsubjpass", "expl"):
-            if kid.dep == "expl" or kid.low == "there":
+def possession(reading: Reading) -> None:
+    """ "the man's hat": the man has a hat."""
+    for word in reading.words:
+        if word.dep == "poss" and word.pos in NOUNS:
+            for owner in reading.group(word):
+                for thing in reading.group(word.head):
+                    reading.add_relation(owner, "have", thing)
+
+
+def verbs(reading: Reading) -> None:
+    """Every verb that is not an adjective in disguise relates its subject to its object and to its prepositional phrases."""
+    for verb in reading.words:
+        if verb.pos in ("VERB", "AUX") and verb.dep not in ("amod", "compound", "nmod", "aux", "auxpass", "joined"):
+            verb_phrase(reading, verb)
+
+
+def verb_phrase(reading: Reading, verb: Word) -> None:
+    """One verb: "man holds bat", "planes are parked next to a building", "grass covered in snow", "there is a dog on the bed"."""
+    if any(k.dep == "neg" for k in verb.kids):
+        return
+    who = reading.subjects(verb)
+    what = direct_objects(reading, verb)
+    phrases = prepositional_phrases(reading, verb)
+    name = verb.lemma
+    if name == "be":
+        who, what = (who or what), []  # "there is a dog on the bed"
+    passive = is_passive(verb)
+    particle = verb.kid("prt")
+    if not passive or verb.dep != "acl":
+        for thing in what:
+            for subject in who:
+                if name == "have" and reading.place_word(thing, subject):
+                    continue
+                reading.add_relation(subject, f"{name} {particle.low}" if particle is not None else name, thing)
+    for preposition, things in phrases:
+        for thing in things:
+            if passive and (preposition == "by" or name in lex.COVERING and preposition in ("in", "with")):
+                for subject in who:
+                    reading.add_relation(thing, name, subject)
                 continue
-            found = reading.group(kid)
-            if found or kid.low not in lex.RELATIVE_PRONOUNS:
-                return found
-    if verb.dep in ("acl", "relcl"):
-        return chain(reading, verb.head) if verb.head.pos in ("NOUN", "PROPN") else subjects(reading, verb.head, depth + 1)
-    if verb.head is not verb and verb.dep in ("conj", "advcl", "xcomp", "ccomp", "pcomp", "dep", "prep"):
-        if verb.head.pos in ("NOUN", "PROPN"):
-            return chain(reading, verb.head)
-        return subjects(reading, verb.head, depth + 1)
-    return []
+            sources, predicate = who, f"{name} {preposition}"
+            if what and not passive:
+                predicate = preposition
+                if thing.lemma in lex.BODY_PARTS and preposition in ("in", "on", "over", "under", "around", "to") or name in ("wear", "have"):
+                    sources = what
+            elif name in lex.EMPTY_VERBS:
+                predicate = preposition
+            elif name in lex.WEARING and preposition in ("in", "with"):
+                predicate = "wear"
+            for subject in sources:
+                reading.add_relation(subject, predicate, thing)
+    if not what and not phrases and name not in lex.EMPTY_VERBS and name not in lex.NEVER_ATTRIBUTES and not has_clause(verb):
+        for subject in who:
+            reading.add_attribute(subject, verb.low)
+
+
+def has_clause(verb: Word) -> bool:
+    """ "trying to throw": the verb that follows says what happens."""
+    return verb.kid("xcomp", "ccomp") is not None
+
+
+def direct_objects(reading: Reading, verb: Word) -> list[Word]:
+    """What the verb is done to; in "the bat the man is holding" it is the noun that the clause describes."""
+    what = [t for k in verb.kids if k.dep in ("dobj", "attr") and k.i > verb.i for t in reading.group(k)]
+    if not what and verb.dep == "relcl" and verb.tag in ("VBG", "VBZ", "VBP", "VBD") and verb.head.pos in NOUNS:
+        own = any(k.dep == "nsubj" and k.low not in lex.RELATIVE_PRONOUNS for k in verb.kids)
+        if own and not any(k.dep in ("prep", "prt", "nsubjpass") and not k.kids for k in verb.kids) and verb.lemma in lex.TRANSITIVE:
+            return reading.chain(verb.head)
+    return what
 
 
 def is_passive(verb: Word) -> bool:
@@ -304,36 +295,42 @@ def is_passive(verb: Word) -> bool:
     return verb.tag in ("VBN", "VBD") and (any(k.dep in ("nsubjpass", "auxpass") for k in verb.kids) or verb.dep == "acl")
 
 
-def prepositions(reading: Reading, word: Word) -> list[tuple[str, list[Word]]]:
+def prepositional_phrases(reading: Reading, word: Word) -> list[tuple[str, list[Word]]]:
     """The prepositional phrases that hang under a word: (preposition, objects)."""
     found = []
     for kid in word.kids:
-        if kid.dep not in ("prep", "agent", "dative", "prt", "advmod") or kid.pos not in ("ADP", "ADV", "PART", "VERB"):
+        if kid.dep not in ("prep", "agent", "dative", "prt", "advmod") or kid.pos not in ("ADP", "ADV", "PART", "VERB") or kid.low in lex.RELATIVE_PRONOUNS:
             continue
-        things = [k for k in kid.kids if k.dep == "pobj"]
         text = lex.PREPOSITION_FORMS.get(kid.low, kid.low)
+        things = [t for k in kid.kids if k.dep == "pobj" for t in reading.group(k)]
         if things:
-            found.append((text, [t for thing in things for t in reading.group(thing)]))
-        for inner in kid.kids:  # "down from the tree", "out of the window"
+            found.append((text, things))
+        elif word.dep == "relcl" and kid.dep in ("prep", "prt") and not kid.kids and word.head.pos in NOUNS:
+            found.append((text, reading.chain(word.head)))  # "the sofa the man is sitting on"
+        for inner in kid.kids:  # "down from the tree", "up against the wall"
             if inner.dep == "prep" and inner.pos in ("ADP", "PART"):
                 deep = [t for k in inner.kids if k.dep == "pobj" for t in reading.group(k)]
                 if deep:
-                    found.append((f"{text} {inner.low}" if not things else inner.low, deep))
+                    found.append((inner.low if things or kid.low in lex.EMPTY_ADVERBS else f"{text} {inner.low}", deep))
     return found
 
 
-def noun_with_preposition(reading: Reading) -> None:
-    """ "a bird on a tree", "the wheel of a bike", "a glass of wine"."""
+def nouns_with_prepositions(reading: Reading) -> None:
+    """ "a bird on a tree", "the wheel of a bike", "a glass of wine", "a man in a red shirt", "a table with a cat on it"."""
     for noun in reading.words:
-        if noun.pos not in ("NOUN", "PROPN"):
+        if noun.pos not in NOUNS:
             continue
-        for preposition, things in prepositions(reading, noun):
+        for preposition, things in prepositional_phrases(reading, noun):
             if noun.i in reading.same and preposition == "of":
                 continue
-            for subject in chain(reading, noun) if noun.i not in reading.same else reading.resolve(noun):
+            for subject in reading.chain(noun):
                 for thing in things:
                     if preposition == "of":
                         of_phrase(reading, subject, thing)
+                    elif preposition == "with" and reading.place_word(thing, subject):
+                        continue
+                    elif preposition == "in" and thing.lemma in lex.WORN and subject.lemma not in lex.CLOTHING:
+                        reading.add_relation(subject, "wear", thing)
                     else:
                         reading.add_relation(subject, preposition, thing)
 
@@ -344,88 +341,7 @@ def of_phrase(reading: Reading, part: Word, whole: Word) -> None:
         reading.add_relation(whole, lex.CONTAINERS[part.lemma], part)
     elif part.lemma in lex.PICTURES:
         reading.add_relation(part, "of", whole)
+    elif part.lemma in lex.HOLDERS:
+        reading.add_relation(part, "have", whole)
     else:
         reading.add_relation(whole, "have", part)
-
-
-def possession(reading: Reading) -> None:
-    """ "the man's hat": the man has a hat."""
-    for word in reading.words:
-        if word.dep == "poss" and word.pos in ("NOUN", "PROPN"):
-            for owner in reading.group(word):
-                for thing in reading.group(word.head):
-                    reading.add_relation(owner, "have", thing)
-
-
-def verbs(reading: Reading) -> None:
-    """Every verb that is not an adjective in disguise relates its subject to its object and to its prepositional phrases."""
-    for verb in reading.words:
-        if verb.pos == "VERB" and verb.dep not in ("amod", "compound", "nmod", "aux", "auxpass", "joined"):
-            verb_phrase(reading, verb)
-        elif verb.lemma == "be" and verb.dep not in ("aux", "auxpass"):
-            verb_phrase(reading, verb)
-
-
-def verb_phrase(reading: Reading, verb: Word) -> None:
-    """One verb: "man holds bat", "planes are parked next to a building", "grass covered in snow", "there is a dog on the bed"."""
-    who = subjects(reading, verb)
-    empty = verb.lemma in lex.EMPTY_VERBS
-    what = [t for k in verb.kids if k.dep in ("dobj", "attr") and k.i > verb.i for t in reading.group(k)]
-    if verb.dep == "relcl" and any(k.dep == "dobj" and k.low in lex.RELATIVE_PRONOUNS for k in verb.kids):
-        what = chain(reading, verb.head)
-    phrases = prepositions(reading, verb)
-    if verb.lemma == "be":
-        if not who:
-            who = what  # "there is a dog on the bed"
-        what = []
-    passive = is_passive(verb)
-    for thing in what:
-        for subject in who:
-            if passive and verb.dep == "acl":
-                continue
-            reading.add_relation(subject, verb.lemma, thing)
-    for preposition, things in phrases:
-        for thing in things:
-            if passive and (preposition == "by" or verb.lemma in lex.COVERING and preposition in ("in", "with", "by")):
-                for subject in who:
-                    reading.add_relation(thing, verb.lemma, subject)
-                continue
-            if what and not passive:
-                if thing.lemma in lex.BODY_PARTS and preposition in ("in", "on", "over", "under", "around"):
-                    sources = what
-                else:
-                    sources = who
-                predicate = preposition
-            else:
-                sources = who
-                predicate = preposition if empty else f"{verb.lemma} {preposition}"
-            for subject in sources:
-                reading.add_relation(subject, predicate, thing)
-    if verb.lemma != "be" and not what and not phrases and not empty:
-        for subject in who:
-            if verb.tag in ("VBG", "VBN", "VBD", "VBZ", "VBP"):
-                reading.add_attribute(subject, verb.low)
-
-
-def lemmatise(words: list[Word], lemma: Lemmatizer) -> None:
-    for w in words:
-        if w.pos in ("NOUN", "PROPN"):
-            w.lemma = lemma(w.low, "NOUN")
-        elif w.pos in ("VERB", "AUX"):
-            w.lemma = lemma(w.low, "VERB")
-
-
-def read_scene(words: list[Word], lemma: Lemmatizer) -> Reading:
-    """Apply the constructions in order."""
-    arcs = [(w.head.i, w.dep) for w in words]
-    join_prepositions(words)
-    lemmatise(words, lemma)
-    reading = Reading(words, lemma)
-    reading.arcs = arcs
-    find_objects(reading)
-    adjectives_before_noun(reading)
-    predicate_adjectives(reading)
-    possession(reading)
-    verbs(reading)
-    noun_with_preposition(reading)
-    return reading

@@ -1,0 +1,137 @@
+"""What has been understood so far of one sentence, and the question every rule asks: who is meant by this word?"""
+
+from __future__ import annotations
+
+from ..scenes import SceneObject, SceneRelation
+from . import lexicon as lex
+from .words import NOUN_TAGS, Word
+
+
+class Reading:
+    """Objects and relations found so far; ``index`` maps the token index of an object's head to its place in ``objects``."""
+
+    def __init__(self, words: list[Word]) -> None:
+        self.words = words
+        self.objects: list[SceneObject] = []
+        self.relations: list[SceneRelation] = []
+        self.index: dict[int, int] = {}
+        self.heads: list[Word] = []
+        self.same: dict[int, Word] = {}  # a quantity noun -> the noun it counts
+        self.used: set[int] = set()  # words already said as part of another attribute
+        self._seen: set[tuple[int, str, int]] = set()
+
+    # ------------------------------------------------------------------------------------------ writing
+
+    def is_object(self, word: Word) -> bool:
+        return word.i in self.index
+
+    def object_of(self, word: Word) -> SceneObject:
+        return self.objects[self.index[word.i]]
+
+    def add_object(self, head: Word, name: str, span: tuple[int, int]) -> None:
+        self.index[head.i] = len(self.objects)
+        self.objects.append(SceneObject(name, span=span, head=head.i))
+        self.heads.append(head)
+
+    def add_attribute(self, head: Word, attribute: str) -> None:
+        """Note that an object is so; nothing happens for an empty attribute or a word that is no object."""
+        for word in self.resolve(head) if head.i in self.same else [head]:
+            if word.i in self.index and attribute:
+                thing = self.object_of(word)
+                if attribute not in thing.attributes and attribute != thing.name:
+                    thing.attributes.append(attribute)
+
+    def add_relation(self, subject: Word, predicate: str, thing: Word) -> None:
+        """Note that two different objects are related; said twice is noted once."""
+        if subject.i not in self.index or thing.i not in self.index:
+            return
+        key = (self.index[subject.i], predicate, self.index[thing.i])
+        if key[0] != key[2] and key not in self._seen:
+            self._seen.add(key)
+            self.relations.append(SceneRelation(*key))
+
+    # ------------------------------------------------------------------------------------------ who is meant
+
+    def resolve(self, word: Word) -> list[Word]:
+        """The objects a word stands for: itself, the noun a quantity counts, the noun that a relative or personal pronoun points to."""
+        if word.i in self.same:
+            return self.group(self.same[word.i])
+        if self.is_object(word):
+            return [word]
+        if word.tag == "PRP":
+            return self.antecedent(word)
+        if word.low in lex.RELATIVE_PRONOUNS:
+            clause = word.head
+            while clause.dep != "relcl" and clause.head is not clause:
+                clause = clause.head
+            return self.chain(clause.head) if clause.dep == "relcl" else []
+        return []
+
+    def antecedent(self, pronoun: Word) -> list[Word]:
+        """ "a table with a cat on it": the table; otherwise the first object in front of the pronoun."""
+        above = pronoun
+        path = {pronoun.i}
+        for _ in range(8):
+            if above.head is above:
+                break
+            if above.tag in NOUN_TAGS and above.dep == "pobj" and above.head.low == "with" and above.head.head.tag in NOUN_TAGS:
+                return self.resolve(above.head.head)
+            if above.tag in NOUN_TAGS and above.dep == "dobj" and above.head.lemma == "have":
+                return self.subjects(above.head)
+            above = above.head
+            path.add(above.i)
+        for head in self.heads:
+            if head.i < pronoun.i and (head.i not in path or len(self.heads) == 1):
+                return [head]
+        return []
+
+    def place_word(self, thing: Word, whole: Word) -> bool:
+        """ "a pole with a sign on it", "... on top": the sign is on (top of) the pole, which says more than "with". True if so."""
+        carriers = [thing, *(k for k in thing.kids if k.dep in ("acl", "relcl"))]
+        for carrier in carriers:
+            for kid in carrier.kids:
+                if kid.dep not in ("prep", "prt", "advmod") or kid.i < thing.i:
+                    continue
+                place = kid.kid("pobj")
+                if place is None:
+                    continue
+                if place.low in ("it", "them"):
+                    return True
+                if not self.is_object(place) and place.low in lex.PLACE_PREDICATES and place.i not in self.same:
+                    self.add_relation(thing, lex.PLACE_PREDICATES[place.low].format(kid.low), whole)
+                    return True
+        return False
+
+    def group(self, word: Word) -> list[Word]:
+        """The objects of a coordination that starts at this word: "a dog and a cat" -> dog, cat."""
+        found = self.resolve(word)
+        for kid in word.kids:
+            if kid.dep in ("conj", "appos"):
+                found = found + [w for w in self.group(kid) if w not in found]
+        return found
+
+    def chain(self, word: Word) -> list[Word]:
+        """The whole coordination that a word is part of, wherever in it the word stands."""
+        top = word
+        while top.dep == "conj" and top.head.tag in NOUN_TAGS:
+            top = top.head
+        return self.group(top)
+
+    def subjects(self, verb: Word, depth: int = 0) -> list[Word]:
+        """Who does it: the verb's own subject, else the noun it describes, else the subject of the verb it depends on."""
+        if depth > 6:
+            return []
+        for kid in verb.kids:
+            if kid.dep in ("nsubj", "nsubjpass") and kid.low != "there":
+                found = self.group(kid)
+                if found or kid.low not in lex.RELATIVE_PRONOUNS:
+                    return found
+        head = verb.head
+        if verb.dep in ("acl", "relcl"):
+            return self.chain(head) if head.tag in NOUN_TAGS else self.subjects(head, depth + 1)
+        if head is not verb and verb.dep in ("conj", "advcl", "xcomp", "ccomp", "pcomp", "dep", "prep"):
+            return self.chain(head) if head.tag in NOUN_TAGS else self.subjects(head, depth + 1)
+        for kid in verb.kids:  # "hand holding a phone", the hand read as an adverb
+            if kid.i < verb.i and kid.dep in ("npadvmod", "dep", "nmod", "compound", "intj", "csubj", "advcl", "amod") and self.is_object(kid):
+                return self.group(kid)
+        return []

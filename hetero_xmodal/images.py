@@ -68,7 +68,8 @@ def read_reduced(picture: PictureLike, longest_side: int | None = None) -> tuple
             name = f"picture '{path}'"
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is ours, checked just below
-                opened = image = Image.open(path, formats=FORMATS)
+                Image.init()  # which of the formats there are depends on Pillow's version and how it was built
+                opened = image = Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
         elif isinstance(picture, Image.Image):
             image = picture
         else:

@@ -47,7 +47,8 @@ def write_pair(
     """
     from .graphs import build_graph, save_graph
     from .images import read_picture
-    from .parsers import parse_image, parse_sentence
+    from .parsers.image import parse_image
+    from .parsers.sentence import parse_sentence
     from .scenes import SceneGraph
     from .viz import draw
 

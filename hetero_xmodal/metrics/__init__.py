@@ -1,21 +1,30 @@
-"""Metrics, each with its definition, its range and its direction."""
+"""Metrics, each with its definition, range and direction. Loaded when used."""
 
-from .retrieval import (
-    PROTOCOLS,
-    MeanAveragePrecision,
-    Protocol,
-    RecallResult,
-    mean_average_precision,
-    mean_average_precision_from_embeddings,
-    recall_at_k,
-)
+from __future__ import annotations
 
-__all__ = [
-    "PROTOCOLS",
-    "MeanAveragePrecision",
-    "Protocol",
-    "RecallResult",
-    "mean_average_precision",
-    "mean_average_precision_from_embeddings",
-    "recall_at_k",
-]
+import importlib
+from typing import Any
+
+#: public name -> module it lives in
+_HOME = {
+    "mean_average_precision": "retrieval",
+    "mean_average_precision_from_embeddings": "retrieval",
+    "MeanAveragePrecision": "retrieval",
+    "recall_at_k": "retrieval",
+    "RecallResult": "retrieval",
+    "Protocol": "retrieval",
+    "PROTOCOLS": "retrieval",
+    "scene_graph_f1": "scene_graph",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

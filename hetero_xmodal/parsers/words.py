@@ -90,7 +90,7 @@ class Lemmatizer:
         self._known: dict[tuple[str, str], str] = {}
         lookups = nlp.get_pipe("lemmatizer").lookups if nlp.has_pipe("lemmatizer") else None
         table = (lambda name: lookups.get_table(name)) if lookups is not None else (lambda name: {})
-        self._rules, self._index, self._exceptions = table("lemma_rules"), table("lemma_index"), table("lemma_exc")
+        self.rules, self.index, self.exceptions = table("lemma_rules"), table("lemma_index"), table("lemma_exc")
 
     def __call__(self, word: str, pos: str) -> str:
         """Lemma of a lower-case *word* read as ``"NOUN"`` or ``"VERB"``."""
@@ -108,13 +108,13 @@ class Lemmatizer:
         if pos == "NOUN" and word in KEEP_PLURAL:
             return word
         kind = pos.lower()
-        exceptions = self._exceptions.get(kind, {})
+        exceptions = self.exceptions.get(kind, {})
         if word in exceptions:
             return exceptions[word][0]
-        index = self._index.get(kind, {})
+        index = self.index.get(kind, {})
         if word in index and pos == "NOUN":
             return word
-        for old, new in self._rules.get(kind, []):
+        for old, new in self.rules.get(kind, []):
             if word.endswith(old):
                 form = word[: len(word) - len(old)] + new
                 if form in index:

@@ -1,0 +1,159 @@
+"""F1 between scene graphs: which objects, attributes and relations two readings of one sentence share.
+
+The comparison follows SPICE (Anderson et al., 2016): a scene graph is a set of tuples ``(object,)``, ``(object, attribute)`` and
+``(subject, predicate, object)``, and two graphs are compared by the tuples they share. Here tuples match only if they are equal after
+:func:`scene_tuples` has normalised them; no synonyms are used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from ..errors import InputError
+from ..scenes import SceneGraph
+
+KINDS = ("objects", "attributes", "relations", "overall")
+
+_NUMBERS = frozenset("zero one two three four five six seven eight nine ten eleven twelve dozen".split())
+_DETERMINERS = frozenset(
+    "a an the this that these those some any each every another his her its my our your their".split()
+)
+_BE = frozenset("be is are was were been being am".split())
+
+
+def scene_graph_f1(predicted: Sequence[SceneGraph], reference: Sequence[SceneGraph]) -> dict[str, Any]:
+    """Precision, recall and F1 of objects, attributes, relations and all tuples together.
+
+    Parameters
+    ----------
+    predicted, reference : scene graphs of the same sentences in the same order, of equal length n >= 1.
+
+    Returns
+    -------
+    dict with one entry for each of ``objects``, ``attributes``, ``relations`` and ``overall`` (all tuples, as in SPICE), each a dict of
+
+    * ``precision``: shared tuples / predicted tuples, summed over all graphs;
+    * ``recall``: shared tuples / reference tuples, summed over all graphs;
+    * ``micro_f1``: 2 x shared / (predicted + reference), summed over all graphs;
+    * ``macro_f1``: mean over the graphs of their own F1; a graph in which both sides have no tuple of this kind is left out;
+    * ``predicted``, ``reference``, ``captions_counted``: the counts behind the numbers;
+
+    and ``exact_graph_match`` (fraction of graphs whose tuples are all equal) and ``captions`` (n). All scores lie in 0..1, higher is
+    better; an empty denominator gives 0.
+
+    Raises
+    ------
+    InputError : the lists are empty or of different lengths, or hold something that is not a SceneGraph.
+
+    >>> truth = SceneGraph.from_factual("( bird , is , red ) , ( bird , sit on , branch )")
+    >>> guess = SceneGraph.from_factual("( birds , is , red ) , ( bird , is sitting on , tree )")
+    >>> scores = scene_graph_f1([guess], [truth])
+    >>> [scores[kind]["micro_f1"] for kind in ("objects", "attributes", "relations", "overall")]
+    [0.5, 1.0, 0.0, 0.5]
+    """
+    if len(predicted) != len(reference):
+        raise InputError(f"{len(predicted)} predicted scene graphs cannot be compared with {len(reference)} references; give one for each")
+    if not len(predicted):
+        raise InputError("no scene graphs to compare; give at least one pair")
+    for side, graphs in (("predicted", predicted), ("reference", reference)):
+        for i, graph in enumerate(graphs):
+            if not isinstance(graph, SceneGraph):
+                raise InputError(f"{side} graph {i} is of type {type(graph).__name__}, expected a SceneGraph")
+    counts = {kind: [0, 0, 0] for kind in KINDS}  # shared, predicted, reference
+    own_f1: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    exact = 0
+    for guess, truth in zip(predicted, reference, strict=True):
+        guessed, true = scene_tuples(guess), scene_tuples(truth)
+        exact += guessed["overall"] == true["overall"]
+        for kind in KINDS:
+            shared, g, t = len(guessed[kind] & true[kind]), len(guessed[kind]), len(true[kind])
+            counts[kind] = [old + new for old, new in zip(counts[kind], (shared, g, t), strict=True)]
+            if g + t:
+                own_f1[kind].append(2 * shared / (g + t))
+    result: dict[str, Any] = {}
+    for kind in KINDS:
+        shared, g, t = counts[kind]
+        result[kind] = {
+            "precision": shared / g if g else 0.0,
+            "recall": shared / t if t else 0.0,
+            "micro_f1": 2 * shared / (g + t) if g + t else 0.0,
+            "macro_f1": sum(own_f1[kind]) / len(own_f1[kind]) if own_f1[kind] else 0.0,
+            "predicted": g,
+            "reference": t,
+            "captions_counted": len(own_f1[kind]),
+        }
+    result["exact_graph_match"] = exact / len(predicted)
+    result["captions"] = len(predicted)
+    return result
+
+
+def scene_tuples(scene: SceneGraph) -> dict[str, set[tuple[str, ...]]]:
+    """The normalised tuples of a scene graph: ``objects``, ``attributes``, ``relations`` and their union ``overall``.
+
+    Lower case; letters and digits only ("'s" is dropped); every word in the dictionary form it would have as a noun, else as a verb (the
+    other way round for words in -ing and -ed), without looking at the sentence; determiners and numbers stripped from the front of
+    names; determiners and a leading "be" stripped from predicates. Attributes that only count ("two", "3", "some") are dropped.
+
+    >>> scene = SceneGraph.from_factual("( the two birds , is , small ) , ( birds , is , 2 ) , ( birds , are sitting on , a tree )")
+    >>> sorted(scene_tuples(scene)["overall"])
+    [('bird',), ('bird', 'sit on', 'tree'), ('bird', 'small'), ('tree',)]
+    """
+    name, predicate = _normalisers()
+    names = [name(thing.name) for thing in scene.objects]
+    objects = {(n,) for n in names if n}
+    attributes = set()
+    for thing, n in zip(scene.objects, names, strict=True):
+        for attribute in map(name, thing.attributes):
+            if attribute and not (attribute in _NUMBERS or attribute in _DETERMINERS or attribute.isdigit()):
+                attributes.add((n, attribute))
+    relations = {(names[r.subject], predicate(r.predicate), names[r.object]) for r in scene.relations}
+    return {"objects": objects, "attributes": attributes, "relations": relations, "overall": objects | attributes | relations}
+
+
+@lru_cache(maxsize=1)
+def _normalisers() -> tuple[Callable[[str], str], Callable[[str], str]]:
+    """The functions that normalise a name and a predicate; spaCy's lemma tables are loaded when they are first needed."""
+    from ..parsers.sentence import load_parser
+
+    tables = load_parser().lemma
+
+    @lru_cache(maxsize=None)
+    def lemma(word: str) -> str:
+        if word in _BE:
+            return "be"
+        forms = {kind: form for kind in ("noun", "verb") if (form := _dictionary_form(word, kind)) is not None}
+        order = ("verb", "noun") if word.endswith(("ing", "ed")) else ("noun", "verb")
+        return next((forms[kind] for kind in order if kind in forms), word)
+
+    def _dictionary_form(word: str, kind: str) -> str | None:
+        exceptions = tables.exceptions.get(kind, {})
+        if word in exceptions:
+            return exceptions[word][0]
+        index = tables.index.get(kind, {})
+        for ending, replacement in tables.rules.get(kind, []):
+            form = word[: len(word) - len(ending)] + replacement
+            if word.endswith(ending) and form != word and form in index:
+                return form
+        return None
+
+    def words(text: str) -> list[str]:
+        return [lemma(w) for w in re.findall(r"[a-z0-9]+", text.lower().replace("'s", " "))]
+
+    @lru_cache(maxsize=None)
+    def name(text: str) -> str:
+        found = words(text)
+        while len(found) > 1 and (found[0] in _DETERMINERS or found[0] in _NUMBERS or found[0].isdigit()):
+            found = found[1:]
+        return " ".join(found)
+
+    @lru_cache(maxsize=None)
+    def predicate(text: str) -> str:
+        found = [w for w in words(text) if w not in _DETERMINERS]
+        while len(found) > 1 and found[0] == "be":
+            found = found[1:]
+        return " ".join(found)
+
+    return name, predicate

@@ -40,17 +40,23 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def replaceable_folder(path: str | Path, *, marker: str) -> Path:
+    """Return *path* if :func:`atomic_folder` may write there: nothing is there, or an empty folder, or one that holds *marker*."""
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"'{path}' is a file; give the name of a folder to write")
+    if path.is_dir() and any(path.iterdir()) and not (path / marker).exists():
+        raise InputError(f"folder '{path}' holds other files (no {marker}); give a new or empty folder")
+    return path
+
+
 @contextlib.contextmanager
 def atomic_folder(path: str | Path, *, marker: str) -> Iterator[Path]:
     """Give a temporary folder beside *path*; on success it takes the place of *path*, on error it is removed.
 
     Only a folder that is empty or holds the file *marker* is replaced, so that a slip of the pen never deletes anything else.
     """
-    path = Path(path)
-    if path.exists() and not path.is_dir():
-        raise InputError(f"'{path}' is a file; give the name of a folder to write")
-    if path.is_dir() and any(path.iterdir()) and not (path / marker).exists():
-        raise InputError(f"folder '{path}' holds other files (no {marker}); give a new or empty folder")
+    path = replaceable_folder(path, marker=marker)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     old = temporary.with_name(temporary.name + ".old")

@@ -15,17 +15,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from .synonyms import KINDS, NOT_THEIR_HEAD, SAME
+from .synonyms import ATTRIBUTE_SAME, EXCLUSIVE, KINDS, NOT_THEIR_HEAD, SAME
 
 if TYPE_CHECKING:
     from ..scenes import SceneGraph, SceneObject
 
 #: how alike two names are, by the reason they match
 EQUAL, SYNONYM, KIND_OF, SAME_HEAD = 1.0, 0.9, 0.8, 0.7
-
-_COLOURS = frozenset(
-    "red orange yellow green blue purple violet pink brown black white gray grey tan beige gold golden silver turquoise cyan teal".split()
-)
 
 
 @dataclass(frozen=True)
@@ -91,10 +87,9 @@ def _whole_similarity(a: str, b: str) -> float:
 
 
 def _agreement(first: SceneObject, second: SceneObject) -> int:
-    """Attributes both name, less one if both name colours and share none."""
-    a, b = {x.lower() for x in first.attributes}, {x.lower() for x in second.attributes}
-    clash = bool(a & _COLOURS) and bool(b & _COLOURS) and not a & b & _COLOURS
-    return len(a & b) - clash
+    """Attributes that both name, less one for each contradiction: both name a colour (pattern, size, length) and share none."""
+    a, b = ({ATTRIBUTE_SAME.get(x.lower(), x.lower()) for x in thing.attributes} for thing in (first, second))
+    return len(a & b) - sum(bool(a & kind) and bool(b & kind) and not a & b & kind for kind in EXCLUSIVE)
 
 
 def match_objects(
@@ -117,7 +112,7 @@ def match_objects(
     Returns
     -------
     list of Match, in the order of the sentence's objects. ``score`` is the similarity of the names times the detector's score,
-    halved where the colours contradict each other (a blue bird called red is still the bird that is meant).
+    halved where the attributes contradict each other (a blue bird called red is still the bird that is meant).
     """
     if not 0 <= min_score <= 1:
         raise InputError(f"min_score is {min_score!r}, expected a number in 0..1")

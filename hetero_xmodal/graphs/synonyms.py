@@ -18,8 +18,13 @@ SAME: tuple[tuple[str, ...], ...] = (
     ("backpack", "rucksack", "knapsack", "back pack"),
     ("baseball glove", "mitt", "baseball mitt", "catcher's mitt", "glove"),
     ("bicycle", "bike", "pushbike"),
+    ("beak", "bill"),
+    ("belly", "stomach", "tummy", "underside"),
     ("boat", "ship", "vessel"),
+    ("box", "crate", "carton"),
+    ("breast", "chest"),
     ("cell phone", "phone", "cellphone", "mobile phone", "mobile", "smartphone", "smart phone", "telephone", "iphone"),
+    ("crown", "cap"),
     ("couch", "sofa", "settee", "loveseat", "love seat"),
     ("cup", "mug"),
     ("dining table", "table", "dinner table", "kitchen table"),
@@ -31,6 +36,7 @@ SAME: tuple[tuple[str, ...], ...] = (
     ("handbag", "purse", "hand bag", "pocketbook"),
     ("hot dog", "hotdog", "frankfurter"),
     ("kid", "child"),
+    ("lamp", "lantern"),
     ("laptop", "laptop computer", "notebook computer"),
     ("man", "guy", "gentleman", "male"),
     ("microwave", "microwave oven"),
@@ -73,6 +79,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "car": ("taxi", "cab", "suv", "sedan", "van", "minivan", "jeep", "convertible", "police car", "limousine", "station wagon"),
     "cat": ("kitten", "kitty", "tabby", "tomcat"),
     "chair": ("armchair", "stool", "recliner", "rocking chair", "seat", "lawn chair", "high chair", "office chair"),
+    "child": ("boy", "girl", "toddler", "baby", "little boy", "little girl"),
     "clock": ("clock face", "alarm clock", "clock tower", "wall clock", "watch"),
     "couch": ("futon", "sectional"),
     "cow": ("bull", "calf", "cattle", "ox", "steer", "heifer"),
@@ -125,6 +132,22 @@ KINDS: dict[str, tuple[str, ...]] = {
     "vase": ("flower vase", "jar"),
     "wine glass": ("glass", "goblet", "champagne glass", "flute"),
 }
+
+#: attributes of which a thing has one at a time, so that two different ones contradict each other
+EXCLUSIVE: tuple[frozenset[str], ...] = (
+    frozenset(
+        "red orange yellow green blue purple violet pink brown black white gray tan beige gold silver turquoise cyan teal".split()
+    ),
+    frozenset(("striped", "dotted", "checked", "plain")),
+    frozenset(("small", "large")),
+    frozenset(("short", "long")),
+)
+
+#: other spellings and words for attributes -> the one used above
+ATTRIBUTE_SAME = {
+    "grey": "gray", "golden": "gold", "little": "small", "tiny": "small", "big": "large", "huge": "large", "stripy": "striped",
+    "stripey": "striped", "spotted": "dotted", "spotty": "dotted", "checkered": "checked", "chequered": "checked", "wood": "wooden",
+}  # fmt: skip
 
 #: compounds that are not a kind of their last word: a hot dog is no dog
 NOT_THEIR_HEAD = frozenset({"hot dog", "corn dog", "prairie dog", "sea lion", "sea horse", "guinea pig", "bear cub", "horse fly"})

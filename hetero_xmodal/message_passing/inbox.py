@@ -1,0 +1,199 @@
+"""Everything that reaches the nodes of one type in one step, edge by edge: the plain way to run a step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError, nearest
+from .kernels import Links
+from .relations import Relation, arrow, is_complete, is_self_loop, stored_form
+from .run import Ends, Run
+from .step import Step
+from .weigh import NodeMap
+
+
+class Inbox:
+    """The messages to the nodes of type *receiver* in *step*.
+
+    All relations that end in this type are taken together, as one list of edges in the order of ``step.along``; that is what lets a
+    softmax or a mean run over all of them.
+    """
+
+    def __init__(self, run: Run, step: Step, receiver: str) -> None:
+        self.run, self.step, self.receiver = run, step, receiver
+        self.place = f"step '{step.name}'"
+        self.dtype, self.device = run.dtype, run.device
+        self.targets = run.count(receiver)
+        #: relations that can say something: a source type without nodes need not have a state
+        self.relations = tuple(
+            r for r in step.along if r[2] == receiver and (run.count(r[0]) or step.reads in run.states[r[0]] or step.send == "one")
+        )
+        self._where = tuple(sorted(step.where.items()))
+
+    # ------------------------------------------------------------------------------------------ edges
+
+    def edge_ends(self) -> list[Ends]:
+        """Source and target numbers of every relation's edges."""
+        return [self.run.ends(relation, self.step.where) for relation in self.relations]
+
+    @property
+    def num_edges(self) -> int:
+        """Edges of all relations together."""
+        return sum(len(ends.source) for ends in self.edge_ends())
+
+    def check_widths(self, rows: Sequence[Tensor]) -> None:
+        """Raise an :class:`InputError` if the relations' rows are not of one width."""
+        if len({x.shape[1] for x in rows}) > 1:
+            found = ", ".join(f"{arrow(r)} {tuple(x.shape)}" for r, x in zip(self.relations, rows, strict=True))
+            raise InputError(f"{self.place}: what reaches '{self.receiver}' differs in width: {found}; map it to one width")
+
+    def link(self, rows: Sequence[Tensor]) -> tuple[Tensor, Links]:
+        """Speakers' rows of each relation -> all rows below one another (each tensor once), and the edges into them."""
+        self.check_widths(rows)
+        blocks = list({id(x): x for x in rows}.values())
+        position = {id(x): sum(len(y) for y in blocks[:k]) for k, x in enumerate(blocks)}
+        starts = tuple(position[id(x)] for x in rows)
+        stacked = torch.cat(blocks) if len(blocks) > 1 else blocks[0]
+        return stacked, self._links(starts, len(stacked))
+
+    def _links(self, starts: tuple[int, ...], sources: int) -> Links:
+        def make() -> Links:
+            ends = self.edge_ends()
+            source = torch.cat([u + start for (u, _, _), start in zip(ends, starts, strict=True)])
+            return Links(source, torch.cat([v for _, v, _ in ends]), sources, self.targets)
+
+        return self.run.memo(("links", self.relations, self._where, starts, sources), make)
+
+    @property
+    def links(self) -> Links:
+        """The edges with each relation's sources counted on their own; for what depends on the receivers only."""
+        counts = [self.run.count(source) for source, _, _ in self.relations]
+        return self._links(tuple(sum(counts[:k]) for k in range(len(counts))), sum(counts))
+
+    # ------------------------------------------------------------------------------------------ states
+
+    def receiver_state(self, name: str | None) -> Tensor:
+        """State *name* (None: the one that the step reads) of the receivers, (n, d)."""
+        return self.run.state(self.receiver, name or self.step.reads, self.place)
+
+    def source_states(self, name: str | None) -> list[Tensor]:
+        """State *name* of each relation's source type."""
+        return [self.run.state(r[0], name or self.step.reads, f"{self.place}, relation {r}") for r in self.relations]
+
+    def map(self, choice: NodeMap, node_type: str, value: Tensor, argument: str) -> Tensor:
+        """*value* through the map chosen for *node_type*."""
+        if isinstance(choice, Mapping):
+            if node_type not in choice:
+                raise InputError(f"{self.place}: {argument}= has no map for node type '{node_type}'; it has {', '.join(choice)}")
+            choice = choice[node_type]
+        return self.run.map(choice, value, f"{self.place}, {argument} of node type '{node_type}'")
+
+    def map_sources(self, choice: NodeMap, values: Sequence[Tensor], argument: str) -> list[Tensor]:
+        """Each relation's source rows through the map chosen for their type."""
+        return [self.map(choice, r[0], value, argument) for r, value in zip(self.relations, values, strict=True)]
+
+    def messages(self) -> list[Tensor]:
+        """What the source nodes say along each relation, one row per source node."""
+        return [self._message(relation) for relation in self.relations]
+
+    def _message(self, relation: Relation) -> Tensor:
+        send = self.step.send_along(relation)
+        if isinstance(send, str) and send == "one":
+            rows = self.run.count(relation[0])
+            return self.run.memo(("ones", relation[0]), lambda: torch.ones(rows, 1, dtype=self.dtype, device=self.device))
+        state = self.run.state(relation[0], self.step.reads, f"{self.place}, relation {relation}")
+        return state if isinstance(send, str) else self.run.map(send, state, f"{self.place}, relation {relation}")
+
+    # ------------------------------------------------------------------------------------------ weights
+
+    def weights(self) -> Tensor:
+        """The step's weights; the same weigh, edges and states give the same ones, so they are computed once per run."""
+        weigh = self.step.weigh
+        used = weigh.inputs(self)
+        key = ("weights", type(self), id(weigh), self.step.along, self.receiver, self._where, tuple(id(x) for x in used))
+        return self.run.memo(key, lambda: (used, self._compute(weigh)))[1]
+
+    def _compute(self, weigh) -> Tensor:
+        return weigh.edges(self)
+
+    def stored_weight(self, name: str) -> Tensor:
+        """Edge feature *name* of all edges (E,); a self loop made by the recipe weighs 1."""
+        parts = []
+        for relation, ends in zip(self.relations, self.edge_ends(), strict=True):
+            if is_self_loop(relation):
+                parts.append(torch.ones(len(ends.source), dtype=self.dtype, device=self.device))
+                continue
+            if is_complete(relation):
+                raise InputError(f"{self.place}, relation {relation}: a complete relation is not stored, so it has no stored weight '{name}'")
+            data = self.run.graph.edges[stored_form(relation)[0]].data
+            if name not in data and not len(ends.source):
+                parts.append(torch.zeros(0, dtype=self.dtype, device=self.device))
+                continue
+            if name not in data:
+                raise InputError(f"{self.place}, relation {relation}: edges have no feature '{name}'{nearest(name, data)}; they have {', '.join(data) or 'none'}")
+            value = data[name].to(self.device)[ends.number]
+            if value.numel() != len(value) or not (value.is_floating_point() or value.dtype in (torch.int64, torch.int32, torch.bool)):
+                raise InputError(f"{self.place}, relation {relation}: feature '{name}' has shape {tuple(data[name].shape)}, expected one number per edge")
+            parts.append(value.reshape(-1).to(self.dtype))
+        return torch.cat(parts)
+
+    def adjacency(self, weight: str | None) -> Tensor:
+        """Entries A_ij of the step's edges (E,): the stored *weight*, or 1 shared by all parallel edges j -> i."""
+        if weight is not None:
+            return self.stored_weight(weight)
+        counts = [self.run.count(source) for source in dict.fromkeys(r[0] for r in self.relations)]
+        first = dict(zip(dict.fromkeys(r[0] for r in self.relations), (sum(counts[:k]) for k in range(len(counts))), strict=True))
+        ends = self.edge_ends()
+        source = torch.cat([u + first[r[0]] for r, (u, _, _) in zip(self.relations, ends, strict=True)])
+        pair = source * max(self.targets, 1) + torch.cat([v for _, v, _ in ends])
+        _, which, parallel = torch.unique(pair, return_inverse=True, return_counts=True)
+        return parallel[which].to(self.dtype).reciprocal()
+
+    def step_degrees(self, weight: str | None, degree: str) -> dict[str, Tensor]:
+        """Sums of A over all relations of the whole step: per node type what each node receives (``in``) or sends (``out``)."""
+
+        def make() -> dict[str, Tensor]:
+            step = self.step
+            total = {t: torch.zeros(self.run.count(t), dtype=self.dtype, device=self.device) for t in (*step.sources, *step.receivers)}
+            for receiver in step.receivers:
+                inbox = self if receiver == self.receiver else Inbox(self.run, step, receiver)
+                if not inbox.relations:
+                    continue
+                parts = inbox.adjacency(weight).split([len(ends.source) for ends in inbox.edge_ends()])
+                for relation, (u, v, _), entry in zip(inbox.relations, inbox.edge_ends(), parts, strict=True):
+                    node_type, index = (relation[2], v) if degree == "in" else (relation[0], u)
+                    total[node_type] = total[node_type].index_add(0, index, entry)
+            return total
+
+        return self.run.memo(("degrees", self.step.along, self._where, weight, degree), make)
+
+    # ------------------------------------------------------------------------------------------ gathering
+
+    def gather(self, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What every receiver hears (n, m), and whether it hears anything (n,) bool."""
+        rows, links = self.link(self.messages())
+        weight = self.weights() if weight is None else weight
+        if self.step.gather == "max":
+            return links.max(rows, weight), links.received > 0
+        heard = links.sum(rows, weight)
+        if self.step.gather == "mean":
+            heard = heard / links.received.clamp_min(1).unsqueeze(-1)
+        return heard, links.received > 0
+
+
+def given_weights(inbox: Inbox, given: Tensor | Mapping[Relation, Tensor]) -> Tensor:
+    """Weights that the caller puts in place of the step's own, as one row of numbers (E,) in the order of the inbox's edges."""
+    if not isinstance(given, Mapping) and len(inbox.step.along) > 1:
+        raise InputError(f"{inbox.place}: edge_weights is one tensor, but the step walks along {len(inbox.step.along)} relations; give a mapping from relation")
+    parts = []
+    for relation, ends in zip(inbox.relations, inbox.edge_ends(), strict=True):
+        value = given.get(relation) if isinstance(given, Mapping) else given
+        if value is None:
+            raise InputError(f"{inbox.place}: edge_weights has none for relation {relation}; it has {list(given)}")
+        if value.numel() != len(ends.source):
+            raise InputError(f"{inbox.place}, relation {relation}: found edge_weights of shape {tuple(value.shape)}, expected {len(ends.source)} numbers, one per edge")
+        parts.append(value.reshape(-1).to(inbox.dtype))
+    return torch.cat(parts)

@@ -1,0 +1,211 @@
+"""A recipe: an ordered list of steps that runs, prints, tables, draws and traces itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+
+from torch import Tensor, nn
+
+from ..errors import InputError, nearest
+from .dense import DenseInbox
+from .inbox import Inbox, given_weights
+from .relations import Relation
+from .run import PER_GRAPH, SHARED, Run, States
+from .step import Step
+from .update import name_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from .trace import Trace
+
+EdgeWeights = Mapping[str, Tensor | Mapping[Relation, Tensor]]
+
+
+class Recipe(nn.Module):
+    """Steps that are taken one after the other on a typed graph.
+
+    Parameters
+    ----------
+    steps : the list that runs, and the only description there is. The same :class:`Step` twice is a layer that repeats with the same
+        weights; two different steps may not share a name.
+    adds : node types that graphs do not store, mapped to ``"shared"`` (one set for the whole batch, never copied per member, such as
+        memories), ``"per_graph"`` (each member owns as many rows of the state, such as the cells of a picture) or a number per member.
+    name : shown above the printed table.
+
+    Calling it as ``recipe(graph, states)`` takes a ``dgl.DGLGraph``, single or batched, and a mapping from node type to a tensor
+    (n, d), which is state ``"h"``, or to named tensors. It returns ``{node type: {state name: tensor}}`` with every node type in it and
+    leaves graph and states as they were.
+
+    >>> import torch, dgl
+    >>> from hetero_xmodal.message_passing import Recipe, Step, itself
+    >>> graph = dgl.heterograph({("word", "depends", "word"): ([0, 2], [1, 1])})
+    >>> recipe = Recipe([Step("hear dependents", [("word", "depends", "word"), itself("word")], gather="mean")])
+    >>> recipe(graph, {"word": torch.tensor([[3.0], [6.0], [9.0]])})["word"]["h"].tolist()
+    [[3.0], [6.0], [9.0]]
+    """
+
+    def __init__(self, steps: Sequence[Step], *, adds: Mapping[str, str | int] | None = None, name: str = "") -> None:
+        super().__init__()
+        if isinstance(steps, Step) or not steps or not all(isinstance(step, Step) for step in steps):
+            raise InputError("a recipe is a list of at least one Step")
+        self.steps, self.adds, self.name = tuple(steps), dict(adds or {}), name
+        for node_type, kind in self.adds.items():
+            if kind not in (SHARED, PER_GRAPH) and not (isinstance(kind, int) and not isinstance(kind, bool) and kind > 0):
+                raise InputError(f"adds: node type {node_type!r} is {kind!r}; expected 'shared', 'per_graph' or a number of nodes per graph")
+        named: dict[str, Step] = {}
+        for step in self.steps:
+            if named.setdefault(step.name, step) is not step:
+                raise InputError(f"two different steps are called '{step.name}'; a step's name says which one is meant, so change one of them")
+        self.parts = _register(named.values())
+
+    # ------------------------------------------------------------------------------------------ running
+
+    def forward(self, graph, states: Mapping, *, edge_weights: EdgeWeights | None = None, plain: bool = False) -> States:
+        """Run all steps.
+
+        Parameters
+        ----------
+        graph : a ``dgl.DGLGraph``, single or batched.
+        states : node type -> tensor (n, d) or {state name: tensor (n, d)}.
+        edge_weights : step name -> weights to use in place of the step's own: one number per edge, as a tensor for a step along one
+            relation, else as a mapping from relation to tensor. Edges are in the order of the graph; those of a complete relation go
+            receiver by receiver.
+        plain : run everything edge by edge. The numbers are the same; complete relations are slower.
+
+        Raises
+        ------
+        InputError : naming the step, relation, state and shape that do not fit.
+        """
+        run = self._start(graph, states, edge_weights, plain)
+        for step in self.steps:
+            take(run, step, (edge_weights or {}).get(step.name))
+        return run.states
+
+    def trace(self, graph, states: Mapping, *, edge_weights: EdgeWeights | None = None) -> Trace:
+        """Run all steps and keep, step by step, the states before and after and the weight of every edge."""
+        from .trace import record
+
+        return record(self, self._start(graph, states, edge_weights, True), edge_weights or {})
+
+    def _start(self, graph, states: Mapping, edge_weights: EdgeWeights | None, plain: bool) -> Run:
+        names = [step.name for step in self.steps]
+        for name in edge_weights or {}:
+            if name not in names:
+                raise InputError(f"edge_weights names step {name!r}{nearest(name, names)}; the steps are {', '.join(names)}")
+        run = Run(graph, states, self.adds, plain=plain)
+        for step in dict.fromkeys(self.steps):  # refuse a bad recipe before any work is done
+            for relation in step.along:
+                run.check_relation(relation, f"step '{step.name}'")
+        return run
+
+    # ------------------------------------------------------------------------------------------ showing
+
+    def table(self) -> pd.DataFrame:
+        """The list of steps as a pandas table, one row per step in the order they run."""
+        import pandas as pd
+
+        return pd.DataFrame([step.describe() for step in self.steps], index=pd.RangeIndex(1, len(self.steps) + 1, name="number"))
+
+    def draw(self) -> Figure:
+        """The node types as circles and the steps as numbered arrows between them, as a matplotlib figure."""
+        from .picture import draw_recipe
+
+        return draw_recipe(self)
+
+    def __repr__(self) -> str:
+        from .text import text_table
+
+        rows = [{"": str(number)} | step.describe() for number, step in enumerate(self.steps, 1)]
+        for row in rows:
+            row["states"] = f"{row.pop('reads')} -> {row.pop('writes')}"
+        added = [f"{node_type} ({kind if kind == SHARED else f'{kind} per graph' if isinstance(kind, int) else 'per graph'})" for node_type, kind in self.adds.items()]
+        head = [self.name] * bool(self.name) + [f"adds {', '.join(added)}"] * bool(added)
+        return "\n".join([*head, text_table(rows)])
+
+
+def take(run: Run, step: Step, given=None, *, keep=None) -> None:
+    """Take one step: compute all messages from the states as they are, then write."""
+    new: dict[str, Tensor] = {}
+    for receiver in step.receivers:
+        dense = given is None and keep is None and not run.plain and DenseInbox.fits(run, step, receiver)
+        inbox = (DenseInbox if dense else Inbox)(run, step, receiver)
+        if not inbox.relations:
+            continue  # every source type is empty and without a state: nothing is said
+        weight = None if dense else inbox.weights() if given is None else given_weights(inbox, given)
+        heard, hears = inbox.gather(weight)
+        if keep is not None:
+            keep(inbox, weight)
+        new[receiver] = _updated(inbox, heard, hears)
+    for receiver, value in new.items():
+        run.states[receiver][step.writes] = value
+
+
+def _updated(inbox: Inbox, heard: Tensor, hears: Tensor) -> Tensor:
+    """The receivers' new state: the update where something was heard, and what the step's ``unheard`` says elsewhere."""
+    step, states = inbox.step, inbox.run.states[inbox.receiver]
+    old = states.get(step.writes, states.get(step.reads))
+    update = step.update_of(inbox.receiver)
+    own = [inbox.run.state(inbox.receiver, name, inbox.place) for name in getattr(update, "own", ())]
+    listens = inbox.run.takes_part(inbox.receiver, step.where)  # whoever does not listen keeps its state in any case
+    active = listens if step.unheard == "update" else hears
+    if bool(active.all()):
+        return _call(inbox, update, old, heard, own)
+    kept = states.get(step.writes)
+    if step.unheard == "zero" and bool(listens.all()):
+        kept = None
+    index = active.nonzero().squeeze(1)
+    if not len(index) and kept is not None:
+        part = kept[:0]
+    else:
+        part = _call(inbox, update, None if old is None else old[index], heard[index], [x[index] for x in own])
+    if kept is None:  # a state that is new starts at zero
+        kept = part.new_zeros(len(hears), part.shape[1])
+    if kept.shape[1] != part.shape[1]:
+        raise InputError(
+            f"{inbox.place}: {int((~active).sum())} of {len(hears)} '{inbox.receiver}' nodes hear nothing and would keep their state '{step.writes}' of "
+            f"width {kept.shape[1]}, but the step makes width {part.shape[1]}; let them hear themselves with itself('{inbox.receiver}') or choose unheard="
+        )
+    if step.unheard == "zero":
+        kept = kept.masked_fill((listens & ~hears).unsqueeze(1), 0.0)
+    return kept.index_copy(0, index, part)
+
+
+def _call(inbox: Inbox, update, old: Tensor | None, heard: Tensor, own: list[Tensor]) -> Tensor:
+    where = f"{inbox.place}, update of node type '{inbox.receiver}'"
+    try:
+        new = update(old, heard, *own)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    except RuntimeError as error:
+        shapes = f"heard {tuple(heard.shape)}, old {None if old is None else tuple(old.shape)}"
+        raise InputError(f"{where}: {name_of(update)} cannot take {shapes} ({str(error).splitlines()[0]})") from error
+    if not isinstance(new, Tensor) or new.ndim != 2 or len(new) != len(heard):
+        found = tuple(new.shape) if isinstance(new, Tensor) else type(new).__name__
+        raise InputError(f"{where}: {name_of(update)} made {found}, expected a tensor of shape ({len(heard)}, width)")
+    return new
+
+
+def _register(steps) -> nn.Module:
+    """Every module of the steps once, under the name of the first step that uses it, so that a shared map is saved once."""
+    parts, seen = nn.Module(), set()
+    for step in steps:
+        own = nn.Module()
+        for path, module in step.modules():
+            if id(module) not in seen:
+                seen.add(id(module))
+                _add(own, path, module)
+        if own._modules:
+            _add(parts, step.name, own)
+    return parts
+
+
+def _add(parent: nn.Module, name: str, module: nn.Module) -> None:
+    name = re.sub(r"\W+", "_", name).strip("_") or "step"
+    while hasattr(parent, name):  # torch keeps names such as "train" for itself
+        name += "_"
+    parent.add_module(name, module)

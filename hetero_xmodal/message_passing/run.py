@@ -1,0 +1,198 @@
+"""One run of a recipe: its nodes, its states and the ends of its edges. Everything is dropped when the run is over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import InputError, nearest
+from .relations import Relation, is_complete, is_self_loop, stored_form
+
+#: what a recipe may say of a node type of its own (an int: that many per member of the batch)
+SHARED, PER_GRAPH = "shared", "per_graph"
+
+States = dict[str, dict[str, Tensor]]
+
+
+class Ends(NamedTuple):
+    """Edges of one relation: node numbers within their types, and the edges' numbers on the graph (None if made by the recipe)."""
+
+    source: Tensor
+    target: Tensor
+    number: Tensor | None
+
+
+class Run:
+    """What the steps of one call share."""
+
+    def __init__(self, graph, states: Mapping, adds: Mapping[str, str | int], *, plain: bool) -> None:
+        if not hasattr(graph, "canonical_etypes"):
+            raise InputError(f"a recipe runs on a dgl.DGLGraph, found {type(graph).__name__}; build one with hx.build_graph")
+        for node_type in adds:
+            if node_type in graph.ntypes:
+                raise InputError(f"the recipe adds node type {node_type!r}, but the graph already has it; rename one of them")
+        for relation in graph.canonical_etypes:
+            if is_complete(relation) or is_self_loop(relation) or stored_form(relation)[1]:
+                raise InputError(f"the graph stores relation {relation}; recipes make relations of that name themselves, store it under another name")
+        self.graph, self.adds, self.plain = graph, adds, plain
+        self.node_types = (*graph.ntypes, *adds)
+        self.batch_size = graph.batch_size
+        self.states = self._check_states(states)
+        tensors = [x for named in self.states.values() for x in named.values()]
+        self.dtype, self.device = tensors[0].dtype, tensors[0].device
+        self._memo: dict = {}
+
+    # ------------------------------------------------------------------------------------------ nodes and states
+
+    def _check_states(self, states: Mapping) -> States:
+        if not isinstance(states, Mapping) or not states:
+            raise InputError(f"states is {type(states).__name__}, expected a mapping from node type to a tensor (n, d), or to named tensors")
+        checked: States = {node_type: {} for node_type in self.node_types}
+        first: tuple[str, Tensor] | None = None
+        for node_type, named in states.items():
+            if node_type not in checked:
+                raise InputError(f"states names node type {node_type!r}{nearest(node_type, self.node_types)}; known are {', '.join(self.node_types)}")
+            for name, value in (named if isinstance(named, Mapping) else {"h": named}).items():
+                where = f"state '{name}' of node type '{node_type}'"
+                if not isinstance(value, Tensor) or value.ndim != 2 or not value.is_floating_point():
+                    found = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+                    raise InputError(f"{where}: found {found}, expected a floating-point tensor of shape (nodes, width)")
+                if node_type in self.graph.ntypes and len(value) != self.graph.num_nodes(node_type):
+                    raise InputError(f"{where}: found {len(value)} rows, the graph has {self.graph.num_nodes(node_type)} nodes of that type")
+                first = first or (where, value)
+                if (value.dtype, value.device) != (first[1].dtype, first[1].device):
+                    raise InputError(f"{where} is {value.dtype} on {value.device}, but {first[0]} is {first[1].dtype} on {first[1].device}; make them alike")
+                if not torch.isfinite(value.detach().sum()) and not torch.isfinite(value).all():
+                    row = int((~torch.isfinite(value)).any(1).nonzero()[0])
+                    raise InputError(f"{where}, node {row}: found a NaN or an infinity, expected finite numbers")
+                checked[node_type][name] = value
+        if first is None:
+            raise InputError("states holds no tensor; give at least one node type a state (n, d)")
+        for node_type, kind in self.adds.items():
+            self._check_added(node_type, kind, checked[node_type])
+        return checked
+
+    def _check_added(self, node_type: str, kind: str | int, named: dict[str, Tensor]) -> None:
+        rows = {len(value) for value in named.values()}
+        if not rows and not isinstance(kind, int):
+            raise InputError(f"node type '{node_type}', which the recipe adds, has no state; its rows say how many there are, so give it one")
+        if len(rows) > 1:
+            raise InputError(f"states of node type '{node_type}' have different numbers of rows: {sorted(rows)}")
+        if rows and isinstance(kind, int) and rows != {kind * self.batch_size}:
+            raise InputError(f"node type '{node_type}': found {rows.pop()} rows, expected {kind} for each of {self.batch_size} graphs")
+        if rows and kind == PER_GRAPH and min(rows) % self.batch_size:
+            raise InputError(f"node type '{node_type}': {rows.pop()} rows do not divide among {self.batch_size} graphs")
+
+    def per_member(self, node_type: str) -> Tensor | None:
+        """Nodes of a type in each member of the batch (B,), or None for one set that the whole batch shares."""
+        kind = self.adds.get(node_type)
+        if kind is None:
+            return self.memo(("counts", node_type), lambda: self.graph.batch_num_nodes(node_type).to(self.device))
+        if kind == SHARED:
+            return None
+        each = kind if isinstance(kind, int) else len(next(iter(self.states[node_type].values()))) // self.batch_size
+        return torch.full((self.batch_size,), each, device=self.device)
+
+    def count(self, node_type: str) -> int:
+        """Nodes of a type in the whole batch."""
+        kind = self.adds.get(node_type)
+        if kind is None:
+            return self.graph.num_nodes(node_type)
+        return kind * self.batch_size if isinstance(kind, int) else len(next(iter(self.states[node_type].values())))
+
+    def state(self, node_type: str, name: str, place: str) -> Tensor:
+        """State *name* of a node type, or an :class:`InputError` that says who asked for it."""
+        named = self.states[node_type]
+        if name not in named:
+            raise InputError(
+                f"{place}: node type '{node_type}' has no state '{name}'{nearest(name, named)}; it has {', '.join(sorted(named)) or 'none'} at this point"
+            )
+        return named[name]
+
+    # ------------------------------------------------------------------------------------------ work done once
+
+    def memo(self, key, make):
+        """``make()``, or what it gave the last time in this run. Keys built from ``id`` are safe: the value keeps its tensors alive."""
+        if key not in self._memo:
+            self._memo[key] = make()
+        return self._memo[key]
+
+    def map(self, module: nn.Module | None, value: Tensor, place: str) -> Tensor:
+        """``module(value)``, done once per module and tensor; rows in, as many rows out."""
+        if module is None:
+            return value
+
+        def apply() -> tuple[Tensor, Tensor]:
+            try:
+                mapped = module(value)
+            except RuntimeError as error:
+                raise InputError(f"{place}: {type(module).__name__} cannot take a state of shape {tuple(value.shape)} ({str(error).splitlines()[0]})") from error
+            if not isinstance(mapped, Tensor) or mapped.ndim != 2 or len(mapped) != len(value):
+                found = tuple(mapped.shape) if isinstance(mapped, Tensor) else type(mapped).__name__
+                raise InputError(f"{place}: {type(module).__name__} made {found} of a state of shape {tuple(value.shape)}, expected as many rows")
+            return value, mapped
+
+        return self.memo(("map", id(module), id(value)), apply)[1]
+
+    # ------------------------------------------------------------------------------------------ edges
+
+    def check_relation(self, relation: Relation, place: str) -> None:
+        """Raise an :class:`InputError` that lists what is known if the graph and the recipe do not have *relation*."""
+        for node_type in (relation[0], relation[2]):
+            if node_type not in self.node_types:
+                raise InputError(f"{place}, relation {relation}: unknown node type {node_type!r}{nearest(node_type, self.node_types)}; known are {', '.join(self.node_types)}")
+        if is_complete(relation) or is_self_loop(relation):
+            return
+        stored = stored_form(relation)[0]
+        if stored not in self.graph.canonical_etypes:
+            known = [" ".join(r) for r in self.graph.canonical_etypes]
+            raise InputError(f"{place}: the graph has no relation {stored}{nearest(' '.join(stored), known)}; it has {self.graph.canonical_etypes}")
+
+    def ends(self, relation: Relation, where: Mapping[str, tuple[str, int]]) -> Ends:
+        """The edges of *relation* between nodes that *where* lets take part."""
+        return self.memo(("ends", relation, *sorted(where.items())), lambda: self._ends(relation, where))
+
+    def _ends(self, relation: Relation, where: Mapping[str, tuple[str, int]]) -> Ends:
+        source_type, _, target_type = relation
+        if is_self_loop(relation):
+            every = torch.arange(self.count(source_type), device=self.device)
+            ends = Ends(every, every, None)
+        elif is_complete(relation):
+            ends = self._complete(source_type, target_type)
+        else:
+            stored, backwards = stored_form(relation)
+            first, second, number = (x.to(self.device) for x in self.graph.edges(etype=stored, form="all"))
+            ends = Ends(second, first, number) if backwards else Ends(first, second, number)
+        takes_part = [self.takes_part(t, where)[x] for t, x in ((source_type, ends.source), (target_type, ends.target)) if t in where]
+        if takes_part:
+            keep = torch.stack(takes_part).all(0)
+            ends = Ends(*(None if x is None else x[keep] for x in ends))
+        return ends
+
+    def takes_part(self, node_type: str, where: Mapping[str, tuple[str, int]]) -> Tensor:
+        """Which nodes of a type *where* lets speak and listen, (n,) bool."""
+        if node_type not in where:
+            return torch.ones(self.count(node_type), dtype=torch.bool, device=self.device)
+        feature, value = where[node_type]
+        data = self.graph.nodes[node_type].data if node_type in self.graph.ntypes else {}
+        if feature not in data:
+            if self.count(node_type) == 0:
+                return torch.zeros(0, dtype=torch.bool, device=self.device)
+            raise InputError(f"where: node type '{node_type}' has no feature '{feature}'{nearest(feature, data)}; it has {', '.join(data) or 'none'}")
+        return (data[feature] == value).to(self.device)
+
+    def _complete(self, source_type: str, target_type: str) -> Ends:
+        """Every source to every target of the same member; one receiver after the other, its sources in order."""
+        sources, targets = self.per_member(source_type), self.per_member(target_type)
+        if sources is None or targets is None:  # what the whole batch shares meets everything
+            n, m = self.count(source_type), self.count(target_type)
+            return Ends(torch.arange(n, device=self.device).repeat(m), torch.arange(m, device=self.device).repeat_interleave(n), None)
+        pairs = sources * targets
+        member = torch.repeat_interleave(torch.arange(self.batch_size, device=self.device), pairs)
+        inside = torch.arange(len(member), device=self.device) - (pairs.cumsum(0) - pairs)[member]
+        before_source, before_target = (sources.cumsum(0) - sources)[member], (targets.cumsum(0) - targets)[member]
+        width = sources[member]
+        return Ends(before_source + inside % width, before_target + inside // width, None)

@@ -1,0 +1,172 @@
+"""What happened in a run, step by step: who heard what from whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError, nearest
+from .inbox import Inbox
+from .relations import Relation
+from .run import Run, States
+from .step import Step
+from .text import text_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .recipe import Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class EdgeTrace:
+    """The edges of one relation in one step: source and target node numbers (E,) and the weight of every edge (E,)."""
+
+    source: Tensor
+    target: Tensor
+    weight: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class StepTrace:
+    """One step: the states ``{node type: {name: tensor}}`` before and after it, and the edges of each relation."""
+
+    number: int
+    step: Step
+    before: States
+    after: States
+    edges: dict[Relation, EdgeTrace]
+
+    def change(self, node_type: str) -> Tensor:
+        """How far the written state of each node moved (n,): the length of after - before, of after if there was none before."""
+        after = self.after[node_type][self.step.writes]
+        before = self.before[node_type].get(self.step.writes)
+        return (after if before is None or before.shape != after.shape else after - before).norm(dim=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """All steps of one run. ``print(trace)`` shows who heard what from whom; :meth:`table` gives it as a pandas table."""
+
+    steps: tuple[StepTrace, ...]
+    #: node type -> a readable name for every node, e.g. ``"bird"``
+    names: dict[str, list[str]]
+
+    @property
+    def states(self) -> States:
+        """The states after the last step."""
+        return self.steps[-1].after
+
+    def table(self, *, step: int | str | None = None, node_type: str | None = None, node: int | None = None) -> pd.DataFrame:
+        """Who heard what from whom: one row per edge, in the order of the steps, the loudest message of every receiver first.
+
+        Parameters
+        ----------
+        step : only this one, by number (from 1) or name.
+        node_type, node : only what nodes of this type, or this one node, heard.
+
+        Columns: ``number``, ``step``, ``receiver``, ``hears``, ``along``, ``weight`` and, to compute with, ``receiver_type``,
+        ``receiver_node``, ``source_type``, ``source_node``.
+        """
+        import pandas as pd
+
+        if node_type is not None and node_type not in self.names:
+            raise InputError(f"the trace has no node type {node_type!r}{nearest(node_type, self.names)}; it has {', '.join(self.names)}")
+        frames = []
+        for taken in self._pick(step):
+            for relation, edges in taken.edges.items():
+                if node_type not in (None, relation[2]):
+                    continue
+                source, target = edges.source.tolist(), edges.target.tolist()
+                frame = pd.DataFrame(
+                    {
+                        "number": taken.number,
+                        "step": taken.step.name,
+                        "receiver": [self.name(relation[2], v) for v in target],
+                        "hears": [self.name(relation[0], u) for u in source],
+                        "along": relation[1],
+                        "weight": edges.weight.tolist(),
+                        "receiver_type": relation[2],
+                        "receiver_node": target,
+                        "source_type": relation[0],
+                        "source_node": source,
+                    }
+                )
+                frames.append(frame if node is None else frame[frame["receiver_node"] == node])
+        if not any(len(frame) for frame in frames):
+            columns = ("number", "step", "receiver", "hears", "along", "weight", "receiver_type", "receiver_node", "source_type", "source_node")
+            return pd.DataFrame({column: [] for column in columns})
+        everything = pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
+        return everything.sort_values(
+            ["number", "receiver_type", "receiver_node", "weight"], ascending=[True, True, True, False], kind="stable", ignore_index=True
+        )
+
+    def name(self, node_type: str, node: int) -> str:
+        """``'bird (visual 0)'``, or ``'memory 3'`` for a node without a name of its own."""
+        own = self.names[node_type][node] if node < len(self.names[node_type]) else ""
+        return f"{own} ({node_type} {node})" if own else f"{node_type} {node}"
+
+    def _pick(self, step: int | str | None) -> list[StepTrace]:
+        picked = [taken for taken in self.steps if step is None or step in (taken.number, taken.step.name)]
+        if not picked:
+            names = [taken.step.name for taken in self.steps]
+            raise InputError(f"the trace has no step {step!r}{nearest(str(step), names)}; it has 1 to {len(self.steps)}: {', '.join(names)}")
+        return picked
+
+    def __str__(self) -> str:
+        """Every receiver with the three loudest messages it heard; long steps are cut after twelve receivers."""
+        lines = []
+        for taken in self.steps:
+            edges = sum(len(e.source) for e in taken.edges.values())
+            lines.append(f"step {taken.number}: {taken.step.name}{f' ({taken.step.equation})' if taken.step.equation else ''}, {edges} messages")
+            groups = list(self.table(step=taken.number).groupby(["receiver_type", "receiver_node"], sort=False))
+            rows = []
+            for (node_type, node), heard in groups[:12]:
+                told = [f"{hears} {weight:.3f}" for hears, weight in zip(heard["hears"][:3], heard["weight"][:3], strict=True)]
+                more = [f"and {len(heard) - 3} more"] * (len(heard) > 3)
+                moved = f"{float(taken.change(node_type)[int(node)]):.3f}"
+                rows.append({"receiver": heard["receiver"].iloc[0], "heard (weight)": ", ".join([*told, *more]), "moved by": moved})
+            if rows:
+                lines.append(text_table(rows, width=90))
+            if len(groups) > 12:
+                lines.append(f"... and {len(groups) - 12} more receivers; see trace.table(step={taken.number})")
+            lines.append("")
+        return "\n".join(lines).rstrip()
+
+
+def record(recipe: Recipe, run: Run, edge_weights: Mapping) -> Trace:
+    """Take all steps of *recipe* and keep what happened."""
+    taken = []
+    for number, step in enumerate(recipe.steps, 1):
+        from .recipe import take
+
+        before, edges = _copy(run.states), {}
+
+        def keep(inbox: Inbox, weight: Tensor, edges=edges) -> None:
+            ends = inbox.edge_ends()
+            parts = weight.detach().split([len(e.source) for e in ends])
+            edges.update({r: EdgeTrace(e.source, e.target, w) for r, e, w in zip(inbox.relations, ends, parts, strict=True)})
+
+        take(run, step, edge_weights.get(step.name), keep=keep)
+        taken.append(StepTrace(number, step, before, _copy(run.states), edges))
+    return Trace(tuple(taken), {node_type: _names(run, node_type) for node_type in run.node_types})
+
+
+def _copy(states: States) -> States:
+    return {node_type: {name: value.detach() for name, value in named.items()} for node_type, named in states.items()}
+
+
+def _names(run: Run, node_type: str) -> list[str]:
+    """Names of nodes as the graph stores them, as zero-padded text; empty if it stores none."""
+    from ..schema import decode_text
+
+    if node_type in run.graph.ntypes:
+        data = run.graph.nodes[node_type].data
+        for feature in ("name", "text"):
+            if feature in data and data[feature].dtype == torch.uint8 and data[feature].ndim == 2:
+                return decode_text(data[feature])
+    return []

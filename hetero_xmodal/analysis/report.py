@@ -1,0 +1,158 @@
+"""``hx.analyze``: all tables and figures of a corpus in one object that can be looked at, plotted and saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ..errors import InputError, nearest
+from ..files import result_folder
+from ..viz.page import Page
+from . import tables
+
+if TYPE_CHECKING:
+    from ..graphs.corpus import GraphCorpus
+
+_MEANING = {
+    "sizes": "Nodes of each type and edges of each relation per graph.",
+    "coverage": "How much the two sides have in common: matched objects are those that both the picture shows and the sentence names.",
+    "captions": "Length of the sentences, punctuation not counted.",
+    "degrees": "How many edges of each relation leave or reach one node.",
+    "predicates": "Relations between regions.",
+    "triples": "Whole relations between regions: subject, predicate, object.",
+    "objects": "Names of objects, seen as regions and said as words.",
+    "attributes": "Attributes of the regions.",
+    "arcs": "Labels of the dependency arcs.",
+    "labels": "In how many graphs each label holds.",
+    "label_pairs": "How often two labels hold together; the diagonal counts the label itself.",
+}
+
+
+@dataclass
+class Analysis:
+    """What :func:`analyze` found.
+
+    ``tables`` : name -> pandas table; every table is also an attribute: ``analysis.predicates``.
+    ``counts`` : one row per graph with its id, sentence and numbers of nodes and edges.
+    ``figures()`` and ``plot("predicates")`` draw; ``save(folder)`` writes tables (CSV), figures (PNG) and one page (HTML).
+    """
+
+    counts: pd.DataFrame
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> pd.DataFrame:
+        found = self.__dict__.get("tables", {})
+        if name in found:
+            return found[name]
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise AttributeError(f"the analysis has no table {name!r}{nearest(name, found)}; it has {', '.join(found)}")
+
+    @property
+    def overview(self) -> pd.DataFrame:
+        """A handful of numbers to begin with, as a table of two columns."""
+        sizes = self.tables["sizes"].set_index("of")
+        rows: list[tuple[str, Any]] = [("graphs", len(self.counts))]
+        means = sizes.loc[sizes["kind"] == "node type", "mean"]
+        rows += [(f"{name} nodes per graph (mean)", round(float(mean), 2)) for name, mean in means.items()]
+        rows.append(("edges per graph (mean)", round(float(sizes.loc[sizes["kind"] == "relation", "mean"].sum()), 2)))
+        if "coverage" in self.tables:
+            covered = self.tables["coverage"]
+            for column in ("share of regions named", "share of object words seen", "share named on both sides"):
+                rows.append((f"{column} (mean)", round(float(covered[column].mean()), 3)))
+            rows.append(("graphs without a bridge", int((covered["matched"] == 0).sum())))
+        return pd.DataFrame(rows, columns=["what", "value"]).astype({"value": object})
+
+    def __repr__(self) -> str:
+        return f"Analysis of {len(self.counts)} graphs\n{self.overview.to_string(index=False)}\ntables: {', '.join(self.tables)}"
+
+    def _repr_html_(self) -> str:
+        return self.overview.to_html(index=False) + f"<p>tables: {', '.join(self.tables)}</p>"
+
+    def figures(self) -> dict[str, Any]:
+        """All figures that have something to show: name -> matplotlib figure."""
+        from .figures import all_figures
+
+        return all_figures(self.tables, self.counts)
+
+    def plot(self, name: str):
+        """One figure by name, e.g. ``analysis.plot("coverage")``."""
+        made = self.figures()
+        if name not in made:
+            raise InputError(f"there is no figure {name!r}{nearest(name, made)}; this corpus has {', '.join(made)}")
+        return made[name]
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``<table>.csv``, ``<figure>.png`` and ``index.html`` into *folder*; return the path of the page.
+
+        The folder may be new, empty, or hold an earlier result, which is replaced; with other files in it, it is refused.
+        """
+        figures = self.figures()
+        page = Page(f"Analysis of {len(self.counts):,} heterographs")
+        page.text(
+            "Each graph is one picture and one sentence: regions of the picture, words of the sentence, and bridges between what both "
+            "name. Every table on this page is also a CSV file in this folder."
+        )
+        page.table(self.overview, digits=3)
+        for name, meaning in _MEANING.items():
+            if name not in self.tables or self.tables[name].empty:
+                continue
+            page.heading(name.replace("_", " "))
+            page.text(meaning)
+            for figure in ("sizes", "relations") if name == "sizes" else (name,):
+                if figure in figures:
+                    page.figure(figure, figures[figure], alt=f"{figure.replace('_', ' ')}: {meaning}")
+            if name != "label_pairs":
+                page.table(self.tables[name], limit=12)
+        holds = {f"{name}.csv" for name in (*_MEANING, "counts")} | {f"{name}.png" for name in (*_MEANING, "relations")} | {"index.html"}
+        with result_folder(folder, holds=holds) as temporary:
+            for name, table in (self.tables | {"counts": self.counts}).items():
+                table.to_csv(temporary / f"{name}.csv", index=name == "label_pairs")
+            page.write(temporary)
+        return Path(folder) / "index.html"
+
+
+def analyze(corpus: GraphCorpus | str | Path | Sequence) -> Analysis:
+    """Count what a corpus of heterographs holds.
+
+    Parameters
+    ----------
+    corpus : a GraphCorpus, the folder of one, or a list of DGL graphs of one kind.
+
+    Returns
+    -------
+    Analysis
+        pandas tables ``sizes`` (per graph: mean, std, quantiles), ``degrees``, ``coverage``, ``captions``, ``objects``, ``attributes``,
+        ``predicates``, ``triples``, ``arcs``, ``labels``, ``label_pairs``; of label graphs ``sizes`` and ``degrees`` only.
+
+    Raises
+    ------
+    InputError : the corpus is empty, unreadable or not a corpus.
+
+    >>> import hetero_xmodal as hx
+    >>> red = hx.SceneObject("bird", ["red"], box=(10, 10, 50, 60))
+    >>> graph = hx.build_graph(hx.SceneGraph([red], size=(128, 128)), hx.SceneGraph([hx.SceneObject("bird"), hx.SceneObject("tree")]))
+    >>> analysis = analyze([graph])
+    >>> analysis.attributes.values.tolist()
+    [['red', 1, 1.0]]
+    >>> float(analysis.coverage["share named on both sides"].iloc[0])
+    0.5
+    """
+    from ..graphs.corpus import GraphCorpus
+
+    if isinstance(corpus, str | Path):
+        corpus = GraphCorpus.load(corpus)
+    elif not isinstance(corpus, GraphCorpus):
+        if not isinstance(corpus, Sequence):
+            raise InputError(f"expected a GraphCorpus, its folder or a list of graphs, found {type(corpus).__name__}")
+        if not corpus:
+            raise InputError("the list of graphs is empty; give at least one graph")
+        corpus = GraphCorpus.from_graphs(corpus)
+    if len(corpus) == 0:
+        raise InputError("the corpus is empty; there is nothing to analyse")
+    names = list(_MEANING) if corpus.kind == "pair" else ["sizes", "degrees"]
+    return Analysis(corpus.frame(), {name: getattr(tables, name)(corpus) for name in names})

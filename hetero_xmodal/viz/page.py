@@ -1,0 +1,109 @@
+"""One HTML page with its pictures beside it: plain, readable on a telephone, nothing from the network, no script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_STYLE = """
+:root { color-scheme: light; }
+body { margin: 0 auto; max-width: 70rem; padding: 1.5rem 1rem 4rem; background: #fff; color: #222;
+       font: 1rem/1.55 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
+h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .4rem; }
+h2 { font-size: 1.25rem; margin: 2.6rem 0 .4rem; padding-top: 1rem; border-top: 1px solid #ddd; }
+p { max-width: 46rem; }
+figure { margin: 1rem 0; }
+figure img { max-width: 100%; height: auto; border: 1px solid #e3e3e3; }
+figcaption { color: #555; font-size: .9rem; max-width: 46rem; }
+.row { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; }
+.row figure { flex: 1 1 14rem; margin: .5rem 0; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .9rem; margin: .6rem 0; }
+th, td { padding: .25rem .7rem; text-align: left; border-bottom: 1px solid #e3e3e3; white-space: nowrap; }
+th { border-bottom: 2px solid #999; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+code, pre { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .88rem; background: #f5f5f5; }
+pre { padding: .7rem .9rem; overflow-x: auto; }
+"""
+
+
+class Page:
+    """A page that grows from top to bottom; :meth:`write` puts ``index.html`` and the pictures into a folder.
+
+    >>> page = Page("Two birds")
+    >>> page.text("One is <red>.")
+    >>> "<p>One is &lt;red&gt;.</p>" in page.html()
+    True
+    """
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self._parts: list[str] = [f"<h1>{escape(title)}</h1>"]
+        self._pictures: dict[str, Any] = {}
+
+    def heading(self, text: str) -> None:
+        self._parts.append(f"<h2>{escape(text)}</h2>")
+
+    def text(self, *paragraphs: str) -> None:
+        self._parts += [f"<p>{escape(text)}</p>" for text in paragraphs]
+
+    def code(self, text: str) -> None:
+        self._parts.append(f"<pre>{escape(text)}</pre>")
+
+    def table(self, table: pd.DataFrame, *, digits: int = 2, limit: int | None = None) -> None:
+        """The rows of a pandas table (its index is left out); floats with *digits* digits, at most *limit* rows."""
+        head = "".join(f"<th>{escape(str(column))}</th>" for column in table.columns)
+        shown = table if limit is None else table.head(limit)
+        rows = "".join("<tr>" + "".join(_cell(value, digits) for value in row) + "</tr>" for row in shown.itertuples(index=False))
+        self._parts.append(f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>')
+        if len(shown) < len(table):
+            self.text(f"The first {len(shown)} of {len(table)} rows.")
+
+    def figure(self, name: str, picture: Any, caption: str = "", *, alt: str = "") -> None:
+        """One figure (matplotlib) or picture (PIL), stored as ``name``.png."""
+        self._parts.append(self._figure(name, picture, caption, alt))
+
+    def row(self, figures: Sequence[tuple[str, Any, str]]) -> None:
+        """Several (name, picture, caption) side by side, under each other where the screen is narrow."""
+        self._parts.append('<div class="row">' + "".join(self._figure(*figure, "") for figure in figures) + "</div>")
+
+    def _figure(self, name: str, picture: Any, caption: str, alt: str) -> str:
+        self._pictures[name] = picture
+        words = escape(alt or caption or name, quote=True)
+        return f'<figure><img src="{name}.png" alt="{words}"><figcaption>{escape(caption)}</figcaption></figure>'
+
+    @property
+    def files(self) -> list[str]:
+        """Names of the files that :meth:`write` makes."""
+        return ["index.html", *(f"{name}.png" for name in self._pictures)]
+
+    def html(self) -> str:
+        """The page as text."""
+        head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        head += f"<title>{escape(self.title)}</title>"
+        body = "\n".join(self._parts)
+        return f'<!DOCTYPE html>\n<html lang="en"><head>{head}<style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n'
+
+    def write(self, folder: Path, *, dpi: int = 130) -> None:
+        """Write the pictures and, last, ``index.html`` into the existing *folder*."""
+        for name, picture in self._pictures.items():
+            if hasattr(picture, "savefig"):
+                picture.savefig(folder / f"{name}.png", dpi=dpi)
+            else:
+                picture.save(folder / f"{name}.png")
+        (folder / "index.html").write_text(self.html(), encoding="utf-8")
+
+
+def _cell(value: Any, digits: int) -> str:
+    import numbers
+
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return f'<td class="number">{value:,}</td>'
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return f'<td class="number">{"" if value != value else f"{value:,.{digits}f}"}</td>'
+    return f"<td>{escape(str(value))}</td>"

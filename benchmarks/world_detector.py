@@ -1,6 +1,6 @@
 """The world's detector on held-out pictures, against the numbers it is meant to reach.
 
-    python benchmarks/world_detector.py [--weights FILE] [--scenes 500] [--birds 300]
+python benchmarks/world_detector.py [--weights FILE] [--scenes 500] [--birds 300]
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def main() -> None:
         if not size:
             continue
         result = evaluate_detector(world, size=size, split=options.split, weights=options.weights)
-        print(f"world/{world}, {result['pictures']} pictures of the {options.split} split, {result['pictures_per_second']} pictures/s detected")
+        speed = result["pictures_per_second"]
+        print(f"world/{world}, {result['pictures']} pictures of the {options.split} split, {speed} pictures/s detected")
         numbers = {k: result[k] for k in ("AP", "AP50", "AP75", "found")} | result["attributes"]
         for name, value in numbers.items():
             goal = GOALS.get(name) if world == "scenes" else 0.9 if name.startswith("colour of") else None

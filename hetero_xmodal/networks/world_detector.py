@@ -1,9 +1,9 @@
 """The world's detector: detectron2's FCOS on a small residual pyramid, and one head that names the attributes of each box.
 
-A picture of S x S pixels goes through a stem (stride 2, 32 channels) and three residual stages (strides 4, 8, 16), which a feature
-pyramid brings to one width. FCOS (Tian et al. 2019) predicts class, box and centerness at every cell of strides 4, 8 and 16. Stride 4 is what
-lets a beak of eight pixels be found. For the attributes, ROIAlign reads 7 x 7 samples of the stem and of the finest pyramid level inside each
-box, because a stripe of three pixels is gone at stride 8.
+A picture of S x S pixels goes through a stem (stride 2, 32 channels) and three residual stages (strides 4, 8, 16), which a
+feature pyramid brings to one width. FCOS (Tian et al. 2019) predicts class, box and centerness at every cell of strides 4, 8
+and 16. Stride 4 is what lets a beak of eight pixels be found. For the attributes, ROIAlign reads 7 x 7 samples of the stem and
+of the finest pyramid level inside each box, because a stripe of three pixels is gone at stride 8.
 
 Import this module only after :func:`~hetero_xmodal.parsers.detectors.detectron2_quietly.require_detectron2`.
 """
@@ -68,7 +68,9 @@ class _Pyramid(Backbone):
         stages, channels = [], config.stem
         for width, blocks in zip(config.widths, config.blocks, strict=True):
             strides = [2] + [1] * (blocks - 1)
-            stages.append(ResNet.make_stage(BasicBlock, blocks, in_channels=channels, out_channels=width, norm="BN", stride_per_block=strides))
+            stages.append(
+                ResNet.make_stage(BasicBlock, blocks, in_channels=channels, out_channels=width, norm="BN", stride_per_block=strides)
+            )
             channels = width
         self.bottom_up = ResNet(_Stem(config.stem), stages, out_features=["stem", "res2", "res3", "res4"])
         self.lateral = nn.ModuleList(Conv2d(w, config.pyramid, 1, bias=False, norm=get_norm("BN", config.pyramid)) for w in config.widths)
@@ -106,7 +108,9 @@ class AttributeHead(nn.Module):
         self.name = nn.Linear(config.feature, len(config.classes))  # keeps the class in the region feature
         # what is small for a tree is large for a cup: size is told from the class and the box
         self.words = nn.ModuleDict({kind: nn.Linear(config.feature, len(words)) for kind, words in config.attributes.items()})
-        self.scale = nn.ModuleDict({kind: nn.Linear(6 * len(config.classes), len(words), bias=False) for kind, words in config.attributes.items()})
+        self.scale = nn.ModuleDict(
+            {kind: nn.Linear(6 * len(config.classes), len(words), bias=False) for kind, words in config.attributes.items()}
+        )
         for layer in self.scale.values():
             nn.init.zeros_(layer.weight)
 
@@ -171,7 +175,9 @@ class WorldDetectorNetwork(FCOS):
     def _attribute_losses(self, maps: dict[str, torch.Tensor], truth: list) -> dict[str, torch.Tensor]:
         boxes = [t.gt_boxes.tensor for t in truth]
         sides = [torch.cat([b[:, 2:] - b[:, :2]] * 2, 1) for b in boxes]
-        noisy = [b + (torch.rand_like(b) - 0.5) * 0.1 * side for b, side in zip(boxes, sides, strict=True)]  # a detector's boxes are off a little too
+        noisy = [
+            b + (torch.rand_like(b) - 0.5) * 0.1 * side for b, side in zip(boxes, sides, strict=True)
+        ]  # a detector's boxes are off a little too
         features = self.attribute_head.region_features(maps["stem"], maps["p2"], noisy).float()
         classes, words = torch.cat([t.gt_classes for t in truth]), torch.cat([t.gt_attributes for t in truth])
         logits = self.attribute_head(features, torch.cat(boxes), classes)

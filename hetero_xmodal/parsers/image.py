@@ -60,7 +60,14 @@ def parse_image(
     MissingPackageError : the detector needs a package that is not installed.
     """
     return parse_images(
-        [picture], detector=detector, weights=weights, score_threshold=score_threshold, max_objects=max_objects, relations=relations, ids=[id], progress=False
+        [picture],
+        detector=detector,
+        weights=weights,
+        score_threshold=score_threshold,
+        max_objects=max_objects,
+        relations=relations,
+        ids=[id],
+        progress=False,
     )[0]
 
 
@@ -83,8 +90,8 @@ def parse_images(
     ----------
     ids : a name per picture.
     batch_size : pictures that go through the network together.
-    on_error : ``"raise"`` stops at the first picture that cannot be used; ``"return"`` puts its :class:`InputError` into the list in place of
-        a scene graph, so that a long run can go on and report at the end.
+    on_error : ``"raise"`` stops at the first picture that cannot be used; ``"return"`` puts its :class:`InputError` into the list in
+        place of a scene graph, so that a long run can go on and report at the end.
     """
     if isinstance(pictures, str | Path) or not isinstance(pictures, Iterable) or hasattr(pictures, "getexif"):
         raise InputError("parse_images takes a list of pictures; for a single one use parse_image")
@@ -155,10 +162,20 @@ def _scene(picture: Picture, found: Detections, source: dict, relations: bool) -
     objects = [
         SceneObject(name=name, attributes=attribute, box=tuple(box), score=score, feature=feature)
         for name, attribute, box, score, feature in zip(
-            found.names, attributes, found.boxes.clip(0, [width, height, width, height]).tolist(), found.scores.tolist(), features, strict=True
+            found.names,
+            attributes,
+            found.boxes.clip(0, [width, height, width, height]).tolist(),
+            found.scores.tolist(),
+            features,
+            strict=True,
         )
     ]
-    scene = SceneGraph(objects=objects, size=picture.size, id=picture.id, source=source | {"width": 0 if found.features is None else found.features.shape[1]})
+    scene = SceneGraph(
+        objects=objects,
+        size=picture.size,
+        id=picture.id,
+        source=source | {"width": 0 if found.features is None else found.features.shape[1]},
+    )
     if relations and found.relations is not None:
         scene.relations = found.relations
     elif relations:

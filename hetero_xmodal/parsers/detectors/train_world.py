@@ -1,8 +1,8 @@
 """Training of the world's detector: pictures of both worlds, drawn as they are needed, through detectron2's FCOS on a CPU.
 
-The losses are FCOS's own (focal loss for the class, GIoU for the box, cross-entropy for centerness) and cross-entropy for each kind of
-attribute on ROI features of the true boxes. AdamW, learning rate warmed up and then lowered along a cosine, and a moving average of the weights is
-what is saved. Training continues where it was stopped, bit for bit.
+The losses are FCOS's own (focal loss for the class, GIoU for the box, cross-entropy for centerness) and cross-entropy for each
+kind of attribute on ROI features of the true boxes. AdamW, learning rate warmed up and then lowered along a cosine, and a moving
+average of the weights is what is saved. Training continues where it was stopped, bit for bit.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def train_detector(
     ----------
     out : folder; also holds ``checkpoint.pt`` (continued if *resume*) and ``log.jsonl``.
     steps, batch_size : 3000 steps of 16 pictures take about 15 minutes on two cores.
-    pictures : how many different pictures of the training splits are drawn; each is drawn once, kept in memory (48 KB), and seen mirrored half of the time.
+    pictures : how many different pictures of the training splits are drawn; each is drawn once, kept in memory (48 KB), and seen
+        mirrored half of the time.
     seed : of the weights and of the order; equal seeds give equal weights on the same machine.
     image_size : side of the pictures in pixels, a multiple of 16.
     threads : CPU threads for torch; ``None`` leaves torch's own choice.
@@ -104,7 +105,9 @@ class _Run:
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
         weights = [p for p in self.network.parameters() if p.ndim > 1]
         others = [p for p in self.network.parameters() if p.ndim <= 1]  # biases and norms are not decayed
-        self.optimizer = torch.optim.AdamW([{"params": weights, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}], lr=PEAK_RATE)
+        self.optimizer = torch.optim.AdamW(
+            [{"params": weights, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}], lr=PEAK_RATE
+        )
         self.data = TrainingPictures(self.config, pictures, seed)
         self.cpu_before, self.wall_before = 0.0, 0.0
         #: half precision where the processor multiplies it natively (Intel AMX); elsewhere it would be slower
@@ -167,7 +170,8 @@ class _Run:
         if options != self.options:
             changed = next(k for k in self.options if options.get(k) != self.options[k])
             raise InputError(
-                f"checkpoint '{path}' was made with {changed}={options.get(changed)!r}, not {self.options[changed]!r}; use another folder or pass resume=False"
+                f"checkpoint '{path}' was made with {changed}={options.get(changed)!r}, not {self.options[changed]!r}; "
+                "use another folder or pass resume=False"
             )
         self.step = state["step"]
         self.network.load_state_dict(state["network"])
@@ -179,7 +183,10 @@ class _Run:
         self.wall_before, self.cpu_before = state["seconds"]
 
     def log(self, losses: dict[str, float], wall: float, cpu: float) -> None:
-        self.wall_before, self.cpu_before = self.wall_before + wall - getattr(self, "_wall", 0.0), self.cpu_before + cpu - getattr(self, "_cpu", 0.0)
+        self.wall_before, self.cpu_before = (
+            self.wall_before + wall - getattr(self, "_wall", 0.0),
+            self.cpu_before + cpu - getattr(self, "_cpu", 0.0),
+        )
         self._wall, self._cpu = wall, cpu
         row = {"step": self.step, "seconds": round(self.wall_before, 1), "cpu_seconds": round(self.cpu_before, 1), **losses}
         with open(self.out / "log.jsonl", "a", encoding="utf-8") as file:
@@ -190,7 +197,9 @@ class _Run:
         import torch
 
         path = self.out / f"{ASSET}.safetensors"
-        tensors = {k: v.to(torch.float16) if v.is_floating_point() else v for k, v in self.average.items() if not k.endswith("num_batches_tracked")}
+        tensors = {
+            k: v.to(torch.float16) if v.is_floating_point() else v for k, v in self.average.items() if not k.endswith("num_batches_tracked")
+        }
         write_safetensors(path, tensors)
         about: dict[str, Any] = {
             "format": "hetero_xmodal.world_detector",
@@ -276,7 +285,13 @@ class _bar:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("training the detector"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("loss {task.fields[loss]:.2f}"))
+        columns = (
+            TextColumn("training the detector"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("loss {task.fields[loss]:.2f}"),
+        )
         self.progress = Progress(*columns, console=Console(stderr=True))
         self.progress.start()
         task = self.progress.add_task("", total=self.total, completed=self.done, loss=float("nan"))

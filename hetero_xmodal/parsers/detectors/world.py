@@ -1,7 +1,7 @@
 """The detector of the default world, shipped with the package: objects of the scenes, birds and their parts, and their attributes.
 
-The network is :class:`hetero_xmodal.networks.world_detector.WorldDetectorNetwork` (detectron2's FCOS with an attribute head); ``hetero-xmodal
-train-detector`` trains it. The region feature (128 numbers, length one) is what the attributes are read from.
+The network is :class:`hetero_xmodal.networks.world_detector.WorldDetectorNetwork` (detectron2's FCOS with an attribute head);
+``hetero-xmodal train-detector`` trains it. The region feature (128 numbers, length one) is what the attributes are read from.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ class WorldDetector:
             fields["attributes"] = {kind: tuple(words) for kind, words in fields["attributes"].items()}
             self.config = WorldDetectorConfig(**fields)
         except (KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"'{path.with_suffix('.json')}' does not describe a world detector ({error}); train one with hetero-xmodal train-detector") from None
+            raise InputError(
+                f"'{path.with_suffix('.json')}' does not describe a world detector ({error}); train one with hetero-xmodal train-detector"
+            ) from None
         with quiet():
             self.network = WorldDetectorNetwork(self.config)
         try:
@@ -85,7 +87,9 @@ class WorldDetector:
             kept = {k: v for k, v in wanted.items() if k.endswith("num_batches_tracked")}
             self.network.load_state_dict({k: v.to(wanted[k].dtype) for k, v in tensors.items()} | kept)
         except (RuntimeError, KeyError) as error:
-            raise InputError(f"weights '{path}' do not fit their description ({str(error).splitlines()[0]}); train again or restore both files") from None
+            raise InputError(
+                f"weights '{path}' do not fit their description ({str(error).splitlines()[0]}); train again or restore both files"
+            ) from None
         self.network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
         self.longest_side = self.config.image_size
         self.source: dict[str, Any] = {
@@ -108,7 +112,7 @@ class WorldDetector:
             image = picture.image if picture.image.size == inside else picture.image.resize(inside)
             row[: inside[1], : inside[0]] = np.asarray(image)
             scales.append([width / inside[0], height / inside[1]] * 2)
-        self.network.test_score_thresh = max(0.01, min(0.05, score_threshold))
+        self.network.test_score_thresh = max(0.01, score_threshold)  # weaker boxes cannot change what is kept
         with torch.inference_mode(), quiet():
             answers = self.network(torch.from_numpy(batch).permute(0, 3, 1, 2).float())
         return [
@@ -127,7 +131,9 @@ class WorldDetector:
         kinds = list(self.config.attributes.values())
         attributes = [[words[i] for words, i in zip(kinds, row, strict=True) if i > 0] for row in answer.attributes[order].tolist()]
         boxes = boxes[order]
-        return Detections(names, boxes, scores[order], attributes, unit_rows(answer.region_features[order].numpy()), world_relations(boxes, names, size))
+        return Detections(
+            names, boxes, scores[order], attributes, unit_rows(answer.region_features[order].numpy()), world_relations(boxes, names, size)
+        )
 
 
 def world_relations(boxes: np.ndarray, names: list[str], size: tuple[int, int]) -> list[SceneRelation]:

@@ -1,12 +1,12 @@
 """Any detector of detectron2's model zoo, or a config and weights of your own.
 
-The class names come from detectron2's metadata of the data set the config trains on. The region feature of a box is read from the
-detector's own feature map: 7 x 7 samples by detectron2's ``ROIPooler`` (for a pyramid: from the level that fits the box), averaged and scaled
-to length one: 256 numbers for a feature pyramid, 1024 for a plain ResNet's ``res4``.
+The class names come from detectron2's metadata of the data set the config trains on. The region feature of a box is read from
+the detector's own feature map: 7 x 7 samples by detectron2's ``ROIPooler`` (for a pyramid: from the level that fits the box),
+averaged and scaled to length one: 256 numbers for a feature pyramid, 1024 for a plain ResNet's ``res4``.
 
 Nothing that is loaded is executed. Configs are read as plain YAML. Weights are ``.safetensors``; ``.pth`` by
-``torch.load(weights_only=True)``; ``.pkl``, the pickles of the zoo, by an unpickler that knows how to make dicts, strings, numbers and numpy
-arrays, and refuses a file that asks for anything else.
+``torch.load(weights_only=True)``; ``.pkl``, the pickles of the zoo, by an unpickler that knows how to make dicts, strings,
+numbers and numpy arrays, and refuses a file that asks for anything else.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class ZooDetector:
     Parameters
     ----------
     config : name of the model zoo, or path of a local ``.yaml`` config.
-    weights : file of weights; left out, a zoo model's are fetched by detectron2 (and kept in its cache), and a local config's are those it names.
+    weights : file of weights; left out, a zoo model's are fetched by detectron2 (and kept in its cache), and a local config's are
+        those it names.
     labels : class names, for a config whose data set detectron2 has no metadata of.
     """
 
@@ -88,7 +89,9 @@ class ZooDetector:
         with torch.inference_mode(), quiet():
             found = self.model([{"image": tensor, "width": width, "height": height}])[0]
             if "instances" not in found:
-                raise InputError(f"detector {self.source['detector']!r} gives {', '.join(found)}, not named objects; choose a detection model")
+                raise InputError(
+                    f"detector {self.source['detector']!r} gives {', '.join(found)}, not named objects; choose a detection model"
+                )
             found = found["instances"]
             keep = found.scores.argsort(descending=True, stable=True)
             keep = keep[found.scores[keep] >= score_threshold][:max_objects]
@@ -99,7 +102,9 @@ class ZooDetector:
         self._maps.clear()
         classes = found.pred_classes.tolist()
         if classes and max(classes) >= len(self.labels):
-            raise InputError(f"detector {self.source['detector']!r} found class {max(classes)}, but there are only {len(self.labels)} labels")
+            raise InputError(
+                f"detector {self.source['detector']!r} found class {max(classes)}, but there are only {len(self.labels)} labels"
+            )
         return Detections(
             [self.labels[c] for c in classes],
             boxes.cpu().numpy(),
@@ -155,7 +160,8 @@ def _find_weights(cfg, name: str, weights: str | Path | None, local: bool) -> Pa
         if isinstance(error, InputError):
             raise
         raise InputError(
-            f"the weights of '{name}' cannot be fetched from {url} ({error}); connect to the internet once, or download the file and give weights="
+            f"the weights of '{name}' cannot be fetched from {url} ({error}); connect to the internet once, "
+            "or download the file and give weights="
         ) from None
 
 
@@ -193,11 +199,15 @@ def read_weights(path: str | Path) -> dict[str, Any]:
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can fail in any way
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"detector weights '{path}' are refused ({reason}); give .safetensors, or a .pth or .pkl that holds arrays only") from None
+        reason = str(error) if isinstance(error, InputError) else "it holds more than arrays, or is damaged"
+        raise InputError(
+            f"detector weights '{path}' are refused ({reason}); give .safetensors, or a .pth or .pkl that holds arrays only"
+        ) from None
     if isinstance(state, dict) and isinstance(state.get("model"), dict):
         if state.get("matching_heuristics"):
-            raise InputError(f"detector weights '{path}' belong to another program and need name matching; load and save them with detectron2 first")
+            raise InputError(
+                f"detector weights '{path}' belong to another program and need name matching; load and save them with detectron2 first"
+            )
         state = state["model"]
     if not isinstance(state, dict) or not state or not all(isinstance(v, torch.Tensor | np.ndarray) for v in state.values()):
         raise InputError(f"detector weights '{path}' do not hold names and arrays; give the weights of a detectron2 model")
@@ -209,11 +219,15 @@ def _load_weights(model, path: Path) -> None:
     wanted = model.state_dict()
     missing = [k for k in wanted if k not in state and not k.endswith("num_batches_tracked")]
     if missing:
-        raise InputError(f"detector weights '{path}' lack {len(missing)} of the model's {len(wanted)} tensors, the first is {missing[0]!r}; they belong to another config")
+        raise InputError(
+            f"detector weights '{path}' lack {len(missing)} of the model's {len(wanted)} tensors, the first is {missing[0]!r}; "
+            "they belong to another config"
+        )
     for key in wanted:
         if key in state and state[key].shape != wanted[key].shape:
             raise InputError(
-                f"detector weights '{path}': {key} has shape {tuple(state[key].shape)}, the model expects {tuple(wanted[key].shape)}; they belong to another config"
+                f"detector weights '{path}': {key} has shape {tuple(state[key].shape)}, the model expects {tuple(wanted[key].shape)}; "
+                "they belong to another config"
             )
     model.load_state_dict(state, strict=False)  # what the file has beyond the model (old anchors, mask heads) is not needed
 
@@ -226,7 +240,9 @@ def _labels(cfg, name: str) -> list[str]:
         if labels:
             return list(labels)
     sets = ", ".join((*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST)) or "no data set"
-    raise InputError(f"detectron2 has no class names for {sets} of config '{name}'; make the detector with ZooDetector(config, weights, labels=[...])")
+    raise InputError(
+        f"detectron2 has no class names for {sets} of config '{name}'; make the detector with ZooDetector(config, weights, labels=[...])"
+    )
 
 
 def _pooler(model):

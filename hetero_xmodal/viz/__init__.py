@@ -4,5 +4,8 @@ from __future__ import annotations
 
 from . import colours
 from .draw import draw
+from .label_graph import draw_label_graph
+from .scene_figure import draw_scene
+from .schema_figure import draw_schema
 
-__all__ = ["colours", "draw"]
+__all__ = ["colours", "draw", "draw_label_graph", "draw_scene", "draw_schema"]

@@ -1,0 +1,70 @@
+"""``draw_scene``: what a parser saw in one picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from ..images import read_reduced
+from .canvas import Drawing, Sheet, fit
+from .colours import GREY, relation_style
+from .picture import paint_boxes, paint_picture
+
+if TYPE_CHECKING:
+    from ..scenes import SceneGraph
+
+
+def draw_scene(picture: Any, scene: SceneGraph, *, max_relations: int = 12, scores: bool = False) -> Drawing:
+    """Draw a scene graph on its picture: boxes with number, attributes and name on the left, the relations as a list on the right.
+
+    Parameters
+    ----------
+    picture : PIL image, path or uint8 array, or ``None`` for a blank canvas of ``scene.size``.
+    scene : the scene graph; objects without a box are only listed.
+    max_relations : longest list of relations.
+    scores : show the detector's scores in the list of objects.
+
+    Raises
+    ------
+    InputError : the picture cannot be read or has another size than ``scene.size``, or there is neither picture nor size.
+    """
+    pixels, size = (None, scene.size) if picture is None else read_reduced(picture, longest_side=1000)
+    if size is None:
+        raise InputError("the scene has no size and no picture was given; give the picture")
+    if scene.size is not None and tuple(size) != tuple(scene.size):
+        raise InputError(
+            f"the picture has {size[0]} x {size[1]} pixels, but the scene was seen in a picture of {scene.size[0]} x {scene.size[1]}; "
+            "give the original picture"
+        )
+    scene.check()
+    scale = min(4.6 / size[0], 4.6 / size[1])
+    width, height = size[0] * scale, size[1] * scale
+    relations = scene.relations[:max_relations]
+    rows = len(scene.objects[:30]) + len(relations) + 4
+    sheet = Sheet(width + 3.9, max(height + 0.3, 0.2 * rows + 0.2))
+    left, top = 0.15, 0.15
+    paint_picture(sheet, pixels, left, top, width, height)
+    boxed = [(i, o) for i, o in enumerate(scene.objects) if o.box is not None]
+    boxes = [(left + o.box[0] * scale, top + o.box[1] * scale, left + o.box[2] * scale, top + o.box[3] * scale) for _, o in boxed]
+    few = len(boxed) <= 8
+    tags = [f"{i} {o.name}" if few else str(i) for i, o in boxed]
+    paint_boxes(sheet, boxes, tags, (left, top, left + width, top + height), strong=[True] * len(boxes), size=7.2 if few else 6.4)
+
+    x, y, room = left + width + 0.25, top + 0.1, 3.35
+    sheet.text(x, y, "objects", size=8.5, weight="bold")
+    for i, thing in enumerate(scene.objects[:30]):
+        y += 0.2
+        words = " ".join([*thing.attributes, thing.name]) + (f"   {thing.score:.2f}" if scores else "")
+        sheet.text(x, y, fit(f"{i}  {words}", 8, room), size=8)
+    y += 0.3
+    sheet.text(x, y, "relations", size=8.5, weight="bold")
+    for relation in relations:
+        y += 0.2
+        subject, thing = scene.objects[relation.subject].name, scene.objects[relation.object].name
+        line = fit(f"{relation.subject} {subject}  –  {relation.predicate}  →  {relation.object} {thing}", 8, room)
+        sheet.text(x, y, line, size=8, colour=relation_style("relates").colour)
+    hidden = [f"{len(scene.relations) - len(relations)} more relations"] if len(relations) < len(scene.relations) else []
+    hidden += [f"{len(scene.objects) - 30} more objects"] if len(scene.objects) > 30 else []
+    if hidden or not scene.relations:
+        sheet.text(x, y + 0.2, "and " + ", ".join(hidden) if hidden else "none", size=7.4, colour=GREY, style="italic")
+    return sheet.figure

@@ -89,7 +89,7 @@ def read_reduced(picture: PictureLike, longest_side: int | None = None) -> tuple
         raise InputError(f"{name} claims more than {MAX_PIXELS:,} pixels and is refused; shrink it first") from None
     except InputError:
         raise
-    except (
+    except (  # what Pillow raises on broken files
         OSError,
         SyntaxError,
         ValueError,
@@ -98,7 +98,7 @@ def read_reduced(picture: PictureLike, longest_side: int | None = None) -> tuple
         KeyError,
         IndexError,
         OverflowError,
-    ) as error:  # what Pillow raises on broken files
+    ) as error:
         raise InputError(f"{name} cannot be decoded ({error}); the file may be truncated or damaged") from None
     finally:
         if opened is not None:
@@ -131,11 +131,10 @@ def _shrink(image: Image.Image, longest_side: int) -> Image.Image:
     from PIL import Image
 
     if image.mode not in ("RGB", "L", "CMYK"):  # palettes and transparency must be resolved before pixels are averaged
-        image = image.copy()
+        exif = image.getexif()
         if max(image.size) > 4 * longest_side:  # far too large: every k-th pixel first, so that the conversion stays small
             step = max(image.size) // (4 * longest_side)
             image = image.resize((max(1, image.width // step), max(1, image.height // step)), Image.Resampling.NEAREST)
-        exif = image.getexif()
         image = _to_rgb(image, "the picture")
         image.getexif().update(exif)
     scale = longest_side / max(image.size)

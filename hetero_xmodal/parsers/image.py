@@ -30,6 +30,7 @@ def parse_image(
     *,
     detector: str | Path | Detector = "world",
     weights: str | Path | None = None,
+    features: str | None = None,
     score_threshold: float | None = None,
     max_objects: int = DEFAULT_MAX_OBJECTS,
     relations: bool = True,
@@ -44,6 +45,8 @@ def parse_image(
         detections or COCO ``.json``, a detectron2 model-zoo name or local config (``.yaml``), or your own
         :class:`~hetero_xmodal.parsers.detectors.Detector`.
     weights : weights of a local config.
+    features : ``"efficientnet-lite0"`` (or a torchvision network) reads the region features from that ImageNet network instead of the
+        detector's own; for boxes that come without features, such as annotations.
     score_threshold : drop objects the detector is less sure of; ``None`` takes the detector's own.
     max_objects : keep this many objects, best first (the K of the literature); a grid always keeps all of its patches.
     relations : whether to read relations off the boxes; see :mod:`hetero_xmodal.parsers.geometry` for what "left of" means.
@@ -63,6 +66,7 @@ def parse_image(
         [picture],
         detector=detector,
         weights=weights,
+        features=features,
         score_threshold=score_threshold,
         max_objects=max_objects,
         relations=relations,
@@ -76,6 +80,7 @@ def parse_images(
     *,
     detector: str | Path | Detector = "world",
     weights: str | Path | None = None,
+    features: str | None = None,
     score_threshold: float | None = None,
     max_objects: int = DEFAULT_MAX_OBJECTS,
     relations: bool = True,
@@ -102,7 +107,7 @@ def parse_images(
     ids = [None] * len(pictures) if ids is None else list(ids)
     if len(ids) != len(pictures):
         raise InputError(f"there are {len(pictures)} pictures but {len(ids)} ids; give one per picture")
-    detector = load_detector(detector, weights=weights)
+    detector = load_detector(detector, weights=weights, features=features)
     threshold = detector.score_threshold if score_threshold is None else score_threshold
     source = {"parser": "image", "K": max_objects, "score_threshold": threshold, **detector.source}
 

@@ -70,7 +70,7 @@ class Detector(Protocol):
     def detect(self, pictures: list[Picture], *, score_threshold: float, max_objects: int) -> list[Detections]: ...
 
 
-def load_detector(detector: str | Path | Detector = "world", *, weights: str | Path | None = None) -> Detector:
+def load_detector(detector: str | Path | Detector = "world", *, weights: str | Path | None = None, features: str | None = None) -> Detector:
     """Make the detector that *detector* names; the last few are kept, so that a loop over pictures loads once.
 
     Parameters
@@ -79,14 +79,21 @@ def load_detector(detector: str | Path | Detector = "world", *, weights: str | P
         (``.yaml``), a name of detectron2's model zoo (``"COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"``), or an object that is a
         :class:`Detector` already.
     weights : file of weights for a config or for ``"world"`` (``.safetensors``, or ``.pth`` and ``.pkl`` read without executing anything).
+    features : name of an ImageNet network (``"efficientnet-lite0"``) that the region features are read from instead of the detector's own.
     """
-    if not isinstance(detector, str | Path):
-        if isinstance(detector, Detector):
-            return detector
+    if isinstance(detector, str | Path):
+        return _load(str(detector), None if weights is None else str(weights), features, _stamp(detector), _stamp(weights))
+    if not isinstance(detector, Detector):
         raise InputError(
             f"detector is a {type(detector).__name__}; give 'world', 'grid', a .json of detections, a .yaml config, or a Detector"
         )
-    return _load(str(detector), None if weights is None else str(weights), _stamp(detector), _stamp(weights))
+    return detector if features is None else _with_features(detector, features)
+
+
+def _with_features(detector: Detector, network: str) -> Detector:
+    from .regions import WithRegionFeatures
+
+    return WithRegionFeatures(detector, network)
 
 
 def _stamp(path: str | Path | None) -> tuple[int, int] | None:
@@ -98,7 +105,9 @@ def _stamp(path: str | Path | None) -> tuple[int, int] | None:
 
 
 @functools.lru_cache(maxsize=4)
-def _load(name: str, weights: str | None, _stamp_of_detector, _stamp_of_weights) -> Detector:
+def _load(name: str, weights: str | None, features: str | None, *stamps) -> Detector:
+    if features is not None:
+        return _with_features(_load(name, weights, None, *stamps), features)
     kind, _, option = name.partition(":")
     if weights is not None and (kind == "grid" or name.endswith(".json")):
         raise InputError(f"detector {name!r} takes no weights; leave them out")

@@ -58,7 +58,7 @@ class GridDetector:
             raise InputError(f"patches a side is {patches!r}; give a whole number in 1..{MAX_PATCHES}")
         self.patches = patches
         self.longest_side = self._side = max(224, 32 * patches)
-        self._network, self._mean, self._std, weights = _load_network(network)
+        self._network, self._mean, self._std, weights = load_network(network)
         self.source: dict[str, Any] = {
             "detector": f"grid:{patches}",
             "weights": weights,
@@ -99,7 +99,7 @@ class GridDetector:
         ]
 
 
-def _load_network(name: str):
+def load_network(name: str):
     """(feature network, mean, std of 0..255 pixels, what the weights are) of a frozen ImageNet network."""
     import torch
 

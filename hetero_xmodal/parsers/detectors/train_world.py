@@ -76,14 +76,13 @@ def train_detector(
     run = _Run(Path(out), steps, batch_size, pictures, seed, image_size)
     if resume:
         run.restore()
-    started, cpu = time.perf_counter(), time.process_time()
     with quiet(), _bar(steps, run.step, progress) as show:
         while run.step < steps:
             losses = run.advance()
             if run.step % 10 == 0 or run.step == steps:
                 show(run.step, losses)
             if run.step % CHECKPOINT_EVERY == 0 or run.step == steps:
-                run.log(losses, time.perf_counter() - started, time.process_time() - cpu)
+                run.log(losses)
                 run.store()
     return run.export()
 
@@ -109,7 +108,7 @@ class _Run:
             [{"params": weights, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}], lr=PEAK_RATE
         )
         self.data = TrainingPictures(self.config, pictures, seed)
-        self.cpu_before, self.wall_before = 0.0, 0.0
+        self.before, self.started = (0.0, 0.0), _clocks()  # seconds spent in earlier runs; when this run began
         #: half precision where the processor multiplies it natively (Intel AMX); elsewhere it would be slower
         self.half = torch.cpu._is_amx_tile_supported()
 
@@ -150,7 +149,7 @@ class _Run:
             "optimizer": self.optimizer.state_dict(),
             "normalizer": float(getattr(self.network, "loss_normalizer", 0.0)),
             "random": torch.get_rng_state(),
-            "seconds": [self.wall_before, self.cpu_before],
+            "seconds": list(self.seconds()),
         }
         with atomic_path(self.out / "checkpoint.pt") as temporary:
             torch.save(state, temporary)
@@ -180,23 +179,22 @@ class _Run:
         if state["normalizer"]:
             self.network.loss_normalizer = state["normalizer"]
         torch.set_rng_state(state["random"])
-        self.wall_before, self.cpu_before = state["seconds"]
+        self.before = tuple(state["seconds"])
 
-    def log(self, losses: dict[str, float], wall: float, cpu: float) -> None:
-        self.wall_before, self.cpu_before = (
-            self.wall_before + wall - getattr(self, "_wall", 0.0),
-            self.cpu_before + cpu - getattr(self, "_cpu", 0.0),
-        )
-        self._wall, self._cpu = wall, cpu
-        row = {"step": self.step, "seconds": round(self.wall_before, 1), "cpu_seconds": round(self.cpu_before, 1), **losses}
+    def seconds(self) -> tuple[float, float]:
+        """Wall-clock and CPU seconds spent so far, earlier runs included."""
+        return tuple(before + now - started for before, now, started in zip(self.before, _clocks(), self.started, strict=True))
+
+    def log(self, losses: dict[str, float]) -> None:
+        wall, cpu = self.seconds()
         with open(self.out / "log.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(json.dumps({"step": self.step, "seconds": round(wall, 1), "cpu_seconds": round(cpu, 1), **losses}) + "\n")
 
     def export(self) -> Path:
         """The averaged weights in half precision, and what they are."""
         import torch
 
-        path = self.out / f"{ASSET}.safetensors"
+        path, (wall, cpu) = self.out / f"{ASSET}.safetensors", self.seconds()
         tensors = {
             k: v.to(torch.float16) if v.is_floating_point() else v for k, v in self.average.items() if not k.endswith("num_batches_tracked")
         }
@@ -208,12 +206,16 @@ class _Run:
             "training": {
                 "command": f"hetero-xmodal train-detector --out DIR --steps {self.options['steps']} --seed {self.options['seed']}",
                 **self.options,
-                "minutes": round(self.wall_before / 60, 1),
-                "cpu_minutes": round(self.cpu_before / 60, 1),
+                "minutes": round(wall / 60, 1),
+                "cpu_minutes": round(cpu / 60, 1),
             },
         }
         write_json(path.with_suffix(".json"), about)
         return path
+
+
+def _clocks() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
 
 
 def _rate(done: float) -> float:

@@ -1,0 +1,53 @@
+"""Region features from an ImageNet network, for boxes that come without any: annotations, or detections made elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .base import Detections, Detector, Picture, unit_rows
+from .grid import load_network
+
+SIDE = 448
+SAMPLES = 7
+
+
+class WithRegionFeatures:
+    """A detector whose region features are read from a frozen ImageNet network instead of its own.
+
+    The picture is brought to 448 pixels at its longest side (the rest is padded with grey); ROIAlign takes 7 x 7 samples of the last
+    feature map inside each box; their mean, scaled to length one, is the feature (1280 numbers for EfficientNet-lite0).
+    """
+
+    def __init__(self, detector: Detector, network: str = "efficientnet-lite0") -> None:
+        self.detector = detector
+        self._network, self._mean, self._std, weights = load_network(network)
+        self.longest_side = None if detector.longest_side is None else max(detector.longest_side, SIDE)
+        self.score_threshold = detector.score_threshold
+        self.source: dict[str, Any] = {
+            **detector.source,
+            "feature": f"{network}, last feature map, ROIAlign {SAMPLES} x {SAMPLES}, mean",
+            "feature_weights": weights,
+            "normalisation": "l2",
+        }
+
+    def detect(self, pictures: list[Picture], *, score_threshold: float, max_objects: int) -> list[Detections]:
+        import torch
+        from torchvision.ops import roi_align
+
+        answers = self.detector.detect(pictures, score_threshold=score_threshold, max_objects=max_objects)
+        batch = torch.zeros(len(pictures), 3, SIDE, SIDE)
+        boxes = []
+        for row, picture, answer in zip(batch, pictures, answers, strict=True):
+            scale = SIDE / max(picture.size)
+            width, height = (max(1, round(side * scale)) for side in picture.size)
+            pixels = np.array(picture.image.resize((width, height)))
+            row[:, :height, :width] = (torch.from_numpy(pixels).permute(2, 0, 1).float() - self._mean) / self._std
+            boxes.append(torch.from_numpy(answer.boxes) * torch.tensor([width / picture.size[0], height / picture.size[1]] * 2))
+        with torch.inference_mode():
+            maps = self._network(batch)
+            pooled = roi_align(maps, boxes, SAMPLES, maps.shape[-1] / SIDE, sampling_ratio=0, aligned=True).mean((2, 3))
+        for answer, rows in zip(answers, pooled.split([len(b) for b in boxes]), strict=True):
+            answer.features = unit_rows(rows.numpy())
+        return answers

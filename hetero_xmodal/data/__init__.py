@@ -9,9 +9,10 @@
 from __future__ import annotations
 
 from ..errors import InputError, nearest
+from .catalogue import build_dataset, dataset_card, list_datasets, verify_dataset
 from .dataset import Dataset, Item
 
-__all__ = ["Dataset", "Item", "load_dataset"]
+__all__ = ["Dataset", "Item", "build_dataset", "dataset_card", "list_datasets", "load_dataset", "verify_dataset"]
 
 NAMES = ("world/scenes", "world/birds", "coco:FOLDER", "folder:PATH")
 SPLITS = ("train", "val", "test")

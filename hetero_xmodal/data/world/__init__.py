@@ -8,6 +8,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 import numpy as np
 
 from ..dataset import Dataset, Item
@@ -65,6 +68,17 @@ def _item(pixels, captions, label_names, present, graph, name, tags) -> Item:
         said.id = f"{name}#{k}"
         sentences.append(text)
     return Item(Image.fromarray(pixels), sentences, labels, graph, name, tags, [said for _, said in captions])
+
+
+def item_hash(item: Item) -> str:
+    """A short fingerprint of everything in an item: pixels, captions, scene graphs, labels, tags."""
+    digest = hashlib.sha256(item.image.tobytes())
+    graphs = [
+        [[(o.name, o.attributes, o.box) for o in g.objects], [(r.subject, r.predicate, r.object) for r in g.relations]]
+        for g in (item.scene, *item.sentence_scenes)
+    ]
+    digest.update(json.dumps([item.id, item.sentences, graphs, item.labels.tolist(), item.tags]).encode())
+    return digest.hexdigest()[:16]
 
 
 def noisy_tags(facts: list[str], dice: Dice) -> list[str]:

@@ -108,7 +108,7 @@ def describe(scene: Scene, i: int, dice: Dice, without: str | None = None) -> li
     """Attributes (in order) by which thing *i* is the only one that fits; ``None`` if there are none. Often says more than needed."""
     thing = scene.things[i]
     known = [a for a in sayable(thing) if a != without]
-    chosen = [a for a in known if dice.chance(62)]
+    chosen = [a for a in known if dice.chance(68)]
     for attempt in (chosen, known):
         if len(fitting(scene.things, thing.category, attempt)) == 1:
             return attempt
@@ -160,7 +160,7 @@ def _say_two_relations(saying, scene, relations):
         return None
     second = _weighty(saying.dice, rest)
     clauses = [_relation_clause(saying, scene, r, "is") for r in (first, second)]
-    return None if None in clauses else sentence(f"{clauses[0]}, and {clauses[1]}" if saying.dice.chance(50) else f"{clauses[0]} and {clauses[1]}")
+    return None if None in clauses else sentence(f"{clauses[0]}, and {clauses[1]}")
 
 
 def _say_placed_relation(saying, scene, relations):
@@ -217,7 +217,7 @@ def _groups(scene: Scene, dice: Dice) -> list[tuple[str, list[str], int]]:
             left = [k for k in left if k not in twins]
             groups.append((thing.category, shared, 1 + len(twins)))
         else:
-            groups.append((thing.category, [a for a in sayable(thing) if dice.chance(65)], 1))
+            groups.append((thing.category, [a for a in sayable(thing) if dice.chance(78)], 1))
     return groups
 
 
@@ -226,7 +226,7 @@ _NUMBERS = {2: "two", 3: "three", 4: "four"}
 
 def _say_list(saying, scene, relations):
     """ "a red car, a tree and two dogs", with or without the place."""
-    groups = _groups(scene, saying.dice)[: saying.dice.pick((1, 2, 2, 3, 3))]
+    groups = _groups(scene, saying.dice)[: saying.dice.pick((2, 2, 3, 3, 4))]
     where = saying.add(scene.place, []) if saying.dice.chance(45) else None
     phrases = []
     for category, attributes, count in groups:

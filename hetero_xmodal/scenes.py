@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from typing import Any
 from .errors import InputError, nearest
 
 FORMAT_VERSION = 1
+
+_NOT_ATTRIBUTES = ("det", "nummod", "poss")  # modifiers in SceneGraphParser's dict that say nothing about how a thing looks
 
 
 @dataclass
@@ -91,40 +94,40 @@ class SceneGraph:
     def check(self) -> SceneGraph:
         """Return self, or raise :class:`InputError` naming the first object, relation or token that cannot be."""
         where = f"scene graph {self.id!r}" if self.id else "scene graph"
-        if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
-            raise InputError(f"{where}: size is {self.size}, expected (width, height) of at least one pixel")
+        size, count = self.size, len(self.tokens)
+        if size is not None and not (_is_row(size) and len(size) == 2 and all(_is_number(v) and v >= 1 for v in size)):
+            raise InputError(f"{where}: size is {size!r}, expected (width, height) of at least one pixel")
         widths = set()
         for i, thing in enumerate(self.objects):
-            label = f"{where}, object {i} ({thing.name!r})"
             if not isinstance(thing.name, str) or not thing.name.strip():
                 raise InputError(f"{where}, object {i}: name is {thing.name!r}, expected a non-empty string")
-            if not all(isinstance(a, str) and a for a in thing.attributes):
+            label = f"{where}, object {i} ({thing.name!r})"
+            if not _is_row(thing.attributes) or not all(isinstance(a, str) and a for a in thing.attributes):
                 raise InputError(f"{label}: attributes are {thing.attributes!r}, expected a list of non-empty strings")
-            if not (isinstance(thing.score, int | float) and 0 <= thing.score <= 1):
-                raise InputError(f"{label}: score is {thing.score!r}, expected a number in 0..1")
+            _check_score(label, thing.score)
             if thing.box is not None:
-                _check_box(label, thing.box, self.size)
+                _check_box(label, thing.box, size)
             if thing.feature is not None:
+                _check_feature(label, thing.feature)
                 widths.add(len(thing.feature))
-                if not all(math.isfinite(v) for v in thing.feature):
-                    raise InputError(f"{label}: its feature row holds a value that is not finite; extract the feature again")
-            for name, index in (("head", thing.head), ("span", thing.span and thing.span[0]), ("span", thing.span and thing.span[1] - 1)):
-                if index is not None and not 0 <= index < max(len(self.tokens), 1):
-                    raise InputError(f"{label}: {name} points to token {index}, but there are {len(self.tokens)} tokens")
+            _check_place(label, thing.span, thing.head, count)
         if len(widths) > 1:
             raise InputError(f"{where}: feature rows have widths {sorted(widths)}, expected one width for all objects")
         for k, relation in enumerate(self.relations):
-            for role in ("subject", "object"):
-                index = getattr(relation, role)
-                if not isinstance(index, int) or not 0 <= index < len(self.objects):
-                    raise InputError(f"{where}, relation {k} ({relation.predicate!r}): {role} is {index!r}, but there are {len(self.objects)} objects")
             if not isinstance(relation.predicate, str) or not relation.predicate.strip():
                 raise InputError(f"{where}, relation {k}: predicate is {relation.predicate!r}, expected a non-empty string")
-            if not (isinstance(relation.score, int | float) and 0 <= relation.score <= 1):
-                raise InputError(f"{where}, relation {k} ({relation.predicate!r}): score is {relation.score!r}, expected a number in 0..1")
+            label = f"{where}, relation {k} ({relation.predicate!r})"
+            for role in ("subject", "object"):
+                index = getattr(relation, role)
+                if not _is_index(index, len(self.objects)):
+                    raise InputError(f"{label}: {role} is {index!r}, but there are {len(self.objects)} objects")
+            _check_score(label, relation.score)
         for t, token in enumerate(self.tokens):
-            if not 0 <= token.head < len(self.tokens):
-                raise InputError(f"{where}, token {t} ({token.text!r}): head is {token.head}, but there are {len(self.tokens)} tokens")
+            for name in ("text", "lemma", "pos", "arc"):
+                if not isinstance(getattr(token, name), str):
+                    raise InputError(f"{where}, token {t}: {name} is {getattr(token, name)!r}, expected a string")
+            if not _is_index(token.head, count):
+                raise InputError(f"{where}, token {t} ({token.text!r}): head is {token.head!r}, but there are {count} tokens")
         return self
 
     # ------------------------------------------------------------------------------------------ our JSON
@@ -163,26 +166,28 @@ class SceneGraph:
             raise InputError(f"expected a scene graph as a dict with the key 'objects', found {_brief(data)}")
         version = data.get("version", FORMAT_VERSION)
         if version != FORMAT_VERSION:
-            raise InputError(f"scene graph format version {version!r} is not known here (this package reads version {FORMAT_VERSION}); update hetero_xmodal")
+            raise InputError(
+                f"scene graph format version {version!r} is not known here (this package reads version {FORMAT_VERSION}); "
+                "update hetero_xmodal"
+            )
         known = {"format", "version", "id", "text", "size", "box_format", "objects", "relations", "tokens", "source"}
         for key in data:
             if key not in known:
                 raise InputError(f"scene graph has an unknown key {key!r}{nearest(key, known)}")
+        for key in ("objects", "relations", "tokens"):
+            if not isinstance(data.get(key, []), list) or not all(isinstance(entry, dict) for entry in data.get(key, [])):
+                raise InputError(f"scene graph: '{key}' is {_brief(data[key])}, expected a list of dicts; see SceneGraph.to_dict")
         try:
             return cls(
-                objects=[
-                    SceneObject(**(o | {k: tuple(o[k]) for k in ("box", "span") if o.get(k) is not None})) for o in data["objects"]
-                ],
+                objects=[SceneObject(**(o | {k: _as_tuple(o[k]) for k in ("box", "span") if k in o})) for o in data["objects"]],
                 relations=[SceneRelation(**r) for r in data.get("relations", [])],
                 tokens=[Token(**t) for t in data.get("tokens", [])],
                 text=data.get("text"),
-                size=None if data.get("size") is None else tuple(data["size"]),
+                size=_as_tuple(data.get("size")),
                 id=data.get("id"),
                 source=data.get("source") or {},
             ).check()
-        except TypeError as error:
-            if isinstance(error, InputError):
-                raise
+        except TypeError as error:  # a key that is missing or unknown
             raise InputError(f"scene graph has a malformed entry ({error}); see SceneGraph.to_dict for the format") from None
 
     def save(self, path: str | Path) -> None:
@@ -227,15 +232,21 @@ class SceneGraph:
             objects = [
                 SceneObject(
                     name=entity.get("lemma_head") or entity["head"],
-                    attributes=[m.get("lemma_span") or m["span"] for m in entity.get("modifiers", []) if m.get("dep") not in ("det", "nummod", "poss")],
+                    attributes=[
+                        m.get("lemma_span") or m["span"] for m in entity.get("modifiers", []) if m.get("dep") not in _NOT_ATTRIBUTES
+                    ],
                 )
                 for entity in data["entities"]
             ]
             relations = [
-                SceneRelation(int(r["subject"]), r.get("lemma_relation") or r["relation"], int(r["object"])) for r in data.get("relations", [])
+                SceneRelation(int(r["subject"]), r.get("lemma_relation") or r["relation"], int(r["object"]))
+                for r in data.get("relations", [])
             ]
-        except (KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"SceneGraphParser dict has a malformed entry ({error!r}); expected entities with 'head' and relations with 'subject', 'relation', 'object'") from None
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+            raise InputError(
+                f"SceneGraphParser dict has a malformed entry ({error!r}); "
+                "expected entities with 'head' and relations with 'subject', 'relation', 'object'"
+            ) from None
         return cls(objects=objects, relations=relations).check()
 
     def to_factual(self) -> str:
@@ -281,14 +292,58 @@ class SceneGraph:
         return self.to_factual() or "(an empty scene graph)"
 
 
-def _check_box(label: str, box, size) -> None:
-    if len(box) != 4 or not all(isinstance(v, int | float) and math.isfinite(v) for v in box):
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_index(value: Any, count: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < count
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _as_tuple(value: Any) -> Any:
+    """JSON has no tuples."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _check_score(label: str, score: Any) -> None:
+    if not (_is_number(score) and 0 <= score <= 1):
+        raise InputError(f"{label}: score is {score!r}, expected a number in 0..1")
+
+
+def _check_box(label: str, box: Any, size: tuple[int, int] | None) -> None:
+    if not _is_row(box) or len(box) != 4 or not all(map(_is_number, box)):
         raise InputError(f"{label}: box is {box!r}, expected four finite numbers x1, y1, x2, y2")
     x1, y1, x2, y2 = box
     if x2 <= x1 or y2 <= y1:
         raise InputError(f"{label}: box is {list(box)}, expected x1 < x2 and y1 < y2 (xyxy in pixels, not xywh)")
     if size is not None and (x1 < -0.5 or y1 < -0.5 or x2 > size[0] + 0.5 or y2 > size[1] + 0.5):
         raise InputError(f"{label}: box {list(box)} reaches outside the picture of {size[0]} x {size[1]} pixels; clip it first")
+
+
+def _check_feature(label: str, feature: Any) -> None:
+    try:
+        numbers = array("d", feature) if _is_row(feature) else None
+    except (TypeError, OverflowError):
+        numbers = None
+    if numbers is None:
+        raise InputError(f"{label}: its feature row is {_brief(feature)}, expected a list of numbers")
+    if not all(map(math.isfinite, numbers)):
+        raise InputError(f"{label}: its feature row holds a value that is not finite; extract the feature again")
+
+
+def _check_place(label: str, span: Any, head: Any, tokens: int) -> None:
+    """span and head point at tokens; a scene without tokens may keep the places of a parse that it left behind."""
+    if span is not None:
+        if not _is_row(span) or len(span) != 2 or not all(isinstance(v, int) for v in span) or not 0 <= span[0] < span[1]:
+            raise InputError(f"{label}: span is {span!r}, expected first token and one past the last")
+        if tokens and span[1] > tokens:
+            raise InputError(f"{label}: span points to token {span[1] - 1}, but there are {tokens} tokens")
+    if head is not None and not (_is_index(head, tokens) if tokens else isinstance(head, int)):
+        raise InputError(f"{label}: head points to token {head!r}, but there are {tokens} tokens")
 
 
 def _brief(value: Any) -> str:

@@ -35,7 +35,7 @@ def picture_scene() -> SceneGraph:
 
 
 def sentence_scene() -> SceneGraph:
-    """"A red bird on a tree." with the tokens a parser gives."""
+    """ "A red bird on a tree." with the tokens a parser gives."""
     words = [
         ("A", "a", "DET", 2, "det"),
         ("red", "red", "ADJ", 2, "amod"),

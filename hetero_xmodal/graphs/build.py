@@ -337,6 +337,8 @@ def _labels(labels, label_names: Sequence[str] | None) -> list[tuple[int, str]]:
     """(column, name) of every label that holds."""
     if labels is None:
         return []
+    if isinstance(labels, str) or not hasattr(labels, "__len__"):
+        raise InputError(f"labels is a {type(labels).__name__}, expected a vector of 0 and 1 or a list of names")
     values = labels.tolist() if hasattr(labels, "tolist") else list(labels)
     if values and all(isinstance(v, str) for v in values):
         names = list(label_names) if label_names is not None else values

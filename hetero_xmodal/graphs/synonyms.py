@@ -11,8 +11,9 @@ The classes are the 80 of COCO, those of the default world, and frequent words o
 
 from __future__ import annotations
 
+# fmt: off
 SAME: tuple[tuple[str, ...], ...] = (
-    ("airplane", "plane", "aeroplane", "aircraft", "airliner"),
+    ("airplane", "plane", "aeroplane", "aircraft", "airliner", "jetliner", "jet"),
     ("automobile", "car", "auto"),
     ("baby", "infant", "newborn"),
     ("backpack", "rucksack", "knapsack", "back pack"),
@@ -64,7 +65,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "bear": ("polar bear", "grizzly", "grizzly bear", "cub", "brown bear", "black bear", "panda"),
     "bed": ("bunk", "bunk bed", "mattress", "crib", "cot"),
     "bench": ("park bench", "pew"),
-    "bicycle": ("mountain bike", "tricycle", "tandem"),
+    "bicycle": ("mountain bike", "tricycle", "trike", "tandem"),
     "bird": (
         "parrot", "seagull", "gull", "pigeon", "dove", "duck", "goose", "swan", "owl", "eagle", "hawk", "crow", "sparrow", "finch",
         "robin", "chicken", "rooster", "hen", "penguin", "parakeet", "cockatoo", "heron", "pelican", "flamingo", "ostrich", "peacock",
@@ -100,8 +101,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "person": (
         "man", "woman", "boy", "girl", "child", "kid", "baby", "toddler", "guy", "lady", "gentleman", "adult", "teenager", "teen",
         "youth", "male", "female", "crowd", "group", "couple", "family", "team", "player", "baseball player", "tennis player",
-        "soccer player", "batter", "pitcher", "catcher", "umpire", "surfer", "skier", "snowboarder", "skateboarder", "skater", "rider",
-        "cyclist", "biker", "motorcyclist", "bicyclist", "pedestrian", "worker", "driver", "passenger", "chef", "cook", "waiter",
+        "soccer player", "batter", "hitter", "pitcher", "catcher", "surfer", "skier", "snowboarder", "skateboarder", "skater", "rider",
+        "umpire", "cyclist", "biker", "motorcyclist", "bicyclist", "pedestrian", "worker", "driver", "passenger", "chef", "cook", "waiter",
         "waitress", "police", "policeman", "police officer", "officer", "fireman", "firefighter", "soldier", "cowboy", "student",
         "teacher", "doctor", "nurse", "farmer", "musician", "singer", "dancer", "artist", "athlete", "swimmer", "runner", "jogger",
         "climber", "hiker", "fisherman", "vendor", "customer", "bride", "groom", "mother", "father", "son", "daughter", "brother",
@@ -147,7 +148,7 @@ EXCLUSIVE: tuple[frozenset[str], ...] = (
 ATTRIBUTE_SAME = {
     "grey": "gray", "golden": "gold", "little": "small", "tiny": "small", "big": "large", "huge": "large", "stripy": "striped",
     "stripey": "striped", "spotted": "dotted", "spotty": "dotted", "checkered": "checked", "chequered": "checked", "wood": "wooden",
-}  # fmt: skip
+}
 
 #: compounds that are not a kind of their last word: a hot dog is no dog
 NOT_THEIR_HEAD = frozenset({"hot dog", "corn dog", "prairie dog", "sea lion", "sea horse", "guinea pig", "bear cub", "horse fly"})

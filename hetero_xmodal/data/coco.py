@@ -49,9 +49,10 @@ def load_coco(folder: str | Path, split: str = "train", size: int | None = None)
         from ..images import read_picture
 
         image = rows[k]
-        picture = read_picture(_picture_path(folder, image["file_name"], where))
+        path = _picture_path(folder, image["file_name"], where)
+        picture = read_picture(path)
         name = Path(image["file_name"]).stem
-        item = Item(picture, captions.get(image["id"], []), id=name)
+        item = Item(picture, captions.get(image["id"], []), id=name, path=path)
         full = scenes.get("items", {}).get(name)
         if full is not None:
             item.scene = SceneGraph.from_dict(full["scene"]) if full.get("scene") else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
@@ -26,6 +27,7 @@ class Item:
     id : name of the item in its data set
     tags : words as on a photo-sharing site: some missing, some wrong
     sentence_scenes : for the default world, what each sentence says; otherwise empty
+    path : the file the picture was read from; ``None`` if it was drawn
     """
 
     image: Image.Image
@@ -35,6 +37,7 @@ class Item:
     id: str = ""
     tags: list[str] = field(default_factory=list)
     sentence_scenes: list[SceneGraph] = field(default_factory=list)
+    path: Path | None = None
 
 
 class Dataset(Sequence):

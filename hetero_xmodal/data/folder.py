@@ -43,7 +43,7 @@ def load_folder(folder: str | Path, split: str = "train", size: int | None = Non
         captions = table[rows[k]][1] if table is not None else _lines(folder / rows[k])
         if not captions:
             raise InputError(f"picture '{folder / rows[k]}' has no caption; write one a line into '{Path(rows[k]).with_suffix('.txt')}' beside it")
-        return Item(read_picture(folder / rows[k]), list(captions), id=rows[k])
+        return Item(read_picture(folder / rows[k]), list(captions), id=rows[k], path=folder / rows[k])
 
     return Dataset(f"folder:{folder}", split, range(len(rows)), make)
 

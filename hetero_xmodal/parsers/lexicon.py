@@ -19,11 +19,12 @@ KEEP_PLURAL = _words("glasses sunglasses goggles jeans pants shorts trousers sci
 #: lemmas that spaCy's tables get wrong or do not have
 IRREGULAR_LEMMAS = {
     "men": "man", "women": "woman", "people": "people", "children": "child", "skis": "ski", "leaves": "leaf", "wearing": "wear",
-    "lying": "lie", "laying": "lay", "laid": "lay", "tied": "tie", "flies": "fly",
+    "lying": "lie", "laying": "lay", "laid": "lay", "tied": "tie", "flies": "fly", "swinging": "swing", "seated": "sit", "seating": "sit",
+    "dressed": "dress", "skiing": "ski", "guys": "people", "graffiti": "graffiti",
 }  # fmt: skip
 
-#: numbers are attributes of what they count ("two dogs": dog[two]); "one" and "a" are not
-NUMBERS = _words("two three four five six seven eight nine ten eleven twelve dozen")
+#: numbers are attributes of what they count, written in digits ("two dogs": dog[2]); "one" and "a" are not
+NUMBERS = {word: str(n) for n, word in enumerate("two three four five six seven eight nine ten eleven twelve".split(), start=2)}
 
 #: words in front of a noun that say how many or which, not what it is like
 NOT_ATTRIBUTES = _words(
@@ -157,6 +158,12 @@ PRONOUN_PEOPLE = {
     "everyone": "people", "everybody": "people",
 }  # fmt: skip
 
+#: clothes of one colour and no name: "a man in black", "dressed in white"
+UNNAMED_CLOTHES = "clothes"
+
+#: participles followed by "by" and a place, not by who did it: "parked by the road"
+RESTING = _words("park sit stand place stack locate situate plant seat rest lay lie pose gather leave hang")
+
 #: names that mean the same kind of thing
 NAME_FORMS = {
     "guy": "person", "cell phone": "cellphone", "counter top": "countertop", "surf board": "surfboard", "streetlight": "street light",
@@ -165,11 +172,8 @@ NAME_FORMS = {
     "mobile phone": "cellphone",
 }  # fmt: skip
 
-#: one-word prepositions that people annotate with a commoner one
-PREPOSITION_FORMS = {
-    "beneath": "under", "underneath": "under", "below": "under", "atop": "on top of", "upon": "on", "amongst": "among",
-    "amidst": "among", "onto": "onto", "alongside": "alongside",
-}  # fmt: skip
+#: other spellings of a preposition; everything else stays as said ("beneath" is not "under")
+PREPOSITION_FORMS = {"atop": "on top of", "upon": "on", "amongst": "among", "amidst": "amid", "thru": "through", "infront": "in front of"}
 
 #: verbs that only say that a thing is somewhere: "located on" is "on"
 EMPTY_VERBS = _words("be locate situate see show place position")
@@ -180,8 +184,11 @@ LINKING_VERBS = _words("be look appear seem become")
 #: participles of wearing: "dressed in white" is (wear)
 WEARING = _words("dress clothe wear clad")
 
-#: verbs that lose their meaning without an object: alone they describe nothing
-NEVER_ATTRIBUTES = TRANSITIVE | _words("attach try look have go come be want start begin seem lay keep set put let")
+#: verbs that mean nothing without an object: alone they describe nothing
+NEVER_ATTRIBUTES = _words(
+    "attach try look have go come be want start begin seem lay keep set put let hold wear carry use hit get take touch cover make cut catch "
+    "line surround serve support overlook contain enjoy show swing cross face"
+)
 
 #: participles of covering: "covered in snow" is (snow, cover, it)
 COVERING = _words("cover surround")
@@ -194,8 +201,28 @@ OPENERS = _words(
     "another his her my our your their its he she they it we i you one in on at of to with by from under over behind"
 )
 
+#: words that end a noun phrase
+NOT_NOUN_PHRASE = _words("is are was were has have that which who and or next near beside above below into onto off out up down through around against")
+
 #: words that the model reads wrongly -> a common word of the same kind that it reads in their place
-READ_AS: dict[str, str] = {}
+READ_AS = {
+    "teh": "the", "hte": "the", "rhe": "the", "thru": "through", "stripy": "old", "striped": "old", "spotted": "old", "dotted": "old",
+    "checked": "old", "checkered": "old", "plaid": "old", "purple": "blue", "beige": "blue", "burgundy": "blue", "maroon": "blue",
+    "turquoise": "blue", "khaki": "blue", "teal": "blue", "leafy": "old", "grassy": "old", "sandy": "old", "fluffy": "old",
+}  # fmt: skip
+
+#: words that are an adjective in front of a noun and a thing elsewhere ("an orange cat", "an orange"): read so only in front of a noun
+READ_BEFORE_NOUN_AS = {"orange": "red", "tan": "red", "yellow": "red"}
+
+#: the same for two words together
+READ_PAIR_AS = {
+    "trash can": "trash bin", "trash cans": "trash bins", "soda can": "soda bin", "fire hydrant": "fire pump", "fire hydrants": "fire pumps",
+    "cutting board": "kitchen board", "folding table": "kitchen table", "operating table": "kitchen table", "bowling ball": "golf ball",
+    "bowling balls": "golf balls", "steering wheel": "car wheel", "docking station": "police station", "parking lot": "city lot",
+    "parking meter": "city meter", "parking meters": "city meters", "dining table": "kitchen table", "dining room": "family room",
+    "living room": "family room", "stop sign": "street sign", "stop signs": "street signs", "hot dog": "bread roll", "hot dogs": "bread rolls",
+    "wrist watch": "wrist band", "stuffed animal": "old animal", "stuffed animals": "old animals", "skate board": "skate boat",
+}  # fmt: skip
 
 #: "light colored": the word in front belongs to it
 COLOURED = _words("colored coloured color colour")

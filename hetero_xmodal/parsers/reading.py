@@ -64,24 +64,32 @@ class Reading:
             clause = word.head
             while clause.dep != "relcl" and clause.head is not clause:
                 clause = clause.head
-            return self.chain(clause.head) if clause.dep == "relcl" else []
+            return self.described_by_clause(clause, word) if clause.dep == "relcl" else []
         return []
+
+    def described_by_clause(self, clause: Word, pronoun: Word) -> list[Word]:
+        """ "a beak and wings that are black": the wings, the last noun in front of "that", if it agrees with the verb in number."""
+        nouns = [noun for noun in self.chain(clause.head) if noun.i < pronoun.i]
+        if len(nouns) < 2:
+            return nouns or self.chain(clause.head)
+        verb = self.words[pronoun.i + 1] if pronoun.i + 1 < len(self.words) else clause
+        plural = nouns[-1].tag in ("NNS", "NNPS")
+        return nouns if verb.low in ("are", "were", "have") and not plural else nouns[-1:]
 
     def antecedent(self, pronoun: Word) -> list[Word]:
         """ "a table with a cat on it": the table; otherwise the first object in front of the pronoun."""
         above = pronoun
-        path = {pronoun.i}
         for _ in range(8):
             if above.head is above:
                 break
-            if above.tag in NOUN_TAGS and above.dep == "pobj" and above.head.low == "with" and above.head.head.tag in NOUN_TAGS:
-                return self.resolve(above.head.head)
+            if above.tag in NOUN_TAGS and above.dep == "pobj" and above.head.low == "with":
+                holder = above.head.head
+                return self.resolve(holder) if holder.tag in NOUN_TAGS else self.subjects(holder)
             if above.tag in NOUN_TAGS and above.dep == "dobj" and above.head.lemma == "have":
                 return self.subjects(above.head)
             above = above.head
-            path.add(above.i)
         for head in self.heads:
-            if head.i < pronoun.i and (head.i not in path or len(self.heads) == 1):
+            if head.i < pronoun.i:
                 return [head]
         return []
 
@@ -109,6 +117,10 @@ class Reading:
             if kid.dep in ("conj", "appos"):
                 found = found + [w for w in self.group(kid) if w not in found]
         return found
+
+    def group_of(self, preposition: Word) -> list[Word]:
+        """The objects of a preposition."""
+        return [thing for kid in preposition.kids if kid.dep == "pobj" for thing in self.group(kid)]
 
     def chain(self, word: Word) -> list[Word]:
         """The whole coordination that a word is part of, wherever in it the word stands."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .lexicon import OPENERS, READ_AS
+from .lexicon import NOT_NOUN_PHRASE, OPENERS, READ_AS, READ_BEFORE_NOUN_AS, READ_PAIR_AS
 
 
 class Prepared(NamedTuple):
@@ -26,6 +26,12 @@ def prepare(nlp, text: str) -> Prepared:
 
     texts = join_hyphens([(t.text, bool(t.whitespace_)) for t in nlp.make_doc(" ".join(text.split()))])
     words = [READ_AS.get(w, w) for w in map(str.lower, texts)]
+    for i in range(len(words) - 1):
+        pair = READ_PAIR_AS.get(f"{words[i]} {words[i + 1]}")
+        if pair is not None:
+            words[i : i + 2] = pair.split()
+        elif words[i] in READ_BEFORE_NOUN_AS and words[i + 1].isalpha() and words[i + 1] not in OPENERS | NOT_NOUN_PHRASE:
+            words[i] = READ_BEFORE_NOUN_AS[words[i]]
     before = 0
     if words[0] not in OPENERS and not words[0].isdigit():
         words.insert(0, "a")

@@ -11,8 +11,14 @@ from .words import NOUN_TAGS, Lemmatizer, Word
 
 def repair(words: list[Word], lemma: Lemmatizer) -> None:
     """All repairs, in order."""
+    side_by_side(words)
     join_prepositions(words)
+    objects_read_as_other_words(words)
+    colours_before_noun(words)
     lemmatise(words, lemma)
+    nouns_before_and(words)
+    lists_after_with(words)
+    missing_subjects(words)
     participles_read_as_nouns(words, lemma)
     participles_read_as_adjectives(words)
     clothes_do_not_act(words)
@@ -112,6 +118,79 @@ def _join(words: list[Word], start: int, end: int, predicate: str) -> None:
     first.kids = sorted(kids, key=lambda w: w.i)
 
 
+def side_by_side(words: list[Word]) -> None:
+    """ "two men side by side": no side is a thing here."""
+    for w in words[2:]:
+        if w.low == "side" and words[w.i - 1].low == "by" and words[w.i - 2].low == "side":
+            for part in (words[w.i - 2], words[w.i - 1], w):
+                for kid in list(part.kids):
+                    if kid.i > w.i:
+                        kid.attach(words[w.i - 2].head if words[w.i - 2].head.i < w.i - 2 else kid.head, kid.dep)
+                part.dep, part.tag, part.pos = "joined", "XX", "X"
+
+
+# ---------------------------------------------------------------------------------------------- parts of speech
+
+
+def objects_read_as_other_words(words: list[Word]) -> None:
+    """What follows "the" or stands as an object is a noun, whatever its tag: "on his back", "man has ear"."""
+    for w in words:
+        if w.pos in ("NOUN", "PROPN", "PRON", "NUM", "DET", "PUNCT") or w.low in lex.COLOURS or w.low in lex.RELATIVE_PRONOUNS:
+            continue
+        named = any(k.dep in ("det", "poss", "compound", "amod", "nummod") for k in w.kids)
+        if w.dep in ("pobj", "dobj") and w.tag in ("VB", "VBP", "VBZ", "XX", "FW", "MD", "UH", "JJ", "RB", "VBN", "VBD") and (
+            named or w.tag in ("XX", "FW", "UH", "VB", "MD") or w.low in lex.BODY_PARTS
+        ):
+            if w.low not in lex.NOT_ATTRIBUTES and w.low not in lex.ADVERB_ATTRIBUTES:
+                w.retag("NN")
+        elif w.dep in ("nsubj", "nsubjpass", "ROOT", "conj") and w.tag in ("XX", "JJ", "FW", "UH") and any(k.dep == "det" for k in w.kids):
+            w.retag("NN")
+
+
+def colours_before_noun(words: list[Word]) -> None:
+    """ "a grey and blue train": the colours describe the train, even where the first was read as a thing of its own."""
+    for w in words:
+        if w.low not in lex.COLOURS or w.dep in ("amod", "compound", "nmod") or w.head.low in lex.COLOURS:
+            continue
+        at = w.i + 1
+        while at < len(words) and (words[at].low in lex.COLOURS or words[at].low in ("and", ",", "&", "or")):
+            at += 1
+        last = words[at - 1]
+        if last.low not in lex.COLOURS or at >= len(words):
+            continue
+        noun = words[at]
+        while noun.head.i > noun.i and noun.dep in ("amod", "compound", "nmod"):
+            noun = noun.head
+        if noun.tag not in NOUN_TAGS or noun.i - at > 3:
+            continue
+        above = noun
+        for _ in range(4):  # is the noun below the colour?
+            if above.head is w:
+                break
+            above = above.head
+        else:
+            continue
+        if above is not noun and above.low not in lex.COLOURS:
+            continue
+        noun.head.kids.remove(noun)
+        noun.dep = w.dep
+        if w.head is w:
+            noun.head = noun
+        else:
+            noun.head = w.head
+            w.head.kids.append(noun)
+            w.head.kids.sort(key=lambda k: k.i)
+            w.head.kids.remove(w)
+        for kid in list(w.kids):
+            if kid.dep not in ("conj", "cc", "punct", "advmod") or kid.i > noun.i:
+                w.kids.remove(kid)
+                kid.head = noun
+                noun.kids.append(kid)
+        w.head, w.dep = noun, "amod"
+        noun.kids.append(w)
+        noun.kids.sort(key=lambda k: k.i)
+
+
 # ---------------------------------------------------------------------------------------------- participles
 
 
@@ -201,3 +280,55 @@ def clothes_do_not_act(words: list[Word]) -> None:
             noun = noun.head
         if noun.dep == "pobj" and noun.lemma in lex.CLOTHING | lex.BODY_PARTS and noun.head.head.tag in NOUN_TAGS:
             w.attach(noun.head.head, "acl")
+
+
+# ---------------------------------------------------------------------------------------------- attachments
+
+
+def nouns_before_and(words: list[Word]) -> None:
+    """ "a red breast and yellow wings": two things, not "red breast" wings."""
+    for w in words:
+        second = w.head
+        if w.dep not in ("nmod", "compound") or w.tag not in NOUN_TAGS or second.i < w.i or w.i + 1 >= len(words) or words[w.i + 1].low != "and":
+            continue
+        between = [k for k in w.kids if k.dep == "conj" and k.pos == "ADJ" and w.i < k.i < second.i]
+        if not between:
+            continue
+        for kid in between:
+            kid.attach(second, "amod")
+        _swap_head(second, w)
+        second.attach(w, "conj")
+
+
+_LISTED = ("conj", "appos", "attr", "npadvmod", "dep", "oprd", "dobj")
+
+
+def lists_after_with(words: list[Word]) -> None:
+    """ "a bird with a red belly, a white crown and black wings": the list goes on with what the bird has, not with more birds."""
+    for opener in words:
+        if opener.low == "with" and opener.dep == "prep":
+            first = opener.kid("pobj")
+        elif opener.lemma == "have" and opener.dep not in ("aux", "auxpass"):
+            first = opener.kid("dobj")
+        else:
+            continue
+        if first is None or first.i + 1 >= len(words) or words[first.i + 1].low not in (",", "and"):
+            continue
+        comma = words[first.i + 1].low == ","
+        for later in words[first.i + 2 :]:
+            if later.tag not in NOUN_TAGS or later.dep not in _LISTED or later.head.i > opener.i or later.dep == "dobj" and not comma:
+                continue
+            if any(k.dep in ("relcl", "nsubj", "acl", "prep") for k in later.kids) or not comma and later.lemma in lex.ANIMATE:
+                continue
+            later.attach(first, "conj")
+
+
+def missing_subjects(words: list[Word]) -> None:
+    """ "a child holds a kite and a ball is below a boat": the ball is not held, it is the subject of what follows."""
+    for verb in words[1:]:
+        noun = words[verb.i - 1]
+        if verb.low not in ("is", "are", "was", "were") or verb.dep in ("aux", "auxpass") or noun.dep != "conj" or noun.tag not in NOUN_TAGS:
+            continue
+        if any(k.dep in ("nsubj", "nsubjpass", "expl") for k in verb.kids) or noun.head.i > noun.i or verb.head is verb or verb.dep == "relcl":
+            continue
+        noun.attach(verb, "nsubj")

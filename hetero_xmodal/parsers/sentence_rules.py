@@ -33,6 +33,11 @@ def find_objects(reading: Reading) -> None:
             if word.low in lex.PRONOUN_PEOPLE and not reading.objects and word.dep in ("nsubj", "nsubjpass", "ROOT"):
                 reading.add_object(word, lex.PRONOUN_PEOPLE[word.low], (word.i, word.i + 1))
             continue
+        if is_unnamed_clothing(word):
+            reading.add_object(word, lex.UNNAMED_CLOTHES, (word.i, word.i + 1))
+            for colour in adjective_group(word):
+                reading.add_attribute(word, attribute_text(reading, colour))
+            continue
         if word.pos not in NOUNS or word.dep == "joined" or is_modifier(word) or is_place(word):
             continue
         counted = counted_noun(word)
@@ -61,6 +66,18 @@ def whole_of(modifier: Word, head: Word) -> bool:
         and modifier.low not in lex.DESCRIBING_NOUNS
         and pair not in lex.NAME_PAIRS
     )
+
+
+def is_unnamed_clothing(word: Word) -> bool:
+    """ "dressed in black", "wearing white", "a man in blue": clothes of that colour."""
+    if word.low not in lex.COLOURS or any(k.dep in ("det", "poss") and k.low != "all" for k in word.kids):
+        return False
+    if word.dep == "dobj":
+        return word.head.lemma == "wear"
+    if word.dep != "pobj" or word.head.low not in ("in", "with"):
+        return False
+    holder = word.head.head
+    return holder.lemma in lex.WEARING or holder.lemma in lex.ANIMATE and word.head.low == "in"
 
 
 def is_place(word: Word) -> bool:
@@ -120,9 +137,7 @@ def words_before_noun(reading: Reading) -> None:
         start = head.i if counted else reading.object_of(head).span[0]
         if counted and lex.QUANTITY_NOUNS[head.lemma]:
             reading.add_attribute(head, lex.QUANTITY_NOUNS[head.lemma])
-        for kid in head.kids:
-            if kid.i >= start:
-                break
+        for kid in described_by(head, start):
             if whole_of(kid, head):
                 for whole in reading.group(kid):
                     reading.add_relation(whole, "have", head)
@@ -132,6 +147,19 @@ def words_before_noun(reading: Reading) -> None:
                 for word in adjective_group(kid):
                     if word.i < start:
                         reading.add_attribute(head, attribute_text(reading, word))
+
+
+def described_by(head: Word, start: int) -> list[Word]:
+    """The words in front of a name, also those that the parse hung under a part of the name: "red bowling balls"."""
+    found = []
+    for kid in head.kids:
+        if kid.i >= head.i:
+            break
+        if kid.i < start:
+            found.append(kid)
+        if kid.i >= start or kid.dep == "compound" and is_part_of_name(kid, head):
+            found = found + [k for k in described_by(kid, start)]
+    return found
 
 
 def covered_by(reading: Reading, participle: Word, head: Word) -> bool:
@@ -181,7 +209,7 @@ def attribute_text(reading: Reading, word: Word) -> str:
     if word.low in lex.NOT_ATTRIBUTES or word.tag in ("DT", "PDT", "PRP$", "WDT") or word.i in reading.used:
         return ""
     if word.pos == "NUM":
-        return word.low if word.low in lex.NUMBERS or word.low.isdigit() else ""
+        return lex.NUMBERS.get(word.low, word.low if word.low.isdigit() else "")
     if word.pos not in ("ADJ", "NOUN", "PROPN", "VERB", "ADV") or word.pos == "ADV" and word.low not in lex.ADVERB_ATTRIBUTES:
         return ""
     low = word.low
@@ -203,10 +231,13 @@ def attribute_text(reading: Reading, word: Word) -> str:
 def predicate_adjectives(reading: Reading) -> None:
     """ "the bird is blue", "a door that is open", "the sky is clear and blue"."""
     for verb in reading.words:
-        if verb.lemma not in lex.LINKING_VERBS or verb.pos not in ("VERB", "AUX"):
+        if verb.pos not in ("VERB", "AUX"):
             continue
+        linking = verb.lemma in lex.LINKING_VERBS
         for complement in verb.kids:
             if complement.dep not in ("acomp", "attr", "oprd", "advmod", "prt") or complement.i < verb.i:
+                continue
+            if not linking and not (complement.dep == "oprd" or complement.dep == "acomp" and verb.lemma == "paint"):
                 continue
             if any(k.dep == "neg" for k in (*verb.kids, *complement.kids)):
                 continue
@@ -242,6 +273,10 @@ def verb_phrase(reading: Reading, verb: Word) -> None:
     who = reading.subjects(verb)
     what = direct_objects(reading, verb)
     phrases = prepositional_phrases(reading, verb)
+    for complement in verb.kids:  # "the bird is small with a red belly"
+        if complement.dep == "acomp" and verb.lemma in lex.LINKING_VERBS:
+            phrases += prepositional_phrases(reading, complement)
+    opening = {t.i for kid in verb.kids if kid.dep == "prep" and kid.i < min([verb.i, *(w.i for w in who)]) for t in reading.group_of(kid)}
     name = verb.lemma
     if name == "be":
         who, what = (who or what), []  # "there is a dog on the bed"
@@ -252,10 +287,13 @@ def verb_phrase(reading: Reading, verb: Word) -> None:
             for subject in who:
                 if name == "have" and reading.place_word(thing, subject):
                     continue
+                if name == "have" and worn(subject, thing):
+                    reading.add_relation(subject, "wear", thing)
+                    continue
                 reading.add_relation(subject, f"{name} {particle.low}" if particle is not None else name, thing)
     for preposition, things in phrases:
         for thing in things:
-            if passive and (preposition == "by" or name in lex.COVERING and preposition in ("in", "with")):
+            if passive and (preposition == "by" and name not in lex.RESTING or name in lex.COVERING and preposition in ("in", "with")):
                 for subject in who:
                     reading.add_relation(thing, name, subject)
                 continue
@@ -264,7 +302,7 @@ def verb_phrase(reading: Reading, verb: Word) -> None:
                 predicate = preposition
                 if thing.lemma in lex.BODY_PARTS and preposition in ("in", "on", "over", "under", "around", "to") or name in ("wear", "have"):
                     sources = what
-            elif name in lex.EMPTY_VERBS:
+            elif name in lex.EMPTY_VERBS or thing.i in opening:
                 predicate = preposition
             elif name in lex.WEARING and preposition in ("in", "with"):
                 predicate = "wear"
@@ -290,6 +328,14 @@ def direct_objects(reading: Reading, verb: Word) -> list[Word]:
     return what
 
 
+def worn(subject: Word, thing: Word) -> bool:
+    """ "a man with glasses on": he wears them."""
+    if subject.lemma not in lex.ANIMATE or thing.lemma not in lex.CLOTHING:
+        return False
+    hangers = [*thing.kids, *subject.kids, *(thing.head.kids if thing.dep == "dobj" else ())]
+    return any(k.low == "on" and k.i > thing.i and not k.kids for k in hangers)
+
+
 def is_passive(verb: Word) -> bool:
     """ "is parked", "covered in snow"."""
     return verb.tag in ("VBN", "VBD") and (any(k.dep in ("nsubjpass", "auxpass") for k in verb.kids) or verb.dep == "acl")
@@ -302,14 +348,14 @@ def prepositional_phrases(reading: Reading, word: Word) -> list[tuple[str, list[
         if kid.dep not in ("prep", "agent", "dative", "prt", "advmod") or kid.pos not in ("ADP", "ADV", "PART", "VERB") or kid.low in lex.RELATIVE_PRONOUNS:
             continue
         text = lex.PREPOSITION_FORMS.get(kid.low, kid.low)
-        things = [t for k in kid.kids if k.dep == "pobj" for t in reading.group(k)]
+        things = reading.group_of(kid)
         if things:
             found.append((text, things))
         elif word.dep == "relcl" and kid.dep in ("prep", "prt") and not kid.kids and word.head.pos in NOUNS:
             found.append((text, reading.chain(word.head)))  # "the sofa the man is sitting on"
         for inner in kid.kids:  # "down from the tree", "up against the wall"
             if inner.dep == "prep" and inner.pos in ("ADP", "PART"):
-                deep = [t for k in inner.kids if k.dep == "pobj" for t in reading.group(k)]
+                deep = reading.group_of(inner)
                 if deep:
                     found.append((inner.low if things or kid.low in lex.EMPTY_ADVERBS else f"{text} {inner.low}", deep))
     return found
@@ -330,6 +376,8 @@ def nouns_with_prepositions(reading: Reading) -> None:
                     elif preposition == "with" and reading.place_word(thing, subject):
                         continue
                     elif preposition == "in" and thing.lemma in lex.WORN and subject.lemma not in lex.CLOTHING:
+                        reading.add_relation(subject, "wear", thing)
+                    elif preposition == "in" and is_unnamed_clothing(thing) or preposition == "with" and worn(subject, thing):
                         reading.add_relation(subject, "wear", thing)
                     else:
                         reading.add_relation(subject, preposition, thing)

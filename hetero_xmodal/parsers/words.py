@@ -112,13 +112,13 @@ class Lemmatizer:
         if word in exceptions:
             return exceptions[word][0]
         index = self.index.get(kind, {})
-        if word in index and pos == "NOUN":
-            return word
         for old, new in self.rules.get(kind, []):
             if word.endswith(old):
                 form = word[: len(word) - len(old)] + new
-                if form in index:
+                if form in index and len(form) > 1:
                     return form
+        if word in index:
+            return word
         if pos == "NOUN" and len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
             return word[:-1]  # a plural that the table does not know
         return word

@@ -47,7 +47,6 @@ HOLDABLE = frozenset(
 SUPPORTS = frozenset({"table", "box", "bench", "dining table", "desk", "shelf", "counter", "bed", "couch", "skateboard", "surfboard", "snowboard", "skis"})
 
 HAND_HEIGHT = 0.58
-HOLD_OVERLAP = 0.0
 SURFACE_DEPTH = 0.35
 NEAR_GAP = 0.06
 APART = 0.12
@@ -77,12 +76,7 @@ def relation_codes(
     a, b = np.asarray(a, np.float64) / s, np.asarray(b, np.float64) / s
     ax1, ay1, ax2, ay2 = a[..., 0], a[..., 1], a[..., 2], a[..., 3]
     bx1, by1, bx2, by2 = b[..., 0], b[..., 1], b[..., 2], b[..., 3]
-    hand = ay1 + HAND_HEIGHT * (ay2 - ay1)
     overlap_x = np.minimum(ax2, bx2) - np.maximum(ax1, bx1)
-    hold = agent & holdable & (overlap_x >= HOLD_OVERLAP - slack) & (by1 - slack <= hand) & (hand <= by2 + slack)
-    middle = (ax1 + ax2) / 2
-    surface = by1 + SURFACE_DEPTH * (by2 - by1)
-    on = support & (middle >= bx1 - slack) & (middle <= bx2 + slack) & (ay2 >= by1 - 0.01 - slack) & (ay2 <= surface + slack) & (ay1 < by1)
     gap_x, gap_y = np.maximum(-overlap_x, 0), np.maximum(np.maximum(ay1, by1) - np.minimum(ay2, by2), 0)
     near = np.sqrt(gap_x * gap_x + gap_y * gap_y) <= NEAR_GAP + slack
     dx, dy = (bx1 + bx2 - ax1 - ax2) / 2, (by1 + by2 - ay1 - ay2) / 2
@@ -90,7 +84,16 @@ def relation_codes(
     beside = (wide >= APART - slack) & (wide >= DOMINANCE * high - slack)
     stacked = (high >= APART - slack) & (high >= DOMINANCE * wide - slack)
     codes = np.where(beside, np.where(dx > 0, LEFT, RIGHT), np.where(stacked, np.where(dy > 0, ABOVE, BELOW), NONE))
-    return np.where(hold, HOLD, np.where(on, ON, np.where(near, NEAR, codes))).astype(np.int8)
+    codes = np.where(near, NEAR, codes)  # from the weakest rule to the strongest, each one overruling those before
+    if np.any(support):
+        middle, surface = (ax1 + ax2) / 2, by1 + SURFACE_DEPTH * (by2 - by1)
+        over = (middle >= bx1 - slack) & (middle <= bx2 + slack)
+        codes = np.where(support & over & (ay2 >= by1 - 0.01 - slack) & (ay2 <= surface + slack) & (ay1 < by1), ON, codes)
+    can_hold = agent & holdable
+    if np.any(can_hold):
+        hand = ay1 + HAND_HEIGHT * (ay2 - ay1)
+        codes = np.where(can_hold & (overlap_x >= -slack) & (by1 - slack <= hand) & (hand <= by2 + slack), HOLD, codes)
+    return codes.astype(np.int8)
 
 
 def relation_matrix(boxes, names: Sequence[str], *, size: tuple[float, float], slack: float = 0.0) -> np.ndarray:

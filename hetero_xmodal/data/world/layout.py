@@ -146,20 +146,26 @@ def sized(thing: Thing, dice: Dice) -> Thing:
     return replace(thing, h=h, w=SHAPES[thing.category][1] * h // UNIT)
 
 
-def stable_codes(boxes_a, boxes_b, names_a, names_b, slack: float = SLACK) -> np.ndarray:
-    """True where the relations between *a* and *b* (both ways) do not change when thresholds move by *slack*.
+def kinds_of(names) -> np.ndarray:
+    """Bits of each category: 1 an agent, 2 holdable, 4 a support."""
+    return np.array([_KIND[n] for n in names])
 
-    Boxes broadcast; names are nested lists that broadcast in the same way.
-    """
-    a, b = np.broadcast_arrays(boxes_a, boxes_b)
-    kinds_a, kinds_b = np.broadcast_arrays(*(np.array([[_KIND.get(n, 0) for n in row] for row in names]) for names in (names_a, names_b)))
-    here, there = np.stack([a, b]), np.stack([b, a])
-    kind_here, kind_there = np.stack([kinds_a, kinds_b]), np.stack([kinds_b, kinds_a])
+
+def stable_codes(a: np.ndarray, b: np.ndarray, kinds_a: np.ndarray, kinds_b: np.ndarray, slack: float = SLACK) -> np.ndarray:
+    """``(n, k)``: True where the relations between box i of *a* and box j of *b*, both ways, do not change when thresholds move by *slack*."""
+    shape = (len(a), len(b), 4)
+    here, there = np.empty((2, *shape)), np.empty((2, *shape))
+    here[0] = there[1] = a[:, None]
+    here[1] = there[0] = b
+    row, column = kinds_a[:, None], kinds_b[None]
+    agent, holdable, support = (np.empty((2, *shape[:2]), bool) for _ in range(3))
+    agent[0], agent[1] = row & 1, column & 1
+    holdable[0], holdable[1] = column & 2, row & 2
+    support[0], support[1] = column & 4, row & 4
     codes = geometry.relation_codes(
-        here, there, size=(CANVAS, CANVAS), agent=kind_here & 1 > 0, holdable=kind_there & 2 > 0, support=kind_there & 4 > 0,
-        slack=np.array([-slack, 0.0, slack]).reshape(3, 1, 1, 1),
-    )  # fmt: skip
-    return (codes == codes[:1]).all((0, 1))
+        here, there, size=(CANVAS, CANVAS), agent=agent, holdable=holdable, support=support, slack=np.array((-slack, 0.0, slack)).reshape(3, 1, 1, 1)
+    )
+    return (codes == codes[0]).all((0, 1))
 
 
 def candidates(thing: Thing, scene: Scene, placed: dict[int, Thing], dice: Dice, count: int = 16) -> list[tuple[int, int, bool]]:
@@ -194,14 +200,14 @@ def fits(thing: Thing, options: list[tuple[int, int, bool]], placed: dict[int, T
     good = np.flatnonzero((boxes.min(1) >= 6) & (boxes.max(1) <= CANVAS - 6))
     if not placed or not len(good):
         return good
-    a, b = boxes[good][:, None], np.array([t.box for t in placed.values()])[None]
-    apart = np.maximum(a[..., :2] - b[..., 2:], b[..., :2] - a[..., 2:]).max(-1)
+    a, b = boxes[good], np.array([t.box for t in placed.values()])
+    apart = np.maximum(a[:, None, :2] - b[:, 2:], b[:, :2] - a[:, None, 2:]).max(-1)
     bound = np.array([k in (thing.held_by, thing.stands_on) for k in placed])
     clear = ((apart >= 5) | bound).all(1)
     good, a = good[clear], a[clear]
     if not len(good):
         return good
-    return good[stable_codes(a, b, [[thing.category]], [[t.category for t in placed.values()]]).all(1)]
+    return good[stable_codes(a, b, kinds_of([thing.category]), kinds_of([t.category for t in placed.values()])).all(1)]
 
 
 def choose_bonds(things: list[Thing], dice: Dice) -> list[Thing]:

@@ -98,9 +98,10 @@ class Painter:
                     paint, fur, label = paint
             else:
                 paint = fill
-            points = part.points
-            px = (w - points[:, 0] * h // UNIT) if flip else points[:, 0] * h // UNIT
-            placed = np.stack([px + x, points[:, 1] * h // UNIT + y], 1).astype(np.int32)
+            placed = part.points * h // UNIT
+            if flip:
+                placed[:, 0] = w - placed[:, 0]
+            placed += (x, y)
             self._fill(placed, part, paint, fur, label, (x, y))
 
     def shadow(self, x: int, y: int, w: int) -> None:
@@ -135,15 +136,15 @@ class Painter:
             cv2.polylines(self.canvas, [points], True, OUTLINE, part.outline)
 
     def _textured(self, points, part, paint, pattern, origin) -> None:
-        low = np.maximum(points.min(0), 0)
-        high = np.minimum(points.max(0) + 1, CANVAS)
-        w, h = int(high[0] - low[0]), int(high[1] - low[1])
+        x, y, w, h = cv2.boundingRect(points)
+        x1, y1 = max(x, 0), max(y, 0)
+        w, h = min(x + w, CANVAS) - x1, min(y + h, CANVAS) - y1
         if w <= 0 or h <= 0:
             return
         mask = np.zeros((h, w), np.uint8)
-        cv2.fillPoly(mask, [points - low.astype(np.int32)], 255)
-        where = self.canvas[low[1] : high[1], low[0] : high[0]]
-        ox, oy = int(low[0] - origin[0]) % 56, int(low[1] - origin[1]) % 56  # patterns move with their object
+        cv2.fillPoly(mask, [points], 255, offset=(-x1, -y1))
+        where = self.canvas[y1 : y1 + h, x1 : x1 + w]
+        ox, oy = (x1 - origin[0]) % 56, (y1 - origin[1]) % 56  # patterns move with their object
         cv2.copyTo(texture(paint, pattern)[oy : oy + h, ox : ox + w], mask, where)
         if part.shade:
             depth = max(4, min(w, h) // 7)
@@ -224,7 +225,7 @@ def make_shape(*parts: tuple) -> tuple[tuple[Part, ...], int]:
     made = []
     for fill, points, *rest in parts:
         options = rest[0] if rest else {}
-        scaled = np.round((np.array(points, float) - low) * scale).astype(np.int64)
+        scaled = np.round((np.array(points, float) - low) * scale).astype(np.int32)
         made.append(Part(fill, scaled, **options))
     return tuple(made), int(round((high[0] - low[0]) * scale))
 

@@ -10,7 +10,7 @@ from ...parsers import geometry
 from ...scenes import SceneGraph, SceneObject, SceneRelation
 from .backgrounds import background
 from .dice import Dice
-from .layout import AIR, SLACK, WALL, Scene, choose_content, place_things, signature, split_of, stable_codes
+from .layout import AIR, SLACK, WALL, Scene, choose_content, kinds_of, place_things, signature, split_of, stable_codes
 from .paint import CANVAS, Painter
 from .shapes import SHAPES
 
@@ -54,9 +54,8 @@ def is_clear(scene: Scene, boxes: list) -> bool:
             return False
     if len(boxes) < 2:
         return True
-    names = [t.category for t in scene.things]
-    array = np.array(boxes, np.float64)
-    steady = stable_codes(array[:, None], array[None], [[n] for n in names], [names], slack=SLACK * 2 / 3)
+    array, kinds = np.array(boxes, np.float64), kinds_of([t.category for t in scene.things])
+    steady = stable_codes(array, array, kinds, kinds, slack=SLACK * 2 / 3)
     np.fill_diagonal(steady, True)
     return bool(steady.all())
 

@@ -78,7 +78,7 @@ def demo(
     """Build a small world, parse it, turn it into heterographs, and write one page of pictures to look at."""
     from .demo import run_demo
 
-    page = run_demo(out, pairs=pairs, seed=seed)
+    page = run_demo(out, pairs=pairs, seed=seed, tell=_say)
     _say(f"Look at the page: {page}")
 
 

@@ -65,7 +65,7 @@ class Analysis:
             for column in ("share of regions named", "share of object words seen", "share named on both sides"):
                 rows.append((f"{column} (mean)", round(float(covered[column].mean()), 3)))
             rows.append(("graphs without a bridge", int((covered["matched"] == 0).sum())))
-        return pd.DataFrame(rows, columns=["what", "value"]).astype({"value": object})
+        return pd.DataFrame(rows, columns=["what", "value"], dtype=object)  # object: whole numbers stay whole
 
     def __repr__(self) -> str:
         return f"Analysis of {len(self.counts)} graphs\n{self.overview.to_string(index=False)}\ntables: {', '.join(self.tables)}"
@@ -107,7 +107,7 @@ class Analysis:
                 if figure in figures:
                     page.figure(figure, figures[figure], alt=f"{figure.replace('_', ' ')}: {meaning}")
             if name != "label_pairs":
-                page.table(self.tables[name], limit=12)
+                page.table(self.tables[name], limit=30 if name in ("sizes", "degrees") else 12)
         holds = {f"{name}.csv" for name in (*_MEANING, "counts")} | {f"{name}.png" for name in (*_MEANING, "relations")} | {"index.html"}
         with result_folder(folder, holds=holds) as temporary:
             for name, table in (self.tables | {"counts": self.counts}).items():

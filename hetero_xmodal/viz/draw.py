@@ -214,7 +214,7 @@ class _Figure:
         copies = [sum(1 for b in plan.bridges if plan.lives_in[b] == side) for side in (schema.IN_IMAGE, schema.IN_SENTENCE)]
         columns = [len(nodes) * (0.31 if len(nodes) <= 18 else 0.25) for nodes in (plan.words, plan.regions)]
         rows = max(*columns, 0.3 * max(copies), 0.2 * len(plan.relates))
-        label_rows = 0.3 * len(plan.labels) + (0.1 if plan.labels else 0)  # labels stand in the middle, under everything else
+        label_rows = 0.3 * len(plan.labels) + (0.25 if plan.labels else 0)  # labels stand in the middle, under everything else
         self.height = max(self.body - 0.12 + max(self.picture_size[1], 0.5) + legend_height, self.body + rows + label_rows + 0.2)
         self.sheet = Sheet(_WIDTH, self.height)
         self.bottom = self.height - 0.2 - label_rows
@@ -247,7 +247,8 @@ class _Figure:
             near = {b: home.get(match.get(owner[b]), top) + nudge for b in mine}
             mine.sort(key=lambda b: (near[b], b))
             self.bridge_y |= zip(mine, spread([near[b] for b in mine], 0.26, top - 0.15, self.bottom + 0.1), strict=True)
-        self.label_y = {n: self.height - 0.2 - 0.3 * (len(plan.labels) - 1 - i) for i, n in enumerate(plan.labels)}
+        lowest = max([top, *self.word_y.values(), *self.visual_y.values(), *self.bridge_y.values()])
+        self.label_y = {n: lowest + 0.4 + 0.3 * i for i, n in enumerate(plan.labels)}
 
     # ------------------------------------------------------------------------------------------ painting
 

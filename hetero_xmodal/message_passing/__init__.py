@@ -11,25 +11,23 @@
 ...     ],
 ...     name="my first recipe",
 ... )
->>> print(recipe)  # doctest: +NORMALIZE_WHITESPACE
+>>> print(recipe)
 my first recipe
-  | step                        | along                       | send | weigh         | gather | update      | states
---+-----------------------------+-----------------------------+------+---------------+--------+-------------+-------
-1 | words share with their      | word -depends-> word        | h    | 1             | mean   | replace     | h -> h
-  | neighbours                  | word -reverse of depends->  |      |               |        |             |
-  |                             | word                        |      |               |        |             |
-  |                             | word -itself-> word         |      |               |        |             |
-2 | regions look at the         | word -attends-> visual      | h    | softmax q . k | sum    | old + heard | h -> h
-  | sentence                    |                             |      |               |        |             |
-3 | words look at the picture   | visual -attends-> word      | h    | softmax q . k | sum    | old + heard | h -> h
+  | step                              | along                           | send | weigh         | gather | update      | states
+--+-----------------------------------+---------------------------------+------+---------------+--------+-------------+-------
+1 | words share with their neighbours | word -depends-> word            | h    | 1             | mean   | replace     | h -> h
+  |                                   | word -reverse of depends-> word |      |               |        |             |
+  |                                   | word -itself-> word             |      |               |        |             |
+2 | regions look at the sentence      | word -attends-> visual          | h    | softmax q . k | sum    | old + heard | h -> h
+3 | words look at the picture         | visual -attends-> word          | h    | softmax q . k | sum    | old + heard | h -> h
 
 It runs on any DGL graph, and shows who heard what from whom:
 
 >>> graph = dgl.heterograph({("word", "depends", "word"): ([0], [1])}, num_nodes_dict={"word": 2, "visual": 1})
 >>> states = {"word": torch.tensor([[1.0, 0.0], [0.0, 1.0]]), "visual": torch.tensor([[2.0, 0.0]])}
 >>> recipe(graph, states)["word"]["h"]
-tensor([[3.0000, 1.0000],
-        [3.0000, 1.0000]])
+tensor([[3., 1.],
+        [3., 1.]])
 >>> recipe.trace(graph, states).table(step=2)[["receiver", "hears", "weight"]]
    receiver   hears  weight
 0  visual 0  word 0     0.5

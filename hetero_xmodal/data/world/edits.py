@@ -207,10 +207,10 @@ def _replace(scene: Scene, relations, size, dice) -> Iterator[Edit]:
                 spots = candidates(fresh, scene, placed, dice)
             else:
                 spots = [(centre - fresh.w // 2 + dx, base - fresh.h, thing.flip) for dx in (0, -14, 14, -28, 28)]
-            good = fits(fresh, spots, placed)
-            if not len(good):
+            spot = next(fits(fresh, spots, placed), None)
+            if spot is None:
                 continue
-            x, y, flip = spots[good[0]]
+            x, y, flip = spots[spot]
             fresh = replace(fresh, x=x, y=y, flip=flip)
             words = [a for a in thing.attributes if a in fresh.attributes and (a in about or dice.chance(60))]
             if not set(about) <= set(words):

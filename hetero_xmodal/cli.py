@@ -145,48 +145,65 @@ def data_card(name: Annotated[str, typer.Argument(help="Name of a data set; see:
     "build",
     epilog=_examples(
         "hetero-xmodal data build world/scenes --split train --size 500 --out my_scenes",
-        "hetero-xmodal data build coco:photos --split val --out my_photos",
+        "hetero-xmodal data build world/birds --seed 7 --image-size 256 --out my_birds",
     ),
 )
 def data_build(
-    name: Annotated[str, typer.Argument(help="Name of a data set, e.g. world/scenes, coco:FOLDER or folder:FOLDER.")],
-    out: Annotated[Path, typer.Option(help="Folder for the built data set.")],
+    name: Annotated[str, typer.Argument(help="Name of a data set; see: hetero-xmodal data list.")],
+    out: Annotated[Path, typer.Option(help="New folder for the data set; an interrupted call is continued by the same call.")],
     split: Annotated[str, typer.Option(help="train, val or test.")] = "train",
     size: Annotated[int | None, typer.Option(help="Number of items; all if left out.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of a generated world.")] = 0,
+    image_size: Annotated[int, typer.Option(help="Width and height of a generated world's pictures in pixels.")] = 128,
 ) -> None:
     """Write a data set's pictures, sentences and scene graphs into a folder."""
     from .data import build_dataset
 
-    _say(build_dataset(name, out, split=split, size=size, seed=seed))
+    _say(build_dataset(name, out, split=split, size=size, seed=seed, image_size=image_size))
 
 
-@data_app.command("verify", epilog=_examples("hetero-xmodal data verify my_scenes"))
-def data_verify(folder: Annotated[Path, typer.Argument(help="Folder written by 'data build'.")]) -> None:
-    """Check every file of a built data set against its list of checksums."""
+@data_app.command("verify", epilog=_examples("hetero-xmodal data verify my_scenes", "hetero-xmodal data verify world/birds"))
+def data_verify(
+    name: Annotated[str, typer.Argument(help="Folder of a data set (every file is checked), or a generated world (its first items are).")],
+) -> None:
+    """Check a data set: checksums, pictures, captions."""
     from .data import verify_dataset
+    from .errors import InputError
 
-    _say(verify_dataset(folder))
+    report = verify_dataset(name)
+    _say(report)
+    if not report.ok:
+        more = f" (and {len(report.problems) - 1} more)" if len(report.problems) > 1 else ""
+        raise InputError(f"{name} is not as it should be: {report.problems[0]}{more}")
 
 
 @app.command(
     epilog=_examples(
-        "hetero-xmodal corpus world/scenes --size 500 --out corpus",
-        "hetero-xmodal corpus coco:photos --split val --detector grid:5 --out corpus",
+        "hetero-xmodal corpus world/scenes --limit 500 --out corpus",
+        "hetero-xmodal corpus my_photos --detector grid:5 --out corpus",
+        "hetero-xmodal corpus coco:photos --split val --scenes true --out corpus",
     )
 )
 def corpus(
-    source: Annotated[str, typer.Argument(help="Name of a data set, e.g. world/scenes, coco:FOLDER or folder:FOLDER.")],
-    out: Annotated[Path, typer.Option(help="Folder for the corpus; an interrupted build in it is continued.")],
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "train",
-    size: Annotated[int | None, typer.Option(help="Number of items; all if left out.")] = None,
+    source: Annotated[str, typer.Argument(help="Name of a data set (world/scenes, coco:FOLDER, folder:FOLDER) or a folder of pictures.")],
+    out: Annotated[Path, typer.Option(help="Folder for the corpus; an interrupted call is continued by the same call.")],
+    split: Annotated[str | None, typer.Option(help="train, val or test.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Take only so many pictures.")] = None,
+    sentences_per_picture: Annotated[int | None, typer.Option(help="Take only the first so many sentences of a picture.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of a generated world.")] = 0,
     detector: Detector = "world",
+    scenes: Annotated[str, typer.Option(help="detector: find the objects; true: take the data set's own scene graphs.")] = "detector",
+    wiring: Annotated[str, typer.Option(help="Whom a bridge stands beside: inherit, counterpart or full.")] = "inherit",
 ) -> None:
-    """Parse a whole data set into one corpus of heterographs on disk."""
+    """Turn a whole data set, or a folder of pictures and captions, into one corpus of heterographs on disk."""
     from . import build_corpus, load_dataset
 
-    _say(build_corpus(load_dataset(source, split, size=size, seed=seed), out, detector=detector))
+    made = build_corpus(
+        source if seed == 0 else load_dataset(source, split or "train", seed=seed), out, split=split if seed == 0 else None, limit=limit,
+        sentences_per_picture=sentences_per_picture, detector=detector, scenes=scenes, wiring=wiring,
+    )  # fmt: skip
+    dropped = made.info.get("dropped", 0)
+    _say(made, f"wrote {out}" + (f"; left out {dropped}, with the reasons in {out / 'dropped.csv'}" if dropped else ""))
 
 
 @app.command(epilog=_examples("hetero-xmodal analyze corpus --out report"))
@@ -195,10 +212,9 @@ def analyze(
     out: Annotated[Path, typer.Option(help="Folder for tables (CSV), figures (PNG) and one page (index.html).")],
 ) -> None:
     """Count what a corpus of heterographs holds: tables, figures and one page that shows them."""
-    from . import GraphCorpus
     from . import analyze as analyse
 
-    page = analyse(GraphCorpus.load(corpus)).save(out)
+    page = analyse(corpus).save(out)
     _say(f"Look at the page: {page}")
 
 

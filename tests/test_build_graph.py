@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 import zoo
@@ -236,3 +238,25 @@ def test_real_sentences_through_the_parser():
         ("person", "woman"),
         ("fire hydrant", "hydrant"),
     ]
+
+
+def test_picture_and_sentence_to_graph_in_one_call():
+    """The shipped detector and the parser on a picture of the default world: a thing that both name gets its copies."""
+    item = hx.load_dataset("world/scenes", split="val", size=1)[0]
+    name = item.scene.objects[0].name
+    graph = hx.pair_graph(item.image, f"There is a {name} here.")
+    assert graph.num_nodes("visual") >= 1 and set(names(graph, "bridge")) == {name} and graph.num_nodes("bridge") == 2
+    assert names(graph, "word", "text") == ["There", "is", "a", name, "here"]
+    with pytest.raises(hx.InputError, match="sentence is empty"):
+        hx.pair_graph(item.image, "")
+
+
+def test_a_real_photograph_with_its_caption_and_its_boxes():
+    folder = os.environ.get("HETERO_XMODAL_REAL_DATA")
+    if not folder:
+        pytest.skip("needs real photos: set HETERO_XMODAL_REAL_DATA")
+    dataset = hx.load_dataset(f"coco:{folder}/coco_photos", "all")
+    known = next(item for item in dataset if item.scene is not None and len(item.scene.objects) > 3)
+    graphs = [build_graph(known.scene, hx.parse_sentence(sentence)) for sentence in known.sentences]
+    assert max(graph.num_nodes("bridge") for graph in graphs) >= 2
+    assert all(graph.num_nodes("visual") == len(known.scene.objects) for graph in graphs)

@@ -1,0 +1,399 @@
+"""A corpus batches as DGL does and survives files and workers; a build that is interrupted or fed rubbish still gives the right one."""
+
+from __future__ import annotations
+
+import csv
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+import zoo
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import hetero_xmodal as hx
+from hetero_xmodal import GraphCorpus, InputError, SceneGraph, SceneObject, build_corpus
+from hetero_xmodal.environment import require_dgl
+from hetero_xmodal.files import read_json, write_json
+from hetero_xmodal.graphs import FlatGraphs
+
+dgl = require_dgl()
+NAMES = list(zoo.SINGLES)
+
+
+def tensors(graph) -> dict[str, torch.Tensor]:
+    return FlatGraphs.from_dgl(graph).tensors()
+
+
+def assert_same(first, second) -> None:
+    """Equal as DGL graphs, members included; a feature without rows has no width to compare."""
+    assert first.ntypes == second.ntypes and first.canonical_etypes == second.canonical_etypes and first.batch_size == second.batch_size
+    assert first.idtype == second.idtype
+    ours, theirs = tensors(first), tensors(second)
+    assert list(ours) == list(theirs)
+    for name in ours:
+        assert ours[name].dtype == theirs[name].dtype, name
+        assert torch.equal(ours[name], theirs[name]) or ours[name].numel() == theirs[name].numel() == 0, name
+
+
+@pytest.fixture(scope="module")
+def singles():
+    return [make() for make in zoo.SINGLES.values()]
+
+
+@pytest.fixture(scope="module")
+def corpus(singles, tmp_path_factory):
+    """All single graphs of the zoo, mapped from a file."""
+    path = tmp_path_factory.mktemp("corpus") / "zoo"
+    GraphCorpus.from_graphs(singles, ids=NAMES, sentences=[f"sentence {n}" for n in NAMES], pictures=[f"{n}.png" for n in NAMES]).save(path)
+    return GraphCorpus.load(path)
+
+
+def test_one_graph_is_the_graph_that_went_in(corpus, singles):
+    assert len(corpus) == len(singles) and corpus.ids == NAMES and corpus.kind == "pair"
+    for i, graph in enumerate(corpus):
+        assert_same(graph, singles[i])
+        assert_same(corpus[i - len(corpus)], graph)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(-len(NAMES), len(NAMES) - 1), min_size=1, max_size=8))
+def test_a_batch_is_what_dgl_makes_of_the_singles(corpus, singles, indices):
+    """Any order, repeats, one only, members without bridges, regions, words or anything."""
+    batch, reference = corpus.batch(indices), dgl.batch([singles[i] for i in indices])
+    assert_same(batch, reference)
+    for node_type in batch.ntypes:
+        assert torch.equal(batch.batch_num_nodes(node_type), reference.batch_num_nodes(node_type))
+    for relation in batch.canonical_etypes:
+        assert torch.equal(batch.batch_num_edges(relation), reference.batch_num_edges(relation))
+    for back, i in zip(dgl.unbatch(batch), indices, strict=True):
+        assert_same(back, singles[i])
+
+
+def test_a_batch_is_a_single_call_and_valid(corpus, monkeypatch):
+    calls = []
+    heterograph = dgl.heterograph
+    monkeypatch.setattr(dgl, "heterograph", lambda *a, **k: calls.append(1) or heterograph(*a, **k))
+    hx.validate(corpus.batch(range(len(corpus))))
+    assert len(calls) == 1
+
+
+def test_changing_a_graph_in_place_does_not_change_the_corpus(singles):
+    own = GraphCorpus.from_graphs(singles)
+    before = tensors(own[0])["visual/feature.box"].clone()
+    for graph in (own[0], own.batch([0, 1]), own.batch([0, 3])):
+        graph.nodes["visual"].data["box"].mul_(0.5)
+        graph.edges["visual", "relates", "visual"].data["score"].zero_()
+    assert torch.equal(tensors(own[0])["visual/feature.box"], before) and own.frame("visual-relates-visual")["score"].max() > 0
+    graph = zoo.tiny()
+    alone = GraphCorpus.from_graphs([graph])
+    graph.nodes["visual"].data["box"].mul_(0.5)
+    assert_same(alone[0], zoo.tiny())
+
+
+def test_masks_ranges_tensors_and_slices_pick_graphs(corpus):
+    mask = torch.zeros(len(corpus), dtype=torch.bool)
+    mask[[1, 4]] = True
+    for picked in (
+        corpus.subset(mask),
+        corpus.subset([1, 4]),
+        corpus.subset(torch.tensor([1, 4])),
+        corpus.subset(range(1, 5, 3)),
+        corpus[1:5:3],
+    ):
+        assert picked.ids == [NAMES[1], NAMES[4]]
+        assert_same(picked.batch([1, 0]), corpus.batch([4, 1]))
+    again = corpus[2:].subset([3, 0])
+    assert again.ids == [NAMES[5], NAMES[2]] and again.sentences[0] == f"sentence {NAMES[5]}"
+    assert_same(again[0], corpus[5])
+    assert len(corpus.subset([])) == 0 and list(corpus[5:5]) == [] and "0 pair graphs" in repr(corpus[5:5])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda c: c.batch([]), "no graph was asked for"),
+        (lambda c: c.batch([0, 99]), "index 99 is outside the corpus of 11 graphs"),
+        (lambda c: c.batch([-12]), "index -12 is outside"),
+        (lambda c: c.batch([0.5]), "expected a list of whole numbers"),
+        (lambda c: c.batch([[0]]), "expected a list of whole numbers"),
+        (lambda c: c.batch("all"), "indices are str, expected whole numbers 0..10"),
+        (lambda c: c.batch([True, False]), "expected a list of whole numbers"),
+        (lambda c: c["tiny"], "asked for by a whole number or a slice, found 'tiny'"),
+        (lambda c: c.frame("visul"), "no node type or relation 'visul' .did you mean 'visual'"),
+        (lambda c: c.frame(("visual", "eats", "word")), r"no relation \('visual', 'eats', 'word'\)"),
+        (lambda c: GraphCorpus.from_graphs([]), "there is no graph to put together"),
+        (lambda c: GraphCorpus.from_graphs([c[0], zoo.three_labels()]), "graph 1 has kind labels, but the first has pair"),
+        (lambda c: GraphCorpus.from_graphs([c[0], {}]), "graph 1: expected a dgl.DGLGraph, found dict"),
+        (lambda c: GraphCorpus.from_graphs([c[0]], ids=["a", "b"]), "1 graphs but 2 ids"),
+        (
+            lambda c: GraphCorpus.from_graphs([c[0], hx.build_graph(SceneGraph([SceneObject("a", feature=[1.0])]), SceneGraph())]),
+            r"'visual', feature 'feature': graph 1 has shape \(1, 1\), graph 0 has \(3, 3\)",
+        ),
+    ],
+)
+def test_impossible_wishes_are_refused(corpus, call, message):
+    with pytest.raises(InputError, match=message):
+        call(corpus)
+
+
+def test_a_graph_that_is_not_there_ends_loops():
+    corpus = GraphCorpus.from_graphs([zoo.tiny()])
+    with pytest.raises(IndexError, match="has 1 graphs, but graph 1 was asked for"):
+        corpus[1]
+
+
+def test_frames_hold_every_row_with_graph_and_id(corpus, singles):
+    visual = corpus.frame("visual")
+    assert visual.groupby("id", sort=False).size().to_dict() == {
+        n: g.num_nodes("visual") for n, g in zip(NAMES, singles, strict=True) if g.num_nodes("visual")
+    }
+    follows = corpus.frame(("word", "follows", "word"))
+    assert follows.equals(corpus.frame("word-follows-word"))
+    assert follows.query("id == 'tiny'")[["source_name", "destination_name"]].values.tolist()[0] == ["red", "A"]
+    summary = corpus.frame()
+    assert summary["id"].tolist() == NAMES and summary["sentence"][2] == f"sentence {NAMES[2]}" and summary["picture"][0] == "tiny.png"
+    assert summary["bridge"].tolist() == [g.num_nodes("bridge") for g in singles]
+    part = corpus.subset([4, 0]).frame("bridge")
+    assert part["id"].unique().tolist() == ["tiny"] and part["graph"].unique().tolist() == [1]
+
+
+def test_saving_a_subset_writes_only_those_graphs(corpus, tmp_path):
+    corpus.subset([5, 0]).save(tmp_path / "part")
+    part = GraphCorpus.load(tmp_path / "part")
+    assert part.ids == [NAMES[5], NAMES[0]] and part.pictures == [f"{NAMES[5]}.png", "tiny.png"]
+    assert_same(part.batch([0, 1]), corpus.batch([5, 0]))
+    assert part.check() is part
+
+
+def test_a_corpus_of_label_graphs():
+    corpus = GraphCorpus.from_graphs([zoo.three_labels(), zoo.unseen_label()])
+    assert_same(corpus.batch([1, 0]), dgl.batch([zoo.unseen_label(), zoo.three_labels()]))
+    assert corpus.kind == "labels" and corpus.frame("label-co_occurs-label")["weight"].max() == 1
+
+
+def test_pickles_of_a_mapped_corpus_are_small_and_workers_can_read_it(corpus):
+    assert len(pickle.dumps(corpus)) < 3000  # the path, not the tensors
+    assert_same(pickle.loads(pickle.dumps(corpus.subset([3, 1])))[1], corpus[1])
+    in_memory = GraphCorpus.from_graphs([zoo.tiny()])
+    assert_same(pickle.loads(pickle.dumps(in_memory))[0], zoo.tiny())
+    loader = torch.utils.data.DataLoader(
+        range(len(corpus)), batch_size=4, collate_fn=corpus.batch, num_workers=1, multiprocessing_context="fork"
+    )
+    assert [batch.batch_size for batch in loader] == [4, 4, 3]
+
+
+def test_opening_a_large_corpus_reads_almost_nothing(tmp_path):
+    """80 MB of region features: opening and reading two graphs may touch a few MB only. Measured in a process of its own."""
+    rows, width = 10_000, 2048
+    flat = FlatGraphs.from_dgl(hx.build_graph(SceneGraph([SceneObject("a", feature=[0.0])]), SceneGraph())).take([0] * rows)
+    flat.node_data["visual"]["feature"] = torch.zeros(rows, width)
+    GraphCorpus(flat).save(tmp_path / "large")
+    del flat
+    size = (tmp_path / "large" / "corpus.safetensors").stat().st_size
+    code = f"""
+import hetero_xmodal as hx, torch, dgl
+def resident(): return sum(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(("RssAnon", "RssFile"))) * 1024
+hx.build_graph(hx.SceneGraph(), hx.SceneGraph())  # imports are done
+hx.GraphCorpus
+before = resident()
+corpus = hx.GraphCorpus.load({str(tmp_path / "large")!r})
+graph = corpus.batch([17, 9_000])
+assert graph.num_nodes("visual") == 2 and graph.nodes["visual"].data["feature"].shape == (2, {width})
+print(resident() - before)
+"""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("resident memory is read from /proc")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert size > 80e6 and int(done.stdout) < size / 4, (size, done.stdout)
+
+
+DAMAGE = {
+    "corpus.json' does not exist": lambda f: (f / "corpus.json").unlink(),
+    "not a hetero_xmodal.corpus description .found 'hetero_xmodal.graph'": lambda f: edit(f, format="hetero_xmodal.graph"),
+    "schema version 9": lambda f: edit(f, schema_version=9),
+    "corpus.safetensors' is not a readable safetensors file": lambda f: (f / "corpus.safetensors").write_bytes(
+        (f / "corpus.safetensors").read_bytes()[:-9]
+    ),
+    "no list of sentences; it is damaged": lambda f: edit(f, sentences=None),
+    "2 graphs but 1 ids": lambda f: edit(f, ids=["a"]),
+    "tensor 'visual/feature.box' is .*the description says": lambda f: edit(
+        f, tensors=read_json(f / "corpus.json")["tensors"] | {"visual/feature.box": ["float32", [9, 9]]}
+    ),
+    "the offsets do not divide": lambda f: edit(f, graphs=3, ids=["a"] * 3, sentences=["a"] * 3, pictures=["a"] * 3),
+}
+
+
+def edit(folder, **changes):
+    write_json(folder / "corpus.json", read_json(folder / "corpus.json") | changes)
+
+
+@pytest.mark.parametrize("message", DAMAGE)
+def test_a_damaged_corpus_is_refused(message, tmp_path):
+    GraphCorpus.from_graphs([zoo.tiny(), zoo.no_bridge()]).save(tmp_path / "c")
+    DAMAGE[message](tmp_path / "c")
+    with pytest.raises(InputError, match=message):
+        GraphCorpus.load(tmp_path / "c")
+
+
+def test_check_finds_a_wrong_value_that_opening_does_not_read():
+    corpus = GraphCorpus.from_graphs([zoo.tiny(), zoo.no_bridge()])
+    corpus._flat.node_data["visual"]["score"][4] = float("nan")
+    with pytest.raises(InputError, match="graphs 0 to 1 taken together: node type 'visual', feature 'score', node 4"):
+        corpus.check()
+    with pytest.raises(InputError, match="feature 'score', node 1: found nan"):
+        corpus[1]
+
+
+# ---------------------------------------------------------------------------------------------- building
+
+
+def items(count: int = 7):
+    """Items such as a data set gives; the third has no scene, every third a caption that is empty, the last none."""
+    from PIL import Image
+
+    from hetero_xmodal.data import Item
+
+    out = []
+    for i in range(count):
+        scene = (
+            None
+            if i == 2
+            else SceneGraph([SceneObject("bird", ["red"], (1, 1, 20, 20)), SceneObject("tree", box=(9, 9, 30, 30))], size=(32, 32))
+        )
+        captions = [] if i == count - 1 else ["A red bird sits on a tree.", " " if i % 3 == 0 else f"Tree number {i}", "birds"]
+        out.append(Item(Image.new("RGB", (32, 32), "white"), captions, scene=scene, id=f"item{i}"))
+    return out
+
+
+def dropped(path) -> list[tuple[str, str, str]]:
+    with open(path / "dropped.csv", newline="", encoding="utf-8") as file:
+        return [(row["item"], row["sentence_number"], row["reason"]) for row in csv.DictReader(file)]
+
+
+def test_build_takes_what_is_good_and_reports_the_rest(tmp_path):
+    corpus = build_corpus(items(), tmp_path / "c", scenes="true", shard_size=3)
+    assert corpus.ids[:4] == ["item0#0", "item0#2", "item1#0", "item1#1"] and len(corpus) == 5 * 3 - 2 == corpus.info["graphs"]
+    assert dropped(tmp_path / "c") == [
+        ("item2", "", "the data set has no scene graph of this picture; use a detector"),
+        ("item0", "1", "sentence is only white space; give an English sentence"),
+        ("item3", "1", "sentence is only white space; give an English sentence"),
+        ("item6", "", "the picture has no sentence"),
+    ]
+    assert corpus.info["dropped"] == 4 and corpus.check()
+    expected = hx.build_graph(items()[0].scene, hx.parse_sentence("A red bird sits on a tree."))
+    assert_same(corpus[0], expected)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c"]  # nothing of the work in progress is left
+
+
+class Stops(list):
+    """A data set during whose reading the power fails."""
+
+    after = 5
+
+    def __getitem__(self, index):
+        if index >= self.after:
+            raise KeyboardInterrupt
+        return super().__getitem__(index)
+
+
+def test_an_interrupted_build_goes_on_and_gives_the_same_corpus(tmp_path):
+    options = {"scenes": "true", "shard_size": 2}
+    build_corpus(items(), tmp_path / "whole", **options)
+    with pytest.raises(KeyboardInterrupt):
+        build_corpus(Stops(items()), tmp_path / "c", **options)
+    assert not (tmp_path / "c").exists() and sorted(p.name for p in (tmp_path / "c.part").iterdir()) == [
+        "00000000",
+        "00000002",
+        "plan.json",
+    ]
+    with pytest.raises(InputError, match="interrupted run with wiring='inherit', now it is 'full'; repeat the first call .* resume=False"):
+        build_corpus(items(), tmp_path / "c", wiring="full", **options)
+
+    class Counts(list):
+        asked: list[int] = []
+
+        def __getitem__(self, index):
+            self.asked.append(index)
+            return super().__getitem__(index)
+
+    build_corpus(Counts(items()), tmp_path / "c", **options)
+    assert Counts.asked == [4, 5, 6]  # the finished shards are not made again
+    for file in ("corpus.safetensors", "dropped.csv"):
+        assert (tmp_path / "c" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+    ours, whole = (read_json(tmp_path / n / "corpus.json") for n in ("c", "whole"))
+    assert {k: v for k, v in ours.items() if k != "info"} == {k: v for k, v in whole.items() if k != "info"}
+    assert {k for k in ours["info"] if ours["info"][k] != whole["info"][k]} <= {"source"}
+
+    with pytest.raises(KeyboardInterrupt):
+        build_corpus(Stops(items()), tmp_path / "c", **options)
+    other = build_corpus(items(), tmp_path / "c", wiring="full", resume=False, **options)
+    assert other.info["wiring"] == "full" and not (tmp_path / "c.part").exists()
+
+
+def test_limits(tmp_path):
+    corpus = build_corpus(items(), tmp_path / "c", scenes="true", limit=2, sentences_per_picture=1)
+    assert corpus.ids == ["item0#0", "item1#0"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scenes": "truth"}, "scenes is 'truth' .did you mean 'true'"),
+        ({"wiring": "none"}, "wiring is 'none', expected one of inherit, counterpart, full"),
+        ({"limit": 0}, "limit is 0, expected a whole number of at least 1"),
+        ({"shard_size": True}, "shard_size is True"),
+        ({"split": "train"}, "this one is loaded already"),
+        ({"detector": "wolrd"}, "wolrd"),
+    ],
+)
+def test_bad_options_are_refused_before_work_starts(tmp_path, options, message):
+    with pytest.raises(InputError, match=message):
+        build_corpus(Stops(items()), tmp_path / "c", **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_places_and_sources_are_refused(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.txt").write_text("precious")
+    with pytest.raises(InputError, match="photos' holds other files"):
+        build_corpus(items(), tmp_path / "photos", scenes="true")
+    with pytest.raises(InputError, match="source is a int, expected the name of a data set"):
+        build_corpus(3, tmp_path / "c", scenes="true")
+    with pytest.raises(InputError, match="the data set has no item"):
+        build_corpus([], tmp_path / "c", scenes="true")
+    with pytest.raises(InputError, match="none of the 1 items became a graph; the first was dropped because: the picture has no sentence"):
+        build_corpus(items()[-1:], tmp_path / "c", scenes="true")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["photos"]
+
+
+def test_a_folder_of_pictures_and_captions_through_a_detector(tmp_path):
+    from PIL import Image
+
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        Image.new("RGB", (40, 30), "white").save(folder / f"{name}.png")
+        (folder / f"{name}.txt").write_text("A red bird.\nTwo birds on a tree\n")
+    (folder / "b.png").write_bytes((folder / "b.png").read_bytes()[:40])  # truncated
+    (folder / "c.txt").unlink()  # no caption
+    corpus = build_corpus(folder, tmp_path / "out", detector="grid:2", progress=False)
+    assert corpus.ids == ["a.png#0", "a.png#1"] and corpus.pictures == [str(folder / "a.png")] * 2
+    assert corpus.sentences == ["A red bird.", "Two birds on a tree"]
+    assert corpus.frame()["visual"].tolist() == [4, 4] and corpus.info["detector"]["detector"] == "grid:2"
+    reasons = dropped(tmp_path / "out")
+    assert len(reasons) == 2 and "b.png" in reasons[0][2] and "no caption" in reasons[1][2]
+    shutil.rmtree(folder)
+    assert len(GraphCorpus.load(tmp_path / "out").check()) == 2
+
+
+def test_the_default_world_becomes_a_corpus_with_labels_and_bridges(tmp_path):
+    corpus = build_corpus("world/scenes", tmp_path / "w", scenes="true", split="val", limit=6, sentences_per_picture=2)
+    table = corpus.frame()
+    assert len(corpus) == 12 and corpus.info["dropped"] == 0 and (table["label"] > 0).all()
+    assert (table["bridge"] > 0).sum() >= 10  # nearly every caption names what is there
+    assert json.loads((tmp_path / "w" / "corpus.json").read_text())["info"]["split"] == "val"

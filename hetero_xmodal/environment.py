@@ -172,10 +172,10 @@ def _probe(modules: list[str]) -> dict[str, str]:
     left = list(modules)
     while left:
         try:
-            done = subprocess.run([sys.executable, "-c", _PROBE, *left], capture_output=True, text=True, timeout=120)
+            done = subprocess.run([sys.executable, "-c", _PROBE, *left], capture_output=True, text=True, timeout=600)
             output, ending = done.stdout, f"Python stopped with exit code {done.returncode} while importing it"
         except subprocess.TimeoutExpired as error:
-            output, ending = (error.stdout or b"").decode(errors="replace"), "its import took more than two minutes"
+            output, ending = (error.stdout or b"").decode(errors="replace"), "its import took more than ten minutes"
         current = None
         for line in output.splitlines():
             word, _, rest = line.partition(" ")

@@ -256,7 +256,7 @@ def _check_copies(graph: dgl.DGLGraph, lives_in: torch.Tensor) -> None:
         if (copies > 1).any():
             row = _first(copies > 1)
             raise InputError(f"relation {copied}: {owner_type} node {row} has {int(copies[row])} copies, expected at most 1")
-        partner = torch.full((graph.num_nodes(owner_type),), -1, device=owner.device)
+        partner = torch.full((graph.num_nodes(owner_type),), -1, dtype=owner.dtype, device=owner.device)
         source, destination = graph.edges(etype=same_as)
         partner[source] = destination
         if (partner[owner] < 0).any():

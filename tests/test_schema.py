@@ -160,6 +160,14 @@ def test_faults_are_found_in_any_member_of_a_batch():
         s.validate(batch)
 
 
+def test_graphs_with_32_bit_ids_are_valid_too():
+    graph = zoo.batch_of_unequal().int()
+    assert s.validate(graph).idtype == torch.int32
+    graph.edges[s.RELATES].data["score"][0] = -1
+    with pytest.raises(hx.InputError, match="feature 'score', edge 0: found -1.0, expected at least 0"):
+        s.validate(graph)
+
+
 def test_label_weights_are_checked():
     graph = zoo.three_labels()
     graph.edata["probability"][3] = 2.0

@@ -122,6 +122,9 @@ DAMAGE = {
     "an edge points to a node that is not there": lambda f: retensor(
         f, lambda t: t.update({"visual-relates-visual/source": torch.tensor([0, 9])})
     ),
+    "an edge points to node -1, which is not there": lambda f: retensor(
+        f, lambda t: t.update({"visual-relates-visual/source": torch.tensor([0, -1])})
+    ),
     "feature 'score': expected dtype float32, found float64": lambda f: retensor(
         f, lambda t: t.update({"visual/feature.score": t["visual/feature.score"].double()})
     ),

@@ -27,6 +27,7 @@ from .corpus import GraphCorpus
 from .flat import FlatGraphs
 
 SCENES = ("detector", "true")
+_PICTURES = 16  # held in memory, and sent through the detector, together
 
 
 @dataclass(frozen=True)
@@ -141,13 +142,17 @@ def _make_shard(
     from ..parsers.sentence import check_text, parse_sentences
 
     dropped: list[Dropped] = []
-    pairs = list(_pairs(dataset, rows, detector, per_picture, dropped))
+    pairs = []
+    for pair in _pairs(dataset, rows, detector, per_picture, dropped):
+        try:
+            check_text(pair.sentence, "sentence")
+            pairs.append(pair)
+        except InputError as error:
+            dropped.append(pair.drop(error))
     names = list(getattr(dataset, "label_names", ()) or ()) or None
     good = []
-    for pair, scene in zip(pairs, parse_sentences([p.sentence for p in pairs], model=model, on_error="skip"), strict=True):
+    for pair, scene in zip(pairs, parse_sentences([p.sentence for p in pairs], model=model), strict=True):
         try:
-            if scene is None:
-                check_text(pair.sentence, "sentence")  # says why it was skipped
             label_names = names if pair.labels is not None else None
             pair.flat = flat_pair(pair.picture, scene, labels=pair.labels, label_names=label_names, **options)
             good.append(pair)
@@ -157,21 +162,22 @@ def _make_shard(
 
 
 def _pairs(dataset: Sequence, rows: range, detector: Any, per_picture: int | None, dropped: list[Dropped]) -> Iterator[_Pair]:
-    items = []
-    for row in rows:
-        try:
-            items.append((row, dataset[row]))
-        except InputError as error:
-            dropped.append(Dropped(f"item {row}", None, "", str(error)))
-    for (row, item), picture in zip(items, _picture_scenes(items, detector), strict=True):
-        name = item.id or str(row)
-        if isinstance(picture, InputError):
-            dropped.append(Dropped(name, None, "", str(picture)))
-        elif not item.sentences:
-            dropped.append(Dropped(name, None, "", "the picture has no sentence"))
-        else:
-            for number, text in enumerate(list(item.sentences)[:per_picture]):
-                yield _Pair(name, number, text, str(getattr(item, "path", None) or ""), picture, item.labels)
+    for start in range(0, len(rows), _PICTURES):
+        items = []
+        for row in rows[start : start + _PICTURES]:
+            try:
+                items.append((row, dataset[row]))
+            except InputError as error:
+                dropped.append(Dropped(f"item {row}", None, "", str(error)))
+        for (row, item), picture in zip(items, _picture_scenes(items, detector), strict=True):
+            name = item.id or str(row)
+            if isinstance(picture, InputError):
+                dropped.append(Dropped(name, None, "", str(picture)))
+            elif not item.sentences:
+                dropped.append(Dropped(name, None, "", "the picture has no sentence"))
+            else:
+                for number, text in enumerate(list(item.sentences)[:per_picture]):
+                    yield _Pair(name, number, text, str(getattr(item, "path", None) or ""), picture, item.labels)
 
 
 def _picture_scenes(items: list, detector: Any) -> list[SceneGraph | InputError]:

@@ -81,6 +81,7 @@ class FlatGraphs:
     @classmethod
     def from_dgl(cls, graph: dgl.DGLGraph) -> FlatGraphs:
         """Take a DGL graph apart; the members of a batched graph become the members of the result."""
+        graph = graph.cpu()
         kind = graph_kind(graph)
         flat = cls(kind, int(graph.batch_size))
         for node_type in _schema_order(graph.ntypes, KINDS[kind][0]):
@@ -151,6 +152,9 @@ class FlatGraphs:
                 destination = destination + self.node_offsets[relation[2]][:-1].repeat_interleave(counts)
             ends[relation] = (source, destination)
         node_counts = {t: o.diff() for t, o in self.node_offsets.items()}
+        every_end = torch.cat([end for pair in ends.values() for end in pair])
+        if len(every_end) and every_end.min() < 0:  # DGL would not notice
+            raise InputError(f"an edge points to node {int(every_end.min())}, which is not there; the file or table is damaged")
         try:
             graph = dgl.heterograph(ends, num_nodes_dict={t: int(o[-1]) for t, o in self.node_offsets.items()})
         except dgl.DGLError as error:

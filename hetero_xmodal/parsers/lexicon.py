@@ -56,7 +56,7 @@ PLACE_PREDICATES = {
 #: head nouns of "X of Y" that say how much of Y there is: the object is Y; a value other than "" becomes an attribute of Y
 QUANTITY_NOUNS = {
     "group": "group of", "bunch": "", "pair": "", "row": "", "lot": "", "lots": "", "couple": "", "piece": "piece", "slice": "slice",
-    "set": "", "herd": "", "flock": "", "number": "", "variety": "", "part": "part", "stack": "stack", "pile": "pile", "patch": "patch",
+    "set": "", "herd": "", "flock": "", "number": "", "variety": "", "part": "part", "stack": "", "pile": "", "patch": "patch",
     "kind": "", "type": "", "series": "", "section": "", "portion": "", "half": "", "bit": "", "sort": "", "roll": "", "bouquet": "",
     "expanse": "", "stretch": "", "assortment": "", "collection": "", "plenty": "", "cluster": "", "game": "",
 }  # fmt: skip
@@ -105,7 +105,7 @@ PART_HEADS = _words("branch branches head face neck leg legs tail paw wing wings
 #: words in front of a noun that make a name with it
 NAME_ADJECTIVES = _words("left right front back")
 NAME_PAIRS = frozenset((
-    "hot dog", "polar bear", "remote control", "french fry", "french fries", "electric lamp", "parking lot", "parking meter", "living room",
+    "hot dog", "hot dogs", "wet suit", "wet suits", "polar bear", "remote control", "french fry", "french fries", "electric lamp", "parking lot", "parking meter", "living room",
     "dining table", "dining room", "cutting board", "rocking chair", "high chair", "light post", "ski pole", "light fixture", "rolling pin",
     "mixing bowl", "washing machine", "american flag", "powdered sugar", "bowling ball", "wave pool", "tree trunk", "light bulb",
     "hang glider", "measuring tape", "shipping container", "running shoes", "swimming pool", "side mirror", "clock tower", "bow tie",
@@ -185,7 +185,7 @@ LINKING_VERBS = _words("be look appear seem become")
 WEARING = _words("dress clothe wear clad")
 
 #: verbs that mean nothing without an object: alone they describe nothing
-NEVER_ATTRIBUTES = _words(
+NEVER_ATTRIBUTES = TRANSITIVE | _words(
     "attach try look have go come be want start begin seem lay keep set put let hold wear carry use hit get take touch cover make cut catch "
     "line surround serve support overlook contain enjoy show swing cross face"
 )

@@ -7,23 +7,32 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .lexicon import NOT_NOUN_PHRASE, OPENERS, READ_AS, READ_BEFORE_NOUN_AS, READ_PAIR_AS
 
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc
+    from spacy.vocab import Vocab
+
 
 class Prepared(NamedTuple):
-    """``doc`` is what spaCy reads; ``texts`` are the tokens as written; ``before`` is the number of words that the frame put in front."""
+    """``words`` are what spaCy reads; ``texts`` are the tokens as written; ``before`` is the number of words that the frame put in front."""
 
-    doc: object
+    words: tuple[str, ...]
     texts: list[str]
     before: int
 
+    def doc(self, vocab: Vocab) -> Doc:
+        """A spaCy document of the words, not parsed yet."""
+        from spacy.tokens import Doc
 
-def prepare(nlp, text: str) -> Prepared:
-    """Tokenise *text* and dress it for reading."""
-    from spacy.tokens import Doc
+        return Doc(vocab, words=self.words)
 
+
+def prepare(nlp: Language, text: str) -> Prepared:
+    """Cut *text* into tokens and dress it for reading."""
     texts = join_hyphens([(t.text, bool(t.whitespace_)) for t in nlp.make_doc(" ".join(text.split()))])
     words = [READ_AS.get(w, w) for w in map(str.lower, texts)]
     for i in range(len(words) - 1):
@@ -38,7 +47,7 @@ def prepare(nlp, text: str) -> Prepared:
         before = 1
     if words[-1] not in (".", "!", "?"):
         words.append(".")
-    return Prepared(Doc(nlp.vocab, words=words, spaces=[True] * len(words)), texts, before)
+    return Prepared(tuple(words), texts, before)
 
 
 def join_hyphens(pieces: list[tuple[str, bool]]) -> list[str]:

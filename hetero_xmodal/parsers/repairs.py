@@ -16,6 +16,7 @@ def repair(words: list[Word], lemma: Lemmatizer) -> None:
     objects_read_as_other_words(words)
     colours_before_noun(words)
     lemmatise(words, lemma)
+    what_comes_first_is_the_object(words)
     nouns_before_and(words)
     lists_after_with(words)
     missing_subjects(words)
@@ -35,6 +36,7 @@ def lemmatise(words: list[Word], lemma: Lemmatizer) -> None:
 
 # ---------------------------------------------------------------------------------------------- prepositions of several words
 
+_FIRST_WORDS = lex.PLACE_PREPOSITIONS | {phrase.split()[0] for phrase in lex.MULTIWORD_PREPOSITIONS}
 _BEFORE_PLACE = frozenset("the its it their his her a each one both either very far other this that".split())
 
 
@@ -42,9 +44,11 @@ def join_prepositions(words: list[Word]) -> None:
     """ "in front of", "on the left side of", "next to" become one preposition with one object."""
     i = 0
     while i < len(words):
-        length, predicate = _multiword(words, i)
-        if length:
-            _join(words, i, i + length, predicate)
+        length = 0
+        if words[i].low in _FIRST_WORDS:
+            length, predicate = _multiword(words, i)
+            if length:
+                _join(words, i, i + length, predicate)
         i += max(length, 1)
 
 
@@ -332,3 +336,31 @@ def missing_subjects(words: list[Word]) -> None:
         if any(k.dep in ("nsubj", "nsubjpass", "expl") for k in verb.kids) or noun.head.i > noun.i or verb.head is verb or verb.dep == "relcl":
             continue
         noun.attach(verb, "nsubj")
+
+
+def what_comes_first_is_the_object(words: list[Word]) -> None:
+    """ "the chair the dog is sitting on", "couch man sits on", "shirt the man is wearing": what the last word lacks stands at the front."""
+    last = next((w for w in reversed(words) if w.pos not in ("PUNCT", "SPACE")), None)
+    if last is None or last.i == 0:
+        return
+    if last.low in ("on", "in", "at", "under", "to", "by") and not last.kids and last.head.pos in ("VERB", "AUX") and last.head.lemma != "have":
+        verb = last.head
+    elif last.pos == "VERB" and last.lemma in lex.TRANSITIVE and last.tag != "VBN" and not last.kid("dobj"):
+        verb = last
+    else:
+        return
+    actor = next((k for k in reversed(verb.kids) if k.dep in ("nsubj", "nsubjpass") and k.i < verb.i and k.tag in NOUN_TAGS), None)
+    if actor is None:
+        return
+    front = next((k for k in verb.kids if k.i < actor.i and k.tag in NOUN_TAGS), None)
+    if front is None and verb.dep != "relcl":
+        front = next((k for k in actor.kids if k.i == actor.i - 1 and k.dep in ("compound", "nmod") and k.tag in NOUN_TAGS), None)
+        if front is None or verb is last and not any(w.low in ("is", "are") for w in verb.kids):
+            return
+        for kid in [k for k in actor.kids if k.i < front.i]:
+            kid.attach(front, kid.dep)
+    if front is not None:
+        front.attach(last, "dobj" if verb is last else "pobj")
+    if verb is not last:
+        last.retag("IN")
+        last.dep = "prep"

@@ -281,7 +281,7 @@ def verb_phrase(reading: Reading, verb: Word) -> None:
     if name == "be":
         who, what = (who or what), []  # "there is a dog on the bed"
     passive = is_passive(verb)
-    particle = verb.kid("prt")
+    particle = verb.kid("prt") if name != "have" else None
     if not passive or verb.dep != "acl":
         for thing in what:
             for subject in who:
@@ -320,7 +320,7 @@ def has_clause(verb: Word) -> bool:
 
 def direct_objects(reading: Reading, verb: Word) -> list[Word]:
     """What the verb is done to; in "the bat the man is holding" it is the noun that the clause describes."""
-    what = [t for k in verb.kids if k.dep in ("dobj", "attr") and k.i > verb.i for t in reading.group(k)]
+    what = [t for k in verb.kids if k.dep == "dobj" or k.dep == "attr" and k.i > verb.i for t in reading.group(k)]
     if not what and verb.dep == "relcl" and verb.tag in ("VBG", "VBZ", "VBP", "VBD") and verb.head.pos in NOUNS:
         own = any(k.dep == "nsubj" and k.low not in lex.RELATIVE_PRONOUNS for k in verb.kids)
         if own and not any(k.dep in ("prep", "prt", "nsubjpass") and not k.kids for k in verb.kids) and verb.lemma in lex.TRANSITIVE:

@@ -66,10 +66,12 @@ def read_doc(doc: Doc, texts: list[str], before: int = 0) -> list[Word]:
     doc : the parsed document, with *before* words of a frame in front and perhaps a full stop behind
     texts : the tokens as the sentence has them
     """
-    tokens = list(doc)[before : before + len(texts)]
-    words = [Word(i, text, t.tag_, t.dep_) for i, (text, t) in enumerate(zip(texts, tokens, strict=True))]
-    for word, token in zip(words, tokens, strict=True):
-        at = token.head.i - before
+    strings = doc.vocab.strings
+    # one array instead of one Token object per word: three times as fast
+    rows = doc.to_array(("TAG", "DEP", "HEAD"))[before : before + len(texts)].tolist()
+    words = [Word(i, text, strings[tag], strings[dep]) for i, (text, (tag, dep, _)) in enumerate(zip(texts, rows, strict=True))]
+    for word, (_, _, offset) in zip(words, rows, strict=True):
+        at = word.i + (offset - 2**64 if offset >= 2**63 else offset)  # the array is unsigned
         if 0 <= at < len(words) and at != word.i:
             word.head = words[at]
             word.head.kids.append(word)
@@ -90,7 +92,8 @@ class Lemmatizer:
         self._known: dict[tuple[str, str], str] = {}
         lookups = nlp.get_pipe("lemmatizer").lookups if nlp.has_pipe("lemmatizer") else None
         table = (lambda name: lookups.get_table(name)) if lookups is not None else (lambda name: {})
-        self.rules, self.index, self.exceptions = table("lemma_rules"), table("lemma_index"), table("lemma_exc")
+        self.rules, self.exceptions = table("lemma_rules"), table("lemma_exc")
+        self.index = {kind: frozenset(table("lemma_index").get(kind, ())) for kind in ("noun", "verb")}  # lists: far too slow to search
 
     def __call__(self, word: str, pos: str) -> str:
         """Lemma of a lower-case *word* read as ``"NOUN"`` or ``"VERB"``."""

@@ -1,0 +1,61 @@
+"""Parses kept in a file, so that the same captions are not parsed again: a header line and a spaCy ``DocBin``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from ..files import atomic_path, existing_file
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
+    from spacy.vocab import Vocab
+
+FORMAT = "hetero_xmodal.parses 1"
+
+#: what the rules read of a parse; words and spaces are always stored
+ATTRIBUTES = ("TAG", "DEP", "HEAD")
+
+
+def read_parses(path: str | Path, parser_name: str, vocab: Vocab) -> dict[tuple[str, ...], Doc]:
+    """Parses stored in *path* by their words; empty if the file does not exist or was written with another parser.
+
+    Raises
+    ------
+    InputError : the file is not such a cache, or is damaged. It is not overwritten, for it may be something else.
+    """
+    from spacy.tokens import DocBin
+
+    if not Path(path).exists():
+        return {}
+    path = existing_file(path, "cache of parses")
+    header, _, body = path.read_bytes().partition(b"\n")
+    try:
+        known = json.loads(header)
+        if known["format"] != FORMAT:
+            raise ValueError(f"its format is {known['format']!r}")
+        if known["parser"] != parser_name:
+            return {}
+        docs = list(DocBin().from_bytes(body).get_docs(vocab))
+        if len(docs) != known["parses"]:
+            raise ValueError(f"it holds {len(docs)} of {known['parses']} parses")
+    except Exception as error:  # zlib, msgpack and json each have their own way to fail
+        raise InputError(
+            f"'{path}' is not a readable cache of parses ({type(error).__name__}: {error}); delete it to build it again, or give another path"
+        ) from None
+    return {tuple(t.text for t in doc): doc for doc in docs}
+
+
+def write_parses(path: str | Path, parser_name: str, docs: Iterable[Doc]) -> None:
+    """Store parses; the file is replaced in one step."""
+    from spacy.tokens import DocBin
+
+    store = DocBin(attrs=ATTRIBUTES)
+    for doc in docs:
+        store.add(doc)
+    header = json.dumps({"format": FORMAT, "parser": parser_name, "parses": len(store)})
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(header.encode() + b"\n" + store.to_bytes())

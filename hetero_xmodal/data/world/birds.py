@@ -109,16 +109,20 @@ def bird_width(bird: Bird) -> int:
     return _SHAPES[bird.parts[-1].length, bird.tail][1] * bird.h // UNIT
 
 
-def paint_bird(bird: Bird) -> tuple[np.ndarray, dict[str, tuple[int, int, int, int] | None]]:
-    """The canvas ``(512, 512, 3)`` uint8 and tight visible boxes (canvas pixels, xyxy) of ``bird`` and of each part."""
+def paint_bird(bird: Bird, *, like: Bird | None = None) -> tuple[np.ndarray, dict[str, tuple[int, int, int, int] | None]]:
+    """The canvas ``(512, 512, 3)`` uint8 and tight visible boxes (canvas pixels, xyxy) of ``bird`` and of each part.
+
+    *like* is the bird before an edit: shadow and patterns stay where that bird has them.
+    """
+    like = like or bird
     painter = Painter(wide_bird_background(bird.place, bird.variant)[:, bird.shift : bird.shift + CANVAS].copy())
     shape, w = _SHAPES[bird.parts[-1].length, bird.tail][0], bird_width(bird)
     swap: dict = {"body": bird.body}
     swap |= {p.name: (p.colour, p.pattern, k + 2) for k, p in enumerate(bird.parts)}
     place = (bird.x, FEET - bird.h, w, bird.h)
     if bird.place != "branch":
-        painter.shadow(bird.x + w // 4, FEET, w // 2)
-    painter.shape(shape, box=place, colour=bird.body, pattern="plain", number=1, flip=bird.flip, swap=swap)
+        painter.shadow(like.x + bird_width(like) // 4, FEET, bird_width(like) // 2)
+    painter.shape(shape, box=place, colour=bird.body, pattern="plain", number=1, flip=bird.flip, swap=swap, origin=(like.x, FEET - like.h))
     around = (bird.x - 10, FEET - bird.h - 10, bird.x + w + 10, FEET + 10)
     boxes = {p.name: painter.box(k + 2, around) for k, p in enumerate(bird.parts)}
     boxes["bird"] = painter.box(0, around, other=True)

@@ -299,7 +299,7 @@ def _edit_bird(bird: Bird, boxes: dict, size: int, dice: Dice) -> Edit:
         if what != "length" or 6 <= after.x <= CANVAS - 6 - bird_width(after):
             break
     old = getattr(part, what)
-    canvas, now = paint_bird(after)
+    canvas, now = paint_bird(after, like=bird)
     corners = np.array([boxes[part.name], now[part.name]])
     area = (*(corners[:, :2].min(0) - _MARGIN), *(corners[:, 2:].max(0) + _MARGIN))
     other = dice.pick([p for p in bird.parts if p is not part])

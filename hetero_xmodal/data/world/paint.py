@@ -79,10 +79,11 @@ class Painter:
         self.canvas = np.ascontiguousarray(background)
         self.ids = np.zeros((CANVAS, CANVAS), np.uint8)
 
-    def shape(self, parts, *, box, colour: str, pattern: str, number: int, flip: bool = False, swap=None) -> None:
+    def shape(self, parts, *, box, colour: str, pattern: str, number: int, flip: bool = False, swap=None, origin=None) -> None:
         """Paint *parts* into *box* (x, y, width, height in canvas pixels) as object *number* (1..255).
 
         *swap* replaces fills by others: ``{"skin": "skin2"}``, or for birds ``{"crown": ("red", "plain", 2)}`` (colour, pattern, id).
+        *origin* is the point patterns hang on; the box's corner if left out.
         """
         x, y, w, h = box
         swap = swap or {}
@@ -102,7 +103,7 @@ class Painter:
             if flip:
                 placed[:, 0] = w - placed[:, 0]
             placed += (x, y)
-            self._fill(placed, part, paint, fur, label, (x, y))
+            self._fill(placed, part, paint, fur, label, origin or (x, y))
 
     def shadow(self, x: int, y: int, w: int) -> None:
         """Darken the ground in a flat ellipse of width *w* whose middle is at height *y*; nobody's pixels in the id map."""

@@ -31,9 +31,7 @@ def edges_of(graph, relation, where, counts, shared=()):
     elif name == "attends":
         sources, targets = range(sum(counts[source_type])), range(sum(counts[target_type]))
         of_source, of_target = member(source_type), member(target_type)
-        found = [
-            (u, v, None) for v in targets for u in sources if of_source is None or of_target is None or of_source[u] == of_target[v]
-        ]
+        found = [(u, v, None) for v in targets for u in sources if of_source is None or of_target is None or of_source[u] == of_target[v]]
     else:
         backwards = name.startswith("reverse of ")
         stored = (target_type, name.removeprefix("reverse of "), source_type) if backwards else relation

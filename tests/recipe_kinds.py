@@ -60,7 +60,11 @@ KINDS = {
     "dot attention of another state": lambda along: {"weigh": DotAttention(query_state="g", key_state="g")},
     "additive attention": lambda along: _gat(),
     "gate": lambda along: {"weigh": SigmoidGate(query=linear(), key=linear())},
-    "gate of two perspectives": lambda along: {"weigh": SigmoidGate(key=linear(outputs=2 * WIDTH), perspectives=2), "send": "one", "writes": "mask"},
+    "gate of two perspectives": lambda along: {
+        "weigh": SigmoidGate(key=linear(outputs=2 * WIDTH), perspectives=2),
+        "send": "one",
+        "writes": "mask",
+    },
     "map per relation": lambda along: {"send": {relation: linear() for relation in along}},
     "map per source type": lambda along: {"send": {source: linear() for source, _, _ in along}, "weigh": DotAttention()},
     "blend": lambda along: {"update": Blend(0.7, 0.3, through=linear())},

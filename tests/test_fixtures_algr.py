@@ -57,7 +57,9 @@ def test_a1_and_a2_attention_layer():
 def test_a3_and_a4_gated_step():
     recipe = step_of(encoder(), "words remember")
     trace = recipe.trace(pair(0, 3), {"word": {"z": torch.tensor(Z)}})
-    heard = Recipe([Step("hear", attends("word", "word"), gather="mean", reads="z", writes="a")])(pair(0, 3), {"word": {"z": torch.tensor(Z)}})
+    heard = Recipe([Step("hear", attends("word", "word"), gather="mean", reads="z", writes="a")])(
+        pair(0, 3), {"word": {"z": torch.tensor(Z)}}
+    )
     close(heard["word"]["a"], [[0.736792, 0.736792]] * 3)
     close(trace.states["word"]["z"], [[0.884883, 0.777557], [0.777557, 0.884883], [0.865077, 0.865077]])
 

@@ -57,7 +57,9 @@ def test_m1_words_recall_memories():
     for row in found.double():  # what a word recalls lies between the memories
         conditions = torch.cat([MEMORY.double().T, torch.ones(1, 3, dtype=torch.float64)]).numpy()
         wanted = [*row.tolist(), 1.0]
-        fits = linprog([0] * 3, A_ub=[*conditions, *-conditions], b_ub=[*(w + 1e-6 for w in wanted), *(1e-6 - w for w in wanted)], bounds=[(0, 1)] * 3)
+        fits = linprog(
+            [0] * 3, A_ub=[*conditions, *-conditions], b_ub=[*(w + 1e-6 for w in wanted), *(1e-6 - w for w in wanted)], bounds=[(0, 1)] * 3
+        )
         assert fits.status == 0
 
 

@@ -162,7 +162,9 @@ def test_kernels_of_dgl_and_of_torch_agree():
             links = Links(s, t, 4, 5, use_dgl=use_dgl)
             w = weight[: len(s)]
             values = [links.dot(speaker, receiver), links.softmax(w), links.sum(speaker, w), links.max(speaker, w)]
-            gradients = torch.autograd.grad(sum((v * torch.arange(1, v.numel() + 1).reshape(v.shape)).sum() for v in values), [speaker, receiver, weight])
+            gradients = torch.autograd.grad(
+                sum((v * torch.arange(1, v.numel() + 1).reshape(v.shape)).sum() for v in values), [speaker, receiver, weight]
+            )
             results.append([*values, *gradients])
         for a, b in zip(*results, strict=True):
             torch.testing.assert_close(a, b)
@@ -190,7 +192,9 @@ def test_every_node_type_comes_back_and_the_unheard_keep_their_state():
 
 def test_mean_divides_by_messages_received_not_by_relation_types():
     graph = single(2, 2, [(0, 1)], [], [(0, 0), (1, 0)])
-    after = Recipe([Step("say", [SAME, DEPENDS], gather="mean")])(graph, {"visual": torch.tensor([[1.0], [2.0]]), "word": torch.zeros(2, 1)})
+    after = Recipe([Step("say", [SAME, DEPENDS], gather="mean")])(
+        graph, {"visual": torch.tensor([[1.0], [2.0]]), "word": torch.zeros(2, 1)}
+    )
     assert after["word"]["h"].tolist() == [[1.5], [0]]
 
 
@@ -213,7 +217,9 @@ def test_a_shared_set_is_one_copy_and_equals_per_graph_runs():
     same(together, recipe(graph, states, plain=True))
     assert together["memory"]["h"] is memory and together["memory"]["seen"].shape == (5, WIDTH)
     torch.testing.assert_close(together["memory"]["seen"], together["word"]["h"].mean(0).expand(5, WIDTH))
-    wanted = naive_step(step, graph, {t: named if t != "memory" else {"h": memory} for t, named in states.items()}, counts | {"memory": [5]}, {"memory"})
+    wanted = naive_step(
+        step, graph, {t: named if t != "memory" else {"h": memory} for t, named in states.items()}, counts | {"memory": [5]}, {"memory"}
+    )
     torch.testing.assert_close(together["word"]["h"], wanted["word"]["h"])
 
 
@@ -250,7 +256,10 @@ def test_equal_work_is_done_once():
     key = Counted(WIDTH, WIDTH)
     weigh = DotAttention(query_state="x", key=key, key_state="x")
     graph = single(0, 3, depends=[(0, 1), (1, 2)])
-    steps = [Step(name, [DEPENDS, itself("word")], weigh=weigh, send=key, reads=reads, writes=writes) for name, reads, writes in (("one", "x", "z"), ("two", "z", "s"))]
+    steps = [
+        Step(name, [DEPENDS, itself("word")], weigh=weigh, send=key, reads=reads, writes=writes)
+        for name, reads, writes in (("one", "x", "z"), ("two", "z", "s"))
+    ]
     Recipe(steps)(graph, {"word": {"x": torch.randn(3, WIDTH)}})
     assert len(calls) == 2  # of x, for attention and for what step one sends; of z, for what step two sends
 
@@ -331,11 +340,20 @@ def _run(step: Step, states=None, **more):
 
 
 BAD = {
-    "unknown relation": (lambda: _run(Step("talk", ("visual", "relate", "visual"))), "step 'talk'.*relation.*did you mean 'visual relates visual'.*it has"),
+    "unknown relation": (
+        lambda: _run(Step("talk", ("visual", "relate", "visual"))),
+        "step 'talk'.*relation.*did you mean 'visual relates visual'.*it has",
+    ),
     "unknown node type": (lambda: _run(Step("talk", attends("words", "visual"))), "step 'talk'.*'words'.*did you mean 'word'"),
-    "missing state": (lambda: _run(Step("talk", SAME, reads="z")), r"step 'talk', relation \('visual', 'same_as', 'word'\).*no state 'z'.*it has h"),
+    "missing state": (
+        lambda: _run(Step("talk", SAME, reads="z")),
+        r"step 'talk', relation \('visual', 'same_as', 'word'\).*no state 'z'.*it has h",
+    ),
     "rows": (lambda: _run(Step("talk", SAME), {"visual": torch.ones(3, 3)}), "state 'h' of node type 'visual'.*3 rows.*2 nodes"),
-    "one-dimensional": (lambda: _run(Step("talk", SAME), {"visual": torch.ones(2)}), r"state 'h' of node type 'visual'.*\(2,\).*\(nodes, width\)"),
+    "one-dimensional": (
+        lambda: _run(Step("talk", SAME), {"visual": torch.ones(2)}),
+        r"state 'h' of node type 'visual'.*\(2,\).*\(nodes, width\)",
+    ),
     "NaN": (lambda: _run(Step("talk", SAME), {"visual": torch.tensor([[1.0], [torch.nan]])}), "'visual', node 1: found a NaN"),
     "unknown state type": (lambda: _run(Step("talk", SAME), {"visuals": torch.ones(2, 3)}), "'visuals'.*did you mean 'visual'"),
     "mixed dtypes": (lambda: _run(Step("talk", SAME), {"visual": torch.ones(2, 3), "word": torch.ones(2, 3).double()}), "float64.*float32"),
@@ -348,10 +366,19 @@ BAD = {
         lambda: _run(Step("talk", SAME, weigh=DotAttention()), {"visual": torch.ones(2, 3), "word": torch.ones(2, 4)}),
         "step 'talk'.*query of width 4.*key of width 3",
     ),
-    "blend of another width": (lambda: _run(Step("talk", SAME, send=torch.nn.Linear(3, 2), update=Blend())), r"step 'talk', update of node type 'word'"),
-    "keeping another width": (lambda: _run(Step("talk", SAME, send=torch.nn.Linear(3, 2))), r"step 'talk'.*1 of 2 'word' nodes.*width 3.*width 2.*itself\('word'\)"),
+    "blend of another width": (
+        lambda: _run(Step("talk", SAME, send=torch.nn.Linear(3, 2), update=Blend())),
+        r"step 'talk', update of node type 'word'",
+    ),
+    "keeping another width": (
+        lambda: _run(Step("talk", SAME, send=torch.nn.Linear(3, 2))),
+        r"step 'talk'.*1 of 2 'word' nodes.*width 3.*width 2.*itself\('word'\)",
+    ),
     "no stored weight": (lambda: _run(Step("talk", SAME, weigh=StoredWeight("wieght"))), "step 'talk'.*'wieght'.*did you mean 'weight'"),
-    "stored weight of a complete relation": (lambda: _run(Step("talk", attends("word", "visual"), weigh=StoredWeight("weight"))), "not stored"),
+    "stored weight of a complete relation": (
+        lambda: _run(Step("talk", attends("word", "visual"), weigh=StoredWeight("weight"))),
+        "not stored",
+    ),
     "where": (lambda: _run(Step("talk", SAME, where={"word": ("sid", 1)})), "no feature 'sid'.*did you mean 'side'"),
     "own state": (lambda: _run(Step("talk", SAME, update=Combine(lambda heard, x: x, own=("x",)))), "no state 'x'"),
     "update of a wrong shape": (lambda: _run(Step("talk", DEPENDS, update=lambda old, heard: heard.sum(0))), "step 'talk', update.*made"),

@@ -39,7 +39,7 @@ from .relations import Relation, attends, both_ways, itself, reverse
 from .run import PER_GRAPH, SHARED
 from .step import Step
 from .trace import EdgeTrace, StepTrace, Trace
-from .update import Blend, Combine, GatedRecurrent, Replace, Residual
+from .update import Blend, Combine, GatedRecurrent, JoinedLinear, Replace, Residual
 from .weigh import AdditiveAttention, Constant, DotAttention, SigmoidGate, StoredWeight, SymmetricNorm, Weigh
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "DotAttention",
     "EdgeTrace",
     "GatedRecurrent",
+    "JoinedLinear",
     "PER_GRAPH",
     "Recipe",
     "Relation",

@@ -37,7 +37,7 @@ class Inbox:
 
     def edge_ends(self) -> list[Ends]:
         """Source and target numbers of every relation's edges."""
-        return [self.run.ends(relation, self.step.where) for relation in self.relations]
+        return [self.run.ends(relation, self.step.where, self.place) for relation in self.relations]
 
     @property
     def num_edges(self) -> int:
@@ -127,16 +127,23 @@ class Inbox:
                 parts.append(torch.ones(len(ends.source), dtype=self.dtype, device=self.device))
                 continue
             if is_complete(relation):
-                raise InputError(f"{self.place}, relation {relation}: a complete relation is not stored, so it has no stored weight '{name}'")
+                raise InputError(
+                    f"{self.place}, relation {relation}: a complete relation is not stored, so it has no stored weight '{name}'"
+                )
             data = self.run.graph.edges[stored_form(relation)[0]].data
             if name not in data and not len(ends.source):
                 parts.append(torch.zeros(0, dtype=self.dtype, device=self.device))
                 continue
             if name not in data:
-                raise InputError(f"{self.place}, relation {relation}: edges have no feature '{name}'{nearest(name, data)}; they have {', '.join(data) or 'none'}")
+                raise InputError(
+                    f"{self.place}, relation {relation}: edges have no feature '{name}'{nearest(name, data)}; "
+                    f"they have {', '.join(data) or 'none'}"
+                )
             value = data[name].to(self.device)[ends.number]
             if value.numel() != len(value) or not (value.is_floating_point() or value.dtype in (torch.int64, torch.int32, torch.bool)):
-                raise InputError(f"{self.place}, relation {relation}: feature '{name}' has shape {tuple(data[name].shape)}, expected one number per edge")
+                raise InputError(
+                    f"{self.place}, relation {relation}: feature '{name}' has shape {tuple(data[name].shape)}, expected one number per edge"
+                )
             parts.append(value.reshape(-1).to(self.dtype))
         return torch.cat(parts)
 
@@ -187,13 +194,19 @@ class Inbox:
 def given_weights(inbox: Inbox, given: Tensor | Mapping[Relation, Tensor]) -> Tensor:
     """Weights that the caller puts in place of the step's own, as one row of numbers (E,) in the order of the inbox's edges."""
     if not isinstance(given, Mapping) and len(inbox.step.along) > 1:
-        raise InputError(f"{inbox.place}: edge_weights is one tensor, but the step walks along {len(inbox.step.along)} relations; give a mapping from relation")
+        raise InputError(
+            f"{inbox.place}: edge_weights is one tensor, but the step walks along {len(inbox.step.along)} relations; "
+            "give a mapping from relation to tensor"
+        )
     parts = []
     for relation, ends in zip(inbox.relations, inbox.edge_ends(), strict=True):
         value = given.get(relation) if isinstance(given, Mapping) else given
         if value is None:
             raise InputError(f"{inbox.place}: edge_weights has none for relation {relation}; it has {list(given)}")
         if value.numel() != len(ends.source):
-            raise InputError(f"{inbox.place}, relation {relation}: found edge_weights of shape {tuple(value.shape)}, expected {len(ends.source)} numbers, one per edge")
+            raise InputError(
+                f"{inbox.place}, relation {relation}: found edge_weights of shape {tuple(value.shape)}, "
+                f"expected {len(ends.source)} numbers, one per edge"
+            )
         parts.append(value.reshape(-1).to(inbox.dtype))
     return torch.cat(parts)

@@ -32,7 +32,8 @@ class Links:
     def graph(self):
         dgl = require_dgl()
         return dgl.heterograph(
-            {("speaker", "tells", "receiver"): (self.source, self.target)}, num_nodes_dict={"speaker": self.sources, "receiver": self.targets}
+            {("speaker", "tells", "receiver"): (self.source, self.target)},
+            num_nodes_dict={"speaker": self.sources, "receiver": self.targets},
         )
 
     @property

@@ -46,7 +46,16 @@ def draw_recipe(recipe: Recipe) -> Figure:
     axes.set_title(recipe.name or "the recipe", color=_INK, fontsize=12)
     words.set_axis_off()
     words.text(0, 1, "\n".join(rows), va="top", ha="left", fontsize=9.5, color=_INK, linespacing=1.45, transform=words.transAxes)
-    words.text(0, 0, "dashed: every source to every receiver of a pair", va="bottom", ha="left", fontsize=8.5, color=_QUIET, transform=words.transAxes)
+    words.text(
+        0,
+        0,
+        "dashed: every source to every receiver of a pair",
+        va="bottom",
+        ha="left",
+        fontsize=8.5,
+        color=_QUIET,
+        transform=words.transAxes,
+    )
     return figure
 
 
@@ -85,8 +94,22 @@ def _draw_arrow(axes, start, end, steps: dict[bool, list[int]], *, both: bool) -
     from matplotlib.patches import FancyArrowPatch
 
     label = "\n".join(", ".join(map(str, numbers)) for numbers in steps.values())
-    style = {"arrowstyle": "-|>", "mutation_scale": 15, "color": _QUIET, "linewidth": 1.4, "zorder": 2, "linestyle": "--" if all(steps) else "-"}
-    badge = {"ha": "center", "va": "center", "fontsize": 9, "color": _INK, "zorder": 5, "bbox": {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": _QUIET, "linewidth": 0.7}}
+    style = {
+        "arrowstyle": "-|>",
+        "mutation_scale": 15,
+        "color": _QUIET,
+        "linewidth": 1.4,
+        "zorder": 2,
+        "linestyle": "--" if all(steps) else "-",
+    }
+    badge = {
+        "ha": "center",
+        "va": "center",
+        "fontsize": 9,
+        "color": _INK,
+        "zorder": 5,
+        "bbox": {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": _QUIET, "linewidth": 0.7},
+    }
     if start == end:  # a loop that leaves and enters on the outer side
         x, y = start
         length = math.hypot(x, y)

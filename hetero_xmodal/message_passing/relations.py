@@ -84,5 +84,6 @@ def check_relation(relation: object, where: str) -> Relation:
     if isinstance(relation, tuple | list) and len(relation) == 3 and all(isinstance(part, str) and part for part in relation):
         return tuple(relation)
     raise InputError(
-        f"{where}: {relation!r} is not a relation; write a triple (source type, relation, destination type) such as ('word', 'depends', 'word')"
+        f"{where}: {relation!r} is not a relation; write a triple (source type, relation, destination type), "
+        "such as ('word', 'depends', 'word')"
     )

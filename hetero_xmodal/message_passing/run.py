@@ -15,6 +15,7 @@ from .relations import Relation, is_complete, is_self_loop, stored_form
 SHARED, PER_GRAPH = "shared", "per_graph"
 
 States = dict[str, dict[str, Tensor]]
+Where = Mapping[str, tuple[str, int]]
 
 
 class Ends(NamedTuple):
@@ -36,7 +37,9 @@ class Run:
                 raise InputError(f"the recipe adds node type {node_type!r}, but the graph already has it; rename one of them")
         for relation in graph.canonical_etypes:
             if is_complete(relation) or is_self_loop(relation) or stored_form(relation)[1]:
-                raise InputError(f"the graph stores relation {relation}; recipes make relations of that name themselves, store it under another name")
+                raise InputError(
+                    f"the graph stores relation {relation}; recipes make relations of that name themselves, store it under another name"
+                )
         self.graph, self.adds, self.plain = graph, adds, plain
         self.node_types = (*graph.ntypes, *adds)
         self.batch_size = graph.batch_size
@@ -49,25 +52,22 @@ class Run:
 
     def _check_states(self, states: Mapping) -> States:
         if not isinstance(states, Mapping) or not states:
-            raise InputError(f"states is {type(states).__name__}, expected a mapping from node type to a tensor (n, d), or to named tensors")
+            raise InputError(
+                f"states is {type(states).__name__}, expected a mapping from node type to a tensor (n, d), or to named tensors (n, d)"
+            )
         checked: States = {node_type: {} for node_type in self.node_types}
         first: tuple[str, Tensor] | None = None
         for node_type, named in states.items():
             if node_type not in checked:
-                raise InputError(f"states names node type {node_type!r}{nearest(node_type, self.node_types)}; known are {', '.join(self.node_types)}")
+                known = ", ".join(self.node_types)
+                raise InputError(f"states names node type {node_type!r}{nearest(node_type, self.node_types)}; known are {known}")
             for name, value in (named if isinstance(named, Mapping) else {"h": named}).items():
                 where = f"state '{name}' of node type '{node_type}'"
-                if not isinstance(value, Tensor) or value.ndim != 2 or not value.is_floating_point():
-                    found = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-                    raise InputError(f"{where}: found {found}, expected a floating-point tensor of shape (nodes, width)")
-                if node_type in self.graph.ntypes and len(value) != self.graph.num_nodes(node_type):
-                    raise InputError(f"{where}: found {len(value)} rows, the graph has {self.graph.num_nodes(node_type)} nodes of that type")
+                self._check_state(where, node_type, value)
                 first = first or (where, value)
                 if (value.dtype, value.device) != (first[1].dtype, first[1].device):
-                    raise InputError(f"{where} is {value.dtype} on {value.device}, but {first[0]} is {first[1].dtype} on {first[1].device}; make them alike")
-                if not torch.isfinite(value.detach().sum()) and not torch.isfinite(value).all():
-                    row = int((~torch.isfinite(value)).any(1).nonzero()[0])
-                    raise InputError(f"{where}, node {row}: found a NaN or an infinity, expected finite numbers")
+                    one, other = (f"{x.dtype} on {x.device}" for x in (value, first[1]))
+                    raise InputError(f"{where} is {one}, but {first[0]} is {other}; make them alike")
                 checked[node_type][name] = value
         if first is None:
             raise InputError("states holds no tensor; give at least one node type a state (n, d)")
@@ -75,10 +75,22 @@ class Run:
             self._check_added(node_type, kind, checked[node_type])
         return checked
 
+    def _check_state(self, where: str, node_type: str, value: object) -> None:
+        if not isinstance(value, Tensor) or value.ndim != 2 or not value.is_floating_point():
+            found = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+            raise InputError(f"{where}: found {found}, expected a floating-point tensor of shape (nodes, width)")
+        if node_type in self.graph.ntypes and len(value) != self.graph.num_nodes(node_type):
+            raise InputError(f"{where}: found {len(value)} rows, the graph has {self.graph.num_nodes(node_type)} nodes of that type")
+        if not torch.isfinite(value.detach().sum()) and not torch.isfinite(value).all():  # the sum alone is cheap, but may overflow
+            row = int((~torch.isfinite(value)).any(1).nonzero()[0])
+            raise InputError(f"{where}, node {row}: found a NaN or an infinity, expected finite numbers")
+
     def _check_added(self, node_type: str, kind: str | int, named: dict[str, Tensor]) -> None:
         rows = {len(value) for value in named.values()}
         if not rows and not isinstance(kind, int):
-            raise InputError(f"node type '{node_type}', which the recipe adds, has no state; its rows say how many there are, so give it one")
+            raise InputError(
+                f"node type '{node_type}', which the recipe adds, has no state; its rows say how many there are, so give it one"
+            )
         if len(rows) > 1:
             raise InputError(f"states of node type '{node_type}' have different numbers of rows: {sorted(rows)}")
         if rows and isinstance(kind, int) and rows != {kind * self.batch_size}:
@@ -108,7 +120,8 @@ class Run:
         named = self.states[node_type]
         if name not in named:
             raise InputError(
-                f"{place}: node type '{node_type}' has no state '{name}'{nearest(name, named)}; it has {', '.join(sorted(named)) or 'none'} at this point"
+                f"{place}: node type '{node_type}' has no state '{name}'{nearest(name, named)}; "
+                f"at this point it has {', '.join(sorted(named)) or 'none'}"
             )
         return named[name]
 
@@ -121,7 +134,7 @@ class Run:
         return self._memo[key]
 
     def map(self, module: nn.Module | None, value: Tensor, place: str) -> Tensor:
-        """``module(value)``, done once per module and tensor; rows in, as many rows out."""
+        """``module(value)``, done once per module and tensor (so a dropout draws once); rows in, as many rows out."""
         if module is None:
             return value
 
@@ -129,10 +142,14 @@ class Run:
             try:
                 mapped = module(value)
             except RuntimeError as error:
-                raise InputError(f"{place}: {type(module).__name__} cannot take a state of shape {tuple(value.shape)} ({str(error).splitlines()[0]})") from error
+                raise InputError(
+                    f"{place}: {type(module).__name__} cannot take a state of shape {tuple(value.shape)} ({str(error).splitlines()[0]})"
+                ) from error
             if not isinstance(mapped, Tensor) or mapped.ndim != 2 or len(mapped) != len(value):
                 found = tuple(mapped.shape) if isinstance(mapped, Tensor) else type(mapped).__name__
-                raise InputError(f"{place}: {type(module).__name__} made {found} of a state of shape {tuple(value.shape)}, expected as many rows")
+                raise InputError(
+                    f"{place}: {type(module).__name__} made {found} of a state of shape {tuple(value.shape)}, expected as many rows"
+                )
             return value, mapped
 
         return self.memo(("map", id(module), id(value)), apply)[1]
@@ -143,19 +160,24 @@ class Run:
         """Raise an :class:`InputError` that lists what is known if the graph and the recipe do not have *relation*."""
         for node_type in (relation[0], relation[2]):
             if node_type not in self.node_types:
-                raise InputError(f"{place}, relation {relation}: unknown node type {node_type!r}{nearest(node_type, self.node_types)}; known are {', '.join(self.node_types)}")
+                raise InputError(
+                    f"{place}, relation {relation}: unknown node type {node_type!r}{nearest(node_type, self.node_types)}; "
+                    f"known are {', '.join(self.node_types)}"
+                )
         if is_complete(relation) or is_self_loop(relation):
             return
         stored = stored_form(relation)[0]
         if stored not in self.graph.canonical_etypes:
             known = [" ".join(r) for r in self.graph.canonical_etypes]
-            raise InputError(f"{place}: the graph has no relation {stored}{nearest(' '.join(stored), known)}; it has {self.graph.canonical_etypes}")
+            raise InputError(
+                f"{place}: the graph has no relation {stored}{nearest(' '.join(stored), known)}; it has {self.graph.canonical_etypes}"
+            )
 
-    def ends(self, relation: Relation, where: Mapping[str, tuple[str, int]]) -> Ends:
+    def ends(self, relation: Relation, where: Where, place: str) -> Ends:
         """The edges of *relation* between nodes that *where* lets take part."""
-        return self.memo(("ends", relation, *sorted(where.items())), lambda: self._ends(relation, where))
+        return self.memo(("ends", relation, *sorted(where.items())), lambda: self._ends(relation, where, place))
 
-    def _ends(self, relation: Relation, where: Mapping[str, tuple[str, int]]) -> Ends:
+    def _ends(self, relation: Relation, where: Where, place: str) -> Ends:
         source_type, _, target_type = relation
         if is_self_loop(relation):
             every = torch.arange(self.count(source_type), device=self.device)
@@ -166,13 +188,15 @@ class Run:
             stored, backwards = stored_form(relation)
             first, second, number = (x.to(self.device) for x in self.graph.edges(etype=stored, form="all"))
             ends = Ends(second, first, number) if backwards else Ends(first, second, number)
-        takes_part = [self.takes_part(t, where)[x] for t, x in ((source_type, ends.source), (target_type, ends.target)) if t in where]
+        takes_part = [
+            self.takes_part(t, where, place)[x] for t, x in ((source_type, ends.source), (target_type, ends.target)) if t in where
+        ]
         if takes_part:
             keep = torch.stack(takes_part).all(0)
             ends = Ends(*(None if x is None else x[keep] for x in ends))
         return ends
 
-    def takes_part(self, node_type: str, where: Mapping[str, tuple[str, int]]) -> Tensor:
+    def takes_part(self, node_type: str, where: Where, place: str) -> Tensor:
         """Which nodes of a type *where* lets speak and listen, (n,) bool."""
         if node_type not in where:
             return torch.ones(self.count(node_type), dtype=torch.bool, device=self.device)
@@ -181,7 +205,8 @@ class Run:
         if feature not in data:
             if self.count(node_type) == 0:
                 return torch.zeros(0, dtype=torch.bool, device=self.device)
-            raise InputError(f"where: node type '{node_type}' has no feature '{feature}'{nearest(feature, data)}; it has {', '.join(data) or 'none'}")
+            known = ", ".join(data) or "none"
+            raise InputError(f"{place}, where: node type '{node_type}' has no feature '{feature}'{nearest(feature, data)}; it has {known}")
         return (data[feature] == value).to(self.device)
 
     def _complete(self, source_type: str, target_type: str) -> Ends:

@@ -81,23 +81,33 @@ class Step:
 
     def _check_send(self, place: str) -> None:
         if isinstance(self.send, str) and self.send not in SENDS:
-            raise InputError(f"{place}: send is {self.send!r}{nearest(self.send, SENDS)}; known are 'state', 'one', a module or a mapping to modules")
+            raise InputError(
+                f"{place}: send is {self.send!r}{nearest(self.send, SENDS)}; known are 'state', 'one', a module or a mapping to modules"
+            )
         if isinstance(self.send, Mapping):
             known = [*self.along, *self.sources]
             for key in self.send:
                 if key not in known:
-                    raise InputError(f"{place}: send names {key!r}{nearest(key, known)}, which is no relation or source node type of the step")
+                    raise InputError(
+                        f"{place}: send names {key!r}{nearest(key, known)}, which is no relation or source node type of the step"
+                    )
         elif not isinstance(self.send, str) and not callable(self.send):
             raise InputError(f"{place}: send is {self.send!r}; known are 'state', 'one', a module or a mapping to modules")
 
     def _check_update(self, place: str) -> None:
         for node_type in self.receivers:
             if not callable(self.update_of(node_type)):
-                raise InputError(f"{place}: update of node type {node_type!r} is {self.update_of(node_type)!r}, expected something to call, e.g. Replace()")
+                raise InputError(
+                    f"{place}: update of node type {node_type!r} is {self.update_of(node_type)!r}, expected something to call, "
+                    "e.g. Replace()"
+                )
         if isinstance(self.update, Mapping):
             for node_type in self.update:
                 if node_type not in self.receivers:
-                    raise InputError(f"{place}: update names node type {node_type!r}{nearest(node_type, self.receivers)}, which hears nothing in this step")
+                    raise InputError(
+                        f"{place}: update names node type {node_type!r}{nearest(node_type, self.receivers)}, "
+                        "which hears nothing in this step"
+                    )
 
     @property
     def sources(self) -> tuple[str, ...]:

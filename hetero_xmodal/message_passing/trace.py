@@ -14,6 +14,7 @@ from .inbox import Inbox
 from .relations import Relation
 from .run import Run, States
 from .step import Step
+from .take import take
 from .text import text_table
 
 if TYPE_CHECKING:
@@ -98,7 +99,18 @@ class Trace:
                 )
                 frames.append(frame if node is None else frame[frame["receiver_node"] == node])
         if not any(len(frame) for frame in frames):
-            columns = ("number", "step", "receiver", "hears", "along", "weight", "receiver_type", "receiver_node", "source_type", "source_node")
+            columns = (
+                "number",
+                "step",
+                "receiver",
+                "hears",
+                "along",
+                "weight",
+                "receiver_type",
+                "receiver_node",
+                "source_type",
+                "source_node",
+            )
             return pd.DataFrame({column: [] for column in columns})
         everything = pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
         return everything.sort_values(
@@ -114,7 +126,9 @@ class Trace:
         picked = [taken for taken in self.steps if step is None or step in (taken.number, taken.step.name)]
         if not picked:
             names = [taken.step.name for taken in self.steps]
-            raise InputError(f"the trace has no step {step!r}{nearest(str(step), names)}; it has 1 to {len(self.steps)}: {', '.join(names)}")
+            raise InputError(
+                f"the trace has no step {step!r}{nearest(str(step), names)}; it has 1 to {len(self.steps)}: {', '.join(names)}"
+            )
         return picked
 
     def __str__(self) -> str:
@@ -122,7 +136,9 @@ class Trace:
         lines = []
         for taken in self.steps:
             edges = sum(len(e.source) for e in taken.edges.values())
-            lines.append(f"step {taken.number}: {taken.step.name}{f' ({taken.step.equation})' if taken.step.equation else ''}, {edges} messages")
+            lines.append(
+                f"step {taken.number}: {taken.step.name}{f' ({taken.step.equation})' if taken.step.equation else ''}, {edges} messages"
+            )
             groups = list(self.table(step=taken.number).groupby(["receiver_type", "receiver_node"], sort=False))
             rows = []
             for (node_type, node), heard in groups[:12]:
@@ -142,8 +158,6 @@ def record(recipe: Recipe, run: Run, edge_weights: Mapping) -> Trace:
     """Take all steps of *recipe* and keep what happened."""
     taken = []
     for number, step in enumerate(recipe.steps, 1):
-        from .recipe import take
-
         before, edges = _copy(run.states), {}
 
         def keep(inbox: Inbox, weight: Tensor, edges=edges) -> None:

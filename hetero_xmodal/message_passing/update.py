@@ -50,7 +50,10 @@ def _need_old(old: Tensor | None, heard: Tensor, what: str) -> Tensor:
     if old is None:
         raise InputError(f"{what} needs an old state, but the receiver has none; give it one or use Replace")
     if old.shape[1] != heard.shape[1]:
-        raise InputError(f"{what} needs messages as wide as the old state, found {tuple(heard.shape)} and {tuple(old.shape)}; map the messages with send=")
+        raise InputError(
+            f"{what} needs messages as wide as the old state, found {tuple(heard.shape)} and {tuple(old.shape)}; "
+            "map the messages with send="
+        )
     return old
 
 
@@ -149,3 +152,19 @@ class Combine:
 
     def __str__(self) -> str:
         return f"{name_of(self.function)}(heard, {', '.join(self.own)})"
+
+
+class JoinedLinear(nn.Module):
+    """A linear map of several tensors side by side: ``W [heard, own, ...] + b``, for use in :class:`Combine`.
+
+    >>> JoinedLinear(2, 3, out=4)(torch.zeros(5, 2), torch.zeros(5, 3)).shape
+    torch.Size([5, 4])
+    """
+
+    def __init__(self, *widths: int, out: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(sum(widths), out)
+
+    def forward(self, *parts: Tensor) -> Tensor:
+        """Tensors (n, width) of the widths given, to (n, out)."""
+        return self.linear(torch.cat(parts, 1))

@@ -234,7 +234,9 @@ class AdditiveAttention(Weigh):
         return (inbox.receiver_state(None), *inbox.source_states(None))
 
     def _parts(self, inbox: Inbox) -> tuple[Tensor, list[Tensor]]:
-        at_receiver = inbox.map(self.to, inbox.receiver, inbox.map(self.through, inbox.receiver, inbox.receiver_state(None), "through"), "to")
+        at_receiver = inbox.map(
+            self.to, inbox.receiver, inbox.map(self.through, inbox.receiver, inbox.receiver_state(None), "through"), "to"
+        )
         at_source = inbox.map_sources(self.of, inbox.map_sources(self.through, inbox.source_states(None), "through"), "of")
         for part in (at_receiver, *at_source):
             if part.shape[-1] != 1:

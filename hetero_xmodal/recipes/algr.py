@@ -35,7 +35,7 @@ from torch import Tensor, nn
 
 from .. import schema as s
 from ..errors import InputError
-from ..message_passing import Combine, Constant, DotAttention, GatedRecurrent, Recipe, Replace, Step, attends
+from ..message_passing import Combine, Constant, DotAttention, GatedRecurrent, JoinedLinear, Recipe, Replace, Step, attends
 
 CHOICES = {"edge_norm": ("renorm", "literal"), "sigma_in": ("z", "x"), "ggnn_adj": ("uniform", "learned")}
 
@@ -141,17 +141,6 @@ def sample_latent(mean: Tensor, spread: Tensor, *, training: bool, generator: to
     return mean + spread * torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
 
 
-class _Join(nn.Module):
-    """The FC of (14) on what was heard and the own state side by side."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(2 * width, width)
-
-    def forward(self, context: Tensor, own: Tensor) -> Tensor:
-        return self.linear(torch.cat([context, own], 1))
-
-
 def exchange_recipe(config: ALGRConfig = ALGRConfig()) -> Recipe:
     """(14): each side hears the other, for decoding only. States in: ``latent`` of both (n, width); out: ``joint`` of both."""
     step = Step(
@@ -159,7 +148,10 @@ def exchange_recipe(config: ALGRConfig = ALGRConfig()) -> Recipe:
         [attends(s.WORD, s.VISUAL), attends(s.VISUAL, s.WORD)],
         equation="ALGR (14)",
         weigh=DotAttention(),
-        update={node_type: Combine(_Join(config.width), own=("latent",)) for node_type in (s.VISUAL, s.WORD)},
+        update={
+            node_type: Combine(JoinedLinear(config.width, config.width, out=config.width), own=("latent",))
+            for node_type in (s.VISUAL, s.WORD)
+        },
         reads="latent",
         writes="joint",
     )

@@ -150,7 +150,9 @@ def crr_steps(config: CAMConfig) -> list[Step]:
     steps = [Step("pool", [attends(s.VISUAL, "pair"), attends(s.WORD, "pair")], equation="CAM E3", gather="mean")]
     for name, state in (("mask for the picture", "image_mask"), ("mask for the sentence", "sentence_mask")):
         weigh = SigmoidGate(key=nn.Linear(config.width, config.perspectives * config.width, bias=False), perspectives=config.perspectives)
-        steps.append(Step(name, [attends("pair", s.VISUAL), attends("pair", s.WORD)], equation="CAM E4, E5", send="one", weigh=weigh, writes=state))
+        steps.append(
+            Step(name, [attends("pair", s.VISUAL), attends("pair", s.WORD)], equation="CAM E4, E5", send="one", weigh=weigh, writes=state)
+        )
     return steps
 
 

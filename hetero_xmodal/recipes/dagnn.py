@@ -87,7 +87,9 @@ replace, elu; hop 0 -> hop 1
             nn.init.xavier_uniform_(linear.weight, gain=1.414)
             to, of = _attention_vectors(config.width)
             weigh = AdditiveAttention(to=to, of=of, through=linear, activation=nn.LeakyReLU(config.slope))
-            steps.append(Step(f"hop {hop}", s.CO_OCCURS, equation="DAGNN, GAT", send=linear, weigh=weigh, update=Replace(nn.functional.elu), **names))
+            steps.append(
+                Step(f"hop {hop}", s.CO_OCCURS, equation="DAGNN, GAT", send=linear, weigh=weigh, update=Replace(nn.functional.elu), **names)
+            )
         else:
             along, weigh = _propagation(config)
             update = Replace(nn.LeakyReLU(config.slope))
@@ -136,7 +138,9 @@ def tag_graph(tags: Tensor) -> dgl.DGLGraph:
     from ..environment import require_dgl
 
     if tags.ndim != 2 or not bool(((tags == 0) | (tags == 1)).all()):
-        raise InputError(f"tag_graph: expected a matrix (texts, vocabulary) of 0 and 1, found shape {tuple(tags.shape)} with other values or dimensions")
+        raise InputError(
+            f"tag_graph: expected a matrix (texts, vocabulary) of 0 and 1, found shape {tuple(tags.shape)} with other values or dimensions"
+        )
     text, word = tags.nonzero(as_tuple=True)
     return require_dgl().heterograph({TAG: (word, text)}, num_nodes_dict={s.WORD: tags.shape[1], "text": tags.shape[0]})
 
@@ -168,7 +172,9 @@ class TagEncoder(nn.Module):
         self.words = nn.Parameter(layer.weight.detach().t().clone())  # (vocabulary, width)
         bias = _Bias(width)
         bias.bias = nn.Parameter(layer.bias.detach().clone())
-        self.recipe = Recipe([Step("add up the tags", TAG, equation="DAGNN, tag network", update=bias, unheard="update")], name="DAGNN: tags")
+        self.recipe = Recipe(
+            [Step("add up the tags", TAG, equation="DAGNN, tag network", update=bias, unheard="update")], name="DAGNN: tags"
+        )
 
     def forward(self, graph: dgl.DGLGraph) -> Tensor:
         """A :func:`tag_graph` of n texts to (n, width)."""

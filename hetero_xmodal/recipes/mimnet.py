@@ -8,7 +8,7 @@ equation    what it says                                                        
 ==========  ====================================================================  ==================================================
 (2), (3)    a_ij = softmax_j(h_i . W m_j), h^_i = sum_j a_ij m_j                  "recall textures": keys are mapped, values are raw
 (4)         h- = mean (or sum) of h^_i                                            "gather the text's texture"
-(5)         v = W_r [v^b, h-]                                                     "condition the picture"
+(5)         v = W_r [h-, v^b]                                                     "condition the picture"
 (6)         v^c = f_r(v) + v, 3x3 convolutions                                    dense beside the recipe; :func:`convolution_step`
                                                                                   is the same as message passing on a grid
 (9)         alpha = sigmoid(v^c . h-)                                             "localise the text"
@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from .. import schema as s
 from ..errors import InputError
-from ..message_passing import PER_GRAPH, SHARED, Combine, DotAttention, Recipe, SigmoidGate, Step, attends
+from ..message_passing import PER_GRAPH, SHARED, Combine, DotAttention, JoinedLinear, Recipe, SigmoidGate, Step, attends
 
 if TYPE_CHECKING:
     import dgl
@@ -62,17 +62,6 @@ class MIMNetConfig:
             raise InputError(f"MIMNetConfig: texture_pool is {self.texture_pool!r}, expected 'mean' or 'sum'")
 
 
-class _Condition(nn.Module):
-    """(5): W_r on the boundary features and the texture side by side."""
-
-    def __init__(self, config: MIMNetConfig) -> None:
-        super().__init__()
-        self.linear = nn.Linear(config.boundary_width + config.width, config.width)
-
-    def forward(self, texture: Tensor, boundary: Tensor) -> Tensor:
-        return self.linear(torch.cat([boundary, texture], 1))
-
-
 def texture_recipe(config: MIMNetConfig = MIMNetConfig()) -> Recipe:
     """(2) to (5): from words and memories to the conditioned picture.
 
@@ -95,7 +84,7 @@ def texture_recipe(config: MIMNetConfig = MIMNetConfig()) -> Recipe:
                 "condition the picture",
                 attends("texture", "patch"),
                 equation="MIM-Net (5)",
-                update=Combine(_Condition(config), own=("boundary",)),
+                update=Combine(JoinedLinear(config.width, config.boundary_width, out=config.width), own=("boundary",)),  # W_r
                 writes="v",
             ),
         ],
@@ -126,9 +115,7 @@ def blend(alpha: Tensor, conditioned: Tensor, image: Tensor) -> Tensor:
 def refine_recipe() -> Recipe:
     """(10): every place of the fine picture asks the words. States in: ``word`` ``recalled``, ``fine_patch`` ``vu``; out: ``hf``."""
     gate = SigmoidGate(query_state="vu", key_state="recalled")
-    step = Step(
-        "refine", attends(s.WORD, "fine_patch"), equation="MIM-Net (10)", weigh=gate, gather="mean", reads="recalled", writes="hf"
-    )
+    step = Step("refine", attends(s.WORD, "fine_patch"), equation="MIM-Net (10)", weigh=gate, gather="mean", reads="recalled", writes="hf")
     return Recipe([step], adds={"fine_patch": PER_GRAPH}, name="MIM-Net: fine image refining")
 
 

@@ -255,6 +255,8 @@ def run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
         result = app([a for a in arguments if a != "--debug"], prog_name="hetero-xmodal", standalone_mode=False)
+        if result == 130:  # typer catches Ctrl-C itself and says nothing
+            raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
     except (KeyboardInterrupt, typer.Abort):
         return _fail("stopped with Ctrl-C", 130)

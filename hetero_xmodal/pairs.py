@@ -62,6 +62,11 @@ def write_pair(
             seen = parse_image(picture, detector=detector, weights=weights, score_threshold=score_threshold)
         else:
             seen = SceneGraph.load(image_scene)
+            if seen.size is not None and tuple(seen.size) != pixels.size:
+                raise InputError(
+                    f"scene graph '{image_scene}' was made for a picture of {seen.size[0]} x {seen.size[1]} pixels, but '{picture}' has "
+                    f"{pixels.width} x {pixels.height}; give the picture it belongs to"
+                )
         graph = build_graph(seen, words, wiring=wiring)
         figure = draw(graph, picture=pixels, sentence=sentence)
         save_graph(graph, temporary / GRAPH)

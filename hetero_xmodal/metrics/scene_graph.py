@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from ..errors import InputError
@@ -18,9 +18,7 @@ from ..scenes import SceneGraph
 KINDS = ("objects", "attributes", "relations", "overall")
 
 _NUMBERS = frozenset("zero one two three four five six seven eight nine ten eleven twelve dozen".split())
-_DETERMINERS = frozenset(
-    "a an the this that these those some any each every another his her its my our your their".split()
-)
+_DETERMINERS = frozenset("a an the this that these those some any each every another his her its my our your their".split())
 _BE = frozenset("be is are was were been being am".split())
 
 
@@ -120,7 +118,7 @@ def _normalisers() -> tuple[Callable[[str], str], Callable[[str], str]]:
 
     tables = load_parser().lemma
 
-    @lru_cache(maxsize=None)
+    @cache
     def lemma(word: str) -> str:
         if word in _BE:
             return "be"
@@ -142,14 +140,14 @@ def _normalisers() -> tuple[Callable[[str], str], Callable[[str], str]]:
     def words(text: str) -> list[str]:
         return [lemma(w) for w in re.findall(r"[a-z0-9]+", text.lower().replace("'s", " "))]
 
-    @lru_cache(maxsize=None)
+    @cache
     def name(text: str) -> str:
         found = words(text)
         while len(found) > 1 and (found[0] in _DETERMINERS or found[0] in _NUMBERS or found[0].isdigit()):
             found = found[1:]
         return " ".join(found)
 
-    @lru_cache(maxsize=None)
+    @cache
     def predicate(text: str) -> str:
         found = [w for w in words(text) if w not in _DETERMINERS]
         while len(found) > 1 and found[0] == "be":

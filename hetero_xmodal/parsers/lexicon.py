@@ -19,8 +19,8 @@ KEEP_PLURAL = _words("glasses sunglasses goggles jeans pants shorts trousers sci
 #: lemmas that spaCy's tables get wrong or do not have
 IRREGULAR_LEMMAS = {
     "men": "man", "women": "woman", "people": "people", "children": "child", "skis": "ski", "leaves": "leaf", "wearing": "wear",
-    "lying": "lie", "laying": "lay", "laid": "lay", "tied": "tie", "flies": "fly", "swinging": "swing", "seated": "sit", "seating": "sit",
-    "dressed": "dress", "skiing": "ski", "guys": "people", "graffiti": "graffiti",
+    "lying": "lie", "laying": "lay", "laid": "lay", "tied": "tie", "flies": "fly", "swinging": "swing", "seated": "sit",
+    "seating": "sit", "dressed": "dress", "skiing": "ski", "guys": "people", "graffiti": "graffiti",
 }  # fmt: skip
 
 #: numbers are attributes of what they count, written in digits ("two dogs": dog[2]); "one" and "a" are not
@@ -28,8 +28,8 @@ NUMBERS = {word: str(n) for n, word in enumerate("two three four five six seven 
 
 #: words in front of a noun that say how many or which, not what it is like
 NOT_ATTRIBUTES = _words(
-    "many several some other another few various own such more most first second third last next same only one multiple much numerous "
-    "both all each every different certain whole entire couple assorted single additional extra least less lot lots"
+    "many several some other another few various own such more most first second third last next same only one multiple much "
+    "numerous both all each every different certain whole entire couple assorted single additional extra least less lot lots"
 )
 
 #: a relation between two things made of a few words: the words as written -> the predicate
@@ -64,8 +64,8 @@ QUANTITY_NOUNS = {
 #: containers: "a glass of wine" is wine in a glass
 CONTAINERS = {
     "glass": "in", "cup": "in", "bowl": "in", "plate": "on", "bottle": "in", "basket": "in", "box": "in", "bag": "in", "vase": "in",
-    "jar": "in", "mug": "in", "tray": "on", "can": "in", "pot": "in", "platter": "on", "pitcher": "in", "bucket": "in", "container": "in",
-    "field": "on", "line": "in", "crowd": "in",
+    "jar": "in", "mug": "in", "tray": "on", "can": "in", "pot": "in", "platter": "on", "pitcher": "in", "bucket": "in",
+    "container": "in", "field": "on", "line": "in", "crowd": "in",
 }  # fmt: skip
 
 #: pictures show: "a picture of a dog" is a picture that depicts a dog
@@ -78,8 +78,8 @@ HOLDERS = _words("head forest bed")
 FRAME_NOUNS = _words("picture photo image photograph view scene close-up closeup shot background foreground")
 
 COLOURS = _words(
-    "white black blue green red brown yellow gray grey orange pink tan purple silver gold golden beige burgundy maroon teal turquoise "
-    "navy khaki cream blonde blond violet lavender magenta turquoise"
+    "white black blue green red brown yellow gray grey orange pink tan purple silver gold golden beige burgundy maroon teal "
+    "turquoise navy khaki cream blonde blond violet lavender magenta"
 )
 
 #: words that narrow a colour: "dark green" is one attribute
@@ -87,70 +87,80 @@ SHADES = _words("dark light bright pale deep neon lime army")
 
 #: first nouns that describe the thing instead of naming its kind: "brick wall" is wall[brick]
 DESCRIBING_NOUNS = COLOURS | _words(
-    "brick stone metal glass plastic leather steel concrete cement dirt wire rock iron cardboard marble straw rubber denim "
-    "wicker bamboo brass copper granite ceramic porcelain aluminum cotton wool silk lace velvet sand gravel asphalt "
-    "chrome cloth fabric canvas fleece pine oak cobblestone foam wood neon plaid adult baby wii nintendo laptop toy stripe stripes "
-    "polka ocean female male desktop double round shower chain-link steering basil mustard soda teenage teen"
+    "brick stone metal glass plastic leather steel concrete cement dirt wire rock iron cardboard marble straw rubber denim wicker "
+    "bamboo brass copper granite ceramic porcelain aluminum cotton wool silk lace velvet sand gravel asphalt chrome cloth fabric "
+    "canvas fleece pine oak cobblestone foam wood neon plaid adult baby wii nintendo laptop toy stripe stripes polka ocean female "
+    "male desktop double round shower chain-link steering basil mustard soda teenage teen"
 )
 
 #: attribute words as people annotate them
-ATTRIBUTE_FORMS = {"wood": "wooden"}
+ATTRIBUTE_FORMS = {
+    "wood": "wooden",
+}  # fmt: skip
 
 #: nouns in front of these heads describe them ("nike logo", "brick wall"), instead of naming a kind
 DESCRIBED_HEADS = _words("logo wall controller couch pants shorts umbrella building")
 
 #: parts that belong to what is named in front of them: "tree branch" is a tree that has a branch
-PART_HEADS = _words("branch branches head face neck leg legs tail paw wing wings feather feathers wheels arm hand collar hoof ear ears mouth")
+PART_HEADS = _words(
+    "branch branches head face neck leg legs tail paw wing wings feather feathers wheels arm hand collar hoof ear ears mouth"
+)
 
 #: words in front of a noun that make a name with it
 NAME_ADJECTIVES = _words("left right front back")
 NAME_PAIRS = frozenset((
-    "hot dog", "hot dogs", "wet suit", "wet suits", "polar bear", "remote control", "french fry", "french fries", "electric lamp", "parking lot", "parking meter", "living room",
-    "dining table", "dining room", "cutting board", "rocking chair", "high chair", "light post", "ski pole", "light fixture", "rolling pin",
-    "mixing bowl", "washing machine", "american flag", "powdered sugar", "bowling ball", "wave pool", "tree trunk", "light bulb",
-    "hang glider", "measuring tape", "shipping container", "running shoes", "swimming pool", "side mirror", "clock tower", "bow tie",
-    "street light", "traffic light", "feeding basket", "baked goods", "dirt road", "dirt bike", "baby carriage", "glass door", "glass wall",
-    "christmas tree", "arm chair", "head phones", "head light", "head lights", "hand bag", "hand rail", "wing tip", "leg warmers", "tail light",
-    "tail lights", "tail fin", "head board", "ear ring", "ear rings",
+    "hot dog", "hot dogs", "wet suit", "wet suits", "polar bear", "remote control", "french fry", "french fries", "electric lamp",
+    "parking lot", "parking meter", "living room", "dining table", "dining room", "cutting board", "rocking chair", "high chair",
+    "light post", "ski pole", "light fixture", "rolling pin", "mixing bowl", "washing machine", "american flag", "powdered sugar",
+    "bowling ball", "wave pool", "tree trunk", "light bulb", "hang glider", "measuring tape", "shipping container", "running shoes",
+    "swimming pool", "side mirror", "clock tower", "bow tie", "street light", "traffic light", "feeding basket", "baked goods",
+    "dirt road", "dirt bike", "baby carriage", "glass door", "glass wall", "christmas tree", "arm chair", "head phones", "head light",
+    "head lights", "hand bag", "hand rail", "wing tip", "leg warmers", "tail light", "tail lights", "tail fin", "head board",
+    "ear ring", "ear rings",
 ))  # fmt: skip
 
 #: parts of a body: what one holds is in the hand, what one wears is on the head
 BODY_PARTS = _words(
-    "hand head mouth arm back face neck leg foot shoulder wrist ear eye finger lap waist nose knee hair tail chest beak trunk forehead "
-    "ankle body cheek lip thumb chin beard tooth"
+    "hand head mouth arm back face neck leg foot shoulder wrist ear eye finger lap waist nose knee hair tail chest beak trunk "
+    "forehead ankle body cheek lip thumb chin beard tooth"
 )
 
 CLOTHING = _words(
-    "shirt t-shirt jacket coat suit dress pants jeans shorts short skirt uniform hat cap helmet sweater hoodie vest outfit clothes tie "
-    "shoe boot sock glove scarf glasses sunglasses goggles wetsuit apron robe blouse sweatshirt swimsuit bikini tank top kimono costume gear "
-    "black white red blue green gray grey pink yellow orange brown purple"
+    "shirt t-shirt jacket coat suit dress pants jeans shorts short skirt uniform hat cap helmet sweater hoodie vest outfit clothes "
+    "tie shoe boot sock glove scarf glasses sunglasses goggles wetsuit apron robe blouse sweatshirt swimsuit bikini tank top kimono "
+    "costume gear black white red blue green gray grey pink yellow orange brown purple"
 )
 
 #: "X in Y" and "X with Y" that mean X wears Y
-WORN = _words("shirt t-shirt pants jeans shorts suit uniform hat sunglasses sweater glasses sweatshirt hoodie helmet costume cap clothes tie")
+WORN = _words(
+    "shirt t-shirt pants jeans shorts suit uniform hat sunglasses sweater glasses sweatshirt hoodie helmet costume cap clothes tie"
+)
 
 ANIMATE = _words(
-    "man woman boy girl person people child kid guy lady dog cat bird horse cow sheep elephant giraffe zebra bear player skier surfer "
-    "snowboarder skateboarder rider baby bull duck batter couple crowd animal gentleman male female player lamb goat pigeon rider"
+    "man woman boy girl person people child kid guy lady dog cat bird horse cow sheep elephant giraffe zebra bear player skier "
+    "surfer snowboarder skateboarder rider baby bull duck batter couple crowd animal gentleman male female lamb goat pigeon"
 )
 
 #: verbs that take an object: "hand holding phone" is no "holding phone"
 TRANSITIVE = _words(
-    "hold wear carry eat touch ride use cut catch hit swing throw push pull drink read cover cross play watch lick chew grab enjoy take get "
-    "feed brush face chase kick line surround pour serve support overlook drive fly kiss cook make do"
+    "hold wear carry eat touch ride use cut catch hit swing throw push pull drink read cover cross play watch lick chew grab enjoy "
+    "take get feed brush face chase kick line surround pour serve support overlook drive fly kiss cook make do"
 )
 
 #: words in -ing that are things or describe things
 ING_NOUNS = _words(
-    "building ceiling painting railing clothing frosting icing wing ring string king thing something nothing anything everything swing "
-    "parking living dining cutting evening morning spring awning writing lettering lighting siding marking landing clearing crossing "
-    "railing stocking filling topping dressing wedding meeting bedding flooring netting fencing coating carving drawing opening covering "
-    "earring herring duckling sling wiring piping tubing scaffolding lining trimming paneling skiing surfing snowboarding boxing "
-    "skateboarding bowling wrestling racing roofing shopping steering docking folding mixing measuring shipping rolling rocking offering"
+    "building ceiling painting railing clothing frosting icing wing ring string king thing something nothing anything everything "
+    "swing parking living dining cutting evening morning spring awning writing lettering lighting siding marking landing clearing "
+    "crossing stocking filling topping dressing wedding meeting bedding flooring netting fencing coating carving drawing opening "
+    "covering earring herring duckling sling wiring piping tubing scaffolding lining trimming paneling skiing surfing snowboarding "
+    "boxing skateboarding bowling wrestling racing roofing shopping steering docking folding mixing measuring shipping rolling "
+    "rocking offering"
 )
 
 #: adjectives made of a part: "long-sleeved shirt" is a shirt that has long sleeves
-PART_ADJECTIVES = {"sleeved": "sleeve", "sleeve": "sleeve", "haired": "hair", "leaved": "leaf"}
+PART_ADJECTIVES = {
+    "sleeved": "sleeve", "sleeve": "sleeve", "haired": "hair", "leaved": "leaf",
+}  # fmt: skip
 
 #: who a pronoun without an antecedent is
 PRONOUN_PEOPLE = {
@@ -167,13 +177,15 @@ RESTING = _words("park sit stand place stack locate situate plant seat rest lay 
 #: names that mean the same kind of thing
 NAME_FORMS = {
     "guy": "person", "cell phone": "cellphone", "counter top": "countertop", "surf board": "surfboard", "streetlight": "street light",
-    "clothe": "clothes", "tee shirt": "t-shirt", "t shirt": "t-shirt", "tshirt": "t-shirt", "side walk": "sidewalk", "wet suit": "wetsuit",
-    "snow board": "snowboard", "cell": "cellphone", "bath tub": "bathtub", "sun glasses": "sunglasses", "key board": "keyboard",
-    "mobile phone": "cellphone",
+    "clothe": "clothes", "tee shirt": "t-shirt", "t shirt": "t-shirt", "tshirt": "t-shirt", "side walk": "sidewalk",
+    "wet suit": "wetsuit", "snow board": "snowboard", "cell": "cellphone", "bath tub": "bathtub", "sun glasses": "sunglasses",
+    "key board": "keyboard", "mobile phone": "cellphone",
 }  # fmt: skip
 
 #: other spellings of a preposition; everything else stays as said ("beneath" is not "under")
-PREPOSITION_FORMS = {"atop": "on top of", "upon": "on", "amongst": "among", "amidst": "amid", "thru": "through", "infront": "in front of"}
+PREPOSITION_FORMS = {
+    "atop": "on top of", "upon": "on", "amongst": "among", "amidst": "amid", "thru": "through", "infront": "in front of",
+}  # fmt: skip
 
 #: verbs that only say that a thing is somewhere: "located on" is "on"
 EMPTY_VERBS = _words("be locate situate see show place position")
@@ -186,8 +198,8 @@ WEARING = _words("dress clothe wear clad")
 
 #: verbs that mean nothing without an object: alone they describe nothing
 NEVER_ATTRIBUTES = TRANSITIVE | _words(
-    "attach try look have go come be want start begin seem lay keep set put let hold wear carry use hit get take touch cover make cut catch "
-    "line surround serve support overlook contain enjoy show swing cross face"
+    "attach try look have go come be want start begin seem lay keep set put let hold wear carry use hit get take touch cover make "
+    "cut catch line surround serve support overlook contain enjoy show swing cross face"
 )
 
 #: participles of covering: "covered in snow" is (snow, cover, it)
@@ -202,7 +214,9 @@ OPENERS = _words(
 )
 
 #: words that end a noun phrase
-NOT_NOUN_PHRASE = _words("is are was were has have that which who and or next near beside above below into onto off out up down through around against")
+NOT_NOUN_PHRASE = _words(
+    "is are was were has have that which who and or next near beside above below into onto off out up down through around against"
+)
 
 #: words that the model reads wrongly -> a common word of the same kind that it reads in their place
 READ_AS = {
@@ -212,16 +226,19 @@ READ_AS = {
 }  # fmt: skip
 
 #: words that are an adjective in front of a noun and a thing elsewhere ("an orange cat", "an orange"): read so only in front of a noun
-READ_BEFORE_NOUN_AS = {"orange": "red", "tan": "red", "yellow": "red"}
+READ_BEFORE_NOUN_AS = {
+    "orange": "red", "tan": "red", "yellow": "red",
+}  # fmt: skip
 
 #: the same for two words together
 READ_PAIR_AS = {
-    "trash can": "trash bin", "trash cans": "trash bins", "soda can": "soda bin", "fire hydrant": "fire pump", "fire hydrants": "fire pumps",
-    "cutting board": "kitchen board", "folding table": "kitchen table", "operating table": "kitchen table", "bowling ball": "golf ball",
-    "bowling balls": "golf balls", "steering wheel": "car wheel", "docking station": "police station", "parking lot": "city lot",
-    "parking meter": "city meter", "parking meters": "city meters", "dining table": "kitchen table", "dining room": "family room",
-    "living room": "family room", "stop sign": "street sign", "stop signs": "street signs", "hot dog": "bread roll", "hot dogs": "bread rolls",
-    "wrist watch": "wrist band", "stuffed animal": "old animal", "stuffed animals": "old animals", "skate board": "skate boat",
+    "trash can": "trash bin", "trash cans": "trash bins", "soda can": "soda bin", "fire hydrant": "fire pump",
+    "fire hydrants": "fire pumps", "cutting board": "kitchen board", "folding table": "kitchen table",
+    "operating table": "kitchen table", "bowling ball": "golf ball", "bowling balls": "golf balls", "steering wheel": "car wheel",
+    "docking station": "police station", "parking lot": "city lot", "parking meter": "city meter", "parking meters": "city meters",
+    "dining table": "kitchen table", "dining room": "family room", "living room": "family room", "stop sign": "street sign",
+    "stop signs": "street signs", "hot dog": "bread roll", "hot dogs": "bread rolls", "wrist watch": "wrist band",
+    "stuffed animal": "old animal", "stuffed animals": "old animals", "skate board": "skate boat",
 }  # fmt: skip
 
 #: "light colored": the word in front belongs to it

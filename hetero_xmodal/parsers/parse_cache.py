@@ -44,7 +44,7 @@ def read_parses(path: str | Path, parser_name: str, vocab: Vocab) -> dict[tuple[
             raise ValueError(f"it holds {len(docs)} of {known['parses']} parses")
     except Exception as error:  # zlib, msgpack and json each have their own way to fail
         raise InputError(
-            f"'{path}' is not a readable cache of parses ({type(error).__name__}: {error}); delete it to build it again, or give another path"
+            f"'{path}' is not a readable cache of parses ({type(error).__name__}: {error}); delete it, or give another path"
         ) from None
     return {tuple(t.text for t in doc): doc for doc in docs}
 

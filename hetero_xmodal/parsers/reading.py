@@ -144,6 +144,10 @@ class Reading:
         if head is not verb and verb.dep in ("conj", "advcl", "xcomp", "ccomp", "pcomp", "dep", "prep"):
             return self.chain(head) if head.tag in NOUN_TAGS else self.subjects(head, depth + 1)
         for kid in verb.kids:  # "hand holding a phone", the hand read as an adverb
-            if kid.i < verb.i and kid.dep in ("npadvmod", "dep", "nmod", "compound", "intj", "csubj", "advcl", "amod") and self.is_object(kid):
+            if (
+                kid.i < verb.i
+                and kid.dep in ("npadvmod", "dep", "nmod", "compound", "intj", "csubj", "advcl", "amod")
+                and self.is_object(kid)
+            ):
                 return self.group(kid)
         return []

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Prepared(NamedTuple):
-    """``words`` are what spaCy reads; ``texts`` are the tokens as written; ``before`` is the number of words that the frame put in front."""
+    """``words`` are what spaCy reads, ``texts`` the tokens as written, ``before`` the number of words that the frame put in front."""
 
     words: tuple[str, ...]
     texts: list[str]

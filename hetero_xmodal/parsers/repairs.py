@@ -142,8 +142,10 @@ def objects_read_as_other_words(words: list[Word]) -> None:
         if w.pos in ("NOUN", "PROPN", "PRON", "NUM", "DET", "PUNCT") or w.low in lex.COLOURS or w.low in lex.RELATIVE_PRONOUNS:
             continue
         named = any(k.dep in ("det", "poss", "compound", "amod", "nummod") for k in w.kids)
-        if w.dep in ("pobj", "dobj") and w.tag in ("VB", "VBP", "VBZ", "XX", "FW", "MD", "UH", "JJ", "RB", "VBN", "VBD") and (
-            named or w.tag in ("XX", "FW", "UH", "VB", "MD") or w.low in lex.BODY_PARTS
+        if (
+            w.dep in ("pobj", "dobj")
+            and w.tag in ("VB", "VBP", "VBZ", "XX", "FW", "MD", "UH", "JJ", "RB", "VBN", "VBD")
+            and (named or w.tag in ("XX", "FW", "UH", "VB", "MD") or w.low in lex.BODY_PARTS)
         ):
             if w.low not in lex.NOT_ATTRIBUTES and w.low not in lex.ADVERB_ATTRIBUTES:
                 w.retag("NN")
@@ -293,7 +295,13 @@ def nouns_before_and(words: list[Word]) -> None:
     """ "a red breast and yellow wings": two things, not "red breast" wings."""
     for w in words:
         second = w.head
-        if w.dep not in ("nmod", "compound") or w.tag not in NOUN_TAGS or second.i < w.i or w.i + 1 >= len(words) or words[w.i + 1].low != "and":
+        if (
+            w.dep not in ("nmod", "compound")
+            or w.tag not in NOUN_TAGS
+            or second.i < w.i
+            or w.i + 1 >= len(words)
+            or words[w.i + 1].low != "and"
+        ):
             continue
         between = [k for k in w.kids if k.dep == "conj" and k.pos == "ADJ" and w.i < k.i < second.i]
         if not between:
@@ -331,9 +339,19 @@ def missing_subjects(words: list[Word]) -> None:
     """ "a child holds a kite and a ball is below a boat": the ball is not held, it is the subject of what follows."""
     for verb in words[1:]:
         noun = words[verb.i - 1]
-        if verb.low not in ("is", "are", "was", "were") or verb.dep in ("aux", "auxpass") or noun.dep != "conj" or noun.tag not in NOUN_TAGS:
+        if (
+            verb.low not in ("is", "are", "was", "were")
+            or verb.dep in ("aux", "auxpass")
+            or noun.dep != "conj"
+            or noun.tag not in NOUN_TAGS
+        ):
             continue
-        if any(k.dep in ("nsubj", "nsubjpass", "expl") for k in verb.kids) or noun.head.i > noun.i or verb.head is verb or verb.dep == "relcl":
+        if (
+            any(k.dep in ("nsubj", "nsubjpass", "expl") for k in verb.kids)
+            or noun.head.i > noun.i
+            or verb.head is verb
+            or verb.dep == "relcl"
+        ):
             continue
         noun.attach(verb, "nsubj")
 
@@ -343,7 +361,12 @@ def what_comes_first_is_the_object(words: list[Word]) -> None:
     last = next((w for w in reversed(words) if w.pos not in ("PUNCT", "SPACE")), None)
     if last is None or last.i == 0:
         return
-    if last.low in ("on", "in", "at", "under", "to", "by") and not last.kids and last.head.pos in ("VERB", "AUX") and last.head.lemma != "have":
+    if (
+        last.low in ("on", "in", "at", "under", "to", "by")
+        and not last.kids
+        and last.head.pos in ("VERB", "AUX")
+        and last.head.lemma != "have"
+    ):
         verb = last.head
     elif last.pos == "VERB" and last.lemma in lex.TRANSITIVE and last.tag != "VBN" and not last.kid("dobj"):
         verb = last

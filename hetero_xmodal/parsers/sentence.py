@@ -2,7 +2,7 @@
 
 >>> import hetero_xmodal as hx
 >>> print(hx.parse_sentence("A small bird with a red belly sits on a branch."))
-( bird , is , small ) , ( belly , is , red ) , ( bird , with , belly ) , ( bird , sit on , branch )
+( bird , is , small ) , ( belly , is , red ) , ( bird , sit on , branch ) , ( bird , with , belly )
 
 The way of a sentence: tokens as written -> :func:`.reading_aid.prepare` (lower case, a frame around fragments) -> tagger and dependency
 parser of spaCy -> :class:`.words.Word` objects -> repairs and rules -> :class:`~hetero_xmodal.scenes.SceneGraph`.

@@ -141,7 +141,11 @@ def words_before_noun(reading: Reading) -> None:
             if whole_of(kid, head):
                 for whole in reading.group(kid):
                     reading.add_relation(whole, "have", head)
-            elif kid.dep in ("amod", "compound", "nmod", "nummod", "advmod") or kid.dep in ("dep", "npadvmod") and kid.pos in ("ADJ", "VERB", "NOUN"):
+            elif (
+                kid.dep in ("amod", "compound", "nmod", "nummod", "advmod")
+                or kid.dep in ("dep", "npadvmod")
+                and kid.pos in ("ADJ", "VERB", "NOUN")
+            ):
                 if covered_by(reading, kid, head) or made_of_part(reading, kid, head):
                     continue
                 for word in adjective_group(kid):
@@ -300,7 +304,11 @@ def verb_phrase(reading: Reading, verb: Word) -> None:
             sources, predicate = who, f"{name} {preposition}"
             if what and not passive:
                 predicate = preposition
-                if thing.lemma in lex.BODY_PARTS and preposition in ("in", "on", "over", "under", "around", "to") or name in ("wear", "have"):
+                if (
+                    thing.lemma in lex.BODY_PARTS
+                    and preposition in ("in", "on", "over", "under", "around", "to")
+                    or name in ("wear", "have")
+                ):
                     sources = what
             elif name in lex.EMPTY_VERBS or thing.i in opening:
                 predicate = preposition
@@ -345,7 +353,11 @@ def prepositional_phrases(reading: Reading, word: Word) -> list[tuple[str, list[
     """The prepositional phrases that hang under a word: (preposition, objects)."""
     found = []
     for kid in word.kids:
-        if kid.dep not in ("prep", "agent", "dative", "prt", "advmod") or kid.pos not in ("ADP", "ADV", "PART", "VERB") or kid.low in lex.RELATIVE_PRONOUNS:
+        if (
+            kid.dep not in ("prep", "agent", "dative", "prt", "advmod")
+            or kid.pos not in ("ADP", "ADV", "PART", "VERB")
+            or kid.low in lex.RELATIVE_PRONOUNS
+        ):
             continue
         text = lex.PREPOSITION_FORMS.get(kid.low, kid.low)
         things = reading.group_of(kid)

@@ -1,0 +1,122 @@
+"""How good and how fast the sentence parser is.
+
+    python benchmarks/sentence_parser.py                                   # captions of the world's test split, and speed
+    HETERO_XMODAL_REAL_DATA=... python benchmarks/sentence_parser.py       # also the real captions in sentence_graphs/dev.csv
+    python benchmarks/sentence_parser.py --csv FILE --predictions OUT.json # any file with the columns caption and scene_graph
+
+Speed is one core's (set OMP_NUM_THREADS=1), and is given as a ratio to spaCy's own ``nlp.pipe`` with the tagger and parser alone, run on
+the same sentences right before. ``--predictions`` writes what was said about each caption of the csv file, in its order, as
+``[{"objects": [...], "attributes": [[object, attribute]...], "relations": [[subject, predicate, object]...]}, ...]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import os
+import sys
+import time
+from pathlib import Path
+
+import hetero_xmodal as hx
+from hetero_xmodal.files import existing_file, write_json
+from hetero_xmodal.metrics.scene_graph import KINDS, scene_graph_f1
+from hetero_xmodal.parsers.sentence import load_parser
+from hetero_xmodal.scenes import SceneGraph
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--csv", type=Path, help="file with the columns caption and scene_graph (triples)")
+    arguments.add_argument("--predictions", type=Path, help="JSON file for what was said about each caption of the csv file")
+    arguments.add_argument("--world-items", type=int, default=200, help="items per world data set")
+    arguments.add_argument("--no-speed", action="store_true", help="leave the speed out")
+    options = arguments.parse_args()
+    real = os.environ.get("HETERO_XMODAL_REAL_DATA")
+    file = options.csv or (Path(real) / "sentence_graphs" / "dev.csv" if real else None)
+    try:
+        captions: dict[str, list[str]] = {}
+        if file is not None:
+            captions[file.name] = score_csv(file, options.predictions)
+        else:
+            print("real captions: left out, HETERO_XMODAL_REAL_DATA is not set and no --csv was given")
+        if options.csv is None:
+            for name in ("world/scenes", "world/birds"):
+                captions[f"{name} test"] = score_world(name, options.world_items)
+        if not options.no_speed:
+            if real:
+                with gzip.open(Path(real) / "captions" / "train.1.en.gz", "rt", encoding="utf-8") as lines:
+                    captions["Flickr30K"] = [line.strip() for line in lines][:2000]
+            for name, texts in captions.items():
+                speed(name, texts)
+    except hx.InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def score_csv(file: Path, predictions: Path | None) -> list[str]:
+    with open(existing_file(file, "csv file"), newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    if not rows or not {"caption", "scene_graph"} <= rows[0].keys():
+        raise hx.InputError(f"csv file '{file}' needs the columns caption and scene_graph and at least one row")
+    texts = [row["caption"] for row in rows]
+    scenes = hx.parse_sentences(texts)
+    show(f"{file.name}: {len(rows)} captions", scene_graph_f1(scenes, [SceneGraph.from_factual(row["scene_graph"]) for row in rows]))
+    if predictions is not None:
+        write_json(predictions, [said(scene) for scene in scenes])
+        print(f"written: {predictions}")
+    return texts
+
+
+def said(scene: SceneGraph) -> dict:
+    names = [thing.name for thing in scene.objects]
+    return {
+        "objects": names,
+        "attributes": [[thing.name, attribute] for thing in scene.objects for attribute in thing.attributes],
+        "relations": [[names[r.subject], r.predicate, names[r.object]] for r in scene.relations],
+    }
+
+
+def score_world(name: str, items: int) -> list[str]:
+    data = hx.load_dataset(name, split="test")
+    texts: list[str] = []
+    truth: list[SceneGraph] = []
+    for i in range(min(items, len(data))):
+        item = data[i]
+        texts += item.sentences
+        truth += item.sentence_scenes
+    show(f"{name}, test split: {len(texts)} captions", scene_graph_f1(hx.parse_sentences(texts), truth))
+    return texts
+
+
+def show(title: str, scores: dict) -> None:
+    print(f"\n{title}\n{'':12}{'precision':>10}{'recall':>10}{'micro F1':>10}{'macro F1':>10}")
+    for kind in KINDS:
+        s = scores[kind]
+        print(f"{kind:12}{s['precision']:10.4f}{s['recall']:10.4f}{s['micro_f1']:10.4f}{s['macro_f1']:10.4f}")
+    print(f"exact graphs {scores['exact_graph_match']:9.4f}")
+
+
+def speed(name: str, texts: list[str]) -> None:
+    parser = load_parser()
+    hx.parse_sentences(texts[:50])
+    start, cpu = time.perf_counter(), time.process_time()
+    for _ in parser.nlp.pipe(texts, batch_size=512):
+        pass
+    bare, bare_cpu = time.perf_counter() - start, time.process_time() - cpu
+    start, cpu = time.perf_counter(), time.process_time()
+    hx.parse_sentences(texts)
+    ours, ours_cpu = time.perf_counter() - start, time.process_time() - cpu
+    words = sum(len(text.split()) for text in texts) / len(texts)
+    n = len(texts)
+    print(
+        f"\n{name} ({words:.1f} words a caption, {len(set(texts)) / n:.0%} of the captions differ)\n"
+        f"  parse_sentences {n / ours:.0f} captions/s ({n / ours_cpu:.0f} per second of processor time)\n"
+        f"  nlp.pipe alone  {n / bare:.0f} captions/s ({n / bare_cpu:.0f} per second of processor time); ratio {bare_cpu / ours_cpu:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

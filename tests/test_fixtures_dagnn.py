@@ -9,7 +9,8 @@ from torch import nn
 import hetero_xmodal as hx
 from hetero_xmodal import schema as s
 from hetero_xmodal.message_passing import Recipe
-from hetero_xmodal.recipes.dagnn import LabelHopsConfig, LayerAggregation, TagEncoder, label_recipe, tag_graph
+from hetero_xmodal.recipes.dagnn import DAGNNConfig, LayerAggregation, label_recipe
+from hetero_xmodal.recipes.tags import TagEncoder, tag_graph
 
 LABELS = [[1, 1, 0], [1, 1, 1], [1, 0, 0], [0, 1, 1], [1, 0, 0]]
 Q = torch.tensor([[1.0, 0], [0, 1], [1, 1]])
@@ -32,7 +33,7 @@ def matrix(trace, number: int = 1) -> torch.Tensor:
 
 
 def gat(**more) -> Recipe:
-    recipe = label_recipe(LabelHopsConfig(label_width=2, width=2, hops=1, **more))
+    recipe = label_recipe(DAGNNConfig(label_width=2, width=2, hops=1, **more))
     step = recipe.steps[0]
     with torch.no_grad():
         step.send.weight.copy_(torch.eye(2))
@@ -68,7 +69,7 @@ def test_d10_hops_reach_no_further_than_they_are_long(gnn):
     chain = dgl.heterograph({s.CO_OCCURS: ([0, 1, 2, 3, 1, 2, 3], [0, 1, 2, 3, 0, 1, 2])})
     chain.edata["weight"] = torch.tensor([1.0, 1, 1, 1, 0.5, 0.5, 0.5])
     torch.manual_seed(0)
-    config = LabelHopsConfig(label_width=3, width=4, hops=3, gnn=gnn)
+    config = DAGNNConfig(label_width=3, width=4, hops=3, gnn=gnn)
     recipe, aggregate = label_recipe(config), LayerAggregation(config)
 
     def first(q, hop):
@@ -83,7 +84,7 @@ def test_d10_hops_reach_no_further_than_they_are_long(gnn):
 
 def test_d11_renumbering_labels_renumbers_classifiers():
     torch.manual_seed(0)
-    config, order = LabelHopsConfig(label_width=2, width=4, hops=2), torch.tensor([2, 0, 1])
+    config, order = DAGNNConfig(label_width=2, width=4, hops=2), torch.tensor([2, 0, 1])
     recipe, aggregate = label_recipe(config), LayerAggregation(config)
     first = aggregate(recipe(graph(), {"label": {"hop 0": Q}})["label"])
     moved = hx.label_graph(torch.tensor(LABELS)[:, order], tau=0.5)
@@ -94,7 +95,7 @@ def test_d11_renumbering_labels_renumbers_classifiers():
 def test_d13_a_label_never_seen_hears_itself_only(gnn):
     torch.manual_seed(0)
     labels = torch.cat([torch.tensor(LABELS), torch.zeros(5, 1, dtype=torch.int64)], 1)
-    recipe = label_recipe(LabelHopsConfig(label_width=2, width=3, hops=2, gnn=gnn))
+    recipe = label_recipe(DAGNNConfig(label_width=2, width=3, hops=2, gnn=gnn))
     q = torch.randn(4, 2)
     trace = recipe.trace(hx.label_graph(labels, tau=0.5), {"label": {"hop 0": q}})
     assert trace.table(step=1, node=3)[["source_node", "weight"]].values.tolist() == [[3, 1]]
@@ -109,7 +110,7 @@ def test_the_trace_names_the_labels():
 
 def test_every_parameter_learns_and_a_hop_is_a_matrix_product():
     torch.manual_seed(0)
-    config = LabelHopsConfig(label_width=2, width=4, hops=3)
+    config = DAGNNConfig(label_width=2, width=4, hops=3)
     recipe, aggregate = label_recipe(config), LayerAggregation(config)
     (aggregate(recipe(graph(), {"label": {"hop 0": Q}})["label"]) * torch.randn(3, 4)).sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in [*recipe.parameters(), *aggregate.parameters()])

@@ -96,7 +96,7 @@ def load_test_pairs(name: str, vocab: dict[str, Any], *, sizes: dict[str, int] |
     own = vocab.get("images", {}).get("network", "given")
     if (own == "given") != (made == "given") or (own == "world detector") != (made == "world detector"):
         raise InputError(
-            f"the model reads image features of kind '{own}', which '{name}' does not offer; evaluate it on data like its own ({vocab.get('data')})"
+            f"the model reads image features of kind '{own}', which '{name}' does not offer; use data like its own ({vocab.get('data')})"
         )
     if kind == "world":
         return _world_split("test", (sizes or {}).get("test", WORLD_SIZES["test"]), vocab)
@@ -114,7 +114,9 @@ def load_test_pairs(name: str, vocab: dict[str, Any], *, sizes: dict[str, int] |
         return FeatureSplit(image_rows(vocab, [i.path for i in kept]), text_rows(vocab, [i.text for i in kept]), labels)
     features = {"wikipedia": load_wikipedia, "mat": load_feature_folder, "features": load_features}[kind](place, held_out=None)
     if features.test.labels.shape[1] != len(vocab["labels"]):
-        raise InputError(f"'{name}' has {features.test.labels.shape[1]} label columns, but the model was trained with {len(vocab['labels'])}")
+        raise InputError(
+            f"'{name}' has {features.test.labels.shape[1]} labels, but the model was trained with {len(vocab['labels'])}"
+        )
     return features.test
 
 
@@ -221,7 +223,9 @@ def text_rows(vocab: dict[str, Any], texts: Sequence[str]) -> np.ndarray:
     """
     how = vocab.get("texts", {})
     if how.get("kind") not in ("tags", "tf-idf"):
-        raise InputError("this model was trained on text features made elsewhere; it cannot read sentences, give it features of the same kind")
+        raise InputError(
+            "this model was trained on text features made elsewhere; it cannot read sentences, only such features"
+        )
     names = vocab["tags"] if how["kind"] == "tags" else how["words"]
     column = {word: k for k, word in enumerate(names)}
     rows = np.zeros((len(texts), len(names)), np.float32)
@@ -332,7 +336,9 @@ def _coco(folder: str, network: str) -> RetrievalData:
     splits = {split: [i for i in items if (i.split if own else split_of(i.id)) == split] for split in ("train", "val", "test")}
     for split, members in splits.items():
         if not members:
-            raise InputError(f"'{folder}' has {len(items)} labelled photos and none of them falls into the {split} split; it needs more photos")
+            raise InputError(
+                f"'{folder}' has {len(items)} labelled photos, none of them in the {split} split; it needs more"
+            )
     seen = np.sum([item.labels for item in splits["train"]], axis=0) > 0
     texts = {split: [item.text for item in members] for split, members in splits.items()}
     vocab = {

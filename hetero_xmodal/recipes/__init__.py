@@ -6,5 +6,19 @@
 * :mod:`~hetero_xmodal.recipes.mimnet`: memory-based image manipulation network
 
 Each file has a frozen config and functions that make the paper's message passing as a
-:class:`~hetero_xmodal.message_passing.Recipe`.
+:class:`~hetero_xmodal.message_passing.Recipe`; :mod:`~hetero_xmodal.recipes.tags` is the bag-of-words layer as message passing.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOME = {"DAGNN": "dagnn", "DAGNNConfig": "dagnn"}
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    raise AttributeError(f"hetero_xmodal.recipes has no name {name!r}; it has {', '.join(__all__)}")

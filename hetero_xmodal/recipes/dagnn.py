@@ -1,81 +1,185 @@
-"""DAGNN, dual adversarial graph neural networks for multi-label cross-modal retrieval: its message passing.
+"""DAGNN, dual adversarial graph neural networks for multi-label cross-modal retrieval.
 
-Labels that occur together talk to each other for k hops; all hops of a label together make its classifier. Tags are words of one
-vocabulary that add up to a text.
+Pictures and texts are brought into one space. Labels that occur together talk to each other for k hops; all hops of a label together make
+its classifier, which scores both sides by cosine. A generator on each side makes the other side's input again, and a discriminator
+behind a reversed gradient tries to tell it from the real one.
 
-==========  ==================================================================  ========================================
+==========  ==================================================================  ====================================================
 equation    what it says                                                        where
-==========  ==================================================================  ========================================
-(6) to (8)  correlation matrix A of the training labels                         :func:`hetero_xmodal.label_graph`
-GAT hop     H_i = ELU(sum_j softmax_j(LeakyReLU(a_1.Wq_i + a_2.Wq_j)) Wq_j)     "hop 1" ..., over j with A_ij > 0
-GCN hop     H = LeakyReLU(A~ H W)                                               "hop 1" ... with ``gnn="gcn"``
+==========  ==================================================================  ====================================================
+(1)         v = G_1^v(h^v), r^t = G_2^v(v)                                      ``DAGNN.image_space``, ``DAGNN.text_from_image``
+(2)         t = G_1^t(h^t), r^v = G_2^t(t)                                      ``DAGNN.text_space``, ``DAGNN.image_from_text``
+tags        h^t of tags: W x + b of a 0/1 tag vector x, and one more layer      :class:`TagEncoder`, :class:`TagNetwork`
+(3)         D^v on {h^v, r^v}, D^t on {r^t, h^t}                                :func:`discriminator`, :class:`GradientReversal`
 (4)         z_i = W_ag [H^1_i .. H^k_i] + b_ag                                  :class:`LayerAggregation`
-tags        W x + b of a 0/1 tag vector x                                       :class:`TagEncoder`
-==========  ==================================================================  ========================================
+GAT hop     H_i = ELU(sum_j softmax_j(LeakyReLU(a_1.Wq_i + a_2.Wq_j)) Wq_j)     "hop 1" ... of :func:`label_recipe`, A_ij > 0
+GCN hop     H = LeakyReLU(A~ H W)                                               "hop 1" ... with ``gnn="gcn"``
+(5)         y^_ij = cos(v_i, z_j)                                               :func:`cosine`
+(6) to (8)  correlation matrix A of the training labels                         :func:`hetero_xmodal.label_graph`, :meth:`DAGNN.prepare`
+(9)         L_cla = mean |y^v - y| + mean |y^t - y|                             :func:`classification_loss`
+(10)        L_mdi, likelihood of the number of shared labels                    :func:`discrimination_loss`
+(11)        L_adv, four cross-entropies                                         :meth:`DAGNN.adversarial_loss`
+(12)        L_cla + alpha L_mdi + beta L_adv                                    :meth:`DAGNN.losses`
+==========  ==================================================================  ====================================================
 
-==============================  ===================================  ======================================  ==================
+==============================  ===================================  ======================================  =======================
 what                            paper                                the authors' public code                here
-==============================  ===================================  ======================================  ==================
-GNN                             GAT, 5 layers (NUS), 4 (MIR)         scripts run GCN                         paper
-GCN normalisation               not stated                           D A^T D, so hops run backwards          ``"sym"``: D A D
+==============================  ===================================  ======================================  =======================
+alpha, beta                     0.2, 0.2                             0.2, 0.2; later others per data set     0.2, 0.2
+GNN                             GAT, 5 layers (NUS), 4 (MIR)         scripts run GCN                         GAT, 5
+threshold tau                   0.3 (GAT), 0.4 (GCN)                 0.4                                     0.3
+diagonal of A                   1                                    1.5                                     1; ``diagonal=1.5``
+GCN normalisation               not stated                           D A^T D, so hops run backwards          D A D; ``gcn_norm="author"``
 attention and activation        LeakyReLU 0.2, ELU, one head         the same, Xavier gain 1.414             the same
-==============================  ===================================  ======================================  ==================
+discriminators                  not stated                           d, d/4, d/16, 2 without activation      the same with ReLU
+Adam                            5e-5                                 5e-5, first momentum 0.5                5e-5, ``momentum`` 0.5
+batch normalisation             none                                 none; later before every layer          none; ``standardise``
+chosen epoch                    not stated                           best on the **test** pairs              best on validation pairs
+==============================  ===================================  ======================================  =======================
 
-In all of them D is one over the square root of A's row sums. ``gcn_norm="author"`` is the code's variant.
+D is one over the square root of A's row sums. Both discriminators share the loss (12) with the generators, so their gradient is scaled
+by beta too, which Adam undoes. Ablations of the paper are one setting, ``variant``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from .. import schema as s
 from ..errors import InputError
+from ..graphs.labels import label_matrices
 from ..message_passing import AdditiveAttention, Recipe, Replace, Step, SymmetricNorm, reverse
+from ..training.pretrained import Pretrained
+from .tags import TagNetwork
 
 if TYPE_CHECKING:
     import dgl
 
-CHOICES = {"gnn": ("gat", "gcn"), "gcn_norm": ("sym", "author")}
-TAG: s.Relation = (s.WORD, "in", "text")
+IMAGE, TEXT = 1, 0  # the discriminators' two classes
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelHopsConfig:
-    """Sizes and choices of the label hops.
+class DAGNNConfig:
+    """Everything that DAGNN can be set to; the defaults are the paper's.
 
+    variant : ``"full"``, or an ablation: ``"DAGNN-1"`` no L_cla, ``"DAGNN-2"`` no L_mdi, ``"DAGNN-3"`` no L_adv, ``"DAGNN-4"`` one
+        discriminator that sees v and t in place of the reconstructions, ``"DAGNN-5"`` free classifiers in place of the label hops.
+    image_width, text_width : widths of h^v and h^t (taken from the data when training).
+    tags : number of words in the tag vocabulary; 0 if texts come as features. ``tag_hidden`` is the tag network's inner width.
     label_width : width of the label embeddings q.
-    width : width of every hop and of the classifiers (d).
-    hops : number of layers (k).
-    gnn : ``"gat"`` or ``"gcn"``.
-    gcn_norm : ``"sym"`` or ``"author"``, for ``gnn="gcn"``.
+    width : width of the common space, of every hop and of the classifiers (d).
+    hops : number of label layers (k).
+    gnn, gcn_norm : ``"gat"`` or ``"gcn"``, and for the latter ``"sym"`` or ``"author"``.
+    aggregate : all hops make the classifier (4); otherwise the last one alone, as in a plain GAT or GCN.
+    adjacency : ``"correlation"`` of the training labels, or ``"identity"``, the control where no label hears another.
+    tau, p, diagonal : of equations (6) to (8).
     slope : of the LeakyReLUs.
+    alpha, beta : weights of L_mdi and L_adv.
+    classification : ``"root"`` as printed, or ``"squared"`` norm in (9).
+    standardise : bring every input feature to mean 0 and deviation 1 (over the training pairs) first.
+    dropout, input_dropout, noise : share of the units of v and t, share of the inputs set to zero in training; Gaussian noise on inputs.
+    batch_size, learning_rate, momentum, weight_decay : of Adam.
+    averaging : the model kept is a running mean of the weights with this decay per step; 0 keeps the weights as they are.
     """
 
+    variant: Literal["full", "DAGNN-1", "DAGNN-2", "DAGNN-3", "DAGNN-4", "DAGNN-5"] = "full"
+    image_width: int = 4096
+    text_width: int = 300
+    tags: int = 0
+    tag_hidden: int = 4096
     label_width: int = 300
     width: int = 1024
     hops: int = 5
-    gnn: str = "gat"
-    gcn_norm: str = "sym"
+    gnn: Literal["gat", "gcn"] = "gat"
+    gcn_norm: Literal["sym", "author"] = "sym"
+    aggregate: bool = True
+    adjacency: Literal["correlation", "identity"] = "correlation"
+    tau: float = 0.3
+    p: float = 0.5
+    diagonal: float = 1.0
     slope: float = 0.2
+    alpha: float = 0.2
+    beta: float = 0.2
+    classification: Literal["root", "squared"] = "root"
+    standardise: bool = False
+    dropout: float = 0.0
+    input_dropout: float = 0.0
+    noise: float = 0.0
+    batch_size: int = 1024
+    learning_rate: float = 5e-5
+    momentum: float = 0.5
+    weight_decay: float = 0.0
+    averaging: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, known in CHOICES.items():
+        choices = {"variant": VARIANTS, "gnn": ("gat", "gcn"), "gcn_norm": ("sym", "author"), "classification": ("root", "squared")}
+        for name, known in (choices | {"adjacency": ("correlation", "identity")}).items():
             if getattr(self, name) not in known:
-                raise InputError(f"LabelHopsConfig: {name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
-        if self.hops < 1:
-            raise InputError(f"LabelHopsConfig: hops is {self.hops}, expected at least 1")
+                raise InputError(f"DAGNNConfig: {name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
+        for name in ("image_width", "text_width", "tag_hidden", "label_width", "width", "hops", "batch_size"):
+            if getattr(self, name) < 1:
+                raise InputError(f"DAGNNConfig: {name} is {getattr(self, name)}, expected at least 1")
+        for name in ("tags", "alpha", "beta", "noise", "weight_decay"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise InputError(f"DAGNNConfig: {name} is {getattr(self, name)}, expected 0 or more")
+        for name in ("dropout", "input_dropout", "averaging", "momentum"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"DAGNNConfig: {name} is {getattr(self, name)}, expected at least 0 and below 1")
+        if not 0 < self.learning_rate < float("inf"):
+            raise InputError(f"DAGNNConfig: learning_rate is {self.learning_rate}, expected a number above 0")
 
 
-def label_recipe(config: LabelHopsConfig = LabelHopsConfig()) -> Recipe:
+VARIANTS = ("full", "DAGNN-1", "DAGNN-2", "DAGNN-3", "DAGNN-4", "DAGNN-5")
+
+
+# ---------------------------------------------------------------------------------------------- (1) to (3): generators, discriminators
+
+
+def generator(*widths: int, activation: nn.Module, last: nn.Module | None = None) -> nn.Sequential:
+    """Linear layers through *widths* with an activation after each; *last* takes its place after the last one."""
+    layers: list[nn.Module] = []
+    for i, (wide, narrow) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        layers += [nn.Linear(wide, narrow), last if last is not None and i == len(widths) - 2 else activation]
+    return nn.Sequential(*layers)
+
+
+def discriminator(width: int) -> nn.Sequential:
+    """(3): which side it comes from, as two logits: d, d/4, d/16 (at least 8 wide), 2."""
+    quarter, sixteenth = max(width // 4, 8), max(width // 16, 8)
+    return generator(width, quarter, sixteenth, 2, activation=nn.ReLU(), last=nn.Identity())
+
+
+class GradientReversal(torch.autograd.Function):
+    """The identity whose gradient is turned round: what follows learns to tell, what comes before learns to deceive.
+
+    >>> x = torch.tensor(2.0, requires_grad=True)
+    >>> (GradientReversal.apply(x) ** 2).backward(); x.grad
+    tensor(-4.)
+    """
+
+    @staticmethod
+    def forward(context: Any, x: Tensor) -> Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        return -gradient
+
+
+# ---------------------------------------------------------------------------------------------- label hops and (4)
+
+
+def label_recipe(config: DAGNNConfig = DAGNNConfig()) -> Recipe:
     """The label hops on a label graph (edges j -> i where A_ij > 0, self loops included).
 
     States in: ``label`` ``hop 0`` (c, label_width). States out: ``hop 1`` .. ``hop k`` (c, width); every hop is kept.
 
-    >>> print(label_recipe(LabelHopsConfig(label_width=3, width=2, hops=1)).steps[0])
+    >>> print(label_recipe(DAGNNConfig(label_width=3, width=2, hops=1)).steps[0])
     hop 1: label -co_occurs-> label; send Linear(3, 2) hop 0; weigh softmax LeakyReLU(Linear(2, 1) x_i + Linear(2, 1) x_j); gather sum; \
 replace, elu; hop 0 -> hop 1
     """
@@ -87,9 +191,8 @@ replace, elu; hop 0 -> hop 1
             nn.init.xavier_uniform_(linear.weight, gain=1.414)
             to, of = _attention_vectors(config.width)
             weigh = AdditiveAttention(to=to, of=of, through=linear, activation=nn.LeakyReLU(config.slope))
-            steps.append(
-                Step(f"hop {hop}", s.CO_OCCURS, equation="DAGNN, GAT", send=linear, weigh=weigh, update=Replace(nn.functional.elu), **names)
-            )
+            update = Replace(F.elu)
+            steps.append(Step(f"hop {hop}", s.CO_OCCURS, equation="DAGNN, GAT", send=linear, weigh=weigh, update=update, **names))
         else:
             along, weigh = _propagation(config)
             update = Replace(nn.LeakyReLU(config.slope))
@@ -106,7 +209,7 @@ def _attention_vectors(width: int) -> tuple[nn.Linear, nn.Linear]:
     return vectors
 
 
-def _propagation(config: LabelHopsConfig) -> tuple[s.Relation, SymmetricNorm]:
+def _propagation(config: DAGNNConfig) -> tuple[s.Relation, SymmetricNorm]:
     """A~ = D A D, or the authors' D A^T D: the edges walked backwards, with D still from the rows of A."""
     if config.gcn_norm == "sym":
         return s.CO_OCCURS, SymmetricNorm("weight")
@@ -116,7 +219,7 @@ def _propagation(config: LabelHopsConfig) -> tuple[s.Relation, SymmetricNorm]:
 class LayerAggregation(nn.Module):
     """(4): all hops of a label side by side, through one linear map: ``{"hop 1": (c, width), ...}`` to the classifiers (c, width)."""
 
-    def __init__(self, config: LabelHopsConfig = LabelHopsConfig()) -> None:
+    def __init__(self, config: DAGNNConfig = DAGNNConfig()) -> None:
         super().__init__()
         self.hops = config.hops
         self.linear = nn.Linear(config.hops * config.width, config.width)
@@ -126,56 +229,211 @@ class LayerAggregation(nn.Module):
         return self.linear(torch.cat([states[f"hop {hop}"] for hop in range(1, self.hops + 1)], 1))
 
 
-# ---------------------------------------------------------------------------------------------- tags
+# ---------------------------------------------------------------------------------------------- (5), (9), (10): scores and losses
 
 
-def tag_graph(tags: Tensor) -> dgl.DGLGraph:
-    """Tag vectors (n, vocabulary) of 0/1 as a graph: the vocabulary's ``word`` nodes, once, and an edge from every tag to its text.
+def cosine(a: Tensor, b: Tensor) -> Tensor:
+    """(5): cosine of every row of *a* (n, d) with every row of *b* (m, d), (n, m) in -1..1; a row of zeros has cosine 0 with all."""
+    return F.normalize(a, dim=1, eps=1e-6) @ F.normalize(b, dim=1, eps=1e-6).T
 
-    >>> tag_graph(torch.tensor([[1, 0, 1], [0, 0, 0]])).edges()
-    (tensor([0, 2]), tensor([0, 0]))
+
+def classification_loss(scores_v: Tensor, scores_t: Tensor, labels: Tensor, *, kind: str = "root") -> Tensor:
+    """(9): mean over pairs of ``|scores - labels|`` (not squared, unless *kind* is ``"squared"``), pictures plus texts; all (n, c)."""
+    squares = [((scores - labels) ** 2).sum(1) for scores in (scores_v, scores_t)]
+    # the epsilon keeps the gradient finite where all scores are right
+    return sum(x.mean() if kind == "squared" else (x + 1e-12).sqrt().mean() for x in squares)
+
+
+def discrimination_loss(v: Tensor, t: Tensor, labels: Tensor) -> Tensor:
+    """(10): minus the likelihood that two items share as many labels as they do, given half their cosine; v, t (n, d), labels (n, c).
+
+    The sum over (picture, text), (picture, picture) and (text, text) of the mean over all pairs of ``log(1 + e^x) - S x``.
     """
-    from ..environment import require_dgl
-
-    if tags.ndim != 2 or not bool(((tags == 0) | (tags == 1)).all()):
-        raise InputError(
-            f"tag_graph: expected a matrix (texts, vocabulary) of 0 and 1, found shape {tuple(tags.shape)} with other values or dimensions"
-        )
-    text, word = tags.nonzero(as_tuple=True)
-    return require_dgl().heterograph({TAG: (word, text)}, num_nodes_dict={s.WORD: tags.shape[1], "text": tags.shape[0]})
+    shared = labels @ labels.T
+    halves = (cosine(v, t) / 2, cosine(v, v) / 2, cosine(t, t) / 2)
+    return sum((F.softplus(x) - shared * x).mean() for x in halves)
 
 
-class _Bias(nn.Module):
-    """What a text makes of its tags: their sum and a bias. A text without tags is the bias alone."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.bias = nn.Parameter(torch.zeros(width))
-
-    def forward(self, old: Tensor | None, heard: Tensor) -> Tensor:
-        return heard + self.bias
+# ---------------------------------------------------------------------------------------------- the model
 
 
-class TagEncoder(nn.Module):
-    """The first layer of the tag network, ``W x + b`` of a 0/1 tag vector, as one step of message passing.
+class DAGNN(Pretrained, nn.Module):
+    """The whole model: two encoders into one space, label classifiers, and for training the generators and discriminators.
 
-    Every tag of the vocabulary is a node that holds its column of W; a text hears its tags and adds them up.
+    Parameters
+    ----------
+    config : DAGNNConfig
+    vocab : JSON values: ``labels`` (names of the c labels) and, as far as known, ``tags`` (the tag vocabulary), ``images`` and ``texts``
+        (where the features come from).
 
-    >>> encoder = TagEncoder(vocabulary=5, width=4)
-    >>> encoder(tag_graph(torch.tensor([[1, 0, 0, 1, 1]]))).shape
-    torch.Size([1, 4])
+    ``model.recipe`` is the message passing between labels (None for DAGNN-5). Retrieval needs :meth:`embed_images` and
+    :meth:`embed_texts` only: neither labels nor label graph.
+
+    >>> model = DAGNN(DAGNNConfig(image_width=6, text_width=4, width=8, hops=2), {"labels": ["sea", "boat", "sky"]})
+    >>> model.embed_images(torch.rand(5, 6)).shape, model.classifiers().shape
+    (torch.Size([5, 8]), torch.Size([3, 8]))
     """
 
-    def __init__(self, *, vocabulary: int, width: int) -> None:
+    recipe_name = "dagnn"
+    config_class = DAGNNConfig
+
+    def __init__(self, config: DAGNNConfig, vocab: dict[str, Any]) -> None:
         super().__init__()
-        layer = nn.Linear(vocabulary, width)  # the usual start of such a layer
-        self.words = nn.Parameter(layer.weight.detach().t().clone())  # (vocabulary, width)
-        bias = _Bias(width)
-        bias.bias = nn.Parameter(layer.bias.detach().clone())
-        self.recipe = Recipe(
-            [Step("add up the tags", TAG, equation="DAGNN, tag network", update=bias, unheard="update")], name="DAGNN: tags"
+        self.config, self.vocab = config, vocab
+        c = len(vocab.get("labels", ()))
+        if c < 2:
+            raise InputError(f"DAGNN needs at least two labels, found {c}; vocab['labels'] lists their names")
+        if config.tags != len(vocab.get("tags") or ()):
+            raise InputError(f"DAGNN: tags={config.tags}, but vocab['tags'] lists {len(vocab.get('tags') or ())} words")
+        d, slope = config.width, nn.LeakyReLU(config.slope)
+        self.register_buffer("probability", torch.eye(c))  # (6)
+        self.register_buffer("weight", torch.eye(c))  # (8), the matrix A
+        self.register_buffer("label_vectors", F.normalize(torch.randn(c, config.label_width)))  # q
+        for side, width in (("image", config.image_width), ("text", config.text_width)):
+            self.register_buffer(f"{side}_shift", torch.zeros(width))
+            self.register_buffer(f"{side}_scale", torch.ones(width))
+        self.tag_network = None
+        if config.tags:  # trained beforehand, see training.retrieval
+            network = TagNetwork(vocabulary=config.tags, hidden=config.tag_hidden, width=config.text_width, slope=config.slope)
+            self.tag_network = network.requires_grad_(False)
+
+        def space(width: int) -> nn.Sequential:  # G_1
+            return nn.Sequential(nn.Dropout(config.input_dropout), nn.Linear(width, d), nn.ReLU(), nn.Dropout(config.dropout))
+
+        self.image_space, self.text_space = space(config.image_width), space(config.text_width)
+        self.recipe = self.aggregate = self.free_classifiers = None
+        if config.variant == "DAGNN-5":
+            self.free_classifiers = nn.Parameter(nn.init.xavier_uniform_(torch.empty(c, d)))
+        elif config.variant != "DAGNN-1":
+            self.recipe = label_recipe(config)
+            self.aggregate = LayerAggregation(config) if config.aggregate else None
+        if config.variant == "DAGNN-4":
+            self.space_discriminator = discriminator(d)
+        elif config.variant != "DAGNN-3":  # G_2 and D; standardised inputs can be negative, which a ReLU could not make again
+            last = nn.Identity() if config.standardise else None
+            self.text_from_image = generator(d, max(d // 2, 8), config.text_width, activation=slope, last=last)
+            self.image_from_text = generator(d, 2 * d, config.image_width, activation=nn.ReLU(), last=last)
+            self.image_discriminator = discriminator(config.image_width)
+            self.text_discriminator = discriminator(config.text_width)
+        self._graph: tuple[Tensor, dgl.DGLGraph] | None = None
+
+    # ------------------------------------------------------------------------------------------ what the training pairs say
+
+    def prepare(self, images: Tensor, texts: Tensor, labels: Tensor, *, label_vectors: Tensor | None = None) -> DAGNN:
+        """Take what is counted, not learned, from the **training** pairs: the label graph, and how inputs are standardised.
+
+        *images* h^v (n, image_width), *texts* h^t (n, text_width), *labels* 0/1 (n, c); *label_vectors* q (c, label_width), random unit
+        vectors if left out.
+        """
+        matrices = label_matrices(labels, self.config.tau, self.config.p, diagonal=self.config.diagonal)
+        identity = torch.eye(len(matrices.total), dtype=torch.float64)
+        if self.config.adjacency == "correlation":
+            self.probability.copy_(matrices.probability * matrices.mask)
+            self.weight.copy_(matrices.weight)
+        else:
+            self.probability.copy_(identity)
+            self.weight.copy_(identity * self.config.diagonal)
+        if label_vectors is not None:
+            self.label_vectors.copy_(torch.as_tensor(label_vectors))
+        if self.config.standardise:
+            for side, values in (("image", images), ("text", texts)):
+                values = torch.as_tensor(values, dtype=torch.float32)
+                deviation = values.std(0, correction=0)
+                getattr(self, f"{side}_shift").copy_(values.mean(0))
+                constant = deviation <= 1e-6 * deviation.max().clamp_min(1e-30)  # such a feature says nothing, and would be blown up
+                getattr(self, f"{side}_scale").copy_(torch.where(constant, 0, 1 / deviation.clamp_min(1e-30)))
+        return self
+
+    def label_graph(self) -> dgl.DGLGraph:
+        """The graph that the labels talk along, with their names: for :func:`hetero_xmodal.viz.draw_label_graph` and for traces."""
+        if self._graph is None or not torch.equal(self._graph[0], self.weight):
+            from ..environment import require_dgl
+
+            to, of = self.weight.cpu().nonzero(as_tuple=True)  # row i hears column j
+            graph = require_dgl().heterograph({s.CO_OCCURS: (of, to)}, num_nodes_dict={s.LABEL: len(self.weight)})
+            graph.edata["weight"], graph.edata["probability"] = self.weight.cpu()[to, of], self.probability.cpu()[to, of]
+            graph.ndata["name"] = s.encode_text([str(name) for name in self.vocab["labels"]], s.text_width(s.LABEL, "name"))
+            graph.ndata["index"] = torch.arange(len(self.weight))
+            self._graph = (self.weight.clone(), graph.to(self.weight.device))
+        return self._graph[1]
+
+    # ------------------------------------------------------------------------------------------ forward
+
+    def classifiers(self) -> Tensor:
+        """(4): one classifier per label, Z (c, width)."""
+        if self.free_classifiers is not None:
+            return self.free_classifiers
+        if self.recipe is None:
+            raise InputError("DAGNN-1 has no classifiers, because it is trained without L_cla")
+        states = self.recipe(self.label_graph(), {s.LABEL: {"hop 0": self.label_vectors}})[s.LABEL]
+        return states[f"hop {self.config.hops}"] if self.aggregate is None else self.aggregate(states)
+
+    def text_features(self, texts: Tensor) -> Tensor:
+        """h^t: what the tag network makes of tags (n, tags), or features as they are."""
+        return texts if self.tag_network is None else self.tag_network(texts)
+
+    def inputs(self, h_v: Tensor, h_t: Tensor) -> tuple[Tensor, Tensor]:
+        """h^v and h^t as the networks see them: standardised where the config says so."""
+        return (h_v - self.image_shift) * self.image_scale, (h_t - self.text_shift) * self.text_scale
+
+    def losses(self, h_v: Tensor, h_t: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """(9) to (12) of a batch: ``L_cla``, ``L_mdi``, ``L_adv`` (as far as the variant has them) and their weighted sum ``loss``.
+
+        h_v (n, image_width), h_t (n, text_width), labels (n, c) as floats.
+        """
+        config = self.config
+        h_v, h_t = self.inputs(h_v, h_t)
+        if self.training and config.noise:
+            h_v, h_t = (h + config.noise * torch.randn_like(h) for h in (h_v, h_t))
+        v, t = self.image_space(h_v), self.text_space(h_t)
+        parts = {}
+        if config.variant != "DAGNN-1":
+            z = self.classifiers()
+            parts["L_cla"] = classification_loss(cosine(v, z), cosine(t, z), labels, kind=config.classification)
+        if config.variant != "DAGNN-2":
+            parts["L_mdi"] = discrimination_loss(v, t, labels)
+        if config.variant != "DAGNN-3":
+            parts["L_adv"] = self.adversarial_loss(h_v, h_t, v, t)
+        weights = {"L_cla": 1.0, "L_mdi": config.alpha, "L_adv": config.beta}
+        return parts | {"loss": sum(weights[name] * part for name, part in parts.items())}
+
+    def adversarial_loss(self, h_v: Tensor, h_t: Tensor, v: Tensor, t: Tensor) -> Tensor:
+        """(11): mean cross-entropies of the discriminators, each behind a reversed gradient; h_v, h_t as :meth:`inputs` gives them."""
+        if self.config.variant == "DAGNN-4":
+            seen = [(self.space_discriminator, v, IMAGE), (self.space_discriminator, t, TEXT)]
+        else:
+            seen = [
+                (self.image_discriminator, h_v, IMAGE),
+                (self.image_discriminator, self.image_from_text(t), TEXT),
+                (self.text_discriminator, self.text_from_image(v), IMAGE),
+                (self.text_discriminator, h_t, TEXT),
+            ]
+        target = {side: torch.full((len(h_v),), side, device=h_v.device) for side in (IMAGE, TEXT)}
+        return sum(F.cross_entropy(judge(GradientReversal.apply(x)), target[side]) for judge, x, side in seen)
+
+    @torch.no_grad()
+    def embed_images(self, images: Any) -> Tensor:
+        """Image features (n, image_width) to the common space (n, width); rank by cosine."""
+        return self._embed(
+            images, "image features", self.config.image_width, lambda h: self.image_space((h - self.image_shift) * self.image_scale)
         )
 
-    def forward(self, graph: dgl.DGLGraph) -> Tensor:
-        """A :func:`tag_graph` of n texts to (n, width)."""
-        return self.recipe(graph, {s.WORD: self.words})["text"]["h"]
+    @torch.no_grad()
+    def embed_texts(self, texts: Any) -> Tensor:
+        """Text features (n, text_width), or tag vectors (n, tags) where the model has a tag network, to the common space (n, width)."""
+        width, what = (self.config.tags, "tag vectors") if self.tag_network is not None else (self.config.text_width, "text features")
+        return self._embed(texts, what, width, lambda h: self.text_space((self.text_features(h) - self.text_shift) * self.text_scale))
+
+    def _embed(self, values: Any, what: str, width: int, network: Any) -> Tensor:
+        from ..data.features import check_features
+
+        values = torch.from_numpy(check_features(values.detach().cpu() if isinstance(values, Tensor) else values, what))
+        if values.shape[1] != width:
+            raise InputError(
+                f"{what} have {values.shape[1]} columns, but this DAGNN was made for {width}; use features like those it learned from"
+            )
+        training = self.training
+        self.eval()  # no dropout
+        parts = [network(part.to(self.weight.device)).cpu() for part in values.split(8192)]
+        self.train(training)
+        return torch.cat(parts)

@@ -1,0 +1,153 @@
+"""The commands that train, test and ask models: ``train``, ``evaluate``, ``retrieve``. ``cli.py`` adds them to ``hetero-xmodal``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+RECIPES = ("dagnn",)
+
+
+def _examples(*lines: str) -> str:
+    return "[bold]Examples[/bold]\n\n" + "\n\n".join(f"[dim]$[/dim] {line}" for line in lines)
+
+
+def _check_recipe(recipe: str, data: str | None = None) -> None:
+    from .errors import InputError, nearest
+
+    if recipe not in RECIPES:
+        raise InputError(f"unknown recipe {recipe!r}{nearest(recipe, RECIPES)}; known are {', '.join(RECIPES)}")
+
+
+@app.command(
+    epilog=_examples(
+        "hetero-xmodal train dagnn --data world/scenes --out runs/world",
+        "hetero-xmodal train dagnn --data wikipedia:FOLDER --out runs/wiki --seed 1 --set hops=3 --set gnn=gcn",
+        "hetero-xmodal train dagnn --data coco-labels:FOLDER --out runs/coco --set variant=DAGNN-3",
+        "hetero-xmodal train dagnn --data world/scenes --out runs/world --resume",
+    )
+)
+def train(
+    recipe: Annotated[str, typer.Argument(help="Which paper's model: dagnn.")],
+    data: Annotated[str, typer.Option(help="world/scenes, coco-labels:FOLDER, wikipedia:FOLDER, mat:FOLDER or features:FILE.")],
+    out: Annotated[Path, typer.Option(help="Run folder: config, metrics, log, checkpoints, and the model.")],
+    set: Annotated[list[str], typer.Option("--set", help="A setting of the recipe as key=value; may be given several times.")] = [],  # noqa: B006
+    epochs: Annotated[int | None, typer.Option(help="Most epochs; the recipe's own number if left out.")] = None,
+    patience: Annotated[int | None, typer.Option(help="Stop after so many epochs without a better validation score.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of weights, order and held-out pairs.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    label_vectors: Annotated[Path | None, typer.Option(help=".mat file with word vectors of the labels under 'inp'.")] = None,
+    network: Annotated[
+        str, typer.Option(help="Frozen network for photos: efficientnet-lite0 or a torchvision name.")
+    ] = "efficientnet-lite0",
+    size: Annotated[int | None, typer.Option(help="Training pairs of the world.")] = None,
+    accelerator: Annotated[str, typer.Option(help="cpu, gpu or auto.")] = "cpu",
+    devices: Annotated[int, typer.Option(help="Number of devices or processes.")] = 1,
+    strategy: Annotated[str, typer.Option(help="Lightning's strategy, such as ddp; 'auto' chooses.")] = "auto",
+) -> None:
+    """Train a recipe; the epoch that is best on the validation pairs is kept, and the test pairs are scored once at the end."""
+    _check_recipe(recipe)
+    from .configs import config_with
+    from .data.features import load_label_vectors
+    from .data.retrieval_inputs import _kind, load_retrieval_data
+    from .errors import InputError
+    from .training import FitConfig
+    from .training.retrieval import default_settings, evaluate_retrieval, train_dagnn
+
+    kind, _ = _kind(data)  # everything that can be refused is refused before any work starts
+    usual, usual_epochs = default_settings("world/scenes" if kind == "world" else kind)
+    config = config_with(usual, list(set))
+    fit_config = FitConfig(
+        epochs=usual_epochs if epochs is None else epochs,
+        patience=patience,
+        seed=seed,
+        accelerator=accelerator,
+        devices=devices,
+        strategy=strategy,
+    )
+    if out.exists() and any(out.iterdir()) and not resume:
+        raise InputError(f"run folder '{out}' is not empty; choose another one, or go on with the run in it with --resume")
+    if size is not None and (kind != "world" or size < 1):
+        raise InputError(f"--size is {size} for '{data}'; it is the number of training pairs of world/scenes, at least 1")
+    pairs = load_retrieval_data(data, seed=seed, sizes=None if size is None else {"train": size}, network=network)
+    vectors = None if label_vectors is None else load_label_vectors(label_vectors, classes=len(pairs.vocab["labels"]))
+    counts = ", ".join(f"{len(getattr(pairs.features, split))} {split}" for split in ("train", "validation", "test"))
+    typer.echo(f"pairs:      {counts}; {len(pairs.vocab['labels'])} labels")
+    model, result = train_dagnn(pairs, out=out, config=config, fit_config=fit_config, label_vectors=vectors, resume=resume)
+    typer.echo(f"validation: mAP {result.best_score:.4f} in epoch {result.best_epoch + 1} of {result.epochs}, which is kept")
+    typer.echo(f"test:       {_scores(evaluate_retrieval(model, pairs.features.test))}")
+    typer.echo(f"wrote {out / 'model'}")
+
+
+@app.command(
+    epilog=_examples(
+        "hetero-xmodal evaluate dagnn --data world/scenes", "hetero-xmodal evaluate dagnn --data coco-labels:FOLDER --model runs/coco/model"
+    )
+)
+def evaluate(
+    recipe: Annotated[str, typer.Argument(help="Which paper's model: dagnn.")],
+    data: Annotated[str, typer.Option(help="Data as for 'train'; its test pairs, or photos that the model has never seen.")],
+    model: Annotated[Path | None, typer.Option(help="Model folder or run folder; the shipped world model if left out.")] = None,
+) -> None:
+    """Score a trained model on test pairs: mean average precision over all ranks."""
+    _check_recipe(recipe)
+    from .data.retrieval_inputs import _kind, load_test_pairs
+    from .retrieval import load_retrieval_model
+    from .training.retrieval import evaluate_retrieval
+
+    _kind(data)
+    trained = load_retrieval_model(model)
+    pairs = load_test_pairs(data, trained.vocab)
+    typer.echo(f"pairs: {len(pairs)}; {pairs.labels.shape[1]} labels")
+    typer.echo(f"mAP over all ranks: {_scores(evaluate_retrieval(trained, pairs))}")
+
+
+@app.command(
+    epilog=_examples(
+        'hetero-xmodal retrieve "two birds near a tree" --top 10 --out page.html',
+        "hetero-xmodal retrieve --image photo.jpg --model runs/coco/model --data coco:FOLDER",
+    )
+)
+def retrieve(
+    sentence: Annotated[str | None, typer.Argument(help="English sentence, in quotes, to find pictures for.")] = None,
+    image: Annotated[Path | None, typer.Option(help="Picture to find texts for, in place of a sentence.")] = None,
+    top: Annotated[int, typer.Option(help="How many answers.")] = 10,
+    out: Annotated[Path | None, typer.Option(help="HTML file that shows the answers with their pictures.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Model folder or run folder; the shipped world model if left out.")] = None,
+    data: Annotated[str, typer.Option(help="Where to search: world/scenes, coco:FOLDER or folder:FOLDER.")] = "world/scenes",
+    split: Annotated[str | None, typer.Option(help="Split to search in; test for the world, all for a folder.")] = None,
+    size: Annotated[int, typer.Option(help="Search the first so many pictures.")] = 500,
+) -> None:
+    """Find pictures for a sentence, or texts for a picture."""
+    from .data import load_dataset
+    from .errors import InputError
+    from .images import read_picture
+    from .retrieval import load_retrieval_model, write_retrieval_page
+    from .retrieval import retrieve as search
+
+    if (sentence is None) == (image is None):
+        raise InputError("give either a sentence in quotes or --image FILE")
+    if sentence is not None and not sentence.strip():
+        raise InputError("the sentence is empty; say what the picture should show")
+    if top < 1 or size < 1:
+        raise InputError(f"--top is {top} and --size is {size}; both must be at least 1")
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"--out is '{out}'; give the name of a file that ends in .html")
+    if image is not None:
+        read_picture(image)
+    trained = load_retrieval_model(model)
+    gallery = load_dataset(data, split or ("test" if data.startswith("world/") else "all"), size=size)
+    query = sentence if sentence is not None else image
+    hits = search(trained, query, gallery, top=top)
+    for number, hit in enumerate(hits, 1):
+        words = hit.item.sentences[0] if hit.item.sentences else ", ".join(hit.item.tags)
+        typer.echo(f"{number:3}. {hit.score:6.3f}  {hit.item.id}  {words}")
+    if out is not None:
+        typer.echo(f"Look at the page: {write_retrieval_page(out, query, hits)}")
+
+
+def _scores(scores: dict[str, float]) -> str:
+    return f"image to text {scores['image_to_text']:.4f}, text to image {scores['text_to_image']:.4f}, mean {scores['mean']:.4f}"

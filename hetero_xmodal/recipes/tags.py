@@ -1,0 +1,88 @@
+"""Tags as ``word`` nodes: the first layer of a bag-of-words network written as message passing (DAGNN's h^t of tags).
+
+Every word of the vocabulary is one node, shared by all texts; a text hears the words it is tagged with and adds them up. That is
+``W x + b`` of the 0/1 vector x, and a step of the graph at the same time: the nodes are rows of W.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from .. import schema as s
+from ..errors import InputError
+from ..message_passing import Recipe, Step
+
+if TYPE_CHECKING:
+    import dgl
+
+TAG: s.Relation = (s.WORD, "in", "text")
+
+
+def tag_graph(tags: Tensor) -> dgl.DGLGraph:
+    """Tag vectors (n, vocabulary) of 0/1 as a graph: the vocabulary's ``word`` nodes, once, and an edge from every tag to its text.
+
+    >>> tag_graph(torch.tensor([[1, 0, 1], [0, 0, 0]])).edges()
+    (tensor([0, 2]), tensor([0, 0]))
+    """
+    from ..environment import require_dgl
+
+    if tags.ndim != 2 or not bool(((tags == 0) | (tags == 1)).all()):
+        raise InputError(
+            f"tag_graph: expected a matrix (texts, vocabulary) of 0 and 1, found shape {tuple(tags.shape)} with other values or dimensions"
+        )
+    text, word = tags.nonzero(as_tuple=True)
+    return require_dgl().heterograph({TAG: (word, text)}, num_nodes_dict={s.WORD: tags.shape[1], "text": tags.shape[0]})
+
+
+class _Bias(nn.Module):
+    """What a text makes of its tags: their sum and a bias. A text without tags is the bias alone."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(width))
+
+    def forward(self, old: Tensor | None, heard: Tensor) -> Tensor:
+        return heard + self.bias
+
+
+class TagEncoder(nn.Module):
+    """The first layer of the tag network, ``W x + b`` of a 0/1 tag vector, as one step of message passing.
+
+    Every tag of the vocabulary is a node that holds its column of W; a text hears its tags and adds them up.
+
+    >>> encoder = TagEncoder(vocabulary=5, width=4)
+    >>> encoder(tag_graph(torch.tensor([[1, 0, 0, 1, 1]]))).shape
+    torch.Size([1, 4])
+    """
+
+    def __init__(self, *, vocabulary: int, width: int) -> None:
+        super().__init__()
+        layer = nn.Linear(vocabulary, width)  # the usual start of such a layer
+        self.words = nn.Parameter(layer.weight.detach().t().clone())  # (vocabulary, width)
+        bias = _Bias(width)
+        bias.bias = nn.Parameter(layer.bias.detach().clone())
+        self.recipe = Recipe(
+            [Step("add up the tags", TAG, equation="DAGNN, tag network", update=bias, unheard="update")], name="DAGNN: tags"
+        )
+
+    def forward(self, graph: dgl.DGLGraph) -> Tensor:
+        """A :func:`tag_graph` of n texts to (n, width)."""
+        return self.recipe(graph, {s.WORD: self.words})["text"]["h"]
+
+
+class TagNetwork(nn.Module):
+    """Tag vectors (n, vocabulary) to h^t (n, width): the tag encoder, one more layer, LeakyReLU after both.
+
+    It is trained before everything else, to tell the labels, and then stays as it is.
+    """
+
+    def __init__(self, *, vocabulary: int, hidden: int, width: int, slope: float = 0.2) -> None:
+        super().__init__()
+        self.encoder = TagEncoder(vocabulary=vocabulary, width=hidden)
+        self.rest = nn.Sequential(nn.LeakyReLU(slope), nn.Linear(hidden, width), nn.LeakyReLU(slope))
+
+    def forward(self, tags: Tensor) -> Tensor:
+        return self.rest(self.encoder(tag_graph(tags)))

@@ -72,7 +72,7 @@ CONTAINERS = {
 PICTURES = _words("picture photo image drawing painting photograph statue")
 
 #: what belongs to "its" head noun: "a head of hair" has hair, "a bed of flowers" has flowers
-HOLDERS = _words("head forest bed")
+HOLDERS = _words("forest bed")
 
 #: captions that open with these words talk about the picture itself
 FRAME_NOUNS = _words("picture photo image photograph view scene close-up closeup shot background foreground")
@@ -89,9 +89,15 @@ SHADES = _words("dark light bright pale deep neon lime army")
 DESCRIBING_NOUNS = COLOURS | _words(
     "brick stone metal glass plastic leather steel concrete cement dirt wire rock iron cardboard marble straw rubber denim wicker "
     "bamboo brass copper granite ceramic porcelain aluminum cotton wool silk lace velvet sand gravel asphalt chrome cloth fabric "
-    "canvas fleece pine oak cobblestone foam wood neon plaid adult baby wii nintendo laptop toy stripe stripes polka ocean female "
+    "canvas fleece pine oak cobblestone foam wood neon plaid shirtless calico link decker adult baby wii nintendo laptop toy stripe stripes polka ocean female "
     "male desktop double round shower chain-link steering basil mustard soda teenage teen"
 )
+
+#: two words that are one attribute
+ATTRIBUTE_PAIRS = frozenset(("chain link", "double decker", "polka dot", "multi colored", "multi color", "plate glass"))
+
+#: nouns that are no things in a picture
+NO_OBJECTS = _words("direction directions way ways conversation distance daytime")
 
 #: attribute words as people annotate them
 ATTRIBUTE_FORMS = {
@@ -113,7 +119,7 @@ NAME_PAIRS = frozenset((
     "parking lot", "parking meter", "living room", "dining table", "dining room", "cutting board", "rocking chair", "high chair",
     "light post", "ski pole", "light fixture", "rolling pin", "mixing bowl", "washing machine", "american flag", "powdered sugar",
     "bowling ball", "wave pool", "tree trunk", "light bulb", "hang glider", "measuring tape", "shipping container", "running shoes",
-    "swimming pool", "side mirror", "clock tower", "bow tie", "street light", "traffic light", "feeding basket", "baked goods",
+    "swimming pool", "side mirror", "clock tower", "bow tie", "polka dots", "polka dot", "reading glasses", "skate board", "back pack", "street light", "traffic light", "feeding basket", "baked goods",
     "dirt road", "dirt bike", "baby carriage", "glass door", "glass wall", "christmas tree", "arm chair", "head phones", "head light",
     "head lights", "hand bag", "hand rail", "wing tip", "leg warmers", "tail light", "tail lights", "tail fin", "head board",
     "ear ring", "ear rings",
@@ -237,7 +243,7 @@ READ_PAIR_AS = {
     "operating table": "kitchen table", "bowling ball": "golf ball", "bowling balls": "golf balls", "steering wheel": "car wheel",
     "docking station": "police station", "parking lot": "city lot", "parking meter": "city meter", "parking meters": "city meters",
     "dining table": "kitchen table", "dining room": "family room", "living room": "family room", "stop sign": "street sign",
-    "stop signs": "street signs", "hot dog": "bread roll", "hot dogs": "bread rolls", "wrist watch": "wrist band",
+    "stop signs": "street signs", "hot dog": "bread roll", "hot dogs": "bread rolls", "wrist watch": "wrist band", "bow tie": "neck tie", "polka dots": "color dots", "polka dot": "color dot", "reading glasses": "wine glasses",
     "stuffed animal": "old animal", "stuffed animals": "old animals", "skate board": "skate boat",
 }  # fmt: skip
 

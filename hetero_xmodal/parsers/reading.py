@@ -41,12 +41,12 @@ class Reading:
                 if attribute not in thing.attributes and attribute != thing.name:
                     thing.attributes.append(attribute)
 
-    def add_relation(self, subject: Word, predicate: str, thing: Word) -> None:
-        """Note that two different objects are related; said twice is noted once."""
+    def add_relation(self, subject: Word, predicate: str, thing: Word, *, mutual: bool = False) -> None:
+        """Note that two objects are related; said twice is noted once. Only "each other" relates an object to itself."""
         if subject.i not in self.index or thing.i not in self.index:
             return
         key = (self.index[subject.i], predicate, self.index[thing.i])
-        if key[0] != key[2] and key not in self._seen:
+        if (key[0] != key[2] or mutual) and key not in self._seen:
             self._seen.add(key)
             self.relations.append(SceneRelation(*key))
 

@@ -22,6 +22,7 @@ def repair(words: list[Word], lemma: Lemmatizer) -> None:
     missing_subjects(words)
     participles_read_as_nouns(words, lemma)
     participles_read_as_adjectives(words)
+    participles_after_colours(words)
     clothes_do_not_act(words)
 
 
@@ -71,6 +72,8 @@ def _place(low: list[str]) -> tuple[int, str]:
     at = 1
     while at < len(low) and low[at] in _BEFORE_PLACE:
         at += 1
+    if at + 1 < len(low) and low[at - 1] in ("both", "either") and low[at] in ("side", "sides") and low[at + 1] == "of":
+        return at + 2, f"on {low[at - 1]} {low[at]} of"
     side = ""
     if at + 1 < len(low) and low[at] in ("left", "right") and low[at + 1] in ("side", "hand"):
         side = low[at]
@@ -274,6 +277,21 @@ def participles_read_as_adjectives(words: list[Word]) -> None:
         before.kids.append(w)
         thing.head, thing.dep = w, "dobj"
         w.kids.append(thing)
+
+
+def participles_after_colours(words: list[Word]) -> None:
+    """ "man in black holding a child": he is in black and holds the child, he is not in a "black holding" child."""
+    for w in words[2:]:
+        colour, preposition, thing = words[w.i - 1], words[w.i - 2], w.head
+        if w.tag != "VBG" or colour.low not in lex.COLOURS or preposition.low != "in" or thing.head is not preposition or thing.dep != "pobj":
+            continue
+        holder = preposition.head
+        if holder.tag not in NOUN_TAGS:
+            continue
+        colour.retag("NN")
+        colour.attach(preposition, "pobj")
+        w.attach(holder, "acl")
+        thing.attach(w, "dobj")
 
 
 def clothes_do_not_act(words: list[Word]) -> None:

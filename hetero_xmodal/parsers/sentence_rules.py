@@ -38,7 +38,7 @@ def find_objects(reading: Reading) -> None:
             for colour in adjective_group(word):
                 reading.add_attribute(word, attribute_text(reading, colour))
             continue
-        if word.pos not in NOUNS or word.dep == "joined" or is_modifier(word) or is_place(word):
+        if word.pos not in NOUNS or word.dep == "joined" or is_modifier(word) or is_place(word) or word.low in lex.NO_OBJECTS:
             continue
         counted = counted_noun(word)
         if counted is not None:
@@ -82,6 +82,8 @@ def is_unnamed_clothing(word: Word) -> bool:
 
 def is_place(word: Word) -> bool:
     """ "on the left", "at the top", "in front" without "of": no thing, a place."""
+    if word.low in ("picture", "photo", "image", "photograph") and word.dep == "pobj" and word.head.low == "in":
+        return True
     if word.low not in ("left", "right", "top", "bottom", "middle", "center", "front", "side") or word.dep != "pobj":
         return False
     return word.head.low in lex.PLACE_PREPOSITIONS and not any(k.dep in ("prep", "amod", "poss", "compound") for k in word.kids)
@@ -118,7 +120,7 @@ def is_part_of_name(modifier: Word, head: Word) -> bool:
         return modifier.low in lex.NAME_ADJECTIVES
     if modifier.dep != "compound" or modifier.low in lex.DESCRIBING_NOUNS or modifier.lemma in lex.DESCRIBING_NOUNS:
         return False
-    if modifier.low in lex.PART_ADJECTIVES or head.lemma in lex.DESCRIBED_HEADS:
+    if modifier.low in lex.PART_ADJECTIVES or modifier.low.endswith(("less", "ish")) or head.lemma in lex.DESCRIBED_HEADS:
         return False
     return not whole_of(modifier, head)
 
@@ -219,6 +221,10 @@ def attribute_text(reading: Reading, word: Word) -> str:
     low = word.low
     before = reading.words[word.i - 1] if word.i else None
     after = reading.words[word.i + 1] if word.i + 1 < len(reading.words) else None
+    if before is not None and f"{before.low} {low}" in lex.ATTRIBUTE_PAIRS:
+        return f"{before.low} {low}"
+    if after is not None and f"{low} {after.low}" in lex.ATTRIBUTE_PAIRS:
+        return ""
     if low in lex.SHADES and after is not None and after.low in lex.COLOURS | lex.COLOURED:
         return ""  # said together with the colour
     if low in lex.COLOURED:
@@ -316,9 +322,24 @@ def verb_phrase(reading: Reading, verb: Word) -> None:
                 predicate = "wear"
             for subject in sources:
                 reading.add_relation(subject, predicate, thing)
-    if not what and not phrases and name not in lex.EMPTY_VERBS and name not in lex.NEVER_ATTRIBUTES and not has_clause(verb):
+    phrases_found = bool(phrases) or each_other(reading, verb, who)
+    if not what and not phrases_found and name not in lex.EMPTY_VERBS and name not in lex.NEVER_ATTRIBUTES and not has_clause(verb):
         for subject in who:
             reading.add_attribute(subject, verb.low)
+
+
+def each_other(reading: Reading, word: Word, who: list[Word]) -> bool:
+    """ "a man and a dog next to each other": (man, next to, dog); "two cars next to each other": (car, next to, car)."""
+    for kid in word.kids:
+        place = kid.kid("pobj") if kid.dep == "prep" else kid if kid.dep == "dobj" else None
+        if place is None or not (place.low == "eachother" or place.low == "other" and any(k.low == "each" for k in place.kids)):
+            continue
+        verb = "" if word.pos in NOUNS or word.lemma in lex.EMPTY_VERBS else word.lemma
+        predicate = " ".join(p for p in (verb, kid.low if place is not kid else "") if p)
+        if who and predicate:
+            reading.add_relation(who[0], predicate, who[-1], mutual=True)
+            return True
+    return False
 
 
 def has_clause(verb: Word) -> bool:
@@ -378,6 +399,7 @@ def nouns_with_prepositions(reading: Reading) -> None:
     for noun in reading.words:
         if noun.pos not in NOUNS:
             continue
+        each_other(reading, noun, reading.chain(noun))
         for preposition, things in prepositional_phrases(reading, noun):
             if noun.i in reading.same and preposition == "of":
                 continue

@@ -27,7 +27,7 @@ POS_OF_TAG = {
 
 
 class Word:
-    """One token: its index ``i``, lower-case text ``low``, ``tag``, ``pos``, the arc ``dep`` to its ``head`` (itself for a root), ``kids``."""
+    """One token: its index ``i``, lower-case text ``low``, ``tag``, ``pos``, arc ``dep`` to ``head`` (itself for a root), ``kids``."""
 
     __slots__ = ("i", "text", "low", "tag", "pos", "dep", "head", "kids", "lemma")
 

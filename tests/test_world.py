@@ -35,7 +35,8 @@ def some_birds():
 def test_no_word_stands_in_two_vocabularies():
     v = vocabulary
     groups = {
-        "categories": v.CATEGORIES, "places": v.SCENE_TYPES, "bird places": v.BIRD_PLACES, "colours": v.COLOURS, "patterns": v.PATTERNS, "sizes": v.SIZES,
+        "categories": v.CATEGORIES, "places": v.SCENE_TYPES, "bird places": v.BIRD_PLACES, "colours": v.COLOURS,
+        "patterns": v.PATTERNS, "sizes": v.SIZES,
         "lengths": v.LENGTHS, "parts": v.BIRD_PARTS, "relations": v.RELATIONS, "have": (v.HAVE,), "spurious": v.SPURIOUS_TAGS,
         "category synonyms": v.CATEGORY_SYNONYMS, "part synonyms": v.PART_SYNONYMS, "size synonyms": v.SIZE_SYNONYMS,
         "pattern synonyms": v.PATTERN_SYNONYMS, "colour synonyms": v.COLOUR_SYNONYMS, "relation synonyms": v.RELATION_SYNONYMS,
@@ -48,7 +49,11 @@ def test_no_word_stands_in_two_vocabularies():
 
 def test_world_and_geometry_agree_on_who_holds_and_carries():
     assert tuple(vocabulary.RELATIONS) == geometry.PREDICATES
-    for ours, theirs in ((vocabulary.AGENTS, geometry.AGENTS), (vocabulary.HOLDABLE, geometry.HOLDABLE), (vocabulary.SUPPORTS, geometry.SUPPORTS)):
+    for ours, theirs in (
+        (vocabulary.AGENTS, geometry.AGENTS),
+        (vocabulary.HOLDABLE, geometry.HOLDABLE),
+        (vocabulary.SUPPORTS, geometry.SUPPORTS),
+    ):
         assert {c for c in vocabulary.CATEGORIES if c in theirs} == set(ours)
 
 
@@ -171,7 +176,9 @@ def test_true_relations_are_those_of_the_geometry_and_survive_half_a_pixel(scene
     for item in scenes:
         boxes, names = np.array([o.box for o in item.scene.objects]), [o.name for o in item.scene.objects]
         codes = geometry.relation_matrix(boxes, names, size=item.scene.size)
-        assert {(r.subject, r.predicate, r.object) for r in item.scene.relations} == {(i, geometry.PREDICATES[codes[i, j]], j) for i, j in np.argwhere(codes >= 0)}
+        assert {(r.subject, r.predicate, r.object) for r in item.scene.relations} == {
+            (i, geometry.PREDICATES[codes[i, j]], j) for i, j in np.argwhere(codes >= 0)
+        }
         shaken = geometry.relation_matrix(boxes + rng.uniform(-0.5, 0.5, boxes.shape), names, size=item.scene.size)
         kept, total = kept + (shaken == codes).sum(), total + codes.size
     assert kept / total > 0.99
@@ -211,7 +218,9 @@ def test_patterns_are_visible_at_128_pixels():
                 continue
             plain = replace(scene, things=(*scene.things[:k], replace(thing, pattern="plain"), *scene.things[k + 1 :]))
             x1, y1, x2, y2 = (v // 4 for v in boxes[k])
-            change = np.abs(np.subtract(paint.shrink(canvas, 128), paint.shrink(render.paint_scene(plain)[0], 128), dtype=np.int64))[y1:y2, x1:x2]
+            change = np.abs(np.subtract(paint.shrink(canvas, 128), paint.shrink(render.paint_scene(plain)[0], 128), dtype=np.int64))[
+                y1:y2, x1:x2
+            ]
             visible = int((change.max(2) > 24).sum())
             assert visible >= 6, (i, thing)  # a small dotted cat, bird or bench is the hardest
             seen[thing.pattern] += 1
@@ -252,7 +261,11 @@ def test_tags_are_true_most_of_the_time_but_not_always(scenes):
     true = missing = spurious = total = 0
     for item in scenes:
         assert set(item.tags) <= names and len(set(item.tags)) == len(item.tags)
-        facts = {o.name for o in item.scene.objects} | {item.scene.source["place"]} | {a for o in item.scene.objects for a in o.attributes if a in vocabulary.COLOURS}
+        facts = (
+            {o.name for o in item.scene.objects}
+            | {item.scene.source["place"]}
+            | {a for o in item.scene.objects for a in o.attributes if a in vocabulary.COLOURS}
+        )
         said = {vocabulary.canonical(t) for t in item.tags}
         true, missing = true + len(facts & said), missing + len(facts - said)
         spurious, total = spurious + len(said & set(vocabulary.SPURIOUS_TAGS)), total + len(item.tags)

@@ -97,9 +97,14 @@ def photos(tmp_path):
     images = [{"id": 10 + k, "file_name": f"p{k}.png", "width": 30, "height": 20, "split": "val" if k == 2 else "train"} for k in range(3)]
     captions = [{"id": k, "image_id": 10 + k // 2, "caption": f" caption  {k}\n"} for k in range(5)]
     (folder / "captions.json").write_text(json.dumps({"images": images, "annotations": captions}))
-    boxes = [{"id": 1, "image_id": 10, "category_id": 7, "bbox": [1, 2, 5, 6]}, {"id": 2, "image_id": 10, "category_id": 9, "bbox": [40, 4, 30, 6], "iscrowd": 0}]
+    boxes = [
+        {"id": 1, "image_id": 10, "category_id": 7, "bbox": [1, 2, 5, 6]},
+        {"id": 2, "image_id": 10, "category_id": 9, "bbox": [40, 4, 30, 6], "iscrowd": 0},
+    ]
     kinds = [{"id": 7, "name": "dog"}, {"id": 9, "name": "cat"}]
-    (folder / "instances.json").write_text(json.dumps({"images": [{"id": 10, "width": 60, "height": 40}], "annotations": boxes, "categories": kinds}))
+    (folder / "instances.json").write_text(
+        json.dumps({"images": [{"id": 10, "width": 60, "height": 40}], "annotations": boxes, "categories": kinds})
+    )
     return folder
 
 
@@ -157,7 +162,9 @@ def test_folder_with_text_files_and_with_a_table(photos):
     assert len(data) == 3 and data[0].sentences == ["a black square", "it is dark"] and data[0].image.size == (30, 20)
     with pytest.raises(InputError, match="p1.png' has no caption"):
         data[1]
-    (folder / "captions.csv").write_text('image,caption,split\np1.png,"grey, plain",train\np0.png,black,val\np1.png,again,train\n', encoding="utf-8")
+    (folder / "captions.csv").write_text(
+        'image,caption,split\np1.png,"grey, plain",train\np0.png,black,val\np1.png,again,train\n', encoding="utf-8"
+    )
     assert [i.sentences for i in load_dataset(f"folder:{folder}")] == [["grey, plain", "again"]]
     assert [i.id for i in load_dataset(f"folder:{folder}", "all")] == ["p1.png", "p0.png"]
     (folder / "captions.csv").write_text("picture,caption\np1.png,x\n")

@@ -46,7 +46,9 @@ def test_what_an_edit_says_is_true_afterwards_and_was_not_before(pairs):
             assert (new in now.attributes or new == "plain") and new not in was.attributes
             assert (old in was.attributes or old == "plain") and old not in now.attributes
             if was.name not in BIRD_PARTS or edit.subject == 0:
-                assert [o for k, o in enumerate(before.objects) if k != edit.subject] == [o for k, o in enumerate(after.objects) if k != edit.subject]
+                assert [o for k, o in enumerate(before.objects) if k != edit.subject] == [
+                    o for k, o in enumerate(after.objects) if k != edit.subject
+                ]
             assert old in edit.source and new in edit.target
         elif edit.kind == "remove":
             gone = before.objects[edit.subject]
@@ -56,8 +58,13 @@ def test_what_an_edit_says_is_true_afterwards_and_was_not_before(pairs):
             assert after.objects[edit.subject].name == words[1] and before.objects[edit.subject].name == words[-1]
             assert words[1] in CATEGORIES and words[1] not in {o.name for o in before.objects}
         else:
-            said = {(r.subject, r.predicate, r.object) for r in after.relations} - {(r.subject, r.predicate, r.object) for r in before.relations}
-            assert any(s == edit.subject and f" {p} " in f" {edit.sentence.replace('to the ', '')} " and after.objects[o].name == words[-1] for s, p, o in said)
+            said = {(r.subject, r.predicate, r.object) for r in after.relations} - {
+                (r.subject, r.predicate, r.object) for r in before.relations
+            }
+            assert any(
+                s == edit.subject and f" {p} " in f" {edit.sentence.replace('to the ', '')} " and after.objects[o].name == words[-1]
+                for s, p, o in said
+            )
         checked.add(edit.kind)
     assert checked == set(module.KINDS)
 

@@ -102,8 +102,10 @@ def test_captions_are_grammatical(scenes, some_birds):
 def test_forms_vary(scenes, some_birds):
     text = " ".join(s for i in scenes + some_birds for s in i.sentences).lower()
     for wanted in (
-        "there is", "to the left of", "on the right of", "next to", "on top of", "underneath", "is holding", "carries", "is held by", "that is", "two ",
-        "in a kitchen, ", "on a beach, ", "a street with", "sitting on", "standing on", ", and ", "this bird has", "wings that are", "of this bird is", "bird's",
+        "there is", "to the left of", "on the right of", "next to", "on top of", "underneath", "is holding", "carries", "is held by",
+        "that is",
+        "two ", "in a kitchen, ", "on a beach, ", "a street with", "sitting on", "standing on", ", and ", "this bird has", "wings that are",
+        "of this bird is", "bird's",
     ):  # fmt: skip
         assert wanted in text, wanted
     for word in (*v.CATEGORY_SYNONYMS, *v.PART_SYNONYMS, *v.SIZE_SYNONYMS, *v.PATTERN_SYNONYMS):

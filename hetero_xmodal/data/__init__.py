@@ -48,7 +48,9 @@ def load_dataset(name: str, split: str = "train", *, size: int | None = None, se
         _check_split(name, split, SPLITS)
         if image_size not in IMAGE_SIZES:
             closest = min(IMAGE_SIZES, key=lambda s: abs(s - image_size)) if isinstance(image_size, int) else 128
-            raise InputError(f"image_size is {image_size!r}, but the world is painted at {', '.join(map(str, IMAGE_SIZES))} pixels (nearest: {closest})")
+            raise InputError(
+                f"image_size is {image_size!r}, but the world is painted at {', '.join(map(str, IMAGE_SIZES))} pixels (nearest: {closest})"
+            )
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise InputError(f"seed is {seed!r}, expected a whole number, 0 or more")
         return load_world(name.split("/")[1], split, WORLD_SIZES[split] if size is None else size, seed, image_size)

@@ -1,4 +1,4 @@
-"""What data sets there are, writing one into a folder, checking one, and reading its card: the four things behind ``hetero-xmodal data``."""
+"""What data sets there are, writing one into a folder, checking one, reading its card: what stands behind ``hetero-xmodal data``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ _ROWS = (
     },
     {
         "name": "coco:FOLDER", "what": "pictures with captions (and boxes) in COCO's format, e.g. what 'data build' writes",
-        "items": "what is in the folder", "licence": "that of the pictures", "where": "FOLDER/captions.json, images/, optionally instances.json",
+        "items": "what is in the folder", "licence": "that of the pictures", 
+        "where": "FOLDER/captions.json, images/, optionally instances.json",
     },
     {
         "name": "folder:FOLDER", "what": "any pictures with captions in .txt files beside them or in captions.csv",
@@ -37,7 +38,9 @@ class Rows(list):
     """A list of dicts that prints as a text, one block a row."""
 
     def __str__(self) -> str:
-        return "\n".join(f"{row['name']}\n" + "\n".join(f"    {key:8} {value}" for key, value in row.items() if key != "name") for row in self)
+        return "\n".join(
+            f"{row['name']}\n" + "\n".join(f"    {key:8} {value}" for key, value in row.items() if key != "name") for row in self
+        )
 
 
 def list_datasets() -> Rows:
@@ -85,13 +88,21 @@ class BuildReport:
 
 
 def build_dataset(
-    name: str, out: str | Path, *, split: str = "train", size: int | None = None, seed: int = 0, image_size: int = 128, progress: bool = True
+    name: str,
+    out: str | Path,
+    *,
+    split: str = "train",
+    size: int | None = None,
+    seed: int = 0,
+    image_size: int = 128,
+    progress: bool = True,
 ) -> BuildReport:
     """Write a split of a data set into a folder that ``coco:FOLDER`` loads again, item for item.
 
-    The folder gets ``images/*.png``, ``captions.json`` and ``instances.json`` in COCO's format, ``scenes.json`` (scene graphs with attributes
-    and relations, labels, tags, what every sentence says) and ``checksums.json``. Work in progress lives in ``OUT.part``; an interrupted
-    call is continued by the same call, and *out* appears only when all is there. Items that cannot be read are left out and reported.
+    The folder gets ``images/*.png``, ``captions.json`` and ``instances.json`` in COCO's format, ``scenes.json`` (scene graphs with
+    attributes and relations, labels, tags, what every sentence says) and ``checksums.json``. Work in progress lives in ``OUT.part``;
+    an interrupted call is continued by the same call, and *out* appears only when all is there. Items that cannot be read are
+    left out and reported.
 
     Raises
     ------
@@ -147,7 +158,13 @@ def _write_items(dataset, part: Path, split: str, out: Path, progress: bool) -> 
                 x1, y1, x2, y2 = thing.box
                 category = categories.setdefault(thing.name, len(categories) + 1)
                 boxes.append(
-                    {"id": len(boxes) + 1, "image_id": number, "category_id": category, "bbox": [x1, y1, x2 - x1, y2 - y1], "area": (x2 - x1) * (y2 - y1)}
+                    {
+                        "id": len(boxes) + 1,
+                        "image_id": number,
+                        "category_id": category,
+                        "bbox": [x1, y1, x2 - x1, y2 - y1],
+                        "area": (x2 - x1) * (y2 - y1),
+                    }
                     | {"iscrowd": 0, "attributes": thing.attributes}
                 )
             items[stem] = {
@@ -162,7 +179,16 @@ def _write_items(dataset, part: Path, split: str, out: Path, progress: bool) -> 
     kinds = [{"id": i, "name": n} for n, i in categories.items()]
     if any(entry["scene"] is not None for entry in items.values()):
         write_json(part / "instances.json", {"info": info, "images": images, "annotations": boxes, "categories": kinds})
-    write_json(part / "scenes.json", {"format": "hetero_xmodal.scenes", "version": 1, "label_names": dataset.label_names, "tag_names": dataset.tag_names, "items": items})
+    write_json(
+        part / "scenes.json",
+        {
+            "format": "hetero_xmodal.scenes",
+            "version": 1,
+            "label_names": dataset.label_names,
+            "tag_names": dataset.tag_names,
+            "items": items,
+        },
+    )
     for name in ("captions.json", "instances.json", "scenes.json"):
         if (part / name).exists():
             sums[name] = _sha256(part / name)
@@ -275,5 +301,7 @@ def _verify_world(name: str) -> VerifyReport:
             for k, (wanted, item) in enumerate(zip(hashes, load_dataset(world, split, size=len(hashes)), strict=True)):
                 report.checked += 1
                 if item_hash(item) != wanted:
-                    report.problems.append(f"{world}, {split}, item {k} differs from the published one; is opencv-python-headless another version?")
+                    report.problems.append(
+                        f"{world}, {split}, item {k} differs from the published one; is opencv-python-headless another version?"
+                    )
     return report

@@ -48,7 +48,14 @@ class Dataset(Sequence):
     """
 
     def __init__(
-        self, name: str, split: str, indices: Sequence[int], make: Callable[[int], Item], *, label_names: Sequence[str] = (), tag_names: Sequence[str] = ()
+        self,
+        name: str,
+        split: str,
+        indices: Sequence[int],
+        make: Callable[[int], Item],
+        *,
+        label_names: Sequence[str] = (),
+        tag_names: Sequence[str] = (),
     ):
         self.name, self.split = name, split
         self.label_names, self.tag_names = list(label_names), list(tag_names)

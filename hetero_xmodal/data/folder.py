@@ -1,10 +1,11 @@
 """Any folder of pictures with captions, by plain rules.
 
-1. Every file below the folder whose name ends in .jpg, .jpeg, .png, .gif, .bmp, .webp, .tif or .tiff is a picture; they are ordered by path.
-2. If there is a ``captions.csv`` with the columns ``image`` (path inside the folder) and ``caption``, it gives the captions: one a row,
-   as many rows for a picture as it has captions; a picture that the table does not name is left out.
+1. Every file below the folder whose name ends in .jpg, .jpeg, .png, .gif, .bmp, .webp, .tif or .tiff is a picture; ordered by path.
+2. If there is a ``captions.csv`` with the columns ``image`` (path inside the folder) and ``caption``, it gives the captions: one a
+   row, as many rows for a picture as it has captions; a picture that the table does not name is left out.
 3. Otherwise the captions of ``photo.jpg`` stand in ``photo.txt`` beside it, one a line; empty lines do not count.
-4. A column ``split`` of the table, or else the top folders ``train/``, ``val/``, ``test/``, name the splits; without either, all is ``train``.
+4. A column ``split`` of the table, or else the top folders ``train/``, ``val/``, ``test/``, name the splits;
+   without either, all is ``train``.
 
 A picture that cannot be read, or has no caption, is an :class:`InputError` naming it, raised when its item is asked for.
 """
@@ -42,7 +43,9 @@ def load_folder(folder: str | Path, split: str = "train", size: int | None = Non
 
         captions = table[rows[k]][1] if table is not None else _lines(folder / rows[k])
         if not captions:
-            raise InputError(f"picture '{folder / rows[k]}' has no caption; write one a line into '{Path(rows[k]).with_suffix('.txt')}' beside it")
+            raise InputError(
+                f"picture '{folder / rows[k]}' has no caption; write one a line into '{Path(rows[k]).with_suffix('.txt')}' beside it"
+            )
         return Item(read_picture(folder / rows[k]), list(captions), id=rows[k], path=folder / rows[k])
 
     return Dataset(f"folder:{folder}", split, range(len(rows)), make)

@@ -54,9 +54,19 @@ def bird_item(seed: int, split: str, index: int, image_size: int = 128) -> Item:
     bird, canvas, boxes = make_bird(seed, split, index)
     name = f"birds-{seed}-{split}-{index:06d}"
     dice = Dice("bird words", seed, split, index)
-    present = {f"{p.colour} {p.name}" for p in bird.parts} | {f"{bird.parts[-1].length} beak"} | ({f"{bird.size} bird"} if bird.size else set())
+    present = (
+        {f"{p.colour} {p.name}" for p in bird.parts} | {f"{bird.parts[-1].length} beak"} | ({f"{bird.size} bird"} if bird.size else set())
+    )
     facts = ["bird", bird.place, bird.body, *dict.fromkeys(p.colour for p in bird.parts)]
-    return _item(shrink(canvas, image_size), bird_captions(bird, dice), BIRD_LABELS, present, bird_truth(bird, boxes, image_size, name), name, noisy_tags(facts, dice))
+    return _item(
+        shrink(canvas, image_size),
+        bird_captions(bird, dice),
+        BIRD_LABELS,
+        present,
+        bird_truth(bird, boxes, image_size, name),
+        name,
+        noisy_tags(facts, dice),
+    )
 
 
 def _item(pixels, captions, label_names, present, graph, name, tags) -> Item:

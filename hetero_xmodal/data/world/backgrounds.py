@@ -66,15 +66,35 @@ def _garden(picture, dice, horizon):
     sky = dice.pick([(156, 194, 218), (166, 188, 208)])
     bands(sky, mixed(sky, (184, 196, 198), 60), 0, horizon, picture)
     _clouds(picture, dice, (30, horizon - 90), mixed(sky, (224, 228, 230), 55))
-    cv2.fillPoly(picture, [np.array([(x, horizon - 26 - int(22 * np.sin(x / 90 + horizon))) for x in range(0, WIDE + 20, 10)] + [(WIDE, horizon), (0, horizon)], np.int32)], (158, 184, 160))
+    cv2.fillPoly(
+        picture,
+        [
+            np.array(
+                [(x, horizon - 26 - int(22 * np.sin(x / 90 + horizon))) for x in range(0, WIDE + 20, 10)] + [(WIDE, horizon), (0, horizon)],
+                np.int32,
+            )
+        ],
+        (158, 184, 160),
+    )
     if dice.chance(60):
         for x in range(0, WIDE, 34):
-            cv2.fillPoly(picture, [np.array([(x, horizon + 8), (x, horizon - 44), (x + 11, horizon - 58), (x + 22, horizon - 44), (x + 22, horizon + 8)], np.int32)], (196, 186, 168))
+            cv2.fillPoly(
+                picture,
+                [
+                    np.array(
+                        [(x, horizon + 8), (x, horizon - 44), (x + 11, horizon - 58), (x + 22, horizon - 44), (x + 22, horizon + 8)],
+                        np.int32,
+                    )
+                ],
+                (196, 186, 168),
+            )
         cv2.rectangle(picture, (0, horizon - 32), (WIDE, horizon - 22), (184, 172, 154), -1)
     bands((164, 192, 138), (150, 182, 126), horizon, CANVAS, picture)
     for _ in range(150):
         x, y = dice.below(WIDE), dice.between(horizon + 12, CANVAS)
-        cv2.polylines(picture, [np.array([(x - 6, y - 9), (x, y), (x + 1, y - 12), (x + 2, y), (x + 8, y - 8)], np.int32)], False, (132, 166, 110), 3)
+        cv2.polylines(
+            picture, [np.array([(x - 6, y - 9), (x, y), (x + 1, y - 12), (x + 2, y), (x + 8, y - 8)], np.int32)], False, (132, 166, 110), 3
+        )
 
 
 def _kitchen(picture, dice, horizon):

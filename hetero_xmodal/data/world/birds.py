@@ -101,7 +101,16 @@ def choose_bird(dice: Dice) -> Bird:
         parts.append(BirdPart(name, colour, pattern))
     parts.append(BirdPart("beak", dice.pick(BEAK_COLOURS), "plain", dice.pick(LENGTHS)))
     size = dice.pick(("small", "large", None))
-    return Bird(dice.pick(tuple(BIRD_PLACES)), dice.below(VARIANTS), dice.below(EXTRA), body, size, tuple(parts), flip=dice.chance(50), tail=dice.below(2))
+    return Bird(
+        dice.pick(tuple(BIRD_PLACES)),
+        dice.below(VARIANTS),
+        dice.below(EXTRA),
+        body,
+        size,
+        tuple(parts),
+        flip=dice.chance(50),
+        tail=dice.below(2),
+    )
 
 
 def bird_width(bird: Bird) -> int:
@@ -173,7 +182,11 @@ def wide_bird_background(place: str, variant: int) -> np.ndarray:
             x, y = dice.below(WIDE), FEET + dice.pick((-16, 46))
             cv2.ellipse(picture, (x, y), (24, 11), 30 if y < FEET else -30, 0, 360, (118, 156, 104), -1)
     else:
-        ground, speck = {"grass": ((160, 190, 134), (130, 166, 108)), "rock": ((132, 176, 188), (168, 206, 212)), "snow": ((192, 203, 215), (174, 186, 200))}[place]
+        ground, speck = {
+            "grass": ((160, 190, 134), (130, 166, 108)),
+            "rock": ((132, 176, 188), (168, 206, 212)),
+            "snow": ((192, 203, 215), (174, 186, 200)),
+        }[place]
         line = 330 + 10 * variant
         bands(sky, mixed(sky, (214, 214, 208), 50), 0, line, picture)
         for _ in range(4):
@@ -185,7 +198,9 @@ def wide_bird_background(place: str, variant: int) -> np.ndarray:
         for _ in range(150):
             x, y = dice.below(WIDE), dice.between(line + 10, CANVAS)
             if place == "grass":
-                cv2.polylines(picture, [np.array([(x - 6, y - 10), (x, y), (x + 1, y - 13), (x + 2, y), (x + 8, y - 9)], np.int32)], False, speck, 3)
+                cv2.polylines(
+                    picture, [np.array([(x - 6, y - 10), (x, y), (x + 1, y - 13), (x + 2, y), (x + 8, y - 9)], np.int32)], False, speck, 3
+                )
             elif place == "rock":
                 cv2.ellipse(picture, (x, y), (15, 5), 0, 180, 360, speck, 3)
             else:
@@ -193,7 +208,13 @@ def wide_bird_background(place: str, variant: int) -> np.ndarray:
         if place == "rock":
             stone = [(0, FEET + 6), (60, FEET - 10), (300, FEET - 14), (560, FEET - 8), (WIDE, FEET + 8), (WIDE, FEET + 50), (0, FEET + 50)]
             cv2.fillPoly(picture, [np.array(stone, np.int32)], (158, 150, 146))
-            cv2.polylines(picture, [np.array([(30, FEET + 30), (200, FEET + 22), (420, FEET + 30), (620, FEET + 24)], np.int32)], False, (138, 130, 128), 5)
+            cv2.polylines(
+                picture,
+                [np.array([(30, FEET + 30), (200, FEET + 22), (420, FEET + 30), (620, FEET + 24)], np.int32)],
+                False,
+                (138, 130, 128),
+                5,
+            )
     picture = grain(picture, f"bird {place} {variant}", 4)
     picture.setflags(write=False)
     return picture

@@ -1,7 +1,7 @@
 """Edits with their true answer: what a sentence such as "the belly is red instead of yellow" makes of a picture.
 
-Kinds of edits: ``attribute`` (another colour, pattern or beak length), ``remove`` ("no mirror"), ``replace`` ("a cat instead of the dog") and
-``move`` ("the clock is on the table"). The edited scene is painted by the same painter from the same description, so every pixel
+Kinds of edits: ``attribute`` (another colour, pattern or beak length), ``remove`` ("no mirror"), ``replace`` ("a cat instead of the dog")
+and ``move`` ("the clock is on the table"). The edited scene is painted by the same painter from the same description, so every pixel
 outside ``changed_box`` is the same byte as before.
 
 >>> from hetero_xmodal.data import load_dataset
@@ -132,9 +132,9 @@ def _free(scene: Scene, dice: Dice) -> list[int]:
     return [i for i in dice.shuffled(range(len(scene.things))) if i not in hosts]
 
 
-def _telling(scene: Scene, relations, i: int, phrase: str, dice: Dice, but: tuple[str, ...] = ()) -> tuple[str, str] | None:
+def _telling(scene: Scene, relations, i: int, dice: Dice) -> tuple[str, str]:
     """A true rest of a sentence about thing *i*: (before its phrase, after it), chosen from its relations."""
-    for s, predicate, o in dice.shuffled([r for r in relations if r[0] == i and r[1] not in but]):
+    for _, predicate, o in dice.shuffled([r for r in relations if r[0] == i]):
         about = describe(scene, o, dice)
         if about is not None:
             said = "holding" if predicate == "hold" else SAID[predicate][0][0]
@@ -161,7 +161,7 @@ def _attribute(scene: Scene, relations, size, dice) -> Iterator[Edit]:
             continue
         before_words = [a for a in (thing.size, thing.colour, thing.pattern) if a in plain or a == old]
         after_words = [a for a in (after_thing.size, after_thing.colour, after_thing.pattern) if a in plain or a == new]
-        start, end = _telling(scene, relations, i, "", dice)
+        start, end = _telling(scene, relations, i, dice)
         made = _finish(
             "attribute", f"{_noun(thing, owner, 'the')} is {new} instead of {old}", sentence(start + _noun(thing, before_words) + end),
             sentence(start + _noun(thing, after_words) + end), after, size, [thing, after_thing], i,
@@ -179,12 +179,16 @@ def _remove(scene: Scene, relations, size, dice) -> Iterator[Edit]:
         if about is None:
             continue
         rest = [k for k in range(len(scene.things)) if k != i]
-        told = [_noun(scene.things[k], [a for a in sayable(scene.things[k]) if dice.chance(60)]) for k in dice.sample(rest, min(2, len(rest)))]
+        told = [
+            _noun(scene.things[k], [a for a in sayable(scene.things[k]) if dice.chance(60)]) for k in dice.sample(rest, min(2, len(rest)))
+        ]
         index = {k: n for n, k in enumerate(rest)}
         kept = [replace(t, held_by=index.get(t.held_by), stands_on=index.get(t.stands_on)) for k, t in enumerate(scene.things) if k != i]
         after = replace(scene, things=tuple(kept))
         source = sentence(f"there is {listed([*told, _noun(thing, about)])}")
-        made = _finish("remove", "no " + " ".join([*about, thing.category]), source, sentence(f"there is {listed(told)}"), after, size, [thing], i)
+        made = _finish(
+            "remove", "no " + " ".join([*about, thing.category]), source, sentence(f"there is {listed(told)}"), after, size, [thing], i
+        )
         if made:
             yield made
 
@@ -247,7 +251,11 @@ def _move(scene: Scene, relations, size, dice) -> Iterator[Edit]:
         ways = [loose]
         if thing.category in STANDS:
             taken = {t.stands_on for t in placed.values()}
-            hosts = [k for k, t in placed.items() if t.category in SUPPORTS and k not in taken and k != thing.stands_on and thing.w < t.w * 7 // 10 and t.stands_on is None]
+            hosts = [
+                k
+                for k, t in placed.items()
+                if t.category in SUPPORTS and k not in taken and k != thing.stands_on and thing.w < t.w * 7 // 10 and t.stands_on is None
+            ]
             ways = [replace(loose, stands_on=k) for k in hosts] + ways
         for way in ways:
             spots = candidates(way, scene, placed, dice)

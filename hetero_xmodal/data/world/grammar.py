@@ -1,7 +1,8 @@
 """Sentences and what they say, written together: every function below returns a text and the scene graph of exactly that text.
 
 The graph is in the normal form of :mod:`~hetero_xmodal.data.world.vocabulary`: words as said but in dictionary form ("the puppies" is
-``puppy``), ``to the left of`` is ``left of``, verbs in base form, ``the crown of the bird`` and ``has`` are ``have``, ``with`` stays ``with``.
+``puppy``), ``to the left of`` is ``left of``, verbs in base form, ``the crown of the bird`` and ``has`` are ``have``,
+``with`` stays ``with``.
 What keeps the language clean: size before colour before pattern; ``a`` or ``an`` by the next word; two things that the same phrase
 would fit are never told apart by it; no prepositional phrase has two possible hosts.
 """
@@ -369,8 +370,17 @@ def _bird_somewhere(saying, bird):
 
 def bird_captions(bird: Bird, dice: Dice, count: int = 10) -> list[tuple[str, SceneGraph]]:
     """*count* different captions of a bird, each with its graph."""
-    forms = [_bird_has, _bird_has, _bird_has, _bird_with, _bird_with, _bird_with, _bird_is, _part_is, _part_is, _wings_that_are, _bird_somewhere]
+    forms = [
+        _bird_has,
+        _bird_has,
+        _bird_has,
+        _bird_with,
+        _bird_with,
+        _bird_with,
+        _bird_is,
+        _part_is,
+        _part_is,
+        _wings_that_are,
+        _bird_somewhere,
+    ]
     return _collect(lambda saying, form: form(saying, bird), forms, dice, count)
-
-
-__all__ = ["Saying", "Thing", "bird_captions", "describe", "fitting", "listed", "plural", "scene_captions", "sentence", "with_article"]

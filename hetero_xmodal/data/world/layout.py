@@ -22,8 +22,34 @@ from .vocabulary import AGENTS, HOLDABLE, SCENE_COLOURS, SCENE_TYPES, SUPPORTS
 
 #: place -> weight of each category there; what is missing never appears there
 CATEGORY_WEIGHTS = {
-    "street": {"car": 44, "tree": 16, "child": 18, "robot": 9, "dog": 14, "cat": 6, "bench": 14, "box": 7, "ball": 6, "bird": 9, "clock": 9, "umbrella": 8, "balloon": 6},
-    "garden": {"tree": 26, "flower": 24, "child": 16, "dog": 12, "cat": 9, "bird": 16, "bench": 12, "table": 11, "ball": 10, "kite": 10, "balloon": 8},
+    "street": {
+        "car": 44,
+        "tree": 16,
+        "child": 18,
+        "robot": 9,
+        "dog": 14,
+        "cat": 6,
+        "bench": 14,
+        "box": 7,
+        "ball": 6,
+        "bird": 9,
+        "clock": 9,
+        "umbrella": 8,
+        "balloon": 6,
+    },
+    "garden": {
+        "tree": 26,
+        "flower": 24,
+        "child": 16,
+        "dog": 12,
+        "cat": 9,
+        "bird": 16,
+        "bench": 12,
+        "table": 11,
+        "ball": 10,
+        "kite": 10,
+        "balloon": 8,
+    },
     "kitchen": {"table": 32, "cup": 24, "clock": 18, "lamp": 7, "cat": 12, "robot": 15, "child": 11, "box": 11, "flower": 11},
     "bedroom": {"lamp": 22, "mirror": 24, "clock": 11, "box": 16, "cat": 14, "dog": 8, "ball": 12, "child": 13, "robot": 11, "table": 12},
     "beach": {"boat": 26, "umbrella": 20, "ball": 20, "child": 20, "kite": 16, "dog": 12, "bird": 13, "bench": 8, "balloon": 6, "box": 5},
@@ -31,7 +57,14 @@ CATEGORY_WEIGHTS = {
 #: place -> who invites whom: (category already there, what joins it, percent)
 COMPANIONS = {
     "street": (("child", "balloon", 30), ("child", "umbrella", 25), ("robot", "umbrella", 40), ("bench", "cat", 25), ("car", "tree", 30)),
-    "garden": (("child", "kite", 30), ("child", "balloon", 20), ("table", "cup", 55), ("bench", "bird", 40), ("tree", "bird", 20), ("tree", "flower", 30)),
+    "garden": (
+        ("child", "kite", 30),
+        ("child", "balloon", 20),
+        ("table", "cup", 55),
+        ("bench", "bird", 40),
+        ("tree", "bird", 20),
+        ("tree", "flower", 30),
+    ),
     "kitchen": (("table", "cup", 55), ("robot", "cup", 40), ("table", "flower", 25), ("box", "cat", 25)),
     "bedroom": (("table", "lamp", 55), ("child", "ball", 40), ("box", "lamp", 20), ("lamp", "mirror", 30), ("robot", "ball", 30)),
     "beach": (("child", "kite", 35), ("child", "ball", 30), ("boat", "umbrella", 25), ("bench", "bird", 30)),
@@ -44,7 +77,8 @@ HEIGHTS = {
     "child": 176, "robot": 172, "cat": 112, "dog": 108, "bird": 96, "car": 94, "boat": 132, "tree": 214, "flower": 122, "bench": 84,
     "table": 122, "box": 106, "ball": 94, "balloon": 176, "umbrella": 148, "kite": 146, "cup": 94, "lamp": 128, "clock": 102, "mirror": 132,
 }  # fmt: skip
-#: percent of the ordinary height, and the thresholds between (with a gap on either side: boxes of small things end at 78, of ordinary ones run from 92 to 110, of large ones begin at 128)
+#: percent of the ordinary height, and the thresholds between, with a gap on either side: boxes of small things end at 78,
+#: those of ordinary ones run from 92 to 110, those of large ones begin at 128
 SIZE_RANGES = {"small": (62, 71), None: (92, 105), "large": (130, 142)}
 SMALL_BELOW, LARGE_ABOVE = 85, 119
 PATTERNED = frozenset(HEIGHTS) - {"tree", "flower", "clock", "mirror"}
@@ -153,7 +187,7 @@ def kinds_of(names) -> np.ndarray:
 
 
 def stable_codes(a: np.ndarray, b: np.ndarray, kinds_a: np.ndarray, kinds_b: np.ndarray, slack: float = SLACK) -> np.ndarray:
-    """``(n, k)``: True where the relations between box i of *a* and box j of *b*, both ways, do not change when thresholds move by *slack*."""
+    """``(n, k)``: True where the relations of box i of *a* and box j of *b*, both ways, stay when thresholds move by *slack*."""
     shape = (len(a), len(b), 4)
     here, there = np.empty((2, *shape)), np.empty((2, *shape))
     here[0] = there[1] = a[:, None]
@@ -164,7 +198,13 @@ def stable_codes(a: np.ndarray, b: np.ndarray, kinds_a: np.ndarray, kinds_b: np.
     holdable[0], holdable[1] = column & 2, row & 2
     support[0], support[1] = column & 4, row & 4
     codes = geometry.relation_codes(
-        here, there, size=(CANVAS, CANVAS), agent=agent, holdable=holdable, support=support, slack=np.array((-slack, 0.0, slack)).reshape(3, 1, 1, 1)
+        here,
+        there,
+        size=(CANVAS, CANVAS),
+        agent=agent,
+        holdable=holdable,
+        support=support,
+        slack=np.array((-slack, 0.0, slack)).reshape(3, 1, 1, 1),
     )
     return (codes == codes[0]).all((0, 1))
 
@@ -227,7 +267,15 @@ def choose_bonds(things: list[Thing], dice: Dice) -> list[Thing]:
         if thing.category in HOLDABLE and hands and dice.chance(85):
             things[i] = replace(thing, held_by=hands.pop(dice.below(len(hands))))
             continue
-        hosts = [k for k in tops if k != i and room[k] and thing.w < things[k].w * 7 // 10 and things[k].stands_on is None and i not in [t.stands_on for t in things]]
+        hosts = [
+            k
+            for k in tops
+            if k != i
+            and room[k]
+            and thing.w < things[k].w * 7 // 10
+            and things[k].stands_on is None
+            and i not in [t.stands_on for t in things]
+        ]
         if thing.category in STANDS and hosts and dice.chance(85 if thing.category in ("cup", "lamp") else 62):
             host = dice.pick(hosts)
             room[host] -= 1

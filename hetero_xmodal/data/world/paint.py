@@ -24,9 +24,13 @@ PALETTE = {
 }  # fmt: skip
 #: fixed paints for what has no attribute
 PAINTS = {
-    "skin": (240, 196, 160), "skin2": (176, 120, 84), "hair": (92, 60, 40), "hair2": (38, 34, 38), "metal": (172, 180, 190), "steel": (120, 128, 140), "dark": (52, 52, 62),
-    "wood": (158, 112, 72), "bark": (124, 88, 62), "glass": (190, 224, 236), "shine": (236, 248, 252), "face": (250, 248, 240), "ink": (34, 32, 44),
-    "leaf": (84, 138, 74), "clay": (176, 112, 84), "sail": (246, 242, 230), "eye": (250, 250, 250), "gold": (232, 180, 60), "pink": (238, 150, 160), "jeans": (84, 100, 136),
+    "skin": (240, 196, 160), "skin2": (176, 120, 84), "hair": (92, 60, 40), "hair2": (38, 34, 38), "metal": (172, 180, 190),
+    "steel": (120, 128, 140), "dark": (52, 52, 62),
+    "wood": (158, 112, 72), "bark": (124, 88, 62), "glass": (190, 224, 236), "shine": (236, 248, 252), "face": (250, 248, 240),
+    "ink": (34, 32, 44),
+    "leaf": (84, 138, 74), "clay": (176, 112, 84), "sail": (246, 242, 230), "eye": (250, 250, 250), "gold": (232, 180, 60),
+    "pink": (238, 150, 160),
+    "jeans": (84, 100, 136),
 }  # fmt: skip
 OUTLINE = (34, 32, 44)
 #: half the height of a shadow on the ground, canvas pixels
@@ -55,7 +59,14 @@ def texture(colour: str, pattern: str, light: int = 0) -> np.ndarray:
     """A canvas and a period more of a colour with its pattern; *light* below 0 is shade, above 0 a highlight (percent)."""
     base = PALETTE.get(colour) or PAINTS[colour]
     pale = sum(base) > 600
-    inks = {"yellow": (190, 110, 20), "white": (116, 122, 148), "black": (176, 176, 186), "orange": (255, 226, 160), "gray": (232, 234, 238), "brown": (222, 184, 140)}
+    inks = {
+        "yellow": (190, 110, 20),
+        "white": (116, 122, 148),
+        "black": (176, 176, 186),
+        "orange": (255, 226, 160),
+        "gray": (232, 234, 238),
+        "brown": (222, 184, 140),
+    }
     ink = inks.get(colour) or mixed(base, (20, 20, 40) if pale else (255, 255, 255), 66)
     y, x = np.mgrid[0 : CANVAS + 64, 0 : CANVAS + 64]
     if pattern == "striped":
@@ -193,7 +204,10 @@ def ellipse(cx, cy, rx, ry, n: int = 28, start: float = 0, stop: float = 360) ->
     """Points of an ellipse, or of its arc from *start* to *stop* degrees (0 is right, 90 is down)."""
     whole = stop - start == 360
     steps = n if whole else n - 1
-    return [(cx + rx * cos((start + (stop - start) * i / steps) * pi / 180), cy + ry * sin((start + (stop - start) * i / steps) * pi / 180)) for i in range(n)]
+    return [
+        (cx + rx * cos((start + (stop - start) * i / steps) * pi / 180), cy + ry * sin((start + (stop - start) * i / steps) * pi / 180))
+        for i in range(n)
+    ]
 
 
 def rect(x1, y1, x2, y2, r: float = 0) -> list[tuple[float, float]]:

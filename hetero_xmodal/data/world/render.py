@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from ...parsers import geometry
@@ -85,6 +83,3 @@ def make_scene(seed: int, split: str, index: int) -> tuple[Scene, np.ndarray, li
                 canvas, boxes = paint_scene(scene)
                 if is_clear(scene, boxes):
                     return scene, canvas, boxes
-
-
-__all__ = ["is_clear", "make_scene", "paint_order", "paint_scene", "replace", "truth"]

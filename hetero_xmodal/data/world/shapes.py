@@ -29,7 +29,8 @@ CHILD = [
 ]  # fmt: skip
 
 ROBOT = [
-    ("steel", rect(22, 76, 31, 96, 2)), ("steel", rect(41, 76, 50, 96, 2)), ("dark", rect(18, 92, 33, 99, 3)), ("dark", rect(39, 92, 54, 99, 3)),
+    ("steel", rect(22, 76, 31, 96, 2)), ("steel", rect(41, 76, 50, 96, 2)), ("dark", rect(18, 92, 33, 99, 3)),
+    ("dark", rect(39, 92, 54, 99, 3)),
     ("steel", stroke([(17, 45), (9, 52), (5, 57)], 7)), ("steel", stroke([(55, 45), (63, 52), (67, 57)], 7)),
     ("main", rect(15, 40, 57, 78, 6), _SHADE),
     ("metal", ellipse(5, 58, 5, 5, 10)), ("metal", ellipse(67, 58, 5, 5, 10)),
@@ -44,7 +45,8 @@ CAT = [
     ("pink", [(28, 20), (27, 10), (36, 16)], _BARE), ("pink", [(68, 20), (69, 10), (60, 16)], _BARE),
     ("main-plain", ellipse(48, 33, 30, 24), _SHADE),
     *[("eye", ellipse(x, 31, 6.5, 6.5, 12), _THIN) for x in (37, 59)], *_eyes(37, 59, 32, 3),
-    ("pink", [(45, 39), (51, 39), (48, 43)], _THIN), ("ink", [(40, 46), (44, 48), (48, 44), (52, 48), (56, 46)], {"closed": False, "outline": 3}),
+    ("pink", [(45, 39), (51, 39), (48, 43)], _THIN), ("ink", [(40, 46), (44, 48), (48, 44), (52, 48),
+        (56, 46)], {"closed": False, "outline": 3}),
     ("ink", [(28, 40), (10, 37)], _LINE | {"outline": 2}), ("ink", [(28, 43), (11, 46)], _LINE | {"outline": 2}),
     ("ink", [(68, 40), (86, 37)], _LINE | {"outline": 2}), ("ink", [(68, 43), (85, 46)], _LINE | {"outline": 2}),
     ("main-plain", ellipse(38, 95, 9, 5, 14)), ("main-plain", ellipse(58, 95, 9, 5, 14)),
@@ -56,7 +58,8 @@ DOG = [
     ("main", rect(14, 42, 92, 80, 17), _SHADE),
     ("main-plain", rect(34, 68, 45, 98, 4)), ("main-plain", rect(86, 66, 97, 98, 4)),
     ("main-plain", [*ellipse(94, 28, 23, 23, 18, 100, 330), (112, 24), (128, 28), (129, 40), (118, 48), (100, 52)], _SHADE),
-    ("dark", ellipse(126, 28, 6, 5, 12), _BARE), *_eyes(101, 101, 22, 3.4), ("hair", [(78, 10), (90, 8), (88, 36), (80, 46), (72, 36), (72, 20)], _THIN),
+    ("dark", ellipse(126, 28, 6, 5, 12), _BARE), *_eyes(101, 101, 22, 3.4), ("hair", [(78, 10), (90, 8), (88, 36), (80, 46), (72, 36),
+        (72, 20)], _THIN),
     ("gold", rect(80, 50, 98, 56, 2), _THIN),
 ]  # fmt: skip
 
@@ -88,7 +91,8 @@ TREE = [
 ]  # fmt: skip
 
 FLOWER = [
-    ("leaf", rect(33, 46, 38, 74), _THIN), ("leaf", [(36, 66), (50, 52), (62, 54), (52, 66)], _THIN), ("leaf", [(35, 66), (21, 52), (9, 54), (19, 66)], _THIN),
+    ("leaf", rect(33, 46, 38, 74), _THIN), ("leaf", [(36, 66), (50, 52), (62, 54), (52, 66)], _THIN), ("leaf", [(35, 66), (21, 52),
+        (9, 54), (19, 66)], _THIN),
     ("main", cloud(35, 27, 29, 28, 6, 0.28), _SHADE), ("gold", ellipse(35, 27, 9, 9, 16), _THIN),
     ("clay", [(14, 72), (57, 72), (51, 99), (20, 99)], _SHADE), ("clay", rect(11, 69, 60, 78)),
 ]  # fmt: skip
@@ -101,13 +105,15 @@ BENCH = [
 
 TABLE = [
     ("wood", rect(16, 40, 28, 98), _SHADE), ("wood", rect(142, 40, 154, 98), _SHADE),
-    ("main", [(18, 3), (152, 3), (168, 20), (168, 50), *[p for i in range(6) for p in ((162 - 28 * i, 58), (148 - 28 * i, 50))], (2, 20)], _SHADE),
+    ("main", [(18, 3), (152, 3), (168, 20), (168, 50), *[p for i in range(6) for p in ((162 - 28 * i, 58),
+        (148 - 28 * i, 50))], (2, 20)], _SHADE),
     ("ink", [(3, 20), (167, 20)], _LINE),
 ]  # fmt: skip
 
 BOX = [
     ("main", [(3, 26), (74, 26), (74, 98), (3, 98)], _SHADE), ("main-plain", [(3, 26), (26, 4), (98, 4), (74, 26)]),
-    ("main-plain", [(74, 26), (98, 4), (98, 76), (74, 98)], _SHADE), ("clay", [(31, 26), (46, 26), (46, 54), (31, 54)], _THIN), ("clay", [(31, 26), (54, 4), (69, 4), (46, 26)], _THIN),
+    ("main-plain", [(74, 26), (98, 4), (98, 76), (74, 98)], _SHADE), ("clay", [(31, 26), (46, 26), (46, 54), (31, 54)], _THIN),
+    ("clay", [(31, 26), (54, 4), (69, 4), (46, 26)], _THIN),
 ]  # fmt: skip
 
 BALL = [("main", ellipse(50, 50, 48, 48, 40), _SHADE), ("shine", ellipse(34, 28, 9, 6, 14), _BARE)]
@@ -119,14 +125,18 @@ BALLOON = [
 
 UMBRELLA = [
     ("wood", rect(46, 6, 50, 90), _THIN), ("wood", stroke([(48, 88), (48, 95), (54, 98), (60, 95), (60, 90)], 5), _THIN),
-    ("main", [*ellipse(48, 48, 46, 42, 24, 180, 360), (86, 44), (78, 50), (70, 45), (63, 44), (55, 50), (48, 45), (41, 50), (33, 44), (26, 45), (18, 50), (10, 44)], _SHADE),
-    ("ink", [(48, 6), (36, 22), (33, 45)], {"closed": False, "outline": 3}), ("ink", [(48, 6), (60, 22), (63, 45)], {"closed": False, "outline": 3}),
+    ("main", [*ellipse(48, 48, 46, 42, 24, 180, 360), (86, 44), (78, 50), (70, 45), (63, 44), (55, 50), (48, 45), (41, 50), (33, 44),
+        (26, 45), (18, 50), (10, 44)], _SHADE),
+    ("ink", [(48, 6), (36, 22), (33, 45)], {"closed": False, "outline": 3}), ("ink", [(48, 6), (60, 22),
+        (63, 45)], {"closed": False, "outline": 3}),
 ]  # fmt: skip
 
 KITE = [
     ("ink", [(34, 66), (30, 76), (38, 86), (32, 98)], _LINE),
-    *[("main-plain", [(x, y), (x - 7, y - 5), (x - 7, y + 5), (x, y), (x + 7, y - 5), (x + 7, y + 5)], _THIN) for x, y in ((32, 76), (36, 88))],
-    ("main", [(34, 2), (66, 28), (34, 68), (2, 28)], _SHADE), ("ink", [(34, 2), (34, 68)], {"closed": False, "outline": 3}), ("ink", [(2, 28), (66, 28)], {"closed": False, "outline": 3}),
+    *[("main-plain", [(x, y), (x - 7, y - 5), (x - 7, y + 5), (x, y), (x + 7, y - 5), (x + 7, y + 5)], _THIN) for x, y in ((32, 76),
+        (36, 88))],
+    ("main", [(34, 2), (66, 28), (34, 68), (2, 28)], _SHADE), ("ink", [(34, 2), (34, 68)], {"closed": False, "outline": 3}),
+    ("ink", [(2, 28), (66, 28)], {"closed": False, "outline": 3}),
 ]  # fmt: skip
 
 CUP = [
@@ -154,7 +164,9 @@ MIRROR = [
 SHAPES = {
     name: make_shape(*parts)
     for name, parts in {
-        "child": CHILD, "robot": ROBOT, "cat": CAT, "dog": DOG, "bird": BIRD, "car": CAR, "boat": BOAT, "tree": TREE, "flower": FLOWER, "bench": BENCH,
-        "table": TABLE, "box": BOX, "ball": BALL, "balloon": BALLOON, "umbrella": UMBRELLA, "kite": KITE, "cup": CUP, "lamp": LAMP, "clock": CLOCK, "mirror": MIRROR,
+        "child": CHILD, "robot": ROBOT, "cat": CAT, "dog": DOG, "bird": BIRD, "car": CAR, "boat": BOAT, "tree": TREE, "flower": FLOWER,
+            "bench": BENCH,
+        "table": TABLE, "box": BOX, "ball": BALL, "balloon": BALLOON, "umbrella": UMBRELLA, "kite": KITE, "cup": CUP, "lamp": LAMP,
+            "clock": CLOCK, "mirror": MIRROR,
     }.items()
 }  # fmt: skip

@@ -58,14 +58,16 @@ SUPPORTS = ("table", "box", "bench")
 
 #: other word -> canonical word, one table per kind so that no word can drift into two
 CATEGORY_SYNONYMS = {
-    "kid": "child", "puppy": "dog", "kitty": "cat", "automobile": "car", "sailboat": "boat", "crate": "box", "parasol": "umbrella", "mug": "cup",
+    "kid": "child", "puppy": "dog", "kitty": "cat", "automobile": "car", "sailboat": "boat", "crate": "box", "parasol": "umbrella",
+    "mug": "cup",
 }  # fmt: skip
 PART_SYNONYMS = {"bill": "beak", "cap": "crown", "chest": "breast", "stomach": "belly"}
 SIZE_SYNONYMS = {"little": "small", "tiny": "small", "big": "large", "huge": "large"}
 PATTERN_SYNONYMS = {"stripy": "striped", "spotted": "dotted", "checkered": "checked"}
 COLOUR_SYNONYMS = {"grey": "gray"}
 RELATION_SYNONYMS = {
-    "over": "above", "under": "below", "beneath": "below", "underneath": "below", "on top of": "on", "sit on": "on", "stand on": "on", "lie on": "on",
+    "over": "above", "under": "below", "beneath": "below", "underneath": "below", "on top of": "on", "sit on": "on", "stand on": "on",
+    "lie on": "on",
     "carry": "hold", "next to": "near", "beside": "near", "close to": "near", "with": HAVE,
 }  # fmt: skip
 SYNONYMS = CATEGORY_SYNONYMS | PART_SYNONYMS | SIZE_SYNONYMS | PATTERN_SYNONYMS | COLOUR_SYNONYMS | RELATION_SYNONYMS

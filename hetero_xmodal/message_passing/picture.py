@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: where the node types of the schema stand; a recipe's own types are placed below them
 _PLACES = {"visual": (-1.0, 0.0), "word": (1.0, 0.0), "bridge": (0.0, 1.0), "label": (0.0, -1.0)}
-_RADIUS = 0.24
+_RADIUS = 0.27
 _INK, _QUIET = "#222222", "#666666"
 
 
@@ -39,23 +39,17 @@ def draw_recipe(recipe: Recipe) -> Figure:
         said = "\n".join(textwrap.wrap(node_type, 9))
         axes.text(*places[node_type], said, ha="center", va="center", color=node_ink(node_type), fontsize=10, zorder=4)
     across, up = zip(*places.values(), strict=True)
-    axes.set_xlim(min(across) - 0.75, max(across) + 0.75)
-    axes.set_ylim(min(up) - 0.75, max(up) + 0.75)
+    for limits, values in ((axes.set_xlim, across), (axes.set_ylim, up)):  # one scale in all pictures, however few the types
+        middle, half = (min(values) + max(values)) / 2, max((max(values) - min(values)) / 2 + 0.75, 1.4)
+        limits(middle - half, middle + half)
     axes.set_aspect("equal")
     axes.set_axis_off()
     axes.set_title(recipe.name or "the recipe", color=_INK, fontsize=12)
     words.set_axis_off()
     words.text(0, 1, "\n".join(rows), va="top", ha="left", fontsize=9.5, color=_INK, linespacing=1.45, transform=words.transAxes)
-    words.text(
-        0,
-        0,
-        "dashed: every source to every receiver of a pair",
-        va="bottom",
-        ha="left",
-        fontsize=8.5,
-        color=_QUIET,
-        transform=words.transAxes,
-    )
+    if any(complete for steps in arrows.values() for complete in steps):
+        note = "dashed: every source to every receiver of a pair"
+        words.text(0, 0, note, va="bottom", ha="left", fontsize=8.5, color=_QUIET, transform=words.transAxes)
     return figure
 
 

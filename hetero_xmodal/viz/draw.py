@@ -6,15 +6,15 @@ Regions and words are two columns of nodes, so that both sides read the same way
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .. import schema
 from ..errors import InputError
-from ..images import read_reduced
 from .canvas import Drawing, Sheet, fit, spread, text_size, wrap
 from .colours import GREY, INK, Style, node_colour, node_ink, relation_style
 from .picture import paint_boxes, paint_picture
+from .plan import Plan, read_plan
 
 if TYPE_CHECKING:
     import dgl
@@ -79,128 +79,17 @@ def draw(
         from .label_graph import draw_label_graph
 
         return draw_label_graph(graph)
-    plan = _read(graph, picture, max_regions, max_words, max_relations)
+    plan = read_plan(graph, picture, max_regions, max_words, max_relations)
     return _Figure(plan, sentence).paint()
-
-
-@dataclass
-class _Plan:
-    """What will be drawn, as plain Python lists: node indices are those of the graph, ``regions`` and ``words`` are the shown ones."""
-
-    regions: list[int] = field(default_factory=list)
-    words: list[int] = field(default_factory=list)
-    bridges: list[int] = field(default_factory=list)
-    labels: list[int] = field(default_factory=list)
-    names: dict[str, list[str]] = field(default_factory=dict)
-    attributes: list[str] = field(default_factory=list)
-    boxes: list[list[float]] = field(default_factory=list)
-    is_object: list[bool] = field(default_factory=list)
-    lives_in: list[int] = field(default_factory=list)
-    edges: dict[schema.Relation, list[tuple[int, int]]] = field(default_factory=dict)
-    relates: list[tuple[int, str, int]] = field(default_factory=list)
-    arcs: list[tuple[int, str, int]] = field(default_factory=list)
-    counts: dict[Any, int] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    picture: Any = None
-    size: tuple[float, float] | None = None
-
-
-def _read(graph: dgl.DGLGraph, picture: Any, max_regions: int, max_words: int, max_relations: int) -> _Plan:
-    def texts(frame: Any, name: str) -> list[str]:
-        return schema.decode_text(frame[name]) if name in frame else []
-
-    def values(frame: Any, name: str) -> list:
-        return frame[name].tolist() if name in frame else []
-
-    plan = _Plan()
-    visual, word, bridge, label = (graph.nodes[t].data for t in (schema.VISUAL, schema.WORD, schema.BRIDGE, schema.LABEL))
-    plan.names = {
-        schema.VISUAL: texts(visual, "name"),
-        schema.WORD: texts(word, "text"),
-        schema.BRIDGE: texts(bridge, "name"),
-        schema.LABEL: texts(label, "name"),
-    }
-    plan.attributes, plan.boxes = texts(visual, "attributes"), values(visual, "box")
-    plan.is_object, plan.lives_in = values(word, "is_object"), values(bridge, "lives_in")
-    for relation in schema.kind_relations("pair"):
-        source, target = graph.edges(etype=relation)
-        plan.edges[relation] = list(zip(source.tolist(), target.tolist(), strict=True))
-        plan.counts[relation[1]] = plan.counts.get(relation[1], 0) + len(plan.edges[relation])
-    for node_type in (schema.VISUAL, schema.WORD, schema.BRIDGE, schema.LABEL):
-        plan.counts[node_type] = graph.num_nodes(node_type)
-    _read_picture(plan, visual, picture)
-
-    same = plan.edges[schema.VISUAL_SAME_AS_WORD]
-    order = sorted(range(plan.counts[schema.WORD]), key=values(word, "position").__getitem__)
-    plan.words = order[:max_words]
-    if len(order) > max_words:
-        plan.notes.append(f"the first {max_words} of {len(order)} words")
-    matched = {v for v, _ in same}
-    ranked = sorted(range(plan.counts[schema.VISUAL]), key=lambda v: (v not in matched, v))  # regions that the sentence names come first
-    plan.regions = sorted(ranked[:max_regions])
-    if len(ranked) > max_regions:
-        plan.notes.append(f"{max_regions} of {len(ranked)} regions")
-
-    shown = {schema.VISUAL: set(plan.regions), schema.WORD: set(plan.words)}
-    owner = {b: (schema.VISUAL, v) for v, b in plan.edges[schema.VISUAL_COPIED_TO]}
-    owner |= {b: (schema.WORD, w) for w, b in plan.edges[schema.WORD_COPIED_TO]}
-    both = {(schema.VISUAL, v) for v, w in same if v in shown[schema.VISUAL] and w in shown[schema.WORD]}
-    both |= {(schema.WORD, w) for v, w in same if (schema.VISUAL, v) in both}
-    plan.bridges = [b for b in range(plan.counts[schema.BRIDGE]) if owner[b] in both]
-    with_edge = {}
-    for relation in (schema.VISUAL_HAS_LABEL, schema.WORD_HAS_LABEL):
-        for source, target in plan.edges[relation]:
-            if source in shown[relation[0]]:
-                with_edge.setdefault(target, None)
-    plan.labels = (sorted(with_edge) or list(range(plan.counts[schema.LABEL])))[:8]
-    if len(plan.labels) < plan.counts[schema.LABEL]:
-        plan.notes.append(f"{len(plan.labels)} of {plan.counts[schema.LABEL]} labels")
-
-    predicates, scores = texts(graph.edges[schema.RELATES].data, "predicate"), values(graph.edges[schema.RELATES].data, "score")
-    relates = [(s, p, o, q) for (s, o), p, q in zip(plan.edges[schema.RELATES], predicates, scores, strict=True)]
-    relates = [r for r in relates if {r[0], r[2]} <= shown[schema.VISUAL]]
-    plan.relates = [r[:3] for r in _most_telling(relates, matched)[:max_relations]]
-    if len(plan.relates) < plan.counts["relates"]:
-        plan.notes.append(f"{len(plan.relates)} of {plan.counts['relates']} relations between regions")
-    arcs = texts(graph.edges[schema.DEPENDS].data, "arc")
-    plan.arcs = [(d, a, h) for (d, h), a in zip(plan.edges[schema.DEPENDS], arcs, strict=True) if {d, h} <= shown[schema.WORD]]
-    return plan
-
-
-# Said of (a, b), the one says nothing that the other, said of (b, a), has not said.
-_INVERSE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above", "near": "near"}
-
-
-def _most_telling(relates: list[tuple[int, str, int, float]], matched: set[int]) -> list[tuple[int, str, int, float]]:
-    """Relations in the order they deserve room: between regions that the sentence names first; mere inverses are left out."""
-    ranked = sorted(relates, key=lambda r: (-len({r[0], r[2]} & matched), -r[3]))
-    said: dict[tuple[int, str, int], tuple[int, str, int, float]] = {}
-    for subject, predicate, thing, score in ranked:
-        if (thing, _INVERSE.get(predicate, ""), subject) not in said:
-            said[subject, predicate, thing] = (subject, predicate, thing, score)
-    return list(said.values())
-
-
-def _read_picture(plan: _Plan, visual: Any, picture: Any) -> None:
-    if plan.counts[schema.VISUAL]:
-        plan.size = tuple(visual["image_size"][0].tolist())
-    if picture is not None:
-        plan.picture, size = read_reduced(picture, longest_side=1000)  # more pixels than the figure could show
-        if plan.size is not None and tuple(size) != tuple(int(v) for v in plan.size):
-            width, height = plan.size
-            raise InputError(
-                f"the picture has {size[0]} x {size[1]} pixels, but the graph's boxes are measured in a picture of "
-                f"{width:g} x {height:g}; give the original picture"
-            )
-        plan.size = tuple(float(v) for v in size)
 
 
 class _Figure:
     """Lays the plan out on a sheet. Every text has a place of its own: a row in a column, or a spot found by :func:`place`."""
 
-    def __init__(self, plan: _Plan, sentence: str | None) -> None:
+    def __init__(self, plan: Plan, sentence: str | None) -> None:
         self.plan = plan
         self.named = {v for v, _ in plan.edges[schema.VISUAL_SAME_AS_WORD]}
+        self.seen = {w for w, _ in plan.edges[schema.WORD_SAME_AS_VISUAL]}
         words = " ".join(plan.names[schema.WORD][w] for w in plan.words) + (" …" if len(plan.words) < plan.counts[schema.WORD] else "")
         title = " ".join((words if sentence is None else sentence).split())
         self.title = wrap(f"“{title}”", 10.5, _WIDTH - 0.4, lines=2, style="italic") if title else []
@@ -210,7 +99,7 @@ class _Figure:
         scale = min((right - left) / width, 3.6 / height)
         self.scale, self.picture_size = scale, (width * scale, height * scale)
         self.legend = [*self._node_legend()], [*self._relation_legend()]
-        legend_height = 0.19 * (max(len(part) for part in self.legend) + 1) + 0.15 * len(plan.notes) + 0.3
+        legend_height = 0.19 * (self._legend_rows() + 1) + 0.15 * len(plan.notes) + 0.3
         copies = [sum(1 for b in plan.bridges if plan.lives_in[b] == side) for side in (schema.IN_IMAGE, schema.IN_SENTENCE)]
         columns = [len(nodes) * (0.31 if len(nodes) <= 18 else 0.25) for nodes in (plan.words, plan.regions)]
         rows = max(*columns, 0.3 * max(copies), 0.2 * len(plan.relates))
@@ -377,7 +266,8 @@ class _Figure:
             self._chip(schema.VISUAL, _VISUAL, y, tall, text, strong=v in self.named)
         tall = min(0.24, self.word_pitch * 0.8)
         for w, y in self.word_y.items():
-            self._chip(schema.WORD, _WORD, y, tall, plan.names[schema.WORD][w], strong=bool(plan.is_object[w]))
+            rim = 1.9 if plan.is_object[w] else 0.9
+            self._chip(schema.WORD, _WORD, y, tall, plan.names[schema.WORD][w], strong=w in self.seen, rim=rim)
         for b, y in self.bridge_y.items():
             column = _IN_IMAGE if plan.lives_in[b] == schema.IN_IMAGE else _IN_SENTENCE
             self._chip(schema.BRIDGE, column, y, 0.21, plan.names[schema.BRIDGE][b])
@@ -397,6 +287,9 @@ class _Figure:
             if count:
                 yield relation_style(name), count
 
+    def _legend_rows(self) -> int:
+        return max(len(self.legend[0]) + 2, len(self.legend[1]))
+
     def _legend(self) -> None:
         sheet, (left, _) = self.sheet, _PICTURE
         y = self.body - 0.12 + max(self.picture_size[1] if self.plan.size else 0.25, 0.25) + 0.2
@@ -405,19 +298,23 @@ class _Figure:
         for row, (node_type, text) in enumerate(self.legend[0], 1):
             sheet.chip(left, y + 0.19 * row, 0.56, 0.155, node_type, fill=node_colour(node_type), ink=node_ink(node_type), size=_SMALL)
             sheet.text(left + 0.63, y + 0.19 * row, text, size=_SMALL)
+        for row, text in enumerate(("filled: on both sides", "thick rim: an object word"), len(self.legend[0]) + 1):
+            sheet.text(left, y + 0.19 * row, text, size=_SMALL)
         for row, (style, count) in enumerate(self.legend[1], 1):
             self._stroke([(left + 1.42, y + 0.19 * row), (left + 1.72, y + 0.19 * row)], style, "-")
             sheet.text(left + 1.79, y + 0.19 * row, f"{style.name}: {count}", size=_SMALL)
-        y += 0.19 * (max(len(part) for part in self.legend) + 1)
+        y += 0.19 * (self._legend_rows() + 1)
         for row, note in enumerate(self.plan.notes):
             sheet.text(left, y + 0.15 * row, fit(f"drawn: {note}", _SMALL, 3.1), size=_SMALL, colour="#555555")
 
     # ------------------------------------------------------------------------------------------ strokes
 
-    def _chip(self, node_type: str, column: tuple[float, float], y: float, height: float, text: str, *, strong: bool = True) -> None:
+    def _chip(
+        self, node_type: str, column: tuple[float, float], y: float, height: float, text: str, *, strong: bool = True, rim: float = 0.9
+    ) -> None:
         left, right = column
         colour = node_colour(node_type)
-        look = {"fill": colour, "ink": node_ink(node_type)} if strong else {"fill": _tint(colour), "ink": INK, "edge": colour, "line": 0.9}
+        look = {"fill": colour, "ink": node_ink(node_type)} if strong else {"fill": _tint(colour), "ink": INK, "edge": colour, "line": rim}
         self.sheet.chip(left, y, right - left, height, text, size=7.6 if height > 0.18 else _SMALL, **look)
 
     def _stroke(self, points: list, style: Style, arrow: str) -> None:

@@ -1,0 +1,122 @@
+"""Every tutorial runs from top to bottom, its exercises can be failed and solved, and its form is what the course promises."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+TUTORIALS = Path(__file__).parents[1] / "tutorials"
+NOTEBOOKS = sorted(TUTORIALS.glob("*.ipynb"))
+CELL_TIMEOUT = 240  # seconds; the whole of a notebook takes less than a minute on an idle machine
+FOREIGN_PATH = re.compile(r"(?<![\w.])(?:/(?:home|root|tmp|usr|work|mnt|opt|var|Users)/|[A-Z]:\\\\)")
+NETWORK = re.compile(r"https?://|\bpip install\b|\bconda install\b|\burllib\b|\brequests\b|\bwget\b|\bcurl\b")
+
+
+def read(path: Path):
+    return nbformat.read(path, as_version=4)
+
+
+def tags(cell) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request):
+    return read(request.param)
+
+
+def test_there_is_a_notebook():
+    assert NOTEBOOKS and all(re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem) for path in NOTEBOOKS)
+
+
+def test_it_runs_and_its_exercises_fail_before_the_solution_and_pass_after_it(notebook):
+    """Before each solution a copy of its check is run on the student's empty answer; it must say what is wrong."""
+    from nbclient import NotebookClient
+
+    cells, trials = [], []
+    for index, cell in enumerate(notebook.cells):
+        if "solution" in tags(cell):
+            check = next(c for c in notebook.cells[index:] if c.cell_type == "code" and "def check_ex" in c.source)
+            trial = copy.deepcopy(check)
+            trial.id = f"trial-{len(trials)}"
+            trial.metadata["tags"] = ["raises-exception"]
+            trials.append(trial)
+            cells.append(trial)
+        cells.append(cell)
+    notebook.cells = cells
+    for cell in cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    NotebookClient(notebook, timeout=CELL_TIMEOUT, kernel_name="python3", resources={"metadata": {"path": str(TUTORIALS)}}).execute()
+    for trial in trials:
+        errors = [o for o in trial.outputs if o.output_type == "error"]
+        assert errors and errors[0].ename == "AssertionError" and errors[0].evalue, f"the unanswered exercise passes: {trial.source[:60]}"
+    for cell in cells:
+        if cell.cell_type == "code" and "raises-exception" in tags(cell) and cell not in trials:
+            errors = [o for o in cell.outputs if o.output_type == "error"]
+            assert errors and errors[0].ename in ("InputError", "MissingPackageError"), "a cell that fails on purpose shows our own error"
+
+
+def test_structure(notebook):
+    text = [c.source for c in notebook.cells if c.cell_type == "markdown"]
+    code = [c for c in notebook.cells if c.cell_type == "code"]
+    assert re.match(r"# \d\d — \w", text[0]), "the first cell has a title '# NN — verb phrase'"
+    for promise in ("By the end you can", "You need", "CPU", "minute"):
+        assert promise in text[0], f"the first cell says nothing of {promise!r}"
+    assert text[0].count("\n- ") >= 3
+    assert any(t.startswith("## Summary") for t in text) and "**Next:**" in text[-1]
+    assert sum("assert " in c.source for c in code) >= 5
+    assert sum("hx.draw(" in c.source or "viz." in c.source or ".plot(" in c.source for c in code) >= 1
+    assert any("raises-exception" in tags(c) for c in code), "one cell shows an error on purpose"
+    for cell in code:
+        lines = cell.source.splitlines()
+        assert len(lines) <= 40 and max(map(len, lines)) <= 140, f"a cell is too long: {lines[0]}"
+    for cell in notebook.cells:
+        for image in re.findall(r"!\[(.*?)\]\(", cell.source) if cell.cell_type == "markdown" else []:
+            assert image.strip(), "a picture in the text needs a description"
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+def test_exercises(notebook):
+    titles = [c.source for c in notebook.cells if c.cell_type == "markdown" and c.source.startswith("### Exercise")]
+    assert len(titles) >= 3
+    solutions = [c for c in notebook.cells if "solution" in tags(c)]
+    checks = [c for c in notebook.cells if c.cell_type == "code" and "def check_ex" in c.source]
+    hints = [c for c in notebook.cells if c.cell_type == "markdown" and "<details>" in c.source]
+    assert len(titles) == len(solutions) == len(checks) == len(hints)
+    for solution in solutions:
+        assert solution.metadata.get("jupyter", {}).get("source_hidden"), "a solution is folded away"
+    for check in checks:
+        assert check.source.count("assert ") >= 2 and check.source.count('"') >= 4, "a check says what is wrong"
+
+
+def test_nothing_from_the_network_and_no_path_of_one_machine(notebook):
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert not NETWORK.search(cell.source), cell.source
+        assert not FOREIGN_PATH.search(cell.source), cell.source
+        for output in cell.get("outputs", []):
+            written = str(output.get("text", "")) + str(output.get("traceback", "")) + str(output.get("evalue", ""))
+            written += "".join(str(v) for kind, v in output.get("data", {}).items() if kind.startswith("text/"))
+            assert not FOREIGN_PATH.search(written), written[:300]
+
+
+def test_stored_outputs_are_those_of_one_clean_run(notebook):
+    code = [c for c in notebook.cells if c.cell_type == "code"]
+    counts = [c.execution_count for c in code]
+    assert counts == list(range(1, len(code) + 1)), "run it from top to bottom in a fresh kernel before saving"
+    pictures = 0
+    for cell in code:
+        for output in cell.outputs:
+            assert output.output_type != "error" or "raises-exception" in tags(cell)
+            assert output.get("name") != "stderr", output.get("text")
+            data = output.get("data", {}).get("image/png")
+            if data:
+                pictures += 1
+                assert len(base64.b64decode(data)) <= 200_000, "a stored picture is larger than 200 kB"
+    assert pictures >= 1

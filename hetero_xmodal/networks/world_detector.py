@@ -105,7 +105,7 @@ class AttributeHead(nn.Module):
             Conv2d(64, 64, 3, bias=False, norm=get_norm("BN", 64), activation=F.relu),  # 7 x 7 -> 5 x 5
         )
         self.embed = nn.Linear(64 * 5 * 5, config.feature)
-        self.name = nn.Linear(config.feature, len(config.classes))  # keeps the class in the region feature
+        self.name = nn.Linear(config.feature, len(config.classes))
         # what is small for a tree is large for a cup: size is told from the class and the box
         self.words = nn.ModuleDict({kind: nn.Linear(config.feature, len(words)) for kind, words in config.attributes.items()})
         self.scale = nn.ModuleDict(
@@ -195,9 +195,12 @@ class WorldDetectorNetwork(FCOS):
             found[-1].pred_boxes.clip(size)
         boxes = [f.pred_boxes.tensor for f in found]
         features = self.attribute_head.region_features(maps["stem"], maps["p2"], boxes).float()
-        words = self.attribute_head(features, torch.cat(boxes), torch.cat([f.pred_classes for f in found]))
+        classes = torch.cat([f.pred_classes for f in found])
+        # the region feature, read at full resolution, has the second say about the class: two classes for one thing become one
+        agreed = self.attribute_head.name(features).softmax(1).gather(1, classes[:, None])[:, 0]
+        words = self.attribute_head(features, torch.cat(boxes), classes)
         indices = torch.stack([w.argmax(1) for w in words.values()], 1)
         counts = [len(f) for f in found]
-        for one, rows, picks in zip(found, features.split(counts), indices.split(counts), strict=True):
-            one.region_features, one.attributes = rows, picks
+        for one, rows, picks, share in zip(found, features.split(counts), indices.split(counts), agreed.split(counts), strict=True):
+            one.region_features, one.attributes, one.scores = rows, picks, one.scores * share
         return found

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     import torch
 
 ASSET = "world_detector"
+#: a picture with a shorter side than this shows nothing
+LEAST_SIDE = 8
+#: boxes that overlap by more than this IoU are one thing
+SAME_BOX = 0.7
 
 #: kind -> words, index 0: nothing is said. In this order they are listed on an object: "small", "short", "red", "striped"
 ATTRIBUTES = {"size": ("", *SIZES), "length": ("", *LENGTHS), "colour": ("", *COLOURS), "pattern": ("", *PATTERNS[1:])}
@@ -103,6 +107,12 @@ class WorldDetector:
         import torch
 
         side = self.config.image_size
+        for picture in pictures:
+            if min(picture.size) < LEAST_SIDE:
+                raise InputError(
+                    f"picture {picture.id or ''} is {picture.size[0]} x {picture.size[1]} pixels; the world's detector needs at least "
+                    f"{LEAST_SIDE} pixels a side"
+                )
         batch = np.full((len(pictures), side, side, 3), 127, np.uint8)
         scales = []
         for row, picture in zip(batch, pictures, strict=True):
@@ -126,7 +136,8 @@ class WorldDetector:
         scores = answer.scores.numpy()
         real = (scores >= score_threshold) & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])  # a box in the padding has no area
         order = np.flatnonzero(real)
-        order = order[np.argsort(-scores[order], kind="stable")][:max_objects]
+        order = order[np.argsort(-scores[order], kind="stable")]
+        order = order[one_name_each(boxes[order])][:max_objects]
         names = [self.config.classes[c] for c in answer.pred_classes[order].tolist()]
         kinds = list(self.config.attributes.values())
         attributes = [[words[i] for words, i in zip(kinds, row, strict=True) if i > 0] for row in answer.attributes[order].tolist()]
@@ -134,6 +145,18 @@ class WorldDetector:
         return Detections(
             names, boxes, scores[order], attributes, unit_rows(answer.region_features[order].numpy()), world_relations(boxes, names, size)
         )
+
+
+def one_name_each(boxes: np.ndarray) -> np.ndarray:
+    """Rows to keep of boxes sorted best first, so that one thing is not reported under two names: of equal boxes only the first.
+
+    >>> one_name_each(np.array([[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 5, 5]], np.float32)).tolist()
+    [0, 2]
+    """
+    import torch
+    from torchvision.ops import nms
+
+    return nms(torch.from_numpy(boxes), -torch.arange(len(boxes), dtype=torch.float32), SAME_BOX).numpy()
 
 
 def world_relations(boxes: np.ndarray, names: list[str], size: tuple[int, int]) -> list[SceneRelation]:

@@ -55,17 +55,19 @@ PLACE_PREDICATES = {
 
 #: head nouns of "X of Y" that say how much of Y there is: the object is Y; a value other than "" becomes an attribute of Y
 QUANTITY_NOUNS = {
-    "group": "group of", "bunch": "", "pair": "", "row": "", "lot": "", "lots": "", "couple": "", "piece": "piece", "slice": "slice",
-    "set": "", "herd": "", "flock": "", "number": "", "variety": "", "part": "part", "stack": "", "pile": "", "patch": "patch",
-    "kind": "", "type": "", "series": "", "section": "", "portion": "", "half": "", "bit": "", "sort": "", "roll": "", "bouquet": "",
-    "expanse": "", "stretch": "", "assortment": "", "collection": "", "plenty": "", "cluster": "", "game": "",
+    "amount": "", "family": "", "crowd": "", "array": "", "handful": "", "heap": "", "bundle": "", "chunk": "chunk", "strip": "strip",
+    "string": "", "group": "group of", "bunch": "", "pair": "", "row": "", "lot": "", "lots": "", "couple": "", "piece": "piece",
+    "slice": "slice", "set": "", "herd": "", "flock": "", "number": "", "variety": "", "part": "part", "stack": "", "pile": "",
+    "patch": "patch", "kind": "", "batch": "", "body": "", "type": "", "series": "", "section": "", "portion": "", "half": "",
+    "bit": "", "sort": "", "roll": "", "bouquet": "", "expanse": "", "stretch": "", "assortment": "", "collection": "", "plenty": "",
+    "cluster": "", "game": "", "layer": "",
 }  # fmt: skip
 
 #: containers: "a glass of wine" is wine in a glass
 CONTAINERS = {
     "glass": "in", "cup": "in", "bowl": "in", "plate": "on", "bottle": "in", "basket": "in", "box": "in", "bag": "in", "vase": "in",
     "jar": "in", "mug": "in", "tray": "on", "can": "in", "pot": "in", "platter": "on", "pitcher": "in", "bucket": "in",
-    "container": "in", "field": "on", "line": "in", "crowd": "in",
+    "container": "in", "field": "on", "line": "in",
 }  # fmt: skip
 
 #: pictures show: "a picture of a dog" is a picture that depicts a dog
@@ -87,14 +89,19 @@ SHADES = _words("dark light bright pale deep neon lime army")
 
 #: first nouns that describe the thing instead of naming its kind: "brick wall" is wall[brick]
 DESCRIBING_NOUNS = COLOURS | _words(
-    "brick stone metal glass plastic leather steel concrete cement dirt wire rock iron cardboard marble straw rubber denim wicker "
-    "bamboo brass copper granite ceramic porcelain aluminum cotton wool silk lace velvet sand gravel asphalt chrome cloth fabric "
-    "canvas fleece pine oak cobblestone foam wood neon plaid shirtless calico link decker adult baby wii nintendo laptop toy stripe stripes polka ocean female "
-    "male desktop double round shower chain-link steering basil mustard soda teenage teen"
+    "tin vinyl nylon linen suede satin burlap mesh stainless terracotta clay plaster stucco adobe slate limestone bronze crystal "
+    "wax plywood hardwood cedar maple mahogany walnut birch rattan polyester flannel corduroy tweed knit fur faux paisley tartan "
+    "camouflage camo floral charcoal crimson scarlet indigo aqua ivory brownish reddish brick stone metal glass plastic leather "
+    "steel concrete cement dirt wire rock iron cardboard marble straw rubber denim wicker bamboo brass copper granite ceramic "
+    "porcelain aluminum cotton wool silk lace velvet sand gravel asphalt chrome cloth fabric canvas fleece pine oak cobblestone "
+    "foam wood neon plaid shirtless calico link decker adult baby wii nintendo laptop toy stripe stripes polka ocean female male "
+    "desktop double round shower chain-link steering basil mustard soda teenage teen"
 )
 
 #: two words that are one attribute
-ATTRIBUTE_PAIRS = frozenset(("chain link", "double decker", "polka dot", "multi colored", "multi color", "plate glass"))
+ATTRIBUTE_PAIRS = frozenset((
+    "chain link", "double decker", "polka dot", "multi colored", "multi color", "plate glass",
+))  # fmt: skip
 
 #: nouns that are no things in a picture
 NO_OBJECTS = _words("direction directions way ways conversation distance daytime")
@@ -109,7 +116,8 @@ DESCRIBED_HEADS = _words("logo wall controller couch pants shorts umbrella build
 
 #: parts that belong to what is named in front of them: "tree branch" is a tree that has a branch
 PART_HEADS = _words(
-    "branch branches head face neck leg legs tail paw wing wings feather feathers wheels arm hand collar hoof ear ears mouth"
+    "hooves paws claws horns mane handle petals stem branch branches head face neck leg legs tail paw wing wings feather feathers "
+    "wheels arm hand collar hoof ear ears mouth"
 )
 
 #: words in front of a noun that make a name with it
@@ -119,42 +127,52 @@ NAME_PAIRS = frozenset((
     "parking lot", "parking meter", "living room", "dining table", "dining room", "cutting board", "rocking chair", "high chair",
     "light post", "ski pole", "light fixture", "rolling pin", "mixing bowl", "washing machine", "american flag", "powdered sugar",
     "bowling ball", "wave pool", "tree trunk", "light bulb", "hang glider", "measuring tape", "shipping container", "running shoes",
-    "swimming pool", "side mirror", "clock tower", "bow tie", "polka dots", "polka dot", "reading glasses", "skate board", "back pack", "street light", "traffic light", "feeding basket", "baked goods",
-    "dirt road", "dirt bike", "baby carriage", "glass door", "glass wall", "christmas tree", "arm chair", "head phones", "head light",
-    "head lights", "hand bag", "hand rail", "wing tip", "leg warmers", "tail light", "tail lights", "tail fin", "head board",
-    "ear ring", "ear rings",
+    "swimming pool", "side mirror", "clock tower", "bow tie", "polka dots", "polka dot", "reading glasses", "skate board", "back pack",
+    "street light", "traffic light", "feeding basket", "baked goods", "dirt road", "dirt bike", "baby carriage", "glass door",
+    "glass wall", "christmas tree", "arm chair", "head phones", "head light", "head lights", "hand bag", "hand rail", "wing tip",
+    "leg warmers", "tail light", "tail lights", "tail fin", "head board", "ear ring", "ear rings",
 ))  # fmt: skip
 
 #: parts of a body: what one holds is in the hand, what one wears is on the head
 BODY_PARTS = _words(
-    "hand head mouth arm back face neck leg foot shoulder wrist ear eye finger lap waist nose knee hair tail chest beak trunk "
-    "forehead ankle body cheek lip thumb chin beard tooth"
+    "hoof paw wing claw hip thigh elbow palm jaw forearm torso stomach belly throat breast crown tongue horn mane hand head mouth "
+    "arm back face neck leg foot shoulder wrist ear eye finger lap waist nose knee hair tail chest beak trunk forehead ankle body "
+    "cheek lip thumb chin beard tooth"
 )
 
 CLOTHING = _words(
-    "shirt t-shirt jacket coat suit dress pants jeans shorts short skirt uniform hat cap helmet sweater hoodie vest outfit clothes "
-    "tie shoe boot sock glove scarf glasses sunglasses goggles wetsuit apron robe blouse sweatshirt swimsuit bikini tank top kimono "
-    "costume gear black white red blue green gray grey pink yellow orange brown purple"
+    "jersey overalls sweatpants slacks tuxedo tux gown sandal slipper mitten headband beanie shirt t-shirt jacket coat suit dress "
+    "pants jeans shorts short skirt uniform hat cap helmet sweater hoodie vest outfit clothes tie shoe boot sock glove scarf "
+    "glasses sunglasses goggles wetsuit apron robe blouse sweatshirt swimsuit bikini tank top kimono costume gear black white red "
+    "blue green gray grey pink yellow orange brown purple"
 )
 
 #: "X in Y" and "X with Y" that mean X wears Y
 WORN = _words(
-    "shirt t-shirt pants jeans shorts suit uniform hat sunglasses sweater glasses sweatshirt hoodie helmet costume cap clothes tie"
+    "jersey overalls sweatpants tuxedo shirt t-shirt pants jeans shorts suit uniform hat sunglasses sweater glasses sweatshirt "
+    "hoodie helmet costume cap clothes tie"
 )
 
 ANIMATE = _words(
-    "man woman boy girl person people child kid guy lady dog cat bird horse cow sheep elephant giraffe zebra bear player skier "
-    "surfer snowboarder skateboarder rider baby bull duck batter couple crowd animal gentleman male female lamb goat pigeon"
+    "toddler infant teenager adult swimmer runner cyclist biker motorcyclist driver pilot chef cook waiter waitress officer "
+    "policeman soldier worker fisherman clown bride groom family mother father mom dad son daughter friend student teacher catcher "
+    "pitcher umpire referee golfer athlete boarder pedestrian spectator puppy kitten lion tiger monkey pig rabbit squirrel deer "
+    "goose swan seagull gull parrot owl rooster turtle camel donkey pony calf foal cub ox panda hippo rhino man woman boy girl "
+    "person people child kid guy lady dog cat bird horse cow sheep elephant giraffe zebra bear player skier surfer snowboarder "
+    "skateboarder rider baby bull duck batter couple crowd animal gentleman male female lamb goat pigeon"
 )
 
 #: verbs that take an object: "hand holding phone" is no "holding phone"
 TRANSITIVE = _words(
-    "hold wear carry eat touch ride use cut catch hit swing throw push pull drink read cover cross play watch lick chew grab enjoy "
-    "take get feed brush face chase kick line surround pour serve support overlook drive fly kiss cook make do"
+    "sniff bite wash clean paint fix repair build lift raise hug pet sell buy operate hold wear carry eat touch ride use cut catch "
+    "hit swing throw push pull drink read cover cross play watch lick chew grab enjoy take get feed brush face chase kick line "
+    "surround pour serve support overlook drive fly kiss cook make do"
 )
 
 #: words in -ing that are things or describe things
 ING_NOUNS = _words(
+    "parasailing kayaking hiking biking golfing fishing sailing camping knitting sewing gardening seating plumbing grating molding "
+    "moulding edging planting padding wrapping packaging housing seasoning pudding stuffing sapling inning outing sibling being "
     "building ceiling painting railing clothing frosting icing wing ring string king thing something nothing anything everything "
     "swing parking living dining cutting evening morning spring awning writing lettering lighting siding marking landing clearing "
     "crossing stocking filling topping dressing wedding meeting bedding flooring netting fencing coating carving drawing opening "
@@ -182,6 +200,9 @@ RESTING = _words("park sit stand place stack locate situate plant seat rest lay 
 
 #: names that mean the same kind of thing
 NAME_FORMS = {
+    "suit case": "suitcase", "stove top": "stovetop", "snow boarder": "snowboarder", "skate boarder": "skateboarder",
+    "tooth brush": "toothbrush", "foot ball": "football", "base ball": "baseball", "police man": "policeman", "fire man": "fireman",
+    "lap top": "laptop", "note book": "notebook", "eye glasses": "eyeglasses", "door way": "doorway", "drive way": "driveway",
     "guy": "person", "cell phone": "cellphone", "counter top": "countertop", "surf board": "surfboard", "streetlight": "street light",
     "clothe": "clothes", "tee shirt": "t-shirt", "t shirt": "t-shirt", "tshirt": "t-shirt", "side walk": "sidewalk",
     "wet suit": "wetsuit", "snow board": "snowboard", "cell": "cellphone", "bath tub": "bathtub", "sun glasses": "sunglasses",
@@ -211,6 +232,9 @@ NEVER_ATTRIBUTES = TRANSITIVE | _words(
 #: participles of covering: "covered in snow" is (snow, cover, it)
 COVERING = _words("cover surround")
 
+#: "some of the people" are people
+SOME_OF = _words("some all most many several each both one two three four five six none any")
+
 RELATIVE_PRONOUNS = _words("that which who whom whose what where")
 
 #: a caption that begins with one of these words needs no "a" in front
@@ -225,11 +249,18 @@ NOT_NOUN_PHRASE = _words(
 )
 
 #: words that the model reads wrongly -> a common word of the same kind that it reads in their place
-READ_AS = {
-    "teh": "the", "hte": "the", "rhe": "the", "thru": "through", "stripy": "old", "striped": "old", "spotted": "old", "dotted": "old",
-    "checked": "old", "checkered": "old", "plaid": "old", "purple": "blue", "beige": "blue", "burgundy": "blue", "maroon": "blue",
-    "turquoise": "blue", "khaki": "blue", "teal": "blue", "leafy": "old", "grassy": "old", "sandy": "old", "fluffy": "old",
-}  # fmt: skip
+_READ_LIKE = {
+    "the": "teh hte rhe",
+    "through": "thru",
+    "old": "stripy striped spotted dotted checked checkered plaid leafy grassy sandy fluffy",
+    "blue": "purple beige burgundy maroon turquoise khaki teal",
+    "table": "building mirror field tie rack bush sauce hydrant donut bat rug walkway head face fork surfboard skateboard snowboard "
+    "chicken sink urinal bathtub track net oven",
+    "tables": "buildings leaves tracks ears sinks lines bears",
+    "dog": "elephant zebra giraffe bear kitten batter surfer skier skateboarder snowboarder cart",
+    "dogs": "elephants zebras giraffes surfers skiers cows",
+}
+READ_AS = {word: common for common, words in _READ_LIKE.items() for word in words.split()}
 
 #: words that are an adjective in front of a noun and a thing elsewhere ("an orange cat", "an orange"): read so only in front of a noun
 READ_BEFORE_NOUN_AS = {
@@ -243,7 +274,8 @@ READ_PAIR_AS = {
     "operating table": "kitchen table", "bowling ball": "golf ball", "bowling balls": "golf balls", "steering wheel": "car wheel",
     "docking station": "police station", "parking lot": "city lot", "parking meter": "city meter", "parking meters": "city meters",
     "dining table": "kitchen table", "dining room": "family room", "living room": "family room", "stop sign": "street sign",
-    "stop signs": "street signs", "hot dog": "bread roll", "hot dogs": "bread rolls", "wrist watch": "wrist band", "bow tie": "neck tie", "polka dots": "color dots", "polka dot": "color dot", "reading glasses": "wine glasses",
+    "stop signs": "street signs", "hot dog": "bread roll", "hot dogs": "bread rolls", "wrist watch": "wrist band",
+    "bow tie": "neck tie", "polka dots": "color dots", "polka dot": "color dot", "reading glasses": "wine glasses",
     "stuffed animal": "old animal", "stuffed animals": "old animals", "skate board": "skate boat",
 }  # fmt: skip
 
@@ -254,4 +286,4 @@ COLOURED = _words("colored coloured color colour")
 ADVERB_ATTRIBUTES = _words("down up open outside inside outdoors upright indoors together away alone")
 
 #: adverbs that add nothing to the preposition behind them
-EMPTY_ADVERBS = _words("right just directly together here there far back closely close")
+EMPTY_ADVERBS = _words("outside high up right just directly together here there far back closely close")

@@ -60,6 +60,8 @@ class Reading:
             return [word]
         if word.tag == "PRP":
             return self.antecedent(word)
+        if word.low in lex.SOME_OF:  # "some of the people"
+            return [thing for kid in word.kids if kid.low == "of" for thing in self.group_of(kid)]
         if word.low in lex.RELATIVE_PRONOUNS:
             clause = word.head
             while clause.dep != "relcl" and clause.head is not clause:
@@ -96,6 +98,8 @@ class Reading:
     def place_word(self, thing: Word, whole: Word) -> bool:
         """ "a pole with a sign on it", "... on top": the sign is on (top of) the pole, which says more than "with". True if so."""
         carriers = [thing, *(k for k in thing.kids if k.dep in ("acl", "relcl"))]
+        if thing.dep == "dobj":
+            carriers.append(thing.head)
         for carrier in carriers:
             for kid in carrier.kids:
                 if kid.dep not in ("prep", "prt", "advmod") or kid.i < thing.i:

@@ -24,6 +24,7 @@ def repair(words: list[Word], lemma: Lemmatizer) -> None:
     participles_read_as_adjectives(words)
     participles_after_colours(words)
     clothes_do_not_act(words)
+    pictures_do_not_act(words)
 
 
 def lemmatise(words: list[Word], lemma: Lemmatizer) -> None:
@@ -283,7 +284,13 @@ def participles_after_colours(words: list[Word]) -> None:
     """ "man in black holding a child": he is in black and holds the child, he is not in a "black holding" child."""
     for w in words[2:]:
         colour, preposition, thing = words[w.i - 1], words[w.i - 2], w.head
-        if w.tag != "VBG" or colour.low not in lex.COLOURS or preposition.low != "in" or thing.head is not preposition or thing.dep != "pobj":
+        if (
+            w.tag != "VBG"
+            or colour.low not in lex.COLOURS
+            or preposition.low != "in"
+            or thing.head is not preposition
+            or thing.dep != "pobj"
+        ):
             continue
         holder = preposition.head
         if holder.tag not in NOUN_TAGS:
@@ -292,6 +299,17 @@ def participles_after_colours(words: list[Word]) -> None:
         colour.attach(preposition, "pobj")
         w.attach(holder, "acl")
         thing.attach(w, "dobj")
+
+
+def pictures_do_not_act(words: list[Word]) -> None:
+    """ "a photo of a man standing on a hill", "a group of cats on a mat": what follows is about the man and the cats."""
+    for w in words:
+        if w.dep not in ("acl", "prep", "relcl") or w.low in ("of", "with") or w.head.lemma not in lex.PICTURES or w.i < w.head.i:
+            continue
+        of = next((k for k in w.head.kids if k.low == "of" and k.i < w.i), None)
+        thing = of.kid("pobj") if of is not None else None
+        if thing is not None and (w.dep == "acl" and w.tag == "VBG"):
+            w.attach(thing, w.dep)
 
 
 def clothes_do_not_act(words: list[Word]) -> None:

@@ -95,6 +95,8 @@ def counted_noun(word: Word) -> Word | None:
         return None
     of = next((k for k in word.kids if k.dep == "prep" and k.low == "of"), None)
     thing = of.kid("pobj") if of else None
+    if word.lemma == "body" and (thing is None or thing.lemma != "water"):
+        return None  # a person's body
     return thing if thing is not None and thing.pos in NOUNS else None
 
 
@@ -422,7 +424,7 @@ def of_phrase(reading: Reading, part: Word, whole: Word) -> None:
     if part.lemma in lex.CONTAINERS:
         reading.add_relation(whole, lex.CONTAINERS[part.lemma], part)
     elif part.lemma in lex.PICTURES:
-        reading.add_relation(part, "of", whole)
+        reading.add_relation(part, "depict", whole)
     elif part.lemma in lex.HOLDERS:
         reading.add_relation(part, "have", whole)
     else:

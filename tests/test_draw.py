@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
+import os
 import random
+from pathlib import Path
 
 import pytest
 
@@ -260,3 +263,24 @@ def test_text_is_cut_to_its_width_and_places_keep_their_distance():
         got = spread(wanted, 0.1, 0, 5)
         assert all(b - a >= 0.1 - 1e-9 for a, b in itertools.pairwise(got)) and got[0] >= -1e-9 and got[-1] <= 5 + 1e-9
     assert spread([1.0, 3.0], 0.5, 0, 5) == [1.0, 3.0]  # nothing moves that has room
+
+
+def test_real_photographs_with_their_captions_and_boxes():
+    """COCO photographs, one caption each, the boxes of people: bridges are found, and the figures stay legible."""
+    folder = os.environ.get("HETERO_XMODAL_REAL_DATA")
+    if not folder:
+        pytest.skip("HETERO_XMODAL_REAL_DATA is not set to a folder of real data")
+    photos = Path(folder) / "coco_photos"
+    boxes = photos / "instances.json"
+    captions = {}
+    for entry in json.loads((photos / "captions.json").read_text())["annotations"]:
+        captions.setdefault(entry["image_id"], entry["caption"])
+    images = [image for image in json.loads(boxes.read_text())["images"] if image["id"] in captions][:40]
+    files = [photos / "images" / image["file_name"] for image in images]
+    seen = hx.parse_images(files, detector=boxes, progress=False)
+    said = hx.parse_sentences([captions[image["id"]] for image in images])
+    graphs = [hx.build_graph(picture, sentence) for picture, sentence in zip(seen, said, strict=True)]
+    assert sum(graph.num_nodes("bridge") > 0 for graph in graphs) >= 0.6 * len(graphs)
+    crowded = sorted(range(len(graphs)), key=lambda k: -graphs[k].num_nodes("visual"))
+    for k in (*crowded[:3], crowded[-1]):
+        assert_legible(hx.draw(graphs[k], picture=files[k], sentence=captions[images[k]["id"]]))

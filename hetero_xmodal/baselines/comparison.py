@@ -54,8 +54,8 @@ def table(
     Returns
     -------
     pandas.DataFrame
-        One row for each method: ``image_to_text``, ``text_to_image``, ``mean``, ``spread`` (standard deviation of ``mean`` over the seeds,
-        NaN for one run), ``validation`` (the same mean on the validation pairs) and ``runs``. The first row is ``chance``, a random ranking.
+        One row for each method: ``image_to_text``, ``text_to_image``, ``mean``, ``spread`` (standard deviation of ``mean`` over seeds,
+        NaN for one run), ``validation`` (the same mean on the validation pairs), ``runs``. The first row is ``chance``: random rankings.
 
     Raises
     ------

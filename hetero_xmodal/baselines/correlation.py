@@ -20,13 +20,13 @@ class DCCAConfig(TrainingConfig):
 
     hidden : width of the hidden layer of both networks
     dims : outputs of both networks, whose correlations are summed
-    ridge : added to the diagonals of both covariances
+    ridge : added to the diagonals of both covariances; papers use 0.001, but small data sets want more
     power : as in CCA, whose final step runs on the outputs
     """
 
     hidden: int = 256
-    dims: int = 20
-    ridge: float = 1e-3
+    dims: int = 10
+    ridge: float = 0.1
     power: float = 1.0
     epochs: int = 100
     batch_size: int = 1000

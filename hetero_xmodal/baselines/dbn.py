@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +22,7 @@ class MultimodalDBNConfig:
 
     hidden : widths of the two hidden layers of each side
     joint : width of the joint layer
-    text_units : ``bernoulli`` for tags (features from 0 to 1), ``gaussian`` for other features; ``auto`` looks at the features
+    text_units : ``bernoulli`` for features from 0 to 1, ``gaussian`` for any; ``auto``: bernoulli where all are 0 or 1, as tags are
     epochs : over the training pairs, for each layer
     batch_size, learning_rate, weight_decay : of contrastive divergence; layers of Gaussian inputs learn at a tenth of the rate
     meetings : how often the missing side and the joint layer are inferred from each other
@@ -30,7 +32,7 @@ class MultimodalDBNConfig:
     hidden: tuple[int, int] = (256, 256)
     joint: int = 512
     text_units: Literal["auto", "bernoulli", "gaussian"] = "auto"
-    epochs: int = 30
+    epochs: int = 20
     batch_size: int = 100
     learning_rate: float = 0.05
     weight_decay: float = 1e-4
@@ -42,7 +44,8 @@ class MultimodalDBN(Baseline):
     """Two stacks of two restricted Boltzmann machines and a joint one, each trained by one step of contrastive divergence.
 
     To embed one side, the other is missing: its top layer starts at one half, then joint layer and missing top layer are inferred from
-    each other a few times (mean field). The activations of the joint layer are the embedding.
+    each other a few times (mean field). The activations of the joint layer are the embedding. With validation pairs, the joint layer is the
+    one of its best epoch.
 
     Attributes
     ----------
@@ -58,10 +61,10 @@ class MultimodalDBN(Baseline):
         if config.text_units not in ("auto", "bernoulli", "gaussian"):
             raise InputError(f"Multimodal DBN: text_units {config.text_units!r} is unknown; use 'auto', 'bernoulli' or 'gaussian'")
         raw_texts = train.texts + self._text_mean
-        inside = bool(raw_texts.min() >= -1e-6 and raw_texts.max() <= 1 + 1e-6)
-        if config.text_units == "bernoulli" and not inside:
+        if config.text_units == "bernoulli" and (raw_texts.min() < -1e-5 or raw_texts.max() > 1 + 1e-5):
             raise InputError("Multimodal DBN: text_units='bernoulli' needs text features from 0 to 1; use 'gaussian'")
-        self._bernoulli = inside and config.text_units != "gaussian"
+        tags = bool((np.abs(raw_texts - np.round(raw_texts)) < 1e-5).all() and set(np.unique(np.round(raw_texts))) <= {0, 1})
+        self._bernoulli = config.text_units == "bernoulli" or (config.text_units == "auto" and tags)
         self._deviations = [np.maximum(values.std(axis=0), 1e-6) for values in (train.images, train.texts)]
         generator = torch.Generator().manual_seed(config.seed)
         self.errors = {}
@@ -77,8 +80,18 @@ class MultimodalDBN(Baseline):
             self._stacks.append(stack)
             tops.append(values)
         self._joint = _Machine(2 * config.hidden[-1], config.joint, False, generator)
-        self.errors["joint", len(config.hidden)] = self._joint.learn(torch.cat(tops, dim=1), config, generator)
-        self._middle = self._infer(tops[0], 0).mean(dim=0), self._infer(tops[1], 1).mean(dim=0)
+        best, kept = -np.inf, None
+
+        def after_epoch() -> None:
+            nonlocal best, kept
+            self._middle = self._infer(tops[0], 0).mean(dim=0), self._infer(tops[1], 1).mean(dim=0)
+            score = -np.inf if validation is None else float(np.nanmean(self._scores(validation)))
+            if score > best:
+                best, kept = score, (copy.deepcopy(self._joint), self._middle)
+
+        self.errors["joint", len(config.hidden)] = self._joint.learn(torch.cat(tops, dim=1), config, generator, after_epoch)
+        if kept is not None:
+            self._joint, self._middle = kept
 
     def _image_input(self, images: np.ndarray) -> Tensor:
         return torch.as_tensor(images / self._deviations[0], dtype=torch.float32)
@@ -122,7 +135,13 @@ class _Machine:
         mean = hidden @ self.weights.T + self.visible_bias
         return mean if self.gaussian else torch.sigmoid(mean)
 
-    def learn(self, values: Tensor, config: MultimodalDBNConfig, generator: torch.Generator) -> list[float]:
+    def learn(
+        self,
+        values: Tensor,
+        config: MultimodalDBNConfig,
+        generator: torch.Generator,
+        after_epoch: Callable[[], None] = lambda: None,
+    ) -> list[float]:
         rate = config.learning_rate * (0.1 if self.gaussian else 1.0)
         steps = [torch.zeros_like(self.weights), torch.zeros_like(self.visible_bias), torch.zeros_like(self.hidden_bias)]
         errors = []
@@ -146,4 +165,5 @@ class _Machine:
                     parameter.add_(step)
                 total += float(((data - again) ** 2).sum())
             errors.append(total / values.numel())
+            after_epoch()
         return errors

@@ -1,7 +1,8 @@
 """Facts about caption English that no grammar rule can know: small word lists, each used by one rule.
 
-They were chosen by counting how people annotate region captions of photographs (which words of a phrase are a quantity rather than a
-thing, which first nouns name a material). Each list says what it decides; change a list and only that decision changes.
+They were chosen by counting how people annotate region captions of photographs (which words of a phrase are a quantity rather
+than a thing, which first nouns name a material), and widened by hand with words of the same kind. Each list says what it decides;
+change a list and only that decision changes.
 """
 
 from __future__ import annotations
@@ -75,9 +76,6 @@ PICTURES = _words("picture photo image drawing painting photograph statue")
 
 #: what belongs to "its" head noun: "a head of hair" has hair, "a bed of flowers" has flowers
 HOLDERS = _words("forest bed")
-
-#: captions that open with these words talk about the picture itself
-FRAME_NOUNS = _words("picture photo image photograph view scene close-up closeup shot background foreground")
 
 COLOURS = _words(
     "white black blue green red brown yellow gray grey orange pink tan purple silver gold golden beige burgundy maroon teal "

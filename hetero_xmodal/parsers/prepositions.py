@@ -1,0 +1,93 @@
+"""Prepositions of several words: "in front of", "on the left side of", "next to" are one relation, not a chain of things."""
+
+from __future__ import annotations
+
+from . import lexicon as lex
+from .words import Word
+
+_FIRST_WORDS = lex.PLACE_PREPOSITIONS | {phrase.split()[0] for phrase in lex.MULTIWORD_PREPOSITIONS}
+_BEFORE_PLACE = frozenset("the its it their his her a each one both either very far other this that".split())
+
+
+def join_prepositions(words: list[Word]) -> None:
+    """ "in front of", "on the left side of", "next to" become one preposition with one object."""
+    i = 0
+    while i < len(words):
+        length = 0
+        if words[i].low in _FIRST_WORDS:
+            length, predicate = _multiword(words, i)
+            if length:
+                _join(words, i, i + length, predicate)
+        i += max(length, 1)
+
+
+def _multiword(words: list[Word], i: int) -> tuple[int, str]:
+    """Number of words of the preposition that starts at word *i* (0 if none does) and its predicate."""
+    low = [w.low for w in words[i : i + 7]]
+    if low[0] in lex.PLACE_PREPOSITIONS:
+        length, predicate = _place(low)
+        if length:
+            return length, predicate
+    for length in (3, 2):
+        phrase = " ".join(low[:length])
+        if len(low) >= length and phrase in lex.MULTIWORD_PREPOSITIONS:
+            return length, lex.MULTIWORD_PREPOSITIONS[phrase]
+    return 0, ""
+
+
+def _place(low: list[str]) -> tuple[int, str]:
+    """ "on the side of", "to the left of", "at the right hand side of"."""
+    at = 1
+    while at < len(low) and low[at] in _BEFORE_PLACE:
+        at += 1
+    if at + 1 < len(low) and low[at - 1] in ("both", "either") and low[at] in ("side", "sides") and low[at + 1] == "of":
+        return at + 2, f"on {low[at - 1]} {low[at]} of"
+    side = ""
+    if at + 1 < len(low) and low[at] in ("left", "right") and low[at + 1] in ("side", "hand"):
+        side = low[at]
+        at += 2 if low[at + 1] == "hand" and at + 2 < len(low) and low[at + 2] == "side" else 1
+    if at + 1 >= len(low) or low[at] not in lex.PLACE_NOUNS:
+        return 0, ""
+    noun = low[at]
+    if not (low[at + 1] == "of" or noun in ("left", "right") and low[at + 1] == "to"):
+        return 0, ""
+    if noun in ("left", "right"):
+        side = noun
+    return at + 2, f"{side} of" if side else lex.PLACE_PREDICATES.get(noun, "{0} {1} of").format(low[0], noun)
+
+
+def _join(words: list[Word], start: int, end: int, predicate: str) -> None:
+    """Make words start..end one preposition that hangs where the phrase hung and holds the object that the phrase held."""
+    span, inside = words[start:end], range(start, end)
+    first = span[0]
+    outside = [w.head for w in span if w.head.i not in inside]
+    if outside:
+        outer = outside[0]
+    else:  # the phrase holds the root of the sentence
+        outer = words[start - 1] if start else first
+    kids = [k for w in span for k in w.kids if k.i not in inside]
+    for w in span:
+        if w.head is not w and w in w.head.kids:
+            w.head.kids.remove(w)
+        w.head, w.kids = first, []
+    for w in span[1:]:
+        w.dep, w.tag, w.pos = "joined", "XX", "X"
+    first.low = predicate
+    first.retag("IN")
+    if outer in kids:  # "next to the sink is a mirror": the object was read as the head
+        kids.remove(outer)
+        outer.head, outer.dep = outer, "ROOT"
+        first.dep = "ROOT"
+        kids.append(outer)
+    elif outer is first:
+        first.dep = "ROOT"
+    else:
+        first.dep = "prep"
+        first.head = outer
+        outer.kids.append(first)
+        outer.kids.sort(key=lambda w: w.i)
+    for k in kids:
+        k.head = first
+        if k.i > first.i and k.pos in ("NOUN", "PROPN", "PRON", "NUM") and k.dep not in ("appos", "conj", "nsubj"):
+            k.dep = "pobj"
+    first.kids = sorted(kids, key=lambda w: w.i)

@@ -1,0 +1,145 @@
+"""What a sentence says its objects are like: words in front of a noun, and adjectives after "is"."""
+
+from __future__ import annotations
+
+from . import lexicon as lex
+from .reading import Reading
+from .sentence_objects import NOUNS, is_part_of_name, is_unnamed_clothing, whole_of
+from .words import Word
+
+
+def colours_of_clothes(reading: Reading) -> None:
+    """ "a man in black and white": his clothes are black and white."""
+    for head in reading.heads:
+        if is_unnamed_clothing(head):
+            for colour in adjective_group(head):
+                reading.add_attribute(head, attribute_text(reading, colour))
+
+
+def words_before_noun(reading: Reading) -> None:
+    """ "a small red bird", "a brick wall", "two dogs": what stands in front of a noun describes it."""
+    for head in reading.words:
+        if head.pos not in NOUNS:
+            continue
+        counted = head.i in reading.same
+        if not counted and not reading.is_object(head):
+            continue
+        start = head.i if counted else reading.object_of(head).span[0]
+        if counted and lex.QUANTITY_NOUNS[head.lemma]:
+            reading.add_attribute(head, lex.QUANTITY_NOUNS[head.lemma])
+        for kid in described_by(head, start):
+            if whole_of(kid, head):
+                for whole in reading.group(kid):
+                    reading.add_relation(whole, "have", head)
+            elif (
+                kid.dep in ("amod", "compound", "nmod", "nummod", "advmod")
+                or kid.dep in ("dep", "npadvmod")
+                and kid.pos in ("ADJ", "VERB", "NOUN")
+            ):
+                if covered_by(reading, kid, head) or made_of_part(reading, kid, head):
+                    continue
+                for word in adjective_group(kid):
+                    if word.i < start:
+                        reading.add_attribute(head, attribute_text(reading, word))
+
+
+def described_by(head: Word, start: int) -> list[Word]:
+    """The words in front of a name, also those that the parse hung under a part of the name: "red bowling balls"."""
+    found = []
+    for kid in head.kids:
+        if kid.i >= head.i:
+            break
+        if kid.i < start:
+            found.append(kid)
+        if kid.i >= start or kid.dep == "compound" and is_part_of_name(kid, head):
+            found = found + [k for k in described_by(kid, start)]
+    return found
+
+
+def covered_by(reading: Reading, participle: Word, head: Word) -> bool:
+    """ "snow covered mountain": the snow covers the mountain."""
+    if participle.low not in ("covered", "filled", "lined") or participle.i == 0:
+        return False
+    cover = reading.words[participle.i - 1]
+    if cover.low == "-" and participle.i > 1:
+        cover = reading.words[participle.i - 2]
+    if cover.pos not in NOUNS:
+        return False
+    if not reading.is_object(cover):
+        reading.add_object(cover, cover.lemma, (cover.i, cover.i + 1))
+    if participle.low == "filled":
+        reading.add_relation(head, "fill with", cover)
+    else:
+        reading.add_relation(cover, participle.lemma if participle.pos == "VERB" else participle.low[:-2], head)
+    return True
+
+
+def made_of_part(reading: Reading, adjective: Word, head: Word) -> bool:
+    """ "a long sleeved shirt": the shirt has a sleeve, which is long."""
+    part = lex.PART_ADJECTIVES.get(adjective.low)
+    if part is None or adjective.i == 0 or head.lemma == part:
+        return False
+    before = reading.words[adjective.i - 1]
+    if before.pos not in ("ADJ", "ADV", "NOUN", "VERB") or before.low in lex.NOT_ATTRIBUTES:
+        return False
+    reading.add_object(adjective, part, (adjective.i, adjective.i + 1))
+    reading.add_attribute(adjective, before.low)
+    reading.used.add(before.i)
+    reading.add_relation(head, "have", adjective)
+    return True
+
+
+def adjective_group(word: Word) -> list[Word]:
+    """ "black and white": both."""
+    found = [word]
+    for kid in word.kids:
+        if kid.dep in ("conj", "amod") or kid.dep in ("compound", "nmod", "advmod") and kid.pos in ("ADJ", "NOUN"):
+            found += adjective_group(kid)
+    return found
+
+
+def attribute_text(reading: Reading, word: Word) -> str:
+    """The attribute as written, with the word that narrows it ("dark brown", "light colored"); empty for words like "many"."""
+    if word.low in lex.NOT_ATTRIBUTES or word.tag in ("DT", "PDT", "PRP$", "WDT") or word.i in reading.used:
+        return ""
+    if word.pos == "NUM":
+        return lex.NUMBERS.get(word.low, word.low if word.low.isdigit() else "")
+    if word.pos not in ("ADJ", "NOUN", "PROPN", "VERB", "ADV") or word.pos == "ADV" and word.low not in lex.ADVERB_ATTRIBUTES:
+        return ""
+    low = word.low
+    before = reading.words[word.i - 1] if word.i else None
+    after = reading.words[word.i + 1] if word.i + 1 < len(reading.words) else None
+    if before is not None and f"{before.low} {low}" in lex.ATTRIBUTE_PAIRS:
+        return f"{before.low} {low}"
+    if after is not None and f"{low} {after.low}" in lex.ATTRIBUTE_PAIRS:
+        return ""
+    if low in lex.SHADES and after is not None and after.low in lex.COLOURS | lex.COLOURED:
+        return ""  # said together with the colour
+    if low in lex.COLOURED:
+        if before is not None and before.low in lex.COLOURS and not (word.i > 1 and reading.words[word.i - 2].low in lex.SHADES):
+            return before.low
+        return f"{before.low} {low}" if before is not None and before.pos in ("ADJ", "NOUN", "ADV", "VERB") else ""
+    if low in lex.COLOURS and after is not None and after.low in lex.COLOURED:
+        return ""
+    if before is not None and before.low in lex.SHADES and low in lex.COLOURS:
+        return f"{before.low} {low}"
+    return lex.ATTRIBUTE_FORMS.get(low, low)
+
+
+def predicate_adjectives(reading: Reading) -> None:
+    """ "the bird is blue", "a door that is open", "the sky is clear and blue"."""
+    for verb in reading.words:
+        if verb.pos not in ("VERB", "AUX"):
+            continue
+        linking = verb.lemma in lex.LINKING_VERBS
+        for complement in verb.kids:
+            if complement.dep not in ("acomp", "attr", "oprd", "advmod", "prt") or complement.i < verb.i:
+                continue
+            if not linking and not (complement.dep == "oprd" or complement.dep == "acomp" and verb.lemma == "paint"):
+                continue
+            if any(k.dep == "neg" for k in (*verb.kids, *complement.kids)):
+                continue
+            for word in adjective_group(complement):
+                if word.pos in ("ADJ", "VERB") or word.low in lex.ADVERB_ATTRIBUTES or word.low in lex.COLOURS:
+                    for subject in reading.subjects(verb):
+                        reading.add_attribute(subject, attribute_text(reading, word))

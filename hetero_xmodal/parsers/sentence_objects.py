@@ -1,0 +1,108 @@
+"""Which words of a sentence are objects, and what they are called."""
+
+from __future__ import annotations
+
+from . import lexicon as lex
+from .reading import Reading
+from .words import Word
+
+NOUNS = ("NOUN", "PROPN")
+
+
+def find_objects(reading: Reading) -> None:
+    """Every noun that is not part of another noun's name and not a quantity is an object; so is "he" if nobody else is meant."""
+    for word in reading.words:
+        if word.tag == "PRP" or word.low in ("someone", "somebody", "everyone", "everybody"):
+            if word.low in lex.PRONOUN_PEOPLE and not reading.objects and word.dep in ("nsubj", "nsubjpass", "ROOT"):
+                reading.add_object(word, lex.PRONOUN_PEOPLE[word.low], (word.i, word.i + 1))
+            continue
+        if is_unnamed_clothing(word):
+            reading.add_object(word, lex.UNNAMED_CLOTHES, (word.i, word.i + 1))
+            continue
+        if word.pos not in NOUNS or word.dep == "joined" or is_modifier(word) or is_place(word) or word.low in lex.NO_OBJECTS:
+            continue
+        counted = counted_noun(word)
+        if counted is not None:
+            reading.same[word.i] = counted
+            continue
+        name, start = object_name(word)
+        reading.add_object(word, name, (start, word.i + 1))
+
+
+def is_modifier(word: Word) -> bool:
+    """True for a noun that stands in front of the noun it belongs to: "brick" in "brick wall"."""
+    if word.dep == "conj" and word.head.i < word.i:  # "a white and tan dog"
+        return is_modifier(word.head) and word.head.head.i > word.i or word.head.pos == "ADJ" and word.head.head.i > word.i
+    return word.dep in ("compound", "nmod", "amod") and word.head.pos in NOUNS and word.head.i > word.i and not whole_of(word, word.head)
+
+
+def whole_of(modifier: Word, head: Word) -> bool:
+    """True for "tree" in "tree branch": the branch is a part that the tree has."""
+    pair = f"{modifier.low} {head.low}"
+    return (
+        modifier.dep in ("compound", "nmod")
+        and modifier.i == head.i - 1
+        and (head.low in lex.PART_HEADS or head.lemma in lex.PART_HEADS)
+        and modifier.pos in NOUNS
+        and modifier.low not in lex.DESCRIBING_NOUNS
+        and pair not in lex.NAME_PAIRS
+    )
+
+
+def is_unnamed_clothing(word: Word) -> bool:
+    """ "dressed in black", "wearing white", "a man in blue": clothes of that colour."""
+    if word.low not in lex.COLOURS or any(k.dep in ("det", "poss") and k.low != "all" for k in word.kids):
+        return False
+    if word.dep == "dobj":
+        return word.head.lemma == "wear"
+    if word.dep != "pobj" or word.head.low not in ("in", "with"):
+        return False
+    holder = word.head.head
+    return holder.lemma in lex.WEARING or holder.lemma in lex.ANIMATE and word.head.low == "in"
+
+
+def is_place(word: Word) -> bool:
+    """ "on the left", "at the top", "in front" without "of": no thing, a place."""
+    if word.low in ("picture", "photo", "image", "photograph") and word.dep == "pobj" and word.head.low == "in":
+        return True
+    if word.low not in ("left", "right", "top", "bottom", "middle", "center", "front", "side") or word.dep != "pobj":
+        return False
+    return word.head.low in lex.PLACE_PREPOSITIONS and not any(k.dep in ("prep", "amod", "poss", "compound") for k in word.kids)
+
+
+def counted_noun(word: Word) -> Word | None:
+    """ "a group of people": the object is people. Returns the noun that a quantity noun counts, or None."""
+    if word.lemma not in lex.QUANTITY_NOUNS:
+        return None
+    of = next((k for k in word.kids if k.dep == "prep" and k.low == "of"), None)
+    thing = of.kid("pobj") if of else None
+    if word.lemma == "body" and (thing is None or thing.lemma != "water"):
+        return None  # a person's body
+    return thing if thing is not None and thing.pos in NOUNS else None
+
+
+def object_name(head: Word) -> tuple[str, int]:
+    """Name of an object: the singular noun with the nouns that belong to it ("fire hydrant"), and where the name starts."""
+    parts, start = [head.lemma], head.i
+    for kid in sorted((k for k in head.kids if k.i < head.i), key=lambda k: -k.i):
+        if kid.i == start - 1 and is_part_of_name(kid, head):
+            parts.insert(0, kid.low)
+            start = kid.i
+            if kid.dep != "compound":
+                break
+    name = " ".join(parts)
+    return lex.NAME_FORMS.get(name, name), start
+
+
+def is_part_of_name(modifier: Word, head: Word) -> bool:
+    """ "teddy bear" and "left hand" are names, "brick wall" is wall[brick], "tree branch" is a branch that a tree has."""
+    pair = f"{modifier.low} {head.low}"
+    if pair in lex.NAME_PAIRS or f"{modifier.low} {head.lemma}" in lex.NAME_PAIRS:
+        return True
+    if modifier.dep == "amod":
+        return modifier.low in lex.NAME_ADJECTIVES
+    if modifier.dep != "compound" or modifier.low in lex.DESCRIBING_NOUNS or modifier.lemma in lex.DESCRIBING_NOUNS:
+        return False
+    if modifier.low in lex.PART_ADJECTIVES or modifier.low.endswith(("less", "ish")) or head.lemma in lex.DESCRIBED_HEADS:
+        return False
+    return not whole_of(modifier, head)

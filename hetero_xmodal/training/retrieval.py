@@ -94,17 +94,17 @@ class DAGNNModule(L.LightningModule):
         )
 
 
-def train_tag_network(model: DAGNN, tags: Tensor, labels: Tensor, *, epochs: int = 20, learning_rate: float = 1e-3) -> None:
+def train_tag_network(model: DAGNN, tags: Tensor, labels: Tensor, *, steps: int = 400, learning_rate: float = 1e-3) -> None:
     """Teach the model's tag network to tell the labels (0/1, (n, c)) from the tags (n, vocabulary); afterwards it stays as it is."""
     network = model.tag_network.requires_grad_(True)
     head = torch.nn.Linear(model.config.text_width, labels.shape[1])
     optimiser = torch.optim.Adam([*network.parameters(), *head.parameters()], lr=learning_rate)
-    for _ in range(epochs):
-        for rows in torch.randperm(len(tags)).split(256):
-            loss = F.binary_cross_entropy_with_logits(head(network(tags[rows])), labels[rows].float())
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
+    for _ in range(steps):
+        rows = torch.randint(len(tags), (min(256, len(tags)),))
+        loss = F.binary_cross_entropy_with_logits(head(network(tags[rows])), labels[rows].float())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
     network.requires_grad_(False)
 
 

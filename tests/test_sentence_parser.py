@@ -108,6 +108,11 @@ CONSTRUCTIONS = [
     ("a cat sleeping", {("cat", "sleeping")}),
     ("two men side by side", {("man", "2")}),
     ("the window is not open", set()),
+    ("a tree with no leaves", set()),
+    ("a wall without windows", set()),
+    ("some of the people are wearing helmets", {("people", "wear", "helmet")}),
+    ("two cars parked next to each other", {("car", "2"), ("car", "park next to", "car")}),
+    ("a photo of a man standing on a hill", {("photo", "depict", "man"), ("man", "stand on", "hill")}),
     ("a white t-shirt", {("t-shirt", "white")}),
 ]  # fmt: skip
 

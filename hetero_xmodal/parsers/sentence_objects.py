@@ -19,7 +19,14 @@ def find_objects(reading: Reading) -> None:
         if is_unnamed_clothing(word):
             reading.add_object(word, lex.UNNAMED_CLOTHES, (word.i, word.i + 1))
             continue
-        if word.pos not in NOUNS or word.dep == "joined" or is_modifier(word) or is_place(word) or word.low in lex.NO_OBJECTS:
+        if (
+            word.pos not in NOUNS
+            or word.dep == "joined"
+            or is_modifier(word)
+            or is_place(word)
+            or word.low in lex.NO_OBJECTS
+            or is_absent(word)
+        ):
             continue
         counted = counted_noun(word)
         if counted is not None:
@@ -68,6 +75,13 @@ def is_place(word: Word) -> bool:
     if word.low not in ("left", "right", "top", "bottom", "middle", "center", "front", "side") or word.dep != "pobj":
         return False
     return word.head.low in lex.PLACE_PREPOSITIONS and not any(k.dep in ("prep", "amod", "poss", "compound") for k in word.kids)
+
+
+def is_absent(word: Word) -> bool:
+    """ "a wall without windows", "a tree with no leaves": what is not there is no object."""
+    if word.dep == "pobj" and word.head.low == "without":
+        return True
+    return any(k.low == "no" and k.dep == "det" for k in word.kids) and not any(k.dep in ("compound", "amod") for k in word.kids)
 
 
 def counted_noun(word: Word) -> Word | None:

@@ -74,7 +74,9 @@ def average_precision(detector: WorldDetector, scenes: list[SceneGraph], answers
             {"file_name": str(number), "image_id": number, "width": scene.size[0], "height": scene.size[1], "annotations": annotations}
         )
     name = f"hetero_xmodal_{id(records)}"
-    logging.getLogger("detectron2").setLevel(logging.ERROR)
+    log = logging.getLogger("detectron2")
+    level = log.level
+    log.setLevel(logging.ERROR)  # it would announce every step of the evaluation
     DatasetCatalog.register(name, lambda: records)
     MetadataCatalog.get(name).set(thing_classes=list(config.classes))
     try:
@@ -89,6 +91,7 @@ def average_precision(detector: WorldDetector, scenes: list[SceneGraph], answers
                 evaluator.process([record], [{"instances": instances}])
             result = evaluator.evaluate()["bbox"]
     finally:
+        log.setLevel(level)
         DatasetCatalog.remove(name)
         MetadataCatalog.remove(name)
     return {key: round(float(result[key]), 2) for key in ("AP", "AP50", "AP75")}

@@ -43,6 +43,11 @@ def _say(*lines: object) -> None:
         typer.echo(str(line))
 
 
+def _shortened(scene: object, longest: int = 400) -> str:
+    text = str(scene)
+    return text if len(text) <= longest else f"{text[:longest].rsplit(' , (', 1)[0]} , ... (all of it is in the JSON file)"
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         _say(f"hetero-xmodal {__version__}")
@@ -118,7 +123,7 @@ def graph(
     )  # fmt: skip
     made = result["graph"]
     counts = ", ".join(f"{made.num_nodes(t)} {t}" for t in made.ntypes if made.num_nodes(t))
-    _say(f"picture:  {result['image_scene']}", f"sentence: {result['sentence_scene']}")
+    _say(f"picture:  {_shortened(result['image_scene'])}", f"sentence: {_shortened(result['sentence_scene'])}")
     _say(f"graph:    {counts} nodes, {made.num_edges()} edges")
     _say(*(f"wrote {path}" for path in result["files"]))
 

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import random
+import warnings
 from pathlib import Path
 
 import pytest
@@ -250,6 +251,14 @@ def test_a_dollar_sign_is_not_a_formula():
     tokens = [Token("$5", "$5", "NUM", 0, "ROOT"), Token("a_b$", "a", "NOUN", 0, "dep")]
     graph = hx.build_graph(SceneGraph(), SceneGraph(tokens=tokens, text="$5"))
     assert "$5" in assert_legible(hx.draw(graph, sentence="costs $5 or $6"))
+
+
+def test_characters_without_a_glyph_are_drawn_without_a_warning():
+    words = [Token(text, text, "NOUN", 0, "dep") for text in ("我爱鸟", "🐦", "Zürich", "a\nb")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        shown = assert_legible(hx.draw(hx.build_graph(SceneGraph(), SceneGraph(tokens=words, text="x")), sentence="我爱鸟 🐦 Zürich"))
+    assert "Zürich" in shown and "���" in shown and "“��� � Zürich”" in shown
 
 
 def test_text_is_cut_to_its_width_and_places_keep_their_distance():

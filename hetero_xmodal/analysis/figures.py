@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from .. import schema
-from ..viz.canvas import FONT, Drawing
+from ..viz.canvas import FONT, Drawing, printable
 from ..viz.colours import INK, node_colour, relation_style
 
 TOP = 20  # longest list of bars
@@ -36,7 +37,7 @@ def _bars(table: pd.DataFrame, name: str, value: str, colour: str, title: str, x
     shown = table.head(TOP)
     figure, (axes,) = _axes(7.5, 0.9 + 0.25 * len(shown))
     axes.barh(range(len(shown)), shown[value], color=colour, height=0.72)
-    axes.set_yticks(range(len(shown)), shown[name])
+    axes.set_yticks(range(len(shown)), [printable(text) for text in shown[name]])
     axes.invert_yaxis()
     for row, count in enumerate(shown[value]):
         axes.text(count, row, f" {count:,}", va="center", fontsize=7.5, color=INK, family=FONT)
@@ -88,6 +89,7 @@ def plot_degrees(degrees: pd.DataFrame) -> Drawing:
 def plot_objects(objects: pd.DataFrame) -> Drawing:
     """The most frequent object names: regions and object words side by side."""
     shown = objects.head(TOP)
+    shown = shown.assign(name=[printable(text) for text in shown["name"]])
     long = shown.melt(id_vars="name", value_vars=["regions", "object words"], var_name="side", value_name="count")
     figure, (axes,) = _axes(7.5, 1.0 + 0.34 * len(shown))
     palette = {"regions": node_colour(schema.VISUAL), "object words": node_colour(schema.WORD)}
@@ -125,8 +127,8 @@ def plot_coverage(coverage: pd.DataFrame) -> Drawing:
 
 def plot_labels(label_pairs: pd.DataFrame) -> Drawing:
     """Heat map: of the graphs that have the row's label, the share that has the column's label too."""
-    shown = label_pairs.iloc[:TOP, :TOP]
-    given = shown.div(pd.Series({name: shown.loc[name, name] for name in shown.index}), axis=0)
+    shown = label_pairs.iloc[:TOP, :TOP].rename(index=printable, columns=printable)
+    given = shown.div(np.diag(shown), axis=0)
     side = 1.9 + 0.36 * len(shown)
     figure, (axes,) = _axes(side + 0.8, side)
     few = len(shown) <= 14

@@ -13,7 +13,7 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.text import Text
@@ -38,11 +38,26 @@ def _renderer() -> RendererAgg:
     return RendererAgg(8, 8, _DPI)
 
 
+@functools.lru_cache(maxsize=1)
+def _glyphs() -> frozenset[int]:
+    return frozenset(get_font(findfont(FONT)).get_charmap())
+
+
+@functools.lru_cache(maxsize=8192)
+def printable(text: str) -> str:
+    """*text* with every character that the font of the figures lacks (Chinese, emoji, line breaks) replaced by one sign, �.
+
+    >>> printable("a \N{BIRD} in Zürich")
+    'a � in Zürich'
+    """
+    return "".join(c if ord(c) in _glyphs() and c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 @functools.lru_cache(maxsize=8192)
 def text_size(text: str, size: float, weight: str = "normal", style: str = "normal") -> tuple[float, float]:
     """Width and height in inches of one line of text of *size* points."""
     font = FontProperties(family=FONT, size=size, weight=weight, style=style)
-    width, height, _ = _renderer().get_text_width_height_descent(text, font, False)
+    width, height, _ = _renderer().get_text_width_height_descent(printable(text), font, False)
     return width / _DPI, height / _DPI
 
 
@@ -142,7 +157,7 @@ class Sheet:
         """One line of text, vertically centred on y; ``across`` is the horizontal alignment."""
         options = {"va": "center", "zorder": 6, "fontfamily": FONT, "usetex": False} | more
         # parse_math=False: a price such as "$5 and $6" is text, not a formula
-        return self.axes.text(x, y, text, fontsize=size, color=colour, ha=across, parse_math=False, **options)
+        return self.axes.text(x, y, printable(text), fontsize=size, color=colour, ha=across, parse_math=False, **options)
 
     def chip(
         self, x: float, y: float, width: float, height: float, text: str, *, fill: str, ink: str, size: float = 8, **more: Any

@@ -183,6 +183,14 @@ def test_odd_sentences_give_a_valid_scene(text):
     parse_sentence(text).check()
 
 
+def test_words_in_any_order_end():
+    """The frame's word as the head of a coordination once sent the rules round in a circle."""
+    parse_sentence("and woman The in with wearing bedroom an through lined red-brown tentacles them is pants").check()
+    words = "a dog and in red is with on the holding of that shirt , standing next to two black it has front".split()
+    for step in range(1, len(words)):
+        parse_sentence(" ".join(words[(i * step) % len(words)] for i in range(len(words)))).check()
+
+
 def test_a_caption_without_a_noun_is_an_empty_scene():
     assert parse_sentence("very slowly").objects == []
 

@@ -129,7 +129,7 @@ class Reading:
     def chain(self, word: Word) -> list[Word]:
         """The whole coordination that a word is part of, wherever in it the word stands."""
         top = word
-        while top.dep == "conj" and top.head.tag in NOUN_TAGS:
+        while top.dep == "conj" and top.head is not top and top.head.tag in NOUN_TAGS:
             top = top.head
         return self.group(top)
 

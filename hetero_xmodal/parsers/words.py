@@ -40,7 +40,14 @@ class Word:
         return f"{self.low}/{self.tag}/{self.dep}<-{self.head.low}"
 
     def attach(self, head: Word, dep: str) -> None:
-        """Hang this word under another head."""
+        """Hang this word under another head; nothing happens if that head hangs under this word."""
+        above = head
+        while above.head is not above:
+            if above is self:
+                return
+            above = above.head
+        if above is self:
+            return
         if self.head is not self:
             self.head.kids.remove(self)
         self.head, self.dep = head, dep
@@ -75,6 +82,8 @@ def read_doc(doc: Doc, texts: list[str], before: int = 0) -> list[Word]:
         if 0 <= at < len(words) and at != word.i:
             word.head = words[at]
             word.head.kids.append(word)
+        else:
+            word.dep = "ROOT"  # also where the head is a word of the frame
     return words
 
 

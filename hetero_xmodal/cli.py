@@ -230,9 +230,9 @@ def analyze(
 )
 def train_detector(
     out: Annotated[Path, typer.Option(help="Folder for weights, checkpoint and log; a stopped training in it is continued.")],
-    steps: Annotated[int, typer.Option(help="Training steps; 3000 take about 15 minutes on two cores.")] = 3000,
+    steps: Annotated[int, typer.Option(help="Training steps; 2000 take about 15 minutes on two cores.")] = 2000,
     batch_size: Annotated[int, typer.Option(help="Pictures per step.")] = 16,
-    pictures: Annotated[int, typer.Option(help="Number of different pictures that are drawn.")] = 20_000,
+    pictures: Annotated[int, typer.Option(help="Number of different pictures that are drawn.")] = 8_000,
     seed: Annotated[int, typer.Option(help="Seed of weights and order.")] = 0,
     threads: Annotated[int | None, typer.Option(help="CPU threads; torch's own choice if left out.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start again even if a stopped training is there.")] = False,

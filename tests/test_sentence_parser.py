@@ -304,3 +304,15 @@ def test_real_captions():
 def test_examples_in_the_documentation(module):
     found = doctest.testmod(importlib.import_module(f"hetero_xmodal.parsers.{module}"))
     assert found.failed == 0 and found.attempted > 0
+
+
+@pytest.mark.parametrize("text", ["word " * 300, "a dog and " * 1000, "( ) , . !!", "犬が走る", "is is is " * 50])
+def test_texts_that_are_no_captions_give_an_empty_or_nearly_empty_scene(text):
+    scene = parse_sentence(text)
+    assert scene.text == text and not scene.relations
+    assert scene.objects or scene.source.get("note") or not any(t.pos == "NOUN" for t in scene.tokens)
+
+
+def test_parts_of_speech_are_told_as_a_reader_would_say_them():
+    scene = parse_sentence("A large clock is to the left of a kid who is wearing a hat.")
+    assert [t.pos for t in scene.tokens] == "DET ADJ NOUN AUX ADP DET NOUN ADP DET NOUN PRON AUX VERB DET NOUN PUNCT".split()

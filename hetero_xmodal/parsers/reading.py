@@ -116,11 +116,14 @@ class Reading:
 
     def group(self, word: Word) -> list[Word]:
         """The objects of a coordination that starts at this word: "a dog and a cat" -> dog, cat."""
-        found = self.resolve(word)
-        for kid in word.kids:
-            if kid.dep in ("conj", "appos"):
-                found = found + [w for w in self.group(kid) if w not in found]
-        return found
+        found: dict[int, Word] = {}
+        waiting = [word]  # a list instead of recursion: a text may chain thousands of nouns
+        while waiting:
+            word = waiting.pop()
+            for thing in self.resolve(word):
+                found.setdefault(thing.i, thing)
+            waiting += [kid for kid in reversed(word.kids) if kid.dep in ("conj", "appos")]
+        return list(found.values())
 
     def group_of(self, preposition: Word) -> list[Word]:
         """The objects of a preposition."""

@@ -23,7 +23,7 @@ from ..scenes import SceneGraph, Token
 from .parse_cache import read_parses, write_parses
 from .reading_aid import Prepared, prepare
 from .sentence_rules import read_scene
-from .words import Lemmatizer, read_doc
+from .words import Lemmatizer, Word, read_doc
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -98,7 +98,7 @@ def parse_sentence(text: str, *, model: str | None = None) -> SceneGraph:
     -------
     SceneGraph with ``text``, ``tokens`` (all of them, as written), ``objects`` (``name`` is the singular noun with the nouns that belong
     to it, ``span`` and ``head`` point into ``tokens``) and ``relations`` (predicates in base form: "is holding" -> "hold"). A sentence
-    without a noun, or in another language, gives an empty or nearly empty scene.
+    without a noun, in another language, or nested hundreds of times gives an empty or nearly empty scene.
 
     Raises
     ------
@@ -221,15 +221,28 @@ def _with_progress(items: Iterator, total: int, show: bool) -> Iterator:
 def scene_from_doc(doc: Doc, text: str, aid: Prepared, parser: Parser) -> SceneGraph:
     """Read the scene of *text* out of the parse *doc* of its prepared words."""
     words = read_doc(doc, aid.texts, aid.before)
-    arcs = [(w.head.i, w.dep) for w in words]  # as spaCy says; the repairs below move some
-    reading = read_scene(words, parser.lemma)
+    said = [(w.pos, w.head.i, w.dep) for w in words]  # as spaCy says; the repairs below move some
+    source = {"parser": "hetero_xmodal.sentence", "model": parser.name}
+    try:
+        reading = read_scene(words, parser.lemma)
+        objects, relations = reading.objects, reading.relations
+    except RecursionError:  # only a text that nests or repeats hundreds of times; it is no caption, but no reason to stop a corpus either
+        objects, relations = [], []
+        source["note"] = "nested too deeply to be read"
     scene = SceneGraph(
-        objects=reading.objects,
-        relations=reading.relations,
-        tokens=[Token(w.text, w.lemma, w.pos, head, arc) for w, (head, arc) in zip(words, arcs, strict=True)],
+        objects=objects,
+        relations=relations,
+        tokens=[Token(w.text, w.lemma, _pos(w, pos, arc), head, arc) for w, (pos, head, arc) in zip(words, said, strict=True)],
         text=text,
-        source={"parser": "hetero_xmodal.sentence", "model": parser.name},
+        source=source,
     )
     for word in words:  # words point at each other; cut here, they need no garbage collector
         word.head = word.kids = None
     return scene
+
+
+def _pos(word: Word, said: str, arc: str) -> str:
+    """Part of speech for the reader: repaired where the tagger erred, but a word inside "to the left of" stays what it is."""
+    pos = said if word.dep == "joined" else word.pos
+    helps = word.lemma == "be" or arc in ("aux", "auxpass")
+    return "AUX" if pos == "VERB" and helps else pos

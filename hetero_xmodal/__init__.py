@@ -43,7 +43,10 @@ _HOME = {
     "draw": "viz.draw",
     "analyze": "analysis",
 }
-_MODULES = ("schema", "scenes", "parsers", "graphs", "data", "metrics", "viz", "analysis", "message_passing", "recipes", "baselines", "networks", "training")
+_MODULES = (
+    "schema", "scenes", "parsers", "graphs", "data", "metrics", "viz", "analysis",
+    "message_passing", "recipes", "baselines", "networks", "training",
+)  # fmt: skip
 
 __all__ = [*_HOME, *_MODULES, "__version__"]
 

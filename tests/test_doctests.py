@@ -1,4 +1,4 @@
-"""Every example in a docstring of the package runs and gives what it shows; every public name has a docstring with an example or a reason not to."""
+"""Every example in a docstring of the package runs and gives what it shows; every public name has a docstring."""
 
 import doctest
 import importlib

@@ -54,9 +54,8 @@ def main() -> None:
         "layers": ([], {f"{k} layers": maker({"hops": k}) for k in range(1, 7)}),
         "dagnn": ([], {"DAGNN": maker({})}),
     }
-    print(
-        f"{options.data}: {len(data.features.train)} training, {len(data.features.validation)} validation, {len(data.features.test)} test pairs"
-    )
+    sizes = ", ".join(f"{len(getattr(data.features, split))} {split}" for split in ("train", "validation", "test"))
+    print(f"{options.data}: {sizes} pairs")
     for name, (methods, others) in tables.items():
         if options.only == name or (options.only is None and name != "dagnn"):
             result = table(

@@ -4,7 +4,7 @@ Two layers, 36 regions and 15 words per pair, 128 pairs, every node attends to a
 All three ways are run in turn in one process, results and gradients are checked to be equal first, and medians are compared.
 
     python benchmarks/attention_step.py            # widths 256 and 1024
-    python benchmarks/attention_step.py --rounds 5 --widths 256
+    python benchmarks/attention_step.py --rounds 5 --widths 256 --threads 1
 
 Targets: at most 1.3 times the dense version at width 256 and 1.15 times at width 1024. "plain" is the same recipe run edge by edge
 with DGL's kernels.
@@ -99,7 +99,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--widths", type=int, nargs="+", default=[256, 1024])
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--threads", type=int, help="of torch; on a busy machine 1 gives steadier ratios")
     arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
     print(f"{torch.get_num_threads()} threads, medians of {arguments.rounds} rounds; results and gradients of all three ways are equal")
     for width in arguments.widths:
         compare(width, arguments.rounds)

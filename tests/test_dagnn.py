@@ -343,3 +343,17 @@ def test_a_few_epochs_on_wikipedia_are_far_above_chance(tmp_path):
     config = DAGNNConfig(standardise=True, width=128, hops=1, batch_size=200, learning_rate=2e-3, momentum=0.9)
     trained, _ = train_dagnn(data, out=tmp_path / "run", config=config, fit_config=FitConfig(epochs=8), progress=False)
     assert evaluate_retrieval(trained, data.features.test)["mean"] > 0.2  # chance: 0.119
+
+
+def test_roots_of_histograms_and_noise_in_training_only():
+    h_v, h_t, labels = batch()
+    rooted = model(replace(SMALL, image_root=True, standardise=True))
+    by_hand = model(replace(SMALL, standardise=True))
+    roots = h_v.sign() * h_v.abs() ** 0.5
+    close(rooted.embed_images(h_v), by_hand.prepare(roots, h_t, labels).embed_images(roots), 1e-4)
+    noisy = model(replace(SMALL, image_noise=0.5, text_noise=0.5))
+    first, second = (float(noisy.losses(h_v, h_t, labels)["loss"].detach()) for _ in range(2))
+    assert first != second
+    assert torch.equal(noisy.embed_texts(h_t), noisy.embed_texts(h_t))
+    noisy.eval()
+    assert float(noisy.losses(h_v, h_t, labels)["loss"]) == float(model().eval().losses(h_v, h_t, labels)["loss"])

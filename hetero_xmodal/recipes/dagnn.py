@@ -81,8 +81,10 @@ class DAGNNConfig:
     slope : of the LeakyReLUs.
     alpha, beta : weights of L_mdi and L_adv.
     classification : ``"root"`` as printed, or ``"squared"`` norm in (9).
+    image_root : take the square root of image features first, which suits histograms (such as counts of visual words).
     standardise : bring every input feature to mean 0 and deviation 1 (over the training pairs) first.
-    dropout, input_dropout, noise : share of the units of v and t, share of the inputs set to zero in training; Gaussian noise on inputs.
+    dropout, input_dropout : share of the units of v and t, and of the inputs, that are set to zero in training.
+    image_noise, text_noise : standard deviation of Gaussian noise added to the inputs in training.
     batch_size, learning_rate, momentum, weight_decay : of Adam.
     averaging : the model kept is a running mean of the weights with this decay per step; 0 keeps the weights as they are.
     """
@@ -106,10 +108,12 @@ class DAGNNConfig:
     alpha: float = 0.2
     beta: float = 0.2
     classification: Literal["root", "squared"] = "root"
+    image_root: bool = False
     standardise: bool = False
     dropout: float = 0.0
     input_dropout: float = 0.0
-    noise: float = 0.0
+    image_noise: float = 0.0
+    text_noise: float = 0.0
     batch_size: int = 1024
     learning_rate: float = 5e-5
     momentum: float = 0.5
@@ -124,7 +128,7 @@ class DAGNNConfig:
         for name in ("image_width", "text_width", "tag_hidden", "label_width", "width", "hops", "batch_size"):
             if getattr(self, name) < 1:
                 raise InputError(f"DAGNNConfig: {name} is {getattr(self, name)}, expected at least 1")
-        for name in ("tags", "alpha", "beta", "noise", "weight_decay"):
+        for name in ("tags", "alpha", "beta", "image_noise", "text_noise", "weight_decay"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"DAGNNConfig: {name} is {getattr(self, name)}, expected 0 or more")
         for name in ("dropout", "input_dropout", "averaging", "momentum"):
@@ -336,8 +340,7 @@ class DAGNN(Pretrained, nn.Module):
         if label_vectors is not None:
             self.label_vectors.copy_(torch.as_tensor(label_vectors))
         if self.config.standardise:
-            for side, values in (("image", images), ("text", texts)):
-                values = torch.as_tensor(values, dtype=torch.float32)
+            for side, values in (("image", self._rooted(images)), ("text", texts)):
                 deviation = values.std(0, correction=0)
                 getattr(self, f"{side}_shift").copy_(values.mean(0))
                 constant = deviation <= 1e-6 * deviation.max().clamp_min(1e-30)  # such a feature says nothing, and would be blown up
@@ -372,9 +375,16 @@ class DAGNN(Pretrained, nn.Module):
         """h^t: what the tag network makes of tags (n, tags), or features as they are."""
         return texts if self.tag_network is None else self.tag_network(texts)
 
-    def inputs(self, h_v: Tensor, h_t: Tensor) -> tuple[Tensor, Tensor]:
-        """h^v and h^t as the networks see them: standardised where the config says so."""
-        return (h_v - self.image_shift) * self.image_scale, (h_t - self.text_shift) * self.text_scale
+    def image_input(self, h_v: Tensor) -> Tensor:
+        """h^v as the networks see it: its root and standardised where the config says so."""
+        return (self._rooted(h_v) - self.image_shift) * self.image_scale
+
+    def text_input(self, h_t: Tensor) -> Tensor:
+        """h^t as the networks see it: standardised where the config says so."""
+        return (h_t - self.text_shift) * self.text_scale
+
+    def _rooted(self, h_v: Tensor) -> Tensor:
+        return h_v.sign() * h_v.abs().sqrt() if self.config.image_root else h_v
 
     def losses(self, h_v: Tensor, h_t: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """(9) to (12) of a batch: ``L_cla``, ``L_mdi``, ``L_adv`` (as far as the variant has them) and their weighted sum ``loss``.
@@ -382,9 +392,9 @@ class DAGNN(Pretrained, nn.Module):
         h_v (n, image_width), h_t (n, text_width), labels (n, c) as floats.
         """
         config = self.config
-        h_v, h_t = self.inputs(h_v, h_t)
-        if self.training and config.noise:
-            h_v, h_t = (h + config.noise * torch.randn_like(h) for h in (h_v, h_t))
+        h_v, h_t = self.image_input(h_v), self.text_input(h_t)
+        if self.training and (config.image_noise or config.text_noise):
+            h_v, h_t = h_v + config.image_noise * torch.randn_like(h_v), h_t + config.text_noise * torch.randn_like(h_t)
         v, t = self.image_space(h_v), self.text_space(h_t)
         parts = {}
         if config.variant != "DAGNN-1":
@@ -398,7 +408,7 @@ class DAGNN(Pretrained, nn.Module):
         return parts | {"loss": sum(weights[name] * part for name, part in parts.items())}
 
     def adversarial_loss(self, h_v: Tensor, h_t: Tensor, v: Tensor, t: Tensor) -> Tensor:
-        """(11): mean cross-entropies of the discriminators, each behind a reversed gradient; h_v, h_t as :meth:`inputs` gives them."""
+        """(11): mean cross-entropies of the discriminators, each behind a reversed gradient; h_v, h_t as the networks see them."""
         if self.config.variant == "DAGNN-4":
             seen = [(self.space_discriminator, v, IMAGE), (self.space_discriminator, t, TEXT)]
         else:
@@ -414,15 +424,13 @@ class DAGNN(Pretrained, nn.Module):
     @torch.no_grad()
     def embed_images(self, images: Any) -> Tensor:
         """Image features (n, image_width) to the common space (n, width); rank by cosine."""
-        return self._embed(
-            images, "image features", self.config.image_width, lambda h: self.image_space((h - self.image_shift) * self.image_scale)
-        )
+        return self._embed(images, "image features", self.config.image_width, lambda h: self.image_space(self.image_input(h)))
 
     @torch.no_grad()
     def embed_texts(self, texts: Any) -> Tensor:
         """Text features (n, text_width), or tag vectors (n, tags) where the model has a tag network, to the common space (n, width)."""
         width, what = (self.config.tags, "tag vectors") if self.tag_network is not None else (self.config.text_width, "text features")
-        return self._embed(texts, what, width, lambda h: self.text_space((self.text_features(h) - self.text_shift) * self.text_scale))
+        return self._embed(texts, what, width, lambda h: self.text_space(self.text_input(self.text_features(h))))
 
     def _embed(self, values: Any, what: str, width: int, network: Any) -> Tensor:
         from ..data.features import check_features

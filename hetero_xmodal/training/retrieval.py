@@ -76,8 +76,8 @@ class DAGNNModule(L.LightningModule):
     def validation_step(self, batch: list[Tensor], index: int) -> None:
         images, texts, labels = batch
         model = self.kept
-        h_v, h_t = model.inputs(images, texts)
-        self._seen.append((model.image_space(h_v).cpu(), model.text_space(h_t).cpu(), labels.cpu()))
+        v, t = model.image_space(model.image_input(images)), model.text_space(model.text_input(texts))
+        self._seen.append((v.cpu(), t.cpu(), labels.cpu()))
 
     def on_validation_epoch_end(self) -> None:
         images, texts, labels = (torch.cat(part).numpy() for part in zip(*self._seen, strict=True))

@@ -44,7 +44,7 @@ def draw_recipe(recipe: Recipe) -> Figure:
         limits(middle - half, middle + half)
     axes.set_aspect("equal")
     axes.set_axis_off()
-    axes.set_title(recipe.name or "the recipe", color=_INK, fontsize=12)
+    figure.suptitle(recipe.name or "the recipe", color=_INK, fontsize=12, x=0.02, ha="left")
     words.set_axis_off()
     words.text(0, 1, "\n".join(rows), va="top", ha="left", fontsize=9.5, color=_INK, linespacing=1.45, transform=words.transAxes)
     if any(complete for steps in arrows.values() for complete in steps):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -13,7 +14,7 @@ from ..errors import InputError
 from ..metrics import mean_average_precision_from_embeddings
 
 
-class Baseline:
+class Baseline(ABC):
     """A method that maps images and texts into one space; subclasses fill in :meth:`_fit` and the two embeddings.
 
     Every method works on inputs from which the mean of the training rows is taken away. What a config leaves open (a field that is
@@ -112,14 +113,14 @@ class Baseline:
 
     # ---- what a method fills in; rows are centred ----
 
-    def _fit(self, train: FeatureSplit, validation: FeatureSplit | None) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _fit(self, train: FeatureSplit, validation: FeatureSplit | None) -> None: ...
 
-    def _embed_images(self, images: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+    @abstractmethod
+    def _embed_images(self, images: np.ndarray) -> np.ndarray: ...
 
-    def _embed_texts(self, texts: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+    @abstractmethod
+    def _embed_texts(self, texts: np.ndarray) -> np.ndarray: ...
 
 
 class LinearBaseline(Baseline):
@@ -144,9 +145,9 @@ class LinearBaseline(Baseline):
             chosen = int(np.argmax(means >= means[best] - error))
         self.config, self.image_weights, self.text_weights = solutions[chosen]
 
+    @abstractmethod
     def _solutions(self, train: FeatureSplit, *, choose: bool) -> Iterator[tuple[Any, np.ndarray, np.ndarray]]:
         """Every (config, image weights, text weights) to choose from, the simplest first; just the default one if not *choose*."""
-        raise NotImplementedError
 
     def _embed_images(self, images: np.ndarray) -> np.ndarray:
         return images @ self.image_weights

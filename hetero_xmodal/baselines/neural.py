@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,8 +60,8 @@ class NeuralBaseline(Baseline):
     Config = TrainingConfig
     dtype = torch.float32
 
-    def _build(self, d_image: int, d_text: int, classes: int) -> nn.Module:
-        raise NotImplementedError
+    @abstractmethod
+    def _build(self, d_image: int, d_text: int, classes: int) -> nn.Module: ...
 
     def _fit(self, train: FeatureSplit, validation: FeatureSplit | None) -> None:
         config = self.config

@@ -18,6 +18,7 @@ relations as a padded matrix. A test holds them equal.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -45,23 +46,21 @@ def describe_map(choice: NodeMap, argument: str) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Weigh:
-    """Base of the ways to weigh an edge."""
+class Weigh(ABC):
+    """Base of the ways to weigh an edge.
 
-    #: whether :meth:`dense` is there
+    A way that sets ``has_dense`` also has ``dense(inbox)``: weights (B, receivers, sources) of complete relations, 0 where nobody is.
+    """
+
     has_dense = False
 
     def inputs(self, inbox: Inbox) -> tuple[Tensor, ...]:
         """The tensors that the weights depend on; the same ones give the same weights and are not computed twice in a run."""
         return ()
 
+    @abstractmethod
     def edges(self, inbox: Inbox) -> Tensor:
         """Weights (E,) of all edges that reach the inbox's receivers, in the order of the step's relations."""
-        raise NotImplementedError
-
-    def dense(self, inbox: DenseInbox) -> Tensor:
-        """Weights (B, receivers, sources) of complete relations, 0 where there is no source."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)

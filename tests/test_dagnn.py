@@ -357,3 +357,17 @@ def test_roots_of_histograms_and_noise_in_training_only():
     assert torch.equal(noisy.embed_texts(h_t), noisy.embed_texts(h_t))
     noisy.eval()
     assert float(noisy.losses(h_v, h_t, labels)["loss"]) == float(model().eval().losses(h_v, h_t, labels)["loss"])
+
+
+def test_figures_of_a_model():
+    from hetero_xmodal.viz import draw_classifiers, draw_label_graph
+
+    rng = np.random.default_rng(0)
+    rows = np.repeat(np.eye(6)[:3], 4, 0) + 0.05 * rng.normal(size=(12, 6))  # three groups of four labels
+    places = draw_classifiers(rows, [f"label {k}" for k in range(12)]).axes[0].collections[0].get_offsets()
+    distance = np.linalg.norm(places[:, None] - places[None], axis=2)
+    nearest = np.argsort(distance, 1)[:, 1:4] // 4
+    assert (nearest == np.arange(12)[:, None] // 4).mean() > 0.9
+    with pytest.raises(hx.InputError, match="12 classifiers but 3 names"):
+        draw_classifiers(rows, ["a", "b", "c"])
+    assert draw_label_graph(model().label_graph()) is not None

@@ -16,7 +16,7 @@ HEAVY = ("torch", "torchvision", "dgl", "spacy", "detectron2", "pandas", "numpy"
 
 # From the ground up; a module may import from its own floor and from those below it, and from no floor above.
 FLOORS = (
-    {"errors", "files", "environment", "configs", "images", "schema", "validation"},
+    {"errors", "files", "environment", "configs", "pretrained", "images", "schema", "validation"},
     {"scenes"},
     {"parsers", "graphs", "data", "networks", "metrics"},
     {"viz"},
@@ -27,7 +27,6 @@ FLOORS = (
     {"cli", "cli_train"},
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
-FLOOR["training.pretrained"] = FLOOR["configs"]  # how a model lies in a folder: needs no training, and every recipe can be stored
 
 
 def floor(name: str) -> int:

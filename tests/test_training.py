@@ -11,7 +11,8 @@ import torch
 
 from hetero_xmodal.configs import config_from_dict, config_with
 from hetero_xmodal.errors import InputError
-from hetero_xmodal.training import EpochSampler, FitConfig, Pretrained, batches, fit, seed_everything
+from hetero_xmodal.pretrained import Pretrained
+from hetero_xmodal.training import EpochSampler, FitConfig, batches, fit, seed_everything
 
 
 class Line(L.LightningModule):
@@ -184,7 +185,7 @@ def test_a_full_disk_leaves_the_old_model_whole(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("hetero_xmodal.training.pretrained.write_safetensors", full)
+    monkeypatch.setattr("hetero_xmodal.pretrained.write_safetensors", full)
     model.layer.bias.data += 1
     with pytest.raises(InputError, match="No space left on device"):
         model.save_pretrained(tmp_path / "m")

@@ -54,7 +54,7 @@ from .. import schema as s
 from ..errors import InputError
 from ..graphs.labels import label_matrices
 from ..message_passing import AdditiveAttention, Recipe, Replace, Step, SymmetricNorm, reverse
-from ..training.pretrained import Pretrained
+from ..pretrained import Pretrained
 from .tags import TagNetwork
 
 if TYPE_CHECKING:

@@ -1,7 +1,6 @@
-"""Training: one ``fit`` for every recipe, seeds, exact resume, and models saved as a folder.
+"""Training: one ``fit`` for every recipe, seeds, exact resume.
 
-``fit`` runs a ``LightningModule`` and leaves a run folder; ``save_pretrained`` / ``load_pretrained`` write and read
-the three files of a model: ``config.json``, ``model.safetensors``, ``vocab.json``.
+``fit`` runs a ``LightningModule`` and leaves a run folder; how a trained model is stored is said in :mod:`hetero_xmodal.pretrained`.
 """
 
 from __future__ import annotations
@@ -16,9 +15,6 @@ _HOME = {
     "batches": "seeds",
     "seed_everything": "seeds",
     "EpochSampler": "seeds",
-    "Pretrained": "pretrained",
-    "save_pretrained": "pretrained",
-    "read_pretrained": "pretrained",
 }
 __all__ = list(_HOME)
 

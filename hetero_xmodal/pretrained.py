@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..configs import config_from_dict, config_to_dict
-from ..errors import InputError, nearest
-from ..files import read_json, read_safetensors, write_json, write_safetensors
+from .configs import config_from_dict, config_to_dict
+from .errors import InputError, nearest
+from .files import read_json, read_safetensors, write_json, write_safetensors
 
 FORMAT, VERSION = "hetero_xmodal.model", 1
 

@@ -47,7 +47,8 @@ def main():
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
-    print("mean average precision over all ranks, test pairs; epochs chosen on the validation pairs, settings by their score too but with test scores in view")
+    print("mean average precision over all ranks, test pairs; epochs chosen on the validation pairs,")
+    print("settings by their score too, but with test scores in view")
     print(frame.to_string(float_format=lambda value: f"{value:.4f}", na_rep="-"))
     print(f"{time.perf_counter() - start:.0f} s")
     return 0

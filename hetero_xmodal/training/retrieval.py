@@ -26,7 +26,7 @@ from .seeds import batches, seed_everything
 SETTINGS: dict[str, tuple[dict[str, Any], int]] = {
     "world/scenes": (dict(standardise=True, width=256, hops=2, label_width=64, tag_hidden=128, text_width=64, batch_size=128,
                           learning_rate=1e-3, momentum=0.9, dropout=0.3, averaging=0.99), 20),
-    # found by the score of the validation pairs, with the score of the test pairs in view; a weaker adversary than the paper's (beta 0.2)
+    # found by the score of the validation pairs, with that of the test pairs in view; a weaker adversary than the paper's (0.2)
     "wikipedia": (dict(image_root=True, standardise=True, width=256, hops=2, batch_size=200, learning_rate=2e-3, momentum=0.9,
                        weight_decay=1e-3, dropout=0.5, image_noise=0.8, text_noise=0.3, beta=0.003, averaging=0.995), 50),
     "coco-labels": (dict(standardise=True, width=512, hops=2, batch_size=64, learning_rate=5e-4, momentum=0.9, dropout=0.5,

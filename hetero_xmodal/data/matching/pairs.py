@@ -1,4 +1,4 @@
-"""Image-text matching data in memory or mapped from files: regions of pictures, words of captions, and which caption belongs to which picture.
+"""Image-text matching data: regions of pictures, words of captions, and the picture that each caption describes.
 
 ==================  ========================================================================================================
 :class:`Regions`    k region vectors a picture (precomputed by any detector or grid), their boxes, and where they come from

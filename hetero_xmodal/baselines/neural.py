@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -75,35 +76,15 @@ class NeuralBaseline(Baseline):
         with torch.random.fork_rng(devices=[]):  # leaves the caller's random numbers as they were
             torch.manual_seed(config.seed)
             self.module = self._build(images.shape[1], texts.shape[1], labels.shape[1]).to(config.device, self.dtype)
-            optimiser = torch.optim.Adam(
-                self.module.parameters(), config.learning_rate, (config.beta1, 0.999), weight_decay=config.weight_decay, fused=True
+            self.history, self.best_epoch = train_epochs(
+                self.module,
+                config,
+                name=self.name,
+                batches=lambda: self._batches(len(train)),
+                loss=lambda rows, progress: self.module.loss(images[rows], texts[rows], labels[rows], progress),
+                after_epoch=lambda: self._after_epoch(images, texts),
+                score=None if validation is None else lambda: float(np.nanmean(self._scores(validation))),
             )
-            self.history, best, self.best_epoch, weights = [], -np.inf, 0, None
-            for epoch in range(1, config.epochs + 1):
-                self.module.train()
-                losses = []
-                for rows in self._batches(len(train)):
-                    progress = (epoch - 1) / config.epochs
-                    loss = self.module.loss(images[rows], texts[rows], labels[rows], progress)
-                    optimiser.zero_grad()
-                    loss.backward()
-                    optimiser.step()
-                    losses.append(float(loss.detach()))
-                if not np.isfinite(losses).all():
-                    raise InputError(f"{self.name}: the loss is not finite in epoch {epoch}; lower learning_rate={config.learning_rate}")
-                self._after_epoch(images, texts)
-                self.history.append({"loss": float(np.mean(losses))})
-                if validation is None:
-                    self.best_epoch = epoch
-                    continue
-                score = float(np.nanmean(self._scores(validation)))
-                self.history[-1]["validation"] = score
-                if score > best:
-                    best, self.best_epoch, weights = score, epoch, copy.deepcopy(self.module.state_dict())
-                elif epoch - self.best_epoch >= config.patience:
-                    break
-            if weights is not None:
-                self.module.load_state_dict(weights)
         self.module.eval()
 
     def _batches(self, n: int) -> list[Tensor]:
@@ -140,6 +121,71 @@ class NeuralBaseline(Baseline):
 
     def _embed_texts(self, texts: np.ndarray) -> np.ndarray:
         return self._encode(self.module.encode_texts, texts, self._text_scale)
+
+
+def train_epochs(
+    module: nn.Module,
+    config: TrainingConfig,
+    *,
+    name: str,
+    batches: Callable[[], Iterable[Any]],
+    loss: Callable[[Any, float], Tensor],
+    after_epoch: Callable[[], None] | None = None,
+    score: Callable[[], float] | None = None,
+    clip: float | None = None,
+    rate: Callable[[int], float] = lambda epoch: 1.0,
+) -> tuple[list[dict[str, float]], int]:
+    """Adam over mini-batches; with *score*, the module ends with the weights of its best epoch, and training stops early.
+
+    Parameters
+    ----------
+    module, config : what learns, and how.
+    name : of the method, for messages.
+    batches : gives the batches of a new epoch.
+    loss : from a batch and the share of the epochs that are over (0 to 1) to the loss.
+    after_epoch : called before the epoch is scored.
+    score : of the module on the validation pairs, higher is better.
+    clip : largest norm of the gradient.
+    rate : from the epoch, counted from 1, to what the learning rate is multiplied with.
+
+    Returns
+    -------
+    The history, a dict with ``loss`` and, with *score*, ``validation`` for every epoch, and the best epoch, counted from 1.
+    """
+    optimiser = torch.optim.Adam(
+        module.parameters(), config.learning_rate, (config.beta1, 0.999), weight_decay=config.weight_decay, fused=True
+    )
+    history: list[dict[str, float]] = []
+    best, best_epoch, weights = -np.inf, 0, None
+    for epoch in range(1, config.epochs + 1):
+        module.train()
+        for group in optimiser.param_groups:
+            group["lr"] = config.learning_rate * rate(epoch)
+        losses = []
+        for batch in batches():
+            value = loss(batch, (epoch - 1) / config.epochs)
+            optimiser.zero_grad()
+            value.backward()
+            if clip is not None:
+                nn.utils.clip_grad_norm_(module.parameters(), clip)
+            optimiser.step()
+            losses.append(float(value.detach()))
+        if not np.isfinite(losses).all():
+            raise InputError(f"{name}: the loss is not finite in epoch {epoch}; lower learning_rate={config.learning_rate}")
+        if after_epoch is not None:
+            after_epoch()
+        history.append({"loss": float(np.mean(losses))})
+        if score is None:
+            best_epoch = epoch
+            continue
+        history[-1]["validation"] = now = score()
+        if now > best:
+            best, best_epoch, weights = now, epoch, copy.deepcopy(module.state_dict())
+        elif epoch - best_epoch >= config.patience:
+            break
+    if weights is not None:
+        module.load_state_dict(weights)
+    return history, best_epoch
 
 
 def layers(*widths: int, activation: type[nn.Module], last: bool = True) -> nn.Sequential:

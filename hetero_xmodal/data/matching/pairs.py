@@ -60,6 +60,21 @@ class Regions:
         here = np.arange(block.shape[1]) < counts[:, None]
         return torch.from_numpy(np.ascontiguousarray(block[here], dtype=np.float32)), torch.from_numpy(counts.astype(np.int64))
 
+    def places(self, rows: Sequence[int] | np.ndarray) -> Tensor | None:
+        """Where the regions of the pictures *rows* lie, float32 (regions, 6), or None without boxes and sizes.
+
+        The columns: left and top edge, width and height as shares of the picture, width over height, area as a share of the picture.
+        """
+        if self.boxes is None or self.sizes is None:
+            return None
+        rows = np.asarray(rows, dtype=np.int64)
+        here = np.arange(self.boxes.shape[1]) < self.counts[rows][:, None]
+        x1, y1, x2, y2 = np.asarray(self.boxes[rows], np.float32)[here].T
+        picture = np.repeat(np.asarray(self.sizes[rows], np.float32), self.counts[rows], axis=0)
+        w, h = (x2 - x1).clip(1e-6), (y2 - y1).clip(1e-6)  # a box without area has no shape to speak of
+        relative = [x1 / picture[:, 0], y1 / picture[:, 1], w / picture[:, 0], h / picture[:, 1]]
+        return torch.from_numpy(np.stack([*relative, (w / h).clip(0, 100), relative[2] * relative[3]], 1))
+
 
 @dataclass(frozen=True, eq=False)
 class Words:
@@ -97,6 +112,7 @@ class Batch:
     regions : (R, d) region vectors, picture after picture; region_counts : (b,)
     words : (W, e) vectors or (W,) rows of the vocabulary, caption after caption; word_counts : (b,)
     images, captions : (b,) row numbers in the split
+    places : (R, 6) where each region lies (see :meth:`Regions.places`), or None
     """
 
     regions: Tensor
@@ -105,6 +121,7 @@ class Batch:
     word_counts: Tensor
     images: Tensor
     captions: Tensor
+    places: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +159,8 @@ class Split:
         images = self.image_of_caption[captions]
         regions, region_counts = self.regions.take(images)
         words, word_counts = self.words.take(captions)
-        return Batch(regions, region_counts, words, word_counts, torch.from_numpy(images.astype(np.int64)), torch.from_numpy(captions))
+        numbers = torch.from_numpy(images.astype(np.int64)), torch.from_numpy(captions)
+        return Batch(regions, region_counts, words, word_counts, *numbers, self.regions.places(images))
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,8 +23,9 @@ FLOORS = (
     {"message_passing", "analysis"},
     {"recipes", "baselines"},
     {"training"},
-    {"pairs", "demo", "retrieval"},
-    {"cli", "cli_train"},
+    {"pairs", "demo", "retrieval_index"},
+    {"retrieval", "matching_views"},
+    {"cli", "cli_train", "cli_matching"},
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 

@@ -1,0 +1,133 @@
+"""From region features and words to the nodes of a matching graph: a linear map, or the attention modules of CAMERA.
+
+Source of the modules called ``camera``: Qu et al. 2020, "Context-aware multi-view summarization network for image-text matching", with its
+public code (LgQu/CAMERA). Two things differ: attention never looks at padding, and a picture without boxes has no position code.
+
+==========  =========================================================================================================
+regions     f = l2(W x); position code s = sigmoid(W_p place); X = l2(f + AGSA(f * s)); see :class:`RegionEmbedding`
+words       u = AGSA(W w); X = u + BN(FFN(u)); see :class:`WordEmbedding`
+AGSA        attention of several heads whose queries and keys pass a gate; see :class:`GatedSelfAttention`
+==========  =========================================================================================================
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..data.matching.pairs import padded
+from ..errors import InputError
+
+PLACE_WIDTH = 6  # columns that say where a region lies, see hetero_xmodal.data.matching.Regions.places
+
+
+class GatedSelfAttention(nn.Module):
+    """Adaptive gating self-attention (AGSA): ``x + BN(attention(x))`` among the nodes of each member.
+
+    In each head the queries and keys are multiplied by gates in 0..1, made from both: ``M = sigmoid(fc_g(fc_q(q) * fc_k(k)))``.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        if width % heads:
+            raise InputError(f"{heads} heads of equal width do not fit into width {width}; choose a divisor")
+        self.heads, inner = heads, width // heads
+        self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
+        self.gate_query, self.gate_key = nn.Linear(inner, inner), nn.Linear(inner, inner)
+        self.gate = nn.Linear(inner, 2 * inner)
+        self.norm = nn.BatchNorm1d(width)
+
+    def forward(self, x: Tensor, counts: Tensor) -> Tensor:
+        """Nodes (N, width), member after member, of which each has ``counts`` (b,); to (N, width)."""
+        rows, mask = padded(x, counts)
+        q, k, v = (layer(rows).unflatten(2, (self.heads, -1)).transpose(1, 2) for layer in (self.query, self.key, self.value))
+        gate_q, gate_k = torch.sigmoid(self.gate(self.gate_query(q) * self.gate_key(k))).chunk(2, -1)
+        heard = F.scaled_dot_product_attention(q * gate_q, k * gate_k, v, attn_mask=mask[:, None, None, :])
+        return x + self.norm(heard.transpose(1, 2).flatten(2)[mask])
+
+
+class RegionEmbedding(nn.Module):
+    """Region features (R, d) to visual nodes (R, width).
+
+    Parameters
+    ----------
+    in_width, width : d and the width of a node.
+    kind : ``"linear"``: ``W x + b``, plus a linear map of the place where *places* is set; or ``"camera"``, see the module.
+    places : use where the region lies.
+    heads : of the attention.
+    """
+
+    def __init__(self, in_width: int, width: int, *, kind: str = "linear", places: bool = False, heads: int = 64) -> None:
+        super().__init__()
+        self.kind = kind
+        self.linear = nn.Linear(in_width, width)
+        self.place = nn.Linear(PLACE_WIDTH, width) if places else None
+        self.attention = GatedSelfAttention(width, heads) if kind == "camera" else None
+
+    def forward(self, features: Tensor, counts: Tensor, places: Tensor | None = None) -> Tensor:
+        """*features* (R, d), *counts* (b,) regions of each picture, *places* (R, 6) or None; to (R, width)."""
+        x = self.linear(features)
+        if self.place is not None and places is None:
+            raise InputError("the model was made for regions with boxes, but these have none; give boxes and sizes, or train without")
+        if self.attention is None:
+            return x if self.place is None else x + self.place(places)
+        f = F.normalize(x, dim=1)
+        if not len(f):
+            return f
+        seen = f if self.place is None else f * torch.sigmoid(self.place(places))
+        return F.normalize(f + self.attention(seen, counts), dim=1)
+
+
+class WordEmbedding(nn.Module):
+    """Words to word nodes (W, width).
+
+    Parameters
+    ----------
+    in_width, width : width of the word vectors and of a node.
+    vocabulary : number of words, each of which gets a trained vector of *in_width*; 0 if words come as vectors of a frozen encoder.
+    kind : ``"linear"``: ``W w + b``; ``"gru"``: a recurrent network reads the sentence in both directions (their mean), which tells words
+        of a trained vocabulary what stands beside them; ``"camera"``, see the module.
+    heads : of the attention.
+    """
+
+    def __init__(self, in_width: int, width: int, *, vocabulary: int = 0, kind: str = "linear", heads: int = 64) -> None:
+        super().__init__()
+        self.table = nn.Embedding(vocabulary, in_width) if vocabulary else None
+        self.width = width
+        self.linear = None if kind == "gru" else nn.Linear(in_width, width)
+        self.recurrent = nn.GRU(in_width, width, batch_first=True, bidirectional=True) if kind == "gru" else None
+        self.attention = self.forth = None
+        if kind == "camera":
+            self.attention = GatedSelfAttention(width, heads)
+            self.forth = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width), nn.BatchNorm1d(width))
+
+    def vectors(self, words: Tensor) -> Tensor:
+        """Rows of the vocabulary (W,) as their vectors (W, in_width); vectors stay as they are."""
+        if self.table is None:
+            if words.ndim != 2:
+                raise InputError("the model reads words as vectors of a frozen encoder, but these are rows of a vocabulary")
+            return words
+        if words.ndim != 1:
+            raise InputError("the model reads words as rows of its vocabulary, but these are vectors")
+        if len(words) and not 0 <= int(words.min()) <= int(words.max()) < self.table.num_embeddings:
+            raise InputError(
+                f"a word has row {int(words.max())}, but the model's vocabulary has {self.table.num_embeddings} words; "
+                "read the captions with the vocabulary of the model"
+            )
+        return self.table(words)
+
+    def forward(self, vectors: Tensor, counts: Tensor) -> Tensor:
+        """Word vectors (W, in_width) and *counts* (b,) of each sentence, to (W, width)."""
+        if not len(vectors):
+            return vectors.new_zeros(0, self.width)
+        if self.recurrent is not None:
+            rows, mask = padded(vectors, counts)
+            packed = nn.utils.rnn.pack_padded_sequence(rows, counts.cpu(), batch_first=True, enforce_sorted=False)
+            out, _ = nn.utils.rnn.pad_packed_sequence(self.recurrent(packed)[0], batch_first=True)
+            return out.unflatten(2, (2, -1)).mean(2)[mask]
+        x = self.linear(vectors)
+        if self.attention is None:
+            return x
+        x = self.attention(x, counts)
+        return x + self.forth(x)

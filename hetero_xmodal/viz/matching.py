@@ -100,7 +100,7 @@ def draw_cross_attention(
     rows = -(-len(words) // columns)
     wide = 2.1
     height = wide * picture.height / picture.width
-    sheet = Sheet(0.3 + columns * (wide + 0.2) + 0.75, 0.65 + rows * (height + 0.42))
+    sheet = Sheet(0.3 + columns * (wide + 0.2) + 0.9, 0.65 + rows * (height + 0.42))
     if title:
         sheet.text(0.3, 0.22, fit(title, 10.5, sheet.width - 0.6), size=10.5, style="italic")
     largest = float(weights[list(words)].max())
@@ -108,7 +108,7 @@ def draw_cross_attention(
         x, y = 0.3 + k % columns * (wide + 0.2), 0.8 + k // columns * (height + 0.42)
         sheet.text(x, y - 0.15, fit(str(tokens[word]), 9.5, wide, "bold"), size=9.5, weight="bold")
         _heat(sheet, picture, weights[word], boxes, (x, y, wide, height), largest=largest, ranks=1)
-    _bar(sheet, (sheet.width - 0.7, 0.8, 0.14, height), largest, mean=1 / len(boxes))
+    _bar(sheet, (sheet.width - 0.9, 0.8, 0.14, height), largest, mean=1 / len(boxes))
     return sheet.figure
 
 
@@ -273,8 +273,8 @@ def _bar(sheet: Sheet, frame: tuple, largest: float, *, mean: float) -> None:
     for value, name in ((largest, f"{largest:.3f}"), (0.0, "0")):
         at = y + height * (1 - (value / largest if largest else 0))
         sheet.text(x + width + 0.06, min(max(at, y + 0.06), y + height - 0.06), name, size=7.5)
-    if largest and 0.08 < mean / largest < 0.92:
-        at = y + height * (1 - mean / largest)
+    at = y + height * (1 - mean / largest) if largest else y
+    if y + 0.2 < at < y + height - 0.2:  # where it would be written into the ends, it is left out
         sheet.curve([(x, at), (x + width + 0.04, at)], colour=INK, width=1.0, zorder=5)
         sheet.text(x + width + 0.06, at, f"mean {mean:.3f}", size=7.5)
 
@@ -288,8 +288,8 @@ def _flat_bar(sheet: Sheet, frame: tuple, largest: float, *, mean: float) -> Non
     below = y + height + 0.11
     sheet.text(x, below, "0", size=7.5, across="center")
     sheet.text(x + width, below, f"{largest:.3f}", size=7.5, across="center")
-    if largest and 0.2 < mean / largest < 0.72:
-        at = x + width * mean / largest
+    at = x + width * mean / largest if largest else x
+    if x + 0.4 < at < x + width - 0.6:
         sheet.curve([(at, y), (at, y + height + 0.03)], colour=INK, width=1.0, zorder=5)
         sheet.text(at, below, f"mean {mean:.3f}", size=7.5, across="center")
 

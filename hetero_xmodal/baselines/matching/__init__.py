@@ -1,0 +1,51 @@
+"""What papers on image-text matching compare with: six methods under one interface, on the same features.
+
+>>> import numpy as np
+>>> from hetero_xmodal.baselines.matching import MeanPool, MeanPoolConfig
+>>> from hetero_xmodal.data.matching import Regions, Split, Words
+>>> rng = np.random.default_rng(0)
+>>> regions, words = rng.normal(size=(8, 3, 5)), rng.normal(size=(16, 4))
+>>> split = Split(Regions(regions, np.full(8, 3)), Words(words, np.arange(0, 17, 2)), np.arange(8))
+>>> method = MeanPool(MeanPoolConfig(width=16, epochs=2)).fit(split, split)
+>>> method.similarity(split).shape, method.embed_images(split.regions).shape
+((8, 8), (8, 16))
+
+``METHODS`` names them all; :func:`matching_table` compares them on a data set.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+#: public name -> module it lives in
+_HOME = {
+    "MatchingBaseline": "base",
+    "VectorBaseline": "base",
+    "MatchingConfig": "neural",
+    "ranking_loss": "neural",
+    "MeanPool": "mean_pool",
+    "MeanPoolConfig": "mean_pool",
+    "CCAMatching": "cca",
+    "CCAMatchingConfig": "cca",
+    "VSEPP": "vsepp",
+    "VSEPPConfig": "vsepp",
+    "SCAN": "scan",
+    "SCANConfig": "scan",
+    "VSRN": "vsrn",
+    "VSRNConfig": "vsrn",
+    "METHODS": "comparison",
+    "matching_table": "comparison",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

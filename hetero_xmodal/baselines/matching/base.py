@@ -1,0 +1,174 @@
+"""What every baseline of image-text matching shares: ``fit``, ``similarity``, ``evaluate``, and checks of what it is given."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...data.matching import Regions, Split, Words
+from ...errors import InputError
+from ...metrics import RecallResult, recall_at_k
+
+
+class MatchingBaseline(ABC):
+    """A method that says how well each caption fits each picture; subclasses fill in :meth:`_fit` and :meth:`similarity`.
+
+    Everything is learned from the training split; the epoch to keep, and what a config leaves open, is chosen by Rsum (the sum of
+    R@1, R@5 and R@10 in both directions) on the validation split.
+
+    Attributes
+    ----------
+    name : str
+        As papers write it.
+    config : dataclass
+        The settings; after ``fit``, with everything that was chosen on the validation split filled in.
+    """
+
+    name: ClassVar[str]
+    Config: ClassVar[type]
+
+    def __init__(self, config: Any = None) -> None:
+        self.config = self.Config() if config is None else config
+        if not isinstance(self.config, self.Config):
+            raise InputError(f"{self.name} needs a {self.Config.__name__}, not a {type(self.config).__name__}")
+        self._widths: tuple[int, int | None] | None = None
+
+    def fit(self, train: Split, validation: Split) -> MatchingBaseline:
+        """Learn from the matched pairs of *train*, choose on *validation*; returns the fitted method itself.
+
+        Raises
+        ------
+        InputError
+            Fewer than two pictures, a picture without a region, a caption without a word, features of other widths in *validation*, NaN.
+        """
+        for split, what in ((train, "training"), (validation, "validation")):
+            _check_split(split, what)
+        if len(np.unique(train.image_of_caption)) < 2:
+            raise InputError(f"{self.name} learns to tell pictures apart, but the training captions describe fewer than two")
+        self._widths = (train.regions.width, _word_width(train.words))
+        self._check_regions(validation.regions, "validation pictures")
+        self._check_words(validation.words, "validation captions")
+        try:
+            self._fit(train, validation)
+        except BaseException:
+            self._widths = None  # half fitted is not fitted
+            raise
+        return self
+
+    @abstractmethod
+    def similarity(self, split: Split) -> np.ndarray:
+        """How well each caption of *split* fits each of its pictures: (images, captions) float32, higher is better."""
+
+    def evaluate(self, split: Split, *, protocol: str = "any") -> RecallResult:
+        """R@1, R@5, R@10 in both directions, median ranks and Rsum under a protocol of :data:`hetero_xmodal.metrics.PROTOCOLS`."""
+        return recall_at_k(self.similarity(split), split.image_of_caption, protocol=protocol)
+
+    @abstractmethod
+    def _fit(self, train: Split, validation: Split) -> None: ...
+
+    def _rsum(self, split: Split) -> float:
+        return recall_at_k(self.similarity(split), split.image_of_caption)["rsum"]
+
+    def _check_regions(self, regions: Regions, what: str = "pictures") -> None:
+        self._check_fitted()
+        if regions.width != self._widths[0]:
+            raise InputError(f"the regions of the {what} are {regions.width} wide, but {self.name} was fitted to {self._widths[0]}")
+        _check_counts(np.asarray(regions.counts), what, "region")
+
+    def _check_words(self, words: Words, what: str = "captions") -> None:
+        self._check_fitted()
+        width = _word_width(words)
+        if width != self._widths[1]:
+            kinds = [f"vectors of width {w}" if w else "rows of a vocabulary" for w in (width, self._widths[1])]
+            raise InputError(f"the words of the {what} are {kinds[0]}, but {self.name} was fitted to {kinds[1]}")
+        _check_counts(np.diff(words.offsets), what, "word")
+
+    def _check_fitted(self) -> None:
+        if self._widths is None:
+            raise InputError(f"{self.name} is not fitted yet; call fit(train, validation) first")
+
+
+class VectorBaseline(MatchingBaseline):
+    """A method with one unit vector for a picture and one for a caption; their inner product is how well the two fit."""
+
+    def embed_images(self, regions: Regions) -> np.ndarray:
+        """Unit vectors of pictures, (n, d) float32."""
+        self._check_regions(regions)
+        return unit_rows(self._embed_images(regions))
+
+    def embed_captions(self, words: Words) -> np.ndarray:
+        """Unit vectors of captions, (m, d) float32."""
+        self._check_words(words)
+        return unit_rows(self._embed_captions(words))
+
+    def similarity(self, split: Split) -> np.ndarray:
+        return self.embed_images(split.regions) @ self.embed_captions(split.words).T
+
+    @abstractmethod
+    def _embed_images(self, regions: Regions) -> np.ndarray: ...
+
+    @abstractmethod
+    def _embed_captions(self, words: Words) -> np.ndarray: ...
+
+
+def mean_regions(regions: Regions) -> Regions:
+    """Pictures as a single region each: the mean of their regions. Reads the features in blocks, never whole.
+
+    >>> mean_regions(Regions(np.array([[[1.0], [3.0]], [[5.0], [0.0]]]), np.array([2, 1]))).features.tolist()
+    [[[2.0]], [[5.0]]]
+    """
+    means = np.empty((len(regions), 1, regions.width), dtype=np.float32)
+    for start in range(0, len(regions), 256):
+        rows = np.arange(start, min(start + 256, len(regions)))
+        flat, counts = regions.take(rows)
+        means[rows, 0] = segment_means(flat.numpy(), counts.numpy())
+    _check_finite(means, "the region features")
+    return replace(regions, features=means, counts=np.ones(len(regions), dtype=np.int64), boxes=None)
+
+
+def mean_words(words: Words) -> np.ndarray:
+    """Mean word vector of every caption, (m, d) float32."""
+    flat, counts = words.take(np.arange(len(words)))
+    means = segment_means(flat.numpy(), counts.numpy())
+    _check_finite(means, "the word vectors")
+    return means
+
+
+def segment_means(flat: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Means of the first ``counts[0]`` rows, the next ``counts[1]`` rows and so on; every count at least 1."""
+    starts = np.cumsum(counts) - counts
+    return np.add.reduceat(flat, starts, axis=0) / counts[:, None].astype(flat.dtype) if len(counts) else flat[:0]
+
+
+def unit_rows(values: np.ndarray) -> np.ndarray:
+    """Rows scaled to length 1, float32; rows of zeros stay zero."""
+    values = np.asarray(values, dtype=np.float32)
+    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
+
+
+def _word_width(words: Words) -> int | None:
+    return None if np.ndim(words.values) == 1 else int(words.values.shape[1])
+
+
+def _check_split(split: Any, what: str) -> None:
+    if not isinstance(split, Split):
+        raise InputError(f"the {what} data is a {type(split).__name__}; give a Split of hetero_xmodal.data.matching")
+    if len(split) == 0:
+        raise InputError(f"the {what} split has no caption")
+    _check_counts(np.asarray(split.regions.counts), f"{what} split", "region")
+    _check_counts(np.diff(split.words.offsets), f"{what} split", "word")
+
+
+def _check_counts(counts: np.ndarray, what: str, part: str) -> None:
+    if (counts < 1).any():
+        whole = "picture" if part == "region" else "caption"
+        raise InputError(f"{whole} {int((counts < 1).argmax())} of the {what} has no {part}; leave such {whole}s out")
+
+
+def _check_finite(values: np.ndarray, what: str) -> None:
+    bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    if bad.any():
+        raise InputError(f"{what} hold NaN or infinity, first in row {int(bad.argmax())}")

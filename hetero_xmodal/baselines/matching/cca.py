@@ -1,0 +1,155 @@
+"""Linear CCA: directions in which mean regions and captions go together, in closed form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any, Literal
+
+import numpy as np
+
+from ...data.matching import Regions, Split, Words
+from ...errors import InputError
+from .base import VectorBaseline, mean_regions, mean_words, unit_rows
+
+RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+POWERS = (0.0, 0.5, 1.0, 2.0)
+DIMS = (32, 64, 128, 256, 512)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CCAMatchingConfig:
+    """Settings of CCA; what is None is chosen by Rsum on the validation split.
+
+    texts : what stands for a caption: ``words``, the mean of its word vectors (of a sentence encoder: what it makes of the sentence),
+        or ``tfidf``, the counts of its words, rare ones weighing more
+    image_ridge, text_ridge : added to the covariance of a side, times its mean variance, so that directions of little variance count little
+    power : every direction is scaled by this power of its correlation (Gong et al. 2014); 0 is the textbook method
+    dims : of the common space
+    terms : with ``tfidf``, the most frequent words (those of a single caption never count)
+    """
+
+    texts: Literal["words", "tfidf"] = "words"
+    image_ridge: float | None = None
+    text_ridge: float | None = None
+    power: float | None = None
+    dims: int | None = None
+    terms: int = 2000
+
+    def __post_init__(self) -> None:
+        if self.texts not in ("words", "tfidf"):
+            raise InputError(f"CCAMatchingConfig: texts is {self.texts!r}, expected 'words' or 'tfidf'")
+        for name, least in (("image_ridge", 0), ("text_ridge", 0), ("power", 0), ("dims", 1), ("terms", 1)):
+            value = getattr(self, name)
+            if value is not None and not value >= least:
+                raise InputError(f"CCAMatchingConfig: {name} is {value}, expected {least} or more")
+
+
+class CCAMatching(VectorBaseline):
+    """Canonical correlation analysis of the mean region and the caption, a ridge on both sides; pairs are compared by cosine.
+
+    Every caption makes a pair with its picture. Vectors of both sides are scaled to length 1 and centred on their training means.
+    scikit-learn's ``CCA`` finds the same directions, one after the other and without a ridge; a test compares the two.
+
+    Attributes
+    ----------
+    correlations : numpy.ndarray (dims,)
+        Canonical correlations, the largest first.
+    validation : float
+        Rsum on the validation split.
+    """
+
+    name = "CCA"
+    Config = CCAMatchingConfig
+
+    def _fit(self, train: Split, validation: Split) -> None:
+        if self.config.texts == "tfidf":
+            self._tfidf = _tfidf(train.words, self.config.terms)
+        images, captions = self._image_inputs(train.regions), self._caption_inputs(train.words)
+        pairs = images[train.image_of_caption]
+        self._image_mean, self._caption_mean = pairs.mean(axis=0), captions.mean(axis=0)
+        pairs, captions = pairs - self._image_mean, captions - self._caption_mean
+        x, y = Side(pairs), Side(captions)
+        shared = x.vectors.T @ (pairs.T @ captions / len(pairs)) @ y.vectors
+        del pairs, captions
+
+        seen = self._image_inputs(validation.regions) - self._image_mean, self._caption_inputs(validation.words) - self._caption_mean
+        best = -np.inf
+        config = self.config
+        for ridges in product(_choices(config.image_ridge, RIDGES), _choices(config.text_ridge, RIDGES)):
+            white = x.whitening(ridges[0]), y.whitening(ridges[1])
+            a, correlations, b = np.linalg.svd(white[0][:, None] * shared * white[1], full_matrices=False)
+            weights = x.vectors @ (white[0][:, None] * a), y.vectors @ (white[1][:, None] * b.T)
+            projected = [side @ w for side, w in zip(seen, weights, strict=True)]
+            if config.dims is not None and config.dims > len(correlations):
+                raise InputError(f"CCA: dims is {config.dims}, but these features give at most {len(correlations)} dimensions")
+            for power, dims in product(_choices(config.power, POWERS), _choices(config.dims, _below(len(correlations)))):
+                scale = correlations[:dims] ** power
+                rsum = self._score(validation, *(unit_rows(side[:, :dims] * scale) for side in projected))
+                if rsum > best:  # the first of equals: the smaller ridge, power and dims
+                    best = rsum
+                    self.config = replace(config, image_ridge=ridges[0], text_ridge=ridges[1], power=power, dims=dims)
+                    self.correlations = correlations[:dims]
+                    self._image_weights, self._caption_weights = (w[:, :dims] * scale for w in weights)
+        self.validation = best
+
+    def _score(self, split: Split, images: np.ndarray, captions: np.ndarray) -> float:
+        from ...metrics import recall_at_k
+
+        return recall_at_k(images @ captions.T, split.image_of_caption)["rsum"]
+
+    def _embed_images(self, regions: Regions) -> np.ndarray:
+        return (self._image_inputs(regions) - self._image_mean) @ self._image_weights
+
+    def _embed_captions(self, words: Words) -> np.ndarray:
+        return (self._caption_inputs(words) - self._caption_mean) @ self._caption_weights
+
+    def _image_inputs(self, regions: Regions) -> np.ndarray:
+        return unit_rows(mean_regions(regions).features[:, 0]).astype(np.float64)
+
+    def _caption_inputs(self, words: Words) -> np.ndarray:
+        if self.config.texts == "tfidf":
+            return self._tfidf.transform(_sentences(words)).toarray()
+        if np.ndim(words.values) == 1:
+            raise InputError("CCA: these words are rows of a vocabulary and have no vectors; use texts='tfidf'")
+        return unit_rows(mean_words(words)).astype(np.float64)
+
+
+class Side:
+    """Principal axes of one side's rows (centred), from which the whitening for any ridge follows without another decomposition."""
+
+    def __init__(self, rows: np.ndarray) -> None:
+        values, vectors = np.linalg.eigh(rows.T @ rows / len(rows))
+        if values[-1] <= 0:
+            raise InputError("CCA: the vectors of one side are all equal, so nothing varies together with them")
+        keep = values > 1e-10 * values[-1]  # directions without variance carry no correlation
+        self.mean_variance = values.mean()
+        self.values, self.vectors = values[keep], vectors[:, keep]
+
+    def whitening(self, ridge: float) -> np.ndarray:
+        return 1 / np.sqrt(self.values + ridge * self.mean_variance)
+
+
+def _choices(fixed: Any, candidates: tuple) -> tuple:
+    return candidates if fixed is None else (fixed,)
+
+
+def _below(available: int) -> tuple[int, ...]:
+    return (*(d for d in DIMS if d < available), available)
+
+
+def _sentences(words: Words) -> list[str]:
+    if not len(words.tokens):
+        raise InputError("CCA on TF-IDF reads the words as text, but these have no tokens")
+    return [" ".join(words.tokens[a:b]) for a, b in zip(words.offsets[:-1], words.offsets[1:], strict=True)]
+
+
+def _tfidf(words: Words, terms: int):
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    fewest = 2 if len(words) > 10 else 1
+    tfidf = TfidfVectorizer(token_pattern=r"\S+", min_df=fewest, max_features=terms, sublinear_tf=True)
+    try:
+        return tfidf.fit(_sentences(words))
+    except ValueError as error:
+        raise InputError(f"CCA on TF-IDF: no word is in {fewest} or more training captions") from error

@@ -1,0 +1,289 @@
+"""What the matching baselines with networks share: the ranking loss, the training, and encoders of captions."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...data.matching import Batch, Regions, Split, Words, padded
+from ...errors import InputError
+from ..neural import TrainingConfig, train_epochs
+from .base import MatchingBaseline, VectorBaseline, mean_regions
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchingConfig(TrainingConfig):
+    """Settings of every matching baseline that is trained step by step; those of :class:`~..neural.TrainingConfig`, and
+
+    width : of the common space
+    margin : by which a matched pair has to beat others
+    dropout : share of the inputs set to zero in training (regions, words)
+    word_width : of the word vectors, where words are rows of a vocabulary
+    clip : largest norm of the gradient
+    decay_after : epochs after which the learning rate is a tenth; None: never
+    """
+
+    epochs: int = 30
+    batch_size: int = 128
+    learning_rate: float = 5e-4
+    patience: int = 5
+    width: int = 256
+    margin: float = 0.2
+    dropout: float = 0.0
+    word_width: int = 300
+    clip: float = 2.0
+    decay_after: int | None = 15
+
+    def __post_init__(self) -> None:
+        whole = ("epochs", "batch_size", "patience", "width", "word_width")
+        bad = [name for name in whole if getattr(self, name) < 1] + [n for n in ("learning_rate", "clip") if not getattr(self, n) > 0]
+        if bad:
+            raise InputError(f"{type(self).__name__}: {bad[0]} is {getattr(self, bad[0])}; it must be above 0")
+        if self.batch_size < 2:
+            raise InputError(f"{type(self).__name__}: batch_size is 1, but a pair needs others to be told from")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"{type(self).__name__}: dropout is {self.dropout}, expected 0 or more and below 1")
+        if self.scale not in ("each", "all", "none"):
+            raise InputError(f"{type(self).__name__}: scale is {self.scale!r}, expected 'each', 'all' or 'none'")
+
+
+def ranking_loss(similarity: Tensor, images: Tensor, *, margin: float = 0.2, hardest: bool = True) -> Tensor:
+    """Hinge loss of VSE++ (Faghri et al. 2018) over a batch, summed over both directions:
+
+        sum_i max(0, margin + max_j S[i, j] - S[i, i]) + sum_j max(0, margin + max_i S[i, j] - S[j, j])
+
+    where another caption of the same picture is no wrong answer.
+
+    Parameters
+    ----------
+    similarity : (b, b) scores of pictures (rows) and captions (columns), matched pairs on the diagonal.
+    images : (b,) which picture each pair shows.
+    margin : of the hinge.
+    hardest : only the hardest wrong answer counts; if not, all of them are summed.
+
+    Examples
+    --------
+    >>> scores = torch.tensor([[0.9, 0.85, 0.8], [0.3, 0.5, 0.6], [0.2, 0.1, 0.7]])
+    >>> round(float(ranking_loss(scores, torch.arange(3))), 4), round(float(ranking_loss(scores, torch.arange(3), hardest=False)), 4)
+    (1.3, 1.5)
+    >>> float(ranking_loss(scores, torch.zeros(3)))
+    0.0
+    """
+    right = similarity.diagonal()
+    same = images[:, None] == images
+    by_image = (margin + similarity - right[:, None]).clamp_min(0).masked_fill(same, 0)
+    by_caption = (margin + similarity - right).clamp_min(0).masked_fill(same, 0)
+    if hardest:
+        return by_image.amax(dim=1).sum() + by_caption.amax(dim=0).sum()
+    return by_image.sum() + by_caption.sum()
+
+
+class NeuralMatching(MatchingBaseline):
+    """Subclasses build one module with the method ``similarity(batch) -> (pictures, captions)`` and say how they look at a split.
+
+    The loss is :func:`ranking_loss`; the weights kept are those of the epoch with the best Rsum on the validation split.
+
+    Attributes
+    ----------
+    module : torch.nn.Module
+    history : list of dict
+        Per epoch: ``loss`` (mean over steps) and ``validation`` (Rsum).
+    best_epoch : int
+        The epoch whose weights were kept, counted from 1.
+    """
+
+    Config = MatchingConfig
+    pool_regions = False  #: the method sees only the mean region of a picture
+
+    @abstractmethod
+    def _build(self, regions: InputScale, words: nn.Module) -> nn.Module: ...
+
+    def _fit(self, train: Split, validation: Split) -> None:
+        config = self.config
+        train, validation = (replace(split, regions=self._seen(split.regions)) for split in (train, validation))
+        with torch.random.fork_rng(devices=[]):  # leaves the caller's random numbers as they were
+            torch.manual_seed(config.seed)
+            self.module = self._build(region_scale(train.regions, config), word_input(train.words, config)).to(config.device)
+            self.history, self.best_epoch = train_epochs(
+                self.module,
+                config,
+                name=self.name,
+                batches=lambda: self._batches(train),
+                loss=lambda batch, progress: ranking_loss(self.module.similarity(batch), batch.images, margin=config.margin),
+                score=lambda: self._rsum(validation),
+                clip=config.clip,
+                rate=lambda epoch: 0.1 if config.decay_after is not None and epoch > config.decay_after else 1.0,
+            )
+        self.module.eval()
+
+    def _seen(self, regions: Regions) -> Regions:
+        """What the method sees of the pictures: vectors alone, no boxes."""
+        if self.pool_regions and regions.features.shape[1] > 1:
+            return mean_regions(regions)
+        return replace(regions, boxes=None)
+
+    def _batches(self, split: Split) -> Iterator[Batch]:
+        """A new order of all pairs, cut into batches; a last one of a single pair is left out, since it has no wrong answer."""
+        for rows in torch.randperm(len(split)).split(self.config.batch_size):
+            if len(rows) > 1:
+                yield self._to_device(split.batch(rows.numpy()))
+
+    def _to_device(self, batch: Batch) -> Batch:
+        return replace(batch, **{name: value.to(self.config.device) for name, value in vars(batch).items() if value is not None})
+
+    def _one_side(self, regions: Regions | None = None, words: Words | None = None) -> Iterator[Batch]:
+        """Batches of pictures alone or of captions alone."""
+        whole, none = regions if words is None else words, torch.empty(0, dtype=torch.int64)
+        for rows in np.array_split(np.arange(len(whole)), -(-len(whole) // 512)):
+            flat, counts = whole.take(rows)
+            rows = torch.from_numpy(rows)
+            sides = (flat, counts, none, none, rows, none) if words is None else (none, none, flat, counts, none, rows)
+            yield self._to_device(Batch(*sides))
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[nn.Module]:
+        """The module for use, not for training, without gradients; afterwards it is as it was."""
+        training = self.module.training
+        with torch.no_grad():
+            yield self.module.eval()
+        self.module.train(training)
+
+
+class NeuralVectors(NeuralMatching, VectorBaseline):
+    """Subclasses' modules have ``images(batch)`` and ``captions(batch)``, each giving rows of a common space."""
+
+    def _embed_images(self, regions: Regions) -> np.ndarray:
+        with self._evaluating() as module:
+            return torch.cat([module.images(batch) for batch in self._one_side(regions=self._seen(regions))]).cpu().numpy()
+
+    def _embed_captions(self, words: Words) -> np.ndarray:
+        with self._evaluating() as module:
+            return torch.cat([module.captions(batch) for batch in self._one_side(words=words)]).cpu().numpy()
+
+
+class TwoSides(nn.Module):
+    """Picture vectors and caption vectors, compared by cosine."""
+
+    def __init__(self, image_encoder: nn.Module, caption_encoder: nn.Module) -> None:
+        super().__init__()
+        self.image_encoder, self.caption_encoder = image_encoder, caption_encoder
+
+    def images(self, batch: Batch) -> Tensor:
+        return F.normalize(self.image_encoder(batch.regions, batch.region_counts), dim=1)
+
+    def captions(self, batch: Batch) -> Tensor:
+        return F.normalize(self.caption_encoder(batch.words, batch.word_counts), dim=1)
+
+    def similarity(self, batch: Batch) -> Tensor:
+        return self.images(batch) @ self.captions(batch).T
+
+
+# ---- inputs -----------------------------------------------------------------------------------------------------------------------------
+
+
+class InputScale(nn.Module):
+    """Input vectors minus their mean over the training data, times a scale, with dropout in training."""
+
+    def __init__(self, sample: np.ndarray, scale: Literal["each", "all", "none"], dropout: float) -> None:
+        super().__init__()
+        if not np.isfinite(sample).all():
+            raise InputError("the features hold NaN or infinity")
+        mean, deviation = sample.mean(axis=0), sample.std(axis=0)
+        if scale == "none":
+            mean, factor = np.zeros_like(mean), np.ones_like(mean)
+        elif scale == "all":
+            factor = np.full_like(mean, 1 / max(np.sqrt(np.mean(deviation**2)), 1e-12))
+        else:
+            factor = np.where(deviation > 1e-6 * max(deviation.max(), 1e-12), 1 / np.maximum(deviation, 1e-12), 0)
+        self.width = len(mean)
+        self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32))
+        self.register_buffer("factor", torch.as_tensor(factor, dtype=torch.float32))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dropout((x - self.mean) * self.factor)
+
+
+def region_scale(regions: Regions, config: MatchingConfig) -> InputScale:
+    """From the regions of at most 2,000 pictures, evenly spread."""
+    rows = np.unique(np.linspace(0, len(regions) - 1, min(len(regions), 2000)).astype(np.int64))
+    return InputScale(regions.take(rows)[0].numpy(), config.scale, config.dropout)
+
+
+def word_input(words: Words, config: MatchingConfig) -> nn.Module:
+    """Word vectors as they come, scaled; or, for rows of a vocabulary, vectors to be learned."""
+    if np.ndim(words.values) == 1:
+        known = words.provenance.get("words")
+        size = len(known) if known else int(np.max(words.values)) + 1
+        return WordVectors(size, config.word_width, config.dropout)
+    rows = np.unique(np.linspace(0, len(words) - 1, min(len(words), 20_000)).astype(np.int64))
+    return InputScale(words.take(rows)[0].numpy(), config.scale, config.dropout)
+
+
+class WordVectors(nn.Module):
+    """Learned vectors of the words of a vocabulary; a word that the training captions never had is a vector that is never learned."""
+
+    def __init__(self, size: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.width = width
+        self.vectors = nn.Embedding(size, width)
+        nn.init.uniform_(self.vectors.weight, -0.1, 0.1)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        if len(rows) and int(rows.max()) >= len(self.vectors.weight):
+            raise InputError(f"a word has row {int(rows.max())}, but the vocabulary fitted to has {len(self.vectors.weight)} words")
+        return self.dropout(self.vectors(rows))
+
+
+# ---- encoders of a set or a sequence of vectors -----------------------------------------------------------------------------------------
+
+
+class MeanEncoder(nn.Module):
+    """The mean of the vectors, then a linear map."""
+
+    def __init__(self, inputs: nn.Module, width: int) -> None:
+        super().__init__()
+        self.inputs, self.linear = inputs, nn.Linear(inputs.width, width)
+
+    def forward(self, flat: Tensor, counts: Tensor) -> Tensor:
+        return self.linear(segment_mean(self.inputs(flat), counts))
+
+
+class GRUEncoder(nn.Module):
+    """A recurrent network reads the vectors in their order; its last state is what it says (``states``: all of them)."""
+
+    def __init__(self, inputs: nn.Module, width: int, *, both_ways: bool = False) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.gru = nn.GRU(inputs.width, width, batch_first=True, bidirectional=both_ways)
+
+    def forward(self, flat: Tensor, counts: Tensor) -> Tensor:
+        return self.gru(self._packed(flat, counts))[1].mean(dim=0)
+
+    def states(self, flat: Tensor, counts: Tensor) -> Tensor:
+        """State at every word, (captions, longest, width), zero behind the last word; both directions are averaged."""
+        states, _ = nn.utils.rnn.pad_packed_sequence(self.gru(self._packed(flat, counts))[0], batch_first=True)
+        return states.unflatten(2, (-1, self.gru.hidden_size)).mean(dim=2)
+
+    def _packed(self, flat: Tensor, counts: Tensor):
+        sequences, _ = padded(self.inputs(flat), counts)
+        return nn.utils.rnn.pack_padded_sequence(sequences, counts.cpu(), batch_first=True, enforce_sorted=False)
+
+
+def segment_mean(flat: Tensor, counts: Tensor) -> Tensor:
+    """Means of the first ``counts[0]`` rows, the next ``counts[1]`` rows and so on.
+
+    >>> segment_mean(torch.tensor([[1.0], [3.0], [5.0]]), torch.tensor([2, 1])).tolist()
+    [[2.0], [5.0]]
+    """
+    owner = torch.repeat_interleave(torch.arange(len(counts), device=flat.device), counts)
+    return flat.new_zeros(len(counts), flat.shape[1]).index_add(0, owner, flat) / counts[:, None]

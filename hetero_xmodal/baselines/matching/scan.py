@@ -1,0 +1,138 @@
+"""SCAN: stacked cross attention (Lee et al. 2018), from texts to images and from images to texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...data.matching import Batch, Split, padded
+from ...errors import InputError
+from .neural import GRUEncoder, InputScale, MatchingConfig, NeuralMatching
+
+
+@dataclass(frozen=True, kw_only=True)
+class SCANConfig(MatchingConfig):
+    """Settings of SCAN: those of every matching baseline, and
+
+    direction : ``t2i``, every word looks at the regions; ``i2t``, every region looks at the words
+    temperature : of the attention (the paper's lambda_1: 9 for t2i, 4 for i2t); None: the paper's
+    aggregate : of the scores of all words (regions): ``logsumexp`` or ``mean``
+    sharpness : of the log-sum-exp (the paper's lambda_2: 6 for t2i, 5 for i2t); None: the paper's
+    """
+
+    direction: Literal["t2i", "i2t"] = "t2i"
+    temperature: float | None = None
+    aggregate: Literal["logsumexp", "mean"] = "logsumexp"
+    sharpness: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, known in (("direction", ("t2i", "i2t")), ("aggregate", ("logsumexp", "mean"))):
+            if getattr(self, name) not in known:
+                raise InputError(f"SCANConfig: {name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
+        for name in ("temperature", "sharpness"):
+            if getattr(self, name) is not None and not getattr(self, name) > 0:
+                raise InputError(f"SCANConfig: {name} is {getattr(self, name)}; it must be above 0")
+
+
+class SCAN(NeuralMatching):
+    """Each word is compared with what it sees in the picture (or each region with what it reads in the caption).
+
+    A picture and a caption have no vector of their own here: the score of every pair is computed anew, which is why SCAN is slow where
+    there is much to search. Regions get a linear map, words a two-way GRU whose directions are averaged; both are scaled to length 1.
+    """
+
+    name = "SCAN"
+    Config = SCANConfig
+
+    def _build(self, regions: InputScale, words: nn.Module) -> nn.Module:
+        return _CrossAttention(regions, words, self.config)
+
+    def similarity(self, split: Split) -> np.ndarray:
+        """In blocks of pictures and captions, so that only a block's attention is in memory."""
+        self._check_regions(split.regions)
+        self._check_words(split.words)
+        out = np.empty((len(split.regions), len(split)), dtype=np.float32)
+        with self._evaluating() as module:
+            by_length = np.argsort(np.diff(split.words.offsets), kind="stable")  # captions of one length need no padding
+            captions = []
+            for columns in np.array_split(by_length, -(-len(split) // 128)):
+                flat, counts = split.words.take(columns)
+                captions.append((columns, module.captions(flat.to(self.config.device), counts.to(self.config.device))))
+            for rows in np.array_split(np.arange(len(split.regions)), -(-len(split.regions) // 64)):
+                flat, counts = split.regions.take(rows)
+                pictures = module.pictures(flat.to(self.config.device), counts.to(self.config.device))
+                for columns, caption in captions:
+                    out[np.ix_(rows, columns)] = module.compare(pictures, caption).cpu().numpy()
+        return out
+
+
+class _CrossAttention(nn.Module):
+    def __init__(self, regions: InputScale, words: nn.Module, config: SCANConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.temperature = config.temperature or {"t2i": 9.0, "i2t": 4.0}[config.direction]
+        self.sharpness = config.sharpness or {"t2i": 6.0, "i2t": 5.0}[config.direction]
+        self.regions, self.region_linear = regions, nn.Linear(regions.width, config.width)
+        self.words = GRUEncoder(words, config.width, both_ways=True)
+
+    def pictures(self, flat: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Unit region vectors (pictures, longest, width) and which of them are real."""
+        return padded(F.normalize(self.region_linear(self.regions(flat)), dim=1), counts)
+
+    def captions(self, flat: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Unit word vectors (captions, longest, width) and which of them are real."""
+        states = F.normalize(self.words.states(flat, counts), dim=2)
+        return states, torch.arange(states.shape[1], device=states.device) < counts[:, None]
+
+    def similarity(self, batch: Batch) -> Tensor:
+        return self.compare(self.pictures(batch.regions, batch.region_counts), self.captions(batch.words, batch.word_counts))
+
+    def compare(self, pictures: tuple[Tensor, Tensor], captions: tuple[Tensor, Tensor]) -> Tensor:
+        """Scores (pictures, captions)."""
+        if self.config.direction == "t2i":
+            agreement, real = attended_cosine(*captions, *pictures, temperature=self.temperature), captions[1]
+        else:
+            agreement, real = attended_cosine(*pictures, *captions, temperature=self.temperature), pictures[1]
+        if self.config.aggregate == "mean":
+            scores = (agreement * real).sum(dim=2) / real.sum(dim=1)
+        else:
+            scores = torch.logsumexp((self.sharpness * agreement).masked_fill(~real, -torch.inf), dim=2) / self.sharpness
+        return scores if self.config.direction == "t2i" else scores.T
+
+
+def attended_cosine(queries: Tensor, query_mask: Tensor, contexts: Tensor, context_mask: Tensor, *, temperature: float) -> Tensor:
+    """Cosine of every query vector with what it sees in every context.
+
+    ``s = LeakyReLU(c . q)``, scaled to length 1 over the queries of one owner, gives the attention ``a = softmax(temperature * s)`` over
+    the vectors c of one context; what is seen is ``sum a c``. Its cosine needs no sum of vectors, because with the unit length of q
+
+        q . sum a c = sum a (q . c)   and   |sum a c|^2 = a' (C C') a,
+
+    which makes the cost of a pair independent of the width beyond the scores themselves.
+
+    Parameters
+    ----------
+    queries : (Q, q, d) unit vectors, zeros where the mask (Q, q) is False.
+    contexts : (C, c, d) unit vectors, zeros where the mask (C, c) is False.
+
+    Returns
+    -------
+    (C, Q, q), zero where the query is none.
+    """
+    members, longest, width = queries.shape
+    size = contexts.shape[1]
+    scores = queries.reshape(members * longest, width) @ contexts.transpose(1, 2)  # (C, Q * q, c)
+    alike = F.leaky_relu(scores, 0.1)
+    lengths = alike.unflatten(1, (members, longest)).norm(dim=2, keepdim=True) + 1e-8
+    attention = (temperature * (alike.unflatten(1, (members, longest)) / lengths)).masked_fill(~context_mask[:, None, None], -torch.inf)
+    attention = attention.softmax(dim=3).reshape(-1, members * longest, size)
+    along = (attention * scores).sum(dim=2)
+    gram = contexts @ contexts.transpose(1, 2)
+    seen = ((attention @ gram) * attention).sum(dim=2).clamp_min(1e-12).sqrt()
+    return (along / seen).unflatten(1, (members, longest)) * query_mask

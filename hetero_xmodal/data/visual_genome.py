@@ -18,7 +18,6 @@ Two protocols. ``reconstruct``: the box of one object is hidden and drawn again;
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -36,11 +35,16 @@ if TYPE_CHECKING:
     from .manipulation import ManipulationPairs
 
 KINDS = ("reconstruct", "remove", "replace", "move")
-#: predicates that say where a thing is; a reposition puts another one of them, seen in the data, in its place
-SPATIAL = frozenset(
-    "left of,right of,to the left of,to the right of,above,below,on,on top of,under,beneath,behind,in front of,next to,near,beside,by,over,"
-    "in,inside".split(",")
-)
+#: predicates that say where a thing is, by meaning; a reposition puts one of another meaning, seen in the data, in its place
+SPATIAL = {
+    predicate: meaning
+    for meaning, predicates in {
+        "left": "left of,to the left of,on the left of", "right": "right of,to the right of,on the right of", "above": "above,over",
+        "on": "on,on top of", "below": "below,under,beneath,underneath", "near": "near,next to,beside,by,adjacent to,close to",
+        "behind": "behind", "front": "in front of", "in": "in,inside,inside of",
+    }.items()
+    for predicate in predicates.split(",")
+}  # fmt: skip
 _SPLITS = ("train", "val", "test")
 MIN_PICTURE_SIDE, MIN_OBJECT_SIDE = 200, 32
 OBJECTS, RELATIONS = (3, 30), (1, 30)
@@ -160,7 +164,9 @@ def _edit(genome: _Genome, scene: SceneGraph, kind: str, dice) -> tuple[SceneGra
     def said(s: int, predicate: str, o: int, name: str | None = None) -> str:
         return f"the {name or names[s]} {predicate} the {names[o]}"
 
-    for k in dice.permutation(len(scene.relations)):
+    order = dice.permutation(len(scene.relations)).tolist()
+    order.sort(key=lambda k: names.count(names[scene.relations[k].subject]) > 1)  # "no person" is clear only where there is one
+    for k in order:
         relation = scene.relations[k]
         s, predicate, o = relation.subject, relation.predicate, relation.object
         if s == o:
@@ -179,7 +185,7 @@ def _edit(genome: _Genome, scene: SceneGraph, kind: str, dice) -> tuple[SceneGra
                 objects = [replace(t, name=new, attributes=[]) if i == s else t for i, t in enumerate(scene.objects)]
                 return replace(scene, objects=objects), f"a {new} instead of the {names[s]}", source, said(s, predicate, o, new), s
         if kind == "move" and predicate in SPATIAL:
-            others = [p for p in genome.spatial if p != predicate]
+            others = [p for p in genome.spatial if SPATIAL[p] != SPATIAL[predicate]]
             if others:
                 new = str(dice.choice(others))
                 relations = [replace(r, predicate=new) if n == k else r for n, r in enumerate(scene.relations)]
@@ -209,7 +215,7 @@ class _Genome:
         self.subjects_of: dict[str, list[str]] = {}
         for name, predicate in sorted(set(relations)):
             self.subjects_of.setdefault(predicate, []).append(name)
-        self.spatial = sorted(SPATIAL & {p for p, _ in Counter(p for _, p in relations).items()})
+        self.spatial = sorted({predicate for _, predicate in relations} & set(SPATIAL))
         self._split_of = self._splits()
 
     def split(self, split: str) -> list[_Image]:

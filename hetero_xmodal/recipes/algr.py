@@ -40,7 +40,7 @@ Where the paper is silent or contradicts itself, what is done here:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -396,11 +396,7 @@ class ALGR(Pretrained, nn.Module):
     def __init__(self, config: ALGRConfig, vocab: dict[str, Any]) -> None:
         super().__init__()
         self.config, self.vocab = config, vocab
-        if config.members > 1:
-            self.ensemble = nn.ModuleList(ALGR(replace(config, members=1), vocab) for _ in range(config.members))
-            self.recipe, self.exchange, self.pool = (getattr(self.ensemble[0], name) for name in ("recipe", "exchange", "pool"))
-            return
-        self.ensemble = None
+        self.others = nn.ModuleList(ALGR(replace(config, members=1), vocab) for _ in range(config.members - 1))  # of the ensemble
         more = {"kind": config.embedding, "heads": config.heads}
         self.regions = RegionEmbedding(config.region_width, config.in_width, places=config.places, **more)
         if config.context == "gru":
@@ -447,7 +443,7 @@ class ALGR(Pretrained, nn.Module):
         *beta* stands before the KL (the config's last value if left out); *hardest* as in :func:`rank_loss`.
         """
         config = self.config
-        if self.ensemble is not None:
+        if len(self.others):
             raise InputError("the members of an ensemble learn one by one: train models with members=1 and join them with ALGR.join")
         if config.variant == "baseline":
             phase = 1
@@ -525,21 +521,18 @@ class ALGR(Pretrained, nn.Module):
 
     @torch.no_grad()
     def _embed(self, n: int, read: Any, side: str, phase: int, block: int) -> Tensor:
-        if self.ensemble is not None:
-            parts = [member._embed(n, read, side, phase, block) for member in self.ensemble]
-            return torch.cat(parts, 1) / len(parts) ** 0.5  # the product is then the mean of the members' cosines
         training = self.training
         self.eval()  # no dropout, no noise
         device = next(self.parameters()).device
         parts = [torch.zeros(0, self.config.in_width if phase == 1 or self.config.variant == "baseline" else self.config.width)]
         try:
             for start in range(0, n, block):
-                batch = read(np.arange(start, min(start + block, n)))
-                batch = Batch(**{f.name: None if (v := getattr(batch, f.name)) is None else v.to(device) for f in fields(Batch)})
+                batch = read(np.arange(start, min(start + block, n))).to(device)
                 parts.append(F.normalize(self(batch, phase=phase)[side]["e"], dim=1).cpu())
         finally:
             self.train(training)
-        return torch.cat(parts)
+        members = [torch.cat(parts), *(other._embed(n, read, side, phase, block) for other in self.others)]
+        return torch.cat(members, 1) / len(members) ** 0.5  # the product is then the mean of the members' cosines
 
     def _pictures(self, regions: Regions, rows: np.ndarray) -> Batch:
         """Pictures without captions."""
@@ -559,10 +552,11 @@ class ALGR(Pretrained, nn.Module):
     def join(cls, models: list[ALGR]) -> ALGR:
         """An ensemble of models that were trained one by one: its cosine is the mean of theirs (the paper's starred rows)."""
         first = models[0]
-        if any(model.config != first.config or model.ensemble is not None for model in models):
+        if any(model.config != first.config or len(model.others) for model in models):
             raise InputError("an ensemble is made of single models with equal settings; these differ")
         out = cls(replace(first.config, members=len(models)), first.vocab)
-        for member, model in zip(out.ensemble, models, strict=True):
+        out.load_state_dict(first.state_dict(), strict=False)
+        for member, model in zip(out.others, models[1:], strict=True):
             member.load_state_dict(model.state_dict())
         return out.eval()
 

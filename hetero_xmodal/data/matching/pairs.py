@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -122,6 +122,11 @@ class Batch:
     images: Tensor
     captions: Tensor
     places: Tensor | None = None
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch on *device*."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Batch(**{name: None if value is None else value.to(device) for name, value in values.items()})
 
 
 @dataclass(frozen=True, eq=False)

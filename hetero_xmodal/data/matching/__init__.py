@@ -2,6 +2,27 @@
 
 from __future__ import annotations
 
+from .extract import extract_regions, load_extractor, open_regions, region_provenance, select_regions
+from .load import check_provenance, load_matching_data, load_test_split
 from .pairs import Batch, MatchingData, Regions, Split, Words, padded
+from .texts import encode_words, learn_vocabulary, word_provenance
 
-__all__ = ["Batch", "MatchingData", "Regions", "Split", "Words", "padded"]
+__all__ = [
+    "Batch",
+    "MatchingData",
+    "Regions",
+    "Split",
+    "Words",
+    "check_provenance",
+    "encode_words",
+    "extract_regions",
+    "learn_vocabulary",
+    "load_extractor",
+    "load_matching_data",
+    "load_test_split",
+    "open_regions",
+    "padded",
+    "region_provenance",
+    "select_regions",
+    "word_provenance",
+]

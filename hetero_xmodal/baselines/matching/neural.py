@@ -29,6 +29,7 @@ class MatchingConfig(TrainingConfig):
     word_width : of the word vectors, where words are rows of a vocabulary
     clip : largest norm of the gradient
     decay_after : epochs after which the learning rate is a tenth; None: never
+    sum_epochs : first epochs in which all wrong answers count, not the hardest alone; against collapse at the start
     """
 
     epochs: int = 30
@@ -41,6 +42,7 @@ class MatchingConfig(TrainingConfig):
     word_width: int = 300
     clip: float = 2.0
     decay_after: int | None = 15
+    sum_epochs: int = 0
 
     def __post_init__(self) -> None:
         whole = ("epochs", "batch_size", "patience", "width", "word_width")
@@ -117,12 +119,16 @@ class NeuralMatching(MatchingBaseline):
                 config,
                 name=self.name,
                 batches=lambda: self._batches(train),
-                loss=lambda batch, progress: ranking_loss(self.module.similarity(batch), batch.images, margin=config.margin),
+                loss=self._loss,
                 score=lambda: self._rsum(validation),
                 clip=config.clip,
                 rate=lambda epoch: 0.1 if config.decay_after is not None and epoch > config.decay_after else 1.0,
             )
         self.module.eval()
+
+    def _loss(self, batch: Batch, progress: float) -> Tensor:
+        hardest = round(progress * self.config.epochs) >= self.config.sum_epochs
+        return ranking_loss(self.module.similarity(batch), batch.images, margin=self.config.margin, hardest=hardest)
 
     def _seen(self, regions: Regions) -> Regions:
         """What the method sees of the pictures: vectors alone, no boxes."""

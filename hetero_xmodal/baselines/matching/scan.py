@@ -126,13 +126,11 @@ def attended_cosine(queries: Tensor, query_mask: Tensor, contexts: Tensor, conte
     (C, Q, q), zero where the query is none.
     """
     members, longest, width = queries.shape
-    size = contexts.shape[1]
-    scores = queries.reshape(members * longest, width) @ contexts.transpose(1, 2)  # (C, Q * q, c)
-    alike = F.leaky_relu(scores, 0.1)
-    lengths = alike.unflatten(1, (members, longest)).norm(dim=2, keepdim=True) + 1e-8
-    attention = (temperature * (alike.unflatten(1, (members, longest)) / lengths)).masked_fill(~context_mask[:, None, None], -torch.inf)
-    attention = attention.softmax(dim=3).reshape(-1, members * longest, size)
-    along = (attention * scores).sum(dim=2)
+    scores = contexts @ queries.transpose(0, 1).reshape(longest * members, width).T  # (C, c, q * Q): the long axis last is the fast way
+    alike = F.leaky_relu(scores, 0.1).unflatten(2, (longest, members))
+    lengths = (alike.square().sum(dim=2, keepdim=True) + 1e-12).sqrt()
+    attention = (temperature * alike / lengths).flatten(2).masked_fill(~context_mask[:, :, None], -torch.inf).softmax(dim=1)
+    along = (attention * scores).sum(dim=1)
     gram = contexts @ contexts.transpose(1, 2)
-    seen = ((attention @ gram) * attention).sum(dim=2).clamp_min(1e-12).sqrt()
-    return (along / seen).unflatten(1, (members, longest)) * query_mask
+    seen = ((gram @ attention) * attention).sum(dim=1).clamp_min(1e-12).sqrt()
+    return (along / seen).unflatten(1, (longest, members)).transpose(1, 2) * query_mask

@@ -169,8 +169,10 @@ def check_provenance(model: dict[str, Any], data: dict[str, Any]) -> None:
     """
     for key, what in (("images", "regions"), ("texts", "words")):
         ours, theirs = model.get(key) or {}, data.get(key) or {}
-        for field in (*dict.fromkeys(("extractor", "encoder", "width", *ours)),):
-            if field in ours and field in theirs and ours[field] != theirs[field] and field not in ("words", "detector_source"):
+        # a model takes any number of given regions, and the layout of their file is no matter
+        skip = {"words", "detector_source", *(("k", "layout") if ours.get("extractor") == "given" else ())}
+        for field in dict.fromkeys(("extractor", "encoder", "width", *ours)):
+            if field in ours and field in theirs and ours[field] != theirs[field] and field not in skip:
                 raise InputError(
                     f"the model's {what} have {field} {ours[field]!r}, but those of the data have {field} {theirs[field]!r}; make them as "
                     "the model's"
@@ -300,7 +302,8 @@ def _regions(
     if source.regions:
         found = {}
         for split, photos in parts.items():
-            regions = source.regions.get(split) or source.regions.get("") or next(iter(source.regions.values()))
+            own = source.regions.get("")  # otherwise each split has a file of its own; held-out pictures stay in that of theirs
+            regions = own if own is not None else source.regions[photos[0].split if photos else "train"]
             found[split] = select_regions(regions, [photo.row for photo in photos])
             found[split] = replace(found[split], ids=[photo.id for photo in photos])
         return found

@@ -72,6 +72,13 @@ class FileRows:
         rows = np.arange(len(self))[np.asarray(rows)]
         return FileRows(self.path, self.offset, self.dtype, self._in_file, rows if self._rows is None else self._rows[rows])
 
+    def heads(self, size: int) -> list[bytes]:
+        """The first bytes of every row, to tell rows apart without reading them."""
+        rows = np.arange(len(self)) if self._rows is None else self._rows
+        step = self.dtype.itemsize * int(np.prod(self._in_file[1:], dtype=np.int64))
+        with self.path.open("rb", buffering=0) as file:
+            return [os.pread(file.fileno(), size, self.offset + row * step) for row in rows.tolist()]
+
     def __getitem__(self, which: Any) -> np.ndarray:
         if isinstance(which, tuple):
             return self[which[0]][(slice(None) if np.ndim(which[0]) or isinstance(which[0], slice) else ..., *which[1:])]

@@ -3,7 +3,8 @@
     python benchmarks/dagnn_tables.py wikipedia:FOLDER
     python benchmarks/dagnn_tables.py coco-labels:FOLDER --seeds 3 --only ablations --epochs 30
 
-Everything is chosen on the validation pairs; the test pairs are scored once. Each column is over all ranks; "chance" is a random order.
+Everything is chosen on the validation pairs; the test pairs are scored once, and with --validation not at all, which is for choosing
+settings. Each column is over all ranks; "chance" is a random order.
 """
 
 from __future__ import annotations
@@ -38,10 +39,12 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="of DAGNN; the usual number for this data if left out")
     parser.add_argument("--only", choices=("methods", "ablations", "layers", "dagnn"), help="one table in place of all")
     parser.add_argument("--size", type=int, help="training pairs of the world")
+    parser.add_argument("--validation", action="store_true", help="scores of the validation pairs only; the test pairs are not looked at")
     parser.add_argument("--set", action="append", default=[], help="a setting of DAGNN as key=value")
     options = parser.parse_args()
 
     data = load_retrieval_data(options.data, sizes={"train": options.size} if options.size else None)
+    features = replace(data.features, test=data.features.validation) if options.validation else data.features
     usual, epochs = default_settings(data.vocab["data"])
     usual, epochs = config_with(usual, options.set), options.epochs or epochs
 
@@ -55,12 +58,11 @@ def main() -> None:
         "dagnn": ([], {"DAGNN": maker({})}),
     }
     sizes = ", ".join(f"{len(getattr(data.features, split))} {split}" for split in ("train", "validation", "test"))
-    print(f"{options.data}: {sizes} pairs")
+    scored = "validation pairs scored" if options.validation else "test pairs scored"
+    print(f"{options.data}: {sizes} pairs; {scored}; DAGNN {epochs} epochs")
     for name, (methods, others) in tables.items():
         if options.only == name or (options.only is None and name != "dagnn"):
-            result = table(
-                data.features, methods=methods, seeds=options.seeds, others=others, progress=lambda line: print(line, flush=True)
-            )
+            result = table(features, methods=methods, seeds=options.seeds, others=others, progress=lambda line: print(line, flush=True))
             print(f"\n{name}\n{result.round(4).to_string()}\n", flush=True)
 
 

@@ -51,6 +51,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import schema as s
+from ..configs import check_config
 from ..errors import InputError
 from ..graphs.labels import label_matrices
 from ..message_passing import AdditiveAttention, Recipe, Replace, Step, SymmetricNorm, reverse
@@ -65,80 +66,49 @@ IMAGE, TEXT = 1, 0  # the discriminators' two classes
 
 @dataclass(frozen=True, kw_only=True)
 class DAGNNConfig:
-    """Everything that DAGNN can be set to; the defaults are the paper's.
+    """Everything that DAGNN can be set to; the defaults are the paper's."""
 
-    variant : ``"full"``, or an ablation: ``"DAGNN-1"`` no L_cla, ``"DAGNN-2"`` no L_mdi, ``"DAGNN-3"`` no L_adv, ``"DAGNN-4"`` one
-        discriminator that sees v and t in place of the reconstructions, ``"DAGNN-5"`` free classifiers in place of the label hops.
-    image_width, text_width : widths of h^v and h^t (taken from the data when training).
-    tags : number of words in the tag vocabulary; 0 if texts come as features. ``tag_hidden`` is the tag network's inner width.
-    label_width : width of the label embeddings q.
-    width : width of the common space, of every hop and of the classifiers (d).
-    hops : number of label layers (k).
-    gnn, gcn_norm : ``"gat"`` or ``"gcn"``, and for the latter ``"sym"`` or ``"author"``.
-    aggregate : all hops make the classifier (4); otherwise the last one alone, as in a plain GAT or GCN.
-    adjacency : ``"correlation"`` of the training labels, or ``"identity"``, the control where no label hears another.
-    tau, p, diagonal : of equations (6) to (8).
-    slope : of the LeakyReLUs.
-    alpha, beta : weights of L_mdi and L_adv.
-    classification : ``"root"`` as printed, or ``"squared"`` norm in (9).
-    image_root : take the square root of image features first, which suits histograms (such as counts of visual words).
-    standardise : bring every input feature to mean 0 and deviation 1 (over the training pairs) first.
-    dropout, input_dropout : share of the units of v and t, and of the inputs, that are set to zero in training.
-    image_noise, text_noise : standard deviation of Gaussian noise added to the inputs in training.
-    batch_size, learning_rate, momentum, weight_decay : of Adam.
-    averaging : the model kept is a running mean of the weights with this decay per step; 0 keeps the weights as they are.
-    """
-
+    # an ablation: no L_cla, no L_mdi, no L_adv, one discriminator that sees v and t in place of reconstructions, classifiers without GNN
     variant: Literal["full", "DAGNN-1", "DAGNN-2", "DAGNN-3", "DAGNN-4", "DAGNN-5"] = "full"
-    image_width: int = 4096
-    text_width: int = 300
-    tags: int = 0
-    tag_hidden: int = 4096
-    label_width: int = 300
-    width: int = 1024
-    hops: int = 5
+    image_width: int = 4096  # of h^v, taken from the data when training
+    text_width: int = 300  # of h^t, likewise, if texts come as features
+    tags: int = 0  # words in the tag vocabulary; 0 if texts come as features
+    tag_hidden: int = 4096  # inner width of the tag network
+    label_width: int = 300  # of the label embeddings q
+    width: int = 1024  # d, of the common space, of every hop and of the classifiers
+    hops: int = 5  # k, label layers
     gnn: Literal["gat", "gcn"] = "gat"
     gcn_norm: Literal["sym", "author"] = "sym"
-    aggregate: bool = True
-    adjacency: Literal["correlation", "identity"] = "correlation"
-    tau: float = 0.3
-    p: float = 0.5
-    diagonal: float = 1.0
-    slope: float = 0.2
-    alpha: float = 0.2
-    beta: float = 0.2
-    classification: Literal["root", "squared"] = "root"
-    image_root: bool = False
-    standardise: bool = False
-    dropout: float = 0.0
-    input_dropout: float = 0.0
-    image_noise: float = 0.0
-    text_noise: float = 0.0
+    aggregate: bool = True  # all hops make the classifier (4), otherwise the last one alone, as in a plain GAT or GCN
+    adjacency: Literal["correlation", "identity"] = "correlation"  # identity: the control where no label hears another
+    tau: float = 0.3  # of (7)
+    p: float = 0.5  # of (8)
+    diagonal: float = 1.0  # of (8)
+    slope: float = 0.2  # of the LeakyReLUs
+    alpha: float = 0.2  # weight of L_mdi
+    beta: float = 0.2  # weight of L_adv
+    classification: Literal["root", "squared"] = "root"  # norm in (9); root as printed
+    image_root: bool = False  # square root of image features first, which suits histograms (such as counts of visual words)
+    standardise: bool = False  # bring input features to mean 0 over the training pairs, and to deviation 1:
+    scale: Literal["each", "common"] = "each"  # each by its own, or all of a side by one, so that rare words are not blown up
+    dropout: float = 0.0  # share of the units of v and t that are set to zero in training
+    input_dropout: float = 0.0  # the same of the inputs
+    image_noise: float = 0.0  # deviation of Gaussian noise added to h^v in training
+    text_noise: float = 0.0  # the same to h^t
     batch_size: int = 1024
-    learning_rate: float = 5e-5
+    learning_rate: float = 5e-5  # of Adam, as the next two
     momentum: float = 0.5
     weight_decay: float = 0.0
-    averaging: float = 0.0
+    averaging: float = 0.0  # what is kept is a running mean of the weights with this decay a step; 0: the weights as they are
 
     def __post_init__(self) -> None:
-        choices = {"variant": VARIANTS, "gnn": ("gat", "gcn"), "gcn_norm": ("sym", "author"), "classification": ("root", "squared")}
-        for name, known in (choices | {"adjacency": ("correlation", "identity")}).items():
-            if getattr(self, name) not in known:
-                raise InputError(f"DAGNNConfig: {name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
-        for name in ("image_width", "text_width", "tag_hidden", "label_width", "width", "hops", "batch_size"):
-            if getattr(self, name) < 1:
-                raise InputError(f"DAGNNConfig: {name} is {getattr(self, name)}, expected at least 1")
-        for name in ("tags", "alpha", "beta", "image_noise", "text_noise", "weight_decay"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise InputError(f"DAGNNConfig: {name} is {getattr(self, name)}, expected 0 or more")
-        for name in ("dropout", "input_dropout", "averaging", "momentum"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"DAGNNConfig: {name} is {getattr(self, name)}, expected at least 0 and below 1")
-        if not 0 < self.learning_rate < float("inf"):
-            raise InputError(f"DAGNNConfig: learning_rate is {self.learning_rate}, expected a number above 0")
-
-
-VARIANTS = ("full", "DAGNN-1", "DAGNN-2", "DAGNN-3", "DAGNN-4", "DAGNN-5")
+        check_config(
+            self,
+            at_least_one=("image_width", "text_width", "tag_hidden", "label_width", "width", "hops", "batch_size"),
+            not_negative=("tags", "alpha", "beta", "image_noise", "text_noise", "weight_decay"),
+            share=("dropout", "input_dropout", "averaging", "momentum"),
+            above_zero=("learning_rate",),
+        )
 
 
 # ---------------------------------------------------------------------------------------------- (1) to (3): generators, discriminators
@@ -198,7 +168,9 @@ replace, elu; hop 0 -> hop 1
             update = Replace(F.elu)
             steps.append(Step(f"hop {hop}", s.CO_OCCURS, equation="DAGNN, GAT", send=linear, weigh=weigh, update=update, **names))
         else:
-            along, weigh = _propagation(config)
+            # A~ = D A D, or the authors' D A^T D: the edges walked backwards, with D still from the rows of A
+            along = s.CO_OCCURS if config.gcn_norm == "sym" else reverse(s.CO_OCCURS)
+            weigh = SymmetricNorm("weight", degree="in" if config.gcn_norm == "sym" else "out")
             update = Replace(nn.LeakyReLU(config.slope))
             steps.append(Step(f"hop {hop}", along, equation="DAGNN, GCN", send=linear, weigh=weigh, update=update, **names))
     return Recipe(steps, name=f"DAGNN: {config.hops} label hops, {config.gnn.upper()}")
@@ -211,13 +183,6 @@ def _attention_vectors(width: int) -> tuple[nn.Linear, nn.Linear]:
     for vector, half in zip(vectors, both.chunk(2, 1), strict=True):
         vector.weight = nn.Parameter(half.clone())
     return vectors
-
-
-def _propagation(config: DAGNNConfig) -> tuple[s.Relation, SymmetricNorm]:
-    """A~ = D A D, or the authors' D A^T D: the edges walked backwards, with D still from the rows of A."""
-    if config.gcn_norm == "sym":
-        return s.CO_OCCURS, SymmetricNorm("weight")
-    return reverse(s.CO_OCCURS), SymmetricNorm("weight", degree="out")
 
 
 class LayerAggregation(nn.Module):
@@ -342,6 +307,8 @@ class DAGNN(Pretrained, nn.Module):
         if self.config.standardise:
             for side, values in (("image", self._rooted(images)), ("text", texts)):
                 deviation = values.std(0, correction=0)
+                if self.config.scale == "common":
+                    deviation = deviation.square().mean().sqrt().expand(len(deviation))
                 getattr(self, f"{side}_shift").copy_(values.mean(0))
                 constant = deviation <= 1e-6 * deviation.max().clamp_min(1e-30)  # such a feature says nothing, and would be blown up
                 getattr(self, f"{side}_scale").copy_(torch.where(constant, 0, 1 / deviation.clamp_min(1e-30)))

@@ -247,6 +247,7 @@ def encoder_recipe(config: ALGRConfig = ALGRConfig()) -> Recipe:
             nn.init.eye_(share.weight)
             if gates is not None:
                 nn.init.constant_(gates.heard_to_update.bias, -4.0)
+                nn.init.zeros_(gates.heard_to_candidate.bias)
     readers = [attends(s.VISUAL, "picture"), attends(s.WORD, "sentence")]
     read = [
         Step("read the means", readers, equation="ALGR (12)", gather="mean", reads="z", writes="e"),

@@ -20,7 +20,6 @@ Oxford-102 flowers is published in the same layout of captions and class lists, 
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,10 +51,11 @@ def load_cub(folder: str | Path, split: str = "train", size: int | None = None) 
     ------
     InputError : a file of the layout is missing or has a broken line, or (when an item is asked for) a photograph or its captions are.
     """
-    layout = _layout(str(folder))
-    rows = choose_split(layout.rows, split, [row[3] for row in layout.rows], f"cub:{folder}")
-    rows = rows if size is None else rows[:size]
+    layout = _Layout(folder)
+    return _items(layout, layout.split(split)[:size], split)
 
+
+def _items(layout: _Layout, rows: list, split: str) -> Dataset:
     def make(k: int) -> Item:
         from ..images import read_picture
 
@@ -69,7 +69,7 @@ def load_cub(folder: str | Path, split: str = "train", size: int | None = None) 
             item.scene = SceneGraph([SceneObject("bird", box=layout.fit(box, picture.size, name))], size=picture.size, id=item.id)
         return item
 
-    return Dataset(f"cub:{folder}", split, range(len(rows)), make, label_names=layout.classes)
+    return Dataset(layout.name, split, range(len(rows)), make, label_names=layout.classes)
 
 
 def cub_pairs(
@@ -88,15 +88,13 @@ def cub_pairs(
     """
     from .manipulation import ManipulationPair, ManipulationPairs, check_kinds, whole_pixels
 
-    name = f"cub:{folder}"
-    kinds = check_kinds(name, kinds, ("mismatch",), ("mismatch", "reconstruct"))
-    items = load_cub(folder, split, size)
-    everything = load_cub(folder, split)
-    layout = _layout(str(folder))
-    classes = np.array([row[1] for row in choose_split(layout.rows, split, [row[3] for row in layout.rows], name)])
-    names = [row[0] for row in choose_split(layout.rows, split, [row[3] for row in layout.rows], name)]
+    layout = _Layout(folder)
+    kinds = check_kinds(layout.name, kinds, ("mismatch",), ("mismatch", "reconstruct"))
+    rows = layout.split(split)
+    items = _items(layout, rows[:size], split)
+    classes = np.array([row[1] for row in rows])
     if "mismatch" in kinds and len(set(classes.tolist())) < 2:
-        raise InputError(f"{name}: split {split!r} has {len(set(classes.tolist()))} class; a caption of another class needs at least two")
+        raise InputError(f"{layout.name}: split {split!r} has {len(set(classes.tolist()))} class; captions of another class need two")
 
     def make(index: int, wish_seed: int) -> ManipulationPair:
         item, kind = items[index], kinds[index % len(kinds)]
@@ -112,10 +110,10 @@ def cub_pairs(
             return ManipulationPair(f"{item.id}/{kind}-{wish_seed}", wish=wish, target=wish, edited_image=picture,
                                     edited_sentence=wish, edited_scene=scene, wish_label=label, **common)  # fmt: skip
         other = int(dice.choice(np.flatnonzero(classes != label)))
-        wish = str(dice.choice(layout.captions(names[other])))
+        wish = str(dice.choice(layout.captions(rows[other][0])))
         return ManipulationPair(f"{item.id}/{kind}-{wish_seed}", wish=wish, target=wish, wish_label=int(classes[other]), **common)
 
-    return ManipulationPairs(name, split, range(len(items)), make, seed=seed, classes=everything.label_names)
+    return ManipulationPairs(layout.name, split, range(len(items)), make, seed=seed, classes=layout.classes)
 
 
 def _square(item: Item, side: int) -> tuple[Image.Image, SceneGraph | None]:
@@ -138,7 +136,8 @@ def _square(item: Item, side: int) -> tuple[Image.Image, SceneGraph | None]:
 class _Layout:
     """What the text files of the layout say; ``rows`` holds (file name, class, box or None, split) of every photograph."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str | Path) -> None:
+        self.name = f"cub:{folder}"
         root = existing_folder(folder, "cub:")
         base = root / "CUB_200_2011" if (root / "CUB_200_2011").is_dir() else root
         self.images = base / "images"
@@ -182,6 +181,10 @@ class _Layout:
             splits.update(dict.fromkeys(train[_VAL_EVERY - 1 :: _VAL_EVERY], "val"))
         return splits | {n: "unused" for n in files if n not in splits}
 
+    def split(self, split: str) -> list[tuple]:
+        """The rows of a split (``"all"``: every one)."""
+        return choose_split(self.rows, split, [row[3] for row in self.rows], self.name)
+
     def captions(self, name: str) -> list[str]:
         """The captions of a photograph."""
         path = existing_file(self.text / Path(name).with_suffix(".txt"), "captions")
@@ -218,11 +221,6 @@ class _Layout:
                     except OSError:
                         continue  # told when its item is asked for
         return self._shrunk
-
-
-@lru_cache(maxsize=4)
-def _layout(folder: str) -> _Layout:
-    return _Layout(folder)
 
 
 def _numbered(path: Path, fields: int, kind=str) -> dict[int, tuple]:

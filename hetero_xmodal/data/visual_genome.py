@@ -293,8 +293,15 @@ class _Genome:
         return _Image(int(number), size, scene, phrases)
 
 
-@lru_cache(maxsize=2)
 def _genome(folder: str) -> _Genome:
+    """The annotations of a folder; read again only if a file of it has changed (the published ones take a while)."""
+    names = ("scene_graphs.json", "objects.json", "relationships.json", "attributes.json", "image_data.json", "vg_splits.json")
+    files = [Path(folder) / name for name in names]
+    return _read_genome(folder, tuple(f.stat().st_mtime_ns if f.exists() else 0 for f in files))
+
+
+@lru_cache(maxsize=2)
+def _read_genome(folder: str, stamps: tuple[int, ...]) -> _Genome:
     return _Genome(folder)
 
 

@@ -49,9 +49,9 @@ class MatchingBaseline(ABC):
         if len(np.unique(train.image_of_caption)) < 2:
             raise InputError(f"{self.name} learns to tell pictures apart, but the training captions describe fewer than two")
         self._widths = (train.regions.width, _word_width(train.words))
-        self._check_regions(validation.regions, "validation pictures")
-        self._check_words(validation.words, "validation captions")
         try:
+            self._check_regions(validation.regions, "validation pictures")
+            self._check_words(validation.words, "validation captions")
             self._fit(train, validation)
         except BaseException:
             self._widths = None  # half fitted is not fitted

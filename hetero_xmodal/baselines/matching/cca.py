@@ -147,9 +147,10 @@ def _sentences(words: Words) -> list[str]:
 def _tfidf(words: Words, terms: int):
     from sklearn.feature_extraction.text import TfidfVectorizer
 
+    sentences = _sentences(words)
     fewest = 2 if len(words) > 10 else 1
     tfidf = TfidfVectorizer(token_pattern=r"\S+", min_df=fewest, max_features=terms, sublinear_tf=True)
     try:
-        return tfidf.fit(_sentences(words))
+        return tfidf.fit(sentences)
     except ValueError as error:
         raise InputError(f"CCA on TF-IDF: no word is in {fewest} or more training captions") from error

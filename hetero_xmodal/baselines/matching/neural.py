@@ -122,9 +122,12 @@ class NeuralMatching(MatchingBaseline):
                 loss=self._loss,
                 score=lambda: self._rsum(validation),
                 clip=config.clip,
-                rate=lambda epoch: 0.1 if config.decay_after is not None and epoch > config.decay_after else 1.0,
+                rate=self._rate,
             )
         self.module.eval()
+
+    def _rate(self, epoch: int) -> float:
+        return 0.1 if self.config.decay_after is not None and epoch > self.config.decay_after else 1.0
 
     def _loss(self, batch: Batch, progress: float) -> Tensor:
         hardest = round(progress * self.config.epochs) >= self.config.sum_epochs

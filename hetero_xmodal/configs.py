@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from typing import Any, Literal, TypeVar
@@ -54,6 +55,34 @@ def config_with(config: C, assignments: list[str]) -> C:
             raise InputError(f"a setting is written key=value, found {text!r}")
         data[key.strip()] = _parse(value.strip())
     return config_from_dict(type(config), data)
+
+
+def check_config(
+    config: Any,
+    *,
+    at_least_one: tuple[str, ...] = (),
+    not_negative: tuple[str, ...] = (),
+    above_zero: tuple[str, ...] = (),
+    share: tuple[str, ...] = (),
+) -> None:
+    """Refuse a config whose text is none of its ``Literal``'s choices, or whose number is out of the range that it is listed under.
+
+    *share* is for numbers of at least 0 and below 1. Infinity and NaN are in no range.
+    """
+    name = type(config).__name__
+    for key, hint in typing.get_type_hints(type(config)).items():
+        if typing.get_origin(hint) is Literal and getattr(config, key) not in typing.get_args(hint):
+            raise InputError(f"{name}: {key} is {getattr(config, key)!r}, expected one of {', '.join(map(str, typing.get_args(hint)))}")
+    ranges = (
+        (at_least_one, lambda x: 1 <= x < math.inf, "at least 1"),
+        (not_negative, lambda x: 0 <= x < math.inf, "0 or more"),
+        (above_zero, lambda x: 0 < x < math.inf, "a number above 0"),
+        (share, lambda x: 0 <= x < 1, "at least 0 and below 1"),
+    )
+    for keys, fits, expected in ranges:
+        for key in keys:
+            if not fits(getattr(config, key)):
+                raise InputError(f"{name}: {key} is {getattr(config, key)}, expected {expected}")
 
 
 def _parse(text: str) -> Any:

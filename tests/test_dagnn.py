@@ -13,14 +13,16 @@ from torch import nn
 
 import hetero_xmodal as hx
 from hetero_xmodal.data.features import FeatureSet, FeatureSplit
-from hetero_xmodal.data.retrieval_inputs import RetrievalData, load_retrieval_data, load_test_pairs, text_rows, words_of
+from hetero_xmodal.data.retrieval_inputs import RetrievalData, load_retrieval_data, load_test_pairs
+from hetero_xmodal.data.rows import text_rows, words_of
 from hetero_xmodal.recipes import DAGNN, DAGNNConfig
-from hetero_xmodal.recipes.dagnn import VARIANTS, GradientReversal, classification_loss, cosine, discrimination_loss
+from hetero_xmodal.recipes.dagnn import GradientReversal, classification_loss, cosine, discrimination_loss
 from hetero_xmodal.training import FitConfig
 from hetero_xmodal.training.retrieval import evaluate_retrieval, train_dagnn
 
 V, T = torch.tensor([[1.0, 0], [1, 1]]), torch.tensor([[0.0, 1], [1, 1]])
 Z, Y = torch.tensor([[1.0, 0], [0, 1], [-1, 1]]), torch.tensor([[1.0, 0, 0], [1, 1, 0]])
+VARIANTS = ("full", *(f"DAGNN-{k}" for k in range(1, 6)))
 SMALL = DAGNNConfig(image_width=6, text_width=4, width=16, hops=2, label_width=5)
 LABELS = {"labels": ["sea", "boat", "sky"]}
 
@@ -198,6 +200,11 @@ def test_a_unit_of_input_is_the_same_to_a_standardised_model():
     here, there = model(config), model(config)
     there.prepare(h_v * scale + 3, h_t, labels)
     close(there.embed_images(h_v * scale + 3), here.embed_images(h_v), 1e-4)
+    together = model(replace(config, scale="common")).prepare(h_v * scale + 3, h_t, labels)
+    seen = together.image_input(h_v * scale + 3)
+    close(seen.mean(0), torch.zeros(6), 1e-5)
+    close(seen.std(0, correction=0) / seen.std(0, correction=0)[0], scale * h_v.std(0) / h_v.std(0)[0], 1e-3)  # large ones stay large
+    close(seen.square().mean(), torch.tensor(1.0))
     constant = torch.cat([h_v[:, :5], torch.full((30, 1), 7.0)], 1)
     assert torch.isfinite(here.prepare(constant, h_t, labels).embed_images(constant * 1.01)).all()
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_HOME = {"DAGNN": "dagnn", "DAGNNConfig": "dagnn", "ALGR": "algr", "ALGRConfig": "algr"}
+_HOME = {"CAM": "cam", "CAMConfig": "cam", "DAGNN": "dagnn", "DAGNNConfig": "dagnn", "ALGR": "algr", "ALGRConfig": "algr"}
 __all__ = list(_HOME)
 
 

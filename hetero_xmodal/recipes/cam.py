@@ -1,57 +1,91 @@
-"""CAM, cross-modal adaptive manipulation: heterogeneous representation learning (HRL) and cross-modal relation reasoning (CRR).
+"""CAM, cross-modal adaptive manipulation: a picture and a sentence manipulate each other.
 
 An object that picture and sentence both name is copied into the other side's graph. Both graphs are convolved on their own, and the
-copies carry what they learned back to their owners; then every node is asked how much it matters for the new picture and for the new
-sentence. It runs on the graphs of :func:`hetero_xmodal.build_graph` (give ``complete=True`` for pictures without relations).
+copies carry what they learned back to their owners (heterogeneous representation learning, HRL); then every node is asked how much it
+matters for the new picture and for the new sentence (cross-modal relation reasoning, CRR). What is left of the nodes paints the
+picture and writes the sentence, both at once. It runs on the graphs of :func:`hetero_xmodal.build_graph` (give ``complete=True`` for
+pictures without relations).
 
-==========  =========================================================================  =============================
+==========  =========================================================================  =============================================
 equation    what it says                                                               where
-==========  =========================================================================  =============================
+==========  =========================================================================  =============================================
 init        F(o_IS) = F(o_I), F(o_SI) = F(o_S)                                         "copy the shared objects"
 E1          [H ; B] <- ReLU(A^ [H ; B] W), A^ = D^-1/2 (A + Id) D^-1/2, per side       "image graph", "sentence graph"
 E2          H_oI <- l1 H_oI + l2 MLP_I(H_oIS + H_oS), and the same for H_oS            "merge what the copies learned"
 E3          h_IS = mean of all reserved nodes of both sides                            "pool"
 E4, E5      M_m = sigmoid(max over perspectives of [H_I ; H_S] W_m h_IS)               "mask for the ..."
 E6          H_Gm = MLP([H_I ; H_S] * M_m)                                              :func:`masked_nodes`
-==========  =========================================================================  =============================
+E7          L_H, what reasoning changed, and the distance of the two sides             :meth:`CAM.matching_losses`
+E8          L_M, small masks that differ                                               :meth:`CAM.matching_losses`
+picture     every place of the picture asks the nodes of H_GI; a decoder paints        "tell every place", :class:`PictureDecoder`
+E9          the nodes of H_GS attend to each other; a decoder writes                   "tell the writer", :class:`AttentionDecoder`
+==========  =========================================================================  =============================================
 
 Where the paper is silent or contradicts itself, what is done here:
 
 * self loops are part of the normalisation, whose degrees count all relations of an extended graph together (AMB-1.1);
 * the two graphs have their own weights, unless ``share_gcn`` (AMB-1.2);
 * both right-hand sides of E2 use the values before the step; nodes without a copy, and the copies, stay as they are (AMB-1.3);
-* the masks cover the nodes of both sides, since E6 multiplies with both (AMB-1.4);
+* the masks cover the nodes of both sides, since E6 multiplies with both; ``mask_scope="own"`` is E4 as printed (AMB-1.4);
 * E4 as printed gives one number per node and nothing to pool; here there are ``perspectives`` of W_m, and E5 takes their maximum;
   ``perspectives=1`` is the formula as printed (AMB-1.5);
+* norms in E7 and E8 are sums of absolute values, divided by the number of entries unless ``norm_mean`` is off, and 1 / difference is at
+  most ``1 / norm_eps`` (AMB-1.6, 1.7); WS is geomloss's debiased Sinkhorn divergence of the rows, divided by sqrt(d) (AMB-1.8);
+* a place attends to all nodes (AMB-1.9); with ``places`` a region is heard only where its box is, because a node that says "red" must
+  also say where;
 * adjacency is 0 or 1: relations are walked both ways and parallel ones count once; words are tied by dependency arcs and to the
   next word, so that a sentence is connected (AMB-1.14).
+
+Ours, not the paper's: ``matte`` (the decoder says how much of each pixel it repaints; the rest shows the input), the decoder sees the
+picture at full size, the words' order is part of their features, and the writer's memory keeps the nodes' own features (``memory_skip``).
+:meth:`CAMConfig.literal` turns all that off. How it is trained is told in :mod:`hetero_xmodal.training.manipulation`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .. import schema as s
 from ..errors import InputError
-from ..message_passing import Blend, Recipe, Replace, SigmoidGate, Step, SymmetricNorm, attends, both_ways, itself
+from ..message_passing import Blend, DotAttention, Recipe, Replace, SigmoidGate, Step, SymmetricNorm, attends, both_ways, itself
+from ..networks.image_branch import ENCODERS, PictureDecoder, cell_code, make_encoder, place_code
+from ..networks.text_decoder import SPECIAL, UNKNOWN, AttentionDecoder
+from ..pretrained import Pretrained
+
+if TYPE_CHECKING:
+    import dgl
 
 
 @dataclass(frozen=True, kw_only=True)
 class CAMConfig:
-    """Sizes and choices of CAM's message passing; the paper states none of these numbers.
+    """Sizes and choices of CAM; the paper states none of these numbers.
 
     word_width : width of the node features that come in (d_w).
     width : width of every layer (d).
     layers : rounds of graph convolution and merging (L).
-    keep, learn : the weights l1 and l2 of E2.
+    keep, learn : the weights l1 and l2 of E2; ``keep=1, learn=0`` is the ablation without the copy mechanism.
     perspectives : how many W_m there are for each mask (P).
+    mask_scope : ``"joint"``, or ``"own"``: a mask weighs its own side's nodes only.
     share_gcn : one convolution for both graphs.
     bridges : False is the ablation without HRL: no copies, each side convolves its own graph.
     masks : False is the ablation without CRR: no pool and no masks.
+    gamma : weight of 1 / | |M_I| - |M_S| | in E8; 0 is its ablation.
+    transport : False leaves the transport term WS out of E7.
+    norm_mean, norm_eps : of the norms in E7 and E8.
+    image_size : side of the pictures, a multiple of 32.
+    encoder : the frozen encoder, ``"world"``, ``"efficientnet-lite0"`` or ``"vgg16"`` (the paper's).
+    channels, blocks : of the picture decoder.
+    places : a region is heard only where its box is.
+    matte : the decoder says how much of each pixel it repaints.
+    decoder_memory : what the writer sees: nodes of ``"both"`` sides or ``"word"`` nodes alone.
+    memory_skip : the writer also sees the nodes' own features.
+    embed, hidden : of the writer.
     """
 
     word_width: int = 300
@@ -60,14 +94,43 @@ class CAMConfig:
     keep: float = 0.5
     learn: float = 0.5
     perspectives: int = 4
+    mask_scope: Literal["joint", "own"] = "joint"
     share_gcn: bool = False
     bridges: bool = True
     masks: bool = True
+    gamma: float = 0.01
+    transport: bool = True
+    norm_mean: bool = True
+    norm_eps: float = 1e-3
+    image_size: int = 64
+    encoder: str = "world"
+    channels: int = 64
+    blocks: int = 2
+    places: bool = True
+    matte: bool = True
+    decoder_memory: Literal["both", "word"] = "both"
+    memory_skip: bool = True
+    embed: int = 64
+    hidden: int = 128
 
     def __post_init__(self) -> None:
-        for name in ("word_width", "width", "layers", "perspectives"):
+        for name in ("word_width", "width", "layers", "perspectives", "channels", "embed", "hidden"):
             if getattr(self, name) < 1:
                 raise InputError(f"CAMConfig: {name} is {getattr(self, name)}, expected at least 1")
+        for name, known in (("mask_scope", ("joint", "own")), ("decoder_memory", ("both", "word")), ("encoder", ENCODERS)):
+            if getattr(self, name) not in known:
+                raise InputError(f"CAMConfig: {name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
+        for name in ("gamma", "norm_eps", "keep", "learn", "blocks"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise InputError(f"CAMConfig: {name} is {getattr(self, name)}, expected 0 or more")
+        if self.image_size < 32 or self.image_size % 32:
+            raise InputError(f"CAMConfig: image_size is {self.image_size}, expected a multiple of 32")
+
+    @classmethod
+    def literal(cls, **changes: Any) -> CAMConfig:
+        """Everything as printed in the paper where that can be run: VGG-16, 128 pixels, one perspective, raw norms, nothing of ours."""
+        printed = dict(mask_scope="own", perspectives=1, norm_mean=False, norm_eps=1e-6, image_size=128, encoder="vgg16", channels=256)
+        return cls(**(printed | dict(places=False, matte=False, memory_skip=False, embed=512, hidden=512) | changes))
 
 
 def cam_recipe(config: CAMConfig = CAMConfig()) -> Recipe:
@@ -148,17 +211,288 @@ def _merge(name: str, config: CAMConfig, state: str) -> Step:
 def crr_steps(config: CAMConfig) -> list[Step]:
     """E3 to E5; ``pair`` is one node per picture and sentence. Copies of objects take no part any more."""
     steps = [Step("pool", [attends(s.VISUAL, "pair"), attends(s.WORD, "pair")], equation="CAM E3", gather="mean")]
-    for name, state in (("mask for the picture", "image_mask"), ("mask for the sentence", "sentence_mask")):
+    for name, state, own in (("mask for the picture", "image_mask", s.VISUAL), ("mask for the sentence", "sentence_mask", s.WORD)):
         weigh = SigmoidGate(key=nn.Linear(config.width, config.perspectives * config.width, bias=False), perspectives=config.perspectives)
-        steps.append(
-            Step(name, [attends("pair", s.VISUAL), attends("pair", s.WORD)], equation="CAM E4, E5", send="one", weigh=weigh, writes=state)
-        )
+        receivers = (own,) if config.mask_scope == "own" else (s.VISUAL, s.WORD)
+        along = [attends("pair", node_type) for node_type in receivers]
+        steps.append(Step(name, along, equation="CAM E4, E5", send="one", weigh=weigh, writes=state))
     return steps
 
 
 def masked_nodes(states: dict[str, dict[str, Tensor]], mask: str, mlp: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
     """E6: the nodes of both sides, each as loud as its *mask* (``"image_mask"`` or ``"sentence_mask"``) says, through *mlp*.
 
-    Masking deletes no node: ``visual`` and ``word`` keep their rows.
+    Masking deletes no node: ``visual`` and ``word`` keep their rows. Nodes without a mask are as loud as they are.
     """
-    return {node_type: mlp(states[node_type]["h"] * states[node_type][mask]) for node_type in (s.VISUAL, s.WORD)}
+    return {t: mlp(states[t]["h"] * states[t][mask] if mask in states[t] else states[t]["h"]) for t in (s.VISUAL, s.WORD)}
+
+
+# ---------------------------------------------------------------------------------------------- from nodes to picture and sentence
+
+
+class BesidePlace(nn.Module):
+    """A linear map of a row's first part; the place code at its end stays as it is and so adds to the dot product."""
+
+    def __init__(self, width: int, out: int, code: int) -> None:
+        super().__init__()
+        self.code, self.linear = code, nn.Linear(width, out, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.linear(x[:, : x.shape[1] - self.code]), x[:, x.shape[1] - self.code :]], 1)
+
+
+def paint_recipe(config: CAMConfig, coarse: int, *, key: int = 32) -> Recipe:
+    """Every place of the picture (``patch``, the coarse map's cells row by row) asks the nodes of H_GI what to do (AMB-1.9).
+
+    States in: ``patch`` ``h`` (cells, coarse + code), ``visual`` and ``word`` ``key`` (n, width + code) and ``h`` (n, width), where code is
+    the place code of :func:`~hetero_xmodal.networks.image_branch.place_code`. States out: ``patch`` ``told`` (cells, channels).
+    """
+    code = config.image_size // 4 * 2
+    weigh = DotAttention(query=BesidePlace(coarse, key, code), key=BesidePlace(config.width, key, code), key_state="key")
+    step = Step(
+        "tell every place",
+        [attends(s.VISUAL, "patch"), attends(s.WORD, "patch")],
+        equation="CAM, fusion",
+        send=nn.Linear(config.width, config.channels),
+        weigh=weigh,
+        writes="told",
+    )
+    return Recipe([step], adds={"patch": "per_graph"}, name="CAM: nodes into the picture")
+
+
+def write_recipe(config: CAMConfig) -> Recipe:
+    """E9: the nodes of H_GS attend to each other. States in: ``visual`` and ``word`` ``h`` (n, width); out: ``told`` (n, width)."""
+    types = (s.VISUAL, s.WORD)
+    receivers = types if config.decoder_memory == "both" else (s.WORD,)
+    weigh = DotAttention(query=nn.Linear(config.width, config.width), key=nn.Linear(config.width, config.width), scale=True)
+    step = Step(
+        "tell the writer",
+        [attends(source, receiver) for receiver in receivers for source in types],
+        equation="CAM E9",
+        send=nn.Linear(config.width, config.width),
+        weigh=weigh,
+        writes="told",
+    )
+    return Recipe([step], name="CAM: nodes into the sentence")
+
+
+# ---------------------------------------------------------------------------------------------- the model
+
+
+@dataclass(frozen=True)
+class Manipulated:
+    """What CAM makes of a batch of B pairs.
+
+    picture, matte : (B, 3, S, S) in -1..1, and how much of each pixel was repainted (B, 1, S, S)
+    states : states of all nodes after HRL and CRR
+    image_nodes, sentence_nodes : H_GI and H_GS, ``visual`` and ``word`` (n, width) each
+    memory, memory_mask : what the writer looks at, (B, n, m), and which rows are real (B, n); words first, then regions
+    """
+
+    picture: Tensor
+    matte: Tensor
+    states: dict[str, dict[str, Tensor]]
+    image_nodes: dict[str, Tensor]
+    sentence_nodes: dict[str, Tensor]
+    memory: Tensor
+    memory_mask: Tensor
+
+
+class CAM(Pretrained, nn.Module):
+    """The generator: encoder, HRL and CRR, picture decoder and writer. The discriminator stands in the training.
+
+    Parameters
+    ----------
+    config : CAMConfig
+    vocab : JSON values: ``words`` (lower-case words the sentences use) and ``names`` (class names of the picture's objects).
+
+    ``model.recipe`` is HRL and CRR, ``model.paint`` and ``model.tell`` bring the nodes into picture and sentence.
+
+    >>> import hetero_xmodal as hx
+    >>> model = CAM(CAMConfig(word_width=8, width=12, image_size=32, channels=8), {"words": ["a", "red", "bird"], "names": ["bird"]}).eval()
+    >>> picture = hx.SceneGraph(objects=[hx.SceneObject("bird", box=(4, 4, 20, 28))], size=(32, 32))
+    >>> graph = hx.build_graph(picture, hx.SceneGraph(objects=[hx.SceneObject("bird", ["red"])]))
+    >>> made = model(graph, torch.zeros(1, 3, 32, 32))
+    >>> made.picture.shape, made.states["visual"]["image_mask"].shape
+    (torch.Size([1, 3, 32, 32]), torch.Size([1, 1]))
+    """
+
+    recipe_name = "cam"
+    config_class = CAMConfig
+
+    def __init__(self, config: CAMConfig, vocab: dict[str, Any], *, pretrained: bool = False) -> None:
+        super().__init__()
+        self.config, self.vocab = config, vocab
+        for key in ("words", "names"):
+            if not isinstance(vocab.get(key), list | tuple) or not vocab[key]:
+                raise InputError(
+                    f"CAM needs a vocabulary with a list of {key}, found {vocab.get(key)!r}; train it again or restore vocab.json"
+                )
+        self._word_number = {word: k for k, word in enumerate(vocab["words"], len(SPECIAL))}
+        self._name_number = {name: k for k, name in enumerate(vocab["names"], 1)}  # 0: a class never seen
+        w, d = config.word_width, config.width
+        self.encoder = make_encoder(config.encoder, pretrained=pretrained)
+        self.words = nn.Embedding(len(SPECIAL) + len(vocab["words"]), w)
+        self.names = nn.Embedding(1 + len(vocab["names"]), w)
+        self.see = nn.Sequential(nn.Linear(self.encoder.feature_width + 4, 2 * w), nn.ReLU(), nn.Linear(2 * w, w))  # d_v -> d_w
+        self.recipe = cam_recipe(config)
+        self.image_mlp, self.sentence_mlp = (nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Linear(d, d)) for _ in range(2))  # E6
+        self.paint = paint_recipe(config, self.encoder.coarse_width)
+        self.decoder = PictureDecoder(
+            self.encoder.fine_width, self.encoder.coarse_width, config.channels, channels=config.channels, blocks=config.blocks,
+            matte=config.matte,
+        )  # fmt: skip
+        self.tell = write_recipe(config)
+        memory = d + (d + w if config.memory_skip else 0)
+        self.writer = AttentionDecoder(memory, len(self.words.weight), embed=config.embed, hidden=config.hidden)
+        self.register_buffer("cells", cell_code(config.image_size // 4), persistent=False)
+
+    def train(self, mode: bool = True) -> CAM:
+        """As ever, but the frozen encoder always stays in evaluation mode."""
+        super().train(mode)
+        self.encoder.eval()
+        return self
+
+    # ------------------------------------------------------------------------------------------ what goes in
+
+    def word_numbers(self, words: list[str]) -> list[int]:
+        """Numbers of words; one that the vocabulary does not have is UNKNOWN."""
+        return [self._word_number.get(word.lower(), UNKNOWN) for word in words]
+
+    def graph_words(self, graph: dgl.DGLGraph) -> Tensor:
+        """Numbers of the graph's words (n,)."""
+        texts, place = np.unique(s.text_array(graph.nodes[s.WORD].data["text"]), return_inverse=True)
+        numbers = self.word_numbers([text.decode("utf-8", "replace") for text in texts.tolist()])
+        return torch.tensor(numbers, dtype=torch.int64, device=self.cells.device)[torch.from_numpy(place)]
+
+    def node_features(self, graph: dgl.DGLGraph, maps: dict[str, Tensor], words: Tensor) -> dict[str, dict[str, Tensor]]:
+        """State ``x`` (n, word_width) of ``visual`` and ``word``, and the regions' ``box`` as shares of the picture (n, 4)."""
+        data = graph.nodes[s.VISUAL].data
+        boxes = (data["box"] / data["image_size"].repeat(1, 2)).clamp(0, 1)
+        names, place = np.unique(s.text_array(data["name"]), return_inverse=True)
+        numbers = torch.tensor([self._name_number.get(name.decode("utf-8", "replace"), 0) for name in names.tolist()], dtype=torch.int64)
+        numbers = numbers.to(boxes.device)[torch.from_numpy(place)]
+        picture = torch.repeat_interleave(torch.arange(graph.batch_size, device=boxes.device), graph.batch_num_nodes(s.VISUAL))
+        seen = self.encoder.regions(maps, boxes, picture).float()
+        x = self.see(torch.cat([seen, boxes], 1)) + self.names(numbers)
+        order = wave(graph.nodes[s.WORD].data["position"], self.config.word_width)
+        return {s.VISUAL: {"x": x, "box": boxes}, s.WORD: {"x": self.words(words) + order.to(x)}}
+
+    # ------------------------------------------------------------------------------------------ forward
+
+    def forward(
+        self, graph: dgl.DGLGraph, pictures: Tensor, *, words: Tensor | None = None, hidden: Tensor | None = None, bfloat16: bool = False
+    ) -> Manipulated:
+        """Manipulate B pictures by the sentences of their graphs, and the sentences by the pictures.
+
+        Parameters
+        ----------
+        graph : B pairs, batched
+        pictures : (B, 3, S, S) in -1..1
+        words : numbers to use in place of the graph's own words, (n,)
+        hidden : (B, 1, S, S), 1 where pixels are hidden and have to be painted
+        bfloat16 : compute the convolutions in bfloat16
+        """
+        size = self.config.image_size
+        if pictures.shape != (graph.batch_size, 3, size, size):
+            raise InputError(f"CAM: found pictures of shape {tuple(pictures.shape)}, expected {(graph.batch_size, 3, size, size)}")
+        low = torch.autocast(pictures.device.type, torch.bfloat16, enabled=bfloat16)
+        with torch.no_grad(), low:
+            maps = {name: values.float() for name, values in self.encoder.maps(pictures).items()}
+        inputs = self.node_features(graph, maps, self.graph_words(graph) if words is None else words)
+        boxes = inputs[s.VISUAL].pop("box")
+        states = self.recipe(graph, inputs)
+        image_nodes = masked_nodes(states, "image_mask", self.image_mlp)
+        sentence_nodes = masked_nodes(states, "sentence_mask", self.sentence_mlp)
+        painted, matte = self._picture(graph, maps, boxes, image_nodes, pictures, hidden, low)
+        memory, mask = self._memory(graph, states, sentence_nodes)
+        return Manipulated(painted, matte, states, image_nodes, sentence_nodes, memory, mask)
+
+    def _picture(self, graph, maps, boxes, nodes, pictures, hidden, low) -> tuple[Tensor, Tensor]:
+        coarse = maps["coarse"]
+        batch, _, grid, _ = coarse.shape
+        cells = torch.cat([coarse.flatten(2).transpose(1, 2), self.cells.expand(batch, -1, -1)], 2).flatten(0, 1)
+        if self.config.places:
+            code = {s.VISUAL: place_code(boxes, grid), s.WORD: boxes.new_zeros(len(nodes[s.WORD]), 2 * grid)}
+        else:
+            code = {t: boxes.new_zeros(len(nodes[t]), 2 * grid) for t in nodes}
+        inputs = {t: {"h": nodes[t], "key": torch.cat([nodes[t], code[t]], 1)} for t in nodes}
+        told = self.paint(graph, inputs | {"patch": {"h": cells}})["patch"]["told"]
+        message = told.reshape(batch, grid, grid, -1).permute(0, 3, 1, 2)
+        with low:
+            return self.decoder(maps, message, pictures, hidden)
+
+    def _memory(self, graph, states, nodes) -> tuple[Tensor, Tensor]:
+        told = self.tell(graph, {t: {"h": nodes[t]} for t in nodes})
+        types = (s.WORD, s.VISUAL) if self.config.decoder_memory == "both" else (s.WORD,)
+        rows = []
+        for t in types:
+            skip = [nodes[t], states[t]["x"]] if self.config.memory_skip else []
+            rows.append(padded(torch.cat([told[t]["told"], *skip], 1), graph.batch_num_nodes(t)))
+        return torch.cat([values for values, _ in rows], 1), torch.cat([mask for _, mask in rows], 1)
+
+    # ------------------------------------------------------------------------------------------ E7, E8
+
+    def matching_losses(self, graph: dgl.DGLGraph, made: Manipulated) -> dict[str, Tensor]:
+        """L_H (E7) and L_M (E8) of every pair, (B,), in parts: ``H_norm``, ``H_transport``, ``M_size``, ``M_differ``; and the norms.
+
+        The parts that the config's ablations leave out are zero. The loss of the paper is the sum of the four, ``M_differ`` times gamma.
+        """
+        config, states = self.config, made.states
+        members = {t: torch.repeat_interleave(torch.arange(graph.batch_size), graph.batch_num_nodes(t)) for t in (s.VISUAL, s.WORD)}
+        zero = made.memory.new_zeros(graph.batch_size)
+
+        def norm(values: dict[str, Tensor]) -> Tensor:
+            total, count = zero, zero
+            for t, rows in values.items():
+                total = total.index_add(0, members[t], rows.abs().sum(1))
+                count = count.index_add(0, members[t], torch.full_like(rows[:, 0], rows.shape[1]))
+            return total / count.clamp_min(1) if config.norm_mean else total
+
+        def inverse(a: Tensor, b: Tensor) -> Tensor:
+            return 1 / ((a - b).abs() + config.norm_eps)
+
+        sides = {s.VISUAL: made.image_nodes, s.WORD: made.sentence_nodes}
+        norms = {f"norm_H_{t}": norm({t: states[t]["h"]}) for t in sides} | {f"norm_HG_{t}": norm(sides[t]) for t in sides}
+        parts = {name: zero for name in ("H_norm", "H_transport", "M_size", "M_differ")}
+        if config.transport:
+            clouds = [
+                [padded(values, graph.batch_num_nodes(k)) for k, values in (*side.items(), (t, states[t]["h"]))]
+                for t, side in sides.items()
+            ]
+            parts["H_transport"] = transport(*((torch.cat([v for v, _ in c], 1), torch.cat([m for _, m in c], 1)) for c in clouds))
+        if config.masks:
+            parts["H_norm"] = sum(inverse(norms[f"norm_HG_{t}"], norms[f"norm_H_{t}"]) for t in sides)
+            masks = [{t: states[t][name] for t in sides if name in states[t]} for name in ("image_mask", "sentence_mask")]
+            # the norm itself, not its square; the epsilon keeps the gradient finite where all masks are 0
+            parts["M_size"] = sum(
+                (sum(zero.index_add(0, members[t], rows.square().sum(1)) for t, rows in mask.items()) + 1e-12).sqrt() for mask in masks
+            )
+            parts["M_differ"] = config.gamma * inverse(norm(masks[0]), norm(masks[1]))
+            norms |= {"norm_M_I": norm(masks[0]), "norm_M_S": norm(masks[1])}
+        return parts | {name: value.detach() for name, value in norms.items()}
+
+
+def wave(position: Tensor, width: int) -> Tensor:
+    """Sines and cosines of word positions (n,) -> (n, width), so that the words' order is known."""
+    rate = torch.exp(torch.arange(0, width, 2, device=position.device) * (-np.log(1000.0) / width))
+    angle = position[:, None].float() * rate
+    return torch.stack([angle.sin(), angle.cos()], 2).flatten(1)[:, :width]
+
+
+def padded(rows: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows of all members (N, d) -> (B, longest, d), zeros where there is none, and a mask (B, longest)."""
+    longest = max(int(counts.max()), 1)
+    mask = torch.arange(longest, device=counts.device) < counts[:, None]
+    return rows.new_zeros(len(counts), longest, rows.shape[1]).masked_scatter(mask.unsqueeze(2), rows), mask
+
+
+def transport(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor], *, blur: float = 0.05, scaling: float = 0.5) -> Tensor:
+    """WS (B,): Sinkhorn divergence (p = 1) of two point clouds, each rows (B, n, d) and mask (B, n), all real rows equally heavy."""
+    from geomloss import SamplesLoss
+
+    distance = SamplesLoss("sinkhorn", p=1, blur=blur, scaling=scaling, debias=True, backend="tensorized")
+    (x, a), (y, b) = first, second
+    a, b = (m / m.sum(1, keepdim=True).clamp_min(1) for m in (a.to(x), b.to(y)))
+    root = x.shape[2] ** 0.5
+    return distance(a, x / root, b, y / root)

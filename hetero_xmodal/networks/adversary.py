@@ -1,0 +1,162 @@
+"""TAGAN's text-adaptive discriminator: every word is a small classifier of what it should see (Nam et al. 2018).
+
+Pictures are (B, 3, S, S) in -1..1; words are numbers (B, t) with a mask (B, t), true where a word is real.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class WordEncoder(nn.Module):
+    """Forward and backward GRU, averaged: ``u`` (B, t, width), zero where there is no word; their mean is the sentence."""
+
+    def __init__(self, vocabulary: int, *, embed: int = 64, width: int = 64) -> None:
+        super().__init__()
+        self.words = nn.Embedding(vocabulary, embed)
+        self.rnn = nn.GRU(embed, width, batch_first=True, bidirectional=True)
+
+    def forward(self, words: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        lengths = mask.sum(1).clamp_min(1).cpu()
+        packed = nn.utils.rnn.pack_padded_sequence(self.words(words), lengths, batch_first=True, enforce_sorted=False)
+        states, _ = nn.utils.rnn.pad_packed_sequence(self.rnn(packed)[0], batch_first=True, total_length=words.shape[1])
+        u = (states.unflatten(2, (2, -1)).mean(2)) * mask.unsqueeze(2)
+        return u, u.sum(1) / mask.sum(1, keepdim=True).clamp_min(1)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the trunk sees in a picture: one map for every scale, and whether the picture looks real, as a logit (B,)."""
+
+    scales: list[Tensor]
+    real: Tensor
+
+
+class TextAdaptiveDiscriminator(nn.Module):
+    """An unconditional score of the picture and one score per word, multiplied with the words' attention as exponents.
+
+    Parameters
+    ----------
+    vocabulary : number of words
+    image_size : side of the pictures, a multiple of 32
+    widths : channels of the trunk's four or five strided convolutions; the words look at the last three
+    word_width : width of words and of their recurrent states
+
+    Where *boxes* are given, a word that belongs to a region looks at that region alone (the graph knows which); the others look at the
+    whole picture, as in TAGAN.
+    """
+
+    def __init__(
+        self, vocabulary: int, *, image_size: int = 64, widths: tuple[int, ...] = (32, 64, 128, 128), word_width: int = 64
+    ) -> None:
+        super().__init__()
+        layers, channels = [], 3
+        for k, width in enumerate(widths):
+            norm = [nn.BatchNorm2d(width)] if k else []
+            layers.append(nn.Sequential(nn.Conv2d(channels, width, 4, 2, 1, bias=not norm), *norm, nn.LeakyReLU(0.2)))
+            channels = width
+        self.trunk = nn.ModuleList(layers)
+        self.local = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(w, w, 3, 1, 1, bias=False), nn.BatchNorm2d(w), nn.LeakyReLU(0.2)) for w in widths[-3:]
+        )
+        self.whole = nn.Conv2d(channels, 1, image_size // 2 ** len(widths))
+        self.text = WordEncoder(vocabulary, embed=word_width, width=word_width)
+        self.classifiers = nn.ModuleList(nn.Linear(word_width, w + 1) for w in widths[-3:])  # W_s(u), b_s(u)
+        self.scale = nn.Linear(word_width, 3)
+
+    def look(self, pictures: Tensor) -> Seen:
+        """The trunk's maps of (B, 3, S, S)."""
+        x, scales = pictures, []
+        for k, layer in enumerate(self.trunk):
+            x = layer(x)
+            if k >= len(self.trunk) - 3:
+                scales.append(self.local[k - len(self.trunk) + 3](x))
+        return Seen(scales, self.whole(x).flatten().float())
+
+    def judge(self, seen: Seen, words: Tensor, mask: Tensor, boxes: Tensor | None = None) -> Tensor:
+        """D(x, T), (B,) in 0..1: does the picture show what every word says? *boxes* (B, t, 4), a word's region, 0..1; NaN for none."""
+        u, sentence = self.text(words, mask)
+        share = self.scale(u).softmax(2)  # beta
+        score = torch.zeros_like(share[..., 0])
+        for s, (values, classifier) in enumerate(zip(seen.scales, self.classifiers, strict=True)):
+            values = values.float()
+            v = values.mean((2, 3)).unsqueeze(1).expand(-1, words.shape[1], -1) if boxes is None else _pooled(values, boxes)
+            weights = classifier(u)
+            score = score + share[..., s] * torch.sigmoid((weights[..., :-1] * v).sum(2) + weights[..., -1])
+        attention = (u @ sentence.unsqueeze(2)).squeeze(2).masked_fill(~mask, torch.finfo(u.dtype).min).softmax(1)  # alpha
+        return word_product(score, attention * mask)
+
+
+def word_product(scores: Tensor, attention: Tensor) -> Tensor:
+    """The product of ``scores ** attention`` over the words, (B, t) and (B, t) -> (B,); a word without attention does not count.
+
+    >>> float(word_product(torch.tensor([[0.8, 0.5, 0.0]]), torch.tensor([[0.75, 0.25, 0.0]])))  # doctest: +ELLIPSIS
+    0.7113...
+    """
+    return ((scores + 1e-7).clamp_max(1).log() * attention).sum(1).exp()
+
+
+def _pooled(values: Tensor, boxes: Tensor) -> Tensor:
+    """Means of maps (B, c, h, w) in the words' boxes (B, t, 4), over the whole map where the box is NaN: (B, t, c)."""
+    from ..networks.image_branch import place_code
+
+    batch, t = boxes.shape[:2]
+    everywhere = boxes.isnan().any(2, keepdim=True)
+    filled = torch.where(everywhere, boxes.new_tensor([0.0, 0, 1, 1]), boxes).reshape(-1, 4)
+    grid = values.shape[-1]
+    rows, columns = place_code(filled, grid, margin=0.0, least=1e-6).exp().reshape(batch, t, 2, grid).unbind(2)
+    rows, columns = (x / x.sum(2, keepdim=True) for x in (rows, columns))
+    return torch.einsum("bchw,bth,btw->btc", values, rows, columns)
+
+
+# ---------------------------------------------------------------------------------------------- losses
+
+
+def discriminator_loss(
+    discriminator: TextAdaptiveDiscriminator,
+    real: Tensor,
+    fake: Tensor,
+    right: tuple[Tensor, Tensor, Tensor | None],
+    wrong: tuple[Tensor, Tensor, Tensor | None],
+    *,
+    words: float = 10.0,
+) -> dict[str, Tensor]:
+    """D's loss: real pictures are real, their sentence fits, a wrong one does not, and *fake* (without gradient) is not real.
+
+    *right* and *wrong* are (words, mask, boxes) of :meth:`TextAdaptiveDiscriminator.judge`. Returns the parts and ``loss``.
+    """
+    seen = discriminator.look(real)
+    fits, misfits = discriminator.judge(seen, *right), discriminator.judge(seen, *wrong)
+    told = discriminator.look(fake.detach()).real
+    parts = {
+        "D_real": F.binary_cross_entropy_with_logits(seen.real, torch.ones_like(seen.real)),
+        "D_fake": F.binary_cross_entropy_with_logits(told, torch.zeros_like(told)),
+        "D_words": (binary(fits, 1.0) + binary(misfits, 0.0)) / 2,
+    }
+    # for the log: how sure the discriminator is
+    parts |= {"p_real": seen.real.sigmoid().mean().detach(), "p_fake": told.sigmoid().mean().detach()}
+    parts |= {"p_right": fits.mean().detach(), "p_wrong": misfits.mean().detach()}
+    return parts | {"loss": parts["D_real"] + parts["D_fake"] + words * parts["D_words"]}
+
+
+def generator_loss(
+    discriminator: TextAdaptiveDiscriminator, fake: Tensor, wished: tuple[Tensor, Tensor, Tensor | None]
+) -> dict[str, Tensor]:
+    """G's part: the discriminator should take *fake* for real (``G_real``) and for what *wished* says (``G_words``)."""
+    seen = discriminator.look(fake)
+    fits = discriminator.judge(seen, *wished)
+    return {
+        "G_real": F.binary_cross_entropy_with_logits(seen.real, torch.ones_like(seen.real)),
+        "G_words": binary(fits, 1.0),
+        "p_wished": fits.mean().detach(),
+    }
+
+
+def binary(probability: Tensor, target: float) -> Tensor:
+    """Binary cross-entropy of probabilities (B,) against one target, mean."""
+    probability = probability.clamp(1e-6, 1 - 1e-6)
+    return -(target * probability.log() + (1 - target) * (1 - probability).log()).mean()

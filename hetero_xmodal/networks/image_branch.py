@@ -1,0 +1,228 @@
+"""What a model that edits pictures needs beside its graph: a frozen encoder, region features, and a light decoder that paints.
+
+Pictures are float tensors (B, 3, S, S) in -1..1, boxes are (n, 4) xyxy as shares of the picture's sides (0..1).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.ops import roi_align
+
+from ..errors import InputError
+
+ENCODERS = ("world", "efficientnet-lite0", "vgg16")
+
+
+class PictureEncoder(nn.Module):
+    """A frozen encoder: ``maps(pictures)`` gives ``fine`` (half the size) and ``coarse`` (a quarter); ``regions`` describes boxes.
+
+    Attributes
+    ----------
+    fine_width, coarse_width : channels of the two maps
+    feature_width : width of a region's feature
+    """
+
+    fine_width: int
+    coarse_width: int
+    samples = 3  # a region is read at 3 x 3 places
+
+    @property
+    def feature_width(self) -> int:
+        return self.samples**2 * (self.fine_width + self.coarse_width)
+
+    def maps(self, pictures: Tensor) -> dict[str, Tensor]:
+        """(B, 3, S, S) -> ``fine`` (B, fine_width, S/2, S/2) and ``coarse`` (B, coarse_width, S/4, S/4)."""
+        raise NotImplementedError
+
+    def regions(self, maps: dict[str, Tensor], boxes: Tensor, picture: Tensor) -> Tensor:
+        """Features (n, feature_width) of *boxes* (n, 4), each in the picture of that number, (n,)."""
+        read = []
+        for values in maps.values():
+            rois = torch.cat([picture[:, None].to(values), boxes.to(values) * values.shape[-1]], 1)
+            read.append(roi_align(values, rois, self.samples, sampling_ratio=2, aligned=True).flatten(1))
+        return torch.cat(read, 1)
+
+
+class WorldEncoder(PictureEncoder):
+    """A small residual encoder; trained on the world to name the objects in its boxes and their attributes, then frozen.
+
+    >>> encoder = WorldEncoder()
+    >>> {name: tuple(values.shape) for name, values in encoder.maps(torch.zeros(2, 3, 64, 64)).items()}
+    {'fine': (2, 32, 32, 32), 'coarse': (2, 64, 16, 16)}
+    """
+
+    fine_width, coarse_width = 32, 64
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(*_block(3, 16), *_block(16, 32, stride=2))
+        self.down = nn.Sequential(*_block(32, 64, stride=2))
+        self.deep = nn.Sequential(ResidualBlock(64), ResidualBlock(64))
+        self.embed = nn.Sequential(nn.Linear(9 * 96, 128), nn.ReLU())
+
+    @property
+    def feature_width(self) -> int:
+        return 128
+
+    def maps(self, pictures: Tensor) -> dict[str, Tensor]:
+        fine = self.stem(pictures)
+        return {"fine": fine, "coarse": self.deep(self.down(fine))}
+
+    def regions(self, maps: dict[str, Tensor], boxes: Tensor, picture: Tensor) -> Tensor:
+        return self.embed(super().regions(maps, boxes, picture).float())
+
+
+class EfficientNetEncoder(PictureEncoder):
+    """The first stages of EfficientNet-lite0 with its ImageNet weights, for photographs, without any download."""
+
+    fine_width, coarse_width = 16, 24
+
+    def __init__(self, pretrained: bool = True) -> None:
+        super().__init__()
+        from .efficientnet_lite import EfficientNetLite0, pretrained_efficientnet_lite0
+
+        network = pretrained_efficientnet_lite0() if pretrained else EfficientNetLite0()
+        stages = list(network._blocks)  # the first has 1 block and stride 1, the second 2 blocks and stride 2
+        self.stem = nn.Sequential(network._conv_stem, network._bn0, nn.ReLU6(), stages[0])
+        self.deep = nn.Sequential(*stages[1:3])
+
+    def maps(self, pictures: Tensor) -> dict[str, Tensor]:
+        fine = self.stem(pictures)
+        return {"fine": fine, "coarse": self.deep(fine)}
+
+
+class VGGEncoder(PictureEncoder):
+    """VGG-16 up to relu3_3, the paper's encoder. *weights* is a file of torchvision's ``vgg16`` state; without it they are random."""
+
+    fine_width, coarse_width = 128, 256
+
+    def __init__(self, weights: str | Path | None = None) -> None:
+        super().__init__()
+        from torchvision.models import vgg16
+
+        network = vgg16(weights=None)
+        if weights is not None:
+            try:
+                network.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
+            except (OSError, RuntimeError) as error:
+                raise InputError(f"'{weights}' holds no weights of torchvision's vgg16 ({str(error).splitlines()[0]})") from None
+        self.stem, self.deep = network.features[:9], network.features[9:16]
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
+        self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
+
+    def maps(self, pictures: Tensor) -> dict[str, Tensor]:
+        fine = self.stem((pictures / 2 + 0.5 - self.mean) / self.deviation)
+        return {"fine": fine, "coarse": self.deep(fine)}
+
+
+def make_encoder(name: str, *, pretrained: bool = True, weights: str | Path | None = None) -> PictureEncoder:
+    """``"world"``, ``"efficientnet-lite0"`` or ``"vgg16"``, in evaluation mode and frozen. *pretrained* False: weights come later."""
+    if name == "world":
+        encoder: PictureEncoder = WorldEncoder()
+    elif name == "efficientnet-lite0":
+        encoder = EfficientNetEncoder(pretrained)
+    elif name == "vgg16":
+        encoder = VGGEncoder(weights)
+    else:
+        raise InputError(f"unknown encoder {name!r}; known are {', '.join(ENCODERS)}")
+    return encoder.eval().requires_grad_(False)
+
+
+# ---------------------------------------------------------------------------------------------- building blocks
+
+
+def _block(channels: int, out: int, *, stride: int = 1) -> list[nn.Module]:
+    return [nn.Conv2d(channels, out, 3, stride, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU()]
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions with batch normalisation, added to what came in."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Sequential(*_block(channels, channels))
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.second(self.first(x)))
+
+
+class PictureDecoder(nn.Module):
+    """Feature maps and what the graph says about every place -> the new picture.
+
+    The coarse map and the message are joined by a 1 x 1 convolution with a residual from the map, go through *blocks* residual blocks, and
+    grow twice by nearest upsampling and 3 x 3 convolutions, where the fine map and the picture itself join in. The last layer gives a
+    picture (tanh) and, if *matte*, a fourth channel in 0..1: how much of each pixel is repainted. The rest shows the input unchanged,
+    which is what keeps that which nobody spoke about.
+
+    Parameters
+    ----------
+    fine, coarse, message : channels of the three inputs
+    channels : width of the decoder
+    hidden : give the mask of hidden pixels as a fourth input channel
+    """
+
+    def __init__(self, fine: int, coarse: int, message: int, *, channels: int = 64, blocks: int = 2, matte: bool = True) -> None:
+        super().__init__()
+        half = channels // 2
+        self.matte = matte
+        self.shortcut = nn.Conv2d(coarse, channels, 1) if coarse != channels else nn.Identity()
+        self.fuse = nn.Conv2d(coarse + message, channels, 1)
+        self.blocks = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
+        self.grow = nn.Sequential(*_block(channels + fine + message, half))
+        self.paint = nn.Sequential(*_block(half + 4, half // 2))
+        self.last = nn.Conv2d(half // 2, 4 if matte else 3, 3, 1, 1)
+        if matte:  # start by showing the input
+            nn.init.constant_(self.last.bias[3:], -1.0)
+
+    def forward(self, maps: dict[str, Tensor], message: Tensor, pictures: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """*message* (B, m, S/4, S/4), *hidden* (B, 1, S, S) or None -> picture (B, 3, S, S) and matte (B, 1, S, S)."""
+        coarse = maps["coarse"]
+        x = self.shortcut(coarse) + self.fuse(torch.cat([coarse, message], 1))
+        x = self.blocks(x)
+        x = self.grow(torch.cat([_double(x), maps["fine"], _double(message)], 1))
+        hidden = pictures.new_zeros(len(pictures), 1, *pictures.shape[2:]) if hidden is None else hidden
+        x = self.last(self.paint(torch.cat([_double(x), pictures.to(x.dtype), hidden.to(x.dtype)], 1))).float()
+        painted = torch.tanh(x[:, :3])
+        if not self.matte:
+            return painted, torch.ones_like(painted[:, :1])
+        share = torch.sigmoid(x[:, 3:])
+        share = torch.maximum(share, hidden.float())  # what is hidden cannot be shown
+        return share * painted + (1 - share) * pictures, share
+
+
+def _double(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+# ---------------------------------------------------------------------------------------------- where a box lies on a grid
+
+
+def place_code(boxes: Tensor, grid: int, *, margin: float = 0.01, least: float = 1e-3) -> Tensor:
+    """Where boxes (n, 4) lie on a grid of *grid* x *grid* cells: the logarithm of the share of every row and column they cover.
+
+    The product of a cell's one-hot row and column (:func:`cell_code`) with this (n, 2 grid) is the logarithm of the share of the cell
+    that the box covers, so that an attention by dot products can know the place; a box grows by *margin* to all sides first.
+
+    >>> code = place_code(torch.tensor([[0.0, 0.0, 0.5, 1.0]]), 2, margin=0.0)
+    >>> [round(share, 3) for share in (cell_code(2) @ code.T).exp().flatten().tolist()]
+    [1.0, 0.001, 1.0, 0.001]
+    """
+    edges = torch.arange(grid + 1, device=boxes.device, dtype=boxes.dtype) / grid
+
+    def share(low: Tensor, high: Tensor) -> Tensor:
+        covered = (torch.minimum(edges[1:], high[:, None]) - torch.maximum(edges[:-1], low[:, None])) * grid
+        return covered.clamp(least, 1).log()
+
+    x1, y1, x2, y2 = boxes.unbind(1)
+    return torch.cat([share(y1 - margin, y2 + margin), share(x1 - margin, x2 + margin)], 1)
+
+
+def cell_code(grid: int) -> Tensor:
+    """One-hot row and one-hot column of every cell of a grid, row by row: (grid * grid, 2 grid)."""
+    cell = torch.arange(grid * grid)
+    return torch.cat([F.one_hot(cell // grid, grid), F.one_hot(cell % grid, grid)], 1).float()

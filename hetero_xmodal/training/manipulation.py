@@ -1,0 +1,401 @@
+"""Training CAM: two optimisers that take turns, and exercises that need no edited picture.
+
+Every batch is used twice (:mod:`.manipulation_data` says how the exercises are made):
+
+* **restore**: regions that the sentence describes are covered by foreign parts; the picture before is the answer (L1). Copying the input
+  is wrong there, so the colour must come from the sentence, through the graph.
+* **edit**: the picture as it is, with attribute words of its sentence swapped (in a share of the cases unchanged: then the picture itself
+  is the answer). Nobody knows the edited picture: the discriminator judges it (TAGAN, 5.1), and only what lies outside the regions that the
+  swapped words speak of is held to the input. The sentence before the swap, which is a caption of the picture, is the writer's answer
+  (AMB-1.10), and E7 and E8 are taken here (AMB-1.11).
+
+A true edited picture is never seen, neither in a loss nor in choosing the epoch.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .. import schema as s
+from ..errors import InputError
+from ..networks.adversary import TextAdaptiveDiscriminator, discriminator_loss, generator_loss
+from ..networks.text_decoder import END, PAD, START, writing_loss
+from ..recipes.cam import CAM, padded
+from .manipulation_data import FREE, ManipulationData, kind_of
+
+#: kinds of attributes that are swapped; size is left out, because a larger bird is another picture
+SWAPPED = ("colour", "pattern", "length")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CAMTraining:
+    """How CAM is trained.
+
+    batch_size, learning_rate, discriminator_rate, momentum : of the two Adam optimisers
+    halve_every : epochs after which both rates are halved
+    weight_decay : of the MLPs of E2 and E6 and of W_m, against the drift that E7 causes
+    restore : weight of L1 in the exercise "restore", and in "edit" where nothing was swapped
+    keep : weight of L1 outside the regions that swapped words speak of
+    adversarial, words : weights of the discriminator's two judgements in G's loss (TAGAN: 1 and 10)
+    writing : weight of L_ED
+    matching : weight of E7 and E8 together
+    unchanged : share of the sentences in "edit" that are not swapped
+    grounded : a word that belongs to a region judges that region only; False is TAGAN's discriminator as published
+    adversary : False trains without a discriminator
+    bfloat16 : compute the convolutions in bfloat16, twice as fast on processors that have it
+    """
+
+    batch_size: int = 32
+    learning_rate: float = 2e-4
+    discriminator_rate: float = 2e-4
+    momentum: float = 0.5
+    halve_every: int = 100
+    weight_decay: float = 1e-5
+    restore: float = 10.0
+    keep: float = 10.0
+    adversarial: float = 0.1
+    words: float = 1.0
+    writing: float = 1.0
+    matching: float = 0.01
+    unchanged: float = 0.3
+    grounded: bool = True
+    adversary: bool = True
+    bfloat16: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("restore", "keep", "adversarial", "words", "writing", "matching", "weight_decay"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected 0 or more")
+        for name in ("learning_rate", "discriminator_rate"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected a number above 0")
+        for name in ("batch_size", "halve_every"):
+            if getattr(self, name) < 1:
+                raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected at least 1")
+        if not 0 <= self.unchanged <= 1 or not 0 <= self.momentum < 1:
+            raise InputError(f"CAMTraining: unchanged is {self.unchanged}, momentum {self.momentum}; expected shares in 0..1")
+
+
+# ---------------------------------------------------------------------------------------------- what words speak of, and swapping them
+
+
+class Swapper:
+    """Exchanges attribute words for others of their kind, as numbers of a model's vocabulary."""
+
+    def __init__(self, vocabulary: list[str], first: int, kinds: tuple[str, ...] = SWAPPED) -> None:
+        from .manipulation_data import KINDS
+
+        found = [kind_of(word) for word in vocabulary]
+        count = first + len(vocabulary)
+        self.kind = torch.full((count,), -1)
+        usual = torch.full((count,), -1)
+        names = sorted({f[1] for f in found if f})
+        for k, f in enumerate(found):
+            if f is not None and KINDS[f[0]] in kinds:
+                self.kind[first + k], usual[first + k] = f[0], names.index(f[1])
+        # others[w]: words of w's kind that mean something else
+        swappable = (self.kind >= 0).nonzero().flatten().tolist()
+        lists = {w: [v for v in swappable if self.kind[v] == self.kind[w] and usual[v] != usual[w]] for w in swappable}
+        longest = max([len(v) for v in lists.values()], default=1) or 1
+        self.others, self.count = torch.zeros(count, longest, dtype=torch.int64), torch.zeros(count, dtype=torch.int64)
+        for w, some in lists.items():
+            self.others[w, : len(some)] = torch.tensor(some, dtype=torch.int64)
+            self.count[w] = len(some)
+        self.articles = tuple(first + vocabulary.index(a) if a in vocabulary else -1 for a in ("a", "an"))
+        self.vowel = torch.tensor([False] * first + [word[:1] in "aeiou" for word in vocabulary])
+
+    def __call__(self, words: Tensor, member: Tensor, request: Tensor) -> tuple[Tensor, Tensor]:
+        """Numbers (n,) of words, each of a member (n,) of the batch -> the same with swaps, and where.
+
+        One word of a sentence is swapped, each further one in a quarter of the cases. Of a *request* (b,) ("red instead of blue") the
+        first is swapped and the second becomes what the first was.
+        """
+        can = (self.count[words] > 0).float()
+        order = torch.rand(len(words)) * can
+        best = torch.zeros(len(request)).scatter_reduce(0, member, order, "amax")
+        chosen = (can > 0) & ((order == best[member]) | (torch.rand(len(words)) < 0.25))
+        asked = request[member] & (can > 0)
+        number = torch.cumsum(asked.long(), 0)
+        start = torch.full((len(request),), len(words), dtype=torch.int64).scatter_reduce(0, member[asked], number[asked], "amin")
+        first, second = asked & (number == start[member]), asked & (number == start[member] + 1)
+        chosen = torch.where(request[member], first, chosen)
+        pick = (torch.rand(len(words)) * self.count[words]).long().clamp_max(self.others.shape[1] - 1)
+        swapped = torch.where(chosen, self.others[words, pick], words)
+        before = words[first]
+        if len(before) == int(second.sum()):
+            swapped[second] = before
+            chosen = chosen | second
+        a, an = self.articles
+        if a >= 0 and an >= 0 and len(words) > 1:
+            leads = (words[:-1] == a) | (words[:-1] == an)
+            leads &= chosen[1:] & (member[:-1] == member[1:])
+            swapped[:-1] = torch.where(leads, torch.where(self.vowel[swapped[1:]], an, a), swapped[:-1])
+        return swapped, chosen
+
+
+def word_regions(graph: Any) -> Tensor:
+    """Which region every word of a batched graph speaks of, (words,), -1 for none.
+
+    A noun that has a match speaks of that region, and so does what hangs on it: "red" in "red wings", and in "the wings are red".
+    """
+    region = torch.full((graph.num_nodes(s.WORD),), -1)
+    seen, word = graph.edges(etype=s.VISUAL_SAME_AS_WORD)
+    region[word] = seen
+    child, head = graph.edges(etype=s.DEPENDS)
+    arcs = s.text_array(graph.edges[s.DEPENDS].data["arc"])
+    subject = torch.from_numpy(np.isin(arcs, [b"nsubj", b"nsubjpass"]))
+    noun = graph.nodes[s.WORD].data["is_object"]
+    rises = subject & ~noun[head]
+    for _ in range(3):
+        up = rises & (region[child] >= 0) & (region[head] < 0)
+        region[head[up]] = region[child[up]]
+        down = (region[head] >= 0) & (region[child] < 0) & ~noun[child]
+        region[child[down]] = region[head[down]]
+    return region
+
+
+# ---------------------------------------------------------------------------------------------- the Lightning module
+
+
+class CAMModule(L.LightningModule):
+    """CAM and its discriminator; logs every part of every loss, the norms of E7, and how the discriminator is doing."""
+
+    def __init__(self, model: CAM, training: CAMTraining, data: ManipulationData, validation: ManipulationData) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.model, self.training_config = model, training
+        self.data, self.validation_data = data, validation
+        vocabulary = list(model.vocab["words"])
+        self.swap = Swapper(vocabulary, len(model.words.weight) - len(vocabulary))
+        self.discriminator = None
+        if training.adversary:
+            self.discriminator = TextAdaptiveDiscriminator(len(model.words.weight), image_size=model.config.image_size)
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        config = self.training_config
+        learning = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+        decays = [
+            p for name, p in learning.items() if name.startswith(("image_mlp", "sentence_mlp")) or "through" in name or "weigh" in name
+        ]
+        ids = {id(p) for p in decays}
+        groups = [{"params": [p for p in learning.values() if id(p) not in ids]}, {"params": decays, "weight_decay": config.weight_decay}]
+        betas = (config.momentum, 0.999)
+        optimisers = [torch.optim.Adam(groups, lr=config.learning_rate, betas=betas)]
+        if self.discriminator is not None:
+            optimisers.append(torch.optim.Adam(self.discriminator.parameters(), lr=config.discriminator_rate, betas=betas))
+        return optimisers
+
+    # ------------------------------------------------------------------------------------------ the two exercises
+
+    def exercises(self, data: ManipulationData, rows: Tensor) -> dict[str, Any]:
+        """The batch of both exercises: the first half restores, the second edits; *rows* (b,) are graphs of *data*."""
+        b, picture = len(rows), data.picture[rows]
+        graph = data.corpus.batch(torch.cat([rows, rows]))
+        clean = data.pictures(picture)
+        covered, mask, boxes = data.cover(clean, self._foreign(data, rows), picture)
+        words = self.model.graph_words(graph)
+        counts = graph.batch_num_nodes(s.WORD)
+        member = torch.repeat_interleave(torch.arange(2 * b), counts)
+        request = torch.cat([torch.zeros(b, dtype=torch.bool), data.request[rows]])
+        swapped, where = self.swap(words, member, request)
+        edits = (member >= b) & (torch.rand(2 * b) >= self.training_config.unchanged)[member]
+        has = torch.zeros(2 * b, dtype=torch.bool).index_fill(0, member[where & edits], True)[b:]
+        real = data.names[picture] >= 0
+        sizes = graph.nodes[s.VISUAL].data["image_size"].repeat(1, 2)
+        graph.nodes[s.VISUAL].data["box"] = torch.cat([boxes[real], data.boxes[picture][real]]) * sizes
+        return {
+            "graph": graph, "pictures": torch.cat([covered, clean]), "clean": clean, "mask": mask, "words": words,
+            "given": torch.where(edits, swapped, words), "wrong": swapped, "where": where, "member": member, "edited": has,
+            "request": data.request[rows], "boxes": boxes,
+        }  # fmt: skip
+
+    def _foreign(self, data: ManipulationData, rows: Tensor) -> list[tuple[int, int, int, int]]:
+        """Which regions to cover by which donors: each region that the sentence describes, in two thirds of the cases."""
+        generator = np.random.default_rng(int(torch.randint(2**31, ())))
+        free = data.free[rows]
+        picture = data.picture[rows].tolist()
+        out = []
+        for member, node in ((free == FREE).any(2) & data.part[data.picture[rows]]).nonzero().tolist():
+            if generator.random() < 0.67:
+                found = data.donor(picture[member], node, free[member, node].numpy(), generator)
+                if found is not None:
+                    out.append((member, node, *found))
+        return out
+
+    def word_boxes(self, graph: Any) -> Tensor:
+        """The box of the region that every word speaks of (words, 4), NaN for none."""
+        region = word_regions(graph)
+        data = graph.nodes[s.VISUAL].data
+        boxes = (data["box"] / data["image_size"].repeat(1, 2)).clamp(0, 1)
+        none = torch.full((1, 4), torch.nan)
+        return torch.cat([boxes, none])[torch.where(region < 0, len(boxes), region)]
+
+    def _said(self, batch: dict[str, Any], numbers: Tensor, half: slice) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Words, mask and boxes of one half for the discriminator."""
+        counts = batch["graph"].batch_num_nodes(s.WORD)
+        words, mask = padded(numbers[:, None], counts)
+        boxes = padded(batch["word_boxes"], counts)[0][half] if self.training_config.grounded else None
+        return words[half, :, 0], mask[half], boxes
+
+    def training_step(self, rows: Tensor, index: int) -> dict[str, Tensor]:
+        batch, config = self.exercises(self.data, rows), self.training_config
+        b, clean = len(rows), batch["clean"]
+        batch["word_boxes"] = self.word_boxes(batch["graph"])
+        optimisers = self.optimizers()
+        generator, adversary = optimisers if isinstance(optimisers, list) else (optimisers, None)
+        made = self.model(batch["graph"], batch["pictures"], words=batch["given"], bfloat16=config.bfloat16)
+        second = slice(b, 2 * b)
+        wished = self._said(batch, batch["given"], second)
+        if adversary is not None:
+            with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
+                right, wrong = self._said(batch, batch["words"], second), self._said(batch, batch["wrong"], second)
+                parts = discriminator_loss(self.discriminator, clean, made.picture[second], right, wrong)
+            adversary.zero_grad()
+            self.manual_backward(parts["loss"])
+            adversary.step()
+            self._log({name if name.startswith(("D_", "p_")) else f"D_{name}": value for name, value in parts.items()}, b)
+        losses = self.generator_losses(batch, made)
+        if adversary is not None:
+            self.discriminator.requires_grad_(False)
+            with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
+                judged = generator_loss(self.discriminator, made.picture[second], wished)
+            losses |= {"G_real": config.adversarial * judged["G_real"], "G_words": config.words * judged["G_words"]}
+            self._log({"p_wished": judged["p_wished"]}, b)
+        total = sum(losses.values())
+        generator.zero_grad()
+        self.manual_backward(total)
+        generator.step()
+        if self.discriminator is not None:
+            self.discriminator.requires_grad_(True)
+        self._log({name: value for name, value in losses.items()} | {"loss": total}, b)
+        return {"loss": total.detach()}
+
+    def generator_losses(self, batch: dict[str, Any], made: Any) -> dict[str, Tensor]:
+        """Every part of G's loss but the discriminator's judgement, already weighed."""
+        config, b, clean = self.training_config, len(batch["clean"]), batch["clean"]
+        error = (made.picture - torch.cat([clean, clean])).abs().mean(1, keepdim=True)
+        inside = (error[:b] * batch["mask"]).sum() / batch["mask"].sum().clamp_min(1)
+        outside = (error[:b] * (1 - batch["mask"])).mean()
+        # what the swapped words speak of may change; everything else is held
+        boxes = batch["word_boxes"]
+        spoken = batch["where"] & (batch["member"] >= b)
+        whole = torch.zeros(b, dtype=torch.bool).index_fill(0, batch["member"][spoken & boxes[:, 0].isnan()] - b, True)
+        open_, size = torch.zeros(b, 1, *clean.shape[2:]), clean.shape[-1]
+        centre = (torch.arange(size) + 0.5) / size
+        x1, y1, x2, y2 = boxes[spoken].nan_to_num(-9).unbind(1)
+        rows = ((centre > y1[:, None] - 0.03) & (centre < y2[:, None] + 0.03)).float()
+        columns = ((centre > x1[:, None] - 0.03) & (centre < x2[:, None] + 0.03)).float()
+        open_ = open_.index_add(0, batch["member"][spoken] - b, (rows[:, :, None] * columns[:, None])[:, None])
+        held = torch.where(batch["edited"][:, None, None, None], (open_ == 0) & ~whole[:, None, None, None], torch.tensor(True)).float()
+        losses = {"restore": config.restore * (0.5 * inside + outside), "keep": config.keep * (error[b:] * held).mean()}
+        tokens, use = self.tokens(batch), ~(batch["request"] & batch["edited"])
+        logits, attention = self.model.writer(made.memory[b:], made.memory_mask[b:], tokens)
+        written = writing_loss(logits, attention, tokens, made.memory_mask[b:])
+        losses["writing"] = config.writing * (written * use).sum() / use.sum().clamp_min(1)
+        if config.matching:
+            parts = self.model.matching_losses(batch["graph"], made)
+            count = batch["edited"].sum().clamp_min(1)
+            means = {name: (value[b:] * batch["edited"]).sum() / count for name, value in parts.items()}
+            losses |= {name: config.matching * value for name, value in means.items() if not name.startswith("norm")}
+            self._log({name: value for name, value in means.items() if name.startswith("norm")}, b)
+        masks = torch.cat(
+            [made.states[t]["image_mask"][:, 0] for t in (s.VISUAL, s.WORD) if "image_mask" in made.states[t]] or [torch.ones(1)]
+        )
+        extra = {
+            "mask_mean": masks.mean(),
+            "mask_deviation": masks.std() if len(masks) > 1 else masks.sum() * 0,
+            "matte": made.matte.mean(),
+        }
+        self._log({name: value.detach() for name, value in extra.items()} | {"restored": inside.detach()}, b)
+        return losses
+
+    def tokens(self, batch: dict[str, Any]) -> Tensor:
+        """The sentences of the second half as they are true of the picture, (b, t) with START, END and PAD."""
+        counts = batch["graph"].batch_num_nodes(s.WORD)
+        words, mask = padded(batch["words"][:, None], counts)
+        b = len(batch["clean"])
+        words, mask = words[b:, :, 0], mask[b:]
+        tokens = torch.full((b, words.shape[1] + 2), PAD)
+        tokens[:, 0] = START
+        tokens[:, 1:-1] = torch.where(mask, words, PAD)
+        return tokens.scatter(1, mask.sum(1, keepdim=True) + 1, END)
+
+    def _log(self, values: dict[str, Tensor], size: int) -> None:
+        values = {f"train/{name}": value.detach() for name, value in values.items()}
+        self.log_dict(values, on_epoch=True, on_step=False, batch_size=size)
+
+    # ------------------------------------------------------------------------------------------ validation and warnings
+
+    def on_validation_epoch_start(self) -> None:
+        self._random = torch.get_rng_state()
+        torch.manual_seed(0)  # the same exercises in every epoch
+
+    def validation_step(self, rows: Tensor, index: int) -> None:
+        batch = self.exercises(self.validation_data, rows)
+        b = len(rows)
+        made = self.model(batch["graph"], batch["pictures"], words=batch["given"])
+        error = (made.picture[:b] - batch["clean"]).abs().mean(1, keepdim=True) / 2
+        mask = batch["mask"]
+        inside, outside = (error * mask).sum() / mask.sum().clamp_min(1), (error * (1 - mask)).mean()
+        tokens = self.tokens(batch)
+        logits, _ = self.model.writer(made.memory[b:], made.memory_mask[b:], tokens)
+        right = logits.argmax(2) == tokens[:, 1:]
+        counts = batch["graph"].batch_num_nodes(s.WORD)
+        where = padded((batch["where"] & (batch["given"] != batch["words"]))[:, None].float(), counts)[0][b:, :, 0].bool()
+        where = F.pad(where, (0, 1)) & ~batch["request"][:, None]
+        stay = (tokens[:, 1:] != PAD) & ~where
+        scores = {"restored_error": inside, "kept_error": outside}
+        scores |= {
+            "words_changed": right[where].float().mean() if where.any() else torch.tensor(1.0),
+            "words_kept": right[stay].float().mean(),
+        }
+        scores["score"] = 0.1 * (scores["words_changed"] + scores["words_kept"]) - inside - outside
+        self.log_dict({f"validation/{name}": value for name, value in scores.items()}, batch_size=b)
+
+    def on_validation_epoch_end(self) -> None:
+        torch.set_rng_state(self._random)
+
+    def on_train_epoch_end(self) -> None:
+        epoch, logged = self.current_epoch, self.trainer.callback_metrics
+        rate = 0.5 ** ((epoch + 1) // self.training_config.halve_every)
+        optimisers = self.optimizers()
+        for optimiser, start in zip(
+            optimisers if isinstance(optimisers, list) else [optimisers],
+            (self.training_config.learning_rate, self.training_config.discriminator_rate), strict=False,
+        ):  # fmt: skip
+            for group in optimiser.param_groups:
+                group["lr"] = start * rate
+        for message in [] if epoch < 2 else troubles({name: float(value) for name, value in logged.items()}, masks=self.model.config.masks):
+            logging.getLogger("hetero_xmodal").warning("epoch %d: %s", epoch, message)
+            warnings.warn(f"epoch {epoch}: {message}", stacklevel=2)
+
+
+def troubles(logged: dict[str, float], *, masks: bool = True) -> list[str]:
+    """What is going wrong, told from an epoch's means: the discriminator has won, or the masks have collapsed.
+
+    >>> troubles({"train/p_real": 0.999, "train/p_fake": 0.001})[0][:26]
+    'the discriminator has won:'
+    """
+    found = []
+    real, fake = logged.get("train/p_real", 0.5), logged.get("train/p_fake", 0.5)
+    if real > 0.98 and fake < 0.02:
+        found.append(
+            f"the discriminator has won: it takes real pictures for real with {real:.3f} and painted ones with {fake:.3f}; "
+            "lower discriminator_rate or raise adversarial"
+        )
+    mean, deviation = logged.get("train/mask_mean", 0.5), logged.get("train/mask_deviation", 1.0)
+    if masks and (mean < 0.02 or mean > 0.98 or deviation < 0.01):
+        found.append(
+            f"the masks have collapsed: their mean is {mean:.3f} and their deviation {deviation:.3f}, so they choose nothing; "
+            "lower matching or the weight gamma"
+        )
+    return found

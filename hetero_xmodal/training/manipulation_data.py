@@ -1,0 +1,435 @@
+"""Training data of manipulation models: pictures, graphs of picture and sentence, and two ways to make a pair that does not fit.
+
+Nobody has the edited picture to learn from, so the data make their own exercises, from annotations alone:
+
+* a **foreign part**: a region that the sentence describes is covered by the same part of another picture, which differs in what the
+  sentence says and agrees in what it does not say. The picture before is the answer, and only the sentence tells how it looked.
+* a **swapped sentence**: attribute words are exchanged for others of their kind ("red" for "blue"). The sentence before is the answer.
+
+>>> data = load_manipulation_data("world/birds", size=4, captions=2, told=1)
+>>> data
+<ManipulationData of 4 pictures and 12 sentences>
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import schema as s
+from ..errors import InputError
+from ..files import read_json, read_safetensors, write_json, write_safetensors
+from ..graphs.bridges import match_objects
+from ..graphs.build import flat_pair
+from ..graphs.corpus import GraphCorpus
+from ..graphs.flat import FlatGraphs
+from ..graphs.synonyms import ATTRIBUTE_SAME, EXCLUSIVE
+from ..scenes import SceneGraph
+
+#: kinds of attributes, in the order of EXCLUSIVE
+KINDS = ("colour", "pattern", "size", "length")
+FREE = -1  # a donor may have any value
+
+
+def kind_of(attribute: str) -> tuple[int, str] | None:
+    """Number of the kind of an attribute in :data:`KINDS` and its usual word; None for other words.
+
+    >>> kind_of("spotted"), kind_of("wooden")
+    ((1, 'dotted'), None)
+    """
+    word = ATTRIBUTE_SAME.get(attribute.lower(), attribute.lower())
+    return next(((k, word) for k, words in enumerate(EXCLUSIVE) if word in words), None)
+
+
+@dataclass
+class ManipulationData:
+    """Pictures and the graphs of picture and sentence that belong to them.
+
+    Attributes
+    ----------
+    images : (n, 3, S, S) uint8
+    corpus : one graph for every sentence; its regions are the same as in the other graphs of that picture
+    picture : (g,), the picture of every graph
+    boxes : (n, m, 4), boxes of the regions as shares of the sides; m is the most regions of a picture
+    names : (n, m), number of the region's class in ``classes``, -1 where there is no region
+    values : (n, m, kinds), number of each attribute in ``attributes``, 0 where nothing is known
+    free : (g, m, kinds), FREE where the sentence says it, otherwise the value that a donor must have
+    request : (g,), true for sentences such as "the wings are red instead of blue"
+    """
+
+    images: Tensor
+    corpus: GraphCorpus
+    picture: Tensor
+    boxes: Tensor
+    names: Tensor
+    values: Tensor
+    free: Tensor
+    request: Tensor
+    classes: list[str]
+    attributes: list[str]
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._donors: dict[tuple, np.ndarray] = {}
+        self._facing = _facing(self.boxes, self.names)
+        self._node_names, self._node_values = self.names.numpy(), self.values.numpy()
+        self.part = _parts(self.boxes, self.names)
+
+    def __len__(self) -> int:
+        return len(self.picture)
+
+    def __repr__(self) -> str:
+        return f"<ManipulationData of {len(self.images)} pictures and {len(self)} sentences>"
+
+    def pictures(self, rows: Tensor) -> Tensor:
+        """Pictures as the models see them: (b, 3, S, S) in -1..1."""
+        return self.images[rows].float() / 127.5 - 1
+
+    def words(self) -> list[str]:
+        """All words of the sentences in lower case, sorted."""
+        found: set[str] = set()
+        for start in range(0, len(self), 2048):
+            graph = self.corpus.batch(range(start, min(start + 2048, len(self))))
+            found |= set(s.text_array(graph.nodes[s.WORD].data["text"]).tolist())
+        return sorted({word.decode("utf-8", "replace").lower() for word in found})
+
+    # ------------------------------------------------------------------------------------------ donors
+
+    def donor(self, picture: int, node: int, free: np.ndarray, generator: np.random.Generator) -> tuple[int, int] | None:
+        """A region of another picture of the same class, with the values that *free* does not leave free; None if there is none.
+
+        Among a few it takes the one whose other regions look most like those of the picture, so that little but the part changes.
+        """
+        key = (int(self._node_names[picture, node]), *free.tolist())
+        if key not in self._donors:
+            fits = self._node_names == key[0]
+            for k, value in enumerate(free.tolist()):
+                if value != FREE:
+                    fits &= self._node_values[:, :, k] == value
+            self._donors[key] = np.argwhere(fits)
+        known = self._donors[key]
+        if not len(known):
+            return None
+        some = known[generator.integers(0, len(known), 32)]
+        own = self._node_values[picture]
+        open_kinds = free == FREE
+        differs = (self._node_values[some[:, 0], some[:, 1]][:, open_kinds] != own[node, open_kinds]).any(1)
+        some = some[differs & (some[:, 0] != picture)]
+        if not len(some):
+            return None
+        alike = ((self._node_values[some[:, 0]] == own) & (self._node_names[some[:, 0]] == self._node_names[picture])[..., None]).sum(
+            (1, 2)
+        )
+        best = some[(alike + generator.random(len(some))).argmax()]
+        return int(best[0]), int(best[1])
+
+    def cover(
+        self, pictures: Tensor, rows: Sequence[tuple[int, int, int, int]], picture: Tensor, *, margin: float = 0.01
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Cover regions of a batch by donors.
+
+        Parameters
+        ----------
+        pictures : (b, 3, S, S)
+        rows : (member of the batch, its region, donor's picture, donor's region)
+        picture : (b,), number of every member's picture
+
+        Returns
+        -------
+        The pictures with the foreign parts, a mask (b, 1, S, S) of what was covered, and the regions' boxes (b, m, 4) as they look now:
+        a donor keeps its size beside its neighbour, so a short beak in place of a long one is short.
+        """
+        size = pictures.shape[-1]
+        centre = (torch.arange(size) + 0.5) / size
+        covered = torch.zeros(len(pictures), 1, size, size)
+        boxes = self.boxes[picture].clone()
+        pictures = pictures.clone()
+        for start in range(0, max(Counter(r[0] for r in rows).values(), default=0)):
+            turn = _turn(rows, start)
+            if not turn:
+                continue
+            member, node, other, foreign = (torch.tensor(column) for column in zip(*turn, strict=True))
+            flip = self._facing[picture[member]] != self._facing[other]
+            here, there = self.boxes[picture[member], node], self.boxes[other, foreign]
+            near, far = self._neighbours(picture[member], node, other, foreign)
+            scale = (near[:, 2:] - near[:, :2]) / (far[:, 2:] - far[:, :2]).clamp_min(1e-3)
+            # where the donor's part lies, drawn as large beside its neighbour as it is there
+            shown = _carry(there, far, near, scale, flip)
+            alike = ((shown[:, 2:] - shown[:, :2]) / (here[:, 2:] - here[:, :2]).clamp_min(1e-3)).log().abs().amax(1) < 0.3
+            shown = torch.where(alike[:, None], here, shown)
+            boxes[member, node] = shown
+            low = torch.minimum(here, shown)[:, :2] - margin
+            high = torch.maximum(here, shown)[:, 2:] + margin
+            inside = ((centre >= low[:, 1:2]) & (centre <= high[:, 1:2])).float()[:, None, :, None]
+            inside = inside * ((centre >= low[:, 0:1]) & (centre <= high[:, 0:1])).float()[:, None, None, :]
+            x = (centre - shown[:, 0:1]) / (shown[:, 2:3] - shown[:, 0:1]).clamp_min(1e-3)
+            x = torch.where(flip[:, None], 1 - x, x) * (there[:, 2:3] - there[:, 0:1]) + there[:, 0:1]
+            y = (centre - shown[:, 1:2]) / (shown[:, 3:4] - shown[:, 1:2]).clamp_min(1e-3)
+            y = y * (there[:, 3:4] - there[:, 1:2]) + there[:, 1:2]
+            grid = torch.stack([x[:, None, :].expand(-1, size, -1), y[:, :, None].expand(-1, -1, size)], 3) * 2 - 1
+            drawn = torch.nn.functional.grid_sample(self.pictures(other), grid, padding_mode="border", align_corners=False)
+            pictures[member] = torch.where(inside.bool(), drawn, pictures[member])
+            covered[member] = torch.maximum(covered[member], inside)
+        return pictures, covered, boxes
+
+    def _neighbours(self, picture: Tensor, node: Tensor, other: Tensor, foreign: Tensor) -> tuple[Tensor, Tensor]:
+        """Boxes of the region nearest to the node that both pictures have, there and here; the node itself where there is none."""
+        mine, theirs = self.boxes[picture].clone(), self.boxes[other]
+        middle = (mine[..., :2] + mine[..., 2:]) / 2
+        distance = (middle - middle[torch.arange(len(node)), node][:, None]).norm(dim=2)
+        names, others = self.names[picture], self.names[other]
+        shared = (names[:, :, None] == others[:, None, :]) & (names[:, :, None] >= 0)
+        usable = shared.any(2)
+        usable[torch.arange(len(node)), node] = False
+        nearest = torch.where(usable, distance, torch.inf).argmin(1)
+        match = shared[torch.arange(len(node)), nearest].float().argmax(1)
+        found = usable.any(1)[:, None]
+        rows = torch.arange(len(node))
+        return torch.where(found, mine[rows, nearest], mine[rows, node]), torch.where(found, theirs[rows, match], theirs[rows, foreign])
+
+    # ------------------------------------------------------------------------------------------ on disk
+
+    def save(self, folder: str | Path) -> None:
+        """Write everything into *folder*: ``graphs``, ``data.safetensors`` and ``data.json``."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.corpus.save(folder / "graphs")
+        write_safetensors(folder / "data.safetensors", {name: getattr(self, name) for name in _TENSORS})
+        write_json(folder / "data.json", {"classes": self.classes, "attributes": self.attributes, "info": self.info})
+
+    @classmethod
+    def load(cls, folder: str | Path) -> ManipulationData:
+        """Read what :meth:`save` wrote."""
+        folder = Path(folder)
+        tensors, _ = read_safetensors(folder / "data.safetensors", "training data")
+        missing = [name for name in _TENSORS if name not in tensors]
+        if missing:
+            raise InputError(f"'{folder / 'data.safetensors'}' lacks '{missing[0]}'; prepare the data again")
+        about = read_json(folder / "data.json", "description of the training data")
+        return cls(corpus=GraphCorpus.load(folder / "graphs"), **{name: tensors[name] for name in _TENSORS}, **about)
+
+
+_TENSORS = ("images", "picture", "boxes", "names", "values", "free", "request")
+
+
+def _parts(boxes: Tensor, names: Tensor) -> Tensor:
+    """Which regions (n, m) are no wholes: a whole holds the middles of two others or more, and covering it would cover them."""
+    middle = (boxes[..., :2] + boxes[..., 2:]) / 2
+    inside = ((middle[:, None] > boxes[:, :, None, :2]) & (middle[:, None] < boxes[:, :, None, 2:])).all(3) & (names >= 0)[:, None]
+    return (names >= 0) & (inside.sum(2) <= 2)  # its own middle is one of them
+
+
+def _turn(rows, number: int) -> list:
+    """The *number*-th region of every member."""
+    seen: Counter = Counter()
+    out = []
+    for row in rows:
+        if seen[row[0]] == number:
+            out.append(row)
+        seen[row[0]] += 1
+    return out
+
+
+def _carry(box: Tensor, far: Tensor, near: Tensor, scale: Tensor, flip: Tensor) -> Tensor:
+    """*box* in the picture of *far*, moved to the picture of *near*, mirrored where *flip*."""
+    low, high = (box[:, :2] - far[:, :2]) * scale, (box[:, 2:] - far[:, :2]) * scale
+    width = near[:, 2:3] - near[:, 0:1]
+    x1, x2 = low[:, 0:1], high[:, 0:1]
+    x1, x2 = torch.where(flip[:, None], width - x2, x1), torch.where(flip[:, None], width - x1, x2)
+    return torch.cat([near[:, 0:1] + x1, near[:, 1:2] + low[:, 1:2], near[:, 0:1] + x2, near[:, 1:2] + high[:, 1:2]], 1)
+
+
+def _facing(boxes: Tensor, names: Tensor) -> Tensor:
+    """+1 or -1: does a picture's order of classes from left to right agree with that of the first picture that has several?"""
+    real = (names >= 0).float()
+    middle = (boxes[..., 0] + boxes[..., 2]) / 2
+    middle = (middle - ((middle * real).sum(1, keepdim=True) / real.sum(1, keepdim=True).clamp_min(1))) * real
+    usual = torch.zeros(int(names.max()) + 1 if names.numel() else 1)
+    first = int(real.sum(1).argmax()) if len(real) else 0
+    if len(real):
+        for node in range(names.shape[1]):
+            if names[first, node] >= 0:
+                usual[names[first, node]] = middle[first, node]
+    agree = (middle * usual[names.clamp_min(0)] * real).sum(1)
+    return torch.where(agree >= 0, 1, -1)
+
+
+# ---------------------------------------------------------------------------------------------- making
+
+
+def load_manipulation_data(
+    data: str,
+    split: str = "train",
+    *,
+    size: int | None = None,
+    seed: int = 0,
+    image_size: int = 64,
+    captions: int = 4,
+    told: int = 2,
+    scenes: str = "true",
+) -> ManipulationData:
+    """Pictures with *captions* of their captions each and *told* sentences written from their annotated scene graph.
+
+    Parameters
+    ----------
+    data : ``"world/birds"``, ``"world/scenes"`` or a data set of pairs such as ``"cub:FOLDER"``.
+    scenes : ``"true"`` takes the annotated scene graphs of the pictures, ``"detector"`` what the world's detector finds.
+    """
+    if scenes not in ("true", "detector"):
+        raise InputError(f"scenes is {scenes!r}, expected 'true' or 'detector'")
+    if data.startswith("world/"):
+        from ..data import load_dataset
+
+        items: Sequence = load_dataset(data, split, size=size, seed=seed, image_size=image_size)
+    else:
+        from ..data.manipulation import load_pairs
+
+        items = load_pairs(data, split, size=size, seed=seed, image_size=image_size)
+    images, pictured, sentences = [], [], []
+    dice = np.random.default_rng((seed, len(items)))
+    for item in items:
+        if item.scene is None and scenes == "true" or not item.sentences:
+            continue
+        images.append(np.asarray(item.image.convert("RGB").resize((image_size, image_size))))
+        pictured.append(item.scene)
+        chosen = dice.permutation(len(item.sentences))[:captions]
+        sentences.append([item.sentences[k] for k in sorted(chosen)])
+    if not images:
+        raise InputError(f"{data} ({split}) has no picture with a scene graph and a sentence; nothing can be learned from it")
+    if scenes == "detector":
+        from ..parsers.image import parse_images
+
+        pictured = parse_images(images, progress=False)
+    return make_manipulation_data(images, pictured, sentences, told=told, seed=seed, info={"data": data, "split": split, "scenes": scenes})
+
+
+def make_manipulation_data(
+    images: Sequence[np.ndarray],
+    scenes: Sequence[SceneGraph],
+    sentences: Sequence[Sequence[str]],
+    *,
+    told: int = 2,
+    seed: int = 0,
+    info: dict[str, Any] | None = None,
+) -> ManipulationData:
+    """From pictures (S, S, 3) uint8, their scene graphs and their captions; see :func:`load_manipulation_data`."""
+    from ..parsers.sentence import parse_sentences
+
+    dice = np.random.default_rng((seed, len(images), 1))
+    parsed = parse_sentences([text for some in sentences for text in some])
+    surfaces = _surfaces(parsed)
+    classes = sorted({thing.name for scene in scenes for thing in scene.objects})
+    attributes = [
+        "",
+        *sorted({found[1] for scene in scenes for thing in scene.objects for a in thing.attributes if (found := kind_of(a))} | {"plain"}),
+    ]
+    most = max((len(scene.objects) for scene in scenes), default=0)
+    boxes, names = torch.zeros(len(images), most, 4), torch.full((len(images), most), -1)
+    values = torch.zeros(len(images), most, len(KINDS), dtype=torch.int64)
+    patterned = {t.name for scene in scenes for t in scene.objects for a in t.attributes if (f := kind_of(a)) and KINDS[f[0]] == "pattern"}
+    for row, scene in enumerate(scenes):
+        width, height = scene.size or images[row].shape[1::-1]
+        for node, thing in enumerate(scene.objects):
+            boxes[row, node] = torch.tensor(thing.box) / torch.tensor([width, height, width, height])
+            names[row, node] = classes.index(thing.name)
+            for kind, word in filter(None, map(kind_of, thing.attributes)):
+                values[row, node, kind] = attributes.index(word)
+            if thing.name in patterned and not values[row, node, 1]:
+                values[row, node, 1] = attributes.index("plain")
+    rows = [row for row in range(len(scenes)) for _ in range(told)]
+    written = [write_sentence(scenes[row], values[row].tolist(), attributes, surfaces, dice) for row in rows]
+    extra = [(row, *sentence) for row, sentence in zip(rows, written, strict=True) if sentence is not None]
+    parsed_extra = parse_sentences([text for _, text, _ in extra])
+    flats, texts, picture, free, request = [], [], [], [], []
+    own = [(row, text) for row, some in enumerate(sentences) for text in some]
+    for (row, text), scene, instead in zip(
+        own + [(row, text) for row, text, _ in extra], [*parsed, *parsed_extra], [None] * len(own) + [o for _, _, o in extra], strict=True
+    ):
+        matches = match_objects(scenes[row], scene)
+        flats.append(flat_pair(scenes[row], scene, matches=matches, complete=True))
+        texts.append(text)
+        picture.append(row)
+        need = values[row].clone()
+        for match in matches:
+            for kind, _ in filter(None, map(kind_of, scene.objects[match.thing].attributes)):
+                need[match.region, kind] = FREE
+        if instead is not None:  # "red instead of blue": the donor must be blue
+            need[instead[0], instead[1]] = instead[2]
+        free.append(need)
+        request.append(instead is not None)
+    order = np.argsort(picture, kind="stable")
+    corpus = GraphCorpus(FlatGraphs.concat([flats[k] for k in order]), sentences=[texts[k] for k in order], info=info)
+    return ManipulationData(
+        images=torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous(), corpus=corpus,
+        picture=torch.tensor(picture)[order], boxes=boxes, names=names, values=values, free=torch.stack(free)[order],
+        request=torch.tensor(request)[order], classes=classes, attributes=attributes, info=dict(info or {}),
+    )  # fmt: skip
+
+
+def _surfaces(parsed: Sequence[SceneGraph]) -> dict[str, str]:
+    """How captions mostly write a noun: "wing" as "wings"."""
+    seen: dict[str, Counter] = {}
+    for scene in parsed:
+        for thing in scene.objects:
+            if thing.head is not None:
+                seen.setdefault(thing.name, Counter())[scene.tokens[thing.head].text.lower()] += 1
+    return {name: counts.most_common(1)[0][0] for name, counts in seen.items()}
+
+
+def write_sentence(
+    scene: SceneGraph, values: list[list[int]], attributes: list[str], surfaces: dict[str, str], dice: np.random.Generator
+) -> tuple[str, tuple[int, int, int] | None] | None:
+    """A true sentence about a scene that captions leave unsaid ("plain wings"), in a few fixed forms; None if nothing can be said.
+
+    Returns the text and, for the form "the wings are red instead of blue", (object, kind, number of the word after "instead of").
+    """
+    order = [KINDS.index(k) for k in ("size", "length", "colour", "pattern")]
+    tellable = [
+        i for i, thing in enumerate(scene.objects) if any(values[i][k] for k in order if KINDS[k] != "size") and thing.name in surfaces
+    ]
+    owners = {r.object: r.subject for r in scene.relations if r.predicate == "have"}
+    parts = [i for i in tellable if i in owners] or tellable
+    if not parts:
+        return None
+    chosen = [parts[k] for k in dice.permutation(len(parts))[:2]]
+    form = dice.integers(0, 4)
+
+    def words(i: int, share: float) -> list[str]:
+        known = [attributes[values[i][k]] for k in order if values[i][k] and KINDS[k] != "size"]
+        told = [w for w in known if dice.random() < share] or [known[dice.integers(0, len(known))]]
+        return [w for w in told if w != "plain" or len(told) == 1 or dice.random() < 0.5]
+
+    def plural(i: int) -> bool:
+        return surfaces[scene.objects[i].name] != scene.objects[i].name
+
+    def phrase(i: int) -> str:
+        text = " ".join([*words(i, 0.6), surfaces[scene.objects[i].name]])
+        return text if plural(i) else article(text)
+
+    i = chosen[0]
+    if form >= 2:
+        whole = scene.objects[owners[i]].name if i in owners else None
+        start = f"This {whole} has" if whole else "There is"
+        return f"{start} {' and '.join(phrase(k) for k in chosen)}.", None
+    noun, verb = surfaces[scene.objects[i].name], "are" if plural(i) else "is"
+    if form == 1:
+        return f"The {noun} {verb} {' and '.join(words(i, 0.6))}.", None
+    kinds = [k for k in order if values[i][k] and KINDS[k] != "size"]
+    kind = kinds[dice.integers(0, len(kinds))]
+    others = [n for n, word in enumerate(attributes) if word in EXCLUSIVE[kind] and n != values[i][kind]]
+    if not others:
+        return None
+    other = others[dice.integers(0, len(others))]
+    return f"The {noun} {verb} {attributes[values[i][kind]]} instead of {attributes[other]}.", (i, kind, int(other))
+
+
+def article(phrase: str) -> str:
+    """``orange beak`` -> ``an orange beak``."""
+    return ("an " if phrase[:1] in "aeiou" else "a ") + phrase

@@ -17,7 +17,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -25,6 +25,10 @@ from torch import Tensor
 
 from .errors import InputError, nearest
 from .files import atomic_folder, read_json, read_safetensors, replaceable_folder, write_json, write_safetensors
+
+if TYPE_CHECKING:
+    from .data import Item
+    from .data.matching import Split
 
 FORMAT, VERSION = "hetero_xmodal.index", 1
 SIDES = ("images", "texts")
@@ -198,3 +202,126 @@ class EmbeddingIndex:
                 f"{name} was made by another model (fingerprint {self.made_by.get('fingerprint')}, this one has {found}); "
                 "give the model it was made with, or make the index again"
             )
+
+
+# ---------------------------------------------------------------------------------------------- from models
+
+
+def build_index(
+    model: Any,
+    gallery: Split | Sequence[Item],
+    *,
+    sides: Sequence[str] = SIDES,
+    half: bool = False,
+    source: dict[str, Any] | None = None,
+    progress: bool | None = None,
+) -> EmbeddingIndex:
+    """Embed a gallery once, so that it can be searched many times.
+
+    Parameters
+    ----------
+    model : a trained ALGR or DAGNN
+    gallery : items of any data set, whose pictures and sentences are turned into what the model reads; or, for ALGR, a split that has
+        been read already. Every sentence of an item is searched on its own by ALGR; DAGNN knows one text of an item, its tags or all
+        of its sentences.
+    sides : ``"images"``, ``"texts"`` or both; the other side stays empty of captions
+    half : keep half precision, which needs half the room
+    source : see :class:`EmbeddingIndex`
+    progress : show bars; ``None``: in a terminal, if there is much to do
+
+    Raises
+    ------
+    InputError : an empty gallery, a model that reads features made elsewhere, and what the readers of pictures and sentences refuse.
+    """
+    if not len(gallery):
+        raise InputError("the gallery is empty; give at least one picture to search in")
+    recipe = model.recipe_name
+    if recipe == "algr":
+        split = gallery if hasattr(gallery, "image_of_caption") else items_split(model.vocab, gallery, sides=sides, progress=progress)
+        images = model.embed_images(split.regions)
+        texts = model.embed_captions(split.words) if "texts" in sides and len(split.words) else images.new_zeros(0, images.shape[1])
+        owner, ids, captions = split.image_of_caption[: len(texts)], split.regions.ids, list(split.captions)[: len(texts)]
+    elif recipe == "dagnn":
+        images, texts, owner, ids, captions = _dagnn_rows(model, gallery, sides)
+    else:
+        raise InputError(f"a {recipe!r} model has no embeddings to search; give an ALGR or a DAGNN")
+    unit = torch.nn.functional.normalize
+    images, texts = (unit(rows.float(), dim=1).to(torch.float16 if half else torch.float32) for rows in (images, texts))
+    made_by = {"recipe": recipe, "fingerprint": model_fingerprint(model)}
+    return EmbeddingIndex(images, texts, np.asarray(owner, np.int64), list(ids), captions, made_by, dict(source or {}))
+
+
+def embed_query(model: Any, query: str | Path | Any) -> Tensor:
+    """The embedding (1, d) of a sentence (str) or of a picture (``pathlib.Path``, PIL image or array).
+
+    Raises
+    ------
+    InputError : an empty sentence or one of which the model knows no word, a picture that cannot be read, features made elsewhere.
+    """
+    if isinstance(query, str) and not query.strip():
+        raise InputError("the sentence is empty; say what the picture should show")
+    if model.recipe_name == "dagnn":
+        from .data.retrieval_inputs import image_rows, text_rows
+
+        if not isinstance(query, str):
+            return model.embed_images(image_rows(model.vocab, [query]))
+        row = text_rows(model.vocab, [query])
+        if not row.any():
+            _no_word(query, model.vocab.get("tags") or model.vocab["texts"]["words"])
+        return model.embed_texts(row)
+    from .data.matching import encode_words, extract_regions
+
+    _check_vocab(model.vocab)
+    if not isinstance(query, str):
+        return model.embed_images(extract_regions(model.vocab["images"], [query], ids=["query"], progress=False))
+    words = encode_words(model.vocab["texts"], [query], progress=False)
+    if words.values.ndim == 1 and not words.values.any():  # row 0 stands for every word that training never saw
+        _no_word(query, model.vocab["texts"]["words"][1:])
+    return model.embed_captions(words)
+
+
+def items_split(vocab: dict[str, Any], items: Sequence[Item], *, sides: Sequence[str] = SIDES, progress: bool | None = None) -> Split:
+    """Items of a data set as the regions and words that a matching model with *vocab* reads."""
+    from .data.matching import Split, Words, encode_words, extract_regions
+
+    _check_vocab(vocab)
+    pictures, ids, captions, owner = [], [], [], []
+    for row, item in enumerate(items):
+        pictures.append(item.path or item.image)
+        ids.append(item.id or str(row))
+        captions += item.sentences
+        owner += [row] * len(item.sentences)
+    regions = extract_regions(vocab["images"], pictures, ids=ids, progress=progress)
+    if "texts" in sides and not captions:
+        raise InputError(f"none of the {len(ids)} pictures has a sentence to be found; give a gallery with captions")
+    if "texts" in sides:
+        words = encode_words(vocab["texts"], captions, progress=progress)
+        return Split(regions, words, np.asarray(owner, np.int64), captions, "gallery")
+    return Split(regions, Words(np.zeros(0, np.int64), np.zeros(1, np.int64)), np.zeros(0, np.int64), (), "gallery")
+
+
+def _dagnn_rows(model: Any, items: Sequence[Item], sides: Sequence[str]) -> tuple[Tensor, Tensor, np.ndarray, list[str], list[str]]:
+    from .data.retrieval_inputs import image_rows, text_rows
+
+    pictures, ids, texts = [], [], []
+    for row, item in enumerate(items):
+        pictures.append(item.path or item.image)
+        ids.append(item.id or str(row))
+        texts.append(" ".join(item.tags or item.sentences))
+    empty = torch.zeros(0, model.config.width)
+    if "texts" not in sides:
+        return model.embed_images(image_rows(model.vocab, pictures)), empty, np.zeros(0, np.int64), ids, []
+    found = model.embed_texts(text_rows(model.vocab, texts))
+    images = model.embed_images(image_rows(model.vocab, pictures)) if "images" in sides else torch.zeros(len(ids), found.shape[1])
+    return images, found, np.arange(len(ids)), ids, texts
+
+
+def _check_vocab(vocab: dict[str, Any]) -> None:
+    for key, what in (("images", "pictures"), ("texts", "sentences")):
+        if not isinstance(vocab.get(key), dict):
+            raise InputError(f"the model does not say how it reads {what}; it was made from arrays, so give it features of the same kind")
+
+
+def _no_word(query: str, words: Sequence[str]) -> None:
+    some = ", ".join(words[:: max(1, len(words) // 8)][:8])
+    raise InputError(f"the model knows no word of {query[:80]!r}; it knows {len(words)} words, such as {some}")

@@ -1,4 +1,4 @@
-"""The commands that train, test and ask models: ``train``, ``evaluate``, ``retrieve``. ``cli.py`` adds them to ``hetero-xmodal``."""
+"""The commands that train, test and ask models (``train``, ``evaluate``, ``table``, ``retrieve``); ``cli.py`` adds them to its own."""
 
 from __future__ import annotations
 
@@ -9,13 +9,23 @@ import typer
 
 app = typer.Typer()
 RECIPES = ("dagnn",)
+DATA = "world/scenes, coco-labels:FOLDER, photos:FOLDER, wikipedia:FOLDER, mat:FOLDER or features:FILE."
+NETWORK = "efficientnet-lite0, a torchvision name such as vgg19_bn, or that with a file of weights: vgg19_bn:FILE."
+
+Recipe = Annotated[str, typer.Argument(help="Which paper's model: dagnn.")]
+Settings = Annotated[list[str], typer.Option("--set", help="A setting of the recipe as key=value; may be given several times.")]
+LabelVectors = Annotated[Path | None, typer.Option(help=".mat file with word vectors of the labels under 'inp'.")]
+WorldSize = Annotated[int | None, typer.Option(help="Training pairs of the world.")]
+Network = Annotated[str, typer.Option(help=f"Frozen network for photos: {NETWORK}")]
+Model = Annotated[Path | None, typer.Option(help="Model folder or run folder; the shipped world model if left out.")]
+SameNetwork = Annotated[str | None, typer.Option(help="Where the model's network for photos is now, if its file of weights has moved.")]
 
 
 def _examples(*lines: str) -> str:
     return "[bold]Examples[/bold]\n\n" + "\n\n".join(f"[dim]$[/dim] {line}" for line in lines)
 
 
-def _check_recipe(recipe: str, data: str | None = None) -> None:
+def _check_recipe(recipe: str) -> None:
     from .errors import InputError, nearest
 
     if recipe not in RECIPES:
@@ -31,19 +41,17 @@ def _check_recipe(recipe: str, data: str | None = None) -> None:
     )
 )
 def train(
-    recipe: Annotated[str, typer.Argument(help="Which paper's model: dagnn.")],
-    data: Annotated[str, typer.Option(help="world/scenes, coco-labels:FOLDER, wikipedia:FOLDER, mat:FOLDER or features:FILE.")],
+    recipe: Recipe,
+    data: Annotated[str, typer.Option(help=DATA)],
     out: Annotated[Path, typer.Option(help="Run folder: config, metrics, log, checkpoints, and the model.")],
-    set: Annotated[list[str], typer.Option("--set", help="A setting of the recipe as key=value; may be given several times.")] = [],  # noqa: B006
+    set: Settings = [],  # noqa: B006
     epochs: Annotated[int | None, typer.Option(help="Most epochs; the recipe's own number if left out.")] = None,
     patience: Annotated[int | None, typer.Option(help="Stop after so many epochs without a better validation score.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and held-out pairs.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    label_vectors: Annotated[Path | None, typer.Option(help=".mat file with word vectors of the labels under 'inp'.")] = None,
-    network: Annotated[
-        str, typer.Option(help="Frozen network for photos: efficientnet-lite0 or a torchvision name.")
-    ] = "efficientnet-lite0",
-    size: Annotated[int | None, typer.Option(help="Training pairs of the world.")] = None,
+    label_vectors: LabelVectors = None,
+    network: Network = "efficientnet-lite0",
+    size: WorldSize = None,
     accelerator: Annotated[str, typer.Option(help="cpu, gpu or auto.")] = "cpu",
     devices: Annotated[int, typer.Option(help="Number of devices or processes.")] = 1,
     strategy: Annotated[str, typer.Option(help="Lightning's strategy, such as ddp; 'auto' chooses.")] = "auto",
@@ -51,14 +59,12 @@ def train(
     """Train a recipe; the epoch that is best on the validation pairs is kept, and the test pairs are scored once at the end."""
     _check_recipe(recipe)
     from .configs import config_with
-    from .data.features import load_label_vectors
-    from .data.retrieval_inputs import _kind, load_retrieval_data
+    from .data.retrieval_inputs import data_kind
     from .errors import InputError
-    from .training import FitConfig
+    from .training import FitConfig, is_first_process
     from .training.retrieval import default_settings, evaluate_retrieval, train_dagnn
 
-    kind, _ = _kind(data)  # everything that can be refused is refused before any work starts
-    usual, usual_epochs = default_settings("world/scenes" if kind == "world" else kind)
+    usual, usual_epochs = default_settings(data_kind(data)[0])  # everything that can be refused is refused before any work starts
     config = config_with(usual, list(set))
     fit_config = FitConfig(
         epochs=usual_epochs if epochs is None else epochs,
@@ -68,18 +74,75 @@ def train(
         devices=devices,
         strategy=strategy,
     )
-    if out.exists() and any(out.iterdir()) and not resume:
+    first = is_first_process()  # "ddp" runs this whole command once in every process
+    if first and out.exists() and any(out.iterdir()) and not resume:
         raise InputError(f"run folder '{out}' is not empty; choose another one, or go on with the run in it with --resume")
-    if size is not None and (kind != "world" or size < 1):
-        raise InputError(f"--size is {size} for '{data}'; it is the number of training pairs of world/scenes, at least 1")
-    pairs = load_retrieval_data(data, seed=seed, sizes=None if size is None else {"train": size}, network=network)
-    vectors = None if label_vectors is None else load_label_vectors(label_vectors, classes=len(pairs.vocab["labels"]))
-    counts = ", ".join(f"{len(getattr(pairs.features, split))} {split}" for split in ("train", "validation", "test"))
-    typer.echo(f"pairs:      {counts}; {len(pairs.vocab['labels'])} labels")
+    pairs, vectors = _load(data, seed=seed, size=size, network=network, label_vectors=label_vectors)
+    if first:
+        typer.echo(f"pairs:      {_counts(pairs)}")
     model, result = train_dagnn(pairs, out=out, config=config, fit_config=fit_config, label_vectors=vectors, resume=resume)
-    typer.echo(f"validation: mAP {result.best_score:.4f} in epoch {result.best_epoch + 1} of {result.epochs}, which is kept")
-    typer.echo(f"test:       {_scores(evaluate_retrieval(model, pairs.features.test))}")
-    typer.echo(f"wrote {out / 'model'}")
+    if first:
+        typer.echo(f"validation: mAP {result.best_score:.4f} in epoch {result.best_epoch + 1} of {result.epochs}, which is kept")
+        typer.echo(f"test:       {_scores(evaluate_retrieval(model, pairs.features.test))}")
+        typer.echo(f"wrote {out / 'model'}")
+
+
+@app.command(
+    epilog=_examples(
+        "hetero-xmodal table dagnn --data wikipedia:FOLDER --out wikipedia.csv",
+        "hetero-xmodal table dagnn --data world/scenes --only ablations --seeds 5",
+        "hetero-xmodal table dagnn --data photos:FOLDER --only dagnn --set beta=0.1 --validation",
+    )
+)
+def table(
+    recipe: Recipe,
+    data: Annotated[str, typer.Option(help=DATA)],
+    only: Annotated[str | None, typer.Option(help="One table: methods, ablations, layers, or dagnn (its row alone).")] = None,
+    validation: Annotated[
+        bool, typer.Option("--validation", help="Score the validation pairs, to choose settings; test pairs stay unseen.")
+    ] = False,
+    seeds: Annotated[int, typer.Option(help="Fit so many times, and show mean and spread.")] = 3,
+    out: Annotated[Path | None, typer.Option(help="CSV file for the tables.")] = None,
+    set: Settings = [],  # noqa: B006
+    epochs: Annotated[int | None, typer.Option(help="Most epochs of the recipe; its own number if left out.")] = None,
+    label_vectors: LabelVectors = None,
+    network: Network = "efficientnet-lite0",
+    size: WorldSize = None,
+) -> None:
+    """Measure a paper's tables on a data set: the methods it compares with, its ablations, its number of layers."""
+    _check_recipe(recipe)
+    from .configs import config_with
+    from .data.retrieval_inputs import data_kind
+    from .errors import InputError
+    from .files import write_text
+    from .training.retrieval import default_settings
+    from .training.tables import dagnn_tables
+
+    config = config_with(default_settings(data_kind(data)[0])[0], list(set))
+    if out is not None and (out.suffix.lower() != ".csv" or out.is_dir()):
+        raise InputError(f"--out is '{out}'; give the name of a file that ends in .csv")
+    pairs, vectors = _load(data, seed=0, size=size, network=network, label_vectors=label_vectors)
+    tables = dagnn_tables(
+        pairs,
+        only=only,
+        on_validation=validation,
+        seeds=seeds,
+        config=config,
+        epochs=epochs,
+        label_vectors=vectors,
+        progress=lambda line: typer.echo(line, err=True),
+    )
+    typer.echo(f"{data}: {_counts(pairs)}; mean average precision over all ranks of the {'validation' if validation else 'test'} pairs")
+    done = []
+    for name, frame in tables:
+        typer.echo(f"\n{name}\n{frame.to_string(float_format='{:.4f}'.format, na_rep='')}")
+        done.append(frame.reset_index().assign(table=name))
+        if out is not None:  # after each table, since the next one may take hours
+            import pandas as pd
+
+            write_text(out, pd.concat(done).set_index(["table", "method"]).to_csv())
+    if out is not None:
+        typer.echo(f"wrote {out}")
 
 
 @app.command(
@@ -88,18 +151,19 @@ def train(
     )
 )
 def evaluate(
-    recipe: Annotated[str, typer.Argument(help="Which paper's model: dagnn.")],
+    recipe: Recipe,
     data: Annotated[str, typer.Option(help="Data as for 'train'; its test pairs, or photos that the model has never seen.")],
-    model: Annotated[Path | None, typer.Option(help="Model folder or run folder; the shipped world model if left out.")] = None,
+    model: Model = None,
+    network: SameNetwork = None,
 ) -> None:
     """Score a trained model on test pairs: mean average precision over all ranks."""
     _check_recipe(recipe)
-    from .data.retrieval_inputs import _kind, load_test_pairs
+    from .data.retrieval_inputs import data_kind, load_test_pairs
     from .retrieval import load_retrieval_model
     from .training.retrieval import evaluate_retrieval
 
-    _kind(data)
-    trained = load_retrieval_model(model)
+    data_kind(data)
+    trained = load_retrieval_model(model, network=network)
     pairs = load_test_pairs(data, trained.vocab)
     typer.echo(f"pairs: {len(pairs)}; {pairs.labels.shape[1]} labels")
     typer.echo(f"mAP over all ranks: {_scores(evaluate_retrieval(trained, pairs))}")
@@ -116,10 +180,11 @@ def retrieve(
     image: Annotated[Path | None, typer.Option(help="Picture to find texts for, in place of a sentence.")] = None,
     top: Annotated[int, typer.Option(help="How many answers.")] = 10,
     out: Annotated[Path | None, typer.Option(help="HTML file that shows the answers with their pictures.")] = None,
-    model: Annotated[Path | None, typer.Option(help="Model folder or run folder; the shipped world model if left out.")] = None,
-    data: Annotated[str, typer.Option(help="Where to search: world/scenes, coco:FOLDER or folder:FOLDER.")] = "world/scenes",
+    model: Model = None,
+    data: Annotated[str, typer.Option(help="Where to search: world/scenes, coco:, folder: or photos:FOLDER.")] = "world/scenes",
     split: Annotated[str | None, typer.Option(help="Split to search in; test for the world, all for a folder.")] = None,
     size: Annotated[int, typer.Option(help="Search the first so many pictures.")] = 500,
+    network: SameNetwork = None,
 ) -> None:
     """Find pictures for a sentence, or texts for a picture."""
     from .data import load_dataset
@@ -138,7 +203,7 @@ def retrieve(
         raise InputError(f"--out is '{out}'; give the name of a file that ends in .html")
     if image is not None:
         read_picture(image)
-    trained = load_retrieval_model(model)
+    trained = load_retrieval_model(model, network=network)
     gallery = load_dataset(data, split or ("test" if data.startswith("world/") else "all"), size=size)
     query = sentence if sentence is not None else image
     hits = search(trained, query, gallery, top=top)
@@ -147,6 +212,26 @@ def retrieve(
         typer.echo(f"{number:3}. {hit.score:6.3f}  {hit.item.id}  {words}")
     if out is not None:
         typer.echo(f"Look at the page: {write_retrieval_page(out, query, hits)}")
+
+
+def _load(data: str, *, seed: int, size: int | None, network: str, label_vectors: Path | None):
+    """The pairs, and the word vectors of their labels if a file of them is given."""
+    from .data.features import load_label_vectors
+    from .data.retrieval_inputs import data_kind, load_retrieval_data
+    from .errors import InputError
+
+    if size is not None and (data_kind(data)[0] != "world/scenes" or size < 1):
+        raise InputError(f"--size is {size} for '{data}'; it is the number of training pairs of world/scenes, at least 1")
+    vectors = None if label_vectors is None else load_label_vectors(label_vectors)
+    pairs = load_retrieval_data(data, seed=seed, sizes=None if size is None else {"train": size}, network=network)
+    if vectors is not None:
+        vectors = load_label_vectors(label_vectors, classes=len(pairs.vocab["labels"]))
+    return pairs, vectors
+
+
+def _counts(pairs) -> str:
+    counts = ", ".join(f"{len(getattr(pairs.features, split))} {split}" for split in ("train", "validation", "test"))
+    return f"{counts}; {len(pairs.vocab['labels'])} labels"
 
 
 def _scores(scores: dict[str, float]) -> str:

@@ -32,12 +32,24 @@ class Hit:
     item: Item
 
 
-def load_retrieval_model(path: str | Path | None = None) -> DAGNN:
-    """The DAGNN in the folder *path*, or in the ``model`` folder of a run; None for the one shipped for the default world."""
+def load_retrieval_model(path: str | Path | None = None, *, network: str | None = None) -> DAGNN:
+    """The DAGNN in the folder *path*, or in the ``model`` folder of a run; None for the one shipped for the default world.
+
+    *network* says anew where the weights of its frozen network for pictures are, such as ``"resnet18:FILE"``, if the file has moved.
+    """
     from .recipes.dagnn import DAGNN
 
     folder = SHIPPED if path is None else Path(path)
-    return DAGNN.from_pretrained(folder / "model" if (folder / "model" / "config.json").exists() else folder)
+    model = DAGNN.from_pretrained(folder / "model" if (folder / "model" / "config.json").exists() else folder)
+    if network is not None:
+        images = model.vocab.get("images", {})
+        kind = images.get("network", "given").partition(":")[0]
+        if network.partition(":")[0] != kind:
+            raise InputError(
+                f"the model's picture features come from '{kind}', not from '{network}'; only the place of the weights can change"
+            )
+        model.vocab["images"] = images | {"network": network}
+    return model
 
 
 def retrieve(model: DAGNN, query: str | Path | Any, gallery: Sequence[Item], *, top: int = 10) -> list[Hit]:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 import hetero_xmodal as hx
 from hetero_xmodal.cli import run
 from hetero_xmodal.data.dataset import Item
-from hetero_xmodal.data.retrieval_inputs import load_retrieval_data, split_of
+from hetero_xmodal.data.retrieval_inputs import load_retrieval_data, load_test_pairs, split_of
+from hetero_xmodal.networks.frozen import FrozenNetwork
 from hetero_xmodal.recipes import DAGNN, DAGNNConfig
 from hetero_xmodal.retrieval import load_retrieval_model, retrieve, write_retrieval_page
+from hetero_xmodal.training.retrieval import evaluate_retrieval
+from hetero_xmodal.training.tables import dagnn_tables
 
 SETTINGS = [x for key in ("width=16", "hops=1", "batch_size=20", "learning_rate=0.02", "averaging=0", "dropout=0") for x in ("--set", key)]
 
@@ -117,13 +123,13 @@ def coco(tmp_path):
 @pytest.fixture()
 def colours(monkeypatch):
     """Stands in for an ImageNet network, whose weights a test machine may not have: the mean colour of a picture."""
-    import torch
 
-    class Body(torch.nn.Module):
-        def forward(self, x):
-            return torch.cat([x, x.mean(1, keepdim=True)], 1)
+    def body(x):
+        colour = x.mean((2, 3))
+        return torch.cat([colour, colour.mean(1, keepdim=True)], 1)
 
-    monkeypatch.setattr("hetero_xmodal.parsers.detectors.grid.load_network", lambda name: (Body(), 127.0, 128.0, "none"))
+    monkeypatch.setattr("hetero_xmodal.networks.frozen.frozen_network", lambda name: FrozenNetwork(body, 127.0, 128.0, 8, "none"))
+    monkeypatch.setattr("hetero_xmodal.networks.frozen.network_weights", lambda name: "none")
 
 
 def test_photos_with_labels_and_captions(coco, colours, tmp_path, capsys):
@@ -174,3 +180,212 @@ def test_the_best_hits_come_first(tmp_path):
         load_retrieval_model(tmp_path / "none")
     page = write_retrieval_page(tmp_path / "page.html", "<the sea>", [])
     assert "&lt;the sea&gt;" in page.read_text()
+
+
+# ---------------------------------------------------------------------------------------------- photos with tags
+
+
+BOAT, CAT = {"tags": "Boat; sea;blue-sky", "labels": "boat;water"}, {"tags": "cats;sofa;münchen", "labels": "cat"}
+TAG_ROWS = [{"image": f"boats/{k:02d}.png"} | BOAT if k % 2 else {"image": f"cats/{k:02d}.png"} | CAT for k in range(24)]
+
+
+def write_table(folder, rows, columns=("image", "tags", "labels")) -> None:
+    with (folder / "tags.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture()
+def tagged(tmp_path):
+    """Twenty-four tiny photos with tags and labels: red ones show a cat, blue ones a boat on the water."""
+    folder = tmp_path / "tagged"
+    for name in ("cats", "boats"):
+        (folder / name).mkdir(parents=True)
+    for k, row in enumerate(TAG_ROWS):
+        Image.new("RGB", (12, 9), (20, 20, 200 + k) if k % 2 else (200 + k, 20, 20)).save(folder / row["image"])
+    write_table(folder, TAG_ROWS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A file of random weights for the smallest network of torchvision, without its last layer."""
+    from torchvision import models
+
+    torch.manual_seed(0)
+    state = models.shufflenet_v2_x0_5().state_dict()
+    path = tmp_path_factory.mktemp("weights") / "small.pth"
+    torch.save({key: value for key, value in state.items() if not key.startswith("fc.")}, path)
+    return path
+
+
+def test_photos_with_tags_through_a_network_of_torchvision(tagged, weights, tmp_path, capsys):
+    data, network, out = f"photos:{tagged}", f"shufflenet_v2_x0_5:{weights}", tmp_path / "run"
+    rows = [row | {"split": "train" if k < 12 else "val" if k < 18 else "test"} for k, row in enumerate(TAG_ROWS)]
+    write_table(tagged, rows, list(rows[0]))
+    loaded = load_retrieval_data(data, network=network)
+    assert loaded.vocab["labels"] == ["boat", "cat", "water"]
+    assert loaded.vocab["tags"] == ["blue", "boat", "cat", "münchen", "sea", "sky", "sofa"]
+    test = TAG_ROWS[18:]
+    boats = np.array([row["image"].startswith("boats") for row in test])
+    np.testing.assert_array_equal(loaded.features.test.labels, np.stack([boats, ~boats, boats], 1))
+    np.testing.assert_array_equal(loaded.features.test.texts, np.where(boats[:, None], [1, 1, 0, 0, 1, 1, 0], [0, 0, 1, 1, 0, 0, 1]))
+
+    from torchvision import models
+    from torchvision.transforms.functional import normalize, pil_to_tensor
+
+    # the same by hand: what the last layer hears, of the first test picture
+    model = models.shufflenet_v2_x0_5()
+    model.load_state_dict(torch.load(weights, weights_only=True), strict=False)
+    model.fc = torch.nn.Identity()
+    pixels = pil_to_tensor(Image.open(tagged / test[0]["image"]).resize((224, 224))) / 255
+    with torch.no_grad():
+        by_hand = model.eval()(normalize(pixels, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))[None])[0]
+    assert by_hand.shape == (1024,)
+    np.testing.assert_allclose(loaded.features.test.images[0], by_hand.numpy(), rtol=1e-3, atol=1e-4)
+
+    small = [*SETTINGS, "--set", "tag_hidden=16", "--set", "text_width=8", "--set", "standardise=true"]
+    assert run(["train", "dagnn", "--data", data, "--network", network, "--out", str(out), "--epochs", "15", *small]) == 0
+    score = float(capsys.readouterr().out.split("test:")[1].split("wrote")[0].split()[-1])
+    assert score > 0.9
+    assert run(["retrieve", "two boats", "--data", data, "--split", "test", "--model", str(out), "--top", str(boats.sum())]) == 0
+    assert capsys.readouterr().out.count("Boat, sea, blue-sky") == boats.sum()
+
+    moved = weights.with_name("moved.pth")
+    moved.write_bytes(weights.read_bytes())
+    vocab = loaded.vocab | {
+        "used": [],
+        "images": {"network": f"shufflenet_v2_x0_5:{tmp_path / 'gone.pth'}", "weights": loaded.vocab["images"]["weights"]},
+    }
+    DAGNN(DAGNNConfig(image_width=1024, text_width=8, tags=7, tag_hidden=4, width=8, hops=1), vocab).save_pretrained(tmp_path / "gone")
+    asked = ["evaluate", "dagnn", "--data", data, "--model", tmp_path / "gone"]
+    assert "gone.pth' does not exist" in refused(capsys, *asked)
+    assert "come from 'shufflenet_v2_x0_5', not" in refused(capsys, *asked, "--network", "resnet18")
+    assert run([str(a) for a in (*asked, "--network", f"shufflenet_v2_x0_5:{moved}")]) == 0
+    assert "pairs: 6; 3 labels" in capsys.readouterr().out
+    torch.save({key: value + 1 for key, value in torch.load(weights, weights_only=True).items()}, moved)
+    assert "are not those" in refused(capsys, *asked, "--network", f"shufflenet_v2_x0_5:{moved}")
+
+
+def test_splits_and_labels_of_a_tag_table(tagged, colours):
+    rows = [row | {"split": "test" if k >= 18 else "train"} for k, row in enumerate(TAG_ROWS)]
+    write_table(tagged, rows, ("image", "tags", "labels", "split"))
+    (tagged / "labels.txt").write_text("water\nzebra\ncat\nboat\n")
+    loaded = load_retrieval_data(f"photos:{tagged}", held_out=3)
+    assert [len(part) for part in (loaded.features.train, loaded.features.validation, loaded.features.test)] == [15, 3, 6]
+    assert loaded.vocab["labels"] == ["water", "cat", "boat"]  # the order of the file; nobody has seen a zebra
+    assert loaded.features.test.labels.tolist() == [[0, 1, 0], [1, 0, 1]] * 3
+    assert len(load_test_pairs(f"photos:{tagged}", loaded.vocab)) == 6
+    items = hx.load_dataset(f"photos:{tagged}", "test")
+    assert len(items) == 6 and items[1].tags == ["Boat", "sea", "blue-sky"] and items[1].labels.tolist() == [1, 0, 0, 1]
+
+
+def changed(k: int, **cells: str) -> list[dict]:
+    return [row | cells if i == k else row for i, row in enumerate(TAG_ROWS)]
+
+
+@pytest.mark.parametrize(
+    "rows, says",
+    [
+        (changed(4, tags=" ; "), "line 6: image 'cats/04.png' has no tag"),
+        (changed(4, labels=""), "line 6: image 'cats/04.png' has no label"),
+        (changed(4, labels="kat"), r"line 6: label 'kat' is not in .*did you mean 'cat'"),
+        (changed(4, image="cats/99.png"), "line 6: there is no picture"),
+        (changed(4, image="cats/02.png"), "line 6: image 'cats/02.png' stands in line 4 already"),
+        (changed(4, image="../secret.png"), "not a path inside the folder"),
+        ([row | {"split": "dev"} for row in TAG_ROWS], "split 'dev' is not one of train, val, test"),
+        ([row | {"split": "train"} for row in TAG_ROWS], None),  # no test pictures: the splits are made here
+        ([], "has no row"),
+    ],
+)
+def test_a_bad_tag_table_is_refused_in_one_sentence(tagged, colours, rows, says):
+    write_table(tagged, rows, list(rows[0]) if rows else ("image", "tags", "labels"))
+    (tagged / "labels.txt").write_text("cat\nboat\nwater\n")
+    if says is None:
+        assert len(load_retrieval_data(f"photos:{tagged}").features.test) == sum(split_of(r["image"]) == "test" for r in rows)
+    else:
+        with pytest.raises(hx.InputError, match=says):
+            load_retrieval_data(f"photos:{tagged}")
+
+
+def test_bad_photo_folders_and_networks_are_refused(tagged, weights, tmp_path, capsys):
+    def train(*more):
+        return refused(capsys, "train", "dagnn", "--data", f"photos:{tagged}", "--out", tmp_path / "run", *more)
+
+    assert "unknown network 'resnet81' (did you mean" in train("--network", "resnet81")
+    assert "no.pth' does not exist" in train("--network", f"resnet18:{tmp_path / 'no.pth'}")
+    assert "do not fit network 'resnet18'" in train("--network", f"resnet18:{weights}")
+    (tmp_path / "words.pth").write_text("hello")
+    assert "does not hold plain tensors" in train("--network", f"resnet18:{tmp_path / 'words.pth'}")
+    assert "does not end in a linear layer" in train("--network", f"squeezenet1_1:{weights}")
+    whole = (tagged / "cats/04.png").read_bytes()
+    (tagged / "cats/04.png").write_bytes(whole[:-20])
+    assert "04.png' cannot be decoded" in train()
+    (tagged / "tags.csv").write_text("image,tags,labels\ncats/00.png,cat,sofa,cat\n")
+    assert "line 2: expected 3 cells" in train()
+    (tagged / "tags.csv").write_text("image;tags;labels\n")
+    assert "no column 'image'" in train()
+    (tagged / "tags.csv").unlink()
+    assert "has no tags.csv" in train()
+    assert not (tmp_path / "run").exists()
+
+
+# ---------------------------------------------------------------------------------------------- tables; two processes
+
+
+def test_a_table_from_the_command_line(features, tmp_path, capsys):
+    out, data = tmp_path / "table.csv", f"features:{features}"
+    few = [*SETTINGS, "--epochs", "2", "--seeds", "2"]
+    assert run(["table", "dagnn", "--data", data, "--only", "dagnn", "--out", str(out), *few]) == 0
+    said = capsys.readouterr()
+    assert "DAGNN, seed 1:" in said.err and "54 train, 6 validation, 60 test; 3 labels" in said.out
+    rows = list(csv.DictReader(out.open()))
+    assert [row["method"] for row in rows] == ["chance", "DAGNN"] and rows[1]["runs"] == "2"
+    scores = [float(line.split(": ")[1].split()[0]) for line in said.err.splitlines() if line.startswith("DAGNN, seed")]
+    assert float(rows[1]["mean"]) == pytest.approx(np.mean(scores), abs=1e-4)
+    assert float(rows[1]["spread"]) == pytest.approx(np.std(scores, ddof=1), abs=1e-4)
+    assert run(["table", "dagnn", "--data", data, "--only", "dagnn", "--validation", *few]) == 0
+    last = capsys.readouterr().out.splitlines()[-1].split()
+    assert last[3] == last[5]  # the mean is that of the validation pairs
+    assert "did you mean 'layers'" in refused(capsys, "table", "dagnn", "--data", data, "--only", "layer")
+    assert "seeds is 0" in refused(capsys, "table", "dagnn", "--data", data, "--seeds", "0")
+    assert ".csv" in refused(capsys, "table", "dagnn", "--data", data, "--out", tmp_path / "table.pdf")
+    assert "did you mean 'hops'" in refused(capsys, "table", "dagnn", "--data", data, "--set", "hop=1")
+
+
+def test_the_full_model_is_fitted_once_for_all_tables(features, monkeypatch):
+    asked = []
+
+    def measured(features, *, methods, others, **options):
+        asked.extend(others)
+        rows = ["chance", *methods, *others]
+        return pd.DataFrame({"mean": np.arange(len(rows))}, index=pd.Index(rows, name="method"))
+
+    monkeypatch.setattr("hetero_xmodal.training.tables.table", measured)
+    data = load_retrieval_data(f"features:{features}")
+    made = dict(dagnn_tables(data, config=DAGNNConfig(hops=2), epochs=1))
+    assert list(made) == ["methods", "ablations", "layers"] and asked.count("DAGNN") == 1 and "2 layers" not in asked
+    full = made["methods"].loc["DAGNN", "mean"]
+    assert made["ablations"].loc["DAGNN", "mean"] == made["layers"].loc["2 layers", "mean"] == full
+    assert list(made["layers"].index) == ["chance", "1 layer", *(f"{k} layers" for k in range(2, 7))]
+
+
+def test_two_processes_train_one_model(features, tmp_path, capsys):
+    """Over gloo; each validates on all six pairs, so that its scores are those of the model that is saved."""
+    out = tmp_path / "run"
+    arguments = ["train", "dagnn", "--data", f"features:{features}", "--out", str(out), "--epochs", "2", "--devices", "2"]
+    assert run([*arguments, "--strategy", "ddp_fork", *SETTINGS]) == 0
+    said = capsys.readouterr().out
+    with (out / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["2", "4"]  # 54 pairs, 2 processes, batches of 20
+    best = max(rows, key=lambda row: float(row["validation/score"]))
+    model = DAGNN.from_pretrained(out / "model")
+    pairs = load_retrieval_data(f"features:{features}").features
+    again = evaluate_retrieval(model, pairs.validation)
+    assert again["mean"] == pytest.approx(float(best["validation/score"]), abs=1e-5)
+    assert f"mean {evaluate_retrieval(model, pairs.test)['mean']:.4f}" in said
+    assert "devices is 0" in refused(capsys, *arguments[:4], "--out", tmp_path / "no", "--devices", "0")
+    assert "cannot train with" in refused(capsys, *arguments[:4], "--out", tmp_path / "no", "--strategy", "telepathy")
+    assert not (tmp_path / "no").exists()

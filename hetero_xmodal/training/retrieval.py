@@ -20,17 +20,19 @@ from ..data.retrieval_inputs import RetrievalData
 from ..errors import InputError
 from ..recipes.dagnn import DAGNN, DAGNNConfig
 from .loop import FitConfig, FitResult, fit
-from .seeds import batches, seed_everything
+from .seeds import batches, is_first_process, seed_everything
 
 #: settings other than the paper's, chosen on validation pairs, for data that is far smaller than the paper's: data -> (DAGNN, epochs)
 SETTINGS: dict[str, tuple[dict[str, Any], int]] = {
-    "world/scenes": (dict(standardise=True, width=256, hops=2, label_width=64, tag_hidden=128, text_width=64, batch_size=128,
-                          learning_rate=1e-3, momentum=0.9, dropout=0.3, averaging=0.99), 20),
+    # an adversary of the paper's weight (beta 0.2) makes it collapse after some 20 epochs
+    "world/scenes": (dict(standardise=True, width=128, hops=2, label_width=64, tag_hidden=128, text_width=64, batch_size=128,
+                          learning_rate=2e-3, momentum=0.9, dropout=0.3, alpha=1.0, beta=0.003, averaging=0.99), 30),
     # found by the score of the validation pairs, with that of the test pairs in view; a weaker adversary than the paper's (0.2)
     "wikipedia": (dict(image_root=True, standardise=True, width=256, hops=2, batch_size=200, learning_rate=2e-3, momentum=0.9,
                        weight_decay=1e-3, dropout=0.5, image_noise=0.8, text_noise=0.3, beta=0.003, averaging=0.995), 50),
-    "coco-labels": (dict(standardise=True, width=512, hops=2, batch_size=64, learning_rate=5e-4, momentum=0.9, dropout=0.5,
-                         averaging=0.99), 60),
+    # found by 5-fold cross-validation over the training and validation photos
+    "coco-labels": (dict(standardise=True, scale="common", width=256, hops=2, batch_size=64, learning_rate=2e-3, momentum=0.9, dropout=0.5,
+                         image_noise=1.7, text_noise=1.7, alpha=3.0, beta=0.003, averaging=0.99), 80),
 }  # fmt: skip
 PAPER_EPOCHS = 40
 
@@ -169,7 +171,8 @@ def train_dagnn(
         progress=progress,
     )
     trained = module.kept.eval()
-    trained.save_pretrained(Path(out) / "model")
+    if is_first_process():
+        trained.save_pretrained(Path(out) / "model")
     return trained, result
 
 

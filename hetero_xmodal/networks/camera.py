@@ -60,14 +60,15 @@ class RegionEmbedding(nn.Module):
 
     def __init__(self, in_width: int, width: int, *, kind: str = "linear", places: bool = False, heads: int = 64) -> None:
         super().__init__()
-        self.kind = kind
+        self.register_buffer("shift", torch.zeros(in_width))  # of standardised inputs, set from the training pictures
+        self.register_buffer("scale", torch.ones(in_width))
         self.linear = nn.Linear(in_width, width)
         self.place = nn.Linear(PLACE_WIDTH, width) if places else None
         self.attention = GatedSelfAttention(width, heads) if kind == "camera" else None
 
     def forward(self, features: Tensor, counts: Tensor, places: Tensor | None = None) -> Tensor:
         """*features* (R, d), *counts* (b,) regions of each picture, *places* (R, 6) or None; to (R, width)."""
-        x = self.linear(features)
+        x = self.linear((features - self.shift) * self.scale)
         if self.place is not None and places is None:
             raise InputError("the model was made for regions with boxes, but these have none; give boxes and sizes, or train without")
         if self.attention is None:
@@ -95,6 +96,8 @@ class WordEmbedding(nn.Module):
         super().__init__()
         self.table = nn.Embedding(vocabulary, in_width) if vocabulary else None
         self.width = width
+        self.register_buffer("shift", torch.zeros(in_width))
+        self.register_buffer("scale", torch.ones(in_width))
         self.linear = None if kind == "gru" else nn.Linear(in_width, width)
         self.recurrent = nn.GRU(in_width, width, batch_first=True, bidirectional=True) if kind == "gru" else None
         self.attention = self.forth = None
@@ -121,6 +124,7 @@ class WordEmbedding(nn.Module):
         """Word vectors (W, in_width) and *counts* (b,) of each sentence, to (W, width)."""
         if not len(vectors):
             return vectors.new_zeros(0, self.width)
+        vectors = (vectors - self.shift) * self.scale
         if self.recurrent is not None:
             rows, mask = padded(vectors, counts)
             packed = nn.utils.rnn.pack_padded_sequence(rows, counts.cpu(), batch_first=True, enforce_sorted=False)

@@ -83,7 +83,7 @@ CHOICES = {
     "sigma_in": ("z", "x"),
     "ggnn_adj": ("uniform", "learned"),
     "decoder": ("sigmoid", "linear"),
-    "start": ("random", "identity"),
+    "start": ("random", "identity", "cca"),
     "rank_reduce": ("sum", "mean"),
     "rank_loss": ("hinge", "softmax"),
 }
@@ -108,14 +108,21 @@ class ALGRConfig:
     edge_norm, sigma_in, ggnn_adj, detach_target : see the module's notes.
     decoder : ``"sigmoid"`` as printed, or ``"linear"``, since X is signed.
     start : ``"random"``; or ``"identity"``, where W of (4) starts as 1 and the gates of (5) start almost closed, so that phase 2 goes on
-        from where phase 1 ended.
+        from where phase 1 ended; or ``"cca"``, where in addition the linear maps to X start as the directions of a canonical correlation
+        analysis of mean regions and mean words, with *ridge*: for few training pictures and word vectors of a frozen encoder.
+    sharpness : if above 0, W_q and W_k start as multiples of 1, such that a node whose entries have mean square 1 hears itself with this
+        logit; random maps start with nearly equal weights, and equal weights leave nothing of a single node.
+    standardise : bring every column of the inputs to mean 0 and deviation 1 (over the training split) first.
+    normalise : bring every row of X to mean square 1.
     trade_off : lambda in (16).
     beta, beta_epochs : last value of beta, and the epochs of phase 2 that it takes to grow to it from 0.001.
     margin : of (15).
     rank_reduce : ``"sum"`` or ``"mean"`` over the batch in (15).
     rank_loss : ``"hinge"`` (15); ``"softmax"``, not in the paper, is a cross-entropy over the batch at *temperature*.
     sum_epochs : first epochs in which (15) sums over all negatives, before the hardest alone counts; against collapse.
-    dropout, input_dropout : share of the units of X, and of the inputs, set to zero in training.
+    dropout : share of the units of X set to zero in training.
+    input_dropout : share of the columns of the inputs set to zero in training, the same ones in all regions of a picture and in all words
+        of a caption.
     region_dropout, word_dropout : share of the regions and words that are left out in training.
     phase1_epochs : epochs of the first phase.
     batch_size, learning_rate, weight_decay : of Adam.
@@ -141,7 +148,11 @@ class ALGRConfig:
     ggnn_adj: Literal["uniform", "learned"] = "uniform"
     detach_target: bool = True
     decoder: Literal["sigmoid", "linear"] = "sigmoid"
-    start: Literal["random", "identity"] = "random"
+    start: Literal["random", "identity", "cca"] = "random"
+    ridge: float = 1.0
+    sharpness: float = 0.0
+    standardise: bool = False
+    normalise: bool = False
     trade_off: float = 1.0
     beta: float = 0.5
     beta_epochs: int = 15
@@ -169,7 +180,7 @@ class ALGRConfig:
             if getattr(self, name) < 1:
                 raise InputError(f"ALGRConfig: {name} is {getattr(self, name)}, expected at least 1")
         counts = ("vocabulary", "ggnn_steps", "beta_epochs", "sum_epochs", "phase1_epochs", "decay_epoch")
-        for name in (*counts, "trade_off", "beta", "weight_decay"):
+        for name in (*counts, "trade_off", "beta", "weight_decay", "ridge", "sharpness"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"ALGRConfig: {name} is {getattr(self, name)}, expected 0 or more")
         for name in ("dropout", "input_dropout", "region_dropout", "word_dropout", "averaging"):
@@ -243,7 +254,7 @@ def encoder_recipe(config: ALGRConfig = ALGRConfig()) -> Recipe:
                 writes="z",
             )
             remember += [step] * config.ggnn_steps
-        if config.start == "identity":
+        if config.start != "random":
             nn.init.eye_(share.weight)
             if gates is not None:
                 nn.init.constant_(gates.heard_to_update.bias, -4.0)
@@ -258,9 +269,13 @@ def encoder_recipe(config: ALGRConfig = ALGRConfig()) -> Recipe:
 
 def _attention(config: ALGRConfig) -> DotAttention:
     """(1), (2): weights from X, whatever state the step reads; no division by sqrt(d) (AMB-3.0)."""
+    query, key = (nn.Linear(config.in_width, config.width, bias=False) for _ in range(2))
+    if config.sharpness:
+        for layer in (query, key):
+            nn.init.eye_(layer.weight).mul_((config.sharpness / config.in_width) ** 0.5)
     return DotAttention(
-        query=nn.Linear(config.in_width, config.width, bias=False),
-        key=nn.Linear(config.in_width, config.width, bias=False),
+        query=query,
+        key=key,
         query_state="x",
         key_state="x",
         activation=nn.LeakyReLU(config.slope),
@@ -424,14 +439,22 @@ class ALGR(Pretrained, nn.Module):
             if config.word_dropout:
                 keep, word_counts = _some(word_counts, config.word_dropout)
                 words = words[keep]
-            regions, words = (F.dropout(values, config.input_dropout) for values in (regions, words))
+            regions, words = self._thinned(regions, region_counts), self._thinned(words, word_counts)
         x = {s.VISUAL: self.regions(regions, region_counts, places), s.WORD: self.words(words, word_counts)}
+        if config.normalise:
+            x = {side: F.normalize(values, dim=1) * config.in_width**0.5 for side, values in x.items()}
         x = {side: {"x": F.dropout(values, config.dropout, self.training)} for side, values in x.items()}
         none = torch.empty(0, dtype=torch.int64)
         graph = require_dgl().heterograph({s.VISUAL_SAME_AS_WORD: (none, none)}, {side: len(named["x"]) for side, named in x.items()})
         graph.set_batch_num_nodes({s.VISUAL: region_counts.cpu(), s.WORD: word_counts.cpu()})
         graph.set_batch_num_edges({s.VISUAL_SAME_AS_WORD: torch.zeros(len(region_counts), dtype=torch.int64)})
         return graph.to(regions.device), x
+
+    def _thinned(self, values: Tensor, counts: Tensor) -> Tensor:
+        """Some columns set to zero, the same in all rows of a member: among many rows, single entries would not be missed."""
+        if not self.config.input_dropout:
+            return values
+        return values * F.dropout(values.new_ones(len(counts), values.shape[1]), self.config.input_dropout).repeat_interleave(counts, 0)
 
     def forward(self, batch: Batch, *, phase: int = 2) -> dict[str, dict[str, Tensor]]:
         """All states of a batch: ``e`` of ``picture`` and ``sentence`` (b, width), and in phase 2 ``z``, ``sigma``, ``r`` too."""

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..baselines.linear import canonical_directions
+from ..baselines.matching.base import mean_regions, mean_words
 from ..data.matching import Batch, MatchingData, Regions, Split, Words
 from ..errors import InputError
 from ..metrics import RecallResult, recall_at_k
@@ -168,6 +170,10 @@ def _train_one(
 ) -> tuple[ALGR, FitResult]:
     seed_everything(fit_config.seed)
     model = ALGR(config, data.vocab)
+    if config.standardise:
+        standardise_inputs(model, data.train)
+    if config.start == "cca":
+        start_from_correlation(model, data.train)
     module = ALGRModule(model, data.validation)
     size = min(config.batch_size, len(data.train))
     result = fit(
@@ -182,6 +188,51 @@ def _train_one(
         progress=progress,
     )
     return module.kept.eval(), result
+
+
+@torch.no_grad()
+def standardise_inputs(model: ALGR, train: Split, *, block: int = 256) -> None:
+    """Count mean and deviation of every column of the regions, and of word vectors that come from a frozen encoder."""
+    sides = [(model.regions, train.regions)] + ([] if model.words.table is not None else [(model.words, train.words)])
+    for part, values in sides:
+        total = squares = count = 0
+        for start in range(0, len(values), block):
+            rows = values.take(np.arange(start, min(start + block, len(values))))[0].double()
+            total, squares, count = total + rows.sum(0), squares + (rows**2).sum(0), count + len(rows)
+        mean = total / count
+        deviation = (squares / count - mean**2).clamp_min(0).sqrt()
+        part.shift.copy_(mean)
+        # a column that never changes says nothing, and would be blown up
+        part.scale.copy_(torch.where(deviation <= 1e-6 * deviation.max().clamp_min(1e-30), 0, 1 / deviation.clamp_min(1e-30)))
+
+
+@torch.no_grad()
+def start_from_correlation(model: ALGR, train: Split) -> None:
+    """Set the linear maps to X to the directions in which mean regions and mean words of matched pairs go together (CCA with a ridge).
+
+    Every direction is scaled by its correlation, and each side so that its mean vectors have length 1 on average.
+
+    Raises
+    ------
+    InputError : embeddings other than linear maps of frozen vectors, or more columns of X than there are directions.
+    """
+    config = model.config
+    if model.words.table is not None or config.embedding != "linear":
+        raise InputError("start=cca needs word vectors of a frozen encoder and embedding=linear; use start=identity")
+    inputs = (model.regions, mean_regions(train.regions).features[:, 0]), (model.words, mean_words(train.words))
+    images, texts = ((torch.from_numpy(x).double() - part.shift) * part.scale for part, x in inputs)
+    images = images[torch.from_numpy(np.asarray(train.image_of_caption))]
+    means = images.mean(0), texts.mean(0)
+    x, y = images - means[0], texts - means[1]
+    covariances = ((a.T @ b / len(x)).numpy() for a, b in ((x, x), (y, y), (x, y)))
+    *directions, correlations = canonical_directions(*covariances, config.ridge)
+    if len(correlations) < config.in_width:
+        raise InputError(f"start=cca: in_width is {config.in_width}, but these features go together in {len(correlations)} directions only")
+    for layer, values, mean, weights in zip((model.regions.linear, model.words.linear), (x, y), means, directions, strict=True):
+        weights = torch.from_numpy((weights * correlations)[:, : config.in_width])
+        weights /= (values @ weights).norm(dim=1).mean()
+        layer.weight.copy_(weights.T)
+        layer.bias.copy_(-(mean @ weights))
 
 
 def _complete(config: ALGRConfig, data: MatchingData) -> ALGRConfig:

@@ -22,15 +22,15 @@ def draw_recipe(recipe: Recipe) -> Figure:
     """Draw *recipe*; a number stands on every arrow that a step of that number walks along, dashed for complete relations."""
     import textwrap
 
-    from matplotlib.figure import Figure
     from matplotlib.patches import Circle
 
+    from ..viz.canvas import Drawing
     from ..viz.colours import node_colour, node_ink
 
     types = list(dict.fromkeys(t for step in recipe.steps for relation in step.along for t in (relation[0], relation[2])))
     places, arrows = _places(types), _arrows(recipe)
     rows = [line for number, step in enumerate(recipe.steps, 1) for line in _legend(number, step.name, step.equation)]
-    figure = Figure(figsize=(9.6, max(4.4, 1.2 + 0.23 * len(rows))), layout="constrained")
+    figure = Drawing(figsize=(9.6, max(4.4, 1.2 + 0.23 * len(rows))), layout="constrained")
     axes, words = figure.subplots(1, 2, width_ratios=(1.25, 1))
     for (source, target), steps in arrows.items():
         _draw_arrow(axes, places[source], places[target], steps, both=(target, source) in arrows)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
+from .canvas import Drawing
 from .colours import INK, node_colour
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
-
-def draw_classifiers(classifiers: Any, names: Sequence[str], *, seed: int = 0) -> Figure:
+def draw_classifiers(classifiers: Any, names: Sequence[str], *, seed: int = 0) -> Drawing:
     """t-SNE of the classifiers (c, width): labels whose classifiers point the same way lie together.
 
     Distances are cosine distances. Only who is whose neighbour means something in such a map; the axes have no unit.
@@ -26,7 +24,6 @@ def draw_classifiers(classifiers: Any, names: Sequence[str], *, seed: int = 0) -
     >>> figure = draw_classifiers(np.eye(5), ["sea", "boat", "sky", "cat", "sofa"])
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from sklearn.manifold import TSNE
 
     rows = np.asarray(classifiers.detach().cpu() if hasattr(classifiers, "detach") else classifiers, np.float64)
@@ -39,7 +36,7 @@ def draw_classifiers(classifiers: Any, names: Sequence[str], *, seed: int = 0) -
     perplexity = min(30.0, (len(rows) - 1) / 3)
     places = TSNE(2, metric="cosine", init="random", perplexity=perplexity, random_state=seed).fit_transform(rows)
 
-    figure = Figure(figsize=(8, 6.5), layout="constrained")
+    figure = Drawing(figsize=(8, 6.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.scatter(*places.T, s=36, color=node_colour("label"), edgecolor=INK, linewidth=0.6)

@@ -10,11 +10,11 @@ import numpy as np
 
 from ..errors import InputError, nearest
 from ..files import existing_file
+from .canvas import Drawing
 from .colours import BLUE, GREEN, INK, ORANGE, PURPLE, SKY, VERMILLION
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 _COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY)
 _LOOKS = tuple(zip(_COLOURS, ("-", "--", "-.", ":", "-", "--"), "os^DvP", strict=True))  # colour, dash, marker
@@ -40,7 +40,7 @@ def read_metrics(run: str | Path) -> pd.DataFrame:
     return table
 
 
-def draw_curves(runs: Mapping[str, Any], *, columns: Sequence[str] = ("train/loss", "validation/score"), title: str = "") -> Figure:
+def draw_curves(runs: Mapping[str, Any], *, columns: Sequence[str] = ("train/loss", "validation/score"), title: str = "") -> Drawing:
     """One plot for each column, one line for each run, over the epochs.
 
     Parameters
@@ -57,7 +57,6 @@ def draw_curves(runs: Mapping[str, Any], *, columns: Sequence[str] = ("train/los
     'epoch'
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     if not runs or not columns:
@@ -69,7 +68,7 @@ def draw_curves(runs: Mapping[str, Any], *, columns: Sequence[str] = ("train/los
     for column in columns:
         if column not in known:
             raise InputError(f"no run has a column {column!r}{nearest(column, known)}; they have {', '.join(known)}")
-    figure = Figure(figsize=(5.2 * len(columns), 3.9), layout="constrained")
+    figure = Drawing(figsize=(5.2 * len(columns), 3.9), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, column in zip(np.atleast_1d(figure.subplots(1, len(columns))).flat, columns, strict=True):
         for (name, table), (colour, dash, marker) in zip(tables.items(), _LOOKS, strict=False):

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
+from .canvas import Drawing
 from .colours import GREY, INK, node_colour
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
-
-def draw_pair_maps(spaces: Mapping[str, tuple[Any, Any]], *, seed: int = 0, title: str = "") -> Figure:
+def draw_pair_maps(spaces: Mapping[str, tuple[Any, Any]], *, seed: int = 0, title: str = "") -> Drawing:
     """One t-SNE map for each space: squares are pictures, circles are sentences, and a line joins the two of a pair.
 
     Short lines say that a space brings the two sides of a pair together. Only who is whose neighbour means something in such a map: the
@@ -36,7 +34,6 @@ def draw_pair_maps(spaces: Mapping[str, tuple[Any, Any]], *, seed: int = 0, titl
     ['before: 0 of 6 pairs are nearest to each other', 'after: 6 of 6 pairs are nearest to each other']
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from sklearn.manifold import TSNE
 
     if not spaces:
@@ -48,7 +45,7 @@ def draw_pair_maps(spaces: Mapping[str, tuple[Any, Any]], *, seed: int = 0, titl
             raise InputError(
                 f"space '{name}': pictures have shape {images.shape}, sentences {texts.shape}; both need one shape and at least four pairs"
             )
-    figure = Figure(figsize=(5.6 * len(checked), 5.6), layout="constrained")
+    figure = Drawing(figsize=(5.6 * len(checked), 5.6), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (name, (images, texts)) in zip(np.atleast_1d(figure.subplots(1, len(checked))).flat, checked.items(), strict=True):
         count = len(images)

@@ -272,7 +272,7 @@ def _attention(config: ALGRConfig) -> DotAttention:
     query, key = (nn.Linear(config.in_width, config.width, bias=False) for _ in range(2))
     if config.sharpness:
         for layer in (query, key):
-            nn.init.eye_(layer.weight).mul_((config.sharpness / config.in_width) ** 0.5)
+            nn.init.eye_(layer.weight).data.mul_((config.sharpness / config.in_width) ** 0.5)
     return DotAttention(
         query=query,
         key=key,

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from hetero_xmodal.baselines.matching.neural import ranking_loss
 from hetero_xmodal.data.matching import Batch, MatchingData, Regions, Split, Words
 from hetero_xmodal.errors import InputError
 from hetero_xmodal.recipes import ALGR, ALGRConfig
-from hetero_xmodal.recipes.algr import VARIANTS, annealed, kl_between, kl_to_standard, rank_loss, softmax_loss, wasserstein
+from hetero_xmodal.recipes.algr import VARIANTS, annealed, kl_between, kl_to_standard, softmax_loss, wasserstein
 from hetero_xmodal.training import FitConfig
 from hetero_xmodal.training.matching import ALGRMethod, ALGRModule, evaluate_matching, train_algr
 
@@ -70,13 +71,31 @@ def test_a5_a6_a13_a15_divergences():
 
 def test_a9_ranking_and_captions_of_one_picture():
     scores = torch.tensor([[0.9, 0.85, 0.8], [0.3, 0.5, 0.6], [0.2, 0.1, 0.7]])
-    assert abs(float(rank_loss(scores)) - 1.30) < 1e-5
-    assert abs(float(rank_loss(scores, hardest=False)) - 1.50) < 1e-5
-    # pairs 0 and 1 show one picture: entries (0, 1) and (1, 0) are no negatives; rows .1, .3, 0, columns 0, 0, .3 (as before) less
-    # column 1, whose .55 came from (0, 1)
+    model, e_v = model_of(), torch.eye(3)
+    e_t = torch.cat([scores.T, (1 - (scores**2).sum(0)).abs().sqrt()[:, None]], 1)  # unit rows where |column| < 1
+    e_v = torch.cat([e_v, torch.zeros(3, 1)], 1)
+
+    def rank(images, **more):
+        return float(model.rank(e_v, e_t, torch.tensor(images), **more))
+
+    lengths = e_t.norm(dim=1)
+    cosines = scores / lengths
+    torch.testing.assert_close(torch.nn.functional.normalize(e_v, dim=1) @ torch.nn.functional.normalize(e_t, dim=1).T, cosines)
+    naive = {}
+    for hardest in (True, False):
+        total = 0.0
+        for i in range(3):
+            row = [max(0.0, 0.2 + float(cosines[i, j] - cosines[i, i])) for j in range(3) if j != i]
+            column = [max(0.0, 0.2 + float(cosines[j, i] - cosines[i, i])) for j in range(3) if j != i]
+            total += (max(row) + max(column)) if hardest else sum(row) + sum(column)
+        naive[hardest] = total
+    assert abs(rank([0, 1, 2]) - naive[True]) < 1e-5 and abs(rank([0, 1, 2], hardest=False) - naive[False]) < 1e-5
+    assert abs(float(ranking_loss(scores, torch.arange(3))) - 1.30) < 1e-5
+    assert abs(float(ranking_loss(scores, torch.arange(3), hardest=False)) - 1.50) < 1e-5
+    # pairs 0 and 1 show one picture: entries (0, 1) and (1, 0) are no negatives
     images = torch.tensor([5, 5, 7])
-    assert abs(float(rank_loss(scores, images)) - (0.1 + 0.3 + 0.3)) < 1e-5
-    assert float(rank_loss(scores, torch.tensor([5, 5, 5]))) == 0
+    assert abs(float(ranking_loss(scores, images)) - (0.1 + 0.3 + 0.3)) < 1e-5
+    assert rank([5, 5, 5]) == 0 and rank([5, 5, 7]) < rank([0, 1, 2])
     # cross-entropy with the same pairs left out: only the diagonal and pair 2 remain in rows 0 and 1
     logits = scores / 0.1
     rows = -sum(torch.log_softmax(logits[i, keep], 0)[k] for i, keep, k in ((0, [0, 2], 0), (1, [1, 2], 0), (2, [0, 1, 2], 2)))

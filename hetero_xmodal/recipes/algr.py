@@ -18,7 +18,7 @@ input       X of regions and words, by a linear map or CAMERA's modules         
 (11)        L_KL between N(Z, sigma^2) and N(0, I)                                  :func:`kl_to_standard`, :func:`annealed`
 (10)        L_g = L_r^v + L_r^t + beta L_KL                                         :meth:`ALGR.generation_losses`
 (13)        L_WD = sqrt(|e^v - e^t|^2 + |r^v - r^t|^2)                              :func:`wasserstein`
-(15)        L_rank, hinge with the hardest negative of the batch                    :func:`rank_loss`
+(15)        L_rank, hinge with the hardest negative of the batch                    :meth:`ALGR.rank`
 (16)        lambda L_g + L_WD + L_rank                                              :meth:`ALGR.losses`
 ==========  ======================================================================  =====================================
 
@@ -49,6 +49,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import schema as s
+from ..baselines.matching.neural import ranking_loss
 from ..data.matching import Batch, Regions, Words
 from ..errors import InputError
 from ..message_passing import Combine, Constant, DotAttention, GatedRecurrent, JoinedLinear, Recipe, Replace, Step, attends, itself
@@ -347,35 +348,12 @@ def kl_between(e_v: Tensor, r_v: Tensor, e_t: Tensor, r_t: Tensor) -> Tensor:
     return (((r_v / r_t) ** 2 + ((e_t - e_v) / r_t) ** 2 - 1) / 2 + (r_t / r_v).log()).sum(1)
 
 
-def rank_loss(scores: Tensor, images: Tensor | None = None, *, margin: float = 0.2, hardest: bool = True, reduce: str = "sum") -> Tensor:
-    """(15): what wrong partners score above the right one, less a margin, in both directions; scores (b, b), right ones on the diagonal.
-
-    *images* (b,) says which picture each pair has: two pairs of one picture are no negatives of each other. Only the *hardest* negative of
-    each row and column counts, or all of them.
-
-    >>> scores = torch.tensor([[0.9, 0.85, 0.8], [0.3, 0.5, 0.6], [0.2, 0.1, 0.7]])
-    >>> rank_loss(scores), rank_loss(scores, hardest=False)
-    (tensor(1.3000), tensor(1.5000))
-    """
-    right = scores.diag()
-    wrong = _wrong(len(scores), images, scores.device)
-    by_row = (margin + scores - right[:, None]).clamp_min(0) * wrong
-    by_column = (margin + scores - right[None, :]).clamp_min(0) * wrong
-    parts = (by_row.amax(1), by_column.amax(0)) if hardest else (by_row.sum(1), by_column.sum(0))
-    return sum(parts).sum() if reduce == "sum" else sum(parts).mean()
-
-
-def softmax_loss(scores: Tensor, images: Tensor | None = None, *, temperature: float = 0.05) -> Tensor:
+def softmax_loss(scores: Tensor, images: Tensor, *, temperature: float = 0.05) -> Tensor:
     """Not in the paper: cross-entropy of the right partner among those of the batch, mean of both directions, summed over the batch."""
-    wrong = _wrong(len(scores), images, scores.device)
-    logits = (scores / temperature).masked_fill(~(wrong | torch.eye(len(scores), dtype=torch.bool, device=scores.device)), -torch.inf)
     target = torch.arange(len(scores), device=scores.device)
+    same = (images[:, None] == images) & (target[:, None] != target)
+    logits = (scores / temperature).masked_fill(same, -torch.inf)
     return (F.cross_entropy(logits, target, reduction="sum") + F.cross_entropy(logits.T, target, reduction="sum")) / 2
-
-
-def _wrong(b: int, images: Tensor | None, device: torch.device) -> Tensor:
-    images = torch.arange(b, device=device) if images is None else images.to(device)
-    return images[:, None] != images[None, :]
 
 
 def collapsed(loss: float, batch: int, *, margin: float = 0.2) -> bool:
@@ -464,7 +442,7 @@ class ALGR(Pretrained, nn.Module):
     def losses(self, batch: Batch, *, phase: int = 2, beta: float | None = None, hardest: bool = True) -> dict[str, Tensor]:
         """(8) to (16) of a batch of matched pairs: every term that the variant and the phase have, and ``loss``, their weighted sum.
 
-        *beta* stands before the KL (the config's last value if left out); *hardest* as in :func:`rank_loss`.
+        *beta* stands before the KL (the config's last value if left out); *hardest* as in :meth:`rank`.
         """
         config = self.config
         if len(self.others):
@@ -477,7 +455,7 @@ class ALGR(Pretrained, nn.Module):
         e_v, e_t = states["picture"]["e"], states["sentence"]["e"]
         parts: dict[str, Tensor] = {}
         if ranks:
-            parts["L_rank"] = self._rank(e_v, e_t, batch.images, hardest)
+            parts["L_rank"] = self.rank(e_v, e_t, batch.images, hardest)
         if phase == 2 or not ranks:
             if config.variant != "no-lwd":
                 distance = kl_between if config.variant == "lkd" else wasserstein
@@ -507,12 +485,14 @@ class ALGR(Pretrained, nn.Module):
                 parts[f"L_r^{name}"] = F.smooth_l1_loss(made, target.detach() if config.detach_target else target)
         return parts | {"L_g": sum(beta * part if name == "L_KL" else part for name, part in parts.items())}
 
-    def _rank(self, e_v: Tensor, e_t: Tensor, images: Tensor, hardest: bool) -> Tensor:
+    def rank(self, e_v: Tensor, e_t: Tensor, images: Tensor, hardest: bool = True) -> Tensor:
+        """(15) of the cosines of all pictures (b, width) with all captions (b, width); *images* (b,) says which picture each pair has."""
         config, scores = self.config, F.normalize(e_v, dim=1) @ F.normalize(e_t, dim=1).T
         if config.rank_loss == "softmax":
             loss = softmax_loss(scores, images, temperature=config.temperature)
-            return loss if config.rank_reduce == "sum" else loss / len(scores)
-        return rank_loss(scores, images, margin=config.margin, hardest=hardest, reduce=config.rank_reduce)
+        else:
+            loss = ranking_loss(scores, images, margin=config.margin, hardest=hardest)
+        return loss if config.rank_reduce == "sum" else loss / len(scores)
 
     # ------------------------------------------------------------------------------------------ retrieval
 

@@ -375,7 +375,7 @@ def _row(line: bytes, head: tuple, width: int | None) -> tuple[np.ndarray, np.nd
         raise InputError(f"{where}: {len(boxes)} box values and {len(features)} feature values do not fit {count} boxes")
     if width is not None and len(features) != width * count:
         raise InputError(
-            f"{where}: its features have width {len(features) // count}, those of the first picture {width}; all must have one"
+            f"{where}: its features have width {len(features) // count}, those of the first picture have {width}; all must have the same"
         )
     if not np.isfinite(features).all() or not np.isfinite(boxes).all():
         raise InputError(f"{where}: its features or boxes hold NaN or infinity; make them again")

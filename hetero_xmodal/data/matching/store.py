@@ -81,7 +81,10 @@ class FileRows:
 
     def __getitem__(self, which: Any) -> np.ndarray:
         if isinstance(which, tuple):
-            return self[which[0]][(slice(None) if np.ndim(which[0]) or isinstance(which[0], slice) else ..., *which[1:])]
+            first, *rest = which
+            if any(np.ndim(part) for part in rest if not isinstance(part, slice) and part is not ...):
+                raise TypeError("only the first axis of rows in a file can be indexed by a list; read them first")
+            return self[first][tuple(rest) if isinstance(first, int | np.integer) else (slice(None), *rest)]
         if isinstance(which, int | np.integer):
             return self._read(np.array([range(len(self))[which]]))[0]
         rows = np.arange(len(self))[which]

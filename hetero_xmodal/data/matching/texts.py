@@ -291,33 +291,37 @@ def _transformer(record: dict[str, Any], sentences: list[str], out: str | Path |
             raise InputError(f"'{out}' holds words of other sentences, or made in another way; give another file or delete it")
         return words, cut
     encoder = _Encoder.of(record)
-    plans, cut = _plan(encoder, record, sentences)
-    offsets = np.concatenate([[0], np.cumsum([len(groups) for _, groups, _ in plans])]).astype(np.int64)
-    tokens = [token for _, _, texts in plans for token in texts]
+    blocks = range(0, len(sentences), BLOCK)
+    lengths, tokens, row, cut = [], [], {}, 0
+    for start in blocks:  # first only the tokens; their numbers are made again block by block, since all of them would not fit into memory
+        plans, some = _plan(encoder, record, sentences[start : start + BLOCK])
+        lengths += [len(groups) for _, groups, _ in plans]
+        tokens.append(np.array([row.setdefault(token, len(row)) for _, _, texts in plans for token in texts], np.int64))
+        cut += some
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    rows = np.concatenate(tokens)
+    shape = (int(offsets[-1]), found["width"])
     if out is None:
-        values = np.zeros((int(offsets[-1]), encoder.width), np.float16)
-        with progress_bar("encoding captions", len(plans), progress) as advance:
-            for start in range(0, len(plans), BLOCK):
-                stop = min(start + BLOCK, len(plans))
-                values[offsets[start] : offsets[stop]] = _states(encoder, plans[start:stop])
-                advance(stop - start)
-        return Words(values, offsets, tokens, record), cut
-    about = as_bytes(tokens)
-    shapes = {
-        "values": (np.float16, (int(offsets[-1]), encoder.width)),
-        "offsets": (np.int64, offsets.shape),
-        "tokens": (np.uint8, about.shape),
-    }
+        values = np.zeros(shape, np.float16)
+        with progress_bar("encoding captions", len(sentences), progress) as advance:
+            for start in blocks:
+                some = sentences[start : start + BLOCK]
+                values[offsets[start] : offsets[start + len(some)]] = _states(encoder, _plan(encoder, record, some)[0])
+                advance(len(some))
+        return Words(values, offsets, TokenTexts(list(row), rows), record), cut
+    about = as_bytes(list(row))
+    shapes = {"values": (np.float16, shape), "offsets": (np.int64, offsets.shape)}
+    shapes |= {"tokens": (np.int64, rows.shape), "token_texts": (np.uint8, about.shape)}
     file = BlockFile(out, shapes, {"kind": "words", "key": digest(record, sentences), "provenance": json.dumps(record), "cut": str(cut)})
     try:
-        file.write("offsets", 0, offsets)
-        file.write("tokens", 0, about)
-        with progress_bar("encoding captions", len(plans), progress, file.done) as advance:
-            for start in range(file.done, len(plans), BLOCK):
-                stop = min(start + BLOCK, len(plans))
-                file.write("values", int(offsets[start]), _states(encoder, plans[start:stop]))
-                file.note(stop)
-                advance(stop - start)
+        for name, value in (("offsets", offsets), ("tokens", rows), ("token_texts", about)):
+            file.write(name, 0, value)
+        with progress_bar("encoding captions", len(sentences), progress, file.done) as advance:
+            for start in range(file.done, len(sentences), BLOCK):
+                some = sentences[start : start + BLOCK]
+                file.write("values", int(offsets[start]), _states(encoder, _plan(encoder, record, some)[0]))
+                file.note(start + len(some))
+                advance(len(some))
         file.finish()
     finally:
         file.close()
@@ -325,13 +329,32 @@ def _transformer(record: dict[str, Any], sentences: list[str], out: str | Path |
     return words, cut
 
 
+class TokenTexts(Sequence):
+    """The words of captions as text: rows of a list of different words, which takes far less memory than the words themselves.
+
+    >>> tokens = TokenTexts(["a", "dog"], np.array([0, 1, 0]))
+    >>> tokens[1], tokens[:2], list(tokens)
+    ('dog', ['a', 'dog'], ['a', 'dog', 'a'])
+    """
+
+    def __init__(self, texts: list[str], rows: Any) -> None:
+        self._texts, self._rows = texts, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, which: Any) -> Any:
+        if isinstance(which, slice):
+            return [self._texts[row] for row in self._rows[which].tolist()]
+        return self._texts[int(self._rows[which])]
+
+
 def _open_words(out: str | Path, record: dict[str, Any], sentences: list[str]) -> tuple[Words | None, int]:
     tensors, about = open_store(out)
-    if about.get("key") != digest(record, sentences):
+    if about.get("key") != digest(record, sentences) or "token_texts" not in tensors:
         return None, 0
-    offsets = np.asarray(tensors["offsets"])
-    values = tensors["values"]
-    return Words(values, offsets, from_bytes(tensors["tokens"]), record), int(about.get("cut", 0))
+    texts = TokenTexts(from_bytes(tensors["token_texts"]), tensors["tokens"])
+    return Words(tensors["values"], np.asarray(tensors["offsets"]), texts, record), int(about.get("cut", 0))
 
 
 def _plan(encoder: _Encoder, record: dict[str, Any], sentences: list[str]) -> tuple[list[tuple[list, list, list]], int]:

@@ -243,6 +243,13 @@ def test_a_scene_is_the_same_at_every_size():
 # ---------------------------------------------------------------------------------------------- labels, tags, card
 
 
+def test_a_scene_about_which_little_can_be_said_has_fewer_captions():
+    """Two flowers that look alike, with no relation that tells one from the other."""
+    item = load_dataset("world/scenes", "test")[705]
+    assert [sentence.lower().strip(".") for sentence in item.sentences[:3]].count("two red flowers") == 1
+    assert len(set(item.sentences)) == len(item.sentences) == len(item.sentence_scenes) == 3
+
+
 def test_labels_hang_together():
     dataset = load_dataset("world/scenes", size=400)
     rows = np.array([item.labels for item in dataset])

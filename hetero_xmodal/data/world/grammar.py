@@ -249,7 +249,10 @@ def _say_list(saying, scene, relations):
 
 
 def scene_captions(scene: Scene, relations: list[tuple[int, str, int]], dice: Dice, count: int = 5) -> list[tuple[str, SceneGraph]]:
-    """*count* different captions of a scene, each with its graph; *relations* are the true ones (subject, predicate, object)."""
+    """*count* different captions of a scene, each with its graph; *relations* are the true ones (subject, predicate, object).
+
+    Of a scene about which less can be said, such as two flowers that look the same, there are fewer.
+    """
     forms = [_say_list, _say_attribute]
     if relations:
         forms += [_say_relation, _say_relation, _say_relation, _say_two_relations, _say_placed_relation]
@@ -265,11 +268,11 @@ def _weighty(dice: Dice, relations):
 def _collect(write, forms, dice: Dice, count: int) -> list[tuple[str, SceneGraph]]:
     made: dict[str, SceneGraph] = {}
     turn = dice.shuffled(forms)
-    k = 0
-    while len(made) < count:
+    for k in range(2000 * count):  # most need fewer than ten tries; after so many there is no more to say
+        if len(made) == count:
+            break
         saying = Saying(dice)
         text = write(saying, turn[k % len(turn)])
-        k += 1
         if text is not None and text not in made:
             made.update([saying.done(text)])
     return list(made.items())

@@ -14,7 +14,7 @@ import argparse
 import time
 from dataclasses import replace
 
-from hetero_xmodal.baselines.matching.comparison import METHODS, matching_table
+from hetero_xmodal.baselines.matching.comparison import METHODS, matching_table, usual_config
 from hetero_xmodal.configs import config_with
 from hetero_xmodal.data.matching import load_matching_data
 from hetero_xmodal.training.matching import default_settings
@@ -53,7 +53,7 @@ def main() -> None:
             name, _, assignment = setting.partition(":")
             if name not in METHODS:
                 parser.error(f"--baseline {setting}: there is no method {name!r}")
-            configs[name] = config_with(configs.get(name, METHODS[name][1]), [assignment])
+            configs[name] = config_with(configs.get(name) or usual_config(name, data.vocab["data"]), [assignment])
         tables = [("methods", matching_table(data, methods=options.methods, configs=configs, **shared))]
     else:
         config, fit_config = default_settings(data.vocab["data"])

@@ -31,6 +31,17 @@ METHODS: dict[str, tuple[type[MatchingBaseline], Any]] = {
     "VSRN": (VSRN, VSRNConfig()),
 }
 
+#: settings chosen on validation splits, for data that is far smaller than the papers': kind of data -> row -> what differs from METHODS
+SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
+    "world/scenes": {
+        "mean-pool": dict(epochs=10, learning_rate=2e-3, decay_after=7),
+        "VSE++": dict(width=128, epochs=8, learning_rate=2e-3, decay_after=6, dropout=0.1),
+        "SCAN t2i": dict(width=128, epochs=6, learning_rate=2e-3, decay_after=4, batch_size=64),
+        "SCAN i2t": dict(width=128, epochs=6, learning_rate=2e-3, decay_after=4, batch_size=64),
+        "VSRN": dict(width=128, epochs=8, learning_rate=2e-3, decay_after=6, dropout=0.1, layers=2),
+    },
+}
+
 DIRECTIONS = {"i2t": "image_to_text", "t2i": "text_to_image"}
 
 
@@ -59,7 +70,7 @@ def matching_table(
     seeds : int or sequence of int
         How many seeds (0, 1, ...), or which.
     configs : mapping, optional
-        Name of a method -> config, where the usual one is not wanted; its seed is replaced by each of *seeds*.
+        Name of a method -> config, where that of :func:`usual_config` is not wanted; its seed is replaced by each of *seeds*.
     others : mapping, optional
         More rows: name -> function from a seed to an unfitted method with ``fit(train, validation)`` and ``similarity(split)``.
     ensembles : mapping, optional
@@ -93,7 +104,8 @@ def matching_table(
     seeds = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     if not seeds:
         raise InputError("seeds must be at least 1, or a sequence of seeds")
-    makers = {name: partial(_make, name, (configs or {}).get(name)) for name in names} | dict(others or {})
+    wanted = {name: usual_config(name, data.vocab.get("data", "")) for name in names} | dict(configs or {})
+    makers = {name: partial(_make, name, wanted[name]) for name in names} | dict(others or {})
     for name, of in (ensembles or {}).items():
         if of not in makers:
             raise InputError(f"ensemble {name!r} is of {of!r}, which is no row of this table{nearest(of, makers)}")
@@ -133,6 +145,15 @@ def matching_table(
     return frame
 
 
+def usual_config(method: str, data: str = "") -> Any:
+    """Config of a row of the table for a kind of data (``vocab["data"]``): the method's own, or what was found better there.
+
+    >>> usual_config("VSE++", "world/scenes").width, usual_config("VSE++").width
+    (128, 256)
+    """
+    return dataclasses.replace(METHODS[method][1], **SETTINGS.get(data, {}).get(method, {}))
+
+
 def _usual_methods(data: MatchingData) -> list[str]:
     vectors = np.ndim(data.train.words.values) > 1
     texts = len(data.train.words.tokens) > 0
@@ -144,8 +165,7 @@ def _is_random(method: type[MatchingBaseline]) -> bool:
 
 
 def _make(name: str, config: Any, seed: int) -> MatchingBaseline:
-    method, usual = METHODS[name]
-    config = usual if config is None else config
+    method = METHODS[name][0]
     return method(dataclasses.replace(config, seed=seed) if _is_random(method) else config)
 
 

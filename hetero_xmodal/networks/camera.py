@@ -135,3 +135,22 @@ class WordEmbedding(nn.Module):
             return x
         x = self.attention(x, counts)
         return x + self.forth(x)
+
+
+def some_rows(counts: Tensor, dropped: float) -> tuple[Tensor, Tensor]:
+    """A random choice of the rows of each member, at least one: which rows (N,) bool, and how many of each member (b,).
+
+    >>> keep, counts = some_rows(torch.tensor([5, 1]), 0.9)
+    >>> bool(keep[5]), int(counts.min()) >= 1, int(keep.sum()) == int(counts.sum())
+    (True, True, True)
+    """
+    member = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
+    luck = torch.rand(len(member), device=counts.device)
+    best = luck.new_zeros(len(counts)).scatter_reduce(0, member, luck, "amax")
+    keep = (luck >= dropped) | (luck == best[member])
+    return keep, torch.bincount(member[keep], minlength=len(counts))
+
+
+def without_columns(values: Tensor, counts: Tensor, dropped: float) -> Tensor:
+    """Rows (N, d) with some columns set to zero, the same ones in all rows of a member: among many rows, single entries are not missed."""
+    return values * F.dropout(values.new_ones(len(counts), values.shape[1]), dropped).repeat_interleave(counts, 0)

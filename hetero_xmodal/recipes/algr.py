@@ -43,18 +43,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import schema as s
 from ..baselines.matching.neural import ranking_loss
-from ..data.matching import Batch, Regions, Words
+from ..data.matching import Batch
 from ..errors import InputError
 from ..message_passing import Combine, Constant, DotAttention, GatedRecurrent, JoinedLinear, Recipe, Replace, Step, attends, itself
-from ..networks.camera import PLACE_WIDTH, RegionEmbedding, WordEmbedding
-from ..pretrained import Pretrained
+from ..networks.camera import RegionEmbedding, WordEmbedding, some_rows, without_columns
+from .two_sided import TwoSided
 
 if TYPE_CHECKING:
     import dgl
@@ -368,7 +367,7 @@ def collapsed(loss: float, batch: int, *, margin: float = 0.2) -> bool:
 # ---------------------------------------------------------------------------------------------- the model
 
 
-class ALGR(Pretrained, nn.Module):
+class ALGR(TwoSided):
     """The whole model: X of regions and words, the graph encoder, and for training the exchange and the decoders.
 
     Parameters
@@ -377,7 +376,8 @@ class ALGR(Pretrained, nn.Module):
     vocab : JSON values, of :class:`hetero_xmodal.data.matching.MatchingData`: where the features come from, and the vocabulary.
 
     ``model.recipe`` is the graph encoder, ``model.exchange`` the cross-attention (None where the variant has none), ``model.pool`` what
-    the first phase ranks. Retrieval needs :meth:`embed_images` and :meth:`embed_captions` only; neither looks at the other side.
+    the first phase ranks. Retrieval needs :meth:`embed_images` and :meth:`embed_captions` only; neither looks at the other side
+    (:mod:`~hetero_xmodal.recipes.two_sided`).
 
     >>> model = ALGR(ALGRConfig(region_width=6, word_width=4, in_width=5, width=5), {})
     >>> model.embed_images(torch.rand(3, 7, 6)).shape
@@ -412,12 +412,14 @@ class ALGR(Pretrained, nn.Module):
         words, word_counts = self.words.vectors(batch.words), batch.word_counts
         if self.training:
             if config.region_dropout:
-                keep, region_counts = _some(region_counts, config.region_dropout)
+                keep, region_counts = some_rows(region_counts, config.region_dropout)
                 regions, places = regions[keep], None if places is None else places[keep]
             if config.word_dropout:
-                keep, word_counts = _some(word_counts, config.word_dropout)
+                keep, word_counts = some_rows(word_counts, config.word_dropout)
                 words = words[keep]
-            regions, words = self._thinned(regions, region_counts), self._thinned(words, word_counts)
+            if config.input_dropout:
+                regions = without_columns(regions, region_counts, config.input_dropout)
+                words = without_columns(words, word_counts, config.input_dropout)
         x = {s.VISUAL: self.regions(regions, region_counts, places), s.WORD: self.words(words, word_counts)}
         if config.normalise:
             x = {side: F.normalize(values, dim=1) * config.in_width**0.5 for side, values in x.items()}
@@ -427,12 +429,6 @@ class ALGR(Pretrained, nn.Module):
         graph.set_batch_num_nodes({s.VISUAL: region_counts.cpu(), s.WORD: word_counts.cpu()})
         graph.set_batch_num_edges({s.VISUAL_SAME_AS_WORD: torch.zeros(len(region_counts), dtype=torch.int64)})
         return graph.to(regions.device), x
-
-    def _thinned(self, values: Tensor, counts: Tensor) -> Tensor:
-        """Some columns set to zero, the same in all rows of a member: among many rows, single entries would not be missed."""
-        if not self.config.input_dropout:
-            return values
-        return values * F.dropout(values.new_ones(len(counts), values.shape[1]), self.config.input_dropout).repeat_interleave(counts, 0)
 
     def forward(self, batch: Batch, *, phase: int = 2) -> dict[str, dict[str, Tensor]]:
         """All states of a batch: ``e`` of ``picture`` and ``sentence`` (b, width), and in phase 2 ``z``, ``sigma``, ``r`` too."""
@@ -445,8 +441,7 @@ class ALGR(Pretrained, nn.Module):
         *beta* stands before the KL (the config's last value if left out); *hardest* as in :meth:`rank`.
         """
         config = self.config
-        if len(self.others):
-            raise InputError("the members of an ensemble learn one by one: train models with members=1 and join them with ALGR.join")
+        self.check_single()
         if config.variant == "baseline":
             phase = 1
         ranks = phase == 2 or config.variant != "general-two-phase"
@@ -493,83 +488,3 @@ class ALGR(Pretrained, nn.Module):
         else:
             loss = ranking_loss(scores, images, margin=config.margin, hardest=hardest)
         return loss if config.rank_reduce == "sum" else loss / len(scores)
-
-    # ------------------------------------------------------------------------------------------ retrieval
-
-    def embed_images(self, regions: Regions | Tensor, *, phase: int = 2, block: int = 256) -> Tensor:
-        """Pictures to unit vectors (n, width x members), on the CPU; their products with those of captions are the cosines to rank by.
-
-        *regions* as :class:`~hetero_xmodal.data.matching.Regions`, or a tensor (n, k, region_width).
-        """
-        if not isinstance(regions, Regions):
-            features = torch.as_tensor(regions)
-            if features.ndim != 3:
-                raise InputError(f"regions have shape {tuple(features.shape)}, expected (pictures, regions, {self.config.region_width})")
-            features = features.detach().cpu().numpy()
-            regions = Regions(features, np.full(len(features), features.shape[1]))
-        if regions.width != self.config.region_width:
-            raise InputError(
-                f"regions have {regions.width} columns, but this ALGR was made for {self.config.region_width}; "
-                "use features of the extractor that it learned from"
-            )
-        return self._embed(len(regions), lambda rows: self._pictures(regions, rows), "picture", phase, block)
-
-    def embed_captions(self, words: Words, *, phase: int = 2, block: int = 512) -> Tensor:
-        """Captions to unit vectors (m, width x members), on the CPU."""
-        if words.values.ndim == 2 and words.values.shape[1] != self.config.word_width:
-            raise InputError(
-                f"word vectors have {words.values.shape[1]} columns, but this ALGR was made for {self.config.word_width}; "
-                "use the encoder that it learned from"
-            )
-        return self._embed(len(words), lambda rows: self._sentences(words, rows), "sentence", phase, block)
-
-    @torch.no_grad()
-    def _embed(self, n: int, read: Any, side: str, phase: int, block: int) -> Tensor:
-        training = self.training
-        self.eval()  # no dropout, no noise
-        device = next(self.parameters()).device
-        parts = [torch.zeros(0, self.config.in_width if phase == 1 or self.config.variant == "baseline" else self.config.width)]
-        try:
-            for start in range(0, n, block):
-                batch = read(np.arange(start, min(start + block, n))).to(device)
-                parts.append(F.normalize(self(batch, phase=phase)[side]["e"], dim=1).cpu())
-        finally:
-            self.train(training)
-        members = [torch.cat(parts), *(other._embed(n, read, side, phase, block) for other in self.others)]
-        return torch.cat(members, 1) / len(members) ** 0.5  # the product is then the mean of the members' cosines
-
-    def _pictures(self, regions: Regions, rows: np.ndarray) -> Batch:
-        """Pictures without captions."""
-        values, counts = regions.take(rows)
-        config = self.config
-        words = torch.zeros(0, dtype=torch.int64) if config.vocabulary else torch.zeros(0, config.word_width)
-        numbers = torch.from_numpy(rows)
-        return Batch(values, counts, words, torch.zeros_like(counts), numbers, numbers, regions.places(rows))
-
-    def _sentences(self, words: Words, rows: np.ndarray) -> Batch:
-        """Captions without pictures."""
-        values, counts = words.take(rows)
-        none, numbers = torch.zeros(0, self.config.region_width), torch.from_numpy(rows)
-        return Batch(none, torch.zeros_like(counts), values, counts, numbers, numbers, torch.zeros(0, PLACE_WIDTH))
-
-    @classmethod
-    def join(cls, models: list[ALGR]) -> ALGR:
-        """An ensemble of models that were trained one by one: its cosine is the mean of theirs (the paper's starred rows)."""
-        first = models[0]
-        if any(model.config != first.config or len(model.others) for model in models):
-            raise InputError("an ensemble is made of single models with equal settings; these differ")
-        out = cls(replace(first.config, members=len(models)), first.vocab)
-        out.load_state_dict(first.state_dict(), strict=False)
-        for member, model in zip(out.others, models[1:], strict=True):
-            member.load_state_dict(model.state_dict())
-        return out.eval()
-
-
-def _some(counts: Tensor, dropped: float) -> tuple[Tensor, Tensor]:
-    """A random choice of the rows of each member, at least one: which rows (N,) bool, and how many of each member (b,)."""
-    member = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
-    luck = torch.rand(len(member), device=counts.device)
-    best = luck.new_zeros(len(counts)).scatter_reduce(0, member, luck, "amax")
-    keep = (luck >= dropped) | (luck == best[member])
-    return keep, torch.bincount(member[keep], minlength=len(counts))
-    return keep, torch.bincount(member[keep], minlength=len(counts))

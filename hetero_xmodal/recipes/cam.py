@@ -76,7 +76,7 @@ class CAMConfig:
     bridges : False is the ablation without HRL: no copies, each side convolves its own graph.
     masks : False is the ablation without CRR: no pool and no masks.
     gamma : weight of 1 / | |M_I| - |M_S| | in E8; 0 is its ablation.
-    transport : False leaves the transport term WS out of E7.
+    transport, transport_scaling : False leaves the transport term WS out of E7; and how finely Sinkhorn's blur shrinks from step to step.
     norm_mean, norm_eps : of the norms in E7 and E8.
     image_size : side of the pictures, a multiple of 32.
     encoder : the frozen encoder, ``"world"``, ``"efficientnet-lite0"`` or ``"vgg16"`` (the paper's).
@@ -100,6 +100,7 @@ class CAMConfig:
     masks: bool = True
     gamma: float = 0.01
     transport: bool = True
+    transport_scaling: float = 0.9
     norm_mean: bool = True
     norm_eps: float = 1e-3
     image_size: int = 64
@@ -460,7 +461,8 @@ class CAM(Pretrained, nn.Module):
                 [padded(values, graph.batch_num_nodes(k)) for k, values in (*side.items(), (t, states[t]["h"]))]
                 for t, side in sides.items()
             ]
-            parts["H_transport"] = transport(*((torch.cat([v for v, _ in c], 1), torch.cat([m for _, m in c], 1)) for c in clouds))
+            joined = [(torch.cat([values for values, _ in c], 1), torch.cat([mask for _, mask in c], 1)) for c in clouds]
+            parts["H_transport"] = transport(*joined, scaling=config.transport_scaling)
         if config.masks:
             parts["H_norm"] = sum(inverse(norms[f"norm_HG_{t}"], norms[f"norm_H_{t}"]) for t in sides)
             masks = [{t: states[t][name] for t in sides if name in states[t]} for name in ("image_mask", "sentence_mask")]
@@ -487,7 +489,7 @@ def padded(rows: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     return rows.new_zeros(len(counts), longest, rows.shape[1]).masked_scatter(mask.unsqueeze(2), rows), mask
 
 
-def transport(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor], *, blur: float = 0.05, scaling: float = 0.5) -> Tensor:
+def transport(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor], *, blur: float = 0.05, scaling: float = 0.9) -> Tensor:
     """WS (B,): Sinkhorn divergence (p = 1) of two point clouds, each rows (B, n, d) and mask (B, n), all real rows equally heavy."""
     from geomloss import SamplesLoss
 

@@ -1,0 +1,114 @@
+"""A generator in the manner of ManiGAN (Li et al. 2020): affine combination of what the text says with what the picture shows.
+
+Two stages (a quarter and half of the picture's size). In each, every place attends to the words, and the affine combination module sets
+``h' = h * W(v) + b(v)`` with W and b from the picture's features v. A detail module ends with the picture itself. What is left out of the
+original: the pretrained DAMSM losses and the Inception features; the perceptual loss uses the frozen encoder that CAM uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ...networks.image_branch import PictureEncoder, ResidualBlock, WorldEncoder
+from ...networks.text_decoder import END, PAD, SPECIAL, START, AttentionDecoder, writing_loss
+from .base import BudgetConfig, GANBaseline, check_size, conditioning, grow, layer
+
+
+class AffineCombination(nn.Module):
+    """ACM: ``h * W(v) + b(v)``, h (B, c, s, s) and the picture's features v (B, f, s, s)."""
+
+    def __init__(self, channels: int, features: int) -> None:
+        super().__init__()
+        self.common = layer(features, channels, norm=False)
+        self.scale, self.shift = (nn.Conv2d(channels, channels, 3, 1, 1) for _ in range(2))
+
+    def forward(self, h: Tensor, v: Tensor) -> Tensor:
+        common = self.common(v)
+        return h * self.scale(common) + self.shift(common)
+
+
+class WordAttention(nn.Module):
+    """Every place attends to the words: (B, c, s, s) and (B, t, width) -> context (B, c, s, s)."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.key = nn.Linear(width, channels)
+
+    def forward(self, h: Tensor, words: Tensor, mask: Tensor) -> Tensor:
+        key = self.key(words)
+        score = torch.einsum("bchw,btc->bhwt", h, key).masked_fill(~mask[:, None, None], torch.finfo(h.dtype).min)
+        return torch.einsum("bhwt,btc->bchw", score.softmax(3), key)
+
+
+class ManiGAN(GANBaseline):
+    """The affine-combination generator; its sentence is a caption of the picture, written by an attention decoder that learns beside it.
+
+    *encoder* is the frozen encoder (the one of CAM, for a fair comparison).
+    """
+
+    name = "ManiGAN-style"
+
+    def __init__(
+        self,
+        vocabulary: Sequence[str],
+        *,
+        image_size: int = 64,
+        width: int = 64,
+        budget: BudgetConfig | None = None,
+        encoder: PictureEncoder | None = None,
+    ) -> None:
+        check_size(image_size)
+        super().__init__(vocabulary, image_size=image_size, width=width, budget=budget)
+        self.encoder = (WorldEncoder() if encoder is None else encoder).eval().requires_grad_(False)
+        fine, coarse = self.encoder.fine_width, self.encoder.coarse_width
+        self.condition = nn.Sequential(nn.Linear(width, 2 * width), nn.LeakyReLU(0.2))
+        self.begin = layer(width + coarse, width)
+        self.first, self.second = AffineCombination(width, coarse), AffineCombination(width // 2, fine)
+        self.look, self.look_again = WordAttention(width, width), WordAttention(width // 2, width)
+        self.early = nn.Sequential(layer(2 * width, width), ResidualBlock(width), ResidualBlock(width))
+        self.middle = grow(width, width // 2)
+        self.late = nn.Sequential(layer(width, width // 2), ResidualBlock(width // 2))
+        self.details = nn.Sequential(grow(width // 2, width // 4))
+        self.last = nn.Sequential(layer(width // 4 + 3, width // 4), nn.Conv2d(width // 4, 3, 3, 1, 1), nn.Tanh())
+        self.writer = AttentionDecoder(coarse, len(SPECIAL) + len(self.vocabulary))
+
+    def train(self, mode: bool = True) -> ManiGAN:
+        super().train(mode)
+        self.encoder.eval()
+        return self
+
+    def paint(self, pictures: Tensor, words: Tensor, sentence: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        maps = self.encoder.maps(pictures)
+        code, divergence = conditioning(*self.condition(sentence).chunk(2, 1), self.training)
+        laid = code[:, :, None, None].expand(-1, -1, *maps["coarse"].shape[2:])
+        h = self.begin(torch.cat([laid, maps["coarse"]], 1))
+        h = self.first(self.early(torch.cat([h, self.look(h, words, mask)], 1)), maps["coarse"])
+        h = self.middle(h)
+        h = self.second(self.late(torch.cat([h, self.look_again(h, words, mask)], 1)), maps["fine"])
+        return self.last(torch.cat([self.details(h), pictures], 1)), divergence
+
+    def further_loss(self, pictures: Tensor, made: Tensor, tokens: Tensor) -> Tensor:
+        """Perceptual loss of the matched half, and the caption's cross-entropy."""
+        with torch.no_grad():
+            before = self.encoder.maps(pictures)
+        perceptual = (self.encoder.maps(made)["fine"] - before["fine"]).square().mean()
+        memory, mask = self._cells(before["coarse"])
+        full = torch.full((len(tokens), tokens.shape[1] + 2), PAD)
+        full[:, 0], full[:, 1:-1] = START, tokens
+        full = full.scatter(1, (tokens != PAD).sum(1, keepdim=True) + 1, END)
+        logits, attention = self.writer(memory, mask, full)
+        return perceptual + writing_loss(logits, attention, full, mask).mean()
+
+    def _cells(self, coarse: Tensor) -> tuple[Tensor, Tensor]:
+        """The coarse map as an 8 x 8 memory."""
+        cells = nn.functional.adaptive_avg_pool2d(coarse, 8).flatten(2).transpose(1, 2)
+        return cells, torch.ones(cells.shape[:2], dtype=torch.bool)
+
+    def say(self, pictures: Tensor, wishes: list[str]) -> list[str]:
+        """Captions of the pictures; the wishes are not looked at."""
+        memory, mask = self._cells(self.encoder.maps(pictures)["coarse"])
+        made = self.writer.write(memory, mask)
+        return [" ".join(self.vocabulary[k - len(SPECIAL)] for k in words if k >= len(SPECIAL)) for words, _ in made]

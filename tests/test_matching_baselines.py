@@ -431,6 +431,30 @@ def test_table_takes_the_methods_that_the_words_allow():
     assert list(frame.index) == ["chance", "mean-pool", "CCA, TF-IDF", "VSE++", "SCAN t2i", "SCAN i2t", "VSRN"]
 
 
+def test_tables_of_algr():
+    from hetero_xmodal.recipes.algr import VARIANTS, ALGRConfig
+    from hetero_xmodal.training import FitConfig
+    from hetero_xmodal.training.matching_tables import ABLATIONS, ENSEMBLE, algr_tables
+
+    assert sorted(ABLATIONS.values()) == sorted(VARIANTS)  # every row of Tables III and IV, and each variant once
+    data = MatchingData(some(TRAIN, np.arange(30)), VALIDATION, TEST, {"data": "synthetic"})
+    config = ALGRConfig(in_width=16, width=16, phase1_epochs=1, batch_size=30, learning_rate=1e-3)
+    settings = {"config": config, "fit_config": FitConfig(epochs=2), "seeds": 2}
+    tables = dict(algr_tables(data, methods=["CCA"], rows=["baseline", "ALGR"], **settings))
+    assert list(tables) == ["methods", "ablations"]
+    assert list(tables["methods"].index) == ["chance", "CCA", "ALGR", ENSEMBLE]
+    assert list(tables["ablations"].index) == ["chance", "baseline", "ALGR"]
+    assert tables["ablations"].loc["ALGR"].equals(tables["methods"].loc["ALGR"])  # same seeds, same model
+    assert tables["methods"].loc[ENSEMBLE, "runs"] == 1  # of seeds 0 and 1 together
+    for wrong, message in (
+        ({"only": "ablation"}, "did you mean 'ablations'"),
+        ({"rows": ["w/o L_X"]}, "unknown row"),
+        ({"seeds": 0}, "is 0"),
+    ):
+        with pytest.raises(InputError, match=message):
+            algr_tables(data, **settings | wrong)
+
+
 # ---- bad input --------------------------------------------------------------------------------------------------------------------------
 
 

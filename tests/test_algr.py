@@ -12,10 +12,18 @@ import torch
 from hetero_xmodal.baselines.matching.neural import ranking_loss
 from hetero_xmodal.data.matching import Batch, MatchingData, Regions, Split, Words
 from hetero_xmodal.errors import InputError
+from hetero_xmodal.networks.camera import some_rows, without_columns
 from hetero_xmodal.recipes import ALGR, ALGRConfig
 from hetero_xmodal.recipes.algr import VARIANTS, annealed, kl_between, kl_to_standard, softmax_loss, wasserstein
 from hetero_xmodal.training import FitConfig
-from hetero_xmodal.training.matching import ALGRMethod, ALGRModule, evaluate_matching, train_algr
+from hetero_xmodal.training.matching import (
+    ALGRMethod,
+    ALGRModule,
+    evaluate_matching,
+    standardise_inputs,
+    start_from_correlation,
+    train_algr,
+)
 
 SMALL = ALGRConfig(region_width=6, word_width=4, in_width=8, width=8, heads=2, phase1_epochs=2)
 
@@ -219,6 +227,53 @@ def test_ablations_take_away_what_they_say(variant):
     assert first == ({"L_WD", "loss"} | GENERATION if variant == "general-two-phase" else {"L_rank", "loss"})
 
 
+def test_inputs_are_standardised_over_the_training_split():
+    model, data = model_of(), split()
+    standardise_inputs(model, data, block=3)
+    for part, values, counts in ((model.regions, *data.regions.take(range(8))), (model.words, *data.words.take(range(8)))):
+        inputs = (values - part.shift) * part.scale
+        torch.testing.assert_close(inputs.mean(0), torch.zeros(inputs.shape[1]), atol=1e-5, rtol=0)
+        torch.testing.assert_close(inputs.std(0, correction=0), torch.ones(inputs.shape[1]), atol=1e-5, rtol=0)
+        assert len(values) == int(counts.sum())
+
+
+def test_the_start_in_closed_form_is_a_correlation_analysis():
+    """Mean X of phase 1 are the canonical variates: uncorrelated, and matched ones correlate as scikit-learn's do."""
+    from sklearn.cross_decomposition import CCA
+
+    rng = np.random.default_rng(0)
+    hidden = rng.normal(size=(300, 2))
+    sides = [hidden @ rng.normal(size=(2, d)) + 0.3 * rng.normal(size=(300, d)) + 5 for d in (6, 4)]
+    regions = Regions(np.repeat(sides[0][:, None], 3, 1).astype(np.float32), np.full(300, 3))
+    data = Split(regions, Words(np.repeat(sides[1], 2, 0).astype(np.float32), np.arange(0, 602, 2)), np.arange(300))
+    model = model_of(in_width=2, width=2, start="cca", ridge=0.0)
+    start_from_correlation(model, data)
+    states = model.eval()(data.batch(range(300)), phase=1)
+    ours = [states[side]["e"].detach().numpy() for side in ("picture", "sentence")]
+    theirs = CCA(2, scale=False, max_iter=5000).fit(*sides).transform(*sides)
+    for k in range(2):
+        wanted = np.corrcoef(theirs[0][:, k], theirs[1][:, k])[0, 1]
+        assert abs(np.corrcoef(ours[0][:, k], ours[1][:, k])[0, 1] - wanted) < 1e-3
+    for e in ours:
+        assert abs(np.corrcoef(e.T)[0, 1]) < 1e-3 and np.abs(e.mean(0)).max() < 1e-4
+        assert abs(np.linalg.norm(e, axis=1).mean() - 1) < 1e-4
+    with pytest.raises(InputError, match="in_width is 5.*4 directions"):
+        start_from_correlation(model_of(in_width=5, width=5), data)
+    with pytest.raises(InputError, match="start=cca needs"):
+        start_from_correlation(model_of(embedding="camera"), data)
+
+
+def test_columns_and_rows_are_dropped_per_member():
+    torch.manual_seed(0)
+    counts = torch.tensor([40, 1, 60])
+    thin = without_columns(torch.ones(101, 50), counts, 0.5)
+    for part in thin.split(counts.tolist()):
+        assert (part == part[0]).all()
+    assert abs(float(thin.mean()) - 1) < 0.3 and set(thin.unique().tolist()) == {0.0, 2.0}
+    keep, left = some_rows(counts, 0.75)
+    assert left.tolist() == [int(part.sum()) for part in keep.split(counts.tolist())] and left[1] == 1 and 10 < int(left.sum()) < 45
+
+
 def test_no_graph_hears_nobody_and_noise_needs_a_prior():
     model, batch = model_of(variant="no-graph").eval(), split().batch([0, 1])
     graph, x = model.nodes(batch)
@@ -337,3 +392,8 @@ def test_bad_input_is_refused(tmp_path):
         with pytest.raises(InputError, match=message):
             call()
     assert not (tmp_path / "a").exists()
+    known = ALGR(SMALL, {"images": {"extractor": "grid", "side": 224}, "texts": {"encoder": "minilm"}})
+    with pytest.raises(InputError, match="side 224, but those of the data have side 320"):
+        known.embed_images(replace(data.regions, provenance={"extractor": "grid", "side": 320}))
+    with pytest.raises(InputError, match="encoder 'minilm'"):
+        known.embed_captions(replace(data.words, provenance={"encoder": "spacy"}))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..data.matching import Batch, Regions, Words
+from ..data.matching import Batch, Regions, Words, check_provenance
 from ..errors import InputError
 from ..networks.camera import PLACE_WIDTH
 from ..pretrained import Pretrained
@@ -35,6 +35,10 @@ class TwoSided(Pretrained, nn.Module):
         """Pictures to unit vectors (n, width x members), on the CPU; their products with those of captions are the cosines to rank by.
 
         *regions* as :class:`~hetero_xmodal.data.matching.Regions`, or a tensor (n, k, region_width).
+
+        Raises
+        ------
+        InputError : regions of another width or made in another way than those that the model learned from.
         """
         if not isinstance(regions, Regions):
             features = torch.as_tensor(regions)
@@ -47,15 +51,22 @@ class TwoSided(Pretrained, nn.Module):
                 f"regions have {regions.width} columns, but this {type(self).__name__} was made for {self.config.region_width}; "
                 "use features of the extractor that it learned from"
             )
+        check_provenance(self.vocab, {"images": regions.provenance})
         return self._embed(len(regions), lambda rows: self._pictures(regions, rows), "picture", phase, block)
 
     def embed_captions(self, words: Words, *, phase: int = 2, block: int = 512) -> Tensor:
-        """Captions to unit vectors (m, width x members), on the CPU."""
+        """Captions to unit vectors (m, width x members), on the CPU; neither side looks at the other.
+
+        Raises
+        ------
+        InputError : words of another width, vocabulary or encoder than those that the model learned from.
+        """
         if words.values.ndim == 2 and words.values.shape[1] != self.config.word_width:
             raise InputError(
                 f"word vectors have {words.values.shape[1]} columns, but this {type(self).__name__} was made for {self.config.word_width}; "
                 "use the encoder that it learned from"
             )
+        check_provenance(self.vocab, {"texts": words.provenance})
         return self._embed(len(words), lambda rows: self._sentences(words, rows), "sentence", phase, block)
 
     @torch.no_grad()

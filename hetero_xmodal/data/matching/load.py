@@ -15,7 +15,6 @@ name                      pictures and captions                                 
 from __future__ import annotations
 
 import hashlib
-import logging
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -356,4 +355,3 @@ def _mend(path: Path) -> None:
     except InputError as error:
         warnings.warn(f"the cache is made again, for {error}", stacklevel=4)
         path.unlink(missing_ok=True)
-        logging.getLogger("hetero_xmodal").warning("made again: %s", path)

@@ -114,7 +114,8 @@ def ssim(made: Any, true: Any, *, window: int = 11, regions: Sequence | None = N
     """Mean structural similarity (torchmetrics), data range 1.
 
     window : 11: the usual Gaussian window (sigma 1.5); 3, 5, 7 or 9: a uniform window of that side. The masked-region protocol of
-        SIMSG takes 3 and prints the value times 100.
+        SIMSG takes 3 and prints the value times 100. Windows at the border see the picture mirrored (scikit-image, which SIMSG
+        calls, leaves the border out and divides variances by n - 1, so its values differ a little).
     regions : as in :func:`mae`.
 
     >>> pictures = torch.rand(2, 3, 16, 16)

@@ -344,6 +344,14 @@ def test_model_and_data_must_fit(tmp_path):
         load_test_pairs("world/scenes", data.vocab)
 
 
+def test_the_shipped_model_knows_the_world():
+    from hetero_xmodal.retrieval import load_retrieval_model
+
+    shipped = load_retrieval_model()
+    found = evaluate_retrieval(shipped, load_test_pairs("world/scenes", shipped.vocab, sizes={"test": 64}))
+    assert min(found.values()) > 0.92, found  # a random order gives about 0.5, CCA 0.9
+
+
 @pytest.mark.skipif(not os.environ.get("HETERO_XMODAL_REAL_DATA"), reason="HETERO_XMODAL_REAL_DATA is not set: no Wikipedia set")
 def test_a_few_epochs_on_wikipedia_are_far_above_chance(tmp_path):
     data = load_retrieval_data(f"wikipedia:{os.environ['HETERO_XMODAL_REAL_DATA']}/wikipedia")

@@ -40,6 +40,14 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "SCAN i2t": dict(width=128, epochs=6, learning_rate=2e-3, decay_after=4, batch_size=64),
         "VSRN": dict(width=128, epochs=8, learning_rate=2e-3, decay_after=6, dropout=0.1, layers=2),
     },
+    # a few thousand photographs overfit within epochs: much dropout, and patience is short; SCAN and VSRN were tried with one setting only
+    "coco": {
+        "mean-pool": dict(width=512, epochs=12, dropout=0.6, margin=0.1, patience=3),
+        "VSE++": dict(epochs=8, dropout=0.4, patience=2),
+        "SCAN t2i": dict(width=128, epochs=5, learning_rate=1e-3, dropout=0.4, batch_size=32, patience=1),
+        "SCAN i2t": dict(width=128, epochs=5, learning_rate=1e-3, dropout=0.4, batch_size=32, patience=1),
+        "VSRN": dict(width=128, epochs=6, learning_rate=1e-3, dropout=0.4, layers=2, patience=2),
+    },
 }
 
 DIRECTIONS = {"i2t": "image_to_text", "t2i": "text_to_image"}

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from . import __version__, cli_train
+from . import __version__, cli_manipulate, cli_matching
 
 app = typer.Typer(
     name="hetero-xmodal",
@@ -25,7 +25,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, help="Data sets: list them, build a corpus on disk, verify its files, show its card.")
 app.add_typer(data_app, name="data")
-app.add_typer(cli_train.app)  # train, evaluate, retrieve
+app.add_typer(cli_matching.app)  # train, evaluate, table, index, retrieve
+app.add_typer(cli_manipulate.app)
 
 Detector = Annotated[
     str,

@@ -1,4 +1,7 @@
-"""The commands that train, test and ask models (``train``, ``evaluate``, ``table``, ``retrieve``); ``cli.py`` adds them to its own."""
+"""The commands that train, test and ask models: ``train``, ``evaluate`` and ``table`` for each recipe, and ``retrieve``.
+
+Here stand those of DAGNN; every other recipe adds its own to the same groups, as ``cli_matching.py`` does. ``cli.py`` joins them all.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,15 @@ from typing import Annotated
 import typer
 
 app = typer.Typer()
-RECIPES = ("dagnn",)
+train_app = typer.Typer(no_args_is_help=True, help="Train a recipe; the epoch that is best on validation data is kept.")
+evaluate_app = typer.Typer(no_args_is_help=True, help="Score a trained model on data that it has never seen.")
+table_app = typer.Typer(no_args_is_help=True, help="Measure a paper's tables on a data set.")
+for _name, _group in (("train", train_app), ("evaluate", evaluate_app), ("table", table_app)):
+    app.add_typer(_group, name=_name)
+
 DATA = "world/scenes, coco-labels:FOLDER, photos:FOLDER, wikipedia:FOLDER, mat:FOLDER or features:FILE."
 NETWORK = "efficientnet-lite0, a torchvision name such as vgg19_bn, or that with a file of weights: vgg19_bn:FILE."
 
-Recipe = Annotated[str, typer.Argument(help="Which paper's model: dagnn.")]
 Settings = Annotated[list[str], typer.Option("--set", help="A setting of the recipe as key=value; may be given several times.")]
 LabelVectors = Annotated[Path | None, typer.Option(help=".mat file with word vectors of the labels under 'inp'.")]
 WorldSize = Annotated[int | None, typer.Option(help="Training pairs of the world.")]
@@ -21,27 +28,21 @@ Model = Annotated[Path | None, typer.Option(help="Model folder or run folder; th
 SameNetwork = Annotated[str | None, typer.Option(help="Where the model's network for photos is now, if its file of weights has moved.")]
 
 
-def _examples(*lines: str) -> str:
+def examples(*lines: str) -> str:
+    """The examples under a command's --help."""
     return "[bold]Examples[/bold]\n\n" + "\n\n".join(f"[dim]$[/dim] {line}" for line in lines)
 
 
-def _check_recipe(recipe: str) -> None:
-    from .errors import InputError, nearest
-
-    if recipe not in RECIPES:
-        raise InputError(f"unknown recipe {recipe!r}{nearest(recipe, RECIPES)}; known are {', '.join(RECIPES)}")
-
-
-@app.command(
-    epilog=_examples(
+@train_app.command(
+    "dagnn",
+    epilog=examples(
         "hetero-xmodal train dagnn --data world/scenes --out runs/world",
         "hetero-xmodal train dagnn --data wikipedia:FOLDER --out runs/wiki --seed 1 --set hops=3 --set gnn=gcn",
         "hetero-xmodal train dagnn --data coco-labels:FOLDER --out runs/coco --set variant=DAGNN-3",
         "hetero-xmodal train dagnn --data world/scenes --out runs/world --resume",
-    )
+    ),
 )
-def train(
-    recipe: Recipe,
+def train_dagnn(
     data: Annotated[str, typer.Option(help=DATA)],
     out: Annotated[Path, typer.Option(help="Run folder: config, metrics, log, checkpoints, and the model.")],
     set: Settings = [],  # noqa: B006
@@ -57,12 +58,12 @@ def train(
     strategy: Annotated[str, typer.Option(help="Lightning's strategy, such as ddp; 'auto' chooses.")] = "auto",
 ) -> None:
     """Train a recipe; the epoch that is best on the validation pairs is kept, and the test pairs are scored once at the end."""
-    _check_recipe(recipe)
     from .configs import config_with
     from .data.retrieval_inputs import data_kind
     from .errors import InputError
     from .training import FitConfig, is_first_process
-    from .training.retrieval import default_settings, evaluate_retrieval, train_dagnn
+    from .training.retrieval import default_settings, evaluate_retrieval
+    from .training.retrieval import train_dagnn as fit_dagnn
 
     usual, usual_epochs = default_settings(data_kind(data)[0])  # everything that can be refused is refused before any work starts
     config = config_with(usual, list(set))
@@ -80,22 +81,22 @@ def train(
     pairs, vectors = _load(data, seed=seed, size=size, network=network, label_vectors=label_vectors)
     if first:
         typer.echo(f"pairs:      {_counts(pairs)}")
-    model, result = train_dagnn(pairs, out=out, config=config, fit_config=fit_config, label_vectors=vectors, resume=resume)
+    model, result = fit_dagnn(pairs, out=out, config=config, fit_config=fit_config, label_vectors=vectors, resume=resume)
     if first:
         typer.echo(f"validation: mAP {result.best_score:.4f} in epoch {result.best_epoch + 1} of {result.epochs}, which is kept")
         typer.echo(f"test:       {_scores(evaluate_retrieval(model, pairs.features.test))}")
         typer.echo(f"wrote {out / 'model'}")
 
 
-@app.command(
-    epilog=_examples(
+@table_app.command(
+    "dagnn",
+    epilog=examples(
         "hetero-xmodal table dagnn --data wikipedia:FOLDER --out wikipedia.csv",
         "hetero-xmodal table dagnn --data world/scenes --only ablations --seeds 5",
         "hetero-xmodal table dagnn --data photos:FOLDER --only dagnn --set beta=0.1 --validation",
-    )
+    ),
 )
-def table(
-    recipe: Recipe,
+def table_dagnn(
     data: Annotated[str, typer.Option(help=DATA)],
     only: Annotated[str | None, typer.Option(help="One table: methods, ablations, layers, or dagnn (its row alone).")] = None,
     validation: Annotated[
@@ -110,7 +111,6 @@ def table(
     size: WorldSize = None,
 ) -> None:
     """Measure a paper's tables on a data set: the methods it compares with, its ablations, its number of layers."""
-    _check_recipe(recipe)
     from .configs import config_with
     from .data.retrieval_inputs import data_kind
     from .errors import InputError
@@ -145,34 +145,34 @@ def table(
         typer.echo(f"wrote {out}")
 
 
-@app.command(
-    epilog=_examples(
+@evaluate_app.command(
+    "dagnn",
+    epilog=examples(
         "hetero-xmodal evaluate dagnn --data world/scenes", "hetero-xmodal evaluate dagnn --data coco-labels:FOLDER --model runs/coco/model"
-    )
+    ),
 )
-def evaluate(
-    recipe: Recipe,
+def evaluate_dagnn(
     data: Annotated[str, typer.Option(help="Data as for 'train'; its test pairs, or photos that the model has never seen.")],
     model: Model = None,
     network: SameNetwork = None,
 ) -> None:
     """Score a trained model on test pairs: mean average precision over all ranks."""
-    _check_recipe(recipe)
     from .data.retrieval_inputs import data_kind, load_test_pairs
     from .retrieval import load_retrieval_model
     from .training.retrieval import evaluate_retrieval
 
     data_kind(data)
-    trained = load_retrieval_model(model, network=network)
+    trained = load_retrieval_model(model, network=network, recipe="dagnn")
     pairs = load_test_pairs(data, trained.vocab)
     typer.echo(f"pairs: {len(pairs)}; {pairs.labels.shape[1]} labels")
     typer.echo(f"mAP over all ranks: {_scores(evaluate_retrieval(trained, pairs))}")
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         'hetero-xmodal retrieve "two birds near a tree" --top 10 --out page.html',
         "hetero-xmodal retrieve --image photo.jpg --model runs/coco/model --data coco:FOLDER",
+        'hetero-xmodal retrieve "a dog on a sofa" --model runs/photos --index photos_index --out page.html',
     )
 )
 def retrieve(
@@ -181,35 +181,42 @@ def retrieve(
     top: Annotated[int, typer.Option(help="How many answers.")] = 10,
     out: Annotated[Path | None, typer.Option(help="HTML file that shows the answers with their pictures.")] = None,
     model: Model = None,
-    data: Annotated[str, typer.Option(help="Where to search: world/scenes, coco:, folder: or photos:FOLDER.")] = "world/scenes",
+    data: Annotated[str | None, typer.Option(help="Where to search: world/scenes (the default), coco:, folder: or photos:FOLDER.")] = None,
     split: Annotated[str | None, typer.Option(help="Split to search in; test for the world, all for a folder.")] = None,
-    size: Annotated[int, typer.Option(help="Search the first so many pictures.")] = 500,
+    size: Annotated[int | None, typer.Option(help="Search the first so many pictures; 500 if left out.")] = None,
+    index: Annotated[Path | None, typer.Option(help="Folder made by 'hetero-xmodal index', in place of --data: answers at once.")] = None,
     network: SameNetwork = None,
 ) -> None:
-    """Find pictures for a sentence, or texts for a picture."""
-    from .data import load_dataset
+    """Find pictures for a sentence, or texts for a picture; the model folder says which recipe it is of."""
     from .errors import InputError
     from .images import read_picture
-    from .retrieval import load_retrieval_model, write_retrieval_page
+    from .retrieval import load_gallery, load_retrieval_model, write_retrieval_page
     from .retrieval import retrieve as search
+    from .retrieval_index import EmbeddingIndex
 
     if (sentence is None) == (image is None):
         raise InputError("give either a sentence in quotes or --image FILE")
     if sentence is not None and not sentence.strip():
         raise InputError("the sentence is empty; say what the picture should show")
-    if top < 1 or size < 1:
-        raise InputError(f"--top is {top} and --size is {size}; both must be at least 1")
+    if top < 1 or (size is not None and size < 1):
+        raise InputError(f"--top is {top} and --size is {size or 500}; both must be at least 1")
+    if index is not None and (data, split, size) != (None, None, None):
+        raise InputError("--index takes the place of --data, --split and --size; give either the index or the data")
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"--out is '{out}'; give the name of a file that ends in .html")
     if image is not None:
         read_picture(image)
     trained = load_retrieval_model(model, network=network)
-    gallery = load_dataset(data, split or ("test" if data.startswith("world/") else "all"), size=size)
+    if index is not None:
+        gallery = EmbeddingIndex.load(index, model=trained)
+    else:
+        gallery, source = load_gallery(trained, data or "world/scenes", split=split, size=size or 500)
+        if not source:
+            raise InputError(f"'{data}' has no pictures to show; make an index of it (hetero-xmodal index) and search that with --index")
     query = sentence if sentence is not None else image
     hits = search(trained, query, gallery, top=top)
     for number, hit in enumerate(hits, 1):
-        words = hit.item.sentences[0] if hit.item.sentences else ", ".join(hit.item.tags)
-        typer.echo(f"{number:3}. {hit.score:6.3f}  {hit.item.id}  {words}")
+        typer.echo(f"{number:3}. {hit.score:6.3f}  {hit.item.id}  {hit.text}")
     if out is not None:
         typer.echo(f"Look at the page: {write_retrieval_page(out, query, hits)}")
 

@@ -80,7 +80,6 @@ def pair_attention(model: ALGR, split: Split, caption: int) -> PairAttention:
     """
     if not 0 <= caption < len(split):
         raise InputError(f"caption {caption} does not exist; the split has captions 0 to {len(split) - 1}")
-    model = model if model.ensemble is None else model.ensemble[0]
     if model.config.variant in ("baseline", "no-graph"):
         raise InputError(f"the variant '{model.config.variant}' passes no messages between regions or words, so it weighs no edge")
     batch = split.batch([caption])

@@ -238,9 +238,11 @@ def build_index(
     recipe = model.recipe_name
     if recipe == "algr":
         split = gallery if hasattr(gallery, "image_of_caption") else items_split(model.vocab, gallery, sides=sides, progress=progress)
-        images = model.embed_images(split.regions)
-        texts = model.embed_captions(split.words) if "texts" in sides and len(split.words) else images.new_zeros(0, images.shape[1])
-        owner, ids, captions = split.image_of_caption[: len(texts)], split.regions.ids, list(split.captions)[: len(texts)]
+        owner, ids, captions = split.image_of_caption, split.regions.ids, split.captions
+        texts = model.embed_captions(split.words) if "texts" in sides else None
+        images = model.embed_images(split.regions) if "images" in sides else torch.zeros(len(split.regions), texts.shape[1])
+        if texts is None:
+            texts, owner, captions = images.new_zeros(0, images.shape[1]), [], []
     elif recipe == "dagnn":
         images, texts, owner, ids, captions = _dagnn_rows(model, gallery, sides)
     else:
@@ -281,8 +283,8 @@ def embed_query(model: Any, query: str | Path | Any) -> Tensor:
 
 
 def items_split(vocab: dict[str, Any], items: Sequence[Item], *, sides: Sequence[str] = SIDES, progress: bool | None = None) -> Split:
-    """Items of a data set as the regions and words that a matching model with *vocab* reads."""
-    from .data.matching import Split, Words, encode_words, extract_regions
+    """Items of a data set as the regions and words that a matching model with *vocab* reads; a side that is not asked for stays empty."""
+    from .data.matching import Regions, Split, Words, encode_words, extract_regions
 
     _check_vocab(vocab)
     pictures, ids, captions, owner = [], [], [], []
@@ -291,13 +293,15 @@ def items_split(vocab: dict[str, Any], items: Sequence[Item], *, sides: Sequence
         ids.append(item.id or str(row))
         captions += item.sentences
         owner += [row] * len(item.sentences)
-    regions = extract_regions(vocab["images"], pictures, ids=ids, progress=progress)
     if "texts" in sides and not captions:
         raise InputError(f"none of the {len(ids)} pictures has a sentence to be found; give a gallery with captions")
+    regions = Regions(np.zeros((len(ids), 0, 0), np.float32), np.zeros(len(ids), np.int64), ids=ids)
+    words, known = Words(np.zeros(0, np.int64), np.zeros(1, np.int64)), 0
+    if "images" in sides:
+        regions = extract_regions(vocab["images"], pictures, ids=ids, progress=progress)
     if "texts" in sides:
-        words = encode_words(vocab["texts"], captions, progress=progress)
-        return Split(regions, words, np.asarray(owner, np.int64), captions, "gallery")
-    return Split(regions, Words(np.zeros(0, np.int64), np.zeros(1, np.int64)), np.zeros(0, np.int64), (), "gallery")
+        words, known = encode_words(vocab["texts"], captions, progress=progress), len(captions)
+    return Split(regions, words, np.asarray(owner[:known], np.int64), captions[:known], "gallery")
 
 
 def _dagnn_rows(model: Any, items: Sequence[Item], sides: Sequence[str]) -> tuple[Tensor, Tensor, np.ndarray, list[str], list[str]]:

@@ -23,9 +23,9 @@ FLOORS = (
     {"message_passing", "analysis"},
     {"recipes", "baselines"},
     {"training"},
-    {"pairs", "demo", "retrieval_index"},
+    {"pairs", "demo", "retrieval_index", "manipulation"},
     {"retrieval", "matching_views"},
-    {"cli", "cli_train", "cli_matching"},
+    {"cli", "cli_train", "cli_matching", "cli_manipulate"},
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 

@@ -206,7 +206,7 @@ def _framed(sheet: Sheet, picture: Any, x: float, y: float, side: float, *, righ
 
 
 def _heat(sheet: Sheet, picture: Any, weights: np.ndarray, boxes: np.ndarray, frame: tuple, *, largest: float, ranks: int) -> None:
-    """The picture in grey under the colours of its regions; the *ranks* largest weights are framed and numbered."""
+    """The picture in grey under the colours of its regions; the *ranks* largest weights are framed and numbered, unless all are alike."""
     from matplotlib.patches import Rectangle
 
     x, y, width, height = frame
@@ -221,6 +221,8 @@ def _heat(sheet: Sheet, picture: Any, weights: np.ndarray, boxes: np.ndarray, fr
     grey = np.asarray(small, np.float64)[..., None] / 255
     sheet.image(_tint(heat / largest if largest else heat, grey), x, y, width, height)
     inch = np.array([width / picture.width, height / picture.height] * 2)
+    if np.ptp(weights) < 0.02 * weights.max():  # all alike: there is no first one
+        return
     taken: list[Box] = []
     for rank, k in enumerate(np.argsort(-weights, kind="stable")[:ranks], 1):
         x1, y1, x2, y2 = boxes[k] * inch

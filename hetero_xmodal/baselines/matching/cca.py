@@ -78,8 +78,8 @@ class CCAMatching(VectorBaseline):
         config = self.config
         for ridges in product(_choices(config.image_ridge, RIDGES), _choices(config.text_ridge, RIDGES)):
             white = x.whitening(ridges[0]), y.whitening(ridges[1])
-            a, correlations, b = np.linalg.svd(white[0][:, None] * shared * white[1], full_matrices=False)
-            weights = x.vectors @ (white[0][:, None] * a), y.vectors @ (white[1][:, None] * b.T)
+            a, correlations, b = leading_singular_vectors(white[0][:, None] * shared * white[1], config.dims or DIMS[-1])
+            weights = x.vectors @ (white[0][:, None] * a), y.vectors @ (white[1][:, None] * b)
             projected = [side @ w for side, w in zip(seen, weights, strict=True)]
             if config.dims is not None and config.dims > len(correlations):
                 raise InputError(f"CCA: dims is {config.dims}, but these features give at most {len(correlations)} dimensions")
@@ -128,6 +128,27 @@ class Side:
 
     def whitening(self, ridge: float) -> np.ndarray:
         return 1 / np.sqrt(self.values + ridge * self.mean_variance)
+
+
+def leading_singular_vectors(matrix: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Left vectors (p, r), singular values (r,), right vectors (q, r) of a (p, q) matrix: the r <= *most* largest that are not zero.
+
+    From the eigenvectors of the smaller of ``M M'`` and ``M' M``, which is several times as fast as the whole decomposition.
+
+    >>> a, values, b = leading_singular_vectors(np.diag([3.0, 2.0, 0.0]), 5)
+    >>> values.round(6).tolist(), np.abs(a * values @ b.T).round(6).diagonal().tolist()
+    ([3.0, 2.0], [3.0, 2.0, 0.0])
+    """
+    from scipy.linalg import eigh
+
+    if matrix.shape[0] > matrix.shape[1]:
+        right, values, left = leading_singular_vectors(matrix.T, most)
+        return left, values, right
+    n = len(matrix)
+    squares, vectors = eigh(matrix @ matrix.T, subset_by_index=(max(0, n - most), n - 1))
+    keep = squares > 1e-12 * squares[-1]
+    values, left = np.sqrt(squares[keep])[::-1], vectors[:, keep][:, ::-1]
+    return left, values, matrix.T @ left / values
 
 
 def _choices(fixed: Any, candidates: tuple) -> tuple:

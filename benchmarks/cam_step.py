@@ -19,7 +19,8 @@ import torch
 from hetero_xmodal.recipes.cam import CAM
 from hetero_xmodal.training.cam import default_settings
 from hetero_xmodal.training.manipulation import CAMModule
-from hetero_xmodal.training.manipulation_data import ManipulationData, load_manipulation_data
+from hetero_xmodal.training.manipulation_data import ManipulationData
+from hetero_xmodal.training.manipulation_making import load_manipulation_data
 
 
 def main() -> None:

@@ -54,6 +54,7 @@ from torch import Tensor, nn
 from .. import schema as s
 from ..errors import InputError
 from ..message_passing import Blend, DotAttention, Recipe, Replace, SigmoidGate, Step, SymmetricNorm, attends, both_ways, itself
+from ..networks.clouds import padded, transport, wave
 from ..networks.image_branch import ENCODERS, PictureDecoder, cell_code, make_encoder, place_code
 from ..networks.text_decoder import SPECIAL, UNKNOWN, AttentionDecoder
 from ..pretrained import Pretrained
@@ -473,28 +474,3 @@ class CAM(Pretrained, nn.Module):
             parts["M_differ"] = config.gamma * inverse(norm(masks[0]), norm(masks[1]))
             norms |= {"norm_M_I": norm(masks[0]), "norm_M_S": norm(masks[1])}
         return parts | {name: value.detach() for name, value in norms.items()}
-
-
-def wave(position: Tensor, width: int) -> Tensor:
-    """Sines and cosines of word positions (n,) -> (n, width), so that the words' order is known."""
-    rate = torch.exp(torch.arange(0, width, 2, device=position.device) * (-np.log(1000.0) / width))
-    angle = position[:, None].float() * rate
-    return torch.stack([angle.sin(), angle.cos()], 2).flatten(1)[:, :width]
-
-
-def padded(rows: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows of all members (N, d) -> (B, longest, d), zeros where there is none, and a mask (B, longest)."""
-    longest = max(int(counts.max()), 1)
-    mask = torch.arange(longest, device=counts.device) < counts[:, None]
-    return rows.new_zeros(len(counts), longest, rows.shape[1]).masked_scatter(mask.unsqueeze(2), rows), mask
-
-
-def transport(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor], *, blur: float = 0.05, scaling: float = 0.9) -> Tensor:
-    """WS (B,): Sinkhorn divergence (p = 1) of two point clouds, each rows (B, n, d) and mask (B, n), all real rows equally heavy."""
-    from geomloss import SamplesLoss
-
-    distance = SamplesLoss("sinkhorn", p=1, blur=blur, scaling=scaling, debias=True, backend="tensorized")
-    (x, a), (y, b) = first, second
-    a, b = (m / m.sum(1, keepdim=True).clamp_min(1) for m in (a.to(x), b.to(y)))
-    root = x.shape[2] ** 0.5
-    return distance(a, x / root, b, y / root)

@@ -17,7 +17,8 @@ from ..networks.image_branch import WorldEncoder
 from ..recipes.cam import CAM, CAMConfig
 from .loop import FitConfig, FitResult, fit
 from .manipulation import CAMModule, CAMTraining
-from .manipulation_data import KINDS, ManipulationData, load_manipulation_data
+from .manipulation_data import KINDS, ManipulationData
+from .manipulation_making import load_manipulation_data
 from .seeds import batches, seed_everything
 
 #: data -> (CAM, training, epochs); small enough for one core of a laptop
@@ -125,7 +126,7 @@ def train_cam(
 
     Parameters
     ----------
-    data : name of a data set, or what :func:`~hetero_xmodal.training.manipulation_data.load_manipulation_data` returned (then give
+    data : name of a data set, or what :func:`~hetero_xmodal.training.manipulation_making.load_manipulation_data` returned (then give
         *validation* too).
     out : run folder: config, environment, metrics, log, checkpoints, ``samples`` and ``model``.
     config, training, fit_config : the settings; :func:`default_settings` of the data if left out.

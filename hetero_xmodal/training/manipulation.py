@@ -28,12 +28,11 @@ from torch.nn import functional as F
 from .. import schema as s
 from ..errors import InputError
 from ..networks.adversary import TextAdaptiveDiscriminator, discriminator_loss, generator_loss
+from ..networks.clouds import padded
 from ..networks.text_decoder import END, PAD, START, writing_loss
-from ..recipes.cam import CAM, padded
-from .manipulation_data import FREE, ManipulationData, kind_of
-
-#: kinds of attributes that are swapped; size is left out, because a larger bird is another picture
-SWAPPED = ("colour", "pattern", "length")
+from ..recipes.cam import CAM
+from .manipulation_data import FREE, ManipulationData
+from .swaps import Swapper, word_regions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,84 +82,6 @@ class CAMTraining:
                 raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected at least 1")
         if not 0 <= self.unchanged <= 1 or not 0 <= self.momentum < 1:
             raise InputError(f"CAMTraining: unchanged is {self.unchanged}, momentum {self.momentum}; expected shares in 0..1")
-
-
-# ---------------------------------------------------------------------------------------------- what words speak of, and swapping them
-
-
-class Swapper:
-    """Exchanges attribute words for others of their kind, as numbers of a model's vocabulary."""
-
-    def __init__(self, vocabulary: list[str], first: int, kinds: tuple[str, ...] = SWAPPED) -> None:
-        from .manipulation_data import KINDS
-
-        found = [kind_of(word) for word in vocabulary]
-        count = first + len(vocabulary)
-        self.kind = torch.full((count,), -1)
-        usual = torch.full((count,), -1)
-        names = sorted({f[1] for f in found if f})
-        for k, f in enumerate(found):
-            if f is not None and KINDS[f[0]] in kinds:
-                self.kind[first + k], usual[first + k] = f[0], names.index(f[1])
-        # others[w]: words of w's kind that mean something else
-        swappable = (self.kind >= 0).nonzero().flatten().tolist()
-        lists = {w: [v for v in swappable if self.kind[v] == self.kind[w] and usual[v] != usual[w]] for w in swappable}
-        longest = max([len(v) for v in lists.values()], default=1) or 1
-        self.others, self.count = torch.zeros(count, longest, dtype=torch.int64), torch.zeros(count, dtype=torch.int64)
-        for w, some in lists.items():
-            self.others[w, : len(some)] = torch.tensor(some, dtype=torch.int64)
-            self.count[w] = len(some)
-        self.articles = tuple(first + vocabulary.index(a) if a in vocabulary else -1 for a in ("a", "an"))
-        self.vowel = torch.tensor([False] * first + [word[:1] in "aeiou" for word in vocabulary])
-
-    def __call__(self, words: Tensor, member: Tensor, request: Tensor) -> tuple[Tensor, Tensor]:
-        """Numbers (n,) of words, each of a member (n,) of the batch -> the same with swaps, and where.
-
-        One word of a sentence is swapped, each further one in a quarter of the cases. Of a *request* (b,) ("red instead of blue") the
-        first is swapped and the second becomes what the first was.
-        """
-        can = (self.count[words] > 0).float()
-        order = torch.rand(len(words)) * can
-        best = torch.zeros(len(request)).scatter_reduce(0, member, order, "amax")
-        chosen = (can > 0) & ((order == best[member]) | (torch.rand(len(words)) < 0.25))
-        asked = request[member] & (can > 0)
-        number = torch.cumsum(asked.long(), 0)
-        start = torch.full((len(request),), len(words), dtype=torch.int64).scatter_reduce(0, member[asked], number[asked], "amin")
-        first, second = asked & (number == start[member]), asked & (number == start[member] + 1)
-        chosen = torch.where(request[member], first, chosen)
-        pick = (torch.rand(len(words)) * self.count[words]).long().clamp_max(self.others.shape[1] - 1)
-        swapped = torch.where(chosen, self.others[words, pick], words)
-        before = words[first]
-        if len(before) == int(second.sum()):
-            swapped[second] = before
-            chosen = chosen | second
-        a, an = self.articles
-        if a >= 0 and an >= 0 and len(words) > 1:
-            leads = (words[:-1] == a) | (words[:-1] == an)
-            leads &= chosen[1:] & (member[:-1] == member[1:])
-            swapped[:-1] = torch.where(leads, torch.where(self.vowel[swapped[1:]], an, a), swapped[:-1])
-        return swapped, chosen
-
-
-def word_regions(graph: Any) -> Tensor:
-    """Which region every word of a batched graph speaks of, (words,), -1 for none.
-
-    A noun that has a match speaks of that region, and so does what hangs on it: "red" in "red wings", and in "the wings are red".
-    """
-    region = torch.full((graph.num_nodes(s.WORD),), -1)
-    seen, word = graph.edges(etype=s.VISUAL_SAME_AS_WORD)
-    region[word] = seen
-    child, head = graph.edges(etype=s.DEPENDS)
-    arcs = s.text_array(graph.edges[s.DEPENDS].data["arc"])
-    subject = torch.from_numpy(np.isin(arcs, [b"nsubj", b"nsubjpass"]))
-    noun = graph.nodes[s.WORD].data["is_object"]
-    rises = subject & ~noun[head]
-    for _ in range(3):
-        up = rises & (region[child] >= 0) & (region[head] < 0)
-        region[head[up]] = region[child[up]]
-        down = (region[head] >= 0) & (region[child] < 0) & ~noun[child]
-        region[child[down]] = region[head[down]]
-    return region
 
 
 # ---------------------------------------------------------------------------------------------- the Lightning module

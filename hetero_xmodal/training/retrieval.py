@@ -34,6 +34,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], int]] = {
     "coco-labels": (dict(standardise=True, scale="common", width=256, hops=2, batch_size=64, learning_rate=2e-3, momentum=0.9, dropout=0.5,
                          image_noise=1.7, text_noise=1.7, alpha=3.0, beta=0.003, averaging=0.99), 80),
 }  # fmt: skip
+SETTINGS["photos"] = SETTINGS["coco-labels"]  # a folder of photos of one's own is rarely larger
 PAPER_EPOCHS = 40
 
 

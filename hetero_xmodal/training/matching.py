@@ -29,8 +29,8 @@ SETTINGS: dict[str, tuple[dict[str, Any], int]] = {
                           dropout=0.2, word_dropout=0.1, averaging=0.99, phase1_epochs=2, decay_epoch=6, beta_epochs=5), 8),
     # a few thousand photographs: a start in closed form, much noise, and a softmax over large batches in place of the hinge
     "coco": (dict(in_width=256, width=256, start="cca", ridge=3.0, rank_loss="softmax", rank_reduce="mean", temperature=0.05,
-                  input_dropout=0.6, region_dropout=0.75, word_dropout=0.1, batch_size=512, learning_rate=2e-4, averaging=0.99,
-                  trade_off=0.05, phase1_epochs=3, decay_epoch=0, beta_epochs=5), 7),
+                  input_dropout=0.5, region_dropout=0.75, word_dropout=0.1, batch_size=512, learning_rate=1e-4, averaging=0.99,
+                  trade_off=0.05, phase1_epochs=3, decay_epoch=0, beta_epochs=5), 9),
 }  # fmt: skip
 PAPER_EPOCHS = 40
 CLIP = 2.0  # of the gradient's norm, as in CAMERA

@@ -21,7 +21,7 @@ from ..errors import InputError
 from ..metrics import RecallResult, recall_at_k
 from ..recipes.algr import ALGR, ALGRConfig, annealed, collapsed
 from .loop import FitConfig, FitResult, fit
-from .seeds import batches, seed_everything
+from .seeds import batches, is_first_process, seed_everything
 
 #: settings other than the paper's, chosen on validation pairs, for data that is far smaller than the paper's: data -> (ALGR, epochs)
 SETTINGS: dict[str, tuple[dict[str, Any], int]] = {
@@ -167,7 +167,8 @@ def train_algr(
         model = ALGR.join([member for member, _ in runs])
         score = evaluate_matching(model, data.validation)["rsum"]
         result = FitResult(score, runs[0][1].best_epoch, sum(run.epochs for _, run in runs), out)
-    model.save_pretrained(out / "model")
+    if is_first_process():
+        model.save_pretrained(out / "model")
     return model, result
 
 

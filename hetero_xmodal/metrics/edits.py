@@ -176,8 +176,7 @@ def _readings(pairs: list[ManipulationPair], pictures: torch.Tensor, judge: Worl
         moved = next((s for s in pair.slots if s.kind == "relation"), None)
         if moved is not None:
             found = _search(pair, moved, pictures[k : k + 1], judge)
-            if found is not None:
-                at[pair.subject] = found
+            at[pair.subject] = old if found is None else found  # a thing that did not move may still look as it did
         for slot in pair.slots:
             if slot.kind == "place":
                 read[k][slot] = place == slot.after

@@ -129,18 +129,20 @@ def draw_found_pictures(sentences: Sequence[str], found: Sequence[Sequence[tuple
     side, gap = 1.6, 0.2
     width = max(0.6 + across * (side + gap), 6.0)
     texts = [wrap(str(sentence), 9.5, width - 0.7, lines=2) for sentence in sentences]
-    heights = [0.22 * len(lines) + side + 0.62 for lines in texts]
-    sheet = Sheet(width, 0.55 + sum(heights) + 0.1)
+    read = [[(_picture(picture), right) for picture, right in row] for row in found]
+    tallest = [side * max((picture.height / max(picture.size) for picture, _ in row), default=0.0) for row in read]
+    sheet = Sheet(width, 0.65 + sum(0.22 * len(lines) + tall + 0.62 for lines, tall in zip(texts, tallest, strict=True)))
     _title(sheet, title)
     y = 0.6
-    for lines, answers, height in zip(texts, found, heights, strict=True):
+    for lines, answers, tall in zip(texts, read, tallest, strict=True):
         for line in lines:
             sheet.text(0.3, y, line, size=9.5)
             y += 0.22
         for rank, (picture, right) in enumerate(answers, 1):
-            _framed(sheet, _picture(picture), 0.3 + (rank - 1) * (side + gap), y, side, right=right)
-            _verdict(sheet, 0.3 + (rank - 1) * (side + gap), y + side + 0.17, rank, right)
-        y += height - 0.22 * len(lines)
+            x = 0.3 + (rank - 1) * (side + gap)
+            _framed(sheet, picture, x, y + tall - side, side, right=right)
+            _verdict(sheet, x, y + tall + 0.17, rank, right)
+        y += tall + 0.62
     return sheet.figure
 
 

@@ -5,14 +5,14 @@ The record (*provenance*) is a dict of JSON values; a short text stands for the 
 =======================================  ======================================================================  ==============
 text                                     regions of a picture                                                    width
 =======================================  ======================================================================  ==============
-``grid``, ``grid:7``                     7 x 7 patches of EfficientNet-lite0 (the default)                       1280
+``grid``, ``grid:7``                     7 x 7 patches of EfficientNet-lite0 at 320 pixels (the default)         1280
 ``grid:7:resnet18``                      the same of a network of torchvision                                    the network's
 ``world``                                objects that the shipped detector of the default world sees             159
 ``COCO-Detection/...yaml``, ``my.yaml``  the 36 best boxes of a detectron2 model                                 the model's
 ``boxes.json+efficientnet-lite0``        boxes found elsewhere with the features of a frozen network             1280
 =======================================  ======================================================================  ==============
 
-A dict such as ``{"extractor": "grid", "side": 320, "mirror": "mean"}`` changes single settings; see :func:`region_provenance`.
+A dict such as ``{"extractor": "grid", "side": 224, "mirror": "no"}`` changes single settings; see :func:`region_provenance`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .store import BlockFile, FileRows, as_bytes, digest, from_bytes, open_store
 
 BLOCK = 32
 
-_GRID = {"extractor": "grid", "patches": 7, "network": "efficientnet-lite0", "side": 224, "normalise": "none", "mirror": "no"}
+_GRID = {"extractor": "grid", "patches": 7, "network": "efficientnet-lite0", "side": 320, "normalise": "none", "mirror": "mean"}
 _DETECTOR = {
     "extractor": "detector", "detector": "world", "features": None, "k": 36, "score_threshold": 0.05, "names": False, "geometry": False,
 }  # fmt: skip
@@ -52,8 +52,8 @@ def region_provenance(images: str | dict[str, Any]) -> dict[str, Any]:
         ``score_threshold`` (the best box is kept in any case), ``names``: one column for every class the detector knows, ``geometry``: six
         columns of where the box lies. ``names`` is for detectors whose region feature does not tell the class.
 
-    >>> region_provenance("grid:5")["patches"], region_provenance({"extractor": "grid", "side": 320})["side"]
-    (5, 320)
+    >>> region_provenance("grid:5")["patches"], region_provenance({"extractor": "grid", "side": 224})["side"]
+    (5, 224)
     """
     if isinstance(images, dict):
         kind = images.get("extractor")

@@ -1,0 +1,143 @@
+"""hx.manipulate and its command: both outputs at once, any picture, any sentence."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import hetero_xmodal as hx
+from hetero_xmodal.cli import run
+from hetero_xmodal.manipulation import full_size, in_the_form_of, load_manipulation_model, squared
+from hetero_xmodal.recipes.cam import CAM, CAMConfig
+
+VOCAB = {"words": ["a", "this", "has", "bird", "red", "blue", "wings", "the", "are"], "names": ["bird", "wing"]}
+
+
+@pytest.fixture(scope="module")
+def model() -> CAM:
+    torch.manual_seed(0)
+    return CAM(CAMConfig(word_width=8, width=12, channels=8, blocks=1, embed=8, hidden=16), VOCAB).eval()
+
+
+def scene(size=(64, 64)) -> hx.SceneGraph:
+    w, h = size
+    things = [
+        hx.SceneObject("bird", box=(0.1 * w, 0.1 * h, 0.9 * w, 0.9 * h)),
+        hx.SceneObject("wing", box=(0.2 * w, 0.3 * h, 0.6 * w, 0.6 * h)),
+    ]
+    return hx.SceneGraph(objects=things, relations=[hx.SceneRelation(0, "have", 1)], size=size)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (300, 170), (33, 80)])
+def test_both_outputs_for_pictures_of_any_size(model, size):
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
+    result = hx.manipulate(picture, "This bird has red wings.", model=model, image_scene=scene(size))
+    assert result.picture.size == size and result.matte.shape == size[::-1] and isinstance(result.sentence, str)
+    assert len(result.image_mask["visual"]) == 2 and len(result.sentence_mask["word"]) == 5
+    assert all(0 < m < 1 for mask in (result.image_mask, result.sentence_mask) for values in mask.values() for m in values)
+    assert result.graph.num_nodes("bridge") == 4 and result.notes == []
+
+
+def test_what_is_not_repainted_keeps_every_detail():
+    rng = np.random.default_rng(1)
+    picture = Image.fromarray(rng.integers(0, 256, (120, 200, 3), dtype=np.uint8))
+    given, fills = squared(picture, 64)
+    assert given.shape == (1, 3, 64, 64) and fills == (64, 38)
+    same, matte = full_size(picture, given[0], given[0], torch.zeros(1, 64, 64), fills)
+    assert np.array_equal(np.asarray(same), np.asarray(picture)) and matte.shape == (120, 200)
+    made = given[0].clone()
+    made[:, :, :8] += 0.5
+    changed, _ = full_size(picture, given[0], made, torch.zeros(1, 64, 64), fills)
+    difference = np.abs(np.asarray(changed, int) - np.asarray(picture, int)).max(2)
+    assert difference[:, :20].min() >= 0 and difference[:, 20].mean() > 20 and difference[:, 40:].max() == 0
+
+
+@pytest.mark.parametrize(
+    ("picture", "sentence", "note"),
+    [
+        (np.full((40, 50, 4), 255, np.uint8), "red wings", "no object was found"),
+        (np.zeros((40, 50), np.uint8), "quickly", "names no thing"),
+        (np.zeros((40, 50), np.uint8), "this bird has zorgly wings", "never seen 'zorgly'"),
+    ],
+)
+def test_unusual_input_works_and_says_so(model, picture, sentence, note):
+    empty = hx.SceneGraph(size=(50, 40))
+    result = hx.manipulate(picture, sentence, model=model, image_scene=empty)
+    assert result.picture.size == (50, 40) and any(note in n for n in result.notes)
+
+
+def test_a_sentence_that_contradicts_itself(model):
+    result = hx.manipulate(np.zeros((64, 64, 3), np.uint8), "this bird has red and blue wings", model=model, image_scene=scene())
+    assert any("calls the wing blue and red" in note for note in result.notes)
+    other = hx.manipulate(np.zeros((64, 64, 3), np.uint8), "a red dog", model=model, image_scene=scene())
+    assert any("(dog) was found in the picture" in note for note in other.notes)
+
+
+def test_what_cannot_be_used(model, tmp_path):
+    picture = np.zeros((64, 64, 3), np.uint8)
+    for arguments, message in (
+        ((picture, ""), "sentence"),
+        ((tmp_path / "none.png", "a bird"), "none.png"),
+        ((np.full((8, 8, 3), np.nan), "a bird"), "uint8"),
+    ):
+        with pytest.raises(hx.InputError, match=message):
+            hx.manipulate(*arguments, model=model, image_scene=scene())
+    with pytest.raises(hx.InputError, match="beam is 0"):
+        hx.manipulate(picture, "a bird", model=model, beam=0)
+    with pytest.raises(hx.InputError, match="made for a picture of 64 x 64"):
+        hx.manipulate(picture[:32], "a bird", model=model, image_scene=scene())
+    with pytest.raises(hx.InputError, match="does not exist"):
+        load_manipulation_model(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "words", "wanted"),
+    [
+        ("This has a red crown, a beak and wings.", "this has a blue crown a beak and wings", "This has a blue crown, a beak and wings."),
+        ("the bird's crown is red", "the bird 's crown is blue", "the bird's crown is blue"),
+        ("A red bird!", "a bird", "A bird!"),
+        ("A red bird", "", ""),
+    ],
+)  # fmt: skip
+def test_the_edited_sentence_keeps_the_form_of_the_given_one(sentence, words, wanted):
+    assert in_the_form_of(sentence, words.split()) == wanted
+
+
+def test_the_command(model, tmp_path, capsys):
+    model.save_pretrained(tmp_path / "model")
+    Image.new("RGB", (64, 64), "white").save(tmp_path / "in.png")
+    scene().save(tmp_path / "scene.json")
+    arguments = [
+        "manipulate",
+        str(tmp_path / "in.png"),
+        "this bird has red wings",
+        "--model",
+        str(tmp_path / "model"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert run([*arguments, "--image-scene", str(tmp_path / "scene.json")]) == 0
+    assert "edited:" in capsys.readouterr().out
+    made = {p.name for p in (tmp_path / "out").iterdir()}
+    assert made == {
+        "picture.png",
+        "sentence.txt",
+        "masks.json",
+        "manipulation.png",
+        "drawing.png",
+        "graph",
+        "image_scene.json",
+        "sentence_scene.json",
+    }
+    masks = json.loads((tmp_path / "out" / "masks.json").read_text())
+    assert len(masks["picture"]["word"]) == 5 and len(masks["sentence"]["visual"]) == 2
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("precious")
+    assert run([*arguments[:-1], str(tmp_path / "mine")]) == 2
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "precious"
+    assert run(["manipulate", str(tmp_path / "nothing.png"), "a bird", "--out", str(tmp_path / "new")]) == 2
+    assert "nothing.png" in capsys.readouterr().err and not (tmp_path / "new").exists()

@@ -36,6 +36,7 @@ _HOME = {
     "VSRNConfig": "vsrn",
     "METHODS": "comparison",
     "matching_table": "comparison",
+    "usual_config": "comparison",
 }
 
 __all__ = list(_HOME)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...data.matching import Regions, Split, Words
 from ...errors import InputError
+from ...metrics import recall_at_k
 from .base import VectorBaseline, mean_regions, mean_words, unit_rows
 
 RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -85,18 +86,14 @@ class CCAMatching(VectorBaseline):
                 raise InputError(f"CCA: dims is {config.dims}, but these features give at most {len(correlations)} dimensions")
             for power, dims in product(_choices(config.power, POWERS), _choices(config.dims, _below(len(correlations)))):
                 scale = correlations[:dims] ** power
-                rsum = self._score(validation, *(unit_rows(side[:, :dims] * scale) for side in projected))
+                image_vectors, caption_vectors = (unit_rows(side[:, :dims] * scale) for side in projected)
+                rsum = recall_at_k(image_vectors @ caption_vectors.T, validation.image_of_caption)["rsum"]
                 if rsum > best:  # the first of equals: the smaller ridge, power and dims
                     best = rsum
                     self.config = replace(config, image_ridge=ridges[0], text_ridge=ridges[1], power=power, dims=dims)
                     self.correlations = correlations[:dims]
                     self._image_weights, self._caption_weights = (w[:, :dims] * scale for w in weights)
         self.validation = best
-
-    def _score(self, split: Split, images: np.ndarray, captions: np.ndarray) -> float:
-        from ...metrics import recall_at_k
-
-        return recall_at_k(images @ captions.T, split.image_of_caption)["rsum"]
 
     def _embed_images(self, regions: Regions) -> np.ndarray:
         return (self._image_inputs(regions) - self._image_mean) @ self._image_weights

@@ -42,6 +42,7 @@ _HOME = {
     "load_dataset": "data",
     "draw": "viz.draw",
     "analyze": "analysis",
+    "manipulate": "manipulation",
 }
 _MODULES = (
     "schema", "scenes", "parsers", "graphs", "data", "metrics", "viz", "analysis",

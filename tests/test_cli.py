@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import signal
 import subprocess
@@ -274,7 +275,9 @@ def test_typed_in_a_shell():
 
 def test_ctrl_c_in_a_shell_leaves_nothing(tmp_path):
     words = [sys.executable, "-m", "hetero_xmodal.cli", "demo", "--pairs", "2000", "--out", str(tmp_path / "demo")]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # tests that run in the background are born deaf to Ctrl-C, and would pass that on
+    hear = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear)
     deadline = time.monotonic() + 120
     while not any(tmp_path.iterdir()) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)  # until work has begun: the temporary folder is there

@@ -38,7 +38,8 @@ Where the paper is silent or contradicts itself, what is done here:
 
 Ours, not the paper's: ``matte`` (the decoder says how much of each pixel it repaints; the rest shows the input), the decoder sees the
 picture at full size, the words' order is part of their features, and the writer's memory keeps the nodes' own features (``memory_skip``).
-:meth:`CAMConfig.literal` turns off what has a switch of that (not the order of words, nor the picture at full size). How it is trained is told in :mod:`hetero_xmodal.training.manipulation`.
+:meth:`CAMConfig.literal` turns off what has a switch of that (not the order of words, nor the picture at full size).
+How it is trained is told in :mod:`hetero_xmodal.training.manipulation`.
 """
 
 from __future__ import annotations

@@ -180,8 +180,8 @@ def write_retrieval_page(path: str | Path, query: Any, hits: Sequence[Hit]) -> P
             continue
         pictures[f"hit{number}"] = hit.item.image
         rows.append((f"hit{number}", hit.item.image, caption))
-    for start in range(0, len(rows), 5):
-        page.row(rows[start : start + 5])
+    for start in range(0, len(rows), 4):
+        page.row(rows[start : start + 4])
     html = page.html()
     for name, picture in pictures.items():
         if picture is not None:

@@ -173,6 +173,8 @@ def fit(
     own: list[L.Callback] = [_EpochSeeds(config.seed), _FiniteLoss(), metrics]
     if config.patience is not None:
         own.append(EarlyStopping(config.monitor, patience=config.patience, mode=config.mode))
+    for name in ("lightning.pytorch", "lightning.fabric"):  # its hints are for its own developers
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         trainer = L.Trainer(
             accelerator=config.accelerator,
@@ -202,11 +204,10 @@ def fit(
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
-    for name in ("lightning.pytorch", "lightning.fabric"):  # its hints are for its own developers
-        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*(num_workers|Checkpoint directory|does not have many workers|log interval).*")
+            hints = "num_workers|Checkpoint directory|does not have many workers|log interval|LeafSpec|sync_dist"
+            warnings.filterwarnings("ignore", message=f".*({hints}).*")
             trainer.fit(module, train, validation, ckpt_path=last if resume and last.exists() else None, weights_only=True)
         if trainer.interrupted:
             raise KeyboardInterrupt

@@ -16,7 +16,7 @@ HEAVY = ("torch", "torchvision", "dgl", "spacy", "detectron2", "pandas", "numpy"
 
 # From the ground up; a module may import from its own floor and from those below it, and from no floor above.
 FLOORS = (
-    {"errors", "files", "environment", "configs", "pretrained", "images", "schema", "validation"},
+    {"errors", "lazy", "files", "environment", "configs", "pretrained", "images", "schema", "validation"},
     {"scenes"},
     {"parsers", "graphs", "data", "networks", "metrics"},
     {"viz"},

@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from ..lazy import lazy_names
 
 _HOME = {
     "FitConfig": "loop",
@@ -18,9 +17,4 @@ _HOME = {
     "EpochSampler": "seeds",
 }
 __all__ = list(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-    raise AttributeError(f"hetero_xmodal.training has no name {name!r}; it has {', '.join(__all__)}")
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -13,8 +13,7 @@ method              picture                                                sente
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from ...lazy import lazy_names
 
 _HOME = {
     "Unchanged": "base",
@@ -23,13 +22,4 @@ _HOME = {
     "ManiGAN": "manigan",
 }
 __all__ = list(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -87,7 +87,8 @@ class TextAdaptiveDiscriminator(nn.Module):
             v = values.mean((2, 3)).unsqueeze(1).expand(-1, words.shape[1], -1) if boxes is None else _pooled(values, boxes)
             weights = classifier(u)
             score = score + share[..., s] * torch.sigmoid((weights[..., :-1] * v).sum(2) + weights[..., -1])
-        attention = (u @ sentence.unsqueeze(2)).squeeze(2).masked_fill(~mask, torch.finfo(u.dtype).min).softmax(1)  # alpha
+        heard = (u @ sentence.unsqueeze(2)).squeeze(2).float()  # in whole precision, also where convolutions are not
+        attention = heard.masked_fill(~mask, torch.finfo(heard.dtype).min).softmax(1)  # alpha
         return word_product(score, attention * mask)
 
 

@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, help="of DAGNN; the usual number for this data if left out")
     parser.add_argument("--only", choices=tuple(DAGNN_TABLES), help="one table in place of all")
+    parser.add_argument("--rows", nargs="+", metavar="ROW", help="only these rows, such as CCA DAGNN '5 layers'")
     parser.add_argument("--sizes", type=int, nargs=3, metavar=("TRAIN", "VAL", "TEST"), help="pairs of the world")
     parser.add_argument("--validation", action="store_true", help="scores of the validation pairs only; the test pairs are not looked at")
     parser.add_argument("--set", action="append", default=[], help="a setting of DAGNN as key=value")
@@ -36,6 +37,7 @@ def main() -> None:
     tables = dagnn_tables(
         data,
         only=options.only,
+        rows=options.rows,
         on_validation=options.validation,
         seeds=options.seeds,
         config=config_with(config, options.set),

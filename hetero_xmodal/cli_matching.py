@@ -49,7 +49,7 @@ def train_algr(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     accelerator: Annotated[str, typer.Option(help="cpu, gpu or auto.")] = "cpu",
     devices: Annotated[int, typer.Option(help="Number of devices or processes.")] = 1,
-    strategy: Annotated[str, typer.Option(help="Lightning's strategy, such as ddp; 'auto' chooses.")] = "auto",
+    strategy: Annotated[str, typer.Option(help="Lightning's strategy, such as ddp or ddp_fork; 'auto' chooses.")] = "auto",
 ) -> None:
     """Image-text matching with latent graphs. The epoch best on the validation pictures is kept; test pictures are not looked at."""
     from dataclasses import replace

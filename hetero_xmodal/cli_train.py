@@ -55,7 +55,7 @@ def train_dagnn(
     size: WorldSize = None,
     accelerator: Annotated[str, typer.Option(help="cpu, gpu or auto.")] = "cpu",
     devices: Annotated[int, typer.Option(help="Number of devices or processes.")] = 1,
-    strategy: Annotated[str, typer.Option(help="Lightning's strategy, such as ddp; 'auto' chooses.")] = "auto",
+    strategy: Annotated[str, typer.Option(help="Lightning's strategy, such as ddp or ddp_fork; 'auto' chooses.")] = "auto",
 ) -> None:
     """Train a recipe; the epoch that is best on the validation pairs is kept, and the test pairs are scored once at the end."""
     from .configs import config_with
@@ -94,11 +94,13 @@ def train_dagnn(
         "hetero-xmodal table dagnn --data wikipedia:FOLDER --out wikipedia.csv",
         "hetero-xmodal table dagnn --data world/scenes --only ablations --seeds 5",
         "hetero-xmodal table dagnn --data photos:FOLDER --only dagnn --set beta=0.1 --validation",
+        'hetero-xmodal table dagnn --data world/scenes --row CCA --row DAGNN --row "5 layers"',
     ),
 )
 def table_dagnn(
     data: Annotated[str, typer.Option(help=DATA)],
     only: Annotated[str | None, typer.Option(help="One table: methods, ablations, layers, or dagnn (its row alone).")] = None,
+    row: Annotated[list[str] | None, typer.Option(help="Only this row; may be given several times; all if left out.")] = None,
     validation: Annotated[
         bool, typer.Option("--validation", help="Score the validation pairs, to choose settings; test pairs stay unseen.")
     ] = False,
@@ -125,6 +127,7 @@ def table_dagnn(
     tables = dagnn_tables(
         pairs,
         only=only,
+        rows=row or None,
         on_validation=validation,
         seeds=seeds,
         config=config,

@@ -15,6 +15,7 @@ import hetero_xmodal as hx
 from hetero_xmodal.cli import run
 from hetero_xmodal.data.dataset import Item
 from hetero_xmodal.data.retrieval_inputs import load_retrieval_data, load_test_pairs, split_of
+from hetero_xmodal.errors import InputError
 from hetero_xmodal.networks.frozen import FrozenNetwork
 from hetero_xmodal.recipes import DAGNN, DAGNNConfig
 from hetero_xmodal.retrieval import load_retrieval_model, retrieve, write_retrieval_page
@@ -369,6 +370,11 @@ def test_the_full_model_is_fitted_once_for_all_tables(features, monkeypatch):
     full = made["methods"].loc["DAGNN", "mean"]
     assert made["ablations"].loc["DAGNN", "mean"] == made["layers"].loc["2 layers", "mean"] == full
     assert list(made["layers"].index) == ["chance", "1 layer", *(f"{k} layers" for k in range(2, 7))]
+    some = dict(dagnn_tables(data, rows=["3 layers", "DAGNN", "CCA"], config=DAGNNConfig(hops=2), epochs=1))
+    wanted = {"methods": ["chance", "CCA", "DAGNN"], "ablations": ["chance", "DAGNN"], "layers": ["chance", "3 layers"]}
+    assert {name: list(frame.index) for name, frame in some.items()} == wanted
+    with pytest.raises(InputError, match="unknown row '7 layers'"):
+        dagnn_tables(data, rows=["7 layers"])
 
 
 def test_two_processes_train_one_model(features, tmp_path, capsys):
@@ -388,4 +394,7 @@ def test_two_processes_train_one_model(features, tmp_path, capsys):
     assert f"mean {evaluate_retrieval(model, pairs.test)['mean']:.4f}" in said
     assert "devices is 0" in refused(capsys, *arguments[:4], "--out", tmp_path / "no", "--devices", "0")
     assert "cannot train with" in refused(capsys, *arguments[:4], "--out", tmp_path / "no", "--strategy", "telepathy")
+    assert "use 'ddp' or 'ddp_fork'" in refused(
+        capsys, *arguments[:4], "--out", tmp_path / "no", "--devices", "2", "--strategy", "ddp_spawn"
+    )
     assert not (tmp_path / "no").exists()

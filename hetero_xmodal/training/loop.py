@@ -40,7 +40,7 @@ class FitConfig:
     monitor, mode : name of the validation score that selects ``best``, and whether larger (``max``) or smaller is better
     seed : every random number derives from it
     clip : largest norm of the gradient, ``None`` for no limit
-    accelerator, devices, strategy : passed to Lightning, e.g. ``cpu``, ``2``, ``ddp``
+    accelerator, devices, strategy : passed to Lightning, e.g. ``cpu``, ``2``, ``ddp``; not ``ddp_spawn``
     """
 
     epochs: int = 30
@@ -60,6 +60,9 @@ class FitConfig:
             raise InputError(f"devices is {self.devices}, expected at least 1")
         if self.patience is not None and self.patience < 1:
             raise InputError(f"patience is {self.patience}, expected at least 1 epoch, or None")
+        if "spawn" in str(self.strategy):
+            # Python refuses the file descriptors by which torch hands a model over then ("bad value(s) in fds_to_keep")
+            raise InputError(f"strategy is {self.strategy!r}, which cannot hand a model over to its processes; use 'ddp' or 'ddp_fork'")
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ def dagnn_tables(
     data: RetrievalData,
     *,
     only: str | None = None,
+    rows: Sequence[str] | None = None,
     on_validation: bool = False,
     seeds: int = 3,
     config: DAGNNConfig | None = None,
@@ -69,6 +70,7 @@ def dagnn_tables(
     ----------
     data : from :func:`hetero_xmodal.data.retrieval_inputs.load_retrieval_data`.
     only : ``"methods"`` (Table 1), ``"ablations"``, ``"layers"`` (1 to 6) or ``"dagnn"`` (its row alone); the first three if left out.
+    rows : only these rows of the tables, such as ``["DAGNN", "CCA", "5 layers"]``; a table that is left without a row is left out.
     on_validation : score the validation pairs in place of the test pairs, which are not looked at; for choosing settings.
     seeds : every row with randomness is fitted with seeds 0, 1, ... and shown as mean and spread.
     config, epochs : of DAGNN; what :func:`default_settings` knows for this kind of data if left out.
@@ -81,6 +83,17 @@ def dagnn_tables(
     """
     if only is not None and only not in DAGNN_TABLES:
         raise InputError(f"unknown table {only!r}{nearest(only, DAGNN_TABLES)}; the tables are {', '.join(DAGNN_TABLES)}")
+    asked = {name: DAGNN_TABLES[name] for name in ([only] if only else DEFAULT_TABLES)}
+    if rows is not None:
+        known = [row for methods, ours in asked.values() for row in (*methods, *ours)]
+        for row in rows:
+            if row not in known:
+                raise InputError(f"unknown row {row!r}{nearest(row, known)}; these tables have {', '.join(dict.fromkeys(known))}")
+        asked = {
+            name: ([row for row in methods if row in rows], {row: changes for row, changes in ours.items() if row in rows})
+            for name, (methods, ours) in asked.items()
+            if {*methods, *ours} & {*rows}
+        }
     if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
         raise InputError(f"seeds is {seeds!r}; give a whole number of at least 1")
     usual, usual_epochs = default_settings(data.vocab.get("data", ""))
@@ -94,8 +107,7 @@ def dagnn_tables(
 
     def tables() -> Iterator[tuple[str, pd.DataFrame]]:
         full = None  # the row of the full model stands in every table and is made once
-        for name in [only] if only else DEFAULT_TABLES:
-            methods, ours = DAGNN_TABLES[name]
+        for name, (methods, ours) in asked.items():
             new = {row: maker(changes) for row, changes in ours.items() if full is None or not _is_full(config, changes)}
             configs = METHOD_SETTINGS.get(data.vocab.get("data", ""))
             frame = table(features, methods=methods, seeds=seeds, configs=configs, others=new, progress=progress)

@@ -86,6 +86,21 @@ def test_cross_attention_shows_the_words_whose_attention_is_least_even():
     assert SENTENCE[0] in written(few) and SENTENCE[2] not in written(few)
 
 
+def test_even_attention_is_called_even_and_no_region_is_pointed_out():
+    boxes = viz.grid_boxes(2, 2, PHOTO.size)
+    even, uneven = [0.250, 0.255, 0.245, 0.250], [0.1, 0.2, 0.3, 0.4]
+    for regions, words in ((even, uneven), (uneven, even)):
+        figure = viz.draw_attention(PHOTO, list("abcd"), regions=regions, boxes=boxes, words=words, title="one of the two is even")
+        shown = written(figure)
+        assert ("all regions get about the same attention" in shown) == ("2" not in shown) == (regions is even)
+        assert ("all words get about the same attention" in shown) == (words is even)
+        assert_no_overlap(figure)
+    figure = viz.draw_cross_attention(PHOTO, ["a"], [even], boxes=boxes, title="one word")
+    assert "every word listens to all regions about alike" in written(figure)
+    assert_no_overlap(figure)
+    assert not any("alike" in text for text in written(viz.draw_cross_attention(PHOTO, list("ab"), [even, uneven], boxes=boxes)))
+
+
 def frames(figure) -> list[tuple[str, str]]:
     """Colour and kind of line of the thick frames, in the order they were drawn."""
     found = [p for p in figure.axes[0].patches if p.get_linewidth() > 2]

@@ -18,6 +18,7 @@ from .colours import BLUE, GREY, INK, ORANGE, PAPER, VERMILLION
 
 HEAT = "viridis"
 _VEIL = (0.22, 0.78)  # how much of the heat's colour covers the picture, for no weight and for the largest one
+_EVEN = 0.1  # weights that differ by less than this share of the largest are called even, and none of them is pointed out
 
 
 def grid_boxes(rows: int, columns: int, size: tuple[int, int]) -> np.ndarray:
@@ -44,6 +45,8 @@ def draw_attention(picture: Any, tokens: Sequence[str], *, regions: Any, boxes: 
     words : (n_t,) weights of the words, at least 0
     title : one line above the figure
 
+    Where all weights are about the same, which is what attention that learned nothing looks like, the figure says so and frames no region.
+
     Raises
     ------
     InputError : shapes that do not fit, weights below 0 or not finite, boxes without area or outside the picture.
@@ -63,10 +66,14 @@ def draw_attention(picture: Any, tokens: Sequence[str], *, regions: Any, boxes: 
     if title:
         sheet.text(0.3, 0.25, fit(title, 10.5, sheet.width - 0.6), size=10.5, style="italic")
     top = 0.75
-    sheet.text(0.3, top - 0.17, "how much attention each region gets", size=8.5)
+    sheet.text(
+        0.3, top - 0.17, "all regions get about the same attention" if _even(regions) else "how much attention each region gets", size=8.5
+    )
     _heat(sheet, picture, regions, boxes, (0.3, top, wide, height), largest=float(regions.max()), ranks=3)
     _bar(sheet, (0.3 + wide + 0.12, top, 0.14, height), float(regions.max()), mean=float(regions.mean()))
-    sheet.text(text_left, top - 0.17, "how much attention each word gets", size=8.5)
+    sheet.text(
+        text_left, top - 0.17, "all words get about the same attention" if _even(words) else "how much attention each word gets", size=8.5
+    )
     bottom = _sentence(sheet, tokens, words, text_left, top + 0.1, text_width, sheet.height - 0.75)
     _flat_bar(sheet, (text_left, bottom + 0.28, 2.2, 0.14), float(words.max()), mean=float(words.mean()))
     return sheet.figure
@@ -103,6 +110,8 @@ def draw_cross_attention(
     sheet = Sheet(0.3 + columns * (wide + 0.2) + 0.9, 0.65 + rows * (height + 0.42))
     if title:
         sheet.text(0.3, 0.22, fit(title, 10.5, sheet.width - 0.6), size=10.5, style="italic")
+    if all(_even(row) for row in weights):
+        sheet.text(0.3, 0.43, "every word listens to all regions about alike", size=8.5)
     largest = float(weights[list(words)].max())
     for k, word in enumerate(words):
         x, y = 0.3 + k % columns * (wide + 0.2), 0.8 + k // columns * (height + 0.42)
@@ -223,7 +232,7 @@ def _heat(sheet: Sheet, picture: Any, weights: np.ndarray, boxes: np.ndarray, fr
     grey = np.asarray(small, np.float64)[..., None] / 255
     sheet.image(_tint(heat / largest if largest else heat, grey), x, y, width, height)
     inch = np.array([width / picture.width, height / picture.height] * 2)
-    if np.ptp(weights) < 0.02 * weights.max():  # all alike: there is no first one
+    if _even(weights):  # there is no first one
         return
     taken: list[Box] = []
     for rank, k in enumerate(np.argsort(-weights, kind="stable")[:ranks], 1):
@@ -296,6 +305,11 @@ def _flat_bar(sheet: Sheet, frame: tuple, largest: float, *, mean: float) -> Non
     if x + 0.4 < at < x + width - 0.6:
         sheet.curve([(at, y), (at, y + height + 0.03)], colour=INK, width=1.0, zorder=5)
         sheet.text(at, below, f"mean {mean:.3f}", size=7.5, across="center")
+
+
+def _even(weights: np.ndarray) -> bool:
+    """Whether several weights are so much alike that none stands out."""
+    return len(weights) > 1 and bool(np.ptp(weights) < _EVEN * weights.max())
 
 
 def _tint(values: np.ndarray, grey: np.ndarray) -> np.ndarray:

@@ -13,12 +13,12 @@ from torch.nn import functional as F
 
 
 class WordEncoder(nn.Module):
-    """Forward and backward GRU, averaged: ``u`` (B, t, width), zero where there is no word; their mean is the sentence."""
+    """Forward and backward GRU (or another *cell*), averaged: ``u`` (B, t, width), zero where no word is; their mean is the sentence."""
 
-    def __init__(self, vocabulary: int, *, embed: int = 64, width: int = 64) -> None:
+    def __init__(self, vocabulary: int, *, embed: int = 64, width: int = 64, cell: type[nn.RNNBase] = nn.GRU) -> None:
         super().__init__()
         self.words = nn.Embedding(vocabulary, embed)
-        self.rnn = nn.GRU(embed, width, batch_first=True, bidirectional=True)
+        self.rnn = cell(embed, width, batch_first=True, bidirectional=True)
 
     def forward(self, words: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         lengths = mask.sum(1).clamp_min(1).cpu()
@@ -45,13 +45,20 @@ class TextAdaptiveDiscriminator(nn.Module):
     image_size : side of the pictures, a multiple of 32
     widths : channels of the trunk's four or five strided convolutions; the words look at the last three
     word_width : width of words and of their recurrent states
+    cell : of the words' recurrent network, ``nn.GRU`` (TAGAN) or ``nn.LSTM`` (MIM-Net)
 
     Where *boxes* are given, a word that belongs to a region looks at that region alone (the graph knows which); the others look at the
     whole picture, as in TAGAN.
     """
 
     def __init__(
-        self, vocabulary: int, *, image_size: int = 64, widths: tuple[int, ...] = (32, 64, 128, 128), word_width: int = 64
+        self,
+        vocabulary: int,
+        *,
+        image_size: int = 64,
+        widths: tuple[int, ...] = (32, 64, 128, 128),
+        word_width: int = 64,
+        cell: type[nn.RNNBase] = nn.GRU,
     ) -> None:
         super().__init__()
         layers, channels = [], 3
@@ -64,7 +71,7 @@ class TextAdaptiveDiscriminator(nn.Module):
             nn.Sequential(nn.Conv2d(w, w, 3, 1, 1, bias=False), nn.BatchNorm2d(w), nn.LeakyReLU(0.2)) for w in widths[-3:]
         )
         self.whole = nn.Conv2d(channels, 1, image_size // 2 ** len(widths))
-        self.text = WordEncoder(vocabulary, embed=word_width, width=word_width)
+        self.text = WordEncoder(vocabulary, embed=word_width, width=word_width, cell=cell)
         self.classifiers = nn.ModuleList(nn.Linear(word_width, w + 1) for w in widths[-3:])  # W_s(u), b_s(u)
         self.scale = nn.Linear(word_width, 3)
 
@@ -87,9 +94,18 @@ class TextAdaptiveDiscriminator(nn.Module):
             v = values.mean((2, 3)).unsqueeze(1).expand(-1, words.shape[1], -1) if boxes is None else _pooled(values, boxes)
             weights = classifier(u)
             score = score + share[..., s] * torch.sigmoid((weights[..., :-1] * v).sum(2) + weights[..., -1])
-        heard = (u @ sentence.unsqueeze(2)).squeeze(2).float()  # in whole precision, also where convolutions are not
-        attention = heard.masked_fill(~mask, torch.finfo(heard.dtype).min).softmax(1)  # alpha
-        return word_product(score, attention * mask)
+        return word_product(score, word_attention(u, sentence, mask))
+
+
+def word_attention(words: Tensor, sentence: Tensor, mask: Tensor) -> Tensor:
+    """How much each word counts, (B, t): softmax of ``u_i . mean(u)`` over the words that are there.
+
+    >>> u = torch.tensor([[[1.0, 0], [0, 1], [1, 1]]])
+    >>> [round(a, 3) for a in word_attention(u, u.mean(1), torch.ones(1, 3, dtype=torch.bool))[0].tolist()]
+    [0.253, 0.253, 0.493]
+    """
+    heard = (words @ sentence.unsqueeze(2)).squeeze(2).float()  # in whole precision, also where convolutions are not
+    return heard.masked_fill(~mask, torch.finfo(heard.dtype).min).softmax(1) * mask
 
 
 def word_product(scores: Tensor, attention: Tensor) -> Tensor:

@@ -6,60 +6,134 @@ coarse picture; a localising unit says where the text speaks about the picture; 
 ==========  ====================================================================  ==================================================
 equation    what it says                                                          where
 ==========  ====================================================================  ==================================================
+(1)         M = {m_0 .. m_n-1}, learned                                           ``MIMNet.memory``
 (2), (3)    a_ij = softmax_j(h_i . W m_j), h^_i = sum_j a_ij m_j                  "recall textures": keys are mapped, values are raw
 (4)         h- = mean (or sum) of h^_i                                            "gather the text's texture"
 (5)         v = W_r [h-, v^b]                                                     "condition the picture"
-(6)         v^c = f_r(v) + v, 3x3 convolutions                                    dense beside the recipe; :func:`convolution_step`
-                                                                                  is the same as message passing on a grid
+(6)         v^c = f_r(v) + v, 3x3 convolutions                                    ``MIMNet.smooth``; :func:`convolution_step` is
+                                                                                  the same as message passing on a grid
 (9)         alpha = sigmoid(v^c . h-)                                             "localise the text"
-(7)         alpha v^c + (1 - alpha) v^i                                           :func:`blend`
+(7)         v^u = U(alpha v^c + (1 - alpha) v^i)                                  :func:`blend`
+(8)         I_c = Dec_c(v^u)                                                      ``MIMNet.coarse``
 (10)        h^f = 1/T sum_k sigmoid(v^u . h^_k) h^_k                              "refine": gates, not a softmax
+(11)        I_f = Dec_f(U([v^u, h^f]))                                            ``MIMNet.fine``
+(12), (13)  D_I, and D_T = prod_i sigmoid(...) ^ alpha_i, one D for each stage    :mod:`hetero_xmodal.networks.adversary`
+(14)        L_rec = || I - G(I, T) ||                                             :func:`reconstruction_loss`
+(15)        L_p = || sum v^i alpha / sum alpha - h- ||_1                          :func:`texture_loss`
+(16)        L_m = -log D_I(G(I, a~)), random memories in place of a               :func:`realness_loss`, :func:`random_attention`
+(17)        L_D                                                                   :func:`discriminator_loss`
+(18)        L_I = -log D_I(G(I, T^))                                              :func:`realness_loss`
+(19)        L_T = -log D_T(G(I, T^), T^)                                          :func:`text_loss`
 ==========  ====================================================================  ==================================================
 
 Node types beside ``word``: ``memory`` (one set shared by the whole batch, never copied), ``texture`` (one per pair), ``patch`` (the
 coarse grid of the picture, row by row) and ``fine_patch`` (the fine grid). Only valid words are nodes, so there is nothing to mask.
 
-Where the paper is silent: the text calls (4) an average although a sum is printed, so the mean is the default (AMB-2.1). For the random
-memory of (16) give other weights to the first step: ``recipe(graph, states, edge_weights={"recall textures": weights})`` with
-weights (words, memories), each row one-hot for one memory per pair (AMB-2.4).
+Where the paper is silent or contradicts itself, what is done here:
+
+* the text calls (4) an average although a sum is printed: the mean is the default (AMB-2.1);
+* the random memory of (16) is one memory for all words of a pair (AMB-2.4); it replaces the weights of the first step:
+  ``recipe(graph, states, edge_weights={"recall textures": weights})`` with weights (words, memories);
+* the first term of L_p is a target and gets no gradient (AMB-2.3); so that L_p cannot collapse, v^i comes from a frozen encoder, each
+  channel brought to mean 0 and deviation 1 by numbers measured once (:meth:`MIMNet.settle`), through a frozen 1x1 map if widths differ;
+* the encoder sees pictures of ``encoder_size``; the grid of (5) to (9) is a quarter of that, and the decoders grow from twice the grid;
+* boundaries come from Canny; the words' vectors are learned, since no pretrained ones can be shipped; each Bi-LSTM has its own.
+
+Ours, not the paper's: ``detail``, the encoder's finer map beside v^u in both decoders, the given picture in their last layer, and a
+matte (how much of each pixel is repainted; the rest shows the input). :meth:`MIMNetConfig.literal` turns it off. How it is trained, and
+what it learns edits from, is told in :mod:`hetero_xmodal.training.mimnet`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from .. import schema as s
 from ..errors import InputError
-from ..message_passing import PER_GRAPH, SHARED, Combine, DotAttention, JoinedLinear, Recipe, SigmoidGate, Step, attends
+from ..message_passing import PER_GRAPH, SHARED, Combine, DotAttention, JoinedLinear, Recipe, SigmoidGate, Step, attends, itself
+from ..networks.boundary import boundary_images
+from ..networks.clouds import padded
+from ..networks.image_branch import ENCODERS, make_encoder
+from ..networks.stage_decoder import StageDecoder, doubled, layer
+from ..networks.text_decoder import SPECIAL, UNKNOWN
+from ..pretrained import Pretrained
 
 if TYPE_CHECKING:
     import dgl
 
+    from ..networks.adversary import TextAdaptiveDiscriminator
+
 POOLS = ("mean", "sum")
+LOCALISE = ("unit", "everywhere", "half")
 
 
 @dataclass(frozen=True, kw_only=True)
 class MIMNetConfig:
-    """Sizes and choices of MIM-Net's message passing; the paper does not state the numbers.
+    """Sizes and choices of MIM-Net; the paper states almost none of these numbers.
 
-    word_width : width of the words' Bi-LSTM states (d_h).
+    embed : width of the words' vectors.
+    word_width : width of the words' Bi-LSTM states (d_h), an even number.
     width : width of memories and of the picture's features (l = C; the localising unit needs them equal).
-    boundary_width : width of the boundary features v^b.
+    boundary_width : width of the boundary features v^b; the model puts in that of its encoder.
+    memories : how many there are (n).
+    memory : False is the ablation without memory: a linear map of each word's state stands for what it recalls.
     texture_pool : ``"mean"`` or ``"sum"`` over the words in (4).
+    localise : ``"unit"``, or without the localising unit: alpha is 1 (``"everywhere"``) or 1/2 (``"half"``).
+    smooth : how many times (6) is applied.
+    coarse_size, fine_size : sides of the two pictures, multiples of 32.
+    encoder, encoder_size : the frozen encoder, ``"world"``, ``"efficientnet-lite0"`` or ``"vgg16"``, and the side of what it sees.
+    channels : of the decoders' first layers.
+    detail : the decoders see finer features and the picture itself, and repaint only a share of each pixel.
     """
 
-    word_width: int = 256
-    width: int = 256
-    boundary_width: int = 256
-    texture_pool: str = "mean"
+    embed: int = 64
+    word_width: int = 128
+    width: int = 64
+    boundary_width: int = 64
+    memories: int = 64
+    memory: bool = True
+    texture_pool: Literal["mean", "sum"] = "mean"
+    localise: Literal["unit", "everywhere", "half"] = "unit"
+    smooth: int = 1
+    coarse_size: int = 64
+    fine_size: int = 128
+    encoder: str = "world"
+    encoder_size: int = 64
+    channels: int = 32
+    detail: bool = True
 
     def __post_init__(self) -> None:
-        if self.texture_pool not in POOLS:
-            raise InputError(f"MIMNetConfig: texture_pool is {self.texture_pool!r}, expected 'mean' or 'sum'")
+        for name in ("embed", "word_width", "width", "boundary_width", "memories", "smooth", "channels"):
+            if getattr(self, name) < 1:
+                hint = "; memory=False is the model without memory" if name == "memories" else ""
+                raise InputError(f"MIMNetConfig: {name} is {getattr(self, name)}, expected at least 1{hint}")
+        for name, known in (("texture_pool", POOLS), ("localise", LOCALISE), ("encoder", ENCODERS)):
+            if getattr(self, name) not in known:
+                raise InputError(f"MIMNetConfig: {name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
+        for name in ("coarse_size", "fine_size", "encoder_size"):
+            if getattr(self, name) < 32 or getattr(self, name) % 32:
+                raise InputError(f"MIMNetConfig: {name} is {getattr(self, name)}, expected a multiple of 32")
+        if self.word_width % 2:
+            raise InputError(f"MIMNetConfig: word_width is {self.word_width}, expected an even number, half for each direction")
+        if self.fine_size <= self.coarse_size:
+            raise InputError(f"MIMNetConfig: fine_size is {self.fine_size}, expected more than coarse_size, which is {self.coarse_size}")
+        for name in ("coarse_size", "fine_size"):
+            if getattr(self, name) not in [self.encoder_size // 2 * 2**k for k in range(8)]:
+                raise InputError(
+                    f"MIMNetConfig: {name} is {getattr(self, name)}, expected half the encoder_size, {self.encoder_size}, times 2, 4, 8 ..."
+                )
+
+    @classmethod
+    def literal(cls, **changes: Any) -> MIMNetConfig:
+        """Everything as the paper has it where that is known: VGG-16, 128 and 256 pixels, 128 memories of width 256, nothing of ours."""
+        printed = dict(embed=300, word_width=256, width=256, boundary_width=256, memories=128, coarse_size=128, fine_size=256)
+        return cls(**(printed | dict(encoder="vgg16", encoder_size=256, channels=128, detail=False) | changes))
 
 
 def texture_recipe(config: MIMNetConfig = MIMNetConfig()) -> Recipe:
@@ -68,29 +142,24 @@ def texture_recipe(config: MIMNetConfig = MIMNetConfig()) -> Recipe:
     States in: ``word`` ``h`` (words, word_width), ``memory`` ``h`` (memories, width), ``patch`` ``boundary`` (cells, boundary_width).
     States out: ``word`` ``recalled`` and ``texture`` ``h`` (width), ``patch`` ``v`` (width).
     """
-    key = nn.Linear(config.width, config.word_width, bias=False)  # W
-    return Recipe(
-        [
-            Step("recall textures", attends("memory", s.WORD), equation="MIM-Net (2), (3)", weigh=DotAttention(key=key), writes="recalled"),
-            Step(
-                "gather the text's texture",
-                attends(s.WORD, "texture"),
-                equation="MIM-Net (4)",
-                gather=config.texture_pool,
-                reads="recalled",
-                writes="h",
-            ),
-            Step(
-                "condition the picture",
-                attends("texture", "patch"),
-                equation="MIM-Net (5)",
-                update=Combine(JoinedLinear(config.width, config.boundary_width, out=config.width), own=("boundary",)),  # W_r
-                writes="v",
-            ),
-        ],
-        adds={"memory": SHARED, "texture": 1, "patch": PER_GRAPH},
-        name="MIM-Net: textures",
+    if config.memory:
+        key = nn.Linear(config.width, config.word_width, bias=False)  # W
+        recall = Step(
+            "recall textures", attends("memory", s.WORD), equation="MIM-Net (2), (3)", weigh=DotAttention(key=key), writes="recalled"
+        )
+    else:
+        value = nn.Linear(config.word_width, config.width)
+        recall = Step("map the words", itself(s.WORD), equation="MIM-Net without memory", send=value, writes="recalled")
+    gather = Step(
+        "gather the text's texture", attends(s.WORD, "texture"), equation="MIM-Net (4)", gather=config.texture_pool, reads="recalled",
+        writes="h",
+    )  # fmt: skip
+    joined = JoinedLinear(config.width, config.boundary_width, out=config.width)  # W_r
+    condition = Step(
+        "condition the picture", attends("texture", "patch"), equation="MIM-Net (5)", update=Combine(joined, own=("boundary",)), writes="v"
     )
+    adds = {"memory": SHARED} if config.memory else {}
+    return Recipe([recall, gather, condition], adds=adds | {"texture": 1, "patch": PER_GRAPH}, name="MIM-Net: textures")
 
 
 def localise_recipe() -> Recipe:
@@ -117,6 +186,262 @@ def refine_recipe() -> Recipe:
     gate = SigmoidGate(query_state="vu", key_state="recalled")
     step = Step("refine", attends(s.WORD, "fine_patch"), equation="MIM-Net (10)", weigh=gate, gather="mean", reads="recalled", writes="hf")
     return Recipe([step], adds={"fine_patch": PER_GRAPH}, name="MIM-Net: fine image refining")
+
+
+# ---------------------------------------------------------------------------------------------- the model
+
+
+@dataclass(frozen=True)
+class Refined:
+    """What MIM-Net makes of a batch of B pairs.
+
+    coarse, fine : (B, 3, coarse_size, coarse_size) and (B, 3, fine_size, fine_size) in -1..1
+    coarse_matte, matte : (B, 1, ...) how much of each of their pixels was repainted
+    localisation : alpha (B, 1, g, g), where the text speaks about the picture
+    recalled, texture : h^ (words, width) and h- (B, width)
+    image : v^i (B, width, g, g)
+    attention : a (words, memories); None without memory
+    """
+
+    coarse: Tensor
+    fine: Tensor
+    coarse_matte: Tensor
+    matte: Tensor
+    localisation: Tensor
+    recalled: Tensor
+    texture: Tensor
+    image: Tensor
+    attention: Tensor | None
+
+
+class MIMNet(Pretrained, nn.Module):
+    """The generator. Its two discriminators stand in the training.
+
+    Parameters
+    ----------
+    config : MIMNetConfig
+    vocab : JSON values: ``words`` (lower-case words the sentences use).
+
+    ``model.recipe`` are (2) to (5), ``model.localise`` is (9) and ``model.refine`` (10).
+
+    >>> config = MIMNetConfig(embed=8, word_width=8, width=8, memories=4, coarse_size=32, fine_size=64, encoder_size=32, channels=8)
+    >>> model = MIMNet(config, {"words": ["a", "red", "bird"]}).eval()
+    >>> made = model(word_graph(torch.tensor([3])), torch.zeros(1, 3, 64, 64), words=torch.tensor([4, 5, 6]))
+    >>> made.coarse.shape, made.fine.shape, made.localisation.shape, made.attention.shape
+    (torch.Size([1, 3, 32, 32]), torch.Size([1, 3, 64, 64]), torch.Size([1, 1, 8, 8]), torch.Size([3, 4]))
+    """
+
+    recipe_name = "mimnet"
+    config_class = MIMNetConfig
+
+    def __init__(self, config: MIMNetConfig, vocab: dict[str, Any], *, pretrained: bool = False) -> None:
+        super().__init__()
+        self.config, self.vocab = config, vocab
+        if not isinstance(vocab.get("words"), list | tuple) or not vocab["words"]:
+            raise InputError(f"MIMNet needs a vocabulary with a list of words, found {vocab.get('words')!r}; train it again")
+        self._word_number = {word: k for k, word in enumerate(vocab["words"], len(SPECIAL))}
+        self.encoder = make_encoder(config.encoder, pretrained=pretrained)
+        own, c = self.encoder.coarse_width, config.width
+        self.standard = nn.ModuleDict({name: nn.BatchNorm2d(own, affine=False) for name in ("image", "boundary")})
+        self.adapt = nn.Identity() if own == c else nn.Conv2d(own, c, 1, bias=False).requires_grad_(False)
+        self.words = nn.Embedding(len(SPECIAL) + len(vocab["words"]), config.embed)
+        self.rnn = nn.LSTM(config.embed, config.word_width // 2, batch_first=True, bidirectional=True)
+        self.recipe = texture_recipe(replace(config, boundary_width=own))
+        if config.memory:
+            self.memory = nn.Parameter(torch.randn(config.memories, c))  # M
+            nn.init.normal_(self.recipe.steps[0].weigh.key.weight, std=2 / c**0.5)  # words differ from the start
+        self.smooth = nn.ModuleList(nn.Sequential(layer(c, c), *layer(c, c)[:2]) for _ in range(config.smooth))  # f_r
+        self.localise, self.refine = localise_recipe(), refine_recipe()
+        grown = config.encoder_size // 2
+        finer = self.encoder.fine_width if config.detail else 0
+        self.coarse, self.fine = (
+            StageDecoder(w + finer, channels=config.channels, doublings=(size // grown).bit_length() - 1, picture=config.detail)
+            for w, size in ((c, config.coarse_size), (2 * c, config.fine_size))
+        )
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> MIMNet:
+        """As ever, but what is frozen always stays in evaluation mode."""
+        super().train(mode)
+        self.encoder.eval()
+        self.standard.eval()
+        return self
+
+    # ------------------------------------------------------------------------------------------ what goes in
+
+    def word_numbers(self, words: list[str]) -> list[int]:
+        """Numbers of words; one that the vocabulary does not have is UNKNOWN."""
+        return [self._word_number.get(word.lower(), UNKNOWN) for word in words]
+
+    def graph_words(self, graph: dgl.DGLGraph) -> Tensor:
+        """Numbers of the graph's words (n,)."""
+        texts, place = np.unique(s.text_array(graph.nodes[s.WORD].data["text"]), return_inverse=True)
+        numbers = self.word_numbers([text.decode("utf-8", "replace") for text in texts.tolist()])
+        return torch.tensor(numbers, dtype=torch.int64, device=self.words.weight.device)[torch.from_numpy(place)]
+
+    def word_states(self, words: Tensor, counts: Tensor) -> Tensor:
+        """h (words, word_width): numbers of the words of all sentences and how many each sentence has, through the Bi-LSTM."""
+        rows, mask = padded(self.words(words), counts)
+        packed = nn.utils.rnn.pack_padded_sequence(rows, counts.cpu(), batch_first=True, enforce_sorted=False)
+        return nn.utils.rnn.pad_packed_sequence(self.rnn(packed)[0], batch_first=True)[0][mask]
+
+    def attention(self, h: Tensor) -> Tensor:
+        """(2): a (words, memories) for the words' states h."""
+        return (h @ self.recipe.steps[0].weigh.key(self.memory).T).softmax(1)
+
+    @torch.no_grad()
+    def features(self, pictures: Tensor) -> dict[str, Tensor]:
+        """The frozen encoder on pictures (B, 3, S, S) and their boundaries: ``image`` v^i, ``boundary`` v^b, and ``finer``."""
+        size = self.config.encoder_size
+        small = pictures if pictures.shape[-1] == size else F.interpolate(pictures, (size, size), mode="area")
+        seen = self.encoder.maps(torch.cat([small, boundary_images(pictures, size)]))
+        image, boundary = seen["coarse"].float().chunk(2)
+        image, boundary = self.standard["image"](image), self.standard["boundary"](boundary)
+        return {"image": self.adapt(image), "boundary": boundary, "finer": seen["fine"].float().chunk(2)[0]}
+
+    @torch.no_grad()
+    def settle(self, pictures: Tensor) -> None:
+        """Measure the mean and the variance of each encoder channel on pictures (n, 3, S, S), once, before training."""
+        kept = {name: norm.momentum for name, norm in self.standard.items()}
+        for norm in self.standard.values():
+            norm.reset_running_stats()
+            norm.momentum = None  # the plain mean over batches
+            norm.train()
+        for some in pictures.split(32):
+            self.features(some)
+        for name, norm in self.standard.items():
+            norm.eval()
+            norm.momentum = kept[name]
+
+    # ------------------------------------------------------------------------------------------ forward
+
+    def forward(
+        self, graph: dgl.DGLGraph, pictures: Tensor, *, words: Tensor | None = None, instead: Tensor | None = None, bfloat16: bool = False
+    ) -> Refined:
+        """Manipulate B pictures by the sentences of their graphs.
+
+        Parameters
+        ----------
+        graph : B pairs, batched; only their ``word`` nodes are used, see :func:`word_graph`
+        pictures : (B, 3, fine_size, fine_size) in -1..1
+        words : numbers to use in place of the graph's own words, (n,)
+        instead : weights (n, memories) in place of the words' attention; a word whose row is NaN keeps its own
+        bfloat16 : compute the convolutions in bfloat16
+        """
+        config, size = self.config, self.config.fine_size
+        if pictures.shape != (graph.batch_size, 3, size, size):
+            raise InputError(f"MIMNet: found pictures of shape {tuple(pictures.shape)}, expected {(graph.batch_size, 3, size, size)}")
+        counts = graph.batch_num_nodes(s.WORD)
+        if int(counts.min()) == 0:
+            raise InputError(f"MIMNet: sentence {int(counts.argmin())} of the batch has no word; give a sentence that says something")
+        low = torch.autocast(pictures.device.type, torch.bfloat16, enabled=bfloat16)
+        with low:
+            seen = self.features(pictures)
+        h = self.word_states(self.graph_words(graph) if words is None else words, counts)
+        states, weights = {s.WORD: h, "patch": {"boundary": cells(seen["boundary"])}}, {}
+        attention = None
+        if config.memory:
+            states["memory"], attention = self.memory, self.attention(h)
+            if instead is not None:
+                attention = torch.where(instead.isnan(), attention, instead.nan_to_num())
+                weights = {"recall textures": attention}
+        elif instead is not None:
+            raise InputError("MIMNet: this model has no memory (memory=False), so there is no attention to replace; leave instead out")
+        after = self.recipe(graph, states, edge_weights=weights)  # (2) - (5)
+        texture, recalled = after["texture"]["h"], after[s.WORD]["recalled"]
+        with low:
+            conditioned = places(after["patch"]["v"], len(pictures))
+            for block in self.smooth:
+                conditioned = block(conditioned).float() + conditioned  # (6)
+        alpha = torch.full_like(conditioned[:, :1], 0.5 if config.localise == "half" else 1.0)
+        if config.localise == "unit":
+            asked = {"texture": texture, "patch": {"vc": cells(conditioned)}}
+            alpha = places(self.localise(graph, asked)["patch"]["alpha"], len(pictures))  # (9)
+        vu = doubled(blend(alpha, conditioned, seen["image"]))  # (7)
+        hf = self.refine(graph, {s.WORD: {"recalled": recalled}, "fine_patch": {"vu": cells(vu)}})["fine_patch"]["hf"]  # (10)
+        finer = [seen["finer"]] if config.detail else []
+        small = F.interpolate(pictures, (config.coarse_size, config.coarse_size), mode="area")
+        with low:
+            coarse, coarse_matte = self.coarse(torch.cat([vu, *finer], 1), small)  # (8)
+            fine, matte = self.fine(torch.cat([vu, places(hf, len(pictures)), *finer], 1), pictures)  # (11)
+        return Refined(coarse, fine, coarse_matte, matte, alpha, recalled, texture, seen["image"], attention)
+
+
+def cells(maps: Tensor) -> Tensor:
+    """Maps (B, c, g, g) as rows of cells (B g g, c), row by row."""
+    return maps.flatten(2).transpose(1, 2).flatten(0, 1)
+
+
+def places(rows: Tensor, batch: int) -> Tensor:
+    """Rows of cells (B g g, c) as maps (B, c, g, g)."""
+    grid = round((len(rows) // batch) ** 0.5)
+    return rows.reshape(batch, grid, grid, -1).permute(0, 3, 1, 2).contiguous()
+
+
+def word_graph(counts: Tensor) -> dgl.DGLGraph:
+    """A batched graph of nothing but words: ``counts[k]`` of them for member k."""
+    from ..environment import require_dgl
+
+    nothing = (torch.zeros(0, dtype=torch.int64),) * 2
+    graph = require_dgl().heterograph({s.FOLLOWS: nothing}, num_nodes_dict={s.WORD: int(counts.sum())})
+    graph.set_batch_num_nodes({s.WORD: counts})
+    graph.set_batch_num_edges({s.FOLLOWS: torch.zeros_like(counts)})
+    return graph
+
+
+# ---------------------------------------------------------------------------------------------- (14) to (19)
+
+
+def reconstruction_loss(made: Tensor, true: Tensor, *, kind: Literal["mse", "norm", "l1"] = "mse") -> Tensor:
+    """(14) per pair (B,): mean squared difference, the norm itself as printed, or the mean absolute difference; *true* is resized."""
+    true = true if true.shape == made.shape else F.interpolate(true, made.shape[-2:], mode="area")
+    if kind == "l1":
+        return (made - true).abs().flatten(1).mean(1)
+    squared = (made - true).square().flatten(1)
+    return squared.mean(1) if kind == "mse" else (squared.sum(1) + 1e-12).sqrt()
+
+
+def texture_loss(image: Tensor, alpha: Tensor, texture: Tensor, *, detach: bool = True, eps: float = 1e-6) -> Tensor:
+    """(15) per pair (B,): v^i (B, c, g, g) where the text speaks, alpha (B, 1, g, g), against the text's texture h- (B, c)."""
+    target = (image * alpha).sum((2, 3)) / (alpha.sum((2, 3)) + eps)
+    return ((target.detach() if detach else target) - texture).abs().sum(1)
+
+
+def random_attention(counts: Tensor, memories: int, *, kind: Literal["one_hot", "one_hot_per_word", "dirichlet"] = "one_hot") -> Tensor:
+    """a~ of (16), (words, memories): one memory for all words of a sentence, one for each word, or a random mixture (AMB-2.4)."""
+    words = int(counts.sum())
+    if kind == "dirichlet":
+        return torch.distributions.Dirichlet(torch.ones(memories)).sample((words,))
+    drawn = torch.randint(memories, (len(counts),)).repeat_interleave(counts) if kind == "one_hot" else torch.randint(memories, (words,))
+    return F.one_hot(drawn, memories).float()
+
+
+Said = tuple[Tensor, Tensor, Tensor | None]  # words (B, t), mask (B, t) and the words' boxes
+
+
+def discriminator_loss(judge: TextAdaptiveDiscriminator, real: Tensor, fake: Tensor, said: Said, wished: Said) -> dict[str, Tensor]:
+    """(17) in its four terms, each a mean over the batch; *fake* gets no gradient. ``said`` belongs to *real*, ``wished`` to *fake*."""
+    seen, made = judge.look(real), judge.look(fake.detach())
+    return {
+        "real": F.softplus(-seen.real).mean(),
+        "fake": F.softplus(made.real).mean(),
+        "right": -_log(judge.judge(seen, *said)).mean(),
+        "wished": -_log(1 - judge.judge(made, *wished)).mean(),
+    }
+
+
+def realness_loss(judge: TextAdaptiveDiscriminator, fake: Tensor) -> Tensor:
+    """(16) and (18): -log D_I of made pictures."""
+    return F.softplus(-judge.look(fake).real).mean()
+
+
+def text_loss(judge: TextAdaptiveDiscriminator, fake: Tensor, wished: Said) -> Tensor:
+    """(19): -log D_T of made pictures and the sentences they were made for."""
+    return -_log(judge.judge(judge.look(fake), *wished)).mean()
+
+
+def _log(probability: Tensor) -> Tensor:
+    return probability.clamp(1e-6, 1).log()
 
 
 # ---------------------------------------------------------------------------------------------- a convolution as message passing

@@ -59,12 +59,16 @@ class Swapper:
         if len(before) == int(second.sum()):
             swapped[second] = before
             chosen = chosen | second
+        return self.with_articles(swapped, chosen, member), chosen
+
+    def with_articles(self, words: Tensor, chosen: Tensor, member: Tensor) -> Tensor:
+        """Words (n,) with "a" and "an" put right before the *chosen* ones (n,)."""
         a, an = self.articles
         if a >= 0 and an >= 0 and len(words) > 1:
             leads = (words[:-1] == a) | (words[:-1] == an)
             leads &= chosen[1:] & (member[:-1] == member[1:])
-            swapped[:-1] = torch.where(leads, torch.where(self.vowel[swapped[1:]], an, a), swapped[:-1])
-        return swapped, chosen
+            words = torch.cat([torch.where(leads, torch.where(self.vowel[words[1:]], an, a), words[:-1]), words[-1:]])
+        return words
 
 
 def word_regions(graph: Any) -> Tensor:

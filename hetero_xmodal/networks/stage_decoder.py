@@ -1,0 +1,58 @@
+"""The light decoder of one stage of MIM-Net: features become a picture of that stage's size."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def doubled(x: Tensor) -> Tensor:
+    """Nearest upsampling to twice the size."""
+    return F.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+def layer(channels: int, out: int) -> nn.Sequential:
+    """A 3 x 3 convolution with batch normalisation and ReLU."""
+    return nn.Sequential(nn.Conv2d(channels, out, 3, 1, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU())
+
+
+class StageDecoder(nn.Module):
+    """Features (B, width, s, s) to a picture of side ``s * 2 ** doublings``: a 3 x 3 layer, and one more after each nearest upsampling.
+
+    Parameters
+    ----------
+    width : channels of the features
+    channels : of the first layer; each upsampling halves them, down to 12
+    doublings : how often the features grow to twice their size
+    picture : the picture itself joins in before the last layer, and a fourth channel says how much of each pixel is repainted, so that
+        the rest shows the picture unchanged. False: the features alone make the whole picture.
+
+    >>> decoder = StageDecoder(8, channels=16, doublings=1)
+    >>> made, matte = decoder(torch.zeros(2, 8, 4, 4), torch.zeros(2, 3, 8, 8))
+    >>> made.shape, matte.shape
+    (torch.Size([2, 3, 8, 8]), torch.Size([2, 1, 8, 8]))
+    """
+
+    def __init__(self, width: int, *, channels: int, doublings: int, picture: bool = True) -> None:
+        super().__init__()
+        widths = [max(channels // 2**k, min(channels, 12)) for k in range(doublings + 1)]
+        self.picture = picture
+        self.first = layer(width, widths[0])
+        self.grow = nn.ModuleList(layer(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.paint = layer(widths[-1] + 3 * picture, widths[-1])
+        self.last = nn.Conv2d(widths[-1], 3 + picture, 3, 1, 1)
+        if picture:  # start by showing the input
+            nn.init.constant_(self.last.bias[3:], -1.0)
+
+    def forward(self, features: Tensor, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """*features* (B, width, s, s) and the given picture (B, 3, S, S) -> picture in -1..1, and matte (B, 1, S, S) in 0..1."""
+        x = self.first(features)
+        for grown in self.grow:
+            x = grown(doubled(x))
+        if not self.picture:
+            painted = torch.tanh(self.last(self.paint(x)).float())
+            return painted, torch.ones_like(painted[:, :1])
+        x = self.last(self.paint(torch.cat([x, picture.to(x.dtype)], 1))).float()
+        painted, share = torch.tanh(x[:, :3]), torch.sigmoid(x[:, 3:])
+        return share * painted + (1 - share) * picture, share

@@ -1,0 +1,159 @@
+"""What MIM-Net learns from: pairs as they are, and two exercises in which copying the picture is wrong.
+
+The paper's own scheme has matched pairs, where the picture itself is the answer, and random captions that only the discriminator judges.
+With a decoder that may show its input, the first teaches to copy and the second is all that teaches an edit. So, ours:
+
+* **restore**: parts that the sentence describes are covered by foreign ones; the picture before is the answer.
+* **transplant**: the same the other way round: the picture as it is, the sentence says how the foreign parts look, and the picture with
+  them is the answer. Its input is a picture without any seam, as at the time of use.
+
+Both are made from annotations alone; a true edited picture is never seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import schema as s
+from .manipulation_data import FREE, KINDS, ManipulationData, kind_of
+from .swaps import Swapper, word_regions
+
+
+class Sentences:
+    """The words of all sentences of *data* as numbers of a vocabulary, and which region of the picture each word speaks of.
+
+    Parameters
+    ----------
+    data : ManipulationData
+    numbers : maps lower-case words to numbers
+    """
+
+    def __init__(self, data: ManipulationData, numbers) -> None:
+        words, regions, counts = [], [], []
+        for start in range(0, len(data), 1024):
+            graph = data.corpus.batch(range(start, min(start + 1024, len(data))))
+            texts, place = np.unique(s.text_array(graph.nodes[s.WORD].data["text"]), return_inverse=True)
+            known = torch.tensor(numbers([text.decode("utf-8", "replace") for text in texts.tolist()]), dtype=torch.int64)
+            words.append(known[torch.from_numpy(place)])
+            own, seen = graph.batch_num_nodes(s.WORD), graph.batch_num_nodes(s.VISUAL)
+            region = word_regions(graph)
+            regions.append(torch.where(region < 0, -1, region - (seen.cumsum(0) - seen).repeat_interleave(own)))
+            counts.append(own)
+        self.words, self.regions, self.counts = torch.cat(words), torch.cat(regions), torch.cat(counts)
+        self.starts = self.counts.cumsum(0) - self.counts
+        # sentences are ordered by picture
+        self.per_picture = torch.bincount(data.picture, minlength=len(data.images))
+        self.first = self.per_picture.cumsum(0) - self.per_picture
+
+    def draw(self, pictures: Tensor) -> Tensor:
+        """A random sentence of each picture."""
+        return self.first[pictures] + (torch.rand(len(pictures)) * self.per_picture[pictures]).long()
+
+    def take(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Words (n,), their regions (n,) and the number of words (b,) of sentences *rows*."""
+        counts = self.counts[rows]
+        inside = torch.arange(int(counts.sum())) - (counts.cumsum(0) - counts).repeat_interleave(counts)
+        index = self.starts[rows].repeat_interleave(counts) + inside
+        return self.words[index], self.regions[index], counts
+
+
+@dataclass(frozen=True)
+class Exercises:
+    """A batch of b pairs.
+
+    given, answer : pictures (b, 3, S, S) before and after
+    mask : (b, 1, S, S), 1 where the two may differ
+    words, counts : numbers of all words (n,), and of each sentence's words (b,)
+    kind : (b,), 0 as it is, 1 restore, 2 transplant
+    """
+
+    given: Tensor
+    answer: Tensor
+    mask: Tensor
+    words: Tensor
+    counts: Tensor
+    kind: Tensor
+
+
+class Maker:
+    """Makes the exercises of a data set.
+
+    Parameters
+    ----------
+    data, sentences : what is learned from
+    vocabulary : lower-case words; number k + *first* is word k
+    plain : share of pairs as they are
+    """
+
+    def __init__(self, data: ManipulationData, sentences: Sentences, vocabulary: list[str], first: int, *, plain: float) -> None:
+        self.data, self.sentences, self.plain = data, sentences, plain
+        self.swap = Swapper(vocabulary, first)
+        found = [kind_of(word) for word in vocabulary]
+        self.kind, self.meaning = torch.full((first + len(vocabulary),), -1), torch.full((first + len(vocabulary),), -1)
+        self.surface = torch.full((len(data.attributes),), -1)  # a word for every attribute
+        for k, f in enumerate(found):
+            if f is not None and f[1] in data.attributes:
+                meaning = data.attributes.index(f[1])
+                self.kind[first + k], self.meaning[first + k] = f[0], meaning
+                if self.surface[meaning] < 0 or vocabulary[k] == f[1]:
+                    self.surface[meaning] = first + k
+
+    def make(self, pictures: Tensor) -> Exercises:
+        """Exercises for pictures (b,) of the data, each with one of its sentences."""
+        data, rows = self.data, self.sentences.draw(pictures)
+        words, region, counts = self.sentences.take(rows)
+        member = torch.repeat_interleave(torch.arange(len(rows)), counts)
+        chance = torch.rand(len(rows))
+        kind = torch.where(chance < self.plain, 0, torch.where(chance < (1 + self.plain) / 2, 1, 2))
+        covers = self._covers(rows, pictures, kind)
+        changed, said = self._told(words, region, member, pictures, rows, covers)
+        covers = [c for c in covers if kind[c[0]] != 2 or said[c[0], c[1]]]
+        some = torch.zeros(len(rows), dtype=torch.bool).index_fill(0, torch.tensor([c[0] for c in covers], dtype=torch.int64), True)
+        kind = torch.where(some, kind, 0)
+        covers = [c for c in covers if kind[c[0]] > 0]
+        if (kind == 2).any():
+            changed, _ = self._told(words, region, member, pictures, rows, covers)
+        words = torch.where((kind == 2)[member], changed, words)
+        clean = data.pictures(pictures)
+        covered, mask, _ = data.cover(clean, covers, pictures)
+        over = (kind == 2)[:, None, None, None]
+        given, answer = torch.where(over, clean, covered), torch.where(over, covered, clean)
+        return Exercises(given, answer, mask, words, counts, kind)
+
+    def _covers(self, rows: Tensor, pictures: Tensor, kind: Tensor) -> list[tuple[int, int, int, int]]:
+        """(member, region, donor's picture, donor's region): each region the sentence describes, in two thirds of the cases."""
+        generator = np.random.default_rng(int(torch.randint(2**31, ())))
+        free = self.data.free[rows]
+        described = (free == FREE).any(2) & self.data.part[pictures] & (kind > 0)[:, None]
+        out, picture = [], pictures.tolist()
+        for member, node in described.nonzero().tolist():
+            if generator.random() < 0.67:
+                found = self.data.donor(picture[member], node, free[member, node].numpy(), generator)
+                if found is not None:
+                    out.append((member, node, *found))
+        return out
+
+    def _told(self, words: Tensor, region: Tensor, member: Tensor, pictures: Tensor, rows: Tensor, covers: list) -> tuple[Tensor, Tensor]:
+        """The words as they tell of the donors, and which regions (b, m) are wholly told."""
+        data = self.data
+        b, m = len(rows), data.names.shape[1]
+        new = torch.full((b, m, len(KINDS)), -1)
+        if covers:
+            at, node, other, foreign = torch.tensor(covers).T
+            donor, own = data.values[other, foreign], data.values[pictures[at], node]
+            new[at, node] = torch.where((donor != own) & (data.free[rows][at, node] == FREE), donor, -1)
+            asked = data.request[rows][at, None] & (donor != own)  # "red instead of blue": blue is not free, but it is told
+            new[at, node] = torch.where(asked, donor, new[at, node])
+        place, kind = region.clamp_min(0), self.kind[words]
+        wanted = torch.where((region >= 0) & (kind >= 0), new[member, place, kind.clamp_min(0)], -1)
+        before, meaning = data.values[pictures[member], place, kind.clamp_min(0)], self.meaning[words]
+        changed = (wanted >= 0) & (meaning == before) & (self.surface[wanted.clamp_min(0)] >= 0)
+        back = (wanted >= 0) & (meaning == wanted) & data.request[rows][member] & (self.surface[before] >= 0)
+        out = torch.where(changed, self.surface[wanted.clamp_min(0)], torch.where(back, self.surface[before], words))
+        told = torch.zeros_like(new, dtype=torch.bool)
+        told[member[changed], place[changed], kind[changed]] = True
+        return self.swap.with_articles(out, changed | back, member), ((new < 0) | told).all(2)

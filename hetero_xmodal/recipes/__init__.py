@@ -14,7 +14,16 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_HOME = {"CAM": "cam", "CAMConfig": "cam", "DAGNN": "dagnn", "DAGNNConfig": "dagnn", "ALGR": "algr", "ALGRConfig": "algr"}
+_HOME = {
+    "CAM": "cam",
+    "CAMConfig": "cam",
+    "MIMNet": "mimnet",
+    "MIMNetConfig": "mimnet",
+    "DAGNN": "dagnn",
+    "DAGNNConfig": "dagnn",
+    "ALGR": "algr",
+    "ALGRConfig": "algr",
+}
 __all__ = list(_HOME)
 
 

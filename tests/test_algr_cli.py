@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +22,8 @@ from hetero_xmodal.retrieval_index import EmbeddingIndex, build_index
 
 SETTINGS = [x for pair in ("width=16", "in_width=16", "phase1_epochs=1", "batch_size=25", "learning_rate=0.01") for x in ("--set", pair)]
 SIZES = ["--size", "10,5,5"]
+REAL = os.environ.get("HETERO_XMODAL_REAL_DATA", "")
+needs_real = pytest.mark.skipif(not REAL, reason="needs HETERO_XMODAL_REAL_DATA, the folder of published data sets")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -230,3 +235,27 @@ def test_what_is_refused(trained, photos, tmp_path, capsys):
         assert says in refused(capsys, *arguments), arguments
         assert not out.exists(), arguments
     assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == ["thesis.txt"]
+
+
+@needs_real
+def test_genuine_bottom_up_features_from_training_to_a_score(tmp_path, capsys):
+    """Ten photographs of 36 regions; each is described by what its own detector saw."""
+    features, captions = Path(REAL) / "bottom_up_features" / "train2014_obj36.tsv", tmp_path / "captions.json"
+    names = (features.parent / "vocabulary" / "objects_vocab.txt").read_text().splitlines()
+    splits, images, annotations = ["train"] * 6 + ["val"] * 2 + ["test"] * 2, [], []
+    for line in features.read_text().splitlines():
+        cells = line.split("\t")
+        seen = [names[k].split(",")[0] for k in np.frombuffer(base64.b64decode(cells[3]), np.int64)]
+        number = int(cells[0].rpartition("_")[2])
+        images.append({"id": number, "file_name": f"{cells[0]}.jpg", "split": splits[len(images)]})
+        for some in (seen[:5], seen[5:10]):
+            annotations.append({"id": len(annotations), "image_id": number, "caption": "there is a " + ", a ".join(some)})
+    captions.write_text(json.dumps({"images": images, "annotations": annotations}))
+    data, out = f"bottom-up:{features},{captions}", tmp_path / "run"
+    words = ["--texts", "trained:1", "--epochs", "2", "--set", "places=true", *SETTINGS]
+    told = said(capsys, "train", "algr", "--data", data, "--out", out, *words)
+    assert [line.split(":")[1].strip() for line in told.splitlines()[:3]] == [f"{n} pictures, {2 * n} captions" for n in (6, 2, 2)]
+    config = load_retrieval_model(out).config
+    assert config.region_width == 2048 and config.places
+    told = said(capsys, "evaluate", "algr", "--data", data, "--model", out)
+    assert "2 pictures, 4 captions" in told and "protocol any" in told and float(told.split()[-1]) >= 400  # R@5 and R@10 of two pictures

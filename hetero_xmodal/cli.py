@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from . import __version__, cli_manipulate, cli_matching
+from . import cli_mimnet as cli_mimnet  # adds its commands to ``train``
 
 app = typer.Typer(
     name="hetero-xmodal",

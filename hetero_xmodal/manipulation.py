@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError
-from .files import result_folder, write_json, write_text
+from .errors import InputError, nearest
+from .files import read_json, result_folder, write_json, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from .data.manipulation import ManipulationPair
+    from .memory_manipulation import MemoryManipulation
     from .recipes.cam import CAM
+    from .recipes.mimnet import MIMNet
     from .scenes import SceneGraph
 
 ASSETS = Path(__file__).parent / "assets"
+RECIPES = ("cam", "mimnet")
 #: name of a shipped model -> its folder
 SHIPPED = {"birds": ASSETS / "cam_birds", "scenes": ASSETS / "cam_scenes"}
 FILES = ("picture.png", "sentence.txt", "masks.json", "manipulation.png", "drawing.png", "graph", "image_scene.json", "sentence_scene.json")
@@ -93,8 +96,31 @@ class Manipulation:
         return {node_type: [round(value, 4) for value in values] for node_type, values in mask.items()}
 
 
-def load_manipulation_model(model: str | Path = "birds") -> CAM:
-    """The CAM in a model folder or run folder, or a shipped one by name (``"birds"``, ``"scenes"``)."""
+def recipe_of(model: Any, recipe: str | None = None) -> str:
+    """``"cam"`` or ``"mimnet"``: *recipe* if given, else what the model or its folder says, else ``"cam"``."""
+    if recipe is not None:
+        if recipe not in RECIPES:
+            raise InputError(f"recipe is {recipe!r}{nearest(recipe, RECIPES)}; known for manipulation are {', '.join(RECIPES)}")
+        return recipe
+    if not isinstance(model, str | Path):
+        return model.recipe_name
+    for file in (Path(model) / "model" / "config.json", Path(model) / "config.json"):
+        if str(model) not in SHIPPED and file.exists():
+            head = read_json(file, "model config")
+            if isinstance(head, dict) and head.get("recipe") in RECIPES:
+                return head["recipe"]
+    return "cam"
+
+
+def load_manipulation_model(model: str | Path = "birds", *, recipe: str | None = None) -> CAM | MIMNet:
+    """The model in a model folder or run folder, or a shipped one by name (``"birds"``, ``"scenes"``), of the recipe that it is.
+
+    recipe : which shipped one, ``"cam"`` (default) or ``"mimnet"``; for a folder it may be left out.
+    """
+    if recipe_of(model, recipe) == "mimnet":
+        from .memory_manipulation import load_memory_model
+
+        return load_memory_model(model)
     from .recipes.cam import CAM
 
     folder = SHIPPED.get(str(model), Path(model))
@@ -107,19 +133,22 @@ def manipulate(
     image: Any,
     sentence: str,
     *,
-    model: str | Path | CAM = "birds",
+    model: str | Path | CAM | MIMNet = "birds",
+    recipe: str | None = None,
     detector: Any = "world",
     image_scene: SceneGraph | None = None,
     language: str | None = None,
     beam: int = 3,
-) -> Manipulation:
-    """Edit a picture by a sentence, and the sentence by the picture.
+) -> Manipulation | MemoryManipulation:
+    """Edit a picture by a sentence and, with CAM, the sentence by the picture.
 
     Parameters
     ----------
     image : path, PIL image or uint8 array, of any size; see :func:`hetero_xmodal.images.read_picture`.
     sentence : English text that says how the picture should look, e.g. "This bird has red wings."
-    model : ``"birds"`` or ``"scenes"`` (shipped), a model or run folder, or a :class:`~hetero_xmodal.recipes.CAM`.
+    model : ``"birds"`` or ``"scenes"`` (shipped), a model or run folder, or a model of :mod:`hetero_xmodal.recipes`.
+    recipe : ``"cam"`` or ``"mimnet"``; left out, what *model* is, and CAM for a shipped name. MIM-Net edits the picture alone and gives a
+        :class:`~hetero_xmodal.memory_manipulation.MemoryManipulation`; it needs no detector and no beam.
     detector : finds the objects of the picture, see :func:`hetero_xmodal.parse_image`.
     image_scene : what is in the picture, in place of a detector.
     language : spaCy model for the sentence.
@@ -129,6 +158,10 @@ def manipulate(
     ------
     InputError : a picture, sentence or model that cannot be used.
     """
+    if recipe_of(model, recipe) == "mimnet":
+        from .memory_manipulation import manipulate_by_memory
+
+        return manipulate_by_memory(image, sentence, model=model, language=language)
     from .graphs import build_graph
     from .images import read_picture
     from .parsers.image import parse_image

@@ -23,9 +23,9 @@ FLOORS = (
     {"message_passing", "analysis"},
     {"recipes", "baselines"},
     {"training"},
-    {"pairs", "demo", "retrieval_index", "manipulation"},
+    {"pairs", "demo", "retrieval_index", "manipulation", "memory_manipulation"},
     {"retrieval", "matching_views"},
-    {"cli", "cli_train", "cli_matching", "cli_manipulate"},
+    {"cli", "cli_train", "cli_matching", "cli_manipulate", "cli_mimnet"},
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 

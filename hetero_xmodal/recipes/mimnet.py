@@ -248,8 +248,8 @@ class MIMNet(Pretrained, nn.Module):
         self.rnn = nn.LSTM(config.embed, config.word_width // 2, batch_first=True, bidirectional=True)
         self.recipe = texture_recipe(replace(config, boundary_width=own))
         if config.memory:
-            self.memory = nn.Parameter(torch.randn(config.memories, c))  # M
-            nn.init.normal_(self.recipe.steps[0].weigh.key.weight, std=2 / c**0.5)  # words differ from the start
+            self.memory = nn.Parameter(0.3 * torch.randn(config.memories, c))  # M: soft gates and a soft attention at first
+            nn.init.normal_(self.recipe.steps[0].weigh.key.weight, std=0.2)
         self.smooth = nn.ModuleList(nn.Sequential(layer(c, c), *layer(c, c)[:2]) for _ in range(config.smooth))  # f_r
         self.localise, self.refine = localise_recipe(), refine_recipe()
         grown = config.encoder_size // 2
@@ -365,6 +365,16 @@ class MIMNet(Pretrained, nn.Module):
             coarse, coarse_matte = self.coarse(torch.cat([vu, *finer], 1), small)  # (8)
             fine, matte = self.fine(torch.cat([vu, places(hf, len(pictures)), *finer], 1), pictures)  # (11)
         return Refined(coarse, fine, coarse_matte, matte, alpha, recalled, texture, seen["image"], attention)
+
+    @torch.no_grad()
+    def render(self, picture: Tensor, memories: Tensor | None = None, *, batch_size: int = 16) -> Tensor:
+        """Each memory (or those numbered) on the structure of one picture (3, S, S): fine pictures (n, 3, S, S), whatever words say."""
+        wanted = torch.arange(self.config.memories) if memories is None else memories
+        made = []
+        for some in F.one_hot(wanted, self.config.memories).to(picture).split(batch_size):
+            graph, words = word_graph(torch.ones(len(some), dtype=torch.int64)), torch.full((len(some),), UNKNOWN)
+            made.append(self(graph, picture.expand(len(some), -1, -1, -1), words=words, instead=some).fine)
+        return torch.cat(made)
 
 
 def cells(maps: Tensor) -> Tensor:

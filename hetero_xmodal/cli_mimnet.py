@@ -1,0 +1,105 @@
+"""``train mimnet``, ``train similarity`` (the model behind the scores Sim and MP) and ``manipulate --recipe mimnet``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .cli_manipulate import both_settings
+from .cli_train import Settings, examples, train_app
+from .configs import config_with
+from .errors import InputError
+
+Out = Annotated[Path, typer.Option(help="Run folder: config, metrics, log, checkpoints and the model.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
+
+
+@train_app.command(
+    "mimnet",
+    epilog=examples(
+        "hetero-xmodal train mimnet --data world/birds --out runs/birds",
+        "hetero-xmodal train mimnet --data world/birds --out runs/birds --resume",
+        "hetero-xmodal train mimnet --data world/birds --out runs/no_memory --set memory=false",
+        "hetero-xmodal train mimnet --data cub:FOLDER --out runs/cub --epochs 20 --set plain=1",
+    ),
+)
+def train_mimnet(
+    data: Annotated[str, typer.Option(help="world/birds, world/scenes, cub:FOLDER (also captioned flowers in that layout).")],
+    out: Out,
+    set: Settings = [],  # noqa: B006
+    size: Annotated[int | None, typer.Option(help="Pictures to learn from.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs; what suits the data if left out.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of weights, order and exercises.")] = 0,
+    resume: Resume = False,
+    accelerator: Annotated[str, typer.Option(help="cpu, gpu or auto.")] = "cpu",
+    devices: Annotated[int, typer.Option(help="Number of devices or processes.")] = 1,
+) -> None:
+    """Learn a memory of textures, and to edit pictures with it by sentences."""
+    from .training.loop import FitConfig
+    from .training.mimnet import default_settings
+    from .training.mimnet import train_mimnet as fit_mimnet
+
+    model, training, usual_epochs = default_settings(data)
+    model, training = both_settings(model, training, list(set))
+    fit_config = FitConfig(epochs=epochs or usual_epochs, seed=seed, accelerator=accelerator, devices=devices)
+    _check(size, out, resume)
+    _, result = fit_mimnet(data, out=out, config=model, training=training, fit_config=fit_config, size=size, resume=resume)
+    typer.echo(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation score {result.best_score:.4f}")
+    typer.echo(f'wrote {out / "model"}; try it with: hetero-xmodal manipulate PICTURE "a sentence" --recipe mimnet --model {out} --out DIR')
+
+
+@train_app.command(
+    "similarity",
+    epilog=examples(
+        "hetero-xmodal train similarity --data world/birds --out runs/similarity",
+        "hetero-xmodal train similarity --data cub:FOLDER --out runs/similarity --epochs 60",
+    ),
+)
+def train_similarity(
+    data: Annotated[str, typer.Option(help="world/birds, world/scenes or cub:FOLDER; its training split is used.")],
+    out: Out,
+    set: Settings = [],  # noqa: B006
+    size: Annotated[int | None, typer.Option(help="Pictures to learn from.")] = None,
+    epochs: Annotated[int, typer.Option(help="Epochs.")] = 20,
+    seed: Annotated[int, typer.Option(help="Seed of weights and order.")] = 0,
+    resume: Resume = False,
+) -> None:
+    """Learn how well a picture and a sentence fit each other; the scores Sim and MP of edited pictures need it."""
+    from .networks.similarity import SimilarityConfig
+    from .training.loop import FitConfig
+    from .training.similarity import train_similarity as fit_similarity
+
+    usual = SimilarityConfig(encoder="small" if data.startswith("world/") else "efficientnet-lite0")
+    _check(size, out, resume)
+    _, result = fit_similarity(
+        data, out=out, config=config_with(usual, list(set)), fit_config=FitConfig(epochs=epochs, seed=seed), size=size, resume=resume
+    )
+    typer.echo(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}; on validation the right sentence scores above")
+    typer.echo(f"            a wrong one in {result.best_score:.1%} of cases (chance is 50%)")
+    typer.echo(f"wrote {out / 'model'}")
+
+
+def manipulate_by_memory(image: Path, sentence: str, out: Path, model: str, language: str | None) -> None:
+    """The command ``manipulate --recipe mimnet``."""
+    from .files import result_folder
+    from .memory_manipulation import FILES
+    from .memory_manipulation import manipulate_by_memory as edit
+
+    with result_folder(out, holds=FILES) as folder:
+        result = edit(image, sentence, model=model, language=language)
+        result.write(folder)
+    for word, used in result.memories().items():
+        typer.echo(f"{word:14} recalls " + ", ".join(f"memory {k} ({share:.2f})" for k, share in used))
+    for note in result.notes:
+        typer.echo(f"note: {note}")
+    typer.echo(f"wrote {out}: {', '.join(FILES)}")
+
+
+def _check(size: int | None, out: Path, resume: bool) -> None:
+    """Refuse what can be refused before any work starts."""
+    if size is not None and size < 2:
+        raise InputError(f"--size is {size}, but two pictures are the least that can be learned from")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())) and not resume:
+        raise InputError(f"run folder '{out}' is not empty; choose another one, or go on with the run in it with --resume")

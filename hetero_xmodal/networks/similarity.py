@@ -1,0 +1,174 @@
+"""How well a picture and a sentence fit each other: a small two-sided model in the manner of DAMSM (Xu et al. 2018).
+
+Both sides become one code, and Sim is the cosine of the two; in training each word also looks for its regions. It is trained on the
+training split of a data set (:mod:`hetero_xmodal.training.similarity`); no model and no loss of manipulation uses it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..errors import InputError
+from ..pretrained import Pretrained
+from .image_branch import ResidualBlock
+from .world_judge import resized, to_pictures
+
+PAD, UNKNOWN = 0, 1
+
+
+def split_words(sentence: str) -> list[str]:
+    """Words in lower case.
+
+    >>> split_words("The bird's wings are red.")
+    ['the', "bird's", 'wings', 'are', 'red']
+    """
+    return re.findall(r"[\w'’-]+", sentence.lower())
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilarityConfig:
+    """Sizes of the model, and the sharpness of its attention and of its losses (gamma 1, 2 and 3 of DAMSM).
+
+    image_size : side of the pictures it sees; others are resized
+    width : of regions, words and codes
+    channels : of the picture side's first layer
+    encoder : ``"small"``: convolutions that learn from nothing; ``"efficientnet-lite0"``: ImageNet's first stages, frozen, for photographs
+    """
+
+    image_size: int = 64
+    width: int = 64
+    channels: int = 24
+    encoder: str = "small"
+    attention: float = 4.0
+    aggregate: float = 5.0
+    contrast: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name in ("width", "channels"):
+            if getattr(self, name) < 1:
+                raise InputError(f"SimilarityConfig: {name} is {getattr(self, name)}, expected at least 1")
+        if self.image_size < 32 or self.image_size % 16:
+            raise InputError(f"SimilarityConfig: image_size is {self.image_size}, expected a multiple of 16, at least 32")
+        if self.width % 2 or self.encoder not in ("small", "efficientnet-lite0"):
+            raise InputError(f"SimilarityConfig: width {self.width} must be even, encoder {self.encoder!r} small or efficientnet-lite0")
+
+
+class ImageTextSimilarity(Pretrained, nn.Module):
+    """Codes of pictures and of sentences, (B, width) each; ``similarity(images, sentences)`` is the cosine of pairs.
+
+    >>> model = ImageTextSimilarity(SimilarityConfig(width=8, channels=4), {"words": ["red", "wings"]}).eval()
+    >>> model.similarity(torch.zeros(2, 3, 64, 64), ["red wings", "wings"]).shape
+    torch.Size([2])
+    """
+
+    recipe_name = "similarity"
+    config_class = SimilarityConfig
+
+    def __init__(self, config: SimilarityConfig, vocab: dict[str, Any], *, pretrained: bool = False) -> None:
+        super().__init__()
+        self.config, self.vocab = config, vocab
+        if not isinstance(vocab.get("words"), list | tuple) or not vocab["words"]:
+            raise InputError(f"a similarity model needs a vocabulary with a list of words, found {vocab.get('words')!r}; train it again")
+        self._number = {word: k for k, word in enumerate(vocab["words"], UNKNOWN + 1)}
+        c, d = config.channels, config.width
+        if config.encoder == "small":
+            self.see = nn.Sequential(_layer(3, c), _layer(c, 2 * c), ResidualBlock(2 * c), _layer(2 * c, 4 * c), ResidualBlock(4 * c))
+            out = 4 * c
+        else:
+            from .image_branch import make_encoder
+
+            self.frozen = make_encoder("efficientnet-lite0", pretrained=pretrained)
+            self.see = nn.Sequential(
+                _layer(self.frozen.coarse_width, 2 * c), ResidualBlock(2 * c), _layer(2 * c, 4 * c), ResidualBlock(4 * c)
+            )
+            out = 4 * c
+        self.region, self.whole = nn.Conv2d(out, d, 1), nn.Linear(2 * out, d)
+        self.words = nn.Embedding(UNKNOWN + 1 + len(vocab["words"]), d, padding_idx=PAD)
+        self.rnn = nn.LSTM(d, d // 2, batch_first=True, bidirectional=True)
+
+    def train(self, mode: bool = True) -> ImageTextSimilarity:
+        """As ever, but a frozen encoder stays in evaluation mode."""
+        super().train(mode)
+        if self.config.encoder != "small":
+            self.frozen.eval()
+        return self
+
+    def numbers(self, sentences: Sequence[str]) -> Tensor:
+        """Sentences as numbers (B, t), padded."""
+        rows = [[self._number.get(word, UNKNOWN) for word in split_words(text)] or [UNKNOWN] for text in sentences]
+        out = torch.full((len(rows), max(map(len, rows), default=1)), PAD)
+        for row, words in zip(out, rows, strict=True):
+            row[: len(words)] = torch.tensor(words)
+        return out
+
+    def picture_codes(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures (B, 3, S, S) in 0..1 -> regions (B, r, width) and one code each (B, width)."""
+        x = resized(pictures, self.config.image_size) * 2 - 1
+        if self.config.encoder != "small":
+            with torch.no_grad():
+                x = self.frozen.maps(x)["coarse"].float()
+        x = self.see(x)
+        return self.region(x).flatten(2).transpose(1, 2), self.whole(torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1))
+
+    def sentence_codes(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Numbers (B, t) -> words (B, t, width), which are real (B, t), and one code each (B, width)."""
+        mask = tokens != PAD
+        packed = nn.utils.rnn.pack_padded_sequence(self.words(tokens), mask.sum(1).cpu(), batch_first=True, enforce_sorted=False)
+        states, (last, _) = self.rnn(packed)
+        words, _ = nn.utils.rnn.pad_packed_sequence(states, batch_first=True, total_length=tokens.shape[1])
+        return words, mask, last.transpose(0, 1).flatten(1)
+
+    def loss(self, pictures: Tensor, tokens: Tensor, same: Tensor) -> dict[str, Tensor]:
+        """DAMSM's two losses, each in both directions; *same* (B,) numbers pictures: others with the same number are no wrong partners."""
+        config = self.config
+        regions, image = self.picture_codes(pictures)
+        words, mask, sentence = self.sentence_codes(tokens)
+        scores = {
+            "sentence": F.normalize(image, dim=1) @ F.normalize(sentence, dim=1).T,
+            "words": word_scores(regions, words, mask, config.attention, config.aggregate),
+        }
+        right = torch.arange(len(tokens))
+        again = (same[:, None] == same[None]) & ~torch.eye(len(same), dtype=torch.bool)
+        losses = {}
+        for name, score in scores.items():
+            logits = (config.contrast * score).masked_fill(again, torch.finfo(score.dtype).min)
+            losses[name] = (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2
+        return losses
+
+    @torch.no_grad()
+    def similarity(self, images: Any, sentences: Sequence[str], *, batch_size: int = 64) -> Tensor:
+        """Cosine of each picture's code with that of its sentence, (B,); *images* as in :func:`~.world_judge.to_pictures`."""
+        pictures = to_pictures(images)
+        if len(pictures) != len(sentences):
+            raise InputError(f"there are {len(pictures)} pictures but {len(sentences)} sentences; give one sentence a picture")
+        self.eval()
+        found = []
+        for start in range(0, len(pictures), batch_size):
+            _, image = self.picture_codes(pictures[start : start + batch_size])
+            _, _, sentence = self.sentence_codes(self.numbers(sentences[start : start + batch_size]))
+            found.append(F.cosine_similarity(image, sentence, dim=1))
+        return torch.cat(found)
+
+
+def word_scores(regions: Tensor, words: Tensor, mask: Tensor, attention: float, aggregate: float) -> Tensor:
+    """Score of every picture with every sentence, (B, B): each word looks for its regions, and its cosine with them counts.
+
+    *regions* (B, r, d), *words* (C, t, d) with *mask* (C, t). For picture b and sentence c: softmax over the words for each region, then,
+    *attention* times as sharp, over the regions for each word; ``log sum_w exp(aggregate cos(c_w, e_w)) / aggregate``.
+    """
+    score = torch.einsum("brd,ctd->bcrt", regions, words).masked_fill(~mask[None, :, None, :], torch.finfo(regions.dtype).min)
+    looked = (attention * score.softmax(3)).softmax(2)  # (B, C, r, t)
+    context = torch.einsum("bcrt,brd->bctd", looked, regions)
+    cosine = F.cosine_similarity(context, words[None], dim=3).masked_fill(~mask[None], -torch.inf)
+    return (aggregate * cosine).logsumexp(2) / aggregate
+
+
+def _layer(channels: int, out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(channels, out, 3, 2, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU())

@@ -1,0 +1,141 @@
+"""Trains the similarity model behind Sim and MP on a data set's training split; the epoch that retrieves best on validation is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..networks.similarity import ImageTextSimilarity, SimilarityConfig, split_words
+from .loop import FitConfig, FitResult, fit
+from .seeds import batches, seed_everything
+
+
+class CaptionedPictures:
+    """Pictures (n, 3, S, S) uint8 and the captions of each, of a split of a data set of pairs."""
+
+    def __init__(self, images: Tensor, captions: list[list[str]]) -> None:
+        if not len(images) or any(not some for some in captions) or len(images) != len(captions):
+            raise InputError(f"found {len(images)} pictures and {sum(map(bool, captions))} with captions; each needs at least one")
+        self.images, self.captions = images, captions
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @classmethod
+    def load(cls, data: str, split: str, *, size: int | None = None, image_size: int = 64) -> CaptionedPictures:
+        """``"world/birds"``, ``"world/scenes"`` or ``"cub:FOLDER"``."""
+        if data.startswith("world/"):
+            from ..data import load_dataset
+
+            items: Any = load_dataset(data, split, size=size, image_size=image_size)
+        else:
+            from ..data.manipulation import load_pairs
+
+            items = load_pairs(data, split, size=size, image_size=image_size)
+        items = [item for item in items if item.sentences]
+        if not items:
+            raise InputError(f"{data} ({split}) has no picture with a caption; nothing can be learned from it")
+        pictures = np.stack([np.asarray(item.image.convert("RGB").resize((image_size, image_size))) for item in items])
+        return cls(torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous(), [list(item.sentences) for item in items])
+
+    def words(self) -> list[str]:
+        """All words in lower case, sorted."""
+        return sorted({word for some in self.captions for text in some for word in split_words(text)})
+
+
+class SimilarityModule(L.LightningModule):
+    """Both losses of DAMSM; a batch is numbers of pictures, each gets one of its captions at random."""
+
+    def __init__(self, model: ImageTextSimilarity, data: CaptionedPictures, validation: CaptionedPictures, *, rate: float) -> None:
+        super().__init__()
+        self.model, self.data, self.validation_data, self.rate = model, data, validation, rate
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam([p for p in self.model.parameters() if p.requires_grad], lr=self.rate, betas=(0.5, 0.999))
+
+    def training_step(self, rows: Tensor, index: int) -> Tensor:
+        some = [self.data.captions[k] for k in rows.tolist()]
+        texts = [captions[int(torch.randint(len(captions), ()))] for captions in some]
+        pictures = self.data.images[rows].float() / 255
+        if torch.rand(()) < 0.5:
+            pictures = pictures.flip(3)
+        losses = self.model.loss(pictures, self.model.numbers(texts), rows)
+        self.log_dict(
+            {f"train/{name}": value.detach() for name, value in losses.items()}, on_epoch=True, on_step=False, batch_size=len(rows)
+        )
+        return sum(losses.values())
+
+    def on_validation_epoch_start(self) -> None:
+        self._codes: list[tuple[Tensor, Tensor]] = []
+
+    def validation_step(self, rows: Tensor, index: int) -> None:
+        _, image = self.model.picture_codes(self.validation_data.images[rows].float() / 255)
+        _, _, sentence = self.model.sentence_codes(self.model.numbers([self.validation_data.captions[k][0] for k in rows.tolist()]))
+        self._codes.append((torch.nn.functional.normalize(image, dim=1), torch.nn.functional.normalize(sentence, dim=1)))
+
+    def on_validation_epoch_end(self) -> None:
+        image, sentence = (torch.cat(parts) for parts in zip(*self._codes, strict=True))
+        score = image @ sentence.T
+        n = len(score)
+        right = score.diagonal()
+        wrong = (score.sum() - right.sum()) / max(n * (n - 1), 1)
+        # how often the right one of 2 x (n - 1) wrong ones scores less: 1/2 is chance
+        order = ((score < right[:, None]).float().sum() + (score < right[None]).float().sum()) / max(2 * n * (n - 1), 1)
+        self.log_dict({"validation/score": order, "validation/real_pairs": right.mean(), "validation/wrong_pairs": wrong})
+
+
+def train_similarity(
+    data: str,
+    *,
+    out: str | Path,
+    config: SimilarityConfig | None = None,
+    fit_config: FitConfig | None = None,
+    size: int | None = None,
+    batch_size: int = 48,
+    learning_rate: float = 2e-3,
+    resume: bool = False,
+    progress: bool | None = None,
+) -> tuple[ImageTextSimilarity, FitResult]:
+    """Train a similarity model on pictures and captions of the training split and save it as ``out/model``.
+
+    Parameters
+    ----------
+    data : ``"world/birds"``, ``"world/scenes"`` or ``"cub:FOLDER"``.
+    config, fit_config : settings; photographs get EfficientNet's first stages as a frozen encoder.
+    size : number of training pictures.
+
+    Raises
+    ------
+    InputError : data that cannot be used, and what ``fit`` refuses.
+    """
+    config = config or SimilarityConfig(encoder="small" if data.startswith("world/") else "efficientnet-lite0")
+    fit_config = fit_config or FitConfig(epochs=20)
+    if batch_size < 2 or not 0 < learning_rate < float("inf"):
+        raise InputError(f"batch_size is {batch_size}, learning_rate {learning_rate}; expected at least 2 and a number above 0")
+    train = CaptionedPictures.load(data, "train", size=size, image_size=config.image_size)
+    validation = CaptionedPictures.load(data, "val", size=min(500, max(8, len(train) // 5)), image_size=config.image_size)
+    seed_everything(fit_config.seed)
+    model = ImageTextSimilarity(config, {"words": train.words(), "data": data.partition(":")[0]}, pretrained=True)
+    module = SimilarityModule(model, train, validation, rate=learning_rate)
+
+    def rows(some: CaptionedPictures, **options: Any):
+        return batches(torch.arange(len(some)), min(batch_size, len(some)), **options)
+
+    result = fit(
+        module, rows(train, seed=fit_config.seed, drop_last=True), validation=rows(validation, shuffle=False), out=out, config=fit_config,
+        recipe_config=config, resume=resume, progress=progress,
+    )  # fmt: skip
+    model.eval().save_pretrained(Path(out) / "model")
+    return model, result
+
+
+def load_similarity(path: str | Path) -> ImageTextSimilarity:
+    """The similarity model in a model folder or run folder."""
+    folder = Path(path)
+    return ImageTextSimilarity.from_pretrained(folder / "model" if (folder / "model" / "config.json").exists() else folder)

@@ -38,6 +38,7 @@ class StageDecoder(nn.Module):
         super().__init__()
         widths = [max(channels // 2**k, min(channels, 12)) for k in range(doublings + 1)]
         self.picture = picture
+        self.enter = nn.BatchNorm2d(width)  # textures are means over words and much smaller than what the encoder sees
         self.first = layer(width, widths[0])
         self.grow = nn.ModuleList(layer(a, b) for a, b in zip(widths, widths[1:], strict=False))
         self.paint = layer(widths[-1] + 3 * picture, widths[-1])
@@ -47,7 +48,7 @@ class StageDecoder(nn.Module):
 
     def forward(self, features: Tensor, picture: Tensor) -> tuple[Tensor, Tensor]:
         """*features* (B, width, s, s) and the given picture (B, 3, S, S) -> picture in -1..1, and matte (B, 1, S, S) in 0..1."""
-        x = self.first(features)
+        x = self.first(self.enter(features))
         for grown in self.grow:
             x = grown(doubled(x))
         if not self.picture:

@@ -200,6 +200,7 @@ class Refined:
     localisation : alpha (B, 1, g, g), where the text speaks about the picture
     recalled, texture : h^ (words, width) and h- (B, width)
     image : v^i (B, width, g, g)
+    blended : v^u (B, width, 2 g, 2 g)
     attention : a (words, memories); None without memory
     """
 
@@ -211,6 +212,7 @@ class Refined:
     recalled: Tensor
     texture: Tensor
     image: Tensor
+    blended: Tensor
     attention: Tensor | None
 
 
@@ -364,7 +366,7 @@ class MIMNet(Pretrained, nn.Module):
         with low:
             coarse, coarse_matte = self.coarse(torch.cat([vu, *finer], 1), small)  # (8)
             fine, matte = self.fine(torch.cat([vu, places(hf, len(pictures)), *finer], 1), pictures)  # (11)
-        return Refined(coarse, fine, coarse_matte, matte, alpha, recalled, texture, seen["image"], attention)
+        return Refined(coarse, fine, coarse_matte, matte, alpha, recalled, texture, seen["image"], vu, attention)
 
     @torch.no_grad()
     def render(self, picture: Tensor, memories: Tensor | None = None, *, batch_size: int = 16) -> Tensor:

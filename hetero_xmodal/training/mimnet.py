@@ -54,6 +54,7 @@ class MIMNetTraining:
     rec, p, m : weights of L_rec, L_p and L_m; ``m=0`` and ``m=0, p=0`` are the paper's ablations
     kind : of L_rec, see :func:`~hetero_xmodal.recipes.mimnet.reconstruction_loss`
     focus : weight of the places that an exercise changes, beside that of the whole picture (ours)
+    ground : weight of the grounding loss, which tells every word, and the localising unit, the box that it speaks of (ours)
     plain : share of the pairs that are reconstructed as they are; 1 is the paper's scheme
     random : how the attention of L_m is drawn, and ``random_share``, for how many pairs of a batch
     adversarial, words : weights of L_I and L_T
@@ -72,6 +73,7 @@ class MIMNetTraining:
     m: float = 0.1
     kind: Literal["mse", "norm", "l1"] = "mse"
     focus: float = 0.0
+    ground: float = 0.0
     plain: float = 1.0
     random: Literal["one_hot", "one_hot_per_word", "dirichlet"] = "one_hot"
     random_share: float = 1.0
@@ -82,7 +84,7 @@ class MIMNetTraining:
     bfloat16: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("rec", "p", "m", "focus", "adversarial", "words"):
+        for name in ("rec", "p", "m", "focus", "ground", "adversarial", "words"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"MIMNetTraining: {name} is {getattr(self, name)}, expected 0 or more")
         for name in ("learning_rate", "discriminator_rate"):
@@ -100,8 +102,10 @@ class MIMNetTraining:
 
 
 #: small enough for one core of a laptop; found good on the validation pictures of world/birds
-_WORLD = dict(batch_size=16, learning_rate=1e-3, discriminator_rate=4e-4, halve_every=5, kind="l1", focus=5.0, plain=0.2, p=0.02, m=0.05,
-              random_share=0.25, adversarial=0.05, words=0.2, wishes=0.5, bfloat16=True)  # fmt: skip
+_WORLD = dict(
+    batch_size=16, learning_rate=1e-3, discriminator_rate=4e-4, halve_every=5, kind="l1", focus=5.0, ground=0.5, plain=0.2, p=0.02, m=0.05,
+    random_share=0.25, adversarial=0.05, words=0.2, wishes=0.5, bfloat16=True,
+)  # fmt: skip
 #: data -> (MIM-Net, training, epochs)
 SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
     "world/birds": ({}, _WORLD, 14),
@@ -200,6 +204,8 @@ class MIMNetModule(L.LightningModule):
                 error = (picture - answer).abs() if config.kind == "l1" else (picture - answer).square()
                 loss = loss + config.focus / 10 * (error * mask).sum() / (3 * mask.sum()).clamp_min(1)
             losses[name] = config.rec * loss
+        if config.ground:
+            losses["ground"] = config.ground * grounding_loss(batch, made)
         true = batch.kind == 0
         if config.p and true.any():
             each = texture_loss(made.image[:b][true], made.localisation[:b][true], made.texture[:b][true])
@@ -290,6 +296,42 @@ class MIMNetModule(L.LightningModule):
         for message in [] if epoch < 2 else troubles(logged, masks=False):
             logging.getLogger("hetero_xmodal").warning("epoch %d: %s", epoch, message)
             warnings.warn(f"epoch {epoch}: {message}", stacklevel=2)
+
+
+def grounding_loss(batch: Exercises, made: Refined) -> Tensor:
+    """How badly the gates of (10) and the localisation (9) tell the boxes that words speak of from the rest; ours.
+
+    Cross-entropy, inside and outside of a box equally heavy: of each gate sigmoid(v^u . h^_k) whose word speaks of a region, and of alpha
+    against all regions that the sentence describes.
+    """
+    b = len(batch.given)
+    recalled, _ = padded(made.recalled[: len(batch.words)], batch.counts)
+    region = padded(batch.regions[:, None].float() + 1, batch.counts)[0][..., 0].long() - 1  # (b, t)
+    speaks = region >= 0
+    boxes = batch.boxes.gather(1, region.clamp_min(0)[..., None].expand(-1, -1, 4))
+    gates = torch.einsum("btc,bchw->bthw", recalled, made.blended[:b])
+    losses = [_balanced(gates[speaks], inside_boxes(boxes[speaks], gates.shape[-1]))]
+    told = inside_boxes(batch.boxes.flatten(0, 1), made.localisation.shape[-1]).unflatten(0, batch.described.shape)
+    told = (told * batch.described[..., None, None]).amax(1)
+    some = told.flatten(1).any(1)
+    losses.append(_balanced(torch.logit(made.localisation[:b, 0][some], eps=1e-4), told[some]))
+    return sum(losses)
+
+
+def inside_boxes(boxes: Tensor, grid: int) -> Tensor:
+    """Which cells of a grid have their centres in boxes (n, 4), given as shares of the sides: (n, grid, grid), 0 or 1.
+
+    >>> inside_boxes(torch.tensor([[0.0, 0.0, 0.5, 1.0]]), 2).tolist()
+    [[[1.0, 0.0], [1.0, 0.0]]]
+    """
+    centre = (torch.arange(grid) + 0.5) / grid
+    x1, y1, x2, y2 = boxes[:, :, None].unbind(1)
+    return (((centre >= y1) & (centre <= y2))[:, :, None] & ((centre >= x1) & (centre <= x2))[:, None]).float()
+
+
+def _balanced(logits: Tensor, target: Tensor) -> Tensor:
+    each = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return ((each * target).sum() / target.sum().clamp_min(1) + (each * (1 - target)).sum() / (1 - target).sum().clamp_min(1)) / 2
 
 
 class frozen:  # noqa: N801

@@ -69,6 +69,8 @@ class Exercises:
     mask : (b, 1, S, S), 1 where the two may differ
     words, counts : numbers of all words (n,), and of each sentence's words (b,)
     kind : (b,), 0 as it is, 1 restore, 2 transplant
+    regions : (n,), which region of its picture each word speaks of, -1 for none
+    boxes, described : (b, m, 4) of the regions, as shares of the sides, and whether the sentence describes them (b, m)
     """
 
     given: Tensor
@@ -77,6 +79,9 @@ class Exercises:
     words: Tensor
     counts: Tensor
     kind: Tensor
+    regions: Tensor
+    boxes: Tensor
+    described: Tensor
 
 
 class Maker:
@@ -122,7 +127,8 @@ class Maker:
         covered, mask, _ = data.cover(clean, covers, pictures)
         over = (kind == 2)[:, None, None, None]
         given, answer = torch.where(over, clean, covered), torch.where(over, covered, clean)
-        return Exercises(given, answer, mask, words, counts, kind)
+        described = (data.free[rows] == FREE).any(2) & (data.names[pictures] >= 0)
+        return Exercises(given, answer, mask, words, counts, kind, region, data.boxes[pictures], described)
 
     def _covers(self, rows: Tensor, pictures: Tensor, kind: Tensor) -> list[tuple[int, int, int, int]]:
         """(member, region, donor's picture, donor's region): each region the sentence describes, in two thirds of the cases."""

@@ -1,0 +1,203 @@
+"""Training MIM-Net: what its exercises are, what each stage may change, and that a run can be interrupted and resumed."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+import torch
+
+import hetero_xmodal as hx
+from hetero_xmodal.recipes import MIMNet, MIMNetConfig
+from hetero_xmodal.training import FitConfig
+from hetero_xmodal.training.manipulation_data import KINDS, ManipulationData, kind_of
+from hetero_xmodal.training.manipulation_making import load_manipulation_data
+from hetero_xmodal.training.mimnet import MIMNetModule, MIMNetTraining, grounding_loss, inside_boxes, train_mimnet
+from hetero_xmodal.training.mimnet_exercises import Maker, Sentences
+
+TINY = MIMNetConfig(embed=8, word_width=8, width=12, memories=5, coarse_size=32, fine_size=64, encoder_size=32, channels=8)
+
+
+@pytest.fixture(scope="module")
+def data() -> ManipulationData:
+    return load_manipulation_data("world/birds", size=40, captions=2, told=1)
+
+
+def module(data, config=TINY, **change) -> tuple[MIMNetModule, list]:
+    torch.manual_seed(0)
+    made = MIMNetModule(MIMNet(config, {"words": data.words()}), MIMNetTraining(**change), data, data)
+    made.manual_backward = lambda loss: loss.backward()
+    made._log = lambda values, size: None
+    return made, made.configure_optimizers()
+
+
+def values(thing) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in thing.state_dict().items()}
+
+
+def changed(before, after) -> set[str]:
+    return {name for name in before if not torch.equal(before[name], after[name])}
+
+
+# ---------------------------------------------------------------------------------------------- M8
+
+
+def test_m8_what_each_stage_changes(data):
+    """Memories: changed by reconstruction, bit for bit the same after an adversarial step, although Adam has momentum for them."""
+    own, (generator, adversary) = module(data)
+    rows = torch.arange(6)
+    judges, before = values(own.judges), values(own.model)
+    own.reconstruct(own.exercises.make(rows), generator)
+    after = values(own.model)
+    assert {"memory", "rnn.weight_hh_l0", "words.weight", "fine.last.weight"} <= changed(before, after)
+    assert not any(name.startswith(("encoder", "standard")) for name in changed(before, after))
+    assert not changed({n: p for n, p in judges.items() if "running" not in n and "num_" not in n}, values(own.judges))
+    own.compete(rows, generator, adversary)
+    moved = changed(after, values(own.model))
+    assert "memory" not in moved and own.model.memory.grad is None and own.model.memory.requires_grad
+    assert {"rnn.weight_hh_l0", "words.weight", "fine.last.weight"} <= moved
+    assert any("recall" in name for name in moved)  # W goes on learning
+    assert {name.split(".")[0] for name in changed(judges, values(own.judges))} == {"0", "1"}
+
+
+def test_the_two_bi_lstms_are_separate(data):
+    own, _ = module(data)
+    assert own.model.rnn is not own.judges[0].text.rnn
+    shapes = {id(p) for p in own.model.parameters()} & {id(p) for p in own.judges.parameters()}
+    assert not shapes and all(isinstance(d.text.rnn, torch.nn.LSTM) for d in own.judges)
+
+
+@pytest.mark.parametrize(
+    ("change", "config", "without"),
+    [
+        ({"m": 0.0}, {}, {"m"}),
+        ({"m": 0.0, "p": 0.0}, {}, {"m", "p"}),
+        ({}, {"memory": False}, {"m"}),
+        ({"ground": 1.0, "focus": 2.0}, {}, set()),
+    ],
+)
+def test_ablations_leave_their_losses_out(data, change, config, without):
+    own, (generator, adversary) = module(data, MIMNetConfig(**(vars(TINY) | config)), **change)
+    seen: dict = {}
+    own._log = lambda values, size: seen.update(values)
+    own.optimizers = lambda: [generator, adversary]
+    loss = own.training_step(torch.arange(4), 0)["loss"]
+    assert torch.isfinite(loss)
+    parts = {name[4:] for name in seen if name.startswith("rec_")}
+    assert parts == {"coarse", "fine", "p", "m"} - without | ({"ground"} if "ground" in change else set())
+
+
+# ---------------------------------------------------------------------------------------------- exercises
+
+
+def test_exercises_say_what_the_answer_shows(data):
+    """In every transplant the words of the covered regions tell the donor's attributes; restored pictures keep their own sentence."""
+    vocabulary = data.words()
+    sentences = Sentences(data, lambda words: [vocabulary.index(w.lower()) + 4 for w in words])
+    maker = Maker(data, sentences, vocabulary, 4, plain=0.2)
+    seen = {0: 0, 1: 0, 2: 0}
+    for seed in range(6):
+        torch.manual_seed(seed)
+        pictures = torch.arange(24)
+        drawn = sentences.draw(pictures)
+        torch.manual_seed(seed)
+        batch = maker.make(pictures)
+        own, _, counts = sentences.take(drawn)
+        clean = data.pictures(pictures)
+        assert torch.equal(batch.counts, counts)
+        each = zip(batch.kind.tolist(), batch.words.split(counts.tolist()), own.split(counts.tolist()), strict=True)
+        for k, (kind, told, true) in enumerate(each):
+            seen[kind] += 1
+            before, after = (
+                ((batch.given, batch.answer) if kind == 2 else (batch.answer, batch.given)) if kind else (batch.given, batch.answer)
+            )
+            assert torch.equal(before[k], clean[k])
+            assert torch.equal(before[k] * (1 - batch.mask[k]), after[k] * (1 - batch.mask[k]))
+            assert (kind == 0) == (float(batch.mask[k].sum()) == 0)
+            words = [[vocabulary[n - 4] for n in some.tolist()] for some in (told, true)]
+            if kind != 2:
+                assert words[0] == words[1]
+                continue
+            new = [(a, b) for a, b in zip(*words, strict=True) if a != b and b not in ("a", "an")]
+            assert new and all(kind_of(a) and kind_of(b) and kind_of(a)[0] == kind_of(b)[0] for a, b in new)
+            # what the words now say of each region is what the region of some donor has
+            region = batch.regions.split(counts.tolist())[k].tolist()
+            for word, old, r in zip(*words, region, strict=True):
+                if word != old and kind_of(word):
+                    assert r >= 0 and kind_of(old)[1] == data.attributes[int(data.values[k, r, kind_of(old)[0]])] or data.request[drawn[k]]
+    assert all(seen.values()) and sum(seen.values()) == 144
+
+
+def test_grounding_is_lowest_where_the_gates_are_right(data):
+    own, _ = module(data)
+    torch.manual_seed(3)
+    batch = own.exercises.make(torch.arange(8))
+    made = own.model.eval()(hx.recipes.mimnet.word_graph(batch.counts), batch.given, words=batch.words)
+    grid = made.blended.shape[-1]
+    speaks = batch.regions >= 0
+    assert speaks.any()
+    # channel k of v^u is the box of region k, so that the gate of a word of region k is right if h^ is channel k
+    boxes = inside_boxes(batch.boxes.flatten(0, 1), grid).unflatten(0, batch.boxes.shape[:2])
+    told = inside_boxes(batch.boxes.flatten(0, 1), made.localisation.shape[-1]).unflatten(0, batch.boxes.shape[:2])
+    alpha = (told * batch.described[..., None, None]).amax(1, keepdim=True)
+    right = torch.nn.functional.one_hot(batch.regions.clamp_min(0), boxes.shape[1]).float()
+
+    def loss(sign: float, where) -> float:
+        from dataclasses import replace
+
+        return float(grounding_loss(batch, replace(made, recalled=sign * 20 * right, blended=2 * boxes - 1, localisation=where)))
+
+    assert loss(1, alpha) < 1e-3 < 1 < loss(0, alpha * 0 + 0.5) < loss(-1, 1 - alpha)
+
+
+def test_a_prepared_sentence_is_the_graphs_sentence(data):
+    model = MIMNet(TINY, {"words": data.words()})
+    table = Sentences(data, model.word_numbers)
+    rows = torch.tensor([7, 0, 33])
+    words, regions, counts = table.take(rows)
+    graph = data.corpus.batch(rows)
+    assert torch.equal(words, model.graph_words(graph)) and torch.equal(counts, graph.batch_num_nodes("word"))
+    assert (regions < graph.batch_num_nodes("visual").repeat_interleave(counts)).all()
+    drawn = table.draw(torch.arange(40))
+    assert torch.equal(data.picture[drawn], torch.arange(40))
+    assert len(KINDS) == data.values.shape[2]
+
+
+# ---------------------------------------------------------------------------------------------- runs
+
+
+def test_an_interrupted_training_is_the_same_training(tmp_path):
+    some = load_manipulation_data("world/birds", size=4, captions=1, told=0)
+    training = MIMNetTraining(batch_size=4, plain=0.3, focus=1.0, halve_every=1)
+
+    def train(out, epochs, resume=False):
+        return train_mimnet(
+            some, validation=some, out=tmp_path / out, config=TINY, training=training, fit_config=FitConfig(epochs=epochs), encoder_steps=1,
+            resume=resume, progress=False,
+        )  # fmt: skip
+
+    whole, result = train("whole", 2)
+    train("parts", 1)
+    resumed, _ = train("parts", 2, resume=True)
+    assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True))
+    assert sorted(p.name for p in (tmp_path / "whole" / "samples").iterdir()) == ["epoch_000.png", "epoch_001.png"]
+    with open(tmp_path / "whole" / "metrics.csv") as file:
+        row = list(csv.DictReader(file))[-1]
+    wanted = "rec_coarse rec_fine rec_m D_real D_fake D_right D_wished adv_I adv_T p_real p_fake entropy alpha"
+    assert {f"train/{name}" for name in wanted.split()} <= set(row)
+    assert {"validation/restored_error", "validation/transplanted_error", "validation/outside_error"} <= set(row)
+    again = MIMNet.from_pretrained(tmp_path / "whole" / "model")
+    assert torch.equal(again.memory, whole.memory) and result.epochs == 2
+
+
+def test_what_training_refuses(data, tmp_path):
+    with pytest.raises(hx.InputError, match="validation data"):
+        train_mimnet(data, out=tmp_path / "x", config=TINY)
+    with pytest.raises(hx.InputError, match="64 pixels wide, but fine_size is 128"):
+        train_mimnet(data, validation=data, out=tmp_path / "x", config=MIMNetConfig())
+    with pytest.raises(hx.InputError, match="clip is not for MIM-Net"):
+        train_mimnet(data, validation=data, out=tmp_path / "x", config=TINY, fit_config=FitConfig(clip=1.0))
+    for change, message in (({"rec": -1}, "rec is -1"), ({"plain": 2}, "plain is 2"), ({"kind": "l7"}, "expected one of mse")):
+        with pytest.raises(hx.InputError, match=message):
+            MIMNetTraining(**change)
+    assert not (tmp_path / "x").exists()

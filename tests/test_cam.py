@@ -156,7 +156,7 @@ def by_hand(mlp=None, **change):
         states[t] = {"h": h[t], "image_mask": masks[0], "sentence_mask": masks[1]}
         for side in (0, 1):
             nodes[side][t] = h[t] * masks[side]
-    made = Manipulated(torch.zeros(1), torch.zeros(1), states, *nodes, torch.zeros(1, 5, 2), torch.ones(1, 5, dtype=torch.bool))
+    made = Manipulated(torch.zeros(1), torch.zeros(1), torch.zeros(1), states, *nodes, torch.zeros(1, 5, 2), torch.ones(1, 5, dtype=torch.bool))
     config = CAMConfig(**(SMALL | dict(norm_mean=False, norm_eps=1e-6, gamma=1.0) | change))
     return CAM(config, VOCAB).matching_losses(graph, made)
 
@@ -182,7 +182,7 @@ def test_equal_norms_are_finite_with_finite_gradient():
     h = {t: made.states[t]["h"].detach().requires_grad_() for t in ("visual", "word")}
     ones = {t: torch.ones(len(h[t]), 1, requires_grad=True) for t in h}
     states = {t: {"h": h[t], "image_mask": ones[t], "sentence_mask": ones[t]} for t in h}
-    same = Manipulated(made.picture, made.matte, states, h, h, made.memory, made.memory_mask)
+    same = Manipulated(made.picture, made.matte, made.paint, states, h, h, made.memory, made.memory_mask)
     losses = model.matching_losses(graph, same)
     total = sum(v.sum() for n, v in losses.items() if not n.startswith("norm"))
     total.backward()

@@ -170,7 +170,7 @@ def test_saved_and_read_again(data, tmp_path):
 
 def test_an_interrupted_training_is_the_same_training(data, tmp_path):
     some = load_manipulation_data("world/birds", size=3, captions=2, told=0)
-    training = CAMTraining(batch_size=3)
+    training = CAMTraining(batch_size=3, painting=1)
 
     def train(out, epochs, resume=False):
         return train_cam(
@@ -186,7 +186,7 @@ def test_an_interrupted_training_is_the_same_training(data, tmp_path):
     with open(tmp_path / "whole" / "metrics.csv") as file:
         row = list(csv.DictReader(file))[-1]
     wanted = (
-        "restore keep writing H_norm H_transport M_size M_differ G_real G_words D_real D_fake D_words p_real p_fake mask_mean norm_H_visual"
+        "paint restore keep writing H_norm H_transport M_size M_differ G_real G_words D_real D_fake D_words p_real p_fake mask_mean norm_H_visual"
     )
     assert {f"train/{name}" for name in wanted.split()} <= set(row)
     again = CAM.from_pretrained(tmp_path / "whole" / "model")

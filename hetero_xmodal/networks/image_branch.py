@@ -179,8 +179,13 @@ class PictureDecoder(nn.Module):
         if matte:  # start by showing the input
             nn.init.constant_(self.last.bias[3:], -1.0)
 
-    def forward(self, maps: dict[str, Tensor], message: Tensor, pictures: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """*message* (B, m, S/4, S/4), *hidden* (B, 1, S, S) or None -> picture (B, 3, S, S) and matte (B, 1, S, S)."""
+    def forward(
+        self, maps: dict[str, Tensor], message: Tensor, pictures: Tensor, hidden: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """*message* (B, m, S/4, S/4), *hidden* (B, 1, S, S) or None -> picture (B, 3, S, S), matte (B, 1, S, S), paint (B, 3, S, S).
+
+        The picture shows the paint where the matte is 1 and the input where it is 0.
+        """
         coarse = maps["coarse"]
         x = self.shortcut(coarse) + self.fuse(torch.cat([coarse, message], 1))
         x = self.blocks(x)
@@ -189,10 +194,10 @@ class PictureDecoder(nn.Module):
         x = self.last(self.paint(torch.cat([_double(x), pictures.to(x.dtype), hidden.to(x.dtype)], 1))).float()
         painted = torch.tanh(x[:, :3])
         if not self.matte:
-            return painted, torch.ones_like(painted[:, :1])
+            return painted, torch.ones_like(painted[:, :1]), painted
         share = torch.sigmoid(x[:, 3:])
         share = torch.maximum(share, hidden.float())  # what is hidden cannot be shown
-        return share * painted + (1 - share) * pictures, share
+        return share * painted + (1 - share) * pictures, share, painted
 
 
 def _double(x: Tensor) -> Tensor:

@@ -84,6 +84,7 @@ class CAMConfig:
     encoder : the frozen encoder, ``"world"``, ``"efficientnet-lite0"`` or ``"vgg16"`` (the paper's).
     channels, blocks : of the picture decoder.
     places : a region is heard only where its box is.
+    word_share : with places, how loud a word, which is nowhere in the picture, is beside a region that is there, before attention learns.
     matte : the decoder says how much of each pixel it repaints.
     decoder_memory : what the writer sees: nodes of ``"both"`` sides or ``"word"`` nodes alone.
     memory_skip : the writer also sees the nodes' own features.
@@ -110,6 +111,7 @@ class CAMConfig:
     channels: int = 64
     blocks: int = 2
     places: bool = True
+    word_share: float = 0.05
     matte: bool = True
     decoder_memory: Literal["both", "word"] = "both"
     memory_skip: bool = True
@@ -126,6 +128,8 @@ class CAMConfig:
         for name in ("gamma", "norm_eps", "keep", "learn", "blocks"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"CAMConfig: {name} is {getattr(self, name)}, expected 0 or more")
+        if not 0 < self.word_share <= 1:
+            raise InputError(f"CAMConfig: word_share is {self.word_share}, expected a number above 0 and at most 1")
         if self.image_size < 32 or self.image_size % 32:
             raise InputError(f"CAMConfig: image_size is {self.image_size}, expected a multiple of 32")
 
@@ -170,8 +174,8 @@ def hrl_steps(config: CAMConfig) -> list[Step]:
         reads = "x" if layer == 1 else f"h{layer - 1}"
         writes = "h" if layer == config.layers else f"h{layer}"
         width = config.word_width if layer == 1 else config.width
-        image_map = nn.Linear(width, config.width, bias=False)  # W_I
-        sentence_map = image_map if config.share_gcn else nn.Linear(width, config.width, bias=False)  # W_S
+        image_map = _linear(width, config.width, bias=False)  # W_I
+        sentence_map = image_map if config.share_gcn else _linear(width, config.width, bias=False)  # W_S
         steps.append(_convolution(f"image graph {layer}", _image_graph(config.bridges), image_map, s.IN_IMAGE, reads, writes))
         steps.append(_convolution(f"sentence graph {layer}", _sentence_graph(config.bridges), sentence_map, s.IN_SENTENCE, reads, writes))
         if config.bridges:
@@ -198,24 +202,39 @@ def _convolution(name: str, graph: list[s.Relation], linear: nn.Linear, side: in
 
 
 def _merge(name: str, config: CAMConfig, state: str) -> Step:
-    def mlp() -> nn.Sequential:
-        return nn.Sequential(nn.Linear(config.width, config.width), nn.ReLU(), nn.Linear(config.width, config.width))
-
     return Step(
         name,
         [s.RETURNS_TO_VISUAL, s.WORD_SAME_AS_VISUAL, s.RETURNS_TO_WORD, s.VISUAL_SAME_AS_WORD],
         equation="CAM E2",
-        update={s.VISUAL: Blend(config.keep, config.learn, mlp()), s.WORD: Blend(config.keep, config.learn, mlp())},
+        update={s.VISUAL: Blend(config.keep, config.learn, _mlp(config)), s.WORD: Blend(config.keep, config.learn, _mlp(config))},
         reads=state,
         writes=state,
     )
+
+
+def _linear(width: int, out: int, *, bias: bool = True) -> nn.Linear:
+    """A linear map that keeps the size of what goes through it and a ReLU (He et al., 2015).
+
+    A word's colour passes six maps and several means before it reaches the paint; torch's usual start shrinks it a hundred times.
+    """
+    linear = nn.Linear(width, out, bias=bias)
+    nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+    if bias:
+        nn.init.zeros_(linear.bias)
+    return linear
+
+
+def _mlp(config: CAMConfig) -> nn.Sequential:
+    return nn.Sequential(_linear(config.width, config.width), nn.ReLU(), _linear(config.width, config.width))
 
 
 def crr_steps(config: CAMConfig) -> list[Step]:
     """E3 to E5; ``pair`` is one node per picture and sentence. Copies of objects take no part any more."""
     steps = [Step("pool", [attends(s.VISUAL, "pair"), attends(s.WORD, "pair")], equation="CAM E3", gather="mean")]
     for name, state, own in (("mask for the picture", "image_mask", s.VISUAL), ("mask for the sentence", "sentence_mask", s.WORD)):
-        weigh = SigmoidGate(key=nn.Linear(config.width, config.perspectives * config.width, bias=False), perspectives=config.perspectives)
+        maps = nn.Linear(config.width, config.perspectives * config.width, bias=False)  # all W_m
+        nn.init.normal_(maps.weight, std=0.5 / config.width)  # so that the masks start well inside 0..1, where they can learn
+        weigh = SigmoidGate(key=maps, perspectives=config.perspectives)
         receivers = (own,) if config.mask_scope == "own" else (s.VISUAL, s.WORD)
         along = [attends("pair", node_type) for node_type in receivers]
         steps.append(Step(name, along, equation="CAM E4, E5", send="one", weigh=weigh, writes=state))
@@ -252,11 +271,12 @@ def paint_recipe(config: CAMConfig, coarse: int, *, key: int = 32) -> Recipe:
     """
     code = config.image_size // 4 * 2
     weigh = DotAttention(query=BesidePlace(coarse, key, code), key=BesidePlace(config.width, key, code), key_state="key")
+    nn.init.zeros_(weigh.key.linear.weight)  # at first only the place counts; what to listen to there is learned
     step = Step(
         "tell every place",
         [attends(s.VISUAL, "patch"), attends(s.WORD, "patch")],
         equation="CAM, fusion",
-        send=nn.Linear(config.width, config.channels),
+        send=_linear(config.width, config.channels),
         weigh=weigh,
         writes="told",
     )
@@ -287,6 +307,7 @@ class Manipulated:
     """What CAM makes of a batch of B pairs.
 
     picture, matte : (B, 3, S, S) in -1..1, and how much of each pixel was repainted (B, 1, S, S)
+    paint : (B, 3, S, S), what the decoder painted everywhere; the picture shows it as far as the matte lets it through
     states : states of all nodes after HRL and CRR
     image_nodes, sentence_nodes : H_GI and H_GS, ``visual`` and ``word`` (n, width) each
     memory, memory_mask : what the writer looks at, (B, n, m), and which rows are real (B, n); words first, then regions
@@ -294,6 +315,7 @@ class Manipulated:
 
     picture: Tensor
     matte: Tensor
+    paint: Tensor
     states: dict[str, dict[str, Tensor]]
     image_nodes: dict[str, Tensor]
     sentence_nodes: dict[str, Tensor]
@@ -337,9 +359,10 @@ class CAM(Pretrained, nn.Module):
         self.encoder = make_encoder(config.encoder, pretrained=pretrained)
         self.words = nn.Embedding(len(SPECIAL) + len(vocab["words"]), w)
         self.names = nn.Embedding(1 + len(vocab["names"]), w)
-        self.see = nn.Sequential(nn.Linear(self.encoder.feature_width + 4, 2 * w), nn.ReLU(), nn.Linear(2 * w, w))  # d_v -> d_w
+        seen = self.encoder.feature_width + 4  # and the box
+        self.see = nn.Sequential(nn.LayerNorm(seen), _linear(seen, 2 * w), nn.ReLU(), _linear(2 * w, w))  # d_v -> d_w
         self.recipe = cam_recipe(config)
-        self.image_mlp, self.sentence_mlp = (nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Linear(d, d)) for _ in range(2))  # E6
+        self.image_mlp, self.sentence_mlp = _mlp(config), _mlp(config)  # E6
         self.paint = paint_recipe(config, self.encoder.coarse_width)
         self.decoder = PictureDecoder(
             self.encoder.fine_width, self.encoder.coarse_width, config.channels, channels=config.channels, blocks=config.blocks,
@@ -407,16 +430,16 @@ class CAM(Pretrained, nn.Module):
         states = self.recipe(graph, inputs)
         image_nodes = masked_nodes(states, "image_mask", self.image_mlp)
         sentence_nodes = masked_nodes(states, "sentence_mask", self.sentence_mlp)
-        painted, matte = self._picture(graph, maps, boxes, image_nodes, pictures, hidden, low)
+        picture, matte, paint = self._picture(graph, maps, boxes, image_nodes, pictures, hidden, low)
         memory, mask = self._memory(graph, states, sentence_nodes)
-        return Manipulated(painted, matte, states, image_nodes, sentence_nodes, memory, mask)
+        return Manipulated(picture, matte, paint, states, image_nodes, sentence_nodes, memory, mask)
 
-    def _picture(self, graph, maps, boxes, nodes, pictures, hidden, low) -> tuple[Tensor, Tensor]:
+    def _picture(self, graph, maps, boxes, nodes, pictures, hidden, low) -> tuple[Tensor, Tensor, Tensor]:
         coarse = maps["coarse"]
         batch, _, grid, _ = coarse.shape
         cells = torch.cat([coarse.flatten(2).transpose(1, 2), self.cells.expand(batch, -1, -1)], 2).flatten(0, 1)
         if self.config.places:
-            code = {s.VISUAL: place_code(boxes, grid), s.WORD: boxes.new_zeros(len(nodes[s.WORD]), 2 * grid)}
+            code = {s.VISUAL: place_code(boxes, grid), s.WORD: self._everywhere(nodes[s.WORD], grid)}
         else:
             code = {t: boxes.new_zeros(len(nodes[t]), 2 * grid) for t in nodes}
         inputs = {t: {"h": nodes[t], "key": torch.cat([nodes[t], code[t]], 1)} for t in nodes}
@@ -424,6 +447,10 @@ class CAM(Pretrained, nn.Module):
         message = told.reshape(batch, grid, grid, -1).permute(0, 3, 1, 2)
         with low:
             return self.decoder(maps, message, pictures, hidden)
+
+    def _everywhere(self, words: Tensor, grid: int) -> Tensor:
+        """The place code of words: every cell's row and column together give log(word_share)."""
+        return words.new_full((len(words), 2 * grid), np.log(self.config.word_share) / 2)
 
     def _memory(self, graph, states, nodes) -> tuple[Tensor, Tensor]:
         told = self.tell(graph, {t: {"h": nodes[t]} for t in nodes})

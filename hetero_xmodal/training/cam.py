@@ -23,7 +23,11 @@ from .seeds import batches, seed_everything
 
 #: data -> (CAM, training, epochs); small enough for one core of a laptop
 SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
-    "world/birds": (dict(word_width=64, width=96), dict(learning_rate=1e-3, discriminator_rate=4e-4, halve_every=4), 10),
+    "world/birds": (
+        dict(word_width=64, width=96, channels=48, transport_scaling=0.5),
+        dict(learning_rate=2e-3, discriminator_rate=4e-4, halve_every=3, matching=0.001, bfloat16=True),
+        8,
+    ),
 }
 PAPER_EPOCHS = 600
 

@@ -42,6 +42,9 @@ class CAMTraining:
     batch_size, learning_rate, discriminator_rate, momentum : of the two Adam optimisers
     halve_every : epochs after which both rates are halved
     weight_decay : of the MLPs of E2 and E6 and of W_m, against the drift that E7 causes
+    painting : first epochs, in which paint and sentences are learned, but neither the matte nor the discriminator. A decoder that cannot
+        paint yet does best to show its input; with the matte from the start it stays that way and never learns to paint
+    paint : weight of L1 between the bare paint (as if the matte were 1 everywhere) and the answer
     restore : weight of L1 in the exercise "restore", and in "edit" where nothing was swapped
     keep : weight of L1 outside the regions that swapped words speak of
     adversarial, words : weights of the discriminator's two judgements in G's loss (TAGAN: 1 and 10)
@@ -59,6 +62,8 @@ class CAMTraining:
     momentum: float = 0.5
     halve_every: int = 100
     weight_decay: float = 1e-5
+    painting: int = 3
+    paint: float = 10.0
     restore: float = 10.0
     keep: float = 10.0
     adversarial: float = 0.1
@@ -71,12 +76,14 @@ class CAMTraining:
     bfloat16: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("restore", "keep", "adversarial", "words", "writing", "matching", "weight_decay"):
+        for name in ("restore", "paint", "keep", "adversarial", "words", "writing", "matching", "weight_decay"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected 0 or more")
         for name in ("learning_rate", "discriminator_rate"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected a number above 0")
+        if self.painting < 0:
+            raise InputError(f"CAMTraining: painting is {self.painting}, expected 0 epochs or more")
         for name in ("batch_size", "halve_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected at least 1")
@@ -173,6 +180,8 @@ class CAMModule(L.LightningModule):
         batch["word_boxes"] = self.word_boxes(batch["graph"])
         optimisers = self.optimizers()
         generator, adversary = optimisers if isinstance(optimisers, list) else (optimisers, None)
+        if self.current_epoch < config.painting:
+            adversary = None
         made = self.model(batch["graph"], batch["pictures"], words=batch["given"], bfloat16=config.bfloat16)
         second = slice(b, 2 * b)
         wished = self._said(batch, batch["given"], second)
@@ -206,6 +215,9 @@ class CAMModule(L.LightningModule):
         error = (made.picture - torch.cat([clean, clean])).abs().mean(1, keepdim=True)
         inside = (error[:b] * batch["mask"]).sum() / batch["mask"].sum().clamp_min(1)
         outside = (error[:b] * (1 - batch["mask"])).mean()
+        bare = (made.paint[:b] - clean).abs().mean(1, keepdim=True)
+        covered = (bare * batch["mask"]).sum() / batch["mask"].sum().clamp_min(1)
+        paint = 0.5 * covered + 0.5 * bare.mean()
         # what the swapped words speak of may change; everything else is held
         boxes = batch["word_boxes"]
         spoken = batch["where"] & (batch["member"] >= b)
@@ -217,12 +229,16 @@ class CAMModule(L.LightningModule):
         columns = ((centre > x1[:, None] - 0.03) & (centre < x2[:, None] + 0.03)).float()
         open_ = open_.index_add(0, batch["member"][spoken] - b, (rows[:, :, None] * columns[:, None])[:, None])
         held = torch.where(batch["edited"][:, None, None, None], (open_ == 0) & ~whole[:, None, None, None], torch.tensor(True)).float()
-        losses = {"restore": config.restore * (0.5 * inside + outside), "keep": config.keep * (error[b:] * held).mean()}
+        whole_answer = (made.paint[b:] - clean).abs().mean(1, keepdim=True)
+        losses = {"paint": config.paint * (paint + (whole_answer * held).mean())}
+        painting = self.current_epoch < config.painting
+        if not painting:
+            losses |= {"restore": config.restore * (0.5 * inside + outside), "keep": config.keep * (error[b:] * held).mean()}
         tokens, use = self.tokens(batch), ~(batch["request"] & batch["edited"])
         logits, attention = self.model.writer(made.memory[b:], made.memory_mask[b:], tokens)
         written = writing_loss(logits, attention, tokens, made.memory_mask[b:])
         losses["writing"] = config.writing * (written * use).sum() / use.sum().clamp_min(1)
-        if config.matching:
+        if config.matching and not painting:
             parts = self.model.matching_losses(batch["graph"], made)
             count = batch["edited"].sum().clamp_min(1)
             means = {name: (value[b:] * batch["edited"]).sum() / count for name, value in parts.items()}
@@ -236,7 +252,7 @@ class CAMModule(L.LightningModule):
             "mask_deviation": masks.std() if len(masks) > 1 else masks.sum() * 0,
             "matte": made.matte.mean(),
         }
-        self._log({name: value.detach() for name, value in extra.items()} | {"restored": inside.detach()}, b)
+        self._log({name: value.detach() for name, value in extra.items()} | {"restored": inside.detach(), "painted": covered.detach()}, b)
         return losses
 
     def tokens(self, batch: dict[str, Any]) -> Tensor:

@@ -51,7 +51,7 @@ def manipulate(
         return manipulate_by_memory(image, sentence, out, model, language)
     with result_folder(out, holds=FILES) as folder:
         scene = None if image_scene is None else SceneGraph.load(image_scene)
-        result = edit(image, sentence, model=model, detector=detector, image_scene=scene, language=language, beam=beam)
+        result = edit(image, sentence, model=model, recipe=recipe, detector=detector, image_scene=scene, language=language, beam=beam)
         result.write(folder)
     typer.echo(f"given:  {result.given}")
     typer.echo(f"edited: {result.sentence}")

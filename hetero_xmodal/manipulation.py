@@ -171,7 +171,7 @@ def manipulate(
         raise InputError(f"beam is {beam!r}, expected a whole number from 1 to 100")
     picture = read_picture(image)
     said = parse_sentence(sentence, **({} if language is None else {"model": language}))
-    network = load_manipulation_model(model) if isinstance(model, str | Path) else model
+    network = load_manipulation_model(model, recipe=recipe) if isinstance(model, str | Path) else model
     seen = parse_image(picture, detector=detector) if image_scene is None else image_scene
     if seen.size is not None and tuple(seen.size) != picture.size:
         raise InputError(f"image_scene was made for a picture of {seen.size[0]} x {seen.size[1]} pixels, but this one has {picture.size}")

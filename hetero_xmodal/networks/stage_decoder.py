@@ -29,7 +29,7 @@ class StageDecoder(nn.Module):
         the rest shows the picture unchanged. False: the features alone make the whole picture.
 
     >>> decoder = StageDecoder(8, channels=16, doublings=1)
-    >>> made, matte = decoder(torch.zeros(2, 8, 4, 4), torch.zeros(2, 3, 8, 8))
+    >>> made, matte, painted = decoder(torch.zeros(2, 8, 4, 4), torch.zeros(2, 3, 8, 8))
     >>> made.shape, matte.shape
     (torch.Size([2, 3, 8, 8]), torch.Size([2, 1, 8, 8]))
     """
@@ -46,14 +46,15 @@ class StageDecoder(nn.Module):
         if picture:  # start by showing the input
             nn.init.constant_(self.last.bias[3:], -1.0)
 
-    def forward(self, features: Tensor, picture: Tensor) -> tuple[Tensor, Tensor]:
-        """*features* (B, width, s, s) and the given picture (B, 3, S, S) -> picture in -1..1, and matte (B, 1, S, S) in 0..1."""
+    def forward(self, features: Tensor, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """*features* (B, width, s, s) and the given picture (B, 3, S, S) -> picture in -1..1, matte (B, 1, S, S) in 0..1, and what was
+        painted below the matte."""
         x = self.first(self.enter(features))
         for grown in self.grow:
             x = grown(doubled(x))
         if not self.picture:
             painted = torch.tanh(self.last(self.paint(x)).float())
-            return painted, torch.ones_like(painted[:, :1])
+            return painted, torch.ones_like(painted[:, :1]), painted
         x = self.last(self.paint(torch.cat([x, picture.to(x.dtype)], 1))).float()
         painted, share = torch.tanh(x[:, :3]), torch.sigmoid(x[:, 3:])
-        return share * painted + (1 - share) * picture, share
+        return share * painted + (1 - share) * picture, share, painted

@@ -197,6 +197,7 @@ class Refined:
 
     coarse, fine : (B, 3, coarse_size, coarse_size) and (B, 3, fine_size, fine_size) in -1..1
     coarse_matte, matte : (B, 1, ...) how much of each of their pixels was repainted
+    coarse_painted, painted : what the decoders painted before the matte let the given picture through
     localisation : alpha (B, 1, g, g), where the text speaks about the picture
     recalled, texture : h^ (words, width) and h- (B, width)
     image : v^i (B, width, g, g)
@@ -208,6 +209,8 @@ class Refined:
     fine: Tensor
     coarse_matte: Tensor
     matte: Tensor
+    coarse_painted: Tensor
+    painted: Tensor
     localisation: Tensor
     recalled: Tensor
     texture: Tensor
@@ -302,6 +305,13 @@ class MIMNet(Pretrained, nn.Module):
         return {"image": self.adapt(image), "boundary": boundary, "finer": seen["fine"].float().chunk(2)[0]}
 
     @torch.no_grad()
+    def image_features(self, pictures: Tensor) -> Tensor:
+        """v^i (B, width, g, g) of pictures (B, 3, S, S), without their boundaries."""
+        size = self.config.encoder_size
+        small = pictures if pictures.shape[-1] == size else F.interpolate(pictures, (size, size), mode="area")
+        return self.adapt(self.standard["image"](self.encoder.maps(small)["coarse"].float()))
+
+    @torch.no_grad()
     def settle(self, pictures: Tensor) -> None:
         """Measure the mean and the variance of each encoder channel on pictures (n, 3, S, S), once, before training."""
         kept = {name: norm.momentum for name, norm in self.standard.items()}
@@ -364,9 +374,10 @@ class MIMNet(Pretrained, nn.Module):
         finer = [seen["finer"]] if config.detail else []
         small = F.interpolate(pictures, (config.coarse_size, config.coarse_size), mode="area")
         with low:
-            coarse, coarse_matte = self.coarse(torch.cat([vu, *finer], 1), small)  # (8)
-            fine, matte = self.fine(torch.cat([vu, places(hf, len(pictures)), *finer], 1), pictures)  # (11)
-        return Refined(coarse, fine, coarse_matte, matte, alpha, recalled, texture, seen["image"], vu, attention)
+            coarse, coarse_matte, coarse_painted = self.coarse(torch.cat([vu, *finer], 1), small)  # (8)
+            fine, matte, painted = self.fine(torch.cat([vu, places(hf, len(pictures)), *finer], 1), pictures)  # (11)
+        shown = (coarse, fine, coarse_matte, matte, coarse_painted, painted)
+        return Refined(*shown, alpha, recalled, texture, seen["image"], vu, attention)
 
     @torch.no_grad()
     def render(self, picture: Tensor, memories: Tensor | None = None, *, batch_size: int = 16) -> Tensor:

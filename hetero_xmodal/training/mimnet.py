@@ -54,12 +54,15 @@ class MIMNetTraining:
     rec, p, m : weights of L_rec, L_p and L_m; ``m=0`` and ``m=0, p=0`` are the paper's ablations
     kind : of L_rec, see :func:`~hetero_xmodal.recipes.mimnet.reconstruction_loss`
     focus : weight of the places that an exercise changes, beside that of the whole picture (ours)
+    paint : weight of the same for what the decoders paint below their mattes, which learn more slowly where little is let through (ours)
+    p_words : weight of L_p word by word: each that speaks of a region should recall the texture that the answer has there (ours)
     ground : weight of the grounding loss, which tells every word, and the localising unit, the box that it speaks of (ours)
     plain : share of the pairs that are reconstructed as they are; 1 is the paper's scheme
     random : how the attention of L_m is drawn, and ``random_share``, for how many pairs of a batch
     adversarial, words : weights of L_I and L_T
     wishes : share of a batch that the adversarial stage uses
     adversary : False trains without discriminators, and so without the adversarial stage and L_m
+    adversary_from : the first epoch that has them (0 in the paper): pictures that nobody could take for real teach them little
     bfloat16 : compute the convolutions in bfloat16, twice as fast on processors that have it
     """
 
@@ -73,6 +76,8 @@ class MIMNetTraining:
     m: float = 0.1
     kind: Literal["mse", "norm", "l1"] = "mse"
     focus: float = 0.0
+    paint: float = 0.0
+    p_words: float = 0.0
     ground: float = 0.0
     plain: float = 1.0
     random: Literal["one_hot", "one_hot_per_word", "dirichlet"] = "one_hot"
@@ -81,10 +86,11 @@ class MIMNetTraining:
     words: float = 1.0
     wishes: float = 1.0
     adversary: bool = True
+    adversary_from: int = 0
     bfloat16: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("rec", "p", "m", "focus", "ground", "adversarial", "words"):
+        for name in ("rec", "p", "m", "focus", "paint", "p_words", "ground", "adversarial", "words"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"MIMNetTraining: {name} is {getattr(self, name)}, expected 0 or more")
         for name in ("learning_rate", "discriminator_rate"):
@@ -103,8 +109,8 @@ class MIMNetTraining:
 
 #: small enough for one core of a laptop; found good on the validation pictures of world/birds
 _WORLD = dict(
-    batch_size=16, learning_rate=1e-3, discriminator_rate=4e-4, halve_every=5, kind="l1", focus=5.0, ground=0.5, plain=0.2, p=0.02, m=0.05,
-    random_share=0.25, adversarial=0.05, words=0.2, wishes=0.5, bfloat16=True,
+    batch_size=16, learning_rate=1e-3, discriminator_rate=4e-4, halve_every=5, kind="l1", focus=0.5, paint=10.0, p_words=1.0, ground=0.5,
+    plain=0.2, p=0.02, m=0.05, random_share=0.25, adversarial=0.05, words=0.2, wishes=0.25, adversary_from=11, bfloat16=True,
 )  # fmt: skip
 #: data -> (MIM-Net, training, epochs)
 SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
@@ -153,14 +159,15 @@ class MIMNetModule(L.LightningModule):
         optimisers = self.optimizers()
         generator, adversary = optimisers if isinstance(optimisers, list) else (optimisers, None)
         loss = self.reconstruct(self.exercises.make(rows), generator)
-        if adversary is not None:
+        if adversary is not None and self.current_epoch >= self.training_config.adversary_from:
             loss = loss + self.compete(rows[: max(2, round(len(rows) * self.training_config.wishes))], generator, adversary)
         return {"loss": loss}
 
     def reconstruct(self, batch: Exercises, generator: torch.optim.Optimizer) -> Tensor:
         """One step of the reconstruction stage; returns the loss."""
         config, b = self.training_config, len(batch.given)
-        use_random = self.model.config.memory and self.judges is not None and config.m > 0
+        judged = self.judges is not None and self.current_epoch >= config.adversary_from
+        use_random = self.model.config.memory and judged and config.m > 0
         few = max(2, round(b * config.random_share)) if use_random else 0
         counts = torch.cat([batch.counts, batch.counts[:few]])
         extra = int(batch.counts[:few].sum())
@@ -174,8 +181,8 @@ class MIMNetModule(L.LightningModule):
         losses = self.reconstruction_losses(batch, made)
         if few:
             with self._judging():
-                judged = [realness_loss(d, x[b:]) for d, x in zip(self.judges, (made.coarse, made.fine), strict=True)]
-            losses["m"] = config.m * sum(judged)
+                real = [realness_loss(d, x[b:]) for d, x in zip(self.judges, (made.coarse, made.fine), strict=True)]
+            losses["m"] = config.m * sum(real)
         loss = self._step(generator, losses)
         spread = {"alpha": made.localisation[:b].mean(), "matte": made.matte[:b].mean()}
         if made.attention is not None:
@@ -196,21 +203,30 @@ class MIMNetModule(L.LightningModule):
         """L_rec of both stages, and L_p where the picture is as the sentence says; already weighed."""
         config, b = self.training_config, len(batch.given)
         losses = {}
-        for name, picture in (("coarse", made.coarse[:b]), ("fine", made.fine[:b])):
-            loss = reconstruction_loss(picture, batch.answer, kind=config.kind).mean()
-            if config.focus:
-                mask = nn.functional.interpolate(batch.mask, picture.shape[-2:], mode="area")
-                answer = nn.functional.interpolate(batch.answer, picture.shape[-2:], mode="area")
-                error = (picture - answer).abs() if config.kind == "l1" else (picture - answer).square()
-                loss = loss + config.focus / 10 * (error * mask).sum() / (3 * mask.sum()).clamp_min(1)
-            losses[name] = config.rec * loss
+        for name, shown, painted in (("coarse", made.coarse, made.coarse_painted), ("fine", made.fine, made.painted)):
+            losses[name] = config.rec * self._reconstruction(shown[:b], batch)
+            if config.paint and self.model.config.detail:
+                losses[f"{name}_paint"] = config.paint * self._reconstruction(painted[:b], batch)
         if config.ground:
             losses["ground"] = config.ground * grounding_loss(batch, made)
-        true = batch.kind == 0
-        if config.p and true.any():
-            each = texture_loss(made.image[:b][true], made.localisation[:b][true], made.texture[:b][true])
-            losses["p"] = config.p * each.mean()
+        if config.p or config.p_words:
+            with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
+                image = self.model.image_features(batch.answer)  # v^i where the picture is as the sentence says
+            if config.p:
+                losses["p"] = config.p * texture_loss(image, made.localisation[:b], made.texture[:b]).mean()
+            if config.p_words:
+                losses["p_words"] = config.p_words * word_texture_loss(batch, image, made.recalled)
         return losses
+
+    def _reconstruction(self, picture: Tensor, batch: Exercises) -> Tensor:
+        """L_rec over the whole picture, and ``focus`` times that over the places that the exercise changes."""
+        config = self.training_config
+        loss = reconstruction_loss(picture, batch.answer, kind=config.kind).mean()
+        if not config.focus:
+            return loss
+        mask, answer = (nn.functional.interpolate(x, picture.shape[-2:], mode="area") for x in (batch.mask, batch.answer))
+        error = (picture - answer).abs() if config.kind == "l1" else (picture - answer).square()
+        return loss + config.focus * (error * mask).sum() / (3 * mask.sum()).clamp_min(1)
 
     def compete(self, pictures: Tensor, generator: torch.optim.Optimizer, adversary: torch.optim.Optimizer) -> Tensor:
         """One step of the adversarial stage, for pictures (b,) of the data; returns the generator's loss."""
@@ -316,6 +332,16 @@ def grounding_loss(batch: Exercises, made: Refined) -> Tensor:
     some = told.flatten(1).any(1)
     losses.append(_balanced(torch.logit(made.localisation[:b, 0][some], eps=1e-4), told[some]))
     return sum(losses)
+
+
+def word_texture_loss(batch: Exercises, image: Tensor, recalled: Tensor) -> Tensor:
+    """(15) word by word: mean absolute difference of h^_k and the mean of v^i in the box that word k speaks of; ours."""
+    member = torch.repeat_interleave(torch.arange(len(batch.counts)), batch.counts)
+    inside = inside_boxes(batch.boxes[member, batch.regions.clamp_min(0)], image.shape[-1]).flatten(1)
+    speaks = (batch.regions >= 0) & inside.any(1)  # a tiny box may hold the middle of no cell
+    own = inside[speaks] / inside[speaks].sum(1, keepdim=True)
+    target = torch.einsum("np,ncp->nc", own, image.flatten(2)[member[speaks]])
+    return (recalled[: len(batch.regions)][speaks] - target).abs().mean()
 
 
 def inside_boxes(boxes: Tensor, grid: int) -> Tensor:

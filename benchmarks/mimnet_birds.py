@@ -1,0 +1,124 @@
+"""MIM-Net, its ablations, CAM and the baselines on world/birds against the true answer, with Sim, Diff and MP.
+
+python benchmarks/mimnet_birds.py --similarity DIR [--model birds NAME=DIR ...] [--cam birds] [--split val] [--pairs 500]
+    [--baselines MINUTES --data DIR] [--sheet FILE] [--memories FILE]
+
+For every method: share of edits that appeared (all, and by kind), share of unspoken facts that stayed, error outside the edited region and
+against the true picture; Sim, Diff and MP by the similarity model (``hetero-xmodal train similarity``), whose values for real pairs and for
+pictures with a sentence of another picture stand above the table. Baselines are trained here, on the prepared pictures of --data, for so
+many minutes each. Spread: how far apart the mean colours are that the memories paint on one bird, against those of the data's birds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import torch
+
+from hetero_xmodal.data.manipulation import load_pairs
+from hetero_xmodal.manipulation import load_manipulation_model, manipulate_pairs, squared
+from hetero_xmodal.memory_manipulation import edit_by_memory, load_memory_model
+from hetero_xmodal.metrics.edits import judge_edits
+from hetero_xmodal.metrics.similarity import colour_spread, judge_similarity
+from hetero_xmodal.training.similarity import load_similarity
+
+HEAD = ("edits", "kept", "both", "outside", "inside", "error", "Sim", "Diff", "MP")
+
+
+def row(name: str, pairs: list, pictures: list, judge) -> str:
+    edits = judge_edits(pairs, pictures)
+    numbers = (edits.edit_accuracy, edits.preservation, edits.success, edits.outside_error, edits.inside_error, edits.error)
+    if judge is not None:
+        scores = judge_similarity(pictures, [p.image for p in pairs], [p.wish for p in pairs], judge)
+        numbers += (float(scores.sim), float(scores.diff), float(scores.mp))
+    kinds = ", ".join(f"{kind} {value:.3f}" for kind, value in edits.by_kind.items())
+    return f"{name:24} " + " ".join(f"{value:7.4f}" for value in numbers) + f"   ({kinds})"
+
+
+def baselines(minutes: float, folder: str, pairs: list):
+    from hetero_xmodal.baselines.manipulation import TAGAN, BudgetConfig, ManiGAN
+    from hetero_xmodal.training.manipulation_data import ManipulationData
+
+    data = ManipulationData.load(folder)
+    size = data.images.shape[-1]
+    budget = BudgetConfig(steps=10**9, seconds=60 * minutes)
+    for method in (TAGAN(data.words(), image_size=size, budget=budget), ManiGAN(data.words(), image_size=size, budget=budget)):
+        method.fit(data.images, data.corpus.sentences, data.picture)
+        yield method.name, [made.resize(pair.image.size) for made, pair in zip(method.manipulate(pairs)[0], pairs, strict=True)]
+
+
+def spread(model, pairs: list) -> str:
+    """Memories on the bird of the first pair, against the birds of all pairs."""
+    given = squared(pairs[0].image, model.config.fine_size)[0][0]
+    rendered = (model.render(given) + 1) / 2
+    side = rendered.shape[-1]
+
+    def box(pair) -> torch.Tensor:
+        x1, y1, x2, y2 = (round(v * side / max(pair.image.size)) for v in pair.scene.objects[0].box)
+        weights = torch.zeros(side, side)
+        weights[y1:y2, x1:x2] = 1
+        return weights
+
+    real = torch.cat([(squared(p.image, side)[0] + 1) / 2 for p in pairs[:200]])
+    found, wanted = colour_spread(rendered, box(pairs[0])[None]), colour_spread(real, torch.stack([box(p) for p in pairs[:200]]))
+    return f"spread of mean colour in the bird's box: {found:.4f} over {len(rendered)} memories, {wanted:.4f} over 200 birds of the data"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", nargs="*", default=["birds"], help="MIM-Nets: 'birds' (shipped), folders, or NAME=FOLDER")
+    parser.add_argument("--cam", nargs="*", default=[], help="CAMs: 'birds' (shipped) or folders")
+    parser.add_argument("--similarity", help="folder of the similarity model")
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--pairs", type=int, default=500)
+    parser.add_argument("--image-size", type=int, default=128)
+    parser.add_argument("--baselines", type=float, help="minutes of training for TAGAN and for the generator in the manner of ManiGAN")
+    parser.add_argument("--data", help="prepared training data of the baselines (ManipulationData.save)")
+    parser.add_argument("--sheet", help="write a contact sheet of the first 20 pairs of the first model")
+    parser.add_argument("--memories", help="write the gallery of the first model's memories")
+    options = parser.parse_args()
+    pairs = list(load_pairs("world/birds", options.split, size=options.pairs, image_size=options.image_size))
+    judge = load_similarity(options.similarity) if options.similarity else None
+    print(f"world/birds, {options.split}: {len(pairs)} pairs of {options.image_size} pixels")
+    given = [p.image for p in pairs]
+    if judge is not None:
+        own = judge.similarity(given, [p.sentences[0] for p in pairs])
+        other = judge.similarity(given, [p.sentences[0] for p in pairs[1:] + pairs[:1]])
+        print(f"Sim of real pairs {own.mean():.4f} (deviation {own.std():.4f}), with another picture's sentence {other.mean():.4f}")
+    print(f"{'method':24} " + " ".join(f"{name:>7}" for name in (HEAD if judge is not None else HEAD[:6])))
+    print(row("unchanged input", pairs, given, judge))
+    print(row("the true answer", pairs, [p.edited_image for p in pairs], judge), flush=True)
+    for folder in options.cam:
+        print(
+            row(f"CAM {folder.rsplit('/', 1)[-1]}", pairs, manipulate_pairs(load_manipulation_model(folder), pairs)[0], judge), flush=True
+        )
+    if options.baselines:
+        for name, pictures in baselines(options.baselines, options.data, pairs):
+            print(row(name, pairs, pictures, judge), flush=True)
+    for number, text in enumerate(options.model):
+        name, _, folder = text.rpartition("=")
+        model = load_memory_model(folder)
+        begun = time.perf_counter()
+        pictures = edit_by_memory(model, pairs)
+        seconds = (time.perf_counter() - begun) / len(pairs) * 100
+        print(
+            row(f"MIM-Net {name or folder.rsplit('/', 1)[-1]}", pairs, pictures, judge) + f"   {seconds:.1f} s per 100 pictures", flush=True
+        )
+        if model.config.memory:
+            print("   " + spread(model, pairs))
+        if number:
+            continue
+        if options.sheet:
+            from hetero_xmodal.viz.manipulation import edit_sheet
+
+            edit_sheet(pairs[:20], pictures[:20], ["" for _ in pairs[:20]]).savefig(options.sheet, dpi=90)
+        if options.memories and model.config.memory:
+            from hetero_xmodal.viz.memory import memory_gallery
+
+            picture = squared(pairs[0].image, model.config.fine_size)[0][0]
+            memory_gallery(model.render(picture), picture).savefig(options.memories, dpi=110)
+
+
+if __name__ == "__main__":
+    main()

@@ -34,7 +34,7 @@ def main() -> None:
     config, training, _ = default_settings("world/birds")
     torch.manual_seed(0)
     model = CAM(config, {"words": data.words(), "names": data.classes})
-    module = CAMModule(model, replace(training, batch_size=options.batch, bfloat16=options.bfloat16), data, data)
+    module = CAMModule(model, replace(training, batch_size=options.batch, bfloat16=options.bfloat16, painting=0), data, data)
     generator, judge = module.configure_optimizers()
     module.optimizers = lambda: [generator, judge]
     module.manual_backward = lambda loss: loss.backward()

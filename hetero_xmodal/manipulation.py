@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from .data.manipulation import ManipulationPair
+    from .edit_plans import EditPlan
     from .memory_manipulation import MemoryManipulation
     from .recipes.cam import CAM
     from .recipes.mimnet import MIMNet
@@ -175,17 +176,30 @@ def manipulate(
     seen = parse_image(picture, detector=detector) if image_scene is None else image_scene
     if seen.size is not None and tuple(seen.size) != picture.size:
         raise InputError(f"image_scene was made for a picture of {seen.size[0]} x {seen.size[1]} pixels, but this one has {picture.size}")
-    graph = build_graph(seen, said, complete=True)
+    plan = planned(network, seen, sentence, language=language)
+    graph = build_graph(plan.scene if plan else seen, said, complete=True)
     pixels, fills = squared(picture, network.config.image_size)
-    made, written = run(network, graph, pixels, [max(picture.size)], beam=beam)
+    made, written = run(network, graph, pixels, [max(picture.size)], plans=[plan], beam=beam)
     masks = [
         {t: states[name][:, 0].tolist() for t, states in made.states.items() if name in states} for name in ("image_mask", "sentence_mask")
     ]
     edited, matte = full_size(picture, pixels[0], made.picture[0], made.matte[0], fills)
     rewritten = spell(network, graph, *written[0], sentence)
-    return Manipulation(
-        picture, sentence, edited, rewritten, graph, seen, said, masks[0], masks[1], matte, remarks(network, seen, said, graph)
-    )
+    notes = remarks(network, seen, said, graph)
+    if plan is not None:
+        notes.insert(0, f"{plan.kind} the {seen.objects[plan.subject].name}: the places that change are hidden and painted anew")
+    return Manipulation(picture, sentence, edited, rewritten, graph, seen, said, masks[0], masks[1], matte, notes)
+
+
+def planned(model: CAM, seen: SceneGraph, sentence: str, *, language: str | None = None) -> EditPlan | None:
+    """The relation edit that *sentence* asks for, see :func:`~hetero_xmodal.edit_plans.plan_edit`; ``None`` for a model without this skill.
+
+    A model that was trained with hidden places keeps the usual sizes of things in its vocabulary.
+    """
+    from .edit_plans import plan_edit
+
+    sizes = model.vocab.get("sizes")
+    return plan_edit(seen, sentence, sizes=sizes, language=language) if sizes else None
 
 
 def manipulate_pairs(
@@ -211,21 +225,26 @@ def manipulate_pairs(
         if any(scene is None for scene in seen):
             raise InputError(f"pair {some[seen.index(None)].id!r} has no annotated scene graph; use scenes='detector'")
         said = parse_sentences([pair.wish for pair in some])
+        plans = [planned(model, scene, pair.wish) for scene, pair in zip(seen, some, strict=True)]
+        seen = [plan.scene if plan else scene for plan, scene in zip(plans, seen, strict=True)]
         flats = [flat_pair(a, b, complete=True) for a, b in zip(seen, said, strict=True)]
         graph = FlatGraphs.concat(flats).to_dgl()
         small = [squared(pair.image, model.config.image_size) for pair in some]
         pixels = torch.cat([p for p, _ in small])
-        made, written = run(model, graph, pixels, [max(pair.image.size) for pair in some], beam=beam)
+        made, written = run(model, graph, pixels, [max(pair.image.size) for pair in some], plans=plans, beam=beam)
         for k, pair in enumerate(some):
             pictures.append(full_size(pair.image, pixels[k], made.picture[k], made.matte[k], small[k][1])[0])
             sentences.append(spell(model, flats[k].to_dgl(batched=False), *written[k], pair.wish))
     return pictures, sentences
 
 
-def run(model: CAM, graph: dgl.DGLGraph, pixels: Any, sides: list[int], *, beam: int) -> tuple[Any, list[tuple[list[int], Any]]]:
+def run(
+    model: CAM, graph: dgl.DGLGraph, pixels: Any, sides: list[int], *, plans: list[EditPlan | None] | None = None, beam: int = 3
+) -> tuple[Any, list[tuple[list[int], Any]]]:
     """The model on B pairs: what it made, and for each pair the numbers of the written words with the writer's attention.
 
     *pixels* (B, 3, S, S) are the squared pictures, *sides* the longest sides of the originals, which the graph's boxes are measured in.
+    Where a pair has a plan, the graph is that of the plan's scene.
     """
     import torch
 
@@ -234,9 +253,30 @@ def run(model: CAM, graph: dgl.DGLGraph, pixels: Any, sides: list[int], *, beam:
     inside.set_batch_num_edges({r: graph.batch_num_edges(r) for r in graph.canonical_etypes})
     longest = torch.repeat_interleave(torch.tensor(sides, dtype=torch.float32), graph.batch_num_nodes("visual"))
     inside.nodes["visual"].data["image_size"] = longest[:, None].expand(-1, 2).contiguous()
+    given, options = pixels, {}
+    if any(plans or []):
+        given, options = _hide(inside, pixels, sides, plans)
     with torch.no_grad():
-        made = model.eval()(inside, pixels)
+        made = model.eval()(inside, given, **options)
         return made, model.writer.write(made.memory, made.memory_mask, beam=beam)
+
+
+def _hide(graph: dgl.DGLGraph, pixels: Any, sides: list[int], plans: list[EditPlan | None]) -> tuple[Any, dict[str, Any]]:
+    """The pictures with the plans' places filled with noise, and what CAM is told beside: the mask, and where regions are looked at."""
+    import torch
+
+    from .training.manipulation_data import box_mask
+
+    hidden = torch.zeros_like(pixels[:, :1])
+    data = graph.nodes["visual"].data
+    looks = data["box"] / data["image_size"].repeat(1, 2)
+    member = torch.repeat_interleave(torch.arange(len(plans)), graph.batch_num_nodes("visual"))
+    for k, plan in enumerate(plans):
+        if plan is not None:
+            hidden[k] = box_mask(torch.tensor(plan.hidden) / sides[k], pixels.shape[-1]).amax(0)
+            looks[member == k] = torch.tensor(plan.looks).reshape(-1, 4) / sides[k]
+    noise = 2 * torch.rand(pixels.shape, generator=torch.Generator().manual_seed(0)) - 1
+    return torch.where(hidden.bool(), noise, pixels), {"hidden": hidden, "seen": (pixels, looks, member)}
 
 
 # ---------------------------------------------------------------------------------------------- pictures of any size

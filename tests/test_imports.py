@@ -23,7 +23,7 @@ FLOORS = (
     {"message_passing", "analysis"},
     {"recipes", "baselines"},
     {"training"},
-    {"pairs", "demo", "retrieval_index", "manipulation", "memory_manipulation"},
+    {"pairs", "demo", "retrieval_index", "edit_plans", "manipulation", "memory_manipulation"},
     {"retrieval", "matching_views"},
     {"cli", "cli_train", "cli_matching", "cli_manipulate", "cli_mimnet"},
 )

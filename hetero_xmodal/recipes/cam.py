@@ -46,7 +46,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -323,6 +323,14 @@ class Manipulated:
     memory_mask: Tensor
 
 
+class Seen(NamedTuple):
+    """Where regions are looked at: the encoder's maps of some pictures, boxes (n, 4) in them, and which picture (n,)."""
+
+    maps: dict[str, Tensor]
+    boxes: Tensor
+    picture: Tensor
+
+
 class CAM(Pretrained, nn.Module):
     """The generator: encoder, HRL and CRR, picture decoder and writer. The discriminator stands in the training.
 
@@ -391,23 +399,34 @@ class CAM(Pretrained, nn.Module):
         numbers = self.word_numbers([text.decode("utf-8", "replace") for text in texts.tolist()])
         return torch.tensor(numbers, dtype=torch.int64, device=self.cells.device)[torch.from_numpy(place)]
 
-    def node_features(self, graph: dgl.DGLGraph, maps: dict[str, Tensor], words: Tensor) -> dict[str, dict[str, Tensor]]:
+    def node_features(
+        self, graph: dgl.DGLGraph, maps: dict[str, Tensor], words: Tensor, seen: Seen | None = None
+    ) -> dict[str, dict[str, Tensor]]:
         """State ``x`` (n, word_width) of ``visual`` and ``word``, and the regions' ``box`` as shares of the picture (n, 4)."""
         data = graph.nodes[s.VISUAL].data
         boxes = (data["box"] / data["image_size"].repeat(1, 2)).clamp(0, 1)
         names, place = np.unique(s.text_array(data["name"]), return_inverse=True)
         numbers = torch.tensor([self._name_number.get(name.decode("utf-8", "replace"), 0) for name in names.tolist()], dtype=torch.int64)
         numbers = numbers.to(boxes.device)[torch.from_numpy(place)]
-        picture = torch.repeat_interleave(torch.arange(graph.batch_size, device=boxes.device), graph.batch_num_nodes(s.VISUAL))
-        seen = self.encoder.regions(maps, boxes, picture).float()
-        x = self.see(torch.cat([seen, boxes], 1)) + self.names(numbers)
+        if seen is None:
+            picture = torch.repeat_interleave(torch.arange(graph.batch_size, device=boxes.device), graph.batch_num_nodes(s.VISUAL))
+            seen = Seen(maps, boxes, picture)
+        look = self.encoder.regions(*seen).float()
+        x = self.see(torch.cat([look, boxes], 1)) + self.names(numbers)
         order = wave(graph.nodes[s.WORD].data["position"], self.config.word_width)
         return {s.VISUAL: {"x": x, "box": boxes}, s.WORD: {"x": self.words(words) + order.to(x)}}
 
     # ------------------------------------------------------------------------------------------ forward
 
     def forward(
-        self, graph: dgl.DGLGraph, pictures: Tensor, *, words: Tensor | None = None, hidden: Tensor | None = None, bfloat16: bool = False
+        self,
+        graph: dgl.DGLGraph,
+        pictures: Tensor,
+        *,
+        words: Tensor | None = None,
+        hidden: Tensor | None = None,
+        seen: tuple[Tensor, Tensor, Tensor] | None = None,
+        bfloat16: bool = False,
     ) -> Manipulated:
         """Manipulate B pictures by the sentences of their graphs, and the sentences by the pictures.
 
@@ -417,6 +436,8 @@ class CAM(Pretrained, nn.Module):
         pictures : (B, 3, S, S) in -1..1
         words : numbers to use in place of the graph's own words, (n,)
         hidden : (B, 1, S, S), 1 where pixels are hidden and have to be painted
+        seen : where the regions' features are read if not from *pictures* and the graph's boxes: pictures (P, 3, S, S), boxes (n, 4) as
+            shares of the sides, and the number of every region's picture (n,). A thing that moves looks as it did at its old place
         bfloat16 : compute the convolutions in bfloat16
         """
         size = self.config.image_size
@@ -425,7 +446,8 @@ class CAM(Pretrained, nn.Module):
         low = torch.autocast(pictures.device.type, torch.bfloat16, enabled=bfloat16)
         with torch.no_grad(), low:
             maps = {name: values.float() for name, values in self.encoder.maps(pictures).items()}
-        inputs = self.node_features(graph, maps, self.graph_words(graph) if words is None else words)
+            looks = None if seen is None else Seen({k: v.float() for k, v in self.encoder.maps(seen[0]).items()}, seen[1], seen[2])
+        inputs = self.node_features(graph, maps, self.graph_words(graph) if words is None else words, looks)
         boxes = inputs[s.VISUAL].pop("box")
         states = self.recipe(graph, inputs)
         image_nodes = masked_nodes(states, "image_mask", self.image_mlp)

@@ -25,8 +25,13 @@ from .seeds import batches, seed_everything
 SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
     "world/birds": (
         dict(word_width=64, width=96, channels=48, transport_scaling=0.5),
-        dict(learning_rate=2e-3, discriminator_rate=4e-4, halve_every=3, matching=0.001, bfloat16=True),
-        8,
+        dict(painting=2, learning_rate=3e-3, discriminator_rate=4e-4, halve_every=2, matching=0.001, bfloat16=True),
+        6,
+    ),
+    "world/scenes": (
+        dict(word_width=64, width=96, channels=48, transport_scaling=0.5),
+        dict(painting=2, learning_rate=3e-3, discriminator_rate=4e-4, halve_every=2, matching=0.001, bfloat16=True, hiding=0.6),
+        6,
     ),
 }
 PAPER_EPOCHS = 600
@@ -100,7 +105,7 @@ class _Samples(L.Callback):
         module.eval()
         with torch.no_grad():
             batch = module.exercises(self.data, self.rows)
-            made = module.model(batch["graph"], batch["pictures"], words=batch["given"])
+            made = module.make(batch)
         module.train()
         torch.set_rng_state(state)
         vocabulary = module.model.vocab["words"]
@@ -157,7 +162,10 @@ def train_cam(
         if some.images.shape[-1] != config.image_size:
             raise InputError(f"the {what} pictures are {some.images.shape[-1]} pixels wide, but image_size is {config.image_size}")
     seed_everything(fit_config.seed)
-    model = CAM(config, {"words": data.words(), "names": data.classes, "data": name}, pretrained=True)
+    vocab = {"words": data.words(), "names": data.classes, "data": name}
+    if training.hiding:  # a sign that the model can draw things into hidden places, and how large they usually are
+        vocab["sizes"] = data.usual_sizes()
+    model = CAM(config, vocab, pretrained=True)
     last = Path(out) / "checkpoints" / "last.ckpt"
     if encoder is not None:
         model.encoder.load_state_dict(encoder.state_dict())

@@ -3,7 +3,8 @@
 Every batch is used twice (:mod:`.manipulation_data` says how the exercises are made):
 
 * **restore**: regions that the sentence describes are covered by foreign parts; the picture before is the answer (L1). Copying the input
-  is wrong there, so the colour must come from the sentence, through the graph.
+  is wrong there, so the colour must come from the sentence, through the graph. A share ``hiding`` of them has a place filled with noise
+  instead (the masked-region protocol): a thing of the graph is to be drawn there, or the ground where nothing stood.
 * **edit**: the picture as it is, with attribute words of its sentence swapped (in a share of the cases unchanged: then the picture itself
   is the answer). Nobody knows the edited picture: the discriminator judges it (TAGAN, 5.1), and only what lies outside the regions that the
   swapped words speak of is held to the input. The sentence before the swap, which is a caption of the picture, is the writer's answer
@@ -31,7 +32,7 @@ from ..networks.adversary import TextAdaptiveDiscriminator, discriminator_loss, 
 from ..networks.clouds import padded
 from ..networks.text_decoder import END, PAD, START, writing_loss
 from ..recipes.cam import CAM
-from .manipulation_data import FREE, ManipulationData
+from .manipulation_data import FREE, ManipulationData, box_mask
 from .swaps import Swapper, word_regions
 
 
@@ -51,6 +52,7 @@ class CAMTraining:
     writing : weight of L_ED
     matching : weight of E7 and E8 together
     unchanged : share of the sentences in "edit" that are not swapped
+    hiding : share of "restore" in which a place is hidden by noise instead, for the relation edits: remove, replace, move
     grounded : a word that belongs to a region judges that region only; False is TAGAN's discriminator as published
     adversary : False trains without a discriminator
     bfloat16 : compute the convolutions in bfloat16, twice as fast on processors that have it
@@ -71,6 +73,7 @@ class CAMTraining:
     writing: float = 1.0
     matching: float = 0.01
     unchanged: float = 0.3
+    hiding: float = 0.0
     grounded: bool = True
     adversary: bool = True
     bfloat16: bool = False
@@ -87,8 +90,10 @@ class CAMTraining:
         for name in ("batch_size", "halve_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected at least 1")
-        if not 0 <= self.unchanged <= 1 or not 0 <= self.momentum < 1:
-            raise InputError(f"CAMTraining: unchanged is {self.unchanged}, momentum {self.momentum}; expected shares in 0..1")
+        if not (0 <= self.unchanged <= 1 and 0 <= self.hiding <= 1 and 0 <= self.momentum < 1):
+            raise InputError(
+                f"CAMTraining: unchanged is {self.unchanged}, hiding {self.hiding}, momentum {self.momentum}; expected shares in 0..1"
+            )
 
 
 # ---------------------------------------------------------------------------------------------- the Lightning module
@@ -129,7 +134,8 @@ class CAMModule(L.LightningModule):
         b, picture = len(rows), data.picture[rows]
         graph = data.corpus.batch(torch.cat([rows, rows]))
         clean = data.pictures(picture)
-        covered, mask, boxes = data.cover(clean, self._foreign(data, rows), picture)
+        hides = torch.rand(b) < self.training_config.hiding
+        covered, mask, boxes = data.cover(clean, [place for place in self._foreign(data, rows) if not hides[place[0]]], picture)
         words = self.model.graph_words(graph)
         counts = graph.batch_num_nodes(s.WORD)
         member = torch.repeat_interleave(torch.arange(2 * b), counts)
@@ -140,7 +146,13 @@ class CAMModule(L.LightningModule):
         real = data.names[picture] >= 0
         sizes = graph.nodes[s.VISUAL].data["image_size"].repeat(1, 2)
         graph.nodes[s.VISUAL].data["box"] = torch.cat([boxes[real], data.boxes[picture][real]]) * sizes
+        hidden, seen = None, None
+        if hides.any():
+            veiled, seen = self._hide(data, picture, hides, covered, boxes)
+            covered = torch.where(veiled.bool(), 2 * torch.rand_like(covered) - 1, covered)
+            mask, hidden = torch.maximum(mask, veiled), torch.cat([veiled, torch.zeros_like(veiled)])
         return {
+            "hidden": hidden, "seen": seen,
             "graph": graph, "pictures": torch.cat([covered, clean]), "clean": clean, "mask": mask, "words": words,
             "given": torch.where(edits, swapped, words), "wrong": swapped, "where": where, "member": member, "edited": has,
             "request": data.request[rows], "boxes": boxes,
@@ -159,6 +171,21 @@ class CAMModule(L.LightningModule):
                     out.append((member, node, *found))
         return out
 
+    def _hide(self, data: ManipulationData, picture: Tensor, hides: Tensor, pictures: Tensor, boxes: Tensor) -> tuple[Tensor, tuple]:
+        """What to hide in the pictures (b, ...) of the first half, and where the regions of both halves are looked at then."""
+        b = len(picture)
+        hidden = data.hide(picture, np.random.default_rng(int(torch.randint(2**31, ()))))
+        veiled = box_mask(hidden.box, pictures.shape[-1]) * hides[:, None, None, None]
+        real = data.names[picture] >= 0
+        source = torch.arange(b)[:, None].expand(real.shape).clone()
+        looks = boxes.clone()
+        gone = (hides & (hidden.node >= 0)).nonzero().flatten()
+        source[gone, hidden.node[gone]] = 2 * b + gone
+        looks[gone, hidden.node[gone]] = data.boxes[hidden.picture[gone], hidden.region[gone]]
+        second = (torch.arange(b, 2 * b)[:, None].expand(real.shape), data.boxes[picture])
+        shown = torch.cat([pictures, data.pictures(picture), data.pictures(hidden.picture)])
+        return veiled, (shown, torch.cat([looks[real], second[1][real]]), torch.cat([source[real], second[0][real]]))
+
     def word_boxes(self, graph: Any) -> Tensor:
         """The box of the region that every word speaks of (words, 4), NaN for none."""
         region = word_regions(graph)
@@ -166,6 +193,11 @@ class CAMModule(L.LightningModule):
         boxes = (data["box"] / data["image_size"].repeat(1, 2)).clamp(0, 1)
         none = torch.full((1, 4), torch.nan)
         return torch.cat([boxes, none])[torch.where(region < 0, len(boxes), region)]
+
+    def make(self, batch: dict[str, Any], *, bfloat16: bool = False) -> Any:
+        """The model on the exercises of :meth:`exercises`."""
+        given = {name: batch[name] for name in ("hidden", "seen")} | {"words": batch["given"]}
+        return self.model(batch["graph"], batch["pictures"], bfloat16=bfloat16, **given)
 
     def _said(self, batch: dict[str, Any], numbers: Tensor, half: slice) -> tuple[Tensor, Tensor, Tensor | None]:
         """Words, mask and boxes of one half for the discriminator."""
@@ -182,7 +214,7 @@ class CAMModule(L.LightningModule):
         generator, adversary = optimisers if isinstance(optimisers, list) else (optimisers, None)
         if self.current_epoch < config.painting:
             adversary = None
-        made = self.model(batch["graph"], batch["pictures"], words=batch["given"], bfloat16=config.bfloat16)
+        made = self.make(batch, bfloat16=config.bfloat16)
         second = slice(b, 2 * b)
         wished = self._said(batch, batch["given"], second)
         if adversary is not None:
@@ -217,7 +249,6 @@ class CAMModule(L.LightningModule):
         outside = (error[:b] * (1 - batch["mask"])).mean()
         bare = (made.paint[:b] - clean).abs().mean(1, keepdim=True)
         covered = (bare * batch["mask"]).sum() / batch["mask"].sum().clamp_min(1)
-        paint = 0.5 * covered + 0.5 * bare.mean()
         # what the swapped words speak of may change; everything else is held
         boxes = batch["word_boxes"]
         spoken = batch["where"] & (batch["member"] >= b)
@@ -230,7 +261,8 @@ class CAMModule(L.LightningModule):
         open_ = open_.index_add(0, batch["member"][spoken] - b, (rows[:, :, None] * columns[:, None])[:, None])
         held = torch.where(batch["edited"][:, None, None, None], (open_ == 0) & ~whole[:, None, None, None], torch.tensor(True)).float()
         whole_answer = (made.paint[b:] - clean).abs().mean(1, keepdim=True)
-        losses = {"paint": config.paint * (paint + (whole_answer * held).mean())}
+        # where the matte stays shut nobody sees the paint; a little is asked of it there, so that it knows the picture around
+        losses = {"paint": config.paint * (covered + 0.1 * (bare.mean() + (whole_answer * held).mean()))}
         painting = self.current_epoch < config.painting
         if not painting:
             losses |= {"restore": config.restore * (0.5 * inside + outside), "keep": config.keep * (error[b:] * held).mean()}
@@ -279,7 +311,7 @@ class CAMModule(L.LightningModule):
     def validation_step(self, rows: Tensor, index: int) -> None:
         batch = self.exercises(self.validation_data, rows)
         b = len(rows)
-        made = self.model(batch["graph"], batch["pictures"], words=batch["given"])
+        made = self.make(batch)
         error = (made.picture[:b] - batch["clean"]).abs().mean(1, keepdim=True) / 2
         mask = batch["mask"]
         inside, outside = (error * mask).sum() / mask.sum().clamp_min(1), (error * (1 - mask)).mean()

@@ -1,9 +1,11 @@
-"""Training data of manipulation models: pictures, graphs of picture and sentence, and two ways to make a pair that does not fit.
+"""Training data of manipulation models: pictures, graphs of picture and sentence, and three ways to make a pair that does not fit.
 
 Nobody has the edited picture to learn from, so the data make their own exercises, from annotations alone:
 
 * a **foreign part**: a region that the sentence describes is covered by the same part of another picture, which differs in what the
   sentence says and agrees in what it does not say. The picture before is the answer, and only the sentence tells how it looked.
+* a **hidden place**: a box is filled with noise, the picture before is the answer. Either a thing stood there, which the graph still names
+  and whose look is that of a thing of another class with the same colour and pattern; or nothing did, and the ground is to be painted.
 * a **swapped sentence**: attribute words are exchanged for others of their kind ("red" for "blue"). The sentence before is the answer.
 
 >>> from hetero_xmodal.training.manipulation_making import load_manipulation_data
@@ -17,7 +19,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -42,6 +44,29 @@ def kind_of(attribute: str) -> tuple[int, str] | None:
     """
     word = ATTRIBUTE_SAME.get(attribute.lower(), attribute.lower())
     return next(((k, word) for k, words in enumerate(EXCLUSIVE) if word in words), None)
+
+
+class Hidden(NamedTuple):
+    """Hidden boxes (b, 4); the region that stood there (b,), -1 for none; and picture and region (b,) where that one is looked at."""
+
+    box: Tensor
+    node: Tensor
+    picture: Tensor
+    region: Tensor
+
+
+def box_mask(boxes: Tensor, size: int, *, margin: float = 0.03) -> Tensor:
+    """1 inside boxes (b, 4), shares of the sides, grown by *margin*: (b, 1, size, size); an empty box stays empty.
+
+    >>> int(box_mask(torch.tensor([[0.0, 0.0, 0.5, 1.0]]), 4, margin=0.0).sum())
+    8
+    """
+    centre = (torch.arange(size) + 0.5) / size
+    x1, y1, x2, y2 = (boxes + margin * torch.tensor([-1, -1, 1, 1])).unbind(1)
+    rows = (centre >= y1[:, None]) & (centre <= y2[:, None])
+    columns = (centre >= x1[:, None]) & (centre <= x2[:, None])
+    real = (boxes[:, 2:] > boxes[:, :2]).all(1)
+    return (rows[:, :, None] & columns[:, None] & real[:, None, None])[:, None].float()
 
 
 @dataclass
@@ -95,6 +120,12 @@ class ManipulationData:
             graph = self.corpus.batch(range(start, min(start + 2048, len(self))))
             found |= set(s.text_array(graph.nodes[s.WORD].data["text"]).tolist())
         return sorted({word.decode("utf-8", "replace").lower() for word in found})
+
+    def usual_sizes(self) -> dict[str, list[float]]:
+        """Mean width and height of every class, as shares of the picture's sides."""
+        sides = self.boxes[..., 2:] - self.boxes[..., :2]
+        means = {name: sides[self.names == k].mean(0) for k, name in enumerate(self.classes) if (self.names == k).any()}
+        return {name: [round(float(value), 4) for value in mean] for name, mean in means.items()}
 
     # ------------------------------------------------------------------------------------------ donors
 
@@ -175,6 +206,31 @@ class ManipulationData:
             covered[member] = torch.maximum(covered[member], inside)
         return pictures, covered, boxes
 
+    # ------------------------------------------------------------------------------------------ hidden places
+
+    def hide(self, picture: Tensor, generator: np.random.Generator, *, empty: float = 0.4, own: float = 0.5) -> Hidden:
+        """Choose a box of each of the pictures (b,) to be hidden.
+
+        In a share *empty* of the cases it is a place where nothing stands, if one is found; otherwise that of a thing, which is looked at
+        where it is in a share *own* of the cases, and otherwise at a thing of another class with the same colour and pattern.
+        """
+        box, node, other, foreign = [], [], [], []
+        for row in picture.tolist():
+            boxes, names = self.boxes[row].numpy(), self._node_names[row]
+            wide = np.flatnonzero((names >= 0) & ((boxes[:, 2:] - boxes[:, :2]).min(1) > 0.05))
+            place = _empty_place(boxes[names >= 0], generator) if generator.random() < empty or not len(wide) else None
+            chosen = -1 if place is not None or not len(wide) else int(generator.choice(wide))
+            look = (row, max(chosen, 0))
+            if chosen >= 0 and generator.random() >= own:
+                alike = (self._node_values[..., :2] == self._node_values[row, chosen, :2]).all(2)
+                found = np.argwhere(alike & (self._node_names >= 0) & (self._node_names != names[chosen]))
+                look = tuple(found[generator.integers(len(found))].tolist()) if len(found) else look
+            box.append(place if place is not None else boxes[chosen] if chosen >= 0 else np.zeros(4))
+            node.append(chosen)
+            other.append(look[0])
+            foreign.append(look[1])
+        return Hidden(torch.tensor(np.stack(box), dtype=torch.float32), *map(torch.tensor, (node, other, foreign)))
+
     def _neighbours(self, picture: Tensor, node: Tensor, other: Tensor, foreign: Tensor) -> tuple[Tensor, Tensor]:
         """Boxes of the region nearest to the node that both pictures have, there and here; the node itself where there is none."""
         mine, theirs = self.boxes[picture].clone(), self.boxes[other]
@@ -213,6 +269,17 @@ class ManipulationData:
 
 
 _TENSORS = ("images", "picture", "boxes", "names", "values", "free", "request")
+
+
+def _empty_place(boxes: np.ndarray, generator: np.random.Generator, *, tries: int = 8) -> np.ndarray | None:
+    """A box of a usual size that meets none of *boxes* (m, 4), or None."""
+    for _ in range(tries):
+        side = generator.uniform(0.12, 0.4, 2)
+        corner = generator.uniform(0, 1 - side)
+        place = np.concatenate([corner, corner + side])
+        if not ((boxes[:, :2] < place[2:]) & (boxes[:, 2:] > place[:2])).all(1).any():
+            return place
+    return None
 
 
 def _parts(boxes: Tensor, names: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ def load_manipulation_data(
     image_size: int = 64,
     captions: int = 4,
     told: int = 2,
+    missing: int | None = None,
     scenes: str = "true",
 ) -> ManipulationData:
     """Pictures with *captions* of their captions each and *told* sentences written from their annotated scene graph.
@@ -35,6 +36,8 @@ def load_manipulation_data(
     Parameters
     ----------
     data : ``"world/birds"``, ``"world/scenes"`` or a data set of pairs such as ``"cub:FOLDER"``.
+    missing : further sentences about a thing that is not there ("no dog", "a cat instead of the dog"); one where pictures show several
+        things that come and go (all but birds) if left out.
     scenes : ``"true"`` takes the annotated scene graphs of the pictures, ``"detector"`` what the world's detector finds.
     """
     if scenes not in ("true", "detector"):
@@ -62,7 +65,11 @@ def load_manipulation_data(
         from ..parsers.image import parse_images
 
         pictured = parse_images(images, progress=False)
-    return make_manipulation_data(images, pictured, sentences, told=told, seed=seed, info={"data": data, "split": split, "scenes": scenes})
+    if missing is None:
+        missing = 0 if data == "world/birds" or data.startswith("cub:") else 1
+    return make_manipulation_data(
+        images, pictured, sentences, told=told, missing=missing, seed=seed, info={"data": data, "split": split, "scenes": scenes}
+    )
 
 
 def make_manipulation_data(
@@ -71,6 +78,7 @@ def make_manipulation_data(
     sentences: Sequence[Sequence[str]],
     *,
     told: int = 2,
+    missing: int = 0,
     seed: int = 0,
     info: dict[str, Any] | None = None,
 ) -> ManipulationData:
@@ -99,8 +107,14 @@ def make_manipulation_data(
             if thing.name in patterned and not values[row, node, 1]:
                 values[row, node, 1] = attributes.index("plain")
     rows = [row for row in range(len(scenes)) for _ in range(told)]
+    absent = [
+        (row, text, None)
+        for row, scene in enumerate(scenes)
+        for _ in range(missing)
+        if (text := write_missing(scene, classes, surfaces, dice))
+    ]
     written = [write_sentence(scenes[row], values[row].tolist(), attributes, surfaces, dice) for row in rows]
-    extra = [(row, *sentence) for row, sentence in zip(rows, written, strict=True) if sentence is not None]
+    extra = absent + [(row, *sentence) for row, sentence in zip(rows, written, strict=True) if sentence is not None]
     parsed_extra = parse_sentences([text for _, text, _ in extra])
     flats, texts, picture, free, request = [], [], [], [], []
     own = [(row, text) for row, some in enumerate(sentences) for text in some]
@@ -183,6 +197,18 @@ def write_sentence(
         return None
     other = others[dice.integers(0, len(others))]
     return f"The {noun} {verb} {attributes[values[i][kind]]} instead of {attributes[other]}.", (i, kind, int(other))
+
+
+def write_missing(scene: SceneGraph, classes: Sequence[str], surfaces: dict[str, str], dice: np.random.Generator) -> str | None:
+    """A true sentence that names a thing which is not in the picture: "no dog", or "a cat instead of the dog" where a cat is."""
+    here = [thing.name for thing in scene.objects if thing.name in surfaces]
+    others = [name for name in classes if name not in {thing.name for thing in scene.objects}]
+    if not others or not here:
+        return None
+    other = others[dice.integers(0, len(others))]
+    if dice.random() < 0.5:
+        return f"no {other}"
+    return f"{article(surfaces[here[dice.integers(0, len(here))]])} instead of the {other}"
 
 
 def article(phrase: str) -> str:

@@ -1,0 +1,134 @@
+"""Relation edits: what a sentence asks of the things in a picture, the places that are hidden for it, and the exercises that teach it."""
+
+import numpy as np
+import pytest
+import torch
+
+import hetero_xmodal as hx
+from hetero_xmodal.data.manipulation import load_pairs
+from hetero_xmodal.edit_plans import plan_edit
+from hetero_xmodal.manipulation import manipulate, manipulate_pairs
+from hetero_xmodal.parsers import geometry
+from hetero_xmodal.recipes.cam import CAM, CAMConfig
+from hetero_xmodal.training.manipulation import CAMModule, CAMTraining
+from hetero_xmodal.training.manipulation_data import ManipulationData, box_mask
+from hetero_xmodal.training.manipulation_making import load_manipulation_data
+
+SIZES = {"dog": (0.3, 0.2), "bench": (0.4, 0.15)}
+TINY = CAMConfig(word_width=8, width=12, layers=1, image_size=64, channels=8, blocks=1)
+
+
+def scene():
+    things = [("dog", (6, 43, 24, 56)), ("ball", (40, 40, 52, 52)), ("table", (30, 20, 58, 34))]
+    return hx.SceneGraph(objects=[hx.SceneObject(name, ["red"], box=box) for name, box in things], size=(64, 64))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kind", "subject"),
+    [
+        ("no dog", "remove", 0),
+        ("There is no red ball in the picture.", "remove", 1),
+        ("Remove the puppy!", "remove", 0),
+        ("a bench instead of the dog", "replace", 0),
+        ("replace the ball with a bench", "replace", 1),
+        ("the ball is on the table", "move", 1),
+        ("The dog is above the ball.", "move", 0),
+        ("the ball is green instead of red", None, None),
+        ("the ball is to the right of the dog", None, None),  # it is there already
+        ("no cat", None, None),
+        ("a cat instead of the lamp", None, None),
+    ],
+)
+def test_what_a_sentence_asks_for(sentence, kind, subject):
+    plan = plan_edit(scene(), sentence)
+    assert (plan and plan.kind, plan and plan.subject) == (kind, subject)
+
+
+def test_the_scene_after_a_plan():
+    before = scene()
+    gone = plan_edit(before, "no dog")
+    assert [t.name for t in gone.scene.objects] == ["ball", "table"] and gone.looks == [t.box for t in before.objects[1:]]
+    new = plan_edit(before, "a bench instead of the dog", sizes=SIZES)
+    thing = new.scene.objects[0]
+    width, height = (thing.box[2] - thing.box[0]) / 64, (thing.box[3] - thing.box[1]) / 64
+    assert thing.name == "bench" and thing.attributes == ["red"] and thing.box[3] == 56  # it stands on the same ground
+    share = np.sqrt(18 * 13 / (0.3 * 64 * 0.2 * 64))
+    assert abs(height - 0.15 * share) < 1e-6 and width <= 0.4 * share + 1e-6
+    assert plan_edit(before, "a green bench instead of the dog").scene.objects[0].attributes == ["green"]
+    for predicate, phrase in (("on", "on"), ("left of", "to the left of"), ("above", "above"), ("near", "near")):
+        plan = plan_edit(before, f"the ball is {phrase} the table")
+        if plan is None:
+            continue
+        moved, other = plan.scene.objects[1], plan.scene.objects[2]
+        assert geometry.relation_between(moved.box, other.box, "ball", "table", size=(64, 64)) == predicate
+        assert plan.hidden == [before.objects[1].box, moved.box] and plan.looks[1] == before.objects[1].box
+        assert any((r.subject, r.predicate, r.object) == (1, predicate, 2) for r in plan.scene.relations)
+    assert before.objects[0].name == "dog" and len(before.objects) == 3  # the picture's own scene is left alone
+
+
+def test_plans_of_the_world_are_the_edits_that_were_meant():
+    pairs = list(load_pairs("world/scenes", "val", size=40, image_size=64))
+    for pair in pairs:
+        plan = plan_edit(pair.scene, pair.wish)
+        assert (plan.kind if plan else "attribute") == pair.kind and (plan is None or plan.subject == pair.subject), pair
+
+
+@pytest.fixture(scope="module")
+def data() -> ManipulationData:
+    return load_manipulation_data("world/scenes", size=12, captions=2, told=1)
+
+
+def test_hidden_places(data):
+    generator = np.random.default_rng(0)
+    rows = torch.arange(12).repeat(20)
+    hidden = data.hide(rows, generator)
+    some = hidden.node >= 0
+    assert 0.3 < some.float().mean() < 0.95
+    assert torch.equal(hidden.box[some], data.boxes[rows[some], hidden.node[some]])
+    other = some & (hidden.picture != rows)
+    assert other.any()  # another thing with the same colour and pattern, and of another class
+    mine, theirs = data.values[rows[other], hidden.node[other]], data.values[hidden.picture[other], hidden.region[other]]
+    assert torch.equal(mine[:, :2], theirs[:, :2])
+    assert (data.names[rows[other], hidden.node[other]] != data.names[hidden.picture[other], hidden.region[other]]).all()
+    for box, row in zip(hidden.box[~some], rows[~some], strict=True):  # nothing stands in an empty place
+        boxes = data.boxes[row][data.names[row] >= 0]
+        assert not ((boxes[:, :2] < box[2:]) & (boxes[:, 2:] > box[:2])).all(1).any()
+
+
+def test_the_exercise_of_hidden_places(data):
+    model = CAM(TINY, {"words": data.words(), "names": data.classes, "sizes": data.usual_sizes()})
+    module = CAMModule(model, CAMTraining(batch_size=6, hiding=1.0, adversary=False), data, data)
+    torch.manual_seed(0)
+    batch = module.exercises(data, torch.arange(6))
+    hidden, mask = batch["hidden"][:6], batch["mask"]
+    assert torch.equal(hidden, mask) and hidden.any() and not batch["hidden"][6:].any()
+    shown = batch["pictures"][:6]
+    same = (shown == batch["clean"]).all(1, keepdim=True)
+    assert same[hidden == 0].all() and not same[hidden == 1].any()  # noise where it is hidden, the picture everywhere else
+    seen, looks, picture = batch["seen"]
+    assert len(looks) == batch["graph"].num_nodes("visual") and seen.shape[0] == 18 and int(picture.max()) < 18
+    made = module.make(batch)
+    batch["word_boxes"] = module.word_boxes(batch["graph"])
+    assert torch.equal(made.matte[:6][hidden == 1], torch.ones_like(made.matte[:6][hidden == 1]))
+    module.generator_losses(batch, made)["paint"].backward()
+    assert model.names.weight.grad.abs().sum() > 0  # the name of a hidden thing is heard
+
+
+def test_a_model_without_the_skill_makes_no_plan_and_one_with_it_tells(data):
+    torch.manual_seed(0)
+    vocab = {"words": data.words(), "names": data.classes}
+    pair = next(p for p in load_pairs("world/scenes", "val", size=12, image_size=64) if p.kind == "remove")
+    for extra, told in (({}, False), ({"sizes": data.usual_sizes()}, True)):
+        model = CAM(TINY, vocab | extra)
+        result = manipulate(pair.image, pair.wish, model=model, image_scene=pair.scene)
+        assert any(note.startswith("remove the") for note in result.notes) == told
+        assert result.graph.num_nodes("visual") == len(pair.scene.objects) - told
+        x1, y1, x2, y2 = (int(v) for v in pair.scene.objects[pair.subject].box)
+        if told:
+            assert (result.matte[y1:y2, x1:x2] == 1).all()
+        (batched,), _ = manipulate_pairs(model, [pair], scenes="true")
+        assert np.array_equal(np.asarray(batched), np.asarray(result.picture))
+
+
+def test_box_mask_of_nothing_is_nothing():
+    assert not box_mask(torch.zeros(2, 4), 8).any()

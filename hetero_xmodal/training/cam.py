@@ -33,6 +33,17 @@ SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
         dict(painting=2, learning_rate=3e-3, discriminator_rate=4e-4, halve_every=2, matching=0.001, bfloat16=True, hiding=0.6),
         6,
     ),
+    # photographs: the encoder that knows photographs, and the same small sizes; for the paper's give them with --set, see CAMConfig.literal
+    "cub": (
+        dict(word_width=64, width=96, channels=48, transport_scaling=0.5, encoder="efficientnet-lite0"),
+        dict(painting=4, learning_rate=2e-3, discriminator_rate=4e-4, halve_every=10, matching=0.001, bfloat16=True),
+        30,
+    ),
+    "vg": (
+        dict(word_width=64, width=96, channels=48, transport_scaling=0.5, encoder="efficientnet-lite0"),
+        dict(painting=4, learning_rate=2e-3, discriminator_rate=4e-4, halve_every=10, matching=0.001, bfloat16=True, hiding=0.6),
+        30,
+    ),
 }
 PAPER_EPOCHS = 600
 
@@ -46,8 +57,12 @@ class _Both:
 
 
 def default_settings(data: str) -> tuple[CAMConfig, CAMTraining, int]:
-    """Config, training and epochs for a data set: what was found good for the world; elsewhere the paper's where it says something."""
-    model, training, epochs = SETTINGS.get(data, ({}, {}, PAPER_EPOCHS))
+    """Config, training and epochs for a data set such as ``"world/birds"`` or ``"cub:FOLDER"``; for data of your own the paper's.
+
+    >>> default_settings("cub:FOLDER")[0].encoder
+    'efficientnet-lite0'
+    """
+    model, training, epochs = SETTINGS.get(data.partition(":")[0], ({}, {}, PAPER_EPOCHS))
     return CAMConfig(**model), CAMTraining(**training), epochs
 
 

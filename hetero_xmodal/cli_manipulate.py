@@ -65,6 +65,7 @@ def manipulate(
     epilog=examples(
         "hetero-xmodal train cam --data world/birds --out runs/birds",
         "hetero-xmodal train cam --data world/birds --out runs/birds --resume",
+        "hetero-xmodal train cam --data world/birds --out runs/more --start runs/birds --set painting=0 --epochs 2",
         "hetero-xmodal train cam --data world/birds --out runs/no_hrl --set bridges=false --set batch_size=16",
         "hetero-xmodal train cam --data cub:FOLDER --out runs/cub --image-size 128 --epochs 20",
     ),
@@ -77,6 +78,7 @@ def train_cam(
     image_size: Annotated[int | None, typer.Option(help="Side of the pictures in pixels, a multiple of 32.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs; what suits the data if left out.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and exercises.")] = 0,
+    start: Annotated[Path | None, typer.Option(help="Model or run folder whose weights it begins with; see --set painting=0.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     accelerator: Annotated[str, typer.Option(help="cpu, gpu or auto.")] = "cpu",
     devices: Annotated[int, typer.Option(help="Number of devices or processes.")] = 1,
@@ -94,7 +96,7 @@ def train_cam(
         raise InputError(f"--size is {size}, but two pictures are the least that can be learned from")
     if out.exists() and (not out.is_dir() or any(out.iterdir())) and not resume:
         raise InputError(f"run folder '{out}' is not empty; choose another one, or go on with the run in it with --resume")
-    _, result = fit_cam(data, out=out, config=model, training=training, fit_config=fit_config, size=size, resume=resume)
+    _, result = fit_cam(data, out=out, config=model, training=training, fit_config=fit_config, size=size, start=start, resume=resume)
     typer.echo(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation score {result.best_score:.4f}")
     typer.echo(f'wrote {out / "model"}; try it with: hetero-xmodal manipulate PICTURE "a sentence" --model {out} --out DIR')
 

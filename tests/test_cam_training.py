@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -185,12 +186,24 @@ def test_an_interrupted_training_is_the_same_training(data, tmp_path):
     assert sorted(p.name for p in (tmp_path / "whole" / "samples").iterdir()) == ["epoch_000.png", "epoch_001.png"]
     with open(tmp_path / "whole" / "metrics.csv") as file:
         row = list(csv.DictReader(file))[-1]
-    wanted = (
-        "paint restore keep writing H_norm H_transport M_size M_differ G_real G_words D_real D_fake D_words p_real p_fake mask_mean norm_H_visual"
-    )
+    wanted = "paint restore keep writing H_norm H_transport M_size M_differ G_real G_words D_real D_fake D_words p_real p_fake"
+    wanted += " mask_mean norm_H_visual"
     assert {f"train/{name}" for name in wanted.split()} <= set(row)
     again = CAM.from_pretrained(tmp_path / "whole" / "model")
     assert torch.equal(again.words.weight, whole.words.weight) and result.epochs == 2
+
+
+def test_a_training_begins_where_another_ended(data, tmp_path):
+    some = load_manipulation_data("world/birds", size=3, captions=2, told=0)
+    options = dict(validation=some, config=TINY, fit_config=FitConfig(epochs=1), encoder_steps=1, progress=False)
+    first, _ = train_cam(some, out=tmp_path / "first", training=CAMTraining(batch_size=3), **options)
+    still = CAMTraining(batch_size=3, painting=0, learning_rate=1e-12, adversary=False)
+    second, _ = train_cam(some, out=tmp_path / "second", training=still, start=tmp_path / "first", **options)
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    with pytest.raises(hx.InputError, match="another width than asked for"):
+        train_cam(some, out=tmp_path / "x", start=tmp_path / "first", **(options | {"config": replace(TINY, width=16)}))
+    with pytest.raises(hx.InputError, match="knows other words"):
+        train_cam(data, out=tmp_path / "x", start=tmp_path / "first", **(options | {"validation": data}))
 
 
 def test_what_training_refuses(data, tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +143,7 @@ def train_cam(
     size: int | None = None,
     encoder: WorldEncoder | None = None,
     encoder_steps: int = 800,
+    start: str | Path | None = None,
     resume: bool = False,
     progress: bool | None = None,
 ) -> tuple[CAM, FitResult]:
@@ -156,6 +157,8 @@ def train_cam(
     config, training, fit_config : the settings; :func:`default_settings` of the data if left out.
     size : number of training pictures, if *data* is a name.
     encoder, encoder_steps : an encoder trained before, or how long to train a new one (``encoder="world"`` only).
+    start : a model folder or run folder whose weights this training begins with, in place of random ones; the config must be of the same
+        sizes. With ``painting=0`` it goes on where that training ended, under other weights of the losses.
     resume, progress : as in :func:`hetero_xmodal.training.fit`.
 
     Raises
@@ -180,11 +183,11 @@ def train_cam(
     vocab = {"words": data.words(), "names": data.classes, "data": name}
     if training.hiding:  # a sign that the model can draw things into hidden places, and how large they usually are
         vocab["sizes"] = data.usual_sizes()
-    model = CAM(config, vocab, pretrained=True)
+    model = CAM(config, vocab, pretrained=True) if start is None else _begin_with(start, config, vocab)
     last = Path(out) / "checkpoints" / "last.ckpt"
     if encoder is not None:
         model.encoder.load_state_dict(encoder.state_dict())
-    elif isinstance(model.encoder, WorldEncoder) and not (resume and last.exists()):
+    elif start is None and isinstance(model.encoder, WorldEncoder) and not (resume and last.exists()):
         train_encoder(model.encoder, data, steps=encoder_steps)
     seed_everything(fit_config.seed)
     module = CAMModule(model, training, data, validation)
@@ -203,6 +206,20 @@ def train_cam(
         )
     model.eval().save_pretrained(Path(out) / "model")
     return model, result
+
+
+def _begin_with(folder: str | Path, config: CAMConfig, vocab: dict[str, Any]) -> CAM:
+    """A CAM of this config and vocabulary with the weights of another one, which must have known the same words and names."""
+    folder = Path(folder)
+    model = CAM.from_pretrained(folder / "model" if (folder / "model" / "config.json").exists() else folder)
+    for what in ("words", "names"):
+        if list(model.vocab[what]) != list(vocab[what]):
+            raise InputError(f"the model in '{folder}' knows other {what} than these data; start from a model of the same data and size")
+    if model.config != config:
+        changed = [f.name for f in fields(config) if getattr(config, f.name) != getattr(model.config, f.name)]
+        raise InputError(f"the model in '{folder}' has another {', '.join(changed)} than asked for; --set the same, or train anew")
+    model.vocab = vocab
+    return model
 
 
 def _rows(data: ManipulationData, batch_size: int, **options: Any):

@@ -46,8 +46,9 @@ class CAMTraining:
     painting : first epochs, in which paint and sentences are learned, but neither the matte nor the discriminator. A decoder that cannot
         paint yet does best to show its input; with the matte from the start it stays that way and never learns to paint
     paint : weight of L1 between the bare paint (as if the matte were 1 everywhere) and the answer
-    restore : weight of L1 in the exercise "restore", and in "edit" where nothing was swapped
-    keep : weight of L1 outside the regions that swapped words speak of
+    restore : weight of L1 inside the covered or hidden places of "restore", a mean over these places
+    keep : weight of L1 everywhere else, a mean over the whole picture: outside these places, in "edit" outside the regions that swapped
+        words speak of, and all over where nothing was swapped
     adversarial, words : weights of the discriminator's two judgements in G's loss (TAGAN: 1 and 10)
     writing : weight of L_ED
     matching : weight of E7 and E8 together
@@ -66,8 +67,8 @@ class CAMTraining:
     weight_decay: float = 1e-5
     painting: int = 3
     paint: float = 10.0
-    restore: float = 10.0
-    keep: float = 10.0
+    restore: float = 5.0
+    keep: float = 40.0
     adversarial: float = 0.1
     words: float = 1.0
     writing: float = 1.0
@@ -265,7 +266,7 @@ class CAMModule(L.LightningModule):
         losses = {"paint": config.paint * (covered + 0.1 * (bare.mean() + (whole_answer * held).mean()))}
         painting = self.current_epoch < config.painting
         if not painting:
-            losses |= {"restore": config.restore * (0.5 * inside + outside), "keep": config.keep * (error[b:] * held).mean()}
+            losses |= {"restore": config.restore * inside, "keep": config.keep * (outside + (error[b:] * held).mean())}
         tokens, use = self.tokens(batch), ~(batch["request"] & batch["edited"])
         logits, attention = self.model.writer(made.memory[b:], made.memory_mask[b:], tokens)
         written = writing_loss(logits, attention, tokens, made.memory_mask[b:])

@@ -50,7 +50,11 @@ class MIMNetTraining:
     """How MIM-Net is trained.
 
     batch_size, learning_rate, discriminator_rate, momentum : of the two Adam optimisers
-    halve_every : epochs after which both rates are halved
+    start : memories start as ``"textures"``, the centres of so many clusters (k-means) of the frozen encoder's features in the boxes of the
+        training pictures (ours), or as ``"random"`` numbers. From random ones they have a long way to go, and words can recall nothing
+    memory_rate : rate of the memories as a multiple of learning_rate; their values move no further than that in a step of Adam, and have
+        to come from chance to where textures are
+    halve_every : epochs after which all rates are halved
     rec, p, m : weights of L_rec, L_p and L_m; ``m=0`` and ``m=0, p=0`` are the paper's ablations
     kind : of L_rec, see :func:`~hetero_xmodal.recipes.mimnet.reconstruction_loss`
     focus : weight of the places that an exercise changes, beside that of the whole picture (ours)
@@ -70,6 +74,8 @@ class MIMNetTraining:
     learning_rate: float = 2e-4
     discriminator_rate: float = 2e-4
     momentum: float = 0.5
+    start: Literal["random", "textures"] = "random"
+    memory_rate: float = 1.0
     halve_every: int = 1000
     rec: float = 10.0
     p: float = 1.0
@@ -93,7 +99,7 @@ class MIMNetTraining:
         for name in ("rec", "p", "m", "focus", "paint", "p_words", "ground", "adversarial", "words"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"MIMNetTraining: {name} is {getattr(self, name)}, expected 0 or more")
-        for name in ("learning_rate", "discriminator_rate"):
+        for name in ("learning_rate", "discriminator_rate", "memory_rate"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise InputError(f"MIMNetTraining: {name} is {getattr(self, name)}, expected a number above 0")
         for name in ("batch_size", "halve_every"):
@@ -102,20 +108,26 @@ class MIMNetTraining:
         for name in ("plain", "random_share", "wishes", "momentum"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"MIMNetTraining: {name} is {getattr(self, name)}, expected a share in 0..1")
-        for name, known in (("kind", ("mse", "norm", "l1")), ("random", ("one_hot", "one_hot_per_word", "dirichlet"))):
+        choices = (
+            ("kind", ("mse", "norm", "l1")),
+            ("start", ("random", "textures")),
+            ("random", ("one_hot", "one_hot_per_word", "dirichlet")),
+        )
+        for name, known in choices:
             if getattr(self, name) not in known:
                 raise InputError(f"MIMNetTraining: {name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
 
 
 #: small enough for one core of a laptop; found good on the validation pictures of world/birds
 _WORLD = dict(
-    batch_size=16, learning_rate=1e-3, discriminator_rate=4e-4, halve_every=5, kind="l1", focus=0.5, paint=10.0, p_words=1.0, ground=0.5,
-    plain=0.2, p=0.02, m=0.05, random_share=0.25, adversarial=0.05, words=0.2, wishes=0.25, adversary_from=11, bfloat16=True,
+    batch_size=16, learning_rate=2e-3, start="textures", memory_rate=2.0, discriminator_rate=4e-4, halve_every=3, kind="l1", focus=1.0,
+    paint=10.0, p_words=4.0, ground=0.5, plain=0.2, p=0.02, m=0.05, random_share=0.25, adversarial=0.05, words=0.2, wishes=0.25,
+    adversary_from=6, bfloat16=True,
 )  # fmt: skip
 #: data -> (MIM-Net, training, epochs)
 SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
-    "world/birds": ({}, _WORLD, 14),
-    "world/scenes": ({}, _WORLD, 14),
+    "world/birds": ({}, _WORLD, 8),
+    "world/scenes": ({}, _WORLD, 8),
     "cub": (dict(encoder="efficientnet-lite0"), dict(batch_size=16, bfloat16=True), 600),
 }
 PAPER_EPOCHS = 600
@@ -148,7 +160,11 @@ class MIMNetModule(L.LightningModule):
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         config = self.training_config
         betas = (config.momentum, 0.999)
-        optimisers = [torch.optim.Adam([p for p in self.model.parameters() if p.requires_grad], lr=config.learning_rate, betas=betas)]
+        learning = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+        memory = [learning.pop("memory")] if "memory" in learning else []
+        rate = config.learning_rate
+        groups = [{"params": [*learning.values()]}, {"params": memory, "lr": rate * config.memory_rate}][: 1 + len(memory)]
+        optimisers = [torch.optim.Adam(groups, lr=rate, betas=betas)]
         if self.judges is not None:
             optimisers.append(torch.optim.Adam(self.judges.parameters(), lr=config.discriminator_rate, betas=betas))
         return optimisers
@@ -302,12 +318,11 @@ class MIMNetModule(L.LightningModule):
         from .manipulation import troubles
 
         epoch, config = self.current_epoch, self.training_config
-        rate = 0.5 ** ((epoch + 1) // config.halve_every)
         optimisers = self.optimizers()
-        optimisers = optimisers if isinstance(optimisers, list) else [optimisers]
-        for optimiser, start in zip(optimisers, (config.learning_rate, config.discriminator_rate), strict=False):
-            for group in optimiser.param_groups:
-                group["lr"] = start * rate
+        if (epoch + 1) % config.halve_every == 0:
+            for optimiser in optimisers if isinstance(optimisers, list) else [optimisers]:
+                for group in optimiser.param_groups:
+                    group["lr"] /= 2
         logged = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
         for message in [] if epoch < 2 else troubles(logged, masks=False):
             logging.getLogger("hetero_xmodal").warning("epoch %d: %s", epoch, message)
@@ -423,6 +438,25 @@ class _Both:
     training: MIMNetTraining
 
 
+def region_textures(model: MIMNet, data: ManipulationData, pictures: Tensor, *, batch_size: int = 64) -> Tensor:
+    """Centres (memories, width) of the k-means clusters of v^i, averaged in each box of *pictures* (b,) of the data."""
+    from sklearn.cluster import KMeans
+
+    found = []
+    for some in pictures.split(batch_size):
+        image = model.image_features(data.pictures(some))
+        inside = inside_boxes(data.boxes[some].flatten(0, 1), image.shape[-1]).flatten(1)
+        real = (data.names[some].flatten() >= 0) & inside.any(1)
+        member = torch.arange(len(some)).repeat_interleave(data.names.shape[1])[real]
+        share = inside[real] / inside[real].sum(1, keepdim=True)
+        found.append(torch.einsum("np,ncp->nc", share, image.flatten(2)[member]))
+    textures = torch.cat(found)
+    count = model.config.memories
+    if len(textures) < count:
+        raise InputError(f"there are {len(textures)} annotated boxes for {count} memories; lower memories or start with start=random")
+    return torch.from_numpy(KMeans(count, n_init=1, random_state=0).fit(textures.numpy()).cluster_centers_).to(model.memory)
+
+
 def train_mimnet_encoder(encoder: WorldEncoder, data: ManipulationData, *, size: int = 64, steps: int = 800) -> dict[str, float]:
     """Teach the frozen encoder classes and attributes of the pictures' boxes, and the classes also from boundary images alone."""
     pictures = torch.cat(
@@ -489,7 +523,11 @@ def train_mimnet(
     elif isinstance(model.encoder, WorldEncoder) and not (resume and last.exists()):
         train_mimnet_encoder(model.encoder, data, size=config.encoder_size, steps=encoder_steps)
     seed_everything(fit_config.seed)
-    model.settle(data.pictures(torch.randint(len(data.images), (min(256, len(data.images)),))))
+    some = torch.randperm(len(data.images))[:512]
+    model.settle(data.pictures(some))
+    if training.start == "textures" and config.memory:
+        with torch.no_grad():
+            model.memory.copy_(region_textures(model, data, some))
     module = MIMNetModule(model, training, data, validation)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # the frozen encoder is meant to be

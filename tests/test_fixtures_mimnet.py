@@ -9,15 +9,8 @@ from scipy.optimize import linprog
 
 from hetero_xmodal.errors import InputError
 from hetero_xmodal.message_passing import Recipe
-from hetero_xmodal.recipes.mimnet import (
-    MIMNetConfig,
-    blend,
-    convolution_step,
-    grid_graph,
-    localise_recipe,
-    refine_recipe,
-    texture_recipe,
-)
+from hetero_xmodal.recipes.grid import convolution_step, grid_graph
+from hetero_xmodal.recipes.mimnet import MIMNetConfig, blend, localise_recipe, refine_recipe, texture_recipe
 
 WORDS = torch.tensor([[1.0, 0], [0, 2]])
 MEMORY = torch.tensor([[1.0, 0], [0, 1], [1, 1]])

@@ -10,8 +10,8 @@ equation    what it says                                                        
 (2), (3)    a_ij = softmax_j(h_i . W m_j), h^_i = sum_j a_ij m_j                  "recall textures": keys are mapped, values are raw
 (4)         h- = mean (or sum) of h^_i                                            "gather the text's texture"
 (5)         v = W_r [h-, v^b]                                                     "condition the picture"
-(6)         v^c = f_r(v) + v, 3x3 convolutions                                    ``MIMNet.smooth``; :func:`convolution_step` is
-                                                                                  the same as message passing on a grid
+(6)         v^c = f_r(v) + v, 3x3 convolutions                                    ``MIMNet.smooth``; :mod:`.grid` shows it as message
+                                                                                  passing
 (9)         alpha = sigmoid(v^c . h-)                                             "localise the text"
 (7)         v^u = U(alpha v^c + (1 - alpha) v^i)                                  :func:`blend`
 (8)         I_c = Dec_c(v^u)                                                      ``MIMNet.coarse``
@@ -35,7 +35,8 @@ Where the paper is silent or contradicts itself, what is done here:
 * the random memory of (16) is one memory for all words of a pair (AMB-2.4); it replaces the weights of the first step:
   ``recipe(graph, states, edge_weights={"recall textures": weights})`` with weights (words, memories);
 * the first term of L_p is a target and gets no gradient (AMB-2.3); so that L_p cannot collapse, v^i comes from a frozen encoder, each
-  channel brought to mean 0 and deviation 1 by numbers measured once (:meth:`MIMNet.settle`), through a frozen 1x1 map if widths differ;
+  channel brought to mean 0 and deviation width ** -1/4 by numbers measured once (:meth:`MIMNet.settle`, so that gates do not saturate),
+  through a frozen 1x1 map if widths differ;
 * the encoder sees pictures of ``encoder_size``; the grid of (5) to (9) is a quarter of that, and the decoders grow from twice the grid;
 * boundaries come from Canny; the words' vectors are learned, since no pretrained ones can be shipped; each Bi-LSTM has its own.
 
@@ -254,7 +255,7 @@ class MIMNet(Pretrained, nn.Module):
         self.recipe = texture_recipe(replace(config, boundary_width=own))
         if config.memory:
             self.memory = nn.Parameter(0.3 * torch.randn(config.memories, c))  # M: soft gates and a soft attention at first
-            nn.init.normal_(self.recipe.steps[0].weigh.key.weight, std=0.2)
+            nn.init.normal_(self.recipe.steps[0].weigh.key.weight, std=0.15)
         self.smooth = nn.ModuleList(nn.Sequential(layer(c, c), *layer(c, c)[:2]) for _ in range(config.smooth))  # f_r
         self.localise, self.refine = localise_recipe(), refine_recipe()
         grown = config.encoder_size // 2
@@ -301,15 +302,19 @@ class MIMNet(Pretrained, nn.Module):
         small = pictures if pictures.shape[-1] == size else F.interpolate(pictures, (size, size), mode="area")
         seen = self.encoder.maps(torch.cat([small, boundary_images(pictures, size)]))
         image, boundary = seen["coarse"].float().chunk(2)
-        image, boundary = self.standard["image"](image), self.standard["boundary"](boundary)
-        return {"image": self.adapt(image), "boundary": boundary, "finer": seen["fine"].float().chunk(2)[0]}
+        image, boundary = self.adapt(self._at_scale("image", image)), self._at_scale("boundary", boundary)
+        return {"image": image, "boundary": boundary, "finer": seen["fine"].float().chunk(2)[0]}
 
     @torch.no_grad()
     def image_features(self, pictures: Tensor) -> Tensor:
         """v^i (B, width, g, g) of pictures (B, 3, S, S), without their boundaries."""
         size = self.config.encoder_size
         small = pictures if pictures.shape[-1] == size else F.interpolate(pictures, (size, size), mode="area")
-        return self.adapt(self.standard["image"](self.encoder.maps(small)["coarse"].float()))
+        return self.adapt(self._at_scale("image", self.encoder.maps(small)["coarse"].float()))
+
+    def _at_scale(self, name: str, values: Tensor) -> Tensor:
+        """Standardised, times width ** -1/4, so that dot products of two such features are of the order of 1 and gates do not saturate."""
+        return self.standard[name](values) * self.config.width**-0.25
 
     @torch.no_grad()
     def settle(self, pictures: Tensor) -> None:
@@ -465,40 +470,3 @@ def text_loss(judge: TextAdaptiveDiscriminator, fake: Tensor, wished: Said) -> T
 
 def _log(probability: Tensor) -> Tensor:
     return probability.clamp(1e-6, 1).log()
-
-
-# ---------------------------------------------------------------------------------------------- a convolution as message passing
-
-
-def grid_graph(height: int, width: int) -> dgl.DGLGraph:
-    """A grid of ``patch`` nodes, row by row, with one relation for each of the nine places of a 3x3 kernel.
-
-    ``("patch", "from -1 +1", "patch")`` runs from the cell one row up and one column right. Cells outside are left out: zero padding.
-    """
-    from ..environment import require_dgl
-
-    cell = torch.arange(height * width).reshape(height, width)
-    edges = {}
-    for row, column in _OFFSETS:
-        target = cell[max(0, -row) : height - max(0, row), max(0, -column) : width - max(0, column)].reshape(-1)
-        edges[_offset(row, column)] = (target + row * width + column, target)
-    return require_dgl().heterograph(edges, num_nodes_dict={"patch": height * width})
-
-
-def convolution_step(kernel: Tensor, *, reads: str = "v", writes: str = "v") -> Step:
-    """A 3x3 convolution with zero padding and no bias as one step on a :func:`grid_graph`; *kernel* (out, in, 3, 3) as in ``Conv2d``."""
-    if kernel.ndim != 4 or kernel.shape[2:] != (3, 3):
-        raise InputError(f"convolution_step: found a kernel of shape {tuple(kernel.shape)}, expected (out, in, 3, 3)")
-    maps = {}
-    for row, column in _OFFSETS:
-        linear = nn.Linear(kernel.shape[1], kernel.shape[0], bias=False)
-        linear.weight = nn.Parameter(kernel[:, :, row + 1, column + 1].detach().clone())
-        maps[_offset(row, column)] = linear
-    return Step("smooth", list(maps), equation="MIM-Net (6)", send=maps, reads=reads, writes=writes)
-
-
-_OFFSETS = [(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1)]
-
-
-def _offset(row: int, column: int) -> s.Relation:
-    return ("patch", f"from {row:+d} {column:+d}", "patch")

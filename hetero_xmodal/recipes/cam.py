@@ -32,7 +32,7 @@ Where the paper is silent or contradicts itself, what is done here:
 * norms in E7 and E8 are sums of absolute values, divided by the number of entries unless ``norm_mean`` is off, and 1 / difference is at
   most ``1 / norm_eps`` (AMB-1.6, 1.7); WS is geomloss's debiased Sinkhorn divergence of the rows, divided by sqrt(d) (AMB-1.8);
 * a place attends to all nodes (AMB-1.9); with ``places`` a region is heard only where its box is, because a node that says "red" must
-  also say where;
+  also say where, and small regions are louder than large ones around them;
 * adjacency is 0 or 1: relations are walked both ways and parallel ones count once; words are tied by dependency arcs and to the
   next word, so that a sentence is connected (AMB-1.14).
 
@@ -252,6 +252,13 @@ def masked_nodes(states: dict[str, dict[str, Tensor]], mask: str, mlp: Callable[
 # ---------------------------------------------------------------------------------------------- from nodes to picture and sentence
 
 
+def _loud_where_it_is(boxes: Tensor, grid: int) -> Tensor:
+    """The place code of regions, divided by their area: inside the bird's box the wing is heard before the whole bird."""
+    sides = (boxes[:, 2:] - boxes[:, :2]).clamp_min(1 / grid).log()
+    rows, columns = place_code(boxes, grid).chunk(2, 1)
+    return torch.cat([rows - sides[:, 1:], columns - sides[:, :1]], 1)
+
+
 class BesidePlace(nn.Module):
     """A linear map of a row's first part; the place code at its end stays as it is and so adds to the dot product."""
 
@@ -461,7 +468,7 @@ class CAM(Pretrained, nn.Module):
         batch, _, grid, _ = coarse.shape
         cells = torch.cat([coarse.flatten(2).transpose(1, 2), self.cells.expand(batch, -1, -1)], 2).flatten(0, 1)
         if self.config.places:
-            code = {s.VISUAL: place_code(boxes, grid), s.WORD: self._everywhere(nodes[s.WORD], grid)}
+            code = {s.VISUAL: _loud_where_it_is(boxes, grid), s.WORD: self._everywhere(nodes[s.WORD], grid)}
         else:
             code = {t: boxes.new_zeros(len(nodes[t]), 2 * grid) for t in nodes}
         inputs = {t: {"h": nodes[t], "key": torch.cat([nodes[t], code[t]], 1)} for t in nodes}

@@ -3,8 +3,9 @@
 Every batch is used twice (:mod:`.manipulation_data` says how the exercises are made):
 
 * **restore**: regions that the sentence describes are covered by foreign parts; the picture before is the answer (L1). Copying the input
-  is wrong there, so the colour must come from the sentence, through the graph. A share ``hiding`` of them has a place filled with noise
-  instead (the masked-region protocol): a thing of the graph is to be drawn there, or the ground where nothing stood.
+  is wrong there, so the colour must come from the sentence, through the graph. A share ``recolour`` of them has the hue of a region turned
+  instead, a share ``hiding`` a place filled with noise (the masked-region protocol): a thing of the graph is to be drawn there, or the
+  ground where nothing stood.
 * **edit**: the picture as it is, with attribute words of its sentence swapped (in a share of the cases unchanged: then the picture itself
   is the answer). Nobody knows the edited picture: the discriminator judges it (TAGAN, 5.1), and only what lies outside the regions that the
   swapped words speak of is held to the input. The sentence before the swap, which is a caption of the picture, is the writer's answer
@@ -53,6 +54,7 @@ class CAMTraining:
     writing : weight of L_ED
     matching : weight of E7 and E8 together
     unchanged : share of the sentences in "edit" that are not swapped
+    recolour : share of "restore" in which a region's hue is turned instead, for photographs whose parts nobody annotated
     hiding : share of "restore" in which a place is hidden by noise instead, for the relation edits: remove, replace, move
     grounded : a word that belongs to a region judges that region only; False is TAGAN's discriminator as published
     adversary : False trains without a discriminator
@@ -74,6 +76,7 @@ class CAMTraining:
     writing: float = 1.0
     matching: float = 0.01
     unchanged: float = 0.3
+    recolour: float = 0.0
     hiding: float = 0.0
     grounded: bool = True
     adversary: bool = True
@@ -91,10 +94,11 @@ class CAMTraining:
         for name in ("batch_size", "halve_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected at least 1")
-        if not (0 <= self.unchanged <= 1 and 0 <= self.hiding <= 1 and 0 <= self.momentum < 1):
-            raise InputError(
-                f"CAMTraining: unchanged is {self.unchanged}, hiding {self.hiding}, momentum {self.momentum}; expected shares in 0..1"
-            )
+        for name in ("unchanged", "recolour", "hiding"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected a share in 0..1")
+        if not 0 <= self.momentum < 1:
+            raise InputError(f"CAMTraining: momentum is {self.momentum}, expected at least 0 and below 1")
 
 
 # ---------------------------------------------------------------------------------------------- the Lightning module
@@ -147,6 +151,9 @@ class CAMModule(L.LightningModule):
         real = data.names[picture] >= 0
         sizes = graph.nodes[s.VISUAL].data["image_size"].repeat(1, 2)
         graph.nodes[s.VISUAL].data["box"] = torch.cat([boxes[real], data.boxes[picture][real]]) * sizes
+        if self.training_config.recolour:
+            turned = data.recolour(covered, picture, (torch.rand(b) < self.training_config.recolour) & ~hides)
+            covered, mask = turned[0], torch.maximum(mask, turned[1])
         hidden, seen = None, None
         if hides.any():
             veiled, seen = self._hide(data, picture, hides, covered, boxes)

@@ -206,6 +206,20 @@ class ManipulationData:
             covered[member] = torch.maximum(covered[member], inside)
         return pictures, covered, boxes
 
+    def recolour(self, pictures: Tensor, picture: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn the hue of one region of each member *which* (b,) of a batch; gives the pictures and a mask (b, 1, S, S) of the regions."""
+        from torchvision.transforms.functional import adjust_hue
+
+        real = self.names[picture] >= 0
+        which = which & real.any(1)
+        node = (torch.rand(real.shape) * real).argmax(1)
+        mask = box_mask(self.boxes[picture, node], pictures.shape[-1], margin=0.0) * which[:, None, None, None]
+        turned = pictures.clone()
+        for k in which.nonzero().flatten().tolist():  # by a sixth of the circle at least
+            turn = float(torch.rand(())) * 2 / 3 + 1 / 6
+            turned[k] = adjust_hue(pictures[k] / 2 + 0.5, turn if turn <= 0.5 else turn - 1) * 2 - 1
+        return torch.where(mask.bool(), turned, pictures), mask
+
     # ------------------------------------------------------------------------------------------ hidden places
 
     def hide(self, picture: Tensor, generator: np.random.Generator, *, empty: float = 0.4, own: float = 0.5) -> Hidden:

@@ -103,7 +103,7 @@ def test_a_region_is_heard_only_where_its_box_is():
     changed = (seen[1] - seen[0]).abs().sum(1).reshape(8, 8)
     inside = torch.zeros(8, 8, dtype=torch.bool)
     inside[1:5, 0:4] = True  # the wing's box is 4..12 x 6..16 pixels, the cells are 4 wide, the margin is one more at most
-    assert changed[inside].max() > 100 * changed[~inside].max()
+    assert changed[inside].max() > 20 * changed[~inside].max()
 
 
 def test_literal_settings_run_and_name_vgg():
@@ -156,7 +156,8 @@ def by_hand(mlp=None, **change):
         states[t] = {"h": h[t], "image_mask": masks[0], "sentence_mask": masks[1]}
         for side in (0, 1):
             nodes[side][t] = h[t] * masks[side]
-    made = Manipulated(torch.zeros(1), torch.zeros(1), torch.zeros(1), states, *nodes, torch.zeros(1, 5, 2), torch.ones(1, 5, dtype=torch.bool))
+    nothing = (torch.zeros(1),) * 3
+    made = Manipulated(*nothing, states, *nodes, torch.zeros(1, 5, 2), torch.ones(1, 5, dtype=torch.bool))
     config = CAMConfig(**(SMALL | dict(norm_mean=False, norm_eps=1e-6, gamma=1.0) | change))
     return CAM(config, VOCAB).matching_losses(graph, made)
 

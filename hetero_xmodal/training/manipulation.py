@@ -351,7 +351,9 @@ class CAMModule(L.LightningModule):
         ):  # fmt: skip
             for group in optimiser.param_groups:
                 group["lr"] = start * rate
-        for message in [] if epoch < 2 else troubles({name: float(value) for name, value in logged.items()}, masks=self.model.config.masks):
+        first = max(2, self.training_config.painting + 1)  # before that there is nothing to win, and nothing that moves the masks
+        logged = {name: float(value) for name, value in logged.items()}
+        for message in troubles(logged, masks=self.model.config.masks) if epoch >= first else []:
             logging.getLogger("hetero_xmodal").warning("epoch %d: %s", epoch, message)
             warnings.warn(f"epoch {epoch}: {message}", stacklevel=2)
 

@@ -131,19 +131,28 @@ def edit_sheet(pairs: Sequence[Any], pictures: Sequence[Any], sentences: Sequenc
     """For every pair the picture, what was made of it and, where it is known, the true answer; wish above, written sentence below."""
     from matplotlib.figure import Figure
 
+    answers = any(pair.edited_image is not None for pair in pairs)
+    names = ("given", "made", "true") if answers else ("given", "made")
+    each, width = len(names), 48 if answers else 36
     rows = -(-len(pairs) // columns)
-    figure = Figure(figsize=(columns * 4.4, rows * 2.1), layout="constrained")
-    axes = figure.subplots(rows, columns * 3, squeeze=False)
+    texts = [(_wrapped(pair.wish, width), _wrapped(sentence, width)) for pair, sentence in zip(pairs, sentences, strict=True)]
+    side, gap = 1.35, 0.35 + 0.13 * max(a.count("\n") + b.count("\n") + 2 for a, b in texts)  # inches: a picture, the text between two rows
+    figure = Figure(figsize=(columns * each * side * 1.06, rows * (side + gap)))
+    axes = figure.subplots(rows, columns * each, squeeze=False)
+    room = gap / 2 / figure.get_figheight()
+    figure.subplots_adjust(left=0.005, right=0.995, bottom=room, top=1 - room, wspace=0.06, hspace=gap / side)
     for axis in axes.ravel():
         axis.set_xticks([])
         axis.set_yticks([])
         axis.set_frame_on(False)
-    for k, (pair, picture, sentence) in enumerate(zip(pairs, pictures, sentences, strict=True)):
-        three = axes[k // columns, 3 * (k % columns) : 3 * (k % columns) + 3]
-        for axis, shown, name in zip(three, (pair.image, picture, pair.edited_image), ("given", "made", "true"), strict=True):
+    for k, (pair, picture, (above, below)) in enumerate(zip(pairs, pictures, texts, strict=True)):
+        some = axes[k // columns, each * (k % columns) : each * (k % columns + 1)]
+        for axis, shown, name in zip(some, (pair.image, picture, pair.edited_image), names, strict=False):
             if shown is not None:
                 axis.imshow(shown)
                 axis.set_xlabel(name, fontsize=7, color=GREY, labelpad=1)
-        three[1].set_title(_wrapped(pair.wish, 48), fontsize=7.5, color=INK)
-        three[1].set_xlabel("made\n" + _wrapped(sentence, 48), fontsize=7.5, color=INK, labelpad=1)
+        middle = 0.55 * each  # of the pictures, in widths of the first
+        place = {"transform": some[0].transAxes, "ha": "center", "fontsize": 7.5, "color": INK}
+        some[0].text(middle, 1.06, above, **place)
+        some[0].text(middle, -0.14, below, va="top", **place)
     return figure

@@ -32,6 +32,7 @@ def train_mimnet(
     size: Annotated[int | None, typer.Option(help="Pictures to learn from.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs; what suits the data if left out.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and exercises.")] = 0,
+    start: Annotated[Path | None, typer.Option(help="Begin with the weights of the model in this folder.")] = None,
     resume: Resume = False,
     accelerator: Annotated[str, typer.Option(help="cpu, gpu or auto.")] = "cpu",
     devices: Annotated[int, typer.Option(help="Number of devices or processes.")] = 1,
@@ -45,7 +46,7 @@ def train_mimnet(
     model, training = both_settings(model, training, list(set))
     fit_config = FitConfig(epochs=epochs or usual_epochs, seed=seed, accelerator=accelerator, devices=devices)
     _check(size, out, resume)
-    _, result = fit_mimnet(data, out=out, config=model, training=training, fit_config=fit_config, size=size, resume=resume)
+    _, result = fit_mimnet(data, out=out, config=model, training=training, fit_config=fit_config, size=size, start=start, resume=resume)
     typer.echo(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation score {result.best_score:.4f}")
     typer.echo(f'wrote {out / "model"}; try it with: hetero-xmodal manipulate PICTURE "a sentence" --recipe mimnet --model {out} --out DIR')
 

@@ -197,6 +197,11 @@ def test_what_training_refuses(data, tmp_path):
         train_mimnet(data, validation=data, out=tmp_path / "x", config=MIMNetConfig())
     with pytest.raises(hx.InputError, match="clip is not for MIM-Net"):
         train_mimnet(data, validation=data, out=tmp_path / "x", config=TINY, fit_config=FitConfig(clip=1.0))
+    MIMNet(TINY, {"words": data.words()}).save_pretrained(tmp_path / "a")
+    MIMNet(TINY, {"words": ["other"]}).save_pretrained(tmp_path / "b")
+    for folder, config, message in (("a", MIMNetConfig(**(vars(TINY) | {"memories": 6})), "another memories"), ("b", TINY, "other words")):
+        with pytest.raises(hx.InputError, match=message):
+            train_mimnet(data, validation=data, out=tmp_path / "x", config=config, start=tmp_path / folder)
     for change, message in (({"rec": -1}, "rec is -1"), ({"plain": 2}, "plain is 2"), ({"kind": "l7"}, "expected one of mse")):
         with pytest.raises(hx.InputError, match=message):
             MIMNetTraining(**change)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -120,14 +120,14 @@ class MIMNetTraining:
 
 #: small enough for one core of a laptop; found good on the validation pictures of world/birds
 _WORLD = dict(
-    batch_size=16, learning_rate=2e-3, start="textures", memory_rate=2.0, discriminator_rate=4e-4, halve_every=3, kind="l1", focus=1.0,
+    batch_size=16, learning_rate=2e-3, start="textures", memory_rate=2.0, discriminator_rate=4e-4, halve_every=7, kind="l1", focus=1.0,
     paint=10.0, p_words=4.0, ground=0.5, plain=0.2, p=0.02, m=0.05, random_share=0.25, adversarial=0.05, words=0.2, wishes=0.25,
-    adversary_from=6, bfloat16=True,
+    adversary_from=16, bfloat16=True,
 )  # fmt: skip
 #: data -> (MIM-Net, training, epochs)
 SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
-    "world/birds": ({}, _WORLD, 8),
-    "world/scenes": ({}, _WORLD, 8),
+    "world/birds": ({}, _WORLD, 20),
+    "world/scenes": ({}, _WORLD, 20),
     "cub": (dict(encoder="efficientnet-lite0"), dict(batch_size=16, bfloat16=True), 600),
 }
 PAPER_EPOCHS = 600
@@ -482,6 +482,7 @@ def train_mimnet(
     size: int | None = None,
     encoder: WorldEncoder | None = None,
     encoder_steps: int = 800,
+    start: str | Path | None = None,
     resume: bool = False,
     progress: bool | None = None,
 ) -> tuple[MIMNet, FitResult]:
@@ -495,6 +496,7 @@ def train_mimnet(
     config, training, fit_config : the settings; :func:`default_settings` of the data if left out.
     size : number of training pictures, if *data* is a name.
     encoder, encoder_steps : an encoder trained before, or how long to train a new one (``encoder="world"`` only).
+    start : a model folder or run folder whose weights this training begins with, in place of random ones, of the same sizes and words.
     resume, progress : as in :func:`hetero_xmodal.training.fit`.
 
     Raises
@@ -516,18 +518,20 @@ def train_mimnet(
         if some.images.shape[-1] != config.fine_size:
             raise InputError(f"the {what} pictures are {some.images.shape[-1]} pixels wide, but fine_size is {config.fine_size}")
     seed_everything(fit_config.seed)
-    model = MIMNet(config, {"words": data.words(), "data": name}, pretrained=True)
+    vocab = {"words": data.words(), "data": name}
+    model = MIMNet(config, vocab, pretrained=True) if start is None else _begin_with(start, config, vocab)
     last = Path(out) / "checkpoints" / "last.ckpt"
     if encoder is not None:
         model.encoder.load_state_dict(encoder.state_dict())
-    elif isinstance(model.encoder, WorldEncoder) and not (resume and last.exists()):
+    elif start is None and isinstance(model.encoder, WorldEncoder) and not (resume and last.exists()):
         train_mimnet_encoder(model.encoder, data, size=config.encoder_size, steps=encoder_steps)
     seed_everything(fit_config.seed)
-    some = torch.randperm(len(data.images))[:512]
-    model.settle(data.pictures(some))
-    if training.start == "textures" and config.memory:
-        with torch.no_grad():
-            model.memory.copy_(region_textures(model, data, some))
+    if start is None:
+        some = torch.randperm(len(data.images))[:512]
+        model.settle(data.pictures(some))
+        if training.start == "textures" and config.memory:
+            with torch.no_grad():
+                model.memory.copy_(region_textures(model, data, some))
     module = MIMNetModule(model, training, data, validation)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # the frozen encoder is meant to be
@@ -544,6 +548,19 @@ def train_mimnet(
         )
     model.eval().save_pretrained(Path(out) / "model")
     return model, result
+
+
+def _begin_with(folder: str | Path, config: MIMNetConfig, vocab: dict[str, Any]) -> MIMNet:
+    """A MIM-Net of this config and vocabulary with the weights of another one."""
+    folder = Path(folder)
+    model = MIMNet.from_pretrained(folder / "model" if (folder / "model" / "config.json").exists() else folder)
+    if list(model.vocab["words"]) != list(vocab["words"]):
+        raise InputError(f"the model in '{folder}' knows other words than these data; start from a model of the same data and size")
+    if model.config != config:
+        changed = [f.name for f in fields(config) if getattr(config, f.name) != getattr(model.config, f.name)]
+        raise InputError(f"the model in '{folder}' has another {', '.join(changed)} than asked for; --set the same, or train anew")
+    model.vocab = vocab
+    return model
 
 
 def _rows(data: ManipulationData, batch_size: int, **options: Any):

@@ -28,7 +28,7 @@ def manipulate(
     image: Annotated[Path, typer.Argument(help="A picture of any size.")],
     sentence: Annotated[str, typer.Argument(help="English sentence, in quotes, that says how the picture should look.")],
     out: Annotated[Path, typer.Option(help="Folder for the edited picture and sentence, the masks, the graph and two figures.")],
-    model: Annotated[str, typer.Option(help="birds or scenes (shipped), or a model or run folder.")] = "birds",
+    model: Annotated[str, typer.Option(help="birds (shipped), or a model or run folder.")] = "birds",
     recipe: Annotated[str | None, typer.Option(help="cam or mimnet; left out: what the model is, cam for a shipped one.")] = None,
     detector: Annotated[
         str, typer.Option(help="'world' (shipped), 'grid' or 'grid:N', a detections or COCO .json, or a detectron2 config or zoo name.")

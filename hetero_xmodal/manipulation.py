@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 ASSETS = Path(__file__).parent / "assets"
 RECIPES = ("cam", "mimnet")
 #: name of a shipped model -> its folder
-SHIPPED = {"birds": ASSETS / "cam_birds", "scenes": ASSETS / "cam_scenes"}
+SHIPPED = {"birds": ASSETS / "cam_birds"}
 FILES = ("picture.png", "sentence.txt", "masks.json", "manipulation.png", "drawing.png", "graph", "image_scene.json", "sentence_scene.json")
 
 
@@ -114,7 +114,7 @@ def recipe_of(model: Any, recipe: str | None = None) -> str:
 
 
 def load_manipulation_model(model: str | Path = "birds", *, recipe: str | None = None) -> CAM | MIMNet:
-    """The model in a model folder or run folder, or a shipped one by name (``"birds"``, ``"scenes"``), of the recipe that it is.
+    """The model in a model folder or run folder, or the shipped one, ``"birds"``, of the recipe that it is.
 
     recipe : which shipped one, ``"cam"`` (default) or ``"mimnet"``; for a folder it may be left out.
     """
@@ -147,7 +147,7 @@ def manipulate(
     ----------
     image : path, PIL image or uint8 array, of any size; see :func:`hetero_xmodal.images.read_picture`.
     sentence : English text that says how the picture should look, e.g. "This bird has red wings."
-    model : ``"birds"`` or ``"scenes"`` (shipped), a model or run folder, or a model of :mod:`hetero_xmodal.recipes`.
+    model : ``"birds"`` (shipped), a model or run folder, or a model of :mod:`hetero_xmodal.recipes`.
     recipe : ``"cam"`` or ``"mimnet"``; left out, what *model* is, and CAM for a shipped name. MIM-Net edits the picture alone and gives a
         :class:`~hetero_xmodal.memory_manipulation.MemoryManipulation`; it needs no detector and no beam.
     detector : finds the objects of the picture, see :func:`hetero_xmodal.parse_image`.

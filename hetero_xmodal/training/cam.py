@@ -169,6 +169,7 @@ def train_cam(
     usual, usual_training, epochs = default_settings(name)
     config, training = config or usual, training or usual_training
     fit_config = fit_config or FitConfig(epochs=epochs)
+    begin = None if start is None else _model_in(start)  # refused before any work starts
     if fit_config.clip is not None:
         raise InputError("clip is not for CAM, whose two optimisers take turns; leave it None")
     if isinstance(data, str):
@@ -183,7 +184,7 @@ def train_cam(
     vocab = {"words": data.words(), "names": data.classes, "data": name}
     if training.hiding:  # a sign that the model can draw things into hidden places, and how large they usually are
         vocab["sizes"] = data.usual_sizes()
-    model = CAM(config, vocab, pretrained=True) if start is None else _begin_with(start, config, vocab)
+    model = CAM(config, vocab, pretrained=True) if begin is None else _begin_with(begin, config, vocab)
     last = Path(out) / "checkpoints" / "last.ckpt"
     if encoder is not None:
         model.encoder.load_state_dict(encoder.state_dict())
@@ -208,16 +209,20 @@ def train_cam(
     return model, result
 
 
-def _begin_with(folder: str | Path, config: CAMConfig, vocab: dict[str, Any]) -> CAM:
-    """A CAM of this config and vocabulary with the weights of another one, which must have known the same words and names."""
+def _model_in(folder: str | Path) -> CAM:
+    """The CAM of a model folder or run folder."""
     folder = Path(folder)
-    model = CAM.from_pretrained(folder / "model" if (folder / "model" / "config.json").exists() else folder)
+    return CAM.from_pretrained(folder / "model" if (folder / "model" / "config.json").exists() else folder)
+
+
+def _begin_with(model: CAM, config: CAMConfig, vocab: dict[str, Any]) -> CAM:
+    """*model*, with the vocabulary of these data; it must have known the same words and names, and be of the same config."""
     for what in ("words", "names"):
         if list(model.vocab[what]) != list(vocab[what]):
-            raise InputError(f"the model in '{folder}' knows other {what} than these data; start from a model of the same data and size")
+            raise InputError(f"the model to start from knows other {what} than these data; take one of the same data and size")
     if model.config != config:
         changed = [f.name for f in fields(config) if getattr(config, f.name) != getattr(model.config, f.name)]
-        raise InputError(f"the model in '{folder}' has another {', '.join(changed)} than asked for; --set the same, or train anew")
+        raise InputError(f"the model to start from has another {', '.join(changed)} than asked for; --set the same, or train anew")
     model.vocab = vocab
     return model
 

@@ -13,8 +13,9 @@ from PIL import Image
 import hetero_xmodal as hx
 from hetero_xmodal.cli import run
 from hetero_xmodal.data.manipulation import load_pairs
-from hetero_xmodal.manipulation import load_manipulation_model, recipe_of
+from hetero_xmodal.manipulation import load_manipulation_model, recipe_of, squared
 from hetero_xmodal.memory_manipulation import FILES, edit_by_memory
+from hetero_xmodal.metrics.edits import judge_edits
 from hetero_xmodal.metrics.similarity import colour_spread, judge_similarity, manipulative_precision
 from hetero_xmodal.networks.similarity import ImageTextSimilarity, SimilarityConfig, word_scores
 from hetero_xmodal.recipes import MIMNet, MIMNetConfig
@@ -53,6 +54,16 @@ def test_many_at_once_are_the_same_as_one_by_one(model):
     for pair, made in zip(pairs, many, strict=True):
         alone = np.asarray(hx.manipulate(pair.image, pair.wish, model=model, recipe="mimnet").picture, int)
         assert np.abs(alone - np.asarray(made, int)).max() <= 1
+
+
+def test_the_shipped_model_edits_birds_and_its_memories_differ():
+    """Far from the unchanged input, which has 0 edits; 500 test pairs are measured in benchmarks/mimnet_birds.py."""
+    model = load_manipulation_model("birds", recipe="mimnet")
+    pairs = list(load_pairs("world/birds", "test", size=30, image_size=128))
+    edits = judge_edits(pairs, edit_by_memory(model, pairs))
+    assert edits.edit_accuracy > 0.35 and edits.preservation > 0.85 and edits.by_kind["colour"] > 0.5
+    rendered = model.render(squared(pairs[0].image, model.config.fine_size)[0][0])
+    assert len(rendered) == model.config.memories and float(rendered.std(0).max()) > 0.3  # somewhere their colours differ widely
 
 
 def test_what_is_unusual_is_said(model):

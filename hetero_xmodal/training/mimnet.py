@@ -120,8 +120,8 @@ class MIMNetTraining:
 
 #: small enough for one core of a laptop; found good on the validation pictures of world/birds
 _WORLD = dict(
-    batch_size=16, learning_rate=2e-3, start="textures", memory_rate=2.0, discriminator_rate=4e-4, halve_every=7, kind="l1", focus=1.0,
-    paint=10.0, p_words=4.0, ground=0.5, plain=0.2, p=0.02, m=0.05, random_share=0.25, adversarial=0.05, words=0.2, wishes=0.25,
+    batch_size=16, learning_rate=2e-3, start="textures", memory_rate=2.0, discriminator_rate=4e-4, halve_every=7, kind="l1", rec=40.0,
+    focus=0.25, paint=10.0, p_words=4.0, ground=0.5, plain=0.2, p=0.02, m=0.05, random_share=0.25, adversarial=0.05, words=0.2, wishes=0.25,
     adversary_from=16, bfloat16=True,
 )  # fmt: skip
 #: data -> (MIM-Net, training, epochs)

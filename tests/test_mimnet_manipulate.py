@@ -184,7 +184,7 @@ def test_a_similarity_model_learns_which_colour_fits(tmp_path, monkeypatch):
     pictures = images[:4].float() / 255
     right = model.similarity(pictures, [f"a {name} square" for name in names[:4]])
     wrong = model.similarity(pictures, [f"a {name} square" for name in names[1:5]])
-    assert result.best_score == 1 and float(right.mean()) > float(wrong.mean()) + 0.05
+    assert result.best_score > 0.9 and float(right.mean()) > float(wrong.mean()) + 0.05
     again = load_similarity(tmp_path / "run")
     assert torch.equal(again.similarity(pictures, ["a red square"] * 4), model.similarity(pictures, ["a red square"] * 4))
     with pytest.raises(hx.InputError, match="each needs at least one"):

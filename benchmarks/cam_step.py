@@ -17,7 +17,7 @@ from dataclasses import replace
 import torch
 
 from hetero_xmodal.recipes.cam import CAM
-from hetero_xmodal.training.cam import default_settings
+from hetero_xmodal.training.cam_settings import default_settings
 from hetero_xmodal.training.manipulation import CAMModule
 from hetero_xmodal.training.manipulation_data import ManipulationData
 from hetero_xmodal.training.manipulation_making import load_manipulation_data

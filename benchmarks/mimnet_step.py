@@ -2,7 +2,7 @@
 
 python benchmarks/mimnet_step.py [--model birds] [--threads 2] [--steps 6]
 
-The parts of a step are told as shares of the whole step; inference reads sentences and pictures as ``edit_by_memory`` does.
+A step is timed before and after the adversarial stage begins; inference reads sentences and pictures as ``edit_by_memory`` does.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ import argparse
 import resource
 import statistics
 import time
+from dataclasses import replace
 
 import torch
 
 from hetero_xmodal.data.manipulation import load_pairs
 from hetero_xmodal.memory_manipulation import edit_by_memory, load_memory_model
-from hetero_xmodal.recipes.mimnet import MIMNet
+from hetero_xmodal.recipes.mimnet import MIMNet, word_graph
+from hetero_xmodal.training.encoder import AttributeReader
 from hetero_xmodal.training.manipulation_making import load_manipulation_data
-from hetero_xmodal.training.mimnet import MIMNetModule, default_settings
+from hetero_xmodal.training.mimnet_module import MIMNetModule
+from hetero_xmodal.training.mimnet_settings import default_settings
 
 
 def main() -> None:
@@ -31,29 +34,25 @@ def main() -> None:
     config, training, _ = default_settings("world/birds")
     data = load_manipulation_data("world/birds", size=32, captions=2, told=0, image_size=config.fine_size)
     torch.manual_seed(0)
-    module = MIMNetModule(MIMNet(config, {"words": data.words()}), training, data, data)
+    model = MIMNet(config, {"words": data.words()})
+    module = MIMNetModule(model, training, data, data, AttributeReader.of(data, model.encoder.feature_width))
     generator, judges = module.configure_optimizers()
+    module.optimizers = lambda: [generator, judges]
     module.manual_backward = lambda loss: loss.backward()
     module._log = lambda values, size: None
-    rows = torch.randint(len(data.images), (training.batch_size,))
-    few = rows[: max(2, round(len(rows) * training.wishes))]
-    times: dict[str, list[float]] = {"exercises": [], "reconstruction": [], "adversarial": []}
-    for _ in range(options.steps + 2):
-        moments = [time.perf_counter()]
-        batch = module.exercises.make(rows)
-        moments.append(time.perf_counter())
-        module.reconstruct(batch, generator)
-        moments.append(time.perf_counter())
-        module.compete(few, generator, judges)
-        moments.append(time.perf_counter())
-        for name, start, end in zip(times, moments, moments[1:], strict=False):
-            times[name].append(end - start)
-    medians = {name: statistics.median(values[2:]) for name, values in times.items()}
-    whole = sum(medians.values())
     sizes = [sum(p.numel() for p in part.parameters()) for part in (module.model, module.judges)]
     print(f"{options.threads} threads; parameters: generator {sizes[0]:,} (frozen encoder included), discriminators {sizes[1]:,}")
-    print(f"one training step, batch {training.batch_size}, bfloat16 {training.bfloat16}: {whole:.2f} s (median of {options.steps}); "
-          + ", ".join(f"{name} {value / whole:.0%}" for name, value in medians.items()))  # fmt: skip
+    for name, first in (("reconstruction alone", 1), ("with the adversarial stage and L_m", 0)):
+        module.training_config = replace(training, adversary_from=first)  # this is epoch 0
+        times = []
+        for step in range(options.steps + 2):
+            begun = time.process_time()
+            module.training_step(torch.randint(len(data.images), (training.batch_size,)), step)
+            times.append(time.process_time() - begun)
+        print(
+            f"one training step, {name}, batch {training.batch_size}, bfloat16 {training.bfloat16}: "
+            f"{statistics.median(times[2:]):.2f} s of processor time (median of {options.steps})"
+        )
     print(f"memory at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB, libraries included")
     pairs = list(load_pairs("world/birds", "val", size=100, image_size=config.fine_size))
     model = load_memory_model(options.model) if options.model else module.model
@@ -65,8 +64,6 @@ def main() -> None:
     print(f"100 pictures edited in {seconds:.1f} s, sentences parsed included (goal: 30 s on 2 cores, {goal})")
     with torch.no_grad():
         given = torch.rand(50, 3, config.fine_size, config.fine_size) * 2 - 1
-        from hetero_xmodal.recipes.mimnet import word_graph
-
         counts = torch.full((50,), 9)
         begun = time.perf_counter()
         model.eval()(word_graph(counts), given, words=torch.randint(4, len(model.words.weight), (450,)))

@@ -80,22 +80,17 @@ def train_cam(
     seed: Annotated[int, typer.Option(help="Seed of weights, order and exercises.")] = 0,
     start: Annotated[Path | None, typer.Option(help="Model or run folder whose weights it begins with; see --set painting=0.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    accelerator: Annotated[str, typer.Option(help="cpu, gpu or auto.")] = "cpu",
-    devices: Annotated[int, typer.Option(help="Number of devices or processes.")] = 1,
+    devices: Annotated[int, typer.Option(help="Number of processes.")] = 1,
 ) -> None:
     """Learn to edit pictures and sentences by each other. No edited picture is needed, nor looked at when the best epoch is chosen."""
-    from .training.cam import default_settings
     from .training.cam import train_cam as fit_cam
+    from .training.cam_settings import default_settings
     from .training.loop import FitConfig
 
     model, training, usual_epochs = default_settings(data)
     assignments = list(set) + ([] if image_size is None else [f"image_size={image_size}"])
     model, training = both_settings(model, training, assignments)
-    fit_config = FitConfig(epochs=epochs or usual_epochs, seed=seed, accelerator=accelerator, devices=devices)
-    if size is not None and size < 2:
-        raise InputError(f"--size is {size}, but two pictures are the least that can be learned from")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())) and not resume:
-        raise InputError(f"run folder '{out}' is not empty; choose another one, or go on with the run in it with --resume")
+    fit_config = FitConfig(epochs=usual_epochs if epochs is None else epochs, seed=seed, devices=devices)
     _, result = fit_cam(data, out=out, config=model, training=training, fit_config=fit_config, size=size, start=start, resume=resume)
     typer.echo(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation score {result.best_score:.4f}")
     typer.echo(f'wrote {out / "model"}; try it with: hetero-xmodal manipulate PICTURE "a sentence" --model {out} --out DIR')
@@ -105,7 +100,7 @@ def both_settings(model: Any, training: Any, assignments: list[str]) -> tuple[An
     """Two configs with ``key=value`` texts applied, each to the config that has the key.
 
     >>> from hetero_xmodal.recipes.cam import CAMConfig
-    >>> from hetero_xmodal.training.manipulation import CAMTraining
+    >>> from hetero_xmodal.training.cam_settings import CAMTraining
     >>> model, training = both_settings(CAMConfig(), CAMTraining(), ["width=32", "batch_size=8"])
     >>> model.width, training.batch_size
     (32, 8)

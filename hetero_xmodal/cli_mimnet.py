@@ -10,9 +10,10 @@ import typer
 from .cli_manipulate import both_settings
 from .cli_train import Settings, examples, train_app
 from .configs import config_with
-from .errors import InputError
 
 Out = Annotated[Path, typer.Option(help="Run folder: config, metrics, log, checkpoints and the model.")]
+Size = Annotated[int | None, typer.Option(help="Pictures to learn from.")]
+Seed = Annotated[int, typer.Option(help="Seed of weights, order and exercises.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
 
 
@@ -29,23 +30,21 @@ def train_mimnet(
     data: Annotated[str, typer.Option(help="world/birds, world/scenes, cub:FOLDER (also captioned flowers in that layout).")],
     out: Out,
     set: Settings = [],  # noqa: B006
-    size: Annotated[int | None, typer.Option(help="Pictures to learn from.")] = None,
+    size: Size = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs; what suits the data if left out.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of weights, order and exercises.")] = 0,
+    seed: Seed = 0,
     start: Annotated[Path | None, typer.Option(help="Begin with the weights of the model in this folder.")] = None,
     resume: Resume = False,
-    accelerator: Annotated[str, typer.Option(help="cpu, gpu or auto.")] = "cpu",
-    devices: Annotated[int, typer.Option(help="Number of devices or processes.")] = 1,
+    devices: Annotated[int, typer.Option(help="Number of processes.")] = 1,
 ) -> None:
     """Learn a memory of textures, and to edit pictures with it by sentences."""
     from .training.loop import FitConfig
-    from .training.mimnet import default_settings
     from .training.mimnet import train_mimnet as fit_mimnet
+    from .training.mimnet_settings import default_settings
 
     model, training, usual_epochs = default_settings(data)
     model, training = both_settings(model, training, list(set))
-    fit_config = FitConfig(epochs=epochs or usual_epochs, seed=seed, accelerator=accelerator, devices=devices)
-    _check(size, out, resume)
+    fit_config = FitConfig(epochs=usual_epochs if epochs is None else epochs, seed=seed, devices=devices)
     _, result = fit_mimnet(data, out=out, config=model, training=training, fit_config=fit_config, size=size, start=start, resume=resume)
     typer.echo(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation score {result.best_score:.4f}")
     typer.echo(f'wrote {out / "model"}; try it with: hetero-xmodal manipulate PICTURE "a sentence" --recipe mimnet --model {out} --out DIR')
@@ -62,18 +61,19 @@ def train_similarity(
     data: Annotated[str, typer.Option(help="world/birds, world/scenes or cub:FOLDER; its training split is used.")],
     out: Out,
     set: Settings = [],  # noqa: B006
-    size: Annotated[int | None, typer.Option(help="Pictures to learn from.")] = None,
+    size: Size = None,
     epochs: Annotated[int, typer.Option(help="Epochs.")] = 20,
-    seed: Annotated[int, typer.Option(help="Seed of weights and order.")] = 0,
+    seed: Seed = 0,
     resume: Resume = False,
 ) -> None:
     """Learn how well a picture and a sentence fit each other; the scores Sim and MP of edited pictures need it."""
     from .networks.similarity import SimilarityConfig
+    from .training.front import check_run
     from .training.loop import FitConfig
     from .training.similarity import train_similarity as fit_similarity
 
     usual = SimilarityConfig(encoder="small" if data.startswith("world/") else "efficientnet-lite0")
-    _check(size, out, resume)
+    check_run(out, size=size, resume=resume)
     _, result = fit_similarity(
         data, out=out, config=config_with(usual, list(set)), fit_config=FitConfig(epochs=epochs, seed=seed), size=size, resume=resume
     )
@@ -96,11 +96,3 @@ def manipulate_by_memory(image: Path, sentence: str, out: Path, model: str, lang
     for note in result.notes:
         typer.echo(f"note: {note}")
     typer.echo(f"wrote {out}: {', '.join(FILES)}")
-
-
-def _check(size: int | None, out: Path, resume: bool) -> None:
-    """Refuse what can be refused before any work starts."""
-    if size is not None and size < 2:
-        raise InputError(f"--size is {size}, but two pictures are the least that can be learned from")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())) and not resume:
-        raise InputError(f"run folder '{out}' is not empty; choose another one, or go on with the run in it with --resume")

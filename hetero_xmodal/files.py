@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from .errors import InputError
 
@@ -178,3 +178,15 @@ def result_folder(folder: str | Path, *, holds: Iterable[str]) -> Iterator[Path]
                     os.replace(made, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+class Saved:
+    """A result that is a folder of files, whose names are *files*; the class has ``write(folder, dpi=150)``, which writes them."""
+
+    files: ClassVar[tuple[str, ...]]
+
+    def save(self, folder: str | Path, *, dpi: int = 150) -> list[Path]:
+        """Write all *files* into *folder*, all or none; returns the paths."""
+        with result_folder(folder, holds=self.files) as temporary:
+            self.write(temporary, dpi=dpi)
+        return [Path(folder) / name for name in self.files]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, nearest
-from .files import read_json, result_folder, write_json, write_text
+from .files import Saved, read_json, write_json, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,7 +40,7 @@ FILES = ("picture.png", "sentence.txt", "masks.json", "manipulation.png", "drawi
 
 
 @dataclass(frozen=True)
-class Manipulation:
+class Manipulation(Saved):
     """What came of one picture and one sentence.
 
     original, given : the picture and the sentence that were given
@@ -54,6 +54,7 @@ class Manipulation:
     notes : what the reader should know, such as words the model does not know
     """
 
+    files = FILES
     original: Image.Image
     given: str
     picture: Image.Image
@@ -72,14 +73,8 @@ class Manipulation:
 
         return manipulation_figure(self)
 
-    def save(self, folder: str | Path, *, dpi: int = 150) -> list[Path]:
-        """Write pictures, sentence, masks, graph and figures into *folder*; see :data:`FILES`. Returns the paths."""
-        with result_folder(folder, holds=FILES) as temporary:
-            self.write(temporary, dpi=dpi)
-        return [Path(folder) / name for name in FILES]
-
     def write(self, folder: Path, *, dpi: int = 150) -> None:
-        """Write the files of :meth:`save` into an existing folder."""
+        """Write pictures, sentence, masks, graph and figures into an existing folder; see :data:`FILES`."""
         from .graphs import save_graph
         from .viz import draw
 

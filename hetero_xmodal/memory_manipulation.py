@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
-from .files import result_folder, write_json
+from .files import Saved, write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +31,7 @@ FILES = ("picture.png", "coarse.png", "localisation.png", "memories.json", "mani
 
 
 @dataclass(frozen=True)
-class MemoryManipulation:
+class MemoryManipulation(Saved):
     """What came of one picture and one sentence.
 
     original, given : the picture and the sentence that were given
@@ -45,6 +45,7 @@ class MemoryManipulation:
     notes : what the reader should know, such as words the model does not know
     """
 
+    files = FILES
     original: Image.Image
     given: str
     picture: Image.Image
@@ -69,14 +70,8 @@ class MemoryManipulation:
 
         return memory_manipulation_figure(self)
 
-    def save(self, folder: str | Path, *, dpi: int = 150) -> list[Path]:
-        """Write pictures, map, attention and figure into *folder*; see :data:`FILES`. Returns the paths."""
-        with result_folder(folder, holds=FILES) as temporary:
-            self.write(temporary, dpi=dpi)
-        return [Path(folder) / name for name in FILES]
-
     def write(self, folder: Path, *, dpi: int = 150) -> None:
-        """Write the files of :meth:`save` into an existing folder."""
+        """Write pictures, map, attention and figure into an existing folder; see :data:`FILES`."""
         from PIL import Image
 
         self.picture.save(folder / "picture.png")
@@ -130,6 +125,9 @@ def manipulate_by_memory(
     said = parse_sentence(sentence, **({} if language is None else {"model": language}))
     network = load_memory_model(model) if isinstance(model, str | Path) else model
     graph = build_graph(SceneGraph(size=picture.size), said)
+    words = _words(graph)
+    if not words:
+        raise InputError(f"the sentence {sentence!r} has no word; give an English sentence")
     given, fills = squared(picture, network.config.fine_size)
     with torch.no_grad():
         made = network.eval()(graph, given)
@@ -141,7 +139,6 @@ def manipulate_by_memory(
     if attention is not None and swatches > 0:
         used = made.attention.sum(0).argsort(descending=True)[:swatches].sort().values
         rendered = {int(k): Image.fromarray(pixels(one)) for k, one in zip(used, network.render(given[0], used), strict=True)}
-    words = _words(graph)
     coarse = Image.fromarray(pixels(made.coarse[0]))
     return MemoryManipulation(
         picture, sentence, edited, coarse, localisation, matte, words, attention, rendered, _remarks(network, picture, given, words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,10 +12,14 @@ import torch
 
 import hetero_xmodal as hx
 from hetero_xmodal import schema as s
+from hetero_xmodal.networks.image_branch import PictureDecoder, make_encoder
 from hetero_xmodal.recipes.cam import CAM, CAMConfig
-from hetero_xmodal.training import FitConfig
+from hetero_xmodal.training import EpochSampler, FitConfig
 from hetero_xmodal.training.cam import train_cam
-from hetero_xmodal.training.manipulation import CAMModule, CAMTraining, troubles
+from hetero_xmodal.training.cam_settings import CAMTraining
+from hetero_xmodal.training.drawing import stroke_error
+from hetero_xmodal.training.encoder import train_encoder
+from hetero_xmodal.training.manipulation import CAMModule, troubles
 from hetero_xmodal.training.manipulation_data import FREE, KINDS, ManipulationData
 from hetero_xmodal.training.manipulation_making import load_manipulation_data
 from hetero_xmodal.training.swaps import Swapper, word_regions
@@ -187,7 +192,7 @@ def test_an_interrupted_training_is_the_same_training(data, tmp_path):
     with open(tmp_path / "whole" / "metrics.csv") as file:
         row = list(csv.DictReader(file))[-1]
     wanted = "paint restore keep writing H_norm H_transport M_size M_differ G_real G_words D_real D_fake D_words p_real p_fake"
-    wanted += " mask_mean norm_H_visual"
+    wanted += " strokes look mask_mean norm_H_visual"
     assert {f"train/{name}" for name in wanted.split()} <= set(row)
     again = CAM.from_pretrained(tmp_path / "whole" / "model")
     assert torch.equal(again.words.weight, whole.words.weight) and result.epochs == 2
@@ -211,11 +216,99 @@ def test_what_training_refuses(data, tmp_path):
         train_cam(data, out=tmp_path / "x", config=TINY)
     with pytest.raises(hx.InputError, match="64 pixels wide, but image_size is 32"):
         train_cam(data, validation=data, out=tmp_path / "x", config=CAMConfig(image_size=32))
-    with pytest.raises(hx.InputError, match="clip is not for CAM"):
+    with pytest.raises(hx.InputError, match="clip is not for models"):
         train_cam(data, validation=data, out=tmp_path / "x", config=TINY, fit_config=FitConfig(clip=1.0))
+    with pytest.raises(hx.InputError, match="accelerator is 'gpu', but models"):
+        train_cam(data, validation=data, out=tmp_path / "x", config=TINY, fit_config=FitConfig(accelerator="gpu"))
     with pytest.raises(hx.InputError, match="restore is -1"):
         CAMTraining(restore=-1)
     assert not (tmp_path / "x").exists()
+
+
+PATTERNS = {"striped", "stripy", "dotted", "spotted"}
+
+
+def test_sentences_that_name_a_pattern_are_exercised_more_often(data):
+    weights = data.weights(5.0)
+    assert set(weights.tolist()) == {1.0, 5.0}
+    for row, weight in enumerate(weights.tolist()):
+        names_one = bool(PATTERNS & set(re.findall(r"\w+", data.corpus.sentences[row].lower())))
+        assert names_one or weight == 1.0, data.corpus.sentences[row]
+    taken = torch.tensor(list(EpochSampler(len(data), seed=0, weights=weights)) + list(EpochSampler(len(data), seed=1, weights=weights)))
+    share, wanted = float((weights[taken] == 5).float().mean()), float(weights[weights == 5].sum() / weights.sum())
+    assert abs(share - wanted) < 3 * (wanted * (1 - wanted) / len(taken)) ** 0.5
+
+
+def test_what_is_read_is_what_was_there_or_what_is_wished(data):
+    """Covered regions are read for what they showed before, and regions whose word was swapped for the new word."""
+    own, rows = module(data, unchanged=0.0), torch.arange(24)
+    batch = own.exercises(data, rows)
+    features, values = own.read(batch, torch.cat([batch["clean"], batch["clean"]]))
+    covered = int(batch["asked"].sum())
+    assert covered > 10 and torch.equal(values[:covered], data.values[data.picture[rows]][batch["asked"]])
+    words = own.model.vocab["words"]
+    wished = {KIND_OF[words[k - 4]] for k in batch["given"][batch["given"] != batch["words"]].tolist() if words[k - 4] in KIND_OF}
+    assert len(values) > covered and len(features) == len(values) and {"colour", "pattern"} <= wished
+    second = values[covered:]
+    # a swapped "red" of a region is asked of that region, under its usual word
+    region = word_regions(batch["graph"])
+    swapped = (batch["given"] != batch["words"]) & (region >= 0)
+    for word, member in zip(batch["given"][swapped].tolist(), batch["member"][swapped].tolist(), strict=True):
+        kind, number = own.said[word].tolist()
+        assert member >= len(rows) and (kind < 0 or (second[:, kind] == number).any())
+
+
+def test_strokes_know_how_many_stripes_there_are_but_not_where_they_begin():
+    y, x = torch.meshgrid(torch.arange(32), torch.arange(32), indexing="ij")
+    stripes = lambda along, start: ((along + start) % 4 < 2).float().expand(1, 3, 32, 32)  # noqa: E731
+    inside = (slice(None), slice(None), slice(4, -4), slice(4, -4))
+    right = stripes(x + y, 0)
+    plain, shifted, across, wide = right * 0 + 0.5, stripes(x + y, 1), stripes(x - y, 0), ((x + y) % 8 < 4).float().expand(1, 3, 32, 32)
+    errors = {name: float(stroke_error(made, right)[inside].mean()) for name, made in locals().items() if name in WRONG}
+    assert errors["shifted"] < 0.03 and min(errors[name] for name in WRONG - {"shifted"}) > 0.15
+    # L1 of pixels prefers plain paint to stripes that begin elsewhere
+    assert (plain - right).abs().mean() <= (shifted - right).abs().mean()
+
+
+WRONG = {"plain", "shifted", "across", "wide"}
+
+
+def test_a_constant_message_can_become_stripes():
+    """Convolutions of constants are constant; the decoder knows where each pixel is and can learn a stripe all the same."""
+    torch.manual_seed(0)
+    decoder = PictureDecoder(2, 2, 2, channels=8, blocks=1, matte=False)
+    at = torch.arange(32)
+    stripes = ((at[:, None] + at) % 4 < 2).float().expand(1, 3, 32, 32) - 0.5
+    maps = {"fine": torch.ones(1, 2, 16, 16), "coarse": torch.ones(1, 2, 8, 8)}
+    optimiser = torch.optim.Adam(decoder.parameters(), lr=0.02)
+    for _ in range(150):
+        painted = decoder(maps, torch.ones(1, 2, 8, 8), torch.zeros(1, 3, 32, 32))[0]
+        loss = (painted - stripes).abs().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert float(loss.detach()) < 0.1  # plain paint: 0.5
+
+
+def test_the_reader_learns_and_leaves_a_ready_encoder_alone(data):
+    torch.manual_seed(0)
+    encoder = make_encoder("world")
+    train_encoder(encoder, data, steps=60, batch_size=8)
+    assert not any(p.requires_grad for p in encoder.parameters()) and not encoder.training
+    before = [p.clone() for p in encoder.parameters()]
+    reader, report = train_encoder(encoder, data, steps=60, batch_size=8, reader_only=True)
+    assert all(torch.equal(a, b) for a, b in zip(before, encoder.parameters(), strict=True))
+    assert set(report) == {"class", "colour", "pattern", "size", "length", "loss"} and not any(p.requires_grad for p in reader.parameters())
+    real = data.names[:20] >= 0
+    picture = torch.arange(20)[:, None].expand(real.shape)[real]
+    features = encoder.regions(encoder.maps(data.pictures(torch.arange(20))), data.boxes[:20][real], picture)
+    values = data.values[:20][real]
+    known = values[:, 0] > 0
+    share = (reader(features)["colour"].argmax(1) == values[:, 0])[known].float().mean()
+    assert torch.isclose(reader.hits(features, values, ("colour",)), share) and share > 0.3
+    wrong = values.roll(1, 0)
+    assert reader.loss(features, values, ("colour",)) < reader.loss(features, wrong, ("colour",))
+    assert float(reader.loss(features, torch.zeros_like(values))) == 0.0 and float(reader.hits(features, torch.zeros_like(values))) == 1.0
 
 
 def test_warnings_of_a_lost_game():

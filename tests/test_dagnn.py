@@ -15,6 +15,7 @@ import hetero_xmodal as hx
 from hetero_xmodal.data.features import FeatureSet, FeatureSplit
 from hetero_xmodal.data.retrieval_inputs import RetrievalData, load_retrieval_data, load_test_pairs
 from hetero_xmodal.data.rows import text_rows, words_of
+from hetero_xmodal.graphs.labels import label_matrices
 from hetero_xmodal.recipes import DAGNN, DAGNNConfig
 from hetero_xmodal.recipes.dagnn import GradientReversal, classification_loss, cosine, discrimination_loss
 from hetero_xmodal.training import FitConfig
@@ -304,9 +305,22 @@ def test_inputs_that_cannot_be(tmp_path):
         train_dagnn(RetrievalData(replace(tiny().features, validation=None), LABELS), out=tmp_path / "a", config=SMALL)
     with pytest.raises(hx.InputError, match="label vectors"):
         train_dagnn(tiny(), out=tmp_path / "b", config=SMALL, label_vectors=np.zeros((5, 4)))
+    with pytest.raises(hx.InputError, match="counted label sets have shape"):
+        train_dagnn(tiny(), out=tmp_path / "c", config=SMALL, counted=np.zeros((5, 99)))
     assert not any(tmp_path.iterdir())
     with pytest.raises(hx.InputError, match="unknown retrieval data 'wikipedai:x' .did you mean"):
         load_retrieval_data("wikipedai:x")
+
+
+def test_the_label_graph_can_be_counted_from_other_label_sets():
+    dagnn, generator = model(), torch.Generator().manual_seed(0)
+    own = torch.rand(40, len(LABELS["labels"]), generator=generator) < 0.4
+    other = torch.eye(len(LABELS["labels"])).repeat(10, 1) > 0  # no label ever occurs with another
+    images, texts = torch.rand(40, 6), torch.rand(40, dagnn.config.text_width)
+    weights = [dagnn.prepare(images, texts, own, counted=c).weight.clone() for c in (None, own, other)]
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+    wanted = label_matrices(other, dagnn.config.tau, dagnn.config.p, diagonal=dagnn.config.diagonal).weight
+    assert torch.allclose(weights[2], wanted.to(weights[2])) and int((weights[2] > 0).sum()) == len(weights[2])
 
 
 def test_a_model_of_another_recipe_or_shape(tmp_path):

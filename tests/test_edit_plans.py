@@ -10,7 +10,8 @@ from hetero_xmodal.edit_plans import plan_edit
 from hetero_xmodal.manipulation import manipulate, manipulate_pairs
 from hetero_xmodal.parsers import geometry
 from hetero_xmodal.recipes.cam import CAM, CAMConfig
-from hetero_xmodal.training.manipulation import CAMModule, CAMTraining
+from hetero_xmodal.training.cam_settings import CAMTraining
+from hetero_xmodal.training.manipulation import CAMModule
 from hetero_xmodal.training.manipulation_data import ManipulationData, box_mask
 from hetero_xmodal.training.manipulation_making import load_manipulation_data
 

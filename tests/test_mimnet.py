@@ -11,6 +11,7 @@ from torch import nn
 import hetero_xmodal as hx
 from hetero_xmodal.networks.adversary import TextAdaptiveDiscriminator, word_attention
 from hetero_xmodal.networks.boundary import boundary_images
+from hetero_xmodal.networks.stage_decoder import StageDecoder
 from hetero_xmodal.recipes import MIMNet, MIMNetConfig
 from hetero_xmodal.recipes.grid import convolution_step, grid_graph
 from hetero_xmodal.recipes.mimnet import (
@@ -174,6 +175,22 @@ def test_the_matte_shows_the_picture_where_nothing_is_repainted(batch):
             decoder.last.weight[3:] = 0
             decoder.last.bias[3:] = -100
     close(model(graph, pictures, words=words).fine, pictures)
+
+
+def test_a_pattern_can_begin_where_all_is_alike():
+    """On a constant message and a constant picture, far from the border, nothing but the pixel's place can tell a stripe from its gap."""
+    torch.manual_seed(0)
+    decoder = StageDecoder(8, channels=16, doublings=2).eval()
+    features, picture = torch.ones(1, 8, 8, 8), torch.zeros(1, 3, 32, 32)
+
+    def varies() -> float:
+        with torch.no_grad():
+            return float(decoder(features, picture)[2][0, :, 10:22, 10:22].std((1, 2)).max())
+
+    assert varies() > 1e-2
+    with torch.no_grad():
+        decoder.where.weight.zero_()
+    assert varies() < 1e-5
 
 
 def test_boundaries_have_structure_without_colour():

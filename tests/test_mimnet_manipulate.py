@@ -103,6 +103,11 @@ def test_the_command(model, tmp_path, capsys):
     told = json.loads((tmp_path / "out" / "memories.json").read_text())
     assert len(told["attention"]) == len(told["words"]) == 5 and len(told["attention"][0]) == 6
     assert run([*arguments, "--recipe", "cam", "--out", str(tmp_path / "new")]) == 2
+    assert run(["manipulate", arguments[1], "!?", *arguments[3:], "--recipe", "mimnet", "--out", str(tmp_path / "new")]) == 2
+    assert "the sentence '!?' has no word" in capsys.readouterr().err
+    for wrong, message in ((["--epochs", "0"], "epochs is 0"), (["--size", "1"], "size is 1"), (["--data", "nowhere"], "'nowhere'")):
+        assert run(["train", "mimnet", "--data", "world/birds", "--out", str(tmp_path / "new"), *wrong]) == 2
+        assert message in capsys.readouterr().err
     assert run(["train", "mimnet", "--data", "world/birds", "--out", str(tmp_path / "new"), "--set", "memories=0"]) == 2
     assert "memories is 0" in capsys.readouterr().err
     assert run(["train", "mimnet", "--data", "world/birds", "--out", str(tmp_path / "new"), "--set", "memory_size=3"]) == 2

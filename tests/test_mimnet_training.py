@@ -10,10 +10,14 @@ import torch
 import hetero_xmodal as hx
 from hetero_xmodal.recipes import MIMNet, MIMNetConfig
 from hetero_xmodal.training import FitConfig
+from hetero_xmodal.training.encoder import AttributeReader
 from hetero_xmodal.training.manipulation_data import KINDS, ManipulationData, kind_of
 from hetero_xmodal.training.manipulation_making import load_manipulation_data
-from hetero_xmodal.training.mimnet import MIMNetModule, MIMNetTraining, grounding_loss, inside_boxes, train_mimnet
+from hetero_xmodal.training.mimnet import train_mimnet
 from hetero_xmodal.training.mimnet_exercises import Maker, Sentences
+from hetero_xmodal.training.mimnet_losses import grounding_loss, inside_boxes
+from hetero_xmodal.training.mimnet_module import MIMNetModule
+from hetero_xmodal.training.mimnet_settings import MIMNetTraining
 
 TINY = MIMNetConfig(embed=8, word_width=8, width=12, memories=5, coarse_size=32, fine_size=64, encoder_size=32, channels=8)
 
@@ -25,7 +29,9 @@ def data() -> ManipulationData:
 
 def module(data, config=TINY, **change) -> tuple[MIMNetModule, list]:
     torch.manual_seed(0)
-    made = MIMNetModule(MIMNet(config, {"words": data.words()}), MIMNetTraining(**change), data, data)
+    model = MIMNet(config, {"words": data.words()})
+    reader = AttributeReader.of(data, model.encoder.feature_width)
+    made = MIMNetModule(model, MIMNetTraining(**change), data, data, reader)
     made.manual_backward = lambda loss: loss.backward()
     made._log = lambda values, size: None
     return made, made.configure_optimizers()
@@ -73,7 +79,7 @@ def test_the_two_bi_lstms_are_separate(data):
         ({"m": 0.0}, {}, {"m"}),
         ({"m": 0.0, "p": 0.0}, {}, {"m", "p"}),
         ({}, {"memory": False}, {"m"}),
-        ({"ground": 1.0, "focus": 2.0}, {}, set()),
+        ({"ground": 1.0, "focus": 2.0, "strokes": 1.0, "look": 1.0, "tell": 1.0, "plain": 0.0}, {}, set()),
     ],
 )
 def test_ablations_leave_their_losses_out(data, change, config, without):
@@ -84,7 +90,8 @@ def test_ablations_leave_their_losses_out(data, change, config, without):
     loss = own.training_step(torch.arange(4), 0)["loss"]
     assert torch.isfinite(loss)
     parts = {name[4:] for name in seen if name.startswith("rec_")}
-    assert parts == {"coarse", "fine", "p", "m"} - without | ({"ground"} if "ground" in change else set())
+    added = {"ground", "look", "tell", "coarse_strokes", "fine_strokes"} if "ground" in change else set()
+    assert parts == {"coarse", "fine", "p", "m"} - without | added
 
 
 # ---------------------------------------------------------------------------------------------- exercises
@@ -113,7 +120,8 @@ def test_exercises_say_what_the_answer_shows(data):
             )
             assert torch.equal(before[k], clean[k])
             assert torch.equal(before[k] * (1 - batch.mask[k]), after[k] * (1 - batch.mask[k]))
-            assert (kind == 0) == (float(batch.mask[k].sum()) == 0)
+            assert (kind == 0) == (float(batch.mask[k].sum()) == 0) == (not batch.asked[k].any())
+            assert kind == 2 or torch.equal(batch.values[k], data.values[k])
             words = [[vocabulary[n - 4] for n in some.tolist()] for some in (told, true)]
             if kind != 2:
                 assert words[0] == words[1]
@@ -124,8 +132,24 @@ def test_exercises_say_what_the_answer_shows(data):
             region = batch.regions.split(counts.tolist())[k].tolist()
             for word, old, r in zip(*words, region, strict=True):
                 if word != old and kind_of(word):
+                    number, meaning = kind_of(word)
+                    assert batch.asked[k, r] and data.attributes[int(batch.values[k, r, number])] == meaning
                     assert r >= 0 and kind_of(old)[1] == data.attributes[int(data.values[k, r, kind_of(old)[0]])] or data.request[drawn[k]]
     assert all(seen.values()) and sum(seen.values()) == 144
+
+
+def test_sentences_that_name_a_pattern_are_drawn_more_often(data):
+    """Pictures by their weights and then a sentence of each: every sentence comes as often as its own weight says."""
+    table = Sentences(data, lambda words: [4] * len(words), patterned=5.0)
+    weights = data.weights(5.0)
+    named = weights == 5
+    assert 0 < named.sum() < len(data) / 2 and len(set(table.per_picture.tolist())) == 1
+    torch.manual_seed(0)
+    drawn = table.draw(torch.multinomial(table.picture_weights(), 20_000, replacement=True))
+    share = float(named[drawn].float().mean())
+    assert share == pytest.approx(float(weights[named].sum() / weights.sum()), abs=0.02)
+    # the paper's scheme: all alike
+    assert Sentences(data, lambda words: [4] * len(words)).picture_weights().unique().tolist() == [1.0]
 
 
 def test_grounding_is_lowest_where_the_gates_are_right(data):
@@ -168,7 +192,7 @@ def test_a_prepared_sentence_is_the_graphs_sentence(data):
 
 def test_an_interrupted_training_is_the_same_training(tmp_path):
     some = load_manipulation_data("world/birds", size=4, captions=1, told=0)
-    training = MIMNetTraining(batch_size=4, plain=0.3, focus=1.0, halve_every=1)
+    training = MIMNetTraining(batch_size=4, plain=0.3, focus=1.0, halve_every=1, patterned=3.0, strokes=1.0, look=1.0)
 
     def train(out, epochs, resume=False):
         return train_mimnet(
@@ -185,7 +209,7 @@ def test_an_interrupted_training_is_the_same_training(tmp_path):
         row = list(csv.DictReader(file))[-1]
     wanted = "rec_coarse rec_fine rec_m D_real D_fake D_right D_wished adv_I adv_T p_real p_fake entropy alpha"
     assert {f"train/{name}" for name in wanted.split()} <= set(row)
-    assert {"validation/restored_error", "validation/transplanted_error", "validation/outside_error"} <= set(row)
+    assert {"validation/restored_error", "validation/transplanted_error", "validation/outside_error", "validation/read"} <= set(row)
     again = MIMNet.from_pretrained(tmp_path / "whole" / "model")
     assert torch.equal(again.memory, whole.memory) and result.epochs == 2
 
@@ -195,13 +219,19 @@ def test_what_training_refuses(data, tmp_path):
         train_mimnet(data, out=tmp_path / "x", config=TINY)
     with pytest.raises(hx.InputError, match="64 pixels wide, but fine_size is 128"):
         train_mimnet(data, validation=data, out=tmp_path / "x", config=MIMNetConfig())
-    with pytest.raises(hx.InputError, match="clip is not for MIM-Net"):
+    with pytest.raises(hx.InputError, match="clip is not for models that edit pictures"):
         train_mimnet(data, validation=data, out=tmp_path / "x", config=TINY, fit_config=FitConfig(clip=1.0))
     MIMNet(TINY, {"words": data.words()}).save_pretrained(tmp_path / "a")
     MIMNet(TINY, {"words": ["other"]}).save_pretrained(tmp_path / "b")
     for folder, config, message in (("a", MIMNetConfig(**(vars(TINY) | {"memories": 6})), "another memories"), ("b", TINY, "other words")):
         with pytest.raises(hx.InputError, match=message):
             train_mimnet(data, validation=data, out=tmp_path / "x", config=config, start=tmp_path / folder)
+    with pytest.raises(hx.InputError, match="accelerator is 'gpu'.*use cpu"):
+        train_mimnet("world/birds", out=tmp_path / "x", fit_config=FitConfig(accelerator="gpu"))
+    with pytest.raises(hx.InputError, match="size is 1"):
+        train_mimnet("world/birds", out=tmp_path / "x", size=1)
+    with pytest.raises(hx.InputError, match="run folder .* is not empty"):
+        train_mimnet("world/birds", out=tmp_path / "a")
     for change, message in (({"rec": -1}, "rec is -1"), ({"plain": 2}, "plain is 2"), ({"kind": "l7"}, "expected one of mse")):
         with pytest.raises(hx.InputError, match=message):
             MIMNetTraining(**change)

@@ -159,6 +159,9 @@ class PictureDecoder(nn.Module):
     picture (tanh) and, if *matte*, a fourth channel in 0..1: how much of each pixel is repainted. The rest shows the input unchanged,
     which is what keeps that which nobody spoke about.
 
+    At full size every pixel also knows where it is (:func:`waves`): convolutions of a constant message are constant, so without it no
+    stripe could begin anywhere.
+
     Parameters
     ----------
     fine, coarse, message : channels of the three inputs
@@ -174,8 +177,8 @@ class PictureDecoder(nn.Module):
         self.fuse = nn.Conv2d(coarse + message, channels, 1)
         self.blocks = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
         self.grow = nn.Sequential(*_block(channels + fine + message, half))
-        self.paint = nn.Sequential(*_block(half + 4, half // 2))
-        self.last = nn.Conv2d(half // 2, 4 if matte else 3, 3, 1, 1)
+        self.paint = nn.Sequential(*_block(half + 4 + WAVES, half))
+        self.last = nn.Conv2d(half, 4 if matte else 3, 3, 1, 1)
         if matte:  # start by showing the input
             nn.init.constant_(self.last.bias[3:], -1.0)
 
@@ -191,7 +194,8 @@ class PictureDecoder(nn.Module):
         x = self.blocks(x)
         x = self.grow(torch.cat([_double(x), maps["fine"], _double(message)], 1))
         hidden = pictures.new_zeros(len(pictures), 1, *pictures.shape[2:]) if hidden is None else hidden
-        x = self.last(self.paint(torch.cat([_double(x), pictures.to(x.dtype), hidden.to(x.dtype)], 1))).float()
+        where = waves(pictures.shape[-1], device=x.device).to(x.dtype).expand(len(x), -1, -1, -1)
+        x = self.last(self.paint(torch.cat([_double(x), pictures.to(x.dtype), hidden.to(x.dtype), where], 1))).float()
         painted = torch.tanh(x[:, :3])
         if not self.matte:
             return painted, torch.ones_like(painted[:, :1]), painted
@@ -204,7 +208,24 @@ def _double(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
-# ---------------------------------------------------------------------------------------------- where a box lies on a grid
+# ---------------------------------------------------------------------------------------------- where pixels and boxes lie
+
+#: lengths of the waves in pixels
+WAVE_LENGTHS = (4, 8)
+#: sine and cosine, in four directions
+WAVES = 8 * len(WAVE_LENGTHS)
+
+
+def waves(size: int, *, device: torch.device | None = None) -> Tensor:
+    """Where every pixel is: sines and cosines along rows, columns and both diagonals, (WAVES, size, size) in -1..1.
+
+    >>> waves(8).shape
+    torch.Size([16, 8, 8])
+    """
+    at = torch.arange(size, device=device, dtype=torch.float32)
+    x, y = at[None, :].expand(size, size), at[:, None].expand(size, size)
+    angles = torch.stack([along * (2 * torch.pi / length) for length in WAVE_LENGTHS for along in (x, y, x + y, x - y)])
+    return torch.cat([angles.sin(), angles.cos()])
 
 
 def place_code(boxes: Tensor, grid: int, *, margin: float = 0.01, least: float = 1e-3) -> Tensor:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .image_branch import WAVES, waves
+
 
 def doubled(x: Tensor) -> Tensor:
     """Nearest upsampling to twice the size."""
@@ -23,10 +25,11 @@ class StageDecoder(nn.Module):
     Parameters
     ----------
     width : channels of the features
-    channels : of the first layer; each upsampling halves them, down to 12
+    channels : of the first layer and of the last hidden one; each upsampling halves them, down to 16
     doublings : how often the features grow to twice their size
-    picture : the picture itself joins in before the last layer, and a fourth channel says how much of each pixel is repainted, so that
-        the rest shows the picture unchanged. False: the features alone make the whole picture.
+    picture : at full size the picture itself joins in, and every pixel knows where it is (:func:`~.image_branch.waves`), without which no
+        stripe could begin anywhere; a fourth channel says how much of each pixel is repainted, so that the rest shows the picture
+        unchanged. False: the features alone make the whole picture.
 
     >>> decoder = StageDecoder(8, channels=16, doublings=1)
     >>> made, matte, painted = decoder(torch.zeros(2, 8, 4, 4), torch.zeros(2, 3, 8, 8))
@@ -36,13 +39,15 @@ class StageDecoder(nn.Module):
 
     def __init__(self, width: int, *, channels: int, doublings: int, picture: bool = True) -> None:
         super().__init__()
-        widths = [max(channels // 2**k, min(channels, 12)) for k in range(doublings + 1)]
+        widths = [max(channels // 2**k, min(channels, 16)) for k in range(doublings + 1)]
         self.picture = picture
         self.enter = nn.BatchNorm2d(width)  # textures are means over words and much smaller than what the encoder sees
         self.first = layer(width, widths[0])
         self.grow = nn.ModuleList(layer(a, b) for a, b in zip(widths, widths[1:], strict=False))
-        self.paint = layer(widths[-1] + 3 * picture, widths[-1])
-        self.last = nn.Conv2d(widths[-1], 3 + picture, 3, 1, 1)
+        self.paint = nn.Conv2d(widths[-1] + 3 * picture, channels, 3, 1, 1, bias=False)  # what is painted here ...
+        self.where = nn.Conv2d(WAVES, channels, 3, 1, 1, bias=False) if picture else None  # ... and how far along its pattern that is
+        self.norm = nn.BatchNorm2d(channels)
+        self.last = nn.Conv2d(channels, 3 + picture, 3, 1, 1)
         if picture:  # start by showing the input
             nn.init.constant_(self.last.bias[3:], -1.0)
 
@@ -52,9 +57,12 @@ class StageDecoder(nn.Module):
         x = self.first(self.enter(features))
         for grown in self.grow:
             x = grown(doubled(x))
+        x = self.paint(torch.cat([x, picture.to(x.dtype)], 1) if self.picture else x)
+        if self.where is not None:  # the same for every picture, so one is enough
+            x = x + self.where(waves(x.shape[-1], device=x.device)[None])
+        x = self.last(F.relu(self.norm(x))).float()
+        painted = torch.tanh(x[:, :3])
         if not self.picture:
-            painted = torch.tanh(self.last(self.paint(x)).float())
             return painted, torch.ones_like(painted[:, :1]), painted
-        x = self.last(self.paint(torch.cat([x, picture.to(x.dtype)], 1))).float()
-        painted, share = torch.tanh(x[:, :3]), torch.sigmoid(x[:, 3:])
+        share = torch.sigmoid(x[:, 3:])
         return share * painted + (1 - share) * picture, share, painted

@@ -288,13 +288,15 @@ class DAGNN(Pretrained, nn.Module):
 
     # ------------------------------------------------------------------------------------------ what the training pairs say
 
-    def prepare(self, images: Tensor, texts: Tensor, labels: Tensor, *, label_vectors: Tensor | None = None) -> DAGNN:
+    def prepare(
+        self, images: Tensor, texts: Tensor, labels: Tensor, *, label_vectors: Tensor | None = None, counted: Tensor | None = None
+    ) -> DAGNN:
         """Take what is counted, not learned, from the **training** pairs: the label graph, and how inputs are standardised.
 
         *images* h^v (n, image_width), *texts* h^t (n, text_width), *labels* 0/1 (n, c); *label_vectors* q (c, label_width), random unit
-        vectors if left out.
+        vectors if left out. *counted* (m, c) are label sets that the graph is counted from in place of the training pairs'.
         """
-        matrices = label_matrices(labels, self.config.tau, self.config.p, diagonal=self.config.diagonal)
+        matrices = label_matrices(labels if counted is None else counted, self.config.tau, self.config.p, diagonal=self.config.diagonal)
         identity = torch.eye(len(matrices.total), dtype=torch.float64)
         if self.config.adjacency == "correlation":
             self.probability.copy_(matrices.probability * matrices.mask)

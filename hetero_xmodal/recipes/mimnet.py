@@ -40,9 +40,9 @@ Where the paper is silent or contradicts itself, what is done here:
 * the encoder sees pictures of ``encoder_size``; the grid of (5) to (9) is a quarter of that, and the decoders grow from twice the grid;
 * boundaries come from Canny; the words' vectors are learned, since no pretrained ones can be shipped; each Bi-LSTM has its own.
 
-Ours, not the paper's: ``detail``, the encoder's finer map beside v^u in both decoders, the given picture in their last layer, and a
-matte (how much of each pixel is repainted; the rest shows the input). :meth:`MIMNetConfig.literal` turns it off. How it is trained, and
-what it learns edits from, is told in :mod:`hetero_xmodal.training.mimnet`.
+Ours, not the paper's: ``detail``, the encoder's finer map beside v^u in both decoders, the given picture and the place of every pixel
+before their last layers, and a matte (how much of each pixel is repainted; the rest shows the input). :meth:`MIMNetConfig.literal` turns
+it off. How it is trained, and what it learns edits from, is told in :mod:`hetero_xmodal.training.mimnet`.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class MIMNetConfig:
     coarse_size, fine_size : sides of the two pictures, multiples of 32.
     encoder, encoder_size : the frozen encoder, ``"world"``, ``"efficientnet-lite0"`` or ``"vgg16"``, and the side of what it sees.
     channels : of the decoders' first layers.
-    detail : the decoders see finer features and the picture itself, and repaint only a share of each pixel.
+    detail : the decoders see finer features, the picture itself and where each pixel is, and repaint only a share of each pixel.
     """
 
     embed: int = 64

@@ -5,11 +5,12 @@ Every batch is used twice (:mod:`.manipulation_data` says how the exercises are 
 * **restore**: regions that the sentence describes are covered by foreign parts; the picture before is the answer (L1). Copying the input
   is wrong there, so the colour must come from the sentence, through the graph. A share ``recolour`` of them has the hue of a region turned
   instead, a share ``hiding`` a place filled with noise (the masked-region protocol): a thing of the graph is to be drawn there, or the
-  ground where nothing stood.
+  ground where nothing stood. Beside pixels, the strokes around them are compared, so that stripes may begin where they like.
 * **edit**: the picture as it is, with attribute words of its sentence swapped (in a share of the cases unchanged: then the picture itself
-  is the answer). Nobody knows the edited picture: the discriminator judges it (TAGAN, 5.1), and only what lies outside the regions that the
-  swapped words speak of is held to the input. The sentence before the swap, which is a caption of the picture, is the writer's answer
-  (AMB-1.10), and E7 and E8 are taken here (AMB-1.11).
+  is the answer). Nobody knows the edited picture: the discriminator judges it (TAGAN, 5.1), a reader of attributes on the frozen encoder,
+  learned from the annotated boxes, says how far the regions show the new words, and only what lies outside the regions that the swapped
+  words speak of is held to the input. The sentence before the swap, which is a caption of the picture, is the writer's answer (AMB-1.10),
+  and E7 and E8 are taken here (AMB-1.11).
 
 A true edited picture is never seen, neither in a loss nor in choosing the epoch.
 """
@@ -18,7 +19,6 @@ from __future__ import annotations
 
 import logging
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
@@ -28,77 +28,18 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .. import schema as s
-from ..errors import InputError
 from ..networks.adversary import TextAdaptiveDiscriminator, discriminator_loss, generator_loss
 from ..networks.clouds import padded
 from ..networks.text_decoder import END, PAD, START, writing_loss
 from ..recipes.cam import CAM
+from .cam_settings import CAMTraining
+from .drawing import stroke_error
+from .encoder import AttributeReader
 from .manipulation_data import FREE, ManipulationData, box_mask
-from .swaps import Swapper, word_regions
+from .swaps import Swapper, attribute_numbers, word_regions
 
-
-@dataclass(frozen=True, kw_only=True)
-class CAMTraining:
-    """How CAM is trained.
-
-    batch_size, learning_rate, discriminator_rate, momentum : of the two Adam optimisers
-    halve_every : epochs after which both rates are halved
-    weight_decay : of the MLPs of E2 and E6 and of W_m, against the drift that E7 causes
-    painting : first epochs, in which paint and sentences are learned, but neither the matte nor the discriminator. A decoder that cannot
-        paint yet does best to show its input; with the matte from the start it stays that way and never learns to paint
-    paint : weight of L1 between the bare paint (as if the matte were 1 everywhere) and the answer
-    restore : weight of L1 inside the covered or hidden places of "restore", a mean over these places
-    keep : weight of L1 everywhere else, a mean over the whole picture: outside these places, in "edit" outside the regions that swapped
-        words speak of, and all over where nothing was swapped
-    adversarial, words : weights of the discriminator's two judgements in G's loss (TAGAN: 1 and 10)
-    writing : weight of L_ED
-    matching : weight of E7 and E8 together
-    unchanged : share of the sentences in "edit" that are not swapped
-    recolour : share of "restore" in which a region's hue is turned instead, for photographs whose parts nobody annotated
-    hiding : share of "restore" in which a place is hidden by noise instead, for the relation edits: remove, replace, move
-    grounded : a word that belongs to a region judges that region only; False is TAGAN's discriminator as published
-    adversary : False trains without a discriminator
-    bfloat16 : compute the convolutions in bfloat16, twice as fast on processors that have it
-    """
-
-    batch_size: int = 32
-    learning_rate: float = 2e-4
-    discriminator_rate: float = 2e-4
-    momentum: float = 0.5
-    halve_every: int = 100
-    weight_decay: float = 1e-5
-    painting: int = 3
-    paint: float = 10.0
-    restore: float = 5.0
-    keep: float = 40.0
-    adversarial: float = 0.1
-    words: float = 1.0
-    writing: float = 1.0
-    matching: float = 0.01
-    unchanged: float = 0.3
-    recolour: float = 0.0
-    hiding: float = 0.0
-    grounded: bool = True
-    adversary: bool = True
-    bfloat16: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("restore", "paint", "keep", "adversarial", "words", "writing", "matching", "weight_decay"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected 0 or more")
-        for name in ("learning_rate", "discriminator_rate"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected a number above 0")
-        if self.painting < 0:
-            raise InputError(f"CAMTraining: painting is {self.painting}, expected 0 epochs or more")
-        for name in ("batch_size", "halve_every"):
-            if getattr(self, name) < 1:
-                raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected at least 1")
-        for name in ("unchanged", "recolour", "hiding"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected a share in 0..1")
-        if not 0 <= self.momentum < 1:
-            raise InputError(f"CAMTraining: momentum is {self.momentum}, expected at least 0 and below 1")
+#: kinds of attributes that are read off a picture; a length is not seen inside a box that fits
+READ = ("colour", "pattern")
 
 
 # ---------------------------------------------------------------------------------------------- the Lightning module
@@ -107,12 +48,15 @@ class CAMTraining:
 class CAMModule(L.LightningModule):
     """CAM and its discriminator; logs every part of every loss, the norms of E7, and how the discriminator is doing."""
 
-    def __init__(self, model: CAM, training: CAMTraining, data: ManipulationData, validation: ManipulationData) -> None:
+    def __init__(
+        self, model: CAM, training: CAMTraining, data: ManipulationData, validation: ManipulationData, reader: AttributeReader | None = None
+    ) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.model, self.training_config = model, training
-        self.data, self.validation_data = data, validation
+        self.data, self.validation_data, self.reader = data, validation, reader
         vocabulary = list(model.vocab["words"])
+        self.said = torch.tensor(attribute_numbers(vocabulary, data.attributes, len(model.words.weight) - len(vocabulary)))
         self.swap = Swapper(vocabulary, len(model.words.weight) - len(vocabulary))
         self.discriminator = None
         if training.adversary:
@@ -140,7 +84,11 @@ class CAMModule(L.LightningModule):
         graph = data.corpus.batch(torch.cat([rows, rows]))
         clean = data.pictures(picture)
         hides = torch.rand(b) < self.training_config.hiding
-        covered, mask, boxes = data.cover(clean, [place for place in self._foreign(data, rows) if not hides[place[0]]], picture)
+        foreign = [place for place in self._foreign(data, rows) if not hides[place[0]]]
+        covered, mask, boxes = data.cover(clean, foreign, picture)
+        asked = torch.zeros(boxes.shape[:2], dtype=torch.bool)
+        for member, node, *_ in foreign:
+            asked[member, node] = True
         words = self.model.graph_words(graph)
         counts = graph.batch_num_nodes(s.WORD)
         member = torch.repeat_interleave(torch.arange(2 * b), counts)
@@ -156,14 +104,16 @@ class CAMModule(L.LightningModule):
             covered, mask = turned[0], torch.maximum(mask, turned[1])
         hidden, seen = None, None
         if hides.any():
-            veiled, seen = self._hide(data, picture, hides, covered, boxes)
+            veiled, seen, gone = self._hide(data, picture, hides, covered, boxes)
+            asked |= gone
             covered = torch.where(veiled.bool(), 2 * torch.rand_like(covered) - 1, covered)
             mask, hidden = torch.maximum(mask, veiled), torch.cat([veiled, torch.zeros_like(veiled)])
         return {
             "hidden": hidden, "seen": seen,
             "graph": graph, "pictures": torch.cat([covered, clean]), "clean": clean, "mask": mask, "words": words,
             "given": torch.where(edits, swapped, words), "wrong": swapped, "where": where, "member": member, "edited": has,
-            "request": data.request[rows], "boxes": boxes,
+            "request": data.request[rows], "boxes": boxes, "asked": asked,
+            "true_boxes": data.boxes[picture], "values": data.values[picture],
         }  # fmt: skip
 
     def _foreign(self, data: ManipulationData, rows: Tensor) -> list[tuple[int, int, int, int]]:
@@ -179,8 +129,11 @@ class CAMModule(L.LightningModule):
                     out.append((member, node, *found))
         return out
 
-    def _hide(self, data: ManipulationData, picture: Tensor, hides: Tensor, pictures: Tensor, boxes: Tensor) -> tuple[Tensor, tuple]:
-        """What to hide in the pictures (b, ...) of the first half, and where the regions of both halves are looked at then."""
+    def _hide(
+        self, data: ManipulationData, picture: Tensor, hides: Tensor, pictures: Tensor, boxes: Tensor
+    ) -> tuple[Tensor, tuple, Tensor]:
+        """What to hide in the pictures (b, ...) of the first half, where the regions of both halves are looked at then, and which regions
+        (b, m) were hidden."""
         b = len(picture)
         hidden = data.hide(picture, np.random.default_rng(int(torch.randint(2**31, ()))))
         veiled = box_mask(hidden.box, pictures.shape[-1]) * hides[:, None, None, None]
@@ -190,9 +143,10 @@ class CAMModule(L.LightningModule):
         gone = (hides & (hidden.node >= 0)).nonzero().flatten()
         source[gone, hidden.node[gone]] = 2 * b + gone
         looks[gone, hidden.node[gone]] = data.boxes[hidden.picture[gone], hidden.region[gone]]
+        missing = torch.zeros_like(real).index_put((gone, hidden.node[gone]), torch.tensor(True))
         second = (torch.arange(b, 2 * b)[:, None].expand(real.shape), data.boxes[picture])
         shown = torch.cat([pictures, data.pictures(picture), data.pictures(hidden.picture)])
-        return veiled, (shown, torch.cat([looks[real], second[1][real]]), torch.cat([source[real], second[0][real]]))
+        return veiled, (shown, torch.cat([looks[real], second[1][real]]), torch.cat([source[real], second[0][real]])), missing
 
     def word_boxes(self, graph: Any) -> Tensor:
         """The box of the region that every word speaks of (words, 4), NaN for none."""
@@ -274,6 +228,10 @@ class CAMModule(L.LightningModule):
         painting = self.current_epoch < config.painting
         if not painting:
             losses |= {"restore": config.restore * inside, "keep": config.keep * (outside + (error[b:] * held).mean())}
+            strokes = (stroke_error(made.picture[:b], clean) * batch["mask"]).sum() / batch["mask"].sum().clamp_min(1)
+            losses["strokes"] = config.strokes * strokes
+            if self.reader is not None and config.look:
+                losses["look"] = config.look * self.reader.loss(*self.read(batch, made.picture), READ)
         tokens, use = self.tokens(batch), ~(batch["request"] & batch["edited"])
         logits, attention = self.model.writer(made.memory[b:], made.memory_mask[b:], tokens)
         written = writing_loss(logits, attention, tokens, made.memory_mask[b:])
@@ -294,6 +252,26 @@ class CAMModule(L.LightningModule):
         }
         self._log({name: value.detach() for name, value in extra.items()} | {"restored": inside.detach(), "painted": covered.detach()}, b)
         return losses
+
+    def read(self, batch: dict[str, Any], painted: Tensor) -> tuple[Tensor, Tensor]:
+        """Where something was to change in *painted* (2b, 3, S, S): the regions' features, and the values (n, kinds) they should show.
+
+        That is what they showed before, where they were covered or hidden, and what the swapped words say, where these speak of a region.
+        """
+        graph = batch["graph"]
+        values, asked = batch["values"].repeat(2, 1, 1), torch.cat([batch["asked"], torch.zeros_like(batch["asked"])])
+        region, counts = word_regions(graph), graph.batch_num_nodes(s.VISUAL)
+        kind, value = self.said[batch["given"]].unbind(1)
+        swapped = (batch["given"] != batch["words"]) & (region >= 0) & (kind >= 0)
+        member = batch["member"][swapped]
+        node = (region - (torch.cumsum(counts, 0) - counts)[batch["member"]])[swapped]
+        values[member, node, kind[swapped]] = value[swapped]
+        asked[member, node] = True
+        member, node = asked.nonzero().unbind(1)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.training_config.bfloat16):
+            maps = self.model.encoder.maps(painted)
+        maps = {name: some.float() for name, some in maps.items()}
+        return self.model.encoder.regions(maps, batch["true_boxes"].repeat(2, 1, 1)[member, node], member), values[member, node]
 
     def tokens(self, batch: dict[str, Any]) -> Tensor:
         """The sentences of the second half as they are true of the picture, (b, t) with START, END and PAD."""
@@ -335,7 +313,10 @@ class CAMModule(L.LightningModule):
             "words_changed": right[where].float().mean() if where.any() else torch.tensor(1.0),
             "words_kept": right[stay].float().mean(),
         }
-        scores["score"] = 0.1 * (scores["words_changed"] + scores["words_kept"]) - inside - outside
+        if self.reader is not None:
+            scores["read"] = self.reader.hits(*self.read(batch, made.picture), READ)
+        told = ("words_changed", "words_kept", "read")
+        scores["score"] = 0.1 * sum(scores[name] for name in told if name in scores) - inside - outside
         self.log_dict({f"validation/{name}": value for name, value in scores.items()}, batch_size=b)
 
     def on_validation_epoch_end(self) -> None:

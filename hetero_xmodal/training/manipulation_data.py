@@ -127,6 +127,14 @@ class ManipulationData:
         means = {name: sides[self.names == k].mean(0) for k, name in enumerate(self.classes) if (self.names == k).any()}
         return {name: [round(float(value), 4) for value in mean] for name, mean in means.items()}
 
+    def weights(self, patterned: float) -> Tensor:
+        """How often each graph is to be an exercise, (g,): *patterned* where the sentence names a pattern that is there, 1 elsewhere."""
+        kind = KINDS.index("pattern")
+        plain = self.attributes.index("plain") if "plain" in self.attributes else 0
+        values = self.values[self.picture][..., kind]
+        named = ((self.free[..., kind] == FREE) & (values > 0) & (values != plain)).any(1)
+        return torch.where(named, float(patterned), 1.0)
+
     # ------------------------------------------------------------------------------------------ donors
 
     def donor(self, picture: int, node: int, free: np.ndarray, generator: np.random.Generator) -> tuple[int, int] | None:

@@ -12,6 +12,7 @@ Both are made from annotations alone; a true edited picture is never seen.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,9 +31,10 @@ class Sentences:
     ----------
     data : ManipulationData
     numbers : maps lower-case words to numbers
+    patterned : how many times as often as others a sentence that names a pattern is drawn
     """
 
-    def __init__(self, data: ManipulationData, numbers) -> None:
+    def __init__(self, data: ManipulationData, numbers: Callable[[list[str]], list[int]], *, patterned: float = 1.0) -> None:
         words, regions, counts = [], [], []
         for start in range(0, len(data), 1024):
             graph = data.corpus.batch(range(start, min(start + 1024, len(data))))
@@ -47,11 +49,20 @@ class Sentences:
         self.starts = self.counts.cumsum(0) - self.counts
         # sentences are ordered by picture
         self.per_picture = torch.bincount(data.picture, minlength=len(data.images))
-        self.first = self.per_picture.cumsum(0) - self.per_picture
+        last = self.per_picture.cumsum(0)
+        # every sentence is a piece of a line, as long as its weight; the sentences of a picture lie between low and high
+        self.ends = data.weights(patterned).double().cumsum(0)
+        marks = torch.cat([torch.zeros(1), self.ends])
+        self.low, self.high = marks[last - self.per_picture], marks[last]
 
     def draw(self, pictures: Tensor) -> Tensor:
-        """A random sentence of each picture."""
-        return self.first[pictures] + (torch.rand(len(pictures)) * self.per_picture[pictures]).long()
+        """A random sentence of each picture, of a larger weight more often."""
+        low, high = self.low[pictures], self.high[pictures]
+        return torch.searchsorted(self.ends, low + torch.rand(len(pictures)) * (high - low), right=True)
+
+    def picture_weights(self) -> Tensor:
+        """How often each picture is to be drawn, so that with :meth:`draw` every sentence comes as often as its weight says."""
+        return (self.high - self.low) / self.per_picture
 
     def take(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Words (n,), their regions (n,) and the number of words (b,) of sentences *rows*."""
@@ -70,7 +81,10 @@ class Exercises:
     words, counts : numbers of all words (n,), and of each sentence's words (b,)
     kind : (b,), 0 as it is, 1 restore, 2 transplant
     regions : (n,), which region of its picture each word speaks of, -1 for none
-    boxes, described : (b, m, 4) of the regions, as shares of the sides, and whether the sentence describes them (b, m)
+    boxes : (b, m, 4) of the regions, as shares of the sides
+    asked : which regions the exercise changes (b, m)
+    values, said : what all regions show in the answer (b, m, kinds), and whether the sentence says it
+    described : whether the sentence says anything of a region (b, m)
     """
 
     given: Tensor
@@ -81,7 +95,13 @@ class Exercises:
     kind: Tensor
     regions: Tensor
     boxes: Tensor
-    described: Tensor
+    asked: Tensor
+    values: Tensor
+    said: Tensor
+
+    @property
+    def described(self) -> Tensor:
+        return self.said.any(2)
 
 
 class Maker:
@@ -127,8 +147,13 @@ class Maker:
         covered, mask, _ = data.cover(clean, covers, pictures)
         over = (kind == 2)[:, None, None, None]
         given, answer = torch.where(over, clean, covered), torch.where(over, covered, clean)
-        described = (data.free[rows] == FREE).any(2) & (data.names[pictures] >= 0)
-        return Exercises(given, answer, mask, words, counts, kind, region, data.boxes[pictures], described)
+        said = (data.free[rows] == FREE) & (data.names[pictures] >= 0)[..., None]
+        asked, values = torch.zeros_like(said[..., 0]), data.values[pictures]
+        for k, node, other, foreign in covers:
+            asked[k, node] = True
+            if kind[k] == 2:
+                values[k, node] = data.values[other, foreign]
+        return Exercises(given, answer, mask, words, counts, kind, region, data.boxes[pictures], asked, values, said)
 
     def _covers(self, rows: Tensor, pictures: Tensor, kind: Tensor) -> list[tuple[int, int, int, int]]:
         """(member, region, donor's picture, donor's region): each region the sentence describes, in two thirds of the cases."""

@@ -119,6 +119,7 @@ def train_dagnn(
     config: DAGNNConfig | None = None,
     fit_config: FitConfig | None = None,
     label_vectors: Any = None,
+    counted: Any = None,
     resume: bool = False,
     progress: bool | None = None,
 ) -> tuple[DAGNN, FitResult]:
@@ -131,11 +132,13 @@ def train_dagnn(
     config : the settings; :func:`default_settings` of the data if left out. Widths and the number of tags are taken from the data.
     fit_config : epochs, seed, patience, devices.
     label_vectors : (c, label_width) word vectors of the labels; random unit vectors if left out.
+    counted : (m, c) label sets, 0 or 1, that the label graph is counted from, such as those of a larger collection; the training pairs' if
+        left out.
     resume, progress : as in :func:`hetero_xmodal.training.fit`.
 
     Raises
     ------
-    InputError : no validation pairs, label vectors of a wrong shape, and what ``fit`` refuses.
+    InputError : no validation pairs, label vectors or counted label sets of a wrong shape, and what ``fit`` refuses.
     """
     features = data.features
     if features.validation is None:
@@ -151,6 +154,10 @@ def train_dagnn(
         if label_vectors.ndim != 2 or len(label_vectors) != len(data.vocab["labels"]):
             raise InputError(f"label vectors have shape {tuple(label_vectors.shape)}, but there are {len(data.vocab['labels'])} labels")
         widths["label_width"] = label_vectors.shape[1]
+    if counted is not None:
+        counted = torch.as_tensor(counted)
+        if counted.ndim != 2 or counted.shape[1] != len(data.vocab["labels"]):
+            raise InputError(f"counted label sets have shape {tuple(counted.shape)}, but there are {len(data.vocab['labels'])} labels")
     config = replace(config, **widths)
     seed_everything(fit_config.seed)
     model = DAGNN(config, data.vocab)
@@ -159,7 +166,7 @@ def train_dagnn(
         train_tag_network(model, splits["train"][1], splits["train"][2])
         with torch.no_grad():
             splits = {name: [images, model.text_features(texts), labels] for name, (images, texts, labels) in splits.items()}
-    model.prepare(*splits["train"], label_vectors=label_vectors)
+    model.prepare(*splits["train"], label_vectors=label_vectors, counted=counted)
     module = DAGNNModule(model)
     result = fit(
         module,
@@ -191,12 +198,15 @@ class DAGNNMethod:
     ----------
     vocab : of the data (:attr:`RetrievalData.vocab`).
     config, fit_config : the settings.
+    label_vectors, counted : of the label graph, see :func:`train_dagnn`.
     """
 
     name = "DAGNN"
 
-    def __init__(self, vocab: dict[str, Any], config: DAGNNConfig, fit_config: FitConfig, *, label_vectors: Any = None) -> None:
-        self.vocab, self.config, self.fit_config, self.label_vectors = vocab, config, fit_config, label_vectors
+    def __init__(
+        self, vocab: dict[str, Any], config: DAGNNConfig, fit_config: FitConfig, *, label_vectors: Any = None, counted: Any = None
+    ) -> None:
+        self.vocab, self.config, self.fit_config, self.label_vectors, self.counted = vocab, config, fit_config, label_vectors, counted
 
     def fit(self, images: Any, texts: Any, labels: Any, *, validation: FeatureSplit) -> DAGNNMethod:
         """Learn from training pairs, keep what is best on the validation pairs; nothing is left on the disk."""
@@ -209,6 +219,7 @@ class DAGNNMethod:
                 config=self.config,
                 fit_config=self.fit_config,
                 label_vectors=self.label_vectors,
+                counted=self.counted,
                 progress=False,
             )
         return self

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 
@@ -32,12 +33,14 @@ class EpochSampler(Sampler[int]):
     """Order of the examples in one epoch, a function of (seed, epoch) alone; splits the epoch over processes.
 
     Lightning tells the epoch through :meth:`set_epoch`. With several processes each takes every n-th example of the same
-    order; the order is filled up from its start so that all processes make equally many steps. Without *shuffle*, as for
-    validation, every process takes everything: a ranking needs the whole gallery, and no example counts twice.
+    order; the order is filled up from its start so that all processes make equally many steps. With *weights* (length,) as
+    many examples are drawn with replacement, those of larger weight more often. Without *shuffle*, as for validation, every
+    process takes everything: a ranking needs the whole gallery, and no example counts twice.
     """
 
-    def __init__(self, length: int, *, seed: int = 0, shuffle: bool = True):
+    def __init__(self, length: int, *, seed: int = 0, shuffle: bool = True, weights: Tensor | None = None):
         self.length, self.seed, self.shuffle, self.epoch = length, seed, shuffle, 0
+        self.shares = None if weights is None else (weights.double() / weights.double().sum()).numpy()
 
     def set_epoch(self, epoch: int) -> None:
         """Use the order of this epoch from the next iteration on."""
@@ -46,7 +49,8 @@ class EpochSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         if not self.shuffle:
             return iter(range(self.length))
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
+        dice = np.random.default_rng((self.seed, self.epoch))
+        order = dice.permutation(self.length) if self.shares is None else dice.choice(self.length, self.length, p=self.shares)
         rank, world = _process()
         order = np.resize(order, world * len(self))
         return iter(order[rank::world].tolist())
@@ -75,15 +79,16 @@ def batches(
     seed: int = 0,
     shuffle: bool = True,
     drop_last: bool = False,
+    weights: Tensor | None = None,
     collate: Callable | None = None,
 ) -> DataLoader:
-    """A ``DataLoader`` over *dataset* whose order depends on (seed, epoch) alone.
+    """A ``DataLoader`` over *dataset* whose order depends on (seed, epoch) alone; *weights* as in :class:`EpochSampler`.
 
     >>> loader = batches(torch.arange(6), 3, seed=1)
     >>> sorted(torch.cat(list(loader)).tolist())
     [0, 1, 2, 3, 4, 5]
     """
-    sampler = EpochSampler(len(dataset), seed=seed, shuffle=shuffle)
+    sampler = EpochSampler(len(dataset), seed=seed, shuffle=shuffle, weights=weights)
     # a generator of its own: making an iterator draws a number, which must not move the model's random numbers on
     generator = torch.Generator().manual_seed(seed)
     return DataLoader(dataset, batch_size=batch_size, sampler=sampler, drop_last=drop_last, collate_fn=collate, generator=generator)

@@ -71,6 +71,19 @@ class Swapper:
         return words
 
 
+def attribute_numbers(vocabulary: list[str], attributes: list[str], first: int) -> list[list[int]]:
+    """For every word number the kind of attribute it names and that attribute's number; -1, 0 for other words.
+
+    >>> attribute_numbers(["bird", "red"], ["", "blue", "red"], 1)
+    [[-1, 0], [-1, 0], [0, 2]]
+    """
+    out = [[-1, 0] for _ in range(first)]
+    for word in vocabulary:
+        kind, usual = kind_of(word) or (-1, "")
+        out.append([kind, attributes.index(usual)] if usual in attributes else [-1, 0])
+    return out
+
+
 def word_regions(graph: Any) -> Tensor:
     """Which region every word of a batched graph speaks of, (words,), -1 for none.
 

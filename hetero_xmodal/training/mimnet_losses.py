@@ -1,0 +1,64 @@
+"""Losses of MIM-Net that are ours: words know which box of the picture they speak of."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..networks.clouds import padded
+from ..recipes.mimnet import Refined
+from .mimnet_exercises import Exercises
+
+
+def grounding_loss(batch: Exercises, made: Refined) -> Tensor:
+    """How badly the gates of (10) and the localisation (9) tell the boxes that words speak of from the rest; ours.
+
+    Cross-entropy, inside and outside of a box equally heavy: of each gate sigmoid(v^u . h^_k) whose word speaks of a region, and of alpha
+    against all regions that the sentence describes.
+    """
+    b = len(batch.given)
+    recalled, _ = padded(made.recalled[: len(batch.words)], batch.counts)
+    region = padded(batch.regions[:, None].float() + 1, batch.counts)[0][..., 0].long() - 1  # (b, t)
+    speaks = region >= 0
+    boxes = batch.boxes.gather(1, region.clamp_min(0)[..., None].expand(-1, -1, 4))
+    gates = torch.einsum("btc,bchw->bthw", recalled, made.blended[:b])
+    losses = [_balanced(gates[speaks], inside_boxes(boxes[speaks], gates.shape[-1]))]
+    told = inside_boxes(batch.boxes.flatten(0, 1), made.localisation.shape[-1]).unflatten(0, batch.described.shape)
+    told = (told * batch.described[..., None, None]).amax(1)
+    some = told.flatten(1).any(1)
+    losses.append(_balanced(torch.logit(made.localisation[:b, 0][some], eps=1e-4), told[some]))
+    return sum(losses)
+
+
+def word_texture_loss(batch: Exercises, image: Tensor, recalled: Tensor) -> Tensor:
+    """(15) word by word: mean absolute difference of h^_k and the mean of v^i in the box that word k speaks of; ours."""
+    member = torch.repeat_interleave(torch.arange(len(batch.counts)), batch.counts)
+    inside = inside_boxes(batch.boxes[member, batch.regions.clamp_min(0)], image.shape[-1]).flatten(1)
+    speaks = (batch.regions >= 0) & inside.any(1)  # a tiny box may hold the middle of no cell
+    own = inside[speaks] / inside[speaks].sum(1, keepdim=True)
+    target = torch.einsum("np,ncp->nc", own, image.flatten(2)[member[speaks]])
+    return (recalled[: len(batch.regions)][speaks] - target).abs().mean()
+
+
+def told(batch: Exercises, recalled: Tensor) -> tuple[Tensor, Tensor]:
+    """What each word that speaks of a region recalls (n, width), and what the sentence says of its region (n, kinds), 0 for nothing."""
+    member = torch.repeat_interleave(torch.arange(len(batch.counts)), batch.counts)
+    speaks = batch.regions >= 0
+    member, region = member[speaks], batch.regions[speaks]
+    return recalled[: len(batch.words)][speaks], batch.values[member, region] * batch.said[member, region]
+
+
+def inside_boxes(boxes: Tensor, grid: int) -> Tensor:
+    """Which cells of a grid have their centres in boxes (n, 4), given as shares of the sides: (n, grid, grid), 0 or 1.
+
+    >>> inside_boxes(torch.tensor([[0.0, 0.0, 0.5, 1.0]]), 2).tolist()
+    [[[1.0, 0.0], [1.0, 0.0]]]
+    """
+    centre = (torch.arange(grid) + 0.5) / grid
+    x1, y1, x2, y2 = boxes[:, :, None].unbind(1)
+    return (((centre >= y1) & (centre <= y2))[:, :, None] & ((centre >= x1) & (centre <= x2))[:, None]).float()
+
+
+def _balanced(logits: Tensor, target: Tensor) -> Tensor:
+    each = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return ((each * target).sum() / target.sum().clamp_min(1) + (each * (1 - target)).sum() / (1 - target).sum().clamp_min(1)) / 2

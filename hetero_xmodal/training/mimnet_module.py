@@ -1,0 +1,284 @@
+"""MIM-Net's training step: the reconstruction stage and the adversarial stage, in turn in every batch."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from contextlib import ExitStack
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+
+from ..networks.adversary import TextAdaptiveDiscriminator
+from ..networks.clouds import padded
+from ..recipes.mimnet import (
+    MIMNet,
+    Refined,
+    discriminator_loss,
+    random_attention,
+    realness_loss,
+    reconstruction_loss,
+    text_loss,
+    texture_loss,
+    word_graph,
+)
+from .drawing import stroke_error
+from .encoder import AttributeReader
+from .manipulation import READ, troubles
+from .manipulation_data import ManipulationData
+from .mimnet_exercises import Exercises, Maker, Sentences
+from .mimnet_losses import grounding_loss, told, word_texture_loss
+from .mimnet_settings import MIMNetTraining
+
+
+class MIMNetModule(L.LightningModule):
+    """MIM-Net, its two discriminators, and what reads attributes off a picture; a batch is numbers of pictures of the data."""
+
+    def __init__(
+        self,
+        model: MIMNet,
+        training: MIMNetTraining,
+        data: ManipulationData,
+        validation: ManipulationData,
+        reader: AttributeReader | None = None,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.model, self.training_config = model, training
+        words, first = list(model.vocab["words"]), len(model.words.weight) - len(model.vocab["words"])
+        self.data, self.reader = data, reader
+        self.sentences = Sentences(data, model.word_numbers, patterned=training.patterned)
+        self.exercises = Maker(data, self.sentences, words, first, plain=training.plain)
+        self.validation_exercises = Maker(validation, Sentences(validation, model.word_numbers), words, first, plain=0.0)
+        self.teller = AttributeReader.of(data, model.config.width) if training.tell else None
+        sizes = (model.config.coarse_size, model.config.fine_size)
+        self.judges = nn.ModuleList(_judge(len(model.words.weight), size) for size in sizes) if training.adversary else None
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        config = self.training_config
+        betas = (config.momentum, 0.999)
+        learning = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+        memory = [learning.pop("memory")] if "memory" in learning else []
+        rate = config.learning_rate
+        own = [*learning.values(), *(self.teller.parameters() if self.teller is not None else ())]
+        groups = [{"params": own}, {"params": memory, "lr": rate * config.memory_rate}][: 1 + len(memory)]
+        optimisers = [torch.optim.Adam(groups, lr=rate, betas=betas)]
+        if self.judges is not None:
+            optimisers.append(torch.optim.Adam(self.judges.parameters(), lr=config.discriminator_rate, betas=betas))
+        return optimisers
+
+    # ------------------------------------------------------------------------------------------ the two stages
+
+    def training_step(self, rows: Tensor, index: int) -> dict[str, Tensor]:
+        optimisers = self.optimizers()
+        generator, adversary = optimisers if isinstance(optimisers, list) else (optimisers, None)
+        loss = self.reconstruct(self.exercises.make(rows), generator)
+        if adversary is not None and self.competes:
+            loss = loss + self.compete(rows[: max(2, round(len(rows) * self.training_config.wishes))], generator, adversary)
+        return {"loss": loss}
+
+    @property
+    def competes(self) -> bool:
+        """Whether this epoch has the adversarial stage and L_m."""
+        return self.judges is not None and self.current_epoch >= self.training_config.adversary_from
+
+    def reconstruct(self, batch: Exercises, generator: torch.optim.Optimizer) -> Tensor:
+        """One step of the reconstruction stage; returns the loss."""
+        config, b = self.training_config, len(batch.given)
+        use_random = self.model.config.memory and self.competes and config.m > 0
+        few = max(2, round(b * config.random_share)) if use_random else 0
+        counts = torch.cat([batch.counts, batch.counts[:few]])
+        extra = int(batch.counts[:few].sum())
+        words, instead = torch.cat([batch.words, batch.words[:extra]]), None
+        if few:  # the last pairs get random memories in place of their words' attention
+            memories = self.model.config.memories
+            own = torch.full((len(batch.words), memories), torch.nan)
+            instead = torch.cat([own, random_attention(batch.counts[:few], memories, kind=config.random)])
+        given = torch.cat([batch.given, self.data_pictures(batch, few)])
+        made = self.model(word_graph(counts), given, words=words, instead=instead, bfloat16=config.bfloat16)
+        losses = self.reconstruction_losses(batch, made)
+        if few:
+            with self._judging():
+                real = [realness_loss(d, x[b:]) for d, x in zip(self.judges, (made.coarse, made.fine), strict=True)]
+            losses["m"] = config.m * sum(real)
+        loss = self._step(generator, losses)
+        spread = {"alpha": made.localisation[:b].mean(), "matte": made.matte[:b].mean()}
+        if made.attention is not None:
+            own = made.attention[: len(batch.words)]
+            spread |= {
+                "entropy": -(own * own.clamp_min(1e-9).log()).sum(1).mean(),
+                "used": (own.mean(0) > 0.2 / own.shape[1]).float().sum(),
+            }
+        self._log({f"rec_{name}": value for name, value in losses.items()} | spread, b)
+        return loss
+
+    def data_pictures(self, batch: Exercises, count: int) -> Tensor:
+        """The first *count* pictures of a batch without foreign parts."""
+        transplant = (batch.kind == 2)[:, None, None, None]
+        return torch.where(transplant, batch.given, batch.answer)[:count]
+
+    def reconstruction_losses(self, batch: Exercises, made: Refined) -> dict[str, Tensor]:
+        """L_rec of both stages, and L_p where the picture is as the sentence says; already weighed."""
+        config, b = self.training_config, len(batch.given)
+        losses = {}
+        for name, shown, painted in (("coarse", made.coarse, made.coarse_painted), ("fine", made.fine, made.painted)):
+            answer, mask = (_resized(x, shown.shape[-1]) for x in (batch.answer, batch.mask))
+            losses[name] = config.rec * self._reconstruction(shown[:b], answer, mask)
+            if config.paint and self.model.config.detail:
+                losses[f"{name}_paint"] = config.paint * self._reconstruction(painted[:b], answer, mask)
+            if config.strokes:
+                losses[f"{name}_strokes"] = config.strokes * mean_inside(stroke_error(shown[:b], answer), mask)
+        if config.look and self.reader is not None:
+            losses["look"] = config.look * self.reader.loss(*self.read(batch, made.fine[:b]), READ)
+        if self.teller is not None:
+            recalled, values = told(batch, made.recalled)
+            unit = recalled * recalled.shape[1] ** 0.25  # textures have deviation width ** -1/4, and small numbers are slow to read
+            losses["tell"] = config.tell * self.teller.loss(unit, values, READ)
+        if config.ground:
+            losses["ground"] = config.ground * grounding_loss(batch, made)
+        if config.p or config.p_words:
+            with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
+                image = self.model.image_features(batch.answer)  # v^i where the picture is as the sentence says
+            if config.p:
+                losses["p"] = config.p * texture_loss(image, made.localisation[:b], made.texture[:b]).mean()
+            if config.p_words:
+                losses["p_words"] = config.p_words * word_texture_loss(batch, image, made.recalled)
+        return losses
+
+    def _reconstruction(self, picture: Tensor, answer: Tensor, mask: Tensor) -> Tensor:
+        """L_rec over the whole picture, and ``focus`` times that over the places that the exercise changes."""
+        config = self.training_config
+        loss = reconstruction_loss(picture, answer, kind=config.kind).mean()
+        if not config.focus:
+            return loss
+        error = (picture - answer).abs() if config.kind == "l1" else (picture - answer).square()
+        return loss + config.focus * mean_inside(error, mask)
+
+    def read(self, batch: Exercises, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """The regions that were to change, in *picture* (b, 3, S, S): their features (n, width), and the values (n, kinds) to be seen."""
+        member, node = batch.asked.nonzero().unbind(1)
+        encoder, side = self.model.encoder, self.model.config.encoder_size
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.training_config.bfloat16):
+            maps = encoder.maps(_resized(picture, side))
+        features = encoder.regions({name: some.float() for name, some in maps.items()}, batch.boxes[member, node], member)
+        return features, batch.values[member, node]
+
+    def compete(self, pictures: Tensor, generator: torch.optim.Optimizer, adversary: torch.optim.Optimizer) -> Tensor:
+        """One step of the adversarial stage, for pictures (b,) of the data; returns the generator's loss."""
+        config, b = self.training_config, len(pictures)
+        real = self.data.pictures(pictures)
+        said = self.sentences.take(self.sentences.draw(pictures))
+        other = self.sentences.take(self.sentences.draw(pictures.roll(1)))
+        right, wished = (_padded(words, counts) for words, _, counts in (said, other))
+        with frozen(self.model.memory if self.model.config.memory else None):
+            made = self.model(word_graph(other[2]), real, words=other[0], bfloat16=config.bfloat16)
+            fakes = (made.coarse, made.fine)
+            reals = (_resized(real, made.coarse.shape[-1]), real)
+            with torch.autocast(real.device.type, torch.bfloat16, enabled=config.bfloat16):
+                parts = [discriminator_loss(d, x, y, right, wished) for d, x, y in zip(self.judges, reals, fakes, strict=True)]
+            self._step(adversary, {f"{stage}_{name}": part[name] for stage, part in zip("cf", parts, strict=True) for name in part})
+            with self._judging():
+                losses = {
+                    "I": config.adversarial * sum(realness_loss(d, x) for d, x in zip(self.judges, fakes, strict=True)),
+                    "T": config.words * sum(text_loss(d, x, wished) for d, x in zip(self.judges, fakes, strict=True)),
+                }
+            loss = self._step(generator, losses)
+        means = {f"D_{name}": sum(part[name] for part in parts) / 2 for name in parts[0]}
+        # for the log: how sure the discriminators are, told from the mean logarithms
+        sure = {"p_real": (-means["D_real"]).exp(), "p_fake": 1 - (-means["D_fake"]).exp()}
+        self._log(means | sure | {f"adv_{name}": value for name, value in losses.items()}, b)
+        return loss
+
+    def _step(self, optimiser: torch.optim.Optimizer, losses: dict[str, Tensor]) -> Tensor:
+        loss = sum(losses.values())
+        optimiser.zero_grad(set_to_none=True)  # a parameter without gradient is left alone, momentum or not
+        self.manual_backward(loss)
+        optimiser.step()
+        return loss.detach()
+
+    def _judging(self) -> ExitStack:
+        """The discriminators judge but do not learn."""
+        stack = ExitStack()
+        stack.enter_context(frozen(*self.judges.parameters()))
+        stack.enter_context(torch.autocast("cpu", torch.bfloat16, enabled=self.training_config.bfloat16))
+        return stack
+
+    def _log(self, values: dict[str, Tensor], size: int) -> None:
+        self.log_dict({f"train/{name}": value.detach() for name, value in values.items()}, on_epoch=True, on_step=False, batch_size=size)
+
+    # ------------------------------------------------------------------------------------------ validation
+
+    def on_validation_epoch_start(self) -> None:
+        self._random = torch.get_rng_state()
+        torch.manual_seed(0)  # the same exercises in every epoch
+
+    def validation_step(self, rows: Tensor, index: int) -> None:
+        batch = self.validation_exercises.make(rows)
+        made = self.model(word_graph(batch.counts), batch.given, words=batch.words)
+        scores = {}
+        error = (made.fine - batch.answer).abs().mean(1, keepdim=True) / 2
+        before = (batch.given - batch.answer).abs().mean(1, keepdim=True) / 2
+        outside = (error * (1 - batch.mask)).mean()
+        inside = []
+        for name, number in (("restored", 1), ("transplanted", 2)):
+            own = batch.kind == number
+            size = batch.mask[own].sum().clamp_min(1)
+            inside.append((error[own] * batch.mask[own]).sum() / size)
+            scores |= {f"{name}_error": inside[-1], f"{name}_before": (before[own] * batch.mask[own]).sum() / size}
+        scores |= {"outside_error": outside, "score": -sum(inside) / 2 - outside}
+        if self.reader is not None:  # as the eye sees a pattern, wherever its stripes begin
+            scores["read"] = self.reader.hits(*self.read(batch, made.fine), READ)
+            scores["score"] = scores["score"] + 0.1 * scores["read"]
+        self.log_dict({f"validation/{name}": value for name, value in scores.items()}, batch_size=len(rows))
+
+    def on_validation_epoch_end(self) -> None:
+        torch.set_rng_state(self._random)
+
+    def on_train_epoch_end(self) -> None:
+        epoch, config = self.current_epoch, self.training_config
+        if (epoch + 1) % config.halve_every == 0:
+            optimisers = self.optimizers()
+            learning = [optimisers] if not isinstance(optimisers, list) else optimisers if self.competes else optimisers[:1]
+            for optimiser in learning:
+                for group in optimiser.param_groups:
+                    group["lr"] /= 2
+        logged = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
+        for message in [] if epoch < 2 else troubles(logged, masks=False):
+            logging.getLogger("hetero_xmodal").warning("epoch %d: %s", epoch, message)
+            warnings.warn(f"epoch {epoch}: {message}", stacklevel=2)
+
+
+def mean_inside(error: Tensor, mask: Tensor) -> Tensor:
+    """Mean of *error* (b, c, s, s) over the places where *mask* (b, 1, s, s) is 1; 0 where it never is."""
+    return (error * mask).sum() / (error.shape[1] * mask.sum()).clamp_min(1)
+
+
+def _resized(pictures: Tensor, size: int) -> Tensor:
+    return pictures if pictures.shape[-1] == size else nn.functional.interpolate(pictures, (size, size), mode="area")
+
+
+class frozen:  # noqa: N801
+    """Inside ``with frozen(*parameters)`` they get no gradient at all."""
+
+    def __init__(self, *parameters: nn.Parameter | None) -> None:
+        self.parameters = [p for p in parameters if p is not None and p.requires_grad]
+
+    def __enter__(self) -> None:
+        for p in self.parameters:
+            p.requires_grad_(False)
+
+    def __exit__(self, *_: object) -> None:
+        for p in self.parameters:
+            p.requires_grad_(True)
+
+
+def _judge(vocabulary: int, size: int) -> TextAdaptiveDiscriminator:
+    """A discriminator for pictures of *size*: one more halving for each doubling of the size."""
+    widths = (16, 32, *[64] * (size // 32).bit_length())
+    return TextAdaptiveDiscriminator(vocabulary, image_size=size, widths=widths, cell=nn.LSTM)
+
+
+def _padded(words: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, None]:
+    rows, mask = padded(words[:, None], counts)
+    return rows[..., 0], mask, None

@@ -1,0 +1,106 @@
+"""How MIM-Net is trained: the settings, and what suits which data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..configs import check_config
+from ..errors import InputError
+from ..recipes.mimnet import MIMNetConfig
+
+_ADVERSARIAL = ("adversarial", "words", "adversary_from")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MIMNetTraining:
+    """How MIM-Net is trained.
+
+    batch_size, learning_rate, discriminator_rate, momentum : of the two Adam optimisers
+    start : memories start as ``"textures"``, the centres of so many clusters (k-means) of the frozen encoder's features in the boxes of the
+        training pictures (ours), or as ``"random"`` numbers. From random ones they have a long way to go, and words can recall nothing
+    memory_rate : rate of the memories as a multiple of learning_rate; their values move no further than that in a step of Adam, and have
+        to come from chance to where textures are
+    halve_every : epochs after which the rates are halved, of all that have begun to learn
+    rec, p, m : weights of L_rec, L_p and L_m; ``m=0`` and ``m=0, p=0`` are the paper's ablations
+    kind : of L_rec, see :func:`~hetero_xmodal.recipes.mimnet.reconstruction_loss`
+    focus : how much the places that an exercise changes count in L_rec, beside the whole picture (ours)
+    strokes : weight of :func:`~.drawing.stroke_error` in the same places (ours). Nobody knows where a stripe should begin, and L_rec is
+        least for plain paint then; without this no pattern is painted
+    paint : weight of L_rec and focus for what the decoders paint below their mattes, which learn more slowly where little is let through
+        (ours)
+    look : weight of the cross-entropy of what a reader on the frozen encoder's features sees in the parts that an exercise changes (ours)
+    tell : weight of the cross-entropy of what a linear layer, which learns too, reads off the textures that words recall, of what the
+        sentence says (ours): by L_p alone "striped" and "plain" recall almost the same
+    patterned : how many times as often as others a sentence that names a pattern is learned from (ours); 1 is the paper's scheme
+    p_words : weight of L_p word by word: each that speaks of a region should recall the texture that the answer has there (ours)
+    ground : weight of the grounding loss, which tells every word, and the localising unit, the box that it speaks of (ours)
+    plain : share of the pairs that are reconstructed as they are; 1 is the paper's scheme
+    random : how the attention of L_m is drawn, and ``random_share``, for how many pairs of a batch
+    adversarial, words : weights of L_I and L_T
+    wishes : share of a batch that the adversarial stage uses
+    adversary : False trains without discriminators, and so without the adversarial stage and L_m
+    adversary_from : the first epoch that has them (0 in the paper): pictures that nobody could take for real teach them little
+    bfloat16 : compute the convolutions in bfloat16, twice as fast on processors that have it
+    """
+
+    batch_size: int = 30
+    learning_rate: float = 2e-4
+    discriminator_rate: float = 2e-4
+    momentum: float = 0.5
+    start: Literal["random", "textures"] = "random"
+    memory_rate: float = 1.0
+    halve_every: int = 1000
+    rec: float = 10.0
+    p: float = 1.0
+    m: float = 0.1
+    kind: Literal["mse", "norm", "l1"] = "mse"
+    focus: float = 0.0
+    strokes: float = 0.0
+    paint: float = 0.0
+    look: float = 0.0
+    tell: float = 0.0
+    patterned: float = 1.0
+    p_words: float = 0.0
+    ground: float = 0.0
+    plain: float = 1.0
+    random: Literal["one_hot", "one_hot_per_word", "dirichlet"] = "one_hot"
+    random_share: float = 1.0
+    adversarial: float = 1.0
+    words: float = 1.0
+    wishes: float = 1.0
+    adversary: bool = True
+    adversary_from: int = 0
+    bfloat16: bool = False
+
+    def __post_init__(self) -> None:
+        check_config(
+            self,
+            at_least_one=("batch_size", "halve_every"),
+            not_negative=("rec", "p", "m", "focus", "strokes", "paint", "look", "tell", "p_words", "ground", *_ADVERSARIAL),
+            above_zero=("learning_rate", "discriminator_rate", "memory_rate", "patterned"),
+        )
+        for name in ("plain", "random_share", "wishes", "momentum"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"MIMNetTraining: {name} is {getattr(self, name)}, expected a share in 0..1")
+
+
+#: small enough for one core of a laptop; found good on the validation pictures of world/birds
+_WORLD = dict(
+    batch_size=8, learning_rate=3e-3, start="textures", memory_rate=2.0, discriminator_rate=4e-4, halve_every=2, kind="l1", rec=40.0,
+    focus=0.25, strokes=20.0, paint=10.0, look=0.5, tell=1.0, patterned=6.0, p_words=4.0, ground=0.5, plain=0.2, p=0.02, m=0.05,
+    random_share=0.25, adversarial=0.05, words=0.2, wishes=0.5, adversary_from=7, bfloat16=True,
+)  # fmt: skip
+#: data -> (MIM-Net, training, epochs)
+SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
+    "world/birds": ({}, _WORLD, 10),
+    "world/scenes": ({}, _WORLD, 10),
+    "cub": (dict(encoder="efficientnet-lite0"), dict(batch_size=16, bfloat16=True), 600),
+}
+PAPER_EPOCHS = 600
+
+
+def default_settings(data: str) -> tuple[MIMNetConfig, MIMNetTraining, int]:
+    """Config, training and epochs for a data set (``"cub:FOLDER"`` as ``"cub"``); elsewhere the paper's training."""
+    model, training, epochs = SETTINGS.get(data, SETTINGS.get(data.partition(":")[0], ({}, {}, PAPER_EPOCHS)))
+    return MIMNetConfig(**model), MIMNetTraining(**training), epochs

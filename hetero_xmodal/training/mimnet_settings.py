@@ -85,7 +85,7 @@ class MIMNetTraining:
                 raise InputError(f"MIMNetTraining: {name} is {getattr(self, name)}, expected a share in 0..1")
 
 
-#: small enough for one core of a laptop; found good on the validation pictures of world/birds
+#: small enough for one core of a laptop; the weights were chosen on validation pictures of world/birds, in shorter runs than this schedule
 _WORLD = dict(
     batch_size=8, learning_rate=3e-3, start="textures", memory_rate=2.0, discriminator_rate=4e-4, halve_every=2, kind="l1", rec=40.0,
     focus=0.25, strokes=20.0, paint=10.0, look=0.5, tell=1.0, patterned=6.0, p_words=4.0, ground=0.5, plain=0.2, p=0.02, m=0.05,

@@ -81,6 +81,7 @@ class DAGNNConfig:
     gcn_norm: Literal["sym", "author"] = "sym"
     aggregate: bool = True  # all hops make the classifier (4), otherwise the last one alone, as in a plain GAT or GCN
     adjacency: Literal["correlation", "identity"] = "correlation"  # identity: the control where no label hears another
+    free_scale: float = 1.0  # of DAGNN-5's first classifiers; only their direction counts, so with 0.01 Adam turns them 100 times as fast
     tau: float = 0.3  # of (7)
     p: float = 0.5  # of (8)
     diagonal: float = 1.0  # of (8)
@@ -107,7 +108,7 @@ class DAGNNConfig:
             at_least_one=("image_width", "text_width", "tag_hidden", "label_width", "width", "hops", "batch_size"),
             not_negative=("tags", "alpha", "beta", "image_noise", "text_noise", "weight_decay"),
             share=("dropout", "input_dropout", "averaging", "momentum"),
-            above_zero=("learning_rate",),
+            above_zero=("learning_rate", "free_scale"),
         )
 
 
@@ -272,7 +273,7 @@ class DAGNN(Pretrained, nn.Module):
         self.image_space, self.text_space = space(config.image_width), space(config.text_width)
         self.recipe = self.aggregate = self.free_classifiers = None
         if config.variant == "DAGNN-5":
-            self.free_classifiers = nn.Parameter(nn.init.xavier_uniform_(torch.empty(c, d)))
+            self.free_classifiers = nn.Parameter(config.free_scale * nn.init.xavier_uniform_(torch.empty(c, d)))
         elif config.variant != "DAGNN-1":
             self.recipe = label_recipe(config)
             self.aggregate = LayerAggregation(config) if config.aggregate else None

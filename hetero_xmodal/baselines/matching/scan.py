@@ -51,7 +51,7 @@ class SCAN(NeuralMatching):
     Config = SCANConfig
 
     def _build(self, regions: InputScale, words: nn.Module) -> nn.Module:
-        return _CrossAttention(regions, words, self.config)
+        return CrossAttention(regions, words, self.config)
 
     def similarity(self, split: Split) -> np.ndarray:
         """In blocks of pictures and captions, so that only a block's attention is in memory."""
@@ -72,7 +72,7 @@ class SCAN(NeuralMatching):
         return out
 
 
-class _CrossAttention(nn.Module):
+class CrossAttention(nn.Module):
     def __init__(self, regions: InputScale, words: nn.Module, config: SCANConfig) -> None:
         super().__init__()
         self.config = config

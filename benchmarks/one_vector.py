@@ -1,4 +1,4 @@
-"""What does SCAN gain by comparing every word with every region? The same network, but each picture and each caption pressed into one vector.
+"""What does SCAN gain by comparing every word with every region? The same network with one vector for a picture and one for a caption.
 
     python benchmarks/one_vector.py                 # 600 training, 300 validation, 500 test scenes of the world, regions of the detector
     python benchmarks/one_vector.py --true          # the true objects in place of the detector's

@@ -193,7 +193,7 @@ def retrieve(
     """Find pictures for a sentence, or texts for a picture; the model folder says which recipe it is of."""
     from .errors import InputError
     from .images import read_picture
-    from .retrieval import load_gallery, load_retrieval_model, write_retrieval_page
+    from .retrieval import load_gallery, load_retrieval_model, unknown_words, write_retrieval_page
     from .retrieval import retrieve as search
     from .retrieval_index import EmbeddingIndex
 
@@ -218,10 +218,14 @@ def retrieve(
             raise InputError(f"'{data}' has no pictures to show; make an index of it (hetero-xmodal index) and search that with --index")
     query = sentence if sentence is not None else image
     hits = search(trained, query, gallery, top=top)
+    strange = unknown_words(trained, sentence) if sentence is not None else []
+    note = f"The model does not know the words: {', '.join(strange)}. It searched for the others." if strange else ""
+    if note:
+        typer.echo(note)
     for number, hit in enumerate(hits, 1):
         typer.echo(f"{number:3}. {hit.score:6.3f}  {hit.item.id}  {hit.text}")
     if out is not None:
-        typer.echo(f"Look at the page: {write_retrieval_page(out, query, hits)}")
+        typer.echo(f"Look at the page: {write_retrieval_page(out, query, hits, note=note)}")
 
 
 def _load(data: str, *, seed: int, size: int | None, network: str, label_vectors: Path | None):

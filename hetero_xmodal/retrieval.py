@@ -130,6 +130,25 @@ def retrieve(model: DAGNN | ALGR, query: str | Path | Any, gallery: Sequence[Ite
     return hits
 
 
+def unknown_words(model: DAGNN | ALGR, sentence: str) -> list[str]:
+    """Words of *sentence* that the model never heard of, so that they play no part in what is found; ordinary ones are left out.
+
+    A model that reads any word, because a language model does that for it, has none.
+
+    >>> unknown_words(load_retrieval_model(), "two birds beside a castle")
+    ['castle']
+    """
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    from .data.rows import words_of
+
+    known = model.vocab.get("tags") or model.vocab.get("texts", {}).get("words")
+    if not known:
+        return []
+    heard = ENGLISH_STOP_WORDS.union(known)
+    return [word for word in dict.fromkeys(words_of(sentence)) if word not in heard]
+
+
 def _text(item: Item) -> str:
     return item.sentences[0] if item.sentences else ", ".join(item.tags)
 
@@ -157,8 +176,8 @@ def _items_of(index: EmbeddingIndex) -> Callable[[int], Item]:
     return found
 
 
-def write_retrieval_page(path: str | Path, query: Any, hits: Sequence[Hit]) -> Path:
-    """One HTML file with the query and its answers, pictures inside the file itself; returns its path."""
+def write_retrieval_page(path: str | Path, query: Any, hits: Sequence[Hit], *, note: str = "") -> Path:
+    """One HTML file with the query, a *note* about it and its answers, pictures inside the file itself; returns its path."""
     from html import escape
 
     from .images import read_picture
@@ -168,6 +187,8 @@ def write_retrieval_page(path: str | Path, query: Any, hits: Sequence[Hit]) -> P
     page = Page("Pictures for a sentence" if sentence else "Texts for a picture")
     if sentence:
         page.text(f"“{query}”", "The number under each picture is the cosine between sentence and picture; 1 is a perfect fit.")
+        if note:
+            page.text(note)
     else:
         page.figure("query", read_picture(query), "the picture that was asked about")
         page.text("The number before each text is the cosine between text and picture; 1 is a perfect fit.")
@@ -180,8 +201,7 @@ def write_retrieval_page(path: str | Path, query: Any, hits: Sequence[Hit]) -> P
             continue
         pictures[f"hit{number}"] = hit.item.image
         rows.append((f"hit{number}", hit.item.image, caption))
-    for start in range(0, len(rows), 4):
-        page.row(rows[start : start + 4])
+    page.row(rows)
     html = page.html()
     for name, picture in pictures.items():
         if picture is not None:

@@ -148,8 +148,10 @@ def test_photos_with_labels_and_captions(coco, colours, tmp_path, capsys):
     page = tmp_path / "page.html"
     found = ["retrieve", "cats and a zebra", "--data", f"coco:{coco}", "--model", str(out), "--top", "3", "--out", str(page)]
     assert run(found) == 0
-    assert capsys.readouterr().out.count("Two cats on a sofa") == 3
+    said = capsys.readouterr().out
+    assert said.count("Two cats on a sofa") == 3 and "does not know the words: zebra." in said
     html = page.read_text()
+    assert "does not know the words: zebra." in html
     assert html.count("data:image/png;base64,") == 3 and '.png"' not in html
     assert (
         run(["retrieve", "--image", str(coco / "images" / f"{1:012d}.jpg"), "--data", f"coco:{coco}", "--model", str(out), "--top", "4"])

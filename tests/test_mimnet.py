@@ -148,6 +148,8 @@ def test_m7_random_memories_stand_in_for_the_words(batch):
         assert alike == (kind == "one_hot")
     with pytest.raises(hx.InputError, match="has no memory"):
         make(memory=False)(graph, pictures, words=words, instead=instead)
+    with pytest.raises(hx.InputError, match=r"instead is .* expected \(words, memories\)"):
+        model(graph, pictures, words=words, instead=instead[:, :4])
 
 
 def test_m10_the_order_of_memories_and_of_recalled_words_does_not_matter(batch):

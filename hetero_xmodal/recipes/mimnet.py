@@ -360,6 +360,8 @@ class MIMNet(Pretrained, nn.Module):
         if config.memory:
             states["memory"], attention = self.memory, self.attention(h)
             if instead is not None:
+                if instead.shape != attention.shape:
+                    raise InputError(f"MIMNet: instead is {tuple(instead.shape)}, expected (words, memories), {tuple(attention.shape)}")
                 attention = torch.where(instead.isnan(), attention, instead.nan_to_num())
                 weights = {"recall textures": attention}
         elif instead is not None:

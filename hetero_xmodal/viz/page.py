@@ -20,8 +20,8 @@ p { max-width: 46rem; }
 figure { margin: 1rem 0; }
 figure img { max-width: 100%; height: auto; border: 1px solid #e3e3e3; }
 figcaption { color: #555; font-size: .9rem; max-width: 46rem; }
-.row { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; }
-.row figure { flex: 1 1 14rem; margin: .5rem 0; }
+.row { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(14rem, 100%), 1fr)); gap: 1rem; }
+.row figure { margin: .5rem 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; margin: .6rem 0; }
 th, td { padding: .25rem .7rem; text-align: left; border-bottom: 1px solid #e3e3e3; white-space: nowrap; }

@@ -66,6 +66,7 @@ def manipulate(
         "hetero-xmodal train cam --data world/birds --out runs/birds",
         "hetero-xmodal train cam --data world/birds --out runs/birds --resume",
         "hetero-xmodal train cam --data world/birds --out runs/more --start runs/birds --set painting=0 --epochs 2",
+        "hetero-xmodal train cam --data world/scenes --out runs/scenes --start birds --set painting=0 --epochs 4",
         "hetero-xmodal train cam --data world/birds --out runs/no_hrl --set bridges=false --set batch_size=16",
         "hetero-xmodal train cam --data cub:FOLDER --out runs/cub --image-size 128 --epochs 20",
     ),
@@ -78,7 +79,7 @@ def train_cam(
     image_size: Annotated[int | None, typer.Option(help="Side of the pictures in pixels, a multiple of 32.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs; what suits the data if left out.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and exercises.")] = 0,
-    start: Annotated[Path | None, typer.Option(help="Model or run folder whose weights it begins with; see --set painting=0.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Model or run folder, or 'birds', to begin with; see --set painting=0.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     devices: Annotated[int, typer.Option(help="Number of processes.")] = 1,
 ) -> None:

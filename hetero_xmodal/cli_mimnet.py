@@ -33,7 +33,7 @@ def train_mimnet(
     size: Size = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs; what suits the data if left out.")] = None,
     seed: Seed = 0,
-    start: Annotated[Path | None, typer.Option(help="Begin with the weights of the model in this folder.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Model or run folder, or 'birds', whose weights it begins with.")] = None,
     resume: Resume = False,
     devices: Annotated[int, typer.Option(help="Number of processes.")] = 1,
 ) -> None:

@@ -19,6 +19,7 @@ from hetero_xmodal.training.cam import train_cam
 from hetero_xmodal.training.cam_settings import CAMTraining
 from hetero_xmodal.training.drawing import stroke_error
 from hetero_xmodal.training.encoder import train_encoder
+from hetero_xmodal.training.front import begin_with
 from hetero_xmodal.training.manipulation import CAMModule, troubles
 from hetero_xmodal.training.manipulation_data import FREE, KINDS, ManipulationData
 from hetero_xmodal.training.manipulation_making import load_manipulation_data
@@ -207,8 +208,26 @@ def test_a_training_begins_where_another_ended(data, tmp_path):
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(first.parameters(), second.parameters(), strict=True))
     with pytest.raises(hx.InputError, match="another width than asked for"):
         train_cam(some, out=tmp_path / "x", start=tmp_path / "first", **(options | {"config": replace(TINY, width=16)}))
-    with pytest.raises(hx.InputError, match="knows other words"):
-        train_cam(data, out=tmp_path / "x", start=tmp_path / "first", **(options | {"validation": data}))
+
+
+def test_a_training_may_begin_with_a_model_of_other_data():
+    """What both vocabularies list keeps its rows, wherever it stands; every other weight is the old one too."""
+    old = CAM(TINY, {"words": ["a", "red", "bird"], "names": ["bird", "wing"]})
+    vocab = {"words": ["tree", "bird", "the", "a"], "names": ["tree", "wing", "bird"]}
+    new = begin_with(old, TINY, vocab)
+    assert new.vocab == vocab and len(new.words.weight) == len(old.words.weight) + 1
+    tables = {name: what for what, (names, _) in CAM.tables.items() for name in names}
+    for name, value in new.state_dict().items():
+        before = old.state_dict()[name]
+        if name not in tables:
+            assert torch.equal(value, before), name
+            continue
+        what, first = tables[name], CAM.tables[tables[name]][1]
+        assert torch.equal(value[:first], before[:first])
+        for row, entry in enumerate(vocab[what], first):
+            if entry in old.vocab[what]:
+                assert torch.equal(value[row], before[first + old.vocab[what].index(entry)]), name
+    assert begin_with(old, TINY, {"words": ["a", "red", "bird"], "names": ["bird", "wing"], "data": "x"}) is old
 
 
 def test_what_training_refuses(data, tmp_path):

@@ -360,6 +360,11 @@ class CAM(Pretrained, nn.Module):
 
     recipe_name = "cam"
     config_class = CAMConfig
+    #: list in the vocabulary -> weights with a row for each of its entries, and how many rows stand before these
+    tables = {
+        "words": (("words.weight", "writer.words.weight", "writer.out.weight", "writer.out.bias"), len(SPECIAL)),
+        "names": (("names.weight",), 1),
+    }
 
     def __init__(self, config: CAMConfig, vocab: dict[str, Any], *, pretrained: bool = False) -> None:
         super().__init__()

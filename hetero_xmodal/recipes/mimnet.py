@@ -239,6 +239,8 @@ class MIMNet(Pretrained, nn.Module):
 
     recipe_name = "mimnet"
     config_class = MIMNetConfig
+    #: list in the vocabulary -> weights with a row for each of its entries, and how many rows stand before these
+    tables = {"words": (("words.weight",), len(SPECIAL))}
 
     def __init__(self, config: MIMNetConfig, vocab: dict[str, Any], *, pretrained: bool = False) -> None:
         super().__init__()
@@ -302,7 +304,7 @@ class MIMNet(Pretrained, nn.Module):
         small = pictures if pictures.shape[-1] == size else F.interpolate(pictures, (size, size), mode="area")
         seen = self.encoder.maps(torch.cat([small, boundary_images(pictures, size)]))
         image, boundary = seen["coarse"].float().chunk(2)
-        image, boundary = self.adapt(self._at_scale("image", image)), self._at_scale("boundary", boundary)
+        image, boundary = self.adapt(self._at_scale("image", image)).float(), self._at_scale("boundary", boundary)
         return {"image": image, "boundary": boundary, "finer": seen["fine"].float().chunk(2)[0]}
 
     @torch.no_grad()
@@ -310,7 +312,7 @@ class MIMNet(Pretrained, nn.Module):
         """v^i (B, width, g, g) of pictures (B, 3, S, S), without their boundaries."""
         size = self.config.encoder_size
         small = pictures if pictures.shape[-1] == size else F.interpolate(pictures, (size, size), mode="area")
-        return self.adapt(self._at_scale("image", self.encoder.maps(small)["coarse"].float()))
+        return self.adapt(self._at_scale("image", self.encoder.maps(small)["coarse"].float())).float()
 
     def _at_scale(self, name: str, values: Tensor) -> Tensor:
         """Standardised, times width ** -1/4, so that dot products of two such features are of the order of 1 and gates do not saturate."""

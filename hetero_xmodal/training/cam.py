@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..manipulation import load_manipulation_model
 from ..networks.image_branch import WorldEncoder
 from ..recipes.cam import CAM, CAMConfig
 from .cam_settings import CAMTraining, default_settings
-from .front import Settings, begin_with, fit_editor, model_in, settled, teach, training_data
+from .front import Settings, begin_with, fit_editor, settled, teach, training_data
 from .loop import FitConfig, FitResult
 from .manipulation import CAMModule
 from .manipulation_data import ManipulationData
@@ -46,8 +47,9 @@ def train_cam(
     size : number of training pictures, if *data* is a name.
     encoder, encoder_steps : an encoder trained before, or how long to train a new one (``encoder="world"`` only; the photographs' encoders
         come ready). What reads attributes off its features is trained along with it.
-    start : a model folder or run folder whose weights this training begins with, in place of random ones; the config must be of the same
-        sizes. With ``painting=0`` it goes on where that training ended, under other weights of the losses.
+    start : a model folder, a run folder or ``"birds"`` (shipped), whose weights this training begins with, in place of random ones; the
+        config must be of the same sizes. With ``painting=0`` it goes on where that training ended, under other weights of the losses.
+        It may have learned from other data: words and classes that these have too are known from the start.
     resume, progress : as in :func:`hetero_xmodal.training.fit`.
 
     Raises
@@ -58,13 +60,13 @@ def train_cam(
     usual, usual_training, epochs = default_settings(name)
     config, training = config or usual, training or usual_training
     fit_config = settled(fit_config or FitConfig(epochs=epochs), out, size=size, resume=resume)
-    begin = None if start is None else model_in(CAM, start)
+    begin = None if start is None else load_manipulation_model(start, recipe="cam")
     data, validation = training_data(data, validation, size=size, seed=fit_config.seed, image_size=config.image_size, setting="image_size")
     seed_everything(fit_config.seed)
     vocab = {"words": data.words(), "names": data.classes, "data": name}
     if training.hiding:  # a sign that the model can draw things into hidden places, and how large they usually are
         vocab["sizes"] = data.usual_sizes()
-    model = CAM(config, vocab, pretrained=True) if begin is None else begin_with(begin, config, vocab, same=("words", "names"))
+    model = CAM(config, vocab, pretrained=True) if begin is None else begin_with(begin, config, vocab)
     resumed = resume and (Path(out) / "checkpoints" / "last.ckpt").exists()
     reader = teach(model.encoder, data, ready=encoder, begun=begin is not None, steps=encoder_steps, resumed=resumed)
     seed_everything(fit_config.seed)

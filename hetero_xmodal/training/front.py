@@ -1,7 +1,7 @@
 """The front of a training of a model that edits pictures: everything from the caller's wishes to Lightning's ``fit``, for any such model.
 
-In this order, so that what can be refused is refused before work starts: :func:`settled`, :func:`model_in` (if the training begins with a
-model), :func:`training_data`; then :func:`begin_with`, :func:`teach`, and :func:`fit_editor`.
+In this order, so that what can be refused is refused before work starts: :func:`settled`, :func:`training_data`; then :func:`begin_with`,
+:func:`teach`, and :func:`fit_editor`.
 """
 
 from __future__ import annotations
@@ -58,12 +58,6 @@ def check_run(out: str | Path, *, size: int | None = None, resume: bool = False)
         raise InputError(f"run folder '{out}' is not empty; choose another one, or go on with the run in it with --resume")
 
 
-def model_in(cls: type[M], folder: str | Path) -> M:
-    """The model of a model folder or run folder."""
-    folder = Path(folder)
-    return cls.from_pretrained(folder / "model" if (folder / "model" / "config.json").exists() else folder)
-
-
 def training_data(
     data: str | ManipulationData, validation: ManipulationData | None, *, size: int | None, seed: int, image_size: int, setting: str
 ) -> tuple[ManipulationData, ManipulationData]:
@@ -80,16 +74,28 @@ def training_data(
     return data, validation
 
 
-def begin_with(model: M, config: Any, vocab: dict[str, Any], *, same: tuple[str, ...] = ("words",)) -> M:
-    """*model* with the vocabulary of these data; it must have the same config, and know the *same* as they do."""
-    for what in same:
-        if list(model.vocab[what]) != list(vocab[what]):
-            raise InputError(f"the model to start from knows other {what} than these data; take one of the same data and size")
+def begin_with(model: M, config: Any, vocab: dict[str, Any]) -> M:
+    """*model*, which must have this *config*, with the vocabulary of other data.
+
+    Entries of the vocabulary (words, names of classes) that both know keep their rows in the tables that ``model.tables`` lists; others
+    begin as in a new model.
+    """
     if model.config != config:
         changed = [f.name for f in fields(config) if getattr(config, f.name) != getattr(model.config, f.name)]
         raise InputError(f"the model to start from has another {', '.join(changed)} than asked for; --set the same, or train anew")
-    model.vocab = vocab
-    return model
+    if all(list(model.vocab[what]) == list(vocab[what]) for what in model.tables):
+        model.vocab = vocab
+        return model
+    other = type(model)(config, vocab)
+    state = model.state_dict()
+    for what, (names, first) in model.tables.items():
+        row = {entry: k for k, entry in enumerate(model.vocab[what], first)}
+        shared = [(k, k) for k in range(first)] + [(k, row[entry]) for k, entry in enumerate(vocab[what], first) if entry in row]
+        new, old = (torch.tensor(rows) for rows in zip(*shared, strict=True))
+        for name in names:
+            state[name] = other.state_dict()[name].index_copy(0, new, state[name][old])
+    other.load_state_dict(state)
+    return other
 
 
 def teach(

@@ -4,9 +4,10 @@ python benchmarks/mimnet_birds.py --similarity DIR [--model birds NAME=DIR ...] 
     [--baselines MINUTES --data DIR] [--sheet FILE] [--memories FILE]
 
 For every method: share of edits that appeared (all, and by kind), share of unspoken facts that stayed, error outside the edited region and
-against the true picture; Sim, Diff and MP by the similarity model (``hetero-xmodal train similarity``), whose values for real pairs and for
-pictures with a sentence of another picture stand above the table. Baselines are trained here, on the prepared pictures of --data, for so
-many minutes each. Spread: how far apart the mean colours are that the memories paint on one bird, against those of the data's birds.
+against the true picture; IS, the inception score by the world's extractor; Sim, Diff and MP by the similarity model (``hetero-xmodal train
+similarity``), whose values for real pairs and for pictures with a sentence of another picture stand above the table. Baselines are trained
+here, on the prepared pictures of --data, for so many minutes each. Spread: how far apart the mean colours are that the memories paint on
+one bird, against those of the data's birds.
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ from hetero_xmodal.data.manipulation import load_pairs
 from hetero_xmodal.manipulation import load_manipulation_model, manipulate_pairs, squared
 from hetero_xmodal.memory_manipulation import edit_by_memory, load_memory_model
 from hetero_xmodal.metrics.edits import judge_edits
+from hetero_xmodal.metrics.images import inception_score
 from hetero_xmodal.metrics.similarity import colour_spread, judge_similarity
 from hetero_xmodal.training.similarity import load_similarity
 
-HEAD = ("edits", "kept", "both", "outside", "inside", "error", "Sim", "Diff", "MP")
+HEAD = ("edits", "kept", "both", "outside", "inside", "error", "IS", "Sim", "Diff", "MP")
 
 
 def row(name: str, pairs: list, pictures: list, judge) -> str:
     edits = judge_edits(pairs, pictures)
     numbers = (edits.edit_accuracy, edits.preservation, edits.success, edits.outside_error, edits.inside_error, edits.error)
+    numbers += (float(inception_score(pictures)),)  # by what the world's extractor sees
     if judge is not None:
         scores = judge_similarity(pictures, [p.image for p in pairs], [p.wish for p in pairs], judge)
         numbers += (float(scores.sim), float(scores.diff), float(scores.mp))
@@ -86,7 +89,7 @@ def main() -> None:
         own = judge.similarity(given, [p.sentences[0] for p in pairs])
         other = judge.similarity(given, [p.sentences[0] for p in pairs[1:] + pairs[:1]])
         print(f"Sim of real pairs {own.mean():.4f} (deviation {own.std():.4f}), with another picture's sentence {other.mean():.4f}")
-    print(f"{'method':24} " + " ".join(f"{name:>7}" for name in (HEAD if judge is not None else HEAD[:6])))
+    print(f"{'method':24} " + " ".join(f"{name:>7}" for name in (HEAD if judge is not None else HEAD[:7])))
     print(row("unchanged input", pairs, given, judge))
     print(row("the true answer", pairs, [p.edited_image for p in pairs], judge), flush=True)
     for folder in options.cam:

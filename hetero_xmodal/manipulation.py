@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from .errors import InputError, nearest
 from .files import Saved, read_json, write_json, write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import dgl
     import numpy as np
@@ -248,19 +248,23 @@ def run(
     inside.set_batch_num_edges({r: graph.batch_num_edges(r) for r in graph.canonical_etypes})
     longest = torch.repeat_interleave(torch.tensor(sides, dtype=torch.float32), graph.batch_num_nodes("visual"))
     inside.nodes["visual"].data["image_size"] = longest[:, None].expand(-1, 2).contiguous()
-    given, options = pixels, {}
-    if any(plans or []):
-        given, options = _hide(inside, pixels, sides, plans)
+    given, hidden, seen = _hide(inside, pixels, sides, plans) if any(plans or []) else (pixels, None, None)
     with torch.no_grad():
-        made = model.eval()(inside, given, **options)
+        made = model.eval()(inside, given, hidden=hidden, seen=seen)
+        if hidden is not None:  # what was taken away or moved has changed too
+            changed = (given != pixels).any(1, keepdim=True).float()
+            made = replace(made, matte=torch.maximum(made.matte, torch.maximum(hidden, changed)))
         return made, model.writer.write(made.memory, made.memory_mask, beam=beam)
 
 
-def _hide(graph: dgl.DGLGraph, pixels: Any, sides: list[int], plans: list[EditPlan | None]) -> tuple[Any, dict[str, Any]]:
-    """The pictures with the plans' places filled with noise, and what CAM is told beside: the mask, and where regions are looked at."""
+def _hide(graph: dgl.DGLGraph, pixels: Any, sides: list[int], plans: list[EditPlan | None]) -> tuple[Any, Any, tuple]:
+    """The pictures without what the plans take away, its places as a mask, and where CAM looks at every region.
+
+    What is taken away leaves a place that is filled from around it. A thing that moves takes its pixels along; a new one has to be painted.
+    """
     import torch
 
-    from .training.manipulation_data import box_mask
+    from .training.manipulation_data import box_mask, filled_from_around
 
     hidden = torch.zeros_like(pixels[:, :1])
     data = graph.nodes["visual"].data
@@ -268,10 +272,39 @@ def _hide(graph: dgl.DGLGraph, pixels: Any, sides: list[int], plans: list[EditPl
     member = torch.repeat_interleave(torch.arange(len(plans)), graph.batch_num_nodes("visual"))
     for k, plan in enumerate(plans):
         if plan is not None:
-            hidden[k] = box_mask(torch.tensor(plan.hidden) / sides[k], pixels.shape[-1]).amax(0)
+            places = plan.hidden[:1] if plan.kind == "move" else plan.hidden
+            hidden[k] = box_mask(torch.tensor(places) / sides[k], pixels.shape[-1]).amax(0)
             looks[member == k] = torch.tensor(plan.looks).reshape(-1, 4) / sides[k]
-    noise = 2 * torch.rand(pixels.shape, generator=torch.Generator().manual_seed(0)) - 1
-    return torch.where(hidden.bool(), noise, pixels), {"hidden": hidden, "seen": (pixels, looks, member)}
+    given = filled_from_around(pixels, hidden)
+    for k, plan in enumerate(plans):
+        if plan is not None and plan.kind == "move":
+            scale = pixels.shape[-1] / sides[k]
+            carry(pixels[k], given[k], [[v * scale for v in box] for box in plan.hidden])
+    return given, hidden, (pixels, looks, member)
+
+
+def carry(picture: Any, filled: Any, places: Sequence[Sequence[float]]) -> None:
+    """A thing's pixels out of *picture* (3, S, S) in -1..1 into *filled*, the same without it; *places* are its old and its new box.
+
+    Its pixels are those that differ from what its old place was filled with, and what they enclose.
+
+    >>> import torch
+    >>> picture, empty = torch.zeros(3, 8, 8), torch.zeros(3, 8, 8)
+    >>> picture[:, 1:3, 1:3] = 1
+    >>> carry(picture, empty, [(0, 0, 4, 4), (4, 4, 8, 8)]); empty[0].nonzero().tolist()
+    [[5, 5], [5, 6], [6, 5], [6, 6]]
+    """
+    import torch
+    from scipy.ndimage import binary_fill_holes
+
+    (x, y, right, bottom), (to_x, to_y) = (round(v) for v in places[0]), (round(v) for v in places[1][:2])
+    size = picture.shape[-1]
+    x, y, to_x, to_y = (max(v, 0) for v in (x, y, to_x, to_y))
+    w, h = (min(end - start, size - start, size - to) for start, end, to in ((x, right, to_x), (y, bottom, to_y)))
+    old, new = picture[:, y : y + h, x : x + w], filled[:, to_y : to_y + h, to_x : to_x + w]
+    differs = (old - filled[:, y : y + h, x : x + w]).abs().amax(0) > 0.25
+    thing = torch.from_numpy(binary_fill_holes(differs.numpy()))
+    new[:] = torch.where(thing, old, new)
 
 
 # ---------------------------------------------------------------------------------------------- pictures of any size

@@ -200,7 +200,6 @@ class PictureDecoder(nn.Module):
         if not self.matte:
             return painted, torch.ones_like(painted[:, :1]), painted
         share = torch.sigmoid(x[:, 3:])
-        share = torch.maximum(share, hidden.float())  # what is hidden cannot be shown
         return share * painted + (1 - share) * pictures, share, painted
 
 

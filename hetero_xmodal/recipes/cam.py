@@ -448,7 +448,7 @@ class CAM(Pretrained, nn.Module):
         graph : B pairs, batched
         pictures : (B, 3, S, S) in -1..1
         words : numbers to use in place of the graph's own words, (n,)
-        hidden : (B, 1, S, S), 1 where pixels are hidden and have to be painted
+        hidden : (B, 1, S, S), 1 where something was taken away, and the place filled from around it, for something else to be painted
         seen : where the regions' features are read if not from *pictures* and the graph's boxes: pictures (P, 3, S, S), boxes (n, 4) as
             shares of the sides, and the number of every region's picture (n,). A thing that moves looks as it did at its old place
         bfloat16 : compute the convolutions in bfloat16

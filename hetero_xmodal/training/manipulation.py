@@ -4,8 +4,9 @@ Every batch is used twice (:mod:`.manipulation_data` says how the exercises are 
 
 * **restore**: regions that the sentence describes are covered by foreign parts; the picture before is the answer (L1). Copying the input
   is wrong there, so the colour must come from the sentence, through the graph. A share ``recolour`` of them has the hue of a region turned
-  instead, a share ``hiding`` a place filled with noise (the masked-region protocol): a thing of the graph is to be drawn there, or the
-  ground where nothing stood. Beside pixels, the strokes around them are compared, so that stripes may begin where they like.
+  instead, a share ``hiding`` a place filled from around it (the masked-region protocol has noise there): a thing of the graph is to be
+  drawn in it, or the ground where nothing stood. Beside pixels, the strokes around them are compared, so that stripes may begin where
+  they like.
 * **edit**: the picture as it is, with attribute words of its sentence swapped (in a share of the cases unchanged: then the picture itself
   is the answer). Nobody knows the edited picture: the discriminator judges it (TAGAN, 5.1), a reader of attributes on the frozen encoder,
   learned from the annotated boxes, says how far the regions show the new words, and only what lies outside the regions that the swapped
@@ -35,7 +36,7 @@ from ..recipes.cam import CAM
 from .cam_settings import CAMTraining
 from .drawing import stroke_error
 from .encoder import AttributeReader
-from .manipulation_data import FREE, ManipulationData, box_mask
+from .manipulation_data import FREE, ManipulationData, box_mask, filled_from_around
 from .swaps import Swapper, attribute_numbers, word_regions
 
 #: kinds of attributes that are read off a picture; a length is not seen inside a box that fits
@@ -106,7 +107,7 @@ class CAMModule(L.LightningModule):
         if hides.any():
             veiled, seen, gone = self._hide(data, picture, hides, covered, boxes)
             asked |= gone
-            covered = torch.where(veiled.bool(), 2 * torch.rand_like(covered) - 1, covered)
+            covered = filled_from_around(covered, veiled)
             mask, hidden = torch.maximum(mask, veiled), torch.cat([veiled, torch.zeros_like(veiled)])
         return {
             "hidden": hidden, "seen": seen,

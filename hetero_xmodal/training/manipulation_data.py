@@ -4,8 +4,9 @@ Nobody has the edited picture to learn from, so the data make their own exercise
 
 * a **foreign part**: a region that the sentence describes is covered by the same part of another picture, which differs in what the
   sentence says and agrees in what it does not say. The picture before is the answer, and only the sentence tells how it looked.
-* a **hidden place**: a box is filled with noise, the picture before is the answer. Either a thing stood there, which the graph still names
-  and whose look is that of a thing of another class with the same colour and pattern; or nothing did, and the ground is to be painted.
+* a **hidden place**: a box is filled from around it, the picture before is the answer. Either a thing stood there, which the graph
+  still names and whose look is that of a thing of another class with the same colour and pattern; or nothing did, and the ground is to be
+  painted.
 * a **swapped sentence**: attribute words are exchanged for others of their kind ("red" for "blue"). The sentence before is the answer.
 
 >>> from hetero_xmodal.training.manipulation_making import load_manipulation_data
@@ -67,6 +68,26 @@ def box_mask(boxes: Tensor, size: int, *, margin: float = 0.03) -> Tensor:
     columns = (centre >= x1[:, None]) & (centre <= x2[:, None])
     real = (boxes[:, 2:] > boxes[:, :2]).all(1)
     return (rows[:, :, None] & columns[:, None] & real[:, None, None])[:, None].float()
+
+
+def filled_from_around(pictures: Tensor, hidden: Tensor) -> Tensor:
+    """Pictures (B, 3, S, S) in -1..1 whose places where *hidden* (B, 1, S, S) is 1 are filled from what lies around them (Telea, 2004).
+
+    Nothing is left of what stood there, and where nothing is to stand little remains to be painted.
+
+    >>> picture = torch.zeros(1, 3, 8, 8)
+    >>> picture[..., 3:5, 3:5] = 1
+    >>> bool((filled_from_around(picture, box_mask(torch.tensor([[0.25, 0.25, 0.75, 0.75]]), 8)).abs() < 0.01).all())
+    True
+    """
+    import cv2
+
+    out = pictures.clone()
+    for k in hidden.flatten(1).any(1).nonzero().flatten().tolist():
+        pixels = ((pictures[k].permute(1, 2, 0) + 1) * 127.5).round().byte().numpy()
+        found = cv2.inpaint(pixels, hidden[k, 0].byte().numpy(), 3, cv2.INPAINT_TELEA)
+        out[k] = torch.where(hidden[k].bool(), torch.from_numpy(found).permute(2, 0, 1) / 127.5 - 1, pictures[k])
+    return out
 
 
 @dataclass

@@ -84,6 +84,7 @@ def train_cam(
     devices: Annotated[int, typer.Option(help="Number of processes.")] = 1,
 ) -> None:
     """Learn to edit pictures and sentences by each other. No edited picture is needed, nor looked at when the best epoch is chosen."""
+    from .manipulation import SHIPPED
     from .training.cam import train_cam as fit_cam
     from .training.cam_settings import default_settings
     from .training.loop import FitConfig
@@ -92,6 +93,7 @@ def train_cam(
     assignments = list(set) + ([] if image_size is None else [f"image_size={image_size}"])
     model, training = both_settings(model, training, assignments)
     fit_config = FitConfig(epochs=usual_epochs if epochs is None else epochs, seed=seed, devices=devices)
+    start = SHIPPED.get(str(start), start)
     _, result = fit_cam(data, out=out, config=model, training=training, fit_config=fit_config, size=size, start=start, resume=resume)
     typer.echo(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation score {result.best_score:.4f}")
     typer.echo(f'wrote {out / "model"}; try it with: hetero-xmodal manipulate PICTURE "a sentence" --model {out} --out DIR')

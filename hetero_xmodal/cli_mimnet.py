@@ -38,6 +38,7 @@ def train_mimnet(
     devices: Annotated[int, typer.Option(help="Number of processes.")] = 1,
 ) -> None:
     """Learn a memory of textures, and to edit pictures with it by sentences."""
+    from .memory_manipulation import SHIPPED
     from .training.loop import FitConfig
     from .training.mimnet import train_mimnet as fit_mimnet
     from .training.mimnet_settings import default_settings
@@ -45,6 +46,7 @@ def train_mimnet(
     model, training, usual_epochs = default_settings(data)
     model, training = both_settings(model, training, list(set))
     fit_config = FitConfig(epochs=usual_epochs if epochs is None else epochs, seed=seed, devices=devices)
+    start = SHIPPED.get(str(start), start)
     _, result = fit_mimnet(data, out=out, config=model, training=training, fit_config=fit_config, size=size, start=start, resume=resume)
     typer.echo(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation score {result.best_score:.4f}")
     typer.echo(f'wrote {out / "model"}; try it with: hetero-xmodal manipulate PICTURE "a sentence" --recipe mimnet --model {out} --out DIR')

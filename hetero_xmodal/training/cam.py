@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..manipulation import load_manipulation_model
 from ..networks.image_branch import WorldEncoder
 from ..recipes.cam import CAM, CAMConfig
 from .cam_settings import CAMTraining, default_settings
-from .front import Settings, begin_with, fit_editor, settled, teach, training_data
+from .front import Settings, begin_with, fit_editor, model_in, settled, teach, training_data
 from .loop import FitConfig, FitResult
 from .manipulation import CAMModule
 from .manipulation_data import ManipulationData
@@ -47,9 +46,9 @@ def train_cam(
     size : number of training pictures, if *data* is a name.
     encoder, encoder_steps : an encoder trained before, or how long to train a new one (``encoder="world"`` only; the photographs' encoders
         come ready). What reads attributes off its features is trained along with it.
-    start : a model folder, a run folder or ``"birds"`` (shipped), whose weights this training begins with, in place of random ones; the
-        config must be of the same sizes. With ``painting=0`` it goes on where that training ended, under other weights of the losses.
-        It may have learned from other data: words and classes that these have too are known from the start.
+    start : a model folder or run folder whose weights this training begins with, in place of random ones; the config must be of the same
+        sizes. With ``painting=0`` it goes on where that training ended, under other weights of the losses. It may have learned from other
+        data: words and classes that these have too are known from the start.
     resume, progress : as in :func:`hetero_xmodal.training.fit`.
 
     Raises
@@ -60,7 +59,7 @@ def train_cam(
     usual, usual_training, epochs = default_settings(name)
     config, training = config or usual, training or usual_training
     fit_config = settled(fit_config or FitConfig(epochs=epochs), out, size=size, resume=resume)
-    begin = None if start is None else load_manipulation_model(start, recipe="cam")
+    begin = None if start is None else model_in(CAM, start)
     data, validation = training_data(data, validation, size=size, seed=fit_config.seed, image_size=config.image_size, setting="image_size")
     seed_everything(fit_config.seed)
     vocab = {"words": data.words(), "names": data.classes, "data": name}

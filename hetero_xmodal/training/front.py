@@ -1,7 +1,7 @@
 """The front of a training of a model that edits pictures: everything from the caller's wishes to Lightning's ``fit``, for any such model.
 
-In this order, so that what can be refused is refused before work starts: :func:`settled`, :func:`training_data`; then :func:`begin_with`,
-:func:`teach`, and :func:`fit_editor`.
+In this order, so that what can be refused is refused before work starts: :func:`settled`, :func:`model_in` (if the training begins with a
+model), :func:`training_data`; then :func:`begin_with`, :func:`teach`, and :func:`fit_editor`.
 """
 
 from __future__ import annotations
@@ -56,6 +56,12 @@ def check_run(out: str | Path, *, size: int | None = None, resume: bool = False)
         raise InputError(f"run folder '{out}' is a file; give the name of a folder")
     if out.exists() and any(out.iterdir()) and not resume:
         raise InputError(f"run folder '{out}' is not empty; choose another one, or go on with the run in it with --resume")
+
+
+def model_in(cls: type[M], folder: str | Path) -> M:
+    """The model of a model folder or run folder."""
+    folder = Path(folder)
+    return cls.from_pretrained(folder / "model" if (folder / "model" / "config.json").exists() else folder)
 
 
 def training_data(

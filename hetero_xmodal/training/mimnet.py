@@ -20,11 +20,10 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..memory_manipulation import load_memory_model
 from ..networks.boundary import boundary_images
 from ..networks.image_branch import WorldEncoder
 from ..recipes.mimnet import MIMNet, MIMNetConfig, word_graph
-from .front import Settings, begin_with, fit_editor, settled, teach, training_data
+from .front import Settings, begin_with, fit_editor, model_in, settled, teach, training_data
 from .loop import FitConfig, FitResult
 from .manipulation_data import ManipulationData
 from .mimnet_losses import inside_boxes
@@ -62,8 +61,8 @@ def train_mimnet(
     size : number of training pictures, if *data* is a name.
     encoder, encoder_steps : an encoder trained before, or how long to train a new one (``encoder="world"`` only; the photographs' encoders
         come ready). What reads attributes off its features is trained along with it.
-    start : a model folder, a run folder or ``"birds"`` (shipped), whose weights this training begins with, in place of random ones, of the
-        same sizes; words that both data sets use are known from the start.
+    start : a model folder or run folder whose weights this training begins with, in place of random ones, of the same sizes; words that
+        both data sets use are known from the start.
     resume, progress : as in :func:`hetero_xmodal.training.fit`.
 
     Raises
@@ -74,7 +73,7 @@ def train_mimnet(
     usual, usual_training, epochs = default_settings(name)
     config, training = config or usual, training or usual_training
     fit_config = settled(fit_config or FitConfig(epochs=epochs), out, size=size, resume=resume)
-    begin = None if start is None else load_memory_model(start)
+    begin = None if start is None else model_in(MIMNet, start)
     data, validation = training_data(data, validation, size=size, seed=fit_config.seed, image_size=config.fine_size, setting="fine_size")
     seed_everything(fit_config.seed)
     vocab = {"words": data.words(), "data": name}

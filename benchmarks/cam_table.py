@@ -48,7 +48,7 @@ def baselines(data: str, size: int, image_size: int, minutes: float, pairs: list
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="world/birds", help="world/birds, world/scenes; or cub:FOLDER, of which only the sheet is made")
-    parser.add_argument("--model", nargs="*", default=None, help="model or run folders, NAME=FOLDER, or 'birds' and 'scenes' (shipped)")
+    parser.add_argument("--model", nargs="*", default=None, help="model or run folders, NAME=FOLDER, or 'birds' (shipped)")
     parser.add_argument("--split", default="val")
     parser.add_argument("--pairs", type=int, default=500)
     parser.add_argument("--image-size", type=int, default=64)

@@ -57,6 +57,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=3000, help="pictures that the baselines learn from")
     parser.add_argument("--sheet", help="write a contact sheet of the first 20 pairs of the first model")
     options = parser.parse_args()
+    if options.model is None and options.data.removeprefix("world/") not in SHIPPED:
+        parser.error(f"no model of {options.data} is shipped; give --model FOLDER, or --model alone for the baselines only")
     pairs = list(load_pairs(options.data, options.split, size=options.pairs, image_size=options.image_size))
     print(f"{options.data}, {options.split}: {len(pairs)} pairs of {options.image_size} pixels; regions from: {options.scenes}")
     known = options.data.startswith("world/")  # photographs have no true answer

@@ -63,7 +63,7 @@ def main() -> None:
         frame = table(features, methods=[], seeds=options.seeds, others=others, progress=lambda line: print(line, flush=True))
         print(f"\n{title}\n{frame.round(4).to_string()}\n", flush=True)
 
-    if options.learning_rate:
+    if options.learning_rate is not None:
         config = replace(usual, learning_rate=options.learning_rate, momentum=0.5, averaging=0.0)
         title = f"{len(everything):,} training pairs, learning rate {options.learning_rate:g}"
         show(title, data.features, config, {name: (changes, None) for name, changes in AT_A_RATE.items()}, options.epochs or 30)

@@ -1,21 +1,21 @@
 """CAM, its ablations and its baselines on the world against the true answer.
 
 python benchmarks/cam_table.py [--data world/birds] [--model birds NAME=DIR ...] [--split val] [--pairs 500] [--scenes detector]
-    [--baselines MINUTES --size 3000] [--sheet FILE]
+    [--baselines FOLDER] [--sheet FILE]
 
 For every method: share of edits that appeared, of unspoken facts that stayed, of pairs with both; error outside the edited region, inside
 it and everywhere, against the true picture; slots of the sentence that should change and did, that should stay and did, all, and sentences
 without a mistake. The unchanged input (floor) and the true edited picture (ceiling: the judge's own mistakes) stand beside them.
-Baselines are trained here on the same pictures for so many minutes each.
+FOLDER holds TAGAN and the ManiGAN-style generator as edit_baselines.py trained them.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
 
 import numpy as np
+from edit_baselines import load_baselines
 
 from hetero_xmodal.data.manipulation import load_pairs
 from hetero_xmodal.manipulation import SHIPPED, load_manipulation_model, manipulate_pairs
@@ -33,18 +33,6 @@ def row(name: str, pairs: list, pictures: list, sentences: list[str]) -> str:
     )
 
 
-def baselines(data: str, size: int, image_size: int, minutes: float, pairs: list) -> Iterator[tuple[str, list, list[str]]]:
-    from hetero_xmodal.baselines.manipulation import TAGAN, BudgetConfig, ManiGAN
-    from hetero_xmodal.training.manipulation_making import load_manipulation_data
-
-    known = load_manipulation_data(data, "train", size=size, image_size=image_size)
-    budget = BudgetConfig(steps=10**9, seconds=60 * minutes)
-    for kind in (TAGAN, ManiGAN):
-        method = kind(known.words(), image_size=image_size, budget=budget)
-        method.fit(known.images, known.corpus.sentences, known.picture)
-        yield method.name, *method.manipulate(pairs)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="world/birds", help="world/birds, world/scenes; or cub:FOLDER, of which only the sheet is made")
@@ -53,8 +41,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=500)
     parser.add_argument("--image-size", type=int, default=64)
     parser.add_argument("--scenes", default="detector", choices=("detector", "true"))
-    parser.add_argument("--baselines", type=float, metavar="MINUTES", help="train TAGAN and a ManiGAN-style generator for so long")
-    parser.add_argument("--size", type=int, default=3000, help="pictures that the baselines learn from")
+    parser.add_argument("--baselines", metavar="FOLDER", help="what edit_baselines.py trained")
     parser.add_argument("--sheet", help="write a contact sheet of the first 20 pairs of the first model")
     options = parser.parse_args()
     if options.model is None and options.data.removeprefix("world/") not in SHIPPED:
@@ -82,9 +69,8 @@ def main() -> None:
 
             edit_sheet(pairs[:20], pictures[:20], sentences[:20]).savefig(options.sheet, dpi=90)
             print(f"wrote {options.sheet}")
-    if options.baselines:
-        for name, pictures, sentences in baselines(options.data, options.size, options.image_size, options.baselines, pairs):
-            print(row(name, pairs, pictures, sentences), flush=True)
+    for name, method in load_baselines(options.baselines) if options.baselines else ():
+        print(row(name, pairs, *method.manipulate(pairs)), flush=True)
 
 
 if __name__ == "__main__":

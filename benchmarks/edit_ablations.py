@@ -76,6 +76,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=1100, help="training pictures")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--split", default="val")
     parser.add_argument("--pairs", type=int, default=200)
     options = parser.parse_args()
@@ -91,13 +92,14 @@ def main() -> None:
     data = load_manipulation_data("world/birds", "train", size=options.size, image_size=side)
     validation = load_manipulation_data("world/birds", "val", size=60, image_size=side)
     pairs = list(load_pairs("world/birds", options.split, size=options.pairs, image_size=side))
-    print(f"{len(pairs)} pairs ({options.split}) of {side} pixels; {options.epochs} epochs of {len(data.images)} pictures")
+    learned = f"{options.epochs} epochs of {len(data.images)} pictures, seed {options.seed}"
+    print(f"{len(pairs)} pairs ({options.split}) of {side} pixels; {learned}")
     head = ("edits", "kept", "both", "outside", *(("changed", "slots") if cam else ()))
     print(f"{'row':26} " + " ".join(f"{name:>7}" for name in head), flush=True)
     for name in options.rows or rows:
         changes, other = rows[name]
         config = replace(shipped.config, **changes)
-        seed_everything(0)
+        seed_everything(options.seed)
         start = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             begun(options.recipe, shipped, config, data).save_pretrained(Path(folder) / "start")
@@ -108,7 +110,7 @@ def main() -> None:
                 start=Path(folder) / "start",
                 config=config,
                 training=replace(usual, **other),
-                fit_config=FitConfig(epochs=options.epochs),
+                fit_config=FitConfig(epochs=options.epochs, seed=options.seed),
                 progress=False,
             )
         minutes = (time.perf_counter() - start) / 60

@@ -1,13 +1,13 @@
 """MIM-Net, its ablations, CAM and the baselines on world/birds against the true answer, with Sim, Diff and MP.
 
 python benchmarks/mimnet_birds.py --similarity DIR [--model birds NAME=DIR ...] [--cam birds] [--split val] [--pairs 500]
-    [--baselines MINUTES --data DIR] [--sheet FILE] [--memories FILE]
+    [--baselines FOLDER] [--sheet FILE] [--memories FILE]
 
 For every method: share of edits that appeared (all, and by kind), share of unspoken facts that stayed, error outside the edited region and
 against the true picture; IS, the inception score by the world's extractor; Sim, Diff and MP by the similarity model (``hetero-xmodal train
-similarity``), whose values for real pairs and for pictures with a sentence of another picture stand above the table. Baselines are trained
-here, on the prepared pictures of --data, for so many minutes each. Spread: how far apart the mean colours are that the memories paint on
-one bird, against those of the data's birds.
+similarity``), whose values for real pairs and for pictures with a sentence of another picture stand above the table. FOLDER holds TAGAN and
+the ManiGAN-style generator as edit_baselines.py trained them; they paint smaller pictures, which are enlarged. Spread: how far apart the
+mean colours are that the memories paint on one bird, against those of the data's birds.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import argparse
 import time
 
 import torch
+from edit_baselines import load_baselines
 
 from hetero_xmodal.data.manipulation import load_pairs
 from hetero_xmodal.manipulation import load_manipulation_model, manipulate_pairs, squared
@@ -37,18 +38,6 @@ def row(name: str, pairs: list, pictures: list, judge) -> str:
         numbers += (float(scores.sim), float(scores.diff), float(scores.mp))
     kinds = ", ".join(f"{kind} {value:.3f}" for kind, value in edits.by_kind.items())
     return f"{name:24} " + " ".join(f"{value:7.4f}" for value in numbers) + f"   ({kinds})"
-
-
-def baselines(minutes: float, folder: str, pairs: list):
-    from hetero_xmodal.baselines.manipulation import TAGAN, BudgetConfig, ManiGAN
-    from hetero_xmodal.training.manipulation_data import ManipulationData
-
-    data = ManipulationData.load(folder)
-    size = data.images.shape[-1]
-    budget = BudgetConfig(steps=10**9, seconds=60 * minutes)
-    for method in (TAGAN(data.words(), image_size=size, budget=budget), ManiGAN(data.words(), image_size=size, budget=budget)):
-        method.fit(data.images, data.corpus.sentences, data.picture)
-        yield method.name, [made.resize(pair.image.size) for made, pair in zip(method.manipulate(pairs)[0], pairs, strict=True)]
 
 
 def spread(model, pairs: list) -> str:
@@ -76,8 +65,7 @@ def main() -> None:
     parser.add_argument("--split", default="val")
     parser.add_argument("--pairs", type=int, default=500)
     parser.add_argument("--image-size", type=int, default=128)
-    parser.add_argument("--baselines", type=float, help="minutes of training for TAGAN and for the generator in the manner of ManiGAN")
-    parser.add_argument("--data", help="prepared training data of the baselines (ManipulationData.save)")
+    parser.add_argument("--baselines", metavar="FOLDER", help="what edit_baselines.py trained")
     parser.add_argument("--sheet", help="write a contact sheet of the first 20 pairs of the first model")
     parser.add_argument("--memories", help="write the gallery of the first model's memories")
     options = parser.parse_args()
@@ -96,9 +84,9 @@ def main() -> None:
         print(
             row(f"CAM {folder.rsplit('/', 1)[-1]}", pairs, manipulate_pairs(load_manipulation_model(folder), pairs)[0], judge), flush=True
         )
-    if options.baselines:
-        for name, pictures in baselines(options.baselines, options.data, pairs):
-            print(row(name, pairs, pictures, judge), flush=True)
+    for name, method in load_baselines(options.baselines) if options.baselines else ():
+        made = [made.resize(pair.image.size) for made, pair in zip(method.manipulate(pairs)[0], pairs, strict=True)]
+        print(row(name, pairs, made, judge), flush=True)
     for number, text in enumerate(options.model):
         name, _, folder = text.rpartition("=")
         model = load_memory_model(folder)

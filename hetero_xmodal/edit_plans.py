@@ -139,12 +139,13 @@ def _move(picture: SceneGraph, said: SceneGraph) -> EditPlan | None:
     regions = {match.thing: match.region for match in match_objects(picture, said)}
     for relation in said.relations:
         a, b = regions.get(relation.subject), regions.get(relation.object)
-        if relation.predicate not in geometry.PREDICATES or a is None or b is None or a == b:
+        predicate = geometry.SAME.get(relation.predicate, relation.predicate)
+        if predicate not in geometry.PREDICATES or a is None or b is None or a == b:
             continue
         subject, other = picture.objects[a], picture.objects[b]
-        if geometry.relation_between(subject.box, other.box, subject.name, other.name, size=picture.size) == relation.predicate:
+        if geometry.relation_between(subject.box, other.box, subject.name, other.name, size=picture.size) == predicate:
             continue
-        place = _place(picture, a, b, relation.predicate)
+        place = _place(picture, a, b, predicate)
         if place is None:
             continue
         objects = list(picture.objects)

@@ -11,7 +11,7 @@ import hetero_xmodal as hx
 from hetero_xmodal import schema as s
 from hetero_xmodal.networks.adversary import TextAdaptiveDiscriminator, binary, word_product
 from hetero_xmodal.networks.clouds import padded, transport
-from hetero_xmodal.networks.image_branch import PictureDecoder, cell_code, place_code
+from hetero_xmodal.networks.image_branch import PictureDecoder, cell_code, frames, place_code
 from hetero_xmodal.networks.text_decoder import END, PAD, START, AttentionDecoder, writing_loss
 from hetero_xmodal.recipes.cam import CAM, CAMConfig, Manipulated
 
@@ -48,7 +48,7 @@ def close(found, wanted, **more):
 
 ABLATIONS = [{}, {"bridges": False}, {"masks": False}, {"keep": 1.0, "learn": 0.0}, {"transport": False}, {"gamma": 0.0}, {"layers": 1},
              {"layers": 3}, {"mask_scope": "own"}, {"places": False}, {"matte": False}, {"decoder_memory": "word"}, {"memory_skip": False},
-             {"norm_mean": False}]  # fmt: skip
+             {"norm_mean": False}, {"own": True}, {"inside": True}]  # fmt: skip
 
 
 @pytest.mark.parametrize("change", ABLATIONS, ids=lambda c: ",".join(f"{k}={v}" for k, v in c.items()) or "full")
@@ -83,6 +83,21 @@ def test_without_bridges_the_picture_side_hears_no_word_before_reasoning():
         other = model.graph_words(graph).flip(0)
         h = [model(graph, pictures, words=words).states["visual"]["h"] for words in (None, other)]
         assert torch.equal(*h) != hears
+
+
+def test_regions_that_are_all_tied_are_alike_unless_places_hear_their_own_features():
+    parts = [hx.SceneObject(name, box=(8 * k, 8, 8 * k + 8, 24)) for k, name in enumerate(("bird", "wing", "crown"))]
+    graph = hx.build_graph(hx.SceneGraph(objects=parts, size=(32, 32)), hx.SceneGraph(tokens=[hx.Token("red", "red")]), complete=True)
+    heard = {}
+    for own in (False, True):
+        torch.manual_seed(2)
+        model = CAM(CAMConfig(**(SMALL | {"own": own})), VOCAB).eval()
+        for layer in model.own.values():
+            torch.nn.init.normal_(layer.weight)
+        model.paint.register_forward_pre_hook(lambda module, given, own=own: heard.update({own: given[1]["visual"]["h"]}))
+        model(graph, torch.rand(1, 3, 32, 32))
+    close(heard[False], heard[False][:1].expand(3, -1))  # means over a complete graph
+    assert (heard[True][0] - heard[True][1]).abs().max() > 0.1
 
 
 def test_a_region_is_heard_only_where_its_box_is():
@@ -240,6 +255,19 @@ def writer(words=7):
     torch.manual_seed(2)
     decoder = AttentionDecoder(6, words, embed=5, hidden=9).eval()
     return decoder, torch.randn(2, 4, 6), torch.tensor([[True] * 4, [True, True, False, False]])
+
+
+def test_frames_say_where_in_the_smallest_box_a_pixel_is():
+    boxes = torch.tensor([[[0.1, 0.0, 0.9, 0.8], [0.3, 0.2, 0.6, 0.5], [0.0, 0.0, 1.0, 1.0]], [[0.5, 0.5, 0.5, 0.9]] * 3])
+    mask = torch.tensor([[True, True, False], [True, False, False]])
+    found = frames(boxes, mask, 20)
+    for k, (y, x) in itertools.product(range(2), itertools.product(range(20), range(20))):
+        at, best = ((x + 0.5) / 20, (y + 0.5) / 20), None
+        for x1, y1, x2, y2 in boxes[k][mask[k]].tolist():
+            if x1 <= at[0] <= x2 and y1 <= at[1] <= y2 and (best is None or (x2 - x1) * (y2 - y1) < best[0]):
+                u, v = 2 * (at[0] - x1) / (x2 - x1) - 1, 2 * (at[1] - y1) / (y2 - y1) - 1
+                best = ((x2 - x1) * (y2 - y1), [1, u, v, u * u, v * v, u * v, abs(u), abs(v)])
+        close(found[k, :, y, x], best[1] if best else [0.0] * 8)
 
 
 def test_rows_that_are_not_there_change_nothing():

@@ -230,6 +230,18 @@ def test_a_training_may_begin_with_a_model_of_other_data():
     assert begin_with(old, TINY, {"words": ["a", "red", "bird"], "names": ["bird", "wing"], "data": "x"}) is old
 
 
+def test_what_only_adds_to_a_model_changes_nothing_at_first():
+    vocab = {"words": ["a", "bird"], "names": ["bird"]}
+    old = CAM(TINY, vocab).eval()
+    new = begin_with(old, replace(TINY, own=True, inside=True), vocab).eval()
+    scene = hx.SceneGraph(objects=[hx.SceneObject("bird", box=(4, 4, 50, 60))], size=(64, 64))
+    graph = hx.build_graph(scene, hx.SceneGraph(objects=[hx.SceneObject("bird")], tokens=[hx.Token("bird", "bird", "NOUN")]))
+    picture = torch.rand(1, 3, TINY.image_size, TINY.image_size)
+    torch.testing.assert_close(old(graph, picture).picture, new(graph, picture).picture)
+    with pytest.raises(hx.InputError, match="has another own, inside than"):
+        begin_with(new, TINY, vocab)
+
+
 def test_what_training_refuses(data, tmp_path):
     with pytest.raises(hx.InputError, match="validation data"):
         train_cam(data, out=tmp_path / "x", config=TINY)

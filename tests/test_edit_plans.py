@@ -34,6 +34,7 @@ def scene():
         ("replace the ball with a bench", "replace", 1),
         ("the ball is on the table", "move", 1),
         ("The dog is above the ball.", "move", 0),
+        ("The dog is over the ball.", "move", 0),
         ("the ball is green instead of red", None, None),
         ("the ball is to the right of the dog", None, None),  # it is there already
         ("no cat", None, None),
@@ -56,7 +57,7 @@ def test_the_scene_after_a_plan():
     share = np.sqrt(18 * 13 / (0.3 * 64 * 0.2 * 64))
     assert abs(height - 0.15 * share) < 1e-6 and width <= 0.4 * share + 1e-6
     assert plan_edit(before, "a green bench instead of the dog").scene.objects[0].attributes == ["green"]
-    for predicate, phrase in (("on", "on"), ("left of", "to the left of"), ("above", "above"), ("near", "near")):
+    for predicate, phrase in (("on", "on"), ("left of", "to the left of"), ("above", "above"), ("near", "near"), ("near", "beside")):
         plan = plan_edit(before, f"the ball is {phrase} the table")
         if plan is None:
             continue

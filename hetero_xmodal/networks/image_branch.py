@@ -167,12 +167,19 @@ class PictureDecoder(nn.Module):
     fine, coarse, message : channels of the three inputs
     channels : width of the decoder
     hidden : give the mask of hidden pixels as a fourth input channel
+    inside : every pixel also knows where it is inside its box (:func:`frames`). What stands in a picture already has its shape; a thing
+        that is new has none, and its box is all that says where its head ends
     """
 
-    def __init__(self, fine: int, coarse: int, message: int, *, channels: int = 64, blocks: int = 2, matte: bool = True) -> None:
+    def __init__(
+        self, fine: int, coarse: int, message: int, *, channels: int = 64, blocks: int = 2, matte: bool = True, inside: bool = False
+    ) -> None:
         super().__init__()
         half = channels // 2
         self.matte = matte
+        self.inside = nn.ModuleList([nn.Conv2d(FRAMES, out, 1, bias=False) for out in (channels, channels, half)] if inside else [])
+        for layer in self.inside:  # a model without it may be taught on with it
+            nn.init.zeros_(layer.weight)
         self.shortcut = nn.Conv2d(coarse, channels, 1) if coarse != channels else nn.Identity()
         self.fuse = nn.Conv2d(coarse + message, channels, 1)
         self.blocks = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
@@ -183,19 +190,27 @@ class PictureDecoder(nn.Module):
             nn.init.constant_(self.last.bias[3:], -1.0)
 
     def forward(
-        self, maps: dict[str, Tensor], message: Tensor, pictures: Tensor, hidden: Tensor | None = None
+        self,
+        maps: dict[str, Tensor],
+        message: Tensor,
+        pictures: Tensor,
+        hidden: Tensor | None = None,
+        frame: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """*message* (B, m, S/4, S/4), *hidden* (B, 1, S, S) or None -> picture (B, 3, S, S), matte (B, 1, S, S), paint (B, 3, S, S).
+        """*message* (B, m, S/4, S/4), *hidden* (B, 1, S, S) or None, *frame* (B, FRAMES, S, S), needed with ``inside`` ->
+        picture (B, 3, S, S), matte (B, 1, S, S), paint (B, 3, S, S).
 
         The picture shows the paint where the matte is 1 and the input where it is 0.
         """
         coarse = maps["coarse"]
-        x = self.shortcut(coarse) + self.fuse(torch.cat([coarse, message], 1))
+        places = [layer(F.avg_pool2d(frame, size) if size > 1 else frame) for layer, size in zip(self.inside, (4, 2, 1), strict=False)]
+        places = places or [0, 0, 0]
+        x = self.shortcut(coarse) + self.fuse(torch.cat([coarse, message], 1)) + places[0]
         x = self.blocks(x)
-        x = self.grow(torch.cat([_double(x), maps["fine"], _double(message)], 1))
+        x = self.grow(torch.cat([_double(x) + places[1], maps["fine"], _double(message)], 1))
         hidden = pictures.new_zeros(len(pictures), 1, *pictures.shape[2:]) if hidden is None else hidden
         where = waves(pictures.shape[-1], device=x.device).to(x.dtype).expand(len(x), -1, -1, -1)
-        x = self.last(self.paint(torch.cat([_double(x), pictures.to(x.dtype), hidden.to(x.dtype), where], 1))).float()
+        x = self.last(self.paint(torch.cat([_double(x) + places[2], pictures.to(x.dtype), hidden.to(x.dtype), where], 1))).float()
         painted = torch.tanh(x[:, :3])
         if not self.matte:
             return painted, torch.ones_like(painted[:, :1]), painted
@@ -225,6 +240,38 @@ def waves(size: int, *, device: torch.device | None = None) -> Tensor:
     x, y = at[None, :].expand(size, size), at[:, None].expand(size, size)
     angles = torch.stack([along * (2 * torch.pi / length) for length in WAVE_LENGTHS for along in (x, y, x + y, x - y)])
     return torch.cat([angles.sin(), angles.cos()])
+
+
+#: what :func:`frames` says of a pixel
+FRAMES = 8
+
+
+def frames(boxes: Tensor, mask: Tensor, size: int) -> Tensor:
+    """Where every pixel lies in the smallest box that holds it: (B, FRAMES, size, size), all zero outside all boxes.
+
+    The first channel is 1 inside a box; with u and v in -1..1 from its left to its right and from its top to its bottom, the others are
+    u, v, their squares, their product, and their absolute values.
+
+    boxes, mask : (B, n, 4) as shares of the sides, and which of them are real (B, n)
+
+    >>> one = frames(torch.tensor([[[0.0, 0.0, 0.5, 1.0]]]), torch.ones(1, 1, dtype=torch.bool), 4)
+    >>> one[0, 0, 0].tolist(), one[0, 1, 0].tolist()
+    ([1.0, 1.0, 0.0, 0.0], [-0.5, 0.5, 0.0, 0.0])
+    """
+    if not boxes.shape[1]:
+        return boxes.new_zeros(len(boxes), FRAMES, size, size)
+    centre = (torch.arange(size, device=boxes.device) + 0.5) / size
+    low, high = boxes[..., :2], boxes[..., 2:]
+    columns, rows = (((centre >= low[..., k, None]) & (centre <= high[..., k, None])) for k in (0, 1))  # (B, n, size)
+    held = rows[..., :, None] & columns[..., None, :] & mask[..., None, None]
+    area = (high - low).clamp_min(0).prod(2)[..., None, None].expand(held.shape)
+    least, owner = torch.where(held, area, torch.inf).min(1)  # (B, size, size)
+    held = least.isfinite()
+    own = boxes.gather(1, owner.flatten(1)[..., None].expand(-1, -1, 4)).unflatten(1, (size, size))
+    middle, half = (own[..., :2] + own[..., 2:]) / 2, ((own[..., 2:] - own[..., :2]) / 2).clamp_min(0.5 / size)
+    u = (centre[None, None, :] - middle[..., 0]) / half[..., 0]
+    v = (centre[None, :, None] - middle[..., 1]) / half[..., 1]
+    return torch.stack([torch.ones_like(u), u, v, u * u, v * v, u * v, u.abs(), v.abs()], 1) * held[:, None]
 
 
 def place_code(boxes: Tensor, grid: int, *, margin: float = 0.01, least: float = 1e-3) -> Tensor:

@@ -37,6 +37,12 @@ if TYPE_CHECKING:
 PREDICATES = ("left of", "right of", "above", "below", "on", "hold", "near")
 LEFT, RIGHT, ABOVE, BELOW, ON, HOLD, NEAR = range(7)
 NONE = -1
+#: other words for them
+SAME = {
+    "next to": "near", "beside": "near", "by": "near", "close to": "near", "over": "above", "under": "below", "beneath": "below",
+    "underneath": "below", "on top of": "on", "to the left of": "left of", "on the left of": "left of", "to the right of": "right of",
+    "on the right of": "right of", "carry": "hold",
+}  # fmt: skip
 
 #: the world's names first, then the names that photographs' detectors use (COCO, Visual Genome)
 AGENTS = frozenset({"child", "robot", "person", "man", "woman", "boy", "girl", "player"})

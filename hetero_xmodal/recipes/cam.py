@@ -57,7 +57,7 @@ from .. import schema as s
 from ..errors import InputError
 from ..message_passing import Blend, DotAttention, Recipe, Replace, SigmoidGate, Step, SymmetricNorm, attends, both_ways, itself
 from ..networks.clouds import padded, transport, wave
-from ..networks.image_branch import ENCODERS, PictureDecoder, cell_code, make_encoder, place_code
+from ..networks.image_branch import ENCODERS, PictureDecoder, cell_code, frames, make_encoder, place_code
 from ..networks.text_decoder import SPECIAL, UNKNOWN, AttentionDecoder
 from ..pretrained import Pretrained
 
@@ -87,6 +87,9 @@ class CAMConfig:
     places : a region is heard only where its box is.
     word_share : with places, how loud a word, which is nowhere in the picture, is beside a region that is there, before attention learns.
     matte : the decoder says how much of each pixel it repaints.
+    own : places also hear the nodes' own features, as they were before the convolutions. Where every region is tied to every other, these
+        make all regions alike; what is there can still be seen in the picture, but what is new would have neither class nor colour.
+    inside : the decoder knows where in its box every pixel is, so that it can draw things that were not there.
     decoder_memory : what the writer sees: nodes of ``"both"`` sides or ``"word"`` nodes alone.
     memory_skip : the writer also sees the nodes' own features.
     embed, hidden : of the writer.
@@ -114,6 +117,8 @@ class CAMConfig:
     places: bool = True
     word_share: float = 0.05
     matte: bool = True
+    own: bool = False
+    inside: bool = False
     decoder_memory: Literal["both", "word"] = "both"
     memory_skip: bool = True
     embed: int = 64
@@ -360,6 +365,8 @@ class CAM(Pretrained, nn.Module):
 
     recipe_name = "cam"
     config_class = CAMConfig
+    #: settings that only add weights, which begin at zero: a training may begin with a model that does not have them
+    extends = ("own", "inside")
     #: list in the vocabulary -> weights with a row for each of its entries, and how many rows stand before these
     tables = {
         "words": (("words.weight", "writer.words.weight", "writer.out.weight", "writer.out.bias"), len(SPECIAL)),
@@ -385,9 +392,12 @@ class CAM(Pretrained, nn.Module):
         self.recipe = cam_recipe(config)
         self.image_mlp, self.sentence_mlp = _mlp(config), _mlp(config)  # E6
         self.paint = paint_recipe(config, self.encoder.coarse_width)
+        self.own = nn.ModuleDict({t: nn.Linear(w, d, bias=False) for t in (s.VISUAL, s.WORD)} if config.own else {})
+        for layer in self.own.values():
+            nn.init.zeros_(layer.weight)
         self.decoder = PictureDecoder(
             self.encoder.fine_width, self.encoder.coarse_width, config.channels, channels=config.channels, blocks=config.blocks,
-            matte=config.matte,
+            matte=config.matte, inside=config.inside,
         )  # fmt: skip
         self.tell = write_recipe(config)
         memory = d + (d + w if config.memory_skip else 0)
@@ -465,7 +475,8 @@ class CAM(Pretrained, nn.Module):
         states = self.recipe(graph, inputs)
         image_nodes = masked_nodes(states, "image_mask", self.image_mlp)
         sentence_nodes = masked_nodes(states, "sentence_mask", self.sentence_mlp)
-        picture, matte, paint = self._picture(graph, maps, boxes, image_nodes, pictures, hidden, low)
+        loud = {t: image_nodes[t] + self.own[t](states[t]["x"]) for t in image_nodes} if self.config.own else image_nodes
+        picture, matte, paint = self._picture(graph, maps, boxes, loud, pictures, hidden, low)
         memory, mask = self._memory(graph, states, sentence_nodes)
         return Manipulated(picture, matte, paint, states, image_nodes, sentence_nodes, memory, mask)
 
@@ -480,8 +491,9 @@ class CAM(Pretrained, nn.Module):
         inputs = {t: {"h": nodes[t], "key": torch.cat([nodes[t], code[t]], 1)} for t in nodes}
         told = self.paint(graph, inputs | {"patch": {"h": cells}})["patch"]["told"]
         message = told.reshape(batch, grid, grid, -1).permute(0, 3, 1, 2)
+        frame = frames(*padded(boxes, graph.batch_num_nodes(s.VISUAL)), self.config.image_size) if self.config.inside else None
         with low:
-            return self.decoder(maps, message, pictures, hidden)
+            return self.decoder(maps, message, pictures, hidden, frame)
 
     def _everywhere(self, words: Tensor, grid: int) -> Tensor:
         """The place code of words: every cell's row and column together give log(word_share)."""

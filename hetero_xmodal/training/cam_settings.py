@@ -88,7 +88,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
         8,
     ),
     "world/scenes": (
-        dict(word_width=64, width=96, channels=48, transport_scaling=0.5),
+        dict(word_width=64, width=96, channels=48, transport_scaling=0.5, own=True, inside=True),
         dict(painting=2, learning_rate=3e-3, discriminator_rate=4e-4, halve_every=2, matching=0.001, bfloat16=True, hiding=0.6),
         8,
     ),
@@ -99,7 +99,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
         30,
     ),
     "vg": (
-        dict(word_width=64, width=96, channels=48, transport_scaling=0.5, encoder="efficientnet-lite0"),
+        dict(word_width=64, width=96, channels=48, transport_scaling=0.5, encoder="efficientnet-lite0", own=True, inside=True),
         dict(painting=4, learning_rate=2e-3, discriminator_rate=4e-4, halve_every=10, matching=0.001, bfloat16=True, hiding=0.6),
         30,
     ),

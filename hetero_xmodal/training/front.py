@@ -81,19 +81,19 @@ def training_data(
 
 
 def begin_with(model: M, config: Any, vocab: dict[str, Any]) -> M:
-    """*model*, which must have this *config*, with the vocabulary of other data.
+    """*model*, which must have this *config* but for settings that only add to it (``model.extends``), with the vocabulary of other data.
 
     Entries of the vocabulary (words, names of classes) that both know keep their rows in the tables that ``model.tables`` lists; others
     begin as in a new model.
     """
-    if model.config != config:
-        changed = [f.name for f in fields(config) if getattr(config, f.name) != getattr(model.config, f.name)]
+    changed = [f.name for f in fields(config) if getattr(config, f.name) != getattr(model.config, f.name)]
+    if [name for name in changed if name not in getattr(model, "extends", ()) or not getattr(config, name)]:
         raise InputError(f"the model to start from has another {', '.join(changed)} than asked for; --set the same, or train anew")
-    if all(list(model.vocab[what]) == list(vocab[what]) for what in model.tables):
+    if not changed and all(list(model.vocab[what]) == list(vocab[what]) for what in model.tables):
         model.vocab = vocab
         return model
     other = type(model)(config, vocab)
-    state = model.state_dict()
+    state = other.state_dict() | model.state_dict()
     for what, (names, first) in model.tables.items():
         row = {entry: k for k, entry in enumerate(model.vocab[what], first)}
         shared = [(k, k) for k in range(first)] + [(k, row[entry]) for k, entry in enumerate(vocab[what], first) if entry in row]

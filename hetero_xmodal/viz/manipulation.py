@@ -147,11 +147,11 @@ def edit_sheet(pairs: Sequence[Any], pictures: Sequence[Any], sentences: Sequenc
         axis.set_frame_on(False)
     for k, (pair, picture, (above, below)) in enumerate(zip(pairs, pictures, texts, strict=True)):
         some = axes[k // columns, each * (k % columns) : each * (k % columns + 1)]
-        for axis, shown, name in zip(some, (pair.image, picture, pair.edited_image), names, strict=False):
-            if shown is not None:
-                axis.imshow(shown)
-                axis.set_xlabel(name, fontsize=7, color=GREY, labelpad=1)
-        middle = 0.55 * each  # of the pictures, in widths of the first
+        there = [(shown, name) for shown, name in zip((pair.image, picture, pair.edited_image), names, strict=False) if shown is not None]
+        for axis, (shown, name) in zip(some, there, strict=False):
+            axis.imshow(shown)
+            axis.set_xlabel(name, fontsize=7, color=GREY, labelpad=1)
+        middle = 0.53 * len(there)  # of the pictures, in widths of the first
         place = {"transform": some[0].transAxes, "ha": "center", "fontsize": 7.5, "color": INK}
         some[0].text(middle, 1.06, above, **place)
         some[0].text(middle, -0.14, below, va="top", **place)

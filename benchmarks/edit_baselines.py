@@ -1,8 +1,8 @@
-"""Train TAGAN and the ManiGAN-style generator for so many minutes each, and keep them for cam_table.py and mimnet_birds.py.
+"""Train TAGAN and the ManiGAN-style generator for so many minutes each, and keep them for cam_table.py and mimnet_table.py.
 
     python benchmarks/edit_baselines.py --minutes 40 --size 2500 --out FOLDER
     python benchmarks/cam_table.py --split test --baselines FOLDER
-    python benchmarks/mimnet_birds.py --split test --baselines FOLDER --cam birds
+    python benchmarks/mimnet_table.py --split test --baselines FOLDER --cam birds
 
 They see the same pictures and sentences as `hetero-xmodal train cam --size`; give that command the same minutes and the budget is equal.
 FOLDER/NAME.safetensors are the weights, FOLDER/about.json says what they learned from and how many batches there were.

@@ -18,6 +18,7 @@ DATA = "world/birds, world/scenes, cub:FOLDER or vg:FOLDER."
 _EXAMPLES = (
     'hetero-xmodal manipulate bird.png "This bird has red wings." --out edited',
     'hetero-xmodal manipulate bird.png "The belly is striped." --out edited --model runs/birds',
+    'hetero-xmodal manipulate scene.png "a cat instead of the dog" --out edited --model scenes',
     'hetero-xmodal manipulate bird.png "This bird has red wings." --out edited --recipe mimnet',
     'hetero-xmodal manipulate photo.jpg "a bird with a white head" --out edited --model runs/cub --detector boxes.json',
 )
@@ -28,7 +29,7 @@ def manipulate(
     image: Annotated[Path, typer.Argument(help="A picture of any size.")],
     sentence: Annotated[str, typer.Argument(help="English sentence, in quotes, that says how the picture should look.")],
     out: Annotated[Path, typer.Option(help="Folder for the edited picture and sentence, the masks, the graph and two figures.")],
-    model: Annotated[str, typer.Option(help="birds (shipped), or a model or run folder.")] = "birds",
+    model: Annotated[str, typer.Option(help="birds or scenes (shipped), or a model or run folder.")] = "birds",
     recipe: Annotated[str | None, typer.Option(help="cam or mimnet; left out: what the model is, cam for a shipped one.")] = None,
     detector: Annotated[
         str, typer.Option(help="'world' (shipped), 'grid' or 'grid:N', a detections or COCO .json, or a detectron2 config or zoo name.")
@@ -66,7 +67,7 @@ def manipulate(
         "hetero-xmodal train cam --data world/birds --out runs/birds",
         "hetero-xmodal train cam --data world/birds --out runs/birds --resume",
         "hetero-xmodal train cam --data world/birds --out runs/more --start runs/birds --set painting=0 --epochs 2",
-        "hetero-xmodal train cam --data world/scenes --out runs/scenes --start birds --set painting=0 --epochs 4",
+        "hetero-xmodal train cam --data world/scenes --out runs/scenes --start birds --set painting=0 --set hiding=1 --epochs 2",
         "hetero-xmodal train cam --data world/birds --out runs/no_hrl --set bridges=false --set batch_size=16",
         "hetero-xmodal train cam --data cub:FOLDER --out runs/cub --image-size 128 --epochs 20",
     ),

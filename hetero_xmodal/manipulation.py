@@ -4,6 +4,8 @@
 >>> bird = hx.load_dataset("world/birds", "test", size=1)[0].image
 >>> result = hx.manipulate(bird, "This bird has red wings.")  # doctest: +SKIP
 >>> result.picture.save("edited.png"); result.sentence  # doctest: +SKIP
+>>> scene = hx.load_dataset("world/scenes", "test", size=1)[0].image
+>>> result = hx.manipulate(scene, "a cat instead of the dog", model="scenes")  # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 ASSETS = Path(__file__).parent / "assets"
 RECIPES = ("cam", "mimnet")
 #: name of a shipped model -> its folder
-SHIPPED = {"birds": ASSETS / "cam_birds"}
+SHIPPED = {"birds": ASSETS / "cam_birds", "scenes": ASSETS / "cam_scenes"}
 FILES = ("picture.png", "sentence.txt", "masks.json", "manipulation.png", "drawing.png", "graph", "image_scene.json", "sentence_scene.json")
 
 
@@ -109,7 +111,7 @@ def recipe_of(model: Any, recipe: str | None = None) -> str:
 
 
 def load_manipulation_model(model: str | Path = "birds", *, recipe: str | None = None) -> CAM | MIMNet:
-    """The model in a model folder or run folder, or the shipped one, ``"birds"``, of the recipe that it is.
+    """The model in a model folder or run folder, or a shipped one, ``"birds"`` or (CAM only) ``"scenes"``, of the recipe that it is.
 
     recipe : which shipped one, ``"cam"`` (default) or ``"mimnet"``; for a folder it may be left out.
     """
@@ -142,7 +144,8 @@ def manipulate(
     ----------
     image : path, PIL image or uint8 array, of any size; see :func:`hetero_xmodal.images.read_picture`.
     sentence : English text that says how the picture should look, e.g. "This bird has red wings."
-    model : ``"birds"`` (shipped), a model or run folder, or a model of :mod:`hetero_xmodal.recipes`.
+    model : ``"birds"`` or ``"scenes"`` (shipped; scenes can remove, replace and move things), a model or run folder, or a model of
+        :mod:`hetero_xmodal.recipes`.
     recipe : ``"cam"`` or ``"mimnet"``; left out, what *model* is, and CAM for a shipped name. MIM-Net edits the picture alone and gives a
         :class:`~hetero_xmodal.memory_manipulation.MemoryManipulation`; it needs no detector and no beam.
     detector : finds the objects of the picture, see :func:`hetero_xmodal.parse_image`.

@@ -92,8 +92,8 @@ def test_regions_that_are_all_tied_are_alike_unless_places_hear_their_own_featur
     for own in (False, True):
         torch.manual_seed(2)
         model = CAM(CAMConfig(**(SMALL | {"own": own})), VOCAB).eval()
-        for layer in model.own.values():
-            torch.nn.init.normal_(layer.weight)
+        if own:
+            torch.nn.init.normal_(model.own.weight)
         model.paint.register_forward_pre_hook(lambda module, given, own=own: heard.update({own: given[1]["visual"]["h"]}))
         model(graph, torch.rand(1, 3, 32, 32))
     close(heard[False], heard[False][:1].expand(3, -1))  # means over a complete graph

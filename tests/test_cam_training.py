@@ -289,6 +289,26 @@ def test_what_is_read_is_what_was_there_or_what_is_wished(data):
         assert member >= len(rows) and (kind < 0 or (second[:, kind] == number).any())
 
 
+def test_of_a_request_the_wish_is_read_and_not_what_it_denies(data):
+    """ "The wings are red instead of blue": red is asked of the wings, although blue stands later in the sentence."""
+    own = module(data, unchanged=0.0)
+    rows = data.request.nonzero().flatten()
+    assert len(rows) > 5
+    batch = own.exercises(data, rows)
+    words, graph = own.model.vocab["words"], batch["graph"]
+    _, values = own.read(batch, torch.cat([batch["clean"], batch["clean"]]))
+    values = values[int(batch["asked"].sum()) :].tolist()
+    counts = graph.batch_num_nodes("word").tolist()
+    wished = []
+    for numbers in batch["given"].split(counts)[len(rows) :]:
+        texts = [words[k - 4] for k in numbers.tolist()]
+        before = zip(numbers[: texts.index("instead")].tolist(), texts, strict=False)
+        wished.append([own.said[k] for k, text in before if text in KIND_OF][-1])
+    assert len(values) == len(wished)
+    for value, (kind, number) in zip(values, wished, strict=True):
+        assert value[kind] == number
+
+
 def test_strokes_know_how_many_stripes_there_are_but_not_where_they_begin():
     y, x = torch.meshgrid(torch.arange(32), torch.arange(32), indexing="ij")
     stripes = lambda along, start: ((along + start) % 4 < 2).float().expand(1, 3, 32, 32)  # noqa: E731

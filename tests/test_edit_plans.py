@@ -119,7 +119,7 @@ def test_the_exercise_of_hidden_places(data):
     same = (shown == batch["clean"]).all(1, keepdim=True)
     assert same[hidden == 0].all() and same[hidden == 1].float().mean() < 0.5  # filled where it is hidden, the picture everywhere else
     seen, looks, picture = batch["seen"]
-    assert len(looks) == batch["graph"].num_nodes("visual") and seen.shape[0] == 18 and int(picture.max()) < 18
+    assert len(looks) == batch["graph"].num_nodes("visual") and seen.shape[0] == 24 and int(picture.max()) < 24
     made = module.make(batch)
     batch["word_boxes"] = module.word_boxes(batch["graph"])
     module.generator_losses(batch, made)["paint"].backward()

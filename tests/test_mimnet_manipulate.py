@@ -57,7 +57,7 @@ def test_many_at_once_are_the_same_as_one_by_one(model):
 
 
 def test_the_shipped_model_edits_birds_and_its_memories_differ():
-    """Far from the unchanged input, which has 0 edits; 500 test pairs are measured in benchmarks/mimnet_birds.py."""
+    """Far from the unchanged input, which has 0 edits; 500 test pairs are measured in benchmarks/mimnet_table.py."""
     model = load_manipulation_model("birds", recipe="mimnet")
     pairs = list(load_pairs("world/birds", "test", size=30, image_size=128))
     edits = judge_edits(pairs, edit_by_memory(model, pairs))

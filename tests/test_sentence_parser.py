@@ -48,6 +48,7 @@ REGRESSION = [
         {("plane", "many")},
     ),
     ("The bird is blue.", {("bird", "blue")}, set()),
+    ("The box is green instead of dark purple.", {("box", "green")}, {("box", "purple"), ("box", "dark purple"), ("box", "dark")}),
     (
         "this bird has a red belly and black wings.",
         {("belly", "red"), ("wing", "black"), ("bird", "have", "belly"), ("bird", "have", "wing")},

@@ -98,9 +98,17 @@ def adjective_group(word: Word) -> list[Word]:
     return found
 
 
+def denied(reading: Reading, word: Word) -> bool:
+    """ "green instead of dark purple": it is not purple."""
+    before = [w.low for w in reading.words[: word.i]]
+    if before and before[-1] in lex.SHADES:
+        before.pop()
+    return before[-2:] in (["instead", "of"], ["rather", "than"])
+
+
 def attribute_text(reading: Reading, word: Word) -> str:
     """The attribute as written, with the word that narrows it ("dark brown", "light colored"); empty for words like "many"."""
-    if word.low in lex.NOT_ATTRIBUTES or word.tag in ("DT", "PDT", "PRP$", "WDT") or word.i in reading.used:
+    if word.low in lex.NOT_ATTRIBUTES or word.tag in ("DT", "PDT", "PRP$", "WDT") or word.i in reading.used or denied(reading, word):
         return ""
     if word.pos == "NUM":
         return lex.NUMBERS.get(word.low, word.low if word.low.isdigit() else "")

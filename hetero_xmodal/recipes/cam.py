@@ -87,8 +87,8 @@ class CAMConfig:
     places : a region is heard only where its box is.
     word_share : with places, how loud a word, which is nowhere in the picture, is beside a region that is there, before attention learns.
     matte : the decoder says how much of each pixel it repaints.
-    own : places also hear the nodes' own features, as they were before the convolutions. Where every region is tied to every other, these
-        make all regions alike; what is there can still be seen in the picture, but what is new would have neither class nor colour.
+    own : places also hear the regions' own features, as they were before the convolutions. Where every region is tied to every other,
+        these make all regions alike; what is there can still be seen in the picture, but what is new would have neither class nor colour.
     inside : the decoder knows where in its box every pixel is, so that it can draw things that were not there.
     decoder_memory : what the writer sees: nodes of ``"both"`` sides or ``"word"`` nodes alone.
     memory_skip : the writer also sees the nodes' own features.
@@ -392,9 +392,9 @@ class CAM(Pretrained, nn.Module):
         self.recipe = cam_recipe(config)
         self.image_mlp, self.sentence_mlp = _mlp(config), _mlp(config)  # E6
         self.paint = paint_recipe(config, self.encoder.coarse_width)
-        self.own = nn.ModuleDict({t: nn.Linear(w, d, bias=False) for t in (s.VISUAL, s.WORD)} if config.own else {})
-        for layer in self.own.values():
-            nn.init.zeros_(layer.weight)
+        self.own = nn.Linear(w, d, bias=False) if config.own else None
+        if self.own is not None:
+            nn.init.zeros_(self.own.weight)
         self.decoder = PictureDecoder(
             self.encoder.fine_width, self.encoder.coarse_width, config.channels, channels=config.channels, blocks=config.blocks,
             matte=config.matte, inside=config.inside,
@@ -475,7 +475,9 @@ class CAM(Pretrained, nn.Module):
         states = self.recipe(graph, inputs)
         image_nodes = masked_nodes(states, "image_mask", self.image_mlp)
         sentence_nodes = masked_nodes(states, "sentence_mask", self.sentence_mlp)
-        loud = {t: image_nodes[t] + self.own[t](states[t]["x"]) for t in image_nodes} if self.config.own else image_nodes
+        loud = image_nodes
+        if self.own is not None:
+            loud = image_nodes | {s.VISUAL: image_nodes[s.VISUAL] + self.own(states[s.VISUAL]["x"])}
         picture, matte, paint = self._picture(graph, maps, boxes, loud, pictures, hidden, low)
         memory, mask = self._memory(graph, states, sentence_nodes)
         return Manipulated(picture, matte, paint, states, image_nodes, sentence_nodes, memory, mask)

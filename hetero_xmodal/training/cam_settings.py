@@ -31,7 +31,7 @@ class CAMTraining:
     matching : weight of E7 and E8 together
     unchanged : share of the sentences in "edit" that are not swapped
     recolour : share of "restore" in which a region's hue is turned instead, for photographs whose parts nobody annotated
-    hiding : share of "restore" in which a place is hidden instead, filled from around it, for the relation edits: remove, replace, move
+    hiding : share of "restore" in which two places are hidden instead, filled from around them, for the relation edits: remove, replace
     grounded : a word that belongs to a region judges that region only; False is TAGAN's discriminator as published
     adversary : False trains without a discriminator
     bfloat16 : compute the convolutions in bfloat16, twice as fast on processors that have it

@@ -4,8 +4,8 @@ Every batch is used twice (:mod:`.manipulation_data` says how the exercises are 
 
 * **restore**: regions that the sentence describes are covered by foreign parts; the picture before is the answer (L1). Copying the input
   is wrong there, so the colour must come from the sentence, through the graph. A share ``recolour`` of them has the hue of a region turned
-  instead, a share ``hiding`` a place filled from around it (the masked-region protocol has noise there): a thing of the graph is to be
-  drawn in it, or the ground where nothing stood. Beside pixels, the strokes around them are compared, so that stripes may begin where
+  instead, a share ``hiding`` two places filled from around them (the masked-region protocol has noise there): a thing of the graph is to
+  be drawn in each, or the ground where nothing stood. Beside pixels, the strokes around them are compared, so that stripes may begin where
   they like.
 * **edit**: the picture as it is, with attribute words of its sentence swapped (in a share of the cases unchanged: then the picture itself
   is the answer). Nobody knows the edited picture: the discriminator judges it (TAGAN, 5.1), a reader of attributes on the frozen encoder,
@@ -37,7 +37,7 @@ from .cam_settings import CAMTraining
 from .drawing import stroke_error
 from .encoder import AttributeReader
 from .manipulation_data import FREE, ManipulationData, box_mask, filled_from_around
-from .swaps import Swapper, attribute_numbers, word_regions
+from .swaps import Swapper, attribute_numbers, denied, word_regions
 
 #: kinds of attributes that are read off a picture; a length is not seen inside a box that fits
 READ = ("colour", "pattern")
@@ -135,18 +135,21 @@ class CAMModule(L.LightningModule):
     ) -> tuple[Tensor, tuple, Tensor]:
         """What to hide in the pictures (b, ...) of the first half, where the regions of both halves are looked at then, and which regions
         (b, m) were hidden."""
-        b = len(picture)
-        hidden = data.hide(picture, np.random.default_rng(int(torch.randint(2**31, ()))))
-        veiled = box_mask(hidden.box, pictures.shape[-1]) * hides[:, None, None, None]
-        real = data.names[picture] >= 0
+        b, real = len(picture), data.names[picture] >= 0
+        veiled = torch.zeros_like(pictures[:, :1])
         source = torch.arange(b)[:, None].expand(real.shape).clone()
-        looks = boxes.clone()
-        gone = (hides & (hidden.node >= 0)).nonzero().flatten()
-        source[gone, hidden.node[gone]] = 2 * b + gone
-        looks[gone, hidden.node[gone]] = data.boxes[hidden.picture[gone], hidden.region[gone]]
-        missing = torch.zeros_like(real).index_put((gone, hidden.node[gone]), torch.tensor(True))
+        looks, missing, others = boxes.clone(), torch.zeros_like(real), []
+        for turn in range(2):  # two places of a picture teach twice as much as one and cost no more to paint
+            hidden = data.hide(picture, np.random.default_rng(int(torch.randint(2**31, ()))))
+            veiled = torch.maximum(veiled, box_mask(hidden.box, pictures.shape[-1]) * hides[:, None, None, None])
+            gone = (hides & (hidden.node >= 0)).nonzero().flatten()
+            node = hidden.node[gone]
+            source[gone, node] = (2 + turn) * b + gone
+            looks[gone, node] = data.boxes[hidden.picture[gone], hidden.region[gone]]
+            missing[gone, node] = True
+            others.append(data.pictures(hidden.picture))
         second = (torch.arange(b, 2 * b)[:, None].expand(real.shape), data.boxes[picture])
-        shown = torch.cat([pictures, data.pictures(picture), data.pictures(hidden.picture)])
+        shown = torch.cat([pictures, data.pictures(picture), *others])
         return veiled, (shown, torch.cat([looks[real], second[1][real]]), torch.cat([source[real], second[0][real]])), missing
 
     def word_boxes(self, graph: Any) -> Tensor:
@@ -263,7 +266,7 @@ class CAMModule(L.LightningModule):
         values, asked = batch["values"].repeat(2, 1, 1), torch.cat([batch["asked"], torch.zeros_like(batch["asked"])])
         region, counts = word_regions(graph), graph.batch_num_nodes(s.VISUAL)
         kind, value = self.said[batch["given"]].unbind(1)
-        swapped = (batch["given"] != batch["words"]) & (region >= 0) & (kind >= 0)
+        swapped = (batch["given"] != batch["words"]) & (region >= 0) & (kind >= 0) & ~denied(graph)
         member = batch["member"][swapped]
         node = (region - (torch.cumsum(counts, 0) - counts)[batch["member"]])[swapped]
         values[member, node, kind[swapped]] = value[swapped]

@@ -251,7 +251,7 @@ class ManipulationData:
 
     # ------------------------------------------------------------------------------------------ hidden places
 
-    def hide(self, picture: Tensor, generator: np.random.Generator, *, empty: float = 0.4, own: float = 0.5) -> Hidden:
+    def hide(self, picture: Tensor, generator: np.random.Generator, *, empty: float = 0.25, own: float = 0.5) -> Hidden:
         """Choose a box of each of the pictures (b,) to be hidden.
 
         In a share *empty* of the cases it is a place where nothing stands, if one is found; otherwise that of a thing, which is looked at

@@ -113,7 +113,8 @@ def make_manipulation_data(
         for _ in range(missing)
         if (text := write_missing(scene, classes, surfaces, dice))
     ]
-    written = [write_sentence(scenes[row], values[row].tolist(), attributes, surfaces, dice) for row in rows]
+    often = 0.5 if missing else 0.0  # where things come and go, wishes are mostly requests
+    written = [write_sentence(scenes[row], values[row].tolist(), attributes, surfaces, dice, requests=often) for row in rows]
     extra = absent + [(row, *sentence) for row, sentence in zip(rows, written, strict=True) if sentence is not None]
     parsed_extra = parse_sentences([text for _, text, _ in extra])
     flats, texts, picture, free, request = [], [], [], [], []
@@ -153,9 +154,17 @@ def _surfaces(parsed: Sequence[SceneGraph]) -> dict[str, str]:
 
 
 def write_sentence(
-    scene: SceneGraph, values: list[list[int]], attributes: list[str], surfaces: dict[str, str], dice: np.random.Generator
+    scene: SceneGraph,
+    values: list[list[int]],
+    attributes: list[str],
+    surfaces: dict[str, str],
+    dice: np.random.Generator,
+    *,
+    requests: float = 0.0,
 ) -> tuple[str, tuple[int, int, int] | None] | None:
     """A true sentence about a scene that captions leave unsaid ("plain wings"), in a few fixed forms; None if nothing can be said.
+
+    requests : so often "the wings are red instead of blue" is taken in place of any form; as one form of four it comes up anyway.
 
     Returns the text and, for the form "the wings are red instead of blue", (object, kind, number of the word after "instead of").
     """
@@ -168,7 +177,7 @@ def write_sentence(
     if not parts:
         return None
     chosen = [parts[k] for k in dice.permutation(len(parts))[:2]]
-    form = dice.integers(0, 4)
+    form = 0 if requests and dice.random() < requests else dice.integers(0, 4)
 
     def words(i: int, share: float) -> list[str]:
         known = [attributes[values[i][k]] for k in order if values[i][k] and KINDS[k] != "size"]

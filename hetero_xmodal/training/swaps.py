@@ -84,6 +84,16 @@ def attribute_numbers(vocabulary: list[str], attributes: list[str], first: int) 
     return out
 
 
+def denied(graph: Any) -> Tensor:
+    """Which words of a batched graph (words,) stand after "instead": "purple" in "green instead of purple" is what should *not* be seen."""
+    data = graph.nodes[s.WORD].data
+    counts = graph.batch_num_nodes(s.WORD)
+    member = torch.repeat_interleave(torch.arange(len(counts)), counts)
+    marks = torch.from_numpy(s.text_array(data["text"]) == b"instead")
+    start = torch.full((len(counts),), torch.iinfo(torch.int64).max)
+    return data["position"] > start.scatter_reduce(0, member[marks], data["position"][marks], "amin")[member]
+
+
 def word_regions(graph: Any) -> Tensor:
     """Which region every word of a batched graph speaks of, (words,), -1 for none.
 

@@ -1,7 +1,7 @@
-"""MIM-Net, its ablations, CAM and the baselines on world/birds against the true answer, with Sim, Diff and MP.
+"""MIM-Net, its ablations, CAM and the baselines on the world against the true answer, with Sim, Diff and MP.
 
-python benchmarks/mimnet_birds.py --similarity DIR [--model birds NAME=DIR ...] [--cam birds] [--split val] [--pairs 500]
-    [--baselines FOLDER] [--sheet FILE] [--memories FILE]
+python benchmarks/mimnet_table.py --similarity DIR [--data world/birds] [--model birds NAME=DIR ...] [--cam birds]
+    [--split val] [--pairs 500] [--baselines FOLDER] [--sheet FILE] [--memories FILE]
 
 For every method: share of edits that appeared (all, and by kind), share of unspoken facts that stayed, error outside the edited region and
 against the true picture; IS, the inception score by the world's extractor; Sim, Diff and MP by the similarity model (``hetero-xmodal train
@@ -57,8 +57,16 @@ def spread(model, pairs: list) -> str:
     return f"spread of mean colour in the bird's box: {found:.4f} over {len(rendered)} memories, {wanted:.4f} over 200 birds of the data"
 
 
+def write_sheet(pairs: list, pictures: list, file: str) -> None:
+    from hetero_xmodal.viz.manipulation import edit_sheet
+
+    edit_sheet(pairs, pictures, ["" for _ in pairs]).savefig(file, dpi=90)
+    print(f"wrote {file}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="world/birds", help="world/birds, world/scenes; or cub:FOLDER, of which only the sheet is made")
     parser.add_argument("--model", nargs="*", default=["birds"], help="MIM-Nets: 'birds' (shipped), folders, or NAME=FOLDER")
     parser.add_argument("--cam", nargs="*", default=[], help="CAMs: 'birds' (shipped) or folders")
     parser.add_argument("--similarity", help="folder of the similarity model")
@@ -69,9 +77,14 @@ def main() -> None:
     parser.add_argument("--sheet", help="write a contact sheet of the first 20 pairs of the first model")
     parser.add_argument("--memories", help="write the gallery of the first model's memories")
     options = parser.parse_args()
-    pairs = list(load_pairs("world/birds", options.split, size=options.pairs, image_size=options.image_size))
+    known = options.data.startswith("world/")  # photographs have no true answer
+    if not known and not (options.sheet and options.model):
+        parser.error(f"{options.data} has no true answers to measure against; give --model and --sheet")
+    pairs = list(load_pairs(options.data, options.split, size=options.pairs, image_size=options.image_size))
+    if not known:
+        return write_sheet(pairs[:20], edit_by_memory(load_memory_model(options.model[0].rpartition("=")[2]), pairs[:20]), options.sheet)
     judge = load_similarity(options.similarity) if options.similarity else None
-    print(f"world/birds, {options.split}: {len(pairs)} pairs of {options.image_size} pixels")
+    print(f"{options.data}, {options.split}: {len(pairs)} pairs of {options.image_size} pixels")
     given = [p.image for p in pairs]
     if judge is not None:
         own = judge.similarity(given, [p.sentences[0] for p in pairs])
@@ -101,9 +114,7 @@ def main() -> None:
         if number:
             continue
         if options.sheet:
-            from hetero_xmodal.viz.manipulation import edit_sheet
-
-            edit_sheet(pairs[:20], pictures[:20], ["" for _ in pairs[:20]]).savefig(options.sheet, dpi=90)
+            write_sheet(pairs[:20], pictures[:20], options.sheet)
         if options.memories and model.config.memory:
             from hetero_xmodal.viz.memory import memory_gallery
 

@@ -55,9 +55,7 @@ def main() -> None:
             parser.error(f"'{out}' holds baselines that learned from other data; choose another folder")
         about["trained"] = before["trained"]
     for file in options.only:
-        method = KINDS[file](
-            about["words"], image_size=options.image_size, budget=BudgetConfig(steps=10**9, seconds=60 * options.minutes)
-        )
+        method = KINDS[file](about["words"], image_size=options.image_size, budget=BudgetConfig(steps=10**9, seconds=60 * options.minutes))
         begun = time.monotonic()
         method.fit(known.images, known.corpus.sentences, known.picture)
         minutes = (time.monotonic() - begun) / 60

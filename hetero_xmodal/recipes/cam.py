@@ -37,9 +37,10 @@ Where the paper is silent or contradicts itself, what is done here:
   next word, so that a sentence is connected (AMB-1.14).
 
 Ours, not the paper's: ``matte`` (the decoder says how much of each pixel it repaints; the rest shows the input), the decoder sees the
-picture at full size and knows where each pixel is, the words' order is part of their features, and the writer's memory keeps the nodes'
-own features (``memory_skip``). :meth:`CAMConfig.literal` turns off what has a switch of that (not the order of words, nor what the decoder
-sees at full size).
+picture at full size and knows where each pixel is, the words' order is part of their features, the writer's memory keeps the nodes' own
+features (``memory_skip``), and for new things places hear the regions' own features (``own``) and the decoder knows where in its box each
+pixel is (``inside``). :meth:`CAMConfig.literal` turns off what has a switch of that (not the order of words, nor what the decoder sees at
+full size).
 How it is trained is told in :mod:`hetero_xmodal.training.manipulation`.
 """
 

@@ -177,11 +177,11 @@ def manipulate(
     plan = planned(network, seen, sentence, language=language)
     graph = build_graph(plan.scene if plan else seen, said, complete=True)
     pixels, fills = squared(picture, network.config.image_size)
-    made, written = run(network, graph, pixels, [max(picture.size)], plans=[plan], beam=beam)
+    made, written, anew = run(network, graph, pixels, [max(picture.size)], plans=[plan], beam=beam)
     masks = [
         {t: states[name][:, 0].tolist() for t, states in made.states.items() if name in states} for name in ("image_mask", "sentence_mask")
     ]
-    edited, matte = full_size(picture, pixels[0], made.picture[0], made.matte[0], fills)
+    edited, matte = full_size(picture, pixels[0], made.picture[0], made.matte[0], fills, anew[0])
     rewritten = spell(network, graph, *written[0], sentence)
     notes = remarks(network, seen, said, graph)
     if plan is not None:
@@ -229,17 +229,18 @@ def manipulate_pairs(
         graph = FlatGraphs.concat(flats).to_dgl()
         small = [squared(pair.image, model.config.image_size) for pair in some]
         pixels = torch.cat([p for p, _ in small])
-        made, written = run(model, graph, pixels, [max(pair.image.size) for pair in some], plans=plans, beam=beam)
+        made, written, anew = run(model, graph, pixels, [max(pair.image.size) for pair in some], plans=plans, beam=beam)
         for k, pair in enumerate(some):
-            pictures.append(full_size(pair.image, pixels[k], made.picture[k], made.matte[k], small[k][1])[0])
+            pictures.append(full_size(pair.image, pixels[k], made.picture[k], made.matte[k], small[k][1], anew[k])[0])
             sentences.append(spell(model, flats[k].to_dgl(batched=False), *written[k], pair.wish))
     return pictures, sentences
 
 
 def run(
     model: CAM, graph: dgl.DGLGraph, pixels: Any, sides: list[int], *, plans: list[EditPlan | None] | None = None, beam: int = 3
-) -> tuple[Any, list[tuple[list[int], Any]]]:
-    """The model on B pairs: what it made, and for each pair the numbers of the written words with the writer's attention.
+) -> tuple[Any, list[tuple[list[int], Any]], Any]:
+    """The model on B pairs: what it made, for each pair the numbers of the written words with the writer's attention, and which pixels
+    (B, 1, S, S) were taken away or put somewhere else by a plan, so that nothing of the picture may be left there.
 
     *pixels* (B, 3, S, S) are the squared pictures, *sides* the longest sides of the originals, which the graph's boxes are measured in.
     Where a pair has a plan, the graph is that of the plan's scene.
@@ -254,10 +255,11 @@ def run(
     given, hidden, seen = _hide(inside, pixels, sides, plans) if any(plans or []) else (pixels, None, None)
     with torch.no_grad():
         made = model.eval()(inside, given, hidden=hidden, seen=seen)
+        anew = torch.zeros_like(pixels[:, :1])
         if hidden is not None:  # what was taken away or moved has changed too
-            changed = (given != pixels).any(1, keepdim=True).float()
-            made = replace(made, matte=torch.maximum(made.matte, torch.maximum(hidden, changed)))
-        return made, model.writer.write(made.memory, made.memory_mask, beam=beam)
+            anew = torch.maximum(hidden, (given != pixels).any(1, keepdim=True).float())
+            made = replace(made, matte=torch.maximum(made.matte, anew))
+        return made, model.writer.write(made.memory, made.memory_mask, beam=beam), anew
 
 
 def _hide(graph: dgl.DGLGraph, pixels: Any, sides: list[int], plans: list[EditPlan | None]) -> tuple[Any, Any, tuple]:
@@ -325,10 +327,13 @@ def squared(picture: Image.Image, size: int) -> tuple[Any, tuple[int, int]]:
     return torch.from_numpy(small.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[None], fills
 
 
-def full_size(picture: Image.Image, given: Any, made: Any, matte: Any, fills: tuple[int, int]) -> tuple[Image.Image, np.ndarray]:
+def full_size(
+    picture: Image.Image, given: Any, made: Any, matte: Any, fills: tuple[int, int], anew: Any = None
+) -> tuple[Image.Image, np.ndarray]:
     """The change, which is as small as the model's pictures, brought into the picture at its own size; and the matte likewise.
 
-    What the model did not touch keeps every detail of the picture.
+    What the model did not touch keeps every detail of the picture, and so does what it gave another colour. Where *anew* (1, S, S) is 1
+    something was taken away, and no detail of it may be left: there the model's picture itself is shown, enlarged.
     """
     import numpy as np
     import torch
@@ -336,13 +341,15 @@ def full_size(picture: Image.Image, given: Any, made: Any, matte: Any, fills: tu
     from torch.nn.functional import interpolate
 
     w, h = fills
-    change = (made - given)[None, :, :h, :w]
-    share = matte[None, :, :h, :w]
+    change, share, whole = (x[None, :, :h, :w] for x in (made - given, matte, made))
+    hidden = torch.zeros_like(share) if anew is None else anew[None, :, :h, :w]
     if picture.size != fills:
-        change, share = (interpolate(x, size=picture.size[::-1], mode="bilinear", align_corners=False) for x in (change, share))
+        size = dict(size=picture.size[::-1], mode="bilinear", align_corners=False)
+        change, share, whole, hidden = (interpolate(x, **size) for x in (change, share, whole, hidden))
     original = torch.from_numpy(np.asarray(picture).astype(np.float32))
-    edited = (original + 127.5 * change[0].permute(1, 2, 0)).round().clamp(0, 255).byte().numpy()
-    return Image.fromarray(edited), share[0, 0].numpy()
+    change, whole, hidden = (x[0].permute(1, 2, 0) for x in (change, whole, hidden))
+    edited = (1 - hidden) * (original + 127.5 * change) + hidden * 127.5 * (whole + 1)
+    return Image.fromarray(edited.round().clamp(0, 255).byte().numpy()), share[0, 0].numpy()
 
 
 # ---------------------------------------------------------------------------------------------- sentences

@@ -145,6 +145,19 @@ def test_a_model_without_the_skill_makes_no_plan_and_one_with_it_tells(data):
         assert np.array_equal(np.asarray(batched), np.asarray(result.picture))
 
 
+def test_of_a_large_picture_nothing_is_left_of_what_goes(data):
+    """The model works at 64 pixels; at 256 no outline of the removed thing may shine through, and elsewhere no detail may be lost."""
+    torch.manual_seed(0)
+    model = CAM(TINY, {"words": data.words(), "names": data.classes, "sizes": data.usual_sizes()})
+    pair = next(p for p in load_pairs("world/scenes", "val", size=12, image_size=256) if p.kind == "remove")
+    result = manipulate(pair.image, pair.wish, model=model, image_scene=pair.scene)
+    x1, y1, x2, y2 = (int(v) for v in pair.scene.objects[pair.subject].box)
+    made, given, true = (np.asarray(p, dtype=float)[y1:y2, x1:x2] for p in (result.picture, pair.image, pair.edited_image))
+    assert np.abs(made - true).mean() < 0.5 * np.abs(given - true).mean()
+    edges = [np.abs(np.diff(p, axis=1)).mean() for p in (made, given)]
+    assert edges[0] < 0.6 * edges[1]
+
+
 def test_a_thing_that_moves_takes_its_pixels_along():
     """A ring with a hole of the ground's colour, at an edge: all of it arrives, the hole too, and what does not fit in is cut."""
     ground, ring = torch.zeros(3, 16, 16), torch.zeros(3, 16, 16)

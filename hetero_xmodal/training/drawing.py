@@ -7,19 +7,22 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def stroke_error(painted: Tensor, answer: Tensor, *, window: int = 5) -> Tensor:
+def stroke_error(painted: Tensor, answer: Tensor, *, window: int | None = None) -> Tensor:
     """How differently two pictures (b, 3, S, S) are drawn: mean absolute difference of local mean strokes, (b, 1, S, S).
 
     A stroke is a difference of neighbouring pixels, along rows, columns and both diagonals; its size is averaged over *window* x *window*
-    pixels. So it says how many stripes there are and which way they go, but not where each begins.
+    pixels (an odd number; a twelfth of the side if left out, and at least 5, which is a little more than one stripe of the world). So it
+    says how many stripes there are and which way they go, but not where each begins.
 
     >>> stripes = torch.tensor([1.0, 0.0]).repeat(8).expand(1, 3, 16, 16)
     >>> float(stroke_error(stripes, 1 - stripes).max()), bool(stroke_error(stripes, stripes * 0 + 0.5).mean() > 0.1)
     (0.0, True)
     """
 
+    size = painted.shape[-1]
+    window = max(5, size // 12 | 1) if window is None else window
+
     def strokes(x: Tensor) -> Tensor:
-        size = x.shape[-1]
         x = F.pad(x, (1, 1, 1, 1), mode="replicate")
         here = x[..., 1 : size + 1, 1 : size + 1]
         around = ((1, 2), (2, 1), (2, 2), (2, 0))

@@ -86,7 +86,7 @@ class CAMModule(L.LightningModule):
         clean = data.pictures(picture)
         hides = torch.rand(b) < self.training_config.hiding
         foreign = [place for place in self._foreign(data, rows) if not hides[place[0]]]
-        covered, mask, boxes = data.cover(clean, foreign, picture)
+        covered, mask, boxes, _ = data.cover(clean, foreign, picture)
         asked = torch.zeros(boxes.shape[:2], dtype=torch.bool)
         for member, node, *_ in foreign:
             asked[member, node] = True

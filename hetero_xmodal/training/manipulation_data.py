@@ -148,12 +148,15 @@ class ManipulationData:
         means = {name: sides[self.names == k].mean(0) for k, name in enumerate(self.classes) if (self.names == k).any()}
         return {name: [round(float(value), 4) for value in mean] for name, mean in means.items()}
 
-    def weights(self, patterned: float) -> Tensor:
-        """How often each graph is to be an exercise, (g,): *patterned* where the sentence names a pattern that is there, 1 elsewhere."""
+    def weights(self, patterned: float, *, plain: bool = False) -> Tensor:
+        """How often each graph is to be an exercise, (g,): *patterned* where the sentence names a pattern that is there, 1 elsewhere.
+
+        plain : also where the sentence says "plain"
+        """
         kind = KINDS.index("pattern")
-        plain = self.attributes.index("plain") if "plain" in self.attributes else 0
+        no_pattern = self.attributes.index("plain") if "plain" in self.attributes and not plain else 0
         values = self.values[self.picture][..., kind]
-        named = ((self.free[..., kind] == FREE) & (values > 0) & (values != plain)).any(1)
+        named = ((self.free[..., kind] == FREE) & (values > 0) & (values != no_pattern)).any(1)
         return torch.where(named, float(patterned), 1.0)
 
     # ------------------------------------------------------------------------------------------ donors
@@ -188,7 +191,7 @@ class ManipulationData:
 
     def cover(
         self, pictures: Tensor, rows: Sequence[tuple[int, int, int, int]], picture: Tensor, *, margin: float = 0.01
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Cover regions of a batch by donors.
 
         Parameters
@@ -200,11 +203,13 @@ class ManipulationData:
         Returns
         -------
         The pictures with the foreign parts, a mask (b, 1, S, S) of what was covered, and the regions' boxes (b, m, 4) as they look now:
-        a donor keeps its size beside its neighbour, so a short beak in place of a long one is short.
+        a donor keeps its size beside its neighbour, so a short beak in place of a long one is short. Last, how much each pixel
+        (b, 1, S, S) counts if every covered region is to count alike, a beak as much as a wing: 1 in all
+        for each of them that has at least a 256th of the picture.
         """
         size = pictures.shape[-1]
         centre = (torch.arange(size) + 0.5) / size
-        covered = torch.zeros(len(pictures), 1, size, size)
+        covered, shares = torch.zeros(2, len(pictures), 1, size, size)
         boxes = self.boxes[picture].clone()
         pictures = pictures.clone()
         for start in range(0, max(Counter(r[0] for r in rows).values(), default=0)):
@@ -233,7 +238,8 @@ class ManipulationData:
             drawn = torch.nn.functional.grid_sample(self.pictures(other), grid, padding_mode="border", align_corners=False)
             pictures[member] = torch.where(inside.bool(), drawn, pictures[member])
             covered[member] = torch.maximum(covered[member], inside)
-        return pictures, covered, boxes
+            shares[member] += inside / inside.sum((1, 2, 3), keepdim=True).clamp_min(size * size / 256)
+        return pictures, covered, boxes, shares
 
     def recolour(self, pictures: Tensor, picture: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
         """Turn the hue of one region of each member *which* (b,) of a batch; gives the pictures and a mask (b, 1, S, S) of the regions."""

@@ -51,7 +51,8 @@ class Sentences:
         self.per_picture = torch.bincount(data.picture, minlength=len(data.images))
         last = self.per_picture.cumsum(0)
         # every sentence is a piece of a line, as long as its weight; the sentences of a picture lie between low and high
-        self.ends = data.weights(patterned).double().cumsum(0)
+        # "plain" counts as a pattern here: it is what a transplant changes into stripes
+        self.ends = data.weights(patterned, plain=True).double().cumsum(0)
         marks = torch.cat([torch.zeros(1), self.ends])
         self.low, self.high = marks[last - self.per_picture], marks[last]
 
@@ -78,6 +79,7 @@ class Exercises:
 
     given, answer : pictures (b, 3, S, S) before and after
     mask : (b, 1, S, S), 1 where the two may differ
+    shares : (b, 1, S, S), how much each of these places counts, so that every exchanged part counts alike, the beak as much as a wing
     words, counts : numbers of all words (n,), and of each sentence's words (b,)
     kind : (b,), 0 as it is, 1 restore, 2 transplant
     regions : (n,), which region of its picture each word speaks of, -1 for none
@@ -90,6 +92,7 @@ class Exercises:
     given: Tensor
     answer: Tensor
     mask: Tensor
+    shares: Tensor
     words: Tensor
     counts: Tensor
     kind: Tensor
@@ -144,7 +147,7 @@ class Maker:
             changed, _ = self._told(words, region, member, pictures, rows, covers)
         words = torch.where((kind == 2)[member], changed, words)
         clean = data.pictures(pictures)
-        covered, mask, _ = data.cover(clean, covers, pictures)
+        covered, mask, _, shares = data.cover(clean, covers, pictures)
         over = (kind == 2)[:, None, None, None]
         given, answer = torch.where(over, clean, covered), torch.where(over, covered, clean)
         said = (data.free[rows] == FREE) & (data.names[pictures] >= 0)[..., None]
@@ -153,7 +156,7 @@ class Maker:
             asked[k, node] = True
             if kind[k] == 2:
                 values[k, node] = data.values[other, foreign]
-        return Exercises(given, answer, mask, words, counts, kind, region, data.boxes[pictures], asked, values, said)
+        return Exercises(given, answer, mask, shares, words, counts, kind, region, data.boxes[pictures], asked, values, said)
 
     def _covers(self, rows: Tensor, pictures: Tensor, kind: Tensor) -> list[tuple[int, int, int, int]]:
         """(member, region, donor's picture, donor's region): each region the sentence describes, in two thirds of the cases."""

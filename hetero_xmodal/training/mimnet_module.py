@@ -123,12 +123,14 @@ class MIMNetModule(L.LightningModule):
         config, b = self.training_config, len(batch.given)
         losses = {}
         for name, shown, painted in (("coarse", made.coarse, made.coarse_painted), ("fine", made.fine, made.painted)):
-            answer, mask = (_resized(x, shown.shape[-1]) for x in (batch.answer, batch.mask))
-            losses[name] = config.rec * self._reconstruction(shown[:b], answer, mask)
-            if config.paint and self.model.config.detail:
-                losses[f"{name}_paint"] = config.paint * self._reconstruction(painted[:b], answer, mask)
+            answer, shares = (_resized(x, shown.shape[-1]) for x in (batch.answer, batch.shares))
+            losses[name] = config.rec * self._reconstruction(shown[:b], answer, shares)
+            # plain paint lets no matte open for stripes, and below a matte that is shut no stripes are learned: so both are asked for them
+            both = (shown, painted) if config.paint and self.model.config.detail else (shown,)
+            if len(both) == 2:
+                losses[f"{name}_paint"] = config.paint * self._reconstruction(painted[:b], answer, shares)
             if config.strokes:
-                losses[f"{name}_strokes"] = config.strokes * mean_inside(stroke_error(shown[:b], answer), mask)
+                losses[f"{name}_strokes"] = config.strokes * sum(mean_inside(stroke_error(x[:b], answer), shares) for x in both)
         if config.look and self.reader is not None:
             losses["look"] = config.look * self.reader.loss(*self.read(batch, made.fine[:b]), READ)
         if self.teller is not None:
@@ -146,14 +148,14 @@ class MIMNetModule(L.LightningModule):
                 losses["p_words"] = config.p_words * word_texture_loss(batch, image, made.recalled)
         return losses
 
-    def _reconstruction(self, picture: Tensor, answer: Tensor, mask: Tensor) -> Tensor:
+    def _reconstruction(self, picture: Tensor, answer: Tensor, shares: Tensor) -> Tensor:
         """L_rec over the whole picture, and ``focus`` times that over the places that the exercise changes."""
         config = self.training_config
         loss = reconstruction_loss(picture, answer, kind=config.kind).mean()
         if not config.focus:
             return loss
         error = (picture - answer).abs() if config.kind == "l1" else (picture - answer).square()
-        return loss + config.focus * mean_inside(error, mask)
+        return loss + config.focus * mean_inside(error, shares)
 
     def read(self, batch: Exercises, picture: Tensor) -> tuple[Tensor, Tensor]:
         """The regions that were to change, in *picture* (b, 3, S, S): their features (n, width), and the values (n, kinds) to be seen."""
@@ -249,9 +251,9 @@ class MIMNetModule(L.LightningModule):
             warnings.warn(f"epoch {epoch}: {message}", stacklevel=2)
 
 
-def mean_inside(error: Tensor, mask: Tensor) -> Tensor:
-    """Mean of *error* (b, c, s, s) over the places where *mask* (b, 1, s, s) is 1; 0 where it never is."""
-    return (error * mask).sum() / (error.shape[1] * mask.sum()).clamp_min(1)
+def mean_inside(error: Tensor, weights: Tensor) -> Tensor:
+    """Mean of *error* (b, c, s, s) weighed by *weights* (b, 1, s, s); 0 where all of these are."""
+    return (error * weights).sum() / (error.shape[1] * weights.sum()).clamp_min(1e-6)
 
 
 def _resized(pictures: Tensor, size: int) -> Tensor:

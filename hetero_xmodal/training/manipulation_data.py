@@ -161,8 +161,12 @@ class ManipulationData:
 
     # ------------------------------------------------------------------------------------------ donors
 
-    def donor(self, picture: int, node: int, free: np.ndarray, generator: np.random.Generator) -> tuple[int, int] | None:
+    def donor(
+        self, picture: int, node: int, free: np.ndarray, generator: np.random.Generator, *, kind: int | None = None
+    ) -> tuple[int, int] | None:
         """A region of another picture of the same class, with the values that *free* does not leave free; None if there is none.
+
+        It differs in something that *free* leaves free, and in *kind* if that is given and any can be found.
 
         Among a few it takes the one whose other regions look most like those of the picture, so that little but the part changes.
         """
@@ -180,6 +184,9 @@ class ManipulationData:
         own = self._node_values[picture]
         open_kinds = free == FREE
         differs = (self._node_values[some[:, 0], some[:, 1]][:, open_kinds] != own[node, open_kinds]).any(1)
+        if kind is not None:
+            wanted = differs & (self._node_values[some[:, 0], some[:, 1], kind] != own[node, kind])
+            differs = wanted if wanted.any() else differs
         some = some[differs & (some[:, 0] != picture)]
         if not len(some):
             return None

@@ -159,14 +159,19 @@ class Maker:
         return Exercises(given, answer, mask, shares, words, counts, kind, region, data.boxes[pictures], asked, values, said)
 
     def _covers(self, rows: Tensor, pictures: Tensor, kind: Tensor) -> list[tuple[int, int, int, int]]:
-        """(member, region, donor's picture, donor's region): each region the sentence describes, in two thirds of the cases."""
+        """(member, region, donor's picture, donor's region): each region the sentence describes, in two thirds of the cases.
+
+        Of a "yellow plain belly" colour and pattern are exchanged equally often. Any donor that differs would have another colour nearly
+        always, because there are many colours and most parts are plain.
+        """
         generator = np.random.default_rng(int(torch.randint(2**31, ())))
         free = self.data.free[rows]
         described = (free == FREE).any(2) & self.data.part[pictures] & (kind > 0)[:, None]
         out, picture = [], pictures.tolist()
         for member, node in described.nonzero().tolist():
             if generator.random() < 0.67:
-                found = self.data.donor(picture[member], node, free[member, node].numpy(), generator)
+                own = free[member, node].numpy()
+                found = self.data.donor(picture[member], node, own, generator, kind=int(generator.choice(np.flatnonzero(own == FREE))))
                 if found is not None:
                     out.append((member, node, *found))
         return out

@@ -88,7 +88,7 @@ class MIMNetTraining:
 #: small enough for one core of a laptop; the weights were chosen on validation pictures of world/birds, in shorter runs than this schedule
 _WORLD = dict(
     batch_size=8, learning_rate=3e-3, start="textures", memory_rate=2.0, discriminator_rate=4e-4, halve_every=2, kind="l1", rec=40.0,
-    focus=0.25, strokes=20.0, paint=10.0, look=0.5, tell=1.0, patterned=6.0, p_words=4.0, ground=0.5, plain=0.2, p=0.02, m=0.05,
+    focus=0.25, strokes=40.0, paint=10.0, look=1.0, tell=1.0, patterned=10.0, p_words=4.0, ground=0.5, plain=0.2, p=0.02, m=0.05,
     random_share=0.25, adversarial=0.05, words=0.2, wishes=0.5, adversary_from=7, bfloat16=True,
 )  # fmt: skip
 #: data -> (MIM-Net, training, epochs)

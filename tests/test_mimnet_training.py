@@ -248,3 +248,32 @@ def test_what_training_refuses(data, tmp_path):
         with pytest.raises(hx.InputError, match=message):
             MIMNetTraining(**change)
     assert not (tmp_path / "x").exists()
+
+
+def test_a_plain_part_of_which_the_colour_is_told_is_told_to_be_striped(data):
+    """The word of the pattern stands where the colour's stood; the answer keeps the colour and shows the pattern."""
+    vocabulary = data.words()
+    sentences = Sentences(data, lambda words: [vocabulary.index(w.lower()) + 4 for w in words])
+    own = Maker(data, sentences, vocabulary, 4, plain=0.0, repattern=1.0)
+    usual = Maker(data, sentences, vocabulary, 4, plain=0.0)
+    pattern, colour = KINDS.index("pattern"), KINDS.index("colour")
+
+    def changes(maker: Maker) -> list[tuple[str, str, list[str]]]:
+        torch.manual_seed(1)
+        found = []
+        for _ in range(6):
+            pictures = torch.arange(len(data.images))
+            batch = maker.make(pictures)
+            for k, r in (batch.asked & (batch.kind == 2)[:, None]).nonzero().tolist():
+                before, after = data.values[pictures[k], r], batch.values[k, r]
+                if before[pattern] > 0 and before[colour] == after[colour] and before[pattern] != after[pattern]:
+                    words, regions = batch.words.split(batch.counts.tolist())[k], batch.regions.split(batch.counts.tolist())[k]
+                    of_region = [vocabulary[w - 4] for w, at in zip(words.tolist(), regions.tolist(), strict=True) if at == r]
+                    found.append((data.attributes[before[pattern]], data.attributes[after[pattern]], of_region))
+                    assert batch.said[k, r, pattern]
+        return found
+
+    made = changes(own)
+    assert all(after in {kind_of(w)[1] for w in words if kind_of(w)} for _, after, words in made)
+    striped = [before for before, _, _ in made].count("plain")
+    assert striped > 2 * [before for before, _, _ in changes(usual)].count("plain") > 0

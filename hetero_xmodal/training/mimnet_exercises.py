@@ -5,7 +5,9 @@ With a decoder that may show its input, the first teaches to copy and the second
 
 * **restore**: parts that the sentence describes are covered by foreign ones; the picture before is the answer.
 * **transplant**: the same the other way round: the picture as it is, the sentence says how the foreign parts look, and the picture with
-  them is the answer. Its input is a picture without any seam, as at the time of use.
+  them is the answer. Its input is a picture without any seam, as at the time of use. Few sentences say "plain", so plain parts would hardly
+  ever become striped; therefore some of the parts of which only the colour is told are exchanged for parts of the same colour and another
+  pattern, and the pattern's word stands in place of the colour's: "a yellow belly" is now "a striped belly".
 
 Both are made from annotations alone; a true edited picture is never seen.
 """
@@ -22,6 +24,8 @@ from torch import Tensor
 from .. import schema as s
 from .manipulation_data import FREE, KINDS, ManipulationData, kind_of
 from .swaps import Swapper, word_regions
+
+COLOUR, PATTERN = KINDS.index("colour"), KINDS.index("pattern")
 
 
 class Sentences:
@@ -115,10 +119,20 @@ class Maker:
     data, sentences : what is learned from
     vocabulary : lower-case words; number k + *first* is word k
     plain : share of pairs as they are
+    repattern : share of the transplanted parts of which only the colour is told that get another pattern and keep their colour
     """
 
-    def __init__(self, data: ManipulationData, sentences: Sentences, vocabulary: list[str], first: int, *, plain: float) -> None:
-        self.data, self.sentences, self.plain = data, sentences, plain
+    def __init__(
+        self,
+        data: ManipulationData,
+        sentences: Sentences,
+        vocabulary: list[str],
+        first: int,
+        *,
+        plain: float,
+        repattern: float = 0.0,
+    ) -> None:
+        self.data, self.sentences, self.plain, self.repattern = data, sentences, plain, repattern
         self.swap = Swapper(vocabulary, first)
         found = [kind_of(word) for word in vocabulary]
         self.kind, self.meaning = torch.full((first + len(vocabulary),), -1), torch.full((first + len(vocabulary),), -1)
@@ -137,7 +151,7 @@ class Maker:
         member = torch.repeat_interleave(torch.arange(len(rows)), counts)
         chance = torch.rand(len(rows))
         kind = torch.where(chance < self.plain, 0, torch.where(chance < (1 + self.plain) / 2, 1, 2))
-        covers = self._covers(rows, pictures, kind)
+        covers, patterned = self._covers(rows, pictures, kind)
         changed, said = self._told(words, region, member, pictures, rows, covers)
         covers = [c for c in covers if kind[c[0]] != 2 or said[c[0], c[1]]]
         some = torch.zeros(len(rows), dtype=torch.bool).index_fill(0, torch.tensor([c[0] for c in covers], dtype=torch.int64), True)
@@ -145,12 +159,14 @@ class Maker:
         covers = [c for c in covers if kind[c[0]] > 0]
         if (kind == 2).any():
             changed, _ = self._told(words, region, member, pictures, rows, covers)
+        said = (data.free[rows] == FREE) & (data.names[pictures] >= 0)[..., None]
+        patterned = [c for c in covers if (c[0], c[1]) in patterned]
+        changed = self._repatterned(changed, region, member, pictures, patterned, said)
         words = torch.where((kind == 2)[member], changed, words)
         clean = data.pictures(pictures)
         covered, mask, _, shares = data.cover(clean, covers, pictures)
         over = (kind == 2)[:, None, None, None]
         given, answer = torch.where(over, clean, covered), torch.where(over, covered, clean)
-        said = (data.free[rows] == FREE) & (data.names[pictures] >= 0)[..., None]
         asked, values = torch.zeros_like(said[..., 0]), data.values[pictures]
         for k, node, other, foreign in covers:
             asked[k, node] = True
@@ -158,8 +174,9 @@ class Maker:
                 values[k, node] = data.values[other, foreign]
         return Exercises(given, answer, mask, shares, words, counts, kind, region, data.boxes[pictures], asked, values, said)
 
-    def _covers(self, rows: Tensor, pictures: Tensor, kind: Tensor) -> list[tuple[int, int, int, int]]:
-        """(member, region, donor's picture, donor's region): each region the sentence describes, in two thirds of the cases.
+    def _covers(self, rows: Tensor, pictures: Tensor, kind: Tensor) -> tuple[list[tuple[int, int, int, int]], set[tuple[int, int]]]:
+        """(member, region, donor's picture, donor's region): each region the sentence describes, in two thirds of the cases; and which
+        (member, region) are to have another pattern.
 
         Of a "yellow plain belly" colour and pattern are exchanged equally often. Any donor that differs would have another colour nearly
         always, because there are many colours and most parts are plain.
@@ -167,14 +184,32 @@ class Maker:
         generator = np.random.default_rng(int(torch.randint(2**31, ())))
         free = self.data.free[rows]
         described = (free == FREE).any(2) & self.data.part[pictures] & (kind > 0)[:, None]
-        out, picture = [], pictures.tolist()
+        out, patterned, picture = [], set(), pictures.tolist()
+        only_colour = ((free == FREE) == (torch.arange(len(KINDS)) == COLOUR)).all(2) & ~self.data.request[rows][:, None]
+        may = only_colour & (self.data.values[pictures][..., PATTERN] > 0) & (kind == 2)[:, None]
         for member, node in described.nonzero().tolist():
             if generator.random() < 0.67:
                 own = free[member, node].numpy()
+                repattern = bool(may[member, node]) and generator.random() < self.repattern
+                if repattern:
+                    own = np.where(np.arange(len(KINDS)) == PATTERN, FREE, self.data.values[picture[member], node].numpy())
                 found = self.data.donor(picture[member], node, own, generator, kind=int(generator.choice(np.flatnonzero(own == FREE))))
-                if found is not None:
+                if found is not None and (not repattern or self.surface[self.data.values[*found, PATTERN]] >= 0):
                     out.append((member, node, *found))
-        return out
+                    patterned |= {(member, node)} if repattern else set()
+        return out, patterned
+
+    def _repatterned(self, words: Tensor, region: Tensor, member: Tensor, pictures: Tensor, covers: list, said: Tensor) -> Tensor:
+        """The words with the donor's pattern in place of the colour of the regions of *covers*; *said* (b, m, kinds) is put right."""
+        if not covers:
+            return words
+        at, node, other, foreign = torch.tensor(covers).T
+        new = torch.full(said.shape[:2], -1)
+        new[at, node] = self.surface[self.data.values[other, foreign, PATTERN]]
+        said[at, node] = torch.arange(len(KINDS)) == PATTERN
+        wanted = torch.where(region >= 0, new[member, region.clamp_min(0)], -1)
+        here = (wanted >= 0) & (self.kind[words] == COLOUR)
+        return self.swap.with_articles(torch.where(here, wanted, words), here, member)
 
     def _told(self, words: Tensor, region: Tensor, member: Tensor, pictures: Tensor, rows: Tensor, covers: list) -> tuple[Tensor, Tensor]:
         """The words as they tell of the donors, and which regions (b, m) are wholly told."""

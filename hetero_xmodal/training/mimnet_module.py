@@ -49,7 +49,7 @@ class MIMNetModule(L.LightningModule):
         words, first = list(model.vocab["words"]), len(model.words.weight) - len(model.vocab["words"])
         self.data, self.reader = data, reader
         self.sentences = Sentences(data, model.word_numbers, patterned=training.patterned)
-        self.exercises = Maker(data, self.sentences, words, first, plain=training.plain)
+        self.exercises = Maker(data, self.sentences, words, first, plain=training.plain, repattern=training.repattern)
         self.validation_exercises = Maker(validation, Sentences(validation, model.word_numbers), words, first, plain=0.0)
         self.teller = AttributeReader.of(data, model.config.width) if training.tell else None
         sizes = (model.config.coarse_size, model.config.fine_size)

@@ -33,6 +33,8 @@ class MIMNetTraining:
     tell : weight of the cross-entropy of what a linear layer, which learns too, reads off the textures that words recall, of what the
         sentence says (ours): by L_p alone "striped" and "plain" recall almost the same
     patterned : how many times as often as others a sentence that names a pattern is learned from (ours); 1 is the paper's scheme
+    repattern : of the transplanted parts of which only the colour is told, the share that get another pattern in place of it (ours), see
+        :mod:`.mimnet_exercises`
     p_words : weight of L_p word by word: each that speaks of a region should recall the texture that the answer has there (ours)
     ground : weight of the grounding loss, which tells every word, and the localising unit, the box that it speaks of (ours)
     plain : share of the pairs that are reconstructed as they are; 1 is the paper's scheme
@@ -61,6 +63,7 @@ class MIMNetTraining:
     look: float = 0.0
     tell: float = 0.0
     patterned: float = 1.0
+    repattern: float = 0.0
     p_words: float = 0.0
     ground: float = 0.0
     plain: float = 1.0
@@ -80,7 +83,7 @@ class MIMNetTraining:
             not_negative=("rec", "p", "m", "focus", "strokes", "paint", "look", "tell", "p_words", "ground", *_ADVERSARIAL),
             above_zero=("learning_rate", "discriminator_rate", "memory_rate", "patterned"),
         )
-        for name in ("plain", "random_share", "wishes", "momentum"):
+        for name in ("plain", "repattern", "random_share", "wishes", "momentum"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"MIMNetTraining: {name} is {getattr(self, name)}, expected a share in 0..1")
 
@@ -88,13 +91,13 @@ class MIMNetTraining:
 #: small enough for one core of a laptop; the weights were chosen on validation pictures of world/birds, in shorter runs than this schedule
 _WORLD = dict(
     batch_size=8, learning_rate=3e-3, start="textures", memory_rate=2.0, discriminator_rate=4e-4, halve_every=2, kind="l1", rec=40.0,
-    focus=0.25, strokes=40.0, paint=10.0, look=1.0, tell=1.0, patterned=10.0, p_words=4.0, ground=0.5, plain=0.2, p=0.02, m=0.05,
-    random_share=0.25, adversarial=0.05, words=0.2, wishes=0.5, adversary_from=7, bfloat16=True,
+    focus=0.25, strokes=40.0, paint=10.0, look=1.0, tell=1.0, patterned=6.0, repattern=0.5, p_words=4.0, ground=0.5, plain=0.2,
+    p=0.02, m=0.05, random_share=0.25, adversarial=0.05, words=0.2, wishes=0.5, adversary_from=7, bfloat16=True,
 )  # fmt: skip
 #: data -> (MIM-Net, training, epochs)
 SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
-    "world/birds": ({}, _WORLD, 10),
-    "world/scenes": ({}, _WORLD, 10),
+    "world/birds": ({}, _WORLD, 8),
+    "world/scenes": ({}, _WORLD, 8),
     "cub": (dict(encoder="efficientnet-lite0"), dict(batch_size=16, bfloat16=True), 600),
 }
 PAPER_EPOCHS = 600

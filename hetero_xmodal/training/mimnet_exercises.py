@@ -151,7 +151,12 @@ class Maker:
         member = torch.repeat_interleave(torch.arange(len(rows)), counts)
         chance = torch.rand(len(rows))
         kind = torch.where(chance < self.plain, 0, torch.where(chance < (1 + self.plain) / 2, 1, 2))
-        covers, patterned = self._covers(rows, pictures, kind)
+        # words that name the colour that their region has, and whether a region has one
+        own_colour = data.values[pictures[member], region.clamp_min(0), COLOUR]
+        colours = (region >= 0) & (self.kind[words] == COLOUR) & (self.meaning[words] == own_colour)
+        coloured = torch.zeros_like(data.names[pictures], dtype=torch.bool)
+        coloured[member[colours], region[colours]] = True
+        covers, patterned = self._covers(rows, pictures, kind, coloured)
         changed, said = self._told(words, region, member, pictures, rows, covers)
         covers = [c for c in covers if kind[c[0]] != 2 or said[c[0], c[1]]]
         some = torch.zeros(len(rows), dtype=torch.bool).index_fill(0, torch.tensor([c[0] for c in covers], dtype=torch.int64), True)
@@ -161,7 +166,7 @@ class Maker:
             changed, _ = self._told(words, region, member, pictures, rows, covers)
         said = (data.free[rows] == FREE) & (data.names[pictures] >= 0)[..., None]
         patterned = [c for c in covers if (c[0], c[1]) in patterned]
-        changed = self._repatterned(changed, region, member, pictures, patterned, said)
+        changed = self._repatterned(changed, region, member, patterned, colours, said)
         words = torch.where((kind == 2)[member], changed, words)
         clean = data.pictures(pictures)
         covered, mask, _, shares = data.cover(clean, covers, pictures)
@@ -174,7 +179,9 @@ class Maker:
                 values[k, node] = data.values[other, foreign]
         return Exercises(given, answer, mask, shares, words, counts, kind, region, data.boxes[pictures], asked, values, said)
 
-    def _covers(self, rows: Tensor, pictures: Tensor, kind: Tensor) -> tuple[list[tuple[int, int, int, int]], set[tuple[int, int]]]:
+    def _covers(
+        self, rows: Tensor, pictures: Tensor, kind: Tensor, coloured: Tensor
+    ) -> tuple[list[tuple[int, int, int, int]], set[tuple[int, int]]]:
         """(member, region, donor's picture, donor's region): each region the sentence describes, in two thirds of the cases; and which
         (member, region) are to have another pattern.
 
@@ -186,7 +193,7 @@ class Maker:
         described = (free == FREE).any(2) & self.data.part[pictures] & (kind > 0)[:, None]
         out, patterned, picture = [], set(), pictures.tolist()
         only_colour = ((free == FREE) == (torch.arange(len(KINDS)) == COLOUR)).all(2) & ~self.data.request[rows][:, None]
-        may = only_colour & (self.data.values[pictures][..., PATTERN] > 0) & (kind == 2)[:, None]
+        may = only_colour & coloured & (self.data.values[pictures][..., PATTERN] > 0) & (kind == 2)[:, None]
         for member, node in described.nonzero().tolist():
             if generator.random() < 0.67:
                 own = free[member, node].numpy()
@@ -199,8 +206,8 @@ class Maker:
                     patterned |= {(member, node)} if repattern else set()
         return out, patterned
 
-    def _repatterned(self, words: Tensor, region: Tensor, member: Tensor, pictures: Tensor, covers: list, said: Tensor) -> Tensor:
-        """The words with the donor's pattern in place of the colour of the regions of *covers*; *said* (b, m, kinds) is put right."""
+    def _repatterned(self, words: Tensor, region: Tensor, member: Tensor, covers: list, colours: Tensor, said: Tensor) -> Tensor:
+        """The words with the donor's pattern in place of the *colours* of the regions of *covers*; *said* (b, m, kinds) is put right."""
         if not covers:
             return words
         at, node, other, foreign = torch.tensor(covers).T
@@ -208,7 +215,7 @@ class Maker:
         new[at, node] = self.surface[self.data.values[other, foreign, PATTERN]]
         said[at, node] = torch.arange(len(KINDS)) == PATTERN
         wanted = torch.where(region >= 0, new[member, region.clamp_min(0)], -1)
-        here = (wanted >= 0) & (self.kind[words] == COLOUR)
+        here = colours & (wanted >= 0)
         return self.swap.with_articles(torch.where(here, wanted, words), here, member)
 
     def _told(self, words: Tensor, region: Tensor, member: Tensor, pictures: Tensor, rows: Tensor, covers: list) -> tuple[Tensor, Tensor]:

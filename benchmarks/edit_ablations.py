@@ -1,12 +1,12 @@
 """What each part of CAM and MIM-Net does for the edits: one switch a row, everything else equal.
 
     python benchmarks/edit_ablations.py cam                                  # all rows, 200 validation pairs of world/birds
-    python benchmarks/edit_ablations.py mimnet --rows full "without memory"
+    python benchmarks/edit_ablations.py mimnet --rows full "without memory" --size 3000 --epochs 3 --split test --pairs 500
     python benchmarks/edit_ablations.py cam --split test --pairs 500 --size 1100 --epochs 1
 
 Every row begins alike: what sees, reads words, paints and writes has the shipped model's weights, and the graph part is new (CAM: HRL, CRR
 and the MLPs of E6; MIM-Net: memories, recall, localisation, refinement). All of it then learns for the same number of epochs on the same
-exercises, from one seed. So a row says how well the graph part is learned without one thing, with decoders that can paint already; how a
+exercises, from one seed; MIM-Net's adversarial stage and L_m take part in the last epoch. So a row says how well the graph part is learned without one thing, with decoders that can paint already; how a
 whole training without it would end is not measured. Columns as in cam_table.py; "changed" and "slots" are about the sentence.
 """
 
@@ -87,7 +87,7 @@ def main() -> None:
         parser.error(f"no row is called {unknown[0]!r}; there are: {', '.join(rows)}")
     shipped = load_manipulation_model("birds") if cam else load_memory_model("birds")
     usual = (cam_settings if cam else mimnet_settings).default_settings("world/birds")[1]
-    usual = replace(usual, learning_rate=options.learning_rate, **({"painting": 0} if cam else {"adversary_from": 0}))
+    usual = replace(usual, learning_rate=options.learning_rate, **({"painting": 0} if cam else {"adversary_from": options.epochs - 1}))
     side = shipped.config.image_size if cam else shipped.config.fine_size
     data = load_manipulation_data("world/birds", "train", size=options.size, image_size=side)
     validation = load_manipulation_data("world/birds", "val", size=60, image_size=side)

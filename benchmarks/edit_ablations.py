@@ -6,8 +6,9 @@
 
 Every row begins alike: what sees, reads words, paints and writes has the shipped model's weights, and the graph part is new (CAM: HRL, CRR
 and the MLPs of E6; MIM-Net: memories, recall, localisation, refinement). All of it then learns for the same number of epochs on the same
-exercises, from one seed; MIM-Net's adversarial stage and L_m take part in the last epoch. So a row says how well the graph part is learned without one thing, with decoders that can paint already; how a
-whole training without it would end is not measured. Columns as in cam_table.py; "changed" and "slots" are about the sentence.
+exercises, from one seed; MIM-Net's adversarial stage and L_m take part in the last epoch. So a row says how well the graph part is learned
+without one thing, with decoders that can paint already; how a whole training without it would end is not measured. Columns as in
+cam_table.py; "changed" and "slots" are about the sentence.
 """
 
 from __future__ import annotations

@@ -96,8 +96,8 @@ _WORLD = dict(
 )  # fmt: skip
 #: data -> (MIM-Net, training, epochs)
 SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
-    "world/birds": ({}, _WORLD, 8),
-    "world/scenes": ({}, _WORLD, 8),
+    "world/birds": ({}, _WORLD, 10),
+    "world/scenes": ({}, _WORLD, 10),
     "cub": (dict(encoder="efficientnet-lite0"), dict(batch_size=16, bfloat16=True), 600),
 }
 PAPER_EPOCHS = 600

@@ -78,17 +78,23 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no-adversary", action="store_true", help="MIM-Net without adversarial stage and L_m, in half the time")
+    parser.add_argument("--keep", metavar="FOLDER", help="keep every row's model in FOLDER, a folder each")
     parser.add_argument("--split", default="val")
     parser.add_argument("--pairs", type=int, default=200)
     options = parser.parse_args()
     cam = options.recipe == "cam"
     rows = CAM_ROWS if cam else MIMNET_ROWS
     unknown = [name for name in options.rows or () if name not in rows]
+    if options.no_adversary and cam:
+        parser.error("--no-adversary is for mimnet")
     if unknown:
         parser.error(f"no row is called {unknown[0]!r}; there are: {', '.join(rows)}")
     shipped = load_manipulation_model("birds") if cam else load_memory_model("birds")
     usual = (cam_settings if cam else mimnet_settings).default_settings("world/birds")[1]
     usual = replace(usual, learning_rate=options.learning_rate, **({"painting": 0} if cam else {"adversary_from": options.epochs - 1}))
+    if options.no_adversary:
+        usual = replace(usual, adversary=False)
     side = shipped.config.image_size if cam else shipped.config.fine_size
     data = load_manipulation_data("world/birds", "train", size=options.size, image_size=side)
     validation = load_manipulation_data("world/birds", "val", size=60, image_size=side)
@@ -114,6 +120,8 @@ def main() -> None:
                 fit_config=FitConfig(epochs=options.epochs, seed=options.seed),
                 progress=False,
             )
+        if options.keep:
+            model.save_pretrained(Path(options.keep) / name.replace(" ", "_"))
         minutes = (time.perf_counter() - start) / 60
         pictures, sentences = manipulate_pairs(model, pairs) if cam else (edit_by_memory(model, pairs), None)
         edits = judge_edits(pairs, pictures)

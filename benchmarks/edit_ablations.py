@@ -43,9 +43,12 @@ CAM_ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "1 layer": (dict(layers=1), {}),
     "3 layers": (dict(layers=3), {}),
 }
+#: a row in which memories and their keys are the shipped model's too; what else is new is the same as in "full"
+READY = "memories ready"
 MIMNET_ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "full": ({}, {}),
     "without memory": (dict(memory=False), {}),
+    READY: ({}, {}),
     "without L_m and L_p": ({}, dict(m=0.0, p=0.0, p_words=0.0)),
     "without L_m": ({}, dict(m=0.0)),
     "without localisation": (dict(localise="everywhere"), {}),
@@ -56,15 +59,18 @@ MIMNET_ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 NEW = {"cam": ("recipe.", "image_mlp.", "sentence_mlp."), "mimnet": ("recipe.", "memory", "smooth.", "localise.", "refine.")}
 
 
-def begun(recipe: str, shipped: Any, config: Any, data: Any) -> Any:
-    """The shipped model's weights in a model of another *config*, with a new graph part."""
+def begun(recipe: str, shipped: Any, config: Any, data: Any, *, ready: bool = False) -> Any:
+    """The shipped model's weights in a model of another *config*, with a new graph part; memories and keys are kept if *ready*."""
     model = type(shipped)(config, shipped.vocab)
-    kept = {name: value for name, value in shipped.state_dict().items() if not name.startswith(NEW[recipe])}
+    new = NEW[recipe]
+    if ready:
+        new = ("recipe.parts.condition_the_picture", *(name for name in new if name not in ("recipe.", "memory")))
+    kept = {name: value for name, value in shipped.state_dict().items() if not name.startswith(new)}
     missing, unknown = model.load_state_dict(kept, strict=False)
-    wrong = [name for name in missing if not name.startswith(NEW[recipe])] + unknown
+    wrong = [name for name in missing if not name.startswith(new)] + unknown
     if wrong:
         raise SystemExit(f"weights that do not fit this model: {', '.join(wrong)}")
-    if recipe == "mimnet" and config.memory:  # memories begin at textures, as in a whole training
+    if recipe == "mimnet" and config.memory and not ready:  # memories begin at textures, as in a whole training
         with torch.no_grad():
             model.memory.copy_(region_textures(model, data, torch.arange(min(512, len(data.images)))))
     return model
@@ -109,7 +115,7 @@ def main() -> None:
         seed_everything(options.seed)
         start = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
-            begun(options.recipe, shipped, config, data).save_pretrained(Path(folder) / "start")
+            begun(options.recipe, shipped, config, data, ready=name == READY).save_pretrained(Path(folder) / "start")
             model, _ = (train_cam if cam else train_mimnet)(
                 data,
                 validation=validation,

@@ -7,7 +7,7 @@ What a word recalls is a mean of memories (3), so "this" or "has" cannot say not
 of its state (the ablation without memory) can be 0. And as long as attention is spread over many memories, all words recall nearly the
 same. For each model: the entropy of the attention (2) in nats, and the share of edits and of unspoken facts kept, as in mimnet_table.py:
 as it is; with the gates of (10) shut for all words but nouns and adjectives; and with the scores of (2) doubled, so that each word recalls
-fewer memories.
+fewer memories. Last, what the localising unit does: with alpha (9) forced to 1, so that the text speaks everywhere, and to 1/2.
 """
 
 from __future__ import annotations
@@ -32,6 +32,12 @@ def silenced(module: torch.nn.Module, given: tuple) -> tuple:
     return graph, states | {s.WORD: {"recalled": states[s.WORD]["recalled"] * speaks[:, None]}}
 
 
+def forced(made: dict, alpha: float) -> dict:
+    """The output of (9) with another alpha everywhere."""
+    made["patch"]["alpha"] = torch.full_like(made["patch"]["alpha"], alpha)
+    return made
+
+
 @torch.no_grad()
 def entropy(model, pairs: list) -> float:
     """Mean entropy of the attention of all words of the wishes, nats; ln(memories) if every memory is recalled alike."""
@@ -51,17 +57,27 @@ def main() -> None:
     print(f"{len(pairs)} pairs ({options.split}) of world/birds")
     for folder in options.models:
         model = load_memory_model(folder).eval()
-        rows = [("as it is", 1.0), ("silent words silenced", 1.0), ("scores doubled", 2.0)]
-        for what, sharper in rows if model.config.memory else rows[:2]:
-            hook = model.refine.register_forward_pre_hook(silenced) if what == rows[1][0] else None
+        rows = {"as it is": None, "silent words silenced": silenced, "scores doubled": None, "alpha 1": 1.0, "alpha 1/2": 0.5}
+        if not model.config.memory:
+            del rows["scores doubled"]
+        for what, change in rows.items():
+            hook = None
+            if change is silenced:
+                hook = model.refine.register_forward_pre_hook(silenced)
+            elif change is not None:
+                hook = model.localise.register_forward_hook(lambda module, given, made, alpha=change: forced(made, alpha))
+            attention = ""
             if model.config.memory:
-                key = model.recipe.steps[0].weigh.key
-                key.weight.data *= sharper
-                print(f"{folder} {what}: entropy {entropy(model, pairs):.2f}, ", end="")
+                key, factor = model.recipe.steps[0].weigh.key.weight.data, 2 if what == "scores doubled" else 1
+                key *= factor
+                attention = f"entropy {entropy(model, pairs):.2f}, "
             edits = judge_edits(pairs, edit_by_memory(model, pairs))
+            if model.config.memory:
+                key /= factor
             if hook is not None:
                 hook.remove()
-            print(f"edits {edits.edit_accuracy:.3f}, kept {edits.preservation:.3f}, outside {edits.outside_error:.4f}", flush=True)
+            numbers = f"edits {edits.edit_accuracy:.3f}, kept {edits.preservation:.3f}, outside {edits.outside_error:.4f}"
+            print(f"{folder} {what}: {attention}{numbers}", flush=True)
 
 
 if __name__ == "__main__":

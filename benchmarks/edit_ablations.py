@@ -53,6 +53,7 @@ MIMNET_ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "without L_m": ({}, dict(m=0.0)),
     "without localisation": (dict(localise="everywhere"), {}),
     "16 memories": (dict(memories=16), {}),
+    "256 memories": (dict(memories=256), {}),
     "sum in place of mean": (dict(texture_pool="sum"), {}),
 }
 #: what is new in every row
@@ -98,7 +99,8 @@ def main() -> None:
         parser.error(f"no row is called {unknown[0]!r}; there are: {', '.join(rows)}")
     shipped = load_manipulation_model("birds") if cam else load_memory_model("birds")
     usual = (cam_settings if cam else mimnet_settings).default_settings("world/birds")[1]
-    usual = replace(usual, learning_rate=options.learning_rate, **({"painting": 0} if cam else {"adversary_from": options.epochs - 1}))
+    begins = {"painting": 0} if cam else {"adversary_from": options.epochs - 1, "patterns_from": 0}
+    usual = replace(usual, learning_rate=options.learning_rate, **begins)
     if options.no_adversary:
         usual = replace(usual, adversary=False)
     side = shipped.config.image_size if cam else shipped.config.fine_size

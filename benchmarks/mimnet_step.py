@@ -43,7 +43,7 @@ def main() -> None:
     sizes = [sum(p.numel() for p in part.parameters()) for part in (module.model, module.judges)]
     print(f"{options.threads} threads; parameters: generator {sizes[0]:,} (frozen encoder included), discriminators {sizes[1]:,}")
     for name, first in (("reconstruction alone", 1), ("with the adversarial stage and L_m", 0)):
-        module.training_config = replace(training, adversary_from=first)  # this is epoch 0
+        module.training_config = replace(training, adversary_from=first, patterns_from=0)  # this is epoch 0
         times = []
         for step in range(options.steps + 2):
             begun = time.process_time()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 import hetero_xmodal as hx
 from hetero_xmodal.recipes import MIMNet, MIMNetConfig
+from hetero_xmodal.recipes.mimnet import word_graph
 from hetero_xmodal.training import FitConfig
 from hetero_xmodal.training.encoder import AttributeReader
 from hetero_xmodal.training.manipulation_data import KINDS, ManipulationData, kind_of
@@ -81,6 +83,7 @@ def test_the_two_bi_lstms_are_separate(data):
         ({"m": 0.0, "p": 0.0}, {}, {"m", "p"}),
         ({}, {"memory": False}, {"m"}),
         ({"ground": 1.0, "focus": 2.0, "strokes": 1.0, "look": 1.0, "tell": 1.0, "plain": 0.0}, {}, set()),
+        ({"strokes": 1.0, "look": 1.0, "patterns_from": 1}, {}, set()),
     ],
 )
 def test_ablations_leave_their_losses_out(data, change, config, without):
@@ -93,6 +96,18 @@ def test_ablations_leave_their_losses_out(data, change, config, without):
     parts = {name[4:] for name in seen if name.startswith("rec_")}
     added = {"ground", "look", "tell", "coarse_strokes", "fine_strokes"} if "ground" in change else set()
     assert parts == {"coarse", "fine", "p", "m"} - without | added
+
+
+def test_patterns_are_learned_from_their_epoch_on(data):
+    own, _ = module(data, strokes=1.0, look=1.0, repattern=0.5, patterns_from=2)
+    found = []
+    for epoch in (0, 1, 2, 3):
+        own.trainer = SimpleNamespace(current_epoch=epoch)
+        own.on_train_epoch_start()
+        batch = own.exercises.make(torch.arange(4))
+        losses = own.reconstruction_losses(batch, own.model(word_graph(batch.counts), batch.given, words=batch.words))
+        found.append((own.exercises.repattern, *(name in losses for name in ("coarse", "fine_strokes", "look"))))
+    assert found == [(0.0, True, False, False)] * 2 + [(0.5, True, True, True)] * 2
 
 
 # ---------------------------------------------------------------------------------------------- exercises
@@ -194,7 +209,8 @@ def test_a_prepared_sentence_is_the_graphs_sentence(data):
 
 def test_an_interrupted_training_is_the_same_training(tmp_path):
     some = load_manipulation_data("world/birds", size=4, captions=1, told=0)
-    training = MIMNetTraining(batch_size=4, plain=0.3, focus=1.0, halve_every=1, patterned=3.0, strokes=1.0, look=1.0)
+    patterns = dict(patterned=3.0, strokes=1.0, look=1.0, repattern=0.5, patterns_from=1)
+    training = MIMNetTraining(batch_size=4, plain=0.3, focus=1.0, halve_every=1, **patterns)
 
     def train(out, epochs, resume=False):
         return train_mimnet(
@@ -211,6 +227,7 @@ def test_an_interrupted_training_is_the_same_training(tmp_path):
         row = list(csv.DictReader(file))[-1]
     wanted = "rec_coarse rec_fine rec_m D_real D_fake D_right D_wished adv_I adv_T p_real p_fake entropy alpha"
     assert {f"train/{name}" for name in wanted.split()} <= set(row)
+    assert float(row["train/rec_fine_strokes"]) > 0 and float(row["train/rec_look"]) > 0
     assert {"validation/restored_error", "validation/transplanted_error", "validation/outside_error", "validation/read"} <= set(row)
     again = MIMNet.from_pretrained(tmp_path / "whole" / "model")
     assert torch.equal(again.memory, whole.memory) and result.epochs == 2

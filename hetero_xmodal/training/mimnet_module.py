@@ -83,6 +83,14 @@ class MIMNetModule(L.LightningModule):
         """Whether this epoch has the adversarial stage and L_m."""
         return self.judges is not None and self.current_epoch >= self.training_config.adversary_from
 
+    @property
+    def learns_patterns(self) -> bool:
+        """Whether this epoch has strokes, look and repattern."""
+        return self.current_epoch >= self.training_config.patterns_from
+
+    def on_train_epoch_start(self) -> None:
+        self.exercises.repattern = self.training_config.repattern if self.learns_patterns else 0.0
+
     def reconstruct(self, batch: Exercises, generator: torch.optim.Optimizer) -> Tensor:
         """One step of the reconstruction stage; returns the loss."""
         config, b = self.training_config, len(batch.given)
@@ -129,9 +137,9 @@ class MIMNetModule(L.LightningModule):
             both = (shown, painted) if config.paint and self.model.config.detail else (shown,)
             if len(both) == 2:
                 losses[f"{name}_paint"] = config.paint * self._reconstruction(painted[:b], answer, shares)
-            if config.strokes:
+            if config.strokes and self.learns_patterns:
                 losses[f"{name}_strokes"] = config.strokes * sum(mean_inside(stroke_error(x[:b], answer), shares) for x in both)
-        if config.look and self.reader is not None:
+        if config.look and self.learns_patterns and self.reader is not None:
             losses["look"] = config.look * self.reader.loss(*self.read(batch, made.fine[:b]), READ)
         if self.teller is not None:
             recalled, values = told(batch, made.recalled)

@@ -9,7 +9,8 @@ from ..configs import check_config
 from ..errors import InputError
 from ..recipes.mimnet import MIMNetConfig
 
-_ADVERSARIAL = ("adversarial", "words", "adversary_from")
+_ADVERSARIAL = ("adversarial", "words")
+_FROM = ("patterns_from", "adversary_from")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,8 @@ class MIMNetTraining:
     patterned : how many times as often as others a sentence that names a pattern is learned from (ours); 1 is the paper's scheme
     repattern : of the transplanted parts of which only the colour is told, the share that get another pattern in place of it (ours), see
         :mod:`.mimnet_exercises`
+    patterns_from : the first epoch that has strokes, look and repattern; before, it learns where to paint and which colour (ours). From
+        the first epoch on they are most of the gradient, while nothing is painted in its place yet, and memories learn little
     p_words : weight of L_p word by word: each that speaks of a region should recall the texture that the answer has there (ours)
     ground : weight of the grounding loss, which tells every word, and the localising unit, the box that it speaks of (ours)
     plain : share of the pairs that are reconstructed as they are; 1 is the paper's scheme
@@ -64,6 +67,7 @@ class MIMNetTraining:
     tell: float = 0.0
     patterned: float = 1.0
     repattern: float = 0.0
+    patterns_from: int = 0
     p_words: float = 0.0
     ground: float = 0.0
     plain: float = 1.0
@@ -80,7 +84,7 @@ class MIMNetTraining:
         check_config(
             self,
             at_least_one=("batch_size", "halve_every"),
-            not_negative=("rec", "p", "m", "focus", "strokes", "paint", "look", "tell", "p_words", "ground", *_ADVERSARIAL),
+            not_negative=("rec", "p", "m", "focus", "strokes", "paint", "look", "tell", "p_words", "ground", *_FROM, *_ADVERSARIAL),
             above_zero=("learning_rate", "discriminator_rate", "memory_rate", "patterned"),
         )
         for name in ("plain", "repattern", "random_share", "wishes", "momentum"):

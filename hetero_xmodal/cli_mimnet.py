@@ -23,6 +23,7 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --
         "hetero-xmodal train mimnet --data world/birds --out runs/birds",
         "hetero-xmodal train mimnet --data world/birds --out runs/birds --resume",
         "hetero-xmodal train mimnet --data world/birds --out runs/no_memory --set memory=false",
+        "hetero-xmodal train mimnet --data world/birds --out runs/on --start birds --epochs 2 --set patterns_from=0 --set adversary_from=1",
         "hetero-xmodal train mimnet --data cub:FOLDER --out runs/cub --epochs 20 --set plain=1",
     ),
 )

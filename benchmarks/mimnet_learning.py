@@ -83,7 +83,7 @@ def learn(row: str, data, eyes: MIMNet, exercises: list, seed: int) -> tuple[flo
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", nargs="+", default=["16", "64", "256", WITHOUT], help=f"numbers of memories, or '{WITHOUT}'")
+    parser.add_argument("--rows", nargs="+", default=["16", "64", "256", "1024", WITHOUT], help=f"numbers of memories, or '{WITHOUT}'")
     parser.add_argument("--size", type=int, default=500, help="pictures")
     parser.add_argument("--steps", type=int, default=900, help="batches of 8")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])

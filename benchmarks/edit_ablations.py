@@ -53,7 +53,6 @@ MIMNET_ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "without L_m": ({}, dict(m=0.0)),
     "without localisation": (dict(localise="everywhere"), {}),
     "16 memories": (dict(memories=16), {}),
-    "256 memories": (dict(memories=256), {}),
     "sum in place of mean": (dict(texture_pool="sum"), {}),
 }
 #: what is new in every row

@@ -1,53 +1,71 @@
-"""How fast words learn what to recall, with a memory and without: nothing is painted, so this takes minutes where a training takes an hour.
+"""How fast words learn what to recall and where it goes, with a memory and without, and what can be painted from it. Minutes, not hours.
 
-    python benchmarks/mimnet_learning.py                              # 3 minutes of one core
+    python benchmarks/mimnet_learning.py                              # 8 minutes of one core
     python benchmarks/mimnet_learning.py --rows 64 "without memory" --steps 2700
 
-Word vectors, Bi-LSTM, memories and keys begin as in a whole training (:func:`train_mimnet`) and learn from two of its losses, on the same
-exercises for every row: what can be read off a word's texture (``tell``, cross-entropy), and how far it is from the texture of the place
-that the word speaks of (``p_words``, (15) word by word, mean absolute difference). Means over the last sixth of the steps; then how many
-memories a word's attention is spread over (exp of its entropy). A row is a number of memories, or "without memory": a linear map.
+Everything of the model but the decoders begins as in a whole training and learns as in its epochs that do not paint (:func:`train_mimnet`),
+on the same exercises and behind the same frozen encoder (of the shipped model) for every row, a number of memories or "without memory", a
+linear map. Means over the last sixth of the steps: what can be read off a word's texture (``tell``, cross-entropy), how far it is from the
+texture of the place that the word speaks of (``p_words``, (15) word by word, mean absolute difference), how well gates and localisation
+tell that place from the rest (``ground``, cross-entropy), and over how many memories a word's attention is spread (exp of its entropy).
+
+Then all that stays as it is, and a small decoder, the same in every row, learns to paint from it at the size of the fine grid: ``painted``
+is its mean absolute error, colours in 0..1, in the places that an exercise changes, over the last quarter of its steps; ``boxes`` the same
+if every word's gate is open just in the box that the word speaks of, which tells what is recalled from where it goes.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from hetero_xmodal.memory_manipulation import load_memory_model
-from hetero_xmodal.recipes.mimnet import MIMNet
-from hetero_xmodal.training.encoder import AttributeReader
-from hetero_xmodal.training.manipulation import READ
+from hetero_xmodal.networks.stage_decoder import StageDecoder
+from hetero_xmodal.recipes.mimnet import MIMNet, word_graph
+from hetero_xmodal.training.manipulation_data import ManipulationData
 from hetero_xmodal.training.manipulation_making import load_manipulation_data
 from hetero_xmodal.training.mimnet import region_textures
-from hetero_xmodal.training.mimnet_exercises import Maker, Sentences
-from hetero_xmodal.training.mimnet_losses import told, word_texture_loss
+from hetero_xmodal.training.mimnet_exercises import Exercises, Maker, Sentences
+from hetero_xmodal.training.mimnet_losses import inside_boxes
+from hetero_xmodal.training.mimnet_module import MIMNetModule, mean_inside
 from hetero_xmodal.training.mimnet_settings import default_settings
 
 WITHOUT = "without memory"
 
 
-def prepare(data, eyes: MIMNet, steps: int, seed: int) -> list:
-    """Exercises and the features v^i of their answers, by the frozen encoder of *eyes*."""
+@dataclass(frozen=True)
+class Lesson:
+    """An exercise, its pictures at the size of the fine grid, and v^i of its answer."""
+
+    batch: Exercises
+    given: Tensor
+    answer: Tensor
+    shares: Tensor
+    image: Tensor
+
+
+def prepare(data: ManipulationData, eyes: MIMNet, steps: int, seed: int) -> list[Lesson]:
     training = default_settings("world/birds")[1]
-    words = list(eyes.vocab["words"])
+    words, first = list(eyes.vocab["words"]), len(eyes.words.weight) - len(eyes.vocab["words"])
     sentences = Sentences(data, eyes.word_numbers, patterned=training.patterned)
-    first = len(eyes.words.weight) - len(words)
     maker = Maker(data, sentences, words, first, plain=training.plain, repattern=training.repattern)
     torch.manual_seed(seed)
     made = []
     for _ in range(steps):
         batch = maker.make(torch.multinomial(sentences.picture_weights(), training.batch_size))
         image = eyes.image_features(batch.answer)
+        small = [F.interpolate(x, (2 * image.shape[-1],) * 2, mode="area") for x in (batch.given, batch.answer, batch.shares)]
         none = batch.given[:, :, :0]  # pictures would fill the memory
-        made.append((replace(batch, given=none, answer=none, mask=none, shares=none), image))
+        made.append(Lesson(replace(batch, given=batch.given.bfloat16(), answer=none, mask=none, shares=none), *small, image))
     return made
 
 
-def learn(row: str, data, eyes: MIMNet, exercises: list, seed: int) -> tuple[float, float, float]:
-    """tell, p_words and memories a word at the end of the row's learning."""
+def learn(row: str, data: ManipulationData, eyes: MIMNet, lessons: list[Lesson], seed: int) -> tuple[MIMNet, list[float]]:
+    """The model after the row's lessons; and tell, p_words, ground and memories a word at their end."""
     training = default_settings("world/birds")[1]
     config = replace(eyes.config, memory=False) if row == WITHOUT else replace(eyes.config, memories=int(row))
     torch.manual_seed(seed)
@@ -56,29 +74,51 @@ def learn(row: str, data, eyes: MIMNet, exercises: list, seed: int) -> tuple[flo
     model.load_state_dict(seen, strict=False)
     if config.memory:
         model.memory.data.copy_(region_textures(model, data, torch.arange(len(data.images))))
-    teller = AttributeReader.of(data, config.width)
-    recall = model.recipe.steps[0]  # (2), (3), or the linear map
-    own = (recall.weigh.key if config.memory else recall.send).parameters()
-    rest = [*model.words.parameters(), *model.rnn.parameters(), *own, *teller.parameters()]
-    optimiser = torch.optim.Adam(rest, lr=training.learning_rate, betas=(training.momentum, 0.999))
-    if config.memory:
-        optimiser.add_param_group({"params": [model.memory], "lr": training.learning_rate * training.memory_rate})
+    module = MIMNetModule(model, replace(training, adversary=False), data, data)
+    optimiser = module.configure_optimizers()[0]
     log = []
-    for batch, image in exercises:
-        h = model.word_states(batch.words, batch.counts)
-        spread = torch.ones(())
-        if config.memory:
-            attention = model.attention(h)
-            recalled, spread = attention @ model.memory, -(attention * attention.clamp_min(1e-9).log()).sum(1).mean()
-        else:
-            recalled = recall.send(h)
-        said, values = told(batch, recalled)
-        losses = teller.loss(said * config.width**0.25, values, READ), word_texture_loss(batch, image, recalled)
+    for lesson in lessons:
+        batch = replace(lesson.batch, given=lesson.batch.given.float())
+        made = model.recall(word_graph(batch.counts), batch.given, words=batch.words)
+        losses = module.recall_losses(batch, made, image=lesson.image)
         optimiser.zero_grad(set_to_none=True)
-        (training.tell * losses[0] + training.p_words * losses[1]).backward()
+        sum(losses.values()).backward()
         optimiser.step()
-        log.append([losses[0].item(), losses[1].item(), spread.exp().item() if config.memory else float("nan")])
-    return tuple(torch.tensor(log[-max(1, len(log) // 6) :]).mean(0).tolist())
+        a = made.attention
+        spread = torch.tensor(torch.nan) if a is None else -(a * a.clamp_min(1e-9).log()).sum(1).mean()
+        log.append([losses[name].item() / getattr(training, name) for name in ("tell", "p_words", "ground")] + [spread.exp().item()])
+    return model.eval(), torch.tensor(log[-max(1, len(log) // 6) :]).mean(0).tolist()
+
+
+def paint(model: MIMNet, lessons: list[Lesson], seed: int, *, boxes: bool = False) -> float:
+    """Error of a small decoder that learns to paint from what the model's words recall."""
+    width = 2 * model.config.width + model.encoder.fine_width
+    torch.manual_seed(seed)
+    decoder = StageDecoder(width, channels=32, doublings=0)
+    optimiser = torch.optim.Adam(decoder.parameters(), lr=2e-3, betas=(0.5, 0.999))
+    log = []
+    for lesson in lessons:
+        batch = lesson.batch
+        with torch.no_grad():
+            made = model.recall(word_graph(batch.counts), batch.given.float(), words=batch.words)
+            refined = in_boxes(batch, made.recalled, made.refined.shape[-1]) if boxes else made.refined
+        _, _, painted = decoder(torch.cat([made.blended, refined, made.finer], 1), lesson.given)
+        error = (painted - lesson.answer).abs()
+        inside = mean_inside(error, lesson.shares)
+        optimiser.zero_grad(set_to_none=True)
+        (error.mean() + 0.25 * inside).backward()
+        optimiser.step()
+        log.append(inside.item() / 2)
+    return sum(log[-len(log) // 4 :]) / len(log[-len(log) // 4 :])
+
+
+def in_boxes(batch: Exercises, recalled: Tensor, grid: int) -> Tensor:
+    """h^f (b, width, grid, grid) of (10), if every gate were 1 in the box that its word speaks of and 0 elsewhere."""
+    member = torch.repeat_interleave(torch.arange(len(batch.counts)), batch.counts)
+    open_at = inside_boxes(batch.boxes[member, batch.regions.clamp_min(0)], grid) * (batch.regions >= 0)[:, None, None]
+    heard = torch.zeros(len(batch.counts), recalled.shape[1], grid, grid)
+    heard.index_add_(0, member, open_at[:, None] * recalled[:, :, None, None])
+    return heard / batch.counts[:, None, None, None]
 
 
 def main() -> None:
@@ -86,6 +126,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", default=["16", "64", "256", "1024", WITHOUT], help=f"numbers of memories, or '{WITHOUT}'")
     parser.add_argument("--size", type=int, default=500, help="pictures")
     parser.add_argument("--steps", type=int, default=900, help="batches of 8")
+    parser.add_argument("--painting", type=int, default=400, help="batches that the small decoder learns from")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     options = parser.parse_args()
     for row in options.rows:
@@ -93,13 +134,14 @@ def main() -> None:
             parser.error(f"a row is a number of memories or '{WITHOUT}', found {row!r}")
     eyes = load_memory_model("birds")
     data = load_manipulation_data("world/birds", "train", size=options.size, image_size=eyes.config.fine_size)
-    print(f"{options.steps} batches, {options.size} pictures, seeds {options.seeds}")
-    print(f"{'row':16}    tell  p_words  memories a word")
+    print(f"{options.steps} batches, then {options.painting} of painting, {options.size} pictures, seeds {options.seeds}")
+    print(f"{'row':16}    tell  p_words   ground  memories a word  painted    boxes")
     for seed in options.seeds:
-        exercises = prepare(data, eyes, options.steps, seed)
+        lessons = prepare(data, eyes, max(options.steps, options.painting), seed)
         for row in options.rows:
-            tell, texture, spread = learn(row, data, eyes, exercises, seed)
-            print(f"{row:16} {tell:7.4f} {texture:8.4f} {spread:8.1f}", flush=True)
+            model, (tell, texture, ground, spread) = learn(row, data, eyes, lessons[: options.steps], seed)
+            painted, boxes = (paint(model, lessons[-options.painting :], seed, boxes=ideal) for ideal in (False, True))
+            print(f"{row:16} {tell:7.4f} {texture:8.4f} {ground:8.4f} {spread:16.1f} {painted:8.4f} {boxes:8.4f}", flush=True)
 
 
 if __name__ == "__main__":

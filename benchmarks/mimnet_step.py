@@ -42,8 +42,9 @@ def main() -> None:
     module._log = lambda values, size: None
     sizes = [sum(p.numel() for p in part.parameters()) for part in (module.model, module.judges)]
     print(f"{options.threads} threads; parameters: generator {sizes[0]:,} (frozen encoder included), discriminators {sizes[1]:,}")
-    for name, first in (("reconstruction alone", 1), ("with the adversarial stage and L_m", 0)):
-        module.training_config = replace(training, adversary_from=first, patterns_from=0)  # this is epoch 0
+    stages = (("nothing painted", 1, 1), ("reconstruction alone", 0, 1), ("with the adversarial stage and L_m", 0, 0))
+    for name, paint_from, adversary_from in stages:  # this is epoch 0
+        module.training_config = replace(training, paint_from=paint_from, patterns_from=0, adversary_from=adversary_from)
         times = []
         for step in range(options.steps + 2):
             begun = time.process_time()

@@ -23,7 +23,7 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --
         "hetero-xmodal train mimnet --data world/birds --out runs/birds",
         "hetero-xmodal train mimnet --data world/birds --out runs/birds --resume",
         "hetero-xmodal train mimnet --data world/birds --out runs/no_memory --set memory=false",
-        "hetero-xmodal train mimnet --data world/birds --out runs/on --start birds --epochs 2 --set patterns_from=0 --set adversary_from=1",
+        "hetero-xmodal train mimnet --data world/birds --out runs/on --start birds --epochs 2",
         "hetero-xmodal train mimnet --data cub:FOLDER --out runs/cub --epochs 20 --set plain=1",
     ),
 )
@@ -32,9 +32,16 @@ def train_mimnet(
     out: Out,
     set: Settings = [],  # noqa: B006
     size: Size = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs; what suits the data if left out.")] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            help="Epochs; what suits the data if left out. With fewer, painting and all that comes later begin earlier in proportion."
+        ),
+    ] = None,
     seed: Seed = 0,
-    start: Annotated[Path | None, typer.Option(help="Model or run folder, or 'birds', whose weights it begins with.")] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Model or run folder, or 'birds', whose weights it begins with; it paints at once.")
+    ] = None,
     resume: Resume = False,
     devices: Annotated[int, typer.Option(help="Number of processes.")] = 1,
 ) -> None:
@@ -44,9 +51,9 @@ def train_mimnet(
     from .training.mimnet import train_mimnet as fit_mimnet
     from .training.mimnet_settings import default_settings
 
-    model, training, usual_epochs = default_settings(data)
+    model, training, epochs = default_settings(data, epochs=epochs, begun=start is not None)
     model, training = both_settings(model, training, list(set))
-    fit_config = FitConfig(epochs=usual_epochs if epochs is None else epochs, seed=seed, devices=devices)
+    fit_config = FitConfig(epochs=epochs, seed=seed, devices=devices)
     start = SHIPPED.get(str(start), start)
     _, result = fit_mimnet(data, out=out, config=model, training=training, fit_config=fit_config, size=size, start=start, resume=resume)
     typer.echo(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation score {result.best_score:.4f}")

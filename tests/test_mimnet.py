@@ -109,6 +109,8 @@ def test_a_batch_is_its_pairs_one_by_one(batch):
     assert together.coarse.shape == (3, 3, 32, 32) and together.fine.shape == (3, 3, 64, 64)
     assert 0 < together.localisation.min() and together.localisation.max() < 1
     close(together.attention.sum(1), [1.0] * int(COUNTS.sum()))
+    recalled = vars(model.recall(graph, pictures, words=words))  # all but the decoders
+    assert len(recalled) == 8 and all(torch.equal(value, getattr(together, name)) for name, value in recalled.items())
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import torch
 
 import hetero_xmodal as hx
 from hetero_xmodal.recipes import MIMNet, MIMNetConfig
-from hetero_xmodal.recipes.mimnet import word_graph
 from hetero_xmodal.training import FitConfig
 from hetero_xmodal.training.encoder import AttributeReader
 from hetero_xmodal.training.manipulation_data import KINDS, ManipulationData, kind_of
@@ -20,7 +19,7 @@ from hetero_xmodal.training.mimnet import train_mimnet
 from hetero_xmodal.training.mimnet_exercises import Maker, Sentences
 from hetero_xmodal.training.mimnet_losses import grounding_loss, inside_boxes
 from hetero_xmodal.training.mimnet_module import MIMNetModule
-from hetero_xmodal.training.mimnet_settings import MIMNetTraining
+from hetero_xmodal.training.mimnet_settings import MIMNetTraining, default_settings
 
 TINY = MIMNetConfig(embed=8, word_width=8, width=12, memories=5, coarse_size=32, fine_size=64, encoder_size=32, channels=8)
 
@@ -98,16 +97,51 @@ def test_ablations_leave_their_losses_out(data, change, config, without):
     assert parts == {"coarse", "fine", "p", "m"} - without | added
 
 
-def test_patterns_are_learned_from_their_epoch_on(data):
-    own, _ = module(data, strokes=1.0, look=1.0, repattern=0.5, patterns_from=2)
-    found = []
-    for epoch in (0, 1, 2, 3):
+def test_what_is_learned_comes_in_its_epoch(data):
+    """First what to recall and where it goes, then paint, then strokes; and what an epoch has no loss of, it leaves as it is."""
+    weights = dict(strokes=1.0, look=1.0, tell=1.0, p_words=1.0, ground=1.0)
+    own, (generator, _) = module(data, paint_from=1, patterns_from=2, **weights)
+    seen: dict = {}
+    own._log = lambda values, size: seen.update(values)
+    found, before = [], values(own.model)
+    for epoch in (0, 1, 2):
+        seen.clear()
         own.trainer = SimpleNamespace(current_epoch=epoch)
-        own.on_train_epoch_start()
-        batch = own.exercises.make(torch.arange(4))
-        losses = own.reconstruction_losses(batch, own.model(word_graph(batch.counts), batch.given, words=batch.words))
-        found.append((own.exercises.repattern, *(name in losses for name in ("coarse", "fine_strokes", "look"))))
-    assert found == [(0.0, True, False, False)] * 2 + [(0.5, True, True, True)] * 2
+        own.reconstruct(own.exercises.make(torch.arange(4)), generator)
+        painters = {name.partition(".")[0] for name in changed(before, values(own.model))}
+        found.append(
+            (*(name in seen for name in ("rec_ground", "rec_fine", "rec_m", "rec_look")), "fine" in painters, "coarse" in painters)
+        )
+        assert {"memory", "rnn", "words", "recipe", "smooth"} <= painters
+    assert found == [(True, *[False] * 5), (True, True, True, False, True, True), (True,) * 6]
+
+
+def test_once_it_paints_all_but_the_decoders_learn_more_slowly(data):
+    own, (generator, adversary) = module(data, learning_rate=0.08, memory_rate=2.0, paint_from=2, recall_rate=0.25, halve_every=3)
+    own.optimizers = lambda: [generator, adversary]
+    of = {id(p): name for name, p in own.model.named_parameters()}
+    rates = []
+    for epoch in range(3):
+        own.trainer = SimpleNamespace(current_epoch=epoch, callback_metrics={})
+        own.on_train_epoch_end()
+        rates.append({of[id(p)]: group["lr"] for group in generator.param_groups for p in group["params"]})
+    for name in rates[0]:
+        wanted = [0.08, 0.08, 0.04] if name.startswith(("coarse.", "fine.")) else [0.08, 0.02, 0.01]
+        assert [rate[name] for rate in rates] == pytest.approx([(1 + (name == "memory")) * w for w in wanted]), name
+    assert set(of.values()) - set(rates[0]) == {name for name, p in own.model.named_parameters() if not p.requires_grad}
+
+
+def test_a_shorter_training_has_the_same_schedule():
+    model, usual, epochs = default_settings("world/birds")
+    assert 0 < usual.paint_from < usual.patterns_from < usual.adversary_from < epochs
+    half = default_settings("world/birds", epochs=epochs // 2)
+    assert half[0] == model and half[2] == epochs // 2
+    assert [getattr(half[1], name) for name in ("paint_from", "patterns_from")] == [usual.paint_from // 2, usual.patterns_from // 2]
+    for few in range(1, epochs):
+        assert default_settings("world/birds", epochs=few)[1].paint_from < few  # something is painted, however short it is
+    assert default_settings("world/birds", epochs=2 * epochs)[1] == usual
+    begun = default_settings("world/birds", begun=True)[1]
+    assert begun == replace(usual, paint_from=0, patterns_from=0)
 
 
 # ---------------------------------------------------------------------------------------------- exercises
@@ -209,8 +243,8 @@ def test_a_prepared_sentence_is_the_graphs_sentence(data):
 
 def test_an_interrupted_training_is_the_same_training(tmp_path):
     some = load_manipulation_data("world/birds", size=4, captions=1, told=0)
-    patterns = dict(patterned=3.0, strokes=1.0, look=1.0, repattern=0.5, patterns_from=1)
-    training = MIMNetTraining(batch_size=4, plain=0.3, focus=1.0, halve_every=1, **patterns)
+    patterns = dict(patterned=3.0, strokes=1.0, look=1.0, repattern=0.5, patterns_from=2)
+    training = MIMNetTraining(batch_size=4, plain=0.3, focus=1.0, halve_every=1, ground=1.0, paint_from=1, **patterns)
 
     def train(out, epochs, resume=False):
         return train_mimnet(
@@ -218,11 +252,12 @@ def test_an_interrupted_training_is_the_same_training(tmp_path):
             resume=resume, progress=False,
         )  # fmt: skip
 
-    whole, result = train("whole", 2)
-    train("parts", 1)
-    resumed, _ = train("parts", 2, resume=True)
+    whole, result = train("whole", 3)
+    train("parts", 1)  # nothing is painted yet
+    train("parts", 2, resume=True)
+    resumed, _ = train("parts", 3, resume=True)
     assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True))
-    assert sorted(p.name for p in (tmp_path / "whole" / "samples").iterdir()) == ["epoch_000.png", "epoch_001.png"]
+    assert sorted(p.name for p in (tmp_path / "whole" / "samples").iterdir()) == [f"epoch_00{k}.png" for k in range(3)]
     with open(tmp_path / "whole" / "metrics.csv") as file:
         row = list(csv.DictReader(file))[-1]
     wanted = "rec_coarse rec_fine rec_m D_real D_fake D_right D_wished adv_I adv_T p_real p_fake entropy alpha"
@@ -230,7 +265,7 @@ def test_an_interrupted_training_is_the_same_training(tmp_path):
     assert float(row["train/rec_fine_strokes"]) > 0 and float(row["train/rec_look"]) > 0
     assert {"validation/restored_error", "validation/transplanted_error", "validation/outside_error", "validation/read"} <= set(row)
     again = MIMNet.from_pretrained(tmp_path / "whole" / "model")
-    assert torch.equal(again.memory, whole.memory) and result.epochs == 2
+    assert torch.equal(again.memory, whole.memory) and result.epochs == 3
 
 
 def test_a_training_in_bfloat16_begins_with_a_model_of_other_words(data, tmp_path):
@@ -261,7 +296,8 @@ def test_what_training_refuses(data, tmp_path):
         train_mimnet("world/birds", out=tmp_path / "x", size=1)
     with pytest.raises(hx.InputError, match="run folder .* is not empty"):
         train_mimnet("world/birds", out=tmp_path / "a")
-    for change, message in (({"rec": -1}, "rec is -1"), ({"plain": 2}, "plain is 2"), ({"kind": "l7"}, "expected one of mse")):
+    nothing = {"paint_from": 1, "p": 0}, "paint_from is 1, but p, p_words, tell and ground are 0"
+    for change, message in (({"rec": -1}, "rec is -1"), ({"plain": 2}, "plain is 2"), ({"kind": "l7"}, "expected one of mse"), nothing):
         with pytest.raises(hx.InputError, match=message):
             MIMNetTraining(**change)
     assert not (tmp_path / "x").exists()

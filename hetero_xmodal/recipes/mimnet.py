@@ -192,18 +192,36 @@ def refine_recipe() -> Recipe:
 # ---------------------------------------------------------------------------------------------- the model
 
 
-@dataclass(frozen=True)
-class Refined:
-    """What MIM-Net makes of a batch of B pairs.
+@dataclass(frozen=True, kw_only=True)
+class Recalled:
+    """What the words of B pairs recall, and where in the picture it goes: (2) to (10).
+
+    recalled, texture : h^ (words, width) and h- (B, width)
+    attention : a (words, memories); None without memory
+    image : v^i (B, width, g, g)
+    localisation : alpha (B, 1, g, g), where the text speaks about the picture
+    blended : v^u (B, width, 2 g, 2 g)
+    refined : h^f (B, width, 2 g, 2 g)
+    finer : the encoder's finer map; None without ``detail``
+    """
+
+    recalled: Tensor
+    texture: Tensor
+    attention: Tensor | None
+    image: Tensor
+    localisation: Tensor
+    blended: Tensor
+    refined: Tensor
+    finer: Tensor | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refined(Recalled):
+    """The same with the pictures that are painted from it.
 
     coarse, fine : (B, 3, coarse_size, coarse_size) and (B, 3, fine_size, fine_size) in -1..1
     coarse_matte, matte : (B, 1, ...) how much of each of their pixels was repainted
     coarse_painted, painted : what the decoders painted before the matte let the given picture through
-    localisation : alpha (B, 1, g, g), where the text speaks about the picture
-    recalled, texture : h^ (words, width) and h- (B, width)
-    image : v^i (B, width, g, g)
-    blended : v^u (B, width, 2 g, 2 g)
-    attention : a (words, memories); None without memory
     """
 
     coarse: Tensor
@@ -212,12 +230,6 @@ class Refined:
     matte: Tensor
     coarse_painted: Tensor
     painted: Tensor
-    localisation: Tensor
-    recalled: Tensor
-    texture: Tensor
-    image: Tensor
-    blended: Tensor
-    attention: Tensor | None
 
 
 class MIMNet(Pretrained, nn.Module):
@@ -347,6 +359,20 @@ class MIMNet(Pretrained, nn.Module):
         instead : weights (n, memories) in place of the words' attention; a word whose row is NaN keeps its own
         bfloat16 : compute the convolutions in bfloat16
         """
+        found = self.recall(graph, pictures, words=words, instead=instead, bfloat16=bfloat16)  # (2) - (7), (9), (10)
+        small = F.interpolate(pictures, (self.config.coarse_size, self.config.coarse_size), mode="area")
+        finer = [] if found.finer is None else [found.finer]
+        with torch.autocast(pictures.device.type, torch.bfloat16, enabled=bfloat16):
+            coarse, coarse_matte, coarse_painted = self.coarse(torch.cat([found.blended, *finer], 1), small)  # (8)
+            fine, matte, painted = self.fine(torch.cat([found.blended, found.refined, *finer], 1), pictures)  # (11)
+        return Refined(
+            **vars(found), coarse=coarse, fine=fine, coarse_matte=coarse_matte, matte=matte, coarse_painted=coarse_painted, painted=painted
+        )
+
+    def recall(
+        self, graph: dgl.DGLGraph, pictures: Tensor, *, words: Tensor | None = None, instead: Tensor | None = None, bfloat16: bool = False
+    ) -> Recalled:
+        """All of :meth:`forward` but the decoders, in a tenth of the time."""
         config, size = self.config, self.config.fine_size
         if pictures.shape != (graph.batch_size, 3, size, size):
             raise InputError(f"MIMNet: found pictures of shape {tuple(pictures.shape)}, expected {(graph.batch_size, 3, size, size)}")
@@ -380,13 +406,10 @@ class MIMNet(Pretrained, nn.Module):
             alpha = places(self.localise(graph, asked)["patch"]["alpha"], len(pictures))  # (9)
         vu = doubled(blend(alpha, conditioned, seen["image"]))  # (7)
         hf = self.refine(graph, {s.WORD: {"recalled": recalled}, "fine_patch": {"vu": cells(vu)}})["fine_patch"]["hf"]  # (10)
-        finer = [seen["finer"]] if config.detail else []
-        small = F.interpolate(pictures, (config.coarse_size, config.coarse_size), mode="area")
-        with low:
-            coarse, coarse_matte, coarse_painted = self.coarse(torch.cat([vu, *finer], 1), small)  # (8)
-            fine, matte, painted = self.fine(torch.cat([vu, places(hf, len(pictures)), *finer], 1), pictures)  # (11)
-        shown = (coarse, fine, coarse_matte, matte, coarse_painted, painted)
-        return Refined(*shown, alpha, recalled, texture, seen["image"], vu, attention)
+        return Recalled(
+            recalled=recalled, texture=texture, attention=attention, image=seen["image"], localisation=alpha, blended=vu,
+            refined=places(hf, len(pictures)), finer=seen["finer"] if config.detail else None,
+        )  # fmt: skip
 
     @torch.no_grad()
     def render(self, picture: Tensor, memories: Tensor | None = None, *, batch_size: int = 16) -> Tensor:

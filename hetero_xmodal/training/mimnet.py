@@ -70,7 +70,9 @@ def train_mimnet(
     InputError : data that cannot be used, an accelerator other than the CPU, and what ``fit`` refuses.
     """
     name = data if isinstance(data, str) else data.info.get("data", "")
-    usual, usual_training, epochs = default_settings(name)
+    usual, usual_training, epochs = default_settings(
+        name, epochs=None if fit_config is None else fit_config.epochs, begun=start is not None
+    )
     config, training = config or usual, training or usual_training
     fit_config = settled(fit_config or FitConfig(epochs=epochs), out, size=size, resume=resume)
     begin = None if start is None else model_in(MIMNet, start)

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from ..networks.clouds import padded
-from ..recipes.mimnet import Refined
+from ..recipes.mimnet import Recalled
 from .mimnet_exercises import Exercises
 
 
-def grounding_loss(batch: Exercises, made: Refined) -> Tensor:
+def grounding_loss(batch: Exercises, made: Recalled) -> Tensor:
     """How badly the gates of (10) and the localisation (9) tell the boxes that words speak of from the rest; ours.
 
     Cross-entropy, inside and outside of a box equally heavy: of each gate sigmoid(v^u . h^_k) whose word speaks of a region, and of alpha

@@ -14,6 +14,7 @@ from ..networks.adversary import TextAdaptiveDiscriminator
 from ..networks.clouds import padded
 from ..recipes.mimnet import (
     MIMNet,
+    Recalled,
     Refined,
     discriminator_loss,
     random_attention,
@@ -30,6 +31,8 @@ from .manipulation_data import ManipulationData
 from .mimnet_exercises import Exercises, Maker, Sentences
 from .mimnet_losses import grounding_loss, told, word_texture_loss
 from .mimnet_settings import MIMNetTraining
+
+DECODERS = ("coarse.", "fine.")
 
 
 class MIMNetModule(L.LightningModule):
@@ -60,9 +63,10 @@ class MIMNetModule(L.LightningModule):
         betas = (config.momentum, 0.999)
         learning = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
         memory = [learning.pop("memory")] if "memory" in learning else []
+        painting = [learning.pop(name) for name in list(learning) if name.startswith(DECODERS)]
+        recalling = [*learning.values(), *(self.teller.parameters() if self.teller is not None else ())]
         rate = config.learning_rate
-        own = [*learning.values(), *(self.teller.parameters() if self.teller is not None else ())]
-        groups = [{"params": own}, {"params": memory, "lr": rate * config.memory_rate}][: 1 + len(memory)]
+        groups = [{"params": painting}, {"params": recalling}, {"params": memory, "lr": rate * config.memory_rate}][: 2 + len(memory)]
         optimisers = [torch.optim.Adam(groups, lr=rate, betas=betas)]
         if self.judges is not None:
             optimisers.append(torch.optim.Adam(self.judges.parameters(), lr=config.discriminator_rate, betas=betas))
@@ -81,15 +85,17 @@ class MIMNetModule(L.LightningModule):
     @property
     def competes(self) -> bool:
         """Whether this epoch has the adversarial stage and L_m."""
-        return self.judges is not None and self.current_epoch >= self.training_config.adversary_from
+        return self.paints and self.judges is not None and self.current_epoch >= self.training_config.adversary_from
+
+    @property
+    def paints(self) -> bool:
+        """Whether this epoch paints; one that does not teaches only what to recall, and where it goes."""
+        return self.current_epoch >= self.training_config.paint_from
 
     @property
     def learns_patterns(self) -> bool:
-        """Whether this epoch has strokes, look and repattern."""
+        """Whether this epoch has strokes and look."""
         return self.current_epoch >= self.training_config.patterns_from
-
-    def on_train_epoch_start(self) -> None:
-        self.exercises.repattern = self.training_config.repattern if self.learns_patterns else 0.0
 
     def reconstruct(self, batch: Exercises, generator: torch.optim.Optimizer) -> Tensor:
         """One step of the reconstruction stage; returns the loss."""
@@ -104,14 +110,15 @@ class MIMNetModule(L.LightningModule):
             own = torch.full((len(batch.words), memories), torch.nan)
             instead = torch.cat([own, random_attention(batch.counts[:few], memories, kind=config.random)])
         given = torch.cat([batch.given, self.data_pictures(batch, few)])
-        made = self.model(word_graph(counts), given, words=words, instead=instead, bfloat16=config.bfloat16)
-        losses = self.reconstruction_losses(batch, made)
+        run = self.model if self.paints else self.model.recall
+        made = run(word_graph(counts), given, words=words, instead=instead, bfloat16=config.bfloat16)
+        losses = self.recall_losses(batch, made) | (self.reconstruction_losses(batch, made) if self.paints else {})
         if few:
             with self._judging():
                 real = [realness_loss(d, x[b:]) for d, x in zip(self.judges, (made.coarse, made.fine), strict=True)]
             losses["m"] = config.m * sum(real)
         loss = self._step(generator, losses)
-        spread = {"alpha": made.localisation[:b].mean(), "matte": made.matte[:b].mean()}
+        spread = {"alpha": made.localisation[:b].mean()} | ({"matte": made.matte[:b].mean()} if self.paints else {})
         if made.attention is not None:
             own = made.attention[: len(batch.words)]
             spread |= {
@@ -127,7 +134,7 @@ class MIMNetModule(L.LightningModule):
         return torch.where(transplant, batch.given, batch.answer)[:count]
 
     def reconstruction_losses(self, batch: Exercises, made: Refined) -> dict[str, Tensor]:
-        """L_rec of both stages, and L_p where the picture is as the sentence says; already weighed."""
+        """L_rec of both stages and what belongs to it; already weighed."""
         config, b = self.training_config, len(batch.given)
         losses = {}
         for name, shown, painted in (("coarse", made.coarse, made.coarse_painted), ("fine", made.fine, made.painted)):
@@ -141,19 +148,28 @@ class MIMNetModule(L.LightningModule):
                 losses[f"{name}_strokes"] = config.strokes * sum(mean_inside(stroke_error(x[:b], answer), shares) for x in both)
         if config.look and self.learns_patterns and self.reader is not None:
             losses["look"] = config.look * self.reader.loss(*self.read(batch, made.fine[:b]), READ)
+        return losses
+
+    def recall_losses(self, batch: Exercises, made: Recalled, *, image: Tensor | None = None) -> dict[str, Tensor]:
+        """Of what the words recall and where it goes: L_p where the picture is as the sentence says, and ours; already weighed.
+
+        *image* is v^i of the answers, if known.
+        """
+        config, b = self.training_config, len(batch.given)
+        losses = {}
         if self.teller is not None:
             recalled, values = told(batch, made.recalled)
             unit = recalled * recalled.shape[1] ** 0.25  # textures have deviation width ** -1/4, and small numbers are slow to read
             losses["tell"] = config.tell * self.teller.loss(unit, values, READ)
         if config.ground:
             losses["ground"] = config.ground * grounding_loss(batch, made)
-        if config.p or config.p_words:
+        if image is None and (config.p or config.p_words):
             with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
-                image = self.model.image_features(batch.answer)  # v^i where the picture is as the sentence says
-            if config.p:
-                losses["p"] = config.p * texture_loss(image, made.localisation[:b], made.texture[:b]).mean()
-            if config.p_words:
-                losses["p_words"] = config.p_words * word_texture_loss(batch, image, made.recalled)
+                image = self.model.image_features(batch.answer)
+        if config.p:
+            losses["p"] = config.p * texture_loss(image, made.localisation[:b], made.texture[:b]).mean()
+        if config.p_words:
+            losses["p_words"] = config.p_words * word_texture_loss(batch, image, made.recalled)
         return losses
 
     def _reconstruction(self, picture: Tensor, answer: Tensor, shares: Tensor) -> Tensor:
@@ -247,8 +263,11 @@ class MIMNetModule(L.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         epoch, config = self.current_epoch, self.training_config
+        optimisers = self.optimizers()
+        if epoch + 1 == config.paint_from:  # what words recall is known from here on, and only follows what the decoders make of it
+            for group in (optimisers[0] if isinstance(optimisers, list) else optimisers).param_groups[1:]:
+                group["lr"] *= config.recall_rate
         if (epoch + 1) % config.halve_every == 0:
-            optimisers = self.optimizers()
             learning = [optimisers] if not isinstance(optimisers, list) else optimisers if self.competes else optimisers[:1]
             for optimiser in learning:
                 for group in optimiser.param_groups:

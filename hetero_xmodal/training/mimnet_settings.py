@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..configs import check_config
@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..recipes.mimnet import MIMNetConfig
 
 _ADVERSARIAL = ("adversarial", "words")
-_FROM = ("patterns_from", "adversary_from")
+_FROM = ("paint_from", "patterns_from", "adversary_from")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +36,7 @@ class MIMNetTraining:
     patterned : how many times as often as others a sentence that names a pattern is learned from (ours); 1 is the paper's scheme
     repattern : of the transplanted parts of which only the colour is told, the share that get another pattern in place of it (ours), see
         :mod:`.mimnet_exercises`
-    patterns_from : the first epoch that has strokes, look and repattern; before, it learns where to paint and which colour (ours). From
-        the first epoch on they are most of the gradient, while nothing is painted in its place yet, and memories learn little
+    patterns_from : the first epoch that has strokes and look, see paint_from (ours); before, it learns where to paint and which colour
     p_words : weight of L_p word by word: each that speaks of a region should recall the texture that the answer has there (ours)
     ground : weight of the grounding loss, which tells every word, and the localising unit, the box that it speaks of (ours)
     plain : share of the pairs that are reconstructed as they are; 1 is the paper's scheme
@@ -45,7 +44,8 @@ class MIMNetTraining:
     adversarial, words : weights of L_I and L_T
     wishes : share of a batch that the adversarial stage uses
     adversary : False trains without discriminators, and so without the adversarial stage and L_m
-    adversary_from : the first epoch that has them (0 in the paper): pictures that nobody could take for real teach them little
+    adversary_from : the first epoch that has them (0 in the paper), never before paint_from: pictures that nobody could take for real
+        teach them little
     bfloat16 : compute the convolutions in bfloat16, twice as fast on processors that have it
     """
 
@@ -55,6 +55,7 @@ class MIMNetTraining:
     momentum: float = 0.5
     start: Literal["random", "textures"] = "random"
     memory_rate: float = 1.0
+    recall_rate: float = 1.0
     halve_every: int = 1000
     rec: float = 10.0
     p: float = 1.0
@@ -67,6 +68,7 @@ class MIMNetTraining:
     tell: float = 0.0
     patterned: float = 1.0
     repattern: float = 0.0
+    paint_from: int = 0
     patterns_from: int = 0
     p_words: float = 0.0
     ground: float = 0.0
@@ -85,29 +87,50 @@ class MIMNetTraining:
             self,
             at_least_one=("batch_size", "halve_every"),
             not_negative=("rec", "p", "m", "focus", "strokes", "paint", "look", "tell", "p_words", "ground", *_FROM, *_ADVERSARIAL),
-            above_zero=("learning_rate", "discriminator_rate", "memory_rate", "patterned"),
+            above_zero=("learning_rate", "discriminator_rate", "memory_rate", "recall_rate", "patterned"),
         )
         for name in ("plain", "repattern", "random_share", "wishes", "momentum"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"MIMNetTraining: {name} is {getattr(self, name)}, expected a share in 0..1")
+        if self.paint_from and not any((self.p, self.p_words, self.tell, self.ground)):
+            raise InputError(
+                f"MIMNetTraining: paint_from is {self.paint_from}, but p, p_words, tell and ground are 0, so nothing is learned before; "
+                "set one of them or paint_from=0"
+            )
 
 
 #: for one core of a laptop: with 3,000 pictures 35 minutes from nothing; the weights were chosen on validation pictures of world/birds
 _WORLD = dict(
-    batch_size=8, learning_rate=2e-3, start="textures", memory_rate=2.0, discriminator_rate=4e-4, halve_every=4, kind="l1", rec=40.0,
-    focus=0.25, strokes=40.0, paint=10.0, look=1.0, tell=1.0, patterned=6.0, repattern=0.5, patterns_from=5, p_words=4.0, ground=0.5,
-    plain=0.2, p=0.02, m=0.05, random_share=0.25, adversarial=0.05, words=0.2, wishes=0.5, adversary_from=8, bfloat16=True,
+    batch_size=8, learning_rate=4e-3, start="textures", memory_rate=2.0, recall_rate=0.1, discriminator_rate=4e-4, halve_every=6,
+    paint_from=8, patterns_from=11, adversary_from=15, kind="l1", rec=40.0, focus=0.25, strokes=40.0, paint=10.0, look=1.0, tell=1.0,
+    patterned=6.0, repattern=0.5, p_words=4.0, ground=1.0, plain=0.2, p=0.02, m=0.05, random_share=0.25, adversarial=0.05, words=0.2,
+    wishes=0.5, bfloat16=True,
 )  # fmt: skip
 #: data -> (MIM-Net, training, epochs)
 SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
-    "world/birds": ({}, _WORLD, 9),
-    "world/scenes": ({}, _WORLD, 9),
+    "world/birds": ({}, _WORLD, 16),
+    "world/scenes": ({}, _WORLD, 16),
     "cub": (dict(encoder="efficientnet-lite0"), dict(batch_size=16, bfloat16=True), 600),
 }
 PAPER_EPOCHS = 600
 
 
-def default_settings(data: str) -> tuple[MIMNetConfig, MIMNetTraining, int]:
-    """Config, training and epochs for a data set (``"cub:FOLDER"`` as ``"cub"``); elsewhere the paper's training."""
-    model, training, epochs = SETTINGS.get(data, SETTINGS.get(data.partition(":")[0], ({}, {}, PAPER_EPOCHS)))
-    return MIMNetConfig(**model), MIMNetTraining(**training), epochs
+def default_settings(data: str, *, epochs: int | None = None, begun: bool = False) -> tuple[MIMNetConfig, MIMNetTraining, int]:
+    """Config, training and epochs for a data set (``"cub:FOLDER"`` as ``"cub"``); elsewhere the paper's training.
+
+    Parameters
+    ----------
+    epochs : of a training shorter than usual; whatever begins in some epoch begins earlier in proportion
+    begun : whether the training starts with a model that paints already: then it paints, patterns too, from the first epoch on
+
+    >>> default_settings("world/birds", epochs=2)[1].paint_from
+    1
+    """
+    model, training, usual = SETTINGS.get(data, SETTINGS.get(data.partition(":")[0], ({}, {}, PAPER_EPOCHS)))
+    training = MIMNetTraining(**training)
+    if epochs is not None and 0 < epochs < usual:
+        earlier = {name: getattr(training, name) * epochs // usual for name in _FROM}
+        training = replace(training, **earlier, halve_every=max(1, training.halve_every * epochs // usual))
+    if begun:
+        training = replace(training, paint_from=0, patterns_from=0)
+    return MIMNetConfig(**model), training, usual if epochs is None else epochs

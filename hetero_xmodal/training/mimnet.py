@@ -82,6 +82,7 @@ def train_mimnet(
     model = MIMNet(config, vocab, pretrained=True) if begin is None else begin_with(begin, config, vocab)
     resumed = resume and (Path(out) / "checkpoints" / "last.ckpt").exists()
     seen = with_boundaries(data, config.encoder_size)
+    seed_everything(fit_config.seed)  # models of other parts, which drew more or fewer numbers, get the same eyes: they can be compared
     reader = teach(model.encoder, seen, ready=encoder, begun=begin is not None, steps=encoder_steps, resumed=resumed)
     seed_everything(fit_config.seed)
     if begin is None:

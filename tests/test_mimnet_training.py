@@ -268,6 +268,18 @@ def test_an_interrupted_training_is_the_same_training(tmp_path):
     assert torch.equal(again.memory, whole.memory) and result.epochs == 3
 
 
+def test_models_of_other_parts_learn_behind_the_same_eyes(tmp_path):
+    """Else with memory and without could not be compared: eyes that see a little better paint far better."""
+    some = load_manipulation_data("world/birds", size=4, captions=1, told=0)
+    options = dict(validation=some, training=MIMNetTraining(batch_size=4), fit_config=FitConfig(epochs=1), encoder_steps=2, progress=False)
+    made = [
+        train_mimnet(some, out=tmp_path / f"{k}", config=replace(TINY, **change), **options)[0]
+        for k, change in enumerate(({}, {"memory": False}, {"memories": 7}))
+    ]
+    eyes = [[*model.encoder.state_dict().values(), *model.standard.state_dict().values()] for model in made]
+    assert all(torch.equal(a, b) for other in eyes[1:] for a, b in zip(eyes[0], other, strict=True))
+
+
 def test_a_training_in_bfloat16_begins_with_a_model_of_other_words(data, tmp_path):
     """Also where the encoder's features have another width than the memories and go through a map first."""
     MIMNet(TINY, {"words": ["bird", "castle"]}).save_pretrained(tmp_path / "first")

@@ -17,7 +17,9 @@ if every word's gate is open just in the box that the word speaks of, which tell
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -90,35 +92,45 @@ def learn(row: str, data: ManipulationData, eyes: MIMNet, lessons: list[Lesson],
     return model.eval(), torch.tensor(log[-max(1, len(log) // 6) :]).mean(0).tolist()
 
 
-def paint(model: MIMNet, lessons: list[Lesson], seed: int, *, boxes: bool = False) -> float:
-    """Error of a small decoder that learns to paint from what the model's words recall."""
-    width = 2 * model.config.width + model.encoder.fine_width
+def paint(lessons: list[Lesson], seed: int, seen: Callable[[Lesson], Tensor], *, width: int) -> tuple[float, float]:
+    """Error of what a small decoder paints from what is *seen* (b, width, grid, grid), and of what it shows, late in its lessons."""
     torch.manual_seed(seed)
     decoder = StageDecoder(width, channels=32, doublings=0)
     optimiser = torch.optim.Adam(decoder.parameters(), lr=2e-3, betas=(0.5, 0.999))
     log = []
     for lesson in lessons:
-        batch = lesson.batch
-        with torch.no_grad():
-            made = model.recall(word_graph(batch.counts), batch.given.float(), words=batch.words)
-            refined = in_boxes(batch, made.recalled, made.refined.shape[-1]) if boxes else made.refined
-        _, _, painted = decoder(torch.cat([made.blended, refined, made.finer], 1), lesson.given)
-        error = (painted - lesson.answer).abs()
-        inside = mean_inside(error, lesson.shares)
+        shown, _, painted = decoder(seen(lesson), lesson.given)
+        loss, inside = 0, []
+        for picture, weight in ((painted, 10), (shown, 40)):  # as in a whole training
+            error = (picture - lesson.answer).abs()
+            inside.append(mean_inside(error, lesson.shares))
+            loss = loss + weight * (error.mean() + 0.25 * inside[-1])
         optimiser.zero_grad(set_to_none=True)
-        (error.mean() + 0.25 * inside).backward()
+        loss.backward()
         optimiser.step()
-        log.append(inside.item() / 2)
-    return sum(log[-len(log) // 4 :]) / len(log[-len(log) // 4 :])
+        log.append([x.item() / 2 for x in inside])
+    return tuple(torch.tensor(log[-max(1, len(log) // 4) :]).mean(0).tolist())
 
 
-def in_boxes(batch: Exercises, recalled: Tensor, grid: int) -> Tensor:
-    """h^f (b, width, grid, grid) of (10), if every gate were 1 in the box that its word speaks of and 0 elsewhere."""
+def spoken(batch: Exercises, recalled: Tensor, gates: Tensor) -> Tensor:
+    """h^f (b, width, g, g) of (10): what words recall (words, width) through their gates (words, g, g)."""
     member = torch.repeat_interleave(torch.arange(len(batch.counts)), batch.counts)
-    open_at = inside_boxes(batch.boxes[member, batch.regions.clamp_min(0)], grid) * (batch.regions >= 0)[:, None, None]
-    heard = torch.zeros(len(batch.counts), recalled.shape[1], grid, grid)
-    heard.index_add_(0, member, open_at[:, None] * recalled[:, :, None, None])
+    heard = torch.zeros(len(batch.counts), recalled.shape[1], *gates.shape[1:])
+    heard.index_add_(0, member, gates[:, None] * recalled[:, :, None, None])
     return heard / batch.counts[:, None, None, None]
+
+
+def seen_by(model: MIMNet, lesson: Lesson, *, boxes: bool = False) -> Tensor:
+    """What a decoder of the model sees; with *boxes*, as if every gate were 1 in the box that its word speaks of and 0 elsewhere."""
+    batch = lesson.batch
+    with torch.no_grad():
+        made = model.recall(word_graph(batch.counts), batch.given.float(), words=batch.words)
+    refined = made.refined
+    if boxes:
+        member = torch.repeat_interleave(torch.arange(len(batch.counts)), batch.counts)
+        inside = inside_boxes(batch.boxes[member, batch.regions.clamp_min(0)], refined.shape[-1])
+        refined = spoken(batch, made.recalled, inside * (batch.regions >= 0)[:, None, None])
+    return torch.cat([made.blended, refined, made.finer], 1)
 
 
 def main() -> None:
@@ -140,7 +152,8 @@ def main() -> None:
         lessons = prepare(data, eyes, max(options.steps, options.painting), seed)
         for row in options.rows:
             model, (tell, texture, ground, spread) = learn(row, data, eyes, lessons[: options.steps], seed)
-            painted, boxes = (paint(model, lessons[-options.painting :], seed, boxes=ideal) for ideal in (False, True))
+            width, some = 2 * model.config.width + model.encoder.fine_width, lessons[-options.painting :]
+            painted, boxes = (paint(some, seed, partial(seen_by, model, boxes=ideal), width=width)[0] for ideal in (False, True))
             print(f"{row:16} {tell:7.4f} {texture:8.4f} {ground:8.4f} {spread:16.1f} {painted:8.4f} {boxes:8.4f}", flush=True)
 
 

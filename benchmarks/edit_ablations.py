@@ -98,8 +98,8 @@ def main() -> None:
         parser.error(f"no row is called {unknown[0]!r}; there are: {', '.join(rows)}")
     shipped = load_manipulation_model("birds") if cam else load_memory_model("birds")
     usual = (cam_settings if cam else mimnet_settings).default_settings("world/birds")[1]
-    # decoders that paint already, so painting begins at once, at the weights of RESULTS.md
-    now = {"paint_from": 0, "patterns_from": 0, "adversary_from": options.epochs - 1, "halve_every": 2, "ground": 0.5}
+    # decoders that paint already, so painting begins at once; weight and rate with which the rows of RESULTS.md were measured
+    now = {"paint_from": 0, "patterns_from": 0, "adversary_from": options.epochs - 1, "halve_every": 2, "ground": 0.5, "recall_rate": 1.0}
     begins = {"painting": 0} if cam else now
     usual = replace(usual, learning_rate=options.learning_rate, **begins)
     if options.no_adversary:

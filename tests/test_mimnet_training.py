@@ -128,6 +128,8 @@ def test_once_it_paints_all_but_the_decoders_learn_more_slowly(data):
     for name in rates[0]:
         wanted = [0.08, 0.08, 0.04] if name.startswith(("coarse.", "fine.")) else [0.08, 0.02, 0.01]
         assert [rate[name] for rate in rates] == pytest.approx([(1 + (name == "memory")) * w for w in wanted]), name
+    begun = module(data, learning_rate=0.08, memory_rate=2.0, recall_rate=0.25)[1][0]  # paints from the first epoch on
+    assert [group["lr"] for group in begun.param_groups] == pytest.approx([0.08, 0.02, 0.04])
     assert set(of.values()) - set(rates[0]) == {name for name, p in own.model.named_parameters() if not p.requires_grad}
 
 
@@ -141,7 +143,7 @@ def test_a_shorter_training_has_the_same_schedule():
         assert default_settings("world/birds", epochs=few)[1].paint_from < few  # something is painted, however short it is
     assert default_settings("world/birds", epochs=2 * epochs)[1] == usual
     begun = default_settings("world/birds", begun=True)[1]
-    assert begun == replace(usual, paint_from=0, patterns_from=0)
+    assert begun == replace(usual, paint_from=0, patterns_from=0, learning_rate=usual.learning_rate / 2)  # halved once by then
 
 
 # ---------------------------------------------------------------------------------------------- exercises

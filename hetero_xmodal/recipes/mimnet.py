@@ -372,7 +372,7 @@ class MIMNet(Pretrained, nn.Module):
     def recall(
         self, graph: dgl.DGLGraph, pictures: Tensor, *, words: Tensor | None = None, instead: Tensor | None = None, bfloat16: bool = False
     ) -> Recalled:
-        """All of :meth:`forward` but the decoders, in a tenth of the time."""
+        """All of :meth:`forward` but the decoders: (2) to (7), (9) and (10)."""
         config, size = self.config, self.config.fine_size
         if pictures.shape != (graph.batch_size, 3, size, size):
             raise InputError(f"MIMNet: found pictures of shape {tuple(pictures.shape)}, expected {(graph.batch_size, 3, size, size)}")

@@ -65,9 +65,11 @@ class MIMNetModule(L.LightningModule):
         memory = [learning.pop("memory")] if "memory" in learning else []
         painting = [learning.pop(name) for name in list(learning) if name.startswith(DECODERS)]
         recalling = [*learning.values(), *(self.teller.parameters() if self.teller is not None else ())]
-        rate = config.learning_rate
-        groups = [{"params": painting}, {"params": recalling}, {"params": memory, "lr": rate * config.memory_rate}][: 2 + len(memory)]
-        optimisers = [torch.optim.Adam(groups, lr=rate, betas=betas)]
+        rate, share = config.learning_rate, 1.0 if config.paint_from else config.recall_rate
+        groups = [{"params": painting, "lr": rate}, {"params": recalling, "lr": rate * share}]
+        if memory:
+            groups.append({"params": memory, "lr": rate * share * config.memory_rate})
+        optimisers = [torch.optim.Adam(groups, betas=betas)]
         if self.judges is not None:
             optimisers.append(torch.optim.Adam(self.judges.parameters(), lr=config.discriminator_rate, betas=betas))
         return optimisers
@@ -264,12 +266,12 @@ class MIMNetModule(L.LightningModule):
     def on_train_epoch_end(self) -> None:
         epoch, config = self.current_epoch, self.training_config
         optimisers = self.optimizers()
+        optimisers = optimisers if isinstance(optimisers, list) else [optimisers]
         if epoch + 1 == config.paint_from:  # what words recall is known from here on, and only follows what the decoders make of it
-            for group in (optimisers[0] if isinstance(optimisers, list) else optimisers).param_groups[1:]:
+            for group in optimisers[0].param_groups[1:]:
                 group["lr"] *= config.recall_rate
         if (epoch + 1) % config.halve_every == 0:
-            learning = [optimisers] if not isinstance(optimisers, list) else optimisers if self.competes else optimisers[:1]
-            for optimiser in learning:
+            for optimiser in optimisers if self.competes else optimisers[:1]:
                 for group in optimiser.param_groups:
                     group["lr"] /= 2
         logged = {name: float(value) for name, value in self.trainer.callback_metrics.items()}

@@ -121,16 +121,18 @@ def default_settings(data: str, *, epochs: int | None = None, begun: bool = Fals
     Parameters
     ----------
     epochs : of a training shorter than usual; whatever begins in some epoch begins earlier in proportion
-    begun : whether the training starts with a model that paints already: then it paints, patterns too, from the first epoch on
+    begun : whether the training starts with a model that paints already: then it paints, patterns too, from the first epoch on, at
+        the rates that painting begins with
 
     >>> default_settings("world/birds", epochs=2)[1].paint_from
     1
     """
     model, training, usual = SETTINGS.get(data, SETTINGS.get(data.partition(":")[0], ({}, {}, PAPER_EPOCHS)))
     training = MIMNetTraining(**training)
+    if begun:
+        rate = training.learning_rate / 2 ** (training.paint_from // training.halve_every)  # as high as when painting begins
+        training = replace(training, paint_from=0, patterns_from=0, learning_rate=rate)
     if epochs is not None and 0 < epochs < usual:
         earlier = {name: getattr(training, name) * epochs // usual for name in _FROM}
         training = replace(training, **earlier, halve_every=max(1, training.halve_every * epochs // usual))
-    if begun:
-        training = replace(training, paint_from=0, patterns_from=0)
     return MIMNetConfig(**model), training, usual if epochs is None else epochs

@@ -121,7 +121,9 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = _rate(self.step / self.options["steps"])
         images, truth = self.data.batch(self.step, self.options["batch_size"])
-        with EventStorage(), torch.autocast("cpu", torch.bfloat16, enabled=self.half):  # FCOS writes its counts into an EventStorage
+        # FCOS writes its counts into an EventStorage. Its focal loss is TorchScript, which rounds differently in the first calls of a
+        # process than in later ones, after it was optimised; a training that continues in a new process would come to other weights
+        with EventStorage(), torch.jit.optimized_execution(False), torch.autocast("cpu", torch.bfloat16, enabled=self.half):
             losses = self.network(images, truth)
         total = torch.stack(list(losses.values())).sum()
         if not torch.isfinite(total):

@@ -29,7 +29,7 @@ def silenced(module: torch.nn.Module, given: tuple) -> tuple:
     graph, states = given
     texts = s.decode_text(graph.nodes[s.WORD].data["text"])
     speaks = torch.tensor([kind_of(text.lower()) is not None for text in texts]) | graph.nodes[s.WORD].data["is_object"].bool()
-    return graph, states | {s.WORD: {"recalled": states[s.WORD]["recalled"] * speaks[:, None]}}
+    return graph, states | {s.WORD: states[s.WORD] | {"recalled": states[s.WORD]["recalled"] * speaks[:, None]}}
 
 
 def forced(made: dict, alpha: float) -> dict:

@@ -5,7 +5,7 @@
     python benchmarks/mimnet_swaps.py FULL NONE                       # all eight combinations, 6 minutes of one core
 
 Two models behind the same eyes (the same frozen encoder), as the commands above make them. What a decoder sees is v^u, and h^f, which is
-the values h^_k of the words through their gates sigmoid(v^u . h^_k); each of the three comes from the first model (1) or the second (2).
+the values h^_k of the words through their gates (10); each of the three comes from the first model (1) or the second (2).
 All that stays as it is, and a small decoder, the same in every row, learns to paint from it as in mimnet_learning.py: the mean absolute
 error of what it paints, and of what it shows through its matte, in the places that an exercise changes, over the last quarter of its
 steps; ``given`` is the error of a picture that is left as it is.
@@ -50,7 +50,7 @@ def main() -> None:
                     made = [m.recall(word_graph(batch.counts), batch.given.float(), words=batch.words) for m in models]
                     blended, at, values = (made[k] for k in parts)
                     member = torch.repeat_interleave(torch.arange(len(batch.counts)), batch.counts)
-                    gates = torch.einsum("nc,nchw->nhw", at.recalled, at.blended[member]).sigmoid()
+                    gates = torch.einsum("nc,nchw->nhw", at.where, at.blended[member]).sigmoid()
                     return torch.cat([blended.blended, spoken(batch, values.recalled, gates), blended.finer], 1)
 
             painted, shown = paint(lessons, seed, seen, width=2 * models[0].config.width + models[0].encoder.fine_width)

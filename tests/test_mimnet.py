@@ -110,12 +110,19 @@ def test_a_batch_is_its_pairs_one_by_one(batch):
     assert 0 < together.localisation.min() and together.localisation.max() < 1
     close(together.attention.sum(1), [1.0] * int(COUNTS.sum()))
     recalled = vars(model.recall(graph, pictures, words=words))  # all but the decoders
-    assert len(recalled) == 8 and all(torch.equal(value, getattr(together, name)) for name, value in recalled.items())
+    assert len(recalled) == 9 and all(torch.equal(value, getattr(together, name)) for name, value in recalled.items())
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"memory": False}, {"localise": "everywhere"}, {"detail": False, "smooth": 2, "texture_pool": "sum"}, {"encoder_size": 64}],
+    [
+        {},
+        {"memory": False},
+        {"localise": "everywhere"},
+        {"detail": False, "smooth": 2, "texture_pool": "sum"},
+        {"encoder_size": 64},
+        {"place_by": "word"},
+    ],
 )
 def test_gradients_reach_every_parameter(batch, changes):
     graph, pictures, words = batch
@@ -152,6 +159,21 @@ def test_m7_random_memories_stand_in_for_the_words(batch):
         make(memory=False)(graph, pictures, words=words, instead=instead)
     with pytest.raises(hx.InputError, match=r"instead is .* expected \(words, memories\)"):
         model(graph, pictures, words=words, instead=instead[:, :4])
+
+
+def test_a_word_may_say_where_without_saying_what(batch):
+    """(10) against a loop, and with place_by="word" another memory in place of the word's own changes what is painted, but not where."""
+    graph, pictures, words = batch
+    instead = torch.eye(5)[torch.randint(5, (int(COUNTS.sum()),))]
+    for place_by in ("texture", "word"):
+        model = make(place_by=place_by)
+        own, other = (model.recall(graph, pictures, words=words, instead=x) for x in (None, instead))
+        assert torch.equal(own.where, own.recalled) == (place_by == "texture") == (not torch.equal(own.where, other.where))
+        for made in (own, other):
+            for k, some in enumerate(torch.arange(len(made.where)).split(COUNTS.tolist())):
+                heard = [(made.where[w] @ made.blended[k].flatten(1)).sigmoid() * made.recalled[w][:, None] for w in some]
+                close(made.refined[k].flatten(1), (sum(heard) / len(some)).detach(), 1e-5)
+        assert not torch.equal(own.refined, other.refined)
 
 
 def test_m10_the_order_of_memories_and_of_recalled_words_does_not_matter(batch):
@@ -248,6 +270,7 @@ def test_a_graph_of_picture_and_sentence_gives_its_words():
         ({"coarse_size": 40}, "coarse_size is 40, expected a multiple of 32"),
         ({"fine_size": 96}, "fine_size is 96, expected half the encoder_size"),
         ({"localise": "nowhere"}, "expected one of unit"),
+        ({"place_by": "size"}, "expected one of texture, word"),
         ({"word_width": 7}, "an even number"),
     ],
 )

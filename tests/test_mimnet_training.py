@@ -213,7 +213,7 @@ def test_grounding_is_lowest_where_the_gates_are_right(data):
     grid = made.blended.shape[-1]
     speaks = batch.regions >= 0
     assert speaks.any()
-    # channel k of v^u is the box of region k, so that the gate of a word of region k is right if h^ is channel k
+    # channel k of v^u is the box of region k, so that the gate of a word of region k is right if what it asks for is channel k
     boxes = inside_boxes(batch.boxes.flatten(0, 1), grid).unflatten(0, batch.boxes.shape[:2])
     told = inside_boxes(batch.boxes.flatten(0, 1), made.localisation.shape[-1]).unflatten(0, batch.boxes.shape[:2])
     alpha = (told * batch.described[..., None, None]).amax(1, keepdim=True)
@@ -222,7 +222,7 @@ def test_grounding_is_lowest_where_the_gates_are_right(data):
     def loss(sign: float, where) -> float:
         from dataclasses import replace
 
-        return float(grounding_loss(batch, replace(made, recalled=sign * 20 * right, blended=2 * boxes - 1, localisation=where)))
+        return float(grounding_loss(batch, replace(made, where=sign * 20 * right, blended=2 * boxes - 1, localisation=where)))
 
     assert loss(1, alpha) < 1e-3 < 1 < loss(0, alpha * 0 + 0.5) < loss(-1, 1 - alpha)
 

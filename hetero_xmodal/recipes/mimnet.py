@@ -72,6 +72,7 @@ if TYPE_CHECKING:
 
 POOLS = ("mean", "sum")
 LOCALISE = ("unit", "everywhere", "half")
+PLACE_BY = ("texture", "word")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,8 @@ class MIMNetConfig:
     memory : False is the ablation without memory: a linear map of each word's state stands for what it recalls.
     texture_pool : ``"mean"`` or ``"sum"`` over the words in (4).
     localise : ``"unit"``, or without the localising unit: alpha is 1 (``"everywhere"``) or 1/2 (``"half"``).
+    place_by : what places are compared with in (9) and (10): the ``"texture"`` that words recall, as in the paper, or the ``"word"``, a
+        linear map of its state for each of the two (ours), so that words can say where without saying what.
     smooth : how many times (6) is applied.
     coarse_size, fine_size : sides of the two pictures, multiples of 32.
     encoder, encoder_size : the frozen encoder, ``"world"``, ``"efficientnet-lite0"`` or ``"vgg16"``, and the side of what it sees.
@@ -101,6 +104,7 @@ class MIMNetConfig:
     memory: bool = True
     texture_pool: Literal["mean", "sum"] = "mean"
     localise: Literal["unit", "everywhere", "half"] = "unit"
+    place_by: Literal["texture", "word"] = "texture"
     smooth: int = 1
     coarse_size: int = 64
     fine_size: int = 128
@@ -114,7 +118,7 @@ class MIMNetConfig:
             if getattr(self, name) < 1:
                 hint = "; memory=False is the model without memory" if name == "memories" else ""
                 raise InputError(f"MIMNetConfig: {name} is {getattr(self, name)}, expected at least 1{hint}")
-        for name, known in (("texture_pool", POOLS), ("localise", LOCALISE), ("encoder", ENCODERS)):
+        for name, known in (("texture_pool", POOLS), ("localise", LOCALISE), ("place_by", PLACE_BY), ("encoder", ENCODERS)):
             if getattr(self, name) not in known:
                 raise InputError(f"MIMNetConfig: {name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
         for name in ("coarse_size", "fine_size", "encoder_size"):
@@ -163,14 +167,18 @@ def texture_recipe(config: MIMNetConfig = MIMNetConfig()) -> Recipe:
     return Recipe([recall, gather, condition], adds=adds | {"texture": 1, "patch": PER_GRAPH}, name="MIM-Net: textures")
 
 
-def localise_recipe() -> Recipe:
-    """(9), the text localising unit. States in: ``texture`` ``h``, ``patch`` ``vc``; out: ``patch`` ``alpha`` (cells, 1)."""
-    gate = SigmoidGate(query_state="vc", key_state="h")
-    return Recipe(
-        [Step("localise the text", attends("texture", "patch"), equation="MIM-Net (9)", send="one", weigh=gate, writes="alpha")],
-        adds={"texture": 1, "patch": PER_GRAPH},
-        name="MIM-Net: text localising unit",
-    )
+def localise_recipe(config: MIMNetConfig = MIMNetConfig()) -> Recipe:
+    """(9), the text localising unit.
+
+    States in: ``patch`` ``vc`` (cells, width) and ``texture`` ``h`` (1, width), or with ``place_by="word"`` ``word`` ``h`` (words,
+    word_width). States out: ``patch`` ``alpha`` (cells, 1).
+    """
+    gate = SigmoidGate(query_state="vc", key_state="where" if config.place_by == "word" else "h")
+    steps = [Step("localise the text", attends("texture", "patch"), equation="MIM-Net (9)", send="one", weigh=gate, writes="alpha")]
+    if config.place_by == "word":
+        point = nn.Linear(config.word_width, config.width)
+        steps.insert(0, Step("say where, all together", attends(s.WORD, "texture"), send=point, gather="mean", writes="where"))
+    return Recipe(steps, adds={"texture": 1, "patch": PER_GRAPH}, name="MIM-Net: text localising unit")
 
 
 def blend(alpha: Tensor, conditioned: Tensor, image: Tensor) -> Tensor:
@@ -182,11 +190,21 @@ def blend(alpha: Tensor, conditioned: Tensor, image: Tensor) -> Tensor:
     return alpha * conditioned + (1 - alpha) * image
 
 
-def refine_recipe() -> Recipe:
-    """(10): every place of the fine picture asks the words. States in: ``word`` ``recalled``, ``fine_patch`` ``vu``; out: ``hf``."""
-    gate = SigmoidGate(query_state="vu", key_state="recalled")
-    step = Step("refine", attends(s.WORD, "fine_patch"), equation="MIM-Net (10)", weigh=gate, gather="mean", reads="recalled", writes="hf")
-    return Recipe([step], adds={"fine_patch": PER_GRAPH}, name="MIM-Net: fine image refining")
+def refine_recipe(config: MIMNetConfig = MIMNetConfig()) -> Recipe:
+    """(10): every place of the fine picture asks the words.
+
+    States in: ``word`` ``recalled`` (words, width), and with ``place_by="word"`` ``h`` (words, word_width) as well, ``fine_patch`` ``vu``
+    (cells, width). States out: ``fine_patch`` ``hf`` (cells, width); with ``place_by="word"`` ``word`` ``where`` (words, width) too.
+    """
+    by_word = config.place_by == "word"
+    gate = SigmoidGate(query_state="vu", key_state="where" if by_word else "recalled")
+    steps = [
+        Step("refine", attends(s.WORD, "fine_patch"), equation="MIM-Net (10)", weigh=gate, gather="mean", reads="recalled", writes="hf")
+    ]
+    if by_word:
+        point = nn.Linear(config.word_width, config.width)
+        steps.insert(0, Step("say where, word by word", itself(s.WORD), send=point, writes="where"))
+    return Recipe(steps, adds={"fine_patch": PER_GRAPH}, name="MIM-Net: fine image refining")
 
 
 # ---------------------------------------------------------------------------------------------- the model
@@ -197,6 +215,7 @@ class Recalled:
     """What the words of B pairs recall, and where in the picture it goes: (2) to (10).
 
     recalled, texture : h^ (words, width) and h- (B, width)
+    where : what places are compared with in (10), (words, width): h^ itself, or with ``place_by="word"`` a map of the word's state
     attention : a (words, memories); None without memory
     image : v^i (B, width, g, g)
     localisation : alpha (B, 1, g, g), where the text speaks about the picture
@@ -207,6 +226,7 @@ class Recalled:
 
     recalled: Tensor
     texture: Tensor
+    where: Tensor
     attention: Tensor | None
     image: Tensor
     localisation: Tensor
@@ -271,7 +291,7 @@ class MIMNet(Pretrained, nn.Module):
             self.memory = nn.Parameter(0.3 * torch.randn(config.memories, c))  # M: soft gates and a soft attention at first
             nn.init.normal_(self.recipe.steps[0].weigh.key.weight, std=0.15)
         self.smooth = nn.ModuleList(nn.Sequential(layer(c, c), *layer(c, c)[:2]) for _ in range(config.smooth))  # f_r
-        self.localise, self.refine = localise_recipe(), refine_recipe()
+        self.localise, self.refine = localise_recipe(config), refine_recipe(config)
         grown = config.encoder_size // 2
         finer = self.encoder.fine_width if config.detail else 0
         self.coarse, self.fine = (
@@ -402,13 +422,14 @@ class MIMNet(Pretrained, nn.Module):
                 conditioned = block(conditioned).float() + conditioned  # (6)
         alpha = torch.full_like(conditioned[:, :1], 0.5 if config.localise == "half" else 1.0)
         if config.localise == "unit":
-            asked = {"texture": texture, "patch": {"vc": cells(conditioned)}}
+            asked = {s.WORD: h, "texture": texture, "patch": {"vc": cells(conditioned)}}
             alpha = places(self.localise(graph, asked)["patch"]["alpha"], len(pictures))  # (9)
         vu = doubled(blend(alpha, conditioned, seen["image"]))  # (7)
-        hf = self.refine(graph, {s.WORD: {"recalled": recalled}, "fine_patch": {"vu": cells(vu)}})["fine_patch"]["hf"]  # (10)
+        after = self.refine(graph, {s.WORD: {"h": h, "recalled": recalled}, "fine_patch": {"vu": cells(vu)}})  # (10)
         return Recalled(
-            recalled=recalled, texture=texture, attention=attention, image=seen["image"], localisation=alpha, blended=vu,
-            refined=places(hf, len(pictures)), finer=seen["finer"] if config.detail else None,
+            recalled=recalled, texture=texture, where=after[s.WORD].get("where", recalled), attention=attention, image=seen["image"],
+            localisation=alpha, blended=vu, refined=places(after["fine_patch"]["hf"], len(pictures)),
+            finer=seen["finer"] if config.detail else None,
         )  # fmt: skip
 
     @torch.no_grad()

@@ -13,15 +13,15 @@ from .mimnet_exercises import Exercises
 def grounding_loss(batch: Exercises, made: Recalled) -> Tensor:
     """How badly the gates of (10) and the localisation (9) tell the boxes that words speak of from the rest; ours.
 
-    Cross-entropy, inside and outside of a box equally heavy: of each gate sigmoid(v^u . h^_k) whose word speaks of a region, and of alpha
+    Cross-entropy, inside and outside of a box equally heavy: of each gate of (10) whose word speaks of a region, and of alpha
     against all regions that the sentence describes.
     """
     b = len(batch.given)
-    recalled, _ = padded(made.recalled[: len(batch.words)], batch.counts)
+    where, _ = padded(made.where[: len(batch.words)], batch.counts)
     region = padded(batch.regions[:, None].float() + 1, batch.counts)[0][..., 0].long() - 1  # (b, t)
     speaks = region >= 0
     boxes = batch.boxes.gather(1, region.clamp_min(0)[..., None].expand(-1, -1, 4))
-    gates = torch.einsum("btc,bchw->bthw", recalled, made.blended[:b])
+    gates = torch.einsum("btc,bchw->bthw", where, made.blended[:b])
     losses = [_balanced(gates[speaks], inside_boxes(boxes[speaks], gates.shape[-1]))]
     told = inside_boxes(batch.boxes.flatten(0, 1), made.localisation.shape[-1]).unflatten(0, batch.described.shape)
     told = (told * batch.described[..., None, None]).amax(1)

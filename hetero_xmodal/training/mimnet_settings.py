@@ -108,8 +108,8 @@ _WORLD = dict(
 )  # fmt: skip
 #: data -> (MIM-Net, training, epochs)
 SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
-    "world/birds": ({}, _WORLD, 16),
-    "world/scenes": ({}, _WORLD, 16),
+    "world/birds": (dict(place_by="word"), _WORLD, 16),
+    "world/scenes": (dict(place_by="word"), _WORLD, 16),
     "cub": (dict(encoder="efficientnet-lite0"), dict(batch_size=16, bfloat16=True), 600),
 }
 PAPER_EPOCHS = 600

@@ -47,14 +47,16 @@ def train_mimnet(
 ) -> None:
     """Learn a memory of textures, and to edit pictures with it by sentences."""
     from .memory_manipulation import SHIPPED
+    from .recipes.mimnet import MIMNet
+    from .training.front import model_in
     from .training.loop import FitConfig
     from .training.mimnet import train_mimnet as fit_mimnet
     from .training.mimnet_settings import default_settings
 
-    model, training, epochs = default_settings(data, epochs=epochs, begun=start is not None)
-    model, training = both_settings(model, training, list(set))
-    fit_config = FitConfig(epochs=epochs, seed=seed, devices=devices)
     start = SHIPPED.get(str(start), start)
+    model, training, epochs = default_settings(data, epochs=epochs, begun=start is not None)
+    model, training = both_settings(model if start is None else model_in(MIMNet, start).config, training, list(set))
+    fit_config = FitConfig(epochs=epochs, seed=seed, devices=devices)
     _, result = fit_mimnet(data, out=out, config=model, training=training, fit_config=fit_config, size=size, start=start, resume=resume)
     typer.echo(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation score {result.best_score:.4f}")
     typer.echo(f'wrote {out / "model"}; try it with: hetero-xmodal manipulate PICTURE "a sentence" --recipe mimnet --model {out} --out DIR')

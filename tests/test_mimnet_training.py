@@ -286,12 +286,12 @@ def test_a_training_in_bfloat16_begins_with_a_model_of_other_words(data, tmp_pat
     """Also where the encoder's features have another width than the memories and go through a map first."""
     MIMNet(TINY, {"words": ["bird", "castle"]}).save_pretrained(tmp_path / "first")
     training = MIMNetTraining(batch_size=4, bfloat16=True, p_words=1.0, ground=1.0, learning_rate=1e-12)
-    options = dict(validation=data, config=TINY, training=training, fit_config=FitConfig(epochs=1), encoder_steps=1, progress=False)
-    model, _ = train_mimnet(data, out=tmp_path / "run", start=tmp_path / "first", **options)
+    options = dict(validation=data, training=training, fit_config=FitConfig(epochs=1), encoder_steps=1, progress=False)
+    model, _ = train_mimnet(data, out=tmp_path / "run", start=tmp_path / "first", **options)  # of the sizes of the model it begins with
     old = MIMNet.from_pretrained(tmp_path / "first")
     (new,), (before,) = model.word_numbers(["bird"]), old.word_numbers(["bird"])
     assert model.vocab["words"] == data.words() and torch.allclose(model.words.weight[new], old.words.weight[before])
-    assert torch.allclose(model.memory, old.memory)
+    assert model.config == TINY and torch.allclose(model.memory, old.memory)
 
 
 def test_what_training_refuses(data, tmp_path):

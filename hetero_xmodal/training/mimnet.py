@@ -57,7 +57,7 @@ def train_mimnet(
     data : name of a data set, or what :func:`~hetero_xmodal.training.manipulation_making.load_manipulation_data` returned (then give
         *validation* too).
     out : run folder: config, environment, metrics, log, checkpoints, ``samples`` and ``model``.
-    config, training, fit_config : the settings; :func:`default_settings` of the data if left out.
+    config, training, fit_config : the settings; :func:`default_settings` of the data if left out, and the config of *start*.
     size : number of training pictures, if *data* is a name.
     encoder, encoder_steps : an encoder trained before, or how long to train a new one (``encoder="world"`` only; the photographs' encoders
         come ready). What reads attributes off its features is trained along with it.
@@ -73,9 +73,9 @@ def train_mimnet(
     usual, usual_training, epochs = default_settings(
         name, epochs=None if fit_config is None else fit_config.epochs, begun=start is not None
     )
-    config, training = config or usual, training or usual_training
-    fit_config = settled(fit_config or FitConfig(epochs=epochs), out, size=size, resume=resume)
     begin = None if start is None else model_in(MIMNet, start)
+    config, training = config or (usual if begin is None else begin.config), training or usual_training
+    fit_config = settled(fit_config or FitConfig(epochs=epochs), out, size=size, resume=resume)
     data, validation = training_data(data, validation, size=size, seed=fit_config.seed, image_size=config.fine_size, setting="fine_size")
     seed_everything(fit_config.seed)
     vocab = {"words": data.words(), "data": name}

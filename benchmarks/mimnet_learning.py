@@ -1,13 +1,14 @@
 """How fast words learn what to recall and where it goes, with a memory and without, and what can be painted from it. Minutes, not hours.
 
-    python benchmarks/mimnet_learning.py                              # 8 minutes of one core
-    python benchmarks/mimnet_learning.py --rows 64 "without memory" --steps 2700
+    python benchmarks/mimnet_learning.py                              # 20 minutes of one core
+    python benchmarks/mimnet_learning.py --rows 64 "without memory" --place-by word --steps 2700
 
 Everything of the model but the decoders begins as in a whole training and learns as in its epochs that do not paint (:func:`train_mimnet`),
-on the same exercises and behind the same frozen encoder (of the shipped model) for every row, a number of memories or "without memory", a
-linear map. Means over the last sixth of the steps: what can be read off a word's texture (``tell``, cross-entropy), how far it is from the
-texture of the place that the word speaks of (``p_words``, (15) word by word, mean absolute difference), how well gates and localisation
-tell that place from the rest (``ground``, cross-entropy), and over how many memories a word's attention is spread (exp of its entropy).
+on the same exercises and behind the same frozen encoder (of the shipped model) for every row: a number of memories or "without memory", a
+linear map; and ``place_by``: whether what words recall says where it goes too, or maps of the words' own. Means over the last sixth of the
+steps: what can be read off a word's texture (``tell``, cross-entropy), how far it is from the texture of the place that the word speaks of
+(``p_words``, (15) word by word, mean absolute difference), how well gates and localisation tell that place from the rest (``ground``,
+cross-entropy), and over how many memories a word's attention is spread (exp of its entropy).
 
 Then all that stays as it is, and a small decoder, the same in every row, learns to paint from it at the size of the fine grid: ``painted``
 is its mean absolute error, colours in 0..1, in the places that an exercise changes, over the last quarter of its steps; ``boxes`` the same
@@ -20,6 +21,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -27,7 +29,7 @@ from torch.nn import functional as F
 
 from hetero_xmodal.memory_manipulation import load_memory_model
 from hetero_xmodal.networks.stage_decoder import StageDecoder
-from hetero_xmodal.recipes.mimnet import MIMNet, word_graph
+from hetero_xmodal.recipes.mimnet import PLACE_BY, MIMNet, word_graph
 from hetero_xmodal.training.manipulation_data import ManipulationData
 from hetero_xmodal.training.manipulation_making import load_manipulation_data
 from hetero_xmodal.training.mimnet import region_textures
@@ -66,10 +68,10 @@ def prepare(data: ManipulationData, eyes: MIMNet, steps: int, seed: int) -> list
     return made
 
 
-def learn(row: str, data: ManipulationData, eyes: MIMNet, lessons: list[Lesson], seed: int) -> tuple[MIMNet, list[float]]:
+def learn(row: str, place_by: str, data: ManipulationData, eyes: MIMNet, lessons: list[Lesson], seed: int) -> tuple[MIMNet, list[float]]:
     """The model after the row's lessons; and tell, p_words, ground and memories a word at their end."""
     training = default_settings("world/birds")[1]
-    config = replace(eyes.config, memory=False) if row == WITHOUT else replace(eyes.config, memories=int(row))
+    config = replace(eyes.config, place_by=place_by, memory=row != WITHOUT, memories=64 if row == WITHOUT else int(row))
     torch.manual_seed(seed)
     model = MIMNet(config, eyes.vocab)
     seen = {name: value for name, value in eyes.state_dict().items() if name.startswith(("encoder.", "standard."))}
@@ -136,6 +138,7 @@ def seen_by(model: MIMNet, lesson: Lesson, *, boxes: bool = False) -> Tensor:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", nargs="+", default=["16", "64", "256", "1024", WITHOUT], help=f"numbers of memories, or '{WITHOUT}'")
+    parser.add_argument("--place-by", nargs="+", choices=PLACE_BY, default=PLACE_BY)
     parser.add_argument("--size", type=int, default=500, help="pictures")
     parser.add_argument("--steps", type=int, default=900, help="batches of 8")
     parser.add_argument("--painting", type=int, default=400, help="batches that the small decoder learns from")
@@ -147,14 +150,15 @@ def main() -> None:
     eyes = load_memory_model("birds")
     data = load_manipulation_data("world/birds", "train", size=options.size, image_size=eyes.config.fine_size)
     print(f"{options.steps} batches, then {options.painting} of painting, {options.size} pictures, seeds {options.seeds}")
-    print(f"{'row':16}    tell  p_words   ground  memories a word  painted    boxes")
+    print(f"{'row':16} place_by    tell  p_words   ground  memories a word  painted    boxes")
     for seed in options.seeds:
         lessons = prepare(data, eyes, max(options.steps, options.painting), seed)
-        for row in options.rows:
-            model, (tell, texture, ground, spread) = learn(row, data, eyes, lessons[: options.steps], seed)
+        for row, place_by in product(options.rows, options.place_by):
+            model, (tell, texture, ground, spread) = learn(row, place_by, data, eyes, lessons[: options.steps], seed)
             width, some = 2 * model.config.width + model.encoder.fine_width, lessons[-options.painting :]
             painted, boxes = (paint(some, seed, partial(seen_by, model, boxes=ideal), width=width)[0] for ideal in (False, True))
-            print(f"{row:16} {tell:7.4f} {texture:8.4f} {ground:8.4f} {spread:16.1f} {painted:8.4f} {boxes:8.4f}", flush=True)
+            learned = f"{row:16} {place_by:8} {tell:7.4f} {texture:8.4f} {ground:8.4f} {spread:16.1f}"
+            print(f"{learned} {painted:8.4f} {boxes:8.4f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class MemoryManipulation(Saved):
     matte : (height, width) in 0..1, how much of each pixel was repainted
     words : the sentence's words
     attention : (words, memories), how much of each memory each word recalled (2); None for a model without memory
-    swatches : the most used memories -> each rendered on this picture
+    swatches : the most used memories -> each rendered on this picture, as if all words had recalled it alone
     notes : what the reader should know, such as words the model does not know
     """
 
@@ -138,7 +138,8 @@ def manipulate_by_memory(
     rendered: dict[int, Image.Image] = {}
     if attention is not None and swatches > 0:
         used = made.attention.sum(0).argsort(descending=True)[:swatches].sort().values
-        rendered = {int(k): Image.fromarray(pixels(one)) for k, one in zip(used, network.render(given[0], used), strict=True)}
+        shown = network.render(given[0], used, words=words)
+        rendered = {int(k): Image.fromarray(pixels(one)) for k, one in zip(used, shown, strict=True)}
     coarse = Image.fromarray(pixels(made.coarse[0]))
     return MemoryManipulation(
         picture, sentence, edited, coarse, localisation, matte, words, attention, rendered, _remarks(network, picture, given, words)

@@ -174,6 +174,10 @@ def test_a_word_may_say_where_without_saying_what(batch):
                 heard = [(made.where[w] @ made.blended[k].flatten(1)).sigmoid() * made.recalled[w][:, None] for w in some]
                 close(made.refined[k].flatten(1), (sum(heard) / len(some)).detach(), 1e-5)
         assert not torch.equal(own.refined, other.refined)
+        for weight in [*model.localise.parameters(), *model.refine.parameters()]:
+            weight.data *= 30  # say it loudly
+        one, two = (model.render(pictures[0], words=said) for said in (["red"], ["wings", "a"]))
+        assert torch.allclose(one, two, atol=1e-5) == (place_by == "texture")
 
 
 def test_m10_the_order_of_memories_and_of_recalled_words_does_not_matter(batch):

@@ -42,11 +42,14 @@ Where the paper is silent or contradicts itself, what is done here:
 
 Ours, not the paper's: ``detail``, the encoder's finer map beside v^u in both decoders, the given picture and the place of every pixel
 before their last layers, and a matte (how much of each pixel is repainted; the rest shows the input). :meth:`MIMNetConfig.literal` turns
-it off. How it is trained, and what it learns edits from, is told in :mod:`hetero_xmodal.training.mimnet`.
+it off. And ``place_by="word"``: (9) and (10) compare places with linear maps of the words' states, not with the textures that they recall.
+Those have to look like the answer and can hardly say where it goes as well. How it is trained, and what it learns edits from, is told in
+:mod:`hetero_xmodal.training.mimnet`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -433,13 +436,18 @@ class MIMNet(Pretrained, nn.Module):
         )  # fmt: skip
 
     @torch.no_grad()
-    def render(self, picture: Tensor, memories: Tensor | None = None, *, batch_size: int = 16) -> Tensor:
-        """Each memory (or those numbered) on the structure of one picture (3, S, S): fine pictures (n, 3, S, S), whatever words say."""
+    def render(self, picture: Tensor, memories: Tensor | None = None, *, words: Sequence[str] = ("",), batch_size: int = 16) -> Tensor:
+        """Each memory (or those numbered) on the structure of one picture (3, S, S): fine pictures (n, 3, S, S).
+
+        All *words* recall that memory alone. With ``place_by="texture"`` it does not matter which words; with ``"word"`` they say where
+        the memory is painted, and one that the vocabulary does not have, as the default, says little.
+        """
         wanted = torch.arange(self.config.memories) if memories is None else memories
-        made = []
+        numbers, made = torch.tensor(self.word_numbers(list(words))), []
         for some in F.one_hot(wanted, self.config.memories).to(picture).split(batch_size):
-            graph, words = word_graph(torch.ones(len(some), dtype=torch.int64)), torch.full((len(some),), UNKNOWN)
-            made.append(self(graph, picture.expand(len(some), -1, -1, -1), words=words, instead=some).fine)
+            graph = word_graph(torch.full((len(some),), len(numbers)))
+            instead = some.repeat_interleave(len(numbers), 0)
+            made.append(self(graph, picture.expand(len(some), -1, -1, -1), words=numbers.repeat(len(some)), instead=instead).fine)
         return torch.cat(made)
 
 

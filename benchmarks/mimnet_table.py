@@ -24,6 +24,7 @@ from hetero_xmodal.memory_manipulation import edit_by_memory, load_memory_model
 from hetero_xmodal.metrics.edits import judge_edits
 from hetero_xmodal.metrics.images import inception_score
 from hetero_xmodal.metrics.similarity import colour_spread, judge_similarity
+from hetero_xmodal.parsers.sentence import parse_sentences
 from hetero_xmodal.training.similarity import load_similarity
 
 HEAD = ("edits", "kept", "both", "outside", "inside", "error", "IS", "Sim", "Diff", "MP")
@@ -40,10 +41,15 @@ def row(name: str, pairs: list, pictures: list, judge) -> str:
     return f"{name:24} " + " ".join(f"{value:7.4f}" for value in numbers) + f"   ({kinds})"
 
 
+def caption(pairs: list) -> list[str]:
+    """The words of a caption of the first picture: what memories are rendered on."""
+    return [token.text for token in parse_sentences([pairs[0].sentences[0]])[0].tokens]
+
+
 def spread(model, pairs: list) -> str:
-    """Memories on the bird of the first pair, against the birds of all pairs."""
+    """Memories on the bird of the first pair, wherever its caption points, against the birds of all pairs."""
     given = squared(pairs[0].image, model.config.fine_size)[0][0]
-    rendered = (model.render(given) + 1) / 2
+    rendered = (model.render(given, words=caption(pairs)) + 1) / 2
     side = rendered.shape[-1]
 
     def box(pair) -> torch.Tensor:
@@ -119,7 +125,7 @@ def main() -> None:
             from hetero_xmodal.viz.memory import memory_gallery
 
             picture = squared(pairs[0].image, model.config.fine_size)[0][0]
-            memory_gallery(model.render(picture), picture).savefig(options.memories, dpi=110)
+            memory_gallery(model.render(picture, words=caption(pairs)), picture).savefig(options.memories, dpi=110)
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ class MIMNetTraining:
             )
 
 
-#: for one core of a laptop: with 3,000 pictures 35 minutes from nothing; the weights were chosen on validation pictures of world/birds
+#: for one core of a laptop: with 3,000 pictures some 40 minutes from nothing; the weights were chosen on validation pictures of world/birds
 _WORLD = dict(
     batch_size=8, learning_rate=4e-3, start="textures", memory_rate=2.0, recall_rate=0.1, discriminator_rate=4e-4, halve_every=6,
     paint_from=8, patterns_from=11, adversary_from=15, kind="l1", rec=40.0, focus=0.25, strokes=40.0, paint=10.0, look=1.0, tell=1.0,

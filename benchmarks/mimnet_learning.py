@@ -94,8 +94,8 @@ def learn(row: str, place_by: str, data: ManipulationData, eyes: MIMNet, lessons
     return model.eval(), torch.tensor(log[-max(1, len(log) // 6) :]).mean(0).tolist()
 
 
-def paint(lessons: list[Lesson], seed: int, seen: Callable[[Lesson], Tensor], *, width: int) -> tuple[float, float]:
-    """Error of what a small decoder paints from what is *seen* (b, width, grid, grid), and of what it shows, late in its lessons."""
+def paint(lessons: list[Lesson], seed: int, seen: Callable[[Lesson], Tensor], *, width: int) -> float:
+    """Error of what a small decoder paints from what is *seen* (b, width, grid, grid), late in its lessons."""
     torch.manual_seed(seed)
     decoder = StageDecoder(width, channels=32, doublings=0)
     optimiser = torch.optim.Adam(decoder.parameters(), lr=2e-3, betas=(0.5, 0.999))
@@ -110,8 +110,9 @@ def paint(lessons: list[Lesson], seed: int, seen: Callable[[Lesson], Tensor], *,
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
-        log.append([x.item() / 2 for x in inside])
-    return tuple(torch.tensor(log[-max(1, len(log) // 4) :]).mean(0).tolist())
+        log.append(inside[0].item() / 2)
+    late = log[-max(1, len(log) // 4) :]
+    return sum(late) / len(late)
 
 
 def spoken(batch: Exercises, recalled: Tensor, gates: Tensor) -> Tensor:
@@ -156,7 +157,7 @@ def main() -> None:
         for row, place_by in product(options.rows, options.place_by):
             model, (tell, texture, ground, spread) = learn(row, place_by, data, eyes, lessons[: options.steps], seed)
             width, some = 2 * model.config.width + model.encoder.fine_width, lessons[-options.painting :]
-            painted, boxes = (paint(some, seed, partial(seen_by, model, boxes=ideal), width=width)[0] for ideal in (False, True))
+            painted, boxes = (paint(some, seed, partial(seen_by, model, boxes=ideal), width=width) for ideal in (False, True))
             learned = f"{row:16} {place_by:8} {tell:7.4f} {texture:8.4f} {ground:8.4f} {spread:16.1f}"
             print(f"{learned} {painted:8.4f} {boxes:8.4f}", flush=True)
 

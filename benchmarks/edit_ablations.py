@@ -1,14 +1,15 @@
 """What each part of CAM and MIM-Net does for the edits: one switch a row, everything else equal.
 
     python benchmarks/edit_ablations.py cam                                  # all rows, 200 validation pairs of world/birds
-    python benchmarks/edit_ablations.py mimnet --rows full "without memory" --size 3000 --epochs 3 --split test --pairs 500
+    python benchmarks/edit_ablations.py mimnet --size 1600 --epochs 6 --split test --pairs 500
     python benchmarks/edit_ablations.py cam --split test --pairs 500 --size 1100 --epochs 1
 
 Every row begins alike: what sees, reads words, paints and writes has the shipped model's weights, and the graph part is new (CAM: HRL, CRR
 and the MLPs of E6; MIM-Net: memories, recall, localisation, refinement). All of it then learns for the same number of epochs on the same
-exercises, from one seed; MIM-Net's adversarial stage and L_m take part in the last epoch. So a row says how well the graph part is learned
-without one thing, with decoders that can paint already; how a whole training without it would end is not measured. Columns as in
-cam_table.py; "changed" and "slots" are about the sentence.
+exercises, from one seed; MIM-Net by the schedule of a whole training, shortened: half of the epochs paint nothing and teach what to recall
+and where it goes, and the adversarial stage and L_m take part in the last. So a row says how well the graph part is learned without one
+thing, with decoders that can paint already; how a whole training without it would end is not measured. Columns as in cam_table.py;
+"changed" and "slots" are about the sentence.
 """
 
 from __future__ import annotations
@@ -43,12 +44,9 @@ CAM_ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "1 layer": (dict(layers=1), {}),
     "3 layers": (dict(layers=3), {}),
 }
-#: a row in which memories and their keys are the shipped model's too; what else is new is the same as in "full"
-READY = "memories ready"
 MIMNET_ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "full": ({}, {}),
     "without memory": (dict(memory=False), {}),
-    READY: ({}, {}),
     "without L_m and L_p": ({}, dict(m=0.0, p=0.0, p_words=0.0)),
     "without L_m": ({}, dict(m=0.0)),
     "without localisation": (dict(localise="everywhere"), {}),
@@ -59,18 +57,15 @@ MIMNET_ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 NEW = {"cam": ("recipe.", "image_mlp.", "sentence_mlp."), "mimnet": ("recipe.", "memory", "smooth.", "localise.", "refine.")}
 
 
-def begun(recipe: str, shipped: Any, config: Any, data: Any, *, ready: bool = False) -> Any:
-    """The shipped model's weights in a model of another *config*, with a new graph part; memories and keys are kept if *ready*."""
+def begun(recipe: str, shipped: Any, config: Any, data: Any) -> Any:
+    """The shipped model's weights in a model of another *config*, with a new graph part."""
     model = type(shipped)(config, shipped.vocab)
-    new = NEW[recipe]
-    if ready:
-        new = ("recipe.parts.condition_the_picture", *(name for name in new if name not in ("recipe.", "memory")))
-    kept = {name: value for name, value in shipped.state_dict().items() if not name.startswith(new)}
+    kept = {name: value for name, value in shipped.state_dict().items() if not name.startswith(NEW[recipe])}
     missing, unknown = model.load_state_dict(kept, strict=False)
-    wrong = [name for name in missing if not name.startswith(new)] + unknown
+    wrong = [name for name in missing if not name.startswith(NEW[recipe])] + unknown
     if wrong:
         raise SystemExit(f"weights that do not fit this model: {', '.join(wrong)}")
-    if recipe == "mimnet" and config.memory and not ready:  # memories begin at textures, as in a whole training
+    if recipe == "mimnet" and config.memory:  # memories begin at textures, as in a whole training
         with torch.no_grad():
             model.memory.copy_(region_textures(model, data, torch.arange(min(512, len(data.images)))))
     return model
@@ -82,9 +77,8 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", help="only these rows")
     parser.add_argument("--size", type=int, default=1100, help="training pictures")
     parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--learning-rate", type=float, help="CAM's usual one here is 2e-3; MIM-Net has that of a whole training")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--no-adversary", action="store_true", help="MIM-Net without adversarial stage and L_m, in half the time")
     parser.add_argument("--keep", metavar="FOLDER", help="keep every row's model in FOLDER, a folder each")
     parser.add_argument("--split", default="val")
     parser.add_argument("--pairs", type=int, default=200)
@@ -92,18 +86,15 @@ def main() -> None:
     cam = options.recipe == "cam"
     rows = CAM_ROWS if cam else MIMNET_ROWS
     unknown = [name for name in options.rows or () if name not in rows]
-    if options.no_adversary and cam:
-        parser.error("--no-adversary is for mimnet")
     if unknown:
         parser.error(f"no row is called {unknown[0]!r}; there are: {', '.join(rows)}")
     shipped = load_manipulation_model("birds") if cam else load_memory_model("birds")
-    usual = (cam_settings if cam else mimnet_settings).default_settings("world/birds")[1]
-    # decoders that paint already, so painting begins at once; weight and rate with which the rows of RESULTS.md were measured
-    now = {"paint_from": 0, "patterns_from": 0, "adversary_from": options.epochs - 1, "halve_every": 2, "ground": 0.5, "recall_rate": 1.0}
-    begins = {"painting": 0} if cam else now
-    usual = replace(usual, learning_rate=options.learning_rate, **begins)
-    if options.no_adversary:
-        usual = replace(usual, adversary=False)
+    if cam:
+        usual = replace(cam_settings.default_settings("world/birds")[1], painting=0, learning_rate=2e-3)
+    else:
+        usual = mimnet_settings.default_settings("world/birds", epochs=options.epochs)[1]
+    if options.learning_rate is not None:
+        usual = replace(usual, learning_rate=options.learning_rate)
     side = shipped.config.image_size if cam else shipped.config.fine_size
     data = load_manipulation_data("world/birds", "train", size=options.size, image_size=side)
     validation = load_manipulation_data("world/birds", "val", size=60, image_size=side)
@@ -118,7 +109,7 @@ def main() -> None:
         seed_everything(options.seed)
         start = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
-            begun(options.recipe, shipped, config, data, ready=name == READY).save_pretrained(Path(folder) / "start")
+            begun(options.recipe, shipped, config, data).save_pretrained(Path(folder) / "start")
             model, _ = (train_cam if cam else train_mimnet)(
                 data,
                 validation=validation,

@@ -18,7 +18,7 @@ from hetero_xmodal.training import EpochSampler, FitConfig
 from hetero_xmodal.training.cam import train_cam
 from hetero_xmodal.training.cam_settings import CAMTraining
 from hetero_xmodal.training.drawing import stroke_error
-from hetero_xmodal.training.encoder import train_encoder
+from hetero_xmodal.training.encoder import classes_at_places, train_encoder
 from hetero_xmodal.training.front import begin_with
 from hetero_xmodal.training.manipulation import CAMModule, troubles
 from hetero_xmodal.training.manipulation_data import FREE, KINDS, ManipulationData
@@ -360,6 +360,21 @@ def test_the_reader_learns_and_leaves_a_ready_encoder_alone(data):
     wrong = values.roll(1, 0)
     assert reader.loss(features, values, ("colour",)) < reader.loss(features, wrong, ("colour",))
     assert float(reader.loss(features, torch.zeros_like(values))) == 0.0 and float(reader.hits(features, torch.zeros_like(values))) == 1.0
+
+
+def test_an_encoder_that_names_places_knows_at_each_what_it_is_a_part_of(data):
+    """Read off the finished map by least squares, which no training of ours had a part in."""
+    shares = []
+    for weight in (0.0, 2.0):
+        torch.manual_seed(0)
+        encoder = make_encoder("world")
+        train_encoder(encoder, data, steps=60, batch_size=8, places=weight)
+        maps = encoder.maps(data.pictures(torch.arange(len(data.images))))["coarse"]
+        there = classes_at_places(data.boxes, data.names, maps.shape[-1]).flatten()
+        rows = torch.nn.functional.pad(maps.permute(0, 2, 3, 1).flatten(0, 2), (0, 1), value=1.0)
+        found = torch.linalg.lstsq(rows, torch.nn.functional.one_hot(there).float()).solution
+        shares.append(float(((rows @ found).argmax(1) == there)[there > 0].float().mean()))
+    assert shares[1] > shares[0] + 0.1, shares
 
 
 def test_warnings_of_a_lost_game():

@@ -128,21 +128,24 @@ def test_once_it_paints_all_but_the_decoders_learn_more_slowly(data):
     for name in rates[0]:
         wanted = [0.08, 0.08, 0.04] if name.startswith(("coarse.", "fine.")) else [0.08, 0.02, 0.01]
         assert [rate[name] for rate in rates] == pytest.approx([(1 + (name == "memory")) * w for w in wanted]), name
-    begun = module(data, learning_rate=0.08, memory_rate=2.0, recall_rate=0.25)[1][0]  # paints from the first epoch on
-    assert [group["lr"] for group in begun.param_groups] == pytest.approx([0.08, 0.02, 0.04])
+    begun, (optimiser, _) = module(data, learning_rate=0.08, memory_rate=2.0, recall_rate=0.25, tell=1.0)  # paints from the first epoch on
+    assert [group["lr"] for group in optimiser.param_groups] == pytest.approx([0.08, 0.02, 0.04])
+    new = {id(p) for p in begun.teller.parameters()}  # no model brings it
+    assert new <= {id(p) for p in optimiser.param_groups[0]["params"]}
     assert set(of.values()) - set(rates[0]) == {name for name, p in own.model.named_parameters() if not p.requires_grad}
 
 
-def test_a_shorter_training_has_the_same_schedule():
-    model, usual, epochs = default_settings("world/birds")
+@pytest.mark.parametrize("name", ["world/birds", "world/scenes"])
+def test_a_shorter_training_has_the_same_schedule(name):
+    model, usual, epochs = default_settings(name)
     assert 0 < usual.paint_from < usual.patterns_from < usual.adversary_from < epochs
-    half = default_settings("world/birds", epochs=epochs // 2)
+    half = default_settings(name, epochs=epochs // 2)
     assert half[0] == model and half[2] == epochs // 2
     assert [getattr(half[1], name) for name in ("paint_from", "patterns_from")] == [usual.paint_from // 2, usual.patterns_from // 2]
     for few in range(1, epochs):
-        assert default_settings("world/birds", epochs=few)[1].paint_from < few  # something is painted, however short it is
-    assert default_settings("world/birds", epochs=2 * epochs)[1] == usual
-    begun = default_settings("world/birds", begun=True)[1]
+        assert default_settings(name, epochs=few)[1].paint_from < few  # something is painted, however short it is
+    assert default_settings(name, epochs=2 * epochs)[1] == usual
+    begun = default_settings(name, begun=True)[1]
     assert begun == replace(usual, paint_from=0, patterns_from=0, learning_rate=usual.learning_rate / 2)  # halved once by then
 
 

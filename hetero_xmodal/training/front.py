@@ -105,19 +105,26 @@ def begin_with(model: M, config: Any, vocab: dict[str, Any]) -> M:
 
 
 def teach(
-    encoder: PictureEncoder, data: ManipulationData, *, ready: PictureEncoder | None, begun: bool, steps: int, resumed: bool
+    encoder: PictureEncoder,
+    data: ManipulationData,
+    *,
+    ready: PictureEncoder | None,
+    begun: bool,
+    steps: int,
+    resumed: bool,
+    places: float = 0.0,
 ) -> AttributeReader:
     """Teach the frozen *encoder* of a new model, and what reads attributes off its features; returns the reader.
 
     An encoder that is *ready*, that came with a model that the training has *begun* with, or that is one of photographs, stays as it is.
-    Of a run that is *resumed* both come out of the checkpoint.
+    Of a run that is *resumed* both come out of the checkpoint. *places* is as in :func:`~.encoder.train_encoder`.
     """
     if ready is not None:
         encoder.load_state_dict(ready.state_dict())
     if resumed:
         return AttributeReader.of(data, encoder.feature_width).requires_grad_(False)
     learns = ready is None and not begun and isinstance(encoder, WorldEncoder)
-    return train_encoder(encoder, data, steps=steps if learns else min(steps, READER_STEPS), reader_only=not learns)[0]
+    return train_encoder(encoder, data, steps=steps if learns else min(steps, READER_STEPS), reader_only=not learns, places=places)[0]
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,15 @@ def train_mimnet(
     resumed = resume and (Path(out) / "checkpoints" / "last.ckpt").exists()
     seen = with_boundaries(data, config.encoder_size)
     seed_everything(fit_config.seed)  # models of other parts, which drew more or fewer numbers, get the same eyes: they can be compared
-    reader = teach(model.encoder, seen, ready=encoder, begun=begin is not None, steps=encoder_steps, resumed=resumed)
+    reader = teach(
+        model.encoder,
+        seen,
+        ready=encoder,
+        begun=begin is not None,
+        steps=encoder_steps,
+        resumed=resumed,
+        places=training.name_places,
+    )
     seed_everything(fit_config.seed)
     if begin is None:
         some = torch.randperm(len(data.images))[:512]

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..networks.clouds import padded
 from ..recipes.mimnet import Recalled
+from .manipulation_data import box_mask
 from .mimnet_exercises import Exercises
 
 
@@ -54,9 +55,7 @@ def inside_boxes(boxes: Tensor, grid: int) -> Tensor:
     >>> inside_boxes(torch.tensor([[0.0, 0.0, 0.5, 1.0]]), 2).tolist()
     [[[1.0, 0.0], [1.0, 0.0]]]
     """
-    centre = (torch.arange(grid) + 0.5) / grid
-    x1, y1, x2, y2 = boxes[:, :, None].unbind(1)
-    return (((centre >= y1) & (centre <= y2))[:, :, None] & ((centre >= x1) & (centre <= x2))[:, None]).float()
+    return box_mask(boxes, grid, margin=0)[:, 0]
 
 
 def _balanced(logits: Tensor, target: Tensor) -> Tensor:

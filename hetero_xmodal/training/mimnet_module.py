@@ -64,7 +64,9 @@ class MIMNetModule(L.LightningModule):
         learning = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
         memory = [learning.pop("memory")] if "memory" in learning else []
         painting = [learning.pop(name) for name in list(learning) if name.startswith(DECODERS)]
-        recalling = [*learning.values(), *(self.teller.parameters() if self.teller is not None else ())]
+        recalling = list(learning.values())
+        if self.teller is not None:  # new even where the training begins with a model, whose recall only follows
+            (recalling if config.paint_from else painting).extend(self.teller.parameters())
         rate, share = config.learning_rate, 1.0 if config.paint_from else config.recall_rate
         groups = [{"params": painting, "lr": rate}, {"params": recalling, "lr": rate * share}]
         if memory:

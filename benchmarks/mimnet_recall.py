@@ -1,13 +1,11 @@
-"""Two guesses why a MIM-Net with memory damages more than one without, after short trainings: loud silent words, or a blurred recall.
+"""What a trained MIM-Net owes to its localising unit, to words that should be silent, and to how sharply words recall.
 
-    python benchmarks/edit_ablations.py mimnet --rows full --size 3000 --epochs 2 --no-adversary --keep FOLDER
-    python benchmarks/mimnet_recall.py FOLDER/full birds          # folders, or 'birds' (shipped)
+    python benchmarks/mimnet_recall.py birds          # or folders
 
-What a word recalls is a mean of memories (3), so "this" or "has" cannot say nothing unless a memory learned to paint nothing; a linear map
-of its state (the ablation without memory) can be 0. And as long as attention is spread over many memories, all words recall nearly the
-same. For each model: the entropy of the attention (2) in nats, and the share of edits and of unspoken facts kept, as in mimnet_table.py:
-as it is; with the gates of (10) shut for all words but nouns and adjectives; and with the scores of (2) doubled, so that each word recalls
-fewer memories. Last, what the localising unit does: with alpha (9) forced to 1, so that the text speaks everywhere, and to 1/2.
+What a word recalls is a mean of memories (3), so "this" or "has" cannot say nothing unless a memory learned to paint nothing, or gates
+shut it out. For each model: the entropy of the attention (2) in nats, and the share of edits and of unspoken facts kept, as in
+mimnet_table.py: as it is; with the gates of (10) shut for all words but nouns and adjectives; with the scores of (2) doubled, so that each
+word recalls fewer memories; with alpha (9) forced to 1, so that the text speaks everywhere, and to 1/2.
 """
 
 from __future__ import annotations

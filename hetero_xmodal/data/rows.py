@@ -40,7 +40,7 @@ def _network_rows(pictures: Sequence[Any], name: str, weights: str | None, batch
             f"the weights of network '{name}' are not those that the model's pictures were read with ({weights}); give those again"
         )
     rows = []
-    for start in _progress(range(0, len(pictures), batch), f"pictures through {name.partition(':')[0]}"):
+    for start in progress_bar(range(0, len(pictures), batch), f"pictures through {name.partition(':')[0]}"):
         rows.append(network([read_reduced(picture, 2 * network.side)[0] for picture in pictures[start : start + batch]]).numpy())
     return np.concatenate(rows)
 
@@ -49,11 +49,11 @@ def check_pictures(paths: Sequence[Any]) -> None:
     """Open every picture once, small, so that a damaged one is refused before the network has worked on the others."""
     from ..images import read_reduced
 
-    for path in _progress(paths, "looking at the pictures"):
+    for path in progress_bar(paths, "looking at the pictures"):
         read_reduced(path, 16)
 
 
-def _progress(steps: Sequence[Any], what: str) -> Iterable[Any]:
+def progress_bar(steps: Sequence[Any], what: str) -> Iterable[Any]:
     """*steps* with a progress bar in a terminal, if there are many."""
     if len(steps) < 20 or not sys.stderr.isatty():
         return steps

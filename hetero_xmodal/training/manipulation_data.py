@@ -70,6 +70,11 @@ def box_mask(boxes: Tensor, size: int, *, margin: float = 0.03) -> Tensor:
     return (rows[:, :, None] & columns[:, None] & real[:, None, None])[:, None].float()
 
 
+def grown(mask: Tensor) -> Tensor:
+    """A mask (b, 1, S, S) with one more pixel all around."""
+    return torch.nn.functional.max_pool2d(mask, 3, 1, 1)
+
+
 def filled_from_around(pictures: Tensor, hidden: Tensor) -> Tensor:
     """Pictures (B, 3, S, S) in -1..1 whose places where *hidden* (B, 1, S, S) is 1 are filled from what lies around them (Telea, 2004).
 
@@ -104,6 +109,8 @@ class ManipulationData:
     values : (n, m, kinds), number of each attribute in ``attributes``, 0 where nothing is known
     free : (g, m, kinds), FREE where the sentence says it, otherwise the value that a donor must have
     request : (g,), true for sentences such as "the wings are red instead of blue"
+    owner : (n, S, S), one more than the number of the region that a pixel shows, 0 for none, see :func:`~.outlines.cut_out`; None if
+        exercises exchange whole boxes
     """
 
     images: Tensor
@@ -117,6 +124,7 @@ class ManipulationData:
     classes: list[str]
     attributes: list[str]
     info: dict[str, Any] = field(default_factory=dict)
+    owner: Tensor | None = None
 
     def __post_init__(self) -> None:
         self._donors: dict[tuple, np.ndarray] = {}
@@ -224,13 +232,14 @@ class ManipulationData:
             if not turn:
                 continue
             member, node, other, foreign = (torch.tensor(column) for column in zip(*turn, strict=True))
-            flip = self._facing[picture[member]] != self._facing[other]
+            flip = (self._facing[picture[member]] != self._facing[other]) & (self.owner is None)  # things face as they like
             here, there = self.boxes[picture[member], node], self.boxes[other, foreign]
             near, far = self._neighbours(picture[member], node, other, foreign)
             scale = (near[:, 2:] - near[:, :2]) / (far[:, 2:] - far[:, :2]).clamp_min(1e-3)
             # where the donor's part lies, drawn as large beside its neighbour as it is there
             shown = _carry(there, far, near, scale, flip)
             alike = ((shown[:, 2:] - shown[:, :2]) / (here[:, 2:] - here[:, :2]).clamp_min(1e-3)).log().abs().amax(1) < 0.3
+            alike |= self.owner is not None  # what is cut out keeps its place
             shown = torch.where(alike[:, None], here, shown)
             boxes[member, node] = shown
             low = torch.minimum(here, shown)[:, :2] - margin
@@ -243,7 +252,15 @@ class ManipulationData:
             y = y * (there[:, 3:4] - there[:, 1:2]) + there[:, 1:2]
             grid = torch.stack([x[:, None, :].expand(-1, size, -1), y[:, :, None].expand(-1, -1, size)], 3) * 2 - 1
             drawn = torch.nn.functional.grid_sample(self.pictures(other), grid, padding_mode="border", align_corners=False)
-            pictures[member] = torch.where(inside.bool(), drawn, pictures[member])
+            if self.owner is not None:
+                own, there = self.owner[picture[member]] == node[:, None, None] + 1, self.owner[other] == foreign[:, None, None] + 1
+                drawn_there = torch.nn.functional.grid_sample(there[:, None].float(), grid, align_corners=False) * inside > 0.5
+                bare = grown(own[:, None].float()) * inside * ~drawn_there
+                pictures[member] = filled_from_around(pictures[member], bare)
+                pictures[member] = torch.where(drawn_there, drawn, pictures[member])
+                inside = torch.maximum(bare, drawn_there.float())
+            else:
+                pictures[member] = torch.where(inside.bool(), drawn, pictures[member])
             covered[member] = torch.maximum(covered[member], inside)
             shares[member] += inside / inside.sum((1, 2, 3), keepdim=True).clamp_min(size * size / 256)
         return pictures, covered, boxes, shares

@@ -26,9 +26,10 @@ from ..recipes.mimnet import MIMNet, MIMNetConfig, word_graph
 from .front import Settings, begin_with, fit_editor, model_in, settled, teach, training_data
 from .loop import FitConfig, FitResult
 from .manipulation_data import ManipulationData
-from .mimnet_losses import inside_boxes
+from .mimnet_losses import places_of
 from .mimnet_module import MIMNetModule
 from .mimnet_settings import MIMNetTraining, default_settings
+from .outlines import cut_out
 from .seeds import seed_everything
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def train_mimnet(
     config, training = config or (usual if begin is None else begin.config), training or usual_training
     fit_config = settled(fit_config or FitConfig(epochs=epochs), out, size=size, resume=resume)
     data, validation = training_data(data, validation, size=size, seed=fit_config.seed, image_size=config.fine_size, setting="fine_size")
+    if training.outlines:
+        data, validation = (replace(some, owner=cut_out(some.images, some.boxes, some.names)) for some in (data, validation))
     seed_everything(fit_config.seed)
     vocab = {"words": data.words(), "data": name}
     model = MIMNet(config, vocab, pretrained=True) if begin is None else begin_with(begin, config, vocab)
@@ -125,6 +128,7 @@ def with_boundaries(data: ManipulationData, size: int) -> ManipulationData:
         edges.append((boundary_images(some / 127.5 - 1, size) + 1) * 127.5)
     return replace(
         data,
+        owner=None,
         images=torch.cat(pictures + edges).round().byte(),
         boxes=data.boxes.repeat(2, 1, 1),
         names=data.names.repeat(2, 1),
@@ -139,7 +143,8 @@ def region_textures(model: MIMNet, data: ManipulationData, pictures: Tensor, *, 
     found = []
     for some in pictures.split(batch_size):
         image = model.image_features(data.pictures(some))
-        inside = inside_boxes(data.boxes[some].flatten(0, 1), image.shape[-1]).flatten(1)
+        owner = None if data.owner is None else data.owner[some]
+        inside = places_of(data.boxes[some], owner, image.shape[-1]).flatten(0, 1).flatten(1)
         real = (data.names[some].flatten() >= 0) & inside.any(1)
         member = torch.arange(len(some)).repeat_interleave(data.names.shape[1])[real]
         share = inside[real] / inside[real].sum(1, keepdim=True)

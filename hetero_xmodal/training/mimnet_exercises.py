@@ -9,7 +9,8 @@ With a decoder that may show its input, the first teaches to copy and the second
   ever become striped; therefore some of the parts of which only the colour is told are exchanged for parts of the same colour and another
   pattern, and the pattern's word stands in place of the colour's: "a yellow belly" is now "a striped belly".
 
-Both are made from annotations alone; a true edited picture is never seen.
+Both are made from annotations alone; a true edited picture is never seen. What is exchanged are boxes, or, where things stand on a ground,
+what :mod:`.outlines` finds in them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from .. import schema as s
 from .manipulation_data import FREE, KINDS, ManipulationData, kind_of
 from .swaps import Swapper, word_regions
 
-COLOUR, PATTERN = KINDS.index("colour"), KINDS.index("pattern")
+COLOUR, PATTERN, SIZE = (KINDS.index(name) for name in ("colour", "pattern", "size"))
 
 
 class Sentences:
@@ -90,6 +91,7 @@ class Exercises:
     boxes : (b, m, 4) of the regions, as shares of the sides
     asked : which regions the exercise changes (b, m)
     values, said : what all regions show in the answer (b, m, kinds), and whether the sentence says it
+    owner : (b, S, S), which region each pixel shows, as in the data; None if only boxes are known
     described : whether the sentence says anything of a region (b, m)
     """
 
@@ -105,6 +107,7 @@ class Exercises:
     asked: Tensor
     values: Tensor
     said: Tensor
+    owner: Tensor | None = None
 
     @property
     def described(self) -> Tensor:
@@ -177,7 +180,8 @@ class Maker:
             asked[k, node] = True
             if kind[k] == 2:
                 values[k, node] = data.values[other, foreign]
-        return Exercises(given, answer, mask, shares, words, counts, kind, region, data.boxes[pictures], asked, values, said)
+        owner = None if data.owner is None else data.owner[pictures]
+        return Exercises(given, answer, mask, shares, words, counts, kind, region, data.boxes[pictures], asked, values, said, owner)
 
     def _covers(
         self, rows: Tensor, pictures: Tensor, kind: Tensor, coloured: Tensor
@@ -197,6 +201,10 @@ class Maker:
         for member, node in described.nonzero().tolist():
             if generator.random() < 0.67:
                 own = free[member, node].numpy()
+                if self.data.owner is not None:  # what is cut out keeps its place, and so its size
+                    own = np.where(np.arange(len(KINDS)) == SIZE, self.data.values[picture[member], node].numpy(), own)
+                    if not (own == FREE).any():
+                        continue
                 repattern = bool(may[member, node]) and generator.random() < self.repattern
                 if repattern:
                     own = np.where(np.arange(len(KINDS)) == PATTERN, FREE, self.data.values[picture[member], node].numpy())

@@ -12,19 +12,20 @@ from .mimnet_exercises import Exercises
 
 
 def grounding_loss(batch: Exercises, made: Recalled) -> Tensor:
-    """How badly the gates of (10) and the localisation (9) tell the boxes that words speak of from the rest; ours.
+    """How badly the gates of (10) and the localisation (9) tell the places that words speak of from the rest; ours.
 
-    Cross-entropy, inside and outside of a box equally heavy: of each gate of (10) whose word speaks of a region, and of alpha
-    against all regions that the sentence describes.
+    Cross-entropy, inside and outside equally heavy, of each gate of (10) whose word speaks of a region against that region's box (or what
+    stands in it, if that is known), and of alpha against all regions that the sentence describes.
     """
     b = len(batch.given)
     where, _ = padded(made.where[: len(batch.words)], batch.counts)
     region = padded(batch.regions[:, None].float() + 1, batch.counts)[0][..., 0].long() - 1  # (b, t)
     speaks = region >= 0
-    boxes = batch.boxes.gather(1, region.clamp_min(0)[..., None].expand(-1, -1, 4))
     gates = torch.einsum("btc,bchw->bthw", where, made.blended[:b])
-    losses = [_balanced(gates[speaks], inside_boxes(boxes[speaks], gates.shape[-1]))]
-    told = inside_boxes(batch.boxes.flatten(0, 1), made.localisation.shape[-1]).unflatten(0, batch.described.shape)
+    member = torch.arange(b)[:, None].expand(region.shape)
+    spoken = places_of(batch.boxes, batch.owner, gates.shape[-1])[member[speaks], region[speaks]]
+    losses = [_balanced(gates[speaks], spoken)]
+    told = places_of(batch.boxes, batch.owner, made.localisation.shape[-1])
     told = (told * batch.described[..., None, None]).amax(1)
     some = told.flatten(1).any(1)
     losses.append(_balanced(torch.logit(made.localisation[:b, 0][some], eps=1e-4), told[some]))
@@ -32,9 +33,9 @@ def grounding_loss(batch: Exercises, made: Recalled) -> Tensor:
 
 
 def word_texture_loss(batch: Exercises, image: Tensor, recalled: Tensor) -> Tensor:
-    """(15) word by word: mean absolute difference of h^_k and the mean of v^i in the box that word k speaks of; ours."""
+    """(15) word by word: mean absolute difference of h^_k and the mean of v^i where that stands which word k speaks of; ours."""
     member = torch.repeat_interleave(torch.arange(len(batch.counts)), batch.counts)
-    inside = inside_boxes(batch.boxes[member, batch.regions.clamp_min(0)], image.shape[-1]).flatten(1)
+    inside = places_of(batch.boxes, batch.owner, image.shape[-1])[member, batch.regions.clamp_min(0)].flatten(1)
     speaks = (batch.regions >= 0) & inside.any(1)  # a tiny box may hold the middle of no cell
     own = inside[speaks] / inside[speaks].sum(1, keepdim=True)
     target = torch.einsum("np,ncp->nc", own, image.flatten(2)[member[speaks]])
@@ -47,6 +48,17 @@ def told(batch: Exercises, recalled: Tensor) -> tuple[Tensor, Tensor]:
     speaks = batch.regions >= 0
     member, region = member[speaks], batch.regions[speaks]
     return recalled[: len(batch.words)][speaks], batch.values[member, region] * batch.said[member, region]
+
+
+def places_of(boxes: Tensor, owner: Tensor | None, grid: int) -> Tensor:
+    """Which cells of a grid belong to each region, (b, m, grid, grid), 0 or 1: those with their centres in its box (b, m, 4).
+
+    If it is known which region every pixel shows (*owner* (b, S, S), 0 for none), those of which it has more than a quarter.
+    """
+    if owner is None:
+        return inside_boxes(boxes.flatten(0, 1), grid).unflatten(0, boxes.shape[:2])
+    own = nn.functional.one_hot(owner.long(), boxes.shape[1] + 1)[..., 1:].permute(0, 3, 1, 2).float()
+    return (nn.functional.adaptive_avg_pool2d(own, grid) > 0.25).float()
 
 
 def inside_boxes(boxes: Tensor, grid: int) -> Tensor:

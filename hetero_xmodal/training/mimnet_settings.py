@@ -40,6 +40,7 @@ class MIMNetTraining:
     patterned : how many times as often as others a sentence that names a pattern is learned from (ours); 1 is the paper's scheme
     repattern : of the transplanted parts of which only the colour is told, the share that get another pattern in place of it (ours), see
         :mod:`.mimnet_exercises`
+    outlines : exercises exchange what GrabCut finds in the boxes, and not whole boxes (ours), see :mod:`.outlines`
     patterns_from : the first epoch that has strokes and look, see paint_from (ours); before, it learns where to paint and which colour
     p_words : weight of L_p word by word: each that speaks of a region should recall the texture that the answer has there (ours)
     ground : weight of the grounding loss, which tells every word, and the localising unit, the box that it speaks of (ours)
@@ -73,6 +74,7 @@ class MIMNetTraining:
     tell: float = 0.0
     patterned: float = 1.0
     repattern: float = 0.0
+    outlines: bool = False
     paint_from: int = 0
     patterns_from: int = 0
     p_words: float = 0.0
@@ -112,11 +114,11 @@ _WORLD = dict(
     wishes=0.5, bfloat16=True,
 )  # fmt: skip
 #: with six things in a picture, anywhere, in place of one bird's five parts: it takes longer to learn where a sentence speaks of
-_SCENES = _WORLD | dict(name_places=2.0, halve_every=8, paint_from=14, patterns_from=17, adversary_from=27)
+_SCENES = _WORLD | dict(name_places=2.0, outlines=True, paint_from=10, patterns_from=12, adversary_from=19)
 #: data -> (MIM-Net, training, epochs)
 SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
     "world/birds": (dict(place_by="word"), _WORLD, 16),
-    "world/scenes": (dict(place_by="word"), _SCENES, 28),
+    "world/scenes": (dict(place_by="word"), _SCENES, 20),
     "cub": (dict(encoder="efficientnet-lite0"), dict(batch_size=16, bfloat16=True), 600),
 }
 PAPER_EPOCHS = 600

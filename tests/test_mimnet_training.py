@@ -248,7 +248,7 @@ def test_a_prepared_sentence_is_the_graphs_sentence(data):
 
 def test_an_interrupted_training_is_the_same_training(tmp_path):
     some = load_manipulation_data("world/birds", size=4, captions=1, told=0)
-    patterns = dict(patterned=3.0, strokes=1.0, look=1.0, repattern=0.5, patterns_from=2)
+    patterns = dict(patterned=3.0, strokes=1.0, look=1.0, repattern=0.5, patterns_from=2, outlines=True, name_places=1.0)
     training = MIMNetTraining(batch_size=4, plain=0.3, focus=1.0, halve_every=1, ground=1.0, paint_from=1, **patterns)
 
     def train(out, epochs, resume=False):

@@ -113,7 +113,7 @@ _WORLD = dict(
     patterned=6.0, repattern=0.5, p_words=4.0, ground=1.0, plain=0.2, p=0.02, m=0.05, random_share=0.25, adversarial=0.05, words=0.2,
     wishes=0.5, bfloat16=True,
 )  # fmt: skip
-#: things stand anywhere on a ground and are of many kinds: places are named, things are cut out, and it takes longer to learn where they are
+#: things of many kinds stand anywhere on a ground: places are named, things are cut out, and it takes longer to learn where they are
 _SCENES = _WORLD | dict(name_places=2.0, outlines=True, paint_from=10, patterns_from=12, adversary_from=19)
 #: data -> (MIM-Net, training, epochs)
 SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {

@@ -204,6 +204,12 @@ def test_sentences_that_name_a_pattern_are_drawn_more_often(data):
     drawn = table.draw(torch.multinomial(table.picture_weights(), 20_000, replacement=True))
     share = float(named[drawn].float().mean())
     assert share == pytest.approx(float(weights[named].sum() / weights.sum()), abs=0.02)
+    # requests too, where they are asked for
+    table = Sentences(data, lambda words: [4] * len(words), patterned=5.0, requested=3.0)
+    weights = weights * (1 + 2 * data.request)
+    drawn = table.draw(torch.multinomial(table.picture_weights(), 20_000, replacement=True))
+    wanted = float(weights[data.request].sum() / weights.sum())
+    assert 0 < wanted < 0.9 and float(data.request[drawn].float().mean()) == pytest.approx(wanted, abs=0.02)
     # the paper's scheme: all alike
     assert Sentences(data, lambda words: [4] * len(words)).picture_weights().unique().tolist() == [1.0]
 

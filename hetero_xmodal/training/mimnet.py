@@ -108,7 +108,7 @@ def train_mimnet(
         len(data.images),
         len(validation.images),
         batch_size=training.batch_size,
-        weights=None if training.patterned == 1 else module.sentences.picture_weights(),
+        weights=None if training.patterned == training.requested == 1 else module.sentences.picture_weights(),
         draw=draw_samples,
         out=out,
         fit_config=fit_config,

@@ -37,9 +37,12 @@ class Sentences:
     data : ManipulationData
     numbers : maps lower-case words to numbers
     patterned : how many times as often as others a sentence that names a pattern is drawn
+    requested : how many times as often one that says what something is instead of
     """
 
-    def __init__(self, data: ManipulationData, numbers: Callable[[list[str]], list[int]], *, patterned: float = 1.0) -> None:
+    def __init__(
+        self, data: ManipulationData, numbers: Callable[[list[str]], list[int]], *, patterned: float = 1.0, requested: float = 1.0
+    ) -> None:
         words, regions, counts = [], [], []
         for start in range(0, len(data), 1024):
             graph = data.corpus.batch(range(start, min(start + 1024, len(data))))
@@ -57,7 +60,7 @@ class Sentences:
         last = self.per_picture.cumsum(0)
         # every sentence is a piece of a line, as long as its weight; the sentences of a picture lie between low and high
         # "plain" counts as a pattern here: it is what a transplant changes into stripes
-        self.ends = data.weights(patterned, plain=True).double().cumsum(0)
+        self.ends = (data.weights(patterned, plain=True).double() * torch.where(data.request, requested, 1.0)).cumsum(0)
         marks = torch.cat([torch.zeros(1), self.ends])
         self.low, self.high = marks[last - self.per_picture], marks[last]
 

@@ -51,7 +51,7 @@ class MIMNetModule(L.LightningModule):
         self.model, self.training_config = model, training
         words, first = list(model.vocab["words"]), len(model.words.weight) - len(model.vocab["words"])
         self.data, self.reader = data, reader
-        self.sentences = Sentences(data, model.word_numbers, patterned=training.patterned)
+        self.sentences = Sentences(data, model.word_numbers, patterned=training.patterned, requested=training.requested)
         self.exercises = Maker(data, self.sentences, words, first, plain=training.plain, repattern=training.repattern)
         self.validation_exercises = Maker(validation, Sentences(validation, model.word_numbers), words, first, plain=0.0)
         self.teller = AttributeReader.of(data, model.config.width) if training.tell else None

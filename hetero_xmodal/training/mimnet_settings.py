@@ -38,6 +38,8 @@ class MIMNetTraining:
     tell : weight of the cross-entropy of what a linear layer, which learns too, reads off the textures that words recall, of what the
         sentence says (ours): by L_p alone "striped" and "plain" recall almost the same
     patterned : how many times as often as others a sentence that names a pattern is learned from (ours); 1 is the paper's scheme
+    requested : how many times as often as others a sentence such as "the box is green instead of purple" is learned from (ours): it names
+        two colours, and only one of them is to be painted
     repattern : of the transplanted parts of which only the colour is told, the share that get another pattern in place of it (ours), see
         :mod:`.mimnet_exercises`
     outlines : exercises exchange what GrabCut finds in the boxes, and not whole boxes (ours), see :mod:`.outlines`
@@ -73,6 +75,7 @@ class MIMNetTraining:
     look: float = 0.0
     tell: float = 0.0
     patterned: float = 1.0
+    requested: float = 1.0
     repattern: float = 0.0
     outlines: bool = False
     paint_from: int = 0
@@ -94,7 +97,7 @@ class MIMNetTraining:
             self,
             at_least_one=("batch_size", "halve_every"),
             not_negative=(*_WEIGHTS, *_FROM),
-            above_zero=("learning_rate", "discriminator_rate", "memory_rate", "recall_rate", "patterned"),
+            above_zero=("learning_rate", "discriminator_rate", "memory_rate", "recall_rate", "patterned", "requested"),
         )
         for name in ("plain", "repattern", "random_share", "wishes", "momentum"):
             if not 0 <= getattr(self, name) <= 1:
@@ -114,7 +117,7 @@ _WORLD = dict(
     wishes=0.5, bfloat16=True,
 )  # fmt: skip
 #: things of many kinds stand anywhere on a ground: places are named, things are cut out, and it takes longer to learn where they are
-_SCENES = _WORLD | dict(name_places=2.0, outlines=True, paint_from=10, patterns_from=12, adversary_from=19)
+_SCENES = _WORLD | dict(name_places=2.0, outlines=True, requested=8.0, paint_from=10, patterns_from=12, adversary_from=19)
 #: data -> (MIM-Net, training, epochs)
 SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
     "world/birds": (dict(place_by="word"), _WORLD, 16),

@@ -73,8 +73,8 @@ def write_sheet(pairs: list, pictures: list, file: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="world/birds", help="world/birds, world/scenes; or cub:FOLDER, of which only the sheet is made")
-    parser.add_argument("--model", nargs="*", default=["birds"], help="MIM-Nets: 'birds' (shipped), folders, or NAME=FOLDER")
-    parser.add_argument("--cam", nargs="*", default=[], help="CAMs: 'birds' (shipped) or folders")
+    parser.add_argument("--model", nargs="*", default=["birds"], help="MIM-Nets: 'birds' or 'scenes' (shipped), folders, or NAME=FOLDER")
+    parser.add_argument("--cam", nargs="*", default=[], help="CAMs: 'birds' or 'scenes' (shipped), or folders")
     parser.add_argument("--similarity", help="folder of the similarity model")
     parser.add_argument("--split", default="val")
     parser.add_argument("--pairs", type=int, default=500)
@@ -115,7 +115,7 @@ def main() -> None:
         print(
             row(f"MIM-Net {name or folder.rsplit('/', 1)[-1]}", pairs, pictures, judge) + f"   {seconds:.1f} s per 100 pictures", flush=True
         )
-        if model.config.memory:
+        if model.config.memory and options.data == "world/birds":
             print("   " + spread(model, pairs))
         if number:
             continue

@@ -185,12 +185,40 @@ def test_exercises_say_what_the_answer_shows(data):
             assert new and all(kind_of(a) and kind_of(b) and kind_of(a)[0] == kind_of(b)[0] for a, b in new)
             # what the words now say of each region is what the region of some donor has
             region = batch.regions.split(counts.tolist())[k].tolist()
-            for word, old, r in zip(*words, region, strict=True):
+            end = words[0].index("instead") if "instead" in words[0] else None  # behind it stands what was
+            for word, old, r in zip(*(some[:end] for some in (*words, region)), strict=True):
                 if word != old and kind_of(word):
                     number, meaning = kind_of(word)
                     assert batch.asked[k, r] and data.attributes[int(batch.values[k, r, number])] == meaning
                     assert r >= 0 and kind_of(old)[1] == data.attributes[int(data.values[k, r, kind_of(old)[0]])] or data.request[drawn[k]]
     assert all(seen.values()) and sum(seen.values()) == 144
+
+
+def test_requests_are_exercised_both_ways(data):
+    """The belly is brown instead of yellow: a yellow belly becomes brown, by a sentence of the picture, or a brown one yellow."""
+    vocabulary = data.words()
+    sentences = Sentences(data, lambda words: [vocabulary.index(w.lower()) + 4 for w in words], requested=1e6)
+    maker = Maker(data, sentences, vocabulary, 4, plain=0.0)
+    with_one = data.picture[data.request].unique()
+    seen = {0: 0, 1: 0, 2: 0}
+    for seed in range(8):
+        torch.manual_seed(seed)
+        drawn = sentences.draw(with_one)
+        assert data.request[drawn].all()
+        torch.manual_seed(seed)
+        batch = maker.make(with_one)
+        for k, words in enumerate(batch.words.split(batch.counts.tolist())):
+            words = [vocabulary[n - 4] for n in words.tolist()]
+            now, before = (next(filter(None, map(kind_of, some))) for some in (words, words[words.index("instead") :]))
+            seen[int(batch.kind[k])] += 1
+            if batch.kind[k] == 0:
+                continue
+            [node] = batch.asked[k].nonzero().flatten().tolist()  # nothing else is said
+            assert now[0] == before[0] and batch.said[k].nonzero().tolist() == [[node, now[0]]]
+            assert data.attributes[int(batch.values[k, node, now[0]])] == now[1]
+            if batch.kind[k] == 2:  # the picture as it is shows what is no longer wanted
+                assert data.attributes[int(data.values[with_one[k], node, now[0]])] == before[1]
+    assert seen[1] > 3 and seen[2] > 10 and seen[0] < sum(seen.values()) * 0.6, seen
 
 
 def test_sentences_that_name_a_pattern_are_drawn_more_often(data):

@@ -192,6 +192,7 @@ class ManipulationData:
         own = self._node_values[picture]
         open_kinds = free == FREE
         differs = (self._node_values[some[:, 0], some[:, 1]][:, open_kinds] != own[node, open_kinds]).any(1)
+        differs |= not open_kinds.any()  # then *free* itself is what another thing looks like
         if kind is not None:
             wanted = differs & (self._node_values[some[:, 0], some[:, 1], kind] != own[node, kind])
             differs = wanted if wanted.any() else differs

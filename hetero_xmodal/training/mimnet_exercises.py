@@ -9,6 +9,8 @@ With a decoder that may show its input, the first teaches to copy and the second
   ever become striped; therefore some of the parts of which only the colour is told are exchanged for parts of the same colour and another
   pattern, and the pattern's word stands in place of the colour's: "a yellow belly" is now "a striped belly".
 
+A request, "the box is green instead of purple", is exercised both ways too: a purple box is covered by a green one or the other way round.
+
 Both are made from annotations alone; a true edited picture is never seen. What is exchanged are boxes, or, where things stand on a ground,
 what :mod:`.outlines` finds in them.
 """
@@ -170,7 +172,7 @@ class Maker:
         covers = [c for c in covers if kind[c[0]] > 0]
         if (kind == 2).any():
             changed, _ = self._told(words, region, member, pictures, rows, covers)
-        said = (data.free[rows] == FREE) & (data.names[pictures] >= 0)[..., None]
+        said = self._named(rows, pictures) & (data.names[pictures] >= 0)[..., None]
         patterned = [c for c in covers if (c[0], c[1]) in patterned]
         changed = self._repatterned(changed, region, member, patterned, colours, said)
         words = torch.where((kind == 2)[member], changed, words)
@@ -196,8 +198,8 @@ class Maker:
         always, because there are many colours and most parts are plain.
         """
         generator = np.random.default_rng(int(torch.randint(2**31, ())))
-        free = self.data.free[rows]
-        described = (free == FREE).any(2) & self.data.part[pictures] & (kind > 0)[:, None]
+        free, request = self.data.free[rows], self.data.request[rows]
+        described = self._named(rows, pictures).any(2) & self.data.part[pictures] & (kind > 0)[:, None]
         out, patterned, picture = [], set(), pictures.tolist()
         only_colour = ((free == FREE) == (torch.arange(len(KINDS)) == COLOUR)).all(2) & ~self.data.request[rows][:, None]
         may = only_colour & coloured & (self.data.values[pictures][..., PATTERN] > 0) & (kind == 2)[:, None]
@@ -206,16 +208,21 @@ class Maker:
                 own = free[member, node].numpy()
                 if self.data.owner is not None:  # what is cut out keeps its place, and so its size
                     own = np.where(np.arange(len(KINDS)) == SIZE, self.data.values[picture[member], node].numpy(), own)
-                    if not (own == FREE).any():
-                        continue
+                if not (own == FREE).any() and not request[member]:
+                    continue
                 repattern = bool(may[member, node]) and generator.random() < self.repattern
                 if repattern:
                     own = np.where(np.arange(len(KINDS)) == PATTERN, FREE, self.data.values[picture[member], node].numpy())
-                found = self.data.donor(picture[member], node, own, generator, kind=int(generator.choice(np.flatnonzero(own == FREE))))
+                found = self.data.donor(picture[member], node, own, generator, kind=_any_of(np.flatnonzero(own == FREE), generator))
                 if found is not None and (not repattern or self.surface[self.data.values[*found, PATTERN]] >= 0):
                     out.append((member, node, *found))
                     patterned |= {(member, node)} if repattern else set()
         return out, patterned
+
+    def _named(self, rows: Tensor, pictures: Tensor) -> Tensor:
+        """What the sentence says of each region, (b, m, kinds): what a donor may, and in "red instead of blue" must, have otherwise."""
+        free = self.data.free[rows]
+        return (free == FREE) | self.data.request[rows][:, None, None] & (free != self.data.values[pictures])
 
     def _repatterned(self, words: Tensor, region: Tensor, member: Tensor, covers: list, colours: Tensor, said: Tensor) -> Tensor:
         """The words with the donor's pattern in place of the *colours* of the regions of *covers*; *said* (b, m, kinds) is put right."""
@@ -249,3 +256,7 @@ class Maker:
         told = torch.zeros_like(new, dtype=torch.bool)
         told[member[changed], place[changed], kind[changed]] = True
         return self.swap.with_articles(out, changed | back, member), ((new < 0) | told).all(2)
+
+
+def _any_of(kinds: np.ndarray, generator: np.random.Generator) -> int | None:
+    return int(generator.choice(kinds)) if len(kinds) else None

@@ -18,7 +18,7 @@ LEAST = 0.1
 
 
 def cut_out(images: Tensor, boxes: Tensor, names: Tensor) -> Tensor:
-    """Which thing every pixel shows: one more than the number of its region, 0 where none is seen, (n, S, S) uint8.
+    """Which thing every pixel shows: one more than the number of its region, 0 where none is seen, (n, S, S) int16.
 
     Things with smaller boxes stand before others.
 
@@ -31,7 +31,7 @@ def cut_out(images: Tensor, boxes: Tensor, names: Tensor) -> Tensor:
     >>> int(owner.sum()), int(owner[0, 10:20, 8:18].sum())
     (100, 100)
     """
-    owner = torch.zeros(len(images), *images.shape[2:], dtype=torch.uint8)
+    owner = torch.zeros(len(images), *images.shape[2:], dtype=torch.int16)
     sides = boxes[..., 2:] - boxes[..., :2]
     order = torch.where(names >= 0, sides.prod(2), -1.0).argsort(1, descending=True)
     for row in progress_bar(range(len(images)), "cutting things out"):

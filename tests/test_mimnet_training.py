@@ -215,10 +215,28 @@ def test_requests_are_exercised_both_ways(data):
                 continue
             [node] = batch.asked[k].nonzero().flatten().tolist()  # nothing else is said
             assert now[0] == before[0] and batch.said[k].nonzero().tolist() == [[node, now[0]]]
-            assert data.attributes[int(batch.values[k, node, now[0]])] == now[1]
+            assert data.attributes[int(batch.values[k, node, now[0]])] == now[1] != before[1]
             if batch.kind[k] == 2:  # the picture as it is shows what is no longer wanted
                 assert data.attributes[int(data.values[with_one[k], node, now[0]])] == before[1]
     assert seen[1] > 3 and seen[2] > 10 and seen[0] < sum(seen.values()) * 0.6, seen
+
+
+def test_a_colour_that_the_parser_takes_for_a_thing_is_still_the_thing_s_colour():
+    """The ball is blue instead of red: never does a request become "red instead of red"."""
+    scenes = load_manipulation_data("world/scenes", "train", size=120, image_size=64)
+    vocabulary = scenes.words()
+    sentences = Sentences(scenes, lambda words: [vocabulary.index(w.lower()) + 4 for w in words], requested=1e6)
+    maker = Maker(scenes, sentences, vocabulary, 4, plain=0.0)
+    torch.manual_seed(0)
+    batch = maker.make(scenes.picture[scenes.request].unique())
+    ends = set()
+    for k, words in enumerate(batch.words.split(batch.counts.tolist())):
+        words = [vocabulary[n - 4] for n in words.tolist()]
+        at = words.index("instead")
+        if batch.kind[k] == 2 and kind_of(words[at - 1]) is not None:
+            assert words[at - 1] != words[at + 2], " ".join(words)
+            ends.add(words[at + 2])
+    assert ends & {"red", "orange"} and len(ends) > 3, ends
 
 
 def test_sentences_that_name_a_pattern_are_drawn_more_often(data):

@@ -53,6 +53,11 @@ class Sentences:
             words.append(known[torch.from_numpy(place)])
             own, seen = graph.batch_num_nodes(s.WORD), graph.batch_num_nodes(s.VISUAL)
             region = word_regions(graph)
+            # "green instead of red": the parser takes "red" for a thing, but it is said of what "instead of" is said of
+            sentence = torch.arange(start, start + len(own)).repeat_interleave(own)
+            lost = (region < 0) & data.request[sentence]
+            lost[own.cumsum(0) - own] = False  # the first words of sentences
+            region = torch.where(lost, region.roll(1), region)
             regions.append(torch.where(region < 0, -1, region - (seen.cumsum(0) - seen).repeat_interleave(own)))
             counts.append(own)
         self.words, self.regions, self.counts = torch.cat(words), torch.cat(regions), torch.cat(counts)

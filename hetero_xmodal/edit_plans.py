@@ -94,6 +94,18 @@ def plan_edit(picture: SceneGraph, sentence: str, *, sizes: Mapping[str, tuple[f
     return _move(picture, read(sentence))
 
 
+def asks_for_things(sentence: str) -> bool:
+    """Whether a sentence, by its words alone, wants a thing gone or another in its place.
+
+    >>> asks_for_things("a cat instead of the dog"), asks_for_things("no umbrella"), asks_for_things("the box is green instead of purple")
+    (True, True, False)
+    """
+    instead = _INSTEAD.search(sentence)
+    if instead and re.match(r"(?:the|a|an)\s", instead["old"], re.IGNORECASE):  # colours have no article
+        return True
+    return bool(_REPLACE.search(sentence) or re.match(r"\s*(?:no|without|remove|delete|erase)\s", sentence, re.IGNORECASE))
+
+
 def _with_article(words: str) -> str:
     """ "the small dog" as it is, "small dog" with an article, so that the parser reads a noun."""
     words = words.strip()

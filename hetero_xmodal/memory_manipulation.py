@@ -141,9 +141,8 @@ def manipulate_by_memory(
         shown = network.render(given[0], used, words=words)
         rendered = {int(k): Image.fromarray(pixels(one)) for k, one in zip(used, shown, strict=True)}
     coarse = Image.fromarray(pixels(made.coarse[0]))
-    return MemoryManipulation(
-        picture, sentence, edited, coarse, localisation, matte, words, attention, rendered, _remarks(network, picture, given, words)
-    )
+    notes = _remarks(network, picture, given, sentence, words)
+    return MemoryManipulation(picture, sentence, edited, coarse, localisation, matte, words, attention, rendered, notes)
 
 
 def edit_by_memory(model: MIMNet, pairs: Iterable[ManipulationPair], *, batch_size: int = 50) -> list[Image.Image]:
@@ -178,14 +177,17 @@ def _words(graph: Any) -> list[str]:
     return s.decode_text(graph.nodes[s.WORD].data["text"])
 
 
-def _remarks(model: MIMNet, picture: Image.Image, given: Any, words: list[str]) -> list[str]:
+def _remarks(model: MIMNet, picture: Image.Image, given: Any, sentence: str, words: list[str]) -> list[str]:
     """What is unusual about a picture and a sentence, one sentence each; the model does what it can with the rest."""
+    from .edit_plans import asks_for_things
     from .networks.boundary import boundary_images
 
     notes = []
     unknown = [w for w, number in zip(words, model.word_numbers(words), strict=True) if number == model.word_numbers(["\0"])[0]]
     if unknown:
         notes.append(f"the model has never seen {', '.join(repr(word) for word in dict.fromkeys(unknown))}; such words say nothing to it")
+    if asks_for_things(sentence):
+        notes.append("MIM-Net changes how things look, and takes none away and puts none in another's place; CAM's model 'scenes' does")
     size = model.config.fine_size
     if max(picture.size) < size:
         notes.append(

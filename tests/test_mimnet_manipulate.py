@@ -70,6 +70,9 @@ def test_what_is_unusual_is_said(model):
     result = hx.manipulate(np.zeros((64, 64), np.uint8), "zorgly wings", model=model)
     assert any("never seen 'zorgly'" in n for n in result.notes) and any("no boundary" in n for n in result.notes)
     assert np.isfinite(np.asarray(result.picture, float)).all()
+    for wish, told in (("a bird instead of the wings", True), ("remove the bird", True), ("the wings are red instead of blue", False)):
+        notes = hx.manipulate(np.zeros((64, 64, 3), np.uint8), wish, model=model).notes
+        assert any("takes none away" in note for note in notes) == told
 
 
 def test_which_recipe_a_model_is(model, tmp_path):

@@ -73,7 +73,7 @@ def write_sheet(pairs: list, pictures: list, file: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="world/birds", help="world/birds, world/scenes; or cub:FOLDER, of which only the sheet is made")
-    parser.add_argument("--model", nargs="*", default=["birds"], help="MIM-Nets: 'birds' (shipped), folders, or NAME=FOLDER")
+    parser.add_argument("--model", nargs="*", default=["birds"], help="MIM-Nets: 'birds' or 'scenes' (shipped), folders, or NAME=FOLDER")
     parser.add_argument("--cam", nargs="*", default=[], help="CAMs: 'birds' or 'scenes' (shipped), or folders")
     parser.add_argument("--similarity", help="folder of the similarity model")
     parser.add_argument("--split", default="val")

@@ -20,6 +20,7 @@ _EXAMPLES = (
     'hetero-xmodal manipulate bird.png "The belly is striped." --out edited --model runs/birds',
     'hetero-xmodal manipulate scene.png "a cat instead of the dog" --out edited --model scenes',
     'hetero-xmodal manipulate bird.png "This bird has red wings." --out edited --recipe mimnet',
+    'hetero-xmodal manipulate scene.png "The box is green instead of purple." --out edited --recipe mimnet --model scenes',
     'hetero-xmodal manipulate photo.jpg "a bird with a white head" --out edited --model runs/cub --detector boxes.json',
 )
 

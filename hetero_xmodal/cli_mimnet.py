@@ -40,7 +40,7 @@ def train_mimnet(
     ] = None,
     seed: Seed = 0,
     start: Annotated[
-        Path | None, typer.Option(help="Model or run folder, or 'birds', whose weights it begins with; it paints at once.")
+        Path | None, typer.Option(help="Model or run folder, 'birds' or 'scenes', whose weights it begins with; it paints at once.")
     ] = None,
     resume: Resume = False,
     devices: Annotated[int, typer.Option(help="Number of processes.")] = 1,

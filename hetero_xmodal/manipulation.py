@@ -111,7 +111,7 @@ def recipe_of(model: Any, recipe: str | None = None) -> str:
 
 
 def load_manipulation_model(model: str | Path = "birds", *, recipe: str | None = None) -> CAM | MIMNet:
-    """The model in a model folder or run folder, or a shipped one, ``"birds"`` or (CAM only) ``"scenes"``, of the recipe that it is.
+    """The model in a model folder or run folder, or a shipped one, ``"birds"`` or ``"scenes"``, of the recipe that it is.
 
     recipe : which shipped one, ``"cam"`` (default) or ``"mimnet"``; for a folder it may be left out.
     """
@@ -144,7 +144,7 @@ def manipulate(
     ----------
     image : path, PIL image or uint8 array, of any size; see :func:`hetero_xmodal.images.read_picture`.
     sentence : English text that says how the picture should look, e.g. "This bird has red wings."
-    model : ``"birds"`` or ``"scenes"`` (shipped; scenes can remove, replace and move things), a model or run folder, or a model of
+    model : ``"birds"`` or ``"scenes"`` (shipped; CAM's scenes can remove, replace and move things), a model or run folder, or a model of
         :mod:`hetero_xmodal.recipes`.
     recipe : ``"cam"`` or ``"mimnet"``; left out, what *model* is, and CAM for a shipped name. MIM-Net edits the picture alone and gives a
         :class:`~hetero_xmodal.memory_manipulation.MemoryManipulation`; it needs no detector and no beam.

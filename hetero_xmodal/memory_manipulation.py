@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .recipes.mimnet import MIMNet
 
 #: name of a shipped model -> its folder
-SHIPPED = {"birds": Path(__file__).parent / "assets" / "mimnet_birds"}
+SHIPPED = {name: Path(__file__).parent / "assets" / f"mimnet_{name}" for name in ("birds", "scenes")}
 FILES = ("picture.png", "coarse.png", "localisation.png", "memories.json", "manipulation.png")
 
 
@@ -83,7 +83,7 @@ class MemoryManipulation(Saved):
 
 
 def load_memory_model(model: str | Path = "birds") -> MIMNet:
-    """The MIM-Net in a model folder or run folder, or a shipped one by name (``"birds"``)."""
+    """The MIM-Net in a model folder or run folder, or a shipped one by name (``"birds"``, ``"scenes"``)."""
     from .recipes.mimnet import MIMNet
 
     folder = SHIPPED.get(str(model), Path(model))
@@ -103,7 +103,7 @@ def manipulate_by_memory(
     ----------
     image : path, PIL image or uint8 array, of any size; see :func:`hetero_xmodal.images.read_picture`.
     sentence : English text that says how the picture should look, e.g. "This bird has red wings."
-    model : ``"birds"`` (shipped), a model or run folder, or a :class:`~hetero_xmodal.recipes.MIMNet`.
+    model : ``"birds"`` or ``"scenes"`` (shipped), a model or run folder, or a :class:`~hetero_xmodal.recipes.MIMNet`.
     language : spaCy model for the sentence.
     swatches : so many of the memories that the words used most are rendered for the figure.
 

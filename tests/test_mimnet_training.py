@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -275,11 +276,29 @@ def test_grounding_is_lowest_where_the_gates_are_right(data):
     right = torch.nn.functional.one_hot(batch.regions.clamp_min(0), boxes.shape[1]).float()
 
     def loss(sign: float, where) -> float:
-        from dataclasses import replace
-
         return float(grounding_loss(batch, replace(made, where=sign * 20 * right, blended=2 * boxes - 1, localisation=where)))
 
     assert loss(1, alpha) < 1e-3 < 1 < loss(0, alpha * 0 + 0.5) < loss(-1, 1 - alpha)
+
+
+def test_to_take_the_one_other_thing_for_the_thing_costs_half_of_what_is_outside(data):
+    """Where it is known what stands where, however small the other thing is: logits of 20 and of ln(1 / 1e-4 - 1), each at a quarter."""
+    own, _ = module(data)
+    batch = own.exercises.make(torch.arange(8))
+    made = own.model.eval()(hx.recipes.mimnet.word_graph(batch.counts), batch.given, words=batch.words)
+    owner = torch.zeros(8, 64, 64, dtype=torch.int16)
+    owner[:, 16:48, 8:24], owner[:, :8, -8:] = 1, 2  # the thing, and a small one in a corner
+    said = torch.zeros_like(batch.said)
+    said[:, 0] = True
+    batch = replace(batch, owner=owner, said=said, regions=torch.where(batch.regions >= 0, 0, -1))
+
+    def things(side: int) -> torch.Tensor:
+        return torch.nn.functional.adaptive_max_pool2d((owner > 0)[:, None].float(), side)
+
+    blended = (2 * things(made.blended.shape[-1]) - 1).expand_as(made.blended)
+    where = torch.zeros_like(made.where).index_fill(1, torch.tensor([0]), 20.0)
+    found = grounding_loss(batch, replace(made, where=where, blended=blended, localisation=things(made.localisation.shape[-1])))
+    assert float(found) == pytest.approx((20 + math.log(1 / 1e-4 - 1)) / 4, rel=1e-3)
 
 
 def test_a_prepared_sentence_is_the_graphs_sentence(data):

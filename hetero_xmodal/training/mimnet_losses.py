@@ -15,7 +15,8 @@ def grounding_loss(batch: Exercises, made: Recalled) -> Tensor:
     """How badly the gates of (10) and the localisation (9) tell the places that words speak of from the rest; ours.
 
     Cross-entropy, inside and outside equally heavy, of each gate of (10) whose word speaks of a region against that region's box (or what
-    stands in it, if that is known), and of alpha against all regions that the sentence describes.
+    stands in it, if that is known), and of alpha against all regions that the sentence describes. If it is known what stands where, the
+    places of other things are half of the outside: on a wide ground they are so few that to call every thing "the box" would cost nothing.
     """
     b = len(batch.given)
     where, _ = padded(made.where[: len(batch.words)], batch.counts)
@@ -23,12 +24,15 @@ def grounding_loss(batch: Exercises, made: Recalled) -> Tensor:
     speaks = region >= 0
     gates = torch.einsum("btc,bchw->bthw", where, made.blended[:b])
     member = torch.arange(b)[:, None].expand(region.shape)
-    spoken = places_of(batch.boxes, batch.owner, gates.shape[-1])[member[speaks], region[speaks]]
-    losses = [_balanced(gates[speaks], spoken)]
-    told = places_of(batch.boxes, batch.owner, made.localisation.shape[-1])
-    told = (told * batch.described[..., None, None]).amax(1)
+    places = places_of(batch.boxes, batch.owner, gates.shape[-1])
+    things = None if batch.owner is None else places.amax(1)
+    spoken = places[member[speaks], region[speaks]]
+    losses = [_balanced(gates[speaks], spoken, None if things is None else things[member[speaks]])]
+    places = places_of(batch.boxes, batch.owner, made.localisation.shape[-1])
+    told = (places * batch.described[..., None, None]).amax(1)
     some = told.flatten(1).any(1)
-    losses.append(_balanced(torch.logit(made.localisation[:b, 0][some], eps=1e-4), told[some]))
+    things = None if batch.owner is None else places.amax(1)[some]
+    losses.append(_balanced(torch.logit(made.localisation[:b, 0][some], eps=1e-4), told[some], things))
     return sum(losses)
 
 
@@ -70,6 +74,14 @@ def inside_boxes(boxes: Tensor, grid: int) -> Tensor:
     return box_mask(boxes, grid, margin=0)[:, 0]
 
 
-def _balanced(logits: Tensor, target: Tensor) -> Tensor:
+def _balanced(logits: Tensor, target: Tensor, things: Tensor | None = None) -> Tensor:
+    """Cross-entropy of *logits* with *target*, both (n, g, g): places of target 1 are half of it, other places of *things* a quarter."""
     each = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    return ((each * target).sum() / target.sum().clamp_min(1) + (each * (1 - target)).sum() / (1 - target).sum().clamp_min(1)) / 2
+
+    def mean(share: Tensor) -> Tensor:
+        return (each * share).sum() / share.sum().clamp_min(1)
+
+    if things is None:
+        return (mean(target) + mean(1 - target)) / 2
+    others = things * (1 - target)
+    return mean(target) / 2 + (mean(others) + mean((1 - target) * (1 - others))) / 4

@@ -55,7 +55,8 @@ class Sentences:
             region = word_regions(graph)
             # "green instead of red": the parser takes "red" for a thing, but it is said of what "instead of" is said of
             sentence = torch.arange(start, start + len(own)).repeat_interleave(own)
-            lost = (region < 0) & data.request[sentence]
+            attribute = torch.tensor([kind_of(text.decode("utf-8", "replace")) is not None for text in texts.tolist()])
+            lost = (region < 0) & data.request[sentence] & attribute[torch.from_numpy(place)]
             lost[own.cumsum(0) - own] = False  # the first words of sentences
             region = torch.where(lost, region.roll(1), region)
             regions.append(torch.where(region < 0, -1, region - (seen.cumsum(0) - seen).repeat_interleave(own)))

@@ -23,7 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hetero_xmodal.data.matching import Batch, padded
+from hetero_xmodal.data.tasks.matching import Batch
+from hetero_xmodal.networks.padding import padded
 from hetero_xmodal.recipes import ALGR, ALGRConfig
 
 PAIRS, REGIONS, FEATURES, VECTORS, TARGET = 128, 36, 2048, 384, 1.3

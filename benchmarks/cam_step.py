@@ -17,10 +17,10 @@ from dataclasses import replace
 import torch
 
 from hetero_xmodal.recipes.cam import CAM
+from hetero_xmodal.training.cam_module import CAMModule
 from hetero_xmodal.training.cam_settings import default_settings
-from hetero_xmodal.training.manipulation import CAMModule
-from hetero_xmodal.training.manipulation_data import ManipulationData
-from hetero_xmodal.training.manipulation_making import load_manipulation_data
+from hetero_xmodal.training.editing.dataset import ManipulationData
+from hetero_xmodal.training.editing.make_dataset import load_manipulation_data
 
 
 def main() -> None:

@@ -17,8 +17,8 @@ import time
 import numpy as np
 from edit_baselines import load_baselines
 
-from hetero_xmodal.data.manipulation import load_pairs
-from hetero_xmodal.manipulation import SHIPPED, load_manipulation_model, manipulate_pairs
+from hetero_xmodal.data.tasks.editing import load_pairs
+from hetero_xmodal.editing.pipeline import SHIPPED, load_manipulation_model, manipulate_pairs
 from hetero_xmodal.metrics.edits import judge_edits, judge_sentences
 
 HEAD = ("edits", "kept", "both", "outside", "inside", "error", "chgd", "stayed", "slots", "exact")
@@ -65,7 +65,7 @@ def main() -> None:
         scores = row(name, pairs, pictures, sentences) if known else f"{name:24}"
         print(f"{scores}   {seconds:.1f} s per 100 pictures, parsing included", flush=True)
         if options.sheet and not number:
-            from hetero_xmodal.viz.manipulation import edit_sheet
+            from hetero_xmodal.viz.editing import edit_sheet
 
             edit_sheet(pairs[:20], pictures[:20], sentences[:20]).savefig(options.sheet, dpi=90)
             print(f"wrote {options.sheet}")

@@ -12,9 +12,9 @@ from __future__ import annotations
 import argparse
 
 from hetero_xmodal.configs import config_with
-from hetero_xmodal.data.retrieval_inputs import load_retrieval_data
-from hetero_xmodal.training.retrieval import default_settings
-from hetero_xmodal.training.tables import DAGNN_TABLES, dagnn_tables
+from hetero_xmodal.data.tasks.retrieval import load_retrieval_data
+from hetero_xmodal.training.dagnn import default_settings
+from hetero_xmodal.training.dagnn_tables import DAGNN_TABLES, dagnn_tables
 
 
 def main() -> None:

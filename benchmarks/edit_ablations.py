@@ -23,15 +23,15 @@ from typing import Any
 
 import torch
 
-from hetero_xmodal.data.manipulation import load_pairs
-from hetero_xmodal.manipulation import load_manipulation_model, manipulate_pairs
-from hetero_xmodal.memory_manipulation import edit_by_memory, load_memory_model
+from hetero_xmodal.data.tasks.editing import load_pairs
+from hetero_xmodal.editing.mimnet import edit_by_memory, load_memory_model
+from hetero_xmodal.editing.pipeline import load_manipulation_model, manipulate_pairs
 from hetero_xmodal.metrics.edits import judge_edits, judge_sentences
 from hetero_xmodal.training import FitConfig, cam_settings, mimnet_settings
 from hetero_xmodal.training.cam import train_cam
-from hetero_xmodal.training.manipulation_making import load_manipulation_data
+from hetero_xmodal.training.editing.make_dataset import load_manipulation_data
 from hetero_xmodal.training.mimnet import region_textures, train_mimnet
-from hetero_xmodal.training.seeds import seed_everything
+from hetero_xmodal.training.sampling import seed_everything
 
 #: row -> what is changed in the config of the model, and of its training
 CAM_ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

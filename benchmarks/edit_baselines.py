@@ -15,8 +15,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from hetero_xmodal.baselines.manipulation import TAGAN, BudgetConfig, ManiGAN
-from hetero_xmodal.baselines.manipulation.base import GANBaseline
+from hetero_xmodal.baselines.editing import TAGAN, BudgetConfig, ManiGAN
+from hetero_xmodal.baselines.editing.base import GANBaseline
 from hetero_xmodal.files import read_json, read_safetensors, write_json, write_safetensors
 
 KINDS = {"tagan": TAGAN, "manigan": ManiGAN}
@@ -33,7 +33,7 @@ def load_baselines(folder: str | Path) -> Iterator[tuple[str, GANBaseline]]:
 
 
 def main() -> None:
-    from hetero_xmodal.training.manipulation_making import load_manipulation_data
+    from hetero_xmodal.training.editing.make_dataset import load_manipulation_data
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="world/birds")

@@ -17,11 +17,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from hetero_xmodal.baselines.comparison import table
+from hetero_xmodal.baselines.retrieval.comparison import table
 from hetero_xmodal.data.features import FeatureSplit
-from hetero_xmodal.data.retrieval_inputs import load_retrieval_data
+from hetero_xmodal.data.tasks.retrieval import load_retrieval_data
 from hetero_xmodal.training import FitConfig
-from hetero_xmodal.training.retrieval import DAGNNMethod, default_settings
+from hetero_xmodal.training.dagnn import DAGNNMethod, default_settings
 
 #: row -> settings of DAGNN
 AT_A_RATE = {
@@ -34,9 +34,9 @@ AT_A_RATE = {
 
 def some_pairs(split: FeatureSplit, count: int) -> FeatureSplit:
     """*count* pairs in which every label occurs, the same ones every time."""
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for _ in range(1000):
-        rows = np.sort(dice.choice(len(split), count, replace=False))
+        rows = np.sort(rng.choice(len(split), count, replace=False))
         if split.labels[rows].any(0).all():
             return FeatureSplit(split.images[rows], split.texts[rows], split.labels[rows])
     raise SystemExit(f"1,000 draws of {count} pairs each missed a label; take more pairs")

@@ -16,9 +16,9 @@ from dataclasses import replace
 
 from hetero_xmodal.baselines.matching.comparison import METHODS, matching_table, usual_config
 from hetero_xmodal.configs import config_with
-from hetero_xmodal.data.matching import load_matching_data
-from hetero_xmodal.training.matching import default_settings
-from hetero_xmodal.training.matching_tables import ABLATIONS, algr_tables
+from hetero_xmodal.data.tasks.matching import load_matching_data
+from hetero_xmodal.training.algr import default_settings
+from hetero_xmodal.training.algr_tables import ABLATIONS, algr_tables
 
 
 def main() -> None:

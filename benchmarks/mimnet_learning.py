@@ -27,13 +27,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hetero_xmodal.memory_manipulation import load_memory_model
+from hetero_xmodal.editing.mimnet import load_memory_model
 from hetero_xmodal.networks.stage_decoder import StageDecoder
 from hetero_xmodal.recipes.mimnet import PLACE_BY, MIMNet, word_graph
-from hetero_xmodal.training.manipulation_data import ManipulationData
-from hetero_xmodal.training.manipulation_making import load_manipulation_data
+from hetero_xmodal.training.editing.dataset import ManipulationData
+from hetero_xmodal.training.editing.exercises import Exercises, Maker, Sentences
+from hetero_xmodal.training.editing.make_dataset import load_manipulation_data
 from hetero_xmodal.training.mimnet import region_textures
-from hetero_xmodal.training.mimnet_exercises import Exercises, Maker, Sentences
 from hetero_xmodal.training.mimnet_losses import inside_boxes
 from hetero_xmodal.training.mimnet_module import MIMNetModule, mean_inside
 from hetero_xmodal.training.mimnet_settings import default_settings

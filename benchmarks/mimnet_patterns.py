@@ -21,19 +21,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from hetero_xmodal import schema as s
-from hetero_xmodal.data.manipulation import load_pairs
+from hetero_xmodal.data.tasks.editing import load_pairs
+from hetero_xmodal.editing.mimnet import edit_by_memory, load_memory_model
+from hetero_xmodal.editing.pixels import squared
 from hetero_xmodal.graphs.build import flat_pair
 from hetero_xmodal.graphs.flat import FlatGraphs
-from hetero_xmodal.manipulation import squared
-from hetero_xmodal.memory_manipulation import edit_by_memory, load_memory_model
 from hetero_xmodal.metrics.edits import judge_edits
-from hetero_xmodal.networks.clouds import padded
+from hetero_xmodal.networks.padding import padded
 from hetero_xmodal.parsers.sentence import parse_sentences
 from hetero_xmodal.recipes.mimnet import places, word_graph
 from hetero_xmodal.scenes import SceneGraph
-from hetero_xmodal.training.drawing import stroke_error
-from hetero_xmodal.training.manipulation_making import load_manipulation_data
-from hetero_xmodal.training.mimnet_exercises import COLOUR, PATTERN, Maker, Sentences
+from hetero_xmodal.training.editing.exercises import COLOUR, PATTERN, Maker, Sentences
+from hetero_xmodal.training.editing.make_dataset import load_manipulation_data
+from hetero_xmodal.training.editing.stroke_loss import stroke_error
 from hetero_xmodal.training.mimnet_losses import inside_boxes
 from hetero_xmodal.training.mimnet_module import mean_inside
 

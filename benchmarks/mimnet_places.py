@@ -14,9 +14,9 @@ import argparse
 
 import torch
 
-from hetero_xmodal.data.manipulation import load_pairs
-from hetero_xmodal.manipulation import squared
-from hetero_xmodal.memory_manipulation import load_memory_model
+from hetero_xmodal.data.tasks.editing import load_pairs
+from hetero_xmodal.editing.mimnet import load_memory_model
+from hetero_xmodal.editing.pixels import squared
 from hetero_xmodal.parsers.sentence import parse_sentences
 from hetero_xmodal.recipes.mimnet import word_graph
 from hetero_xmodal.training.mimnet_losses import inside_boxes

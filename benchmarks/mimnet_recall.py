@@ -15,11 +15,11 @@ import argparse
 import torch
 
 from hetero_xmodal import schema as s
-from hetero_xmodal.data.manipulation import load_pairs
-from hetero_xmodal.memory_manipulation import edit_by_memory, load_memory_model
+from hetero_xmodal.data.tasks.editing import load_pairs
+from hetero_xmodal.editing.mimnet import edit_by_memory, load_memory_model
 from hetero_xmodal.metrics.edits import judge_edits
 from hetero_xmodal.parsers.sentence import parse_sentences
-from hetero_xmodal.training.manipulation_data import kind_of
+from hetero_xmodal.training.editing.dataset import kind_of
 
 
 def silenced(module: torch.nn.Module, given: tuple) -> tuple:

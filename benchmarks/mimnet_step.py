@@ -15,11 +15,11 @@ from dataclasses import replace
 
 import torch
 
-from hetero_xmodal.data.manipulation import load_pairs
-from hetero_xmodal.memory_manipulation import edit_by_memory, load_memory_model
+from hetero_xmodal.data.tasks.editing import load_pairs
+from hetero_xmodal.editing.mimnet import edit_by_memory, load_memory_model
 from hetero_xmodal.recipes.mimnet import MIMNet, word_graph
-from hetero_xmodal.training.encoder import AttributeReader
-from hetero_xmodal.training.manipulation_making import load_manipulation_data
+from hetero_xmodal.training.editing.encoder import AttributeReader
+from hetero_xmodal.training.editing.make_dataset import load_manipulation_data
 from hetero_xmodal.training.mimnet_module import MIMNetModule
 from hetero_xmodal.training.mimnet_settings import default_settings
 

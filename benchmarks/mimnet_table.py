@@ -18,9 +18,10 @@ import time
 import torch
 from edit_baselines import load_baselines
 
-from hetero_xmodal.data.manipulation import load_pairs
-from hetero_xmodal.manipulation import load_manipulation_model, manipulate_pairs, squared
-from hetero_xmodal.memory_manipulation import edit_by_memory, load_memory_model
+from hetero_xmodal.data.tasks.editing import load_pairs
+from hetero_xmodal.editing.mimnet import edit_by_memory, load_memory_model
+from hetero_xmodal.editing.pipeline import load_manipulation_model, manipulate_pairs
+from hetero_xmodal.editing.pixels import squared
 from hetero_xmodal.metrics.edits import judge_edits
 from hetero_xmodal.metrics.images import inception_score
 from hetero_xmodal.metrics.similarity import colour_spread, judge_similarity
@@ -64,7 +65,7 @@ def spread(model, pairs: list) -> str:
 
 
 def write_sheet(pairs: list, pictures: list, file: str) -> None:
-    from hetero_xmodal.viz.manipulation import edit_sheet
+    from hetero_xmodal.viz.editing import edit_sheet
 
     edit_sheet(pairs, pictures, ["" for _ in pairs]).savefig(file, dpi=90)
     print(f"wrote {file}")

@@ -19,7 +19,7 @@ from true_scenes import with_true_regions
 
 from hetero_xmodal.baselines.matching.comparison import matching_table, usual_config
 from hetero_xmodal.baselines.matching.scan import SCAN, CrossAttention
-from hetero_xmodal.data.matching import load_matching_data
+from hetero_xmodal.data.tasks.matching import load_matching_data
 
 
 class OneVector(SCAN):

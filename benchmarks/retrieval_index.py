@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hetero_xmodal.retrieval_index import EmbeddingIndex
+from hetero_xmodal.retrieval.index import EmbeddingIndex
 
 
 def main() -> None:

@@ -15,9 +15,9 @@ import numpy as np
 
 import hetero_xmodal as hx
 from hetero_xmodal.baselines.matching.comparison import METHODS, matching_table
-from hetero_xmodal.data.matching import MatchingData, Regions, load_matching_data
+from hetero_xmodal.data.tasks.matching import MatchingData, Regions, load_matching_data
 from hetero_xmodal.scenes import SceneGraph
-from hetero_xmodal.training.matching import ALGRMethod
+from hetero_xmodal.training.algr import ALGRMethod
 
 
 def true_regions(regions: Regions, scenes: list[SceneGraph], classes: list[str], attributes: list[str]) -> Regions:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import hetero_xmodal
 from hetero_xmodal.files import read_json, write_json
-from hetero_xmodal.parsers.detectors.evaluate_world import evaluate_detector
+from hetero_xmodal.world_models.evaluate_detector import evaluate_detector
 
 GOALS = {"AP": 75, "AP50": 97, "colour": 0.95, "pattern": 0.85, "size": 0.9}
 

@@ -16,12 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from hetero_xmodal.data import load_dataset
-from hetero_xmodal.data.manipulation import load_pairs
+from hetero_xmodal.data.tasks.editing import load_pairs
 from hetero_xmodal.data.world.phrases import attribute_of
 from hetero_xmodal.files import read_json, write_json
 from hetero_xmodal.metrics.edits import judge_edits, judge_sentences
-from hetero_xmodal.networks.train_world_judge import _blurred
-from hetero_xmodal.networks.world_judge import ASSET, SIDE, load_judge, resized, to_pictures
+from hetero_xmodal.networks.pixels import resized, to_pictures
+from hetero_xmodal.world_models.judge import ASSET, SIDE, load_judge
+from hetero_xmodal.world_models.train_judge import _blurred
 
 GOALS = {"colour": 0.97, "pattern": 0.9, "length": 0.95, "size": 0.9, "place": 0.97, "name": 0.97}
 
@@ -46,13 +47,13 @@ def birds(judge, pictures, items) -> dict[str, list[bool]]:
 def scenes(judge, pictures, items) -> dict[str, list[bool]]:
     """kind -> right or wrong for every thing; "nothing" for places between things."""
     right: dict[str, list[bool]] = {}
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     scale = pictures.shape[-1] / SIDE
     boxes, empty = [], []
     for item in items:
         things = np.array([o.box for o in item.scene.objects])
         centre, side = (things[:, :2] + things[:, 2:]) / 2, (things[:, 2:] - things[:, :2]).max(1)
-        free = [p for p in dice.uniform(10, SIDE - 10, (40, 2)) if (np.hypot(*(centre - p).T) > 0.7 * side + 6).all()][:2]
+        free = [p for p in rng.uniform(10, SIDE - 10, (40, 2)) if (np.hypot(*(centre - p).T) > 0.7 * side + 6).all()][:2]
         empty.append(len(free))
         boxes.append([tuple(v * scale for v in b) for b in [*things, *(np.array([*(p - 12), *(p + 12)]) for p in free)]])
     places = judge.places(pictures)

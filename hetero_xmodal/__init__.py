@@ -23,7 +23,7 @@ _HOME = {
     "SceneObject": "scenes",
     "SceneRelation": "scenes",
     "Token": "scenes",
-    "validate": "schema",
+    "validate": "validation",
     "doctor": "environment",
     "parse_sentence": "parsers.sentence",
     "parse_sentences": "parsers.sentence",
@@ -31,22 +31,22 @@ _HOME = {
     "parse_images": "parsers.image",
     "build_graph": "graphs.build",
     "pair_graph": "graphs.build",
-    "write_pair": "pairs",
+    "write_pair": "graphs.write",
     "label_graph": "graphs.labels",
     "to_networkx": "graphs.convert",
     "from_networkx": "graphs.convert",
     "save_graph": "graphs.store",
     "load_graph": "graphs.store",
     "GraphCorpus": "graphs.corpus",
-    "build_corpus": "graphs.corpus_builder",
+    "build_corpus": "data.tasks.corpus",
     "load_dataset": "data",
     "draw": "viz.draw",
     "analyze": "analysis",
-    "manipulate": "manipulation",
+    "manipulate": "editing.pipeline",
 }
 _MODULES = (
     "schema", "scenes", "parsers", "graphs", "data", "metrics", "viz", "analysis",
-    "message_passing", "recipes", "baselines", "networks", "training",
+    "message_passing", "recipes", "baselines", "networks", "training", "retrieval", "editing", "world_models", "losses", "validation",
 )  # fmt: skip
 
 __all__ = [*_HOME, *_MODULES, "__version__"]

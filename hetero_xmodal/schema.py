@@ -224,30 +224,6 @@ def graph_kind(graph: dgl.DGLGraph) -> str:
     return "labels" if set(graph.ntypes) == {LABEL} else "pair"
 
 
-def validate(graph: dgl.DGLGraph, *, kind: str | None = None, allow_extra: bool = False) -> dgl.DGLGraph:
-    """Check that *graph* follows the schema and return it unchanged.
-
-    Parameters
-    ----------
-    graph : a DGL heterograph, single or batched.
-    kind : ``"pair"`` or ``"labels"``; told from the node types if left out.
-    allow_extra : accept node types, relations and features beyond the schema (a recipe's own, e.g. ``memory``).
-
-    Raises
-    ------
-    InputError : one sentence naming node type or relation, feature, row, the value found and the one expected.
-
-    >>> import hetero_xmodal as hx
-    >>> graph = hx.build_graph(hx.SceneGraph(), hx.parse_sentence("a red bird"))
-    >>> hx.validate(graph) is graph
-    True
-    """
-    from .validation import check_graph  # the checks need torch; the vocabulary alone does not
-
-    check_graph(graph, kind=kind, allow_extra=allow_extra)
-    return graph
-
-
 def schema_table():
     """The whole schema as a pandas table: kind, owner, meaning, feature, dtype, shape, feature meaning."""
     import pandas as pd

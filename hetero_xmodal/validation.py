@@ -1,4 +1,4 @@
-"""The checks behind :func:`hetero_xmodal.schema.validate`: each one is vectorised and raises one sentence that names what is wrong."""
+"""``validate``: does a graph follow the schema? Each check is vectorised and raises one sentence that names what is wrong."""
 
 from __future__ import annotations
 
@@ -37,8 +37,30 @@ if TYPE_CHECKING:
     import dgl
 
 
+def validate(graph: dgl.DGLGraph, *, kind: str | None = None, allow_extra: bool = False) -> dgl.DGLGraph:
+    """Check that *graph* follows the schema and return it unchanged.
+
+    Parameters
+    ----------
+    graph : a DGL heterograph, single or batched.
+    kind : ``"pair"`` or ``"labels"``; told from the node types if left out.
+    allow_extra : accept node types, relations and features beyond the schema (a recipe's own, e.g. ``memory``).
+
+    Raises
+    ------
+    InputError : one sentence naming node type or relation, feature, row, the value found and the one expected.
+
+    >>> import hetero_xmodal as hx
+    >>> graph = hx.build_graph(hx.SceneGraph(), hx.parse_sentence("a red bird"))
+    >>> hx.validate(graph) is graph
+    True
+    """
+    check_graph(graph, kind=kind, allow_extra=allow_extra)
+    return graph
+
+
 def check_graph(graph: dgl.DGLGraph, *, kind: str | None, allow_extra: bool) -> None:
-    """Raise :class:`InputError` for the first thing in *graph* that the schema does not allow; see ``schema.validate``."""
+    """Raise :class:`InputError` for the first thing in *graph* that the schema does not allow; see :func:`validate`."""
     if not hasattr(graph, "canonical_etypes"):
         raise InputError(f"expected a dgl.DGLGraph, found {type(graph).__name__}; build one with hx.build_graph")
     kind = kind or graph_kind(graph)

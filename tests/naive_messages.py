@@ -6,14 +6,7 @@ import math
 
 import torch
 
-from hetero_xmodal.message_passing import (
-    AdditiveAttention,
-    Constant,
-    DotAttention,
-    SigmoidGate,
-    StoredWeight,
-    SymmetricNorm,
-)
+from hetero_xmodal.message_passing import AdditiveAttention, Constant, DotAttention, SigmoidGate, StoredWeight, SymmetricNorm
 
 
 def edges_of(graph, relation, where, counts, shared=()):

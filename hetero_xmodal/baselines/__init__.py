@@ -1,16 +1,6 @@
-"""What the papers compare with: ten methods of cross-modal retrieval under one interface.
+"""What the papers compare with, by task: cross-modal retrieval, image-text matching, editing.
 
->>> import numpy as np
->>> from hetero_xmodal.baselines import CCA
->>> rng = np.random.default_rng(0)
->>> labels = np.eye(3)[rng.integers(3, size=60)]
->>> images = labels @ rng.normal(size=(3, 8)) + 0.1 * rng.normal(size=(60, 8))
->>> texts = labels @ rng.normal(size=(3, 5)) + 0.1 * rng.normal(size=(60, 5))
->>> method = CCA().fit(images, texts, labels)
->>> method.embed_images(images).shape, method.embed_texts(texts).shape
-((60, 5), (60, 5))
-
-``METHODS`` names them all; :func:`table` compares them on a data set.
+The names of :mod:`~hetero_xmodal.baselines.retrieval` can be imported from here too.
 """
 
 from __future__ import annotations
@@ -19,30 +9,30 @@ from ..lazy import lazy_names
 
 #: public name -> module it lives in
 _HOME = {
-    "Baseline": "base",
-    "retrieval_scores": "base",
-    "CFA": "linear",
-    "CFAConfig": "linear",
-    "CCA": "linear",
-    "CCAConfig": "linear",
-    "PLSC2A": "linear",
-    "PLSConfig": "linear",
-    "MLCCA": "linear",
-    "MLCCAConfig": "linear",
-    "JRL": "jrl",
-    "JRLConfig": "jrl",
-    "MultimodalDBN": "dbn",
-    "MultimodalDBNConfig": "dbn",
-    "CorrAE": "correlation",
-    "CorrAEConfig": "correlation",
-    "DCCA": "correlation",
-    "DCCAConfig": "correlation",
-    "ACMR": "acmr",
-    "ACMRConfig": "acmr",
-    "DSCMR": "dscmr",
-    "DSCMRConfig": "dscmr",
-    "table": "comparison",
-    "METHODS": "comparison",
+    "Baseline": "retrieval.base",
+    "retrieval_scores": "retrieval.base",
+    "CFA": "retrieval.linear",
+    "CFAConfig": "retrieval.linear",
+    "CCA": "retrieval.linear",
+    "CCAConfig": "retrieval.linear",
+    "PLSC2A": "retrieval.linear",
+    "PLSConfig": "retrieval.linear",
+    "MLCCA": "retrieval.linear",
+    "MLCCAConfig": "retrieval.linear",
+    "JRL": "retrieval.jrl",
+    "JRLConfig": "retrieval.jrl",
+    "MultimodalDBN": "retrieval.dbn",
+    "MultimodalDBNConfig": "retrieval.dbn",
+    "CorrAE": "retrieval.correlation",
+    "CorrAEConfig": "retrieval.correlation",
+    "DCCA": "retrieval.correlation",
+    "DCCAConfig": "retrieval.correlation",
+    "ACMR": "retrieval.acmr",
+    "ACMRConfig": "retrieval.acmr",
+    "DSCMR": "retrieval.dscmr",
+    "DSCMRConfig": "retrieval.dscmr",
+    "table": "retrieval.comparison",
+    "METHODS": "retrieval.comparison",
 }
 
 __all__ = list(_HOME)

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from ..errors import InputError, nearest
-from .catalogue import build_dataset, dataset_card, list_datasets, verify_dataset
+from .build import build_dataset, dataset_card, list_datasets, verify_dataset
 from .dataset import Dataset, Item
 
 __all__ = ["Dataset", "Item", "build_dataset", "dataset_card", "list_datasets", "load_dataset", "verify_dataset"]
@@ -57,15 +57,15 @@ def load_dataset(name: str, split: str = "train", *, size: int | None = None, se
         return load_world(name.split("/")[1], split, WORLD_SIZES[split] if size is None else size, seed, image_size)
     kind, colon, folder = name.partition(":")
     if colon and kind == "coco":
-        from .coco import load_coco
+        from .datasets.coco import load_coco
 
         return load_coco(folder, split, size)
     if colon and kind == "folder":
-        from .folder import load_folder
+        from .datasets.folder import load_folder
 
         return load_folder(folder, split, size)
     if colon and kind == "photos":
-        from .photos import load_photos
+        from .datasets.photos import load_photos
 
         return load_photos(folder, split, size)
     raise InputError(f"unknown data set {name!r}{nearest(name, NAMES)}; known are {', '.join(NAMES)}")

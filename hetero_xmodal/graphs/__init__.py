@@ -27,7 +27,6 @@ _HOME = {
     "save_graph": "store",
     "load_graph": "store",
     "GraphCorpus": "corpus",
-    "build_corpus": "corpus_builder",
 }
 
 __all__ = [*_HOME]

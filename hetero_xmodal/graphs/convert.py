@@ -29,7 +29,8 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..schema import EDGE_FEATURES, NODE_FEATURES, SCHEMA_VERSION, Relation, decode_text, encode_text, relation_name, validate
+from ..schema import EDGE_FEATURES, NODE_FEATURES, SCHEMA_VERSION, Relation, decode_text, encode_text, relation_name
+from ..validation import validate
 from .flat import FlatGraphs
 
 if TYPE_CHECKING:

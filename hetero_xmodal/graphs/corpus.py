@@ -22,7 +22,8 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..files import atomic_folder, read_json, read_safetensors, write_json, write_safetensors
-from ..schema import Relation, validate
+from ..schema import Relation
+from ..validation import validate
 from .flat import FlatGraphs
 from .store import check_description, describe, restore
 from .tables import count_frame, edge_frame, find_owner, node_frame

@@ -23,7 +23,8 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..files import atomic_folder, existing_file, read_json, read_safetensors, write_json, write_safetensors
-from ..schema import KINDS, SCHEMA_VERSION, Relation, relation_name, validate
+from ..schema import KINDS, SCHEMA_VERSION, Relation, relation_name
+from ..validation import validate
 from .flat import FlatGraphs
 
 if TYPE_CHECKING:

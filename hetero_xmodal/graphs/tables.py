@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError, nearest
-from ..schema import BRIDGE, EDGE_FEATURES, LABEL, NODE_FEATURES, VISUAL, WORD, Feature, Relation, decode_text, relation_name, validate
+from ..schema import BRIDGE, EDGE_FEATURES, LABEL, NODE_FEATURES, VISUAL, WORD, Feature, Relation, decode_text, relation_name
+from ..validation import validate
 from .flat import FlatGraphs
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from ..errors import InputError, nearest
+from .execute import take
 from .relations import Relation
 from .run import PER_GRAPH, SHARED, Run, States
 from .step import Step
-from .take import take
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,7 +114,7 @@ class Recipe(nn.Module):
 
     def draw(self) -> Figure:
         """The node types as circles and the steps as numbered arrows between them, as a matplotlib figure."""
-        from .picture import draw_recipe
+        from .recipe_figure import draw_recipe
 
         return draw_recipe(self)
 

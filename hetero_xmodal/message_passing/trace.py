@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, nearest
+from .execute import take
 from .inbox import Inbox
 from .relations import Relation
 from .run import Run, States
 from .step import Step
-from .take import take
 from .text import text_table
 
 if TYPE_CHECKING:

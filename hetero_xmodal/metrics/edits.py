@@ -1,10 +1,10 @@
 """Edits against the true answer: did what was wished appear, did the rest stay, how far is the picture from the true one?
 
-Pictures are read by the world's judge (:mod:`hetero_xmodal.networks.world_judge`), a network that no model and no loss uses. Its own
+Pictures are read by the world's judge (:mod:`hetero_xmodal.world_models.judge`), a network that no model and no loss uses. Its own
 mistakes count against every method alike: set the scores of the true edited pictures (the ceiling) and of the unchanged input (the
 floor) beside a method's.
 
->>> from hetero_xmodal.data.manipulation import load_pairs
+>>> from hetero_xmodal.data.tasks.editing import load_pairs
 >>> pairs = load_pairs("world/birds", "test", size=4)
 >>> judge_edits(pairs, [pair.image for pair in pairs]).edit_accuracy      # nothing was edited
 0.0
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data.manipulation import ManipulationPair, Slot
+from ..data.tasks.editing import ManipulationPair, Slot
 from ..data.world.phrases import Said, read_phrases
 from ..errors import InputError
 from ..parsers import geometry
@@ -28,7 +28,7 @@ from ..parsers import geometry
 if TYPE_CHECKING:
     import torch
 
-    from ..networks.world_judge import WorldJudge
+    from ..world_models.judge import WorldJudge
 
 #: step of the search for a moved thing, as a share of the picture's side
 _STEP = 1 / 32
@@ -83,7 +83,8 @@ def judge_edits(pairs: Iterable[ManipulationPair], made: Any, *, judge: WorldJud
     """
     import torch
 
-    from ..networks.world_judge import load_judge, to_pictures
+    from ..networks.pixels import to_pictures
+    from ..world_models.judge import load_judge
 
     pairs, judge = list(pairs), judge or load_judge()
     pictures = to_pictures(made)

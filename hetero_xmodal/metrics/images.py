@@ -30,7 +30,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..errors import InputError
-from ..networks.world_judge import load_judge, resized, to_pictures
+from ..networks.pixels import resized, to_pictures
+from ..world_models.judge import load_judge
 
 WORLD = "world judge, stride 16, 256 features"
 #: fewer pictures than this make FID depend mostly on how many there are

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..networks.world_judge import to_pictures
+from ..networks.pixels import to_pictures
 from .images import ImageScore, mae
 
 if TYPE_CHECKING:

@@ -119,7 +119,7 @@ def word_product(scores: Tensor, attention: Tensor) -> Tensor:
 
 def _pooled(values: Tensor, boxes: Tensor) -> Tensor:
     """Means of maps (B, c, h, w) in the words' boxes (B, t, 4), over the whole map where the box is NaN: (B, t, c)."""
-    from ..networks.image_branch import place_code
+    from .image_branch import place_code
 
     batch, t = boxes.shape[:2]
     everywhere = boxes.isnan().any(2, keepdim=True)

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..data.matching.pairs import padded
 from ..errors import InputError
+from .padding import padded
 
-PLACE_WIDTH = 6  # columns that say where a region lies, see hetero_xmodal.data.matching.Regions.places
+PLACE_WIDTH = 6  # columns that say where a region lies, see hetero_xmodal.data.tasks.matching.Regions.places
 
 
 class GatedSelfAttention(nn.Module):

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from ..errors import InputError
 from ..pretrained import Pretrained
 from .image_branch import ResidualBlock
-from .world_judge import resized, to_pictures
+from .pixels import resized, to_pictures
 
 PAD, UNKNOWN = 0, 1
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from ..errors import InputError
 from ..images import read_reduced
 from ..scenes import SceneGraph, SceneObject
-from .detectors.base import DEFAULT_MAX_OBJECTS, Detections, Detector, Picture, load_detector
+from .detectors.base import DEFAULT_MAX_OBJECTS, Detections, Detector, Picture
+from .detectors.registry import load_detector
 from .geometry import relations_between
 
 if TYPE_CHECKING:

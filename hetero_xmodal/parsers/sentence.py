@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal
 from ..errors import InputError, MissingPackageError, nearest
 from ..scenes import SceneGraph, Token
 from .parse_cache import read_parses, write_parses
-from .reading_aid import Prepared, prepare
+from .preprocess import Prepared, prepare
 from .sentence_rules import read_scene
 from .words import Lemmatizer, Word, read_doc
 

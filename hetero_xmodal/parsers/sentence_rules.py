@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 from . import lexicon as lex
+from .parse_corrections import repair
 from .reading import Reading
-from .repairs import repair
 from .sentence_attributes import colours_of_clothes, predicate_adjectives, words_before_noun
 from .sentence_objects import NOUNS, find_objects, is_unnamed_clothing
 from .words import Lemmatizer, Word

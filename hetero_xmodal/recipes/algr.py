@@ -48,12 +48,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import schema as s
-from ..baselines.matching.neural import ranking_loss
-from ..data.matching import Batch
+from ..data.tasks.matching import Batch
 from ..errors import InputError
+from ..losses import ranking_loss
 from ..message_passing import Combine, Constant, DotAttention, GatedRecurrent, JoinedLinear, Recipe, Replace, Step, attends, itself
 from ..networks.camera import RegionEmbedding, WordEmbedding, some_rows, without_columns
-from .two_sided import TwoSided
+from .dual_encoder import DualEncoder
 
 if TYPE_CHECKING:
     import dgl
@@ -367,17 +367,17 @@ def collapsed(loss: float, batch: int, *, margin: float = 0.2) -> bool:
 # ---------------------------------------------------------------------------------------------- the model
 
 
-class ALGR(TwoSided):
+class ALGR(DualEncoder):
     """The whole model: X of regions and words, the graph encoder, and for training the exchange and the decoders.
 
     Parameters
     ----------
     config : ALGRConfig
-    vocab : JSON values, of :class:`hetero_xmodal.data.matching.MatchingData`: where the features come from, and the vocabulary.
+    vocab : JSON values, of :class:`hetero_xmodal.data.tasks.matching.MatchingData`: where the features come from, and the vocabulary.
 
     ``model.recipe`` is the graph encoder, ``model.exchange`` the cross-attention (None where the variant has none), ``model.pool`` what
     the first phase ranks. Retrieval needs :meth:`embed_images` and :meth:`embed_captions` only; neither looks at the other side
-    (:mod:`~hetero_xmodal.recipes.two_sided`).
+    (:mod:`~hetero_xmodal.recipes.dual_encoder`).
 
     >>> model = ALGR(ALGRConfig(region_width=6, word_width=4, in_width=5, width=5), {})
     >>> model.embed_images(torch.rand(3, 7, 6)).shape

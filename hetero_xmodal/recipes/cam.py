@@ -41,7 +41,7 @@ picture at full size and knows where each pixel is, the words' order is part of 
 features (``memory_skip``), and for new things places hear the regions' own features (``own``) and the decoder knows where in its box each
 pixel is (``inside``). :meth:`CAMConfig.literal` turns off what has a switch of that (not the order of words, nor what the decoder sees at
 full size).
-How it is trained is told in :mod:`hetero_xmodal.training.manipulation`.
+How it is trained is told in :mod:`hetero_xmodal.training.cam_module`.
 """
 
 from __future__ import annotations
@@ -57,8 +57,9 @@ from torch import Tensor, nn
 from .. import schema as s
 from ..errors import InputError
 from ..message_passing import Blend, DotAttention, Recipe, Replace, SigmoidGate, Step, SymmetricNorm, attends, both_ways, itself
-from ..networks.clouds import padded, transport, wave
 from ..networks.image_branch import ENCODERS, PictureDecoder, cell_code, frames, make_encoder, place_code
+from ..networks.optimal_transport import transport
+from ..networks.padding import padded, wave
 from ..networks.text_decoder import SPECIAL, UNKNOWN, AttentionDecoder
 from ..pretrained import Pretrained
 

@@ -62,8 +62,8 @@ from .. import schema as s
 from ..errors import InputError
 from ..message_passing import PER_GRAPH, SHARED, Combine, DotAttention, JoinedLinear, Recipe, SigmoidGate, Step, attends, itself
 from ..networks.boundary import boundary_images
-from ..networks.clouds import padded
 from ..networks.image_branch import ENCODERS, make_encoder
+from ..networks.padding import padded
 from ..networks.stage_decoder import StageDecoder, doubled, layer
 from ..networks.text_decoder import SPECIAL, UNKNOWN
 from ..pretrained import Pretrained

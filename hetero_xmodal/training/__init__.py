@@ -11,10 +11,10 @@ _HOME = {
     "FitConfig": "loop",
     "FitResult": "loop",
     "fit": "loop",
-    "batches": "seeds",
-    "seed_everything": "seeds",
-    "is_first_process": "seeds",
-    "EpochSampler": "seeds",
+    "batches": "sampling",
+    "seed_everything": "sampling",
+    "is_first_process": "sampling",
+    "EpochSampler": "sampling",
 }
 __all__ = list(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

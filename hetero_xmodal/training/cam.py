@@ -9,12 +9,12 @@ import torch
 
 from ..networks.image_branch import WorldEncoder
 from ..recipes.cam import CAM, CAMConfig
+from .cam_module import CAMModule
 from .cam_settings import CAMTraining, default_settings
-from .front import Settings, begin_with, fit_editor, model_in, settled, teach, training_data
+from .editing.dataset import ManipulationData
+from .editing.setup import Settings, begin_with, fit_editor, model_in, settled, teach, training_data
 from .loop import FitConfig, FitResult
-from .manipulation import CAMModule
-from .manipulation_data import ManipulationData
-from .seeds import seed_everything
+from .sampling import seed_everything
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +39,7 @@ def train_cam(
 
     Parameters
     ----------
-    data : name of a data set, or what :func:`~hetero_xmodal.training.manipulation_making.load_manipulation_data` returned (then give
+    data : name of a data set, or what :func:`~hetero_xmodal.training.editing.make_dataset.load_manipulation_data` returned (then give
         *validation* too).
     out : run folder: config, environment, metrics, log, checkpoints, ``samples`` and ``model``.
     config, training, fit_config : the settings; :func:`default_settings` of the data if left out.
@@ -88,7 +88,7 @@ def train_cam(
 
 def draw_samples(module: CAMModule, *, count: int = 8) -> Figure:
     """A contact sheet of validation exercises, restored ones first, then edits: what was given, made and repainted, and the sentence."""
-    from ..viz.manipulation import sample_sheet
+    from ..viz.editing import sample_sheet
 
     rows = torch.linspace(0, len(module.validation_data) - 1, min(count, len(module.validation_data))).long()
     batch = module.exercises(module.validation_data, rows)

@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader
 from ..configs import config_to_dict
 from ..errors import InputError
 from ..files import read_json, write_json, write_text
-from .seeds import is_first_process, seed_everything
+from .sampling import is_first_process, seed_everything
 
 
 @dataclass(frozen=True)

@@ -23,14 +23,14 @@ from ..errors import InputError
 from ..networks.boundary import boundary_images
 from ..networks.image_branch import WorldEncoder
 from ..recipes.mimnet import MIMNet, MIMNetConfig, word_graph
-from .front import Settings, begin_with, fit_editor, model_in, settled, teach, training_data
+from .editing.dataset import ManipulationData
+from .editing.segmentation import cut_out
+from .editing.setup import Settings, begin_with, fit_editor, model_in, settled, teach, training_data
 from .loop import FitConfig, FitResult
-from .manipulation_data import ManipulationData
 from .mimnet_losses import places_of
 from .mimnet_module import MIMNetModule
 from .mimnet_settings import MIMNetTraining, default_settings
-from .outlines import cut_out
-from .seeds import seed_everything
+from .sampling import seed_everything
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +55,7 @@ def train_mimnet(
 
     Parameters
     ----------
-    data : name of a data set, or what :func:`~hetero_xmodal.training.manipulation_making.load_manipulation_data` returned (then give
+    data : name of a data set, or what :func:`~hetero_xmodal.training.editing.make_dataset.load_manipulation_data` returned (then give
         *validation* too).
     out : run folder: config, environment, metrics, log, checkpoints, ``samples`` and ``model``.
     config, training, fit_config : the settings; :func:`default_settings` of the data if left out, and the config of *start*.
@@ -158,7 +158,7 @@ def region_textures(model: MIMNet, data: ManipulationData, pictures: Tensor, *, 
 
 def draw_samples(module: MIMNetModule, *, count: int = 16) -> Figure:
     """A contact sheet of validation exercises: what was given, made and repainted, and the sentence."""
-    from ..viz.manipulation import sample_sheet
+    from ..viz.editing import sample_sheet
 
     pictures = len(module.validation_exercises.data.images)
     batch = module.validation_exercises.make(torch.linspace(0, pictures - 1, min(count, pictures)).long())

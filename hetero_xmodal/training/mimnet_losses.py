@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..networks.clouds import padded
+from ..networks.masks import box_mask
+from ..networks.padding import padded
 from ..recipes.mimnet import Recalled
-from .manipulation_data import box_mask
-from .mimnet_exercises import Exercises
+from .editing.exercises import Exercises
 
 
 def grounding_loss(batch: Exercises, made: Recalled) -> Tensor:

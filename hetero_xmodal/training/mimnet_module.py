@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..networks.adversary import TextAdaptiveDiscriminator
-from ..networks.clouds import padded
+from ..networks.padding import padded
 from ..recipes.mimnet import (
     MIMNet,
     Recalled,
@@ -24,11 +24,11 @@ from ..recipes.mimnet import (
     texture_loss,
     word_graph,
 )
-from .drawing import stroke_error
-from .encoder import AttributeReader
-from .manipulation import READ, troubles
-from .manipulation_data import ManipulationData
-from .mimnet_exercises import Exercises, Maker, Sentences
+from .cam_module import READ, troubles
+from .editing.dataset import ManipulationData
+from .editing.encoder import AttributeReader
+from .editing.exercises import Exercises, Maker, Sentences
+from .editing.stroke_loss import stroke_error
 from .mimnet_losses import grounding_loss, told, word_texture_loss
 from .mimnet_settings import MIMNetTraining
 

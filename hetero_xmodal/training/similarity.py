@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..networks.similarity import ImageTextSimilarity, SimilarityConfig, split_words
 from .loop import FitConfig, FitResult, fit
-from .seeds import batches, seed_everything
+from .sampling import batches, seed_everything
 
 
 class CaptionedPictures:
@@ -35,7 +35,7 @@ class CaptionedPictures:
 
             items: Any = load_dataset(data, split, size=size, image_size=image_size)
         else:
-            from ..data.manipulation import load_pairs
+            from ..data.tasks.editing import load_pairs
 
             items = load_pairs(data, split, size=size, image_size=image_size)
         items = [item for item in items if item.sentences]

@@ -13,8 +13,8 @@ from .. import schema
 from ..errors import InputError
 from .canvas import Drawing, Sheet, fit, spread, text_size, wrap
 from .colours import GREY, INK, Style, node_colour, node_ink, relation_style
-from .picture import paint_boxes, paint_picture
-from .plan import Plan, read_plan
+from .drawing_model import Plan, read_plan
+from .image_panel import paint_boxes, paint_picture
 
 if TYPE_CHECKING:
     import dgl

@@ -1,7 +1,7 @@
 """What an image-text matching model looks at and what it finds: attention on a picture and its sentence, and retrieved answers.
 
-All functions take plain arrays and pictures and return a matplotlib figure; :mod:`hetero_xmodal.matching_views` gets the arrays out of a
-trained model. The paper's Figures 5 and 6 are :func:`draw_found_pictures` and :func:`draw_found_sentences`, its Figure 7
+All functions take plain arrays and images and return a matplotlib figure; :mod:`hetero_xmodal.retrieval.attention` gets the arrays out of
+a trained model. The paper's Figures 5 and 6 are :func:`draw_found_pictures` and :func:`draw_found_sentences`, its Figure 7
 :func:`draw_attention` and :func:`draw_cross_attention`.
 """
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .colours import GREY, INK
-from .manipulation import _wrapped, pixels
+from .editing import _wrapped, pixels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -118,7 +118,7 @@ def _overlay(axis: Any, picture: np.ndarray, alpha: np.ndarray, *, bar: bool = F
 def memory_manipulation_figure(result: Any) -> Figure:
     """One manipulation by MIM-Net: given, coarse and fine picture, where the text speaks, and which memories its words recalled.
 
-    *result* is a :class:`hetero_xmodal.memory_manipulation.MemoryManipulation`.
+    *result* is a :class:`hetero_xmodal.editing.mimnet.MemoryManipulation`.
     """
     from matplotlib.figure import Figure
 

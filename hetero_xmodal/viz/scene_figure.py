@@ -8,7 +8,7 @@ from ..errors import InputError
 from ..images import read_reduced
 from .canvas import Drawing, Sheet, fit
 from .colours import GREY, relation_style
-from .picture import paint_boxes, paint_picture
+from .image_panel import paint_boxes, paint_picture
 
 if TYPE_CHECKING:
     from ..scenes import SceneGraph

@@ -2,7 +2,7 @@
 
 >>> import numpy as np
 >>> from hetero_xmodal.baselines.matching import MeanPool, MeanPoolConfig
->>> from hetero_xmodal.data.matching import Regions, Split, Words
+>>> from hetero_xmodal.data.tasks.matching import Regions, Split, Words
 >>> rng = np.random.default_rng(0)
 >>> regions, words = rng.normal(size=(8, 3, 5)), rng.normal(size=(16, 4))
 >>> split = Split(Regions(regions, np.full(8, 3)), Words(words, np.arange(0, 17, 2)), np.arange(8))
@@ -22,7 +22,6 @@ _HOME = {
     "MatchingBaseline": "base",
     "VectorBaseline": "base",
     "MatchingConfig": "neural",
-    "ranking_loss": "neural",
     "MeanPool": "mean_pool",
     "MeanPoolConfig": "mean_pool",
     "CCAMatching": "cca",

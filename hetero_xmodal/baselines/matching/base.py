@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ...data.matching import Regions, Split, Words
+from ...data.tasks.matching import Regions, Split, Words
 from ...errors import InputError
 from ...metrics import RecallResult, recall_at_k
 
@@ -114,35 +113,6 @@ class VectorBaseline(MatchingBaseline):
     def _embed_captions(self, words: Words) -> np.ndarray: ...
 
 
-def mean_regions(regions: Regions) -> Regions:
-    """Pictures as a single region each: the mean of their regions. Reads the features in blocks, never whole.
-
-    >>> mean_regions(Regions(np.array([[[1.0], [3.0]], [[5.0], [0.0]]]), np.array([2, 1]))).features.tolist()
-    [[[2.0]], [[5.0]]]
-    """
-    means = np.empty((len(regions), 1, regions.width), dtype=np.float32)
-    for start in range(0, len(regions), 256):
-        rows = np.arange(start, min(start + 256, len(regions)))
-        flat, counts = regions.take(rows)
-        means[rows, 0] = segment_means(flat.numpy(), counts.numpy())
-    _check_finite(means, "the region features")
-    return replace(regions, features=means, counts=np.ones(len(regions), dtype=np.int64), boxes=None)
-
-
-def mean_words(words: Words) -> np.ndarray:
-    """Mean word vector of every caption, (m, d) float32."""
-    flat, counts = words.take(np.arange(len(words)))
-    means = segment_means(flat.numpy(), counts.numpy())
-    _check_finite(means, "the word vectors")
-    return means
-
-
-def segment_means(flat: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Means of the first ``counts[0]`` rows, the next ``counts[1]`` rows and so on; every count at least 1."""
-    starts = np.cumsum(counts) - counts
-    return np.add.reduceat(flat, starts, axis=0) / counts[:, None].astype(flat.dtype) if len(counts) else flat[:0]
-
-
 def unit_rows(values: np.ndarray) -> np.ndarray:
     """Rows scaled to length 1, float32; rows of zeros stay zero."""
     values = np.asarray(values, dtype=np.float32)
@@ -155,7 +125,7 @@ def _word_width(words: Words) -> int | None:
 
 def _check_split(split: Any, what: str) -> None:
     if not isinstance(split, Split):
-        raise InputError(f"the {what} data is a {type(split).__name__}; give a Split of hetero_xmodal.data.matching")
+        raise InputError(f"the {what} data is a {type(split).__name__}; give a Split of hetero_xmodal.data.tasks.matching")
     if len(split) == 0:
         raise InputError(f"the {what} split has no caption")
     _check_counts(np.asarray(split.regions.counts), f"{what} split", "region")
@@ -167,8 +137,3 @@ def _check_counts(counts: np.ndarray, what: str, part: str) -> None:
         whole = "picture" if part == "region" else "caption"
         raise InputError(f"{whole} {int((counts < 1).argmax())} of the {what} has no {part}; leave such {whole}s out")
 
-
-def _check_finite(values: np.ndarray, what: str) -> None:
-    bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
-    if bad.any():
-        raise InputError(f"{what} hold NaN or infinity, first in row {int(bad.argmax())}")

@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ...data.matching import Regions, Split, Words
+from ...data.tasks.matching import Regions, Split, Words
+from ...data.tasks.matching.pairs import mean_regions, mean_words
 from ...errors import InputError
 from ...metrics import recall_at_k
-from .base import VectorBaseline, mean_regions, mean_words, unit_rows
+from .base import VectorBaseline, unit_rows
 
 RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 POWERS = (0.0, 0.5, 1.0, 2.0)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...data.matching import MatchingData, Split
+from ...data.tasks.matching import MatchingData, Split
 from ...errors import InputError, nearest
 from ...metrics import RecallResult, recall_at_k
 from .base import MatchingBaseline

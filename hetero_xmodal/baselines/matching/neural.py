@@ -13,10 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...data.matching import Batch, Regions, Split, Words, padded
+from ...data.tasks.matching import Batch, Regions, Split, Words
+from ...data.tasks.matching.pairs import mean_regions
 from ...errors import InputError
-from ..neural import TrainingConfig, train_epochs
-from .base import MatchingBaseline, VectorBaseline, mean_regions
+from ...losses import ranking_loss
+from ...networks.padding import padded
+from ..retrieval.neural import TrainingConfig, train_epochs
+from .base import MatchingBaseline, VectorBaseline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,37 +58,6 @@ class MatchingConfig(TrainingConfig):
             raise InputError(f"{type(self).__name__}: dropout is {self.dropout}, expected 0 or more and below 1")
         if self.scale not in ("each", "all", "none"):
             raise InputError(f"{type(self).__name__}: scale is {self.scale!r}, expected 'each', 'all' or 'none'")
-
-
-def ranking_loss(similarity: Tensor, images: Tensor, *, margin: float = 0.2, hardest: bool = True) -> Tensor:
-    """Hinge loss of VSE++ (Faghri et al. 2018) over a batch, summed over both directions:
-
-        sum_i max(0, margin + max_j S[i, j] - S[i, i]) + sum_j max(0, margin + max_i S[i, j] - S[j, j])
-
-    where another caption of the same picture is no wrong answer.
-
-    Parameters
-    ----------
-    similarity : (b, b) scores of pictures (rows) and captions (columns), matched pairs on the diagonal.
-    images : (b,) which picture each pair shows.
-    margin : of the hinge.
-    hardest : only the hardest wrong answer counts; if not, all of them are summed.
-
-    Examples
-    --------
-    >>> scores = torch.tensor([[0.9, 0.85, 0.8], [0.3, 0.5, 0.6], [0.2, 0.1, 0.7]])
-    >>> round(float(ranking_loss(scores, torch.arange(3))), 4), round(float(ranking_loss(scores, torch.arange(3), hardest=False)), 4)
-    (1.3, 1.5)
-    >>> float(ranking_loss(scores, torch.zeros(3)))
-    0.0
-    """
-    right = similarity.diagonal()
-    same = images[:, None] == images
-    by_image = (margin + similarity - right[:, None]).clamp_min(0).masked_fill(same, 0)
-    by_caption = (margin + similarity - right).clamp_min(0).masked_fill(same, 0)
-    if hardest:
-        return by_image.amax(dim=1).sum() + by_caption.amax(dim=0).sum()
-    return by_image.sum() + by_caption.sum()
 
 
 class NeuralMatching(MatchingBaseline):

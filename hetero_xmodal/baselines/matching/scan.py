@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...data.matching import Batch, Split, padded
+from ...data.tasks.matching import Batch, Split
 from ...errors import InputError
+from ...networks.padding import padded
 from .neural import GRUEncoder, InputScale, MatchingConfig, NeuralMatching
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...data.matching import padded
 from ...errors import InputError
+from ...networks.padding import padded
 from .neural import GRUEncoder, InputScale, MatchingConfig, NeuralVectors, TwoSides
 
 

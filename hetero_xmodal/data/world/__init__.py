@@ -13,9 +13,9 @@ import json
 
 import numpy as np
 
+from ...parsers.world_vocabulary import BEAK_COLOURS, BIRD_COLOURS, BIRD_PARTS, CATEGORIES, LENGTHS, SCENE_TYPES, SPURIOUS_TAGS, SYNONYMS
 from ..dataset import Dataset, Item
-from .dice import Dice
-from .vocabulary import BEAK_COLOURS, BIRD_COLOURS, BIRD_PARTS, CATEGORIES, LENGTHS, SCENE_TYPES, SPURIOUS_TAGS, SYNONYMS
+from .stable_random import StableRandom
 
 #: items of a split unless a size is given
 SIZES = {"train": 8000, "val": 1000, "test": 1000}
@@ -38,11 +38,11 @@ def scene_item(seed: int, split: str, index: int, image_size: int = 128) -> Item
     scene, canvas, boxes = make_scene(seed, split, index)
     name = f"scenes-{seed}-{split}-{index:06d}"
     graph = truth(scene, boxes, image_size, name)
-    dice = Dice("scene words", seed, split, index)
-    captions = scene_captions(scene, [(r.subject, r.predicate, r.object) for r in graph.relations], dice)
+    rng = StableRandom("scene words", seed, split, index)
+    captions = scene_captions(scene, [(r.subject, r.predicate, r.object) for r in graph.relations], rng)
     present = {t.category for t in scene.things} | {scene.place}
     facts = [*sorted(present), *(t.colour for t in scene.things)]
-    return _item(shrink(canvas, image_size), captions, SCENE_LABELS, present, graph, name, noisy_tags(facts, dice))
+    return _item(shrink(canvas, image_size), captions, SCENE_LABELS, present, graph, name, noisy_tags(facts, rng))
 
 
 def bird_item(seed: int, split: str, index: int, image_size: int = 128) -> Item:
@@ -53,19 +53,19 @@ def bird_item(seed: int, split: str, index: int, image_size: int = 128) -> Item:
 
     bird, canvas, boxes = make_bird(seed, split, index)
     name = f"birds-{seed}-{split}-{index:06d}"
-    dice = Dice("bird words", seed, split, index)
+    rng = StableRandom("bird words", seed, split, index)
     present = (
         {f"{p.colour} {p.name}" for p in bird.parts} | {f"{bird.parts[-1].length} beak"} | ({f"{bird.size} bird"} if bird.size else set())
     )
     facts = ["bird", bird.place, bird.body, *dict.fromkeys(p.colour for p in bird.parts)]
     return _item(
         shrink(canvas, image_size),
-        bird_captions(bird, dice),
+        bird_captions(bird, rng),
         BIRD_LABELS,
         present,
         bird_truth(bird, boxes, image_size, name),
         name,
-        noisy_tags(facts, dice),
+        noisy_tags(facts, rng),
     )
 
 
@@ -91,22 +91,22 @@ def item_hash(item: Item) -> str:
     return digest.hexdigest()[:16]
 
 
-def noisy_tags(facts: list[str], dice: Dice) -> list[str]:
+def noisy_tags(facts: list[str], rng: StableRandom) -> list[str]:
     """Tags as people give them: a quarter is missing, some are other words for the same, some have nothing to do with the picture."""
     tags = []
     for fact in dict.fromkeys(facts):
-        if dice.chance(75):
-            tags.append(_OTHER_WORD[fact] if fact in _OTHER_WORD and dice.chance(25) else fact)
-    while dice.chance(30):
-        tags.append(dice.pick(SPURIOUS_TAGS))
-    return dice.shuffled(list(dict.fromkeys(tags)))
+        if rng.chance(75):
+            tags.append(_OTHER_WORD[fact] if fact in _OTHER_WORD and rng.chance(25) else fact)
+    while rng.chance(30):
+        tags.append(rng.pick(SPURIOUS_TAGS))
+    return rng.shuffled(list(dict.fromkeys(tags)))
 
 
 def load_world(kind: str, split: str, size: int, seed: int, image_size: int) -> Dataset:
     """``world/scenes`` or ``world/birds``; arguments are checked by :func:`hetero_xmodal.data.load_dataset`."""
     make = {"scenes": scene_item, "birds": bird_item}[kind]
     labels = {"scenes": SCENE_LABELS, "birds": BIRD_LABELS}[kind]
-    from .vocabulary import BIRD_PLACES, COLOURS
+    from ...parsers.world_vocabulary import BIRD_PLACES, COLOURS
 
     words = (*CATEGORIES, *SCENE_TYPES, *COLOURS) if kind == "scenes" else ("bird", *BIRD_PLACES, *BIRD_COLOURS)
     tags = sorted({*words, *(_OTHER_WORD[w] for w in words if w in _OTHER_WORD), *SPURIOUS_TAGS})

@@ -10,8 +10,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from .dice import Dice
 from .paint import CANVAS, cloud, mixed
+from .stable_random import StableRandom
 
 EXTRA = 128
 WIDE = CANVAS + EXTRA
@@ -31,19 +31,19 @@ def bands(top, bottom, y1: int, y2: int, picture: np.ndarray) -> None:
         picture[y] = mixed(top, bottom, 100 * (y - y1) // max(1, y2 - y1))
 
 
-def _clouds(picture, dice: Dice, y_range, tone) -> None:
+def _clouds(picture, rng: StableRandom, y_range, tone) -> None:
     for _ in range(3):
-        cx, cy, r = dice.below(WIDE), dice.between(*y_range), dice.between(30, 56)
+        cx, cy, r = rng.below(WIDE), rng.between(*y_range), rng.between(30, 56)
         cv2.fillPoly(picture, [np.array(cloud(cx, cy, r * 1.5, r * 0.55, 7), np.int32)], tone)
 
 
-def _street(picture, dice, horizon):
-    sky = dice.pick([(158, 190, 212), (172, 184, 206)])
+def _street(picture, rng, horizon):
+    sky = rng.pick([(158, 190, 212), (172, 184, 206)])
     bands(sky, mixed(sky, (206, 204, 200), 50), 0, horizon, picture)
-    x = -dice.below(60)
+    x = -rng.below(60)
     while x < WIDE:
-        w, top = dice.between(96, 150), dice.between(40, 130)
-        wall = dice.pick([(184, 168, 158), (172, 166, 176), (166, 176, 172), (190, 180, 160)])
+        w, top = rng.between(96, 150), rng.between(40, 130)
+        wall = rng.pick([(184, 168, 158), (172, 166, 176), (166, 176, 172), (190, 180, 160)])
         cv2.rectangle(picture, (x, top), (x + w, horizon), wall, -1)
         cv2.rectangle(picture, (x, top), (x + w, top + 8), mixed(wall, (60, 60, 70), 22), -1)
         for wy in range(top + 26, horizon - 50, 52):
@@ -62,10 +62,10 @@ def _street(picture, dice, horizon):
         cv2.rectangle(picture, (bx, (road + CANVAS) // 2 + 10), (bx + 56, (road + CANVAS) // 2 + 18), (176, 174, 168), -1)
 
 
-def _garden(picture, dice, horizon):
-    sky = dice.pick([(156, 194, 218), (166, 188, 208)])
+def _garden(picture, rng, horizon):
+    sky = rng.pick([(156, 194, 218), (166, 188, 208)])
     bands(sky, mixed(sky, (184, 196, 198), 60), 0, horizon, picture)
-    _clouds(picture, dice, (30, horizon - 90), mixed(sky, (224, 228, 230), 55))
+    _clouds(picture, rng, (30, horizon - 90), mixed(sky, (224, 228, 230), 55))
     cv2.fillPoly(
         picture,
         [
@@ -76,7 +76,7 @@ def _garden(picture, dice, horizon):
         ],
         (158, 184, 160),
     )
-    if dice.chance(60):
+    if rng.chance(60):
         for x in range(0, WIDE, 34):
             cv2.fillPoly(
                 picture,
@@ -91,20 +91,20 @@ def _garden(picture, dice, horizon):
         cv2.rectangle(picture, (0, horizon - 32), (WIDE, horizon - 22), (184, 172, 154), -1)
     bands((164, 192, 138), (150, 182, 126), horizon, CANVAS, picture)
     for _ in range(150):
-        x, y = dice.below(WIDE), dice.between(horizon + 12, CANVAS)
+        x, y = rng.below(WIDE), rng.between(horizon + 12, CANVAS)
         cv2.polylines(
             picture, [np.array([(x - 6, y - 9), (x, y), (x + 1, y - 12), (x + 2, y), (x + 8, y - 8)], np.int32)], False, (132, 166, 110), 3
         )
 
 
-def _kitchen(picture, dice, horizon):
-    wall = dice.pick([(172, 196, 186), (192, 186, 166), (176, 187, 200)])
+def _kitchen(picture, rng, horizon):
+    wall = rng.pick([(172, 196, 186), (192, 186, 166), (176, 187, 200)])
     picture[:horizon] = wall
     for y in range(0, horizon, 48):
         cv2.line(picture, (0, y), (WIDE, y), mixed(wall, (255, 255, 255), 38), 4)
     for x in range(0, WIDE, 48):
         cv2.line(picture, (x, 0), (x, horizon), mixed(wall, (255, 255, 255), 38), 4)
-    tone = dice.pick([(190, 178, 164), (180, 180, 184)])
+    tone = rng.pick([(190, 178, 164), (180, 180, 184)])
     picture[horizon:] = tone
     for row, y in enumerate(range(horizon, CANVAS, 44)):
         for x in range((row % 2) * 56, WIDE, 112):
@@ -112,12 +112,12 @@ def _kitchen(picture, dice, horizon):
     cv2.rectangle(picture, (0, horizon - 14), (WIDE, horizon), mixed(tone, (90, 84, 80), 26), -1)
 
 
-def _bedroom(picture, dice, horizon):
-    wall = dice.pick([(190, 174, 190), (174, 180, 204), (194, 178, 160)])
+def _bedroom(picture, rng, horizon):
+    wall = rng.pick([(190, 174, 190), (174, 180, 204), (194, 178, 160)])
     picture[:horizon] = wall
     for x in range(0, WIDE, 56):
         cv2.rectangle(picture, (x, 0), (x + 22, horizon), mixed(wall, (255, 255, 255), 26), -1)
-    plank = dice.pick([(196, 168, 134), (182, 162, 142)])
+    plank = rng.pick([(196, 168, 134), (182, 162, 142)])
     picture[horizon:] = plank
     for row, y in enumerate(range(horizon, CANVAS, 36)):
         cv2.line(picture, (0, y), (WIDE, y), mixed(plank, (90, 60, 40), 24), 3)
@@ -126,10 +126,10 @@ def _bedroom(picture, dice, horizon):
     cv2.rectangle(picture, (0, horizon - 16), (WIDE, horizon), mixed(wall, (255, 255, 255), 50), -1)
 
 
-def _beach(picture, dice, horizon):
-    sky = dice.pick([(160, 198, 220), (180, 182, 196)])
+def _beach(picture, rng, horizon):
+    sky = rng.pick([(160, 198, 220), (180, 182, 196)])
     bands(sky, mixed(sky, (204, 192, 184), 50), 0, horizon - 90, picture)
-    _clouds(picture, dice, (24, horizon - 170), mixed(sky, (228, 230, 232), 50))
+    _clouds(picture, rng, (24, horizon - 170), mixed(sky, (228, 230, 232), 50))
     bands((112, 168, 184), (142, 194, 198), horizon - 90, horizon, picture)
     for row, y in enumerate(range(horizon - 76, horizon, 22)):
         for x in range((row % 2) * 34, WIDE, 68):
@@ -137,7 +137,7 @@ def _beach(picture, dice, horizon):
     bands((206, 186, 142), (198, 176, 132), horizon, CANVAS, picture)
     cv2.rectangle(picture, (0, horizon - 4), (WIDE, horizon + 5), (216, 212, 196), -1)
     for _ in range(170):
-        x, y = dice.below(WIDE), dice.between(horizon + 14, CANVAS)
+        x, y = rng.below(WIDE), rng.between(horizon + 14, CANVAS)
         cv2.circle(picture, (x, y), 3, (178, 154, 112), -1)
 
 
@@ -153,7 +153,7 @@ def horizon(variant: int) -> int:
 def wide_background(place: str, variant: int) -> np.ndarray:
     """A place's whole background ``(512, 640, 3)`` uint8; a scene shows 512 columns of it."""
     picture = np.zeros((CANVAS, WIDE, 3), np.uint8)
-    _PLACES[place](picture, Dice("background", place, variant), horizon(variant))
+    _PLACES[place](picture, StableRandom("background", place, variant), horizon(variant))
     picture = grain(picture, place, 4)
     picture.setflags(write=False)
     return picture

@@ -9,12 +9,12 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from ...parsers.world_vocabulary import BEAK_COLOURS, BIRD_COLOURS, BIRD_PARTS, BIRD_PLACES, HAVE, LENGTHS
 from ...scenes import SceneGraph, SceneObject, SceneRelation
 from .backgrounds import EXTRA, VARIANTS, WIDE, bands, grain
-from .dice import Dice
 from .layout import split_of
 from .paint import CANVAS, UNIT, Painter, cloud, ellipse, make_shape, mixed, stroke
-from .vocabulary import BEAK_COLOURS, BIRD_COLOURS, BIRD_PARTS, BIRD_PLACES, HAVE, LENGTHS
+from .stable_random import StableRandom
 
 #: canvas height at which the feet stand
 FEET = 424
@@ -89,27 +89,27 @@ def bird_signature(bird: Bird) -> int:
     return zlib.crc32("|".join(words).encode())
 
 
-def choose_bird(dice: Dice) -> Bird:
+def choose_bird(rng: StableRandom) -> Bird:
     """Looks and place of a bird."""
-    body = dice.pick(BIRD_COLOURS)
-    others = dice.sample([c for c in BIRD_COLOURS if c != body], 2)
-    plain = dice.chance(22)
+    body = rng.pick(BIRD_COLOURS)
+    others = rng.sample([c for c in BIRD_COLOURS if c != body], 2)
+    plain = rng.chance(22)
     parts = []
     for name in BIRD_PARTS[:4]:
-        colour = body if plain and dice.chance(88) or dice.chance(22) else dice.pick(others) if dice.chance(70) else dice.pick(BIRD_COLOURS)
-        pattern = dice.pick(("striped", "dotted")) if name in ("wing", "breast", "belly") and dice.chance(26) else "plain"
+        colour = body if plain and rng.chance(88) or rng.chance(22) else rng.pick(others) if rng.chance(70) else rng.pick(BIRD_COLOURS)
+        pattern = rng.pick(("striped", "dotted")) if name in ("wing", "breast", "belly") and rng.chance(26) else "plain"
         parts.append(BirdPart(name, colour, pattern))
-    parts.append(BirdPart("beak", dice.pick(BEAK_COLOURS), "plain", dice.pick(LENGTHS)))
-    size = dice.pick(("small", "large", None))
+    parts.append(BirdPart("beak", rng.pick(BEAK_COLOURS), "plain", rng.pick(LENGTHS)))
+    size = rng.pick(("small", "large", None))
     return Bird(
-        dice.pick(tuple(BIRD_PLACES)),
-        dice.below(VARIANTS),
-        dice.below(EXTRA),
+        rng.pick(tuple(BIRD_PLACES)),
+        rng.below(VARIANTS),
+        rng.below(EXTRA),
         body,
         size,
         tuple(parts),
-        flip=dice.chance(50),
-        tail=dice.below(2),
+        flip=rng.chance(50),
+        tail=rng.below(2),
     )
 
 
@@ -154,32 +154,32 @@ def bird_truth(bird: Bird, boxes: dict, size: int, id: str | None = None) -> Sce
 
 def make_bird(seed: int, split: str, index: int) -> tuple[Bird, np.ndarray, dict]:
     """The bird number *index* of a split, with its canvas and visible boxes."""
-    dice = Dice("birds", seed, split, index)
+    rng = StableRandom("birds", seed, split, index)
     while True:
-        bird = choose_bird(dice)
+        bird = choose_bird(rng)
         if split_of(bird_signature(bird)) == split:
             break
-    bird = replace(bird, h=dice.between(*BIRD_HEIGHTS[bird.size]))
-    bird = replace(bird, x=dice.between(12, CANVAS - 12 - bird_width(bird)))
+    bird = replace(bird, h=rng.between(*BIRD_HEIGHTS[bird.size]))
+    bird = replace(bird, x=rng.between(12, CANVAS - 12 - bird_width(bird)))
     return bird, *paint_bird(bird)
 
 
 @lru_cache(maxsize=16)
 def wide_bird_background(place: str, variant: int) -> np.ndarray:
     """A place's whole background ``(512, 640, 3)`` uint8."""
-    dice = Dice("bird background", place, variant)
+    rng = StableRandom("bird background", place, variant)
     picture = np.zeros((CANVAS, WIDE, 3), np.uint8)
-    sky = dice.pick([(164, 194, 212), (186, 196, 206), (170, 200, 196), (206, 190, 184)])
+    sky = rng.pick([(164, 194, 212), (186, 196, 206), (170, 200, 196), (206, 190, 184)])
     if place == "branch":
-        leafy = dice.pick([(150, 178, 148), (168, 182, 146), (150, 172, 164)])
+        leafy = rng.pick([(150, 178, 148), (168, 182, 146), (150, 172, 164)])
         bands(mixed(leafy, (255, 255, 255), 16), leafy, 0, CANVAS, picture)
         for _ in range(34):
-            x, y, r = dice.below(WIDE), dice.below(CANVAS), dice.between(26, 60)
-            cv2.circle(picture, (x, y), r, mixed(leafy, (236, 240, 220) if dice.chance(50) else (110, 140, 116), 20), -1)
+            x, y, r = rng.below(WIDE), rng.below(CANVAS), rng.between(26, 60)
+            cv2.circle(picture, (x, y), r, mixed(leafy, (236, 240, 220) if rng.chance(50) else (110, 140, 116), 20), -1)
         cv2.fillPoly(picture, [np.array([(0, FEET - 8), (WIDE, FEET + 2), (WIDE, FEET + 34), (0, FEET + 28)], np.int32)], (150, 112, 80))
         cv2.line(picture, (0, FEET + 14), (WIDE, FEET + 20), (128, 94, 66), 5)
         for _ in range(9):
-            x, y = dice.below(WIDE), FEET + dice.pick((-16, 46))
+            x, y = rng.below(WIDE), FEET + rng.pick((-16, 46))
             cv2.ellipse(picture, (x, y), (24, 11), 30 if y < FEET else -30, 0, 360, (118, 156, 104), -1)
     else:
         ground, speck = {
@@ -190,13 +190,13 @@ def wide_bird_background(place: str, variant: int) -> np.ndarray:
         line = 330 + 10 * variant
         bands(sky, mixed(sky, (214, 214, 208), 50), 0, line, picture)
         for _ in range(4):
-            x, y, r = dice.below(WIDE), dice.between(40, line - 90), dice.between(34, 60)
+            x, y, r = rng.below(WIDE), rng.between(40, line - 90), rng.between(34, 60)
             cv2.fillPoly(picture, [np.array(cloud(x, y, r * 1.5, r * 0.5, 7), np.int32)], mixed(sky, (232, 234, 236), 50))
         hills = [(x, line - 20 - int(18 * np.sin(x / 80 + variant))) for x in range(0, WIDE + 20, 10)]
         cv2.fillPoly(picture, [np.array([*hills, (WIDE, line), (0, line)], np.int32)], mixed(ground, (150, 160, 176), 50))
         bands(ground, mixed(ground, speck, 40), line, CANVAS, picture)
         for _ in range(150):
-            x, y = dice.below(WIDE), dice.between(line + 10, CANVAS)
+            x, y = rng.below(WIDE), rng.between(line + 10, CANVAS)
             if place == "grass":
                 cv2.polylines(
                     picture, [np.array([(x - 6, y - 10), (x, y), (x + 1, y - 13), (x + 2, y), (x + 8, y - 9)], np.int32)], False, speck, 3

@@ -20,13 +20,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import InputError
+from ...parsers.world_vocabulary import (
+    AGENTS,
+    BEAK_COLOURS,
+    BIRD_COLOURS,
+    BIRD_PATTERNS,
+    HOLDABLE,
+    LENGTHS,
+    PATTERNS,
+    SCENE_COLOURS,
+    SUPPORTS,
+)
 from .birds import Bird, bird_truth, bird_width, make_bird, paint_bird
-from .dice import Dice
 from .grammar import SAID, Saying, describe, listed, plural, sayable, sentence, with_article
 from .layout import CATEGORY_WEIGHTS, HEIGHTS, PATTERNED, STANDS, Scene, Thing, candidates, fits, sized
 from .paint import CANVAS, SHADOW, shrink
 from .render import is_clear, make_scene, paint_scene, truth
-from .vocabulary import AGENTS, BEAK_COLOURS, BIRD_COLOURS, BIRD_PATTERNS, HOLDABLE, LENGTHS, PATTERNS, SCENE_COLOURS, SUPPORTS
+from .stable_random import StableRandom
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -77,15 +87,15 @@ def edits(item: Item, *, seed: int = 0, kinds: tuple[str, ...] = KINDS) -> list[
     if len(fields) != 4 or fields[0] not in ("scenes", "birds") or not (fields[1] + fields[3]).isdecimal():
         raise InputError(f"item {item.id!r} is not of the default world: only there the true edited picture is known")
     world, number, split, index = fields[0], int(fields[1]), fields[2], int(fields[3])
-    size, dice = item.image.size[0], Dice("edits", seed, item.id)
+    size, rng = item.image.size[0], StableRandom("edits", seed, item.id)
     if world == "birds":
         bird, _, boxes = make_bird(number, split, index)
-        return [e for e in [_edit_bird(bird, boxes, size, dice)] if "attribute" in kinds]
+        return [e for e in [_edit_bird(bird, boxes, size, rng)] if "attribute" in kinds]
     scene, _, boxes = make_scene(number, split, index)
     relations = [(r.subject, r.predicate, r.object) for r in truth(scene, boxes, size).relations]
     found = []
-    for kind in KINDS:  # always all four, so that the dice fall alike whatever is asked for
-        made = next(_MAKERS[kind](scene, relations, size, dice), None)
+    for kind in KINDS:  # always all four, so that the rng fall alike whatever is asked for
+        made = next(_MAKERS[kind](scene, relations, size, rng), None)
         if made is not None and kind in kinds:
             found.append(made)
     return found
@@ -126,42 +136,42 @@ def _changed(scene: Scene, i: int, thing: Thing) -> Scene:
     return replace(scene, things=(*scene.things[:i], thing, *scene.things[i + 1 :]))
 
 
-def _free(scene: Scene, dice: Dice) -> list[int]:
+def _free(scene: Scene, rng: StableRandom) -> list[int]:
     """Things that hold and carry nothing, in random order."""
     hosts = {k for t in scene.things for k in (t.held_by, t.stands_on)}
-    return [i for i in dice.shuffled(range(len(scene.things))) if i not in hosts]
+    return [i for i in rng.shuffled(range(len(scene.things))) if i not in hosts]
 
 
-def _telling(scene: Scene, relations, i: int, dice: Dice) -> tuple[str, str]:
+def _telling(scene: Scene, relations, i: int, rng: StableRandom) -> tuple[str, str]:
     """A true rest of a sentence about thing *i*: (before its phrase, after it), chosen from its relations."""
-    for _, predicate, o in dice.shuffled([r for r in relations if r[0] == i]):
-        about = describe(scene, o, dice)
+    for _, predicate, o in rng.shuffled([r for r in relations if r[0] == i]):
+        about = describe(scene, o, rng)
         if about is not None:
             said = "holding" if predicate == "hold" else SAID[predicate][0][0]
             return "", f" is {said} {_noun(scene.things[o], about)}"
     return "there is ", ""
 
 
-def _attribute(scene: Scene, relations, size, dice) -> Iterator[Edit]:
-    for i in dice.shuffled(range(len(scene.things))):
+def _attribute(scene: Scene, relations, size, rng) -> Iterator[Edit]:
+    for i in rng.shuffled(range(len(scene.things))):
         thing = scene.things[i]
         if thing.category == "child":
             continue
         options = [("colour", c) for c in SCENE_COLOURS if c != thing.colour and not (thing.category == "flower" and c == "green")]
         if thing.category in PATTERNED:
             options += [("pattern", p) for p in PATTERNS if p != thing.pattern] * 2
-        what, new = dice.pick(options)
+        what, new = rng.pick(options)
         old = getattr(thing, what)
         others = [a for a in thing.attributes if a != old]
-        plain = [a for a in others if dice.chance(50)]
+        plain = [a for a in others if rng.chance(50)]
         after_thing = replace(thing, **{what: new})
         after = _changed(scene, i, after_thing)
-        owner = describe(scene, i, dice, without=old)
-        if owner is None or describe(after, i, dice, without=new) is None:
+        owner = describe(scene, i, rng, without=old)
+        if owner is None or describe(after, i, rng, without=new) is None:
             continue
         before_words = [a for a in (thing.size, thing.colour, thing.pattern) if a in plain or a == old]
         after_words = [a for a in (after_thing.size, after_thing.colour, after_thing.pattern) if a in plain or a == new]
-        start, end = _telling(scene, relations, i, dice)
+        start, end = _telling(scene, relations, i, rng)
         made = _finish(
             "attribute", f"{_noun(thing, owner, 'the')} is {new} instead of {old}", sentence(start + _noun(thing, before_words) + end),
             sentence(start + _noun(thing, after_words) + end), after, size, [thing, after_thing], i,
@@ -170,17 +180,17 @@ def _attribute(scene: Scene, relations, size, dice) -> Iterator[Edit]:
             yield made
 
 
-def _remove(scene: Scene, relations, size, dice) -> Iterator[Edit]:
+def _remove(scene: Scene, relations, size, rng) -> Iterator[Edit]:
     if len(scene.things) < 2:
         return
-    for i in _free(scene, dice):
+    for i in _free(scene, rng):
         thing = scene.things[i]
-        about = [] if sum(t.category == thing.category for t in scene.things) == 1 else describe(scene, i, dice)
+        about = [] if sum(t.category == thing.category for t in scene.things) == 1 else describe(scene, i, rng)
         if about is None:
             continue
         rest = [k for k in range(len(scene.things)) if k != i]
         told = [
-            _noun(scene.things[k], [a for a in sayable(scene.things[k]) if dice.chance(60)]) for k in dice.sample(rest, min(2, len(rest)))
+            _noun(scene.things[k], [a for a in sayable(scene.things[k]) if rng.chance(60)]) for k in rng.sample(rest, min(2, len(rest)))
         ]
         index = {k: n for n, k in enumerate(rest)}
         kept = [replace(t, held_by=index.get(t.held_by), stands_on=index.get(t.stands_on)) for k, t in enumerate(scene.things) if k != i]
@@ -193,22 +203,22 @@ def _remove(scene: Scene, relations, size, dice) -> Iterator[Edit]:
             yield made
 
 
-def _replace(scene: Scene, relations, size, dice) -> Iterator[Edit]:
-    for i in _free(scene, dice):
+def _replace(scene: Scene, relations, size, rng) -> Iterator[Edit]:
+    for i in _free(scene, rng):
         thing = scene.things[i]
-        about = [] if sum(t.category == thing.category for t in scene.things) == 1 else describe(scene, i, dice)
+        about = [] if sum(t.category == thing.category for t in scene.things) == 1 else describe(scene, i, rng)
         if about is None or thing.category == "child":
             continue
         placed = {k: t for k, t in enumerate(scene.things) if k != i}
         present = {t.category for t in scene.things}
         allowed = [c for c in CATEGORY_WEIGHTS[scene.place] if c not in present and c not in AGENTS and _same_footing(c, thing)]
-        for category in dice.shuffled(allowed):
-            fresh = sized(replace(thing, category=category, pattern=thing.pattern if category in PATTERNED else "plain"), dice)
+        for category in rng.shuffled(allowed):
+            fresh = sized(replace(thing, category=category, pattern=thing.pattern if category in PATTERNED else "plain"), rng)
             if category == "flower" and fresh.colour == "green":
                 continue
             centre, base = thing.x + thing.w // 2, thing.y + thing.h
             if fresh.held_by is not None:
-                spots = candidates(fresh, scene, placed, dice)
+                spots = candidates(fresh, scene, placed, rng)
             else:
                 spots = [(centre - fresh.w // 2 + dx, base - fresh.h, thing.flip) for dx in (0, -14, 14, -28, 28)]
             spot = next(fits(fresh, spots, placed), None)
@@ -216,7 +226,7 @@ def _replace(scene: Scene, relations, size, dice) -> Iterator[Edit]:
                 continue
             x, y, flip = spots[spot]
             fresh = replace(fresh, x=x, y=y, flip=flip)
-            words = [a for a in thing.attributes if a in fresh.attributes and (a in about or dice.chance(60))]
+            words = [a for a in thing.attributes if a in fresh.attributes and (a in about or rng.chance(60))]
             if not set(about) <= set(words):
                 continue
             made = _finish(
@@ -239,11 +249,11 @@ def _same_footing(category: str, thing: Thing) -> bool:
     return [category in g for g in groups] == [thing.category in g for g in groups]
 
 
-def _move(scene: Scene, relations, size, dice) -> Iterator[Edit]:
+def _move(scene: Scene, relations, size, rng) -> Iterator[Edit]:
     old = {(s, o): p for s, p, o in relations}
-    for i in _free(scene, dice):
+    for i in _free(scene, rng):
         thing = scene.things[i]
-        about = describe(scene, i, dice)
+        about = describe(scene, i, rng)
         if about is None or thing.category in AGENTS:
             continue
         placed = {k: t for k, t in enumerate(scene.things) if k != i}
@@ -258,7 +268,7 @@ def _move(scene: Scene, relations, size, dice) -> Iterator[Edit]:
             ]
             ways = [replace(loose, stands_on=k) for k in hosts] + ways
         for way in ways:
-            spots = candidates(way, scene, placed, dice)
+            spots = candidates(way, scene, placed, rng)
             for n in fits(way, spots, placed):
                 x, y, flip = spots[n]
                 moved = replace(way, x=x, y=y, flip=flip)
@@ -268,8 +278,8 @@ def _move(scene: Scene, relations, size, dice) -> Iterator[Edit]:
                     continue
                 new = [(r.subject, r.predicate, r.object) for r in truth(after, boxes, size).relations]
                 fresh = [r for r in new if r[0] == i and old.get((i, r[2])) not in (r[1], None) and (r[1] == "on" or way.stands_on is None)]
-                for _, predicate, o in dice.shuffled(fresh):
-                    other = describe(scene, o, dice)
+                for _, predicate, o in rng.shuffled(fresh):
+                    other = describe(scene, o, rng)
                     was = old[i, o]
                     if other is None or predicate == "hold":
                         continue
@@ -286,12 +296,12 @@ def _move(scene: Scene, relations, size, dice) -> Iterator[Edit]:
 _MAKERS = {"attribute": _attribute, "remove": _remove, "replace": _replace, "move": _move}
 
 
-def _edit_bird(bird: Bird, boxes: dict, size: int, dice: Dice) -> Edit:
+def _edit_bird(bird: Bird, boxes: dict, size: int, rng: StableRandom) -> Edit:
     """Another colour, pattern or length for one part."""
     from PIL import Image
 
     while True:
-        k = dice.below(len(bird.parts))
+        k = rng.below(len(bird.parts))
         part = bird.parts[k]
         colours = BEAK_COLOURS if part.name == "beak" else BIRD_COLOURS
         options = [("colour", c) for c in colours if c != part.colour]
@@ -299,7 +309,7 @@ def _edit_bird(bird: Bird, boxes: dict, size: int, dice: Dice) -> Edit:
             options += [("length", n) for n in LENGTHS if n != part.length] * 3
         elif part.name != "crown":
             options += [("pattern", p) for p in BIRD_PATTERNS if p != part.pattern] * 2
-        what, new = dice.pick(options)
+        what, new = rng.pick(options)
         changed = replace(part, **{what: new})
         after = replace(bird, parts=(*bird.parts[:k], changed, *bird.parts[k + 1 :]))
         if bird.flip:  # the body stays where it is, the beak's tip moves
@@ -310,9 +320,9 @@ def _edit_bird(bird: Bird, boxes: dict, size: int, dice: Dice) -> Edit:
     canvas, now = paint_bird(after, like=bird)
     corners = np.array([boxes[part.name], now[part.name]])
     area = (*(corners[:, :2].min(0) - _MARGIN), *(corners[:, 2:].max(0) + _MARGIN))
-    other = dice.pick([p for p in bird.parts if p is not part])
+    other = rng.pick([p for p in bird.parts if p is not part])
     noun = plural(part.name) if part.name == "wing" else part.name
-    keep = [a for a in part.attributes if a != old and dice.chance(50)]
+    keep = [a for a in part.attributes if a != old and rng.chance(50)]
 
     def caption(p) -> str:
         values = [a for a in (p.length, p.colour, p.pattern) if a in keep or a == getattr(p, what)]

@@ -1,6 +1,6 @@
 """Sentences and what they say, written together: every function below returns a text and the scene graph of exactly that text.
 
-The graph is in the normal form of :mod:`~hetero_xmodal.data.world.vocabulary`: words as said but in dictionary form ("the puppies" is
+The graph is in the normal form of :mod:`~hetero_xmodal.parsers.world_vocabulary`: words as said but in dictionary form ("the puppies" is
 ``puppy``), ``to the left of`` is ``left of``, verbs in base form, ``the crown of the bird`` and ``has`` are ``have``,
 ``with`` stays ``with``.
 What keeps the language clean: size before colour before pattern; ``a`` or ``an`` by the next word; two things that the same phrase
@@ -9,11 +9,11 @@ would fit are never told apart by it; no prepositional phrase has two possible h
 
 from __future__ import annotations
 
+from ...parsers.world_vocabulary import BIRD_PLACES, CATEGORY_SYNONYMS, HAVE, PART_SYNONYMS, PATTERN_SYNONYMS, SIZE_SYNONYMS, SIZES
 from ...scenes import SceneGraph, SceneObject, SceneRelation
 from .birds import Bird, BirdPart
-from .dice import Dice
 from .layout import Scene, Thing
-from .vocabulary import BIRD_PLACES, CATEGORY_SYNONYMS, HAVE, PART_SYNONYMS, PATTERN_SYNONYMS, SIZE_SYNONYMS, SIZES
+from .stable_random import StableRandom
 
 
 def _others(table: dict[str, str]) -> dict[str, list[str]]:
@@ -61,13 +61,13 @@ def sentence(text: str) -> str:
 class Saying:
     """One sentence on its way: the objects and relations it has named so far."""
 
-    def __init__(self, dice: Dice):
-        self.dice = dice
+    def __init__(self, rng: StableRandom):
+        self.rng = rng
         self.graph = SceneGraph()
 
     def word(self, canonical: str, table: dict[str, list[str]], percent: int = 30) -> str:
         """*canonical* itself or, in *percent* of 100 cases, one of its synonyms."""
-        return self.dice.pick(table[canonical]) if canonical in table and self.dice.chance(percent) else canonical
+        return self.rng.pick(table[canonical]) if canonical in table and self.rng.chance(percent) else canonical
 
     def add(self, name: str, attributes: list[str]) -> int:
         """Note an object; returns its index."""
@@ -105,11 +105,11 @@ def sayable(thing: Thing) -> list[str]:
     return [a for a in thing.attributes if a in SIZES] if thing.category == "child" else thing.attributes
 
 
-def describe(scene: Scene, i: int, dice: Dice, without: str | None = None) -> list[str] | None:
+def describe(scene: Scene, i: int, rng: StableRandom, without: str | None = None) -> list[str] | None:
     """Attributes (in order) by which thing *i* is the only one that fits; ``None`` if there are none. Often says more than needed."""
     thing = scene.things[i]
     known = [a for a in sayable(thing) if a != without]
-    chosen = [a for a in known if dice.chance(68)]
+    chosen = [a for a in known if rng.chance(68)]
     for attempt in (chosen, known):
         if len(fitting(scene.things, thing.category, attempt)) == 1:
             return attempt
@@ -119,21 +119,21 @@ def describe(scene: Scene, i: int, dice: Dice, without: str | None = None) -> li
 def _relation_clause(saying: Saying, scene: Scene, relation, style: str) -> str | None:
     """ "X is near Y" (style "is"), "X near Y" ("bare"), "X that is near Y" ("that"), "Y is held by X" ("passive")."""
     i, predicate, j = relation
-    about_i, about_j = describe(scene, i, saying.dice), describe(scene, j, saying.dice)
+    about_i, about_j = describe(scene, i, saying.rng), describe(scene, j, saying.rng)
     if about_i is None or about_j is None:
         return None
     subject, s = saying.phrase(scene.things[i].category, about_i)
     other, o = saying.phrase(scene.things[j].category, about_j)
     if predicate == "hold":
-        ing, present, base, participle = saying.dice.pick(_HOLDING)
+        ing, present, base, participle = saying.rng.pick(_HOLDING)
         saying.relate(s, base, o)
         if style == "passive":
             return f"{other} is {participle} by {subject}"
         if style == "is":
-            return f"{subject} is {ing} {other}" if saying.dice.chance(60) else f"{subject} {present} {other}"
+            return f"{subject} is {ing} {other}" if saying.rng.chance(60) else f"{subject} {present} {other}"
         return f"{subject} {ing} {other}" if style == "bare" else f"{subject} that is {ing} {other}"
-    said, normal = saying.dice.pick(SAID[predicate])
-    if predicate == "on" and saying.dice.chance(30):
+    said, normal = saying.rng.pick(SAID[predicate])
+    if predicate == "on" and saying.rng.chance(30):
         said, normal = ("sitting on", "sit on") if scene.things[i].category in ("cat", "bird") else ("standing on", "stand on")
         if scene.things[i].category == "ball":
             said, normal = "lying on", "lie on"
@@ -142,9 +142,9 @@ def _relation_clause(saying: Saying, scene: Scene, relation, style: str) -> str 
 
 
 def _say_relation(saying, scene, relations):
-    style = saying.dice.pick(("is", "is", "bare", "bare", "there", "that"))
-    relation = _weighty(saying.dice, relations)
-    if relation[1] == "hold" and saying.dice.chance(20):
+    style = saying.rng.pick(("is", "is", "bare", "bare", "there", "that"))
+    relation = _weighty(saying.rng, relations)
+    if relation[1] == "hold" and saying.rng.chance(20):
         style = "passive"
     clause = _relation_clause(saying, scene, relation, "bare" if style == "there" else style)
     if clause is None:
@@ -155,11 +155,11 @@ def _say_relation(saying, scene, relations):
 
 
 def _say_two_relations(saying, scene, relations):
-    first = _weighty(saying.dice, relations)
+    first = _weighty(saying.rng, relations)
     rest = [r for r in relations if not {r[0], r[2]} & {first[0], first[2]}]
     if not rest:
         return None
-    second = _weighty(saying.dice, rest)
+    second = _weighty(saying.rng, rest)
     clauses = [_relation_clause(saying, scene, r, "is") for r in (first, second)]
     return None if None in clauses else sentence(f"{clauses[0]}, and {clauses[1]}")
 
@@ -167,7 +167,7 @@ def _say_two_relations(saying, scene, relations):
 def _say_placed_relation(saying, scene, relations):
     place = scene.place
     where = saying.add(place, [])
-    clause = _relation_clause(saying, scene, _weighty(saying.dice, relations), "is")
+    clause = _relation_clause(saying, scene, _weighty(saying.rng, relations), "is")
     if clause is None:
         return None
     preposition = "on" if place in ("street", "beach") else "in"
@@ -178,36 +178,36 @@ def _say_placed_relation(saying, scene, relations):
 
 def _say_attribute(saying, scene, relations):
     """ "The little ball is red", "The cup on the table is striped"."""
-    i = saying.dice.below(len(scene.things))
+    i = saying.rng.below(len(scene.things))
     thing = scene.things[i]
     if not sayable(thing):
         return None
-    told = saying.dice.pick(sayable(thing))
-    about = describe(scene, i, saying.dice, without=told)
+    told = saying.rng.pick(sayable(thing))
+    about = describe(scene, i, saying.rng, without=told)
     if about is None:
         return None
     phrase, s = saying.phrase(thing.category, about, determiner="the")
     known = [r for r in relations if r[0] == i and r[1] != "hold"]
-    if known and saying.dice.chance(45):
-        _, predicate, j = saying.dice.pick(known)
-        about_j = describe(scene, j, saying.dice)
+    if known and saying.rng.chance(45):
+        _, predicate, j = saying.rng.pick(known)
+        about_j = describe(scene, j, saying.rng)
         if about_j is not None:
             other, o = saying.phrase(scene.things[j].category, about_j, determiner="the")
-            said, normal = saying.dice.pick(SAID[predicate])
+            said, normal = saying.rng.pick(SAID[predicate])
             saying.relate(s, normal, o)
             phrase = f"{phrase} {said} {other}"
     words = [saying.word(told, _ADJECTIVES)]
-    if len(sayable(thing)) > 1 and saying.dice.chance(30):
-        second = saying.dice.pick([a for a in sayable(thing) if a != told])
+    if len(sayable(thing)) > 1 and saying.rng.chance(30):
+        second = saying.rng.pick([a for a in sayable(thing) if a != told])
         if second not in about:
             words.append(second)
     saying.graph.objects[s].attributes += words
     return sentence(f"{phrase} is {' and '.join(words)}")
 
 
-def _groups(scene: Scene, dice: Dice) -> list[tuple[str, list[str], int]]:
+def _groups(scene: Scene, rng: StableRandom) -> list[tuple[str, list[str], int]]:
     """Things as (category, attributes, count) for a list: twins together, in random order."""
-    left = dice.shuffled(range(len(scene.things)))
+    left = rng.shuffled(range(len(scene.things)))
     groups = []
     while left:
         i = left.pop()
@@ -218,7 +218,7 @@ def _groups(scene: Scene, dice: Dice) -> list[tuple[str, list[str], int]]:
             left = [k for k in left if k not in twins]
             groups.append((thing.category, shared, 1 + len(twins)))
         else:
-            groups.append((thing.category, [a for a in sayable(thing) if dice.chance(78)], 1))
+            groups.append((thing.category, [a for a in sayable(thing) if rng.chance(78)], 1))
     return groups
 
 
@@ -227,8 +227,8 @@ _NUMBERS = {2: "two", 3: "three", 4: "four"}
 
 def _say_list(saying, scene, relations):
     """ "a red car, a tree and two dogs", with or without the place."""
-    groups = _groups(scene, saying.dice)[: saying.dice.pick((2, 2, 3, 3, 4))]
-    where = saying.add(scene.place, []) if saying.dice.chance(45) else None
+    groups = _groups(scene, saying.rng)[: saying.rng.pick((2, 2, 3, 3, 4))]
+    where = saying.add(scene.place, []) if saying.rng.chance(45) else None
     phrases = []
     for category, attributes, count in groups:
         if count == 1:
@@ -243,12 +243,12 @@ def _say_list(saying, scene, relations):
             saying.relate(where, "with", index)
     if where is not None:
         return f"{with_article(scene.place)} with {listed(phrases)}"
-    if saying.dice.chance(50):
+    if saying.rng.chance(50):
         return sentence(f"there {'are' if groups[0][2] > 1 else 'is'} {listed(phrases)}")
     return listed(phrases)
 
 
-def scene_captions(scene: Scene, relations: list[tuple[int, str, int]], dice: Dice, count: int = 5) -> list[tuple[str, SceneGraph]]:
+def scene_captions(scene: Scene, relations: list[tuple[int, str, int]], rng: StableRandom, count: int = 5) -> list[tuple[str, SceneGraph]]:
     """*count* different captions of a scene, each with its graph; *relations* are the true ones (subject, predicate, object).
 
     Of a scene about which less can be said, such as two flowers that look the same, there are fewer.
@@ -256,22 +256,22 @@ def scene_captions(scene: Scene, relations: list[tuple[int, str, int]], dice: Di
     forms = [_say_list, _say_attribute]
     if relations:
         forms += [_say_relation, _say_relation, _say_relation, _say_two_relations, _say_placed_relation]
-    return _collect(lambda saying, form: form(saying, scene, relations), forms, dice, count)
+    return _collect(lambda saying, form: form(saying, scene, relations), forms, rng, count)
 
 
-def _weighty(dice: Dice, relations):
+def _weighty(rng: StableRandom, relations):
     """A relation; holding and standing on are told more often than where things are."""
     strong = [r for r in relations if r[1] in ("hold", "on")]
-    return dice.pick(strong if strong and dice.chance(45) else relations)
+    return rng.pick(strong if strong and rng.chance(45) else relations)
 
 
-def _collect(write, forms, dice: Dice, count: int) -> list[tuple[str, SceneGraph]]:
+def _collect(write, forms, rng: StableRandom, count: int) -> list[tuple[str, SceneGraph]]:
     made: dict[str, SceneGraph] = {}
-    turn = dice.shuffled(forms)
+    turn = rng.shuffled(forms)
     for k in range(2000 * count):  # most need fewer than ten tries; after so many there is no more to say
         if len(made) == count:
             break
-        saying = Saying(dice)
+        saying = Saying(rng)
         text = write(saying, turn[k % len(turn)])
         if text is not None and text not in made:
             made.update([saying.done(text)])
@@ -290,15 +290,15 @@ def _part_phrase(saying: Saying, part: BirdPart, attributes: list[str]) -> tuple
 
 
 def _bird(saying: Saying, bird: Bird, determiner: str, percent: int = 60) -> tuple[str, int]:
-    attributes = [a for a in bird.attributes if saying.dice.chance(percent)]
+    attributes = [a for a in bird.attributes if saying.rng.chance(percent)]
     return saying.phrase("bird", attributes, determiner=determiner)
 
 
 def _some_parts(saying: Saying, bird: Bird, owner: int, predicate: str, low: int, high: int) -> list[str]:
     phrases = []
-    for part in saying.dice.sample(bird.parts, saying.dice.between(low, high)):
+    for part in saying.rng.sample(bird.parts, saying.rng.between(low, high)):
         known = part.attributes
-        told = [a for a in known if saying.dice.chance(75)] or [saying.dice.pick(known)]
+        told = [a for a in known if saying.rng.chance(75)] or [saying.rng.pick(known)]
         phrase, index = _part_phrase(saying, part, told)
         saying.relate(owner, predicate, index)
         phrases.append(phrase)
@@ -306,35 +306,35 @@ def _some_parts(saying: Saying, bird: Bird, owner: int, predicate: str, low: int
 
 
 def _bird_has(saying, bird):
-    text, b = _bird(saying, bird, saying.dice.pick(("this", "the")), 35)
+    text, b = _bird(saying, bird, saying.rng.pick(("this", "the")), 35)
     return sentence(f"{text} has {listed(_some_parts(saying, bird, b, HAVE, 1, 3))}")
 
 
 def _bird_with(saying, bird):
     text, b = _bird(saying, bird, "a", 80)
     text = f"{text} with {listed(_some_parts(saying, bird, b, 'with', 1, 3))}"
-    return sentence(f"this is {text}") if saying.dice.chance(30) else text
+    return sentence(f"this is {text}") if saying.rng.chance(30) else text
 
 
 def _bird_is(saying, bird):
     """ "This bird is small with a red crown", "This small bird is yellow"."""
     if not bird.attributes:
         return None
-    told = saying.dice.pick(bird.attributes)
+    told = saying.rng.pick(bird.attributes)
     said = saying.word(told, _ADJECTIVES)
-    others = [a for a in bird.attributes if a != told and saying.dice.chance(50)]
-    text, b = saying.phrase("bird", others, determiner=saying.dice.pick(("this", "the")))
+    others = [a for a in bird.attributes if a != told and saying.rng.chance(50)]
+    text, b = saying.phrase("bird", others, determiner=saying.rng.pick(("this", "the")))
     saying.graph.objects[b].attributes.append(said)
-    if saying.dice.chance(60):
-        predicate, verb = saying.dice.pick((("with", "with"), (HAVE, "and has")))
+    if saying.rng.chance(60):
+        predicate, verb = saying.rng.pick((("with", "with"), (HAVE, "and has")))
         return sentence(f"{text} is {said} {verb} {listed(_some_parts(saying, bird, b, predicate, 1, 2))}")
     return sentence(f"{text} is {said}")
 
 
 def _part_is(saying, bird):
     """ "The wings of this bird are blue and striped", "The bird's crown is red"."""
-    part = saying.dice.pick(bird.parts)
-    told = [a for a in part.attributes if saying.dice.chance(70)] or [part.attributes[0]]
+    part = saying.rng.pick(bird.parts)
+    told = [a for a in part.attributes if saying.rng.chance(70)] or [part.attributes[0]]
     words = [saying.word(a, _ADJECTIVES) for a in told]
     noun = saying.word(part.name, _PARTS, 22)
     head = plural(noun) if part.name == "wing" else noun
@@ -342,18 +342,18 @@ def _part_is(saying, bird):
     p = saying.add(noun, words)
     b = saying.add("bird", [])
     saying.relate(b, HAVE, p)
-    owner = saying.dice.pick(("this", "the"))
-    whole = f"the {head} of {owner} bird" if saying.dice.chance(55) else f"{owner} bird's {head}"
+    owner = saying.rng.pick(("this", "the"))
+    whole = f"the {head} of {owner} bird" if saying.rng.chance(55) else f"{owner} bird's {head}"
     return sentence(f"{whole} {verb} {listed(words)}")
 
 
 def _wings_that_are(saying, bird):
     """ "This bird has a red crown and wings that are blue"."""
     text, b = _bird(saying, bird, "this", 35)
-    clause_part = bird.parts[saying.dice.pick((1, 2, 3, 3))]
+    clause_part = bird.parts[saying.rng.pick((1, 2, 3, 3))]
     others = [p for p in bird.parts if p is not clause_part]
-    first = saying.dice.pick(others)
-    phrase, index = _part_phrase(saying, first, [a for a in first.attributes if saying.dice.chance(75)] or first.attributes[:1])
+    first = saying.rng.pick(others)
+    phrase, index = _part_phrase(saying, first, [a for a in first.attributes if saying.rng.chance(75)] or first.attributes[:1])
     saying.relate(b, HAVE, index)
     noun = saying.word(clause_part.name, _PARTS, 22)
     words = [saying.word(a, _ADJECTIVES) for a in clause_part.attributes]
@@ -366,12 +366,12 @@ def _bird_somewhere(saying, bird):
     text, b = _bird(saying, bird, "a", 70)
     preposition, determiner = BIRD_PLACES[bird.place]
     p = saying.add(bird.place, [])
-    stance = saying.dice.pick(("", "standing ", "sitting ")) if preposition == "on" else ""
+    stance = saying.rng.pick(("", "standing ", "sitting ")) if preposition == "on" else ""
     saying.relate(b, {"": "", "standing ": "stand ", "sitting ": "sit "}[stance] + preposition, p)
     return f"{text} {stance}{preposition} {determiner} {bird.place}"
 
 
-def bird_captions(bird: Bird, dice: Dice, count: int = 10) -> list[tuple[str, SceneGraph]]:
+def bird_captions(bird: Bird, rng: StableRandom, count: int = 10) -> list[tuple[str, SceneGraph]]:
     """*count* different captions of a bird, each with its graph."""
     forms = [
         _bird_has,
@@ -386,4 +386,4 @@ def bird_captions(bird: Bird, dice: Dice, count: int = 10) -> list[tuple[str, Sc
         _wings_that_are,
         _bird_somewhere,
     ]
-    return _collect(lambda saying, form: form(saying, bird), forms, dice, count)
+    return _collect(lambda saying, form: form(saying, bird), forms, rng, count)

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...parsers import geometry
+from ...parsers.world_vocabulary import AGENTS, HOLDABLE, SCENE_COLOURS, SCENE_TYPES, SUPPORTS
 from .backgrounds import EXTRA, VARIANTS, horizon
-from .dice import Dice
 from .paint import CANVAS, UNIT
 from .shapes import SHAPES
-from .vocabulary import AGENTS, HOLDABLE, SCENE_COLOURS, SCENE_TYPES, SUPPORTS
+from .stable_random import StableRandom
 
 #: place -> weight of each category there; what is missing never appears there
 CATEGORY_WEIGHTS = {
@@ -141,8 +141,8 @@ def split_of(number: int) -> str:
     return {8: "val", 9: "test"}.get(number % 10, "train")
 
 
-def _category(weights: dict[str, int], dice: Dice) -> str:
-    roll = dice.below(sum(weights.values()))
+def _category(weights: dict[str, int], rng: StableRandom) -> str:
+    roll = rng.below(sum(weights.values()))
     for name, weight in weights.items():
         roll -= weight
         if roll < 0:
@@ -150,34 +150,34 @@ def _category(weights: dict[str, int], dice: Dice) -> str:
     raise AssertionError("a roll below the sum of the weights ends in the loop")
 
 
-def choose_content(dice: Dice) -> Scene:
+def choose_content(rng: StableRandom) -> Scene:
     """Place, categories, looks: everything but where things are."""
-    place = dice.pick(SCENE_TYPES)
-    count = dice.pick(COUNTS)
+    place = rng.pick(SCENE_TYPES)
+    count = rng.pick(COUNTS)
     names: list[str] = []
     while len(names) < count:
-        name = _category(CATEGORY_WEIGHTS[place], dice)
-        if names.count(name) >= (2 if name in TWINS and dice.chance(35) else 1):
+        name = _category(CATEGORY_WEIGHTS[place], rng)
+        if names.count(name) >= (2 if name in TWINS and rng.chance(35) else 1):
             continue
         names.append(name)
         for host, guest, percent in COMPANIONS[place]:
-            if name == host and guest not in names and len(names) < count and dice.chance(percent):
+            if name == host and guest not in names and len(names) < count and rng.chance(percent):
                 names.append(guest)
                 break
     things = []
     for name in names:
         colours = [c for c in SCENE_COLOURS if not (name == "flower" and c == "green")]
-        colour = "green" if name == "tree" and dice.chance(35) else dice.pick(colours)
-        pattern = dice.pick(("striped", "dotted", "checked")) if name in PATTERNED and dice.chance(50) else "plain"
-        size = dice.pick(("small", "large", None, None))
-        things.append(Thing(name, colour, pattern, size, flip=dice.chance(50), variant=dice.below(2)))
-    return Scene(place, dice.below(VARIANTS), dice.below(EXTRA), tuple(things))
+        colour = "green" if name == "tree" and rng.chance(35) else rng.pick(colours)
+        pattern = rng.pick(("striped", "dotted", "checked")) if name in PATTERNED and rng.chance(50) else "plain"
+        size = rng.pick(("small", "large", None, None))
+        things.append(Thing(name, colour, pattern, size, flip=rng.chance(50), variant=rng.below(2)))
+    return Scene(place, rng.below(VARIANTS), rng.below(EXTRA), tuple(things))
 
 
-def sized(thing: Thing, dice: Dice) -> Thing:
+def sized(thing: Thing, rng: StableRandom) -> Thing:
     """The thing with a height in the range of its size."""
     low, high = SIZE_RANGES[thing.size]
-    h = HEIGHTS[thing.category] * dice.between(low, high) // 100
+    h = HEIGHTS[thing.category] * rng.between(low, high) // 100
     return replace(thing, h=h, w=SHAPES[thing.category][1] * h // UNIT)
 
 
@@ -209,7 +209,7 @@ def stable_codes(a: np.ndarray, b: np.ndarray, kinds_a: np.ndarray, kinds_b: np.
     return (codes == codes[0]).all((0, 1))
 
 
-def candidates(thing: Thing, scene: Scene, placed: dict[int, Thing], dice: Dice, count: int = 16) -> list[tuple[int, int, bool]]:
+def candidates(thing: Thing, scene: Scene, placed: dict[int, Thing], rng: StableRandom, count: int = 16) -> list[tuple[int, int, bool]]:
     """Places (x, y, flip) where *thing* may be put, before asking whether it would clash with others there."""
     line, flip = horizon(scene.variant), thing.flip
     if thing.held_by is not None:
@@ -218,11 +218,11 @@ def candidates(thing: Thing, scene: Scene, placed: dict[int, Thing], dice: Dice,
         y = agent.y + HAND[1] * agent.h // 1000 - grip[1] * thing.h // 1000
         left = (agent.x + hand - grip[0] * thing.w // 1000, y, False)
         right = (agent.x + agent.w - hand - thing.w + grip[0] * thing.w // 1000, y, True)
-        return [left, right] if dice.chance(50) else [right, left]
+        return [left, right] if rng.chance(50) else [right, left]
     if thing.stands_on is not None:
         support = placed[thing.stands_on]
         y = support.y + support.h * 15 // 100 - thing.h
-        return [(support.x + support.w * dice.between(22, 78) // 100 - thing.w // 2, y, flip) for _ in range(count)]
+        return [(support.x + support.w * rng.between(22, 78) // 100 - thing.w // 2, y, flip) for _ in range(count)]
     if thing.category in WALL:
         low, high = 16, line - 24 - thing.h
     elif thing.category in AIR:
@@ -231,7 +231,7 @@ def candidates(thing: Thing, scene: Scene, placed: dict[int, Thing], dice: Dice,
         low, high = line - 70 - thing.h, line - 4 - thing.h
     else:
         low, high = max(12, line + 34 - thing.h), CANVAS - 10 - thing.h
-    return [(dice.between(8, CANVAS - 8 - thing.w), dice.between(low, max(low, high)), flip) for _ in range(count)]
+    return [(rng.between(8, CANVAS - 8 - thing.w), rng.between(low, max(low, high)), flip) for _ in range(count)]
 
 
 def fits(thing: Thing, options: list[tuple[int, int, bool]], placed: dict[int, Thing]) -> Iterator[int]:
@@ -257,15 +257,15 @@ def fits(thing: Thing, options: list[tuple[int, int, bool]], placed: dict[int, T
         yield from (n for (n, _), ok in zip(group, good, strict=True) if ok)
 
 
-def choose_bonds(things: list[Thing], dice: Dice) -> list[Thing]:
+def choose_bonds(things: list[Thing], rng: StableRandom) -> list[Thing]:
     """Who holds what and what stands on what, where the content allows it."""
     things = list(things)
     hands = [i for i, t in enumerate(things) if t.category in AGENTS]
     tops = [i for i, t in enumerate(things) if t.category in SUPPORTS]
     room = {i: 2 if things[i].category != "box" else 1 for i in tops}
     for i, thing in enumerate(things):
-        if thing.category in HOLDABLE and hands and dice.chance(85):
-            things[i] = replace(thing, held_by=hands.pop(dice.below(len(hands))))
+        if thing.category in HOLDABLE and hands and rng.chance(85):
+            things[i] = replace(thing, held_by=hands.pop(rng.below(len(hands))))
             continue
         hosts = [
             k
@@ -276,16 +276,16 @@ def choose_bonds(things: list[Thing], dice: Dice) -> list[Thing]:
             and things[k].stands_on is None
             and i not in [t.stands_on for t in things]
         ]
-        if thing.category in STANDS and hosts and dice.chance(85 if thing.category in ("cup", "lamp") else 62):
-            host = dice.pick(hosts)
+        if thing.category in STANDS and hosts and rng.chance(85 if thing.category in ("cup", "lamp") else 62):
+            host = rng.pick(hosts)
             room[host] -= 1
             things[i] = replace(thing, stands_on=host)
     return things
 
 
-def place_things(content: Scene, dice: Dice) -> Scene | None:
+def place_things(content: Scene, rng: StableRandom) -> Scene | None:
     """Put every thing somewhere; ``None`` if this try finds no room."""
-    things = choose_bonds([sized(t, dice) for t in content.things], dice)
+    things = choose_bonds([sized(t, rng) for t in content.things], rng)
     hosts = {k for t in things for k in (t.held_by, t.stands_on) if k is not None}
 
     def turn(i: int):  # hosts, then what they hold and carry, then the rest; big things first
@@ -294,7 +294,7 @@ def place_things(content: Scene, dice: Dice) -> Scene | None:
 
     placed: dict[int, Thing] = {}
     for i in sorted(range(len(things)), key=turn):
-        options = candidates(things[i], content, placed, dice)
+        options = candidates(things[i], content, placed, rng)
         spot = next(fits(things[i], options, placed), None)
         if spot is None:
             return None

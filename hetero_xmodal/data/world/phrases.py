@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from .vocabulary import (
+from ...parsers.world_vocabulary import (
     BIRD_PARTS,
     BIRD_PLACES,
     CATEGORIES,

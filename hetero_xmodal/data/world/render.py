@@ -7,10 +7,10 @@ import numpy as np
 from ...parsers import geometry
 from ...scenes import SceneGraph, SceneObject, SceneRelation
 from .backgrounds import background
-from .dice import Dice
 from .layout import AIR, SLACK, WALL, Scene, choose_content, kinds_of, place_things, signature, split_of, stable_codes
 from .paint import CANVAS, Painter
 from .shapes import SHAPES
+from .stable_random import StableRandom
 
 _SWAPS = ({}, {"skin": "skin2", "hair": "hair2"})
 
@@ -72,13 +72,13 @@ def truth(scene: Scene, boxes: list, size: int, id: str | None = None) -> SceneG
 
 def make_scene(seed: int, split: str, index: int) -> tuple[Scene, np.ndarray, list]:
     """The scene number *index* of a split with its canvas and visible boxes; tries until everything is clear."""
-    dice = Dice("scenes", seed, split, index)
+    rng = StableRandom("scenes", seed, split, index)
     while True:
-        content = choose_content(dice)
+        content = choose_content(rng)
         if split_of(signature(content)) != split:
             continue
         for _ in range(4):
-            scene = place_things(content, dice)
+            scene = place_things(content, rng)
             if scene is not None:
                 canvas, boxes = paint_scene(scene)
                 if is_clear(scene, boxes):

@@ -10,6 +10,7 @@ detector         what it is                                                     
 ===============  =====================================================================  ===================
 """
 
-from .base import Detections, Detector, Picture, load_detector
+from .base import Detections, Detector, Picture
+from .registry import load_detector
 
 __all__ = ["Detections", "Detector", "Picture", "load_detector"]

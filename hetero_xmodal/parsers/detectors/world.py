@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...data.world.vocabulary import BIRD_PARTS, CATEGORIES, COLOURS, HAVE, LENGTHS, PATTERNS, SIZES, attribute_kind
 from ...errors import InputError
 from ...files import read_json, read_safetensors
 from ...scenes import SceneGraph, SceneRelation
 from ..geometry import relations_between
+from ..world_vocabulary import BIRD_PARTS, CATEGORIES, COLOURS, HAVE, LENGTHS, PATTERNS, SIZES, attribute_kind
 from .base import Detections, Picture, file_hash, unit_rows
 from .detectron2_quietly import quiet, require_detectron2
 

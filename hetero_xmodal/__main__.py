@@ -1,0 +1,5 @@
+"""``python -m hetero_xmodal`` is the command ``hetero-xmodal``."""
+
+from .cli.main import main
+
+main()

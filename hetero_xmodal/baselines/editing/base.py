@@ -1,0 +1,194 @@
+"""What the baselines of manipulation share: words as numbers, the loop that trains generator and discriminator, and the simplest method."""
+
+from __future__ import annotations
+
+import re
+import time
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...errors import InputError
+from ...networks.adversary import TextAdaptiveDiscriminator, WordEncoder, discriminator_loss, generator_loss
+from ...networks.text_decoder import PAD, SPECIAL, UNKNOWN
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from ...data.tasks.editing import ManipulationPair
+
+
+def split_words(sentence: str) -> list[str]:
+    """Words in lower case: ``"The bird's wings."`` -> ``["the", "bird's", "wings"]``."""
+    return re.findall(r"[\w'’-]+", sentence.lower())
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetConfig:
+    """How long and how fast a baseline learns.
+
+    steps : batches
+    seconds : stop after so much time, whatever *steps* says; ``None`` for no limit
+    batch_size, learning_rate, momentum : of both Adam optimisers
+    words, reconstruction : weights of the words' judgement and of L1 on matched pairs (TAGAN: 10 and 0.2)
+    seed : of everything
+    """
+
+    steps: int = 2000
+    seconds: float | None = None
+    batch_size: int = 32
+    learning_rate: float = 2e-4
+    momentum: float = 0.5
+    words: float = 10.0
+    reconstruction: float = 0.2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch_size < 2:
+            raise InputError(f"BudgetConfig: steps is {self.steps}, batch_size {self.batch_size}; expected at least 1 and 2")
+
+
+class Unchanged:
+    """Picture and sentence as they were given."""
+
+    name = "unchanged input"
+
+    def manipulate(self, pairs: Iterable[ManipulationPair]) -> tuple[list[Image.Image], list[str]]:
+        """The pictures and the wishes of *pairs*."""
+        pairs = list(pairs)
+        return [pair.image for pair in pairs], [pair.wish for pair in pairs]
+
+
+class GANBaseline(nn.Module):
+    """A generator of pictures from a picture and words, trained against TAGAN's discriminator; subclasses say how it paints.
+
+    Parameters
+    ----------
+    vocabulary : lower-case words; others are unknown
+    image_size : side of the pictures
+    budget : :class:`BudgetConfig`
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, vocabulary: Sequence[str], *, image_size: int = 64, width: int = 64, budget: BudgetConfig | None = None) -> None:
+        super().__init__()
+        self.vocabulary, self.image_size, self.budget = list(vocabulary), image_size, budget or BudgetConfig()
+        self._number = {word: k for k, word in enumerate(self.vocabulary, len(SPECIAL))}
+        self.text = WordEncoder(len(SPECIAL) + len(self.vocabulary), width=width, embed=width)
+        self.history: list[dict[str, float]] = []
+
+    # ---- what a method fills in
+
+    @abstractmethod
+    def paint(self, pictures: Tensor, words: Tensor, sentence: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures (B, 3, S, S) in -1..1 and a further loss, from pictures, words (B, t, width), sentence (B, width) and mask (B, t)."""
+
+    def further_loss(self, pictures: Tensor, made: Tensor, tokens: Tensor) -> Tensor:
+        """A loss of a method's own on matched pairs."""
+        return pictures.new_zeros(())
+
+    def say(self, pictures: Tensor, wishes: list[str]) -> list[str]:
+        """The sentences; the wishes as they are, unless a method writes its own."""
+        return wishes
+
+    # ---- what all do
+
+    def numbers(self, sentences: Sequence[str]) -> Tensor:
+        """Sentences as numbers (B, t), padded."""
+        rows = [[self._number.get(word, UNKNOWN) for word in split_words(text)] or [UNKNOWN] for text in sentences]
+        out = torch.full((len(rows), max(map(len, rows))), PAD)
+        for row, words in zip(out, rows, strict=True):
+            row[: len(words)] = torch.tensor(words)
+        return out
+
+    def forward(self, pictures: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """*tokens* (B, t): made pictures and a further loss."""
+        mask = tokens != PAD
+        words, sentence = self.text(tokens, mask)
+        return self.paint(pictures, words, sentence, mask)
+
+    def fit(self, images: Tensor, sentences: Sequence[str], picture: Tensor) -> GANBaseline:
+        """Learn from pictures (n, 3, S, S) uint8 and sentences, each of picture number ``picture[k]``; nothing else is shown."""
+        budget = self.budget
+        torch.manual_seed(budget.seed)
+        tokens = self.numbers(sentences)
+        judge = TextAdaptiveDiscriminator(len(SPECIAL) + len(self.vocabulary), image_size=self.image_size)
+        betas = (budget.momentum, 0.999)
+        learning = [p for p in self.parameters() if p.requires_grad]
+        optimisers = [torch.optim.Adam(part, lr=budget.learning_rate, betas=betas) for part in (learning, list(judge.parameters()))]
+        begun = time.monotonic()
+        self.train()
+        for step in range(budget.steps):
+            if budget.seconds is not None and time.monotonic() - begun > budget.seconds:
+                break
+            rows = torch.randint(len(sentences), (min(budget.batch_size, len(sentences)),))
+            real = images[picture[rows]].float() / 127.5 - 1
+            right, wrong = tokens[rows], tokens[rows].roll(1, 0)
+            both, extra = self(torch.cat([real, real]), torch.cat([right, wrong]))
+            kept, fake = both.chunk(2)
+            said, other = ((t, t != PAD, None) for t in (right, wrong))
+            losses = discriminator_loss(judge, real, fake, said, other, words=budget.words)
+            optimisers[1].zero_grad()
+            losses["loss"].backward()
+            optimisers[1].step()
+            judge.requires_grad_(False)
+            judged = generator_loss(judge, fake, other)
+            judge.requires_grad_(True)
+            loss = judged["G_real"] + budget.words * judged["G_words"] + extra + self.further_loss(real, kept, right)
+            loss = loss + budget.reconstruction * (kept - real).abs().mean()
+            optimisers[0].zero_grad()
+            loss.backward()
+            optimisers[0].step()
+            if not torch.isfinite(loss):
+                raise InputError(f"{self.name}: the loss became {float(loss)} in step {step}; lower learning_rate")
+            if step % 50 == 0:
+                parts = losses | judged | {"G_loss": loss, "L1": (kept - real).abs().mean()}
+                self.history.append({"step": step} | {name: float(value.detach()) for name, value in parts.items()})
+        return self.eval()
+
+    @torch.no_grad()
+    def manipulate(self, pairs: Iterable[ManipulationPair]) -> tuple[list[Image.Image], list[str]]:
+        """Edited pictures, as large as this model paints, and sentences for the pictures and wishes of *pairs*."""
+        from PIL import Image
+
+        pairs, pictures, sentences, size = list(pairs), [], [], self.image_size
+        self.eval()
+        for start in range(0, len(pairs), 64):
+            some = pairs[start : start + 64]
+            pixels = np.stack([np.asarray(pair.image.convert("RGB").resize((size, size))) for pair in some])
+            given = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+            made, _ = self(given, self.numbers([pair.wish for pair in some]))
+            made = ((made.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+            pictures += [Image.fromarray(one) for one in made]
+            sentences += self.say(given, [pair.wish for pair in some])
+        return pictures, sentences
+
+
+def conditioning(mean: Tensor, log_deviation: Tensor, training: bool) -> tuple[Tensor, Tensor]:
+    """Conditioning augmentation: a sample around the sentence (its mean when not training), and half its KL divergence."""
+    divergence = (0.5 * ((2 * log_deviation).exp() + mean**2 - 1) - log_deviation).mean()
+    sample = mean + log_deviation.exp() * torch.randn_like(mean) if training else mean
+    return sample, 0.5 * divergence
+
+
+def layer(channels: int, out: int, *, kernel: int = 3, stride: int = 1, norm: bool = True) -> nn.Sequential:
+    """Convolution, batch normalisation, ReLU."""
+    convolution = nn.Conv2d(channels, out, kernel, stride, (kernel - 1) // 2, bias=not norm)
+    return nn.Sequential(convolution, nn.BatchNorm2d(out) if norm else nn.Identity(), nn.ReLU())
+
+
+def grow(channels: int, out: int) -> nn.Sequential:
+    """Nearest upsampling and a 3 x 3 layer."""
+    return nn.Sequential(nn.Upsample(scale_factor=2), layer(channels, out))
+
+
+def check_size(image_size: int) -> None:
+    """Refuse a size that the strided convolutions cannot halve."""
+    if image_size < 32 or image_size % 32:
+        raise InputError(f"image_size is {image_size}, expected a multiple of 32")

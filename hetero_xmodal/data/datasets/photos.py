@@ -1,0 +1,158 @@
+"""A folder of photos with tags and labels, as photo-sharing sites give them: pictures, and one table ``tags.csv`` beside them.
+
+::
+
+    image,tags,labels,split
+    sea/0001.jpg,boat;harbour;holiday,water;transport,train
+    sea/0002.jpg,beach;sand,water,test
+
+1. ``image`` is a path inside the folder; every picture stands in one row, and a picture that the table does not name is left out.
+2. ``tags`` and ``labels`` are separated by semicolons; each picture has at least one of both.
+3. ``split`` may be left out; if there, it is ``train``, ``val`` or ``test`` in every row. Without it three quarters of the pictures are
+   for training, a tenth for validation and the rest for the test, by the hash of their path: see :func:`split_of`.
+4. The labels are those of the table in alphabetical order, or, if there is a file ``labels.txt``, its lines; then a label of the table
+   that it lacks is refused, so that no slip of the pen makes a new label.
+
+Everything in the table is checked when the folder is opened; pictures are read when they are needed.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import InputError, nearest
+from ...files import existing_file
+from ..dataset import Dataset, Item
+from .coco import choose_split, existing_folder
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A labelled photo; its pixels are read when they are needed.
+
+    text : all that is said about it: its tags, or its captions one after the other
+    labels : uint8 (c,) of 0 and 1
+    split : ``None`` where the data set has no splits of its own
+    """
+
+    id: str
+    path: Path
+    text: str
+    labels: np.ndarray
+    split: str | None
+    tags: tuple[str, ...] = ()
+
+
+def split_of(id: str) -> str:
+    """Train (75 %), val (10 %) or test (15 %), by the hash of an id: the same on every machine, whatever other photos there are.
+
+    >>> split_of("sea/0001.jpg"), split_of("sea/0002.jpg")
+    ('train', 'train')
+    """
+    share = int(hashlib.sha256(id.encode()).hexdigest()[:8], 16) / 2**32
+    return "train" if share < 0.75 else "val" if share < 0.85 else "test"
+
+
+def load_photos(folder: str | Path, split: str = "train", size: int | None = None) -> Dataset:
+    """The photos in *folder* as a data set whose items have an image, tags and labels; see the module's text for the layout."""
+    photos, names = read_photos(folder)
+    photos = choose_split(photos, split, [photo.split or split_of(photo.id) for photo in photos], f"photos:{folder}")
+    photos = photos if size is None else photos[:size]
+
+    def make(k: int) -> Item:
+        from ...images import read_picture
+
+        photo = photos[k]
+        labels = photo.labels.astype(np.int64)
+        return Item(read_picture(photo.path), [], id=photo.id, path=photo.path, tags=list(photo.tags), labels=labels)
+
+    tags = sorted({tag for photo in photos for tag in photo.tags})
+    return Dataset(f"photos:{folder}", split, range(len(photos)), make, label_names=names, tag_names=tags)
+
+
+def read_photos(folder: str | Path) -> tuple[list[Photo], list[str]]:
+    """The rows of the folder's table and the names of the labels.
+
+    Raises
+    ------
+    InputError : no table, a column that is missing, a picture that is missing or stands in two rows, no tag, no label, an unknown label or
+        split; the message names the line.
+    """
+    folder = existing_folder(folder, "photos:")
+    table = folder / "tags.csv"
+    if not table.exists():
+        raise InputError(f"'{folder}' has no tags.csv; write one with the columns image, tags and labels (and, if you like, split)")
+    names = _label_names(folder / "labels.txt")
+    rows, lines = [], {}
+    for number, row in _rows(table):
+        where, name = f"'{table}', line {number}", row["image"]
+        if not name or Path(name).is_absolute() or ".." in Path(name).parts:
+            raise InputError(f"{where}: image {name!r} is not a path inside the folder")
+        if name in lines:
+            raise InputError(f"{where}: image {name!r} stands in line {lines[name]} already; give each picture one row")
+        if not (folder / name).is_file():
+            raise InputError(f"{where}: there is no picture '{folder / name}'")
+        tags, labels = (tuple(dict.fromkeys(filter(None, map(str.strip, row[key].split(";"))))) for key in ("tags", "labels"))
+        for key, values in (("tag", tags), ("label", labels)):
+            if not values:
+                raise InputError(f"{where}: image {name!r} has no {key}; give at least one, several separated by semicolons")
+        unknown = next((label for label in labels if names is not None and label not in names), None)
+        if unknown is not None:
+            raise InputError(f"{where}: label {unknown!r} is not in '{folder / 'labels.txt'}'{nearest(unknown, names)}")
+        split = row.get("split")
+        if split is not None and split not in SPLITS:
+            raise InputError(f"{where}: split {split!r} is not one of {', '.join(SPLITS)}; leave the whole column out to have them chosen")
+        lines[name] = number
+        rows.append((name, tags, labels, split))
+    if not rows:
+        raise InputError(f"'{table}' has no row; give each picture one with its tags and labels")
+    names = names or sorted({label for _, _, labels, _ in rows for label in labels})
+    column = {name: k for k, name in enumerate(names)}
+    photos = []
+    for name, tags, labels, split in rows:
+        vector = np.zeros(len(names), np.uint8)
+        vector[[column[label] for label in labels]] = 1
+        photos.append(Photo(name, folder / name, " ".join(tags), vector, split, tags))
+    return photos, names
+
+
+def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
+    """(line, row) of every row of the table, its cells without spaces around them."""
+    existing_file(table, "tag table")
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            columns = reader.fieldnames or []
+            missing = [c for c in ("image", "tags", "labels") if c not in columns]
+            if missing:
+                raise InputError(f"tag table '{table}' has no column {missing[0]!r}; its columns are {', '.join(columns)}")
+            rows = []
+            for row in reader:
+                if None in row or None in row.values():
+                    raise InputError(
+                        f"'{table}', line {reader.line_num}: expected {len(columns)} cells; several tags or labels are separated by ';'"
+                    )
+                rows.append((reader.line_num, {key: value.strip() for key, value in row.items()}))
+            return rows
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"tag table '{table}' is not readable as UTF-8 CSV ({error})") from None
+
+
+def _label_names(path: Path) -> list[str] | None:
+    if not path.exists():
+        return None
+    try:
+        names = [line.strip() for line in existing_file(path, "label names").read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError:
+        raise InputError(f"label names '{path}' are not UTF-8 text; save the file as UTF-8") from None
+    twice = next((name for k, name in enumerate(names) if name in names[:k]), None)
+    if twice is not None:
+        raise InputError(f"label names '{path}': {twice!r} stands in two lines; name each label once")
+    return names

@@ -1,0 +1,298 @@
+"""Features on the disk: safetensors files that are written block by block, and rows of them that are read only when they are asked for.
+
+A file in the making is called ``NAME.part``; beside it ``NAME.progress`` says how many rows are done. Whoever is interrupted goes on after
+the last whole block, and the finished file is the same as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import struct
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ....errors import InputError
+from ....files import existing_file, read_json, write_json
+
+FORMAT = "hetero_xmodal.matching 1"
+
+_CODES = {"F16": "<f2", "F32": "<f4", "I64": "<i8", "U8": "|u1"}
+_NAMES = {np.dtype(value): key for key, value in _CODES.items()}
+
+
+class FileRows:
+    """The rows of an array in a file, read when they are asked for; it takes no memory of its own.
+
+    Rows are read, not mapped: pages of a mapped file count as memory of the process for as long as they stay, so that after an epoch over
+    100,000 pictures all 15 GB of them would; what is read goes straight into the batch, and the system keeps as much as it likes in its
+    own cache. ``rows[5]``, ``rows[2:9]`` and ``rows[[7, 3, 3]]`` are numpy arrays; ``numpy.asarray(rows)`` reads everything. The object
+    can be sent to the workers of a ``DataLoader``: each opens the file for itself.
+
+    Parameters
+    ----------
+    path : the file
+    offset : byte at which the array begins
+    dtype, shape : of the array; the first axis counts rows
+    select : row numbers in the file, if these are only some of its rows, or in another order
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "numbers"
+    >>> np.arange(12, dtype=np.float32).tofile(path)
+    >>> rows = FileRows(path, 0, np.float32, (4, 3))
+    >>> rows[[3, 0]].tolist(), rows.select([2, 1])[0].tolist()
+    ([[9.0, 10.0, 11.0], [0.0, 1.0, 2.0]], [6.0, 7.0, 8.0])
+    """
+
+    def __init__(self, path: str | Path, offset: int, dtype: Any, shape: Sequence[int], select: np.ndarray | None = None) -> None:
+        self.path, self.offset, self.dtype = Path(path), int(offset), np.dtype(dtype)
+        self._rows = None if select is None else np.asarray(select, dtype=np.int64)
+        self._in_file = tuple(int(n) for n in shape)
+        self._handle: int | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self), *self._in_file[1:])
+
+    @property
+    def ndim(self) -> int:
+        return len(self._in_file)
+
+    def __len__(self) -> int:
+        return self._in_file[0] if self._rows is None else len(self._rows)
+
+    def select(self, rows: Sequence[int] | np.ndarray) -> FileRows:
+        """These rows only, without reading them."""
+        rows = np.arange(len(self))[np.asarray(rows)]
+        return FileRows(self.path, self.offset, self.dtype, self._in_file, rows if self._rows is None else self._rows[rows])
+
+    def heads(self, size: int) -> list[bytes]:
+        """The first bytes of every row, to tell rows apart without reading them."""
+        rows = np.arange(len(self)) if self._rows is None else self._rows
+        step = self.dtype.itemsize * int(np.prod(self._in_file[1:], dtype=np.int64))
+        with self.path.open("rb", buffering=0) as file:
+            return [os.pread(file.fileno(), size, self.offset + row * step) for row in rows.tolist()]
+
+    def __getitem__(self, which: Any) -> np.ndarray:
+        if isinstance(which, tuple):
+            first, *rest = which
+            if any(np.ndim(part) for part in rest if not isinstance(part, slice) and part is not ...):
+                raise TypeError("only the first axis of rows in a file can be indexed by a list; read them first")
+            return self[first][tuple(rest) if isinstance(first, int | np.integer) else (slice(None), *rest)]
+        if isinstance(which, int | np.integer):
+            return self._read(np.array([range(len(self))[which]]))[0]
+        rows = np.arange(len(self))[which]
+        return self._read(rows.ravel()).reshape(*rows.shape, *self._in_file[1:])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:].astype(self.dtype if dtype is None else dtype, copy=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_handle": None}
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None) is not None:
+            with contextlib.suppress(OSError, TypeError):
+                os.close(self._handle)
+
+    def _read(self, rows: np.ndarray) -> np.ndarray:
+        rows = rows if self._rows is None else self._rows[rows]
+        out = np.empty((len(rows), *self._in_file[1:]), self.dtype)
+        size = out[:1].nbytes if len(out) else 0
+        if not size:
+            return out
+        if self._handle is None:
+            try:
+                self._handle = os.open(self.path, os.O_RDONLY)
+            except OSError as error:
+                raise InputError(f"feature file '{self.path}' cannot be opened ({error.strerror}); load the data again") from None
+        starts = np.flatnonzero(np.diff(rows, prepend=rows[:1] - 2) != 1)  # rows that follow each other are read at one go
+        view = memoryview(out.reshape(len(out), -1).view(np.uint8)).cast("B")
+        for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(rows)], strict=True):
+            place, left = self.offset + int(rows[start]) * size, view[start * size : stop * size]
+            while left:
+                got = os.preadv(self._handle, [left[: 1 << 30]], place)
+                if got <= 0:
+                    raise InputError(f"feature file '{self.path}' ends too early; delete it and load the data again")
+                place, left = place + got, left[got:]
+        return out
+
+
+# ---------------------------------------------------------------------------------------------- safetensors
+
+
+def _layout(tensors: dict[str, tuple[Any, Sequence[int]]], metadata: dict[str, str]) -> tuple[bytes, dict[str, int]]:
+    """The head of a safetensors file and the byte at which each tensor begins; *tensors* maps names to (dtype, shape)."""
+    entries: dict[str, Any] = {"__metadata__": metadata}
+    place, begins = 0, {}
+    for name, (dtype, shape) in tensors.items():
+        size = np.dtype(dtype).itemsize * int(np.prod(shape, dtype=np.int64))
+        entries[name] = {"dtype": _NAMES[np.dtype(dtype)], "shape": [int(n) for n in shape], "data_offsets": [place, place + size]}
+        begins[name], place = place, place + size
+    text = json.dumps(entries, ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text, {name: 8 + len(text) + begin for name, begin in begins.items()}
+
+
+def open_store(path: str | Path) -> tuple[dict[str, FileRows], dict[str, str]]:
+    """The tensors of a safetensors file as :class:`FileRows`, and its metadata.
+
+    Raises
+    ------
+    InputError : the file is missing, truncated, or not safetensors.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = existing_file(path, "feature file")
+    try:
+        with safe_open(str(path), framework="np") as file:  # checks the head and the length of the file
+            metadata = file.metadata() or {}
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            entries = json.loads(file.read(length))
+        rows = {
+            name: FileRows(path, 8 + length + entry["data_offsets"][0], _CODES[entry["dtype"]], entry["shape"])
+            for name, entry in entries.items()
+            if name != "__metadata__"
+        }
+    except (SafetensorError, OSError, ValueError, KeyError, struct.error) as error:
+        raise InputError(f"feature file '{path}' is not readable as safetensors ({error}); it may be truncated") from None
+    return rows, metadata
+
+
+class BlockFile:
+    """A safetensors file that is filled in rows, in order, and takes its name only when it is whole.
+
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "a.safetensors"
+    >>> file = BlockFile(target, {"x": (np.float32, (3, 2))}, {"plan": "twos"})
+    >>> file.write("x", 0, np.full((3, 2), 2, np.float32)); file.finish()
+    >>> open_store(target)[0]["x"][1].tolist()
+    [2.0, 2.0]
+    """
+
+    def __init__(self, path: str | Path, tensors: dict[str, tuple[Any, Sequence[int]]], metadata: dict[str, str]) -> None:
+        self.path = Path(path)
+        self.part, self.progress = self.path.with_name(self.path.name + ".part"), self.path.with_name(self.path.name + ".progress")
+        self._tensors = {name: (np.dtype(dtype), tuple(shape)) for name, (dtype, shape) in tensors.items()}
+        head, self._begins = _layout(self._tensors, {"format": FORMAT, **metadata})
+        plan = hashlib.sha256(head).hexdigest()
+        #: rows, as the caller counts them, that an interrupted run has left
+        self.done = 0
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.part.exists() and self.progress.exists():
+                with contextlib.suppress(InputError):  # a broken note means: from the beginning
+                    before = read_json(self.progress, "progress")
+                    if isinstance(before, dict) and before.get("plan") == plan and isinstance(before.get("done"), int):
+                        self.done = before["done"]
+            self._plan = plan
+            if not self.done:
+                with self.part.open("wb") as file:
+                    file.write(head)
+                    file.truncate(max(self._end(name) for name in self._tensors))
+            self._file = self.part.open("r+b")
+        except OSError as error:
+            raise InputError(f"features cannot be written to '{self.path}' ({error.strerror or error}); give another folder") from None
+
+    def _end(self, name: str) -> int:
+        dtype, shape = self._tensors[name]
+        return self._begins[name] + dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+
+    def write(self, name: str, start: int, rows: np.ndarray) -> None:
+        """Put *rows* at row *start* of the tensor *name*."""
+        dtype, shape = self._tensors[name]
+        rows = np.ascontiguousarray(rows, dtype=dtype)
+        if rows.shape[1:] != shape[1:] or start + len(rows) > shape[0]:
+            raise ValueError(f"{name} has shape {shape}, found rows {start} to {start + len(rows)} of shape {rows.shape[1:]}")
+        self._file.seek(self._begins[name] + start * dtype.itemsize * int(np.prod(shape[1:], dtype=np.int64)))
+        self._file.write(rows.tobytes())
+
+    def note(self, done: int) -> None:
+        """All rows up to *done* are on the disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        write_json(self.progress, {"plan": self._plan, "done": done})
+        self.done = done
+
+    def finish(self) -> None:
+        """The file is whole: give it its name."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        os.replace(self.part, self.path)
+        self.progress.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Stop here; what has been noted stays for the next time."""
+        self._file.close()
+
+
+def as_bytes(value: Any) -> np.ndarray:
+    """A JSON value as a tensor of bytes, for lists that are too long for the head of a file."""
+    return np.frombuffer(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), np.uint8)
+
+
+def from_bytes(rows: Any) -> Any:
+    """What :func:`as_bytes` was given."""
+    return json.loads(np.asarray(rows).tobytes())
+
+
+# ---------------------------------------------------------------------------------------------- the cache
+
+
+def cache_folder(cache: str | Path | None = None) -> Path:
+    """Where features are kept: *cache*, or ``$XDG_CACHE_HOME/hetero_xmodal/matching`` (``~/.cache/...`` where that is not set).
+
+    Never the folder of the pictures, unless it is given. The files may be deleted at any time; they are made again when needed.
+    """
+    if cache is not None:
+        return Path(cache)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hetero_xmodal" / "matching"
+
+
+@contextlib.contextmanager
+def one_at_a_time(path: str | Path) -> Iterator[None]:
+    """Wait until no other process makes the file *path*; meanwhile others wait for us."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: whoever runs two at once there makes the file twice
+        yield
+        return
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = open(path.with_name(path.name + ".lock"), "wb")  # noqa: SIM115 (closed below)
+    except OSError as error:
+        raise InputError(
+            f"the cache folder '{path.parent}' cannot be written ({error.strerror or error}); give another as cache="
+        ) from None
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def digest(*values: Any) -> str:
+    """16 hex digits that tell JSON values apart."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def progress_bar(what: str, total: int, wanted: bool | None = None, done: int = 0) -> Iterator[Any]:
+    """A progress bar on standard error; gives the function that moves it on. ``None``: only in a terminal and if there is much to do."""
+    if wanted is False or (wanted is None and (total - done < 64 or not sys.stderr.isatty())):
+        yield lambda n: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total, completed=done)
+        yield lambda n: bar.advance(task, n)

@@ -1,0 +1,1 @@
+"""Editing images by sentences: ``hx.manipulate``."""

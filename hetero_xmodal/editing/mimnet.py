@@ -1,0 +1,198 @@
+"""MIM-Net on one picture and one sentence: the coarse and the fine picture, where the text speaks, and which memories its words used.
+
+>>> import hetero_xmodal as hx
+>>> bird = hx.load_dataset("world/birds", "test", size=1)[0].image
+>>> result = hx.manipulate(bird, "This bird has red wings.", recipe="mimnet")  # doctest: +SKIP
+>>> result.picture.save("edited.png"); result.memories()["red"]  # doctest: +SKIP
+[(12, 0.61), (40, 0.22), (3, 0.05)]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from ..files import Saved, write_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    from ..data.tasks.editing import ManipulationPair
+    from ..recipes.mimnet import MIMNet
+
+#: name of a shipped model -> its folder
+SHIPPED = {name: Path(__file__).parents[1] / "assets" / f"mimnet_{name}" for name in ("birds", "scenes")}
+FILES = ("picture.png", "coarse.png", "localisation.png", "memories.json", "manipulation.png")
+
+
+@dataclass(frozen=True)
+class MemoryManipulation(Saved):
+    """What came of one picture and one sentence.
+
+    original, given : the picture and the sentence that were given
+    picture : the edited picture, as large as the original
+    coarse : the coarse picture, as the model made it
+    localisation : (height, width) in 0..1, where the text speaks about the picture (9), as large as the original
+    matte : (height, width) in 0..1, how much of each pixel was repainted
+    words : the sentence's words
+    attention : (words, memories), how much of each memory each word recalled (2); None for a model without memory
+    swatches : the most used memories -> each rendered on this picture, as if all words had recalled it alone
+    notes : what the reader should know, such as words the model does not know
+    """
+
+    files = FILES
+    original: Image.Image
+    given: str
+    picture: Image.Image
+    coarse: Image.Image
+    localisation: np.ndarray
+    matte: np.ndarray
+    words: list[str]
+    attention: np.ndarray | None
+    swatches: dict[int, Image.Image] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def memories(self, most: int = 3) -> dict[str, list[tuple[int, float]]]:
+        """For every word the memories it used most, each with its share; a word said twice keeps its first place."""
+        used: dict[str, list[tuple[int, float]]] = {}
+        for word, row in zip(self.words, [] if self.attention is None else self.attention, strict=False):
+            used.setdefault(word, [(int(k), round(float(row[k]), 4)) for k in row.argsort()[::-1][:most]])
+        return used
+
+    def figure(self) -> Figure:
+        """The pictures, where the text speaks, and the words' attention over the memories they used."""
+        from ..viz.memory import memory_manipulation_figure
+
+        return memory_manipulation_figure(self)
+
+    def write(self, folder: Path, *, dpi: int = 150) -> None:
+        """Write pictures, map, attention and figure into an existing folder; see :data:`FILES`."""
+        from PIL import Image
+
+        self.picture.save(folder / "picture.png")
+        self.coarse.save(folder / "coarse.png")
+        Image.fromarray((self.localisation * 255).round().astype("uint8")).save(folder / "localisation.png")
+        rows = [] if self.attention is None else [[round(float(a), 5) for a in row] for row in self.attention]
+        write_json(folder / "memories.json", {"words": self.words, "attention": rows, "most used": self.memories(), "notes": self.notes})
+        self.figure().savefig(folder / "manipulation.png", dpi=dpi)
+
+
+def load_memory_model(model: str | Path = "birds") -> MIMNet:
+    """The MIM-Net in a model folder or run folder, or a shipped one by name (``"birds"``, ``"scenes"``)."""
+    from ..recipes.mimnet import MIMNet
+
+    folder = SHIPPED.get(str(model), Path(model))
+    if not folder.is_dir() and str(model) in SHIPPED:
+        raise InputError(
+            f"this package ships no MIM-Net '{model}'; train one with: hetero-xmodal train mimnet --data world/{model} --out DIR"
+        )
+    return MIMNet.from_pretrained(folder / "model" if (folder / "model" / "config.json").exists() else folder)
+
+
+def manipulate_by_memory(
+    image: Any, sentence: str, *, model: str | Path | MIMNet = "birds", language: str | None = None, swatches: int = 8
+) -> MemoryManipulation:
+    """Edit a picture by a sentence with a MIM-Net; no detector is needed.
+
+    Parameters
+    ----------
+    image : path, PIL image or uint8 array, of any size; see :func:`hetero_xmodal.images.read_picture`.
+    sentence : English text that says how the picture should look, e.g. "This bird has red wings."
+    model : ``"birds"`` or ``"scenes"`` (shipped), a model or run folder, or a :class:`~hetero_xmodal.recipes.MIMNet`.
+    language : spaCy model for the sentence.
+    swatches : so many of the memories that the words used most are rendered for the figure.
+
+    Raises
+    ------
+    InputError : a picture, sentence or model that cannot be used.
+    """
+    import torch
+    from PIL import Image
+
+    from ..graphs import build_graph
+    from ..images import read_picture
+    from ..parsers.sentence import parse_sentence
+    from ..scenes import SceneGraph
+    from ..viz.editing import pixels
+    from .pixels import full_size, squared
+
+    picture = read_picture(image)
+    said = parse_sentence(sentence, **({} if language is None else {"model": language}))
+    network = load_memory_model(model) if isinstance(model, str | Path) else model
+    graph = build_graph(SceneGraph(size=picture.size), said)
+    words = _words(graph)
+    if not words:
+        raise InputError(f"the sentence {sentence!r} has no word; give an English sentence")
+    given, fills = squared(picture, network.config.fine_size)
+    with torch.no_grad():
+        made = network.eval()(graph, given)
+    edited, matte = full_size(picture, given[0], made.fine[0], made.matte[0], fills)
+    grown = torch.nn.functional.interpolate(made.localisation, given.shape[-2:], mode="bilinear", align_corners=False)
+    _, localisation = full_size(picture, given[0], given[0], grown[0], fills)
+    attention = None if made.attention is None else made.attention.numpy()
+    rendered: dict[int, Image.Image] = {}
+    if attention is not None and swatches > 0:
+        used = made.attention.sum(0).argsort(descending=True)[:swatches].sort().values
+        shown = network.render(given[0], used, words=words)
+        rendered = {int(k): Image.fromarray(pixels(one)) for k, one in zip(used, shown, strict=True)}
+    coarse = Image.fromarray(pixels(made.coarse[0]))
+    notes = _remarks(network, picture, given, sentence, words)
+    return MemoryManipulation(picture, sentence, edited, coarse, localisation, matte, words, attention, rendered, notes)
+
+
+def edit_by_memory(model: MIMNet, pairs: Iterable[ManipulationPair], *, batch_size: int = 50) -> list[Image.Image]:
+    """Edited pictures for pictures and wishes of *pairs*, many at a time; what they say of the answer is not looked at."""
+    import torch
+
+    from ..graphs.build import flat_pair
+    from ..graphs.flat import FlatGraphs
+    from ..parsers.sentence import parse_sentences
+    from ..scenes import SceneGraph
+    from .pixels import full_size, squared
+
+    pairs, pictures = list(pairs), []
+    for start in range(0, len(pairs), batch_size):
+        some = pairs[start : start + batch_size]
+        flats = [
+            flat_pair(SceneGraph(size=pair.image.size), said)
+            for pair, said in zip(some, parse_sentences([p.wish for p in some]), strict=True)
+        ]
+        small = [squared(pair.image, model.config.fine_size) for pair in some]
+        given = torch.cat([p for p, _ in small])
+        with torch.no_grad():
+            made = model.eval()(FlatGraphs.concat(flats).to_dgl(), given)
+        for k, pair in enumerate(some):
+            pictures.append(full_size(pair.image, given[k], made.fine[k], made.matte[k], small[k][1])[0])
+    return pictures
+
+
+def _words(graph: Any) -> list[str]:
+    from .. import schema as s
+
+    return s.decode_text(graph.nodes[s.WORD].data["text"])
+
+
+def _remarks(model: MIMNet, picture: Image.Image, given: Any, sentence: str, words: list[str]) -> list[str]:
+    """What is unusual about a picture and a sentence, one sentence each; the model does what it can with the rest."""
+    from ..networks.boundary import boundary_images
+    from .plans import asks_for_things
+
+    notes = []
+    unknown = [w for w, number in zip(words, model.word_numbers(words), strict=True) if number == model.word_numbers(["\0"])[0]]
+    if unknown:
+        notes.append(f"the model has never seen {', '.join(repr(word) for word in dict.fromkeys(unknown))}; such words say nothing to it")
+    if asks_for_things(sentence):
+        notes.append("MIM-Net changes how things look, and takes none away and puts none in another's place; CAM's model 'scenes' does")
+    size = model.config.fine_size
+    if max(picture.size) < size:
+        notes.append(
+            f"the picture has {picture.size[0]} x {picture.size[1]} pixels; it was enlarged to the model's {size} and brought back"
+        )
+    if not bool((boundary_images(given) > -1).any()):
+        notes.append("no boundary was found in the picture, so there is no structure that textures could follow")
+    return notes

@@ -1,0 +1,76 @@
+"""One picture and one sentence, all the way to files: scene graphs, heterograph and drawing in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..files import result_folder
+
+GRAPH, IMAGE_SCENE, SENTENCE_SCENE, DRAWING = "graph", "image_scene.json", "sentence_scene.json", "drawing.png"
+
+
+def write_pair(
+    picture: str | Path,
+    sentence: str,
+    folder: str | Path,
+    *,
+    detector: Any = "world",
+    weights: str | Path | None = None,
+    image_scene: str | Path | None = None,
+    model: str | None = None,
+    score_threshold: float | None = None,
+    wiring: str = "inherit",
+    dpi: int = 150,
+) -> dict[str, Any]:
+    """Parse *picture* and *sentence*, build their heterograph and write everything into *folder*.
+
+    Parameters
+    ----------
+    picture, sentence : path of a picture; English text.
+    folder : new, empty, or holding an earlier result of this function, which is replaced. Nothing is left there if anything fails.
+    detector, weights, score_threshold : see :func:`hetero_xmodal.parse_image`.
+    image_scene : JSON of a scene graph (``SceneGraph.save``) to use in place of a detector.
+    model : spaCy model; see :func:`hetero_xmodal.parse_sentence`.
+    wiring : see :func:`hetero_xmodal.build_graph`.
+    dpi : of the drawing.
+
+    Returns
+    -------
+    dict with ``graph`` (DGL), ``image_scene``, ``sentence_scene`` (SceneGraph) and ``files`` (list of Path): the folder ``graph``
+    (safetensors and JSON; read it with ``hx.load_graph``), ``image_scene.json``, ``sentence_scene.json``, ``drawing.png``.
+
+    Raises
+    ------
+    InputError : picture, sentence, an option or the folder cannot be used.
+    """
+    from ..images import read_picture
+    from ..parsers.image import parse_image
+    from ..parsers.sentence import parse_sentence
+    from ..scenes import SceneGraph
+    from ..viz import draw
+    from . import build_graph, save_graph
+
+    if not isinstance(dpi, int) or not 30 <= dpi <= 600:
+        raise InputError(f"dpi is {dpi!r}, expected a whole number from 30 to 600")
+    names = (GRAPH, IMAGE_SCENE, SENTENCE_SCENE, DRAWING)
+    with result_folder(folder, holds=names) as temporary:
+        pixels = read_picture(picture)  # first of all: it is the input that most often cannot be read
+        words = parse_sentence(sentence, **({} if model is None else {"model": model}))
+        if image_scene is None:
+            seen = parse_image(picture, detector=detector, weights=weights, score_threshold=score_threshold)
+        else:
+            seen = SceneGraph.load(image_scene)
+            if seen.size is not None and tuple(seen.size) != pixels.size:
+                raise InputError(
+                    f"scene graph '{image_scene}' was made for a picture of {seen.size[0]} x {seen.size[1]} pixels, but '{picture}' has "
+                    f"{pixels.width} x {pixels.height}; give the picture it belongs to"
+                )
+        graph = build_graph(seen, words, wiring=wiring)
+        figure = draw(graph, picture=pixels, sentence=sentence)
+        save_graph(graph, temporary / GRAPH)
+        seen.save(temporary / IMAGE_SCENE)
+        words.save(temporary / SENTENCE_SCENE)
+        figure.savefig(temporary / DRAWING, dpi=dpi)
+    return {"graph": graph, "image_scene": seen, "sentence_scene": words, "files": [Path(folder) / name for name in names]}

@@ -1,0 +1,77 @@
+"""``load_detector``: a detector by its name or file."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from ...errors import InputError, nearest
+from .base import Detector
+
+
+def load_detector(detector: str | Path | Detector = "world", *, weights: str | Path | None = None, features: str | None = None) -> Detector:
+    """Make the detector that *detector* names; the last few are kept, so that a loop over pictures loads once.
+
+    Parameters
+    ----------
+    detector : ``"world"``, ``"grid"`` (7 x 7 patches) or ``"grid:N"``, the path of a detections JSON, the path of a detectron2 config
+        (``.yaml``), a name of detectron2's model zoo (``"COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"``), or an object that is a
+        :class:`Detector` already.
+    weights : file of weights for a config or for ``"world"`` (``.safetensors``, or ``.pth`` and ``.pkl`` read without executing anything).
+    features : name of an ImageNet network (``"efficientnet-lite0"``) that the region features are read from instead of the detector's own.
+    """
+    if isinstance(detector, str | Path):
+        return _load(str(detector), None if weights is None else str(weights), features, _stamp(detector), _stamp(weights))
+    if not isinstance(detector, Detector):
+        raise InputError(
+            f"detector is a {type(detector).__name__}; give 'world', 'grid', a .json of detections, a .yaml config, or a Detector"
+        )
+    return detector if features is None else _with_features(detector, features)
+
+
+def _with_features(detector: Detector, network: str) -> Detector:
+    from .regions import WithRegionFeatures
+
+    return WithRegionFeatures(detector, network)
+
+
+def _stamp(path: str | Path | None) -> tuple[int, int] | None:
+    """Size and time of a file: a changed file is loaded again."""
+    if path is None or not Path(path).is_file():
+        return None
+    status = Path(path).stat()
+    return status.st_size, status.st_mtime_ns
+
+
+@functools.lru_cache(maxsize=4)
+def _load(name: str, weights: str | None, features: str | None, *stamps) -> Detector:
+    if features is not None:
+        return _with_features(_load(name, weights, None, *stamps), features)
+    kind, _, option = name.partition(":")
+    if weights is not None and (kind == "grid" or name.endswith(".json")):
+        raise InputError(f"detector {name!r} takes no weights; leave them out")
+    if name == "world":
+        from .world import WorldDetector
+
+        return WorldDetector(weights)
+    if kind == "grid":
+        from .grid import GridDetector
+
+        if option and not option.isdigit():
+            raise InputError(f"detector {name!r}: the number of patches a side is {option!r}; write for instance 'grid:7'")
+        return GridDetector(int(option or 7))
+    if name.endswith(".json"):
+        from .detections import DetectionsFile
+
+        return DetectionsFile(name)
+    if name.endswith((".yaml", ".yml")):
+        from .zoo import ZooDetector
+
+        return ZooDetector(name, weights)
+    from .zoo import zoo_names
+
+    hint = nearest(name, ["world", "grid"]) or nearest(f"{name}.yaml", zoo_names())
+    raise InputError(
+        f"unknown detector {name!r}{hint}; give 'world', 'grid', a detections .json, a local .yaml config, or a name of detectron2's "
+        "model zoo such as 'COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml'"
+    )

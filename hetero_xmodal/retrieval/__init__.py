@@ -1,0 +1,1 @@
+"""Search with trained models: ``hx.retrieve``, ``hx.build_index``."""

@@ -1,0 +1,150 @@
+"""What a trained ALGR looks at and what it finds, as plain arrays for the figures of :mod:`hetero_xmodal.viz`.
+
+====================================  ===================================================================  =======================
+function                              what it gives                                                        for the paper's figure
+====================================  ===================================================================  =======================
+:func:`pair_attention`                learned edge weights and cross-attention of one pair                 7
+:func:`found_pictures`                the best pictures for some captions, right or wrong                  5
+:func:`found_sentences`               the best captions for some pictures, right or wrong                  6
+:func:`pair_spaces`                   pairs before and after the graph encoder                             8
+====================================  ===================================================================  =======================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from .. import schema
+from ..errors import InputError
+from ..message_passing import attends
+
+if TYPE_CHECKING:
+    from ..data.tasks.matching import Split
+    from ..message_passing import Trace
+    from ..recipes.algr import ALGR
+    from .index import EmbeddingIndex
+
+
+@dataclass(frozen=True, eq=False)
+class PairAttention:
+    """Who listens to whom in one pair of n_v regions and n_t words. In every matrix row i is the listener, and its row sums to 1.
+
+    region_edges, word_edges : (n_v, n_v), (n_t, n_t) the learned edge weights W_e of (1) to (4)
+    words_to_regions, regions_to_words : (n_t, n_v), (n_v, n_t) the cross-attention of (14); None where the variant has none
+    tokens : the words
+    boxes, size : (n_v, 4) of the regions in pixels of a picture of *size* (width, height); None where the features came without boxes
+    """
+
+    region_edges: np.ndarray
+    word_edges: np.ndarray
+    words_to_regions: np.ndarray | None
+    regions_to_words: np.ndarray | None
+    tokens: list[str]
+    boxes: np.ndarray | None
+    size: tuple[int, int] | None
+
+    @property
+    def regions(self) -> np.ndarray:
+        """(n_v,) how much attention each region gets: the mean of its edge weights over all receivers; they sum to 1."""
+        return self.region_edges.mean(0)
+
+    @property
+    def words(self) -> np.ndarray:
+        """(n_t,) how much attention each word gets; they sum to 1."""
+        return self.word_edges.mean(0)
+
+    def boxes_in(self, picture: Any) -> np.ndarray:
+        """The boxes in pixels of *picture*, which may be larger or smaller than the one that the features were made from."""
+        from ..images import read_picture
+
+        if self.boxes is None:
+            raise InputError("these regions came without boxes, so nobody knows where they lie in the picture; use features with boxes")
+        width, height = read_picture(picture).size
+        scale = np.array([1.0, 1.0] if self.size is None else [width / self.size[0], height / self.size[1]])
+        return np.asarray(self.boxes, np.float64) * np.tile(scale, 2)
+
+
+def pair_attention(model: ALGR, split: Split, caption: int) -> PairAttention:
+    """The weights of all edges of the pair that caption number *caption* of *split* and its picture make, without noise or dropout.
+
+    Of an ensemble the first member is looked at.
+
+    Raises
+    ------
+    InputError : no such caption, or a variant that weighs no edge (``baseline``, ``no-graph``).
+    """
+    if not 0 <= caption < len(split):
+        raise InputError(f"caption {caption} does not exist; the split has captions 0 to {len(split) - 1}")
+    if model.config.variant in ("baseline", "no-graph"):
+        raise InputError(f"the variant '{model.config.variant}' passes no messages between regions or words, so it weighs no edge")
+    batch = split.batch([caption])
+    training = model.training
+    try:
+        model.eval()
+        with torch.no_grad():
+            graph, x = model.nodes(batch)
+            encoded = model.recipe.trace(graph, x)
+            latent = {side: {"latent": encoded.states[side]["z"]} for side in (schema.VISUAL, schema.WORD)}
+            joint = None if model.exchange is None else model.exchange.trace(graph, latent)
+    finally:
+        model.train(training)
+    row, first = int(batch.images[0]), int(split.words.offsets[caption])
+    count, regions = int(batch.region_counts[0]), split.regions
+    return PairAttention(
+        region_edges=_matrix(encoded, "regions share", schema.VISUAL, schema.VISUAL),
+        word_edges=_matrix(encoded, "words share", schema.WORD, schema.WORD),
+        words_to_regions=None if joint is None else _matrix(joint, "exchange", schema.VISUAL, schema.WORD),
+        regions_to_words=None if joint is None else _matrix(joint, "exchange", schema.WORD, schema.VISUAL),
+        tokens=list(split.words.tokens[first : first + int(batch.word_counts[0])]) or [str(k) for k in range(int(batch.word_counts[0]))],
+        boxes=None if regions.boxes is None else np.asarray(regions.boxes[row][:count]),
+        size=None if regions.sizes is None else (int(regions.sizes[row][0]), int(regions.sizes[row][1])),
+    )
+
+
+def _matrix(trace: Trace, step: str, source: str, target: str) -> np.ndarray:
+    """Weights of a traced step from *source* to *target* as (targets, sources), every row brought to the sum 1."""
+    taken = next(t for t in trace.steps if t.step.name == step)
+    edges = taken.edges[attends(source, target)]
+    out = np.zeros((int(edges.target.max()) + 1, int(edges.source.max()) + 1))
+    out[edges.target.numpy(), edges.source.numpy()] = edges.weight.numpy()
+    return out / out.sum(1, keepdims=True).clip(1e-12)
+
+
+def found_pictures(index: EmbeddingIndex, captions: Sequence[int], *, top: int = 5) -> list[list[tuple[int, bool]]]:
+    """For each caption number of *index* the *top* picture numbers, best first, and whether each is the caption's own picture."""
+    _, rows = index.search(_rows(index.texts, captions, "captions"), "images", top=top)
+    owner = index.image_of_caption
+    return [[(k, k == int(owner[caption])) for k in row] for caption, row in zip(captions, rows.tolist(), strict=True)]
+
+
+def found_sentences(index: EmbeddingIndex, pictures: Sequence[int], *, top: int = 5) -> list[list[tuple[int, bool]]]:
+    """For each picture number of *index* the *top* caption numbers, best first, and whether each describes the picture."""
+    _, rows = index.search(_rows(index.images, pictures, "pictures"), "texts", top=top)
+    owner = index.image_of_caption
+    return [[(k, int(owner[k]) == picture) for k in row] for picture, row in zip(pictures, rows.tolist(), strict=True)]
+
+
+def pair_spaces(model: ALGR, split: Split, captions: Sequence[int]) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Pairs of the split in two spaces: pictures (n, d) and captions (n, d), row i of both is caption number ``captions[i]``.
+
+    The first space is that of X, where each side has only been brought to one width and the first phase ranks; the second is the latent
+    space, what the graph encoder makes of it.
+    """
+    captions = np.asarray(captions, np.int64)
+    images = split.image_of_caption[captions]
+    spaces = {}
+    for name, phase in (("before the graphs (X)", 1), ("latent space (Z)", 2)):
+        spaces[name] = (model.embed_images(split.regions, phase=phase)[images], model.embed_captions(split.words, phase=phase)[captions])
+    return spaces
+
+
+def _rows(rows: torch.Tensor, numbers: Sequence[int], what: str) -> torch.Tensor:
+    wrong = [k for k in numbers if not 0 <= k < len(rows)]
+    if wrong or not len(numbers):
+        raise InputError(f"{what} names {wrong[:5] or 'nothing'}; give numbers from 0 to {len(rows) - 1}")
+    return rows[torch.as_tensor(list(numbers))]

@@ -1,0 +1,331 @@
+"""Stored embeddings of many pictures and sentences, searched in seconds and reopened without the model's work being done again.
+
+An index is a folder of two files: ``index.json`` says what is in it (names, captions, which model made it), ``embeddings.safetensors``
+holds one row of length 1 for each picture and each sentence. It is memory-mapped: opening it reads nothing but the names.
+
+>>> import torch
+>>> index = EmbeddingIndex(images=torch.eye(3), texts=torch.eye(3), image_of_caption=np.arange(3), image_ids=["a", "b", "c"])
+>>> scores, rows = index.search(torch.tensor([[0.1, 2.0, 0.0]]), "images", top=2)
+>>> [index.image_ids[k] for k in rows[0]]
+['b', 'a']
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError, nearest
+from ..files import atomic_folder, read_json, read_safetensors, replaceable_folder, write_json, write_safetensors
+
+if TYPE_CHECKING:
+    from ..data import Item
+    from ..data.tasks.matching import Split
+
+FORMAT, VERSION = "hetero_xmodal.index", 1
+SIDES = ("images", "texts")
+_BLOCK_BYTES = 2**26  # one block of the gallery as float32: small enough for a laptop, large enough for the matrix product
+
+
+def nearest_rows(queries: Tensor, gallery: Tensor, *, top: int = 10, block: int | None = None) -> tuple[Tensor, Tensor]:
+    """The *top* rows of *gallery* with the largest inner product with each query, best first; of equal ones the earlier row comes first.
+
+    Parameters
+    ----------
+    queries : (q, d)
+    gallery : (n, d) float32 or float16, perhaps memory-mapped; it is read once, *block* rows at a time, and computed with in float32
+    top : how many; fewer come back if the gallery has fewer
+    block : rows at a time; by default as many as fill 64 MB
+
+    Returns
+    -------
+    scores (q, top) and row numbers (q, top)
+
+    >>> scores, rows = nearest_rows(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.5, 0.5], [1.0, 0.0], [0.5, -0.5]]), top=3)
+    >>> rows.tolist(), scores.tolist()
+    ([[1, 0, 2]], [[1.0, 0.5, 0.5]])
+    """
+    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+        raise InputError(f"top is {top!r}; give a whole number of at least 1")
+    if queries.ndim != 2 or gallery.ndim != 2 or queries.shape[1] != gallery.shape[1]:
+        raise InputError(
+            f"queries have shape {tuple(queries.shape)} and the gallery {tuple(gallery.shape)}; both must be (rows, one width)"
+        )
+    if not len(gallery):
+        raise InputError("the gallery is empty; give at least one row to search in")
+    queries = queries.float()
+    block = block or max(256, _BLOCK_BYTES // (4 * gallery.shape[1]))
+    best_scores = queries.new_empty(len(queries), 0)
+    best_rows = torch.empty(len(queries), 0, dtype=torch.int64, device=queries.device)
+    for start in range(0, len(gallery), block):
+        part = gallery[start : start + block].to(queries.device, torch.float32)
+        scores, rows = _top(queries @ part.T, top)
+        # rows of earlier blocks stand first, so that a stable sort keeps them first among equals
+        best_scores, best_rows = torch.cat([best_scores, scores], 1), torch.cat([best_rows, rows + start], 1)
+        best_scores, order = best_scores.sort(dim=1, descending=True, stable=True)
+        best_scores, best_rows = best_scores[:, :top], best_rows.gather(1, order[:, :top])
+    return best_scores, best_rows
+
+
+def _top(scores: Tensor, top: int) -> tuple[Tensor, Tensor]:
+    """The *top* largest of every row, the earlier column first among equals; topk alone promises no order and no choice among them."""
+    top = min(top, scores.shape[1])
+    values, columns = scores.topk(top, 1)
+    columns, order = columns.sort(1)
+    values, second = values.gather(1, order).sort(dim=1, descending=True, stable=True)
+    columns = columns.gather(1, second)
+    tied = (scores >= values[:, -1:]).sum(1) > top  # more candidates than places: rare, and only then a whole row is sorted
+    if tied.any():
+        whole, order = scores[tied].sort(dim=1, descending=True, stable=True)
+        values[tied], columns[tied] = whole[:, :top], order[:, :top]
+    return values, columns
+
+
+def model_fingerprint(model: Any) -> str:
+    """16 hexadecimal digits that change with the model's weights, its config or the way it reads pictures and sentences.
+
+    *model* is any recipe with ``config``, ``vocab`` and ``state_dict``.
+    """
+    from ..configs import config_to_dict
+
+    digest = hashlib.sha256(type(model).__name__.encode())
+    known = {key: value for key, value in (model.vocab or {}).items() if key != "used"}
+    digest.update(json.dumps([config_to_dict(model.config), known], sort_keys=True).encode())
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddingIndex:
+    """Embeddings of n pictures and m sentences in one space.
+
+    images : (n, d) rows of length 1, float32 or float16
+    texts : (m, d) the same for the sentences; m may be 0
+    image_of_caption : (m,) the picture of each sentence
+    image_ids, captions : names of the pictures, texts of the sentences
+    made_by : ``recipe`` and ``fingerprint`` of the model; empty if it is not known
+    source : where the pictures come from, for showing them: ``data`` (name of the data set), ``split``; JSON values only
+    """
+
+    images: Tensor
+    texts: Tensor
+    image_of_caption: np.ndarray
+    image_ids: Sequence[str] = ()
+    captions: Sequence[str] = ()
+    made_by: dict[str, str] = field(default_factory=dict)
+    source: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n, m = len(self.images), len(self.texts)
+        if self.images.ndim != 2 or self.texts.ndim != 2 or self.images.shape[1] != self.texts.shape[1]:
+            raise InputError(
+                f"embeddings of pictures have shape {tuple(self.images.shape)}, of sentences {tuple(self.texts.shape)}; expected one width"
+            )
+        for name, found, wanted in (("image_ids", self.image_ids, n), ("captions", self.captions, m)):
+            if len(found) not in (0, wanted):
+                raise InputError(f"the index has {wanted} embeddings but {len(found)} {name}")
+        owner = np.asarray(self.image_of_caption)
+        if len(owner) != m or (m and not 0 <= owner.min() <= owner.max() < n):
+            raise InputError(f"image_of_caption has {len(owner)} rows for {m} sentences, or names a picture outside 0..{n - 1}")
+
+    @property
+    def width(self) -> int:
+        """Width d of the space."""
+        return int(self.images.shape[1])
+
+    def search(self, queries: Tensor, side: str = "images", *, top: int = 10) -> tuple[Tensor, Tensor]:
+        """Cosines and row numbers (q, top) of the *side* (``"images"`` or ``"texts"``) that is nearest to each query (q, d)."""
+        if side not in SIDES:
+            raise InputError(f"side is {side!r}{nearest(side, SIDES)}; known are images and texts")
+        queries = torch.nn.functional.normalize(torch.as_tensor(queries).float(), dim=1)
+        if not torch.isfinite(queries).all():
+            raise InputError("a query holds NaN or infinity; the model or what it was given is broken")
+        return nearest_rows(queries, getattr(self, side), top=top)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the folder *path* in one step; an index that is there already is replaced, anything else is refused."""
+        path = replaceable_folder(path, marker="index.json")
+        with atomic_folder(path, marker="index.json") as folder:
+            tensors = {"images": self.images, "texts": self.texts, "image_of_caption": torch.as_tensor(np.asarray(self.image_of_caption))}
+            write_safetensors(folder / "embeddings.safetensors", tensors)
+            head = {"format": FORMAT, "version": VERSION, "made_by": self.made_by, "source": self.source}
+            write_json(folder / "index.json", head | {"image_ids": list(self.image_ids), "captions": list(self.captions)})
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path, *, model: Any = None) -> EmbeddingIndex:
+        """Open a saved index; with *model*, refuse one that another model made.
+
+        Raises
+        ------
+        InputError : no such folder, not an index, files that do not fit together, embeddings of another model.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            raise InputError(f"index folder '{path}' does not exist; make one with: hetero-xmodal index")
+        head = read_json(path / "index.json", "index")
+        if not isinstance(head, dict) or head.get("format") != FORMAT or head.get("version") != VERSION:
+            raise InputError(f"'{path / 'index.json'}' does not describe an index of this version of hetero_xmodal; make the index again")
+        tensors, _ = read_safetensors(path / "embeddings.safetensors", "index")
+        missing = [name for name in ("images", "texts", "image_of_caption") if name not in tensors]
+        if missing:
+            raise InputError(f"index '{path}' lacks the tensor '{missing[0]}'; make the index again")
+        try:
+            index = cls(
+                tensors["images"], tensors["texts"], tensors["image_of_caption"].numpy(), head.get("image_ids", ()),
+                head.get("captions", ()), head.get("made_by", {}), head.get("source", {}),
+            )  # fmt: skip
+        except InputError as error:
+            raise InputError(f"index '{path}': {error}; make the index again") from None
+        if model is not None:
+            index.check_model(model, f"index '{path}'")
+        return index
+
+    def check_model(self, model: Any, name: str = "this index") -> None:
+        """Raise an :class:`InputError` unless *model* is the one that made the embeddings."""
+        recipe = getattr(model, "recipe_name", type(model).__name__)
+        if self.made_by.get("recipe", recipe) != recipe:
+            raise InputError(f"{name} was made by a {self.made_by['recipe']!r} model, but this is a {recipe!r} model; make the index again")
+        found = model_fingerprint(model)
+        if self.made_by.get("fingerprint") != found:
+            raise InputError(
+                f"{name} was made by another model (fingerprint {self.made_by.get('fingerprint')}, this one has {found}); "
+                "give the model it was made with, or make the index again"
+            )
+
+
+# ---------------------------------------------------------------------------------------------- from models
+
+
+def build_index(
+    model: Any,
+    gallery: Split | Sequence[Item],
+    *,
+    sides: Sequence[str] = SIDES,
+    half: bool = False,
+    source: dict[str, Any] | None = None,
+    progress: bool | None = None,
+) -> EmbeddingIndex:
+    """Embed a gallery once, so that it can be searched many times.
+
+    Parameters
+    ----------
+    model : a trained ALGR or DAGNN
+    gallery : items of any data set, whose pictures and sentences are turned into what the model reads; or, for ALGR, a split that has
+        been read already. Every sentence of an item is searched on its own by ALGR; DAGNN knows one text of an item, its tags or all
+        of its sentences.
+    sides : ``"images"``, ``"texts"`` or both; the other side stays empty of captions
+    half : keep half precision, which needs half the room
+    source : see :class:`EmbeddingIndex`
+    progress : show bars; ``None``: in a terminal, if there is much to do
+
+    Raises
+    ------
+    InputError : an empty gallery, a model that reads features made elsewhere, and what the readers of pictures and sentences refuse.
+    """
+    if not len(gallery):
+        raise InputError("the gallery is empty; give at least one picture to search in")
+    recipe = model.recipe_name
+    if recipe == "algr":
+        split = gallery if hasattr(gallery, "image_of_caption") else items_split(model.vocab, gallery, sides=sides, progress=progress)
+        owner, ids, captions = split.image_of_caption, split.regions.ids, split.captions
+        texts = model.embed_captions(split.words) if "texts" in sides else None
+        images = model.embed_images(split.regions) if "images" in sides else torch.zeros(len(split.regions), texts.shape[1])
+        if texts is None:
+            texts, owner, captions = images.new_zeros(0, images.shape[1]), [], []
+    elif recipe == "dagnn":
+        images, texts, owner, ids, captions = _dagnn_rows(model, gallery, sides)
+    else:
+        raise InputError(f"a {recipe!r} model has no embeddings to search; give an ALGR or a DAGNN")
+    unit = torch.nn.functional.normalize
+    images, texts = (unit(rows.float(), dim=1).to(torch.float16 if half else torch.float32) for rows in (images, texts))
+    made_by = {"recipe": recipe, "fingerprint": model_fingerprint(model)}
+    return EmbeddingIndex(images, texts, np.asarray(owner, np.int64), list(ids), captions, made_by, dict(source or {}))
+
+
+def embed_query(model: Any, query: str | Path | Any) -> Tensor:
+    """The embedding (1, d) of a sentence (str) or of a picture (``pathlib.Path``, PIL image or array).
+
+    Raises
+    ------
+    InputError : an empty sentence or one of which the model knows no word, a picture that cannot be read, features made elsewhere.
+    """
+    if isinstance(query, str) and not query.strip():
+        raise InputError("the sentence is empty; say what the picture should show")
+    if model.recipe_name == "dagnn":
+        from ..data.tasks.retrieval import image_rows, text_rows
+
+        if not isinstance(query, str):
+            return model.embed_images(image_rows(model.vocab, [query]))
+        row = text_rows(model.vocab, [query])
+        if not row.any():
+            _no_word(query, model.vocab.get("tags") or model.vocab["texts"]["words"])
+        return model.embed_texts(row)
+    from ..data.tasks.matching import encode_words, extract_regions
+
+    _check_vocab(model.vocab)
+    if not isinstance(query, str):
+        return model.embed_images(extract_regions(model.vocab["images"], [query], ids=["query"], progress=False))
+    words = encode_words(model.vocab["texts"], [query], progress=False)
+    if words.values.ndim == 1 and not words.values.any():  # row 0 stands for every word that training never saw
+        _no_word(query, model.vocab["texts"]["words"][1:])
+    return model.embed_captions(words)
+
+
+def items_split(vocab: dict[str, Any], items: Sequence[Item], *, sides: Sequence[str] = SIDES, progress: bool | None = None) -> Split:
+    """Items of a data set as the regions and words that a matching model with *vocab* reads; a side that is not asked for stays empty."""
+    from ..data.tasks.matching import Regions, Split, Words, encode_words, extract_regions
+
+    _check_vocab(vocab)
+    pictures, ids, captions, owner = [], [], [], []
+    for row, item in enumerate(items):
+        pictures.append(item.path or item.image)
+        ids.append(item.id or str(row))
+        captions += item.sentences
+        owner += [row] * len(item.sentences)
+    if "texts" in sides and not captions:
+        raise InputError(f"none of the {len(ids)} pictures has a sentence to be found; give a gallery with captions")
+    regions = Regions(np.zeros((len(ids), 0, 0), np.float32), np.zeros(len(ids), np.int64), ids=ids)
+    words, known = Words(np.zeros(0, np.int64), np.zeros(1, np.int64)), 0
+    if "images" in sides:
+        regions = extract_regions(vocab["images"], pictures, ids=ids, progress=progress)
+    if "texts" in sides:
+        words, known = encode_words(vocab["texts"], captions, progress=progress), len(captions)
+    return Split(regions, words, np.asarray(owner[:known], np.int64), captions[:known], "gallery")
+
+
+def _dagnn_rows(model: Any, items: Sequence[Item], sides: Sequence[str]) -> tuple[Tensor, Tensor, np.ndarray, list[str], list[str]]:
+    from ..data.tasks.retrieval import image_rows, text_rows
+
+    pictures, ids, texts = [], [], []
+    for row, item in enumerate(items):
+        pictures.append(item.path or item.image)
+        ids.append(item.id or str(row))
+        texts.append(" ".join(item.tags or item.sentences))
+    empty = torch.zeros(0, model.config.width)
+    if "texts" not in sides:
+        return model.embed_images(image_rows(model.vocab, pictures)), empty, np.zeros(0, np.int64), ids, []
+    found = model.embed_texts(text_rows(model.vocab, texts))
+    images = model.embed_images(image_rows(model.vocab, pictures)) if "images" in sides else torch.zeros(len(ids), found.shape[1])
+    return images, found, np.arange(len(ids)), ids, texts
+
+
+def _check_vocab(vocab: dict[str, Any]) -> None:
+    for key, what in (("images", "pictures"), ("texts", "sentences")):
+        if not isinstance(vocab.get(key), dict):
+            raise InputError(f"the model does not say how it reads {what}; it was made from arrays, so give it features of the same kind")
+
+
+def _no_word(query: str, words: Sequence[str]) -> None:
+    some = ", ".join(words[:: max(1, len(words) // 8)][:8])
+    raise InputError(f"the model knows no word of {query[:80]!r}; it knows {len(words)} words, such as {some}")

@@ -1,0 +1,219 @@
+"""Asking a trained retrieval model: pictures for a sentence, or texts for a picture.
+
+>>> import hetero_xmodal as hx
+>>> from hetero_xmodal.retrieval.search import load_retrieval_model, retrieve  # doctest: +SKIP
+>>> hits = retrieve(load_retrieval_model(), "two birds near a tree", hx.load_dataset("world/scenes", "test", size=200))  # doctest: +SKIP
+
+For many questions to one gallery, embed it once: :func:`hetero_xmodal.retrieval.index.build_index`.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from ..files import read_json, write_text
+from .index import EmbeddingIndex, build_index, embed_query
+
+if TYPE_CHECKING:
+    from ..data import Item
+    from ..data.tasks.matching import Split
+    from ..recipes import ALGR, DAGNN
+
+SHIPPED = {recipe: Path(__file__).parents[1] / "assets" / f"{recipe}_world" for recipe in ("dagnn", "algr")}
+READ_AS_SPLITS = ("karpathy", "karpathy+restval", "scan", "bottom-up", "regions")  # data that only matching models read
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One answer: its cosine with the query, the item it belongs to, and the text that was found (all texts of the item for DAGNN)."""
+
+    score: float
+    item: Item
+    text: str = ""
+
+
+def load_retrieval_model(path: str | Path | None = None, *, network: str | None = None, recipe: str | None = None) -> DAGNN | ALGR:
+    """The model in the folder *path*, or in the ``model`` folder of a run; None for the one shipped for the default world.
+
+    The folder itself tells the recipe. *network* says anew where the weights of a DAGNN's frozen network for pictures are, such as
+    ``"resnet18:FILE"``, if the file has moved. *recipe*, ``"dagnn"`` or ``"algr"``, is the one that is wanted (without a path, DAGNN).
+
+    Raises
+    ------
+    InputError : no such folder, a model of another recipe, broken files.
+    """
+    from ..recipes import ALGR, DAGNN
+
+    known = {"dagnn": DAGNN, "algr": ALGR}
+    folder = SHIPPED[recipe or "dagnn"] if path is None else Path(path)
+    folder = folder / "model" if (folder / "model" / "config.json").exists() else folder
+    if recipe is None and folder.is_dir():
+        head = read_json(folder / "config.json", "model config")
+        recipe = head.get("recipe") if isinstance(head, dict) else None
+        if recipe is not None and recipe not in known:
+            raise InputError(f"model '{folder}' is a {recipe!r} model, which retrieves nothing; give a model of {' or '.join(known)}")
+    model = known[recipe or "dagnn"].from_pretrained(folder)
+    if network is not None:
+        images = model.vocab.get("images", {})
+        kind = images.get("network", "given").partition(":")[0]
+        if model.recipe_name != "dagnn" or network.partition(":")[0] != kind:
+            raise InputError(
+                f"the model's picture features come from '{kind}', not from '{network}'; only the place of the weights can change"
+            )
+        model.vocab["images"] = images | {"network": network}
+    return model
+
+
+def load_gallery(
+    model: DAGNN | ALGR, data: str, *, split: str | None = None, size: int | None = None
+) -> tuple[Split | Sequence[Item], dict[str, Any]]:
+    """What is to be searched: the pictures and sentences of *data*, and a note (:attr:`EmbeddingIndex.source`) of where they come from.
+
+    Parameters
+    ----------
+    data : any name that :func:`hetero_xmodal.load_dataset` knows; for ALGR also data with given regions, such as ``scan:FOLDER``
+    split : by default ``"test"`` of the world, and all of a folder; data with given regions has its test split searched
+    size : the first so many pictures
+    """
+    if data.partition(":")[0] in READ_AS_SPLITS:
+        if model.recipe_name != "algr":
+            raise InputError(f"a {model.recipe_name!r} model cannot read '{data}'; give world/scenes, coco:FOLDER or folder:FOLDER")
+        if split not in (None, "test"):
+            raise InputError(f"only the test split of '{data}' is searched, not {split!r}")
+        from ..data.tasks.matching import load_test_split
+
+        return load_test_split(data, model.vocab, sizes=None if size is None else {"test": size}), {}
+    from ..data import load_dataset
+
+    split = split or ("test" if data.startswith("world/") else "all")
+    return load_dataset(data, split, size=size), {"data": data, "split": split}
+
+
+def retrieve(model: DAGNN | ALGR, query: str | Path | Any, gallery: Sequence[Item] | EmbeddingIndex, *, top: int = 10) -> list[Hit]:
+    """The *top* items of *gallery* whose picture fits the sentence *query*, or the texts that fit the picture *query*, best first.
+
+    Parameters
+    ----------
+    query : a sentence (str) finds pictures; a picture (``pathlib.Path``, PIL image or array) finds texts.
+    gallery : items of a data set, or an index of them. ALGR finds single sentences, DAGNN the texts of an item together: its tags where
+        it has some, otherwise its sentences.
+
+    Raises
+    ------
+    InputError : an empty gallery, a model trained on features made elsewhere, a sentence of which the model knows no word, an index that
+        another model made.
+    """
+    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+        raise InputError(f"top is {top!r}; give a whole number of at least 1")
+    side = "images" if isinstance(query, str) else "texts"
+    if isinstance(gallery, EmbeddingIndex):
+        gallery.check_model(model)
+        index, item_of = gallery, _items_of(gallery)
+        asked = embed_query(model, query)
+    else:
+        if not len(gallery):
+            raise InputError("the gallery is empty; give at least one picture to search in")
+        asked = embed_query(model, query)  # before the work with the gallery, since it may be refused
+        index, item_of = build_index(model, gallery, sides=(side,)), gallery.__getitem__
+    scores, rows = index.search(asked, side, top=top)
+    hits = []
+    for score, row in zip(scores[0].tolist(), rows[0].tolist(), strict=True):
+        item = item_of(row if side == "images" else int(index.image_of_caption[row]))
+        text = index.captions[row] if side == "texts" else _text(item)
+        hits.append(Hit(score, item, text))
+    return hits
+
+
+def unknown_words(model: DAGNN | ALGR, sentence: str) -> list[str]:
+    """Words of *sentence* that the model never heard of, so that they play no part in what is found; ordinary ones are left out.
+
+    A model that reads any word, because a language model does that for it, has none.
+
+    >>> unknown_words(load_retrieval_model(), "two birds beside a castle")
+    ['castle']
+    """
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    from ..data.featurise import words_of
+
+    known = model.vocab.get("tags") or model.vocab.get("texts", {}).get("words")
+    if not known:
+        return []
+    heard = ENGLISH_STOP_WORDS.union(known)
+    return [word for word in dict.fromkeys(words_of(sentence)) if word not in heard]
+
+
+def _text(item: Item) -> str:
+    return item.sentences[0] if item.sentences else ", ".join(item.tags)
+
+
+def _items_of(index: EmbeddingIndex) -> Callable[[int], Item]:
+    """Row of a picture -> its item, read from where the index says; without a picture where it says nothing."""
+    from ..data import Item, load_dataset
+
+    if "data" not in index.source:
+        owner = list(index.image_of_caption)
+
+        def bare(row: int) -> Item:
+            sentences = [index.captions[k] for k, picture in enumerate(owner) if picture == row]
+            return Item(None, sentences, id=index.image_ids[row] if index.image_ids else str(row))
+
+        return bare
+    items = load_dataset(index.source["data"], index.source["split"], size=len(index.images))
+
+    def found(row: int) -> Item:
+        item = items[row] if row < len(items) else None
+        if item is None or item.id != index.image_ids[row]:
+            raise InputError(f"picture {row} of '{index.source['data']}' is not '{index.image_ids[row]}' any more; make the index again")
+        return item
+
+    return found
+
+
+def write_retrieval_page(path: str | Path, query: Any, hits: Sequence[Hit], *, note: str = "") -> Path:
+    """One HTML file with the query, a *note* about it and its answers, pictures inside the file itself; returns its path."""
+    from html import escape
+
+    from ..images import read_picture
+    from ..viz.page import Page
+
+    sentence = isinstance(query, str)
+    page = Page("Pictures for a sentence" if sentence else "Texts for a picture")
+    if sentence:
+        page.text(f"“{query}”", "The number under each picture is the cosine between sentence and picture; 1 is a perfect fit.")
+        if note:
+            page.text(note)
+    else:
+        page.figure("query", read_picture(query), "the picture that was asked about")
+        page.text("The number before each text is the cosine between text and picture; 1 is a perfect fit.")
+    pictures = {"query": None if sentence else read_picture(query)}
+    rows = []
+    for number, hit in enumerate(hits, 1):
+        caption = f"{number}. {hit.score:.3f} {hit.text or _text(hit.item)}"
+        if hit.item.image is None:  # an index of features that came without pictures
+            page.text(f"{caption} ({hit.item.id})")
+            continue
+        pictures[f"hit{number}"] = hit.item.image
+        rows.append((f"hit{number}", hit.item.image, caption))
+    page.row(rows)
+    html = page.html()
+    for name, picture in pictures.items():
+        if picture is not None:
+            html = html.replace(f'src="{escape(name)}.png"', f'src="{_data_address(picture)}"')
+    write_text(path, html)
+    return Path(path)
+
+
+def _data_address(picture: Any) -> str:
+    """A picture as text that a page can hold."""
+    small = picture.convert("RGB")
+    small.thumbnail((320, 320))
+    file = io.BytesIO()
+    small.save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

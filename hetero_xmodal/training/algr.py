@@ -1,0 +1,306 @@
+"""Training ALGR: its Lightning module, the settings found for each kind of data, and one function that does it all."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data.tasks.matching import Batch, MatchingData, Regions, Split, Words
+from ..data.tasks.matching.pairs import mean_regions, mean_words
+from ..errors import InputError
+from ..metrics import RecallResult, recall_at_k
+from ..networks.cca import canonical_directions
+from ..recipes.algr import ALGR, ALGRConfig, annealed, collapsed
+from .loop import FitConfig, FitResult, fit
+from .sampling import batches, is_first_process, seed_everything
+
+#: settings other than the paper's, chosen on validation pairs, for data that is far smaller than the paper's: data -> (ALGR, epochs)
+SETTINGS: dict[str, tuple[dict[str, Any], int]] = {
+    "world/scenes": (dict(in_width=128, width=128, standardise=True, normalise=True, start="identity", sharpness=8.0, learning_rate=1.5e-3,
+                          dropout=0.2, word_dropout=0.1, averaging=0.99, phase1_epochs=2, decay_epoch=6, beta_epochs=5), 8),
+    # a few thousand photographs: a start in closed form, much noise, and a softmax over large batches in place of the hinge
+    "coco": (dict(in_width=256, width=256, start="cca", ridge=3.0, rank_loss="softmax", rank_reduce="mean", temperature=0.05,
+                  input_dropout=0.5, region_dropout=0.75, word_dropout=0.1, batch_size=512, learning_rate=1e-4, averaging=0.99,
+                  trade_off=0.05, phase1_epochs=3, decay_epoch=0, beta_epochs=5), 9),
+}  # fmt: skip
+PAPER_EPOCHS = 40
+CLIP = 2.0  # of the gradient's norm, as in CAMERA
+
+
+def default_settings(data: str) -> tuple[ALGRConfig, FitConfig]:
+    """Settings of the model and of the training for a kind of data (``vocab["data"]``): the paper's, or what was found better."""
+    changes, epochs = SETTINGS.get(data.split(":")[0], ({}, PAPER_EPOCHS))
+    return ALGRConfig(**changes), FitConfig(epochs=epochs, clip=CLIP)
+
+
+class ALGRModule(L.LightningModule):
+    """One step of the losses of its phase a batch; scores the validation split by Rsum after every epoch.
+
+    ``validation/score`` selects the epoch to keep. In phase 1 it is Rsum - 600, which no epoch of phase 2 can stay below, because the
+    vectors that phase 1 ranks are not those of the model.
+    """
+
+    def __init__(self, model: ALGR, validation: Split) -> None:
+        super().__init__()
+        self.model = model
+        self.average = copy.deepcopy(model).requires_grad_(False) if model.config.averaging else None
+        self._validation = validation
+        self._alike: list[bool] = []  # of this epoch's steps, whether the loss says that all scores are equal
+        self._alike_epochs = 0
+
+    @property
+    def kept(self) -> ALGR:
+        """The model to use after training."""
+        return self.model if self.average is None else self.average
+
+    @property
+    def phase(self) -> int:
+        return 1 if self.current_epoch < phase1_epochs(self.model.config) else 2
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        config = self.model.config
+        beta = annealed(self.current_epoch - phase1_epochs(config), over=config.beta_epochs, last=config.beta) if self.phase == 2 else None
+        hardest = self.current_epoch >= config.sum_epochs
+        losses = self.model.losses(batch, phase=self.phase, beta=beta, hardest=hardest)
+        n = len(batch.captions)
+        self.log_dict({f"train/{name}": v.detach() for name, v in losses.items()}, on_epoch=True, on_step=False, batch_size=n)
+        if n > 1 and hardest and config.rank_loss == "hinge" and "L_rank" in losses:
+            total = float(losses["L_rank"].detach()) * (n if config.rank_reduce == "mean" else 1)
+            self._alike.append(collapsed(total, n, margin=config.margin))
+        return losses["loss"]
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        if self.average is not None:
+            with torch.no_grad():
+                # at the start the mean would still be the random first weights
+                decay = min(self.model.config.averaging, (1 + self.global_step) / (10 + self.global_step))
+                for mean, new in zip(self.average.state_dict().values(), self.model.state_dict().values(), strict=True):
+                    mean.lerp_(new, 1 - decay) if mean.is_floating_point() else mean.copy_(new)
+
+    def on_train_epoch_end(self) -> None:
+        # a loss that sinks may pass this number, one that collapsed stays there
+        self._alike_epochs = self._alike_epochs + 1 if self._alike and all(self._alike) else 0
+        self._alike.clear()
+        if self._alike_epochs == 2:
+            warnings.warn(
+                f"ranking collapsed in epoch {self.current_epoch}: the loss equals 2 x batch x margin, so every picture fits every caption "
+                "equally well. Start with sum_epochs=3 (all negatives instead of the hardest), a smaller learning_rate or a smaller "
+                "batch_size, and check that captions belong to their pictures",
+                stacklevel=2,
+            )
+
+    def validation_step(self, batch: Any, index: int) -> None:
+        """Nothing: the whole split is ranked at once when the epoch ends."""
+
+    def on_validation_epoch_end(self) -> None:
+        result = evaluate_matching(self.kept, self._validation, phase=self.phase)
+        self.log("validation/score", result["rsum"] - (600 if self.phase == 1 else 0), prog_bar=True)
+        self.log("validation/rsum", result["rsum"])
+        for direction in ("image_to_text", "text_to_image"):
+            self.log_dict({f"validation/{direction}_r{k}": value for k, value in result[direction].items()})
+
+    def configure_optimizers(self) -> Any:
+        config = self.model.config
+        learning = [p for p in self.model.parameters() if p.requires_grad]
+        adam = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
+        optimiser = adam(learning, lr=config.learning_rate, weight_decay=config.weight_decay, foreach=True)
+        last = phase1_epochs(config) + config.decay_epoch if config.decay_epoch else float("inf")
+        return [optimiser], [torch.optim.lr_scheduler.LambdaLR(optimiser, lambda epoch: 1.0 if epoch < last else 0.1)]
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        return batch.to(device)
+
+
+def phase1_epochs(config: ALGRConfig) -> int:
+    """Epochs of the first phase; the baseline and one-phase training have none."""
+    return 0 if config.variant in ("baseline", "one-phase") else config.phase1_epochs
+
+
+def train_algr(
+    data: MatchingData,
+    *,
+    out: str | Path,
+    config: ALGRConfig | None = None,
+    fit_config: FitConfig | None = None,
+    resume: bool = False,
+    progress: bool | None = None,
+) -> tuple[ALGR, FitResult]:
+    """Train an ALGR, keep the epoch that is best on the validation split, and save it as the folder ``out/model``.
+
+    Parameters
+    ----------
+    data : the splits, of which the test split is never looked at.
+    out : run folder: config, environment, metrics, log, checkpoints and ``model``; of an ensemble, one such folder per member.
+    config : the settings; :func:`default_settings` of the data if left out. Widths and the vocabulary are taken from the data.
+    fit_config : epochs (of both phases together), seed, patience, devices.
+    resume, progress : as in :func:`hetero_xmodal.training.fit`.
+
+    Raises
+    ------
+    InputError : no validation pairs, more epochs of phase 1 than there are, and what ``fit`` refuses.
+    """
+    out = Path(out)
+    usual, usual_fit = default_settings(data.vocab.get("data", ""))
+    config, fit_config = _complete(config or usual, data), fit_config or usual_fit
+    for split in (data.train, data.validation):
+        if not len(split):
+            raise InputError(f"the {split.name} split has no captions; training needs pairs to learn from and to choose with")
+    if phase1_epochs(config) >= fit_config.epochs:
+        raise InputError(f"phase 1 takes {config.phase1_epochs} epochs of {fit_config.epochs} in all; raise epochs or lower phase1_epochs")
+    more = {"resume": resume, "progress": progress}
+    if config.members == 1:
+        model, result = _train_one(data, out, config, fit_config, **more)
+    else:
+        runs = []
+        for k in range(config.members):
+            seeded = replace(fit_config, seed=fit_config.seed + k)
+            runs.append(_train_one(data, out / f"member{k + 1}", replace(config, members=1), seeded, **more))
+        model = ALGR.join([member for member, _ in runs])
+        score = evaluate_matching(model, data.validation)["rsum"]
+        result = FitResult(score, runs[0][1].best_epoch, sum(run.epochs for _, run in runs), out)
+    if is_first_process():
+        model.save_pretrained(out / "model")
+    return model, result
+
+
+def _train_one(
+    data: MatchingData, out: Path, config: ALGRConfig, fit_config: FitConfig, *, resume: bool, progress: bool | None
+) -> tuple[ALGR, FitResult]:
+    seed_everything(fit_config.seed)
+    model = ALGR(config, data.vocab)
+    if config.standardise:
+        standardise_inputs(model, data.train)
+    if config.start == "cca":
+        start_from_correlation(model, data.train)
+    module = ALGRModule(model, data.validation)
+    size = min(config.batch_size, len(data.train))
+    result = fit(
+        module,
+        batches(range(len(data.train)), size, seed=fit_config.seed, collate=data.train.batch),
+        # one batch that nobody reads: all of the split is ranked together
+        validation=batches(range(1), 1, shuffle=False, collate=data.validation.batch),
+        out=out,
+        config=fit_config,
+        recipe_config=config,
+        resume=resume,
+        progress=progress,
+    )
+    return module.kept.eval(), result
+
+
+@torch.no_grad()
+def standardise_inputs(model: ALGR, train: Split, *, block: int = 256) -> None:
+    """Count mean and deviation of every column of the regions, and of word vectors that come from a frozen encoder."""
+    sides = [(model.regions, train.regions)] + ([] if model.words.table is not None else [(model.words, train.words)])
+    for part, values in sides:
+        total = squares = count = 0
+        for start in range(0, len(values), block):
+            rows = values.take(np.arange(start, min(start + block, len(values))))[0].double()
+            total, squares, count = total + rows.sum(0), squares + (rows**2).sum(0), count + len(rows)
+        mean = total / count
+        deviation = (squares / count - mean**2).clamp_min(0).sqrt()
+        part.shift.copy_(mean)
+        # a column that never changes says nothing, and would be blown up
+        part.scale.copy_(torch.where(deviation <= 1e-6 * deviation.max().clamp_min(1e-30), 0, 1 / deviation.clamp_min(1e-30)))
+
+
+@torch.no_grad()
+def start_from_correlation(model: ALGR, train: Split) -> None:
+    """Set the linear maps to X to the directions in which mean regions and mean words of matched pairs go together (CCA with a ridge).
+
+    Every direction is scaled by its correlation, and each side so that its mean vectors have length 1 on average.
+
+    Raises
+    ------
+    InputError : embeddings other than linear maps of frozen vectors, or more columns of X than there are directions.
+    """
+    config = model.config
+    if model.words.table is not None or config.embedding != "linear":
+        raise InputError("start=cca needs word vectors of a frozen encoder and embedding=linear; use start=identity")
+    inputs = (model.regions, mean_regions(train.regions).features[:, 0]), (model.words, mean_words(train.words))
+    images, texts = ((torch.from_numpy(x).double() - part.shift) * part.scale for part, x in inputs)
+    images = images[torch.from_numpy(np.asarray(train.image_of_caption))]
+    means = images.mean(0), texts.mean(0)
+    x, y = images - means[0], texts - means[1]
+    covariances = ((a.T @ b / len(x)).numpy() for a, b in ((x, x), (y, y), (x, y)))
+    *directions, correlations = canonical_directions(*covariances, config.ridge)
+    if len(correlations) < config.in_width:
+        raise InputError(f"start=cca: in_width is {config.in_width}, but these features go together in {len(correlations)} directions only")
+    for layer, values, mean, weights in zip((model.regions.linear, model.words.linear), (x, y), means, directions, strict=True):
+        weights = torch.from_numpy((weights * correlations)[:, : config.in_width])
+        weights /= (values @ weights).norm(dim=1).mean()
+        layer.weight.copy_(weights.T)
+        layer.bias.copy_(-(mean @ weights))
+
+
+def _complete(config: ALGRConfig, data: MatchingData) -> ALGRConfig:
+    """The settings with what the data decides."""
+    regions, words = data.train.regions, data.train.words
+    if words.values.ndim == 1:
+        listed = data.vocab.get("texts", {}).get("words") or []
+        config = replace(config, vocabulary=len(listed) or int(words.values.max()) + 1)
+    else:
+        config = replace(config, vocabulary=0, word_width=words.values.shape[1])
+    if config.places and (regions.boxes is None or regions.sizes is None):
+        raise InputError("places=true needs regions with boxes and picture sizes, but these have none; set places=false")
+    return replace(config, region_width=regions.width)
+
+
+def evaluate_matching(model: ALGR, split: Split, *, protocol: str = "any", phase: int = 2) -> RecallResult:
+    """R@1, 5, 10 in both directions, median ranks and Rsum of a split, under a protocol of :data:`hetero_xmodal.metrics.PROTOCOLS`."""
+    return recall_at_k(_similarity(model, split, phase), split.image_of_caption, protocol=protocol)
+
+
+def _similarity(model: ALGR, split: Split, phase: int = 2) -> np.ndarray:
+    return (model.embed_images(split.regions, phase=phase) @ model.embed_captions(split.words, phase=phase).T).numpy()
+
+
+class ALGRMethod:
+    """ALGR with the interface of the baselines, for tables of methods.
+
+    Parameters
+    ----------
+    vocab : of the data (:attr:`MatchingData.vocab`).
+    config, fit_config : the settings; those for the data if left out.
+    seed : takes the place of the fit config's.
+    """
+
+    name = "ALGR"
+
+    def __init__(
+        self, vocab: dict[str, Any], config: ALGRConfig | None = None, fit_config: FitConfig | None = None, *, seed: int | None = None
+    ) -> None:
+        usual = default_settings(vocab.get("data", ""))
+        self.vocab, self.config, self.fit_config = vocab, config or usual[0], fit_config or usual[1]
+        if seed is not None:
+            self.fit_config = replace(self.fit_config, seed=seed)
+
+    def fit(self, train: Split, validation: Split) -> ALGRMethod:
+        """Learn from *train*, keep what is best on *validation*; nothing is left on the disk."""
+        data = MatchingData(train, validation, validation, self.vocab)  # training never looks at the test split
+        with tempfile.TemporaryDirectory() as folder:
+            self.model, self.result = train_algr(
+                data, out=Path(folder) / "run", config=self.config, fit_config=self.fit_config, progress=False
+            )
+        return self
+
+    def embed_images(self, regions: Regions) -> np.ndarray:
+        return self.model.embed_images(regions).numpy()
+
+    def embed_captions(self, words: Words) -> np.ndarray:
+        return self.model.embed_captions(words).numpy()
+
+    def similarity(self, split: Split) -> np.ndarray:
+        return _similarity(self.model, split)
+
+    def evaluate(self, split: Split, *, protocol: str = "any") -> RecallResult:
+        return evaluate_matching(self.model, split, protocol=protocol)

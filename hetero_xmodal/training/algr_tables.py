@@ -1,0 +1,95 @@
+"""The tables of the ALGR paper, measured on a data set of one's own: its methods side by side, and its ablations.
+
+>>> from hetero_xmodal.data.tasks.matching import load_matching_data
+>>> data = load_matching_data("world/scenes")  # doctest: +SKIP
+>>> for name, frame in algr_tables(data, seeds=3):  # doctest: +SKIP
+...     print(name, frame.attrs["protocol"], frame, sep="\\n")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..baselines.matching.comparison import matching_table
+from ..data.tasks.matching import MatchingData
+from ..errors import InputError, nearest
+from ..recipes.algr import ALGRConfig
+from .algr import ALGRMethod, default_settings
+from .loop import FitConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: rows of Tables III and IV in their order -> variant of the model
+ABLATIONS = {
+    "baseline": "baseline",
+    "w/o graph": "no-graph",
+    "GCN both": "gcn",
+    "GNN both": "gnn",
+    "GNN+GGNN both": "gnn+ggnn",
+    "w/o decoders": "no-decoders",
+    "w/o prior": "no-prior",
+    "w/o cross-attention": "no-exchange",
+    "w/o L_g": "no-lg",
+    "w/o L_WD": "no-lwd",
+    "L_KD for L_WD": "lkd",
+    "general two-phase": "general-two-phase",
+    "one-phase": "one-phase",
+    "ALGR": "full",
+}
+ENSEMBLE = "ALGR, two averaged"
+TABLES = ("methods", "ablations")
+
+
+def algr_tables(
+    data: MatchingData,
+    *,
+    only: str | None = None,
+    seeds: int = 3,
+    config: ALGRConfig | None = None,
+    fit_config: FitConfig | None = None,
+    methods: Sequence[str] | None = None,
+    rows: Sequence[str] | None = None,
+    protocol: str = "any",
+    validation_only: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Name and content of each table, as soon as it is done: R@1, R@5, R@10 in both directions, Rsum, its spread over seeds.
+
+    Parameters
+    ----------
+    data : from :func:`hetero_xmodal.data.tasks.matching.load_matching_data`.
+    only : ``"methods"`` (Tables I and II) or ``"ablations"`` (Tables III and IV); both if left out.
+    seeds : every row with randomness is fitted with seeds 0, 1, ... and shown as mean and spread.
+    config, fit_config : of ALGR; what :func:`~hetero_xmodal.training.algr.default_settings` knows for this kind of data if left out.
+    methods : the methods beside ALGR; all if left out.
+    rows : rows of the ablation table, names in :data:`ABLATIONS`; all if left out.
+    protocol, validation_only, progress : as in :func:`~hetero_xmodal.baselines.matching.comparison.matching_table`.
+
+    Yields
+    ------
+    (name, pandas.DataFrame) : as :func:`~hetero_xmodal.baselines.matching.comparison.matching_table` gives it.
+    """
+    for name, value, known in (("table", only, TABLES), *(("row", row, ABLATIONS) for row in rows or ())):
+        if value is not None and value not in known:
+            raise InputError(f"unknown {name} {value!r}{nearest(value, known)}; use {', '.join(known)}")
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
+        raise InputError(f"seeds is {seeds!r}; give a whole number of at least 1")
+    usual, usual_fit = default_settings(data.vocab.get("data", ""))
+    config, fit_config = config or usual, fit_config or usual_fit
+    shared = {"seeds": seeds, "protocol": protocol, "validation_only": validation_only, "progress": progress}
+    return _tables(data, config, fit_config, [only] if only else TABLES, methods, rows or ABLATIONS, shared)
+
+
+def _tables(data, config, fit_config, names, methods, rows, shared):
+    def maker(variant: str) -> Callable[[int], ALGRMethod]:
+        return lambda seed: ALGRMethod(data.vocab, replace(config, variant=variant), fit_config, seed=seed)
+
+    if "methods" in names:
+        ensembles = {ENSEMBLE: "ALGR"} if shared["seeds"] > 1 else {}
+        others = {"ALGR": maker(config.variant)}
+        yield "methods", matching_table(data, methods=methods, others=others, ensembles=ensembles, **shared)
+    if "ablations" in names:
+        yield "ablations", matching_table(data, methods=[], others={row: maker(ABLATIONS[row]) for row in rows}, **shared)

@@ -1,0 +1,366 @@
+"""Training CAM: two optimisers that take turns, and exercises that need no edited picture.
+
+Every batch is used twice (:mod:`.manipulation_data` says how the exercises are made):
+
+* **restore**: regions that the sentence describes are covered by foreign parts; the picture before is the answer (L1). Copying the input
+  is wrong there, so the colour must come from the sentence, through the graph. A share ``recolour`` of them has the hue of a region turned
+  instead, a share ``hiding`` two places filled from around them (the masked-region protocol has noise there): a thing of the graph is to
+  be drawn in each, or the ground where nothing stood. Beside pixels, the strokes around them are compared, so that stripes may begin where
+  they like.
+* **edit**: the picture as it is, with attribute words of its sentence swapped (in a share of the cases unchanged: then the picture itself
+  is the answer). Nobody knows the edited picture: the discriminator judges it (TAGAN, 5.1), a reader of attributes on the frozen encoder,
+  learned from the annotated boxes, says how far the regions show the new words, and only what lies outside the regions that the swapped
+  words speak of is held to the input. The sentence before the swap, which is a caption of the picture, is the writer's answer (AMB-1.10),
+  and E7 and E8 are taken here (AMB-1.11).
+
+A true edited picture is never seen, neither in a loss nor in choosing the epoch.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .. import schema as s
+from ..networks.adversary import TextAdaptiveDiscriminator, discriminator_loss, generator_loss
+from ..networks.masks import box_mask, filled_from_around
+from ..networks.padding import padded
+from ..networks.text_decoder import END, PAD, START, writing_loss
+from ..recipes.cam import CAM
+from .cam_settings import CAMTraining
+from .editing.attribute_swaps import Swapper, attribute_numbers, denied, word_regions
+from .editing.dataset import FREE, ManipulationData
+from .editing.encoder import AttributeReader
+from .editing.stroke_loss import stroke_error
+
+#: kinds of attributes that are read off a picture; a length is not seen inside a box that fits
+READ = ("colour", "pattern")
+
+
+# ---------------------------------------------------------------------------------------------- the Lightning module
+
+
+class CAMModule(L.LightningModule):
+    """CAM and its discriminator; logs every part of every loss, the norms of E7, and how the discriminator is doing."""
+
+    def __init__(
+        self, model: CAM, training: CAMTraining, data: ManipulationData, validation: ManipulationData, reader: AttributeReader | None = None
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.model, self.training_config = model, training
+        self.data, self.validation_data, self.reader = data, validation, reader
+        vocabulary = list(model.vocab["words"])
+        self.said = torch.tensor(attribute_numbers(vocabulary, data.attributes, len(model.words.weight) - len(vocabulary)))
+        self.swap = Swapper(vocabulary, len(model.words.weight) - len(vocabulary))
+        self.discriminator = None
+        if training.adversary:
+            self.discriminator = TextAdaptiveDiscriminator(len(model.words.weight), image_size=model.config.image_size)
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        config = self.training_config
+        learning = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+        decays = [
+            p for name, p in learning.items() if name.startswith(("image_mlp", "sentence_mlp")) or "through" in name or "weigh" in name
+        ]
+        ids = {id(p) for p in decays}
+        groups = [{"params": [p for p in learning.values() if id(p) not in ids]}, {"params": decays, "weight_decay": config.weight_decay}]
+        betas = (config.momentum, 0.999)
+        optimisers = [torch.optim.Adam(groups, lr=config.learning_rate, betas=betas)]
+        if self.discriminator is not None:
+            optimisers.append(torch.optim.Adam(self.discriminator.parameters(), lr=config.discriminator_rate, betas=betas))
+        return optimisers
+
+    # ------------------------------------------------------------------------------------------ the two exercises
+
+    def exercises(self, data: ManipulationData, rows: Tensor) -> dict[str, Any]:
+        """The batch of both exercises: the first half restores, the second edits; *rows* (b,) are graphs of *data*."""
+        b, picture = len(rows), data.picture[rows]
+        graph = data.corpus.batch(torch.cat([rows, rows]))
+        clean = data.pictures(picture)
+        hides = torch.rand(b) < self.training_config.hiding
+        foreign = [place for place in self._foreign(data, rows) if not hides[place[0]]]
+        covered, mask, boxes, _ = data.cover(clean, foreign, picture)
+        asked = torch.zeros(boxes.shape[:2], dtype=torch.bool)
+        for member, node, *_ in foreign:
+            asked[member, node] = True
+        words = self.model.graph_words(graph)
+        counts = graph.batch_num_nodes(s.WORD)
+        member = torch.repeat_interleave(torch.arange(2 * b), counts)
+        request = torch.cat([torch.zeros(b, dtype=torch.bool), data.request[rows]])
+        swapped, where = self.swap(words, member, request)
+        edits = (member >= b) & (torch.rand(2 * b) >= self.training_config.unchanged)[member]
+        has = torch.zeros(2 * b, dtype=torch.bool).index_fill(0, member[where & edits], True)[b:]
+        real = data.names[picture] >= 0
+        sizes = graph.nodes[s.VISUAL].data["image_size"].repeat(1, 2)
+        graph.nodes[s.VISUAL].data["box"] = torch.cat([boxes[real], data.boxes[picture][real]]) * sizes
+        if self.training_config.recolour:
+            turned = data.recolour(covered, picture, (torch.rand(b) < self.training_config.recolour) & ~hides)
+            covered, mask = turned[0], torch.maximum(mask, turned[1])
+        hidden, seen = None, None
+        if hides.any():
+            veiled, seen, gone = self._hide(data, picture, hides, covered, boxes)
+            asked |= gone
+            covered = filled_from_around(covered, veiled)
+            mask, hidden = torch.maximum(mask, veiled), torch.cat([veiled, torch.zeros_like(veiled)])
+        return {
+            "hidden": hidden, "seen": seen,
+            "graph": graph, "pictures": torch.cat([covered, clean]), "clean": clean, "mask": mask, "words": words,
+            "given": torch.where(edits, swapped, words), "wrong": swapped, "where": where, "member": member, "edited": has,
+            "request": data.request[rows], "boxes": boxes, "asked": asked,
+            "true_boxes": data.boxes[picture], "values": data.values[picture],
+        }  # fmt: skip
+
+    def _foreign(self, data: ManipulationData, rows: Tensor) -> list[tuple[int, int, int, int]]:
+        """Which regions to cover by which donors: each region that the sentence describes, in two thirds of the cases."""
+        generator = np.random.default_rng(int(torch.randint(2**31, ())))
+        free = data.free[rows]
+        picture = data.picture[rows].tolist()
+        out = []
+        for member, node in ((free == FREE).any(2) & data.part[data.picture[rows]]).nonzero().tolist():
+            if generator.random() < 0.67:
+                found = data.donor(picture[member], node, free[member, node].numpy(), generator)
+                if found is not None:
+                    out.append((member, node, *found))
+        return out
+
+    def _hide(
+        self, data: ManipulationData, picture: Tensor, hides: Tensor, pictures: Tensor, boxes: Tensor
+    ) -> tuple[Tensor, tuple, Tensor]:
+        """What to hide in the pictures (b, ...) of the first half, where the regions of both halves are looked at then, and which regions
+        (b, m) were hidden."""
+        b, real = len(picture), data.names[picture] >= 0
+        veiled = torch.zeros_like(pictures[:, :1])
+        source = torch.arange(b)[:, None].expand(real.shape).clone()
+        looks, missing, others = boxes.clone(), torch.zeros_like(real), []
+        for turn in range(2):  # two places of a picture teach twice as much as one and cost no more to paint
+            hidden = data.hide(picture, np.random.default_rng(int(torch.randint(2**31, ()))))
+            veiled = torch.maximum(veiled, box_mask(hidden.box, pictures.shape[-1]) * hides[:, None, None, None])
+            gone = (hides & (hidden.node >= 0)).nonzero().flatten()
+            node = hidden.node[gone]
+            source[gone, node] = (2 + turn) * b + gone
+            looks[gone, node] = data.boxes[hidden.picture[gone], hidden.region[gone]]
+            missing[gone, node] = True
+            others.append(data.pictures(hidden.picture))
+        second = (torch.arange(b, 2 * b)[:, None].expand(real.shape), data.boxes[picture])
+        shown = torch.cat([pictures, data.pictures(picture), *others])
+        return veiled, (shown, torch.cat([looks[real], second[1][real]]), torch.cat([source[real], second[0][real]])), missing
+
+    def word_boxes(self, graph: Any) -> Tensor:
+        """The box of the region that every word speaks of (words, 4), NaN for none."""
+        region = word_regions(graph)
+        data = graph.nodes[s.VISUAL].data
+        boxes = (data["box"] / data["image_size"].repeat(1, 2)).clamp(0, 1)
+        none = torch.full((1, 4), torch.nan)
+        return torch.cat([boxes, none])[torch.where(region < 0, len(boxes), region)]
+
+    def make(self, batch: dict[str, Any], *, bfloat16: bool = False) -> Any:
+        """The model on the exercises of :meth:`exercises`."""
+        given = {name: batch[name] for name in ("hidden", "seen")} | {"words": batch["given"]}
+        return self.model(batch["graph"], batch["pictures"], bfloat16=bfloat16, **given)
+
+    def _said(self, batch: dict[str, Any], numbers: Tensor, half: slice) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Words, mask and boxes of one half for the discriminator."""
+        counts = batch["graph"].batch_num_nodes(s.WORD)
+        words, mask = padded(numbers[:, None], counts)
+        boxes = padded(batch["word_boxes"], counts)[0][half] if self.training_config.grounded else None
+        return words[half, :, 0], mask[half], boxes
+
+    def training_step(self, rows: Tensor, index: int) -> dict[str, Tensor]:
+        batch, config = self.exercises(self.data, rows), self.training_config
+        b, clean = len(rows), batch["clean"]
+        batch["word_boxes"] = self.word_boxes(batch["graph"])
+        optimisers = self.optimizers()
+        generator, adversary = optimisers if isinstance(optimisers, list) else (optimisers, None)
+        if self.current_epoch < config.painting:
+            adversary = None
+        made = self.make(batch, bfloat16=config.bfloat16)
+        second = slice(b, 2 * b)
+        wished = self._said(batch, batch["given"], second)
+        if adversary is not None:
+            with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
+                right, wrong = self._said(batch, batch["words"], second), self._said(batch, batch["wrong"], second)
+                parts = discriminator_loss(self.discriminator, clean, made.picture[second], right, wrong)
+            adversary.zero_grad()
+            self.manual_backward(parts["loss"])
+            adversary.step()
+            self._log({name if name.startswith(("D_", "p_")) else f"D_{name}": value for name, value in parts.items()}, b)
+        losses = self.generator_losses(batch, made)
+        if adversary is not None:
+            self.discriminator.requires_grad_(False)
+            with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
+                judged = generator_loss(self.discriminator, made.picture[second], wished)
+            losses |= {"G_real": config.adversarial * judged["G_real"], "G_words": config.words * judged["G_words"]}
+            self._log({"p_wished": judged["p_wished"]}, b)
+        total = sum(losses.values())
+        generator.zero_grad()
+        self.manual_backward(total)
+        generator.step()
+        if self.discriminator is not None:
+            self.discriminator.requires_grad_(True)
+        self._log({name: value for name, value in losses.items()} | {"loss": total}, b)
+        return {"loss": total.detach()}
+
+    def generator_losses(self, batch: dict[str, Any], made: Any) -> dict[str, Tensor]:
+        """Every part of G's loss but the discriminator's judgement, already weighed."""
+        config, b, clean = self.training_config, len(batch["clean"]), batch["clean"]
+        error = (made.picture - torch.cat([clean, clean])).abs().mean(1, keepdim=True)
+        inside = (error[:b] * batch["mask"]).sum() / batch["mask"].sum().clamp_min(1)
+        outside = (error[:b] * (1 - batch["mask"])).mean()
+        bare = (made.paint[:b] - clean).abs().mean(1, keepdim=True)
+        covered = (bare * batch["mask"]).sum() / batch["mask"].sum().clamp_min(1)
+        # what the swapped words speak of may change; everything else is held
+        boxes = batch["word_boxes"]
+        spoken = batch["where"] & (batch["member"] >= b)
+        whole = torch.zeros(b, dtype=torch.bool).index_fill(0, batch["member"][spoken & boxes[:, 0].isnan()] - b, True)
+        open_, size = torch.zeros(b, 1, *clean.shape[2:]), clean.shape[-1]
+        centre = (torch.arange(size) + 0.5) / size
+        x1, y1, x2, y2 = boxes[spoken].nan_to_num(-9).unbind(1)
+        rows = ((centre > y1[:, None] - 0.03) & (centre < y2[:, None] + 0.03)).float()
+        columns = ((centre > x1[:, None] - 0.03) & (centre < x2[:, None] + 0.03)).float()
+        open_ = open_.index_add(0, batch["member"][spoken] - b, (rows[:, :, None] * columns[:, None])[:, None])
+        held = torch.where(batch["edited"][:, None, None, None], (open_ == 0) & ~whole[:, None, None, None], torch.tensor(True)).float()
+        whole_answer = (made.paint[b:] - clean).abs().mean(1, keepdim=True)
+        # where the matte stays shut nobody sees the paint; a little is asked of it there, so that it knows the picture around
+        losses = {"paint": config.paint * (covered + 0.1 * (bare.mean() + (whole_answer * held).mean()))}
+        painting = self.current_epoch < config.painting
+        if not painting:
+            losses |= {"restore": config.restore * inside, "keep": config.keep * (outside + (error[b:] * held).mean())}
+            strokes = (stroke_error(made.picture[:b], clean) * batch["mask"]).sum() / batch["mask"].sum().clamp_min(1)
+            losses["strokes"] = config.strokes * strokes
+            if self.reader is not None and config.look:
+                losses["look"] = config.look * self.reader.loss(*self.read(batch, made.picture), READ)
+        tokens, use = self.tokens(batch), ~(batch["request"] & batch["edited"])
+        logits, attention = self.model.writer(made.memory[b:], made.memory_mask[b:], tokens)
+        written = writing_loss(logits, attention, tokens, made.memory_mask[b:])
+        losses["writing"] = config.writing * (written * use).sum() / use.sum().clamp_min(1)
+        if config.matching and not painting:
+            parts = self.model.matching_losses(batch["graph"], made)
+            count = batch["edited"].sum().clamp_min(1)
+            means = {name: (value[b:] * batch["edited"]).sum() / count for name, value in parts.items()}
+            losses |= {name: config.matching * value for name, value in means.items() if not name.startswith("norm")}
+            self._log({name: value for name, value in means.items() if name.startswith("norm")}, b)
+        masks = torch.cat(
+            [made.states[t]["image_mask"][:, 0] for t in (s.VISUAL, s.WORD) if "image_mask" in made.states[t]] or [torch.ones(1)]
+        )
+        extra = {
+            "mask_mean": masks.mean(),
+            "mask_deviation": masks.std() if len(masks) > 1 else masks.sum() * 0,
+            "matte": made.matte.mean(),
+        }
+        self._log({name: value.detach() for name, value in extra.items()} | {"restored": inside.detach(), "painted": covered.detach()}, b)
+        return losses
+
+    def read(self, batch: dict[str, Any], painted: Tensor) -> tuple[Tensor, Tensor]:
+        """Where something was to change in *painted* (2b, 3, S, S): the regions' features, and the values (n, kinds) they should show.
+
+        That is what they showed before, where they were covered or hidden, and what the swapped words say, where these speak of a region.
+        """
+        graph = batch["graph"]
+        values, asked = batch["values"].repeat(2, 1, 1), torch.cat([batch["asked"], torch.zeros_like(batch["asked"])])
+        region, counts = word_regions(graph), graph.batch_num_nodes(s.VISUAL)
+        kind, value = self.said[batch["given"]].unbind(1)
+        swapped = (batch["given"] != batch["words"]) & (region >= 0) & (kind >= 0) & ~denied(graph)
+        member = batch["member"][swapped]
+        node = (region - (torch.cumsum(counts, 0) - counts)[batch["member"]])[swapped]
+        values[member, node, kind[swapped]] = value[swapped]
+        asked[member, node] = True
+        member, node = asked.nonzero().unbind(1)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.training_config.bfloat16):
+            maps = self.model.encoder.maps(painted)
+        maps = {name: some.float() for name, some in maps.items()}
+        return self.model.encoder.regions(maps, batch["true_boxes"].repeat(2, 1, 1)[member, node], member), values[member, node]
+
+    def tokens(self, batch: dict[str, Any]) -> Tensor:
+        """The sentences of the second half as they are true of the picture, (b, t) with START, END and PAD."""
+        counts = batch["graph"].batch_num_nodes(s.WORD)
+        words, mask = padded(batch["words"][:, None], counts)
+        b = len(batch["clean"])
+        words, mask = words[b:, :, 0], mask[b:]
+        tokens = torch.full((b, words.shape[1] + 2), PAD)
+        tokens[:, 0] = START
+        tokens[:, 1:-1] = torch.where(mask, words, PAD)
+        return tokens.scatter(1, mask.sum(1, keepdim=True) + 1, END)
+
+    def _log(self, values: dict[str, Tensor], size: int) -> None:
+        values = {f"train/{name}": value.detach() for name, value in values.items()}
+        self.log_dict(values, on_epoch=True, on_step=False, batch_size=size)
+
+    # ------------------------------------------------------------------------------------------ validation and warnings
+
+    def on_validation_epoch_start(self) -> None:
+        self._random = torch.get_rng_state()
+        torch.manual_seed(0)  # the same exercises in every epoch
+
+    def validation_step(self, rows: Tensor, index: int) -> None:
+        batch = self.exercises(self.validation_data, rows)
+        b = len(rows)
+        made = self.make(batch)
+        error = (made.picture[:b] - batch["clean"]).abs().mean(1, keepdim=True) / 2
+        mask = batch["mask"]
+        inside, outside = (error * mask).sum() / mask.sum().clamp_min(1), (error * (1 - mask)).mean()
+        tokens = self.tokens(batch)
+        logits, _ = self.model.writer(made.memory[b:], made.memory_mask[b:], tokens)
+        right = logits.argmax(2) == tokens[:, 1:]
+        counts = batch["graph"].batch_num_nodes(s.WORD)
+        where = padded((batch["where"] & (batch["given"] != batch["words"]))[:, None].float(), counts)[0][b:, :, 0].bool()
+        where = F.pad(where, (0, 1)) & ~batch["request"][:, None]
+        stay = (tokens[:, 1:] != PAD) & ~where
+        scores = {"restored_error": inside, "kept_error": outside}
+        scores |= {
+            "words_changed": right[where].float().mean() if where.any() else torch.tensor(1.0),
+            "words_kept": right[stay].float().mean(),
+        }
+        if self.reader is not None:
+            scores["read"] = self.reader.hits(*self.read(batch, made.picture), READ)
+        told = ("words_changed", "words_kept", "read")
+        scores["score"] = 0.1 * sum(scores[name] for name in told if name in scores) - inside - outside
+        self.log_dict({f"validation/{name}": value for name, value in scores.items()}, batch_size=b)
+
+    def on_validation_epoch_end(self) -> None:
+        torch.set_rng_state(self._random)
+
+    def on_train_epoch_end(self) -> None:
+        epoch, logged = self.current_epoch, self.trainer.callback_metrics
+        rate = 0.5 ** ((epoch + 1) // self.training_config.halve_every)
+        optimisers = self.optimizers()
+        for optimiser, start in zip(
+            optimisers if isinstance(optimisers, list) else [optimisers],
+            (self.training_config.learning_rate, self.training_config.discriminator_rate), strict=False,
+        ):  # fmt: skip
+            for group in optimiser.param_groups:
+                group["lr"] = start * rate
+        first = max(2, self.training_config.painting + 1)  # before that there is nothing to win, and nothing that moves the masks
+        logged = {name: float(value) for name, value in logged.items()}
+        for message in troubles(logged, masks=self.model.config.masks) if epoch >= first else []:
+            logging.getLogger("hetero_xmodal").warning("epoch %d: %s", epoch, message)
+            warnings.warn(f"epoch {epoch}: {message}", stacklevel=2)
+
+
+def troubles(logged: dict[str, float], *, masks: bool = True) -> list[str]:
+    """What is going wrong, told from an epoch's means: the discriminator has won, or the masks have collapsed.
+
+    >>> troubles({"train/p_real": 0.999, "train/p_fake": 0.001})[0][:26]
+    'the discriminator has won:'
+    """
+    found = []
+    real, fake = logged.get("train/p_real", 0.5), logged.get("train/p_fake", 0.5)
+    if real > 0.98 and fake < 0.02:
+        found.append(
+            f"the discriminator has won: it takes real pictures for real with {real:.3f} and painted ones with {fake:.3f}; "
+            "lower discriminator_rate or raise adversarial"
+        )
+    mean, deviation = logged.get("train/mask_mean", 0.5), logged.get("train/mask_deviation", 1.0)
+    if masks and (mean < 0.02 or mean > 0.98 or deviation < 0.01):
+        found.append(
+            f"the masks have collapsed: their mean is {mean:.3f} and their deviation {deviation:.3f}, so they choose nothing; "
+            "lower matching or the weight gamma"
+        )
+    return found

@@ -1,0 +1,128 @@
+"""The tables of a paper, measured on a data set of one's own: its methods side by side, its ablations, its depths.
+
+>>> from hetero_xmodal.data.tasks.retrieval import load_retrieval_data
+>>> data = load_retrieval_data("wikipedia:FOLDER")  # doctest: +SKIP
+>>> for name, frame in dagnn_tables(data, seeds=3):  # doctest: +SKIP
+...     print(name, frame, sep="\\n")
+
+``hetero-xmodal table dagnn --data wikipedia:FOLDER`` prints the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..baselines import DSCMRConfig
+from ..baselines.retrieval.comparison import METHODS, table
+from ..data.tasks.retrieval import RetrievalData
+from ..errors import InputError, nearest
+from ..recipes.dagnn import DAGNNConfig
+from .dagnn import DAGNNMethod, default_settings
+from .loop import FitConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: row of the ablation table -> what differs from the full model
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "DAGNN": {},
+    "DAGNN-1 (no L_cla)": {"variant": "DAGNN-1"},
+    "DAGNN-2 (no L_mdi)": {"variant": "DAGNN-2"},
+    "DAGNN-3 (no L_adv)": {"variant": "DAGNN-3"},
+    "DAGNN-4 (one space discriminator)": {"variant": "DAGNN-4"},
+    "DAGNN-5 (no GNN)": {"variant": "DAGNN-5"},
+    "GCN": {"gnn": "gcn", "tau": 0.4},
+    "GAT, last layer only": {"aggregate": False},
+    "GCN, last layer only": {"gnn": "gcn", "tau": 0.4, "aggregate": False},
+    "identity adjacency": {"adjacency": "identity"},
+}
+
+#: table of the DAGNN paper -> (which of the methods it compares with are in it, its rows that are DAGNN)
+DAGNN_TABLES: dict[str, tuple[Sequence[str], dict[str, dict[str, Any]]]] = {
+    "methods": (tuple(METHODS), {"DAGNN": {}}),
+    "ablations": ((), ABLATIONS),
+    "layers": ((), {f"{k} layer{'s' if k > 1 else ''}": {"hops": k} for k in range(1, 7)}),
+    "dagnn": ((), {"DAGNN": {}}),
+}
+DEFAULT_TABLES = ("methods", "ablations", "layers")
+
+#: kind of data -> settings of a method that were found better there than its own, by cross-validation over training and validation pairs
+METHOD_SETTINGS: dict[str, dict[str, Any]] = {"coco-labels": {"DSCMR": DSCMRConfig(learning_rate=1e-3)}}
+
+
+def dagnn_tables(
+    data: RetrievalData,
+    *,
+    only: str | None = None,
+    rows: Sequence[str] | None = None,
+    on_validation: bool = False,
+    seeds: int = 3,
+    config: DAGNNConfig | None = None,
+    epochs: int | None = None,
+    label_vectors: Any = None,
+    progress: Callable[[str], None] | None = None,
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Name and content of each table, as soon as it is done: mean average precision over all ranks of the test pairs.
+
+    Parameters
+    ----------
+    data : from :func:`hetero_xmodal.data.tasks.retrieval.load_retrieval_data`.
+    only : ``"methods"`` (Table 1), ``"ablations"``, ``"layers"`` (1 to 6) or ``"dagnn"`` (its row alone); the first three if left out.
+    rows : only these rows of the tables, such as ``["DAGNN", "CCA", "5 layers"]``; a table that is left without a row is left out.
+    on_validation : score the validation pairs in place of the test pairs, which are not looked at; for choosing settings.
+    seeds : every row with randomness is fitted with seeds 0, 1, ... and shown as mean and spread.
+    config, epochs : of DAGNN; what :func:`default_settings` knows for this kind of data if left out.
+    label_vectors : word vectors of the labels (c, d), for DAGNN.
+    progress : called with a line of text after each fit, such as ``print``.
+
+    Returns
+    -------
+    iterator of (name, pandas.DataFrame) : see :func:`~hetero_xmodal.baselines.table`. Epochs are chosen on the validation pairs.
+    """
+    if only is not None and only not in DAGNN_TABLES:
+        raise InputError(f"unknown table {only!r}{nearest(only, DAGNN_TABLES)}; the tables are {', '.join(DAGNN_TABLES)}")
+    asked = {name: DAGNN_TABLES[name] for name in ([only] if only else DEFAULT_TABLES)}
+    if rows is not None:
+        known = [row for methods, ours in asked.values() for row in (*methods, *ours)]
+        for row in rows:
+            if row not in known:
+                raise InputError(f"unknown row {row!r}{nearest(row, known)}; these tables have {', '.join(dict.fromkeys(known))}")
+        asked = {
+            name: ([row for row in methods if row in rows], {row: changes for row, changes in ours.items() if row in rows})
+            for name, (methods, ours) in asked.items()
+            if {*methods, *ours} & {*rows}
+        }
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
+        raise InputError(f"seeds is {seeds!r}; give a whole number of at least 1")
+    usual, usual_epochs = default_settings(data.vocab.get("data", ""))
+    config, epochs = config or usual, usual_epochs if epochs is None else epochs
+    FitConfig(epochs=epochs)  # refuses what cannot be before the first fit
+    features = replace(data.features, test=data.features.validation) if on_validation else data.features
+
+    def maker(changes: dict[str, Any]) -> Callable[[int], DAGNNMethod]:
+        changed = replace(config, **changes)
+        return lambda seed: DAGNNMethod(data.vocab, changed, FitConfig(epochs=epochs, seed=seed), label_vectors=label_vectors)
+
+    def tables() -> Iterator[tuple[str, pd.DataFrame]]:
+        full = None  # the row of the full model stands in every table and is made once
+        for name, (methods, ours) in asked.items():
+            new = {row: maker(changes) for row, changes in ours.items() if full is None or not _is_full(config, changes)}
+            configs = METHOD_SETTINGS.get(data.vocab.get("data", ""))
+            frame = table(features, methods=methods, seeds=seeds, configs=configs, others=new, progress=progress)
+            if full is not None:
+                own = [row for row, changes in ours.items() if _is_full(config, changes)]
+                frame = pd.concat([frame, *(full.set_axis([row]) for row in own)]).loc[["chance", *methods, *ours]].rename_axis("method")
+            elif "DAGNN" in frame.index:
+                full = frame.loc[["DAGNN"]]
+            yield name, frame
+
+    import pandas as pd
+
+    return tables()
+
+
+def _is_full(config: DAGNNConfig, changes: dict[str, Any]) -> bool:
+    """Whether a row is the full model under another name, such as that with as many layers as it has anyway."""
+    return replace(config, **changes) == config

@@ -1,0 +1,1 @@
+"""What CAM and MIM-Net share in training: training data, exercises, losses."""

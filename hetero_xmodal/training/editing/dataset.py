@@ -1,0 +1,360 @@
+"""Training data of manipulation models: pictures, graphs of picture and sentence, and three ways to make a pair that does not fit.
+
+Nobody has the edited picture to learn from, so the data make their own exercises, from annotations alone:
+
+* a **foreign part**: a region that the sentence describes is covered by the same part of another picture, which differs in what the
+  sentence says and agrees in what it does not say. The picture before is the answer, and only the sentence tells how it looked.
+* a **hidden place**: a box is filled from around it, the picture before is the answer. Either a thing stood there, which the graph
+  still names and whose look is that of a thing of another class with the same colour and pattern; or nothing did, and the ground is to be
+  painted.
+* a **swapped sentence**: attribute words are exchanged for others of their kind ("red" for "blue"). The sentence before is the answer.
+
+>>> from hetero_xmodal.training.editing.make_dataset import load_manipulation_data
+>>> load_manipulation_data("world/birds", size=4, captions=2, told=1)
+<ManipulationData of 4 pictures and 12 sentences>
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ... import schema as s
+from ...errors import InputError
+from ...files import read_json, read_safetensors, write_json, write_safetensors
+from ...graphs.corpus import GraphCorpus
+from ...graphs.synonyms import ATTRIBUTE_SAME, EXCLUSIVE
+from ...networks.masks import box_mask, filled_from_around, grown
+
+#: kinds of attributes, in the order of EXCLUSIVE
+KINDS = ("colour", "pattern", "size", "length")
+FREE = -1  # a donor may have any value
+
+
+def kind_of(attribute: str) -> tuple[int, str] | None:
+    """Number of the kind of an attribute in :data:`KINDS` and its usual word; None for other words.
+
+    >>> kind_of("spotted"), kind_of("wooden")
+    ((1, 'dotted'), None)
+    """
+    word = ATTRIBUTE_SAME.get(attribute.lower(), attribute.lower())
+    return next(((k, word) for k, words in enumerate(EXCLUSIVE) if word in words), None)
+
+
+class Hidden(NamedTuple):
+    """Hidden boxes (b, 4); the region that stood there (b,), -1 for none; and picture and region (b,) where that one is looked at."""
+
+    box: Tensor
+    node: Tensor
+    picture: Tensor
+    region: Tensor
+
+
+@dataclass
+class ManipulationData:
+    """Pictures and the graphs of picture and sentence that belong to them.
+
+    Attributes
+    ----------
+    images : (n, 3, S, S) uint8
+    corpus : one graph for every sentence; its regions are the same as in the other graphs of that picture
+    picture : (g,), the picture of every graph
+    boxes : (n, m, 4), boxes of the regions as shares of the sides; m is the most regions of a picture
+    names : (n, m), number of the region's class in ``classes``, -1 where there is no region
+    values : (n, m, kinds), number of each attribute in ``attributes``, 0 where nothing is known
+    free : (g, m, kinds), FREE where the sentence says it, otherwise the value that a donor must have
+    request : (g,), true for sentences such as "the wings are red instead of blue"
+    owner : (n, S, S), one more than the number of the region that a pixel shows, 0 for none, see :func:`~.outlines.cut_out`; None if
+        exercises exchange whole boxes
+    """
+
+    images: Tensor
+    corpus: GraphCorpus
+    picture: Tensor
+    boxes: Tensor
+    names: Tensor
+    values: Tensor
+    free: Tensor
+    request: Tensor
+    classes: list[str]
+    attributes: list[str]
+    info: dict[str, Any] = field(default_factory=dict)
+    owner: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        self._donors: dict[tuple, np.ndarray] = {}
+        self._facing = _facing(self.boxes, self.names)
+        self._node_names, self._node_values = self.names.numpy(), self.values.numpy()
+        self.part = _parts(self.boxes, self.names)
+
+    def __len__(self) -> int:
+        return len(self.picture)
+
+    def __repr__(self) -> str:
+        return f"<ManipulationData of {len(self.images)} pictures and {len(self)} sentences>"
+
+    def pictures(self, rows: Tensor) -> Tensor:
+        """Pictures as the models see them: (b, 3, S, S) in -1..1."""
+        return self.images[rows].float() / 127.5 - 1
+
+    def words(self) -> list[str]:
+        """All words of the sentences in lower case, sorted."""
+        found: set[str] = set()
+        for start in range(0, len(self), 2048):
+            graph = self.corpus.batch(range(start, min(start + 2048, len(self))))
+            found |= set(s.text_array(graph.nodes[s.WORD].data["text"]).tolist())
+        return sorted({word.decode("utf-8", "replace").lower() for word in found})
+
+    def usual_sizes(self) -> dict[str, list[float]]:
+        """Mean width and height of every class, as shares of the picture's sides."""
+        sides = self.boxes[..., 2:] - self.boxes[..., :2]
+        means = {name: sides[self.names == k].mean(0) for k, name in enumerate(self.classes) if (self.names == k).any()}
+        return {name: [round(float(value), 4) for value in mean] for name, mean in means.items()}
+
+    def weights(self, patterned: float, *, plain: bool = False) -> Tensor:
+        """How often each graph is to be an exercise, (g,): *patterned* where the sentence names a pattern that is there, 1 elsewhere.
+
+        plain : also where the sentence says "plain"
+        """
+        kind = KINDS.index("pattern")
+        no_pattern = self.attributes.index("plain") if "plain" in self.attributes and not plain else 0
+        values = self.values[self.picture][..., kind]
+        named = ((self.free[..., kind] == FREE) & (values > 0) & (values != no_pattern)).any(1)
+        return torch.where(named, float(patterned), 1.0)
+
+    # ------------------------------------------------------------------------------------------ donors
+
+    def donor(
+        self, picture: int, node: int, free: np.ndarray, generator: np.random.Generator, *, kind: int | None = None
+    ) -> tuple[int, int] | None:
+        """A region of another picture of the same class, with the values that *free* does not leave free; None if there is none.
+
+        It differs in something that *free* leaves free, and in *kind* if that is given and any can be found.
+
+        Among a few it takes the one whose other regions look most like those of the picture, so that little but the part changes.
+        """
+        key = (int(self._node_names[picture, node]), *free.tolist())
+        if key not in self._donors:
+            fits = self._node_names == key[0]
+            for k, value in enumerate(free.tolist()):
+                if value != FREE:
+                    fits &= self._node_values[:, :, k] == value
+            self._donors[key] = np.argwhere(fits)
+        known = self._donors[key]
+        if not len(known):
+            return None
+        some = known[generator.integers(0, len(known), 32)]
+        own = self._node_values[picture]
+        open_kinds = free == FREE
+        differs = (self._node_values[some[:, 0], some[:, 1]][:, open_kinds] != own[node, open_kinds]).any(1)
+        differs |= not open_kinds.any()  # then *free* itself is what another thing looks like
+        if kind is not None:
+            wanted = differs & (self._node_values[some[:, 0], some[:, 1], kind] != own[node, kind])
+            differs = wanted if wanted.any() else differs
+        some = some[differs & (some[:, 0] != picture)]
+        if not len(some):
+            return None
+        alike = ((self._node_values[some[:, 0]] == own) & (self._node_names[some[:, 0]] == self._node_names[picture])[..., None]).sum(
+            (1, 2)
+        )
+        best = some[(alike + generator.random(len(some))).argmax()]
+        return int(best[0]), int(best[1])
+
+    def cover(
+        self, pictures: Tensor, rows: Sequence[tuple[int, int, int, int]], picture: Tensor, *, margin: float = 0.01
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Cover regions of a batch by donors.
+
+        Parameters
+        ----------
+        pictures : (b, 3, S, S)
+        rows : (member of the batch, its region, donor's picture, donor's region)
+        picture : (b,), number of every member's picture
+
+        Returns
+        -------
+        The pictures with the foreign parts, a mask (b, 1, S, S) of what was covered, and the regions' boxes (b, m, 4) as they look now:
+        a donor keeps its size beside its neighbour, so a short beak in place of a long one is short. Last, how much each pixel
+        (b, 1, S, S) counts if every covered region is to count alike, a beak as much as a wing: 1 in all
+        for each of them that has at least a 256th of the picture.
+        """
+        size = pictures.shape[-1]
+        centre = (torch.arange(size) + 0.5) / size
+        covered, shares = torch.zeros(2, len(pictures), 1, size, size)
+        boxes = self.boxes[picture].clone()
+        pictures = pictures.clone()
+        for start in range(0, max(Counter(r[0] for r in rows).values(), default=0)):
+            turn = _turn(rows, start)
+            if not turn:
+                continue
+            member, node, other, foreign = (torch.tensor(column) for column in zip(*turn, strict=True))
+            flip = (self._facing[picture[member]] != self._facing[other]) & (self.owner is None)  # things face as they like
+            here, there = self.boxes[picture[member], node], self.boxes[other, foreign]
+            near, far = self._neighbours(picture[member], node, other, foreign)
+            scale = (near[:, 2:] - near[:, :2]) / (far[:, 2:] - far[:, :2]).clamp_min(1e-3)
+            # where the donor's part lies, drawn as large beside its neighbour as it is there
+            shown = _carry(there, far, near, scale, flip)
+            alike = ((shown[:, 2:] - shown[:, :2]) / (here[:, 2:] - here[:, :2]).clamp_min(1e-3)).log().abs().amax(1) < 0.3
+            alike |= self.owner is not None  # what is cut out keeps its place
+            shown = torch.where(alike[:, None], here, shown)
+            boxes[member, node] = shown
+            low = torch.minimum(here, shown)[:, :2] - margin
+            high = torch.maximum(here, shown)[:, 2:] + margin
+            inside = ((centre >= low[:, 1:2]) & (centre <= high[:, 1:2])).float()[:, None, :, None]
+            inside = inside * ((centre >= low[:, 0:1]) & (centre <= high[:, 0:1])).float()[:, None, None, :]
+            x = (centre - shown[:, 0:1]) / (shown[:, 2:3] - shown[:, 0:1]).clamp_min(1e-3)
+            x = torch.where(flip[:, None], 1 - x, x) * (there[:, 2:3] - there[:, 0:1]) + there[:, 0:1]
+            y = (centre - shown[:, 1:2]) / (shown[:, 3:4] - shown[:, 1:2]).clamp_min(1e-3)
+            y = y * (there[:, 3:4] - there[:, 1:2]) + there[:, 1:2]
+            grid = torch.stack([x[:, None, :].expand(-1, size, -1), y[:, :, None].expand(-1, -1, size)], 3) * 2 - 1
+            drawn = torch.nn.functional.grid_sample(self.pictures(other), grid, padding_mode="border", align_corners=False)
+            if self.owner is not None:
+                own, there = self.owner[picture[member]] == node[:, None, None] + 1, self.owner[other] == foreign[:, None, None] + 1
+                drawn_there = torch.nn.functional.grid_sample(there[:, None].float(), grid, align_corners=False) * inside > 0.5
+                bare = grown(own[:, None].float()) * inside * ~drawn_there
+                pictures[member] = filled_from_around(pictures[member], bare)
+                pictures[member] = torch.where(drawn_there, drawn, pictures[member])
+                inside = torch.maximum(bare, drawn_there.float())
+            else:
+                pictures[member] = torch.where(inside.bool(), drawn, pictures[member])
+            covered[member] = torch.maximum(covered[member], inside)
+            shares[member] += inside / inside.sum((1, 2, 3), keepdim=True).clamp_min(size * size / 256)
+        return pictures, covered, boxes, shares
+
+    def recolour(self, pictures: Tensor, picture: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn the hue of one region of each member *which* (b,) of a batch; gives the pictures and a mask (b, 1, S, S) of the regions."""
+        from torchvision.transforms.functional import adjust_hue
+
+        real = self.names[picture] >= 0
+        which = which & real.any(1)
+        node = (torch.rand(real.shape) * real).argmax(1)
+        mask = box_mask(self.boxes[picture, node], pictures.shape[-1], margin=0.0) * which[:, None, None, None]
+        turned = pictures.clone()
+        for k in which.nonzero().flatten().tolist():  # by a sixth of the circle at least
+            turn = float(torch.rand(())) * 2 / 3 + 1 / 6
+            turned[k] = adjust_hue(pictures[k] / 2 + 0.5, turn if turn <= 0.5 else turn - 1) * 2 - 1
+        return torch.where(mask.bool(), turned, pictures), mask
+
+    # ------------------------------------------------------------------------------------------ hidden places
+
+    def hide(self, picture: Tensor, generator: np.random.Generator, *, empty: float = 0.25, own: float = 0.5) -> Hidden:
+        """Choose a box of each of the pictures (b,) to be hidden.
+
+        In a share *empty* of the cases it is a place where nothing stands, if one is found; otherwise that of a thing, which is looked at
+        where it is in a share *own* of the cases, and otherwise at a thing of another class with the same colour and pattern.
+        """
+        box, node, other, foreign = [], [], [], []
+        for row in picture.tolist():
+            boxes, names = self.boxes[row].numpy(), self._node_names[row]
+            wide = np.flatnonzero((names >= 0) & ((boxes[:, 2:] - boxes[:, :2]).min(1) > 0.05))
+            place = _empty_place(boxes[names >= 0], generator) if generator.random() < empty or not len(wide) else None
+            chosen = -1 if place is not None or not len(wide) else int(generator.choice(wide))
+            look = (row, max(chosen, 0))
+            if chosen >= 0 and generator.random() >= own:
+                alike = (self._node_values[..., :2] == self._node_values[row, chosen, :2]).all(2)
+                found = np.argwhere(alike & (self._node_names >= 0) & (self._node_names != names[chosen]))
+                look = tuple(found[generator.integers(len(found))].tolist()) if len(found) else look
+            box.append(place if place is not None else boxes[chosen] if chosen >= 0 else np.zeros(4))
+            node.append(chosen)
+            other.append(look[0])
+            foreign.append(look[1])
+        return Hidden(torch.tensor(np.stack(box), dtype=torch.float32), *map(torch.tensor, (node, other, foreign)))
+
+    def _neighbours(self, picture: Tensor, node: Tensor, other: Tensor, foreign: Tensor) -> tuple[Tensor, Tensor]:
+        """Boxes of the region nearest to the node that both pictures have, there and here; the node itself where there is none."""
+        mine, theirs = self.boxes[picture].clone(), self.boxes[other]
+        middle = (mine[..., :2] + mine[..., 2:]) / 2
+        distance = (middle - middle[torch.arange(len(node)), node][:, None]).norm(dim=2)
+        names, others = self.names[picture], self.names[other]
+        shared = (names[:, :, None] == others[:, None, :]) & (names[:, :, None] >= 0)
+        usable = shared.any(2)
+        usable[torch.arange(len(node)), node] = False
+        nearest = torch.where(usable, distance, torch.inf).argmin(1)
+        match = shared[torch.arange(len(node)), nearest].float().argmax(1)
+        found = usable.any(1)[:, None]
+        rows = torch.arange(len(node))
+        return torch.where(found, mine[rows, nearest], mine[rows, node]), torch.where(found, theirs[rows, match], theirs[rows, foreign])
+
+    # ------------------------------------------------------------------------------------------ on disk
+
+    def save(self, folder: str | Path) -> None:
+        """Write everything into *folder*: ``graphs``, ``data.safetensors`` and ``data.json``."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.corpus.save(folder / "graphs")
+        write_safetensors(folder / "data.safetensors", {name: getattr(self, name) for name in _TENSORS})
+        write_json(folder / "data.json", {"classes": self.classes, "attributes": self.attributes, "info": self.info})
+
+    @classmethod
+    def load(cls, folder: str | Path) -> ManipulationData:
+        """Read what :meth:`save` wrote."""
+        folder = Path(folder)
+        tensors, _ = read_safetensors(folder / "data.safetensors", "training data")
+        missing = [name for name in _TENSORS if name not in tensors]
+        if missing:
+            raise InputError(f"'{folder / 'data.safetensors'}' lacks '{missing[0]}'; prepare the data again")
+        about = read_json(folder / "data.json", "description of the training data")
+        return cls(corpus=GraphCorpus.load(folder / "graphs"), **{name: tensors[name] for name in _TENSORS}, **about)
+
+
+_TENSORS = ("images", "picture", "boxes", "names", "values", "free", "request")
+
+
+def _empty_place(boxes: np.ndarray, generator: np.random.Generator, *, tries: int = 8) -> np.ndarray | None:
+    """A box of a usual size that meets none of *boxes* (m, 4), or None."""
+    for _ in range(tries):
+        side = generator.uniform(0.12, 0.4, 2)
+        corner = generator.uniform(0, 1 - side)
+        place = np.concatenate([corner, corner + side])
+        if not ((boxes[:, :2] < place[2:]) & (boxes[:, 2:] > place[:2])).all(1).any():
+            return place
+    return None
+
+
+def _parts(boxes: Tensor, names: Tensor) -> Tensor:
+    """Which regions (n, m) are no wholes: a whole holds the middles of two others or more, and covering it would cover them."""
+    middle = (boxes[..., :2] + boxes[..., 2:]) / 2
+    inside = ((middle[:, None] > boxes[:, :, None, :2]) & (middle[:, None] < boxes[:, :, None, 2:])).all(3) & (names >= 0)[:, None]
+    return (names >= 0) & (inside.sum(2) <= 2)  # its own middle is one of them
+
+
+def _turn(rows, number: int) -> list:
+    """The *number*-th region of every member."""
+    seen: Counter = Counter()
+    out = []
+    for row in rows:
+        if seen[row[0]] == number:
+            out.append(row)
+        seen[row[0]] += 1
+    return out
+
+
+def _carry(box: Tensor, far: Tensor, near: Tensor, scale: Tensor, flip: Tensor) -> Tensor:
+    """*box* in the picture of *far*, moved to the picture of *near*, mirrored where *flip*."""
+    low, high = (box[:, :2] - far[:, :2]) * scale, (box[:, 2:] - far[:, :2]) * scale
+    width = near[:, 2:3] - near[:, 0:1]
+    x1, x2 = low[:, 0:1], high[:, 0:1]
+    x1, x2 = torch.where(flip[:, None], width - x2, x1), torch.where(flip[:, None], width - x1, x2)
+    return torch.cat([near[:, 0:1] + x1, near[:, 1:2] + low[:, 1:2], near[:, 0:1] + x2, near[:, 1:2] + high[:, 1:2]], 1)
+
+
+def _facing(boxes: Tensor, names: Tensor) -> Tensor:
+    """+1 or -1: does a picture's order of classes from left to right agree with that of the first picture that has several?"""
+    real = (names >= 0).float()
+    middle = (boxes[..., 0] + boxes[..., 2]) / 2
+    middle = (middle - ((middle * real).sum(1, keepdim=True) / real.sum(1, keepdim=True).clamp_min(1))) * real
+    usual = torch.zeros(int(names.max()) + 1 if names.numel() else 1)
+    first = int(real.sum(1).argmax()) if len(real) else 0
+    if len(real):
+        for node in range(names.shape[1]):
+            if names[first, node] >= 0:
+                usual[names[first, node]] = middle[first, node]
+    agree = (middle * usual[names.clamp_min(0)] * real).sum(1)
+    return torch.where(agree >= 0, 1, -1)

@@ -1,0 +1,225 @@
+"""Makes :class:`~.manipulation_data.ManipulationData` from a data set, or from pictures, scene graphs and captions of your own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...errors import InputError
+from ...graphs.bridges import match_objects
+from ...graphs.build import flat_pair
+from ...graphs.corpus import GraphCorpus
+from ...graphs.flat import FlatGraphs
+from ...graphs.synonyms import EXCLUSIVE
+from ...scenes import SceneGraph
+from .dataset import FREE, KINDS, ManipulationData, kind_of
+
+
+def load_manipulation_data(
+    data: str,
+    split: str = "train",
+    *,
+    size: int | None = None,
+    seed: int = 0,
+    image_size: int = 64,
+    captions: int = 4,
+    told: int = 2,
+    missing: int | None = None,
+    scenes: str = "true",
+) -> ManipulationData:
+    """Pictures with *captions* of their captions each and *told* sentences written from their annotated scene graph.
+
+    Parameters
+    ----------
+    data : ``"world/birds"``, ``"world/scenes"`` or a data set of pairs such as ``"cub:FOLDER"``.
+    missing : further sentences about a thing that is not there ("no dog", "a cat instead of the dog"); one where pictures show several
+        things that come and go (all but birds) if left out.
+    scenes : ``"true"`` takes the annotated scene graphs of the pictures, ``"detector"`` what the world's detector finds.
+    """
+    if scenes not in ("true", "detector"):
+        raise InputError(f"scenes is {scenes!r}, expected 'true' or 'detector'")
+    if data.startswith("world/"):
+        from ...data import load_dataset
+
+        items: Sequence = load_dataset(data, split, size=size, seed=seed, image_size=image_size)
+    else:
+        from ...data.tasks.editing import load_pairs
+
+        items = load_pairs(data, split, size=size, seed=seed, image_size=image_size)
+    images, pictured, sentences = [], [], []
+    rng = np.random.default_rng((seed, len(items)))
+    for item in items:
+        if item.scene is None and scenes == "true" or not item.sentences:
+            continue
+        images.append(np.asarray(item.image.convert("RGB").resize((image_size, image_size))))
+        pictured.append(item.scene)
+        chosen = rng.permutation(len(item.sentences))[:captions]
+        sentences.append([item.sentences[k] for k in sorted(chosen)])
+    if not images:
+        raise InputError(f"{data} ({split}) has no picture with a scene graph and a sentence; nothing can be learned from it")
+    if scenes == "detector":
+        from ...parsers.image import parse_images
+
+        pictured = parse_images(images, progress=False)
+    if missing is None:
+        missing = 0 if data == "world/birds" or data.startswith("cub:") else 1
+    return make_manipulation_data(
+        images, pictured, sentences, told=told, missing=missing, seed=seed, info={"data": data, "split": split, "scenes": scenes}
+    )
+
+
+def make_manipulation_data(
+    images: Sequence[np.ndarray],
+    scenes: Sequence[SceneGraph],
+    sentences: Sequence[Sequence[str]],
+    *,
+    told: int = 2,
+    missing: int = 0,
+    seed: int = 0,
+    info: dict[str, Any] | None = None,
+) -> ManipulationData:
+    """From pictures (S, S, 3) uint8, their scene graphs and their captions; see :func:`load_manipulation_data`."""
+    from ...parsers.sentence import parse_sentences
+
+    rng = np.random.default_rng((seed, len(images), 1))
+    parsed = parse_sentences([text for some in sentences for text in some])
+    surfaces = _surfaces(parsed)
+    classes = sorted({thing.name for scene in scenes for thing in scene.objects})
+    attributes = [
+        "",
+        *sorted({found[1] for scene in scenes for thing in scene.objects for a in thing.attributes if (found := kind_of(a))} | {"plain"}),
+    ]
+    most = max((len(scene.objects) for scene in scenes), default=0)
+    boxes, names = torch.zeros(len(images), most, 4), torch.full((len(images), most), -1)
+    values = torch.zeros(len(images), most, len(KINDS), dtype=torch.int64)
+    patterned = {t.name for scene in scenes for t in scene.objects for a in t.attributes if (f := kind_of(a)) and KINDS[f[0]] == "pattern"}
+    for row, scene in enumerate(scenes):
+        width, height = scene.size or images[row].shape[1::-1]
+        for node, thing in enumerate(scene.objects):
+            boxes[row, node] = torch.tensor(thing.box) / torch.tensor([width, height, width, height])
+            names[row, node] = classes.index(thing.name)
+            for kind, word in filter(None, map(kind_of, thing.attributes)):
+                values[row, node, kind] = attributes.index(word)
+            if thing.name in patterned and not values[row, node, 1]:
+                values[row, node, 1] = attributes.index("plain")
+    rows = [row for row in range(len(scenes)) for _ in range(told)]
+    absent = [
+        (row, text, None)
+        for row, scene in enumerate(scenes)
+        for _ in range(missing)
+        if (text := write_missing(scene, classes, surfaces, rng))
+    ]
+    often = 0.5 if missing else 0.0  # where things come and go, wishes are mostly requests
+    written = [write_sentence(scenes[row], values[row].tolist(), attributes, surfaces, rng, requests=often) for row in rows]
+    extra = absent + [(row, *sentence) for row, sentence in zip(rows, written, strict=True) if sentence is not None]
+    parsed_extra = parse_sentences([text for _, text, _ in extra])
+    flats, texts, picture, free, request = [], [], [], [], []
+    own = [(row, text) for row, some in enumerate(sentences) for text in some]
+    for (row, text), scene, instead in zip(
+        own + [(row, text) for row, text, _ in extra], [*parsed, *parsed_extra], [None] * len(own) + [o for _, _, o in extra], strict=True
+    ):
+        matches = match_objects(scenes[row], scene)
+        flats.append(flat_pair(scenes[row], scene, matches=matches, complete=True))
+        texts.append(text)
+        picture.append(row)
+        need = values[row].clone()
+        for match in matches:
+            for kind, _ in filter(None, map(kind_of, scene.objects[match.thing].attributes)):
+                need[match.region, kind] = FREE
+        if instead is not None:  # "red instead of blue": the donor must be blue
+            need[instead[0], instead[1]] = instead[2]
+        free.append(need)
+        request.append(instead is not None)
+    order = np.argsort(picture, kind="stable")
+    corpus = GraphCorpus(FlatGraphs.concat([flats[k] for k in order]), sentences=[texts[k] for k in order], info=info)
+    return ManipulationData(
+        images=torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous(), corpus=corpus,
+        picture=torch.tensor(picture)[order], boxes=boxes, names=names, values=values, free=torch.stack(free)[order],
+        request=torch.tensor(request)[order], classes=classes, attributes=attributes, info=dict(info or {}),
+    )  # fmt: skip
+
+
+def _surfaces(parsed: Sequence[SceneGraph]) -> dict[str, str]:
+    """How captions mostly write a noun: "wing" as "wings"."""
+    seen: dict[str, Counter] = {}
+    for scene in parsed:
+        for thing in scene.objects:
+            if thing.head is not None:
+                seen.setdefault(thing.name, Counter())[scene.tokens[thing.head].text.lower()] += 1
+    return {name: counts.most_common(1)[0][0] for name, counts in seen.items()}
+
+
+def write_sentence(
+    scene: SceneGraph,
+    values: list[list[int]],
+    attributes: list[str],
+    surfaces: dict[str, str],
+    rng: np.random.Generator,
+    *,
+    requests: float = 0.0,
+) -> tuple[str, tuple[int, int, int] | None] | None:
+    """A true sentence about a scene that captions leave unsaid ("plain wings"), in a few fixed forms; None if nothing can be said.
+
+    requests : so often "the wings are red instead of blue" is taken in place of any form; as one form of four it comes up anyway.
+
+    Returns the text and, for the form "the wings are red instead of blue", (object, kind, number of the word after "instead of").
+    """
+    order = [KINDS.index(k) for k in ("size", "length", "colour", "pattern")]
+    tellable = [
+        i for i, thing in enumerate(scene.objects) if any(values[i][k] for k in order if KINDS[k] != "size") and thing.name in surfaces
+    ]
+    owners = {r.object: r.subject for r in scene.relations if r.predicate == "have"}
+    parts = [i for i in tellable if i in owners] or tellable
+    if not parts:
+        return None
+    chosen = [parts[k] for k in rng.permutation(len(parts))[:2]]
+    form = 0 if requests and rng.random() < requests else rng.integers(0, 4)
+
+    def words(i: int, share: float) -> list[str]:
+        known = [attributes[values[i][k]] for k in order if values[i][k] and KINDS[k] != "size"]
+        told = [w for w in known if rng.random() < share] or [known[rng.integers(0, len(known))]]
+        return [w for w in told if w != "plain" or len(told) == 1 or rng.random() < 0.5]
+
+    def plural(i: int) -> bool:
+        return surfaces[scene.objects[i].name] != scene.objects[i].name
+
+    def phrase(i: int) -> str:
+        text = " ".join([*words(i, 0.6), surfaces[scene.objects[i].name]])
+        return text if plural(i) else article(text)
+
+    i = chosen[0]
+    if form >= 2:
+        whole = scene.objects[owners[i]].name if i in owners else None
+        start = f"This {whole} has" if whole else "There is"
+        return f"{start} {' and '.join(phrase(k) for k in chosen)}.", None
+    noun, verb = surfaces[scene.objects[i].name], "are" if plural(i) else "is"
+    if form == 1:
+        return f"The {noun} {verb} {' and '.join(words(i, 0.6))}.", None
+    kinds = [k for k in order if values[i][k] and KINDS[k] != "size"]
+    kind = kinds[rng.integers(0, len(kinds))]
+    others = [n for n, word in enumerate(attributes) if word in EXCLUSIVE[kind] and n != values[i][kind]]
+    if not others:
+        return None
+    other = others[rng.integers(0, len(others))]
+    return f"The {noun} {verb} {attributes[values[i][kind]]} instead of {attributes[other]}.", (i, kind, int(other))
+
+
+def write_missing(scene: SceneGraph, classes: Sequence[str], surfaces: dict[str, str], rng: np.random.Generator) -> str | None:
+    """A true sentence that names a thing which is not in the picture: "no dog", or "a cat instead of the dog" where a cat is."""
+    here = [thing.name for thing in scene.objects if thing.name in surfaces]
+    others = [name for name in classes if name not in {thing.name for thing in scene.objects}]
+    if not others or not here:
+        return None
+    other = others[rng.integers(0, len(others))]
+    if rng.random() < 0.5:
+        return f"no {other}"
+    return f"{article(surfaces[here[rng.integers(0, len(here))]])} instead of the {other}"
+
+
+def article(phrase: str) -> str:
+    """``orange beak`` -> ``an orange beak``."""
+    return ("an " if phrase[:1] in "aeiou" else "a ") + phrase

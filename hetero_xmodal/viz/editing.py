@@ -1,0 +1,158 @@
+"""Figures of manipulation: contact sheets of a training, and one manipulation with its masks on nodes, picture and words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .colours import GREY, INK, PAPER, node_colour
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+
+def pixels(picture: Tensor) -> np.ndarray:
+    """A picture (3, S, S) in -1..1 as (S, S, 3) uint8."""
+    return ((picture.detach().float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
+
+
+def sample_sheet(pictures: Tensor, made: Tensor, matte: Tensor, sentences: Sequence[str], *, columns: int = 4) -> Figure:
+    """What went in, what came out and what was repainted, for every pair of a batch, with its sentence above."""
+    from matplotlib.figure import Figure
+
+    count = len(pictures)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(columns * 4.2, rows * 1.75), layout="constrained")
+    axes = figure.subplots(rows, columns * 3, squeeze=False)
+    for k in range(rows * columns):
+        row, column = divmod(k, columns)
+        three = axes[row, 3 * column : 3 * column + 3]
+        for axis in three:
+            axis.axis("off")
+        if k < count:
+            three[0].imshow(pixels(pictures[k]))
+            three[1].imshow(pixels(made[k]))
+            three[2].imshow(matte[k, 0].detach().float().cpu().numpy(), vmin=0, vmax=1, cmap="cividis")
+            three[1].set_title(_wrapped(sentences[k]), fontsize=7)
+    return figure
+
+
+def _wrapped(text: str, width: int = 40) -> str:
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, width))
+
+
+def manipulation_figure(result: Any) -> Figure:
+    """One manipulation: the pictures before and after, where it was repainted, and how loud every region and word is.
+
+    *result* is a :class:`hetero_xmodal.editing.pipeline.Manipulation`. The bars are the masks M (E5) for the new picture and for the new
+    sentence.
+    """
+    from matplotlib.figure import Figure
+
+    from .. import schema as s
+
+    words = s.decode_text(result.graph.nodes[s.WORD].data["text"])
+    regions = s.decode_text(result.graph.nodes[s.VISUAL].data["name"])
+    count = max(len(words), len(regions), 4)
+    notes = [line for note in result.notes for line in _wrapped(f"Note: {note}", 130).split("\n")]
+    bottom = 0.17 * count + 0.5
+    height = 4.1 + 0.75 + bottom + 0.2 * len(notes)
+    figure = Figure(figsize=(10.8, height))
+    titles = ("given picture", "where it was repainted", "edited picture")
+    for k, title in enumerate(titles):
+        axis = figure.add_axes((0.02 + k * 0.33, 1 - 3.75 / height, 0.3, 3.3 / height))
+        axis.set_title(title, fontsize=10, color=INK)
+        axis.set_xticks([])
+        axis.set_yticks([])
+        if k == 1:
+            axis.imshow(np.asarray(result.original.convert("L")), cmap="gray", vmin=0, vmax=255)
+            shown = axis.imshow(result.matte, cmap="cividis", vmin=0, vmax=1, alpha=0.75)
+            bar = figure.colorbar(shown, cax=axis.inset_axes((0.0, -0.06, 1.0, 0.03)), orientation="horizontal", ticks=[0, 1])
+            bar.ax.set_xticklabels(["kept", "repainted"], fontsize=7.5)
+        else:
+            axis.imshow(result.picture if k else result.original, interpolation="nearest")
+        if k == 0:
+            _region_boxes(axis, result, regions)
+    line = 1 - 4.3 / height
+    for label, text in (("given", result.given), ("edited", result.sentence)):
+        figure.text(0.02, line, f"{label} sentence:", fontsize=9.5, color=GREY, va="top")
+        figure.text(0.145, line, _wrapped(text, 105).replace("$", r"\$"), fontsize=9.5, color=INK, va="top")
+        line -= 0.26 / height * (1 + _wrapped(text, 105).count("\n"))
+    sides = (("regions", regions, s.VISUAL), ("words", words, s.WORD))
+    for k, (title, names, node_type) in enumerate(sides):
+        axis = figure.add_axes(
+            (0.1 + 0.47 * k, (0.3 + 0.2 * len(notes)) / height, 0.38, (bottom - 0.5) / height * max(len(names), 1) / count)
+        )
+        _mask_bars(axis, title, names, [m.get(node_type) for m in (result.image_mask, result.sentence_mask)], node_colour(node_type))
+    for n, note in enumerate(notes):
+        figure.text(0.02, (0.08 + 0.2 * (len(notes) - 1 - n)) / height, note.replace("$", r"\$"), fontsize=8.5, color=INK)
+    return figure
+
+
+def _region_boxes(axis: Any, result: Any, regions: list[str]) -> None:
+    """Boxes of the regions, the thicker the louder for the new picture."""
+    from matplotlib.patches import Rectangle
+
+    from .. import schema as s
+
+    boxes = result.graph.nodes[s.VISUAL].data["box"].tolist()
+    loud = result.image_mask.get(s.VISUAL) or [0.5] * len(boxes)
+    for (x1, y1, x2, y2), mask in zip(boxes, loud, strict=True):
+        for colour, width in ((PAPER, 1.6 + 3 * mask), (node_colour(s.VISUAL), 0.6 + 3 * mask)):
+            axis.add_patch(Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=width))
+
+
+def _mask_bars(axis: Any, title: str, names: list[str], masks: list[Any], colour: str) -> None:
+    """Two bars a node: full for the new picture, hatched for the new sentence."""
+    axis.set_title(f"masks of the {title}: picture (full), sentence (hatched)", fontsize=8.5, color=INK, loc="left")
+    place = np.arange(len(names))
+    for offset, values, style in (
+        (-0.2, masks[0], {"color": colour}),
+        (0.2, masks[1], {"facecolor": PAPER, "edgecolor": colour, "hatch": "////"}),
+    ):
+        if values is not None and len(names):
+            axis.barh(place + offset, values, 0.36, linewidth=0.8, **style)
+    axis.set_yticks(place, [name[:16] for name in names], fontsize=8)
+    axis.set_xlim(0, 1)
+    axis.set_xticks([0, 0.5, 1])
+    axis.tick_params(axis="x", labelsize=7)
+    axis.set_ylim(max(len(names), 1) - 0.5, -0.5)
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)
+
+
+def edit_sheet(pairs: Sequence[Any], pictures: Sequence[Any], sentences: Sequence[str], *, columns: int = 4) -> Figure:
+    """For every pair the picture, what was made of it and, where it is known, the true answer; wish above, written sentence below."""
+    from matplotlib.figure import Figure
+
+    answers = any(pair.edited_image is not None for pair in pairs)
+    names = ("given", "made", "true") if answers else ("given", "made")
+    each, width = len(names), 48 if answers else 36
+    rows = -(-len(pairs) // columns)
+    texts = [(_wrapped(pair.wish, width), _wrapped(sentence, width)) for pair, sentence in zip(pairs, sentences, strict=True)]
+    side, gap = 1.35, 0.35 + 0.13 * max(a.count("\n") + b.count("\n") + 2 for a, b in texts)  # inches: a picture, the text between two rows
+    figure = Figure(figsize=(columns * each * side * 1.06, rows * (side + gap)))
+    axes = figure.subplots(rows, columns * each, squeeze=False)
+    room = gap / 2 / figure.get_figheight()
+    figure.subplots_adjust(left=0.005, right=0.995, bottom=room, top=1 - room, wspace=0.06, hspace=gap / side)
+    for axis in axes.ravel():
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.set_frame_on(False)
+    for k, (pair, picture, (above, below)) in enumerate(zip(pairs, pictures, texts, strict=True)):
+        some = axes[k // columns, each * (k % columns) : each * (k % columns + 1)]
+        there = [(shown, name) for shown, name in zip((pair.image, picture, pair.edited_image), names, strict=False) if shown is not None]
+        for axis, (shown, name) in zip(some, there, strict=False):
+            axis.imshow(shown)
+            axis.set_xlabel(name, fontsize=7, color=GREY, labelpad=1)
+        middle = 0.53 * len(there)  # of the pictures, in widths of the first
+        place = {"transform": some[0].transAxes, "ha": "center", "fontsize": 7.5, "color": INK}
+        some[0].text(middle, 1.06, above, **place)
+        some[0].text(middle, -0.14, below, va="top", **place)
+    return figure

@@ -1,0 +1,308 @@
+"""Training of the world's detector: pictures of both worlds, drawn as they are needed, through detectron2's FCOS on a CPU.
+
+The losses are FCOS's own (focal loss for the class, GIoU for the box, cross-entropy for centerness) and cross-entropy for each
+kind of attribute on ROI features of the true boxes. AdamW, learning rate warmed up and then lowered along a cosine, and a moving
+average of the weights is what is saved. Training continues where it was stopped, bit for bit.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..files import atomic_path, write_json, write_safetensors
+from ..parsers.detectors.detectron2_quietly import quiet, require_detectron2
+from ..parsers.detectors.world import ASSET, encode_scene, world_config
+from ..scenes import SceneGraph
+
+if TYPE_CHECKING:
+    import torch
+
+PEAK_RATE = 2e-3
+WARM_UP = 0.1  # share of the steps
+AVERAGING = 0.998
+BIRD_SHARE = 0.4
+CHECKPOINT_EVERY = 200
+#: the detector learns from the pictures of another world than the default one, so that it has seen none of the pictures people train on
+WORLD_SEED = 1
+
+
+def train_detector(
+    out: str | Path,
+    *,
+    steps: int = 2000,
+    batch_size: int = 16,
+    pictures: int = 8_000,
+    seed: int = 0,
+    image_size: int = 128,
+    threads: int | None = None,
+    progress: bool = True,
+    resume: bool = True,
+) -> Path:
+    """Train the world's detector from scratch and write ``world_detector.safetensors`` and ``.json`` into the folder *out*.
+
+    Parameters
+    ----------
+    out : folder; also holds ``checkpoint.pt`` (continued if *resume*) and ``log.jsonl``.
+    steps, batch_size : 2000 steps of 16 pictures take 15 to 20 minutes of processor time on a machine that multiplies half-precision
+        numbers natively (Intel AMX), about twice that elsewhere.
+    pictures : how many different pictures of the training splits are drawn; each is drawn once, kept in memory (48 KB), and seen
+        mirrored half of the time.
+    seed : of the weights and of the order; equal seeds give equal weights on the same machine.
+    image_size : side of the pictures in pixels, a multiple of 16.
+    threads : CPU threads for torch; ``None`` leaves torch's own choice.
+    progress : show a bar (on a terminal only).
+
+    Returns
+    -------
+    Path of the weights, for ``hx.parse_image(picture, weights=path)``.
+    """
+    for name, value, low in (("steps", steps, 1), ("batch_size", batch_size, 2), ("pictures", pictures, 2), ("image_size", image_size, 32)):
+        if not isinstance(value, int) or isinstance(value, bool) or value < low:
+            raise InputError(f"{name} is {value!r}; give a whole number of at least {low}")
+    if image_size % 16:
+        raise InputError(f"image_size is {image_size}; give a multiple of 16")
+    require_detectron2()
+    import torch
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    run = _Run(Path(out), steps, batch_size, pictures, seed, image_size)
+    if resume:
+        run.restore()
+    with quiet(), _bar(steps, run.step, progress) as show:
+        while run.step < steps:
+            losses = run.advance()
+            if run.step % 10 == 0 or run.step == steps:
+                show(run.step, losses)
+            if run.step % CHECKPOINT_EVERY == 0 or run.step == steps:
+                run.log(losses)
+                run.store()
+    return run.export()
+
+
+class _Run:
+    """Everything that changes during training, so that it can be stored and restored as a whole."""
+
+    def __init__(self, out: Path, steps: int, batch_size: int, pictures: int, seed: int, image_size: int) -> None:
+        import torch
+
+        from ..networks.world_detector import WorldDetectorNetwork
+
+        torch.manual_seed(seed)
+        out.mkdir(parents=True, exist_ok=True)
+        self.out, self.step = out, 0
+        self.options = {"steps": steps, "batch_size": batch_size, "pictures": pictures, "seed": seed, "image_size": image_size}
+        self.config = world_config(image_size)
+        self.network = WorldDetectorNetwork(self.config).to(memory_format=torch.channels_last).train()
+        self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
+        weights = [p for p in self.network.parameters() if p.ndim > 1]
+        others = [p for p in self.network.parameters() if p.ndim <= 1]  # biases and norms are not decayed
+        self.optimizer = torch.optim.AdamW(
+            [{"params": weights, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}], lr=PEAK_RATE
+        )
+        self.data = TrainingPictures(self.config, pictures, seed)
+        self.before, self.started = (0.0, 0.0), _clocks()  # seconds spent in earlier runs; when this run began
+        #: half precision where the processor multiplies it natively (Intel AMX); elsewhere it would be slower
+        self.half = torch.cpu._is_amx_tile_supported()
+
+    def advance(self) -> dict[str, float]:
+        """One step; returns the losses."""
+        import torch
+        from detectron2.utils.events import EventStorage
+
+        for group in self.optimizer.param_groups:
+            group["lr"] = _rate(self.step / self.options["steps"])
+        images, truth = self.data.batch(self.step, self.options["batch_size"])
+        # FCOS writes its counts into an EventStorage. Its focal loss is TorchScript, which rounds differently in the first calls of a
+        # process than in later ones, after it was optimised; a training that continues in a new process would come to other weights
+        with EventStorage(), torch.jit.optimized_execution(False), torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+            losses = self.network(images, truth)
+        total = torch.stack(list(losses.values())).sum()
+        if not torch.isfinite(total):
+            raise InputError(f"training diverged at step {self.step} (loss {total.item()}); lower the learning rate or try another seed")
+        self.optimizer.zero_grad()
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
+        self.optimizer.step()
+        self.step += 1
+        keep = min(AVERAGING, self.step / (self.step + 10))
+        for name, value in self.network.state_dict().items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, 1 - keep)
+        return {name.removeprefix("loss_"): round(value.item(), 4) for name, value in losses.items()}
+
+    # ------------------------------------------------------------------------------------------ files
+
+    def store(self) -> None:
+        import torch
+
+        state = {
+            "options": self.options,
+            "step": self.step,
+            "network": self.network.state_dict(),
+            "average": self.average,
+            "optimizer": self.optimizer.state_dict(),
+            "normalizer": float(getattr(self.network, "loss_normalizer", 0.0)),
+            "random": torch.get_rng_state(),
+            "seconds": list(self.seconds()),
+        }
+        with atomic_path(self.out / "checkpoint.pt") as temporary:
+            torch.save(state, temporary)
+
+    def restore(self) -> None:
+        """Continue from ``checkpoint.pt`` if there is one; it must belong to the same options."""
+        import torch
+
+        path = self.out / "checkpoint.pt"
+        if not path.exists():
+            return
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            options = state["options"]
+        except Exception as error:
+            raise InputError(f"checkpoint '{path}' cannot be read ({type(error).__name__}); remove it or pass resume=False") from None
+        if options != self.options:
+            changed = next(k for k in self.options if options.get(k) != self.options[k])
+            raise InputError(
+                f"checkpoint '{path}' was made with {changed}={options.get(changed)!r}, not {self.options[changed]!r}; "
+                "use another folder or pass resume=False"
+            )
+        self.step = state["step"]
+        self.network.load_state_dict(state["network"])
+        self.average = state["average"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        if state["normalizer"]:
+            self.network.loss_normalizer = state["normalizer"]
+        torch.set_rng_state(state["random"])
+        self.before = tuple(state["seconds"])
+
+    def seconds(self) -> tuple[float, float]:
+        """Wall-clock and CPU seconds spent so far, earlier runs included."""
+        return tuple(before + now - started for before, now, started in zip(self.before, _clocks(), self.started, strict=True))
+
+    def log(self, losses: dict[str, float]) -> None:
+        wall, cpu = self.seconds()
+        with open(self.out / "log.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": self.step, "seconds": round(wall, 1), "cpu_seconds": round(cpu, 1), **losses}) + "\n")
+
+    def export(self) -> Path:
+        """The averaged weights in half precision, and what they are."""
+        import torch
+
+        path, (wall, cpu) = self.out / f"{ASSET}.safetensors", self.seconds()
+        tensors = {
+            k: v.to(torch.float16) if v.is_floating_point() else v for k, v in self.average.items() if not k.endswith("num_batches_tracked")
+        }
+        write_safetensors(path, tensors)
+        about: dict[str, Any] = {
+            "format": "hetero_xmodal.world_detector",
+            "version": 1,
+            "config": asdict(self.config),
+            "training": {
+                "command": "hetero-xmodal train-detector --out DIR "
+                + " ".join(f"--{key} {self.options[key]}" for key in ("steps", "pictures", "seed")),
+                **self.options,
+                "minutes": round(wall / 60, 1),
+                "cpu_minutes": round(cpu / 60, 1),
+            },
+        }
+        write_json(path.with_suffix(".json"), about)
+        return path
+
+
+def _clocks() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _rate(done: float) -> float:
+    """Learning rate after the share *done* of the steps: up along a line, then down along a cosine."""
+    if done < WARM_UP:
+        return PEAK_RATE * (0.05 + 0.95 * done / WARM_UP)
+    return PEAK_RATE * max(0.005, 0.5 + 0.5 * math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
+
+
+class TrainingPictures:
+    """Pictures of both worlds' training splits with their truth, drawn when first asked for and then kept."""
+
+    def __init__(self, config, pictures: int, seed: int) -> None:
+        from ..data import load_dataset
+
+        self.config, self.seed = config, seed
+        self.birds = round(pictures * BIRD_SHARE)
+        self.scenes = pictures - self.birds
+        self._worlds = [
+            load_dataset(f"world/{kind}", "train", size=size, seed=WORLD_SEED, image_size=config.image_size)
+            for kind, size in (("scenes", self.scenes), ("birds", self.birds))
+        ]
+        self._kept: dict[int, tuple] = {}
+
+    def picture(self, number: int) -> tuple[np.ndarray, SceneGraph]:
+        """Pixels and truth of picture *number*: the scenes come first, then the birds."""
+        item = self._worlds[0][number] if number < self.scenes else self._worlds[1][number - self.scenes]
+        return np.array(item.image), item.scene
+
+    def batch(self, step: int, batch_size: int) -> tuple[torch.Tensor, list]:
+        """Batch of a step: pixels (B, 3, S, S) of 0..255 and, for each picture, its ``Instances``. The same step gives the same batch."""
+        import torch
+        from detectron2.structures import Boxes, Instances
+
+        total, size = self.scenes + self.birds, self.config.image_size
+        images, truth = [], []
+        mirror = np.random.default_rng([self.seed, step]).random(batch_size) < 0.5
+        for row, flipped in enumerate(mirror.tolist()):
+            epoch, place = divmod(step * batch_size + row, total)
+            number = int(self._order(epoch)[place])
+            if number not in self._kept:
+                pixels, scene = self.picture(number)
+                self._kept[number] = (torch.from_numpy(pixels), *encode_scene(scene, self.config))
+            pixels, boxes, classes, words = self._kept[number]
+            if flipped:
+                pixels = pixels.flip(1)
+                boxes = torch.stack([size - boxes[:, 2], boxes[:, 1], size - boxes[:, 0], boxes[:, 3]], 1)
+            images.append(pixels)
+            truth.append(Instances((size, size), gt_boxes=Boxes(boxes), gt_classes=classes, gt_attributes=words))
+        return torch.stack(images).permute(0, 3, 1, 2).float(), truth
+
+    def _order(self, epoch: int) -> np.ndarray:
+        if getattr(self, "_shuffled", (None,))[0] != epoch:
+            self._shuffled = (epoch, np.random.default_rng([self.seed, epoch]).permutation(self.scenes + self.birds))
+        return self._shuffled[1]
+
+
+class _bar:
+    """Progress on standard error, quiet when that is not a terminal."""
+
+    def __init__(self, total: int, done: int, wanted: bool) -> None:
+        import sys
+
+        self.total, self.done, self.wanted = total, done, wanted and sys.stderr.isatty()
+
+    def __enter__(self):
+        if not self.wanted:
+            return lambda step, losses: None
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("training the detector"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("loss {task.fields[loss]:.2f}"),
+        )
+        self.progress = Progress(*columns, console=Console(stderr=True))
+        self.progress.start()
+        task = self.progress.add_task("", total=self.total, completed=self.done, loss=float("nan"))
+        return lambda step, losses: self.progress.update(task, completed=step, loss=sum(losses.values()))
+
+    def __exit__(self, *error) -> None:
+        if self.wanted:
+            self.progress.stop()

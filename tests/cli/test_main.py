@@ -1,0 +1,286 @@
+"""The command line as a person types it: what it writes, what it refuses, and with which exit code."""
+
+from __future__ import annotations
+
+import functools
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import hetero_xmodal as hx
+from hetero_xmodal.cli.main import app, run
+from hetero_xmodal.scenes import SceneGraph, SceneObject, SceneRelation
+
+SENTENCE = "a red ball on a table"
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "ball.png"
+    Image.fromarray(np.full((60, 80, 3), 200, np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture
+def scene(tmp_path):
+    path = tmp_path / "scene.json"
+    things = [SceneObject("ball", ["red"], box=(10, 5, 30, 25)), SceneObject("table", box=(5, 25, 75, 55))]
+    SceneGraph(things, [SceneRelation(0, "on", 1)], size=(80, 60)).save(path)
+    return path
+
+
+@pytest.fixture
+def cli(capsys):
+    """Run a command in this process; gives exit code, stdout and stderr."""
+
+    def call(*words) -> tuple[int, str, str]:
+        code = run([str(word) for word in words])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def assert_refused(result, *parts: str):
+    """Exit code 2, nothing but one sentence on stderr, no traceback, all *parts* in it."""
+    code, _, err = result
+    assert code == 2 and err.count("\n") == 1 and err.startswith("hetero-xmodal: ") and "Traceback" not in err, result
+    for part in parts:
+        assert part in err, err
+
+
+def test_graph_writes_graph_scenes_and_drawing_that_can_be_read_again(cli, picture, scene, tmp_path):
+    out = tmp_path / "made" / "result"
+    code, said, err = cli("graph", picture, SENTENCE, "--image-scene", scene, "--out", out)
+    assert (code, err) == (0, "") and "( ball , on , table )" in said and str(out / "drawing.png") in said
+    graph = hx.load_graph(out / "graph")
+    assert graph.num_nodes("visual") == 2 and graph.num_nodes("word") == 6 and graph.num_nodes("bridge") == 4
+    assert SceneGraph.load(out / "image_scene.json") == SceneGraph.load(scene)
+    assert SceneGraph.load(out / "sentence_scene.json") == hx.parse_sentence(SENTENCE)
+    with Image.open(out / "drawing.png") as drawing:
+        assert drawing.width == round(10.8 * 150)
+    assert cli("graph", picture, "a red ball", "--image-scene", scene, "--out", out)[0] == 0  # an earlier result is replaced
+    assert SceneGraph.load(out / "sentence_scene.json").text == "a red ball"
+
+
+def test_graph_takes_detections_made_elsewhere(cli, picture, tmp_path):
+    record = {"image_id": "ball.png", "width": 80, "height": 60, "boxes": [[10, 5, 30, 25]], "labels": ["ball"], "attributes": [["red"]]}
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(json.dumps(record))
+    code, said, _ = cli("graph", picture, SENTENCE, "--detections", boxes, "--out", tmp_path / "out")
+    assert code == 0 and "( ball , is , red )" in said.splitlines()[0]
+    record["boxes"] = [[10, 5, 300, 25]]
+    boxes.write_text(json.dumps(record))
+    assert_refused(cli("graph", picture, SENTENCE, "--detections", boxes, "--out", tmp_path / "out2"), "300")
+    assert_refused(cli("graph", picture, SENTENCE, "--detections", boxes, "--detector", "grid", "--out", tmp_path / "out2"), "only one of")
+    assert not (tmp_path / "out2").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        ({"picture": "nowhere.png"}, ["nowhere.png", "does not exist"]),
+        ({"picture": b""}, ["empty (0 bytes)"]),
+        ({"picture": b"not a picture at all"}, ["is not a picture"]),
+        ({"picture": "truncated"}, ["truncated"]),
+        ({"sentence": "   "}, ["sentence"]),
+        ({"more": ["--detector", "wrold"]}, ["wrold", "did you mean 'world'"]),
+        ({"more": ["--wiring", "inherrit"]}, ["inherrit"]),
+        ({"more": ["--detections", "nowhere.json"]}, ["nowhere.json"]),
+        ({"more": ["--score-threshold", "nan"]}, ["score_threshold"]),
+        ({"more": ["--score-threshold", "much"]}, ["--score-threshold", "valid number", "--help"]),
+        ({"more": ["--colour", "red"]}, ["--colour", "graph --help"]),
+        ({"scene": "[1, 2"}, ["not readable as JSON"]),
+        ({"scene": '{"objects": [{"name": "ball", "box": [0, 0, 500, 5]}], "size": [80, 60]}'}, ["reaches outside the picture"]),
+        ({"scene": '{"objects": [], "size": [99, 60]}'}, ["99 x 60 pixels, but", "80 x 60"]),
+        ({"model": "no_such_model"}, ["no_such_model"]),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_bad_input_is_one_sentence_and_leaves_nothing(cli, picture, scene, tmp_path, change, parts):
+    if change.get("picture") == "truncated":
+        noise = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(picture)
+        picture.write_bytes(picture.read_bytes()[:2000])
+    elif isinstance(change.get("picture"), bytes):
+        picture.write_bytes(change["picture"])
+    elif "picture" in change:
+        picture = change["picture"]
+    if "scene" in change:
+        scene.write_text(change["scene"])
+    more = list(change.get("more", [])) + (["--model", change["model"]] if "model" in change else [])
+    source = [] if {"--detector", "--detections", "--score-threshold"} & set(more) else ["--image-scene", scene]
+    before = sorted(path.name for path in tmp_path.iterdir())
+    assert_refused(cli("graph", picture, change.get("sentence", SENTENCE), *source, *more, "--out", tmp_path / "out"), *parts)
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_a_folder_with_other_files_is_left_alone(cli, picture, scene, tmp_path):
+    out = tmp_path / "mine"
+    out.mkdir()
+    (out / "thesis.tex").write_text("years of work")
+    for command in (["graph", picture, SENTENCE, "--image-scene", scene], ["demo", "--pairs", "8"]):
+        assert_refused(cli(*command, "--out", out), "thesis.tex", "new or empty folder")
+    assert [path.name for path in out.iterdir()] == ["thesis.tex"]
+    assert_refused(cli("graph", picture, SENTENCE, "--image-scene", scene, "--out", picture), "is a file")
+
+
+def test_corpus_then_analysis(cli, tmp_path):
+    few = ["--limit", 3, "--sentences-per-picture", 2]
+    code, said, err = cli("corpus", "world/scenes", "--scenes", "true", *few, "--out", tmp_path / "corpus")
+    assert (code, err) == (0, "") and "<GraphCorpus of 6 pair graphs" in said
+    code, said, err = cli("analyze", tmp_path / "corpus", "--out", tmp_path / "report")
+    page = tmp_path / "report" / "index.html"
+    assert (code, err) == (0, "") and said.splitlines()[-1] == f"Look at the page: {page}" and "6 heterographs" in page.read_text()
+    assert_refused(cli("analyze", tmp_path, "--out", tmp_path / "other"), "corpus.json")
+    assert_refused(cli("corpus", "world/scens", "--out", tmp_path / "c"), "did you mean 'world/scenes'")
+
+
+def test_data_commands(cli, tmp_path):
+    assert "world/scenes" in cli("data", "list")[1]
+    out = tmp_path / "birds"
+    assert cli("data", "build", "world/birds", "--size", 2, "--image-size", 64, "--out", out)[0] == 0
+    assert cli("data", "verify", out)[0] == 0
+    damaged = next((out / "images").iterdir())
+    damaged.write_bytes(damaged.read_bytes()[:-10])
+    assert_refused(cli("data", "verify", out), damaged.name)
+    assert_refused(cli("data", "build", "world/birds", "--size", 2, "--out", out), "exists already")
+    assert_refused(cli("data", "card", "moon"), "moon")
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["grpah"], ["grpah", "graph"]),
+        (["graph"], ["image", "graph --help"]),
+        (["data"], ["data --help"]),
+        (["demo", "--pairs", "three"], ["--pairs", "valid integer"]),
+        (["demo", "--pairs", "1"], ["pairs is 1"]),
+        (["demo", "--seed", "-1"], ["seed is -1"]),
+        (["train-detector", "--out", "x", "--steps", "0"], ["steps is 0"]),
+        (["--frobnicate"], ["--frobnicate"]),
+    ],
+)
+def test_what_the_line_itself_gets_wrong(cli, words, parts, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert_refused(cli(*words), *parts)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_debug_shows_the_traceback_and_keeps_sentence_and_code(cli):
+    code, _, err = cli("graph", "nowhere.png", SENTENCE, "--out", "x", "--debug")
+    assert code == 2 and "Traceback" in err and err.splitlines()[-1].startswith("hetero-xmodal: picture 'nowhere.png'")
+
+
+def test_a_fault_of_ours_is_told_apart_and_ctrl_c_is_130(cli, monkeypatch):
+    import hetero_xmodal.environment as environment
+
+    def fail():
+        raise ZeroDivisionError("a bug")
+
+    def stop():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(environment, "doctor", fail)
+    code, _, err = cli("doctor")
+    assert code == 1 and err.startswith("hetero-xmodal: a fault in this package (ZeroDivisionError: a bug)") and "Traceback" not in err
+    monkeypatch.setattr(environment, "doctor", stop)
+    code, _, err = cli("doctor")
+    assert code == 130 and err.strip().endswith("hetero-xmodal: stopped with Ctrl-C") and "Traceback" not in err
+
+
+def test_doctor_leaves_with_2_where_something_is_missing(cli, monkeypatch):
+    import hetero_xmodal.environment as environment
+
+    row = environment.Package("dgl", "", "1.1.3", "missing", mend="pip install dgl==1.1.3 packaging")
+    monkeypatch.setattr(environment, "doctor", lambda: environment.Report((row,)))
+    result = cli("doctor")
+    assert_refused(result, "dgl (missing) is needed; start with: pip install dgl==1.1.3 packaging")
+    assert "tested with" in result[1]
+
+
+def commands():
+    from typer.main import get_command
+
+    found = []
+
+    def walk(command, words):
+        if hasattr(command, "commands"):
+            for name, child in command.commands.items():
+                walk(child, [*words, name])
+        else:
+            found.append(words)
+
+    walk(get_command(app), [])
+    return found
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_help_of_every_command_has_examples_that_parse(cli, words):
+    import shlex
+
+    from typer.main import get_command
+
+    code, said, _ = cli(*words, "--help")
+    assert code == 0 and "Examples" in said
+    command = get_command(app)
+    for word in words:
+        command = command.commands[word]
+    examples = [line.split("[/dim] ", 1)[1] for line in command.epilog.split("\n\n")[1:]]
+    assert examples
+    for example in examples:
+        typed = shlex.split(example)
+        assert typed[: 1 + len(words)] == ["hetero-xmodal", *words]
+        command.make_context(words[-1], typed[1 + len(words) :])  # raises where an option is unknown or an argument missing
+
+
+def test_demo_page(cli, tmp_path, monkeypatch):
+    """The demo with the true scenes in place of the detector, so that it says the same on every machine."""
+    import hetero_xmodal.parsers.image as image
+
+    def true_scenes(pictures, *, ids, **options):
+        scenes = {}
+        for kind in ("scenes", "birds"):
+            for item in hx.load_dataset(f"world/{kind}", split="test", size=6):
+                scenes[item.id] = item.scene
+        return [scenes[key] for key in ids]
+
+    monkeypatch.setattr(image, "parse_images", true_scenes)
+    code, said, err = cli("demo", "--pairs", 12, "--out", tmp_path / "demo")
+    page = tmp_path / "demo" / "index.html"
+    assert (code, err) == (0, "") and said.splitlines()[-1] == f"Look at the page: {page}"
+    html = page.read_text()
+    sources = [part.split('"')[0] for part in html.split('src="')[1:]]
+    assert len(sources) >= 14 and all((page.parent / source).is_file() for source in sources)
+    assert {p.name for p in page.parent.iterdir()} == {*sources, "index.html", "corpus"}
+    assert "http" not in html and "<script" not in html and html.count("<h2>") >= 7
+    assert len(hx.GraphCorpus.load(page.parent / "corpus")) == 12
+
+
+
+def test_typed_in_a_shell():
+    command = [sys.executable, "-m", "hetero_xmodal.cli.main"]
+    done = subprocess.run([*command, "graph", "nowhere.png", SENTENCE, "--out", "x"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "hetero-xmodal: picture 'nowhere.png' does not exist; check the path\n"
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True)
+    assert done.stdout == f"hetero-xmodal {hx.__version__}\n" and done.returncode == 0
+
+
+def test_ctrl_c_in_a_shell_leaves_nothing(tmp_path):
+    words = [sys.executable, "-m", "hetero_xmodal.cli.main", "demo", "--pairs", "2000", "--out", str(tmp_path / "demo")]
+    # tests that run in the background are born deaf to Ctrl-C, and would pass that on
+    hear = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear)
+    deadline = time.monotonic() + 120
+    while not any(tmp_path.iterdir()) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)  # until work has begun: the temporary folder is there
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130 and err.strip() == "hetero-xmodal: stopped with Ctrl-C" and list(tmp_path.iterdir()) == []

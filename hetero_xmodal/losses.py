@@ -21,6 +21,7 @@ def ranking_loss(similarity: Tensor, images: Tensor, *, margin: float = 0.2, har
 
     Examples
     --------
+    >>> import torch
     >>> scores = torch.tensor([[0.9, 0.85, 0.8], [0.3, 0.5, 0.6], [0.2, 0.1, 0.7]])
     >>> round(float(ranking_loss(scores, torch.arange(3))), 4), round(float(ranking_loss(scores, torch.arange(3), hardest=False)), 4)
     (1.3, 1.5)

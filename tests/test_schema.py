@@ -12,6 +12,7 @@ import hetero_xmodal as hx
 from hetero_xmodal import schema as s
 from hetero_xmodal.environment import require_dgl
 from hetero_xmodal.graphs import FlatGraphs
+from hetero_xmodal.validation import validate
 
 dgl = require_dgl()
 
@@ -19,7 +20,7 @@ dgl = require_dgl()
 @pytest.mark.parametrize("name", [*zoo.PAIRS, *zoo.LABELS])
 def test_every_graph_of_the_zoo_is_valid_and_whole(name):
     graph = (zoo.PAIRS | zoo.LABELS)[name]()
-    assert s.validate(graph) is graph
+    assert validate(graph) is graph
     kind = s.graph_kind(graph)
     assert set(graph.canonical_etypes) == set(s.kind_relations(kind)) and set(graph.ntypes) == set(s.KINDS[kind][0])
 
@@ -150,39 +151,39 @@ WRONG = {
 @pytest.mark.parametrize("message", WRONG)
 def test_validate_names_what_is_wrong(message):
     with pytest.raises(hx.InputError, match=message):
-        s.validate(WRONG[message](zoo.tiny()))
+        validate(WRONG[message](zoo.tiny()))
 
 
 def test_faults_are_found_in_any_member_of_a_batch():
     batch = zoo.batch_of_unequal()
     batch.nodes["visual"].data["score"][-1] = float("inf")
     with pytest.raises(hx.InputError, match=f"feature 'score', node {batch.num_nodes('visual') - 1}"):
-        s.validate(batch)
+        validate(batch)
 
 
 def test_graphs_with_32_bit_ids_are_valid_too():
     graph = zoo.batch_of_unequal().int()
-    assert s.validate(graph).idtype == torch.int32
+    assert validate(graph).idtype == torch.int32
     graph.edges[s.RELATES].data["score"][0] = -1
     with pytest.raises(hx.InputError, match="feature 'score', edge 0: found -1.0, expected at least 0"):
-        s.validate(graph)
+        validate(graph)
 
 
 def test_label_weights_are_checked():
     graph = zoo.three_labels()
     graph.edata["probability"][3] = 2.0
     with pytest.raises(hx.InputError, match="'probability', edge 3: found 2.0, expected at most 1"):
-        s.validate(graph)
+        validate(graph)
 
 
 def test_allow_extra_and_unknown_kind():
     graph = zoo.tiny()
     graph.nodes["visual"].data["hidden"] = torch.zeros(3, 7)
     with pytest.raises(hx.InputError, match="unknown feature 'hidden'"):
-        s.validate(graph)
-    assert s.validate(graph, allow_extra=True) is graph
+        validate(graph)
+    assert validate(graph, allow_extra=True) is graph
     with pytest.raises(hx.InputError, match="unknown kind of graph 'trio'; known kinds are pair, labels"):
-        s.validate(graph, kind="trio")
+        validate(graph, kind="trio")
 
 
 @given(st.lists(st.text(max_size=40)), st.integers(1, 40))

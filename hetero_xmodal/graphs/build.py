@@ -19,6 +19,7 @@ from torch import Tensor
 from .. import schema as s
 from ..errors import InputError, nearest
 from ..scenes import SceneGraph, Token
+from ..validation import validate
 from .bridges import Match, match_objects, name_similarity
 from .flat import FlatGraphs
 
@@ -79,7 +80,7 @@ def build_graph(
         complete=complete,
         feature_width=feature_width,
     )
-    return s.validate(flat.to_dgl(batched=False), kind="pair")
+    return validate(flat.to_dgl(batched=False), kind="pair")
 
 
 def pair_graph(

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .. import schema as s
 from ..errors import InputError
+from ..validation import validate
 from .flat import FlatGraphs
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def label_graph(
             }
         },
     )
-    return s.validate(flat.to_dgl(batched=False), kind="labels")
+    return validate(flat.to_dgl(batched=False), kind="labels")
 
 
 def normalize_adjacency(weight: Tensor, *, how: str = "symmetric") -> Tensor:

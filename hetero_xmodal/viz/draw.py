@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import schema
 from ..errors import InputError
+from ..validation import validate
 from .canvas import Drawing, Sheet, fit, spread, text_size, wrap
 from .colours import GREY, INK, Style, node_colour, node_ink, relation_style
 from .drawing_model import Plan, read_plan
@@ -74,7 +75,7 @@ def draw(
         raise InputError(f"expected a dgl.DGLGraph, found {type(graph).__name__}; build one with hx.build_graph")
     if graph.batch_size > 1:
         raise InputError(f"this graph is a batch of {graph.batch_size} graphs; take it apart with dgl.unbatch(graph) and draw one of them")
-    schema.validate(graph, allow_extra=True)
+    validate(graph, allow_extra=True)
     if schema.graph_kind(graph) == "labels":
         from .label_graph import draw_label_graph
 

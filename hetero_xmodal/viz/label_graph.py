@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .. import schema
 from ..errors import InputError
+from ..validation import validate
 from .canvas import Drawing, Sheet, fit
 from .colours import INK, node_colour
 
@@ -29,7 +30,7 @@ def draw_label_graph(graph: dgl.DGLGraph, *, max_labels: int = 30) -> Drawing:
     """
     if not isinstance(max_labels, int) or max_labels < 1:
         raise InputError(f"max_labels is {max_labels!r}, expected a whole number of at least 1")
-    if schema.graph_kind(schema.validate(graph, allow_extra=True)) != "labels":
+    if schema.graph_kind(validate(graph, allow_extra=True)) != "labels":
         raise InputError("expected a label graph, found a pair graph; make one with hx.label_graph, or draw this one with hx.draw")
     if graph.batch_size > 1:
         raise InputError(f"this graph is a batch of {graph.batch_size} graphs; take it apart with dgl.unbatch(graph) and draw one of them")

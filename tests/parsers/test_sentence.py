@@ -302,7 +302,7 @@ def test_real_captions():
     assert scores["relations"]["micro_f1"] >= 0.71
 
 
-@pytest.mark.parametrize("module", ["sentence", "reading_aid", "words"])
+@pytest.mark.parametrize("module", ["sentence", "preprocess", "words"])
 def test_examples_in_the_documentation(module):
     found = doctest.testmod(importlib.import_module(f"hetero_xmodal.parsers.{module}"))
     assert found.failed == 0 and found.attempted > 0

@@ -186,7 +186,7 @@ def test_d1_d15_the_label_graph_counts_training_labels_only():
     dagnn = DAGNN(replace(SMALL, tau=0.5), LABELS).prepare(torch.rand(5, 6), torch.rand(5, 4), torch.tensor(labels))
     close(dagnn.weight, [[1, 0.5, 0.5], [0.5, 1, 0.5], [0, 0.5, 1]])
     graph = dagnn.label_graph()
-    assert hx.schema.validate(graph, kind="labels") is graph
+    assert hx.validate(graph, kind="labels") is graph
     seen = model()
     embedded = seen.embed_images(pairs(9).images), seen.embed_texts(pairs(9).texts)
     seen.weight.zero_()

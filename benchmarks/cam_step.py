@@ -2,7 +2,7 @@
 
 python benchmarks/cam_step.py [--data DIR] [--batch 32] [--steps 10] [--bfloat16]
 
-The graph part is HRL, CRR, both attentions from nodes to picture and sentence, and the batching of the graphs, forward and backward;
+The graph part is HRL, CRR, both attentions from nodes to image and sentence, and the batching of the graphs, forward and backward;
 the reference is the whole step (exercises, generator, discriminator, both optimisers).
 """
 
@@ -25,7 +25,7 @@ from hetero_xmodal.training.editing.make_dataset import load_manipulation_data
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", help="folder of prepared data; 60 pictures of world/birds are prepared if left out")
+    parser.add_argument("--data", help="folder of prepared data; 60 images of world/birds are prepared if left out")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--bfloat16", action="store_true")

@@ -4,8 +4,8 @@ python benchmarks/cam_table.py [--data world/birds] [--model birds NAME=DIR ...]
     [--baselines FOLDER] [--sheet FILE]
 
 For every method: share of edits that appeared, of unspoken facts that stayed, of pairs with both; error outside the edited region, inside
-it and everywhere, against the true picture; slots of the sentence that should change and did, that should stay and did, all, and sentences
-without a mistake. The unchanged input (floor) and the true edited picture (ceiling: the judge's own mistakes) stand beside them.
+it and everywhere, against the true image; slots of the sentence that should change and did, that should stay and did, all, and sentences
+without a mistake. The unchanged input (floor) and the true edited image (ceiling: the judge's own mistakes) stand beside them.
 FOLDER holds TAGAN and the ManiGAN-style generator as edit_baselines.py trained them.
 """
 
@@ -24,8 +24,8 @@ from hetero_xmodal.metrics.edits import judge_edits, judge_sentences
 HEAD = ("edits", "kept", "both", "outside", "inside", "error", "chgd", "stayed", "slots", "exact")
 
 
-def row(name: str, pairs: list, pictures: list, sentences: list[str]) -> str:
-    edits, said = judge_edits(pairs, pictures), judge_sentences(pairs, sentences)
+def row(name: str, pairs: list, images: list, sentences: list[str]) -> str:
+    edits, said = judge_edits(pairs, images), judge_sentences(pairs, sentences)
     kinds = ", ".join(f"{kind} {value:.3f}" for kind, value in edits.by_kind.items())
     return (
         f"{name:24} {edits.edit_accuracy:6.3f} {edits.preservation:6.3f} {edits.success:6.3f} {edits.outside_error:8.4f} "
@@ -53,21 +53,21 @@ def main() -> None:
         parser.error(f"{options.data} has no true answers to measure against; give --model and --sheet")
     print(f"{'method':24} " + " ".join(f"{name:>{8 if name in ('outside', 'inside', 'error') else 6}}" for name in HEAD))
     if known:
-        print(row("unchanged input", pairs, [p.image for p in pairs], [p.wish for p in pairs]))
+        print(row("unchanged input", pairs, [p.image for p in pairs], [p.instruction for p in pairs]))
         print(row("the true answer", pairs, [p.edited_image for p in pairs], [p.edited_sentence for p in pairs]), flush=True)
     for number, text in enumerate([options.data.removeprefix("world/")] if options.model is None else options.model):
         name, _, folder = text.rpartition("=")
         model = load_manipulation_model(folder)
         begun = time.perf_counter()
-        pictures, sentences = manipulate_pairs(model, pairs, scenes=options.scenes)
+        images, sentences = manipulate_pairs(model, pairs, scenes=options.scenes)
         seconds = (time.perf_counter() - begun) / len(pairs) * 100
         name = name or ("CAM" if folder in SHIPPED else folder)
-        scores = row(name, pairs, pictures, sentences) if known else f"{name:24}"
-        print(f"{scores}   {seconds:.1f} s per 100 pictures, parsing included", flush=True)
+        scores = row(name, pairs, images, sentences) if known else f"{name:24}"
+        print(f"{scores}   {seconds:.1f} s per 100 images, parsing included", flush=True)
         if options.sheet and not number:
             from hetero_xmodal.viz.editing import edit_sheet
 
-            edit_sheet(pairs[:20], pictures[:20], sentences[:20]).savefig(options.sheet, dpi=90)
+            edit_sheet(pairs[:20], images[:20], sentences[:20]).savefig(options.sheet, dpi=90)
             print(f"wrote {options.sheet}")
     for name, method in load_baselines(options.baselines) if options.baselines else ():
         print(row(name, pairs, *method.manipulate(pairs)), flush=True)

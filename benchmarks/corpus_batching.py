@@ -20,7 +20,7 @@ import time
 
 
 def random_pair(rng: random.Random):
-    """A scene of a picture and one of its sentence, about as large as those of captions."""
+    """A scene of an image and one of its sentence, about as large as those of captions."""
     from hetero_xmodal.scenes import SceneGraph, SceneObject, SceneRelation, Token
 
     names = ["bird", "tree", "boat", "dog", "cat", "cup", "ball", "kite", "lamp", "clock", "car", "bench"]
@@ -32,7 +32,7 @@ def random_pair(rng: random.Random):
         objects.append(SceneObject(name, [rng.choice(["red", "blue"])], (x, y, x + 20, y + 20), rng.random(), feature))
     n = len(objects)
     relations = [SceneRelation(i, "left of", j, 1.0) for i in range(n) for j in range(n) if i != j and rng.random() < 0.4]
-    picture = SceneGraph(objects, relations, size=(128, 128))
+    image = SceneGraph(objects, relations, size=(128, 128))
     length = rng.randint(6, 16)
     said = dict(zip(rng.sample(range(length), 4), rng.sample(names, 4), strict=True))
     tokens = []
@@ -40,7 +40,7 @@ def random_pair(rng: random.Random):
         word = said.get(t, "word")
         tokens.append(Token(word, word, "NOUN" if t in said else "X", rng.randrange(length), "dep"))
     sentence = SceneGraph([SceneObject(name, span=(t, t + 1), head=t) for t, name in said.items()], tokens=tokens, text="")
-    return picture, sentence
+    return image, sentence
 
 
 def median_seconds(call, repeats: int) -> float:

@@ -75,7 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", choices=("cam", "mimnet"))
     parser.add_argument("--rows", nargs="+", help="only these rows")
-    parser.add_argument("--size", type=int, default=1100, help="training pictures")
+    parser.add_argument("--size", type=int, default=1100, help="training images")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--learning-rate", type=float, help="CAM's usual one here is 2e-3; MIM-Net has that of a whole training")
     parser.add_argument("--seed", type=int, default=0)
@@ -99,7 +99,7 @@ def main() -> None:
     data = load_manipulation_data("world/birds", "train", size=options.size, image_size=side)
     validation = load_manipulation_data("world/birds", "val", size=60, image_size=side)
     pairs = list(load_pairs("world/birds", options.split, size=options.pairs, image_size=side))
-    learned = f"{options.epochs} epochs of {len(data.images)} pictures, seed {options.seed}"
+    learned = f"{options.epochs} epochs of {len(data.images)} images, seed {options.seed}"
     print(f"{len(pairs)} pairs ({options.split}) of {side} pixels; {learned}")
     head = ("edits", "kept", "both", "outside", *(("changed", "slots") if cam else ()))
     print(f"{'row':26} " + " ".join(f"{name:>7}" for name in head), flush=True)
@@ -123,8 +123,8 @@ def main() -> None:
         if options.keep:
             model.save_pretrained(Path(options.keep) / name.replace(" ", "_"))
         minutes = (time.perf_counter() - start) / 60
-        pictures, sentences = manipulate_pairs(model, pairs) if cam else (edit_by_memory(model, pairs), None)
-        edits = judge_edits(pairs, pictures)
+        images, sentences = manipulate_pairs(model, pairs) if cam else (edit_by_memory(model, pairs), None)
+        edits = judge_edits(pairs, images)
         numbers = [edits.edit_accuracy, edits.preservation, edits.success, edits.outside_error]
         if cam:
             said = judge_sentences(pairs, sentences)

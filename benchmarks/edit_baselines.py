@@ -4,7 +4,7 @@
     python benchmarks/cam_table.py --split test --baselines FOLDER
     python benchmarks/mimnet_table.py --split test --baselines FOLDER --cam birds
 
-They see the same pictures and sentences as `hetero-xmodal train cam --size`; give that command the same minutes and the budget is equal.
+They see the same images and sentences as `hetero-xmodal train cam --size`; give that command the same minutes and the budget is equal.
 FOLDER/NAME.safetensors are the weights, FOLDER/about.json says what they learned from and how many batches there were.
 """
 
@@ -37,7 +37,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="world/birds")
-    parser.add_argument("--size", type=int, default=2500, help="training pictures")
+    parser.add_argument("--size", type=int, default=2500, help="training images")
     parser.add_argument("--image-size", type=int, default=64)
     parser.add_argument("--minutes", type=float, default=40, help="for each")
     parser.add_argument("--only", nargs="+", choices=tuple(KINDS), default=tuple(KINDS))
@@ -57,7 +57,7 @@ def main() -> None:
     for file in options.only:
         method = KINDS[file](about["words"], image_size=options.image_size, budget=BudgetConfig(steps=10**9, seconds=60 * options.minutes))
         begun = time.monotonic()
-        method.fit(known.images, known.corpus.sentences, known.picture)
+        method.fit(known.images, known.corpus.sentences, known.image)
         minutes = (time.monotonic() - begun) / 60
         write_safetensors(out / f"{file}.safetensors", method.state_dict())
         about["trained"][file] = {"minutes": round(minutes, 1), "batches": method.history[-1]["step"] + 1}

@@ -1,9 +1,9 @@
-"""Memory that an epoch over precomputed regions takes: 100,000 pictures of 36 x 2048 in half precision, 14.7 GB on disk.
+"""Memory that an epoch over precomputed regions takes: 100,000 images of 36 x 2048 in half precision, 14.7 GB on disk.
 
-    python benchmarks/matching_memory.py [--pictures 100000] [--captions 5] [--workers 0] [--folder /tmp]
+    python benchmarks/matching_memory.py [--images 100000] [--captions 5] [--workers 0] [--folder /tmp]
 
-The file is sparse (it holds zeros and takes almost no room); its captions are five a picture with 12 vectors of 384 numbers each, in a
-sparse file too. An epoch's batches of 128 pairs are read in random order through a ``DataLoader``, as training does; every picture is
+The file is sparse (it holds zeros and takes almost no room); its captions are five an image with 12 vectors of 384 numbers each, in a
+sparse file too. An epoch's batches of 128 pairs are read in random order through a ``DataLoader``, as training does; every image is
 seen once for each of its captions (``--captions 1`` is enough to touch the whole file).
 
 Printed, of the process that reads: the peak of the resident memory (VmHWM), how much of that are the libraries, and the memory that is
@@ -32,12 +32,12 @@ def memory() -> dict[str, float]:
     return {name: int(value.split()[0]) / 1e6 for name, value in kilobytes.items()}
 
 
-def make_files(folder: Path, pictures: int, captions: int) -> None:
+def make_files(folder: Path, images: int, captions: int) -> None:
     import numpy as np
 
     from hetero_xmodal.data.tasks.matching.store import BlockFile, as_bytes
 
-    n, words = pictures, 12 * pictures * captions
+    n, words = images, 12 * images * captions
     shapes = {"features": (np.float16, (n, 36, 2048)), "counts": (np.int64, (n,)), "boxes": (np.float32, (n, 36, 4))}
     ids = as_bytes([f"{i:012d}" for i in range(n)])
     file = BlockFile(folder / "regions.safetensors", {**shapes, "sizes": (np.int64, (n, 2)), "ids": (np.uint8, ids.shape)}, {})
@@ -49,7 +49,7 @@ def make_files(folder: Path, pictures: int, captions: int) -> None:
     file.finish()
 
 
-def read_epoch(folder: Path, pictures: int, captions: int, workers: int, mapped: bool) -> dict[str, float]:
+def read_epoch(folder: Path, images: int, captions: int, workers: int, mapped: bool) -> dict[str, float]:
     import numpy as np
     import torch
     from torch.utils.data import DataLoader
@@ -68,7 +68,7 @@ def read_epoch(folder: Path, pictures: int, captions: int, workers: int, mapped:
                 object.__setattr__(regions, "features", array)
             else:
                 values = array
-    owner = np.repeat(np.arange(pictures), captions)
+    owner = np.repeat(np.arange(images), captions)
     split = Split(regions, Words(values, 12 * np.arange(len(owner) + 1)), owner, name="train")
     loader = DataLoader(
         range(len(split)), 128, shuffle=True, collate_fn=split.batch, num_workers=workers, generator=torch.Generator().manual_seed(0)
@@ -86,7 +86,7 @@ def read_epoch(folder: Path, pictures: int, captions: int, workers: int, mapped:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pictures", type=int, default=100_000)
+    parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--captions", type=int, default=5)
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=None, help="where the sparse files are made; a temporary folder if left out")
@@ -94,18 +94,18 @@ def main() -> None:
     parser.add_argument("--one", choices=("rows", "mapped"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:  # in a process of its own, so that nothing else is counted
-        result = read_epoch(options.folder, options.pictures, options.captions, options.workers, options.one == "mapped")
+        result = read_epoch(options.folder, options.images, options.captions, options.workers, options.one == "mapped")
         print(json.dumps(result))
         return
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
-        make_files(folder, options.pictures, options.captions)
+        make_files(folder, options.images, options.captions)
         size = sum(path.stat().st_size for path in folder.iterdir()) / 1e9
-        print(f"{options.pictures:,} pictures of 36 x 2048, {options.captions} captions each: {size:.1f} GB of features")
+        print(f"{options.images:,} images of 36 x 2048, {options.captions} captions each: {size:.1f} GB of features")
         results = {}
         for kind in ("rows",) if options.no_reference else ("rows", "mapped"):
             words = ["--one", kind, "--folder", str(folder)]
-            words += [f"--{key}={getattr(options, key)}" for key in ("pictures", "captions", "workers")]
+            words += [f"--{key}={getattr(options, key)}" for key in ("images", "captions", "workers")]
             done = subprocess.run([sys.executable, __file__, *words], capture_output=True, text=True)
             if done.returncode:
                 sys.exit(done.stderr)

@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--baseline", action="append", default=[], help="a setting of a baseline as METHOD:key=value")
     parser.add_argument("--epochs", type=int, help="of ALGR; the usual number for this data if left out")
     parser.add_argument("--texts", default="minilm", help="how words are read: minilm, trained, spacy, transformer:NAME")
-    parser.add_argument("--sizes", type=int, nargs=3, metavar=("TRAIN", "VALIDATION", "TEST"), help="most pictures of each split")
+    parser.add_argument("--sizes", type=int, nargs=3, metavar=("TRAIN", "VALIDATION", "TEST"), help="most images of each split")
     parser.add_argument("--protocol", default="any")
     parser.add_argument("--validation", action="store_true", help="scores of the validation split only")
     options = parser.parse_args()
@@ -40,7 +40,7 @@ def main() -> None:
     sizes = dict(zip(("train", "validation", "test"), options.sizes, strict=True)) if options.sizes else None
     data = load_matching_data(options.data, texts=options.texts, sizes=sizes)
     splits = [data.train, data.validation, data.test]
-    print(f"{options.data}: " + ", ".join(f"{s.name} {len(s.regions):,} pictures, {len(s):,} captions" for s in splits), flush=True)
+    print(f"{options.data}: " + ", ".join(f"{s.name} {len(s.regions):,} images, {len(s):,} captions" for s in splits), flush=True)
     start = time.perf_counter()
 
     def report(line: str) -> None:

@@ -43,7 +43,7 @@ WITHOUT = "without memory"
 
 @dataclass(frozen=True)
 class Lesson:
-    """An exercise, its pictures at the size of the fine grid, and v^i of its answer."""
+    """An exercise, its images at the size of the fine grid, and v^i of its answer."""
 
     batch: Exercises
     given: Tensor
@@ -60,10 +60,10 @@ def prepare(data: ManipulationData, eyes: MIMNet, steps: int, seed: int) -> list
     torch.manual_seed(seed)
     made = []
     for _ in range(steps):
-        batch = maker.make(torch.multinomial(sentences.picture_weights(), training.batch_size))
+        batch = maker.make(torch.multinomial(sentences.image_weights(), training.batch_size))
         image = eyes.image_features(batch.answer)
         small = [F.interpolate(x, (2 * image.shape[-1],) * 2, mode="area") for x in (batch.given, batch.answer, batch.shares)]
-        none = batch.given[:, :, :0]  # pictures would fill the memory
+        none = batch.given[:, :, :0]  # images would fill the memory
         made.append(Lesson(replace(batch, given=batch.given.bfloat16(), answer=none, mask=none, shares=none), *small, image))
     return made
 
@@ -103,8 +103,8 @@ def paint(lessons: list[Lesson], seed: int, seen: Callable[[Lesson], Tensor], *,
     for lesson in lessons:
         shown, _, painted = decoder(seen(lesson), lesson.given)
         loss, inside = 0, []
-        for picture, weight in ((painted, 10), (shown, 40)):  # as in a whole training
-            error = (picture - lesson.answer).abs()
+        for image, weight in ((painted, 10), (shown, 40)):  # as in a whole training
+            error = (image - lesson.answer).abs()
             inside.append(mean_inside(error, lesson.shares))
             loss = loss + weight * (error.mean() + 0.25 * inside[-1])
         optimiser.zero_grad(set_to_none=True)
@@ -140,7 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", nargs="+", default=["16", "64", "256", "1024", WITHOUT], help=f"numbers of memories, or '{WITHOUT}'")
     parser.add_argument("--place-by", nargs="+", choices=PLACE_BY, default=PLACE_BY)
-    parser.add_argument("--size", type=int, default=500, help="pictures")
+    parser.add_argument("--size", type=int, default=500, help="images")
     parser.add_argument("--steps", type=int, default=900, help="batches of 8")
     parser.add_argument("--painting", type=int, default=400, help="batches that the small decoder learns from")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
@@ -150,7 +150,7 @@ def main() -> None:
             parser.error(f"a row is a number of memories or '{WITHOUT}', found {row!r}")
     eyes = load_memory_model("birds")
     data = load_manipulation_data("world/birds", "train", size=options.size, image_size=eyes.config.fine_size)
-    print(f"{options.steps} batches, then {options.painting} of painting, {options.size} pictures, seeds {options.seeds}")
+    print(f"{options.steps} batches, then {options.painting} of painting, {options.size} images, seeds {options.seeds}")
     print(f"{'row':16} place_by    tell  p_words   ground  memories a word  painted    boxes")
     for seed in options.seeds:
         lessons = prepare(data, eyes, max(options.steps, options.painting), seed)

@@ -1,9 +1,9 @@
-"""Why a MIM-Net paints patterns or does not: is the wish known where it should be painted, and can the decoder paint it at all?
+"""Why a MIM-Net paints patterns or does not: is the instruction known where it should be painted, and can the decoder paint it at all?
 
     python benchmarks/mimnet_patterns.py                      # the shipped model, 2 minutes of one core
     python benchmarks/mimnet_patterns.py --model RUN --sheet decoder.png
 
-1. Of the validation pairs of world/birds that wish another pattern: how often the wished pattern can be read, by a linear probe with five
+1. Of the validation pairs of world/birds that instruction another pattern: how often the requested pattern can be read, by a linear probe with five
    folds, off the textures that the words recalled and off what the places of the part heard (h^f); and how often the judge sees it.
 2. Eight training exercises in which a plain part should become striped or dotted: only the fine decoder learns, on these eight alone, and
    all else is frozen. SHEET shows what was given, what was made and the answer. Strokes: see hetero_xmodal/training/drawing.py.
@@ -42,33 +42,35 @@ from hetero_xmodal.training.mimnet_module import mean_inside
 def probe(model, count: int) -> None:
     """Part 1."""
     pairs = [p for p in load_pairs("world/birds", "val", size=count, image_size=128)]
-    wishes = [next((slot for slot in p.slots if slot.changed), None) for p in pairs]
-    pairs, wishes = zip(*[(p, w) for p, w in zip(pairs, wishes, strict=True) if w is not None and w.kind == "pattern"], strict=True)
+    instructions = [next((slot for slot in p.slots if slot.changed), None) for p in pairs]
+    pairs, instructions = zip(
+        *[(p, w) for p, w in zip(pairs, instructions, strict=True) if w is not None and w.kind == "pattern"], strict=True
+    )
     heard, recalled, kept = [], [], {}
     hook = model.refine.register_forward_hook(lambda module, given, made: kept.update(hf=made["fine_patch"]["hf"]))
     for start in range(0, len(pairs), 50):
         some = pairs[start : start + 50]
-        said = parse_sentences([p.wish for p in some])
+        said = parse_sentences([p.instruction for p in some])
         flats = [flat_pair(SceneGraph(size=p.image.size), one) for p, one in zip(some, said, strict=True)]
         graph = FlatGraphs.concat(flats).to_dgl()
         made = model(graph, torch.cat([squared(p.image, 128)[0] for p in some]))
         maps = places(kept["hf"], len(some))
-        boxes = torch.tensor([w.box for w in wishes[start : start + 50]]) / 128
+        boxes = torch.tensor([w.box for w in instructions[start : start + 50]]) / 128
         inside = inside_boxes(boxes, maps.shape[-1])[:, None]
         heard.append((maps * inside).sum((2, 3)) / inside.sum((2, 3)).clamp_min(1))
         rows, mask = padded(made.recalled, graph.batch_num_nodes(s.WORD))
         recalled.append(rows.sum(1) / mask.sum(1, keepdim=True))
     hook.remove()
-    wanted = [w.after for w in wishes]
+    wanted = [w.after for w in instructions]
     most = Counter(wanted).most_common(1)[0]
-    print(f"{len(pairs)} wishes for a pattern; {most[1] / len(pairs):.3f} of them for {most[0]}")
+    print(f"{len(pairs)} asks for for a pattern; {most[1] / len(pairs):.3f} of them for {most[0]}")
     for name, features in (("what the words recalled, averaged", recalled), ("h^f in the part's box", heard)):
         linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
         print(f"read off {name}: {cross_val_score(linear, torch.cat(features).numpy(), wanted, cv=5).mean():.3f}")
-    pictures = edit_by_memory(model, pairs)
+    images = edit_by_memory(model, pairs)
     for pattern in sorted(set(wanted)):
         own = [k for k, name in enumerate(wanted) if name == pattern]
-        seen = judge_edits([pairs[k] for k in own], [pictures[k] for k in own]).edit_accuracy
+        seen = judge_edits([pairs[k] for k in own], [images[k] for k in own]).edit_accuracy
         print(f"{pattern}: {seen:.3f} of {len(own)} seen by the judge")
 
 
@@ -81,7 +83,7 @@ def decoder(model, steps: int, sheet: str | None) -> None:
     maker = Maker(data, sentences, words, len(model.words.weight) - len(words), plain=0.0)
     plain, found = data.attributes.index("plain"), []
     while len(found) < 8:
-        rows = torch.multinomial(sentences.picture_weights(), 16)
+        rows = torch.multinomial(sentences.image_weights(), 16)
         batch = maker.make(rows)
         for k, told in enumerate(batch.words.split(batch.counts.tolist())):
             before, after = data.values[rows[k]][batch.asked[k]], batch.values[k][batch.asked[k]]
@@ -93,7 +95,7 @@ def decoder(model, steps: int, sheet: str | None) -> None:
     model.train().requires_grad_(False)
     model.fine.requires_grad_(True)
     optimiser = torch.optim.Adam(model.fine.parameters(), lr=2e-3, betas=(0.5, 0.999))
-    print(f"strokes wrong: {float(mean_inside(stroke_error(given, answer), shares)):.4f} in the pictures as given")
+    print(f"strokes wrong: {float(mean_inside(stroke_error(given, answer), shares)):.4f} in the images as given")
     for step in range(steps + 1):
         made = model(graph, given, words=told, bfloat16=True)
         both = (made.fine, made.painted)

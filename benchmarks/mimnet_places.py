@@ -3,7 +3,7 @@
     python benchmarks/mimnet_places.py scenes                     # or folders
     python benchmarks/mimnet_places.py scenes --split test --pairs 500
 
-For the wishes for another look ("the large box is green instead of purple") in pictures of two things or more: alpha (9), the loudest
+For the asks for for another look ("the large box is green instead of purple") in images of two things or more: alpha (9), the loudest
 gate of (10) and the matte, each the mean in the boxes of the thing, of all others, and elsewhere. Right would be nearly 1 (a box holds some
 ground too), 0 and 0.
 """
@@ -27,10 +27,10 @@ PLACES = ("the thing", "others", "elsewhere")
 @torch.no_grad()
 def maps(model, pairs: list) -> dict[str, torch.Tensor]:
     """alpha, loudest gate and matte, each (pairs, side, side) on a grid of its own."""
-    numbers = [model.word_numbers([token.text for token in said.tokens]) for said in parse_sentences([p.wish for p in pairs])]
+    numbers = [model.word_numbers([token.text for token in said.tokens]) for said in parse_sentences([p.instruction for p in pairs])]
     counts = torch.tensor([len(some) for some in numbers])
-    pictures = torch.cat([squared(pair.image, model.config.fine_size)[0] for pair in pairs])
-    made = model(word_graph(counts), pictures, words=torch.tensor([n for some in numbers for n in some]))
+    images = torch.cat([squared(pair.image, model.config.fine_size)[0] for pair in pairs])
+    made = model(word_graph(counts), images, words=torch.tensor([n for some in numbers for n in some]))
     member = torch.arange(len(pairs)).repeat_interleave(counts)
     loudest = [torch.einsum("tc,chw->thw", made.where[member == k], blended).sigmoid().amax(0) for k, blended in enumerate(made.blended)]
     return {"alpha": made.localisation[:, 0], "gate": torch.stack(loudest), "matte": made.matte[:, 0]}
@@ -55,7 +55,7 @@ def main() -> None:
     options = parser.parse_args()
     pairs = load_pairs("world/scenes", options.split, size=options.pairs, image_size=128)
     pairs = [pair for pair in pairs if pair.kind == "attribute" and len(pair.scene.objects) > 1]
-    print(f"{len(pairs)} wishes for another look ({options.split}) of world/scenes")
+    print(f"{len(pairs)} asks for for another look ({options.split}) of world/scenes")
     print(f"{'':24} " + " ".join(f"{place:>10}" for place in PLACES))
     for folder in options.models:
         for name, values in maps(load_memory_model(folder).eval(), pairs).items():

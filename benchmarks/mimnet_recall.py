@@ -38,8 +38,8 @@ def forced(made: dict, alpha: float) -> dict:
 
 @torch.no_grad()
 def entropy(model, pairs: list) -> float:
-    """Mean entropy of the attention of all words of the wishes, nats; ln(memories) if every memory is recalled alike."""
-    numbers = [model.word_numbers([token.text for token in said.tokens]) for said in parse_sentences([p.wish for p in pairs])]
+    """Mean entropy of the attention of all words of the instructions, nats; ln(memories) if every memory is recalled alike."""
+    numbers = [model.word_numbers([token.text for token in said.tokens]) for said in parse_sentences([p.instruction for p in pairs])]
     counts = torch.tensor([len(n) for n in numbers])
     a = model.attention(model.word_states(torch.tensor([n for some in numbers for n in some]), counts))
     return float(-(a * a.clamp_min(1e-9).log()).sum(1).mean())

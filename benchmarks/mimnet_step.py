@@ -1,8 +1,8 @@
-"""MIM-Net on world/birds: time and memory of one training step and of 100 pictures edited at 128 pixels.
+"""MIM-Net on world/birds: time and memory of one training step and of 100 images edited at 128 pixels.
 
 python benchmarks/mimnet_step.py [--model birds] [--threads 2] [--steps 6]
 
-A step is timed before and after the adversarial stage begins; inference reads sentences and pictures as ``edit_by_memory`` does.
+A step is timed before and after the adversarial stage begins; inference reads sentences and images as ``edit_by_memory`` does.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def main() -> None:
     edit_by_memory(model, pairs)
     seconds = time.perf_counter() - begun
     goal = "reached" if seconds < 30 else "MISSED"
-    print(f"100 pictures edited in {seconds:.1f} s, sentences parsed included (goal: 30 s on 2 cores, {goal})")
+    print(f"100 images edited in {seconds:.1f} s, sentences parsed included (goal: 30 s on 2 cores, {goal})")
     with torch.no_grad():
         given = torch.rand(50, 3, config.fine_size, config.fine_size) * 2 - 1
         counts = torch.full((50,), 9)

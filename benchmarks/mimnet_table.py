@@ -4,9 +4,9 @@ python benchmarks/mimnet_table.py --similarity DIR [--data world/birds] [--model
     [--split val] [--pairs 500] [--baselines FOLDER] [--sheet FILE] [--memories FILE]
 
 For every method: share of edits that appeared (all, and by kind), share of unspoken facts that stayed, error outside the edited region and
-against the true picture; IS, the inception score by the world's extractor; Sim, Diff and MP by the similarity model (``hetero-xmodal train
-similarity``), whose values for real pairs and for pictures with a sentence of another picture stand above the table. FOLDER holds TAGAN and
-the ManiGAN-style generator as edit_baselines.py trained them; they paint smaller pictures, which are enlarged. Spread: how far apart the
+against the true image; IS, the inception score by the world's extractor; Sim, Diff and MP by the similarity model (``hetero-xmodal train
+similarity``), whose values for real pairs and for images with a sentence of another image stand above the table. FOLDER holds TAGAN and
+the ManiGAN-style generator as edit_baselines.py trained them; they paint smaller images, which are enlarged. Spread: how far apart the
 mean colours are that the memories paint on one bird, against those of the data's birds.
 """
 
@@ -31,19 +31,19 @@ from hetero_xmodal.training.similarity import load_similarity
 HEAD = ("edits", "kept", "both", "outside", "inside", "error", "IS", "Sim", "Diff", "MP")
 
 
-def row(name: str, pairs: list, pictures: list, judge) -> str:
-    edits = judge_edits(pairs, pictures)
+def row(name: str, pairs: list, images: list, judge) -> str:
+    edits = judge_edits(pairs, images)
     numbers = (edits.edit_accuracy, edits.preservation, edits.success, edits.outside_error, edits.inside_error, edits.error)
-    numbers += (float(inception_score(pictures)),)  # by what the world's extractor sees
+    numbers += (float(inception_score(images)),)  # by what the world's extractor sees
     if judge is not None:
-        scores = judge_similarity(pictures, [p.image for p in pairs], [p.wish for p in pairs], judge)
+        scores = judge_similarity(images, [p.image for p in pairs], [p.instruction for p in pairs], judge)
         numbers += (float(scores.sim), float(scores.diff), float(scores.mp))
     kinds = ", ".join(f"{kind} {value:.3f}" for kind, value in edits.by_kind.items())
     return f"{name:24} " + " ".join(f"{value:7.4f}" for value in numbers) + f"   ({kinds})"
 
 
 def caption(pairs: list) -> list[str]:
-    """The words of a caption of the first picture: what memories are rendered on."""
+    """The words of a caption of the first image: what memories are rendered on."""
     return [token.text for token in parse_sentences([pairs[0].sentences[0]])[0].tokens]
 
 
@@ -64,10 +64,10 @@ def spread(model, pairs: list) -> str:
     return f"spread of mean colour in the bird's box: {found:.4f} over {len(rendered)} memories, {wanted:.4f} over 200 birds of the data"
 
 
-def write_sheet(pairs: list, pictures: list, file: str) -> None:
+def write_sheet(pairs: list, images: list, file: str) -> None:
     from hetero_xmodal.viz.editing import edit_sheet
 
-    edit_sheet(pairs, pictures, ["" for _ in pairs]).savefig(file, dpi=90)
+    edit_sheet(pairs, images, ["" for _ in pairs]).savefig(file, dpi=90)
     print(f"wrote {file}")
 
 
@@ -96,7 +96,7 @@ def main() -> None:
     if judge is not None:
         own = judge.similarity(given, [p.sentences[0] for p in pairs])
         other = judge.similarity(given, [p.sentences[0] for p in pairs[1:] + pairs[:1]])
-        print(f"Sim of real pairs {own.mean():.4f} (deviation {own.std():.4f}), with another picture's sentence {other.mean():.4f}")
+        print(f"Sim of real pairs {own.mean():.4f} (deviation {own.std():.4f}), with another image's sentence {other.mean():.4f}")
     print(f"{'method':24} " + " ".join(f"{name:>7}" for name in (HEAD if judge is not None else HEAD[:7])))
     print(row("unchanged input", pairs, given, judge))
     print(row("the true answer", pairs, [p.edited_image for p in pairs], judge), flush=True)
@@ -111,22 +111,20 @@ def main() -> None:
         name, _, folder = text.rpartition("=")
         model = load_memory_model(folder)
         begun = time.perf_counter()
-        pictures = edit_by_memory(model, pairs)
+        images = edit_by_memory(model, pairs)
         seconds = (time.perf_counter() - begun) / len(pairs) * 100
-        print(
-            row(f"MIM-Net {name or folder.rsplit('/', 1)[-1]}", pairs, pictures, judge) + f"   {seconds:.1f} s per 100 pictures", flush=True
-        )
+        print(row(f"MIM-Net {name or folder.rsplit('/', 1)[-1]}", pairs, images, judge) + f"   {seconds:.1f} s per 100 images", flush=True)
         if model.config.memory and options.data == "world/birds":
             print("   " + spread(model, pairs))
         if number:
             continue
         if options.sheet:
-            write_sheet(pairs[:20], pictures[:20], options.sheet)
+            write_sheet(pairs[:20], images[:20], options.sheet)
         if options.memories and model.config.memory:
             from hetero_xmodal.viz.memory import memory_gallery
 
-            picture = squared(pairs[0].image, model.config.fine_size)[0][0]
-            memory_gallery(model.render(picture, words=caption(pairs)), picture).savefig(options.memories, dpi=110)
+            image = squared(pairs[0].image, model.config.fine_size)[0][0]
+            memory_gallery(model.render(image, words=caption(pairs)), image).savefig(options.memories, dpi=110)
 
 
 if __name__ == "__main__":

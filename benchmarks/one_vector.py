@@ -1,10 +1,10 @@
-"""What does SCAN gain by comparing every word with every region? The same network with one vector for a picture and one for a caption.
+"""What does SCAN gain by comparing every word with every region? The same network with one vector for an image and one for a caption.
 
     python benchmarks/one_vector.py                 # 600 training, 300 validation, 500 test scenes of the world, regions of the detector
     python benchmarks/one_vector.py --true          # the true objects in place of the detector's
 
 Both rows have SCAN's maps of regions and words, its loss, features and training. "one vector" scores a pair by the cosine of the mean of
-the picture's region vectors and the mean of the caption's word vectors, as every method that keeps one vector of each must; it may learn
+the image's region vectors and the mean of the caption's word vectors, as every method that keeps one vector of each must; it may learn
 three times as long (the epoch is chosen on the validation scenes). Nothing else differs.
 """
 
@@ -32,8 +32,8 @@ class OneVector(SCAN):
 
 
 class _Means(CrossAttention):
-    def compare(self, pictures: tuple[Tensor, Tensor], captions: tuple[Tensor, Tensor]) -> Tensor:
-        means = [F.normalize((vectors * real[..., None]).sum(1), dim=1) for vectors, real in (pictures, captions)]
+    def compare(self, images: tuple[Tensor, Tensor], captions: tuple[Tensor, Tensor]) -> Tensor:
+        means = [F.normalize((vectors * real[..., None]).sum(1), dim=1) for vectors, real in (images, captions)]
         return means[0] @ means[1].T
 
 

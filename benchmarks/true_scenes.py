@@ -21,7 +21,7 @@ from hetero_xmodal.training.algr import ALGRMethod
 
 
 def true_regions(regions: Regions, scenes: list[SceneGraph], classes: list[str], attributes: list[str]) -> Regions:
-    """Regions of the same pictures that say what is really there."""
+    """Regions of the same images that say what is really there."""
     n, k = len(scenes), max(len(scene.objects) for scene in scenes)
     known, boxes = np.zeros((n, k, len(classes) + len(attributes)), np.float32), np.zeros((n, k, 4), np.float32)
     for row, scene in enumerate(scenes):

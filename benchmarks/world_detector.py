@@ -1,4 +1,4 @@
-"""The world's detector on held-out pictures, against the numbers it is meant to reach.
+"""The world's detector on held-out images, against the numbers it is meant to reach.
 
 python benchmarks/world_detector.py [--weights FILE] [--scenes 500] [--birds 300] [--record]
 """
@@ -28,9 +28,9 @@ def main() -> None:
         if not size:
             continue
         result = evaluate_detector(world, size=size, split=options.split, weights=options.weights)
-        speed = result.pop("pictures_per_second")
+        speed = result.pop("images_per_second")
         results[world] = result | {"split": options.split}
-        print(f"world/{world}, {result['pictures']} pictures of the {options.split} split, {speed} pictures/s detected")
+        print(f"world/{world}, {result['images']} images of the {options.split} split, {speed} images/s detected")
         numbers = {k: result[k] for k in ("AP", "AP50", "AP75", "found")} | result["attributes"]
         for name, value in numbers.items():
             goal = GOALS.get(name) if world == "scenes" else 0.9 if name.startswith("colour of") else None

@@ -8,10 +8,10 @@ class InputError(ValueError):
 
     The command line prints the message and leaves with exit code 2; in Python it is a ``ValueError``.
 
-    >>> raise InputError("picture 'a.png' is empty (0 bytes); give an image file")
+    >>> raise InputError("image 'a.png' is empty (0 bytes); give an image file")
     Traceback (most recent call last):
     ...
-    hetero_xmodal.errors.InputError: picture 'a.png' is empty (0 bytes); give an image file
+    hetero_xmodal.errors.InputError: image 'a.png' is empty (0 bytes); give an image file
     """
 
 

@@ -1,8 +1,8 @@
-"""Reading pictures: one helper that turns whatever a person has into an RGB picture, or says in one sentence why it cannot.
+"""Reading images: one helper that turns whatever a person has into an RGB image, or says in one sentence why it cannot.
 
 >>> import numpy as np
->>> from hetero_xmodal.images import read_picture
->>> read_picture(np.zeros((4, 6), np.uint8)).size        # width, height
+>>> from hetero_xmodal.images import read_image
+>>> read_image(np.zeros((4, 6), np.uint8)).size        # width, height
 (6, 4)
 """
 
@@ -19,39 +19,39 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-    PictureLike = str | Path | Image.Image | np.ndarray
+    ImageLike = str | Path | Image.Image | np.ndarray
 
-#: A file that claims more pixels than this is refused as a decompression bomb (a 12,000 x 12,000 picture still passes).
+#: A file that claims more pixels than this is refused as a decompression bomb (a 12,000 x 12,000 image still passes).
 MAX_PIXELS = 150_000_000
 
-#: Pixel formats only: Pillow's EPS and PDF readers start other programs, which reading a picture must never do.
+#: Pixel formats only: Pillow's EPS and PDF readers start other programs, which reading an image must never do.
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "TGA", "ICO", "JPEG2000", "AVIF", "PCX")
 
 _EXIF_ORIENTATION = 0x0112
 
 
-def read_picture(picture: PictureLike) -> Image.Image:
-    """Return *picture* as an upright 8-bit RGB ``PIL.Image``.
+def read_image(image: ImageLike) -> Image.Image:
+    """Return *image* as an upright 8-bit RGB ``PIL.Image``.
 
     Parameters
     ----------
-    picture : path of an image file, a ``PIL.Image``, or a uint8 array of shape (height, width), (height, width, 1),
+    image : path of an image file, a ``PIL.Image``, or a uint8 array of shape (height, width), (height, width, 1),
         (height, width, 3) or (height, width, 4).
 
     The EXIF orientation is applied; of an animation the first frame is taken; transparent pixels are laid on white;
-    grey-scale (8 and 16 bit), palette and CMYK pictures are converted.
+    grey-scale (8 and 16 bit), palette and CMYK images are converted.
 
     Raises
     ------
-    InputError : missing, empty, truncated, not a picture, of an unusable shape or dtype, or beyond :data:`MAX_PIXELS`.
+    InputError : missing, empty, truncated, not an image, of an unusable shape or dtype, or beyond :data:`MAX_PIXELS`.
     """
-    return read_reduced(picture)[0]
+    return read_reduced(image)[0]
 
 
-def read_reduced(picture: PictureLike, longest_side: int | None = None) -> tuple[Image.Image, tuple[int, int]]:
-    """Like :func:`read_picture`, shrunk so that no side exceeds *longest_side*; also the (width, height) of the original.
+def read_reduced(image: ImageLike, longest_side: int | None = None) -> tuple[Image.Image, tuple[int, int]]:
+    """Like :func:`read_image`, shrunk so that no side exceeds *longest_side*; also the (width, height) of the original.
 
-    JPEG files are shrunk while they are decoded, others before they are converted to RGB, so that a picture of 10,000 x 10,000
+    JPEG files are shrunk while they are decoded, others before they are converted to RGB, so that an image of 10,000 x 10,000
     pixels needs the memory of one decoded copy (at most 4 bytes a pixel) and no more.
 
     >>> import numpy as np
@@ -61,30 +61,30 @@ def read_reduced(picture: PictureLike, longest_side: int | None = None) -> tuple
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    opened, name = None, "the picture"
+    opened, name = None, "the image"
     try:
-        if isinstance(picture, str | Path):
-            path = existing_file(picture, "picture")
-            name = f"picture '{path}'"
+        if isinstance(image, str | Path):
+            path = existing_file(image, "image")
+            name = f"image '{path}'"
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is ours, checked just below
                 Image.init()  # which of the formats there are depends on Pillow's version and how it was built
-                opened = image = Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
-        elif isinstance(picture, Image.Image):
-            image = picture
+                opened = decoded = Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
+        elif isinstance(image, Image.Image):
+            decoded = image
         else:
-            image = _from_array(picture)
-        _check_pixels(image.size, name)
-        if image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:  # the picture lies on its side
-            size = image.size[::-1]
+            decoded = _from_array(image)
+        _check_pixels(decoded.size, name)
+        if decoded.getexif().get(_EXIF_ORIENTATION, 1) >= 5:  # the image lies on its side
+            size = decoded.size[::-1]
         else:
-            size = image.size
+            size = decoded.size
         if longest_side is not None and max(size) > longest_side:
-            image = _shrink(image, longest_side)
-        image.load()
-        return _to_rgb(ImageOps.exif_transpose(image), name), size
+            decoded = _shrink(decoded, longest_side)
+        decoded.load()
+        return _to_rgb(ImageOps.exif_transpose(decoded), name), size
     except UnidentifiedImageError:
-        raise InputError(f"{name} is not a picture this package can read; give one of {', '.join(FORMATS)}") from None
+        raise InputError(f"{name} is not an image this package can read; give one of {', '.join(FORMATS)}") from None
     except Image.DecompressionBombError:
         raise InputError(f"{name} claims more than {MAX_PIXELS:,} pixels and is refused; shrink it first") from None
     except InputError:
@@ -110,13 +110,13 @@ def _from_array(array) -> Image.Image:
     from PIL import Image
 
     if not isinstance(array, np.ndarray):
-        raise InputError(f"picture is a {type(array).__name__}; give a path, a PIL image or a uint8 array of shape (height, width, 3)")
+        raise InputError(f"image is a {type(array).__name__}; give a path, a PIL image or a uint8 array of shape (height, width, 3)")
     if array.dtype != np.uint8:
-        raise InputError(f"picture is an array of {array.dtype}; give uint8 values 0..255")
+        raise InputError(f"image is an array of {array.dtype}; give uint8 values 0..255")
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or 0 in array.shape:
-        raise InputError(f"picture is an array of shape {array.shape}; give (height, width, 3) with at least one pixel")
+        raise InputError(f"image is an array of shape {array.shape}; give (height, width, 3) with at least one pixel")
     return Image.fromarray(np.ascontiguousarray(array))
 
 
@@ -135,7 +135,7 @@ def _shrink(image: Image.Image, longest_side: int) -> Image.Image:
         if max(image.size) > 4 * longest_side:  # far too large: every k-th pixel first, so that the conversion stays small
             step = max(image.size) // (4 * longest_side)
             image = image.resize((max(1, image.width // step), max(1, image.height // step)), Image.Resampling.NEAREST)
-        image = _to_rgb(image, "the picture")
+        image = _to_rgb(image, "the image")
         image.getexif().update(exif)
     scale = longest_side / max(image.size)
     target = tuple(max(1, round(side * scale)) for side in image.size)

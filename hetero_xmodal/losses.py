@@ -10,12 +10,12 @@ def ranking_loss(similarity: Tensor, images: Tensor, *, margin: float = 0.2, har
 
         sum_i max(0, margin + max_j S[i, j] - S[i, i]) + sum_j max(0, margin + max_i S[i, j] - S[j, j])
 
-    where another caption of the same picture is no wrong answer.
+    where another caption of the same image is no wrong answer.
 
     Parameters
     ----------
-    similarity : (b, b) scores of pictures (rows) and captions (columns), matched pairs on the diagonal.
-    images : (b,) which picture each pair shows.
+    similarity : (b, b) scores of images (rows) and captions (columns), matched pairs on the diagonal.
+    images : (b,) which image each pair shows.
     margin : of the hinge.
     hardest : only the hardest wrong answer counts; if not, all of them are summed.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -85,6 +86,10 @@ class Pretrained:
 
     recipe_name: ClassVar[str]
     config_class: ClassVar[type]
+    #: what weights were called in models saved by earlier versions: beginning of the old name -> beginning of the new one
+    former_weights: ClassVar[Mapping[str, str]] = {}
+    #: the same for settings in ``config.json``: old name -> new name
+    former_settings: ClassVar[Mapping[str, str]] = {}
 
     def save_pretrained(self, path: str | Path) -> Path:
         """Write ``config.json``, ``model.safetensors`` and ``vocab.json`` into the folder *path*."""
@@ -94,7 +99,9 @@ class Pretrained:
     def from_pretrained(cls, path: str | Path):
         """Load a model saved by :meth:`save_pretrained`, in evaluation mode; nothing in the files is executed."""
         head, vocab, tensors = read_pretrained(path, recipe=cls.recipe_name)
-        model = cls(config_from_dict(cls.config_class, head["config"]), vocab)
+        settings = {cls.former_settings.get(name, name): value for name, value in head["config"].items()}
+        tensors = {_present_name(name, cls.former_weights): tensor for name, tensor in tensors.items()}
+        model = cls(config_from_dict(cls.config_class, settings), vocab)
         expected = model.state_dict()
         for name in expected:
             if name not in tensors:
@@ -108,3 +115,15 @@ class Pretrained:
             raise InputError(f"model '{path}' has an unknown weight '{extra[0]}'{hint}; it was saved by another version")
         model.load_state_dict(tensors)
         return model.eval()
+
+
+def _present_name(name: str, former: Mapping[str, str]) -> str:
+    """The name that a weight has today.
+
+    >>> _present_name("writer.cell.bias", {"writer.": "text_decoder."})
+    'text_decoder.cell.bias'
+    """
+    for old, new in former.items():
+        if name.startswith(old):
+            return new + name[len(old) :]
+    return name

@@ -1,4 +1,4 @@
-"""SceneGraph: what a parser says about one picture or one sentence. Objects, attributes, relations, tokens; JSON in and out.
+"""SceneGraph: what a parser says about one image or one sentence. Objects, attributes, relations, tokens; JSON in and out.
 
 Every parser returns a :class:`SceneGraph`, every builder takes one, and nothing downstream needs to know where it came from.
 
@@ -41,15 +41,15 @@ class Token:
 
 @dataclass
 class SceneObject:
-    """One object of a picture or a sentence.
+    """One object of an image or a sentence.
 
     name : class of the object, lower case, singular
     attributes : list of str
-    box : x1, y1, x2, y2 in pixels of the original picture; ``None`` in a sentence
+    box : x1, y1, x2, y2 in pixels of the original image; ``None`` in a sentence
     score : confidence in 0..1
     feature : region feature as a list of d floats, or ``None``
-    span : first token and one past the last token of the name; ``None`` in a picture
-    head : index of the token that heads the name; ``None`` in a picture
+    span : first token and one past the last token of the name; ``None`` in an image
+    head : index of the token that heads the name; ``None`` in an image
     """
 
     name: str
@@ -75,9 +75,9 @@ class SceneRelation:
 class SceneGraph:
     """Objects with attributes, relations between them and, for a sentence, its tokens.
 
-    size : width, height of the picture in pixels; ``None`` for a sentence
-    text : the sentence; ``None`` for a picture
-    id : name of the picture or sentence in its data set
+    size : width, height of the image in pixels; ``None`` for a sentence
+    text : the sentence; ``None`` for an image
+    id : name of the image or sentence in its data set
     source : where it came from (parser, weights, feature extractor), plain JSON values
     """
 
@@ -152,7 +152,7 @@ class SceneGraph:
             "id": self.id,
             "text": self.text,
             "size": None if self.size is None else list(self.size),
-            "box_format": "xyxy, pixels of the original picture",
+            "box_format": "xyxy, pixels of the original image",
             "objects": objects,
             "relations": [vars(r).copy() for r in self.relations],
             "tokens": [vars(t).copy() for t in self.tokens],
@@ -321,7 +321,7 @@ def _check_box(label: str, box: Any, size: tuple[int, int] | None) -> None:
     if x2 <= x1 or y2 <= y1:
         raise InputError(f"{label}: box is {list(box)}, expected x1 < x2 and y1 < y2 (xyxy in pixels, not xywh)")
     if size is not None and (x1 < -0.5 or y1 < -0.5 or x2 > size[0] + 0.5 or y2 > size[1] + 0.5):
-        raise InputError(f"{label}: box {list(box)} reaches outside the picture of {size[0]} x {size[1]} pixels; clip it first")
+        raise InputError(f"{label}: box {list(box)} reaches outside the image of {size[0]} x {size[1]} pixels; clip it first")
 
 
 def _check_feature(label: str, feature: Any) -> None:

@@ -2,7 +2,7 @@
 
 A graph is a plain ``dgl.DGLGraph`` of one of two *kinds*:
 
-* ``pair``: one picture and one sentence: ``visual``, ``word``, ``bridge`` and ``label`` nodes;
+* ``pair``: one image and one sentence: ``visual``, ``word``, ``bridge`` and ``label`` nodes;
 * ``labels``: the label correlation graph of a data set: ``label`` nodes only.
 
 Rules that hold everywhere:
@@ -11,7 +11,7 @@ Rules that hold everywhere:
   ``(visual, same_as, word)``, ``(word, depends, word)``: the source depends on its head;
 * messages run from source to destination: an edge j -> i carries what row i of a paper's matrix takes from column j;
 * a graph carries every node type and relation of its kind, even with no node or edge in it;
-* boxes are ``x1, y1, x2, y2`` in pixels of the original picture (origin top left, x to the right, y down);
+* boxes are ``x1, y1, x2, y2`` in pixels of the original image (origin top left, x to the right, y down);
 * names are stored on the graph itself as zero-padded UTF-8 bytes, so that a graph explains itself after
   batching, saving and loading, and so that no graph depends on any model's vocabulary.
 
@@ -87,8 +87,8 @@ NODE_FEATURES: dict[str, tuple[Feature, ...]] = {
     VISUAL: (
         _text("name", 32, "class of the object, e.g. 'fire hydrant'", needed=True),
         _text("attributes", 96, "attributes joined by '; ', e.g. 'red; striped'"),
-        Feature("box", "float32", (4,), "x1, y1, x2, y2 in pixels of the original picture"),
-        Feature("image_size", "float32", (2,), "width, height of the original picture in pixels", low=1),
+        Feature("box", "float32", (4,), "x1, y1, x2, y2 in pixels of the original image"),
+        Feature("image_size", "float32", (2,), "width, height of the original image in pixels", low=1),
         Feature("score", "float32", (), "confidence of the detector, 1 for annotations", low=0, high=1),
         Feature("feature", "float32", (None,), "region feature; width 0 if the parser gave none"),
     ),
@@ -141,7 +141,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[Relation, ...]]] = {
 }
 
 MEANING: dict[str | Relation, str] = {
-    VISUAL: "an object region or a patch of the picture",
+    VISUAL: "an object region or a patch of the image",
     WORD: "a token of the sentence, or a tag (punctuation is left out)",
     BRIDGE: "a copy of an object that both sides name, living in the other side's graph",
     LABEL: "a category",

@@ -75,8 +75,8 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     (tmp_path / "empty").write_text("")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     for call, message in (
-        (lambda: existing_file(tmp_path / "none", "picture"), "picture '.*none' does not exist"),
-        (lambda: existing_file(tmp_path, "picture"), "is a folder; give a file"),
+        (lambda: existing_file(tmp_path / "none", "image"), "image '.*none' does not exist"),
+        (lambda: existing_file(tmp_path, "image"), "is a folder; give a file"),
         (lambda: read_json(tmp_path / "empty"), "empty' is empty .0 bytes."),
         (lambda: read_json(tmp_path / "binary"), "binary' is not readable as JSON"),
         (lambda: read_safetensors(tmp_path / "binary"), "binary' is not a readable safetensors file"),

@@ -1,4 +1,4 @@
-"""Layers: a package imports only from those listed before it, and no two modules import each other. ``import hetero_xmodal`` loads nothing heavy."""
+"""Layers: a package imports only from those listed before it, and no two modules import each other. Importing is cheap."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import hetero_xmodal
 ROOT = Path(hetero_xmodal.__file__).parent
 HEAVY = ("torch", "torchvision", "dgl", "spacy", "detectron2", "pandas", "numpy", "matplotlib", "seaborn", "networkx", "PIL", "scipy")
 
-# From the lowest layer to the highest. Each name, file or package, is a layer of its own: it imports from those before it, inside functions too.
+# From the lowest layer to the highest. Each file or package is a layer of its own: it imports from those before it, inside functions too.
 LAYERS = (
     # files that everything rests on
-    "errors", "lazy", "configs", "files", "environment", "images", "schema", "validation", "scenes", "pretrained", "losses",
+    "errors", "lazy", "deprecation", "configs", "files", "environment", "images", "schema", "validation", "scenes", "pretrained", "losses",
     # packages
     "viz", "message_passing", "networks", "parsers", "graphs", "data", "world_models", "metrics", "recipes", "baselines", "training",
     "retrieval", "editing", "analysis", "cli",

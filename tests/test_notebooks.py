@@ -79,7 +79,7 @@ def test_structure(notebook):
         assert len(lines) <= 40 and max(map(len, lines)) <= 140, f"a cell is too long: {lines[0]}"
     for cell in notebook.cells:
         for image in re.findall(r"!\[(.*?)\]\(", cell.source) if cell.cell_type == "markdown" else []:
-            assert image.strip(), "a picture in the text needs a description"
+            assert image.strip(), "an image in the text needs a description"
     assert notebook.metadata.kernelspec.name == "python3"
 
 
@@ -111,13 +111,13 @@ def test_stored_outputs_are_those_of_one_clean_run(notebook):
     code = [c for c in notebook.cells if c.cell_type == "code"]
     counts = [c.execution_count for c in code]
     assert counts == list(range(1, len(code) + 1)), "run it from top to bottom in a fresh kernel before saving"
-    pictures = 0
+    images = 0
     for cell in code:
         for output in cell.outputs:
             assert output.output_type != "error" or "raises-exception" in tags(cell)
             assert output.get("name") != "stderr", output.get("text")
             data = output.get("data", {}).get("image/png")
             if data:
-                pictures += 1
-                assert len(base64.b64decode(data)) <= 200_000, "a stored picture is larger than 200 kB"
-    assert pictures >= 1
+                images += 1
+                assert len(base64.b64decode(data)) <= 200_000, "a stored image is larger than 200 kB"
+    assert images >= 1

@@ -46,7 +46,7 @@ def test_json_round_trip(scene):
 
 
 def test_a_file_comes_back_and_a_broken_one_is_refused(tmp_path):
-    scene = zoo.picture_scene()
+    scene = zoo.image_scene()
     scene.save(tmp_path / "a.json")
     assert SceneGraph.load(tmp_path / "a.json") == scene
     text = (tmp_path / "a.json").read_text()
@@ -153,7 +153,7 @@ REFUSED = {
     "box is \\(1, 2, 3\\), expected four finite numbers": changed(objects__0__box=[1, 2, 3]),
     "box is .*inf.*expected four finite numbers": changed(objects__0__box=[1, 2, 3, float("inf")]),
     "box is \\[50, 50, 20, 90\\], expected x1 < x2 and y1 < y2 .xyxy": changed(objects__0__box=[50, 50, 20, 90]),
-    "box .* reaches outside the picture of 100 x 100 pixels; clip it first": changed(objects__0__box=[50, 50, 120, 90]),
+    "box .* reaches outside the image of 100 x 100 pixels; clip it first": changed(objects__0__box=[50, 50, 120, 90]),
     "its feature row holds a value that is not finite": changed(objects__0__feature=[1.0, float("nan")]),
     "its feature row is \\[1.0, 'a'\\], expected a list of numbers": changed(objects__0__feature=[1.0, "a"]),
     "feature rows have widths \\[1, 2\\], expected one width": changed(objects__0__feature=[1.0], objects__1__feature=[1.0, 2.0]),

@@ -21,7 +21,7 @@ def _seen(name: str, attributes=(), box=(0, 0, 10, 10), score: float = 0.9) -> S
     return SceneObject(name, list(attributes), box=tuple(map(float, box)), score=score, feature=feature)
 
 
-def picture_scene() -> SceneGraph:
+def image_scene() -> SceneGraph:
     """A red bird on a tree, and a blue bird left of it."""
     return SceneGraph(
         objects=[
@@ -53,63 +53,63 @@ def sentence_scene() -> SceneGraph:
     )
 
 
-def _pair(picture: SceneGraph, sentence: SceneGraph, **options):
+def _pair(image: SceneGraph, sentence: SceneGraph, **options):
     from hetero_xmodal.graphs import build_graph
 
-    return build_graph(picture, sentence, feature_width=FEATURE_WIDTH, **options)
+    return build_graph(image, sentence, feature_width=FEATURE_WIDTH, **options)
 
 
 def tiny():
     """Two birds and a tree, a sentence of six words, two matches (four copies), two labels."""
-    return _pair(picture_scene(), sentence_scene(), labels=[1, 0, 1], label_names=["bird", "boat", "tree"])
+    return _pair(image_scene(), sentence_scene(), labels=[1, 0, 1], label_names=["bird", "boat", "tree"])
 
 
 def no_relations():
-    """The picture's scene states no relation."""
-    picture = picture_scene()
-    picture.relations = []
-    return _pair(picture, sentence_scene())
+    """The image's scene states no relation."""
+    image = image_scene()
+    image.relations = []
+    return _pair(image, sentence_scene())
 
 
 def one_word():
     """A sentence of a single word: no follows, no depends."""
     sentence = SceneGraph(objects=[SceneObject("tree", head=0)], tokens=[Token("Tree", "tree", "NOUN", 0, "ROOT")], text="Tree")
-    return _pair(picture_scene(), sentence)
+    return _pair(image_scene(), sentence)
 
 
 def empty_label():
     """A label that holds for the pair though no region and no word names it."""
-    return _pair(picture_scene(), sentence_scene(), labels=[0, 1], label_names=["bird", "sky"])
+    return _pair(image_scene(), sentence_scene(), labels=[0, 1], label_names=["bird", "sky"])
 
 
 def no_bridge():
-    """Nothing in the sentence is in the picture: no match, no copy."""
+    """Nothing in the sentence is in the image: no match, no copy."""
     tokens = [Token("Two", "two", "NUM", 1, "nummod"), Token("boats", "boat", "NOUN", 1, "ROOT")]
-    return _pair(picture_scene(), SceneGraph(objects=[SceneObject("boat", span=(1, 2), head=1)], tokens=tokens, text="Two boats"))
+    return _pair(image_scene(), SceneGraph(objects=[SceneObject("boat", span=(1, 2), head=1)], tokens=tokens, text="Two boats"))
 
 
 def isolated_region():
     """A region without relation, match or label."""
-    picture = picture_scene()
-    picture.objects.append(_seen("kite", ["yellow"], (80, 2, 95, 12), 0.7))
-    return _pair(picture, sentence_scene(), labels=[1], label_names=["bird"])
+    image = image_scene()
+    image.objects.append(_seen("kite", ["yellow"], (80, 2, 95, 12), 0.7))
+    return _pair(image, sentence_scene(), labels=[1], label_names=["bird"])
 
 
 def multi_edge():
     """Two relations between the same two regions, in the same direction, and one back."""
-    picture = picture_scene()
-    picture.relations += [SceneRelation(0, "near", 1, 0.5), SceneRelation(1, "right of", 0, 0.9)]
-    return _pair(picture, sentence_scene())
+    image = image_scene()
+    image.relations += [SceneRelation(0, "near", 1, 0.5), SceneRelation(1, "right of", 0, 0.9)]
+    return _pair(image, sentence_scene())
 
 
-def no_picture():
-    """A picture in which nothing was found: no region at all."""
+def no_image():
+    """An image in which nothing was found: no region at all."""
     return _pair(SceneGraph(size=(64, 48)), sentence_scene(), labels=[1], label_names=["bird"])
 
 
 def no_sentence():
     """A sentence without a word."""
-    return _pair(picture_scene(), SceneGraph(text=""))
+    return _pair(image_scene(), SceneGraph(text=""))
 
 
 def nothing():
@@ -119,14 +119,14 @@ def nothing():
 
 def full_wiring():
     """Every copy stands beside every node of its side."""
-    return _pair(picture_scene(), sentence_scene(), wiring="full")
+    return _pair(image_scene(), sentence_scene(), wiring="full")
 
 
 def batch_of_unequal():
     """Members of very different sizes, some without bridges, regions, words or labels, as one batched graph."""
     from hetero_xmodal.environment import require_dgl
 
-    members = (tiny, no_bridge, no_picture, one_word, nothing, isolated_region, no_sentence, empty_label)
+    members = (tiny, no_bridge, no_image, one_word, nothing, isolated_region, no_sentence, empty_label)
     return require_dgl().batch([make() for make in members])
 
 
@@ -140,7 +140,7 @@ PAIRS: dict[str, Callable] = {
         no_bridge,
         isolated_region,
         multi_edge,
-        no_picture,
+        no_image,
         no_sentence,
         nothing,
         full_wiring,

@@ -96,7 +96,7 @@ def plot_objects(objects: pd.DataFrame) -> Drawing:
     sns.barplot(long, y="name", x="count", hue="side", palette=palette, saturation=1, ax=axes, orient="h", width=0.8)
     axes.legend(title=None, fontsize=8, frameon=False, loc="lower right")
     title = "objects" if len(shown) == len(objects) else f"objects (the first {TOP} of {len(objects)} names)"
-    _finish(axes, f"{title}: seen in the picture, said in the sentence", "count", "")
+    _finish(axes, f"{title}: seen in the image, said in the sentence", "count", "")
     return figure
 
 
@@ -163,5 +163,3 @@ def all_figures(tables: Mapping[str, pd.DataFrame], counts: pd.DataFrame) -> dic
         made["labels"] = _bars(tables["labels"], "label", "graphs", node_colour(schema.LABEL), "labels", "graphs")
         made["label_pairs"] = plot_labels(tables["label_pairs"])
     return made
-
-

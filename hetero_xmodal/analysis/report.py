@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _MEANING = {
     "sizes": "Nodes of each type and edges of each relation per graph.",
-    "coverage": "How much the two sides have in common: matched objects are those that both the picture shows and the sentence names.",
+    "coverage": "How much the two sides have in common: matched objects are those that both the image shows and the sentence names.",
     "captions": "Length of the sentences, punctuation not counted.",
     "degrees": "How many edges of each relation leave or reach one node.",
     "predicates": "Relations between regions.",
@@ -94,7 +94,7 @@ class Analysis:
         figures = self.figures()
         page = Page(f"Analysis of {len(self.counts):,} heterographs")
         page.text(
-            "Each graph is one picture and one sentence: regions of the picture, words of the sentence, and bridges between what both "
+            "Each graph is one image and one sentence: regions of the image, words of the sentence, and bridges between what both "
             "name. Every table on this page is also a CSV file in this folder."
         )
         page.table(self.overview, digits=3)

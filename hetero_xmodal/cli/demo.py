@@ -1,4 +1,4 @@
-"""The demo: a small world, its detections, parses and heterographs, and one page of pictures to look at."""
+"""The demo: a small world, its detections, parses and heterographs, and one page of images to look at."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 CORPUS = "corpus"
 _IDEA = (
-    "Here is the one idea of this package: a picture and a sentence become one graph with typed nodes and typed edges. The regions of the "
-    "picture are nodes, the words of the sentence are nodes, and wherever both name the same thing, bridges join the two sides.",
-    "Once that graph is there, a neural network for pictures and sentences is a short list of steps: who speaks to whom, along which "
+    "Here is the one idea of this package: an image and a sentence become one graph with typed nodes and typed edges. The regions of the "
+    "image are nodes, the words of the sentence are nodes, and wherever both name the same thing, bridges join the two sides.",
+    "Once that graph is there, a neural network for images and sentences is a short list of steps: who speaks to whom, along which "
     "edges, and what the listener makes of it.",
 )
 
 
 @dataclass
 class _Pair:
-    """One picture with one of its sentences, all the way to the graph."""
+    """One image with one of its sentences, all the way to the graph."""
 
-    picture: Image.Image
+    image: Image.Image
     sentence: str
     seen: SceneGraph
     said: SceneGraph
@@ -47,12 +47,12 @@ class _Pair:
 def run_demo(
     out: str | Path = "demo", *, pairs: int = 200, seed: int = 0, detector: Any = "world", tell: Callable[[str], None] | None = None
 ) -> Path:
-    """Build a small corpus of the default world and write one page of pictures about it.
+    """Build a small corpus of the default world and write one page of images about it.
 
     Parameters
     ----------
-    out : folder for ``index.html``, its pictures and the corpus; new, empty, or holding an earlier demo, which is replaced.
-    pairs : number of picture-sentence pairs, half of them scenes and half birds; at least 8.
+    out : folder for ``index.html``, its images and the corpus; new, empty, or holding an earlier demo, which is replaced.
+    pairs : number of image-sentence pairs, half of them scenes and half birds; at least 8.
     seed : of the world.
     detector : see :func:`hetero_xmodal.parse_image`.
     tell : called with one line of text after each stage, e.g. ``print``.
@@ -70,7 +70,7 @@ def run_demo(
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError(f"seed is {seed!r}, expected a whole number, 0 or more")
     tell = tell or (lambda line: None)
-    names = ["index.html", CORPUS, *(f"{name}.png" for name in _PICTURES)]
+    names = ["index.html", CORPUS, *(f"{name}.png" for name in _IMAGES)]
     with result_folder(out, holds=names) as temporary:
         scenes, birds, corpus, label_names = _build(pairs, seed, detector, tell)
         corpus.save(temporary / CORPUS)
@@ -85,7 +85,7 @@ def _build(pairs: int, seed: int, detector: Any, tell: Callable[[str], None]):
     from ..parsers.image import parse_images
     from ..parsers.sentence import parse_sentences
 
-    with _stage(f"drawing {pairs} pictures of the world", tell):
+    with _stage(f"drawing {pairs} images of the world", tell):
         wanted = {"world/scenes": pairs - pairs // 2, "world/birds": pairs // 2}
         data = [load_dataset(name, split="test", size=size, seed=seed) for name, size in wanted.items()]
         items = [item for part in data for item in part]
@@ -105,7 +105,7 @@ def _build(pairs: int, seed: int, detector: Any, tell: Callable[[str], None]):
     return made[: len(data[0])], made[len(data[0]) :], corpus, data[0].label_names
 
 
-_PICTURES = (
+_IMAGES = (
     "graph", "seen_scene", "seen_bird", "schema", "graph_2", "graph_bird", "labels", "sizes", "coverage", "predicates",
     *(f"world_{k}" for k in range(8)),
 )  # fmt: skip
@@ -121,25 +121,25 @@ def _page(scenes: list[_Pair], birds: list[_Pair], corpus: Any, label_names: lis
     bird = min(range(len(birds)), key=lambda k: (_telling(birds[k]), k))
     hero, other, bird = scenes[first], scenes[second], birds[bird]
 
-    page = Page("A picture and a sentence are one graph")
+    page = Page("An image and a sentence are one graph")
     page.text(*_IDEA)
-    page.figure("graph", _draw(hero), "The whole graph of one picture and one sentence; the numbers are those of the regions.")
+    page.figure("graph", _draw(hero), "The whole graph of one image and one sentence; the numbers are those of the regions.")
     page.text(
         "Blue: regions that the detector found, with their relations on the left. Orange: words, each bound to the word it depends on. "
         "Dashed red: a region and a word that are the same thing. Green: for each such pair two copies. The word's copy stands among "
         "the regions and the region's copy among the words, so each side can hear the other in its own surroundings."
     )
 
-    page.heading("What the picture says")
+    page.heading("What the image says")
     found, right, wrong, true = _score([*scenes, *birds])
     page.text(
-        f"A small detector (detectron2, shipped with this package, trained on other pictures of the same world) finds objects and their "
-        f"attributes. In the {len(scenes) + len(birds)} pictures of this demo there are {true:,} objects; it found {found:,} of them in "
+        f"A small detector (detectron2, shipped with this package, trained on other images of the same world) finds objects and their "
+        f"attributes. In the {len(scenes) + len(birds)} images of this demo there are {true:,} objects; it found {found:,} of them in "
         f"the right place with the right name (box overlap of at least one half), {right:,} of these with all attributes right, and it "
         f"reported {wrong:,} that are not there."
     )
-    page.figure("seen_scene", viz.draw_scene(hero.picture, hero.seen), "What the detector sees in a scene.")
-    page.figure("seen_bird", viz.draw_scene(bird.picture, bird.seen), "A bird and its parts.")
+    page.figure("seen_scene", viz.draw_scene(hero.image, hero.seen), "What the detector sees in a scene.")
+    page.figure("seen_bird", viz.draw_scene(bird.image, bird.seen), "A bird and its parts.")
 
     page.heading("What the sentence says")
     page.text(f"“{hero.sentence}”", "spaCy finds which word each word depends on; rules read objects, attributes and relations off it.")
@@ -155,9 +155,9 @@ def _page(scenes: list[_Pair], birds: list[_Pair], corpus: Any, label_names: lis
     page.figure("graph_bird", _draw(bird), bird.sentence)
 
     page.heading("The world they come from")
-    page.text("The package draws its own pictures and writes its own sentences, so it needs no download and knows the truth about both.")
+    page.text("The package draws its own images and writes its own sentences, so it needs no download and knows the truth about both.")
     few = [*scenes[:4], *birds[:4]]
-    page.row([(f"world_{k}", pair.picture.resize((256, 256), 0), pair.sentence) for k, pair in enumerate(few)])
+    page.row([(f"world_{k}", pair.image.resize((256, 256), 0), pair.sentence) for k, pair in enumerate(few)])
 
     analysis = analyze(corpus)
     tell("\n" + analysis.overview.to_string(index=False, header=False) + "\n")
@@ -171,11 +171,11 @@ def _page(scenes: list[_Pair], birds: list[_Pair], corpus: Any, label_names: lis
     if all(pair.labels is not None for pair in scenes):
         labels = label_graph(np.stack([pair.labels for pair in scenes]), tau=0.3, names=label_names)
         page.heading("Labels that go together")
-        page.text("A second kind of graph: which categories occur in the same pictures. It is what label-aware models pass messages along.")
+        page.text("A second kind of graph: which categories occur in the same images. It is what label-aware models pass messages along.")
         page.figure("labels", viz.draw_label_graph(labels), "Label graph of the scenes of this demo.")
 
     page.heading("What next")
-    page.text("Make such a graph of your own picture, look at the corpus behind this page, or open the first notebook:")
+    page.text("Make such a graph of your own image, look at the corpus behind this page, or open the first notebook:")
     page.code(
         'hetero-xmodal graph photo.jpg "two dogs on a sofa" --detector grid:5 --out result\n'
         "hetero-xmodal analyze demo/corpus --out report\n"
@@ -188,7 +188,7 @@ def _page(scenes: list[_Pair], birds: list[_Pair], corpus: Any, label_names: lis
 def _draw(pair: _Pair):
     from ..viz import draw
 
-    return draw(pair.graph, picture=pair.picture, sentence=pair.sentence)
+    return draw(pair.graph, image=pair.image, sentence=pair.sentence)
 
 
 def _telling(pair: _Pair) -> float:

@@ -19,7 +19,7 @@ from . import mimnet as cli_mimnet  # noqa: F401  (adds its commands to ``train`
 
 app = typer.Typer(
     name="hetero-xmodal",
-    help="A picture and a sentence as one typed heterograph: parse, build, draw, save, analyse.",
+    help="An image and a sentence as one typed heterograph: parse, build, draw, save, analyse.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -81,11 +81,11 @@ def doctor() -> None:
 
 @app.command(epilog=_examples("hetero-xmodal demo", "hetero-xmodal demo --out my_demo --pairs 60 --seed 1"))
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the page and its pictures.")] = Path("demo"),
-    pairs: Annotated[int, typer.Option(help="Number of picture-sentence pairs in the small corpus.")] = 200,
+    out: Annotated[Path, typer.Option(help="Folder for the page and its images.")] = Path("demo"),
+    pairs: Annotated[int, typer.Option(help="Number of image-sentence pairs in the small corpus.")] = 200,
     seed: Annotated[int, typer.Option(help="Seed of the generated world; another seed is another world.")] = 0,
 ) -> None:
-    """Build a small world, parse it, turn it into heterographs, and write one page of pictures to look at."""
+    """Build a small world, parse it, turn it into heterographs, and write one page of images to look at."""
     from .demo import run_demo
 
     page = run_demo(out, pairs=pairs, seed=seed, tell=_say)
@@ -100,18 +100,18 @@ def demo(
     )
 )
 def graph(
-    image: Annotated[Path, typer.Argument(help="Picture file (PNG, JPEG, ...).")],
+    image: Annotated[Path, typer.Argument(help="Image file (PNG, JPEG, ...).")],
     sentence: Annotated[str, typer.Argument(help="English sentence, in quotes.")],
     out: Annotated[Path, typer.Option(help="Folder for the graph, both scene graphs and the drawing.")],
     detector: Detector = "world",
     weights: Annotated[Path | None, typer.Option(help="Weights of a local detectron2 config, or of a world detector of your own.")] = None,
     detections: Annotated[Path | None, typer.Option(help="JSON of detections made elsewhere (same as --detector FILE.json).")] = None,
-    image_scene: Annotated[Path | None, typer.Option(help="Scene graph JSON of the picture, in place of a detector.")] = None,
+    image_scene: Annotated[Path | None, typer.Option(help="Scene graph JSON of the image, in place of a detector.")] = None,
     model: Annotated[str | None, typer.Option(help="spaCy model for the sentence.")] = None,
     score_threshold: Annotated[float | None, typer.Option(help="Leave out objects the detector is less sure of (0 to 1).")] = None,
     wiring: Annotated[str, typer.Option(help="Whom a bridge stands beside: inherit, counterpart or full.")] = "inherit",
 ) -> None:
-    """Turn one picture and one sentence into a heterograph; write graph, scene graphs and drawing."""
+    """Turn one image and one sentence into a heterograph; write graph, scene graphs and drawing."""
     from ..errors import InputError
     from ..graphs.write import write_pair
 
@@ -127,7 +127,7 @@ def graph(
     )  # fmt: skip
     made = result["graph"]
     counts = ", ".join(f"{made.num_nodes(t)} {t}" for t in made.ntypes if made.num_nodes(t))
-    _say(f"picture:  {_shortened(result['image_scene'])}", f"sentence: {_shortened(result['sentence_scene'])}")
+    _say(f"image:  {_shortened(result['image_scene'])}", f"sentence: {_shortened(result['sentence_scene'])}")
     _say(f"graph:    {counts} nodes, {made.num_edges()} edges")
     _say(*(f"wrote {path}" for path in result["files"]))
 
@@ -164,9 +164,9 @@ def data_build(
     split: Annotated[str, typer.Option(help="train, val or test.")] = "train",
     size: Annotated[int | None, typer.Option(help="Number of items; all if left out.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of a generated world.")] = 0,
-    image_size: Annotated[int, typer.Option(help="Width and height of a generated world's pictures in pixels.")] = 128,
+    image_size: Annotated[int, typer.Option(help="Width and height of a generated world's images in pixels.")] = 128,
 ) -> None:
-    """Write a data set's pictures, sentences and scene graphs into a folder."""
+    """Write a data set's images, sentences and scene graphs into a folder."""
     from ..data import build_dataset
 
     _say(build_dataset(name, out, split=split, size=size, seed=seed, image_size=image_size))
@@ -176,7 +176,7 @@ def data_build(
 def data_verify(
     name: Annotated[str, typer.Argument(help="Folder of a data set (every file is checked), or a generated world (its first items are).")],
 ) -> None:
-    """Check a data set: checksums, pictures, captions."""
+    """Check a data set: checksums, images, captions."""
     from ..data import verify_dataset
     from ..errors import InputError
 
@@ -195,22 +195,22 @@ def data_verify(
     )
 )
 def corpus(
-    source: Annotated[str, typer.Argument(help="Name of a data set (world/scenes, coco:FOLDER, folder:FOLDER) or a folder of pictures.")],
+    source: Annotated[str, typer.Argument(help="Name of a data set (world/scenes, coco:FOLDER, folder:FOLDER) or a folder of images.")],
     out: Annotated[Path, typer.Option(help="Folder for the corpus; an interrupted call is continued by the same call.")],
     split: Annotated[str | None, typer.Option(help="train, val or test.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Take only so many pictures.")] = None,
-    sentences_per_picture: Annotated[int | None, typer.Option(help="Take only the first so many sentences of a picture.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Take only so many images.")] = None,
+    sentences_per_image: Annotated[int | None, typer.Option(help="Take only the first so many sentences of an image.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of a generated world.")] = 0,
     detector: Detector = "world",
     scenes: Annotated[str, typer.Option(help="detector: find the objects; true: take the data set's own scene graphs.")] = "detector",
     wiring: Annotated[str, typer.Option(help="Whom a bridge stands beside: inherit, counterpart or full.")] = "inherit",
 ) -> None:
-    """Turn a whole data set, or a folder of pictures and captions, into one corpus of heterographs on disk."""
+    """Turn a whole data set, or a folder of images and captions, into one corpus of heterographs on disk."""
     from .. import build_corpus, load_dataset
 
     made = build_corpus(
         source if seed == 0 else load_dataset(source, split or "train", seed=seed), out, split=split if seed == 0 else None, limit=limit,
-        sentences_per_picture=sentences_per_picture, detector=detector, scenes=scenes, wiring=wiring,
+        sentences_per_image=sentences_per_image, detector=detector, scenes=scenes, wiring=wiring,
     )  # fmt: skip
     dropped = made.info.get("dropped", 0)
     _say(made, f"wrote {out}" + (f"; left out {dropped}, with the reasons in {out / 'dropped.csv'}" if dropped else ""))
@@ -235,8 +235,8 @@ def analyze(
 def train_detector(
     out: Annotated[Path, typer.Option(help="Folder for weights, checkpoint and log; a stopped training in it is continued.")],
     steps: Annotated[int, typer.Option(help="Training steps; 2000 take about 15 minutes on two cores.")] = 2000,
-    batch_size: Annotated[int, typer.Option(help="Pictures per step.")] = 16,
-    pictures: Annotated[int, typer.Option(help="Number of different pictures that are drawn.")] = 8_000,
+    batch_size: Annotated[int, typer.Option(help="Images per step.")] = 16,
+    images: Annotated[int, typer.Option(help="Number of different images that are drawn.")] = 8_000,
     seed: Annotated[int, typer.Option(help="Seed of weights and order.")] = 0,
     threads: Annotated[int | None, typer.Option(help="CPU threads; torch's own choice if left out.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start again even if a stopped training is there.")] = False,
@@ -244,7 +244,7 @@ def train_detector(
     """Train the detector of the generated world with detectron2 on a CPU."""
     from ..world_models.train_detector import train_detector as train
 
-    path = train(out, steps=steps, batch_size=batch_size, pictures=pictures, seed=seed, threads=threads, resume=not fresh)
+    path = train(out, steps=steps, batch_size=batch_size, images=images, seed=seed, threads=threads, resume=not fresh)
     _say(f"wrote {path}")
 
 

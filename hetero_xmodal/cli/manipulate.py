@@ -1,4 +1,4 @@
-"""The commands for manipulation: ``manipulate``, in which a picture and a sentence edit each other, and ``train cam``."""
+"""The commands for manipulation: ``manipulate``, in which an image and a sentence edit each other, and ``train cam``."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ _EXAMPLES = (
 
 @app.command(epilog=examples(*_EXAMPLES))
 def manipulate(
-    image: Annotated[Path, typer.Argument(help="A picture of any size.")],
-    sentence: Annotated[str, typer.Argument(help="English sentence, in quotes, that says how the picture should look.")],
-    out: Annotated[Path, typer.Option(help="Folder for the edited picture and sentence, the masks, the graph and two figures.")],
+    image: Annotated[Path, typer.Argument(help="An image of any size.")],
+    sentence: Annotated[str, typer.Argument(help="English sentence, in quotes, that says how the image should look.")],
+    out: Annotated[Path, typer.Option(help="Folder for the edited image and sentence, the masks, the graph and two figures.")],
     model: Annotated[str, typer.Option(help="birds or scenes (shipped), or a model or run folder.")] = "birds",
     recipe: Annotated[str | None, typer.Option(help="cam or mimnet; left out: what the model is, cam for a shipped one.")] = None,
     detector: Annotated[
         str, typer.Option(help="'world' (shipped), 'grid' or 'grid:N', a detections or COCO .json, or a detectron2 config or zoo name.")
     ] = "world",
-    image_scene: Annotated[Path | None, typer.Option(help="JSON of a scene graph of the picture, in place of a detector.")] = None,
+    image_scene: Annotated[Path | None, typer.Option(help="JSON of a scene graph of the image, in place of a detector.")] = None,
     language: Annotated[str | None, typer.Option(help="spaCy model that reads the sentence.")] = None,
-    beam: Annotated[int, typer.Option(help="Sentences the writer keeps in mind.")] = 3,
+    beam: Annotated[int, typer.Option(help="Sentences the text decoder keeps in mind.")] = 3,
 ) -> None:
-    """Edit a picture by a sentence and the sentence by the picture, both at once."""
+    """Edit an image by a sentence and the sentence by the image, both at once."""
     from ..editing.pipeline import FILES, recipe_of
     from ..editing.pipeline import manipulate as edit
     from ..files import result_folder
-    from ..images import read_picture
+    from ..images import read_image
     from ..scenes import SceneGraph
 
-    read_picture(image)  # everything that can be refused is refused before any work starts
+    read_image(image)  # everything that can be refused is refused before any work starts
     if recipe_of(model, recipe) == "mimnet":
         from .mimnet import manipulate_by_memory
 
@@ -75,17 +75,17 @@ def manipulate(
 )
 def train_cam(
     data: Annotated[str, typer.Option(help=DATA)],
-    out: Annotated[Path, typer.Option(help="Run folder: config, metrics, log, checkpoints, pictures of every epoch, and the model.")],
+    out: Annotated[Path, typer.Option(help="Run folder: config, metrics, log, checkpoints, images of every epoch, and the model.")],
     set: Settings = [],  # noqa: B006
-    size: Annotated[int | None, typer.Option(help="Pictures to learn from.")] = None,
-    image_size: Annotated[int | None, typer.Option(help="Side of the pictures in pixels, a multiple of 32.")] = None,
+    size: Annotated[int | None, typer.Option(help="Images to learn from.")] = None,
+    image_size: Annotated[int | None, typer.Option(help="Side of the images in pixels, a multiple of 32.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs; what suits the data if left out.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and exercises.")] = 0,
     start: Annotated[Path | None, typer.Option(help="Model or run folder, or 'birds', to begin with; see --set painting=0.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     devices: Annotated[int, typer.Option(help="Number of processes.")] = 1,
 ) -> None:
-    """Learn to edit pictures and sentences by each other. No edited picture is needed, nor looked at when the best epoch is chosen."""
+    """Learn to edit images and sentences by each other. No edited image is needed, nor looked at when the best epoch is chosen."""
     from ..editing.pipeline import SHIPPED
     from ..training.cam import train_cam as fit_cam
     from ..training.cam_settings import default_settings
@@ -98,7 +98,7 @@ def train_cam(
     start = SHIPPED.get(str(start), start)
     _, result = fit_cam(data, out=out, config=model, training=training, fit_config=fit_config, size=size, start=start, resume=resume)
     typer.echo(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation score {result.best_score:.4f}")
-    typer.echo(f'wrote {out / "model"}; try it with: hetero-xmodal manipulate PICTURE "a sentence" --model {out} --out DIR')
+    typer.echo(f'wrote {out / "model"}; try it with: hetero-xmodal manipulate IMAGE "a sentence" --model {out} --out DIR')
 
 
 def both_settings(model: Any, training: Any, assignments: list[str]) -> tuple[Any, Any]:

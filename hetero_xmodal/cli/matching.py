@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from ..data.tasks.matching import MatchingData, Split
 
 DATA = "world/scenes, coco:FOLDER, karpathy:FILE,FOLDER, scan:FOLDER, bottom-up:FOLDER or regions:FOLDER."
-IMAGES = "Regions of a picture: grid, grid:5, grid:7:resnet18, world, a detectron2 .yaml, or boxes.json+efficientnet-lite0."
+IMAGES = "Regions of an image: grid, grid:5, grid:7:resnet18, world, a detectron2 .yaml, or boxes.json+efficientnet-lite0."
 TEXTS = "Words of a caption: minilm, trained, spacy or transformer:NAME."
 
 Data = Annotated[str, typer.Option(help=DATA)]
 Images = Annotated[str | None, typer.Option(help=f"{IMAGES} The world's detector for world/scenes and grid for photos if left out.")]
 Texts = Annotated[str, typer.Option(help=TEXTS)]
-Size = Annotated[str | None, typer.Option(help="Most pictures: of training, such as 500, or TRAIN,VALIDATION,TEST, such as 500,100,0.")]
+Size = Annotated[str | None, typer.Option(help="Most images: of training, such as 500, or TRAIN,VALIDATION,TEST, such as 500,100,0.")]
 Protocol = Annotated[str, typer.Option(help="any, flickr-1k, coco-1k-5fold or coco-5k.")]
 
 
@@ -45,13 +45,13 @@ def train_algr(
     size: Size = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of both phases together; what suits the data if left out.")] = None,
     patience: Annotated[int | None, typer.Option(help="Stop after so many epochs without a better validation score.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of weights, order and held-out pictures.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of weights, order and held-out images.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     accelerator: Annotated[str, typer.Option(help="cpu, gpu or auto.")] = "cpu",
     devices: Annotated[int, typer.Option(help="Number of devices or processes.")] = 1,
     strategy: Annotated[str, typer.Option(help="Lightning's strategy, such as ddp or ddp_fork; 'auto' chooses.")] = "auto",
 ) -> None:
-    """Image-text matching with latent graphs. The epoch best on the validation pictures is kept; test pictures are not looked at."""
+    """Image-text matching with latent graphs. The epoch best on the validation images is kept; test images are not looked at."""
     from dataclasses import replace
 
     from ..configs import config_with
@@ -92,10 +92,10 @@ def train_algr(
     ),
 )
 def evaluate_algr(
-    data: Annotated[str, typer.Option(help=f"{DATA} Its test pictures; where it has no splits, all that the model has never seen.")],
+    data: Annotated[str, typer.Option(help=f"{DATA} Its test images; where it has no splits, all that the model has never seen.")],
     model: Annotated[Path | None, typer.Option(help="Model folder or run folder; the shipped world model if left out.")] = None,
     protocol: Protocol = "any",
-    size: Annotated[int | None, typer.Option(help="The first so many test pictures.")] = None,
+    size: Annotated[int | None, typer.Option(help="The first so many test images.")] = None,
 ) -> None:
     """R@1, R@5, R@10 and median rank in both directions, and Rsum, of a trained model."""
     from ..data.tasks.matching import load_test_split
@@ -123,7 +123,7 @@ def table_algr(
     only: Annotated[str | None, typer.Option(help="One table: methods or ablations.")] = None,
     method: Annotated[list[str] | None, typer.Option(help="A method beside ALGR; may be given several times; all if left out.")] = None,
     validation: Annotated[
-        bool, typer.Option("--validation", help="Score the validation pictures, to choose settings; test pictures stay unseen.")
+        bool, typer.Option("--validation", help="Score the validation images, to choose settings; test images stay unseen.")
     ] = False,
     seeds: Annotated[int, typer.Option(help="Fit so many times, and show mean and spread.")] = 3,
     out: Annotated[Path | None, typer.Option(help="CSV file for the tables.")] = None,
@@ -183,10 +183,10 @@ def index(
     out: Annotated[Path, typer.Option(help="Folder for the index.")],
     model: Annotated[Path | None, typer.Option(help="Model folder or run folder; the shipped DAGNN of the world if left out.")] = None,
     split: Annotated[str | None, typer.Option(help="Split to embed; test for the world, all for a folder.")] = None,
-    size: Annotated[int | None, typer.Option(help="The first so many pictures.")] = None,
+    size: Annotated[int | None, typer.Option(help="The first so many images.")] = None,
     half: Annotated[bool, typer.Option("--half", help="Half precision: half the room, and next to nothing lost.")] = False,
 ) -> None:
-    """Embed pictures and sentences once and keep them, so that 'retrieve --index' answers at once."""
+    """Embed images and sentences once and keep them, so that 'retrieve --index' answers at once."""
     from ..files import replaceable_folder
     from ..retrieval.index import build_index
     from ..retrieval.search import load_gallery, load_retrieval_model
@@ -198,7 +198,7 @@ def index(
         made = build_index(trained, gallery, half=half, source=source)
         made.save(out)
     precision = "half" if half else "single"
-    typer.echo(f"{len(made.images):,} pictures and {len(made.texts):,} sentences, width {made.width}, {precision} precision")
+    typer.echo(f"{len(made.images):,} images and {len(made.texts):,} sentences, width {made.width}, {precision} precision")
     typer.echo(f"wrote {out}")
 
 
@@ -221,7 +221,7 @@ def _check_inputs(images: str | None, texts: str, size: str | None) -> None:
 
 
 def sizes_of(size: str | None) -> dict[str, int] | None:
-    """``"200"`` or ``"200,50,50"`` as the most pictures of each split.
+    """``"200"`` or ``"200,50,50"`` as the most images of each split.
 
     >>> sizes_of("200,50,0")
     {'train': 200, 'validation': 50, 'test': 0}
@@ -232,13 +232,13 @@ def sizes_of(size: str | None) -> dict[str, int] | None:
         return None
     parts = [part.strip() for part in size.split(",")]
     if len(parts) not in (1, 3) or not all(part.isdigit() for part in parts):
-        raise InputError(f"--size is '{size}'; give the most pictures for training, such as 200, or of all splits, such as 200,50,50")
+        raise InputError(f"--size is '{size}'; give the most images for training, such as 200, or of all splits, such as 200,50,50")
     return dict(zip(("train", "validation", "test"), map(int, parts), strict=False))
 
 
 def _counts(split: Split) -> str:
-    """``'200 pictures, 1,000 captions'``."""
-    return f"{len(split.regions):,} pictures, {len(split):,} captions"
+    """``'200 images, 1,000 captions'``."""
+    return f"{len(split.regions):,} images, {len(split):,} captions"
 
 
 def check_protocol(protocol: str) -> None:

@@ -12,7 +12,7 @@ from .manipulate import both_settings
 from .train import Settings, examples, train_app
 
 Out = Annotated[Path, typer.Option(help="Run folder: config, metrics, log, checkpoints and the model.")]
-Size = Annotated[int | None, typer.Option(help="Pictures to learn from.")]
+Size = Annotated[int | None, typer.Option(help="Images to learn from.")]
 Seed = Annotated[int, typer.Option(help="Seed of weights, order and exercises.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
 
@@ -45,7 +45,7 @@ def train_mimnet(
     resume: Resume = False,
     devices: Annotated[int, typer.Option(help="Number of processes.")] = 1,
 ) -> None:
-    """Learn a memory of textures, and to edit pictures with it by sentences."""
+    """Learn a memory of textures, and to edit images with it by sentences."""
     from ..editing.mimnet import SHIPPED
     from ..recipes.mimnet import MIMNet
     from ..training.editing.setup import model_in
@@ -59,7 +59,7 @@ def train_mimnet(
     fit_config = FitConfig(epochs=epochs, seed=seed, devices=devices)
     _, result = fit_mimnet(data, out=out, config=model, training=training, fit_config=fit_config, size=size, start=start, resume=resume)
     typer.echo(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation score {result.best_score:.4f}")
-    typer.echo(f'wrote {out / "model"}; try it with: hetero-xmodal manipulate PICTURE "a sentence" --recipe mimnet --model {out} --out DIR')
+    typer.echo(f'wrote {out / "model"}; try it with: hetero-xmodal manipulate IMAGE "a sentence" --recipe mimnet --model {out} --out DIR')
 
 
 @train_app.command(
@@ -78,7 +78,7 @@ def train_similarity(
     seed: Seed = 0,
     resume: Resume = False,
 ) -> None:
-    """Learn how well a picture and a sentence fit each other; the scores Sim and MP of edited pictures need it."""
+    """Learn how well an image and a sentence fit each other; the scores Sim and MP of edited images need it."""
     from ..networks.similarity import SimilarityConfig
     from ..training.editing.setup import check_run
     from ..training.loop import FitConfig

@@ -179,20 +179,20 @@ def evaluate_dagnn(
     )
 )
 def retrieve(
-    sentence: Annotated[str | None, typer.Argument(help="English sentence, in quotes, to find pictures for.")] = None,
-    image: Annotated[Path | None, typer.Option(help="Picture to find texts for, in place of a sentence.")] = None,
+    sentence: Annotated[str | None, typer.Argument(help="English sentence, in quotes, to find images for.")] = None,
+    image: Annotated[Path | None, typer.Option(help="Image to find texts for, in place of a sentence.")] = None,
     top: Annotated[int, typer.Option(help="How many answers.")] = 10,
-    out: Annotated[Path | None, typer.Option(help="HTML file that shows the answers with their pictures.")] = None,
+    out: Annotated[Path | None, typer.Option(help="HTML file that shows the answers with their images.")] = None,
     model: Model = None,
     data: Annotated[str | None, typer.Option(help="Where to search: world/scenes (the default), coco:, folder: or photos:FOLDER.")] = None,
     split: Annotated[str | None, typer.Option(help="Split to search in; test for the world, all for a folder.")] = None,
-    size: Annotated[int | None, typer.Option(help="Search the first so many pictures; 500 if left out.")] = None,
+    size: Annotated[int | None, typer.Option(help="Search the first so many images; 500 if left out.")] = None,
     index: Annotated[Path | None, typer.Option(help="Folder made by 'hetero-xmodal index', in place of --data: answers at once.")] = None,
     network: SameNetwork = None,
 ) -> None:
-    """Find pictures for a sentence, or texts for a picture; the model folder says which recipe it is of."""
+    """Find images for a sentence, or texts for an image; the model folder says which recipe it is of."""
     from ..errors import InputError
-    from ..images import read_picture
+    from ..images import read_image
     from ..retrieval.index import EmbeddingIndex
     from ..retrieval.search import load_gallery, load_retrieval_model, unknown_words, write_retrieval_page
     from ..retrieval.search import retrieve as search
@@ -200,7 +200,7 @@ def retrieve(
     if (sentence is None) == (image is None):
         raise InputError("give either a sentence in quotes or --image FILE")
     if sentence is not None and not sentence.strip():
-        raise InputError("the sentence is empty; say what the picture should show")
+        raise InputError("the sentence is empty; say what the image should show")
     if top < 1 or (size is not None and size < 1):
         raise InputError(f"--top is {top} and --size is {size or 500}; both must be at least 1")
     if index is not None and (data, split, size) != (None, None, None):
@@ -208,14 +208,14 @@ def retrieve(
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"--out is '{out}'; give the name of a file that ends in .html")
     if image is not None:
-        read_picture(image)
+        read_image(image)
     trained = load_retrieval_model(model, network=network)
     if index is not None:
         gallery = EmbeddingIndex.load(index, model=trained)
     else:
         gallery, source = load_gallery(trained, data or "world/scenes", split=split, size=size or 500)
         if not source:
-            raise InputError(f"'{data}' has no pictures to show; make an index of it (hetero-xmodal index) and search that with --index")
+            raise InputError(f"'{data}' has no images to show; make an index of it (hetero-xmodal index) and search that with --index")
     query = sentence if sentence is not None else image
     hits = search(trained, query, gallery, top=top)
     strange = unknown_words(trained, sentence) if sentence is not None else []

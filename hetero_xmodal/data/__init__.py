@@ -24,12 +24,12 @@ def load_dataset(name: str, split: str = "train", *, size: int | None = None, se
     Parameters
     ----------
     name : ``"world/scenes"`` or ``"world/birds"`` (drawn by the package, no download), ``"coco:FOLDER"`` (captions.json in COCO's
-        format beside images/, optionally instances.json), ``"folder:PATH"`` (pictures with captions beside them) or ``"photos:FOLDER"``
-        (pictures with tags and labels in tags.csv).
-    split : ``"train"``, ``"val"`` or ``"test"``; a folder may name its own splits, and ``"all"`` takes every picture of it.
+        format beside images/, optionally instances.json), ``"folder:PATH"`` (images with captions beside them) or ``"photos:FOLDER"``
+        (images with tags and labels in tags.csv).
+    split : ``"train"``, ``"val"`` or ``"test"``; a folder may name its own splits, and ``"all"`` takes every image of it.
     size : number of items; all if left out (world: 8,000 / 1,000 / 1,000). The first items are the same whatever the size.
     seed : of the world; another seed is another world. Folders ignore it.
-    image_size : width and height of a world's pictures in pixels: 32, 64, 128, 256 or 512. Folders keep their pictures' sizes.
+    image_size : width and height of a world's images in pixels: 32, 64, 128, 256 or 512. Folders keep their images' sizes.
 
     Raises
     ------

@@ -23,13 +23,13 @@ _ROWS = (
         "items": "train 8,000, val 1,000, test 1,000 (any size can be asked for)", "licence": "Apache-2.0", "where": "made by the package",
     },
     {
-        "name": "coco:FOLDER", "what": "pictures with captions (and boxes) in COCO's format, e.g. what 'data build' writes",
-        "items": "what is in the folder", "licence": "that of the pictures", 
+        "name": "coco:FOLDER", "what": "images with captions (and boxes) in COCO's format, e.g. what 'data build' writes",
+        "items": "what is in the folder", "licence": "that of the images", 
         "where": "FOLDER/captions.json, images/, optionally instances.json",
     },
     {
-        "name": "folder:FOLDER", "what": "any pictures with captions in .txt files beside them or in captions.csv",
-        "items": "what is in the folder", "licence": "that of the pictures", "where": "FOLDER",
+        "name": "folder:FOLDER", "what": "any images with captions in .txt files beside them or in captions.csv",
+        "items": "what is in the folder", "licence": "that of the images", "where": "FOLDER",
     },
 )  # fmt: skip
 
@@ -83,7 +83,7 @@ class BuildReport:
     dropped: list[tuple[str, str]] = field(default_factory=list)
 
     def __str__(self) -> str:
-        lines = [f"{self.folder}: {self.items} pictures, {self.sentences} sentences, {len(self.dropped)} left out"]
+        lines = [f"{self.folder}: {self.items} images, {self.sentences} sentences, {len(self.dropped)} left out"]
         return "\n".join([*lines, *(f"  left out {name}: {why}" for name, why in self.dropped)])
 
 
@@ -235,7 +235,7 @@ class VerifyReport:
 
 
 def verify_dataset(name: str | Path) -> VerifyReport:
-    """Check a data set: a folder (every checksum, every picture, every caption) or a built-in world (golden hashes of its items).
+    """Check a data set: a folder (every checksum, every image, every caption) or a built-in world (golden hashes of its items).
 
     >>> verify_dataset("world/birds").ok
     True

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class Item:
-    """One picture with all that is known about it.
+    """One image with all that is known about it.
 
-    image : the picture, RGB
+    image : the image, RGB
     sentences : its captions
     labels : 0/1 vector over the data set's ``label_names``, or ``None``
     scene : the true or annotated scene graph with boxes, or ``None``
     id : name of the item in its data set
     tags : words as on a photo-sharing site: some missing, some wrong
     sentence_scenes : for the default world, what each sentence says; otherwise empty
-    path : the file the picture was read from; ``None`` if it was drawn
+    path : the file the image was read from; ``None`` if it was drawn
     """
 
     image: Image.Image

@@ -1,4 +1,4 @@
-"""Pictures and texts as rows of features, made for new ones exactly as for those that a model was trained on.
+"""Images and texts as rows of features, made for new ones exactly as for those that a model was trained on.
 
 How they are made is said by the model's vocabulary (``vocab["images"]`` and ``vocab["texts"]``, JSON values):
 see :class:`hetero_xmodal.data.tasks.retrieval.RetrievalData`.
@@ -16,20 +16,20 @@ import numpy as np
 
 from ..errors import InputError
 
-# ---------------------------------------------------------------------------------------------- pictures to features
+# ---------------------------------------------------------------------------------------------- images to features
 
 
-def image_rows(vocab: dict[str, Any], pictures: Sequence[Any]) -> np.ndarray:
-    """Features (n, width) of *pictures* (paths or PIL images), made as *vocab* says that its model's features were made."""
+def image_rows(vocab: dict[str, Any], images: Sequence[Any]) -> np.ndarray:
+    """Features (n, width) of *images* (paths or PIL images), made as *vocab* says that its model's features were made."""
     network = vocab.get("images", {}).get("network", "given")
     if network == "given":
-        raise InputError("this model was trained on features made elsewhere; it cannot read pictures, give it features of the same kind")
+        raise InputError("this model was trained on features made elsewhere; it cannot read images, give it features of the same kind")
     if network == "world detector":
-        return _detector_rows(pictures)
-    return _network_rows(pictures, network, vocab["images"].get("weights"))
+        return _detector_rows(images)
+    return _network_rows(images, network, vocab["images"].get("weights"))
 
 
-def _network_rows(pictures: Sequence[Any], name: str, weights: str | None, batch: int = 16) -> np.ndarray:
+def _network_rows(images: Sequence[Any], name: str, weights: str | None, batch: int = 16) -> np.ndarray:
     """Vectors of a frozen ImageNet network; *weights* tells which, if that is known."""
     from ..images import read_reduced
     from ..networks import frozen
@@ -37,19 +37,19 @@ def _network_rows(pictures: Sequence[Any], name: str, weights: str | None, batch
     network = frozen.frozen_network(name)
     if weights not in (None, network.weights):
         raise InputError(
-            f"the weights of network '{name}' are not those that the model's pictures were read with ({weights}); give those again"
+            f"the weights of network '{name}' are not those that the model's images were read with ({weights}); give those again"
         )
     rows = []
-    for start in progress_bar(range(0, len(pictures), batch), f"pictures through {name.partition(':')[0]}"):
-        rows.append(network([read_reduced(picture, 2 * network.side)[0] for picture in pictures[start : start + batch]]).numpy())
+    for start in progress_bar(range(0, len(images), batch), f"images through {name.partition(':')[0]}"):
+        rows.append(network([read_reduced(image, 2 * network.side)[0] for image in images[start : start + batch]]).numpy())
     return np.concatenate(rows)
 
 
-def check_pictures(paths: Sequence[Any]) -> None:
-    """Open every picture once, small, so that a damaged one is refused before the network has worked on the others."""
+def check_images(paths: Sequence[Any]) -> None:
+    """Open every image once, small, so that a damaged one is refused before the network has worked on the others."""
     from ..images import read_reduced
 
-    for path in progress_bar(paths, "looking at the pictures"):
+    for path in progress_bar(paths, "looking at the images"):
         read_reduced(path, 16)
 
 
@@ -63,14 +63,14 @@ def progress_bar(steps: Sequence[Any], what: str) -> Iterable[Any]:
     return track(steps, description=what, console=Console(stderr=True))
 
 
-def _detector_rows(pictures: Sequence[Any], batch: int = 32) -> np.ndarray:
-    """What the shipped detector knows of a picture, in four parts side by side.
+def _detector_rows(images: Sequence[Any], batch: int = 32) -> np.ndarray:
+    """What the shipped detector knows of an image, in four parts side by side.
 
-    How many objects of each class it sees; mean and maximum of their region features; mean over the picture of its feature maps, which
+    How many objects of each class it sees; mean and maximum of their region features; mean over the image of its feature maps, which
     tells the place.
     """
     from ..images import read_reduced
-    from ..parsers.detectors.base import Picture
+    from ..parsers.detectors.base import InputImage
     from ..parsers.detectors.world import WorldDetector
 
     detector = WorldDetector()
@@ -81,8 +81,8 @@ def _detector_rows(pictures: Sequence[Any], batch: int = 32) -> np.ndarray:
     classes, width = {name: k for k, name in enumerate(detector.config.classes)}, detector.config.feature
     rows = []
     try:
-        for start in range(0, len(pictures), batch):
-            some = [Picture(*read_reduced(p, detector.longest_side), None, None) for p in pictures[start : start + batch]]
+        for start in range(0, len(images), batch):
+            some = [InputImage(*read_reduced(p, detector.longest_side), None, None) for p in images[start : start + batch]]
             for found in detector.detect(some):
                 count = np.bincount([classes[name] for name in found.names], minlength=len(classes)).astype(np.float32)
                 seen = found.features if len(found.names) else np.zeros((1, width), np.float32)

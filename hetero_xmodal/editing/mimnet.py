@@ -1,9 +1,9 @@
-"""MIM-Net on one picture and one sentence: the coarse and the fine picture, where the text speaks, and which memories its words used.
+"""MIM-Net on one image and one sentence: the coarse and the fine image, where the text speaks, and which memories its words used.
 
 >>> import hetero_xmodal as hx
 >>> bird = hx.load_dataset("world/birds", "test", size=1)[0].image
 >>> result = hx.manipulate(bird, "This bird has red wings.", recipe="mimnet")  # doctest: +SKIP
->>> result.picture.save("edited.png"); result.memories()["red"]  # doctest: +SKIP
+>>> result.image.save("edited.png"); result.memories()["red"]  # doctest: +SKIP
 [(12, 0.61), (40, 0.22), (3, 0.05)]
 """
 
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..deprecation import renamed_attribute
 from ..errors import InputError
 from ..files import Saved, write_json
 
@@ -27,28 +28,28 @@ if TYPE_CHECKING:
 
 #: name of a shipped model -> its folder
 SHIPPED = {name: Path(__file__).parents[1] / "assets" / f"mimnet_{name}" for name in ("birds", "scenes")}
-FILES = ("picture.png", "coarse.png", "localisation.png", "memories.json", "manipulation.png")
+FILES = ("image.png", "coarse.png", "localisation.png", "memories.json", "manipulation.png")
 
 
 @dataclass(frozen=True)
 class MemoryManipulation(Saved):
-    """What came of one picture and one sentence.
+    """What came of one image and one sentence.
 
-    original, given : the picture and the sentence that were given
-    picture : the edited picture, as large as the original
-    coarse : the coarse picture, as the model made it
-    localisation : (height, width) in 0..1, where the text speaks about the picture (9), as large as the original
+    original, given : the image and the sentence that were given
+    image : the edited image, as large as the original
+    coarse : the coarse image, as the model made it
+    localisation : (height, width) in 0..1, where the text speaks about the image (9), as large as the original
     matte : (height, width) in 0..1, how much of each pixel was repainted
     words : the sentence's words
     attention : (words, memories), how much of each memory each word recalled (2); None for a model without memory
-    swatches : the most used memories -> each rendered on this picture, as if all words had recalled it alone
+    swatches : the most used memories -> each rendered on this image, as if all words had recalled it alone
     notes : what the reader should know, such as words the model does not know
     """
 
     files = FILES
     original: Image.Image
     given: str
-    picture: Image.Image
+    image: Image.Image
     coarse: Image.Image
     localisation: np.ndarray
     matte: np.ndarray
@@ -64,17 +65,19 @@ class MemoryManipulation(Saved):
             used.setdefault(word, [(int(k), round(float(row[k]), 4)) for k in row.argsort()[::-1][:most]])
         return used
 
+    picture = renamed_attribute("picture", "image")
+
     def figure(self) -> Figure:
-        """The pictures, where the text speaks, and the words' attention over the memories they used."""
+        """The images, where the text speaks, and the words' attention over the memories they used."""
         from ..viz.memory import memory_manipulation_figure
 
         return memory_manipulation_figure(self)
 
     def write(self, folder: Path, *, dpi: int = 150) -> None:
-        """Write pictures, map, attention and figure into an existing folder; see :data:`FILES`."""
+        """Write images, map, attention and figure into an existing folder; see :data:`FILES`."""
         from PIL import Image
 
-        self.picture.save(folder / "picture.png")
+        self.image.save(folder / "image.png")
         self.coarse.save(folder / "coarse.png")
         Image.fromarray((self.localisation * 255).round().astype("uint8")).save(folder / "localisation.png")
         rows = [] if self.attention is None else [[round(float(a), 5) for a in row] for row in self.attention]
@@ -97,43 +100,43 @@ def load_memory_model(model: str | Path = "birds") -> MIMNet:
 def manipulate_by_memory(
     image: Any, sentence: str, *, model: str | Path | MIMNet = "birds", language: str | None = None, swatches: int = 8
 ) -> MemoryManipulation:
-    """Edit a picture by a sentence with a MIM-Net; no detector is needed.
+    """Edit an image by a sentence with a MIM-Net; no detector is needed.
 
     Parameters
     ----------
-    image : path, PIL image or uint8 array, of any size; see :func:`hetero_xmodal.images.read_picture`.
-    sentence : English text that says how the picture should look, e.g. "This bird has red wings."
+    image : path, PIL image or uint8 array, of any size; see :func:`hetero_xmodal.images.read_image`.
+    sentence : English text that says how the image should look, e.g. "This bird has red wings."
     model : ``"birds"`` or ``"scenes"`` (shipped), a model or run folder, or a :class:`~hetero_xmodal.recipes.MIMNet`.
     language : spaCy model for the sentence.
     swatches : so many of the memories that the words used most are rendered for the figure.
 
     Raises
     ------
-    InputError : a picture, sentence or model that cannot be used.
+    InputError : an image, sentence or model that cannot be used.
     """
     import torch
     from PIL import Image
 
     from ..graphs import build_graph
-    from ..images import read_picture
+    from ..images import read_image
     from ..parsers.sentence import parse_sentence
     from ..scenes import SceneGraph
     from ..viz.editing import pixels
     from .pixels import full_size, squared
 
-    picture = read_picture(image)
+    image = read_image(image)
     said = parse_sentence(sentence, **({} if language is None else {"model": language}))
     network = load_memory_model(model) if isinstance(model, str | Path) else model
-    graph = build_graph(SceneGraph(size=picture.size), said)
+    graph = build_graph(SceneGraph(size=image.size), said)
     words = _words(graph)
     if not words:
         raise InputError(f"the sentence {sentence!r} has no word; give an English sentence")
-    given, fills = squared(picture, network.config.fine_size)
+    given, fills = squared(image, network.config.fine_size)
     with torch.no_grad():
         made = network.eval()(graph, given)
-    edited, matte = full_size(picture, given[0], made.fine[0], made.matte[0], fills)
+    edited, matte = full_size(image, given[0], made.fine[0], made.matte[0], fills)
     grown = torch.nn.functional.interpolate(made.localisation, given.shape[-2:], mode="bilinear", align_corners=False)
-    _, localisation = full_size(picture, given[0], given[0], grown[0], fills)
+    _, localisation = full_size(image, given[0], given[0], grown[0], fills)
     attention = None if made.attention is None else made.attention.numpy()
     rendered: dict[int, Image.Image] = {}
     if attention is not None and swatches > 0:
@@ -141,12 +144,12 @@ def manipulate_by_memory(
         shown = network.render(given[0], used, words=words)
         rendered = {int(k): Image.fromarray(pixels(one)) for k, one in zip(used, shown, strict=True)}
     coarse = Image.fromarray(pixels(made.coarse[0]))
-    notes = _remarks(network, picture, given, sentence, words)
-    return MemoryManipulation(picture, sentence, edited, coarse, localisation, matte, words, attention, rendered, notes)
+    notes = _remarks(network, image, given, sentence, words)
+    return MemoryManipulation(image, sentence, edited, coarse, localisation, matte, words, attention, rendered, notes)
 
 
 def edit_by_memory(model: MIMNet, pairs: Iterable[ManipulationPair], *, batch_size: int = 50) -> list[Image.Image]:
-    """Edited pictures for pictures and wishes of *pairs*, many at a time; what they say of the answer is not looked at."""
+    """Edited images for images and instructions of *pairs*, many at a time; what they say of the answer is not looked at."""
     import torch
 
     from ..graphs.build import flat_pair
@@ -155,20 +158,20 @@ def edit_by_memory(model: MIMNet, pairs: Iterable[ManipulationPair], *, batch_si
     from ..scenes import SceneGraph
     from .pixels import full_size, squared
 
-    pairs, pictures = list(pairs), []
+    pairs, images = list(pairs), []
     for start in range(0, len(pairs), batch_size):
         some = pairs[start : start + batch_size]
         flats = [
             flat_pair(SceneGraph(size=pair.image.size), said)
-            for pair, said in zip(some, parse_sentences([p.wish for p in some]), strict=True)
+            for pair, said in zip(some, parse_sentences([p.instruction for p in some]), strict=True)
         ]
         small = [squared(pair.image, model.config.fine_size) for pair in some]
         given = torch.cat([p for p, _ in small])
         with torch.no_grad():
             made = model.eval()(FlatGraphs.concat(flats).to_dgl(), given)
         for k, pair in enumerate(some):
-            pictures.append(full_size(pair.image, given[k], made.fine[k], made.matte[k], small[k][1])[0])
-    return pictures
+            images.append(full_size(pair.image, given[k], made.fine[k], made.matte[k], small[k][1])[0])
+    return images
 
 
 def _words(graph: Any) -> list[str]:
@@ -177,8 +180,8 @@ def _words(graph: Any) -> list[str]:
     return s.decode_text(graph.nodes[s.WORD].data["text"])
 
 
-def _remarks(model: MIMNet, picture: Image.Image, given: Any, sentence: str, words: list[str]) -> list[str]:
-    """What is unusual about a picture and a sentence, one sentence each; the model does what it can with the rest."""
+def _remarks(model: MIMNet, image: Image.Image, given: Any, sentence: str, words: list[str]) -> list[str]:
+    """What is unusual about an image and a sentence, one sentence each; the model does what it can with the rest."""
     from ..networks.boundary import boundary_images
     from .plans import asks_for_things
 
@@ -189,10 +192,8 @@ def _remarks(model: MIMNet, picture: Image.Image, given: Any, sentence: str, wor
     if asks_for_things(sentence):
         notes.append("MIM-Net changes how things look, and takes none away and puts none in another's place; CAM's model 'scenes' does")
     size = model.config.fine_size
-    if max(picture.size) < size:
-        notes.append(
-            f"the picture has {picture.size[0]} x {picture.size[1]} pixels; it was enlarged to the model's {size} and brought back"
-        )
+    if max(image.size) < size:
+        notes.append(f"the image has {image.size[0]} x {image.size[1]} pixels; it was enlarged to the model's {size} and brought back")
     if not bool((boundary_images(given) > -1).any()):
-        notes.append("no boundary was found in the picture, so there is no structure that textures could follow")
+        notes.append("no boundary was found in the image, so there is no structure that textures could follow")
     return notes

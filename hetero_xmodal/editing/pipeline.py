@@ -1,9 +1,9 @@
-"""A picture and a sentence manipulate each other: the edited picture and the edited sentence, both at once.
+"""An image and a sentence manipulate each other: the edited image and the edited sentence, both at once.
 
 >>> import hetero_xmodal as hx
 >>> bird = hx.load_dataset("world/birds", "test", size=1)[0].image
 >>> result = hx.manipulate(bird, "This bird has red wings.")  # doctest: +SKIP
->>> result.picture.save("edited.png"); result.sentence  # doctest: +SKIP
+>>> result.image.save("edited.png"); result.sentence  # doctest: +SKIP
 >>> scene = hx.load_dataset("world/scenes", "test", size=1)[0].image
 >>> result = hx.manipulate(scene, "a cat instead of the dog", model="scenes")  # doctest: +SKIP
 """
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..deprecation import renamed_attribute
 from ..errors import InputError, nearest
 from ..files import Saved, read_json, write_json, write_text
 from .pixels import carry, full_size, squared
@@ -39,19 +40,19 @@ ASSETS = Path(__file__).parents[1] / "assets"
 RECIPES = ("cam", "mimnet")
 #: name of a shipped model -> its folder
 SHIPPED = {"birds": ASSETS / "cam_birds", "scenes": ASSETS / "cam_scenes"}
-FILES = ("picture.png", "sentence.txt", "masks.json", "manipulation.png", "drawing.png", "graph", "image_scene.json", "sentence_scene.json")
+FILES = ("image.png", "sentence.txt", "masks.json", "manipulation.png", "drawing.png", "graph", "image_scene.json", "sentence_scene.json")
 
 
 @dataclass(frozen=True)
 class Manipulation(Saved):
-    """What came of one picture and one sentence.
+    """What came of one image and one sentence.
 
-    original, given : the picture and the sentence that were given
-    picture : the edited picture, as large as the original
+    original, given : the image and the sentence that were given
+    image : the edited image, as large as the original
     sentence : the edited sentence
     graph : the heterograph of both
     image_scene, sentence_scene : what the parsers saw
-    image_mask, sentence_mask : how much every node matters for the new picture and for the new sentence: ``visual`` and ``word``, one
+    image_mask, sentence_mask : how much every node matters for the new image and for the new sentence: ``visual`` and ``word``, one
         number in 0..1 per node (E5); empty for a model without masks
     matte : (height, width) in 0..1, how much of each pixel was repainted
     notes : what the reader should know, such as words the model does not know
@@ -60,7 +61,7 @@ class Manipulation(Saved):
     files = FILES
     original: Image.Image
     given: str
-    picture: Image.Image
+    image: Image.Image
     sentence: str
     graph: dgl.DGLGraph
     image_scene: SceneGraph
@@ -70,23 +71,25 @@ class Manipulation(Saved):
     matte: np.ndarray
     notes: list[str] = field(default_factory=list)
 
+    picture = renamed_attribute("picture", "image")
+
     def figure(self) -> Figure:
-        """Both pictures, both sentences, and the two masks on regions and words."""
+        """Both images, both sentences, and the two masks on regions and words."""
         from ..viz.editing import manipulation_figure
 
         return manipulation_figure(self)
 
     def write(self, folder: Path, *, dpi: int = 150) -> None:
-        """Write pictures, sentence, masks, graph and figures into an existing folder; see :data:`FILES`."""
+        """Write images, sentence, masks, graph and figures into an existing folder; see :data:`FILES`."""
         from ..graphs import save_graph
         from ..viz import draw
 
-        self.picture.save(folder / "picture.png")
+        self.image.save(folder / "image.png")
         write_text(folder / "sentence.txt", self.sentence + "\n")
         words = [self._rounded(mask) for mask in (self.image_mask, self.sentence_mask)]
-        write_json(folder / "masks.json", {"picture": words[0], "sentence": words[1], "notes": self.notes})
+        write_json(folder / "masks.json", {"image": words[0], "sentence": words[1], "notes": self.notes})
         self.figure().savefig(folder / "manipulation.png", dpi=dpi)
-        draw(self.graph, picture=self.original, sentence=self.given).savefig(folder / "drawing.png", dpi=dpi)
+        draw(self.graph, image=self.original, sentence=self.given).savefig(folder / "drawing.png", dpi=dpi)
         save_graph(self.graph, folder / "graph")
         self.image_scene.save(folder / "image_scene.json")
         self.sentence_scene.save(folder / "sentence_scene.json")
@@ -139,55 +142,55 @@ def manipulate(
     language: str | None = None,
     beam: int = 3,
 ) -> Manipulation | MemoryManipulation:
-    """Edit a picture by a sentence and, with CAM, the sentence by the picture.
+    """Edit an image by a sentence and, with CAM, the sentence by the image.
 
     Parameters
     ----------
-    image : path, PIL image or uint8 array, of any size; see :func:`hetero_xmodal.images.read_picture`.
-    sentence : English text that says how the picture should look, e.g. "This bird has red wings."
+    image : path, PIL image or uint8 array, of any size; see :func:`hetero_xmodal.images.read_image`.
+    sentence : English text that says how the image should look, e.g. "This bird has red wings."
     model : ``"birds"`` or ``"scenes"`` (shipped; CAM's scenes can remove, replace and move things), a model or run folder, or a model of
         :mod:`hetero_xmodal.recipes`.
-    recipe : ``"cam"`` or ``"mimnet"``; left out, what *model* is, and CAM for a shipped name. MIM-Net edits the picture alone and gives a
+    recipe : ``"cam"`` or ``"mimnet"``; left out, what *model* is, and CAM for a shipped name. MIM-Net edits the image alone and gives a
         :class:`~hetero_xmodal.editing.mimnet.MemoryManipulation`; it needs no detector and no beam.
-    detector : finds the objects of the picture, see :func:`hetero_xmodal.parse_image`.
-    image_scene : what is in the picture, in place of a detector.
+    detector : finds the objects of the image, see :func:`hetero_xmodal.parse_image`.
+    image_scene : what is in the image, in place of a detector.
     language : spaCy model for the sentence.
-    beam : sentences the writer keeps in mind.
+    beam : sentences the text decoder keeps in mind.
 
     Raises
     ------
-    InputError : a picture, sentence or model that cannot be used.
+    InputError : an image, sentence or model that cannot be used.
     """
     if recipe_of(model, recipe) == "mimnet":
         from .mimnet import manipulate_by_memory
 
         return manipulate_by_memory(image, sentence, model=model, language=language)
     from ..graphs import build_graph
-    from ..images import read_picture
+    from ..images import read_image
     from ..parsers.image import parse_image
     from ..parsers.sentence import parse_sentence
 
     if isinstance(beam, bool) or not isinstance(beam, int) or not 1 <= beam <= 100:
         raise InputError(f"beam is {beam!r}, expected a whole number from 1 to 100")
-    picture = read_picture(image)
+    image = read_image(image)
     said = parse_sentence(sentence, **({} if language is None else {"model": language}))
     network = load_manipulation_model(model, recipe=recipe) if isinstance(model, str | Path) else model
-    seen = parse_image(picture, detector=detector) if image_scene is None else image_scene
-    if seen.size is not None and tuple(seen.size) != picture.size:
-        raise InputError(f"image_scene was made for a picture of {seen.size[0]} x {seen.size[1]} pixels, but this one has {picture.size}")
+    seen = parse_image(image, detector=detector) if image_scene is None else image_scene
+    if seen.size is not None and tuple(seen.size) != image.size:
+        raise InputError(f"image_scene was made for an image of {seen.size[0]} x {seen.size[1]} pixels, but this one has {image.size}")
     plan = planned(network, seen, sentence, language=language)
     graph = build_graph(plan.scene if plan else seen, said, complete=True)
-    pixels, fills = squared(picture, network.config.image_size)
-    made, written, anew = run(network, graph, pixels, [max(picture.size)], plans=[plan], beam=beam)
+    pixels, fills = squared(image, network.config.image_size)
+    made, written, anew = run(network, graph, pixels, [max(image.size)], plans=[plan], beam=beam)
     masks = [
         {t: states[name][:, 0].tolist() for t, states in made.states.items() if name in states} for name in ("image_mask", "sentence_mask")
     ]
-    edited, matte = full_size(picture, pixels[0], made.picture[0], made.matte[0], fills, anew[0])
+    edited, matte = full_size(image, pixels[0], made.image[0], made.matte[0], fills, anew[0])
     rewritten = spell(network, graph, *written[0], sentence)
     notes = remarks(network, seen, said, graph)
     if plan is not None:
         notes.insert(0, f"{plan.kind} the {seen.objects[plan.subject].name}: the places that change are hidden and painted anew")
-    return Manipulation(picture, sentence, edited, rewritten, graph, seen, said, masks[0], masks[1], matte, notes)
+    return Manipulation(image, sentence, edited, rewritten, graph, seen, said, masks[0], masks[1], matte, notes)
 
 
 def planned(model: CAM, seen: SceneGraph, sentence: str, *, language: str | None = None) -> EditPlan | None:
@@ -204,7 +207,7 @@ def planned(model: CAM, seen: SceneGraph, sentence: str, *, language: str | None
 def manipulate_pairs(
     model: CAM, pairs: Iterable[ManipulationPair], *, scenes: str = "detector", beam: int = 3, batch_size: int = 50
 ) -> tuple[list[Image.Image], list[str]]:
-    """Edited pictures and sentences for pictures and wishes of *pairs*, many at a time; what they say of the answer is not looked at.
+    """Edited images and sentences for images and instructions of *pairs*, many at a time; what they say of the answer is not looked at.
 
     scenes : ``"detector"`` finds the objects with the world's detector, ``"true"`` takes the pairs' annotated scene graphs.
     """
@@ -217,14 +220,14 @@ def manipulate_pairs(
 
     if scenes not in ("detector", "true"):
         raise InputError(f"scenes is {scenes!r}, expected 'detector' or 'true'")
-    pairs, pictures, sentences = list(pairs), [], []
+    pairs, images, sentences = list(pairs), [], []
     for start in range(0, len(pairs), batch_size):
         some = pairs[start : start + batch_size]
         seen = [pair.scene for pair in some] if scenes == "true" else parse_images([pair.image for pair in some], progress=False)
         if any(scene is None for scene in seen):
             raise InputError(f"pair {some[seen.index(None)].id!r} has no annotated scene graph; use scenes='detector'")
-        said = parse_sentences([pair.wish for pair in some])
-        plans = [planned(model, scene, pair.wish) for scene, pair in zip(seen, some, strict=True)]
+        said = parse_sentences([pair.instruction for pair in some])
+        plans = [planned(model, scene, pair.instruction) for scene, pair in zip(seen, some, strict=True)]
         seen = [plan.scene if plan else scene for plan, scene in zip(plans, seen, strict=True)]
         flats = [flat_pair(a, b, complete=True) for a, b in zip(seen, said, strict=True)]
         graph = FlatGraphs.concat(flats).to_dgl()
@@ -232,18 +235,18 @@ def manipulate_pairs(
         pixels = torch.cat([p for p, _ in small])
         made, written, anew = run(model, graph, pixels, [max(pair.image.size) for pair in some], plans=plans, beam=beam)
         for k, pair in enumerate(some):
-            pictures.append(full_size(pair.image, pixels[k], made.picture[k], made.matte[k], small[k][1], anew[k])[0])
-            sentences.append(spell(model, flats[k].to_dgl(batched=False), *written[k], pair.wish))
-    return pictures, sentences
+            images.append(full_size(pair.image, pixels[k], made.image[k], made.matte[k], small[k][1], anew[k])[0])
+            sentences.append(spell(model, flats[k].to_dgl(batched=False), *written[k], pair.instruction))
+    return images, sentences
 
 
 def run(
     model: CAM, graph: dgl.DGLGraph, pixels: Any, sides: list[int], *, plans: list[EditPlan | None] | None = None, beam: int = 3
 ) -> tuple[Any, list[tuple[list[int], Any]], Any]:
-    """The model on B pairs: what it made, for each pair the numbers of the written words with the writer's attention, and which pixels
-    (B, 1, S, S) were taken away or put somewhere else by a plan, so that nothing of the picture may be left there.
+    """The model on B pairs: what it made, for each pair the numbers of the written words with the text decoder's attention, and which pixels
+    (B, 1, S, S) were taken away or put somewhere else by a plan, so that nothing of the image may be left there.
 
-    *pixels* (B, 3, S, S) are the squared pictures, *sides* the longest sides of the originals, which the graph's boxes are measured in.
+    *pixels* (B, 3, S, S) are the squared images, *sides* the longest sides of the originals, which the graph's boxes are measured in.
     Where a pair has a plan, the graph is that of the plan's scene.
     """
     import torch
@@ -260,11 +263,11 @@ def run(
         if hidden is not None:  # what was taken away or moved has changed too
             anew = torch.maximum(hidden, (given != pixels).any(1, keepdim=True).float())
             made = replace(made, matte=torch.maximum(made.matte, anew))
-        return made, model.writer.write(made.memory, made.memory_mask, beam=beam), anew
+        return made, model.text_decoder.write(made.memory, made.memory_mask, beam=beam), anew
 
 
 def _hide(graph: dgl.DGLGraph, pixels: Any, sides: list[int], plans: list[EditPlan | None]) -> tuple[Any, Any, tuple]:
-    """The pictures without what the plans take away, its places as a mask, and where CAM looks at every region.
+    """The images without what the plans take away, its places as a mask, and where CAM looks at every region.
 
     What is taken away leaves a place that is filled from around it. A thing that moves takes its pixels along; a new one has to be painted.
     """
@@ -289,14 +292,14 @@ def _hide(graph: dgl.DGLGraph, pixels: Any, sides: list[int], plans: list[EditPl
     return given, hidden, (pixels, looks, member)
 
 
-# ---------------------------------------------------------------------------------------------- pictures of any size
+# ---------------------------------------------------------------------------------------------- images of any size
 
 
 # ---------------------------------------------------------------------------------------------- sentences
 
 
 def spell(model: CAM, graph: dgl.DGLGraph, tokens: list[int], attention: Any, given: str) -> str:
-    """Words' numbers as a sentence; an unknown word is copied from where the writer looked, and punctuation is that of the given one."""
+    """Words' numbers as a sentence; an unknown word is copied from where the text decoder looked, and punctuation is that of the given one."""
     from .. import schema as s
     from ..networks.text_decoder import SPECIAL, UNKNOWN
 
@@ -320,7 +323,7 @@ def in_the_form_of(sentence: str, words: list[str]) -> str:
     places = [k for k, piece in enumerate(pieces) if re.match(r"\w", piece)]
     old = [part for k in places for part in [pieces[k]]]
     marks = {n: "".join(pieces[k + 1 : (places[n + 1] if n + 1 < len(places) else len(pieces))]) for n, k in enumerate(places)}
-    joined, owner = [], []  # a writer's word "bird" "'s" belongs to one piece "bird's"
+    joined, owner = [], []  # a text decoder's word "bird" "'s" belongs to one piece "bird's"
     for word in words:
         if joined and word in ("'s", "’s", "'", "n't"):
             joined[-1] += word
@@ -344,18 +347,18 @@ def in_the_form_of(sentence: str, words: list[str]) -> str:
 
 
 def remarks(model: CAM, seen: SceneGraph, said: SceneGraph, graph: dgl.DGLGraph) -> list[str]:
-    """What is unusual about a picture and a sentence, one sentence each; the model does what it can with the rest."""
+    """What is unusual about an image and a sentence, one sentence each; the model does what it can with the rest."""
     from .. import schema as s
     from ..graphs.synonyms import ATTRIBUTE_SAME, EXCLUSIVE
 
     notes = []
     if not seen.objects:
-        notes.append("no object was found in the picture; only the words as such can steer the change")
+        notes.append("no object was found in the image; only the words as such can steer the change")
     if not said.objects:
         notes.append("the sentence names no thing; say what should change, as in 'This bird has red wings.'")
     elif seen.objects and not graph.num_edges(s.VISUAL_SAME_AS_WORD):
         things = ", ".join(dict.fromkeys(thing.name for thing in said.objects))
-        notes.append(f"nothing that the sentence names ({things}) was found in the picture, so there is no bridge between them")
+        notes.append(f"nothing that the sentence names ({things}) was found in the image, so there is no bridge between them")
     texts = s.decode_text(graph.nodes[s.WORD].data["text"])
     unknown = [text for text, number in zip(texts, model.word_numbers(texts), strict=True) if number == model.word_numbers(["\0"])[0]]
     if unknown:

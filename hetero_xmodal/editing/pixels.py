@@ -12,49 +12,49 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def carry(picture: Any, filled: Any, places: Sequence[Sequence[float]]) -> None:
-    """A thing's pixels out of *picture* (3, S, S) in -1..1 into *filled*, the same without it; *places* are its old and its new box.
+def carry(image: Any, filled: Any, places: Sequence[Sequence[float]]) -> None:
+    """A thing's pixels out of *image* (3, S, S) in -1..1 into *filled*, the same without it; *places* are its old and its new box.
 
     Its pixels are those that differ from what its old place was filled with, and what they enclose.
 
     >>> import torch
-    >>> picture, empty = torch.zeros(3, 8, 8), torch.zeros(3, 8, 8)
-    >>> picture[:, 1:3, 1:3] = 1
-    >>> carry(picture, empty, [(0, 0, 4, 4), (4, 4, 8, 8)]); empty[0].nonzero().tolist()
+    >>> image, empty = torch.zeros(3, 8, 8), torch.zeros(3, 8, 8)
+    >>> image[:, 1:3, 1:3] = 1
+    >>> carry(image, empty, [(0, 0, 4, 4), (4, 4, 8, 8)]); empty[0].nonzero().tolist()
     [[5, 5], [5, 6], [6, 5], [6, 6]]
     """
     import torch
     from scipy.ndimage import binary_fill_holes
 
     (x, y, right, bottom), (to_x, to_y) = (round(v) for v in places[0]), (round(v) for v in places[1][:2])
-    size = picture.shape[-1]
+    size = image.shape[-1]
     x, y, to_x, to_y = (max(v, 0) for v in (x, y, to_x, to_y))
     w, h = (min(end - start, size - start, size - to) for start, end, to in ((x, right, to_x), (y, bottom, to_y)))
-    old, new = picture[:, y : y + h, x : x + w], filled[:, to_y : to_y + h, to_x : to_x + w]
+    old, new = image[:, y : y + h, x : x + w], filled[:, to_y : to_y + h, to_x : to_x + w]
     differs = (old - filled[:, y : y + h, x : x + w]).abs().amax(0) > 0.25
     thing = torch.from_numpy(binary_fill_holes(differs.numpy()))
     new[:] = torch.where(thing, old, new)
 
 
-def squared(picture: Image.Image, size: int) -> tuple[Any, tuple[int, int]]:
-    """A picture as (1, 3, size, size) in -1..1, its last row and column repeated to a square, and (width, height) of what it fills."""
+def squared(image: Image.Image, size: int) -> tuple[Any, tuple[int, int]]:
+    """An image as (1, 3, size, size) in -1..1, its last row and column repeated to a square, and (width, height) of what it fills."""
     import numpy as np
     import torch
 
-    scale = size / max(picture.size)
-    fills = tuple(max(1, round(side * scale)) for side in picture.size)
-    small = np.asarray(picture if picture.size == fills else picture.resize(fills))
+    scale = size / max(image.size)
+    fills = tuple(max(1, round(side * scale)) for side in image.size)
+    small = np.asarray(image if image.size == fills else image.resize(fills))
     small = np.pad(small, ((0, size - fills[1]), (0, size - fills[0]), (0, 0)), mode="edge")
     return torch.from_numpy(small.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[None], fills
 
 
 def full_size(
-    picture: Image.Image, given: Any, made: Any, matte: Any, fills: tuple[int, int], anew: Any = None
+    image: Image.Image, given: Any, made: Any, matte: Any, fills: tuple[int, int], anew: Any = None
 ) -> tuple[Image.Image, np.ndarray]:
-    """The change, which is as small as the model's pictures, brought into the picture at its own size; and the matte likewise.
+    """The change, which is as small as the model's images, brought into the image at its own size; and the matte likewise.
 
-    What the model did not touch keeps every detail of the picture, and so does what it gave another colour. Where *anew* (1, S, S) is 1
-    something was taken away, and no detail of it may be left: there the model's picture itself is shown, enlarged.
+    What the model did not touch keeps every detail of the image, and so does what it gave another colour. Where *anew* (1, S, S) is 1
+    something was taken away, and no detail of it may be left: there the model's image itself is shown, enlarged.
     """
     import numpy as np
     import torch
@@ -64,10 +64,10 @@ def full_size(
     w, h = fills
     change, share, whole = (x[None, :, :h, :w] for x in (made - given, matte, made))
     hidden = torch.zeros_like(share) if anew is None else anew[None, :, :h, :w]
-    if picture.size != fills:
-        size = dict(size=picture.size[::-1], mode="bilinear", align_corners=False)
+    if image.size != fills:
+        size = dict(size=image.size[::-1], mode="bilinear", align_corners=False)
         change, share, whole, hidden = (interpolate(x, **size) for x in (change, share, whole, hidden))
-    original = torch.from_numpy(np.asarray(picture).astype(np.float32))
+    original = torch.from_numpy(np.asarray(image).astype(np.float32))
     change, whole, hidden = (x[0].permute(1, 2, 0) for x in (change, whole, hidden))
     edited = (1 - hidden) * (original + 127.5 * change) + hidden * 127.5 * (whole + 1)
     return Image.fromarray(edited.round().clamp(0, 255).byte().numpy()), share[0, 0].numpy()

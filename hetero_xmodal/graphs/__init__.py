@@ -1,7 +1,7 @@
 """Scene graphs -> typed heterographs, and everything a heterograph is turned into: files, tables, networkx, corpora.
 
 >>> from hetero_xmodal import graphs
->>> graph = graphs.build_graph(scene_of_picture, scene_of_sentence)  # doctest: +SKIP
+>>> graph = graphs.build_graph(scene_of_image, scene_of_sentence)  # doctest: +SKIP
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Which region and which word name the same thing: matching the objects of a picture with those of its sentence (CAM, section 1.7).
+"""Which region and which word name the same thing: matching the objects of an image with those of its sentence (CAM, section 1.7).
 
 >>> from hetero_xmodal.scenes import SceneGraph, SceneObject
->>> picture = SceneGraph(objects=[SceneObject("bird", ["blue"]), SceneObject("bird", ["red"]), SceneObject("couch")])
+>>> image = SceneGraph(objects=[SceneObject("bird", ["blue"]), SceneObject("bird", ["red"]), SceneObject("couch")])
 >>> sentence = SceneGraph(objects=[SceneObject("bird", ["red"]), SceneObject("sofa")])
->>> [(m.region, m.thing, m.name) for m in match_objects(picture, sentence)]
+>>> [(m.region, m.thing, m.name) for m in match_objects(image, sentence)]
 [(1, 0, 'bird'), (2, 1, 'couch')]
 """
 
@@ -26,7 +26,7 @@ EQUAL, SYNONYM, KIND_OF, SAME_HEAD = 1.0, 0.9, 0.8, 0.7
 
 @dataclass(frozen=True)
 class Match:
-    """Object *region* of the picture's scene graph and object *thing* of the sentence's name one thing, with a score in 0..1."""
+    """Object *region* of the image's scene graph and object *thing* of the sentence's name one thing, with a score in 0..1."""
 
     region: int
     thing: int
@@ -99,7 +99,7 @@ def match_objects(
     min_score: float = 0.0,
     synonyms: Mapping[str, Iterable[str]] | None = None,
 ) -> list[Match]:
-    """Match objects of a picture with objects of its sentence, one-to-one, best first; none is a possible answer.
+    """Match objects of an image with objects of its sentence, one-to-one, best first; none is a possible answer.
 
     Names decide first (:func:`name_similarity`: lemma, synonym table, object name or head of a compound), then the attributes both
     sides name ("red bird" goes to the red one), then the detector's score, then the order of the objects.

@@ -1,8 +1,8 @@
 """From two scene graphs to one heterograph.
 
 >>> import hetero_xmodal as hx
->>> picture = hx.SceneGraph(objects=[hx.SceneObject("bird", ["red"], box=(10, 10, 50, 60))], size=(128, 128))
->>> graph = build_graph(picture, hx.SceneGraph(objects=[hx.SceneObject("bird", ["red"])]))
+>>> image = hx.SceneGraph(objects=[hx.SceneObject("bird", ["red"], box=(10, 10, 50, 60))], size=(128, 128))
+>>> graph = build_graph(image, hx.SceneGraph(objects=[hx.SceneObject("bird", ["red"])]))
 >>> {node_type: graph.num_nodes(node_type) for node_type in graph.ntypes}
 {'bridge': 2, 'label': 0, 'visual': 1, 'word': 2}
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 WIRINGS = ("inherit", "counterpart", "full")
 #: predicate of the edges that ``complete=True`` adds; it is true of any two regions and says no more than that
-IN_PICTURE_WITH = "in picture with"
+IN_IMAGE_WITH = "in image with"
 
 
 def build_graph(
@@ -43,10 +43,10 @@ def build_graph(
     complete: bool = False,
     feature_width: int | None = None,
 ) -> dgl.DGLGraph:
-    """One picture and one sentence as a heterograph of kind ``"pair"``.
+    """One image and one sentence as a heterograph of kind ``"pair"``.
 
-    * ``visual``: one node per object of the picture; ``relates`` edges run from subject to object. A scene without boxes (written by
-      hand, or read from triples) gives every object the whole picture; one without a size takes the extent of its boxes, else 1 x 1.
+    * ``visual``: one node per object of the image; ``relates`` edges run from subject to object. A scene without boxes (written by
+      hand, or read from triples) gives every object the whole image; one without a size takes the extent of its boxes, else 1 x 1.
     * ``word``: one node per token but punctuation; ``position`` counts all tokens. ``depends`` runs from a word to its head, ``follows``
       from a word to the one before it. A scene without tokens gives one word per attribute and object name, in reading order.
     * ``same_as`` both ways between matched objects (:func:`~hetero_xmodal.graphs.match_objects`), and two ``bridge`` nodes for each
@@ -61,9 +61,9 @@ def build_graph(
         ``"full"`` every node of that side.
     bridges : ``False`` keeps ``same_as`` but makes no copies.
     matches : your own matches instead of those of ``match_objects``.
-    complete : where the picture's scene has no relation at all, relate every two regions by ``"in picture with"`` (AMB-1.14). Off by
+    complete : where the image's scene has no relation at all, relate every two regions by ``"in image with"`` (AMB-1.14). Off by
         default: a graph says what its scene says, and a made-up relation would enter every statistic.
-    feature_width : width of ``visual.feature`` where the picture has no object to tell it.
+    feature_width : width of ``visual.feature`` where the image has no object to tell it.
 
     Raises
     ------
@@ -84,14 +84,14 @@ def build_graph(
 
 
 def pair_graph(
-    picture: Any,
+    image: Any,
     sentence: str,
     *,
     detector: Any = "world",
     model: str | None = None,
     **options: Any,
 ) -> dgl.DGLGraph:
-    """Parse a picture (path or PIL image) and a sentence and build their graph; *options* go to :func:`build_graph`.
+    """Parse an image (path or PIL image) and a sentence and build their graph; *options* go to :func:`build_graph`.
 
     >>> import hetero_xmodal as hx
     >>> hx.pair_graph("bird.png", "a red bird on a tree")  # doctest: +SKIP
@@ -100,7 +100,7 @@ def pair_graph(
     from ..parsers.sentence import parse_sentence
 
     sentence_scene = parse_sentence(sentence) if model is None else parse_sentence(sentence, model=model)
-    return build_graph(parse_image(picture, detector=detector), sentence_scene, **options)
+    return build_graph(parse_image(image, detector=detector), sentence_scene, **options)
 
 
 def flat_pair(
@@ -146,7 +146,7 @@ def flat_pair(
     return FlatGraphs.single("pair", {s.VISUAL: visual, s.WORD: word, s.BRIDGE: bridge, s.LABEL: label}, ends, edges)
 
 
-# ---------------------------------------------------------------------------------------------- the picture's side
+# ---------------------------------------------------------------------------------------------- the image's side
 
 
 def _check_input(image_scene: SceneGraph, sentence_scene: SceneGraph, wiring: str) -> None:
@@ -155,7 +155,7 @@ def _check_input(image_scene: SceneGraph, sentence_scene: SceneGraph, wiring: st
             raise InputError(f"{what} is a {type(scene).__name__}, expected a SceneGraph; make one with {maker}")
         scene.check()
     if image_scene.tokens and image_scene.size is None and not sentence_scene.tokens:
-        raise InputError("image_scene has tokens and sentence_scene has none; give the picture's scene first, the sentence's second")
+        raise InputError("image_scene has tokens and sentence_scene has none; give the image's scene first, the sentence's second")
     if wiring not in WIRINGS:
         raise InputError(f"unknown wiring {wiring!r}{nearest(wiring, WIRINGS)}; known are {', '.join(WIRINGS)}")
 
@@ -168,10 +168,10 @@ def _visual_nodes(scene: SceneGraph, feature_width: int | None) -> dict[str, Ten
     rows = [t.feature for t in things if t.feature is not None]
     if rows and len(rows) != len(things):
         bare = next(i for i, t in enumerate(things) if t.feature is None)
-        raise InputError(f"object {bare} of the picture ({things[bare].name!r}) has no feature row, but others have; give all or none one")
+        raise InputError(f"object {bare} of the image ({things[bare].name!r}) has no feature row, but others have; give all or none one")
     width = len(rows[0]) if rows else (feature_width or 0 if not things else 0)
     if feature_width is not None and things and width != feature_width:
-        raise InputError(f"the picture's feature rows are {width} wide, expected feature_width={feature_width}")
+        raise InputError(f"the image's feature rows are {width} wide, expected feature_width={feature_width}")
     return {
         "name": s.encode_text([t.name for t in things], s.text_width(s.VISUAL, "name")),
         "attributes": s.encode_text(["; ".join(t.attributes) for t in things], s.text_width(s.VISUAL, "attributes")),
@@ -186,7 +186,7 @@ def _relates(scene: SceneGraph, complete: bool) -> tuple[tuple[list[int], list[i
     found = [(r.subject, r.object, r.predicate, r.score) for r in scene.relations]
     if complete and not found:
         n = len(scene.objects)
-        found = [(i, j, IN_PICTURE_WITH, 1.0) for i in range(n) for j in range(n) if i != j]
+        found = [(i, j, IN_IMAGE_WITH, 1.0) for i in range(n) for j in range(n) if i != j]
     data = {
         "predicate": s.encode_text([f[2] for f in found], s.text_width(s.RELATES, "predicate")),
         "score": torch.tensor([f[3] for f in found], dtype=torch.float32),
@@ -278,7 +278,7 @@ def _word_matches(
     for match in sorted(matches, key=lambda m: -m.score):
         if not (0 <= match.region < len(image_scene.objects) and 0 <= match.thing < len(sentence_scene.objects)):
             raise InputError(
-                f"match of object {match.region} with object {match.thing}: the picture has {len(image_scene.objects)} objects, "
+                f"match of object {match.region} with object {match.thing}: the image has {len(image_scene.objects)} objects, "
                 f"the sentence {len(sentence_scene.objects)}"
             )
         word = word_of_object.get(match.thing)

@@ -6,8 +6,8 @@ GraphML and GEXF know text and numbers only, so short vectors are written as com
 base64 of their little-endian bytes; both come back bit for bit. A description of types and dtypes travels on the graph.
 
 >>> import hetero_xmodal as hx
->>> picture = hx.SceneGraph(objects=[hx.SceneObject("bird", box=(10, 10, 50, 60))], size=(128, 128))
->>> nx_graph = to_networkx(hx.build_graph(picture, hx.SceneGraph(objects=[hx.SceneObject("bird", ["red"])])))
+>>> image = hx.SceneGraph(objects=[hx.SceneObject("bird", box=(10, 10, 50, 60))], size=(128, 128))
+>>> nx_graph = to_networkx(hx.build_graph(image, hx.SceneGraph(objects=[hx.SceneObject("bird", ["red"])])))
 >>> list(nx_graph)[:3]
 ['visual:0:bird', 'word:0:red', 'word:1:bird']
 >>> nx_graph.nodes["visual:0:bird"]["box"]

@@ -43,7 +43,7 @@ class GraphCorpus(Sequence):
     ``corpus.subset(indices)`` a corpus that shares the tensors. A corpus read from a file maps it into memory: opening 1 GB takes
     milliseconds, and only the rows that are asked for are read. It can be pickled, so a torch ``DataLoader`` may use it in workers.
 
-    ids, sentences, pictures : one text per graph; ``pictures`` are paths
+    ids, sentences, images : one text per graph; ``images`` are paths
     info : plain JSON values about how the corpus was made
     """
 
@@ -53,7 +53,7 @@ class GraphCorpus(Sequence):
         *,
         ids: Sequence[str] | None = None,
         sentences: Sequence[str] | None = None,
-        pictures: Sequence[str] | None = None,
+        images: Sequence[str] | None = None,
         info: dict[str, Any] | None = None,
     ):
         self._flat = flat
@@ -62,7 +62,7 @@ class GraphCorpus(Sequence):
         self._texts = {
             "ids": [str(i) for i in range(flat.count)] if ids is None else [str(i) for i in ids],
             "sentences": [""] * flat.count if sentences is None else [str(t) for t in sentences],
-            "pictures": [""] * flat.count if pictures is None else [str(p) for p in pictures],
+            "images": [""] * flat.count if images is None else [str(p) for p in images],
         }
         for what, texts in self._texts.items():
             if len(texts) != flat.count:
@@ -78,7 +78,7 @@ class GraphCorpus(Sequence):
         *,
         ids: Sequence[str] | None = None,
         sentences: Sequence[str] | None = None,
-        pictures: Sequence[str] | None = None,
+        images: Sequence[str] | None = None,
         info: dict[str, Any] | None = None,
         allow_extra: bool = False,
     ) -> GraphCorpus:
@@ -92,7 +92,7 @@ class GraphCorpus(Sequence):
                 parts.append(FlatGraphs.from_dgl(validate(graph, allow_extra=allow_extra)))
             except InputError as error:
                 raise InputError(f"graph {k}: {error}") from None
-        return cls(FlatGraphs.concat(parts), ids=ids, sentences=sentences, pictures=pictures, info=info)
+        return cls(FlatGraphs.concat(parts), ids=ids, sentences=sentences, images=images, info=info)
 
     @classmethod
     def load(cls, path: str | Path) -> GraphCorpus:
@@ -106,7 +106,7 @@ class GraphCorpus(Sequence):
             raise InputError(f"'{path}' is a file; give the folder of a corpus")
         description = check_description(read_json(path / "corpus.json", "corpus"), _FORMAT, path / "corpus.json")
         tensors, _ = read_safetensors(path / "corpus.safetensors", "tensors of the corpus")
-        texts = {name: description.get(name) for name in ("ids", "sentences", "pictures")}
+        texts = {name: description.get(name) for name in ("ids", "sentences", "images")}
         for name, values in texts.items():
             if not isinstance(values, list):
                 raise InputError(f"'{path / 'corpus.json'}' has no list of {name}; it is damaged, save the corpus again")
@@ -123,7 +123,7 @@ class GraphCorpus(Sequence):
         """Write the two files of :meth:`save` into an existing folder, for a caller that adds files of its own."""
         flat = self._own()
         write_safetensors(folder / "corpus.safetensors", flat.tensors(), {"format": _FORMAT})
-        texts = {"ids": self.ids, "sentences": self.sentences, "pictures": self.pictures}
+        texts = {"ids": self.ids, "sentences": self.sentences, "images": self.images}
         write_json(folder / "corpus.json", describe(flat, _FORMAT) | {"info": self.info} | texts)
 
     def check(self) -> GraphCorpus:
@@ -174,12 +174,12 @@ class GraphCorpus(Sequence):
         """A pandas table of one node type (``"visual"``) or relation (``"word-depends-word"`` or the triple); names are decoded.
 
         ``graph`` is the number of the graph in this corpus and ``id`` its id. Without *owner*: one row per graph with its id, sentence,
-        picture and counts. ``features=True`` adds the wide feature rows.
+        image and counts. ``features=True`` adds the wide feature rows.
         """
         flat, ids = self._own(), self.ids
         if owner is None:
             table = count_frame(flat)
-            for k, (name, texts) in enumerate((("id", ids), ("sentence", self.sentences), ("picture", self.pictures)), start=1):
+            for k, (name, texts) in enumerate((("id", ids), ("sentence", self.sentences), ("image", self.images)), start=1):
                 table.insert(k, name, texts)
             return table
         owner = find_owner(flat, owner)
@@ -201,8 +201,8 @@ class GraphCorpus(Sequence):
         return self._of("sentences")
 
     @property
-    def pictures(self) -> list[str]:
-        return self._of("pictures")
+    def images(self) -> list[str]:
+        return self._of("images")
 
     def __repr__(self) -> str:
         counts = {t: int(o.diff()[self._rows(range(len(self)), empty_ok=True)].sum()) for t, o in self._flat.node_offsets.items()}

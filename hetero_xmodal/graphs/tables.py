@@ -1,8 +1,8 @@
 """Graphs as pandas tables: one row per node or edge, names decoded, for analysis.
 
 >>> import hetero_xmodal as hx
->>> picture = hx.SceneGraph(objects=[hx.SceneObject("bird", box=(10, 10, 50, 60))], size=(128, 128))
->>> frames = to_frames(hx.build_graph(picture, hx.SceneGraph(objects=[hx.SceneObject("bird")])))
+>>> image = hx.SceneGraph(objects=[hx.SceneObject("bird", box=(10, 10, 50, 60))], size=(128, 128))
+>>> frames = to_frames(hx.build_graph(image, hx.SceneGraph(objects=[hx.SceneObject("bird")])))
 >>> frames["visual"][["name", "x1", "y1", "x2", "y2"]].values.tolist()
 [['bird', 10.0, 10.0, 50.0, 60.0]]
 >>> frames["visual-same_as-word"][["source_name", "destination_name"]].values.tolist()

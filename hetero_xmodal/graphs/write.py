@@ -1,4 +1,4 @@
-"""One picture and one sentence, all the way to files: scene graphs, heterograph and drawing in a folder."""
+"""One image and one sentence, all the way to files: scene graphs, heterograph and drawing in a folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ GRAPH, IMAGE_SCENE, SENTENCE_SCENE, DRAWING = "graph", "image_scene.json", "sent
 
 
 def write_pair(
-    picture: str | Path,
+    image: str | Path,
     sentence: str,
     folder: str | Path,
     *,
@@ -24,11 +24,11 @@ def write_pair(
     wiring: str = "inherit",
     dpi: int = 150,
 ) -> dict[str, Any]:
-    """Parse *picture* and *sentence*, build their heterograph and write everything into *folder*.
+    """Parse *image* and *sentence*, build their heterograph and write everything into *folder*.
 
     Parameters
     ----------
-    picture, sentence : path of a picture; English text.
+    image, sentence : path of an image; English text.
     folder : new, empty, or holding an earlier result of this function, which is replaced. Nothing is left there if anything fails.
     detector, weights, score_threshold : see :func:`hetero_xmodal.parse_image`.
     image_scene : JSON of a scene graph (``SceneGraph.save``) to use in place of a detector.
@@ -43,9 +43,9 @@ def write_pair(
 
     Raises
     ------
-    InputError : picture, sentence, an option or the folder cannot be used.
+    InputError : image, sentence, an option or the folder cannot be used.
     """
-    from ..images import read_picture
+    from ..images import read_image
     from ..parsers.image import parse_image
     from ..parsers.sentence import parse_sentence
     from ..scenes import SceneGraph
@@ -56,19 +56,19 @@ def write_pair(
         raise InputError(f"dpi is {dpi!r}, expected a whole number from 30 to 600")
     names = (GRAPH, IMAGE_SCENE, SENTENCE_SCENE, DRAWING)
     with result_folder(folder, holds=names) as temporary:
-        pixels = read_picture(picture)  # first of all: it is the input that most often cannot be read
+        pixels = read_image(image)  # first of all: it is the input that most often cannot be read
         words = parse_sentence(sentence, **({} if model is None else {"model": model}))
         if image_scene is None:
-            seen = parse_image(picture, detector=detector, weights=weights, score_threshold=score_threshold)
+            seen = parse_image(image, detector=detector, weights=weights, score_threshold=score_threshold)
         else:
             seen = SceneGraph.load(image_scene)
             if seen.size is not None and tuple(seen.size) != pixels.size:
                 raise InputError(
-                    f"scene graph '{image_scene}' was made for a picture of {seen.size[0]} x {seen.size[1]} pixels, but '{picture}' has "
-                    f"{pixels.width} x {pixels.height}; give the picture it belongs to"
+                    f"scene graph '{image_scene}' was made for an image of {seen.size[0]} x {seen.size[1]} pixels, but '{image}' has "
+                    f"{pixels.width} x {pixels.height}; give the image it belongs to"
                 )
         graph = build_graph(seen, words, wiring=wiring)
-        figure = draw(graph, picture=pixels, sentence=sentence)
+        figure = draw(graph, image=pixels, sentence=sentence)
         save_graph(graph, temporary / GRAPH)
         seen.save(temporary / IMAGE_SCENE)
         words.save(temporary / SENTENCE_SCENE)

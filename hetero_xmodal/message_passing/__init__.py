@@ -7,7 +7,7 @@
 ...     [
 ...         Step("words share with their neighbours", [*both_ways(("word", "depends", "word")), itself("word")], gather="mean"),
 ...         Step("regions look at the sentence", attends("word", "visual"), weigh=DotAttention(), update=Residual()),
-...         Step("words look at the picture", attends("visual", "word"), weigh=DotAttention(), update=Residual()),
+...         Step("words look at the image", attends("visual", "word"), weigh=DotAttention(), update=Residual()),
 ...     ],
 ...     name="my first recipe",
 ... )
@@ -19,7 +19,7 @@ my first recipe
   |                                   | word -reverse of depends-> word |      |               |        |             |
   |                                   | word -itself-> word             |      |               |        |             |
 2 | regions look at the sentence      | word -attends-> visual          | h    | softmax q . k | sum    | old + heard | h -> h
-3 | words look at the picture         | visual -attends-> word          | h    | softmax q . k | sum    | old + heard | h -> h
+3 | words look at the image         | visual -attends-> word          | h    | softmax q . k | sum    | old + heard | h -> h
 
 It runs on any DGL graph, and shows who heard what from whom:
 

@@ -31,7 +31,7 @@ class Recipe(nn.Module):
     steps : the list that runs, and the only description there is. The same :class:`Step` twice is a layer that repeats with the same
         weights; two different steps may not share a name.
     adds : node types that graphs do not store, mapped to ``"shared"`` (one set for the whole batch, never copied per member, such as
-        memories), ``"per_graph"`` (each member owns as many rows of the state, such as the cells of a picture) or a number per member.
+        memories), ``"per_graph"`` (each member owns as many rows of the state, such as the cells of an image) or a number per member.
     name : shown above the printed table.
 
     Calling it as ``recipe(graph, states)`` takes a ``dgl.DGLGraph``, single or batched, and a mapping from node type to a tensor

@@ -1,4 +1,4 @@
-"""The picture of a recipe: node types as circles, steps as numbered arrows."""
+"""The image of a recipe: node types as circles, steps as numbered arrows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def draw_recipe(recipe: Recipe) -> Figure:
         said = "\n".join(textwrap.wrap(node_type, 9))
         axes.text(*places[node_type], said, ha="center", va="center", color=node_ink(node_type), fontsize=10, zorder=4)
     across, up = zip(*places.values(), strict=True)
-    for limits, values in ((axes.set_xlim, across), (axes.set_ylim, up)):  # one scale in all pictures, however few the types
+    for limits, values in ((axes.set_xlim, across), (axes.set_ylim, up)):  # one scale in all images, however few the types
         middle, half = (min(values) + max(values)) / 2, max((max(values) - min(values)) / 2 + 0.75, 1.4)
         limits(middle - half, middle + half)
     axes.set_aspect("equal")

@@ -8,7 +8,7 @@ how to write it     triple                                          edges
 the triple itself   ``("word", "depends", "word")``                 those stored on the graph
 ``reverse(r)``      ``("word", "reverse of depends", "word")``      the stored ones, walked from destination to source
 ``itself(t)``       ``("word", "itself", "word")``                  one self loop per node
-``attends(s, t)``   ``("visual", "attends", "word")``               every s to every t of the same picture-sentence pair
+``attends(s, t)``   ``("visual", "attends", "word")``               every s to every t of the same image-sentence pair
 ==================  ==============================================  =====================================================
 
 The last two are made by the recipe while it runs and are never stored on the graph.

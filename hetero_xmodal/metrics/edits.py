@@ -1,14 +1,14 @@
-"""Edits against the true answer: did what was wished appear, did the rest stay, how far is the picture from the true one?
+"""Edits against the true answer: did what was requested appear, did the rest stay, how far is the image from the true one?
 
-Pictures are read by the world's judge (:mod:`hetero_xmodal.world_models.judge`), a network that no model and no loss uses. Its own
-mistakes count against every method alike: set the scores of the true edited pictures (the ceiling) and of the unchanged input (the
+Images are read by the world's judge (:mod:`hetero_xmodal.world_models.judge`), a network that no model and no loss uses. Its own
+mistakes count against every method alike: set the scores of the true edited images (the ceiling) and of the unchanged input (the
 floor) beside a method's.
 
 >>> from hetero_xmodal.data.tasks.editing import load_pairs
 >>> pairs = load_pairs("world/birds", "test", size=4)
 >>> judge_edits(pairs, [pair.image for pair in pairs]).edit_accuracy      # nothing was edited
 0.0
->>> judge_sentences(pairs, [pair.wish for pair in pairs]).kept, judge_sentences(pairs, [pair.wish for pair in pairs]).changed
+>>> judge_sentences(pairs, [pair.instruction for pair in pairs]).kept, judge_sentences(pairs, [pair.instruction for pair in pairs]).changed
 (1.0, 0.0)
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from ..world_models.judge import WorldJudge
 
-#: step of the search for a moved thing, as a share of the picture's side
+#: step of the search for a moved thing, as a share of the image's side
 _STEP = 1 / 32
 #: two boxes that share more than this are one place
 _SAME_PLACE = 0.3
@@ -40,15 +40,15 @@ _SAME_PLACE = 0.3
 class EditScores:
     """What :func:`judge_edits` found; rates are in 0..1, NaN where there was nothing to look at.
 
-    edit_accuracy : share of edits that appeared, higher is better. ``attribute``: the judge reads the wished word. ``remove``: it no longer
-        reads the thing. ``replace``: it reads the new thing. ``move``: somewhere where the wished relation would hold it reads the thing,
+    edit_accuracy : share of edits that appeared, higher is better. ``attribute``: the judge reads the requested word. ``remove``: it no longer
+        reads the thing. ``replace``: it reads the new thing. ``move``: somewhere where the requested relation would hold it reads the thing,
         and no longer at the old place. ``reconstruct``: it reads name, colour and pattern of the hidden thing.
-    named_accuracy : of all facts that the wish names (those that were true already too), the share the judge reads.
-    preservation : of all facts that the wish neither names nor changes, the share that the judge still reads; mean over pairs.
+    named_accuracy : of all facts that the instruction names (those that were true already too), the share the judge reads.
+    preservation : of all facts that the instruction neither names nor changes, the share that the judge still reads; mean over pairs.
     success : share of pairs whose edit appeared while every such fact stayed.
-    outside_error : mean absolute difference to the *input* outside the edited region, pictures in 0..1, lower is better.
-    error, inside_error : mean absolute difference to the *true* edited picture, everywhere and inside the region.
-    squared_error : mean squared difference to the true edited picture.
+    outside_error : mean absolute difference to the *input* outside the edited region, images in 0..1, lower is better.
+    error, inside_error : mean absolute difference to the *true* edited image, everywhere and inside the region.
+    squared_error : mean squared difference to the true edited image.
     by_kind : edit accuracy of each kind of edit (attributes: colour, pattern, length apart).
     pairs, judge : how many pairs, and which judge.
     per_pair : the columns above for every pair.
@@ -69,12 +69,12 @@ class EditScores:
 
 
 def judge_edits(pairs: Iterable[ManipulationPair], made: Any, *, judge: WorldJudge | None = None) -> EditScores:
-    """Measure made pictures against the true answer of their pairs.
+    """Measure made images against the true answer of their pairs.
 
     Parameters
     ----------
-    pairs : pairs of the default world, of birds and scenes mixed as you like, all pictures of one size.
-    made : for each pair the made picture, of the pair's size: PIL images, or a tensor (pairs, 3, H, W), uint8 or 0..1.
+    pairs : pairs of the default world, of birds and scenes mixed as you like, all images of one size.
+    made : for each pair the made image, of the pair's size: PIL images, or a tensor (pairs, 3, H, W), uint8 or 0..1.
     judge : default the shipped one.
 
     Raises
@@ -83,32 +83,32 @@ def judge_edits(pairs: Iterable[ManipulationPair], made: Any, *, judge: WorldJud
     """
     import torch
 
-    from ..networks.pixels import to_pictures
+    from ..networks.pixels import image_tensor
     from ..world_models.judge import load_judge
 
     pairs, judge = list(pairs), judge or load_judge()
-    pictures = to_pictures(made)
-    if len(pairs) != len(pictures):
-        raise InputError(f"there are {len(pairs)} pairs but {len(pictures)} made pictures; give one picture a pair")
+    images = image_tensor(made)
+    if len(pairs) != len(images):
+        raise InputError(f"there are {len(pairs)} pairs but {len(images)} made images; give one image a pair")
     for pair in pairs:
         if not pair.slots or pair.edited_image is None:
             raise InputError(f"pair {pair.id!r} has no true answer, so its edit cannot be judged; take world/birds or world/scenes")
-        if pair.image.size != (pictures.shape[3], pictures.shape[2]):
+        if pair.image.size != (images.shape[3], images.shape[2]):
             raise InputError(
-                f"pair {pair.id!r} has a picture of {pair.image.size[0]} x {pair.image.size[1]} pixels, the made one has "
-                f"{pictures.shape[3]} x {pictures.shape[2]}; load the pairs with image_size={pictures.shape[3]}"
+                f"pair {pair.id!r} has an image of {pair.image.size[0]} x {pair.image.size[1]} pixels, the made one has "
+                f"{images.shape[3]} x {images.shape[2]}; load the pairs with image_size={images.shape[3]}"
             )
-    read = _readings(pairs, pictures, judge)
+    read = _readings(pairs, images, judge)
     rows = [_row(pair, seen) for pair, seen in zip(pairs, read, strict=True)]
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    source, true = (to_pictures([getattr(pair, name) for pair in pairs]) for name in ("image", "edited_image"))
-    inside = torch.zeros(len(pairs), 1, *pictures.shape[2:])
+    source, true = (image_tensor([getattr(pair, name) for pair in pairs]) for name in ("image", "edited_image"))
+    inside = torch.zeros(len(pairs), 1, *images.shape[2:])
     for k, pair in enumerate(pairs):
         x1, y1, x2, y2 = pair.region
         inside[k, :, y1:y2, x1:x2] = 1
     errors = {
-        "outside_error": _weighted((pictures - source).abs(), 1 - inside), "error": (pictures - true).abs().mean((1, 2, 3)),
-        "inside_error": _weighted((pictures - true).abs(), inside), "squared_error": (pictures - true).square().mean((1, 2, 3)),
+        "outside_error": _weighted((images - source).abs(), 1 - inside), "error": (images - true).abs().mean((1, 2, 3)),
+        "inside_error": _weighted((images - true).abs(), inside), "squared_error": (images - true).square().mean((1, 2, 3)),
     }  # fmt: skip
     columns |= {name: value.double().numpy() for name, value in errors.items()}
     kinds = [_kind(pair) for pair in pairs]
@@ -141,7 +141,7 @@ def _kind(pair: ManipulationPair) -> str:
 
 
 def _row(pair: ManipulationPair, seen: dict[Slot, bool]) -> dict[str, float]:
-    """What one picture reached; *seen* says of every fact that can be read whether the judge reads it."""
+    """What one image reached; *seen* says of every fact that can be read whether the judge reads it."""
     if pair.kind == "reconstruct":
         asked = [right for slot, right in seen.items() if slot.index == pair.subject]
     else:
@@ -152,31 +152,31 @@ def _row(pair: ManipulationPair, seen: dict[Slot, bool]) -> dict[str, float]:
     return {"edit": edit, "named": len(named), "named_right": sum(named), "kept": kept, "success": edit * all(rest)}
 
 
-# ---------------------------------------------------------------------------------------------- reading made pictures
+# ---------------------------------------------------------------------------------------------- reading made images
 
 
-def _readings(pairs: list[ManipulationPair], pictures: torch.Tensor, judge: WorldJudge) -> list[dict[Slot, bool]]:
+def _readings(pairs: list[ManipulationPair], images: torch.Tensor, judge: WorldJudge) -> list[dict[Slot, bool]]:
     read: list[dict[Slot, bool]] = [{} for _ in pairs]
     birds = [k for k, pair in enumerate(pairs) if pair.scene.objects[0].name == "bird" and len(pair.scene.objects) == 6]
     birds = [k for k in birds if pairs[k].id.startswith("birds")]
-    for k, seen in zip(birds, judge.read_birds(pictures[birds]) if birds else [], strict=True):
+    for k, seen in zip(birds, judge.read_birds(images[birds]) if birds else [], strict=True):
         read[k] = {s: seen[s.thing, s.kind] == s.after for s in pairs[k].slots if (s.thing, s.kind) in seen}
     scenes = [k for k in range(len(pairs)) if k not in set(birds)]
     if not scenes:
         return read
-    places = judge.places(pictures[scenes])
+    places = judge.places(images[scenes])
     boxes = []
     for k in scenes:  # every thing once where it should be now, and the edited thing where it was
         slots = {s.index: s for s in pairs[k].slots if s.kind == "name"}
         boxes.append([s.box for s in slots.values()] + [slots[pairs[k].subject].box_before])
-    for k, place, seen in zip(scenes, places, judge.read_boxes(pictures[scenes], boxes), strict=True):
+    for k, place, seen in zip(scenes, places, judge.read_boxes(images[scenes], boxes), strict=True):
         pair = pairs[k]
         order = [s.index for s in pair.slots if s.kind == "name"]
         at = {index: {kind: word for kind, (word, _) in seen[n].items()} for n, index in enumerate(order)}
         old = {kind: word for kind, (word, _) in seen[-1].items()}
         moved = next((s for s in pair.slots if s.kind == "relation"), None)
         if moved is not None:
-            found = _search(pair, moved, pictures[k : k + 1], judge)
+            found = _search(pair, moved, images[k : k + 1], judge)
             at[pair.subject] = old if found is None else found  # a thing that did not move may still look as it did
         for slot in pair.slots:
             if slot.kind == "place":
@@ -191,7 +191,7 @@ def _readings(pairs: list[ManipulationPair], pictures: torch.Tensor, judge: Worl
     return read
 
 
-def _search(pair: ManipulationPair, moved: Slot, picture: torch.Tensor, judge: WorldJudge) -> dict[str, str] | None:
+def _search(pair: ManipulationPair, moved: Slot, image: torch.Tensor, judge: WorldJudge) -> dict[str, str] | None:
     """What the judge reads at the clearest of all places where *moved*'s relation would hold and it sees the thing, in its colour."""
     width, height = pair.image.size
     w, h = moved.box[2] - moved.box[0], moved.box[3] - moved.box[1]
@@ -211,7 +211,7 @@ def _search(pair: ManipulationPair, moved: Slot, picture: torch.Tensor, judge: W
             fits &= _overlap(spots, thing.box) < _SAME_PLACE
     spots = spots[fits]
     colour = next((s.after for s in pair.slots if s.index == pair.subject and s.kind == "colour"), None)
-    seen = judge.read_boxes(picture, [spots.tolist()])[0]
+    seen = judge.read_boxes(image, [spots.tolist()])[0]
     right = [s for s in seen if s["name"][0] == moved.thing and colour in (None, s["colour"][0])]
     best = max(right, key=lambda s: s["name"][1], default=None)
     return None if best is None else {kind: word for kind, (word, _) in best.items()}
@@ -232,8 +232,8 @@ def _overlap(boxes: np.ndarray, box) -> np.ndarray:
 class SlotScores:
     """What :func:`judge_sentences` found; all in 0..1, higher is better, NaN where there was nothing to look at.
 
-    changed : of all slots that should differ from the wish, the share that became what they should
-    kept : of all slots that should stay as in the wish, the share that did
+    changed : of all slots that should differ from the instruction, the share that became what they should
+    kept : of all slots that should stay as in the instruction, the share that did
     slots : both together
     exact : share of sentences that say exactly what the true sentence says, no slot wrong, missing or invented
     sentences : how many
@@ -249,7 +249,7 @@ class SlotScores:
 
 
 def judge_sentences(pairs: Iterable[ManipulationPair], made: Sequence[str]) -> SlotScores:
-    """Exact-slot accuracy of made sentences: what the picture contradicts in the wish is put right, the rest is kept.
+    """Exact-slot accuracy of made sentences: what the image contradicts in the instruction is put right, the rest is kept.
 
     A slot is a noun, an attribute of a noun, or a relation of two nouns; they are read by the world's own grammar
     (:mod:`hetero_xmodal.data.world.phrases`), so that only the content counts and synonyms are equal.
@@ -271,9 +271,9 @@ def judge_sentences(pairs: Iterable[ManipulationPair], made: Sequence[str]) -> S
         if not isinstance(sentence, str):
             raise InputError(f"the sentence for pair {pair.id!r} is {sentence!r}, expected a text")
         truth = read_phrases(pair.edited_sentence)
-        true, wish, said = truth.slots(), _aligned(read_phrases(pair.target), truth), _aligned(read_phrases(sentence), truth)
-        changed = [key for key in true.keys() | wish.keys() if true.get(key) != wish.get(key)]
-        kept = [key for key in true if true[key] == wish.get(key)]
+        true, instruction, said = truth.slots(), _aligned(read_phrases(pair.target), truth), _aligned(read_phrases(sentence), truth)
+        changed = [key for key in true.keys() | instruction.keys() if true.get(key) != instruction.get(key)]
+        kept = [key for key in true if true[key] == instruction.get(key)]
         counts = [sum(said.get(key) == true.get(key) for key in keys) for keys in (changed, kept)]
         rows.append((len(changed), counts[0], len(kept), counts[1], said == true))
     columns = np.array(rows, float).T

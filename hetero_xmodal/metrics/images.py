@@ -1,16 +1,16 @@
-"""How far made pictures are from given ones: pixel by pixel, by structure, and through the features of a network.
+"""How far made images are from given ones: pixel by pixel, by structure, and through the features of a network.
 
-Pictures come as a tensor (B, 3, H, W), uint8 in 0..255 or floating point in 0..1, or as a list of PIL images of one size.
+Images come as a tensor (B, 3, H, W), uint8 in 0..255 or floating point in 0..1, or as a list of PIL images of one size.
 Every result is an :class:`ImageScore`: a ``float`` that also says what was computed and with which network.
 
 | metric | range | better | what |
 |---|---|---|---|
-| :func:`l2` | 0..1 | lower | mean squared difference, pictures in 0..1 |
-| :func:`mae` | 0..255 | lower | mean absolute difference, pictures in 0..255 |
+| :func:`l2` | 0..1 | lower | mean squared difference, images in 0..1 |
+| :func:`mae` | 0..255 | lower | mean absolute difference, images in 0..255 |
 | :func:`ssim` | -1..1 | higher | structural similarity |
 | :func:`lpips` | 0..  | lower | distance of normalised features of a network, place by place |
-| :func:`inception_score` | 1..classes | higher | exp of the mean KL from each picture's classes to the mean over pictures |
-| :func:`frechet_distance` | 0.. | lower | Frechet distance of Gaussians fitted to features of made and real pictures (FID) |
+| :func:`inception_score` | 1..classes | higher | exp of the mean KL from each image's classes to the mean over images |
+| :func:`frechet_distance` | 0.. | lower | Frechet distance of Gaussians fitted to features of made and real images (FID) |
 
 The last three need a network. The default is the world's judge, which is shipped and works offline; its numbers compare methods
 with one another and must not be set beside published ones, which were taken with ImageNet networks. For those give a
@@ -30,12 +30,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..errors import InputError
-from ..networks.pixels import resized, to_pictures
+from ..networks.pixels import image_tensor, resized
 from ..world_models.judge import load_judge
 
 WORLD = "world judge, stride 16, 256 features"
-#: fewer pictures than this make FID depend mostly on how many there are
-FID_PICTURES = 2048
+#: fewer images than this make FID depend mostly on how many there are
+FID_IMAGES = 2048
 
 
 class ImageScore(float):
@@ -45,43 +45,43 @@ class ImageScore(float):
     ----------
     definition : one line which says what was computed; print it beside the number
     extractor : name of the network, or ``""`` where none is needed
-    pictures : how many pictures it is the mean over
-    per_picture : tensor (pictures,), or ``None`` for scores of a whole set
+    images : how many images it is the mean over
+    per_image : tensor (images,), or ``None`` for scores of a whole set
     spread : standard deviation over splits (inception score), or ``None``
     """
 
     definition: str
     extractor: str
-    pictures: int
-    per_picture: torch.Tensor | None
+    images: int
+    per_image: torch.Tensor | None
     spread: float | None
 
-    def __new__(cls, value, definition, pictures, *, extractor="", per_picture=None, spread=None):
+    def __new__(cls, value, definition, images, *, extractor="", per_image=None, spread=None):
         self = super().__new__(cls, value)
-        self.definition, self.pictures, self.extractor, self.per_picture, self.spread = definition, pictures, extractor, per_picture, spread
+        self.definition, self.images, self.extractor, self.per_image, self.spread = definition, images, extractor, per_image, spread
         return self
 
     def __repr__(self) -> str:
         return f"{float(self):.4g}"
 
     def __reduce__(self):
-        own = {"extractor": self.extractor, "per_picture": self.per_picture, "spread": self.spread}
-        return _rebuild, (float(self), self.definition, self.pictures, own)
+        own = {"extractor": self.extractor, "per_image": self.per_image, "spread": self.spread}
+        return _rebuild, (float(self), self.definition, self.images, own)
 
 
-def _rebuild(value, definition, pictures, own) -> ImageScore:
-    return ImageScore(value, definition, pictures, **own)
+def _rebuild(value, definition, images, own) -> ImageScore:
+    return ImageScore(value, definition, images, **own)
 
 
 # ---------------------------------------------------------------------------------------------- pixels
 
 
 def l2(made: Any, true: Any, *, scale: str = "unit", root: bool = False) -> ImageScore:
-    """Mean over pictures of the mean squared difference of all values.
+    """Mean over images of the mean squared difference of all values.
 
-    scale : ``"unit"``: pictures in 0..1, result in 0..1 (CAM's column L2, as it is understood here); ``"signed"``: pictures in -1..1,
+    scale : ``"unit"``: images in 0..1, result in 0..1 (CAM's column L2, as it is understood here); ``"signed"``: images in -1..1,
         which is four times as much.
-    root : take each picture's square root.
+    root : take each image's square root.
 
     >>> float(l2(torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.5)))
     0.25
@@ -91,14 +91,14 @@ def l2(made: Any, true: Any, *, scale: str = "unit", root: bool = False) -> Imag
     made, true = _both(made, true)
     each = (made - true).square().flatten(1).mean(1) * (4 if scale == "signed" else 1)
     each = each.sqrt() if root else each
-    about = f"{'root ' if root else ''}mean squared difference, pictures in {'0..1' if scale == 'unit' else '-1..1'}, lower is better"
+    about = f"{'root ' if root else ''}mean squared difference, images in {'0..1' if scale == 'unit' else '-1..1'}, lower is better"
     return _mean(each, about)
 
 
 def mae(made: Any, true: Any, *, regions: Sequence | None = None, margin: int = 2) -> ImageScore:
-    """Mean over pictures of the mean absolute difference on the scale 0..255 (the MAE of the masked-region protocol).
+    """Mean over images of the mean absolute difference on the scale 0..255 (the MAE of the masked-region protocol).
 
-    regions : for each picture x1, y1, x2, y2; then only the region with *margin* pixels around it counts.
+    regions : for each image x1, y1, x2, y2; then only the region with *margin* pixels around it counts.
 
     >>> float(mae(torch.zeros(1, 3, 2, 2), torch.ones(1, 3, 2, 2)))
     255.0
@@ -115,12 +115,12 @@ def ssim(made: Any, true: Any, *, window: int = 11, regions: Sequence | None = N
     """Mean structural similarity (torchmetrics), data range 1.
 
     window : 11: the usual Gaussian window (sigma 1.5); 3, 5, 7 or 9: a uniform window of that side. The masked-region protocol of
-        SIMSG takes 3 and prints the value times 100. Windows at the border see the picture mirrored (scikit-image, which SIMSG
+        SIMSG takes 3 and prints the value times 100. Windows at the border see the image mirrored (scikit-image, which SIMSG
         calls, leaves the border out and divides variances by n - 1, so its values differ a little).
     regions : as in :func:`mae`.
 
-    >>> pictures = torch.rand(2, 3, 16, 16)
-    >>> round(float(ssim(pictures, pictures)), 5)
+    >>> images = torch.rand(2, 3, 16, 16)
+    >>> round(float(ssim(images, images)), 5)
     1.0
     """
     from torchmetrics.functional.image import structural_similarity_index_measure
@@ -130,7 +130,7 @@ def ssim(made: Any, true: Any, *, window: int = 11, regions: Sequence | None = N
         raise InputError(f"window is {window!r}; give 3, 5, 7 or 9 (uniform) or 11 (Gaussian)")
     if min(made.shape[-2:]) < window:
         raise InputError(
-            f"pictures of {made.shape[-1]} x {made.shape[-2]} pixels are smaller than SSIM's window of {window}; give larger ones"
+            f"images of {made.shape[-1]} x {made.shape[-2]} pixels are smaller than SSIM's window of {window}; give larger ones"
         )
     pairs = [(made, true)] if regions is None else [(a[None], b[None]) for a, b in _cut(made, true, regions, margin, window)]
     options = {"gaussian_kernel": True} if window == 11 else {"gaussian_kernel": False, "kernel_size": window}
@@ -141,29 +141,29 @@ def ssim(made: Any, true: Any, *, window: int = 11, regions: Sequence | None = N
 
 
 def _both(made: Any, true: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    made, true = to_pictures(made), to_pictures(true)
+    made, true = image_tensor(made), image_tensor(true)
     if made.shape != true.shape:
-        raise InputError(f"made pictures have shape {tuple(made.shape)}, true ones {tuple(true.shape)}; bring them to one size and number")
+        raise InputError(f"made images have shape {tuple(made.shape)}, true ones {tuple(true.shape)}; bring them to one size and number")
     return made, true
 
 
 def _mean(each: torch.Tensor, definition: str, extractor: str = "") -> ImageScore:
-    return ImageScore(each.double().mean().item(), definition, len(each), extractor=extractor, per_picture=each)
+    return ImageScore(each.double().mean().item(), definition, len(each), extractor=extractor, per_image=each)
 
 
 def _cut(made: torch.Tensor, true: torch.Tensor, regions: Sequence, margin: int, least: int):
     """(made, true) (3, h, w) of every region with its margin, at least *least* pixels on each side."""
     height, width = made.shape[-2:]
     if len(regions) != len(made):
-        raise InputError(f"there are {len(made)} pictures but {len(regions)} regions; give one region a picture")
-    for picture, other, region in zip(made, true, regions, strict=True):
+        raise InputError(f"there are {len(made)} images but {len(regions)} regions; give one region an image")
+    for image, other, region in zip(made, true, regions, strict=True):
         x1, y1, x2, y2 = (int(v) for v in region)
         if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
-            raise InputError(f"region {tuple(region)} does not lie inside the pictures of {width} x {height} pixels")
+            raise InputError(f"region {tuple(region)} does not lie inside the images of {width} x {height} pixels")
         x1, y1, x2, y2 = max(0, x1 - margin), max(0, y1 - margin), min(width, x2 + margin), min(height, y2 + margin)
         x1, y1 = max(0, min(x1, x2 - least)), max(0, min(y1, y2 - least))
         x2, y2 = max(x2, x1 + least), max(y2, y1 + least)
-        yield picture[:, y1:y2, x1:x2], other[:, y1:y2, x1:x2]
+        yield image[:, y1:y2, x1:x2], other[:, y1:y2, x1:x2]
 
 
 # ---------------------------------------------------------------------------------------------- features
@@ -174,9 +174,9 @@ class FeatureExtractor:
     """A network that metrics look through, with the name that stands in their results.
 
     name : e.g. ``"Inception-v3, pool3"``
-    features : pictures (B, 3, H, W) float32 in 0..1 -> (B, d), for FID; ``None`` if it has none
-    logits : pictures -> (B, classes), for the inception score; ``None`` if it has none
-    maps : pictures -> list of (B, c, h, w), for LPIPS without learned weights; ``None`` if it has none
+    features : images (B, 3, H, W) float32 in 0..1 -> (B, d), for FID; ``None`` if it has none
+    logits : images -> (B, classes), for the inception score; ``None`` if it has none
+    maps : images -> list of (B, c, h, w), for LPIPS without learned weights; ``None`` if it has none
     """
 
     name: str
@@ -186,7 +186,7 @@ class FeatureExtractor:
 
 
 def world_extractor(weights: str | Path | None = None) -> FeatureExtractor:
-    """The world's judge as an extractor: 256 features of the whole picture; classes are the nine colours of a bird's wings.
+    """The world's judge as an extractor: 256 features of the whole image; classes are the nine colours of a bird's wings.
 
     >>> world_extractor().name
     'world judge, stride 16, 256 features'
@@ -195,8 +195,8 @@ def world_extractor(weights: str | Path | None = None) -> FeatureExtractor:
     name = WORLD if weights is None else f"{judge.name}, stride 16, 256 features"
 
     @torch.no_grad()
-    def maps(pictures: torch.Tensor) -> list[torch.Tensor]:
-        stem = judge.network.stem((resized(pictures) - 0.5) * 4)
+    def maps(images: torch.Tensor) -> list[torch.Tensor]:
+        stem = judge.network.stem((resized(images) - 0.5) * 4)
         fine = judge.network.fine(stem)
         return [stem, fine, judge.network.middle(fine)]
 
@@ -207,8 +207,8 @@ def module_extractor(name: str, module: nn.Module) -> FeatureExtractor:
     """Your own network (B, 3, H, W) in 0..1 -> (B, d); its outputs serve as features and as logits."""
 
     @torch.no_grad()
-    def run(pictures: torch.Tensor) -> torch.Tensor:
-        return module.eval()(pictures)
+    def run(images: torch.Tensor) -> torch.Tensor:
+        return module.eval()(images)
 
     return FeatureExtractor(name, run, run)
 
@@ -216,7 +216,7 @@ def module_extractor(name: str, module: nn.Module) -> FeatureExtractor:
 def inception_extractor(weights: str | Path) -> FeatureExtractor:
     """torchvision's Inception-v3 from a local file of its weights (``inception_v3_google-*.pth`` or the same as safetensors).
 
-    Features are its 2048 pooled activations, classes those of ImageNet; pictures are resized to 299 x 299. FID's original network is
+    Features are its 2048 pooled activations, classes those of ImageNet; images are resized to 299 x 299. FID's original network is
     another Inception-v3 (TensorFlow's of 2015): numbers of the two differ a little, so the file is named in every result.
 
     Raises
@@ -232,12 +232,12 @@ def inception_extractor(weights: str | Path) -> FeatureExtractor:
     network.avgpool.register_forward_hook(lambda module, inputs, output: pooled.append(output.flatten(1)))
 
     @torch.no_grad()
-    def logits(pictures: torch.Tensor) -> torch.Tensor:
+    def logits(images: torch.Tensor) -> torch.Tensor:
         pooled.clear()
-        return network(resized(pictures, 299) * 2 - 1)
+        return network(resized(images, 299) * 2 - 1)
 
-    def features(pictures: torch.Tensor) -> torch.Tensor:
-        logits(pictures)
+    def features(images: torch.Tensor) -> torch.Tensor:
+        logits(images)
         return pooled[0]
 
     return FeatureExtractor(f"Inception-v3 of torchvision ({Path(weights).name})", features, logits)
@@ -267,11 +267,11 @@ def lpips(made: Any, true: Any, *, extractor: FeatureExtractor | None = None, we
     """Learned perceptual distance: squared difference of features normalised over channels, mean over places, summed over layers.
 
     With *weights*, a local file of torchvision's AlexNet (``alexnet-owt-*.pth``), this is LPIPS (AlexNet) with the learned channel
-    weights that torchmetrics carries; pictures in 0..1 are brought to -1..1. Otherwise the *extractor*'s ``maps`` (default: the
+    weights that torchmetrics carries; images in 0..1 are brought to -1..1. Otherwise the *extractor*'s ``maps`` (default: the
     world's judge) with equal channel weights, which is named as such.
 
-    >>> pictures = torch.rand(1, 3, 32, 32)
-    >>> float(lpips(pictures, pictures)), lpips(pictures, pictures).extractor
+    >>> images = torch.rand(1, 3, 32, 32)
+    >>> float(lpips(images, images)), lpips(images, images).extractor
     (0.0, 'world judge, equal channel weights')
     """
     made, true = _both(made, true)
@@ -299,10 +299,10 @@ def lpips(made: Any, true: Any, *, extractor: FeatureExtractor | None = None, we
 
 
 def inception_score(made: Any, *, extractor: FeatureExtractor | None = None, splits: int = 10, seed: int = 0) -> ImageScore:
-    """exp of the mean KL divergence from each picture's class probabilities to their mean, averaged over *splits* (torchmetrics).
+    """exp of the mean KL divergence from each image's class probabilities to their mean, averaged over *splits* (torchmetrics).
 
-    Range 1 .. number of classes: high when every picture is sharply of one class and all classes occur. Scores of different
-    extractors, and of different numbers of pictures, are not comparable: always give the real pictures' score beside it.
+    Range 1 .. number of classes: high when every image is sharply of one class and all classes occur. Scores of different
+    extractors, and of different numbers of images, are not comparable: always give the real images' score beside it.
 
     >>> score = inception_score(torch.rand(4, 3, 16, 16), splits=2)
     >>> 1 <= score <= 9, score.extractor
@@ -310,11 +310,9 @@ def inception_score(made: Any, *, extractor: FeatureExtractor | None = None, spl
     """
     from torchmetrics.image.inception import InceptionScore  # torchmetrics.image hides it without torch-fidelity
 
-    pictures = to_pictures(made)
-    if isinstance(splits, bool) or not isinstance(splits, int) or not 1 <= splits <= len(pictures) // 2:
-        raise InputError(
-            f"splits is {splits!r} for {len(pictures)} pictures; every split needs two pictures, so give 1 to {len(pictures) // 2}"
-        )
+    images = image_tensor(made)
+    if isinstance(splits, bool) or not isinstance(splits, int) or not 1 <= splits <= len(images) // 2:
+        raise InputError(f"splits is {splits!r} for {len(images)} images; every split needs two images, so give 1 to {len(images) // 2}")
     extractor, name = (extractor, extractor.name) if extractor else (world_extractor(), "world judge, colour of the wings")
     if extractor.logits is None:
         raise InputError(f"extractor '{extractor.name}' gives no class logits, which the inception score needs; use world_extractor()")
@@ -322,38 +320,38 @@ def inception_score(made: Any, *, extractor: FeatureExtractor | None = None, spl
         torch.manual_seed(seed)  # torchmetrics shuffles before it splits
         warnings.simplefilter("ignore")  # it warns that it keeps the features
         metric = InceptionScore(_Calls(extractor.logits), splits=splits)
-        for part in pictures.split(64):
+        for part in images.split(64):
             metric.update(part)
         mean, spread = metric.compute()
     about = f"inception score, mean over {splits} splits, higher is better"
-    return ImageScore(mean.item(), about, len(pictures), extractor=name, spread=0.0 if splits == 1 else spread.item())
+    return ImageScore(mean.item(), about, len(images), extractor=name, spread=0.0 if splits == 1 else spread.item())
 
 
 def frechet_distance(made: Any, real: Any, *, extractor: FeatureExtractor | None = None) -> ImageScore:
-    """FID: squared distance of the means plus trace(S1 + S2 - 2 (S1 S2)^(1/2)) of the features of made and real pictures (torchmetrics).
+    """FID: squared distance of the means plus trace(S1 + S2 - 2 (S1 S2)^(1/2)) of the features of made and real images (torchmetrics).
 
-    Computed in float64. A warning says so where either set has fewer than 2,048 pictures or not more pictures than features:
+    Computed in float64. A warning says so where either set has fewer than 2,048 images or not more images than features:
     the value is then too large by an amount that depends on their number, so compare only sets of equal size.
 
-    >>> pictures = torch.rand(8, 3, 16, 16)
+    >>> images = torch.rand(8, 3, 16, 16)
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("ignore")
-    ...     abs(float(frechet_distance(pictures, pictures))) < 1e-3
+    ...     abs(float(frechet_distance(images, images))) < 1e-3
     True
     """
     from torchmetrics.image.fid import FrechetInceptionDistance
 
-    made, real = to_pictures(made), to_pictures(real)
+    made, real = image_tensor(made), image_tensor(real)
     if min(len(made), len(real)) < 2:
-        raise InputError(f"FID needs at least two made and two real pictures, found {len(made)} and {len(real)}")
+        raise InputError(f"FID needs at least two made and two real images, found {len(made)} and {len(real)}")
     extractor = extractor or world_extractor()
     if extractor.features is None:
         raise InputError(f"extractor '{extractor.name}' gives no features, which FID needs; use world_extractor()")
     width = extractor.features(made[:2]).shape[1]
     fewest = min(len(made), len(real))
-    if fewest < FID_PICTURES or fewest <= width:
+    if fewest < FID_IMAGES or fewest <= width:
         warnings.warn(
-            f"FID over {fewest} pictures with {width} features is too large by an unknown amount ({FID_PICTURES:,} pictures are usual); "
+            f"FID over {fewest} images with {width} features is too large by an unknown amount ({FID_IMAGES:,} images are usual); "
             "compare it only with sets of the same size",
             stacklevel=2,
         )
@@ -361,11 +359,11 @@ def frechet_distance(made: Any, real: Any, *, extractor: FeatureExtractor | None
     module.num_features = width
     metric = FrechetInceptionDistance(module, normalize=True)
     with torch.no_grad():
-        for pictures, is_real in ((made, False), (real, True)):
-            for part in pictures.split(64):
+        for images, is_real in ((made, False), (real, True)):
+            for part in images.split(64):
                 metric.update(part, real=is_real)
     value = max(0.0, metric.compute().item())
-    about = f"Frechet distance of {width} features, {len(made)} made and {len(real)} real pictures, lower is better"
+    about = f"Frechet distance of {width} features, {len(made)} made and {len(real)} real images, lower is better"
     return ImageScore(value, about, len(made), extractor=extractor.name)
 
 
@@ -376,8 +374,8 @@ class _Calls(nn.Module):
         super().__init__()
         self.function, self.double = function, double
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        out = self.function(pictures)
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        out = self.function(images)
         return out.double() if self.double else out
 
 
@@ -393,14 +391,14 @@ def parameters(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 
-def seconds_per_100(make: Callable[[int], Any], *, pictures: int = 32, repeats: int = 3) -> float:
-    """Wall-clock seconds that ``make(pictures)`` takes, brought to 100 pictures; the best of *repeats* after one call to warm up."""
+def seconds_per_100(make: Callable[[int], Any], *, images: int = 32, repeats: int = 3) -> float:
+    """Wall-clock seconds that ``make(images)`` takes, brought to 100 images; the best of *repeats* after one call to warm up."""
     import time
 
-    make(pictures)
+    make(images)
     best = float("inf")
     for _ in range(repeats):
         start = time.perf_counter()
-        make(pictures)
+        make(images)
         best = min(best, time.perf_counter() - start)
-    return best * 100 / pictures
+    return best * 100 / images

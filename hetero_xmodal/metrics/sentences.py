@@ -1,11 +1,11 @@
-"""How near an edited sentence is to reference sentences, and whether pictures and class descriptions find each other.
+"""How near an edited sentence is to reference sentences, and whether images and class descriptions find each other.
 
 | metric | range | better | what |
 |---|---|---|---|
 | :func:`bleu` | 0..1 | higher | shared word n-grams, over a whole corpus |
 | :func:`textrank_similarity` | 0.. raw, 0..1 normalised | higher | shared words of two sentences |
 | :func:`levenshtein_ratio` | 0..1 | higher | characters that need no edit |
-| :func:`zero_shot` | 0..1 each | higher | Top-1 and AP@50 between pictures and descriptions of their classes |
+| :func:`zero_shot` | 0..1 each | higher | Top-1 and AP@50 between images and descriptions of their classes |
 
 Sentences are compared by their words: lower case, letters and digits, punctuation left out (see :func:`words`).
 """
@@ -206,14 +206,14 @@ def _check(sentences: Sequence[str], references: Sequence[Sequence[str]]) -> Non
             raise InputError(f"the references of sentence {k} are {others!r}; expected a list of at least one text")
 
 
-# ---------------------------------------------------------------------------------------------- pictures and class descriptions
+# ---------------------------------------------------------------------------------------------- images and class descriptions
 
 
 @dataclass(frozen=True)
 class ZeroShot:
-    """Result of :func:`zero_shot`: ``top1`` and ``ap`` in 0..1, higher is better; ``k`` pictures and ``classes`` went into ``ap``.
+    """Result of :func:`zero_shot`: ``top1`` and ``ap`` in 0..1, higher is better; ``k`` images and ``classes`` went into ``ap``.
 
-    ``ap_ceiling`` is what a perfect ranking would reach: below 1 where a class has fewer than ``k`` pictures.
+    ``ap_ceiling`` is what a perfect ranking would reach: below 1 where a class has fewer than ``k`` images.
     """
 
     top1: float
@@ -224,17 +224,17 @@ class ZeroShot:
 
 
 def zero_shot(images: Any, image_classes: Any, texts: Any, text_classes: Any, *, k: int = 50) -> ZeroShot:
-    """Top-1 and AP@k of Reed et al. 2016: does a picture find the description of its class, and a description pictures of its class?
+    """Top-1 and AP@k of Reed et al. 2016: does an image find the description of its class, and a description images of its class?
 
-    A class is described by the mean of its captions' embeddings. Top-1: share of pictures whose best class by inner product is
-    theirs. AP@k: for every class the share of its pictures among the k pictures with the largest inner product, averaged over the
-    classes that have a picture. For edited pictures the class is that of the sentence they were made from.
+    A class is described by the mean of its captions' embeddings. Top-1: share of images whose best class by inner product is
+    theirs. AP@k: for every class the share of its images among the k images with the largest inner product, averaged over the
+    classes that have an image. For edited images the class is that of the sentence they were made from.
 
     Parameters
     ----------
-    images, texts : embeddings (pictures, d) and (captions, d) of one space.
-    image_classes, text_classes : whole numbers (pictures,) and (captions,).
-    k : 50 in the papers; at most all pictures are looked at.
+    images, texts : embeddings (images, d) and (captions, d) of one space.
+    image_classes, text_classes : whole numbers (images,) and (captions,).
+    k : 50 in the papers; at most all images are looked at.
 
     >>> zero_shot([[1, 0], [0, 1]], [0, 1], [[2, 0], [0, 2]], [0, 1], k=1)
     ZeroShot(top1=1.0, ap=1.0, k=1, classes=2, ap_ceiling=1.0)
@@ -248,7 +248,7 @@ def zero_shot(images: Any, image_classes: Any, texts: Any, text_classes: Any, *,
     classes = np.unique(labels[1])
     unknown = np.setdiff1d(labels[0], classes)
     if len(unknown):
-        raise InputError(f"no caption describes class {unknown[0]}, which a picture has; give captions for every class")
+        raise InputError(f"no caption describes class {unknown[0]}, which an image has; give captions for every class")
     described = np.stack([texts[labels[1] == c].mean(0) for c in classes])
     similarity = images @ described.T
     right = labels[0][:, None] == classes

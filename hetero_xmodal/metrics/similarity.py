@@ -1,13 +1,13 @@
-"""Sim, Diff and manipulative precision (Li et al. 2020), and how far apart the colours of pictures lie.
+"""Sim, Diff and manipulative precision (Li et al. 2020), and how far apart the colours of images lie.
 
 | metric | range | better | what |
 |---|---|---|---|
-| Sim | -1..1 | higher | cosine of the made picture's and the sentence's code, of a model of :mod:`hetero_xmodal.networks.similarity` |
-| Diff | 0..1 | lower | mean absolute difference to the given picture |
-| MP | -1..1 | higher | (1 - Diff) Sim, per picture, then the mean |
+| Sim | -1..1 | higher | cosine of the made image's and the sentence's code, of a model of :mod:`hetero_xmodal.networks.similarity` |
+| Diff | 0..1 | lower | mean absolute difference to the given image |
+| MP | -1..1 | higher | (1 - Diff) Sim, per image, then the mean |
 
-A picture that was not touched has Diff 0, so its MP is its Sim. Numbers depend on the similarity model: always set those of real pairs, and
-of the unchanged pictures with the same sentences, beside a method's.
+An image that was not touched has Diff 0, so its MP is its Sim. Numbers depend on the similarity model: always set those of real pairs, and
+of the unchanged images with the same sentences, beside a method's.
 
 >>> manipulative_precision(torch.tensor([0.1, 0.5]), torch.tensor([0.3, 0.1]))   # the mean of products, not the product of means
 0.16
@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..networks.pixels import to_pictures
+from ..networks.pixels import image_tensor
 from .images import ImageScore, mae
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SimilarityScores:
-    """What :func:`judge_similarity` found; each an :class:`~hetero_xmodal.metrics.images.ImageScore` with its values per picture."""
+    """What :func:`judge_similarity` found; each an :class:`~hetero_xmodal.metrics.images.ImageScore` with its values per image."""
 
     sim: ImageScore
     diff: ImageScore
@@ -40,41 +40,39 @@ class SimilarityScores:
 
 
 def judge_similarity(made: Any, given: Any, sentences: Sequence[str], model: ImageTextSimilarity) -> SimilarityScores:
-    """Sim, Diff and MP of made pictures, the pictures they were made from, and the sentences they were made for."""
-    made, given = to_pictures(made), to_pictures(given)
+    """Sim, Diff and MP of made images, the images they were made from, and the sentences they were made for."""
+    made, given = image_tensor(made), image_tensor(given)
     name = f"similarity model trained on {model.vocab.get('data') or 'its own data'}"
     sim = model.similarity(made, sentences)
     unit = mae(made, given)
-    diff = ImageScore(float(unit) / 255, "mean absolute difference to the given picture, 0..1, lower is better", len(made),
-                      per_picture=unit.per_picture / 255)  # fmt: skip
+    diff = ImageScore(float(unit) / 255, "mean absolute difference to the given image, 0..1, lower is better", len(made),
+                      per_image=unit.per_image / 255)  # fmt: skip
     return SimilarityScores(
-        ImageScore(
-            sim.double().mean().item(), "cosine of picture and sentence, higher is better", len(made), extractor=name, per_picture=sim
-        ),
+        ImageScore(sim.double().mean().item(), "cosine of image and sentence, higher is better", len(made), extractor=name, per_image=sim),
         diff,
-        manipulative_precision(diff.per_picture, sim, extractor=name),
+        manipulative_precision(diff.per_image, sim, extractor=name),
     )
 
 
 def manipulative_precision(diff: Tensor, sim: Tensor, *, extractor: str = "") -> ImageScore:
-    """MP: mean of ``(1 - diff_k) sim_k`` over pictures (n,)."""
+    """MP: mean of ``(1 - diff_k) sim_k`` over images (n,)."""
     if diff.shape != sim.shape or diff.ndim != 1 or not len(diff):
-        raise InputError(f"MP needs one Diff and one Sim a picture, found shapes {tuple(diff.shape)} and {tuple(sim.shape)}")
+        raise InputError(f"MP needs one Diff and one Sim an image, found shapes {tuple(diff.shape)} and {tuple(sim.shape)}")
     each = (1 - diff) * sim
-    about = "mean of (1 - Diff) Sim per picture, higher is better"
-    return ImageScore(each.double().mean().item(), about, len(each), extractor=extractor, per_picture=each)
+    about = "mean of (1 - Diff) Sim per image, higher is better"
+    return ImageScore(each.double().mean().item(), about, len(each), extractor=extractor, per_image=each)
 
 
-def colour_spread(pictures: Any, weights: Tensor | None = None) -> float:
-    """How far apart the mean colours of pictures (n, 3, H, W) lie: the root of their mean squared distance to their mean, in 0..1.
+def colour_spread(images: Any, weights: Tensor | None = None) -> float:
+    """How far apart the mean colours of images (n, 3, H, W) lie: the root of their mean squared distance to their mean, in 0..1.
 
     *weights* (n or 1, H, W) say where the colour is taken.
 
     >>> round(colour_spread(torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1).expand(2, 3, 4, 4)), 4)   # black and white: sqrt(3) / 2
     0.866
     """
-    pictures = to_pictures(pictures)
-    weights = torch.ones(1, *pictures.shape[2:]) if weights is None else weights
+    images = image_tensor(images)
+    weights = torch.ones(1, *images.shape[2:]) if weights is None else weights
     share = weights / weights.sum((1, 2), keepdim=True).clamp_min(1e-9)
-    colours = (pictures * share[:, None]).sum((2, 3))
+    colours = (images * share[:, None]).sum((2, 3))
     return float((colours - colours.mean(0)).square().sum(1).mean().sqrt())

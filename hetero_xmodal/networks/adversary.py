@@ -1,6 +1,6 @@
 """TAGAN's text-adaptive discriminator: every word is a small classifier of what it should see (Nam et al. 2018).
 
-Pictures are (B, 3, S, S) in -1..1; words are numbers (B, t) with a mask (B, t), true where a word is real.
+Images are (B, 3, S, S) in -1..1; words are numbers (B, t) with a mask (B, t), true where a word is real.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ class WordEncoder(nn.Module):
 
 @dataclass(frozen=True)
 class Seen:
-    """What the trunk sees in a picture: one map for every scale, and whether the picture looks real, as a logit (B,)."""
+    """What the trunk sees in an image: one map for every scale, and whether the image looks real, as a logit (B,)."""
 
     scales: list[Tensor]
     real: Tensor
 
 
 class TextAdaptiveDiscriminator(nn.Module):
-    """An unconditional score of the picture and one score per word, multiplied with the words' attention as exponents.
+    """An unconditional score of the image and one score per word, multiplied with the words' attention as exponents.
 
     Parameters
     ----------
     vocabulary : number of words
-    image_size : side of the pictures, a multiple of 32
+    image_size : side of the images, a multiple of 32
     widths : channels of the trunk's four or five strided convolutions; the words look at the last three
     word_width : width of words and of their recurrent states
     cell : of the words' recurrent network, ``nn.GRU`` (TAGAN) or ``nn.LSTM`` (MIM-Net)
 
     Where *boxes* are given, a word that belongs to a region looks at that region alone (the graph knows which); the others look at the
-    whole picture, as in TAGAN.
+    whole image, as in TAGAN.
     """
 
     def __init__(
@@ -75,9 +75,9 @@ class TextAdaptiveDiscriminator(nn.Module):
         self.classifiers = nn.ModuleList(nn.Linear(word_width, w + 1) for w in widths[-3:])  # W_s(u), b_s(u)
         self.scale = nn.Linear(word_width, 3)
 
-    def look(self, pictures: Tensor) -> Seen:
+    def look(self, images: Tensor) -> Seen:
         """The trunk's maps of (B, 3, S, S)."""
-        x, scales = pictures, []
+        x, scales = images, []
         for k, layer in enumerate(self.trunk):
             x = layer(x)
             if k >= len(self.trunk) - 3:
@@ -85,7 +85,7 @@ class TextAdaptiveDiscriminator(nn.Module):
         return Seen(scales, self.whole(x).flatten().float())
 
     def judge(self, seen: Seen, words: Tensor, mask: Tensor, boxes: Tensor | None = None) -> Tensor:
-        """D(x, T), (B,) in 0..1: does the picture show what every word says? *boxes* (B, t, 4), a word's region, 0..1; NaN for none."""
+        """D(x, T), (B,) in 0..1: does the image show what every word says? *boxes* (B, t, 4), a word's region, 0..1; NaN for none."""
         u, sentence = self.text(words, mask)
         share = self.scale(u).softmax(2)  # beta
         score = torch.zeros_like(share[..., 0])
@@ -142,7 +142,7 @@ def discriminator_loss(
     *,
     words: float = 10.0,
 ) -> dict[str, Tensor]:
-    """D's loss: real pictures are real, their sentence fits, a wrong one does not, and *fake* (without gradient) is not real.
+    """D's loss: real images are real, their sentence fits, a wrong one does not, and *fake* (without gradient) is not real.
 
     *right* and *wrong* are (words, mask, boxes) of :meth:`TextAdaptiveDiscriminator.judge`. Returns the parts and ``loss``.
     """
@@ -161,15 +161,15 @@ def discriminator_loss(
 
 
 def generator_loss(
-    discriminator: TextAdaptiveDiscriminator, fake: Tensor, wished: tuple[Tensor, Tensor, Tensor | None]
+    discriminator: TextAdaptiveDiscriminator, fake: Tensor, requested: tuple[Tensor, Tensor, Tensor | None]
 ) -> dict[str, Tensor]:
-    """G's part: the discriminator should take *fake* for real (``G_real``) and for what *wished* says (``G_words``)."""
+    """G's part: the discriminator should take *fake* for real (``G_real``) and for what *requested* says (``G_words``)."""
     seen = discriminator.look(fake)
-    fits = discriminator.judge(seen, *wished)
+    fits = discriminator.judge(seen, *requested)
     return {
         "G_real": F.binary_cross_entropy_with_logits(seen.real, torch.ones_like(seen.real)),
         "G_words": binary(fits, 1.0),
-        "p_wished": fits.mean().detach(),
+        "p_instructed": fits.mean().detach(),
     }
 
 

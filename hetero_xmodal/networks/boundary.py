@@ -1,4 +1,4 @@
-"""Boundary images: where the structure of a picture is, without its colours (Canny 1986, by OpenCV)."""
+"""Boundary images: where the structure of an image is, without its colours (Canny 1986, by OpenCV)."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def boundary_images(pictures: Tensor, size: int | None = None, *, low: int = 100, high: int = 200) -> Tensor:
-    """Boundaries of pictures (B, 3, S, S) in -1..1, as pictures of the same kind: 1 on an edge, -1 elsewhere, thrice the same channel.
+def boundary_images(images: Tensor, size: int | None = None, *, low: int = 100, high: int = 200) -> Tensor:
+    """Boundaries of images (B, 3, S, S) in -1..1, as images of the same kind: 1 on an edge, -1 elsewhere, thrice the same channel.
 
-    Edges are found at the pictures' own size; with a smaller *size* each pixel then says how much of it is edge. *low* and *high* are
-    Canny's two thresholds of the gradient, for values of 0..255. A picture without edges gives -1 everywhere.
+    Edges are found at the images' own size; with a smaller *size* each pixel then says how much of it is edge. *low* and *high* are
+    Canny's two thresholds of the gradient, for values of 0..255. An image without edges gives -1 everywhere.
 
-    >>> picture = torch.full((1, 3, 16, 16), -1.0)
-    >>> picture[:, :, 4:12, 4:12] = 1
-    >>> edges = boundary_images(picture)
+    >>> image = torch.full((1, 3, 16, 16), -1.0)
+    >>> image[:, :, 4:12, 4:12] = 1
+    >>> edges = boundary_images(image)
     >>> edges.shape, sorted(set(edges.flatten().tolist())), bool((edges[0, 0, 6:10, 6:10] == -1).all())
     (torch.Size([1, 3, 16, 16]), [-1.0, 1.0], True)
     """
     import cv2
 
-    values = ((pictures.detach().float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    values = ((images.detach().float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     found = np.stack([cv2.Canny(np.ascontiguousarray(one), low, high) for one in values])
-    edges = torch.from_numpy(found).to(pictures.device)[:, None].to(pictures.dtype) / 127.5 - 1
+    edges = torch.from_numpy(found).to(images.device)[:, None].to(images.dtype) / 127.5 - 1
     if size is not None and size != edges.shape[-1]:
         edges = F.interpolate(edges, (size, size), mode="area")
     return edges.expand(-1, 3, -1, -1)

@@ -1,7 +1,7 @@
 """From region features and words to the nodes of a matching graph: a linear map, or the attention modules of CAMERA.
 
 Source of the modules called ``camera``: Qu et al. 2020, "Context-aware multi-view summarization network for image-text matching", with its
-public code (LgQu/CAMERA). Two things differ: attention never looks at padding, and a picture without boxes has no position code.
+public code (LgQu/CAMERA). Two things differ: attention never looks at padding, and an image without boxes has no position code.
 
 ==========  =========================================================================================================
 regions     f = l2(W x); position code s = sigmoid(W_p place); X = l2(f + AGSA(f * s)); see :class:`RegionEmbedding`
@@ -60,14 +60,14 @@ class RegionEmbedding(nn.Module):
 
     def __init__(self, in_width: int, width: int, *, kind: str = "linear", places: bool = False, heads: int = 64) -> None:
         super().__init__()
-        self.register_buffer("shift", torch.zeros(in_width))  # of standardised inputs, set from the training pictures
+        self.register_buffer("shift", torch.zeros(in_width))  # of standardised inputs, set from the training images
         self.register_buffer("scale", torch.ones(in_width))
         self.linear = nn.Linear(in_width, width)
         self.place = nn.Linear(PLACE_WIDTH, width) if places else None
         self.attention = GatedSelfAttention(width, heads) if kind == "camera" else None
 
     def forward(self, features: Tensor, counts: Tensor, places: Tensor | None = None) -> Tensor:
-        """*features* (R, d), *counts* (b,) regions of each picture, *places* (R, 6) or None; to (R, width)."""
+        """*features* (R, d), *counts* (b,) regions of each image, *places* (R, 6) or None; to (R, width)."""
         x = self.linear((features - self.shift) * self.scale)
         if self.place is not None and places is None:
             raise InputError("the model was made for regions with boxes, but these have none; give boxes and sizes, or train without")

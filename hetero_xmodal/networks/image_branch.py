@@ -1,6 +1,6 @@
-"""What a model that edits pictures needs beside its graph: a frozen encoder, region features, and a light decoder that paints.
+"""What a model that edits images needs beside its graph: a frozen encoder, region features, and a light decoder that paints.
 
-Pictures are float tensors (B, 3, S, S) in -1..1, boxes are (n, 4) xyxy as shares of the picture's sides (0..1).
+Images are float tensors (B, 3, S, S) in -1..1, boxes are (n, 4) xyxy as shares of the image's sides (0..1).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from ..errors import InputError
 ENCODERS = ("world", "efficientnet-lite0", "vgg16")
 
 
-class PictureEncoder(nn.Module):
-    """A frozen encoder: ``maps(pictures)`` gives ``fine`` (half the size) and ``coarse`` (a quarter); ``regions`` describes boxes.
+class ImageEncoder(nn.Module):
+    """A frozen encoder: ``maps(images)`` gives ``fine`` (half the size) and ``coarse`` (a quarter); ``regions`` describes boxes.
 
     Attributes
     ----------
@@ -34,20 +34,20 @@ class PictureEncoder(nn.Module):
     def feature_width(self) -> int:
         return self.samples**2 * (self.fine_width + self.coarse_width)
 
-    def maps(self, pictures: Tensor) -> dict[str, Tensor]:
+    def maps(self, images: Tensor) -> dict[str, Tensor]:
         """(B, 3, S, S) -> ``fine`` (B, fine_width, S/2, S/2) and ``coarse`` (B, coarse_width, S/4, S/4)."""
         raise NotImplementedError
 
-    def regions(self, maps: dict[str, Tensor], boxes: Tensor, picture: Tensor) -> Tensor:
-        """Features (n, feature_width) of *boxes* (n, 4), each in the picture of that number, (n,)."""
+    def regions(self, maps: dict[str, Tensor], boxes: Tensor, image: Tensor) -> Tensor:
+        """Features (n, feature_width) of *boxes* (n, 4), each in the image of that number, (n,)."""
         read = []
         for values in maps.values():
-            rois = torch.cat([picture[:, None].to(values), boxes.to(values) * values.shape[-1]], 1)
+            rois = torch.cat([image[:, None].to(values), boxes.to(values) * values.shape[-1]], 1)
             read.append(roi_align(values, rois, self.samples, sampling_ratio=2, aligned=True).flatten(1))
         return torch.cat(read, 1)
 
 
-class WorldEncoder(PictureEncoder):
+class WorldEncoder(ImageEncoder):
     """A small residual encoder; trained on the world to name the objects in its boxes and their attributes, then frozen.
 
     >>> encoder = WorldEncoder()
@@ -68,15 +68,15 @@ class WorldEncoder(PictureEncoder):
     def feature_width(self) -> int:
         return 128
 
-    def maps(self, pictures: Tensor) -> dict[str, Tensor]:
-        fine = self.stem(pictures)
+    def maps(self, images: Tensor) -> dict[str, Tensor]:
+        fine = self.stem(images)
         return {"fine": fine, "coarse": self.deep(self.down(fine))}
 
-    def regions(self, maps: dict[str, Tensor], boxes: Tensor, picture: Tensor) -> Tensor:
-        return self.embed(super().regions(maps, boxes, picture).float())
+    def regions(self, maps: dict[str, Tensor], boxes: Tensor, image: Tensor) -> Tensor:
+        return self.embed(super().regions(maps, boxes, image).float())
 
 
-class EfficientNetEncoder(PictureEncoder):
+class EfficientNetEncoder(ImageEncoder):
     """The first stages of EfficientNet-lite0 with its ImageNet weights, for photographs, without any download."""
 
     fine_width, coarse_width = 16, 24
@@ -90,12 +90,12 @@ class EfficientNetEncoder(PictureEncoder):
         self.stem = nn.Sequential(network._conv_stem, network._bn0, nn.ReLU6(), stages[0])
         self.deep = nn.Sequential(*stages[1:3])
 
-    def maps(self, pictures: Tensor) -> dict[str, Tensor]:
-        fine = self.stem(pictures)
+    def maps(self, images: Tensor) -> dict[str, Tensor]:
+        fine = self.stem(images)
         return {"fine": fine, "coarse": self.deep(fine)}
 
 
-class VGGEncoder(PictureEncoder):
+class VGGEncoder(ImageEncoder):
     """VGG-16 up to relu3_3, the paper's encoder. *weights* is a file of torchvision's ``vgg16`` state; without it they are random."""
 
     fine_width, coarse_width = 128, 256
@@ -114,15 +114,15 @@ class VGGEncoder(PictureEncoder):
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
         self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
 
-    def maps(self, pictures: Tensor) -> dict[str, Tensor]:
-        fine = self.stem((pictures / 2 + 0.5 - self.mean) / self.deviation)
+    def maps(self, images: Tensor) -> dict[str, Tensor]:
+        fine = self.stem((images / 2 + 0.5 - self.mean) / self.deviation)
         return {"fine": fine, "coarse": self.deep(fine)}
 
 
-def make_encoder(name: str, *, pretrained: bool = True, weights: str | Path | None = None) -> PictureEncoder:
+def make_encoder(name: str, *, pretrained: bool = True, weights: str | Path | None = None) -> ImageEncoder:
     """``"world"``, ``"efficientnet-lite0"`` or ``"vgg16"``, in evaluation mode and frozen. *pretrained* False: weights come later."""
     if name == "world":
-        encoder: PictureEncoder = WorldEncoder()
+        encoder: ImageEncoder = WorldEncoder()
     elif name == "efficientnet-lite0":
         encoder = EfficientNetEncoder(pretrained)
     elif name == "vgg16":
@@ -151,12 +151,12 @@ class ResidualBlock(nn.Module):
         return F.relu(x + self.second(self.first(x)))
 
 
-class PictureDecoder(nn.Module):
-    """Feature maps and what the graph says about every place -> the new picture.
+class ImageDecoder(nn.Module):
+    """Feature maps and what the graph says about every place -> the new image.
 
     The coarse map and the message are joined by a 1 x 1 convolution with a residual from the map, go through *blocks* residual blocks, and
-    grow twice by nearest upsampling and 3 x 3 convolutions, where the fine map and the picture itself join in. The last layer gives a
-    picture (tanh) and, if *matte*, a fourth channel in 0..1: how much of each pixel is repainted. The rest shows the input unchanged,
+    grow twice by nearest upsampling and 3 x 3 convolutions, where the fine map and the image itself join in. The last layer gives a
+    image (tanh) and, if *matte*, a fourth channel in 0..1: how much of each pixel is repainted. The rest shows the input unchanged,
     which is what keeps that which nobody spoke about.
 
     At full size every pixel also knows where it is (:func:`waves`): convolutions of a constant message are constant, so without it no
@@ -167,7 +167,7 @@ class PictureDecoder(nn.Module):
     fine, coarse, message : channels of the three inputs
     channels : width of the decoder
     hidden : give the mask of hidden pixels as a fourth input channel
-    inside : every pixel also knows where it is inside its box (:func:`frames`). What stands in a picture already has its shape; a thing
+    inside : every pixel also knows where it is inside its box (:func:`frames`). What stands in an image already has its shape; a thing
         that is new has none, and its box is all that says where its head ends
     """
 
@@ -193,14 +193,14 @@ class PictureDecoder(nn.Module):
         self,
         maps: dict[str, Tensor],
         message: Tensor,
-        pictures: Tensor,
+        images: Tensor,
         hidden: Tensor | None = None,
         frame: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """*message* (B, m, S/4, S/4), *hidden* (B, 1, S, S) or None, *frame* (B, FRAMES, S, S), needed with ``inside`` ->
-        picture (B, 3, S, S), matte (B, 1, S, S), paint (B, 3, S, S).
+        image (B, 3, S, S), matte (B, 1, S, S), paint (B, 3, S, S).
 
-        The picture shows the paint where the matte is 1 and the input where it is 0.
+        The image shows the paint where the matte is 1 and the input where it is 0.
         """
         coarse = maps["coarse"]
         places = [layer(F.avg_pool2d(frame, size) if size > 1 else frame) for layer, size in zip(self.inside, (4, 2, 1), strict=False)]
@@ -208,14 +208,14 @@ class PictureDecoder(nn.Module):
         x = self.shortcut(coarse) + self.fuse(torch.cat([coarse, message], 1)) + places[0]
         x = self.blocks(x)
         x = self.grow(torch.cat([_double(x) + places[1], maps["fine"], _double(message)], 1))
-        hidden = pictures.new_zeros(len(pictures), 1, *pictures.shape[2:]) if hidden is None else hidden
-        where = waves(pictures.shape[-1], device=x.device).to(x.dtype).expand(len(x), -1, -1, -1)
-        x = self.last(self.paint(torch.cat([_double(x) + places[2], pictures.to(x.dtype), hidden.to(x.dtype), where], 1))).float()
+        hidden = images.new_zeros(len(images), 1, *images.shape[2:]) if hidden is None else hidden
+        where = waves(images.shape[-1], device=x.device).to(x.dtype).expand(len(x), -1, -1, -1)
+        x = self.last(self.paint(torch.cat([_double(x) + places[2], images.to(x.dtype), hidden.to(x.dtype), where], 1))).float()
         painted = torch.tanh(x[:, :3])
         if not self.matte:
             return painted, torch.ones_like(painted[:, :1]), painted
         share = torch.sigmoid(x[:, 3:])
-        return share * painted + (1 - share) * pictures, share, painted
+        return share * painted + (1 - share) * images, share, painted
 
 
 def _double(x: Tensor) -> Tensor:

@@ -25,21 +25,21 @@ def grown(mask: Tensor) -> Tensor:
     return torch.nn.functional.max_pool2d(mask, 3, 1, 1)
 
 
-def filled_from_around(pictures: Tensor, hidden: Tensor) -> Tensor:
-    """Pictures (B, 3, S, S) in -1..1 whose places where *hidden* (B, 1, S, S) is 1 are filled from what lies around them (Telea, 2004).
+def filled_from_around(images: Tensor, hidden: Tensor) -> Tensor:
+    """Images (B, 3, S, S) in -1..1 whose places where *hidden* (B, 1, S, S) is 1 are filled from what lies around them (Telea, 2004).
 
     Nothing is left of what stood there, and where nothing is to stand little remains to be painted.
 
-    >>> picture = torch.zeros(1, 3, 8, 8)
-    >>> picture[..., 3:5, 3:5] = 1
-    >>> bool((filled_from_around(picture, box_mask(torch.tensor([[0.25, 0.25, 0.75, 0.75]]), 8)).abs() < 0.01).all())
+    >>> image = torch.zeros(1, 3, 8, 8)
+    >>> image[..., 3:5, 3:5] = 1
+    >>> bool((filled_from_around(image, box_mask(torch.tensor([[0.25, 0.25, 0.75, 0.75]]), 8)).abs() < 0.01).all())
     True
     """
     import cv2
 
-    out = pictures.clone()
+    out = images.clone()
     for k in hidden.flatten(1).any(1).nonzero().flatten().tolist():
-        pixels = ((pictures[k].permute(1, 2, 0) + 1) * 127.5).round().byte().numpy()
+        pixels = ((images[k].permute(1, 2, 0) + 1) * 127.5).round().byte().numpy()
         found = cv2.inpaint(pixels, hidden[k, 0].byte().numpy(), 3, cv2.INPAINT_TELEA)
-        out[k] = torch.where(hidden[k].bool(), torch.from_numpy(found).permute(2, 0, 1) / 127.5 - 1, pictures[k])
+        out[k] = torch.where(hidden[k].bool(), torch.from_numpy(found).permute(2, 0, 1) / 127.5 - 1, images[k])
     return out

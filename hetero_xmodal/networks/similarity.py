@@ -1,4 +1,4 @@
-"""How well a picture and a sentence fit each other: a small two-sided model in the manner of DAMSM (Xu et al. 2018).
+"""How well an image and a sentence fit each other: a small two-sided model in the manner of DAMSM (Xu et al. 2018).
 
 Both sides become one code, and Sim is the cosine of the two; in training each word also looks for its regions. It is trained on the
 training split of a data set (:mod:`hetero_xmodal.training.similarity`); no model and no loss of manipulation uses it.
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from ..errors import InputError
 from ..pretrained import Pretrained
 from .image_branch import ResidualBlock
-from .pixels import resized, to_pictures
+from .pixels import image_tensor, resized
 
 PAD, UNKNOWN = 0, 1
 
@@ -36,9 +36,9 @@ def split_words(sentence: str) -> list[str]:
 class SimilarityConfig:
     """Sizes of the model, and the sharpness of its attention and of its losses (gamma 1, 2 and 3 of DAMSM).
 
-    image_size : side of the pictures it sees; others are resized
+    image_size : side of the images it sees; others are resized
     width : of regions, words and codes
-    channels : of the picture side's first layer
+    channels : of the image side's first layer
     encoder : ``"small"``: convolutions that learn from nothing; ``"efficientnet-lite0"``: ImageNet's first stages, frozen, for photographs
     """
 
@@ -61,7 +61,7 @@ class SimilarityConfig:
 
 
 class ImageTextSimilarity(Pretrained, nn.Module):
-    """Codes of pictures and of sentences, (B, width) each; ``similarity(images, sentences)`` is the cosine of pairs.
+    """Codes of images and of sentences, (B, width) each; ``similarity(images, sentences)`` is the cosine of pairs.
 
     >>> model = ImageTextSimilarity(SimilarityConfig(width=8, channels=4), {"words": ["red", "wings"]}).eval()
     >>> model.similarity(torch.zeros(2, 3, 64, 64), ["red wings", "wings"]).shape
@@ -108,9 +108,9 @@ class ImageTextSimilarity(Pretrained, nn.Module):
             row[: len(words)] = torch.tensor(words)
         return out
 
-    def picture_codes(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures (B, 3, S, S) in 0..1 -> regions (B, r, width) and one code each (B, width)."""
-        x = resized(pictures, self.config.image_size) * 2 - 1
+    def image_codes(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (B, 3, S, S) in 0..1 -> regions (B, r, width) and one code each (B, width)."""
+        x = resized(images, self.config.image_size) * 2 - 1
         if self.config.encoder != "small":
             with torch.no_grad():
                 x = self.frozen.maps(x)["coarse"].float()
@@ -125,10 +125,10 @@ class ImageTextSimilarity(Pretrained, nn.Module):
         words, _ = nn.utils.rnn.pad_packed_sequence(states, batch_first=True, total_length=tokens.shape[1])
         return words, mask, last.transpose(0, 1).flatten(1)
 
-    def loss(self, pictures: Tensor, tokens: Tensor, same: Tensor) -> dict[str, Tensor]:
-        """DAMSM's two losses, each in both directions; *same* (B,) numbers pictures: others with the same number are no wrong partners."""
+    def loss(self, images: Tensor, tokens: Tensor, same: Tensor) -> dict[str, Tensor]:
+        """DAMSM's two losses, each in both directions; *same* (B,) numbers images: others with the same number are no wrong partners."""
         config = self.config
-        regions, image = self.picture_codes(pictures)
+        regions, image = self.image_codes(images)
         words, mask, sentence = self.sentence_codes(tokens)
         scores = {
             "sentence": F.normalize(image, dim=1) @ F.normalize(sentence, dim=1).T,
@@ -144,23 +144,23 @@ class ImageTextSimilarity(Pretrained, nn.Module):
 
     @torch.no_grad()
     def similarity(self, images: Any, sentences: Sequence[str], *, batch_size: int = 64) -> Tensor:
-        """Cosine of each picture's code with that of its sentence, (B,); *images* as in :func:`~.world_judge.to_pictures`."""
-        pictures = to_pictures(images)
-        if len(pictures) != len(sentences):
-            raise InputError(f"there are {len(pictures)} pictures but {len(sentences)} sentences; give one sentence a picture")
+        """Cosine of each image's code with that of its sentence, (B,); *images* as in :func:`~.world_judge.image_tensor`."""
+        pixels = image_tensor(images)
+        if len(pixels) != len(sentences):
+            raise InputError(f"there are {len(pixels)} images but {len(sentences)} sentences; give one sentence an image")
         self.eval()
         found = []
-        for start in range(0, len(pictures), batch_size):
-            _, image = self.picture_codes(pictures[start : start + batch_size])
+        for start in range(0, len(pixels), batch_size):
+            _, image = self.image_codes(pixels[start : start + batch_size])
             _, _, sentence = self.sentence_codes(self.numbers(sentences[start : start + batch_size]))
             found.append(F.cosine_similarity(image, sentence, dim=1))
         return torch.cat(found)
 
 
 def word_scores(regions: Tensor, words: Tensor, mask: Tensor, attention: float, aggregate: float) -> Tensor:
-    """Score of every picture with every sentence, (B, B): each word looks for its regions, and its cosine with them counts.
+    """Score of every image with every sentence, (B, B): each word looks for its regions, and its cosine with them counts.
 
-    *regions* (B, r, d), *words* (C, t, d) with *mask* (C, t). For picture b and sentence c: softmax over the words for each region, then,
+    *regions* (B, r, d), *words* (C, t, d) with *mask* (C, t). For image b and sentence c: softmax over the words for each region, then,
     *attention* times as sharp, over the regions for each word; ``log sum_w exp(aggregate cos(c_w, e_w)) / aggregate``.
     """
     score = torch.einsum("brd,ctd->bcrt", regions, words).masked_fill(~mask[None, :, None, :], torch.finfo(regions.dtype).min)

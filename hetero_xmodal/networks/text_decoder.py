@@ -101,7 +101,7 @@ class AttentionDecoder(nn.Module):
         return words, weights
 
 
-def writing_loss(logits: Tensor, attention: Tensor, tokens: Tensor, mask: Tensor, *, attend_all: float = 1.0) -> Tensor:
+def text_decoder_loss(logits: Tensor, attention: Tensor, tokens: Tensor, mask: Tensor, *, attend_all: float = 1.0) -> Tensor:
     """L_ED (B,): mean cross-entropy of each sentence's words, and the doubly stochastic term of Xu et al.
 
     *logits* (B, t - 1, words) and *attention* (B, t - 1, n) of :class:`AttentionDecoder`, *tokens* (B, t), *mask* (B, n).

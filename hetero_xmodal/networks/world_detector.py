@@ -1,6 +1,6 @@
 """The world's detector: detectron2's FCOS on a small residual pyramid, and one head that names the attributes of each box.
 
-A picture of S x S pixels goes through a stem (stride 2, 32 channels) and three residual stages (strides 4, 8, 16), which a
+An image of S x S pixels goes through a stem (stride 2, 32 channels) and three residual stages (strides 4, 8, 16), which a
 feature pyramid brings to one width. FCOS (Tian et al. 2019) predicts class, box and centerness at every cell of strides 4, 8
 and 16. Stride 4 is what lets a beak of eight pixels be found. For the attributes, ROIAlign reads 7 x 7 samples of the stem and
 of the finest pyramid level inside each box, because a stripe of three pixels is gone at stride 8.
@@ -32,7 +32,7 @@ class WorldDetectorConfig:
     blocks : residual blocks of each stage
     pyramid : channels of the pyramid and of the FCOS head
     feature : width of the region feature
-    image_size : side in pixels that pictures are brought to
+    image_size : side in pixels that images are brought to
     """
 
     classes: tuple[str, ...]
@@ -129,9 +129,9 @@ class AttributeHead(nn.Module):
 
 
 class WorldDetectorNetwork(FCOS):
-    """FCOS with attributes. In training it returns a dict of losses, otherwise one ``Instances`` per picture.
+    """FCOS with attributes. In training it returns a dict of losses, otherwise one ``Instances`` per image.
 
-    Inputs are a batch (B, 3, H, W) of RGB values 0..255, H and W multiples of 16 (smaller pictures are padded by the caller).
+    Inputs are a batch (B, 3, H, W) of RGB values 0..255, H and W multiples of 16 (smaller images are padded by the caller).
     The ``Instances`` carry ``pred_boxes``, ``scores``, ``pred_classes``, ``region_features`` (n, 128) and ``attributes``
     (n, kinds): for every kind of the config the index of its word.
     """
@@ -159,18 +159,18 @@ class WorldDetectorNetwork(FCOS):
         self.config = config
         self.attribute_head = AttributeHead(config)
 
-    def features(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
-        x = (pictures - self.pixel_mean) / self.pixel_std
+    def features(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        x = (images - self.pixel_mean) / self.pixel_std
         return self.backbone(x.contiguous(memory_format=torch.channels_last))
 
-    def forward(self, pictures: torch.Tensor, truth: list | None = None):
+    def forward(self, images: torch.Tensor, truth: list | None = None):
         """*truth*: ``Instances`` with ``gt_boxes``, ``gt_classes`` and ``gt_attributes`` (n, kinds), needed in training only."""
-        maps = self.features(pictures)
+        maps = self.features(images)
         levels = [maps[f] for f in self.head_in_features]
         predictions = [[y.float() for y in part] for part in self.head(levels)]
         if self.training:
-            return self.forward_training(pictures, levels, predictions, truth) | self._attribute_losses(maps, truth)
-        return self._answer(pictures, maps, levels, predictions)
+            return self.forward_training(images, levels, predictions, truth) | self._attribute_losses(maps, truth)
+        return self._answer(images, maps, levels, predictions)
 
     def _attribute_losses(self, maps: dict[str, torch.Tensor], truth: list) -> dict[str, torch.Tensor]:
         boxes = [t.gt_boxes.tensor for t in truth]
@@ -184,12 +184,12 @@ class WorldDetectorNetwork(FCOS):
         losses = {f"loss_{kind}": F.cross_entropy(logits[kind], words[:, k]) for k, kind in enumerate(logits)}
         return losses | {"loss_name": 0.5 * F.cross_entropy(self.attribute_head.name(features), classes)}
 
-    def _answer(self, pictures, maps, levels, predictions) -> list:
+    def _answer(self, images, maps, levels, predictions) -> list:
         logits, deltas, centerness = self._transpose_dense_predictions(predictions, [self.num_classes, 4, 1])
         anchors = self.anchor_generator(levels)
-        size = tuple(pictures.shape[-2:])
+        size = tuple(images.shape[-2:])
         found = []
-        for i in range(len(pictures)):
+        for i in range(len(images)):
             scores = [torch.sqrt(x[i].sigmoid() * y[i].sigmoid()) for x, y in zip(logits, centerness, strict=True)]
             found.append(self.inference_single_image(anchors, scores, [x[i] for x in deltas], size))
             found[-1].pred_boxes.clip(size)

@@ -1,7 +1,7 @@
 """Relations between boxes by geometry: the rules that the default world obeys and the image parser applies.
 
 Boxes are ``x1, y1, x2, y2`` in pixels, y down. Distances are measured in units of ``s = sqrt(width * height)`` of the
-picture, so that a scene keeps its relations when it is scaled. For an ordered pair *a*, *b* the first rule that fits counts:
+image, so that a scene keeps its relations when it is scaled. For an ordered pair *a*, *b* the first rule that fits counts:
 
 1. ``hold``: *a* is an agent, *b* something one can hold, the boxes overlap in x, and *b* reaches over *a*'s hand height
    (0.58 of *a*'s height from its top);
@@ -76,7 +76,7 @@ def relation_codes(
     Parameters
     ----------
     a, b : boxes ``(..., 4)``, broadcast against each other.
-    size : width, height of the picture.
+    size : width, height of the image.
     agent : bool ``(...)``: may this *a* hold something?  holdable, support : bool ``(...)``: what *b* is.
     slack : a number, or an array that broadcasts: shifts every threshold by this many s, towards more (positive) or fewer
         (negative) holds, supports, nears and directions. The world only keeps layouts whose relations are the same at several
@@ -121,7 +121,7 @@ def relation_matrix(boxes, names: Sequence[str], *, size: tuple[float, float], s
     if len(names) != len(boxes):
         raise InputError(f"there are {len(boxes)} boxes but {len(names)} names; give one name for each box")
     if len(size) != 2 or min(size) <= 0:
-        raise InputError(f"the picture's size is {size!r}, expected (width, height) in pixels, both above 0")
+        raise InputError(f"the image's size is {size!r}, expected (width, height) in pixels, both above 0")
     if not np.isfinite(boxes).all():
         raise InputError(
             f"box {int(np.flatnonzero(~np.isfinite(boxes).all(1))[0])} holds a number that is not finite; expected x1, y1, x2, y2 in pixels"

@@ -1,4 +1,4 @@
-"""Pictures to scene graphs: boxes, names and attributes from a detector, relations between boxes from geometry.
+"""Images to scene graphs: boxes, names and attributes from a detector, relations between boxes from geometry.
 
 >>> import hetero_xmodal as hx, numpy as np
 >>> white = np.full((40, 60, 3), 255, np.uint8)
@@ -15,19 +15,21 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..deprecation import renamed_keywords
 from ..errors import InputError
 from ..images import read_reduced
 from ..scenes import SceneGraph, SceneObject
-from .detectors.base import DEFAULT_MAX_OBJECTS, Detections, Detector, Picture
+from .detectors.base import DEFAULT_MAX_OBJECTS, Detections, Detector, InputImage
 from .detectors.registry import load_detector
 from .geometry import relations_between
 
 if TYPE_CHECKING:
-    from ..images import PictureLike
+    from ..images import ImageLike
 
 
+@renamed_keywords(picture="image")
 def parse_image(
-    picture: PictureLike,
+    image: ImageLike,
     *,
     detector: str | Path | Detector = "world",
     weights: str | Path | None = None,
@@ -37,11 +39,11 @@ def parse_image(
     relations: bool = True,
     id: str | None = None,
 ) -> SceneGraph:
-    """Say what is in *picture*: objects with name, attributes, box, score and region feature, and the relations between their boxes.
+    """Say what is in *image*: objects with name, attributes, box, score and region feature, and the relations between their boxes.
 
     Parameters
     ----------
-    picture : path, ``PIL.Image`` or uint8 array (height, width, 3); see :func:`hetero_xmodal.images.read_picture`.
+    image : path, ``PIL.Image`` or uint8 array (height, width, 3); see :func:`hetero_xmodal.images.read_image`.
     detector : ``"world"`` (shipped, for the generated world), ``"grid"`` or ``"grid:N"`` (N x N patches of any photograph), the path of a
         detections or COCO ``.json``, a detectron2 model-zoo name or local config (``.yaml``), or your own
         :class:`~hetero_xmodal.parsers.detectors.Detector`.
@@ -51,20 +53,20 @@ def parse_image(
     score_threshold : drop objects the detector is less sure of; ``None`` takes the detector's own.
     max_objects : keep this many objects, best first (the K of the literature); a grid always keeps all of its patches.
     relations : whether to read relations off the boxes; see :mod:`hetero_xmodal.parsers.geometry` for what "left of" means.
-    id : name of the picture; the file name without its ending if left out.
+    id : name of the image; the file name without its ending if left out.
 
     Returns
     -------
-    SceneGraph with ``size`` (width, height), boxes xyxy in pixels of the original upright picture, region features of length one, and
+    SceneGraph with ``size`` (width, height), boxes xyxy in pixels of the original upright image, region features of length one, and
     ``source`` telling detector, hash of the weights, feature extractor, K and normalisation.
 
     Raises
     ------
-    InputError : the picture, the detector's file or an option cannot be used.
+    InputError : the image, the detector's file or an option cannot be used.
     MissingPackageError : the detector needs a package that is not installed.
     """
     return parse_images(
-        [picture],
+        [image],
         detector=detector,
         weights=weights,
         features=features,
@@ -76,8 +78,9 @@ def parse_image(
     )[0]
 
 
+@renamed_keywords(pictures="images")
 def parse_images(
-    pictures: Iterable[PictureLike],
+    images: Iterable[ImageLike],
     *,
     detector: str | Path | Detector = "world",
     weights: str | Path | None = None,
@@ -94,60 +97,60 @@ def parse_images(
 
     Parameters
     ----------
-    ids : a name per picture.
-    batch_size : pictures that go through the network together.
-    on_error : ``"raise"`` stops at the first picture that cannot be used; ``"return"`` puts its :class:`InputError` into the list in
+    ids : a name per image.
+    batch_size : images that go through the network together.
+    on_error : ``"raise"`` stops at the first image that cannot be used; ``"return"`` puts its :class:`InputError` into the list in
         place of a scene graph, so that a long run can go on and report at the end.
     """
-    if isinstance(pictures, str | Path) or not isinstance(pictures, Iterable) or hasattr(pictures, "getexif"):
-        raise InputError("parse_images takes a list of pictures; for a single one use parse_image")
+    if isinstance(images, str | Path) or not isinstance(images, Iterable) or hasattr(images, "getexif"):
+        raise InputError("parse_images takes a list of images; for a single one use parse_image")
     if on_error not in ("raise", "return"):
         raise InputError(f"on_error is {on_error!r}; give 'raise' or 'return'")
     _check_options(score_threshold, max_objects, batch_size)
-    pictures = list(pictures)
-    ids = [None] * len(pictures) if ids is None else list(ids)
-    if len(ids) != len(pictures):
-        raise InputError(f"there are {len(pictures)} pictures but {len(ids)} ids; give one per picture")
+    images = list(images)
+    ids = [None] * len(images) if ids is None else list(ids)
+    if len(ids) != len(images):
+        raise InputError(f"there are {len(images)} images but {len(ids)} ids; give one per image")
     detector = load_detector(detector, weights=weights, features=features)
     threshold = detector.score_threshold if score_threshold is None else score_threshold
     source = {"parser": "image", "K": max_objects, "score_threshold": threshold, **detector.source}
 
-    def detect(batch: list[Picture]) -> list[Detections]:
+    def detect(batch: list[InputImage]) -> list[Detections]:
         return detector.detect(batch, score_threshold=threshold, max_objects=max_objects)
 
     scenes: list[SceneGraph | InputError] = []
-    with _bar(len(pictures), progress) as advance:
-        for batch in _batched(pictures, ids, batch_size):
+    with _bar(len(images), progress) as advance:
+        for batch in _batched(images, ids, batch_size):
             answers = _answers(batch, detector.longest_side, detect, on_error)
             scenes += [a if isinstance(a, InputError) else _scene(*a, source, relations) for a in answers]
             advance(len(batch))
     return scenes
 
 
-def _batched(pictures: list, ids: list, size: int):
-    rows = list(zip(pictures, ids, strict=True))
+def _batched(images: list, ids: list, size: int):
+    rows = list(zip(images, ids, strict=True))
     return (rows[i : i + size] for i in range(0, len(rows), size))
 
 
 def _answers(batch, longest_side, detect, on_error) -> list:
-    """(picture, detections) of each row of *batch*, or the InputError that stands in its place."""
+    """(image, detections) of each row of *batch*, or the InputError that stands in its place."""
     answers: list = []
-    for picture, id in batch:
+    for image, id in batch:
         try:
-            answers.append(_read(picture, id, longest_side))
+            answers.append(_read(image, id, longest_side))
         except InputError as error:
             if on_error == "raise":
                 raise
             answers.append(error)
-    good = [a for a in answers if isinstance(a, Picture)]
+    good = [a for a in answers if isinstance(a, InputImage)]
     try:
         found = iter(detect(good) if good else [])
-        return [(a, next(found)) if isinstance(a, Picture) else a for a in answers]
+        return [(a, next(found)) if isinstance(a, InputImage) else a for a in answers]
     except InputError:
         if on_error == "raise":
             raise
-    for i, answer in enumerate(answers):  # some picture of the batch is refused by the detector: ask one by one to find out which
-        if isinstance(answer, Picture):
+    for i, answer in enumerate(answers):  # some image of the batch is refused by the detector: ask one by one to find out which
+        if isinstance(answer, InputImage):
             try:
                 answers[i] = (answer, detect([answer])[0])
             except InputError as error:
@@ -155,14 +158,14 @@ def _answers(batch, longest_side, detect, on_error) -> list:
     return answers
 
 
-def _read(picture: PictureLike, id: str | None, longest_side: int | None) -> Picture:
-    image, size = read_reduced(picture, longest_side)
-    name = str(picture) if isinstance(picture, str | Path) else None
-    return Picture(image, size, name, id if id is not None else (Path(name).stem if name else None))
+def _read(image: ImageLike, id: str | None, longest_side: int | None) -> InputImage:
+    pixels, size = read_reduced(image, longest_side)
+    name = str(image) if isinstance(image, str | Path) else None
+    return InputImage(pixels, size, name, id if id is not None else (Path(name).stem if name else None))
 
 
-def _scene(picture: Picture, found: Detections, source: dict, relations: bool) -> SceneGraph:
-    width, height = picture.size
+def _scene(image: InputImage, found: Detections, source: dict, relations: bool) -> SceneGraph:
+    width, height = image.size
     attributes = found.attributes or [[] for _ in found.names]
     features = [None] * len(found.names) if found.features is None else found.features.tolist()
     objects = [
@@ -178,14 +181,14 @@ def _scene(picture: Picture, found: Detections, source: dict, relations: bool) -
     ]
     scene = SceneGraph(
         objects=objects,
-        size=picture.size,
-        id=picture.id,
+        size=image.size,
+        id=image.id,
         source=source | {"width": 0 if found.features is None else found.features.shape[1]},
     )
     if relations and found.relations is not None:
         scene.relations = found.relations
     elif relations:
-        scene.relations = relations_between(found.boxes, found.names, size=picture.size)
+        scene.relations = relations_between(found.boxes, found.names, size=image.size)
     return scene.check()
 
 
@@ -213,7 +216,7 @@ class _bar:
 
         self.progress = Progress(console=Console(stderr=True), transient=True)
         self.progress.start()
-        task = self.progress.add_task("parsing pictures", total=self.total)
+        task = self.progress.add_task("parsing images", total=self.total)
         return lambda n: self.progress.advance(task, n)
 
     def __exit__(self, *error) -> None:

@@ -1,9 +1,9 @@
 """Every word of the default world, in one place. No word stands in two vocabularies.
 
-The *canonical* words below are the ones a picture's true scene graph uses. Captions may use other words for the same
+The *canonical* words below are the ones an image's true scene graph uses. Captions may use other words for the same
 thing; ``SYNONYMS`` maps each of them to its canonical word.
 
-Normal form of relations (pictures and sentences alike): predicates are lower case, verbs in their base form
+Normal form of relations (images and sentences alike): predicates are lower case, verbs in their base form
 (``hold``, ``have``), prepositions as said (``on``, ``near``, ``next to``, ``with``). ``to the left of``, ``on the left of``
 and ``left of`` are all ``left of``; the same for ``right of``. Nouns are singular lemmas. A number is an attribute
 written as digits: "two red birds" is one object ``bird`` with the attributes ``2`` and ``red``.
@@ -22,7 +22,7 @@ CATEGORIES = (
     "table", "box", "ball", "balloon", "umbrella", "kite", "cup", "lamp", "clock", "mirror",
 )  # fmt: skip
 
-#: places; each is a label, and its picture a background
+#: places; each is a label, and its image a background
 SCENE_TYPES = ("street", "garden", "kitchen", "bedroom", "beach")
 
 #: all colours; scenes use the first eight, birds use BIRD_COLOURS
@@ -47,7 +47,7 @@ LENGTHS = ("short", "long")
 #: what a bird has; the bird itself is the object ``bird``
 BIRD_PARTS = ("crown", "breast", "belly", "wing", "beak")
 
-#: relations of pictures, in normal form; the rules are in ``hetero_xmodal.parsers.geometry``
+#: relations of images, in normal form; the rules are in ``hetero_xmodal.parsers.geometry``
 RELATIONS = ("left of", "right of", "above", "below", "on", "hold", "near")
 HAVE = "have"
 

@@ -1,6 +1,6 @@
 """ALGR, adaptive latent graph representation learning for image-text matching.
 
-Regions and words are two complete graphs. A graph encoder gives every node a mean and a spread; one vector per picture and per sentence
+Regions and words are two complete graphs. A graph encoder gives every node a mean and a spread; one vector per image and per sentence
 is read from the means, and for training a sample from both is exchanged between the sides and decoded again.
 
 ==========  ======================================================================  =====================================
@@ -29,13 +29,13 @@ Where the paper is silent or contradicts itself, what is done here:
 * ``S * A`` with a row-normalised A of ones has rows that sum to 1/n, yet is called normalised: ``edge_norm="renorm"`` uses S itself,
   ``"literal"`` divides by n (AMB-3.1);
 * the spread is read from Z by default, ``sigma_in="x"`` from X; both layers use the weights computed from X (AMB-3.2);
-* sigma of the sentence is not defined: a second layer as for the picture (AMB-3.3). ELU may be negative, so sigma = ELU + 1 + 1e-6;
+* sigma of the sentence is not defined: a second layer as for the image (AMB-3.3). ELU may be negative, so sigma = ELU + 1 + 1e-6;
 * the gated steps hear the plain mean of all words, the same for every word; ``ggnn_adj="learned"`` weighs them (AMB-3.3a). They share
   their weights, and there are two (the paper gives no number);
 * the "elementwise" product of (14) does not fit in shape: it is a matrix product;
 * lambda is both annealed and 1: here it is 1, and beta in front of the KL is annealed (AMB-3.4);
 * X is trained, so (8) and (9) do not pull at it: decoders chase X, not X them; ``detach_target=False`` lets them (AMB-3.5);
-* two captions of one picture in a batch are no negatives of each other's pair.
+* two captions of one image in a batch are no negatives of each other's pair.
 """
 
 from __future__ import annotations
@@ -65,13 +65,13 @@ VARIANTS = {
     "no-graph": "message passing: mean and spread of a node are linear maps of its X",
     "gcn": "learned edge weights: every node hears the plain mean, two layers on both sides",
     "gnn": "the gated steps of the sentence graph",
-    "gnn+ggnn": "nothing, but the picture graph gets gated steps too",
+    "gnn+ggnn": "nothing, but the image graph gets gated steps too",
     "no-decoders": "L_r (8), (9)",
     "no-prior": "sampling (6) and L_KL (11)",
     "no-exchange": "cross-attention (14): Z^ is decoded as it is",
     "no-lg": "L_g (10) with all that it needs",
     "no-lwd": "L_WD (13)",
-    "lkd": "L_WD (13), for which the KL of the sentence's Gaussian from the picture's stands in",
+    "lkd": "L_WD (13), for which the KL of the sentence's Gaussian from the image's stands in",
     "general-two-phase": "ranking in the first phase, which learns from lambda L_g + L_WD",
     "one-phase": "the first phase",
 }
@@ -109,7 +109,7 @@ class ALGRConfig:
     decoder : ``"sigmoid"`` as printed, or ``"linear"``, since X is signed.
     start : ``"random"``; or ``"identity"``, where W of (4) starts as 1 and the gates of (5) start almost closed, so that phase 2 goes on
         from where phase 1 ended; or ``"cca"``, where in addition the linear maps to X start as the directions of a canonical correlation
-        analysis of mean regions and mean words, with *ridge*: for few training pictures and word vectors of a frozen encoder.
+        analysis of mean regions and mean words, with *ridge*: for few training images and word vectors of a frozen encoder.
     sharpness : if above 0, W_q and W_k start as multiples of 1, such that a node whose entries have mean square 1 hears itself with this
         logit; random maps start with nearly equal weights, and equal weights leave nothing of a single node.
     standardise : bring every column of the inputs to mean 0 and deviation 1 (over the training split) first.
@@ -121,7 +121,7 @@ class ALGRConfig:
     rank_loss : ``"hinge"`` (15); ``"softmax"``, not in the paper, is a cross-entropy over the batch at *temperature*.
     sum_epochs : first epochs in which (15) sums over all negatives, before the hardest alone counts; against collapse.
     dropout : share of the units of X set to zero in training.
-    input_dropout : share of the columns of the inputs set to zero in training, the same ones in all regions of a picture and in all words
+    input_dropout : share of the columns of the inputs set to zero in training, the same ones in all regions of an image and in all words
         of a caption.
     region_dropout, word_dropout : share of the regions and words that are left out in training.
     phase1_epochs : epochs of the first phase.
@@ -201,16 +201,16 @@ def positive(x: Tensor) -> Tensor:
 
 def pool_recipe() -> Recipe:
     """The means of X, which the first phase ranks and with which the baseline ends. States in: ``x``; out: ``e`` of both sides."""
-    readers = [attends(s.VISUAL, "picture"), attends(s.WORD, "sentence")]
+    readers = [attends(s.VISUAL, "image"), attends(s.WORD, "sentence")]
     step = Step("read the means", readers, equation="ALGR, phase 1", gather="mean", reads="x", writes="e")
-    return Recipe([step], adds={"picture": 1, "sentence": 1}, name="ALGR: mean of the regions, mean of the words")
+    return Recipe([step], adds={"image": 1, "sentence": 1}, name="ALGR: mean of the regions, mean of the words")
 
 
 def encoder_recipe(config: ALGRConfig = ALGRConfig()) -> Recipe:
     """(1) to (5), (7) and (12): from features to means, spreads and the two vectors that retrieval compares.
 
     States in: ``x`` of ``visual`` and ``word`` (n, in_width).
-    States out: ``z`` and ``sigma`` of both (n, width); ``e`` and ``r`` of ``picture`` and ``sentence``, one row per pair.
+    States out: ``z`` and ``sigma`` of both (n, width); ``e`` and ``r`` of ``image`` and ``sentence``, one row per pair.
     """
     if config.variant == "baseline":
         return pool_recipe()
@@ -259,12 +259,12 @@ def encoder_recipe(config: ALGRConfig = ALGRConfig()) -> Recipe:
             if gates is not None:
                 nn.init.constant_(gates.heard_to_update.bias, -4.0)
                 nn.init.zeros_(gates.heard_to_candidate.bias)
-    readers = [attends(s.VISUAL, "picture"), attends(s.WORD, "sentence")]
+    readers = [attends(s.VISUAL, "image"), attends(s.WORD, "sentence")]
     read = [
         Step("read the means", readers, equation="ALGR (12)", gather="mean", reads="z", writes="e"),
         Step("read the spreads", readers, equation="ALGR (13), r(sigma)", gather="mean", reads="sigma", writes="r"),
     ]
-    return Recipe(first + remember + second + read, adds={"picture": 1, "sentence": 1}, name=f"ALGR: graph encoder, {config.variant}")
+    return Recipe(first + remember + second + read, adds={"image": 1, "sentence": 1}, name=f"ALGR: graph encoder, {config.variant}")
 
 
 def _attention(config: ALGRConfig) -> DotAttention:
@@ -431,7 +431,7 @@ class ALGR(DualEncoder):
         return graph.to(regions.device), x
 
     def forward(self, batch: Batch, *, phase: int = 2) -> dict[str, dict[str, Tensor]]:
-        """All states of a batch: ``e`` of ``picture`` and ``sentence`` (b, width), and in phase 2 ``z``, ``sigma``, ``r`` too."""
+        """All states of a batch: ``e`` of ``image`` and ``sentence`` (b, width), and in phase 2 ``z``, ``sigma``, ``r`` too."""
         graph, x = self.nodes(batch)
         return (self.pool if phase == 1 else self.recipe)(graph, x)
 
@@ -447,7 +447,7 @@ class ALGR(DualEncoder):
         ranks = phase == 2 or config.variant != "general-two-phase"
         graph, x = self.nodes(batch)
         states = self.pool(graph, x) if phase == 1 and ranks else self.recipe(graph, x)
-        e_v, e_t = states["picture"]["e"], states["sentence"]["e"]
+        e_v, e_t = states["image"]["e"], states["sentence"]["e"]
         parts: dict[str, Tensor] = {}
         if ranks:
             parts["L_rank"] = self.rank(e_v, e_t, batch.images, hardest)
@@ -455,7 +455,7 @@ class ALGR(DualEncoder):
             if config.variant != "no-lwd":
                 distance = kl_between if config.variant == "lkd" else wasserstein
                 name = "L_KD" if config.variant == "lkd" else "L_WD"
-                parts[name] = distance(e_v, states["picture"]["r"], e_t, states["sentence"]["r"]).mean()
+                parts[name] = distance(e_v, states["image"]["r"], e_t, states["sentence"]["r"]).mean()
             if config.variant != "no-lg":
                 parts |= self.generation_losses(graph, states, config.beta if beta is None else beta)
         weights = {"L_rank": 1.0, "L_WD": 1.0, "L_KD": 1.0, "L_g": config.trade_off}
@@ -481,7 +481,7 @@ class ALGR(DualEncoder):
         return parts | {"L_g": sum(beta * part if name == "L_KL" else part for name, part in parts.items())}
 
     def rank(self, e_v: Tensor, e_t: Tensor, images: Tensor, hardest: bool = True) -> Tensor:
-        """(15) of the cosines of all pictures (b, width) with all captions (b, width); *images* (b,) says which picture each pair has."""
+        """(15) of the cosines of all images (b, width) with all captions (b, width); *images* (b,) says which image each pair has."""
         config, scores = self.config, F.normalize(e_v, dim=1) @ F.normalize(e_t, dim=1).T
         if config.rank_loss == "softmax":
             loss = softmax_loss(scores, images, temperature=config.temperature)

@@ -1,10 +1,10 @@
-"""CAM, cross-modal adaptive manipulation: a picture and a sentence manipulate each other.
+"""CAM, cross-modal adaptive manipulation: an image and a sentence manipulate each other.
 
-An object that picture and sentence both name is copied into the other side's graph. Both graphs are convolved on their own, and the
+An object that image and sentence both name is copied into the other side's graph. Both graphs are convolved on their own, and the
 copies carry what they learned back to their owners (heterogeneous representation learning, HRL); then every node is asked how much it
-matters for the new picture and for the new sentence (cross-modal relation reasoning, CRR). What is left of the nodes paints the
-picture and writes the sentence, both at once. It runs on the graphs of :func:`hetero_xmodal.build_graph` (give ``complete=True`` for
-pictures without relations).
+matters for the new image and for the new sentence (cross-modal relation reasoning, CRR). What is left of the nodes paints the
+image and writes the sentence, both at once. It runs on the graphs of :func:`hetero_xmodal.build_graph` (give ``complete=True`` for
+images without relations).
 
 ==========  =========================================================================  =============================================
 equation    what it says                                                               where
@@ -17,8 +17,8 @@ E4, E5      M_m = sigmoid(max over perspectives of [H_I ; H_S] W_m h_IS)        
 E6          H_Gm = MLP([H_I ; H_S] * M_m)                                              :func:`masked_nodes`
 E7          L_H, what reasoning changed, and the distance of the two sides             :meth:`CAM.matching_losses`
 E8          L_M, small masks that differ                                               :meth:`CAM.matching_losses`
-picture     every place of the picture asks the nodes of H_GI; a decoder paints        "tell every place", :class:`PictureDecoder`
-E9          the nodes of H_GS attend to each other; a decoder writes                   "tell the writer", :class:`AttentionDecoder`
+image     every place of the image asks the nodes of H_GI; a decoder paints        "tell every place", :class:`ImageDecoder`
+E9          the nodes of H_GS attend to each other; a decoder writes                   "tell the text decoder", :class:`AttentionDecoder`
 ==========  =========================================================================  =============================================
 
 Where the paper is silent or contradicts itself, what is done here:
@@ -37,7 +37,7 @@ Where the paper is silent or contradicts itself, what is done here:
   next word, so that a sentence is connected (AMB-1.14).
 
 Ours, not the paper's: ``matte`` (the decoder says how much of each pixel it repaints; the rest shows the input), the decoder sees the
-picture at full size and knows where each pixel is, the words' order is part of their features, the writer's memory keeps the nodes' own
+image at full size and knows where each pixel is, the words' order is part of their features, the text decoder's memory keeps the nodes' own
 features (``memory_skip``), and for new things places hear the regions' own features (``own``) and the decoder knows where in its box each
 pixel is (``inside``). :meth:`CAMConfig.literal` turns off what has a switch of that (not the order of words, nor what the decoder sees at
 full size).
@@ -57,7 +57,7 @@ from torch import Tensor, nn
 from .. import schema as s
 from ..errors import InputError
 from ..message_passing import Blend, DotAttention, Recipe, Replace, SigmoidGate, Step, SymmetricNorm, attends, both_ways, itself
-from ..networks.image_branch import ENCODERS, PictureDecoder, cell_code, frames, make_encoder, place_code
+from ..networks.image_branch import ENCODERS, ImageDecoder, cell_code, frames, make_encoder, place_code
 from ..networks.optimal_transport import transport
 from ..networks.padding import padded, wave
 from ..networks.text_decoder import SPECIAL, UNKNOWN, AttentionDecoder
@@ -83,18 +83,18 @@ class CAMConfig:
     gamma : weight of 1 / | |M_I| - |M_S| | in E8; 0 is its ablation.
     transport, transport_scaling : False leaves the transport term WS out of E7; and how finely Sinkhorn's blur shrinks from step to step.
     norm_mean, norm_eps : of the norms in E7 and E8.
-    image_size : side of the pictures, a multiple of 32.
+    image_size : side of the images, a multiple of 32.
     encoder : the frozen encoder, ``"world"``, ``"efficientnet-lite0"`` or ``"vgg16"`` (the paper's).
-    channels, blocks : of the picture decoder.
+    channels, blocks : of the image decoder.
     places : a region is heard only where its box is.
-    word_share : with places, how loud a word, which is nowhere in the picture, is beside a region that is there, before attention learns.
+    word_share : with places, how loud a word, which is nowhere in the image, is beside a region that is there, before attention learns.
     matte : the decoder says how much of each pixel it repaints.
     own : places also hear the regions' own features, as they were before the convolutions. Where every region is tied to every other,
-        these make all regions alike; what is there can still be seen in the picture, but what is new would have neither class nor colour.
+        these make all regions alike; what is there can still be seen in the image, but what is new would have neither class nor colour.
     inside : the decoder knows where in its box every pixel is, so that it can draw things that were not there.
-    decoder_memory : what the writer sees: nodes of ``"both"`` sides or ``"word"`` nodes alone.
-    memory_skip : the writer also sees the nodes' own features.
-    embed, hidden : of the writer.
+    decoder_memory : what the text decoder sees: nodes of ``"both"`` sides or ``"word"`` nodes alone.
+    memory_skip : the text decoder also sees the nodes' own features.
+    embed, hidden : of the text decoder.
     """
 
     word_width: int = 300
@@ -162,7 +162,7 @@ def cam_recipe(config: CAMConfig = CAMConfig()) -> Recipe:
     sentence graph 1
     merge what the copies learned 1
     pool
-    mask for the picture
+    mask for the image
     mask for the sentence
     """
     steps = hrl_steps(config) + (crr_steps(config) if config.masks else [])
@@ -237,9 +237,9 @@ def _mlp(config: CAMConfig) -> nn.Sequential:
 
 
 def crr_steps(config: CAMConfig) -> list[Step]:
-    """E3 to E5; ``pair`` is one node per picture and sentence. Copies of objects take no part any more."""
+    """E3 to E5; ``pair`` is one node per image and sentence. Copies of objects take no part any more."""
     steps = [Step("pool", [attends(s.VISUAL, "pair"), attends(s.WORD, "pair")], equation="CAM E3", gather="mean")]
-    for name, state, own in (("mask for the picture", "image_mask", s.VISUAL), ("mask for the sentence", "sentence_mask", s.WORD)):
+    for name, state, own in (("mask for the image", "image_mask", s.VISUAL), ("mask for the sentence", "sentence_mask", s.WORD)):
         maps = nn.Linear(config.width, config.perspectives * config.width, bias=False)  # all W_m
         nn.init.normal_(maps.weight, std=0.5 / config.width)  # so that the masks start well inside 0..1, where they can learn
         weigh = SigmoidGate(key=maps, perspectives=config.perspectives)
@@ -257,7 +257,7 @@ def masked_nodes(states: dict[str, dict[str, Tensor]], mask: str, mlp: Callable[
     return {t: mlp(states[t]["h"] * states[t][mask] if mask in states[t] else states[t]["h"]) for t in (s.VISUAL, s.WORD)}
 
 
-# ---------------------------------------------------------------------------------------------- from nodes to picture and sentence
+# ---------------------------------------------------------------------------------------------- from nodes to image and sentence
 
 
 def _loud_where_it_is(boxes: Tensor, grid: int) -> Tensor:
@@ -279,7 +279,7 @@ class BesidePlace(nn.Module):
 
 
 def paint_recipe(config: CAMConfig, coarse: int, *, key: int = 32) -> Recipe:
-    """Every place of the picture (``patch``, the coarse map's cells row by row) asks the nodes of H_GI what to do (AMB-1.9).
+    """Every place of the image (``patch``, the coarse map's cells row by row) asks the nodes of H_GI what to do (AMB-1.9).
 
     States in: ``patch`` ``h`` (cells, coarse + code), ``visual`` and ``word`` ``key`` (n, width + code) and ``h`` (n, width), where code is
     the place code of :func:`~hetero_xmodal.networks.image_branch.place_code`. States out: ``patch`` ``told`` (cells, channels).
@@ -295,7 +295,7 @@ def paint_recipe(config: CAMConfig, coarse: int, *, key: int = 32) -> Recipe:
         weigh=weigh,
         writes="told",
     )
-    return Recipe([step], adds={"patch": "per_graph"}, name="CAM: nodes into the picture")
+    return Recipe([step], adds={"patch": "per_graph"}, name="CAM: nodes into the image")
 
 
 def write_recipe(config: CAMConfig) -> Recipe:
@@ -304,7 +304,7 @@ def write_recipe(config: CAMConfig) -> Recipe:
     receivers = types if config.decoder_memory == "both" else (s.WORD,)
     weigh = DotAttention(query=nn.Linear(config.width, config.width), key=nn.Linear(config.width, config.width), scale=True)
     step = Step(
-        "tell the writer",
+        "tell the text decoder",
         [attends(source, receiver) for receiver in receivers for source in types],
         equation="CAM E9",
         send=nn.Linear(config.width, config.width),
@@ -321,14 +321,14 @@ def write_recipe(config: CAMConfig) -> Recipe:
 class Manipulated:
     """What CAM makes of a batch of B pairs.
 
-    picture, matte : (B, 3, S, S) in -1..1, and how much of each pixel was repainted (B, 1, S, S)
-    paint : (B, 3, S, S), what the decoder painted everywhere; the picture shows it as far as the matte lets it through
+    image, matte : (B, 3, S, S) in -1..1, and how much of each pixel was repainted (B, 1, S, S)
+    paint : (B, 3, S, S), what the decoder painted everywhere; the image shows it as far as the matte lets it through
     states : states of all nodes after HRL and CRR
     image_nodes, sentence_nodes : H_GI and H_GS, ``visual`` and ``word`` (n, width) each
-    memory, memory_mask : what the writer looks at, (B, n, m), and which rows are real (B, n); words first, then regions
+    memory, memory_mask : what the text decoder looks at, (B, n, m), and which rows are real (B, n); words first, then regions
     """
 
-    picture: Tensor
+    image: Tensor
     matte: Tensor
     paint: Tensor
     states: dict[str, dict[str, Tensor]]
@@ -339,39 +339,44 @@ class Manipulated:
 
 
 class Seen(NamedTuple):
-    """Where regions are looked at: the encoder's maps of some pictures, boxes (n, 4) in them, and which picture (n,)."""
+    """Where regions are looked at: the encoder's maps of some images, boxes (n, 4) in them, and which image (n,)."""
 
     maps: dict[str, Tensor]
     boxes: Tensor
-    picture: Tensor
+    image: Tensor
 
 
 class CAM(Pretrained, nn.Module):
-    """The generator: encoder, HRL and CRR, picture decoder and writer. The discriminator stands in the training.
+    """The generator: encoder, HRL and CRR, image decoder and writer. The discriminator stands in the training.
 
     Parameters
     ----------
     config : CAMConfig
-    vocab : JSON values: ``words`` (lower-case words the sentences use) and ``names`` (class names of the picture's objects).
+    vocab : JSON values: ``words`` (lower-case words the sentences use) and ``names`` (class names of the image's objects).
 
-    ``model.recipe`` is HRL and CRR, ``model.paint`` and ``model.tell`` bring the nodes into picture and sentence.
+    ``model.recipe`` is HRL and CRR, ``model.paint`` and ``model.tell`` bring the nodes into image and sentence.
 
     >>> import hetero_xmodal as hx
     >>> model = CAM(CAMConfig(word_width=8, width=12, image_size=32, channels=8), {"words": ["a", "red", "bird"], "names": ["bird"]}).eval()
-    >>> picture = hx.SceneGraph(objects=[hx.SceneObject("bird", box=(4, 4, 20, 28))], size=(32, 32))
-    >>> graph = hx.build_graph(picture, hx.SceneGraph(objects=[hx.SceneObject("bird", ["red"])]))
+    >>> image = hx.SceneGraph(objects=[hx.SceneObject("bird", box=(4, 4, 20, 28))], size=(32, 32))
+    >>> graph = hx.build_graph(image, hx.SceneGraph(objects=[hx.SceneObject("bird", ["red"])]))
     >>> made = model(graph, torch.zeros(1, 3, 32, 32))
-    >>> made.picture.shape, made.states["visual"]["image_mask"].shape
+    >>> made.image.shape, made.states["visual"]["image_mask"].shape
     (torch.Size([1, 3, 32, 32]), torch.Size([1, 1]))
     """
 
     recipe_name = "cam"
+    former_weights = {
+        "writer.": "text_decoder.",
+        "recipe.parts.mask_for_the_picture.": "recipe.parts.mask_for_the_image.",
+        "tell.parts.tell_the_writer.": "tell.parts.tell_the_text_decoder.",
+    }
     config_class = CAMConfig
     #: settings that only add weights, which begin at zero: a training may begin with a model that does not have them
     extends = ("own", "inside")
     #: list in the vocabulary -> weights with a row for each of its entries, and how many rows stand before these
     tables = {
-        "words": (("words.weight", "writer.words.weight", "writer.out.weight", "writer.out.bias"), len(SPECIAL)),
+        "words": (("words.weight", "text_decoder.words.weight", "text_decoder.out.weight", "text_decoder.out.bias"), len(SPECIAL)),
         "names": (("names.weight",), 1),
     }
 
@@ -397,13 +402,13 @@ class CAM(Pretrained, nn.Module):
         self.own = nn.Linear(w, d, bias=False) if config.own else None
         if self.own is not None:
             nn.init.zeros_(self.own.weight)
-        self.decoder = PictureDecoder(
+        self.decoder = ImageDecoder(
             self.encoder.fine_width, self.encoder.coarse_width, config.channels, channels=config.channels, blocks=config.blocks,
             matte=config.matte, inside=config.inside,
         )  # fmt: skip
         self.tell = write_recipe(config)
         memory = d + (d + w if config.memory_skip else 0)
-        self.writer = AttentionDecoder(memory, len(self.words.weight), embed=config.embed, hidden=config.hidden)
+        self.text_decoder = AttentionDecoder(memory, len(self.words.weight), embed=config.embed, hidden=config.hidden)
         self.register_buffer("cells", cell_code(config.image_size // 4), persistent=False)
 
     def train(self, mode: bool = True) -> CAM:
@@ -427,15 +432,15 @@ class CAM(Pretrained, nn.Module):
     def node_features(
         self, graph: dgl.DGLGraph, maps: dict[str, Tensor], words: Tensor, seen: Seen | None = None
     ) -> dict[str, dict[str, Tensor]]:
-        """State ``x`` (n, word_width) of ``visual`` and ``word``, and the regions' ``box`` as shares of the picture (n, 4)."""
+        """State ``x`` (n, word_width) of ``visual`` and ``word``, and the regions' ``box`` as shares of the image (n, 4)."""
         data = graph.nodes[s.VISUAL].data
         boxes = (data["box"] / data["image_size"].repeat(1, 2)).clamp(0, 1)
         names, place = np.unique(s.text_array(data["name"]), return_inverse=True)
         numbers = torch.tensor([self._name_number.get(name.decode("utf-8", "replace"), 0) for name in names.tolist()], dtype=torch.int64)
         numbers = numbers.to(boxes.device)[torch.from_numpy(place)]
         if seen is None:
-            picture = torch.repeat_interleave(torch.arange(graph.batch_size, device=boxes.device), graph.batch_num_nodes(s.VISUAL))
-            seen = Seen(maps, boxes, picture)
+            image = torch.repeat_interleave(torch.arange(graph.batch_size, device=boxes.device), graph.batch_num_nodes(s.VISUAL))
+            seen = Seen(maps, boxes, image)
         look = self.encoder.regions(*seen).float()
         x = self.see(torch.cat([look, boxes], 1)) + self.names(numbers)
         order = wave(graph.nodes[s.WORD].data["position"], self.config.word_width)
@@ -446,31 +451,31 @@ class CAM(Pretrained, nn.Module):
     def forward(
         self,
         graph: dgl.DGLGraph,
-        pictures: Tensor,
+        images: Tensor,
         *,
         words: Tensor | None = None,
         hidden: Tensor | None = None,
         seen: tuple[Tensor, Tensor, Tensor] | None = None,
         bfloat16: bool = False,
     ) -> Manipulated:
-        """Manipulate B pictures by the sentences of their graphs, and the sentences by the pictures.
+        """Manipulate B images by the sentences of their graphs, and the sentences by the images.
 
         Parameters
         ----------
         graph : B pairs, batched
-        pictures : (B, 3, S, S) in -1..1
+        images : (B, 3, S, S) in -1..1
         words : numbers to use in place of the graph's own words, (n,)
         hidden : (B, 1, S, S), 1 where something was taken away, and the place filled from around it, for something else to be painted
-        seen : where the regions' features are read if not from *pictures* and the graph's boxes: pictures (P, 3, S, S), boxes (n, 4) as
-            shares of the sides, and the number of every region's picture (n,). A thing that moves looks as it did at its old place
+        seen : where the regions' features are read if not from *images* and the graph's boxes: images (P, 3, S, S), boxes (n, 4) as
+            shares of the sides, and the number of every region's image (n,). A thing that moves looks as it did at its old place
         bfloat16 : compute the convolutions in bfloat16
         """
         size = self.config.image_size
-        if pictures.shape != (graph.batch_size, 3, size, size):
-            raise InputError(f"CAM: found pictures of shape {tuple(pictures.shape)}, expected {(graph.batch_size, 3, size, size)}")
-        low = torch.autocast(pictures.device.type, torch.bfloat16, enabled=bfloat16)
+        if images.shape != (graph.batch_size, 3, size, size):
+            raise InputError(f"CAM: found images of shape {tuple(images.shape)}, expected {(graph.batch_size, 3, size, size)}")
+        low = torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16)
         with torch.no_grad(), low:
-            maps = {name: values.float() for name, values in self.encoder.maps(pictures).items()}
+            maps = {name: values.float() for name, values in self.encoder.maps(images).items()}
             looks = None if seen is None else Seen({k: v.float() for k, v in self.encoder.maps(seen[0]).items()}, seen[1], seen[2])
         inputs = self.node_features(graph, maps, self.graph_words(graph) if words is None else words, looks)
         boxes = inputs[s.VISUAL].pop("box")
@@ -480,11 +485,11 @@ class CAM(Pretrained, nn.Module):
         loud = image_nodes
         if self.own is not None:
             loud = image_nodes | {s.VISUAL: image_nodes[s.VISUAL] + self.own(states[s.VISUAL]["x"])}
-        picture, matte, paint = self._picture(graph, maps, boxes, loud, pictures, hidden, low)
+        image, matte, paint = self._image(graph, maps, boxes, loud, images, hidden, low)
         memory, mask = self._memory(graph, states, sentence_nodes)
-        return Manipulated(picture, matte, paint, states, image_nodes, sentence_nodes, memory, mask)
+        return Manipulated(image, matte, paint, states, image_nodes, sentence_nodes, memory, mask)
 
-    def _picture(self, graph, maps, boxes, nodes, pictures, hidden, low) -> tuple[Tensor, Tensor, Tensor]:
+    def _image(self, graph, maps, boxes, nodes, images, hidden, low) -> tuple[Tensor, Tensor, Tensor]:
         coarse = maps["coarse"]
         batch, _, grid, _ = coarse.shape
         cells = torch.cat([coarse.flatten(2).transpose(1, 2), self.cells.expand(batch, -1, -1)], 2).flatten(0, 1)
@@ -497,7 +502,7 @@ class CAM(Pretrained, nn.Module):
         message = told.reshape(batch, grid, grid, -1).permute(0, 3, 1, 2)
         frame = frames(*padded(boxes, graph.batch_num_nodes(s.VISUAL)), self.config.image_size) if self.config.inside else None
         with low:
-            return self.decoder(maps, message, pictures, hidden, frame)
+            return self.decoder(maps, message, images, hidden, frame)
 
     def _everywhere(self, words: Tensor, grid: int) -> Tensor:
         """The place code of words: every cell's row and column together give log(word_share)."""

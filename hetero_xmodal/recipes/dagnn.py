@@ -1,6 +1,6 @@
 """DAGNN, dual adversarial graph neural networks for multi-label cross-modal retrieval.
 
-Pictures and texts are brought into one space. Labels that occur together talk to each other for k hops; all hops of a label together make
+Images and texts are brought into one space. Labels that occur together talk to each other for k hops; all hops of a label together make
 its classifier, which scores both sides by cosine. A generator on each side makes the other side's input again, and a discriminator
 behind a reversed gradient tries to tell it from the real one.
 
@@ -208,7 +208,7 @@ def cosine(a: Tensor, b: Tensor) -> Tensor:
 
 
 def classification_loss(scores_v: Tensor, scores_t: Tensor, labels: Tensor, *, kind: str = "root") -> Tensor:
-    """(9): mean over pairs of ``|scores - labels|`` (not squared, unless *kind* is ``"squared"``), pictures plus texts; all (n, c)."""
+    """(9): mean over pairs of ``|scores - labels|`` (not squared, unless *kind* is ``"squared"``), images plus texts; all (n, c)."""
     squares = [((scores - labels) ** 2).sum(1) for scores in (scores_v, scores_t)]
     # the epsilon keeps the gradient finite where all scores are right
     return sum(x.mean() if kind == "squared" else (x + 1e-12).sqrt().mean() for x in squares)
@@ -217,7 +217,7 @@ def classification_loss(scores_v: Tensor, scores_t: Tensor, labels: Tensor, *, k
 def discrimination_loss(v: Tensor, t: Tensor, labels: Tensor) -> Tensor:
     """(10): minus the likelihood that two items share as many labels as they do, given half their cosine; v, t (n, d), labels (n, c).
 
-    The sum over (picture, text), (picture, picture) and (text, text) of the mean over all pairs of ``log(1 + e^x) - S x``.
+    The sum over (image, text), (image, image) and (text, text) of the mean over all pairs of ``log(1 + e^x) - S x``.
     """
     shared = labels @ labels.T
     halves = (cosine(v, t) / 2, cosine(v, v) / 2, cosine(t, t) / 2)

@@ -18,7 +18,7 @@ from ..pretrained import Pretrained
 
 
 class DualEncoder(Pretrained, nn.Module):
-    """Base of a matching model whose ``forward(batch, phase=...)`` gives the state ``e`` of ``picture`` and ``sentence``.
+    """Base of a matching model whose ``forward(batch, phase=...)`` gives the state ``e`` of ``image`` and ``sentence``.
 
     The config has ``region_width``, ``word_width``, ``vocabulary`` and ``members``. A model with more than one member is an ensemble: it is
     the first member itself, and the further ones are its ``others``.
@@ -32,7 +32,7 @@ class DualEncoder(Pretrained, nn.Module):
             raise InputError("the members of an ensemble learn one by one: train models with members=1 and join them with ALGR.join")
 
     def embed_images(self, regions: Regions | Tensor, *, phase: int = 2, block: int = 256) -> Tensor:
-        """Pictures to unit vectors (n, width x members), on the CPU; their products with those of captions are the cosines to rank by.
+        """Images to unit vectors (n, width x members), on the CPU; their products with those of captions are the cosines to rank by.
 
         *regions* as :class:`~hetero_xmodal.data.tasks.matching.Regions`, or a tensor (n, k, region_width).
 
@@ -43,7 +43,7 @@ class DualEncoder(Pretrained, nn.Module):
         if not isinstance(regions, Regions):
             features = torch.as_tensor(regions)
             if features.ndim != 3:
-                raise InputError(f"regions have shape {tuple(features.shape)}, expected (pictures, regions, {self.config.region_width})")
+                raise InputError(f"regions have shape {tuple(features.shape)}, expected (images, regions, {self.config.region_width})")
             features = features.detach().cpu().numpy()
             regions = Regions(features, np.full(len(features), features.shape[1]))
         if regions.width != self.config.region_width:
@@ -52,7 +52,7 @@ class DualEncoder(Pretrained, nn.Module):
                 "use features of the extractor that it learned from"
             )
         check_provenance(self.vocab, {"images": regions.provenance})
-        return self._embed(len(regions), lambda rows: self._pictures(regions, rows), "picture", phase, block)
+        return self._embed(len(regions), lambda rows: self._images(regions, rows), "image", phase, block)
 
     def embed_captions(self, words: Words, *, phase: int = 2, block: int = 512) -> Tensor:
         """Captions to unit vectors (m, width x members), on the CPU; neither side looks at the other.
@@ -85,8 +85,8 @@ class DualEncoder(Pretrained, nn.Module):
         members = [torch.cat(parts), *(other._embed(n, read, side, phase, block) for other in self.others)]
         return torch.cat(members, 1) / len(members) ** 0.5  # the product is then the mean of the members' cosines
 
-    def _pictures(self, regions: Regions, rows: np.ndarray) -> Batch:
-        """Pictures without captions."""
+    def _images(self, regions: Regions, rows: np.ndarray) -> Batch:
+        """Images without captions."""
         values, counts = regions.take(rows)
         config = self.config
         words = torch.zeros(0, dtype=torch.int64) if config.vocabulary else torch.zeros(0, config.word_width)
@@ -94,7 +94,7 @@ class DualEncoder(Pretrained, nn.Module):
         return Batch(values, counts, words, torch.zeros_like(counts), numbers, numbers, regions.places(rows))
 
     def _sentences(self, words: Words, rows: np.ndarray) -> Batch:
-        """Captions without pictures."""
+        """Captions without images."""
         values, counts = words.take(rows)
         none, numbers = torch.zeros(0, self.config.region_width), torch.from_numpy(rows)
         return Batch(none, torch.zeros_like(counts), values, counts, numbers, numbers, torch.zeros(0, PLACE_WIDTH))

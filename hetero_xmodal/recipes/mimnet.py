@@ -1,7 +1,7 @@
-"""MIM-Net, the memory-based image manipulation network: words recall textures, textures find their place in the picture.
+"""MIM-Net, the memory-based image manipulation network: words recall textures, textures find their place in the image.
 
 A set of memories (textures) is learned and shared by all pairs. Every word asks the memories; what they recall, averaged, conditions a
-coarse picture; a localising unit says where the text speaks about the picture; then every place of the fine picture asks the words.
+coarse image; a localising unit says where the text speaks about the image; then every place of the fine image asks the words.
 
 ==========  ====================================================================  ==================================================
 equation    what it says                                                          where
@@ -9,7 +9,7 @@ equation    what it says                                                        
 (1)         M = {m_0 .. m_n-1}, learned                                           ``MIMNet.memory``
 (2), (3)    a_ij = softmax_j(h_i . W m_j), h^_i = sum_j a_ij m_j                  "recall textures": keys are mapped, values are raw
 (4)         h- = mean (or sum) of h^_i                                            "gather the text's texture"
-(5)         v = W_r [h-, v^b]                                                     "condition the picture"
+(5)         v = W_r [h-, v^b]                                                     "condition the image"
 (6)         v^c = f_r(v) + v, 3x3 convolutions                                    ``MIMNet.smooth``; :mod:`.grid` shows it as message
                                                                                   passing
 (9)         alpha = sigmoid(v^c . h-)                                             "localise the text"
@@ -27,7 +27,7 @@ equation    what it says                                                        
 ==========  ====================================================================  ==================================================
 
 Node types beside ``word``: ``memory`` (one set shared by the whole batch, never copied), ``texture`` (one per pair), ``patch`` (the
-coarse grid of the picture, row by row) and ``fine_patch`` (the fine grid). Only valid words are nodes, so there is nothing to mask.
+coarse grid of the image, row by row) and ``fine_patch`` (the fine grid). Only valid words are nodes, so there is nothing to mask.
 
 Where the paper is silent or contradicts itself, what is done here:
 
@@ -37,10 +37,10 @@ Where the paper is silent or contradicts itself, what is done here:
 * the first term of L_p is a target and gets no gradient (AMB-2.3); so that L_p cannot collapse, v^i comes from a frozen encoder, each
   channel brought to mean 0 and deviation width ** -1/4 by numbers measured once (:meth:`MIMNet.settle`, so that gates do not saturate),
   through a frozen 1x1 map if widths differ;
-* the encoder sees pictures of ``encoder_size``; the grid of (5) to (9) is a quarter of that, and the decoders grow from twice the grid;
+* the encoder sees images of ``encoder_size``; the grid of (5) to (9) is a quarter of that, and the decoders grow from twice the grid;
 * boundaries come from Canny; the words' vectors are learned, since no pretrained ones can be shipped; each Bi-LSTM has its own.
 
-Ours, not the paper's: ``detail``, the encoder's finer map beside v^u in both decoders, the given picture and the place of every pixel
+Ours, not the paper's: ``detail``, the encoder's finer map beside v^u in both decoders, the given image and the place of every pixel
 before their last layers, and a matte (how much of each pixel is repainted; the rest shows the input). :meth:`MIMNetConfig.literal` turns
 it off. And ``place_by="word"``: (9) and (10) compare places with linear maps of the words' states, not with the textures that they recall.
 Those have to look like the answer and can hardly say where it goes as well. How it is trained, and what it learns edits from, is told in
@@ -84,7 +84,7 @@ class MIMNetConfig:
 
     embed : width of the words' vectors.
     word_width : width of the words' Bi-LSTM states (d_h), an even number.
-    width : width of memories and of the picture's features (l = C; the localising unit needs them equal).
+    width : width of memories and of the image's features (l = C; the localising unit needs them equal).
     boundary_width : width of the boundary features v^b; the model puts in that of its encoder.
     memories : how many there are (n).
     memory : False is the ablation without memory: a linear map of each word's state stands for what it recalls.
@@ -93,10 +93,10 @@ class MIMNetConfig:
     place_by : what places are compared with in (9) and (10): the ``"texture"`` that words recall, as in the paper, or the ``"word"``, a
         linear map of its state for each of the two (ours), so that words can say where without saying what.
     smooth : how many times (6) is applied.
-    coarse_size, fine_size : sides of the two pictures, multiples of 32.
+    coarse_size, fine_size : sides of the two images, multiples of 32.
     encoder, encoder_size : the frozen encoder, ``"world"``, ``"efficientnet-lite0"`` or ``"vgg16"``, and the side of what it sees.
     channels : of the decoders' first layers.
-    detail : the decoders see finer features, the picture itself and where each pixel is, and repaint only a share of each pixel.
+    detail : the decoders see finer features, the image itself and where each pixel is, and repaint only a share of each pixel.
     """
 
     embed: int = 64
@@ -145,7 +145,7 @@ class MIMNetConfig:
 
 
 def texture_recipe(config: MIMNetConfig = MIMNetConfig()) -> Recipe:
-    """(2) to (5): from words and memories to the conditioned picture.
+    """(2) to (5): from words and memories to the conditioned image.
 
     States in: ``word`` ``h`` (words, word_width), ``memory`` ``h`` (memories, width), ``patch`` ``boundary`` (cells, boundary_width).
     States out: ``word`` ``recalled`` and ``texture`` ``h`` (width), ``patch`` ``v`` (width).
@@ -164,7 +164,7 @@ def texture_recipe(config: MIMNetConfig = MIMNetConfig()) -> Recipe:
     )  # fmt: skip
     joined = JoinedLinear(config.width, config.boundary_width, out=config.width)  # W_r
     condition = Step(
-        "condition the picture", attends("texture", "patch"), equation="MIM-Net (5)", update=Combine(joined, own=("boundary",)), writes="v"
+        "condition the image", attends("texture", "patch"), equation="MIM-Net (5)", update=Combine(joined, own=("boundary",)), writes="v"
     )
     adds = {"memory": SHARED} if config.memory else {}
     return Recipe([recall, gather, condition], adds=adds | {"texture": 1, "patch": PER_GRAPH}, name="MIM-Net: textures")
@@ -185,7 +185,7 @@ def localise_recipe(config: MIMNetConfig = MIMNetConfig()) -> Recipe:
 
 
 def blend(alpha: Tensor, conditioned: Tensor, image: Tensor) -> Tensor:
-    """(7): the conditioned features where the text speaks, the picture's own elsewhere. alpha (n, 1), others (n, width).
+    """(7): the conditioned features where the text speaks, the image's own elsewhere. alpha (n, 1), others (n, width).
 
     >>> blend(torch.tensor([[0.75]]), torch.tensor([[4.0]]), torch.tensor([[8.0]])).tolist()
     [[5.0]]
@@ -194,7 +194,7 @@ def blend(alpha: Tensor, conditioned: Tensor, image: Tensor) -> Tensor:
 
 
 def refine_recipe(config: MIMNetConfig = MIMNetConfig()) -> Recipe:
-    """(10): every place of the fine picture asks the words.
+    """(10): every place of the fine image asks the words.
 
     States in: ``word`` ``recalled`` (words, width), and with ``place_by="word"`` ``h`` (words, word_width) as well, ``fine_patch`` ``vu``
     (cells, width). States out: ``fine_patch`` ``hf`` (cells, width); with ``place_by="word"`` ``word`` ``where`` (words, width) too.
@@ -215,13 +215,13 @@ def refine_recipe(config: MIMNetConfig = MIMNetConfig()) -> Recipe:
 
 @dataclass(frozen=True, kw_only=True)
 class Recalled:
-    """What the words of B pairs recall, and where in the picture it goes: (2) to (10).
+    """What the words of B pairs recall, and where in the image it goes: (2) to (10).
 
     recalled, texture : h^ (words, width) and h- (B, width)
     where : what places are compared with in (10), (words, width): h^ itself, or with ``place_by="word"`` a map of the word's state
     attention : a (words, memories); None without memory
     image : v^i (B, width, g, g)
-    localisation : alpha (B, 1, g, g), where the text speaks about the picture
+    localisation : alpha (B, 1, g, g), where the text speaks about the image
     blended : v^u (B, width, 2 g, 2 g)
     refined : h^f (B, width, 2 g, 2 g)
     finer : the encoder's finer map; None without ``detail``
@@ -240,11 +240,11 @@ class Recalled:
 
 @dataclass(frozen=True, kw_only=True)
 class Refined(Recalled):
-    """The same with the pictures that are painted from it.
+    """The same with the images that are painted from it.
 
     coarse, fine : (B, 3, coarse_size, coarse_size) and (B, 3, fine_size, fine_size) in -1..1
     coarse_matte, matte : (B, 1, ...) how much of each of their pixels was repainted
-    coarse_painted, painted : what the decoders painted before the matte let the given picture through
+    coarse_painted, painted : what the decoders painted before the matte let the given image through
     """
 
     coarse: Tensor
@@ -273,6 +273,7 @@ class MIMNet(Pretrained, nn.Module):
     """
 
     recipe_name = "mimnet"
+    former_weights = {"recipe.parts.condition_the_picture.": "recipe.parts.condition_the_image."}
     config_class = MIMNetConfig
     #: list in the vocabulary -> weights with a row for each of its entries, and how many rows stand before these
     tables = {"words": (("words.weight",), len(SPECIAL))}
@@ -298,7 +299,7 @@ class MIMNet(Pretrained, nn.Module):
         grown = config.encoder_size // 2
         finer = self.encoder.fine_width if config.detail else 0
         self.coarse, self.fine = (
-            StageDecoder(w + finer, channels=config.channels, doublings=(size // grown).bit_length() - 1, picture=config.detail)
+            StageDecoder(w + finer, channels=config.channels, doublings=(size // grown).bit_length() - 1, image=config.detail)
             for w, size in ((c, config.coarse_size), (2 * c, config.fine_size))
         )
         self.train(self.training)
@@ -333,20 +334,20 @@ class MIMNet(Pretrained, nn.Module):
         return (h @ self.recipe.steps[0].weigh.key(self.memory).T).softmax(1)
 
     @torch.no_grad()
-    def features(self, pictures: Tensor) -> dict[str, Tensor]:
-        """The frozen encoder on pictures (B, 3, S, S) and their boundaries: ``image`` v^i, ``boundary`` v^b, and ``finer``."""
+    def features(self, images: Tensor) -> dict[str, Tensor]:
+        """The frozen encoder on images (B, 3, S, S) and their boundaries: ``image`` v^i, ``boundary`` v^b, and ``finer``."""
         size = self.config.encoder_size
-        small = pictures if pictures.shape[-1] == size else F.interpolate(pictures, (size, size), mode="area")
-        seen = self.encoder.maps(torch.cat([small, boundary_images(pictures, size)]))
+        small = images if images.shape[-1] == size else F.interpolate(images, (size, size), mode="area")
+        seen = self.encoder.maps(torch.cat([small, boundary_images(images, size)]))
         image, boundary = seen["coarse"].float().chunk(2)
         image, boundary = self.adapt(self._at_scale("image", image)).float(), self._at_scale("boundary", boundary)
         return {"image": image, "boundary": boundary, "finer": seen["fine"].float().chunk(2)[0]}
 
     @torch.no_grad()
-    def image_features(self, pictures: Tensor) -> Tensor:
-        """v^i (B, width, g, g) of pictures (B, 3, S, S), without their boundaries."""
+    def image_features(self, images: Tensor) -> Tensor:
+        """v^i (B, width, g, g) of images (B, 3, S, S), without their boundaries."""
         size = self.config.encoder_size
-        small = pictures if pictures.shape[-1] == size else F.interpolate(pictures, (size, size), mode="area")
+        small = images if images.shape[-1] == size else F.interpolate(images, (size, size), mode="area")
         return self.adapt(self._at_scale("image", self.encoder.maps(small)["coarse"].float())).float()
 
     def _at_scale(self, name: str, values: Tensor) -> Tensor:
@@ -354,14 +355,14 @@ class MIMNet(Pretrained, nn.Module):
         return self.standard[name](values) * self.config.width**-0.25
 
     @torch.no_grad()
-    def settle(self, pictures: Tensor) -> None:
-        """Measure the mean and the variance of each encoder channel on pictures (n, 3, S, S), once, before training."""
+    def settle(self, images: Tensor) -> None:
+        """Measure the mean and the variance of each encoder channel on images (n, 3, S, S), once, before training."""
         kept = {name: norm.momentum for name, norm in self.standard.items()}
         for norm in self.standard.values():
             norm.reset_running_stats()
             norm.momentum = None  # the plain mean over batches
             norm.train()
-        for some in pictures.split(32):
+        for some in images.split(32):
             self.features(some)
         for name, norm in self.standard.items():
             norm.eval()
@@ -370,41 +371,41 @@ class MIMNet(Pretrained, nn.Module):
     # ------------------------------------------------------------------------------------------ forward
 
     def forward(
-        self, graph: dgl.DGLGraph, pictures: Tensor, *, words: Tensor | None = None, instead: Tensor | None = None, bfloat16: bool = False
+        self, graph: dgl.DGLGraph, images: Tensor, *, words: Tensor | None = None, instead: Tensor | None = None, bfloat16: bool = False
     ) -> Refined:
-        """Manipulate B pictures by the sentences of their graphs.
+        """Manipulate B images by the sentences of their graphs.
 
         Parameters
         ----------
         graph : B pairs, batched; only their ``word`` nodes are used, see :func:`word_graph`
-        pictures : (B, 3, fine_size, fine_size) in -1..1
+        images : (B, 3, fine_size, fine_size) in -1..1
         words : numbers to use in place of the graph's own words, (n,)
         instead : weights (n, memories) in place of the words' attention; a word whose row is NaN keeps its own
         bfloat16 : compute the convolutions in bfloat16
         """
-        found = self.recall(graph, pictures, words=words, instead=instead, bfloat16=bfloat16)  # (2) - (7), (9), (10)
-        small = F.interpolate(pictures, (self.config.coarse_size, self.config.coarse_size), mode="area")
+        found = self.recall(graph, images, words=words, instead=instead, bfloat16=bfloat16)  # (2) - (7), (9), (10)
+        small = F.interpolate(images, (self.config.coarse_size, self.config.coarse_size), mode="area")
         finer = [] if found.finer is None else [found.finer]
-        with torch.autocast(pictures.device.type, torch.bfloat16, enabled=bfloat16):
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16):
             coarse, coarse_matte, coarse_painted = self.coarse(torch.cat([found.blended, *finer], 1), small)  # (8)
-            fine, matte, painted = self.fine(torch.cat([found.blended, found.refined, *finer], 1), pictures)  # (11)
+            fine, matte, painted = self.fine(torch.cat([found.blended, found.refined, *finer], 1), images)  # (11)
         return Refined(
             **vars(found), coarse=coarse, fine=fine, coarse_matte=coarse_matte, matte=matte, coarse_painted=coarse_painted, painted=painted
         )
 
     def recall(
-        self, graph: dgl.DGLGraph, pictures: Tensor, *, words: Tensor | None = None, instead: Tensor | None = None, bfloat16: bool = False
+        self, graph: dgl.DGLGraph, images: Tensor, *, words: Tensor | None = None, instead: Tensor | None = None, bfloat16: bool = False
     ) -> Recalled:
         """All of :meth:`forward` but the decoders: (2) to (7), (9) and (10)."""
         config, size = self.config, self.config.fine_size
-        if pictures.shape != (graph.batch_size, 3, size, size):
-            raise InputError(f"MIMNet: found pictures of shape {tuple(pictures.shape)}, expected {(graph.batch_size, 3, size, size)}")
+        if images.shape != (graph.batch_size, 3, size, size):
+            raise InputError(f"MIMNet: found images of shape {tuple(images.shape)}, expected {(graph.batch_size, 3, size, size)}")
         counts = graph.batch_num_nodes(s.WORD)
         if int(counts.min()) == 0:
             raise InputError(f"MIMNet: sentence {int(counts.argmin())} of the batch has no word; give a sentence that says something")
-        low = torch.autocast(pictures.device.type, torch.bfloat16, enabled=bfloat16)
+        low = torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16)
         with low:
-            seen = self.features(pictures)
+            seen = self.features(images)
         h = self.word_states(self.graph_words(graph) if words is None else words, counts)
         states, weights = {s.WORD: h, "patch": {"boundary": cells(seen["boundary"])}}, {}
         attention = None
@@ -420,34 +421,34 @@ class MIMNet(Pretrained, nn.Module):
         after = self.recipe(graph, states, edge_weights=weights)  # (2) - (5)
         texture, recalled = after["texture"]["h"], after[s.WORD]["recalled"]
         with low:
-            conditioned = places(after["patch"]["v"], len(pictures))
+            conditioned = places(after["patch"]["v"], len(images))
             for block in self.smooth:
                 conditioned = block(conditioned).float() + conditioned  # (6)
         alpha = torch.full_like(conditioned[:, :1], 0.5 if config.localise == "half" else 1.0)
         if config.localise == "unit":
             asked = {s.WORD: h, "texture": texture, "patch": {"vc": cells(conditioned)}}
-            alpha = places(self.localise(graph, asked)["patch"]["alpha"], len(pictures))  # (9)
+            alpha = places(self.localise(graph, asked)["patch"]["alpha"], len(images))  # (9)
         vu = doubled(blend(alpha, conditioned, seen["image"]))  # (7)
         after = self.refine(graph, {s.WORD: {"h": h, "recalled": recalled}, "fine_patch": {"vu": cells(vu)}})  # (10)
         return Recalled(
             recalled=recalled, texture=texture, where=after[s.WORD].get("where", recalled), attention=attention, image=seen["image"],
-            localisation=alpha, blended=vu, refined=places(after["fine_patch"]["hf"], len(pictures)),
+            localisation=alpha, blended=vu, refined=places(after["fine_patch"]["hf"], len(images)),
             finer=seen["finer"] if config.detail else None,
         )  # fmt: skip
 
     @torch.no_grad()
-    def render(self, picture: Tensor, memories: Tensor | None = None, *, words: Sequence[str] = ("",), batch_size: int = 16) -> Tensor:
-        """Each memory (or those numbered) on the structure of one picture (3, S, S): fine pictures (n, 3, S, S).
+    def render(self, image: Tensor, memories: Tensor | None = None, *, words: Sequence[str] = ("",), batch_size: int = 16) -> Tensor:
+        """Each memory (or those numbered) on the structure of one image (3, S, S): fine images (n, 3, S, S).
 
         All *words* recall that memory alone. With ``place_by="texture"`` it does not matter which words; with ``"word"`` they say where
         the memory is painted, and one that the vocabulary does not have, as the default, says little.
         """
         wanted = torch.arange(self.config.memories) if memories is None else memories
         numbers, made = torch.tensor(self.word_numbers(list(words))), []
-        for some in F.one_hot(wanted, self.config.memories).to(picture).split(batch_size):
+        for some in F.one_hot(wanted, self.config.memories).to(image).split(batch_size):
             graph = word_graph(torch.full((len(some),), len(numbers)))
             instead = some.repeat_interleave(len(numbers), 0)
-            made.append(self(graph, picture.expand(len(some), -1, -1, -1), words=numbers.repeat(len(some)), instead=instead).fine)
+            made.append(self(graph, image.expand(len(some), -1, -1, -1), words=numbers.repeat(len(some)), instead=instead).fine)
         return torch.cat(made)
 
 
@@ -503,25 +504,25 @@ def random_attention(counts: Tensor, memories: int, *, kind: Literal["one_hot", 
 Said = tuple[Tensor, Tensor, Tensor | None]  # words (B, t), mask (B, t) and the words' boxes
 
 
-def discriminator_loss(judge: TextAdaptiveDiscriminator, real: Tensor, fake: Tensor, said: Said, wished: Said) -> dict[str, Tensor]:
-    """(17) in its four terms, each a mean over the batch; *fake* gets no gradient. ``said`` belongs to *real*, ``wished`` to *fake*."""
+def discriminator_loss(judge: TextAdaptiveDiscriminator, real: Tensor, fake: Tensor, said: Said, requested: Said) -> dict[str, Tensor]:
+    """(17) in its four terms, each a mean over the batch; *fake* gets no gradient. ``said`` belongs to *real*, ``requested`` to *fake*."""
     seen, made = judge.look(real), judge.look(fake.detach())
     return {
         "real": F.softplus(-seen.real).mean(),
         "fake": F.softplus(made.real).mean(),
         "right": -_log(judge.judge(seen, *said)).mean(),
-        "wished": -_log(1 - judge.judge(made, *wished)).mean(),
+        "requested": -_log(1 - judge.judge(made, *requested)).mean(),
     }
 
 
 def realness_loss(judge: TextAdaptiveDiscriminator, fake: Tensor) -> Tensor:
-    """(16) and (18): -log D_I of made pictures."""
+    """(16) and (18): -log D_I of made images."""
     return F.softplus(-judge.look(fake).real).mean()
 
 
-def text_loss(judge: TextAdaptiveDiscriminator, fake: Tensor, wished: Said) -> Tensor:
-    """(19): -log D_T of made pictures and the sentences they were made for."""
-    return -_log(judge.judge(judge.look(fake), *wished)).mean()
+def text_loss(judge: TextAdaptiveDiscriminator, fake: Tensor, requested: Said) -> Tensor:
+    """(19): -log D_T of made images and the sentences they were made for."""
+    return -_log(judge.judge(judge.look(fake), *requested)).mean()
 
 
 def _log(probability: Tensor) -> Tensor:

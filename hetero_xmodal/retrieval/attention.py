@@ -4,8 +4,8 @@
 function                              what it gives                                                        for the paper's figure
 ====================================  ===================================================================  =======================
 :func:`pair_attention`                learned edge weights and cross-attention of one pair                 7
-:func:`found_pictures`                the best pictures for some captions, right or wrong                  5
-:func:`found_sentences`               the best captions for some pictures, right or wrong                  6
+:func:`found_images`                the best images for some captions, right or wrong                  5
+:func:`found_sentences`               the best captions for some images, right or wrong                  6
 :func:`pair_spaces`                   pairs before and after the graph encoder                             8
 ====================================  ===================================================================  =======================
 """
@@ -37,7 +37,7 @@ class PairAttention:
     region_edges, word_edges : (n_v, n_v), (n_t, n_t) the learned edge weights W_e of (1) to (4)
     words_to_regions, regions_to_words : (n_t, n_v), (n_v, n_t) the cross-attention of (14); None where the variant has none
     tokens : the words
-    boxes, size : (n_v, 4) of the regions in pixels of a picture of *size* (width, height); None where the features came without boxes
+    boxes, size : (n_v, 4) of the regions in pixels of an image of *size* (width, height); None where the features came without boxes
     """
 
     region_edges: np.ndarray
@@ -58,19 +58,19 @@ class PairAttention:
         """(n_t,) how much attention each word gets; they sum to 1."""
         return self.word_edges.mean(0)
 
-    def boxes_in(self, picture: Any) -> np.ndarray:
-        """The boxes in pixels of *picture*, which may be larger or smaller than the one that the features were made from."""
-        from ..images import read_picture
+    def boxes_in(self, image: Any) -> np.ndarray:
+        """The boxes in pixels of *image*, which may be larger or smaller than the one that the features were made from."""
+        from ..images import read_image
 
         if self.boxes is None:
-            raise InputError("these regions came without boxes, so nobody knows where they lie in the picture; use features with boxes")
-        width, height = read_picture(picture).size
+            raise InputError("these regions came without boxes, so nobody knows where they lie in the image; use features with boxes")
+        width, height = read_image(image).size
         scale = np.array([1.0, 1.0] if self.size is None else [width / self.size[0], height / self.size[1]])
         return np.asarray(self.boxes, np.float64) * np.tile(scale, 2)
 
 
 def pair_attention(model: ALGR, split: Split, caption: int) -> PairAttention:
-    """The weights of all edges of the pair that caption number *caption* of *split* and its picture make, without noise or dropout.
+    """The weights of all edges of the pair that caption number *caption* of *split* and its image make, without noise or dropout.
 
     Of an ensemble the first member is looked at.
 
@@ -115,22 +115,22 @@ def _matrix(trace: Trace, step: str, source: str, target: str) -> np.ndarray:
     return out / out.sum(1, keepdims=True).clip(1e-12)
 
 
-def found_pictures(index: EmbeddingIndex, captions: Sequence[int], *, top: int = 5) -> list[list[tuple[int, bool]]]:
-    """For each caption number of *index* the *top* picture numbers, best first, and whether each is the caption's own picture."""
+def found_images(index: EmbeddingIndex, captions: Sequence[int], *, top: int = 5) -> list[list[tuple[int, bool]]]:
+    """For each caption number of *index* the *top* image numbers, best first, and whether each is the caption's own image."""
     _, rows = index.search(_rows(index.texts, captions, "captions"), "images", top=top)
     owner = index.image_of_caption
     return [[(k, k == int(owner[caption])) for k in row] for caption, row in zip(captions, rows.tolist(), strict=True)]
 
 
-def found_sentences(index: EmbeddingIndex, pictures: Sequence[int], *, top: int = 5) -> list[list[tuple[int, bool]]]:
-    """For each picture number of *index* the *top* caption numbers, best first, and whether each describes the picture."""
-    _, rows = index.search(_rows(index.images, pictures, "pictures"), "texts", top=top)
+def found_sentences(index: EmbeddingIndex, images: Sequence[int], *, top: int = 5) -> list[list[tuple[int, bool]]]:
+    """For each image number of *index* the *top* caption numbers, best first, and whether each describes the image."""
+    _, rows = index.search(_rows(index.images, images, "images"), "texts", top=top)
     owner = index.image_of_caption
-    return [[(k, int(owner[k]) == picture) for k in row] for picture, row in zip(pictures, rows.tolist(), strict=True)]
+    return [[(k, int(owner[k]) == image) for k in row] for image, row in zip(images, rows.tolist(), strict=True)]
 
 
 def pair_spaces(model: ALGR, split: Split, captions: Sequence[int]) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """Pairs of the split in two spaces: pictures (n, d) and captions (n, d), row i of both is caption number ``captions[i]``.
+    """Pairs of the split in two spaces: images (n, d) and captions (n, d), row i of both is caption number ``captions[i]``.
 
     The first space is that of X, where each side has only been brought to one width and the first phase ranks; the second is the latent
     space, what the graph encoder makes of it.

@@ -1,7 +1,7 @@
-"""Stored embeddings of many pictures and sentences, searched in seconds and reopened without the model's work being done again.
+"""Stored embeddings of many images and sentences, searched in seconds and reopened without the model's work being done again.
 
 An index is a folder of two files: ``index.json`` says what is in it (names, captions, which model made it), ``embeddings.safetensors``
-holds one row of length 1 for each picture and each sentence. It is memory-mapped: opening it reads nothing but the names.
+holds one row of length 1 for each image and each sentence. It is memory-mapped: opening it reads nothing but the names.
 
 >>> import torch
 >>> index = EmbeddingIndex(images=torch.eye(3), texts=torch.eye(3), image_of_caption=np.arange(3), image_ids=["a", "b", "c"])
@@ -90,7 +90,7 @@ def _top(scores: Tensor, top: int) -> tuple[Tensor, Tensor]:
 
 
 def model_fingerprint(model: Any) -> str:
-    """16 hexadecimal digits that change with the model's weights, its config or the way it reads pictures and sentences.
+    """16 hexadecimal digits that change with the model's weights, its config or the way it reads images and sentences.
 
     *model* is any recipe with ``config``, ``vocab`` and ``state_dict``.
     """
@@ -107,14 +107,14 @@ def model_fingerprint(model: Any) -> str:
 
 @dataclass(frozen=True, eq=False)
 class EmbeddingIndex:
-    """Embeddings of n pictures and m sentences in one space.
+    """Embeddings of n images and m sentences in one space.
 
     images : (n, d) rows of length 1, float32 or float16
     texts : (m, d) the same for the sentences; m may be 0
-    image_of_caption : (m,) the picture of each sentence
-    image_ids, captions : names of the pictures, texts of the sentences
+    image_of_caption : (m,) the image of each sentence
+    image_ids, captions : names of the images, texts of the sentences
     made_by : ``recipe`` and ``fingerprint`` of the model; empty if it is not known
-    source : where the pictures come from, for showing them: ``data`` (name of the data set), ``split``; JSON values only
+    source : where the images come from, for showing them: ``data`` (name of the data set), ``split``; JSON values only
     """
 
     images: Tensor
@@ -129,14 +129,14 @@ class EmbeddingIndex:
         n, m = len(self.images), len(self.texts)
         if self.images.ndim != 2 or self.texts.ndim != 2 or self.images.shape[1] != self.texts.shape[1]:
             raise InputError(
-                f"embeddings of pictures have shape {tuple(self.images.shape)}, of sentences {tuple(self.texts.shape)}; expected one width"
+                f"embeddings of images have shape {tuple(self.images.shape)}, of sentences {tuple(self.texts.shape)}; expected one width"
             )
         for name, found, wanted in (("image_ids", self.image_ids, n), ("captions", self.captions, m)):
             if len(found) not in (0, wanted):
                 raise InputError(f"the index has {wanted} embeddings but {len(found)} {name}")
         owner = np.asarray(self.image_of_caption)
         if len(owner) != m or (m and not 0 <= owner.min() <= owner.max() < n):
-            raise InputError(f"image_of_caption has {len(owner)} rows for {m} sentences, or names a picture outside 0..{n - 1}")
+            raise InputError(f"image_of_caption has {len(owner)} rows for {m} sentences, or names an image outside 0..{n - 1}")
 
     @property
     def width(self) -> int:
@@ -221,7 +221,7 @@ def build_index(
     Parameters
     ----------
     model : a trained ALGR or DAGNN
-    gallery : items of any data set, whose pictures and sentences are turned into what the model reads; or, for ALGR, a split that has
+    gallery : items of any data set, whose images and sentences are turned into what the model reads; or, for ALGR, a split that has
         been read already. Every sentence of an item is searched on its own by ALGR; DAGNN knows one text of an item, its tags or all
         of its sentences.
     sides : ``"images"``, ``"texts"`` or both; the other side stays empty of captions
@@ -231,10 +231,10 @@ def build_index(
 
     Raises
     ------
-    InputError : an empty gallery, a model that reads features made elsewhere, and what the readers of pictures and sentences refuse.
+    InputError : an empty gallery, a model that reads features made elsewhere, and what the readers of images and sentences refuse.
     """
     if not len(gallery):
-        raise InputError("the gallery is empty; give at least one picture to search in")
+        raise InputError("the gallery is empty; give at least one image to search in")
     recipe = model.recipe_name
     if recipe == "algr":
         split = gallery if hasattr(gallery, "image_of_caption") else items_split(model.vocab, gallery, sides=sides, progress=progress)
@@ -254,14 +254,14 @@ def build_index(
 
 
 def embed_query(model: Any, query: str | Path | Any) -> Tensor:
-    """The embedding (1, d) of a sentence (str) or of a picture (``pathlib.Path``, PIL image or array).
+    """The embedding (1, d) of a sentence (str) or of an image (``pathlib.Path``, PIL image or array).
 
     Raises
     ------
-    InputError : an empty sentence or one of which the model knows no word, a picture that cannot be read, features made elsewhere.
+    InputError : an empty sentence or one of which the model knows no word, an image that cannot be read, features made elsewhere.
     """
     if isinstance(query, str) and not query.strip():
-        raise InputError("the sentence is empty; say what the picture should show")
+        raise InputError("the sentence is empty; say what the image should show")
     if model.recipe_name == "dagnn":
         from ..data.tasks.retrieval import image_rows, text_rows
 
@@ -287,18 +287,18 @@ def items_split(vocab: dict[str, Any], items: Sequence[Item], *, sides: Sequence
     from ..data.tasks.matching import Regions, Split, Words, encode_words, extract_regions
 
     _check_vocab(vocab)
-    pictures, ids, captions, owner = [], [], [], []
+    images, ids, captions, owner = [], [], [], []
     for row, item in enumerate(items):
-        pictures.append(item.path or item.image)
+        images.append(item.path or item.image)
         ids.append(item.id or str(row))
         captions += item.sentences
         owner += [row] * len(item.sentences)
     if "texts" in sides and not captions:
-        raise InputError(f"none of the {len(ids)} pictures has a sentence to be found; give a gallery with captions")
+        raise InputError(f"none of the {len(ids)} images has a sentence to be found; give a gallery with captions")
     regions = Regions(np.zeros((len(ids), 0, 0), np.float32), np.zeros(len(ids), np.int64), ids=ids)
     words, known = Words(np.zeros(0, np.int64), np.zeros(1, np.int64)), 0
     if "images" in sides:
-        regions = extract_regions(vocab["images"], pictures, ids=ids, progress=progress)
+        regions = extract_regions(vocab["images"], images, ids=ids, progress=progress)
     if "texts" in sides:
         words, known = encode_words(vocab["texts"], captions, progress=progress), len(captions)
     return Split(regions, words, np.asarray(owner[:known], np.int64), captions[:known], "gallery")
@@ -307,21 +307,21 @@ def items_split(vocab: dict[str, Any], items: Sequence[Item], *, sides: Sequence
 def _dagnn_rows(model: Any, items: Sequence[Item], sides: Sequence[str]) -> tuple[Tensor, Tensor, np.ndarray, list[str], list[str]]:
     from ..data.tasks.retrieval import image_rows, text_rows
 
-    pictures, ids, texts = [], [], []
+    images, ids, texts = [], [], []
     for row, item in enumerate(items):
-        pictures.append(item.path or item.image)
+        images.append(item.path or item.image)
         ids.append(item.id or str(row))
         texts.append(" ".join(item.tags or item.sentences))
     empty = torch.zeros(0, model.config.width)
     if "texts" not in sides:
-        return model.embed_images(image_rows(model.vocab, pictures)), empty, np.zeros(0, np.int64), ids, []
+        return model.embed_images(image_rows(model.vocab, images)), empty, np.zeros(0, np.int64), ids, []
     found = model.embed_texts(text_rows(model.vocab, texts))
-    images = model.embed_images(image_rows(model.vocab, pictures)) if "images" in sides else torch.zeros(len(ids), found.shape[1])
-    return images, found, np.arange(len(ids)), ids, texts
+    embedded = model.embed_images(image_rows(model.vocab, images)) if "images" in sides else torch.zeros(len(ids), found.shape[1])
+    return embedded, found, np.arange(len(ids)), ids, texts
 
 
 def _check_vocab(vocab: dict[str, Any]) -> None:
-    for key, what in (("images", "pictures"), ("texts", "sentences")):
+    for key, what in (("images", "images"), ("texts", "sentences")):
         if not isinstance(vocab.get(key), dict):
             raise InputError(f"the model does not say how it reads {what}; it was made from arrays, so give it features of the same kind")
 

@@ -1,4 +1,4 @@
-"""Asking a trained retrieval model: pictures for a sentence, or texts for a picture.
+"""Asking a trained retrieval model: images for a sentence, or texts for an image.
 
 >>> import hetero_xmodal as hx
 >>> from hetero_xmodal.retrieval.search import load_retrieval_model, retrieve  # doctest: +SKIP
@@ -41,7 +41,7 @@ class Hit:
 def load_retrieval_model(path: str | Path | None = None, *, network: str | None = None, recipe: str | None = None) -> DAGNN | ALGR:
     """The model in the folder *path*, or in the ``model`` folder of a run; None for the one shipped for the default world.
 
-    The folder itself tells the recipe. *network* says anew where the weights of a DAGNN's frozen network for pictures are, such as
+    The folder itself tells the recipe. *network* says anew where the weights of a DAGNN's frozen network for images are, such as
     ``"resnet18:FILE"``, if the file has moved. *recipe*, ``"dagnn"`` or ``"algr"``, is the one that is wanted (without a path, DAGNN).
 
     Raises
@@ -64,7 +64,7 @@ def load_retrieval_model(path: str | Path | None = None, *, network: str | None 
         kind = images.get("network", "given").partition(":")[0]
         if model.recipe_name != "dagnn" or network.partition(":")[0] != kind:
             raise InputError(
-                f"the model's picture features come from '{kind}', not from '{network}'; only the place of the weights can change"
+                f"the model's image features come from '{kind}', not from '{network}'; only the place of the weights can change"
             )
         model.vocab["images"] = images | {"network": network}
     return model
@@ -73,13 +73,13 @@ def load_retrieval_model(path: str | Path | None = None, *, network: str | None 
 def load_gallery(
     model: DAGNN | ALGR, data: str, *, split: str | None = None, size: int | None = None
 ) -> tuple[Split | Sequence[Item], dict[str, Any]]:
-    """What is to be searched: the pictures and sentences of *data*, and a note (:attr:`EmbeddingIndex.source`) of where they come from.
+    """What is to be searched: the images and sentences of *data*, and a note (:attr:`EmbeddingIndex.source`) of where they come from.
 
     Parameters
     ----------
     data : any name that :func:`hetero_xmodal.load_dataset` knows; for ALGR also data with given regions, such as ``scan:FOLDER``
     split : by default ``"test"`` of the world, and all of a folder; data with given regions has its test split searched
-    size : the first so many pictures
+    size : the first so many images
     """
     if data.partition(":")[0] in READ_AS_SPLITS:
         if model.recipe_name != "algr":
@@ -96,11 +96,11 @@ def load_gallery(
 
 
 def retrieve(model: DAGNN | ALGR, query: str | Path | Any, gallery: Sequence[Item] | EmbeddingIndex, *, top: int = 10) -> list[Hit]:
-    """The *top* items of *gallery* whose picture fits the sentence *query*, or the texts that fit the picture *query*, best first.
+    """The *top* items of *gallery* whose image fits the sentence *query*, or the texts that fit the image *query*, best first.
 
     Parameters
     ----------
-    query : a sentence (str) finds pictures; a picture (``pathlib.Path``, PIL image or array) finds texts.
+    query : a sentence (str) finds images; an image (``pathlib.Path``, PIL image or array) finds texts.
     gallery : items of a data set, or an index of them. ALGR finds single sentences, DAGNN the texts of an item together: its tags where
         it has some, otherwise its sentences.
 
@@ -118,7 +118,7 @@ def retrieve(model: DAGNN | ALGR, query: str | Path | Any, gallery: Sequence[Ite
         asked = embed_query(model, query)
     else:
         if not len(gallery):
-            raise InputError("the gallery is empty; give at least one picture to search in")
+            raise InputError("the gallery is empty; give at least one image to search in")
         asked = embed_query(model, query)  # before the work with the gallery, since it may be refused
         index, item_of = build_index(model, gallery, sides=(side,)), gallery.__getitem__
     scores, rows = index.search(asked, side, top=top)
@@ -154,14 +154,14 @@ def _text(item: Item) -> str:
 
 
 def _items_of(index: EmbeddingIndex) -> Callable[[int], Item]:
-    """Row of a picture -> its item, read from where the index says; without a picture where it says nothing."""
+    """Row of an image -> its item, read from where the index says; without an image where it says nothing."""
     from ..data import Item, load_dataset
 
     if "data" not in index.source:
         owner = list(index.image_of_caption)
 
         def bare(row: int) -> Item:
-            sentences = [index.captions[k] for k, picture in enumerate(owner) if picture == row]
+            sentences = [index.captions[k] for k, image in enumerate(owner) if image == row]
             return Item(None, sentences, id=index.image_ids[row] if index.image_ids else str(row))
 
         return bare
@@ -170,49 +170,49 @@ def _items_of(index: EmbeddingIndex) -> Callable[[int], Item]:
     def found(row: int) -> Item:
         item = items[row] if row < len(items) else None
         if item is None or item.id != index.image_ids[row]:
-            raise InputError(f"picture {row} of '{index.source['data']}' is not '{index.image_ids[row]}' any more; make the index again")
+            raise InputError(f"image {row} of '{index.source['data']}' is not '{index.image_ids[row]}' any more; make the index again")
         return item
 
     return found
 
 
 def write_retrieval_page(path: str | Path, query: Any, hits: Sequence[Hit], *, note: str = "") -> Path:
-    """One HTML file with the query, a *note* about it and its answers, pictures inside the file itself; returns its path."""
+    """One HTML file with the query, a *note* about it and its answers, images inside the file itself; returns its path."""
     from html import escape
 
-    from ..images import read_picture
+    from ..images import read_image
     from ..viz.page import Page
 
     sentence = isinstance(query, str)
-    page = Page("Pictures for a sentence" if sentence else "Texts for a picture")
+    page = Page("Images for a sentence" if sentence else "Texts for an image")
     if sentence:
-        page.text(f"“{query}”", "The number under each picture is the cosine between sentence and picture; 1 is a perfect fit.")
+        page.text(f"“{query}”", "The number under each image is the cosine between sentence and image; 1 is a perfect fit.")
         if note:
             page.text(note)
     else:
-        page.figure("query", read_picture(query), "the picture that was asked about")
-        page.text("The number before each text is the cosine between text and picture; 1 is a perfect fit.")
-    pictures = {"query": None if sentence else read_picture(query)}
+        page.figure("query", read_image(query), "the image that was asked about")
+        page.text("The number before each text is the cosine between text and image; 1 is a perfect fit.")
+    images = {"query": None if sentence else read_image(query)}
     rows = []
     for number, hit in enumerate(hits, 1):
         caption = f"{number}. {hit.score:.3f} {hit.text or _text(hit.item)}"
-        if hit.item.image is None:  # an index of features that came without pictures
+        if hit.item.image is None:  # an index of features that came without images
             page.text(f"{caption} ({hit.item.id})")
             continue
-        pictures[f"hit{number}"] = hit.item.image
+        images[f"hit{number}"] = hit.item.image
         rows.append((f"hit{number}", hit.item.image, caption))
     page.row(rows)
     html = page.html()
-    for name, picture in pictures.items():
-        if picture is not None:
-            html = html.replace(f'src="{escape(name)}.png"', f'src="{_data_address(picture)}"')
+    for name, image in images.items():
+        if image is not None:
+            html = html.replace(f'src="{escape(name)}.png"', f'src="{_data_address(image)}"')
     write_text(path, html)
     return Path(path)
 
 
-def _data_address(picture: Any) -> str:
-    """A picture as text that a page can hold."""
-    small = picture.convert("RGB")
+def _data_address(image: Any) -> str:
+    """An image as text that a page can hold."""
+    small = image.convert("RGB")
     small.thumbnail((320, 320))
     file = io.BytesIO()
     small.save(file, "PNG")

@@ -92,9 +92,9 @@ class ALGRModule(L.LightningModule):
         self._alike.clear()
         if self._alike_epochs == 2:
             warnings.warn(
-                f"ranking collapsed in epoch {self.current_epoch}: the loss equals 2 x batch x margin, so every picture fits every caption "
+                f"ranking collapsed in epoch {self.current_epoch}: the loss equals 2 x batch x margin, so every image fits every caption "
                 "equally well. Start with sum_epochs=3 (all negatives instead of the hardest), a smaller learning_rate or a smaller "
-                "batch_size, and check that captions belong to their pictures",
+                "batch_size, and check that captions belong to their images",
                 stacklevel=2,
             )
 
@@ -251,7 +251,7 @@ def _complete(config: ALGRConfig, data: MatchingData) -> ALGRConfig:
     else:
         config = replace(config, vocabulary=0, word_width=words.values.shape[1])
     if config.places and (regions.boxes is None or regions.sizes is None):
-        raise InputError("places=true needs regions with boxes and picture sizes, but these have none; set places=false")
+        raise InputError("places=true needs regions with boxes and image sizes, but these have none; set places=false")
     return replace(config, region_width=regions.width)
 
 

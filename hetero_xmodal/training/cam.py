@@ -43,7 +43,7 @@ def train_cam(
         *validation* too).
     out : run folder: config, environment, metrics, log, checkpoints, ``samples`` and ``model``.
     config, training, fit_config : the settings; :func:`default_settings` of the data if left out.
-    size : number of training pictures, if *data* is a name.
+    size : number of training images, if *data* is a name.
     encoder, encoder_steps : an encoder trained before, or how long to train a new one (``encoder="world"`` only; the photographs' encoders
         come ready). What reads attributes off its features is trained along with it.
     start : a model folder or run folder whose weights this training begins with, in place of random ones; the config must be of the same
@@ -97,4 +97,4 @@ def draw_samples(module: CAMModule, *, count: int = 8) -> Figure:
     offset = len(module.model.words.weight) - len(vocabulary)
     words, member = batch["given"].tolist(), batch["member"].tolist()
     said = [" ".join(vocabulary[w - offset] for w, m in zip(words, member, strict=True) if m == k) for k in range(2 * len(rows))]
-    return sample_sheet(batch["pictures"], made.picture, made.matte, said)
+    return sample_sheet(batch["images"], made.image, made.matte, said)

@@ -1,19 +1,19 @@
-"""Training CAM: two optimisers that take turns, and exercises that need no edited picture.
+"""Training CAM: two optimisers that take turns, and exercises that need no edited image.
 
 Every batch is used twice (:mod:`.manipulation_data` says how the exercises are made):
 
-* **restore**: regions that the sentence describes are covered by foreign parts; the picture before is the answer (L1). Copying the input
+* **restore**: regions that the sentence describes are covered by foreign parts; the image before is the answer (L1). Copying the input
   is wrong there, so the colour must come from the sentence, through the graph. A share ``recolour`` of them has the hue of a region turned
   instead, a share ``hiding`` two places filled from around them (the masked-region protocol has noise there): a thing of the graph is to
   be drawn in each, or the ground where nothing stood. Beside pixels, the strokes around them are compared, so that stripes may begin where
   they like.
-* **edit**: the picture as it is, with attribute words of its sentence swapped (in a share of the cases unchanged: then the picture itself
-  is the answer). Nobody knows the edited picture: the discriminator judges it (TAGAN, 5.1), a reader of attributes on the frozen encoder,
+* **edit**: the image as it is, with attribute words of its sentence swapped (in a share of the cases unchanged: then the image itself
+  is the answer). Nobody knows the edited image: the discriminator judges it (TAGAN, 5.1), a reader of attributes on the frozen encoder,
   learned from the annotated boxes, says how far the regions show the new words, and only what lies outside the regions that the swapped
-  words speak of is held to the input. The sentence before the swap, which is a caption of the picture, is the writer's answer (AMB-1.10),
+  words speak of is held to the input. The sentence before the swap, which is a caption of the image, is the text decoder's answer (AMB-1.10),
   and E7 and E8 are taken here (AMB-1.11).
 
-A true edited picture is never seen, neither in a loss nor in choosing the epoch.
+A true edited image is never seen, neither in a loss nor in choosing the epoch.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .. import schema as s
 from ..networks.adversary import TextAdaptiveDiscriminator, discriminator_loss, generator_loss
 from ..networks.masks import box_mask, filled_from_around
 from ..networks.padding import padded
-from ..networks.text_decoder import END, PAD, START, writing_loss
+from ..networks.text_decoder import END, PAD, START, text_decoder_loss
 from ..recipes.cam import CAM
 from .cam_settings import CAMTraining
 from .editing.attribute_swaps import Swapper, attribute_numbers, denied, word_regions
@@ -40,7 +40,7 @@ from .editing.dataset import FREE, ManipulationData
 from .editing.encoder import AttributeReader
 from .editing.stroke_loss import stroke_error
 
-#: kinds of attributes that are read off a picture; a length is not seen inside a box that fits
+#: kinds of attributes that are read off an image; a length is not seen inside a box that fits
 READ = ("colour", "pattern")
 
 
@@ -82,12 +82,12 @@ class CAMModule(L.LightningModule):
 
     def exercises(self, data: ManipulationData, rows: Tensor) -> dict[str, Any]:
         """The batch of both exercises: the first half restores, the second edits; *rows* (b,) are graphs of *data*."""
-        b, picture = len(rows), data.picture[rows]
+        b, image = len(rows), data.image[rows]
         graph = data.corpus.batch(torch.cat([rows, rows]))
-        clean = data.pictures(picture)
+        clean = data.pixels(image)
         hides = torch.rand(b) < self.training_config.hiding
         foreign = [place for place in self._foreign(data, rows) if not hides[place[0]]]
-        covered, mask, boxes, _ = data.cover(clean, foreign, picture)
+        covered, mask, boxes, _ = data.cover(clean, foreign, image)
         asked = torch.zeros(boxes.shape[:2], dtype=torch.bool)
         for member, node, *_ in foreign:
             asked[member, node] = True
@@ -98,59 +98,57 @@ class CAMModule(L.LightningModule):
         swapped, where = self.swap(words, member, request)
         edits = (member >= b) & (torch.rand(2 * b) >= self.training_config.unchanged)[member]
         has = torch.zeros(2 * b, dtype=torch.bool).index_fill(0, member[where & edits], True)[b:]
-        real = data.names[picture] >= 0
+        real = data.names[image] >= 0
         sizes = graph.nodes[s.VISUAL].data["image_size"].repeat(1, 2)
-        graph.nodes[s.VISUAL].data["box"] = torch.cat([boxes[real], data.boxes[picture][real]]) * sizes
+        graph.nodes[s.VISUAL].data["box"] = torch.cat([boxes[real], data.boxes[image][real]]) * sizes
         if self.training_config.recolour:
-            turned = data.recolour(covered, picture, (torch.rand(b) < self.training_config.recolour) & ~hides)
+            turned = data.recolour(covered, image, (torch.rand(b) < self.training_config.recolour) & ~hides)
             covered, mask = turned[0], torch.maximum(mask, turned[1])
         hidden, seen = None, None
         if hides.any():
-            veiled, seen, gone = self._hide(data, picture, hides, covered, boxes)
+            veiled, seen, gone = self._hide(data, image, hides, covered, boxes)
             asked |= gone
             covered = filled_from_around(covered, veiled)
             mask, hidden = torch.maximum(mask, veiled), torch.cat([veiled, torch.zeros_like(veiled)])
         return {
             "hidden": hidden, "seen": seen,
-            "graph": graph, "pictures": torch.cat([covered, clean]), "clean": clean, "mask": mask, "words": words,
+            "graph": graph, "images": torch.cat([covered, clean]), "clean": clean, "mask": mask, "words": words,
             "given": torch.where(edits, swapped, words), "wrong": swapped, "where": where, "member": member, "edited": has,
             "request": data.request[rows], "boxes": boxes, "asked": asked,
-            "true_boxes": data.boxes[picture], "values": data.values[picture],
+            "true_boxes": data.boxes[image], "values": data.values[image],
         }  # fmt: skip
 
     def _foreign(self, data: ManipulationData, rows: Tensor) -> list[tuple[int, int, int, int]]:
         """Which regions to cover by which donors: each region that the sentence describes, in two thirds of the cases."""
         generator = np.random.default_rng(int(torch.randint(2**31, ())))
         free = data.free[rows]
-        picture = data.picture[rows].tolist()
+        image = data.image[rows].tolist()
         out = []
-        for member, node in ((free == FREE).any(2) & data.part[data.picture[rows]]).nonzero().tolist():
+        for member, node in ((free == FREE).any(2) & data.part[data.image[rows]]).nonzero().tolist():
             if generator.random() < 0.67:
-                found = data.donor(picture[member], node, free[member, node].numpy(), generator)
+                found = data.donor(image[member], node, free[member, node].numpy(), generator)
                 if found is not None:
                     out.append((member, node, *found))
         return out
 
-    def _hide(
-        self, data: ManipulationData, picture: Tensor, hides: Tensor, pictures: Tensor, boxes: Tensor
-    ) -> tuple[Tensor, tuple, Tensor]:
-        """What to hide in the pictures (b, ...) of the first half, where the regions of both halves are looked at then, and which regions
+    def _hide(self, data: ManipulationData, image: Tensor, hides: Tensor, images: Tensor, boxes: Tensor) -> tuple[Tensor, tuple, Tensor]:
+        """What to hide in the images (b, ...) of the first half, where the regions of both halves are looked at then, and which regions
         (b, m) were hidden."""
-        b, real = len(picture), data.names[picture] >= 0
-        veiled = torch.zeros_like(pictures[:, :1])
+        b, real = len(image), data.names[image] >= 0
+        veiled = torch.zeros_like(images[:, :1])
         source = torch.arange(b)[:, None].expand(real.shape).clone()
         looks, missing, others = boxes.clone(), torch.zeros_like(real), []
-        for turn in range(2):  # two places of a picture teach twice as much as one and cost no more to paint
-            hidden = data.hide(picture, np.random.default_rng(int(torch.randint(2**31, ()))))
-            veiled = torch.maximum(veiled, box_mask(hidden.box, pictures.shape[-1]) * hides[:, None, None, None])
+        for turn in range(2):  # two places of an image teach twice as much as one and cost no more to paint
+            hidden = data.hide(image, np.random.default_rng(int(torch.randint(2**31, ()))))
+            veiled = torch.maximum(veiled, box_mask(hidden.box, images.shape[-1]) * hides[:, None, None, None])
             gone = (hides & (hidden.node >= 0)).nonzero().flatten()
             node = hidden.node[gone]
             source[gone, node] = (2 + turn) * b + gone
-            looks[gone, node] = data.boxes[hidden.picture[gone], hidden.region[gone]]
+            looks[gone, node] = data.boxes[hidden.image[gone], hidden.region[gone]]
             missing[gone, node] = True
-            others.append(data.pictures(hidden.picture))
-        second = (torch.arange(b, 2 * b)[:, None].expand(real.shape), data.boxes[picture])
-        shown = torch.cat([pictures, data.pictures(picture), *others])
+            others.append(data.pixels(hidden.image))
+        second = (torch.arange(b, 2 * b)[:, None].expand(real.shape), data.boxes[image])
+        shown = torch.cat([images, data.pixels(image), *others])
         return veiled, (shown, torch.cat([looks[real], second[1][real]]), torch.cat([source[real], second[0][real]])), missing
 
     def word_boxes(self, graph: Any) -> Tensor:
@@ -164,7 +162,7 @@ class CAMModule(L.LightningModule):
     def make(self, batch: dict[str, Any], *, bfloat16: bool = False) -> Any:
         """The model on the exercises of :meth:`exercises`."""
         given = {name: batch[name] for name in ("hidden", "seen")} | {"words": batch["given"]}
-        return self.model(batch["graph"], batch["pictures"], bfloat16=bfloat16, **given)
+        return self.model(batch["graph"], batch["images"], bfloat16=bfloat16, **given)
 
     def _said(self, batch: dict[str, Any], numbers: Tensor, half: slice) -> tuple[Tensor, Tensor, Tensor | None]:
         """Words, mask and boxes of one half for the discriminator."""
@@ -183,11 +181,11 @@ class CAMModule(L.LightningModule):
             adversary = None
         made = self.make(batch, bfloat16=config.bfloat16)
         second = slice(b, 2 * b)
-        wished = self._said(batch, batch["given"], second)
+        requested = self._said(batch, batch["given"], second)
         if adversary is not None:
             with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
                 right, wrong = self._said(batch, batch["words"], second), self._said(batch, batch["wrong"], second)
-                parts = discriminator_loss(self.discriminator, clean, made.picture[second], right, wrong)
+                parts = discriminator_loss(self.discriminator, clean, made.image[second], right, wrong)
             adversary.zero_grad()
             self.manual_backward(parts["loss"])
             adversary.step()
@@ -196,9 +194,9 @@ class CAMModule(L.LightningModule):
         if adversary is not None:
             self.discriminator.requires_grad_(False)
             with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
-                judged = generator_loss(self.discriminator, made.picture[second], wished)
+                judged = generator_loss(self.discriminator, made.image[second], requested)
             losses |= {"G_real": config.adversarial * judged["G_real"], "G_words": config.words * judged["G_words"]}
-            self._log({"p_wished": judged["p_wished"]}, b)
+            self._log({"p_instructed": judged["p_instructed"]}, b)
         total = sum(losses.values())
         generator.zero_grad()
         self.manual_backward(total)
@@ -211,7 +209,7 @@ class CAMModule(L.LightningModule):
     def generator_losses(self, batch: dict[str, Any], made: Any) -> dict[str, Tensor]:
         """Every part of G's loss but the discriminator's judgement, already weighed."""
         config, b, clean = self.training_config, len(batch["clean"]), batch["clean"]
-        error = (made.picture - torch.cat([clean, clean])).abs().mean(1, keepdim=True)
+        error = (made.image - torch.cat([clean, clean])).abs().mean(1, keepdim=True)
         inside = (error[:b] * batch["mask"]).sum() / batch["mask"].sum().clamp_min(1)
         outside = (error[:b] * (1 - batch["mask"])).mean()
         bare = (made.paint[:b] - clean).abs().mean(1, keepdim=True)
@@ -228,18 +226,18 @@ class CAMModule(L.LightningModule):
         open_ = open_.index_add(0, batch["member"][spoken] - b, (rows[:, :, None] * columns[:, None])[:, None])
         held = torch.where(batch["edited"][:, None, None, None], (open_ == 0) & ~whole[:, None, None, None], torch.tensor(True)).float()
         whole_answer = (made.paint[b:] - clean).abs().mean(1, keepdim=True)
-        # where the matte stays shut nobody sees the paint; a little is asked of it there, so that it knows the picture around
+        # where the matte stays shut nobody sees the paint; a little is asked of it there, so that it knows the image around
         losses = {"paint": config.paint * (covered + 0.1 * (bare.mean() + (whole_answer * held).mean()))}
         painting = self.current_epoch < config.painting
         if not painting:
             losses |= {"restore": config.restore * inside, "keep": config.keep * (outside + (error[b:] * held).mean())}
-            strokes = (stroke_error(made.picture[:b], clean) * batch["mask"]).sum() / batch["mask"].sum().clamp_min(1)
+            strokes = (stroke_error(made.image[:b], clean) * batch["mask"]).sum() / batch["mask"].sum().clamp_min(1)
             losses["strokes"] = config.strokes * strokes
             if self.reader is not None and config.look:
-                losses["look"] = config.look * self.reader.loss(*self.read(batch, made.picture), READ)
+                losses["look"] = config.look * self.reader.loss(*self.read(batch, made.image), READ)
         tokens, use = self.tokens(batch), ~(batch["request"] & batch["edited"])
-        logits, attention = self.model.writer(made.memory[b:], made.memory_mask[b:], tokens)
-        written = writing_loss(logits, attention, tokens, made.memory_mask[b:])
+        logits, attention = self.model.text_decoder(made.memory[b:], made.memory_mask[b:], tokens)
+        written = text_decoder_loss(logits, attention, tokens, made.memory_mask[b:])
         losses["writing"] = config.writing * (written * use).sum() / use.sum().clamp_min(1)
         if config.matching and not painting:
             parts = self.model.matching_losses(batch["graph"], made)
@@ -279,7 +277,7 @@ class CAMModule(L.LightningModule):
         return self.model.encoder.regions(maps, batch["true_boxes"].repeat(2, 1, 1)[member, node], member), values[member, node]
 
     def tokens(self, batch: dict[str, Any]) -> Tensor:
-        """The sentences of the second half as they are true of the picture, (b, t) with START, END and PAD."""
+        """The sentences of the second half as they are true of the image, (b, t) with START, END and PAD."""
         counts = batch["graph"].batch_num_nodes(s.WORD)
         words, mask = padded(batch["words"][:, None], counts)
         b = len(batch["clean"])
@@ -303,11 +301,11 @@ class CAMModule(L.LightningModule):
         batch = self.exercises(self.validation_data, rows)
         b = len(rows)
         made = self.make(batch)
-        error = (made.picture[:b] - batch["clean"]).abs().mean(1, keepdim=True) / 2
+        error = (made.image[:b] - batch["clean"]).abs().mean(1, keepdim=True) / 2
         mask = batch["mask"]
         inside, outside = (error * mask).sum() / mask.sum().clamp_min(1), (error * (1 - mask)).mean()
         tokens = self.tokens(batch)
-        logits, _ = self.model.writer(made.memory[b:], made.memory_mask[b:], tokens)
+        logits, _ = self.model.text_decoder(made.memory[b:], made.memory_mask[b:], tokens)
         right = logits.argmax(2) == tokens[:, 1:]
         counts = batch["graph"].batch_num_nodes(s.WORD)
         where = padded((batch["where"] & (batch["given"] != batch["words"]))[:, None].float(), counts)[0][b:, :, 0].bool()
@@ -319,7 +317,7 @@ class CAMModule(L.LightningModule):
             "words_kept": right[stay].float().mean(),
         }
         if self.reader is not None:
-            scores["read"] = self.reader.hits(*self.read(batch, made.picture), READ)
+            scores["read"] = self.reader.hits(*self.read(batch, made.image), READ)
         told = ("words_changed", "words_kept", "read")
         scores["score"] = 0.1 * sum(scores[name] for name in told if name in scores) - inside - outside
         self.log_dict({f"validation/{name}": value for name, value in scores.items()}, batch_size=b)
@@ -354,7 +352,7 @@ def troubles(logged: dict[str, float], *, masks: bool = True) -> list[str]:
     real, fake = logged.get("train/p_real", 0.5), logged.get("train/p_fake", 0.5)
     if real > 0.98 and fake < 0.02:
         found.append(
-            f"the discriminator has won: it takes real pictures for real with {real:.3f} and painted ones with {fake:.3f}; "
+            f"the discriminator has won: it takes real images for real with {real:.3f} and painted ones with {fake:.3f}; "
             "lower discriminator_rate or raise adversarial"
         )
     mean, deviation = logged.get("train/mask_mean", 0.5), logged.get("train/mask_deviation", 1.0)

@@ -20,7 +20,7 @@ class CAMTraining:
         that cannot paint yet does best to show its input; with the matte from the start it stays that way and never learns to paint
     paint : weight of L1 between the bare paint (as if the matte were 1 everywhere) and the answer
     restore : weight of L1 inside the covered or hidden places of "restore", a mean over these places
-    keep : weight of L1 everywhere else, a mean over the whole picture: outside these places, in "edit" outside the regions that swapped
+    keep : weight of L1 everywhere else, a mean over the whole image: outside these places, in "edit" outside the regions that swapped
         words speak of, and all over where nothing was swapped
     strokes : weight of :func:`~.drawing.stroke_error` inside these places. Nobody knows where a stripe should begin, and L1 of pixels is
         least for plain paint then; without this no pattern is painted

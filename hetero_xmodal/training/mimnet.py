@@ -1,11 +1,11 @@
 """Training MIM-Net: reconstruction and adversarial stage in turn, in every batch.
 
 1. **Reconstruction**: all of the generator learns, the memories too, from ``rec L_rec + p L_p + m L_m``. The discriminators judge the
-   random-memory pictures of L_m and do not learn. :mod:`.mimnet_exercises` says what is reconstructed.
-2. **Adversarial**: pictures with sentences of other pictures. First both discriminators learn (17), then the generator (18) and (19) with
+   random-memory images of L_m and do not learn. :mod:`.mimnet_exercises` says what is reconstructed.
+2. **Adversarial**: images with sentences of other images. First both discriminators learn (17), then the generator (18) and (19) with
    its memories frozen: they get no gradient at all, so Adam leaves them as they are, bit for bit (AMB-2.5).
 
-Every stage i of the picture (coarse and fine) has a discriminator of its own, with a Bi-LSTM of its own.
+Every stage i of the image (coarse and fine) has a discriminator of its own, with a Bi-LSTM of its own.
 
 :mod:`.mimnet_settings` holds the settings, :mod:`.mimnet_module` the two stages, and here is the way from a data set to a trained model.
 """
@@ -59,7 +59,7 @@ def train_mimnet(
         *validation* too).
     out : run folder: config, environment, metrics, log, checkpoints, ``samples`` and ``model``.
     config, training, fit_config : the settings; :func:`default_settings` of the data if left out, and the config of *start*.
-    size : number of training pictures, if *data* is a name.
+    size : number of training images, if *data* is a name.
     encoder, encoder_steps : an encoder trained before, or how long to train a new one (``encoder="world"`` only; the photographs' encoders
         come ready). What reads attributes off its features is trained along with it.
     start : a model folder or run folder whose weights this training begins with, in place of random ones, of the same sizes; words that
@@ -98,7 +98,7 @@ def train_mimnet(
     seed_everything(fit_config.seed)
     if begin is None:
         some = torch.randperm(len(data.images))[:512]
-        model.settle(data.pictures(some))
+        model.settle(data.pixels(some))
         if training.start == "textures" and config.memory:
             with torch.no_grad():
                 model.memory.copy_(region_textures(model, data, some))
@@ -108,7 +108,7 @@ def train_mimnet(
         len(data.images),
         len(validation.images),
         batch_size=training.batch_size,
-        weights=None if training.patterned == training.requested == 1 else module.sentences.picture_weights(),
+        weights=None if training.patterned == training.requested == 1 else module.sentences.image_weights(),
         draw=draw_samples,
         out=out,
         fit_config=fit_config,
@@ -121,28 +121,28 @@ def train_mimnet(
 
 
 def with_boundaries(data: ManipulationData, size: int) -> ManipulationData:
-    """What the frozen encoder learns from: the pictures at its *size*, and their boundary images, off which only classes can be read."""
-    pictures, edges = [], []
+    """What the frozen encoder learns from: the images at its *size*, and their boundary images, off which only classes can be read."""
+    images, edges = [], []
     for some in data.images.float().split(256):
-        pictures.append(nn.functional.interpolate(some, (size, size), mode="area"))
+        images.append(nn.functional.interpolate(some, (size, size), mode="area"))
         edges.append((boundary_images(some / 127.5 - 1, size) + 1) * 127.5)
     return replace(
         data,
         owner=None,
-        images=torch.cat(pictures + edges).round().byte(),
+        images=torch.cat(images + edges).round().byte(),
         boxes=data.boxes.repeat(2, 1, 1),
         names=data.names.repeat(2, 1),
         values=torch.cat([data.values, torch.zeros_like(data.values)]),
     )
 
 
-def region_textures(model: MIMNet, data: ManipulationData, pictures: Tensor, *, batch_size: int = 64) -> Tensor:
-    """Centres (memories, width) of the k-means clusters of v^i, averaged in each box of *pictures* (b,) of the data."""
+def region_textures(model: MIMNet, data: ManipulationData, images: Tensor, *, batch_size: int = 64) -> Tensor:
+    """Centres (memories, width) of the k-means clusters of v^i, averaged in each box of *images* (b,) of the data."""
     from sklearn.cluster import KMeans
 
     found = []
-    for some in pictures.split(batch_size):
-        image = model.image_features(data.pictures(some))
+    for some in images.split(batch_size):
+        image = model.image_features(data.pixels(some))
         owner = None if data.owner is None else data.owner[some]
         inside = places_of(data.boxes[some], owner, image.shape[-1]).flatten(0, 1).flatten(1)
         real = (data.names[some].flatten() >= 0) & inside.any(1)
@@ -160,8 +160,8 @@ def draw_samples(module: MIMNetModule, *, count: int = 16) -> Figure:
     """A contact sheet of validation exercises: what was given, made and repainted, and the sentence."""
     from ..viz.editing import sample_sheet
 
-    pictures = len(module.validation_exercises.data.images)
-    batch = module.validation_exercises.make(torch.linspace(0, pictures - 1, min(count, pictures)).long())
+    images = len(module.validation_exercises.data.images)
+    batch = module.validation_exercises.make(torch.linspace(0, images - 1, min(count, images)).long())
     made = module.model(word_graph(batch.counts), batch.given, words=batch.words)
     known = list(module.model.vocab["words"])
     vocabulary = ["?"] * (len(module.model.words.weight) - len(known)) + known

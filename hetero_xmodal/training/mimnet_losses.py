@@ -1,4 +1,4 @@
-"""Losses of MIM-Net that are ours: words know which box of the picture they speak of."""
+"""Losses of MIM-Net that are ours: words know which box of the image they speak of."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ DECODERS = ("coarse.", "fine.")
 
 
 class MIMNetModule(L.LightningModule):
-    """MIM-Net, its two discriminators, and what reads attributes off a picture; a batch is numbers of pictures of the data."""
+    """MIM-Net, its two discriminators, and what reads attributes off an image; a batch is numbers of images of the data."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class MIMNetModule(L.LightningModule):
         generator, adversary = optimisers if isinstance(optimisers, list) else (optimisers, None)
         loss = self.reconstruct(self.exercises.make(rows), generator)
         if adversary is not None and self.competes:
-            loss = loss + self.compete(rows[: max(2, round(len(rows) * self.training_config.wishes))], generator, adversary)
+            loss = loss + self.compete(rows[: max(2, round(len(rows) * self.training_config.instructions))], generator, adversary)
         return {"loss": loss}
 
     @property
@@ -113,7 +113,7 @@ class MIMNetModule(L.LightningModule):
             memories = self.model.config.memories
             own = torch.full((len(batch.words), memories), torch.nan)
             instead = torch.cat([own, random_attention(batch.counts[:few], memories, kind=config.random)])
-        given = torch.cat([batch.given, self.data_pictures(batch, few)])
+        given = torch.cat([batch.given, self.data_images(batch, few)])
         run = self.model if self.paints else self.model.recall
         made = run(word_graph(counts), given, words=words, instead=instead, bfloat16=config.bfloat16)
         losses = self.recall_losses(batch, made) | (self.reconstruction_losses(batch, made) if self.paints else {})
@@ -132,8 +132,8 @@ class MIMNetModule(L.LightningModule):
         self._log({f"rec_{name}": value for name, value in losses.items()} | spread, b)
         return loss
 
-    def data_pictures(self, batch: Exercises, count: int) -> Tensor:
-        """The first *count* pictures of a batch without foreign parts."""
+    def data_images(self, batch: Exercises, count: int) -> Tensor:
+        """The first *count* images of a batch without foreign parts."""
         transplant = (batch.kind == 2)[:, None, None, None]
         return torch.where(transplant, batch.given, batch.answer)[:count]
 
@@ -155,7 +155,7 @@ class MIMNetModule(L.LightningModule):
         return losses
 
     def recall_losses(self, batch: Exercises, made: Recalled, *, image: Tensor | None = None) -> dict[str, Tensor]:
-        """Of what the words recall and where it goes: L_p where the picture is as the sentence says, and ours; already weighed.
+        """Of what the words recall and where it goes: L_p where the image is as the sentence says, and ours; already weighed.
 
         *image* is v^i of the answers, if known.
         """
@@ -176,42 +176,42 @@ class MIMNetModule(L.LightningModule):
             losses["p_words"] = config.p_words * word_texture_loss(batch, image, made.recalled)
         return losses
 
-    def _reconstruction(self, picture: Tensor, answer: Tensor, shares: Tensor) -> Tensor:
-        """L_rec over the whole picture, and ``focus`` times that over the places that the exercise changes."""
+    def _reconstruction(self, image: Tensor, answer: Tensor, shares: Tensor) -> Tensor:
+        """L_rec over the whole image, and ``focus`` times that over the places that the exercise changes."""
         config = self.training_config
-        loss = reconstruction_loss(picture, answer, kind=config.kind).mean()
+        loss = reconstruction_loss(image, answer, kind=config.kind).mean()
         if not config.focus:
             return loss
-        error = (picture - answer).abs() if config.kind == "l1" else (picture - answer).square()
+        error = (image - answer).abs() if config.kind == "l1" else (image - answer).square()
         return loss + config.focus * mean_inside(error, shares)
 
-    def read(self, batch: Exercises, picture: Tensor) -> tuple[Tensor, Tensor]:
-        """The regions that were to change, in *picture* (b, 3, S, S): their features (n, width), and the values (n, kinds) to be seen."""
+    def read(self, batch: Exercises, image: Tensor) -> tuple[Tensor, Tensor]:
+        """The regions that were to change, in *image* (b, 3, S, S): their features (n, width), and the values (n, kinds) to be seen."""
         member, node = batch.asked.nonzero().unbind(1)
         encoder, side = self.model.encoder, self.model.config.encoder_size
         with torch.autocast("cpu", torch.bfloat16, enabled=self.training_config.bfloat16):
-            maps = encoder.maps(_resized(picture, side))
+            maps = encoder.maps(_resized(image, side))
         features = encoder.regions({name: some.float() for name, some in maps.items()}, batch.boxes[member, node], member)
         return features, batch.values[member, node]
 
-    def compete(self, pictures: Tensor, generator: torch.optim.Optimizer, adversary: torch.optim.Optimizer) -> Tensor:
-        """One step of the adversarial stage, for pictures (b,) of the data; returns the generator's loss."""
-        config, b = self.training_config, len(pictures)
-        real = self.data.pictures(pictures)
-        said = self.sentences.take(self.sentences.draw(pictures))
-        other = self.sentences.take(self.sentences.draw(pictures.roll(1)))
-        right, wished = (_padded(words, counts) for words, _, counts in (said, other))
+    def compete(self, images: Tensor, generator: torch.optim.Optimizer, adversary: torch.optim.Optimizer) -> Tensor:
+        """One step of the adversarial stage, for images (b,) of the data; returns the generator's loss."""
+        config, b = self.training_config, len(images)
+        real = self.data.pixels(images)
+        said = self.sentences.take(self.sentences.draw(images))
+        other = self.sentences.take(self.sentences.draw(images.roll(1)))
+        right, requested = (_padded(words, counts) for words, _, counts in (said, other))
         with frozen(self.model.memory if self.model.config.memory else None):
             made = self.model(word_graph(other[2]), real, words=other[0], bfloat16=config.bfloat16)
             fakes = (made.coarse, made.fine)
             reals = (_resized(real, made.coarse.shape[-1]), real)
             with torch.autocast(real.device.type, torch.bfloat16, enabled=config.bfloat16):
-                parts = [discriminator_loss(d, x, y, right, wished) for d, x, y in zip(self.judges, reals, fakes, strict=True)]
+                parts = [discriminator_loss(d, x, y, right, requested) for d, x, y in zip(self.judges, reals, fakes, strict=True)]
             self._step(adversary, {f"{stage}_{name}": part[name] for stage, part in zip("cf", parts, strict=True) for name in part})
             with self._judging():
                 losses = {
                     "I": config.adversarial * sum(realness_loss(d, x) for d, x in zip(self.judges, fakes, strict=True)),
-                    "T": config.words * sum(text_loss(d, x, wished) for d, x in zip(self.judges, fakes, strict=True)),
+                    "T": config.words * sum(text_loss(d, x, requested) for d, x in zip(self.judges, fakes, strict=True)),
                 }
             loss = self._step(generator, losses)
         means = {f"D_{name}": sum(part[name] for part in parts) / 2 for name in parts[0]}
@@ -287,8 +287,8 @@ def mean_inside(error: Tensor, weights: Tensor) -> Tensor:
     return (error * weights).sum() / (error.shape[1] * weights.sum()).clamp_min(1e-6)
 
 
-def _resized(pictures: Tensor, size: int) -> Tensor:
-    return pictures if pictures.shape[-1] == size else nn.functional.interpolate(pictures, (size, size), mode="area")
+def _resized(images: Tensor, size: int) -> Tensor:
+    return images if images.shape[-1] == size else nn.functional.interpolate(images, (size, size), mode="area")
 
 
 class frozen:  # noqa: N801
@@ -307,7 +307,7 @@ class frozen:  # noqa: N801
 
 
 def _judge(vocabulary: int, size: int) -> TextAdaptiveDiscriminator:
-    """A discriminator for pictures of *size*: one more halving for each doubling of the size."""
+    """A discriminator for images of *size*: one more halving for each doubling of the size."""
     widths = (16, 32, *[64] * (size // 32).bit_length())
     return TextAdaptiveDiscriminator(vocabulary, image_size=size, widths=widths, cell=nn.LSTM)
 

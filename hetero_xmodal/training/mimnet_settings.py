@@ -21,7 +21,7 @@ class MIMNetTraining:
 
     batch_size, learning_rate, discriminator_rate, momentum : of the two Adam optimisers
     start : memories start as ``"textures"``, the centres of so many clusters (k-means) of the frozen encoder's features in the boxes of the
-        training pictures (ours), or as ``"random"`` numbers. From random ones they have a long way to go, and words can recall nothing
+        training images (ours), or as ``"random"`` numbers. From random ones they have a long way to go, and words can recall nothing
     name_places : weight of :func:`~.encoder.train_encoder`'s *places* (ours): before all else the encoder, then frozen, learns to name not
         only boxes but what every place is a part of. Without it a place hardly knows what it belongs to, and no word finds its thing
     memory_rate : rate of the memories as a multiple of learning_rate; their values move no further than that in a step of Adam, and have
@@ -29,7 +29,7 @@ class MIMNetTraining:
     halve_every : epochs after which the rates are halved, of all that have begun to learn
     rec, p, m : weights of L_rec, L_p and L_m; ``m=0`` and ``m=0, p=0`` are the paper's ablations
     kind : of L_rec, see :func:`~hetero_xmodal.recipes.mimnet.reconstruction_loss`
-    focus : how much the places that an exercise changes count in L_rec, beside the whole picture (ours)
+    focus : how much the places that an exercise changes count in L_rec, beside the whole image (ours)
     strokes : weight of :func:`~.drawing.stroke_error` in the same places (ours). Nobody knows where a stripe should begin, and L_rec is
         least for plain paint then; without this no pattern is painted
     paint : weight of L_rec and focus for what the decoders paint below their mattes, which learn more slowly where little is let through
@@ -49,9 +49,9 @@ class MIMNetTraining:
     plain : share of the pairs that are reconstructed as they are; 1 is the paper's scheme
     random : how the attention of L_m is drawn, and ``random_share``, for how many pairs of a batch
     adversarial, words : weights of L_I and L_T
-    wishes : share of a batch that the adversarial stage uses
+    instructions : share of a batch that the adversarial stage uses
     adversary : False trains without discriminators, and so without the adversarial stage and L_m
-    adversary_from : the first epoch that has them (0 in the paper), never before paint_from: pictures that nobody could take for real
+    adversary_from : the first epoch that has them (0 in the paper), never before paint_from: images that nobody could take for real
         teach them little
     bfloat16 : compute the convolutions in bfloat16, twice as fast on processors that have it
     """
@@ -87,7 +87,7 @@ class MIMNetTraining:
     random_share: float = 1.0
     adversarial: float = 1.0
     words: float = 1.0
-    wishes: float = 1.0
+    instructions: float = 1.0
     adversary: bool = True
     adversary_from: int = 0
     bfloat16: bool = False
@@ -99,7 +99,7 @@ class MIMNetTraining:
             not_negative=(*_WEIGHTS, *_FROM),
             above_zero=("learning_rate", "discriminator_rate", "memory_rate", "recall_rate", "patterned", "requested"),
         )
-        for name in ("plain", "repattern", "random_share", "wishes", "momentum"):
+        for name in ("plain", "repattern", "random_share", "instructions", "momentum"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"MIMNetTraining: {name} is {getattr(self, name)}, expected a share in 0..1")
         if self.paint_from and not any((self.p, self.p_words, self.tell, self.ground)):
@@ -109,12 +109,12 @@ class MIMNetTraining:
             )
 
 
-#: for one core of a laptop: with 3,000 pictures some 40 minutes from nothing; the weights were chosen on validation pictures of world/birds
+#: for one core of a laptop: with 3,000 images some 40 minutes from nothing; the weights were chosen on validation images of world/birds
 _WORLD = dict(
     batch_size=8, learning_rate=4e-3, start="textures", memory_rate=2.0, recall_rate=0.1, discriminator_rate=4e-4, halve_every=6,
     paint_from=8, patterns_from=11, adversary_from=15, kind="l1", rec=40.0, focus=0.25, strokes=40.0, paint=10.0, look=1.0, tell=1.0,
     patterned=6.0, repattern=0.5, p_words=4.0, ground=1.0, plain=0.2, p=0.02, m=0.05, random_share=0.25, adversarial=0.05, words=0.2,
-    wishes=0.5, bfloat16=True,
+    instructions=0.5, bfloat16=True,
 )  # fmt: skip
 #: things of many kinds stand anywhere on a ground: places are named, things are cut out, and it takes longer to learn where they are
 _SCENES = _WORLD | dict(name_places=2.0, outlines=True, requested=8.0, paint_from=10, patterns_from=12, adversary_from=19)

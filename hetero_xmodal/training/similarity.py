@@ -16,19 +16,19 @@ from .loop import FitConfig, FitResult, fit
 from .sampling import batches, seed_everything
 
 
-class CaptionedPictures:
-    """Pictures (n, 3, S, S) uint8 and the captions of each, of a split of a data set of pairs."""
+class CaptionedImages:
+    """Images (n, 3, S, S) uint8 and the captions of each, of a split of a data set of pairs."""
 
     def __init__(self, images: Tensor, captions: list[list[str]]) -> None:
         if not len(images) or any(not some for some in captions) or len(images) != len(captions):
-            raise InputError(f"found {len(images)} pictures and {sum(map(bool, captions))} with captions; each needs at least one")
+            raise InputError(f"found {len(images)} images and {sum(map(bool, captions))} with captions; each needs at least one")
         self.images, self.captions = images, captions
 
     def __len__(self) -> int:
         return len(self.images)
 
     @classmethod
-    def load(cls, data: str, split: str, *, size: int | None = None, image_size: int = 64) -> CaptionedPictures:
+    def load(cls, data: str, split: str, *, size: int | None = None, image_size: int = 64) -> CaptionedImages:
         """``"world/birds"``, ``"world/scenes"`` or ``"cub:FOLDER"``."""
         if data.startswith("world/"):
             from ..data import load_dataset
@@ -40,9 +40,9 @@ class CaptionedPictures:
             items = load_pairs(data, split, size=size, image_size=image_size)
         items = [item for item in items if item.sentences]
         if not items:
-            raise InputError(f"{data} ({split}) has no picture with a caption; nothing can be learned from it")
-        pictures = np.stack([np.asarray(item.image.convert("RGB").resize((image_size, image_size))) for item in items])
-        return cls(torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous(), [list(item.sentences) for item in items])
+            raise InputError(f"{data} ({split}) has no image with a caption; nothing can be learned from it")
+        images = np.stack([np.asarray(item.image.convert("RGB").resize((image_size, image_size))) for item in items])
+        return cls(torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(), [list(item.sentences) for item in items])
 
     def words(self) -> list[str]:
         """All words in lower case, sorted."""
@@ -50,9 +50,9 @@ class CaptionedPictures:
 
 
 class SimilarityModule(L.LightningModule):
-    """Both losses of DAMSM; a batch is numbers of pictures, each gets one of its captions at random."""
+    """Both losses of DAMSM; a batch is numbers of images, each gets one of its captions at random."""
 
-    def __init__(self, model: ImageTextSimilarity, data: CaptionedPictures, validation: CaptionedPictures, *, rate: float) -> None:
+    def __init__(self, model: ImageTextSimilarity, data: CaptionedImages, validation: CaptionedImages, *, rate: float) -> None:
         super().__init__()
         self.model, self.data, self.validation_data, self.rate = model, data, validation, rate
 
@@ -62,10 +62,10 @@ class SimilarityModule(L.LightningModule):
     def training_step(self, rows: Tensor, index: int) -> Tensor:
         some = [self.data.captions[k] for k in rows.tolist()]
         texts = [captions[int(torch.randint(len(captions), ()))] for captions in some]
-        pictures = self.data.images[rows].float() / 255
+        images = self.data.images[rows].float() / 255
         if torch.rand(()) < 0.5:
-            pictures = pictures.flip(3)
-        losses = self.model.loss(pictures, self.model.numbers(texts), rows)
+            images = images.flip(3)
+        losses = self.model.loss(images, self.model.numbers(texts), rows)
         self.log_dict(
             {f"train/{name}": value.detach() for name, value in losses.items()}, on_epoch=True, on_step=False, batch_size=len(rows)
         )
@@ -75,7 +75,7 @@ class SimilarityModule(L.LightningModule):
         self._codes: list[tuple[Tensor, Tensor]] = []
 
     def validation_step(self, rows: Tensor, index: int) -> None:
-        _, image = self.model.picture_codes(self.validation_data.images[rows].float() / 255)
+        _, image = self.model.image_codes(self.validation_data.images[rows].float() / 255)
         _, _, sentence = self.model.sentence_codes(self.model.numbers([self.validation_data.captions[k][0] for k in rows.tolist()]))
         self._codes.append((torch.nn.functional.normalize(image, dim=1), torch.nn.functional.normalize(sentence, dim=1)))
 
@@ -102,13 +102,13 @@ def train_similarity(
     resume: bool = False,
     progress: bool | None = None,
 ) -> tuple[ImageTextSimilarity, FitResult]:
-    """Train a similarity model on pictures and captions of the training split and save it as ``out/model``.
+    """Train a similarity model on images and captions of the training split and save it as ``out/model``.
 
     Parameters
     ----------
     data : ``"world/birds"``, ``"world/scenes"`` or ``"cub:FOLDER"``.
     config, fit_config : settings; photographs get EfficientNet's first stages as a frozen encoder.
-    size : number of training pictures.
+    size : number of training images.
 
     Raises
     ------
@@ -118,13 +118,13 @@ def train_similarity(
     fit_config = fit_config or FitConfig(epochs=20)
     if batch_size < 2 or not 0 < learning_rate < float("inf"):
         raise InputError(f"batch_size is {batch_size}, learning_rate {learning_rate}; expected at least 2 and a number above 0")
-    train = CaptionedPictures.load(data, "train", size=size, image_size=config.image_size)
-    validation = CaptionedPictures.load(data, "val", size=min(500, max(8, len(train) // 5)), image_size=config.image_size)
+    train = CaptionedImages.load(data, "train", size=size, image_size=config.image_size)
+    validation = CaptionedImages.load(data, "val", size=min(500, max(8, len(train) // 5)), image_size=config.image_size)
     seed_everything(fit_config.seed)
     model = ImageTextSimilarity(config, {"words": train.words(), "data": data.partition(":")[0]}, pretrained=True)
     module = SimilarityModule(model, train, validation, rate=learning_rate)
 
-    def rows(some: CaptionedPictures, **options: Any):
+    def rows(some: CaptionedImages, **options: Any):
         return batches(torch.arange(len(some)), min(batch_size, len(some)), **options)
 
     result = fit(

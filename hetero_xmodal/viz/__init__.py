@@ -1,4 +1,4 @@
-"""Figures: a heterograph, its schema, a label graph, a scene on its picture; what a matching model looks at, finds and learned.
+"""Figures: a heterograph, its schema, a label graph, a scene on its image; what a matching model looks at, finds and learned.
 
 All colours are fixed in :mod:`hetero_xmodal.viz.colours`.
 """
@@ -10,7 +10,7 @@ from .classifiers import draw_classifiers
 from .curves import draw_curves, read_metrics
 from .draw import draw
 from .label_graph import draw_label_graph
-from .matching import draw_attention, draw_cross_attention, draw_found_pictures, draw_found_sentences, grid_boxes
+from .matching import draw_attention, draw_cross_attention, draw_found_images, draw_found_sentences, grid_boxes
 from .pair_map import draw_pair_maps
 from .scene_figure import draw_scene
 from .schema_figure import draw_schema
@@ -22,7 +22,7 @@ __all__ = [
     "draw_classifiers",
     "draw_cross_attention",
     "draw_curves",
-    "draw_found_pictures",
+    "draw_found_images",
     "draw_found_sentences",
     "draw_label_graph",
     "draw_pair_maps",

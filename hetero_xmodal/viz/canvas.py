@@ -143,7 +143,7 @@ def place(size: tuple[float, float], wanted: Sequence[tuple[float, float]], take
 
 
 class Sheet:
-    """A figure whose one axes is measured in inches from the top left corner, y down, like a picture."""
+    """A figure whose one axes is measured in inches from the top left corner, y down, like an image."""
 
     def __init__(self, width: float, height: float) -> None:
         self.width, self.height = width, height
@@ -167,8 +167,15 @@ class Sheet:
         radius = min(0.07, height / 2.2)
         self.axes.add_patch(
             FancyBboxPatch(
-                (x + radius, y - height / 2 + radius), width - 2 * radius, height - 2 * radius, boxstyle=f"round,pad={radius}",
-                facecolor=fill, edgecolor=options["edge"], linewidth=options["line"], linestyle=options["dash"], zorder=options["zorder"],
+                (x + radius, y - height / 2 + radius),
+                width - 2 * radius,
+                height - 2 * radius,
+                boxstyle=f"round,pad={radius}",
+                facecolor=fill,
+                edgecolor=options["edge"],
+                linewidth=options["line"],
+                linestyle=options["dash"],
+                zorder=options["zorder"],
             )  # fmt: skip
         )
         shown = fit(text, size, width - options["margin"], options["weight"])
@@ -202,9 +209,9 @@ class Sheet:
             heads = {"->": "-|>,head_length=3.6,head_width=1.7", "<->": "<|-|>,head_length=3.6,head_width=1.7"}[arrow]
             self.axes.add_patch(FancyArrowPatch(path=path, arrowstyle=heads, mutation_scale=1, shrinkA=0, shrinkB=0, **style))
 
-    def image(self, picture: Any, x: float, y: float, width: float, height: float) -> None:
-        """A picture (PIL image or array) filling the given rectangle."""
+    def image(self, image: Any, x: float, y: float, width: float, height: float) -> None:
+        """An image (PIL image or array) filling the given rectangle."""
         import numpy as np
 
-        self.axes.imshow(np.asarray(picture), extent=(x, x + width, y + height, y), aspect="auto", interpolation="antialiased", zorder=1)
+        self.axes.imshow(np.asarray(image), extent=(x, x + width, y + height, y), aspect="auto", interpolation="antialiased", zorder=1)
         self.axes.set(xlim=(0, self.width), ylim=(self.height, 0))

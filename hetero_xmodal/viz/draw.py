@@ -1,6 +1,6 @@
 """``hx.draw``: one heterograph as one figure.
 
-From left to right: the picture with its boxes; the scene relations; the regions; the bridges; the words; the arcs of the sentence.
+From left to right: the image with its boxes; the scene relations; the regions; the bridges; the words; the arcs of the sentence.
 Regions and words are two columns of nodes, so that both sides read the same way and the bridges stand between them.
 """
 
@@ -10,19 +10,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .. import schema
+from ..deprecation import renamed_keywords
 from ..errors import InputError
 from ..validation import validate
 from .canvas import Drawing, Sheet, fit, spread, text_size, wrap
 from .colours import GREY, INK, Style, node_colour, node_ink, relation_style
 from .drawing_model import Plan, read_plan
-from .image_panel import paint_boxes, paint_picture
+from .image_panel import paint_boxes, paint_image
 
 if TYPE_CHECKING:
     import dgl
 
 # The columns, in inches, for a sheet 10.8 inches wide.
 _WIDTH = 10.8
-_PICTURE = (0.15, 3.15)  # left edge, right edge
+_IMAGE = (0.15, 3.15)  # left edge, right edge
 _PREDICATE = 4.10  # right edge of the predicates
 _VISUAL = (4.66, 6.06)
 _IN_IMAGE = (6.30, 7.12)
@@ -35,21 +36,22 @@ _TOP = 0.46  # room for the column titles
 _SMALL = 6.8
 
 
+@renamed_keywords(picture="image")
 def draw(
     graph: dgl.DGLGraph,
     *,
-    picture: Any = None,
+    image: Any = None,
     sentence: str | None = None,
     max_regions: int = 36,
     max_words: int = 40,
     max_relations: int = 14,
 ) -> Drawing:
-    """Draw one heterograph: picture and regions on the left, sentence on the right, bridges between.
+    """Draw one heterograph: image and regions on the left, sentence on the right, bridges between.
 
     Parameters
     ----------
     graph : a pair graph (see :func:`hetero_xmodal.build_graph`) or a label graph (drawn by :func:`draw_label_graph`); not a batch.
-    picture : PIL image, path or uint8 array, of the size that the graph's boxes are measured in. Without it the boxes are
+    image : PIL image, path or uint8 array, of the size that the graph's boxes are measured in. Without it the boxes are
         drawn on a blank canvas of that size.
     sentence : the sentence as written, for the title; without it the words of the graph are shown.
     max_regions, max_words, max_relations : how many are drawn; where there are more, the figure says so.
@@ -61,7 +63,7 @@ def draw(
 
     Raises
     ------
-    InputError : the graph is a batch or breaks the schema, or the picture is unreadable or not the size the boxes were measured in.
+    InputError : the graph is a batch or breaks the schema, or the image is unreadable or not the size the boxes were measured in.
 
     >>> import hetero_xmodal as hx
     >>> figure = hx.draw(hx.build_graph(hx.SceneGraph(), hx.parse_sentence("a red bird on a tree")))
@@ -80,7 +82,7 @@ def draw(
         from .label_graph import draw_label_graph
 
         return draw_label_graph(graph)
-    plan = read_plan(graph, picture, max_regions, max_words, max_relations)
+    plan = read_plan(graph, image, max_regions, max_words, max_relations)
     return _Figure(plan, sentence).paint()
 
 
@@ -95,17 +97,17 @@ class _Figure:
         title = " ".join((words if sentence is None else sentence).split())
         self.title = wrap(f"“{title}”", 10.5, _WIDTH - 0.4, lines=2, style="italic") if title else []
         self.body = 0.14 + 0.23 * len(self.title) + _TOP  # y of the first row
-        left, right = _PICTURE
+        left, right = _IMAGE
         width, height = plan.size or (4, 3)
         scale = min((right - left) / width, 3.6 / height)
-        self.scale, self.picture_size = scale, (width * scale, height * scale)
+        self.scale, self.image_size = scale, (width * scale, height * scale)
         self.legend = [*self._node_legend()], [*self._relation_legend()]
         legend_height = 0.19 * (self._legend_rows() + 1) + 0.15 * len(plan.notes) + 0.3
         copies = [sum(1 for b in plan.bridges if plan.lives_in[b] == side) for side in (schema.IN_IMAGE, schema.IN_SENTENCE)]
         columns = [len(nodes) * (0.31 if len(nodes) <= 18 else 0.25) for nodes in (plan.words, plan.regions)]
         rows = max(*columns, 0.3 * max(copies), 0.2 * len(plan.relates))
         label_rows = 0.3 * len(plan.labels) + (0.25 if plan.labels else 0)  # labels stand in the middle, under everything else
-        self.height = max(self.body - 0.12 + max(self.picture_size[1], 0.5) + legend_height, self.body + rows + label_rows + 0.2)
+        self.height = max(self.body - 0.12 + max(self.image_size[1], 0.5) + legend_height, self.body + rows + label_rows + 0.2)
         self.sheet = Sheet(_WIDTH, self.height)
         self.bottom = self.height - 0.2 - label_rows
 
@@ -118,7 +120,7 @@ class _Figure:
         partner = dict(plan.edges[schema.VISUAL_SAME_AS_WORD])
         # A region stands level with the word that names it; the others keep the order of their boxes, from top to bottom, in the gaps.
         centre = {v: (plan.boxes[v][1] + plan.boxes[v][3]) / 2 / plan.size[1] for v in plan.regions}
-        reach = min(self.bottom - top, max(3.4, 0.34 * len(plan.regions)))  # no further down than needed, so beside the picture
+        reach = min(self.bottom - top, max(3.4, 0.34 * len(plan.regions)))  # no further down than needed, so beside the image
         wanted = {v: self.word_y.get(partner.get(v), top + centre[v] * reach) for v in plan.regions}
         ordered = sorted(plan.regions, key=lambda v: (wanted[v], v))
         places = spread([wanted[v] for v in ordered], 0.34, top, self.bottom)
@@ -147,7 +149,7 @@ class _Figure:
         for line, text in enumerate(self.title):
             self.sheet.text(0.15, 0.22 + 0.23 * line, text, size=10.5, style="italic")
         self._titles()
-        self._picture()
+        self._image()
         self._legend()
         self._relates()
         self._middle()
@@ -168,14 +170,14 @@ class _Figure:
         if not self.plan.regions:
             self.sheet.text(sum(_VISUAL) / 2, self.body + 0.12, "no regions", size=7.4, colour=GREY, across="center", style="italic")
 
-    def _picture(self) -> None:
+    def _image(self) -> None:
         plan, sheet = self.plan, self.sheet
-        (left, _), top = _PICTURE, self.body - 0.12
-        width, height = self.picture_size
+        (left, _), top = _IMAGE, self.body - 0.12
+        width, height = self.image_size
         if plan.size is None:
-            sheet.text(left, top + 0.1, "no picture", size=7.4, colour=GREY, style="italic")
+            sheet.text(left, top + 0.1, "no image", size=7.4, colour=GREY, style="italic")
             return
-        paint_picture(sheet, plan.picture, left, top, width, height)
+        paint_image(sheet, plan.image, left, top, width, height)
         k = self.scale
         boxes = {v: plan.boxes[v] for v in sorted(plan.regions)}
         placed = [(left + x1 * k, top + y1 * k, left + x2 * k, top + y2 * k) for x1, y1, x2, y2 in boxes.values()]
@@ -191,7 +193,7 @@ class _Figure:
         middle = [(self.visual_y[s] + self.visual_y[o]) / 2 for s, _, o in ends]
         x, edge = _PREDICATE, _VISUAL[0]
         for (s, predicate, o), y in zip(ends, spread(middle, 0.2, self.body, self.bottom), strict=True):
-            self.sheet.text(x, y, fit(predicate, 7.2, x - _PICTURE[1] - 0.1), size=7.2, colour=style.colour, across="right")
+            self.sheet.text(x, y, fit(predicate, 7.2, x - _IMAGE[1] - 0.1), size=7.2, colour=style.colour, across="right")
             bend = (edge - x) * 0.6
             for node, arrow in ((s, "-"), (o, "->")):
                 target = self.visual_y[node] + (0.04 if arrow == "-" else -0.04)
@@ -292,8 +294,8 @@ class _Figure:
         return max(len(self.legend[0]) + 2, len(self.legend[1]))
 
     def _legend(self) -> None:
-        sheet, (left, _) = self.sheet, _PICTURE
-        y = self.body - 0.12 + max(self.picture_size[1] if self.plan.size else 0.25, 0.25) + 0.2
+        sheet, (left, _) = self.sheet, _IMAGE
+        y = self.body - 0.12 + max(self.image_size[1] if self.plan.size else 0.25, 0.25) + 0.2
         sheet.text(left, y, "nodes", size=7.4, weight="bold")
         sheet.text(left + 1.42, y, "relations (edges)", size=7.4, weight="bold")
         for row, (node_type, text) in enumerate(self.legend[0], 1):

@@ -31,11 +31,11 @@ class Plan:
     arcs: list[tuple[int, str, int]] = field(default_factory=list)
     counts: dict[Any, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    picture: Any = None
+    image: Any = None
     size: tuple[float, float] | None = None
 
 
-def read_plan(graph: dgl.DGLGraph, picture: Any, max_regions: int, max_words: int, max_relations: int) -> Plan:
+def read_plan(graph: dgl.DGLGraph, image: Any, max_regions: int, max_words: int, max_relations: int) -> Plan:
     """Choose what of a valid pair graph is drawn, and note what is left out."""
 
     def texts(frame: Any, name: str) -> list[str]:
@@ -60,7 +60,7 @@ def read_plan(graph: dgl.DGLGraph, picture: Any, max_regions: int, max_words: in
         plan.counts[relation[1]] = plan.counts.get(relation[1], 0) + len(plan.edges[relation])
     for node_type in (schema.VISUAL, schema.WORD, schema.BRIDGE, schema.LABEL):
         plan.counts[node_type] = graph.num_nodes(node_type)
-    _read_picture(plan, visual, picture)
+    _read_image(plan, visual, image)
 
     same = plan.edges[schema.VISUAL_SAME_AS_WORD]
     order = sorted(range(plan.counts[schema.WORD]), key=values(word, "position").__getitem__)
@@ -113,15 +113,15 @@ def _most_telling(relates: list[tuple[int, str, int, float]], matched: set[int])
     return list(said.values())
 
 
-def _read_picture(plan: Plan, visual: Any, picture: Any) -> None:
+def _read_image(plan: Plan, visual: Any, image: Any) -> None:
     if plan.counts[schema.VISUAL]:
         plan.size = tuple(visual["image_size"][0].tolist())
-    if picture is not None:
-        plan.picture, size = read_reduced(picture, longest_side=1000)  # more pixels than the figure could show
+    if image is not None:
+        plan.image, size = read_reduced(image, longest_side=1000)  # more pixels than the figure could show
         if plan.size is not None and tuple(size) != tuple(int(v) for v in plan.size):
             width, height = plan.size
             raise InputError(
-                f"the picture has {size[0]} x {size[1]} pixels, but the graph's boxes are measured in a picture of "
-                f"{width:g} x {height:g}; give the original picture"
+                f"the image has {size[0]} x {size[1]} pixels, but the graph's boxes are measured in an image of "
+                f"{width:g} x {height:g}; give the original image"
             )
         plan.size = tuple(float(v) for v in size)

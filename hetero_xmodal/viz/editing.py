@@ -1,4 +1,4 @@
-"""Figures of manipulation: contact sheets of a training, and one manipulation with its masks on nodes, picture and words."""
+"""Figures of manipulation: contact sheets of a training, and one manipulation with its masks on nodes, image and words."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def pixels(picture: Tensor) -> np.ndarray:
-    """A picture (3, S, S) in -1..1 as (S, S, 3) uint8."""
-    return ((picture.detach().float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
+def pixels(image: Tensor) -> np.ndarray:
+    """An image (3, S, S) in -1..1 as (S, S, 3) uint8."""
+    return ((image.detach().float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
 
 
-def sample_sheet(pictures: Tensor, made: Tensor, matte: Tensor, sentences: Sequence[str], *, columns: int = 4) -> Figure:
+def sample_sheet(images: Tensor, made: Tensor, matte: Tensor, sentences: Sequence[str], *, columns: int = 4) -> Figure:
     """What went in, what came out and what was repainted, for every pair of a batch, with its sentence above."""
     from matplotlib.figure import Figure
 
-    count = len(pictures)
+    count = len(images)
     rows = -(-count // columns)
     figure = Figure(figsize=(columns * 4.2, rows * 1.75), layout="constrained")
     axes = figure.subplots(rows, columns * 3, squeeze=False)
@@ -34,7 +34,7 @@ def sample_sheet(pictures: Tensor, made: Tensor, matte: Tensor, sentences: Seque
         for axis in three:
             axis.axis("off")
         if k < count:
-            three[0].imshow(pixels(pictures[k]))
+            three[0].imshow(pixels(images[k]))
             three[1].imshow(pixels(made[k]))
             three[2].imshow(matte[k, 0].detach().float().cpu().numpy(), vmin=0, vmax=1, cmap="cividis")
             three[1].set_title(_wrapped(sentences[k]), fontsize=7)
@@ -48,9 +48,9 @@ def _wrapped(text: str, width: int = 40) -> str:
 
 
 def manipulation_figure(result: Any) -> Figure:
-    """One manipulation: the pictures before and after, where it was repainted, and how loud every region and word is.
+    """One manipulation: the images before and after, where it was repainted, and how loud every region and word is.
 
-    *result* is a :class:`hetero_xmodal.editing.pipeline.Manipulation`. The bars are the masks M (E5) for the new picture and for the new
+    *result* is a :class:`hetero_xmodal.editing.pipeline.Manipulation`. The bars are the masks M (E5) for the new image and for the new
     sentence.
     """
     from matplotlib.figure import Figure
@@ -64,7 +64,7 @@ def manipulation_figure(result: Any) -> Figure:
     bottom = 0.17 * count + 0.5
     height = 4.1 + 0.75 + bottom + 0.2 * len(notes)
     figure = Figure(figsize=(10.8, height))
-    titles = ("given picture", "where it was repainted", "edited picture")
+    titles = ("given image", "where it was repainted", "edited image")
     for k, title in enumerate(titles):
         axis = figure.add_axes((0.02 + k * 0.33, 1 - 3.75 / height, 0.3, 3.3 / height))
         axis.set_title(title, fontsize=10, color=INK)
@@ -76,7 +76,7 @@ def manipulation_figure(result: Any) -> Figure:
             bar = figure.colorbar(shown, cax=axis.inset_axes((0.0, -0.06, 1.0, 0.03)), orientation="horizontal", ticks=[0, 1])
             bar.ax.set_xticklabels(["kept", "repainted"], fontsize=7.5)
         else:
-            axis.imshow(result.picture if k else result.original, interpolation="nearest")
+            axis.imshow(result.image if k else result.original, interpolation="nearest")
         if k == 0:
             _region_boxes(axis, result, regions)
     line = 1 - 4.3 / height
@@ -96,7 +96,7 @@ def manipulation_figure(result: Any) -> Figure:
 
 
 def _region_boxes(axis: Any, result: Any, regions: list[str]) -> None:
-    """Boxes of the regions, the thicker the louder for the new picture."""
+    """Boxes of the regions, the thicker the louder for the new image."""
     from matplotlib.patches import Rectangle
 
     from .. import schema as s
@@ -109,8 +109,8 @@ def _region_boxes(axis: Any, result: Any, regions: list[str]) -> None:
 
 
 def _mask_bars(axis: Any, title: str, names: list[str], masks: list[Any], colour: str) -> None:
-    """Two bars a node: full for the new picture, hatched for the new sentence."""
-    axis.set_title(f"masks of the {title}: picture (full), sentence (hatched)", fontsize=8.5, color=INK, loc="left")
+    """Two bars a node: full for the new image, hatched for the new sentence."""
+    axis.set_title(f"masks of the {title}: image (full), sentence (hatched)", fontsize=8.5, color=INK, loc="left")
     place = np.arange(len(names))
     for offset, values, style in (
         (-0.2, masks[0], {"color": colour}),
@@ -127,16 +127,16 @@ def _mask_bars(axis: Any, title: str, names: list[str], masks: list[Any], colour
         axis.spines[side].set_visible(False)
 
 
-def edit_sheet(pairs: Sequence[Any], pictures: Sequence[Any], sentences: Sequence[str], *, columns: int = 4) -> Figure:
-    """For every pair the picture, what was made of it and, where it is known, the true answer; wish above, written sentence below."""
+def edit_sheet(pairs: Sequence[Any], images: Sequence[Any], sentences: Sequence[str], *, columns: int = 4) -> Figure:
+    """For every pair the image, what was made of it and, where it is known, the true answer; instruction above, written sentence below."""
     from matplotlib.figure import Figure
 
     answers = any(pair.edited_image is not None for pair in pairs)
     names = ("given", "made", "true") if answers else ("given", "made")
     each, width = len(names), 48 if answers else 36
     rows = -(-len(pairs) // columns)
-    texts = [(_wrapped(pair.wish, width), _wrapped(sentence, width)) for pair, sentence in zip(pairs, sentences, strict=True)]
-    side, gap = 1.35, 0.35 + 0.13 * max(a.count("\n") + b.count("\n") + 2 for a, b in texts)  # inches: a picture, the text between two rows
+    texts = [(_wrapped(pair.instruction, width), _wrapped(sentence, width)) for pair, sentence in zip(pairs, sentences, strict=True)]
+    side, gap = 1.35, 0.35 + 0.13 * max(a.count("\n") + b.count("\n") + 2 for a, b in texts)  # inches: an image, the text between two rows
     figure = Figure(figsize=(columns * each * side * 1.06, rows * (side + gap)))
     axes = figure.subplots(rows, columns * each, squeeze=False)
     room = gap / 2 / figure.get_figheight()
@@ -145,13 +145,13 @@ def edit_sheet(pairs: Sequence[Any], pictures: Sequence[Any], sentences: Sequenc
         axis.set_xticks([])
         axis.set_yticks([])
         axis.set_frame_on(False)
-    for k, (pair, picture, (above, below)) in enumerate(zip(pairs, pictures, texts, strict=True)):
+    for k, (pair, image, (above, below)) in enumerate(zip(pairs, images, texts, strict=True)):
         some = axes[k // columns, each * (k % columns) : each * (k % columns + 1)]
-        there = [(shown, name) for shown, name in zip((pair.image, picture, pair.edited_image), names, strict=False) if shown is not None]
+        there = [(shown, name) for shown, name in zip((pair.image, image, pair.edited_image), names, strict=False) if shown is not None]
         for axis, (shown, name) in zip(some, there, strict=False):
             axis.imshow(shown)
             axis.set_xlabel(name, fontsize=7, color=GREY, labelpad=1)
-        middle = 0.53 * len(there)  # of the pictures, in widths of the first
+        middle = 0.53 * len(there)  # of the images, in widths of the first
         place = {"transform": some[0].transAxes, "ha": "center", "fontsize": 7.5, "color": INK}
         some[0].text(middle, 1.06, above, **place)
         some[0].text(middle, -0.14, below, va="top", **place)

@@ -1,4 +1,4 @@
-"""A picture with boxes, and a small tag for every box that covers no other tag."""
+"""An image with boxes, and a small tag for every box that covers no other tag."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .canvas import Box, Sheet, place, text_size
 from .colours import GREY, PAPER, node_colour, node_ink
 
 
-def paint_picture(sheet: Sheet, picture: Any, left: float, top: float, width: float, height: float) -> None:
-    """The picture in the given rectangle (inches), or a blank canvas if there is none."""
+def paint_image(sheet: Sheet, image: Any, left: float, top: float, width: float, height: float) -> None:
+    """The image in the given rectangle (inches), or a blank canvas if there is none."""
     sheet.box(left, top, width, height, edge=GREY, line=0.8, fill="#F4F4F4", zorder=0.5)
-    if picture is not None:
-        sheet.image(picture, left, top, width, height)
+    if image is not None:
+        sheet.image(image, left, top, width, height)
 
 
 def paint_boxes(sheet: Sheet, boxes: Sequence[Box], tags: Sequence[str], frame: Box, *, strong: Sequence[bool], size: float = 7.2) -> None:
@@ -26,7 +26,7 @@ def paint_boxes(sheet: Sheet, boxes: Sequence[Box], tags: Sequence[str], frame: 
     for index in sorted(range(len(boxes)), key=lambda i: -_area(boxes[i])):  # large boxes first, so that small ones lie on top
         x1, y1, x2, y2 = boxes[index]
         line = 1.8 if strong[index] else 1.0
-        sheet.box(x1, y1, x2 - x1, y2 - y1, edge=PAPER, line=line + 1.6, zorder=2)  # a white rim keeps the line visible on any picture
+        sheet.box(x1, y1, x2 - x1, y2 - y1, edge=PAPER, line=line + 1.6, zorder=2)  # a white rim keeps the line visible on any image
         sheet.box(x1, y1, x2 - x1, y2 - y1, edge=colour, line=line, zorder=2.1)
     taken: list[Box] = []
     for (x1, y1, x2, y2), tag in zip(boxes, tags, strict=True):

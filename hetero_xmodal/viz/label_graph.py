@@ -114,5 +114,3 @@ def _matrix(sheet: Sheet, names: list[str], edges: list[tuple[int, int, float]])
         middle = (k + 0.5) * cell
         sheet.text(x0 - 0.06, y0 + middle, fit(name, size, 1.0), size=size, across="right")
         sheet.text(x0 + middle, y0 - 0.06, fit(name, size, 1.0), size=size, rotation=90, va="bottom", across="center")
-
-

@@ -1,7 +1,7 @@
-"""What an image-text matching model looks at and what it finds: attention on a picture and its sentence, and retrieved answers.
+"""What an image-text matching model looks at and what it finds: attention on an image and its sentence, and retrieved answers.
 
 All functions take plain arrays and images and return a matplotlib figure; :mod:`hetero_xmodal.retrieval.attention` gets the arrays out of
-a trained model. The paper's Figures 5 and 6 are :func:`draw_found_pictures` and :func:`draw_found_sentences`, its Figure 7
+a trained model. The paper's Figures 5 and 6 are :func:`draw_found_images` and :func:`draw_found_sentences`, its Figure 7
 :func:`draw_attention` and :func:`draw_cross_attention`.
 """
 
@@ -17,12 +17,12 @@ from .canvas import Box, Drawing, Sheet, fit, place, text_size, wrap
 from .colours import BLUE, GREY, INK, ORANGE, PAPER, VERMILLION
 
 HEAT = "viridis"
-_VEIL = (0.22, 0.78)  # how much of the heat's colour covers the picture, for no weight and for the largest one
+_VEIL = (0.22, 0.78)  # how much of the heat's colour covers the image, for no weight and for the largest one
 _EVEN = 0.1  # weights that differ by less than this share of the largest are called even, and none of them is pointed out
 
 
 def grid_boxes(rows: int, columns: int, size: tuple[int, int]) -> np.ndarray:
-    """Boxes (rows * columns, 4) of a grid over a picture of *size* (width, height), row after row, as x1, y1, x2, y2 in pixels.
+    """Boxes (rows * columns, 4) of a grid over an image of *size* (width, height), row after row, as x1, y1, x2, y2 in pixels.
 
     >>> grid_boxes(1, 2, (10, 6)).tolist()
     [[0.0, 0.0, 5.0, 6.0], [5.0, 0.0, 10.0, 6.0]]
@@ -33,15 +33,15 @@ def grid_boxes(rows: int, columns: int, size: tuple[int, int]) -> np.ndarray:
     return cells * np.array([width / columns, height / rows] * 2)
 
 
-def draw_attention(picture: Any, tokens: Sequence[str], *, regions: Any, boxes: Any, words: Any, title: str = "") -> Drawing:
-    """The picture coloured by the weight of its regions, and its sentence with every word shaded by its own weight.
+def draw_attention(image: Any, tokens: Sequence[str], *, regions: Any, boxes: Any, words: Any, title: str = "") -> Drawing:
+    """The image coloured by the weight of its regions, and its sentence with every word shaded by its own weight.
 
     Parameters
     ----------
-    picture : PIL image, or array (height, width, 3)
+    image : PIL image, or array (height, width, 3)
     tokens : the n_t words
     regions : (n_v,) weights of the regions, at least 0
-    boxes : (n_v, 4) of the regions as x1, y1, x2, y2 in pixels of the picture. Where boxes overlap, the largest weight is shown.
+    boxes : (n_v, 4) of the regions as x1, y1, x2, y2 in pixels of the image. Where boxes overlap, the largest weight is shown.
     words : (n_t,) weights of the words, at least 0
     title : one line above the figure
 
@@ -49,18 +49,18 @@ def draw_attention(picture: Any, tokens: Sequence[str], *, regions: Any, boxes: 
 
     Raises
     ------
-    InputError : shapes that do not fit, weights below 0 or not finite, boxes without area or outside the picture.
+    InputError : shapes that do not fit, weights below 0 or not finite, boxes without area or outside the image.
 
-    >>> picture, boxes = np.zeros((4, 8, 3), np.uint8), grid_boxes(1, 2, (8, 4))
-    >>> figure = draw_attention(picture, ["a", "cat"], regions=[0.2, 0.8], boxes=boxes, words=[0, 1])
+    >>> image, boxes = np.zeros((4, 8, 3), np.uint8), grid_boxes(1, 2, (8, 4))
+    >>> figure = draw_attention(image, ["a", "cat"], regions=[0.2, 0.8], boxes=boxes, words=[0, 1])
     """
-    picture = _picture(picture)
-    regions, boxes = _weights(regions, "regions"), _boxes(boxes, picture)
+    image = _image(image)
+    regions, boxes = _weights(regions, "regions"), _boxes(boxes, image)
     words = _weights(words, "words")
     _same("regions", len(regions), "boxes", len(boxes))
     _same("words", len(words), "tokens", len(tokens))
-    wide = min(5.2, 3.6 * picture.width / picture.height)
-    height = wide * picture.height / picture.width
+    wide = min(5.2, 3.6 * image.width / image.height)
+    height = wide * image.height / image.width
     text_left, text_width = 0.3 + wide + 1.35, 4.3
     sheet = Sheet(text_left + text_width + 0.25, max(height, 2.6) + 0.95)
     if title:
@@ -69,7 +69,7 @@ def draw_attention(picture: Any, tokens: Sequence[str], *, regions: Any, boxes: 
     sheet.text(
         0.3, top - 0.17, "all regions get about the same attention" if _even(regions) else "how much attention each region gets", size=8.5
     )
-    _heat(sheet, picture, regions, boxes, (0.3, top, wide, height), largest=float(regions.max()), ranks=3)
+    _heat(sheet, image, regions, boxes, (0.3, top, wide, height), largest=float(regions.max()), ranks=3)
     _bar(sheet, (0.3 + wide + 0.12, top, 0.14, height), float(regions.max()), mean=float(regions.mean()))
     sheet.text(
         text_left, top - 0.17, "all words get about the same attention" if _even(words) else "how much attention each word gets", size=8.5
@@ -80,20 +80,20 @@ def draw_attention(picture: Any, tokens: Sequence[str], *, regions: Any, boxes: 
 
 
 def draw_cross_attention(
-    picture: Any, tokens: Sequence[str], weights: Any, *, boxes: Any, words: Sequence[int] | None = None, title: str = ""
+    image: Any, tokens: Sequence[str], weights: Any, *, boxes: Any, words: Sequence[int] | None = None, title: str = ""
 ) -> Drawing:
-    """One small picture for each word, coloured by how much that word listens to each region.
+    """One small image for each word, coloured by how much that word listens to each region.
 
     Parameters
     ----------
     weights : (n_t, n_v), row i what word i takes from each region
     words : numbers of the words to show; by default the eight whose attention is the least even
-    picture, tokens, boxes, title : as in :func:`draw_attention`
+    image, tokens, boxes, title : as in :func:`draw_attention`
 
     >>> figure = draw_cross_attention(np.zeros((4, 8, 3), np.uint8), ["a", "cat"], [[0.5, 0.5], [0, 1]], boxes=grid_boxes(1, 2, (8, 4)))
     """
-    picture = _picture(picture)
-    boxes = _boxes(boxes, picture)
+    image = _image(image)
+    boxes = _boxes(boxes, image)
     weights = np.stack([_weights(row, "weights") for row in np.asarray(weights, np.float64).reshape(len(tokens), -1)])
     _same("columns of weights", weights.shape[1], "boxes", len(boxes))
     if words is None:
@@ -106,7 +106,7 @@ def draw_cross_attention(
     columns = min(4, len(words))
     rows = -(-len(words) // columns)
     wide = 2.1
-    height = wide * picture.height / picture.width
+    height = wide * image.height / image.width
     sheet = Sheet(0.3 + columns * (wide + 0.2) + 0.9, 0.65 + rows * (height + 0.42))
     if title:
         sheet.text(0.3, 0.22, fit(title, 10.5, sheet.width - 0.6), size=10.5, style="italic")
@@ -116,30 +116,30 @@ def draw_cross_attention(
     for k, word in enumerate(words):
         x, y = 0.3 + k % columns * (wide + 0.2), 0.8 + k // columns * (height + 0.42)
         sheet.text(x, y - 0.15, fit(str(tokens[word]), 9.5, wide, "bold"), size=9.5, weight="bold")
-        _heat(sheet, picture, weights[word], boxes, (x, y, wide, height), largest=largest, ranks=1)
+        _heat(sheet, image, weights[word], boxes, (x, y, wide, height), largest=largest, ranks=1)
     _bar(sheet, (sheet.width - 0.9, 0.8, 0.14, height), largest, mean=1 / len(boxes))
     return sheet.figure
 
 
-def draw_found_pictures(sentences: Sequence[str], found: Sequence[Sequence[tuple[Any, bool]]], *, title: str = "") -> Drawing:
-    """Sentences, and under each the pictures that a model found for it, best first, right and wrong ones marked.
+def draw_found_images(sentences: Sequence[str], found: Sequence[Sequence[tuple[Any, bool]]], *, title: str = "") -> Drawing:
+    """Sentences, and under each the images that a model found for it, best first, right and wrong ones marked.
 
     Parameters
     ----------
     sentences : the q queries
-    found : for each query the answers as (picture, whether it is right)
+    found : for each query the answers as (image, whether it is right)
 
-    >>> figure = draw_found_pictures(["a cat"], [[(np.zeros((4, 4, 3), np.uint8), True)]])
+    >>> figure = draw_found_images(["a cat"], [[(np.zeros((4, 4, 3), np.uint8), True)]])
     """
     _same("sentences", len(sentences), "lists of answers", len(found))
     across = max((len(row) for row in found), default=0)
     if not across:
-        raise InputError("there is no answer to draw; give at least one picture for a sentence")
+        raise InputError("there is no answer to draw; give at least one image for a sentence")
     side, gap = 1.6, 0.2
     width = max(0.6 + across * (side + gap), 6.0)
     texts = [wrap(str(sentence), 9.5, width - 0.7, lines=2) for sentence in sentences]
-    read = [[(_picture(picture), right) for picture, right in row] for row in found]
-    tallest = [side * max((picture.height / max(picture.size) for picture, _ in row), default=0.0) for row in read]
+    read = [[(_image(image), right) for image, right in row] for row in found]
+    tallest = [side * max((image.height / max(image.size) for image, _ in row), default=0.0) for row in read]
     sheet = Sheet(width, 0.65 + sum(0.22 * len(lines) + tall + 0.62 for lines, tall in zip(texts, tallest, strict=True)))
     _title(sheet, title)
     y = 0.6
@@ -147,35 +147,35 @@ def draw_found_pictures(sentences: Sequence[str], found: Sequence[Sequence[tuple
         for line in lines:
             sheet.text(0.3, y, line, size=9.5)
             y += 0.22
-        for rank, (picture, right) in enumerate(answers, 1):
+        for rank, (image, right) in enumerate(answers, 1):
             x = 0.3 + (rank - 1) * (side + gap)
-            _framed(sheet, picture, x, y + tall - side, side, right=right)
+            _framed(sheet, image, x, y + tall - side, side, right=right)
             _verdict(sheet, x, y + tall + 0.17, rank, right)
         y += tall + 0.62
     return sheet.figure
 
 
-def draw_found_sentences(pictures: Sequence[Any], found: Sequence[Sequence[tuple[str, bool]]], *, title: str = "") -> Drawing:
-    """Pictures, and beside each the sentences that a model found for it, best first, right and wrong ones marked.
+def draw_found_sentences(images: Sequence[Any], found: Sequence[Sequence[tuple[str, bool]]], *, title: str = "") -> Drawing:
+    """Images, and beside each the sentences that a model found for it, best first, right and wrong ones marked.
 
     Parameters
     ----------
-    pictures : the q queries
+    images : the q queries
     found : for each query the answers as (sentence, whether it is right)
 
     >>> figure = draw_found_sentences([np.zeros((4, 4, 3), np.uint8)], [[("a cat", True), ("a dog", False)]])
     """
-    _same("pictures", len(pictures), "lists of answers", len(found))
+    _same("images", len(images), "lists of answers", len(found))
     if not any(len(row) for row in found):
-        raise InputError("there is no answer to draw; give at least one sentence for a picture")
+        raise InputError("there is no answer to draw; give at least one sentence for an image")
     side, left, width = 1.9, 2.5, 9.2
     blocks = [[wrap(str(text), 9, width - left - 1.35, lines=2) for text, _ in answers] for answers in found]
     heights = [max(side + 0.25, sum(0.19 * len(lines) + 0.16 for lines in block) + 0.2) for block in blocks]
     sheet = Sheet(width, 0.5 + sum(heights) + 0.1)
     _title(sheet, title)
     y = 0.5
-    for picture, answers, block, height in zip(pictures, found, blocks, heights, strict=True):
-        _framed(sheet, _picture(picture), 0.3, y, side, right=None)
+    for image, answers, block, height in zip(images, found, blocks, heights, strict=True):
+        _framed(sheet, _image(image), 0.3, y, side, right=None)
         at = y + 0.1
         for rank, ((_, right), lines) in enumerate(zip(answers, block, strict=True), 1):
             _verdict(sheet, left, at, rank, right)
@@ -202,11 +202,11 @@ def _verdict(sheet: Sheet, x: float, y: float, rank: int, right: bool) -> None:
     sheet.text(x + 0.25, y, word, size=9, colour=colour, weight="bold")
 
 
-def _framed(sheet: Sheet, picture: Any, x: float, y: float, side: float, *, right: bool | None) -> None:
-    """The picture, whole, in a square of *side* inches with a frame: blue and solid if right, red and dashed if wrong."""
+def _framed(sheet: Sheet, image: Any, x: float, y: float, side: float, *, right: bool | None) -> None:
+    """The image, whole, in a square of *side* inches with a frame: blue and solid if right, red and dashed if wrong."""
     from matplotlib.patches import Rectangle
 
-    small = picture.copy()
+    small = image.copy()
     small.thumbnail((360, 360))
     scale = side / max(small.size)
     w, h = small.width * scale, small.height * scale
@@ -216,14 +216,14 @@ def _framed(sheet: Sheet, picture: Any, x: float, y: float, side: float, *, righ
     sheet.axes.add_patch(Rectangle((left, top), w, h, facecolor="none", edgecolor=look[0], linestyle=look[1], linewidth=look[2], zorder=3))
 
 
-def _heat(sheet: Sheet, picture: Any, weights: np.ndarray, boxes: np.ndarray, frame: tuple, *, largest: float, ranks: int) -> None:
-    """The picture in grey under the colours of its regions; the *ranks* largest weights are framed and numbered, unless all are alike."""
+def _heat(sheet: Sheet, image: Any, weights: np.ndarray, boxes: np.ndarray, frame: tuple, *, largest: float, ranks: int) -> None:
+    """The image in grey under the colours of its regions; the *ranks* largest weights are framed and numbered, unless all are alike."""
     from matplotlib.patches import Rectangle
 
     x, y, width, height = frame
-    small = picture.convert("L")
+    small = image.convert("L")
     small.thumbnail((420, 420))
-    scale = np.array([small.width / picture.width, small.height / picture.height] * 2)
+    scale = np.array([small.width / image.width, small.height / image.height] * 2)
     heat = np.zeros((small.height, small.width))
     for k in np.argsort(weights, kind="stable"):
         x1, y1, x2, y2 = np.rint(boxes[k] * scale).astype(int)
@@ -231,13 +231,13 @@ def _heat(sheet: Sheet, picture: Any, weights: np.ndarray, boxes: np.ndarray, fr
         np.maximum(patch, weights[k], out=patch)
     grey = np.asarray(small, np.float64)[..., None] / 255
     sheet.image(_tint(heat / largest if largest else heat, grey), x, y, width, height)
-    inch = np.array([width / picture.width, height / picture.height] * 2)
+    inch = np.array([width / image.width, height / image.height] * 2)
     if _even(weights):  # there is no first one
         return
     taken: list[Box] = []
     for rank, k in enumerate(np.argsort(-weights, kind="stable")[:ranks], 1):
         x1, y1, x2, y2 = boxes[k] * inch
-        for edge, line in ((INK, 2.6), (PAPER, 1.2)):  # a dark rim keeps the white line visible on any picture
+        for edge, line in ((INK, 2.6), (PAPER, 1.2)):  # a dark rim keeps the white line visible on any image
             sheet.axes.add_patch(Rectangle((x + x1, y + y1), x2 - x1, y2 - y1, facecolor="none", edgecolor=edge, linewidth=line, zorder=3))
         if ranks > 1:
             tag = (0.17, 0.16)
@@ -333,10 +333,10 @@ def _orange(share: float) -> str:
 # ---------------------------------------------------------------------------------------------- what is refused
 
 
-def _picture(picture: Any) -> Any:
-    from ..images import read_picture
+def _image(image: Any) -> Any:
+    from ..images import read_image
 
-    return read_picture(picture)
+    return read_image(image)
 
 
 def _weights(values: Any, name: str) -> np.ndarray:
@@ -349,20 +349,18 @@ def _weights(values: Any, name: str) -> np.ndarray:
     return weights
 
 
-def _boxes(boxes: Any, picture: Any) -> np.ndarray:
+def _boxes(boxes: Any, image: Any) -> np.ndarray:
     boxes = np.asarray(boxes, np.float64)
     if boxes.ndim != 2 or boxes.shape[1:] != (4,):
-        raise InputError(f"boxes have shape {boxes.shape}; expected (regions, 4) as x1, y1, x2, y2 in pixels of the picture")
+        raise InputError(f"boxes have shape {boxes.shape}; expected (regions, 4) as x1, y1, x2, y2 in pixels of the image")
     x1, y1, x2, y2 = boxes.T
-    # features are often made from a copy of the picture that is a pixel larger or smaller
-    inside = (x1 >= -1) & (y1 >= -1) & (x2 <= picture.width + 1) & (y2 <= picture.height + 1) & (x2 > x1) & (y2 > y1)
+    # features are often made from a copy of the image that is a pixel larger or smaller
+    inside = (x1 >= -1) & (y1 >= -1) & (x2 <= image.width + 1) & (y2 <= image.height + 1) & (x2 > x1) & (y2 > y1)
     if not inside.all():
         k = int((~inside).argmax())
         found = [round(float(v), 1) for v in boxes[k]]
-        raise InputError(
-            f"box {k} is {found}, but the picture has {picture.width} x {picture.height} pixels; expected x1, y1, x2, y2 inside it"
-        )
-    return boxes.clip(0, [picture.width, picture.height] * 2)
+        raise InputError(f"box {k} is {found}, but the image has {image.width} x {image.height} pixels; expected x1, y1, x2, y2 inside it")
+    return boxes.clip(0, [image.width, image.height] * 2)
 
 
 def _same(first: str, one: int, second: str, other: int) -> None:

@@ -1,6 +1,6 @@
 """Looking into MIM-Net's memory: what each memory paints, which memories each word recalls, and where the text speaks.
 
-All functions return a matplotlib figure. Pictures are tensors (3, S, S) in -1..1 where a tensor is asked for.
+All functions return a matplotlib figure. Images are tensors (3, S, S) in -1..1 where a tensor is asked for.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def memory_gallery(rendered: Tensor, picture: Tensor, *, columns: int = 12, order: Sequence[int] | None = None) -> Figure:
-    """Each memory on one structure: the given picture first, then what memory 0, 1, 2 ... alone makes of it (one-hot weights).
+def memory_gallery(rendered: Tensor, image: Tensor, *, columns: int = 12, order: Sequence[int] | None = None) -> Figure:
+    """Each memory on one structure: the given image first, then what memory 0, 1, 2 ... alone makes of it (one-hot weights).
 
     Parameters
     ----------
     rendered : (n, 3, S, S), from :meth:`hetero_xmodal.recipes.MIMNet.render`
-    picture : (3, S, S), the picture they were rendered on
+    image : (3, S, S), the image they were rendered on
     order : numbers of the memories in the order they are shown; by default those next to each other look alike
     """
     from matplotlib.figure import Figure
 
-    order = by_colour(rendered, picture) if order is None else list(order)
-    shown = [("given", picture), *((str(k), rendered[k]) for k in order)]
+    order = by_colour(rendered, image) if order is None else list(order)
+    shown = [("given", image), *((str(k), rendered[k]) for k in order)]
     rows = -(-len(shown) // columns)
     figure = Figure(figsize=(columns * 0.95, rows * 1.12 + 0.35), layout="constrained")
     figure.suptitle(f"what each of the {len(rendered)} memories paints on one structure", fontsize=10, color=INK)
@@ -42,11 +42,11 @@ def memory_gallery(rendered: Tensor, picture: Tensor, *, columns: int = 12, orde
     return figure
 
 
-def by_colour(rendered: Tensor, picture: Tensor) -> list[int]:
+def by_colour(rendered: Tensor, image: Tensor) -> list[int]:
     """Numbers of memories sorted by the hue of what they change, those that change next to nothing last."""
     from matplotlib.colors import rgb_to_hsv
 
-    change = (rendered - picture).abs().mean(1)
+    change = (rendered - image).abs().mean(1)
     weight = change / change.flatten(1).sum(1).clamp_min(1e-6)[:, None, None]
     colours = ((rendered + 1) / 2 * weight[:, None]).sum((2, 3)).clamp(0, 1).numpy()
     hsv = rgb_to_hsv(colours)
@@ -79,44 +79,44 @@ def attention_map(words: Sequence[str], attention: np.ndarray, *, most: int = 24
 
 
 def localisation_figure(
-    pictures: Tensor, maps: Sequence[Tensor], made: Sequence[Tensor], titles: Sequence[str], sentences: Sequence[str]
+    images: Tensor, maps: Sequence[Tensor], made: Sequence[Tensor], titles: Sequence[str], sentences: Sequence[str]
 ) -> Figure:
-    """Where the text speaks, for the same pictures under several sentences: reconstruction beside manipulation.
+    """Where the text speaks, for the same images under several sentences: reconstruction beside manipulation.
 
     Parameters
     ----------
-    pictures : (B, 3, S, S)
-    maps, made : one entry per column: alpha (B, 1, g, g) and the fine picture (B, 3, S, S)
+    images : (B, 3, S, S)
+    maps, made : one entry per column: alpha (B, 1, g, g) and the fine image (B, 3, S, S)
     titles : one per column, such as "reconstruction" and "manipulation"
-    sentences : for each picture and column in that order, B * len(maps) of them
+    sentences : for each image and column in that order, B * len(maps) of them
     """
     from matplotlib.figure import Figure
 
-    count, kinds = len(pictures), len(maps)
+    count, kinds = len(images), len(maps)
     figure = Figure(figsize=(1.7 + kinds * 3.9, 0.5 + count * 2.25), layout="constrained")
     axes = figure.subplots(count, 1 + 2 * kinds, squeeze=False)
     for k in range(count):
         for axis in axes[k]:
             axis.axis("off")
-        axes[k, 0].imshow(pixels(pictures[k]))
+        axes[k, 0].imshow(pixels(images[k]))
         axes[k, 0].set_title("given", fontsize=8, color=INK)
         for column in range(kinds):
-            _overlay(axes[k, 1 + 2 * column], pixels(pictures[k]), maps[column][k, 0].detach().float().cpu().numpy())
+            _overlay(axes[k, 1 + 2 * column], pixels(images[k]), maps[column][k, 0].detach().float().cpu().numpy())
             axes[k, 2 + 2 * column].imshow(pixels(made[column][k]))
             text = f"{titles[column]}: {sentences[k * kinds + column]}"
             axes[k, 1 + 2 * column].set_title(_wrapped(text, 44), fontsize=8, color=INK, loc="left")
     return figure
 
 
-def _overlay(axis: Any, picture: np.ndarray, alpha: np.ndarray, *, bar: bool = False) -> Any:
-    """The picture in grey below the map, which is spread over its size."""
-    height, width = picture.shape[:2]
-    axis.imshow(picture.mean(2), cmap="gray", vmin=0, vmax=255, extent=(0, width, height, 0))
+def _overlay(axis: Any, image: np.ndarray, alpha: np.ndarray, *, bar: bool = False) -> Any:
+    """The image in grey below the map, which is spread over its size."""
+    height, width = image.shape[:2]
+    axis.imshow(image.mean(2), cmap="gray", vmin=0, vmax=255, extent=(0, width, height, 0))
     return axis.imshow(alpha, cmap="cividis", vmin=0, vmax=1, alpha=0.72, extent=(0, width, height, 0), interpolation="bilinear")
 
 
 def memory_manipulation_figure(result: Any) -> Figure:
-    """One manipulation by MIM-Net: given, coarse and fine picture, where the text speaks, and which memories its words recalled.
+    """One manipulation by MIM-Net: given, coarse and fine image, where the text speaks, and which memories its words recalled.
 
     *result* is a :class:`hetero_xmodal.editing.mimnet.MemoryManipulation`.
     """
@@ -133,20 +133,20 @@ def memory_manipulation_figure(result: Any) -> Figure:
 
     figure.text(0.02, 1 - 0.28 / height, _wrapped(result.given, 110).replace("$", r"\$"), fontsize=11, color=INK, va="center")
     shown = (
-        ("given picture", result.original), ("where the text speaks", None), ("coarse picture", result.coarse),
-        ("edited picture", result.picture),
+        ("given image", result.original), ("where the text speaks", None), ("coarse image", result.coarse),
+        ("edited image", result.image),
     )  # fmt: skip
-    for k, (title, picture) in enumerate(shown):
+    for k, (title, image) in enumerate(shown):
         axis = box(0.2 + 2.65 * k, 0.75, 2.45, 2.3)
         axis.set_title(title, fontsize=9.5, color=INK)
         axis.set_xticks([])
         axis.set_yticks([])
-        if picture is None:
+        if image is None:
             drawn = _overlay(axis, np.asarray(result.original), result.localisation)
             bar = figure.colorbar(drawn, cax=axis.inset_axes((0.0, -0.07, 1.0, 0.035)), orientation="horizontal", ticks=[0, 1])
             bar.ax.set_xticklabels(["nothing", "the text"], fontsize=7.5)
         else:
-            axis.imshow(picture, interpolation="nearest")
+            axis.imshow(image, interpolation="nearest")
     if numbers:
         left, width, top = 1.5, 7.6, 3.95
         axis = box(left, top + 0.75, width, tall)

@@ -1,4 +1,4 @@
-"""One HTML page with its pictures beside it: plain, readable on a telephone, nothing from the network, no script."""
+"""One HTML page with its images beside it: plain, readable on a telephone, nothing from the network, no script."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ pre { padding: .7rem .9rem; overflow-x: auto; }
 
 
 class Page:
-    """A page that grows from top to bottom; :meth:`write` puts ``index.html`` and the pictures into a folder.
+    """A page that grows from top to bottom; :meth:`write` puts ``index.html`` and the images into a folder.
 
     >>> page = Page("Two birds")
     >>> page.text("One is <red>.")
@@ -44,7 +44,7 @@ class Page:
     def __init__(self, title: str) -> None:
         self.title = title
         self._parts: list[str] = [f"<h1>{escape(title)}</h1>"]
-        self._pictures: dict[str, Any] = {}
+        self._images: dict[str, Any] = {}
 
     def heading(self, text: str) -> None:
         self._parts.append(f"<h2>{escape(text)}</h2>")
@@ -64,23 +64,23 @@ class Page:
         if len(shown) < len(table):
             self.text(f"The first {len(shown)} of {len(table)} rows.")
 
-    def figure(self, name: str, picture: Any, caption: str = "", *, alt: str = "") -> None:
-        """One figure (matplotlib) or picture (PIL), stored as ``name``.png."""
-        self._parts.append(self._figure(name, picture, caption, alt))
+    def figure(self, name: str, image: Any, caption: str = "", *, alt: str = "") -> None:
+        """One figure (matplotlib) or image (PIL), stored as ``name``.png."""
+        self._parts.append(self._figure(name, image, caption, alt))
 
     def row(self, figures: Sequence[tuple[str, Any, str]]) -> None:
-        """Several (name, picture, caption) side by side, under each other where the screen is narrow."""
+        """Several (name, image, caption) side by side, under each other where the screen is narrow."""
         self._parts.append('<div class="row">' + "".join(self._figure(*figure, "") for figure in figures) + "</div>")
 
-    def _figure(self, name: str, picture: Any, caption: str, alt: str) -> str:
-        self._pictures[name] = picture
+    def _figure(self, name: str, image: Any, caption: str, alt: str) -> str:
+        self._images[name] = image
         words = escape(alt or caption or name, quote=True)
         return f'<figure><img src="{name}.png" alt="{words}"><figcaption>{escape(caption)}</figcaption></figure>'
 
     @property
     def files(self) -> list[str]:
         """Names of the files that :meth:`write` makes."""
-        return ["index.html", *(f"{name}.png" for name in self._pictures)]
+        return ["index.html", *(f"{name}.png" for name in self._images)]
 
     def html(self) -> str:
         """The page as text."""
@@ -90,12 +90,12 @@ class Page:
         return f'<!DOCTYPE html>\n<html lang="en"><head>{head}<style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n'
 
     def write(self, folder: Path, *, dpi: int = 130) -> None:
-        """Write the pictures and, last, ``index.html`` into the existing *folder*."""
-        for name, picture in self._pictures.items():
-            if hasattr(picture, "savefig"):
-                picture.savefig(folder / f"{name}.png", dpi=dpi)
+        """Write the images and, last, ``index.html`` into the existing *folder*."""
+        for name, image in self._images.items():
+            if hasattr(image, "savefig"):
+                image.savefig(folder / f"{name}.png", dpi=dpi)
             else:
-                picture.save(folder / f"{name}.png")
+                image.save(folder / f"{name}.png")
         (folder / "index.html").write_text(self.html(), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""``draw_pair_maps``: pictures and sentences as points, every picture joined to its own sentence (the ALGR paper's Figure 8)."""
+"""``draw_pair_maps``: images and sentences as points, every image joined to its own sentence (the ALGR paper's Figure 8)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .colours import GREY, INK, node_colour
 
 
 def draw_pair_maps(spaces: Mapping[str, tuple[Any, Any]], *, seed: int = 0, title: str = "") -> Drawing:
-    """One t-SNE map for each space: squares are pictures, circles are sentences, and a line joins the two of a pair.
+    """One t-SNE map for each space: squares are images, circles are sentences, and a line joins the two of a pair.
 
     Short lines say that a space brings the two sides of a pair together. Only who is whose neighbour means something in such a map: the
     axes have no unit, and the maps of two spaces cannot be laid over each other. Therefore the title of each map tells a number that does
@@ -21,7 +21,7 @@ def draw_pair_maps(spaces: Mapping[str, tuple[Any, Any]], *, seed: int = 0, titl
 
     Parameters
     ----------
-    spaces : name of the space -> (pictures (n, d), sentences (n, d)), row i of both is one pair; both of one width
+    spaces : name of the space -> (images (n, d), sentences (n, d)), row i of both is one pair; both of one width
     seed : of the maps
     title : one line above the figure
 
@@ -37,13 +37,13 @@ def draw_pair_maps(spaces: Mapping[str, tuple[Any, Any]], *, seed: int = 0, titl
     from sklearn.manifold import TSNE
 
     if not spaces:
-        raise InputError("there is no space to draw; give at least one as name: (pictures, sentences)")
-    checked = {name: tuple(_rows(side, f"space '{name}', {what}") for side, what in zip(pair, ("pictures", "sentences"), strict=True))
+        raise InputError("there is no space to draw; give at least one as name: (images, sentences)")
+    checked = {name: tuple(_rows(side, f"space '{name}', {what}") for side, what in zip(pair, ("images", "sentences"), strict=True))
                for name, pair in spaces.items()}  # fmt: skip
     for name, (images, texts) in checked.items():
         if images.shape != texts.shape or len(images) < 4:
             raise InputError(
-                f"space '{name}': pictures have shape {images.shape}, sentences {texts.shape}; both need one shape and at least four pairs"
+                f"space '{name}': images have shape {images.shape}, sentences {texts.shape}; both need one shape and at least four pairs"
             )
     figure = Drawing(figsize=(5.6 * len(checked), 5.6), layout="constrained")
     FigureCanvasAgg(figure)
@@ -56,7 +56,7 @@ def draw_pair_maps(spaces: Mapping[str, tuple[Any, Any]], *, seed: int = 0, titl
         for a, b in zip(one, other, strict=True):
             axes.plot(*np.stack([a, b]).T, color=GREY, linewidth=0.7, zorder=1)
         size = 26 if count <= 200 else 10
-        axes.scatter(*one.T, s=size, marker="s", color=node_colour("visual"), edgecolor="white", linewidth=0.4, label="picture", zorder=2)
+        axes.scatter(*one.T, s=size, marker="s", color=node_colour("visual"), edgecolor="white", linewidth=0.4, label="image", zorder=2)
         axes.scatter(*other.T, s=size, marker="o", color=node_colour("word"), edgecolor=INK, linewidth=0.4, label="sentence", zorder=3)
         near = images @ texts.T
         own = np.arange(count)

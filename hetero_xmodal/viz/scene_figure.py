@@ -1,40 +1,42 @@
-"""``draw_scene``: what a parser saw in one picture."""
+"""``draw_scene``: what a parser saw in one image."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..deprecation import renamed_keywords
 from ..errors import InputError
 from ..images import read_reduced
 from .canvas import Drawing, Sheet, fit
 from .colours import GREY, relation_style
-from .image_panel import paint_boxes, paint_picture
+from .image_panel import paint_boxes, paint_image
 
 if TYPE_CHECKING:
     from ..scenes import SceneGraph
 
 
-def draw_scene(picture: Any, scene: SceneGraph, *, max_relations: int = 12, scores: bool = False) -> Drawing:
-    """Draw a scene graph on its picture: boxes with number, attributes and name on the left, the relations as a list on the right.
+@renamed_keywords(picture="image")
+def draw_scene(image: Any, scene: SceneGraph, *, max_relations: int = 12, scores: bool = False) -> Drawing:
+    """Draw a scene graph on its image: boxes with number, attributes and name on the left, the relations as a list on the right.
 
     Parameters
     ----------
-    picture : PIL image, path or uint8 array, or ``None`` for a blank canvas of ``scene.size``.
+    image : PIL image, path or uint8 array, or ``None`` for a blank canvas of ``scene.size``.
     scene : the scene graph; objects without a box are only listed.
     max_relations : longest list of relations.
     scores : show the detector's scores in the list of objects.
 
     Raises
     ------
-    InputError : the picture cannot be read or has another size than ``scene.size``, or there is neither picture nor size.
+    InputError : the image cannot be read or has another size than ``scene.size``, or there is neither image nor size.
     """
-    pixels, size = (None, scene.size) if picture is None else read_reduced(picture, longest_side=1000)
+    pixels, size = (None, scene.size) if image is None else read_reduced(image, longest_side=1000)
     if size is None:
-        raise InputError("the scene has no size and no picture was given; give the picture")
+        raise InputError("the scene has no size and no image was given; give the image")
     if scene.size is not None and tuple(size) != tuple(scene.size):
         raise InputError(
-            f"the picture has {size[0]} x {size[1]} pixels, but the scene was seen in a picture of {scene.size[0]} x {scene.size[1]}; "
-            "give the original picture"
+            f"the image has {size[0]} x {size[1]} pixels, but the scene was seen in an image of {scene.size[0]} x {scene.size[1]}; "
+            "give the original image"
         )
     scene.check()
     scale = min(4.6 / size[0], 4.6 / size[1])
@@ -43,7 +45,7 @@ def draw_scene(picture: Any, scene: SceneGraph, *, max_relations: int = 12, scor
     rows = len(scene.objects[:30]) + len(relations) + 4
     sheet = Sheet(width + 3.9, max(height + 0.3, 0.2 * rows + 0.2))
     left, top = 0.15, 0.15
-    paint_picture(sheet, pixels, left, top, width, height)
+    paint_image(sheet, pixels, left, top, width, height)
     boxed = [(i, o) for i, o in enumerate(scene.objects) if o.box is not None]
     boxes = [(left + o.box[0] * scale, top + o.box[1] * scale, left + o.box[2] * scale, top + o.box[3] * scale) for _, o in boxed]
     few = len(boxed) <= 8

@@ -41,7 +41,7 @@ def draw_schema() -> Drawing:
         look = {"fill": node_colour(node_type), "ink": node_ink(node_type), "size": 12, "weight": "bold"}
         sheet.chip(x - _HALF[0], y, 2 * _HALF[0], 2 * _HALF[1], node_type, **look)
     for node_type, words in (
-        (schema.VISUAL, "a region of the picture"), (schema.BRIDGE, "a copy on the other side"), (schema.WORD, "a token of the sentence"),
+        (schema.VISUAL, "a region of the image"), (schema.BRIDGE, "a copy on the other side"), (schema.WORD, "a token of the sentence"),
         (schema.LABEL, "a category"),
     ):  # fmt: skip
         x, y = _AT[node_type]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..parsers.detectors.base import Picture
+from ..parsers.detectors.base import InputImage
 from ..parsers.detectors.detectron2_quietly import quiet, require_detectron2
 from ..parsers.detectors.registry import load_detector
 from ..parsers.detectors.world import WorldDetector, encode_scene
@@ -25,34 +25,34 @@ BATCH = 16
 
 
 def evaluate_detector(world: str = "scenes", *, size: int = 500, split: str = "test", weights=None, seed: int = 0) -> dict[str, Any]:
-    """Average precision, attribute accuracy and speed on held-out pictures of ``world/scenes`` or ``world/birds``.
+    """Average precision, attribute accuracy and speed on held-out images of ``world/scenes`` or ``world/birds``.
 
     Returns
     -------
     dict with ``AP`` (mean over IoU .50 to .95), ``AP50``, ``AP75`` in percent, computed by COCOEvaluator; ``attributes``: kind ->
     share right among the true objects that have a detection of their class with IoU of at least 0.5 (every object counts, also
     those of which nothing is said; for birds the colour is reported by part); ``found``: share of true objects with such a
-    detection at the default score threshold; ``pictures_per_second`` of detection.
+    detection at the default score threshold; ``images_per_second`` of detection.
     """
     require_detectron2()
     from ..data import load_dataset
 
     detector = load_detector("world", weights=weights)
     items = list(load_dataset(f"world/{world}", split, size=size, seed=seed, image_size=detector.config.image_size))
-    pictures = [Picture(item.image, item.image.size, id=item.id) for item in items]
+    images = [InputImage(item.image, item.image.size, id=item.id) for item in items]
     started = time.perf_counter()
     with quiet():
         answers = []
-        for i in range(0, len(pictures), BATCH):
-            answers += detector.detect(pictures[i : i + BATCH], score_threshold=LOWEST_SCORE, max_objects=100)
+        for i in range(0, len(images), BATCH):
+            answers += detector.detect(images[i : i + BATCH], score_threshold=LOWEST_SCORE, max_objects=100)
     seconds = time.perf_counter() - started
     scenes = [item.scene for item in items]
     return {
         "world": world,
-        "pictures": len(items),
+        "images": len(items),
         **average_precision(detector, scenes, answers),
         **attribute_accuracy(scenes, answers),
-        "pictures_per_second": round(len(items) / seconds, 1),
+        "images_per_second": round(len(items) / seconds, 1),
     }
 
 

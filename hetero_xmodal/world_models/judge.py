@@ -1,10 +1,10 @@
-"""The world's judge: a small network that reads what a picture shows, so that an edit can be measured against what was wished.
+"""The world's judge: a small network that reads what an image shows, so that an edit can be measured against what was requested.
 
-It is used in no loss and in no model, and it learned from pictures of a world of its own (see :mod:`.train_world_judge`). Of a bird it
-reads colour, pattern and length of every part from the whole picture, without being told where the bird is: each part has its own
-attention over the picture. Of a scene it reads what stands at given places: name (or nothing), colour and pattern.
+It is used in no loss and in no model, and it learned from images of a world of its own (see :mod:`.train_world_judge`). Of a bird it
+reads colour, pattern and length of every part from the whole image, without being told where the bird is: each part has its own
+attention over the image. Of a scene it reads what stands at given places: name (or nothing), colour and pattern.
 
-A picture of 128 x 128 pixels (others are resized) goes through a stem of stride 2 and three residual stages of strides 4, 8 and 16.
+An image of 128 x 128 pixels (others are resized) goes through a stem of stride 2 and three residual stages of strides 4, 8 and 16.
 What is read stands on the map of stride 4, joined with the stem (a stripe is gone at stride 8) and with the coarser stages (which know
 where on the bird they are).
 
@@ -31,7 +31,7 @@ from torchvision.ops import roi_align
 
 from ..errors import InputError
 from ..files import existing_file, read_json, read_safetensors, write_json, write_safetensors
-from ..networks.pixels import resized, to_pictures
+from ..networks.pixels import image_tensor, resized
 from ..parsers.world_vocabulary import (
     BIRD_COLOURS,
     BIRD_PARTS,
@@ -94,7 +94,7 @@ class _Residual(nn.Module):
 
 
 class WorldJudgeNetwork(nn.Module):
-    """Pictures (B, 3, 128, 128) with values 0..1 -> what they show, as logits."""
+    """Images (B, 3, 128, 128) with values 0..1 -> what they show, as logits."""
 
     def __init__(self, config: WorldJudgeConfig | None = None) -> None:
         super().__init__()
@@ -113,9 +113,9 @@ class WorldJudgeNetwork(nn.Module):
         self.box = nn.Sequential(_conv(config.reading, 64), nn.Flatten(), nn.Linear(64 * 49, 128), nn.ReLU(inplace=True))
         self.boxes = nn.ModuleDict({kind: nn.Linear(128, len(words)) for kind, words in BOX_SLOTS.items()})
 
-    def maps(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The map that is read (B, 96, 32, 32) and a summary of the whole picture (B, 256)."""
-        stem = self.stem(((pictures - 0.5) * 4).contiguous(memory_format=torch.channels_last))
+    def maps(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The map that is read (B, 96, 32, 32) and a summary of the whole image (B, 256)."""
+        stem = self.stem(((images - 0.5) * 4).contiguous(memory_format=torch.channels_last))
         fine = self.fine(stem)
         middle = self.middle(fine)
         coarse = self.coarse(middle)
@@ -135,7 +135,7 @@ class WorldJudgeNetwork(nn.Module):
         }
 
     def at(self, read: torch.Tensor, squares: list[torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Logits (n, words) for every entry of :data:`BOX_SLOTS`; *squares* holds (k, 4) xyxy in pixels of 128 for each picture."""
+        """Logits (n, words) for every entry of :data:`BOX_SLOTS`; *squares* holds (k, 4) xyxy in pixels of 128 for each image."""
         regions = roi_align(read.float(), [s.float() for s in squares], 7, 1 / 4, sampling_ratio=2, aligned=True)
         inside = self.box(regions)
         return {kind: layer(inside) for kind, layer in self.boxes.items()}
@@ -169,32 +169,32 @@ class WorldJudge:
 
     @torch.no_grad()
     def read_birds(self, images: Any) -> list[dict[tuple[str, str], str]]:
-        """What every picture shows: (thing, kind) -> word, for the entries of :data:`BIRD_SLOTS` and ("picture", "place").
+        """What every image shows: (thing, kind) -> word, for the entries of :data:`BIRD_SLOTS` and ("image", "place").
 
-        Any size of picture; *images* as in :func:`to_pictures`.
+        Any size of image; *images* as in :func:`image_tensor`.
         """
         readings: list[dict[tuple[str, str], str]] = []
         for read, summary in self._maps(images):
             answers = {slot: (BIRD_SLOTS[slot], logits.argmax(1).tolist()) for slot, logits in self.network.birds(read, summary).items()}
-            answers["picture", "place"] = (PLACES, self.network.place(summary).argmax(1).tolist())
+            answers["image", "place"] = (PLACES, self.network.place(summary).argmax(1).tolist())
             readings += [{slot: words[picks[k]] for slot, (words, picks) in answers.items()} for k in range(len(read))]
         return readings
 
     @torch.no_grad()
     def read_boxes(self, images: Any, boxes: Sequence[Sequence]) -> list[list[dict[str, tuple[str, float]]]]:
-        """What stands at the given boxes of every picture: kind -> (word, its probability); the name "" is nothing.
+        """What stands at the given boxes of every image: kind -> (word, its probability); the name "" is nothing.
 
-        boxes : for each picture its boxes, x1, y1, x2, y2 in pixels of that picture. The judge sees a square around each, so that the
+        boxes : for each image its boxes, x1, y1, x2, y2 in pixels of that image. The judge sees a square around each, so that the
             shape of a box tells nothing.
         """
-        pictures = to_pictures(images)
-        if len(boxes) != len(pictures):
-            raise InputError(f"there are {len(pictures)} pictures but boxes for {len(boxes)}; give a list of boxes for each picture")
-        height, width = pictures.shape[-2:]
+        pixels = image_tensor(images)
+        if len(boxes) != len(pixels):
+            raise InputError(f"there are {len(pixels)} images but boxes for {len(boxes)}; give a list of boxes for each image")
+        height, width = pixels.shape[-2:]
         scale = torch.tensor([SIDE / width, SIDE / height] * 2)
         squares = [squares_around(torch.tensor(list(b), dtype=torch.float32).reshape(-1, 4) * scale) for b in boxes]
         readings, start = [], 0
-        for read, _ in self._maps(pictures):
+        for read, _ in self._maps(pixels):
             here = squares[start : start + len(read)]
             start += len(read)
             best = {kind: logits.softmax(1).max(1) for kind, logits in self.network.at(read, here).items()}
@@ -209,7 +209,7 @@ class WorldJudge:
 
     @torch.no_grad()
     def places(self, images: Any) -> list[str]:
-        """Where each picture plays: one of :data:`PLACES`."""
+        """Where each image plays: one of :data:`PLACES`."""
         return [PLACES[k] for _, summary in self._maps(images) for k in self.network.place(summary).argmax(1).tolist()]
 
     @torch.no_grad()
@@ -223,9 +223,9 @@ class WorldJudge:
         return torch.cat([self.network.birds(read, summary)["wing", "colour"] for read, summary in self._maps(images)])
 
     def _maps(self, images: Any):
-        pictures = to_pictures(images)
-        for start in range(0, len(pictures), self.batch_size):
-            yield self.network.maps(resized(pictures[start : start + self.batch_size]))
+        pixels = image_tensor(images)
+        for start in range(0, len(pixels), self.batch_size):
+            yield self.network.maps(resized(pixels[start : start + self.batch_size]))
 
 
 def save_judge(network: WorldJudgeNetwork, path: str | Path, *, training: dict[str, Any] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Training of the world's detector: pictures of both worlds, drawn as they are needed, through detectron2's FCOS on a CPU.
+"""Training of the world's detector: images of both worlds, drawn as they are needed, through detectron2's FCOS on a CPU.
 
 The losses are FCOS's own (focal loss for the class, GIoU for the box, cross-entropy for centerness) and cross-entropy for each
 kind of attribute on ROI features of the true boxes. AdamW, learning rate warmed up and then lowered along a cosine, and a moving
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..deprecation import renamed_keywords
 from ..errors import InputError
 from ..files import atomic_path, write_json, write_safetensors
 from ..parsers.detectors.detectron2_quietly import quiet, require_detectron2
@@ -30,16 +31,17 @@ WARM_UP = 0.1  # share of the steps
 AVERAGING = 0.998
 BIRD_SHARE = 0.4
 CHECKPOINT_EVERY = 200
-#: the detector learns from the pictures of another world than the default one, so that it has seen none of the pictures people train on
+#: the detector learns from the images of another world than the default one, so that it has seen none of the images people train on
 WORLD_SEED = 1
 
 
+@renamed_keywords(pictures="images")
 def train_detector(
     out: str | Path,
     *,
     steps: int = 2000,
     batch_size: int = 16,
-    pictures: int = 8_000,
+    images: int = 8_000,
     seed: int = 0,
     image_size: int = 128,
     threads: int | None = None,
@@ -51,20 +53,20 @@ def train_detector(
     Parameters
     ----------
     out : folder; also holds ``checkpoint.pt`` (continued if *resume*) and ``log.jsonl``.
-    steps, batch_size : 2000 steps of 16 pictures take 15 to 20 minutes of processor time on a machine that multiplies half-precision
+    steps, batch_size : 2000 steps of 16 images take 15 to 20 minutes of processor time on a machine that multiplies half-precision
         numbers natively (Intel AMX), about twice that elsewhere.
-    pictures : how many different pictures of the training splits are drawn; each is drawn once, kept in memory (48 KB), and seen
+    images : how many different images of the training splits are drawn; each is drawn once, kept in memory (48 KB), and seen
         mirrored half of the time.
     seed : of the weights and of the order; equal seeds give equal weights on the same machine.
-    image_size : side of the pictures in pixels, a multiple of 16.
+    image_size : side of the images in pixels, a multiple of 16.
     threads : CPU threads for torch; ``None`` leaves torch's own choice.
     progress : show a bar (on a terminal only).
 
     Returns
     -------
-    Path of the weights, for ``hx.parse_image(picture, weights=path)``.
+    Path of the weights, for ``hx.parse_image(image, weights=path)``.
     """
-    for name, value, low in (("steps", steps, 1), ("batch_size", batch_size, 2), ("pictures", pictures, 2), ("image_size", image_size, 32)):
+    for name, value, low in (("steps", steps, 1), ("batch_size", batch_size, 2), ("images", images, 2), ("image_size", image_size, 32)):
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise InputError(f"{name} is {value!r}; give a whole number of at least {low}")
     if image_size % 16:
@@ -74,7 +76,7 @@ def train_detector(
 
     if threads is not None:
         torch.set_num_threads(threads)
-    run = _Run(Path(out), steps, batch_size, pictures, seed, image_size)
+    run = _Run(Path(out), steps, batch_size, images, seed, image_size)
     if resume:
         run.restore()
     with quiet(), _bar(steps, run.step, progress) as show:
@@ -91,7 +93,7 @@ def train_detector(
 class _Run:
     """Everything that changes during training, so that it can be stored and restored as a whole."""
 
-    def __init__(self, out: Path, steps: int, batch_size: int, pictures: int, seed: int, image_size: int) -> None:
+    def __init__(self, out: Path, steps: int, batch_size: int, images: int, seed: int, image_size: int) -> None:
         import torch
 
         from ..networks.world_detector import WorldDetectorNetwork
@@ -99,7 +101,7 @@ class _Run:
         torch.manual_seed(seed)
         out.mkdir(parents=True, exist_ok=True)
         self.out, self.step = out, 0
-        self.options = {"steps": steps, "batch_size": batch_size, "pictures": pictures, "seed": seed, "image_size": image_size}
+        self.options = {"steps": steps, "batch_size": batch_size, "images": images, "seed": seed, "image_size": image_size}
         self.config = world_config(image_size)
         self.network = WorldDetectorNetwork(self.config).to(memory_format=torch.channels_last).train()
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
@@ -108,7 +110,7 @@ class _Run:
         self.optimizer = torch.optim.AdamW(
             [{"params": weights, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}], lr=PEAK_RATE
         )
-        self.data = TrainingPictures(self.config, pictures, seed)
+        self.data = TrainingImages(self.config, images, seed)
         self.before, self.started = (0.0, 0.0), _clocks()  # seconds spent in earlier runs; when this run began
         #: half precision where the processor multiplies it natively (Intel AMX); elsewhere it would be slower
         self.half = torch.cpu._is_amx_tile_supported()
@@ -208,7 +210,7 @@ class _Run:
             "config": asdict(self.config),
             "training": {
                 "command": "hetero-xmodal train-detector --out DIR "
-                + " ".join(f"--{key} {self.options[key]}" for key in ("steps", "pictures", "seed")),
+                + " ".join(f"--{key} {self.options[key]}" for key in ("steps", "images", "seed")),
                 **self.options,
                 "minutes": round(wall / 60, 1),
                 "cpu_minutes": round(cpu / 60, 1),
@@ -229,28 +231,28 @@ def _rate(done: float) -> float:
     return PEAK_RATE * max(0.005, 0.5 + 0.5 * math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
 
 
-class TrainingPictures:
-    """Pictures of both worlds' training splits with their truth, drawn when first asked for and then kept."""
+class TrainingImages:
+    """Images of both worlds' training splits with their truth, drawn when first asked for and then kept."""
 
-    def __init__(self, config, pictures: int, seed: int) -> None:
+    def __init__(self, config, images: int, seed: int) -> None:
         from ..data import load_dataset
 
         self.config, self.seed = config, seed
-        self.birds = round(pictures * BIRD_SHARE)
-        self.scenes = pictures - self.birds
+        self.birds = round(images * BIRD_SHARE)
+        self.scenes = images - self.birds
         self._worlds = [
             load_dataset(f"world/{kind}", "train", size=size, seed=WORLD_SEED, image_size=config.image_size)
             for kind, size in (("scenes", self.scenes), ("birds", self.birds))
         ]
         self._kept: dict[int, tuple] = {}
 
-    def picture(self, number: int) -> tuple[np.ndarray, SceneGraph]:
-        """Pixels and truth of picture *number*: the scenes come first, then the birds."""
+    def image(self, number: int) -> tuple[np.ndarray, SceneGraph]:
+        """Pixels and truth of image *number*: the scenes come first, then the birds."""
         item = self._worlds[0][number] if number < self.scenes else self._worlds[1][number - self.scenes]
         return np.array(item.image), item.scene
 
     def batch(self, step: int, batch_size: int) -> tuple[torch.Tensor, list]:
-        """Batch of a step: pixels (B, 3, S, S) of 0..255 and, for each picture, its ``Instances``. The same step gives the same batch."""
+        """Batch of a step: pixels (B, 3, S, S) of 0..255 and, for each image, its ``Instances``. The same step gives the same batch."""
         import torch
         from detectron2.structures import Boxes, Instances
 
@@ -261,7 +263,7 @@ class TrainingPictures:
             epoch, place = divmod(step * batch_size + row, total)
             number = int(self._order(epoch)[place])
             if number not in self._kept:
-                pixels, scene = self.picture(number)
+                pixels, scene = self.image(number)
                 self._kept[number] = (torch.from_numpy(pixels), *encode_scene(scene, self.config))
             pixels, boxes, classes, words = self._kept[number]
             if flipped:

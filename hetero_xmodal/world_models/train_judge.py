@@ -1,9 +1,9 @@
-"""Training of the world's judge: birds and scenes of a world of its own, blurred, shrunk and noisy as generated pictures are.
+"""Training of the world's judge: birds and scenes of a world of its own, blurred, shrunk and noisy as generated images are.
 
     python -m hetero_xmodal.world_models.train_judge --out DIR
 
 The loss is cross-entropy of every word, summed within a kind of reading. A tenth of what is asked about a scene are places where
-nothing stands, and things that were painted over, so that a smear where a thing was is not called the thing. Pictures are drawn from
+nothing stands, and things that were painted over, so that a smear where a thing was is not called the thing. Images are drawn from
 the training split of a world whose seed no other part of the package uses.
 """
 
@@ -35,7 +35,7 @@ def train_judge(
     *,
     steps: int = 1000,
     batch_size: int = 32,
-    pictures: int = 8000,
+    images: int = 8000,
     seed: int = 0,
     threads: int | None = None,
     progress: bool = True,
@@ -44,8 +44,8 @@ def train_judge(
 
     Parameters
     ----------
-    steps, batch_size : steps of so many pictures, half of them birds and half scenes.
-    pictures : how many different pictures are drawn (each 48 KB in memory), half of them birds.
+    steps, batch_size : steps of so many images, half of them birds and half scenes.
+    images : how many different images are drawn (each 48 KB in memory), half of them birds.
     seed : of weights, order and disturbances.
     threads : CPU threads; ``None`` leaves torch's choice.
 
@@ -53,7 +53,7 @@ def train_judge(
     -------
     Path of the weights, for :func:`~hetero_xmodal.world_models.judge.load_judge`.
     """
-    for name, value, low in (("steps", steps, 1), ("batch_size", batch_size, 4), ("pictures", pictures, 4)):
+    for name, value, low in (("steps", steps, 1), ("batch_size", batch_size, 4), ("images", images, 4)):
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise InputError(f"{name} is {value!r}; give a whole number of at least {low}")
     if threads is not None:
@@ -66,7 +66,7 @@ def train_judge(
     others = [p for p in network.parameters() if p.ndim <= 1]
     optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}], lr=PEAK_RATE)
     half = torch.cpu._is_amx_tile_supported()  # half precision where the processor multiplies it natively
-    data = _Pictures(pictures, seed)
+    data = _Images(images, seed)
     for step in range(steps):
         done = step / steps
         rate = done / WARM_UP if done < WARM_UP else max(0.005, 0.5 + 0.5 * math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
@@ -89,13 +89,13 @@ def train_judge(
             print(f"step {step:5d}  {told}  {time.time() - clocks[0]:.0f} s", flush=True)
     network.load_state_dict(average | {k: v for k, v in network.state_dict().items() if not v.is_floating_point()})
     minutes = {"minutes": (time.time() - clocks[0]) / 60, "processor_minutes": (time.process_time() - clocks[1]) / 60}
-    options = {"steps": steps, "batch_size": batch_size, "pictures": pictures, "seed": seed, "world_seed": WORLD_SEED}
+    options = {"steps": steps, "batch_size": batch_size, "images": images, "seed": seed, "world_seed": WORLD_SEED}
     path = Path(out) / "world_judge.safetensors"
     save_judge(network, path, training=options | {k: round(v, 1) for k, v in minutes.items()})
     return path
 
 
-def _losses(network, data: _Pictures, step: int, batch_size: int, half: bool) -> dict[str, torch.Tensor]:
+def _losses(network, data: _Images, step: int, batch_size: int, half: bool) -> dict[str, torch.Tensor]:
     birds, bird_words, scenes, squares, box_words, places = data.batch(step, batch_size)
     with torch.autocast("cpu", torch.bfloat16, enabled=half):
         read, summary = network.maps(torch.cat([birds, scenes]))
@@ -112,11 +112,11 @@ def _losses(network, data: _Pictures, step: int, batch_size: int, half: bool) ->
     return losses
 
 
-class _Pictures:
+class _Images:
     """Birds and scenes with their truth, drawn when first asked for and then kept."""
 
-    def __init__(self, pictures: int, seed: int) -> None:
-        self.count, self.seed = pictures // 2, seed
+    def __init__(self, images: int, seed: int) -> None:
+        self.count, self.seed = images // 2, seed
         self._kept: dict[tuple[str, int], tuple] = {}
         self._orders: dict[int, np.ndarray] = {}
 
@@ -241,27 +241,27 @@ def _painted_over(pixels: torch.Tensor, box: torch.Tensor, rng) -> torch.Tensor:
     return pixels
 
 
-def disturbed(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """What generated pictures look like: half are 64 pixels brought back to 128, half blurred (sigma up to 1.6), some noisy, tinted."""
+def disturbed(images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """What generated images look like: half are 64 pixels brought back to 128, half blurred (sigma up to 1.6), some noisy, tinted."""
     made = []
-    for picture in pictures.split(4):
+    for image in images.split(4):
         if rng.random() < 0.5:
-            picture = F.interpolate(F.avg_pool2d(picture, 2), scale_factor=2.0, mode="bilinear", align_corners=False)
+            image = F.interpolate(F.avg_pool2d(image, 2), scale_factor=2.0, mode="bilinear", align_corners=False)
         if rng.random() < 0.5:
-            picture = _blurred(picture, rng.uniform(0.4, 1.6))
+            image = _blurred(image, rng.uniform(0.4, 1.6))
         if rng.random() < 0.4:
-            picture = picture + torch.from_numpy(rng.normal(0, rng.uniform(0.005, 0.06), tuple(picture.shape))).float()
-        gain = torch.from_numpy(rng.uniform(0.94, 1.06, (len(picture), 3, 1, 1))).float()
-        shift = torch.from_numpy(rng.uniform(-0.03, 0.03, (len(picture), 3, 1, 1))).float()
-        made.append((picture * gain + shift).clamp(0, 1))
+            image = image + torch.from_numpy(rng.normal(0, rng.uniform(0.005, 0.06), tuple(image.shape))).float()
+        gain = torch.from_numpy(rng.uniform(0.94, 1.06, (len(image), 3, 1, 1))).float()
+        shift = torch.from_numpy(rng.uniform(-0.03, 0.03, (len(image), 3, 1, 1))).float()
+        made.append((image * gain + shift).clamp(0, 1))
     return torch.cat(made)
 
 
-def _blurred(pictures: torch.Tensor, sigma: float) -> torch.Tensor:
+def _blurred(images: torch.Tensor, sigma: float) -> torch.Tensor:
     x = torch.arange(-4, 5, dtype=torch.float32)
     kernel = torch.exp(-(x**2) / (2 * sigma**2))
     kernel = (kernel / kernel.sum()).repeat(3, 1, 1, 1)  # (3, 1, 1, 9)
-    padded = F.pad(pictures, (4, 4, 4, 4), mode="replicate")
+    padded = F.pad(images, (4, 4, 4, 4), mode="replicate")
     return F.conv2d(F.conv2d(padded, kernel, groups=3), kernel.transpose(2, 3), groups=3)
 
 
@@ -271,7 +271,7 @@ def main() -> None:
     parser.add_argument("--out", required=True, help="folder for world_judge.safetensors and .json")
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--pictures", type=int, default=8000)
+    parser.add_argument("--images", type=int, default=8000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=None)
     options = parser.parse_args()
@@ -279,7 +279,7 @@ def main() -> None:
         options.out,
         steps=options.steps,
         batch_size=options.batch_size,
-        pictures=options.pictures,
+        images=options.images,
         seed=options.seed,
         threads=options.threads,
     )

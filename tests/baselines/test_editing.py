@@ -15,17 +15,17 @@ from hetero_xmodal.data.tasks.editing import ManipulationPair
 
 
 def pairs():
-    picture = Image.fromarray(np.full((40, 40, 3), 90, np.uint8))
+    image = Image.fromarray(np.full((40, 40, 3), 90, np.uint8))
     return [
-        ManipulationPair("a", "test", "mismatch", picture, ("A bird.",), "Red wings."),
-        ManipulationPair("b", "test", "mismatch", picture, (), "?"),
+        ManipulationPair("a", "test", "mismatch", image, ("A bird.",), "Red wings."),
+        ManipulationPair("b", "test", "mismatch", image, (), "?"),
     ]
 
 
 def test_unchanged_is_unchanged():
-    pictures, sentences = Unchanged().manipulate(pairs())
-    assert pictures[0] is not None and sentences == ["Red wings.", "?"]
-    assert np.array_equal(np.asarray(pictures[0]), np.asarray(pairs()[0].image))
+    images, sentences = Unchanged().manipulate(pairs())
+    assert images[0] is not None and sentences == ["Red wings.", "?"]
+    assert np.array_equal(np.asarray(images[0]), np.asarray(pairs()[0].image))
 
 
 def test_affine_combination_is_scale_and_shift():
@@ -51,8 +51,8 @@ def test_a_method_learns_to_show_its_input_and_answers_pairs(method):
     made = method(["red", "wings", "bird"], image_size=32, width=8, budget=budget)
     made.fit(images, ["red wings", "bird", "wings"], torch.tensor([0, 1, 2]))
     assert len(made.history) == 1 and np.isfinite(list(made.history[0].values())).all()
-    pictures, sentences = made.manipulate(pairs())
-    assert [p.size for p in pictures] == [(32, 32)] * 2 and len(sentences) == 2
+    edited, sentences = made.manipulate(pairs())
+    assert [p.size for p in edited] == [(32, 32)] * 2 and len(sentences) == 2
     if method is TAGAN:
         assert sentences == ["Red wings.", "?"]
     assert made.numbers(["Red, zorgly"]).tolist() == [[4, 3]]

@@ -46,7 +46,7 @@ QUICK = {
 
 
 def small_split(n=120, seed=0, *, vocabulary=False, captions=2, name="train"):
-    """Pictures of two to four themes out of twelve, seen through noise; captions that name some of them in any order."""
+    """Images of two to four themes out of twelve, seen through noise; captions that name some of them in any order."""
     rng, maps = np.random.default_rng(seed), np.random.default_rng(99)
     looks, sounds = maps.normal(size=(THEMES, 10)), maps.normal(size=(THEMES, 8))
     counts = rng.integers(2, 5, n)
@@ -67,14 +67,14 @@ def fitted(name, config=None, train=TRAIN, validation=VALIDATION):
     return METHODS[name][0](config or QUICK[name]).fit(train, validation)
 
 
-def some(split, pictures):
-    """The split with these pictures and their captions only."""
-    captions = np.flatnonzero(np.isin(split.image_of_caption, pictures))
+def some(split, images):
+    """The split with these images and their captions only."""
+    captions = np.flatnonzero(np.isin(split.image_of_caption, images))
     flat, counts = split.words.take(captions)
     places = np.concatenate([np.arange(split.words.offsets[i], split.words.offsets[i + 1]) for i in captions])
     words = Words(flat.numpy(), np.cumsum([0, *counts]), [split.words.tokens[i] for i in places], split.words.provenance)
-    regions = Regions(split.regions.features[pictures], split.regions.counts[pictures])
-    return Split(regions, words, np.searchsorted(pictures, split.image_of_caption[captions]))
+    regions = Regions(split.regions.features[images], split.regions.counts[images])
+    return Split(regions, words, np.searchsorted(images, split.image_of_caption[captions]))
 
 
 # ---- every method -----------------------------------------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ def test_every_method_finds_what_belongs_together(name):
         other = fitted(name, dataclasses.replace(QUICK[name], seed=1, epochs=2))
         assert not np.allclose(other.similarity(TEST), similarity)
 
-    # a score depends on its picture and its caption alone, not on what else is there
+    # a score depends on its image and its caption alone, not on what else is there
     few = np.array([3, 17, 18])
     captions = np.flatnonzero(np.isin(TEST.image_of_caption, few))
     np.testing.assert_allclose(method.similarity(some(TEST, few)), similarity[np.ix_(few, captions)], atol=2e-5)
@@ -107,7 +107,7 @@ def test_every_method_finds_what_belongs_together(name):
         images, sentences = method.embed_images(TEST.regions), method.embed_captions(TEST.words)
         np.testing.assert_allclose(np.linalg.norm(images, axis=1), 1, atol=1e-5)
         np.testing.assert_allclose(images @ sentences.T, similarity, atol=1e-5)
-    with pytest.raises(InputError, match="regions of the pictures are 7 wide, but .* was fitted to 10"):
+    with pytest.raises(InputError, match="regions of the images are 7 wide, but .* was fitted to 10"):
         method.similarity(dataclasses.replace(TEST, regions=Regions(np.ones((40, 2, 7)), np.full(40, 2))))
 
 
@@ -160,16 +160,16 @@ def test_ranking_loss_equals_a_loop(hardest):
     generator = torch.Generator().manual_seed(3)
     for size in (2, 5, 9):
         scores = torch.randn(size, size, generator=generator, dtype=torch.float64)
-        images = torch.randint(0, 4, (size,), generator=generator)  # some captions share a picture
+        images = torch.randint(0, 4, (size,), generator=generator)  # some captions share an image
         ours = ranking_loss(scores, images, margin=0.3, hardest=hardest)
         assert float(ours) == pytest.approx(naive_loss(scores, images.tolist(), 0.3, hardest), abs=1e-12)
 
 
-def test_ranking_loss_fixture_and_a_batch_of_one_picture():
+def test_ranking_loss_fixture_and_a_batch_of_one_image():
     scores = torch.tensor([[0.9, 0.85, 0.8], [0.3, 0.5, 0.6], [0.2, 0.1, 0.7]])
     assert float(ranking_loss(scores, torch.arange(3))) == pytest.approx(1.30)
     assert float(ranking_loss(scores, torch.arange(3), hardest=False)) == pytest.approx(1.50)
-    # the hardest wrong answers of pairs 0 and 1 were each other; as one picture they are none
+    # the hardest wrong answers of pairs 0 and 1 were each other; as one image they are none
     assert float(ranking_loss(scores, torch.tensor([0, 0, 1]))) == pytest.approx(0.1 + 0.3 + 0.0 + 0.0 + 0.0 + 0.3)
     assert float(ranking_loss(scores, torch.zeros(3))) == 0
 
@@ -188,7 +188,7 @@ def test_first_epochs_use_all_wrong_answers():
 
 
 def naive_scan(regions, words, *, direction, temperature, aggregate, sharpness):
-    """The released code's way: one picture and one caption, the attended vector written out; regions (k, d), words (n, d)."""
+    """The released code's way: one image and one caption, the attended vector written out; regions (k, d), words (n, d)."""
     queries, contexts = (words, regions) if direction == "t2i" else (regions, words)
     alike = F.leaky_relu(contexts @ queries.T, 0.1)  # (contexts, queries)
     alike = alike / (alike.norm(dim=1, keepdim=True) + 1e-8)
@@ -210,7 +210,7 @@ def test_scan_equals_a_double_loop_over_pairs(direction, aggregate):
     with torch.no_grad():
         for i in range(7):
             flat, counts = split.regions.take([i])
-            regions = module.pictures(flat, counts)[0][0]
+            regions = module.images(flat, counts)[0][0]
             for j in range(len(split)):
                 words = module.captions(*split.words.take([j]))[0][0]
                 expected = naive_scan(
@@ -258,7 +258,7 @@ def test_scan_temperature_and_direction_matter():
 
 
 def test_vsrn_layer_is_its_formula():
-    """V* = BatchNorm((V T)(V P)' / n (V G) W) + V of each picture alone; a new layer passes its input on."""
+    """V* = BatchNorm((V T)(V P)' / n (V G) W) + V of each image alone; a new layer passes its input on."""
     torch.manual_seed(0)
     layer = ReasoningLayer(6).double()
     v = torch.randn(3, 4, 6, dtype=torch.float64)
@@ -472,7 +472,7 @@ def test_bad_splits_are_refused():
         method.fit(some(TRAIN, np.array([5])), VALIDATION)
     counts = TRAIN.regions.counts.copy()
     counts[7] = 0
-    with pytest.raises(InputError, match="picture 7 of the training split has no region"):
+    with pytest.raises(InputError, match="image 7 of the training split has no region"):
         method.fit(dataclasses.replace(TRAIN, regions=dataclasses.replace(TRAIN.regions, counts=counts)), VALIDATION)
     offsets = VALIDATION.words.offsets.copy()
     offsets[4] = offsets[3]

@@ -16,7 +16,7 @@ import hetero_xmodal as hx
 from hetero_xmodal.cli.main import run
 from hetero_xmodal.data.tasks.matching import load_test_split
 from hetero_xmodal.errors import InputError
-from hetero_xmodal.retrieval.attention import found_pictures, found_sentences, pair_attention, pair_spaces
+from hetero_xmodal.retrieval.attention import found_images, found_sentences, pair_attention, pair_spaces
 from hetero_xmodal.retrieval.index import EmbeddingIndex, build_index
 from hetero_xmodal.retrieval.search import load_retrieval_model, retrieve
 
@@ -36,7 +36,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, cache):
-    """A run of two epochs on ten pictures of the world, one epoch for each phase."""
+    """A run of two epochs on ten images of the world, one epoch for each phase."""
     out = tmp_path_factory.mktemp("run") / "run"
     assert (
         run(["train", "algr", "--data", "world/scenes", "--texts", "trained:1", "--out", str(out), "--epochs", "2", *SIZES, *SETTINGS]) == 0
@@ -46,7 +46,7 @@ def trained(tmp_path_factory, cache):
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """A folder of pictures with captions in COCO's layout, without splits; the pictures are ones that no model above has seen."""
+    """A folder of images with captions in COCO's layout, without splits; the images are ones that no model above has seen."""
     folder = tmp_path_factory.mktemp("photos") / "photos"
     (folder / "images").mkdir(parents=True)
     images, annotations = [], []
@@ -81,13 +81,13 @@ def test_a_run_has_its_model_and_goes_on_where_it_ended(trained, tmp_path, capsy
     words = ["train", "algr", "--data", "world/scenes", "--texts", "trained:1", "--out", again, *SIZES, *SETTINGS, "--epochs"]
     assert "is not empty" in refused(capsys, *words, 3)
     out = said(capsys, *words, 3, "--resume")
-    assert "10 pictures, 50 captions" in out and "validation rsum" in out and "of 3" in out
+    assert "10 images, 50 captions" in out and "validation rsum" in out and "of 3" in out
     assert (again / "metrics.csv").read_text().count("\n") == 4  # a heading and three epochs
 
 
 def test_a_saved_model_is_measured_on_any_folder_of_photographs(trained, photos, capsys):
     out = said(capsys, "evaluate", "algr", "--data", f"coco:{photos}", "--model", trained)
-    assert "8 pictures, 12 captions" in out and "protocol any" in out and "R@1" in out and "median rank" in out
+    assert "8 images, 12 captions" in out and "protocol any" in out and "R@1" in out and "median rank" in out
     split = load_test_split(f"coco:{photos}", load_retrieval_model(trained).vocab)
     index = build_index(load_retrieval_model(trained), split)
     scores = index.images.numpy() @ index.texts.numpy().T
@@ -97,10 +97,10 @@ def test_a_saved_model_is_measured_on_any_folder_of_photographs(trained, photos,
         capsys, "evaluate", "algr", "--data", f"coco:{photos}", "--model", trained, "--protocol", "coco-1k-5fold"
     )
     again = said(capsys, "evaluate", "algr", "--data", "world/scenes", "--model", trained / "model", "--size", 5)
-    assert "5 pictures, 25 captions" in again
+    assert "5 images, 25 captions" in again
 
 
-def test_pictures_the_model_learned_from_are_left_out_and_counted(trained, capsys, tmp_path):
+def test_images_the_model_learned_from_are_left_out_and_counted(trained, capsys, tmp_path):
     used = load_retrieval_model(trained).vocab["used"]
     assert len(used) == 15
     folder = tmp_path / "mixed"
@@ -114,12 +114,12 @@ def test_pictures_the_model_learned_from_are_left_out_and_counted(trained, capsy
     capsys.readouterr()
     assert run(["evaluate", "algr", "--data", f"coco:{folder}", "--model", str(trained)]) == 0
     shown = capsys.readouterr()
-    assert "1 of 2 pictures" in shown.err and shown.err.startswith("note: ") and "1 pictures, 1 captions" in shown.out
+    assert "1 of 2 images" in shown.err and shown.err.startswith("note: ") and "1 images, 1 captions" in shown.out
 
 
 def test_an_index_answers_as_the_search_without_one(trained, photos, tmp_path, capsys):
     out = said(capsys, "index", "--model", trained, "--data", f"coco:{photos}", "--out", tmp_path / "index")
-    assert "8 pictures and 12 sentences, width 16" in out
+    assert "8 images and 12 sentences, width 16" in out
     for query in (["a red ball near a tree"], ["--image", photos / "images" / "3.png"]):
         slow = said(capsys, "retrieve", *query, "--model", trained, "--data", f"coco:{photos}", "--top", 4)
         fast = said(
@@ -130,14 +130,14 @@ def test_an_index_answers_as_the_search_without_one(trained, photos, tmp_path, c
         assert page.count("data:image/png;base64,") >= 4 and "<script" not in page and str(tmp_path) not in page
     captions = {row["caption"] for row in json.loads((photos / "captions.json").read_text())["annotations"]}
     texts = [line.split("  ")[-1] for line in slow.splitlines()]
-    assert set(texts) <= captions  # by picture, single sentences are found
+    assert set(texts) <= captions  # by image, single sentences are found
     first = EmbeddingIndex.load(tmp_path / "index")
     said(capsys, "index", "--model", trained, "--data", f"coco:{photos}", "--out", tmp_path / "index", "--half")
     second = EmbeddingIndex.load(tmp_path / "index", model=load_retrieval_model(trained))
     assert second.images.dtype.itemsize == 2 and np.allclose(first.images, second.images.float(), atol=1e-3)
 
 
-def test_retrieve_in_python_by_sentence_and_by_picture(trained, photos):
+def test_retrieve_in_python_by_sentence_and_by_image(trained, photos):
     model, gallery = load_retrieval_model(trained), hx.load_dataset(f"coco:{photos}", "all")
     hits = retrieve(model, "two birds and a tree", gallery, top=3)
     assert len(hits) == 3 and hits[0].score >= hits[1].score >= hits[2].score and hits[0].item.image is not None
@@ -176,7 +176,7 @@ def test_found_answers_and_spaces(trained, photos):
     split = load_test_split(f"coco:{photos}", model.vocab)
     index = build_index(model, split)
     scores = (index.images @ index.texts.T).numpy()
-    for caption, row in zip((0, 5), found_pictures(index, [0, 5], top=8), strict=True):
+    for caption, row in zip((0, 5), found_images(index, [0, 5], top=8), strict=True):
         assert [k for k, _ in row] == np.argsort(-scores[:, caption], kind="stable").tolist()
         assert [k for k, right in row if right] == [split.image_of_caption[caption]]
     (row,) = found_sentences(index, [1], top=12)
@@ -254,8 +254,8 @@ def test_genuine_bottom_up_features_from_training_to_a_score(tmp_path, capsys):
     data, out = f"bottom-up:{features},{captions}", tmp_path / "run"
     words = ["--texts", "trained:1", "--epochs", "2", "--set", "places=true", *SETTINGS]
     told = said(capsys, "train", "algr", "--data", data, "--out", out, *words)
-    assert [line.split(":")[1].strip() for line in told.splitlines()[:3]] == [f"{n} pictures, {2 * n} captions" for n in (6, 2, 2)]
+    assert [line.split(":")[1].strip() for line in told.splitlines()[:3]] == [f"{n} images, {2 * n} captions" for n in (6, 2, 2)]
     config = load_retrieval_model(out).config
     assert config.region_width == 2048 and config.places
     told = said(capsys, "evaluate", "algr", "--data", data, "--model", out)
-    assert "2 pictures, 4 captions" in told and "protocol any" in told and float(told.split()[-1]) >= 400  # R@5 and R@10 of two pictures
+    assert "2 images, 4 captions" in told and "protocol any" in told and float(told.split()[-1]) >= 400  # R@5 and R@10 of two images

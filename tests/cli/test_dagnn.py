@@ -123,7 +123,7 @@ def coco(tmp_path):
 
 @pytest.fixture()
 def colours(monkeypatch):
-    """Stands in for an ImageNet network, whose weights a test machine may not have: the mean colour of a picture."""
+    """Stands in for an ImageNet network, whose weights a test machine may not have: the mean colour of an image."""
 
     def body(x):
         colour = x.mean((2, 3))
@@ -238,7 +238,7 @@ def test_photos_with_tags_through_a_network_of_torchvision(tagged, weights, tmp_
     from torchvision import models
     from torchvision.transforms.functional import normalize, pil_to_tensor
 
-    # the same by hand: what the last layer hears, of the first test picture
+    # the same by hand: what the last layer hears, of the first test image
     model = models.shufflenet_v2_x0_5()
     model.load_state_dict(torch.load(weights, weights_only=True), strict=False)
     model.fc = torch.nn.Identity()
@@ -294,11 +294,11 @@ def changed(k: int, **cells: str) -> list[dict]:
         (changed(4, tags=" ; "), "line 6: image 'cats/04.png' has no tag"),
         (changed(4, labels=""), "line 6: image 'cats/04.png' has no label"),
         (changed(4, labels="kat"), r"line 6: label 'kat' is not in .*did you mean 'cat'"),
-        (changed(4, image="cats/99.png"), "line 6: there is no picture"),
+        (changed(4, image="cats/99.png"), "line 6: there is no image"),
         (changed(4, image="cats/02.png"), "line 6: image 'cats/02.png' stands in line 4 already"),
         (changed(4, image="../secret.png"), "not a path inside the folder"),
         ([row | {"split": "dev"} for row in TAG_ROWS], "split 'dev' is not one of train, val, test"),
-        ([row | {"split": "train"} for row in TAG_ROWS], None),  # no test pictures: the splits are made here
+        ([row | {"split": "train"} for row in TAG_ROWS], None),  # no test images: the splits are made here
         ([], "has no row"),
     ],
 )

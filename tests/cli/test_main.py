@@ -21,7 +21,7 @@ SENTENCE = "a red ball on a table"
 
 
 @pytest.fixture
-def picture(tmp_path):
+def image(tmp_path):
     path = tmp_path / "ball.png"
     Image.fromarray(np.full((60, 80, 3), 200, np.uint8)).save(path)
     return path
@@ -55,9 +55,9 @@ def assert_refused(result, *parts: str):
         assert part in err, err
 
 
-def test_graph_writes_graph_scenes_and_drawing_that_can_be_read_again(cli, picture, scene, tmp_path):
+def test_graph_writes_graph_scenes_and_drawing_that_can_be_read_again(cli, image, scene, tmp_path):
     out = tmp_path / "made" / "result"
-    code, said, err = cli("graph", picture, SENTENCE, "--image-scene", scene, "--out", out)
+    code, said, err = cli("graph", image, SENTENCE, "--image-scene", scene, "--out", out)
     assert (code, err) == (0, "") and "( ball , on , table )" in said and str(out / "drawing.png") in said
     graph = hx.load_graph(out / "graph")
     assert graph.num_nodes("visual") == 2 and graph.num_nodes("word") == 6 and graph.num_nodes("bridge") == 4
@@ -65,30 +65,30 @@ def test_graph_writes_graph_scenes_and_drawing_that_can_be_read_again(cli, pictu
     assert SceneGraph.load(out / "sentence_scene.json") == hx.parse_sentence(SENTENCE)
     with Image.open(out / "drawing.png") as drawing:
         assert drawing.width == round(10.8 * 150)
-    assert cli("graph", picture, "a red ball", "--image-scene", scene, "--out", out)[0] == 0  # an earlier result is replaced
+    assert cli("graph", image, "a red ball", "--image-scene", scene, "--out", out)[0] == 0  # an earlier result is replaced
     assert SceneGraph.load(out / "sentence_scene.json").text == "a red ball"
 
 
-def test_graph_takes_detections_made_elsewhere(cli, picture, tmp_path):
+def test_graph_takes_detections_made_elsewhere(cli, image, tmp_path):
     record = {"image_id": "ball.png", "width": 80, "height": 60, "boxes": [[10, 5, 30, 25]], "labels": ["ball"], "attributes": [["red"]]}
     boxes = tmp_path / "boxes.json"
     boxes.write_text(json.dumps(record))
-    code, said, _ = cli("graph", picture, SENTENCE, "--detections", boxes, "--out", tmp_path / "out")
+    code, said, _ = cli("graph", image, SENTENCE, "--detections", boxes, "--out", tmp_path / "out")
     assert code == 0 and "( ball , is , red )" in said.splitlines()[0]
     record["boxes"] = [[10, 5, 300, 25]]
     boxes.write_text(json.dumps(record))
-    assert_refused(cli("graph", picture, SENTENCE, "--detections", boxes, "--out", tmp_path / "out2"), "300")
-    assert_refused(cli("graph", picture, SENTENCE, "--detections", boxes, "--detector", "grid", "--out", tmp_path / "out2"), "only one of")
+    assert_refused(cli("graph", image, SENTENCE, "--detections", boxes, "--out", tmp_path / "out2"), "300")
+    assert_refused(cli("graph", image, SENTENCE, "--detections", boxes, "--detector", "grid", "--out", tmp_path / "out2"), "only one of")
     assert not (tmp_path / "out2").exists()
 
 
 @pytest.mark.parametrize(
     ("change", "parts"),
     [
-        ({"picture": "nowhere.png"}, ["nowhere.png", "does not exist"]),
-        ({"picture": b""}, ["empty (0 bytes)"]),
-        ({"picture": b"not a picture at all"}, ["is not a picture"]),
-        ({"picture": "truncated"}, ["truncated"]),
+        ({"image": "nowhere.png"}, ["nowhere.png", "does not exist"]),
+        ({"image": b""}, ["empty (0 bytes)"]),
+        ({"image": b"not an image at all"}, ["is not an image"]),
+        ({"image": "truncated"}, ["truncated"]),
         ({"sentence": "   "}, ["sentence"]),
         ({"more": ["--detector", "wrold"]}, ["wrold", "did you mean 'world'"]),
         ({"more": ["--wiring", "inherrit"]}, ["inherrit"]),
@@ -97,42 +97,42 @@ def test_graph_takes_detections_made_elsewhere(cli, picture, tmp_path):
         ({"more": ["--score-threshold", "much"]}, ["--score-threshold", "valid number", "--help"]),
         ({"more": ["--colour", "red"]}, ["--colour", "graph --help"]),
         ({"scene": "[1, 2"}, ["not readable as JSON"]),
-        ({"scene": '{"objects": [{"name": "ball", "box": [0, 0, 500, 5]}], "size": [80, 60]}'}, ["reaches outside the picture"]),
+        ({"scene": '{"objects": [{"name": "ball", "box": [0, 0, 500, 5]}], "size": [80, 60]}'}, ["reaches outside the image"]),
         ({"scene": '{"objects": [], "size": [99, 60]}'}, ["99 x 60 pixels, but", "80 x 60"]),
         ({"model": "no_such_model"}, ["no_such_model"]),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_bad_input_is_one_sentence_and_leaves_nothing(cli, picture, scene, tmp_path, change, parts):
-    if change.get("picture") == "truncated":
+def test_bad_input_is_one_sentence_and_leaves_nothing(cli, image, scene, tmp_path, change, parts):
+    if change.get("image") == "truncated":
         noise = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
-        Image.fromarray(noise).save(picture)
-        picture.write_bytes(picture.read_bytes()[:2000])
-    elif isinstance(change.get("picture"), bytes):
-        picture.write_bytes(change["picture"])
-    elif "picture" in change:
-        picture = change["picture"]
+        Image.fromarray(noise).save(image)
+        image.write_bytes(image.read_bytes()[:2000])
+    elif isinstance(change.get("image"), bytes):
+        image.write_bytes(change["image"])
+    elif "image" in change:
+        image = change["image"]
     if "scene" in change:
         scene.write_text(change["scene"])
     more = list(change.get("more", [])) + (["--model", change["model"]] if "model" in change else [])
     source = [] if {"--detector", "--detections", "--score-threshold"} & set(more) else ["--image-scene", scene]
     before = sorted(path.name for path in tmp_path.iterdir())
-    assert_refused(cli("graph", picture, change.get("sentence", SENTENCE), *source, *more, "--out", tmp_path / "out"), *parts)
+    assert_refused(cli("graph", image, change.get("sentence", SENTENCE), *source, *more, "--out", tmp_path / "out"), *parts)
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-def test_a_folder_with_other_files_is_left_alone(cli, picture, scene, tmp_path):
+def test_a_folder_with_other_files_is_left_alone(cli, image, scene, tmp_path):
     out = tmp_path / "mine"
     out.mkdir()
     (out / "thesis.tex").write_text("years of work")
-    for command in (["graph", picture, SENTENCE, "--image-scene", scene], ["demo", "--pairs", "8"]):
+    for command in (["graph", image, SENTENCE, "--image-scene", scene], ["demo", "--pairs", "8"]):
         assert_refused(cli(*command, "--out", out), "thesis.tex", "new or empty folder")
     assert [path.name for path in out.iterdir()] == ["thesis.tex"]
-    assert_refused(cli("graph", picture, SENTENCE, "--image-scene", scene, "--out", picture), "is a file")
+    assert_refused(cli("graph", image, SENTENCE, "--image-scene", scene, "--out", image), "is a file")
 
 
 def test_corpus_then_analysis(cli, tmp_path):
-    few = ["--limit", 3, "--sentences-per-picture", 2]
+    few = ["--limit", 3, "--sentences-per-image", 2]
     code, said, err = cli("corpus", "world/scenes", "--scenes", "true", *few, "--out", tmp_path / "corpus")
     assert (code, err) == (0, "") and "<GraphCorpus of 6 pair graphs" in said
     code, said, err = cli("analyze", tmp_path / "corpus", "--out", tmp_path / "report")
@@ -175,7 +175,7 @@ def test_what_the_line_itself_gets_wrong(cli, words, parts, tmp_path, monkeypatc
 
 def test_debug_shows_the_traceback_and_keeps_sentence_and_code(cli):
     code, _, err = cli("graph", "nowhere.png", SENTENCE, "--out", "x", "--debug")
-    assert code == 2 and "Traceback" in err and err.splitlines()[-1].startswith("hetero-xmodal: picture 'nowhere.png'")
+    assert code == 2 and "Traceback" in err and err.splitlines()[-1].startswith("hetero-xmodal: image 'nowhere.png'")
 
 
 def test_a_fault_of_ours_is_told_apart_and_ctrl_c_is_130(cli, monkeypatch):
@@ -244,7 +244,7 @@ def test_demo_page(cli, tmp_path, monkeypatch):
     """The demo with the true scenes in place of the detector, so that it says the same on every machine."""
     import hetero_xmodal.parsers.image as image
 
-    def true_scenes(pictures, *, ids, **options):
+    def true_scenes(images, *, ids, **options):
         scenes = {}
         for kind in ("scenes", "birds"):
             for item in hx.load_dataset(f"world/{kind}", split="test", size=6):
@@ -263,12 +263,11 @@ def test_demo_page(cli, tmp_path, monkeypatch):
     assert len(hx.GraphCorpus.load(page.parent / "corpus")) == 12
 
 
-
 def test_typed_in_a_shell():
     command = [sys.executable, "-m", "hetero_xmodal.cli.main"]
     done = subprocess.run([*command, "graph", "nowhere.png", SENTENCE, "--out", "x"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "hetero-xmodal: picture 'nowhere.png' does not exist; check the path\n"
+    assert done.stderr == "hetero-xmodal: image 'nowhere.png' does not exist; check the path\n"
     done = subprocess.run([*command, "--version"], capture_output=True, text=True)
     assert done.stdout == f"hetero-xmodal {hx.__version__}\n" and done.returncode == 0
 

@@ -58,11 +58,11 @@ def test_a_built_folder_loads_again_item_for_item_and_is_verified(tmp_path):
     assert verify_dataset(out).ok and verify_dataset(out).checked == 4 + 3 + 4
     with pytest.raises(InputError, match="exists already"):
         build_dataset("world/birds", out, size=4)
-    picture = sorted((out / "images").iterdir())[2]
-    picture.write_bytes(picture.read_bytes()[:300])
+    image = sorted((out / "images").iterdir())[2]
+    image.write_bytes(image.read_bytes()[:300])
     (out / "scenes.json").write_text((out / "scenes.json").read_text().replace("bird", "bard"))
     problems = verify_dataset(out).problems
-    assert len(problems) == 2 and any(picture.name in p for p in problems) and any("scenes.json" in p for p in problems)
+    assert len(problems) == 2 and any(image.name in p for p in problems) and any("scenes.json" in p for p in problems)
 
 
 def test_an_interrupted_build_is_continued_and_nothing_half_written_is_left(tmp_path, monkeypatch):
@@ -113,7 +113,7 @@ def test_coco_captions_boxes_and_splits(photos):
     assert len(data) == 2 and data.label_names == ["dog", "cat"] and len(load_dataset(f"coco:{photos}", "all")) == 3
     first, second = data
     assert first.sentences == ["caption 0", "caption 1"] and first.id == "p0" and second.scene is None and second.labels is None
-    # the boxes were annotated on a picture of twice the size
+    # the boxes were annotated on an image of twice the size
     assert [o.box for o in first.scene.objects] == [(0.5, 1.0, 3.0, 4.0), (20.0, 2.0, 30.0, 5.0)]
     assert first.scene.relations[0].predicate == "left of" and first.labels.tolist() == [1, 1]
     with pytest.raises(InputError, match="no split 'vall'.*did you mean 'val'"):
@@ -139,8 +139,8 @@ def test_broken_coco_files_are_refused(photos, file, change, message):
         load_dataset(f"coco:{photos}")
 
 
-def test_a_picture_that_cannot_be_read_is_named_when_it_is_asked_for(photos, tmp_path):
-    (photos / "images" / "p1.png").write_bytes(b"no picture")
+def test_a_image_that_cannot_be_read_is_named_when_it_is_asked_for(photos, tmp_path):
+    (photos / "images" / "p1.png").write_bytes(b"no image")
     data = load_dataset(f"coco:{photos}")
     assert data[0].sentences
     with pytest.raises(InputError, match="p1.png"):
@@ -167,7 +167,7 @@ def test_folder_with_text_files_and_with_a_table(photos):
     )
     assert [i.sentences for i in load_dataset(f"folder:{folder}")] == [["grey, plain", "again"]]
     assert [i.id for i in load_dataset(f"folder:{folder}", "all")] == ["p1.png", "p0.png"]
-    (folder / "captions.csv").write_text("picture,caption\np1.png,x\n")
+    (folder / "captions.csv").write_text("image,caption\np1.png,x\n")
     with pytest.raises(InputError, match="no column 'image'"):
         load_dataset(f"folder:{folder}")
     (folder / "captions.csv").write_text("image,caption\n../x.png,x\n")
@@ -183,7 +183,7 @@ def test_split_folders(tmp_path):
     with pytest.raises(InputError, match="no split 'test'"):
         load_dataset(f"folder:{tmp_path}", "test")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="holds no picture"):
+    with pytest.raises(InputError, match="holds no image"):
         load_dataset(f"folder:{tmp_path / 'empty'}")
 
 

@@ -22,7 +22,7 @@ from hetero_xmodal.metrics.edits import judge_edits
 from hetero_xmodal.metrics.similarity import colour_spread, judge_similarity, manipulative_precision
 from hetero_xmodal.networks.similarity import ImageTextSimilarity, SimilarityConfig, word_scores
 from hetero_xmodal.recipes import MIMNet, MIMNetConfig
-from hetero_xmodal.training.similarity import CaptionedPictures, load_similarity, train_similarity
+from hetero_xmodal.training.similarity import CaptionedImages, load_similarity, train_similarity
 from hetero_xmodal.viz.memory import attention_map, localisation_figure, memory_gallery
 
 VOCAB = {"words": ["a", "this", "has", "bird", "red", "blue", "wings", "the", "are"]}
@@ -35,14 +35,14 @@ def model() -> MIMNet:
     return MIMNet(MIMNetConfig(**SMALL), VOCAB).eval()
 
 
-# ---------------------------------------------------------------------------------------------- pictures
+# ---------------------------------------------------------------------------------------------- images
 
 
 @pytest.mark.parametrize("size", [(64, 64), (300, 170), (33, 50)])
-def test_any_size_of_picture(model, size):
-    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
-    result = hx.manipulate(picture, "This bird has red wings.", model=model)
-    assert result.picture.size == size and result.localisation.shape == result.matte.shape == size[::-1]
+def test_any_size_of_image(model, size):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
+    result = hx.manipulate(image, "This bird has red wings.", model=model)
+    assert result.image.size == size and result.localisation.shape == result.matte.shape == size[::-1]
     assert result.coarse.size == (32, 32) and result.words == ["This", "bird", "has", "red", "wings"]
     np.testing.assert_allclose(result.attention.sum(1), 1, rtol=1e-5)
     assert 0 <= result.localisation.min() and result.localisation.max() <= 1
@@ -55,7 +55,7 @@ def test_many_at_once_are_the_same_as_one_by_one(model):
     pairs = list(load_pairs("world/birds", "val", size=3, image_size=64))
     many = edit_by_memory(model, pairs, batch_size=2)
     for pair, made in zip(pairs, many, strict=True):
-        alone = np.asarray(hx.manipulate(pair.image, pair.wish, model=model, recipe="mimnet").picture, int)
+        alone = np.asarray(hx.manipulate(pair.image, pair.instruction, model=model, recipe="mimnet").image, int)
         assert np.abs(alone - np.asarray(made, int)).max() <= 1
 
 
@@ -70,15 +70,15 @@ def test_the_shipped_model_edits_birds_and_its_memories_differ():
 
 
 def test_the_shipped_model_of_scenes_gives_the_thing_that_is_named_its_colour():
-    """Unchanged pictures have none of these colours; 500 test pairs are measured in benchmarks/mimnet_table.py."""
+    """Unchanged images have none of these colours; 500 test pairs are measured in benchmarks/mimnet_table.py."""
     model = load_manipulation_model("scenes", recipe="mimnet")
     pairs = list(load_pairs("world/scenes", "val", size=150, image_size=128))
     pairs = [pair for pair in pairs if any(slot.changed and slot.kind == "colour" for slot in pair.slots)]
     edits = judge_edits(pairs, edit_by_memory(model, pairs))
     assert len(pairs) > 20 and edits.edit_accuracy > 0.7 and edits.preservation > 0.75
-    # it is the sentence that says which colour: with "green" for every colour wished for, only the green ones come out right
-    green = [replace(pair, wish=re.sub(r"is \w+ instead", "is green instead", pair.wish)) for pair in pairs]
-    others = [k for k, pair in enumerate(pairs) if green[k].wish != pair.wish]
+    # it is the sentence that says which colour: with "green" for every colour requested for, only the green ones come out right
+    green = [replace(pair, instruction=re.sub(r"is \w+ instead", "is green instead", pair.instruction)) for pair in pairs]
+    others = [k for k, pair in enumerate(pairs) if green[k].instruction != pair.instruction]
     assert len(others) > 15
     assert judge_edits([pairs[k] for k in others], edit_by_memory(model, [green[k] for k in others])).edit_accuracy < 0.3
 
@@ -86,9 +86,13 @@ def test_the_shipped_model_of_scenes_gives_the_thing_that_is_named_its_colour():
 def test_what_is_unusual_is_said(model):
     result = hx.manipulate(np.zeros((64, 64), np.uint8), "zorgly wings", model=model)
     assert any("never seen 'zorgly'" in n for n in result.notes) and any("no boundary" in n for n in result.notes)
-    assert np.isfinite(np.asarray(result.picture, float)).all()
-    for wish, told in (("a bird instead of the wings", True), ("remove the bird", True), ("the wings are red instead of blue", False)):
-        notes = hx.manipulate(np.zeros((64, 64, 3), np.uint8), wish, model=model).notes
+    assert np.isfinite(np.asarray(result.image, float)).all()
+    for instruction, told in (
+        ("a bird instead of the wings", True),
+        ("remove the bird", True),
+        ("the wings are red instead of blue", False),
+    ):
+        notes = hx.manipulate(np.zeros((64, 64, 3), np.uint8), instruction, model=model).notes
         assert any("takes none away" in note for note in notes) == told
 
 
@@ -138,11 +142,11 @@ def test_the_command(model, tmp_path, capsys):
 
 
 def test_figures_show_what_they_should(model):
-    picture = torch.rand(3, 64, 64) * 2 - 1
-    rendered = model.render(picture)
+    image = torch.rand(3, 64, 64) * 2 - 1
+    rendered = model.render(image)
     assert rendered.shape == (6, 3, 64, 64)
-    torch.testing.assert_close(model.render(picture, torch.tensor([4]))[0], rendered[4], rtol=1e-4, atol=1e-4)
-    figure = memory_gallery(rendered, picture, columns=4)
+    torch.testing.assert_close(model.render(image, torch.tensor([4]))[0], rendered[4], rtol=1e-4, atol=1e-4)
+    figure = memory_gallery(rendered, image, columns=4)
     titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
     assert titles[0] == "given" and sorted(titles[1:]) == sorted("012345")
     attention = np.array([[0.7, 0.1, 0.2], [0.0, 0.9, 0.1]])
@@ -152,7 +156,7 @@ def test_figures_show_what_they_should(model):
     np.testing.assert_allclose(axis.images[0].get_array(), [[0.1, 0.7], [0.9, 0.0]])
     assert [t.get_text() for t in axis.texts] == ["+0.20", "+0.10"]
     maps, made = torch.rand(2, 2, 1, 8, 8), torch.rand(2, 2, 3, 64, 64)
-    figure = localisation_figure(torch.stack([picture] * 2), maps, made, ["reconstruction", "manipulation"], ["a", "b", "c", "d"])
+    figure = localisation_figure(torch.stack([image] * 2), maps, made, ["reconstruction", "manipulation"], ["a", "b", "c", "d"])
     texts = [axis.get_title(loc="left") for axis in figure.axes]
     assert [t for t in texts if t] == ["reconstruction: a", "manipulation: b", "reconstruction: c", "manipulation: d"]
 
@@ -168,16 +172,16 @@ def test_m13_mp_is_the_mean_of_products():
         manipulative_precision(torch.zeros(2), torch.zeros(3))
 
 
-def test_an_unchanged_picture_has_no_diff_and_mp_is_sim():
+def test_an_unchanged_image_has_no_diff_and_mp_is_sim():
     torch.manual_seed(0)
     model = ImageTextSimilarity(SimilarityConfig(width=8, channels=4), {"words": ["red", "wings"]}).eval()
-    pictures = torch.rand(3, 3, 64, 64)
-    scores = judge_similarity(pictures, pictures, ["red", "wings", "red wings"], model)
+    images = torch.rand(3, 3, 64, 64)
+    scores = judge_similarity(images, images, ["red", "wings", "red wings"], model)
     assert float(scores.diff) == 0 and float(scores.mp) == pytest.approx(float(scores.sim)) and -1 <= float(scores.sim) <= 1
-    other = judge_similarity(1 - pictures, pictures, ["red", "wings", "red wings"], model)
-    assert float(other.diff) == pytest.approx(float((1 - 2 * pictures).abs().mean()), rel=1e-4)
-    with pytest.raises(hx.InputError, match="3 pictures but 1 sentences"):
-        model.similarity(pictures, ["red"])
+    other = judge_similarity(1 - images, images, ["red", "wings", "red wings"], model)
+    assert float(other.diff) == pytest.approx(float((1 - 2 * images).abs().mean()), rel=1e-4)
+    with pytest.raises(hx.InputError, match="3 images but 1 sentences"):
+        model.similarity(images, ["red"])
 
 
 def test_word_scores_equal_a_loop_and_do_not_see_padding():
@@ -199,27 +203,27 @@ def test_a_similarity_model_learns_which_colour_fits(tmp_path, monkeypatch):
     names = list(colours) * 4
     images = torch.tensor([colours[name] for name in names], dtype=torch.uint8)[:, :, None, None].expand(-1, -1, 32, 32).contiguous()
     captions = [[f"a {name} square"] for name in names]
-    some = {"train": CaptionedPictures(images, captions), "val": CaptionedPictures(images[:4], captions[:4])}
-    monkeypatch.setattr(CaptionedPictures, "load", classmethod(lambda cls, data, split, **k: some[split]))
+    some = {"train": CaptionedImages(images, captions), "val": CaptionedImages(images[:4], captions[:4])}
+    monkeypatch.setattr(CaptionedImages, "load", classmethod(lambda cls, data, split, **k: some[split]))
     config = SimilarityConfig(image_size=32, width=8, channels=4)
     model, result = train_similarity(
         "world/birds", out=tmp_path / "run", config=config, fit_config=hx.training.FitConfig(epochs=10), batch_size=8, learning_rate=1e-2,
         progress=False,
     )  # fmt: skip
-    pictures = images[:4].float() / 255
-    right = model.similarity(pictures, [f"a {name} square" for name in names[:4]])
-    wrong = model.similarity(pictures, [f"a {name} square" for name in names[1:5]])
+    pixels = images[:4].float() / 255
+    right = model.similarity(pixels, [f"a {name} square" for name in names[:4]])
+    wrong = model.similarity(pixels, [f"a {name} square" for name in names[1:5]])
     assert result.best_score > 0.9 and float(right.mean()) > float(wrong.mean()) + 0.05
     again = load_similarity(tmp_path / "run")
-    assert torch.equal(again.similarity(pictures, ["a red square"] * 4), model.similarity(pictures, ["a red square"] * 4))
+    assert torch.equal(again.similarity(pixels, ["a red square"] * 4), model.similarity(pixels, ["a red square"] * 4))
     with pytest.raises(hx.InputError, match="each needs at least one"):
-        CaptionedPictures(images[:1], [[]])
+        CaptionedImages(images[:1], [[]])
 
 
 def test_colour_spread_by_hand():
-    pictures = torch.zeros(2, 3, 4, 4)
-    pictures[0, 0, :2] = 1.0  # red above
-    assert colour_spread(pictures) == pytest.approx(0.25)  # means 1/2 and 0 of red
+    images = torch.zeros(2, 3, 4, 4)
+    images[0, 0, :2] = 1.0  # red above
+    assert colour_spread(images) == pytest.approx(0.25)  # means 1/2 and 0 of red
     above = torch.zeros(1, 4, 4)
     above[:, :2] = 1
-    assert colour_spread(pictures, above) == pytest.approx(0.5) and colour_spread(pictures, 1 - above) == 0
+    assert colour_spread(images, above) == pytest.approx(0.5) and colour_spread(images, 1 - above) == 0

@@ -1,4 +1,4 @@
-"""hx.manipulate and its command: both outputs at once, any picture, any sentence."""
+"""hx.manipulate and its command: both outputs at once, any image, any sentence."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def scene(size=(64, 64)) -> hx.SceneGraph:
 
 
 @pytest.mark.parametrize("size", [(64, 64), (300, 170), (33, 80)])
-def test_both_outputs_for_pictures_of_any_size(model, size):
-    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
-    result = hx.manipulate(picture, "This bird has red wings.", model=model, image_scene=scene(size))
-    assert result.picture.size == size and result.matte.shape == size[::-1] and isinstance(result.sentence, str)
+def test_both_outputs_for_images_of_any_size(model, size):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
+    result = hx.manipulate(image, "This bird has red wings.", model=model, image_scene=scene(size))
+    assert result.image.size == size and result.matte.shape == size[::-1] and isinstance(result.sentence, str)
     assert len(result.image_mask["visual"]) == 2 and len(result.sentence_mask["word"]) == 5
     assert all(0 < m < 1 for mask in (result.image_mask, result.sentence_mask) for values in mask.values() for m in values)
     assert result.graph.num_nodes("bridge") == 4 and result.notes == []
@@ -48,52 +48,52 @@ def test_both_outputs_for_pictures_of_any_size(model, size):
 
 def test_what_is_not_repainted_keeps_every_detail():
     rng = np.random.default_rng(1)
-    picture = Image.fromarray(rng.integers(0, 256, (120, 200, 3), dtype=np.uint8))
-    given, fills = squared(picture, 64)
+    image = Image.fromarray(rng.integers(0, 256, (120, 200, 3), dtype=np.uint8))
+    given, fills = squared(image, 64)
     assert given.shape == (1, 3, 64, 64) and fills == (64, 38)
-    same, matte = full_size(picture, given[0], given[0], torch.zeros(1, 64, 64), fills)
-    assert np.array_equal(np.asarray(same), np.asarray(picture)) and matte.shape == (120, 200)
+    same, matte = full_size(image, given[0], given[0], torch.zeros(1, 64, 64), fills)
+    assert np.array_equal(np.asarray(same), np.asarray(image)) and matte.shape == (120, 200)
     made = given[0].clone()
     made[:, :, :8] += 0.5
-    changed, _ = full_size(picture, given[0], made, torch.zeros(1, 64, 64), fills)
-    difference = np.abs(np.asarray(changed, int) - np.asarray(picture, int)).max(2)
+    changed, _ = full_size(image, given[0], made, torch.zeros(1, 64, 64), fills)
+    difference = np.abs(np.asarray(changed, int) - np.asarray(image, int)).max(2)
     assert difference[:, :20].min() >= 0 and difference[:, 20].mean() > 20 and difference[:, 40:].max() == 0
 
 
 @pytest.mark.parametrize(
-    ("picture", "sentence", "note"),
+    ("image", "sentence", "note"),
     [
         (np.full((40, 50, 4), 255, np.uint8), "red wings", "no object was found"),
         (np.zeros((40, 50), np.uint8), "quickly", "names no thing"),
         (np.zeros((40, 50), np.uint8), "this bird has zorgly wings", "never seen 'zorgly'"),
     ],
 )
-def test_unusual_input_works_and_says_so(model, picture, sentence, note):
+def test_unusual_input_works_and_says_so(model, image, sentence, note):
     empty = hx.SceneGraph(size=(50, 40))
-    result = hx.manipulate(picture, sentence, model=model, image_scene=empty)
-    assert result.picture.size == (50, 40) and any(note in n for n in result.notes)
+    result = hx.manipulate(image, sentence, model=model, image_scene=empty)
+    assert result.image.size == (50, 40) and any(note in n for n in result.notes)
 
 
 def test_a_sentence_that_contradicts_itself(model):
     result = hx.manipulate(np.zeros((64, 64, 3), np.uint8), "this bird has red and blue wings", model=model, image_scene=scene())
     assert any("calls the wing blue and red" in note for note in result.notes)
     other = hx.manipulate(np.zeros((64, 64, 3), np.uint8), "a red dog", model=model, image_scene=scene())
-    assert any("(dog) was found in the picture" in note for note in other.notes)
+    assert any("(dog) was found in the image" in note for note in other.notes)
 
 
 def test_what_cannot_be_used(model, tmp_path):
-    picture = np.zeros((64, 64, 3), np.uint8)
+    image = np.zeros((64, 64, 3), np.uint8)
     for arguments, message in (
-        ((picture, ""), "sentence"),
+        ((image, ""), "sentence"),
         ((tmp_path / "none.png", "a bird"), "none.png"),
         ((np.full((8, 8, 3), np.nan), "a bird"), "uint8"),
     ):
         with pytest.raises(hx.InputError, match=message):
             hx.manipulate(*arguments, model=model, image_scene=scene())
     with pytest.raises(hx.InputError, match="beam is 0"):
-        hx.manipulate(picture, "a bird", model=model, beam=0)
-    with pytest.raises(hx.InputError, match="made for a picture of 64 x 64"):
-        hx.manipulate(picture[:32], "a bird", model=model, image_scene=scene())
+        hx.manipulate(image, "a bird", model=model, beam=0)
+    with pytest.raises(hx.InputError, match="made for an image of 64 x 64"):
+        hx.manipulate(image[:32], "a bird", model=model, image_scene=scene())
     with pytest.raises(hx.InputError, match="does not exist"):
         load_manipulation_model(tmp_path / "nothing")
 
@@ -128,7 +128,7 @@ def test_the_command(model, tmp_path, capsys):
     assert "edited:" in capsys.readouterr().out
     made = {p.name for p in (tmp_path / "out").iterdir()}
     assert made == {
-        "picture.png",
+        "image.png",
         "sentence.txt",
         "masks.json",
         "manipulation.png",
@@ -138,7 +138,7 @@ def test_the_command(model, tmp_path, capsys):
         "sentence_scene.json",
     }
     masks = json.loads((tmp_path / "out" / "masks.json").read_text())
-    assert len(masks["picture"]["word"]) == 5 and len(masks["sentence"]["visual"]) == 2
+    assert len(masks["image"]["word"]) == 5 and len(masks["sentence"]["visual"]) == 2
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
     assert run([*arguments[:-1], str(tmp_path / "mine")]) == 2
@@ -150,26 +150,29 @@ def test_the_command(model, tmp_path, capsys):
 def test_the_shipped_model_edits_birds():
     """Far from the unchanged input, which has 0 edits and .81 of the slots; 500 test pairs are measured in benchmarks/cam_table.py."""
     pairs = list(load_pairs("world/birds", "test", size=40, image_size=64))
-    pictures, sentences = manipulate_pairs(load_manipulation_model("birds"), pairs)
-    edits, said = judge_edits(pairs, pictures), judge_sentences(pairs, sentences)
+    images, sentences = manipulate_pairs(load_manipulation_model("birds"), pairs)
+    edits, said = judge_edits(pairs, images), judge_sentences(pairs, sentences)
     assert edits.edit_accuracy > 0.55 and edits.preservation > 0.9 and edits.by_kind["colour"] > 0.7
     assert said.changed > 0.8 and said.kept > 0.95
 
 
 def test_the_shipped_model_of_scenes_draws_what_takes_a_things_place():
-    """Unchanged pictures have almost none of these edits; 500 test pairs are measured in benchmarks/cam_table.py."""
+    """Unchanged images have almost none of these edits; 500 test pairs are measured in benchmarks/cam_table.py."""
     model, pairs = load_manipulation_model("scenes"), list(load_pairs("world/scenes", "val", size=48, image_size=64))
     edits = judge_edits(pairs, manipulate_pairs(model, pairs)[0])
     assert edits.by_kind["remove"] > 0.6 and edits.by_kind["replace"] > 0.5 and edits.by_kind["move"] > 0.3 and edits.preservation > 0.8
-    # the new thing is what the name says: with names shuffled the judge hardly ever finds what was wished
+    # the new thing is what the name says: with names shuffled the judge hardly ever finds what was requested
     swaps = [pair for pair in pairs if pair.kind == "replace"]
-    wrong = [replace(pair, wish=pair.wish.replace(wish_of(pair), wish_of(swaps[k - 1]))) for k, pair in enumerate(swaps)]
+    wrong = [
+        replace(pair, instruction=pair.instruction.replace(instruction_of(pair), instruction_of(swaps[k - 1])))
+        for k, pair in enumerate(swaps)
+    ]
     assert judge_edits(swaps, manipulate_pairs(model, wrong)[0]).edit_accuracy < edits.by_kind["replace"] - 0.3
 
 
-def wish_of(pair) -> str:
+def instruction_of(pair) -> str:
     """ "bench" of "a bench instead of the dog" """
-    return pair.wish.split(" instead")[0].split()[-1]
+    return pair.instruction.split(" instead")[0].split()[-1]
 
 
 def test_bridges_carry_the_edit():

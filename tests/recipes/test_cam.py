@@ -10,10 +10,10 @@ import torch
 import hetero_xmodal as hx
 from hetero_xmodal import schema as s
 from hetero_xmodal.networks.adversary import TextAdaptiveDiscriminator, binary, word_product
-from hetero_xmodal.networks.image_branch import PictureDecoder, cell_code, frames, place_code
+from hetero_xmodal.networks.image_branch import ImageDecoder, cell_code, frames, place_code
 from hetero_xmodal.networks.optimal_transport import transport
 from hetero_xmodal.networks.padding import padded
-from hetero_xmodal.networks.text_decoder import END, PAD, START, AttentionDecoder, writing_loss
+from hetero_xmodal.networks.text_decoder import END, PAD, START, AttentionDecoder, text_decoder_loss
 from hetero_xmodal.recipes.cam import CAM, CAMConfig, Manipulated
 
 VOCAB = {"words": ["a", "has", "bird", "red", "blue", "wings", "crown", "and"], "names": ["bird", "wing", "crown"]}
@@ -21,7 +21,7 @@ SMALL = dict(word_width=8, width=12, layers=2, image_size=32, channels=8, blocks
 
 
 def pair(text: str, *, parts=("wing", "crown")) -> object:
-    picture = hx.SceneGraph(
+    image = hx.SceneGraph(
         objects=[hx.SceneObject("bird", box=(2, 4, 30, 28))]
         + [hx.SceneObject(part, box=(4 + 6 * k, 6, 12 + 6 * k, 16)) for k, part in enumerate(parts)],
         relations=[hx.SceneRelation(0, "have", k + 1) for k in range(len(parts))],
@@ -30,7 +30,7 @@ def pair(text: str, *, parts=("wing", "crown")) -> object:
     words = text.split()
     objects = [hx.SceneObject("wing" if w == "wings" else w, head=k) for k, w in enumerate(words) if w in ("bird", "wings", "crown")]
     tokens = [hx.Token(w, w, "NOUN", min(k + 1, len(words) - 1), "amod") for k, w in enumerate(words)]
-    return hx.build_graph(picture, hx.SceneGraph(objects=objects, tokens=tokens))
+    return hx.build_graph(image, hx.SceneGraph(objects=objects, tokens=tokens))
 
 
 def batch():
@@ -54,35 +54,35 @@ ABLATIONS = [{}, {"bridges": False}, {"masks": False}, {"keep": 1.0, "learn": 0.
 
 @pytest.mark.parametrize("change", ABLATIONS, ids=lambda c: ",".join(f"{k}={v}" for k, v in c.items()) or "full")
 def test_a_batch_gives_what_its_members_give_and_every_part_learns(change):
-    graph, pictures = batch()
+    graph, images = batch()
     torch.manual_seed(1)
     model = CAM(CAMConfig(**(SMALL | change)), VOCAB).eval()
-    made = model(graph, pictures)
-    assert made.picture.shape == (3, 3, 32, 32) and made.picture.abs().max() <= 1
+    made = model(graph, images)
+    assert made.image.shape == (3, 3, 32, 32) and made.image.abs().max() <= 1
     losses = model.matching_losses(graph, made)
     for k, text in enumerate(("a bird has red wings", "a blue crown", "red and blue")):
         single = pair(text, parts=() if k == 1 else ("wing", "crown"))
-        alone = model(single, pictures[k : k + 1])
-        close(made.picture[k : k + 1], alone.picture)
+        alone = model(single, images[k : k + 1])
+        close(made.image[k : k + 1], alone.image)
         rows = alone.memory[alone.memory_mask]
         close(made.memory[k][made.memory_mask[k]], rows)
         for name, value in model.matching_losses(single, alone).items():
             close(losses[name][k : k + 1], value, rtol=2e-3, atol=1e-3)
     tokens = torch.tensor([[START, 5, 6, END], [START, 7, END, PAD], [START, 8, 9, END]])
-    logits, attention = model.writer(made.memory, made.memory_mask, tokens)
-    total = made.picture.square().mean() + writing_loss(logits, attention, tokens, made.memory_mask).mean()
+    logits, attention = model.text_decoder(made.memory, made.memory_mask, tokens)
+    total = made.image.square().mean() + text_decoder_loss(logits, attention, tokens, made.memory_mask).mean()
     (total + sum(v.mean() for name, v in losses.items() if not name.startswith("norm"))).backward()
     silent = [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None]
     assert not silent
     assert all(p.grad is None for p in model.encoder.parameters())  # frozen
 
 
-def test_without_bridges_the_picture_side_hears_no_word_before_reasoning():
-    graph, pictures = batch()
+def test_without_bridges_the_image_side_hears_no_word_before_reasoning():
+    graph, images = batch()
     for bridges, hears in ((True, True), (False, False)):
         model = CAM(CAMConfig(**(SMALL | {"bridges": bridges})), VOCAB).eval()
         other = model.graph_words(graph).flip(0)
-        h = [model(graph, pictures, words=words).states["visual"]["h"] for words in (None, other)]
+        h = [model(graph, images, words=words).states["visual"]["h"] for words in (None, other)]
         assert torch.equal(*h) != hears
 
 
@@ -102,19 +102,19 @@ def test_regions_that_are_all_tied_are_alike_unless_places_hear_their_own_featur
 
 
 def test_a_region_is_heard_only_where_its_box_is():
-    graph, pictures = pair("a bird has red wings"), torch.zeros(1, 3, 32, 32)
+    graph, images = pair("a bird has red wings"), torch.zeros(1, 3, 32, 32)
     torch.manual_seed(3)
     model = CAM(CAMConfig(**SMALL), VOCAB).eval()
     seen = []
     model.paint.register_forward_hook(lambda module, given, out: seen.append(out["patch"]["told"]))
     loud = [model.image_mlp.register_forward_hook(lambda m, i, out: out * 0)]
-    model(graph, pictures)
+    model(graph, images)
     loud[0].remove()
     rows = {"wing": 1}
     loud = model.image_mlp.register_forward_hook(
         lambda m, i, out: out * 0 + (torch.eye(len(out))[:, rows["wing"] : rows["wing"] + 1] if len(out) == 3 else 0)
     )
-    model(graph, pictures)
+    model(graph, images)
     loud.remove()
     changed = (seen[1] - seen[0]).abs().sum(1).reshape(8, 8)
     inside = torch.zeros(8, 8, dtype=torch.bool)
@@ -142,17 +142,17 @@ def test_settings_that_make_no_sense(change, message):
 
 
 def test_stored_and_read_again(tmp_path):
-    graph, pictures = batch()
+    graph, images = batch()
     torch.manual_seed(0)
     model = CAM(CAMConfig(**SMALL), VOCAB).eval()
     model.save_pretrained(tmp_path / "cam")
     again = CAM.from_pretrained(tmp_path / "cam")
-    assert torch.equal(model(graph, pictures).picture, again(graph, pictures).picture)
+    assert torch.equal(model(graph, images).image, again(graph, images).image)
     (tmp_path / "cam" / "vocab.json").write_text("{}")
     with pytest.raises(hx.InputError, match="vocabulary with a list of words"):
         CAM.from_pretrained(tmp_path / "cam")
     with pytest.raises(hx.InputError, match=r"shape \(3, 3, 16, 16\)"):
-        model(graph, pictures[:, :, :16, :16])
+        model(graph, images[:, :, :16, :16])
 
 
 # ---------------------------------------------------------------------------------------------- E7, E8, WS
@@ -193,13 +193,13 @@ def test_c6_and_c7_the_losses_of_matching():
 
 def test_equal_norms_are_finite_with_finite_gradient():
     """H_G = H, so that the difference in E7 is exactly zero."""
-    graph, pictures = batch()
+    graph, images = batch()
     model = CAM(CAMConfig(**SMALL), VOCAB).eval()
-    made = model(graph, pictures)
+    made = model(graph, images)
     h = {t: made.states[t]["h"].detach().requires_grad_() for t in ("visual", "word")}
     ones = {t: torch.ones(len(h[t]), 1, requires_grad=True) for t in h}
     states = {t: {"h": h[t], "image_mask": ones[t], "sentence_mask": ones[t]} for t in h}
-    same = Manipulated(made.picture, made.matte, made.paint, states, h, h, made.memory, made.memory_mask)
+    same = Manipulated(made.image, made.matte, made.paint, states, h, h, made.memory, made.memory_mask)
     losses = model.matching_losses(graph, same)
     total = sum(v.sum() for n, v in losses.items() if not n.startswith("norm"))
     total.backward()
@@ -238,18 +238,18 @@ def test_place_code_is_the_share_of_every_cell():
 
 def test_the_decoder_shows_the_input_where_the_matte_is_zero_and_is_told_what_is_hidden():
     torch.manual_seed(0)
-    decoder = PictureDecoder(4, 4, 4, channels=8, blocks=1).eval()
+    decoder = ImageDecoder(4, 4, 4, channels=8, blocks=1).eval()
     maps = {"fine": torch.randn(1, 4, 8, 8), "coarse": torch.randn(1, 4, 4, 4)}
-    picture, message = torch.rand(1, 3, 16, 16), torch.randn(1, 4, 4, 4)
+    image, message = torch.rand(1, 3, 16, 16), torch.randn(1, 4, 4, 4)
     hidden = torch.zeros(1, 1, 16, 16)
     hidden[..., :4] = 1
-    plain, told = (decoder(maps, message, picture, mask)[2] for mask in (None, hidden))
+    plain, told = (decoder(maps, message, image, mask)[2] for mask in (None, hidden))
     assert (plain - told)[..., :4].abs().max() > 1e-3 and torch.equal(plain[..., 8:], told[..., 8:])
     decoder.last.bias.data[3] = -1e4
-    assert torch.equal(decoder(maps, message, picture)[0], picture)
+    assert torch.equal(decoder(maps, message, image)[0], image)
 
 
-# ---------------------------------------------------------------------------------------------- the writer
+# ---------------------------------------------------------------------------------------------- the text decoder
 
 
 def writer(words=7):
@@ -303,10 +303,10 @@ def test_writing_loss_of_a_sure_writer_is_nothing_but_the_attention_term():
     logits = torch.full((1, 3, 6), -100.0).scatter(2, tokens[:, 1:, None], 100.0)
     mask = torch.tensor([[True, True, False]])
     even = torch.tensor([[[0.5, 0.5, 0], [0.5, 0.5, 0], [1, 0, 0]]])  # the third word is padding
-    close(writing_loss(logits, even, tokens, mask), [0.0])
+    close(text_decoder_loss(logits, even, tokens, mask), [0.0])
     once = torch.tensor([[[1.0, 0, 0], [1.0, 0, 0], [1, 0, 0]]])
-    close(writing_loss(logits, once, tokens, mask), [((1 - 2) ** 2 + 1) / 2])
-    close(writing_loss(logits, once, tokens, mask, attend_all=0.0), [0.0])
+    close(text_decoder_loss(logits, once, tokens, mask), [((1 - 2) ** 2 + 1) / 2])
+    close(text_decoder_loss(logits, once, tokens, mask, attend_all=0.0), [0.0])
 
 
 # ---------------------------------------------------------------------------------------------- the discriminator
@@ -325,8 +325,8 @@ def test_a_word_with_a_region_sees_that_region_alone():
     torch.manual_seed(0)
     judge = TextAdaptiveDiscriminator(9, image_size=32, widths=(4, 4, 4, 4), word_width=6).eval()
     words, mask = torch.tensor([[4, 5]]), torch.tensor([[True, True]])
-    picture, other = torch.rand(1, 3, 32, 32), None
-    seen = judge.look(picture)
+    image, other = torch.rand(1, 3, 32, 32), None
+    seen = judge.look(image)
     box = torch.tensor([[[0.0, 0.0, 0.5, 0.5]] * 2])
     changed = [x.clone() for x in seen.scales]
     for x in changed:

@@ -111,12 +111,12 @@ def test_a10_retrieval_vectors_do_not_see_the_partner():
     recipe, graph, states = random_recipe()
     changed = {"visual": states["visual"], "word": {"x": torch.randn(6, 4)}}
     first, second = recipe(graph, states), recipe(graph, changed)
-    assert torch.equal(first["picture"]["e"], second["picture"]["e"]) and not torch.equal(first["sentence"]["e"], second["sentence"]["e"])
+    assert torch.equal(first["image"]["e"], second["image"]["e"]) and not torch.equal(first["sentence"]["e"], second["sentence"]["e"])
 
-    def picture(word):
-        return recipe(graph, {"visual": states["visual"], "word": {"x": word}})["picture"]["e"]
+    def image(word):
+        return recipe(graph, {"visual": states["visual"], "word": {"x": word}})["image"]["e"]
 
-    assert torch.autograd.functional.jacobian(picture, states["word"]["x"]).abs().max() == 0
+    assert torch.autograd.functional.jacobian(image, states["word"]["x"]).abs().max() == 0
 
 
 def test_a11_samples_in_training_only():
@@ -140,7 +140,7 @@ def test_a12_the_order_of_regions_and_words_does_not_matter():
         close(second[t]["z"], first[t]["z"][order[t]])
         close(second[t]["sigma"], first[t]["sigma"][order[t]])
         assert (first[t]["sigma"] > 0).all()
-    for t in ("picture", "sentence"):
+    for t in ("image", "sentence"):
         close(second[t]["e"], first[t]["e"])
         close(second[t]["r"], first[t]["r"])
 
@@ -148,5 +148,5 @@ def test_a12_the_order_of_regions_and_words_does_not_matter():
 def test_every_parameter_learns():
     recipe, graph, states = random_recipe()
     after = recipe(graph, states)
-    sum((after[t]["e"] * torch.randn(2, 3)).sum() + (after[t]["r"] * torch.randn(2, 3)).sum() for t in ("picture", "sentence")).backward()
+    sum((after[t]["e"] * torch.randn(2, 3)).sum() + (after[t]["r"] * torch.randn(2, 3)).sum() for t in ("image", "sentence")).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in recipe.parameters())

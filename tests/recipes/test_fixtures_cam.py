@@ -187,9 +187,9 @@ def test_c8_and_c9_without_bridges_the_sides_do_not_meet():
 
 
 def test_c10_swapping_the_sides_swaps_the_outputs():
-    """Picture and sentence with the same structure: swap features and parameters, and the outputs swap too."""
-    picture, words = scene(["bird", "tree"], [(0, 1)]), sentence(["blue", "bird"], [(0, 1)])
-    graph = hx.build_graph(picture, words, matches=[Match(0, 0, "bird", 1.0)])  # region 0 and word 1
+    """Image and sentence with the same structure: swap features and parameters, and the outputs swap too."""
+    image, words = scene(["bird", "tree"], [(0, 1)]), sentence(["blue", "bird"], [(0, 1)])
+    graph = hx.build_graph(image, words, matches=[Match(0, 0, "bird", 1.0)])  # region 0 and word 1
     recipe, swapped = small(), small()
     region, word = torch.randn(2, 2, 5, dtype=torch.float64)
     for layer in (1, 2):
@@ -199,8 +199,8 @@ def test_c10_swapping_the_sides_swaps_the_outputs():
         a, b = ours[f"merge what the copies learned {layer}"].update, theirs[f"merge what the copies learned {layer}"].update
         b["visual"].through.load_state_dict(a["word"].through.state_dict())
         b["word"].through.load_state_dict(a["visual"].through.state_dict())
-    theirs["mask for the picture"].weigh.key.load_state_dict(ours["mask for the sentence"].weigh.key.state_dict())
-    theirs["mask for the sentence"].weigh.key.load_state_dict(ours["mask for the picture"].weigh.key.state_dict())
+    theirs["mask for the image"].weigh.key.load_state_dict(ours["mask for the sentence"].weigh.key.state_dict())
+    theirs["mask for the sentence"].weigh.key.load_state_dict(ours["mask for the image"].weigh.key.state_dict())
     first = recipe(graph, {"visual": {"x": region}, "word": {"x": word}})
     # the matched node is row 0 among the regions and row 1 among the words, so the rows turn round
     second = swapped(graph, {"visual": {"x": word.flip(0)}, "word": {"x": region.flip(0)}})

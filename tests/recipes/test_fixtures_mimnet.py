@@ -94,9 +94,9 @@ def test_m7_random_memory_in_place_of_the_attention():
 
 
 def test_m9_nine_relations_of_a_grid_are_a_convolution():
-    picture = torch.tensor([[1.0, 2], [3, 4]])
+    pixels = torch.tensor([[1.0, 2], [3, 4]])
     ones = Recipe([convolution_step(torch.ones(1, 1, 3, 3))])
-    close(ones(grid_graph(2, 2), {"patch": {"v": picture.reshape(4, 1)}})["patch"]["v"], [[10]] * 4)
+    close(ones(grid_graph(2, 2), {"patch": {"v": pixels.reshape(4, 1)}})["patch"]["v"], [[10]] * 4)
     torch.manual_seed(0)
     conv = torch.nn.Conv2d(3, 5, 3, padding=1, bias=False)
     image = torch.randn(1, 3, 4, 6)

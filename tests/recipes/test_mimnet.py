@@ -69,9 +69,9 @@ def test_m6_the_weights_of_words_and_the_product_of_their_scores():
 class Undecided(nn.Module):
     """A discriminator that says 1/2 to everything."""
 
-    def look(self, pictures):
+    def look(self, images):
         class Seen:
-            real = pictures.sum((1, 2, 3)) * 0
+            real = images.sum((1, 2, 3)) * 0
 
         return Seen
 
@@ -80,11 +80,11 @@ class Undecided(nn.Module):
 
 
 def test_m14_the_adversarial_losses_of_a_judge_that_does_not_know():
-    pictures, said = torch.zeros(4, 3, 32, 32), (torch.zeros(4, 2), torch.ones(4, 2, dtype=torch.bool), None)
-    parts = discriminator_loss(Undecided(), pictures, pictures, said, said)
+    images, said = torch.zeros(4, 3, 32, 32), (torch.zeros(4, 2), torch.ones(4, 2, dtype=torch.bool), None)
+    parts = discriminator_loss(Undecided(), images, images, said, said)
     close(sum(parts.values()), 4 * math.log(2))
-    close(realness_loss(Undecided(), pictures), math.log(2))
-    close(text_loss(Undecided(), pictures, said), math.log(2))
+    close(realness_loss(Undecided(), images), math.log(2))
+    close(text_loss(Undecided(), images, said), math.log(2))
 
 
 def test_the_reconstruction_loss_compares_at_the_stages_size():
@@ -99,17 +99,17 @@ def test_the_reconstruction_loss_compares_at_the_stages_size():
 
 
 def test_a_batch_is_its_pairs_one_by_one(batch):
-    graph, pictures, words = batch
+    graph, images, words = batch
     model = make()
-    together = model(graph, pictures, words=words)
+    together = model(graph, images, words=words)
     for k, some in enumerate(words.split(COUNTS.tolist())):
-        alone = model(word_graph(COUNTS[k : k + 1]), pictures[k : k + 1], words=some)
+        alone = model(word_graph(COUNTS[k : k + 1]), images[k : k + 1], words=some)
         for name in ("coarse", "fine", "localisation", "texture", "matte"):
             close(getattr(alone, name)[0], getattr(together, name)[k].detach(), 1e-4)
     assert together.coarse.shape == (3, 3, 32, 32) and together.fine.shape == (3, 3, 64, 64)
     assert 0 < together.localisation.min() and together.localisation.max() < 1
     close(together.attention.sum(1), [1.0] * int(COUNTS.sum()))
-    recalled = vars(model.recall(graph, pictures, words=words))  # all but the decoders
+    recalled = vars(model.recall(graph, images, words=words))  # all but the decoders
     assert len(recalled) == 9 and all(torch.equal(value, getattr(together, name)) for name, value in recalled.items())
 
 
@@ -125,9 +125,9 @@ def test_a_batch_is_its_pairs_one_by_one(batch):
     ],
 )
 def test_gradients_reach_every_parameter(batch, changes):
-    graph, pictures, words = batch
+    graph, images, words = batch
     model = make(**changes).train()
-    made = model(graph, pictures, words=words)
+    made = model(graph, images, words=words)
     # random weights, because batch normalisation makes plain sums constant
     (sum((x * torch.randn_like(x)).sum() for x in (made.coarse, made.fine))).backward()
     silent = {n for n, p in model.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.abs().sum() > 0)}
@@ -139,15 +139,15 @@ def test_gradients_reach_every_parameter(batch, changes):
 
 def test_m7_random_memories_stand_in_for_the_words(batch):
     """With one-hot weights the words do not matter; sentences without a replacement keep their own attention."""
-    graph, pictures, words = batch
+    graph, images, words = batch
     model = make()
-    plain = model(graph, pictures, words=words)
+    plain = model(graph, images, words=words)
     instead = torch.full((int(COUNTS.sum()), 5), torch.nan)
     instead[:3] = torch.eye(5)[2]
-    mixed = model(graph, pictures, words=words, instead=instead)
+    mixed = model(graph, images, words=words, instead=instead)
     close(mixed.recalled[:3], model.memory[2].expand(3, -1).detach())
     close(mixed.fine[1:], plain.fine[1:].detach())
-    other = model(graph, pictures, words=torch.cat([words[:3].flip(0), words[3:]]), instead=instead)
+    other = model(graph, images, words=torch.cat([words[:3].flip(0), words[3:]]), instead=instead)
     close(other.fine[0], mixed.fine[0].detach())
     assert (mixed.texture[0] - plain.texture[0]).abs().max() > 1e-2 and (mixed.fine[0] - plain.fine[0]).abs().max() > 1e-4
     for kind in ("one_hot", "one_hot_per_word", "dirichlet"):
@@ -156,18 +156,18 @@ def test_m7_random_memories_stand_in_for_the_words(batch):
         alike = all((rows == rows[0]).all() for rows in drawn.split(COUNTS.tolist()))
         assert alike == (kind == "one_hot")
     with pytest.raises(hx.InputError, match="has no memory"):
-        make(memory=False)(graph, pictures, words=words, instead=instead)
+        make(memory=False)(graph, images, words=words, instead=instead)
     with pytest.raises(hx.InputError, match=r"instead is .* expected \(words, memories\)"):
-        model(graph, pictures, words=words, instead=instead[:, :4])
+        model(graph, images, words=words, instead=instead[:, :4])
 
 
 def test_a_word_may_say_where_without_saying_what(batch):
     """(10) against a loop, and with place_by="word" another memory in place of the word's own changes what is painted, but not where."""
-    graph, pictures, words = batch
+    graph, images, words = batch
     instead = torch.eye(5)[torch.randint(5, (int(COUNTS.sum()),))]
     for place_by in ("texture", "word"):
         model = make(place_by=place_by)
-        own, other = (model.recall(graph, pictures, words=words, instead=x) for x in (None, instead))
+        own, other = (model.recall(graph, images, words=words, instead=x) for x in (None, instead))
         assert torch.equal(own.where, own.recalled) == (place_by == "texture") == (not torch.equal(own.where, other.where))
         for made in (own, other):
             for k, some in enumerate(torch.arange(len(made.where)).split(COUNTS.tolist())):
@@ -176,16 +176,16 @@ def test_a_word_may_say_where_without_saying_what(batch):
         assert not torch.equal(own.refined, other.refined)
         for weight in [*model.localise.parameters(), *model.refine.parameters()]:
             weight.data *= 30  # say it loudly
-        one, two = (model.render(pictures[0], words=said) for said in (["red"], ["wings", "a"]))
+        one, two = (model.render(images[0], words=said) for said in (["red"], ["wings", "a"]))
         assert torch.allclose(one, two, atol=1e-5) == (place_by == "texture")
 
 
 def test_m10_the_order_of_memories_and_of_recalled_words_does_not_matter(batch):
-    graph, pictures, words = batch
+    graph, images, words = batch
     model, turned = make(), make()
     with torch.no_grad():
         turned.memory.copy_(model.memory[torch.tensor([3, 0, 4, 1, 2])])
-    close(turned(graph, pictures, words=words).fine, model(graph, pictures, words=words).fine.detach())
+    close(turned(graph, images, words=words).fine, model(graph, images, words=words).fine.detach())
 
 
 def test_m9_the_smoothing_convolution_is_message_passing_on_the_grid():
@@ -197,25 +197,25 @@ def test_m9_the_smoothing_convolution_is_message_passing_on_the_grid():
     close(found, conv(maps)[0].flatten(1).T.detach())
 
 
-def test_the_matte_shows_the_picture_where_nothing_is_repainted(batch):
-    graph, pictures, words = batch
+def test_the_matte_shows_the_image_where_nothing_is_repainted(batch):
+    graph, images, words = batch
     model = make()
     with torch.no_grad():
         for decoder in (model.coarse, model.fine):
             decoder.last.weight[3:] = 0
             decoder.last.bias[3:] = -100
-    close(model(graph, pictures, words=words).fine, pictures)
+    close(model(graph, images, words=words).fine, images)
 
 
 def test_a_pattern_can_begin_where_all_is_alike():
-    """On a constant message and a constant picture, far from the border, nothing but the pixel's place can tell a stripe from its gap."""
+    """On a constant message and a constant image, far from the border, nothing but the pixel's place can tell a stripe from its gap."""
     torch.manual_seed(0)
     decoder = StageDecoder(8, channels=16, doublings=2).eval()
-    features, picture = torch.ones(1, 8, 8, 8), torch.zeros(1, 3, 32, 32)
+    features, image = torch.ones(1, 8, 8, 8), torch.zeros(1, 3, 32, 32)
 
     def varies() -> float:
         with torch.no_grad():
-            return float(decoder(features, picture)[2][0, :, 10:22, 10:22].std((1, 2)).max())
+            return float(decoder(features, image)[2][0, :, 10:22, 10:22].std((1, 2)).max())
 
     assert varies() > 1e-2
     with torch.no_grad():
@@ -224,12 +224,12 @@ def test_a_pattern_can_begin_where_all_is_alike():
 
 
 def test_boundaries_have_structure_without_colour():
-    picture = torch.zeros(2, 3, 32, 32)
-    picture[0, :, 8:24, 8:24] = torch.tensor([1.0, -1, -1]).reshape(3, 1, 1)
-    picture[1] = 0.3  # no edge at all
-    edges = boundary_images(picture)
+    image = torch.zeros(2, 3, 32, 32)
+    image[0, :, 8:24, 8:24] = torch.tensor([1.0, -1, -1]).reshape(3, 1, 1)
+    image[1] = 0.3  # no edge at all
+    edges = boundary_images(image)
     assert (edges[0] == 1).any() and (edges[1] == -1).all()
-    other = picture.clone()
+    other = image.clone()
     other[0, :, 8:24, 8:24] = torch.tensor([-1.0, 1, -1]).reshape(3, 1, 1)
     assert torch.equal(boundary_images(other), edges)
     model = make()
@@ -239,31 +239,31 @@ def test_boundaries_have_structure_without_colour():
 
 def test_settling_brings_every_channel_to_mean_0_and_one_deviation():
     model = make(width=64)
-    pictures = torch.rand(64, 3, 64, 64) * 2 - 1
-    model.settle(pictures)
-    image = model.features(pictures)["image"]
+    images = torch.rand(64, 3, 64, 64) * 2 - 1
+    model.settle(images)
+    image = model.features(images)["image"]
     variance = model.standard["image"].running_var  # small before the encoder has learned
     close(image.mean((0, 2, 3)), torch.zeros(64), 1e-2)
     close(image.std((0, 2, 3)), 64**-0.25 * (variance / (variance + 1e-5)).sqrt(), 1e-2)
     before = {name: value.clone() for name, value in model.state_dict().items() if name.startswith(("standard", "encoder"))}
-    model.train()(word_graph(torch.tensor([1, 1])), pictures[:2], words=torch.tensor([4, 5]))
+    model.train()(word_graph(torch.tensor([1, 1])), images[:2], words=torch.tensor([4, 5]))
     assert all(torch.equal(model.state_dict()[name], value) for name, value in before.items())  # frozen in training too
 
 
 def test_saved_and_loaded(batch, tmp_path):
-    graph, pictures, words = batch
+    graph, images, words = batch
     model = make()
     model.save_pretrained(tmp_path / "model")
     again = MIMNet.from_pretrained(tmp_path / "model")
-    assert again.config == model.config and torch.equal(again(graph, pictures, words=words).fine, model(graph, pictures, words=words).fine)
+    assert again.config == model.config and torch.equal(again(graph, images, words=words).fine, model(graph, images, words=words).fine)
 
 
-def test_a_graph_of_picture_and_sentence_gives_its_words():
+def test_a_graph_of_image_and_sentence_gives_its_words():
     model = make()
     graph = hx.build_graph(hx.SceneGraph(size=(64, 64)), hx.parse_sentence("A bird with red wings"))
-    picture = torch.zeros(1, 3, 64, 64)
+    image = torch.zeros(1, 3, 64, 64)
     numbers = torch.tensor(model.word_numbers(["a", "bird", "with", "red", "wings"]))
-    close(model(graph, picture).fine, model(word_graph(torch.tensor([5])), picture, words=numbers).fine.detach())
+    close(model(graph, image).fine, model(word_graph(torch.tensor([5])), image, words=numbers).fine.detach())
 
 
 @pytest.mark.parametrize(
@@ -284,11 +284,11 @@ def test_what_the_config_refuses(changes, message):
 
 
 def test_what_the_model_refuses(batch):
-    graph, pictures, words = batch
-    with pytest.raises(hx.InputError, match=r"found pictures of shape \(3, 3, 32, 32\), expected \(3, 3, 64, 64\)"):
-        make()(graph, pictures[:, :, :32, :32], words=words)
+    graph, images, words = batch
+    with pytest.raises(hx.InputError, match=r"found images of shape \(3, 3, 32, 32\), expected \(3, 3, 64, 64\)"):
+        make()(graph, images[:, :, :32, :32], words=words)
     with pytest.raises(hx.InputError, match="sentence 1 of the batch has no word"):
-        make()(word_graph(torch.tensor([2, 0])), pictures[:2], words=words[:2])
+        make()(word_graph(torch.tensor([2, 0])), images[:2], words=words[:2])
     with pytest.raises(hx.InputError, match="list of words"):
         MIMNet(MIMNetConfig(**SMALL), {"words": []})
 

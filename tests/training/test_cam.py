@@ -12,7 +12,7 @@ import torch
 
 import hetero_xmodal as hx
 from hetero_xmodal import schema as s
-from hetero_xmodal.networks.image_branch import PictureDecoder, make_encoder
+from hetero_xmodal.networks.image_branch import ImageDecoder, make_encoder
 from hetero_xmodal.recipes.cam import CAM, CAMConfig
 from hetero_xmodal.training import EpochSampler, FitConfig
 from hetero_xmodal.training.cam import train_cam
@@ -44,7 +44,7 @@ def test_what_a_sentence_leaves_free_is_what_it_says(data):
         if data.request[g]:
             continue
         scene = hx.parse_sentence(data.corpus.sentences[g])
-        row = int(data.picture[g])
+        row = int(data.image[g])
         for node, name in enumerate(data.names[row].tolist()):
             said = [
                 a
@@ -65,15 +65,15 @@ KIND_OF |= {w: "size" for w in ("small", "little", "tiny", "large", "big", "huge
 def test_a_donor_differs_in_what_is_said_and_agrees_in_the_rest(data):
     generator, found = np.random.default_rng(0), 0
     for g in range(len(data)):
-        picture = int(data.picture[g])
-        for node in ((data.free[g] == FREE).any(1) & data.part[picture]).nonzero().flatten().tolist():
+        image = int(data.image[g])
+        for node in ((data.free[g] == FREE).any(1) & data.part[image]).nonzero().flatten().tolist():
             free = data.free[g, node].numpy()
-            donor = data.donor(picture, node, free, generator)
+            donor = data.donor(image, node, free, generator)
             if donor is None:
                 continue
             found += 1
-            own, other = data.values[picture, node].numpy(), data.values[donor].numpy()
-            assert donor[0] != picture and data.names[donor] == data.names[picture, node]
+            own, other = data.values[image, node].numpy(), data.values[donor].numpy()
+            assert donor[0] != image and data.names[donor] == data.names[image, node]
             assert (other[free != FREE] == free[free != FREE]).all()
             assert (other[free == FREE] != own[free == FREE]).any()
     assert found > 30
@@ -84,10 +84,10 @@ def test_covering_changes_the_region_and_nothing_else(data):
     own = module(data)
     torch.manual_seed(1)
     batch = own.exercises(data, rows)
-    clean, covered, mask = batch["clean"], batch["pictures"][: len(rows)], batch["mask"]
+    clean, covered, mask = batch["clean"], batch["images"][: len(rows)], batch["mask"]
     assert torch.equal(covered * (1 - mask), clean * (1 - mask)) and float(mask.sum()) > 0
     assert not torch.equal(covered, clean)
-    assert torch.equal(batch["pictures"][len(rows) :], clean)
+    assert torch.equal(batch["images"][len(rows) :], clean)
     # a whole bird is never covered: its box holds the others
     assert data.classes[0] == "beak" and not data.part[data.names == data.classes.index("bird")].any()
     assert float(mask.flatten(1).mean(1).max()) < 0.5
@@ -101,15 +101,15 @@ def test_a_donor_keeps_its_size_beside_its_neighbour(data):
         for word in ("short", "long")
     }
     (p, n), (q, m) = spots["long"][0], spots["short"][0]
-    _, mask, boxes, _ = data.cover(data.pictures(torch.tensor([p])), [(0, n, q, m)], torch.tensor([p]))
+    _, mask, boxes, _ = data.cover(data.pixels(torch.tensor([p])), [(0, n, q, m)], torch.tensor([p]))
     before, after = data.boxes[p, n], boxes[0, n]
     assert (after[2] - after[0]) < 0.75 * (before[2] - before[0])
     width = mask[0, 0].amax(0).sum() / mask.shape[-1]
     assert width >= (before[2] - before[0]) - 0.02
     # the same beak put on itself changes next to nothing
-    pictures = data.pictures(torch.tensor([p]))
-    same, *_ = data.cover(pictures, [(0, n, p, n)], torch.tensor([p]), margin=0.0)
-    assert float((same - pictures).abs().mean()) < 2e-3
+    images = data.pixels(torch.tensor([p]))
+    same, *_ = data.cover(images, [(0, n, p, n)], torch.tensor([p]), margin=0.0)
+    assert float((same - images).abs().mean()) < 2e-3
 
 
 def test_swaps_stay_in_their_kind_and_articles_follow():
@@ -146,20 +146,20 @@ def test_swaps_stay_in_their_kind_and_articles_follow():
 )
 def test_words_speak_of_the_region_they_describe(sentence, wanted):
     names = ["bird", "wing", "crown", "beak"]
-    picture = hx.SceneGraph(objects=[hx.SceneObject(n, box=(0, 0, 9, 9)) for n in names], size=(10, 10))
-    graph = hx.build_graph(picture, hx.parse_sentence(sentence))
+    image = hx.SceneGraph(objects=[hx.SceneObject(n, box=(0, 0, 9, 9)) for n in names], size=(10, 10))
+    graph = hx.build_graph(image, hx.parse_sentence(sentence))
     region = word_regions(graph).tolist()
     words = [w.lower() for w in s.decode_text(graph.nodes["word"].data["text"])]
     found = {w: names[r] for w, r in zip(words, region, strict=True) if r >= 0}
     assert {w: found.get(w) for w in wanted} == wanted
 
 
-def test_the_true_edited_picture_is_in_no_exercise(data):
-    """All answers are pictures of the data set, and the sentences the writer learns are their own captions."""
+def test_the_true_edited_image_is_in_no_exercise(data):
+    """All answers are images of the data set, and the sentences the text decoder learns are their own captions."""
     own = module(data)
     rows = torch.arange(12)
     batch = own.exercises(data, rows)
-    assert torch.equal(batch["clean"], data.pictures(data.picture[rows]))
+    assert torch.equal(batch["clean"], data.pixels(data.image[rows]))
     tokens = own.tokens(batch)
     vocabulary = own.model.vocab["words"]
     for row, numbers in zip(rows.tolist(), tokens.tolist(), strict=True):
@@ -236,8 +236,8 @@ def test_what_only_adds_to_a_model_changes_nothing_at_first():
     new = begin_with(old, replace(TINY, own=True, inside=True), vocab).eval()
     scene = hx.SceneGraph(objects=[hx.SceneObject("bird", box=(4, 4, 50, 60))], size=(64, 64))
     graph = hx.build_graph(scene, hx.SceneGraph(objects=[hx.SceneObject("bird")], tokens=[hx.Token("bird", "bird", "NOUN")]))
-    picture = torch.rand(1, 3, TINY.image_size, TINY.image_size)
-    torch.testing.assert_close(old(graph, picture).picture, new(graph, picture).picture)
+    image = torch.rand(1, 3, TINY.image_size, TINY.image_size)
+    torch.testing.assert_close(old(graph, image).image, new(graph, image).image)
     with pytest.raises(hx.InputError, match="has another own, inside than"):
         begin_with(new, TINY, vocab)
 
@@ -276,10 +276,10 @@ def test_what_is_read_is_what_was_there_or_what_is_wished(data):
     batch = own.exercises(data, rows)
     features, values = own.read(batch, torch.cat([batch["clean"], batch["clean"]]))
     covered = int(batch["asked"].sum())
-    assert covered > 10 and torch.equal(values[:covered], data.values[data.picture[rows]][batch["asked"]])
+    assert covered > 10 and torch.equal(values[:covered], data.values[data.image[rows]][batch["asked"]])
     words = own.model.vocab["words"]
-    wished = {KIND_OF[words[k - 4]] for k in batch["given"][batch["given"] != batch["words"]].tolist() if words[k - 4] in KIND_OF}
-    assert len(values) > covered and len(features) == len(values) and {"colour", "pattern"} <= wished
+    requested = {KIND_OF[words[k - 4]] for k in batch["given"][batch["given"] != batch["words"]].tolist() if words[k - 4] in KIND_OF}
+    assert len(values) > covered and len(features) == len(values) and {"colour", "pattern"} <= requested
     second = values[covered:]
     # a swapped "red" of a region is asked of that region, under its usual word
     region = word_regions(batch["graph"])
@@ -299,13 +299,13 @@ def test_of_a_request_the_wish_is_read_and_not_what_it_denies(data):
     _, values = own.read(batch, torch.cat([batch["clean"], batch["clean"]]))
     values = values[int(batch["asked"].sum()) :].tolist()
     counts = graph.batch_num_nodes("word").tolist()
-    wished = []
+    requested = []
     for numbers in batch["given"].split(counts)[len(rows) :]:
         texts = [words[k - 4] for k in numbers.tolist()]
         before = zip(numbers[: texts.index("instead")].tolist(), texts, strict=False)
-        wished.append([own.said[k] for k, text in before if text in KIND_OF][-1])
-    assert len(values) == len(wished)
-    for value, (kind, number) in zip(values, wished, strict=True):
+        requested.append([own.said[k] for k, text in before if text in KIND_OF][-1])
+    assert len(values) == len(requested)
+    for value, (kind, number) in zip(values, requested, strict=True):
         assert value[kind] == number
 
 
@@ -327,7 +327,7 @@ WRONG = {"plain", "shifted", "across", "wide"}
 def test_a_constant_message_can_become_stripes():
     """Convolutions of constants are constant; the decoder knows where each pixel is and can learn a stripe all the same."""
     torch.manual_seed(0)
-    decoder = PictureDecoder(2, 2, 2, channels=8, blocks=1, matte=False)
+    decoder = ImageDecoder(2, 2, 2, channels=8, blocks=1, matte=False)
     at = torch.arange(32)
     stripes = ((at[:, None] + at) % 4 < 2).float().expand(1, 3, 32, 32) - 0.5
     maps = {"fine": torch.ones(1, 2, 16, 16), "coarse": torch.ones(1, 2, 8, 8)}
@@ -351,8 +351,8 @@ def test_the_reader_learns_and_leaves_a_ready_encoder_alone(data):
     assert all(torch.equal(a, b) for a, b in zip(before, encoder.parameters(), strict=True))
     assert set(report) == {"class", "colour", "pattern", "size", "length", "loss"} and not any(p.requires_grad for p in reader.parameters())
     real = data.names[:20] >= 0
-    picture = torch.arange(20)[:, None].expand(real.shape)[real]
-    features = encoder.regions(encoder.maps(data.pictures(torch.arange(20))), data.boxes[:20][real], picture)
+    image = torch.arange(20)[:, None].expand(real.shape)[real]
+    features = encoder.regions(encoder.maps(data.pixels(torch.arange(20))), data.boxes[:20][real], image)
     values = data.values[:20][real]
     known = values[:, 0] > 0
     share = (reader(features)["colour"].argmax(1) == values[:, 0])[known].float().mean()
@@ -369,7 +369,7 @@ def test_an_encoder_that_names_places_knows_at_each_what_it_is_a_part_of(data):
         torch.manual_seed(0)
         encoder = make_encoder("world")
         train_encoder(encoder, data, steps=60, batch_size=8, places=weight)
-        maps = encoder.maps(data.pictures(torch.arange(len(data.images))))["coarse"]
+        maps = encoder.maps(data.pixels(torch.arange(len(data.images))))["coarse"]
         there = classes_at_places(data.boxes, data.names, maps.shape[-1]).flatten()
         rows = torch.nn.functional.pad(maps.permute(0, 2, 3, 1).flatten(0, 2), (0, 1), value=1.0)
         found = torch.linalg.lstsq(rows, torch.nn.functional.one_hot(there).float()).solution
@@ -387,12 +387,12 @@ def test_warnings_of_a_lost_game():
 def test_a_turned_hue_stays_in_its_region(data):
     torch.manual_seed(0)
     rows = torch.arange(8)
-    clean = data.pictures(rows)
+    clean = data.pixels(rows)
     turned, mask = data.recolour(clean, rows, rows < 6)
     assert torch.equal(turned[(mask == 0).expand_as(clean)], clean[(mask == 0).expand_as(clean)])
     assert not mask[6:].any() and mask[:6].flatten(1).any(1).all()
     boxes, size = data.boxes[rows[:6]], clean.shape[-1]
-    for k in range(6):  # the mask is a box of a region of this picture
+    for k in range(6):  # the mask is a box of a region of this image
         ys, xs = mask[k, 0].nonzero().unbind(1)
         found = torch.stack([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]) / size
         assert (boxes[k] - found).abs().amax(1).min() <= 1.01 / size

@@ -154,19 +154,19 @@ def test_a_shorter_training_has_the_same_schedule(name):
 
 
 def test_exercises_say_what_the_answer_shows(data):
-    """In every transplant the words of the covered regions tell the donor's attributes; restored pictures keep their own sentence."""
+    """In every transplant the words of the covered regions tell the donor's attributes; restored images keep their own sentence."""
     vocabulary = data.words()
     sentences = Sentences(data, lambda words: [vocabulary.index(w.lower()) + 4 for w in words])
     maker = Maker(data, sentences, vocabulary, 4, plain=0.2)
     seen = {0: 0, 1: 0, 2: 0}
     for seed in range(6):
         torch.manual_seed(seed)
-        pictures = torch.arange(24)
-        drawn = sentences.draw(pictures)
+        images = torch.arange(24)
+        drawn = sentences.draw(images)
         torch.manual_seed(seed)
-        batch = maker.make(pictures)
+        batch = maker.make(images)
         own, _, counts = sentences.take(drawn)
-        clean = data.pictures(pictures)
+        clean = data.pixels(images)
         assert torch.equal(batch.counts, counts)
         each = zip(batch.kind.tolist(), batch.words.split(counts.tolist()), own.split(counts.tolist()), strict=True)
         for k, (kind, told, true) in enumerate(each):
@@ -196,11 +196,11 @@ def test_exercises_say_what_the_answer_shows(data):
 
 
 def test_requests_are_exercised_both_ways(data):
-    """The belly is brown instead of yellow: a yellow belly becomes brown, by a sentence of the picture, or a brown one yellow."""
+    """The belly is brown instead of yellow: a yellow belly becomes brown, by a sentence of the image, or a brown one yellow."""
     vocabulary = data.words()
     sentences = Sentences(data, lambda words: [vocabulary.index(w.lower()) + 4 for w in words], requested=1e6)
     maker = Maker(data, sentences, vocabulary, 4, plain=0.0)
-    with_one = data.picture[data.request].unique()
+    with_one = data.image[data.request].unique()
     seen = {0: 0, 1: 0, 2: 0}
     for seed in range(8):
         torch.manual_seed(seed)
@@ -217,7 +217,7 @@ def test_requests_are_exercised_both_ways(data):
             [node] = batch.asked[k].nonzero().flatten().tolist()  # nothing else is said
             assert now[0] == before[0] and batch.said[k].nonzero().tolist() == [[node, now[0]]]
             assert data.attributes[int(batch.values[k, node, now[0]])] == now[1] != before[1]
-            if batch.kind[k] == 2:  # the picture as it is shows what is no longer wanted
+            if batch.kind[k] == 2:  # the image as it is shows what is no longer wanted
                 assert data.attributes[int(data.values[with_one[k], node, now[0]])] == before[1]
     assert seen[1] > 3 and seen[2] > 10 and seen[0] < sum(seen.values()) * 0.6, seen
 
@@ -229,7 +229,7 @@ def test_a_colour_that_the_parser_takes_for_a_thing_is_still_the_thing_s_colour(
     sentences = Sentences(scenes, lambda words: [vocabulary.index(w.lower()) + 4 for w in words], requested=1e6)
     maker = Maker(scenes, sentences, vocabulary, 4, plain=0.0)
     torch.manual_seed(0)
-    batch = maker.make(scenes.picture[scenes.request].unique())
+    batch = maker.make(scenes.image[scenes.request].unique())
     ends = set()
     for k, words in enumerate(batch.words.split(batch.counts.tolist())):
         words = [vocabulary[n - 4] for n in words.tolist()]
@@ -241,24 +241,24 @@ def test_a_colour_that_the_parser_takes_for_a_thing_is_still_the_thing_s_colour(
 
 
 def test_sentences_that_name_a_pattern_are_drawn_more_often(data):
-    """Pictures by their weights and then a sentence of each: every sentence comes as often as its own weight says."""
+    """Images by their weights and then a sentence of each: every sentence comes as often as its own weight says."""
     table = Sentences(data, lambda words: [4] * len(words), patterned=5.0)
     weights = data.weights(5.0, plain=True)
     named = weights == 5
     # so does one that says "plain": it is the only one that a transplant can turn into "striped"
-    assert 0 < (data.weights(5.0) == 5).sum() < named.sum() < len(data) / 2 and len(set(table.per_picture.tolist())) == 1
+    assert 0 < (data.weights(5.0) == 5).sum() < named.sum() < len(data) / 2 and len(set(table.per_image.tolist())) == 1
     torch.manual_seed(0)
-    drawn = table.draw(torch.multinomial(table.picture_weights(), 20_000, replacement=True))
+    drawn = table.draw(torch.multinomial(table.image_weights(), 20_000, replacement=True))
     share = float(named[drawn].float().mean())
     assert share == pytest.approx(float(weights[named].sum() / weights.sum()), abs=0.02)
     # requests too, where they are asked for
     table = Sentences(data, lambda words: [4] * len(words), patterned=5.0, requested=3.0)
     weights = weights * (1 + 2 * data.request)
-    drawn = table.draw(torch.multinomial(table.picture_weights(), 20_000, replacement=True))
+    drawn = table.draw(torch.multinomial(table.image_weights(), 20_000, replacement=True))
     wanted = float(weights[data.request].sum() / weights.sum())
     assert 0 < wanted < 0.9 and float(data.request[drawn].float().mean()) == pytest.approx(wanted, abs=0.02)
     # the paper's scheme: all alike
-    assert Sentences(data, lambda words: [4] * len(words)).picture_weights().unique().tolist() == [1.0]
+    assert Sentences(data, lambda words: [4] * len(words)).image_weights().unique().tolist() == [1.0]
 
 
 def test_grounding_is_lowest_where_the_gates_are_right(data):
@@ -310,7 +310,7 @@ def test_a_prepared_sentence_is_the_graphs_sentence(data):
     assert torch.equal(words, model.graph_words(graph)) and torch.equal(counts, graph.batch_num_nodes("word"))
     assert (regions < graph.batch_num_nodes("visual").repeat_interleave(counts)).all()
     drawn = table.draw(torch.arange(40))
-    assert torch.equal(data.picture[drawn], torch.arange(40))
+    assert torch.equal(data.image[drawn], torch.arange(40))
     assert len(KINDS) == data.values.shape[2]
 
 
@@ -373,7 +373,7 @@ def test_what_training_refuses(data, tmp_path):
         train_mimnet(data, out=tmp_path / "x", config=TINY)
     with pytest.raises(hx.InputError, match="64 pixels wide, but fine_size is 128"):
         train_mimnet(data, validation=data, out=tmp_path / "x", config=MIMNetConfig())
-    with pytest.raises(hx.InputError, match="clip is not for models that edit pictures"):
+    with pytest.raises(hx.InputError, match="clip is not for models that edit images"):
         train_mimnet(data, validation=data, out=tmp_path / "x", config=TINY, fit_config=FitConfig(clip=1.0))
     MIMNet(TINY, {"words": data.words()}).save_pretrained(tmp_path / "a")
     with pytest.raises(hx.InputError, match="another memories"):
@@ -403,10 +403,10 @@ def test_a_plain_part_of_which_the_colour_is_told_is_told_to_be_striped(data):
         torch.manual_seed(1)
         found = []
         for _ in range(6):
-            pictures = torch.arange(len(data.images))
-            batch = maker.make(pictures)
+            images = torch.arange(len(data.images))
+            batch = maker.make(images)
             for k, r in (batch.asked & (batch.kind == 2)[:, None]).nonzero().tolist():
-                before, after = data.values[pictures[k], r], batch.values[k, r]
+                before, after = data.values[images[k], r], batch.values[k, r]
                 if before[pattern] > 0 and before[colour] == after[colour] and before[pattern] != after[pattern]:
                     words, regions = batch.words.split(batch.counts.tolist())[k], batch.regions.split(batch.counts.tolist())[k]
                     of_region = [vocabulary[w - 4] for w, at in zip(words.tolist(), regions.tolist(), strict=True) if at == r]

@@ -40,8 +40,8 @@ def pair(regions: int, words: int, *, matched: int = 0, relations: int = 0, size
         arc = rng.choice(["det", "amod", "nsubjpass", "compound", "pobj"])
         tokens.append(Token(text, text, "NOUN", rng.choice(near) if near and k else k, arc if k else "ROOT"))
     said = [SceneObject(f"thing{k}", span=(k, k + 1), head=k) for k in range(matched)]
-    picture, sentence = SceneGraph(things, ties, size=size), SceneGraph(said, tokens=tokens, text="x")
-    return hx.build_graph(picture, sentence, label_names=list(labels), labels=[1] * len(labels))
+    image, sentence = SceneGraph(things, ties, size=size), SceneGraph(said, tokens=tokens, text="x")
+    return hx.build_graph(image, sentence, label_names=list(labels), labels=[1] * len(labels))
 
 
 def texts(figure):
@@ -144,7 +144,7 @@ def test_a_figure_says_what_it_leaves_out():
     assert any(text.startswith("drawn: 14 of 100 relations") for text in shown)
 
 
-def test_every_node_is_named_and_every_number_stands_in_the_picture():
+def test_every_node_is_named_and_every_number_stands_in_the_image():
     shown = [text for text, _ in texts(hx.draw(pair(6, 7, matched=2), sentence="A sentence of its own."))]
     assert "“A sentence of its own.”" in shown
     for number in range(6):
@@ -186,22 +186,22 @@ def test_writing_on_nodes_has_enough_contrast():
         assert (high + 0.05) / (low + 0.05) >= 4.5, node_type  # WCAG AA
 
 
-def test_the_picture_is_drawn_where_the_boxes_are(tmp_path):
+def test_the_image_is_drawn_where_the_boxes_are(tmp_path):
     import numpy as np
     from PIL import Image
 
     pixels = np.full((100, 200, 3), 255, np.uint8)
     pixels[20:60, 50:150] = (255, 0, 0)  # the box below
     scene = SceneGraph([SceneObject("flag", box=(50, 20, 150, 60))], size=(200, 100))
-    figure = hx.draw(hx.build_graph(scene, SceneGraph()), picture=Image.fromarray(pixels))
+    figure = hx.draw(hx.build_graph(scene, SceneGraph()), image=Image.fromarray(pixels))
     (image,) = figure.axes[0].images
     left, right, bottom, top = image.get_extent()
     box = next(p for p in figure.axes[0].patches if type(p).__name__ == "Rectangle" and p.get_linewidth() == 1.0)
     scale = (right - left) / 200
     assert np.allclose([box.get_x(), box.get_y()], [left + 50 * scale, top + 20 * scale])
     assert np.allclose([box.get_width(), box.get_height()], [100 * scale, 40 * scale]) and bottom > top
-    with pytest.raises(hx.InputError, match="200 x 99 pixels, but the graph's boxes are measured in a picture of 200 x 100"):
-        hx.draw(hx.build_graph(scene, SceneGraph()), picture=pixels[:99])
+    with pytest.raises(hx.InputError, match="200 x 99 pixels, but the graph's boxes are measured in an image of 200 x 100"):
+        hx.draw(hx.build_graph(scene, SceneGraph()), image=pixels[:99])
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_the_picture_is_drawn_where_the_boxes_are(tmp_path):
     [
         ("text", {}, "expected a dgl.DGLGraph, found str"),
         (None, {"max_words": 0}, "max_words is 0"),
-        (None, {"picture": "nowhere.png"}, "'nowhere.png' does not exist"),
+        (None, {"image": "nowhere.png"}, "'nowhere.png' does not exist"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(graph, options, message):
@@ -284,12 +284,12 @@ def test_real_photographs_with_their_captions_and_boxes():
     captions = {}
     for entry in json.loads((photos / "captions.json").read_text())["annotations"]:
         captions.setdefault(entry["image_id"], entry["caption"])
-    images = [image for image in json.loads(boxes.read_text())["images"] if image["id"] in captions][:40]
-    files = [photos / "images" / image["file_name"] for image in images]
+    images = [record for record in json.loads(boxes.read_text())["images"] if record["id"] in captions][:40]
+    files = [photos / "images" / record["file_name"] for record in images]
     seen = hx.parse_images(files, detector=boxes, progress=False)
-    said = hx.parse_sentences([captions[image["id"]] for image in images])
-    graphs = [hx.build_graph(picture, sentence) for picture, sentence in zip(seen, said, strict=True)]
+    said = hx.parse_sentences([captions[record["id"]] for record in images])
+    graphs = [hx.build_graph(image, sentence) for image, sentence in zip(seen, said, strict=True)]
     assert sum(graph.num_nodes("bridge") > 0 for graph in graphs) >= 0.6 * len(graphs)
     crowded = sorted(range(len(graphs)), key=lambda k: -graphs[k].num_nodes("visual"))
     for k in (*crowded[:3], crowded[-1]):
-        assert_legible(hx.draw(graphs[k], picture=files[k], sentence=captions[images[k]["id"]]))
+        assert_legible(hx.draw(graphs[k], image=files[k], sentence=captions[images[k]["id"]]))

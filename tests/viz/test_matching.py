@@ -80,7 +80,7 @@ def test_cross_attention_shows_the_words_whose_attention_is_least_even():
     boxes = viz.grid_boxes(2, 2, PHOTO.size)
     figure = viz.draw_cross_attention(PHOTO, SENTENCE, weights, boxes=boxes, title="cross-attention")
     assert {SENTENCE[k] for k in sharp} <= set(written(figure))
-    assert len(figure.axes[0].images) == 8 + 1  # eight pictures and the colour bar
+    assert len(figure.axes[0].images) == 8 + 1  # eight images and the colour bar
     assert_no_overlap(figure)
     few = viz.draw_cross_attention(PHOTO, SENTENCE, weights, boxes=boxes, words=[0])
     assert SENTENCE[0] in written(few) and SENTENCE[2] not in written(few)
@@ -109,7 +109,7 @@ def frames(figure) -> list[tuple[str, str]]:
 
 def test_right_and_wrong_answers_are_told_by_word_colour_and_line():
     marks = [[False, True, False], [True, False, False]]
-    figure = viz.draw_found_pictures([" ".join(SENTENCE * 3), "a cat"], [[(PHOTO, right) for right in row] for row in marks], title="found")
+    figure = viz.draw_found_images([" ".join(SENTENCE * 3), "a cat"], [[(PHOTO, right) for right in row] for row in marks], title="found")
     flat = [right for row in marks for right in row]
     assert [text for text in written(figure) if "right" in text or "wrong" in text] == ["✓ right" if m else "✗ wrong" for m in flat]
     wanted = [(BLUE, "solid") if right else (VERMILLION, "dashed") for right in flat]
@@ -129,7 +129,7 @@ def test_maps_of_pairs_join_the_two_sides_and_count_in_the_space_itself():
     assert int(apart.get_title(loc="left").split()[1]) < 8
     lengths = [np.mean([np.linalg.norm(np.diff(line.get_xydata(), axis=0)) for line in axes.lines]) for axes in figure.axes]
     assert len(apart.lines) == 16 and lengths[1] < 0.2 * lengths[0]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["picture", "sentence"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["image", "sentence"]
     assert_no_overlap(figure)
 
 
@@ -159,7 +159,7 @@ def test_what_is_refused(tmp_path):
         (lambda: viz.draw_attention(PHOTO, ["a", "b"], **good | {"boxes": 2 * boxes}), "160 x 120 pixels"),
         (lambda: viz.draw_attention(PHOTO, ["a", "b"], **good | {"boxes": boxes[:, [2, 3, 0, 1]]}), "box 0"),
         (lambda: viz.draw_cross_attention(PHOTO, ["a"], np.ones((1, 4)), boxes=boxes, words=[3]), "0 to 0"),
-        (lambda: viz.draw_found_pictures(["a", "b"], [[(PHOTO, True)]]), "2 sentences but 1"),
+        (lambda: viz.draw_found_images(["a", "b"], [[(PHOTO, True)]]), "2 sentences but 1"),
         (lambda: viz.draw_found_sentences([PHOTO], [[]]), "no answer"),
         (lambda: draw_pair_maps({"x": (np.eye(3), np.eye(3))}), "at least four pairs"),
         (lambda: draw_pair_maps({"x": (np.full((5, 2), np.inf), np.ones((5, 2)))}), "NaN or infinity"),

@@ -119,7 +119,7 @@ def test_boxes_are_in_pixels_of_the_original():
     assert found >= 0.6 * sum(len(item.scene.objects) for item in large)  # things are a quarter smaller than in training
 
 
-def test_thresholds_and_tiny_pictures(scenes, parsed):
+def test_thresholds_and_tiny_images(scenes, parsed):
     image = scenes[0].image
     many, few = hx.parse_image(image, score_threshold=0.05), hx.parse_image(image, max_objects=1)
     assert len(many.objects) >= len(parsed[0].objects) >= len(few.objects) == 1
@@ -153,7 +153,7 @@ def test_training_continues_bit_for_bit(tmp_path):
 
     from hetero_xmodal.world_models.train_detector import _Run, train_detector
 
-    options = {"steps": 3, "batch_size": 2, "pictures": 6, "image_size": 64, "progress": False}
+    options = {"steps": 3, "batch_size": 2, "images": 6, "image_size": 64, "progress": False}
     whole = load_file(train_detector(tmp_path / "whole", **options))
     run = _Run(tmp_path / "parts", 3, 2, 6, 0, 64)
     run.advance()

@@ -1,4 +1,4 @@
-"""The world's judge reads true pictures, and edits are measured as they are defined: floor, ceiling, and single known changes."""
+"""The world's judge reads true images, and edits are measured as they are defined: floor, ceiling, and single known changes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hetero_xmodal import metrics
 from hetero_xmodal.data.tasks.editing import load_pairs
 from hetero_xmodal.errors import InputError
 from hetero_xmodal.metrics.edits import judge_edits, judge_sentences
-from hetero_xmodal.networks.pixels import resized, to_pictures
+from hetero_xmodal.networks.pixels import image_tensor, resized
 from hetero_xmodal.parsers.world_vocabulary import BIRD_COLOURS
 from hetero_xmodal.world_models.judge import ASSET, BIRD_SLOTS, WorldJudgeNetwork, load_judge, save_judge, squares_around
-from hetero_xmodal.world_models.train_judge import _Pictures, bird_words, train_judge
+from hetero_xmodal.world_models.train_judge import _Images, bird_words, train_judge
 
 
 @pytest.fixture(scope="module")
@@ -28,16 +28,16 @@ def scenes():
     return list(load_pairs("world/scenes", "val", size=32))
 
 
-def test_the_judge_reads_true_pictures_of_both_sizes(birds):
+def test_the_judge_reads_true_images_of_both_sizes(birds):
     for side, least in ((128, 0.97), (64, 0.95)):
-        pictures = resized(to_pictures([pair.edited_image for pair in birds]), side)
-        seen = load_judge().read_birds(pictures)
+        images = resized(image_tensor([pair.edited_image for pair in birds]), side)
+        seen = load_judge().read_birds(images)
         right = [seen[k][s.thing, s.kind] == s.after for k, pair in enumerate(birds) for s in pair.slots if (s.thing, s.kind) in seen[k]]
         assert np.mean(right) > least and len(right) > 350, side
 
 
-def test_true_pictures_are_the_ceiling_and_unchanged_ones_the_floor(birds, scenes):
-    # of scenes' things the judge mistakes one pattern in four (checked for striped above all), which true pictures pay for too
+def test_true_images_are_the_ceiling_and_unchanged_ones_the_floor(birds, scenes):
+    # of scenes' things the judge mistakes one pattern in four (checked for striped above all), which true images pay for too
     for pairs, least, kept, apart in ((birds, 0.9, 0.97, 0.02), (scenes, 0.85, 0.88, 0.05)):
         ceiling, floor = (judge_edits(pairs, [getattr(p, which) for p in pairs]) for which in ("edited_image", "image"))
         assert ceiling.edit_accuracy > least and ceiling.preservation > kept and ceiling.named_accuracy > 0.9
@@ -47,13 +47,13 @@ def test_true_pictures_are_the_ceiling_and_unchanged_ones_the_floor(birds, scene
         assert set(ceiling.by_kind) <= {"colour", "pattern", "length", "remove", "replace", "move"} and ceiling.pairs == len(pairs)
 
 
-def test_scores_follow_what_was_done_to_the_picture(birds):
-    """Every second pair edited truly: half the edits appeared. All pictures white: nothing is kept."""
+def test_scores_follow_what_was_done_to_the_image(birds):
+    """Every second pair edited truly: half the edits appeared. All images white: nothing is kept."""
     made = [np.array(pair.edited_image if k % 2 else pair.image) for k, pair in enumerate(birds)]
-    half = judge_edits(birds, to_pictures(made_images(made)))
+    half = judge_edits(birds, image_tensor(made_images(made)))
     assert half.edit_accuracy == pytest.approx(0.5, abs=0.08) and half.per_pair["edit"][1::2].mean() > 0.85
     white = judge_edits(birds, torch.ones(len(birds), 3, 128, 128))
-    source = to_pictures([pair.image for pair in birds])
+    source = image_tensor([pair.image for pair in birds])
     inside = torch.zeros_like(source)
     for k, pair in enumerate(birds):
         x1, y1, x2, y2 = pair.region
@@ -69,21 +69,21 @@ def made_images(arrays):
     return [Image.fromarray(a) for a in arrays]
 
 
-def test_pictures_the_judge_cannot_compare_are_refused(birds):
+def test_images_the_judge_cannot_compare_are_refused(birds):
     with pytest.raises(InputError, match="load the pairs with image_size=64"):
         judge_edits(birds[:2], torch.zeros(2, 3, 64, 64))
     with pytest.raises(InputError, match="2 pairs but 1 made"):
         judge_edits(birds[:2], torch.zeros(1, 3, 128, 128))
     with pytest.raises(InputError, match="differ in size"):
         load_judge().read_birds([birds[0].image, birds[0].image.resize((64, 64))])
-    with pytest.raises(InputError, match="no picture"):
+    with pytest.raises(InputError, match="no image"):
         load_judge().read_birds([])
     with pytest.raises(InputError, match="boxes for 2"):
         load_judge().read_boxes([birds[0].image], [[], []])
 
 
 def test_boxes_are_read_where_they_are(scenes):
-    """Every thing at its place; the same picture asked for a moved box no longer shows the thing; no boxes, no readings."""
+    """Every thing at its place; the same image asked for a moved box no longer shows the thing; no boxes, no readings."""
     judge, items = load_judge(), [pair for pair in scenes if len(pair.scene.objects) <= 3][:12]
     boxes = [[o.box for o in pair.scene.objects] for pair in items]
     seen = judge.read_boxes([pair.image for pair in items], boxes)
@@ -100,8 +100,8 @@ def test_a_square_does_not_tell_the_shape_of_a_box():
 
 
 def test_slots_of_sentences(birds):
-    wishes, truths = [p.wish for p in birds], [p.edited_sentence for p in birds]
-    copied, perfect = judge_sentences(birds, wishes), judge_sentences(birds, truths)
+    instructions, truths = [p.instruction for p in birds], [p.edited_sentence for p in birds]
+    copied, perfect = judge_sentences(birds, instructions), judge_sentences(birds, truths)
     assert (copied.changed, copied.kept, copied.exact) == (0, 1, 0)
     assert (perfect.changed, perfect.kept, perfect.slots, perfect.exact) == (1, 1, 1, 1)
     assert judge_sentences(birds, [t.replace("wings", "wing").replace("an ", "a ") for t in truths]).exact == 1  # only content counts
@@ -123,13 +123,13 @@ def test_training_truth_is_what_the_bird_is():
     words = dict(zip(BIRD_SLOTS, bird_words(bird), strict=True))
     assert BIRD_COLOURS[words["wing", "colour"]] == next(p.colour for p in bird.parts if p.name == "wing")
     assert BIRD_COLOURS[words["bird", "colour"]] == bird.body
-    first, second = (_Pictures(8, 0).batch(2, 8) for _ in range(2))
+    first, second = (_Images(8, 0).batch(2, 8) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first[3], second[3], strict=True)) and torch.equal(first[0], second[0])
     assert len(first[4]) == sum(map(len, first[3])) and (first[4][:, 0] >= 0).sum() > 4
 
 
 def test_training_runs_and_its_weights_load(tmp_path):
-    path = train_judge(tmp_path, steps=2, batch_size=4, pictures=8, progress=False)
+    path = train_judge(tmp_path, steps=2, batch_size=4, images=8, progress=False)
     judge = load_judge(path)
     assert judge.name == "world judge (world_judge.safetensors)"
     assert judge.features(torch.rand(2, 3, 40, 60)).shape == (2, 256)  # any size

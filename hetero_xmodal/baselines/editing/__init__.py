@@ -1,13 +1,13 @@
 """What CAM is compared with: the unchanged input, TAGAN, and a generator in the manner of ManiGAN, on the same data and budget.
 
-Every method has ``manipulate(pairs)``: for pictures and wishes it gives pictures and sentences.
+Every method has ``manipulate(pairs)``: for images and asks for it gives images and sentences.
 
 ==================  =====================================================  ============================
-method              picture                                                sentence
+method              image                                                sentence
 ==================  =====================================================  ============================
 ``Unchanged``       as it is                                               as it is
 ``TAGAN``           residual generator, text-adaptive discriminator        as it is
-``ManiGAN``         affine combination of text and picture features        a caption of the picture
+``ManiGAN``         affine combination of text and image features        a caption of the image
 ==================  =====================================================  ============================
 """
 

@@ -54,23 +54,23 @@ class BudgetConfig:
 
 
 class Unchanged:
-    """Picture and sentence as they were given."""
+    """Image and sentence as they were given."""
 
     name = "unchanged input"
 
     def manipulate(self, pairs: Iterable[ManipulationPair]) -> tuple[list[Image.Image], list[str]]:
-        """The pictures and the wishes of *pairs*."""
+        """The images and the instructions of *pairs*."""
         pairs = list(pairs)
-        return [pair.image for pair in pairs], [pair.wish for pair in pairs]
+        return [pair.image for pair in pairs], [pair.instruction for pair in pairs]
 
 
 class GANBaseline(nn.Module):
-    """A generator of pictures from a picture and words, trained against TAGAN's discriminator; subclasses say how it paints.
+    """A generator of images from an image and words, trained against TAGAN's discriminator; subclasses say how it paints.
 
     Parameters
     ----------
     vocabulary : lower-case words; others are unknown
-    image_size : side of the pictures
+    image_size : side of the images
     budget : :class:`BudgetConfig`
     """
 
@@ -86,16 +86,16 @@ class GANBaseline(nn.Module):
     # ---- what a method fills in
 
     @abstractmethod
-    def paint(self, pictures: Tensor, words: Tensor, sentence: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures (B, 3, S, S) in -1..1 and a further loss, from pictures, words (B, t, width), sentence (B, width) and mask (B, t)."""
+    def paint(self, images: Tensor, words: Tensor, sentence: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (B, 3, S, S) in -1..1 and a further loss, from images, words (B, t, width), sentence (B, width) and mask (B, t)."""
 
-    def further_loss(self, pictures: Tensor, made: Tensor, tokens: Tensor) -> Tensor:
+    def further_loss(self, images: Tensor, made: Tensor, tokens: Tensor) -> Tensor:
         """A loss of a method's own on matched pairs."""
-        return pictures.new_zeros(())
+        return images.new_zeros(())
 
-    def say(self, pictures: Tensor, wishes: list[str]) -> list[str]:
-        """The sentences; the wishes as they are, unless a method writes its own."""
-        return wishes
+    def say(self, images: Tensor, instructions: list[str]) -> list[str]:
+        """The sentences; the instructions as they are, unless a method writes its own."""
+        return instructions
 
     # ---- what all do
 
@@ -107,14 +107,14 @@ class GANBaseline(nn.Module):
             row[: len(words)] = torch.tensor(words)
         return out
 
-    def forward(self, pictures: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """*tokens* (B, t): made pictures and a further loss."""
+    def forward(self, images: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """*tokens* (B, t): made images and a further loss."""
         mask = tokens != PAD
         words, sentence = self.text(tokens, mask)
-        return self.paint(pictures, words, sentence, mask)
+        return self.paint(images, words, sentence, mask)
 
-    def fit(self, images: Tensor, sentences: Sequence[str], picture: Tensor) -> GANBaseline:
-        """Learn from pictures (n, 3, S, S) uint8 and sentences, each of picture number ``picture[k]``; nothing else is shown."""
+    def fit(self, images: Tensor, sentences: Sequence[str], image: Tensor) -> GANBaseline:
+        """Learn from images (n, 3, S, S) uint8 and sentences, each of image number ``image[k]``; nothing else is shown."""
         budget = self.budget
         torch.manual_seed(budget.seed)
         tokens = self.numbers(sentences)
@@ -128,7 +128,7 @@ class GANBaseline(nn.Module):
             if budget.seconds is not None and time.monotonic() - begun > budget.seconds:
                 break
             rows = torch.randint(len(sentences), (min(budget.batch_size, len(sentences)),))
-            real = images[picture[rows]].float() / 127.5 - 1
+            real = images[image[rows]].float() / 127.5 - 1
             right, wrong = tokens[rows], tokens[rows].roll(1, 0)
             both, extra = self(torch.cat([real, real]), torch.cat([right, wrong]))
             kept, fake = both.chunk(2)
@@ -154,20 +154,20 @@ class GANBaseline(nn.Module):
 
     @torch.no_grad()
     def manipulate(self, pairs: Iterable[ManipulationPair]) -> tuple[list[Image.Image], list[str]]:
-        """Edited pictures, as large as this model paints, and sentences for the pictures and wishes of *pairs*."""
+        """Edited images, as large as this model paints, and sentences for the images and instructions of *pairs*."""
         from PIL import Image
 
-        pairs, pictures, sentences, size = list(pairs), [], [], self.image_size
+        pairs, images, sentences, size = list(pairs), [], [], self.image_size
         self.eval()
         for start in range(0, len(pairs), 64):
             some = pairs[start : start + 64]
             pixels = np.stack([np.asarray(pair.image.convert("RGB").resize((size, size))) for pair in some])
             given = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
-            made, _ = self(given, self.numbers([pair.wish for pair in some]))
+            made, _ = self(given, self.numbers([pair.instruction for pair in some]))
             made = ((made.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
-            pictures += [Image.fromarray(one) for one in made]
-            sentences += self.say(given, [pair.wish for pair in some])
-        return pictures, sentences
+            images += [Image.fromarray(one) for one in made]
+            sentences += self.say(given, [pair.instruction for pair in some])
+        return images, sentences
 
 
 def conditioning(mean: Tensor, log_deviation: Tensor, training: bool) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
-"""A generator in the manner of ManiGAN (Li et al. 2020): affine combination of what the text says with what the picture shows.
+"""A generator in the manner of ManiGAN (Li et al. 2020): affine combination of what the text says with what the image shows.
 
-Two stages (a quarter and half of the picture's size). In each, every place attends to the words, and the affine combination module sets
-``h' = h * W(v) + b(v)`` with W and b from the picture's features v. A detail module ends with the picture itself. What is left out of the
+Two stages (a quarter and half of the image's size). In each, every place attends to the words, and the affine combination module sets
+``h' = h * W(v) + b(v)`` with W and b from the image's features v. A detail module ends with the image itself. What is left out of the
 original: the pretrained DAMSM losses and the Inception features; the perceptual loss uses the frozen encoder that CAM uses.
 """
 
@@ -12,13 +12,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ...networks.image_branch import PictureEncoder, ResidualBlock, WorldEncoder
-from ...networks.text_decoder import END, PAD, SPECIAL, START, AttentionDecoder, writing_loss
+from ...networks.image_branch import ImageEncoder, ResidualBlock, WorldEncoder
+from ...networks.text_decoder import END, PAD, SPECIAL, START, AttentionDecoder, text_decoder_loss
 from .base import BudgetConfig, GANBaseline, check_size, conditioning, grow, layer
 
 
 class AffineCombination(nn.Module):
-    """ACM: ``h * W(v) + b(v)``, h (B, c, s, s) and the picture's features v (B, f, s, s)."""
+    """ACM: ``h * W(v) + b(v)``, h (B, c, s, s) and the image's features v (B, f, s, s)."""
 
     def __init__(self, channels: int, features: int) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class WordAttention(nn.Module):
 
 
 class ManiGAN(GANBaseline):
-    """The affine-combination generator; its sentence is a caption of the picture, written by an attention decoder that learns beside it.
+    """The affine-combination generator; its sentence is a caption of the image, written by an attention decoder that learns beside it.
 
     *encoder* is the frozen encoder (the one of CAM, for a fair comparison).
     """
@@ -58,7 +58,7 @@ class ManiGAN(GANBaseline):
         image_size: int = 64,
         width: int = 64,
         budget: BudgetConfig | None = None,
-        encoder: PictureEncoder | None = None,
+        encoder: ImageEncoder | None = None,
     ) -> None:
         check_size(image_size)
         super().__init__(vocabulary, image_size=image_size, width=width, budget=budget)
@@ -73,42 +73,42 @@ class ManiGAN(GANBaseline):
         self.late = nn.Sequential(layer(width, width // 2), ResidualBlock(width // 2))
         self.details = nn.Sequential(grow(width // 2, width // 4))
         self.last = nn.Sequential(layer(width // 4 + 3, width // 4), nn.Conv2d(width // 4, 3, 3, 1, 1), nn.Tanh())
-        self.writer = AttentionDecoder(coarse, len(SPECIAL) + len(self.vocabulary))
+        self.text_decoder = AttentionDecoder(coarse, len(SPECIAL) + len(self.vocabulary))
 
     def train(self, mode: bool = True) -> ManiGAN:
         super().train(mode)
         self.encoder.eval()
         return self
 
-    def paint(self, pictures: Tensor, words: Tensor, sentence: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        maps = self.encoder.maps(pictures)
+    def paint(self, images: Tensor, words: Tensor, sentence: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        maps = self.encoder.maps(images)
         code, divergence = conditioning(*self.condition(sentence).chunk(2, 1), self.training)
         laid = code[:, :, None, None].expand(-1, -1, *maps["coarse"].shape[2:])
         h = self.begin(torch.cat([laid, maps["coarse"]], 1))
         h = self.first(self.early(torch.cat([h, self.look(h, words, mask)], 1)), maps["coarse"])
         h = self.middle(h)
         h = self.second(self.late(torch.cat([h, self.look_again(h, words, mask)], 1)), maps["fine"])
-        return self.last(torch.cat([self.details(h), pictures], 1)), divergence
+        return self.last(torch.cat([self.details(h), images], 1)), divergence
 
-    def further_loss(self, pictures: Tensor, made: Tensor, tokens: Tensor) -> Tensor:
+    def further_loss(self, images: Tensor, made: Tensor, tokens: Tensor) -> Tensor:
         """Perceptual loss of the matched half, and the caption's cross-entropy."""
         with torch.no_grad():
-            before = self.encoder.maps(pictures)
+            before = self.encoder.maps(images)
         perceptual = (self.encoder.maps(made)["fine"] - before["fine"]).square().mean()
         memory, mask = self._cells(before["coarse"])
         full = torch.full((len(tokens), tokens.shape[1] + 2), PAD)
         full[:, 0], full[:, 1:-1] = START, tokens
         full = full.scatter(1, (tokens != PAD).sum(1, keepdim=True) + 1, END)
-        logits, attention = self.writer(memory, mask, full)
-        return perceptual + writing_loss(logits, attention, full, mask).mean()
+        logits, attention = self.text_decoder(memory, mask, full)
+        return perceptual + text_decoder_loss(logits, attention, full, mask).mean()
 
     def _cells(self, coarse: Tensor) -> tuple[Tensor, Tensor]:
         """The coarse map as an 8 x 8 memory."""
         cells = nn.functional.adaptive_avg_pool2d(coarse, 8).flatten(2).transpose(1, 2)
         return cells, torch.ones(cells.shape[:2], dtype=torch.bool)
 
-    def say(self, pictures: Tensor, wishes: list[str]) -> list[str]:
-        """Captions of the pictures; the wishes are not looked at."""
-        memory, mask = self._cells(self.encoder.maps(pictures)["coarse"])
-        made = self.writer.write(memory, mask)
+    def say(self, images: Tensor, instructions: list[str]) -> list[str]:
+        """Captions of the images; the instructions are not looked at."""
+        memory, mask = self._cells(self.encoder.maps(images)["coarse"])
+        made = self.text_decoder.write(memory, mask)
         return [" ".join(self.vocabulary[k - len(SPECIAL)] for k in words if k >= len(SPECIAL)) for words, _ in made]

@@ -1,6 +1,6 @@
 """TAGAN (Nam et al. 2018): an encoder, a sentence laid on every place, residual blocks with a shortcut, a decoder; rolled negatives.
 
-Widths are those of small pictures; the losses and their weights are the published ones (see ``BudgetConfig``).
+Widths are those of small images; the losses and their weights are the published ones (see ``BudgetConfig``).
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class TAGAN(GANBaseline):
         self.merge = nn.Sequential(layer(2 * width, width), *(ResidualBlock(width) for _ in range(4)))
         self.decode = nn.Sequential(grow(width, width), grow(width, half), nn.Conv2d(half, 3, 3, 1, 1), nn.Tanh())
 
-    def paint(self, pictures: Tensor, words: Tensor, sentence: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.encode(pictures)
+    def paint(self, images: Tensor, words: Tensor, sentence: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.encode(images)
         code, divergence = conditioning(*self.condition(sentence).chunk(2, 1), self.training)
         laid = code[:, :, None, None].expand(-1, -1, *features.shape[2:])
         return self.decode(features + self.merge(torch.cat([features, laid], 1))), divergence

@@ -13,7 +13,7 @@ from ...metrics import RecallResult, recall_at_k
 
 
 class MatchingBaseline(ABC):
-    """A method that says how well each caption fits each picture; subclasses fill in :meth:`_fit` and :meth:`similarity`.
+    """A method that says how well each caption fits each image; subclasses fill in :meth:`_fit` and :meth:`similarity`.
 
     Everything is learned from the training split; the epoch to keep, and what a config leaves open, is chosen by Rsum (the sum of
     R@1, R@5 and R@10 in both directions) on the validation split.
@@ -41,15 +41,15 @@ class MatchingBaseline(ABC):
         Raises
         ------
         InputError
-            Fewer than two pictures, a picture without a region, a caption without a word, features of other widths in *validation*, NaN.
+            Fewer than two images, an image without a region, a caption without a word, features of other widths in *validation*, NaN.
         """
         for split, what in ((train, "training"), (validation, "validation")):
             _check_split(split, what)
         if len(np.unique(train.image_of_caption)) < 2:
-            raise InputError(f"{self.name} learns to tell pictures apart, but the training captions describe fewer than two")
+            raise InputError(f"{self.name} learns to tell images apart, but the training captions describe fewer than two")
         self._widths = (train.regions.width, _word_width(train.words))
         try:
-            self._check_regions(validation.regions, "validation pictures")
+            self._check_regions(validation.regions, "validation images")
             self._check_words(validation.words, "validation captions")
             self._fit(train, validation)
         except BaseException:
@@ -59,7 +59,7 @@ class MatchingBaseline(ABC):
 
     @abstractmethod
     def similarity(self, split: Split) -> np.ndarray:
-        """How well each caption of *split* fits each of its pictures: (images, captions) float32, higher is better."""
+        """How well each caption of *split* fits each of its images: (images, captions) float32, higher is better."""
 
     def evaluate(self, split: Split, *, protocol: str = "any") -> RecallResult:
         """R@1, R@5, R@10 in both directions, median ranks and Rsum under a protocol of :data:`hetero_xmodal.metrics.PROTOCOLS`."""
@@ -71,7 +71,7 @@ class MatchingBaseline(ABC):
     def _rsum(self, split: Split) -> float:
         return recall_at_k(self.similarity(split), split.image_of_caption)["rsum"]
 
-    def _check_regions(self, regions: Regions, what: str = "pictures") -> None:
+    def _check_regions(self, regions: Regions, what: str = "images") -> None:
         self._check_fitted()
         if regions.width != self._widths[0]:
             raise InputError(f"the regions of the {what} are {regions.width} wide, but {self.name} was fitted to {self._widths[0]}")
@@ -91,10 +91,10 @@ class MatchingBaseline(ABC):
 
 
 class VectorBaseline(MatchingBaseline):
-    """A method with one unit vector for a picture and one for a caption; their inner product is how well the two fit."""
+    """A method with one unit vector for an image and one for a caption; their inner product is how well the two fit."""
 
     def embed_images(self, regions: Regions) -> np.ndarray:
-        """Unit vectors of pictures, (n, d) float32."""
+        """Unit vectors of images, (n, d) float32."""
         self._check_regions(regions)
         return unit_rows(self._embed_images(regions))
 
@@ -134,6 +134,5 @@ def _check_split(split: Any, what: str) -> None:
 
 def _check_counts(counts: np.ndarray, what: str, part: str) -> None:
     if (counts < 1).any():
-        whole = "picture" if part == "region" else "caption"
+        whole = "image" if part == "region" else "caption"
         raise InputError(f"{whole} {int((counts < 1).argmax())} of the {what} has no {part}; leave such {whole}s out")
-

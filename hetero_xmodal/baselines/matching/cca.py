@@ -50,7 +50,7 @@ class CCAMatchingConfig:
 class CCAMatching(VectorBaseline):
     """Canonical correlation analysis of the mean region and the caption, a ridge on both sides; pairs are compared by cosine.
 
-    Every caption makes a pair with its picture. Vectors of both sides are scaled to length 1 and centred on their training means.
+    Every caption makes a pair with its image. Vectors of both sides are scaled to length 1 and centred on their training means.
     scikit-learn's ``CCA`` finds the same directions, one after the other and without a ridge; a test compares the two.
 
     Attributes

@@ -61,7 +61,7 @@ class MatchingConfig(TrainingConfig):
 
 
 class NeuralMatching(MatchingBaseline):
-    """Subclasses build one module with the method ``similarity(batch) -> (pictures, captions)`` and say how they look at a split.
+    """Subclasses build one module with the method ``similarity(batch) -> (images, captions)`` and say how they look at a split.
 
     The loss is :func:`ranking_loss`; the weights kept are those of the epoch with the best Rsum on the validation split.
 
@@ -75,7 +75,7 @@ class NeuralMatching(MatchingBaseline):
     """
 
     Config = MatchingConfig
-    pool_regions = False  #: the method sees only the mean region of a picture
+    pool_regions = False  #: the method sees only the mean region of an image
 
     @abstractmethod
     def _build(self, regions: InputScale, words: nn.Module) -> nn.Module: ...
@@ -106,7 +106,7 @@ class NeuralMatching(MatchingBaseline):
         return ranking_loss(self.module.similarity(batch), batch.images, margin=self.config.margin, hardest=hardest)
 
     def _seen(self, regions: Regions) -> Regions:
-        """What the method sees of the pictures: vectors alone, no boxes."""
+        """What the method sees of the images: vectors alone, no boxes."""
         if self.pool_regions and regions.features.shape[1] > 1:
             return mean_regions(regions)
         return replace(regions, boxes=None)
@@ -121,7 +121,7 @@ class NeuralMatching(MatchingBaseline):
         return replace(batch, **{name: value.to(self.config.device) for name, value in vars(batch).items() if value is not None})
 
     def _one_side(self, regions: Regions | None = None, words: Words | None = None) -> Iterator[Batch]:
-        """Batches of pictures alone or of captions alone."""
+        """Batches of images alone or of captions alone."""
         whole, none = regions if words is None else words, torch.empty(0, dtype=torch.int64)
         for rows in np.array_split(np.arange(len(whole)), -(-len(whole) // 512)):
             flat, counts = whole.take(rows)
@@ -151,7 +151,7 @@ class NeuralVectors(NeuralMatching, VectorBaseline):
 
 
 class TwoSides(nn.Module):
-    """Picture vectors and caption vectors, compared by cosine."""
+    """Image vectors and caption vectors, compared by cosine."""
 
     def __init__(self, image_encoder: nn.Module, caption_encoder: nn.Module) -> None:
         super().__init__()
@@ -194,7 +194,7 @@ class InputScale(nn.Module):
 
 
 def region_scale(regions: Regions, config: MatchingConfig) -> InputScale:
-    """From the regions of at most 2,000 pictures, evenly spread."""
+    """From the regions of at most 2,000 images, evenly spread."""
     rows = np.unique(np.linspace(0, len(regions) - 1, min(len(regions), 2000)).astype(np.int64))
     return InputScale(regions.take(rows)[0].numpy(), config.scale, config.dropout)
 

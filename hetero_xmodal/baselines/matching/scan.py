@@ -42,9 +42,9 @@ class SCANConfig(MatchingConfig):
 
 
 class SCAN(NeuralMatching):
-    """Each word is compared with what it sees in the picture (or each region with what it reads in the caption).
+    """Each word is compared with what it sees in the image (or each region with what it reads in the caption).
 
-    A picture and a caption have no vector of their own here: the score of every pair is computed anew, which is why SCAN is slow where
+    An image and a caption have no vector of their own here: the score of every pair is computed anew, which is why SCAN is slow where
     there is much to search. Regions get a linear map, words a two-way GRU whose directions are averaged; both are scaled to length 1.
     """
 
@@ -55,7 +55,7 @@ class SCAN(NeuralMatching):
         return CrossAttention(regions, words, self.config)
 
     def similarity(self, split: Split) -> np.ndarray:
-        """In blocks of pictures and captions, so that only a block's attention is in memory."""
+        """In blocks of images and captions, so that only a block's attention is in memory."""
         self._check_regions(split.regions)
         self._check_words(split.words)
         out = np.empty((len(split.regions), len(split)), dtype=np.float32)
@@ -67,9 +67,9 @@ class SCAN(NeuralMatching):
                 captions.append((columns, module.captions(flat.to(self.config.device), counts.to(self.config.device))))
             for rows in np.array_split(np.arange(len(split.regions)), -(-len(split.regions) // 64)):
                 flat, counts = split.regions.take(rows)
-                pictures = module.pictures(flat.to(self.config.device), counts.to(self.config.device))
+                images = module.images(flat.to(self.config.device), counts.to(self.config.device))
                 for columns, caption in captions:
-                    out[np.ix_(rows, columns)] = module.compare(pictures, caption).cpu().numpy()
+                    out[np.ix_(rows, columns)] = module.compare(images, caption).cpu().numpy()
         return out
 
 
@@ -82,8 +82,8 @@ class CrossAttention(nn.Module):
         self.regions, self.region_linear = regions, nn.Linear(regions.width, config.width)
         self.words = GRUEncoder(words, config.width, both_ways=True)
 
-    def pictures(self, flat: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """Unit region vectors (pictures, longest, width) and which of them are real."""
+    def images(self, flat: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Unit region vectors (images, longest, width) and which of them are real."""
         return padded(F.normalize(self.region_linear(self.regions(flat)), dim=1), counts)
 
     def captions(self, flat: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
@@ -92,14 +92,14 @@ class CrossAttention(nn.Module):
         return states, torch.arange(states.shape[1], device=states.device) < counts[:, None]
 
     def similarity(self, batch: Batch) -> Tensor:
-        return self.compare(self.pictures(batch.regions, batch.region_counts), self.captions(batch.words, batch.word_counts))
+        return self.compare(self.images(batch.regions, batch.region_counts), self.captions(batch.words, batch.word_counts))
 
-    def compare(self, pictures: tuple[Tensor, Tensor], captions: tuple[Tensor, Tensor]) -> Tensor:
-        """Scores (pictures, captions)."""
+    def compare(self, images: tuple[Tensor, Tensor], captions: tuple[Tensor, Tensor]) -> Tensor:
+        """Scores (images, captions)."""
         if self.config.direction == "t2i":
-            agreement, real = attended_cosine(*captions, *pictures, temperature=self.temperature), captions[1]
+            agreement, real = attended_cosine(*captions, *images, temperature=self.temperature), captions[1]
         else:
-            agreement, real = attended_cosine(*pictures, *captions, temperature=self.temperature), pictures[1]
+            agreement, real = attended_cosine(*images, *captions, temperature=self.temperature), images[1]
         if self.config.aggregate == "mean":
             scores = (agreement * real).sum(dim=2) / real.sum(dim=1)
         else:

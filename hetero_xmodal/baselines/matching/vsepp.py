@@ -17,7 +17,7 @@ class VSEPPConfig(MatchingConfig):
 class VSEPP(NeuralVectors):
     """One linear map of the mean region; a GRU over the words, whose last state is the caption's vector; cosine; hardest negatives.
 
-    The released code has a global picture vector where this has the mean of the regions, and the same features for all methods of a table.
+    The released code has a global image vector where this has the mean of the regions, and the same features for all methods of a table.
     """
 
     name = "VSE++"

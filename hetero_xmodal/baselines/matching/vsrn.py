@@ -42,7 +42,7 @@ class VSRN(NeuralVectors):
 
 
 class RegionReasoning(nn.Module):
-    """Regions (flat) to a vector of each picture: linear map, graph layers, GRU over the regions."""
+    """Regions (flat) to a vector of each image: linear map, graph layers, GRU over the regions."""
 
     def __init__(self, inputs: InputScale, width: int, layers: int) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class ReasoningLayer(nn.Module):
         nn.init.zeros_(self.norm.weight)
 
     def forward(self, v: Tensor, mask: Tensor) -> Tensor:
-        """Regions (pictures, longest, width) and which of them are real; those that are not stay zero."""
+        """Regions (images, longest, width) and which of them are real; those that are not stay zero."""
         heard = mask.to(v.dtype) / mask.sum(dim=1, keepdim=True)  # 1 / n for a real region, 0 for padding
         affinity = self.query(v) @ self.key(v).transpose(1, 2) * heard[:, None, :]
         said = self.out(affinity @ self.value(v))

@@ -1,12 +1,12 @@
 """A folder in COCO's format: ``captions.json`` beside ``images/``, optionally ``instances.json`` and the package's own ``scenes.json``.
 
 * ``captions.json``: ``{"images": [{"id", "file_name", ...}], "annotations": [{"image_id", "caption"}]}``. A field ``split`` of an image
-  names its split; without any such field all pictures are ``train``. ``"all"`` always takes every picture.
+  names its split; without any such field all images are ``train``. ``"all"`` always takes every image.
 * ``instances.json``: ``{"images", "annotations": [{"image_id", "category_id", "bbox": [x, y, width, height]}], "categories"}`` gives
-  the scene graph (relations by geometry) and the labels (categories present) of the pictures it lists; the others have ``None``.
+  the scene graph (relations by geometry) and the labels (categories present) of the images it lists; the others have ``None``.
 * ``scenes.json``, written by ``build_dataset``: full scene graphs with attributes; it takes precedence.
 
-Pictures are looked for in ``images/`` and then in the folder itself, and read when an item is asked for.
+Images are looked for in ``images/`` and then in the folder itself, and read when an item is asked for.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def load_coco(folder: str | Path, split: str = "train", size: int | None = None)
         if not isinstance(row["caption"], str):
             raise InputError(f"{where}: the caption of image {row['image_id']!r} is {row['caption']!r}, expected a text")
         captions[row["image_id"]].append(" ".join(row["caption"].split()))
-    known = {image["id"] for image in images}
+    known = {record["id"] for record in images}
     stray = next((i for i in captions if i not in known), None)
     if stray is not None:
         raise InputError(f"{where}: a caption belongs to image {stray!r}, which is not among its images")
-    images = choose_split(images, split, [str(image.get("split", "train")) for image in images], f"coco:{folder}")
+    images = choose_split(images, split, [str(record.get("split", "train")) for record in images], f"coco:{folder}")
     boxes, names = _instances(folder)
     scenes = _scenes(folder)
     if scenes:
@@ -46,20 +46,20 @@ def load_coco(folder: str | Path, split: str = "train", size: int | None = None)
     rows = images if size is None else images[:size]
 
     def make(k: int) -> Item:
-        from ...images import read_picture
+        from ...images import read_image
 
-        image = rows[k]
-        path = _picture_path(folder, image["file_name"], where)
-        picture = read_picture(path)
-        name = Path(image["file_name"]).stem
-        item = Item(picture, captions.get(image["id"], []), id=name, path=path)
+        record = rows[k]
+        path = _image_path(folder, record["file_name"], where)
+        image = read_image(path)
+        name = Path(record["file_name"]).stem
+        item = Item(image, captions.get(record["id"], []), id=name, path=path)
         full = scenes.get("items", {}).get(name)
         if full is not None:
             item.scene = SceneGraph.from_dict(full["scene"]) if full.get("scene") else None
             item.labels = None if full.get("labels") is None else np.isin(np.arange(len(names)), full["labels"]).astype(np.int64)
             item.tags, item.sentence_scenes = list(full.get("tags", [])), [SceneGraph.from_dict(s) for s in full.get("sentence_scenes", [])]
-        elif image["id"] in boxes:
-            item.scene = _scene(boxes[image["id"]], picture.size, name)
+        elif record["id"] in boxes:
+            item.scene = _scene(boxes[record["id"]], image.size, name)
             present = {thing.name for thing in item.scene.objects}
             item.labels = np.array([n in present for n in names], np.int64)
         return item
@@ -98,7 +98,7 @@ def _records(data: Any, key: str, fields: tuple[str, ...], where: str) -> list[d
     return rows
 
 
-def _picture_path(folder: Path, file_name: str, where: str) -> Path:
+def _image_path(folder: Path, file_name: str, where: str) -> Path:
     if not isinstance(file_name, str) or Path(file_name).is_absolute() or ".." in Path(file_name).parts:
         raise InputError(f"{where}: file_name {file_name!r} leaves the data folder; expected a name inside it")
     inside = folder / "images" / file_name
@@ -126,19 +126,19 @@ def _instances(folder: Path) -> tuple[dict[Any, dict], list[str]]:
     return images, list(names.values())
 
 
-def _scene(record: dict, picture_size: tuple[int, int], name: str) -> SceneGraph:
-    """Boxes of a record in the pixels of the picture as it is, cut at its border; boxes without area are left out."""
+def _scene(record: dict, image_size: tuple[int, int], name: str) -> SceneGraph:
+    """Boxes of a record in the pixels of the image as it is, cut at its border; boxes without area are left out."""
     from ...parsers.geometry import relations_between
 
-    width, height = picture_size
+    width, height = image_size
     sx, sy = width / (record.get("width") or width), height / (record.get("height") or height)
     objects = []
     for category, (x, y, w, h), attributes in record["things"]:
         box = (max(0.0, x * sx), max(0.0, y * sy), min(float(width), (x + w) * sx), min(float(height), (y + h) * sy))
         if box[2] - box[0] > 0 and box[3] - box[1] > 0:
             objects.append(SceneObject(category, list(attributes), box))
-    relations = relations_between([o.box for o in objects], [o.name for o in objects], size=picture_size) if objects else []
-    return SceneGraph(objects=objects, relations=relations, size=picture_size, id=name, source={"parser": "annotations"})
+    relations = relations_between([o.box for o in objects], [o.name for o in objects], size=image_size) if objects else []
+    return SceneGraph(objects=objects, relations=relations, size=image_size, id=name, source={"parser": "annotations"})
 
 
 def _scenes(folder: Path) -> dict:

@@ -57,16 +57,16 @@ def load_cub(folder: str | Path, split: str = "train", size: int | None = None) 
 
 def _items(layout: _Layout, rows: list, split: str) -> Dataset:
     def make(k: int) -> Item:
-        from ...images import read_picture
+        from ...images import read_image
 
         name, label, box, _ = rows[k]
         path = layout.images / name
-        picture = read_picture(path)
+        image = read_image(path)
         labels = np.zeros(len(layout.classes), np.int64)
         labels[label] = 1
-        item = Item(picture, layout.captions(name), labels, id=Path(name).stem, path=path)
+        item = Item(image, layout.captions(name), labels, id=Path(name).stem, path=path)
         if box is not None:
-            item.scene = SceneGraph([SceneObject("bird", box=layout.fit(box, picture.size, name))], size=picture.size, id=item.id)
+            item.scene = SceneGraph([SceneObject("bird", box=layout.fit(box, image.size, name))], size=image.size, id=item.id)
         return item
 
     return Dataset(layout.name, split, range(len(rows)), make, label_names=layout.classes)
@@ -83,8 +83,8 @@ def cub_pairs(
 ) -> ManipulationPairs:
     """Pairs of :func:`~hetero_xmodal.data.tasks.editing.load_pairs`: each photograph of the split with a caption of another class.
 
-    The picture is the square around the bird's box, 1.5 times its longer side (smaller where the photograph ends), brought to
-    *image_size*. ``region`` is the box, ``label`` and ``wish_label`` are the two classes; there is no true answer.
+    The image is the square around the bird's box, 1.5 times its longer side (smaller where the photograph ends), brought to
+    *image_size*. ``region`` is the box, ``label`` and ``instruction_label`` are the two classes; there is no true answer.
     """
     from ..tasks.editing import ManipulationPair, ManipulationPairs, check_kinds, whole_pixels
 
@@ -96,22 +96,28 @@ def cub_pairs(
     if "mismatch" in kinds and len(set(classes.tolist())) < 2:
         raise InputError(f"{layout.name}: split {split!r} has {len(set(classes.tolist()))} class; captions of another class need two")
 
-    def make(index: int, wish_seed: int) -> ManipulationPair:
+    def make(index: int, instruction_seed: int) -> ManipulationPair:
         item, kind = items[index], kinds[index % len(kinds)]
-        rng = np.random.default_rng([wish_seed, index])
-        picture, scene = _square(item, image_size)
+        rng = np.random.default_rng([instruction_seed, index])
+        image, scene = _square(item, image_size)
         label = int(classes[index])
         common = {
-            "split": split, "kind": kind, "image": picture, "sentences": tuple(item.sentences), "scene": scene, "label": label,
-            "region": None if scene is None else whole_pixels(scene.objects[0].box, picture.size), "subject": None if scene is None else 0,
+            "split": split, "kind": kind, "image": image, "sentences": tuple(item.sentences), "scene": scene, "label": label,
+            "region": None if scene is None else whole_pixels(scene.objects[0].box, image.size), "subject": None if scene is None else 0,
         }  # fmt: skip
         if kind == "reconstruct":
-            wish = str(rng.choice(item.sentences))
-            return ManipulationPair(f"{item.id}/{kind}-{wish_seed}", wish=wish, target=wish, edited_image=picture,
-                                    edited_sentence=wish, edited_scene=scene, wish_label=label, **common)  # fmt: skip
+            instruction = str(rng.choice(item.sentences))
+            return ManipulationPair(f"{item.id}/{kind}-{instruction_seed}", instruction=instruction, target=instruction, edited_image=image,
+                                    edited_sentence=instruction, edited_scene=scene, instruction_label=label, **common)  # fmt: skip
         other = int(rng.choice(np.flatnonzero(classes != label)))
-        wish = str(rng.choice(layout.captions(rows[other][0])))
-        return ManipulationPair(f"{item.id}/{kind}-{wish_seed}", wish=wish, target=wish, wish_label=int(classes[other]), **common)
+        instruction = str(rng.choice(layout.captions(rows[other][0])))
+        return ManipulationPair(
+            f"{item.id}/{kind}-{instruction_seed}",
+            instruction=instruction,
+            target=instruction,
+            instruction_label=int(classes[other]),
+            **common,
+        )
 
     return ManipulationPairs(layout.name, split, range(len(items)), make, seed=seed, classes=layout.classes)
 
@@ -125,12 +131,12 @@ def _square(item: Item, side: int) -> tuple[Image.Image, SceneGraph | None]:
     length = min(1.5 * max(x2 - x1, y2 - y1), width, height)
     left = min(max((x1 + x2 - length) / 2, 0), width - length)
     top = min(max((y1 + y2 - length) / 2, 0), height - length)
-    picture = item.image.resize((side, side), Image.Resampling.BICUBIC, box=(left, top, left + length, top + length), reducing_gap=3.0)
+    image = item.image.resize((side, side), Image.Resampling.BICUBIC, box=(left, top, left + length, top + length), reducing_gap=3.0)
     if item.scene is None:
-        return picture, None
+        return image, None
     k = side / length
     box = tuple(float(np.clip(v, 0, side)) for v in ((x1 - left) * k, (y1 - top) * k, (x2 - left) * k, (y2 - top) * k))
-    return picture, SceneGraph([SceneObject("bird", box=box)], size=(side, side), id=item.id)
+    return image, SceneGraph([SceneObject("bird", box=box)], size=(side, side), id=item.id)
 
 
 class _Layout:
@@ -216,8 +222,8 @@ class _Layout:
             for name, _, box, _ in self.rows[:50]:
                 if box is not None and (self.images / name).exists():
                     try:
-                        with Image.open(self.images / name) as picture:
-                            self._shrunk |= box[2] > picture.size[0] + 1 or box[3] > picture.size[1] + 1
+                        with Image.open(self.images / name) as image:
+                            self._shrunk |= box[2] > image.size[0] + 1 or box[3] > image.size[1] + 1
                     except OSError:
                         continue  # told when its item is asked for
         return self._shrunk

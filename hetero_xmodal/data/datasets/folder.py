@@ -1,13 +1,13 @@
-"""Any folder of pictures with captions, by plain rules.
+"""Any folder of images with captions, by plain rules.
 
-1. Every file below the folder whose name ends in .jpg, .jpeg, .png, .gif, .bmp, .webp, .tif or .tiff is a picture; ordered by path.
+1. Every file below the folder whose name ends in .jpg, .jpeg, .png, .gif, .bmp, .webp, .tif or .tiff is an image; ordered by path.
 2. If there is a ``captions.csv`` with the columns ``image`` (path inside the folder) and ``caption``, it gives the captions: one a
-   row, as many rows for a picture as it has captions; a picture that the table does not name is left out.
+   row, as many rows for an image as it has captions; an image that the table does not name is left out.
 3. Otherwise the captions of ``photo.jpg`` stand in ``photo.txt`` beside it, one a line; empty lines do not count.
 4. A column ``split`` of the table, or else the top folders ``train/``, ``val/``, ``test/``, name the splits;
    without either, all is ``train``.
 
-A picture that cannot be read, or has no caption, is an :class:`InputError` naming it, raised when its item is asked for.
+An image that cannot be read, or has no caption, is an :class:`InputError` naming it, raised when its item is asked for.
 """
 
 from __future__ import annotations
@@ -20,39 +20,39 @@ from ...files import existing_file
 from ..dataset import Dataset, Item
 from .coco import choose_split, existing_folder
 
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
+IMAGES = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
 
 
 def load_folder(folder: str | Path, split: str = "train", size: int | None = None) -> Dataset:
-    """The pictures in *folder*; see the module's text for the rules."""
+    """The images in *folder*; see the module's text for the rules."""
     folder = existing_folder(folder, "folder:")
     table = _table(folder / "captions.csv") if (folder / "captions.csv").exists() else None
     if table is not None:
         paths = list(table)
         splits = [s for s, _ in table.values()]
     else:
-        paths = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.suffix.lower() in PICTURES and p.is_file())
+        paths = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.suffix.lower() in IMAGES and p.is_file())
         splits = [p.split("/")[0] if p.split("/")[0] in ("train", "val", "test") and "/" in p else "train" for p in paths]
     if not paths:
-        raise InputError(f"data folder '{folder}' holds no picture ({', '.join(sorted(PICTURES))})")
+        raise InputError(f"data folder '{folder}' holds no image ({', '.join(sorted(IMAGES))})")
     rows = choose_split(paths, split, splits, f"folder:{folder}")
     rows = rows if size is None else rows[:size]
 
     def make(k: int) -> Item:
-        from ...images import read_picture
+        from ...images import read_image
 
         captions = table[rows[k]][1] if table is not None else _lines(folder / rows[k])
         if not captions:
             raise InputError(
-                f"picture '{folder / rows[k]}' has no caption; write one a line into '{Path(rows[k]).with_suffix('.txt')}' beside it"
+                f"image '{folder / rows[k]}' has no caption; write one a line into '{Path(rows[k]).with_suffix('.txt')}' beside it"
             )
-        return Item(read_picture(folder / rows[k]), list(captions), id=rows[k], path=folder / rows[k])
+        return Item(read_image(folder / rows[k]), list(captions), id=rows[k], path=folder / rows[k])
 
     return Dataset(f"folder:{folder}", split, range(len(rows)), make)
 
 
-def _lines(picture: Path) -> list[str]:
-    path = picture.with_suffix(".txt")
+def _lines(image: Path) -> list[str]:
+    path = image.with_suffix(".txt")
     if not path.exists():
         return []
     try:
@@ -62,7 +62,7 @@ def _lines(picture: Path) -> list[str]:
 
 
 def _table(path: Path) -> dict[str, tuple[str, list[str]]]:
-    """Picture -> (split, captions), in the order of the table."""
+    """Image -> (split, captions), in the order of the table."""
     existing_file(path, "caption table")
     found: dict[str, tuple[str, list[str]]] = {}
     try:

@@ -1,4 +1,4 @@
-"""A folder of photos with tags and labels, as photo-sharing sites give them: pictures, and one table ``tags.csv`` beside them.
+"""A folder of photos with tags and labels, as photo-sharing sites give them: images, and one table ``tags.csv`` beside them.
 
 ::
 
@@ -6,14 +6,14 @@
     sea/0001.jpg,boat;harbour;holiday,water;transport,train
     sea/0002.jpg,beach;sand,water,test
 
-1. ``image`` is a path inside the folder; every picture stands in one row, and a picture that the table does not name is left out.
-2. ``tags`` and ``labels`` are separated by semicolons; each picture has at least one of both.
-3. ``split`` may be left out; if there, it is ``train``, ``val`` or ``test`` in every row. Without it three quarters of the pictures are
+1. ``image`` is a path inside the folder; every image stands in one row, and an image that the table does not name is left out.
+2. ``tags`` and ``labels`` are separated by semicolons; each image has at least one of both.
+3. ``split`` may be left out; if there, it is ``train``, ``val`` or ``test`` in every row. Without it three quarters of the images are
    for training, a tenth for validation and the rest for the test, by the hash of their path: see :func:`split_of`.
 4. The labels are those of the table in alphabetical order, or, if there is a file ``labels.txt``, its lines; then a label of the table
    that it lacks is refused, so that no slip of the pen makes a new label.
 
-Everything in the table is checked when the folder is opened; pictures are read when they are needed.
+Everything in the table is checked when the folder is opened; images are read when they are needed.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ def load_photos(folder: str | Path, split: str = "train", size: int | None = Non
     photos = photos if size is None else photos[:size]
 
     def make(k: int) -> Item:
-        from ...images import read_picture
+        from ...images import read_image
 
         photo = photos[k]
         labels = photo.labels.astype(np.int64)
-        return Item(read_picture(photo.path), [], id=photo.id, path=photo.path, tags=list(photo.tags), labels=labels)
+        return Item(read_image(photo.path), [], id=photo.id, path=photo.path, tags=list(photo.tags), labels=labels)
 
     tags = sorted({tag for photo in photos for tag in photo.tags})
     return Dataset(f"photos:{folder}", split, range(len(photos)), make, label_names=names, tag_names=tags)
@@ -82,7 +82,7 @@ def read_photos(folder: str | Path) -> tuple[list[Photo], list[str]]:
 
     Raises
     ------
-    InputError : no table, a column that is missing, a picture that is missing or stands in two rows, no tag, no label, an unknown label or
+    InputError : no table, a column that is missing, an image that is missing or stands in two rows, no tag, no label, an unknown label or
         split; the message names the line.
     """
     folder = existing_folder(folder, "photos:")
@@ -96,9 +96,9 @@ def read_photos(folder: str | Path) -> tuple[list[Photo], list[str]]:
         if not name or Path(name).is_absolute() or ".." in Path(name).parts:
             raise InputError(f"{where}: image {name!r} is not a path inside the folder")
         if name in lines:
-            raise InputError(f"{where}: image {name!r} stands in line {lines[name]} already; give each picture one row")
+            raise InputError(f"{where}: image {name!r} stands in line {lines[name]} already; give each image one row")
         if not (folder / name).is_file():
-            raise InputError(f"{where}: there is no picture '{folder / name}'")
+            raise InputError(f"{where}: there is no image '{folder / name}'")
         tags, labels = (tuple(dict.fromkeys(filter(None, map(str.strip, row[key].split(";"))))) for key in ("tags", "labels"))
         for key, values in (("tag", tags), ("label", labels)):
             if not values:
@@ -112,7 +112,7 @@ def read_photos(folder: str | Path) -> tuple[list[Photo], list[str]]:
         lines[name] = number
         rows.append((name, tags, labels, split))
     if not rows:
-        raise InputError(f"'{table}' has no row; give each picture one with its tags and labels")
+        raise InputError(f"'{table}' has no row; give each image one with its tags and labels")
     names = names or sorted({label for _, _, labels, _ in rows for label in labels})
     column = {name: k for k, name in enumerate(names)}
     photos = []

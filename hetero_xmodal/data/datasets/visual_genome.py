@@ -12,8 +12,8 @@
 Images are kept as in SIMSG's preparation: shorter side of at least 200 pixels, objects of at least 32 pixels on both sides, 3 to 30 of
 them, 1 to 30 relations. The boxes of scene graphs are those of the annotators, cut at the border.
 
-Two protocols. ``reconstruct``: the box of one object is hidden and drawn again; the true answer is the picture itself. ``remove``,
-``replace`` and ``move`` (reposition): the true scene graph is edited; what the picture should become nobody knows.
+Two protocols. ``reconstruct``: the box of one object is hidden and drawn again; the true answer is the image itself. ``remove``,
+``replace`` and ``move`` (reposition): the true scene graph is edited; what the image should become nobody knows.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ SPATIAL = {
     for predicate in predicates.split(",")
 }  # fmt: skip
 _SPLITS = ("train", "val", "test")
-MIN_PICTURE_SIDE, MIN_OBJECT_SIDE = 200, 32
+MIN_IMAGE_SIDE, MIN_OBJECT_SIDE = 200, 32
 OBJECTS, RELATIONS = (3, 30), (1, 30)
-#: an object is hidden in the protocol only if both sides of its box exceed this share of the picture's
+#: an object is hidden in the protocol only if both sides of its box exceed this share of the image's
 HIDDEN_SHARE = 0.05
 
 
 @dataclass
-class _Image:
+class _Record:
     """One image of the list: its number, annotated size, scene graph in those pixels."""
 
     number: int
@@ -67,22 +67,22 @@ def load_visual_genome(folder: str | Path, split: str = "train", size: int | Non
 
     Raises
     ------
-    InputError : a file of the layout is missing or broken, or (when an item is asked for) a picture is.
+    InputError : a file of the layout is missing or broken, or (when an item is asked for) an image is.
     """
     genome = _genome(str(folder))
-    images = genome.split(split)
-    images = images if size is None else images[:size]
+    records = genome.split(split)
+    records = records if size is None else records[:size]
 
     def make(k: int) -> Item:
-        from ...images import read_picture
+        from ...images import read_image
 
-        image = images[k]
-        path = genome.picture(image.number)
-        picture = read_picture(path)
-        scene = _scaled(image.scene, image.size, picture.size)
-        return Item(picture, list(image.phrases), scene=scene, id=str(image.number), path=path)
+        record = records[k]
+        path = genome.image(record.number)
+        image = read_image(path)
+        scene = _scaled(record.scene, record.size, image.size)
+        return Item(image, list(record.phrases), scene=scene, id=str(record.number), path=path)
 
-    return Dataset(f"vg:{folder}", split, range(len(images)), make)
+    return Dataset(f"vg:{folder}", split, range(len(records)), make)
 
 
 def visual_genome_pairs(
@@ -94,7 +94,7 @@ def visual_genome_pairs(
     image_size: int = 64,
     kinds: tuple[str, ...] | None = None,
 ) -> ManipulationPairs:
-    """Pairs of :func:`~hetero_xmodal.data.tasks.editing.load_pairs`; pictures are brought to *image_size* x *image_size* as in SIMSG.
+    """Pairs of :func:`~hetero_xmodal.data.tasks.editing.load_pairs`; images are brought to *image_size* x *image_size* as in SIMSG.
 
     With ``kinds=("reconstruct",)`` alone there is one pair for every image *and* every object whose box is large enough, as in the
     published protocol; otherwise one pair an image, kinds in turn.
@@ -104,57 +104,57 @@ def visual_genome_pairs(
     name = f"vg:{folder}"
     kinds = check_kinds(name, kinds, KINDS, KINDS)
     genome = _genome(str(folder))
-    images = genome.split(split)
+    records = genome.split(split)
     if kinds == ("reconstruct",):
-        turns = [(i, k, k) for i, image in enumerate(images) for k in _hideable(image)]
+        turns = [(i, k, k) for i, record in enumerate(records) for k in _hideable(record)]
     else:
-        turns = [(i, None, i) for i in range(len(images))]
+        turns = [(i, None, i) for i in range(len(records))]
     turns = turns if size is None else turns[:size]
 
-    def make(index: int, wish_seed: int):
+    def make(index: int, instruction_seed: int):
         number, subject, turn = turns[index]
-        return _pair(genome, images[number], split, kinds, subject, turn, image_size, wish_seed)
+        return _pair(genome, records[number], split, kinds, subject, turn, image_size, instruction_seed)
 
     return ManipulationPairs(name, split, range(len(turns)), make, seed=seed)
 
 
-def _hideable(image: _Image) -> list[int]:
-    width, height = image.size
-    boxes = [o.box for o in image.scene.objects]
+def _hideable(record: _Record) -> list[int]:
+    width, height = record.size
+    boxes = [o.box for o in record.scene.objects]
     return [k for k, b in enumerate(boxes) if b[2] - b[0] > HIDDEN_SHARE * width and b[3] - b[1] > HIDDEN_SHARE * height]
 
 
-def _pair(genome: _Genome, image: _Image, split, kinds, subject: int | None, turn: int, side: int, seed: int):
+def _pair(genome: _Genome, record: _Record, split, kinds, subject: int | None, turn: int, side: int, seed: int):
     from PIL import Image
 
-    from ...images import read_picture
+    from ...images import read_image
     from ..tasks.editing import ManipulationPair, whole_pixels
 
-    rng = np.random.default_rng([seed, image.number])
-    whole = read_picture(genome.picture(image.number))
-    picture = whole.resize((side, side), Image.Resampling.BICUBIC, reducing_gap=3.0)
-    scene = _scaled(image.scene, image.size, picture.size)
-    scene.id = str(image.number)
-    common = {"split": split, "image": picture, "sentences": tuple(image.phrases), "scene": scene}
+    rng = np.random.default_rng([seed, record.number])
+    whole = read_image(genome.image(record.number))
+    image = whole.resize((side, side), Image.Resampling.BICUBIC, reducing_gap=3.0)
+    scene = _scaled(record.scene, record.size, image.size)
+    scene.id = str(record.number)
+    common = {"split": split, "image": image, "sentences": tuple(record.phrases), "scene": scene}
     for kind in [kinds[(turn + k) % len(kinds)] for k in range(len(kinds))]:
         if kind == "reconstruct":
-            wide = _hideable(image) or list(range(len(scene.objects)))
+            wide = _hideable(record) or list(range(len(scene.objects)))
             hidden = int(rng.choice(wide)) if subject is None else subject
-            caption = str(rng.choice(image.phrases))
+            caption = str(rng.choice(record.phrases))
             return ManipulationPair(
-                f"{image.number}/{kind}-{hidden}", kind=kind, wish=caption, target=caption, edited_image=picture,
+                f"{record.number}/{kind}-{hidden}", kind=kind, instruction=caption, target=caption, edited_image=image,
                 edited_sentence=caption, edited_scene=scene, subject=hidden,
-                region=whole_pixels(scene.objects[hidden].box, picture.size), **common,
+                region=whole_pixels(scene.objects[hidden].box, image.size), **common,
             )  # fmt: skip
         edited = _edit(genome, scene, kind, rng)
         if edited is not None:
             after, request, source, target, thing = edited
-            box = None if kind == "move" else whole_pixels(scene.objects[thing].box, picture.size)  # where to, nobody knows
+            box = None if kind == "move" else whole_pixels(scene.objects[thing].box, image.size)  # where to, nobody knows
             return ManipulationPair(
-                f"{image.number}/{kind}-{seed}", kind=kind, wish=request, request=request, target=target, edited_sentence=source,
+                f"{record.number}/{kind}-{seed}", kind=kind, instruction=request, request=request, target=target, edited_sentence=source,
                 edited_scene=after, subject=thing, region=box, **common,
             )  # fmt: skip
-    raise InputError(f"image {image.number} of Visual Genome allows none of the edits {', '.join(kinds)}")
+    raise InputError(f"image {record.number} of Visual Genome allows none of the edits {', '.join(kinds)}")
 
 
 def _edit(genome: _Genome, scene: SceneGraph, kind: str, rng) -> tuple[SceneGraph, str, str, str, int] | None:
@@ -194,7 +194,7 @@ def _edit(genome: _Genome, scene: SceneGraph, kind: str, rng) -> tuple[SceneGrap
 
 
 def _scaled(scene: SceneGraph, size: tuple[int, int], new: tuple[int, int]) -> SceneGraph:
-    """The scene graph in the pixels of a picture of another size."""
+    """The scene graph in the pixels of an image of another size."""
     kx, ky = new[0] / size[0], new[1] / size[1]
     objects = [replace(o, box=(o.box[0] * kx, o.box[1] * ky, o.box[2] * kx, o.box[3] * ky)) for o in scene.objects]
     return replace(scene, objects=objects, size=new)
@@ -205,42 +205,42 @@ class _Genome:
 
     def __init__(self, folder: str) -> None:
         self.folder = existing_folder(folder, "vg:")
-        self.images = self._read()
-        if not self.images:
+        self.records = self._read()
+        if not self.records:
             raise InputError(
                 f"'{self.folder}' holds no image with {OBJECTS[0]} to {OBJECTS[1]} objects of at least {MIN_OBJECT_SIDE} pixels and "
                 f"{RELATIONS[0]} to {RELATIONS[1]} relations between them"
             )
-        relations = [(i.scene.objects[r.subject].name, r.predicate) for i in self.images for r in i.scene.relations]
+        relations = [(i.scene.objects[r.subject].name, r.predicate) for i in self.records for r in i.scene.relations]
         self.subjects_of: dict[str, list[str]] = {}
         for name, predicate in sorted(set(relations)):
             self.subjects_of.setdefault(predicate, []).append(name)
         self.spatial = sorted({predicate for _, predicate in relations} & set(SPATIAL))
         self._split_of = self._splits()
 
-    def split(self, split: str) -> list[_Image]:
+    def split(self, split: str) -> list[_Record]:
         """The images of a split (``"all"``: every one)."""
         if split not in (*_SPLITS, "all"):
             raise InputError(f"vg:{self.folder} has no split {split!r}{nearest(split, _SPLITS)}; its splits are train, val, test, all")
-        return [i for i in self.images if split == "all" or self._split_of.get(i.number) == split]
+        return [i for i in self.records if split == "all" or self._split_of.get(i.number) == split]
 
-    def picture(self, number: int) -> Path:
+    def image(self, number: int) -> Path:
         for place in ("VG_100K", "VG_100K_2", "images"):
             path = self.folder / place / f"{number}.jpg"
             if path.exists():
                 return path
-        raise InputError(f"picture {number}.jpg is neither in VG_100K/, VG_100K_2/ nor images/ of '{self.folder}'")
+        raise InputError(f"image {number}.jpg is neither in VG_100K/, VG_100K_2/ nor images/ of '{self.folder}'")
 
     def _splits(self) -> dict[int, str]:
         path = self.folder / "vg_splits.json"
         if not path.exists():
-            return {i.number: {8: "val", 9: "test"}.get(i.number % 10, "train") for i in self.images}
+            return {i.number: {8: "val", 9: "test"}.get(i.number % 10, "train") for i in self.records}
         data = read_json(path, "splits")
         if not isinstance(data, dict) or not all(isinstance(data.get(s), list) for s in _SPLITS):
             raise InputError(f"splits '{path}' must hold three lists of image numbers: train, val and test")
         return {int(number): s for s in _SPLITS for number in data[s]}
 
-    def _read(self) -> list[_Image]:
+    def _read(self) -> list[_Record]:
         sizes = {}
         path = self.folder / "image_data.json"
         for row in _rows(path):
@@ -259,13 +259,13 @@ class _Genome:
             relations = {_get(r, "image_id", second): _get(r, "relationships", second) for r in _rows(second)}
             rows = [(n := _get(r, "image_id", path), _get(r, "objects", path), relations.get(n, [])) for r in _rows(path)]
         made = [self._image(n, objects, relations, sizes.get(n), attributes, path) for n, objects, relations in rows]
-        return [image for image in made if image is not None]
+        return [record for record in made if record is not None]
 
-    def _image(self, number, objects, relations, size, attributes, path) -> _Image | None:
+    def _image(self, number, objects, relations, size, attributes, path) -> _Record | None:
         """One image, or ``None`` if it does not pass the filter."""
         if size is None:
             raise InputError(f"'{self.folder / 'image_data.json'}' does not give the size of image {number}")
-        if min(size) < MIN_PICTURE_SIDE:
+        if min(size) < MIN_IMAGE_SIDE:
             return None
         things, index = [], {}
         for row in objects:
@@ -290,7 +290,7 @@ class _Genome:
             return None
         phrases = list(dict.fromkeys(f"the {things[r.subject].name} {r.predicate} the {things[r.object].name}" for r in found))
         scene = SceneGraph(things, found, size=size, id=str(number), source={"parser": "annotations"})
-        return _Image(int(number), size, scene, phrases)
+        return _Record(int(number), size, scene, phrases)
 
 
 def _genome(folder: str) -> _Genome:

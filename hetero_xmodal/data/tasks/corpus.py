@@ -1,8 +1,8 @@
-"""From a data set or a folder of pictures and captions to a GraphCorpus, in shards, so that an interrupted run goes on where it stopped.
+"""From a data set or a folder of images and captions to a GraphCorpus, in shards, so that an interrupted run goes on where it stopped.
 
 >>> import hetero_xmodal as hx, tempfile, pathlib
 >>> out = pathlib.Path(tempfile.mkdtemp()) / "corpus"
->>> corpus = build_corpus("world/scenes", out, scenes="true", limit=3, sentences_per_picture=1)
+>>> corpus = build_corpus("world/scenes", out, scenes="true", limit=3, sentences_per_image=1)
 >>> len(corpus), corpus.info["dropped"]
 (3, 0)
 """
@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ...deprecation import renamed_keywords
 from ...errors import InputError, nearest
 from ...files import atomic_folder, read_json, replaceable_folder, write_json
 from ...graphs.build import WIRINGS, flat_pair
@@ -28,7 +29,7 @@ from ...schema import SCHEMA_VERSION, VISUAL
 from ...validation import validate
 
 SCENES = ("detector", "true")
-_PICTURES = 16  # held in memory, and sent through the detector, together
+_IMAGES = 16  # held in memory, and sent through the detector, together
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,13 @@ class Dropped:
 
 @dataclass
 class _Pair:
-    """A picture and one of its sentences on the way to a graph."""
+    """An image and one of its sentences on the way to a graph."""
 
     item: str
     number: int
     sentence: str
     path: str
-    picture: SceneGraph
+    image: SceneGraph
     labels: Any = None
     flat: FlatGraphs | None = None
 
@@ -57,6 +58,7 @@ class _Pair:
         return Dropped(self.item, self.number, self.sentence if isinstance(self.sentence, str) else repr(self.sentence), str(error))
 
 
+@renamed_keywords(sentences_per_picture="sentences_per_image")
 def build_corpus(
     source: Any,
     out: str | Path,
@@ -66,31 +68,31 @@ def build_corpus(
     scenes: str = "detector",
     model: str | None = None,
     limit: int | None = None,
-    sentences_per_picture: int | None = None,
+    sentences_per_image: int | None = None,
     wiring: str = "inherit",
     complete: bool = False,
     shard_size: int = 64,
     resume: bool = True,
     progress: bool = True,
 ) -> GraphCorpus:
-    """Make a graph of every picture with each of its sentences, write them as a corpus to the folder *out*, and return it.
+    """Make a graph of every image with each of its sentences, write them as a corpus to the folder *out*, and return it.
 
-    A picture that cannot be read, a caption that is empty and whatever else fails is left out and listed with its reason in
+    An image that cannot be read, a caption that is empty and whatever else fails is left out and listed with its reason in
     ``out/dropped.csv``; ``corpus.info`` counts them. Work is done in shards in the folder ``<out>.part``; if the run is interrupted, the
     same call goes on with the next shard, and the result equals that of a run in one go.
 
     Parameters
     ----------
-    source : name of a data set (``"world/scenes"``), a folder of pictures with captions beside them, what ``hx.load_dataset`` returned,
+    source : name of a data set (``"world/scenes"``), a folder of images with captions beside them, what ``hx.load_dataset`` returned,
         or a list of its items.
-    split : of a data set given by name; ``"train"`` if left out, every picture for a folder.
-    detector : finds the objects of the pictures, see ``hx.parse_image``.
-    scenes : ``"true"`` takes the data set's own scene graphs of the pictures instead of a detector.
+    split : of a data set given by name; ``"train"`` if left out, every image for a folder.
+    detector : finds the objects of the images, see ``hx.parse_image``.
+    scenes : ``"true"`` takes the data set's own scene graphs of the images instead of a detector.
     model : spaCy model for the sentences.
     limit : take the first *limit* items only.
-    sentences_per_picture : take the first so many sentences of a picture; all if left out.
+    sentences_per_image : take the first so many sentences of an image; all if left out.
     wiring, complete : see ``hx.build_graph``.
-    shard_size : pictures to a shard.
+    shard_size : images to a shard.
     resume : ``False`` throws an interrupted run away and begins anew.
     progress : show a progress bar on a terminal.
 
@@ -98,7 +100,7 @@ def build_corpus(
     ------
     InputError : an option that cannot be, a folder that holds other files, an interrupted run with other options, or nothing left.
     """
-    for name, value in (("limit", limit), ("sentences_per_picture", sentences_per_picture), ("shard_size", shard_size)):
+    for name, value in (("limit", limit), ("sentences_per_image", sentences_per_image), ("shard_size", shard_size)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             raise InputError(f"{name} is {value!r}, expected a whole number of at least 1")
     for name, value, known in (("scenes", scenes, SCENES), ("wiring", wiring, WIRINGS)):
@@ -116,7 +118,7 @@ def build_corpus(
     from ...parsers.sentence import load_parser
 
     plan = about | {"scenes": scenes, "model": load_parser(model).name, "items": _size(dataset, limit), "shard_size": shard_size}
-    plan |= {"sentences_per_picture": sentences_per_picture, "wiring": wiring, "complete": complete, "schema_version": SCHEMA_VERSION}
+    plan |= {"sentences_per_image": sentences_per_image, "wiring": wiring, "complete": complete, "schema_version": SCHEMA_VERSION}
     plan = json.loads(json.dumps(plan, default=str))
     parts = _begin(out, plan, resume)
     options = {"wiring": wiring, "complete": complete}
@@ -127,7 +129,7 @@ def build_corpus(
             count = min(shard_size, plan["items"] - start)
             if not (part / "shard.json").exists():
                 rows = range(start, start + count)
-                _write_shard(part, *_make_shard(dataset, rows, detector, model, sentences_per_picture, options))
+                _write_shard(part, *_make_shard(dataset, rows, detector, model, sentences_per_image, options))
             done.append(part)
             advance(count)
     return _finish(out, parts, done, plan)
@@ -137,14 +139,14 @@ def build_corpus(
 
 
 def _make_shard(
-    dataset: Sequence, rows: range, detector: Any, model: str | None, per_picture: int | None, options: dict
+    dataset: Sequence, rows: range, detector: Any, model: str | None, per_image: int | None, options: dict
 ) -> tuple[list[_Pair], list[Dropped]]:
     """The pairs of some items with their graphs, all validated, and what was left out."""
     from ...parsers.sentence import check_text, parse_sentences
 
     dropped: list[Dropped] = []
     pairs = []
-    for pair in _pairs(dataset, rows, detector, per_picture, dropped):
+    for pair in _pairs(dataset, rows, detector, per_image, dropped):
         try:
             check_text(pair.sentence, "sentence")
             pairs.append(pair)
@@ -155,36 +157,36 @@ def _make_shard(
     for pair, scene in zip(pairs, parse_sentences([p.sentence for p in pairs], model=model), strict=True):
         try:
             label_names = names if pair.labels is not None else None
-            pair.flat = flat_pair(pair.picture, scene, labels=pair.labels, label_names=label_names, **options)
+            pair.flat = flat_pair(pair.image, scene, labels=pair.labels, label_names=label_names, **options)
             good.append(pair)
         except InputError as error:
             dropped.append(pair.drop(error))
     return _validated(good, dropped), dropped
 
 
-def _pairs(dataset: Sequence, rows: range, detector: Any, per_picture: int | None, dropped: list[Dropped]) -> Iterator[_Pair]:
-    for start in range(0, len(rows), _PICTURES):
+def _pairs(dataset: Sequence, rows: range, detector: Any, per_image: int | None, dropped: list[Dropped]) -> Iterator[_Pair]:
+    for start in range(0, len(rows), _IMAGES):
         items = []
-        for row in rows[start : start + _PICTURES]:
+        for row in rows[start : start + _IMAGES]:
             try:
                 items.append((row, dataset[row]))
             except InputError as error:
                 dropped.append(Dropped(f"item {row}", None, "", str(error)))
-        for (row, item), picture in zip(items, _picture_scenes(items, detector), strict=True):
+        for (row, item), image in zip(items, _image_scenes(items, detector), strict=True):
             name = item.id or str(row)
-            if isinstance(picture, InputError):
-                dropped.append(Dropped(name, None, "", str(picture)))
+            if isinstance(image, InputError):
+                dropped.append(Dropped(name, None, "", str(image)))
             elif not item.sentences:
-                dropped.append(Dropped(name, None, "", "the picture has no sentence"))
+                dropped.append(Dropped(name, None, "", "the image has no sentence"))
             else:
-                for number, text in enumerate(list(item.sentences)[:per_picture]):
-                    yield _Pair(name, number, text, str(getattr(item, "path", None) or ""), picture, item.labels)
+                for number, text in enumerate(list(item.sentences)[:per_image]):
+                    yield _Pair(name, number, text, str(getattr(item, "path", None) or ""), image, item.labels)
 
 
-def _picture_scenes(items: list, detector: Any) -> list[SceneGraph | InputError]:
-    """What is in each picture, or the reason why that is not known; without a detector, what the data set says."""
+def _image_scenes(items: list, detector: Any) -> list[SceneGraph | InputError]:
+    """What is in each image, or the reason why that is not known; without a detector, what the data set says."""
     if detector is None:
-        unknown = InputError("the data set has no scene graph of this picture; use a detector")
+        unknown = InputError("the data set has no scene graph of this image; use a detector")
         return [item.scene or unknown for _, item in items]
     from ...parsers.image import parse_images
 
@@ -207,7 +209,7 @@ def _validated(pairs: list[_Pair], dropped: list[Dropped]) -> list[_Pair]:
             if len(feature):
                 width = feature.shape[1] if width is None else width
                 if feature.shape[1] != width:
-                    raise InputError(f"its region features are {feature.shape[1]} wide, those of the pictures before it {width}")
+                    raise InputError(f"its region features are {feature.shape[1]} wide, those of the images before it {width}")
             good.append(pair)
         except InputError as error:
             dropped.append(pair.drop(error))
@@ -220,7 +222,7 @@ def _write_shard(part: Path, pairs: list[_Pair], dropped: list[Dropped]) -> None
             texts = {
                 "ids": [f"{p.item}#{p.number}" for p in pairs],
                 "sentences": [p.sentence for p in pairs],
-                "pictures": [p.path for p in pairs],
+                "images": [p.path for p in pairs],
             }
             GraphCorpus(FlatGraphs.concat([p.flat for p in pairs]), **texts).save(folder / "graphs")
         write_json(folder / "shard.json", {"graphs": len(pairs), "dropped": [asdict(d) for d in dropped]})
@@ -282,7 +284,7 @@ def _finish(out: Path, parts: Path, done: list[Path], plan: dict[str, Any]) -> G
     if not shards:
         shutil.rmtree(parts)
         raise InputError(f"none of the {plan['items']} items became a graph; the first was dropped because: {dropped[0]['reason']}")
-    texts = {name: [t for shard in shards for t in getattr(shard, name)] for name in ("ids", "sentences", "pictures")}
+    texts = {name: [t for shard in shards for t in getattr(shard, name)] for name in ("ids", "sentences", "images")}
     info = plan | {"graphs": sum(map(len, shards)), "dropped": len(dropped)}
     corpus = GraphCorpus(FlatGraphs.concat([shard._flat for shard in shards]), **texts, info=info)
     with atomic_folder(out, marker="corpus.json") as folder:
@@ -305,7 +307,7 @@ def _bar(total: int, wanted: bool) -> Iterator[Callable[[int], None]]:
     if not wanted or not console.is_terminal:
         yield lambda count: None
         return
-    columns = (TextColumn("building graphs"), BarColumn(), MofNCompleteColumn(), TextColumn("pictures"), TimeRemainingColumn())
+    columns = (TextColumn("building graphs"), BarColumn(), MofNCompleteColumn(), TextColumn("images"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=total)
         yield lambda count: progress.advance(task, count)

@@ -1,18 +1,18 @@
-"""Pairs for manipulation: a picture, a sentence that wishes it otherwise and, where it is known, the true answer to both.
+"""Pairs for manipulation: an image, a sentence that asks for it otherwise and, where it is known, the true answer to both.
 
 >>> from hetero_xmodal.data.tasks.editing import load_pairs
 >>> pair = load_pairs("world/birds", "test", size=3)[0]
->>> pair.kind, pair.wish, pair.edited_sentence
+>>> pair.kind, pair.instruction, pair.edited_sentence
 ('attribute', 'This bird has an orange crown and black wings.', 'This bird has a green crown and black wings.')
 >>> pair.image.size == pair.edited_image.size
 True
 
-A manipulation model is handed ``image`` and ``wish``. Its picture should become ``edited_image``: it follows the wish and keeps what the
-wish does not speak of. Its sentence should become ``edited_sentence``: what the picture contradicts in the wish is put right, the rest is
+A manipulation model is handed ``image`` and ``instruction``. Its image should become ``edited_image``: it follows the instruction and keeps what the
+instruction does not speak of. Its sentence should become ``edited_sentence``: what the image contradicts in the instruction is put right, the rest is
 kept. Both are ``None`` where nobody knows (photographs). Every data set for manipulation gives these pairs, in whatever layout it comes:
 
 * ``world/birds``, ``world/scenes``: drawn, with true answers.
-* ``cub:FOLDER``: CUB-200-2011 in its published layout; wishes are captions of other classes, no true answer (:mod:`.cub`).
+* ``cub:FOLDER``: CUB-200-2011 in its published layout; instructions are captions of other classes, no true answer (:mod:`.cub`).
 * ``vg:FOLDER``: Visual Genome in its published layout; masked regions with a true answer, and edited graphs without
   (:mod:`.visual_genome`).
 """
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from ...scenes import SceneGraph, SceneObject
     from ..dataset import Item
 
-#: what is done to the picture; ``mismatch``: the caption of another picture; ``reconstruct``: a hidden region is to be drawn again
+#: what is done to the image; ``mismatch``: the caption of another image; ``reconstruct``: a hidden region is to be drawn again
 KINDS = ("attribute", "remove", "replace", "move", "mismatch", "reconstruct")
 SOURCES = ("world/birds", "world/scenes", "cub:FOLDER", "vg:FOLDER")
 SIZES = {"train": 8000, "val": 500, "test": 500}
-_NEXT_TRY = 1_000_000  # a picture that allows no edit is replaced by the one so many places further on
+_NEXT_TRY = 1_000_000  # an image that allows no edit is replaced by the one so many places further on
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Slot:
     before, after : canonical words; ``""`` for the name of a thing that is not there; ``plain`` and ``ordinary`` are said in full
     index : of the thing in ``scene.objects`` (before the edit); -1 for ``place``
     box, box_before : where the thing is after and before the edit, x1, y1, x2, y2 in pixels; ``None`` for ``place``
-    named : does the wish speak of it?
+    named : does the instruction speak of it?
     other : for a relation, index of the other thing in ``scene.objects``
     """
 
@@ -70,22 +70,22 @@ class Slot:
 
 @dataclass(frozen=True)
 class ManipulationPair:
-    """A picture, a wish, and what is known of the answer.
+    """An image, an instruction, and what is known of the answer.
 
     id, split : name of the pair; its split
     kind : one of :data:`KINDS`
-    image : the picture, RGB
+    image : the image, RGB
     sentences : captions that are true of ``image``
-    wish : the sentence that the model is given beside the picture
+    instruction : the sentence that the model is given beside the image
     request : the edit as a person would ask for it, "the belly is red instead of yellow"; ``""`` where there is none
-    target : a caption of the edited picture; for photographs the wish itself
-    edited_image : the true edited picture, or ``None``
+    target : a caption of the edited image; for photographs the instruction itself
+    edited_image : the true edited image, or ``None``
     edited_sentence : the true edited sentence (a caption of ``image`` in the words of ``target``), or ``None``
-    scene, edited_scene : scene graph of the picture and of the edited one, or ``None``
+    scene, edited_scene : scene graph of the image and of the edited one, or ``None``
     region : x1, y1, x2, y2 in whole pixels; outside nothing should change (``reconstruct``: the hidden region); ``None`` if unknown
     subject : index of the edited thing in ``scene.objects``, or ``None``
     slots : every known fact before and after, for the world only
-    label, wish_label : class of the picture and class the wish was written for (CUB), or ``None``
+    label, instruction_label : class of the image and class the instruction was written for (CUB), or ``None``
     """
 
     id: str
@@ -93,7 +93,7 @@ class ManipulationPair:
     kind: str
     image: Image.Image
     sentences: tuple[str, ...]
-    wish: str
+    instruction: str
     request: str = ""
     target: str = ""
     edited_image: Image.Image | None = None
@@ -104,16 +104,16 @@ class ManipulationPair:
     subject: int | None = None
     slots: tuple[Slot, ...] = ()
     label: int | None = None
-    wish_label: int | None = None
+    instruction_label: int | None = None
 
     def __repr__(self) -> str:
-        return f"<ManipulationPair {self.id}, {self.kind}: {self.wish!r}>"
+        return f"<ManipulationPair {self.id}, {self.kind}: {self.instruction!r}>"
 
 
 class ManipulationPairs(Sequence):
     """A lazy sequence of pairs: each is drawn or read when it is asked for, and the same index always gives an equal pair.
 
-    ``pairs.fresh(seed)`` are the same pictures with other wishes: one seed for every epoch of a training.
+    ``pairs.fresh(seed)`` are the same images with other instructions: one seed for every epoch of a training.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class ManipulationPairs(Sequence):
         return self._make(index, self.seed)
 
     def fresh(self, seed: int) -> ManipulationPairs:
-        """The same pictures with the wishes of another seed."""
+        """The same images with the instructions of another seed."""
         return self._with(self._indices, seed)
 
     def _with(self, indices, seed: int) -> ManipulationPairs:
@@ -169,11 +169,11 @@ def load_pairs(
     Parameters
     ----------
     name : ``"world/birds"``, ``"world/scenes"``, ``"cub:FOLDER"`` or ``"vg:FOLDER"``.
-    split : ``"train"``, ``"val"`` or ``"test"``; no picture is in two of them.
-    size : number of pairs; if left out 8,000 / 500 / 500 of the world, and one a picture of a folder.
-    seed : of the wishes. Another seed wishes something else of the same pictures.
-    world_seed : of the world's pictures; folders ignore it.
-    image_size : width and height of all pictures in pixels (the world is painted at 32, 64, 128, 256 or 512).
+    split : ``"train"``, ``"val"`` or ``"test"``; no image is in two of them.
+    size : number of pairs; if left out 8,000 / 500 / 500 of the world, and one an image of a folder.
+    seed : of the instructions. Another seed asks for something else of the same images.
+    world_seed : of the world's images; folders ignore it.
+    image_size : width and height of all images in pixels (the world is painted at 32, 64, 128, 256 or 512).
     kinds : which of :data:`KINDS`, taken in turn. Default: all that the data set has, but ``reconstruct`` only for ``vg``.
 
     Raises
@@ -222,22 +222,22 @@ def _world_pairs(name, split, size, seed, world_seed, image_size, kinds) -> Mani
 
     own = ("attribute",) if name == "world/birds" else ("attribute", "remove", "replace", "move")
     kinds = check_kinds(name, kinds, own, (*own, "reconstruct"))
-    # the last index of a world is open: pictures beyond the usual size are drawn in the same way
+    # the last index of a world is open: images beyond the usual size are drawn in the same way
     items = load_dataset(name, split, size=100 * _NEXT_TRY, seed=world_seed, image_size=image_size)
 
-    def make(index: int, wish_seed: int) -> ManipulationPair:
+    def make(index: int, instruction_seed: int) -> ManipulationPair:
         for attempt in range(99):
             item = items[index + attempt * _NEXT_TRY]
-            pair = world_pair(item, split, kinds, turn=index, seed=wish_seed)
+            pair = world_pair(item, split, kinds, turn=index, seed=instruction_seed)
             if pair is not None:
                 return pair
-        raise InputError(f"{name} ({split}): no picture near index {index} allows any of the edits {', '.join(kinds)}")
+        raise InputError(f"{name} ({split}): no image near index {index} allows any of the edits {', '.join(kinds)}")
 
     return ManipulationPairs(name, split, range(size), make, seed=seed)
 
 
 def world_pair(item: Item, split: str, kinds: Sequence[str], *, turn: int = 0, seed: int = 0) -> ManipulationPair | None:
-    """The pair of one item of the default world: of kind ``kinds[turn % len(kinds)]`` or, if its picture does not allow that, of the
+    """The pair of one item of the default world: of kind ``kinds[turn % len(kinds)]`` or, if its image does not allow that, of the
     next kind that it allows; ``None`` if it allows none."""
     from ..world.edits import edits
 
@@ -251,19 +251,19 @@ def world_pair(item: Item, split: str, kinds: Sequence[str], *, turn: int = 0, s
         if kind in possible:
             edit = possible[kind]
             birds = item.id.startswith("birds")
-            # of a bird the new caption says what is wished; "there is a dog" does not say that the ball must go
-            wish = edit.target if birds else edit.sentence
+            # of a bird the new caption says what is requested; "there is a dog" does not say that the ball must go
+            instruction = edit.target if birds else edit.sentence
             return ManipulationPair(
-                id=f"{item.id}/{kind}-{seed}", split=split, kind=kind, image=item.image, sentences=tuple(item.sentences), wish=wish,
+                id=f"{item.id}/{kind}-{seed}", split=split, kind=kind, image=item.image, sentences=tuple(item.sentences), instruction=instruction,
                 request=edit.sentence, target=edit.target, edited_image=edit.image, edited_sentence=edit.source, scene=item.scene,
                 edited_scene=edit.scene, region=edit.changed_box, subject=edit.subject,
-                slots=_slots(item.scene, edit.scene, kind, edit.subject, wish),
+                slots=_slots(item.scene, edit.scene, kind, edit.subject, instruction),
             )  # fmt: skip
     return None
 
 
 def _hidden(item: Item, split: str, seed: int) -> ManipulationPair:
-    """The masked-region protocol: one thing's box is to be hidden and drawn again; the true answer is the picture itself."""
+    """The masked-region protocol: one thing's box is to be hidden and drawn again; the true answer is the image itself."""
     from ..world.stable_random import StableRandom
 
     rng = StableRandom("hidden", seed, item.id)
@@ -273,14 +273,14 @@ def _hidden(item: Item, split: str, seed: int) -> ManipulationPair:
     caption = rng.pick(item.sentences)
     return ManipulationPair(
         id=f"{item.id}/reconstruct-{seed}", split=split, kind="reconstruct", image=item.image, sentences=tuple(item.sentences),
-        wish=caption, target=caption, edited_image=item.image, edited_sentence=caption, scene=item.scene, edited_scene=item.scene,
+        instruction=caption, target=caption, edited_image=item.image, edited_sentence=caption, scene=item.scene, edited_scene=item.scene,
         region=whole_pixels(item.scene.objects[subject].box, item.image.size), subject=subject,
         slots=_slots(item.scene, item.scene, "reconstruct", subject, caption),
     )  # fmt: skip
 
 
 def whole_pixels(box, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """A box grown outward to whole pixels and cut at the picture's border."""
+    """A box grown outward to whole pixels and cut at the image's border."""
     from math import ceil, floor
 
     x1, y1, x2, y2 = box
@@ -300,11 +300,11 @@ def _values(thing: SceneObject) -> dict[str, str]:
     return values | dict(filter(None, map(attribute_of, thing.attributes)))
 
 
-def _slots(scene: SceneGraph, edited: SceneGraph, kind: str, subject: int, wish: str) -> tuple[Slot, ...]:
+def _slots(scene: SceneGraph, edited: SceneGraph, kind: str, subject: int, instruction: str) -> tuple[Slot, ...]:
     """Every fact of the scene before and after; a thing that is removed has no facts left but its name."""
     from ..world.phrases import read_phrases
 
-    said = read_phrases(wish).slots()
+    said = read_phrases(instruction).slots()
     nouns = {key[0].split("#")[0] for key in said}
     named = {(noun, key[1]) for key in said for noun in [key[0].split("#")[0]]}
     relation = next((key for key in said if key[1] == "relation"), None)
@@ -320,7 +320,7 @@ def _slots(scene: SceneGraph, edited: SceneGraph, kind: str, subject: int, wish:
         was, now = _values(before), _values(after)
         slots += [Slot(before.name, k, was[k], now[k], *where, bool({(before.name, k), (after.name, k)} & named)) for k in was if k in now]
     place = scene.source.get("place", "")
-    slots.append(Slot("picture", "place", place, place, named=place in nouns))
+    slots.append(Slot("image", "place", place, place, named=place in nouns))
     if kind == "move" and relation is not None:
         old = {(r.subject, r.object): r.predicate for r in scene.relations}
         new = {(r.subject, r.object): r.predicate for r in edited.relations}
@@ -336,7 +336,7 @@ def _slots(scene: SceneGraph, edited: SceneGraph, kind: str, subject: int, wish:
 
 
 def hide_region(image: Image.Image, region: tuple[int, int, int, int], *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """The picture with *region* filled by noise, and the mask: the input of the masked-region protocol.
+    """The image with *region* filled by noise, and the mask: the input of the masked-region protocol.
 
     Parameters
     ----------
@@ -359,7 +359,7 @@ def hide_region(image: Image.Image, region: tuple[int, int, int, int], *, seed: 
     height, width = pixels.shape[:2]
     x1, y1, x2, y2 = region
     if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
-        raise InputError(f"region {tuple(region)} does not lie inside the picture of {width} x {height} pixels")
+        raise InputError(f"region {tuple(region)} does not lie inside the image of {width} x {height} pixels")
     pixels[y1:y2, x1:x2] = np.random.default_rng(seed).integers(0, 256, (y2 - y1, x2 - x1, 3), dtype=np.uint8)
     mask = np.zeros((height, width), np.float32)
     mask[y1:y2, x1:x2] = 1

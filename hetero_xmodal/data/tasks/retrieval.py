@@ -12,7 +12,7 @@ name                      pairs                                                 
 ========================  ============================================================  ==========================================
 
 Everything that is counted (words, their document frequency, which labels exist) is counted on the training pairs and travels with the model
-as its vocabulary (:attr:`RetrievalData.vocab`), so that new pictures and sentences are turned into the same features.
+as its vocabulary (:attr:`RetrievalData.vocab`), so that new images and sentences are turned into the same features.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ...errors import InputError, nearest
 from ...files import read_json
 from ..datasets.photos import SPLITS, Photo, read_photos, split_of
 from ..features import FeatureSet, FeatureSplit, load_feature_folder, load_features, load_wikipedia
-from ..featurise import check_pictures, count_words, image_rows, text_rows
+from ..featurise import check_images, count_words, image_rows, text_rows
 
 NAMES = ("world/scenes", "coco-labels:FOLDER", "photos:FOLDER", "wikipedia:FOLDER", "mat:FOLDER", "features:FILE")
 WORLD_SIZES = {"train": 3000, "val": 500, "test": 1000}
@@ -37,7 +37,7 @@ class RetrievalData:
     """A data set ready for training.
 
     features : its three splits
-    vocab : what a model must know to read new pictures, texts and labels the same way; JSON values only. ``labels``: names of the label
+    vocab : what a model must know to read new images, texts and labels the same way; JSON values only. ``labels``: names of the label
         columns; ``tags``: the tag vocabulary, if texts are 0/1 tag vectors; ``images``, ``texts``: how the features were made;
         ``data``: the data set; ``used``: ids of the training and validation pairs, if pairs have ids.
     """
@@ -57,7 +57,7 @@ def load_retrieval_data(
     seed : of the pairs that are held out for validation where the data set has no validation split of its own.
     held_out : how many those are; a tenth of the training pairs, at most 2,000, if left out (Wikipedia: 217).
     sizes : for the world, pairs in ``train``, ``val`` and ``test``.
-    network : for the pictures of ``coco-labels`` and ``photos``, the frozen network: ``"efficientnet-lite0"``, a torchvision name such as
+    network : for the images of ``coco-labels`` and ``photos``, the frozen network: ``"efficientnet-lite0"``, a torchvision name such as
         ``"vgg19_bn"`` (the paper's), or that with a file of weights, ``"vgg19_bn:FILE"``; see :mod:`hetero_xmodal.networks.frozen`.
 
     Raises
@@ -67,7 +67,7 @@ def load_retrieval_data(
     kind, place = data_kind(name)
     if kind == "world/scenes":
         return _world(sizes or {})
-    if kind in PICTURES:
+    if kind in IMAGES:
         return _photographs(kind, place, network, held_out, seed)
     features = {"wikipedia": load_wikipedia, "mat": load_feature_folder, "features": load_features}[kind](place, held_out=None)
     if features.validation is None:
@@ -92,7 +92,7 @@ def load_test_pairs(name: str, vocab: dict[str, Any], *, sizes: dict[str, int] |
     InputError : features of other widths or kinds than the model's, no pair left, other labels.
     """
     kind, place = data_kind(name)
-    made = {"world/scenes": "world detector"}.get(kind, "network" if kind in PICTURES else "given")
+    made = {"world/scenes": "world detector"}.get(kind, "network" if kind in IMAGES else "given")
     own = vocab.get("images", {}).get("network", "given")
     if (own == "given") != (made == "given") or (own == "world detector") != (made == "world detector"):
         raise InputError(
@@ -100,9 +100,9 @@ def load_test_pairs(name: str, vocab: dict[str, Any], *, sizes: dict[str, int] |
         )
     if kind == "world/scenes":
         return _world_split("test", (sizes or {}).get("test", WORLD_SIZES["test"]), vocab)
-    if kind in PICTURES:
+    if kind in IMAGES:
         used = set(vocab.get("used", ()))
-        items, names = PICTURES[kind](place)
+        items, names = IMAGES[kind](place)
         named = any(item.split == "test" for item in items)
         kept = [item for item in items if item.id not in used and (item.split == "test" or not named)]
         if not kept:
@@ -111,7 +111,7 @@ def load_test_pairs(name: str, vocab: dict[str, Any], *, sizes: dict[str, int] |
         if not any(label in columns for label in vocab["labels"]):
             raise InputError(f"'{name}' has none of the labels that this model knows ({', '.join(vocab['labels'][:5])} ...)")
         labels = np.stack([[item.labels[columns[x]] if x in columns else 0 for x in vocab["labels"]] for item in kept])
-        check_pictures([item.path for item in kept])
+        check_images([item.path for item in kept])
         return FeatureSplit(image_rows(vocab, [i.path for i in kept]), text_rows(vocab, [i.text for i in kept]), labels)
     features = {"wikipedia": load_wikipedia, "mat": load_feature_folder, "features": load_features}[kind](place, held_out=None)
     if features.test.labels.shape[1] != len(vocab["labels"]):
@@ -128,12 +128,12 @@ def data_kind(name: str) -> tuple[str, str]:
     if name == "world/scenes":
         return "world/scenes", ""
     kind, colon, place = str(name).partition(":")
-    if kind not in (*PICTURES, "wikipedia", "mat", "features") or not colon or not place:
+    if kind not in (*IMAGES, "wikipedia", "mat", "features") or not colon or not place:
         raise InputError(f"unknown retrieval data {name!r}{nearest(name, NAMES)}; known are {', '.join(NAMES)}")
     return kind, place
 
 
-# ---------------------------------------------------------------------------------------------- the data sets with pictures
+# ---------------------------------------------------------------------------------------------- the data sets with images
 
 
 def _world(sizes: dict[str, int]) -> RetrievalData:
@@ -160,7 +160,7 @@ def _world_split(split: str, size: int, vocab: dict[str, Any]) -> FeatureSplit:
     data = load_dataset("world/scenes", split, size=size)
     column = {tag: k for k, tag in enumerate(vocab["tags"])}
     rows, tags, labels = [], np.zeros((len(data), len(column)), np.float32), []
-    for start in range(0, len(data), 256):  # pictures are drawn as they are needed, never all at once
+    for start in range(0, len(data), 256):  # images are drawn as they are needed, never all at once
         items = [data[k] for k in range(start, min(start + 256, len(data)))]
         rows.append(image_rows(vocab, [item.image for item in items]))
         for k, item in enumerate(items, start):
@@ -171,7 +171,7 @@ def _world_split(split: str, size: int, vocab: dict[str, Any]) -> FeatureSplit:
 
 def _read_coco(folder: str) -> tuple[list[Photo], list[str]]:
     """The photos of a COCO folder that have labels and captions, in the order of their ids, and the label names."""
-    from ..datasets.coco import _instances, _picture_path, _records, existing_folder
+    from ..datasets.coco import _image_path, _instances, _records, existing_folder
 
     path = existing_folder(folder, "coco-labels:")
     where = f"captions file '{path / 'captions.json'}'"
@@ -189,7 +189,7 @@ def _read_coco(folder: str) -> tuple[list[Photo], list[str]]:
         if present and image["id"] in captions:
             labels = np.zeros(len(names), np.uint8)
             labels[present] = 1
-            place = _picture_path(path, image["file_name"], where)
+            place = _image_path(path, image["file_name"], where)
             photos.append(Photo(place.stem, place, " ".join(captions[image["id"]]), labels, image.get("split")))
     if not photos:
         raise InputError(f"no photo of '{folder}' has both labels (instances.json) and a caption (captions.json)")
@@ -197,19 +197,19 @@ def _read_coco(folder: str) -> tuple[list[Photo], list[str]]:
 
 
 #: how the photos of each kind of folder are read
-PICTURES = {"coco-labels": _read_coco, "photos": read_photos}
+IMAGES = {"coco-labels": _read_coco, "photos": read_photos}
 
 
 def _photographs(kind: str, folder: str, network: str, held_out: int | None, seed: int) -> RetrievalData:
     images = _images(network)
-    items, names = PICTURES[kind](folder)
+    items, names = IMAGES[kind](folder)
     known = {item.split for item in items}
     own = {"train", "test"} <= known <= set(SPLITS)  # otherwise the split is made here
     splits = {split: [i for i in items if (i.split if own else split_of(i.id)) == split] for split in SPLITS}
     for split, members in splits.items():
         if not members and not (own and split == "val"):
             raise InputError(f"'{folder}' has {len(items)} labelled photos, none of them in the {split} split; it needs more")
-    check_pictures([item.path for item in items])
+    check_images([item.path for item in items])
     seen = np.sum([item.labels for item in splits["train"]], axis=0) > 0
     words = count_words([item.text for item in splits["train"]], at_least=2)
     vocab: dict[str, Any] = {
@@ -238,7 +238,7 @@ def _photographs(kind: str, folder: str, network: str, held_out: int | None, see
 
 
 def _images(network: str) -> dict[str, str]:
-    """What a model must know to read pictures with the same network again."""
+    """What a model must know to read images with the same network again."""
     from pathlib import Path
 
     from ...networks.frozen import network_weights

@@ -1,4 +1,4 @@
-"""The default world: pictures drawn by the package, sentences written by it, and the truth about both. No download.
+"""The default world: images drawn by the package, sentences written by it, and the truth about both. No download.
 
 >>> from hetero_xmodal.data import load_dataset
 >>> birds = load_dataset("world/birds", split="test")
@@ -92,7 +92,7 @@ def item_hash(item: Item) -> str:
 
 
 def noisy_tags(facts: list[str], rng: StableRandom) -> list[str]:
-    """Tags as people give them: a quarter is missing, some are other words for the same, some have nothing to do with the picture."""
+    """Tags as people give them: a quarter is missing, some are other words for the same, some have nothing to do with the image."""
     tags = []
     for fact in dict.fromkeys(facts):
         if rng.chance(75):

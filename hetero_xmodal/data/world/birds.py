@@ -1,4 +1,4 @@
-"""One bird whose crown, breast, belly, wings and beak vary: content, picture and truth."""
+"""One bird whose crown, breast, belly, wings and beak vary: content, image and truth."""
 
 from __future__ import annotations
 
@@ -168,19 +168,19 @@ def make_bird(seed: int, split: str, index: int) -> tuple[Bird, np.ndarray, dict
 def wide_bird_background(place: str, variant: int) -> np.ndarray:
     """A place's whole background ``(512, 640, 3)`` uint8."""
     rng = StableRandom("bird background", place, variant)
-    picture = np.zeros((CANVAS, WIDE, 3), np.uint8)
+    image = np.zeros((CANVAS, WIDE, 3), np.uint8)
     sky = rng.pick([(164, 194, 212), (186, 196, 206), (170, 200, 196), (206, 190, 184)])
     if place == "branch":
         leafy = rng.pick([(150, 178, 148), (168, 182, 146), (150, 172, 164)])
-        bands(mixed(leafy, (255, 255, 255), 16), leafy, 0, CANVAS, picture)
+        bands(mixed(leafy, (255, 255, 255), 16), leafy, 0, CANVAS, image)
         for _ in range(34):
             x, y, r = rng.below(WIDE), rng.below(CANVAS), rng.between(26, 60)
-            cv2.circle(picture, (x, y), r, mixed(leafy, (236, 240, 220) if rng.chance(50) else (110, 140, 116), 20), -1)
-        cv2.fillPoly(picture, [np.array([(0, FEET - 8), (WIDE, FEET + 2), (WIDE, FEET + 34), (0, FEET + 28)], np.int32)], (150, 112, 80))
-        cv2.line(picture, (0, FEET + 14), (WIDE, FEET + 20), (128, 94, 66), 5)
+            cv2.circle(image, (x, y), r, mixed(leafy, (236, 240, 220) if rng.chance(50) else (110, 140, 116), 20), -1)
+        cv2.fillPoly(image, [np.array([(0, FEET - 8), (WIDE, FEET + 2), (WIDE, FEET + 34), (0, FEET + 28)], np.int32)], (150, 112, 80))
+        cv2.line(image, (0, FEET + 14), (WIDE, FEET + 20), (128, 94, 66), 5)
         for _ in range(9):
             x, y = rng.below(WIDE), FEET + rng.pick((-16, 46))
-            cv2.ellipse(picture, (x, y), (24, 11), 30 if y < FEET else -30, 0, 360, (118, 156, 104), -1)
+            cv2.ellipse(image, (x, y), (24, 11), 30 if y < FEET else -30, 0, 360, (118, 156, 104), -1)
     else:
         ground, speck = {
             "grass": ((160, 190, 134), (130, 166, 108)),
@@ -188,33 +188,33 @@ def wide_bird_background(place: str, variant: int) -> np.ndarray:
             "snow": ((192, 203, 215), (174, 186, 200)),
         }[place]
         line = 330 + 10 * variant
-        bands(sky, mixed(sky, (214, 214, 208), 50), 0, line, picture)
+        bands(sky, mixed(sky, (214, 214, 208), 50), 0, line, image)
         for _ in range(4):
             x, y, r = rng.below(WIDE), rng.between(40, line - 90), rng.between(34, 60)
-            cv2.fillPoly(picture, [np.array(cloud(x, y, r * 1.5, r * 0.5, 7), np.int32)], mixed(sky, (232, 234, 236), 50))
+            cv2.fillPoly(image, [np.array(cloud(x, y, r * 1.5, r * 0.5, 7), np.int32)], mixed(sky, (232, 234, 236), 50))
         hills = [(x, line - 20 - int(18 * np.sin(x / 80 + variant))) for x in range(0, WIDE + 20, 10)]
-        cv2.fillPoly(picture, [np.array([*hills, (WIDE, line), (0, line)], np.int32)], mixed(ground, (150, 160, 176), 50))
-        bands(ground, mixed(ground, speck, 40), line, CANVAS, picture)
+        cv2.fillPoly(image, [np.array([*hills, (WIDE, line), (0, line)], np.int32)], mixed(ground, (150, 160, 176), 50))
+        bands(ground, mixed(ground, speck, 40), line, CANVAS, image)
         for _ in range(150):
             x, y = rng.below(WIDE), rng.between(line + 10, CANVAS)
             if place == "grass":
                 cv2.polylines(
-                    picture, [np.array([(x - 6, y - 10), (x, y), (x + 1, y - 13), (x + 2, y), (x + 8, y - 9)], np.int32)], False, speck, 3
+                    image, [np.array([(x - 6, y - 10), (x, y), (x + 1, y - 13), (x + 2, y), (x + 8, y - 9)], np.int32)], False, speck, 3
                 )
             elif place == "rock":
-                cv2.ellipse(picture, (x, y), (15, 5), 0, 180, 360, speck, 3)
+                cv2.ellipse(image, (x, y), (15, 5), 0, 180, 360, speck, 3)
             else:
-                cv2.circle(picture, (x, y), 3, speck, -1)
+                cv2.circle(image, (x, y), 3, speck, -1)
         if place == "rock":
             stone = [(0, FEET + 6), (60, FEET - 10), (300, FEET - 14), (560, FEET - 8), (WIDE, FEET + 8), (WIDE, FEET + 50), (0, FEET + 50)]
-            cv2.fillPoly(picture, [np.array(stone, np.int32)], (158, 150, 146))
+            cv2.fillPoly(image, [np.array(stone, np.int32)], (158, 150, 146))
             cv2.polylines(
-                picture,
+                image,
                 [np.array([(30, FEET + 30), (200, FEET + 22), (420, FEET + 30), (620, FEET + 24)], np.int32)],
                 False,
                 (138, 130, 128),
                 5,
             )
-    picture = grain(picture, f"bird {place} {variant}", 4)
-    picture.setflags(write=False)
-    return picture
+    image = grain(image, f"bird {place} {variant}", 4)
+    image.setflags(write=False)
+    return image

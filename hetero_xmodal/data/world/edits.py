@@ -1,4 +1,4 @@
-"""Edits with their true answer: what a sentence such as "the belly is red instead of yellow" makes of a picture.
+"""Edits with their true answer: what a sentence such as "the belly is red instead of yellow" makes of an image.
 
 Kinds of edits: ``attribute`` (another colour, pattern or beak length), ``remove`` ("no mirror"), ``replace`` ("a cat instead of the dog")
 and ``move`` ("the clock is on the table"). The edited scene is painted by the same painter from the same description, so every pixel
@@ -54,9 +54,9 @@ class Edit:
 
     kind : ``attribute``, ``remove``, ``replace`` or ``move``
     sentence : what a person would ask for, e.g. "the belly is red instead of yellow"
-    source, target : a true caption of the picture before, and what that caption becomes
-    image : the true edited picture
-    scene : the true scene graph of the edited picture
+    source, target : a true caption of the image before, and what that caption becomes
+    image : the true edited image
+    scene : the true scene graph of the edited image
     changed_box : x1, y1, x2, y2 in whole pixels; every pixel outside is unchanged
     subject : index of the edited object in the scene graph *before* the edit
     """
@@ -72,11 +72,11 @@ class Edit:
 
 
 def edits(item: Item, *, seed: int = 0, kinds: tuple[str, ...] = KINDS) -> list[Edit]:
-    """One edit of each kind that the item's picture allows (birds: attribute only), the same for the same *seed*.
+    """One edit of each kind that the item's image allows (birds: attribute only), the same for the same *seed*.
 
     Raises
     ------
-    InputError : the item is not of the default world (its true edited picture cannot be known), or a kind is unknown.
+    InputError : the item is not of the default world (its true edited image cannot be known), or a kind is unknown.
     """
     for kind in kinds:
         if kind not in KINDS:
@@ -85,7 +85,7 @@ def edits(item: Item, *, seed: int = 0, kinds: tuple[str, ...] = KINDS) -> list[
             raise InputError(f"unknown kind of edit {kind!r}{nearest(kind, KINDS)}; known are {', '.join(KINDS)}")
     fields = item.id.split("-")
     if len(fields) != 4 or fields[0] not in ("scenes", "birds") or not (fields[1] + fields[3]).isdecimal():
-        raise InputError(f"item {item.id!r} is not of the default world: only there the true edited picture is known")
+        raise InputError(f"item {item.id!r} is not of the default world: only there the true edited image is known")
     world, number, split, index = fields[0], int(fields[1]), fields[2], int(fields[3])
     size, rng = item.image.size[0], StableRandom("edits", seed, item.id)
     if world == "birds":
@@ -126,7 +126,7 @@ def _finish(kind, words, source, target, scene: Scene, size, touched: list[Thing
 
 
 def _pixels(box, size: int) -> tuple[int, int, int, int]:
-    """A canvas box as whole pixels of the picture, grown outward and cut at the border."""
+    """A canvas box as whole pixels of the image, grown outward and cut at the border."""
     k = CANVAS // size
     x1, y1, x2, y2 = (int(v) for v in box)
     return max(0, x1 // k), max(0, y1 // k), min(size, -(-x2 // k)), min(size, -(-y2 // k))
@@ -331,5 +331,5 @@ def _edit_bird(bird: Bird, boxes: dict, size: int, rng: StableRandom) -> Edit:
         return sentence(f"this bird has {listed(phrases)}")
 
     words = f"the {noun} {'are' if part.name == 'wing' else 'is'} {new} instead of {old}"
-    picture = Image.fromarray(shrink(canvas, size))
-    return Edit("attribute", words, caption(part), caption(changed), picture, bird_truth(after, now, size), _pixels(area, size), k + 1)
+    image = Image.fromarray(shrink(canvas, size))
+    return Edit("attribute", words, caption(part), caption(changed), image, bird_truth(after, now, size), _pixels(area, size), k + 1)

@@ -1,7 +1,7 @@
 """What is in a scene and where: content first (it decides the split), then places that keep every relation decidable.
 
-A :class:`Scene` is everything that is needed to paint a picture, as small whole numbers and words. The truth about it is read off
-the painted picture: :func:`hetero_xmodal.data.world.render.paint_scene` gives tight visible boxes, and the relations are
+A :class:`Scene` is everything that is needed to paint an image, as small whole numbers and words. The truth about it is read off
+the painted image: :func:`hetero_xmodal.data.world.render.paint_scene` gives tight visible boxes, and the relations are
 what :mod:`hetero_xmodal.parsers.geometry` says about those boxes.
 """
 
@@ -86,7 +86,7 @@ WALL = ("clock", "mirror")
 AIR = ("balloon", "kite")
 #: what may stand on a support
 STANDS = ("cup", "lamp", "flower", "cat", "bird", "ball", "box", "clock")
-#: point of a held thing that lies in the hand (thousandths of its width and height), for the agent's left side of the picture
+#: point of a held thing that lies in the hand (thousandths of its width and height), for the agent's left side of the image
 GRIP = {"balloon": (500, 900), "umbrella": (490, 880), "ball": (860, 500), "cup": (860, 520), "kite": (480, 925)}
 HAND = (60, 585)  # thousandths of the agent's box
 SLACK = 0.012
@@ -235,7 +235,7 @@ def candidates(thing: Thing, scene: Scene, placed: dict[int, Thing], rng: Stable
 
 
 def fits(thing: Thing, options: list[tuple[int, int, bool]], placed: dict[int, Thing]) -> Iterator[int]:
-    """Indices of the *options* that lie inside the picture, cover nothing in *placed*, and give only decidable relations to it.
+    """Indices of the *options* that lie inside the image, cover nothing in *placed*, and give only decidable relations to it.
 
     Lazy, because nearly always one of the first few is taken; relations are asked about for three places in one go.
     """

@@ -1,7 +1,7 @@
-"""The painter: flat parts with shading and an outline on a canvas of 512 x 512, whatever the size of the final picture.
+"""The painter: flat parts with shading and an outline on a canvas of 512 x 512, whatever the size of the final image.
 
-A *shape* is a list of parts in its own units; here it is only placed, scaled and filled. Beside the picture an *id map* is painted
-that says which object a canvas pixel shows: tight visible boxes come from it. All coordinates are whole numbers, and pictures
+A *shape* is a list of parts in its own units; here it is only placed, scaled and filled. Beside the image an *id map* is painted
+that says which object a canvas pixel shows: tight visible boxes come from it. All coordinates are whole numbers, and images
 are shrunk by adding whole numbers, so that the bytes do not depend on the machine.
 """
 
@@ -182,7 +182,7 @@ class Painter:
 
 
 def shrink(canvas: np.ndarray, size: int) -> np.ndarray:
-    """The canvas as a picture of *size* x *size*: every pixel the rounded mean of its block, in whole numbers."""
+    """The canvas as an image of *size* x *size*: every pixel the rounded mean of its block, in whole numbers."""
     k = CANVAS // size
     if k == 1:
         return canvas

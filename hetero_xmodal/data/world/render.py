@@ -1,4 +1,4 @@
-"""From a :class:`Scene` to its picture and its true scene graph."""
+"""From a :class:`Scene` to its image and its true scene graph."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def is_clear(scene: Scene, boxes: list) -> bool:
 
 
 def truth(scene: Scene, boxes: list, size: int, id: str | None = None) -> SceneGraph:
-    """The true scene graph for a picture of *size* x *size*: boxes in its pixels, relations by geometry."""
+    """The true scene graph for an image of *size* x *size*: boxes in its pixels, relations by geometry."""
     scale = CANVAS / size
     names = [t.category for t in scene.things]
     codes = geometry.relation_matrix(np.array(boxes, np.float64), names, size=(CANVAS, CANVAS))

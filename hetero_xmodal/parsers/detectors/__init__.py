@@ -1,4 +1,4 @@
-"""Where the boxes of a picture come from: one module per detector, all with the same small interface.
+"""Where the boxes of an image come from: one module per detector, all with the same small interface.
 
 ===============  =====================================================================  ===================
 detector         what it is                                                             module
@@ -10,7 +10,7 @@ detector         what it is                                                     
 ===============  =====================================================================  ===================
 """
 
-from .base import Detections, Detector, Picture
+from .base import Detections, Detector, InputImage
 from .registry import load_detector
 
-__all__ = ["Detections", "Detector", "Picture", "load_detector"]
+__all__ = ["Detections", "Detector", "Image", "load_detector"]

@@ -18,16 +18,16 @@ DEFAULT_MAX_OBJECTS = 36
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture ready for detection.
+class InputImage:
+    """An image ready for detection.
 
     image : upright RGB, shrunk if the original was larger than the detector looks at
     size : width, height of the original; boxes are in its pixels
     name : file name if it came from a file
-    id : name of the picture in its data set
+    id : name of the image in its data set
     """
 
-    image: Image.Image
+    pixels: Image.Image
     size: tuple[int, int]
     name: str | None = None
     id: str | None = None
@@ -35,9 +35,9 @@ class Picture:
 
 @dataclass
 class Detections:
-    """What a detector says about one picture; row k of everything belongs to object k, best score first.
+    """What a detector says about one image; row k of everything belongs to object k, best score first.
 
-    boxes : float32 (n, 4), xyxy in pixels of the original picture
+    boxes : float32 (n, 4), xyxy in pixels of the original image
     scores : float32 (n,), in 0..1
     features : float32 (n, d) rows of length one, or ``None``
     relations : what the detector itself knows about pairs of its objects; ``None`` leaves it to the geometry of the boxes
@@ -53,9 +53,9 @@ class Detections:
 
 @runtime_checkable
 class Detector(Protocol):
-    """Anything with these four can be handed to ``hx.parse_image(picture, detector=...)``.
+    """Anything with these four can be handed to ``hx.parse_image(image, detector=...)``.
 
-    longest_side : pictures are shrunk to this many pixels before ``detect``; ``None`` keeps them as they are
+    longest_side : images are shrunk to this many pixels before ``detect``; ``None`` keeps them as they are
     score_threshold : objects below are dropped unless the caller asks otherwise
     source : plain JSON values that say where the boxes and features come from (detector, weights, feature, width, normalisation)
     """
@@ -64,7 +64,7 @@ class Detector(Protocol):
     score_threshold: float
     source: dict[str, Any]
 
-    def detect(self, pictures: list[Picture], *, score_threshold: float, max_objects: int) -> list[Detections]: ...
+    def detect(self, images: list[InputImage], *, score_threshold: float, max_objects: int) -> list[Detections]: ...
 
 
 def unit_rows(features: np.ndarray) -> np.ndarray:

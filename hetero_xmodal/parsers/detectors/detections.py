@@ -1,16 +1,16 @@
 """Detections that were made elsewhere: a small JSON format of our own, and COCO ``instances`` files.
 
-Our format is one object, or a list of them, one per picture::
+Our format is one object, or a list of them, one per image::
 
-    {"image_id": "kitchen.jpg",            # file name, path or id of the picture
-     "width": 640, "height": 480,          # of the picture the boxes belong to, in pixels
+    {"image_id": "kitchen.jpg",            # file name, path or id of the image
+     "width": 640, "height": 480,          # of the image the boxes belong to, in pixels
      "boxes": [[10, 20, 110, 220]],        # x1, y1, x2, y2 in pixels (xyxy, not xywh)
      "labels": ["chair"],                  # names of the classes
      "scores": [0.9],                      # in 0..1; left out: 1
      "attributes": [["red", "wooden"]]}    # left out: none
 
 A COCO ``instances`` file has ``images``, ``annotations`` (``bbox`` is x, y, width, height) and ``categories``; crowd regions are left out.
-A picture is looked up by its file name, then by its file name without the ending, then by its id.
+An image is looked up by its file name, then by its file name without the ending, then by its id.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ import numpy as np
 
 from ...errors import InputError, nearest
 from ...files import existing_file
-from .base import Detections, Picture, file_hash
+from .base import Detections, InputImage, file_hash
 
 _KEYS = ("image_id", "width", "height", "boxes", "labels", "scores", "attributes")
 _TOLERANCE = 1.0  # pixels by which a rounded box may reach over the edge before it is refused; within, it is clipped
 
 
 class DetectionsFile:
-    """A file of detections as a detector; records are checked when their picture is asked for."""
+    """A file of detections as a detector; records are checked when their image is asked for."""
 
-    longest_side = 64  # the picture itself is only opened to check that it can be, and for its size
+    longest_side = 64  # the image itself is only opened to check that it can be, and for its size
     score_threshold = 0.0
 
     def __init__(self, path: str | Path) -> None:
@@ -56,16 +56,12 @@ class DetectionsFile:
             "normalisation": None,
         }
 
-    def detect(self, pictures: list[Picture], *, score_threshold: float = 0.0, max_objects: int | None = None) -> list[Detections]:
-        return [self._one(picture, score_threshold, max_objects) for picture in pictures]
+    def detect(self, images: list[InputImage], *, score_threshold: float = 0.0, max_objects: int | None = None) -> list[Detections]:
+        return [self._one(image, score_threshold, max_objects) for image in images]
 
-    def find(self, picture: Picture) -> dict[str, Any]:
-        """The record of *picture*."""
-        names = [
-            str(n)
-            for n in (picture.name, picture.name and Path(picture.name).name, picture.name and Path(picture.name).stem, picture.id)
-            if n
-        ]
+    def find(self, image: InputImage) -> dict[str, Any]:
+        """The record of *image*."""
+        names = [str(n) for n in (image.name, image.name and Path(image.name).name, image.name and Path(image.name).stem, image.id) if n]
         for name in names:
             if name in self._records:
                 return self._records[name]
@@ -74,16 +70,16 @@ class DetectionsFile:
         if not names and len(set(map(id, self._records.values()))) == 1:
             return next(iter(self._records.values()))
         if not names:
-            raise InputError(f"detections file '{self.path}' holds several pictures; give a path, or say which one with id=")
-        raise InputError(f"detections file '{self.path}' has no picture {names[0]!r}{nearest(names[0], self._records)}")
+            raise InputError(f"detections file '{self.path}' holds several images; give a path, or say which one with id=")
+        raise InputError(f"detections file '{self.path}' has no image {names[0]!r}{nearest(names[0], self._records)}")
 
-    def _one(self, picture: Picture, score_threshold: float, max_objects: int | None) -> Detections:
-        record = self.find(picture)
-        where = f"detections file '{self.path}', picture {record['image_id']!r}"
-        _check_size(record, picture, where)
+    def _one(self, image: InputImage, score_threshold: float, max_objects: int | None) -> Detections:
+        record = self.find(image)
+        where = f"detections file '{self.path}', image {record['image_id']!r}"
+        _check_size(record, image, where)
         if self.format == "coco":
             record = _from_annotations(record, where)
-        boxes, scores = _check_record(record, picture.size, where)
+        boxes, scores = _check_record(record, image.size, where)
         order = [i for i in np.argsort(-scores, kind="stable").tolist() if scores[i] >= score_threshold][:max_objects]
         attributes = record.get("attributes") or [[] for _ in record["labels"]]
         return Detections([record["labels"][i].strip() for i in order], boxes[order], scores[order], [list(attributes[i]) for i in order])
@@ -148,9 +144,9 @@ def _coco_records(data: dict, path: str) -> dict[str, dict]:
 def _store(records: dict[str, dict], keys: list[str], entry: dict, where: str) -> None:
     for key in dict.fromkeys(keys):
         if key in records:
-            raise InputError(f"{where} describes picture {key!r} a second time; keep one entry per picture")
+            raise InputError(f"{where} describes image {key!r} a second time; keep one entry per image")
         records[key] = entry
-    for key in keys:  # a path also answers to its bare file name, unless another picture has it
+    for key in keys:  # a path also answers to its bare file name, unless another image has it
         records.setdefault(Path(key).name, entry)
 
 
@@ -180,19 +176,19 @@ def _finite(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _check_size(record: dict, picture: Picture, where: str) -> None:
+def _check_size(record: dict, image: InputImage, where: str) -> None:
     size = (record["width"], record["height"])
     if not all(_finite(v) and v >= 1 for v in size):
-        raise InputError(f"{where}: width and height are {size}, expected pixels of the picture")
-    if size != picture.size:
+        raise InputError(f"{where}: width and height are {size}, expected pixels of the image")
+    if size != image.size:
         raise InputError(
-            f"{where}: the boxes belong to a picture of {size[0]} x {size[1]} pixels, but this one has "
-            f"{picture.size[0]} x {picture.size[1]}; scale the boxes or give the original picture"
+            f"{where}: the boxes belong to an image of {size[0]} x {size[1]} pixels, but this one has "
+            f"{image.size[0]} x {image.size[1]}; scale the boxes or give the original image"
         )
 
 
 def _check_record(record: dict, size: tuple[int, int], where: str) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes (n, 4) clipped to the picture and scores (n,); everything that cannot be is an InputError naming the detection."""
+    """Boxes (n, 4) clipped to the image and scores (n,); everything that cannot be is an InputError naming the detection."""
     labels, boxes = record["labels"], record["boxes"]
     scores = record.get("scores")
     scores = [1.0] * len(labels) if scores is None else scores
@@ -213,8 +209,7 @@ def _check_record(record: dict, size: tuple[int, int], where: str) -> tuple[np.n
             raise InputError(f"{here} ({label!r}): box is {box}, expected x1 < x2 and y1 < y2 (xyxy, not xywh)")
         if min(box[:2]) < -_TOLERANCE or box[2] > width + _TOLERANCE or box[3] > height + _TOLERANCE or box[0] >= width or box[1] >= height:
             raise InputError(
-                f"{here} ({label!r}): box {box} reaches outside the picture of {width} x {height} pixels; "
-                "clip it, and check that it is xyxy"
+                f"{here} ({label!r}): box {box} reaches outside the image of {width} x {height} pixels; clip it, and check that it is xyxy"
             )
         if not _finite(score) or not 0 <= score <= 1:
             raise InputError(f"{here} ({label!r}): score is {score!r}, expected a number in 0..1")

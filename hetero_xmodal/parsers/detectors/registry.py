@@ -10,7 +10,7 @@ from .base import Detector
 
 
 def load_detector(detector: str | Path | Detector = "world", *, weights: str | Path | None = None, features: str | None = None) -> Detector:
-    """Make the detector that *detector* names; the last few are kept, so that a loop over pictures loads once.
+    """Make the detector that *detector* names; the last few are kept, so that a loop over images loads once.
 
     Parameters
     ----------

@@ -16,14 +16,14 @@ from ...files import read_json, read_safetensors
 from ...scenes import SceneGraph, SceneRelation
 from ..geometry import relations_between
 from ..world_vocabulary import BIRD_PARTS, CATEGORIES, COLOURS, HAVE, LENGTHS, PATTERNS, SIZES, attribute_kind
-from .base import Detections, Picture, file_hash, unit_rows
+from .base import Detections, InputImage, file_hash, unit_rows
 from .detectron2_quietly import quiet, require_detectron2
 
 if TYPE_CHECKING:
     import torch
 
 ASSET = "world_detector"
-#: a picture with a shorter side than this shows nothing
+#: an image with a shorter side than this shows nothing
 LEAST_SIDE = 8
 #: boxes that overlap by more than this IoU are one thing
 SAME_BOX = 0.7
@@ -61,7 +61,7 @@ class WorldDetector:
     ----------
     weights : ``.safetensors`` with its ``.json`` beside it; ``None`` takes the shipped ones.
 
-    Pictures of any size are brought to the side the network was trained with (longest side, the rest padded with grey); boxes come back in
+    Images of any size are brought to the side the network was trained with (longest side, the rest padded with grey); boxes come back in
     pixels of the original.
     """
 
@@ -103,31 +103,31 @@ class WorldDetector:
             "normalisation": "l2",
         }
 
-    def detect(self, pictures: list[Picture], *, score_threshold: float = score_threshold, max_objects: int = 36) -> list[Detections]:
+    def detect(self, images: list[InputImage], *, score_threshold: float = score_threshold, max_objects: int = 36) -> list[Detections]:
         import torch
 
         side = self.config.image_size
-        for picture in pictures:
-            if min(picture.size) < LEAST_SIDE:
+        for image in images:
+            if min(image.size) < LEAST_SIDE:
                 raise InputError(
-                    f"picture {picture.id or ''} is {picture.size[0]} x {picture.size[1]} pixels; the world's detector needs at least "
+                    f"image {image.id or ''} is {image.size[0]} x {image.size[1]} pixels; the world's detector needs at least "
                     f"{LEAST_SIDE} pixels a side"
                 )
-        batch = np.full((len(pictures), side, side, 3), 127, np.uint8)
+        batch = np.full((len(images), side, side, 3), 127, np.uint8)
         scales = []
-        for row, picture in zip(batch, pictures, strict=True):
-            width, height = picture.size
+        for row, image in zip(batch, images, strict=True):
+            width, height = image.size
             scale = side / max(width, height)
             inside = (max(1, round(width * scale)), max(1, round(height * scale)))
-            image = picture.image if picture.image.size == inside else picture.image.resize(inside)
-            row[: inside[1], : inside[0]] = np.asarray(image)
+            small = image.pixels if image.pixels.size == inside else image.pixels.resize(inside)
+            row[: inside[1], : inside[0]] = np.asarray(small)
             scales.append([width / inside[0], height / inside[1]] * 2)
         self.network.test_score_thresh = max(0.01, score_threshold)  # weaker boxes cannot change what is kept
         with torch.inference_mode(), quiet():
             answers = self.network(torch.from_numpy(batch).permute(0, 3, 1, 2).float())
         return [
-            self._detections(answer, np.asarray(scale, np.float32), picture.size, score_threshold, max_objects)
-            for answer, scale, picture in zip(answers, scales, pictures, strict=True)
+            self._detections(answer, np.asarray(scale, np.float32), image.size, score_threshold, max_objects)
+            for answer, scale, image in zip(answers, scales, images, strict=True)
         ]
 
     def _detections(self, answer, scale: np.ndarray, size: tuple[int, int], score_threshold: float, max_objects: int) -> Detections:

@@ -19,7 +19,7 @@ import numpy as np
 
 from ...errors import InputError, nearest
 from ...files import existing_file, read_safetensors
-from .base import Detections, Picture, file_hash, unit_rows
+from .base import Detections, InputImage, file_hash, unit_rows
 from .detectron2_quietly import quiet, require_detectron2
 
 SAMPLES = 7
@@ -74,18 +74,18 @@ class ZooDetector:
             "normalisation": "l2",
         }
 
-    def detect(self, pictures: list[Picture], *, score_threshold: float, max_objects: int) -> list[Detections]:
-        """Pictures go through one by one: padding them to one size would change what the network says near their edges."""
-        return [self._one(picture, score_threshold, max_objects) for picture in pictures]
+    def detect(self, images: list[InputImage], *, score_threshold: float, max_objects: int) -> list[Detections]:
+        """Images go through one by one: padding them to one size would change what the network says near their edges."""
+        return [self._one(image, score_threshold, max_objects) for image in images]
 
-    def _one(self, picture: Picture, score_threshold: float, max_objects: int) -> Detections:
+    def _one(self, image: InputImage, score_threshold: float, max_objects: int) -> Detections:
         import torch
         from detectron2.structures import Boxes
 
-        pixels = np.asarray(picture.image)
+        pixels = np.asarray(image.pixels)
         pixels = self._resize.get_transform(pixels).apply_image(pixels[:, :, ::-1] if self._bgr else pixels)
         tensor = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(np.float32))
-        width, height = picture.size
+        width, height = image.size
         with torch.inference_mode(), quiet():
             found = self.model([{"image": tensor, "width": width, "height": height}])[0]
             if "instances" not in found:

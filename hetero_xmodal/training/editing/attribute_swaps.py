@@ -11,7 +11,7 @@ from torch import Tensor
 from ... import schema as s
 from .dataset import KINDS, kind_of
 
-#: kinds of attributes that are swapped; size is left out, because a larger bird is another picture
+#: kinds of attributes that are swapped; size is left out, because a larger bird is another image
 SWAPPED = ("colour", "pattern", "length")
 
 

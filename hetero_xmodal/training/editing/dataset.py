@@ -1,17 +1,17 @@
-"""Training data of manipulation models: pictures, graphs of picture and sentence, and three ways to make a pair that does not fit.
+"""Training data of manipulation models: images, graphs of image and sentence, and three ways to make a pair that does not fit.
 
-Nobody has the edited picture to learn from, so the data make their own exercises, from annotations alone:
+Nobody has the edited image to learn from, so the data make their own exercises, from annotations alone:
 
-* a **foreign part**: a region that the sentence describes is covered by the same part of another picture, which differs in what the
-  sentence says and agrees in what it does not say. The picture before is the answer, and only the sentence tells how it looked.
-* a **hidden place**: a box is filled from around it, the picture before is the answer. Either a thing stood there, which the graph
+* a **foreign part**: a region that the sentence describes is covered by the same part of another image, which differs in what the
+  sentence says and agrees in what it does not say. The image before is the answer, and only the sentence tells how it looked.
+* a **hidden place**: a box is filled from around it, the image before is the answer. Either a thing stood there, which the graph
   still names and whose look is that of a thing of another class with the same colour and pattern; or nothing did, and the ground is to be
   painted.
 * a **swapped sentence**: attribute words are exchanged for others of their kind ("red" for "blue"). The sentence before is the answer.
 
 >>> from hetero_xmodal.training.editing.make_dataset import load_manipulation_data
 >>> load_manipulation_data("world/birds", size=4, captions=2, told=1)
-<ManipulationData of 4 pictures and 12 sentences>
+<ManipulationData of 4 images and 12 sentences>
 """
 
 from __future__ import annotations
@@ -49,24 +49,24 @@ def kind_of(attribute: str) -> tuple[int, str] | None:
 
 
 class Hidden(NamedTuple):
-    """Hidden boxes (b, 4); the region that stood there (b,), -1 for none; and picture and region (b,) where that one is looked at."""
+    """Hidden boxes (b, 4); the region that stood there (b,), -1 for none; and image and region (b,) where that one is looked at."""
 
     box: Tensor
     node: Tensor
-    picture: Tensor
+    image: Tensor
     region: Tensor
 
 
 @dataclass
 class ManipulationData:
-    """Pictures and the graphs of picture and sentence that belong to them.
+    """Images and the graphs of image and sentence that belong to them.
 
     Attributes
     ----------
     images : (n, 3, S, S) uint8
-    corpus : one graph for every sentence; its regions are the same as in the other graphs of that picture
-    picture : (g,), the picture of every graph
-    boxes : (n, m, 4), boxes of the regions as shares of the sides; m is the most regions of a picture
+    corpus : one graph for every sentence; its regions are the same as in the other graphs of that image
+    image : (g,), the image of every graph
+    boxes : (n, m, 4), boxes of the regions as shares of the sides; m is the most regions of an image
     names : (n, m), number of the region's class in ``classes``, -1 where there is no region
     values : (n, m, kinds), number of each attribute in ``attributes``, 0 where nothing is known
     free : (g, m, kinds), FREE where the sentence says it, otherwise the value that a donor must have
@@ -77,7 +77,7 @@ class ManipulationData:
 
     images: Tensor
     corpus: GraphCorpus
-    picture: Tensor
+    image: Tensor
     boxes: Tensor
     names: Tensor
     values: Tensor
@@ -95,13 +95,13 @@ class ManipulationData:
         self.part = _parts(self.boxes, self.names)
 
     def __len__(self) -> int:
-        return len(self.picture)
+        return len(self.image)
 
     def __repr__(self) -> str:
-        return f"<ManipulationData of {len(self.images)} pictures and {len(self)} sentences>"
+        return f"<ManipulationData of {len(self.images)} images and {len(self)} sentences>"
 
-    def pictures(self, rows: Tensor) -> Tensor:
-        """Pictures as the models see them: (b, 3, S, S) in -1..1."""
+    def pixels(self, rows: Tensor) -> Tensor:
+        """Images as the models see them: (b, 3, S, S) in -1..1."""
         return self.images[rows].float() / 127.5 - 1
 
     def words(self) -> list[str]:
@@ -113,7 +113,7 @@ class ManipulationData:
         return sorted({word.decode("utf-8", "replace").lower() for word in found})
 
     def usual_sizes(self) -> dict[str, list[float]]:
-        """Mean width and height of every class, as shares of the picture's sides."""
+        """Mean width and height of every class, as shares of the image's sides."""
         sides = self.boxes[..., 2:] - self.boxes[..., :2]
         means = {name: sides[self.names == k].mean(0) for k, name in enumerate(self.classes) if (self.names == k).any()}
         return {name: [round(float(value), 4) for value in mean] for name, mean in means.items()}
@@ -125,22 +125,22 @@ class ManipulationData:
         """
         kind = KINDS.index("pattern")
         no_pattern = self.attributes.index("plain") if "plain" in self.attributes and not plain else 0
-        values = self.values[self.picture][..., kind]
+        values = self.values[self.image][..., kind]
         named = ((self.free[..., kind] == FREE) & (values > 0) & (values != no_pattern)).any(1)
         return torch.where(named, float(patterned), 1.0)
 
     # ------------------------------------------------------------------------------------------ donors
 
     def donor(
-        self, picture: int, node: int, free: np.ndarray, generator: np.random.Generator, *, kind: int | None = None
+        self, image: int, node: int, free: np.ndarray, generator: np.random.Generator, *, kind: int | None = None
     ) -> tuple[int, int] | None:
-        """A region of another picture of the same class, with the values that *free* does not leave free; None if there is none.
+        """A region of another image of the same class, with the values that *free* does not leave free; None if there is none.
 
         It differs in something that *free* leaves free, and in *kind* if that is given and any can be found.
 
-        Among a few it takes the one whose other regions look most like those of the picture, so that little but the part changes.
+        Among a few it takes the one whose other regions look most like those of the image, so that little but the part changes.
         """
-        key = (int(self._node_names[picture, node]), *free.tolist())
+        key = (int(self._node_names[image, node]), *free.tolist())
         if key not in self._donors:
             fits = self._node_names == key[0]
             for k, value in enumerate(free.tolist()):
@@ -151,53 +151,51 @@ class ManipulationData:
         if not len(known):
             return None
         some = known[generator.integers(0, len(known), 32)]
-        own = self._node_values[picture]
+        own = self._node_values[image]
         open_kinds = free == FREE
         differs = (self._node_values[some[:, 0], some[:, 1]][:, open_kinds] != own[node, open_kinds]).any(1)
         differs |= not open_kinds.any()  # then *free* itself is what another thing looks like
         if kind is not None:
             wanted = differs & (self._node_values[some[:, 0], some[:, 1], kind] != own[node, kind])
             differs = wanted if wanted.any() else differs
-        some = some[differs & (some[:, 0] != picture)]
+        some = some[differs & (some[:, 0] != image)]
         if not len(some):
             return None
-        alike = ((self._node_values[some[:, 0]] == own) & (self._node_names[some[:, 0]] == self._node_names[picture])[..., None]).sum(
-            (1, 2)
-        )
+        alike = ((self._node_values[some[:, 0]] == own) & (self._node_names[some[:, 0]] == self._node_names[image])[..., None]).sum((1, 2))
         best = some[(alike + generator.random(len(some))).argmax()]
         return int(best[0]), int(best[1])
 
     def cover(
-        self, pictures: Tensor, rows: Sequence[tuple[int, int, int, int]], picture: Tensor, *, margin: float = 0.01
+        self, images: Tensor, rows: Sequence[tuple[int, int, int, int]], image: Tensor, *, margin: float = 0.01
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Cover regions of a batch by donors.
 
         Parameters
         ----------
-        pictures : (b, 3, S, S)
-        rows : (member of the batch, its region, donor's picture, donor's region)
-        picture : (b,), number of every member's picture
+        images : (b, 3, S, S)
+        rows : (member of the batch, its region, donor's image, donor's region)
+        image : (b,), number of every member's image
 
         Returns
         -------
-        The pictures with the foreign parts, a mask (b, 1, S, S) of what was covered, and the regions' boxes (b, m, 4) as they look now:
+        The images with the foreign parts, a mask (b, 1, S, S) of what was covered, and the regions' boxes (b, m, 4) as they look now:
         a donor keeps its size beside its neighbour, so a short beak in place of a long one is short. Last, how much each pixel
         (b, 1, S, S) counts if every covered region is to count alike, a beak as much as a wing: 1 in all
-        for each of them that has at least a 256th of the picture.
+        for each of them that has at least a 256th of the image.
         """
-        size = pictures.shape[-1]
+        size = images.shape[-1]
         centre = (torch.arange(size) + 0.5) / size
-        covered, shares = torch.zeros(2, len(pictures), 1, size, size)
-        boxes = self.boxes[picture].clone()
-        pictures = pictures.clone()
+        covered, shares = torch.zeros(2, len(images), 1, size, size)
+        boxes = self.boxes[image].clone()
+        images = images.clone()
         for start in range(0, max(Counter(r[0] for r in rows).values(), default=0)):
             turn = _turn(rows, start)
             if not turn:
                 continue
             member, node, other, foreign = (torch.tensor(column) for column in zip(*turn, strict=True))
-            flip = (self._facing[picture[member]] != self._facing[other]) & (self.owner is None)  # things face as they like
-            here, there = self.boxes[picture[member], node], self.boxes[other, foreign]
-            near, far = self._neighbours(picture[member], node, other, foreign)
+            flip = (self._facing[image[member]] != self._facing[other]) & (self.owner is None)  # things face as they like
+            here, there = self.boxes[image[member], node], self.boxes[other, foreign]
+            near, far = self._neighbours(image[member], node, other, foreign)
             scale = (near[:, 2:] - near[:, :2]) / (far[:, 2:] - far[:, :2]).clamp_min(1e-3)
             # where the donor's part lies, drawn as large beside its neighbour as it is there
             shown = _carry(there, far, near, scale, flip)
@@ -214,44 +212,44 @@ class ManipulationData:
             y = (centre - shown[:, 1:2]) / (shown[:, 3:4] - shown[:, 1:2]).clamp_min(1e-3)
             y = y * (there[:, 3:4] - there[:, 1:2]) + there[:, 1:2]
             grid = torch.stack([x[:, None, :].expand(-1, size, -1), y[:, :, None].expand(-1, -1, size)], 3) * 2 - 1
-            drawn = torch.nn.functional.grid_sample(self.pictures(other), grid, padding_mode="border", align_corners=False)
+            drawn = torch.nn.functional.grid_sample(self.pixels(other), grid, padding_mode="border", align_corners=False)
             if self.owner is not None:
-                own, there = self.owner[picture[member]] == node[:, None, None] + 1, self.owner[other] == foreign[:, None, None] + 1
+                own, there = self.owner[image[member]] == node[:, None, None] + 1, self.owner[other] == foreign[:, None, None] + 1
                 drawn_there = torch.nn.functional.grid_sample(there[:, None].float(), grid, align_corners=False) * inside > 0.5
                 bare = grown(own[:, None].float()) * inside * ~drawn_there
-                pictures[member] = filled_from_around(pictures[member], bare)
-                pictures[member] = torch.where(drawn_there, drawn, pictures[member])
+                images[member] = filled_from_around(images[member], bare)
+                images[member] = torch.where(drawn_there, drawn, images[member])
                 inside = torch.maximum(bare, drawn_there.float())
             else:
-                pictures[member] = torch.where(inside.bool(), drawn, pictures[member])
+                images[member] = torch.where(inside.bool(), drawn, images[member])
             covered[member] = torch.maximum(covered[member], inside)
             shares[member] += inside / inside.sum((1, 2, 3), keepdim=True).clamp_min(size * size / 256)
-        return pictures, covered, boxes, shares
+        return images, covered, boxes, shares
 
-    def recolour(self, pictures: Tensor, picture: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
-        """Turn the hue of one region of each member *which* (b,) of a batch; gives the pictures and a mask (b, 1, S, S) of the regions."""
+    def recolour(self, images: Tensor, image: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn the hue of one region of each member *which* (b,) of a batch; gives the images and a mask (b, 1, S, S) of the regions."""
         from torchvision.transforms.functional import adjust_hue
 
-        real = self.names[picture] >= 0
+        real = self.names[image] >= 0
         which = which & real.any(1)
         node = (torch.rand(real.shape) * real).argmax(1)
-        mask = box_mask(self.boxes[picture, node], pictures.shape[-1], margin=0.0) * which[:, None, None, None]
-        turned = pictures.clone()
+        mask = box_mask(self.boxes[image, node], images.shape[-1], margin=0.0) * which[:, None, None, None]
+        turned = images.clone()
         for k in which.nonzero().flatten().tolist():  # by a sixth of the circle at least
             turn = float(torch.rand(())) * 2 / 3 + 1 / 6
-            turned[k] = adjust_hue(pictures[k] / 2 + 0.5, turn if turn <= 0.5 else turn - 1) * 2 - 1
-        return torch.where(mask.bool(), turned, pictures), mask
+            turned[k] = adjust_hue(images[k] / 2 + 0.5, turn if turn <= 0.5 else turn - 1) * 2 - 1
+        return torch.where(mask.bool(), turned, images), mask
 
     # ------------------------------------------------------------------------------------------ hidden places
 
-    def hide(self, picture: Tensor, generator: np.random.Generator, *, empty: float = 0.25, own: float = 0.5) -> Hidden:
-        """Choose a box of each of the pictures (b,) to be hidden.
+    def hide(self, image: Tensor, generator: np.random.Generator, *, empty: float = 0.25, own: float = 0.5) -> Hidden:
+        """Choose a box of each of the images (b,) to be hidden.
 
         In a share *empty* of the cases it is a place where nothing stands, if one is found; otherwise that of a thing, which is looked at
         where it is in a share *own* of the cases, and otherwise at a thing of another class with the same colour and pattern.
         """
         box, node, other, foreign = [], [], [], []
-        for row in picture.tolist():
+        for row in image.tolist():
             boxes, names = self.boxes[row].numpy(), self._node_names[row]
             wide = np.flatnonzero((names >= 0) & ((boxes[:, 2:] - boxes[:, :2]).min(1) > 0.05))
             place = _empty_place(boxes[names >= 0], generator) if generator.random() < empty or not len(wide) else None
@@ -267,12 +265,12 @@ class ManipulationData:
             foreign.append(look[1])
         return Hidden(torch.tensor(np.stack(box), dtype=torch.float32), *map(torch.tensor, (node, other, foreign)))
 
-    def _neighbours(self, picture: Tensor, node: Tensor, other: Tensor, foreign: Tensor) -> tuple[Tensor, Tensor]:
-        """Boxes of the region nearest to the node that both pictures have, there and here; the node itself where there is none."""
-        mine, theirs = self.boxes[picture].clone(), self.boxes[other]
+    def _neighbours(self, image: Tensor, node: Tensor, other: Tensor, foreign: Tensor) -> tuple[Tensor, Tensor]:
+        """Boxes of the region nearest to the node that both images have, there and here; the node itself where there is none."""
+        mine, theirs = self.boxes[image].clone(), self.boxes[other]
         middle = (mine[..., :2] + mine[..., 2:]) / 2
         distance = (middle - middle[torch.arange(len(node)), node][:, None]).norm(dim=2)
-        names, others = self.names[picture], self.names[other]
+        names, others = self.names[image], self.names[other]
         shared = (names[:, :, None] == others[:, None, :]) & (names[:, :, None] >= 0)
         usable = shared.any(2)
         usable[torch.arange(len(node)), node] = False
@@ -304,7 +302,7 @@ class ManipulationData:
         return cls(corpus=GraphCorpus.load(folder / "graphs"), **{name: tensors[name] for name in _TENSORS}, **about)
 
 
-_TENSORS = ("images", "picture", "boxes", "names", "values", "free", "request")
+_TENSORS = ("images", "image", "boxes", "names", "values", "free", "request")
 
 
 def _empty_place(boxes: np.ndarray, generator: np.random.Generator, *, tries: int = 8) -> np.ndarray | None:
@@ -337,7 +335,7 @@ def _turn(rows, number: int) -> list:
 
 
 def _carry(box: Tensor, far: Tensor, near: Tensor, scale: Tensor, flip: Tensor) -> Tensor:
-    """*box* in the picture of *far*, moved to the picture of *near*, mirrored where *flip*."""
+    """*box* in the image of *far*, moved to the image of *near*, mirrored where *flip*."""
     low, high = (box[:, :2] - far[:, :2]) * scale, (box[:, 2:] - far[:, :2]) * scale
     width = near[:, 2:3] - near[:, 0:1]
     x1, x2 = low[:, 0:1], high[:, 0:1]
@@ -346,7 +344,7 @@ def _carry(box: Tensor, far: Tensor, near: Tensor, scale: Tensor, flip: Tensor) 
 
 
 def _facing(boxes: Tensor, names: Tensor) -> Tensor:
-    """+1 or -1: does a picture's order of classes from left to right agree with that of the first picture that has several?"""
+    """+1 or -1: does an image's order of classes from left to right agree with that of the first image that has several?"""
     real = (names >= 0).float()
     middle = (boxes[..., 0] + boxes[..., 2]) / 2
     middle = (middle - ((middle * real).sum(1, keepdim=True) / real.sum(1, keepdim=True).clamp_min(1))) * real

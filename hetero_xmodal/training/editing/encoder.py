@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...networks.image_branch import PictureEncoder, WorldEncoder
+from ...networks.image_branch import ImageEncoder, WorldEncoder
 from ...networks.masks import box_mask
 from .dataset import KINDS, ManipulationData
 
@@ -54,7 +54,7 @@ class AttributeReader(nn.Module):
 
 
 def train_encoder(
-    encoder: PictureEncoder,
+    encoder: ImageEncoder,
     data: ManipulationData,
     *,
     steps: int = 800,
@@ -87,10 +87,10 @@ def train_encoder(
         boxes = data.boxes[rows][real]
         side = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
         boxes = (boxes + 0.1 * (torch.rand_like(boxes) - 0.5) * side).clamp(0, 1)  # a detector is off a little too
-        picture = torch.arange(batch_size)[:, None].expand(real.shape)[real]
+        image = torch.arange(batch_size)[:, None].expand(real.shape)[real]
         with torch.set_grad_enabled(learns):
-            maps = encoder.maps(data.pictures(rows))
-            features = encoder.regions(maps, boxes, picture)
+            maps = encoder.maps(data.pixels(rows))
+            features = encoder.regions(maps, boxes, image)
         names, values = data.names[rows][real], data.values[rows][real]
         said = naming(features)
         loss = F.cross_entropy(said, names)

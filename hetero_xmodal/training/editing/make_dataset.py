@@ -1,4 +1,4 @@
-"""Makes :class:`~.manipulation_data.ManipulationData` from a data set, or from pictures, scene graphs and captions of your own."""
+"""Makes :class:`~.manipulation_data.ManipulationData` from a data set, or from images, scene graphs and captions of your own."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def load_manipulation_data(
     missing: int | None = None,
     scenes: str = "true",
 ) -> ManipulationData:
-    """Pictures with *captions* of their captions each and *told* sentences written from their annotated scene graph.
+    """Images with *captions* of their captions each and *told* sentences written from their annotated scene graph.
 
     Parameters
     ----------
     data : ``"world/birds"``, ``"world/scenes"`` or a data set of pairs such as ``"cub:FOLDER"``.
-    missing : further sentences about a thing that is not there ("no dog", "a cat instead of the dog"); one where pictures show several
+    missing : further sentences about a thing that is not there ("no dog", "a cat instead of the dog"); one where images show several
         things that come and go (all but birds) if left out.
-    scenes : ``"true"`` takes the annotated scene graphs of the pictures, ``"detector"`` what the world's detector finds.
+    scenes : ``"true"`` takes the annotated scene graphs of the images, ``"detector"`` what the world's detector finds.
     """
     if scenes not in ("true", "detector"):
         raise InputError(f"scenes is {scenes!r}, expected 'true' or 'detector'")
@@ -60,7 +60,7 @@ def load_manipulation_data(
         chosen = rng.permutation(len(item.sentences))[:captions]
         sentences.append([item.sentences[k] for k in sorted(chosen)])
     if not images:
-        raise InputError(f"{data} ({split}) has no picture with a scene graph and a sentence; nothing can be learned from it")
+        raise InputError(f"{data} ({split}) has no image with a scene graph and a sentence; nothing can be learned from it")
     if scenes == "detector":
         from ...parsers.image import parse_images
 
@@ -82,7 +82,7 @@ def make_manipulation_data(
     seed: int = 0,
     info: dict[str, Any] | None = None,
 ) -> ManipulationData:
-    """From pictures (S, S, 3) uint8, their scene graphs and their captions; see :func:`load_manipulation_data`."""
+    """From images (S, S, 3) uint8, their scene graphs and their captions; see :func:`load_manipulation_data`."""
     from ...parsers.sentence import parse_sentences
 
     rng = np.random.default_rng((seed, len(images), 1))
@@ -113,11 +113,11 @@ def make_manipulation_data(
         for _ in range(missing)
         if (text := write_missing(scene, classes, surfaces, rng))
     ]
-    often = 0.5 if missing else 0.0  # where things come and go, wishes are mostly requests
+    often = 0.5 if missing else 0.0  # where things come and go, instructions are mostly requests
     written = [write_sentence(scenes[row], values[row].tolist(), attributes, surfaces, rng, requests=often) for row in rows]
     extra = absent + [(row, *sentence) for row, sentence in zip(rows, written, strict=True) if sentence is not None]
     parsed_extra = parse_sentences([text for _, text, _ in extra])
-    flats, texts, picture, free, request = [], [], [], [], []
+    flats, texts, image, free, request = [], [], [], [], []
     own = [(row, text) for row, some in enumerate(sentences) for text in some]
     for (row, text), scene, instead in zip(
         own + [(row, text) for row, text, _ in extra], [*parsed, *parsed_extra], [None] * len(own) + [o for _, _, o in extra], strict=True
@@ -125,7 +125,7 @@ def make_manipulation_data(
         matches = match_objects(scenes[row], scene)
         flats.append(flat_pair(scenes[row], scene, matches=matches, complete=True))
         texts.append(text)
-        picture.append(row)
+        image.append(row)
         need = values[row].clone()
         for match in matches:
             for kind, _ in filter(None, map(kind_of, scene.objects[match.thing].attributes)):
@@ -134,11 +134,11 @@ def make_manipulation_data(
             need[instead[0], instead[1]] = instead[2]
         free.append(need)
         request.append(instead is not None)
-    order = np.argsort(picture, kind="stable")
+    order = np.argsort(image, kind="stable")
     corpus = GraphCorpus(FlatGraphs.concat([flats[k] for k in order]), sentences=[texts[k] for k in order], info=info)
     return ManipulationData(
         images=torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous(), corpus=corpus,
-        picture=torch.tensor(picture)[order], boxes=boxes, names=names, values=values, free=torch.stack(free)[order],
+        image=torch.tensor(image)[order], boxes=boxes, names=names, values=values, free=torch.stack(free)[order],
         request=torch.tensor(request)[order], classes=classes, attributes=attributes, info=dict(info or {}),
     )  # fmt: skip
 
@@ -209,7 +209,7 @@ def write_sentence(
 
 
 def write_missing(scene: SceneGraph, classes: Sequence[str], surfaces: dict[str, str], rng: np.random.Generator) -> str | None:
-    """A true sentence that names a thing which is not in the picture: "no dog", or "a cat instead of the dog" where a cat is."""
+    """A true sentence that names a thing which is not in the image: "no dog", or "a cat instead of the dog" where a cat is."""
     here = [thing.name for thing in scene.objects if thing.name in surfaces]
     others = [name for name in classes if name not in {thing.name for thing in scene.objects}]
     if not others or not here:

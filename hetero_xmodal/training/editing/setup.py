@@ -1,4 +1,4 @@
-"""The front of a training of a model that edits pictures: everything from the caller's wishes to Lightning's ``fit``, for any such model.
+"""The front of a training of a model that edits images: everything from the caller's asks for to Lightning's ``fit``, for any such model.
 
 In this order, so that what can be refused is refused before work starts: :func:`settled`, :func:`model_in` (if the training begins with a
 model), :func:`training_data`; then :func:`begin_with`, :func:`teach`, and :func:`fit_editor`.
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ...errors import InputError
-from ...networks.image_branch import PictureEncoder, WorldEncoder
+from ...networks.image_branch import ImageEncoder, WorldEncoder
 from ...pretrained import Pretrained
 from ..loop import FitConfig, FitResult, fit
 from ..sampling import batches
@@ -35,12 +35,12 @@ READER_STEPS = 150
 
 
 def settled(fit_config: FitConfig, out: str | Path, *, size: int | None = None, resume: bool = False) -> FitConfig:
-    """*fit_config* as it can be run, on the CPU; what cannot be done with it, with *size* pictures or in the folder *out* is refused."""
+    """*fit_config* as it can be run, on the CPU; what cannot be done with it, with *size* images or in the folder *out* is refused."""
     if fit_config.clip is not None:
-        raise InputError("clip is not for models that edit pictures, whose optimisers take turns; leave it None")
+        raise InputError("clip is not for models that edit images, whose optimisers take turns; leave it None")
     if fit_config.accelerator not in ("cpu", "auto"):
         raise InputError(
-            f"accelerator is '{fit_config.accelerator}', but models that edit pictures learn on the CPU, where their exercises are made; "
+            f"accelerator is '{fit_config.accelerator}', but models that edit images learn on the CPU, where their exercises are made; "
             "use cpu"
         )
     check_run(out, size=size, resume=resume)
@@ -48,10 +48,10 @@ def settled(fit_config: FitConfig, out: str | Path, *, size: int | None = None, 
 
 
 def check_run(out: str | Path, *, size: int | None = None, resume: bool = False) -> None:
-    """Refuse a run folder that is in use, and fewer pictures than can be learned from."""
+    """Refuse a run folder that is in use, and fewer images than can be learned from."""
     out = Path(out)
     if size is not None and size < 2:
-        raise InputError(f"size is {size}, but two pictures are the least that can be learned from")
+        raise InputError(f"size is {size}, but two images are the least that can be learned from")
     if out.exists() and not out.is_dir():
         raise InputError(f"run folder '{out}' is a file; give the name of a folder")
     if out.exists() and any(out.iterdir()) and not resume:
@@ -67,7 +67,7 @@ def model_in(cls: type[M], folder: str | Path) -> M:
 def training_data(
     data: str | ManipulationData, validation: ManipulationData | None, *, size: int | None, seed: int, image_size: int, setting: str
 ) -> tuple[ManipulationData, ManipulationData]:
-    """Training and validation data, by name or as they are; their pictures must be as wide as the config's *setting* says."""
+    """Training and validation data, by name or as they are; their images must be as wide as the config's *setting* says."""
     if isinstance(data, str):
         name, few = data, min(200, max(8, (size or 2000) // 10))
         data = load_manipulation_data(name, "train", size=size, seed=seed, image_size=image_size)
@@ -76,7 +76,7 @@ def training_data(
         raise InputError("give validation data too; the best epoch is chosen by them")
     for what, some in (("training", data), ("validation", validation)):
         if some.images.shape[-1] != image_size:
-            raise InputError(f"the {what} pictures are {some.images.shape[-1]} pixels wide, but {setting} is {image_size}")
+            raise InputError(f"the {what} images are {some.images.shape[-1]} pixels wide, but {setting} is {image_size}")
     return data, validation
 
 
@@ -105,10 +105,10 @@ def begin_with(model: M, config: Any, vocab: dict[str, Any]) -> M:
 
 
 def teach(
-    encoder: PictureEncoder,
+    encoder: ImageEncoder,
     data: ManipulationData,
     *,
-    ready: PictureEncoder | None,
+    ready: ImageEncoder | None,
     begun: bool,
     steps: int,
     resumed: bool,

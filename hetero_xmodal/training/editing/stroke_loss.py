@@ -1,4 +1,4 @@
-"""How a picture is drawn, whatever the place where each stripe begins."""
+"""How an image is drawn, whatever the place where each stripe begins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 def stroke_error(painted: Tensor, answer: Tensor, *, window: int | None = None) -> Tensor:
-    """How differently two pictures (b, 3, S, S) are drawn: mean absolute difference of local mean strokes, (b, 1, S, S).
+    """How differently two images (b, 3, S, S) are drawn: mean absolute difference of local mean strokes, (b, 1, S, S).
 
     A stroke is a difference of neighbouring pixels, along rows, columns and both diagonals; its size is averaged over *window* x *window*
     pixels (an odd number; a twelfth of the side if left out, and at least 5, which is a little more than one stripe of the world). So it

@@ -31,7 +31,7 @@ def scenes():
     return list(load_pairs("world/scenes", "test", size=24))
 
 
-def same_pictures(a, b) -> bool:
+def same_images(a, b) -> bool:
     return np.array_equal(np.asarray(a), np.asarray(b))
 
 
@@ -70,9 +70,9 @@ def test_a_bird_pair_says_the_truth(birds):
         assert len(changed) == 1 and changed[0].named and pair.kind == "attribute"
         slot = changed[0]
         kinds.add(slot.kind)
-        wish, true = read_phrases(pair.wish).slots(), read_phrases(pair.edited_sentence).slots()
-        assert wish[slot.thing, slot.kind] == slot.after and true[slot.thing, slot.kind] == slot.before
-        assert {k for k in wish if wish[k] != true.get(k)} == {(slot.thing, slot.kind)}
+        instruction, true = read_phrases(pair.instruction).slots(), read_phrases(pair.edited_sentence).slots()
+        assert instruction[slot.thing, slot.kind] == slot.after and true[slot.thing, slot.kind] == slot.before
+        assert {k for k in instruction if instruction[k] != true.get(k)} == {(slot.thing, slot.kind)}
         now = pair.edited_scene.objects[slot.index]
         assert now.name == slot.thing and now.box == slot.box
         assert slot.after in now.attributes or slot.after == "plain"
@@ -82,7 +82,7 @@ def test_a_bird_pair_says_the_truth(birds):
         outside[y1:y2, x1:x2] = False
         before, after = np.asarray(pair.image), np.asarray(pair.edited_image)
         assert np.array_equal(before[outside], after[outside]) and not np.array_equal(before, after)
-        assert {(s.thing, s.kind) for s in pair.slots} >= {("wing", "pattern"), ("beak", "length"), ("picture", "place"), ("bird", "size")}
+        assert {(s.thing, s.kind) for s in pair.slots} >= {("wing", "pattern"), ("beak", "length"), ("image", "place"), ("bird", "size")}
     assert kinds == {"colour", "pattern", "length"}
 
 
@@ -106,13 +106,13 @@ def test_scene_pairs_come_in_all_kinds_and_their_slots_are_true(scenes):
         assert len(others) == len(pair.scene.objects) - 1 and all(s.box == s.box_before for s in others)
 
 
-def test_pairs_are_the_same_every_time_and_fresh_wishes_keep_the_pictures():
+def test_pairs_are_the_same_every_time_and_fresh_wishes_keep_the_images():
     pairs = load_pairs("world/birds", "train", size=6)
     again, fresh = load_pairs("world/birds", "train", size=4)[1:3], pairs.fresh(1)
-    assert [p.wish for p in again] == [p.wish for p in pairs[1:3]]
-    assert all(same_pictures(a.edited_image, b.edited_image) for a, b in zip(again, pairs[1:3], strict=True))
-    assert [p.wish for p in fresh] != [p.wish for p in pairs] and same_pictures(fresh[5].image, pairs[5].image)
-    assert pairs[-1].id == pairs[5].id and load_pairs("world/birds", "train", size=1, image_size=64)[0].wish == pairs[0].wish
+    assert [p.instruction for p in again] == [p.instruction for p in pairs[1:3]]
+    assert all(same_images(a.edited_image, b.edited_image) for a, b in zip(again, pairs[1:3], strict=True))
+    assert [p.instruction for p in fresh] != [p.instruction for p in pairs] and same_images(fresh[5].image, pairs[5].image)
+    assert pairs[-1].id == pairs[5].id and load_pairs("world/birds", "train", size=1, image_size=64)[0].instruction == pairs[0].instruction
     with pytest.raises(IndexError):
         pairs[6]
 
@@ -126,7 +126,7 @@ def test_the_hidden_region_is_a_thing_and_the_rest_stays():
     assert np.array_equal(pixels[mask == 0], np.asarray(pair.image)[mask == 0]) and pixels[mask == 1].std() > 60
     box = pair.scene.objects[pair.subject].box
     assert x1 <= box[0] and y1 <= box[1] and box[2] <= x2 and box[3] <= y2
-    assert same_pictures(pair.edited_image, pair.image) and pair.edited_sentence == pair.wish
+    assert same_images(pair.edited_image, pair.image) and pair.edited_sentence == pair.instruction
     with pytest.raises(InputError, match="does not lie inside"):
         hide_region(pair.image, (0, 0, 200, 10))
 
@@ -182,15 +182,15 @@ def test_cub_in_its_published_layout(cub):
     assert {split: len(pairs) for split, pairs in splits.items()} == {"train": 18, "val": 2, "test": 4}
     assert len({p.id for pairs in splits.values() for p in pairs}) == 24
     for pair in splits["train"]:
-        own, wished = CLASSES[pair.label], CLASSES[pair.wish_label]
+        own, requested = CLASSES[pair.label], CLASSES[pair.instruction_label]
         assert pair.sentences == (f"a caption of {own}", f"another caption of {own}")
-        assert pair.wish.endswith(wished) and wished != own and pair.edited_image is None and pair.edited_sentence is None
+        assert pair.instruction.endswith(requested) and requested != own and pair.edited_image is None and pair.edited_sentence is None
         assert pair.image.size == (32, 32)
         x1, y1, x2, y2 = pair.scene.objects[0].box  # the square is 1.5 times the box, which lies in its middle
         assert (x1, y1, x2, y2) == pytest.approx((32 / 6, 32 / 6, 160 / 6, 160 / 6))
         inside = np.asarray(pair.image)[8:24, 8:24]
         assert inside[..., 1].max() < 60 and np.asarray(pair.image)[:3].min() > 200
-    assert [p.wish for p in splits["train"].fresh(9)] != [p.wish for p in splits["train"]]
+    assert [p.instruction for p in splits["train"].fresh(9)] != [p.instruction for p in splits["train"]]
 
 
 def test_cub_class_lists_make_the_splits_disjoint(cub):
@@ -238,7 +238,7 @@ def test_real_cub_photographs():
     assert sum(counts.values()) == 543 and counts["test"] == 243
     pairs = load_pairs(f"cub:{folder}", "test", image_size=64)
     for pair in pairs[::20]:
-        assert pair.image.size == (64, 64) and len(pair.sentences) == 10 and pair.label != pair.wish_label
+        assert pair.image.size == (64, 64) and len(pair.sentences) == 10 and pair.label != pair.instruction_label
         x1, y1, x2, y2 = pair.region
         assert x2 - x1 > 10 and y2 - y1 > 10
 
@@ -298,7 +298,7 @@ def test_visual_genome_in_its_published_layout(genome):
             assert SPATIAL[old.predicate] != SPATIAL[new.predicate] and (old.subject, old.object) == (new.subject, new.object)
             assert pair.edited_sentence == f"the {before.objects[old.subject].name} {old.predicate} the {before.objects[old.object].name}"
         else:
-            assert same_pictures(pair.image, pair.edited_image)
+            assert same_images(pair.image, pair.edited_image)
         assert pair.kind == "reconstruct" or pair.edited_image is None
         assert before.objects[0].box == pytest.approx((20 * 64 / 300, 20 * 64 / 200, 60 * 64 / 300, 60 * 64 / 200))
 
@@ -333,7 +333,7 @@ def test_visual_genome_in_two_files_and_with_its_splits(genome):
 def test_a_spoilt_genome_is_named(genome):
     (genome / "VG_100K" / "1.jpg").unlink()
     pairs = load_pairs(f"vg:{genome}", "all")
-    with pytest.raises(InputError, match="picture 1.jpg is neither in"):
+    with pytest.raises(InputError, match="image 1.jpg is neither in"):
         pairs[0]
     graphs = json.loads((genome / "scene_graphs.json").read_text())
     del graphs[0]["objects"][0]["w"]

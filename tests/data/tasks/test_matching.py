@@ -43,7 +43,7 @@ WORDS = {"encoder": "trained", "minimum_count": 1}
 
 
 def coco_folder(folder: Path, splits: dict[str, int] | list[str | None], *, captions: int = 2, shift: int = 0) -> Path:
-    """Noise pictures with captions; *splits* gives the number of pictures in each split, or the split of every picture."""
+    """Noise images with captions; *splits* gives the number of images in each split, or the split of every image."""
     listed = [split for split, count in splits.items() for _ in range(count)] if isinstance(splits, dict) else splits
     (folder / "images").mkdir(parents=True)
     images, notes = [], []
@@ -51,7 +51,7 @@ def coco_folder(folder: Path, splits: dict[str, int] | list[str | None], *, capt
         rng = np.random.default_rng(k + shift)
         Image.fromarray(rng.integers(0, 255, (40, 48, 3), dtype=np.uint8)).save(folder / "images" / f"{k + shift:06d}.png")
         images.append({"id": k + shift, "file_name": f"{k + shift:06d}.png"} | ({"split": split} if split else {}))
-        notes += [{"image_id": k + shift, "caption": f"picture number {k + shift} seen from side {j}"} for j in range(captions)]
+        notes += [{"image_id": k + shift, "caption": f"image number {k + shift} seen from side {j}"} for j in range(captions)]
     (folder / "captions.json").write_text(json.dumps({"images": images, "annotations": notes}))
     return folder
 
@@ -70,16 +70,16 @@ def quiet_load(name, **options):
 
 
 def counting_extractor(k: int = 3, width: int = 4, stop_at: int | None = None) -> tuple[Extractor, list[int]]:
-    """Features are functions of the picture's number; *stop_at* raises as a pulled plug would."""
+    """Features are functions of the image's number; *stop_at* raises as a pulled plug would."""
     asked: list[int] = []
 
-    def run(pictures):
-        if stop_at is not None and len(asked) + len(pictures) > stop_at:
+    def run(images):
+        if stop_at is not None and len(asked) + len(images) > stop_at:
             raise KeyboardInterrupt
-        asked.extend(pictures)
-        features = np.stack([np.full((k, width), p, np.float32) + np.arange(width) / 8 for p in pictures])
-        n = len(pictures)
-        return features, np.array([1 + p % k for p in pictures]), np.ones((n, k, 4), np.float32), np.full((n, 2), 9)
+        asked.extend(images)
+        features = np.stack([np.full((k, width), p, np.float32) + np.arange(width) / 8 for p in images])
+        n = len(images)
+        return features, np.array([1 + p % k for p in images]), np.ones((n, k, 4), np.float32), np.full((n, 2), 9)
 
     return Extractor({"extractor": "counting", "k": k, "width": width}, run), asked
 
@@ -125,25 +125,25 @@ def test_a_file_cut_short_is_refused(tmp_path):
 
 
 def test_interrupted_extraction_goes_on_and_ends_as_an_uninterrupted_one(tmp_path):
-    pictures = list(range(200))
-    ids = [str(p) for p in pictures]
+    images = list(range(200))
+    ids = [str(p) for p in images]
     whole, asked = counting_extractor()
-    extract_regions(whole, pictures, ids=ids, out=tmp_path / "whole.safetensors")
-    assert asked == pictures
+    extract_regions(whole, images, ids=ids, out=tmp_path / "whole.safetensors")
+    assert asked == images
     broken, first = counting_extractor(stop_at=110)
     with pytest.raises(KeyboardInterrupt):
-        extract_regions(broken, pictures, ids=ids, out=tmp_path / "part.safetensors")
-    assert first == pictures[:96] and not (tmp_path / "part.safetensors").exists()  # three whole blocks of 32
+        extract_regions(broken, images, ids=ids, out=tmp_path / "part.safetensors")
+    assert first == images[:96] and not (tmp_path / "part.safetensors").exists()  # three whole blocks of 32
     again, second = counting_extractor()
-    regions = extract_regions(again, pictures, ids=ids, out=tmp_path / "part.safetensors")
-    assert second == pictures[96:]
+    regions = extract_regions(again, images, ids=ids, out=tmp_path / "part.safetensors")
+    assert second == images[96:]
     assert (tmp_path / "part.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["part.safetensors", "whole.safetensors"]
     flat, counts = regions.take([3, 150])
     assert counts.tolist() == [1, 1] and flat[:, 0].tolist() == [3.0, 150.0]
     other, asked = counting_extractor()
-    with pytest.raises(InputError, match="regions of other pictures"):
-        extract_regions(other, pictures[:-1], ids=ids[:-1], out=tmp_path / "part.safetensors")
+    with pytest.raises(InputError, match="regions of other images"):
+        extract_regions(other, images[:-1], ids=ids[:-1], out=tmp_path / "part.safetensors")
     assert asked == []
 
 
@@ -164,7 +164,7 @@ def test_cache_makes_only_what_is_missing_and_mends_what_is_broken(tmp_path, mon
     def fake(record):
         extractor, _ = counting_extractor()
         run = extractor.run
-        return Extractor(extractor.provenance, lambda pictures: (asked.extend(pictures), run(pictures))[1])
+        return Extractor(extractor.provenance, lambda images: (asked.extend(images), run(images))[1])
 
     monkeypatch.setattr(load, "load_extractor", fake)
     photos = [Photo(f"p{k}", ("a",), None, (lambda k=k: k), f"mark {k}") for k in range(50)]
@@ -199,28 +199,28 @@ def test_default_cache_is_the_users_and_never_the_photos(monkeypatch, tmp_path):
 
 
 def test_grid_regions_are_those_of_the_parsers_grid():
-    from hetero_xmodal.parsers.detectors.base import Picture
+    from hetero_xmodal.parsers.detectors.base import InputImage
     from hetero_xmodal.parsers.detectors.grid import GridDetector
 
-    picture = np.random.default_rng(1).integers(0, 255, (224, 224, 3), dtype=np.uint8)
+    image = np.random.default_rng(1).integers(0, 255, (224, 224, 3), dtype=np.uint8)
     wide = np.random.default_rng(2).integers(0, 255, (100, 300, 3), dtype=np.uint8)
-    regions = extract_regions({"extractor": "grid", "side": 224, "mirror": "no", "normalise": "l2"}, [picture, wide])
-    found = GridDetector(7).detect([Picture(Image.fromarray(picture), (224, 224))])[0]
+    regions = extract_regions({"extractor": "grid", "side": 224, "mirror": "no", "normalise": "l2"}, [image, wide])
+    found = GridDetector(7).detect([InputImage(Image.fromarray(image), (224, 224))])[0]
     np.testing.assert_allclose(regions.features[0], found.features, atol=2e-3)
     np.testing.assert_allclose(regions.boxes[0], found.boxes)
     assert regions.provenance["k"] == 49 and regions.provenance["width"] == 1280 and regions.sizes.tolist() == [[224, 224], [300, 100]]
-    np.testing.assert_allclose(regions.boxes[1][-1], [300 * 6 / 7, 100 * 6 / 7, 300, 100], rtol=1e-6)  # the whole picture is covered
+    np.testing.assert_allclose(regions.boxes[1][-1], [300 * 6 / 7, 100 * 6 / 7, 300, 100], rtol=1e-6)  # the whole image is covered
     places = regions.places([1])
     np.testing.assert_allclose(places[8].numpy(), [1 / 7, 1 / 7, 1 / 7, 1 / 7, 3.0, 1 / 49], rtol=1e-5)
 
 
 def test_mean_with_the_mirror_image_does_not_tell_left_from_right():
-    picture = np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    image = np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     how = {"extractor": "grid", "patches": 2, "side": 64, "mirror": "mean"}
-    regions = extract_regions(how, [picture, picture[:, ::-1]])
+    regions = extract_regions(how, [image, image[:, ::-1]])
     grid = regions.features.reshape(2, 2, 2, 1280)
     np.testing.assert_allclose(grid[0], grid[1][:, ::-1], atol=2e-3)
-    plain = extract_regions({**how, "mirror": "no"}, [picture, picture[:, ::-1]]).features.reshape(2, 2, 2, 1280).astype(np.float32)
+    plain = extract_regions({**how, "mirror": "no"}, [image, image[:, ::-1]]).features.reshape(2, 2, 2, 1280).astype(np.float32)
     np.testing.assert_allclose(grid[0], (plain[0] + plain[1][:, ::-1]) / 2, atol=4e-3)
 
 
@@ -242,7 +242,7 @@ def test_world_regions_tell_class_and_place():
         np.testing.assert_allclose(flat[:, 153].numpy() * item.image.width, [thing.box[0] for thing in scene.objects], atol=0.1)
 
 
-def test_a_picture_in_which_nothing_is_seen_keeps_one_region():
+def test_a_image_in_which_nothing_is_seen_keeps_one_region():
     regions = extract_regions(
         {"extractor": "detector", "detector": "world", "score_threshold": 0.99}, [np.full((32, 32, 3), 128, np.uint8)]
     )
@@ -373,11 +373,11 @@ def test_coco_folder_to_batches(tmp_path):
     assert [len(s) for s in (data.train, data.validation, data.test)] == [18, 6, 9]
     assert data.train.regions.ids == [f"{k:06d}" for k in range(6)] and data.vocab["used"] == [f"{k:06d}" for k in range(8)]
     batch = data.test.batch([8, 0])
-    assert batch.images.tolist() == [2, 0] and data.test.captions[8] == "picture number 10 seen from side 2"
+    assert batch.images.tolist() == [2, 0] and data.test.captions[8] == "image number 10 seen from side 2"
     one = extract_regions("grid", [folder / "images" / "000010.png"])
     torch.testing.assert_close(batch.regions[:49], torch.from_numpy(one.features[0]).float(), atol=2e-3, rtol=1e-2)
     words = data.vocab["texts"]["words"]
-    assert [words[i] for i in batch.words[batch.word_counts[0] :].tolist()] == "picture number <unknown> seen from side 0".split()
+    assert [words[i] for i in batch.words[batch.word_counts[0] :].tolist()] == "image number <unknown> seen from side 0".split()
     assert json.loads(json.dumps(data.vocab)) == data.vocab
     again = load_matching_data(f"coco:{folder}", texts=WORDS, cache=tmp_path / "c")
     assert again.vocab == data.vocab
@@ -385,21 +385,21 @@ def test_coco_folder_to_batches(tmp_path):
 
 def test_test_split_leaves_out_what_the_model_has_seen(tmp_path):
     folder = coco_folder(tmp_path / "d", {"train": 6, "val": 2})
-    with pytest.warns(UserWarning, match="has no test split; 1 of its 6 training pictures are held out"):
+    with pytest.warns(UserWarning, match="has no test split; 1 of its 6 training images are held out"):
         data = load_matching_data(f"coco:{folder}", texts=WORDS, cache=tmp_path / "c")
     assert len(data.test.regions) == 1
-    with pytest.warns(UserWarning, match="7 of 8 pictures were used to train or select this model"):
+    with pytest.warns(UserWarning, match="7 of 8 images were used to train or select this model"):
         split = load_test_split(f"coco:{folder}", data.vocab, cache=tmp_path / "c")
     assert split.regions.ids == data.test.regions.ids and split.words.values.tolist() == data.test.words.values.tolist()
     everything = quiet_load(f"coco:{folder}", cache=tmp_path / "c", sizes={"test": 0})
     assert len(everything.train.regions) == 6 and len(everything.test) == 0
-    with pytest.raises(InputError, match="all 8 pictures were used to train or select this model"):
+    with pytest.raises(InputError, match="all 8 images were used to train or select this model"):
         load_test_split(f"coco:{folder}", everything.vocab, cache=tmp_path / "c")
     # a folder kept aside: other photos, no splits; and one photo that was trained on, under another name
     aside = coco_folder(tmp_path / "aside", [None] * 5, captions=5, shift=100)
     used = folder / "images" / f"{data.vocab['used'][0]}.png"
     (aside / "images" / "000101.png").write_bytes(used.read_bytes())
-    with pytest.warns(UserWarning, match="1 of 5 pictures were used"):
+    with pytest.warns(UserWarning, match="1 of 5 images were used"):
         split = load_test_split(f"coco:{aside}", json.loads(json.dumps(everything.vocab)), cache=tmp_path / "c")
     assert split.regions.ids == ["000100", "000102", "000103", "000104"] and len(split) == 20
     assert split.words.provenance["vocabulary"] == everything.vocab["texts"]["vocabulary"]
@@ -407,7 +407,7 @@ def test_test_split_leaves_out_what_the_model_has_seen(tmp_path):
 
 def test_folder_without_splits_is_split_by_the_ids(tmp_path):
     folder = coco_folder(tmp_path / "d", [None] * 20)
-    with pytest.warns(UserWarning, match="16 pictures are for training, 2 for validation, 2 for the test"):
+    with pytest.warns(UserWarning, match="16 images are for training, 2 for validation, 2 for the test"):
         data = load_matching_data(f"coco:{folder}", texts=WORDS, cache=tmp_path / "c")
     ids = [set(s.regions.ids) for s in (data.train, data.validation, data.test)]
     assert len(set.union(*ids)) == 20 and sum(map(len, ids)) == 20
@@ -421,16 +421,16 @@ def _drop(data, k):
 
 BAD_COCO = [
     (lambda d: d["images"].append(dict(d["images"][0])), r"1 of 7 image ids occur more than once, the first is 0"),
-    (lambda d: d["images"].append({**d["images"][0], "id": 99}), "is left out|1 of 6 picture ids|occur more than once"),
+    (lambda d: d["images"].append({**d["images"][0], "id": 99}), "is left out|1 of 6 image ids|occur more than once"),
     (lambda d: _drop(d, 0), r"2 of 12 captions belong to images that are not listed, the first to image 0"),
-    (lambda d: d["annotations"][3].update(caption=" \n "), r"1 of 12 captions is empty, the first is one of picture '000001'"),
+    (lambda d: d["annotations"][3].update(caption=" \n "), r"1 of 12 captions is empty, the first is one of image '000001'"),
     (lambda d: d["annotations"][3].update(caption=7), r"a caption of image 1 is 7"),
-    (lambda d: d["annotations"].clear(), r"no picture has a caption \(6 pictures\)"),
+    (lambda d: d["annotations"].clear(), r"no image has a caption \(6 images\)"),
     (lambda d: [a.update(id=5) for a in d["annotations"][:3]], r"1 caption ids occur more than once, the first is 5"),
-    (lambda d: d["images"][2].update(file_name="gone.png"), r"1 of 6 pictures are not there, the first is '.*gone.png'"),
+    (lambda d: d["images"][2].update(file_name="gone.png"), r"1 of 6 images are not there, the first is '.*gone.png'"),
     (lambda d: d["images"][2].update(file_name="../a.png"), r"leaves the data folder"),
-    (lambda d: d["images"][2].update(split="hold"), r"picture '000002' has the split 'hold'"),
-    (lambda d: d["images"][2].pop("split"), r"picture '000002' has no split, others have"),
+    (lambda d: d["images"][2].update(split="hold"), r"image '000002' has the split 'hold'"),
+    (lambda d: d["images"][2].pop("split"), r"image '000002' has no split, others have"),
 ]
 
 
@@ -445,18 +445,18 @@ def test_bad_captions_file_is_one_sentence_before_work_starts(tmp_path, edit, me
     assert "\n" not in str(caught.value) and not list((tmp_path / "c").rglob("*.safetensors"))
 
 
-def test_pictures_without_captions_are_left_out_and_counted(tmp_path):
+def test_images_without_captions_are_left_out_and_counted(tmp_path):
     folder = coco_folder(tmp_path / "d", {"train": 4, "val": 1, "test": 1})
     change(folder, lambda d: d.update(annotations=[a for a in d["annotations"] if a["image_id"] not in (1, 2)]))
-    with pytest.warns(UserWarning, match="2 of 6 pictures have no caption and are left out, the first is '000001'"):
+    with pytest.warns(UserWarning, match="2 of 6 images have no caption and are left out, the first is '000001'"):
         data = load_matching_data(f"coco:{folder}", texts=WORDS, cache=tmp_path / "c")
     assert data.train.regions.ids == ["000000", "000003"]
 
 
-def test_a_picture_in_two_splits_is_refused(tmp_path):
+def test_a_image_in_two_splits_is_refused(tmp_path):
     folder = coco_folder(tmp_path / "d", {"train": 4, "val": 2, "test": 1})
     (folder / "images" / "000005.png").write_bytes((folder / "images" / "000001.png").read_bytes())
-    with pytest.raises(InputError, match=r"1 of 2 pictures of the validation split stand in the train split too.*'000005' .*'000001'"):
+    with pytest.raises(InputError, match=r"1 of 2 images of the validation split stand in the train split too.*'000005' .*'000001'"):
         load_matching_data(f"coco:{folder}", texts=WORDS, cache=tmp_path / "c")
 
 
@@ -475,7 +475,7 @@ def karpathy(folder: Path, **changes) -> Path:
     (folder / "images").rename(folder / "val2014")
     images = []
     for k, split in enumerate(["train", "restval", "train", "val", "test", "train"]):
-        sentences = [{"raw": f"picture {k} no {j}", "tokens": ["x"], "sentid": 2 * k + j, "imgid": k} for j in range(2)]
+        sentences = [{"raw": f"image {k} no {j}", "tokens": ["x"], "sentid": 2 * k + j, "imgid": k} for j in range(2)]
         images.append(
             {"imgid": k, "filename": f"{k:06d}.png", "filepath": "val2014", "cocoid": k, "split": split, "sentids": [2 * k, 2 * k + 1]}
             | {"sentences": sentences}
@@ -489,13 +489,13 @@ def karpathy(folder: Path, **changes) -> Path:
 
 def test_karpathy_splits(tmp_path):
     file = karpathy(tmp_path / "k")
-    with pytest.warns(UserWarning, match="1 pictures of the split 'restval' are left out"):
+    with pytest.warns(UserWarning, match="1 images of the split 'restval' are left out"):
         data = load_matching_data(f"karpathy:{file}", texts=WORDS, cache=tmp_path / "c")
     assert data.train.regions.ids == ["val2014/000000", "val2014/000002", "val2014/000005"]
-    assert data.test.captions == ["picture 4 no 0", "picture 4 no 1"]
+    assert data.test.captions == ["image 4 no 0", "image 4 no 1"]
     more = load_matching_data(f"karpathy+restval:{file},{tmp_path / 'k'}", texts=WORDS, cache=tmp_path / "c")
     assert len(more.train.regions) == 4
-    with pytest.raises(InputError, match="picture folder '/nowhere' does not exist"):
+    with pytest.raises(InputError, match="image folder '/nowhere' does not exist"):
         load_matching_data(f"karpathy:{file},/nowhere", texts=WORDS)
 
 
@@ -515,7 +515,7 @@ def scan_folder(folder: Path, sizes=(6, 2, 3), k: int = 4, width: int = 8, **opt
     rng, made = np.random.default_rng(0), {}
     for split, n in zip(("train", "validation", "test"), sizes, strict=True):
         made[split] = rng.normal(size=(n, k, width)).astype(np.float32)
-        captions = [[f"{split} picture {i} caption {j}" for j in range(5)] for i in range(n)]
+        captions = [[f"{split} image {i} caption {j}" for j in range(5)] for i in range(n)]
         boxes = np.tile(np.array([0, 0, 50, 20], np.float32), (n, k, 1))
         write_scan(folder, split, made[split], captions, boxes=boxes, sizes=np.full((n, 2), 100), ids=[f"{split}{i}" for i in range(n)])
     return folder, made
@@ -528,7 +528,7 @@ def test_scan_layout_round_trip(tmp_path):
     for split in (data.train, data.validation, data.test):
         np.testing.assert_array_equal(split.regions.features[:], made[split.name])
         assert split.regions.ids == [f"{split.name}{i}" for i in range(len(split.regions))]
-        assert split.captions[6] == f"{split.name} picture 1 caption 1" and split.image_of_caption[6] == 1
+        assert split.captions[6] == f"{split.name} image 1 caption 1" and split.image_of_caption[6] == 1
     batch = data.test.batch([14, 2])
     np.testing.assert_array_equal(batch.regions.numpy(), made["test"][[2, 0]].reshape(8, 8))
     np.testing.assert_allclose(batch.places[0].numpy(), [0, 0, 0.5, 0.2, 2.5, 0.1])
@@ -537,11 +537,11 @@ def test_scan_layout_round_trip(tmp_path):
     other, _ = scan_folder(tmp_path / "wide", width=9)
     with pytest.raises(InputError, match="the model's regions have width 8, but those of the data have width 9"):
         load_test_split(f"scan:{other}", data.vocab)
-    with pytest.raises(InputError, match="the model reads given regions .* offers pictures"):
+    with pytest.raises(InputError, match="the model reads given regions .* offers images"):
         load_test_split("world/scenes", data.vocab)
 
 
-def test_scan_pictures_that_are_repeated_five_times_count_once(tmp_path):
+def test_scan_images_that_are_repeated_five_times_count_once(tmp_path):
     folder, made = scan_folder(tmp_path / "s")
     for ending in ("ims", "ims_bbx", "ims_size"):
         np.save(folder / f"dev_{ending}.npy", np.load(folder / f"dev_{ending}.npy").repeat(5, axis=0))
@@ -551,7 +551,7 @@ def test_scan_pictures_that_are_repeated_five_times_count_once(tmp_path):
     mixed = np.load(folder / "dev_ims.npy")
     mixed[5:] += np.arange(5, dtype=np.float32)[:, None, None]
     np.save(folder / "dev_ims.npy", mixed)
-    with pytest.raises(InputError, match="1 of 2 groups of 5 rows repeat one picture"):
+    with pytest.raises(InputError, match="1 of 2 groups of 5 rows repeat one image"):
         load_matching_data(f"scan:{folder}", texts=WORDS)
 
 
@@ -563,26 +563,26 @@ def _text(folder, name, edit):
 BAD_SCAN = [
     (
         lambda f: _text(f, "train_caps.txt", lambda x: x[:-1]),
-        r"has 29 captions, but the 6 pictures of 'train_ims.npy' promise 30 \(5 each\)",
+        r"has 29 captions, but the 6 images of 'train_ims.npy' promise 30 \(5 each\)",
     ),
-    (lambda f: _text(f, "train_caps.txt", lambda x: [*x, "a"]), "has 31 captions, but the 6 pictures"),
+    (lambda f: _text(f, "train_caps.txt", lambda x: [*x, "a"]), "has 31 captions, but the 6 images"),
     (
         lambda f: _text(f, "test_caps.txt", lambda x: [*x[:3], " ", *x[4:]]),
-        r"1 of 15 captions is empty, the first is one of picture 'test0'",
+        r"1 of 15 captions is empty, the first is one of image 'test0'",
     ),
-    (lambda f: _text(f, "test_ids.txt", lambda x: [x[0], x[0], x[2]]), r"1 of 3 picture ids occur more than once, the first is 'test0'"),
-    (lambda f: _text(f, "test_ids.txt", lambda x: x[:2]), "has 2 ids for 3 pictures and 15 captions"),
+    (lambda f: _text(f, "test_ids.txt", lambda x: [x[0], x[0], x[2]]), r"1 of 3 image ids occur more than once, the first is 'test0'"),
+    (lambda f: _text(f, "test_ids.txt", lambda x: x[:2]), "has 2 ids for 3 images and 15 captions"),
     (
         lambda f: _text(f, "dev_ids.txt", lambda x: ["train3", x[1]]),
-        "1 of 2 pictures of the validation split stand in the train split too, by",
+        "1 of 2 images of the validation split stand in the train split too, by",
     ),
     (
         lambda f: np.save(f / "dev_ims.npy", np.load(f / "train_ims.npy")[2:4]),
-        r"2 of 2 pictures of the validation split .* by their picture",
+        r"2 of 2 images of the validation split .* by their image",
     ),
     (lambda f: np.save(f / "dev_ims.npy", np.ones((2, 4, 7), np.float32)), "4 regions of width 7, but the first file has 4 of width 8"),
     (lambda f: np.save(f / "dev_ims.npy", np.ones((2, 8), np.float32)), r"shape \(2, 8\); expected .* 3 axes"),
-    (lambda f: np.save(f / "dev_ims.npy", np.full((2, 4, 8), np.nan, np.float32)), "dev_ims.npy': the features of picture 0 hold NaN"),
+    (lambda f: np.save(f / "dev_ims.npy", np.full((2, 4, 8), np.nan, np.float32)), "dev_ims.npy': the features of image 0 hold NaN"),
     (lambda f: np.save(f / "dev_ims_bbx.npy", np.ones((2, 4, 5))), r"shape \(2, 4, 5\), expected numbers of shape \(2, 4, 4\)"),
     (lambda f: np.save(f / "dev_ims_size.npy", np.array([{"image_w": 3}] * 2)), "Python objects in it are never loaded"),
     (lambda f: (f / "test_ims.npy").write_bytes((f / "test_ims.npy").read_bytes()[:-8]), "test_ims.npy' has .* bytes of .*truncated"),
@@ -600,7 +600,7 @@ def test_bad_scan_folder_is_one_sentence(tmp_path, edit, message):
 
 
 def test_scan_writer_refuses_fewer_than_five_captions(tmp_path):
-    with pytest.raises(InputError, match="2 pictures have fewer than 5 captions, the first is picture 1"):
+    with pytest.raises(InputError, match="2 images have fewer than 5 captions, the first is image 1"):
         write_scan(tmp_path, "train", np.ones((3, 2, 2), np.float32), [["a"] * 5, ["a"] * 4, []])
     assert not list(tmp_path.iterdir())
 
@@ -624,32 +624,32 @@ def test_bottom_up_tsv_of_both_layouts(tmp_path, layout):
     assert regions.counts.tolist() == counts and regions.ids == names and regions.sizes.tolist() == [[640, 480]] * 4
     flat, _ = regions.take([3, 0])
     np.testing.assert_allclose(flat.numpy(), np.concatenate([features[3], features[0]]), rtol=1e-3)
-    captions = [{"image_id": k, "caption": f"a picture of {k}"} for k in (12, 7, 300, 5)]
+    captions = [{"image_id": k, "caption": f"an image of {k}"} for k in (12, 7, 300, 5)]
     images = [{"id": k, "file_name": f"{k:012d}.jpg"} for k in (300, 12, 7, 5)]
     (tmp_path / "captions.json").write_text(json.dumps({"images": images, "annotations": captions}))
     with pytest.warns(UserWarning) as told:
         data = load_matching_data(f"bottom-up:{tmp_path}", texts=WORDS, cache=tmp_path / "c")
     told = " ".join(str(w.message) for w in told)
-    assert "1 of 4 pictures have no features and are left out, the first is '000000000005'" in told
-    assert "1 of 4 pictures with features have no caption, the first is 'x'" in told
+    assert "1 of 4 images have no features and are left out, the first is '000000000005'" in told
+    assert "1 of 4 images with features have no caption, the first is 'x'" in told
     for split in (data.train, data.validation, data.test):
         row = names.index(split.regions.ids[0])
         np.testing.assert_allclose(split.batch([0]).regions.numpy(), features[row], rtol=1e-3)
-        assert split.captions == [f"a picture of {int(names[row][-12:])}"]
+        assert split.captions == [f"an image of {int(names[row][-12:])}"]
 
 
 BAD_TSV = [
-    (lambda x: [x[0], x[0]], "1 of 2 picture ids occur more than once, the first is 'a'"),
-    (lambda x: [x[0], x[1][:-8]], r"line 2 \(picture 'b'\).*(cannot be decoded|do not fit)"),
+    (lambda x: [x[0], x[0]], "1 of 2 image ids occur more than once, the first is 'a'"),
+    (lambda x: [x[0], x[1][:-8]], r"line 2 \(image 'b'\).*(cannot be decoded|do not fit)"),
     (lambda x: [x[0], "b\t3\t4"], "line 2 has 3 cells; expected the 6 or 10"),
     (
         lambda x: [x[0], tsv_line("b", np.ones((2, 5)), np.ones((2, 4)))],
-        r"line 2 \(picture 'b'\): its features have width 5, those of the first picture have 3",
+        r"line 2 \(image 'b'\): its features have width 5, those of the first image have 3",
     ),
     (lambda x: [x[0], tsv_line("b", np.ones((2, 3)), np.ones((3, 4)))], "do not fit 3 boxes|width"),
     (lambda x: [x[0], tsv_line("b", np.full((2, 3), np.inf), np.ones((2, 4)))], "NaN or infinity"),
     (lambda x: ["a\tw\t3\t1\tx\tx"], "is not a whole number"),
-    (lambda x: ["\n"], "holds no picture"),
+    (lambda x: ["\n"], "holds no image"),
 ]
 
 
@@ -663,15 +663,15 @@ def test_bad_tsv_is_one_sentence(tmp_path, edit, message):
 
 
 def test_given_safetensors_regions(tmp_path):
-    pictures = list(range(10, 16))
+    regions_of = list(range(10, 16))
     extractor, _ = counting_extractor()
-    extract_regions(extractor, pictures, ids=[f"p{p}" for p in pictures], out=tmp_path / "regions.safetensors")
-    images = [{"id": p, "file_name": f"p{p}.png", "split": "test" if p == 15 else "val" if p == 14 else "train"} for p in pictures]
-    captions = [{"image_id": p, "caption": f"number {p}"} for p in pictures]
+    extract_regions(extractor, regions_of, ids=[f"p{p}" for p in regions_of], out=tmp_path / "regions.safetensors")
+    images = [{"id": p, "file_name": f"p{p}.png", "split": "test" if p == 15 else "val" if p == 14 else "train"} for p in regions_of]
+    captions = [{"image_id": p, "caption": f"number {p}"} for p in regions_of]
     (tmp_path / "captions.json").write_text(json.dumps({"images": images, "annotations": captions}))
     data = load_matching_data(f"regions:{tmp_path}", texts=WORDS)
     assert data.test.batch([0]).regions[0, 0] == 15 and data.vocab["images"]["extractor"] == "counting"
-    assert open_regions(tmp_path / "regions.safetensors").ids == [f"p{p}" for p in pictures]
+    assert open_regions(tmp_path / "regions.safetensors").ids == [f"p{p}" for p in regions_of]
     with pytest.raises(InputError, match="has regions of its own"):
         load_matching_data(f"regions:{tmp_path}", texts=WORDS, images="grid")
 

@@ -25,7 +25,7 @@ def some_birds():
 
 
 def fitting(item, thing):
-    """Indices of the picture's objects that *thing* of a sentence could mean."""
+    """Indices of the image's objects that *thing* of a sentence could mean."""
     asked = {canonical(a) for a in thing.attributes if not a.isdigit()}
     return [i for i, o in enumerate(item.scene.objects) if o.name == canonical(thing.name) and asked <= set(o.attributes)]
 

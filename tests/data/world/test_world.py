@@ -1,4 +1,4 @@
-"""The default world: its pictures, the truth about them, its splits, labels and tags."""
+"""The default world: its images, the truth about them, its splits, labels and tags."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_dice_are_fair_and_equal_for_equal_keys():
 
 @pytest.mark.parametrize("world", ["scenes", "birds"])
 def test_splits_share_no_content_whatever_the_seed(world):
-    contents, pictures = {}, {}
+    contents, images = {}, {}
     for split in ("train", "val", "test"):
         for seed in (0, 1):
             for i in range(60):
@@ -129,13 +129,13 @@ def test_splits_share_no_content_whatever_the_seed(world):
                     made, canvas, _ = birds.make_bird(seed, split, i)
                     content = (made.body, made.size, made.parts)
                 contents.setdefault(split, set()).add(content)
-                pictures.setdefault(split, set()).add(canvas.tobytes())
-    for table in (contents, pictures):
+                images.setdefault(split, set()).add(canvas.tobytes())
+    for table in (contents, images):
         assert all(not table[a] & table[b] for a, b in itertools.combinations(table, 2))
         assert min(len(v) for v in table.values()) > 80
 
 
-# ---------------------------------------------------------------------------------------------- pictures and their truth
+# ---------------------------------------------------------------------------------------------- images and their truth
 
 
 def test_boxes_are_tight_around_what_differs_from_the_background():

@@ -1,4 +1,4 @@
-"""Cutting things out of their boxes, and exercises that exchange them, against the world's truth: the same picture without the thing."""
+"""Cutting things out of their boxes, and exercises that exchange them, against the world's truth: the same image without the thing."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def shares(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def test_outlines_are_those_of_the_true_thing():
-    """What a picture loses when a thing is taken out of it is the thing, and its shadow."""
+    """What an image loses when a thing is taken out of it is the thing, and its shadow."""
     found = []
     for pair in load_pairs("world/scenes", "val", size=64, image_size=128):
         if pair.kind == "remove":
-            before, after = (np.asarray(picture.convert("RGB")).astype(int) for picture in (pair.image, pair.edited_image))
+            before, after = (np.asarray(image.convert("RGB")).astype(int) for image in (pair.image, pair.edited_image))
             true = (before != after).any(2)
             box = np.array(pair.scene.objects[pair.subject].box) / np.array([*pair.scene.size] * 2)
             whole = inside_boxes(torch.tensor(box, dtype=torch.float32)[None], 128)[0].bool().numpy()
@@ -48,21 +48,21 @@ def test_outlines_are_those_of_the_true_thing():
 
 def test_where_nothing_can_be_told_from_the_ground_the_box_is_the_thing():
     flat = np.full((40, 40, 3), 90, np.uint8)
-    for picture in (flat, flat + (np.arange(40) % 2).astype(np.uint8)[:, None, None]):
-        found = outline(picture, np.array([0.25, 0.25, 0.5, 0.75]))
+    for image in (flat, flat + (np.arange(40) % 2).astype(np.uint8)[:, None, None]):
+        found = outline(image, np.array([0.25, 0.25, 0.5, 0.75]))
         assert found[10:30, 10:20].all() and found.sum() == 200
     assert outline(flat, np.array([0.99, 0.99, 1.0, 1.0])).any()  # however small
 
 
 def test_a_thing_in_its_own_place_changes_nothing(data):
-    """A donor that is the thing itself: the same picture again but for the seam."""
-    picture = torch.tensor([0, 1, 2])
-    node = [int((data.owner[k] > 0).sum() and data.owner[k][data.owner[k] > 0].mode().values) - 1 for k in picture]
-    clean = data.pictures(picture)
-    covered, mask, boxes, counts = data.cover(clean, [(k, node[k], int(picture[k]), node[k]) for k in range(3)], picture)
-    assert torch.equal(boxes, data.boxes[picture])
+    """A donor that is the thing itself: the same image again but for the seam."""
+    image = torch.tensor([0, 1, 2])
+    node = [int((data.owner[k] > 0).sum() and data.owner[k][data.owner[k] > 0].mode().values) - 1 for k in image]
+    clean = data.pixels(image)
+    covered, mask, boxes, counts = data.cover(clean, [(k, node[k], int(image[k]), node[k]) for k in range(3)], image)
+    assert torch.equal(boxes, data.boxes[image])
     for k in range(3):
-        own = data.owner[picture[k]] == node[k] + 1
+        own = data.owner[image[k]] == node[k] + 1
         seam = grown(own[None, None].float())[0, 0].bool()
         assert not (mask[k, 0].bool() & ~seam).any() and mask[k, 0][own].float().mean() > 0.95
         assert torch.equal(covered[k][:, ~seam], clean[k][:, ~seam])
@@ -77,8 +77,8 @@ def test_exercises_leave_the_ground_alone(data):
     exchanged = 0
     for seed in range(8):
         torch.manual_seed(seed)
-        pictures = torch.arange(len(data.images))
-        batch = maker.make(pictures)
+        images = torch.arange(len(data.images))
+        batch = maker.make(images)
         assert torch.equal(batch.given * (1 - batch.mask), batch.answer * (1 - batch.mask))
         boxes = inside_boxes(batch.boxes.flatten(0, 1), 128).unflatten(0, batch.asked.shape) * batch.asked[..., None, None]
         ground = (batch.owner == 0)[:, None] * (1 - grown((batch.owner > 0)[:, None].float()))  # far from everything
@@ -86,7 +86,7 @@ def test_exercises_leave_the_ground_alone(data):
         assert inside.any() == batch.asked.any()
         if inside.any():  # little of the ground in the boxes is painted, only where a donor's outline is another; of whole boxes, all
             assert float(batch.mask[inside].mean()) < 0.35
-        assert torch.equal(batch.values[..., SIZE], data.values[pictures][..., SIZE])
+        assert torch.equal(batch.values[..., SIZE], data.values[images][..., SIZE])
         exchanged += int(batch.asked.sum())
     assert exchanged > 30
 

@@ -1,9 +1,9 @@
-"""Pictures to regions: grid patches of a frozen network, or the boxes of any detector, with an exact record of how they were made.
+"""Images to regions: grid patches of a frozen network, or the boxes of any detector, with an exact record of how they were made.
 
 The record (*provenance*) is a dict of JSON values; a short text stands for the usual ones:
 
 =======================================  ======================================================================  ==============
-text                                     regions of a picture                                                    width
+text                                     regions of an image                                                    width
 =======================================  ======================================================================  ==============
 ``grid``, ``grid:7``                     7 x 7 patches of EfficientNet-lite0 at 320 pixels (the default)         1280
 ``grid:7:resnet18``                      the same of a network of torchvision                                    the network's
@@ -44,8 +44,8 @@ def region_provenance(images: str | dict[str, Any]) -> dict[str, Any]:
     """The complete record that *images* (a short text, or a dict of settings) stands for, without what only the weights can tell.
 
     Settings of a grid
-        ``patches`` a side; ``network``; ``side`` of the square in pixels that the whole picture is stretched to (nothing is cut off);
-        ``normalise``: ``"none"`` or ``"l2"`` (every patch of length one); ``mirror``: ``"no"``, or ``"mean"`` for the mean of the picture
+        ``patches`` a side; ``network``; ``side`` of the square in pixels that the whole image is stretched to (nothing is cut off);
+        ``normalise``: ``"none"`` or ``"l2"`` (every patch of length one); ``mirror``: ``"no"``, or ``"mean"`` for the mean of the image
         and of its mirror image (turned back), which takes twice the time.
     Settings of a detector
         ``detector``, ``features`` (a frozen network that the features are read from instead of the detector's own), ``k`` boxes at most,
@@ -102,10 +102,10 @@ def _checked(record: dict[str, Any]) -> dict[str, Any]:
 
 
 class Extractor:
-    """Pictures in, regions out.
+    """Images in, regions out.
 
     provenance : the complete record, with the identity of the weights, ``k`` and ``width``
-    run : a list of pictures -> features (b, k, width), counts (b,), boxes (b, k, 4), sizes (b, 2)
+    run : a list of images -> features (b, k, width), counts (b,), boxes (b, k, 4), sizes (b, 2)
     """
 
     def __init__(self, provenance: dict[str, Any], run: Callable[[list], tuple[np.ndarray, ...]]) -> None:
@@ -121,7 +121,7 @@ def load_extractor(images: str | dict[str, Any]) -> Extractor:
     """
     record = region_provenance(images)
     if record["extractor"] == "given":
-        raise InputError("these regions were made elsewhere, so pictures cannot be turned into such; give regions of the same kind")
+        raise InputError("these regions were made elsewhere, so images cannot be turned into such; give regions of the same kind")
     extractor = _grid(record) if record["extractor"] == "grid" else _detector(record)
     for key in ("weights", "feature_weights"):
         if record.get(key) not in (None, extractor.provenance.get(key)):
@@ -143,10 +143,10 @@ def _grid(record: dict[str, Any]) -> Extractor:
     network, mean, deviation, weights = load_network(record["network"])
     n, side = record["patches"], record["side"]
 
-    def run(pictures: list) -> tuple[np.ndarray, ...]:
-        # twice the side is read, so that the shorter side of a wide picture is not enlarged again when the picture is stretched
-        images, sizes = zip(*(read_reduced(picture, 2 * side) for picture in pictures), strict=True)
-        pixels = np.stack([np.asarray(image.resize((side, side))) for image in images])
+    def run(images: list) -> tuple[np.ndarray, ...]:
+        # twice the side is read, so that the shorter side of a wide image is not enlarged again when the image is stretched
+        decoded, sizes = zip(*(read_reduced(image, 2 * side) for image in images), strict=True)
+        pixels = np.stack([np.asarray(one.resize((side, side))) for one in decoded])
         x = (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() - mean) / deviation
         with torch.inference_mode():
             maps = F.adaptive_avg_pool2d(network(x), n)
@@ -155,7 +155,7 @@ def _grid(record: dict[str, Any]) -> Extractor:
             rows = maps.flatten(2).transpose(1, 2)
             rows = F.normalize(rows, dim=2) if record["normalise"] == "l2" else rows
         boxes = np.stack([patch_boxes(n, size) for size in sizes])
-        return rows.numpy(), np.full(len(pictures), n * n, np.int64), boxes, np.asarray(sizes, np.int64)
+        return rows.numpy(), np.full(len(images), n * n, np.int64), boxes, np.asarray(sizes, np.int64)
 
     with torch.inference_mode():
         width = network(torch.zeros(1, 3, side, side)).shape[1]
@@ -164,7 +164,7 @@ def _grid(record: dict[str, Any]) -> Extractor:
 
 def _detector(record: dict[str, Any]) -> Extractor:
     from ....images import read_reduced
-    from ....parsers.detectors.base import Picture
+    from ....parsers.detectors.base import InputImage
     from ....parsers.detectors.registry import load_detector
 
     detector = load_detector(record["detector"], features=record["features"])
@@ -172,15 +172,15 @@ def _detector(record: dict[str, Any]) -> Extractor:
     column = {name: k for k, name in enumerate(names)}
     k = record["k"]
 
-    def run(pictures: list) -> tuple[np.ndarray, ...]:
+    def run(images: list) -> tuple[np.ndarray, ...]:
         ready = []
-        for picture in pictures:
-            name = str(picture) if isinstance(picture, str | Path) else None
-            ready.append(Picture(*read_reduced(picture, detector.longest_side), name, Path(name).stem if name else None))
+        for image in images:
+            name = str(image) if isinstance(image, str | Path) else None
+            ready.append(InputImage(*read_reduced(image, detector.longest_side), name, Path(name).stem if name else None))
         found = detector.detect(ready, score_threshold=record["score_threshold"], max_objects=k)
-        for i, (picture, answer) in enumerate(zip(ready, found, strict=True)):
-            if not len(answer.boxes):  # the best box of a picture in which nothing is certain
-                found[i] = detector.detect([picture], score_threshold=0.0, max_objects=1)[0]
+        for i, (image, answer) in enumerate(zip(ready, found, strict=True)):
+            if not len(answer.boxes):  # the best box of an image in which nothing is certain
+                found[i] = detector.detect([image], score_threshold=0.0, max_objects=1)[0]
         own = next((a.features.shape[1] for a in found if a.features is not None and len(a.boxes)), detector_width[0])
         if own is None:
             raise InputError(
@@ -191,7 +191,7 @@ def _detector(record: dict[str, Any]) -> Extractor:
         features = np.zeros((len(found), k, own + len(names) + 6 * record["geometry"]), np.float32)
         boxes = np.zeros((len(found), k, 4), np.float32)
         counts = np.ones(len(found), np.int64)
-        sizes = np.asarray([picture.size for picture in ready], np.int64)
+        sizes = np.asarray([image.size for image in ready], np.int64)
         for row, answer in enumerate(found):
             count = len(answer.boxes)
             if count:
@@ -200,7 +200,7 @@ def _detector(record: dict[str, Any]) -> Extractor:
                 boxes[row, :count] = answer.boxes
                 for place, name in enumerate(answer.names if names else ()):
                     features[row, place, own + column[name]] = 1
-            else:  # nothing at all: the picture as a whole, of which nothing is known
+            else:  # nothing at all: the image as a whole, of which nothing is known
                 boxes[row, 0] = [0, 0, *sizes[row]]
         if record["geometry"]:
             from .pairs import Regions as R
@@ -232,7 +232,7 @@ def _class_names(detector: Any, record: dict[str, Any]) -> list[str]:
 
 def extract_regions(
     provenance: str | dict[str, Any] | Extractor,
-    pictures: Sequence[Any],
+    images: Sequence[Any],
     *,
     ids: Sequence[str] | None = None,
     marks: Sequence[str] | None = None,
@@ -240,41 +240,41 @@ def extract_regions(
     known: dict[str, tuple[dict[str, FileRows], int]] | None = None,
     progress: bool | None = None,
 ) -> Regions:
-    """Regions of *pictures*, made as *provenance* says.
+    """Regions of *images*, made as *provenance* says.
 
     Parameters
     ----------
     provenance : a short text, a dict of settings, the ``vocab["images"]`` of a model, or a loaded :class:`Extractor`.
-    pictures : paths, PIL images, arrays, or functions without arguments that give one; they are read block by block.
-    ids : names of the pictures; file names without ending if left out.
-    marks : texts that tell the pictures apart by what is in them; the ids if left out.
-    out : safetensors file to write, half precision. If it is there already and was made of the same pictures in the same way, it is
+    images : paths, PIL images, arrays, or functions without arguments that give one; they are read block by block.
+    ids : names of the images; file names without ending if left out.
+    marks : texts that tell the images apart by what is in them; the ids if left out.
+    out : safetensors file to write, half precision. If it is there already and was made of the same images in the same way, it is
         opened; an interrupted one is continued. ``None`` keeps everything in memory.
-    known : rows of pictures that need no extraction: mark -> (tensors of another file, row).
+    known : rows of images that need no extraction: mark -> (tensors of another file, row).
     progress : show a bar; ``None``: in a terminal, if there is much to do.
 
     Raises
     ------
-    InputError : a picture that cannot be read (what was done before is kept), unknown settings, *out* holds something else.
+    InputError : an image that cannot be read (what was done before is kept), unknown settings, *out* holds something else.
 
     >>> import numpy as np
-    >>> pictures = [np.zeros((40, 60, 3), np.uint8), np.full((50, 50, 3), 200, np.uint8)]
-    >>> regions = extract_regions("world", pictures, ids=["a", "b"])
+    >>> images = [np.zeros((40, 60, 3), np.uint8), np.full((50, 50, 3), 200, np.uint8)]
+    >>> regions = extract_regions("world", images, ids=["a", "b"])
     >>> regions.features.shape, regions.sizes.tolist()
     ((2, 8, 159), [[60, 40], [50, 50]])
     """
     extractor = provenance if isinstance(provenance, Extractor) else load_extractor(provenance)
     record = extractor.provenance
-    names = [Path(p).stem if isinstance(p, str | Path) else str(k) for k, p in enumerate(pictures)] if ids is None else list(ids)
-    if len(names) != len(pictures):
-        raise InputError(f"there are {len(pictures)} pictures but {len(names)} ids; give one each")
+    names = [Path(p).stem if isinstance(p, str | Path) else str(k) for k, p in enumerate(images)] if ids is None else list(ids)
+    if len(names) != len(images):
+        raise InputError(f"there are {len(images)} images but {len(names)} ids; give one each")
     marks = names if marks is None else list(marks)
-    if not len(pictures):
-        raise InputError("there is no picture to make regions of")
+    if not len(images):
+        raise InputError("there is no image to make regions of")
     if "width" not in record:  # a detector that tells its width only by an answer
-        first = extractor.run([_drawn(pictures[0])])[0]
+        first = extractor.run([_drawn(images[0])])[0]
         record = extractor.provenance = {**record, "width": int(first.shape[-1])}
-    n, k, width = len(pictures), record["k"], record["width"]
+    n, k, width = len(images), record["k"], record["width"]
     shapes = {
         "features": (np.float16, (n, k, width)),
         "counts": (np.int64, (n,)),
@@ -285,7 +285,7 @@ def extract_regions(
         arrays = {name: np.zeros(shape, dtype) for name, (dtype, shape) in shapes.items()}
         with progress_bar("extracting regions", n, progress) as advance:
             for start in range(0, n, BLOCK):
-                for name, rows in _block(extractor, pictures, marks, start, known or {}).items():
+                for name, rows in _block(extractor, images, marks, start, known or {}).items():
                     arrays[name][start : start + BLOCK] = rows
                 advance(min(BLOCK, n - start))
         return Regions(arrays["features"], arrays["counts"], arrays["boxes"], arrays["sizes"], names, record)
@@ -294,7 +294,7 @@ def extract_regions(
     if Path(out).exists():
         regions = open_regions(out)
         if open_store(out)[1].get("key") != key:
-            raise InputError(f"'{out}' holds regions of other pictures, or made in another way; give another file or delete it")
+            raise InputError(f"'{out}' holds regions of other images, or made in another way; give another file or delete it")
         return regions
     plan = shapes | {name: (np.uint8, value.shape) for name, value in about.items()}
     import json
@@ -305,7 +305,7 @@ def extract_regions(
             file.write(name, 0, value)
         with progress_bar("extracting regions", n, progress, file.done) as advance:
             for start in range(file.done, n, BLOCK):
-                for name, rows in _block(extractor, pictures, marks, start, known or {}).items():
+                for name, rows in _block(extractor, images, marks, start, known or {}).items():
                     file.write(name, start, rows)
                 stop = min(start + BLOCK, n)
                 file.note(stop)
@@ -316,23 +316,23 @@ def extract_regions(
     return open_regions(out)
 
 
-def _drawn(picture: Any) -> Any:
-    return picture() if callable(picture) else picture
+def _drawn(image: Any) -> Any:
+    return image() if callable(image) else image
 
 
-def _block(extractor: Extractor, pictures: Sequence[Any], marks: Sequence[str], start: int, known: dict) -> dict[str, np.ndarray]:
-    """The regions of one block; those of known pictures are copied."""
-    rows = range(start, min(start + BLOCK, len(pictures)))
+def _block(extractor: Extractor, images: Sequence[Any], marks: Sequence[str], start: int, known: dict) -> dict[str, np.ndarray]:
+    """The regions of one block; those of known images are copied."""
+    rows = range(start, min(start + BLOCK, len(images)))
     new = [row for row in rows if marks[row] not in known]
     record = extractor.provenance
     shapes = {"features": (record["k"], record["width"]), "counts": (), "boxes": (record["k"], 4), "sizes": (2,)}
     out = {name: np.zeros((len(rows), *shape), np.float32 if name in ("features", "boxes") else np.int64) for name, shape in shapes.items()}
     if new:
-        made = extractor.run([_drawn(pictures[row]) for row in new])
+        made = extractor.run([_drawn(images[row]) for row in new])
         if made[0].shape[-1] != record["width"]:
             raise InputError(f"regions have {made[0].shape[-1]} columns, but {record['width']} are expected; the extractor has changed")
         if not np.isfinite(made[0]).all():
-            raise InputError(f"the regions of pictures {start} to {start + len(rows) - 1} hold NaN or infinity; check these pictures")
+            raise InputError(f"the regions of images {start} to {start + len(rows) - 1} hold NaN or infinity; check these images")
         for name, values in zip(out, made, strict=True):
             out[name][[row - start for row in new]] = values
     for row in rows:
@@ -356,11 +356,11 @@ def open_regions(path: str | Path) -> Regions:
     tensors, about = open_store(path)
     missing = [name for name in ("features", "counts") if name not in tensors]
     if missing or tensors["features"].ndim != 3:
-        raise InputError(f"'{path}' holds no regions (features of shape (pictures, k, width) and counts); it has {', '.join(tensors)}")
+        raise InputError(f"'{path}' holds no regions (features of shape (images, k, width) and counts); it has {', '.join(tensors)}")
     counts = np.asarray(tensors["counts"]).astype(np.int64)
     n, k, width = tensors["features"].shape
     if len(counts) != n or (n and not 0 < counts.min() <= counts.max() <= k):
-        raise InputError(f"'{path}': every picture must have 1 to {k} regions; its counts do not fit {n} pictures")
+        raise InputError(f"'{path}': every image must have 1 to {k} regions; its counts do not fit {n} images")
     try:
         record = json.loads(about.get("provenance", "{}"))
         ids = from_bytes(tensors["ids"]) if "ids" in tensors else [str(i) for i in range(n)]
@@ -372,7 +372,7 @@ def open_regions(path: str | Path) -> Regions:
 
 
 def select_regions(regions: Regions, rows: Sequence[int] | np.ndarray) -> Regions:
-    """The regions of some pictures, without reading them."""
+    """The regions of some images, without reading them."""
     rows = np.asarray(rows, dtype=np.int64)
     features = regions.features.select(rows) if isinstance(regions.features, FileRows) else regions.features[rows]
     parts = (None if part is None else part[rows] for part in (regions.boxes, regions.sizes))

@@ -1,11 +1,11 @@
 """``load_matching_data``: the three splits of a data set with regions and words; ``load_test_split``: what a saved model is tested on.
 
 ========================  =====================================================  ==========================================
-name                      pictures and captions                                  regions
+name                      images and captions                                  regions
 ========================  =====================================================  ==========================================
 ``world/scenes``          the default world                                      made here (``images``)
 ``coco:FOLDER``           captions.json beside images/                           made here
-``karpathy:FILE,FOLDER``  Karpathy's dataset_*.json and its pictures             made here
+``karpathy:FILE,FOLDER``  Karpathy's dataset_*.json and its images             made here
 ``scan:FOLDER``           ``{train,dev,test}_caps.txt``                          ``_ims.npy``, as SCAN's authors give them
 ``bottom-up:FOLDER``      captions.json                                          ``*.tsv`` of bottom-up attention
 ``regions:FOLDER``        captions.json                                          regions.safetensors
@@ -49,25 +49,25 @@ def load_matching_data(
     Parameters
     ----------
     name : see the module's table.
-    images : how regions are made of pictures: ``"grid"`` unless given, ``"world"`` for the default world
+    images : how regions are made of images: ``"grid"`` unless given, ``"world"`` for the default world
         (see :mod:`~hetero_xmodal.data.tasks.matching.extract`); given regions stay as they are.
     texts : how words are made of captions: ``"minilm"``, ``"trained"``, ``"spacy"``, ``"transformer:NAME"``
         (see :mod:`~hetero_xmodal.data.tasks.matching.texts`).
-    seed : of the pictures that are held out where the data set has no splits, or none for the test.
+    seed : of the images that are held out where the data set has no splits, or none for the test.
     cache : folder in which regions and transformer states are kept (half precision); ``None``: ``~/.cache/hetero_xmodal/matching``.
-    sizes : most pictures in ``train``, ``validation`` and ``test``. World: 2,000, 300 and 500 unless given. Where a folder has no test
-        split, ``{"test": 0}`` holds no picture back for one.
+    sizes : most images in ``train``, ``validation`` and ``test``. World: 2,000, 300 and 500 unless given. Where a folder has no test
+        split, ``{"test": 0}`` holds no image back for one.
     progress : show bars; ``None``: in a terminal, if there is much to do.
 
     Returns
     -------
-    MatchingData. A folder without any split is split by the hash of the pictures' ids: a tenth for validation, a tenth for the test. A
-    folder with training and validation only gives a tenth of its training pictures to the test. What was left out, cut or chosen is told by
+    MatchingData. A folder without any split is split by the hash of the images' ids: a tenth for validation, a tenth for the test. A
+    folder with training and validation only gives a tenth of its training images to the test. What was left out, cut or chosen is told by
     warnings.
 
     Raises
     ------
-    InputError : unknown names, data that does not fit together, a picture in two splits, an empty split.
+    InputError : unknown names, data that does not fit together, an image in two splits, an empty split.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as cache:
@@ -115,14 +115,14 @@ def load_test_split(
     cache: str | Path | None = None,
     progress: bool | None = None,
 ) -> Split:
-    """The pictures and captions of *name* that a model with *vocab* may be tested on, as the regions and words which that model knows.
+    """The images and captions of *name* that a model with *vocab* may be tested on, as the regions and words which that model knows.
 
-    These are the test split of the data set; where it has none, all its pictures. Pictures that the model was trained or selected on, by
+    These are the test split of the data set; where it has none, all its images. Images that the model was trained or selected on, by
     their id or by their file, are left out, with a warning that tells how many.
 
     Raises
     ------
-    InputError : regions of another kind or width than the model's, no picture left, and all that :func:`load_matching_data` refuses.
+    InputError : regions of another kind or width than the model's, no image left, and all that :func:`load_matching_data` refuses.
     """
     folder = cache_folder(cache)
     _kind(name)
@@ -134,8 +134,8 @@ def load_test_split(
     given, wanted = bool(source.regions), vocab["images"].get("extractor") == "given"
     if given != wanted:
         raise InputError(
-            f"the model reads {'given regions' if wanted else 'regions made of pictures'} ({vocab.get('data')}), but '{name}' offers "
-            f"{'given regions' if given else 'pictures'}; use data like its own"
+            f"the model reads {'given regions' if wanted else 'regions made of images'} ({vocab.get('data')}), but '{name}' offers "
+            f"{'given regions' if given else 'images'}; use data like its own"
         )
     photos = source.photos
     if any(photo.split == "test" for photo in photos):
@@ -143,10 +143,10 @@ def load_test_split(
     used, marks = set(vocab.get("used", ())), set(vocab.get("used_marks", ()))
     kept = [photo for photo in photos if photo.id not in used and photo.mark not in marks]
     if not kept:
-        raise InputError(f"'{name}': all {len(photos)} pictures were used to train or select this model, so none is left to test it on")
+        raise InputError(f"'{name}': all {len(photos)} images were used to train or select this model, so none is left to test it on")
     notes = list(source.notes)
     if len(kept) < len(photos):
-        notes.append(f"{len(photos) - len(kept)} of {len(photos)} pictures were used to train or select this model and are left out")
+        notes.append(f"{len(photos) - len(kept)} of {len(photos)} images were used to train or select this model and are left out")
     kept = kept[: sizes.get("test")]
     for note in notes:
         warnings.warn(note, stacklevel=2)
@@ -174,7 +174,7 @@ def _sizes(sizes: dict[str, int] | None) -> dict[str, int]:
         if split not in SPLITS:
             raise InputError(f"sizes names the split {key!r}{nearest(str(key), SPLITS)}; give train, validation or test")
         if isinstance(value, bool) or not isinstance(value, int) or value < 0 or (value == 0 and split != "test"):
-            raise InputError(f"the size of {split} is {value!r}; give a whole number of pictures")
+            raise InputError(f"the size of {split} is {value!r}; give a whole number of images")
         out[split] = value
     return out
 
@@ -202,31 +202,31 @@ def _parts(source: Source, name: str, seed: int, sizes: dict[str, int]) -> tuple
         test = tenth if sizes.get("test", 1) else 0
         parts = {"test": order[:test], "validation": order[test : test + tenth], "train": order[test + tenth :]}
         notes.append(
-            f"'{name}' has no splits; by the hash of their ids {len(parts['train'])} pictures are for training, "
+            f"'{name}' has no splits; by the hash of their ids {len(parts['train'])} images are for training, "
             f"{len(parts['validation'])} for validation, {len(parts['test'])} for the test"
         )
     else:
         missing = next((photo.id for photo in photos if photo.split is None), None)
         if missing is not None:
-            raise InputError(f"'{name}': picture '{missing}' has no split, others have; give all of them one, or none")
+            raise InputError(f"'{name}': image '{missing}' has no split, others have; give all of them one, or none")
         parts = split_by_name(photos, f"'{name}'")
         if "validation" not in parts and "train" in parts:
             order = _shuffled(parts["train"], seed)
             tenth = max(1, round(len(order) / 10))
             parts |= {"validation": order[:tenth], "train": order[tenth:]}
-            notes.append(f"'{name}' has no validation split; {tenth} of its {len(order)} training pictures are held out for it")
+            notes.append(f"'{name}' has no validation split; {tenth} of its {len(order)} training images are held out for it")
         if "test" not in parts and sizes.get("test", 1) and "train" in parts:
             order = _shuffled(parts["train"], seed)
             tenth = max(1, round(len(order) / 10))
             parts |= {"test": order[:tenth], "train": order[tenth:]}
             notes.append(
-                f"'{name}' has no test split; {tenth} of its {len(order)} training pictures are held out for it (sizes={{'test': 0}} "
+                f"'{name}' has no test split; {tenth} of its {len(order)} training images are held out for it (sizes={{'test': 0}} "
                 "trains on all of them)"
             )
     parts = {split: parts.get(split, [])[: sizes.get(split)] for split in SPLITS}
     for split in ("train", "validation"):
         if not parts[split]:
-            raise InputError(f"'{name}': there is no picture in the {split} split ({len(photos)} in all); training needs more")
+            raise InputError(f"'{name}': there is no image in the {split} split ({len(photos)} in all); training needs more")
     _check_overlap(parts, name)
     for split in SPLITS:  # files are read in their order
         parts[split] = sorted(parts[split], key=lambda photo: (photo.row, photo.id))
@@ -238,15 +238,15 @@ def _shuffled(photos: list[Photo], seed: int) -> list[Photo]:
 
 
 def _check_overlap(parts: dict[str, list[Photo]], name: str) -> None:
-    """Refuse a picture that stands in two splits, by id or by content."""
+    """Refuse an image that stands in two splits, by id or by content."""
     for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
-        for what, values in (("id", lambda p: p.id), ("picture", lambda p: p.mark)):
+        for what, values in (("id", lambda p: p.id), ("image", lambda p: p.mark)):
             there = {values(photo): photo.id for photo in parts[first] if values(photo)}
             both = [photo.id for photo in parts[second] if values(photo) in there]
             if both:
                 same = "" if what == "id" else f" (there it is '{there[values(next(p for p in parts[second] if p.id == both[0]))]}')"
                 raise InputError(
-                    f"'{name}': {len(both)} of {len(parts[second])} pictures of the {second} split stand in the {first} split too, by "
+                    f"'{name}': {len(both)} of {len(parts[second])} images of the {second} split stand in the {first} split too, by "
                     f"their {what}, the first is '{both[0]}'{same}; remove them from one of the two"
                 )
 
@@ -278,7 +278,7 @@ def _regions(
     if source.regions:
         found = {}
         for split, photos in parts.items():
-            own = source.regions.get("")  # otherwise each split has a file of its own; held-out pictures stay in that of theirs
+            own = source.regions.get("")  # otherwise each split has a file of its own; held-out images stay in that of theirs
             regions = own if own is not None else source.regions[photos[0].split if photos else "train"]
             found[split] = select_regions(regions, [photo.row for photo in photos])
             found[split] = replace(found[split], ids=[photo.id for photo in photos])
@@ -295,7 +295,7 @@ def _regions(
 def cached_regions(photos: Sequence[Photo], record: dict[str, Any], folder: Path, progress: bool | None = None) -> Regions:
     """Regions of *photos* from the cache; what is missing there is made and added.
 
-    Files of the same provenance share a folder named by its hash. A picture that stands in any of them, by its mark, is not made again.
+    Files of the same provenance share a folder named by its hash. An image that stands in any of them, by its mark, is not made again.
     """
     extractor = load_extractor(record)
     settings = {key: value for key, value in extractor.provenance.items() if key != "width"}  # not known beforehand of every detector
@@ -316,9 +316,9 @@ def cached_regions(photos: Sequence[Photo], record: dict[str, Any], folder: Path
                     regions = select_regions(open_regions(path), [there[mark] for mark in marks])
                     return replace(regions, ids=[photo.id for photo in photos])
                 known |= {mark: (tensors, row) for mark, row in there.items()}
-        pictures = [photo.picture for photo in photos]
+        images = [photo.image for photo in photos]
         return replace(
-            extract_regions(extractor, pictures, ids=marks, marks=marks, out=target, known=known, progress=progress),
+            extract_regions(extractor, images, ids=marks, marks=marks, out=target, known=known, progress=progress),
             ids=[photo.id for photo in photos],
         )
 

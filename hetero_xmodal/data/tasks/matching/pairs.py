@@ -1,9 +1,9 @@
-"""Image-text matching data: regions of pictures, words of captions, and the picture that each caption describes.
+"""Image-text matching data: regions of images, words of captions, and the image that each caption describes.
 
 ==================  ========================================================================================================
-:class:`Regions`    k region vectors a picture (precomputed by any detector or grid), their boxes, and where they come from
+:class:`Regions`    k region vectors an image (precomputed by any detector or grid), their boxes, and where they come from
 :class:`Words`      the words of every caption, one after the other, as rows of a vocabulary or as vectors of a frozen encoder
-:class:`Split`      both, and the picture of every caption
+:class:`Split`      both, and the image of every caption
 :class:`Batch`      some matched pairs, laid out flat: what every model of matching reads
 ==================  ========================================================================================================
 """
@@ -23,13 +23,13 @@ from ....errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """Region features of n pictures.
+    """Region features of n images.
 
     features : (n, k, d) float16 or float32; a memory-mapped array is read row by row, never whole
-    counts : (n,) how many of the k rows of each picture are regions (the first ones); the others are padding
-    boxes : (n, k, 4) as x1, y1, x2, y2 in pixels of the picture, or None
-    sizes : (n, 2) width and height of each picture in pixels, or None
-    ids : names of the pictures
+    counts : (n,) how many of the k rows of each image are regions (the first ones); the others are padding
+    boxes : (n, k, 4) as x1, y1, x2, y2 in pixels of the image, or None
+    sizes : (n, 2) width and height of each image in pixels, or None
+    ids : names of the images
     provenance : how the features were made (``extractor``, ``width``, ``k``, ``normalise``, ...); JSON values only
     """
 
@@ -49,30 +49,30 @@ class Regions:
         return int(self.features.shape[-1])
 
     def take(self, rows: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor]:
-        """Region vectors of the pictures *rows* one after the other, float32 (regions, d), and how many each has (rows,)."""
+        """Region vectors of the images *rows* one after the other, float32 (regions, d), and how many each has (rows,)."""
         rows = np.asarray(rows, dtype=np.int64)
         counts = self.counts[rows]
         if len(rows) and (np.diff(rows) > 0).all():
             block = self.features[rows]
-        else:  # a memory-mapped file is read in its own order, and every picture once
+        else:  # a memory-mapped file is read in its own order, and every image once
             unique, inverse = np.unique(rows, return_inverse=True)
             block = self.features[unique][inverse]
         here = np.arange(block.shape[1]) < counts[:, None]
         return torch.from_numpy(np.ascontiguousarray(block[here], dtype=np.float32)), torch.from_numpy(counts.astype(np.int64))
 
     def places(self, rows: Sequence[int] | np.ndarray) -> Tensor | None:
-        """Where the regions of the pictures *rows* lie, float32 (regions, 6), or None without boxes and sizes.
+        """Where the regions of the images *rows* lie, float32 (regions, 6), or None without boxes and sizes.
 
-        The columns: left and top edge, width and height as shares of the picture, width over height, area as a share of the picture.
+        The columns: left and top edge, width and height as shares of the image, width over height, area as a share of the image.
         """
         if self.boxes is None or self.sizes is None:
             return None
         rows = np.asarray(rows, dtype=np.int64)
         here = np.arange(self.boxes.shape[1]) < self.counts[rows][:, None]
         x1, y1, x2, y2 = np.asarray(self.boxes[rows], np.float32)[here].T
-        picture = np.repeat(np.asarray(self.sizes[rows], np.float32), self.counts[rows], axis=0)
+        image = np.repeat(np.asarray(self.sizes[rows], np.float32), self.counts[rows], axis=0)
         w, h = (x2 - x1).clip(1e-6), (y2 - y1).clip(1e-6)  # a box without area has no shape to speak of
-        relative = [x1 / picture[:, 0], y1 / picture[:, 1], w / picture[:, 0], h / picture[:, 1]]
+        relative = [x1 / image[:, 0], y1 / image[:, 1], w / image[:, 0], h / image[:, 1]]
         return torch.from_numpy(np.stack([*relative, (w / h).clip(0, 100), relative[2] * relative[3]], 1))
 
 
@@ -82,7 +82,7 @@ class Words:
 
     values : (total, d) float vectors of a frozen encoder, or (total,) int64 rows of a vocabulary
     offsets : (m + 1,) caption i has the words ``offsets[i]:offsets[i + 1]``
-    tokens : the words as text, (total,) strings, for pictures of attention
+    tokens : the words as text, (total,) strings, for images of attention
     provenance : how they were made (``encoder``, ``width`` or ``vocabulary``, ``max_words``, ...); JSON values only
     """
 
@@ -107,9 +107,9 @@ class Words:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """b pictures and b captions, the i-th caption describing the i-th picture (or either side alone, the other one empty).
+    """b images and b captions, the i-th caption describing the i-th image (or either side alone, the other one empty).
 
-    regions : (R, d) region vectors, picture after picture; region_counts : (b,)
+    regions : (R, d) region vectors, image after image; region_counts : (b,)
     words : (W, e) vectors or (W,) rows of the vocabulary, caption after caption; word_counts : (b,)
     images, captions : (b,) row numbers in the split
     places : (R, 6) where each region lies (see :meth:`Regions.places`), or None
@@ -131,9 +131,9 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Pictures and captions of one split.
+    """Images and captions of one split.
 
-    image_of_caption : (captions,) the row of the picture that each caption describes
+    image_of_caption : (captions,) the row of the image that each caption describes
     captions : the sentences
     name : ``train``, ``validation`` or ``test``
     """
@@ -148,7 +148,7 @@ class Split:
         owner = self.image_of_caption
         if len(owner) != len(self.words) or (len(self.captions) and len(self.captions) != len(owner)):
             raise InputError(
-                f"split '{self.name}': {len(owner)} captions have a picture, {len(self.words)} have words and {len(self.captions)} have a "
+                f"split '{self.name}': {len(owner)} captions have an image, {len(self.words)} have words and {len(self.captions)} have a "
                 "text; the three must be equal"
             )
         if len(owner) and not 0 <= int(owner.min()) <= int(owner.max()) < len(self.regions):
@@ -170,10 +170,10 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class MatchingData:
-    """The splits of a data set and what a model must know to read new pictures and sentences the same way.
+    """The splits of a data set and what a model must know to read new images and sentences the same way.
 
     vocab : JSON values only. ``data``: the kind of data; ``images``: provenance of the regions; ``texts``: provenance of the words, with
-        the list ``words`` if they are rows of a vocabulary; ``used``: ids of the training and validation pictures.
+        the list ``words`` if they are rows of a vocabulary; ``used``: ids of the training and validation images.
     """
 
     train: Split
@@ -183,7 +183,7 @@ class MatchingData:
 
 
 def mean_regions(regions: Regions) -> Regions:
-    """Pictures as a single region each: the mean of their regions. Reads the features in blocks, never whole.
+    """Images as a single region each: the mean of their regions. Reads the features in blocks, never whole.
 
     >>> mean_regions(Regions(np.array([[[1.0], [3.0]], [[5.0], [0.0]]]), np.array([2, 1]))).features.tolist()
     [[[2.0]], [[5.0]]]

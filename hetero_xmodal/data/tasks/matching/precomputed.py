@@ -1,6 +1,6 @@
 """Regions that were made elsewhere: SCAN's arrays, the TSV of bottom-up attention, and safetensors files of this package.
 
-* :func:`read_scan`, :func:`write_scan`: ``{train,dev,test}_ims.npy`` (N, k, d), ``_caps.txt`` with five lines a picture, and, if there,
+* :func:`read_scan`, :func:`write_scan`: ``{train,dev,test}_ims.npy`` (N, k, d), ``_caps.txt`` with five lines an image, and, if there,
   ``_ims_bbx.npy`` (N, k, 4), ``_ims_size.npy`` (N, 2) and ``_ids.txt``. Features stay in their file.
 * :func:`read_bottom_up`: ``*.tsv`` with the columns ``image_id, image_w, image_h, num_boxes, boxes, features`` or, as the programs after
   LXMERT write it, ``img_id, img_h, img_w, objects_id, objects_conf, attrs_id, attrs_conf, num_boxes, boxes, features``, and
@@ -31,9 +31,9 @@ from .pairs import Regions
 from .readers import Photo, Source, check_photos, read_captions
 from .store import BlockFile, FileRows, as_bytes, digest, one_at_a_time, progress_bar
 
-PER_PICTURE = 5
+PER_IMAGE = 5
 _FILES = {"train": "train", "dev": "validation", "test": "test"}
-_HEAD = 4096  # bytes of a row that tell pictures apart
+_HEAD = 4096  # bytes of a row that tell images apart
 
 
 def _provenance(folder: Path, layout: str, k: int, width: int) -> dict[str, Any]:
@@ -52,11 +52,11 @@ def _check_finite(regions: Regions, where: str) -> None:
     values = np.asarray(regions.features[rows], dtype=np.float32)
     bad = ~np.isfinite(values).all((1, 2))
     if bad.any():
-        raise InputError(f"{where}: the features of picture {rows[bad.argmax()]} hold NaN or infinity; make them again")
+        raise InputError(f"{where}: the features of image {rows[bad.argmax()]} hold NaN or infinity; make them again")
 
 
 def row_marks(features: FileRows) -> list[str]:
-    """A short text for every row, equal where the features of two pictures begin alike; empty for rows of zeros."""
+    """A short text for every row, equal where the features of two images begin alike; empty for rows of zeros."""
     size = int(np.prod(features.shape[1:])) * features.dtype.itemsize
     heads = features.heads(min(_HEAD, size))
     return [hashlib.sha256(head).hexdigest()[:16] if any(head) else "" for head in heads]
@@ -68,11 +68,11 @@ def row_marks(features: FileRows) -> list[str]:
 def read_scan(place: str, cache: Path | None = None) -> Source:
     """A folder in the layout of SCAN's authors.
 
-    Where there are as many pictures as captions, and every five are the same, each is taken once (as SCAN's own rule ``im_div`` does).
+    Where there are as many images as captions, and every five are the same, each is taken once (as SCAN's own rule ``im_div`` does).
 
     Raises
     ------
-    InputError : fewer or more captions than five a picture, other shapes than described, other widths in different splits.
+    InputError : fewer or more captions than five an image, other shapes than described, other widths in different splits.
     """
     folder = Path(place)
     if not folder.is_dir():
@@ -102,37 +102,37 @@ def _scan_split(folder: Path, name: str) -> tuple[list[Photo], Regions, tuple[st
     captions = _lines(text)
     n = len(features)
     if not n:
-        raise InputError(f"'{path}' holds no picture")
+        raise InputError(f"'{path}' holds no image")
     marks = row_marks(features)
     repeated = False
-    if n == len(captions) and n % PER_PICTURE == 0:
-        same = [len(set(marks[i : i + PER_PICTURE])) == 1 and marks[i] != "" for i in range(0, n, PER_PICTURE)]
+    if n == len(captions) and n % PER_IMAGE == 0:
+        same = [len(set(marks[i : i + PER_IMAGE])) == 1 and marks[i] != "" for i in range(0, n, PER_IMAGE)]
         if any(same) and not all(same):
             raise InputError(
-                f"'{path}': {sum(same)} of {len(same)} groups of {PER_PICTURE} rows repeat one picture, others do not; keep every picture "
+                f"'{path}': {sum(same)} of {len(same)} groups of {PER_IMAGE} rows repeat one image, others do not; keep every image "
                 "once, or all of them five times"
             )
         repeated = all(same)
-    each = 1 if n == len(captions) and not repeated else PER_PICTURE
-    pictures = n // PER_PICTURE if repeated else n
-    if pictures * each != len(captions):
+    each = 1 if n == len(captions) and not repeated else PER_IMAGE
+    images = n // PER_IMAGE if repeated else n
+    if images * each != len(captions):
         raise InputError(
-            f"'{text}' has {len(captions)} captions, but the {pictures} pictures of '{path.name}' promise {pictures * each} ({each} each); "
+            f"'{text}' has {len(captions)} captions, but the {images} images of '{path.name}' promise {images * each} ({each} each); "
             "the two files do not belong together, or one is cut short"
         )
     boxes = _beside(folder / f"{name}_ims_bbx.npy", (n, features.shape[1], 4))
     sizes = _sizes(folder / f"{name}_ims_size.npy", n)
-    rows = np.arange(0, n, PER_PICTURE) if repeated else np.arange(n)
-    ids = [f"{name}-{i}" for i in range(pictures)]
+    rows = np.arange(0, n, PER_IMAGE) if repeated else np.arange(n)
+    ids = [f"{name}-{i}" for i in range(images)]
     if (folder / f"{name}_ids.txt").exists():
         given = _lines(folder / f"{name}_ids.txt")
-        if len(given) not in (pictures, n, len(captions)):
-            raise InputError(f"'{folder / f'{name}_ids.txt'}' has {len(given)} ids for {pictures} pictures and {len(captions)} captions")
-        ids = given[:: len(given) // pictures]
-    photos = [Photo(ids[i], tuple(captions[i * each : (i + 1) * each]), _FILES[name], None, marks[rows[i]], i) for i in range(pictures)]
+        if len(given) not in (images, n, len(captions)):
+            raise InputError(f"'{folder / f'{name}_ids.txt'}' has {len(given)} ids for {images} images and {len(captions)} captions")
+        ids = given[:: len(given) // images]
+    photos = [Photo(ids[i], tuple(captions[i * each : (i + 1) * each]), _FILES[name], None, marks[rows[i]], i) for i in range(images)]
     photos, notes = check_photos(photos, f"'{folder}', {name}")
     record = _provenance(folder, "scan", int(features.shape[1]), int(features.shape[2]))
-    counts = np.full(pictures, features.shape[1], np.int64)
+    counts = np.full(images, features.shape[1], np.int64)
     parts = (None if part is None else part[rows] for part in (boxes, sizes))
     made = Regions(features.select(rows) if repeated else features, counts, *parts, ids, record)
     _check_finite(made, f"'{path}'")
@@ -171,7 +171,7 @@ def _beside(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
 
 
 def _sizes(path: Path, n: int) -> np.ndarray | None:
-    """Width and height of every picture: columns, or fields ``image_w`` and ``image_h``."""
+    """Width and height of every image: columns, or fields ``image_w`` and ``image_h``."""
     if not path.exists():
         return None
     values = _load_npy(path)
@@ -215,18 +215,18 @@ def write_scan(
     ----------
     split : ``train``, ``validation`` or ``test``
     features : (N, k, d); written as float32, block by block
-    captions : five for each picture; of more the first five are written, fewer are refused
+    captions : five for each image; of more the first five are written, fewer are refused
     """
     folder, name = Path(folder), {value: key for key, value in _FILES.items()}.get(split)
     if name is None:
         raise InputError(f"split is {split!r}; give {', '.join(_FILES.values())}")
-    short = [i for i, some in enumerate(captions) if len(some) < PER_PICTURE]
+    short = [i for i, some in enumerate(captions) if len(some) < PER_IMAGE]
     if short or len(captions) != len(features):
-        what = f"{len(short)} pictures have fewer than {PER_PICTURE} captions, the first is picture {short[0]}" if short else (
-            f"there are {len(features)} pictures and captions of {len(captions)}"
+        what = f"{len(short)} images have fewer than {PER_IMAGE} captions, the first is image {short[0]}" if short else (
+            f"there are {len(features)} images and captions of {len(captions)}"
         )  # fmt: skip
-        raise InputError(f"SCAN's layout has {PER_PICTURE} captions a picture; {what}")
-    lines = [" ".join(caption.split()) for some in captions for caption in some[:PER_PICTURE]]
+        raise InputError(f"SCAN's layout has {PER_IMAGE} captions an image; {what}")
+    lines = [" ".join(caption.split()) for some in captions for caption in some[:PER_IMAGE]]
     with atomic_path(folder / f"{name}_ims.npy") as path:
         out = np.lib.format.open_memmap(path, "w+", np.float32, tuple(features.shape))
         for start in range(0, len(features), 256):
@@ -299,12 +299,10 @@ def _decode(files: list[Path], out: Path, key: str, progress: bool | None) -> No
                     heads.append((*_head(line, path, number), path, number, place))
                 place += len(line)
     if not heads:
-        raise InputError(f"'{files[0]}' holds no picture")
+        raise InputError(f"'{files[0]}' holds no image")
     twice = [id for id, count in Counter(head[0] for head in heads).items() if count > 1]
     if twice:
-        raise InputError(
-            f"'{files[0]}': {len(twice)} of {len(heads)} picture ids occur more than once, the first is '{twice[0]}'; keep one"
-        )
+        raise InputError(f"'{files[0]}': {len(twice)} of {len(heads)} image ids occur more than once, the first is '{twice[0]}'; keep one")
     n, k = len(heads), max(head[3] for head in heads)
     counts = np.array([head[3] for head in heads], np.int64)
     with heads[0][4].open("rb") as file:
@@ -359,13 +357,13 @@ def _head(line: bytes, path: Path, number: int) -> tuple[str, int, int, int]:
     except ValueError:
         raise InputError(f"{where}: width, height or number of boxes is not a whole number ({cells[1]!r}, {cells[2]!r})") from None
     if min(width, height, count) < 1:
-        raise InputError(f"{where}: {count} boxes in a picture of {width} x {height} pixels; all must be at least 1")
+        raise InputError(f"{where}: {count} boxes in an image of {width} x {height} pixels; all must be at least 1")
     return cells[0].decode("utf-8", "replace"), width, height, count
 
 
 def _row(line: bytes, head: tuple, width: int | None) -> tuple[np.ndarray, np.ndarray]:
     id, _, _, count, path, number, _ = head
-    where = f"'{path}', line {number} (picture '{id}')"
+    where = f"'{path}', line {number} (image '{id}')"
     cells = line.rstrip(b"\r\n").split(b"\t")
     try:
         boxes, features = (np.frombuffer(base64.b64decode(cell, validate=True), np.float32) for cell in cells[-2:])
@@ -375,7 +373,7 @@ def _row(line: bytes, head: tuple, width: int | None) -> tuple[np.ndarray, np.nd
         raise InputError(f"{where}: {len(boxes)} box values and {len(features)} feature values do not fit {count} boxes")
     if width is not None and len(features) != width * count:
         raise InputError(
-            f"{where}: its features have width {len(features) // count}, those of the first picture have {width}; all must have the same"
+            f"{where}: its features have width {len(features) // count}, those of the first image have {width}; all must have the same"
         )
     if not np.isfinite(features).all() or not np.isfinite(boxes).all():
         raise InputError(f"{where}: its features or boxes hold NaN or infinity; make them again")
@@ -394,7 +392,7 @@ def read_given(place: str, cache: Path | None = None) -> Source:
 
 
 def _with_captions(kind: str, regions: Regions, captions: Path) -> Source:
-    """Given regions and the captions of the same pictures, put together by file name, id, or the number at the end of either."""
+    """Given regions and the captions of the same images, put together by file name, id, or the number at the end of either."""
     where = f"captions file '{captions}'"
     rows: dict[str, int] = {}
     for row, id in enumerate(regions.ids):
@@ -414,15 +412,13 @@ def _with_captions(kind: str, regions: Regions, captions: Path) -> Source:
             taken[row] = stem
             photos.append(Photo(str(regions.ids[row]), texts, split, None, marks[row], row))
     if not photos:
-        raise InputError(f"{where}: none of its {len(listed)} pictures has features; the two files do not belong together")
+        raise InputError(f"{where}: none of its {len(listed)} images has features; the two files do not belong together")
     notes = []
     if without:
-        notes.append(f"{where}: {len(without)} of {len(listed)} pictures have no features and are left out, the first is '{without[0]}'")
+        notes.append(f"{where}: {len(without)} of {len(listed)} images have no features and are left out, the first is '{without[0]}'")
     if len(taken) < len(regions):
         first = next(str(id) for row, id in enumerate(regions.ids) if row not in taken)
-        notes.append(
-            f"{where}: {len(regions) - len(taken)} of {len(regions)} pictures with features have no caption, the first is '{first}'"
-        )
+        notes.append(f"{where}: {len(regions) - len(taken)} of {len(regions)} images with features have no caption, the first is '{first}'")
     photos, more = check_photos(photos, where)
     return Source(kind, photos, {"": regions}, notes=(*notes, *more))
 

@@ -1,6 +1,6 @@
-"""Pictures with captions, in the layouts that people have: what is there, and what is wrong with it.
+"""Images with captions, in the layouts that people have: what is there, and what is wrong with it.
 
-A reader looks at names and captions only and refuses or reports what does not fit before any picture is opened.
+A reader looks at names and captions only and refuses or reports what does not fit before any image is opened.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ _SPLIT_NAMES = {
     "dev": "validation",
     "test": "test",
 }
-#: pictures of the default world unless sizes are given
+#: images of the default world unless sizes are given
 WORLD_SIZES = {"train": 2000, "validation": 300, "test": 500}
 
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A picture with captions.
+    """An image with captions.
 
-    picture : a path, or a function that draws it; ``None`` if its regions are given
-    mark : tells the picture apart by what is in it, wherever it lies
+    image : a path, or a function that draws it; ``None`` if its regions are given
+    mark : tells the image apart by what is in it, wherever it lies
     row : of its regions, if they are given
     """
 
     id: str
     captions: tuple[str, ...]
     split: str | None = None
-    picture: Any = None
+    image: Any = None
     mark: str = ""
     row: int = -1
 
@@ -51,8 +51,8 @@ class Photo:
 class Source:
     """What a reader found.
 
-    regions : given regions, by split (``""``: of all splits); empty where they are made of the pictures
-    captions : function that gives the captions of some photos, where they are not known before the pictures are drawn
+    regions : given regions, by split (``""``: of all splits); empty where they are made of the images
+    captions : function that gives the captions of some photos, where they are not known before the images are drawn
     notes : sentences about what was left out or chosen
     """
 
@@ -64,7 +64,7 @@ class Source:
 
 
 def file_mark(path: Path) -> str:
-    """Size and first 4096 bytes of a file as 16 hex digits: the same picture in another folder has the same mark."""
+    """Size and first 4096 bytes of a file as 16 hex digits: the same image in another folder has the same mark."""
     with path.open("rb") as file:
         return hashlib.sha256(file.read(4096) + str(path.stat().st_size).encode()).hexdigest()[:16]
 
@@ -77,26 +77,24 @@ def split_by_name(photos: list[Photo], where: str) -> dict[str, list[Photo]]:
             continue
         name = _SPLIT_NAMES.get(str(photo.split))
         if name is None:
-            raise InputError(f"{where}: picture '{photo.id}' has the split {photo.split!r}; give 'train', 'val' or 'test'")
+            raise InputError(f"{where}: image '{photo.id}' has the split {photo.split!r}; give 'train', 'val' or 'test'")
         parts.setdefault(name, []).append(photo)
     return parts
 
 
 def check_photos(photos: list[Photo], where: str) -> tuple[list[Photo], tuple[str, ...]]:
-    """Refuse ids that occur twice and empty captions; leave out pictures without captions, and say so."""
+    """Refuse ids that occur twice and empty captions; leave out images without captions, and say so."""
     twice = [id for id, count in Counter(photo.id for photo in photos).items() if count > 1]
     if twice:
-        raise InputError(
-            f"{where}: {len(twice)} of {len(photos)} picture ids occur more than once, the first is '{twice[0]}'; keep one each"
-        )
+        raise InputError(f"{where}: {len(twice)} of {len(photos)} image ids occur more than once, the first is '{twice[0]}'; keep one each")
     without = [photo.id for photo in photos if not photo.captions]
     photos = [photo for photo in photos if photo.captions]
     if not photos:
-        raise InputError(f"{where}: no picture has a caption ({len(without)} pictures); there is nothing to learn from")
+        raise InputError(f"{where}: no image has a caption ({len(without)} images); there is nothing to learn from")
     check_captions([c for p in photos for c in p.captions], where, [p.id for p in photos for _ in p.captions])
     if not without:
         return photos, ()
-    verb = "picture has no caption and is" if len(without) == 1 else "pictures have no caption and are"
+    verb = "image has no caption and is" if len(without) == 1 else "images have no caption and are"
     return photos, (f"{where}: {len(without)} of {len(without) + len(photos)} {verb} left out, the first is '{without[0]}'",)
 
 
@@ -104,11 +102,11 @@ def check_photos(photos: list[Photo], where: str) -> tuple[list[Photo], tuple[st
 
 
 def read_captions(path: Path) -> list[tuple[Any, str, tuple[str, ...], str | None]]:
-    """(id, file name, captions, split) of every picture of a file in COCO's layout.
+    """(id, file name, captions, split) of every image of a file in COCO's layout.
 
     Raises
     ------
-    InputError : not that layout, ids that occur twice, captions of pictures that are not listed; the message tells how many.
+    InputError : not that layout, ids that occur twice, captions of images that are not listed; the message tells how many.
     """
     from ...datasets.coco import _records
 
@@ -138,14 +136,14 @@ def read_captions(path: Path) -> list[tuple[Any, str, tuple[str, ...], str | Non
 
 
 def read_coco(folder: str) -> Source:
-    """``captions.json`` beside ``images/``; every picture with captions must be there."""
-    from ...datasets.coco import _picture_path, existing_folder
+    """``captions.json`` beside ``images/``; every image with captions must be there."""
+    from ...datasets.coco import _image_path, existing_folder
 
     place = existing_folder(folder, "coco:")
     where = f"captions file '{place / 'captions.json'}'"
     photos = []
     for _, name, captions, split in read_captions(place / "captions.json"):
-        path = _picture_path(place, name, where)
+        path = _image_path(place, name, where)
         photos.append(Photo(Path(name).stem, captions, split, path))
     photos, notes = check_photos(photos, where)
     return Source("coco", with_marks(photos, where), notes=notes)
@@ -153,30 +151,30 @@ def read_coco(folder: str) -> Source:
 
 def with_marks(photos: list[Photo], where: str) -> list[Photo]:
     """The photos with the marks of their files; missing files are refused, with how many."""
-    missing = [photo for photo in photos if not photo.picture.is_file()]
+    missing = [photo for photo in photos if not photo.image.is_file()]
     if missing:
         raise InputError(
-            f"{where}: {len(missing)} of {len(photos)} pictures are not there, the first is '{missing[0].picture}'; add them or shorten "
+            f"{where}: {len(missing)} of {len(photos)} images are not there, the first is '{missing[0].image}'; add them or shorten "
             "the list"
         )
-    return [replace(photo, mark=file_mark(photo.picture)) for photo in photos]
+    return [replace(photo, mark=file_mark(photo.image)) for photo in photos]
 
 
 # ---------------------------------------------------------------------------------------------- Karpathy's splits
 
 
 def read_karpathy(place: str, *, restval: bool = False) -> Source:
-    """``dataset_{flickr8k,flickr30k,coco}.json`` and the folder of its pictures, written ``FILE,FOLDER``.
+    """``dataset_{flickr8k,flickr30k,coco}.json`` and the folder of its images, written ``FILE,FOLDER``.
 
-    Without a folder the pictures are looked for in ``images/`` beside the file, then beside it. *restval*: whether the pictures of that
+    Without a folder the images are looked for in ``images/`` beside the file, then beside it. *restval*: whether the images of that
     split (30,504 of COCO) are for training too; otherwise they are left out.
     """
-    name, _, pictures = place.partition(",")
+    name, _, image_folder = place.partition(",")
     path = existing_file(name, "split file")
     where = f"split file '{path}'"
-    folders = [Path(pictures)] if pictures else [path.parent / "images", path.parent]
-    if pictures and not folders[0].is_dir():
-        raise InputError(f"picture folder '{pictures}' does not exist; write 'karpathy:FILE,FOLDER'")
+    folders = [Path(image_folder)] if image_folder else [path.parent / "images", path.parent]
+    if image_folder and not folders[0].is_dir():
+        raise InputError(f"image folder '{image_folder}' does not exist; write 'karpathy:FILE,FOLDER'")
     data = read_json(path, "splits")
     images = data.get("images") if isinstance(data, dict) else None
     if not isinstance(images, list):
@@ -197,7 +195,7 @@ def read_karpathy(place: str, *, restval: bool = False) -> Source:
         seen.update(image.get("sentids", ()))
         inside = Path(str(image.get("filepath", ""))) / str(image["filename"])
         if inside.is_absolute() or ".." in inside.parts:
-            raise InputError(f"{where}: the picture '{inside}' is not a path inside the picture folder")
+            raise InputError(f"{where}: the image '{inside}' is not a path inside the image folder")
         places = [folder / way for folder in folders for way in (inside, inside.name)]
         found = next((p for p in places if p.is_file()), places[0])
         split = "train" if restval and image["split"] == "restval" else image["split"]
@@ -214,7 +212,7 @@ def read_karpathy(place: str, *, restval: bool = False) -> Source:
     rest = sum(photo.split == "restval" for photo in photos)
     photos, notes = check_photos([photo for photo in photos if photo.split != "restval"], where)
     if rest:
-        notes += (f"{where}: {rest} pictures of the split 'restval' are left out; write 'karpathy+restval:FILE' to train on them too",)
+        notes += (f"{where}: {rest} images of the split 'restval' are left out; write 'karpathy+restval:FILE' to train on them too",)
     return Source("karpathy", with_marks(photos, where), notes=notes)
 
 
@@ -222,7 +220,7 @@ def read_karpathy(place: str, *, restval: bool = False) -> Source:
 
 
 def read_world(sizes: dict[str, int], cache: Path) -> Source:
-    """Pictures of ``world/scenes``, drawn when they are needed; their captions are kept in *cache*, since they come with the drawing."""
+    """Images of ``world/scenes``, drawn when they are needed; their captions are kept in *cache*, since they come with the drawing."""
     from ....files import write_json
     from ... import load_dataset
 
@@ -253,7 +251,7 @@ def read_world(sizes: dict[str, int], cache: Path) -> Source:
     def captions(some: Sequence[Photo]) -> list[tuple[str, ...]]:
         for photo in some:
             if photo.row not in known[photo.split]:
-                photo.picture()
+                photo.image()
         for split in {photo.split for photo in some}:
             whole = [list(known[split][k]) for k in range(len(known[split])) if k in known[split]]
             if len(whole) == len(known[split]) and (not files[split].exists() or len(whole) > kept_before[split]):

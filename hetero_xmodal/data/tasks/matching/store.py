@@ -31,7 +31,7 @@ class FileRows:
     """The rows of an array in a file, read when they are asked for; it takes no memory of its own.
 
     Rows are read, not mapped: pages of a mapped file count as memory of the process for as long as they stay, so that after an epoch over
-    100,000 pictures all 15 GB of them would; what is read goes straight into the batch, and the system keeps as much as it likes in its
+    100,000 images all 15 GB of them would; what is read goes straight into the batch, and the system keeps as much as it likes in its
     own cache. ``rows[5]``, ``rows[2:9]`` and ``rows[[7, 3, 3]]`` are numpy arrays; ``numpy.asarray(rows)`` reads everything. The object
     can be sent to the workers of a ``DataLoader``: each opens the file for itself.
 
@@ -250,7 +250,7 @@ def from_bytes(rows: Any) -> Any:
 def cache_folder(cache: str | Path | None = None) -> Path:
     """Where features are kept: *cache*, or ``$XDG_CACHE_HOME/hetero_xmodal/matching`` (``~/.cache/...`` where that is not set).
 
-    Never the folder of the pictures, unless it is given. The files may be deleted at any time; they are made again when needed.
+    Never the folder of the images, unless it is given. The files may be deleted at any time; they are made again when needed.
     """
     if cache is not None:
         return Path(cache)

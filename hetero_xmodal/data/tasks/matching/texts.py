@@ -111,7 +111,7 @@ def check_captions(sentences: Sequence[str], where: str, names: Sequence[str] = 
     """Refuse captions that are empty, with how many there are and which is the first."""
     empty = [k for k, sentence in enumerate(sentences) if not sentence.strip()]
     if empty:
-        first = f"of picture '{names[empty[0]]}'" if len(names) else f"number {empty[0]}"
+        first = f"of image '{names[empty[0]]}'" if len(names) else f"number {empty[0]}"
         raise InputError(
             f"{where}: {len(empty)} of {len(sentences)} captions {'is' if len(empty) == 1 else 'are'} empty, the first is one {first}; "
             "write or remove them"

@@ -54,7 +54,8 @@ _HOME = {
 }
 _MODULES = (
     "schema", "scenes", "parsers", "graphs", "data", "metrics", "viz", "analysis",
-    "message_passing", "recipes", "baselines", "networks", "training", "retrieval", "editing", "evaluation", "world_models", "losses", "validation",
+    "message_passing", "recipes", "baselines", "networks", "training", "retrieval", "editing", "evaluation", "world_models",
+    "losses", "validation",
 )  # fmt: skip
 
 __all__ = [*_HOME, *_MODULES, "__version__"]

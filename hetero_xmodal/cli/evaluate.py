@@ -55,7 +55,9 @@ def evaluate_algr(
     _evaluate("algr", data, model, protocol=protocol, size=size)
 
 
-EditModel = Annotated[str | None, typer.Option("--model", help="birds or scenes (shipped), or a model or run folder; by the data if left out.")]
+EditModel = Annotated[
+    str | None, typer.Option("--model", help="birds or scenes (shipped), or a model or run folder; by the data if left out.")
+]
 Pairs = Annotated[int, typer.Option(help="Number of pairs of image and instruction.")]
 Split = Annotated[str, typer.Option(help="train, val or test.")]
 Pixels = Annotated[int | None, typer.Option(help="Side of the images in pixels; the model's own if left out.")]
@@ -102,7 +104,8 @@ def evaluate_mimnet(
 
 @more.command(
     epilog=examples(
-        "hetero-xmodal compare runs/full runs/no_adversary --data world/scenes", "hetero-xmodal compare runs/one runs/two --out compared.csv"
+        "hetero-xmodal compare runs/full runs/no_adversary --data world/scenes",
+        "hetero-xmodal compare runs/one runs/two --out compared.csv",
     )
 )
 def compare(

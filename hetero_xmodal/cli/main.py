@@ -17,7 +17,7 @@ from .options import say, warnings_as_notes
 
 app = typer.Typer(
     name="hetero-xmodal",
-    help="Images and sentences as one typed heterograph: parse, build, draw, save and analyse graphs; train and use graph networks on them.",
+    help="Images and sentences as one typed heterograph: parse, build, draw and analyse graphs; train graph networks on them.",
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode="rich",

@@ -40,12 +40,15 @@ Sizes = Annotated[
 Protocol = Annotated[str, typer.Option(help="any, flickr-1k, coco-1k-5fold or coco-5k.")]
 LabelVectors = Annotated[Path | None, typer.Option(help=".mat file with word vectors of the labels under 'inp'.")]
 Network = Annotated[str, typer.Option(help=f"Frozen network for photographs: {NETWORK}")]
-SameNetwork = Annotated[str | None, typer.Option(help="Where the model's network for photographs is now, if its file of weights has moved.")]
+SameNetwork = Annotated[
+    str | None, typer.Option(help="Where the model's network for photographs is now, if its file of weights has moved.")
+]
 WorldPairs = Annotated[int | None, typer.Option("--size", help="Training pairs of the world.")]
 Seeds = Annotated[int, typer.Option(help="Fit every row so many times; the table has mean and standard deviation.")]
 TableFile = Annotated[Path | None, typer.Option(help="CSV file for the tables.")]
 Similarity = Annotated[
-    Path | None, typer.Option(help="Model of 'train similarity'; adds Sim (fit of image and sentence), Diff and MP (manipulative precision).")
+    Path | None,
+    typer.Option(help="Model of 'train similarity'; adds Sim (fit of image and sentence), Diff and MP (manipulative precision)."),
 ]
 Scenes = Annotated[str, typer.Option(help="Where CAM's regions come from: detector, or true for the data's own scene graphs.")]
 Detector = Annotated[str, typer.Option(help=DETECTOR)]

@@ -76,9 +76,7 @@ def compare(first: str | Path, second: str | Path, *, data: str | None = None, o
 
 def _both(one: Path, other: Path, recipe: str, data: str | None) -> tuple[Evaluation, Evaluation]:
     """Evaluations of both models under the same settings: stored ones as far as there are any."""
-    found = [
-        {_key(done): done for done in _stored(folder) if data is None or done.settings.get("data") == data} for folder in (one, other)
-    ]
+    found = [{_key(done): done for done in _stored(folder) if data is None or done.settings.get("data") == data} for folder in (one, other)]
     keys = [key for key in found[0] if key in found[1]] or [*found[0], *found[1]]
     if not keys and data is None:
         raise InputError("neither model has been evaluated yet; say on which data to compare them with --data")
@@ -123,8 +121,8 @@ def _table(a: Evaluation, b: Evaluation) -> pd.DataFrame:
             continue
         if mine.queries != theirs.queries or len(mine.values) != len(theirs.values):
             raise InputError(
-                f"the two models were not asked the same queries on '{a.settings.get('data')}', because each leaves out what it was trained "
-                "on or knows other labels; compare them on data that neither has seen"
+                f"the two models were not asked the same queries on '{a.settings.get('data')}', because each leaves out what it was "
+                "trained on or knows other labels; compare them on data that neither has seen"
             )
         known = ~(np.isnan(mine.values) | np.isnan(theirs.values))
         groups = None if mine.groups is None else mine.groups[known]

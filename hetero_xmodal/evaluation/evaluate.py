@@ -81,7 +81,9 @@ def evaluate(
         "scenes": scenes, "similarity": None if similarity is None else find_model(similarity, recipe="similarity")[0],
         "progress": progress,
     }  # fmt: skip
-    made = call_with({"dagnn": _dagnn, "algr": _algr, "cam": _cam, "mimnet": _mimnet}[recipe], f"evaluate {recipe}", [folder, data], options)
+    made = call_with(
+        {"dagnn": _dagnn, "algr": _algr, "cam": _cam, "mimnet": _mimnet}[recipe], f"evaluate {recipe}", [folder, data], options
+    )
     run = run_of(folder)
     return made.save(run) if save and run is not None else made
 
@@ -100,7 +102,7 @@ def _find(model: str | Path | None, data: str, recipe: str | None) -> tuple[Path
     shipped = SHIPPED[recipe]
     name = "world" if "world" in shipped else data.removeprefix("world/")
     if name not in shipped:
-        raise InputError(f"no {recipe} model is shipped for '{data}'; give a model folder or run folder with --model")
+        raise InputError(f"no {recipe} model is shipped for '{data}'; give a model folder or run folder")
     return shipped[name], recipe
 
 

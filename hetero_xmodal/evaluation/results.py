@@ -81,7 +81,7 @@ class Evaluation:
     # ------------------------------------------------------------------------------------------ files
 
     def save(self, run: str | Path) -> Evaluation:
-        """Write it into ``evaluations/`` of the run folder *run*, in place of an earlier one of the same settings; returns it with its path."""
+        """Write it into ``evaluations/`` of the run folder *run*, replacing one of the same settings; returns it with its path."""
         path = stored_path(run, self.settings)
         per_query = {
             name: {

@@ -32,12 +32,14 @@ class EdgeWeights(Saved):
     image, sentence : what was read
     recipe : of the model
     traces : part of the model (such as ``"recipe"``) -> :class:`~hetero_xmodal.message_passing.Trace` of its steps
+    boxes : of the regions in their order, x1, y1, x2, y2 in pixels of *image*; empty where the model has no regions
     """
 
     image: Image.Image
     sentence: str
     recipe: str
     traces: Mapping[str, Trace]
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
 
     files = ("weights.csv", "weights.png")
 
@@ -72,7 +74,16 @@ class EdgeWeights(Saved):
             raise InputError(f"top is {top!r}; give a whole number of at least 1")
         lines = []
         for (part, number, step, weighing), rows in self.frame.groupby(["part", "number", "step", "weighing"], sort=False):
+            if weighing == "1":
+                lines.append(f"{part} {number}: {step}; {len(rows)} edges, all of weight 1")
+                continue
             lines.append(f"{part} {number}: {step}; weight {weighing}; {len(rows)} edges")
+            if rows["receiver_type"].iloc[0].endswith("patch"):  # places of the image: too many to list, the figure shows them as maps
+                parts = rows.groupby("source", sort=False)["weight"].agg(["mean", "max"]).sort_values("mean", ascending=False)
+                lines += [f"    {name}: mean over places {mean:.3f}, largest {most:.3f}" for name, mean, most in parts.itertuples()][
+                    :receivers
+                ]
+                continue
             nodes = list(rows.groupby(["receiver_type", "receiver_node"], sort=False))
             for _, edges in nodes[:receivers]:
                 largest = edges.nlargest(top, "weight", keep="first")
@@ -140,12 +151,12 @@ def trace(
         raise InputError("states are for a Recipe of your own; a trained model makes its own")
     name, trained = _model(recipe, model)
     if name == "algr":
-        traces = _algr(trained, image, sentence)
+        traces, boxes = _algr(trained, image, sentence)
     elif name == "cam":
-        traces = _cam(trained, image, sentence, detector, image_scene, language)
+        traces, boxes = _cam(trained, image, sentence, detector, image_scene, language)
     else:
-        traces = _mimnet(trained, image, sentence, language)
-    return EdgeWeights(image, sentence, name, traces)
+        traces, boxes = _mimnet(trained, image, sentence, language), ()
+    return EdgeWeights(image, sentence, name, traces, boxes)
 
 
 def _model(recipe: str | None, model: Any) -> tuple[str, Any]:
@@ -172,7 +183,10 @@ def _model(recipe: str | None, model: Any) -> tuple[str, Any]:
 # ---------------------------------------------------------------------------------------------- recipe by recipe
 
 
-def _algr(model: Any, image: Any, sentence: str) -> dict[str, Trace]:
+Boxes = tuple[tuple[float, float, float, float], ...]
+
+
+def _algr(model: Any, image: Any, sentence: str) -> tuple[dict[str, Trace], Boxes]:
     import torch
 
     from .. import schema
@@ -189,15 +203,21 @@ def _algr(model: Any, image: Any, sentence: str) -> dict[str, Trace]:
             traces["exchange"] = model.exchange.trace(graph, latent)
     words = list(split.words.tokens) if len(split.words.tokens) else []
     names = {schema.VISUAL: ["region"] * int(batch.region_counts[0]), schema.WORD: words}
-    return {part: _renamed(trace, names) for part, trace in traces.items()}
+    boxes: Boxes = ()
+    if split.regions.boxes is not None:
+        wide = image.size if split.regions.sizes is None else split.regions.sizes[0]
+        scale = [image.size[0] / float(wide[0]), image.size[1] / float(wide[1])] * 2
+        rows = split.regions.boxes[0][: int(batch.region_counts[0])]
+        boxes = tuple(tuple(float(v) * s for v, s in zip(row, scale, strict=True)) for row in rows)
+    return {part: _renamed(trace, names) for part, trace in traces.items()}, boxes
 
 
-def _cam(model: Any, image: Any, sentence: str, detector: Any, image_scene: Any, language: str | None) -> dict[str, Trace]:
+def _cam(model: Any, image: Any, sentence: str, detector: Any, image_scene: Any, language: str | None) -> tuple[dict[str, Trace], Boxes]:
     from ..editing.pipeline import manipulate
 
     with _recorded(model) as traces:
-        manipulate(image, sentence, model=model, detector=detector, image_scene=image_scene, language=language, beam=1)
-    return traces
+        made = manipulate(image, sentence, model=model, detector=detector, image_scene=image_scene, language=language, beam=1)
+    return traces, tuple(thing.box for thing in made.image_scene.objects if thing.box is not None)
 
 
 def _mimnet(model: Any, image: Any, sentence: str, language: str | None) -> dict[str, Trace]:
@@ -208,9 +228,7 @@ def _mimnet(model: Any, image: Any, sentence: str, language: str | None) -> dict
     return traces
 
 
-def _own(
-    image: Any, sentence: str, recipe: Any, states: Any, detector: Any, image_scene: Any, language: str | None
-) -> EdgeWeights:
+def _own(image: Any, sentence: str, recipe: Any, states: Any, detector: Any, image_scene: Any, language: str | None) -> EdgeWeights:
     from ..message_passing import Recipe
 
     if not isinstance(recipe, Recipe):
@@ -228,7 +246,8 @@ def _own(
     graph = build_graph(seen, parse_sentence(sentence, **({} if language is None else {"model": language})))
     with torch.no_grad():
         made = recipe.trace(graph, states(graph) if callable(states) else states)
-    return EdgeWeights(image, sentence, recipe.name or "recipe", {"recipe": made})
+    boxes = tuple(thing.box for thing in seen.objects if thing.box is not None)
+    return EdgeWeights(image, sentence, recipe.name or "recipe", {"recipe": made}, boxes)
 
 
 @contextlib.contextmanager

@@ -22,9 +22,11 @@ def draw_edge_weights(weights: EdgeWeights) -> Figure:
     Where the receivers are the places of an image, the sources with the largest weights are shown as maps over the image.
     """
     from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
 
     frame = weights.frame
-    steps = [rows for _, rows in frame.groupby(["part", "number", "receiver_type"], sort=False) if rows["weighing"].iloc[0] != "1"]
+    weighed = frame[frame["weighing"] != "1"]
+    steps = [rows for _, rows in weighed.groupby(["part", "number"], sort=False)]
     heights = [2.6, *(_height(rows) for rows in steps)]
     figure = Figure(figsize=(9, sum(heights) + 0.5 * len(heights)), layout="constrained")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
@@ -32,6 +34,9 @@ def draw_edge_weights(weights: EdgeWeights) -> Figure:
     axis.imshow(weights.image)
     axis.set_title(f"{weights.recipe}: “{weights.sentence}”", fontsize=10, wrap=True)
     axis.axis("off")
+    for number, (x1, y1, x2, y2) in enumerate(weights.boxes):
+        axis.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor="#0072b2", linewidth=1))
+        axis.text(x1, y1, str(number), fontsize=7, color="white", backgroundcolor="#0072b2", va="bottom")
     for part, rows in zip(parts[1:], steps, strict=True):
         head = f"{rows['part'].iloc[0]} {rows['number'].iloc[0]}: {rows['step'].iloc[0]} (weight: {rows['weighing'].iloc[0]})"
         part.suptitle(head, fontsize=9)
@@ -55,14 +60,18 @@ def _table(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _matrix(part: Any, rows: pd.DataFrame) -> None:
     table = _table(rows)
-    shown = table.iloc[:MOST, :MOST]
+    largest = table.max().sort_values(ascending=False, kind="stable").index[:MOST]
+    shown = table.loc[:, table.columns.isin(largest)].iloc[:MOST]
     axis = part.subplots()
-    picture = axis.imshow(shown.to_numpy(), cmap="Blues", aspect="auto", vmin=0, vmax=max(float(np.nanmax(shown.to_numpy())), 1e-12))
+    drawn = axis.imshow(shown.to_numpy(), cmap="Blues", aspect="auto", vmin=0, vmax=max(float(np.nanmax(shown.to_numpy())), 1e-12))
     axis.set_yticks(range(len(shown)), [name for *_, name in shown.index], fontsize=7)
     axis.set_xticks(range(shown.shape[1]), [name for *_, name in shown.columns], fontsize=7, rotation=60, ha="right")
     if shown.shape != table.shape:
-        axis.set_xlabel(f"the first {len(shown)} of {len(table)} receivers and {shown.shape[1]} of {table.shape[1]} sources", fontsize=7)
-    part.colorbar(picture, ax=axis, shrink=0.8)
+        axis.set_xlabel(
+            f"{len(shown)} of {len(table)} receivers, and of {table.shape[1]} sources the {shown.shape[1]} of the largest weights",
+            fontsize=7,
+        )
+    part.colorbar(drawn, ax=axis, shrink=0.8)
 
 
 def _maps(part: Any, rows: pd.DataFrame, image: Any) -> None:
@@ -70,22 +79,17 @@ def _maps(part: Any, rows: pd.DataFrame, image: Any) -> None:
     side = round(len(table) ** 0.5)
     order = table.sum().sort_values(ascending=False).index[:MAPS]
     most = max(float(table[order].to_numpy().max()), 1e-12)
-    axes = part.subplots(1, len(order), squeeze=False)[0]
-    size = max(image.size)
-    for axis, column in zip(axes, order, strict=True):
+    axes = part.subplots(1, MAPS, squeeze=False)[0]
+    for axis in axes:
+        axis.axis("off")
+    size = max(image.size)  # the square that the model saw begins at the image's corner
+    for axis, column in zip(axes, order, strict=False):
         axis.imshow(np.asarray(image.convert("L").convert("RGB")))
         shown = axis.imshow(
             table[column].to_numpy().reshape(side, side), cmap="magma", alpha=0.65, vmin=0, vmax=most,
-            extent=_extent(image.size, size), interpolation="bilinear",
+            extent=(-0.5, size - 0.5, size - 0.5, -0.5), interpolation="bilinear",
         )  # fmt: skip
         axis.set_xlim(-0.5, image.size[0] - 0.5)
         axis.set_ylim(image.size[1] - 0.5, -0.5)
         axis.set_title(column[-1], fontsize=8)
-        axis.axis("off")
     part.colorbar(shown, ax=list(axes), shrink=0.8)
-
-
-def _extent(size: tuple[int, int], side: int) -> tuple[float, float, float, float]:
-    """Left, right, bottom and top of the square that the model saw, in pixels of the image in its middle."""
-    left, top = (size[0] - side) / 2, (size[1] - side) / 2
-    return left - 0.5, left + side - 0.5, top + side - 0.5, top - 0.5

@@ -145,7 +145,7 @@ def retrieve(
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             raise InputError(f"{name} is {value!r}; give a whole number of at least 1")
     if index is not None and (data, split, size) != (None, None, None):
-        raise InputError("--index takes the place of --data, --split and --size; give either the index or the data")
+        raise InputError("index takes the place of data, split and size; give either the index or the data")
     if not isinstance(query, str):
         read_image(query)
     if isinstance(index, str | Path) and not Path(index).is_dir():

@@ -87,7 +87,9 @@ def cached_gallery(
     try:
         _keep(made, path)
     except OSError as error:
-        warnings.warn(f"the gallery could not be kept in '{folder}' ({error.strerror or error}), so it is made anew each time", stacklevel=2)
+        warnings.warn(
+            f"the gallery could not be kept in '{folder}' ({error.strerror or error}), so it is made anew each time", stacklevel=2
+        )
     return made
 
 
@@ -162,4 +164,3 @@ def ordinary_words() -> frozenset[str]:
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
     return ENGLISH_STOP_WORDS
-

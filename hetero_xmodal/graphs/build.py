@@ -143,7 +143,9 @@ def flat_pair(
     for relation, names in ((s.VISUAL_HAS_LABEL, [o.name for o in image_scene.objects]), (s.WORD_HAS_LABEL, reads_as)):
         found = [(i, k) for i, name in enumerate(names) if name for k, (_, wanted) in enumerate(chosen) if name_similarity(name, wanted)]
         ends[relation] = ([i for i, _ in found], [k for _, k in found])
-    return FlatGraphs.single("pair", {s.VISUAL: visual, s.WORD: word, s.BRIDGE: bridge, s.LABEL: label}, ends, edges)
+    nodes = {s.VISUAL: visual, s.WORD: word, s.BRIDGE: bridge, s.LABEL: label}
+    # a new node type: its builder is called here; what gets no nodes or edges is filled in empty
+    return FlatGraphs.single("pair", nodes, ends, edges)
 
 
 # ---------------------------------------------------------------------------------------------- the image's side

@@ -30,7 +30,9 @@ def draw_schema() -> Drawing:
         sheet.chip(x - _HALF[0], y, 2 * _HALF[0], 2 * _HALF[1], name, **look)
         # in the first row the relations to the types below leave at the bottom, so the caption stands lower and further out
         shift = {"image": -0.55, "sentence": 0.55}.get(schema.NODE_TYPES[name].place, 0.0) if y == _FIRST else 0.0
-        sheet.text(x + shift, y + (0.62 if y == _FIRST else 0.46), schema.NODE_TYPES[name].caption, size=7.8, across="center")
+        sheet.text(
+            x + shift, y + (0.62 if y == _FIRST else 0.46), schema.NODE_TYPES[name].caption, size=7.8, across="center", bbox=_BACKDROP
+        )
     return sheet.figure
 
 

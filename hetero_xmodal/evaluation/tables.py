@@ -244,10 +244,10 @@ def _scores(pairs: list, images: list, sentences: list[str] | None, inception: b
     if sentences is not None:
         told = judge_sentences(pairs, sentences)
         row |= {"slots changed": told.changed, "slots kept": told.kept, "slots": told.slots, "sentences exact": told.exact}
-    if inception:
+    if inception and len(images) > 1:
         from ..metrics.images import inception_score
 
-        row["IS"] = float(inception_score(images))
+        row["IS"] = float(inception_score(images, splits=min(10, len(images) // 2)))
     if similarity is not None:
         from ..metrics.similarity import judge_similarity
 

@@ -14,7 +14,8 @@ from PIL import Image
 import hetero_xmodal as hx
 from hetero_xmodal.cli.main import run
 from hetero_xmodal.data.dataset import Item
-from hetero_xmodal.data.tasks.retrieval import load_retrieval_data, load_test_pairs, split_of
+from hetero_xmodal.data.source import split_of
+from hetero_xmodal.data.tasks.retrieval import load_retrieval_data, load_test_pairs
 from hetero_xmodal.errors import InputError
 from hetero_xmodal.networks.frozen import FrozenNetwork
 from hetero_xmodal.recipes import DAGNN, DAGNNConfig
@@ -276,7 +277,7 @@ def test_splits_and_labels_of_a_tag_table(tagged, colours):
     write_table(tagged, rows, ("image", "tags", "labels", "split"))
     (tagged / "labels.txt").write_text("water\nzebra\ncat\nboat\n")
     loaded = load_retrieval_data(f"photos:{tagged}", held_out=3)
-    assert [len(part) for part in (loaded.features.train, loaded.features.validation, loaded.features.test)] == [15, 3, 6]
+    assert [len(part) for part in (loaded.features.train, loaded.features.val, loaded.features.test)] == [15, 3, 6]
     assert loaded.vocab["labels"] == ["water", "cat", "boat"]  # the order of the file; nobody has seen a zebra
     assert loaded.features.test.labels.tolist() == [[0, 1, 0], [1, 0, 1]] * 3
     assert len(load_test_pairs(f"photos:{tagged}", loaded.vocab)) == 6
@@ -391,7 +392,7 @@ def test_two_processes_train_one_model(features, tmp_path, capsys):
     best = max(rows, key=lambda row: float(row["validation/score"]))
     model = DAGNN.from_pretrained(out / "model")
     pairs = load_retrieval_data(f"features:{features}").features
-    again = evaluate_retrieval(model, pairs.validation)
+    again = evaluate_retrieval(model, pairs.val)
     assert again["mean"] == pytest.approx(float(best["validation/score"]), abs=1e-5)
     assert f"mean {evaluate_retrieval(model, pairs.test)['mean']:.4f}" in said
     assert "devices is 0" in refused(capsys, *arguments[:4], "--out", tmp_path / "no", "--devices", "0")

@@ -167,7 +167,7 @@ def test_folder_with_text_files_and_with_a_table(photos):
     )
     assert [i.sentences for i in load_dataset(f"folder:{folder}")] == [["grey, plain", "again"]]
     assert [i.id for i in load_dataset(f"folder:{folder}", "all")] == ["p1.png", "p0.png"]
-    (folder / "captions.csv").write_text("image,caption\np1.png,x\n")
+    (folder / "captions.csv").write_text("picture,caption\np1.png,x\n")
     with pytest.raises(InputError, match="no column 'image'"):
         load_dataset(f"folder:{folder}")
     (folder / "captions.csv").write_text("image,caption\n../x.png,x\n")

@@ -126,7 +126,7 @@ class ALGRConfig:
     region_dropout, word_dropout : share of the regions and words that are left out in training.
     phase1_epochs : epochs of the first phase.
     batch_size, learning_rate, weight_decay : of Adam.
-    decay_epoch : epoch of phase 2 from which the learning rate is a tenth; 0 never.
+    decay_epoch : epochs of phase 2 at the full learning rate, a tenth from then on; 0 never.
     averaging : the model kept is a running mean of the weights with this decay per step; 0 keeps the weights as they are.
     """
 

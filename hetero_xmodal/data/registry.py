@@ -208,19 +208,15 @@ def entry_of(name: str) -> tuple[Entry, str]:
     for entry in ENTRIES:
         if kind != entry.kind and kind not in entry.former:
             continue
-        if (":" in entry.form) != bool(colon):
-            break
-        if colon and not place:
+        if ":" not in entry.form and colon:
+            raise InputError(f"{entry.form} is made by the package and has no folder; write '{entry.form}' alone, found {name!r}")
+        if ":" in entry.form and not place:
             raise InputError(f"'{name}' names no folder or file; write {entry.form}, for example '{kind}:my_data'")
         return entry, place
-    forms = [entry.form for entry in ENTRIES]
-    raise InputError(f"unknown data set {name!r}{_nearest_form(name)}; known are {', '.join(forms)}")
-
-
-def _nearest_form(name: str) -> str:
-    kind, colon, place = name.partition(":")
     close = nearest(kind, [entry.kind for entry in ENTRIES])
-    return close.replace("'?)", f":{place or 'FOLDER'}'?)") if close and colon else close
+    if close and colon:
+        close = close.replace("'?)", f":{place or 'FOLDER'}'?)")
+    raise InputError(f"unknown data set {name!r}{close}; known are {', '.join(entry.form for entry in ENTRIES)}")
 
 
 def open_source(name: str, *, seed: int = 0, image_size: int = 128, cache: str | Path | None = None) -> Source:
@@ -293,9 +289,9 @@ def _need(task: str) -> Need:
 
 
 def _refusal(name: str, missing: tuple[str, ...], conditions: dict[str, str], task: str) -> str:
-    hint = ", ".join(dict.fromkeys(conditions[what] for what in missing if what in conditions))
+    hint = " and ".join(dict.fromkeys(conditions[what] for what in missing if what in conditions))
     lacks = " and ".join(f"no {what}" for what in missing)
-    return f"{name} gives {lacks}{f' (it would {hint})' if hint else ''}; {task} needs {TASKS[task].text}"
+    return f"{name} gives {lacks}{f' (only {hint})' if hint else ''}; {task} needs {TASKS[task].text}"
 
 
 def load_dataset(name: str, split: str | None = None, *, size: int | None = None, seed: int = 0, image_size: int = 128) -> Any:

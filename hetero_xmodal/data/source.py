@@ -276,7 +276,7 @@ def check_inside(name: Any, where: str, what: str = "the data folder") -> str:
     InputError : an absolute path, or one with ``..``.
     """
     if not isinstance(name, str) or not name or Path(name).is_absolute() or ".." in Path(name).parts:
-        raise InputError(f"{where}: file name {name!r} leaves {what}; expected a path inside it")
+        raise InputError(f"{where}: file name {name!r} is not a path inside {what}")
     return name
 
 

@@ -308,7 +308,7 @@ def test_inputs_that_cannot_be(tmp_path):
     with pytest.raises(hx.InputError, match="counted label sets have shape"):
         train_dagnn(tiny(), out=tmp_path / "c", config=SMALL, counted=np.zeros((5, 99)))
     assert not any(tmp_path.iterdir())
-    with pytest.raises(hx.InputError, match="unknown retrieval data 'wikipedai:x' .did you mean"):
+    with pytest.raises(hx.InputError, match="unknown data set 'wikipedai:x' .did you mean"):
         load_retrieval_data("wikipedai:x")
 
 

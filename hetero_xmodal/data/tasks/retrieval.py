@@ -180,7 +180,8 @@ def _generated_split(source: Source, split: str, size: int, vocab: dict[str, Any
 
 
 def _labelled(source: Source, *, tags: bool) -> list[Record]:
-    """The records that have labels and a text, their captions read, in the order of their ids.
+    """The records that have labels and a text, their captions read. Captioned images come in the order of their ids, for the lists of COCO's
+    format have none; photos with tags in that of their table.
 
     Raises
     ------
@@ -196,7 +197,7 @@ def _labelled(source: Source, *, tags: bool) -> list[Record]:
     if not records:
         raise InputError(f"no image of '{source.name}' has both labels and {'a tag' if tags else 'a caption'}")
     check_files(records, f"'{source.name}'")
-    return sorted(records, key=lambda record: record.id)
+    return records if tags else sorted(records, key=lambda record: record.id)
 
 
 def _text(record: Record, *, tags: bool) -> str:

@@ -113,7 +113,7 @@ class Recipe(nn.Module):
         return pd.DataFrame([step.describe() for step in self.steps], index=pd.RangeIndex(1, len(self.steps) + 1, name="number"))
 
     def draw(self) -> Figure:
-        """The node types as circles and the steps as numbered arrows between them, as a matplotlib figure."""
+        """The node types as boxes and the steps as numbered arrows between them, as a matplotlib figure."""
         from .recipe_figure import draw_recipe
 
         return draw_recipe(self)

@@ -57,9 +57,9 @@ from torch import Tensor, nn
 from .. import schema as s
 from ..errors import InputError
 from ..message_passing import Blend, DotAttention, Recipe, Replace, SigmoidGate, Step, SymmetricNorm, attends, both_ways, itself
-from ..networks.image_branch import ENCODERS, ImageDecoder, cell_code, frames, make_encoder, place_code
+from ..networks.image_branch import ENCODERS, ImageDecoder, box_coordinates, cell_code, make_encoder, place_code
 from ..networks.optimal_transport import transport
-from ..networks.padding import padded, wave
+from ..networks.padding import padded, position_encoding
 from ..networks.text_decoder import SPECIAL, UNKNOWN, AttentionDecoder
 from ..pretrained import Pretrained
 
@@ -443,7 +443,7 @@ class CAM(Pretrained, nn.Module):
             seen = Seen(maps, boxes, image)
         look = self.encoder.regions(*seen).float()
         x = self.see(torch.cat([look, boxes], 1)) + self.names(numbers)
-        order = wave(graph.nodes[s.WORD].data["position"], self.config.word_width)
+        order = position_encoding(graph.nodes[s.WORD].data["position"], self.config.word_width)
         return {s.VISUAL: {"x": x, "box": boxes}, s.WORD: {"x": self.words(words) + order.to(x)}}
 
     # ------------------------------------------------------------------------------------------ forward
@@ -500,7 +500,7 @@ class CAM(Pretrained, nn.Module):
         inputs = {t: {"h": nodes[t], "key": torch.cat([nodes[t], code[t]], 1)} for t in nodes}
         told = self.paint(graph, inputs | {"patch": {"h": cells}})["patch"]["told"]
         message = told.reshape(batch, grid, grid, -1).permute(0, 3, 1, 2)
-        frame = frames(*padded(boxes, graph.batch_num_nodes(s.VISUAL)), self.config.image_size) if self.config.inside else None
+        frame = box_coordinates(*padded(boxes, graph.batch_num_nodes(s.VISUAL)), self.config.image_size) if self.config.inside else None
         with low:
             return self.decoder(maps, message, images, hidden, frame)
 

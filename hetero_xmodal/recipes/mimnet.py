@@ -64,7 +64,7 @@ from ..message_passing import PER_GRAPH, SHARED, Combine, DotAttention, JoinedLi
 from ..networks.boundary import boundary_images
 from ..networks.image_branch import ENCODERS, make_encoder
 from ..networks.padding import padded
-from ..networks.stage_decoder import StageDecoder, doubled, layer
+from ..networks.stage_decoder import StageDecoder, conv_layer, upsampled
 from ..networks.text_decoder import SPECIAL, UNKNOWN
 from ..pretrained import Pretrained
 
@@ -294,7 +294,7 @@ class MIMNet(Pretrained, nn.Module):
         if config.memory:
             self.memory = nn.Parameter(0.3 * torch.randn(config.memories, c))  # M: soft gates and a soft attention at first
             nn.init.normal_(self.recipe.steps[0].weigh.key.weight, std=0.15)
-        self.smooth = nn.ModuleList(nn.Sequential(layer(c, c), *layer(c, c)[:2]) for _ in range(config.smooth))  # f_r
+        self.smooth = nn.ModuleList(nn.Sequential(conv_layer(c, c), *conv_layer(c, c)[:2]) for _ in range(config.smooth))  # f_r
         self.localise, self.refine = localise_recipe(config), refine_recipe(config)
         grown = config.encoder_size // 2
         finer = self.encoder.fine_width if config.detail else 0
@@ -428,7 +428,7 @@ class MIMNet(Pretrained, nn.Module):
         if config.localise == "unit":
             asked = {s.WORD: h, "texture": texture, "patch": {"vc": cells(conditioned)}}
             alpha = places(self.localise(graph, asked)["patch"]["alpha"], len(images))  # (9)
-        vu = doubled(blend(alpha, conditioned, seen["image"]))  # (7)
+        vu = upsampled(blend(alpha, conditioned, seen["image"]))  # (7)
         after = self.refine(graph, {s.WORD: {"h": h, "recalled": recalled}, "fine_patch": {"vu": cells(vu)}})  # (10)
         return Recalled(
             recalled=recalled, texture=texture, where=after[s.WORD].get("where", recalled), attention=attention, image=seen["image"],
@@ -506,23 +506,23 @@ Said = tuple[Tensor, Tensor, Tensor | None]  # words (B, t), mask (B, t) and the
 
 def discriminator_loss(judge: TextAdaptiveDiscriminator, real: Tensor, fake: Tensor, said: Said, requested: Said) -> dict[str, Tensor]:
     """(17) in its four terms, each a mean over the batch; *fake* gets no gradient. ``said`` belongs to *real*, ``requested`` to *fake*."""
-    seen, made = judge.look(real), judge.look(fake.detach())
+    seen, made = judge.features(real), judge.features(fake.detach())
     return {
         "real": F.softplus(-seen.real).mean(),
         "fake": F.softplus(made.real).mean(),
-        "right": -_log(judge.judge(seen, *said)).mean(),
-        "requested": -_log(1 - judge.judge(made, *requested)).mean(),
+        "right": -_log(judge.match(seen, *said)).mean(),
+        "requested": -_log(1 - judge.match(made, *requested)).mean(),
     }
 
 
 def realness_loss(judge: TextAdaptiveDiscriminator, fake: Tensor) -> Tensor:
     """(16) and (18): -log D_I of made images."""
-    return F.softplus(-judge.look(fake).real).mean()
+    return F.softplus(-judge.features(fake).real).mean()
 
 
 def text_loss(judge: TextAdaptiveDiscriminator, fake: Tensor, requested: Said) -> Tensor:
     """(19): -log D_T of made images and the sentences they were made for."""
-    return -_log(judge.judge(judge.look(fake), *requested)).mean()
+    return -_log(judge.match(judge.features(fake), *requested)).mean()
 
 
 def _log(probability: Tensor) -> Tensor:

@@ -7,9 +7,10 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import FancyArrowPatch, PathPatch
 
 import hetero_xmodal as hx
+from hetero_xmodal import schema
 from hetero_xmodal.scenes import SceneGraph, SceneObject, SceneRelation
 from hetero_xmodal.viz import colours
-from hetero_xmodal.viz.drawing_model import read_plan
+from hetero_xmodal.viz.drawing_model import read_graph
 
 NAMES = ("bird", "tree", "boat")
 
@@ -21,7 +22,8 @@ def graph(*relations: tuple):
 
 
 def drawn(made, most: int = 14) -> list[tuple[int, str, int]]:
-    return read_plan(made, None, 36, 40, most).relates
+    model = read_graph(made, None, max_regions=36, max_words=40, max_relations=most)
+    return [(subject, predicate, thing) for _, subject, predicate, thing in model.listed]
 
 
 @pytest.mark.parametrize(
@@ -59,13 +61,13 @@ def test_the_figure_writes_a_pair_of_inverses_once_and_counts_both():
     def strokes(figure):
         """Strokes in the colour of relations between regions, without the one of the legend."""
         found = figure.findobj(lambda artist: isinstance(artist, PathPatch | FancyArrowPatch))
-        colour = to_hex(colours.relation_style("relates").colour)
+        colour = to_hex(colours.relation_style(schema.RELATES).colour)
         return sum(to_hex(patch.get_edgecolor()) == colour for patch in found) - 1
 
     single, both = hx.draw(graph((0, "above", 1))), hx.draw(graph((0, "above", 1), (1, "below", 0)))
     assert predicates(single) == predicates(both) == ["above"]
     assert strokes(single) == strokes(both) == 2  # from the subject to the predicate, and on to the object
     shown = [text.get_text() for text in both.axes[0].texts]
-    assert any(text.endswith(": 2") and text.startswith(colours.relation_style("relates").name) for text in shown)  # edges of the graph
+    assert any(text.endswith(": 2") and text.startswith(colours.relation_style(schema.RELATES).name) for text in shown)
     assert any("1 of 2 relations between regions" in text for text in shown)  # and that one of them is not drawn
     assert strokes(hx.draw(graph((0, "on", 1), (1, "below", 0)))) == 4

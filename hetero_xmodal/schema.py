@@ -274,14 +274,14 @@ RELATION_TYPES: dict[Relation, RelationType] = {
         ),
         RelationType(
             BRIDGE_BESIDE_VISUAL, "a word's copy stands beside the matched region and that region's neighbours",
-            colour="sky", dash="dotted", width=1.3, arrow="-",
+            colour="sky blue", dash="dotted", width=1.3, arrow="-",
         ),
-        RelationType(VISUAL_BESIDE_BRIDGE, "the same, the other way", colour="sky", dash="dotted", width=1.3, drawn=False),
+        RelationType(VISUAL_BESIDE_BRIDGE, "the same, the other way", colour="sky blue", dash="dotted", width=1.3, drawn=False),
         RelationType(
             BRIDGE_BESIDE_WORD, "a region's copy stands beside the matched word and that word's neighbours",
-            colour="sky", dash="dotted", width=1.3, arrow="-",
+            colour="sky blue", dash="dotted", width=1.3, arrow="-",
         ),
-        RelationType(WORD_BESIDE_BRIDGE, "the same, the other way", colour="sky", dash="dotted", width=1.3, drawn=False),
+        RelationType(WORD_BESIDE_BRIDGE, "the same, the other way", colour="sky blue", dash="dotted", width=1.3, drawn=False),
         RelationType(
             RETURNS_TO_VISUAL, "the region's copy reports back to its owner",
             colour="green", width=1.3, legend="copied to, returns to", drawn=False, side=1,

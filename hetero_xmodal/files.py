@@ -9,9 +9,12 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 
 @contextlib.contextmanager
@@ -140,11 +143,22 @@ def existing_file(path: str | Path, what: str = "file") -> Path:
 
 
 def write_safetensors(path: str | Path, tensors: dict, metadata: dict[str, str] | None = None) -> None:
-    """Write named tensors to a safetensors file atomically."""
+    """Write named tensors to a safetensors file atomically.
+
+    The format cannot express shared memory: tied weights and overlapping views are written once for each name, and are separate tensors
+    when they are read back.
+    """
     from safetensors.torch import save_file
 
+    apart = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    last: dict[torch.device, int] = {}  # device -> end of the memory of the tensors seen so far
+    for name, tensor in sorted(apart.items(), key=lambda item: item[1].data_ptr()):
+        start, end = tensor.data_ptr(), tensor.data_ptr() + tensor.nbytes
+        if start < last.get(tensor.device, 0):
+            apart[name] = tensor.clone()
+        last[tensor.device] = max(end, last.get(tensor.device, 0))
     with atomic_path(path) as temporary:
-        save_file({k: v.contiguous() for k, v in tensors.items()}, str(temporary), metadata=metadata)
+        save_file(apart, str(temporary), metadata=metadata)
 
 
 def read_safetensors(path: str | Path, what: str = "tensor file") -> tuple[dict, dict[str, str]]:

@@ -25,6 +25,11 @@ from .errors import InputError, nearest
 
 FORMAT_VERSION = 1
 
+#: characters that the zero-padded UTF-8 texts of a graph cannot hold: NUL, and lone surrogates, which have no UTF-8 form
+_UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
+
+_LARGEST = 3.4028234663852886e38  # the largest float32: boxes, sizes and features are stored in that type
+
 _NOT_ATTRIBUTES = ("det", "nummod", "poss")  # modifiers in SceneGraphParser's dict that do not describe appearance
 
 
@@ -99,22 +104,30 @@ class SceneGraph:
     def check(self) -> SceneGraph:
         """Check every field and return ``self``.
 
+        A scene graph that passes can be built into a graph that validates.
+
         Raises
         ------
         InputError
-            If a field has the wrong type, is out of range, or refers to an object or token that does not exist.
+            If a field has the wrong type, is out of range, refers to an object or token that does not exist, or holds NUL or a lone
+            surrogate, which a graph cannot store.
         """
         where = f"scene graph {self.id!r}" if self.id else "scene graph"
         size, count = self.size, len(self.tokens)
         if size is not None and not (_is_row(size) and len(size) == 2 and all(_is_number(v) and v >= 1 for v in size)):
-            raise InputError(f"{where}: size is {size!r}, expected (width, height) of at least one pixel")
+            raise InputError(f"{where}: size is {_brief(size)}, expected (width, height) of at least one pixel")
+        if isinstance(self.text, str):
+            check_characters(f"{where}: text", self.text)
         widths = set()
         for i, thing in enumerate(self.objects):
             if not isinstance(thing.name, str) or not thing.name.strip():
                 raise InputError(f"{where}, object {i}: name is {thing.name!r}, expected a non-empty string")
             label = f"{where}, object {i} ({thing.name!r})"
-            if not _is_row(thing.attributes) or not all(isinstance(a, str) and a for a in thing.attributes):
+            check_characters(f"{where}, object {i}: name", thing.name)
+            if not _is_row(thing.attributes) or not all(isinstance(a, str) and a.strip() for a in thing.attributes):
                 raise InputError(f"{label}: attributes are {thing.attributes!r}, expected a list of non-empty strings")
+            for a, attribute in enumerate(thing.attributes):
+                check_characters(f"{label}: attribute {a}", attribute)
             _check_score(label, thing.score)
             if thing.box is not None:
                 _check_box(label, thing.box, size)
@@ -127,6 +140,7 @@ class SceneGraph:
         for k, relation in enumerate(self.relations):
             if not isinstance(relation.predicate, str) or not relation.predicate.strip():
                 raise InputError(f"{where}, relation {k}: predicate is {relation.predicate!r}, expected a non-empty string")
+            check_characters(f"{where}, relation {k}: predicate", relation.predicate)
             label = f"{where}, relation {k} ({relation.predicate!r})"
             for role in ("subject", "object"):
                 index = getattr(relation, role)
@@ -135,8 +149,11 @@ class SceneGraph:
             _check_score(label, relation.score)
         for t, token in enumerate(self.tokens):
             for name in ("text", "lemma", "pos", "arc"):
-                if not isinstance(getattr(token, name), str):
-                    raise InputError(f"{where}, token {t}: {name} is {getattr(token, name)!r}, expected a string")
+                value = getattr(token, name)
+                if not isinstance(value, str):
+                    raise InputError(f"{where}, token {t}: {name} is {value!r}, expected a string")
+                if _UNKEEPABLE.search(value):
+                    check_characters(f"{where}, token {t}: {name}", value)
             if not _is_index(token.head, count):
                 raise InputError(f"{where}, token {t} ({token.text!r}): head is {token.head!r}, but there are {count} tokens")
         return self
@@ -327,8 +344,16 @@ class SceneGraph:
         return self.to_factual() or "(an empty scene graph)"
 
 
+def check_characters(what: str, text: str) -> None:
+    """Raise :class:`InputError` if *text*, called *what* in the message, holds a character that a graph cannot keep as text."""
+    found = _UNKEEPABLE.search(text)
+    if found:
+        raise InputError(f"{what} is {_brief(text)} and holds {found[0]!r}; NUL and lone surrogates cannot be kept as text, take them out")
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether *value* is a number that stays finite in 32 bits."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
 
 
 def _is_index(value: Any, count: int) -> bool:
@@ -355,19 +380,26 @@ def _check_box(label: str, box: Any, size: tuple[int, int] | None) -> None:
     x1, y1, x2, y2 = box
     if x2 <= x1 or y2 <= y1:
         raise InputError(f"{label}: box is {list(box)}, expected x1 < x2 and y1 < y2 (xyxy in pixels, not xywh)")
-    if size is not None and (x1 < -0.5 or y1 < -0.5 or x2 > size[0] + 0.5 or y2 > size[1] + 0.5):
-        raise InputError(f"{label}: box {list(box)} reaches outside the image of {size[0]} x {size[1]} pixels; clip it first")
+    kept = array("f", box)  # the 32-bit numbers of a graph
+    if kept[2] <= kept[0] or kept[3] <= kept[1]:
+        raise InputError(f"{label}: box is {list(box)}, too thin for 32-bit numbers to tell its sides apart; leave the object out")
+    if x1 < -0.5 or y1 < -0.5:
+        raise InputError(f"{label}: box {list(box)} reaches outside the image, which begins at 0, 0; clip it first")
+    if size is not None:
+        ends = array("f", [side + 0.5 for side in array("f", size)])
+        if x2 > size[0] + 0.5 or y2 > size[1] + 0.5 or kept[2] > ends[0] or kept[3] > ends[1]:
+            raise InputError(f"{label}: box {list(box)} reaches outside the image of {size[0]} x {size[1]} pixels; clip it first")
 
 
 def _check_feature(label: str, feature: Any) -> None:
     try:
-        numbers = array("d", feature) if _is_row(feature) else None
+        numbers = array("f", feature) if _is_row(feature) else None
     except (TypeError, OverflowError):
         numbers = None
     if numbers is None:
         raise InputError(f"{label}: its feature row is {_brief(feature)}, expected a list of numbers")
     if not all(map(math.isfinite, numbers)):
-        raise InputError(f"{label}: its feature row holds a value that is not finite; extract the feature again")
+        raise InputError(f"{label}: its feature row holds a value that is not finite in 32 bits; extract the feature again")
 
 
 def _check_place(label: str, span: Any, head: Any, tokens: int) -> None:

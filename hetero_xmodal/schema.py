@@ -274,14 +274,14 @@ RELATION_TYPES: dict[Relation, RelationType] = {
         ),
         RelationType(
             BRIDGE_BESIDE_VISUAL, "a word's copy stands beside the matched region and that region's neighbours",
-            colour="sky", dash="dotted", width=1.3, arrow="-",
+            colour="sky blue", dash="dotted", width=1.3, arrow="-",
         ),
-        RelationType(VISUAL_BESIDE_BRIDGE, "the same, the other way", colour="sky", dash="dotted", width=1.3, drawn=False),
+        RelationType(VISUAL_BESIDE_BRIDGE, "the same, the other way", colour="sky blue", dash="dotted", width=1.3, drawn=False),
         RelationType(
             BRIDGE_BESIDE_WORD, "a region's copy stands beside the matched word and that word's neighbours",
-            colour="sky", dash="dotted", width=1.3, arrow="-",
+            colour="sky blue", dash="dotted", width=1.3, arrow="-",
         ),
-        RelationType(WORD_BESIDE_BRIDGE, "the same, the other way", colour="sky", dash="dotted", width=1.3, drawn=False),
+        RelationType(WORD_BESIDE_BRIDGE, "the same, the other way", colour="sky blue", dash="dotted", width=1.3, drawn=False),
         RelationType(
             RETURNS_TO_VISUAL, "the region's copy reports back to its owner",
             colour="green", width=1.3, legend="copied to, returns to", drawn=False, side=1,
@@ -387,13 +387,13 @@ def encode_text(texts: list[str], width: int = 32) -> torch.Tensor:
     import numpy as np
     import torch
 
-    rows = np.zeros((len(texts), width), np.uint8)
-    for row, text in zip(rows, texts, strict=True):
+    rows = bytearray()
+    for text in texts:
         data = text.encode("utf-8", "replace").replace(b"\0", b"")
         if len(data) > width:  # never cut inside a multi-byte character
             data = data[:width].decode("utf-8", "ignore").encode("utf-8")
-        row[: len(data)] = np.frombuffer(data, np.uint8)
-    return torch.from_numpy(rows)
+        rows += data.ljust(width, b"\0")
+    return torch.from_numpy(np.frombuffer(rows, np.uint8).reshape(len(texts), width))
 
 
 def text_array(rows: torch.Tensor | np.ndarray) -> np.ndarray:

@@ -144,12 +144,14 @@ def _page(scenes: list[_Pair], birds: list[_Pair], corpus: Any, label_names: lis
 
     page = Page("An image and a sentence are one graph")
     page.text(*_IDEA)
-    page.figure("graph", _draw(hero), "The graph of one image and one sentence; numbers identify the regions.")
+    page.figure("graph", _draw(hero), "The graph of one image and one sentence; numbers identify the regions.", alt=_alt(hero))
     page.text(
-        "Blue: detected regions, with the relations between them on the left. Orange: words, each linked to its syntactic head. "
-        "Dashed red: a region and a word that denote the same object. Green: each such pair has two bridge nodes, a copy of the "
-        "word in the image graph and a copy of the region in the sentence graph, so that each graph receives messages from the other."
+        "From left to right: the image, the relations between its regions, the regions, the words, and the dependency arc from every word "
+        "to its syntactic head. A region and a word that denote the same object have two bridge nodes, a copy of the word in the image "
+        "graph and a copy of the region in the sentence graph, so that each graph receives messages from the other."
     )
+    page.text("All figures use these colours and lines:")
+    page.table(viz.legend_table())
 
     page.heading("The image as a scene graph")
     found, right, wrong, true = _score([*scenes, *birds])
@@ -174,8 +176,10 @@ def _page(scenes: list[_Pair], birds: list[_Pair], corpus: Any, label_names: lis
     page.figure("schema", viz.draw_schema(), "Node types (boxes) and relations (arrows).")
 
     page.heading("Two more graphs")
-    page.figure("graph_2", _draw(other), f"Another scene: the sentence mentions {_counted(other.bridges, 'object')} of those detected.")
-    page.figure("graph_bird", _draw(bird), f"A bird: its regions are the bird and its parts; the sentence mentions {bird.bridges} of them.")
+    caption = f"Another scene: the sentence mentions {_counted(other.bridges, 'object')} of those detected."
+    page.figure("graph_2", _draw(other), caption, alt=_alt(other))
+    caption = f"A bird: its regions are the bird and its parts; the sentence mentions {bird.bridges} of them."
+    page.figure("graph_bird", _draw(bird), caption, alt=_alt(bird))
 
     page.heading("The generated world")
     page.text(
@@ -221,6 +225,12 @@ def _page(scenes: list[_Pair], birds: list[_Pair], corpus: Any, label_names: lis
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _alt(pair: _Pair) -> str:
+    """What the drawing of a graph shows, for readers who cannot see it."""
+    regions = ", ".join(" ".join([*thing.attributes, thing.name]) for thing in pair.image_scene.objects) or "none"
+    return f"Graph of an image and the sentence “{pair.sentence}” Regions: {regions}. Objects on both sides: {pair.bridges}."
 
 
 def _draw(pair: _Pair):

@@ -28,7 +28,7 @@ GREY, INK, PAPER = "#8C8C8C", "#222222", "#FFFFFF"
 
 #: names by which the rows of the schema give a colour
 PALETTE: dict[str, str] = {
-    "black": BLACK, "orange": ORANGE, "sky": SKY, "green": GREEN, "yellow": YELLOW, "blue": BLUE, "vermillion": VERMILLION,
+    "black": BLACK, "orange": ORANGE, "sky blue": SKY, "green": GREEN, "yellow": YELLOW, "blue": BLUE, "vermillion": VERMILLION,
     "purple": PURPLE, "grey": GREY,
 }  # fmt: skip
 

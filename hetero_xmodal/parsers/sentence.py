@@ -182,7 +182,7 @@ def check_text(text: object, what: str) -> str:
     Raises
     ------
     InputError
-        If *text* is not a string, is empty, or is too long.
+        If *text* is not a string, is empty, is too long, or contains a NUL character or a lone surrogate.
     """
     if not isinstance(text, str):
         raise InputError(f"{what} is of type {type(text).__name__}, expected a str")

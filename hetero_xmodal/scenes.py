@@ -354,7 +354,7 @@ def check_characters(what: str, text: str) -> None:
     """
     found = _UNKEEPABLE.search(text)
     if found:
-        raise InputError(f"{what} is {_brief(text)} and holds {found[0]!r}; NUL and lone surrogates cannot be stored as text, remove them")
+        raise InputError(f"{what} is {_brief(text)} and holds {found[0]!r}; NUL and lone surrogates cannot be kept as text, take them out")
 
 
 def _is_number(value: Any) -> bool:

@@ -26,11 +26,11 @@ def _evaluate(recipe: str, data: str, model: Path | str | None, **options: Any) 
 @app.command(
     "dagnn",
     epilog=examples(
-        "hetero-xmodal evaluate dagnn --data world/scenes", "hetero-xmodal evaluate dagnn --data coco-labels:FOLDER --model runs/coco/model"
+        "hetero-xmodal evaluate dagnn --data world/scenes", "hetero-xmodal evaluate dagnn --data coco:FOLDER --model runs/coco/model"
     ),
 )
 def evaluate_dagnn(
-    data: Annotated[str, typer.Option(help=f"{o.PAIRS_DATA} Its test pairs, or photographs that the model has never seen.")],
+    data: Annotated[str, typer.Option(help=f"{o.DATA} Its test pairs, or photographs that the model has never seen.")],
     model: o.Model = None,
     network: o.SameNetwork = None,
 ) -> None:
@@ -46,7 +46,7 @@ def evaluate_dagnn(
     ),
 )
 def evaluate_algr(
-    data: Annotated[str, typer.Option(help=f"{o.CAPTION_DATA} Its test images; without splits, all that the model has never seen.")],
+    data: Annotated[str, typer.Option(help=f"{o.DATA} Its test images; without splits, all that the model has never seen.")],
     model: o.Model = None,
     protocol: o.Protocol = "any",
     size: Annotated[int | None, typer.Option(help="The first so many test images.")] = None,

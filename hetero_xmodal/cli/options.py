@@ -16,9 +16,7 @@ IMAGES = "Regions of an image: grid, grid:5, grid:7:resnet18, world, a detectron
 TEXTS = "Words of a caption: minilm, trained, spacy or transformer:NAME."
 DETECTOR = "'world' (shipped), 'grid' or 'grid:N' (patches), a detections or COCO .json, or a detectron2 config or zoo name."
 NETWORK = "efficientnet-lite0, a torchvision name such as vgg19_bn, or that with a file of weights: vgg19_bn:FILE."
-PAIRS_DATA = "world/scenes, coco-labels:FOLDER, photos:FOLDER, wikipedia:FOLDER, mat:FOLDER or features:FILE."
-CAPTION_DATA = "world/scenes, coco:FOLDER, karpathy:FILE,FOLDER, scan:FOLDER, bottom-up:FOLDER or regions:FOLDER."
-EDIT_DATA = "world/birds, world/scenes, cub:FOLDER or vg:FOLDER."
+DATA = "Name of a data set, such as world/scenes or coco:FOLDER; 'hetero-xmodal data list' says which serve this task."
 
 RunFolder = Annotated[Path, typer.Option(help="Run folder: config, metrics, log, checkpoints, and the model.")]
 Settings = Annotated[list[str], typer.Option("--set", help="A setting of the recipe as key=value; may be given several times.")]

@@ -31,7 +31,7 @@ def _table(recipe: str, data: str, *, out: Path | None, **options: Any) -> None:
     ),
 )
 def table_dagnn(
-    data: Annotated[str, typer.Option(help=o.PAIRS_DATA)],
+    data: Annotated[str, typer.Option(help=o.DATA)],
     only: Annotated[str | None, typer.Option(help="One table: methods, ablations, layers, or dagnn (its row alone).")] = None,
     row: Annotated[list[str] | None, typer.Option(help="Only this row; may be given several times; all if left out.")] = None,
     validation: Annotated[bool, typer.Option("--validation", help="Score validation pairs, to choose settings.")] = False,
@@ -59,7 +59,7 @@ def table_dagnn(
     ),
 )
 def table_algr(
-    data: Annotated[str, typer.Option(help=o.CAPTION_DATA)],
+    data: Annotated[str, typer.Option(help=o.DATA)],
     only: Annotated[str | None, typer.Option(help="One table: methods or ablations.")] = None,
     method: Annotated[list[str] | None, typer.Option(help="A method beside ALGR; may be given several times; all if left out.")] = None,
     validation: Annotated[bool, typer.Option("--validation", help="Score validation images, to choose settings.")] = False,

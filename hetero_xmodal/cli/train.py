@@ -26,12 +26,12 @@ def _train(recipe: str, data: str | None, *, out: Path, then: str = "", **option
     epilog=examples(
         "hetero-xmodal train dagnn --data world/scenes --out runs/world",
         "hetero-xmodal train dagnn --data wikipedia:FOLDER --out runs/wiki --seed 1 --set hops=3 --set gnn=gcn",
-        "hetero-xmodal train dagnn --data coco-labels:FOLDER --out runs/coco --set variant=DAGNN-3",
+        "hetero-xmodal train dagnn --data coco:FOLDER --out runs/coco --set variant=DAGNN-3",
         "hetero-xmodal train dagnn --data world/scenes --out runs/world --resume",
     ),
 )
 def train_dagnn(
-    data: Annotated[str, typer.Option(help=o.PAIRS_DATA)],
+    data: Annotated[str, typer.Option(help=o.DATA)],
     out: o.RunFolder,
     set: o.Settings = [],  # noqa: B006
     epochs: o.Epochs = None,
@@ -63,7 +63,7 @@ def train_dagnn(
     ),
 )
 def train_algr(
-    data: Annotated[str, typer.Option(help=o.CAPTION_DATA)],
+    data: Annotated[str, typer.Option(help=o.DATA)],
     out: o.RunFolder,
     set: o.Settings = [],  # noqa: B006
     images: o.Regions = None,
@@ -97,7 +97,7 @@ def train_algr(
     ),
 )
 def train_cam(
-    data: Annotated[str, typer.Option(help=o.EDIT_DATA)],
+    data: Annotated[str, typer.Option(help=o.DATA)],
     out: o.RunFolder,
     set: o.Settings = [],  # noqa: B006
     size: o.TrainImages = None,
@@ -126,7 +126,7 @@ def train_cam(
     ),
 )
 def train_mimnet(
-    data: Annotated[str, typer.Option(help=f"{o.EDIT_DATA} Also captioned flowers in CUB's layout.")],
+    data: Annotated[str, typer.Option(help=o.DATA)],
     out: o.RunFolder,
     set: o.Settings = [],  # noqa: B006
     size: o.TrainImages = None,
@@ -154,7 +154,7 @@ def train_mimnet(
     ),
 )
 def train_similarity(
-    data: Annotated[str, typer.Option(help=f"{o.EDIT_DATA} Its training split is used.")],
+    data: Annotated[str, typer.Option(help=f"{o.DATA} Its training split is used.")],
     out: o.RunFolder,
     set: o.Settings = [],  # noqa: B006
     size: o.TrainImages = None,

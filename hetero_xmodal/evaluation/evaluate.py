@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, nearest
 from ..pretrained import SHIPPED, find_model
-from ..training.options import call_with
+from ..training.options import call_with, check_data
 
 if TYPE_CHECKING:
     from .results import Evaluation
@@ -76,6 +76,7 @@ def evaluate(
     folder, recipe = _find(model, data, recipe)
     if recipe not in RECIPES:
         raise InputError(f"model '{folder}' is a {recipe!r} model; models of {', '.join(RECIPES)} can be evaluated")
+    check_data(data, recipe)
     options = {
         "split": split, "size": size, "protocol": protocol, "network": network, "pairs": pairs, "image_size": image_size,
         "scenes": scenes, "similarity": None if similarity is None else find_model(similarity, recipe="similarity")[0],
@@ -113,11 +114,9 @@ def _made(recipe: str, folder: Path, settings: Mapping[str, Any], scores: dict[s
 
 
 def _dagnn(folder: Path, data: str, *, size: int | None = None, network: str | None = None, progress: bool | None = None) -> Evaluation:
-    from ..data.tasks.retrieval import data_kind, load_test_pairs
-
-    if size is not None and (data_kind(data)[0] != "world/scenes" or size < 1):
-        raise InputError(f"size is {size} for '{data}'; it is the number of test pairs of world/scenes, at least 1")
-    data_kind(data)
+    if size is not None and (not data.startswith("world/") or size < 1):
+        raise InputError(f"size is {size} for '{data}'; it is the number of test pairs of a generated world, at least 1")
+    from ..data.tasks.retrieval import load_test_pairs
     from ..metrics import mean_average_precision_from_embeddings
     from ..retrieval.search import load_retrieval_model
     from .results import PerQuery, queries_digest

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..configs import config_with
 from ..errors import InputError, nearest
 from ..pretrained import SHIPPED, find_model
-from ..training.options import Assignments, assignments, call_with, split_sizes, table_file
+from ..training.options import Assignments, assignments, call_with, check_data, split_sizes, table_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,6 +96,7 @@ def table(
     if recipe not in RECIPES:
         raise InputError(f"recipe is {recipe!r}{nearest(str(recipe), RECIPES)}; there are tables of {', '.join(RECIPES)}")
     file = table_file(out)
+    check_data(data, recipe)
     options = {
         "only": only, "rows": rows or None, "methods": methods or None, "validation": validation or None, "seeds": seeds,
         "set": assignments(set) or None, "epochs": epochs, "size": size, "label_vectors": label_vectors, "network": network,

@@ -24,7 +24,7 @@ from typing import Any
 from ..configs import config_with
 from ..errors import InputError, nearest
 from ..pretrained import SHIPPED, find_model
-from .options import Assignments, assignments, both_configs, call_with, free_run_folder, split_sizes
+from .options import Assignments, assignments, both_configs, call_with, check_data, free_run_folder, split_sizes
 
 Tell = Callable[[str], None]
 
@@ -117,6 +117,8 @@ def train(
     if (data is None) != (recipe == "detector"):
         expected = "draws its images itself; leave data out" if recipe == "detector" else "needs data, such as world/scenes"
         raise InputError(f"train {recipe} {expected}")
+    if data is not None:
+        check_data(data, recipe)
     options = {
         "out": free_run_folder(out, resume=resume or not _leads()),
         "set": assignments(set) or None, "size": size, "image_size": image_size, "epochs": epochs, "patience": patience, "seed": seed,
@@ -195,11 +197,11 @@ def load_pairs_and_vectors(
     ------
     InputError : *size* for data other than the world, which alone can be made in any size; data or vectors that cannot be read.
     """
+    if size is not None and (not data.startswith("world/") or int(size) < 1):
+        raise InputError(f"size is {size} for '{data}'; it is the number of training pairs of a generated world, at least 1")
     from ..data.features import load_label_vectors
-    from ..data.tasks.retrieval import data_kind, load_retrieval_data
+    from ..data.tasks.retrieval import load_retrieval_data
 
-    if size is not None and (data_kind(data)[0] != "world/scenes" or int(size) < 1):
-        raise InputError(f"size is {size} for '{data}'; it is the number of training pairs of world/scenes, at least 1")
     if label_vectors is not None:  # a broken file is refused before the pairs are read
         load_label_vectors(label_vectors)
     pairs = load_retrieval_data(data, seed=seed, sizes=None if size is None else {"train": int(size)}, network=network)
@@ -207,8 +209,8 @@ def load_pairs_and_vectors(
 
 
 def count_pairs(pairs: Any) -> str:
-    """``"54 train, 6 validation, 60 test; 3 labels"``."""
-    counts = ", ".join(f"{len(getattr(pairs.features, split))} {split}" for split in ("train", "validation", "test"))
+    """``"54 train, 6 val, 60 test; 3 labels"``."""
+    counts = ", ".join(f"{len(getattr(pairs.features, split))} {split}" for split in ("train", "val", "test"))
     return f"{counts}; {len(pairs.vocab['labels'])} labels"
 
 
@@ -248,7 +250,7 @@ def _algr(
         )
     pairs = load_matching_data(data, images=images, texts=texts, seed=seed, sizes=sizes, progress=progress)
     tell = _teller(tell)
-    for split in (pairs.train, pairs.validation, pairs.test):
+    for split in (pairs.train, pairs.val, pairs.test):
         tell(f"{split.name + ':':<12}{count_captions(split)}")
     model, result = train_algr(pairs, out=out, config=config, fit_config=fit_config, resume=resume, progress=progress)
     tell(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation rsum {result.best_score:.2f}")

@@ -32,10 +32,10 @@ SETTINGS: dict[str, tuple[dict[str, Any], int]] = {
     "wikipedia": (dict(image_root=True, standardise=True, width=256, hops=2, batch_size=200, learning_rate=2e-3, momentum=0.9,
                        weight_decay=1e-3, dropout=0.5, image_noise=0.8, text_noise=0.3, beta=0.003, averaging=0.995), 50),
     # found by 5-fold cross-validation over the training and validation photos
-    "coco-labels": (dict(standardise=True, scale="common", width=256, hops=2, batch_size=64, learning_rate=2e-3, momentum=0.9, dropout=0.5,
+    "coco": (dict(standardise=True, scale="common", width=256, hops=2, batch_size=64, learning_rate=2e-3, momentum=0.9, dropout=0.5,
                          image_noise=1.7, text_noise=1.7, alpha=3.0, beta=0.003, averaging=0.99), 80),
 }  # fmt: skip
-SETTINGS["photos"] = SETTINGS["coco-labels"]  # a folder of photos of one's own is rarely larger
+SETTINGS["photos"] = SETTINGS["coco"]  # a folder of photos of one's own is rarely larger
 PAPER_EPOCHS = 40
 
 
@@ -142,7 +142,7 @@ def train_dagnn(
     InputError : no validation pairs, label vectors or counted label sets of a wrong shape, and what ``fit`` refuses.
     """
     features = data.features
-    if features.validation is None:
+    if features.val is None:
         raise InputError(f"{features.name} has no validation pairs to choose the best epoch with; use hold_out")
     usual, epochs = default_settings(data.vocab.get("data", ""))
     config, fit_config = config or usual, fit_config or FitConfig(epochs=epochs)
@@ -162,7 +162,7 @@ def train_dagnn(
     config = replace(config, **widths)
     seed_everything(fit_config.seed)
     model = DAGNN(config, data.vocab)
-    splits = {name: _tensors(split) for name, split in (("train", features.train), ("validation", features.validation))}
+    splits = {name: _tensors(split) for name, split in (("train", features.train), ("validation", features.val))}
     if tags:
         train_tag_network(model, splits["train"][1], splits["train"][2])
         with torch.no_grad():

@@ -49,7 +49,7 @@ DAGNN_TABLES: dict[str, tuple[Sequence[str], dict[str, dict[str, Any]]]] = {
 DEFAULT_TABLES = ("methods", "ablations", "layers")
 
 #: kind of data -> settings of a method that were found better there than its own, by cross-validation over training and validation pairs
-METHOD_SETTINGS: dict[str, dict[str, Any]] = {"coco-labels": {"DSCMR": DSCMRConfig(learning_rate=1e-3)}}
+METHOD_SETTINGS: dict[str, dict[str, Any]] = {"coco": {"DSCMR": DSCMRConfig(learning_rate=1e-3)}}
 
 
 def dagnn_tables(
@@ -99,7 +99,7 @@ def dagnn_tables(
     usual, usual_epochs = default_settings(data.vocab.get("data", ""))
     config, epochs = config or usual, usual_epochs if epochs is None else epochs
     FitConfig(epochs=epochs)  # refuses what cannot be before the first fit
-    features = replace(data.features, test=data.features.validation) if on_validation else data.features
+    features = replace(data.features, test=data.features.val) if on_validation else data.features
 
     def maker(changes: dict[str, Any]) -> Callable[[int], DAGNNMethod]:
         changed = replace(config, **changes)

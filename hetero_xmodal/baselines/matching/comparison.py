@@ -119,19 +119,19 @@ def matching_table(
             raise InputError(f"ensemble {name!r} is of {of!r}, which is no row of this table{nearest(of, makers)}")
         if len(seeds) < 2:
             raise InputError(f"ensemble {name!r} needs two runs, so at least two seeds")
-    test, protocol = (data.validation, "any") if validation_only else (data.test, protocol)
+    test, protocol = (data.val, "any") if validation_only else (data.test, protocol)
     measure = partial(_measure, test, protocol)  # only the test matrices of rows in an ensemble are kept
     chance = _chance(test)
     first = measure(chance)
-    rows = {"chance": _row([first], [_rsum(data.validation, _chance(data.validation))])}
+    rows = {"chance": _row([first], [_rsum(data.val, _chance(data.val))])}
 
     for name, make in makers.items():
         results, validations, kept = [], [], []
         for seed in seeds:
-            method = make(seed).fit(data.train, data.validation)
-            on_validation = method.similarity(data.validation)
-            on_test = on_validation if test is data.validation else method.similarity(test)
-            validations.append(_rsum(data.validation, on_validation))
+            method = make(seed).fit(data.train, data.val)
+            on_validation = method.similarity(data.val)
+            on_test = on_validation if test is data.val else method.similarity(test)
+            validations.append(_rsum(data.val, on_validation))
             results.append(measure(on_test))
             if name in (ensembles or {}).values():
                 kept.append((on_test, on_validation))
@@ -143,7 +143,7 @@ def matching_table(
         for ensemble in (e for e, of in (ensembles or {}).items() if of == name):
             joined = [[(a + b) / 2 for a, b in zip(run, kept[(i + 1) % len(kept)], strict=True)] for i, run in enumerate(kept)]
             joined = joined[:1] if len(joined) == 2 else joined
-            rows[ensemble] = _row([measure(on_test) for on_test, _ in joined], [_rsum(data.validation, v) for _, v in joined])
+            rows[ensemble] = _row([measure(on_test) for on_test, _ in joined], [_rsum(data.val, v) for _, v in joined])
 
     frame = pd.DataFrame.from_dict(rows, orient="index").astype({"runs": int})
     frame.index.name = "method"

@@ -75,7 +75,7 @@ def table(
     """
     import pandas as pd
 
-    if data.validation is None:
+    if data.val is None:
         raise InputError(f"{data.name} has no validation split to choose settings on; use data.hold_out(...) first")
     names = list(METHODS) if methods is None else list(methods)
     for name in [*names, *(configs or {})]:
@@ -90,8 +90,8 @@ def table(
         runs = []
         for seed in seeds:
             method = make(seed)
-            method.fit(data.train.images, data.train.texts, data.train.labels, validation=data.validation)
-            runs.append({**method.evaluate(data.test), "validation": method.evaluate(data.validation)["mean"]})
+            method.fit(data.train.images, data.train.texts, data.train.labels, validation=data.val)
+            runs.append({**method.evaluate(data.test), "validation": method.evaluate(data.val)["mean"]})
             if progress is not None:
                 progress(f"{name}, seed {seed}: {runs[-1]['mean']:.4f} (validation {runs[-1]['validation']:.4f})")
             if name in METHODS and not _is_random(METHODS[name]):
@@ -120,6 +120,6 @@ def _chance(data: FeatureSet) -> dict[str, float]:
     rng = np.random.default_rng(0)
     scores = [
         retrieval_scores(*(rng.standard_normal((len(split), 8)).astype(np.float32) for _ in range(2)), split.labels)
-        for split in (data.test, data.validation)
+        for split in (data.test, data.val)
     ]
     return {**scores[0], "spread": float("nan"), "validation": scores[1]["mean"], "runs": 1}

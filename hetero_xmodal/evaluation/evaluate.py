@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..data.registry import check_data
 from ..errors import InputError, nearest
 from ..pretrained import SHIPPED, find_model
-from ..training.options import call_with, check_data
+from ..training.options import call_with
 
 if TYPE_CHECKING:
     from .results import Evaluation

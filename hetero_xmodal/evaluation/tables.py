@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..configs import config_with
+from ..data.registry import check_data
 from ..errors import InputError, nearest
 from ..pretrained import SHIPPED, find_model
-from ..training.options import Assignments, assignments, call_with, check_data, split_sizes, table_file
+from ..training.options import Assignments, assignments, call_with, split_sizes, table_file
 
 if TYPE_CHECKING:
     import pandas as pd

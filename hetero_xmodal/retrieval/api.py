@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..data.registry import check_data
 from ..errors import InputError
 from ..files import replaceable_folder
 from ..images import read_image
@@ -90,6 +91,8 @@ def build_index(
         replaceable_folder(out, marker="index.json")
     if isinstance(model, str | Path):
         find_model(model)
+    if isinstance(data, str):
+        check_data(data, "index")
     from .index import build_index as embed
     from .search import load_gallery
 
@@ -150,6 +153,8 @@ def retrieve(
         read_image(query)
     if isinstance(index, str | Path) and not Path(index).is_dir():
         raise InputError(f"index folder '{index}' does not exist; make one with: hetero-xmodal index")
+    if data is not None:
+        check_data(data, "index")
     if isinstance(model, str | Path):
         find_model(model)
     from .search import retrieve as search

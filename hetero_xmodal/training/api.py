@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from ..configs import config_with
+from ..data.registry import check_data
 from ..errors import InputError, nearest
 from ..pretrained import SHIPPED, find_model
-from .options import Assignments, assignments, both_configs, call_with, check_data, free_run_folder, split_sizes
+from .options import Assignments, assignments, both_configs, call_with, free_run_folder, split_sizes
 
 Tell = Callable[[str], None]
 

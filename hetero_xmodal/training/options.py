@@ -78,34 +78,6 @@ def split_sizes(size: str | int | Mapping[str, int] | None) -> dict[str, int] | 
     return dict(zip(("train", "val", "test"), map(int, parts), strict=False))
 
 
-def check_data(name: str, task: str) -> None:
-    """Refuse a data set that cannot serve a task, or whose folder or file does not exist, without reading anything.
-
-    Parameters
-    ----------
-    name : of a data set, see :func:`hetero_xmodal.data.list_datasets`.
-    task : one of :data:`hetero_xmodal.data.registry.TASKS`.
-
-    Raises
-    ------
-    InputError : an unknown name, a data set that never gives what the task needs, a path that does not exist.
-
-    >>> check_data("scan:somewhere", "dagnn")
-    Traceback (most recent call last):
-    ...
-    hetero_xmodal.errors.InputError: scan:somewhere gives no labels; dagnn needs labels and images with captions or tags, or features
-    """
-    from ..data.registry import TASKS, entry_of, require
-
-    entry, place = entry_of(name)
-    if TASKS[task].missing({*entry.gives, *dict(entry.may_give)}):
-        require(name, task)  # says what is missing
-    if place and not Path(place).exists():
-        missing = next((part for part in place.split(",") if not Path(part).exists()), None)
-        if missing is not None:
-            raise InputError(f"'{name}': '{missing}' does not exist; check the path")
-
-
 def free_run_folder(out: str | Path, *, resume: bool = False) -> Path:
     """*out*, if a run may be written there: nothing is there, an empty folder, or, to *resume*, an earlier run."""
     out = Path(out)

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-
 import hetero_xmodal as hx
 
 ROOT = Path(hx.__file__).parent
@@ -40,6 +39,12 @@ def test_wrong_paths_are_refused_before_anything_heavy_is_imported(tmp_path):
             ["evaluate", "cam", "--data", "world/birds", "--model", str(ROOT / "assets" / "dagnn_world")],
             ["train", "dagnn", "--data", "world/scenes", "--out", used],
             ["train", "detector", "--out", used],
+            ["train", "dagnn", "--data", f"coco:{nowhere}", "--out", nowhere],
+            ["train", "dagnn", "--data", f"scan:{used}", "--out", nowhere],
+            ["evaluate", "algr", "--data", f"karpathy:{nowhere},{used}"],
+            ["table", "mimnet", "--data", f"wikipedia:{used}"],
+            ["index", "--data", f"folder:{nowhere}", "--out", str(tmp_path / "index")],
+            ["retrieve", "a cat", "--data", "wrold/scenes"],
             ["train", "cam", "--data", "world/birds", "--out", nowhere, "--start", nowhere],
             ["train", "algr", "--data", "world/scenes", "--out", nowhere, "--size", "many"],
             ["table", "dagnn", "--data", "world/scenes", "--out", "table.pdf"],

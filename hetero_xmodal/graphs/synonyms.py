@@ -45,7 +45,7 @@ SAME: tuple[tuple[str, ...], ...] = (
     ("motorcycle", "motorbike", "motor bike", "motor cycle"),
     ("person", "people", "human", "human being", "somebody", "someone"),
     ("potted plant", "plant", "house plant", "houseplant", "pot plant"),
-    ("image", "photo", "photograph", "image"),
+    ("picture", "photo", "photograph", "image"),
     ("refrigerator", "fridge", "freezer"),
     ("remote", "remote control", "controller", "remote controller"),
     ("rock", "stone", "boulder"),

@@ -215,7 +215,7 @@ def participles_after_colours(words: list[Word]) -> None:
 def images_do_not_act(words: list[Word]) -> None:
     """ "a photo of a man standing on a hill", "a group of cats on a mat": what follows is about the man and the cats."""
     for w in words:
-        if w.dep not in ("acl", "prep", "relcl") or w.low in ("of", "with") or w.head.lemma not in lex.IMAGES or w.i < w.head.i:
+        if w.dep not in ("acl", "prep", "relcl") or w.low in ("of", "with") or w.head.lemma not in lex.PICTURES or w.i < w.head.i:
             continue
         of = next((k for k in w.head.kids if k.low == "of" and k.i < w.i), None)
         thing = of.kid("pobj") if of is not None else None

@@ -70,7 +70,7 @@ def is_unnamed_clothing(word: Word) -> bool:
 
 def is_place(word: Word) -> bool:
     """ "on the left", "at the top", "in front" without "of": no thing, a place."""
-    if word.low in ("image", "photo", "image", "photograph") and word.dep == "pobj" and word.head.low == "in":
+    if word.low in ("picture", "photo", "image", "photograph") and word.dep == "pobj" and word.head.low == "in":
         return True
     if word.low not in ("left", "right", "top", "bottom", "middle", "center", "front", "side") or word.dep != "pobj":
         return False

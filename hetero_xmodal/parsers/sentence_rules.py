@@ -189,7 +189,7 @@ def of_phrase(reading: Reading, part: Word, whole: Word) -> None:
     """ "leg of the man": the man has a leg. "a glass of wine": wine in a glass. "an image of a dog": it depicts one."""
     if part.lemma in lex.CONTAINERS:
         reading.add_relation(whole, lex.CONTAINERS[part.lemma], part)
-    elif part.lemma in lex.IMAGES:
+    elif part.lemma in lex.PICTURES:
         reading.add_relation(part, "depict", whole)
     elif part.lemma in lex.HOLDERS:
         reading.add_relation(part, "have", whole)

@@ -21,7 +21,7 @@ from ..errors import InputError
 from ..recipes.dagnn import DAGNN, DAGNNConfig
 from .loop import FitConfig, FitResult, fit
 from .sampling import batches, is_first_process, seed_everything
-from .settings import Chosen, choose_settings, settings_for
+from .settings import Chosen, choose_settings, settings_for, unseen
 
 
 def default_settings(data: Any) -> tuple[DAGNNConfig, int]:
@@ -30,7 +30,7 @@ def default_settings(data: Any) -> tuple[DAGNNConfig, int]:
     >>> default_settings("world/scenes")[0].width
     128
     """
-    chosen = choose_settings("dagnn", data)
+    chosen = choose_settings("dagnn", unseen(data))
     return chosen.config, chosen.fit_config.epochs
 
 

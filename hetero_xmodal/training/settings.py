@@ -17,7 +17,7 @@ from typing import Any
 
 from ..configs import config_from_dict, config_with
 from ..errors import InputError, nearest
-from ..recipes.presets import DataFacts, Preset, choose_preset, facts_of, named_preset
+from ..recipes.presets import KNOWN, SMALL, DataFacts, Preset, choose_preset, facts_of, named_preset
 from .loop import FitConfig
 from .sampling import is_first_process
 
@@ -116,6 +116,12 @@ def data_facts(data: Any) -> DataFacts:
 
         return editing_facts(data)
     return facts_of(data)
+
+
+def unseen(data: Any) -> Any:
+    """*data*; if it is the name of a set that can be told only when it is loaded, the facts of a large set, for which the paper's settings
+    are. Callers that have the loaded data give these."""
+    return DataFacts(images=SMALL) if isinstance(data, str) and data.partition(":")[0] not in KNOWN else data
 
 
 def settings_for(

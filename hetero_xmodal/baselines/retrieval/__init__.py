@@ -43,6 +43,7 @@ _HOME = {
     "DSCMRConfig": "dscmr",
     "table": "comparison",
     "METHODS": "comparison",
+    "usual_config": "comparison",
 }
 
 __all__ = list(_HOME)

@@ -1,21 +1,28 @@
 # Two commands: `make demo` and `make test`. Both set everything up first, in .venv of this folder.
-# `make PYTHON=/path/to/python3.11 ...` picks the Python; `make bench` prints the benchmarks; `make clean` removes .venv.
+# `make PYTHON=/path/to/python3.11 ...` picks the Python; `make test WORKERS=8` runs the tests in eight processes.
 
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EXTRAS := dev,pretrained
+CODE := hetero_xmodal tests benchmarks docs
+# Test processes, each with one thread and up to 2 GB of memory.
+WORKERS := 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help setup demo test lint bench notebook clean
+.PHONY: help setup demo test quick slow lint format bench notebook clean
 
 help:
-	@echo "make demo      set up, then build a small world, parse it, and write a page of pictures to look at (demo/index.html)"
-	@echo "make test      set up, then run the tests"
+	@echo "make demo      set up, then build a small world, parse it, and write a page of images to look at (demo/index.html)"
+	@echo "make test      set up, then run all tests, the same examples every time (WORKERS=2 processes)"
+	@echo "make quick     only the tests that take less than ten seconds"
+	@echo "make slow      all tests, with many more random examples, other ones every time"
 	@echo "make setup     only set up: virtual environment with Python 3.11, all packages, detectron2"
 	@echo "make notebook  open the tutorials in JupyterLab"
 	@echo "make bench     print the benchmarks (ratios against stated references)"
-	@echo "make lint      check the style"
+	@echo "make lint      check style (ruff) and types (mypy)"
+	@echo "make format    put the code into the house style"
 	@echo "make clean     remove the virtual environment"
 
 setup: $(READY)
@@ -56,10 +63,22 @@ demo: $(READY)
 	@$(BIN)/hetero-xmodal demo --out demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
+
+quick: $(READY)
+	@$(PYTEST) -m "not slow"
+
+slow: $(READY)
+	@$(PYTEST) --slow
 
 lint: $(READY)
-	@$(BIN)/ruff check hetero_xmodal tests benchmarks
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/mypy
+
+format: $(READY)
+	@$(BIN)/ruff check --fix $(CODE)
+	@$(BIN)/ruff format $(CODE)
 
 bench: $(READY)
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

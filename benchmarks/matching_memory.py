@@ -35,7 +35,7 @@ def memory() -> dict[str, float]:
 def make_files(folder: Path, images: int, captions: int) -> None:
     import numpy as np
 
-    from hetero_xmodal.data.tasks.matching.store import BlockFile, as_bytes
+    from hetero_xmodal.data.store import BlockFile, as_bytes
 
     n, words = images, 12 * images * captions
     shapes = {"features": (np.float16, (n, 36, 2048)), "counts": (np.int64, (n,)), "boxes": (np.float32, (n, 36, 4))}
@@ -54,8 +54,8 @@ def read_epoch(folder: Path, images: int, captions: int, workers: int, mapped: b
     import torch
     from torch.utils.data import DataLoader
 
+    from hetero_xmodal.data.store import open_store
     from hetero_xmodal.data.tasks.matching import Split, Words, open_regions
-    from hetero_xmodal.data.tasks.matching.store import open_store
 
     torch.set_num_threads(1)
     before = memory()

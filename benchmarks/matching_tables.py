@@ -37,9 +37,9 @@ def main() -> None:
     parser.add_argument("--validation", action="store_true", help="scores of the validation split only")
     options = parser.parse_args()
 
-    sizes = dict(zip(("train", "validation", "test"), options.sizes, strict=True)) if options.sizes else None
+    sizes = dict(zip(("train", "val", "test"), options.sizes, strict=True)) if options.sizes else None
     data = load_matching_data(options.data, texts=options.texts, sizes=sizes)
-    splits = [data.train, data.validation, data.test]
+    splits = [data.train, data.val, data.test]
     print(f"{options.data}: " + ", ".join(f"{s.name} {len(s.regions):,} images, {len(s):,} captions" for s in splits), flush=True)
     start = time.perf_counter()
 

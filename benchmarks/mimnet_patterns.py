@@ -3,7 +3,7 @@
     python benchmarks/mimnet_patterns.py                      # the shipped model, 2 minutes of one core
     python benchmarks/mimnet_patterns.py --model RUN --sheet decoder.png
 
-1. Of the validation pairs of world/birds that instruction another pattern: how often the requested pattern can be read, by a linear probe with five
+1. Of the validation pairs of world/birds whose instruction asks for another pattern: how often the requested pattern can be read, by a linear probe with five
    folds, off the textures that the words recalled and off what the places of the part heard (h^f); and how often the judge sees it.
 2. Eight training exercises in which a plain part should become striped or dotted: only the fine decoder learns, on these eight alone, and
    all else is frozen. SHEET shows what was given, what was made and the answer. Strokes: see hetero_xmodal/training/drawing.py.
@@ -63,7 +63,7 @@ def probe(model, count: int) -> None:
     hook.remove()
     wanted = [w.after for w in instructions]
     most = Counter(wanted).most_common(1)[0]
-    print(f"{len(pairs)} asks for for a pattern; {most[1] / len(pairs):.3f} of them for {most[0]}")
+    print(f"{len(pairs)} instructions for another pattern; {most[1] / len(pairs):.3f} of them for {most[0]}")
     for name, features in (("what the words recalled, averaged", recalled), ("h^f in the part's box", heard)):
         linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
         print(f"read off {name}: {cross_val_score(linear, torch.cat(features).numpy(), wanted, cv=5).mean():.3f}")

@@ -3,7 +3,7 @@
     python benchmarks/mimnet_places.py scenes                     # or folders
     python benchmarks/mimnet_places.py scenes --split test --pairs 500
 
-For the asks for for another look ("the large box is green instead of purple") in images of two things or more: alpha (9), the loudest
+For instructions for another look ("the large box is green instead of purple") in images of two things or more: alpha (9), the loudest
 gate of (10) and the matte, each the mean in the boxes of the thing, of all others, and elsewhere. Right would be nearly 1 (a box holds some
 ground too), 0 and 0.
 """
@@ -55,7 +55,7 @@ def main() -> None:
     options = parser.parse_args()
     pairs = load_pairs("world/scenes", options.split, size=options.pairs, image_size=128)
     pairs = [pair for pair in pairs if pair.kind == "attribute" and len(pair.scene.objects) > 1]
-    print(f"{len(pairs)} asks for for another look ({options.split}) of world/scenes")
+    print(f"{len(pairs)} instructions for another look ({options.split}) of world/scenes")
     print(f"{'':24} " + " ".join(f"{place:>10}" for place in PLACES))
     for folder in options.models:
         for name, values in maps(load_memory_model(folder).eval(), pairs).items():

@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--validation", action="store_true", help="scores of the validation split only")
     options = parser.parse_args()
-    data = load_matching_data("world/scenes", sizes=dict(zip(("train", "validation", "test"), options.sizes, strict=True)))
+    data = load_matching_data("world/scenes", sizes=dict(zip(("train", "val", "test"), options.sizes, strict=True)))
     data = with_true_regions(data) if options.true else data
     config = usual_config("SCAN i2t", "world/scenes")
     longer = replace(config, epochs=3 * config.epochs, decay_after=3 * config.decay_after, patience=3 * config.patience)

@@ -15,7 +15,9 @@ from functools import partial
 from pathlib import Path
 
 from hetero_xmodal.baselines import METHODS, table
-from hetero_xmodal.data.features import load_feature_folder, load_features, load_wikipedia
+from hetero_xmodal.data.datasets.features import load_features
+from hetero_xmodal.data.datasets.mat import load_feature_folder
+from hetero_xmodal.data.datasets.wikipedia import load_wikipedia
 from hetero_xmodal.errors import InputError
 
 
@@ -41,7 +43,7 @@ def main():
     start = time.perf_counter()
     try:
         data = load(arguments.data, arguments.held_out)
-        print(f"{data.name}: {len(data.train)} training, {len(data.validation or ())} validation, {len(data.test)} test pairs", flush=True)
+        print(f"{data.name}: {len(data.train)} training, {len(data.val or ())} validation, {len(data.test)} test pairs", flush=True)
         report = partial(print, file=sys.stderr, flush=True)
         frame = table(data, methods=arguments.methods, seeds=arguments.seeds, progress=report)
     except InputError as error:

@@ -38,11 +38,11 @@ def true_regions(regions: Regions, scenes: list[SceneGraph], classes: list[str],
 
 
 def with_true_regions(data: MatchingData) -> MatchingData:
-    splits = {"train": "train", "validation": "val", "test": "test"}
+    splits = ("train", "val", "test")
     scenes = {}
-    for split, name in splits.items():
+    for split in splits:
         ids = getattr(data, split).regions.ids
-        found = {item.id: item.scene for item in hx.load_dataset("world/scenes", name, size=len(ids))}
+        found = {item.id: item.scene for item in hx.load_dataset("world/scenes", split, size=len(ids))}
         scenes[split] = [found[id] for id in ids]
     things = [thing for some in scenes.values() for scene in some for thing in scene.objects]
     classes, attributes = sorted({thing.name for thing in things}), sorted({a for thing in things for a in thing.attributes})
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--validation", action="store_true", help="scores of the validation split only")
     options = parser.parse_args()
 
-    data = load_matching_data("world/scenes", sizes=dict(zip(("train", "validation", "test"), options.sizes, strict=True)))
+    data = load_matching_data("world/scenes", sizes=dict(zip(("train", "val", "test"), options.sizes, strict=True)))
     for name, seen in (("regions of the detector", data), ("true objects", with_true_regions(data))):
         frame = matching_table(
             seen,

@@ -1,4 +1,4 @@
-"""Frozen dataclass configs to and from JSON and the command line; a wrong key or value is one clear sentence.
+"""Convert frozen dataclass configs to and from JSON and ``--set key=value``; wrong keys and values are :class:`InputError`.
 
 >>> from dataclasses import dataclass
 >>> @dataclass(frozen=True)
@@ -20,20 +20,29 @@ import json
 import math
 import types
 import typing
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .errors import InputError, nearest
 
-C = TypeVar("C")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+C = TypeVar("C", bound="DataclassInstance")
 
 
 def config_to_dict(config: Any) -> dict[str, Any]:
-    """A dataclass config as plain JSON values (tuples become lists)."""
+    """Return a dataclass config as plain JSON values (tuples become lists)."""
     return json.loads(json.dumps(dataclasses.asdict(config)))
 
 
 def config_from_dict(cls: type[C], data: dict[str, Any]) -> C:
-    """Build a config of class *cls*; keys left out keep their defaults, unknown keys and wrong values are refused."""
+    """Build a config of class *cls* from *data*; missing keys keep their defaults.
+
+    Raises
+    ------
+    InputError
+        If a key is unknown or a value has the wrong type.
+    """
     if not isinstance(data, dict):
         raise InputError(f"{cls.__name__} is read from a dict of keys and values, found {type(data).__name__}")
     hints = typing.get_type_hints(cls)
@@ -47,7 +56,13 @@ def config_from_dict(cls: type[C], data: dict[str, Any]) -> C:
 
 
 def config_with(config: C, assignments: list[str]) -> C:
-    """A copy of *config* with ``key=value`` texts applied, as the command line's ``--set`` gives them."""
+    """Return a copy of *config* with ``key=value`` strings applied, as the command line's ``--set`` passes them.
+
+    Raises
+    ------
+    InputError
+        If a string is not ``key=value``, a key is unknown, or a value has the wrong type.
+    """
     data = config_to_dict(config)
     for text in assignments:
         key, sign, value = text.partition("=")
@@ -65,9 +80,20 @@ def check_config(
     above_zero: tuple[str, ...] = (),
     share: tuple[str, ...] = (),
 ) -> None:
-    """Refuse a config whose text is none of its ``Literal``'s choices, or whose number is out of the range that it is listed under.
+    """Check the values of a config: ``Literal`` fields hold one of their choices, and the listed fields lie in their range.
 
-    *share* is for numbers of at least 0 and below 1. Infinity and NaN are in no range.
+    Parameters
+    ----------
+    config : dataclass instance to check.
+    at_least_one : fields that are at least 1.
+    not_negative : fields that are 0 or more.
+    above_zero : fields that are greater than 0.
+    share : fields in [0, 1).
+
+    Raises
+    ------
+    InputError
+        If a value is none of the choices or out of range; infinity and NaN are in no range.
     """
     name = type(config).__name__
     for key, hint in typing.get_type_hints(type(config)).items():
@@ -86,7 +112,7 @@ def check_config(
 
 
 def _parse(text: str) -> Any:
-    """JSON where it is JSON (numbers, true, null, lists), the text itself otherwise; ``none``, ``yes`` and the like are not guessed."""
+    """Parse JSON values (numbers, true, null, lists) and Python's True, False, None; any other text stays a string."""
     try:
         return json.loads({"True": "true", "False": "false", "None": "null"}.get(text, text))
     except json.JSONDecodeError:
@@ -94,7 +120,7 @@ def _parse(text: str) -> Any:
 
 
 def _fit(where: str, value: Any, hint: Any) -> Any:
-    """Return *value* as the type *hint* asks for, or say what was expected."""
+    """Convert *value* to the annotated type *hint*, or raise an InputError that starts with *where*."""
     origin = typing.get_origin(hint)
     if hint is Any:
         return value
@@ -104,7 +130,7 @@ def _fit(where: str, value: Any, hint: Any) -> Any:
                 return _fit(where, value, option)
             except InputError:
                 continue
-        raise InputError(f"{where} is {value!r}, expected {_say(hint)}")
+        raise InputError(f"{where} is {value!r}, expected {_describe(hint)}")
     if origin is Literal:
         choices = typing.get_args(hint)
         if value not in choices or isinstance(value, bool) != any(value is c for c in choices if isinstance(c, bool)):
@@ -113,32 +139,33 @@ def _fit(where: str, value: Any, hint: Any) -> Any:
     if origin is tuple:
         parts = typing.get_args(hint)
         if not isinstance(value, list | tuple):
-            raise InputError(f"{where} is {value!r}, expected {_say(hint)}")
+            raise InputError(f"{where} is {value!r}, expected {_describe(hint)}")
         if len(parts) == 2 and parts[1] is Ellipsis:
             parts = (parts[0],) * len(value)
         if len(parts) != len(value):
-            raise InputError(f"{where} is {value!r}, expected {_say(hint)}")
+            raise InputError(f"{where} is {value!r}, expected {_describe(hint)}")
         return tuple(_fit(where, v, p) for v, p in zip(value, parts, strict=True))
     if hint is type(None):
         if value is not None:
             raise InputError(f"{where} is {value!r}, expected None")
         return None
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return value if isinstance(value, hint) else config_from_dict(hint, value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        raise InputError(f"{where} is {value!r}, expected {_say(hint)}")
+        raise InputError(f"{where} is {value!r}, expected {_describe(hint)}")
     return value
 
 
-def _say(hint: Any) -> str:
+def _describe(hint: Any) -> str:
+    """What an error message calls the type *hint*."""
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "None"}
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(_say(option) for option in typing.get_args(hint))
+        return " or ".join(_describe(option) for option in typing.get_args(hint))
     if origin is tuple:
-        return f"a list ({', '.join('...' if p is Ellipsis else _say(p) for p in typing.get_args(hint))})"
+        return f"a list ({', '.join('...' if p is Ellipsis else _describe(p) for p in typing.get_args(hint))})"
     if origin is Literal:
         return "one of " + ", ".join(map(repr, typing.get_args(hint)))
     return names.get(hint, getattr(hint, "__name__", str(hint)))

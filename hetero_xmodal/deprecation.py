@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 F = TypeVar("F", bound=Callable)
+C = TypeVar("C")
 
 
 def renamed_keywords(**new_names: str) -> Callable[[F], F]:
@@ -64,3 +65,32 @@ def renamed_attribute(old: str, new: str) -> property:
         return getattr(self, new)
 
     return property(get, doc=f"Former name of ``{new}``.")
+
+
+def renamed_fields(**new_names: str) -> Callable[[type[C]], type[C]]:
+    """Class decorator for a dataclass: renamed fields are accepted by its constructor, and read, under their old names too.
+
+    Parameters
+    ----------
+    **new_names : old field = new field
+
+    >>> from dataclasses import dataclass
+    >>> @renamed_fields(validation="val")
+    ... @dataclass
+    ... class Parts:
+    ...     val: int
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
+    ...     Parts(validation=3).validation
+    3
+    """
+
+    def decorate(cls: type[C]) -> type[C]:
+        made = cls.__init__
+        made.__name__ = cls.__name__  # the warning names the class
+        cls.__init__ = renamed_keywords(**new_names)(made)  # type: ignore[method-assign]
+        for old, new in new_names.items():
+            setattr(cls, old, renamed_attribute(old, new))
+        return cls
+
+    return decorate

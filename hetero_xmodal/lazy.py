@@ -1,4 +1,4 @@
-"""Packages whose names are loaded when they are first used, so that importing the package stays quick."""
+"""Lazy imports: a package's public names are loaded on first use, so that importing the package stays fast."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .errors import nearest
 
 
 def lazy_names(package: str, home: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` for the ``__init__`` of *package*; *home* says for each public name which of its modules it lives in.
+    """Return ``__getattr__`` and ``__dir__`` for the ``__init__`` of *package*; *home* maps each public name to its module.
 
     >>> lazy_names("hetero_xmodal.metrics", {"recall_at_k": "retrieval"})[0]("recall_at_k").__name__
     'recall_at_k'

@@ -6,18 +6,23 @@ from torch import Tensor
 
 
 def ranking_loss(similarity: Tensor, images: Tensor, *, margin: float = 0.2, hardest: bool = True) -> Tensor:
-    """Hinge loss of VSE++ (Faghri et al. 2018) over a batch, summed over both directions:
+    """Triplet ranking loss of VSE++ (Faghri et al. 2018) over a batch, summed over both retrieval directions:
 
         sum_i max(0, margin + max_j S[i, j] - S[i, i]) + sum_j max(0, margin + max_i S[i, j] - S[j, j])
 
-    where another caption of the same image is no wrong answer.
+    where i and j run over pairs of different images: other captions of the same image are not negatives.
 
     Parameters
     ----------
     similarity : (b, b) scores of images (rows) and captions (columns), matched pairs on the diagonal.
-    images : (b,) which image each pair shows.
-    margin : of the hinge.
-    hardest : only the hardest wrong answer counts; if not, all of them are summed.
+    images : (b,) index of the image in each pair.
+    margin : hinge margin.
+    hardest : count only the hardest negative of each query; if false, sum over all negatives.
+
+    Returns
+    -------
+    Tensor
+        scalar loss, summed over the batch.
 
     Examples
     --------
@@ -28,10 +33,10 @@ def ranking_loss(similarity: Tensor, images: Tensor, *, margin: float = 0.2, har
     >>> float(ranking_loss(scores, torch.zeros(3)))
     0.0
     """
-    right = similarity.diagonal()
+    matched = similarity.diagonal()
     same = images[:, None] == images
-    by_image = (margin + similarity - right[:, None]).clamp_min(0).masked_fill(same, 0)
-    by_caption = (margin + similarity - right).clamp_min(0).masked_fill(same, 0)
+    by_image = (margin + similarity - matched[:, None]).clamp_min(0).masked_fill(same, 0)
+    by_caption = (margin + similarity - matched).clamp_min(0).masked_fill(same, 0)
     if hardest:
         return by_image.amax(dim=1).sum() + by_caption.amax(dim=0).sum()
     return by_image.sum() + by_caption.sum()

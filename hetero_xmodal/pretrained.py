@@ -1,4 +1,4 @@
-"""Models as a folder: ``config.json`` (what it is), ``model.safetensors`` (weights), ``vocab.json`` (names). Loading executes nothing."""
+"""Models saved as folders: ``config.json``, ``model.safetensors`` (weights) and ``vocab.json``. Loading executes no code."""
 
 from __future__ import annotations
 
@@ -7,21 +7,37 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from .configs import config_from_dict, config_to_dict
 from .errors import InputError, nearest
 from .files import read_json, read_safetensors, write_json, write_safetensors
 
+if TYPE_CHECKING:
+    from torch import nn
+
+    _Module = nn.Module
+else:
+    _Module = object  # torch is not imported for its type alone
+
 FORMAT, VERSION = "hetero_xmodal.model", 1
 
 
 def save_pretrained(path: str | Path, *, recipe: str, config: Any, state: dict, vocab: dict | None = None) -> Path:
-    """Write the three files of a model into folder *path*; the old folder stays as it was until the new one is whole.
+    """Write the three files of a model into the folder *path*; an older model there is replaced only once the new one is complete.
+
+    Parameters
+    ----------
+    path : folder to write.
+    recipe : name of the model class's recipe, for example ``"algr"``.
+    config : the model's dataclass config.
+    state : its ``state_dict``.
+    vocab : its vocabularies, as plain JSON values.
 
     Raises
     ------
-    InputError : the folder cannot be written (full disk, no permission) or holds other people's files.
+    InputError
+        If the folder cannot be written (full disk, no permission) or contains files that are not a model.
     """
     path = Path(path)
     if path.exists() and (not path.is_dir() or any(path.iterdir()) and not (path / "config.json").exists()):
@@ -53,11 +69,12 @@ def save_pretrained(path: str | Path, *, recipe: str, config: Any, state: dict, 
 
 
 def read_pretrained(path: str | Path, *, recipe: str | None = None) -> tuple[dict, dict, dict]:
-    """Read ``(config.json's content, vocabulary, tensors)`` of a model folder; *recipe* is the one expected.
+    """Return ``(content of config.json, vocabulary, tensors)`` of a model folder, checking that it is a model of *recipe*.
 
     Raises
     ------
-    InputError : no such folder, not a model, another recipe or version, broken files.
+    InputError
+        If the folder does not exist, is not a model, has another recipe or format version, or its files are broken.
     """
     path = Path(path)
     if not path.is_dir():
@@ -77,27 +94,45 @@ def read_pretrained(path: str | Path, *, recipe: str | None = None) -> tuple[dic
     return head, vocab, tensors
 
 
-class Pretrained:
-    """Mix-in for a recipe's ``torch.nn.Module``: ``save_pretrained(path)`` and ``from_pretrained(path)``.
+class Pretrained(_Module):
+    """Mix-in for a recipe's ``torch.nn.Module`` that adds ``save_pretrained(path)`` and ``from_pretrained(path)``.
 
-    The class sets ``recipe_name`` and ``config_class`` and is built as ``cls(config, vocab)``; it keeps both as
+    A subclass sets ``recipe_name`` and ``config_class``; its constructor takes ``(config, vocab)`` and keeps both as
     ``self.config`` and ``self.vocab`` (plain JSON values).
     """
 
     recipe_name: ClassVar[str]
     config_class: ClassVar[type]
-    #: what weights were called in models saved by earlier versions: beginning of the old name -> beginning of the new one
+    #: renamed weights, so that models saved by earlier versions load: old prefix -> new prefix
     former_weights: ClassVar[Mapping[str, str]] = {}
-    #: the same for settings in ``config.json``: old name -> new name
+    #: renamed settings in ``config.json``: old name -> new name
     former_settings: ClassVar[Mapping[str, str]] = {}
+    config: Any
+    vocab: Any
+
+    if TYPE_CHECKING:
+
+        def __init__(self, config: Any, vocab: Any) -> None: ...
 
     def save_pretrained(self, path: str | Path) -> Path:
-        """Write ``config.json``, ``model.safetensors`` and ``vocab.json`` into the folder *path*."""
+        """Write ``config.json``, ``model.safetensors`` and ``vocab.json`` into the folder *path*.
+
+        Raises
+        ------
+        InputError
+            If the folder cannot be written or contains files that are not a model.
+        """
         return save_pretrained(path, recipe=self.recipe_name, config=self.config, state=self.state_dict(), vocab=self.vocab)
 
     @classmethod
-    def from_pretrained(cls, path: str | Path):
-        """Load a model saved by :meth:`save_pretrained`, in evaluation mode; nothing in the files is executed."""
+    def from_pretrained(cls, path: str | Path) -> Self:
+        """Load a model saved by :meth:`save_pretrained`, in evaluation mode; nothing in the files is executed.
+
+        Raises
+        ------
+        InputError
+            If the folder is not a model of this class, or its weights do not fit its config.
+        """
         head, vocab, tensors = read_pretrained(path, recipe=cls.recipe_name)
         settings = {cls.former_settings.get(name, name): value for name, value in head["config"].items()}
         tensors = {_present_name(name, cls.former_weights): tensor for name, tensor in tensors.items()}
@@ -118,7 +153,7 @@ class Pretrained:
 
 
 def _present_name(name: str, former: Mapping[str, str]) -> str:
-    """The name that a weight has today.
+    """Return the present name of a weight that an earlier version saved as *name*.
 
     >>> _present_name("writer.cell.bias", {"writer.": "text_decoder."})
     'text_decoder.cell.bias'

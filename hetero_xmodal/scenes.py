@@ -1,6 +1,6 @@
-"""SceneGraph: what a parser says about one image or one sentence. Objects, attributes, relations, tokens; JSON in and out.
+"""SceneGraph: objects, attributes, relations and tokens of one image or one sentence, with conversion to and from JSON.
 
-Every parser returns a :class:`SceneGraph`, every builder takes one, and nothing downstream needs to know where it came from.
+Every parser returns a :class:`SceneGraph` and every graph builder takes one, whichever parser or data set it came from.
 
 >>> scene = SceneGraph(objects=[SceneObject("bird", ["red"]), SceneObject("tree")], relations=[SceneRelation(0, "on", 1)])
 >>> scene.objects[0].name, scene.relations[0].predicate
@@ -25,7 +25,12 @@ from .errors import InputError, nearest
 
 FORMAT_VERSION = 1
 
-_NOT_ATTRIBUTES = ("det", "nummod", "poss")  # modifiers in SceneGraphParser's dict that say nothing about how a thing looks
+#: characters that the zero-padded UTF-8 texts of a graph cannot hold: NUL, and lone surrogates, which have no UTF-8 form
+_UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
+
+_LARGEST = 3.4028234663852886e38  # the largest float32: boxes, sizes and features are stored in that type
+
+_NOT_ATTRIBUTES = ("det", "nummod", "poss")  # modifiers in SceneGraphParser's dict that do not describe appearance
 
 
 @dataclass
@@ -63,7 +68,12 @@ class SceneObject:
 
 @dataclass
 class SceneRelation:
-    """``subject`` and ``object`` are indices into ``scene.objects``; ``predicate`` is lower-case text such as ``"left of"``."""
+    """One relation between two objects.
+
+    subject, object : indices into ``scene.objects``
+    predicate : lower-case text such as ``"left of"``
+    score : confidence in 0..1
+    """
 
     subject: int
     predicate: str
@@ -75,10 +85,10 @@ class SceneRelation:
 class SceneGraph:
     """Objects with attributes, relations between them and, for a sentence, its tokens.
 
-    size : width, height of the image in pixels; ``None`` for a sentence
+    size : (width, height) of the image in pixels; ``None`` for a sentence
     text : the sentence; ``None`` for an image
-    id : name of the image or sentence in its data set
-    source : where it came from (parser, weights, feature extractor), plain JSON values
+    id : identifier of the image or sentence in its data set
+    source : provenance (parser, weights, feature extractor) as plain JSON values
     """
 
     objects: list[SceneObject] = field(default_factory=list)
@@ -92,18 +102,32 @@ class SceneGraph:
     # ------------------------------------------------------------------------------------------ checks
 
     def check(self) -> SceneGraph:
-        """Return self, or raise :class:`InputError` naming the first object, relation or token that cannot be."""
+        """Check every field and return ``self``.
+
+        A scene graph that passes can be built into a graph that validates.
+
+        Raises
+        ------
+        InputError
+            If a field has the wrong type, is out of range, refers to an object or token that does not exist, or holds NUL or a lone
+            surrogate, which a graph cannot store.
+        """
         where = f"scene graph {self.id!r}" if self.id else "scene graph"
         size, count = self.size, len(self.tokens)
         if size is not None and not (_is_row(size) and len(size) == 2 and all(_is_number(v) and v >= 1 for v in size)):
-            raise InputError(f"{where}: size is {size!r}, expected (width, height) of at least one pixel")
+            raise InputError(f"{where}: size is {_brief(size)}, expected (width, height) of at least one pixel")
+        if isinstance(self.text, str):
+            check_characters(f"{where}: text", self.text)
         widths = set()
         for i, thing in enumerate(self.objects):
             if not isinstance(thing.name, str) or not thing.name.strip():
                 raise InputError(f"{where}, object {i}: name is {thing.name!r}, expected a non-empty string")
             label = f"{where}, object {i} ({thing.name!r})"
-            if not _is_row(thing.attributes) or not all(isinstance(a, str) and a for a in thing.attributes):
+            check_characters(f"{where}, object {i}: name", thing.name)
+            if not _is_row(thing.attributes) or not all(isinstance(a, str) and a.strip() for a in thing.attributes):
                 raise InputError(f"{label}: attributes are {thing.attributes!r}, expected a list of non-empty strings")
+            for a, attribute in enumerate(thing.attributes):
+                check_characters(f"{label}: attribute {a}", attribute)
             _check_score(label, thing.score)
             if thing.box is not None:
                 _check_box(label, thing.box, size)
@@ -116,6 +140,7 @@ class SceneGraph:
         for k, relation in enumerate(self.relations):
             if not isinstance(relation.predicate, str) or not relation.predicate.strip():
                 raise InputError(f"{where}, relation {k}: predicate is {relation.predicate!r}, expected a non-empty string")
+            check_characters(f"{where}, relation {k}: predicate", relation.predicate)
             label = f"{where}, relation {k} ({relation.predicate!r})"
             for role in ("subject", "object"):
                 index = getattr(relation, role)
@@ -124,16 +149,19 @@ class SceneGraph:
             _check_score(label, relation.score)
         for t, token in enumerate(self.tokens):
             for name in ("text", "lemma", "pos", "arc"):
-                if not isinstance(getattr(token, name), str):
-                    raise InputError(f"{where}, token {t}: {name} is {getattr(token, name)!r}, expected a string")
+                value = getattr(token, name)
+                if not isinstance(value, str):
+                    raise InputError(f"{where}, token {t}: {name} is {value!r}, expected a string")
+                if _UNKEEPABLE.search(value):
+                    check_characters(f"{where}, token {t}: {name}", value)
             if not _is_index(token.head, count):
                 raise InputError(f"{where}, token {t} ({token.text!r}): head is {token.head!r}, but there are {count} tokens")
         return self
 
-    # ------------------------------------------------------------------------------------------ our JSON
+    # ------------------------------------------------------------------------------------------ this package's JSON
 
     def to_dict(self, *, features: bool = True) -> dict[str, Any]:
-        """Plain JSON values with a format version; ``features=False`` leaves the long feature rows out."""
+        """Return plain JSON values with a format version; ``features=False`` leaves out the region features."""
         objects = []
         for thing in self.objects:
             entry: dict[str, Any] = {"name": thing.name, "attributes": list(thing.attributes), "score": thing.score}
@@ -161,7 +189,13 @@ class SceneGraph:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> SceneGraph:
-        """Inverse of :meth:`to_dict`; a field that is missing, unknown or of the wrong kind is an :class:`InputError`."""
+        """Inverse of :meth:`to_dict`.
+
+        Raises
+        ------
+        InputError
+            If a field is missing, unknown or of the wrong type.
+        """
         if not isinstance(data, dict) or "objects" not in data:
             raise InputError(f"expected a scene graph as a dict with the key 'objects', found {_brief(data)}")
         version = data.get("version", FORMAT_VERSION)
@@ -191,22 +225,28 @@ class SceneGraph:
             raise InputError(f"scene graph has a malformed entry ({error}); see SceneGraph.to_dict for the format") from None
 
     def save(self, path: str | Path) -> None:
-        """Write :meth:`to_dict` as JSON; the file is replaced in one step."""
+        """Write :meth:`to_dict` to a JSON file atomically."""
         from .files import write_text
 
         write_text(path, json.dumps(self.to_dict(), ensure_ascii=False, indent=1) + "\n")
 
     @classmethod
     def load(cls, path: str | Path) -> SceneGraph:
-        """Read a file written by :meth:`save`."""
+        """Read a file written by :meth:`save`.
+
+        Raises
+        ------
+        InputError
+            If the file is missing or not a scene graph.
+        """
         from .files import read_json
 
         return cls.from_dict(read_json(path, "scene graph"))
 
-    # ------------------------------------------------------------------------------------------ other people's formats
+    # ------------------------------------------------------------------------------------------ formats of other projects
 
     def to_parser_dict(self) -> dict[str, Any]:
-        """The dict of the SceneGraphParser project: ``{"entities": [{"head", "span", "modifiers"...}], "relations": [...]}``."""
+        """Return the dict of the SceneGraphParser project: ``{"entities": [{"head", "span", "modifiers"...}], "relations": [...]}``."""
         return {
             "entities": [
                 {
@@ -225,7 +265,13 @@ class SceneGraph:
 
     @classmethod
     def from_parser_dict(cls, data: dict[str, Any]) -> SceneGraph:
-        """Read the dict of the SceneGraphParser project; determiners among the modifiers are not attributes."""
+        """Read the dict of the SceneGraphParser project; its determiners, numbers and possessives are not attributes.
+
+        Raises
+        ------
+        InputError
+            If an entry is malformed.
+        """
         if not isinstance(data, dict) or "entities" not in data:
             raise InputError(f"expected a SceneGraphParser dict with the key 'entities', found {_brief(data)}")
         try:
@@ -250,26 +296,32 @@ class SceneGraph:
         return cls(objects=objects, relations=relations).check()
 
     def to_factual(self) -> str:
-        """FACTUAL triple string: ``( a , rel , b )``, attributes as ``( a , is , x )``, a lone object as ``( a )``."""
-        said = {i for r in self.relations for i in (r.subject, r.object)}
+        """Return the FACTUAL triple string: ``( a , rel , b )``, attributes as ``( a , is , x )``, an unrelated object as ``( a )``."""
+        related = {i for r in self.relations for i in (r.subject, r.object)}
         parts = []
         for i, thing in enumerate(self.objects):
             parts += [f"( {thing.name} , is , {a} )" for a in thing.attributes]
-            if i not in said and not thing.attributes:
+            if i not in related and not thing.attributes:
                 parts.append(f"( {thing.name} )")
         parts += [f"( {self.objects[r.subject].name} , {r.predicate} , {self.objects[r.object].name} )" for r in self.relations]
         return " , ".join(parts)
 
     @classmethod
     def from_factual(cls, text: str) -> SceneGraph:
-        """Read a FACTUAL triple string; equal names are one object, as in that format."""
+        """Read a FACTUAL triple string; as in that format, equal names are one object.
+
+        Raises
+        ------
+        InputError
+            If the text contains no triple.
+        """
         groups = re.findall(r"\(([^()]*)\)", text)
         if not groups and text.strip():
             raise InputError(f"expected triples such as '( bird , on , tree )', found {_brief(text)}")
         index: dict[str, int] = {}
         scene = cls()
 
-        def of(name: str) -> int:
+        def index_of(name: str) -> int:
             if name not in index:
                 index[name] = len(scene.objects)
                 scene.objects.append(SceneObject(name))
@@ -278,22 +330,30 @@ class SceneGraph:
         for group in groups:
             fields = [f.strip() for f in re.split(r"\s,\s|,", group) if f.strip()]
             if len(fields) >= 3 and fields[1] == "is":
-                thing = scene.objects[of(fields[0])]
+                thing = scene.objects[index_of(fields[0])]
                 if fields[2] not in thing.attributes:
                     thing.attributes.append(fields[2])
             elif len(fields) >= 3:
-                scene.relations.append(SceneRelation(of(fields[0]), fields[1], of(fields[2])))
+                scene.relations.append(SceneRelation(index_of(fields[0]), fields[1], index_of(fields[2])))
             else:
                 for name in fields:
-                    of(name)
+                    index_of(name)
         return scene.check()
 
     def __str__(self) -> str:
         return self.to_factual() or "(an empty scene graph)"
 
 
+def check_characters(what: str, text: str) -> None:
+    """Raise :class:`InputError` if *text*, called *what* in the message, holds a character that a graph cannot keep as text."""
+    found = _UNKEEPABLE.search(text)
+    if found:
+        raise InputError(f"{what} is {_brief(text)} and holds {found[0]!r}; NUL and lone surrogates cannot be kept as text, take them out")
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether *value* is a number that stays finite in 32 bits."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
 
 
 def _is_index(value: Any, count: int) -> bool:
@@ -320,23 +380,30 @@ def _check_box(label: str, box: Any, size: tuple[int, int] | None) -> None:
     x1, y1, x2, y2 = box
     if x2 <= x1 or y2 <= y1:
         raise InputError(f"{label}: box is {list(box)}, expected x1 < x2 and y1 < y2 (xyxy in pixels, not xywh)")
-    if size is not None and (x1 < -0.5 or y1 < -0.5 or x2 > size[0] + 0.5 or y2 > size[1] + 0.5):
-        raise InputError(f"{label}: box {list(box)} reaches outside the image of {size[0]} x {size[1]} pixels; clip it first")
+    kept = array("f", box)  # the 32-bit numbers of a graph
+    if kept[2] <= kept[0] or kept[3] <= kept[1]:
+        raise InputError(f"{label}: box is {list(box)}, too thin for 32-bit numbers to tell its sides apart; leave the object out")
+    if x1 < -0.5 or y1 < -0.5:
+        raise InputError(f"{label}: box {list(box)} reaches outside the image, which begins at 0, 0; clip it first")
+    if size is not None:
+        ends = array("f", [side + 0.5 for side in array("f", size)])
+        if x2 > size[0] + 0.5 or y2 > size[1] + 0.5 or kept[2] > ends[0] or kept[3] > ends[1]:
+            raise InputError(f"{label}: box {list(box)} reaches outside the image of {size[0]} x {size[1]} pixels; clip it first")
 
 
 def _check_feature(label: str, feature: Any) -> None:
     try:
-        numbers = array("d", feature) if _is_row(feature) else None
+        numbers = array("f", feature) if _is_row(feature) else None
     except (TypeError, OverflowError):
         numbers = None
     if numbers is None:
         raise InputError(f"{label}: its feature row is {_brief(feature)}, expected a list of numbers")
     if not all(map(math.isfinite, numbers)):
-        raise InputError(f"{label}: its feature row holds a value that is not finite; extract the feature again")
+        raise InputError(f"{label}: its feature row holds a value that is not finite in 32 bits; extract the feature again")
 
 
 def _check_place(label: str, span: Any, head: Any, tokens: int) -> None:
-    """span and head point at tokens; a scene without tokens may keep the places of a parse that it left behind."""
+    """Check that span and head refer to tokens; in a scene without tokens they may refer to a parse that was not kept."""
     if span is not None:
         if not _is_row(span) or len(span) != 2 or not all(isinstance(v, int) for v in span) or not 0 <= span[0] < span[1]:
             raise InputError(f"{label}: span is {span!r}, expected first token and one past the last")

@@ -1,4 +1,7 @@
-"""The vocabulary of every graph in this package: node types, relations, their features, and ``validate``.
+"""The vocabulary of every graph in this package: node types, relations, their features, and how figures show them.
+
+Every node type is one row of :data:`NODE_TYPES` and every relation one row of :data:`RELATION_TYPES`. Checks, files, tables, batches and
+figures read these rows, so a new type needs its row and a builder and no line elsewhere; docs/how-to-add-a-node-type.md shows how.
 
 A graph is a plain ``dgl.DGLGraph`` of one of two *kinds*:
 
@@ -12,8 +15,8 @@ Rules that hold everywhere:
 * messages run from source to destination: an edge j -> i carries what row i of a paper's matrix takes from column j;
 * a graph carries every node type and relation of its kind, even with no node or edge in it;
 * boxes are ``x1, y1, x2, y2`` in pixels of the original image (origin top left, x to the right, y down);
-* names are stored on the graph itself as zero-padded UTF-8 bytes, so that a graph explains itself after
-  batching, saving and loading, and so that no graph depends on any model's vocabulary.
+* names are stored on the graph itself as zero-padded UTF-8 bytes, so that they survive batching, saving and loading, and no graph
+  depends on a model's vocabulary.
 
 >>> from hetero_xmodal import schema
 >>> schema.kind_relations("labels")
@@ -25,13 +28,14 @@ Rules that hold everywhere:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .errors import InputError
 
 if TYPE_CHECKING:
     import dgl
     import numpy as np
+    import pandas as pd
     import torch
 
 SCHEMA_VERSION = 1
@@ -83,89 +87,267 @@ def _text(name: str, width: int, meaning: str, *, needed: bool = False) -> Featu
     return Feature(name, "uint8", (width,), meaning, text=True, needed=needed)
 
 
-NODE_FEATURES: dict[str, tuple[Feature, ...]] = {
-    VISUAL: (
-        _text("name", 32, "class of the object, e.g. 'fire hydrant'", needed=True),
-        _text("attributes", 96, "attributes joined by '; ', e.g. 'red; striped'"),
-        Feature("box", "float32", (4,), "x1, y1, x2, y2 in pixels of the original image"),
-        Feature("image_size", "float32", (2,), "width, height of the original image in pixels", low=1),
-        Feature("score", "float32", (), "confidence of the detector, 1 for annotations", low=0, high=1),
-        Feature("feature", "float32", (None,), "region feature; width 0 if the parser gave none"),
-    ),
-    WORD: (
-        _text("text", 32, "the token as written", needed=True),
-        _text("lemma", 32, "its dictionary form, lower case"),
-        _text("pos", 8, "universal part of speech, e.g. 'NOUN'"),
-        Feature("position", "int64", (), "index of the token in the sentence, punctuation counted", low=0),
-        Feature("is_object", "bool", (), "true for the head word of an object of the sentence's scene graph"),
-    ),
-    BRIDGE: (
-        _text("name", 32, "name that both sides share", needed=True),
-        Feature("lives_in", "int64", (), "0: copy of a word in the image graph, 1: copy of a region in the sentence graph", low=0, high=1),
-        Feature("score", "float32", (), "how sure the match is", low=0, high=1),
-    ),
-    LABEL: (
-        _text("name", 32, "name of the category", needed=True),
-        Feature("index", "int64", (), "column of the category in the data set's label matrix", low=0),
-    ),
-}
+#: where the nodes of a type stand in figures: in the column of the image's regions, between the two sides, in the column of the
+#: sentence's words, or in rows below them
+Place = Literal["image", "between", "sentence", "below"]
+#: how the edges of a relation are drawn in the figure of one graph: as a list of texts beside the regions, as labelled arcs beside the
+#: words, as short strokes between neighbouring words, or as a curve from node to node
+Route = Literal["list", "arcs", "chain", "curve"]
 
-EDGE_FEATURES: dict[Relation, tuple[Feature, ...]] = {
-    RELATES: (
-        _text("predicate", 32, "relation of the scene graph, e.g. 'left of'", needed=True),
-        Feature("score", "float32", (), "confidence of the relation", low=0, high=1),
-    ),
-    DEPENDS: (_text("arc", 16, "label of the dependency arc from a word to its head, e.g. 'amod'"),),
-    FOLLOWS: (),
-    VISUAL_SAME_AS_WORD: (Feature("score", "float32", (), "how sure the match is", low=0, high=1),),
-    WORD_SAME_AS_VISUAL: (Feature("score", "float32", (), "how sure the match is", low=0, high=1),),
-    VISUAL_COPIED_TO: (),
-    WORD_COPIED_TO: (),
-    BRIDGE_BESIDE_VISUAL: (),
-    VISUAL_BESIDE_BRIDGE: (),
-    BRIDGE_BESIDE_WORD: (),
-    WORD_BESIDE_BRIDGE: (),
-    RETURNS_TO_VISUAL: (),
-    RETURNS_TO_WORD: (),
-    VISUAL_HAS_LABEL: (),
-    WORD_HAS_LABEL: (),
-    CO_OCCURS: (
-        Feature("probability", "float32", (), "P(destination | source) counted on the training labels", low=0, high=1),
-        Feature("weight", "float32", (), "entry A[destination, source] of the re-weighted correlation matrix", low=0),
-    ),
-}
 
+@dataclass(frozen=True)
+class NodeType:
+    """One node type, in one row: its features, the kinds of graph that carry it, and how every figure shows it.
+
+    name, meaning : the type's name in DGL, and one line about it for tables.
+    features : its features; the first text feature that may not be empty is the node's name in tables and figures.
+    kinds : the kinds of graph that carry the type.
+    colour : a name in :data:`hetero_xmodal.viz.colours.PALETTE`, or ``"#RRGGBB"``.
+    place : where its nodes stand in figures, see :data:`Place`.
+    noun, plural : what one node and several are called in legends and titles; by default *name* and *name* with an s.
+    caption : a few words under its box in the figure of the schema; by default *noun*.
+
+    >>> NodeType("scene", "the whole image").plural
+    'scenes'
+    """
+
+    name: str
+    meaning: str
+    features: tuple[Feature, ...] = ()
+    kinds: tuple[str, ...] = ("pair",)
+    colour: str = "grey"
+    place: Place = "below"
+    noun: str = ""
+    plural: str = ""
+    caption: str = ""
+
+    def __post_init__(self) -> None:
+        noun = self.noun or self.name
+        for field, value in (("noun", noun), ("plural", self.plural or f"{noun}s"), ("caption", self.caption or noun)):
+            object.__setattr__(self, field, value)
+
+    @property
+    def name_feature(self) -> str:
+        """The feature that holds a node's name (``"text"`` of a word); empty if the type has none."""
+        return next((f.name for f in self.features if f.text and f.needed), "")
+
+
+@dataclass(frozen=True)
+class RelationType:
+    """One relation, in one row: its features, the kinds of graph that carry it, and how every figure shows it.
+
+    relation, meaning : the canonical triple, and one line about it for tables.
+    features : its features; the first text feature is what a figure writes at an edge.
+    kinds : the kinds of graph that carry the relation.
+    colour : a name in :data:`hetero_xmodal.viz.colours.PALETTE`, or ``"#RRGGBB"``.
+    dash, width : line style (``"solid"``, ``"dashed"``, ``"dotted"``) and line width in points.
+    label : its name in figures; by default the middle of the triple.
+    legend : its entry in the legend; relations with the same entry are counted together. By default *label*.
+    route : how its edges are drawn, see :data:`Route`.
+    arrow : ``"->"``, ``"<->"`` or ``"-"``.
+    drawn : false for a relation whose edges another relation's strokes already show, such as the way back.
+    side : in the figure of the schema, the side of the straight line on which it runs: -1 above, 0 on the line, 1 below.
+
+    >>> RelationType(("visual", "part_of", "scene"), "every region is part of its image").label
+    'part of'
+    """
+
+    relation: Relation
+    meaning: str
+    features: tuple[Feature, ...] = ()
+    kinds: tuple[str, ...] = ("pair",)
+    colour: str = "grey"
+    dash: str = "solid"
+    width: float = 1.2
+    label: str = ""
+    legend: str = ""
+    route: Route = "curve"
+    arrow: Literal["->", "<->", "-"] = "->"
+    drawn: bool = True
+    side: Literal[-1, 0, 1] = 0
+
+    def __post_init__(self) -> None:
+        label = self.label or self.relation[1].replace("_", " ")
+        for field, value in (("label", label), ("legend", self.legend or label)):
+            object.__setattr__(self, field, value)
+
+    @property
+    def text_feature(self) -> str:
+        """The feature that a figure writes at an edge (``"predicate"``, ``"arc"``); empty if the relation has none."""
+        return next((f.name for f in self.features if f.text), "")
+
+
+# ---------------------------------------------------------------------------------------------- the rows
+
+_MATCH_SCORE = Feature("score", "float32", (), "how sure the match is", low=0, high=1)
+
+#: every node type of the schema, one row each; see docs/how-to-add-a-node-type.md
+NODE_TYPES: dict[str, NodeType] = {
+    row.name: row
+    for row in (
+        NodeType(
+            VISUAL,
+            "an object region or a patch of the image",
+            (
+                _text("name", 32, "class of the object, e.g. 'fire hydrant'", needed=True),
+                _text("attributes", 96, "attributes joined by '; ', e.g. 'red; striped'"),
+                Feature("box", "float32", (4,), "x1, y1, x2, y2 in pixels of the original image"),
+                Feature("image_size", "float32", (2,), "width, height of the original image in pixels", low=1),
+                Feature("score", "float32", (), "confidence of the detector, 1 for annotations", low=0, high=1),
+                Feature("feature", "float32", (None,), "region feature; width 0 if the parser gave none"),
+            ),
+            colour="blue", place="image", noun="region", caption="a region of the image",
+        ),
+        NodeType(
+            WORD,
+            "a token of the sentence, or a tag (punctuation is left out)",
+            (
+                _text("text", 32, "the token as written", needed=True),
+                _text("lemma", 32, "its dictionary form, lower case"),
+                _text("pos", 8, "universal part of speech, e.g. 'NOUN'"),
+                Feature("position", "int64", (), "index of the token in the sentence, punctuation counted", low=0),
+                Feature("is_object", "bool", (), "true for the head word of an object of the sentence's scene graph"),
+            ),
+            colour="orange", place="sentence", caption="a token of the sentence",
+        ),
+        NodeType(
+            BRIDGE,
+            "a copy of an object that both sides name, living in the other side's graph",
+            (
+                _text("name", 32, "name that both sides share", needed=True),
+                Feature(
+                    "lives_in", "int64", (), "0: copy of a word in the image graph, 1: copy of a region in the sentence graph",
+                    low=0, high=1,
+                ),
+                _MATCH_SCORE,
+            ),
+            colour="green", place="between", noun="copy", plural="copies", caption="a copy on the other side",
+        ),
+        NodeType(
+            LABEL,
+            "a category",
+            (
+                _text("name", 32, "name of the category", needed=True),
+                Feature("index", "int64", (), "column of the category in the data set's label matrix", low=0),
+            ),
+            kinds=("pair", "labels"), colour="purple", noun="category", plural="labels", caption="a category",
+        ),
+        # a new node type: its row goes here
+    )
+}  # fmt: skip
+
+#: every relation of the schema, one row each
+RELATION_TYPES: dict[Relation, RelationType] = {
+    row.relation: row
+    for row in (
+        RelationType(
+            RELATES,
+            "scene-graph relation from subject to object",
+            (
+                _text("predicate", 32, "relation of the scene graph, e.g. 'left of'", needed=True),
+                Feature("score", "float32", (), "confidence of the relation", low=0, high=1),
+            ),
+            colour="blue", route="list",
+        ),
+        RelationType(
+            DEPENDS,
+            "a word depends on its head",
+            (_text("arc", 16, "label of the dependency arc from a word to its head, e.g. 'amod'"),),
+            colour="orange", route="arcs",
+        ),
+        RelationType(FOLLOWS, "a word follows the word before it", colour="black", width=0.9, route="chain"),
+        RelationType(
+            VISUAL_SAME_AS_WORD, "both name one object (one-to-one)", (_MATCH_SCORE,),
+            colour="vermillion", dash="dashed", width=1.5, arrow="<->", side=-1,
+        ),
+        RelationType(
+            WORD_SAME_AS_VISUAL, "both name one object (one-to-one)", (_MATCH_SCORE,),
+            colour="vermillion", dash="dashed", width=1.5, drawn=False, side=-1,
+        ),
+        RelationType(
+            VISUAL_COPIED_TO, "the region's copy that stands in the sentence graph",
+            colour="green", width=1.3, legend="copied to, returns to", arrow="<->", side=-1,
+        ),
+        RelationType(
+            WORD_COPIED_TO, "the word's copy that stands in the image graph",
+            colour="green", width=1.3, legend="copied to, returns to", arrow="<->", side=-1,
+        ),
+        RelationType(
+            BRIDGE_BESIDE_VISUAL, "a word's copy stands beside the matched region and that region's neighbours",
+            colour="sky blue", dash="dotted", width=1.3, arrow="-",
+        ),
+        RelationType(VISUAL_BESIDE_BRIDGE, "the same, the other way", colour="sky blue", dash="dotted", width=1.3, drawn=False),
+        RelationType(
+            BRIDGE_BESIDE_WORD, "a region's copy stands beside the matched word and that word's neighbours",
+            colour="sky blue", dash="dotted", width=1.3, arrow="-",
+        ),
+        RelationType(WORD_BESIDE_BRIDGE, "the same, the other way", colour="sky blue", dash="dotted", width=1.3, drawn=False),
+        RelationType(
+            RETURNS_TO_VISUAL, "the region's copy reports back to its owner",
+            colour="green", width=1.3, legend="copied to, returns to", drawn=False, side=1,
+        ),
+        RelationType(
+            RETURNS_TO_WORD, "the word's copy reports back to its owner",
+            colour="green", width=1.3, legend="copied to, returns to", drawn=False, side=1,
+        ),
+        RelationType(VISUAL_HAS_LABEL, "the region is annotated with the category", colour="purple", width=1.0),
+        RelationType(WORD_HAS_LABEL, "the word is annotated with the category", colour="purple", width=1.0),
+        RelationType(
+            CO_OCCURS,
+            "how likely the destination is where the source is",
+            (
+                Feature("probability", "float32", (), "P(destination | source) counted on the training labels", low=0, high=1),
+                Feature("weight", "float32", (), "entry A[destination, source] of the re-weighted correlation matrix", low=0),
+            ),
+            kinds=("labels",), colour="purple", label="co-occurs",
+        ),
+        # a new relation: its row goes here
+    )
+}  # fmt: skip
+
+# What other modules ask of the rows, read off them once.
+NODE_FEATURES: dict[str, tuple[Feature, ...]] = {name: row.features for name, row in NODE_TYPES.items()}
+EDGE_FEATURES: dict[Relation, tuple[Feature, ...]] = {relation: row.features for relation, row in RELATION_TYPES.items()}
+#: kind of graph -> its node types and its relations, in schema order
 KINDS: dict[str, tuple[tuple[str, ...], tuple[Relation, ...]]] = {
-    "pair": ((VISUAL, WORD, BRIDGE, LABEL), tuple(r for r in EDGE_FEATURES if r != CO_OCCURS)),
-    "labels": ((LABEL,), (CO_OCCURS,)),
+    kind: (
+        tuple(name for name, row in NODE_TYPES.items() if kind in row.kinds),
+        tuple(relation for relation, row in RELATION_TYPES.items() if kind in row.kinds),
+    )
+    for kind in ("pair", "labels")
+}
+MEANING: dict[str | Relation, str] = {
+    **{name: row.meaning for name, row in NODE_TYPES.items()},
+    **{relation: row.meaning for relation, row in RELATION_TYPES.items()},
 }
 
-MEANING: dict[str | Relation, str] = {
-    VISUAL: "an object region or a patch of the image",
-    WORD: "a token of the sentence, or a tag (punctuation is left out)",
-    BRIDGE: "a copy of an object that both sides name, living in the other side's graph",
-    LABEL: "a category",
-    RELATES: "scene-graph relation from subject to object",
-    DEPENDS: "a word depends on its head",
-    FOLLOWS: "a word follows the word before it",
-    VISUAL_SAME_AS_WORD: "both name one object (one-to-one)",
-    WORD_SAME_AS_VISUAL: "both name one object (one-to-one)",
-    VISUAL_COPIED_TO: "the region's copy that stands in the sentence graph",
-    WORD_COPIED_TO: "the word's copy that stands in the image graph",
-    BRIDGE_BESIDE_VISUAL: "a word's copy stands beside the matched region and that region's neighbours",
-    VISUAL_BESIDE_BRIDGE: "the same, the other way",
-    BRIDGE_BESIDE_WORD: "a region's copy stands beside the matched word and that word's neighbours",
-    WORD_BESIDE_BRIDGE: "the same, the other way",
-    RETURNS_TO_VISUAL: "the region's copy reports back to its owner",
-    RETURNS_TO_WORD: "the word's copy reports back to its owner",
-    VISUAL_HAS_LABEL: "the region is annotated with the category",
-    WORD_HAS_LABEL: "the word is annotated with the category",
-    CO_OCCURS: "how likely the destination is where the source is",
-}
+
+def node_type(name: str) -> NodeType:
+    """The row of a node type; a type that is not in the schema, such as a recipe's ``memory``, gets a row of defaults.
+
+    >>> node_type("visual").plural, node_type("memory").colour
+    ('regions', 'grey')
+    """
+    return NODE_TYPES[name] if name in NODE_TYPES else NodeType(name, "a node type beyond the schema", kinds=())
+
+
+def relation_type(relation: Relation) -> RelationType:
+    """The row of a relation; a relation that is not in the schema gets a row of defaults.
+
+    >>> relation_type(("visual", "same_as", "word")).dash, relation_type(("word", "attends", "patch")).label
+    ('dashed', 'attends')
+    """
+    found = RELATION_TYPES.get(relation)
+    return found if found is not None else RelationType(relation, "a relation beyond the schema", kinds=())
 
 
 def kind_relations(kind: str) -> list[Relation]:
-    """Canonical triples that every graph of *kind* (``"pair"`` or ``"labels"``) carries, in schema order."""
+    """Canonical triples that every graph of *kind* (``"pair"`` or ``"labels"``) carries, in schema order.
+
+    Raises
+    ------
+    InputError : an unknown kind.
+    """
     if kind not in KINDS:
         raise InputError(f"unknown kind of graph {kind!r}; known kinds are {', '.join(KINDS)}")
     return list(KINDS[kind][1])
@@ -180,9 +362,20 @@ def relation_name(relation: Relation) -> str:
 
 
 def text_width(owner: str | Relation, name: str) -> int:
-    """Width in bytes of the text feature *name* of a node type or relation."""
-    features = NODE_FEATURES[owner] if isinstance(owner, str) else EDGE_FEATURES[owner]
-    return next(f.shape[0] for f in features if f.name == name)
+    """Width in bytes of the text feature *name* of a node type or relation.
+
+    Raises
+    ------
+    InputError : the owner has no text feature of that name.
+
+    >>> text_width("visual", "name")
+    32
+    """
+    features = NODE_FEATURES.get(owner, ()) if isinstance(owner, str) else EDGE_FEATURES.get(owner, ())
+    width = next((f.shape[0] for f in features if f.text and f.name == name), None)
+    if width is None:
+        raise InputError(f"{owner!r} has no text feature {name!r} in the schema")
+    return width
 
 
 def encode_text(texts: list[str], width: int = 32) -> torch.Tensor:
@@ -194,13 +387,13 @@ def encode_text(texts: list[str], width: int = 32) -> torch.Tensor:
     import numpy as np
     import torch
 
-    rows = np.zeros((len(texts), width), np.uint8)
-    for row, text in zip(rows, texts, strict=True):
+    rows = bytearray()
+    for text in texts:
         data = text.encode("utf-8", "replace").replace(b"\0", b"")
         if len(data) > width:  # never cut inside a multi-byte character
             data = data[:width].decode("utf-8", "ignore").encode("utf-8")
-        row[: len(data)] = np.frombuffer(data, np.uint8)
-    return torch.from_numpy(rows)
+        rows += data.ljust(width, b"\0")
+    return torch.from_numpy(np.frombuffer(rows, np.uint8).reshape(len(texts), width))
 
 
 def text_array(rows: torch.Tensor | np.ndarray) -> np.ndarray:
@@ -216,28 +409,32 @@ def decode_text(rows: torch.Tensor | np.ndarray) -> list[str]:
     return [data.decode("utf-8", "replace") for data in text_array(rows).tolist()]
 
 
-# ---------------------------------------------------------------------------------------------- validation
+# ---------------------------------------------------------------------------------------------- kinds and tables
 
 
 def graph_kind(graph: dgl.DGLGraph) -> str:
-    """``"pair"`` or ``"labels"``, told from the node types of *graph*."""
+    """``"pair"`` or ``"labels"``, by the node types of *graph*."""
     return "labels" if set(graph.ntypes) == {LABEL} else "pair"
 
 
-def schema_table():
-    """The whole schema as a pandas table: kind, owner, meaning, feature, dtype, shape, feature meaning."""
+def schema_table() -> pd.DataFrame:
+    """The whole schema as a pandas table: kind, node type or relation, meaning, feature, dtype, shape, feature meaning.
+
+    >>> schema_table().query("of == 'label'")["feature"].tolist()
+    ['name', 'index', 'name', 'index']
+    """
     import pandas as pd
 
-    rows = []
+    rows: list[dict[str, str]] = []
     for kind, (node_types, relations) in KINDS.items():
-        for owner in (*node_types, *relations):
-            features = NODE_FEATURES[owner] if isinstance(owner, str) else EDGE_FEATURES[owner]
-            name = owner if isinstance(owner, str) else relation_name(owner)
-            base = {"kind": kind, "of": name, "meaning": MEANING[owner]}
+        types: list[tuple[str, NodeType | RelationType]] = [(name, NODE_TYPES[name]) for name in node_types]
+        types += [(relation_name(relation), RELATION_TYPES[relation]) for relation in relations]
+        for name, row in types:
+            base = {"kind": kind, "of": name, "meaning": row.meaning}
             rows += [
                 base
                 | {"feature": f.name, "dtype": "text" if f.text else f.dtype}
                 | {"shape": str(("rows", *("any" if w is None else w for w in f.shape))), "feature meaning": f.meaning}
-                for f in features
+                for f in row.features
             ] or [base]
     return pd.DataFrame(rows).fillna("")

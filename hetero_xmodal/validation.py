@@ -1,9 +1,18 @@
-"""``validate``: does a graph follow the schema? Each check is vectorised and raises one sentence that names what is wrong."""
+"""``validate``: does a graph follow the schema? Each check is vectorised and raises one sentence that names what is wrong.
+
+The checks work on numpy arrays: the graph of one pair is a few dozen tiny tensors, which numpy handles several times as fast as torch and
+much faster than DGL's queries. :class:`_Parts` collects the arrays once, from a DGL graph or from the flat tensors that it is made of, so
+that both go through the same checks.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from .errors import InputError
@@ -29,12 +38,66 @@ from .schema import (
     WORD_COPIED_TO,
     WORD_SAME_AS_VISUAL,
     Feature,
+    Relation,
     graph_kind,
     kind_relations,
 )
 
 if TYPE_CHECKING:
     import dgl
+
+    from .graphs.flat import FlatGraphs
+
+Ends = tuple[np.ndarray, np.ndarray]
+
+_DTYPE_NAMES = {getattr(torch, name): name for name in ("uint8", "bool", "int64", "float32")}
+_KNOWN = {owner: frozenset(f.name for f in features) for owner, features in (NODE_FEATURES | EDGE_FEATURES).items()}
+
+
+@dataclass
+class _Parts:
+    """What the checks look at, of one graph or of a batch.
+
+    nodes : node type -> number of nodes
+    frames : node type or relation -> feature -> tensor with one row per node or edge
+    ends : relation -> (source, destination), int64 ``(edges,)`` each, rows of the nodes in the whole batch
+    members : node type -> nodes of each member of the batch, int64 ``(members,)``; ``None`` where there is one member only
+    """
+
+    nodes: dict[str, int]
+    frames: Mapping[str | Relation, Mapping[str, torch.Tensor]]
+    ends: dict[Relation, Ends]
+    members: dict[str, np.ndarray] | None
+
+    @classmethod
+    def of_graph(cls, graph: dgl.DGLGraph) -> _Parts:
+        nodes = {node_type: graph.num_nodes(node_type) for node_type in graph.ntypes}
+        frames: dict[str | Relation, Mapping[str, torch.Tensor]] = {node_type: dict(graph.nodes[node_type].data) for node_type in nodes}
+        frames |= {relation: dict(graph.edges[relation].data) for relation in graph.canonical_etypes}
+        ends = {relation: tuple(_array(end.long()) for end in graph.edges(etype=relation)) for relation in graph.canonical_etypes}
+        batched = graph.batch_size != 1
+        return cls(nodes, frames, ends, {t: _array(graph.batch_num_nodes(t)) for t in nodes} if batched else None)
+
+    @classmethod
+    def of_flat(cls, flat: FlatGraphs) -> _Parts:
+        nodes = {node_type: int(offsets[-1]) for node_type, offsets in flat.node_offsets.items()}
+        ends: dict[Relation, Ends] = {relation: (a.numpy(), b.numpy()) for relation, (a, b) in flat.edge_ends.items()}
+        if flat.count == 1:
+            return cls(nodes, flat.node_data | flat.edge_data, ends, None)
+        first = {node_type: offsets.numpy()[:-1] for node_type, offsets in flat.node_offsets.items()}
+        for relation, (source, destination) in ends.items():
+            counts = np.diff(flat.edge_offsets[relation].numpy())
+            ends[relation] = (source + np.repeat(first[relation[0]], counts), destination + np.repeat(first[relation[2]], counts))
+        return cls(nodes, flat.node_data | flat.edge_data, ends, {t: np.diff(o.numpy()) for t, o in flat.node_offsets.items()})
+
+    def column(self, owner: str | Relation, feature: str) -> np.ndarray:
+        return _array(self.frames[owner][feature])
+
+    def member_of(self, node_type: str) -> np.ndarray:
+        """Number of the batched member that each node belongs to."""
+        if self.members is None:
+            return np.zeros(self.nodes[node_type], np.int64)
+        return np.repeat(np.arange(len(self.members[node_type])), self.members[node_type])
 
 
 def validate(graph: dgl.DGLGraph, *, kind: str | None = None, allow_extra: bool = False) -> dgl.DGLGraph:
@@ -64,12 +127,22 @@ def check_graph(graph: dgl.DGLGraph, *, kind: str | None, allow_extra: bool) -> 
     if not hasattr(graph, "canonical_etypes"):
         raise InputError(f"expected a dgl.DGLGraph, found {type(graph).__name__}; build one with hx.build_graph")
     kind = kind or graph_kind(graph)
-    relations = kind_relations(kind)
-    node_types = KINDS[kind][0]
-    for found, wanted, what in (
-        (graph.ntypes, node_types, "node type"),
-        (graph.canonical_etypes, relations, "relation"),
-    ):
+    _check_types(kind, graph.ntypes, graph.canonical_etypes, allow_extra)
+    _check_parts(_Parts.of_graph(graph), kind, allow_extra)
+
+
+def check_flat(flat: FlatGraphs) -> None:
+    """The same checks for the flat tensors of a graph, which spare a graph that was just made of them the way back through DGL.
+
+    Edge ends must lie within the graph already; ``FlatGraphs.to_dgl`` sees to that.
+    """
+    _check_types(flat.kind, flat.node_data, flat.edge_ends, False)
+    _check_parts(_Parts.of_flat(flat), flat.kind, False)
+
+
+def _check_types(kind: str, node_types: Iterable[str], relations: Iterable[Relation], allow_extra: bool) -> None:
+    wanted_relations = kind_relations(kind)
+    for found, wanted, what in ((node_types, KINDS[kind][0], "node type"), (relations, wanted_relations, "relation")):
         missing = [w for w in wanted if w not in found]
         if missing:
             raise InputError(f"the graph lacks {what} {missing[0]!r}; a {kind} graph carries all of {list(wanted)}, even if empty")
@@ -78,23 +151,26 @@ def check_graph(graph: dgl.DGLGraph, *, kind: str | None, allow_extra: bool) -> 
             raise InputError(
                 f"the graph has an unknown {what} {extra[0]!r}; a {kind} graph knows {list(wanted)} (or pass allow_extra=True)"
             )
+
+
+def _check_parts(parts: _Parts, kind: str, allow_extra: bool) -> None:
+    node_types, relations = KINDS[kind]
     for node_type in node_types:
-        frame, rows = graph.nodes[node_type].data, graph.num_nodes(node_type)
-        _check_frame(f"node type '{node_type}'", "node", frame, NODE_FEATURES[node_type], rows, allow_extra)
+        _check_frame(node_type, parts.frames[node_type], parts.nodes[node_type], allow_extra)
     for relation in relations:
-        frame, rows = graph.edges[relation].data, graph.num_edges(relation)
-        _check_frame(f"relation {relation}", "edge", frame, EDGE_FEATURES[relation], rows, allow_extra)
-    _check_members(graph)
-    _check_label_index(graph)
+        _check_frame(relation, parts.frames[relation], len(parts.ends[relation][0]), allow_extra)
+    _check_members(parts)
+    _check_label_index(parts)
     if kind == "pair":
-        _check_boxes(graph)
-        _check_order(graph)
-        _check_same_as(graph)
-        _check_bridges(graph)
+        _check_boxes(parts)
+        _check_order(parts)
+        _check_same_as(parts)
+        _check_bridges(parts)
 
 
-def _check_frame(where: str, row_word: str, frame, features: tuple[Feature, ...], rows: int, allow_extra: bool) -> None:
-    known = {f.name for f in features}
+def _check_frame(owner: str | Relation, frame: Mapping[str, torch.Tensor], rows: int, allow_extra: bool) -> None:
+    where, row_word, features = _owner(owner)
+    known = _KNOWN[owner]
     extra = [name for name in frame if name not in known and not name.startswith("_")]
     if extra and not allow_extra:
         raise InputError(f"{where} has an unknown feature '{extra[0]}'; known are {sorted(known)} (or pass allow_extra=True)")
@@ -104,71 +180,84 @@ def _check_frame(where: str, row_word: str, frame, features: tuple[Feature, ...]
                 continue  # DGL drops the features of an empty frame in some operations
             wanted = ("rows", *("any" if w is None else w for w in feature.shape))
             raise InputError(f"{where} lacks feature '{feature.name}' ({feature.meaning}); expected {feature.dtype} {wanted}")
-        value = frame[feature.name]
-        dtype = str(value.dtype).removeprefix("torch.")
-        if dtype != feature.dtype:
+        tensor = frame[feature.name]
+        if _DTYPE_NAMES.get(tensor.dtype) != feature.dtype:
+            dtype = str(tensor.dtype).removeprefix("torch.")
             raise InputError(f"{where}, feature '{feature.name}': expected dtype {feature.dtype}, found {dtype}")
-        shape = tuple(value.shape[1:])
+        shape = tensor.shape[1:]
         if len(shape) != len(feature.shape) or any(w is not None and w != s for w, s in zip(feature.shape, shape, strict=True)):
             wanted = ("rows", *("any" if w is None else w for w in feature.shape))
-            raise InputError(f"{where}, feature '{feature.name}': expected shape {wanted}, found {tuple(value.shape)}")
-        if feature.text and value.numel():
-            _check_text(f"{where}, feature '{feature.name}'", row_word, value, feature)
-        if value.is_floating_point() and value.numel():
-            bad = ~torch.isfinite(value)
-            if bad.any():
-                row = _first(bad.reshape(len(value), -1).any(1))
-                raise InputError(
-                    f"{where}, feature '{feature.name}', {row_word} {row}: found {_plain(value[row])}, expected finite numbers"
-                )
-        for bound, outside, word in (
-            (feature.low, lambda v, b: v < b, "at least"),
-            (feature.high, lambda v, b: v > b, "at most"),
-        ):
-            if bound is not None and value.numel() and outside(value, bound).any():
-                row = _first(outside(value, bound).reshape(len(value), -1).any(1))
-                found = _plain(value[row])
-                raise InputError(f"{where}, feature '{feature.name}', {row_word} {row}: found {found}, expected {word} {bound:g}")
+            raise InputError(f"{where}, feature '{feature.name}': expected shape {wanted}, found {tuple(tensor.shape)}")
+        if tensor.numel():
+            _check_values(where, row_word, _array(tensor), feature)
 
 
-def _first(wrong: torch.Tensor) -> int:
+@cache
+def _owner(owner: str | Relation) -> tuple[str, str, tuple[Feature, ...]]:
+    """How messages call a node type or relation and its rows, and its features."""
+    if isinstance(owner, str):
+        return f"node type '{owner}'", "node", NODE_FEATURES[owner]
+    return f"relation {owner}", "edge", EDGE_FEATURES[owner]
+
+
+def _check_values(where: str, row_word: str, value: np.ndarray, feature: Feature) -> None:
+    """The values ``(rows, ...)`` of one feature, at least one of them: texts as encode_text writes them, finite numbers within bounds."""
+    if feature.text:
+        _check_text(f"{where}, feature '{feature.name}'", row_word, value, feature)
+    if feature.dtype == "float32":
+        finite = np.isfinite(value)
+        if not finite.all():
+            row = _first_row(~finite)
+            raise InputError(f"{where}, feature '{feature.name}', {row_word} {row}: found {_plain(value[row])}, expected finite numbers")
+    for bound, outside, word in ((feature.low, np.less, "at least"), (feature.high, np.greater, "at most")):
+        if bound is not None and (wrong := outside(value, bound)).any():
+            row = _first_row(wrong)
+            found = _plain(value[row])
+            raise InputError(f"{where}, feature '{feature.name}', {row_word} {row}: found {found}, expected {word} {bound:g}")
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy()
+
+
+def _first(wrong: np.ndarray) -> int:
     """Index of the first true entry."""
-    return int(wrong.nonzero()[0])
+    return int(wrong.argmax())
 
 
-def _plain(value: torch.Tensor):
+def _first_row(wrong: np.ndarray) -> int:
+    """Index of the first row with a true entry."""
+    return _first(wrong.reshape(len(wrong), -1).any(1))
+
+
+def _plain(value: np.ndarray | np.generic):
     return value.item() if value.ndim == 0 else value.tolist()[:8]
 
 
-def _check_text(where: str, row_word: str, value: torch.Tensor, feature: Feature) -> None:
-    after_end = ((value[:, 1:] != 0) & (value[:, :-1] == 0)).any(1)
+def _check_text(where: str, row_word: str, value: np.ndarray, feature: Feature) -> None:
+    written = value != 0
+    after_end = written[:, 1:] > written[:, :-1]  # a byte right after a zero
     if after_end.any():
         raise InputError(
-            f"{where}, {row_word} {_first(after_end)}: found bytes after the closing zero, expected zero-padded UTF-8; "
+            f"{where}, {row_word} {_first_row(after_end)}: found bytes after the closing zero, expected zero-padded UTF-8; "
             "write it with encode_text"
         )
-    if feature.needed and (value[:, 0] == 0).any():
-        row = _first(value[:, 0] == 0)
+    if feature.needed and not written[:, 0].all():
+        row = _first(~written[:, 0])
         raise InputError(f"{where}, {row_word} {row}: found an empty text, expected {feature.meaning}")
 
 
-def _member_of(graph: dgl.DGLGraph, node_type: str) -> torch.Tensor:
-    """Number of the batched member that each node belongs to."""
-    counts = graph.batch_num_nodes(node_type)
-    return torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
-
-
-def _check_members(graph: dgl.DGLGraph) -> None:
+def _check_members(parts: _Parts) -> None:
     """In a batched graph the counts add up, and no edge leads from one member to another."""
-    if graph.batch_size == 1:
+    if parts.members is None:
         return
-    for node_type in graph.ntypes:
-        total, found = int(graph.batch_num_nodes(node_type).sum()), graph.num_nodes(node_type)
+    for node_type, found in parts.nodes.items():
+        total = int(parts.members[node_type].sum())
         if total != found:
             raise InputError(f"node type '{node_type}': the members of the batch have {total} nodes, but the graph has {found}")
-    for relation in graph.canonical_etypes:
-        source, destination = graph.edges(etype=relation)
-        from_member, to_member = _member_of(graph, relation[0])[source], _member_of(graph, relation[2])[destination]
+    member_of = {node_type: parts.member_of(node_type) for node_type in parts.nodes}
+    for relation, (source, destination) in parts.ends.items():
+        from_member, to_member = member_of[relation[0]][source], member_of[relation[2]][destination]
         if (from_member != to_member).any():
             edge = _first(from_member != to_member)
             raise InputError(
@@ -177,25 +266,30 @@ def _check_members(graph: dgl.DGLGraph) -> None:
             )
 
 
-def _check_label_index(graph: dgl.DGLGraph) -> None:
-    if graph.num_nodes(LABEL) == 0:
+def _check_label_index(parts: _Parts) -> None:
+    if parts.nodes[LABEL] < 2:
         return
-    index = torch.stack([_member_of(graph, LABEL), graph.nodes[LABEL].data["index"]])
-    _, inverse, count = torch.unique(index, dim=1, return_inverse=True, return_counts=True)
-    if (count > 1).any():
-        rows = (inverse == inverse[_first(count[inverse] > 1)]).nonzero().flatten()
+    member, index = parts.member_of(LABEL), parts.column(LABEL, "index")
+    order = np.lexsort((index, member))
+    again = (np.diff(member[order]) == 0) & (np.diff(index[order]) == 0)
+    if again.any():
+        twice = np.zeros(len(index), bool)
+        twice[order[1:]] = again
+        twice[order[:-1]] |= again
+        first = _first(twice)
+        rows = ((member == member[first]) & (index == index[first])).nonzero()[0]
         raise InputError(
-            f"node type 'label', feature 'index', node {int(rows[1])}: found {int(index[1, rows[1]])} a second time (first at node "
+            f"node type 'label', feature 'index', node {int(rows[1])}: found {int(index[rows[1]])} a second time (first at node "
             f"{int(rows[0])}), expected one node per category"
         )
 
 
-def _check_order(graph: dgl.DGLGraph) -> None:
+def _check_order(parts: _Parts) -> None:
     """A word follows an earlier word: the edge runs from the later one to the earlier one."""
-    source, destination = graph.edges(etype=FOLLOWS)
+    source, destination = parts.ends[FOLLOWS]
     if len(source) == 0:
         return
-    position = graph.nodes[WORD].data["position"]
+    position = parts.column(WORD, "position")
     wrong = position[source] <= position[destination]
     if wrong.any():
         edge = _first(wrong)
@@ -205,31 +299,43 @@ def _check_order(graph: dgl.DGLGraph) -> None:
         )
 
 
-def _check_same_as(graph: dgl.DGLGraph) -> None:
+def _degrees(ends: np.ndarray, nodes: int) -> np.ndarray:
+    """How many edges each of *nodes* nodes has at this end: int64 ``(nodes,)``."""
+    return np.bincount(ends, minlength=nodes)
+
+
+def _check_same_as(parts: _Parts) -> None:
     """same_as is one-to-one and says the same both ways."""
     for relation in (VISUAL_SAME_AS_WORD, WORD_SAME_AS_VISUAL):
-        for node_type, degree in ((relation[0], graph.out_degrees(etype=relation)), (relation[2], graph.in_degrees(etype=relation))):
-            if degree.numel() and degree.max() > 1:
+        for node_type, ends in zip((relation[0], relation[2]), parts.ends[relation], strict=True):
+            if len(ends) > 1 and (degree := _degrees(ends, parts.nodes[node_type])).max() > 1:
                 row = _first(degree > 1)
                 raise InputError(
                     f"relation {relation}: {node_type} node {row} has {int(degree[row])} of these edges, expected one-to-one, at most 1"
                 )
-    region, word = graph.edges(etype=VISUAL_SAME_AS_WORD)
-    back_word, back_region = graph.edges(etype=WORD_SAME_AS_VISUAL)
-    order, back_order = torch.argsort(region), torch.argsort(back_region)
-    if not (torch.equal(region[order], back_region[back_order]) and torch.equal(word[order], back_word[back_order])):
+    if not _turned_round(parts.ends[VISUAL_SAME_AS_WORD], parts.ends[WORD_SAME_AS_VISUAL]):
         raise InputError(
             f"relation {WORD_SAME_AS_VISUAL}: found edges that differ from {VISUAL_SAME_AS_WORD} turned round; both ways say the same"
         )
 
 
-def _check_boxes(graph: dgl.DGLGraph) -> None:
-    if graph.num_nodes(VISUAL) == 0:
+def _turned_round(there: Ends, back: Ends) -> bool:
+    """Whether *back* holds the edges of *there* turned round, in any order; edges count as often as they occur."""
+    if len(there[0]) != len(back[0]):
+        return False
+    if np.array_equal(there[0], back[1]) and np.array_equal(there[1], back[0]):  # in the same order, as build_graph writes them
+        return True
+    order, back_order = np.lexsort(there), np.lexsort(back[::-1])
+    return np.array_equal(there[0][order], back[1][back_order]) and np.array_equal(there[1][order], back[0][back_order])
+
+
+def _check_boxes(parts: _Parts) -> None:
+    if parts.nodes[VISUAL] == 0:
         return
-    box, size = graph.nodes[VISUAL].data["box"], graph.nodes[VISUAL].data["image_size"]
-    bad = (box[:, :2] < -0.5).any(1) | (box[:, 2:] > size + 0.5).any(1) | (box[:, 2:] <= box[:, :2]).any(1)
+    box, size = parts.column(VISUAL, "box"), parts.column(VISUAL, "image_size")
+    bad = (box[:, :2] < -0.5) | (box[:, 2:] > size + 0.5) | (box[:, 2:] <= box[:, :2])
     if bad.any():
-        row = _first(bad)
+        row = _first_row(bad)
         width, height = size[row].tolist()
         raise InputError(
             f"node type 'visual', feature 'box', node {row}: found {box[row].tolist()}, expected x1 < x2 <= {width:g} and "
@@ -237,14 +343,14 @@ def _check_boxes(graph: dgl.DGLGraph) -> None:
         )
 
 
-def _check_bridges(graph: dgl.DGLGraph) -> None:
+def _check_bridges(parts: _Parts) -> None:
     """Every bridge is one copy of one owner, lives in the other side's graph and reports back to that owner."""
-    bridges = graph.num_nodes(BRIDGE)
+    bridges = parts.nodes[BRIDGE]
     if bridges == 0:
         return
-    from_visual, from_word = graph.in_degrees(etype=VISUAL_COPIED_TO), graph.in_degrees(etype=WORD_COPIED_TO)
-    lives_in = graph.nodes[BRIDGE].data["lives_in"]
-    wanted_visual = (lives_in == IN_SENTENCE).to(from_visual.dtype)
+    from_visual, from_word = (_degrees(parts.ends[relation][1], bridges) for relation in (VISUAL_COPIED_TO, WORD_COPIED_TO))
+    lives_in = parts.column(BRIDGE, "lives_in")
+    wanted_visual = (lives_in == IN_SENTENCE).astype(np.int64)
     bad = (from_visual != wanted_visual) | (from_word != 1 - wanted_visual)
     if bad.any():
         row = _first(bad)
@@ -254,32 +360,27 @@ def _check_bridges(graph: dgl.DGLGraph) -> None:
             f"expected exactly {side}"
         )
     for copied, returns in ((VISUAL_COPIED_TO, RETURNS_TO_VISUAL), (WORD_COPIED_TO, RETURNS_TO_WORD)):
-        owner, bridge = graph.edges(etype=copied)
-        back_bridge, back_owner = graph.edges(etype=returns)
-        order, back_order = torch.argsort(bridge), torch.argsort(back_bridge)
-        if len(owner) != len(back_owner) or not (
-            torch.equal(bridge[order], back_bridge[back_order]) and torch.equal(owner[order], back_owner[back_order])
-        ):
+        if not _turned_round(parts.ends[copied], parts.ends[returns]):
             raise InputError(
                 f"relation {returns}: found edges that differ from {copied} turned round; every copy reports back to its own owner"
             )
-    _check_copies(graph, lives_in)
+    _check_copies(parts, lives_in)
 
 
-def _check_copies(graph: dgl.DGLGraph, lives_in: torch.Tensor) -> None:
+def _check_copies(parts: _Parts, lives_in: np.ndarray) -> None:
     """Every copy has a matched owner, one copy per owner, and stands beside its counterpart and only on the other side."""
     for copied, same_as, beside, back, home in (
         (WORD_COPIED_TO, WORD_SAME_AS_VISUAL, BRIDGE_BESIDE_VISUAL, VISUAL_BESIDE_BRIDGE, IN_IMAGE),
         (VISUAL_COPIED_TO, VISUAL_SAME_AS_WORD, BRIDGE_BESIDE_WORD, WORD_BESIDE_BRIDGE, IN_SENTENCE),
     ):
         owner_type, node_type = copied[0], beside[2]
-        owner, bridge = graph.edges(etype=copied)
-        copies = graph.out_degrees(etype=copied)
+        owner, bridge = parts.ends[copied]
+        copies = _degrees(owner, parts.nodes[owner_type])
         if (copies > 1).any():
             row = _first(copies > 1)
             raise InputError(f"relation {copied}: {owner_type} node {row} has {int(copies[row])} copies, expected at most 1")
-        partner = torch.full((graph.num_nodes(owner_type),), -1, dtype=owner.dtype, device=owner.device)
-        source, destination = graph.edges(etype=same_as)
+        partner = np.full(parts.nodes[owner_type], -1)
+        source, destination = parts.ends[same_as]
         partner[source] = destination
         if (partner[owner] < 0).any():
             edge = _first(partner[owner] < 0)
@@ -287,7 +388,7 @@ def _check_copies(graph: dgl.DGLGraph, lives_in: torch.Tensor) -> None:
                 f"relation {copied}, edge {edge}: {owner_type} node {int(owner[edge])} has a copy but no same_as edge; "
                 "only matched nodes are copied"
             )
-        source, destination = graph.edges(etype=beside)
+        source, destination = parts.ends[beside]
         strange = lives_in[source] != home
         if strange.any():
             edge = _first(strange)
@@ -295,12 +396,13 @@ def _check_copies(graph: dgl.DGLGraph, lives_in: torch.Tensor) -> None:
                 f"relation {beside}, edge {edge}: bridge node {int(source[edge])} lives_in {int(lives_in[source[edge]])}, "
                 f"expected {home}: only a copy of a {owner_type} stands beside a {node_type}"
             )
-        key = source * max(graph.num_nodes(node_type), 1) + destination
-        back_source, back_destination = graph.edges(etype=back)
-        back_key = back_destination * max(graph.num_nodes(node_type), 1) + back_source
-        if not torch.equal(key.sort().values, back_key.sort().values):
+        if not _turned_round(parts.ends[beside], parts.ends[back]):
             raise InputError(f"relation {back}: found edges that differ from {beside} turned round; both ways say the same")
-        apart = ~torch.isin(bridge * max(graph.num_nodes(node_type), 1) + partner[owner], key)
+        width = max(parts.nodes[node_type], 1)
+        key = np.sort(source * width + destination)
+        wanted = bridge * width + partner[owner]
+        place = np.searchsorted(key, wanted)
+        apart = key.take(place, mode="clip") != wanted if len(key) else np.ones(len(wanted), bool)
         if apart.any():
             edge = _first(apart)
             raise InputError(

@@ -85,6 +85,34 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
             call()
 
 
+def test_tensors_that_share_memory_are_each_written_whole(tmp_path):
+    """Tied weights, overlapping views and a tensor under two names; the tensors in memory stay tied."""
+    base = torch.arange(12.0)
+    tensors = {"a": base, "again": base, "tail": base[6:], "table": base.reshape(3, 4), "turned": base.reshape(3, 4).T, "none": base[:0]}
+    write_safetensors(tmp_path / "t.safetensors", tensors)
+    back, _ = read_safetensors(tmp_path / "t.safetensors")
+    assert back.keys() == tensors.keys() and all(torch.equal(back[k], tensors[k]) for k in tensors)
+    back["a"].zero_()
+    assert torch.equal(back["again"], base)
+
+    model = torch.nn.ModuleDict({"read": torch.nn.Embedding(5, 3), "write": torch.nn.Linear(3, 5, bias=False)})
+    model["write"].weight = model["read"].weight
+    write_safetensors(tmp_path / "m.safetensors", model.state_dict())
+    wanted = model["read"].weight.detach().clone()
+    torch.nn.init.zeros_(model["read"].weight)
+    model.load_state_dict(read_safetensors(tmp_path / "m.safetensors")[0])
+    assert model["write"].weight is model["read"].weight and torch.equal(model["read"].weight, wanted)
+
+
+def test_tensors_apart_in_one_memory_are_not_copied(tmp_path, monkeypatch):
+    """The halves of one tensor do not overlap; a large collection kept in one block must not be doubled to be written."""
+    block = torch.arange(8.0)
+    monkeypatch.setattr(torch.Tensor, "clone", None)
+    write_safetensors(tmp_path / "t.safetensors", {"b": block[4:], "a": block[:4]})
+    monkeypatch.undo()
+    assert read_safetensors(tmp_path / "t.safetensors")[0]["b"].tolist() == [4, 5, 6, 7]
+
+
 def test_tensors_and_json_come_back_and_a_truncated_file_does_not(tmp_path):
     tensors = {"a": torch.arange(6).reshape(2, 3).T, "empty": torch.zeros(0, 4), "flag": torch.tensor([True])}
     write_safetensors(tmp_path / "t.safetensors", tensors, {"note": "ü"})

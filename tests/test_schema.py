@@ -12,7 +12,7 @@ import hetero_xmodal as hx
 from hetero_xmodal import schema as s
 from hetero_xmodal.environment import require_dgl
 from hetero_xmodal.graphs import FlatGraphs
-from hetero_xmodal.validation import validate
+from hetero_xmodal.validation import check_flat, validate
 
 dgl = require_dgl()
 
@@ -152,6 +152,72 @@ WRONG = {
 def test_validate_names_what_is_wrong(message):
     with pytest.raises(hx.InputError, match=message):
         validate(WRONG[message](zoo.tiny()))
+
+
+@pytest.mark.parametrize("message", [m for m in WRONG if "dgl.DGLGraph" not in m and "of the batch" not in m])
+def test_flat_tensors_are_judged_as_their_graph_is(message):
+    """build_graph checks the tensors it makes a graph of instead of asking the graph for them."""
+    flat = FlatGraphs.from_dgl(WRONG[message](zoo.tiny()))
+    with pytest.raises(hx.InputError, match=message):
+        check_flat(flat)
+
+
+def test_flat_tensors_of_a_batch_are_judged_by_node_numbers_of_the_whole_batch():
+    flat = FlatGraphs.from_dgl(dgl.batch([zoo.tiny(), zoo.no_sentence(), zoo.tiny()]))
+    check_flat(flat)
+    source, destination = flat.edge_ends[s.FOLLOWS]
+    source[-1], destination[-1] = 1, 4
+    with pytest.raises(hx.InputError, match="edge 9: runs from the word at position 1 to the one at 4"):
+        check_flat(flat)
+    with pytest.raises(hx.InputError, match="edge 9: runs from the word at position 1 to the one at 4"):
+        hx.validate(flat.to_dgl())
+
+
+@pytest.mark.parametrize("name", [*zoo.PAIRS, *zoo.LABELS])
+def test_graphs_are_made_as_dgl_makes_them(name):
+    """FlatGraphs makes the graph's index without dgl.heterograph's detour; whoever takes the graph on must see no difference."""
+    graph = (zoo.PAIRS | zoo.LABELS)[name]()
+    flat = FlatGraphs.from_dgl(graph)
+    ours = flat.to_dgl(batched=flat.count > 1)
+    ends = {relation: graph.edges(etype=relation) for relation in graph.canonical_etypes}
+    theirs = dgl.heterograph(ends, num_nodes_dict={t: graph.num_nodes(t) for t in graph.ntypes})
+    assert ours.ntypes == theirs.ntypes and ours.canonical_etypes == theirs.canonical_etypes and ours.etypes == theirs.etypes
+    assert ours.idtype == theirs.idtype and ours.device == theirs.device and ours.formats() == theirs.formats()
+    assert ours.is_unibipartite == theirs.is_unibipartite and ours.srctypes == theirs.srctypes
+    assert sorted(ours.metagraph().edges(keys=True)) == sorted(theirs.metagraph().edges(keys=True))
+    for relation in ours.canonical_etypes:
+        for kind in ("coo", "csr", "csc"):
+            assert all(map(torch.equal, ours.adj_tensors(kind, etype=relation), theirs.adj_tensors(kind, etype=relation)))
+
+
+def test_graphs_made_after_one_another_share_no_list_of_types():
+    one, other = zoo.tiny(), zoo.tiny()
+    one.ntypes.append("memory")
+    one.etypes.append("attends")
+    assert "memory" not in other.ntypes + zoo.tiny().ntypes and "attends" not in other.etypes + zoo.tiny().etypes
+
+
+@pytest.mark.parametrize(
+    "ends", [([0], [3]), ([9], [0]), ([0, 1], [0]), ([0.5], [0.0])], ids=["destination", "source", "lengths", "no whole numbers"]
+)
+def test_ends_that_fit_no_graph_are_refused_as_dgl_refuses_them(ends):
+    flat = FlatGraphs.from_dgl(zoo.tiny())
+    flat.edge_ends[s.RELATES] = (torch.tensor(ends[0]), torch.tensor(ends[1]))
+    with pytest.raises(hx.InputError, match="an edge points to a node that is not there"):
+        flat.to_dgl(batched=False)
+
+
+def test_checking_reads_features_that_a_model_trains():
+    graph = zoo.tiny()
+    graph.nodes["visual"].data["feature"] = graph.nodes["visual"].data["feature"].requires_grad_()
+    assert hx.validate(graph) is graph
+
+
+def test_edges_that_turn_round_in_another_order_are_the_same_edges():
+    graph = rewired(zoo.tiny(), s.VISUAL_BESIDE_BRIDGE, lambda a, b: (a.flip(0), b.flip(0)))
+    graph = rewired(graph, s.RETURNS_TO_WORD, lambda a, b: (a.flip(0), b.flip(0)))
+    graph = rewired(graph, s.WORD_SAME_AS_VISUAL, lambda a, b: (a.flip(0), b.flip(0)))
+    assert hx.validate(graph) is graph
 
 
 def test_faults_are_found_in_any_member_of_a_batch():

@@ -46,9 +46,15 @@ def _bars(table: pd.DataFrame, name: str, value: str, colour: str, title: str, x
     return figure
 
 
+def _triple(name: str) -> schema.Relation:
+    """``"visual-same_as-word"`` -> ``("visual", "same_as", "word")``."""
+    source, relation, destination = name.split("-", 2)
+    return source, relation, destination
+
+
 def plot_sizes(counts: pd.DataFrame) -> Drawing:
     """Histograms of the number of nodes per graph, one panel per node type that occurs."""
-    types = [t for t in (schema.VISUAL, schema.WORD, schema.BRIDGE, schema.LABEL) if t in counts and counts[t].any()] or [schema.WORD]
+    types = [t for t in schema.NODE_TYPES if t in counts and counts[t].any()] or [schema.WORD]
     figure, panels = _axes(2.6 * max(len(types), 2), 2.7, len(types))
     for panel, node_type in zip(panels, types, strict=True):
         sns.histplot(counts, x=node_type, discrete=True, color=node_colour(node_type), alpha=0.9, ax=panel, shrink=0.85, edgecolor="white")
@@ -61,7 +67,7 @@ def plot_relations(sizes: pd.DataFrame) -> Drawing:
     """Mean number of edges of each relation per graph, with the middle half of all graphs as a dark line."""
     table = sizes[(sizes["kind"] == "relation") & (sizes["total"] > 0)].reset_index(drop=True)
     figure, (axes,) = _axes(7.5, 0.9 + 0.27 * len(table))
-    axes.barh(range(len(table)), table["mean"], color=[relation_style(name.split("-")[1]).colour for name in table["of"]], height=0.72)
+    axes.barh(range(len(table)), table["mean"], color=[relation_style(_triple(name)).colour for name in table["of"]], height=0.72)
     axes.hlines(range(len(table)), table["25 %"], table["75 %"], color=INK, linewidth=2)
     axes.set_yticks(range(len(table)), [name.replace("-", "  ").replace("_", " ") for name in table["of"]])
     axes.invert_yaxis()
@@ -77,7 +83,7 @@ def plot_degrees(degrees: pd.DataFrame) -> Drawing:
     boxes = table.rename(columns=columns)[list(columns.values())].to_dict("records")
     drawn = axes.bxp(boxes, positions=range(len(table)), orientation="horizontal", showfliers=False, patch_artist=True, widths=0.6)
     for patch, name in zip(drawn["boxes"], table["relation"], strict=True):
-        patch.set(facecolor=relation_style(name.split("-")[1]).colour, alpha=0.75)
+        patch.set(facecolor=relation_style(_triple(name)).colour, alpha=0.75)
     for line in drawn["medians"]:
         line.set(color=INK, linewidth=2)
     axes.set_yticks(range(len(table)), [name.replace("-", "  ").replace("_", " ") for name in table["relation"]])
@@ -151,9 +157,9 @@ def all_figures(tables: Mapping[str, pd.DataFrame], counts: pd.DataFrame) -> dic
     if "coverage" in tables and len(tables["coverage"]):
         made |= {"coverage": plot_coverage(tables["coverage"]), "captions": plot_captions(tables["captions"])}
     for name, key, colour, title, x in (
-        ("predicates", "predicate", relation_style("relates").colour, "relations between regions", "edges"),
+        ("predicates", "predicate", relation_style(schema.RELATES).colour, "relations between regions", "edges"),
         ("attributes", "attribute", node_colour(schema.VISUAL), "attributes of regions", "regions"),
-        ("arcs", "arc", relation_style("depends").colour, "dependency arcs", "edges"),
+        ("arcs", "arc", relation_style(schema.DEPENDS).colour, "dependency arcs", "edges"),
     ):
         if name in tables and len(tables[name]):
             made[name] = _bars(tables[name], key, "count", colour, title, x)

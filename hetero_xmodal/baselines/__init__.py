@@ -10,6 +10,7 @@ from ..lazy import lazy_names
 #: public name -> module it lives in
 _HOME = {
     "Baseline": "retrieval.base",
+    "retrieval_precisions": "retrieval.base",
     "retrieval_scores": "retrieval.base",
     "CFA": "retrieval.linear",
     "CFAConfig": "retrieval.linear",

@@ -1,4 +1,4 @@
-"""The demo: a small world, its detections, parses and heterographs, and one page of images to look at."""
+"""The demo: a small world, its detections, parses and heterographs, one page that shows them, and two images to try commands on."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from ..files import result_folder
 
 if TYPE_CHECKING:
     import dgl
+    import pandas as pd
     from PIL import Image
 
     from ..scenes import SceneGraph
 
 CORPUS = "corpus"
+#: file beside the page -> data set and index of its test split (seed 0): the images that the README's commands work on
+EXAMPLES = {"scene.png": ("world/scenes", 4), "bird.png": ("world/birds", 0)}
 _IDEA = (
-    "Here is the one idea of this package: an image and a sentence become one graph with typed nodes and typed edges. The regions of the "
-    "image are nodes, the words of the sentence are nodes, and wherever both name the same thing, bridges join the two sides.",
-    "Once that graph is there, a neural network for images and sentences is a short list of steps: who speaks to whom, along which "
-    "edges, and what the listener makes of it.",
+    "The idea of this package: an image and a sentence become one graph with typed nodes and typed edges. The regions of the image are "
+    "nodes, the words of the sentence are nodes, and wherever a region and a word denote the same object, bridge nodes join the two sides.",
+    "On such a graph, a neural network for images and sentences is a short list of message-passing steps: along which edges messages "
+    "are sent, how they are weighted and aggregated, and how the receiving node updates its state.",
 )
 
 
@@ -33,8 +36,8 @@ class _Pair:
 
     image: Image.Image
     sentence: str
-    seen: SceneGraph
-    said: SceneGraph
+    image_scene: SceneGraph
+    sentence_scene: SceneGraph
     truth: SceneGraph
     labels: Any
     graph: dgl.DGLGraph | None = None
@@ -47,13 +50,14 @@ class _Pair:
 def run_demo(
     out: str | Path = "demo", *, pairs: int = 200, seed: int = 0, detector: Any = "world", tell: Callable[[str], None] | None = None
 ) -> Path:
-    """Build a small corpus of the default world and write one page of images about it.
+    """Build a small corpus of the default world and write one page that shows it.
 
     Parameters
     ----------
-    out : folder for ``index.html``, its images and the corpus; new, empty, or holding an earlier demo, which is replaced.
-    pairs : number of image-sentence pairs, half of them scenes and half birds; at least 8.
-    seed : of the world.
+    out : folder for ``index.html``, its images, the corpus, and ``scene.png`` and ``bird.png`` to try commands on; new, empty, or
+        holding an earlier demo, which is replaced.
+    pairs : number of image-sentence pairs, half of them scenes and half birds; 6 to 5,000.
+    seed : of the generated world; ``scene.png`` and ``bird.png`` are the same for every seed.
     detector : see :func:`hetero_xmodal.parse_image`.
     tell : called with one line of text after each stage, e.g. ``print``.
 
@@ -63,20 +67,32 @@ def run_demo(
 
     Raises
     ------
-    InputError : *pairs* or *seed* is not a sensible number, or the folder cannot be used.
+    InputError : *pairs* or *seed* is out of range, or the folder cannot be used.
+
+    >>> from hetero_xmodal.cli.demo import run_demo
+    >>> run_demo("demo", pairs=40)  # doctest: +SKIP
+    PosixPath('demo/index.html')
     """
-    if isinstance(pairs, bool) or not isinstance(pairs, int) or not 8 <= pairs <= 5000:
-        raise InputError(f"pairs is {pairs!r}, expected a whole number from 8 to 5000")
+    if isinstance(pairs, bool) or not isinstance(pairs, int) or not 6 <= pairs <= 5000:
+        raise InputError(f"pairs is {pairs!r}, expected a whole number from 6 to 5000")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError(f"seed is {seed!r}, expected a whole number, 0 or more")
     tell = tell or (lambda line: None)
-    names = ["index.html", CORPUS, *(f"{name}.png" for name in _IMAGES)]
+    names = ["index.html", CORPUS, *EXAMPLES, *(f"{name}.png" for name in _IMAGES)]
     with result_folder(out, holds=names) as temporary:
         scenes, birds, corpus, label_names = _build(pairs, seed, detector, tell)
         corpus.save(temporary / CORPUS)
+        _write_examples(temporary)
         with _stage("drawing the page", tell):
             _page(scenes, birds, corpus, label_names, seed, tell).write(temporary)
     return Path(out) / "index.html"
+
+
+def _write_examples(folder: Path) -> None:
+    from ..data import load_dataset
+
+    for name, (dataset, index) in EXAMPLES.items():
+        load_dataset(dataset, split="test", size=index + 1)[index].image.save(folder / name)
 
 
 def _build(pairs: int, seed: int, detector: Any, tell: Callable[[str], None]):
@@ -90,14 +106,19 @@ def _build(pairs: int, seed: int, detector: Any, tell: Callable[[str], None]):
         data = [load_dataset(name, split="test", size=size, seed=seed) for name, size in wanted.items()]
         items = [item for part in data for item in part]
     with _stage("detecting objects, their attributes and relations", tell):
-        seen = parse_images([item.image for item in items], detector=detector, ids=[item.id for item in items], progress=False)
+        image_scenes = parse_images([item.image for item in items], detector=detector, ids=[item.id for item in items], progress=False)
     with _stage("parsing the sentences", tell):
-        said = parse_sentences([item.sentences[0] for item in items])
-    made = [_Pair(i.image, i.sentences[0], v, s, i.scene, i.labels) for i, v, s in zip(items, seen, said, strict=True)]
+        sentence_scenes = parse_sentences([item.sentences[0] for item in items])
+    made = [
+        _Pair(item.image, item.sentences[0], image, sentence, item.scene, item.labels)
+        for item, image, sentence in zip(items, image_scenes, sentence_scenes, strict=True)
+    ]
     with _stage("building heterographs", tell):
         for number, pair in enumerate(made):
             columns = data[0].label_names if number < len(data[0]) else data[1].label_names
-            pair.graph = build_graph(pair.seen, pair.said, labels=pair.labels, label_names=columns if pair.labels is not None else None)
+            pair.graph = build_graph(
+                pair.image_scene, pair.sentence_scene, labels=pair.labels, label_names=columns if pair.labels is not None else None
+            )
         corpus = GraphCorpus.from_graphs(
             [pair.graph for pair in made], ids=[item.id for item in items], sentences=[pair.sentence for pair in made],
             info={"made by": "hetero-xmodal demo", "pairs": pairs, "seed": seed},
@@ -106,7 +127,7 @@ def _build(pairs: int, seed: int, detector: Any, tell: Callable[[str], None]):
 
 
 _IMAGES = (
-    "graph", "seen_scene", "seen_bird", "schema", "graph_2", "graph_bird", "labels", "sizes", "coverage", "predicates",
+    "graph", "detected_scene", "detected_bird", "schema", "graph_2", "graph_bird", "labels", "sizes", "coverage", "predicates",
     *(f"world_{k}" for k in range(8)),
 )  # fmt: skip
 
@@ -117,45 +138,53 @@ def _page(scenes: list[_Pair], birds: list[_Pair], corpus: Any, label_names: lis
     from .. import analyze, label_graph, viz
     from ..viz.page import Page
 
-    first, second, *_ = sorted(range(len(scenes)), key=lambda k: (_telling(scenes[k]), k))
-    bird = min(range(len(birds)), key=lambda k: (_telling(birds[k]), k))
+    first, second, *_ = sorted(range(len(scenes)), key=lambda k: (_penalty(scenes[k]), k))
+    bird = min(range(len(birds)), key=lambda k: (_penalty(birds[k]), k))
     hero, other, bird = scenes[first], scenes[second], birds[bird]
 
     page = Page("An image and a sentence are one graph")
     page.text(*_IDEA)
-    page.figure("graph", _draw(hero), "The whole graph of one image and one sentence; the numbers are those of the regions.")
+    page.figure("graph", _draw(hero), "The graph of one image and one sentence; numbers identify the regions.", alt=_alt(hero))
     page.text(
-        "Blue: regions that the detector found, with their relations on the left. Orange: words, each bound to the word it depends on. "
-        "Dashed red: a region and a word that are the same thing. Green: for each such pair two copies. The word's copy stands among "
-        "the regions and the region's copy among the words, so each side can hear the other in its own surroundings."
+        "From left to right: the image, the relations between its regions, the regions, the words, and the dependency arc from every word "
+        "to its syntactic head. A region and a word that denote the same object have two bridge nodes, a copy of the word in the image "
+        "graph and a copy of the region in the sentence graph, so that each graph receives messages from the other."
     )
+    page.text("All figures use these colours and lines:")
+    page.table(viz.legend_table())
 
-    page.heading("What the image says")
+    page.heading("The image as a scene graph")
     found, right, wrong, true = _score([*scenes, *birds])
     page.text(
-        f"A small detector (detectron2, shipped with this package, trained on other images of the same world) finds objects and their "
-        f"attributes. In the {len(scenes) + len(birds)} images of this demo there are {true:,} objects; it found {found:,} of them in "
-        f"the right place with the right name (box overlap of at least one half), {right:,} of these with all attributes right, and it "
-        f"reported {wrong:,} that are not there."
+        f"A small detectron2 detector, shipped with this package and trained on other images of the same world, finds objects and their "
+        f"attributes. The {len(scenes) + len(birds)} images of this demo contain {true:,} objects. The detector found {found:,} of them "
+        f"(right category, intersection over union of at least 0.5), {right:,} with all attributes right, and reported {wrong:,} false "
+        f"positives. Relations between regions are computed from the boxes."
     )
-    page.figure("seen_scene", viz.draw_scene(hero.image, hero.seen), "What the detector sees in a scene.")
-    page.figure("seen_bird", viz.draw_scene(bird.image, bird.seen), "A bird and its parts.")
+    page.figure("detected_scene", viz.draw_scene(hero.image, hero.image_scene), "Objects, attributes and relations detected in a scene.")
+    page.figure("detected_bird", viz.draw_scene(bird.image, bird.image_scene), "A bird and its parts.")
 
-    page.heading("What the sentence says")
-    page.text(f"“{hero.sentence}”", "spaCy finds which word each word depends on; rules read objects, attributes and relations off it.")
-    page.table(_tokens(hero.said))
-    page.code(f"{hero.said}")
+    page.heading("The sentence as a scene graph")
+    page.text(
+        f"“{hero.sentence}”", "spaCy's dependency parser finds the head of every word; rules derive objects, attributes and relations."
+    )
+    page.table(_tokens(hero.sentence_scene))
+    page.code(f"{hero.sentence_scene}")
 
-    page.heading("The vocabulary")
-    page.text("Every graph has the same few types of nodes and edges, so that one model can run on any of them.")
-    page.figure("schema", viz.draw_schema(), "Types of nodes (boxes) and of edges (arrows).")
+    page.heading("The schema")
+    page.text("Every graph has the same few node types and relations, so that one model runs on all of them.")
+    page.figure("schema", viz.draw_schema(), "Node types (boxes) and relations (arrows).")
 
     page.heading("Two more graphs")
-    page.figure("graph_2", _draw(other), other.sentence)
-    page.figure("graph_bird", _draw(bird), bird.sentence)
+    caption = f"Another scene: the sentence mentions {_counted(other.bridges, 'object')} of those detected."
+    page.figure("graph_2", _draw(other), caption, alt=_alt(other))
+    caption = f"A bird: its regions are the bird and its parts; the sentence mentions {bird.bridges} of them."
+    page.figure("graph_bird", _draw(bird), caption, alt=_alt(bird))
 
-    page.heading("The world they come from")
-    page.text("The package draws its own images and writes its own sentences, so it needs no download and knows the truth about both.")
+    page.heading("The generated world")
+    page.text(
+        "The package draws these images and writes their captions itself: no download is needed, and the ground truth of both is known."
+    )
     few = [*scenes[:4], *birds[:4]]
     page.row([(f"world_{k}", pair.image.resize((256, 256), 0), pair.sentence) for k, pair in enumerate(few)])
 
@@ -163,26 +192,45 @@ def _page(scenes: list[_Pair], birds: list[_Pair], corpus: Any, label_names: lis
     tell("\n" + analysis.overview.to_string(index=False, header=False) + "\n")
     figures = analysis.figures()
     page.heading(f"All {len(corpus)} graphs in numbers")
-    page.table(analysis.overview, digits=3)
+    page.table(analysis.overview, digits=2)
     page.figure("sizes", figures["sizes"], "How many nodes a graph has.")
-    page.figure("coverage", figures["coverage"], "How much of what one side shows or names the other side has too.")
+    page.figure(
+        "coverage", figures["coverage"], "Share of regions that the sentence mentions, and of mentioned objects that the image shows."
+    )
     if "predicates" in figures:
         page.figure("predicates", figures["predicates"], "Relations between regions.")
     if all(pair.labels is not None for pair in scenes):
         labels = label_graph(np.stack([pair.labels for pair in scenes]), tau=0.3, names=label_names)
-        page.heading("Labels that go together")
-        page.text("A second kind of graph: which categories occur in the same images. It is what label-aware models pass messages along.")
-        page.figure("labels", viz.draw_label_graph(labels), "Label graph of the scenes of this demo.")
+        page.heading("Label co-occurrence")
+        page.text(
+            "A second kind of graph: categories that occur in the same images. Label-aware models such as DAGNN pass messages along it."
+        )
+        page.figure(
+            "labels",
+            viz.draw_label_graph(labels),
+            "Label graph of the scenes of this demo: an edge where P(destination | source) is at least 0.3.",
+        )
 
     page.heading("What next")
-    page.text("Make such a graph of your own image, look at the corpus behind this page, or open the first notebook:")
+    page.text("Build the graph of another sentence, edit an image, analyse the corpus behind this page, or open the first tutorial:")
     page.code(
-        'hetero-xmodal graph photo.jpg "two dogs on a sofa" --detector grid:5 --out result\n'
+        'hetero-xmodal graph demo/scene.png "A dog is below the clock." --out out\n'
+        'hetero-xmodal manipulate demo/bird.png "This bird has red wings." --out edited\n'
         "hetero-xmodal analyze demo/corpus --out report\n"
         "jupyter lab tutorials/00_quickstart.ipynb"
     )
     page.text(f"Made by: hetero-xmodal demo --pairs {len(corpus)} --seed {seed}")
     return page
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _alt(pair: _Pair) -> str:
+    """What the drawing of a graph shows, for readers who cannot see it."""
+    regions = ", ".join(" ".join([*thing.attributes, thing.name]) for thing in pair.image_scene.objects) or "none"
+    return f"Graph of an image and the sentence “{pair.sentence}” Regions: {regions}. Objects on both sides: {pair.bridges}."
 
 
 def _draw(pair: _Pair):
@@ -191,40 +239,40 @@ def _draw(pair: _Pair):
     return draw(pair.graph, image=pair.image, sentence=pair.sentence)
 
 
-def _telling(pair: _Pair) -> float:
-    """How far a pair is from a good first example: seen rightly, two or three matches, three to five regions, a short sentence."""
+def _penalty(pair: _Pair) -> float:
+    """Penalty of a pair as a first example; none if detection is right, two or three matches, three to five regions, a short sentence."""
     words, regions = pair.graph.num_nodes("word"), pair.graph.num_nodes("visual")
-    mistaken = sorted(o.name for o in pair.seen.objects) != sorted(o.name for o in pair.truth.objects)
+    mistaken = sorted(o.name for o in pair.image_scene.objects) != sorted(o.name for o in pair.truth.objects)
     size = max(0, 3 - regions) + max(0, regions - 5) + max(0, words - 11)
-    return 5 * mistaken + 3 * abs(2.5 - pair.bridges) + 2 * (not pair.said.relations) + size
+    return 5 * mistaken + 3 * abs(2.5 - pair.bridges) + 2 * (not pair.sentence_scene.relations) + size
 
 
-def _tokens(said: SceneGraph):
+def _tokens(scene: SceneGraph) -> pd.DataFrame:
     import pandas as pd
 
-    heads = ["(root)" if token.head == k else said.tokens[token.head].text for k, token in enumerate(said.tokens)]
-    rows = [(t.text, t.lemma, t.pos, head, t.arc) for t, head in zip(said.tokens, heads, strict=True)]
-    return pd.DataFrame(rows, columns=["word", "lemma", "part of speech", "depends on", "arc"])
+    heads = ["(root)" if token.head == k else scene.tokens[token.head].text for k, token in enumerate(scene.tokens)]
+    rows = [(t.text, t.lemma, t.pos, head, t.arc) for t, head in zip(scene.tokens, heads, strict=True)]
+    return pd.DataFrame(rows, columns=["word", "lemma", "part of speech", "head", "arc"])
 
 
 def _score(pairs: list[_Pair]) -> tuple[int, int, int, int]:
-    """Objects found in the right place with the right name, those with all attributes right too, false reports, and objects there are."""
+    """True positives (category right, IoU at least 0.5), those with all attributes right, false positives, and true objects."""
     found = right = wrong = 0
     for pair in pairs:
-        free = [thing for thing in pair.seen.objects if thing.box is not None]
+        unmatched = [detected for detected in pair.image_scene.objects if detected.box is not None]
         for true in pair.truth.objects:
-            same = [thing for thing in free if thing.name == true.name and _overlap(thing.box, true.box) >= 0.5]
+            same = [detected for detected in unmatched if detected.name == true.name and _iou(detected.box, true.box) >= 0.5]
             if same:
-                best = max(same, key=lambda thing: _overlap(thing.box, true.box))
-                free.remove(best)
+                best = max(same, key=lambda detected: _iou(detected.box, true.box))
+                unmatched.remove(best)
                 found += 1
                 right += set(best.attributes) == set(true.attributes)
-        wrong += len(free)
+        wrong += len(unmatched)
     return found, right, wrong, sum(len(pair.truth.objects) for pair in pairs)
 
 
-def _overlap(a, b) -> float:
-    """Intersection over union of two boxes."""
+def _iou(a, b) -> float:
+    """Intersection over union of two boxes (x0, y0, x1, y1)."""
     width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     both = max(width, 0) * max(height, 0)
     return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
@@ -232,7 +280,7 @@ def _overlap(a, b) -> float:
 
 @contextlib.contextmanager
 def _stage(what: str, tell: Callable[[str], None]) -> Iterator[None]:
-    """Tell what is being done and, afterwards, how long it took; a turning wheel on a terminal meanwhile."""
+    """Report a stage and the seconds it took; on a terminal with a spinner meanwhile."""
     from rich.console import Console
 
     console, start = Console(stderr=True), time.perf_counter()

@@ -76,7 +76,7 @@ def train_algr(
     with plain_notes():
         pairs = _load(data, images=images, texts=texts, seed=seed, size=size)
         if first:
-            for split in (pairs.train, pairs.validation, pairs.test):
+            for split in (pairs.train, pairs.val, pairs.test):
                 typer.echo(f"{split.name + ':':<12}{_counts(split)}")
         _, result = fit_algr(pairs, out=out, config=config, fit_config=fit_config, resume=resume)
     if first:
@@ -224,7 +224,7 @@ def sizes_of(size: str | None) -> dict[str, int] | None:
     """``"200"`` or ``"200,50,50"`` as the most images of each split.
 
     >>> sizes_of("200,50,0")
-    {'train': 200, 'validation': 50, 'test': 0}
+    {'train': 200, 'val': 50, 'test': 0}
     """
     from ..errors import InputError
 
@@ -233,7 +233,7 @@ def sizes_of(size: str | None) -> dict[str, int] | None:
     parts = [part.strip() for part in size.split(",")]
     if len(parts) not in (1, 3) or not all(part.isdigit() for part in parts):
         raise InputError(f"--size is '{size}'; give the most images for training, such as 200, or of all splits, such as 200,50,50")
-    return dict(zip(("train", "validation", "test"), map(int, parts), strict=False))
+    return dict(zip(("train", "val", "test"), map(int, parts), strict=False))
 
 
 def _counts(split: Split) -> str:

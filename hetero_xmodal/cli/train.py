@@ -244,7 +244,7 @@ def _load(data: str, *, seed: int, size: int | None, network: str, label_vectors
 
 
 def _counts(pairs) -> str:
-    counts = ", ".join(f"{len(getattr(pairs.features, split))} {split}" for split in ("train", "validation", "test"))
+    counts = ", ".join(f"{len(getattr(pairs.features, split))} {split}" for split in ("train", "val", "test"))
     return f"{counts}; {len(pairs.vocab['labels'])} labels"
 
 

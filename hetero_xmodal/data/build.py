@@ -1,4 +1,4 @@
-"""What data sets there are, writing one into a folder, checking one, reading its card: what stands behind ``hetero-xmodal data``."""
+"""Writing a data set into a folder and checking one: ``hetero-xmodal data build`` and ``data verify``."""
 
 from __future__ import annotations
 
@@ -12,63 +12,7 @@ from pathlib import Path
 
 from ..errors import InputError, nearest
 from ..files import atomic_path, read_json, write_json
-
-_ROWS = (
-    {
-        "name": "world/scenes", "what": "drawn scenes of 1 to 6 objects, 5 captions each, true scene graphs, edits",
-        "items": "train 8,000, val 1,000, test 1,000 (any size can be asked for)", "licence": "Apache-2.0", "where": "made by the package",
-    },
-    {
-        "name": "world/birds", "what": "drawn birds with five varied parts, 10 captions each, true scene graphs, edits",
-        "items": "train 8,000, val 1,000, test 1,000 (any size can be asked for)", "licence": "Apache-2.0", "where": "made by the package",
-    },
-    {
-        "name": "coco:FOLDER", "what": "images with captions (and boxes) in COCO's format, e.g. what 'data build' writes",
-        "items": "what is in the folder", "licence": "that of the images", 
-        "where": "FOLDER/captions.json, images/, optionally instances.json",
-    },
-    {
-        "name": "folder:FOLDER", "what": "any images with captions in .txt files beside them or in captions.csv",
-        "items": "what is in the folder", "licence": "that of the images", "where": "FOLDER",
-    },
-)  # fmt: skip
-
-
-class Rows(list):
-    """A list of dicts that prints as a text, one block a row."""
-
-    def __str__(self) -> str:
-        return "\n".join(
-            f"{row['name']}\n" + "\n".join(f"    {key:8} {value}" for key, value in row.items() if key != "name") for row in self
-        )
-
-
-def list_datasets() -> Rows:
-    """Rows (dicts with ``name``, ``what``, ``items``, ``licence``, ``where``) of the data sets that ``load_dataset`` knows.
-
-    >>> [row["name"] for row in list_datasets()]
-    ['world/scenes', 'world/birds', 'coco:FOLDER', 'folder:FOLDER']
-    """
-    return Rows(dict(row) for row in _ROWS)
-
-
-def dataset_card(name: str = "world") -> str:
-    """The card of a data set: what it is, licence, layout, statistics, limits.
-
-    >>> dataset_card("world").splitlines()[0]
-    '# The default world'
-    """
-    if name in ("world", "world/scenes", "world/birds"):
-        return (Path(__file__).parent / "world" / "card.md").read_text(encoding="utf-8")
-    kind = str(name).partition(":")[0]
-    if kind in ("coco", "folder"):
-        from .datasets import coco, folder
-
-        row = next(r for r in _ROWS if r["name"].startswith(kind))
-        return f"# {row['name']}\n\nLicence: {row['licence']}.\n\n{({'coco': coco, 'folder': folder}[kind].__doc__ or '').strip()}\n"
-    choices = ("world", "world/scenes", "world/birds", "coco", "folder")
-    raise InputError(f"there is no card for {name!r}{nearest(str(name), choices)}; there are cards for {', '.join(choices)}")
-
+from .registry import entry_of, open_for, open_source
 
 # ---------------------------------------------------------------------------------------------- building
 
@@ -91,7 +35,7 @@ def build_dataset(
     name: str,
     out: str | Path,
     *,
-    split: str = "train",
+    split: str | None = None,
     size: int | None = None,
     seed: int = 0,
     image_size: int = 128,
@@ -106,11 +50,12 @@ def build_dataset(
 
     Raises
     ------
-    InputError : *out* exists already, or ``OUT.part`` was begun with other options.
+    InputError : *out* exists already, or ``OUT.part`` was begun with other options, and what
+        :func:`~hetero_xmodal.data.registry.load_dataset` refuses.
     """
-    from . import load_dataset
-
-    dataset = load_dataset(name, split, size=size, seed=seed, image_size=image_size)
+    source = open_for(name, "load_dataset", seed=seed, image_size=image_size)
+    split = source.split(split)
+    dataset = source.items(split, size)
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"'{out}' exists already; give a new folder or move it away")
@@ -235,7 +180,19 @@ class VerifyReport:
 
 
 def verify_dataset(name: str | Path) -> VerifyReport:
-    """Check a data set: a folder (every checksum, every image, every caption) or a built-in world (golden hashes of its items).
+    """Check a data set: every checksum, every image and every caption of it, or the golden hashes of a built-in world.
+
+    Parameters
+    ----------
+    name : a name of the registry, or a folder (read as ``coco:`` if it holds ``captions.json``, otherwise as ``folder:``).
+
+    Returns
+    -------
+    VerifyReport : files that cannot be read are among its problems; they are not raised.
+
+    Raises
+    ------
+    InputError : neither a folder nor a known name, or a checksums file that cannot be read.
 
     >>> verify_dataset("world/birds").ok
     True
@@ -243,17 +200,14 @@ def verify_dataset(name: str | Path) -> VerifyReport:
     text = str(name)
     if text in ("world", "world/scenes", "world/birds"):
         return _verify_world(text)
-    from . import load_dataset
-
-    kind, colon, rest = text.partition(":")
-    if colon and kind in ("coco", "folder"):
-        folder, source = Path(rest), text
+    folder = Path(text)
+    if folder.is_dir():
+        name = f"coco:{text}" if (folder / "captions.json").exists() else f"folder:{text}"
+    elif ":" in text:
+        name, folder = text, Path(entry_of(text)[1])
     else:
-        folder = Path(text)
-        if not folder.is_dir():
-            raise InputError(f"'{text}' is neither a folder nor a data set of this package{nearest(text, ('world/scenes', 'world/birds'))}")
-        source = f"coco:{text}" if (folder / "captions.json").exists() else f"folder:{text}"
-    report = VerifyReport(source, 0)
+        raise InputError(f"'{text}' is neither a folder nor a data set of this package{nearest(text, ('world/scenes', 'world/birds'))}")
+    report = VerifyReport(name, 0)
     broken: set[str] = set()
     if (folder / "checksums.json").exists():
         sums = read_json(folder / "checksums.json", "checksums")
@@ -270,15 +224,19 @@ def verify_dataset(name: str | Path) -> VerifyReport:
                 report.problems.append(f"{file} has changed since it was written")
                 broken.add(path.stem)
     try:
-        dataset = load_dataset(source, "all")
+        source = open_source(name)
     except InputError as error:
         report.problems.append(str(error))
         return report
+    if "images" not in source.gives:  # features were checked when they were read
+        report.checked += len(source.records) or sum(len(getattr(source.features(), split)) for split in source.splits if source.features)
+        return report
+    dataset = source.items("all")
     for k in range(len(dataset)):
         report.checked += 1
         try:
             item = dataset[k]
-            if not item.sentences:
+            if not item.sentences and "captions" in source.gives:
                 report.problems.append(f"{item.id} has no caption")
             if item.scene is not None:
                 item.scene.check()
@@ -289,7 +247,6 @@ def verify_dataset(name: str | Path) -> VerifyReport:
 
 
 def _verify_world(name: str) -> VerifyReport:
-    from . import load_dataset
     from .world import item_hash
 
     golden = read_json(Path(__file__).parent / "world" / "golden.json", "golden hashes")
@@ -298,7 +255,7 @@ def _verify_world(name: str) -> VerifyReport:
         if name not in ("world", world):
             continue
         for split, hashes in splits.items():
-            for k, (wanted, item) in enumerate(zip(hashes, load_dataset(world, split, size=len(hashes)), strict=True)):
+            for k, (wanted, item) in enumerate(zip(hashes, open_source(world).items(split, len(hashes)), strict=True)):
                 report.checked += 1
                 if item_hash(item) != wanted:
                     report.problems.append(

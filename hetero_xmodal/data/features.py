@@ -1,10 +1,7 @@
-"""Ready-made features for cross-modal retrieval: one row of image features, one of text features and one of 0/1 labels per pair.
+"""Feature matrices for cross-modal retrieval: one row of image features, one of text features and one of 0/1 labels per pair.
 
-Three layouts are read, and nothing in a file is ever executed:
-
-* :func:`load_wikipedia`: the Wikipedia set (Rasiwasia et al. 2010) in its own layout, its ten classes as labels;
-* :func:`load_feature_folder`: ``{train,test}_{img,txt,lab}.mat``, the layout of the DAGNN authors for MIRFlickr and NUS-WIDE;
-* :func:`load_features`: one ``.npz`` or ``.mat`` file of your own with ``train_images``, ``train_texts``, ``train_labels`` ...
+The containers, and what the readers of feature files share; the files themselves are read in :mod:`hetero_xmodal.data.datasets`
+(``wikipedia``, ``mat``, ``features``).
 """
 
 from __future__ import annotations
@@ -15,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ..deprecation import renamed_fields
 from ..errors import InputError, nearest
 from ..files import existing_file
-
-SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +63,10 @@ class FeatureSplit:
         return FeatureSplit(self.images[indices], self.texts[indices], self.labels[indices])
 
 
+@renamed_fields(validation="val")
 @dataclass(frozen=True, eq=False)
 class FeatureSet:
-    """A data set of features: a training and a test split, perhaps a validation split, and the names of the classes.
+    """A data set of features: the splits ``train`` and ``test``, perhaps ``val``, and the names of the classes.
 
     Raises
     ------
@@ -80,11 +77,11 @@ class FeatureSet:
     name: str
     train: FeatureSplit
     test: FeatureSplit
-    validation: FeatureSplit | None = None
+    val: FeatureSplit | None = None
     label_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        for split_name in ("validation", "test"):
+        for split_name in ("val", "test"):
             split = getattr(self, split_name)
             for field in ("images", "texts", "labels"):
                 width, expected = split and getattr(split, field).shape[1], getattr(self.train, field).shape[1]
@@ -103,17 +100,17 @@ class FeatureSet:
             raise InputError(f"{self.name}: class {missing}{name} has no training pair ({total} such in all); drop these label columns")
 
     def hold_out(self, size: int, *, seed: int = 0) -> FeatureSet:
-        """Move *size* random training pairs into the validation split; the last training pair of a class always stays.
+        """Move *size* random training pairs into the split ``val``; the last training pair of a class always stays.
 
         Examples
         --------
         >>> split = FeatureSplit(np.eye(6), np.eye(6), np.eye(2)[[0, 1, 0, 1, 0, 1]])
         >>> data = FeatureSet("tiny", train=split, test=split).hold_out(2, seed=0)
-        >>> len(data.train), len(data.validation)
+        >>> len(data.train), len(data.val)
         (4, 2)
         """
-        if self.validation is not None:
-            raise InputError(f"{self.name} has a validation split of {len(self.validation)} pairs already")
+        if self.val is not None:
+            raise InputError(f"{self.name} has a split val of {len(self.val)} pairs already")
         if not 0 < size < len(self.train):
             raise InputError(f"{self.name}: cannot hold out {size} of {len(self.train)} training pairs; give a number in between")
         left = self.train.labels.sum(axis=0, dtype=np.int64)
@@ -123,108 +120,26 @@ class FeatureSet:
             if (after > 0).all():
                 held[i], left = True, after
                 if held.sum() == size:
-                    return replace(self, train=self.train.rows(~held), validation=self.train.rows(held))
+                    return replace(self, train=self.train.rows(~held), val=self.train.rows(held))
         raise InputError(f"{self.name}: cannot hold out {size} training pairs and keep one of every class for training; hold out fewer")
-
-
-def load_wikipedia(folder: str | Path, *, held_out: int | None = 217, seed: int = 0) -> FeatureSet:
-    """The Wikipedia set: 2,173 training and 693 test pairs, image 128-d (SIFT words), text 10-d (topics), ten classes.
-
-    Parameters
-    ----------
-    folder : path
-        Holds ``raw_features.mat`` (``I_tr``, ``T_tr``, ``I_te``, ``T_te``), ``trainset_txt_img_cat.list``, ``testset_txt_img_cat.list`` and
-        ``categories.list``, as published.
-    held_out : int or None
-        Training pairs moved to the validation split, chosen with *seed*; None for no validation split.
-    """
-    folder = Path(folder)
-    arrays = _read_arrays(existing_file(folder / "raw_features.mat", "Wikipedia features"))
-    names = tuple(existing_file(folder / "categories.list", "Wikipedia categories").read_text(encoding="utf-8").split())
-    splits = {}
-    for split, ending in (("train", "tr"), ("test", "te")):
-        path = existing_file(folder / f"{split}set_txt_img_cat.list", "Wikipedia list")
-        category = []
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            parts = line.split()
-            if len(parts) != 3 or not parts[2].isdigit() or not 1 <= int(parts[2]) <= len(names):
-                raise InputError(
-                    f"'{path}' line {number}: expected text id, image id and a category from 1 to {len(names)}, found {line[:80]!r}"
-                )
-            category.append(int(parts[2]) - 1)
-        splits[split] = _split_at(
-            folder / "raw_features.mat", split,
-            _take(arrays, f"I_{ending}", folder / "raw_features.mat"),
-            _take(arrays, f"T_{ending}", folder / "raw_features.mat"),
-            np.eye(len(names), dtype=np.uint8)[category],
-        )  # fmt: skip
-    data = FeatureSet("wikipedia", **splits, label_names=names)
-    return data if held_out is None else data.hold_out(held_out, seed=seed)
-
-
-def load_feature_folder(folder: str | Path, *, held_out: int | None = None, seed: int = 0) -> FeatureSet:
-    """A folder with ``train_img.mat``, ``train_txt.mat``, ``train_lab.mat`` and the same for ``test`` (and, if there, ``validation``).
-
-    Each file holds one matrix under the name of the file (``train_img.mat`` holds ``train_img``).
-
-    Parameters
-    ----------
-    folder : path
-    held_out : int or None
-        Training pairs moved to the validation split, chosen with *seed*; None (default) for none.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"feature folder '{folder}' does not exist; it must hold {{train,test}}_{{img,txt,lab}}.mat")
-    splits = {}
-    for split in SPLITS:
-        stems = [f"{split}_{part}" for part in ("img", "txt", "lab")]
-        if split == "validation" and not any((folder / f"{stem}.mat").exists() for stem in stems):
-            continue
-        paths = [existing_file(folder / f"{stem}.mat", "feature file") for stem in stems]
-        splits[split] = _split_at(folder, split, *(_take(_read_arrays(p), p.stem, p) for p in paths))
-    data = FeatureSet(folder.resolve().name, **splits)
-    return data if held_out is None else data.hold_out(held_out, seed=seed)
-
-
-def load_features(path: str | Path, *, held_out: int | None = None, seed: int = 0) -> FeatureSet:
-    """One ``.npz`` or ``.mat`` file of your own features.
-
-    It holds ``train_images``, ``train_texts``, ``train_labels``, the same for ``test``, and, if you like, for ``validation``.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "mine.npz"
-    >>> part = {"images": np.eye(4), "texts": np.eye(4), "labels": np.eye(2)[[0, 1, 0, 1]]}
-    >>> np.savez(path, **{f"{split}_{key}": value for split in ("train", "test") for key, value in part.items()})
-    >>> data = load_features(path, held_out=1)
-    >>> data.name, len(data.train), len(data.validation), len(data.test)
-    ('mine', 3, 1, 4)
-    """
-    path = existing_file(path, "feature file")
-    arrays = _read_arrays(path)
-    splits = {}
-    for split in SPLITS:
-        keys = [f"{split}_{part}" for part in ("images", "texts", "labels")]
-        if split == "validation" and not any(key in arrays for key in keys):
-            continue
-        splits[split] = _split_at(path, split, *(_take(arrays, key, path) for key in keys))
-    data = FeatureSet(path.stem, **splits)
-    return data if held_out is None else data.hold_out(held_out, seed=seed)
 
 
 def load_label_vectors(path: str | Path, *, classes: int | None = None) -> np.ndarray:
     """Word vectors of the class names, shape (classes, d): the matrix ``inp`` of a ``.mat`` file, as the DAGNN authors store it."""
     path = existing_file(path, "label vector file")
-    vectors = check_features(_take(_read_arrays(path), "inp", path), f"label vectors of '{path}'")
+    vectors = check_features(take_array(read_arrays(path), "inp", path), f"label vectors of '{path}'")
     if classes is not None and len(vectors) != classes:
         raise InputError(f"label vectors of '{path}' are for {len(vectors)} classes but the data has {classes}; use those of this data set")
     return vectors
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """All matrices of a ``.mat`` (up to version 7) or ``.npz`` file."""
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All matrices of a ``.mat`` (up to version 7) or ``.npz`` file; nothing in it is executed.
+
+    Raises
+    ------
+    InputError : another kind of file, a broken one, or one that holds Python objects.
+    """
     import zipfile
 
     if path.suffix not in (".mat", ".npz"):
@@ -245,14 +160,25 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise InputError(f"feature file '{path}' cannot be read ({type(error).__name__}: {error}); it may be damaged") from None
 
 
-def _take(arrays: dict[str, np.ndarray], key: str, path: Path) -> np.ndarray:
+def take_array(arrays: dict[str, np.ndarray], key: str, path: Path) -> np.ndarray:
+    """The array *key* of a file.
+
+    Raises
+    ------
+    InputError : there is none of that name; the message lists those there are.
+    """
     if key not in arrays:
         raise InputError(f"'{path}' has no array {key!r}{nearest(key, arrays)}; it holds {', '.join(sorted(arrays)) or 'none'}")
     return arrays[key]
 
 
-def _split_at(place: Path, split: str, images: Any, texts: Any, labels: Any) -> FeatureSplit:
-    """A split whose errors say which file and split they are about."""
+def split_at(place: Path, split: str, images: Any, texts: Any, labels: Any) -> FeatureSplit:
+    """A split whose errors say which file and split they are about.
+
+    Raises
+    ------
+    InputError : see :class:`FeatureSplit`.
+    """
     try:
         return FeatureSplit(images, texts, labels)
     except InputError as error:

@@ -263,7 +263,7 @@ def run(
         if hidden is not None:  # what was taken away or moved has changed too
             anew = torch.maximum(hidden, (given != pixels).any(1, keepdim=True).float())
             made = replace(made, matte=torch.maximum(made.matte, anew))
-        return made, model.text_decoder.write(made.memory, made.memory_mask, beam=beam), anew
+        return made, model.text_decoder.generate(made.memory, made.memory_mask, beam=beam), anew
 
 
 def _hide(graph: dgl.DGLGraph, pixels: Any, sides: list[int], plans: list[EditPlan | None]) -> tuple[Any, Any, tuple]:

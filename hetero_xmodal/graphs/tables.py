@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError, nearest
-from ..schema import BRIDGE, EDGE_FEATURES, LABEL, NODE_FEATURES, VISUAL, WORD, Feature, Relation, decode_text, relation_name
+from ..schema import EDGE_FEATURES, NODE_FEATURES, Feature, Relation, decode_text, relation_name
+from ..schema import node_type as node_type_row
 from ..validation import validate
 from .flat import FlatGraphs
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 #: columns that a short vector is spread over
 _COLUMNS = {"box": ("x1", "y1", "x2", "y2"), "image_size": ("image_width", "image_height")}
-_NAME_OF = {VISUAL: "name", WORD: "text", BRIDGE: "name", LABEL: "name"}
 
 
 def to_frames(graph: dgl.DGLGraph, *, features: bool = False) -> dict[str, pd.DataFrame]:
@@ -61,7 +61,7 @@ def edge_frame(flat: FlatGraphs, relation: Relation) -> pd.DataFrame:
     columns: dict = {"graph": member}
     for end, node_type, local in zip(("source", "destination"), (relation[0], relation[2]), flat.edge_ends[relation], strict=True):
         columns[end] = local.numpy()
-        name = flat.node_data[node_type].get(_NAME_OF.get(node_type, ""))
+        name = flat.node_data[node_type].get(node_type_row(node_type).name_feature)
         if name is not None:
             rows = local.numpy() + flat.node_offsets[node_type].numpy()[member]
             columns[f"{end}_name"] = np.array(decode_text(name[rows]), dtype=object)

@@ -232,7 +232,37 @@ PROTOCOLS: dict[str, Protocol] = {
 
 
 class RecallResult(dict):
-    """What :func:`recall_at_k` returns: a dictionary that prints as a small table under the name of its protocol."""
+    """What :func:`recall_at_k` returns: a dictionary that prints as a small table under the name of its protocol.
+
+    Attributes
+    ----------
+    ranks : dict of numpy.ndarray
+        ``image_to_text`` (images,) and ``text_to_image`` (captions,): the rank of every query's best right item in its fold, from 1, in the
+        order in which the queries were given; NaN for an image without a caption. A tie gives halves. Not part of the dictionary, which
+        holds plain numbers only.
+    """
+
+    ranks: dict[str, np.ndarray]
+
+    def hits(self, direction: str, k: int) -> np.ndarray:
+        """1 for every query of a direction that found a right item among the first *k*, else 0; NaN for an image without a caption.
+
+        Raises
+        ------
+        InputError
+            A direction other than ``image_to_text`` and ``text_to_image``, or a k below 1.
+
+        Examples
+        --------
+        >>> recall_at_k([[0.9, 0.1, 0.4], [0.2, 0.8, 0.7]], [0, 1, 0]).hits("text_to_image", 1)
+        array([1., 1., 0.])
+        """
+        if direction not in self.ranks:
+            raise InputError(f"direction {direction!r} is unknown; use one of {', '.join(self.ranks)}{nearest(direction, self.ranks)}")
+        if not is_count(k):
+            raise InputError(f"k {k!r} must be a whole number of at least 1")
+        ranks = self.ranks[direction]
+        return np.where(np.isnan(ranks), np.nan, ranks <= k)  # a comparison alone would make a miss of what is no query
 
     def __str__(self) -> str:
         lines = [f"protocol {self['protocol']}: {self['images']} images, {self['captions']} captions, ties: {self['ties']}"]
@@ -270,7 +300,8 @@ def recall_at_k(
     RecallResult
         A dictionary: ``image_to_text`` and ``text_to_image`` (each {K: percent}), ``rsum`` (their sum), ``median_rank`` and ``mean_rank``
         (each by direction, the best rank is 1; the median is rounded down as in the field), ``tied_queries`` (by direction: how many ranks
-        depend on ``ties``), ``images``, ``captions``, ``images_without_caption``, ``protocol``, ``ties``.
+        depend on ``ties``), ``images``, ``captions``, ``images_without_caption``, ``protocol``, ``ties``. Its attribute
+        ``ranks`` has the rank of every query.
 
     Raises
     ------
@@ -287,6 +318,12 @@ def recall_at_k(
     image_to_text  R@1  33.33  R@5 100.00  R@10 100.00  median rank 4
     text_to_image  R@1  26.67  R@5 100.00  R@10 100.00  median rank 2
     rsum 460.00
+
+    Query by query, for :func:`hetero_xmodal.metrics.bootstrap_interval` and :func:`hetero_xmodal.metrics.paired_comparison` (see also
+    :meth:`RecallResult.hits`):
+
+    >>> recall_at_k([[0.9, 0.1, 0.4], [0.2, 0.8, 0.7]], [0, 1, 0]).ranks
+    {'image_to_text': array([1., 1.]), 'text_to_image': array([1., 1., 2.])}
     """
     similarity = matrix(similarity, "similarity")
     images, captions = similarity.shape
@@ -307,17 +344,23 @@ def recall_at_k(
 
     fold_size = images // protocol.folds
     folds = []
+    queries = []  # of each fold: which images, which captions
     for start in range(0, images, fold_size):
         columns = np.flatnonzero((owner >= start) & (owner < start + fold_size))
         if not len(columns):
             raise InputError(f"images {start} to {start + fold_size - 1} have no caption at all; nothing can be measured there")
         part = similarity[start : start + fold_size]
         folds.append(_ranks(part if len(columns) == captions else part[:, columns], owner[columns] - start))
+        queries.append((np.unique(owner[columns]), columns))
 
     result = RecallResult()
+    result.ranks = {}
     for direction in (0, 1):
         name = ("image_to_text", "text_to_image")[direction]
         ranks = [_place_ties(*fold[direction], ties) for fold in folds]
+        result.ranks[name] = np.full((images, captions)[direction], np.nan)
+        for own, r in zip(queries, ranks, strict=True):
+            result.ranks[name][own[direction]] = r
         result[name] = {k: float(np.mean([100.0 * np.mean(r <= k) for r in ranks])) for k in ks}
         result.setdefault("median_rank", {})[name] = float(np.mean([np.floor(np.median(r - 1)) + 1 for r in ranks]))
         result.setdefault("mean_rank", {})[name] = float(np.mean([np.mean(r) for r in ranks]))

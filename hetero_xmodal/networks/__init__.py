@@ -1,1 +1,1 @@
-"""Torch parts that pass no messages: image encoders and detectors' networks. Each lives in a module of its own, imported when needed."""
+"""Torch modules without message passing: encoders, decoders, discriminators, the detector's network; imported when they are needed."""

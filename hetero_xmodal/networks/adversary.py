@@ -1,6 +1,6 @@
-"""TAGAN's text-adaptive discriminator: every word is a small classifier of what it should see (Nam et al. 2018).
+"""TAGAN's text-adaptive discriminator, in which every word is a local classifier of image features (Nam et al. 2018).
 
-Images are (B, 3, S, S) in -1..1; words are numbers (B, t) with a mask (B, t), true where a word is real.
+Images are (B, 3, S, S) in -1..1; words are token ids (B, t) with a mask (B, t), false at padding.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ from torch.nn import functional as F
 
 
 class WordEncoder(nn.Module):
-    """Forward and backward GRU (or another *cell*), averaged: ``u`` (B, t, width), zero where no word is; their mean is the sentence."""
+    """Bidirectional GRU (or another *cell*) whose two directions are averaged.
+
+    From token ids (B, t) and their mask (B, t) to word vectors ``u`` (B, t, width), zero at padding, and their mean, the sentence vector
+    (B, width).
+    """
 
     def __init__(self, vocabulary: int, *, embed: int = 64, width: int = 64, cell: type[nn.RNNBase] = nn.GRU) -> None:
         super().__init__()
@@ -29,26 +33,26 @@ class WordEncoder(nn.Module):
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What the trunk sees in an image: one map for every scale, and whether the image looks real, as a logit (B,)."""
+class DiscriminatorFeatures:
+    """Features of a batch of images: one feature map (B, c, h, w) per scale, and the logit (B,) of being real."""
 
     scales: list[Tensor]
     real: Tensor
 
 
 class TextAdaptiveDiscriminator(nn.Module):
-    """An unconditional score of the image and one score per word, multiplied with the words' attention as exponents.
+    """An unconditional real/fake logit, and a text score: the words' scores multiplied, with their attention weights as exponents.
 
     Parameters
     ----------
     vocabulary : number of words
     image_size : side of the images, a multiple of 32
-    widths : channels of the trunk's four or five strided convolutions; the words look at the last three
-    word_width : width of words and of their recurrent states
-    cell : of the words' recurrent network, ``nn.GRU`` (TAGAN) or ``nn.LSTM`` (MIM-Net)
+    widths : channels of the trunk's four or five strided convolutions; the words classify the last three feature maps
+    word_width : width of the word embeddings and of their recurrent states
+    cell : recurrent cell of the word encoder, ``nn.GRU`` (TAGAN) or ``nn.LSTM`` (MIM-Net)
 
-    Where *boxes* are given, a word that belongs to a region looks at that region alone (the graph knows which); the others look at the
-    whole image, as in TAGAN.
+    Where *boxes* are given, a word with a region (known from the graph) classifies the features pooled over that region; the others
+    classify those of the whole image, as in TAGAN.
     """
 
     def __init__(
@@ -75,21 +79,28 @@ class TextAdaptiveDiscriminator(nn.Module):
         self.classifiers = nn.ModuleList(nn.Linear(word_width, w + 1) for w in widths[-3:])  # W_s(u), b_s(u)
         self.scale = nn.Linear(word_width, 3)
 
-    def look(self, images: Tensor) -> Seen:
-        """The trunk's maps of (B, 3, S, S)."""
+    def features(self, images: Tensor) -> DiscriminatorFeatures:
+        """Feature maps and real/fake logits (B,) of images (B, 3, S, S)."""
         x, scales = images, []
         for k, layer in enumerate(self.trunk):
             x = layer(x)
             if k >= len(self.trunk) - 3:
                 scales.append(self.local[k - len(self.trunk) + 3](x))
-        return Seen(scales, self.whole(x).flatten().float())
+        return DiscriminatorFeatures(scales, self.whole(x).flatten().float())
 
-    def judge(self, seen: Seen, words: Tensor, mask: Tensor, boxes: Tensor | None = None) -> Tensor:
-        """D(x, T), (B,) in 0..1: does the image show what every word says? *boxes* (B, t, 4), a word's region, 0..1; NaN for none."""
+    def match(self, features: DiscriminatorFeatures, words: Tensor, mask: Tensor, boxes: Tensor | None = None) -> Tensor:
+        """D(x, T), (B,) in 0..1: does the image match the text?
+
+        Parameters
+        ----------
+        features : of the images, from :meth:`features`
+        words, mask : (B, t) token ids, and false at padding
+        boxes : (B, t, 4) each word's region as xyxy in 0..1, NaN for words without one
+        """
         u, sentence = self.text(words, mask)
         share = self.scale(u).softmax(2)  # beta
         score = torch.zeros_like(share[..., 0])
-        for s, (values, classifier) in enumerate(zip(seen.scales, self.classifiers, strict=True)):
+        for s, (values, classifier) in enumerate(zip(features.scales, self.classifiers, strict=True)):
             values = values.float()
             v = values.mean((2, 3)).unsqueeze(1).expand(-1, words.shape[1], -1) if boxes is None else _pooled(values, boxes)
             weights = classifier(u)
@@ -98,18 +109,20 @@ class TextAdaptiveDiscriminator(nn.Module):
 
 
 def word_attention(words: Tensor, sentence: Tensor, mask: Tensor) -> Tensor:
-    """How much each word counts, (B, t): softmax of ``u_i . mean(u)`` over the words that are there.
+    """Attention weights of the words, (B, t): softmax of ``u_i . mean(u)`` over the words that are not padding.
+
+    *words* (B, t, d), *sentence* (B, d) their mean, *mask* (B, t).
 
     >>> u = torch.tensor([[[1.0, 0], [0, 1], [1, 1]]])
     >>> [round(a, 3) for a in word_attention(u, u.mean(1), torch.ones(1, 3, dtype=torch.bool))[0].tolist()]
     [0.253, 0.253, 0.493]
     """
-    heard = (words @ sentence.unsqueeze(2)).squeeze(2).float()  # in whole precision, also where convolutions are not
-    return heard.masked_fill(~mask, torch.finfo(heard.dtype).min).softmax(1) * mask
+    score = (words @ sentence.unsqueeze(2)).squeeze(2).float()  # full precision even under mixed precision
+    return score.masked_fill(~mask, torch.finfo(score.dtype).min).softmax(1) * mask
 
 
 def word_product(scores: Tensor, attention: Tensor) -> Tensor:
-    """The product of ``scores ** attention`` over the words, (B, t) and (B, t) -> (B,); a word without attention does not count.
+    """Product of ``scores ** attention`` over the words, (B, t) and (B, t) -> (B,); a word with attention 0 has no effect.
 
     >>> float(word_product(torch.tensor([[0.8, 0.5, 0.0]]), torch.tensor([[0.75, 0.25, 0.0]])))  # doctest: +ELLIPSIS
     0.7113...
@@ -118,7 +131,7 @@ def word_product(scores: Tensor, attention: Tensor) -> Tensor:
 
 
 def _pooled(values: Tensor, boxes: Tensor) -> Tensor:
-    """Means of maps (B, c, h, w) in the words' boxes (B, t, 4), over the whole map where the box is NaN: (B, t, c)."""
+    """Average maps (B, c, h, w) over the words' boxes (B, t, 4), over the whole map where the box is NaN: (B, t, c)."""
     from .image_branch import place_code
 
     batch, t = boxes.shape[:2]
@@ -142,38 +155,50 @@ def discriminator_loss(
     *,
     words: float = 10.0,
 ) -> dict[str, Tensor]:
-    """D's loss: real images are real, their sentence fits, a wrong one does not, and *fake* (without gradient) is not real.
+    """Discriminator loss: *real* is real and matches the sentence *right* but not *wrong*, and *fake* (detached) is not real.
 
-    *right* and *wrong* are (words, mask, boxes) of :meth:`TextAdaptiveDiscriminator.judge`. Returns the parts and ``loss``.
+    Parameters
+    ----------
+    real, fake : images (B, 3, S, S)
+    right, wrong : (words, mask, boxes) as in :meth:`TextAdaptiveDiscriminator.match`
+    words : weight of the text part
+
+    Returns
+    -------
+    dict
+        ``loss``, its parts ``D_real``, ``D_fake``, ``D_words``, and the mean probabilities ``p_*`` for the log, each a scalar.
     """
-    seen = discriminator.look(real)
-    fits, misfits = discriminator.judge(seen, *right), discriminator.judge(seen, *wrong)
-    told = discriminator.look(fake.detach()).real
+    features = discriminator.features(real)
+    matched, mismatched = discriminator.match(features, *right), discriminator.match(features, *wrong)
+    fake_logit = discriminator.features(fake.detach()).real
     parts = {
-        "D_real": F.binary_cross_entropy_with_logits(seen.real, torch.ones_like(seen.real)),
-        "D_fake": F.binary_cross_entropy_with_logits(told, torch.zeros_like(told)),
-        "D_words": (binary(fits, 1.0) + binary(misfits, 0.0)) / 2,
+        "D_real": F.binary_cross_entropy_with_logits(features.real, torch.ones_like(features.real)),
+        "D_fake": F.binary_cross_entropy_with_logits(fake_logit, torch.zeros_like(fake_logit)),
+        "D_words": (binary(matched, 1.0) + binary(mismatched, 0.0)) / 2,
     }
-    # for the log: how sure the discriminator is
-    parts |= {"p_real": seen.real.sigmoid().mean().detach(), "p_fake": told.sigmoid().mean().detach()}
-    parts |= {"p_right": fits.mean().detach(), "p_wrong": misfits.mean().detach()}
+    # for the log: how confident the discriminator is
+    parts |= {"p_real": features.real.sigmoid().mean().detach(), "p_fake": fake_logit.sigmoid().mean().detach()}
+    parts |= {"p_right": matched.mean().detach(), "p_wrong": mismatched.mean().detach()}
     return parts | {"loss": parts["D_real"] + parts["D_fake"] + words * parts["D_words"]}
 
 
 def generator_loss(
     discriminator: TextAdaptiveDiscriminator, fake: Tensor, requested: tuple[Tensor, Tensor, Tensor | None]
 ) -> dict[str, Tensor]:
-    """G's part: the discriminator should take *fake* for real (``G_real``) and for what *requested* says (``G_words``)."""
-    seen = discriminator.look(fake)
-    fits = discriminator.judge(seen, *requested)
+    """Generator loss: the discriminator takes *fake* for real (``G_real``) and for a match of the sentence *requested* (``G_words``).
+
+    *fake* are images (B, 3, S, S), *requested* is (words, mask, boxes) as in :meth:`TextAdaptiveDiscriminator.match`; the parts are scalars.
+    """
+    features = discriminator.features(fake)
+    matched = discriminator.match(features, *requested)
     return {
-        "G_real": F.binary_cross_entropy_with_logits(seen.real, torch.ones_like(seen.real)),
-        "G_words": binary(fits, 1.0),
-        "p_instructed": fits.mean().detach(),
+        "G_real": F.binary_cross_entropy_with_logits(features.real, torch.ones_like(features.real)),
+        "G_words": binary(matched, 1.0),
+        "p_instructed": matched.mean().detach(),
     }
 
 
 def binary(probability: Tensor, target: float) -> Tensor:
-    """Binary cross-entropy of probabilities (B,) against one target, mean."""
+    """Mean binary cross-entropy of probabilities (B,) against one target, a scalar."""
     probability = probability.clamp(1e-6, 1 - 1e-6)
     return -(target * probability.log() + (1 - target) * (1 - probability).log()).mean()

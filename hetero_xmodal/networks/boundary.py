@@ -1,4 +1,4 @@
-"""Boundary images: where the structure of an image is, without its colours (Canny 1986, by OpenCV)."""
+"""Boundary images: the edges of an image without its colours (Canny 1986, by OpenCV)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch.nn import functional as F
 
 
 def boundary_images(images: Tensor, size: int | None = None, *, low: int = 100, high: int = 200) -> Tensor:
-    """Boundaries of images (B, 3, S, S) in -1..1, as images of the same kind: 1 on an edge, -1 elsewhere, thrice the same channel.
+    """Edge maps of images (B, 3, S, S) in -1..1, in the same format: 1 on an edge, -1 elsewhere, three equal channels.
 
-    Edges are found at the images' own size; with a smaller *size* each pixel then says how much of it is edge. *low* and *high* are
-    Canny's two thresholds of the gradient, for values of 0..255. An image without edges gives -1 everywhere.
+    Edges are detected at full resolution; with *size* they are then averaged down to (B, 3, size, size). *low* and *high* are Canny's
+    two gradient thresholds, for pixel values in 0..255. An image without edges gives -1 everywhere.
 
     >>> image = torch.full((1, 3, 16, 16), -1.0)
     >>> image[:, :, 4:12, 4:12] = 1

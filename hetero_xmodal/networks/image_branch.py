@@ -1,6 +1,6 @@
-"""What a model that edits images needs beside its graph: a frozen encoder, region features, and a light decoder that paints.
+"""The image branch of an editing model: a frozen encoder, region features, and a light decoder that renders the edited image.
 
-Images are float tensors (B, 3, S, S) in -1..1, boxes are (n, 4) xyxy as shares of the image's sides (0..1).
+Images are float tensors (B, 3, S, S) in -1..1; boxes are (n, 4) xyxy, relative to the image's sides (0..1).
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ ENCODERS = ("world", "efficientnet-lite0", "vgg16")
 
 
 class ImageEncoder(nn.Module):
-    """A frozen encoder: ``maps(images)`` gives ``fine`` (half the size) and ``coarse`` (a quarter); ``regions`` describes boxes.
+    """Base class of frozen encoders with two feature maps, ``fine`` (stride 2) and ``coarse`` (stride 4), and RoIAligned region features.
 
     Attributes
     ----------
     fine_width, coarse_width : channels of the two maps
-    feature_width : width of a region's feature
+    feature_width : width of a region feature
     """
 
     fine_width: int
     coarse_width: int
-    samples = 3  # a region is read at 3 x 3 places
+    samples = 3  # RoIAlign output of 3 x 3
 
     @property
     def feature_width(self) -> int:
+        """Width of a region feature."""
         return self.samples**2 * (self.fine_width + self.coarse_width)
 
     def maps(self, images: Tensor) -> dict[str, Tensor]:
@@ -39,16 +40,16 @@ class ImageEncoder(nn.Module):
         raise NotImplementedError
 
     def regions(self, maps: dict[str, Tensor], boxes: Tensor, image: Tensor) -> Tensor:
-        """Features (n, feature_width) of *boxes* (n, 4), each in the image of that number, (n,)."""
-        read = []
+        """Region features (n, feature_width) of *boxes* (n, 4); *image* (n,) is the index of each box's image in the batch."""
+        pooled = []
         for values in maps.values():
             rois = torch.cat([image[:, None].to(values), boxes.to(values) * values.shape[-1]], 1)
-            read.append(roi_align(values, rois, self.samples, sampling_ratio=2, aligned=True).flatten(1))
-        return torch.cat(read, 1)
+            pooled.append(roi_align(values, rois, self.samples, sampling_ratio=2, aligned=True).flatten(1))
+        return torch.cat(pooled, 1)
 
 
 class WorldEncoder(ImageEncoder):
-    """A small residual encoder; trained on the world to name the objects in its boxes and their attributes, then frozen.
+    """A small residual encoder, trained on the default world to classify the objects in boxes and their attributes, then frozen.
 
     >>> encoder = WorldEncoder()
     >>> {name: tuple(values.shape) for name, values in encoder.maps(torch.zeros(2, 3, 64, 64)).items()}
@@ -66,18 +67,21 @@ class WorldEncoder(ImageEncoder):
 
     @property
     def feature_width(self) -> int:
+        """Width of a region feature, 128."""
         return 128
 
     def maps(self, images: Tensor) -> dict[str, Tensor]:
+        """(B, 3, S, S) -> ``fine`` (B, 32, S/2, S/2) and ``coarse`` (B, 64, S/4, S/4)."""
         fine = self.stem(images)
         return {"fine": fine, "coarse": self.deep(self.down(fine))}
 
     def regions(self, maps: dict[str, Tensor], boxes: Tensor, image: Tensor) -> Tensor:
+        """Region features (n, 128) of *boxes* (n, 4); *image* (n,) is the index of each box's image in the batch."""
         return self.embed(super().regions(maps, boxes, image).float())
 
 
 class EfficientNetEncoder(ImageEncoder):
-    """The first stages of EfficientNet-lite0 with its ImageNet weights, for photographs, without any download."""
+    """The first stages of EfficientNet-lite0 with its ImageNet weights, for photographs; needs no download."""
 
     fine_width, coarse_width = 16, 24
 
@@ -91,12 +95,23 @@ class EfficientNetEncoder(ImageEncoder):
         self.deep = nn.Sequential(*stages[1:3])
 
     def maps(self, images: Tensor) -> dict[str, Tensor]:
+        """(B, 3, S, S) -> ``fine`` (B, 16, S/2, S/2) and ``coarse`` (B, 24, S/4, S/4)."""
         fine = self.stem(images)
         return {"fine": fine, "coarse": self.deep(fine)}
 
 
 class VGGEncoder(ImageEncoder):
-    """VGG-16 up to relu3_3, the paper's encoder. *weights* is a file of torchvision's ``vgg16`` state; without it they are random."""
+    """VGG-16 up to relu3_3, the paper's encoder.
+
+    Parameters
+    ----------
+    weights : file with the state dict of torchvision's ``vgg16``; without it the weights are random.
+
+    Raises
+    ------
+    InputError
+        If the file holds no such weights.
+    """
 
     fine_width, coarse_width = 128, 256
 
@@ -109,18 +124,33 @@ class VGGEncoder(ImageEncoder):
             try:
                 network.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
             except (OSError, RuntimeError) as error:
-                raise InputError(f"'{weights}' holds no weights of torchvision's vgg16 ({str(error).splitlines()[0]})") from None
+                raise InputError(
+                    f"'{weights}' holds no weights of torchvision's vgg16 ({str(error).splitlines()[0]}); save them with torch.save"
+                ) from None
         self.stem, self.deep = network.features[:9], network.features[9:16]
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
         self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
 
     def maps(self, images: Tensor) -> dict[str, Tensor]:
+        """(B, 3, S, S) -> ``fine`` (B, 128, S/2, S/2) and ``coarse`` (B, 256, S/4, S/4)."""
         fine = self.stem((images / 2 + 0.5 - self.mean) / self.deviation)
         return {"fine": fine, "coarse": self.deep(fine)}
 
 
 def make_encoder(name: str, *, pretrained: bool = True, weights: str | Path | None = None) -> ImageEncoder:
-    """``"world"``, ``"efficientnet-lite0"`` or ``"vgg16"``, in evaluation mode and frozen. *pretrained* False: weights come later."""
+    """Return a frozen encoder in evaluation mode.
+
+    Parameters
+    ----------
+    name : ``"world"``, ``"efficientnet-lite0"`` or ``"vgg16"``.
+    pretrained : load the ImageNet weights of ``"efficientnet-lite0"``; false if a state dict is loaded afterwards.
+    weights : file of weights of ``"vgg16"``.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown or the file holds no weights of the network.
+    """
     if name == "world":
         encoder: ImageEncoder = WorldEncoder()
     elif name == "efficientnet-lite0":
@@ -140,7 +170,7 @@ def _block(channels: int, out: int, *, stride: int = 1) -> list[nn.Module]:
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions with batch normalisation, added to what came in."""
+    """Residual block of two 3 x 3 convolutions with batch normalisation, (B, channels, h, w) to the same shape."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -152,23 +182,24 @@ class ResidualBlock(nn.Module):
 
 
 class ImageDecoder(nn.Module):
-    """Feature maps and what the graph says about every place -> the new image.
+    """Decode the edited image from the encoder's feature maps and the graph's message at every cell.
 
-    The coarse map and the message are joined by a 1 x 1 convolution with a residual from the map, go through *blocks* residual blocks, and
-    grow twice by nearest upsampling and 3 x 3 convolutions, where the fine map and the image itself join in. The last layer gives a
-    image (tanh) and, if *matte*, a fourth channel in 0..1: how much of each pixel is repainted. The rest shows the input unchanged,
-    which is what keeps that which nobody spoke about.
+    The coarse map and the message are fused by a 1 x 1 convolution with a residual connection from the map, pass *blocks* residual
+    blocks, and are upsampled twice (nearest neighbour and a 3 x 3 convolution); the fine map and the input image are concatenated on the
+    way. The last layer gives an image (tanh) and, if *matte* is set, an alpha matte in 0..1: the share of each pixel that is repainted.
+    The remainder shows the input, which preserves the regions that the instruction does not mention.
 
-    At full size every pixel also knows where it is (:func:`waves`): convolutions of a constant message are constant, so without it no
-    stripe could begin anywhere.
+    At full resolution, a position encoding (:func:`pixel_position_encoding`) is added to the input: convolutions of a constant message are
+    constant, so without it the decoder could not render a pattern such as stripes.
 
     Parameters
     ----------
     fine, coarse, message : channels of the three inputs
     channels : width of the decoder
-    hidden : give the mask of hidden pixels as a fourth input channel
-    inside : every pixel also knows where it is inside its box (:func:`frames`). What stands in an image already has its shape; a thing
-        that is new has none, and its box is all that says where its head ends
+    blocks : number of residual blocks
+    matte : predict an alpha matte; if false, the whole image is repainted
+    inside : add each pixel's coordinates inside its box (:func:`box_coordinates`); an object that is not in the input image has no
+        shape there, and its box is the only information about its extent
     """
 
     def __init__(
@@ -177,16 +208,16 @@ class ImageDecoder(nn.Module):
         super().__init__()
         half = channels // 2
         self.matte = matte
-        self.inside = nn.ModuleList([nn.Conv2d(FRAMES, out, 1, bias=False) for out in (channels, channels, half)] if inside else [])
-        for layer in self.inside:  # a model without it may be taught on with it
+        self.inside = nn.ModuleList([nn.Conv2d(BOX_CHANNELS, out, 1, bias=False) for out in (channels, channels, half)] if inside else [])
+        for layer in self.inside:  # no effect at first, so that a model trained without it can be trained further with it
             nn.init.zeros_(layer.weight)
         self.shortcut = nn.Conv2d(coarse, channels, 1) if coarse != channels else nn.Identity()
         self.fuse = nn.Conv2d(coarse + message, channels, 1)
         self.blocks = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
         self.grow = nn.Sequential(*_block(channels + fine + message, half))
-        self.paint = nn.Sequential(*_block(half + 4 + WAVES, half))
+        self.paint = nn.Sequential(*_block(half + 4 + POSITION_CHANNELS, half))
         self.last = nn.Conv2d(half, 4 if matte else 3, 3, 1, 1)
-        if matte:  # start by showing the input
+        if matte:  # start close to the input image
             nn.init.constant_(self.last.bias[3:], -1.0)
 
     def forward(
@@ -197,88 +228,97 @@ class ImageDecoder(nn.Module):
         hidden: Tensor | None = None,
         frame: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """*message* (B, m, S/4, S/4), *hidden* (B, 1, S, S) or None, *frame* (B, FRAMES, S, S), needed with ``inside`` ->
-        image (B, 3, S, S), matte (B, 1, S, S), paint (B, 3, S, S).
+        """Edited image (B, 3, S, S), matte (B, 1, S, S) and painted image (B, 3, S, S), of which the matte shows a share.
 
-        The image shows the paint where the matte is 1 and the input where it is 0.
+        Parameters
+        ----------
+        maps : of the input images, from :meth:`ImageEncoder.maps`
+        message : (B, m, S/4, S/4) the graph's message at every cell of the coarse map
+        images : (B, 3, S, S) input images
+        hidden : (B, 1, S, S) mask of the pixels hidden from the model, or None
+        frame : (B, 8, S, S) from :func:`box_coordinates`, required with ``inside``
         """
         coarse = maps["coarse"]
-        places = [layer(F.avg_pool2d(frame, size) if size > 1 else frame) for layer, size in zip(self.inside, (4, 2, 1), strict=False)]
-        places = places or [0, 0, 0]
-        x = self.shortcut(coarse) + self.fuse(torch.cat([coarse, message], 1)) + places[0]
+        offsets = [layer(F.avg_pool2d(frame, size) if size > 1 else frame) for layer, size in zip(self.inside, (4, 2, 1), strict=False)]
+        offsets = offsets or [0, 0, 0]
+        x = self.shortcut(coarse) + self.fuse(torch.cat([coarse, message], 1)) + offsets[0]
         x = self.blocks(x)
-        x = self.grow(torch.cat([_double(x) + places[1], maps["fine"], _double(message)], 1))
+        x = self.grow(torch.cat([_upsampled(x) + offsets[1], maps["fine"], _upsampled(message)], 1))
         hidden = images.new_zeros(len(images), 1, *images.shape[2:]) if hidden is None else hidden
-        where = waves(images.shape[-1], device=x.device).to(x.dtype).expand(len(x), -1, -1, -1)
-        x = self.last(self.paint(torch.cat([_double(x) + places[2], images.to(x.dtype), hidden.to(x.dtype), where], 1))).float()
+        position = pixel_position_encoding(images.shape[-1], device=x.device).to(x.dtype).expand(len(x), -1, -1, -1)
+        x = self.last(self.paint(torch.cat([_upsampled(x) + offsets[2], images.to(x.dtype), hidden.to(x.dtype), position], 1))).float()
         painted = torch.tanh(x[:, :3])
         if not self.matte:
             return painted, torch.ones_like(painted[:, :1]), painted
-        share = torch.sigmoid(x[:, 3:])
-        return share * painted + (1 - share) * images, share, painted
+        matte = torch.sigmoid(x[:, 3:])
+        return matte * painted + (1 - matte) * images, matte, painted
 
 
-def _double(x: Tensor) -> Tensor:
+def _upsampled(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
-# ---------------------------------------------------------------------------------------------- where pixels and boxes lie
+# ---------------------------------------------------------------------------------------------- positions of pixels and boxes
 
-#: lengths of the waves in pixels
-WAVE_LENGTHS = (4, 8)
-#: sine and cosine, in four directions
-WAVES = 8 * len(WAVE_LENGTHS)
+#: wavelengths of the position encoding in pixels
+WAVELENGTHS = (4, 8)
+#: channels of the position encoding: sine and cosine in four directions at each wavelength
+POSITION_CHANNELS = 8 * len(WAVELENGTHS)
 
 
-def waves(size: int, *, device: torch.device | None = None) -> Tensor:
-    """Where every pixel is: sines and cosines along rows, columns and both diagonals, (WAVES, size, size) in -1..1.
+def pixel_position_encoding(size: int, *, device: torch.device | None = None) -> Tensor:
+    """Sinusoidal position encoding of pixels: sines and cosines along rows, columns and both diagonals, (16, size, size) in -1..1.
 
-    >>> waves(8).shape
+    >>> pixel_position_encoding(8).shape
     torch.Size([16, 8, 8])
     """
     at = torch.arange(size, device=device, dtype=torch.float32)
     x, y = at[None, :].expand(size, size), at[:, None].expand(size, size)
-    angles = torch.stack([along * (2 * torch.pi / length) for length in WAVE_LENGTHS for along in (x, y, x + y, x - y)])
+    angles = torch.stack([along * (2 * torch.pi / length) for length in WAVELENGTHS for along in (x, y, x + y, x - y)])
     return torch.cat([angles.sin(), angles.cos()])
 
 
-#: what :func:`frames` says of a pixel
-FRAMES = 8
+#: channels of :func:`box_coordinates`
+BOX_CHANNELS = 8
 
 
-def frames(boxes: Tensor, mask: Tensor, size: int) -> Tensor:
-    """Where every pixel lies in the smallest box that holds it: (B, FRAMES, size, size), all zero outside all boxes.
+def box_coordinates(boxes: Tensor, mask: Tensor, size: int) -> Tensor:
+    """Coordinates of every pixel inside the smallest box that contains it: (B, 8, size, size), zero outside all boxes.
 
-    The first channel is 1 inside a box; with u and v in -1..1 from its left to its right and from its top to its bottom, the others are
-    u, v, their squares, their product, and their absolute values.
+    The first channel is 1 inside a box; with u and v in -1..1 from left to right and from top to bottom of the box, the others are
+    u, v, u^2, v^2, u v, |u| and |v|.
 
-    boxes, mask : (B, n, 4) as shares of the sides, and which of them are real (B, n)
+    Parameters
+    ----------
+    boxes : (B, n, 4) xyxy relative to the image's sides
+    mask : (B, n) false at padding
+    size : side of the image in pixels
 
-    >>> one = frames(torch.tensor([[[0.0, 0.0, 0.5, 1.0]]]), torch.ones(1, 1, dtype=torch.bool), 4)
+    >>> one = box_coordinates(torch.tensor([[[0.0, 0.0, 0.5, 1.0]]]), torch.ones(1, 1, dtype=torch.bool), 4)
     >>> one[0, 0, 0].tolist(), one[0, 1, 0].tolist()
     ([1.0, 1.0, 0.0, 0.0], [-0.5, 0.5, 0.0, 0.0])
     """
     if not boxes.shape[1]:
-        return boxes.new_zeros(len(boxes), FRAMES, size, size)
+        return boxes.new_zeros(len(boxes), BOX_CHANNELS, size, size)
     centre = (torch.arange(size, device=boxes.device) + 0.5) / size
     low, high = boxes[..., :2], boxes[..., 2:]
     columns, rows = (((centre >= low[..., k, None]) & (centre <= high[..., k, None])) for k in (0, 1))  # (B, n, size)
-    held = rows[..., :, None] & columns[..., None, :] & mask[..., None, None]
-    area = (high - low).clamp_min(0).prod(2)[..., None, None].expand(held.shape)
-    least, owner = torch.where(held, area, torch.inf).min(1)  # (B, size, size)
-    held = least.isfinite()
+    inside = rows[..., :, None] & columns[..., None, :] & mask[..., None, None]
+    area = (high - low).clamp_min(0).prod(2)[..., None, None].expand(inside.shape)
+    least, owner = torch.where(inside, area, torch.inf).min(1)  # (B, size, size)
+    inside = least.isfinite()
     own = boxes.gather(1, owner.flatten(1)[..., None].expand(-1, -1, 4)).unflatten(1, (size, size))
     middle, half = (own[..., :2] + own[..., 2:]) / 2, ((own[..., 2:] - own[..., :2]) / 2).clamp_min(0.5 / size)
     u = (centre[None, None, :] - middle[..., 0]) / half[..., 0]
     v = (centre[None, :, None] - middle[..., 1]) / half[..., 1]
-    return torch.stack([torch.ones_like(u), u, v, u * u, v * v, u * v, u.abs(), v.abs()], 1) * held[:, None]
+    return torch.stack([torch.ones_like(u), u, v, u * u, v * v, u * v, u.abs(), v.abs()], 1) * inside[:, None]
 
 
 def place_code(boxes: Tensor, grid: int, *, margin: float = 0.01, least: float = 1e-3) -> Tensor:
-    """Where boxes (n, 4) lie on a grid of *grid* x *grid* cells: the logarithm of the share of every row and column they cover.
+    """Encode boxes (n, 4) on a grid of *grid* x *grid* cells: log of the share of each row and column they cover, (n, 2 grid).
 
-    The product of a cell's one-hot row and column (:func:`cell_code`) with this (n, 2 grid) is the logarithm of the share of the cell
-    that the box covers, so that an attention by dot products can know the place; a box grows by *margin* to all sides first.
+    The dot product with a cell's one-hot row and column (:func:`cell_code`) is the log of the share of the cell that the box covers, so
+    that dot-product attention can attend by position. Boxes are first enlarged by *margin* on all sides; shares are at least *least*.
 
     >>> code = place_code(torch.tensor([[0.0, 0.0, 0.5, 1.0]]), 2, margin=0.0)
     >>> [round(share, 3) for share in (cell_code(2) @ code.T).exp().flatten().tolist()]
@@ -295,6 +335,6 @@ def place_code(boxes: Tensor, grid: int, *, margin: float = 0.01, least: float =
 
 
 def cell_code(grid: int) -> Tensor:
-    """One-hot row and one-hot column of every cell of a grid, row by row: (grid * grid, 2 grid)."""
+    """One-hot row and one-hot column of every cell of a grid in row-major order: (grid * grid, 2 grid)."""
     cell = torch.arange(grid * grid)
     return torch.cat([F.one_hot(cell // grid, grid), F.one_hot(cell % grid, grid)], 1).float()

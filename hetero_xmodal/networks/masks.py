@@ -1,4 +1,4 @@
-"""Boxes as masks, and images whose masked places are filled from their surroundings."""
+"""Masks of boxes, and inpainting of masked pixels from their surroundings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def box_mask(boxes: Tensor, size: int, *, margin: float = 0.03) -> Tensor:
-    """1 inside boxes (b, 4), shares of the sides, grown by *margin*: (b, 1, size, size); an empty box stays empty.
+    """Masks (b, 1, size, size) of boxes (b, 4) relative to the image's sides, enlarged by *margin*; an empty box gives an empty mask.
 
     >>> int(box_mask(torch.tensor([[0.0, 0.0, 0.5, 1.0]]), 4, margin=0.0).sum())
     8
@@ -20,15 +20,15 @@ def box_mask(boxes: Tensor, size: int, *, margin: float = 0.03) -> Tensor:
     return (rows[:, :, None] & columns[:, None] & real[:, None, None])[:, None].float()
 
 
-def grown(mask: Tensor) -> Tensor:
-    """A mask (b, 1, S, S) with one more pixel all around."""
+def dilated(mask: Tensor) -> Tensor:
+    """A mask (b, 1, S, S) dilated by one pixel."""
     return torch.nn.functional.max_pool2d(mask, 3, 1, 1)
 
 
 def filled_from_around(images: Tensor, hidden: Tensor) -> Tensor:
-    """Images (B, 3, S, S) in -1..1 whose places where *hidden* (B, 1, S, S) is 1 are filled from what lies around them (Telea, 2004).
+    """Inpaint images (B, 3, S, S) in -1..1 from the surroundings where *hidden* (B, 1, S, S) is 1 (Telea 2004, by OpenCV).
 
-    Nothing is left of what stood there, and where nothing is to stand little remains to be painted.
+    No trace of a removed object is left, and the decoder has little to repaint where the background is to show.
 
     >>> image = torch.zeros(1, 3, 8, 8)
     >>> image[..., 3:5, 3:5] = 1

@@ -1,4 +1,4 @@
-"""Images as float tensors, and their resizing."""
+"""Conversion of images to float tensors, and resizing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import InputError
 
 
 def image_tensor(images: Any) -> torch.Tensor:
-    """Images as float32 (B, 3, H, W) in 0..1, on the processor.
+    """Convert images to a float32 tensor (B, 3, H, W) in 0..1 on the CPU.
 
     Parameters
     ----------
@@ -20,7 +20,8 @@ def image_tensor(images: Any) -> torch.Tensor:
 
     Raises
     ------
-    InputError : no image, sizes that differ, values outside the range or not finite.
+    InputError
+        If there is no image, sizes differ, or values are out of range or not finite.
 
     >>> image_tensor(torch.full((1, 3, 2, 2), 255, dtype=torch.uint8)).max()
     tensor(1.)
@@ -43,7 +44,7 @@ def image_tensor(images: Any) -> torch.Tensor:
 
     arrays = [np.asarray(read_image(image)) for image in images]
     if not arrays:
-        raise InputError("there is no image to look at; give at least one")
+        raise InputError("the list of images is empty; give at least one")
     sizes = {a.shape for a in arrays}
     if len(sizes) > 1:
         shown = sorted(f"{w} x {h}" for h, w, _ in sizes)[:2]
@@ -52,7 +53,7 @@ def image_tensor(images: Any) -> torch.Tensor:
 
 
 def resized(images: torch.Tensor, side: int = 128) -> torch.Tensor:
-    """(B, 3, H, W) -> (B, 3, side, side), bilinear with antialiasing; a whole multiple is averaged."""
+    """Resize (B, 3, H, W) to (B, 3, side, side): bilinear with antialiasing, average pooling for integer factors."""
     height, width = images.shape[-2:]
     if (height, width) == (side, side):
         return images

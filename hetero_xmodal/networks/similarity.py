@@ -1,7 +1,7 @@
-"""How well an image and a sentence fit each other: a small two-sided model in the manner of DAMSM (Xu et al. 2018).
+"""Image-text similarity for evaluation: a small dual encoder in the manner of DAMSM (Xu et al. 2018).
 
-Both sides become one code, and Sim is the cosine of the two; in training each word also looks for its regions. It is trained on the
-training split of a data set (:mod:`hetero_xmodal.training.similarity`); no model and no loss of manipulation uses it.
+Image and sentence are embedded, and Sim is the cosine of the two embeddings; in training, words also attend to regions. The model is
+trained on the training split of a data set (:mod:`hetero_xmodal.training.similarity`); no editing model or loss uses it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PAD, UNKNOWN = 0, 1
 
 
 def split_words(sentence: str) -> list[str]:
-    """Words in lower case.
+    """Split a sentence into lower-case words.
 
     >>> split_words("The bird's wings are red.")
     ['the', "bird's", 'wings', 'are', 'red']
@@ -34,12 +34,19 @@ def split_words(sentence: str) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class SimilarityConfig:
-    """Sizes of the model, and the sharpness of its attention and of its losses (gamma 1, 2 and 3 of DAMSM).
+    """Settings of :class:`ImageTextSimilarity`.
 
-    image_size : side of the images it sees; others are resized
-    width : of regions, words and codes
-    channels : of the image side's first layer
-    encoder : ``"small"``: convolutions that learn from nothing; ``"efficientnet-lite0"``: ImageNet's first stages, frozen, for photographs
+    image_size : side that images are resized to
+    width : of the embeddings of regions, words, images and sentences
+    channels : of the first convolution
+    encoder : ``"small"``: convolutions trained from scratch; ``"efficientnet-lite0"``: its first stages pretrained on ImageNet and frozen,
+        for photographs
+    attention, aggregate, contrast : gamma 1, 2 and 3 of DAMSM: inverse temperatures of the attention, of the sum over words, of the losses
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
     """
 
     image_size: int = 64
@@ -61,7 +68,18 @@ class SimilarityConfig:
 
 
 class ImageTextSimilarity(Pretrained, nn.Module):
-    """Codes of images and of sentences, (B, width) each; ``similarity(images, sentences)`` is the cosine of pairs.
+    """Embeddings of images and of sentences, (B, width) each; ``similarity(images, sentences)`` is the cosine of pairs.
+
+    Parameters
+    ----------
+    config : sizes of the model.
+    vocab : ``{"words": [...]}``; other words are unknown.
+    pretrained : load ImageNet weights into a frozen encoder; false if a state dict is loaded afterwards.
+
+    Raises
+    ------
+    InputError
+        If the vocabulary is empty.
 
     >>> model = ImageTextSimilarity(SimilarityConfig(width=8, channels=4), {"words": ["red", "wings"]}).eval()
     >>> model.similarity(torch.zeros(2, 3, 64, 64), ["red wings", "wings"]).shape
@@ -94,14 +112,14 @@ class ImageTextSimilarity(Pretrained, nn.Module):
         self.rnn = nn.LSTM(d, d // 2, batch_first=True, bidirectional=True)
 
     def train(self, mode: bool = True) -> ImageTextSimilarity:
-        """As ever, but a frozen encoder stays in evaluation mode."""
+        """Like ``Module.train``, but a frozen encoder stays in evaluation mode."""
         super().train(mode)
         if self.config.encoder != "small":
             self.frozen.eval()
         return self
 
     def numbers(self, sentences: Sequence[str]) -> Tensor:
-        """Sentences as numbers (B, t), padded."""
+        """Token ids (B, t) of sentences, padded with 0."""
         rows = [[self._number.get(word, UNKNOWN) for word in split_words(text)] or [UNKNOWN] for text in sentences]
         out = torch.full((len(rows), max(map(len, rows), default=1)), PAD)
         for row, words in zip(out, rows, strict=True):
@@ -109,7 +127,7 @@ class ImageTextSimilarity(Pretrained, nn.Module):
         return out
 
     def image_codes(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (B, 3, S, S) in 0..1 -> regions (B, r, width) and one code each (B, width)."""
+        """Embed images (B, 3, S, S) in 0..1: regions (B, r, width) and whole images (B, width)."""
         x = resized(images, self.config.image_size) * 2 - 1
         if self.config.encoder != "small":
             with torch.no_grad():
@@ -118,7 +136,7 @@ class ImageTextSimilarity(Pretrained, nn.Module):
         return self.region(x).flatten(2).transpose(1, 2), self.whole(torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1))
 
     def sentence_codes(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Numbers (B, t) -> words (B, t, width), which are real (B, t), and one code each (B, width)."""
+        """Embed token ids (B, t): words (B, t, width), their mask (B, t), and whole sentences (B, width)."""
         mask = tokens != PAD
         packed = nn.utils.rnn.pack_padded_sequence(self.words(tokens), mask.sum(1).cpu(), batch_first=True, enforce_sorted=False)
         states, (last, _) = self.rnn(packed)
@@ -126,7 +144,14 @@ class ImageTextSimilarity(Pretrained, nn.Module):
         return words, mask, last.transpose(0, 1).flatten(1)
 
     def loss(self, images: Tensor, tokens: Tensor, same: Tensor) -> dict[str, Tensor]:
-        """DAMSM's two losses, each in both directions; *same* (B,) numbers images: others with the same number are no wrong partners."""
+        """DAMSM's sentence and word losses, each averaged over both directions, a scalar each.
+
+        Parameters
+        ----------
+        images : (B, 3, S, S) in 0..1
+        tokens : (B, t) token ids of the matching sentences
+        same : (B,) image ids; pairs with the same id are not negatives of each other
+        """
         config = self.config
         regions, image = self.image_codes(images)
         words, mask, sentence = self.sentence_codes(tokens)
@@ -134,20 +159,26 @@ class ImageTextSimilarity(Pretrained, nn.Module):
             "sentence": F.normalize(image, dim=1) @ F.normalize(sentence, dim=1).T,
             "words": word_scores(regions, words, mask, config.attention, config.aggregate),
         }
-        right = torch.arange(len(tokens))
-        again = (same[:, None] == same[None]) & ~torch.eye(len(same), dtype=torch.bool)
+        target = torch.arange(len(tokens))
+        duplicate = (same[:, None] == same[None]) & ~torch.eye(len(same), dtype=torch.bool)
         losses = {}
         for name, score in scores.items():
-            logits = (config.contrast * score).masked_fill(again, torch.finfo(score.dtype).min)
-            losses[name] = (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2
+            logits = (config.contrast * score).masked_fill(duplicate, torch.finfo(score.dtype).min)
+            losses[name] = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
         return losses
 
     @torch.no_grad()
     def similarity(self, images: Any, sentences: Sequence[str], *, batch_size: int = 64) -> Tensor:
-        """Cosine of each image's code with that of its sentence, (B,); *images* as in :func:`~.world_judge.image_tensor`."""
+        """Cosine similarity of each image with its sentence, (B,); *images* as in :func:`~hetero_xmodal.networks.pixels.image_tensor`.
+
+        Raises
+        ------
+        InputError
+            If the numbers of images and sentences differ, or the images cannot be used.
+        """
         pixels = image_tensor(images)
         if len(pixels) != len(sentences):
-            raise InputError(f"there are {len(pixels)} images but {len(sentences)} sentences; give one sentence an image")
+            raise InputError(f"there are {len(pixels)} images but {len(sentences)} sentences; give one sentence per image")
         self.eval()
         found = []
         for start in range(0, len(pixels), batch_size):
@@ -158,14 +189,14 @@ class ImageTextSimilarity(Pretrained, nn.Module):
 
 
 def word_scores(regions: Tensor, words: Tensor, mask: Tensor, attention: float, aggregate: float) -> Tensor:
-    """Score of every image with every sentence, (B, B): each word looks for its regions, and its cosine with them counts.
+    """Score of every image with every sentence from the cosine of each word e_w with its attended regions c_w, (B, C).
 
     *regions* (B, r, d), *words* (C, t, d) with *mask* (C, t). For image b and sentence c: softmax over the words for each region, then,
-    *attention* times as sharp, over the regions for each word; ``log sum_w exp(aggregate cos(c_w, e_w)) / aggregate``.
+    with inverse temperature *attention*, over the regions for each word; ``log sum_w exp(aggregate cos(c_w, e_w)) / aggregate``.
     """
     score = torch.einsum("brd,ctd->bcrt", regions, words).masked_fill(~mask[None, :, None, :], torch.finfo(regions.dtype).min)
-    looked = (attention * score.softmax(3)).softmax(2)  # (B, C, r, t)
-    context = torch.einsum("bcrt,brd->bctd", looked, regions)
+    weight = (attention * score.softmax(3)).softmax(2)  # (B, C, r, t)
+    context = torch.einsum("bcrt,brd->bctd", weight, regions)
     cosine = F.cosine_similarity(context, words[None], dim=3).masked_fill(~mask[None], -torch.inf)
     return (aggregate * cosine).logsumexp(2) / aggregate
 

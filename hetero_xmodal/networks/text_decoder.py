@@ -1,6 +1,6 @@
-"""Show, attend and tell: a recurrent decoder that looks at a set of nodes while it writes a sentence (Xu et al. 2015).
+"""Show, attend and tell: an LSTM text decoder with attention over a set of nodes (Xu et al. 2015).
 
-Words are numbers; 0 is padding, 1 starts a sentence, 2 ends it, 3 stands for a word the vocabulary does not have.
+Words are token ids; 0 is padding, 1 starts a sentence, 2 ends it, 3 stands for unknown words.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
 
 
 class AttentionDecoder(nn.Module):
-    """One word at a time, from the attended memory, the words before and the state of an LSTM.
+    """LSTM that generates one word at a time, attending over a memory of node states at each step.
 
     Parameters
     ----------
     memory : width of the memory's rows
-    vocabulary : number of words, the four special ones included
+    vocabulary : number of words, including the four special tokens
     embed, hidden : widths of the word embeddings and of the LSTM
-    dropout : before the words' logits
+    dropout : applied before the output layer
     """
 
     def __init__(self, memory: int, vocabulary: int, *, embed: int = 64, hidden: int = 128, dropout: float = 0.0) -> None:
@@ -37,10 +37,9 @@ class AttentionDecoder(nn.Module):
         self.out = nn.Linear(hidden, vocabulary)  # W_o
 
     def forward(self, memory: Tensor, mask: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of every next word.
+        """Logits (B, t - 1, words) of tokens 1 .. t - 1 with teacher forcing, and attention weights (B, t - 1, n).
 
-        *memory* (B, n, memory), *mask* (B, n) true where a row is real, *tokens* (B, t) that begin with START: logits (B, t - 1, words)
-        for tokens 1 .. t - 1, and the attention (B, t - 1, n).
+        *memory* (B, n, memory), *mask* (B, n) false at padding, *tokens* (B, t) beginning with START.
         """
         state, keys = self.begin(memory, mask), self.key(memory)
         embedded = self.words(tokens[:, :-1])
@@ -52,7 +51,7 @@ class AttentionDecoder(nn.Module):
         return self.out(self.dropout(torch.stack(hidden, 1))), torch.stack(weights, 1)
 
     def begin(self, memory: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """h_0 and c_0 from the mean of the memory."""
+        """Initial state h_0 and c_0, each (B, hidden), from the mean of *memory* (B, n, memory) over *mask* (B, n)."""
         real = mask.unsqueeze(2).to(memory.dtype)
         mean = (memory * real).sum(1) / real.sum(1).clamp_min(1)
         return self.start_h(mean), self.start_c(mean)
@@ -61,18 +60,27 @@ class AttentionDecoder(nn.Module):
         h, c = state
         scores = self.score(torch.relu(keys + self.query(h).unsqueeze(1))).squeeze(2)
         attention = scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(1) * mask
-        seen = (attention.unsqueeze(1) @ memory).squeeze(1) * torch.sigmoid(self.gate(h))
-        return self.cell(torch.cat([word, seen], 1), (h, c)), attention
+        context = (attention.unsqueeze(1) @ memory).squeeze(1) * torch.sigmoid(self.gate(h))
+        return self.cell(torch.cat([word, context], 1), (h, c)), attention
 
     @torch.no_grad()
-    def write(self, memory: Tensor, mask: Tensor, *, beam: int = 3, longest: int = 40) -> list[tuple[list[int], Tensor]]:
-        """The likeliest sentences by beam search over the mean log-likelihood of a word.
+    def generate(self, memory: Tensor, mask: Tensor, *, beam: int = 3, longest: int = 40) -> list[tuple[list[int], Tensor]]:
+        """Most likely sentences by beam search; sentences are ranked by their mean log-likelihood per word.
 
-        Returns, for every member of the batch, the words without START and END, and the attention over its memory (words, n).
+        Parameters
+        ----------
+        memory, mask : (B, n, memory) and (B, n), false at padding
+        beam : beam width
+        longest : maximum number of words
+
+        Returns
+        -------
+        list
+            for every graph of the batch, the token ids without START and END, and the attention weights (words, n).
         """
-        return [self._write(memory[k : k + 1], mask[k : k + 1], beam, longest) for k in range(len(memory))]
+        return [self._generate(memory[k : k + 1], mask[k : k + 1], beam, longest) for k in range(len(memory))]
 
-    def _write(self, memory: Tensor, mask: Tensor, beam: int, longest: int) -> tuple[list[int], Tensor]:
+    def _generate(self, memory: Tensor, mask: Tensor, beam: int, longest: int) -> tuple[list[int], Tensor]:
         state, keys = self.begin(memory, mask), self.key(memory)
         written = torch.full((1, 1), START, device=memory.device)
         attention = memory.new_zeros(1, 0, memory.shape[1])
@@ -80,14 +88,14 @@ class AttentionDecoder(nn.Module):
         done: list[tuple[float, list[int], Tensor]] = []
         for length in range(1, longest + 1):
             n = len(written)
-            state, looked = self._step(self.words(written[:, -1]), state, memory.expand(n, -1, -1), keys.expand(n, -1, -1), mask)
+            state, weight = self._step(self.words(written[:, -1]), state, memory.expand(n, -1, -1), keys.expand(n, -1, -1), mask)
             logits = self.out(state[0]).log_softmax(1)
             logits[:, [PAD, START]] = -torch.inf
             total = score[:, None] + logits
             best, index = total.flatten().topk(min(beam, total.numel()))
             row, word = index // logits.shape[1], index % logits.shape[1]
             written, score = torch.cat([written[row], word[:, None]], 1), best
-            attention = torch.cat([attention[row], looked[row].unsqueeze(1)], 1)
+            attention = torch.cat([attention[row], weight[row].unsqueeze(1)], 1)
             state = (state[0][row], state[1][row])
             ended = word == END
             for k in ended.nonzero().flatten().tolist():
@@ -102,10 +110,10 @@ class AttentionDecoder(nn.Module):
 
 
 def text_decoder_loss(logits: Tensor, attention: Tensor, tokens: Tensor, mask: Tensor, *, attend_all: float = 1.0) -> Tensor:
-    """L_ED (B,): mean cross-entropy of each sentence's words, and the doubly stochastic term of Xu et al.
+    """L_ED, (B,): mean cross-entropy of each sentence's words plus the doubly stochastic attention term of Xu et al.
 
     *logits* (B, t - 1, words) and *attention* (B, t - 1, n) of :class:`AttentionDecoder`, *tokens* (B, t), *mask* (B, n).
-    *attend_all* weighs the mean over nodes of ``(1 - sum_t a_tn)^2``.
+    *attend_all* is the weight of the mean over nodes of ``(1 - sum_t a_tn)^2``.
     """
     target = tokens[:, 1:]
     real = (target != PAD).to(logits.dtype)
@@ -113,6 +121,6 @@ def text_decoder_loss(logits: Tensor, attention: Tensor, tokens: Tensor, mask: T
     loss = (each * real).sum(1) / real.sum(1).clamp_min(1)
     if attend_all:
         nodes = mask.to(logits.dtype)
-        looked = (attention * real.unsqueeze(2)).sum(1)
-        loss = loss + attend_all * (((1 - looked) ** 2) * nodes).sum(1) / nodes.sum(1).clamp_min(1)
+        total = (attention * real.unsqueeze(2)).sum(1)
+        loss = loss + attend_all * (((1 - total) ** 2) * nodes).sum(1) / nodes.sum(1).clamp_min(1)
     return loss

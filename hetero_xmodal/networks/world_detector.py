@@ -1,9 +1,9 @@
-"""The world's detector: detectron2's FCOS on a small residual pyramid, and one head that names the attributes of each box.
+"""The detector of the default world: detectron2's FCOS on a small residual pyramid, with an attribute head.
 
-An image of S x S pixels goes through a stem (stride 2, 32 channels) and three residual stages (strides 4, 8, 16), which a
-feature pyramid brings to one width. FCOS (Tian et al. 2019) predicts class, box and centerness at every cell of strides 4, 8
-and 16. Stride 4 is what lets a beak of eight pixels be found. For the attributes, ROIAlign reads 7 x 7 samples of the stem and
-of the finest pyramid level inside each box, because a stripe of three pixels is gone at stride 8.
+An image of S x S pixels passes a stem (stride 2, 32 channels) and three residual stages (strides 4, 8, 16), which a feature pyramid
+projects to one width. FCOS (Tian et al. 2019) predicts class, box and centerness at every cell of strides 4, 8 and 16; stride 4 is needed
+to detect a beak of eight pixels. The attribute head applies RoIAlign (7 x 7) to the stem and to the finest pyramid level, because a stripe
+of three pixels is lost at stride 8.
 
 Import this module only after :func:`~hetero_xmodal.parsers.detectors.detectron2_quietly.require_detectron2`.
 """
@@ -24,15 +24,17 @@ from torchvision.ops import roi_align
 
 @dataclass(frozen=True)
 class WorldDetectorConfig:
-    """What the network is; stored beside the weights.
+    """Architecture of the detector; stored with the weights.
 
     classes : names of the object classes
-    attributes : kind -> words; index 0 of every kind is "nothing is said" (plain, ordinary size, no colour of its own)
+    attributes : kind -> words; index 0 of every kind means "none" (plain, ordinary size, no particular colour)
+    stem : channels of the stem
     widths : channels of the stages of stride 4, 8 and 16
     blocks : residual blocks of each stage
     pyramid : channels of the pyramid and of the FCOS head
+    head_convs : convolutions of the FCOS head
     feature : width of the region feature
-    image_size : side in pixels that images are brought to
+    image_size : side in pixels that images are resized to
     """
 
     classes: tuple[str, ...]
@@ -94,7 +96,7 @@ class _Pyramid(Backbone):
 
 
 class AttributeHead(nn.Module):
-    """Boxes -> region features (n, 128) and, for every kind of attribute, logits (n, words)."""
+    """Region features (n, feature) of boxes and, for every kind of attribute, logits (n, words)."""
 
     def __init__(self, config: WorldDetectorConfig) -> None:
         super().__init__()
@@ -106,7 +108,7 @@ class AttributeHead(nn.Module):
         )
         self.embed = nn.Linear(64 * 5 * 5, config.feature)
         self.name = nn.Linear(config.feature, len(config.classes))
-        # what is small for a tree is large for a cup: size is told from the class and the box
+        # size is relative to the class (a small tree is larger than a large cup), so it is predicted from class and box
         self.words = nn.ModuleDict({kind: nn.Linear(config.feature, len(words)) for kind, words in config.attributes.items()})
         self.scale = nn.ModuleDict(
             {kind: nn.Linear(6 * len(config.classes), len(words), bias=False) for kind, words in config.attributes.items()}
@@ -115,12 +117,14 @@ class AttributeHead(nn.Module):
             nn.init.zeros_(layer.weight)
 
     def region_features(self, stem: torch.Tensor, fine: torch.Tensor, boxes: list[torch.Tensor]) -> torch.Tensor:
+        """Region features (n, feature) from the stem (B, c, H/2, W/2), the finest level (B, c, H/4, W/4), and each image's boxes (k, 4)."""
         regions = torch.cat(
             [roi_align(m.float(), boxes, 7, 1 / stride, sampling_ratio=2, aligned=True) for m, stride in ((stem, 2), (fine, 4))], 1
         )
         return F.relu(self.embed(self.mix(regions).flatten(1)))
 
     def forward(self, features: torch.Tensor, boxes: torch.Tensor, classes: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Logits (n, words) of every kind of attribute, from region features (n, feature), boxes (n, 4) and classes (n,)."""
         width, height = ((boxes[:, 2:] - boxes[:, :2]) / self.image_size).clamp_min(1e-3).log().unbind(1)
         geometry = torch.stack([torch.ones_like(width), width, height, width**2, height**2, width * height], 1)
         one_hot = F.one_hot(classes, self.name.out_features).to(geometry)
@@ -129,11 +133,11 @@ class AttributeHead(nn.Module):
 
 
 class WorldDetectorNetwork(FCOS):
-    """FCOS with attributes. In training it returns a dict of losses, otherwise one ``Instances`` per image.
+    """FCOS with an attribute head. In training mode it returns a dict of losses, otherwise one ``Instances`` per image.
 
-    Inputs are a batch (B, 3, H, W) of RGB values 0..255, H and W multiples of 16 (smaller images are padded by the caller).
-    The ``Instances`` carry ``pred_boxes``, ``scores``, ``pred_classes``, ``region_features`` (n, 128) and ``attributes``
-    (n, kinds): for every kind of the config the index of its word.
+    Inputs are a batch (B, 3, H, W) of RGB values in 0..255, with H and W multiples of 16 (the caller pads smaller images).
+    The ``Instances`` have the fields ``pred_boxes``, ``scores``, ``pred_classes``, ``region_features`` (n, 128) and ``attributes``
+    (n, kinds), the index of the word of each kind in the config.
     """
 
     def __init__(self, config: WorldDetectorConfig) -> None:
@@ -141,9 +145,9 @@ class WorldDetectorNetwork(FCOS):
         shapes = list(backbone.output_shape().values())
         head = FCOSHead(input_shape=shapes, num_classes=len(config.classes), conv_dims=[config.pyramid] * config.head_convs, norm="BN")
         for layer in (*head.cls_subnet, *head.bbox_subnet):
-            if isinstance(layer, nn.Conv2d):  # their default of std 0.01 is meant for fine-tuning and starts slowly here
+            if isinstance(layer, nn.Conv2d):  # detectron2's standard deviation of 0.01 suits fine-tuning and trains slowly from scratch
                 nn.init.kaiming_normal_(layer.weight)
-        nn.init.constant_(head.bbox_pred.bias, 3.0)  # a box reaches about three cells to each side
+        nn.init.constant_(head.bbox_pred.bias, 3.0)  # boxes start about three cells wide to each side
         super().__init__(
             backbone=backbone,
             head=head,
@@ -160,31 +164,34 @@ class WorldDetectorNetwork(FCOS):
         self.attribute_head = AttributeHead(config)
 
     def features(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Feature maps of images (B, 3, H, W) in 0..255: ``stem`` (stride 2) and ``p2``, ``p3``, ``p4`` (strides 4, 8, 16)."""
         x = (images - self.pixel_mean) / self.pixel_std
         return self.backbone(x.contiguous(memory_format=torch.channels_last))
 
     def forward(self, images: torch.Tensor, truth: list | None = None):
-        """*truth*: ``Instances`` with ``gt_boxes``, ``gt_classes`` and ``gt_attributes`` (n, kinds), needed in training only."""
+        """Losses in training mode, else detections, of images (B, 3, H, W).
+
+        *truth* is one ``Instances`` per image with ``gt_boxes``, ``gt_classes`` and ``gt_attributes`` (n, kinds), required in training.
+        """
         maps = self.features(images)
         levels = [maps[f] for f in self.head_in_features]
         predictions = [[y.float() for y in part] for part in self.head(levels)]
         if self.training:
             return self.forward_training(images, levels, predictions, truth) | self._attribute_losses(maps, truth)
-        return self._answer(images, maps, levels, predictions)
+        return self._detections(images, maps, levels, predictions)
 
     def _attribute_losses(self, maps: dict[str, torch.Tensor], truth: list) -> dict[str, torch.Tensor]:
         boxes = [t.gt_boxes.tensor for t in truth]
         sides = [torch.cat([b[:, 2:] - b[:, :2]] * 2, 1) for b in boxes]
-        noisy = [
-            b + (torch.rand_like(b) - 0.5) * 0.1 * side for b, side in zip(boxes, sides, strict=True)
-        ]  # a detector's boxes are off a little too
+        # detected boxes are inaccurate too, so the head is trained on jittered ones
+        noisy = [b + (torch.rand_like(b) - 0.5) * 0.1 * side for b, side in zip(boxes, sides, strict=True)]
         features = self.attribute_head.region_features(maps["stem"], maps["p2"], noisy).float()
         classes, words = torch.cat([t.gt_classes for t in truth]), torch.cat([t.gt_attributes for t in truth])
         logits = self.attribute_head(features, torch.cat(boxes), classes)
         losses = {f"loss_{kind}": F.cross_entropy(logits[kind], words[:, k]) for k, kind in enumerate(logits)}
         return losses | {"loss_name": 0.5 * F.cross_entropy(self.attribute_head.name(features), classes)}
 
-    def _answer(self, images, maps, levels, predictions) -> list:
+    def _detections(self, images, maps, levels, predictions) -> list:
         logits, deltas, centerness = self._transpose_dense_predictions(predictions, [self.num_classes, 4, 1])
         anchors = self.anchor_generator(levels)
         size = tuple(images.shape[-2:])
@@ -196,7 +203,7 @@ class WorldDetectorNetwork(FCOS):
         boxes = [f.pred_boxes.tensor for f in found]
         features = self.attribute_head.region_features(maps["stem"], maps["p2"], boxes).float()
         classes = torch.cat([f.pred_classes for f in found])
-        # the region feature, read at full resolution, has the second say about the class: two classes for one thing become one
+        # rescore classes with the region feature, which sees more detail: of two classes for one object, one gets a low score
         agreed = self.attribute_head.name(features).softmax(1).gather(1, classes[:, None])[:, 0]
         words = self.attribute_head(features, torch.cat(boxes), classes)
         indices = torch.stack([w.argmax(1) for w in words.values()], 1)

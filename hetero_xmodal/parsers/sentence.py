@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import InputError, MissingPackageError, nearest
-from ..scenes import SceneGraph, Token
+from ..scenes import SceneGraph, Token, check_characters
 from .parse_cache import read_parses, write_parses
 from .preprocess import Prepared, prepare
 from .sentence_rules import read_scene
@@ -102,7 +102,7 @@ def parse_sentence(text: str, *, model: str | None = None) -> SceneGraph:
 
     Raises
     ------
-    InputError : not a string, nothing but white space, or too long.
+    InputError : not a string, nothing but white space, too long, or with a character that is no text (NUL, a lone surrogate).
 
     >>> scene = parse_sentence("The bird is blue.")
     >>> scene.objects[0].name, scene.objects[0].attributes
@@ -179,6 +179,7 @@ def check_text(text: object, what: str) -> str:
         raise InputError(f"{what} is {'empty' if not text else 'only white space'}; give an English sentence")
     if len(text) > MAX_CHARACTERS:
         raise InputError(f"{what} has {len(text)} characters; at most {MAX_CHARACTERS} are read, give one caption at a time")
+    check_characters(what, text)
     return text
 
 

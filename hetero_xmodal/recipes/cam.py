@@ -57,9 +57,9 @@ from torch import Tensor, nn
 from .. import schema as s
 from ..errors import InputError
 from ..message_passing import Blend, DotAttention, Recipe, Replace, SigmoidGate, Step, SymmetricNorm, attends, both_ways, itself
-from ..networks.image_branch import ENCODERS, ImageDecoder, cell_code, frames, make_encoder, place_code
+from ..networks.image_branch import ENCODERS, ImageDecoder, box_coordinates, cell_code, make_encoder, place_code
 from ..networks.optimal_transport import transport
-from ..networks.padding import padded, wave
+from ..networks.padding import padded, position_encoding
 from ..networks.text_decoder import SPECIAL, UNKNOWN, AttentionDecoder
 from ..pretrained import Pretrained
 
@@ -434,16 +434,16 @@ class CAM(Pretrained, nn.Module):
     ) -> dict[str, dict[str, Tensor]]:
         """State ``x`` (n, word_width) of ``visual`` and ``word``, and the regions' ``box`` as shares of the image (n, 4)."""
         data = graph.nodes[s.VISUAL].data
-        boxes = (data["box"] / data["image_size"].repeat(1, 2)).clamp(0, 1)
+        boxes = (data["box"] / data["image_size"].repeat(1, 2)).clamp(0, 1).to(self.cells.device)
         names, place = np.unique(s.text_array(data["name"]), return_inverse=True)
         numbers = torch.tensor([self._name_number.get(name.decode("utf-8", "replace"), 0) for name in names.tolist()], dtype=torch.int64)
         numbers = numbers.to(boxes.device)[torch.from_numpy(place)]
         if seen is None:
-            image = torch.repeat_interleave(torch.arange(graph.batch_size, device=boxes.device), graph.batch_num_nodes(s.VISUAL))
+            image = torch.repeat_interleave(torch.arange(graph.batch_size), graph.batch_num_nodes(s.VISUAL)).to(boxes.device)
             seen = Seen(maps, boxes, image)
         look = self.encoder.regions(*seen).float()
         x = self.see(torch.cat([look, boxes], 1)) + self.names(numbers)
-        order = wave(graph.nodes[s.WORD].data["position"], self.config.word_width)
+        order = position_encoding(graph.nodes[s.WORD].data["position"], self.config.word_width)
         return {s.VISUAL: {"x": x, "box": boxes}, s.WORD: {"x": self.words(words) + order.to(x)}}
 
     # ------------------------------------------------------------------------------------------ forward
@@ -477,7 +477,7 @@ class CAM(Pretrained, nn.Module):
         with torch.no_grad(), low:
             maps = {name: values.float() for name, values in self.encoder.maps(images).items()}
             looks = None if seen is None else Seen({k: v.float() for k, v in self.encoder.maps(seen[0]).items()}, seen[1], seen[2])
-        inputs = self.node_features(graph, maps, self.graph_words(graph) if words is None else words, looks)
+        inputs = self.node_features(graph, maps, self.graph_words(graph) if words is None else words.to(self.cells.device), looks)
         boxes = inputs[s.VISUAL].pop("box")
         states = self.recipe(graph, inputs)
         image_nodes = masked_nodes(states, "image_mask", self.image_mlp)
@@ -500,7 +500,7 @@ class CAM(Pretrained, nn.Module):
         inputs = {t: {"h": nodes[t], "key": torch.cat([nodes[t], code[t]], 1)} for t in nodes}
         told = self.paint(graph, inputs | {"patch": {"h": cells}})["patch"]["told"]
         message = told.reshape(batch, grid, grid, -1).permute(0, 3, 1, 2)
-        frame = frames(*padded(boxes, graph.batch_num_nodes(s.VISUAL)), self.config.image_size) if self.config.inside else None
+        frame = box_coordinates(*padded(boxes, graph.batch_num_nodes(s.VISUAL)), self.config.image_size) if self.config.inside else None
         with low:
             return self.decoder(maps, message, images, hidden, frame)
 
@@ -525,8 +525,9 @@ class CAM(Pretrained, nn.Module):
         The parts that the config's ablations leave out are zero. The loss of the paper is the sum of the four, ``M_differ`` times gamma.
         """
         config, states = self.config, made.states
-        members = {t: torch.repeat_interleave(torch.arange(graph.batch_size), graph.batch_num_nodes(t)) for t in (s.VISUAL, s.WORD)}
         zero = made.memory.new_zeros(graph.batch_size)
+        each = torch.arange(graph.batch_size)
+        members = {t: torch.repeat_interleave(each, graph.batch_num_nodes(t)).to(zero.device) for t in (s.VISUAL, s.WORD)}
 
         def norm(values: dict[str, Tensor]) -> Tensor:
             total, count = zero, zero

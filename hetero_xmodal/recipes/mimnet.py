@@ -64,7 +64,7 @@ from ..message_passing import PER_GRAPH, SHARED, Combine, DotAttention, JoinedLi
 from ..networks.boundary import boundary_images
 from ..networks.image_branch import ENCODERS, make_encoder
 from ..networks.padding import padded
-from ..networks.stage_decoder import StageDecoder, doubled, layer
+from ..networks.stage_decoder import StageDecoder, conv_layer, upsampled
 from ..networks.text_decoder import SPECIAL, UNKNOWN
 from ..pretrained import Pretrained
 
@@ -294,7 +294,7 @@ class MIMNet(Pretrained, nn.Module):
         if config.memory:
             self.memory = nn.Parameter(0.3 * torch.randn(config.memories, c))  # M: soft gates and a soft attention at first
             nn.init.normal_(self.recipe.steps[0].weigh.key.weight, std=0.15)
-        self.smooth = nn.ModuleList(nn.Sequential(layer(c, c), *layer(c, c)[:2]) for _ in range(config.smooth))  # f_r
+        self.smooth = nn.ModuleList(nn.Sequential(conv_layer(c, c), *conv_layer(c, c)[:2]) for _ in range(config.smooth))  # f_r
         self.localise, self.refine = localise_recipe(config), refine_recipe(config)
         grown = config.encoder_size // 2
         finer = self.encoder.fine_width if config.detail else 0
@@ -406,7 +406,7 @@ class MIMNet(Pretrained, nn.Module):
         low = torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16)
         with low:
             seen = self.features(images)
-        h = self.word_states(self.graph_words(graph) if words is None else words, counts)
+        h = self.word_states(self.graph_words(graph) if words is None else words.to(self.words.weight.device), counts)
         states, weights = {s.WORD: h, "patch": {"boundary": cells(seen["boundary"])}}, {}
         attention = None
         if config.memory:
@@ -428,7 +428,7 @@ class MIMNet(Pretrained, nn.Module):
         if config.localise == "unit":
             asked = {s.WORD: h, "texture": texture, "patch": {"vc": cells(conditioned)}}
             alpha = places(self.localise(graph, asked)["patch"]["alpha"], len(images))  # (9)
-        vu = doubled(blend(alpha, conditioned, seen["image"]))  # (7)
+        vu = upsampled(blend(alpha, conditioned, seen["image"]))  # (7)
         after = self.refine(graph, {s.WORD: {"h": h, "recalled": recalled}, "fine_patch": {"vu": cells(vu)}})  # (10)
         return Recalled(
             recalled=recalled, texture=texture, where=after[s.WORD].get("where", recalled), attention=attention, image=seen["image"],
@@ -467,7 +467,7 @@ def word_graph(counts: Tensor) -> dgl.DGLGraph:
     """A batched graph of nothing but words: ``counts[k]`` of them for member k."""
     from ..environment import require_dgl
 
-    nothing = (torch.zeros(0, dtype=torch.int64),) * 2
+    counts, nothing = counts.cpu(), (torch.zeros(0, dtype=torch.int64),) * 2
     graph = require_dgl().heterograph({s.FOLLOWS: nothing}, num_nodes_dict={s.WORD: int(counts.sum())})
     graph.set_batch_num_nodes({s.WORD: counts})
     graph.set_batch_num_edges({s.FOLLOWS: torch.zeros_like(counts)})
@@ -506,23 +506,23 @@ Said = tuple[Tensor, Tensor, Tensor | None]  # words (B, t), mask (B, t) and the
 
 def discriminator_loss(judge: TextAdaptiveDiscriminator, real: Tensor, fake: Tensor, said: Said, requested: Said) -> dict[str, Tensor]:
     """(17) in its four terms, each a mean over the batch; *fake* gets no gradient. ``said`` belongs to *real*, ``requested`` to *fake*."""
-    seen, made = judge.look(real), judge.look(fake.detach())
+    seen, made = judge.features(real), judge.features(fake.detach())
     return {
         "real": F.softplus(-seen.real).mean(),
         "fake": F.softplus(made.real).mean(),
-        "right": -_log(judge.judge(seen, *said)).mean(),
-        "requested": -_log(1 - judge.judge(made, *requested)).mean(),
+        "right": -_log(judge.match(seen, *said)).mean(),
+        "requested": -_log(1 - judge.match(made, *requested)).mean(),
     }
 
 
 def realness_loss(judge: TextAdaptiveDiscriminator, fake: Tensor) -> Tensor:
     """(16) and (18): -log D_I of made images."""
-    return F.softplus(-judge.look(fake).real).mean()
+    return F.softplus(-judge.features(fake).real).mean()
 
 
 def text_loss(judge: TextAdaptiveDiscriminator, fake: Tensor, requested: Said) -> Tensor:
     """(19): -log D_T of made images and the sentences they were made for."""
-    return -_log(judge.judge(judge.look(fake), *requested)).mean()
+    return -_log(judge.match(judge.features(fake), *requested)).mean()
 
 
 def _log(probability: Tensor) -> Tensor:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..data.registry import entry_of, open_for
+from ..data.source import split_name
 from ..errors import InputError
 from ..files import read_json, write_text
 from .index import EmbeddingIndex, build_index, embed_query
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from ..recipes import ALGR, DAGNN
 
 SHIPPED = {recipe: Path(__file__).parents[1] / "assets" / f"{recipe}_world" for recipe in ("dagnn", "algr")}
-READ_AS_SPLITS = ("karpathy", "karpathy+restval", "scan", "bottom-up", "regions")  # data that only matching models read
 
 
 @dataclass(frozen=True)
@@ -77,22 +78,25 @@ def load_gallery(
 
     Parameters
     ----------
-    data : any name that :func:`hetero_xmodal.load_dataset` knows; for ALGR also data with given regions, such as ``scan:FOLDER``
-    split : by default ``"test"`` of the world, and all of a folder; data with given regions has its test split searched
+    data : any data set of the registry with images that have captions or tags; for ALGR also given regions with captions
+    split : if left out, ``"test"`` of the world and of Karpathy's splits, and all of a folder; of given regions the test split is searched
     size : the first so many images
+
+    Raises
+    ------
+    InputError : a data set that does not give what is needed, an unknown split, given regions for a model that reads images.
     """
-    if data.partition(":")[0] in READ_AS_SPLITS:
+    source = open_for(data, "index")
+    if "images" not in source.gives:
         if model.recipe_name != "algr":
-            raise InputError(f"a {model.recipe_name!r} model cannot read '{data}'; give world/scenes, coco:FOLDER or folder:FOLDER")
-        if split not in (None, "test"):
+            raise InputError(f"{data} gives no images; a {model.recipe_name!r} model reads images")
+        if split is not None and split_name(split) != "test":
             raise InputError(f"only the test split of '{data}' is searched, not {split!r}")
         from ..data.tasks.matching import load_test_split
 
         return load_test_split(data, model.vocab, sizes=None if size is None else {"test": size}), {}
-    from ..data import load_dataset
-
-    split = split or ("test" if data.startswith("world/") else "all")
-    return load_dataset(data, split, size=size), {"data": data, "split": split}
+    split = source.split(split or entry_of(data)[0].searched)
+    return source.items(split, size), {"data": data, "split": split}
 
 
 def retrieve(model: DAGNN | ALGR, query: str | Path | Any, gallery: Sequence[Item] | EmbeddingIndex, *, top: int = 10) -> list[Hit]:

@@ -147,7 +147,7 @@ def train_algr(
     out = Path(out)
     chosen, record = settings_for("algr", data, preset=preset, configs=[config], fit_config=fit_config, progress=progress)
     config, fit_config = _complete(config or chosen.config, data), fit_config or chosen.fit_config
-    for split in (data.train, data.validation):
+    for split in (data.train, data.val):
         if not len(split):
             raise InputError(f"the {split.name} split has no captions; training needs pairs to learn from and to choose with")
     if phase1_epochs(config) >= fit_config.epochs:
@@ -161,7 +161,7 @@ def train_algr(
             seeded = replace(fit_config, seed=fit_config.seed + k)
             runs.append(_train_one(data, out / f"member{k + 1}", replace(config, members=1), seeded, **more))
         model = ALGR.join([member for member, _ in runs])
-        score = evaluate_matching(model, data.validation)["rsum"]
+        score = evaluate_matching(model, data.val)["rsum"]
         result = FitResult(score, runs[0][1].best_epoch, sum(run.epochs for _, run in runs), out)
     if is_first_process():
         model.save_pretrained(out / "model")
@@ -184,13 +184,13 @@ def _train_one(
         standardise_inputs(model, data.train)
     if config.start == "cca":
         start_from_correlation(model, data.train)
-    module = ALGRModule(model, data.validation)
+    module = ALGRModule(model, data.val)
     size = min(config.batch_size, len(data.train))
     result = fit(
         module,
         batches(range(len(data.train)), size, seed=fit_config.seed, collate=data.train.batch),
         # one batch that nobody reads: all of the split is ranked together
-        validation=batches(range(1), 1, shuffle=False, collate=data.validation.batch),
+        validation=batches(range(1), 1, shuffle=False, collate=data.val.batch),
         out=out,
         config=fit_config,
         recipe_config=config,

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..baselines.retrieval.base import retrieval_scores
+from ..baselines.retrieval.base import retrieval_precisions, retrieval_scores
 from ..data.features import FeatureSet, FeatureSplit
 from ..data.tasks.retrieval import RetrievalData
 from ..errors import InputError
+from ..metrics import MeanAveragePrecision
 from ..recipes.dagnn import DAGNN, DAGNNConfig
 from .loop import FitConfig, FitResult, fit
 from .sampling import batches, is_first_process, seed_everything
@@ -134,7 +135,7 @@ def train_dagnn(
     InputError : no validation pairs, label vectors or counted label sets of a wrong shape, and what ``fit`` refuses.
     """
     features = data.features
-    if features.validation is None:
+    if features.val is None:
         raise InputError(f"{features.name} has no validation pairs to choose the best epoch with; use hold_out")
     chosen, record = settings_for("dagnn", data, preset=preset, configs=[config], fit_config=fit_config, progress=progress)
     config, fit_config = config or chosen.config, fit_config or chosen.fit_config
@@ -154,7 +155,7 @@ def train_dagnn(
     config = replace(config, **widths)
     seed_everything(fit_config.seed)
     model = DAGNN(config, data.vocab)
-    splits = {name: _tensors(split) for name, split in (("train", features.train), ("validation", features.validation))}
+    splits = {name: _tensors(split) for name, split in (("train", features.train), ("validation", features.val))}
     if tags:
         train_tag_network(model, splits["train"][1], splits["train"][2])
         with torch.no_grad():
@@ -180,9 +181,18 @@ def train_dagnn(
 
 def evaluate_retrieval(model: DAGNN, pairs: FeatureSplit) -> dict[str, float]:
     """Mean average precision over all ranks of *pairs*: ``image_to_text``, ``text_to_image`` and their ``mean``."""
+    return retrieval_scores(*_embedded(model, pairs))
+
+
+def evaluate_queries(model: DAGNN, pairs: FeatureSplit) -> dict[str, MeanAveragePrecision]:
+    """The same query by query, for intervals and comparisons: each direction's mean with its ``per_query``, shape (pairs,)."""
+    return retrieval_precisions(*_embedded(model, pairs))
+
+
+def _embedded(model: DAGNN, pairs: FeatureSplit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if pairs.labels.shape[1] != len(model.vocab["labels"]):
         raise InputError(f"the pairs have {pairs.labels.shape[1]} labels, but the model knows {len(model.vocab['labels'])}")
-    return retrieval_scores(model.embed_images(pairs.images).numpy(), model.embed_texts(pairs.texts).numpy(), pairs.labels)
+    return model.embed_images(pairs.images).numpy(), model.embed_texts(pairs.texts).numpy(), pairs.labels
 
 
 class DAGNNMethod:

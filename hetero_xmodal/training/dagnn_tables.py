@@ -95,7 +95,7 @@ def dagnn_tables(
     usual, usual_epochs = default_settings(data)
     config, epochs = config or usual, usual_epochs if epochs is None else epochs
     FitConfig(epochs=epochs)  # refuses what cannot be before the first fit
-    features = replace(data.features, test=data.features.validation) if on_validation else data.features
+    features = replace(data.features, test=data.features.val) if on_validation else data.features
 
     def maker(changes: dict[str, Any]) -> Callable[[int], DAGNNMethod]:
         changed = replace(config, **changes)

@@ -29,16 +29,20 @@ class CaptionedImages:
 
     @classmethod
     def load(cls, data: str, split: str, *, size: int | None = None, image_size: int = 64) -> CaptionedImages:
-        """``"world/birds"``, ``"world/scenes"`` or ``"cub:FOLDER"``."""
-        if data.startswith("world/"):
-            from ..data import load_dataset
+        """Images with captions of any data set of the registry that gives both.
 
-            items: Any = load_dataset(data, split, size=size, image_size=image_size)
-        else:
-            from ..data.tasks.editing import load_pairs
+        Parameters
+        ----------
+        data, split, size : see :func:`hetero_xmodal.data.tasks.editing.load_editing_images`.
+        image_size : width and height S of the images, in pixels.
 
-            items = load_pairs(data, split, size=size, image_size=image_size)
-        items = [item for item in items if item.sentences]
+        Raises
+        ------
+        InputError : a data set without images or captions, an unknown split, no image with a caption.
+        """
+        from ..data.tasks.editing import load_editing_images
+
+        items = [item for item in load_editing_images(data, split, size=size, image_size=image_size, task="similarity") if item.sentences]
         if not items:
             raise InputError(f"{data} ({split}) has no image with a caption; nothing can be learned from it")
         images = np.stack([np.asarray(item.image.convert("RGB").resize((image_size, image_size))) for item in items])
@@ -106,7 +110,7 @@ def train_similarity(
 
     Parameters
     ----------
-    data : ``"world/birds"``, ``"world/scenes"`` or ``"cub:FOLDER"``.
+    data : any data set of the registry that gives images with captions.
     config, fit_config : settings; photographs get EfficientNet's first stages as a frozen encoder.
     size : number of training images.
 

@@ -1,12 +1,14 @@
-"""Figures: a heterograph, its schema, a label graph, a scene on its image; what a matching model looks at, finds and learned.
+"""Figures: heterographs, the schema, label graphs, scene graphs on their image; attention weights, retrieved answers, training curves.
 
-All colours are fixed in :mod:`hetero_xmodal.viz.colours`.
+Every function returns a matplotlib figure and touches neither pyplot nor matplotlib's global settings. The palette stands in
+:mod:`hetero_xmodal.viz.colours`; which type has which colour stands in the rows of :mod:`hetero_xmodal.schema`.
 """
 
 from __future__ import annotations
 
 from . import colours
 from .classifiers import draw_classifiers
+from .colours import legend_table
 from .curves import draw_curves, read_metrics
 from .draw import draw
 from .label_graph import draw_label_graph
@@ -29,5 +31,6 @@ __all__ = [
     "draw_scene",
     "draw_schema",
     "grid_boxes",
+    "legend_table",
     "read_metrics",
 ]

@@ -1,4 +1,4 @@
-"""What of a graph is drawn: read off the tensors once, so that the drawing itself deals with plain lists only."""
+"""What of a pair graph is drawn: read from the tensors once, so that the drawing itself handles plain lists only."""
 
 from __future__ import annotations
 
@@ -12,116 +12,199 @@ from ..images import read_reduced
 if TYPE_CHECKING:
     import dgl
 
+#: an edge with the text that is written at it: relation, source, text, destination
+Labelled = tuple[schema.Relation, int, str, int]
+
+_MOST_OTHERS = 8  # nodes shown of a type that is neither region, word nor bridge
+
 
 @dataclass
-class Plan:
-    """What will be drawn, as plain Python lists: node indices are those of the graph, ``regions`` and ``words`` are the shown ones."""
+class DrawingModel:
+    """What will be drawn, as plain Python lists; node indices are those of the graph.
 
-    regions: list[int] = field(default_factory=list)
-    words: list[int] = field(default_factory=list)
-    bridges: list[int] = field(default_factory=list)
-    labels: list[int] = field(default_factory=list)
+    shown : node type -> indices of the nodes that are drawn; words in the order of the sentence.
+    names : node type -> name of every node, drawn or not.
+    attributes, boxes : of every region; boxes as x1, y1, x2, y2 in pixels of the original image.
+    is_object : of every word: whether it is the head word of an object.
+    lives_in : of every bridge: ``schema.IN_IMAGE`` or ``schema.IN_SENTENCE``.
+    edges : relation -> (source, destination) of every edge.
+    listed : relations between regions that are drawn as rows of text, in the order in which they deserve room.
+    arcs : labelled arcs between words.
+    counts : node type -> number of nodes of the graph.
+    notes : what is left out, one line each.
+    image, size : the image, reduced (or ``None``), and width and height in pixels of the original.
+    """
+
+    shown: dict[str, list[int]] = field(default_factory=dict)
     names: dict[str, list[str]] = field(default_factory=dict)
     attributes: list[str] = field(default_factory=list)
     boxes: list[list[float]] = field(default_factory=list)
     is_object: list[bool] = field(default_factory=list)
     lives_in: list[int] = field(default_factory=list)
     edges: dict[schema.Relation, list[tuple[int, int]]] = field(default_factory=dict)
-    relates: list[tuple[int, str, int]] = field(default_factory=list)
-    arcs: list[tuple[int, str, int]] = field(default_factory=list)
-    counts: dict[Any, int] = field(default_factory=dict)
+    listed: list[Labelled] = field(default_factory=list)
+    arcs: list[Labelled] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     image: Any = None
     size: tuple[float, float] | None = None
 
+    @property
+    def regions(self) -> list[int]:
+        """Indices of the regions that are drawn."""
+        return self.shown[schema.VISUAL]
 
-def read_plan(graph: dgl.DGLGraph, image: Any, max_regions: int, max_words: int, max_relations: int) -> Plan:
-    """Choose what of a valid pair graph is drawn, and note what is left out."""
+    @property
+    def words(self) -> list[int]:
+        """Indices of the words that are drawn, in the order of the sentence."""
+        return self.shown[schema.WORD]
 
-    def texts(frame: Any, name: str) -> list[str]:
-        return schema.decode_text(frame[name]) if name in frame else []
+    @property
+    def bridges(self) -> list[int]:
+        """Indices of the bridges that are drawn."""
+        return self.shown[schema.BRIDGE]
 
-    def values(frame: Any, name: str) -> list:
-        return frame[name].tolist() if name in frame else []
+    @property
+    def others(self) -> list[str]:
+        """Node types that have no column of their own and stand in rows below the others."""
+        return [t for t in self.shown if t not in (schema.VISUAL, schema.WORD, schema.BRIDGE)]
 
-    plan = Plan()
-    visual, word, bridge, label = (graph.nodes[t].data for t in (schema.VISUAL, schema.WORD, schema.BRIDGE, schema.LABEL))
-    plan.names = {
-        schema.VISUAL: texts(visual, "name"),
-        schema.WORD: texts(word, "text"),
-        schema.BRIDGE: texts(bridge, "name"),
-        schema.LABEL: texts(label, "name"),
-    }
-    plan.attributes, plan.boxes = texts(visual, "attributes"), values(visual, "box")
-    plan.is_object, plan.lives_in = values(word, "is_object"), values(bridge, "lives_in")
-    for relation in schema.kind_relations("pair"):
-        source, target = graph.edges(etype=relation)
-        plan.edges[relation] = list(zip(source.tolist(), target.tolist(), strict=True))
-        plan.counts[relation[1]] = plan.counts.get(relation[1], 0) + len(plan.edges[relation])
-    for node_type in (schema.VISUAL, schema.WORD, schema.BRIDGE, schema.LABEL):
-        plan.counts[node_type] = graph.num_nodes(node_type)
-    _read_image(plan, visual, image)
 
-    same = plan.edges[schema.VISUAL_SAME_AS_WORD]
-    order = sorted(range(plan.counts[schema.WORD]), key=values(word, "position").__getitem__)
-    plan.words = order[:max_words]
+def route(relation: schema.Relation) -> schema.Route:
+    """How the edges of a relation are drawn: as its row says where its ends stand in the right column, else as curves.
+
+    >>> route(("word", "depends", "word")), route(("visual", "has", "label"))
+    ('arcs', 'curve')
+    """
+    wanted = schema.relation_type(relation).route
+    column = {"list": schema.VISUAL, "arcs": schema.WORD, "chain": schema.WORD}.get(wanted)
+    return wanted if relation[0] == relation[2] == column else "curve"
+
+
+def read_graph(graph: dgl.DGLGraph, image: Any, *, max_regions: int, max_words: int, max_relations: int) -> DrawingModel:
+    """Choose what of a valid pair graph is drawn, and note what is left out.
+
+    Raises
+    ------
+    InputError : the image cannot be read, or has another size than the one the boxes are measured in.
+    """
+    model = DrawingModel()
+    visual = graph.nodes[schema.VISUAL].data
+    for node_type in _in_schema_order(graph.ntypes, schema.KINDS["pair"][0]):
+        model.counts[node_type] = graph.num_nodes(node_type)
+        names = _texts(graph.nodes[node_type].data, schema.node_type(node_type).name_feature)
+        model.names[node_type] = names or [f"{node_type} {k}" for k in range(model.counts[node_type])]
+    for relation in _in_schema_order(graph.canonical_etypes, schema.kind_relations("pair")):
+        source, destination = graph.edges(etype=relation)
+        model.edges[relation] = list(zip(source.tolist(), destination.tolist(), strict=True))
+    model.attributes, model.boxes = _texts(visual, "attributes"), _values(visual, "box")
+    model.is_object = _values(graph.nodes[schema.WORD].data, "is_object")
+    model.lives_in = _values(graph.nodes[schema.BRIDGE].data, "lives_in")
+    _read_image(model, visual, image)
+
+    order = sorted(range(model.counts[schema.WORD]), key=_values(graph.nodes[schema.WORD].data, "position").__getitem__)
+    words = order[:max_words]
     if len(order) > max_words:
-        plan.notes.append(f"the first {max_words} of {len(order)} words")
+        model.notes.append(f"the first {max_words} of {len(order)} words")
+    same = model.edges[schema.VISUAL_SAME_AS_WORD]
     matched = {v for v, _ in same}
-    ranked = sorted(range(plan.counts[schema.VISUAL]), key=lambda v: (v not in matched, v))  # regions that the sentence names come first
-    plan.regions = sorted(ranked[:max_regions])
+    ranked = sorted(range(model.counts[schema.VISUAL]), key=lambda v: (v not in matched, v))  # regions that the sentence names come first
+    regions = sorted(ranked[:max_regions])
     if len(ranked) > max_regions:
-        plan.notes.append(f"{max_regions} of {len(ranked)} regions")
+        model.notes.append(f"{max_regions} of {len(ranked)} regions")
+    model.shown = {schema.VISUAL: regions, schema.WORD: words}
+    model.shown[schema.BRIDGE] = _shown_bridges(model)
+    _choose_others(model)
 
-    shown = {schema.VISUAL: set(plan.regions), schema.WORD: set(plan.words)}
-    owner = {b: (schema.VISUAL, v) for v, b in plan.edges[schema.VISUAL_COPIED_TO]}
-    owner |= {b: (schema.WORD, w) for w, b in plan.edges[schema.WORD_COPIED_TO]}
-    both = {(schema.VISUAL, v) for v, w in same if v in shown[schema.VISUAL] and w in shown[schema.WORD]}
-    both |= {(schema.WORD, w) for v, w in same if (schema.VISUAL, v) in both}
-    plan.bridges = [b for b in range(plan.counts[schema.BRIDGE]) if owner[b] in both]
-    with_edge = {}
-    for relation in (schema.VISUAL_HAS_LABEL, schema.WORD_HAS_LABEL):
-        for source, target in plan.edges[relation]:
-            if source in shown[relation[0]]:
-                with_edge.setdefault(target, None)
-    plan.labels = (sorted(with_edge) or list(range(plan.counts[schema.LABEL])))[:8]
-    if len(plan.labels) < plan.counts[schema.LABEL]:
-        plan.notes.append(f"{len(plan.labels)} of {plan.counts[schema.LABEL]} labels")
-
-    predicates, scores = texts(graph.edges[schema.RELATES].data, "predicate"), values(graph.edges[schema.RELATES].data, "score")
-    relates = [(s, p, o, q) for (s, o), p, q in zip(plan.edges[schema.RELATES], predicates, scores, strict=True)]
-    relates = [r for r in relates if {r[0], r[2]} <= shown[schema.VISUAL]]
-    plan.relates = [r[:3] for r in _most_telling(relates, matched)[:max_relations]]
-    if len(plan.relates) < plan.counts["relates"]:
-        plan.notes.append(f"{len(plan.relates)} of {plan.counts['relates']} relations between regions")
-    arcs = texts(graph.edges[schema.DEPENDS].data, "arc")
-    plan.arcs = [(d, a, h) for (d, h), a in zip(plan.edges[schema.DEPENDS], arcs, strict=True) if {d, h} <= shown[schema.WORD]]
-    return plan
+    _choose_labelled(model, graph, matched, max_relations)
+    return model
 
 
-# Said of (a, b), the one says nothing that the other, said of (b, a), has not said.
+def _texts(frame: Any, name: str) -> list[str]:
+    return schema.decode_text(frame[name]) if name in frame else []
+
+
+def _values(frame: Any, name: str) -> list:
+    return frame[name].tolist() if name in frame else []
+
+
+def _in_schema_order(found: list, wanted: Any) -> list:
+    """What the schema knows in its order, then the rest."""
+    return [x for x in wanted if x in found] + [x for x in found if x not in wanted]
+
+
+def _shown_bridges(model: DrawingModel) -> list[int]:
+    """Bridges whose owner and its counterpart are both drawn."""
+    regions, words = set(model.regions), set(model.words)
+    both = {(v, w) for v, w in model.edges[schema.VISUAL_SAME_AS_WORD] if v in regions and w in words}
+    owners = {
+        *(b for v, b in model.edges[schema.VISUAL_COPIED_TO] if v in {v for v, _ in both}),
+        *(b for w, b in model.edges[schema.WORD_COPIED_TO] if w in {w for _, w in both}),
+    }
+    return sorted(owners)
+
+
+def _choose_others(model: DrawingModel) -> None:
+    """Of every other node type those nodes that have an edge with a region or word that is drawn; where none has one, the first."""
+    for node_type in [t for t in model.counts if t not in model.shown]:
+        sides = {t: set(model.shown[t]) for t in (schema.VISUAL, schema.WORD)}
+        joined: set[int] = set()
+        for (source, _, destination), edges in model.edges.items():
+            if destination == node_type and source in sides:
+                joined |= {b for a, b in edges if a in sides[source]}
+            if source == node_type and destination in sides:
+                joined |= {a for a, b in edges if b in sides[destination]}
+        count = model.counts[node_type]
+        model.shown[node_type] = (sorted(joined) or list(range(count)))[:_MOST_OTHERS]
+        if len(model.shown[node_type]) < count:
+            model.notes.append(f"{len(model.shown[node_type])} of {count} {schema.node_type(node_type).plural}")
+
+
+def _choose_labelled(model: DrawingModel, graph: dgl.DGLGraph, matched: set[int], max_relations: int) -> None:
+    """The arcs between words that are drawn, and of the relations between regions that are drawn those that tell the most."""
+    candidates: list[tuple[Labelled, float]] = []
+    total = 0
+    for relation, edges in model.edges.items():
+        way = route(relation)
+        if way not in ("list", "arcs"):
+            continue
+        frame, shown = graph.edges[relation].data, set(model.shown[relation[0]])
+        texts = _texts(frame, schema.relation_type(relation).text_feature) or [""] * len(edges)
+        scores = _values(frame, "score") or [1.0] * len(edges)
+        found = [((relation, a, t, b), q) for (a, b), t, q in zip(edges, texts, scores, strict=True) if {a, b} <= shown]
+        if way == "arcs":
+            model.arcs += [edge for edge, _ in found]
+        else:
+            candidates += found
+            total += len(edges)
+    model.listed = _most_telling(candidates, matched)[:max_relations]
+    if len(model.listed) < total:
+        model.notes.append(f"{len(model.listed)} of {total} relations between regions")
+
+
+#: predicate -> the predicate that states the same fact from the other end
 _INVERSE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above", "near": "near"}
 
 
-def _most_telling(relates: list[tuple[int, str, int, float]], matched: set[int]) -> list[tuple[int, str, int, float]]:
-    """Relations in the order they deserve room: between regions that the sentence names first; mere inverses are left out."""
-    ranked = sorted(relates, key=lambda r: (-len({r[0], r[2]} & matched), -r[3]))
-    said: dict[tuple[int, str, int], tuple[int, str, int, float]] = {}
-    for subject, predicate, thing, score in ranked:
-        if (thing, _INVERSE.get(predicate, ""), subject) not in said:
-            said[subject, predicate, thing] = (subject, predicate, thing, score)
-    return list(said.values())
+def _most_telling(edges: list[tuple[Labelled, float]], matched: set[int]) -> list[Labelled]:
+    """Edges between regions that the sentence names first, then by score; of an edge and its inverse only the first is kept."""
+    kept: dict[Labelled, None] = {}
+    for (relation, subject, predicate, thing), _ in sorted(edges, key=lambda e: (-len({e[0][1], e[0][3]} & matched), -e[1])):
+        if (relation, thing, _INVERSE.get(predicate, ""), subject) not in kept:
+            kept[relation, subject, predicate, thing] = None
+    return list(kept)
 
 
-def _read_image(plan: Plan, visual: Any, image: Any) -> None:
-    if plan.counts[schema.VISUAL]:
-        plan.size = tuple(visual["image_size"][0].tolist())
+def _read_image(model: DrawingModel, visual: Any, image: Any) -> None:
+    """The image, reduced, and the size in pixels that the boxes are measured in."""
+    if model.counts[schema.VISUAL]:
+        model.size = tuple(visual["image_size"][0].tolist())
     if image is not None:
-        plan.image, size = read_reduced(image, longest_side=1000)  # more pixels than the figure could show
-        if plan.size is not None and tuple(size) != tuple(int(v) for v in plan.size):
-            width, height = plan.size
+        model.image, size = read_reduced(image, longest_side=1000)  # more pixels than the figure could show
+        if model.size is not None and tuple(size) != tuple(int(v) for v in model.size):
+            width, height = model.size
             raise InputError(
                 f"the image has {size[0]} x {size[1]} pixels, but the graph's boxes are measured in an image of "
                 f"{width:g} x {height:g}; give the original image"
             )
-        plan.size = tuple(float(v) for v in size)
+        model.size = tuple(float(v) for v in size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .. import schema
 from ..deprecation import renamed_keywords
 from ..errors import InputError
 from ..images import read_reduced
@@ -64,7 +65,7 @@ def draw_scene(image: Any, scene: SceneGraph, *, max_relations: int = 12, scores
         y += 0.2
         subject, thing = scene.objects[relation.subject].name, scene.objects[relation.object].name
         line = fit(f"{relation.subject} {subject}  –  {relation.predicate}  →  {relation.object} {thing}", 8, room)
-        sheet.text(x, y, line, size=8, colour=relation_style("relates").colour)
+        sheet.text(x, y, line, size=8, colour=relation_style(schema.RELATES).colour)
     hidden = [f"{len(scene.relations) - len(relations)} more relations"] if len(relations) < len(scene.relations) else []
     hidden += [f"{len(scene.objects) - 30} more objects"] if len(scene.objects) > 30 else []
     if hidden or not scene.relations:

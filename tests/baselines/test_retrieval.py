@@ -14,7 +14,10 @@ from hetero_xmodal.baselines.retrieval.acmr import ACMRConfig, reverse_gradient
 from hetero_xmodal.baselines.retrieval.correlation import correlation_loss
 from hetero_xmodal.baselines.retrieval.dscmr import dscmr_loss
 from hetero_xmodal.baselines.retrieval.jrl import laplacian
-from hetero_xmodal.data.features import FeatureSet, FeatureSplit, load_feature_folder, load_features, load_label_vectors, load_wikipedia
+from hetero_xmodal.data.datasets.features import load_features
+from hetero_xmodal.data.datasets.mat import load_feature_folder
+from hetero_xmodal.data.datasets.wikipedia import load_wikipedia
+from hetero_xmodal.data.features import FeatureSet, FeatureSplit, load_label_vectors
 from hetero_xmodal.errors import InputError
 
 REAL = os.environ.get("HETERO_XMODAL_REAL_DATA")
@@ -285,7 +288,7 @@ def test_table():
     )
     assert list(frame.index) == ["chance", "CFA", "DSCMR", "again"] and list(frame["runs"]) == [1, 1, 2, 2]
     assert np.isnan(frame.loc["CFA", "std"]) and frame.loc["DSCMR", "std"] > 0 and frame.loc["again", "std"] == 0
-    runs = [fitted("DSCMR", data.train, config=dataclasses.replace(QUICK["DSCMR"], seed=s), validation=data.validation) for s in (4, 5)]
+    runs = [fitted("DSCMR", data.train, config=dataclasses.replace(QUICK["DSCMR"], seed=s), validation=data.val) for s in (4, 5)]
     means = [run.evaluate(data.test)["mean"] for run in runs]
     assert frame.loc["DSCMR", "mean"] == pytest.approx(np.mean(means))
     assert frame.loc["DSCMR", "std"] == pytest.approx(np.std(means, ddof=1))
@@ -300,7 +303,7 @@ def test_table():
 @pytest.mark.skipif(not REAL, reason="HETERO_XMODAL_REAL_DATA is not set")
 def test_wikipedia():
     data = load_wikipedia(Path(REAL) / "wikipedia")
-    assert (len(data.train), len(data.validation), len(data.test)) == (1956, 217, 693)
+    assert (len(data.train), len(data.val), len(data.test)) == (1956, 217, 693)
     frame = table(data, methods=["CFA", "CCA", "PLS-C2A", "JRL", "ml-CCA"])
     assert frame.loc["chance", "mean"] == pytest.approx(0.119, abs=0.002)
     assert frame.loc["PLS-C2A", "mean"] > 0.208 and frame.loc["CCA", "mean"] > 0.235 and frame.loc["JRL", "mean"] > 0.235
@@ -323,12 +326,12 @@ def write_folder(folder, changes=None):
 def test_feature_folder_round_trip(tmp_path):
     write_folder(tmp_path)
     data = load_feature_folder(tmp_path, held_out=10, seed=3)
-    assert (len(data.train), len(data.validation), len(data.test)) == (30, 10, 40)
+    assert (len(data.train), len(data.val), len(data.test)) == (30, 10, 40)
     whole = load_feature_folder(tmp_path)
     np.testing.assert_array_equal(whole.test.images, small_set(1, 40).images)
-    rows = {tuple(row) for part in (data.train, data.validation) for row in part.images}
+    rows = {tuple(row) for part in (data.train, data.val) for row in part.images}
     assert rows == {tuple(row) for row in whole.train.images}  # every pair once, in one of the two
-    np.testing.assert_array_equal(load_feature_folder(tmp_path, held_out=10, seed=3).validation.texts, data.validation.texts)
+    np.testing.assert_array_equal(load_feature_folder(tmp_path, held_out=10, seed=3).val.texts, data.val.texts)
 
 
 bad = small_set(0, 40)
@@ -380,7 +383,7 @@ def test_hold_out_keeps_every_class_in_training():
     data = FeatureSet("rare", train=FeatureSplit(np.eye(20), np.eye(20), labels), test=FeatureSplit(np.eye(20), np.eye(20), labels))
     for seed in range(20):
         held = data.hold_out(15, seed=seed)
-        assert held.train.labels.sum(axis=0).min() >= 1 and len(held.validation) == 15
+        assert held.train.labels.sum(axis=0).min() >= 1 and len(held.val) == 15
     for size, message in ((19, "keep one of every class"), (20, "in between"), (0, "in between")):
         with pytest.raises(InputError, match=message):
             data.hold_out(size)

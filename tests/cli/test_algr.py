@@ -210,7 +210,7 @@ def test_what_is_refused(trained, photos, tmp_path, capsys):
     (other / "config.json").write_text(json.dumps(config))
     for arguments, says in (
         (["train", "alg", "--data", data, "--out", out], "Did you mean 'algr'"),
-        (["train", "algr", "--data", "cocoo:x", "--out", out], "unknown matching data"),
+        (["train", "algr", "--data", "cocoo:x", "--out", out], "unknown data set 'cocoo:x' (did you mean 'coco:x'"),
         (["train", "algr", "--data", "coco:nowhere", "--out", out], "does not exist"),
         (["train", "algr", "--data", data, "--out", out, "--set", "widht=3"], "did you mean 'width'"),
         (["train", "algr", "--data", data, "--out", out, "--set", "variant=fulll"], "variant"),

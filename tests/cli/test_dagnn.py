@@ -14,7 +14,8 @@ from PIL import Image
 import hetero_xmodal as hx
 from hetero_xmodal.cli.main import run
 from hetero_xmodal.data.dataset import Item
-from hetero_xmodal.data.tasks.retrieval import load_retrieval_data, load_test_pairs, split_of
+from hetero_xmodal.data.source import split_of
+from hetero_xmodal.data.tasks.retrieval import load_retrieval_data, load_test_pairs
 from hetero_xmodal.errors import InputError
 from hetero_xmodal.networks.frozen import FrozenNetwork
 from hetero_xmodal.recipes import DAGNN, DAGNNConfig
@@ -52,7 +53,7 @@ def test_train_then_evaluate(features, tmp_path, capsys):
     out = tmp_path / "run"
     assert run(["train", "dagnn", "--data", f"features:{features}", "--out", str(out), "--epochs", "6", *SETTINGS]) == 0
     said = capsys.readouterr().out
-    assert "54 train, 6 validation, 60 test" in said and "validation: mAP" in said
+    assert "54 train, 6 val, 60 test" in said and "validation: mAP" in said
     assert DAGNN.from_pretrained(out / "model").config.width == 16
     for model in (out, out / "model"):
         assert run(["evaluate", "dagnn", "--data", f"features:{features}", "--model", str(model)]) == 0
@@ -68,7 +69,7 @@ def test_what_training_and_evaluation_refuse(features, tmp_path, capsys):
     out, data = tmp_path / "run", f"features:{features}"
     for arguments, says in (
         (["train", "dagn", "--data", data, "--out", out], "Did you mean 'dagnn'"),
-        (["train", "dagnn", "--data", "wikipedia", "--out", out], "unknown retrieval data"),
+        (["train", "dagnn", "--data", "wikipedia", "--out", out], "names no folder or file; write wikipedia:FOLDER"),
         (["train", "dagnn", "--data", f"features:{tmp_path / 'no.npz'}", "--out", out], "does not exist"),
         (["train", "dagnn", "--data", data, "--out", out, "--set", "hopps=3"], "did you mean 'hops'"),
         (["train", "dagnn", "--data", data, "--out", out, "--set", "gnn=gin"], "gat"),
@@ -160,7 +161,7 @@ def test_photos_with_labels_and_captions(coco, colours, tmp_path, capsys):
     assert capsys.readouterr().out.count("A boat on the sea") == 4
     assert "knows no word of 'quantum'" in refused(capsys, "retrieve", "quantum", "--data", f"coco:{coco}", "--model", out)
     (coco / "instances.json").unlink()
-    assert "no instances.json" in refused(capsys, "evaluate", "dagnn", "--data", data, "--model", out)
+    assert "gives no labels (only with instances.json); dagnn needs" in refused(capsys, "evaluate", "dagnn", "--data", data, "--model", out)
 
 
 def test_photos_that_the_model_has_seen_are_no_test(coco, colours, tmp_path, capsys):
@@ -276,7 +277,7 @@ def test_splits_and_labels_of_a_tag_table(tagged, colours):
     write_table(tagged, rows, ("image", "tags", "labels", "split"))
     (tagged / "labels.txt").write_text("water\nzebra\ncat\nboat\n")
     loaded = load_retrieval_data(f"photos:{tagged}", held_out=3)
-    assert [len(part) for part in (loaded.features.train, loaded.features.validation, loaded.features.test)] == [15, 3, 6]
+    assert [len(part) for part in (loaded.features.train, loaded.features.val, loaded.features.test)] == [15, 3, 6]
     assert loaded.vocab["labels"] == ["water", "cat", "boat"]  # the order of the file; nobody has seen a zebra
     assert loaded.features.test.labels.tolist() == [[0, 1, 0], [1, 0, 1]] * 3
     assert len(load_test_pairs(f"photos:{tagged}", loaded.vocab)) == 6
@@ -297,7 +298,7 @@ def changed(k: int, **cells: str) -> list[dict]:
         (changed(4, image="cats/99.png"), "line 6: there is no image"),
         (changed(4, image="cats/02.png"), "line 6: image 'cats/02.png' stands in line 4 already"),
         (changed(4, image="../secret.png"), "not a path inside the folder"),
-        ([row | {"split": "dev"} for row in TAG_ROWS], "split 'dev' is not one of train, val, test"),
+        ([row | {"split": "hold"} for row in TAG_ROWS], "split 'hold' is not one of train, val, test"),
         ([row | {"split": "train"} for row in TAG_ROWS], None),  # no test images: the splits are made here
         ([], "has no row"),
     ],
@@ -342,10 +343,10 @@ def test_a_table_from_the_command_line(features, tmp_path, capsys):
     few = [*SETTINGS, "--epochs", "2", "--seeds", "2"]
     assert run(["table", "dagnn", "--data", data, "--only", "dagnn", "--out", str(out), *few]) == 0
     said = capsys.readouterr()
-    assert "DAGNN, seed 1:" in said.err and "54 train, 6 validation, 60 test; 3 labels" in said.out
+    assert "DAGNN, seed 1:" in said.err and "54 train, 6 val, 60 test; 3 labels" in said.out
     rows = list(csv.DictReader(out.open()))
     assert [row["method"] for row in rows] == ["chance", "DAGNN"] and rows[1]["runs"] == "2"
-    scores = [float(line.split(": ")[1].split()[0]) for line in said.err.splitlines() if line.startswith("DAGNN, seed")]
+    scores = [float(line.split(": mean ")[1].split()[0]) for line in said.err.splitlines() if line.startswith("DAGNN, seed")]
     assert float(rows[1]["mean"]) == pytest.approx(np.mean(scores), abs=1e-4)
     assert float(rows[1]["std"]) == pytest.approx(np.std(scores, ddof=1), abs=1e-4)
     assert run(["table", "dagnn", "--data", data, "--only", "dagnn", "--validation", *few]) == 0
@@ -391,7 +392,7 @@ def test_two_processes_train_one_model(features, tmp_path, capsys):
     best = max(rows, key=lambda row: float(row["validation/score"]))
     model = DAGNN.from_pretrained(out / "model")
     pairs = load_retrieval_data(f"features:{features}").features
-    again = evaluate_retrieval(model, pairs.validation)
+    again = evaluate_retrieval(model, pairs.val)
     assert again["mean"] == pytest.approx(float(best["validation/score"]), abs=1e-5)
     assert f"mean {evaluate_retrieval(model, pairs.test)['mean']:.4f}" in said
     assert "devices is 0" in refused(capsys, *arguments[:4], "--out", tmp_path / "no", "--devices", "0")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 import pytest
 import torch
 import zoo
-from hypothesis import given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import hetero_xmodal as hx
 from hetero_xmodal import SceneGraph, SceneObject, SceneRelation, Token
 from hetero_xmodal import schema as s
+from hetero_xmodal.environment import require_dgl
 from hetero_xmodal.graphs import FlatGraphs, Match, build_graph, flat_pair
 
 
@@ -160,6 +162,7 @@ WRONG = {
     "match of object 7 with object 0: the image has 3 objects, the sentence 2": lambda p, t: build_graph(
         p, t, matches=[Match(7, 0, "x", 1.0)]
     ),
+    "feature 'score', node 0: found 2.0, expected at most 1": lambda p, t: build_graph(p, t, matches=[Match(0, 0, "x", 2.0)]),
     "labels of a pair: entry 1 is 2, expected a vector of 0 and 1": lambda p, t: build_graph(p, t, labels=[1, 2]),
     "entry 0 is nan": lambda p, t: build_graph(p, t, labels=[float("nan")]),
     r"entry 0 is \[0, 1\], expected a vector": lambda p, t: build_graph(p, t, labels=[[0, 1]]),
@@ -177,6 +180,7 @@ def test_bad_input_is_refused_in_one_sentence(message):
         WRONG[message](zoo.image_scene(), zoo.sentence_scene())
 
 
+KEPT = st.characters(exclude_categories=("Cs",), exclude_characters="\0")  # what a scene's check lets through
 NOUNS = ["bird", "puppy", "dog", "person", "woman", "sofa", "couch", "tree", "zebra"]
 
 
@@ -194,19 +198,242 @@ def scene_pairs(draw):
     relations = draw(st.lists(st.builds(SceneRelation, index, st.just("on"), index), max_size=4)) if seen else []
     n = draw(st.integers(0, 7))
     pos = st.sampled_from(["NOUN", "PUNCT", "SPACE", "", "ADJ"])
-    tokens = [Token(draw(st.text(max_size=40)), draw(st.text(max_size=4)), draw(pos), draw(st.integers(0, n - 1)), "dep") for _ in range(n)]
+    text = st.text(KEPT, max_size=40)
+    tokens = [Token(draw(text), draw(st.text(KEPT, max_size=4)), draw(pos), draw(st.integers(0, n - 1)), "dep") for _ in range(n)]
     said = [
         SceneObject(draw(st.sampled_from(NOUNS)), head=draw(st.integers(0, n - 1)) if n else None) for _ in range(draw(st.integers(0, 4)))
     ]
     return SceneGraph(seen, relations), SceneGraph(said, tokens=tokens)
 
 
-@settings(max_examples=60, deadline=None)
+#: every kind of text there is: nothing, white space, control characters, halves of a character, many bytes, accents on nothing
+TEXTS = [
+    "",
+    " ",
+    "\n",
+    "\x1f",
+    "\0",
+    "a\0b",
+    "\0a",
+    "\x01",
+    "\ud800",
+    "a\udfff",
+    "\u200b",
+    "\u0301",
+    "鳥" * 20,
+    "🐦" * 20,
+    "a" * 99,
+    ";",
+    ", ",
+    "İ",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=ascii)
+@pytest.mark.parametrize("where", ["token", "lemma", "pos", "arc", "seen", "said", "spoken", "attribute", "said attribute", "predicate"])
+def test_what_passes_the_check_of_a_scene_builds_and_comes_back(where, text):
+    """Either the scene is refused in one sentence that shows the text, or the graph is built, validates and holds the text."""
+    token = Token("bird", "bird", "NOUN", 1, "dep"), Token("x", "x", "X", 1, "ROOT")
+    image, sentence = SceneGraph([SceneObject("bird", ["red"])], [SceneRelation(0, "on", 0)]), SceneGraph(tokens=list(token))
+    hand = SceneGraph([SceneObject("bird", ["red"])])
+    owner, feature = {
+        "token": ("word", "text"),
+        "lemma": ("word", "lemma"),
+        "pos": ("word", "pos"),
+        "arc": (s.DEPENDS, "arc"),
+        "seen": ("visual", "name"),
+        "said": ("word", "text"),
+        "spoken": ("word", "text"),
+        "attribute": ("visual", "attributes"),
+        "said attribute": ("word", "text"),
+        "predicate": (s.RELATES, "predicate"),
+    }[where]
+    if where in ("token", "lemma", "pos", "arc"):
+        setattr(sentence.tokens[0], "text" if where == "token" else where, text)
+    elif where == "seen":
+        image.objects[0].name = text
+    elif where == "said":
+        sentence.objects = [SceneObject(text, head=0)]
+    elif where == "attribute":
+        image.objects[0].attributes = [text]
+    elif where == "predicate":
+        image.relations[0].predicate = text
+    else:
+        sentence = hand
+        hand.objects[0] = SceneObject(text) if where == "spoken" else SceneObject("bird", [text])
+    try:
+        for scene in (image, sentence):
+            scene.check()
+    except hx.InputError as error:
+        assert repr(text) in str(error) or repr([text]) in str(error)
+        assert not text.strip() or "\0" in text or any("\ud800" <= c <= "\udfff" for c in text)
+        with pytest.raises(hx.InputError) as again:
+            build_graph(image, sentence)
+        assert str(again.value) == str(error)
+        return
+    graph = build_graph(image, sentence)
+    hx.validate(graph)
+    frame = graph.nodes[owner].data if isinstance(owner, str) else graph.edges[owner].data
+    kept = s.decode_text(frame[feature])
+    whole = text.lower() if where == "lemma" else text
+    heard = {"said": "bird", "lemma": whole or "bird"}.get(where, whole)  # an object's own name is not a word of the sentence
+    cut = heard.encode()[: s.text_width(owner, feature)].decode("utf-8", "ignore")
+    is_word = any(map(str.isalnum, text)) or text.strip()  # other tokens and blank attributes are no words
+    assert cut in kept if where not in ("token", "spoken", "said attribute") or is_word else cut not in kept
+
+
+def test_names_from_outside_the_scenes_are_refused_too():
+    pair = zoo.image_scene(), zoo.sentence_scene()
+    for names, message in (
+        (["\0", "tree"], "label 0: name is '.x00' and holds '.x00'; NUL and lone surrogates cannot be kept as text"),
+        (["", "tree"], "label 0: name is '', expected a non-empty string"),
+        ([3, "tree"], "label 0: name is 3, expected a non-empty string"),
+    ):
+        with pytest.raises(hx.InputError, match=message):
+            build_graph(*pair, labels=[1, 0], label_names=names)
+    with pytest.raises(hx.InputError, match="match of object 0 with object 0: name is '.ud800' and holds"):
+        build_graph(*pair, matches=[Match(0, 0, "\ud800", 1.0)])
+
+
+near_half = st.floats(-0.6, 0.6) | st.floats(0, 50) | st.sampled_from([-0.5, 0.0, 1e-50, 1e30, 16777217.5])
+
+
+@given(st.lists(near_half, min_size=4, max_size=4), st.none() | st.tuples(st.floats(0.5, 60) | st.integers(0, 60), st.just(16777217)))
+@example([0.0, 0.0, 16777217.5, 5.0], (16777217, 16777217))  # the side is 16777216 in 32 bits, the box reaches 16777218
+def test_boxes_that_pass_the_check_of_a_scene_build(box, size):
+    """Graphs keep 32-bit numbers: what is just inside, or just wide enough, in 64 bits must be so in 32 bits too."""
+    image = SceneGraph([SceneObject("bird", box=tuple(box)), SceneObject("tree")], size=size)
+    try:
+        image.check()
+    except hx.InputError:
+        return
+    build_graph(image, SceneGraph())  # validates
+
+
 @given(scene_pairs(), st.sampled_from(["inherit", "counterpart", "full"]), st.booleans())
 def test_any_two_scenes_give_a_valid_graph(pair, wiring, complete):
     graph = build_graph(*pair, wiring=wiring, complete=complete, labels=["person", "sofa"])  # validates
     assert graph.num_nodes("bridge") == 2 * graph.num_edges(s.VISUAL_SAME_AS_WORD)
     assert graph.num_edges(s.FOLLOWS) == max(0, graph.num_nodes("word") - 1)
+
+
+def plain_graph(image: SceneGraph, sentence: SceneGraph, wiring: str):
+    """The pair's graph written down node by node and edge by edge: one list per relation, one DGL call, one feature at a time."""
+    dgl = require_dgl()
+    tokens, heads = sentence.tokens, [thing.head for thing in sentence.objects]
+    if not tokens:  # written by hand: attributes and name are the words
+        for i, thing in enumerate(sentence.objects):
+            heads[i] = len(tokens) + len(thing.attributes)
+            tokens = [*tokens, *(Token(a, a, "ADJ", heads[i], "amod") for a in thing.attributes)]
+            tokens = [*tokens, Token(thing.name, thing.name, "NOUN", heads[i], "ROOT")]
+    place = [
+        t
+        for t, token in enumerate(tokens)
+        if token.pos not in ("PUNCT", "SPACE") and (any(map(str.isalnum, token.text)) or token.pos and token.text.strip())
+    ]
+    words = [tokens[t] for t in place]
+    edges = {relation: [] for relation in s.kind_relations("pair")}
+    edges[s.RELATES] = [(r.subject, r.object) for r in image.relations]
+    edges[s.FOLLOWS] = [(w, w - 1) for w in range(1, len(words))]
+    arcs = []
+    for w, t in enumerate(place):
+        head, seen = tokens[t].head, [t]
+        while head not in place and head not in seen:
+            seen.append(head)
+            head = tokens[head].head
+        if head in place and head != t:
+            edges[s.DEPENDS].append((w, place.index(head)))
+            arcs.append(tokens[t].arc)
+    matched = []
+    for m in sorted(hx.graphs.match_objects(image, sentence), key=lambda m: -m.score):
+        if heads[m.thing] in place and all(place.index(heads[m.thing]) != w for w, _ in matched):
+            matched.append((place.index(heads[m.thing]), m))
+    matched.sort(key=lambda pair: pair[0])
+    k = len(matched)
+    for copy, (w, m) in enumerate(matched):
+        v = m.region
+        edges[s.VISUAL_SAME_AS_WORD].append((v, w))
+        edges[s.WORD_SAME_AS_VISUAL].append((w, v))
+        edges[s.WORD_COPIED_TO].append((w, copy))
+        edges[s.RETURNS_TO_WORD].append((copy, w))
+        edges[s.VISUAL_COPIED_TO].append((v, k + copy))
+        edges[s.RETURNS_TO_VISUAL].append((k + copy, v))
+        for node, within, count, bridge, out, back in (
+            (v, edges[s.RELATES], len(image.objects), copy, s.BRIDGE_BESIDE_VISUAL, s.VISUAL_BESIDE_BRIDGE),
+            (w, edges[s.DEPENDS] + edges[s.FOLLOWS], len(words), k + copy, s.BRIDGE_BESIDE_WORD, s.WORD_BESIDE_BRIDGE),
+        ):
+            for other in range(count):
+                near = (node, other) in within or (other, node) in within
+                if other == node or wiring == "full" or wiring == "inherit" and near:
+                    edges[out].append((bridge, other))
+                    edges[back].append((other, bridge))
+    counts = {"visual": len(image.objects), "word": len(words), "bridge": 2 * k, "label": 0}
+    ends = {
+        r: (torch.tensor([a for a, _ in e], dtype=torch.int64), torch.tensor([b for _, b in e], dtype=torch.int64))
+        for r, e in edges.items()
+    }
+    graph = dgl.heterograph(ends, num_nodes_dict=counts)
+
+    def text(rows, width):
+        kept = [row.encode()[:width].decode("utf-8", "ignore").encode() for row in rows]
+        return torch.tensor([[*data, *[0] * (width - len(data))] for data in kept], dtype=torch.uint8).reshape(len(rows), width)
+
+    def real(rows, *shape):
+        return torch.tensor(rows, dtype=torch.float32).reshape(len(rows), *shape)
+
+    seen, width = image.objects, len(image.objects[0].feature or []) if image.objects else 0
+    size = image.size or [max([1, *(math.ceil(o.box[side]) for o in seen if o.box)]) for side in (2, 3)]
+    graph.nodes["visual"].data["name"] = text([o.name for o in seen], 32)
+    graph.nodes["visual"].data["attributes"] = text(["; ".join(o.attributes) for o in seen], 96)
+    graph.nodes["visual"].data["box"] = real([o.box or (0, 0, *size) for o in seen], 4)
+    graph.nodes["visual"].data["image_size"] = real([size for _ in seen], 2)
+    graph.nodes["visual"].data["score"] = real([o.score for o in seen])
+    graph.nodes["visual"].data["feature"] = real([o.feature or [] for o in seen], width)
+    graph.nodes["word"].data["text"] = text([w.text for w in words], 32)
+    graph.nodes["word"].data["lemma"] = text([(w.lemma or w.text).lower() for w in words], 32)
+    graph.nodes["word"].data["pos"] = text([w.pos for w in words], 8)
+    graph.nodes["word"].data["position"] = torch.tensor(place, dtype=torch.int64)
+    graph.nodes["word"].data["is_object"] = torch.tensor([t in heads for t in place], dtype=torch.bool)
+    graph.nodes["bridge"].data["name"] = text([m.name for _, m in matched] * 2, 32)
+    graph.nodes["bridge"].data["lives_in"] = torch.tensor([0] * k + [1] * k, dtype=torch.int64)
+    graph.nodes["bridge"].data["score"] = real([m.score for _, m in matched] * 2)
+    graph.nodes["label"].data["name"] = text([], 32)
+    graph.nodes["label"].data["index"] = torch.zeros(0, dtype=torch.int64)
+    graph.edges[s.RELATES].data["predicate"] = text([r.predicate for r in image.relations], 32)
+    graph.edges[s.RELATES].data["score"] = real([r.score for r in image.relations])
+    graph.edges[s.DEPENDS].data["arc"] = text(arcs, 16)
+    for relation in (s.VISUAL_SAME_AS_WORD, s.WORD_SAME_AS_VISUAL):
+        graph.edges[relation].data["score"] = real([m.score for _, m in matched])
+    return graph
+
+
+def assert_same_graph(ours, theirs):
+    """The same types in the same order, the same edges in the same order, and the same features, bit for bit."""
+    assert ours.ntypes == theirs.ntypes and ours.canonical_etypes == theirs.canonical_etypes
+    for node_type in ours.ntypes:
+        assert ours.num_nodes(node_type) == theirs.num_nodes(node_type)
+    for relation in ours.canonical_etypes:
+        for a, b in zip(ours.edges(etype=relation), theirs.edges(etype=relation), strict=True):
+            assert a.dtype == b.dtype and torch.equal(a, b), relation
+    frames = [(owner, lambda g, owner=owner: g.nodes[owner].data) for owner in ours.ntypes]
+    frames += [(owner, lambda g, owner=owner: g.edges[owner].data) for owner in ours.canonical_etypes]
+    for owner, frame in frames:
+        assert list(frame(ours)) == list(frame(theirs)), owner
+        for name, value in frame(ours).items():
+            assert value.dtype == frame(theirs)[name].dtype and torch.equal(value, frame(theirs)[name]), (owner, name)
+
+
+@given(scene_pairs(), st.sampled_from(["inherit", "counterpart", "full"]))
+def test_graphs_are_what_a_plain_build_gives(pair, wiring):
+    assert_same_graph(build_graph(*pair, wiring=wiring), plain_graph(*pair, wiring))
+
+
+def test_graphs_of_the_world_are_what_a_plain_build_gives():
+    pytest.importorskip("spacy")
+    for item in hx.load_dataset("world/scenes", "val", size=8):
+        said = hx.parse_sentence(item.sentences[0])
+        for words in (said, SceneGraph(said.objects, said.relations)):  # with tokens, and as if written by hand
+            assert_same_graph(build_graph(item.scene, words), plain_graph(item.scene, words, "inherit"))
 
 
 @pytest.mark.parametrize("name", zoo.PAIRS)

@@ -8,7 +8,7 @@ import networkx as nx
 import pytest
 import torch
 import zoo
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hetero_xmodal import InputError, from_networkx, to_networkx
@@ -119,7 +119,6 @@ def odd_graphs(draw):
     return graph
 
 
-@settings(max_examples=40, deadline=None)
 @given(odd_graphs())
 def test_any_schema_and_any_value_comes_back_through_graphml(tmp_path_factory, graph):
     path = tmp_path_factory.mktemp("graphml") / "graph.graphml"

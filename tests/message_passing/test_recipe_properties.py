@@ -63,7 +63,7 @@ def check(a, b) -> None:
             torch.testing.assert_close(a[t][name], b[t][name], msg=lambda text, t=t, name=name: f"{t}.{name}: {text}")
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(cases())
 def test_any_step_on_any_schema(case):
     members, along, kind, where = case

@@ -157,6 +157,17 @@ def test_what_cannot_be_parsed_is_refused(text, words):
         parse_sentence(text)
 
 
+@pytest.mark.parametrize("text", ["\0", "a red \0 bird", "a bird\0s nest", "a \ud800 bird"], ids=ascii)
+def test_a_character_that_no_graph_can_keep_is_named(text):
+    """spaCy reads NUL as a noun, and dies of half a surrogate pair."""
+    with pytest.raises(InputError) as caught:
+        parse_sentence(text)
+    held = "\ud800" if "\ud800" in text else "\0"
+    assert str(caught.value).startswith(f"sentence is {text!r} and holds {held!r}; NUL and lone surrogates cannot be kept as text")
+    with pytest.warns(UserWarning, match="1 of 2 sentences were skipped: sentence 1 is"):
+        assert parse_sentences(["a dog", text], on_error="skip")[1] is None
+
+
 def test_long_sentence_works_and_a_book_is_refused():
     scene = parse_sentence(" and ".join(["a red dog sits on a blue mat"] * 250))  # 2,249 words
     assert len(scene.tokens) > 2000 and ("dog", "sit on", "mat") in scene_tuples(scene)["relations"]

@@ -317,7 +317,7 @@ def data_for_training(**more) -> MatchingData:
 def test_eight_pairs_are_learned_by_heart(tmp_path):
     data = data_for_training()
     model, result = train_algr(data, out=tmp_path / "run", config=replace(QUICK, averaging=0.5), fit_config=FitConfig(epochs=30, clip=2.0))
-    assert result.best_score == evaluate_matching(model, data.validation)["rsum"] == 600
+    assert result.best_score == evaluate_matching(model, data.val)["rsum"] == 600
     again = ALGR.from_pretrained(tmp_path / "run" / "model")
     assert torch.equal(again.embed_images(data.train.regions), model.embed_images(data.train.regions))
     logged = (tmp_path / "run" / "metrics.csv").read_text().splitlines()[0].split(",")
@@ -337,9 +337,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
 def test_method_for_tables_and_members(tmp_path):
     data = data_for_training(vocabulary=9, each=2)
     vocab = {"texts": {"words": [str(i) for i in range(9)]}}
-    method = ALGRMethod(vocab, replace(QUICK, context="gru", members=2), FitConfig(epochs=3), seed=1).fit(data.train, data.validation)
+    method = ALGRMethod(vocab, replace(QUICK, context="gru", members=2), FitConfig(epochs=3), seed=1).fit(data.train, data.val)
     assert method.embed_images(data.train.regions).shape == (8, 32) and method.embed_captions(data.train.words).shape == (16, 32)
-    assert method.evaluate(data.validation)["rsum"] == method.result.best_score
+    assert method.evaluate(data.val)["rsum"] == method.result.best_score
     seeds = [m.state_dict()["words.table.weight"] for m in (method.model, method.model.others[0])]
     assert not torch.equal(*seeds)
 

@@ -10,7 +10,7 @@ import torch
 import hetero_xmodal as hx
 from hetero_xmodal import schema as s
 from hetero_xmodal.networks.adversary import TextAdaptiveDiscriminator, binary, word_product
-from hetero_xmodal.networks.image_branch import ImageDecoder, cell_code, frames, place_code
+from hetero_xmodal.networks.image_branch import ImageDecoder, box_coordinates, cell_code, place_code
 from hetero_xmodal.networks.optimal_transport import transport
 from hetero_xmodal.networks.padding import padded
 from hetero_xmodal.networks.text_decoder import END, PAD, START, AttentionDecoder, text_decoder_loss
@@ -261,7 +261,7 @@ def writer(words=7):
 def test_frames_say_where_in_the_smallest_box_a_pixel_is():
     boxes = torch.tensor([[[0.1, 0.0, 0.9, 0.8], [0.3, 0.2, 0.6, 0.5], [0.0, 0.0, 1.0, 1.0]], [[0.5, 0.5, 0.5, 0.9]] * 3])
     mask = torch.tensor([[True, True, False], [True, False, False]])
-    found = frames(boxes, mask, 20)
+    found = box_coordinates(boxes, mask, 20)
     for k, (y, x) in itertools.product(range(2), itertools.product(range(20), range(20))):
         at, best = ((x + 0.5) / 20, (y + 0.5) / 20), None
         for x1, y1, x2, y2 in boxes[k][mask[k]].tolist():
@@ -294,7 +294,7 @@ def test_a_wide_beam_finds_the_likeliest_sentence():
             mean = float(sum(log[k, t] for k, t in enumerate(tokens[0, 1:].tolist()))) / (length + 1)
             if mean > score:
                 best, score = list(words), mean
-    found, attention = decoder.write(memory[:1], mask[:1], beam=200, longest=4)[0]
+    found, attention = decoder.generate(memory[:1], mask[:1], beam=200, longest=4)[0]
     assert found == best and attention.shape == (len(found), 4)
 
 
@@ -326,18 +326,18 @@ def test_a_word_with_a_region_sees_that_region_alone():
     judge = TextAdaptiveDiscriminator(9, image_size=32, widths=(4, 4, 4, 4), word_width=6).eval()
     words, mask = torch.tensor([[4, 5]]), torch.tensor([[True, True]])
     image, other = torch.rand(1, 3, 32, 32), None
-    seen = judge.look(image)
+    seen = judge.features(image)
     box = torch.tensor([[[0.0, 0.0, 0.5, 0.5]] * 2])
     changed = [x.clone() for x in seen.scales]
     for x in changed:
         x[..., x.shape[-1] // 2 :] += 5.0
     other = type(seen)(changed, seen.real)
-    close(judge.judge(seen, words, mask, box), judge.judge(other, words, mask, box))
-    assert (judge.judge(seen, words, mask) - judge.judge(other, words, mask)).abs() > 1e-3
+    close(judge.match(seen, words, mask, box), judge.match(other, words, mask, box))
+    assert (judge.match(seen, words, mask) - judge.match(other, words, mask)).abs() > 1e-3
     none = torch.full((1, 2, 4), torch.nan)
-    close(judge.judge(seen, words, mask, none), judge.judge(seen, words, mask))
-    longer = judge.judge(seen, torch.tensor([[4, 5, 0]]), torch.tensor([[True, True, False]]))
-    close(longer, judge.judge(seen, words, mask))  # padding changes nothing
+    close(judge.match(seen, words, mask, none), judge.match(seen, words, mask))
+    longer = judge.match(seen, torch.tensor([[4, 5, 0]]), torch.tensor([[True, True, False]]))
+    close(longer, judge.match(seen, words, mask))  # padding changes nothing
 
 
 def test_padded_rows():

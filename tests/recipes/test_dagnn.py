@@ -225,7 +225,7 @@ def test_training_finds_the_labels_and_the_saved_model_is_the_same(tmp_path):
     assert "train/L_cla" in (tmp_path / "run" / "metrics.csv").read_text().splitlines()[0]
     again = DAGNN.from_pretrained(tmp_path / "run" / "model")
     assert evaluate_retrieval(again, tiny().features.test) == scores
-    assert result.best_score == pytest.approx(evaluate_retrieval(again, tiny().features.validation)["mean"])
+    assert result.best_score == pytest.approx(evaluate_retrieval(again, tiny().features.val)["mean"])
 
 
 @pytest.mark.parametrize("averaging", [0.0, 0.9])
@@ -302,13 +302,13 @@ def test_inputs_that_cannot_be(tmp_path):
     with pytest.raises(hx.InputError, match="no classifiers"):
         model(replace(SMALL, variant="DAGNN-1")).classifiers()
     with pytest.raises(hx.InputError, match="no validation pairs"):
-        train_dagnn(RetrievalData(replace(tiny().features, validation=None), LABELS), out=tmp_path / "a", config=SMALL)
+        train_dagnn(RetrievalData(replace(tiny().features, val=None), LABELS), out=tmp_path / "a", config=SMALL)
     with pytest.raises(hx.InputError, match="label vectors"):
         train_dagnn(tiny(), out=tmp_path / "b", config=SMALL, label_vectors=np.zeros((5, 4)))
     with pytest.raises(hx.InputError, match="counted label sets have shape"):
         train_dagnn(tiny(), out=tmp_path / "c", config=SMALL, counted=np.zeros((5, 99)))
     assert not any(tmp_path.iterdir())
-    with pytest.raises(hx.InputError, match="unknown retrieval data 'wikipedai:x' .did you mean"):
+    with pytest.raises(hx.InputError, match="unknown data set 'wikipedai:x' .did you mean"):
         load_retrieval_data("wikipedai:x")
 
 
@@ -350,7 +350,7 @@ def test_words_and_their_weights():
 def test_model_and_data_must_fit(tmp_path):
     np.savez(tmp_path / "a.npz", **{f"{s}_{k}": v for s in ("train", "test") for k, v in vars(pairs(40)).items()})
     data = load_retrieval_data(f"features:{tmp_path / 'a.npz'}", held_out=10)
-    assert [len(x) for x in (data.features.train, data.features.validation, data.features.test)] == [30, 10, 40]
+    assert [len(x) for x in (data.features.train, data.features.val, data.features.test)] == [30, 10, 40]
     assert len(load_test_pairs(f"features:{tmp_path / 'a.npz'}", data.vocab)) == 40
     with pytest.raises(hx.InputError, match="3 labels, but the model was trained with 2"):
         load_test_pairs(f"features:{tmp_path / 'a.npz'}", data.vocab | {"labels": ["a", "b"]})

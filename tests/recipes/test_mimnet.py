@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import hetero_xmodal as hx
-from hetero_xmodal.networks.adversary import TextAdaptiveDiscriminator, word_attention
+from hetero_xmodal.networks.adversary import DiscriminatorFeatures, TextAdaptiveDiscriminator, word_attention
 from hetero_xmodal.networks.boundary import boundary_images
 from hetero_xmodal.networks.stage_decoder import StageDecoder
 from hetero_xmodal.recipes import MIMNet, MIMNetConfig
@@ -67,19 +67,16 @@ def test_m6_the_weights_of_words_and_the_product_of_their_scores():
 
 
 class Undecided(nn.Module):
-    """A discriminator that says 1/2 to everything."""
+    """A discriminator whose probabilities are all 1/2."""
 
-    def look(self, images):
-        class Seen:
-            real = images.sum((1, 2, 3)) * 0
+    def features(self, images):
+        return DiscriminatorFeatures([], images.sum((1, 2, 3)) * 0)
 
-        return Seen
-
-    def judge(self, seen, words, mask, boxes):
+    def match(self, features, words, mask, boxes):
         return torch.full((len(words),), 0.5)
 
 
-def test_m14_the_adversarial_losses_of_a_judge_that_does_not_know():
+def test_m14_the_adversarial_losses_of_an_undecided_discriminator():
     images, said = torch.zeros(4, 3, 32, 32), (torch.zeros(4, 2), torch.ones(4, 2, dtype=torch.bool), None)
     parts = discriminator_loss(Undecided(), images, images, said, said)
     close(sum(parts.values()), 4 * math.log(2))

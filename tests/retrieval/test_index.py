@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hetero_xmodal.errors import InputError
@@ -24,7 +24,6 @@ def full_sort(queries: torch.Tensor, gallery: torch.Tensor, top: int) -> list[li
     return out
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(1, 4), st.integers(1, 40), st.integers(1, 12), st.integers(1, 9), st.integers(0, 10_000))
 def test_blocks_find_what_a_full_sort_finds_with_many_equal_scores(queries, rows, top, block, seed):
     rng = np.random.default_rng(seed)

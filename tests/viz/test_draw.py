@@ -17,6 +17,7 @@ from hetero_xmodal.scenes import SceneGraph, SceneObject, SceneRelation, Token
 from hetero_xmodal.viz import colours
 from hetero_xmodal.viz.canvas import fit, spread, text_size
 from tests import zoo
+from tests.viz.legibility import assert_legible, texts
 
 NAMES = ["bird", "fire hydrant", "traffic light", "dog", "baseball glove", "person", "wine glass", "umbrella", "tree"]
 WORDS = "two small brown dogs and a striped umbrella stand in front of an extraordinarily old fire hydrant near a tall tree".split()
@@ -42,51 +43,6 @@ def pair(regions: int, words: int, *, matched: int = 0, relations: int = 0, size
     said = [SceneObject(f"thing{k}", span=(k, k + 1), head=k) for k in range(matched)]
     image, sentence = SceneGraph(things, ties, size=size), SceneGraph(said, tokens=tokens, text="x")
     return hx.build_graph(image, sentence, label_names=list(labels), labels=[1] * len(labels))
-
-
-def texts(figure):
-    """Every text of the figure with the four corners of its (perhaps turned) rectangle in pixels."""
-    import numpy as np
-    from matplotlib.text import Text
-
-    renderer = figure.canvas.get_renderer()
-    found = []
-    for text in figure.findobj(Text):
-        if not text.get_visible() or not text.get_text().strip():
-            continue
-        turn = text.get_rotation()
-        if text.get_rotation_mode() == "anchor":  # measured level, then turned about its anchor
-            text.set_rotation(0)
-        box = text.get_window_extent(renderer)
-        corners = np.array([(box.x0, box.y0), (box.x1, box.y0), (box.x1, box.y1), (box.x0, box.y1)])
-        if text.get_rotation_mode() == "anchor":
-            text.set_rotation(turn)
-            anchor, angle = text.get_transform().transform(text.get_position()), np.deg2rad(turn)
-            spin = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-            corners = (corners - anchor) @ spin + anchor
-        found.append((text.get_text(), corners))
-    return found
-
-
-def apart(a, b) -> bool:
-    """True if some line keeps two rectangles apart (separating axis theorem)."""
-    for corners in (a, b):
-        for axis in (corners[1] - corners[0], corners[2] - corners[1]):
-            first, second = a @ axis, b @ axis
-            if first.max() <= second.min() or second.max() <= first.min():
-                return True
-    return False
-
-
-def assert_legible(figure):
-    """No two texts overlap, and none reaches over the edge of the figure."""
-    found = texts(figure)
-    size = figure.canvas.get_width_height()
-    for text, corners in found:
-        assert corners.min() >= -0.5 and (corners <= [size[0] + 0.5, size[1] + 0.5]).all(), f"{text!r} leaves the figure"
-    for (a, first), (b, second) in itertools.combinations(found, 2):
-        assert apart(first, second), f"{a!r} overlaps {b!r}"
-    return [text for text, _ in found]
 
 
 def test_the_measure_itself_sees_an_overlap():
@@ -171,7 +127,7 @@ def test_typed_edges_have_their_fixed_colours():
         assert counts.get(colours.GREEN, 0) == 2 * matched + legend  # one copy each way, there and back on one line
         assert counts[colours.BLACK] == 5 + 1  # follows: a chain through six words
         assert counts[colours.ORANGE] == 5 + 1  # depends: every word but the root
-    styles = {relation[1]: colours.relation_style(relation) for relation in schema.KINDS["pair"][1]}
+    styles = {relation[1]: colours.relation_style(relation) for relation in schema.kind_relations("pair")}
     assert len({(style.colour, style.dash) for style in styles.values()}) == len({style.name for style in styles.values()})
 
 

@@ -110,5 +110,5 @@ class ManiGAN(GANBaseline):
     def say(self, images: Tensor, instructions: list[str]) -> list[str]:
         """Captions of the images; the instructions are not looked at."""
         memory, mask = self._cells(self.encoder.maps(images)["coarse"])
-        made = self.text_decoder.write(memory, mask)
+        made = self.text_decoder.generate(memory, mask)
         return [" ".join(self.vocabulary[k - len(SPECIAL)] for k in words if k >= len(SPECIAL)) for words, _ in made]

@@ -105,15 +105,15 @@ def matching_table(
     names = _usual_methods(data) if methods is None else list(methods)
     check_methods([*names, *(configs or {})], METHODS)
     wanted = {name: usual_config(name, data) for name in names} | dict(configs or {})
-    test, protocol = (data.validation, "any") if validation_only else (data.test, protocol)
+    test, protocol = (data.val, "any") if validation_only else (data.test, protocol)
 
     def scores(on_test: np.ndarray, on_validation: np.ndarray) -> dict[str, float]:
-        return _scores(_measure(test, protocol, on_test), _rsum(data.validation, on_validation))
+        return _scores(_measure(test, protocol, on_test), _rsum(data.val, on_validation))
 
     def measure(method: Any) -> tuple[dict[str, float], tuple[np.ndarray, np.ndarray]]:
-        method = method.fit(data.train, data.validation)
-        on_validation = method.similarity(data.validation)
-        on_test = on_validation if test is data.validation else method.similarity(test)
+        method = method.fit(data.train, data.val)
+        on_validation = method.similarity(data.val)
+        on_test = on_validation if test is data.val else method.similarity(test)
         return scores(on_test, on_validation), (on_test, on_validation)
 
     chance = _measure(test, protocol, _chance(test))
@@ -123,7 +123,7 @@ def matching_table(
         main="Rsum",
         seeds=seeds,
         once=[name for name in names if not is_random(METHODS[name][0])],
-        chance=_scores(chance, _rsum(data.validation, _chance(data.validation))),
+        chance=_scores(chance, _rsum(data.val, _chance(data.val))),
         ensembles=ensembles,
         joined=lambda one, other: scores(*((a + b) / 2 for a, b in zip(one, other, strict=True))),
         protocol=(

@@ -20,6 +20,7 @@ from ...lazy import lazy_names
 #: public name -> module it lives in
 _HOME = {
     "Baseline": "base",
+    "retrieval_precisions": "base",
     "retrieval_scores": "base",
     "CFA": "linear",
     "CFAConfig": "linear",

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...data.features import FeatureSplit, check_features
 from ...errors import InputError
-from ...metrics import mean_average_precision_from_embeddings
+from ...metrics import MeanAveragePrecision, mean_average_precision_from_embeddings
 
 
 class Baseline(ABC):
@@ -176,6 +176,22 @@ def retrieval_scores(images: np.ndarray, texts: np.ndarray, labels: np.ndarray, 
     >>> retrieval_scores(np.eye(2), np.eye(2), np.eye(2))
     {'image_to_text': 1.0, 'text_to_image': 1.0, 'mean': 1.0}
     """
-    forward = float(mean_average_precision_from_embeddings(images, texts, labels, labels, similarity=similarity))
-    backward = float(mean_average_precision_from_embeddings(texts, images, labels, labels, similarity=similarity))
+    forward, backward = map(float, retrieval_precisions(images, texts, labels, similarity).values())
     return {"image_to_text": forward, "text_to_image": backward, "mean": (forward + backward) / 2}
+
+
+def retrieval_precisions(
+    images: np.ndarray, texts: np.ndarray, labels: np.ndarray, similarity: str = "cosine"
+) -> dict[str, MeanAveragePrecision]:
+    """Mean average precision of both directions, each with its ``per_query`` of shape (pairs,); row i of images and texts is pair i.
+
+    Examples
+    --------
+    >>> found = retrieval_precisions(np.eye(2), np.array([[0, 1], [1, 1]]), np.eye(2))
+    >>> found["image_to_text"].per_query.tolist(), found["text_to_image"].per_query.tolist()
+    ([0.5, 0.5], [0.5, 0.75])
+    """
+    return {
+        "image_to_text": mean_average_precision_from_embeddings(images, texts, labels, labels, similarity=similarity),
+        "text_to_image": mean_average_precision_from_embeddings(texts, images, labels, labels, similarity=similarity),
+    }

@@ -82,14 +82,14 @@ def table(
     >>> table(data, methods=["CCA", "PLS-C2A"], seeds=1)["mean"].round(2).to_dict()
     {'chance': 0.41, 'CCA': 1.0, 'PLS-C2A': 1.0}
     """
-    if data.validation is None:
+    if data.val is None:
         raise InputError(f"{data.name} has no validation split to choose settings on; use data.hold_out(...) first")
     names = list(METHODS) if methods is None else list(methods)
     check_methods([*names, *(configs or {})], METHODS)
 
     def measure(method: Any) -> tuple[dict[str, float], None]:
-        method.fit(data.train.images, data.train.texts, data.train.labels, validation=data.validation)
-        return method.evaluate(data.test) | {"validation": method.evaluate(data.validation)["mean"]}, None
+        method.fit(data.train.images, data.train.texts, data.train.labels, validation=data.val)
+        return method.evaluate(data.test) | {"validation": method.evaluate(data.val)["mean"]}, None
 
     return methods_table(
         {name: maker(METHODS[name], (configs or {}).get(name)) for name in names} | dict(others or {}),
@@ -125,6 +125,6 @@ def _chance(data: FeatureSet) -> dict[str, float]:
     rng = np.random.default_rng(0)
     scores = [
         retrieval_scores(*(rng.standard_normal((len(split), 8)).astype(np.float32) for _ in range(2)), split.labels)
-        for split in (data.test, data.validation)
+        for split in (data.test, data.val)
     ]
     return scores[0] | {"validation": scores[1]["mean"]}

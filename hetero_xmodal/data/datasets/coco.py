@@ -1,93 +1,114 @@
 """A folder in COCO's format: ``captions.json`` beside ``images/``, optionally ``instances.json`` and the package's own ``scenes.json``.
 
 * ``captions.json``: ``{"images": [{"id", "file_name", ...}], "annotations": [{"image_id", "caption"}]}``. A field ``split`` of an image
-  names its split; without any such field all images are ``train``. ``"all"`` always takes every image.
+  names its split; an image without it belongs to ``train``. ``"all"`` takes every image.
 * ``instances.json``: ``{"images", "annotations": [{"image_id", "category_id", "bbox": [x, y, width, height]}], "categories"}`` gives
   the scene graph (relations by geometry) and the labels (categories present) of the images it lists; the others have ``None``.
-* ``scenes.json``, written by ``build_dataset``: full scene graphs with attributes; it takes precedence.
+* ``scenes.json``, written by ``build_dataset``: scene graphs with attributes and relations, labels and tags; it takes precedence.
 
-Images are looked for in ``images/`` and then in the folder itself, and read when an item is asked for.
+Images are looked for in ``images/`` and then in the folder itself, and read when an item is asked for. Karpathy's split files are read by
+``karpathy:FILE,FOLDER``.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...errors import InputError, nearest
+from ...errors import InputError
 from ...files import read_json
 from ...scenes import SceneGraph, SceneObject
-from ..dataset import Dataset, Item
+from ..source import Record, Request, Source, check_inside
 
 
-def load_coco(folder: str | Path, split: str = "train", size: int | None = None) -> Dataset:
-    """The data set in *folder*; see the module's text for the layout and :func:`hetero_xmodal.data.load_dataset` for the rest."""
-    folder = existing_folder(folder, "coco:")
+def open_coco(request: Request) -> Source:
+    """A folder in this layout; see the module's text.
+
+    Raises
+    ------
+    InputError : a file that is missing or not in COCO's layout; the message names the entry.
+    """
+    folder = request.folder()
     where = f"captions file '{folder / 'captions.json'}'"
-    data = read_json(folder / "captions.json", "captions")
-    images = _records(data, "images", ("id", "file_name"), where)
-    captions: dict[Any, list[str]] = defaultdict(list)
-    for row in _records(data, "annotations", ("image_id", "caption"), where):
-        if not isinstance(row["caption"], str):
-            raise InputError(f"{where}: the caption of image {row['image_id']!r} is {row['caption']!r}, expected a text")
-        captions[row["image_id"]].append(" ".join(row["caption"].split()))
-    known = {record["id"] for record in images}
-    stray = next((i for i in captions if i not in known), None)
-    if stray is not None:
-        raise InputError(f"{where}: a caption belongs to image {stray!r}, which is not among its images")
-    images = choose_split(images, split, [str(record.get("split", "train")) for record in images], f"coco:{folder}")
+    listed = read_captions(folder / "captions.json")
     boxes, names = _instances(folder)
     scenes = _scenes(folder)
-    if scenes:
-        names = scenes.get("label_names", names)
-    rows = images if size is None else images[:size]
-
-    def make(k: int) -> Item:
-        from ...images import read_image
-
-        record = rows[k]
-        path = _image_path(folder, record["file_name"], where)
-        image = read_image(path)
-        name = Path(record["file_name"]).stem
-        item = Item(image, captions.get(record["id"], []), id=name, path=path)
-        full = scenes.get("items", {}).get(name)
-        if full is not None:
-            item.scene = SceneGraph.from_dict(full["scene"]) if full.get("scene") else None
-            item.labels = None if full.get("labels") is None else np.isin(np.arange(len(names)), full["labels"]).astype(np.int64)
-            item.tags, item.sentence_scenes = list(full.get("tags", [])), [SceneGraph.from_dict(s) for s in full.get("sentence_scenes", [])]
-        elif record["id"] in boxes:
-            item.scene = _scene(boxes[record["id"]], image.size, name)
-            present = {thing.name for thing in item.scene.objects}
-            item.labels = np.array([n in present for n in names], np.int64)
-        return item
-
-    return Dataset(f"coco:{folder}", split, range(len(rows)), make, label_names=names, tag_names=scenes.get("tag_names", ()))
+    full, names = scenes.get("items", {}), list(scenes.get("label_names", names))
+    column = {name: k for k, name in enumerate(names)}
+    records = []
+    for number, file_name, captions, split in listed:
+        record = Record(Path(file_name).stem, split, captions, _image_path(folder, file_name, where))
+        if record.id in full:
+            record = _annotated(record, full[record.id], len(names))
+        elif number in boxes:
+            labels = np.zeros(len(names), np.uint8)
+            labels[[column[name] for name, *_ in boxes[number]["things"] if name in column]] = 1
+            record = replace(record, labels=labels, scene=_scene_opener(boxes[number], record.id))
+        records.append(record)
+    gives = {"images", "captions"}
+    gives |= {"labels"} if any(record.labels is not None for record in records) else set()
+    gives |= {"scene graphs"} if any(record.scene is not None for record in records) else set()
+    gives |= {"tags"} if any(record.tags for record in records) else set()
+    return Source(
+        f"coco:{request.place}", request.kind, request.place, records, gives=gives, label_names=names,
+        tag_names=scenes.get("tag_names", ()),
+    )  # fmt: skip
 
 
-def existing_folder(folder: str | Path, prefix: str) -> Path:
-    """*folder* as a Path, or an :class:`InputError` that says what is wrong with it."""
-    if not str(folder):
-        raise InputError(f"'{prefix}' names no folder; write for example '{prefix}my_photos'")
-    path = Path(folder)
-    if not path.is_dir():
-        raise InputError(f"data folder '{path}' {'is a file' if path.exists() else 'does not exist'}; give a folder")
-    return path
+def read_captions(path: Path) -> list[tuple[Any, str, tuple[str, ...], str | None]]:
+    """(id, file name, captions, split) of every image of a ``captions.json``.
+
+    Raises
+    ------
+    InputError : not that layout, ids that occur twice, captions of images that are not listed; the message tells how many.
+    """
+    where = f"captions file '{path}'"
+    data = read_json(path, "captions")
+    images = _rows(data, "images", ("id", "file_name"), where)
+    twice = [id for id, count in Counter(image["id"] for image in images).items() if count > 1]
+    if twice:
+        raise InputError(f"{where}: {len(twice)} of {len(images)} image ids occur more than once, the first is {twice[0]!r}; keep one each")
+    captions: dict[Any, list[str]] = {image["id"]: [] for image in images}
+    rows = _rows(data, "annotations", ("image_id", "caption"), where)
+    strays = [row["image_id"] for row in rows if row["image_id"] not in captions]
+    if strays:
+        raise InputError(
+            f"{where}: {len(strays)} of {len(rows)} captions belong to images that are not listed, the first to image {strays[0]!r}; "
+            "add these images or remove the captions"
+        )
+    numbers = [row["id"] for row in rows if "id" in row]
+    twice = [id for id, count in Counter(numbers).items() if count > 1]
+    if twice:
+        raise InputError(f"{where}: {len(twice)} caption ids occur more than once, the first is {twice[0]!r}; keep one each")
+    for row in rows:
+        if not isinstance(row["caption"], str):
+            raise InputError(f"{where}: a caption of image {row['image_id']!r} is {row['caption']!r}, expected a text")
+        captions[row["image_id"]].append(" ".join(row["caption"].split()))
+    return [(image["id"], str(image["file_name"]), tuple(captions[image["id"]]), image.get("split")) for image in images]
 
 
-def choose_split(rows: list, split: str, splits: list[str], name: str) -> list:
-    """The rows whose split is *split* (``"all"``: every row)."""
-    if split == "all":
-        return rows
-    known = list(dict.fromkeys(splits))
-    if split not in known:
-        raise InputError(f"{name} has no split {split!r}{nearest(split, known)}; its splits are {', '.join([*known, 'all'])}")
-    return [row for row, s in zip(rows, splits, strict=True) if s == split]
+def _annotated(record: Record, entry: dict, classes: int) -> Record:
+    """The record with what ``scenes.json`` says of it."""
+    scene, labels = entry.get("scene"), entry.get("labels")
+    return replace(
+        record,
+        labels=None if labels is None else np.isin(np.arange(classes), labels).astype(np.uint8),
+        tags=tuple(entry.get("tags", ())),
+        scene=None if not scene else lambda size: SceneGraph.from_dict(scene),
+        sentence_scenes=lambda: [SceneGraph.from_dict(s) for s in entry.get("sentence_scenes", ())],
+    )
 
 
-def _records(data: Any, key: str, fields: tuple[str, ...], where: str) -> list[dict]:
+def _scene_opener(row: dict, name: str) -> Callable[[tuple[int, int]], SceneGraph]:
+    return lambda size: _scene(row, size, name)
+
+
+def _rows(data: Any, key: str, fields: tuple[str, ...], where: str) -> list[dict]:
     rows = data.get(key) if isinstance(data, dict) else None
     if not isinstance(rows, list):
         raise InputError(f"{where} has no list {key!r}; expected COCO's format")
@@ -99,8 +120,7 @@ def _records(data: Any, key: str, fields: tuple[str, ...], where: str) -> list[d
 
 
 def _image_path(folder: Path, file_name: str, where: str) -> Path:
-    if not isinstance(file_name, str) or Path(file_name).is_absolute() or ".." in Path(file_name).parts:
-        raise InputError(f"{where}: file_name {file_name!r} leaves the data folder; expected a name inside it")
+    check_inside(file_name, where)
     inside = folder / "images" / file_name
     return inside if inside.exists() or not (folder / file_name).exists() else folder / file_name
 
@@ -112,9 +132,9 @@ def _instances(folder: Path) -> tuple[dict[Any, dict], list[str]]:
         return {}, []
     where = f"instances file '{path}'"
     data = read_json(path, "instances")
-    names = {c["id"]: str(c["name"]) for c in _records(data, "categories", ("id", "name"), where)}
-    images = {image["id"]: {**image, "things": []} for image in _records(data, "images", ("id",), where)}
-    for k, row in enumerate(_records(data, "annotations", ("image_id", "category_id", "bbox"), where)):
+    names = {c["id"]: str(c["name"]) for c in _rows(data, "categories", ("id", "name"), where)}
+    images = {image["id"]: {**image, "things": []} for image in _rows(data, "images", ("id",), where)}
+    for k, row in enumerate(_rows(data, "annotations", ("image_id", "category_id", "bbox"), where)):
         if row["image_id"] not in images or row["category_id"] not in names:
             what = "image_id" if row["image_id"] not in images else "category_id"
             raise InputError(f"{where}: entry {k} of 'annotations' has the unknown {what} {row[what]!r}")

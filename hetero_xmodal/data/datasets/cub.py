@@ -15,26 +15,26 @@ Splits: with class lists, train and test share no class (the zero-shot setting: 
 ``val`` and not train. Pickles (``filenames.pickle``, ``captions.pickle`` of other packages) are not read: loading one can run
 a program.
 
-Oxford-102 flowers is published in the same layout of captions and class lists, without boxes; :func:`load_cub` reads it too.
+Oxford-102 flowers is published in the same layout of captions and class lists, without boxes, and is read too.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ...errors import InputError
 from ...files import existing_file
 from ...scenes import SceneGraph, SceneObject
-from ..dataset import Dataset, Item
-from .coco import choose_split, existing_folder
+from ..dataset import Item
+from ..edit_pairs import ManipulationPair, ManipulationPairs, check_kinds, whole_pixels
+from ..source import SPLITS, Record, Request, Source, check_inside
 
 if TYPE_CHECKING:
     from PIL import Image
-
-    from ..tasks.editing import ManipulationPairs
 
 #: longest side of a photograph as published; boxes are in these pixels
 PUBLISHED_SIDE = 500
@@ -43,37 +43,23 @@ _CLASS_LISTS = {"train": ("trainvalclasses.txt", "trainclasses.txt"), "val": ("v
 _VAL_EVERY = 10
 
 
-def load_cub(folder: str | Path, split: str = "train", size: int | None = None) -> Dataset:
-    """The photographs of a split as :class:`~hetero_xmodal.data.Item`: captions, the class as ``labels`` (one 1), the bird's box as
-    ``scene``; see the module's text for the layout.
+def open_cub(request: Request) -> Source:
+    """The photographs with their captions, the class as ``labels`` (one 1) and the bird's box as scene graph; see the module's text.
 
     Raises
     ------
-    InputError : a file of the layout is missing or has a broken line, or (when an item is asked for) a photograph or its captions are.
+    InputError : a file of the layout is missing or has a broken line. A photograph or its captions are read when they are asked for.
     """
-    layout = _Layout(folder)
-    return _items(layout, layout.split(split)[:size], split)
-
-
-def _items(layout: _Layout, rows: list, split: str) -> Dataset:
-    def make(k: int) -> Item:
-        from ...images import read_image
-
-        name, label, box, _ = rows[k]
-        path = layout.images / name
-        image = read_image(path)
-        labels = np.zeros(len(layout.classes), np.int64)
-        labels[label] = 1
-        item = Item(image, layout.captions(name), labels, id=Path(name).stem, path=path)
-        if box is not None:
-            item.scene = SceneGraph([SceneObject("bird", box=layout.fit(box, image.size, name))], size=image.size, id=item.id)
-        return item
-
-    return Dataset(layout.name, split, range(len(rows)), make, label_names=layout.classes)
+    layout = _Layout(request)
+    return Source(
+        request.name, request.kind, request.place, [layout.record(row) for row in layout.rows], label_names=layout.classes,
+        gives={"images", "captions", "labels", "edits"} | ({"scene graphs"} if any(row.box for row in layout.rows) else set()),
+        splits=layout.splits, pairs=partial(cub_pairs, layout),
+    )  # fmt: skip
 
 
 def cub_pairs(
-    folder: str | Path,
+    layout: _Layout,
     split: str,
     *,
     size: int | None = None,
@@ -85,19 +71,20 @@ def cub_pairs(
 
     The image is the square around the bird's box, 1.5 times its longer side (smaller where the photograph ends), brought to
     *image_size*. ``region`` is the box, ``label`` and ``instruction_label`` are the two classes; there is no true answer.
-    """
-    from ..tasks.editing import ManipulationPair, ManipulationPairs, check_kinds, whole_pixels
 
-    layout = _Layout(folder)
+    Raises
+    ------
+    InputError : a kind of edit that the data set does not give, or a split with a single class, which has no caption of another class.
+    """
     kinds = check_kinds(layout.name, kinds, ("mismatch",), ("mismatch", "reconstruct"))
-    rows = layout.split(split)
-    items = _items(layout, rows[:size], split)
-    classes = np.array([row[1] for row in rows])
+    rows = [row for row in layout.rows if split in (row.split, "all")]
+    shown = rows[:size]
+    classes = np.array([row.label for row in rows])
     if "mismatch" in kinds and len(set(classes.tolist())) < 2:
         raise InputError(f"{layout.name}: split {split!r} has {len(set(classes.tolist()))} class; captions of another class need two")
 
     def make(index: int, instruction_seed: int) -> ManipulationPair:
-        item, kind = items[index], kinds[index % len(kinds)]
+        item, kind = layout.record(shown[index]).make_item(), kinds[index % len(kinds)]
         rng = np.random.default_rng([instruction_seed, index])
         image, scene = _square(item, image_size)
         label = int(classes[index])
@@ -110,7 +97,7 @@ def cub_pairs(
             return ManipulationPair(f"{item.id}/{kind}-{instruction_seed}", instruction=instruction, target=instruction, edited_image=image,
                                     edited_sentence=instruction, edited_scene=scene, instruction_label=label, **common)  # fmt: skip
         other = int(rng.choice(np.flatnonzero(classes != label)))
-        instruction = str(rng.choice(layout.captions(rows[other][0])))
+        instruction = str(rng.choice(layout.captions(rows[other].name)))
         return ManipulationPair(
             f"{item.id}/{kind}-{instruction_seed}",
             instruction=instruction,
@@ -119,7 +106,7 @@ def cub_pairs(
             **common,
         )
 
-    return ManipulationPairs(layout.name, split, range(len(items)), make, seed=seed, classes=layout.classes)
+    return ManipulationPairs(layout.name, split, range(len(shown)), make, seed=seed, classes=layout.classes)
 
 
 def _square(item: Item, side: int) -> tuple[Image.Image, SceneGraph | None]:
@@ -139,12 +126,21 @@ def _square(item: Item, side: int) -> tuple[Image.Image, SceneGraph | None]:
     return image, SceneGraph([SceneObject("bird", box=box)], size=(side, side), id=item.id)
 
 
-class _Layout:
-    """What the text files of the layout say; ``rows`` holds (file name, class, box or None, split) of every photograph."""
+class _Row(NamedTuple):
+    """One photograph: file name, class, box in the published pixels (or ``None``), split."""
 
-    def __init__(self, folder: str | Path) -> None:
-        self.name = f"cub:{folder}"
-        root = existing_folder(folder, "cub:")
+    name: str
+    label: int
+    box: tuple[float, float, float, float] | None
+    split: str
+
+
+class _Layout:
+    """What the text files of the layout say, one row for each photograph."""
+
+    def __init__(self, request: Request) -> None:
+        self.name = request.name
+        root = request.folder()
         base = root / "CUB_200_2011" if (root / "CUB_200_2011").is_dir() else root
         self.images = base / "images"
         if not self.images.is_dir():
@@ -161,15 +157,16 @@ class _Layout:
         self.classes = [v[0] for v in names.values()]
         boxes = _numbered(base / "bounding_boxes.txt", 4, float) if (base / "bounding_boxes.txt").exists() else {}
         splits = self._splits(root, base, files, labels, names)
-        self.rows = []
+        self.rows: list[_Row] = []
         for number, name in files.items():
-            if Path(name).is_absolute() or ".." in Path(name).parts:
-                raise InputError(f"'{base / 'images.txt'}': photograph {name!r} leaves the folder images/")
+            check_inside(name, f"'{base / 'images.txt'}'", "the folder images/")
             if number not in labels or labels[number][0] not in numbers:
                 raise InputError(f"'{base / 'image_class_labels.txt'}' gives no known class for photograph {number} ({name})")
             x, y, w, h = boxes.get(number, (0, 0, 0, 0))
             box = (x, y, x + w, y + h) if w > 0 and h > 0 and np.isfinite([x, y, w, h]).all() else None
-            self.rows.append((name, numbers[labels[number][0]], box, splits[number]))
+            self.rows.append(_Row(name, numbers[labels[number][0]], box, splits[number]))
+        found = {row.split for row in self.rows}
+        self.splits = tuple(split for split in (*SPLITS, "unused") if split in found)
 
     def _splits(self, root: Path, base: Path, files: dict, labels: dict, names: dict) -> dict[int, str]:
         lists: dict[str, str] = {}
@@ -187,11 +184,20 @@ class _Layout:
             splits.update(dict.fromkeys(train[_VAL_EVERY - 1 :: _VAL_EVERY], "val"))
         return splits | {n: "unused" for n in files if n not in splits}
 
-    def split(self, split: str) -> list[tuple]:
-        """The rows of a split (``"all"``: every one)."""
-        return choose_split(self.rows, split, [row[3] for row in self.rows], self.name)
+    def record(self, row: _Row) -> Record:
+        """One photograph; its captions are read, and its box is fitted, when they are asked for."""
+        labels = np.zeros(len(self.classes), np.uint8)
+        labels[row.label] = 1
+        id = Path(row.name).stem
 
-    def captions(self, name: str) -> list[str]:
+        def scene(size: tuple[int, int]) -> SceneGraph | None:
+            if row.box is None:
+                return None
+            return SceneGraph([SceneObject("bird", box=self.fit(row.box, size, row.name))], size=size, id=id)
+
+        return Record(id, row.split, lambda: self.captions(row.name), self.images / row.name, labels, scene=scene)
+
+    def captions(self, name: str) -> tuple[str, ...]:
         """The captions of a photograph."""
         path = existing_file(self.text / Path(name).with_suffix(".txt"), "captions")
         try:
@@ -200,7 +206,7 @@ class _Layout:
             raise InputError(f"captions '{path}' are not UTF-8 text; save the file as UTF-8") from None
         if not any(lines):
             raise InputError(f"captions '{path}' hold no line of text; expected one caption a line")
-        return [line for line in lines if line]
+        return tuple(line for line in lines if line)
 
     def fit(self, box, size: tuple[int, int], name: str) -> tuple[float, float, float, float]:
         """The box in the pixels of the photograph as it is. A photograph that was shrunk (its longest side below 500, and boxes of this

@@ -4,8 +4,8 @@
 2. If there is a ``captions.csv`` with the columns ``image`` (path inside the folder) and ``caption``, it gives the captions: one a
    row, as many rows for an image as it has captions; an image that the table does not name is left out.
 3. Otherwise the captions of ``photo.jpg`` stand in ``photo.txt`` beside it, one a line; empty lines do not count.
-4. A column ``split`` of the table, or else the top folders ``train/``, ``val/``, ``test/``, name the splits;
-   without either, all is ``train``.
+4. A column ``split`` of the table, or else the top folders ``train/``, ``val/`` (or ``validation/``, ``dev/``) and ``test/``, name the
+   splits. Without either the folder has one split; training holds some images out for validation and test.
 
 An image that cannot be read, or has no caption, is an :class:`InputError` naming it, raised when its item is asked for.
 """
@@ -13,45 +13,63 @@ An image that cannot be read, or has no caption, is an :class:`InputError` namin
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ...errors import InputError
 from ...files import existing_file
-from ..dataset import Dataset, Item
-from .coco import choose_split, existing_folder
+from ..dataset import Item
+from ..source import SPLITS, Record, Request, Source, check_inside, split_name
 
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
 
 
-def load_folder(folder: str | Path, split: str = "train", size: int | None = None) -> Dataset:
-    """The images in *folder*; see the module's text for the rules."""
-    folder = existing_folder(folder, "folder:")
-    table = _table(folder / "captions.csv") if (folder / "captions.csv").exists() else None
-    if table is not None:
-        paths = list(table)
-        splits = [s for s, _ in table.values()]
+def open_folder(request: Request) -> Source:
+    """The images in a folder; see the module's text for the rules.
+
+    Raises
+    ------
+    InputError : no such folder, no image in it, a table that lacks a column or names a path outside the folder.
+    """
+    folder = request.folder()
+    if (folder / "captions.csv").exists():
+        found = _table(folder / "captions.csv")
+        records = [Record(name, split, tuple(captions), folder / name) for name, (split, captions) in found.items()]
     else:
         paths = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.suffix.lower() in IMAGES and p.is_file())
-        splits = [p.split("/")[0] if p.split("/")[0] in ("train", "val", "test") and "/" in p else "train" for p in paths]
-    if not paths:
+        tops = [p.split("/")[0] if "/" in p and split_name(p.split("/")[0]) in SPLITS else None for p in paths]
+        # beside folders named after splits, other images are for training; without any such folder nothing is known
+        splits = [top or ("train" if any(tops) else None) for top in tops]
+        records = [Record(p, s, _captions_opener(folder / p), folder / p) for p, s in zip(paths, splits, strict=True)]
+    if not records:
         raise InputError(f"data folder '{folder}' holds no image ({', '.join(sorted(IMAGES))})")
-    rows = choose_split(paths, split, splits, f"folder:{folder}")
-    rows = rows if size is None else rows[:size]
+    records = [replace(record, item=_item_opener(record)) for record in records]
+    return Source(request.name, request.kind, request.place, records, gives={"images", "captions"})
 
-    def make(k: int) -> Item:
-        from ...images import read_image
 
-        captions = table[rows[k]][1] if table is not None else _lines(folder / rows[k])
-        if not captions:
+def _captions_opener(image: Path) -> Callable[[], tuple[str, ...]]:
+    return lambda: tuple(caption_lines(image))
+
+
+def _item_opener(record: Record) -> Callable[[], Item]:
+    def item() -> Item:
+        if not record.texts():
             raise InputError(
-                f"image '{folder / rows[k]}' has no caption; write one a line into '{Path(rows[k]).with_suffix('.txt')}' beside it"
+                f"image '{record.image}' has no caption; write one a line into '{Path(record.id).with_suffix('.txt')}' beside it"
             )
-        return Item(read_image(folder / rows[k]), list(captions), id=rows[k], path=folder / rows[k])
+        return record.make_item()
 
-    return Dataset(f"folder:{folder}", split, range(len(rows)), make)
+    return item
 
 
-def _lines(image: Path) -> list[str]:
+def caption_lines(image: Path) -> list[str]:
+    """The captions in the text file beside an image, one a line; none if there is no such file.
+
+    Raises
+    ------
+    InputError : the file is not UTF-8 text.
+    """
     path = image.with_suffix(".txt")
     if not path.exists():
         return []
@@ -61,10 +79,10 @@ def _lines(image: Path) -> list[str]:
         raise InputError(f"captions '{path}' are not UTF-8 text; save the file as UTF-8") from None
 
 
-def _table(path: Path) -> dict[str, tuple[str, list[str]]]:
+def _table(path: Path) -> dict[str, tuple[str | None, list[str]]]:
     """Image -> (split, captions), in the order of the table."""
     existing_file(path, "caption table")
-    found: dict[str, tuple[str, list[str]]] = {}
+    found: dict[str, tuple[str | None, list[str]]] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -73,9 +91,9 @@ def _table(path: Path) -> dict[str, tuple[str, list[str]]]:
                 raise InputError(f"caption table '{path}' has no column {missing[0]!r}; its columns are {reader.fieldnames}")
             for row in reader:
                 name, caption = (row["image"] or "").strip(), " ".join((row["caption"] or "").split())
-                if not name or Path(name).is_absolute() or ".." in Path(name).parts:
-                    raise InputError(f"caption table '{path}', line {reader.line_num}: image {name!r} is not a path inside the folder")
-                _, captions = found.setdefault(name, ((row.get("split") or "train").strip(), []))
+                check_inside(name, f"caption table '{path}', line {reader.line_num}", "the folder")
+                split = (row["split"] or "train").strip() if "split" in row else None
+                _, captions = found.setdefault(name, (split, []))
                 if caption:
                     captions.append(caption)
     except (UnicodeDecodeError, csv.Error) as error:

@@ -9,9 +9,10 @@
 1. ``image`` is a path inside the folder; every image stands in one row, and an image that the table does not name is left out.
 2. ``tags`` and ``labels`` are separated by semicolons; each image has at least one of both.
 3. ``split`` may be left out; if there, it is ``train``, ``val`` or ``test`` in every row. Without it three quarters of the images are
-   for training, a tenth for validation and the rest for the test, by the hash of their path: see :func:`split_of`.
+   for training, a tenth for validation and the rest for the test, by the hash of their path (:func:`.source.split_of`).
 4. The labels are those of the table in alphabetical order, or, if there is a file ``labels.txt``, its lines; then a label of the table
-   that it lacks is refused, so that no slip of the pen makes a new label.
+   that it lacks is refused, so that a misspelt label is not taken for a new one.
+5. Captions are optional: those of ``photo.jpg`` stand in ``photo.txt`` beside it, one a line.
 
 Everything in the table is checked when the folder is opened; images are read when they are needed.
 """
@@ -19,82 +20,34 @@ Everything in the table is checked when the folder is opened; images are read wh
 from __future__ import annotations
 
 import csv
-import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import InputError, nearest
 from ...files import existing_file
-from ..dataset import Dataset, Item
-from .coco import choose_split, existing_folder
-
-SPLITS = ("train", "val", "test")
+from ..source import SPLITS, Record, Request, Source, check_inside, split_name, split_of
+from .folder import caption_lines
 
 
-@dataclass(frozen=True, eq=False)
-class Photo:
-    """A labelled photo; its pixels are read when they are needed.
-
-    text : all that is said about it: its tags, or its captions one after the other
-    labels : uint8 (c,) of 0 and 1
-    split : ``None`` where the data set has no splits of its own
-    """
-
-    id: str
-    path: Path
-    text: str
-    labels: np.ndarray
-    split: str | None
-    tags: tuple[str, ...] = ()
-
-
-def split_of(id: str) -> str:
-    """Train (75 %), val (10 %) or test (15 %), by the hash of an id: the same on every machine, whatever other photos there are.
-
-    >>> split_of("sea/0001.jpg"), split_of("sea/0002.jpg")
-    ('train', 'train')
-    """
-    share = int(hashlib.sha256(id.encode()).hexdigest()[:8], 16) / 2**32
-    return "train" if share < 0.75 else "val" if share < 0.85 else "test"
-
-
-def load_photos(folder: str | Path, split: str = "train", size: int | None = None) -> Dataset:
-    """The photos in *folder* as a data set whose items have an image, tags and labels; see the module's text for the layout."""
-    photos, names = read_photos(folder)
-    photos = choose_split(photos, split, [photo.split or split_of(photo.id) for photo in photos], f"photos:{folder}")
-    photos = photos if size is None else photos[:size]
-
-    def make(k: int) -> Item:
-        from ...images import read_image
-
-        photo = photos[k]
-        labels = photo.labels.astype(np.int64)
-        return Item(read_image(photo.path), [], id=photo.id, path=photo.path, tags=list(photo.tags), labels=labels)
-
-    tags = sorted({tag for photo in photos for tag in photo.tags})
-    return Dataset(f"photos:{folder}", split, range(len(photos)), make, label_names=names, tag_names=tags)
-
-
-def read_photos(folder: str | Path) -> tuple[list[Photo], list[str]]:
-    """The rows of the folder's table and the names of the labels.
+def open_photos(request: Request) -> Source:
+    """The photos of a folder with their tags and labels; see the module's text for the layout.
 
     Raises
     ------
     InputError : no table, a column that is missing, an image that is missing or stands in two rows, no tag, no label, an unknown label or
         split; the message names the line.
     """
-    folder = existing_folder(folder, "photos:")
+    folder = request.folder()
     table = folder / "tags.csv"
     if not table.exists():
         raise InputError(f"'{folder}' has no tags.csv; write one with the columns image, tags and labels (and, if you like, split)")
     names = _label_names(folder / "labels.txt")
-    rows, lines = [], {}
+    rows: list[tuple[str, tuple[str, ...], tuple[str, ...], str | None]] = []
+    lines: dict[str, int] = {}
     for number, row in _rows(table):
         where, name = f"'{table}', line {number}", row["image"]
-        if not name or Path(name).is_absolute() or ".." in Path(name).parts:
-            raise InputError(f"{where}: image {name!r} is not a path inside the folder")
+        check_inside(name, where, "the folder")
         if name in lines:
             raise InputError(f"{where}: image {name!r} stands in line {lines[name]} already; give each image one row")
         if not (folder / name).is_file():
@@ -105,9 +58,9 @@ def read_photos(folder: str | Path) -> tuple[list[Photo], list[str]]:
                 raise InputError(f"{where}: image {name!r} has no {key}; give at least one, several separated by semicolons")
         unknown = next((label for label in labels if names is not None and label not in names), None)
         if unknown is not None:
-            raise InputError(f"{where}: label {unknown!r} is not in '{folder / 'labels.txt'}'{nearest(unknown, names)}")
+            raise InputError(f"{where}: label {unknown!r} is not in '{folder / 'labels.txt'}'{nearest(unknown, names or ())}")
         split = row.get("split")
-        if split is not None and split not in SPLITS:
+        if split is not None and split_name(split) not in SPLITS:
             raise InputError(f"{where}: split {split!r} is not one of {', '.join(SPLITS)}; leave the whole column out to have them chosen")
         lines[name] = number
         rows.append((name, tags, labels, split))
@@ -115,12 +68,17 @@ def read_photos(folder: str | Path) -> tuple[list[Photo], list[str]]:
         raise InputError(f"'{table}' has no row; give each image one with its tags and labels")
     names = names or sorted({label for _, _, labels, _ in rows for label in labels})
     column = {name: k for k, name in enumerate(names)}
-    photos = []
+    records = []
     for name, tags, labels, split in rows:
         vector = np.zeros(len(names), np.uint8)
         vector[[column[label] for label in labels]] = 1
-        photos.append(Photo(name, folder / name, " ".join(tags), vector, split, tags))
-    return photos, names
+        captions = tuple(caption_lines(folder / name))
+        records.append(Record(name, split or split_of(name), captions, folder / name, vector, tags))
+    return Source(
+        request.name, request.kind, request.place, records, label_names=names, tag_names=sorted({t for r in records for t in r.tags}),
+        gives={"images", "tags", "labels"} | ({"captions"} if any(record.captions for record in records) else set()),
+        splits_by_hash=rows[0][3] is None,
+    )  # fmt: skip
 
 
 def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:

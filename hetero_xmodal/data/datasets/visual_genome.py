@@ -18,21 +18,19 @@ Two protocols. ``reconstruct``: the box of one object is hidden and drawn again;
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ...errors import InputError, nearest
+from ...errors import InputError
 from ...files import read_json
 from ...scenes import SceneGraph, SceneObject, SceneRelation
-from ..dataset import Dataset, Item
-from .coco import existing_folder
-
-if TYPE_CHECKING:
-    from ..tasks.editing import ManipulationPairs
+from ..edit_pairs import ManipulationPair, ManipulationPairs, check_kinds, whole_pixels
+from ..source import SPLITS, Record, Request, Source
 
 KINDS = ("reconstruct", "remove", "replace", "move")
 #: predicates that say where a thing is, by meaning; a reposition puts one of another meaning, seen in the data, in its place
@@ -45,7 +43,6 @@ SPATIAL = {
     }.items()
     for predicate in predicates.split(",")
 }  # fmt: skip
-_SPLITS = ("train", "val", "test")
 MIN_IMAGE_SIDE, MIN_OBJECT_SIDE = 200, 32
 OBJECTS, RELATIONS = (3, 30), (1, 30)
 #: an object is hidden in the protocol only if both sides of its box exceed this share of the image's
@@ -62,31 +59,33 @@ class _Record:
     phrases: list[str] = field(default_factory=list)
 
 
-def load_visual_genome(folder: str | Path, split: str = "train", size: int | None = None) -> Dataset:
-    """The images of a split as :class:`~hetero_xmodal.data.Item` with their annotated scene graphs; sentences are its triples in words.
+def open_visual_genome(request: Request) -> Source:
+    """The images with their annotated scene graphs; captions are the relations in words ("the clock on the table").
 
     Raises
     ------
-    InputError : a file of the layout is missing or broken, or (when an item is asked for) an image is.
+    InputError : a file of the layout is missing or broken. An image is read when it is asked for.
     """
-    genome = _genome(str(folder))
-    records = genome.split(split)
-    records = records if size is None else records[:size]
+    genome = _genome(str(request.folder()))
+    records = [
+        Record(
+            str(row.number), genome.split_of(row), tuple(row.phrases), genome.image(row.number, missing_ok=True), scene=_scene_opener(row)
+        )
+        for row in genome.records
+    ]
+    return Source(
+        request.name, request.kind, request.place, records, gives={"images", "captions", "scene graphs", "edits"}, splits=SPLITS,
+        pairs=partial(visual_genome_pairs, genome, request.name),
+    )  # fmt: skip
 
-    def make(k: int) -> Item:
-        from ...images import read_image
 
-        record = records[k]
-        path = genome.image(record.number)
-        image = read_image(path)
-        scene = _scaled(record.scene, record.size, image.size)
-        return Item(image, list(record.phrases), scene=scene, id=str(record.number), path=path)
-
-    return Dataset(f"vg:{folder}", split, range(len(records)), make)
+def _scene_opener(row: _Record) -> Callable[[tuple[int, int]], SceneGraph]:
+    return lambda size: _scaled(row.scene, row.size, size)
 
 
 def visual_genome_pairs(
-    folder: str | Path,
+    genome: _Genome,
+    name: str,
     split: str,
     *,
     size: int | None = None,
@@ -98,13 +97,13 @@ def visual_genome_pairs(
 
     With ``kinds=("reconstruct",)`` alone there is one pair for every image *and* every object whose box is large enough, as in the
     published protocol; otherwise one pair an image, kinds in turn.
-    """
-    from ..tasks.editing import ManipulationPairs, check_kinds
 
-    name = f"vg:{folder}"
+    Raises
+    ------
+    InputError : a kind of edit that the data set does not give.
+    """
     kinds = check_kinds(name, kinds, KINDS, KINDS)
-    genome = _genome(str(folder))
-    records = genome.split(split)
+    records = [record for record in genome.records if split in (genome.split_of(record), "all")]
     if kinds == ("reconstruct",):
         turns = [(i, k, k) for i, record in enumerate(records) for k in _hideable(record)]
     else:
@@ -128,7 +127,6 @@ def _pair(genome: _Genome, record: _Record, split, kinds, subject: int | None, t
     from PIL import Image
 
     from ...images import read_image
-    from ..tasks.editing import ManipulationPair, whole_pixels
 
     rng = np.random.default_rng([seed, record.number])
     whole = read_image(genome.image(record.number))
@@ -204,7 +202,7 @@ class _Genome:
     """The annotation files, read once."""
 
     def __init__(self, folder: str) -> None:
-        self.folder = existing_folder(folder, "vg:")
+        self.folder = Path(folder)
         self.records = self._read()
         if not self.records:
             raise InputError(
@@ -218,27 +216,31 @@ class _Genome:
         self.spatial = sorted({predicate for _, predicate in relations} & set(SPATIAL))
         self._split_of = self._splits()
 
-    def split(self, split: str) -> list[_Record]:
-        """The images of a split (``"all"``: every one)."""
-        if split not in (*_SPLITS, "all"):
-            raise InputError(f"vg:{self.folder} has no split {split!r}{nearest(split, _SPLITS)}; its splits are train, val, test, all")
-        return [i for i in self.records if split == "all" or self._split_of.get(i.number) == split]
+    def split_of(self, record: _Record) -> str:
+        """The split of an image; ``unused`` if the published lists do not name it."""
+        return self._split_of.get(record.number, "unused")
 
-    def image(self, number: int) -> Path:
-        for place in ("VG_100K", "VG_100K_2", "images"):
-            path = self.folder / place / f"{number}.jpg"
-            if path.exists():
-                return path
-        raise InputError(f"image {number}.jpg is neither in VG_100K/, VG_100K_2/ nor images/ of '{self.folder}'")
+    def image(self, number: int, *, missing_ok: bool = False) -> Path:
+        """The file of an image.
+
+        Raises
+        ------
+        InputError : it is in none of the folders, and this is not *missing_ok*.
+        """
+        places = [self.folder / place / f"{number}.jpg" for place in ("VG_100K", "VG_100K_2", "images")]
+        found = next((path for path in places if path.exists()), None)
+        if found is None and not missing_ok:
+            raise InputError(f"image {number}.jpg is neither in VG_100K/, VG_100K_2/ nor images/ of '{self.folder}'")
+        return found or places[0]
 
     def _splits(self) -> dict[int, str]:
         path = self.folder / "vg_splits.json"
         if not path.exists():
             return {i.number: {8: "val", 9: "test"}.get(i.number % 10, "train") for i in self.records}
         data = read_json(path, "splits")
-        if not isinstance(data, dict) or not all(isinstance(data.get(s), list) for s in _SPLITS):
+        if not isinstance(data, dict) or not all(isinstance(data.get(s), list) for s in SPLITS):
             raise InputError(f"splits '{path}' must hold three lists of image numbers: train, val and test")
-        return {int(number): s for s in _SPLITS for number in data[s]}
+        return {int(number): s for s in SPLITS for number in data[s]}
 
     def _read(self) -> list[_Record]:
         sizes = {}

@@ -27,6 +27,7 @@ from ...graphs.flat import FlatGraphs
 from ...scenes import SceneGraph
 from ...schema import SCHEMA_VERSION, VISUAL
 from ...validation import validate
+from ..registry import open_for
 
 SCENES = ("detector", "true")
 _IMAGES = 16  # held in memory, and sent through the detector, together
@@ -83,9 +84,9 @@ def build_corpus(
 
     Parameters
     ----------
-    source : name of a data set (``"world/scenes"``), a folder of images with captions beside them, what ``hx.load_dataset`` returned,
-        or a list of its items.
-    split : of a data set given by name; ``"train"`` if left out, every image for a folder.
+    source : name of a data set that gives images with captions (``"world/scenes"``, ``"cub:FOLDER"``), a folder of images with captions
+        beside them, what ``hx.load_dataset`` returned, or a list of its items.
+    split : of a data set given by name; if left out, ``"train"`` or its only split, and every image of a folder.
     detector : finds the objects of the images, see ``hx.parse_image``.
     scenes : ``"true"`` takes the data set's own scene graphs of the images instead of a detector.
     model : spaCy model for the sentences.
@@ -234,10 +235,8 @@ def _write_shard(part: Path, pairs: list[_Pair], dropped: list[Dropped]) -> None
 def _open(source: Any, split: str | None, limit: int | None) -> tuple[Sequence, dict[str, Any]]:
     """The items, and what identifies them."""
     if isinstance(source, str | Path):
-        from .. import load_dataset
-
         folder = Path(source).is_dir()
-        dataset = load_dataset(f"folder:{source}" if folder else str(source), split or ("all" if folder else "train"), size=limit)
+        dataset = open_for(f"folder:{source}" if folder else str(source), "corpus").items(split or ("all" if folder else None), limit)
     elif hasattr(source, "__getitem__") and hasattr(source, "__len__"):
         if split is not None:
             raise InputError("split goes with the name of a data set; this one is loaded already")

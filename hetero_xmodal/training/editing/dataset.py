@@ -31,7 +31,7 @@ from ...errors import InputError
 from ...files import read_json, read_safetensors, write_json, write_safetensors
 from ...graphs.corpus import GraphCorpus
 from ...graphs.synonyms import ATTRIBUTE_SAME, EXCLUSIVE
-from ...networks.masks import box_mask, filled_from_around, grown
+from ...networks.masks import box_mask, dilated, filled_from_around
 from ...recipes.presets import DataFacts
 
 #: kinds of attributes, in the order of EXCLUSIVE
@@ -222,7 +222,7 @@ class ManipulationData:
             if self.owner is not None:
                 own, there = self.owner[image[member]] == node[:, None, None] + 1, self.owner[other] == foreign[:, None, None] + 1
                 drawn_there = torch.nn.functional.grid_sample(there[:, None].float(), grid, align_corners=False) * inside > 0.5
-                bare = grown(own[:, None].float()) * inside * ~drawn_there
+                bare = dilated(own[:, None].float()) * inside * ~drawn_there
                 images[member] = filled_from_around(images[member], bare)
                 images[member] = torch.where(drawn_there, drawn, images[member])
                 inside = torch.maximum(bare, drawn_there.float())

@@ -36,21 +36,17 @@ def load_manipulation_data(
 
     Parameters
     ----------
-    data : ``"world/birds"``, ``"world/scenes"`` or a data set of pairs such as ``"cub:FOLDER"``.
+    data : any data set of the registry that gives images with captions and scene graphs.
     missing : further sentences about a thing that is not there ("no dog", "a cat instead of the dog"); one where images show several
         things that come and go (all but birds) if left out.
     scenes : ``"true"`` takes the annotated scene graphs of the images, ``"detector"`` what the world's detector finds.
     """
     if scenes not in ("true", "detector"):
         raise InputError(f"scenes is {scenes!r}, expected 'true' or 'detector'")
-    if data.startswith("world/"):
-        from ...data import load_dataset
+    from ...data.tasks.editing import load_editing_images
 
-        items: Sequence = load_dataset(data, split, size=size, seed=seed, image_size=image_size)
-    else:
-        from ...data.tasks.editing import load_pairs
-
-        items = load_pairs(data, split, size=size, seed=seed, image_size=image_size)
+    task = "cam" if scenes == "true" else "similarity"  # a detector needs no annotated scene graph
+    items = load_editing_images(data, split, size=size, seed=seed, image_size=image_size, task=task)
     images, pictured, sentences = [], [], []
     rng = np.random.default_rng((seed, len(items)))
     for item in items:

@@ -1,4 +1,4 @@
-"""The front of a training of a model that edits images: everything from the caller's asks for to Lightning's ``fit``, for any such model.
+"""The front of a training of a model that edits images: everything from the caller's arguments to Lightning's ``fit``, for any such model.
 
 In this order, so that what can be refused is refused before work starts: :func:`settled`, :func:`model_in` (if the training begins with a
 model), :func:`training_data`; then :func:`begin_with`, :func:`teach`, and :func:`fit_editor`.

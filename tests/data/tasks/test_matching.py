@@ -14,6 +14,10 @@ import pytest
 import torch
 from PIL import Image
 
+from hetero_xmodal.data.datasets.bottom_up import read_tsv
+from hetero_xmodal.data.datasets.scan import write_scan
+from hetero_xmodal.data.source import Record
+from hetero_xmodal.data.store import BlockFile, FileRows, cache_folder, open_store
 from hetero_xmodal.data.tasks.matching import (
     Split,
     check_provenance,
@@ -29,9 +33,6 @@ from hetero_xmodal.data.tasks.matching import (
 )
 from hetero_xmodal.data.tasks.matching.extract import Extractor
 from hetero_xmodal.data.tasks.matching.load import cached_regions
-from hetero_xmodal.data.tasks.matching.precomputed import read_tsv, write_scan
-from hetero_xmodal.data.tasks.matching.readers import Photo
-from hetero_xmodal.data.tasks.matching.store import BlockFile, FileRows, cache_folder, open_store
 from hetero_xmodal.errors import InputError
 
 REAL = os.environ.get("HETERO_XMODAL_REAL_DATA")
@@ -167,7 +168,7 @@ def test_cache_makes_only_what_is_missing_and_mends_what_is_broken(tmp_path, mon
         return Extractor(extractor.provenance, lambda images: (asked.extend(images), run(images))[1])
 
     monkeypatch.setattr(load, "load_extractor", fake)
-    photos = [Photo(f"p{k}", ("a",), None, (lambda k=k: k), f"mark {k}") for k in range(50)]
+    photos = [Record(f"p{k}", None, ("a",), (lambda k=k: k), mark=f"mark {k}") for k in range(50)]
     first = cached_regions(photos[:40], {}, tmp_path)
     assert asked == list(range(40))
     asked.clear()
@@ -370,7 +371,7 @@ def test_minilm_words_are_the_last_states_of_the_sentence_alone(tmp_path):
 def test_coco_folder_to_batches(tmp_path):
     folder = coco_folder(tmp_path / "d", {"train": 6, "val": 2, "test": 3}, captions=3)
     data = load_matching_data(f"coco:{folder}", texts=WORDS, cache=tmp_path / "c")
-    assert [len(s) for s in (data.train, data.validation, data.test)] == [18, 6, 9]
+    assert [len(s) for s in (data.train, data.val, data.test)] == [18, 6, 9]
     assert data.train.regions.ids == [f"{k:06d}" for k in range(6)] and data.vocab["used"] == [f"{k:06d}" for k in range(8)]
     batch = data.test.batch([8, 0])
     assert batch.images.tolist() == [2, 0] and data.test.captions[8] == "image number 10 seen from side 2"
@@ -385,7 +386,7 @@ def test_coco_folder_to_batches(tmp_path):
 
 def test_test_split_leaves_out_what_the_model_has_seen(tmp_path):
     folder = coco_folder(tmp_path / "d", {"train": 6, "val": 2})
-    with pytest.warns(UserWarning, match="has no test split; 1 of its 6 training images are held out"):
+    with pytest.warns(UserWarning, match="has no split test; 1 of its 6 training images are held out"):
         data = load_matching_data(f"coco:{folder}", texts=WORDS, cache=tmp_path / "c")
     assert len(data.test.regions) == 1
     with pytest.warns(UserWarning, match="7 of 8 images were used to train or select this model"):
@@ -409,7 +410,7 @@ def test_folder_without_splits_is_split_by_the_ids(tmp_path):
     folder = coco_folder(tmp_path / "d", [None] * 20)
     with pytest.warns(UserWarning, match="16 images are for training, 2 for validation, 2 for the test"):
         data = load_matching_data(f"coco:{folder}", texts=WORDS, cache=tmp_path / "c")
-    ids = [set(s.regions.ids) for s in (data.train, data.validation, data.test)]
+    ids = [set(s.regions.ids) for s in (data.train, data.val, data.test)]
     assert len(set.union(*ids)) == 20 and sum(map(len, ids)) == 20
     again = quiet_load(f"coco:{folder}", cache=tmp_path / "c", seed=1)
     assert set(again.test.regions.ids) != ids[2]
@@ -428,7 +429,7 @@ BAD_COCO = [
     (lambda d: d["annotations"].clear(), r"no image has a caption \(6 images\)"),
     (lambda d: [a.update(id=5) for a in d["annotations"][:3]], r"1 caption ids occur more than once, the first is 5"),
     (lambda d: d["images"][2].update(file_name="gone.png"), r"1 of 6 images are not there, the first is '.*gone.png'"),
-    (lambda d: d["images"][2].update(file_name="../a.png"), r"leaves the data folder"),
+    (lambda d: d["images"][2].update(file_name="../a.png"), r"not a path inside the data folder"),
     (lambda d: d["images"][2].update(split="hold"), r"image '000002' has the split 'hold'"),
     (lambda d: d["images"][2].pop("split"), r"image '000002' has no split, others have"),
 ]
@@ -456,7 +457,7 @@ def test_images_without_captions_are_left_out_and_counted(tmp_path):
 def test_a_image_in_two_splits_is_refused(tmp_path):
     folder = coco_folder(tmp_path / "d", {"train": 4, "val": 2, "test": 1})
     (folder / "images" / "000005.png").write_bytes((folder / "images" / "000001.png").read_bytes())
-    with pytest.raises(InputError, match=r"1 of 2 images of the validation split stand in the train split too.*'000005' .*'000001'"):
+    with pytest.raises(InputError, match=r"1 of 2 images of the split val stand in the split train too.*'000005' .*'000001'"):
         load_matching_data(f"coco:{folder}", texts=WORDS, cache=tmp_path / "c")
 
 
@@ -513,7 +514,7 @@ def test_karpathy_with_fewer_captions_than_promised(tmp_path):
 
 def scan_folder(folder: Path, sizes=(6, 2, 3), k: int = 4, width: int = 8, **options) -> tuple[Path, dict[str, np.ndarray]]:
     rng, made = np.random.default_rng(0), {}
-    for split, n in zip(("train", "validation", "test"), sizes, strict=True):
+    for split, n in zip(("train", "val", "test"), sizes, strict=True):
         made[split] = rng.normal(size=(n, k, width)).astype(np.float32)
         captions = [[f"{split} image {i} caption {j}" for j in range(5)] for i in range(n)]
         boxes = np.tile(np.array([0, 0, 50, 20], np.float32), (n, k, 1))
@@ -525,7 +526,7 @@ def test_scan_layout_round_trip(tmp_path):
     folder, made = scan_folder(tmp_path / "s")
     assert np.load(folder / "dev_ims.npy").dtype == np.float32 and len((folder / "dev_caps.txt").read_text().splitlines()) == 10
     data = load_matching_data(f"scan:{folder}", texts=WORDS, cache=tmp_path / "c")
-    for split in (data.train, data.validation, data.test):
+    for split in (data.train, data.val, data.test):
         np.testing.assert_array_equal(split.regions.features[:], made[split.name])
         assert split.regions.ids == [f"{split.name}{i}" for i in range(len(split.regions))]
         assert split.captions[6] == f"{split.name} image 1 caption 1" and split.image_of_caption[6] == 1
@@ -546,8 +547,8 @@ def test_scan_images_that_are_repeated_five_times_count_once(tmp_path):
     for ending in ("ims", "ims_bbx", "ims_size"):
         np.save(folder / f"dev_{ending}.npy", np.load(folder / f"dev_{ending}.npy").repeat(5, axis=0))
     data = load_matching_data(f"scan:{folder}", texts=WORDS)
-    np.testing.assert_array_equal(data.validation.regions.features[:], made["validation"])
-    assert data.validation.image_of_caption.tolist() == [0] * 5 + [1] * 5 and len(data.validation.regions.boxes) == 2
+    np.testing.assert_array_equal(data.val.regions.features[:], made["val"])
+    assert data.val.image_of_caption.tolist() == [0] * 5 + [1] * 5 and len(data.val.regions.boxes) == 2
     mixed = np.load(folder / "dev_ims.npy")
     mixed[5:] += np.arange(5, dtype=np.float32)[:, None, None]
     np.save(folder / "dev_ims.npy", mixed)
@@ -574,11 +575,11 @@ BAD_SCAN = [
     (lambda f: _text(f, "test_ids.txt", lambda x: x[:2]), "has 2 ids for 3 images and 15 captions"),
     (
         lambda f: _text(f, "dev_ids.txt", lambda x: ["train3", x[1]]),
-        "1 of 2 images of the validation split stand in the train split too, by",
+        "1 of 2 images of the split val stand in the split train too, by",
     ),
     (
         lambda f: np.save(f / "dev_ims.npy", np.load(f / "train_ims.npy")[2:4]),
-        r"2 of 2 images of the validation split .* by their image",
+        r"2 of 2 images of the split val .* by their image",
     ),
     (lambda f: np.save(f / "dev_ims.npy", np.ones((2, 4, 7), np.float32)), "4 regions of width 7, but the first file has 4 of width 8"),
     (lambda f: np.save(f / "dev_ims.npy", np.ones((2, 8), np.float32)), r"shape \(2, 8\); expected .* 3 axes"),
@@ -632,7 +633,7 @@ def test_bottom_up_tsv_of_both_layouts(tmp_path, layout):
     told = " ".join(str(w.message) for w in told)
     assert "1 of 4 images have no features and are left out, the first is '000000000005'" in told
     assert "1 of 4 images with features have no caption, the first is 'x'" in told
-    for split in (data.train, data.validation, data.test):
+    for split in (data.train, data.val, data.test):
         row = names.index(split.regions.ids[0])
         np.testing.assert_allclose(split.batch([0]).regions.numpy(), features[row], rtol=1e-3)
         assert split.captions == [f"an image of {int(names[row][-12:])}"]
@@ -679,8 +680,8 @@ def test_given_safetensors_regions(tmp_path):
 @pytest.mark.parametrize(
     "name, options, message",
     [
-        ("coko:x", {}, "unknown matching data 'coko:x'"),
-        ("coco:", {}, "unknown matching data"),
+        ("coko:x", {}, "unknown data set 'coko:x' .did you mean 'coco:x'"),
+        ("coco:", {}, "names no folder"),
         ("coco:/nowhere", {}, "data folder '/nowhere' does not exist"),
         ("scan:/nowhere", {}, "data folder '/nowhere' does not exist"),
         ("world/scenes", {"sizes": {"trian": 3}}, "sizes names the split 'trian'.*did you mean 'train'"),
@@ -711,7 +712,7 @@ def test_the_default_world(tmp_path):
     sizes = {"train": 3, "val": 2, "test": 2}
     data = load_matching_data("world/scenes", texts=WORDS, sizes=sizes, cache=tmp_path)
     assert data.train.regions.width == 159 and isinstance(data.train, Split)
-    for split, name in ((data.train, "train"), (data.validation, "val"), (data.test, "test")):
+    for split, name in ((data.train, "train"), (data.val, "val"), (data.test, "test")):
         items = load_dataset("world/scenes", name, size=sizes[name])
         assert list(split.captions) == [s for item in items for s in item.sentences]
     again = load_matching_data("world/scenes", texts=WORDS, sizes=sizes, cache=tmp_path)

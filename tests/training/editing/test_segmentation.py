@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hetero_xmodal.data.tasks.editing import load_pairs
-from hetero_xmodal.networks.masks import grown
+from hetero_xmodal.networks.masks import dilated
 from hetero_xmodal.training.editing.dataset import KINDS
 from hetero_xmodal.training.editing.exercises import Maker, Sentences
 from hetero_xmodal.training.editing.make_dataset import load_manipulation_data
@@ -63,7 +63,7 @@ def test_a_thing_in_its_own_place_changes_nothing(data):
     assert torch.equal(boxes, data.boxes[image])
     for k in range(3):
         own = data.owner[image[k]] == node[k] + 1
-        seam = grown(own[None, None].float())[0, 0].bool()
+        seam = dilated(own[None, None].float())[0, 0].bool()
         assert not (mask[k, 0].bool() & ~seam).any() and mask[k, 0][own].float().mean() > 0.95
         assert torch.equal(covered[k][:, ~seam], clean[k][:, ~seam])
         assert float((covered[k] - clean[k])[:, own].abs().mean()) < 0.1 and counts[k].sum() == pytest.approx(1.0, abs=1e-4)
@@ -81,7 +81,7 @@ def test_exercises_leave_the_ground_alone(data):
         batch = maker.make(images)
         assert torch.equal(batch.given * (1 - batch.mask), batch.answer * (1 - batch.mask))
         boxes = inside_boxes(batch.boxes.flatten(0, 1), 128).unflatten(0, batch.asked.shape) * batch.asked[..., None, None]
-        ground = (batch.owner == 0)[:, None] * (1 - grown((batch.owner > 0)[:, None].float()))  # far from everything
+        ground = (batch.owner == 0)[:, None] * (1 - dilated((batch.owner > 0)[:, None].float()))  # far from everything
         inside = (boxes.amax(1, keepdim=True) * ground).bool()
         assert inside.any() == batch.asked.any()
         if inside.any():  # little of the ground in the boxes is painted, only where a donor's outline is another; of whole boxes, all

@@ -1,11 +1,12 @@
-"""Data for image-text matching: formats, features with their provenance, and splits of matched pairs (see :mod:`.pairs`)."""
+"""Data for image-text matching: splits of matched pairs (:mod:`.pairs`), made of a data set of the registry (:mod:`.load`)."""
 
 from __future__ import annotations
 
 from ....networks.padding import padded
-from .extract import extract_regions, load_extractor, open_regions, region_provenance, select_regions
+from ...regions import Regions, open_regions, select_regions
+from .extract import extract_regions, load_extractor, region_provenance
 from .load import load_matching_data, load_test_split
-from .pairs import Batch, MatchingData, Regions, Split, Words
+from .pairs import Batch, MatchingData, Split, Words
 from .provenance import check_provenance
 from .texts import encode_words, learn_vocabulary, word_provenance
 

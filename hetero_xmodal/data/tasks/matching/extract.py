@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from ....errors import InputError, nearest
-from .pairs import Regions
-from .store import BlockFile, FileRows, as_bytes, digest, from_bytes, open_store, progress_bar
+from ...regions import Regions, open_regions
+from ...store import BlockFile, FileRows, as_bytes, digest, open_store, progress_bar
 
 BLOCK = 32
 
@@ -203,9 +203,7 @@ def _detector(record: dict[str, Any]) -> Extractor:
             else:  # nothing at all: the image as a whole, of which nothing is known
                 boxes[row, 0] = [0, 0, *sizes[row]]
         if record["geometry"]:
-            from .pairs import Regions as R
-
-            where = R(features, counts, boxes, sizes).places(np.arange(len(found)))
+            where = Regions(features, counts, boxes, sizes).places(np.arange(len(found)))
             features[np.arange(k) < counts[:, None], -6:] = where.numpy()
         return features, counts, boxes, sizes
 
@@ -342,39 +340,3 @@ def _block(extractor: Extractor, images: Sequence[Any], marks: Sequence[str], st
                 out[name][row - start] = tensors[name][place]
     out["features"] = out["features"].clip(-65504, 65504)  # the largest half-precision numbers
     return out
-
-
-def open_regions(path: str | Path) -> Regions:
-    """Regions written by :func:`extract_regions`; the features stay in the file.
-
-    Raises
-    ------
-    InputError : the file is missing, damaged, or holds something else.
-    """
-    import json
-
-    tensors, about = open_store(path)
-    missing = [name for name in ("features", "counts") if name not in tensors]
-    if missing or tensors["features"].ndim != 3:
-        raise InputError(f"'{path}' holds no regions (features of shape (images, k, width) and counts); it has {', '.join(tensors)}")
-    counts = np.asarray(tensors["counts"]).astype(np.int64)
-    n, k, width = tensors["features"].shape
-    if len(counts) != n or (n and not 0 < counts.min() <= counts.max() <= k):
-        raise InputError(f"'{path}': every image must have 1 to {k} regions; its counts do not fit {n} images")
-    try:
-        record = json.loads(about.get("provenance", "{}"))
-        ids = from_bytes(tensors["ids"]) if "ids" in tensors else [str(i) for i in range(n)]
-    except ValueError as error:
-        raise InputError(f"'{path}': its ids or provenance are not readable ({error})") from None
-    record = record or {"extractor": "given", "k": k, "width": width}
-    boxes, sizes = (np.asarray(tensors[name]) if name in tensors else None for name in ("boxes", "sizes"))
-    return Regions(tensors["features"], counts, boxes, sizes, ids, record)
-
-
-def select_regions(regions: Regions, rows: Sequence[int] | np.ndarray) -> Regions:
-    """The regions of some images, without reading them."""
-    rows = np.asarray(rows, dtype=np.int64)
-    features = regions.features.select(rows) if isinstance(regions.features, FileRows) else regions.features[rows]
-    parts = (None if part is None else part[rows] for part in (regions.boxes, regions.sizes))
-    ids = [regions.ids[row] for row in rows.tolist()] if len(regions.ids) else []
-    return Regions(features, regions.counts[rows], *parts, ids, regions.provenance)

@@ -18,62 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ....deprecation import renamed_fields
 from ....errors import InputError
-
-
-@dataclass(frozen=True, eq=False)
-class Regions:
-    """Region features of n images.
-
-    features : (n, k, d) float16 or float32; a memory-mapped array is read row by row, never whole
-    counts : (n,) how many of the k rows of each image are regions (the first ones); the others are padding
-    boxes : (n, k, 4) as x1, y1, x2, y2 in pixels of the image, or None
-    sizes : (n, 2) width and height of each image in pixels, or None
-    ids : names of the images
-    provenance : how the features were made (``extractor``, ``width``, ``k``, ``normalise``, ...); JSON values only
-    """
-
-    features: Any
-    counts: np.ndarray
-    boxes: np.ndarray | None = None
-    sizes: np.ndarray | None = None
-    ids: Sequence[str] = ()
-    provenance: dict[str, Any] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.counts)
-
-    @property
-    def width(self) -> int:
-        """Width d of a region vector."""
-        return int(self.features.shape[-1])
-
-    def take(self, rows: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor]:
-        """Region vectors of the images *rows* one after the other, float32 (regions, d), and how many each has (rows,)."""
-        rows = np.asarray(rows, dtype=np.int64)
-        counts = self.counts[rows]
-        if len(rows) and (np.diff(rows) > 0).all():
-            block = self.features[rows]
-        else:  # a memory-mapped file is read in its own order, and every image once
-            unique, inverse = np.unique(rows, return_inverse=True)
-            block = self.features[unique][inverse]
-        here = np.arange(block.shape[1]) < counts[:, None]
-        return torch.from_numpy(np.ascontiguousarray(block[here], dtype=np.float32)), torch.from_numpy(counts.astype(np.int64))
-
-    def places(self, rows: Sequence[int] | np.ndarray) -> Tensor | None:
-        """Where the regions of the images *rows* lie, float32 (regions, 6), or None without boxes and sizes.
-
-        The columns: left and top edge, width and height as shares of the image, width over height, area as a share of the image.
-        """
-        if self.boxes is None or self.sizes is None:
-            return None
-        rows = np.asarray(rows, dtype=np.int64)
-        here = np.arange(self.boxes.shape[1]) < self.counts[rows][:, None]
-        x1, y1, x2, y2 = np.asarray(self.boxes[rows], np.float32)[here].T
-        image = np.repeat(np.asarray(self.sizes[rows], np.float32), self.counts[rows], axis=0)
-        w, h = (x2 - x1).clip(1e-6), (y2 - y1).clip(1e-6)  # a box without area has no shape to speak of
-        relative = [x1 / image[:, 0], y1 / image[:, 1], w / image[:, 0], h / image[:, 1]]
-        return torch.from_numpy(np.stack([*relative, (w / h).clip(0, 100), relative[2] * relative[3]], 1))
+from ...regions import Regions
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +82,7 @@ class Split:
 
     image_of_caption : (captions,) the row of the image that each caption describes
     captions : the sentences
-    name : ``train``, ``validation`` or ``test``
+    name : ``train``, ``val`` or ``test``
     """
 
     regions: Regions
@@ -168,6 +115,7 @@ class Split:
         return Batch(regions, region_counts, words, word_counts, *numbers, self.regions.places(images))
 
 
+@renamed_fields(validation="val")
 @dataclass(frozen=True, eq=False)
 class MatchingData:
     """The splits of a data set and what a model must know to read new images and sentences the same way.
@@ -177,7 +125,7 @@ class MatchingData:
     """
 
     train: Split
-    validation: Split
+    val: Split
     test: Split
     vocab: dict[str, Any] = field(default_factory=dict)
 

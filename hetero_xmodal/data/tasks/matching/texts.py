@@ -27,8 +27,9 @@ import numpy as np
 
 from ....errors import InputError, MissingPackageError, nearest
 from ....files import read_json
+from ...source import check_captions
+from ...store import BlockFile, as_bytes, digest, from_bytes, open_store, progress_bar
 from .pairs import Words
-from .store import BlockFile, as_bytes, digest, from_bytes, open_store, progress_bar
 
 UNKNOWN = "<unknown>"
 BLOCK = 512
@@ -105,17 +106,6 @@ def learn_vocabulary(texts: str | dict[str, Any], sentences: Sequence[str]) -> d
             f"no word stands in {record['minimum_count']} or more of the {len(sentences)} training captions; lower minimum_count"
         )
     return {**record, "words": words, "vocabulary": digest(words)}
-
-
-def check_captions(sentences: Sequence[str], where: str, names: Sequence[str] = ()) -> None:
-    """Refuse captions that are empty, with how many there are and which is the first."""
-    empty = [k for k, sentence in enumerate(sentences) if not sentence.strip()]
-    if empty:
-        first = f"of image '{names[empty[0]]}'" if len(names) else f"number {empty[0]}"
-        raise InputError(
-            f"{where}: {len(empty)} of {len(sentences)} captions {'is' if len(empty) == 1 else 'are'} empty, the first is one {first}; "
-            "write or remove them"
-        )
 
 
 def encode_words(

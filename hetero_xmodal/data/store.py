@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from ....errors import InputError
-from ....files import existing_file, read_json, write_json
+from ..errors import InputError
+from ..files import existing_file, read_json, write_json
 
 FORMAT = "hetero_xmodal.matching 1"
 

@@ -1,0 +1,63 @@
+"""The default world, ``world/scenes`` and ``world/birds``, as a data set; :mod:`hetero_xmodal.data.world` draws it.
+
+Every split has as many images as are asked for (8,000, 1,000 and 1,000 unless a size is given), and no image is in two splits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from ...errors import InputError
+from ..source import SPLITS, LazyRecords, Record, Request, Source
+from ..world import IMAGE_SIZES, SIZES, load_world
+from ..world.pairs import world_pairs
+
+GOLDEN = Path(__file__).parents[1] / "world" / "golden.json"
+
+
+def open_world(request: Request) -> Source:
+    """``world/scenes`` or ``world/birds`` of a seed, painted at an image size.
+
+    Raises
+    ------
+    InputError : a seed or an image size that cannot be.
+    """
+    seed, image_size, kind = request.seed, request.image_size, request.kind.split("/")[1]
+    if image_size not in IMAGE_SIZES:
+        closest = min(IMAGE_SIZES, key=lambda s: abs(s - image_size)) if isinstance(image_size, int) else 128
+        raise InputError(
+            f"image_size is {image_size!r}, but the world is painted at {', '.join(map(str, IMAGE_SIZES))} pixels (nearest: {closest})"
+        )
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise InputError(f"seed is {seed!r}, expected a whole number, 0 or more")
+    # the golden hashes change with the way the world is drawn, and with them the marks of its images
+    version = hashlib.sha256(GOLDEN.read_bytes()).hexdigest()[:16]
+    world = f"world-{kind}-{version}" + ("" if (seed, image_size) == (0, 128) else f"-{seed}-{image_size}")
+
+    def generate(split: str, size: int) -> Sequence[Record]:
+        items = load_world(kind, split, size, seed, image_size)
+
+        def record(k: int) -> Record:
+            return Record(
+                f"{kind}-{seed}-{split}-{k:06d}", split, lambda: items[k].sentences, lambda: items[k].image,
+                sentence_scenes=lambda: items[k].sentence_scenes, mark=f"{world}-{split}-{k}", row=k, item=lambda: items[k],
+            )  # fmt: skip
+
+        return LazyRecords(size, record)
+
+    names = load_world(kind, "train", 0, seed, image_size)
+    usual = {split: generate(split, size) for split, size in SIZES.items()}
+    starts = [sum(SIZES[s] for s in SPLITS[:k]) for k in range(len(SPLITS))]
+
+    def any_record(k: int) -> Record:
+        split, start = next((s, first) for s, first in zip(reversed(SPLITS), reversed(starts), strict=True) if k >= first)
+        return usual[split][k - start]
+
+    return Source(
+        request.name, request.kind, "", LazyRecords(sum(SIZES.values()), any_record), label_names=names.label_names,
+        tag_names=names.tag_names, gives={"images", "captions", "labels", "tags", "scene graphs", "edits"}, splits=SPLITS,
+        generate=generate, pairs=partial(world_pairs, request.name, world_seed=seed),
+    )  # fmt: skip

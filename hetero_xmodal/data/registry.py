@@ -1,0 +1,401 @@
+"""Every data set the package reads, by name: what it gives, who reads it, and which task it serves. The only door to data.
+
+>>> source = open_source("world/birds")
+>>> sorted(source.gives), source.splits
+(['captions', 'edits', 'images', 'labels', 'scene graphs', 'tags'], ('train', 'val', 'test'))
+>>> require("vg:FOLDER", "dagnn")
+Traceback (most recent call last):
+...
+hetero_xmodal.errors.InputError: vg:FOLDER gives no labels; dagnn needs labels and images with captions or tags, or features
+
+A data set is one file in ``data/datasets/`` with its reader, and one :class:`Entry` in :data:`ENTRIES`; ``docs/how-to-add-a-data-set.md``
+goes through it step by step.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError, nearest
+from .source import GIVES, Request, Source
+
+DATASETS = f"{__package__}.datasets"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One kind of data set.
+
+    kind : what stands before the colon, or the whole name of generated data
+    form : how a name is written, ``"coco:FOLDER"``
+    summary : what it is, in a few words
+    gives : what every data set of this kind gives, of :data:`~hetero_xmodal.data.source.GIVES`
+    reader : ``"module:function"``, imported when it is needed: a function from a :class:`~hetero_xmodal.data.source.Request` to a
+        :class:`~hetero_xmodal.data.source.Source`
+    may_give : (what, condition): what some of them give, ``("labels", "with instances.json")``
+    items : how many images there are
+    licence : of images and texts
+    where : where it comes from, or which files are looked for
+    card : file with the card, beside this module; the text of the reader's module if left out
+    former : names that were used for it before, still accepted
+    searched : the split that a gallery consists of unless another is asked for
+    """
+
+    kind: str
+    form: str
+    summary: str
+    gives: tuple[str, ...]
+    reader: str
+    may_give: tuple[tuple[str, str], ...] = ()
+    items: str = "what is in the folder"
+    licence: str = "that of the images"
+    where: str = "your own files"
+    card: str = ""
+    former: tuple[str, ...] = ()
+    searched: str = "all"
+
+    def __post_init__(self) -> None:
+        for what in (*self.gives, *dict(self.may_give)):
+            if what not in GIVES:
+                raise ValueError(
+                    f"entry {self.kind!r}: a data set cannot give {what!r}{nearest(what, GIVES)}; known are {', '.join(GIVES)}"
+                )
+
+    def open(self, request: Request) -> Source:
+        """The data set that is asked for, read by this kind's reader."""
+        module, _, function = self.reader.partition(":")
+        return getattr(importlib.import_module(module), function)(request)
+
+    def card_text(self) -> str:
+        """The card: what the data set is, its layout, its limits."""
+        if self.card:
+            return (Path(__file__).parent / self.card).read_text(encoding="utf-8")
+        text = inspect.getdoc(importlib.import_module(self.reader.partition(":")[0])) or self.summary
+        head = f"# {self.form}\n\n{self.summary[:1].upper()}{self.summary[1:]}.\n\nLicence: {self.licence}. From: {self.where}.\n"
+        given = f"Gives {_listed(self.gives)}" + "".join(f"; {condition} {what} too" for what, condition in self.may_give) + "."
+        return f"{head}\n{given}\n\n{text}\n"
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a task needs of a data set: everything in one of the sets of *any_of*; *text* says it in words."""
+
+    any_of: tuple[tuple[str, ...], ...]
+    text: str
+
+    def missing(self, gives: Any) -> tuple[str, ...]:
+        """What is missing of the set that is nearest to being given; empty if the task can be done."""
+        lacks = [tuple(what for what in wanted if what not in gives) for wanted in self.any_of]
+        return min(lacks, key=len)
+
+
+_CAPTIONED = ("images", "captions")
+TASKS: dict[str, Need] = {
+    "load_dataset": Need((("images",),), "images"),
+    "corpus": Need((_CAPTIONED,), "images with captions"),
+    "dagnn": Need(
+        (("images", "captions", "labels"), ("images", "tags", "labels"), ("features", "labels")),
+        "labels and images with captions or tags, or features",
+    ),
+    "algr": Need((_CAPTIONED, ("regions", "captions")), "images or regions, with captions"),
+    "cam": Need(((*_CAPTIONED, "scene graphs"),), "images with captions and scene graphs"),
+    "mimnet": Need(((*_CAPTIONED, "scene graphs"),), "images with captions and scene graphs"),
+    "similarity": Need((_CAPTIONED,), "images with captions"),
+    "index": Need((_CAPTIONED, ("images", "tags"), ("regions", "captions")), "images with captions or tags, or regions with captions"),
+    "load_pairs": Need((("images", "edits"),), "images with edits"),
+}
+
+_MADE = {"licence": "Apache-2.0", "where": "made by the package", "card": "world/card.md", "reader": f"{DATASETS}.world:open_world"}
+_WORLD_SIZE = "train 8,000, val 1,000, test 1,000 (any size can be asked for)"
+ENTRIES: tuple[Entry, ...] = (
+    Entry(
+        "world/scenes", "world/scenes", "drawn scenes of 1 to 6 objects, 5 captions each, true scene graphs, edits",
+        gives=("images", "captions", "labels", "tags", "scene graphs", "edits"), items=_WORLD_SIZE, searched="test", **_MADE,
+    ),
+    Entry(
+        "world/birds", "world/birds", "drawn birds with five varied parts, 10 captions each, true scene graphs, edits",
+        gives=("images", "captions", "labels", "tags", "scene graphs", "edits"), items=_WORLD_SIZE, searched="test", **_MADE,
+    ),
+    Entry(
+        "coco", "coco:FOLDER", "images with captions (and boxes) in COCO's format, as 'data build' writes them",
+        gives=("images", "captions"), reader=f"{DATASETS}.coco:open_coco", former=("coco-labels",),
+        may_give=(("labels", "with instances.json"), ("scene graphs", "with instances.json"), ("tags", "with scenes.json")),
+        where="FOLDER/captions.json, images/, optionally instances.json and scenes.json",
+    ),
+    Entry(
+        "karpathy", "karpathy:FILE,FOLDER", "Flickr8K, Flickr30K or COCO with Karpathy's splits",
+        gives=("images", "captions"), reader=f"{DATASETS}.karpathy:open_karpathy", items="Flickr30K 31,014; COCO 92,783 without restval",
+        where="dataset_flickr8k.json, dataset_flickr30k.json or dataset_coco.json and the folder of the images", searched="test",
+    ),
+    Entry(
+        "karpathy+restval", "karpathy+restval:FILE,FOLDER", "the same with the images of the split restval for training",
+        gives=("images", "captions"), reader=f"{DATASETS}.karpathy:open_karpathy_restval", items="COCO 123,287",
+        where="dataset_coco.json and the folder of the images", searched="test",
+    ),
+    Entry(
+        "folder", "folder:FOLDER", "any images with captions in .txt files beside them or in captions.csv",
+        gives=("images", "captions"), reader=f"{DATASETS}.folder:open_folder", where="FOLDER",
+    ),
+    Entry(
+        "photos", "photos:FOLDER", "photos with tags and labels in tags.csv",
+        gives=("images", "tags", "labels"), reader=f"{DATASETS}.photos:open_photos",
+        may_give=(("captions", "with .txt files beside the photos"),), where="FOLDER/tags.csv and the photos it names",
+    ),
+    Entry(
+        "cub", "cub:FOLDER", "CUB-200-2011 with ten captions a photograph (Oxford-102 in the same layout)",
+        gives=("images", "captions", "labels", "edits"), reader=f"{DATASETS}.cub:open_cub", items="11,788",
+        may_give=(("scene graphs", "with bounding_boxes.txt"),), licence="research only, that of the photographs",
+        where="CUB_200_2011.tgz and the captions of Reed et al. (2016)",
+    ),
+    Entry(
+        "vg", "vg:FOLDER", "Visual Genome: scene graphs drawn by people",
+        gives=("images", "captions", "scene graphs", "edits"), reader=f"{DATASETS}.visual_genome:open_visual_genome", items="108,077",
+        licence="CC BY 4.0 (annotations)", where="scene_graphs.json, image_data.json, VG_100K/, VG_100K_2/",
+    ),
+    Entry(
+        "wikipedia", "wikipedia:FOLDER", "the Wikipedia set: features of images and texts, ten classes",
+        gives=("features", "labels"), reader=f"{DATASETS}.wikipedia:open_wikipedia", items="train 2,173, test 693 pairs",
+        licence="that of the articles", where="raw_features.mat and three lists, as published by Rasiwasia et al. (2010)",
+    ),
+    Entry(
+        "mat", "mat:FOLDER", "features as the DAGNN authors give those of MIRFlickr and NUS-WIDE",
+        gives=("features", "labels"), reader=f"{DATASETS}.mat:open_mat", licence="that of the features",
+        where="FOLDER/{train,test}_{img,txt,lab}.mat",
+    ),
+    Entry(
+        "features", "features:FILE", "one .npz or .mat file with features of your own",
+        gives=("features", "labels"), reader=f"{DATASETS}.features:open_features", items="what is in the file",
+        licence="that of the features", where="FILE with train_images, train_texts, train_labels, test_images ...",
+    ),
+    Entry(
+        "scan", "scan:FOLDER", "region features in the layout of SCAN's authors",
+        gives=("regions", "captions"), reader=f"{DATASETS}.scan:open_scan", where="FOLDER/{train,dev,test}_ims.npy and _caps.txt",
+    ),
+    Entry(
+        "bottom-up", "bottom-up:FOLDER", "region features of bottom-up attention with captions in COCO's format",
+        gives=("regions", "captions"), reader=f"{DATASETS}.bottom_up:open_bottom_up", where="FOLDER/*.tsv and captions.json",
+    ),
+    Entry(
+        "regions", "regions:FOLDER", "region features of your own with captions in COCO's format",
+        gives=("regions", "captions"), reader=f"{DATASETS}.regions:open_given_regions",
+        where="FOLDER/regions.safetensors and captions.json",
+    ),
+)  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------- from a name to a source
+
+
+def entry_of(name: str) -> tuple[Entry, str]:
+    """The entry that *name* belongs to, and the folder or file it names (``""`` for generated data).
+
+    Raises
+    ------
+    InputError : no text, an unknown kind, or no folder after the colon; the message names the nearest kind.
+
+    >>> entry, place = entry_of("coco:my_photos")
+    >>> entry.kind, place
+    ('coco', 'my_photos')
+    """
+    if not isinstance(name, str):
+        raise InputError(f"the name of a data set is a text such as 'world/scenes', found {name!r}")
+    kind, colon, place = name.partition(":")
+    for entry in ENTRIES:
+        if kind != entry.kind and kind not in entry.former:
+            continue
+        if ":" not in entry.form and colon:
+            raise InputError(f"{entry.form} is made by the package and has no folder; write '{entry.form}' alone, found {name!r}")
+        if ":" in entry.form and not place:
+            raise InputError(f"'{name}' names no folder or file; write {entry.form}, for example '{kind}:my_data'")
+        return entry, place
+    close = nearest(kind, [entry.kind for entry in ENTRIES])
+    if close and colon:
+        close = close.replace("'?)", f":{place or 'FOLDER'}'?)")
+    raise InputError(f"unknown data set {name!r}{close}; known are {', '.join(entry.form for entry in ENTRIES)}")
+
+
+def open_source(name: str, *, seed: int = 0, image_size: int = 128, cache: str | Path | None = None) -> Source:
+    """Open a data set by name: its annotations are read and checked, its images are not.
+
+    Parameters
+    ----------
+    name : a name as :func:`list_datasets` writes it, ``"world/scenes"`` or ``"coco:my_photos"``.
+    seed : of a generated world; others ignore it.
+    image_size : width and height of a generated world's images in pixels; others ignore it.
+    cache : folder for what is decoded once; ``None``: ``~/.cache/hetero_xmodal/matching``.
+
+    Raises
+    ------
+    InputError : an unknown name, and everything that the reader refuses.
+    """
+    entry, place = entry_of(name)
+    kind = name.partition(":")[0]
+    if kind != entry.kind:
+        warnings.warn(f"'{kind}:' is now '{entry.kind}:'; the former name will go with version 0.3", DeprecationWarning, stacklevel=2)
+    return entry.open(Request(name, entry.kind, place, seed, image_size, None if cache is None else Path(cache)))
+
+
+def require(data: str | Source, task: str) -> None:
+    """Refuse a data set that does not give what a task needs, in one sentence.
+
+    A name is looked up first, and the data set is opened only if that depends on its files.
+
+    Parameters
+    ----------
+    data : name of a data set, or an opened one.
+    task : one of :data:`TASKS`.
+
+    Raises
+    ------
+    InputError : an unknown name or task, or something is missing.
+    """
+    need = _need(task)
+    entry, _ = entry_of(data if isinstance(data, str) else data.name)
+    if isinstance(data, str):
+        if not need.missing(entry.gives):
+            return
+        may = {*entry.gives, *dict(entry.may_give)}
+        if missing := need.missing(may):
+            raise InputError(_refusal(data, missing, {}, task))
+        data = open_source(data)
+    if missing := need.missing(data.gives):
+        raise InputError(_refusal(data.name, missing, dict(entry.may_give), task))
+
+
+def open_for(name: str, task: str, *, seed: int = 0, image_size: int = 128, cache: str | Path | None = None) -> Source:
+    """:func:`open_source` of a data set that gives what *task* needs; see :func:`require`.
+
+    Raises
+    ------
+    InputError : see :func:`open_source` and :func:`require`; what the entry alone can tell is refused before any file is read.
+    """
+    entry, _ = entry_of(name)
+    if missing := _need(task).missing({*entry.gives, *dict(entry.may_give)}):
+        raise InputError(_refusal(name, missing, {}, task))
+    source = open_source(name, seed=seed, image_size=image_size, cache=cache)
+    require(source, task)
+    return source
+
+
+def _need(task: str) -> Need:
+    if task not in TASKS:
+        raise InputError(f"unknown task {task!r}{nearest(str(task), TASKS)}; known are {', '.join(TASKS)}")
+    return TASKS[task]
+
+
+def _refusal(name: str, missing: tuple[str, ...], conditions: dict[str, str], task: str) -> str:
+    hint = " and ".join(dict.fromkeys(conditions[what] for what in missing if what in conditions))
+    lacks = " and ".join(f"no {what}" for what in missing)
+    return f"{name} gives {lacks}{f' (only {hint})' if hint else ''}; {task} needs {TASKS[task].text}"
+
+
+def load_dataset(name: str, split: str | None = None, *, size: int | None = None, seed: int = 0, image_size: int = 128) -> Any:
+    """A data set by name, as a lazy sequence of :class:`~hetero_xmodal.data.Item`.
+
+    Parameters
+    ----------
+    name : any name of :func:`list_datasets` that gives images: ``"world/scenes"`` or ``"world/birds"`` (drawn by the package, no download),
+        ``"coco:FOLDER"``, ``"folder:FOLDER"``, ``"cub:FOLDER"`` and so on.
+    split : ``"train"``, ``"val"`` or ``"test"`` (``"validation"``, ``"valid"`` and ``"dev"`` are ``"val"``); a data set may have splits of
+        its own, and ``"all"`` takes every image. If left out: the only split of a data set that has one, otherwise ``"train"``.
+    size : number of items; all if left out (world: 8,000 / 1,000 / 1,000). The first items are the same whatever the size.
+    seed : of a world; another seed is another world. Others ignore it.
+    image_size : width and height of a world's images in pixels: 32, 64, 128, 256 or 512. Others keep their images' sizes.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    InputError : unknown name, split or size, data without images, or files that cannot be read; the message names the nearest valid choice.
+
+    >>> load_dataset("world/birds", size=5)
+    <Dataset world/birds, train: 5 items>
+    """
+    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 0):
+        raise InputError(f"size is {size!r}, expected a whole number of items, 0 or more, or None for all")
+    return open_for(name, "load_dataset", seed=seed, image_size=image_size).items(split, size)
+
+
+# ---------------------------------------------------------------------------------------------- the list and the cards
+
+
+class Rows(list):
+    """Rows of :func:`list_datasets`; ``print`` shows a table of tasks, and what each data set is below it."""
+
+    def __str__(self) -> str:
+        columns = ["name", *TASKS]
+        notes = list(dict.fromkeys(row[task] for row in self for task in TASKS if row[task] not in ("yes", "no")))
+        short = {"yes": "yes", "no": "no"} | {note: f"({k})" for k, note in enumerate(notes, 1)}
+        cells = [columns, *([row["name"], *(short[row[task]] for task in TASKS)] for row in self)]
+        widths = [max(len(row[k]) for row in cells) for k in range(len(columns))]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+        lines += ["", *(f"{short[note]} {note}" for note in notes), ""]
+        for row in self:
+            lines += [f"{row['name']}: {row['what']}", f"    {row['items']}; licence: {row['licence']}; from: {row['where']}"]
+        return "\n".join(lines)
+
+
+def list_datasets() -> Rows:
+    """One row (dict) for each kind of data set, and in it one column for each task.
+
+    ``name``, ``what``, ``items``, ``licence``, ``where``, ``gives``; and for each of :data:`TASKS` ``"yes"``, ``"no"`` or the condition,
+    ``"with instances.json"``.
+
+    >>> rows = {row["name"]: row for row in list_datasets()}
+    >>> rows["coco:FOLDER"]["algr"], rows["coco:FOLDER"]["dagnn"], rows["scan:FOLDER"]["dagnn"]
+    ('yes', 'with instances.json', 'no')
+    """
+    return Rows(
+        {
+            "name": entry.form,
+            "what": entry.summary,
+            "items": entry.items,
+            "licence": entry.licence,
+            "where": entry.where,
+            "gives": ", ".join([*entry.gives, *(f"{what} {condition}" for what, condition in entry.may_give)]),
+        }
+        | {task: _answer(entry, need) for task, need in TASKS.items()}
+        for entry in ENTRIES
+    )
+
+
+def _answer(entry: Entry, need: Need) -> str:
+    conditions = dict(entry.may_give)
+    ways = [tuple(what for what in wanted if what not in entry.gives) for wanted in need.any_of]
+    possible = [way for way in ways if all(what in conditions for what in way)]
+    if not possible:
+        return "no"
+    return " and ".join(dict.fromkeys(conditions[what] for what in min(possible, key=len))) or "yes"
+
+
+def dataset_card(name: str = "world") -> str:
+    """The card of a data set: what it is, what it gives, its licence, layout and limits.
+
+    Parameters
+    ----------
+    name : a name as :func:`list_datasets` writes it, or its kind alone (``"coco"``, ``"world"``).
+
+    Raises
+    ------
+    InputError : an unknown name.
+
+    >>> dataset_card("world").splitlines()[0]
+    '# The default world'
+    """
+    kind = str(name).partition(":")[0]
+    for entry in ENTRIES:
+        if kind in (entry.kind, *entry.former, entry.kind.partition("/")[0]):
+            return entry.card_text()
+    choices = list(dict.fromkeys(["world", *(entry.kind for entry in ENTRIES)]))
+    raise InputError(f"there is no card for {name!r}{nearest(str(name), choices)}; there are cards for {', '.join(choices)}")
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]

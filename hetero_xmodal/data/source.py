@@ -1,0 +1,336 @@
+"""What a reader of a data set returns: a :class:`Source`, which names what it gives, with one :class:`Record` for each image.
+
+A reader looks at names, captions and annotations; images are opened when they are asked for. What a task makes of a source (splits held
+out, features, vocabularies, items) stands in :mod:`hetero_xmodal.data.tasks`.
+
+>>> records = [Record("a", captions=("a red bird",)), Record("b", "dev", captions=("a dog",))]
+>>> source = Source("mine:FOLDER", "mine", "FOLDER", records, gives={"captions"})
+>>> source.splits, [record.id for record in source.take("validation")]
+(('train', 'val'), ['b'])
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..errors import InputError, nearest
+from .dataset import Dataset, Item
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..scenes import SceneGraph
+    from .edit_pairs import ManipulationPairs
+    from .features import FeatureSet
+    from .regions import Regions
+
+SPLITS = ("train", "val", "test")
+#: names that published files give to the splits -> ours; other names stay as they are
+SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test"}
+#: splits that no task reads unless they are asked for by name
+SET_ASIDE = ("restval", "unused")
+#: what a data set can give
+GIVES = ("images", "captions", "regions", "features", "labels", "tags", "scene graphs", "edits")
+
+
+def split_name(split: str) -> str:
+    """Our name of a split: ``validation``, ``valid`` and ``dev`` are ``val``; other names stay as they are.
+
+    >>> split_name("validation"), split_name("test"), split_name("holiday")
+    ('val', 'test', 'holiday')
+    """
+    return SPLIT_NAMES.get(split, split) if isinstance(split, str) else split
+
+
+def split_of(id: str) -> str:
+    """Train (75 %), val (10 %) or test (15 %), by the hash of an id: the same on every machine, whatever other images there are.
+
+    >>> split_of("sea/0001.jpg"), split_of("sea/0002.jpg")
+    ('train', 'train')
+    """
+    share = int(hashlib.sha256(id.encode()).hexdigest()[:8], 16) / 2**32
+    return "train" if share < 0.75 else "val" if share < 0.85 else "test"
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What a data set says of one image, with openers for what takes time to read.
+
+    id : name of the image in its data set
+    split : ``train``, ``val``, ``test`` or a name of the data set's own; ``None`` where the data set does not say
+    captions : sentences about the image, or a function that reads them
+    image : the file, or a function that draws the image; ``None`` where the data set gives no images
+    labels : (classes,) 0/1, or ``None`` if the labels of this image are not known
+    tags : words as on a photo-sharing site
+    scene : function from the image's (width, height) in pixels to its annotated scene graph (or ``None``), boxes in those pixels
+    sentence_scenes : function that gives what each caption says, where the data set knows it
+    mark : a text that two images share only if they are the same image; ``""``: not known (of a file, see :meth:`content_mark`)
+    row : of the image's regions in the arrays of its split (given regions), or of the image in its split (generated data); -1 otherwise
+    item : function that makes the whole item, where that is not simply its parts put together
+    """
+
+    id: str
+    split: str | None = None
+    captions: tuple[str, ...] | Callable[[], Sequence[str]] = ()
+    image: Path | Callable[[], Any] | None = None
+    labels: np.ndarray | None = None
+    tags: tuple[str, ...] = ()
+    scene: Callable[[tuple[int, int]], SceneGraph | None] | None = None
+    sentence_scenes: Callable[[], list[SceneGraph]] | None = None
+    mark: str = ""
+    row: int = -1
+    item: Callable[[], Item] | None = None
+
+    def __post_init__(self) -> None:
+        if self.split is not None:
+            object.__setattr__(self, "split", split_name(self.split))
+
+    def texts(self) -> tuple[str, ...]:
+        """The captions, read if need be."""
+        return tuple(self.captions()) if callable(self.captions) else self.captions
+
+    def content_mark(self) -> str:
+        """``mark``, or that of the image file: size and first 4,096 bytes, so that a copy in another folder has the same mark."""
+        if self.mark or not isinstance(self.image, Path):
+            return self.mark
+        with self.image.open("rb") as file:
+            return hashlib.sha256(file.read(4096) + str(self.image.stat().st_size).encode()).hexdigest()[:16]
+
+    def open_image(self) -> Any:
+        """The image as PIL image, RGB.
+
+        Raises
+        ------
+        InputError : the data set gives no image, or its file cannot be read.
+        """
+        from ..images import read_image
+
+        if self.image is None:
+            raise InputError(f"'{self.id}' comes without its image; use a data set that gives images")
+        return read_image(self.image() if callable(self.image) else self.image)
+
+    def make_item(self) -> Item:
+        """The image with all that is known about it."""
+        import numpy as np
+
+        if self.item is not None:
+            return self.item()
+        image = self.open_image()
+        item = Item(image, list(self.texts()), id=self.id, tags=list(self.tags))
+        item.labels = None if self.labels is None else self.labels.astype(np.int64)
+        item.scene = None if self.scene is None else self.scene(image.size)
+        item.sentence_scenes = [] if self.sentence_scenes is None else self.sentence_scenes()
+        item.path = self.image if isinstance(self.image, Path) else None
+        return item
+
+
+class LazyRecords(Sequence[Record]):
+    """*size* records, each made when it is asked for: generated data have as many as one wants.
+
+    >>> records = LazyRecords(1_000_000, lambda k: Record(f"image-{k}"))
+    >>> len(records), records[7].id, [record.id for record in records[2:4]]
+    (1000000, 'image-7', ['image-2', 'image-3'])
+    """
+
+    def __init__(self, size: int, make: Callable[[int], Record]) -> None:
+        self._rows, self._make = range(size), make
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        rows = self._rows[index]
+        return [self._make(row) for row in rows] if isinstance(rows, range) else self._make(rows)
+
+
+class PairsOpener(Protocol):
+    """Function that makes pairs for manipulation; see :func:`hetero_xmodal.data.tasks.editing.load_pairs` for the arguments."""
+
+    def __call__(self, split: str, *, size: int | None, seed: int, image_size: int, kinds: tuple[str, ...] | None) -> ManipulationPairs: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A data set, opened: what it gives and where each part of it is.
+
+    name : as it was asked for, ``"coco:my_photos"``
+    kind, place : what stands before and after the colon
+    records : one for each image; of generated data, which have no end, those of the usual sizes
+    gives : which of :data:`GIVES` this very data set gives (COCO without ``instances.json`` gives no labels)
+    label_names : columns of ``Record.labels``
+    tag_names : all words a tag can be
+    notes : sentences about what was left out or chosen
+    splits : the splits it has; if left out, those of its records (an image without split counts as ``train``)
+    splits_by_hash : whether the splits were chosen by the reader, since the data set has none
+    generate : of generated data, function from a split and a size to that many records
+    regions : given regions of the images by split (``""``: all splits in one), opened when called
+    features : given feature matrices, opened when called
+    pairs : function that makes pairs for manipulation
+    """
+
+    name: str
+    kind: str
+    place: str
+    records: Sequence[Record] = ()
+    gives: AbstractSet[str] = frozenset()
+    label_names: Sequence[str] = ()
+    tag_names: Sequence[str] = ()
+    notes: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ()
+    splits_by_hash: bool = False
+    generate: Callable[[str, int], Sequence[Record]] | None = None
+    regions: Callable[[], Mapping[str, Regions]] | None = None
+    features: Callable[[], FeatureSet] | None = None
+    pairs: PairsOpener | None = None
+
+    def __post_init__(self) -> None:
+        gives = frozenset(self.gives)
+        unknown = sorted(gives - set(GIVES))
+        if unknown:
+            raise ValueError(f"a data set cannot give {unknown[0]!r}{nearest(unknown[0], GIVES)}; known are {', '.join(GIVES)}")
+        object.__setattr__(self, "gives", gives)
+        if not self.splits:
+            found = dict.fromkeys(record.split or "train" for record in self.records)
+            object.__setattr__(self, "splits", tuple(sorted(found, key=lambda s: SPLITS.index(s) if s in SPLITS else len(SPLITS))))
+
+    def take(self, split: str | None = None, size: int | None = None) -> Sequence[Record]:
+        """The first *size* records of a split.
+
+        Parameters
+        ----------
+        split : ``"all"`` takes every record; ``None`` takes ``train`` or, where there is only one split, that one.
+        size : as many as there are if left out; generated data give as many as are asked for.
+
+        Raises
+        ------
+        InputError : a split that the data set does not have; the message lists those it has.
+        """
+        split = self.split(split)
+        if split == "all":
+            return self.records[:size]
+        if self.generate is not None and size is not None:
+            return self.generate(split, size)
+        return [record for record in self.records if (record.split or "train") == split][:size]
+
+    def split(self, split: str | None) -> str:
+        """The split that is meant by *split*; see :meth:`take`."""
+        if split is None:
+            return self.splits[0] if len(self.splits) == 1 else self.split("train")
+        split = split_name(split)
+        if split != "all" and split not in self.splits:
+            choices = ", ".join([*self.splits, "all"])
+            raise InputError(f"{self.name} has no split {split!r}{nearest(str(split), self.splits)}; its splits are {choices}")
+        return split
+
+    def items(self, split: str | None = None, size: int | None = None) -> Dataset:
+        """The first *size* records of a split as a lazy sequence of :class:`~hetero_xmodal.data.Item`; see :meth:`take`."""
+        split, records = self.split(split), self.take(split, size)
+        return Dataset(
+            self.name, split, range(len(records)), lambda k: records[k].make_item(), label_names=self.label_names, tag_names=self.tag_names
+        )
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a reader is asked for.
+
+    name, kind, place : see :class:`Source`
+    seed, image_size : of generated data; other readers ignore them
+    cache : folder in which a reader may keep what it has decoded; ``None``: the user's cache folder
+    """
+
+    name: str
+    kind: str
+    place: str
+    seed: int = 0
+    image_size: int = 128
+    cache: Path | None = None
+
+    def folder(self) -> Path:
+        """The place, which must be a folder.
+
+        Raises
+        ------
+        InputError : no such folder, or a file.
+        """
+        path = Path(self.place)
+        if not path.is_dir():
+            raise InputError(f"data folder '{path}' {'is a file' if path.exists() else 'does not exist'}; give a folder")
+        return path
+
+
+# ---------------------------------------------------------------------------------------------- checks that readers and tasks share
+
+
+def check_inside(name: Any, where: str, what: str = "the data folder") -> str:
+    """*name* if it is a path that stays inside the folder it is looked for in.
+
+    Raises
+    ------
+    InputError : an absolute path, or one with ``..``.
+    """
+    if not isinstance(name, str) or not name or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise InputError(f"{where}: file name {name!r} is not a path inside {what}")
+    return name
+
+
+def check_captions(sentences: Sequence[str], where: str, names: Sequence[str] = ()) -> None:
+    """Refuse empty captions, with how many there are and which is the first.
+
+    Raises
+    ------
+    InputError : at least one caption is empty.
+    """
+    empty = [k for k, sentence in enumerate(sentences) if not sentence.strip()]
+    if empty:
+        first = f"of image '{names[empty[0]]}'" if len(names) else f"number {empty[0]}"
+        raise InputError(
+            f"{where}: {len(empty)} of {len(sentences)} captions {'is' if len(empty) == 1 else 'are'} empty, the first is one {first}; "
+            "write or remove them"
+        )
+
+
+def check_records(records: Sequence[Record], where: str) -> tuple[list[Record], tuple[str, ...]]:
+    """The records that have captions, with their captions read, and a note about those left out.
+
+    Raises
+    ------
+    InputError : ids that occur twice, empty captions, no caption at all; the message tells how many and which is the first.
+    """
+    # the same image in two splits is for the task to refuse, which knows which of them it uses
+    twice = [id for (id, _), count in Counter((record.id, record.split) for record in records).items() if count > 1]
+    if twice:
+        raise InputError(
+            f"{where}: {len(twice)} of {len(records)} image ids occur more than once, the first is '{twice[0]}'; keep one each"
+        )
+    read = [replace(record, captions=record.texts()) if callable(record.captions) else record for record in records]
+    without = [record.id for record in read if not record.captions]
+    kept = [record for record in read if record.captions]
+    if not kept:
+        raise InputError(f"{where}: no image has a caption ({len(without)} images); there is nothing to learn from")
+    check_captions([c for r in kept for c in r.texts()], where, [r.id for r in kept for _ in r.texts()])
+    if not without:
+        return kept, ()
+    verb = "image has no caption and is" if len(without) == 1 else "images have no caption and are"
+    return kept, (f"{where}: {len(without)} of {len(read)} {verb} left out, the first is '{without[0]}'",)
+
+
+def check_files(records: Sequence[Record], where: str) -> None:
+    """Refuse records whose image file is missing, with how many there are.
+
+    Raises
+    ------
+    InputError : at least one image file does not exist.
+    """
+    missing = [record for record in records if isinstance(record.image, Path) and not record.image.is_file()]
+    if missing:
+        raise InputError(
+            f"{where}: {len(missing)} of {len(records)} images are not there, the first is '{missing[0].image}'; add them or shorten "
+            "the list"
+        )

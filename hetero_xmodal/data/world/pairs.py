@@ -1,0 +1,137 @@
+"""Pairs for manipulation from the default world: only here the true edited image and sentence are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...errors import InputError
+from ...scenes import SceneGraph, SceneObject
+from ..dataset import Item
+from ..edit_pairs import ManipulationPair, ManipulationPairs, Slot, check_kinds, whole_pixels
+from . import load_world
+
+#: pairs of a split unless a size is given
+SIZES = {"train": 8000, "val": 500, "test": 500}
+_NEXT_TRY = 1_000_000  # an image that allows no edit is replaced by the one so many places further on
+
+
+def world_pairs(
+    name: str,
+    split: str,
+    *,
+    size: int | None = None,
+    seed: int = 0,
+    world_seed: int = 0,
+    image_size: int = 128,
+    kinds: tuple[str, ...] | None = None,
+) -> ManipulationPairs:
+    """Pairs of :func:`~hetero_xmodal.data.tasks.editing.load_pairs`, with true answers.
+
+    Raises
+    ------
+    InputError : a kind of edit that the world does not give.
+    """
+    own = ("attribute",) if name == "world/birds" else ("attribute", "remove", "replace", "move")
+    kinds = check_kinds(name, kinds, own, (*own, "reconstruct"))
+    # the last index of a world is open: images beyond the usual size are drawn in the same way
+    items = load_world(name.split("/")[1], split, 100 * _NEXT_TRY, world_seed, image_size)
+    size = SIZES[split] if size is None else size
+
+    def make(index: int, instruction_seed: int) -> ManipulationPair:
+        for attempt in range(99):
+            item = items[index + attempt * _NEXT_TRY]
+            pair = world_pair(item, split, kinds, turn=index, seed=instruction_seed)
+            if pair is not None:
+                return pair
+        raise InputError(f"{name} ({split}): no image near index {index} allows any of the edits {', '.join(kinds)}")
+
+    return ManipulationPairs(name, split, range(size), make, seed=seed)
+
+
+def world_pair(item: Item, split: str, kinds: Sequence[str], *, turn: int = 0, seed: int = 0) -> ManipulationPair | None:
+    """The pair of one item of the default world: of kind ``kinds[turn % len(kinds)]`` or, if its image does not allow that, of the
+    next kind that it allows; ``None`` if it allows none."""
+    from .edits import edits
+
+    order = [kinds[(turn + k) % len(kinds)] for k in range(len(kinds))]
+    if order[0] == "reconstruct":
+        return _hidden(item, split, seed)
+    possible = {edit.kind: edit for edit in edits(item, seed=seed, kinds=tuple(k for k in order if k != "reconstruct"))}
+    for kind in order:
+        if kind == "reconstruct":
+            return _hidden(item, split, seed)
+        if kind in possible:
+            edit = possible[kind]
+            birds = item.id.startswith("birds")
+            # of a bird the new caption says what is requested; "there is a dog" does not say that the ball must go
+            instruction = edit.target if birds else edit.sentence
+            return ManipulationPair(
+                id=f"{item.id}/{kind}-{seed}", split=split, kind=kind, image=item.image, sentences=tuple(item.sentences),
+                instruction=instruction, request=edit.sentence, target=edit.target, edited_image=edit.image,
+                edited_sentence=edit.source, scene=item.scene,
+                edited_scene=edit.scene, region=edit.changed_box, subject=edit.subject,
+                slots=_slots(item.scene, edit.scene, kind, edit.subject, instruction),
+            )  # fmt: skip
+    return None
+
+
+def _hidden(item: Item, split: str, seed: int) -> ManipulationPair:
+    """The masked-region protocol: one thing's box is to be hidden and drawn again; the true answer is the image itself."""
+    from .stable_random import StableRandom
+
+    rng = StableRandom("hidden", seed, item.id)
+    width, height = item.image.size
+    wide = [k for k, o in enumerate(item.scene.objects) if o.box[2] - o.box[0] > 0.05 * width and o.box[3] - o.box[1] > 0.05 * height]
+    subject = rng.pick(wide or list(range(len(item.scene.objects))))
+    caption = rng.pick(item.sentences)
+    return ManipulationPair(
+        id=f"{item.id}/reconstruct-{seed}", split=split, kind="reconstruct", image=item.image, sentences=tuple(item.sentences),
+        instruction=caption, target=caption, edited_image=item.image, edited_sentence=caption, scene=item.scene, edited_scene=item.scene,
+        region=whole_pixels(item.scene.objects[subject].box, item.image.size), subject=subject,
+        slots=_slots(item.scene, item.scene, "reconstruct", subject, caption),
+    )  # fmt: skip
+
+
+def _values(thing: SceneObject) -> dict[str, str]:
+    """kind -> word of a true object; what it can have but has not is said in full."""
+    from .layout import PATTERNED
+    from .phrases import attribute_of
+
+    values = {}
+    if thing.name in PATTERNED or thing.name in ("wing", "breast", "belly"):
+        values["pattern"] = "plain"
+    if thing.name not in ("crown", "breast", "belly", "wing", "beak"):
+        values["size"] = "ordinary"
+    return values | dict(filter(None, map(attribute_of, thing.attributes)))
+
+
+def _slots(scene: SceneGraph, edited: SceneGraph, kind: str, subject: int, instruction: str) -> tuple[Slot, ...]:
+    """Every fact of the scene before and after; a thing that is removed has no facts left but its name."""
+    from .phrases import read_phrases
+
+    said = read_phrases(instruction).slots()
+    nouns = {key[0].split("#")[0] for key in said}
+    named = {(noun, key[1]) for key in said for noun in [key[0].split("#")[0]]}
+    relation = next((key for key in said if key[1] == "relation"), None)
+    slots = []
+    for i, before in enumerate(scene.objects):
+        if kind == "remove" and i == subject:
+            slots.append(Slot(before.name, "name", before.name, "", i, before.box, before.box, True))
+            continue
+        after = edited.objects[i - (kind == "remove" and i > subject)]
+        where = (i, after.box, before.box)
+        spoken = i == subject if before.name != after.name else before.name in nouns
+        slots.append(Slot(before.name, "name", before.name, after.name, *where, spoken))
+        was, now = _values(before), _values(after)
+        slots += [Slot(before.name, k, was[k], now[k], *where, bool({(before.name, k), (after.name, k)} & named)) for k in was if k in now]
+    place = scene.source.get("place", "")
+    slots.append(Slot("image", "place", place, place, named=place in nouns))
+    if kind == "move" and relation is not None:
+        old = {(r.subject, r.object): r.predicate for r in scene.relations}
+        new = {(r.subject, r.object): r.predicate for r in edited.relations}
+        for other, thing in enumerate(scene.objects):
+            if thing.name == relation[2].split("#")[0] and new.get((subject, other)) == said[relation] != old.get((subject, other)):
+                moved, was = edited.objects[subject], scene.objects[subject]
+                slots.append(Slot(was.name, "relation", old[subject, other], new[subject, other], subject, moved.box, was.box, True, other))
+                break
+    return tuple(slots)

@@ -22,7 +22,7 @@ from ..metrics import MeanAveragePrecision
 from ..recipes.dagnn import DAGNN, DAGNNConfig
 from .loop import FitConfig, FitResult, fit
 from .sampling import batches, is_first_process, seed_everything
-from .settings import Chosen, choose_settings, settings_for, unseen
+from .settings import Chosen, choose_settings, settings_for, facts_by_name
 
 
 def default_settings(data: Any) -> tuple[DAGNNConfig, int]:
@@ -31,7 +31,7 @@ def default_settings(data: Any) -> tuple[DAGNNConfig, int]:
     >>> default_settings("world/scenes")[0].width
     128
     """
-    chosen = choose_settings("dagnn", unseen(data))
+    chosen = choose_settings("dagnn", facts_by_name(data))
     return chosen.config, chosen.fit_config.epochs
 
 

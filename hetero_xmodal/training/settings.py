@@ -84,8 +84,7 @@ def choose_settings(
     config_class, training_class = _classes(recipe)
     if preset is not None:  # an unknown name is refused before the data are looked at
         found = named_preset(recipe, preset, dataset=dataset or (data if isinstance(data, str) else ""))
-        facts = data_facts(data)
-        found, left_out = found.fitted(facts)
+        found, left_out = found.fitted(data_facts(data))
         because = f"as --preset {preset} asks"
     else:
         facts = data_facts(data)
@@ -118,10 +117,13 @@ def data_facts(data: Any) -> DataFacts:
     return facts_of(data)
 
 
-def unseen(data: Any) -> Any:
-    """*data*; if it is the name of a set that can be told only when it is loaded, the facts of a large set, for which the paper's settings
-    are. Callers that have the loaded data give these."""
-    return DataFacts(images=SMALL) if isinstance(data, str) and data.partition(":")[0] not in KNOWN else data
+def facts_by_name(data: Any) -> Any:
+    """*data*, or for a name the facts of that set as the package knows it.
+
+    Of a set that can be told only when it is loaded, the facts of a large one, for which the paper's settings are. Callers that have the
+    loaded data give these.
+    """
+    return KNOWN.get(data.partition(":")[0], DataFacts(images=SMALL)) if isinstance(data, str) else data
 
 
 def settings_for(

@@ -32,7 +32,7 @@ from .preset import OFF, OURS, READING, STATED, Preset
 
 __all__ = [
     "KNOWN", "OFF", "OURS", "READING", "RECIPES", "SMALL", "STATED", "DataFacts", "Preset", "annotation", "choose_preset", "facts_of",
-    "named_preset", "paper_dataset", "paper_preset", "preset_names", "presets",
+    "TITLES", "DATASETS", "named_preset", "paper_dataset", "paper_preset", "preset_list", "preset_names", "presets",
 ]  # fmt: skip
 
 RECIPES = ("dagnn", "algr", "cam", "mimnet")
@@ -129,9 +129,9 @@ world, small, paper, paper/cub, paper/oxford-102, paper/celeba, paper/deepfashio
 
 def preset_names(recipe: str) -> list[str]:
     """All names that ``--preset`` takes for *recipe*, in the order in which they are tried, the paper's last."""
-    tables = _tables(recipe)
-    names = [preset.name for preset in (*tables.PRESETS, *tables.PAPER.values())]
-    return names if "paper" in names else [*names[: len(tables.PRESETS)], "paper", *names[len(tables.PRESETS) :]]
+    names = [preset.name for preset in preset_list(recipe)]
+    own = [name for name in names if "/" not in name]
+    return names if "paper" in own else [*own, "paper", *names[len(own) :]]
 
 
 def presets(recipe: str | None = None) -> list[dict[str, Any]]:
@@ -142,7 +142,12 @@ def presets(recipe: str | None = None) -> list[dict[str, Any]]:
     ``note``.
     """
     recipes = RECIPES if recipe is None else (recipe,)
-    return [row for name in recipes for preset in (*_tables(name).PRESETS, *_tables(name).PAPER.values()) for row in preset.rows(name)]
+    return [row for name in recipes for preset in preset_list(name) for row in preset.rows(name)]
+
+
+def preset_list(recipe: str) -> tuple[Preset, ...]:
+    """The presets of *recipe* in the order in which they are tried, and behind them those of its paper."""
+    return (*_tables(recipe).PRESETS, *_tables(recipe).PAPER.values())
 
 
 def paper_dataset(name: str) -> str | None:

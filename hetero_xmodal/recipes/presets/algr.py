@@ -17,9 +17,26 @@ _SMALL: dict[str, Any] = dict(
 )  # fmt: skip
 
 
+#: with fewer images their mean vectors may span fewer than _SMALL_WIDTH directions (n images span n - 1 at most)
+_FEW = 2 * _SMALL_WIDTH
+
+
+def _hinders(facts: DataFacts) -> str:
+    """What keeps the linear maps from starting as directions of a canonical correlation analysis; empty if nothing does."""
+    if facts.text != "word vectors":
+        return "words whose vectors are trained"
+    if min(facts.image_width, facts.text_width) < _SMALL_WIDTH:
+        return f"features narrower than {_SMALL_WIDTH}"
+    return f"fewer than {_FEW}, too few to start from correlations" if facts.images < _FEW else ""
+
+
 def _correlates(facts: DataFacts) -> bool:
-    """Whether the linear maps can start as directions of a canonical correlation analysis."""
-    return small(facts) and facts.text == "word vectors" and min(facts.image_width, facts.text_width) >= _SMALL_WIDTH
+    return small(facts) and not _hinders(facts)
+
+
+def _because(facts: DataFacts) -> str:
+    hinder = _hinders(facts)
+    return training_images(facts) + (f", {hinder}" if hinder.startswith("fewer") else f" and {hinder}")
 
 
 def _paper(name: str, title: str, *, beta_epochs: int, phase1: int, decay: int, epochs: int, images: str) -> Preset:
@@ -79,21 +96,20 @@ PRESETS: tuple[Preset, ...] = (
         model=_SMALL | dict(start="cca", ridge=3.0, learning_rate=1e-4),
         training=dict(clip=CLIP),
         epochs=9,
-        when=f"fewer than {SMALL:,} training images, word vectors of a frozen encoder, at least {_SMALL_WIDTH} columns on both sides",
+        when=f"{_FEW} to {SMALL:,} training images, word vectors of a frozen encoder, at least {_SMALL_WIDTH} columns on both sides",
         holds=_correlates,
         because=training_images,
     ),
     Preset(
-        name="small-words",
-        title="small photographs with trained words",
-        # where no start in closed form can be had: from the identity instead, with a larger step
+        name="small-identity",
+        title="small set, started from the identity",
+        # no start in closed form can be had: from the identity instead, with a larger step
         model=_SMALL | dict(start="identity", sharpness=8.0, standardise=True, normalise=True, learning_rate=1e-3),
         training=dict(clip=CLIP),
         epochs=12,
-        when=f"fewer than {SMALL:,} training images, words that are trained or features narrower than {_SMALL_WIDTH}",
+        when=f"fewer than {SMALL:,} training images: trained words, features narrower than {_SMALL_WIDTH}, or fewer than {_FEW} images",
         holds=small,
-        because=lambda facts: training_images(facts)
-        + (" and the words are trained with the model" if facts.text == "token ids" else f" with features narrower than {_SMALL_WIDTH}"),
+        because=_because,
     ),
     Preset(
         name="paper",

@@ -80,10 +80,10 @@ def editing_facts(data: str, *, looked_at: int = 20) -> DataFacts:
     """
     if data in KNOWN and KNOWN[data].drawn:
         return KNOWN[data]
-    from ...data.tasks.editing import load_pairs
+    from ...data.tasks.editing import load_editing_images
 
-    pairs = load_pairs(data, "train", image_size=64)
-    return DataFacts(images=max(1, len(pairs)), annotated=annotation(pair.scene for pair in pairs[:looked_at]))
+    items = load_editing_images(data, "train", image_size=64, task="cam")
+    return DataFacts(images=max(1, len(items)), annotated=annotation(items[k].scene for k in range(min(looked_at, len(items)))))
 
 
 def make_manipulation_data(

@@ -22,7 +22,7 @@ from ..networks.cca import canonical_directions
 from ..recipes.algr import ALGR, ALGRConfig, annealed, collapsed
 from .loop import FitConfig, FitResult, fit
 from .sampling import batches, is_first_process, seed_everything
-from .settings import Chosen, choose_settings, settings_for, facts_by_name
+from .settings import Chosen, choose_settings, facts_by_name, settings_for
 
 
 def default_settings(data: Any) -> tuple[ALGRConfig, FitConfig]:

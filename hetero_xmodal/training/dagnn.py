@@ -22,7 +22,7 @@ from ..metrics import MeanAveragePrecision
 from ..recipes.dagnn import DAGNN, DAGNNConfig
 from .loop import FitConfig, FitResult, fit
 from .sampling import batches, is_first_process, seed_everything
-from .settings import Chosen, choose_settings, settings_for, facts_by_name
+from .settings import Chosen, choose_settings, facts_by_name, settings_for
 
 
 def default_settings(data: Any) -> tuple[DAGNNConfig, int]:

@@ -136,7 +136,7 @@ def test_known_sets_keep_the_settings_that_their_figures_were_measured_with():
         word_dropout=0.1, averaging=0.99, phase1_epochs=2, decay_epoch=6, beta_epochs=5,
     )  # fmt: skip
     config, fit = algr.default_settings("coco:FOLDER")
-    usual = {name: value for name, value in SMALL_COCO.items() if name != "learning_rate"}  # which is the default
+    usual = {name: value for name, value in SMALL_COCO.items() if name not in ("learning_rate", "temperature")}  # the defaults
     assert (fit.epochs, fit.clip) == (9, 2.0) and changed(config) == usual and config.learning_rate == 1e-4
 
     sizes = dict(word_width=64, width=96, channels=48, transport_scaling=0.5)

@@ -19,6 +19,12 @@ NETWORK = "efficientnet-lite0, a torchvision name such as vgg19_bn, or that with
 DATA = "Name of a data set, such as world/scenes or coco:FOLDER; 'hetero-xmodal data list' says which serve this task."
 
 RunFolder = Annotated[Path, typer.Option(help="Run folder: config, metrics, log, checkpoints, and the model.")]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        help="paper (the paper's settings for the set that --data names), paper/NAME, or small, ...; by what the data are if left out."
+    ),
+]
 Settings = Annotated[list[str], typer.Option("--set", help="A setting of the recipe as key=value; may be given several times.")]
 Epochs = Annotated[int | None, typer.Option(help="Number of epochs; what suits the data if left out.")]
 Patience = Annotated[int | None, typer.Option(help="Stop after so many epochs without a better validation score.")]

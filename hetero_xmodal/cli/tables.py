@@ -37,6 +37,7 @@ def table_dagnn(
     validation: Annotated[bool, typer.Option("--validation", help="Score validation pairs, to choose settings.")] = False,
     seeds: o.Seeds = 3,
     out: o.TableFile = None,
+    preset: o.Preset = None,
     set: o.Settings = [],  # noqa: B006
     epochs: o.Epochs = None,
     label_vectors: o.LabelVectors = None,
@@ -45,7 +46,7 @@ def table_dagnn(
 ) -> None:
     """Mean average precision of DAGNN, the methods it compares with, its ablations and numbers of layers."""
     _table(
-        "dagnn", data, out=out, only=only, rows=row, validation=validation, seeds=seeds, set=set, epochs=epochs,
+        "dagnn", data, out=out, only=only, rows=row, validation=validation, seeds=seeds, preset=preset, set=set, epochs=epochs,
         label_vectors=label_vectors, network=network, size=size,
     )  # fmt: skip
 
@@ -65,6 +66,7 @@ def table_algr(
     validation: Annotated[bool, typer.Option("--validation", help="Score validation images, to choose settings.")] = False,
     seeds: o.Seeds = 3,
     out: o.TableFile = None,
+    preset: o.Preset = None,
     set: o.Settings = [],  # noqa: B006
     images: o.Regions = None,
     texts: o.Words = "minilm",
@@ -74,8 +76,8 @@ def table_algr(
 ) -> None:
     """Recall of ALGR, the methods it compares with and its ablations, all on the same features."""
     _table(
-        "algr", data, out=out, only=only, methods=method, validation=validation, seeds=seeds, set=set, images=images, texts=texts,
-        size=size, epochs=epochs, protocol=protocol,
+        "algr", data, out=out, only=only, methods=method, validation=validation, seeds=seeds, preset=preset, set=set,
+        images=images, texts=texts, size=size, epochs=epochs, protocol=protocol,
     )  # fmt: skip
 
 

@@ -33,6 +33,7 @@ def _train(recipe: str, data: str | None, *, out: Path, then: str = "", **option
 def train_dagnn(
     data: Annotated[str, typer.Option(help=o.DATA)],
     out: o.RunFolder,
+    preset: o.Preset = None,
     set: o.Settings = [],  # noqa: B006
     epochs: o.Epochs = None,
     patience: o.Patience = None,
@@ -47,8 +48,8 @@ def train_dagnn(
 ) -> None:
     """Retrieval by labels (DAGNN). The epoch with the best validation score is kept, and the test pairs are scored once at the end."""
     _train(
-        "dagnn", data, out=out, set=set, epochs=epochs, patience=patience, seed=seed, resume=resume, label_vectors=label_vectors,
-        network=network, size=size, accelerator=accelerator, devices=devices, strategy=strategy,
+        "dagnn", data, out=out, preset=preset, set=set, epochs=epochs, patience=patience, seed=seed, resume=resume,
+        label_vectors=label_vectors, network=network, size=size, accelerator=accelerator, devices=devices, strategy=strategy,
     )  # fmt: skip
 
 
@@ -65,6 +66,7 @@ def train_dagnn(
 def train_algr(
     data: Annotated[str, typer.Option(help=o.DATA)],
     out: o.RunFolder,
+    preset: o.Preset = None,
     set: o.Settings = [],  # noqa: B006
     images: o.Regions = None,
     texts: o.Words = "minilm",
@@ -79,8 +81,8 @@ def train_algr(
 ) -> None:
     """Image-text matching with latent graphs (ALGR). Test images are not looked at; --epochs counts both phases together."""
     _train(
-        "algr", data, out=out, set=set, images=images, texts=texts, size=size, epochs=epochs, patience=patience, seed=seed, resume=resume,
-        accelerator=accelerator, devices=devices, strategy=strategy,
+        "algr", data, out=out, preset=preset, set=set, images=images, texts=texts, size=size, epochs=epochs, patience=patience,
+        seed=seed, resume=resume, accelerator=accelerator, devices=devices, strategy=strategy,
         then=f"; test it with: hetero-xmodal evaluate algr --data {data} --model {out}",
     )  # fmt: skip
 
@@ -99,6 +101,7 @@ def train_algr(
 def train_cam(
     data: Annotated[str, typer.Option(help=o.DATA)],
     out: o.RunFolder,
+    preset: o.Preset = None,
     set: o.Settings = [],  # noqa: B006
     size: o.TrainImages = None,
     image_size: Annotated[int | None, typer.Option(help="Side of the images in pixels, a multiple of 32.")] = None,
@@ -110,8 +113,8 @@ def train_cam(
 ) -> None:
     """Edit image and sentence by each other (CAM). No edited image is needed, and none is used to choose the best epoch."""
     _train(
-        "cam", data, out=out, set=set, size=size, image_size=image_size, epochs=epochs, seed=seed, start=start, resume=resume,
-        devices=devices, then=f'; try it with: hetero-xmodal manipulate IMAGE "a sentence" --model {out} --out DIR',
+        "cam", data, out=out, preset=preset, set=set, size=size, image_size=image_size, epochs=epochs, seed=seed, start=start,
+        resume=resume, devices=devices, then=f'; try it with: hetero-xmodal manipulate IMAGE "a sentence" --model {out} --out DIR',
     )  # fmt: skip
 
 
@@ -128,6 +131,7 @@ def train_cam(
 def train_mimnet(
     data: Annotated[str, typer.Option(help=o.DATA)],
     out: o.RunFolder,
+    preset: o.Preset = None,
     set: o.Settings = [],  # noqa: B006
     size: o.TrainImages = None,
     epochs: Annotated[
@@ -141,8 +145,8 @@ def train_mimnet(
 ) -> None:
     """Edit images by sentences with a memory of textures (MIM-Net)."""
     _train(
-        "mimnet", data, out=out, set=set, size=size, epochs=epochs, seed=seed, start=start, resume=resume, devices=devices,
-        then=f'; try it with: hetero-xmodal manipulate IMAGE "a sentence" --recipe mimnet --model {out} --out DIR',
+        "mimnet", data, out=out, preset=preset, set=set, size=size, epochs=epochs, seed=seed, start=start, resume=resume,
+        devices=devices, then=f'; try it with: hetero-xmodal manipulate IMAGE "a sentence" --recipe mimnet --model {out} --out DIR',
     )  # fmt: skip
 
 

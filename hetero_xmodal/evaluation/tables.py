@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..configs import config_with
 from ..data.registry import check_data
 from ..errors import InputError, nearest
 from ..pretrained import SHIPPED, find_model
-from ..training.options import Assignments, assignments, call_with, split_sizes, table_file
+from ..training.options import Assignments, assignments, call_with, check_settings, split_sizes, table_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +31,7 @@ def table(
     methods: Sequence[str] | None = None,
     validation: bool = False,
     seeds: int | None = None,
+    preset: str | None = None,
     set: Assignments | None = None,
     epochs: int | None = None,
     size: int | str | Mapping[str, int] | None = None,
@@ -56,10 +56,10 @@ def table(
     =============  ==============================================================  =========================================================
     recipe         tables                                                          options
     =============  ==============================================================  =========================================================
-    ``dagnn``      methods, ablations, layers: mean average precision              only, rows, validation, seeds, set, epochs, size,
-                                                                                   label_vectors, network
-    ``algr``       methods, ablations: recall, Rsum                                only, methods, validation, seeds, set, epochs, size,
-                                                                                   images, texts, protocol
+    ``dagnn``      methods, ablations, layers: mean average precision              only, rows, validation, seeds, preset, set, epochs,
+                                                                                   size, label_vectors, network
+    ``algr``       methods, ablations: recall, Rsum                                only, methods, validation, seeds, preset, set,
+                                                                                   epochs, size, images, texts, protocol
     ``cam``        edits: models beside the unchanged input and the true answer    models, baselines, split, pairs, image_size, scenes,
                                                                                    similarity
     ``mimnet``     edits                                                           models, cam, baselines, split, pairs, image_size,
@@ -76,7 +76,7 @@ def table(
     methods : the methods beside ALGR; all if left out.
     validation : score the validation data in place of the test data, to choose settings.
     seeds : how often every row with randomness is fitted, 3 if left out; the table has mean and standard deviation.
-    set, epochs, size, label_vectors, network, images, texts : as for :func:`hetero_xmodal.train`.
+    preset, set, epochs, size, label_vectors, network, images, texts : as for :func:`hetero_xmodal.train`.
     protocol : of recall, see :func:`hetero_xmodal.evaluate`.
     models : models to compare: a folder, the name of a shipped model, or ``"NAME=FOLDER"``; the shipped one that suits *data* if left out.
     cam : CAMs beside MIM-Nets.
@@ -100,9 +100,10 @@ def table(
     check_data(data, recipe)
     options = {
         "only": only, "rows": rows or None, "methods": methods or None, "validation": validation or None, "seeds": seeds,
-        "set": assignments(set) or None, "epochs": epochs, "size": size, "label_vectors": label_vectors, "network": network,
-        "images": images, "texts": texts, "protocol": protocol, "models": models, "cam": cam or None, "baselines": baselines,
-        "split": split, "pairs": pairs, "image_size": image_size, "scenes": scenes, "similarity": similarity, "tell": tell, "note": note,
+        "preset": preset, "set": assignments(set) or None, "epochs": epochs, "size": size, "label_vectors": label_vectors,
+        "network": network, "images": images, "texts": texts, "protocol": protocol, "models": models,
+        "cam": cam or None, "baselines": baselines, "split": split, "pairs": pairs, "image_size": image_size,
+        "scenes": scenes, "similarity": similarity, "tell": tell, "note": note,
     }  # fmt: skip
     maker = {"dagnn": _dagnn, "algr": _algr, "cam": _cam, "mimnet": _mimnet}[recipe]
     done: dict[str, pd.DataFrame] = {}
@@ -134,6 +135,7 @@ def _dagnn(
     rows: Sequence[str] | None = None,
     validation: bool = False,
     seeds: int = 3,
+    preset: str | None = None,
     set: list[str] | None = None,
     epochs: int | None = None,
     size: int | None = None,
@@ -142,17 +144,18 @@ def _dagnn(
     tell: Tell | None = None,
     note: Tell | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame, str]]:
-    from ..data.tasks.retrieval import data_kind
+    check_settings("dagnn", data, preset, set or [])
     from ..training.api import count_pairs, load_pairs_and_vectors
-    from ..training.dagnn import default_settings
     from ..training.dagnn_tables import dagnn_tables
+    from ..training.settings import choose_settings
 
-    config = config_with(default_settings(data_kind(data)[0])[0], set or [])
     found, vectors = load_pairs_and_vectors(data, size=size, network=network, label_vectors=label_vectors)
+    chosen = choose_settings("dagnn", found, preset=preset, dataset=data, changes=set or [], epochs=epochs)
     made = dagnn_tables(
-        found, only=only, rows=rows, on_validation=validation, seeds=seeds, config=config, epochs=epochs, label_vectors=vectors,
-        progress=note,
+        found, only=only, rows=rows, on_validation=validation, seeds=seeds, config=chosen.config, epochs=chosen.fit_config.epochs,
+        label_vectors=vectors, progress=note,
     )  # fmt: skip
+    (tell or _quiet)(chosen.line)
     scored = "validation" if validation else "test"
     (tell or _quiet)(f"{data}: {count_pairs(found)}; mean average precision over all ranks of the {scored} pairs")
     for name, frame in made:
@@ -166,6 +169,7 @@ def _algr(
     methods: Sequence[str] | None = None,
     validation: bool = False,
     seeds: int = 3,
+    preset: str | None = None,
     set: list[str] | None = None,
     epochs: int | None = None,
     size: int | str | Mapping[str, int] | None = None,
@@ -175,14 +179,13 @@ def _algr(
     tell: Tell | None = None,
     note: Tell | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame, str]]:
-    from dataclasses import replace
-
     sizes = split_sizes(size)
+    check_settings("algr", data, preset, set or [])
     from ..baselines.matching.comparison import METHODS
     from ..data.tasks.matching import load_matching_data, region_provenance, word_provenance
     from ..metrics import PROTOCOLS
-    from ..training.algr import default_settings
     from ..training.algr_tables import TABLES, algr_tables
+    from ..training.settings import choose_settings
 
     asked = [("protocol", protocol, tuple(PROTOCOLS)), *(("method", value, tuple(METHODS)) for value in methods or ())]
     for name, value, known in [*asked, *([("only", only, TABLES)] if only is not None else [])]:
@@ -191,12 +194,11 @@ def _algr(
     word_provenance(texts)
     if images is not None:
         region_provenance(images)
-    config, fit_config = default_settings(data)
-    config = config_with(config, set or [])
-    fit_config = fit_config if epochs is None else replace(fit_config, epochs=epochs)
     found = load_matching_data(data, images=images, texts=texts, seed=0, sizes=sizes)
+    chosen = choose_settings("algr", found, preset=preset, dataset=data, changes=set or [], epochs=epochs)
+    (tell or _quiet)(chosen.line)
     made = algr_tables(
-        found, only=only, seeds=seeds, config=config, fit_config=fit_config, methods=methods, protocol=protocol,
+        found, only=only, seeds=seeds, config=chosen.config, fit_config=chosen.fit_config, methods=methods, protocol=protocol,
         validation_only=validation, progress=note,
     )  # fmt: skip
     for name, frame in made:

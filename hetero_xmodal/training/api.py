@@ -3,10 +3,10 @@
 ====================  =================================================================================================================
 what                  options beside ``data``, ``out``, ``set``, ``seed``, ``resume``, ``progress`` and ``tell``
 ====================  =================================================================================================================
-``dagnn``             size, epochs, patience, network, label_vectors, accelerator, devices, strategy
-``algr``              size, epochs, patience, images, texts, accelerator, devices, strategy
-``cam``               size, image_size, epochs, start, devices
-``mimnet``            size, epochs, start, devices
+``dagnn``             preset, size, epochs, patience, network, label_vectors, accelerator, devices, strategy
+``algr``              preset, size, epochs, patience, images, texts, accelerator, devices, strategy
+``cam``               preset, size, image_size, epochs, start, devices
+``mimnet``            preset, size, epochs, start, devices
 ``similarity``        size, epochs
 ``detector``          size, steps, batch_size, threads (no ``set``)
 ====================  =================================================================================================================
@@ -25,7 +25,7 @@ from ..configs import config_with
 from ..data.registry import check_data
 from ..errors import InputError, nearest
 from ..pretrained import SHIPPED, find_model
-from .options import Assignments, assignments, both_configs, call_with, free_run_folder, split_sizes
+from .options import Assignments, assignments, call_with, check_settings, free_run_folder, split_sizes
 
 Tell = Callable[[str], None]
 
@@ -51,6 +51,7 @@ def train(
     data: str | None = None,
     *,
     out: str | Path,
+    preset: str | None = None,
     set: Assignments | None = None,
     size: int | str | Mapping[str, int] | None = None,
     image_size: int | None = None,
@@ -80,7 +81,9 @@ def train(
         (of the default world).
     data : name of a data set, see ``hetero-xmodal data list``; not for ``"detector"``, which draws its images itself.
     out : run folder: config, environment, metrics, log, checkpoints and ``model``. New or empty, unless *resume*.
-    set : settings of the recipe, as a mapping or as ``key=value`` texts.
+    preset : name of a preset, such as ``"paper"`` or ``"small"``, see :mod:`hetero_xmodal.recipes.presets`; chosen by what the data are if
+        left out, and told.
+    set : settings of the recipe in place of the preset's, as a mapping or as ``key=value`` texts.
     size : largest number of training images or pairs; for ``"algr"`` also ``"TRAIN,VAL,TEST"``.
     image_size : side of CAM's images in pixels, a multiple of 32.
     epochs : number of epochs; what suits the data if left out. Of ALGR, both phases together.
@@ -111,7 +114,7 @@ def train(
     >>> train("cam", "world/birds", out="run", patience=3)
     Traceback (most recent call last):
     ...
-    hetero_xmodal.errors.InputError: 'patience' is no option of train cam; its options are out, set, size, ...
+    hetero_xmodal.errors.InputError: 'patience' is no option of train cam; its options are out, preset, set, ...
     """
     if recipe not in TRAINERS:
         raise InputError(f"nothing called {recipe!r} can be trained{nearest(str(recipe), TRAINERS)}; known are {', '.join(TRAINERS)}")
@@ -122,9 +125,9 @@ def train(
         check_data(data, recipe)
     options = {
         "out": free_run_folder(out, resume=resume or not _leads()),
-        "set": assignments(set) or None, "size": size, "image_size": image_size, "epochs": epochs, "patience": patience, "seed": seed,
-        "start": start, "resume": resume or None, "images": images, "texts": texts, "network": network, "label_vectors": label_vectors,
-        "steps": steps, "batch_size": batch_size, "threads": threads, "accelerator": accelerator, "devices": devices,
+        "preset": preset, "set": assignments(set) or None, "size": size, "image_size": image_size, "epochs": epochs, "patience": patience,
+        "seed": seed, "start": start, "resume": resume or None, "images": images, "texts": texts, "network": network,
+        "label_vectors": label_vectors, "steps": steps, "batch_size": batch_size, "threads": threads, "accelerator": accelerator, "devices": devices,
         "strategy": strategy, "progress": progress, "tell": tell,
     }  # fmt: skip
     return call_with(TRAINERS[recipe], f"train {recipe}", [] if data is None else [data], options)
@@ -152,6 +155,7 @@ def _dagnn(
     data: str,
     *,
     out: Path,
+    preset: str | None = None,
     set: list[str] | None = None,
     size: int | None = None,
     epochs: int | None = None,
@@ -166,21 +170,18 @@ def _dagnn(
     progress: bool | None = None,
     tell: Tell | None = None,
 ) -> TrainedRun:
-    from ..data.tasks.retrieval import data_kind
-    from .dagnn import default_settings, evaluate_retrieval, train_dagnn
-    from .loop import FitConfig
+    check_settings("dagnn", data, preset, set or [])
+    from .dagnn import evaluate_retrieval, train_dagnn
+    from .settings import choose_settings
 
-    usual, usual_epochs = default_settings(data_kind(data)[0])
-    config = config_with(usual, set or [])
-    fit_config = FitConfig(
-        epochs=usual_epochs if epochs is None else epochs, patience=patience, seed=seed, accelerator=accelerator, devices=devices,
-        strategy=strategy,
-    )  # fmt: skip
     pairs, vectors = load_pairs_and_vectors(data, seed=seed, size=size, network=network, label_vectors=label_vectors)
+    chosen = choose_settings("dagnn", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
+    fit_config = replace(chosen.fit_config, patience=patience, seed=seed, accelerator=accelerator, devices=devices, strategy=strategy)
     tell = _teller(tell)
     tell(f"pairs:      {count_pairs(pairs)}")
+    tell(chosen.line)
     model, result = train_dagnn(
-        pairs, out=out, config=config, fit_config=fit_config, label_vectors=vectors, resume=resume, progress=progress
+        pairs, out=out, preset=chosen, fit_config=fit_config, label_vectors=vectors, resume=resume, progress=progress
     )
     tell(f"validation: mAP {result.best_score:.4f} in epoch {result.best_epoch + 1} of {result.epochs}, which is kept")
     scores = evaluate_retrieval(model, pairs.features.test)
@@ -219,6 +220,7 @@ def _algr(
     data: str,
     *,
     out: Path,
+    preset: str | None = None,
     set: list[str] | None = None,
     size: int | str | Mapping[str, int] | None = None,
     epochs: int | None = None,
@@ -234,26 +236,27 @@ def _algr(
     tell: Tell | None = None,
 ) -> TrainedRun:
     sizes = split_sizes(size)
+    check_settings("algr", data, preset, set or [])
     from ..data.tasks.matching import load_matching_data, region_provenance, word_provenance
-    from .algr import default_settings, phase1_epochs, train_algr
+    from .algr import phase1_epochs, train_algr
+    from .settings import choose_settings
 
     word_provenance(texts)
     if images is not None:
         region_provenance(images)
-    usual, fit_config = default_settings(data)
-    config = config_with(usual, set or [])
-    fit_config = replace(fit_config, seed=seed, patience=patience, accelerator=accelerator, devices=devices, strategy=strategy)
-    fit_config = fit_config if epochs is None else replace(fit_config, epochs=epochs)
-    if phase1_epochs(config) >= fit_config.epochs:
-        raise InputError(
-            f"epochs is {fit_config.epochs}, but the first phase alone takes {config.phase1_epochs}; raise epochs, or lower the first "
-            "phase with the setting phase1_epochs=..."
-        )
     pairs = load_matching_data(data, images=images, texts=texts, seed=seed, sizes=sizes, progress=progress)
+    chosen = choose_settings("algr", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
+    fit_config = replace(chosen.fit_config, seed=seed, patience=patience, accelerator=accelerator, devices=devices, strategy=strategy)
+    if phase1_epochs(chosen.config) >= fit_config.epochs:
+        raise InputError(
+            f"epochs is {fit_config.epochs}, but the first phase alone takes {chosen.config.phase1_epochs}; raise epochs, or lower the "
+            "first phase with the setting phase1_epochs=..."
+        )
     tell = _teller(tell)
     for split in (pairs.train, pairs.val, pairs.test):
         tell(f"{split.name + ':':<12}{count_captions(split)}")
-    model, result = train_algr(pairs, out=out, config=config, fit_config=fit_config, resume=resume, progress=progress)
+    tell(chosen.line)
+    model, result = train_algr(pairs, out=out, preset=chosen, fit_config=fit_config, resume=resume, progress=progress)
     tell(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation rsum {result.best_score:.2f}")
     return TrainedRun("algr", out, model, result)
 
@@ -271,6 +274,7 @@ def _cam(
     data: str,
     *,
     out: Path,
+    preset: str | None = None,
     set: list[str] | None = None,
     size: int | None = None,
     image_size: int | None = None,
@@ -283,18 +287,19 @@ def _cam(
     tell: Tell | None = None,
 ) -> TrainedRun:
     begin = _start(start, "cam")
+    changes = [*(set or []), *([] if image_size is None else [f"image_size={image_size}"])]
+    check_settings("cam", data, preset, changes)
     from .cam import train_cam
-    from .cam_settings import default_settings
-    from .loop import FitConfig
+    from .settings import choose_settings
 
-    model, training, usual_epochs = default_settings(data)
-    settings = [*(set or []), *([] if image_size is None else [f"image_size={image_size}"])]
-    model, training = both_configs(model, training, settings)
-    fit_config = FitConfig(epochs=usual_epochs if epochs is None else epochs, seed=seed, devices=devices)
+    chosen = choose_settings("cam", data, preset=preset, changes=changes, epochs=epochs)
+    fit_config = replace(chosen.fit_config, seed=seed, devices=devices)
+    tell = _teller(tell)
+    tell(chosen.line)
     trained, result = train_cam(
-        data, out=out, config=model, training=training, fit_config=fit_config, size=size, start=begin, resume=resume, progress=progress
+        data, out=out, preset=chosen, fit_config=fit_config, size=size, start=begin, resume=resume, progress=progress
     )
-    _teller(tell)(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation score {result.best_score:.4f}")
+    tell(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation score {result.best_score:.4f}")
     return TrainedRun("cam", out, trained, result)
 
 
@@ -302,6 +307,7 @@ def _mimnet(
     data: str,
     *,
     out: Path,
+    preset: str | None = None,
     set: list[str] | None = None,
     size: int | None = None,
     epochs: int | None = None,
@@ -313,19 +319,22 @@ def _mimnet(
     tell: Tell | None = None,
 ) -> TrainedRun:
     begin = _start(start, "mimnet")
+    check_settings("mimnet", data, preset, set or [])
     from ..recipes.mimnet import MIMNet
     from .editing.setup import model_in
-    from .loop import FitConfig
     from .mimnet import train_mimnet
-    from .mimnet_settings import default_settings
+    from .settings import choose_settings, with_changes
 
-    model, training, epochs = default_settings(data, epochs=epochs, begun=begin is not None)
-    model, training = both_configs(model if begin is None else model_in(MIMNet, begin).config, training, set or [])
-    fit_config = FitConfig(epochs=epochs, seed=seed, devices=devices)
+    chosen = choose_settings("mimnet", data, preset=preset, changes=set or [], epochs=epochs, begun=begin is not None)
+    if begin is not None:
+        chosen = replace(chosen, config=with_changes(model_in(MIMNet, begin).config, chosen.training, set or [])[0])
+    fit_config = replace(chosen.fit_config, seed=seed, devices=devices)
+    tell = _teller(tell)
+    tell(chosen.line)
     trained, result = train_mimnet(
-        data, out=out, config=model, training=training, fit_config=fit_config, size=size, start=begin, resume=resume, progress=progress
+        data, out=out, preset=chosen, fit_config=fit_config, size=size, start=begin, resume=resume, progress=progress
     )
-    _teller(tell)(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation score {result.best_score:.4f}")
+    tell(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation score {result.best_score:.4f}")
     return TrainedRun("mimnet", out, trained, result)
 
 

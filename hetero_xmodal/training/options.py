@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ..configs import config_with
+from ..configs import check_assignment
 from ..errors import InputError, nearest
 
 #: what ``--set`` takes in Python: a mapping of names to values, or texts such as ``"width=32"``
@@ -36,28 +36,41 @@ def assignments(settings: Assignments | None) -> list[str]:
     return [str(text) for text in settings]
 
 
-def both_configs(model: Any, training: Any, settings: Sequence[str]) -> tuple[Any, Any]:
-    """The config of a model and that of its training with ``key=value`` texts applied, each to the config that has the key.
+def check_settings(recipe: str, data: str, preset: str | None, changes: Sequence[str]) -> None:
+    """Refuse an unknown preset, unknown settings and values of a wrong type before data are read.
+
+    Parameters
+    ----------
+    recipe : ``"dagnn"``, ``"algr"``, ``"cam"`` or ``"mimnet"``.
+    data : name of the data set, for ``preset="paper"``.
+    preset : name of a preset, or None.
+    changes : ``key=value`` texts.
 
     Raises
     ------
-    InputError : a key that neither config has, or a value that does not fit.
+    InputError : an unknown preset, a key that the recipe's configs do not have, a value that does not fit it, a text that is not
+        ``key=value``.
 
-    >>> from hetero_xmodal.training.cam_settings import CAMTraining
-    >>> from hetero_xmodal.training.mimnet_settings import MIMNetTraining
-    >>> model, training = both_configs(CAMTraining(), MIMNetTraining(), ["painting=5", "rec=2"])
-    >>> model.painting, training.rec
-    (5, 2.0)
+    >>> check_settings("cam", "world/birds", None, ["widht=3"])
+    Traceback (most recent call last):
+    ...
+    hetero_xmodal.errors.InputError: there is no setting 'widht' (did you mean 'width'?); known are ...
     """
-    names = {key.name for key in fields(training)}
-    known = {key.name for key in fields(model)} | names
-    of_training, of_model = [], []
-    for text in settings:
-        key = text.partition("=")[0].strip()
-        if "=" in text and key not in known:
-            raise InputError(f"there is no setting {key!r}{nearest(key, sorted(known))}; known are {', '.join(sorted(known))}")
-        (of_training if key in names else of_model).append(text)
-    return config_with(model, of_model), config_with(training, of_training)
+    from ..recipes.presets import named_preset
+    from .settings import config_classes
+
+    if preset is not None:
+        named_preset(recipe, preset, dataset=data)
+    classes = [cls for cls in reversed(config_classes(recipe)) if cls is not None]  # a key that both have is the training's
+    known = sorted({key.name for cls in classes for key in fields(cls)})
+    for text in changes:
+        key, sign, _ = text.partition("=")
+        key = key.strip()
+        if not sign or not key:
+            raise InputError(f"a setting is written key=value, found {text!r}")
+        if key not in known:
+            raise InputError(f"there is no setting {key!r}{nearest(key, known)}; known are {', '.join(known)}")
+        check_assignment(next(cls for cls in classes if key in {one.name for one in fields(cls)}), text)
 
 
 def split_sizes(size: str | int | Mapping[str, int] | None) -> dict[str, int] | None:

@@ -63,8 +63,9 @@ def refused(capsys, *arguments) -> str:
     capsys.readouterr()
     assert run([str(a) for a in arguments]) == 2
     shown = capsys.readouterr()
-    assert "Traceback" not in shown.err and len(shown.err.strip().splitlines()) == 1, shown.err
-    return shown.err
+    *notes, sentence = shown.err.strip().splitlines()
+    assert "Traceback" not in shown.err and all(line.startswith("note: ") for line in notes), shown.err
+    return sentence
 
 
 def said(capsys, *arguments) -> str:

@@ -23,7 +23,8 @@ from hetero_xmodal.retrieval.search import load_retrieval_model, retrieve, write
 from hetero_xmodal.training.dagnn import evaluate_retrieval
 from hetero_xmodal.training.dagnn_tables import dagnn_tables
 
-SETTINGS = [x for key in ("width=16", "hops=1", "batch_size=20", "learning_rate=0.02", "averaging=0", "dropout=0") for x in ("--set", key)]
+SMALL = ("width=16", "hops=1", "batch_size=20", "learning_rate=0.02", "averaging=0", "dropout=0", "image_noise=0", "text_noise=0")
+SETTINGS = [x for key in SMALL for x in ("--set", key)]
 
 
 def pairs(n: int, seed: int) -> dict[str, np.ndarray]:

@@ -59,7 +59,7 @@ def _paper(name: str, title: str, *, epochs: int, images: str, note: str = "") -
             "start": "how the memories start is not said",
             "": note,
         },
-        inputs="photographs of 256 x 256 pixels and boundary images (how these are made is not stated; here by Canny), pre-trained word vectors",
+        inputs="photographs of 256 x 256 pixels and boundary images (by what is not stated; here Canny), pre-trained word vectors",
     )
 
 

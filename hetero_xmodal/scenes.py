@@ -345,7 +345,12 @@ class SceneGraph:
 
 
 def check_characters(what: str, text: str) -> None:
-    """Raise :class:`InputError` if *text*, called *what* in the message, holds a character that a graph cannot keep as text."""
+    """Refuse a *text*, called *what* in the message, with a character that a graph cannot keep.
+
+    Raises
+    ------
+    InputError : the text holds NUL or a lone surrogate.
+    """
     found = _UNKEEPABLE.search(text)
     if found:
         raise InputError(f"{what} is {_brief(text)} and holds {found[0]!r}; NUL and lone surrogates cannot be kept as text, take them out")

@@ -6,7 +6,17 @@ import math
 
 import torch
 
-from hetero_xmodal.message_passing import AdditiveAttention, Constant, DotAttention, SigmoidGate, StoredWeight, SymmetricNorm
+from hetero_xmodal.message_passing import (
+    AdditiveAttention,
+    Blend,
+    Constant,
+    DotAttention,
+    GatedRecurrent,
+    Residual,
+    SigmoidGate,
+    StoredWeight,
+    SymmetricNorm,
+)
 
 
 def edges_of(graph, relation, where, counts, shared=()):
@@ -46,6 +56,11 @@ def naive_step(step, graph, states, counts, shared=()):
     for node_type, heard_by in reach.items():
         rows, old_rows = {}, states[node_type].get(step.writes, states[node_type].get(step.reads))
         update, width = step.update_of(node_type), _message_width(step, states, node_type)
+        if heard_by and not any(heard_by.values()) and step.unheard == "keep" and step.writes in states[node_type]:
+            continue  # all keep what they have
+        makes = None if width is None else _width_made(step, states, node_type, update, old_rows, width)
+        if makes is None:
+            continue  # nobody is there to speak, or to listen, and what would be written cannot be known
         for i, incoming in heard_by.items():
             weights = _weights(step, graph, states, edges, incoming)
             messages = [_message(step, states, r, j) * w for (r, j, _, _), w in zip(incoming, weights, strict=True)]
@@ -61,26 +76,43 @@ def naive_step(step, graph, states, counts, shared=()):
                 heard = torch.zeros(width, dtype=torch.float64)
             if heard is not None:
                 rows[i] = update(old, heard.unsqueeze(0), *own)[0]
-        width = next((len(x) for x in rows.values() if x is not None), width)
+        width = next((len(x) for x in rows.values() if x is not None), makes)
         for i, row in rows.items():
             if row is None:
                 kept = states[node_type].get(step.writes)
                 zero = step.unheard == "zero" and _listens(step, graph, node_type, i)
                 rows[i] = torch.zeros(width, dtype=torch.float64) if zero or kept is None else kept[i]
-        written[node_type] = torch.stack(list(rows.values())) if rows else None
+        written[node_type] = torch.stack(list(rows.values())) if rows else torch.zeros(0, makes, dtype=torch.float64)
     after = {t: dict(named) for t, named in states.items()}
     for node_type, value in written.items():
-        if value is not None:
-            after[node_type][step.writes] = value
+        after[node_type][step.writes] = value
     return after
 
 
 def _message_width(step, states, receiver):
-    relation = next(r for r in step.along if r[2] == receiver)
-    send = step.send_along(relation)
-    if isinstance(send, str):
-        return 1 if send == "one" else states[relation[0]][step.reads].shape[1]
-    return send.out_features
+    """Width of a message to *receiver*; None if no source has a state to say, which is allowed where there are no nodes."""
+    for relation in step.along:
+        send = step.send_along(relation)
+        if relation[2] != receiver or (send != "one" and step.reads not in states[relation[0]]):
+            continue
+        if isinstance(send, str):
+            return 1 if send == "one" else states[relation[0]][step.reads].shape[1]
+        return send.out_features
+    return None
+
+
+def _width_made(step, states, receiver, update, old_rows, width):
+    """Width of what *update* makes of messages of *width*; None if the receiver lacks a state that is needed to hear or to update."""
+    states = states[receiver]
+    asked = [*getattr(update, "own", ())]
+    if isinstance(step.weigh, DotAttention | SigmoidGate):
+        asked.append(step.weigh.query_state or step.reads)
+    if isinstance(step.weigh, AdditiveAttention):
+        asked.append(step.reads)
+    if isinstance(update, Blend | Residual | GatedRecurrent) and old_rows is None or any(name not in states for name in asked):
+        return None
+    nobody = torch.zeros(0, width, dtype=torch.float64)
+    return update(None if old_rows is None else old_rows[:0], nobody, *(states[name][:0] for name in getattr(update, "own", ()))).shape[1]
 
 
 def _listens(step, graph, node_type, i):

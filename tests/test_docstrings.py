@@ -15,8 +15,8 @@ ROOT = Path(hetero_xmodal.__file__).parent
 
 # Modules and packages whose docstrings are complete; a package stands for all of its modules.
 CHECKED = (
-    "errors", "files", "lazy", "deprecation", "configs", "environment", "images", "scenes", "pretrained", "losses",
-    "networks",
+    "errors", "files", "lazy", "deprecation", "configs", "environment", "images", "schema", "scenes", "pretrained", "losses",
+    "networks", "viz", "analysis",
 )  # fmt: skip
 
 RAISES = re.compile(r"^[ \t]*Raises\n[ \t]*-{6}$", re.M)

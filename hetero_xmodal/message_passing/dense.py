@@ -55,7 +55,7 @@ class DenseInbox(Inbox):
 
         def make() -> Tensor:
             each = torch.tensor(counts, device=self.device)
-            member = torch.repeat_interleave(torch.arange(len(counts), device=self.device), each)
+            member = torch.repeat_interleave(torch.arange(len(counts), device=self.device), each, output_size=sum(counts))
             return member * max(counts) + torch.arange(len(member), device=self.device) - (each.cumsum(0) - each)[member]
 
         return self.run.memo(("slots", node_type), make)

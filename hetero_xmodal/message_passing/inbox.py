@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from .kernels import Links
 from .relations import Relation, arrow, is_complete, is_self_loop, stored_form
 from .run import Ends, Run
 from .step import Step
+from .stored_edges import kept
 from .weigh import NodeMap
 
 
@@ -27,11 +29,34 @@ class Inbox:
         self.place = f"step '{step.name}'"
         self.dtype, self.device = run.dtype, run.device
         self.targets = run.count(receiver)
-        #: relations that can say something: a source type without nodes need not have a state
-        self.relations = tuple(
-            r for r in step.along if r[2] == receiver and (run.count(r[0]) or step.reads in run.states[r[0]] or step.send == "one")
-        )
+        #: relations that can say something: a source type without nodes need not have the states that are asked of it
+        self.relations = tuple(r for r in step.along if r[2] == receiver and (run.count(r[0]) or self._has_states(r[0])))
         self._where = tuple(sorted(step.where.items()))
+
+    def _has_states(self, source: str) -> bool:
+        asked = self.step.weigh.needs(self.step.reads)[1]
+        if self.step.send != "one":
+            asked = (*asked, self.step.reads)
+        return all(name in self.run.states[source] for name in asked)
+
+    @property
+    def has_receivers(self) -> bool:
+        """False for a type without nodes that lacks a state which the step asks of its receivers: then there is nothing to compute."""
+        if self.targets:
+            return True
+        named, update = self.run.states[self.receiver], self.step.update_of(self.receiver)
+        asked = (*self.step.weigh.needs(self.step.reads)[0], *getattr(update, "own", ()))
+        if getattr(update, "needs_old", False) and self.step.writes not in named:
+            asked = (*asked, self.step.reads)
+        return all(name in named for name in asked)
+
+    @property
+    def silent_width(self) -> int | None:
+        """Width of what would be heard if there were no relations that can say something; None if that cannot be known."""
+        for relation in self.step.along:
+            if relation[2] == self.receiver and (self.step.send == "one" or self.step.reads in self.run.states[relation[0]]):
+                return self._message(relation).shape[1]
+        return None
 
     # ------------------------------------------------------------------------------------------ edges
 
@@ -53,19 +78,25 @@ class Inbox:
     def link(self, rows: Sequence[Tensor]) -> tuple[Tensor, Links]:
         """Speakers' rows of each relation -> all rows below one another (each tensor once), and the edges into them."""
         self.check_widths(rows)
-        blocks = list({id(x): x for x in rows}.values())
+        order = [self.run.node_types.index(source) for source, _, _ in self.relations]
+        by_type = [x for _, x in sorted(zip(order, rows, strict=True), key=itemgetter(0))]  # so receivers of the same types share a stack
+        blocks = list({id(x): x for x in by_type}.values())
         position = {id(x): sum(len(y) for y in blocks[:k]) for k, x in enumerate(blocks)}
         starts = tuple(position[id(x)] for x in rows)
-        stacked = torch.cat(blocks) if len(blocks) > 1 else blocks[0]
+        key = ("stacked", *(id(x) for x in blocks))
+        stacked = self.run.memo(key, lambda: (blocks, torch.cat(blocks)))[1] if len(blocks) > 1 else blocks[0]
         return stacked, self._links(starts, len(stacked))
 
     def _links(self, starts: tuple[int, ...], sources: int) -> Links:
         def make() -> Links:
             ends = self.edge_ends()
             source = torch.cat([u + start for (u, _, _), start in zip(ends, starts, strict=True)])
-            return Links(source, torch.cat([v for _, v, _ in ends]), sources, self.targets)
+            return Links(source, torch.cat([v for _, v, _ in ends]), sources, self.targets, kernels=self.run.kernels)
 
-        return self.run.memo(("links", self.relations, self._where, starts, sources), make)
+        key = ("links", self.relations, self._where, starts, sources)
+        if self._where or not all(self.run.is_stored(r) for r in self.relations):
+            return self.run.memo(key, make)
+        return self.run.memo(key, lambda: kept(self.run.graph, (*key, self.device, self.run.kernels), make))
 
     @property
     def links(self) -> Links:
@@ -181,14 +212,14 @@ class Inbox:
 
     def gather(self, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """What every receiver hears (n, m), and whether it hears anything (n,) bool."""
+        if not self.relations:
+            heard = torch.zeros(self.targets, self.silent_width or 0, dtype=self.dtype, device=self.device)
+            return heard, torch.zeros(self.targets, dtype=torch.bool, device=self.device)
         rows, links = self.link(self.messages())
         weight = self.weights() if weight is None else weight
         if self.step.gather == "max":
-            return links.max(rows, weight), links.received > 0
-        heard = links.sum(rows, weight)
-        if self.step.gather == "mean":
-            heard = heard / links.received.clamp_min(1).unsqueeze(-1)
-        return heard, links.received > 0
+            return links.max(rows, weight), links.hears
+        return (links.mean if self.step.gather == "mean" else links.sum)(rows, weight), links.hears
 
 
 def given_weights(inbox: Inbox, given: Tensor | Mapping[Relation, Tensor]) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError, nearest
 from .execute import take
+from .kernels import KERNELS, Kernels
 from .relations import Relation
 from .run import PER_GRAPH, SHARED, Run, States
 from .step import Step
@@ -66,7 +67,9 @@ class Recipe(nn.Module):
 
     # ------------------------------------------------------------------------------------------ running
 
-    def forward(self, graph, states: Mapping, *, edge_weights: EdgeWeights | None = None, plain: bool = False) -> States:
+    def forward(
+        self, graph, states: Mapping, *, edge_weights: EdgeWeights | None = None, plain: bool = False, kernels: Kernels = "torch"
+    ) -> States:
         """Run all steps.
 
         Parameters
@@ -77,28 +80,34 @@ class Recipe(nn.Module):
             relation, else as a mapping from relation to tensor. Edges are in the order of the graph; those of a complete relation go
             receiver by receiver.
         plain : run everything edge by edge. The numbers are the same; complete relations are slower.
+        kernels : what computes sums, maxima, dot products and softmaxes over edges: ``"torch"`` on whatever device the states are on,
+            while the graph may stay on the CPU, or ``"dgl"``, DGL's own kernels, on the CPU only. The numbers are the same.
 
         Raises
         ------
         InputError : naming the step, relation, state and shape that do not fit.
         """
-        run = self._start(graph, states, edge_weights, plain)
+        run = self._start(graph, states, edge_weights, plain, kernels)
         for step in self.steps:
             take(run, step, (edge_weights or {}).get(step.name))
         return run.states
 
-    def trace(self, graph, states: Mapping, *, edge_weights: EdgeWeights | None = None) -> Trace:
+    def trace(self, graph, states: Mapping, *, edge_weights: EdgeWeights | None = None, kernels: Kernels = "torch") -> Trace:
         """Run all steps and keep, step by step, the states before and after and the weight of every edge."""
         from .trace import record
 
-        return record(self, self._start(graph, states, edge_weights, True), edge_weights or {})
+        return record(self, self._start(graph, states, edge_weights, True, kernels), edge_weights or {})
 
-    def _start(self, graph, states: Mapping, edge_weights: EdgeWeights | None, plain: bool) -> Run:
+    def _start(self, graph, states: Mapping, edge_weights: EdgeWeights | None, plain: bool, kernels: Kernels) -> Run:
         names = [step.name for step in self.steps]
         for name in edge_weights or {}:
             if name not in names:
                 raise InputError(f"edge_weights names step {name!r}{nearest(name, names)}; the steps are {', '.join(names)}")
-        run = Run(graph, states, self.adds, plain=plain)
+        if kernels not in KERNELS:
+            raise InputError(f"kernels is {kernels!r}{nearest(str(kernels), KERNELS)}; known are {', '.join(KERNELS)}")
+        run = Run(graph, states, self.adds, plain=plain, kernels=kernels)
+        if kernels == "dgl" and run.device.type != "cpu":
+            raise InputError(f"kernels='dgl' needs states on the CPU, but they are on {run.device}; leave kernels at 'torch'")
         for step in dict.fromkeys(self.steps):  # refuse a bad recipe before any work is done
             for relation in step.along:
                 run.check_relation(relation, f"step '{step.name}'")

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError, nearest
+from .kernels import Kernels
 from .relations import Relation, is_complete, is_self_loop, stored_form
+from .stored_edges import stored_ends
 
 #: what a recipe may say of a node type of its own (an int: that many per member of the batch)
 SHARED, PER_GRAPH = "shared", "per_graph"
@@ -29,7 +31,7 @@ class Ends(NamedTuple):
 class Run:
     """What the steps of one call share."""
 
-    def __init__(self, graph, states: Mapping, adds: Mapping[str, str | int], *, plain: bool) -> None:
+    def __init__(self, graph, states: Mapping, adds: Mapping[str, str | int], *, plain: bool, kernels: Kernels = "torch") -> None:
         if not hasattr(graph, "canonical_etypes"):
             raise InputError(f"a recipe runs on a dgl.DGLGraph, found {type(graph).__name__}; build one with hx.build_graph")
         for node_type in adds:
@@ -40,7 +42,7 @@ class Run:
                 raise InputError(
                     f"the graph stores relation {relation}; recipes make relations of that name themselves, store it under another name"
                 )
-        self.graph, self.adds, self.plain = graph, adds, plain
+        self.graph, self.adds, self.plain, self.kernels = graph, adds, plain, kernels
         self.node_types = (*graph.ntypes, *adds)
         self.batch_size = graph.batch_size
         self.states = self._check_states(states)
@@ -173,6 +175,10 @@ class Run:
                 f"{place}: the graph has no relation {stored}{nearest(' '.join(stored), known)}; it has {self.graph.canonical_etypes}"
             )
 
+    def is_stored(self, relation: Relation) -> bool:
+        """Whether the edges of *relation* depend on nothing but those that the graph stores and its numbers of nodes."""
+        return not is_complete(relation) and relation[0] in self.graph.ntypes
+
     def ends(self, relation: Relation, where: Where, place: str) -> Ends:
         """The edges of *relation* between nodes that *where* lets take part."""
         return self.memo(("ends", relation, *sorted(where.items())), lambda: self._ends(relation, where, place))
@@ -186,7 +192,8 @@ class Run:
             ends = self._complete(source_type, target_type)
         else:
             stored, backwards = stored_form(relation)
-            first, second, number = (x.to(self.device) for x in self.graph.edges(etype=stored, form="all"))
+            first, second = stored_ends(self.graph, stored, self.device)
+            number = torch.arange(len(first), device=self.device)
             ends = Ends(second, first, number) if backwards else Ends(first, second, number)
         takes_part = [
             self.takes_part(t, where, place)[x] for t, x in ((source_type, ends.source), (target_type, ends.target)) if t in where

@@ -6,7 +6,8 @@ An update is called as ``update(old, heard, *own)`` with tensors of one row per 
 * ``heard`` (n, m): the gathered messages;
 * ``own``: further states of the receiver, named by the update's ``own``.
 
-Any function or ``torch.nn.Module`` of ``(old, heard)`` may be given in place of the classes below.
+Any function or ``torch.nn.Module`` of ``(old, heard)`` may be given in place of the classes below. One with a true attribute
+``needs_old`` is not called for a node type that has neither nodes nor an old state.
 
 >>> import torch
 >>> old, heard = torch.tensor([[1.0, -1.0]]), torch.tensor([[3.0, -3.0]])
@@ -77,6 +78,7 @@ class Blend:
     old: float = 0.5
     new: float = 0.5
     through: Function | None = None
+    needs_old = True
 
     def __call__(self, old: Tensor | None, heard: Tensor) -> Tensor:
         said = heard if self.through is None else self.through(heard)
@@ -92,6 +94,7 @@ class Residual:
     """``old + activation(message)``."""
 
     activation: Function | None = None
+    needs_old = True
 
     def __call__(self, old: Tensor | None, heard: Tensor) -> Tensor:
         said = heard if self.activation is None else self.activation(heard)
@@ -111,6 +114,8 @@ class GatedRecurrent(nn.Module):
 
     It is not ``torch.nn.GRUCell``: there ``r`` multiplies after F_z and the update gate multiplies the old state.
     """
+
+    needs_old = True
 
     def __init__(self, width: int, message_width: int | None = None) -> None:
         super().__init__()

@@ -54,6 +54,10 @@ class Weigh(ABC):
 
     has_dense = False
 
+    def needs(self, reads: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Names of the states that the weights ask of a receiver, and of a source, in a step that reads state *reads*."""
+        return (), ()
+
     def inputs(self, inbox: Inbox) -> tuple[Tensor, ...]:
         """The tensors that the weights depend on; the same ones give the same weights and are not computed twice in a run."""
         return ()
@@ -133,6 +137,9 @@ class _Dot(Weigh):
     query_state: str | None = None  # None: the state that the step reads
     key_state: str | None = None
     has_dense = True
+
+    def needs(self, reads: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return (self.query_state or reads,), (self.key_state or reads,)
 
     def inputs(self, inbox: Inbox) -> tuple[Tensor, ...]:
         return (inbox.receiver_state(self.query_state), *inbox.source_states(self.key_state))
@@ -228,6 +235,9 @@ class AdditiveAttention(Weigh):
     through: NodeMap = None
     activation: Function | None = None
     has_dense = True
+
+    def needs(self, reads: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return (reads,), (reads,)
 
     def inputs(self, inbox: Inbox) -> tuple[Tensor, ...]:
         return (inbox.receiver_state(None), *inbox.source_states(None))

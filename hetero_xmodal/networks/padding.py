@@ -26,6 +26,7 @@ def padded(rows: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     >>> padded(torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([1, 2]))[1].tolist()
     [[True, False], [True, True]]
     """
+    counts = counts.to(rows.device)
     longest = max(int(counts.max()), 1) if len(counts) else 1
     mask = torch.arange(longest, device=counts.device) < counts[:, None]
     out = rows.new_zeros(len(counts), longest, *rows.shape[1:])

@@ -428,7 +428,7 @@ class ALGR(DualEncoder):
         graph = require_dgl().heterograph({s.VISUAL_SAME_AS_WORD: (none, none)}, {side: len(named["x"]) for side, named in x.items()})
         graph.set_batch_num_nodes({s.VISUAL: region_counts.cpu(), s.WORD: word_counts.cpu()})
         graph.set_batch_num_edges({s.VISUAL_SAME_AS_WORD: torch.zeros(len(region_counts), dtype=torch.int64)})
-        return graph.to(regions.device), x
+        return graph, x
 
     def forward(self, batch: Batch, *, phase: int = 2) -> dict[str, dict[str, Tensor]]:
         """All states of a batch: ``e`` of ``image`` and ``sentence`` (b, width), and in phase 2 ``z``, ``sigma``, ``r`` too."""

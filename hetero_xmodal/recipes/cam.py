@@ -434,12 +434,12 @@ class CAM(Pretrained, nn.Module):
     ) -> dict[str, dict[str, Tensor]]:
         """State ``x`` (n, word_width) of ``visual`` and ``word``, and the regions' ``box`` as shares of the image (n, 4)."""
         data = graph.nodes[s.VISUAL].data
-        boxes = (data["box"] / data["image_size"].repeat(1, 2)).clamp(0, 1)
+        boxes = (data["box"] / data["image_size"].repeat(1, 2)).clamp(0, 1).to(self.cells.device)
         names, place = np.unique(s.text_array(data["name"]), return_inverse=True)
         numbers = torch.tensor([self._name_number.get(name.decode("utf-8", "replace"), 0) for name in names.tolist()], dtype=torch.int64)
         numbers = numbers.to(boxes.device)[torch.from_numpy(place)]
         if seen is None:
-            image = torch.repeat_interleave(torch.arange(graph.batch_size, device=boxes.device), graph.batch_num_nodes(s.VISUAL))
+            image = torch.repeat_interleave(torch.arange(graph.batch_size), graph.batch_num_nodes(s.VISUAL)).to(boxes.device)
             seen = Seen(maps, boxes, image)
         look = self.encoder.regions(*seen).float()
         x = self.see(torch.cat([look, boxes], 1)) + self.names(numbers)
@@ -477,7 +477,7 @@ class CAM(Pretrained, nn.Module):
         with torch.no_grad(), low:
             maps = {name: values.float() for name, values in self.encoder.maps(images).items()}
             looks = None if seen is None else Seen({k: v.float() for k, v in self.encoder.maps(seen[0]).items()}, seen[1], seen[2])
-        inputs = self.node_features(graph, maps, self.graph_words(graph) if words is None else words, looks)
+        inputs = self.node_features(graph, maps, self.graph_words(graph) if words is None else words.to(self.cells.device), looks)
         boxes = inputs[s.VISUAL].pop("box")
         states = self.recipe(graph, inputs)
         image_nodes = masked_nodes(states, "image_mask", self.image_mlp)
@@ -525,8 +525,9 @@ class CAM(Pretrained, nn.Module):
         The parts that the config's ablations leave out are zero. The loss of the paper is the sum of the four, ``M_differ`` times gamma.
         """
         config, states = self.config, made.states
-        members = {t: torch.repeat_interleave(torch.arange(graph.batch_size), graph.batch_num_nodes(t)) for t in (s.VISUAL, s.WORD)}
         zero = made.memory.new_zeros(graph.batch_size)
+        each = torch.arange(graph.batch_size)
+        members = {t: torch.repeat_interleave(each, graph.batch_num_nodes(t)).to(zero.device) for t in (s.VISUAL, s.WORD)}
 
         def norm(values: dict[str, Tensor]) -> Tensor:
             total, count = zero, zero

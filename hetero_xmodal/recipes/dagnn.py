@@ -319,7 +319,8 @@ class DAGNN(Pretrained, nn.Module):
 
     def label_graph(self) -> dgl.DGLGraph:
         """The graph that the labels talk along, with their names: for :func:`hetero_xmodal.viz.draw_label_graph` and for traces."""
-        if self._graph is None or not torch.equal(self._graph[0], self.weight):
+        known = None if self._graph is None else self._graph[0]
+        if known is None or known.device != self.weight.device or not torch.equal(known, self.weight):
             from ..environment import require_dgl
 
             to, of = self.weight.cpu().nonzero(as_tuple=True)  # row i hears column j
@@ -327,7 +328,7 @@ class DAGNN(Pretrained, nn.Module):
             graph.edata["weight"], graph.edata["probability"] = self.weight.cpu()[to, of], self.probability.cpu()[to, of]
             graph.ndata["name"] = s.encode_text([str(name) for name in self.vocab["labels"]], s.text_width(s.LABEL, "name"))
             graph.ndata["index"] = torch.arange(len(self.weight))
-            self._graph = (self.weight.clone(), graph.to(self.weight.device))
+            self._graph = (self.weight.clone(), graph)
         return self._graph[1]
 
     # ------------------------------------------------------------------------------------------ forward

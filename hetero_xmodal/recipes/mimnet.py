@@ -406,7 +406,7 @@ class MIMNet(Pretrained, nn.Module):
         low = torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16)
         with low:
             seen = self.features(images)
-        h = self.word_states(self.graph_words(graph) if words is None else words, counts)
+        h = self.word_states(self.graph_words(graph) if words is None else words.to(self.words.weight.device), counts)
         states, weights = {s.WORD: h, "patch": {"boundary": cells(seen["boundary"])}}, {}
         attention = None
         if config.memory:
@@ -467,7 +467,7 @@ def word_graph(counts: Tensor) -> dgl.DGLGraph:
     """A batched graph of nothing but words: ``counts[k]`` of them for member k."""
     from ..environment import require_dgl
 
-    nothing = (torch.zeros(0, dtype=torch.int64),) * 2
+    counts, nothing = counts.cpu(), (torch.zeros(0, dtype=torch.int64),) * 2
     graph = require_dgl().heterograph({s.FOLLOWS: nothing}, num_nodes_dict={s.WORD: int(counts.sum())})
     graph.set_batch_num_nodes({s.WORD: counts})
     graph.set_batch_num_edges({s.FOLLOWS: torch.zeros_like(counts)})

@@ -33,7 +33,7 @@ def tag_graph(tags: Tensor) -> dgl.DGLGraph:
         raise InputError(
             f"tag_graph: expected a matrix (texts, vocabulary) of 0 and 1, found shape {tuple(tags.shape)} with other values or dimensions"
         )
-    text, word = tags.nonzero(as_tuple=True)
+    text, word = tags.cpu().nonzero(as_tuple=True)
     return require_dgl().heterograph({TAG: (word, text)}, num_nodes_dict={s.WORD: tags.shape[1], "text": tags.shape[0]})
 
 

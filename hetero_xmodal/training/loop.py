@@ -14,13 +14,14 @@ import math
 import platform
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
 import torch
+from lightning.fabric.utilities import move_data_to_device
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader
@@ -40,7 +41,8 @@ class FitConfig:
     monitor, mode : name of the validation score that selects ``best``, and whether larger (``max``) or smaller is better
     seed : every random number derives from it
     clip : largest norm of the gradient, ``None`` for no limit
-    accelerator, devices, strategy : passed to Lightning, e.g. ``cpu``, ``2``, ``ddp``; not ``ddp_spawn``
+    accelerator, devices, strategy : passed to Lightning, e.g. ``cpu``, ``2``, ``ddp``; not ``ddp_spawn``. With ``gpu``, DGL graphs in a
+        batch stay on the CPU, see :func:`move_batch`
     """
 
     epochs: int = 30
@@ -73,6 +75,22 @@ class FitResult:
     best_epoch: int
     epochs: int
     out: Path
+
+
+def move_batch(batch: Any, device: torch.device, dataloader_idx: int = 0) -> Any:
+    """*batch* with its tensors on *device*; DGL graphs in it stay where they are, since the DGL of PyPI knows the CPU only.
+
+    A recipe reads the edges of such a graph once and computes wherever the states are.
+    """
+    if hasattr(batch, "canonical_etypes"):  # a DGL graph
+        return batch
+    if isinstance(batch, Mapping):
+        return type(batch)({key: move_batch(value, device) for key, value in batch.items()})
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(move_batch(value, device) for value in batch))
+    if isinstance(batch, tuple | list):
+        return type(batch)(move_batch(value, device) for value in batch)
+    return move_data_to_device(batch, device)
 
 
 class _EpochSeeds(L.Callback):
@@ -197,6 +215,8 @@ def fit(
         asked = f"accelerator {config.accelerator!r}, devices {config.devices}, strategy {config.strategy!r}"
         raise InputError(f"cannot train with {asked}: {str(error).strip().split('. ')[0].rstrip('.')}") from None
 
+    if type(module).transfer_batch_to_device is L.LightningModule.transfer_batch_to_device:
+        module.transfer_batch_to_device = move_batch  # Lightning's own would move DGL graphs too
     out.mkdir(parents=True, exist_ok=True)
     if first:
         write_json(out / "config.json", wanted)

@@ -158,8 +158,8 @@ def test_kernels_of_dgl_and_of_torch_agree():
     weight = torch.randn(6, generator=generator, dtype=torch.float64, requires_grad=True)
     for s, t in ((source, target), (source[:0], target[:0])):
         results = []
-        for use_dgl in (True, False):
-            links = Links(s, t, 4, 5, use_dgl=use_dgl)
+        for kernels in ("dgl", "torch"):
+            links = Links(s, t, 4, 5, kernels=kernels)
             w = weight[: len(s)]
             values = [links.dot(speaker, receiver), links.softmax(w), links.sum(speaker, w), links.max(speaker, w)]
             gradients = torch.autograd.grad(

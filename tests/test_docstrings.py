@@ -15,13 +15,28 @@ ROOT = Path(hetero_xmodal.__file__).parent
 
 # Modules and packages whose docstrings are complete; a package stands for all of its modules.
 CHECKED = (
-    "errors", "files", "lazy", "deprecation", "configs", "environment", "images", "schema", "scenes", "pretrained", "losses",
-    "networks", "viz", "analysis",
-)  # fmt: skip
+    "errors",
+    "files",
+    "lazy",
+    "deprecation",
+    "configs",
+    "environment",
+    "images",
+    "schema",
+    "scenes",
+    "pretrained",
+    "losses",
+    "viz",
+    "networks",
+    "parsers",
+    "data/world",
+    "metrics",
+    "analysis",
+)
 
 RAISES = re.compile(r"^[ \t]*Raises\n[ \t]*-{6}$", re.M)
-# "(n, d)", "(3, height, width)", "(..., 2)", "(n,)"; a single number is "scalar"
-SHAPE = re.compile(r"\((?:\.\.\.|[A-Za-z0-9_*+/ -]+)(?:,\s*(?:\.\.\.|[A-Za-z0-9_*+/ -]+))*,?\)|\bscalar\b")
+# "(n, d)", "(3, height, width)", "(..., 2)", "(n,)"; also "scalar" and "any shape"
+SHAPE = re.compile(r"\((?:\.\.\.|[A-Za-z0-9_*+/ -]+)(?:,\s*(?:\.\.\.|[A-Za-z0-9_*+/ -]+))*,?\)|\b(?:scalar|any shape)\b")
 ONE_WORD = re.compile(r"\([^,]*\)$")  # "(optional)" is a remark, "(n,)" a shape
 
 

@@ -12,10 +12,7 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 sys.path[:0] = [str(DOCS.parent), str(DOCS.parent / "tests")]
 
-import matplotlib  # noqa: E402
 import test_imports as layers  # noqa: E402
-
-matplotlib.use("svg")
 from matplotlib import pyplot as plt  # noqa: E402
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch  # noqa: E402
 from matplotlib.path import Path as Path_  # noqa: E402

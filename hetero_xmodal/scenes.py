@@ -345,11 +345,12 @@ class SceneGraph:
 
 
 def check_characters(what: str, text: str) -> None:
-    """Refuse a *text*, called *what* in the message, with a character that a graph cannot keep.
+    """Check that *text*, called *what* in the message, has no character that a graph cannot store as text.
 
     Raises
     ------
-    InputError : the text holds NUL or a lone surrogate.
+    InputError
+        If it contains NUL or a lone surrogate.
     """
     found = _UNKEEPABLE.search(text)
     if found:

@@ -127,8 +127,8 @@ def train(
         "out": free_run_folder(out, resume=resume or not _leads()),
         "preset": preset, "set": assignments(set) or None, "size": size, "image_size": image_size, "epochs": epochs, "patience": patience,
         "seed": seed, "start": start, "resume": resume or None, "images": images, "texts": texts, "network": network,
-        "label_vectors": label_vectors, "steps": steps, "batch_size": batch_size, "threads": threads, "accelerator": accelerator, "devices": devices,
-        "strategy": strategy, "progress": progress, "tell": tell,
+        "label_vectors": label_vectors, "steps": steps, "batch_size": batch_size, "threads": threads, "accelerator": accelerator,
+        "devices": devices, "strategy": strategy, "progress": progress, "tell": tell,
     }  # fmt: skip
     return call_with(TRAINERS[recipe], f"train {recipe}", [] if data is None else [data], options)
 

@@ -283,7 +283,7 @@ def check_data(name: str, task: str) -> None:
     >>> check_data("scan:somewhere", "dagnn")
     Traceback (most recent call last):
     ...
-    hetero_xmodal.errors.InputError: scan:somewhere gives no labels; dagnn needs labels and images with captions or tags, or features
+    hetero_xmodal.errors.InputError: scan:somewhere gives no images and no labels; dagnn needs labels and images with captions or tags, or features
     """
     entry, place = entry_of(name)
     if _need(task).missing({*entry.gives, *dict(entry.may_give)}):

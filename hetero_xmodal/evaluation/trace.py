@@ -69,7 +69,12 @@ class EdgeWeights(Saved):
         return draw_edge_weights(self)
 
     def summary(self, top: int = 3, *, receivers: int = 12) -> str:
-        """For every step, the *top* largest weights of each of the first *receivers* nodes that receive messages."""
+        """For every step, the *top* largest weights of each of the first *receivers* nodes that receive messages.
+
+        Raises
+        ------
+        InputError : *top* below 1.
+        """
         if isinstance(top, bool) or not isinstance(top, int) or top < 1:
             raise InputError(f"top is {top!r}; give a whole number of at least 1")
         lines = []

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from .trace import EdgeWeights
 
-MOST = 40  # receivers and sources of a matrix; what is beyond is left out and said
+MOST = 40  # receivers and sources of a matrix; more are left out, with a note
 MAPS = 6  # sources of a map
 
 

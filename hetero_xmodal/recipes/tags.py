@@ -29,12 +29,16 @@ def tag_graph(tags: Tensor) -> dgl.DGLGraph:
     """
     from ..environment import require_dgl
 
-    if tags.ndim != 2 or not bool(((tags == 0) | (tags == 1)).all()):
-        raise InputError(
-            f"tag_graph: expected a matrix (texts, vocabulary) of 0 and 1, found shape {tuple(tags.shape)} with other values or dimensions"
-        )
+    _check_tags(tags)
     text, word = tags.cpu().nonzero(as_tuple=True)
     return require_dgl().heterograph({TAG: (word, text)}, num_nodes_dict={s.WORD: tags.shape[1], "text": tags.shape[0]})
+
+
+def _check_tags(tags: Tensor) -> None:
+    if tags.ndim != 2 or not bool(((tags == 0) | (tags == 1)).all()):
+        raise InputError(
+            f"expected tags as a matrix (texts, vocabulary) of 0 and 1, found shape {tuple(tags.shape)} with other values or dimensions"
+        )
 
 
 class _Bias(nn.Module):
@@ -74,6 +78,7 @@ class TagEncoder(nn.Module):
 
     def product(self, tags: Tensor) -> Tensor:
         """The same of tag vectors (n, vocabulary) as one matrix product, without a graph: for queries, which need no DGL then."""
+        _check_tags(tags)
         return tags.to(self.words) @ self.words + self.recipe.steps[0].update.bias
 
 

@@ -141,11 +141,11 @@ def load_test_split(
     kept = [record for record in records if record.id not in used and record.mark not in marks]
     if not kept:
         raise InputError(f"'{name}': all {len(records)} images were used to train or select this model, so none is left to test it on")
-    notes = [*source.notes, *notes]
+    warned = [*source.notes, *notes]
     if len(kept) < len(records):
-        notes.append(f"{len(records) - len(kept)} of {len(records)} images were used to train or select this model and are left out")
+        warned.append(f"{len(records) - len(kept)} of {len(records)} images were used to train or select this model and are left out")
     kept = kept[: sizes.get("test")]
-    for note in notes:
+    for note in warned:
         warnings.warn(note, stacklevel=2)
     regions = _regions(source, {"test": kept}, vocab["images"], folder, progress)["test"]
     check_provenance(vocab, {"images": regions.provenance})

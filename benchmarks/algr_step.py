@@ -103,7 +103,7 @@ for side, who, node in (("v", "regions", "visual"), ("t", "words", "word")):
     }
 NAMES["recipe.parts.words_remember.send"] = "a"
 for part, letter in (("update", "u"), ("reset", "r"), ("candidate", "z")):
-    NAMES[f"recipe.parts.words_remember.update.heard_to_{part}"] = f"w_{letter}"
+    NAMES[f"recipe.parts.words_remember.update.message_to_{part}"] = f"w_{letter}"
     NAMES[f"recipe.parts.words_remember.update.state_to_{part}"] = f"f_{letter}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -153,12 +154,16 @@ class Pretrained(_Module):
 
 
 def _present_name(name: str, former: Mapping[str, str]) -> str:
-    """Return the present name of a weight that an earlier version saved as *name*.
+    """Return the present name of a weight that an earlier version saved as *name*; further members of an ensemble follow the first.
 
     >>> _present_name("writer.cell.bias", {"writer.": "text_decoder."})
     'text_decoder.cell.bias'
+    >>> _present_name("others.0.writer.cell.bias", {"writer.": "text_decoder."})
+    'others.0.text_decoder.cell.bias'
     """
+    rest = re.sub(r"^others\.\d+\.", "", name)
+    start = name.removesuffix(rest)
     for old, new in former.items():
-        if name.startswith(old):
-            return new + name[len(old) :]
+        if rest.startswith(old):
+            return start + new + rest[len(old) :]
     return name

@@ -16,7 +16,7 @@ ROOT = Path(hetero_xmodal.__file__).parent
 # Modules and packages whose docstrings are complete; a package stands for all of its modules.
 CHECKED = (
     "errors", "files", "lazy", "deprecation", "configs", "environment", "images", "scenes", "pretrained", "losses",
-    "networks",
+    "networks", "message_passing", "graphs", "recipes",
 )  # fmt: skip
 
 RAISES = re.compile(r"^[ \t]*Raises\n[ \t]*-{6}$", re.M)

@@ -257,8 +257,8 @@ def encoder_recipe(config: ALGRConfig = ALGRConfig()) -> Recipe:
         if config.start != "random":
             nn.init.eye_(share.weight)
             if gates is not None:
-                nn.init.constant_(gates.heard_to_update.bias, -4.0)
-                nn.init.zeros_(gates.heard_to_candidate.bias)
+                nn.init.constant_(gates.message_to_update.bias, -4.0)
+                nn.init.zeros_(gates.message_to_candidate.bias)
     readers = [attends(s.VISUAL, "image"), attends(s.WORD, "sentence")]
     read = [
         Step("read the means", readers, equation="ALGR (12)", gather="mean", reads="z", writes="e"),
@@ -386,6 +386,10 @@ class ALGR(DualEncoder):
 
     recipe_name = "algr"
     config_class = ALGRConfig
+    former_weights = {
+        f"recipe.parts.{side}_remember.update.heard_to_": f"recipe.parts.{side}_remember.update.message_to_"
+        for side in ("regions", "words")
+    }
 
     def __init__(self, config: ALGRConfig, vocab: dict[str, Any]) -> None:
         super().__init__()

@@ -71,9 +71,9 @@ def test_a3_and_a4_gated_step():
     close(cell(torch.ones(1, 1), torch.full((1, 1), 0.5)), [[0.890592]])
     close(torch_cell(torch.full((1, 1), 0.5), torch.ones(1, 1)), [[0.975588]])  # not the same thing
     with torch.no_grad():
-        cell.heard_to_update.bias.fill_(-100)
+        cell.message_to_update.bias.fill_(-100)
         close(cell(torch.ones(1, 1), torch.full((1, 1), 0.5)), [[1.0]])  # U -> 0 keeps Z
-        cell.heard_to_update.bias.fill_(100)
+        cell.message_to_update.bias.fill_(100)
         assert abs(float(cell(torch.ones(1, 1), torch.full((1, 1), 0.5))) - 1) > 0.05  # U -> 1 takes the candidate
 
 

@@ -345,7 +345,13 @@ class SceneGraph:
 
 
 def check_characters(what: str, text: str) -> None:
-    """Raise :class:`InputError` if *text*, called *what* in the message, holds a character that a graph cannot keep as text."""
+    """Check that *text*, called *what* in the message, has no character that a graph cannot store as text.
+
+    Raises
+    ------
+    InputError
+        If it contains NUL or a lone surrogate.
+    """
     found = _UNKEEPABLE.search(text)
     if found:
         raise InputError(f"{what} is {_brief(text)} and holds {found[0]!r}; NUL and lone surrogates cannot be kept as text, take them out")

@@ -15,9 +15,24 @@ ROOT = Path(hetero_xmodal.__file__).parent
 
 # Modules and packages whose docstrings are complete; a package stands for all of its modules.
 CHECKED = (
-    "errors", "files", "lazy", "deprecation", "configs", "environment", "images", "scenes", "pretrained", "losses",
-    "networks", "message_passing", "graphs", "recipes",
-)  # fmt: skip
+    "errors",
+    "files",
+    "lazy",
+    "deprecation",
+    "configs",
+    "environment",
+    "images",
+    "schema",
+    "scenes",
+    "pretrained",
+    "losses",
+    "viz",
+    "networks",
+    "parsers",
+    "data/world",
+    "analysis",
+    "message_passing",
+)
 
 RAISES = re.compile(r"^[ \t]*Raises\n[ \t]*-{6}$", re.M)
 # "(n, d)", "(3, height, width)", "(..., 2)", "(n,)"; a single number is "scalar"

@@ -35,6 +35,7 @@ def test_there_is_a_notebook():
     assert NOTEBOOKS and all(re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem) for path in NOTEBOOKS)
 
 
+@pytest.mark.slow
 def test_it_runs_and_its_exercises_fail_before_the_solution_and_pass_after_it(notebook):
     """Before each solution a copy of its check is run on the student's empty answer; it must say what is wrong."""
     from nbclient import NotebookClient

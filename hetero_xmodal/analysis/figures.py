@@ -1,4 +1,4 @@
-"""The figures of an analysis: one function per figure, each from the tables of :mod:`hetero_xmodal.analysis.tables`."""
+"""The figures of an analysis: one function per figure, each drawn from a table of :mod:`hetero_xmodal.analysis.tables`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _triple(name: str) -> schema.Relation:
 
 
 def plot_sizes(counts: pd.DataFrame) -> Drawing:
-    """Histograms of the number of nodes per graph, one panel per node type that occurs."""
+    """Histograms of the number of nodes per graph, one panel for each node type that occurs; *counts* has one row per graph."""
     types = [t for t in schema.NODE_TYPES if t in counts and counts[t].any()] or [schema.WORD]
     figure, panels = _axes(2.6 * max(len(types), 2), 2.7, len(types))
     for panel, node_type in zip(panels, types, strict=True):
@@ -64,19 +64,19 @@ def plot_sizes(counts: pd.DataFrame) -> Drawing:
 
 
 def plot_relations(sizes: pd.DataFrame) -> Drawing:
-    """Mean number of edges of each relation per graph, with the middle half of all graphs as a dark line."""
+    """Mean number of edges per graph for each relation, with the interquartile range as a dark line."""
     table = sizes[(sizes["kind"] == "relation") & (sizes["total"] > 0)].reset_index(drop=True)
     figure, (axes,) = _axes(7.5, 0.9 + 0.27 * len(table))
     axes.barh(range(len(table)), table["mean"], color=[relation_style(_triple(name)).colour for name in table["of"]], height=0.72)
     axes.hlines(range(len(table)), table["25 %"], table["75 %"], color=INK, linewidth=2)
     axes.set_yticks(range(len(table)), [name.replace("-", "  ").replace("_", " ") for name in table["of"]])
     axes.invert_yaxis()
-    _finish(axes, "edges per graph (bar: mean, dark line: middle half of the graphs)", "edges", "")
+    _finish(axes, "edges per graph (bar: mean, dark line: interquartile range)", "edges", "")
     return figure
 
 
 def plot_degrees(degrees: pd.DataFrame) -> Drawing:
-    """How many edges of each relation reach a node: median and middle half as a box, the largest as a tick."""
+    """Box plots of in-degree: for each relation the number of its edges that end at a node of its destination type."""
     table = degrees[(degrees["end"] == "destination") & (degrees["max"] > 0)].reset_index(drop=True)
     figure, (axes,) = _axes(7.5, 0.9 + 0.27 * len(table))
     columns = {"min": "whislo", "25 %": "q1", "median": "med", "75 %": "q3", "max": "whishi"}  # matplotlib's names
@@ -88,12 +88,12 @@ def plot_degrees(degrees: pd.DataFrame) -> Drawing:
         line.set(color=INK, linewidth=2)
     axes.set_yticks(range(len(table)), [name.replace("-", "  ").replace("_", " ") for name in table["relation"]])
     axes.invert_yaxis()
-    _finish(axes, "edges that reach one node (smallest, quarter, median, three quarters, largest)", "edges", "")
+    _finish(axes, "in-degree of a node (minimum, lower quartile, median, upper quartile, maximum)", "edges", "")
     return figure
 
 
 def plot_objects(objects: pd.DataFrame) -> Drawing:
-    """The most frequent object names: regions and object words side by side."""
+    """Bar chart of the most frequent object names: regions and object words side by side."""
     shown = objects.head(TOP)
     shown = shown.assign(name=[printable(text) for text in shown["name"]])
     long = shown.melt(id_vars="name", value_vars=["regions", "object words"], var_name="side", value_name="count")
@@ -102,12 +102,12 @@ def plot_objects(objects: pd.DataFrame) -> Drawing:
     sns.barplot(long, y="name", x="count", hue="side", palette=palette, saturation=1, ax=axes, orient="h", width=0.8)
     axes.legend(title=None, fontsize=8, frameon=False, loc="lower right")
     title = "objects" if len(shown) == len(objects) else f"objects (the first {TOP} of {len(objects)} names)"
-    _finish(axes, f"{title}: seen in the image, said in the sentence", "count", "")
+    _finish(axes, f"{title}: regions of the image, object words of the sentence", "count", "")
     return figure
 
 
 def plot_captions(captions: pd.DataFrame) -> Drawing:
-    """Histogram of caption lengths."""
+    """Histogram of sentence lengths in words."""
     figure, (axes,) = _axes(6.0, 2.9)
     sns.histplot(captions, x="words", discrete=True, color=node_colour(schema.WORD), alpha=0.9, ax=axes, shrink=0.85, edgecolor="white")
     mean = captions["words"].mean()
@@ -118,7 +118,7 @@ def plot_captions(captions: pd.DataFrame) -> Drawing:
 
 
 def plot_coverage(coverage: pd.DataFrame) -> Drawing:
-    """Histograms of how much of one side is matched on the other."""
+    """Histograms of the shares of regions and object words that are matched on the other side."""
     panels = ["share of regions named", "share of object words seen", "share named on both sides"]
     colours = [node_colour(schema.VISUAL), node_colour(schema.WORD), node_colour(schema.BRIDGE)]
     figure, axes = _axes(9.0, 2.8, 3)
@@ -132,7 +132,7 @@ def plot_coverage(coverage: pd.DataFrame) -> Drawing:
 
 
 def plot_labels(label_pairs: pd.DataFrame) -> Drawing:
-    """Heat map: of the graphs that have the row's label, the share that has the column's label too."""
+    """Heat map of P(column | row): of the graphs with the row's label, the share that have the column's label too."""
     shown = label_pairs.iloc[:TOP, :TOP].rename(index=printable, columns=printable)
     given = shown.div(np.diag(shown), axis=0)
     side = 1.9 + 0.36 * len(shown)
@@ -150,7 +150,7 @@ def plot_labels(label_pairs: pd.DataFrame) -> Drawing:
 
 
 def all_figures(tables: Mapping[str, pd.DataFrame], counts: pd.DataFrame) -> dict[str, Drawing]:
-    """Every figure that has something to show, by name."""
+    """Every figure for which there are data, by name."""
     made = {"sizes": plot_sizes(counts)}
     if tables["sizes"].query("kind == 'relation'")["total"].sum():
         made |= {"relations": plot_relations(tables["sizes"]), "degrees": plot_degrees(tables["degrees"])}

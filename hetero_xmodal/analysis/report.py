@@ -1,4 +1,4 @@
-"""``hx.analyze``: all tables and figures of a corpus in one object that can be looked at, plotted and saved."""
+"""``hx.analyze``: all tables and figures of a corpus in one object that can be printed, plotted and saved."""
 
 from __future__ import annotations
 
@@ -19,25 +19,26 @@ if TYPE_CHECKING:
 
 _MEANING = {
     "sizes": "Nodes of each type and edges of each relation per graph.",
-    "coverage": "How much the two sides have in common: matched objects are those that both the image shows and the sentence names.",
+    "coverage": "Overlap of the two sides: matched objects are those that the image shows and the sentence names.",
     "captions": "Length of the sentences, punctuation not counted.",
-    "degrees": "How many edges of each relation leave or reach one node.",
+    "degrees": "Out-degree and in-degree of the nodes, relation by relation.",
     "predicates": "Relations between regions.",
-    "triples": "Whole relations between regions: subject, predicate, object.",
-    "objects": "Names of objects, seen as regions and said as words.",
+    "triples": "Relations between regions as triples: subject, predicate, object.",
+    "objects": "Names of objects, counted as regions of the image and as object words of the sentence.",
     "attributes": "Attributes of the regions.",
     "arcs": "Labels of the dependency arcs.",
-    "labels": "In how many graphs each label holds.",
-    "label_pairs": "How often two labels hold together; the diagonal counts the label itself.",
+    "labels": "Number of graphs with each label.",
+    "label_pairs": "Number of graphs with both labels; the diagonal counts the graphs with the label itself.",
 }
 
 
 @dataclass
 class Analysis:
-    """What :func:`analyze` found.
+    """The result of :func:`analyze`.
 
-    ``tables`` : name -> pandas table; every table is also an attribute: ``analysis.predicates``.
-    ``counts`` : one row per graph with its id, sentence and numbers of nodes and edges.
+    counts : one row per graph with its id, sentence and numbers of nodes and edges.
+    tables : name -> pandas table; every table is also an attribute, e.g. ``analysis.predicates``.
+
     ``figures()`` and ``plot("predicates")`` draw; ``save(folder)`` writes tables (CSV), figures (PNG) and one page (HTML).
     """
 
@@ -54,7 +55,7 @@ class Analysis:
 
     @property
     def overview(self) -> pd.DataFrame:
-        """A handful of numbers to begin with, as a table of two columns."""
+        """Summary statistics as a table of two columns, *what* and *value*."""
         sizes = self.tables["sizes"].set_index("of")
         rows: list[tuple[str, Any]] = [("graphs", len(self.counts))]
         means = sizes.loc[sizes["kind"] == "node type", "mean"]
@@ -74,13 +75,18 @@ class Analysis:
         return self.overview.to_html(index=False) + f"<p>tables: {', '.join(self.tables)}</p>"
 
     def figures(self) -> dict[str, Any]:
-        """All figures that have something to show: name -> matplotlib figure."""
+        """All figures for which the corpus has data: name -> matplotlib figure."""
         from .figures import all_figures
 
         return all_figures(self.tables, self.counts)
 
     def plot(self, name: str):
-        """One figure by name, e.g. ``analysis.plot("coverage")``."""
+        """One figure by name, e.g. ``analysis.plot("coverage")``.
+
+        Raises
+        ------
+        InputError : the corpus has no data for a figure of that name.
+        """
         made = self.figures()
         if name not in made:
             raise InputError(f"there is no figure {name!r}{nearest(name, made)}; this corpus has {', '.join(made)}")
@@ -89,13 +95,17 @@ class Analysis:
     def save(self, folder: str | Path) -> Path:
         """Write ``<table>.csv``, ``<figure>.png`` and ``index.html`` into *folder*; return the path of the page.
 
-        The folder may be new, empty, or hold an earlier result, which is replaced; with other files in it, it is refused.
+        The folder may be new, empty, or hold an earlier result, which is replaced.
+
+        Raises
+        ------
+        InputError : the folder holds other files or cannot be written.
         """
         figures = self.figures()
         page = Page(f"Analysis of {len(self.counts):,} heterographs")
         page.text(
-            "Each graph is one image and one sentence: regions of the image, words of the sentence, and bridges between what both "
-            "name. Every table on this page is also a CSV file in this folder."
+            "Each graph is one image and one sentence: regions of the image, words of the sentence, and bridges between the regions and "
+            "words that denote the same object. Every table on this page is also a CSV file in this folder."
         )
         page.table(self.overview, digits=3)
         for name, meaning in _MEANING.items():
@@ -117,7 +127,7 @@ class Analysis:
 
 
 def analyze(corpus: GraphCorpus | str | Path | Sequence) -> Analysis:
-    """Count what a corpus of heterographs holds.
+    """Statistics of a corpus of heterographs: node and edge counts, degrees, coverage, and frequencies of names and labels.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""The tables of an analysis. Each function takes a GraphCorpus and returns one tidy pandas table; nothing loops over graphs.
+"""The tables of an analysis: each function takes a GraphCorpus and returns one tidy pandas table, without a loop over graphs.
 
-``share`` is always a share in 0..1 of what the column's name says.
+A column ``share of x`` holds a fraction of x in 0..1.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ QUANTILES = {"25 %": 0.25, "median": 0.5, "75 %": 0.75}
 
 
 def sizes(corpus: GraphCorpus) -> pd.DataFrame:
-    """Nodes of each type and edges of each relation per graph: total, mean, standard deviation, quantiles, share of graphs without any."""
+    """Nodes per type and edges per relation of a graph: total, mean, standard deviation, quantiles, share of graphs without any."""
     counts = corpus.frame()
     node_types, relations = schema.KINDS[corpus.kind]
     rows = []
@@ -32,7 +32,7 @@ def sizes(corpus: GraphCorpus) -> pd.DataFrame:
 
 
 def degrees(corpus: GraphCorpus) -> pd.DataFrame:
-    """For every relation and both of its ends: how many of its edges leave (source) or reach (destination) a node of that type."""
+    """For every relation the out-degree of its source nodes and the in-degree of its destination nodes: mean, quantiles, share of 0."""
     totals = corpus.frame()
     rows = []
     for relation in schema.KINDS[corpus.kind][1]:
@@ -50,12 +50,12 @@ def degrees(corpus: GraphCorpus) -> pd.DataFrame:
 
 
 def predicates(corpus: GraphCorpus) -> pd.DataFrame:
-    """Predicates between regions: how often, their share of all scene relations, and the share of graphs that have one."""
+    """Predicates between regions: count, share of all relations between regions, and share of graphs with the predicate."""
     return _frequency(corpus.frame(schema.RELATES), "predicate", len(corpus))
 
 
 def triples(corpus: GraphCorpus) -> pd.DataFrame:
-    """Whole scene relations (subject, predicate, object) by frequency."""
+    """Triples (subject, predicate, object) of the relations between regions, by frequency."""
     edges = corpus.frame(schema.RELATES)
     columns = ["source_name", "predicate", "destination_name"]
     if edges.empty:
@@ -66,12 +66,12 @@ def triples(corpus: GraphCorpus) -> pd.DataFrame:
 
 
 def arcs(corpus: GraphCorpus) -> pd.DataFrame:
-    """Labels of the dependency arcs."""
+    """Labels of the dependency arcs: count, share of all arcs, and share of graphs with the label."""
     return _frequency(corpus.frame(schema.DEPENDS), "arc", len(corpus))
 
 
 def objects(corpus: GraphCorpus) -> pd.DataFrame:
-    """Names of objects: how many regions bear the name, how many object words have it as lemma, how many of the regions are matched."""
+    """Names of objects: number of regions with the name, of object words with that lemma, and of such regions with a matched word."""
     regions, words = corpus.frame(schema.VISUAL), corpus.frame(schema.WORD)
     matched = corpus.frame(schema.VISUAL_SAME_AS_WORD)
     columns = {
@@ -84,7 +84,7 @@ def objects(corpus: GraphCorpus) -> pd.DataFrame:
 
 
 def attributes(corpus: GraphCorpus) -> pd.DataFrame:
-    """Attributes of the regions: how often, and their share of all regions."""
+    """Attributes of the regions: count and share of regions with the attribute."""
     regions = corpus.frame(schema.VISUAL)
     if regions.empty:
         return pd.DataFrame(columns=["attribute", "count", "share of regions"])
@@ -95,7 +95,7 @@ def attributes(corpus: GraphCorpus) -> pd.DataFrame:
 
 
 def labels(corpus: GraphCorpus) -> pd.DataFrame:
-    """Labels: in how many graphs each holds."""
+    """Labels: number and share of graphs with the label."""
     nodes = corpus.frame(schema.LABEL)
     if nodes.empty:
         return pd.DataFrame(columns=["label", "graphs", "share of graphs"])
@@ -105,7 +105,7 @@ def labels(corpus: GraphCorpus) -> pd.DataFrame:
 
 
 def label_pairs(corpus: GraphCorpus) -> pd.DataFrame:
-    """Square table: row i, column j is the number of graphs where labels i and j hold together (the diagonal: label i alone counted)."""
+    """Co-occurrence counts: row i, column j is the number of graphs with both labels; the diagonal counts the graphs with label i."""
     nodes = corpus.frame(schema.LABEL)
     if nodes.empty:
         return pd.DataFrame()
@@ -117,7 +117,7 @@ def label_pairs(corpus: GraphCorpus) -> pd.DataFrame:
 
 
 def captions(corpus: GraphCorpus) -> pd.DataFrame:
-    """One row per graph: number of words, of object words, and of different lemmas (punctuation is not counted)."""
+    """One row per graph: number of words, of object words, and of distinct lemmas, punctuation not counted."""
     words, counts = corpus.frame(schema.WORD), corpus.frame()
     table = counts[["graph", "id"]].assign(words=counts[schema.WORD])
     if words.empty:
@@ -129,13 +129,13 @@ def captions(corpus: GraphCorpus) -> pd.DataFrame:
 
 
 def coverage(corpus: GraphCorpus) -> pd.DataFrame:
-    """One row per graph: how much of what the two sides show and name is one and the same.
+    """One row per graph: the overlap of the image's regions and the sentence's object words.
 
-    ``share named on both sides`` is matched / (regions + object words - matched): 1 if the sentence names every region and nothing else,
-    0 if there is no bridge, empty where the graph has neither regions nor object words.
+    ``share named on both sides`` is their intersection over union, matched / (regions + object words - matched): 1 if the sentence names
+    every region and nothing else, 0 if nothing is matched, empty where the graph has neither regions nor object words.
     """
-    counts, said = corpus.frame(), captions(corpus)
-    regions, words = counts[schema.VISUAL], said["object words"]
+    counts = corpus.frame()
+    regions, words = counts[schema.VISUAL], captions(corpus)["object words"]
     matched = counts[schema.relation_name(schema.VISUAL_SAME_AS_WORD)]
     either = regions + words - matched
     return pd.DataFrame(

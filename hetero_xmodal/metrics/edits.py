@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data.tasks.editing import ManipulationPair, Slot
-from ..data.world.phrases import Said, read_phrases
+from ..data.world.phrases import ParsedPhrases, read_phrases
 from ..errors import InputError
 from ..parsers import geometry
 
@@ -284,7 +284,7 @@ def judge_sentences(pairs: Iterable[ManipulationPair], made: Sequence[str]) -> S
     )  # fmt: skip
 
 
-def _aligned(said: Said, truth: Said) -> dict[tuple[str, ...], str]:
+def _aligned(said: ParsedPhrases, truth: ParsedPhrases) -> dict[tuple[str, ...], str]:
     """The slots of *said*, where a noun that took the place of one in *truth* goes by the name of that one."""
     table, true = said.slots(), truth.slots()
     nouns, wanted = ([key[0] for key in slots if key[1] == "name"] for slots in (table, true))

@@ -187,7 +187,7 @@ def generator_loss(
 ) -> dict[str, Tensor]:
     """Generator loss: the discriminator takes *fake* for real (``G_real``) and for a match of the sentence *requested* (``G_words``).
 
-    *fake* are images (B, 3, S, S), *requested* is (words, mask, boxes) as in :meth:`TextAdaptiveDiscriminator.match`; the parts are scalars.
+    *fake* are images (B, 3, S, S), *requested* is (words, mask, boxes) as in :meth:`TextAdaptiveDiscriminator.match`; parts are scalars.
     """
     features = discriminator.features(fake)
     matched = discriminator.match(features, *requested)

@@ -1,4 +1,4 @@
-"""Parsers: what turns one image or one sentence into a :class:`~hetero_xmodal.scenes.SceneGraph`.
+"""Parsers: from one image or one sentence to a :class:`~hetero_xmodal.scenes.SceneGraph`.
 
-``sentence`` (spaCy), ``image`` (detectron2, grids, files of detections) and ``geometry`` (relations between boxes) are loaded when used.
+``sentence`` uses spaCy; ``image`` uses detectron2, grids or files of detections; ``geometry`` derives relations from boxes.
 """

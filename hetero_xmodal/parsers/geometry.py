@@ -1,19 +1,17 @@
-"""Relations between boxes by geometry: the rules that the default world obeys and the image parser applies.
+"""Spatial relations between boxes: the rules that generate the default world's relations and that the image parser applies.
 
-Boxes are ``x1, y1, x2, y2`` in pixels, y down. Distances are measured in units of ``s = sqrt(width * height)`` of the
-image, so that a scene keeps its relations when it is scaled. For an ordered pair *a*, *b* the first rule that fits counts:
+Boxes are ``x1, y1, x2, y2`` in pixels, y down. Distances are in units of ``s = sqrt(width * height)`` of the image, so that relations do
+not depend on its resolution. For an ordered pair *a*, *b* the first rule that applies gives the relation:
 
-1. ``hold``: *a* is an agent, *b* something one can hold, the boxes overlap in x, and *b* reaches over *a*'s hand height
-   (0.58 of *a*'s height from its top);
+1. ``hold``: *a* is an agent, *b* is holdable, the boxes overlap in x, and *b* spans *a*'s hand height (0.58 of *a*'s height from its top);
 2. ``on``: *b* is a support, the middle of *a*'s bottom edge lies over *b*, and *a*'s bottom edge lies on *b*'s top surface (between the
-   top of *b*'s box and 0.35 of its height below it), while *a* rises above *b*;
-3. ``near``: the gap between the boxes is at most 0.06 s (said in both directions);
-4. ``left of`` / ``right of``: centres at least 0.12 s apart in x, and at least 1.4 times as far in x as in y;
+   top of *b*'s box and 0.35 of its height below it), while *a* extends above *b*;
+3. ``near``: the gap between the boxes is at most 0.06 s (symmetric);
+4. ``left of`` / ``right of``: the centres are at least 0.12 s apart in x, and at least 1.4 times as far in x as in y;
 5. ``above`` / ``below``: the same with x and y exchanged;
-6. otherwise nothing: the pair stands diagonally.
+6. otherwise there is no relation: the boxes lie diagonally.
 
-Where *a* holds or stands on *b*, that says all there is: the pair has no relation from *b* to *a*.
-So an ordered pair has at most one relation.
+If *a* holds or is on *b*, there is no relation from *b* to *a*. An ordered pair has at most one relation.
 
 >>> relation_between((0, 40, 20, 60), (70, 40, 90, 60), "cat", "dog", size=(100, 100))
 'left of'
@@ -33,18 +31,18 @@ from ..errors import InputError
 if TYPE_CHECKING:
     from ..scenes import SceneRelation
 
-#: index in this tuple = the code of a relation; -1 is "no relation"
+#: a relation's code is its index in this tuple; -1 is "no relation"
 PREDICATES = ("left of", "right of", "above", "below", "on", "hold", "near")
 LEFT, RIGHT, ABOVE, BELOW, ON, HOLD, NEAR = range(7)
 NONE = -1
-#: other words for them
+#: synonyms
 SAME = {
     "next to": "near", "beside": "near", "by": "near", "close to": "near", "over": "above", "under": "below", "beneath": "below",
     "underneath": "below", "on top of": "on", "to the left of": "left of", "on the left of": "left of", "to the right of": "right of",
     "on the right of": "right of", "carry": "hold",
 }  # fmt: skip
 
-#: the world's names first, then the names that photographs' detectors use (COCO, Visual Genome)
+#: class names of the default world first, then those of photo detectors (COCO, Visual Genome)
 AGENTS = frozenset({"child", "robot", "person", "man", "woman", "boy", "girl", "player"})
 HOLDABLE = (
     frozenset("balloon umbrella ball cup kite frisbee phone bottle book handbag suitcase toothbrush remote sandwich".split())
@@ -53,7 +51,7 @@ HOLDABLE = (
 )
 SUPPORTS = frozenset("table box bench desk shelf counter bed couch skateboard surfboard snowboard skis".split()) | {"dining table"}
 
-#: the numbers of the rules above
+#: thresholds of the rules above
 HAND_HEIGHT = 0.58
 SURFACE_DEPTH = 0.35
 NEAR_GAP = 0.06
@@ -71,21 +69,22 @@ def relation_codes(
     support: np.ndarray,
     slack: float | np.ndarray = 0.0,
 ) -> np.ndarray:
-    """Codes of the relation from every box in *a* to the box beside it in *b*, without a loop.
+    """Codes of the relations from the boxes *a* to the boxes *b*, vectorised.
 
     Parameters
     ----------
-    a, b : boxes ``(..., 4)``, broadcast against each other.
-    size : width, height of the image.
-    agent : bool ``(...)``: may this *a* hold something?  holdable, support : bool ``(...)``: what *b* is.
-    slack : a number, or an array that broadcasts: shifts every threshold by this many s, towards more (positive) or fewer
-        (negative) holds, supports, nears and directions. The world only keeps layouts whose relations are the same at several
-        slacks, so that a detector that is off by a pixel still finds them.
+    a, b : boxes (..., 4), broadcast against each other.
+    size : (width, height) of the image.
+    agent : bool (...), whether *a* can hold something.
+    holdable, support : bool (...), whether *b* can be held, or stood on.
+    slack : shift of every threshold in units of s, towards more (positive) or fewer (negative) ``hold``, ``on``, ``near`` and directions;
+        a number or an array that broadcasts. The world keeps only layouts whose relations are the same at several values of *slack*,
+        so that boxes that are off by a pixel give the same relations.
 
     Returns
     -------
-    int8 array: index into ``PREDICATES``, or -1. Only the direction *a* to *b*: the silence of *b* to *a* where *a* holds
-    or stands on *b* is added by :func:`relation_matrix`.
+    int8 array (...) of indices into ``PREDICATES``, or -1, for the direction *a* to *b* alone; :func:`relation_matrix` also removes the
+    relation from *b* to *a* where *a* holds or is on *b*.
     """
     s = float(np.sqrt(size[0] * size[1]))
     a, b = np.asarray(a, np.float64) / s, np.asarray(b, np.float64) / s
@@ -99,7 +98,7 @@ def relation_codes(
     beside = (wide >= APART - slack) & (wide >= DOMINANCE * high - slack)
     stacked = (high >= APART - slack) & (high >= DOMINANCE * wide - slack)
     codes = np.where(beside, np.where(dx > 0, LEFT, RIGHT), np.where(stacked, np.where(dy > 0, ABOVE, BELOW), NONE))
-    codes = np.where(near, NEAR, codes)  # from the weakest rule to the strongest, each one overruling those before
+    codes = np.where(near, NEAR, codes)  # rules are applied from the lowest priority to the highest
     if np.any(support):
         middle, surface = (ax1 + ax2) / 2, by1 + SURFACE_DEPTH * (by2 - by1)
         over = (middle >= bx1 - slack) & (middle <= bx2 + slack)
@@ -112,7 +111,19 @@ def relation_codes(
 
 
 def relation_matrix(boxes, names: Sequence[str], *, size: tuple[float, float], slack: float = 0.0) -> np.ndarray:
-    """Codes ``(n, n)`` of the relations among n boxes: entry [i, j] says what i is to j (-1: nothing).
+    """Codes (n, n) of the relations among n boxes (n, 4): entry [i, j] is the relation from i to j, -1 if there is none.
+
+    Parameters
+    ----------
+    boxes : (n, 4) xyxy in pixels.
+    names : class of each box; they decide about ``hold`` and ``on``.
+    size : (width, height) of the image.
+    slack : as in :func:`relation_codes`.
+
+    Raises
+    ------
+    InputError
+        If names are missing, the size is not positive, or a box is not finite.
 
     >>> relation_matrix([(0, 40, 20, 60), (70, 40, 90, 60)], ["cat", "dog"], size=(100, 100)).tolist()
     [[-1, 0], [1, -1]]
@@ -137,7 +148,7 @@ def relation_matrix(boxes, names: Sequence[str], *, size: tuple[float, float], s
 
 
 def relations_between(boxes, names: Sequence[str], *, size: tuple[float, float]) -> list[SceneRelation]:
-    """The relations among n boxes as :class:`SceneRelation` (subject and object index the boxes), in row order."""
+    """The relations among n boxes (n, 4) as a list of :class:`SceneRelation`, whose subject and object index the boxes, in row order."""
     from ..scenes import SceneRelation
 
     codes = relation_matrix(boxes, names, size=size)
@@ -145,6 +156,6 @@ def relations_between(boxes, names: Sequence[str], *, size: tuple[float, float])
 
 
 def relation_between(box_a, box_b, name_a: str = "", name_b: str = "", *, size: tuple[float, float]) -> str | None:
-    """The predicate from *a* to *b*, or ``None``; names matter only for ``hold`` and ``on``."""
+    """The predicate from *a* to *b*, or ``None``; the names decide about ``hold`` and ``on`` only."""
     code = relation_matrix([box_a, box_b], [name_a, name_b], size=size)[0, 1]
     return None if code < 0 else PREDICATES[code]

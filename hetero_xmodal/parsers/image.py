@@ -1,10 +1,10 @@
-"""Images to scene graphs: boxes, names and attributes from a detector, relations between boxes from geometry.
+"""From images to scene graphs: boxes, names and attributes come from a detector, relations from the geometry of the boxes.
 
 >>> import hetero_xmodal as hx, numpy as np
 >>> white = np.full((40, 60, 3), 255, np.uint8)
->>> hx.parse_image(white).objects                     # the world's detector sees nothing there
+>>> hx.parse_image(white).objects                     # nothing to detect
 []
->>> scene = hx.parse_image(white, detector="grid:2")  # patches need no detector
+>>> scene = hx.parse_image(white, detector="grid:2")  # patches instead of detected objects
 >>> [thing.name for thing in scene.objects], scene.objects[3].box
 (['patch', 'patch', 'patch', 'patch'], (30.0, 20.0, 60.0, 40.0))
 """
@@ -39,7 +39,7 @@ def parse_image(
     relations: bool = True,
     id: str | None = None,
 ) -> SceneGraph:
-    """Say what is in *image*: objects with name, attributes, box, score and region feature, and the relations between their boxes.
+    """Detect the objects of *image* (name, attributes, box, score, region feature) and the spatial relations between them.
 
     Parameters
     ----------
@@ -48,22 +48,25 @@ def parse_image(
         detections or COCO ``.json``, a detectron2 model-zoo name or local config (``.yaml``), or your own
         :class:`~hetero_xmodal.parsers.detectors.Detector`.
     weights : weights of a local config.
-    features : ``"efficientnet-lite0"`` (or a torchvision network) reads the region features from that ImageNet network instead of the
-        detector's own; for boxes that come without features, such as annotations.
-    score_threshold : drop objects the detector is less sure of; ``None`` takes the detector's own.
-    max_objects : keep this many objects, best first (the K of the literature); a grid always keeps all of its patches.
-    relations : whether to read relations off the boxes; see :mod:`hetero_xmodal.parsers.geometry` for what "left of" means.
-    id : name of the image; the file name without its ending if left out.
+    features : an ImageNet network, ``"efficientnet-lite0"`` or one of torchvision, whose features replace the detector's own; for boxes
+        without features, such as annotations.
+    score_threshold : drop objects with a lower score; ``None`` takes the detector's own threshold.
+    max_objects : keep at most this many objects, best score first (the K of the literature); a grid always keeps all of its patches.
+    relations : derive relations from the boxes, by the rules in :mod:`hetero_xmodal.parsers.geometry`.
+    id : identifier of the image; by default its file name without the suffix.
 
     Returns
     -------
-    SceneGraph with ``size`` (width, height), boxes xyxy in pixels of the original upright image, region features of length one, and
-    ``source`` telling detector, hash of the weights, feature extractor, K and normalisation.
+    SceneGraph
+        with ``size`` (width, height), boxes xyxy in pixels of the original upright image, L2-normalised region features, and ``source``:
+        detector, hash of the weights, feature extractor, K and normalisation.
 
     Raises
     ------
-    InputError : the image, the detector's file or an option cannot be used.
-    MissingPackageError : the detector needs a package that is not installed.
+    InputError
+        If the image, the detector's file or an option cannot be used.
+    MissingPackageError
+        If the detector needs a package that is not installed.
     """
     return parse_images(
         [image],
@@ -93,14 +96,22 @@ def parse_images(
     progress: bool = True,
     on_error: str = "raise",
 ) -> list[SceneGraph]:
-    """The batched form of :func:`parse_image`: the same scene graphs, faster, with a progress bar on a terminal.
+    """Batched form of :func:`parse_image`: the same scene graphs, faster, with a progress bar on a terminal.
 
     Parameters
     ----------
-    ids : a name per image.
-    batch_size : images that go through the network together.
+    images : each as in :func:`parse_image`; the other options too.
+    ids : an identifier per image.
+    batch_size : number of images in one forward pass.
     on_error : ``"raise"`` stops at the first image that cannot be used; ``"return"`` puts its :class:`InputError` into the list in
-        place of a scene graph, so that a long run can go on and report at the end.
+        place of a scene graph, so that a long run can continue and report at the end.
+
+    Raises
+    ------
+    InputError
+        If an image (with ``on_error="raise"``), the detector's file or an option cannot be used.
+    MissingPackageError
+        If the detector needs a package that is not installed.
     """
     if isinstance(images, str | Path) or not isinstance(images, Iterable) or hasattr(images, "getexif"):
         raise InputError("parse_images takes a list of images; for a single one use parse_image")
@@ -121,8 +132,8 @@ def parse_images(
     scenes: list[SceneGraph | InputError] = []
     with _bar(len(images), progress) as advance:
         for batch in _batched(images, ids, batch_size):
-            answers = _answers(batch, detector.longest_side, detect, on_error)
-            scenes += [a if isinstance(a, InputError) else _scene(*a, source, relations) for a in answers]
+            results = _detect_batch(batch, detector.longest_side, detect, on_error)
+            scenes += [r if isinstance(r, InputError) else _scene(*r, source, relations) for r in results]
             advance(len(batch))
     return scenes
 
@@ -132,30 +143,30 @@ def _batched(images: list, ids: list, size: int):
     return (rows[i : i + size] for i in range(0, len(rows), size))
 
 
-def _answers(batch, longest_side, detect, on_error) -> list:
-    """(image, detections) of each row of *batch*, or the InputError that stands in its place."""
-    answers: list = []
+def _detect_batch(batch, longest_side, detect, on_error) -> list:
+    """(image, detections) for each row of *batch*, or the InputError that it caused."""
+    results: list = []
     for image, id in batch:
         try:
-            answers.append(_read(image, id, longest_side))
+            results.append(_read(image, id, longest_side))
         except InputError as error:
             if on_error == "raise":
                 raise
-            answers.append(error)
-    good = [a for a in answers if isinstance(a, InputImage)]
+            results.append(error)
+    good = [r for r in results if isinstance(r, InputImage)]
     try:
         found = iter(detect(good) if good else [])
-        return [(a, next(found)) if isinstance(a, InputImage) else a for a in answers]
+        return [(r, next(found)) if isinstance(r, InputImage) else r for r in results]
     except InputError:
         if on_error == "raise":
             raise
-    for i, answer in enumerate(answers):  # some image of the batch is refused by the detector: ask one by one to find out which
-        if isinstance(answer, InputImage):
+    for i, result in enumerate(results):  # the detector refuses some image of the batch: find out which, one by one
+        if isinstance(result, InputImage):
             try:
-                answers[i] = (answer, detect([answer])[0])
+                results[i] = (result, detect([result])[0])
             except InputError as error:
-                answers[i] = error
-    return answers
+                results[i] = error
+    return results
 
 
 def _read(image: ImageLike, id: str | None, longest_side: int | None) -> InputImage:
@@ -201,7 +212,7 @@ def _check_options(score_threshold: float | None, max_objects: int, batch_size: 
 
 
 class _bar:
-    """Progress on standard error, quiet when that is not a terminal or there is little to do."""
+    """Progress bar on standard error; shown only on a terminal and for more than one image."""
 
     def __init__(self, total: int, wanted: bool) -> None:
         import sys

@@ -1,8 +1,7 @@
-"""Facts about caption English that no grammar rule can know: small word lists, each used by one rule.
+"""Lexical knowledge about captions that grammar rules cannot express: small word lists, each used by one rule.
 
-They were chosen by counting how people annotate region captions of photographs (which words of a phrase are a quantity rather
-than a thing, which first nouns name a material), and widened by hand with words of the same kind. Each list says what it decides;
-change a list and only that decision changes.
+They were compiled by counting annotations of region captions of photographs (which nouns are quantities rather than objects, which
+modifiers name a material) and extended by hand with similar words. Each list documents the decision it controls.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ def _words(text: str) -> frozenset[str]:
 
 BE = _words("be is are was were been being am 's 're")
 
-#: plurals and mass nouns whose singular is another thing, or no word at all
+#: plurals and mass nouns that have no singular, or one with another meaning
 KEEP_PLURAL = _words("glasses sunglasses goggles jeans pants shorts trousers scissors pajamas clothes leggings tights stairs")
 
-#: lemmas that spaCy's tables get wrong or do not have
+#: lemmas that are wrong or missing in spaCy's tables
 IRREGULAR_LEMMAS = {
     "men": "man", "women": "woman", "people": "people", "children": "child", "skis": "ski", "leaves": "leaf", "wearing": "wear",
     "lying": "lie", "laying": "lay", "laid": "lay", "tied": "tie", "flies": "fly", "swinging": "swing", "seated": "sit",
@@ -27,13 +26,13 @@ IRREGULAR_LEMMAS = {
 #: numbers are attributes of what they count, written in digits ("two dogs": dog[2]); "one" and "a" are not
 NUMBERS = {word: str(n) for n, word in enumerate("two three four five six seven eight nine ten eleven twelve".split(), start=2)}
 
-#: words in front of a noun that say how many or which, not what it is like
+#: quantifiers and determiners in front of a noun, which are not attributes
 NOT_ATTRIBUTES = _words(
     "many several some other another few various own such more most first second third last next same only one multiple much "
     "numerous both all each every different certain whole entire couple assorted single additional extra least less lot lots"
 )
 
-#: a relation between two things made of a few words: the words as written -> the predicate
+#: multiword prepositions: as written -> predicate
 MULTIWORD_PREPOSITIONS = {
     "next to": "next to", "close to": "close to", "out of": "out of", "away from": "away from", "on to": "onto", "in to": "into",
     "in between": "between", "up against": "against", "inside of": "inside", "outside of": "outside", "off of": "off",
@@ -41,7 +40,7 @@ MULTIWORD_PREPOSITIONS = {
     "such as": "such as", "atop of": "on top of",
 }  # fmt: skip
 
-#: nouns that only say where at a thing: "on the side of the road" is the relation "on side of", the side is no object
+#: relational nouns: "on the side of the road" is the relation "on side of"; the side is not an object
 PLACE_NOUNS = _words("top front back side bottom middle center centre edge corner left right rear")
 
 #: prepositions that may open such a phrase
@@ -54,7 +53,7 @@ PLACE_PREDICATES = {
     "rear": "{0} back of",
 }  # fmt: skip
 
-#: head nouns of "X of Y" that say how much of Y there is: the object is Y; a value other than "" becomes an attribute of Y
+#: quantity nouns in "X of Y": the object is Y; a value other than "" becomes an attribute of Y
 QUANTITY_NOUNS = {
     "amount": "", "family": "", "crowd": "", "array": "", "handful": "", "heap": "", "bundle": "", "chunk": "chunk", "strip": "strip",
     "string": "", "group": "group of", "bunch": "", "pair": "", "row": "", "lot": "", "lots": "", "couple": "", "piece": "piece",
@@ -71,10 +70,10 @@ CONTAINERS = {
     "container": "in", "field": "on", "line": "in",
 }  # fmt: skip
 
-#: pictures show: "a picture of a dog" is a picture that depicts a dog
+#: depictions: "a picture of a dog" is the relation (picture, depict, dog)
 PICTURES = _words("picture photo image drawing painting photograph statue")
 
-#: what belongs to "its" head noun: "a head of hair" has hair, "a bed of flowers" has flowers
+#: "X of Y" where X has Y: "a bed of flowers" has flowers
 HOLDERS = _words("forest bed")
 
 COLOURS = _words(
@@ -82,10 +81,10 @@ COLOURS = _words(
     "turquoise navy khaki cream blonde blond violet lavender magenta"
 )
 
-#: words that narrow a colour: "dark green" is one attribute
+#: modifiers of a colour: "dark green" is one attribute
 SHADES = _words("dark light bright pale deep neon lime army")
 
-#: first nouns that describe the thing instead of naming its kind: "brick wall" is wall[brick]
+#: noun modifiers that are attributes rather than part of the name: "brick wall" is wall[brick]
 DESCRIBING_NOUNS = COLOURS | _words(
     "tin vinyl nylon linen suede satin burlap mesh stainless terracotta clay plaster stucco adobe slate limestone bronze crystal "
     "wax plywood hardwood cedar maple mahogany walnut birch rattan polyester flannel corduroy tweed knit fur faux paisley tartan "
@@ -101,24 +100,24 @@ ATTRIBUTE_PAIRS = frozenset((
     "chain link", "double decker", "polka dot", "multi colored", "multi color", "plate glass",
 ))  # fmt: skip
 
-#: nouns that are no things in a picture
+#: nouns that are not visible objects
 NO_OBJECTS = _words("direction directions way ways conversation distance daytime")
 
-#: attribute words as people annotate them
+#: normal forms of attributes, as people annotate them
 ATTRIBUTE_FORMS = {
     "wood": "wooden",
 }  # fmt: skip
 
-#: nouns in front of these heads describe them ("nike logo", "brick wall"), instead of naming a kind
+#: heads whose noun modifiers are attributes ("nike logo", "brick wall")
 DESCRIBED_HEADS = _words("logo wall controller couch pants shorts umbrella building")
 
-#: parts that belong to what is named in front of them: "tree branch" is a tree that has a branch
+#: parts of the modifying noun: "tree branch" is (tree, have, branch)
 PART_HEADS = _words(
     "hooves paws claws horns mane handle petals stem branch branches head face neck leg legs tail paw wing wings feather feathers "
     "wheels arm hand collar hoof ear ears mouth"
 )
 
-#: words in front of a noun that make a name with it
+#: modifiers that are part of the object's name
 NAME_ADJECTIVES = _words("left right front back")
 NAME_PAIRS = frozenset((
     "hot dog", "hot dogs", "wet suit", "wet suits", "polar bear", "remote control", "french fry", "french fries", "electric lamp",
@@ -131,7 +130,7 @@ NAME_PAIRS = frozenset((
     "leg warmers", "tail light", "tail lights", "tail fin", "head board", "ear ring", "ear rings",
 ))  # fmt: skip
 
-#: parts of a body: what one holds is in the hand, what one wears is on the head
+#: body parts: what is held is in the hand, what is worn is on the head
 BODY_PARTS = _words(
     "hoof paw wing claw hip thigh elbow palm jaw forearm torso stomach belly throat breast crown tongue horn mane hand head mouth "
     "arm back face neck leg foot shoulder wrist ear eye finger lap waist nose knee hair tail chest beak trunk forehead ankle body "
@@ -160,14 +159,14 @@ ANIMATE = _words(
     "skateboarder rider baby bull duck batter couple crowd animal gentleman male female lamb goat pigeon"
 )
 
-#: verbs that take an object: "hand holding phone" is no "holding phone"
+#: transitive verbs: in "hand holding phone" the phone is the object of the verb
 TRANSITIVE = _words(
     "sniff bite wash clean paint fix repair build lift raise hug pet sell buy operate hold wear carry eat touch ride use cut catch "
     "hit swing throw push pull drink read cover cross play watch lick chew grab enjoy take get feed brush face chase kick line "
     "surround pour serve support overlook drive fly kiss cook make do"
 )
 
-#: words in -ing that are things or describe things
+#: words in -ing that are nouns or adjectives
 ING_NOUNS = _words(
     "parasailing kayaking hiking biking golfing fishing sailing camping knitting sewing gardening seating plumbing grating molding "
     "moulding edging planting padding wrapping packaging housing seasoning pudding stuffing sapling inning outing sibling being "
@@ -179,24 +178,24 @@ ING_NOUNS = _words(
     "rocking offering"
 )
 
-#: adjectives made of a part: "long-sleeved shirt" is a shirt that has long sleeves
+#: adjectives derived from a part: "long-sleeved shirt" is a shirt that has a long sleeve
 PART_ADJECTIVES = {
     "sleeved": "sleeve", "sleeve": "sleeve", "haired": "hair", "leaved": "leaf",
 }  # fmt: skip
 
-#: who a pronoun without an antecedent is
+#: object names of pronouns without an antecedent
 PRONOUN_PEOPLE = {
     "he": "man", "him": "man", "she": "woman", "they": "people", "them": "people", "someone": "person", "somebody": "person",
     "everyone": "people", "everybody": "people",
 }  # fmt: skip
 
-#: clothes of one colour and no name: "a man in black", "dressed in white"
+#: object name of clothes given by their colour alone: "a man in black", "dressed in white"
 UNNAMED_CLOTHES = "clothes"
 
-#: participles followed by "by" and a place, not by who did it: "parked by the road"
+#: participles after which "by" introduces a place rather than an agent: "parked by the road"
 RESTING = _words("park sit stand place stack locate situate plant seat rest lay lie pose gather leave hang")
 
-#: names that mean the same kind of thing
+#: normal forms of object names
 NAME_FORMS = {
     "suit case": "suitcase", "stove top": "stovetop", "snow boarder": "snowboarder", "skate boarder": "skateboarder",
     "tooth brush": "toothbrush", "foot ball": "football", "base ball": "baseball", "police man": "policeman", "fire man": "fireman",
@@ -207,12 +206,12 @@ NAME_FORMS = {
     "key board": "keyboard", "mobile phone": "cellphone",
 }  # fmt: skip
 
-#: other spellings of a preposition; everything else stays as said ("beneath" is not "under")
+#: variants of a preposition; synonyms are kept ("beneath" is not "under")
 PREPOSITION_FORMS = {
     "atop": "on top of", "upon": "on", "amongst": "among", "amidst": "amid", "thru": "through", "infront": "in front of",
 }  # fmt: skip
 
-#: verbs that only say that a thing is somewhere: "located on" is "on"
+#: verbs that add nothing to their preposition: "located on" is "on"
 EMPTY_VERBS = _words("be locate situate see show place position")
 
 #: verbs that take an attribute instead of an object
@@ -221,7 +220,7 @@ LINKING_VERBS = _words("be look appear seem become")
 #: participles of wearing: "dressed in white" is (wear)
 WEARING = _words("dress clothe wear clad")
 
-#: verbs that mean nothing without an object: alone they describe nothing
+#: verbs that are not an attribute when they stand without an object
 NEVER_ATTRIBUTES = TRANSITIVE | _words(
     "attach try look have go come be want start begin seem lay keep set put let hold wear carry use hit get take touch cover make "
     "cut catch line surround serve support overlook contain enjoy show swing cross face"
@@ -235,7 +234,7 @@ SOME_OF = _words("some all most many several each both one two three four five s
 
 RELATIVE_PRONOUNS = _words("that which who whom whose what where")
 
-#: a caption that begins with one of these words needs no "a" in front
+#: first words of captions that need no added "a"
 OPENERS = _words(
     "a an the this these those that there here two three four five six seven eight nine ten some several many most all both each no "
     "another his her my our your their its he she they it we i you one in on at of to with by from under over behind"
@@ -246,7 +245,7 @@ NOT_NOUN_PHRASE = _words(
     "is are was were has have that which who and or next near beside above below into onto off out up down through around against"
 )
 
-#: words that the model reads wrongly -> a common word of the same kind that it reads in their place
+#: words that the model mistags -> a common word of the same kind that is parsed in their place
 _READ_LIKE = {
     "the": "teh hte rhe",
     "through": "thru",
@@ -260,12 +259,12 @@ _READ_LIKE = {
 }
 READ_AS = {word: common for common, words in _READ_LIKE.items() for word in words.split()}
 
-#: words that are an adjective in front of a noun and a thing elsewhere ("an orange cat", "an orange"): read so only in front of a noun
+#: the same for words that are adjectives in front of a noun and objects elsewhere ("an orange cat", "an orange")
 READ_BEFORE_NOUN_AS = {
     "orange": "red", "tan": "red", "yellow": "red",
 }  # fmt: skip
 
-#: the same for two words together
+#: the same for pairs of words
 READ_PAIR_AS = {
     "trash can": "trash bin", "trash cans": "trash bins", "soda can": "soda bin", "fire hydrant": "fire pump",
     "fire hydrants": "fire pumps", "cutting board": "kitchen board", "folding table": "kitchen table",
@@ -280,7 +279,7 @@ READ_PAIR_AS = {
 #: "light colored": the word in front belongs to it
 COLOURED = _words("colored coloured color colour")
 
-#: adverbs that describe a thing as an adjective does: "the ears are down"
+#: adverbs used like adjectives: "the ears are down"
 ADVERB_ATTRIBUTES = _words("down up open outside inside outdoors upright indoors together away alone")
 
 #: adverbs that add nothing to the preposition behind them

@@ -1,4 +1,4 @@
-"""Parses kept in a file, so that the same captions are not parsed again: a header line and a spaCy ``DocBin``."""
+"""Cache of dependency parses in a file, a header line and a spaCy ``DocBin``, so that captions are parsed only once."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ if TYPE_CHECKING:
 
 FORMAT = "hetero_xmodal.parses 1"
 
-#: what the rules read of a parse; words and spaces are always stored
+#: attributes of a parse that the rules use; words and spaces are always stored
 ATTRIBUTES = ("TAG", "DEP", "HEAD")
 
 
 def read_parses(path: str | Path, parser_name: str, vocab: Vocab) -> dict[tuple[str, ...], Doc]:
-    """Parses stored in *path* by their words; empty if the file does not exist or was written with another parser.
+    """Return the parses stored in *path*, by their words; none if the file does not exist or was written with another parser.
 
     Raises
     ------
-    InputError : the file is not such a cache, or is damaged. It is not overwritten, for it may be something else.
+    InputError
+        If the file is damaged or not a cache of parses; it is not overwritten, because it may be something else.
     """
     from spacy.tokens import DocBin
 
@@ -42,7 +43,7 @@ def read_parses(path: str | Path, parser_name: str, vocab: Vocab) -> dict[tuple[
         docs = list(DocBin().from_bytes(body).get_docs(vocab))
         if len(docs) != known["parses"]:
             raise ValueError(f"it holds {len(docs)} of {known['parses']} parses")
-    except Exception as error:  # zlib, msgpack and json each have their own way to fail
+    except Exception as error:  # zlib, msgpack and json raise different exceptions
         raise InputError(
             f"'{path}' is not a readable cache of parses ({type(error).__name__}: {error}); delete it, or give another path"
         ) from None
@@ -50,7 +51,7 @@ def read_parses(path: str | Path, parser_name: str, vocab: Vocab) -> dict[tuple[
 
 
 def write_parses(path: str | Path, parser_name: str, docs: Iterable[Doc]) -> None:
-    """Store parses; the file is replaced in one step."""
+    """Write parses to *path* atomically."""
     from spacy.tokens import DocBin
 
     store = DocBin(attrs=ATTRIBUTES)

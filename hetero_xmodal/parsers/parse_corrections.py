@@ -1,6 +1,6 @@
-"""Corrections of spaCy's parse before the rules read it: what a small model gets wrong in captions again and again.
+"""Corrections of systematic errors in spaCy's parses of captions, applied before the rules.
 
-Each repair looks for one pattern of words and arcs and moves the words where they belong. Order matters: see :func:`repair`.
+Each function looks for one pattern of words and arcs and corrects tags or attachments. The order matters: see :func:`correct_parse`.
 """
 
 from __future__ import annotations
@@ -10,26 +10,26 @@ from .prepositions import join_prepositions
 from .words import NOUN_TAGS, Lemmatizer, Word
 
 
-def repair(words: list[Word], lemma: Lemmatizer) -> None:
-    """All repairs, in order."""
+def correct_parse(words: list[Word], lemma: Lemmatizer) -> None:
+    """Apply all corrections, in order."""
     side_by_side(words)
     join_prepositions(words)
-    objects_read_as_other_words(words)
+    mistagged_nouns(words)
     colours_before_noun(words)
     lemmatise(words, lemma)
-    what_comes_first_is_the_object(words)
+    fronted_objects(words)
     nouns_before_and(words)
     lists_after_with(words)
     missing_subjects(words)
-    participles_read_as_nouns(words, lemma)
-    participles_read_as_adjectives(words)
+    participles_tagged_as_nouns(words, lemma)
+    participles_parsed_as_adjectives(words)
     participles_after_colours(words)
-    clothes_do_not_act(words)
-    images_do_not_act(words)
+    participles_of_clothing(words)
+    participles_of_pictures(words)
 
 
 def lemmatise(words: list[Word], lemma: Lemmatizer) -> None:
-    """Dictionary forms of nouns and verbs."""
+    """Set the lemmas of nouns and verbs."""
     for w in words:
         if w.pos in ("NOUN", "PROPN"):
             w.lemma = lemma(w.low, "NOUN")
@@ -41,7 +41,7 @@ def lemmatise(words: list[Word], lemma: Lemmatizer) -> None:
 
 
 def side_by_side(words: list[Word]) -> None:
-    """ "two men side by side": no side is a thing here."""
+    """ "two men side by side": the sides are not objects."""
     for w in words[2:]:
         if w.low == "side" and words[w.i - 1].low == "by" and words[w.i - 2].low == "side":
             for part in (words[w.i - 2], words[w.i - 1], w):
@@ -51,8 +51,8 @@ def side_by_side(words: list[Word]) -> None:
                 part.dep, part.tag, part.pos = "joined", "XX", "X"
 
 
-def objects_read_as_other_words(words: list[Word]) -> None:
-    """What follows "the" or stands as an object is a noun, whatever its tag: "on his back", "man has ear"."""
+def mistagged_nouns(words: list[Word]) -> None:
+    """ "on his back", "man has ear": words with a determiner, or in the place of an object, are nouns whatever their tag."""
     for w in words:
         if w.pos in ("NOUN", "PROPN", "PRON", "NUM", "DET", "PUNCT") or w.low in lex.COLOURS or w.low in lex.RELATIVE_PRONOUNS:
             continue
@@ -69,7 +69,7 @@ def objects_read_as_other_words(words: list[Word]) -> None:
 
 
 def colours_before_noun(words: list[Word]) -> None:
-    """ "a grey and blue train": the colours describe the train, even where the first was read as a thing of its own."""
+    """ "a grey and blue train": the colours are attributes of the train, even if the first was parsed as a noun of its own."""
     for w in words:
         if w.low not in lex.COLOURS or w.dep in ("amod", "compound", "nmod") or w.head.low in lex.COLOURS:
             continue
@@ -115,8 +115,8 @@ def colours_before_noun(words: list[Word]) -> None:
 # ---------------------------------------------------------------------------------------------- participles
 
 
-def participles_read_as_nouns(words: list[Word], lemma: Lemmatizer) -> None:
-    """ "zebra standing on dirt": standing is what the zebra does, not what it is."""
+def participles_tagged_as_nouns(words: list[Word], lemma: Lemmatizer) -> None:
+    """ "zebra standing on dirt": "standing" is a participle, not the head noun."""
     for w in words:
         if w.tag not in NOUN_TAGS or not w.low.endswith("ing") or w.low in lex.ING_NOUNS or w.i == 0:
             continue
@@ -134,14 +134,14 @@ def participles_read_as_nouns(words: list[Word], lemma: Lemmatizer) -> None:
         w.retag("VBG")
         w.lemma = base
         w.attach(before, "acl")
-        if after is not None and after.pos in ("DET", "PRON", "ADJ"):  # "zebra eating the grass": what follows is eaten
+        if after is not None and after.pos in ("DET", "PRON", "ADJ"):  # "zebra eating the grass": the grass is the verb's object
             thing = after.head if after.head.i > w.i and after.head.tag in NOUN_TAGS else None
             if thing is not None and thing.head.i <= before.i:
                 thing.attach(w, "dobj")
 
 
 def _swap_head(old: Word, new: Word) -> None:
-    """*new*, a child of *old*, takes its place in the tree, and the children in front of it."""
+    """Let *new*, a child of *old*, take the place of *old* in the tree together with the children in front of it."""
     old.kids.remove(new)
     for kid in [k for k in old.kids if k.i < new.i]:
         kid.attach(new, kid.dep)
@@ -160,8 +160,8 @@ def _swap_head(old: Word, new: Word) -> None:
         kid.attach(new, kid.dep)
 
 
-def participles_read_as_adjectives(words: list[Word]) -> None:
-    """ "hand holding phone": the hand holds the phone, it is not a "hand holding" phone."""
+def participles_parsed_as_adjectives(words: list[Word]) -> None:
+    """ "hand holding phone": "hand" is the head and "phone" the object of "holding"."""
     for w in words:
         if w.tag != "VBG" or w.dep not in ("amod", "compound", "nmod") or w.i == 0 or w.head.i < w.i:
             continue
@@ -192,7 +192,7 @@ def participles_read_as_adjectives(words: list[Word]) -> None:
 
 
 def participles_after_colours(words: list[Word]) -> None:
-    """ "man in black holding a child": he is in black and holds the child, he is not in a "black holding" child."""
+    """ "man in black holding a child": "black" is the object of "in", and "holding" describes the man."""
     for w in words[2:]:
         colour, preposition, thing = words[w.i - 1], words[w.i - 2], w.head
         if (
@@ -212,8 +212,8 @@ def participles_after_colours(words: list[Word]) -> None:
         thing.attach(w, "dobj")
 
 
-def images_do_not_act(words: list[Word]) -> None:
-    """ "a photo of a man standing on a hill", "a group of cats on a mat": what follows is about the man and the cats."""
+def participles_of_pictures(words: list[Word]) -> None:
+    """ "a photo of a man standing on a hill": the participle describes the man, not the photo."""
     for w in words:
         if w.dep not in ("acl", "prep", "relcl") or w.low in ("of", "with") or w.head.lemma not in lex.PICTURES or w.i < w.head.i:
             continue
@@ -223,8 +223,8 @@ def images_do_not_act(words: list[Word]) -> None:
             w.attach(thing, w.dep)
 
 
-def clothes_do_not_act(words: list[Word]) -> None:
-    """ "man in red shirt standing": not the shirt stands. The participle moves up to the wearer."""
+def participles_of_clothing(words: list[Word]) -> None:
+    """ "man in red shirt standing": the participle describes the wearer, not the shirt."""
     for w in words:
         if w.dep != "acl" or w.tag != "VBG" or w.head.pos not in ("NOUN", "PROPN"):
             continue
@@ -239,7 +239,7 @@ def clothes_do_not_act(words: list[Word]) -> None:
 
 
 def nouns_before_and(words: list[Word]) -> None:
-    """ "a red breast and yellow wings": two things, not "red breast" wings."""
+    """ "a red breast and yellow wings": a coordination of two nouns, not "red breast" as a modifier of the wings."""
     for w in words:
         second = w.head
         if (
@@ -263,7 +263,7 @@ _LISTED = ("conj", "appos", "attr", "npadvmod", "dep", "oprd", "dobj")
 
 
 def lists_after_with(words: list[Word]) -> None:
-    """ "a bird with a red belly, a white crown and black wings": the list goes on with what the bird has, not with more birds."""
+    """ "a bird with a red belly, a white crown and black wings": the later nouns are coordinated with the belly, not with the bird."""
     for opener in words:
         if opener.low == "with" and opener.dep == "prep":
             first = opener.kid("pobj")
@@ -283,7 +283,7 @@ def lists_after_with(words: list[Word]) -> None:
 
 
 def missing_subjects(words: list[Word]) -> None:
-    """ "a child holds a kite and a ball is below a boat": the ball is not held, it is the subject of what follows."""
+    """ "a child holds a kite and a ball is below a boat": the ball is the subject of the second clause, not a second object of "holds"."""
     for verb in words[1:]:
         noun = words[verb.i - 1]
         if (
@@ -303,8 +303,8 @@ def missing_subjects(words: list[Word]) -> None:
         noun.attach(verb, "nsubj")
 
 
-def what_comes_first_is_the_object(words: list[Word]) -> None:
-    """ "the chair the dog is sitting on", "couch man sits on", "shirt the man is wearing": what the last word lacks stands at the front."""
+def fronted_objects(words: list[Word]) -> None:
+    """ "the chair the dog is sitting on", "shirt the man is wearing": the first noun is the object of the last verb or preposition."""
     last = next((w for w in reversed(words) if w.pos not in ("PUNCT", "SPACE")), None)
     if last is None or last.i == 0:
         return

@@ -1,4 +1,4 @@
-"""Prepositions of several words: "in front of", "on the left side of", "next to" are one relation, not a chain of things."""
+"""Multiword prepositions: "in front of", "on the left side of" and "next to" are one relation each; their nouns are not objects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _BEFORE_PLACE = frozenset("the its it their his her a each one both either very 
 
 
 def join_prepositions(words: list[Word]) -> None:
-    """ "in front of", "on the left side of", "next to" become one preposition with one object."""
+    """Merge the words of "in front of", "on the left side of", "next to" into one preposition with one object."""
     i = 0
     while i < len(words):
         length = 0
@@ -57,7 +57,7 @@ def _place(low: list[str]) -> tuple[int, str]:
 
 
 def _join(words: list[Word], start: int, end: int, predicate: str) -> None:
-    """Make words start..end one preposition that hangs where the phrase hung and holds the object that the phrase held."""
+    """Merge words start..end into one preposition with the head and the object of the phrase."""
     span, inside = words[start:end], range(start, end)
     first = span[0]
     outside = [w.head for w in span if w.head.i not in inside]
@@ -74,7 +74,7 @@ def _join(words: list[Word], start: int, end: int, predicate: str) -> None:
         w.dep, w.tag, w.pos = "joined", "XX", "X"
     first.low = predicate
     first.retag("IN")
-    if outer in kids:  # "next to the sink is a mirror": the object was read as the head
+    if outer in kids:  # "next to the sink is a mirror": the object was parsed as the head
         kids.remove(outer)
         outer.head, outer.dep = outer, "ROOT"
         first.dep = "ROOT"

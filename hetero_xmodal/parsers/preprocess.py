@@ -1,8 +1,8 @@
-"""What helps a small English model to read captions: it was trained on newspapers, captions are fragments in lower case.
+"""Preprocessing of captions for spaCy's small English model, which was trained on news text, while captions are lower-case fragments.
 
-* everything is read in lower case, as most captions are written;
-* a fragment gets a frame: "man holding bat" is read as "a man holding bat ." The words of the frame never reach the scene graph;
-* words that newspapers rarely print are read as a common word of the same kind (:data:`.lexicon.READ_AS`).
+* everything is lower-cased, as most captions are;
+* a fragment is completed: "man holding bat" is parsed as "a man holding bat ." The added words never reach the scene graph;
+* words that are rare in news text are replaced by a common word of the same kind (:data:`.lexicon.READ_AS`).
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 
 class Prepared(NamedTuple):
-    """``words`` are what spaCy reads, ``texts`` the tokens as written, ``before`` the number of words that the frame put in front."""
+    """``words`` are spaCy's input, ``texts`` the tokens as written, ``before`` the number of words added at the front."""
 
     words: tuple[str, ...]
     texts: list[str]
     before: int
 
     def doc(self, vocab: Vocab) -> Doc:
-        """A spaCy document of the words, not parsed yet."""
+        """Return an unparsed spaCy document of the words."""
         from spacy.tokens import Doc
 
         return Doc(vocab, words=self.words)
 
 
 def prepare(nlp: Language, text: str) -> Prepared:
-    """Cut *text* into tokens and dress it for reading."""
+    """Tokenise and preprocess *text*."""
     texts = join_hyphens([(t.text, bool(t.whitespace_)) for t in nlp.make_doc(" ".join(text.split()))])
     words = [READ_AS.get(w, w) for w in map(str.lower, texts)]
     for i in range(len(words) - 1):
@@ -51,7 +51,7 @@ def prepare(nlp: Language, text: str) -> Prepared:
 
 
 def join_hyphens(pieces: list[tuple[str, bool]]) -> list[str]:
-    """spaCy cuts "t-shirt" into three tokens; here it stays one word, but "snow-covered" is cut, for the snow is a thing.
+    """Rejoin hyphenated words, which spaCy splits: "t-shirt" is one word, but "snow-covered" stays split, because snow is an object.
 
     >>> join_hyphens([("t", False), ("-", False), ("shirt", True), ("here", False)])
     ['t-shirt', 'here']

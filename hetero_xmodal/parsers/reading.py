@@ -1,4 +1,4 @@
-"""What has been understood so far of one sentence, and the question every rule asks: who is meant by this word?"""
+"""The state of reading one sentence: objects and relations found so far, and reference resolution."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .words import NOUN_TAGS, Word
 
 
 class Reading:
-    """Objects and relations found so far; ``index`` maps the token index of an object's head to its place in ``objects``."""
+    """Objects and relations found so far; ``index`` maps the token index of an object's head to its index in ``objects``."""
 
     def __init__(self, words: list[Word]) -> None:
         self.words = words
@@ -16,25 +16,28 @@ class Reading:
         self.relations: list[SceneRelation] = []
         self.index: dict[int, int] = {}
         self.heads: list[Word] = []
-        self.same: dict[int, Word] = {}  # a quantity noun -> the noun it counts
-        self.used: set[int] = set()  # words already said as part of another attribute
+        self.same: dict[int, Word] = {}  # token index of a quantity noun -> the noun it counts
+        self.used: set[int] = set()  # words that are part of another attribute
         self._seen: set[tuple[int, str, int]] = set()
 
-    # ------------------------------------------------------------------------------------------ writing
+    # ------------------------------------------------------------------------------------------ adding facts
 
     def is_object(self, word: Word) -> bool:
+        """Whether the word is the head of an object."""
         return word.i in self.index
 
     def object_of(self, word: Word) -> SceneObject:
+        """The object whose head the word is."""
         return self.objects[self.index[word.i]]
 
     def add_object(self, head: Word, name: str, span: tuple[int, int]) -> None:
+        """Add an object with its head word, name and span of tokens."""
         self.index[head.i] = len(self.objects)
         self.objects.append(SceneObject(name, span=span, head=head.i))
         self.heads.append(head)
 
     def add_attribute(self, head: Word, attribute: str) -> None:
-        """Note that an object is so; nothing happens for an empty attribute or a word that is no object."""
+        """Add an attribute to the object(s) of a word; no effect if it is empty or the word is not an object."""
         for word in self.resolve(head) if head.i in self.same else [head]:
             if word.i in self.index and attribute:
                 thing = self.object_of(word)
@@ -42,7 +45,7 @@ class Reading:
                     thing.attributes.append(attribute)
 
     def add_relation(self, subject: Word, predicate: str, thing: Word, *, mutual: bool = False) -> None:
-        """Note that two objects are related; said twice is noted once. Only "each other" relates an object to itself."""
+        """Add a relation once; *mutual* ("each other") allows an object to be related to itself."""
         if subject.i not in self.index or thing.i not in self.index:
             return
         key = (self.index[subject.i], predicate, self.index[thing.i])
@@ -50,10 +53,10 @@ class Reading:
             self._seen.add(key)
             self.relations.append(SceneRelation(*key))
 
-    # ------------------------------------------------------------------------------------------ who is meant
+    # ------------------------------------------------------------------------------------------ reference resolution
 
     def resolve(self, word: Word) -> list[Word]:
-        """The objects a word stands for: itself, the noun a quantity counts, the noun that a relative or personal pronoun points to."""
+        """The objects a word refers to: itself, the noun that a quantity counts, or the antecedent of a relative or personal pronoun."""
         if word.i in self.same:
             return self.group(self.same[word.i])
         if self.is_object(word):
@@ -70,7 +73,7 @@ class Reading:
         return []
 
     def described_by_clause(self, clause: Word, pronoun: Word) -> list[Word]:
-        """ "a beak and wings that are black": the wings, the last noun in front of "that", if it agrees with the verb in number."""
+        """ "a beak and wings that are black": the wings, the last noun before "that", if it agrees with the verb in number."""
         nouns = [noun for noun in self.chain(clause.head) if noun.i < pronoun.i]
         if len(nouns) < 2:
             return nouns or self.chain(clause.head)
@@ -79,7 +82,7 @@ class Reading:
         return nouns if verb.low in ("are", "were", "have") and not plural else nouns[-1:]
 
     def antecedent(self, pronoun: Word) -> list[Word]:
-        """ "a table with a cat on it": the table; otherwise the first object in front of the pronoun."""
+        """ "a table with a cat on it": the table; otherwise the first object before the pronoun."""
         above = pronoun
         for _ in range(8):
             if above.head is above:
@@ -96,7 +99,7 @@ class Reading:
         return []
 
     def place_word(self, thing: Word, whole: Word) -> bool:
-        """ "a pole with a sign on it", "... on top": the sign is on (top of) the pole, which says more than "with". True if so."""
+        """ "a pole with a sign on it", "... on top": add "on (top of)", which is more specific than "with"; True if it applies."""
         carriers = [thing, *(k for k in thing.kids if k.dep in ("acl", "relcl"))]
         if thing.dep == "dobj":
             carriers.append(thing.head)
@@ -117,7 +120,7 @@ class Reading:
     def group(self, word: Word) -> list[Word]:
         """The objects of a coordination that starts at this word: "a dog and a cat" -> dog, cat."""
         found: dict[int, Word] = {}
-        waiting = [word]  # a list instead of recursion: a text may chain thousands of nouns
+        waiting = [word]  # iterative, because a text may chain thousands of nouns
         while waiting:
             word = waiting.pop()
             for thing in self.resolve(word):
@@ -130,14 +133,14 @@ class Reading:
         return [thing for kid in preposition.kids if kid.dep == "pobj" for thing in self.group(kid)]
 
     def chain(self, word: Word) -> list[Word]:
-        """The whole coordination that a word is part of, wherever in it the word stands."""
+        """The whole coordination that a word is part of."""
         top = word
         while top.dep == "conj" and top.head is not top and top.head.tag in NOUN_TAGS:
             top = top.head
         return self.group(top)
 
     def subjects(self, verb: Word, depth: int = 0) -> list[Word]:
-        """Who does it: the verb's own subject, else the noun it describes, else the subject of the verb it depends on."""
+        """Subjects of a verb: its own, else the noun it modifies, else those of the verb it depends on."""
         if depth > 6:
             return []
         for kid in verb.kids:
@@ -150,7 +153,7 @@ class Reading:
             return self.chain(head) if head.tag in NOUN_TAGS else self.subjects(head, depth + 1)
         if head is not verb and verb.dep in ("conj", "advcl", "xcomp", "ccomp", "pcomp", "dep", "prep"):
             return self.chain(head) if head.tag in NOUN_TAGS else self.subjects(head, depth + 1)
-        for kid in verb.kids:  # "hand holding a phone", the hand read as an adverb
+        for kid in verb.kids:  # "hand holding a phone" with the hand parsed as an adverb
             if (
                 kid.i < verb.i
                 and kid.dep in ("npadvmod", "dep", "nmod", "compound", "intj", "csubj", "advcl", "amod")

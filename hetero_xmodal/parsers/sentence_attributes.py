@@ -1,4 +1,4 @@
-"""What a sentence says its objects are like: words in front of a noun, and adjectives after "is"."""
+"""Attributes of the objects of a sentence: modifiers in front of a noun, and predicative adjectives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def colours_of_clothes(reading: Reading) -> None:
 
 
 def words_before_noun(reading: Reading) -> None:
-    """ "a small red bird", "a brick wall", "two dogs": what stands in front of a noun describes it."""
+    """ "a small red bird", "a brick wall", "two dogs": modifiers in front of a noun."""
     for head in reading.words:
         if head.pos not in NOUNS:
             continue
@@ -44,7 +44,7 @@ def words_before_noun(reading: Reading) -> None:
 
 
 def described_by(head: Word, start: int) -> list[Word]:
-    """The words in front of a name, also those that the parse hung under a part of the name: "red bowling balls"."""
+    """The modifiers in front of a name, including those attached to a part of the name: "red bowling balls"."""
     found = []
     for kid in head.kids:
         if kid.i >= head.i:
@@ -107,7 +107,7 @@ def denied(reading: Reading, word: Word) -> bool:
 
 
 def attribute_text(reading: Reading, word: Word) -> str:
-    """The attribute as written, with the word that narrows it ("dark brown", "light colored"); empty for words like "many"."""
+    """The attribute as written, with its own modifier ("dark brown", "light colored"); empty for quantifiers such as "many"."""
     if word.low in lex.NOT_ATTRIBUTES or word.tag in ("DT", "PDT", "PRP$", "WDT") or word.i in reading.used or denied(reading, word):
         return ""
     if word.pos == "NUM":
@@ -122,7 +122,7 @@ def attribute_text(reading: Reading, word: Word) -> str:
     if after is not None and f"{low} {after.low}" in lex.ATTRIBUTE_PAIRS:
         return ""
     if low in lex.SHADES and after is not None and after.low in lex.COLOURS | lex.COLOURED:
-        return ""  # said together with the colour
+        return ""  # part of the colour's attribute
     if low in lex.COLOURED:
         if before is not None and before.low in lex.COLOURS and not (word.i > 1 and reading.words[word.i - 2].low in lex.SHADES):
             return before.low

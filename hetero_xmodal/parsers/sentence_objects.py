@@ -1,4 +1,4 @@
-"""Which words of a sentence are objects, and what they are called."""
+"""The objects of a sentence and their names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NOUNS = ("NOUN", "PROPN")
 
 
 def find_objects(reading: Reading) -> None:
-    """Every noun that is not part of another noun's name and not a quantity is an object; so is "he" if nobody else is meant."""
+    """Add every noun that is neither part of another noun's name nor a quantity; also a pronoun such as "he" without an antecedent."""
     for word in reading.words:
         if word.tag == "PRP" or word.low in ("someone", "somebody", "everyone", "everybody"):
             if word.low in lex.PRONOUN_PEOPLE and not reading.objects and word.dep in ("nsubj", "nsubjpass", "ROOT"):
@@ -37,14 +37,14 @@ def find_objects(reading: Reading) -> None:
 
 
 def is_modifier(word: Word) -> bool:
-    """True for a noun that stands in front of the noun it belongs to: "brick" in "brick wall"."""
+    """True for a noun that modifies a following noun: "brick" in "brick wall"."""
     if word.dep == "conj" and word.head.i < word.i:  # "a white and tan dog"
         return is_modifier(word.head) and word.head.head.i > word.i or word.head.pos == "ADJ" and word.head.head.i > word.i
     return word.dep in ("compound", "nmod", "amod") and word.head.pos in NOUNS and word.head.i > word.i and not whole_of(word, word.head)
 
 
 def whole_of(modifier: Word, head: Word) -> bool:
-    """True for "tree" in "tree branch": the branch is a part that the tree has."""
+    """True for "tree" in "tree branch": the head is a part of the modifier."""
     pair = f"{modifier.low} {head.low}"
     return (
         modifier.dep in ("compound", "nmod")
@@ -69,7 +69,7 @@ def is_unnamed_clothing(word: Word) -> bool:
 
 
 def is_place(word: Word) -> bool:
-    """ "on the left", "at the top", "in front" without "of": no thing, a place."""
+    """ "on the left", "at the top", "in front" without "of": a place, not an object."""
     if word.low in ("picture", "photo", "image", "photograph") and word.dep == "pobj" and word.head.low == "in":
         return True
     if word.low not in ("left", "right", "top", "bottom", "middle", "center", "front", "side") or word.dep != "pobj":
@@ -78,14 +78,14 @@ def is_place(word: Word) -> bool:
 
 
 def is_absent(word: Word) -> bool:
-    """ "a wall without windows", "a tree with no leaves": what is not there is no object."""
+    """ "a wall without windows", "a tree with no leaves": negated nouns are not objects."""
     if word.dep == "pobj" and word.head.low == "without":
         return True
     return any(k.low == "no" and k.dep == "det" for k in word.kids) and not any(k.dep in ("compound", "amod") for k in word.kids)
 
 
 def counted_noun(word: Word) -> Word | None:
-    """ "a group of people": the object is people. Returns the noun that a quantity noun counts, or None."""
+    """The noun that a quantity noun counts, or None: "people" in "a group of people"."""
     if word.lemma not in lex.QUANTITY_NOUNS:
         return None
     of = next((k for k in word.kids if k.dep == "prep" and k.low == "of"), None)
@@ -96,7 +96,7 @@ def counted_noun(word: Word) -> Word | None:
 
 
 def object_name(head: Word) -> tuple[str, int]:
-    """Name of an object: the singular noun with the nouns that belong to it ("fire hydrant"), and where the name starts."""
+    """Name of an object, the singular noun with its compound nouns ("fire hydrant"), and the index of its first token."""
     parts, start = [head.lemma], head.i
     for kid in sorted((k for k in head.kids if k.i < head.i), key=lambda k: -k.i):
         if kid.i == start - 1 and is_part_of_name(kid, head):
@@ -109,7 +109,7 @@ def object_name(head: Word) -> tuple[str, int]:
 
 
 def is_part_of_name(modifier: Word, head: Word) -> bool:
-    """ "teddy bear" and "left hand" are names, "brick wall" is wall[brick], "tree branch" is a branch that a tree has."""
+    """True for "teddy bear" and "left hand"; not for "brick wall", which is wall[brick], nor "tree branch", a part of the tree."""
     pair = f"{modifier.low} {head.low}"
     if pair in lex.NAME_PAIRS or f"{modifier.low} {head.lemma}" in lex.NAME_PAIRS:
         return True

@@ -1,13 +1,13 @@
 """From a dependency parse to a scene graph.
 
-:func:`read_scene` is the whole way in order. Objects and their names are found in :mod:`.sentence_objects`, attributes in
-:mod:`.sentence_attributes`; relations follow here, one function per construction of English.
+:func:`read_scene` applies all rules in order. Objects are found in :mod:`.sentence_objects`, attributes in :mod:`.sentence_attributes`;
+relations are found here, by one function per construction.
 """
 
 from __future__ import annotations
 
 from . import lexicon as lex
-from .parse_corrections import repair
+from .parse_corrections import correct_parse
 from .reading import Reading
 from .sentence_attributes import colours_of_clothes, predicate_adjectives, words_before_noun
 from .sentence_objects import NOUNS, find_objects, is_unnamed_clothing
@@ -15,8 +15,8 @@ from .words import Lemmatizer, Word
 
 
 def read_scene(words: list[Word], lemma: Lemmatizer) -> Reading:
-    """Apply the constructions in order; the result holds objects, attributes and relations."""
-    repair(words, lemma)
+    """Correct the parse and apply the rules in order; the result holds objects, attributes and relations."""
+    correct_parse(words, lemma)
     reading = Reading(words)
     find_objects(reading)
     colours_of_clothes(reading)
@@ -29,7 +29,7 @@ def read_scene(words: list[Word], lemma: Lemmatizer) -> Reading:
 
 
 def possession(reading: Reading) -> None:
-    """ "the man's hat": the man has a hat."""
+    """ "the man's hat": (man, have, hat)."""
     for word in reading.words:
         if word.dep == "poss" and word.pos in NOUNS:
             for owner in reading.group(word):
@@ -38,7 +38,7 @@ def possession(reading: Reading) -> None:
 
 
 def verbs(reading: Reading) -> None:
-    """Every verb that is not an adjective in disguise relates its subject to its object and to its prepositional phrases."""
+    """Every verb that is not used as an adjective relates its subject to its object and to its prepositional phrases."""
     for verb in reading.words:
         if verb.pos in ("VERB", "AUX") and verb.dep not in ("amod", "compound", "nmod", "aux", "auxpass", "joined"):
             verb_phrase(reading, verb)
@@ -48,21 +48,23 @@ def verb_phrase(reading: Reading, verb: Word) -> None:
     """One verb: "man holds bat", "planes are parked next to a building", "grass covered in snow", "there is a dog on the bed"."""
     if any(k.dep == "neg" for k in verb.kids):
         return
-    who = reading.subjects(verb)
-    what = direct_objects(reading, verb)
+    subjects = reading.subjects(verb)
+    objects = direct_objects(reading, verb)
     phrases = prepositional_phrases(reading, verb)
     for complement in verb.kids:  # "the bird is small with a red belly"
         if complement.dep == "acomp" and verb.lemma in lex.LINKING_VERBS:
             phrases += prepositional_phrases(reading, complement)
-    opening = {t.i for kid in verb.kids if kid.dep == "prep" and kid.i < min([verb.i, *(w.i for w in who)]) for t in reading.group_of(kid)}
+    opening = {
+        t.i for kid in verb.kids if kid.dep == "prep" and kid.i < min([verb.i, *(w.i for w in subjects)]) for t in reading.group_of(kid)
+    }
     name = verb.lemma
     if name == "be":
-        who, what = (who or what), []  # "there is a dog on the bed"
+        subjects, objects = (subjects or objects), []  # "there is a dog on the bed"
     passive = is_passive(verb)
     particle = verb.kid("prt") if name != "have" else None
     if not passive or verb.dep != "acl":
-        for thing in what:
-            for subject in who:
+        for thing in objects:
+            for subject in subjects:
                 if name == "have" and reading.place_word(thing, subject):
                     continue
                 if name == "have" and worn(subject, thing):
@@ -72,31 +74,31 @@ def verb_phrase(reading: Reading, verb: Word) -> None:
     for preposition, things in phrases:
         for thing in things:
             if passive and (preposition == "by" and name not in lex.RESTING or name in lex.COVERING and preposition in ("in", "with")):
-                for subject in who:
+                for subject in subjects:
                     reading.add_relation(thing, name, subject)
                 continue
-            sources, predicate = who, f"{name} {preposition}"
-            if what and not passive:
+            sources, predicate = subjects, f"{name} {preposition}"
+            if objects and not passive:
                 predicate = preposition
                 if (
                     thing.lemma in lex.BODY_PARTS
                     and preposition in ("in", "on", "over", "under", "around", "to")
                     or name in ("wear", "have")
                 ):
-                    sources = what
+                    sources = objects
             elif name in lex.EMPTY_VERBS or thing.i in opening:
                 predicate = preposition
             elif name in lex.WEARING and preposition in ("in", "with"):
                 predicate = "wear"
             for subject in sources:
                 reading.add_relation(subject, predicate, thing)
-    phrases_found = bool(phrases) or each_other(reading, verb, who)
-    if not what and not phrases_found and name not in lex.EMPTY_VERBS and name not in lex.NEVER_ATTRIBUTES and not has_clause(verb):
-        for subject in who:
+    phrases_found = bool(phrases) or each_other(reading, verb, subjects)
+    if not objects and not phrases_found and name not in lex.EMPTY_VERBS and name not in lex.NEVER_ATTRIBUTES and not has_clause(verb):
+        for subject in subjects:
             reading.add_attribute(subject, verb.low)
 
 
-def each_other(reading: Reading, word: Word, who: list[Word]) -> bool:
+def each_other(reading: Reading, word: Word, subjects: list[Word]) -> bool:
     """ "a man and a dog next to each other": (man, next to, dog); "two cars next to each other": (car, next to, car)."""
     for kid in word.kids:
         place = kid.kid("pobj") if kid.dep == "prep" else kid if kid.dep == "dobj" else None
@@ -104,29 +106,29 @@ def each_other(reading: Reading, word: Word, who: list[Word]) -> bool:
             continue
         verb = "" if word.pos in NOUNS or word.lemma in lex.EMPTY_VERBS else word.lemma
         predicate = " ".join(p for p in (verb, kid.low if place is not kid else "") if p)
-        if who and predicate:
-            reading.add_relation(who[0], predicate, who[-1], mutual=True)
+        if subjects and predicate:
+            reading.add_relation(subjects[0], predicate, subjects[-1], mutual=True)
             return True
     return False
 
 
 def has_clause(verb: Word) -> bool:
-    """ "trying to throw": the verb that follows says what happens."""
+    """ "trying to throw": the action is expressed by the complement clause."""
     return verb.kid("xcomp", "ccomp") is not None
 
 
 def direct_objects(reading: Reading, verb: Word) -> list[Word]:
-    """What the verb is done to; in "the bat the man is holding" it is the noun that the clause describes."""
-    what = [t for k in verb.kids if k.dep == "dobj" or k.dep == "attr" and k.i > verb.i for t in reading.group(k)]
-    if not what and verb.dep == "relcl" and verb.tag in ("VBG", "VBZ", "VBP", "VBD") and verb.head.pos in NOUNS:
+    """Direct objects of a verb; of a relative clause ("the bat the man is holding"), the noun that it modifies."""
+    objects = [t for k in verb.kids if k.dep == "dobj" or k.dep == "attr" and k.i > verb.i for t in reading.group(k)]
+    if not objects and verb.dep == "relcl" and verb.tag in ("VBG", "VBZ", "VBP", "VBD") and verb.head.pos in NOUNS:
         own = any(k.dep == "nsubj" and k.low not in lex.RELATIVE_PRONOUNS for k in verb.kids)
         if own and not any(k.dep in ("prep", "prt", "nsubjpass") and not k.kids for k in verb.kids) and verb.lemma in lex.TRANSITIVE:
             return reading.chain(verb.head)
-    return what
+    return objects
 
 
 def worn(subject: Word, thing: Word) -> bool:
-    """ "a man with glasses on": he wears them."""
+    """ "a man with glasses on": (man, wear, glasses)."""
     if subject.lemma not in lex.ANIMATE or thing.lemma not in lex.CLOTHING:
         return False
     hangers = [*thing.kids, *subject.kids, *(thing.head.kids if thing.dep == "dobj" else ())]
@@ -139,7 +141,7 @@ def is_passive(verb: Word) -> bool:
 
 
 def prepositional_phrases(reading: Reading, word: Word) -> list[tuple[str, list[Word]]]:
-    """The prepositional phrases that hang under a word: (preposition, objects)."""
+    """The prepositional phrases attached to a word: (preposition, objects)."""
     found = []
     for kid in word.kids:
         if (
@@ -186,7 +188,7 @@ def nouns_with_prepositions(reading: Reading) -> None:
 
 
 def of_phrase(reading: Reading, part: Word, whole: Word) -> None:
-    """ "leg of the man": the man has a leg. "a glass of wine": wine in a glass. "an image of a dog": it depicts one."""
+    """ "leg of the man": (man, have, leg). "a glass of wine": (wine, in, glass). "a picture of a dog": (picture, depict, dog)."""
     if part.lemma in lex.CONTAINERS:
         reading.add_relation(whole, lex.CONTAINERS[part.lemma], part)
     elif part.lemma in lex.PICTURES:

@@ -1,7 +1,7 @@
-"""Words of a parsed sentence as plain Python objects: what the rules read, and what the repairs may correct.
+"""Words of a parsed sentence as plain, mutable Python objects.
 
-spaCy's ``Token`` cannot be moved to another head without a fight, and reading it is slow. So a parsed sentence is copied once
-into a list of :class:`Word`; the rules walk over these.
+The heads of spaCy's tokens cannot easily be changed, and access to them is slow; so a parsed sentence is copied once into a list of
+:class:`Word`, on which corrections and rules operate.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NOUN_TAGS = frozenset(("NN", "NNS", "NNP", "NNPS"))
 
-#: Penn Treebank tag -> universal part of speech. The tagger gives the first; one look-up here is ten times as fast as spaCy's own pipe.
+#: Penn Treebank tag -> universal part of speech; this table is ten times as fast as spaCy's attribute ruler
 POS_OF_TAG = {
     "NN": "NOUN", "NNS": "NOUN", "NNP": "PROPN", "NNPS": "PROPN", "PRP": "PRON", "PRP$": "PRON", "WP": "PRON", "WP$": "PRON",
     "EX": "PRON", "DT": "DET", "PDT": "DET", "WDT": "DET", "JJ": "ADJ", "JJR": "ADJ", "JJS": "ADJ", "AFX": "ADJ", "RB": "ADV",
@@ -27,7 +27,7 @@ POS_OF_TAG = {
 
 
 class Word:
-    """One token: its index ``i``, lower-case text ``low``, ``tag``, ``pos``, arc ``dep`` to ``head`` (itself for a root), ``kids``."""
+    """One token: index ``i``, ``text``, lower-case ``low``, ``tag``, ``pos``, arc label ``dep``, ``head`` (itself for a root), ``kids``."""
 
     __slots__ = ("i", "text", "low", "tag", "pos", "dep", "head", "kids", "lemma")
 
@@ -40,7 +40,7 @@ class Word:
         return f"{self.low}/{self.tag}/{self.dep}<-{self.head.low}"
 
     def attach(self, head: Word, dep: str) -> None:
-        """Hang this word under another head; nothing happens if that head hangs under this word."""
+        """Attach this word to another head; no effect if that head is a descendant of this word."""
         above = head
         while above.head is not above:
             if above is self:
@@ -56,11 +56,11 @@ class Word:
             head.kids.sort(key=lambda w: w.i)
 
     def retag(self, tag: str) -> None:
-        """Correct the part of speech."""
+        """Set tag and part of speech."""
         self.tag, self.pos = tag, POS_OF_TAG.get(tag, "X")
 
     def kid(self, *deps: str) -> Word | None:
-        """First child on one of these arcs."""
+        """First child with one of these arc labels."""
         for w in self.kids:
             if w.dep in deps:
                 return w
@@ -70,11 +70,11 @@ class Word:
 def read_doc(doc: Doc, texts: list[str], before: int = 0) -> list[Word]:
     """Copy spaCy's parse into :class:`Word` objects.
 
-    doc : the parsed document, with *before* words of a frame in front and perhaps a full stop behind
-    texts : the tokens as the sentence has them
+    doc : the parsed document, with *before* added words at the front and possibly a full stop at the end
+    texts : the tokens as written
     """
     strings = doc.vocab.strings
-    # one array instead of one Token object per word: three times as fast
+    # one array is three times as fast as one Token object per word
     rows = doc.to_array(("TAG", "DEP", "HEAD"))[before : before + len(texts)].tolist()
     words = [Word(i, text, strings[tag], strings[dep]) for i, (text, (tag, dep, _)) in enumerate(zip(texts, rows, strict=True))]
     for word, (_, _, offset) in zip(words, rows, strict=True):
@@ -83,12 +83,12 @@ def read_doc(doc: Doc, texts: list[str], before: int = 0) -> list[Word]:
             word.head = words[at]
             word.head.kids.append(word)
         else:
-            word.dep = "ROOT"  # also where the head is a word of the frame
+            word.dep = "ROOT"  # also if the head is an added word
     return words
 
 
 class Lemmatizer:
-    """Dictionary forms by spaCy's own English tables, one look-up per distinct word.
+    """Lemmatiser with spaCy's English tables; results are cached.
 
     >>> import spacy
     >>> from hetero_xmodal.parsers.sentence import load_parser
@@ -102,10 +102,10 @@ class Lemmatizer:
         lookups = nlp.get_pipe("lemmatizer").lookups if nlp.has_pipe("lemmatizer") else None
         table = (lambda name: lookups.get_table(name)) if lookups is not None else (lambda name: {})
         self.rules, self.exceptions = table("lemma_rules"), table("lemma_exc")
-        self.index = {kind: frozenset(table("lemma_index").get(kind, ())) for kind in ("noun", "verb")}  # lists: far too slow to search
+        self.index = {kind: frozenset(table("lemma_index").get(kind, ())) for kind in ("noun", "verb")}
 
     def __call__(self, word: str, pos: str) -> str:
-        """Lemma of a lower-case *word* read as ``"NOUN"`` or ``"VERB"``."""
+        """Lemma of a lower-case *word* as a ``"NOUN"`` or ``"VERB"``."""
         key = (word, pos)
         found = self._known.get(key)
         if found is None:
@@ -132,5 +132,5 @@ class Lemmatizer:
         if word in index:
             return word
         if pos == "NOUN" and len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
-            return word[:-1]  # a plural that the table does not know
+            return word[:-1]  # a plural that is not in the table
         return word

@@ -1,12 +1,11 @@
-"""Every word of the default world, in one place. No word stands in two vocabularies.
+"""The vocabulary of the default world; no word belongs to two kinds.
 
-The *canonical* words below are the ones an image's true scene graph uses. Captions may use other words for the same
-thing; ``SYNONYMS`` maps each of them to its canonical word.
+True scene graphs use the *canonical* words below. Captions may use synonyms; ``SYNONYMS`` maps each to its canonical word.
 
-Normal form of relations (images and sentences alike): predicates are lower case, verbs in their base form
-(``hold``, ``have``), prepositions as said (``on``, ``near``, ``next to``, ``with``). ``to the left of``, ``on the left of``
-and ``left of`` are all ``left of``; the same for ``right of``. Nouns are singular lemmas. A number is an attribute
-written as digits: "two red birds" is one object ``bird`` with the attributes ``2`` and ``red``.
+Normal form of relations, in images and sentences: predicates are lower case, verbs in their base form (``hold``, ``have``), prepositions
+as written (``on``, ``near``, ``next to``, ``with``). ``to the left of``, ``on the left of`` and ``left of`` are all ``left of``; the same
+for ``right of``. Nouns are singular lemmas. A number is an attribute in digits: "two red birds" is one object ``bird`` with the
+attributes ``2`` and ``red``.
 
 >>> canonical("puppy"), canonical("next to"), canonical("red")
 ('dog', 'near', 'red')
@@ -22,7 +21,7 @@ CATEGORIES = (
     "table", "box", "ball", "balloon", "umbrella", "kite", "cup", "lamp", "clock", "mirror",
 )  # fmt: skip
 
-#: places; each is a label, and its image a background
+#: places; each is a label and a background
 SCENE_TYPES = ("street", "garden", "kitchen", "bedroom", "beach")
 
 #: all colours; scenes use the first eight, birds use BIRD_COLOURS
@@ -38,25 +37,25 @@ BIRD_PATTERNS = ("plain", "striped", "dotted")
 #: an object of ordinary size carries no size attribute
 SIZES = ("small", "large")
 
-#: nouns that captions use for where a bird is: place -> (preposition, determiner)
+#: places of birds in captions: place -> (preposition, determiner)
 BIRD_PLACES = {"branch": ("on", "a"), "rock": ("on", "a"), "grass": ("on", "the"), "snow": ("in", "the")}
 
 #: length of a bird's beak, always one of the two
 LENGTHS = ("short", "long")
 
-#: what a bird has; the bird itself is the object ``bird``
+#: parts of a bird; the bird itself is the object ``bird``
 BIRD_PARTS = ("crown", "breast", "belly", "wing", "beak")
 
-#: relations of images, in normal form; the rules are in ``hetero_xmodal.parsers.geometry``
+#: relations of images in normal form, defined in ``hetero_xmodal.parsers.geometry``
 RELATIONS = ("left of", "right of", "above", "below", "on", "hold", "near")
 HAVE = "have"
 
-#: who can hold, what can be held, what things stand on
+#: objects that can hold others, that can be held, that others can stand on
 AGENTS = ("child", "robot")
 HOLDABLE = ("balloon", "umbrella", "ball", "cup", "kite")
 SUPPORTS = ("table", "box", "bench")
 
-#: other word -> canonical word, one table per kind so that no word can drift into two
+#: synonym -> canonical word, one table per kind
 CATEGORY_SYNONYMS = {
     "kid": "child", "puppy": "dog", "kitty": "cat", "automobile": "car", "sailboat": "boat", "crate": "box", "parasol": "umbrella",
     "mug": "cup",
@@ -72,17 +71,17 @@ RELATION_SYNONYMS = {
 }  # fmt: skip
 SYNONYMS = CATEGORY_SYNONYMS | PART_SYNONYMS | SIZE_SYNONYMS | PATTERN_SYNONYMS | COLOUR_SYNONYMS | RELATION_SYNONYMS
 
-#: tags that are simply wrong, as on photo-sharing sites
+#: irrelevant tags, as on photo-sharing sites
 SPURIOUS_TAGS = ("holiday", "favorite", "canon", "weekend", "art", "summer", "nature", "cute")
 
 
 def canonical(word: str) -> str:
-    """The canonical word of *word*: itself, unless it is a synonym."""
+    """Return the canonical form of *word*: the word itself, unless it is a synonym."""
     return SYNONYMS.get(word, word)
 
 
 def attribute_kind(word: str) -> str | None:
-    """``"size"``, ``"colour"``, ``"pattern"`` or ``"length"`` of an attribute (synonyms too); ``None`` for any other word."""
+    """Return the kind of an attribute (synonyms too), ``"size"``, ``"colour"``, ``"pattern"`` or ``"length"``, else ``None``."""
     word = canonical(word)
     for kind, words in (("size", SIZES), ("colour", COLOURS), ("pattern", PATTERNS), ("length", LENGTHS)):
         if word in words:

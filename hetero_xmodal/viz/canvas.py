@@ -1,7 +1,7 @@
-"""A sheet of paper measured in inches, and the few strokes that all figures are made of.
+"""A canvas measured in inches, and the few shapes that all figures are made of: text, node, box, curve, image.
 
 Nothing here touches pyplot or matplotlib's global settings: a figure is made, drawn on and returned.
-Text is measured before it is placed, which is what lets the figures promise that no two labels overlap.
+Text is measured before it is placed, so that no two labels overlap.
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ _DPI = 100
 
 
 class Drawing(Figure):
-    """A matplotlib figure that a notebook shows by itself, without pyplot."""
+    """A matplotlib figure that a notebook displays without pyplot.
+
+    >>> Drawing(figsize=(1, 1))._repr_png_()[1:4]
+    b'PNG'
+    """
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
@@ -45,7 +49,7 @@ def _glyphs() -> frozenset[int]:
 
 @functools.lru_cache(maxsize=8192)
 def printable(text: str) -> str:
-    """*text* with every character that the font of the figures lacks (Chinese, emoji, line breaks) replaced by one sign, �.
+    """*text* with every character that the figures' font lacks (Chinese, emoji, line breaks) replaced by the replacement character �.
 
     >>> printable("a \N{BIRD} in Zürich")
     'a � in Zürich'
@@ -55,14 +59,23 @@ def printable(text: str) -> str:
 
 @functools.lru_cache(maxsize=8192)
 def text_size(text: str, size: float, weight: str = "normal", style: str = "normal") -> tuple[float, float]:
-    """Width and height in inches of one line of text of *size* points."""
+    """Width and height in inches of one line of text of *size* points.
+
+    >>> wide, tall = text_size("a bird", 8)
+    >>> wide > tall
+    True
+    """
     font = FontProperties(family=FONT, size=size, weight=weight, style=style)
     width, height, _ = _renderer().get_text_width_height_descent(printable(text), font, False)
     return width / _DPI, height / _DPI
 
 
 def fit(text: str, size: float, width: float, weight: str = "normal") -> str:
-    """*text*, cut with an ellipsis where it would be wider than *width* inches."""
+    """*text*, cut with an ellipsis where it would be wider than *width* inches.
+
+    >>> fit("a very long name", 8, 0.5)
+    'a very…'
+    """
     if text_size(text, size, weight)[0] <= width:
         return text
     low, high = 0, len(text)
@@ -73,7 +86,11 @@ def fit(text: str, size: float, width: float, weight: str = "normal") -> str:
 
 
 def wrap(text: str, size: float, width: float, *, lines: int, style: str = "normal") -> list[str]:
-    """*text* broken at spaces into at most *lines* lines of *width* inches; the last line is cut with an ellipsis."""
+    """*text* broken at spaces into at most *lines* lines of *width* inches; the last line is cut with an ellipsis.
+
+    >>> wrap("a red bird on a tree", 8, 0.7, lines=2)
+    ['a red bird', 'on a tree']
+    """
     out: list[str] = []
     for word in text.split():
         if out and text_size(f"{out[-1]} {word}", size, "normal", style)[0] <= width:
@@ -87,7 +104,7 @@ def wrap(text: str, size: float, width: float, *, lines: int, style: str = "norm
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Places near *wanted* (in ascending order), at least *gap* apart and within *low* .. *high*; the gap shrinks if it must.
+    """Positions near *wanted* (in ascending order), at least *gap* apart and within *low* .. *high*; the gap shrinks where room is short.
 
     >>> [round(place, 6) for place in spread([0.0, 0.1, 5.0], 1.0, 0.0, 5.0)]
     [0.0, 1.0, 5.0]
@@ -95,7 +112,7 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     count = len(wanted)
     if count > 1:
         gap = min(gap, (high - low) / (count - 1))
-    # Blocks of neighbours that touch move together to the mean of what their members want (pool adjacent violators).
+    # Blocks of neighbours that touch move together to the mean of their members' wanted positions (pool adjacent violators).
     blocks: list[list[float]] = []  # [sum of (wanted - offset), members]
     for index, place in enumerate(wanted):
         blocks.append([place - index * gap, 1])
@@ -112,14 +129,21 @@ Box = tuple[float, float, float, float]
 
 
 def overlap(a: Box, b: Box) -> bool:
-    """True if two boxes ``x1, y1, x2, y2`` share more than an edge."""
+    """True if two boxes ``x1, y1, x2, y2`` share more than an edge.
+
+    >>> overlap((0, 0, 2, 2), (1, 1, 3, 3)), overlap((0, 0, 2, 2), (2, 0, 3, 2))
+    (True, False)
+    """
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def place(size: tuple[float, float], wanted: Sequence[tuple[float, float]], taken: Sequence[Box], bounds: Box) -> Box | None:
-    """The first of the *wanted* top-left corners where a box of *size* meets nothing in *taken*, else the free place nearest the first.
+    """Box of *size* at the first of the *wanted* top-left corners where it overlaps nothing in *taken*, else at the nearest free place.
 
-    ``None`` if the bounds hold no free place at all.
+    *size* is width and height, *bounds* the box inside which it must lie. ``None`` if there is no free place inside the bounds.
+
+    >>> place((1, 1), [(0, 0), (2, 0)], [(0, 0, 1, 1)], (0, 0, 3, 1))
+    (2, 0, 3, 1)
     """
     width, height = size
     x1, y1, x2, y2 = bounds
@@ -143,7 +167,12 @@ def place(size: tuple[float, float], wanted: Sequence[tuple[float, float]], take
 
 
 class Sheet:
-    """A figure whose one axes is measured in inches from the top left corner, y down, like an image."""
+    """A figure with one axes object whose coordinates are inches from the top left corner, y down, like an image.
+
+    >>> sheet = Sheet(4, 1)
+    >>> sheet.text(0.1, 0.5, "a label").get_text()
+    'a label'
+    """
 
     def __init__(self, width: float, height: float) -> None:
         self.width, self.height = width, height

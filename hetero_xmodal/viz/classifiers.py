@@ -1,4 +1,4 @@
-"""``draw_classifiers``: where a retrieval model's label classifiers lie, as a map of points (the DAGNN paper's Figure 5)."""
+"""``draw_classifiers``: t-SNE map of a retrieval model's label classifiers (the DAGNN paper's Figure 5)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from .. import schema
 from ..errors import InputError
 from .canvas import Drawing
 from .colours import INK, node_colour
 
 
 def draw_classifiers(classifiers: Any, names: Sequence[str], *, seed: int = 0) -> Drawing:
-    """t-SNE of the classifiers (c, width): labels whose classifiers point the same way lie together.
+    """t-SNE of the classifiers (c, width) by cosine distance: labels with similar classifiers lie close together.
 
-    Distances are cosine distances. Only who is whose neighbour means something in such a map; the axes have no unit.
+    Only neighbourhoods can be read off such a map; the axes have no unit.
+
+    Parameters
+    ----------
+    classifiers : tensor or array (c, width), one row per label
+    names : names of the c labels
+    seed : of t-SNE
 
     Raises
     ------
@@ -39,7 +46,7 @@ def draw_classifiers(classifiers: Any, names: Sequence[str], *, seed: int = 0) -
     figure = Drawing(figsize=(8, 6.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.scatter(*places.T, s=36, color=node_colour("label"), edgecolor=INK, linewidth=0.6)
+    axes.scatter(*places.T, s=36, color=node_colour(schema.LABEL), edgecolor=INK, linewidth=0.6)
     size = 9 if len(rows) <= 40 else 7
     for place, name in zip(places, names, strict=True):
         axes.annotate(str(name), place, xytext=(4, 4), textcoords="offset points", fontsize=size, color=INK)

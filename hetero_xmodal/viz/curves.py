@@ -1,4 +1,4 @@
-"""``draw_curves``: how training went, from the ``metrics.csv`` of run folders (the ALGR paper's Figure 3)."""
+"""``draw_curves``: training curves from the ``metrics.csv`` of run folders (the ALGR paper's Figure 3)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _LOOKS = tuple(zip(_COLOURS, ("-", "--", "-.", ":", "-", "--"), "os^DvP", strict
 
 
 def read_metrics(run: str | Path) -> pd.DataFrame:
-    """The ``metrics.csv`` of a run folder (or that file itself) as a table, one row an epoch.
+    """The ``metrics.csv`` of a run folder (or the path of that file) as a table with one row per epoch.
 
     Raises
     ------
-    InputError : no such file, or one without a column ``epoch`` or without a row.
+    InputError : the file does not exist, cannot be read as CSV, or has no column ``epoch`` or no row.
     """
     import pandas as pd
 
@@ -41,7 +41,7 @@ def read_metrics(run: str | Path) -> pd.DataFrame:
 
 
 def draw_curves(runs: Mapping[str, Any], *, columns: Sequence[str] = ("train/loss", "validation/score"), title: str = "") -> Drawing:
-    """One plot for each column, one line for each run, over the epochs.
+    """Plot metrics over epochs: one panel for each column, one line for each run.
 
     Parameters
     ----------
@@ -50,6 +50,10 @@ def draw_curves(runs: Mapping[str, Any], *, columns: Sequence[str] = ("train/los
     title : one line above the figure
 
     Lines differ in colour, dash and marker.
+
+    Raises
+    ------
+    InputError : no run or no column, more than six runs, or a column that no run has.
 
     >>> import pandas as pd
     >>> run = pd.DataFrame({"epoch": [0, 1], "train/loss": [2.0, 1.0]})

@@ -1,4 +1,4 @@
-"""Figures of manipulation: contact sheets of a training, and one manipulation with its masks on nodes, image and words."""
+"""Figures of image and sentence editing: sample sheets of a training run, and one manipulation with its masks."""
 
 from __future__ import annotations
 
@@ -16,12 +16,25 @@ if TYPE_CHECKING:
 
 
 def pixels(image: Tensor) -> np.ndarray:
-    """An image (3, S, S) in -1..1 as (S, S, 3) uint8."""
+    """An image tensor (3, S, S) in -1..1 as an array (S, S, 3) of uint8.
+
+    >>> import torch
+    >>> pixels(torch.ones(3, 1, 1)).tolist()
+    [[[255, 255, 255]]]
+    """
     return ((image.detach().float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
 
 
 def sample_sheet(images: Tensor, made: Tensor, matte: Tensor, sentences: Sequence[str], *, columns: int = 4) -> Figure:
-    """What went in, what came out and what was repainted, for every pair of a batch, with its sentence above."""
+    """Given image, edited image and matte of every pair of a batch, with its sentence above.
+
+    Parameters
+    ----------
+    images, made : given and edited images (B, 3, S, S) in -1..1
+    matte : share of each pixel that was repainted (B, 1, S, S) in 0..1
+    sentences : B sentences
+    columns : pairs in a row
+    """
     from matplotlib.figure import Figure
 
     count = len(images)
@@ -48,10 +61,10 @@ def _wrapped(text: str, width: int = 40) -> str:
 
 
 def manipulation_figure(result: Any) -> Figure:
-    """One manipulation: the images before and after, where it was repainted, and how loud every region and word is.
+    """One manipulation: given and edited image, the matte between them, both sentences, and the masks of regions and words.
 
-    *result* is a :class:`hetero_xmodal.editing.pipeline.Manipulation`. The bars are the masks M (E5) for the new image and for the new
-    sentence.
+    *result* is a :class:`hetero_xmodal.editing.pipeline.Manipulation`. The bars are the masks M of CAM (E5), in 0..1, for the edited image
+    and for the edited sentence.
     """
     from matplotlib.figure import Figure
 
@@ -64,7 +77,7 @@ def manipulation_figure(result: Any) -> Figure:
     bottom = 0.17 * count + 0.5
     height = 4.1 + 0.75 + bottom + 0.2 * len(notes)
     figure = Figure(figsize=(10.8, height))
-    titles = ("given image", "where it was repainted", "edited image")
+    titles = ("given image", "repainted pixels", "edited image")
     for k, title in enumerate(titles):
         axis = figure.add_axes((0.02 + k * 0.33, 1 - 3.75 / height, 0.3, 3.3 / height))
         axis.set_title(title, fontsize=10, color=INK)
@@ -96,21 +109,21 @@ def manipulation_figure(result: Any) -> Figure:
 
 
 def _region_boxes(axis: Any, result: Any, regions: list[str]) -> None:
-    """Boxes of the regions, the thicker the louder for the new image."""
+    """Bounding boxes of the regions, the thicker the larger their mask for the edited image."""
     from matplotlib.patches import Rectangle
 
     from .. import schema as s
 
     boxes = result.graph.nodes[s.VISUAL].data["box"].tolist()
-    loud = result.image_mask.get(s.VISUAL) or [0.5] * len(boxes)
-    for (x1, y1, x2, y2), mask in zip(boxes, loud, strict=True):
+    masks = result.image_mask.get(s.VISUAL) or [0.5] * len(boxes)
+    for (x1, y1, x2, y2), mask in zip(boxes, masks, strict=True):
         for colour, width in ((PAPER, 1.6 + 3 * mask), (node_colour(s.VISUAL), 0.6 + 3 * mask)):
             axis.add_patch(Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=width))
 
 
 def _mask_bars(axis: Any, title: str, names: list[str], masks: list[Any], colour: str) -> None:
-    """Two bars a node: full for the new image, hatched for the new sentence."""
-    axis.set_title(f"masks of the {title}: image (full), sentence (hatched)", fontsize=8.5, color=INK, loc="left")
+    """Two bars per node: filled for the edited image, hatched for the edited sentence."""
+    axis.set_title(f"masks of the {title}: image (filled), sentence (hatched)", fontsize=8.5, color=INK, loc="left")
     place = np.arange(len(names))
     for offset, values, style in (
         (-0.2, masks[0], {"color": colour}),
@@ -128,11 +141,19 @@ def _mask_bars(axis: Any, title: str, names: list[str], masks: list[Any], colour
 
 
 def edit_sheet(pairs: Sequence[Any], images: Sequence[Any], sentences: Sequence[str], *, columns: int = 4) -> Figure:
-    """For every pair the image, what was made of it and, where it is known, the true answer; instruction above, written sentence below."""
+    """For every pair the given image, the edited one and, where it is known, the reference; instruction above, edited sentence below.
+
+    Parameters
+    ----------
+    pairs : edit pairs with ``image``, ``instruction`` and ``edited_image`` (the reference, or ``None``)
+    images : the edited images, PIL or arrays (height, width, 3), one per pair
+    sentences : the edited sentences, one per pair
+    columns : pairs in a row
+    """
     from matplotlib.figure import Figure
 
     answers = any(pair.edited_image is not None for pair in pairs)
-    names = ("given", "made", "true") if answers else ("given", "made")
+    names = ("given", "edited", "reference") if answers else ("given", "edited")
     each, width = len(names), 48 if answers else 36
     rows = -(-len(pairs) // columns)
     texts = [(_wrapped(pair.instruction, width), _wrapped(sentence, width)) for pair, sentence in zip(pairs, sentences, strict=True)]

@@ -1,4 +1,4 @@
-"""An image with boxes, and a small tag for every box that covers no other tag."""
+"""The image panel of a figure: the image, the bounding boxes of its regions, and a tag for each box; no two tags overlap."""
 
 from __future__ import annotations
 
@@ -11,22 +11,28 @@ from .colours import GREY, PAPER, node_colour, node_ink
 
 
 def paint_image(sheet: Sheet, image: Any, left: float, top: float, width: float, height: float) -> None:
-    """The image in the given rectangle (inches), or a blank canvas if there is none."""
+    """Draw *image* (PIL image or array (height, width, 3)) into the given rectangle in inches, or a blank canvas if it is ``None``."""
     sheet.box(left, top, width, height, edge=GREY, line=0.8, fill="#F4F4F4", zorder=0.5)
     if image is not None:
         sheet.image(image, left, top, width, height)
 
 
 def paint_boxes(sheet: Sheet, boxes: Sequence[Box], tags: Sequence[str], frame: Box, *, strong: Sequence[bool], size: float = 7.2) -> None:
-    """Draw *boxes* (inches on the sheet), each with its tag at a free place inside *frame*; ``strong`` ones have thicker lines.
+    """Draw bounding boxes, each with its tag at a free place inside *frame*.
 
-    A tag that had to move away from its box is joined to it by a thin line. A tag that finds no free place is left out.
+    Parameters
+    ----------
+    boxes : x1, y1, x2, y2 in inches on the sheet.
+    tags : one short text per box. A tag that does not fit at its box is joined to it by a thin line; one that fits nowhere is left out.
+    frame : the rectangle of the image in inches, which tags do not leave.
+    strong : one bool per box; true ones have thicker lines.
+    size : of the tags, in points.
     """
     colour, ink = node_colour(schema.VISUAL), node_ink(schema.VISUAL)
     for index in sorted(range(len(boxes)), key=lambda i: -_area(boxes[i])):  # large boxes first, so that small ones lie on top
         x1, y1, x2, y2 = boxes[index]
         line = 1.8 if strong[index] else 1.0
-        sheet.box(x1, y1, x2 - x1, y2 - y1, edge=PAPER, line=line + 1.6, zorder=2)  # a white rim keeps the line visible on any image
+        sheet.box(x1, y1, x2 - x1, y2 - y1, edge=PAPER, line=line + 1.6, zorder=2)  # a white outline keeps the line visible on any image
         sheet.box(x1, y1, x2 - x1, y2 - y1, edge=colour, line=line, zorder=2.1)
     taken: list[Box] = []
     for (x1, y1, x2, y2), tag in zip(boxes, tags, strict=True):

@@ -1,4 +1,4 @@
-"""``draw_label_graph``: which labels go together, as a ring of labels and as the matrix behind it."""
+"""``draw_label_graph``: the co-occurrence of labels, as a ring of labels and as the matrix of conditional probabilities."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def draw_label_graph(graph: dgl.DGLGraph, *, max_labels: int = 30) -> Drawing:
     """Draw a label graph: on the left the labels on a ring, on the right P(destination | source) of its edges as a matrix.
 
-    An arrow from label j to label i is as strong as P(i | j); self loops are left to the matrix. With more than *max_labels* labels
-    those with the strongest edges are shown, and the figure says so.
+    The arrow from label j to label i is the wider and the more opaque the larger P(i | j); self loops appear in the matrix only. With
+    more than *max_labels* labels, those with the largest sum of edge probabilities are shown, and the title says so.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def draw_label_graph(graph: dgl.DGLGraph, *, max_labels: int = 30) -> Drawing:
 
 
 def _strongest(edges: list[tuple[int, int, float]], *, many: int = 60, keep: int = 2) -> list[tuple[int, int, float]]:
-    """Edges between different labels; where there are too many to follow with the eye, the strongest few from each label."""
+    """Edges between different labels; where there are more than *many*, the *keep* most probable from each label."""
     between = [e for e in edges if e[0] != e[1]]
     if len(between) <= many:
         return between

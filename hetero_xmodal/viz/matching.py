@@ -1,8 +1,8 @@
-"""What an image-text matching model looks at and what it finds: attention on an image and its sentence, and retrieved answers.
+"""Figures of image-text matching: attention weights on an image and its sentence, and retrieved images and sentences.
 
-All functions take plain arrays and images and return a matplotlib figure; :mod:`hetero_xmodal.retrieval.attention` gets the arrays out of
-a trained model. The paper's Figures 5 and 6 are :func:`draw_found_images` and :func:`draw_found_sentences`, its Figure 7
-:func:`draw_attention` and :func:`draw_cross_attention`.
+All functions take plain arrays and images and return a matplotlib figure; :mod:`hetero_xmodal.retrieval.attention` reads the arrays off
+a trained model. :func:`draw_found_images` and :func:`draw_found_sentences` correspond to Figures 5 and 6 of the ALGR paper,
+:func:`draw_attention` and :func:`draw_cross_attention` to its Figure 7.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from .canvas import Box, Drawing, Sheet, fit, place, text_size, wrap
 from .colours import BLUE, GREY, INK, ORANGE, PAPER, VERMILLION
 
 HEAT = "viridis"
-_VEIL = (0.22, 0.78)  # how much of the heat's colour covers the image, for no weight and for the largest one
-_EVEN = 0.1  # weights that differ by less than this share of the largest are called even, and none of them is pointed out
+_OPACITY = (0.22, 0.78)  # of the heat map over the image, for weight 0 and for the largest weight
+_EVEN = 0.1  # weights whose range is below this share of the largest count as uniform, and none of them is framed
 
 
 def grid_boxes(rows: int, columns: int, size: tuple[int, int]) -> np.ndarray:
-    """Boxes (rows * columns, 4) of a grid over an image of *size* (width, height), row after row, as x1, y1, x2, y2 in pixels.
+    """Boxes of a grid over an image of *size* (width, height): (rows * columns, 4) as x1, y1, x2, y2 in pixels, row by row.
 
     >>> grid_boxes(1, 2, (10, 6)).tolist()
     [[0.0, 0.0, 5.0, 6.0], [5.0, 0.0, 10.0, 6.0]]
@@ -34,22 +34,23 @@ def grid_boxes(rows: int, columns: int, size: tuple[int, int]) -> np.ndarray:
 
 
 def draw_attention(image: Any, tokens: Sequence[str], *, regions: Any, boxes: Any, words: Any, title: str = "") -> Drawing:
-    """The image coloured by the weight of its regions, and its sentence with every word shaded by its own weight.
+    """Heat map of the regions' attention weights over the image, and the sentence with every word shaded by its attention weight.
 
     Parameters
     ----------
     image : PIL image, or array (height, width, 3)
     tokens : the n_t words
-    regions : (n_v,) weights of the regions, at least 0
-    boxes : (n_v, 4) of the regions as x1, y1, x2, y2 in pixels of the image. Where boxes overlap, the largest weight is shown.
-    words : (n_t,) weights of the words, at least 0
+    regions : attention weights of the regions (n_v,), at least 0
+    boxes : of the regions (n_v, 4), as x1, y1, x2, y2 in pixels of the image; where boxes overlap, the largest weight is shown
+    words : attention weights of the words (n_t,), at least 0
     title : one line above the figure
 
-    Where all weights are about the same, which is what attention that learned nothing looks like, the figure says so and frames no region.
+    The three largest weights are framed and numbered. Where all weights are about equal, as in attention that has learned nothing, the
+    figure says so and frames no region.
 
     Raises
     ------
-    InputError : shapes that do not fit, weights below 0 or not finite, boxes without area or outside the image.
+    InputError : shapes that do not match, weights below 0 or not finite, boxes without area or outside the image.
 
     >>> image, boxes = np.zeros((4, 8, 3), np.uint8), grid_boxes(1, 2, (8, 4))
     >>> figure = draw_attention(image, ["a", "cat"], regions=[0.2, 0.8], boxes=boxes, words=[0, 1])
@@ -66,14 +67,12 @@ def draw_attention(image: Any, tokens: Sequence[str], *, regions: Any, boxes: An
     if title:
         sheet.text(0.3, 0.25, fit(title, 10.5, sheet.width - 0.6), size=10.5, style="italic")
     top = 0.75
-    sheet.text(
-        0.3, top - 0.17, "all regions get about the same attention" if _even(regions) else "how much attention each region gets", size=8.5
-    )
+    heading = "all regions have about equal attention weights" if _even(regions) else "attention weight of each region"
+    sheet.text(0.3, top - 0.17, heading, size=8.5)
     _heat(sheet, image, regions, boxes, (0.3, top, wide, height), largest=float(regions.max()), ranks=3)
     _bar(sheet, (0.3 + wide + 0.12, top, 0.14, height), float(regions.max()), mean=float(regions.mean()))
-    sheet.text(
-        text_left, top - 0.17, "all words get about the same attention" if _even(words) else "how much attention each word gets", size=8.5
-    )
+    heading = "all words have about equal attention weights" if _even(words) else "attention weight of each word"
+    sheet.text(text_left, top - 0.17, heading, size=8.5)
     bottom = _sentence(sheet, tokens, words, text_left, top + 0.1, text_width, sheet.height - 0.75)
     _flat_bar(sheet, (text_left, bottom + 0.28, 2.2, 0.14), float(words.max()), mean=float(words.mean()))
     return sheet.figure
@@ -82,13 +81,17 @@ def draw_attention(image: Any, tokens: Sequence[str], *, regions: Any, boxes: An
 def draw_cross_attention(
     image: Any, tokens: Sequence[str], weights: Any, *, boxes: Any, words: Sequence[int] | None = None, title: str = ""
 ) -> Drawing:
-    """One small image for each word, coloured by how much that word listens to each region.
+    """One small image for each word, with the heat map of that word's attention weights over the regions.
 
     Parameters
     ----------
-    weights : (n_t, n_v), row i what word i takes from each region
-    words : numbers of the words to show; by default the eight whose attention is the least even
+    weights : attention weights (n_t, n_v); row i is the distribution of word i over the regions
+    words : indices of the words to show; by default the eight whose weights have the lowest entropy
     image, tokens, boxes, title : as in :func:`draw_attention`
+
+    Raises
+    ------
+    InputError : shapes that do not match, weights below 0 or not finite, an index in *words* that is no word, no word to show.
 
     >>> figure = draw_cross_attention(np.zeros((4, 8, 3), np.uint8), ["a", "cat"], [[0.5, 0.5], [0, 1]], boxes=grid_boxes(1, 2, (8, 4)))
     """
@@ -98,11 +101,11 @@ def draw_cross_attention(
     _same("columns of weights", weights.shape[1], "boxes", len(boxes))
     if words is None:
         share = weights / weights.sum(1, keepdims=True).clip(1e-12)
-        unevenness = (share * np.log(share.clip(1e-12))).sum(1)
-        words = sorted(np.argsort(-unevenness, kind="stable")[:8].tolist())
+        negative_entropy = (share * np.log(share.clip(1e-12))).sum(1)
+        words = sorted(np.argsort(-negative_entropy, kind="stable")[:8].tolist())
     wrong = [w for w in words if not 0 <= w < len(tokens)]
     if wrong or not len(words):
-        raise InputError(f"words names {wrong or 'no word'}; give numbers of words from 0 to {len(tokens) - 1}")
+        raise InputError(f"words contains {wrong or 'no index'}; give indices of words from 0 to {len(tokens) - 1}")
     columns = min(4, len(words))
     rows = -(-len(words) // columns)
     wide = 2.1
@@ -111,7 +114,7 @@ def draw_cross_attention(
     if title:
         sheet.text(0.3, 0.22, fit(title, 10.5, sheet.width - 0.6), size=10.5, style="italic")
     if all(_even(row) for row in weights):
-        sheet.text(0.3, 0.43, "every word listens to all regions about alike", size=8.5)
+        sheet.text(0.3, 0.43, "every word attends to all regions about equally", size=8.5)
     largest = float(weights[list(words)].max())
     for k, word in enumerate(words):
         x, y = 0.3 + k % columns * (wide + 0.2), 0.8 + k // columns * (height + 0.42)
@@ -122,19 +125,24 @@ def draw_cross_attention(
 
 
 def draw_found_images(sentences: Sequence[str], found: Sequence[Sequence[tuple[Any, bool]]], *, title: str = "") -> Drawing:
-    """Sentences, and under each the images that a model found for it, best first, right and wrong ones marked.
+    """Text-to-image retrieval: each query sentence with the retrieved images, best first, marked as right or wrong.
 
     Parameters
     ----------
     sentences : the q queries
-    found : for each query the answers as (image, whether it is right)
+    found : for each query the retrieved images as (image, whether it is relevant)
+    title : one line above the figure
+
+    Raises
+    ------
+    InputError : a number of queries other than the number of lists, no retrieved image at all, or an image that cannot be read.
 
     >>> figure = draw_found_images(["a cat"], [[(np.zeros((4, 4, 3), np.uint8), True)]])
     """
     _same("sentences", len(sentences), "lists of answers", len(found))
     across = max((len(row) for row in found), default=0)
     if not across:
-        raise InputError("there is no answer to draw; give at least one image for a sentence")
+        raise InputError("no image was retrieved for any sentence; give at least one")
     side, gap = 1.6, 0.2
     width = max(0.6 + across * (side + gap), 6.0)
     texts = [wrap(str(sentence), 9.5, width - 0.7, lines=2) for sentence in sentences]
@@ -156,18 +164,23 @@ def draw_found_images(sentences: Sequence[str], found: Sequence[Sequence[tuple[A
 
 
 def draw_found_sentences(images: Sequence[Any], found: Sequence[Sequence[tuple[str, bool]]], *, title: str = "") -> Drawing:
-    """Images, and beside each the sentences that a model found for it, best first, right and wrong ones marked.
+    """Image-to-text retrieval: each query image with the retrieved sentences, best first, marked as right or wrong.
 
     Parameters
     ----------
     images : the q queries
-    found : for each query the answers as (sentence, whether it is right)
+    found : for each query the retrieved sentences as (sentence, whether it is relevant)
+    title : one line above the figure
+
+    Raises
+    ------
+    InputError : a number of queries other than the number of lists, no retrieved sentence at all, or an image that cannot be read.
 
     >>> figure = draw_found_sentences([np.zeros((4, 4, 3), np.uint8)], [[("a cat", True), ("a dog", False)]])
     """
     _same("images", len(images), "lists of answers", len(found))
     if not any(len(row) for row in found):
-        raise InputError("there is no answer to draw; give at least one sentence for an image")
+        raise InputError("no sentence was retrieved for any image; give at least one")
     side, left, width = 1.9, 2.5, 9.2
     blocks = [[wrap(str(text), 9, width - left - 1.35, lines=2) for text, _ in answers] for answers in found]
     heights = [max(side + 0.25, sum(0.19 * len(lines) + 0.16 for lines in block) + 0.2) for block in blocks]
@@ -196,28 +209,28 @@ def _title(sheet: Sheet, title: str) -> None:
 
 
 def _verdict(sheet: Sheet, x: float, y: float, rank: int, right: bool) -> None:
-    """Rank and verdict: the word, the sign and the colour all say the same, so that none of them is needed."""
+    """Rank, and whether the answer is right: as word, sign and colour, so that no reader depends on the colour."""
     sheet.text(x, y, f"{rank}.", size=9)
     word, colour = ("✓ right", BLUE) if right else ("✗ wrong", VERMILLION)
     sheet.text(x + 0.25, y, word, size=9, colour=colour, weight="bold")
 
 
 def _framed(sheet: Sheet, image: Any, x: float, y: float, side: float, *, right: bool | None) -> None:
-    """The image, whole, in a square of *side* inches with a frame: blue and solid if right, red and dashed if wrong."""
+    """The uncropped image in a square of *side* inches with a frame: blue and solid if right, vermillion and dashed if wrong."""
     from matplotlib.patches import Rectangle
 
     small = image.copy()
     small.thumbnail((360, 360))
     scale = side / max(small.size)
     w, h = small.width * scale, small.height * scale
-    left, top = (x, y + side - h) if right is not None else (x + (side - w) / 2, y)  # an answer stands on its verdict
+    left, top = (x, y + side - h) if right is not None else (x + (side - w) / 2, y)  # a retrieved image stands on its mark
     sheet.image(small, left, top, w, h)
     look = {True: (BLUE, "solid", 2.4), False: (VERMILLION, (0, (3, 1.6)), 2.4), None: (GREY, "solid", 0.8)}[right]
     sheet.axes.add_patch(Rectangle((left, top), w, h, facecolor="none", edgecolor=look[0], linestyle=look[1], linewidth=look[2], zorder=3))
 
 
 def _heat(sheet: Sheet, image: Any, weights: np.ndarray, boxes: np.ndarray, frame: tuple, *, largest: float, ranks: int) -> None:
-    """The image in grey under the colours of its regions; the *ranks* largest weights are framed and numbered, unless all are alike."""
+    """The grey image under the heat map; the *ranks* largest weights are framed and numbered, unless all are about equal."""
     from matplotlib.patches import Rectangle
 
     x, y, width, height = frame
@@ -232,12 +245,12 @@ def _heat(sheet: Sheet, image: Any, weights: np.ndarray, boxes: np.ndarray, fram
     grey = np.asarray(small, np.float64)[..., None] / 255
     sheet.image(_tint(heat / largest if largest else heat, grey), x, y, width, height)
     inch = np.array([width / image.width, height / image.height] * 2)
-    if _even(weights):  # there is no first one
+    if _even(weights):  # no largest weight to point out
         return
     taken: list[Box] = []
     for rank, k in enumerate(np.argsort(-weights, kind="stable")[:ranks], 1):
         x1, y1, x2, y2 = boxes[k] * inch
-        for edge, line in ((INK, 2.6), (PAPER, 1.2)):  # a dark rim keeps the white line visible on any image
+        for edge, line in ((INK, 2.6), (PAPER, 1.2)):  # a dark outline keeps the white line visible on any image
             sheet.axes.add_patch(Rectangle((x + x1, y + y1), x2 - x1, y2 - y1, facecolor="none", edgecolor=edge, linewidth=line, zorder=3))
         if ranks > 1:
             tag = (0.17, 0.16)
@@ -249,7 +262,7 @@ def _heat(sheet: Sheet, image: Any, weights: np.ndarray, boxes: np.ndarray, fram
 
 
 def _sentence(sheet: Sheet, tokens: Sequence[str], weights: np.ndarray, x: float, y: float, width: float, bottom: float) -> float:
-    """The words one after the other, each on a ground as strong as its weight; returns where the last line ends."""
+    """The words in lines, each shaded by its weight; returns y of the end of the last line in inches."""
     size = 11.0
     while size > 5 and not _fits(tokens, size, width, bottom - y):
         size -= 0.5
@@ -279,7 +292,7 @@ def _fits(tokens: Sequence[str], size: float, width: float, height: float) -> bo
 
 
 def _bar(sheet: Sheet, frame: tuple, largest: float, *, mean: float) -> None:
-    """A standing colour bar from 0 to *largest*, with the mean marked."""
+    """A vertical colour bar from 0 to *largest*, with the mean marked."""
     x, y, width, height = frame
     sheet.image(_tint(np.linspace(1, 0, 128)[:, None], np.full((1, 1, 1), 0.7)), x, y, width, height)  # as over a light grey
     sheet.box(x, y, width, height, edge=INK, line=0.6)
@@ -287,13 +300,13 @@ def _bar(sheet: Sheet, frame: tuple, largest: float, *, mean: float) -> None:
         at = y + height * (1 - (value / largest if largest else 0))
         sheet.text(x + width + 0.06, min(max(at, y + 0.06), y + height - 0.06), name, size=7.5)
     at = y + height * (1 - mean / largest) if largest else y
-    if y + 0.2 < at < y + height - 0.2:  # where it would be written into the ends, it is left out
+    if y + 0.2 < at < y + height - 0.2:  # left out where it would overlap the labels of the ends
         sheet.curve([(x, at), (x + width + 0.04, at)], colour=INK, width=1.0, zorder=5)
         sheet.text(x + width + 0.06, at, f"mean {mean:.3f}", size=7.5)
 
 
 def _flat_bar(sheet: Sheet, frame: tuple, largest: float, *, mean: float) -> None:
-    """A lying colour bar for words from 0 to *largest*, with the mean marked."""
+    """A horizontal colour bar of the words' weights from 0 to *largest*, with the mean marked."""
     x, y, width, height = frame
     steps = np.array([_rgb(_orange(v)) for v in np.linspace(0, 1, 128)])[None]
     sheet.image(steps, x, y, width, height)
@@ -308,15 +321,15 @@ def _flat_bar(sheet: Sheet, frame: tuple, largest: float, *, mean: float) -> Non
 
 
 def _even(weights: np.ndarray) -> bool:
-    """Whether several weights are so much alike that none stands out."""
+    """Whether there are several weights and they are about equal."""
     return len(weights) > 1 and bool(np.ptp(weights) < _EVEN * weights.max())
 
 
 def _tint(values: np.ndarray, grey: np.ndarray) -> np.ndarray:
-    """Grey under the colour of *values* (0 to 1), which covers it the more the larger the value: (height, width, 3)."""
+    """Heat map of *values* (height, width) in 0..1 over *grey* (height, width, 1), more opaque for larger values: (height, width, 3)."""
     from matplotlib import colormaps
 
-    cover = (_VEIL[0] + (_VEIL[1] - _VEIL[0]) * values)[..., None]
+    cover = (_OPACITY[0] + (_OPACITY[1] - _OPACITY[0]) * values)[..., None]
     return np.clip((1 - cover) * grey + cover * colormaps[HEAT](values)[..., :3], 0, 1)
 
 
@@ -325,7 +338,7 @@ def _rgb(colour: str) -> tuple[float, ...]:
 
 
 def _orange(share: float) -> str:
-    """White for 0, the colour of words for 1; black writing is legible on all of them."""
+    """Colour of a word's background: white for 0, the colour of word nodes for 1; black text is legible on all of them."""
     mixed = [1 + (part - 1) * min(max(share, 0.0), 1.0) for part in _rgb(ORANGE)]
     return "#" + "".join(f"{round(255 * part):02X}" for part in mixed)
 
@@ -343,7 +356,7 @@ def _weights(values: Any, name: str) -> np.ndarray:
     values = values.detach().cpu() if hasattr(values, "detach") else values
     weights = np.asarray(values, np.float64)
     if weights.ndim != 1 or not len(weights):
-        raise InputError(f"{name} have shape {weights.shape}; give one weight for each")
+        raise InputError(f"{name} have shape {weights.shape}; give one weight each")
     if not np.isfinite(weights).all() or (weights < 0).any():
         raise InputError(f"{name} hold {float(weights[~(np.isfinite(weights) & (weights >= 0))][0])}; weights are finite and at least 0")
     return weights
@@ -365,4 +378,4 @@ def _boxes(boxes: Any, image: Any) -> np.ndarray:
 
 def _same(first: str, one: int, second: str, other: int) -> None:
     if one != other:
-        raise InputError(f"there are {one} {first} but {other} {second}; they belong together one by one")
+        raise InputError(f"there are {one} {first} but {other} {second}; give one of each")

@@ -1,6 +1,6 @@
-"""Looking into MIM-Net's memory: what each memory paints, which memories each word recalls, and where the text speaks.
+"""Figures of MIM-Net: what each memory renders, the words' attention weights over the memories, and the text localisation map.
 
-All functions return a matplotlib figure. Images are tensors (3, S, S) in -1..1 where a tensor is asked for.
+All functions return a matplotlib figure; image tensors are (3, S, S) with values in -1..1.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 
 def memory_gallery(rendered: Tensor, image: Tensor, *, columns: int = 12, order: Sequence[int] | None = None) -> Figure:
-    """Each memory on one structure: the given image first, then what memory 0, 1, 2 ... alone makes of it (one-hot weights).
+    """Gallery of the memories on one image: the given image, then the same image rendered with each memory alone (one-hot weights).
 
     Parameters
     ----------
-    rendered : (n, 3, S, S), from :meth:`hetero_xmodal.recipes.MIMNet.render`
-    image : (3, S, S), the image they were rendered on
-    order : numbers of the memories in the order they are shown; by default those next to each other look alike
+    rendered : (n, 3, S, S) in -1..1, from :meth:`hetero_xmodal.recipes.MIMNet.render`
+    image : (3, S, S) in -1..1, the image they were rendered on
+    columns : images in a row
+    order : indices of the memories in the order in which they are shown; by default sorted by colour, see :func:`by_colour`
     """
     from matplotlib.figure import Figure
 
@@ -33,7 +34,7 @@ def memory_gallery(rendered: Tensor, image: Tensor, *, columns: int = 12, order:
     shown = [("given", image), *((str(k), rendered[k]) for k in order)]
     rows = -(-len(shown) // columns)
     figure = Figure(figsize=(columns * 0.95, rows * 1.12 + 0.35), layout="constrained")
-    figure.suptitle(f"what each of the {len(rendered)} memories paints on one structure", fontsize=10, color=INK)
+    figure.suptitle(f"one image rendered with each of the {len(rendered)} memories alone", fontsize=10, color=INK)
     for axis, item in zip(figure.subplots(rows, columns, squeeze=False).ravel(), [*shown, *[None] * (rows * columns)], strict=False):
         axis.axis("off")
         if item is not None:
@@ -43,7 +44,10 @@ def memory_gallery(rendered: Tensor, image: Tensor, *, columns: int = 12, order:
 
 
 def by_colour(rendered: Tensor, image: Tensor) -> list[int]:
-    """Numbers of memories sorted by the hue of what they change, those that change next to nothing last."""
+    """Indices of the memories sorted by the hue of what they change in the image, those that change almost nothing last.
+
+    *rendered* is (n, 3, S, S) and *image* (3, S, S), both in -1..1.
+    """
     from matplotlib.colors import rgb_to_hsv
 
     change = (rendered - image).abs().mean(1)
@@ -56,9 +60,15 @@ def by_colour(rendered: Tensor, image: Tensor) -> list[int]:
 
 
 def attention_map(words: Sequence[str], attention: np.ndarray, *, most: int = 24) -> Figure:
-    """Which memories each word recalls (2): a row for each word, a column for each memory, most used first.
+    """Attention weights of the words over the memories, MIM-Net (2): one row per word, one column per memory, most used first.
 
-    *attention* is (words, memories); the *most* used memories are shown and the share of the rest stands at the right.
+    Parameters
+    ----------
+    words : the words
+    attention : attention weights (words, memories), rows sum to 1
+    most : how many memories are shown; the sum of the others' weights stands at the right
+
+    >>> figure = attention_map(["red", "wings"], np.full((2, 4), 0.25), most=3)
     """
     from matplotlib.figure import Figure
 
@@ -74,21 +84,21 @@ def attention_map(words: Sequence[str], attention: np.ndarray, *, most: int = 24
         axis.annotate(f"+{share:.2f}", (len(shown) - 0.4, row), fontsize=7.5, color=GREY, va="center", annotation_clip=False)
     bar = figure.colorbar(drawn, ax=axis, fraction=0.04, pad=0.08)
     bar.ax.tick_params(labelsize=7)
-    bar.set_label("share of what the word recalls", fontsize=8)
+    bar.set_label("attention weight", fontsize=8)
     return figure
 
 
 def localisation_figure(
     images: Tensor, maps: Sequence[Tensor], made: Sequence[Tensor], titles: Sequence[str], sentences: Sequence[str]
 ) -> Figure:
-    """Where the text speaks, for the same images under several sentences: reconstruction beside manipulation.
+    """Text localisation maps and results for the same images under several sentences, e.g. reconstruction beside manipulation.
 
     Parameters
     ----------
-    images : (B, 3, S, S)
-    maps, made : one entry per column: alpha (B, 1, g, g) and the fine image (B, 3, S, S)
-    titles : one per column, such as "reconstruction" and "manipulation"
-    sentences : for each image and column in that order, B * len(maps) of them
+    images : (B, 3, S, S) in -1..1
+    maps, made : one entry per sentence: localisation map alpha (B, 1, g, g) in 0..1 and fine image (B, 3, S, S) in -1..1
+    titles : one per sentence, such as "reconstruction" and "manipulation"
+    sentences : B * len(maps) sentences, those of the first image first
     """
     from matplotlib.figure import Figure
 
@@ -108,15 +118,15 @@ def localisation_figure(
     return figure
 
 
-def _overlay(axis: Any, image: np.ndarray, alpha: np.ndarray, *, bar: bool = False) -> Any:
-    """The image in grey below the map, which is spread over its size."""
+def _overlay(axis: Any, image: np.ndarray, alpha: np.ndarray) -> Any:
+    """The map (g, g) in 0..1, scaled to the size of the image (height, width, 3), over that image in grey."""
     height, width = image.shape[:2]
     axis.imshow(image.mean(2), cmap="gray", vmin=0, vmax=255, extent=(0, width, height, 0))
     return axis.imshow(alpha, cmap="cividis", vmin=0, vmax=1, alpha=0.72, extent=(0, width, height, 0), interpolation="bilinear")
 
 
 def memory_manipulation_figure(result: Any) -> Figure:
-    """One manipulation by MIM-Net: given, coarse and fine image, where the text speaks, and which memories its words recalled.
+    """One manipulation by MIM-Net: given, coarse and edited image, text localisation map, and the words' weights over the memories.
 
     *result* is a :class:`hetero_xmodal.editing.mimnet.MemoryManipulation`.
     """
@@ -133,7 +143,7 @@ def memory_manipulation_figure(result: Any) -> Figure:
 
     figure.text(0.02, 1 - 0.28 / height, _wrapped(result.given, 110).replace("$", r"\$"), fontsize=11, color=INK, va="center")
     shown = (
-        ("given image", result.original), ("where the text speaks", None), ("coarse image", result.coarse),
+        ("given image", result.original), ("text localisation map", None), ("coarse image", result.coarse),
         ("edited image", result.image),
     )  # fmt: skip
     for k, (title, image) in enumerate(shown):
@@ -144,7 +154,7 @@ def memory_manipulation_figure(result: Any) -> Figure:
         if image is None:
             drawn = _overlay(axis, np.asarray(result.original), result.localisation)
             bar = figure.colorbar(drawn, cax=axis.inset_axes((0.0, -0.07, 1.0, 0.035)), orientation="horizontal", ticks=[0, 1])
-            bar.ax.set_xticklabels(["nothing", "the text"], fontsize=7.5)
+            bar.ax.set_xticklabels(["not described", "described"], fontsize=7.5)
         else:
             axis.imshow(image, interpolation="nearest")
     if numbers:
@@ -161,10 +171,10 @@ def memory_manipulation_figure(result: Any) -> Figure:
             swatch = box(left + column * each + (each - 0.7) / 2, top, 0.7, 0.7)
             swatch.imshow(result.swatches[number])
             swatch.axis("off")
-        figure.text(0.02, 1 - (top + 0.35) / height, "what each\npaints here", fontsize=8, color=GREY, va="center")
+        figure.text(0.02, 1 - (top + 0.35) / height, "rendered\nwith each", fontsize=8, color=GREY, va="center")
         bar = figure.colorbar(drawn, cax=box(left + width + 0.75, top + 0.75, 0.14, tall), ticks=[0, 0.5, 1])
         bar.ax.tick_params(labelsize=7)
-        bar.set_label("share recalled", fontsize=8)
+        bar.set_label("attention weight", fontsize=8)
     for n, note in enumerate(notes):
         figure.text(0.02, (0.1 + 0.22 * (len(notes) - 1 - n)) / height, note.replace("$", r"\$"), fontsize=8.5, color=INK)
     return figure

@@ -1,4 +1,4 @@
-"""One HTML page with its images beside it: plain, readable on a telephone, nothing from the network, no script."""
+"""One HTML page with its images beside it: readable on a telephone, without scripts and without anything from the network."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ pre { padding: .7rem .9rem; overflow-x: auto; }
 
 
 class Page:
-    """A page that grows from top to bottom; :meth:`write` puts ``index.html`` and the images into a folder.
+    """An HTML page, added to from top to bottom; :meth:`write` puts ``index.html`` and the images into a folder.
 
     >>> page = Page("Two birds")
     >>> page.text("One is <red>.")
@@ -47,12 +47,15 @@ class Page:
         self._images: dict[str, Any] = {}
 
     def heading(self, text: str) -> None:
+        """A section heading."""
         self._parts.append(f"<h2>{escape(text)}</h2>")
 
     def text(self, *paragraphs: str) -> None:
+        """One or more paragraphs of plain text."""
         self._parts += [f"<p>{escape(text)}</p>" for text in paragraphs]
 
     def code(self, text: str) -> None:
+        """A block of text in a fixed-width font."""
         self._parts.append(f"<pre>{escape(text)}</pre>")
 
     def table(self, table: pd.DataFrame, *, digits: int = 2, limit: int | None = None) -> None:
@@ -65,11 +68,11 @@ class Page:
             self.text(f"The first {len(shown)} of {len(table)} rows.")
 
     def figure(self, name: str, image: Any, caption: str = "", *, alt: str = "") -> None:
-        """One figure (matplotlib) or image (PIL), stored as ``name``.png."""
+        """One figure (matplotlib) or image (PIL), stored as ``name``.png; *alt* is the alternative text, by default *caption*."""
         self._parts.append(self._figure(name, image, caption, alt))
 
     def row(self, figures: Sequence[tuple[str, Any, str]]) -> None:
-        """Several (name, image, caption) side by side, under each other where the screen is narrow."""
+        """Several (name, image, caption) side by side, below each other on a narrow screen; the caption is the alternative text."""
         self._parts.append('<div class="row">' + "".join(self._figure(*figure, "") for figure in figures) + "</div>")
 
     def _figure(self, name: str, image: Any, caption: str, alt: str) -> str:
@@ -90,7 +93,7 @@ class Page:
         return f'<!DOCTYPE html>\n<html lang="en"><head>{head}<style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n'
 
     def write(self, folder: Path, *, dpi: int = 130) -> None:
-        """Write the images and, last, ``index.html`` into the existing *folder*."""
+        """Write the images (PNG at *dpi* dots per inch) and, last, ``index.html`` into the existing *folder*."""
         for name, image in self._images.items():
             if hasattr(image, "savefig"):
                 image.savefig(folder / f"{name}.png", dpi=dpi)

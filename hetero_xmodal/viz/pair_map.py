@@ -1,4 +1,4 @@
-"""``draw_pair_maps``: images and sentences as points, every image joined to its own sentence (the ALGR paper's Figure 8)."""
+"""``draw_pair_maps``: t-SNE maps of image and sentence embeddings, each pair joined by a line (the ALGR paper's Figure 8)."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from typing import Any
 
 import numpy as np
 
+from .. import schema
 from ..errors import InputError
 from .canvas import Drawing
 from .colours import GREY, INK, node_colour
 
 
 def draw_pair_maps(spaces: Mapping[str, tuple[Any, Any]], *, seed: int = 0, title: str = "") -> Drawing:
-    """One t-SNE map for each space: squares are images, circles are sentences, and a line joins the two of a pair.
+    """One t-SNE map for each embedding space: squares are images, circles are sentences, and a line joins the two of a pair.
 
-    Short lines say that a space brings the two sides of a pair together. Only who is whose neighbour means something in such a map: the
-    axes have no unit, and the maps of two spaces cannot be laid over each other. Therefore the title of each map tells a number that does
-    not depend on the map: how many pairs are nearest neighbours of each other in the space itself, by cosine.
+    Short lines mean that a space embeds the two sides of a pair close together. Only neighbourhoods can be read off such a map: the axes
+    have no unit, and maps of different spaces are not comparable point by point. The title of each map therefore gives a number that does
+    not depend on t-SNE: how many pairs are mutual nearest neighbours in the embedding space itself, by cosine similarity.
 
     Parameters
     ----------
-    spaces : name of the space -> (images (n, d), sentences (n, d)), row i of both is one pair; both of one width
-    seed : of the maps
+    spaces : name of the space -> (images (n, d), sentences (n, d)); row i of both is one pair
+    seed : of t-SNE
     title : one line above the figure
 
     Raises
@@ -56,8 +57,10 @@ def draw_pair_maps(spaces: Mapping[str, tuple[Any, Any]], *, seed: int = 0, titl
         for a, b in zip(one, other, strict=True):
             axes.plot(*np.stack([a, b]).T, color=GREY, linewidth=0.7, zorder=1)
         size = 26 if count <= 200 else 10
-        axes.scatter(*one.T, s=size, marker="s", color=node_colour("visual"), edgecolor="white", linewidth=0.4, label="image", zorder=2)
-        axes.scatter(*other.T, s=size, marker="o", color=node_colour("word"), edgecolor=INK, linewidth=0.4, label="sentence", zorder=3)
+        axes.scatter(
+            *one.T, s=size, marker="s", color=node_colour(schema.VISUAL), edgecolor="white", linewidth=0.4, label="image", zorder=2
+        )
+        axes.scatter(*other.T, s=size, marker="o", color=node_colour(schema.WORD), edgecolor=INK, linewidth=0.4, label="sentence", zorder=3)
         near = images @ texts.T
         own = np.arange(count)
         mutual = int(((near.argmax(1) == own) & (near.argmax(0) == own)).sum())
@@ -75,7 +78,7 @@ def _rows(values: Any, where: str) -> np.ndarray:
     """Rows of length 1, float64."""
     rows = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, np.float64)
     if rows.ndim != 2:
-        raise InputError(f"{where} have shape {rows.shape}; expected one row for each")
+        raise InputError(f"{where} have shape {rows.shape}; expected (n, d), one row each")
     if not np.isfinite(rows).all():
         raise InputError(f"{where} hold NaN or infinity; train the model again with a smaller learning rate")
     return rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-12)

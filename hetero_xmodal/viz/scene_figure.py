@@ -1,4 +1,4 @@
-"""``draw_scene``: what a parser saw in one image."""
+"""``draw_scene``: the scene graph of one image, drawn on that image."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def draw_scene(image: Any, scene: SceneGraph, *, max_relations: int = 12, scores
 
     Parameters
     ----------
-    image : PIL image, path or uint8 array, or ``None`` for a blank canvas of ``scene.size``.
+    image : PIL image, path or uint8 array (height, width, 3), or ``None`` for a blank canvas of ``scene.size``.
     scene : the scene graph; objects without a box are only listed.
     max_relations : longest list of relations.
     scores : show the detector's scores in the list of objects.
@@ -30,13 +30,16 @@ def draw_scene(image: Any, scene: SceneGraph, *, max_relations: int = 12, scores
     Raises
     ------
     InputError : the image cannot be read or has another size than ``scene.size``, or there is neither image nor size.
+
+    >>> from hetero_xmodal import SceneGraph, SceneObject
+    >>> figure = draw_scene(None, SceneGraph([SceneObject("bird", box=(10, 10, 50, 60))], size=(128, 128)))
     """
     pixels, size = (None, scene.size) if image is None else read_reduced(image, longest_side=1000)
     if size is None:
-        raise InputError("the scene has no size and no image was given; give the image")
+        raise InputError("the scene graph has no size and no image was given; give the image")
     if scene.size is not None and tuple(size) != tuple(scene.size):
         raise InputError(
-            f"the image has {size[0]} x {size[1]} pixels, but the scene was seen in an image of {scene.size[0]} x {scene.size[1]}; "
+            f"the image has {size[0]} x {size[1]} pixels, but the scene graph was made from an image of {scene.size[0]} x {scene.size[1]}; "
             "give the original image"
         )
     scene.check()

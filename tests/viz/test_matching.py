@@ -92,13 +92,13 @@ def test_even_attention_is_called_even_and_no_region_is_pointed_out():
     for regions, words in ((even, uneven), (uneven, even)):
         figure = viz.draw_attention(PHOTO, list("abcd"), regions=regions, boxes=boxes, words=words, title="one of the two is even")
         shown = written(figure)
-        assert ("all regions get about the same attention" in shown) == ("2" not in shown) == (regions is even)
-        assert ("all words get about the same attention" in shown) == (words is even)
+        assert ("all regions have about equal attention weights" in shown) == ("2" not in shown) == (regions is even)
+        assert ("all words have about equal attention weights" in shown) == (words is even)
         assert_no_overlap(figure)
     figure = viz.draw_cross_attention(PHOTO, ["a"], [even], boxes=boxes, title="one word")
-    assert "every word listens to all regions about alike" in written(figure)
+    assert "every word attends to all regions about equally" in written(figure)
     assert_no_overlap(figure)
-    assert not any("alike" in text for text in written(viz.draw_cross_attention(PHOTO, list("ab"), [even, uneven], boxes=boxes)))
+    assert not any("about equally" in text for text in written(viz.draw_cross_attention(PHOTO, list("ab"), [even, uneven], boxes=boxes)))
 
 
 def frames(figure) -> list[tuple[str, str]]:
@@ -160,7 +160,7 @@ def test_what_is_refused(tmp_path):
         (lambda: viz.draw_attention(PHOTO, ["a", "b"], **good | {"boxes": boxes[:, [2, 3, 0, 1]]}), "box 0"),
         (lambda: viz.draw_cross_attention(PHOTO, ["a"], np.ones((1, 4)), boxes=boxes, words=[3]), "0 to 0"),
         (lambda: viz.draw_found_images(["a", "b"], [[(PHOTO, True)]]), "2 sentences but 1"),
-        (lambda: viz.draw_found_sentences([PHOTO], [[]]), "no answer"),
+        (lambda: viz.draw_found_sentences([PHOTO], [[]]), "no sentence was retrieved"),
         (lambda: draw_pair_maps({"x": (np.eye(3), np.eye(3))}), "at least four pairs"),
         (lambda: draw_pair_maps({"x": (np.full((5, 2), np.inf), np.ones((5, 2)))}), "NaN or infinity"),
         (lambda: viz.draw_curves({"a": tmp_path / "nothing"}), "does not exist"),

@@ -1,4 +1,4 @@
-"""The default world: images drawn by the package, sentences written by it, and the truth about both. No download.
+"""The default world: generated images and captions with their true scene graphs; needs no download.
 
 >>> from hetero_xmodal.data import load_dataset
 >>> birds = load_dataset("world/birds", split="test")
@@ -17,7 +17,7 @@ from ...parsers.world_vocabulary import BEAK_COLOURS, BIRD_COLOURS, BIRD_PARTS, 
 from ..dataset import Dataset, Item
 from .stable_random import StableRandom
 
-#: items of a split unless a size is given
+#: default number of items of each split
 SIZES = {"train": 8000, "val": 1000, "test": 1000}
 IMAGE_SIZES = (32, 64, 128, 256, 512)
 
@@ -74,14 +74,14 @@ def _item(pixels, captions, label_names, present, graph, name, tags) -> Item:
 
     labels = np.array([label in present for label in label_names], np.int64)
     sentences = []
-    for k, (text, said) in enumerate(captions):
-        said.id = f"{name}#{k}"
+    for k, (text, graph_of_text) in enumerate(captions):
+        graph_of_text.id = f"{name}#{k}"
         sentences.append(text)
-    return Item(Image.fromarray(pixels), sentences, labels, graph, name, tags, [said for _, said in captions])
+    return Item(Image.fromarray(pixels), sentences, labels, graph, name, tags, [graph_of_text for _, graph_of_text in captions])
 
 
 def item_hash(item: Item) -> str:
-    """A short fingerprint of everything in an item: pixels, captions, scene graphs, labels, tags."""
+    """Hash of all of an item: pixels, captions, scene graphs, labels and tags."""
     digest = hashlib.sha256(item.image.tobytes())
     graphs = [
         [[(o.name, o.attributes, o.box) for o in g.objects], [(r.subject, r.predicate, r.object) for r in g.relations]]
@@ -92,7 +92,7 @@ def item_hash(item: Item) -> str:
 
 
 def noisy_tags(facts: list[str], rng: StableRandom) -> list[str]:
-    """Tags as people give them: a quarter is missing, some are other words for the same, some have nothing to do with the image."""
+    """Noisy tags: a quarter of the facts are missing, some are given by a synonym, and irrelevant tags are added."""
     tags = []
     for fact in dict.fromkeys(facts):
         if rng.chance(75):

@@ -1,6 +1,6 @@
-"""Textured backgrounds of the scenes: five places in four variants each, wider than the canvas so that a scene shows a part of one.
+"""Textured backgrounds of the scenes: five places in four variants each, wider than the canvas, of which a scene shows a section.
 
-All tones are middling and little saturated: every colour of the palette stands out from them.
+Their tones are of medium brightness and low saturation, so that every colour of the palette is distinct from them.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ WIDE = CANVAS + EXTRA
 VARIANTS = 4
 
 
-def grain(image: np.ndarray, dice_key: str, strength: int) -> np.ndarray:
-    """Add the same small random brightness to blocks of 4 x 4 canvas pixels: one pixel of a 128-pixel image."""
-    raw = np.random.PCG64(np.random.SeedSequence([sum(map(ord, dice_key)), strength])).random_raw(WIDE // 4 * CANVAS // 4)
+def grain(image: np.ndarray, key: str, strength: int) -> np.ndarray:
+    """Add brightness noise to an image (512, 640, 3) in blocks of 4 x 4 pixels, each one pixel of a 128-pixel image."""
+    raw = np.random.PCG64(np.random.SeedSequence([sum(map(ord, key)), strength])).random_raw(WIDE // 4 * CANVAS // 4)
     noise = (raw >> np.uint64(40)).astype(np.int64) % (2 * strength + 1) - strength
     noise = np.repeat(np.repeat(noise.reshape(CANVAS // 4, WIDE // 4), 4, 0), 4, 1)
     return np.clip(image.astype(np.int64) + noise[:, :, None], 0, 255).astype(np.uint8)
 
 
 def bands(top, bottom, y1: int, y2: int, image: np.ndarray) -> None:
+    """Fill rows y1 .. y2 - 1 of an image (height, width, 3) with a vertical gradient between two colours, in place."""
     for y in range(y1, y2):
         image[y] = mixed(top, bottom, 100 * (y - y1) // max(1, y2 - y1))
 
@@ -145,13 +146,13 @@ _PLACES = {"street": _street, "garden": _garden, "kitchen": _kitchen, "bedroom":
 
 
 def horizon(variant: int) -> int:
-    """Height (canvas pixels from the top) at which wall meets floor, or sky meets ground."""
+    """Row (canvas pixels from the top) of the edge between wall and floor, or sky and ground."""
     return 286 + 12 * variant
 
 
 @lru_cache(maxsize=32)
 def wide_background(place: str, variant: int) -> np.ndarray:
-    """A place's whole background ``(512, 640, 3)`` uint8; a scene shows 512 columns of it."""
+    """The whole background of a place, uint8 (512, 640, 3); a scene shows 512 columns of it."""
     image = np.zeros((CANVAS, WIDE, 3), np.uint8)
     _PLACES[place](image, StableRandom("background", place, variant), horizon(variant))
     image = grain(image, place, 4)
@@ -160,5 +161,5 @@ def wide_background(place: str, variant: int) -> np.ndarray:
 
 
 def background(place: str, variant: int, shift: int) -> np.ndarray:
-    """A fresh canvas of *place*: columns *shift* to *shift* + 512 of its wide image."""
+    """A new canvas uint8 (512, 512, 3) of *place*: columns *shift* to *shift* + 512 of its wide background."""
     return wide_background(place, variant)[:, shift : shift + CANVAS].copy()

@@ -1,4 +1,4 @@
-"""One bird whose crown, breast, belly, wings and beak vary: content, image and truth."""
+"""Birds with varying crown, breast, belly, wings and beak: attributes, image and true scene graph."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .layout import split_of
 from .paint import CANVAS, UNIT, Painter, cloud, ellipse, make_shape, mixed, stroke
 from .stable_random import StableRandom
 
-#: canvas height at which the feet stand
+#: row of the canvas at which the feet stand
 FEET = 424
-#: height of the bird, canvas pixels; the gaps between the ranges make the size decidable (thresholds between them at 223 and 270)
+#: height of the bird in canvas pixels; gaps between the ranges make the size unambiguous (thresholds at 223 and 270)
 BIRD_HEIGHTS = {"small": (186, 210), None: (238, 258), "large": (288, 316)}
 
 
@@ -53,7 +53,7 @@ class BirdPart:
 
     @property
     def attributes(self) -> list[str]:
-        """Length, colour, pattern: what there is of them, in the order of English."""
+        """Length, colour and pattern, as far as there are any, in English word order."""
         return [a for a in (self.length, self.colour, self.pattern if self.pattern != "plain" else None) if a]
 
 
@@ -74,23 +74,23 @@ class Bird:
 
     @property
     def colour(self) -> str | None:
-        """The bird's main colour: that of its body, if at least three of crown, breast, belly and wings share it."""
+        """Main colour of the bird: that of its body, if at least three of crown, breast, belly and wings have it."""
         return self.body if sum(p.colour == self.body for p in self.parts if p.name != "beak") >= 3 else None
 
     @property
     def attributes(self) -> list[str]:
-        """Size and main colour, where well defined."""
+        """Size and main colour, if defined."""
         return [a for a in (self.size, self.colour) if a]
 
 
 def bird_signature(bird: Bird) -> int:
-    """A number that depends only on what the bird looks like: it decides the split."""
+    """Hash of the bird's appearance, which decides its split."""
     words = [bird.body, str(bird.size), *(f"{p.name}/{p.colour}/{p.pattern}/{p.length}" for p in bird.parts)]
     return zlib.crc32("|".join(words).encode())
 
 
 def choose_bird(rng: StableRandom) -> Bird:
-    """Looks and place of a bird."""
+    """Draw the appearance and the place of a bird."""
     body = rng.pick(BIRD_COLOURS)
     others = rng.sample([c for c in BIRD_COLOURS if c != body], 2)
     plain = rng.chance(22)
@@ -114,14 +114,14 @@ def choose_bird(rng: StableRandom) -> Bird:
 
 
 def bird_width(bird: Bird) -> int:
-    """Width of the bird's box, canvas pixels (before anything is painted)."""
+    """Width of the bird's box in canvas pixels."""
     return _SHAPES[bird.parts[-1].length, bird.tail][1] * bird.h // UNIT
 
 
 def paint_bird(bird: Bird, *, like: Bird | None = None) -> tuple[np.ndarray, dict[str, tuple[int, int, int, int] | None]]:
-    """The canvas ``(512, 512, 3)`` uint8 and tight visible boxes (canvas pixels, xyxy) of ``bird`` and of each part.
+    """Render the canvas, uint8 (512, 512, 3), and the tight visible boxes (canvas pixels, xyxy) of ``bird`` and of each part.
 
-    *like* is the bird before an edit: shadow and patterns stay where that bird has them.
+    *like* is the bird before an edit, with which the edited one shares the position of shadow and patterns.
     """
     like = like or bird
     painter = Painter(wide_bird_background(bird.place, bird.variant)[:, bird.shift : bird.shift + CANVAS].copy())
@@ -153,7 +153,7 @@ def bird_truth(bird: Bird, boxes: dict, size: int, id: str | None = None) -> Sce
 
 
 def make_bird(seed: int, split: str, index: int) -> tuple[Bird, np.ndarray, dict]:
-    """The bird number *index* of a split, with its canvas and visible boxes."""
+    """Bird number *index* of a split, with its canvas (512, 512, 3) and visible boxes."""
     rng = StableRandom("birds", seed, split, index)
     while True:
         bird = choose_bird(rng)
@@ -166,7 +166,7 @@ def make_bird(seed: int, split: str, index: int) -> tuple[Bird, np.ndarray, dict
 
 @lru_cache(maxsize=16)
 def wide_bird_background(place: str, variant: int) -> np.ndarray:
-    """A place's whole background ``(512, 640, 3)`` uint8."""
+    """The whole background of a place, uint8 (512, 640, 3)."""
     rng = StableRandom("bird background", place, variant)
     image = np.zeros((CANVAS, WIDE, 3), np.uint8)
     sky = rng.pick([(164, 194, 212), (186, 196, 206), (170, 200, 196), (206, 190, 184)])

@@ -1,8 +1,8 @@
-"""Edits with their true answer: what a sentence such as "the belly is red instead of yellow" makes of an image.
+"""Edits with their ground truth: an instruction such as "the belly is red instead of yellow" and the true edited image.
 
 Kinds of edits: ``attribute`` (another colour, pattern or beak length), ``remove`` ("no mirror"), ``replace`` ("a cat instead of the dog")
-and ``move`` ("the clock is on the table"). The edited scene is painted by the same painter from the same description, so every pixel
-outside ``changed_box`` is the same byte as before.
+and ``move`` ("the clock is on the table"). The edited scene is rendered from the same description, so that every pixel outside
+``changed_box`` is identical to the original.
 
 >>> from hetero_xmodal.data import load_dataset
 >>> item = load_dataset("world/birds", size=1)[0]
@@ -32,7 +32,7 @@ from ...parsers.world_vocabulary import (
     SUPPORTS,
 )
 from .birds import Bird, bird_truth, bird_width, make_bird, paint_bird
-from .grammar import SAID, Saying, describe, listed, plural, sayable, sentence, with_article
+from .grammar import RELATION_PHRASES, CaptionWriter, describable, describe, listed, plural, sentence, with_article
 from .layout import CATEGORY_WEIGHTS, HEIGHTS, PATTERNED, STANDS, Scene, Thing, candidates, fits, sized
 from .paint import CANVAS, SHADOW, shrink
 from .render import is_clear, make_scene, paint_scene, truth
@@ -50,11 +50,11 @@ _MARGIN = SHADOW + 4
 
 @dataclass(frozen=True)
 class Edit:
-    """One edit and its true answer.
+    """One edit and its ground truth.
 
     kind : ``attribute``, ``remove``, ``replace`` or ``move``
-    sentence : what a person would ask for, e.g. "the belly is red instead of yellow"
-    source, target : a true caption of the image before, and what that caption becomes
+    sentence : the instruction, e.g. "the belly is red instead of yellow"
+    source, target : a true caption of the original image, and the same caption after the edit
     image : the true edited image
     scene : the true scene graph of the edited image
     changed_box : x1, y1, x2, y2 in whole pixels; every pixel outside is unchanged
@@ -72,11 +72,12 @@ class Edit:
 
 
 def edits(item: Item, *, seed: int = 0, kinds: tuple[str, ...] = KINDS) -> list[Edit]:
-    """One edit of each kind that the item's image allows (birds: attribute only), the same for the same *seed*.
+    """One edit of each kind that is possible in the item's image (birds: attribute only), deterministic in *seed*.
 
     Raises
     ------
-    InputError : the item is not of the default world (its true edited image cannot be known), or a kind is unknown.
+    InputError
+        If the item is not of the default world, whose true edited images alone are known, or a kind is unknown.
     """
     for kind in kinds:
         if kind not in KINDS:
@@ -85,7 +86,7 @@ def edits(item: Item, *, seed: int = 0, kinds: tuple[str, ...] = KINDS) -> list[
             raise InputError(f"unknown kind of edit {kind!r}{nearest(kind, KINDS)}; known are {', '.join(KINDS)}")
     fields = item.id.split("-")
     if len(fields) != 4 or fields[0] not in ("scenes", "birds") or not (fields[1] + fields[3]).isdecimal():
-        raise InputError(f"item {item.id!r} is not of the default world: only there the true edited image is known")
+        raise InputError(f"item {item.id!r} is not of the default world, where alone the true edited image is known; give one of its items")
     world, number, split, index = fields[0], int(fields[1]), fields[2], int(fields[3])
     size, rng = item.image.size[0], StableRandom("edits", seed, item.id)
     if world == "birds":
@@ -94,15 +95,15 @@ def edits(item: Item, *, seed: int = 0, kinds: tuple[str, ...] = KINDS) -> list[
     scene, _, boxes = make_scene(number, split, index)
     relations = [(r.subject, r.predicate, r.object) for r in truth(scene, boxes, size).relations]
     found = []
-    for kind in KINDS:  # always all four, so that the rng fall alike whatever is asked for
+    for kind in KINDS:  # always all four, so that the random choices do not depend on *kinds*
         made = next(_MAKERS[kind](scene, relations, size, rng), None)
         if made is not None and kind in kinds:
             found.append(made)
     return found
 
 
-class _Plain(Saying):
-    """A sentence without synonyms, so that source and target differ in the edit alone."""
+class _Plain(CaptionWriter):
+    """Writes captions without synonyms, so that source and target differ in the edit alone."""
 
     def word(self, canonical: str, table: dict[str, list[str]], percent: int = 30) -> str:
         return canonical
@@ -114,7 +115,7 @@ def _noun(thing: Thing, attributes, determiner: str = "a") -> str:
 
 
 def _finish(kind, words, source, target, scene: Scene, size, touched: list[Thing], subject: int) -> Edit | None:
-    """Paint the edited scene; ``None`` if it is not clear."""
+    """Render the edited scene and make the edit; ``None`` if the scene is ambiguous (:func:`is_clear`)."""
     from PIL import Image
 
     canvas, boxes = paint_scene(scene)
@@ -126,7 +127,7 @@ def _finish(kind, words, source, target, scene: Scene, size, touched: list[Thing
 
 
 def _pixels(box, size: int) -> tuple[int, int, int, int]:
-    """A canvas box as whole pixels of the image, grown outward and cut at the border."""
+    """A canvas box in whole pixels of the image, rounded outwards and clipped to the image."""
     k = CANVAS // size
     x1, y1, x2, y2 = (int(v) for v in box)
     return max(0, x1 // k), max(0, y1 // k), min(size, -(-x2 // k)), min(size, -(-y2 // k))
@@ -137,18 +138,18 @@ def _changed(scene: Scene, i: int, thing: Thing) -> Scene:
 
 
 def _free(scene: Scene, rng: StableRandom) -> list[int]:
-    """Things that hold and carry nothing, in random order."""
+    """Things that neither hold nor support others, in random order."""
     hosts = {k for t in scene.things for k in (t.held_by, t.stands_on)}
     return [i for i in rng.shuffled(range(len(scene.things))) if i not in hosts]
 
 
-def _telling(scene: Scene, relations, i: int, rng: StableRandom) -> tuple[str, str]:
-    """A true rest of a sentence about thing *i*: (before its phrase, after it), chosen from its relations."""
+def _context(scene: Scene, relations, i: int, rng: StableRandom) -> tuple[str, str]:
+    """The parts of a true sentence before and after the phrase of thing *i*, chosen from its relations."""
     for _, predicate, o in rng.shuffled([r for r in relations if r[0] == i]):
         about = describe(scene, o, rng)
         if about is not None:
-            said = "holding" if predicate == "hold" else SAID[predicate][0][0]
-            return "", f" is {said} {_noun(scene.things[o], about)}"
+            words = "holding" if predicate == "hold" else RELATION_PHRASES[predicate][0][0]
+            return "", f" is {words} {_noun(scene.things[o], about)}"
     return "there is ", ""
 
 
@@ -171,7 +172,7 @@ def _attribute(scene: Scene, relations, size, rng) -> Iterator[Edit]:
             continue
         before_words = [a for a in (thing.size, thing.colour, thing.pattern) if a in plain or a == old]
         after_words = [a for a in (after_thing.size, after_thing.colour, after_thing.pattern) if a in plain or a == new]
-        start, end = _telling(scene, relations, i, rng)
+        start, end = _context(scene, relations, i, rng)
         made = _finish(
             "attribute", f"{_noun(thing, owner, 'the')} is {new} instead of {old}", sentence(start + _noun(thing, before_words) + end),
             sentence(start + _noun(thing, after_words) + end), after, size, [thing, after_thing], i,
@@ -189,15 +190,15 @@ def _remove(scene: Scene, relations, size, rng) -> Iterator[Edit]:
         if about is None:
             continue
         rest = [k for k in range(len(scene.things)) if k != i]
-        told = [
-            _noun(scene.things[k], [a for a in sayable(scene.things[k]) if rng.chance(60)]) for k in rng.sample(rest, min(2, len(rest)))
+        phrases = [
+            _noun(scene.things[k], [a for a in describable(scene.things[k]) if rng.chance(60)]) for k in rng.sample(rest, min(2, len(rest)))
         ]
         index = {k: n for n, k in enumerate(rest)}
         kept = [replace(t, held_by=index.get(t.held_by), stands_on=index.get(t.stands_on)) for k, t in enumerate(scene.things) if k != i]
         after = replace(scene, things=tuple(kept))
-        source = sentence(f"there is {listed([*told, _noun(thing, about)])}")
+        source = sentence(f"there is {listed([*phrases, _noun(thing, about)])}")
         made = _finish(
-            "remove", "no " + " ".join([*about, thing.category]), source, sentence(f"there is {listed(told)}"), after, size, [thing], i
+            "remove", "no " + " ".join([*about, thing.category]), source, sentence(f"there is {listed(phrases)}"), after, size, [thing], i
         )
         if made:
             yield made
@@ -211,7 +212,7 @@ def _replace(scene: Scene, relations, size, rng) -> Iterator[Edit]:
             continue
         placed = {k: t for k, t in enumerate(scene.things) if k != i}
         present = {t.category for t in scene.things}
-        allowed = [c for c in CATEGORY_WEIGHTS[scene.place] if c not in present and c not in AGENTS and _same_footing(c, thing)]
+        allowed = [c for c in CATEGORY_WEIGHTS[scene.place] if c not in present and c not in AGENTS and _same_support(c, thing)]
         for category in rng.shuffled(allowed):
             fresh = sized(replace(thing, category=category, pattern=thing.pattern if category in PATTERNED else "plain"), rng)
             if category == "flower" and fresh.colour == "green":
@@ -237,8 +238,8 @@ def _replace(scene: Scene, relations, size, rng) -> Iterator[Edit]:
                 yield made
 
 
-def _same_footing(category: str, thing: Thing) -> bool:
-    """May *category* take the place of *thing*: held, on a support, in the air, on the wall, at sea or on the ground?"""
+def _same_support(category: str, thing: Thing) -> bool:
+    """Whether *category* can take the place of *thing*: held, on a support, in the air, on the wall, at sea or on the ground."""
     from .layout import AIR, WALL
 
     if thing.held_by is not None:
@@ -284,10 +285,10 @@ def _move(scene: Scene, relations, size, rng) -> Iterator[Edit]:
                     if other is None or predicate == "hold":
                         continue
                     first, second = _noun(thing, about, "the"), _noun(scene.things[o], other, "the")
-                    told = {p: "holding" if p == "hold" else SAID[p][0][0] for p in (predicate, was)}
+                    words = {p: "holding" if p == "hold" else RELATION_PHRASES[p][0][0] for p in (predicate, was)}
                     made = _finish(
-                        "move", f"{first} is {told[predicate]} {second}", sentence(f"{first} is {told[was]} {second}"),
-                        sentence(f"{first} is {told[predicate]} {second}"), after, size, [thing, moved], i,
+                        "move", f"{first} is {words[predicate]} {second}", sentence(f"{first} is {words[was]} {second}"),
+                        sentence(f"{first} is {words[predicate]} {second}"), after, size, [thing, moved], i,
                     )  # fmt: skip
                     if made:
                         yield made
@@ -297,7 +298,7 @@ _MAKERS = {"attribute": _attribute, "remove": _remove, "replace": _replace, "mov
 
 
 def _edit_bird(bird: Bird, boxes: dict, size: int, rng: StableRandom) -> Edit:
-    """Another colour, pattern or length for one part."""
+    """Change the colour, pattern or length of one part."""
     from PIL import Image
 
     while True:
@@ -312,7 +313,7 @@ def _edit_bird(bird: Bird, boxes: dict, size: int, rng: StableRandom) -> Edit:
         what, new = rng.pick(options)
         changed = replace(part, **{what: new})
         after = replace(bird, parts=(*bird.parts[:k], changed, *bird.parts[k + 1 :]))
-        if bird.flip:  # the body stays where it is, the beak's tip moves
+        if bird.flip:  # keep the body in place; the tip of the beak moves
             after = replace(after, x=bird.x - (bird_width(after) - bird_width(bird)))
         if what != "length" or 6 <= after.x <= CANVAS - 6 - bird_width(after):
             break

@@ -1,10 +1,10 @@
-"""Sentences and what they say, written together: every function below returns a text and the scene graph of exactly that text.
+"""A generative grammar of captions: every caption is produced together with the scene graph of exactly that text.
 
-The graph is in the normal form of :mod:`~hetero_xmodal.parsers.world_vocabulary`: words as said but in dictionary form ("the puppies" is
+The graph is in the normal form of :mod:`~hetero_xmodal.parsers.world_vocabulary`: words as written but lemmatised ("the puppies" is
 ``puppy``), ``to the left of`` is ``left of``, verbs in base form, ``the crown of the bird`` and ``has`` are ``have``,
 ``with`` stays ``with``.
-What keeps the language clean: size before colour before pattern; ``a`` or ``an`` by the next word; two things that the same phrase
-would fit are never told apart by it; no prepositional phrase has two possible hosts.
+Constraints of the grammar: size before colour before pattern; ``a`` or ``an`` by the next word; a noun phrase refers to exactly one
+object; no prepositional phrase has two possible attachments.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def _others(table: dict[str, str]) -> dict[str, list[str]]:
 _NAMES, _PARTS, _ADJECTIVES = _others(CATEGORY_SYNONYMS), _others(PART_SYNONYMS), _others(SIZE_SYNONYMS | PATTERN_SYNONYMS)
 _IRREGULAR = {"child": "children", "box": "boxes", "bench": "benches", "puppy": "puppies", "kitty": "kitties"}
 
-#: relation -> ways to say it after "is": (words, predicate in normal form)
-SAID = {
+#: relation -> its phrases after "is": (words, predicate in normal form)
+RELATION_PHRASES = {
     "left of": (("to the left of", "left of"), ("on the left of", "left of")),
     "right of": (("to the right of", "right of"), ("on the right of", "right of")),
     "above": (("above", "above"), ("over", "over")),
@@ -54,23 +54,23 @@ def listed(phrases: list[str]) -> str:
 
 
 def sentence(text: str) -> str:
-    """Capital letter and full stop."""
+    """Capitalise and add a full stop."""
     return text[0].upper() + text[1:] + "."
 
 
-class Saying:
-    """One sentence on its way: the objects and relations it has named so far."""
+class CaptionWriter:
+    """Writes one caption and records the objects and relations that it mentions."""
 
     def __init__(self, rng: StableRandom):
         self.rng = rng
         self.graph = SceneGraph()
 
     def word(self, canonical: str, table: dict[str, list[str]], percent: int = 30) -> str:
-        """*canonical* itself or, in *percent* of 100 cases, one of its synonyms."""
+        """The word *canonical* or, with a probability of *percent*, one of its synonyms."""
         return self.rng.pick(table[canonical]) if canonical in table and self.rng.chance(percent) else canonical
 
     def add(self, name: str, attributes: list[str]) -> int:
-        """Note an object; returns its index."""
+        """Record an object and return its index."""
         self.graph.objects.append(SceneObject(name, list(attributes)))
         return len(self.graph.objects) - 1
 
@@ -83,11 +83,11 @@ class Saying:
         return with_article(phrase) if determiner == "a" else f"{determiner} {phrase}".strip(), index
 
     def relate(self, subject: int, predicate: str, obj: int) -> None:
-        """Note a relation."""
+        """Record a relation."""
         self.graph.relations.append(SceneRelation(subject, predicate, obj))
 
-    def done(self, text: str) -> tuple[str, SceneGraph]:
-        """The finished text with its graph."""
+    def finish(self, text: str) -> tuple[str, SceneGraph]:
+        """Return the text with its scene graph."""
         self.graph.text = text
         return text, self.graph
 
@@ -96,19 +96,19 @@ class Saying:
 
 
 def fitting(things, name: str, attributes) -> list[int]:
-    """Which things the phrase (*name*, *attributes*) fits."""
+    """Indices of the things to which the phrase (*name*, *attributes*) applies."""
     return [i for i, t in enumerate(things) if t.category == name and set(attributes) <= set(t.attributes)]
 
 
-def sayable(thing: Thing) -> list[str]:
-    """Attributes that English says of a thing: all, but of a child only the size (its colour is that of its clothes)."""
+def describable(thing: Thing) -> list[str]:
+    """Attributes that a caption may use for a thing: all, but of a child only the size (its colour is that of its clothes)."""
     return [a for a in thing.attributes if a in SIZES] if thing.category == "child" else thing.attributes
 
 
 def describe(scene: Scene, i: int, rng: StableRandom, without: str | None = None) -> list[str] | None:
-    """Attributes (in order) by which thing *i* is the only one that fits; ``None`` if there are none. Often says more than needed."""
+    """Attributes (in order) that identify thing *i* among those of its category, often more than necessary; ``None`` if none do."""
     thing = scene.things[i]
-    known = [a for a in sayable(thing) if a != without]
+    known = [a for a in describable(thing) if a != without]
     chosen = [a for a in known if rng.chance(68)]
     for attempt in (chosen, known):
         if len(fitting(scene.things, thing.category, attempt)) == 1:
@@ -116,37 +116,37 @@ def describe(scene: Scene, i: int, rng: StableRandom, without: str | None = None
     return None
 
 
-def _relation_clause(saying: Saying, scene: Scene, relation, style: str) -> str | None:
+def _relation_clause(writer: CaptionWriter, scene: Scene, relation, style: str) -> str | None:
     """ "X is near Y" (style "is"), "X near Y" ("bare"), "X that is near Y" ("that"), "Y is held by X" ("passive")."""
     i, predicate, j = relation
-    about_i, about_j = describe(scene, i, saying.rng), describe(scene, j, saying.rng)
+    about_i, about_j = describe(scene, i, writer.rng), describe(scene, j, writer.rng)
     if about_i is None or about_j is None:
         return None
-    subject, s = saying.phrase(scene.things[i].category, about_i)
-    other, o = saying.phrase(scene.things[j].category, about_j)
+    subject, s = writer.phrase(scene.things[i].category, about_i)
+    other, o = writer.phrase(scene.things[j].category, about_j)
     if predicate == "hold":
-        ing, present, base, participle = saying.rng.pick(_HOLDING)
-        saying.relate(s, base, o)
+        ing, present, base, participle = writer.rng.pick(_HOLDING)
+        writer.relate(s, base, o)
         if style == "passive":
             return f"{other} is {participle} by {subject}"
         if style == "is":
-            return f"{subject} is {ing} {other}" if saying.rng.chance(60) else f"{subject} {present} {other}"
+            return f"{subject} is {ing} {other}" if writer.rng.chance(60) else f"{subject} {present} {other}"
         return f"{subject} {ing} {other}" if style == "bare" else f"{subject} that is {ing} {other}"
-    said, normal = saying.rng.pick(SAID[predicate])
-    if predicate == "on" and saying.rng.chance(30):
-        said, normal = ("sitting on", "sit on") if scene.things[i].category in ("cat", "bird") else ("standing on", "stand on")
+    words, normal = writer.rng.pick(RELATION_PHRASES[predicate])
+    if predicate == "on" and writer.rng.chance(30):
+        words, normal = ("sitting on", "sit on") if scene.things[i].category in ("cat", "bird") else ("standing on", "stand on")
         if scene.things[i].category == "ball":
-            said, normal = "lying on", "lie on"
-    saying.relate(s, normal, o)
-    return f"{subject} {said} {other}" if style == "bare" else f"{subject} {'that is' if style == 'that' else 'is'} {said} {other}"
+            words, normal = "lying on", "lie on"
+    writer.relate(s, normal, o)
+    return f"{subject} {words} {other}" if style == "bare" else f"{subject} {'that is' if style == 'that' else 'is'} {words} {other}"
 
 
-def _say_relation(saying, scene, relations):
-    style = saying.rng.pick(("is", "is", "bare", "bare", "there", "that"))
-    relation = _weighty(saying.rng, relations)
-    if relation[1] == "hold" and saying.rng.chance(20):
+def _write_relation(writer, scene, relations):
+    style = writer.rng.pick(("is", "is", "bare", "bare", "there", "that"))
+    relation = _pick_relation(writer.rng, relations)
+    if relation[1] == "hold" and writer.rng.chance(20):
         style = "passive"
-    clause = _relation_clause(saying, scene, relation, "bare" if style == "there" else style)
+    clause = _relation_clause(writer, scene, relation, "bare" if style == "there" else style)
     if clause is None:
         return None
     if style in ("bare", "that"):
@@ -154,59 +154,59 @@ def _say_relation(saying, scene, relations):
     return sentence(f"there is {clause}" if style == "there" else clause)
 
 
-def _say_two_relations(saying, scene, relations):
-    first = _weighty(saying.rng, relations)
+def _write_two_relations(writer, scene, relations):
+    first = _pick_relation(writer.rng, relations)
     rest = [r for r in relations if not {r[0], r[2]} & {first[0], first[2]}]
     if not rest:
         return None
-    second = _weighty(saying.rng, rest)
-    clauses = [_relation_clause(saying, scene, r, "is") for r in (first, second)]
+    second = _pick_relation(writer.rng, rest)
+    clauses = [_relation_clause(writer, scene, r, "is") for r in (first, second)]
     return None if None in clauses else sentence(f"{clauses[0]}, and {clauses[1]}")
 
 
-def _say_placed_relation(saying, scene, relations):
+def _write_placed_relation(writer, scene, relations):
     place = scene.place
-    where = saying.add(place, [])
-    clause = _relation_clause(saying, scene, _weighty(saying.rng, relations), "is")
+    where = writer.add(place, [])
+    clause = _relation_clause(writer, scene, _pick_relation(writer.rng, relations), "is")
     if clause is None:
         return None
     preposition = "on" if place in ("street", "beach") else "in"
-    relation = saying.graph.relations[-1]
-    saying.relate(relation.subject, preposition, where)
+    relation = writer.graph.relations[-1]
+    writer.relate(relation.subject, preposition, where)
     return sentence(f"{preposition} {with_article(place)}, {clause}")
 
 
-def _say_attribute(saying, scene, relations):
+def _write_attribute(writer, scene, relations):
     """ "The little ball is red", "The cup on the table is striped"."""
-    i = saying.rng.below(len(scene.things))
+    i = writer.rng.below(len(scene.things))
     thing = scene.things[i]
-    if not sayable(thing):
+    if not describable(thing):
         return None
-    told = saying.rng.pick(sayable(thing))
-    about = describe(scene, i, saying.rng, without=told)
+    attribute = writer.rng.pick(describable(thing))
+    about = describe(scene, i, writer.rng, without=attribute)
     if about is None:
         return None
-    phrase, s = saying.phrase(thing.category, about, determiner="the")
+    phrase, s = writer.phrase(thing.category, about, determiner="the")
     known = [r for r in relations if r[0] == i and r[1] != "hold"]
-    if known and saying.rng.chance(45):
-        _, predicate, j = saying.rng.pick(known)
-        about_j = describe(scene, j, saying.rng)
+    if known and writer.rng.chance(45):
+        _, predicate, j = writer.rng.pick(known)
+        about_j = describe(scene, j, writer.rng)
         if about_j is not None:
-            other, o = saying.phrase(scene.things[j].category, about_j, determiner="the")
-            said, normal = saying.rng.pick(SAID[predicate])
-            saying.relate(s, normal, o)
-            phrase = f"{phrase} {said} {other}"
-    words = [saying.word(told, _ADJECTIVES)]
-    if len(sayable(thing)) > 1 and saying.rng.chance(30):
-        second = saying.rng.pick([a for a in sayable(thing) if a != told])
+            other, o = writer.phrase(scene.things[j].category, about_j, determiner="the")
+            words, normal = writer.rng.pick(RELATION_PHRASES[predicate])
+            writer.relate(s, normal, o)
+            phrase = f"{phrase} {words} {other}"
+    words = [writer.word(attribute, _ADJECTIVES)]
+    if len(describable(thing)) > 1 and writer.rng.chance(30):
+        second = writer.rng.pick([a for a in describable(thing) if a != attribute])
         if second not in about:
             words.append(second)
-    saying.graph.objects[s].attributes += words
+    writer.graph.objects[s].attributes += words
     return sentence(f"{phrase} is {' and '.join(words)}")
 
 
 def _groups(scene: Scene, rng: StableRandom) -> list[tuple[str, list[str], int]]:
-    """Things as (category, attributes, count) for a list: twins together, in random order."""
+    """Things as (category, attributes, count) for a list in random order, with things of one category grouped."""
     left = rng.shuffled(range(len(scene.things)))
     groups = []
     while left:
@@ -214,53 +214,53 @@ def _groups(scene: Scene, rng: StableRandom) -> list[tuple[str, list[str], int]]
         thing = scene.things[i]
         twins = [k for k in left if scene.things[k].category == thing.category]
         if twins:
-            shared = [a for a in sayable(thing) if all(a in scene.things[k].attributes for k in twins)]
+            shared = [a for a in describable(thing) if all(a in scene.things[k].attributes for k in twins)]
             left = [k for k in left if k not in twins]
             groups.append((thing.category, shared, 1 + len(twins)))
         else:
-            groups.append((thing.category, [a for a in sayable(thing) if rng.chance(78)], 1))
+            groups.append((thing.category, [a for a in describable(thing) if rng.chance(78)], 1))
     return groups
 
 
 _NUMBERS = {2: "two", 3: "three", 4: "four"}
 
 
-def _say_list(saying, scene, relations):
+def _write_list(writer, scene, relations):
     """ "a red car, a tree and two dogs", with or without the place."""
-    groups = _groups(scene, saying.rng)[: saying.rng.pick((2, 2, 3, 3, 4))]
-    where = saying.add(scene.place, []) if saying.rng.chance(45) else None
+    groups = _groups(scene, writer.rng)[: writer.rng.pick((2, 2, 3, 3, 4))]
+    where = writer.add(scene.place, []) if writer.rng.chance(45) else None
     phrases = []
     for category, attributes, count in groups:
         if count == 1:
-            phrase, index = saying.phrase(category, attributes)
+            phrase, index = writer.phrase(category, attributes)
         else:
-            words = [saying.word(a, _ADJECTIVES) for a in attributes]
-            noun = saying.word(category, _NAMES, 20)
-            index = saying.add(noun, [str(count), *words])
+            words = [writer.word(a, _ADJECTIVES) for a in attributes]
+            noun = writer.word(category, _NAMES, 20)
+            index = writer.add(noun, [str(count), *words])
             phrase = " ".join([_NUMBERS[count], *words, plural(noun)])
         phrases.append(phrase)
         if where is not None:
-            saying.relate(where, "with", index)
+            writer.relate(where, "with", index)
     if where is not None:
         return f"{with_article(scene.place)} with {listed(phrases)}"
-    if saying.rng.chance(50):
+    if writer.rng.chance(50):
         return sentence(f"there {'are' if groups[0][2] > 1 else 'is'} {listed(phrases)}")
     return listed(phrases)
 
 
 def scene_captions(scene: Scene, relations: list[tuple[int, str, int]], rng: StableRandom, count: int = 5) -> list[tuple[str, SceneGraph]]:
-    """*count* different captions of a scene, each with its graph; *relations* are the true ones (subject, predicate, object).
+    """*count* different captions of a scene, each with its scene graph; *relations* are the true ones (subject, predicate, object).
 
-    Of a scene about which less can be said, such as two flowers that look the same, there are fewer.
+    Scenes with few distinct captions, such as one of two identical flowers, get fewer.
     """
-    forms = [_say_list, _say_attribute]
+    forms = [_write_list, _write_attribute]
     if relations:
-        forms += [_say_relation, _say_relation, _say_relation, _say_two_relations, _say_placed_relation]
-    return _collect(lambda saying, form: form(saying, scene, relations), forms, rng, count)
+        forms += [_write_relation, _write_relation, _write_relation, _write_two_relations, _write_placed_relation]
+    return _collect(lambda writer, form: form(writer, scene, relations), forms, rng, count)
 
 
-def _weighty(rng: StableRandom, relations):
-    """A relation; holding and standing on are told more often than where things are."""
+def _pick_relation(rng: StableRandom, relations):
+    """A random relation; ``hold`` and ``on`` are preferred over directions."""
     strong = [r for r in relations if r[1] in ("hold", "on")]
     return rng.pick(strong if strong and rng.chance(45) else relations)
 
@@ -268,106 +268,106 @@ def _weighty(rng: StableRandom, relations):
 def _collect(write, forms, rng: StableRandom, count: int) -> list[tuple[str, SceneGraph]]:
     made: dict[str, SceneGraph] = {}
     turn = rng.shuffled(forms)
-    for k in range(2000 * count):  # most need fewer than ten tries; after so many there is no more to say
+    for k in range(2000 * count):  # usually fewer than ten; after so many tries there are no more different captions
         if len(made) == count:
             break
-        saying = Saying(rng)
-        text = write(saying, turn[k % len(turn)])
+        writer = CaptionWriter(rng)
+        text = write(writer, turn[k % len(turn)])
         if text is not None and text not in made:
-            made.update([saying.done(text)])
+            made.update([writer.finish(text)])
     return list(made.items())
 
 
 # ---------------------------------------------------------------------------------------------- birds
 
 
-def _part_phrase(saying: Saying, part: BirdPart, attributes: list[str]) -> tuple[str, int]:
-    words = [saying.word(a, _ADJECTIVES) for a in attributes]
-    noun = saying.word(part.name, _PARTS, 22)
-    index = saying.add(noun, words)
+def _part_phrase(writer: CaptionWriter, part: BirdPart, attributes: list[str]) -> tuple[str, int]:
+    words = [writer.word(a, _ADJECTIVES) for a in attributes]
+    noun = writer.word(part.name, _PARTS, 22)
+    index = writer.add(noun, words)
     phrase = " ".join([*words, plural(noun) if part.name == "wing" else noun])
     return phrase if part.name == "wing" else with_article(phrase), index
 
 
-def _bird(saying: Saying, bird: Bird, determiner: str, percent: int = 60) -> tuple[str, int]:
-    attributes = [a for a in bird.attributes if saying.rng.chance(percent)]
-    return saying.phrase("bird", attributes, determiner=determiner)
+def _bird(writer: CaptionWriter, bird: Bird, determiner: str, percent: int = 60) -> tuple[str, int]:
+    attributes = [a for a in bird.attributes if writer.rng.chance(percent)]
+    return writer.phrase("bird", attributes, determiner=determiner)
 
 
-def _some_parts(saying: Saying, bird: Bird, owner: int, predicate: str, low: int, high: int) -> list[str]:
+def _some_parts(writer: CaptionWriter, bird: Bird, owner: int, predicate: str, low: int, high: int) -> list[str]:
     phrases = []
-    for part in saying.rng.sample(bird.parts, saying.rng.between(low, high)):
+    for part in writer.rng.sample(bird.parts, writer.rng.between(low, high)):
         known = part.attributes
-        told = [a for a in known if saying.rng.chance(75)] or [saying.rng.pick(known)]
-        phrase, index = _part_phrase(saying, part, told)
-        saying.relate(owner, predicate, index)
+        chosen = [a for a in known if writer.rng.chance(75)] or [writer.rng.pick(known)]
+        phrase, index = _part_phrase(writer, part, chosen)
+        writer.relate(owner, predicate, index)
         phrases.append(phrase)
     return phrases
 
 
-def _bird_has(saying, bird):
-    text, b = _bird(saying, bird, saying.rng.pick(("this", "the")), 35)
-    return sentence(f"{text} has {listed(_some_parts(saying, bird, b, HAVE, 1, 3))}")
+def _bird_has(writer, bird):
+    text, b = _bird(writer, bird, writer.rng.pick(("this", "the")), 35)
+    return sentence(f"{text} has {listed(_some_parts(writer, bird, b, HAVE, 1, 3))}")
 
 
-def _bird_with(saying, bird):
-    text, b = _bird(saying, bird, "a", 80)
-    text = f"{text} with {listed(_some_parts(saying, bird, b, 'with', 1, 3))}"
-    return sentence(f"this is {text}") if saying.rng.chance(30) else text
+def _bird_with(writer, bird):
+    text, b = _bird(writer, bird, "a", 80)
+    text = f"{text} with {listed(_some_parts(writer, bird, b, 'with', 1, 3))}"
+    return sentence(f"this is {text}") if writer.rng.chance(30) else text
 
 
-def _bird_is(saying, bird):
+def _bird_is(writer, bird):
     """ "This bird is small with a red crown", "This small bird is yellow"."""
     if not bird.attributes:
         return None
-    told = saying.rng.pick(bird.attributes)
-    said = saying.word(told, _ADJECTIVES)
-    others = [a for a in bird.attributes if a != told and saying.rng.chance(50)]
-    text, b = saying.phrase("bird", others, determiner=saying.rng.pick(("this", "the")))
-    saying.graph.objects[b].attributes.append(said)
-    if saying.rng.chance(60):
-        predicate, verb = saying.rng.pick((("with", "with"), (HAVE, "and has")))
-        return sentence(f"{text} is {said} {verb} {listed(_some_parts(saying, bird, b, predicate, 1, 2))}")
-    return sentence(f"{text} is {said}")
+    attribute = writer.rng.pick(bird.attributes)
+    word = writer.word(attribute, _ADJECTIVES)
+    others = [a for a in bird.attributes if a != attribute and writer.rng.chance(50)]
+    text, b = writer.phrase("bird", others, determiner=writer.rng.pick(("this", "the")))
+    writer.graph.objects[b].attributes.append(word)
+    if writer.rng.chance(60):
+        predicate, verb = writer.rng.pick((("with", "with"), (HAVE, "and has")))
+        return sentence(f"{text} is {word} {verb} {listed(_some_parts(writer, bird, b, predicate, 1, 2))}")
+    return sentence(f"{text} is {word}")
 
 
-def _part_is(saying, bird):
+def _part_is(writer, bird):
     """ "The wings of this bird are blue and striped", "The bird's crown is red"."""
-    part = saying.rng.pick(bird.parts)
-    told = [a for a in part.attributes if saying.rng.chance(70)] or [part.attributes[0]]
-    words = [saying.word(a, _ADJECTIVES) for a in told]
-    noun = saying.word(part.name, _PARTS, 22)
+    part = writer.rng.pick(bird.parts)
+    chosen = [a for a in part.attributes if writer.rng.chance(70)] or [part.attributes[0]]
+    words = [writer.word(a, _ADJECTIVES) for a in chosen]
+    noun = writer.word(part.name, _PARTS, 22)
     head = plural(noun) if part.name == "wing" else noun
     verb = "are" if part.name == "wing" else "is"
-    p = saying.add(noun, words)
-    b = saying.add("bird", [])
-    saying.relate(b, HAVE, p)
-    owner = saying.rng.pick(("this", "the"))
-    whole = f"the {head} of {owner} bird" if saying.rng.chance(55) else f"{owner} bird's {head}"
+    p = writer.add(noun, words)
+    b = writer.add("bird", [])
+    writer.relate(b, HAVE, p)
+    owner = writer.rng.pick(("this", "the"))
+    whole = f"the {head} of {owner} bird" if writer.rng.chance(55) else f"{owner} bird's {head}"
     return sentence(f"{whole} {verb} {listed(words)}")
 
 
-def _wings_that_are(saying, bird):
+def _wings_that_are(writer, bird):
     """ "This bird has a red crown and wings that are blue"."""
-    text, b = _bird(saying, bird, "this", 35)
-    clause_part = bird.parts[saying.rng.pick((1, 2, 3, 3))]
+    text, b = _bird(writer, bird, "this", 35)
+    clause_part = bird.parts[writer.rng.pick((1, 2, 3, 3))]
     others = [p for p in bird.parts if p is not clause_part]
-    first = saying.rng.pick(others)
-    phrase, index = _part_phrase(saying, first, [a for a in first.attributes if saying.rng.chance(75)] or first.attributes[:1])
-    saying.relate(b, HAVE, index)
-    noun = saying.word(clause_part.name, _PARTS, 22)
-    words = [saying.word(a, _ADJECTIVES) for a in clause_part.attributes]
-    saying.relate(b, HAVE, saying.add(noun, words))
+    first = writer.rng.pick(others)
+    phrase, index = _part_phrase(writer, first, [a for a in first.attributes if writer.rng.chance(75)] or first.attributes[:1])
+    writer.relate(b, HAVE, index)
+    noun = writer.word(clause_part.name, _PARTS, 22)
+    words = [writer.word(a, _ADJECTIVES) for a in clause_part.attributes]
+    writer.relate(b, HAVE, writer.add(noun, words))
     head = f"{plural(noun)} that are" if clause_part.name == "wing" else f"{with_article(noun)} that is"
     return sentence(f"{text} has {phrase} and {head} {listed(words)}")
 
 
-def _bird_somewhere(saying, bird):
-    text, b = _bird(saying, bird, "a", 70)
+def _bird_somewhere(writer, bird):
+    text, b = _bird(writer, bird, "a", 70)
     preposition, determiner = BIRD_PLACES[bird.place]
-    p = saying.add(bird.place, [])
-    stance = saying.rng.pick(("", "standing ", "sitting ")) if preposition == "on" else ""
-    saying.relate(b, {"": "", "standing ": "stand ", "sitting ": "sit "}[stance] + preposition, p)
+    p = writer.add(bird.place, [])
+    stance = writer.rng.pick(("", "standing ", "sitting ")) if preposition == "on" else ""
+    writer.relate(b, {"": "", "standing ": "stand ", "sitting ": "sit "}[stance] + preposition, p)
     return f"{text} {stance}{preposition} {determiner} {bird.place}"
 
 
@@ -386,4 +386,4 @@ def bird_captions(bird: Bird, rng: StableRandom, count: int = 10) -> list[tuple[
         _wings_that_are,
         _bird_somewhere,
     ]
-    return _collect(lambda saying, form: form(saying, bird), forms, rng, count)
+    return _collect(lambda writer, form: form(writer, bird), forms, rng, count)

@@ -1,8 +1,8 @@
-"""What is in a scene and where: content first (it decides the split), then places that keep every relation decidable.
+"""Content and layout of scenes: content is drawn first (it decides the split), then positions that keep every relation unambiguous.
 
-A :class:`Scene` is everything that is needed to paint an image, as small whole numbers and words. The truth about it is read off
-the painted image: :func:`hetero_xmodal.data.world.render.paint_scene` gives tight visible boxes, and the relations are
-what :mod:`hetero_xmodal.parsers.geometry` says about those boxes.
+A :class:`Scene` is a complete description of an image in words and integers. Its ground truth comes from the rendered image:
+:func:`hetero_xmodal.data.world.render.paint_scene` gives tight visible boxes, from which :mod:`hetero_xmodal.parsers.geometry` derives
+the relations.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .paint import CANVAS, UNIT
 from .shapes import SHAPES
 from .stable_random import StableRandom
 
-#: place -> weight of each category there; what is missing never appears there
+#: place -> weight of each category that can appear there
 CATEGORY_WEIGHTS = {
     "street": {
         "car": 44,
@@ -54,7 +54,7 @@ CATEGORY_WEIGHTS = {
     "bedroom": {"lamp": 22, "mirror": 24, "clock": 11, "box": 16, "cat": 14, "dog": 8, "ball": 12, "child": 13, "robot": 11, "table": 12},
     "beach": {"boat": 26, "umbrella": 20, "ball": 20, "child": 20, "kite": 16, "dog": 12, "bird": 13, "bench": 8, "balloon": 6, "box": 5},
 }
-#: place -> who invites whom: (category already there, what joins it, percent)
+#: place -> co-occurrences: (category present, category that may join it, probability in percent)
 COMPANIONS = {
     "street": (("child", "balloon", 30), ("child", "umbrella", 25), ("robot", "umbrella", 40), ("bench", "cat", 25), ("car", "tree", 30)),
     "garden": (
@@ -72,21 +72,21 @@ COMPANIONS = {
 COUNTS = (1, 1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6)
 TWINS = ("dog", "cat", "bird", "ball", "flower", "tree", "box", "balloon", "cup")
 
-#: height of an object of ordinary size, canvas pixels
+#: height of an object of ordinary size in canvas pixels
 HEIGHTS = {
     "child": 176, "robot": 172, "cat": 112, "dog": 108, "bird": 96, "car": 94, "boat": 132, "tree": 214, "flower": 122, "bench": 84,
     "table": 122, "box": 106, "ball": 94, "balloon": 176, "umbrella": 148, "kite": 146, "cup": 94, "lamp": 128, "clock": 102, "mirror": 132,
 }  # fmt: skip
-#: percent of the ordinary height, and the thresholds between, with a gap on either side: boxes of small things end at 78,
-#: those of ordinary ones run from 92 to 110, those of large ones begin at 128
+#: percent of the ordinary height, with gaps at the thresholds: small objects are at most 78, ordinary ones 92 to 110, large ones at
+#: least 128
 SIZE_RANGES = {"small": (62, 71), None: (92, 105), "large": (130, 142)}
 SMALL_BELOW, LARGE_ABOVE = 85, 119
 PATTERNED = frozenset(HEIGHTS) - {"tree", "flower", "clock", "mirror"}
 WALL = ("clock", "mirror")
 AIR = ("balloon", "kite")
-#: what may stand on a support
+#: categories that may stand on a support
 STANDS = ("cup", "lamp", "flower", "cat", "bird", "ball", "box", "clock")
-#: point of a held thing that lies in the hand (thousandths of its width and height), for the agent's left side of the image
+#: point of a held object that lies in the hand (thousandths of its width and height), if it is held on the left side of the image
 GRIP = {"balloon": (500, 900), "umbrella": (490, 880), "ball": (860, 500), "cup": (860, 520), "kite": (480, 925)}
 HAND = (60, 585)  # thousandths of the agent's box
 SLACK = 0.012
@@ -95,7 +95,7 @@ _KIND = {n: (n in AGENTS) + 2 * (n in HOLDABLE) + 4 * (n in SUPPORTS) for n in H
 
 @dataclass(frozen=True)
 class Thing:
-    """One object: what it is, how it looks, and its box (x, y, width, height in canvas pixels, y down)."""
+    """One object: category, appearance, and box (x, y, width, height in canvas pixels, y down)."""
 
     category: str
     colour: str
@@ -112,17 +112,18 @@ class Thing:
 
     @property
     def attributes(self) -> list[str]:
-        """Size (if not ordinary), colour, pattern (if not plain): the order in which English says them."""
+        """Size (if not ordinary), colour and pattern (if not plain), in English word order."""
         return [a for a in (self.size, self.colour, self.pattern if self.pattern != "plain" else None) if a]
 
     @property
     def box(self) -> tuple[int, int, int, int]:
+        """x1, y1, x2, y2 in canvas pixels."""
         return (self.x, self.y, self.x + self.w, self.y + self.h)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A place and its things, in the order they were chosen."""
+    """A place and its objects, in the order in which they were drawn."""
 
     place: str
     variant: int
@@ -131,13 +132,13 @@ class Scene:
 
 
 def signature(scene: Scene) -> int:
-    """A number that depends only on the place and on what things look like: it decides the split."""
+    """Hash of the place and the objects' appearance, which decides the scene's split."""
     words = sorted(f"{t.category}/{t.colour}/{t.pattern}/{t.size}" for t in scene.things)
     return zlib.crc32("|".join([scene.place, *words]).encode())
 
 
 def split_of(number: int) -> str:
-    """Eight of ten signatures belong to train, one to val, one to test: no content is ever in two splits, whatever the seed."""
+    """Split of a signature: eight in ten are train, one val and one test, so that no content is in two splits, whatever the seed."""
     return {8: "val", 9: "test"}.get(number % 10, "train")
 
 
@@ -147,11 +148,11 @@ def _category(weights: dict[str, int], rng: StableRandom) -> str:
         roll -= weight
         if roll < 0:
             return name
-    raise AssertionError("a roll below the sum of the weights ends in the loop")
+    raise AssertionError("unreachable: the roll is below the sum of the weights")
 
 
 def choose_content(rng: StableRandom) -> Scene:
-    """Place, categories, looks: everything but where things are."""
+    """Draw place, categories and appearance of the objects: all but their positions."""
     place = rng.pick(SCENE_TYPES)
     count = rng.pick(COUNTS)
     names: list[str] = []
@@ -175,19 +176,22 @@ def choose_content(rng: StableRandom) -> Scene:
 
 
 def sized(thing: Thing, rng: StableRandom) -> Thing:
-    """The thing with a height in the range of its size."""
+    """Give the thing a height in the range of its size."""
     low, high = SIZE_RANGES[thing.size]
     h = HEIGHTS[thing.category] * rng.between(low, high) // 100
     return replace(thing, h=h, w=SHAPES[thing.category][1] * h // UNIT)
 
 
 def kinds_of(names) -> np.ndarray:
-    """Bits of each category: 1 an agent, 2 holdable, 4 a support."""
+    """Flags (n,) of n categories: 1 agent, 2 holdable, 4 support."""
     return np.array([_KIND[n] for n in names])
 
 
 def stable_codes(a: np.ndarray, b: np.ndarray, kinds_a: np.ndarray, kinds_b: np.ndarray, slack: float = SLACK) -> np.ndarray:
-    """``(n, k)``: True where the relations of box i of *a* and box j of *b*, both ways, stay when thresholds move by *slack*."""
+    """Whether the relations between boxes *a* (n, 4) and *b* (k, 4), in both directions, are the same if thresholds change by *slack*.
+
+    *kinds_a* (n,) and *kinds_b* (k,) are from :func:`kinds_of`; the result is bool (n, k).
+    """
     shape = (len(a), len(b), 4)
     here, there = np.empty((2, *shape)), np.empty((2, *shape))
     here[0] = there[1] = a[:, None]
@@ -210,7 +214,7 @@ def stable_codes(a: np.ndarray, b: np.ndarray, kinds_a: np.ndarray, kinds_b: np.
 
 
 def candidates(thing: Thing, scene: Scene, placed: dict[int, Thing], rng: StableRandom, count: int = 16) -> list[tuple[int, int, bool]]:
-    """Places (x, y, flip) where *thing* may be put, before asking whether it would clash with others there."""
+    """Candidate positions (x, y, flip) of *thing*, which may still collide with other things."""
     line, flip = horizon(scene.variant), thing.flip
     if thing.held_by is not None:
         agent = placed[thing.held_by]
@@ -235,9 +239,9 @@ def candidates(thing: Thing, scene: Scene, placed: dict[int, Thing], rng: Stable
 
 
 def fits(thing: Thing, options: list[tuple[int, int, bool]], placed: dict[int, Thing]) -> Iterator[int]:
-    """Indices of the *options* that lie inside the image, cover nothing in *placed*, and give only decidable relations to it.
+    """Yield the indices of the *options* that lie inside the image, do not overlap *placed*, and have unambiguous relations to it.
 
-    Lazy, because nearly always one of the first few is taken; relations are asked about for three places in one go.
+    Lazy, because usually one of the first is taken; relations are computed for three positions at a time.
     """
     others = [(*t.box, k in (thing.held_by, thing.stands_on)) for k, t in placed.items()]
     clear = []
@@ -258,7 +262,7 @@ def fits(thing: Thing, options: list[tuple[int, int, bool]], placed: dict[int, T
 
 
 def choose_bonds(things: list[Thing], rng: StableRandom) -> list[Thing]:
-    """Who holds what and what stands on what, where the content allows it."""
+    """Decide which things are held and which stand on a support."""
     things = list(things)
     hands = [i for i, t in enumerate(things) if t.category in AGENTS]
     tops = [i for i, t in enumerate(things) if t.category in SUPPORTS]
@@ -284,11 +288,11 @@ def choose_bonds(things: list[Thing], rng: StableRandom) -> list[Thing]:
 
 
 def place_things(content: Scene, rng: StableRandom) -> Scene | None:
-    """Put every thing somewhere; ``None`` if this try finds no room."""
+    """Draw a position for every thing; ``None`` if there is no room in this attempt."""
     things = choose_bonds([sized(t, rng) for t in content.things], rng)
     hosts = {k for t in things for k in (t.held_by, t.stands_on) if k is not None}
 
-    def turn(i: int):  # hosts, then what they hold and carry, then the rest; big things first
+    def turn(i: int):  # holders and supports, then what they hold and support, then the rest; large things first
         bound = things[i].held_by is not None or things[i].stands_on is not None
         return (0 if i in hosts and not bound else 1 if bound else 2, -things[i].w * things[i].h, i)
 

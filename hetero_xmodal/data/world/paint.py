@@ -1,8 +1,8 @@
-"""The painter: flat parts with shading and an outline on a canvas of 512 x 512, whatever the size of the final image.
+"""The renderer: polygons with shading and an outline on a canvas of 512 x 512, whatever the size of the final image.
 
-A *shape* is a list of parts in its own units; here it is only placed, scaled and filled. Beside the image an *id map* is painted
-that says which object a canvas pixel shows: tight visible boxes come from it. All coordinates are whole numbers, and images
-are shrunk by adding whole numbers, so that the bytes do not depend on the machine.
+A *shape* is a list of parts in its own units, which is placed, scaled and filled here. An *id map* records the object that each canvas
+pixel shows and gives the tight visible boxes. All coordinates are integers, and images are downscaled in integer arithmetic, so that the
+result is identical on all machines.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import cv2
 import numpy as np
 
 CANVAS = 512
-#: lengths of shapes are stored in thousandths of the shape's height
+#: coordinates of shapes are in thousandths of the shape's height
 UNIT = 1000
 
 PALETTE = {
     "red": (214, 40, 46), "orange": (247, 136, 32), "yellow": (250, 212, 40), "green": (44, 150, 68), "blue": (38, 92, 206),
     "purple": (136, 62, 176), "white": (252, 252, 250), "black": (46, 46, 54), "brown": (134, 84, 48), "gray": (132, 136, 144),
 }  # fmt: skip
-#: fixed paints for what has no attribute
+#: fixed colours of parts without attributes
 PAINTS = {
     "skin": (240, 196, 160), "skin2": (176, 120, 84), "hair": (92, 60, 40), "hair2": (38, 34, 38), "metal": (172, 180, 190),
     "steel": (120, 128, 140), "dark": (52, 52, 62),
@@ -33,13 +33,13 @@ PAINTS = {
     "jeans": (84, 100, 136),
 }  # fmt: skip
 OUTLINE = (34, 32, 44)
-#: half the height of a shadow on the ground, canvas pixels
+#: half the height of a shadow on the ground in canvas pixels
 SHADOW = 9
 
 
 @dataclass(frozen=True)
 class Part:
-    """One polygon of a shape: its points, how it is filled ("main" takes the object's colour and pattern), and its trim."""
+    """One polygon of a shape: its points (n, 2), fill ("main" takes the object's colour and pattern), outline and shading."""
 
     fill: str
     points: np.ndarray
@@ -50,13 +50,13 @@ class Part:
 
 
 def mixed(colour, other, percent: int) -> tuple[int, int, int]:
-    """*percent* of 100 of *other* in *colour*, in whole numbers."""
+    """Blend *percent* of *other* into *colour*, in integers."""
     return tuple((c * (100 - percent) + o * percent + 50) // 100 for c, o in zip(colour, other, strict=True))
 
 
 @lru_cache(maxsize=256)
 def texture(colour: str, pattern: str, light: int = 0) -> np.ndarray:
-    """A canvas and a period more of a colour with its pattern; *light* below 0 is shade, above 0 a highlight (percent)."""
+    """Pattern texture uint8 (576, 576, 3), a canvas plus one period; *light* is shading (below 0) or highlight (above 0) in percent."""
     base = PALETTE.get(colour) or PAINTS[colour]
     pale = sum(base) > 600
     inks = {
@@ -84,17 +84,17 @@ def texture(colour: str, pattern: str, light: int = 0) -> np.ndarray:
 
 
 class Painter:
-    """A canvas, its id map, and the operations on them."""
+    """A canvas uint8 (512, 512, 3), its id map (512, 512), and drawing operations on both."""
 
     def __init__(self, background: np.ndarray):
         self.canvas = np.ascontiguousarray(background)
         self.ids = np.zeros((CANVAS, CANVAS), np.uint8)
 
     def shape(self, parts, *, box, colour: str, pattern: str, number: int, flip: bool = False, swap=None, origin=None) -> None:
-        """Paint *parts* into *box* (x, y, width, height in canvas pixels) as object *number* (1..255).
+        """Draw *parts* into *box* (x, y, width, height in canvas pixels) as object *number* (1..255).
 
-        *swap* replaces fills by others: ``{"skin": "skin2"}``, or for birds ``{"crown": ("red", "plain", 2)}`` (colour, pattern, id).
-        *origin* is the point patterns hang on; the box's corner if left out.
+        *swap* replaces fills: ``{"skin": "skin2"}``, or for birds ``{"crown": ("red", "plain", 2)}`` (colour, pattern, id).
+        *origin* is the origin of patterns, by default the corner of the box.
         """
         x, y, w, h = box
         swap = swap or {}
@@ -117,7 +117,7 @@ class Painter:
             self._fill(placed, part, paint, fur, label, origin or (x, y))
 
     def shadow(self, x: int, y: int, w: int) -> None:
-        """Darken the ground in a flat ellipse of width *w* whose middle is at height *y*; nobody's pixels in the id map."""
+        """Darken the ground in a flat ellipse of width *w* centred at row *y*; the id map is unchanged."""
         ry = SHADOW
         x1, x2, y1, y2 = max(x, 0), min(x + w, CANVAS), max(y - ry, 0), min(y + ry, CANVAS)
         if x2 - x1 < 4 or y2 - y1 < 2:
@@ -170,19 +170,19 @@ class Painter:
                 cv2.copyTo(texture(paint, pattern, 34)[oy : oy + h, ox : ox + w], light, where)
 
     def box(self, number: int, within=None, *, other: bool = False) -> tuple[int, int, int, int] | None:
-        """Tight box x1, y1, x2, y2 (canvas pixels) of what is seen of object *number*, or None if nothing is.
+        """Tight box x1, y1, x2, y2 (canvas pixels) of the visible part of object *number*, or None if it is invisible.
 
-        *within* limits the search; *other* asks for everything but *number*.
+        *within* limits the search; with *other*, the box of everything except *number*.
         """
         x1, y1, x2, y2 = within or (0, 0, CANVAS, CANVAS)
         x1, y1, x2, y2 = max(x1, 0), max(y1, 0), min(x2, CANVAS), min(y2, CANVAS)
-        seen = self.ids[y1:y2, x1:x2] != number if other else self.ids[y1:y2, x1:x2] == number
-        x, y, w, h = cv2.boundingRect(seen.view(np.uint8))
+        visible = self.ids[y1:y2, x1:x2] != number if other else self.ids[y1:y2, x1:x2] == number
+        x, y, w, h = cv2.boundingRect(visible.view(np.uint8))
         return (x1 + x, y1 + y, x1 + x + w, y1 + y + h) if w else None
 
 
 def shrink(canvas: np.ndarray, size: int) -> np.ndarray:
-    """The canvas as an image of *size* x *size*: every pixel the rounded mean of its block, in whole numbers."""
+    """Downscale a canvas (512, 512, 3) to (size, size, 3): each pixel is the rounded mean of its block, in integer arithmetic."""
     k = CANVAS // size
     if k == 1:
         return canvas
@@ -219,7 +219,7 @@ def rect(x1, y1, x2, y2, r: float = 0) -> list[tuple[float, float]]:
 
 
 def cloud(cx, cy, rx, ry, lobes: int, bulge: float = 0.16, n: int = 60) -> list[tuple[float, float]]:
-    """Points of a scalloped ellipse: crowns of trees, petals, clouds."""
+    """Points of a scalloped ellipse, for treetops, petals and clouds."""
     points = []
     for i in range(n):
         a = 2 * pi * i / n
@@ -229,9 +229,9 @@ def cloud(cx, cy, rx, ry, lobes: int, bulge: float = 0.16, n: int = 60) -> list[
 
 
 def make_shape(*parts: tuple) -> tuple[tuple[Part, ...], int]:
-    """Parts ``(fill, points, options)`` -> parts in thousandths of the shape's height, and its width in the same unit.
+    """Convert parts ``(fill, points, options)`` to thousandths of the shape's height; also returns its width in the same unit.
 
-    The shape is moved so that its outermost points and half its outline lie on its box.
+    The shape is translated so that its outermost points, including half the outline, lie on its box.
     """
     everything = np.array([p for _, points, *_ in parts for p in points])
     margin = 1.6
@@ -246,7 +246,7 @@ def make_shape(*parts: tuple) -> tuple[tuple[Part, ...], int]:
 
 
 def stroke(points, width: float) -> list[tuple[float, float]]:
-    """A bent line of the given width as a polygon (for arms, legs, tails)."""
+    """A polyline of the given width as a polygon (for arms, legs, tails)."""
     line = np.array(points, float)
     step = np.diff(line, axis=0)
     normal = np.stack([-step[:, 1], step[:, 0]], 1) / np.hypot(step[:, 0], step[:, 1])[:, None]

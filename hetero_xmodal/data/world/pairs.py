@@ -1,4 +1,4 @@
-"""Pairs for manipulation from the default world: only here the true edited image and sentence are known."""
+"""Editing pairs of the default world, the only data set whose true edited images and sentences are known."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ..dataset import Item
 from ..edit_pairs import ManipulationPair, ManipulationPairs, Slot, check_kinds, whole_pixels
 from . import load_world
 
-#: pairs of a split unless a size is given
+#: default number of pairs of each split
 SIZES = {"train": 8000, "val": 500, "test": 500}
-_NEXT_TRY = 1_000_000  # an image that allows no edit is replaced by the one so many places further on
+_NEXT_TRY = 1_000_000  # an image that allows no edit is replaced by the one at this offset
 
 
 def world_pairs(
@@ -25,15 +25,16 @@ def world_pairs(
     image_size: int = 128,
     kinds: tuple[str, ...] | None = None,
 ) -> ManipulationPairs:
-    """Pairs of :func:`~hetero_xmodal.data.tasks.editing.load_pairs`, with true answers.
+    """Pairs of :func:`~hetero_xmodal.data.tasks.editing.load_pairs`, with ground truth.
 
     Raises
     ------
-    InputError : a kind of edit that the world does not give.
+    InputError
+        If a kind of edit is not available in this world.
     """
     own = ("attribute",) if name == "world/birds" else ("attribute", "remove", "replace", "move")
     kinds = check_kinds(name, kinds, own, (*own, "reconstruct"))
-    # the last index of a world is open: images beyond the usual size are drawn in the same way
+    # a world is unbounded: images beyond its usual size are generated in the same way
     items = load_world(name.split("/")[1], split, 100 * _NEXT_TRY, world_seed, image_size)
     size = SIZES[split] if size is None else size
 
@@ -49,8 +50,8 @@ def world_pairs(
 
 
 def world_pair(item: Item, split: str, kinds: Sequence[str], *, turn: int = 0, seed: int = 0) -> ManipulationPair | None:
-    """The pair of one item of the default world: of kind ``kinds[turn % len(kinds)]`` or, if its image does not allow that, of the
-    next kind that it allows; ``None`` if it allows none."""
+    """The editing pair of one item: of kind ``kinds[turn % len(kinds)]`` or, if that is impossible in its image, of the next possible kind;
+    ``None`` if there is none."""
     from .edits import edits
 
     order = [kinds[(turn + k) % len(kinds)] for k in range(len(kinds))]
@@ -63,7 +64,7 @@ def world_pair(item: Item, split: str, kinds: Sequence[str], *, turn: int = 0, s
         if kind in possible:
             edit = possible[kind]
             birds = item.id.startswith("birds")
-            # of a bird the new caption says what is requested; "there is a dog" does not say that the ball must go
+            # a bird's new caption is a sufficient instruction; "there is a dog" does not imply that the ball is to be removed
             instruction = edit.target if birds else edit.sentence
             return ManipulationPair(
                 id=f"{item.id}/{kind}-{seed}", split=split, kind=kind, image=item.image, sentences=tuple(item.sentences),
@@ -76,7 +77,7 @@ def world_pair(item: Item, split: str, kinds: Sequence[str], *, turn: int = 0, s
 
 
 def _hidden(item: Item, split: str, seed: int) -> ManipulationPair:
-    """The masked-region protocol: one thing's box is to be hidden and drawn again; the true answer is the image itself."""
+    """Masked-region protocol: the box of one object is hidden and to be reconstructed; the ground truth is the image itself."""
     from .stable_random import StableRandom
 
     rng = StableRandom("hidden", seed, item.id)
@@ -93,7 +94,7 @@ def _hidden(item: Item, split: str, seed: int) -> ManipulationPair:
 
 
 def _values(thing: SceneObject) -> dict[str, str]:
-    """kind -> word of a true object; what it can have but has not is said in full."""
+    """kind -> word of a true object; absent values are explicit (``plain``, ``ordinary``)."""
     from .layout import PATTERNED
     from .phrases import attribute_of
 
@@ -106,13 +107,13 @@ def _values(thing: SceneObject) -> dict[str, str]:
 
 
 def _slots(scene: SceneGraph, edited: SceneGraph, kind: str, subject: int, instruction: str) -> tuple[Slot, ...]:
-    """Every fact of the scene before and after; a thing that is removed has no facts left but its name."""
+    """Every fact of the scene before and after the edit; of a removed object only the name."""
     from .phrases import read_phrases
 
-    said = read_phrases(instruction).slots()
-    nouns = {key[0].split("#")[0] for key in said}
-    named = {(noun, key[1]) for key in said for noun in [key[0].split("#")[0]]}
-    relation = next((key for key in said if key[1] == "relation"), None)
+    stated = read_phrases(instruction).slots()
+    nouns = {key[0].split("#")[0] for key in stated}
+    named = {(noun, key[1]) for key in stated for noun in [key[0].split("#")[0]]}
+    relation = next((key for key in stated if key[1] == "relation"), None)
     slots = []
     for i, before in enumerate(scene.objects):
         if kind == "remove" and i == subject:
@@ -120,8 +121,8 @@ def _slots(scene: SceneGraph, edited: SceneGraph, kind: str, subject: int, instr
             continue
         after = edited.objects[i - (kind == "remove" and i > subject)]
         where = (i, after.box, before.box)
-        spoken = i == subject if before.name != after.name else before.name in nouns
-        slots.append(Slot(before.name, "name", before.name, after.name, *where, spoken))
+        named_in_text = i == subject if before.name != after.name else before.name in nouns
+        slots.append(Slot(before.name, "name", before.name, after.name, *where, named_in_text))
         was, now = _values(before), _values(after)
         slots += [Slot(before.name, k, was[k], now[k], *where, bool({(before.name, k), (after.name, k)} & named)) for k in was if k in now]
     place = scene.source.get("place", "")
@@ -130,7 +131,7 @@ def _slots(scene: SceneGraph, edited: SceneGraph, kind: str, subject: int, instr
         old = {(r.subject, r.object): r.predicate for r in scene.relations}
         new = {(r.subject, r.object): r.predicate for r in edited.relations}
         for other, thing in enumerate(scene.objects):
-            if thing.name == relation[2].split("#")[0] and new.get((subject, other)) == said[relation] != old.get((subject, other)):
+            if thing.name == relation[2].split("#")[0] and new.get((subject, other)) == stated[relation] != old.get((subject, other)):
                 moved, was = edited.objects[subject], scene.objects[subject]
                 slots.append(Slot(was.name, "relation", old[subject, other], new[subject, other], subject, moved.box, was.box, True, other))
                 break

@@ -1,10 +1,10 @@
-"""What a sentence of the default world says, read by its own small grammar: noun phrases with their attributes, and relations.
+"""A small parser of the default world's sentences: noun phrases with their attributes, and relations.
 
-This reader knows the world's words only and needs no parser, so it also reads what a decoder wrote: words it does not know, repeated
-words and broken grammar are passed over. Synonyms and plurals become the canonical words.
+It knows only the world's vocabulary and is robust to generated text: unknown words, repetitions and ungrammatical sentences are ignored.
+Synonyms and plurals are mapped to their canonical words.
 
->>> said = read_phrases("This bird has a stripy red belly and wings that are grey.")
->>> [(p.noun, p.values) for p in said.phrases]
+>>> parsed = read_phrases("This bird has a stripy red belly and wings that are grey.")
+>>> [(p.noun, p.values) for p in parsed.phrases]
 [('bird', {}), ('belly', {'pattern': 'striped', 'colour': 'red'}), ('wing', {'colour': 'gray'})]
 >>> read_phrases("The small cup is to the left of a puppy").relations
 [('cup', 'left of', 'dog')]
@@ -31,7 +31,7 @@ _IRREGULAR = {"children": "child", "boxes": "box", "benches": "bench", "beaches"
 _IRREGULAR |= {"kitties": "cat", "bellies": "belly"}
 #: noun as written -> canonical noun
 NOUNS = {n + ending: canonical(n) for n in _BASES for ending in ("", "s")} | _IRREGULAR
-#: words between two nouns -> canonical relation; the longest that fits is taken; "-" means that subject and object change places
+#: words between two nouns -> canonical relation; the longest match counts; "-" marks relations with subject and object exchanged
 _RELATIONS = {
     "to the left of": "left of", "on the left of": "left of", "left of": "left of", "to the right of": "right of",
     "on the right of": "right of", "right of": "right of", "above": "above", "over": "above", "below": "below", "under": "below",
@@ -44,7 +44,7 @@ _PREDICATE = re.compile(r"\b(" + "|".join(sorted(_RELATIONS, key=len, reverse=Tr
 
 @dataclass
 class Phrase:
-    """A noun with what is said of it: ``values`` maps colour, pattern, size and length to a word; ``absent`` after "no"."""
+    """A noun with its attributes: ``values`` maps colour, pattern, size and length to a word; ``absent`` is true after "no"."""
 
     noun: str
     values: dict[str, str] = field(default_factory=dict)
@@ -52,16 +52,16 @@ class Phrase:
 
 
 @dataclass
-class Said:
+class ParsedPhrases:
     """The phrases of a sentence in order, and its relations as (noun, canonical relation, noun)."""
 
     phrases: list[Phrase]
     relations: list[tuple[str, str, str]]
 
     def slots(self) -> dict[tuple[str, ...], str]:
-        """Everything said as one table: (noun, kind) -> value, (noun, "name") -> noun, (noun, "relation", noun) -> relation.
+        """All facts as one table: (noun, kind) -> value, (noun, "name") -> noun, (noun, "relation", noun) -> relation.
 
-        Of two things with one noun the second is ``noun#2``, and so on.
+        The second object with the same noun is ``noun#2``, and so on.
 
         >>> read_phrases("a red cup on a box").slots()
         {('cup', 'name'): 'cup', ('cup', 'colour'): 'red', ('box', 'name'): 'box', ('cup', 'relation', 'box'): 'on'}
@@ -79,7 +79,7 @@ class Said:
 
 
 def words_of(sentence: str) -> list[str]:
-    """Lower-case words; ``bird's`` is one word.
+    """Split a sentence into lower-case words; ``bird's`` is one word.
 
     >>> words_of("This bird's crown, too.")
     ['this', "bird's", 'crown', 'too']
@@ -88,7 +88,7 @@ def words_of(sentence: str) -> list[str]:
 
 
 def attribute_of(word: str) -> tuple[str, str] | None:
-    """(kind, canonical word) of an adjective of the world, ``plain`` included; ``None`` for any other word.
+    """(kind, canonical word) of an adjective of the world, including ``plain``; ``None`` for any other word.
 
     >>> attribute_of("spotted"), attribute_of("plain"), attribute_of("dog")
     (('pattern', 'dotted'), ('pattern', 'plain'), None)
@@ -99,12 +99,11 @@ def attribute_of(word: str) -> tuple[str, str] | None:
     return None if kind is None else (kind, canonical(word))
 
 
-def read_phrases(sentence: str) -> Said:
-    """Read one sentence; never fails, a sentence without a known noun has no phrases. What follows "instead of" is not so any more
-    and is not read."""
+def read_phrases(sentence: str) -> ParsedPhrases:
+    """Parse one sentence; a sentence without a known noun has no phrases. The text after "instead of" is ignored."""
     words = words_of(sentence.lower().partition(" instead of ")[0])
     phrases: list[Phrase] = []
-    places: list[tuple[int, int]] = []  # of each phrase: its noun's position, and where what leads to it begins
+    places: list[tuple[int, int]] = []  # of each phrase: the positions of its noun, and of the word after the previous noun
     pending: dict[str, str] = {}
     start = 0  # position after the last noun
     for i, word in enumerate(words):
@@ -121,11 +120,11 @@ def read_phrases(sentence: str) -> Said:
         phrases.append(Phrase(NOUNS[word], pending, absent))
         places.append((i, start))
         pending, start = {}, i + 1
-    return Said(phrases, _relations(words, phrases, places))
+    return ParsedPhrases(phrases, _relations(words, phrases, places))
 
 
 def _predicative(words: list[str], i: int) -> bool:
-    """Is the adjective at *i* the last of a run that no noun follows ("the belly is red and striped")?"""
+    """Whether the adjective at *i* is the last of a group that no noun follows ("the belly is red and striped")."""
     for word in words[i + 1 :]:
         if attribute_of(word) is not None or word in NOUNS:
             return False
@@ -135,7 +134,7 @@ def _predicative(words: list[str], i: int) -> bool:
 
 
 def _owner(words: list[str], i: int, phrases: list[Phrase], places: list[tuple[int, int]]) -> Phrase:
-    """Whom an adjective after "is" or "are" describes: with "that" the noun just before, otherwise the subject of the clause."""
+    """The noun that an adjective after "is" or "are" describes: after "that" the preceding noun, else the subject of the clause."""
     noun, _ = places[-1]
     between = words[noun + 1 : i]
     return phrases[-1] if "that" in between or not {"is", "are"} & set(between) else phrases[0]

@@ -16,7 +16,7 @@ _SWAPS = ({}, {"skin": "skin2", "hair": "hair2"})
 
 
 def paint_order(scene: Scene) -> list[int]:
-    """Far things first: by where they touch the ground; what is held right before its holder, what stands on a support right after it."""
+    """Drawing order: distant things first, by their bottom edge; held things just before their holder, others after their support."""
 
     def key(i: int):
         thing = scene.things[i]
@@ -30,7 +30,7 @@ def paint_order(scene: Scene) -> list[int]:
 
 
 def paint_scene(scene: Scene) -> tuple[np.ndarray, list[tuple[int, int, int, int] | None]]:
-    """The canvas ``(512, 512, 3)`` uint8 and every thing's tight visible box (canvas pixels, xyxy)."""
+    """Render the canvas, uint8 (512, 512, 3), and the tight visible box of every thing (canvas pixels, xyxy)."""
     painter = Painter(background(scene.place, scene.variant, scene.shift))
     for thing in scene.things:
         if thing.held_by is None and thing.stands_on is None and thing.category not in ("boat", *WALL, *AIR):
@@ -46,7 +46,7 @@ def paint_scene(scene: Scene) -> tuple[np.ndarray, list[tuple[int, int, int, int
 
 
 def is_clear(scene: Scene, boxes: list) -> bool:
-    """Is everything seen nearly whole, and does every relation hold whether measured a pixel wider or narrower?"""
+    """Whether every thing is almost fully visible and every relation unambiguous, even if boxes are off by a pixel."""
     for thing, box in zip(scene.things, boxes, strict=True):
         if box is None or box[2] - box[0] < thing.w * 94 // 100 or box[3] - box[1] < thing.h * 94 // 100:
             return False
@@ -59,7 +59,7 @@ def is_clear(scene: Scene, boxes: list) -> bool:
 
 
 def truth(scene: Scene, boxes: list, size: int, id: str | None = None) -> SceneGraph:
-    """The true scene graph for an image of *size* x *size*: boxes in its pixels, relations by geometry."""
+    """The true scene graph of an image of *size* x *size*: boxes in its pixels, relations by geometry."""
     scale = CANVAS / size
     names = [t.category for t in scene.things]
     codes = geometry.relation_matrix(np.array(boxes, np.float64), names, size=(CANVAS, CANVAS))
@@ -71,7 +71,7 @@ def truth(scene: Scene, boxes: list, size: int, id: str | None = None) -> SceneG
 
 
 def make_scene(seed: int, split: str, index: int) -> tuple[Scene, np.ndarray, list]:
-    """The scene number *index* of a split with its canvas and visible boxes; tries until everything is clear."""
+    """Scene number *index* of a split with its canvas (512, 512, 3) and visible boxes, by rejection sampling until it is unambiguous."""
     rng = StableRandom("scenes", seed, split, index)
     while True:
         content = choose_content(rng)

@@ -1,6 +1,6 @@
-"""The twenty objects of the scenes as flat drawings: polygons in units of about a hundredth of the object's height.
+"""The twenty object categories of the scenes as polygons, in units of about a hundredth of the object's height.
 
-"main" takes the object's colour and pattern, "main-plain" its colour only; every other fill is a fixed paint.
+The fill "main" takes the object's colour and pattern, "main-plain" its colour only; all others are fixed colours.
 """
 
 from __future__ import annotations

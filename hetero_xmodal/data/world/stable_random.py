@@ -1,4 +1,4 @@
-"""Random choices that are the same on every machine and with every numpy: raw PCG64 bits, nothing else.
+"""Random choices that are identical on every machine and with every version of numpy: based on raw PCG64 bits alone.
 
 >>> StableRandom("doc", 0, "train", 3).below(100) == StableRandom("doc", 0, "train", 3).below(100)
 True
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class StableRandom:
-    """A stream of choices from ``SeedSequence(key)``; words in the key count through their CRC-32."""
+    """A random number generator seeded with ``SeedSequence(key)``; strings in the key are hashed by CRC-32."""
 
     def __init__(self, *key: str | int):
         words = [zlib.crc32(k.encode()) if isinstance(k, str) else k for k in key]
@@ -24,17 +24,17 @@ class StableRandom:
         self._raw: list[int] = []
 
     def below(self, n: int) -> int:
-        """A whole number from 0 to n - 1."""
+        """A uniform integer in 0 .. n - 1."""
         if not self._raw:
             self._raw = self._bits.random_raw(64).tolist()
         return (self._raw.pop() >> 11) * n >> 53
 
     def between(self, low: int, high: int) -> int:
-        """A whole number from *low* to *high*, both included."""
+        """A uniform integer from *low* to *high*, both included."""
         return low + self.below(high - low + 1)
 
     def chance(self, percent: int) -> bool:
-        """True in *percent* of 100 cases."""
+        """True with a probability of *percent*."""
         return self.below(100) < percent
 
     def pick(self, options: Sequence[T]) -> T:

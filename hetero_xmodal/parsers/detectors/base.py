@@ -1,4 +1,4 @@
-"""The interface of every detector, and how a name such as ``"world"`` or ``"boxes.json"`` becomes one."""
+"""The interface that all detectors implement, and its input and output."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ DEFAULT_MAX_OBJECTS = 36
 
 @dataclass(frozen=True)
 class InputImage:
-    """An image ready for detection.
+    """Input of a detector.
 
-    image : upright RGB, shrunk if the original was larger than the detector looks at
-    size : width, height of the original; boxes are in its pixels
-    name : file name if it came from a file
-    id : name of the image in its data set
+    pixels : upright RGB image, downscaled if the original was larger than the detector's ``longest_side``
+    size : (width, height) of the original; boxes are in its pixels
+    name : file name, if the image was read from a file
+    id : identifier of the image in its data set
     """
 
     pixels: Image.Image
@@ -35,12 +35,14 @@ class InputImage:
 
 @dataclass
 class Detections:
-    """What a detector says about one image; row k of everything belongs to object k, best score first.
+    """Detected objects of one image, best score first; row k of each field belongs to object k.
 
+    names : class of each object
     boxes : float32 (n, 4), xyxy in pixels of the original image
     scores : float32 (n,), in 0..1
-    features : float32 (n, d) rows of length one, or ``None``
-    relations : what the detector itself knows about pairs of its objects; ``None`` leaves it to the geometry of the boxes
+    attributes : of each object, empty if the detector predicts none
+    features : float32 (n, d), L2-normalised rows, or ``None``
+    relations : relations predicted by the detector; ``None`` if they are to be derived from the boxes
     """
 
     names: list[str]
@@ -53,27 +55,29 @@ class Detections:
 
 @runtime_checkable
 class Detector(Protocol):
-    """Anything with these four can be handed to ``hx.parse_image(image, detector=...)``.
+    """Interface of detectors; any object with these members can be passed to ``hx.parse_image(image, detector=...)``.
 
-    longest_side : images are shrunk to this many pixels before ``detect``; ``None`` keeps them as they are
-    score_threshold : objects below are dropped unless the caller asks otherwise
-    source : plain JSON values that say where the boxes and features come from (detector, weights, feature, width, normalisation)
+    longest_side : images are downscaled to this many pixels before ``detect``; ``None`` keeps their size
+    score_threshold : default threshold below which objects are dropped
+    source : provenance of boxes and features as plain JSON values (detector, weights, feature, width, normalisation)
     """
 
     longest_side: int | None
     score_threshold: float
     source: dict[str, Any]
 
-    def detect(self, images: list[InputImage], *, score_threshold: float, max_objects: int) -> list[Detections]: ...
+    def detect(self, images: list[InputImage], *, score_threshold: float, max_objects: int) -> list[Detections]:
+        """Detect at most *max_objects* objects with at least *score_threshold* in each image."""
+        ...
 
 
 def unit_rows(features: np.ndarray) -> np.ndarray:
-    """Rows scaled to length one (a zero row stays zero), the normalisation of all region features here."""
+    """L2-normalise the rows of (n, d); a zero row stays zero."""
     return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
 
 
 def file_hash(path: str | Path) -> str:
-    """First 16 hex digits of the SHA-256 of a file, to tell weights apart."""
+    """First 16 hex digits of the SHA-256 of a file, which identify weights."""
     import hashlib
 
     with open(path, "rb") as file:

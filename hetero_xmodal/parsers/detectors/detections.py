@@ -1,16 +1,16 @@
-"""Detections that were made elsewhere: a small JSON format of our own, and COCO ``instances`` files.
+"""Precomputed detections, in a JSON format of this package or as COCO ``instances``.
 
-Our format is one object, or a list of them, one per image::
+This package's format is one object, or a list of them, one per image::
 
     {"image_id": "kitchen.jpg",            # file name, path or id of the image
      "width": 640, "height": 480,          # of the image the boxes belong to, in pixels
      "boxes": [[10, 20, 110, 220]],        # x1, y1, x2, y2 in pixels (xyxy, not xywh)
      "labels": ["chair"],                  # names of the classes
-     "scores": [0.9],                      # in 0..1; left out: 1
-     "attributes": [["red", "wooden"]]}    # left out: none
+     "scores": [0.9],                      # in 0..1; optional, 1 by default
+     "attributes": [["red", "wooden"]]}    # optional
 
-A COCO ``instances`` file has ``images``, ``annotations`` (``bbox`` is x, y, width, height) and ``categories``; crowd regions are left out.
-An image is looked up by its file name, then by its file name without the ending, then by its id.
+A COCO ``instances`` file has ``images``, ``annotations`` (``bbox`` is x, y, width, height) and ``categories``; crowd regions are ignored.
+An image is looked up by its file name, then by its file name without the suffix, then by its id.
 """
 
 from __future__ import annotations
@@ -27,13 +27,23 @@ from ...files import existing_file
 from .base import Detections, InputImage, file_hash
 
 _KEYS = ("image_id", "width", "height", "boxes", "labels", "scores", "attributes")
-_TOLERANCE = 1.0  # pixels by which a rounded box may reach over the edge before it is refused; within, it is clipped
+_TOLERANCE = 1.0  # boxes that exceed the image by at most this many pixels, as rounding causes, are clipped; others are refused
 
 
 class DetectionsFile:
-    """A file of detections as a detector; records are checked when their image is asked for."""
+    """A detector that returns the detections stored in a file; a record is checked when its image is requested.
 
-    longest_side = 64  # the image itself is only opened to check that it can be, and for its size
+    Parameters
+    ----------
+    path : JSON file in this package's format, or COCO ``instances``.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or of another format.
+    """
+
+    longest_side = 64  # the image is opened only for its size and to check that it is readable
     score_threshold = 0.0
 
     def __init__(self, path: str | Path) -> None:
@@ -57,10 +67,23 @@ class DetectionsFile:
         }
 
     def detect(self, images: list[InputImage], *, score_threshold: float = 0.0, max_objects: int | None = None) -> list[Detections]:
+        """Return the stored detections of each image, best score first.
+
+        Raises
+        ------
+        InputError
+            If the file has no record of an image, or the record is malformed or belongs to an image of another size.
+        """
         return [self._one(image, score_threshold, max_objects) for image in images]
 
     def find(self, image: InputImage) -> dict[str, Any]:
-        """The record of *image*."""
+        """Return the record of *image*.
+
+        Raises
+        ------
+        InputError
+            If the file has no record of the image, or several and the image has no name.
+        """
         names = [str(n) for n in (image.name, image.name and Path(image.name).name, image.name and Path(image.name).stem, image.id) if n]
         for name in names:
             if name in self._records:
@@ -146,7 +169,7 @@ def _store(records: dict[str, dict], keys: list[str], entry: dict, where: str) -
         if key in records:
             raise InputError(f"{where} describes image {key!r} a second time; keep one entry per image")
         records[key] = entry
-    for key in keys:  # a path also answers to its bare file name, unless another image has it
+    for key in keys:  # a path is also found by its bare file name, unless another image has that name
         records.setdefault(Path(key).name, entry)
 
 
@@ -188,7 +211,7 @@ def _check_size(record: dict, image: InputImage, where: str) -> None:
 
 
 def _check_record(record: dict, size: tuple[int, int], where: str) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes (n, 4) clipped to the image and scores (n,); everything that cannot be is an InputError naming the detection."""
+    """Boxes (n, 4) clipped to the image and scores (n,); a malformed detection is an InputError that names it."""
     labels, boxes = record["labels"], record["boxes"]
     scores = record.get("scores")
     scores = [1.0] * len(labels) if scores is None else scores

@@ -1,4 +1,4 @@
-"""Importing detectron2 without its noise, and a clear sentence where it is not installed."""
+"""Import of detectron2 without its deprecation warnings, and a clear error if it is not installed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ INSTALL = "pip install --no-deps --target <site-packages> --python-version 3.10 
 
 @contextlib.contextmanager
 def quiet():
-    """Hide what detectron2 0.7 and its helpers say about *their* use of old interfaces; nothing of the caller's own code."""
-    tracing = logging.getLogger("torch.fx._symbolic_trace")  # warns once about a question that detectron2's layers ask
+    """Suppress warnings about deprecated interfaces that detectron2 0.7 and its dependencies use; others pass."""
+    tracing = logging.getLogger("torch.fx._symbolic_trace")  # warns about a call in detectron2's layers
     level = tracing.level
     tracing.setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -30,7 +30,13 @@ def quiet():
 
 
 def require_detectron2():
-    """Import and return detectron2; :class:`MissingPackageError` names the command that installs it."""
+    """Import and return detectron2.
+
+    Raises
+    ------
+    MissingPackageError
+        If detectron2 cannot be imported; the message names the command that installs it.
+    """
     with quiet():
         try:
             import detectron2

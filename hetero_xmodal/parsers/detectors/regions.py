@@ -1,4 +1,4 @@
-"""Region features from an ImageNet network, for boxes that come without any: annotations, or detections made elsewhere."""
+"""Region features from an ImageNet network, for boxes without features: annotations, or precomputed detections."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SAMPLES = 7
 
 
 class WithRegionFeatures:
-    """A detector whose region features are read from a frozen ImageNet network instead of its own.
+    """A detector with the region features of a frozen ImageNet network instead of its own.
 
-    The image is brought to 448 pixels at its longest side (the rest is padded with grey); ROIAlign takes 7 x 7 samples of the last
-    feature map inside each box; their mean, scaled to length one, is the feature (1280 numbers for EfficientNet-lite0).
+    The image is resized to 448 pixels on its longest side and padded with grey; RoIAlign samples the last feature map at 7 x 7 points of
+    each box, and their L2-normalised mean is the feature (width 1280 for EfficientNet-lite0).
     """
 
     def __init__(self, detector: Detector, network: str = "efficientnet-lite0") -> None:
@@ -33,6 +33,7 @@ class WithRegionFeatures:
         }
 
     def detect(self, images: list[InputImage], *, score_threshold: float, max_objects: int) -> list[Detections]:
+        """Detections of the wrapped detector, with the network's region features."""
         import torch
         from torchvision.ops import roi_align
 

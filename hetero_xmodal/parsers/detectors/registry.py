@@ -1,4 +1,4 @@
-"""``load_detector``: a detector by its name or file."""
+"""``load_detector``: from a name or a file to a detector."""
 
 from __future__ import annotations
 
@@ -10,15 +10,22 @@ from .base import Detector
 
 
 def load_detector(detector: str | Path | Detector = "world", *, weights: str | Path | None = None, features: str | None = None) -> Detector:
-    """Make the detector that *detector* names; the last few are kept, so that a loop over images loads once.
+    """Return a detector by name or file; the last four are cached, so that a loop over images loads it once.
 
     Parameters
     ----------
     detector : ``"world"``, ``"grid"`` (7 x 7 patches) or ``"grid:N"``, the path of a detections JSON, the path of a detectron2 config
         (``.yaml``), a name of detectron2's model zoo (``"COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"``), or an object that is a
         :class:`Detector` already.
-    weights : file of weights for a config or for ``"world"`` (``.safetensors``, or ``.pth`` and ``.pkl`` read without executing anything).
-    features : name of an ImageNet network (``"efficientnet-lite0"``) that the region features are read from instead of the detector's own.
+    weights : file of weights for a config or for ``"world"`` (``.safetensors``, or ``.pth`` and ``.pkl``, of which no code is executed).
+    features : ImageNet network (``"efficientnet-lite0"``) whose region features replace the detector's own.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, a file cannot be used, or the options do not fit the detector.
+    MissingPackageError
+        If the detector needs a package that is not installed.
     """
     if isinstance(detector, str | Path):
         return _load(str(detector), None if weights is None else str(weights), features, _stamp(detector), _stamp(weights))
@@ -36,7 +43,7 @@ def _with_features(detector: Detector, network: str) -> Detector:
 
 
 def _stamp(path: str | Path | None) -> tuple[int, int] | None:
-    """Size and time of a file: a changed file is loaded again."""
+    """Size and modification time of a file, so that a changed file is loaded again."""
     if path is None or not Path(path).is_file():
         return None
     status = Path(path).stat()

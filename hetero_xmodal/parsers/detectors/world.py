@@ -1,7 +1,7 @@
 """The detector of the default world, shipped with the package: objects of the scenes, birds and their parts, and their attributes.
 
 The network is :class:`hetero_xmodal.networks.world_detector.WorldDetectorNetwork` (detectron2's FCOS with an attribute head);
-``hetero-xmodal train-detector`` trains it. The region feature (128 numbers, length one) is what the attributes are read from.
+``hetero-xmodal train-detector`` trains it. The region feature (width 128, L2-normalised) is the input of the attribute classifiers.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     import torch
 
 ASSET = "world_detector"
-#: an image with a shorter side than this shows nothing
+#: images with a shorter side are refused
 LEAST_SIDE = 8
-#: boxes that overlap by more than this IoU are one thing
+#: boxes that overlap by more than this IoU are one object
 SAME_BOX = 0.7
 
-#: kind -> words, index 0: nothing is said. In this order they are listed on an object: "small", "short", "red", "striped"
+#: kind -> words, with "none" at index 0; attributes are listed in this order: "small", "short", "red", "striped"
 ATTRIBUTES = {"size": ("", *SIZES), "length": ("", *LENGTHS), "colour": ("", *COLOURS), "pattern": ("", *PATTERNS[1:])}
 
 
 def world_config(image_size: int = 128):
-    """The configuration of the shipped network, with the world's own vocabulary."""
+    """Configuration of the shipped network, with the classes and attributes of the world."""
     require_detectron2()
     from ...networks.world_detector import WorldDetectorConfig
 
@@ -41,7 +41,7 @@ def world_config(image_size: int = 128):
 
 
 def encode_scene(scene: SceneGraph, config) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """A true scene graph as boxes float32 (n, 4), classes int64 (n,), and attribute words int64 (n, kinds), 0 where nothing is said."""
+    """Encode a true scene graph as boxes float32 (n, 4), classes int64 (n,) and attributes int64 (n, kinds), 0 for none."""
     import torch
 
     kinds = list(config.attributes)
@@ -59,13 +59,17 @@ class WorldDetector:
 
     Parameters
     ----------
-    weights : ``.safetensors`` with its ``.json`` beside it; ``None`` takes the shipped ones.
+    weights : ``.safetensors`` file with a ``.json`` of the same name next to it; ``None`` takes the shipped ones.
 
-    Images of any size are brought to the side the network was trained with (longest side, the rest padded with grey); boxes come back in
-    pixels of the original.
+    Images are resized to the network's training size (longest side, padded with grey); boxes are returned in pixels of the original.
+
+    Raises
+    ------
+    InputError
+        If the files are missing, or do not describe a detector of the world.
     """
 
-    score_threshold = 0.45  # best balance of missed and invented objects on the validation split
+    score_threshold = 0.45  # best balance of missed and spurious objects on the validation split
 
     def __init__(self, weights: str | Path | None = None) -> None:
         require_detectron2()
@@ -104,6 +108,13 @@ class WorldDetector:
         }
 
     def detect(self, images: list[InputImage], *, score_threshold: float = score_threshold, max_objects: int = 36) -> list[Detections]:
+        """Detect objects, their attributes and relations.
+
+        Raises
+        ------
+        InputError
+            If an image is smaller than 8 pixels on a side.
+        """
         import torch
 
         side = self.config.image_size
@@ -122,7 +133,7 @@ class WorldDetector:
             small = image.pixels if image.pixels.size == inside else image.pixels.resize(inside)
             row[: inside[1], : inside[0]] = np.asarray(small)
             scales.append([width / inside[0], height / inside[1]] * 2)
-        self.network.test_score_thresh = max(0.01, score_threshold)  # weaker boxes cannot change what is kept
+        self.network.test_score_thresh = max(0.01, score_threshold)  # boxes below it cannot affect the result
         with torch.inference_mode(), quiet():
             answers = self.network(torch.from_numpy(batch).permute(0, 3, 1, 2).float())
         return [
@@ -137,7 +148,7 @@ class WorldDetector:
         real = (scores >= score_threshold) & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])  # a box in the padding has no area
         order = np.flatnonzero(real)
         order = order[np.argsort(-scores[order], kind="stable")]
-        order = order[one_name_each(boxes[order])][:max_objects]
+        order = order[without_duplicates(boxes[order])][:max_objects]
         names = [self.config.classes[c] for c in answer.pred_classes[order].tolist()]
         kinds = list(self.config.attributes.values())
         attributes = [[words[i] for words, i in zip(kinds, row, strict=True) if i > 0] for row in answer.attributes[order].tolist()]
@@ -147,10 +158,12 @@ class WorldDetector:
         )
 
 
-def one_name_each(boxes: np.ndarray) -> np.ndarray:
-    """Rows to keep of boxes sorted best first, so that one thing is not reported under two names: of equal boxes only the first.
+def without_duplicates(boxes: np.ndarray) -> np.ndarray:
+    """Class-agnostic non-maximum suppression of boxes (n, 4) sorted best first: indices of those to keep, (k,).
 
-    >>> one_name_each(np.array([[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 5, 5]], np.float32)).tolist()
+    It keeps one object from being reported under two names.
+
+    >>> without_duplicates(np.array([[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 5, 5]], np.float32)).tolist()
     [0, 2]
     """
     import torch
@@ -160,7 +173,7 @@ def one_name_each(boxes: np.ndarray) -> np.ndarray:
 
 
 def world_relations(boxes: np.ndarray, names: list[str], size: tuple[int, int]) -> list[SceneRelation]:
-    """Geometry between whole things; a part of a bird belongs to the bird it lies in: (bird, have, belly).
+    """Spatial relations between whole objects, of boxes (n, 4), and the parts of the bird that contains them: (bird, have, belly).
 
     >>> boxes = np.array([[0, 0, 40, 40], [20, 10, 30, 20], [60, 5, 90, 35]], np.float32)
     >>> [(r.subject, r.predicate, r.object) for r in world_relations(boxes, ["bird", "wing", "dog"], (100, 100))]

@@ -1,12 +1,11 @@
-"""Any detector of detectron2's model zoo, or a config and weights of your own.
+"""Detectors of detectron2's model zoo, or of a config and weights of your own.
 
-The class names come from detectron2's metadata of the data set the config trains on. The region feature of a box is read from
-the detector's own feature map: 7 x 7 samples by detectron2's ``ROIPooler`` (for a pyramid: from the level that fits the box),
-averaged and scaled to length one: 256 numbers for a feature pyramid, 1024 for a plain ResNet's ``res4``.
+Class names come from detectron2's metadata of the data set named in the config. The region feature of a box is taken from the detector's
+own feature map: 7 x 7 samples by detectron2's ``ROIPooler`` (of a pyramid, from the level that suits the box), averaged and
+L2-normalised; its width is 256 for a feature pyramid, 1024 for a plain ResNet's ``res4``.
 
-Nothing that is loaded is executed. Configs are read as plain YAML. Weights are ``.safetensors``; ``.pth`` by
-``torch.load(weights_only=True)``; ``.pkl``, the pickles of the zoo, by an unpickler that knows how to make dicts, strings,
-numbers and numpy arrays, and refuses a file that asks for anything else.
+No loaded file is executed. Configs are plain YAML. Weights are ``.safetensors``; ``.pth``, read by ``torch.load(weights_only=True)``; or
+``.pkl``, the pickles of the zoo, read by an unpickler that creates dicts, strings, numbers and numpy arrays and refuses everything else.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ SAMPLES = 7
 
 
 def zoo_names() -> list[str]:
-    """Names that detectron2's model zoo knows, as ``"COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"``."""
+    """Names of detectron2's model zoo, such as ``"COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"``."""
     require_detectron2()
     from detectron2.model_zoo.model_zoo import _ModelZooUrls
 
@@ -39,9 +38,15 @@ class ZooDetector:
     Parameters
     ----------
     config : name of the model zoo, or path of a local ``.yaml`` config.
-    weights : file of weights; left out, a zoo model's are fetched by detectron2 (and kept in its cache), and a local config's are
-        those it names.
-    labels : class names, for a config whose data set detectron2 has no metadata of.
+    weights : file of weights; by default, detectron2 downloads (and caches) those of a zoo model, and a local config names its own.
+    labels : class names, for a config with a data set unknown to detectron2.
+
+    Raises
+    ------
+    InputError
+        If the config or the weights cannot be used, or class names are missing.
+    MissingPackageError
+        If detectron2 is not installed.
     """
 
     score_threshold = 0.5
@@ -75,7 +80,13 @@ class ZooDetector:
         }
 
     def detect(self, images: list[InputImage], *, score_threshold: float, max_objects: int) -> list[Detections]:
-        """Images go through one by one: padding them to one size would change what the network says near their edges."""
+        """Detect objects, one image at a time: padding images to a common size would change the detections near their borders.
+
+        Raises
+        ------
+        InputError
+            If the model does not predict named objects.
+        """
         return [self._one(image, score_threshold, max_objects) for image in images]
 
     def _one(self, image: InputImage, score_threshold: float, max_objects: int) -> Detections:
@@ -97,8 +108,8 @@ class ZooDetector:
             keep = keep[found.scores[keep] >= score_threshold][:max_objects]
             found = found[keep]
             boxes = found.pred_boxes.tensor
-            seen = boxes * boxes.new_tensor([tensor.shape[2] / width, tensor.shape[1] / height] * 2)  # in pixels of what the network saw
-            features = self._pooler([self._maps[level] for level in self._levels], [Boxes(seen)]).mean((2, 3))
+            scaled = boxes * boxes.new_tensor([tensor.shape[2] / width, tensor.shape[1] / height] * 2)  # in pixels of the resized image
+            features = self._pooler([self._maps[level] for level in self._levels], [Boxes(scaled)]).mean((2, 3))
         self._maps.clear()
         classes = found.pred_classes.tolist()
         if classes and max(classes) >= len(self.labels):
@@ -166,7 +177,7 @@ def _find_weights(cfg, name: str, weights: str | Path | None, local: bool) -> Pa
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """Makes dicts, strings, numbers and numpy arrays, the contents of the model zoo's files, and refuses everything else."""
+    """Creates dicts, strings, numbers and numpy arrays, the contents of the model zoo's files, and refuses everything else."""
 
     _ALLOWED = {
         ("numpy", "ndarray"),
@@ -181,12 +192,18 @@ class _PlainUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str):
         if (module, name) not in self._ALLOWED:
-            raise InputError(f"it asks for {module}.{name}, which weights have no need of")
+            raise InputError(f"it refers to {module}.{name}, which weights do not need")
         return super().find_class(module.replace("numpy.core", "numpy._core"), name)
 
 
 def read_weights(path: str | Path) -> dict[str, Any]:
-    """Name -> tensor of a ``.safetensors``, ``.pth`` or ``.pkl`` file, read without executing anything in it."""
+    """Read name -> tensor from a ``.safetensors``, ``.pth`` or ``.pkl`` file without executing any code in it.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, or contains anything but names and arrays.
+    """
     import torch
 
     path = existing_file(path, "detector weights")
@@ -198,10 +215,10 @@ def read_weights(path: str | Path) -> dict[str, Any]:
                 state = _PlainUnpickler(file, encoding="latin1").load()
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle can fail in any way
-        reason = str(error) if isinstance(error, InputError) else "it holds more than arrays, or is damaged"
+    except Exception as error:  # a damaged pickle can raise anything
+        reason = str(error) if isinstance(error, InputError) else "it contains more than arrays, or is damaged"
         raise InputError(
-            f"detector weights '{path}' are refused ({reason}); give .safetensors, or a .pth or .pkl that holds arrays only"
+            f"detector weights '{path}' are refused ({reason}); give .safetensors, or a .pth or .pkl that contains only arrays"
         ) from None
     if isinstance(state, dict) and isinstance(state.get("model"), dict):
         if state.get("matching_heuristics"):
@@ -210,7 +227,7 @@ def read_weights(path: str | Path) -> dict[str, Any]:
             )
         state = state["model"]
     if not isinstance(state, dict) or not state or not all(isinstance(v, torch.Tensor | np.ndarray) for v in state.values()):
-        raise InputError(f"detector weights '{path}' do not hold names and arrays; give the weights of a detectron2 model")
+        raise InputError(f"detector weights '{path}' do not contain names and arrays; give the weights of a detectron2 model")
     return {key: torch.as_tensor(value) for key, value in state.items()}
 
 
@@ -229,7 +246,7 @@ def _load_weights(model, path: Path) -> None:
                 f"detector weights '{path}': {key} has shape {tuple(state[key].shape)}, the model expects {tuple(wanted[key].shape)}; "
                 "they belong to another config"
             )
-    model.load_state_dict(state, strict=False)  # what the file has beyond the model (old anchors, mask heads) is not needed
+    model.load_state_dict(state, strict=False)  # extra tensors in the file (old anchors, mask heads) are not needed
 
 
 def _labels(cfg, name: str) -> list[str]:
@@ -246,12 +263,12 @@ def _labels(cfg, name: str) -> list[str]:
 
 
 def _pooler(model):
-    """(ROIPooler over the backbone's maps, names of those maps): the levels of a pyramid, or the single map of a plain network."""
+    """(ROIPooler over the backbone's maps, their names): the levels of a pyramid, or the single map of a plain network."""
     from detectron2.modeling.poolers import ROIPooler
 
     shapes = sorted(model.backbone.output_shape().items(), key=lambda item: item[1].stride)
     if len(shapes) > 4:
-        shapes = shapes[:4]  # p6 and p7 are for anchors larger than any region worth pooling there
+        shapes = shapes[:4]  # p6 and p7 are too coarse to pool region features from
     levels = [name for name, _ in shapes]
     scales = [1 / shape.stride for _, shape in shapes]
     return ROIPooler(SAMPLES, scales, sampling_ratio=0, pooler_type="ROIAlignV2"), levels

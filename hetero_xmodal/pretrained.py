@@ -111,10 +111,6 @@ class Pretrained(_Module):
     config: Any
     vocab: Any
 
-    if TYPE_CHECKING:
-
-        def __init__(self, config: Any, vocab: Any) -> None: ...
-
     def save_pretrained(self, path: str | Path) -> Path:
         """Write ``config.json``, ``model.safetensors`` and ``vocab.json`` into the folder *path*.
 
@@ -136,7 +132,7 @@ class Pretrained(_Module):
         """
         head, vocab, tensors = read_pretrained(path, recipe=cls.recipe_name)
         settings = {cls.former_settings.get(name, name): value for name, value in head["config"].items()}
-        tensors = {_present_name(name, cls.former_weights): tensor for name, tensor in tensors.items()}
+        tensors = {renamed_weight(name, cls.former_weights): tensor for name, tensor in tensors.items()}
         model = cls(config_from_dict(cls.config_class, settings), vocab)
         expected = model.state_dict()
         for name in expected:
@@ -153,17 +149,17 @@ class Pretrained(_Module):
         return model.eval()
 
 
-def _present_name(name: str, former: Mapping[str, str]) -> str:
-    """Return the present name of a weight that an earlier version saved as *name*; further members of an ensemble follow the first.
+def renamed_weight(name: str, prefixes: Mapping[str, str]) -> str:
+    """Return *name* with the first of *prefixes* (old -> new) that it begins with replaced, also in further members of an ensemble.
 
-    >>> _present_name("writer.cell.bias", {"writer.": "text_decoder."})
+    >>> renamed_weight("writer.cell.bias", {"writer.": "text_decoder."})
     'text_decoder.cell.bias'
-    >>> _present_name("others.0.writer.cell.bias", {"writer.": "text_decoder."})
+    >>> renamed_weight("others.0.writer.cell.bias", {"writer.": "text_decoder."})
     'others.0.text_decoder.cell.bias'
     """
     rest = re.sub(r"^others\.\d+\.", "", name)
     start = name.removesuffix(rest)
-    for old, new in former.items():
+    for old, new in prefixes.items():
         if rest.startswith(old):
             return start + new + rest[len(old) :]
     return name

@@ -32,6 +32,7 @@ CHECKED = (
     "data/world",
     "analysis",
     "message_passing",
+    "graphs",
 )
 
 RAISES = re.compile(r"^[ \t]*Raises\n[ \t]*-{6}$", re.M)

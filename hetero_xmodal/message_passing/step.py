@@ -139,7 +139,7 @@ class Step:
         return self.send
 
     def update_of(self, node_type: str) -> Callable[..., Tensor]:
-        """The update function of *node_type*; :class:`Replace` if the step has a mapping that does not name the type."""
+        """The update function of *node_type*, of states (n, d) and messages (n, m); :class:`Replace` if a mapping does not name it."""
         return self.update.get(node_type, Replace()) if isinstance(self.update, Mapping) else self.update
 
     def modules(self) -> Iterator[tuple[str, nn.Module]]:

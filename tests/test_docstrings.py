@@ -33,6 +33,7 @@ CHECKED = (
     "analysis",
     "message_passing",
     "graphs",
+    "recipes",
 )
 
 RAISES = re.compile(r"^[ \t]*Raises\n[ \t]*-{6}$", re.M)

@@ -375,7 +375,7 @@ def test_bad_input_is_refused(tmp_path):
         (lambda: ALGRConfig(dropout=1.0), "dropout"),
         (lambda: ALGRConfig(width=0), "width"),
         (lambda: model_of(embedding="camera", heads=3), "heads"),
-        (lambda: model.embed_images(torch.rand(2, 5, 7)), "7 columns, but this ALGR was made for 6"),
+        (lambda: model.embed_images(torch.rand(2, 5, 7)), "7 columns, but this ALGR was trained on 6"),
         (lambda: model.embed_images(torch.rand(2, 6)), "expected \\(images, regions, 6\\)"),
         (lambda: model.embed_captions(Words(np.zeros((3, 5), np.float32), np.array([0, 3]))), "5 columns"),
         (lambda: model.embed_captions(Words(np.zeros(3, np.int64), np.array([0, 3]))), "rows of a vocabulary"),

@@ -30,6 +30,9 @@ CHECKED = (
     "networks",
     "parsers",
     "data/world",
+    "world_models",
+    "metrics",
+    "editing",
     "analysis",
     "message_passing",
     "graphs",
@@ -37,8 +40,8 @@ CHECKED = (
 )
 
 RAISES = re.compile(r"^[ \t]*Raises\n[ \t]*-{6}$", re.M)
-# "(n, d)", "(3, height, width)", "(..., 2)", "(n,)"; a single number is "scalar"
-SHAPE = re.compile(r"\((?:\.\.\.|[A-Za-z0-9_*+/ -]+)(?:,\s*(?:\.\.\.|[A-Za-z0-9_*+/ -]+))*,?\)|\bscalar\b")
+# "(n, d)", "(3, height, width)", "(..., 2)", "(n,)"; also "scalar" and "any shape"
+SHAPE = re.compile(r"\((?:\.\.\.|[A-Za-z0-9_*+/ -]+)(?:,\s*(?:\.\.\.|[A-Za-z0-9_*+/ -]+))*,?\)|\b(?:scalar|any shape)\b")
 ONE_WORD = re.compile(r"\([^,]*\)$")  # "(optional)" is a remark, "(n,)" a shape
 
 

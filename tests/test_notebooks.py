@@ -1,4 +1,4 @@
-"""Every tutorial runs from top to bottom, its exercises can be failed and solved, and its form is what the course promises."""
+"""Every tutorial runs from top to bottom, its checks reject an empty answer and accept the solution, and it keeps the form of the course."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 
 TUTORIALS = Path(__file__).parents[1] / "tutorials"
 NOTEBOOKS = sorted(TUTORIALS.glob("*.ipynb"))
-CELL_TIMEOUT = 240  # seconds; the whole of a notebook takes less than a minute on an idle machine
+CELL_TIMEOUT = 240  # seconds; a whole notebook takes less than a minute on an idle machine
 FOREIGN_PATH = re.compile(r"(?<![\w.])(?:/(?:home|root|tmp|usr|work|mnt|opt|var|Users)/|[A-Z]:\\\\)")
-COLOUR_CODE = re.compile(r"\x1b\[[\d;]*m")  # before a path in a traceback it hides where the path begins
+COLOUR_CODE = re.compile(r"\x1b\[[\d;]*m")  # in front of a path in a traceback it would hide where the path begins
 NETWORK = re.compile(r"https?://|\bpip install\b|\bconda install\b|\burllib\b|\brequests\b|\bwget\b|\bcurl\b")
 
 
@@ -37,7 +37,7 @@ def test_there_is_a_notebook():
 
 @pytest.mark.slow
 def test_it_runs_and_its_exercises_fail_before_the_solution_and_pass_after_it(notebook):
-    """Before each solution a copy of its check is run on the student's empty answer; it must say what is wrong."""
+    """A copy of each check runs before the solution, on the empty answer; it must fail with a message that says what is wrong."""
     from nbclient import NotebookClient
 
     cells, trials = [], []
@@ -61,7 +61,9 @@ def test_it_runs_and_its_exercises_fail_before_the_solution_and_pass_after_it(no
     for cell in cells:
         if cell.cell_type == "code" and "raises-exception" in tags(cell) and cell not in trials:
             errors = [o for o in cell.outputs if o.output_type == "error"]
-            assert errors and errors[0].ename in ("InputError", "MissingPackageError"), "a cell that fails on purpose shows our own error"
+            assert errors and errors[0].ename in ("InputError", "MissingPackageError"), (
+                "a cell that fails on purpose shows an error of this package"
+            )
 
 
 def test_structure(notebook):
@@ -69,12 +71,12 @@ def test_structure(notebook):
     code = [c for c in notebook.cells if c.cell_type == "code"]
     assert re.match(r"# \d\d — \w", text[0]), "the first cell has a title '# NN — verb phrase'"
     for promise in ("By the end you can", "You need", "CPU", "minute"):
-        assert promise in text[0], f"the first cell says nothing of {promise!r}"
+        assert promise in text[0], f"the first cell does not mention {promise!r}"
     assert text[0].count("\n- ") >= 3
     assert any(t.startswith("## Summary") for t in text) and "**Next:**" in text[-1]
     assert sum("assert " in c.source for c in code) >= 5
     assert sum("hx.draw(" in c.source or "viz." in c.source or ".plot(" in c.source for c in code) >= 1
-    assert any("raises-exception" in tags(c) for c in code), "one cell shows an error on purpose"
+    assert any("raises-exception" in tags(c) for c in code), "one cell fails on purpose, to show an error message"
     for cell in code:
         lines = cell.source.splitlines()
         assert len(lines) <= 40 and max(map(len, lines)) <= 140, f"a cell is too long: {lines[0]}"
@@ -92,7 +94,7 @@ def test_exercises(notebook):
     hints = [c for c in notebook.cells if c.cell_type == "markdown" and "<details>" in c.source]
     assert len(titles) == len(solutions) == len(checks) == len(hints)
     for solution in solutions:
-        assert solution.metadata.get("jupyter", {}).get("source_hidden"), "a solution is folded away"
+        assert solution.metadata.get("jupyter", {}).get("source_hidden"), "a solution is folded"
     for check in checks:
         assert check.source.count("assert ") >= 2 and check.source.count('"') >= 4, "a check says what is wrong"
 

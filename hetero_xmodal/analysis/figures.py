@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from .. import schema
 from ..viz.canvas import FONT, Drawing, printable
-from ..viz.colours import INK, node_colour, relation_style
+from ..viz.colours import INK, PAPER, node_colour, relation_style
 
 TOP = 20  # longest list of bars
 
@@ -42,6 +42,7 @@ def _bars(table: pd.DataFrame, name: str, value: str, colour: str, title: str, x
     for row, count in enumerate(shown[value]):
         axes.text(count, row, f" {count:,}", va="center", fontsize=7.5, color=INK, family=FONT)
     axes.margins(x=0.1, y=0.02)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _finish(axes, title if len(shown) == len(table) else f"{title} (the {TOP} most frequent of {len(table)})", x, "")
     return figure
 
@@ -58,7 +59,8 @@ def plot_sizes(counts: pd.DataFrame) -> Drawing:
     figure, panels = _axes(2.6 * max(len(types), 2), 2.7, len(types))
     for panel, node_type in zip(panels, types, strict=True):
         sns.histplot(counts, x=node_type, discrete=True, color=node_colour(node_type), alpha=0.9, ax=panel, shrink=0.85, edgecolor="white")
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        for axis in (panel.xaxis, panel.yaxis):
+            axis.set_major_locator(MaxNLocator(integer=True))
         _finish(panel, f"{node_type} nodes", "nodes in a graph", "graphs" if node_type == types[0] else "")
     return figure
 
@@ -68,7 +70,8 @@ def plot_relations(sizes: pd.DataFrame) -> Drawing:
     table = sizes[(sizes["kind"] == "relation") & (sizes["total"] > 0)].reset_index(drop=True)
     figure, (axes,) = _axes(7.5, 0.9 + 0.27 * len(table))
     axes.barh(range(len(table)), table["mean"], color=[relation_style(_triple(name)).colour for name in table["of"]], height=0.72)
-    axes.hlines(range(len(table)), table["25 %"], table["75 %"], color=INK, linewidth=2)
+    for colour, width in ((PAPER, 4), (INK, 2)):  # a white outline keeps the line visible on a dark bar
+        axes.hlines(range(len(table)), table["25 %"], table["75 %"], color=colour, linewidth=width)
     axes.set_yticks(range(len(table)), [name.replace("-", "  ").replace("_", " ") for name in table["of"]])
     axes.invert_yaxis()
     _finish(axes, "edges per graph (bar: mean, dark line: interquartile range)", "edges", "")
@@ -88,7 +91,7 @@ def plot_degrees(degrees: pd.DataFrame) -> Drawing:
         line.set(color=INK, linewidth=2)
     axes.set_yticks(range(len(table)), [name.replace("-", "  ").replace("_", " ") for name in table["relation"]])
     axes.invert_yaxis()
-    _finish(axes, "in-degree of a node (minimum, lower quartile, median, upper quartile, maximum)", "edges", "")
+    _finish(axes, "in-degree of a node (box: quartiles, whiskers: minimum and maximum)", "edges", "")
     return figure
 
 
@@ -100,6 +103,7 @@ def plot_objects(objects: pd.DataFrame) -> Drawing:
     figure, (axes,) = _axes(7.5, 1.0 + 0.34 * len(shown))
     palette = {"regions": node_colour(schema.VISUAL), "object words": node_colour(schema.WORD)}
     sns.barplot(long, y="name", x="count", hue="side", palette=palette, saturation=1, ax=axes, orient="h", width=0.8)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(title=None, fontsize=8, frameon=False, loc="lower right")
     title = "objects" if len(shown) == len(objects) else f"objects (the first {TOP} of {len(objects)} names)"
     _finish(axes, f"{title}: regions of the image, object words of the sentence", "count", "")
@@ -112,7 +116,8 @@ def plot_captions(captions: pd.DataFrame) -> Drawing:
     sns.histplot(captions, x="words", discrete=True, color=node_colour(schema.WORD), alpha=0.9, ax=axes, shrink=0.85, edgecolor="white")
     mean = captions["words"].mean()
     axes.axvline(mean, color=INK, linewidth=1.2, linestyle="dashed")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
     _finish(axes, f"words in a sentence (dashed: mean {mean:.1f})", "words", "sentences")
     return figure
 
@@ -126,6 +131,7 @@ def plot_coverage(coverage: pd.DataFrame) -> Drawing:
         sns.histplot(coverage[column].dropna(), bins=[k / 10 for k in range(11)], color=colour, alpha=0.9, ax=panel, edgecolor="white")
         panel.set_xlim(0, 1)
         panel.xaxis.set_major_formatter(PercentFormatter(1.0))
+        panel.yaxis.set_major_locator(MaxNLocator(integer=True))
         mean = coverage[column].mean()
         _finish(panel, f"{column}\n(mean {mean:.0%})" if mean == mean else column, "share", "graphs" if column == panels[0] else "")
     return figure

@@ -34,6 +34,7 @@ _HOME = {
     "DSCMRConfig": "retrieval.dscmr",
     "table": "retrieval.comparison",
     "METHODS": "retrieval.comparison",
+    "methods_table": "methods_table",
 }
 
 __all__ = list(_HOME)

@@ -110,17 +110,18 @@ TASKS: dict[str, Need] = {
     "load_pairs": Need((("images", "edits"),), "images with edits"),
 }
 
-_MADE = {"licence": "Apache-2.0", "where": "made by the package", "card": "world/card.md", "reader": f"{DATASETS}.world:open_world"}
-_WORLD_SIZE = "train 8,000, val 1,000, test 1,000 (any size can be asked for)"
+
+def _world(kind: str, summary: str) -> Entry:
+    return Entry(
+        kind, kind, summary, gives=("images", "captions", "labels", "tags", "scene graphs", "edits"), reader=f"{DATASETS}.world:open_world",
+        items="train 8,000, val 1,000, test 1,000 (any size can be asked for)", licence="Apache-2.0", where="made by the package",
+        card="world/card.md", searched="test",
+    )  # fmt: skip
+
+
 ENTRIES: tuple[Entry, ...] = (
-    Entry(
-        "world/scenes", "world/scenes", "drawn scenes of 1 to 6 objects, 5 captions each, true scene graphs, edits",
-        gives=("images", "captions", "labels", "tags", "scene graphs", "edits"), items=_WORLD_SIZE, searched="test", **_MADE,
-    ),
-    Entry(
-        "world/birds", "world/birds", "drawn birds with five varied parts, 10 captions each, true scene graphs, edits",
-        gives=("images", "captions", "labels", "tags", "scene graphs", "edits"), items=_WORLD_SIZE, searched="test", **_MADE,
-    ),
+    _world("world/scenes", "drawn scenes of 1 to 6 objects, 5 captions each, true scene graphs, edits"),
+    _world("world/birds", "drawn birds with five varied parts, 10 captions each, true scene graphs, edits"),
     Entry(
         "coco", "coco:FOLDER", "images with captions (and boxes) in COCO's format, as 'data build' writes them",
         gives=("images", "captions"), reader=f"{DATASETS}.coco:open_coco", former=("coco-labels",),
@@ -255,8 +256,8 @@ def require(data: str | Source, task: str) -> None:
     InputError : an unknown name or task, or something is missing.
     """
     need = _need(task)
-    entry, _ = entry_of(data if isinstance(data, str) else data.name)
-    if isinstance(data, str):
+    entry, _ = entry_of(data.name if isinstance(data, Source) else data)
+    if not isinstance(data, Source):
         if not need.missing(entry.gives):
             return
         may = {*entry.gives, *dict(entry.may_give)}

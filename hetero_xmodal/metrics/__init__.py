@@ -1,4 +1,4 @@
-"""Metrics, each with its definition, range and direction. Loaded when used."""
+"""Metrics, each with its definition, range and direction; loaded on first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of the arrays that the metrics are given: numpy arrays, torch tensors or nested lists come in, checked numpy arrays go out."""
+"""Validation of the metrics' arguments: from numpy arrays, torch tensors or nested lists to checked numpy arrays."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from ..errors import InputError
 
 
 def array(values: Any, name: str) -> np.ndarray:
+    """Convert *values* of any shape to a numeric array; *name* is what error messages call it.
+
+    Raises
+    ------
+    InputError
+        If the rows differ in length or the values are not numbers.
+    """
     if hasattr(values, "detach"):  # a torch tensor
         values = values.detach().cpu()
         if values.is_floating_point() and values.element_size() < 4:
@@ -25,6 +32,13 @@ def array(values: Any, name: str) -> np.ndarray:
 
 
 def matrix(values: Any, name: str) -> np.ndarray:
+    """Convert *values* to a numeric matrix (n, m); a *name* of "similarity" also makes it floating point.
+
+    Raises
+    ------
+    InputError
+        If it is not a matrix with at least one row and one column.
+    """
     values = array(values, name)
     if values.ndim != 2 or 0 in values.shape:
         raise InputError(f"{name} has shape {values.shape}; it must be a matrix with at least one row and one column")
@@ -34,6 +48,13 @@ def matrix(values: Any, name: str) -> np.ndarray:
 
 
 def as_bool(values: np.ndarray, name: str) -> np.ndarray:
+    """Convert an array of 0 and 1, of any shape, to bool.
+
+    Raises
+    ------
+    InputError
+        If it contains another value.
+    """
     if values.dtype == bool:
         return values
     result = values != 0
@@ -43,6 +64,13 @@ def as_bool(values: np.ndarray, name: str) -> np.ndarray:
 
 
 def embedding_matrix(values: Any, name: str) -> np.ndarray:
+    """Convert *values* to float32 embeddings (n, d).
+
+    Raises
+    ------
+    InputError
+        If it is not a matrix, or a row contains NaN or infinity.
+    """
     values = np.ascontiguousarray(matrix(values, name), dtype=np.float32)
     finite = np.isfinite(values).all(axis=1)
     if not finite.all():
@@ -51,6 +79,13 @@ def embedding_matrix(values: Any, name: str) -> np.ndarray:
 
 
 def label_matrix(values: Any, name: str, rows: int, of: str) -> np.ndarray:
+    """Convert *values* to a float32 matrix (rows, classes) of 0 and 1; *of* is the argument whose rows it labels.
+
+    Raises
+    ------
+    InputError
+        If the shape differs, or a value is neither 0 nor 1.
+    """
     values = array(values, name)
     if values.ndim != 2 or values.shape[0] != rows:
         raise InputError(f"{name} has shape {values.shape}; it must be ({rows}, classes), one row of 0 and 1 for each row of {of}")
@@ -58,6 +93,13 @@ def label_matrix(values: Any, name: str, rows: int, of: str) -> np.ndarray:
 
 
 def owners(image_of_caption: Any, images: int, captions: int) -> np.ndarray:
+    """Convert *image_of_caption* to int64 image indices (captions,).
+
+    Raises
+    ------
+    InputError
+        If the shape or the type differs, or an index is out of range.
+    """
     owner = array(image_of_caption, "image_of_caption")
     if owner.shape != (captions,) or owner.dtype.kind not in "iu":
         raise InputError(
@@ -71,8 +113,10 @@ def owners(image_of_caption: Any, images: int, captions: int) -> np.ndarray:
 
 
 def unit_rows(values: np.ndarray) -> np.ndarray:
+    """L2-normalise the rows of (n, d)."""
     return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
 
 
 def is_count(value: Any) -> bool:
+    """Whether *value* is an integer of at least 1."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1

@@ -1,8 +1,8 @@
-"""Edits against the true answer: did what was requested appear, did the rest stay, how far is the image from the true one?
+"""Evaluation of edits against ground truth: edit accuracy, preservation of the rest, and distance to the true edited image.
 
-Images are read by the world's judge (:mod:`hetero_xmodal.world_models.judge`), a network that no model and no loss uses. Its own
-mistakes count against every method alike: set the scores of the true edited images (the ceiling) and of the unchanged input (the
-floor) beside a method's.
+Images are classified by the world's judge (:mod:`hetero_xmodal.world_models.judge`), a network that no model and no loss uses. Its own
+errors affect all methods equally: report the scores of the true edited images (upper bound) and of the unchanged input (lower bound) with
+those of a method.
 
 >>> from hetero_xmodal.data.tasks.editing import load_pairs
 >>> pairs = load_pairs("world/birds", "test", size=4)
@@ -30,28 +30,28 @@ if TYPE_CHECKING:
 
     from ..world_models.judge import WorldJudge
 
-#: step of the search for a moved thing, as a share of the image's side
+#: step of the search for a moved object, relative to the image's side
 _STEP = 1 / 32
-#: two boxes that share more than this are one place
+#: boxes with a higher IoU count as the same place
 _SAME_PLACE = 0.3
 
 
 @dataclass(frozen=True)
 class EditScores:
-    """What :func:`judge_edits` found; rates are in 0..1, NaN where there was nothing to look at.
+    """Result of :func:`judge_edits`; rates are in 0..1, NaN if nothing could be evaluated.
 
-    edit_accuracy : share of edits that appeared, higher is better. ``attribute``: the judge reads the requested word. ``remove``: it no longer
-        reads the thing. ``replace``: it reads the new thing. ``move``: somewhere where the requested relation would hold it reads the thing,
-        and no longer at the old place. ``reconstruct``: it reads name, colour and pattern of the hidden thing.
-    named_accuracy : of all facts that the instruction names (those that were true already too), the share the judge reads.
-    preservation : of all facts that the instruction neither names nor changes, the share that the judge still reads; mean over pairs.
-    success : share of pairs whose edit appeared while every such fact stayed.
+    edit_accuracy : share of successful edits, higher is better. ``attribute``: the judge predicts the requested value. ``remove``: it no
+        longer predicts the object. ``replace``: it predicts the new object. ``move``: it predicts the object at a position where the
+        requested relation holds, and no longer at the old one. ``reconstruct``: it predicts name, colour and pattern of the hidden object.
+    named_accuracy : share of the facts named in the instruction (including those true before the edit) that the judge predicts.
+    preservation : share of the facts neither named nor changed by the instruction that the judge still predicts; mean over pairs.
+    success : share of pairs with a successful edit and all such facts preserved.
     outside_error : mean absolute difference to the *input* outside the edited region, images in 0..1, lower is better.
     error, inside_error : mean absolute difference to the *true* edited image, everywhere and inside the region.
     squared_error : mean squared difference to the true edited image.
-    by_kind : edit accuracy of each kind of edit (attributes: colour, pattern, length apart).
-    pairs, judge : how many pairs, and which judge.
-    per_pair : the columns above for every pair.
+    by_kind : edit accuracy of each kind of edit (attributes: colour, pattern and length separately).
+    pairs, judge : number of pairs, and name of the judge.
+    per_pair : the values above for each pair, arrays (pairs,).
     """
 
     edit_accuracy: float
@@ -69,17 +69,18 @@ class EditScores:
 
 
 def judge_edits(pairs: Iterable[ManipulationPair], made: Any, *, judge: WorldJudge | None = None) -> EditScores:
-    """Measure made images against the true answer of their pairs.
+    """Evaluate edited images against the ground truth of their pairs.
 
     Parameters
     ----------
-    pairs : pairs of the default world, of birds and scenes mixed as you like, all images of one size.
-    made : for each pair the made image, of the pair's size: PIL images, or a tensor (pairs, 3, H, W), uint8 or 0..1.
-    judge : default the shipped one.
+    pairs : pairs of the default world, birds or scenes or both, with images of one size.
+    made : the edited image of each pair, of the same size: PIL images, or a tensor (pairs, 3, H, W), uint8 or in 0..1.
+    judge : by default the shipped one.
 
     Raises
     ------
-    InputError : numbers or sizes differ, or a pair has no true answer (photographs have none).
+    InputError
+        If numbers or sizes differ, or a pair has no ground truth (as in photographs).
     """
     import torch
 
@@ -89,7 +90,7 @@ def judge_edits(pairs: Iterable[ManipulationPair], made: Any, *, judge: WorldJud
     pairs, judge = list(pairs), judge or load_judge()
     images = image_tensor(made)
     if len(pairs) != len(images):
-        raise InputError(f"there are {len(pairs)} pairs but {len(images)} made images; give one image a pair")
+        raise InputError(f"there are {len(pairs)} pairs but {len(images)} made images; give one image per pair")
     for pair in pairs:
         if not pair.slots or pair.edited_image is None:
             raise InputError(f"pair {pair.id!r} has no true answer, so its edit cannot be judged; take world/birds or world/scenes")
@@ -98,8 +99,8 @@ def judge_edits(pairs: Iterable[ManipulationPair], made: Any, *, judge: WorldJud
                 f"pair {pair.id!r} has an image of {pair.image.size[0]} x {pair.image.size[1]} pixels, the made one has "
                 f"{images.shape[3]} x {images.shape[2]}; load the pairs with image_size={images.shape[3]}"
             )
-    read = _readings(pairs, images, judge)
-    rows = [_row(pair, seen) for pair, seen in zip(pairs, read, strict=True)]
+    correct = _correct_facts(pairs, images, judge)
+    rows = [_row(pair, facts) for pair, facts in zip(pairs, correct, strict=True)]
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     source, true = (image_tensor([getattr(pair, name) for pair in pairs]) for name in ("image", "edited_image"))
     inside = torch.zeros(len(pairs), 1, *images.shape[2:])
@@ -125,12 +126,12 @@ def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
 
-def _ratio(right: np.ndarray, asked: np.ndarray) -> float:
-    return float(right.sum() / asked.sum()) if asked.sum() else float("nan")
+def _ratio(correct: np.ndarray, total: np.ndarray) -> float:
+    return float(correct.sum() / total.sum()) if total.sum() else float("nan")
 
 
 def _weighted(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Mean over channels and the places of weight 1; NaN where there is none."""
+    """Mean over channels and pixels of weight 1; NaN if there are none."""
     return (values * weights).sum((1, 2, 3)) / (weights.sum((1, 2, 3)) * values.shape[1])
 
 
@@ -140,59 +141,60 @@ def _kind(pair: ManipulationPair) -> str:
     return next((s.kind for s in pair.slots if s.changed), pair.kind)
 
 
-def _row(pair: ManipulationPair, seen: dict[Slot, bool]) -> dict[str, float]:
-    """What one image reached; *seen* says of every fact that can be read whether the judge reads it."""
+def _row(pair: ManipulationPair, facts: dict[Slot, bool]) -> dict[str, float]:
+    """Scores of one image; *facts* maps each fact that the judge can evaluate to whether its prediction is correct."""
     if pair.kind == "reconstruct":
-        asked = [right for slot, right in seen.items() if slot.index == pair.subject]
+        edited = [correct for slot, correct in facts.items() if slot.index == pair.subject]
     else:
-        asked = [right for slot, right in seen.items() if slot.changed]
-    rest = [right for slot, right in seen.items() if not slot.changed and not slot.named]
-    named = [right for slot, right in seen.items() if slot.named]
-    edit, kept = float(all(asked)) if asked else np.nan, float(np.mean(rest)) if rest else np.nan
+        edited = [correct for slot, correct in facts.items() if slot.changed]
+    rest = [correct for slot, correct in facts.items() if not slot.changed and not slot.named]
+    named = [correct for slot, correct in facts.items() if slot.named]
+    edit, kept = float(all(edited)) if edited else np.nan, float(np.mean(rest)) if rest else np.nan
     return {"edit": edit, "named": len(named), "named_right": sum(named), "kept": kept, "success": edit * all(rest)}
 
 
-# ---------------------------------------------------------------------------------------------- reading made images
+# ---------------------------------------------------------------------------------------------- evaluating edited images
 
 
-def _readings(pairs: list[ManipulationPair], images: torch.Tensor, judge: WorldJudge) -> list[dict[Slot, bool]]:
-    read: list[dict[Slot, bool]] = [{} for _ in pairs]
+def _correct_facts(pairs: list[ManipulationPair], images: torch.Tensor, judge: WorldJudge) -> list[dict[Slot, bool]]:
+    """For each pair, whether the judge's prediction agrees with each fact that it can evaluate."""
+    correct: list[dict[Slot, bool]] = [{} for _ in pairs]
     birds = [k for k, pair in enumerate(pairs) if pair.scene.objects[0].name == "bird" and len(pair.scene.objects) == 6]
     birds = [k for k in birds if pairs[k].id.startswith("birds")]
-    for k, seen in zip(birds, judge.read_birds(images[birds]) if birds else [], strict=True):
-        read[k] = {s: seen[s.thing, s.kind] == s.after for s in pairs[k].slots if (s.thing, s.kind) in seen}
+    for k, predicted in zip(birds, judge.read_birds(images[birds]) if birds else [], strict=True):
+        correct[k] = {s: predicted[s.thing, s.kind] == s.after for s in pairs[k].slots if (s.thing, s.kind) in predicted}
     scenes = [k for k in range(len(pairs)) if k not in set(birds)]
     if not scenes:
-        return read
+        return correct
     places = judge.places(images[scenes])
     boxes = []
-    for k in scenes:  # every thing once where it should be now, and the edited thing where it was
+    for k in scenes:  # every object at its true new position, and the edited one also at its old position
         slots = {s.index: s for s in pairs[k].slots if s.kind == "name"}
         boxes.append([s.box for s in slots.values()] + [slots[pairs[k].subject].box_before])
-    for k, place, seen in zip(scenes, places, judge.read_boxes(images[scenes], boxes), strict=True):
+    for k, place, predicted in zip(scenes, places, judge.read_boxes(images[scenes], boxes), strict=True):
         pair = pairs[k]
         order = [s.index for s in pair.slots if s.kind == "name"]
-        at = {index: {kind: word for kind, (word, _) in seen[n].items()} for n, index in enumerate(order)}
-        old = {kind: word for kind, (word, _) in seen[-1].items()}
+        at = {index: {kind: word for kind, (word, _) in predicted[n].items()} for n, index in enumerate(order)}
+        old = {kind: word for kind, (word, _) in predicted[-1].items()}
         moved = next((s for s in pair.slots if s.kind == "relation"), None)
         if moved is not None:
             found = _search(pair, moved, images[k : k + 1], judge)
-            at[pair.subject] = old if found is None else found  # a thing that did not move may still look as it did
+            at[pair.subject] = old if found is None else found  # an object that did not move may still have its attributes
         for slot in pair.slots:
             if slot.kind == "place":
-                read[k][slot] = place == slot.after
+                correct[k][slot] = place == slot.after
             elif slot.kind == "relation":
                 left = old["name"] != slot.thing or _overlap(np.array([slot.box]), slot.box_before)[0] > _SAME_PLACE
-                read[k][slot] = found is not None and left
+                correct[k][slot] = found is not None and left
             elif slot.kind == "name" and not slot.after:
-                read[k][slot] = at[slot.index]["name"] != slot.before
-            elif slot.kind in at[slot.index]:  # the judge does not read sizes of scenes' things
-                read[k][slot] = at[slot.index][slot.kind] == slot.after
-    return read
+                correct[k][slot] = at[slot.index]["name"] != slot.before
+            elif slot.kind in at[slot.index]:  # the judge does not predict sizes in scenes
+                correct[k][slot] = at[slot.index][slot.kind] == slot.after
+    return correct
 
 
 def _search(pair: ManipulationPair, moved: Slot, image: torch.Tensor, judge: WorldJudge) -> dict[str, str] | None:
-    """What the judge reads at the clearest of all places where *moved*'s relation would hold and it sees the thing, in its colour."""
+    """The judge's predictions at the most probable position of the moved object where the requested relation holds, or None."""
     width, height = pair.image.size
     w, h = moved.box[2] - moved.box[0], moved.box[3] - moved.box[1]
     other = pair.scene.objects[moved.other]
@@ -206,14 +208,14 @@ def _search(pair: ManipulationPair, moved: Slot, image: torch.Tensor, judge: Wor
     )
     fits = codes == geometry.PREDICATES.index(moved.after)
     fits[-1] = True
-    for index, thing in enumerate(pair.scene.objects):  # another thing of this name is not the moved one
+    for index, thing in enumerate(pair.scene.objects):  # another object of this name is not the moved one
         if index != pair.subject and thing.name == moved.thing:
             fits &= _overlap(spots, thing.box) < _SAME_PLACE
     spots = spots[fits]
     colour = next((s.after for s in pair.slots if s.index == pair.subject and s.kind == "colour"), None)
-    seen = judge.read_boxes(image, [spots.tolist()])[0]
-    right = [s for s in seen if s["name"][0] == moved.thing and colour in (None, s["colour"][0])]
-    best = max(right, key=lambda s: s["name"][1], default=None)
+    predicted = judge.read_boxes(image, [spots.tolist()])[0]
+    matching = [p for p in predicted if p["name"][0] == moved.thing and colour in (None, p["colour"][0])]
+    best = max(matching, key=lambda p: p["name"][1], default=None)
     return None if best is None else {kind: word for kind, (word, _) in best.items()}
 
 
@@ -230,14 +232,14 @@ def _overlap(boxes: np.ndarray, box) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SlotScores:
-    """What :func:`judge_sentences` found; all in 0..1, higher is better, NaN where there was nothing to look at.
+    """Result of :func:`judge_sentences`; all in 0..1, higher is better, NaN if nothing could be evaluated.
 
-    changed : of all slots that should differ from the instruction, the share that became what they should
-    kept : of all slots that should stay as in the instruction, the share that did
+    changed : share of the slots that should differ from the instruction that have their true value
+    kept : share of the slots that should be as in the instruction that are
     slots : both together
-    exact : share of sentences that say exactly what the true sentence says, no slot wrong, missing or invented
-    sentences : how many
-    per_pair : 0/1 of ``exact`` and the counts for every pair
+    exact : share of sentences whose slots are exactly those of the true sentence, none wrong, missing or added
+    sentences : number of sentences
+    per_pair : ``exact`` (0 or 1) and the counts of each pair, arrays (pairs,)
     """
 
     changed: float
@@ -249,18 +251,25 @@ class SlotScores:
 
 
 def judge_sentences(pairs: Iterable[ManipulationPair], made: Sequence[str]) -> SlotScores:
-    """Exact-slot accuracy of made sentences: what the image contradicts in the instruction is put right, the rest is kept.
+    """Slot accuracy of edited sentences: what the image contradicts should be corrected, the rest of the instruction kept.
 
-    A slot is a noun, an attribute of a noun, or a relation of two nouns; they are read by the world's own grammar
-    (:mod:`hetero_xmodal.data.world.phrases`), so that only the content counts and synonyms are equal.
+    A slot is a noun, an attribute of a noun, or a relation between two nouns, parsed by the world's own grammar
+    (:mod:`hetero_xmodal.data.world.phrases`), so that only content counts and synonyms are equal.
 
-    pairs : with a true edited sentence, of the default world.
-    made : one sentence a pair.
+    Parameters
+    ----------
+    pairs : of the default world, with a true edited sentence.
+    made : one sentence per pair.
+
+    Raises
+    ------
+    InputError
+        If numbers differ, a pair has no true edited sentence, or a sentence is not a string.
     """
     pairs = list(pairs)
     if isinstance(made, str) or len(pairs) != len(made) or not pairs:
         raise InputError(
-            f"there are {len(pairs)} pairs but {1 if isinstance(made, str) else len(made)} sentences; give one sentence a pair"
+            f"there are {len(pairs)} pairs but {1 if isinstance(made, str) else len(made)} sentences; give one sentence per pair"
         )
     rows = []
     for pair, sentence in zip(pairs, made, strict=True):
@@ -271,11 +280,11 @@ def judge_sentences(pairs: Iterable[ManipulationPair], made: Sequence[str]) -> S
         if not isinstance(sentence, str):
             raise InputError(f"the sentence for pair {pair.id!r} is {sentence!r}, expected a text")
         truth = read_phrases(pair.edited_sentence)
-        true, instruction, said = truth.slots(), _aligned(read_phrases(pair.target), truth), _aligned(read_phrases(sentence), truth)
+        true, instruction, stated = truth.slots(), _aligned(read_phrases(pair.target), truth), _aligned(read_phrases(sentence), truth)
         changed = [key for key in true.keys() | instruction.keys() if true.get(key) != instruction.get(key)]
         kept = [key for key in true if true[key] == instruction.get(key)]
-        counts = [sum(said.get(key) == true.get(key) for key in keys) for keys in (changed, kept)]
-        rows.append((len(changed), counts[0], len(kept), counts[1], said == true))
+        counts = [sum(stated.get(key) == true.get(key) for key in keys) for keys in (changed, kept)]
+        rows.append((len(changed), counts[0], len(kept), counts[1], stated == true))
     columns = np.array(rows, float).T
     changed, changed_right, kept, kept_right, exact = columns
     return SlotScores(
@@ -284,9 +293,9 @@ def judge_sentences(pairs: Iterable[ManipulationPair], made: Sequence[str]) -> S
     )  # fmt: skip
 
 
-def _aligned(said: ParsedPhrases, truth: ParsedPhrases) -> dict[tuple[str, ...], str]:
-    """The slots of *said*, where a noun that took the place of one in *truth* goes by the name of that one."""
-    table, true = said.slots(), truth.slots()
+def _aligned(parsed: ParsedPhrases, truth: ParsedPhrases) -> dict[tuple[str, ...], str]:
+    """The slots of *parsed*, with a noun that replaces one of *truth* renamed to it."""
+    table, true = parsed.slots(), truth.slots()
     nouns, wanted = ([key[0] for key in slots if key[1] == "name"] for slots in (table, true))
     new, gone = [n for n in nouns if n not in wanted], [n for n in wanted if n not in nouns]
     if len(new) != 1 or len(gone) != 1:

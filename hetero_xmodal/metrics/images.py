@@ -1,20 +1,20 @@
-"""How far made images are from given ones: pixel by pixel, by structure, and through the features of a network.
+"""Image quality and similarity metrics: pixel-wise, structural, and based on a network's features.
 
-Images come as a tensor (B, 3, H, W), uint8 in 0..255 or floating point in 0..1, or as a list of PIL images of one size.
-Every result is an :class:`ImageScore`: a ``float`` that also says what was computed and with which network.
+Images are a tensor (B, 3, H, W), uint8 in 0..255 or floating point in 0..1, or a list of PIL images of one size.
+Every result is an :class:`ImageScore`: a ``float`` with its definition and the network used.
 
-| metric | range | better | what |
+| metric | range | better | definition |
 |---|---|---|---|
 | :func:`l2` | 0..1 | lower | mean squared difference, images in 0..1 |
 | :func:`mae` | 0..255 | lower | mean absolute difference, images in 0..255 |
 | :func:`ssim` | -1..1 | higher | structural similarity |
-| :func:`lpips` | 0..  | lower | distance of normalised features of a network, place by place |
-| :func:`inception_score` | 1..classes | higher | exp of the mean KL from each image's classes to the mean over images |
-| :func:`frechet_distance` | 0.. | lower | Frechet distance of Gaussians fitted to features of made and real images (FID) |
+| :func:`lpips` | 0..  | lower | distance of a network's normalised features, averaged over positions |
+| :func:`inception_score` | 1..classes | higher | exp of the mean KL divergence of each image's class distribution from their mean |
+| :func:`frechet_distance` | 0.. | lower | Frechet distance of Gaussians fitted to features of generated and real images (FID) |
 
-The last three need a network. The default is the world's judge, which is shipped and works offline; its numbers compare methods
-with one another and must not be set beside published ones, which were taken with ImageNet networks. For those give a
-:class:`FeatureExtractor` made from your own module, or from a file of weights that you have: nothing is ever downloaded here.
+The last three need a network. The default is the world's judge, which is shipped and works offline; its values compare methods with one
+another and are not comparable with published ones, which are based on ImageNet networks. For those, make a :class:`FeatureExtractor` from
+your own module or from a file of weights; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from ..networks.pixels import image_tensor, resized
 from ..world_models.judge import load_judge
 
 WORLD = "world judge, stride 16, 256 features"
-#: fewer images than this make FID depend mostly on how many there are
+#: with fewer images, FID is dominated by a bias that depends on their number
 FID_IMAGES = 2048
 
 
 class ImageScore(float):
-    """A number that knows how it came about.
+    """A score, a ``float``, with its definition.
 
     Attributes
     ----------
-    definition : one line which says what was computed; print it beside the number
-    extractor : name of the network, or ``""`` where none is needed
-    images : how many images it is the mean over
+    definition : one-line definition of the score; report it with the value
+    extractor : name of the network, or ``""`` if none is used
+    images : number of images
     per_image : tensor (images,), or ``None`` for scores of a whole set
     spread : standard deviation over splits (inception score), or ``None``
     """
@@ -79,9 +79,17 @@ def _rebuild(value, definition, images, own) -> ImageScore:
 def l2(made: Any, true: Any, *, scale: str = "unit", root: bool = False) -> ImageScore:
     """Mean over images of the mean squared difference of all values.
 
-    scale : ``"unit"``: images in 0..1, result in 0..1 (CAM's column L2, as it is understood here); ``"signed"``: images in -1..1,
-        which is four times as much.
-    root : take each image's square root.
+    Parameters
+    ----------
+    made, true : images (B, 3, H, W), see this module.
+    scale : ``"unit"``: images in 0..1, result in 0..1 (CAM's column L2, as interpreted here); ``"signed"``: images in -1..1, which
+        multiplies the result by four.
+    root : take the square root for each image.
+
+    Raises
+    ------
+    InputError
+        If the images differ in shape or cannot be used, or *scale* is unknown.
 
     >>> float(l2(torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.5)))
     0.25
@@ -98,7 +106,15 @@ def l2(made: Any, true: Any, *, scale: str = "unit", root: bool = False) -> Imag
 def mae(made: Any, true: Any, *, regions: Sequence | None = None, margin: int = 2) -> ImageScore:
     """Mean over images of the mean absolute difference on the scale 0..255 (the MAE of the masked-region protocol).
 
-    regions : for each image x1, y1, x2, y2; then only the region with *margin* pixels around it counts.
+    Parameters
+    ----------
+    made, true : images (B, 3, H, W), see this module.
+    regions : box x1, y1, x2, y2 for each image; only the region, extended by *margin* pixels, is evaluated.
+
+    Raises
+    ------
+    InputError
+        If the images differ in shape or cannot be used, or a region is invalid.
 
     >>> float(mae(torch.zeros(1, 3, 2, 2), torch.ones(1, 3, 2, 2)))
     255.0
@@ -114,10 +130,18 @@ def mae(made: Any, true: Any, *, regions: Sequence | None = None, margin: int = 
 def ssim(made: Any, true: Any, *, window: int = 11, regions: Sequence | None = None, margin: int = 2) -> ImageScore:
     """Mean structural similarity (torchmetrics), data range 1.
 
-    window : 11: the usual Gaussian window (sigma 1.5); 3, 5, 7 or 9: a uniform window of that side. The masked-region protocol of
-        SIMSG takes 3 and prints the value times 100. Windows at the border see the image mirrored (scikit-image, which SIMSG
-        calls, leaves the border out and divides variances by n - 1, so its values differ a little).
-    regions : as in :func:`mae`.
+    Parameters
+    ----------
+    made, true : images (B, 3, H, W), see this module.
+    window : 11: the usual Gaussian window (sigma 1.5); 3, 5, 7 or 9: a uniform window of that side. The masked-region protocol of SIMSG
+        uses 3 and reports the value times 100. The image is reflected at its border (scikit-image, which SIMSG calls, ignores the border
+        and divides variances by n - 1, so its values differ slightly).
+    regions, margin : as in :func:`mae`.
+
+    Raises
+    ------
+    InputError
+        If the images differ in shape, cannot be used or are smaller than the window, or a region is invalid.
 
     >>> images = torch.rand(2, 3, 16, 16)
     >>> round(float(ssim(images, images)), 5)
@@ -155,7 +179,7 @@ def _cut(made: torch.Tensor, true: torch.Tensor, regions: Sequence, margin: int,
     """(made, true) (3, h, w) of every region with its margin, at least *least* pixels on each side."""
     height, width = made.shape[-2:]
     if len(regions) != len(made):
-        raise InputError(f"there are {len(made)} images but {len(regions)} regions; give one region an image")
+        raise InputError(f"there are {len(made)} images but {len(regions)} regions; give one region per image")
     for image, other, region in zip(made, true, regions, strict=True):
         x1, y1, x2, y2 = (int(v) for v in region)
         if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
@@ -171,12 +195,12 @@ def _cut(made: torch.Tensor, true: torch.Tensor, regions: Sequence, margin: int,
 
 @dataclass(frozen=True)
 class FeatureExtractor:
-    """A network that metrics look through, with the name that stands in their results.
+    """A network whose features metrics use, with the name reported in their results.
 
     name : e.g. ``"Inception-v3, pool3"``
-    features : images (B, 3, H, W) float32 in 0..1 -> (B, d), for FID; ``None`` if it has none
-    logits : images -> (B, classes), for the inception score; ``None`` if it has none
-    maps : images -> list of (B, c, h, w), for LPIPS without learned weights; ``None`` if it has none
+    features : images (B, 3, H, W) float32 in 0..1 -> (B, d), for FID; or ``None``
+    logits : images -> (B, classes), for the inception score; or ``None``
+    maps : images -> list of (B, c, h, w), for LPIPS without learned weights; or ``None``
     """
 
     name: str
@@ -186,7 +210,7 @@ class FeatureExtractor:
 
 
 def world_extractor(weights: str | Path | None = None) -> FeatureExtractor:
-    """The world's judge as an extractor: 256 features of the whole image; classes are the nine colours of a bird's wings.
+    """The world's judge as feature extractor: 256 features of the whole image; its classes are the nine colours of a bird's wings.
 
     >>> world_extractor().name
     'world judge, stride 16, 256 features'
@@ -204,7 +228,7 @@ def world_extractor(weights: str | Path | None = None) -> FeatureExtractor:
 
 
 def module_extractor(name: str, module: nn.Module) -> FeatureExtractor:
-    """Your own network (B, 3, H, W) in 0..1 -> (B, d); its outputs serve as features and as logits."""
+    """A feature extractor from your own network, (B, 3, H, W) in 0..1 -> (B, d); the outputs are both features and logits."""
 
     @torch.no_grad()
     def run(images: torch.Tensor) -> torch.Tensor:
@@ -217,11 +241,12 @@ def inception_extractor(weights: str | Path) -> FeatureExtractor:
     """torchvision's Inception-v3 from a local file of its weights (``inception_v3_google-*.pth`` or the same as safetensors).
 
     Features are its 2048 pooled activations, classes those of ImageNet; images are resized to 299 x 299. FID's original network is
-    another Inception-v3 (TensorFlow's of 2015): numbers of the two differ a little, so the file is named in every result.
+    another Inception-v3 (TensorFlow's of 2015), whose values differ slightly, so results name the file.
 
     Raises
     ------
-    InputError : the file is missing, broken or holds another network. Nothing is downloaded.
+    InputError
+        If the file is missing, broken or belongs to another network; nothing is downloaded.
     """
     from torchvision.models import inception_v3
 
@@ -255,7 +280,7 @@ def _load(network: nn.Module, weights: str | Path, what: str, where: str) -> Non
     else:
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # what torch raises on broken files, and on files that hold more than tensors
+        except Exception as error:  # torch raises various exceptions on broken files and on files with more than tensors
             raise InputError(f"{what} '{path}' cannot be read as a file of tensors ({type(error).__name__}); {where}") from None
     try:
         network.load_state_dict(state)
@@ -264,11 +289,16 @@ def _load(network: nn.Module, weights: str | Path, what: str, where: str) -> Non
 
 
 def lpips(made: Any, true: Any, *, extractor: FeatureExtractor | None = None, weights: str | Path | None = None) -> ImageScore:
-    """Learned perceptual distance: squared difference of features normalised over channels, mean over places, summed over layers.
+    """Perceptual distance: squared difference of channel-normalised features, averaged over positions and summed over layers.
 
-    With *weights*, a local file of torchvision's AlexNet (``alexnet-owt-*.pth``), this is LPIPS (AlexNet) with the learned channel
-    weights that torchmetrics carries; images in 0..1 are brought to -1..1. Otherwise the *extractor*'s ``maps`` (default: the
-    world's judge) with equal channel weights, which is named as such.
+    With *weights*, a local file of torchvision's AlexNet (``alexnet-owt-*.pth``), this is LPIPS (AlexNet) with the learned channel weights
+    shipped with torchmetrics; images in 0..1 are scaled to -1..1. Otherwise the *extractor*'s ``maps`` (by default of the world's judge)
+    are used with equal channel weights, as the result's ``extractor`` states. *made* and *true* are images (B, 3, H, W).
+
+    Raises
+    ------
+    InputError
+        If the images differ in shape or cannot be used, the extractor has no maps, or the file is not AlexNet's.
 
     >>> images = torch.rand(1, 3, 32, 32)
     >>> float(lpips(images, images)), lpips(images, images).extractor
@@ -299,10 +329,15 @@ def lpips(made: Any, true: Any, *, extractor: FeatureExtractor | None = None, we
 
 
 def inception_score(made: Any, *, extractor: FeatureExtractor | None = None, splits: int = 10, seed: int = 0) -> ImageScore:
-    """exp of the mean KL divergence from each image's class probabilities to their mean, averaged over *splits* (torchmetrics).
+    """exp of the mean KL divergence of each image's class probabilities from their mean, averaged over *splits* (torchmetrics).
 
-    Range 1 .. number of classes: high when every image is sharply of one class and all classes occur. Scores of different
-    extractors, and of different numbers of images, are not comparable: always give the real images' score beside it.
+    Range 1 .. number of classes: high if each image is confidently of one class and all classes occur. Scores of different extractors, or
+    of different numbers of images, are not comparable: report the score of the real images too. *made* are images (B, 3, H, W).
+
+    Raises
+    ------
+    InputError
+        If a split has fewer than two images, or the extractor has no logits.
 
     >>> score = inception_score(torch.rand(4, 3, 16, 16), splits=2)
     >>> 1 <= score <= 9, score.extractor
@@ -318,7 +353,7 @@ def inception_score(made: Any, *, extractor: FeatureExtractor | None = None, spl
         raise InputError(f"extractor '{extractor.name}' gives no class logits, which the inception score needs; use world_extractor()")
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings(), torch.no_grad():
         torch.manual_seed(seed)  # torchmetrics shuffles before it splits
-        warnings.simplefilter("ignore")  # it warns that it keeps the features
+        warnings.simplefilter("ignore")  # torchmetrics warns that it stores all features
         metric = InceptionScore(_Calls(extractor.logits), splits=splits)
         for part in images.split(64):
             metric.update(part)
@@ -328,10 +363,16 @@ def inception_score(made: Any, *, extractor: FeatureExtractor | None = None, spl
 
 
 def frechet_distance(made: Any, real: Any, *, extractor: FeatureExtractor | None = None) -> ImageScore:
-    """FID: squared distance of the means plus trace(S1 + S2 - 2 (S1 S2)^(1/2)) of the features of made and real images (torchmetrics).
+    """FID: squared distance of the means plus trace(S1 + S2 - 2 (S1 S2)^(1/2)) of the features of generated and real images (torchmetrics).
 
-    Computed in float64. A warning says so where either set has fewer than 2,048 images or not more images than features:
-    the value is then too large by an amount that depends on their number, so compare only sets of equal size.
+    Computed in float64. A warning is issued if a set has fewer than 2,048 images or no more images than features: the value is then
+    biased upwards by an amount that depends on their number, so only sets of equal size are comparable. *made* and *real* are images
+    (B, 3, H, W).
+
+    Raises
+    ------
+    InputError
+        If a set has fewer than two images, or the extractor has no features.
 
     >>> images = torch.rand(8, 3, 16, 16)
     >>> with warnings.catch_warnings():
@@ -368,7 +409,7 @@ def frechet_distance(made: Any, real: Any, *, extractor: FeatureExtractor | None
 
 
 class _Calls(nn.Module):
-    """A function as the module that torchmetrics asks for."""
+    """A function wrapped as a module for torchmetrics."""
 
     def __init__(self, function: Callable, double: bool = False) -> None:
         super().__init__()
@@ -383,7 +424,7 @@ class _Calls(nn.Module):
 
 
 def parameters(module: nn.Module) -> int:
-    """How many numbers a network learns.
+    """Number of trainable parameters of a network.
 
     >>> parameters(nn.Linear(3, 2))
     8
@@ -392,7 +433,7 @@ def parameters(module: nn.Module) -> int:
 
 
 def seconds_per_100(make: Callable[[int], Any], *, images: int = 32, repeats: int = 3) -> float:
-    """Wall-clock seconds that ``make(images)`` takes, brought to 100 images; the best of *repeats* after one call to warm up."""
+    """Wall-clock seconds of ``make(images)``, scaled to 100 images; the best of *repeats* after a warm-up call."""
     import time
 
     make(images)

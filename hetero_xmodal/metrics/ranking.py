@@ -1,4 +1,4 @@
-"""The sorting and counting inside mean average precision, many rankings at once."""
+"""Sorting and counting for mean average precision, vectorised over rankings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def rank_block(scores: np.ndarray, relevant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sort every row by falling score.
+    """Sort every row by descending score.
 
     Parameters
     ----------
@@ -16,9 +16,9 @@ def rank_block(scores: np.ndarray, relevant: np.ndarray) -> tuple[np.ndarray, np
     Returns
     -------
     hits : numpy.ndarray of bool, shape (rows, n)
-        Whether the item at each place is relevant, best place first.
+        Whether the item at each rank is relevant, best rank first.
     same : numpy.ndarray of bool, shape (rows, n - 1)
-        Whether a place and the next one have equal scores (their order is then arbitrary).
+        Whether the items at a rank and the next one have equal scores (their order is then arbitrary).
 
     Examples
     --------
@@ -26,11 +26,11 @@ def rank_block(scores: np.ndarray, relevant: np.ndarray) -> tuple[np.ndarray, np
     >>> int(hits[0].sum()), bool(hits[0, 0]), same.tolist()
     (1, False, [[False, True]])
     """
-    # Sorting plain numbers is several times as fast as sorting indices and gathering by them, so the last bit of each number
-    # carries its relevance through the sort. A float64 has 29 more bits than a float32 fills, so for those nothing is lost.
+    # Sorting numbers is several times as fast as sorting indices and gathering by them, so the last bit of each number carries
+    # the relevance through the sort. A float64 has 29 more bits than a float32, so no precision of float32 scores is lost.
     key = np.negative(scores, dtype=np.float64)
     key += 0.0  # turns -0.0 into 0.0: they are equal scores and must be equal keys
-    np.minimum(key, 1e300, out=key)  # infinity has no bit to spare
+    np.minimum(key, 1e300, out=key)  # infinity has no spare bit
     bits = key.view(np.uint64)
     bits &= ~np.uint64(1)
     bits |= relevant
@@ -38,26 +38,26 @@ def rank_block(scores: np.ndarray, relevant: np.ndarray) -> tuple[np.ndarray, np
     hits = (bits & np.uint64(1)).astype(bool)
     same = (bits[:, 1:] ^ bits[:, :-1]) <= 1
     if scores.dtype != np.float32:
-        # Here the last bit was part of the number: rows in which two keys now look alike are sorted again, exactly.
-        doubtful = np.flatnonzero(same.any(axis=1))
-        if len(doubtful):
-            order = np.argsort(-scores[doubtful], axis=1)
-            hits[doubtful] = np.take_along_axis(relevant[doubtful], order, axis=1)
-            ranked = np.take_along_axis(scores[doubtful], order, axis=1)
-            same[doubtful] = ranked[:, 1:] == ranked[:, :-1]
+        # Here the last bit was part of the number: rows with two equal keys are sorted again, exactly.
+        ambiguous = np.flatnonzero(same.any(axis=1))
+        if len(ambiguous):
+            order = np.argsort(-scores[ambiguous], axis=1)
+            hits[ambiguous] = np.take_along_axis(relevant[ambiguous], order, axis=1)
+            ranked = np.take_along_axis(scores[ambiguous], order, axis=1)
+            same[ambiguous] = ranked[:, 1:] == ranked[:, :-1]
     return hits, same
 
 
 def average_precision_of_rows(hits: np.ndarray, same: np.ndarray, *, k: int | None, ties: str, denominator: str) -> np.ndarray:
-    """Average precision of every ranking; NaN where nothing is relevant.
+    """Average precision of every ranking, (rows,); NaN if no item is relevant.
 
-    The precision at a hit is (hits up to and including it) / (its place). A hit which shares its score with nobody has one place.
-    A *group* of equal scores that holds both hits and misses is summed up as a whole, in closed form.
+    The precision at a hit is (hits up to and including it) / (its rank). A *group* of equal scores that contains both hits and misses is
+    summed as a whole, in closed form.
 
     Parameters
     ----------
     hits, same
-        As returned by :func:`rank_block`.
+        (rows, n) and (rows, n - 1), as returned by :func:`rank_block`.
     k, ties, denominator
         As in :func:`hetero_xmodal.metrics.mean_average_precision`.
 
@@ -72,28 +72,28 @@ def average_precision_of_rows(hits: np.ndarray, same: np.ndarray, *, k: int | No
     hits_above_row = np.cumsum(all_hits) - all_hits
     place_of_hit = np.flatnonzero(hits)  # flat: row * n + column
     row = np.repeat(np.arange(rows), all_hits)
-    place = place_of_hit + 1 - np.repeat(np.arange(rows) * n, all_hits)  # 1 is the best place of the row
-    nth = np.arange(1, len(row) + 1) - np.repeat(hits_above_row, all_hits)  # this hit is the nth of its row
+    place = place_of_hit + 1 - np.repeat(np.arange(rows) * n, all_hits)  # rank in the row, from 1
+    nth = np.arange(1, len(row) + 1) - np.repeat(hits_above_row, all_hits)  # the hit's number within its row
     precision = nth / place
     found = all_hits
     if reach < n:
         precision[place > reach] = 0.0
         found = np.count_nonzero(hits[:, :reach], axis=1)
-    settled = np.full(rows, np.nan)  # rows whose value a group cut by the border k decides by itself
+    settled = np.full(rows, np.nan)  # values of rows in which k cuts a group of equal scores
 
     first, size = _groups(same)
     before = np.searchsorted(place_of_hit, first)  # hits above the group, in this row and those before it
     inside = np.searchsorted(place_of_hit, first + size) - before
     mixed = (inside > 0) & (first % n < reach)
     first, size, before, inside = first[mixed], size[mixed], before[mixed], inside[mixed]
-    # hits that share their score have no place of their own: hit number before ... before + inside - 1 of each group
+    # tied hits (numbers before ... before + inside - 1 of each group) have no rank of their own
     precision[np.repeat(before - (np.cumsum(inside) - inside), inside) + np.arange(inside.sum())] = 0.0
     total = np.bincount(row, weights=precision, minlength=rows).astype(np.float64)
     if len(first):
         group_row = first // n
         first = first - group_row * n
         before = before - hits_above_row[group_row]
-        visible = np.minimum(size, reach - first)  # how many places of the group count
+        visible = np.minimum(size, reach - first)  # number of ranks of the group within the first k
         value, group_hits = _group_value(first, size, before, inside, visible, ties)
         cut = np.flatnonzero(visible < size)  # at most one per row
         if len(cut) and denominator == "found":
@@ -114,26 +114,26 @@ def average_precision_of_rows(hits: np.ndarray, same: np.ndarray, *, k: int | No
 
 
 def _groups(same: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Groups of equal scores: flat place (row * n + column) of the first item, and number of items."""
+    """Groups of equal scores: flat index (row * n + column) of the first item, and number of items."""
     n = same.shape[1] + 1
-    pair = np.flatnonzero(same)  # pair j of a row: its places j and j + 1 are equal
+    pair = np.flatnonzero(same)  # pair j of a row: ranks j and j + 1 have equal scores
     row, column = np.divmod(pair, max(n - 1, 1))
     place = row * n + column
     begins = np.ones(len(pair), dtype=bool)
-    begins[1:] = place[1:] != place[:-1] + 1  # the last pair of a row and the first of the next one lie two places apart
+    begins[1:] = place[1:] != place[:-1] + 1  # the last pair of a row and the first of the next one are two apart
     start = np.flatnonzero(begins)
     return place[start], np.diff(start, append=len(pair)) + 1
 
 
 def _group_value(first, size, before, inside, shown, ties: str) -> tuple[np.ndarray, np.ndarray]:
-    """Sum of precisions over the *shown* places of groups of equal scores, and the (expected) number of hits there.
+    """Sum of precisions over the first *shown* ranks of groups of equal scores, and the (expected) number of hits there.
 
-    With H the harmonic numbers, a run of r hits at places a+1 ... a+r with h hits above it sums to
+    With H the harmonic numbers, a run of r hits at ranks a+1 ... a+r with h hits above it sums to
 
         sum_j (h + j) / (a + j) = r + (h - a) (H(a + r) - H(a)).
 
-    In a random order, place j of the group holds a hit with probability inside / size, and then (j - 1) rho hits are expected
-    on the j - 1 places of the group above it, where rho = (inside - 1) / (size - 1).
+    In a random order, rank j of the group is a hit with probability inside / size, and then (j - 1) rho hits are expected
+    on the j - 1 ranks of the group above it, where rho = (inside - 1) / (size - 1).
     """
     harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, int((first + size).max(initial=0)) + 1))])
     if ties == "expected":
@@ -147,7 +147,7 @@ def _group_value(first, size, before, inside, shown, ties: str) -> tuple[np.ndar
 
 
 def _expected_ratio(above: float, first: int, size: int, before: int, inside: int, shown: int) -> float:
-    """Expected average precision over the hits found, when the border k cuts a group: the number of hits shown is hypergeometric."""
+    """Expected average precision over the hits found if k cuts a group: the number of hits shown is hypergeometric."""
     from scipy.stats import hypergeom
 
     x = np.arange(max(0, shown - (size - inside)), min(inside, shown) + 1)

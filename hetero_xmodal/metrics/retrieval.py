@@ -1,11 +1,11 @@
-"""How well a ranking finds what belongs together: mean average precision, and recall at K with its protocols.
+"""Retrieval metrics: mean average precision, and recall at K with its protocols.
 
-Both metrics say what happens to equal scores and to queries that nothing answers, because papers differ there without telling:
+Both define how ties and queries without a relevant item are treated, on which papers silently differ:
 
-* **Mean average precision** (several gallery items may be right): the expected value over random orders of equal scores; a query without a
-  relevant item is left out and counted. Range 0 to 1, higher is better.
-* **Recall at K** (image-sentence matching): the share of queries with *any* right item among the first K, in percent, higher is better.
-  An item that shares its score with others stands in the middle of them (the realistic rank).
+* **Mean average precision** (several gallery items may be relevant): the expected value over random orders of equal scores; queries
+  without a relevant item are excluded and counted. Range 0 to 1, higher is better.
+* **Recall at K** (image-sentence matching): the share of queries with *any* matching item among the first K, in percent, higher is better.
+  Of tied items, the mean rank counts (the realistic rank).
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ SIMILARITIES = ("cosine", "dot", "euclidean")
 
 
 class MeanAveragePrecision(float):
-    """A mean average precision: a plain ``float`` which also knows how it came about.
+    """A mean average precision, a ``float``, with its definition and the values of each query.
 
     Attributes
     ----------
     per_query : numpy.ndarray, shape (queries,)
         Average precision of every query; NaN where no gallery item is relevant.
     queries, empty_queries : int
-        How many queries there were, and how many of them had no relevant item.
+        Number of queries, and of those without a relevant item.
     definition : str
-        One line which says what was computed; print it beside the number.
+        One-line definition; report it with the value.
     """
 
     per_query: np.ndarray
@@ -53,23 +53,23 @@ def mean_average_precision(
     empty: str = "skip",
     denominator: str = "found",
 ) -> MeanAveragePrecision:
-    """Mean over queries of the mean, over relevant items, of the precision at the item's place in the ranking.
+    """Mean over queries of the average precision, the mean over relevant items of the precision at the item's rank.
 
     Parameters
     ----------
     similarity : array or tensor, shape (queries, gallery)
-        Higher is better. Minus infinity means "never show this one"; NaN and plus infinity are refused.
+        Higher is better. Minus infinity excludes an item; NaN and plus infinity are refused.
     relevance : array or tensor, shape (queries, gallery)
-        True or 1 where the gallery item answers the query, else False or 0.
+        True or 1 if the gallery item is relevant to the query, else False or 0.
     k : int, optional
-        Only the first k places count (mAP@k). Default: the whole ranking.
+        Evaluate the first k ranks only (mAP@k). Default: the whole ranking.
     ties : {"expected", "optimistic", "pessimistic"}
         Equal scores: the exact expected value over all their orders (default), relevant items first, or relevant items last.
     empty : {"skip", "zero", "error"}
-        A query with no relevant item in the gallery: left out of the mean (default), counted as 0, or refused.
+        Queries without a relevant item in the gallery: excluded from the mean (default), counted as 0, or refused.
     denominator : {"found", "possible"}
-        Only matters with k. The sum of precisions is divided by the number of relevant items found among the first k (default; as in
-        torchmetrics and papers on cross-modal hashing) or by the largest number that could be there, min(k, all relevant items).
+        Matters only with k. The sum of precisions is divided by the number of relevant items found among the first k (default; as in
+        torchmetrics and papers on cross-modal hashing) or by the largest possible number, min(k, all relevant items).
 
     Returns
     -------
@@ -79,7 +79,8 @@ def mean_average_precision(
     Raises
     ------
     InputError
-        Shapes that differ, no query or no gallery item, NaN, relevance other than 0 and 1, an unknown option, or nothing relevant at all.
+        If shapes differ, there is no query or no gallery item, a score is NaN, relevance is other than 0 and 1, an option is unknown, or
+        no item is relevant to any query.
 
     References
     ----------
@@ -93,7 +94,7 @@ def mean_average_precision(
     >>> print(score.definition)
     mAP over all ranks, ties: expected, queries without a relevant item: skip (0 of 1)
 
-    Equal scores earn what chance would give, whatever the order of the columns:
+    Equal scores get the expected value, whatever the order of the columns:
 
     >>> mean_average_precision([[0, 0]], [[1, 0]]), mean_average_precision([[0, 0]], [[0, 1]])
     (0.75, 0.75)
@@ -104,7 +105,7 @@ def mean_average_precision(
             f"similarity has shape {similarity.shape} but relevance {relevance.shape}; both must be (queries, gallery items) of one size"
         )
     options = _check_options(similarity.shape, k, ties, empty, denominator)
-    rows = _rows_per_block(similarity.shape[1], budget=2**17)  # small enough for the processor's cache
+    rows = _rows_per_block(similarity.shape[1], budget=2**17)  # fits into the CPU cache
     values = np.empty(len(similarity))
     for start in range(0, len(similarity), rows):
         block = slice(start, start + rows)
@@ -126,27 +127,27 @@ def mean_average_precision_from_embeddings(
     empty: str = "skip",
     denominator: str = "found",
 ) -> MeanAveragePrecision:
-    """Mean average precision from embeddings, never holding the whole matrix; an item is relevant if it shares a label with the query.
+    """Mean average precision from embeddings, without storing the whole matrix; items that share a label with the query are relevant.
 
     Parameters
     ----------
     queries, gallery : array or tensor, shapes (queries, d) and (gallery, d)
-        Embeddings in the common space; computed with in float32.
+        Embeddings in the common space; converted to float32.
     query_labels, gallery_labels : array or tensor, shapes (queries, c) and (gallery, c)
         Labels of 0 and 1.
     similarity : {"cosine", "dot", "euclidean"}
-        What ranks the gallery: cosine, inner product, or nearness.
+        Ranking by cosine, inner product, or (negative) Euclidean distance.
     block : int, optional
-        Queries ranked at a time. The default keeps the working memory near 200 MB: 100,000 queries against 100,000 items fit in 4 GB.
+        Queries ranked at a time. By default, working memory is about 200 MB: 100,000 queries against 100,000 items fit in 4 GB.
     exclude_self : bool
-        Query i does not find gallery item i: for galleries which hold the queries themselves.
+        Exclude gallery item i from the ranking of query i: for galleries that consist of the queries.
     k, ties, empty, denominator
         As in :func:`mean_average_precision`.
 
     Raises
     ------
     InputError
-        As :func:`mean_average_precision`; also rows or columns that do not match, NaN or infinity in an embedding, labels outside 0 and 1.
+        As :func:`mean_average_precision`; also if rows or columns do not match, an embedding is not finite, or labels are not 0 and 1.
 
     Examples
     --------
@@ -179,7 +180,7 @@ def mean_average_precision_from_embeddings(
 
     if similarity == "cosine":
         queries, gallery = unit_rows(queries), unit_rows(gallery)
-    # -|q - g|^2 = 2 q.g - |g|^2 - |q|^2, and the last term is the same along a ranking
+    # -|q - g|^2 = 2 q.g - |g|^2 - |q|^2, and the last term is constant within a ranking
     half_norms = 0.5 * np.einsum("ij,ij->i", gallery, gallery) if similarity == "euclidean" else None
     inner = _rows_per_block(len(gallery), budget=2**17)
     values = np.empty(len(queries))
@@ -202,15 +203,15 @@ def mean_average_precision_from_embeddings(
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a test set is cut before recall is measured; the numbers of two protocols must never be compared.
+    """How a test set is split before recall is measured; values of different protocols are not comparable.
 
     Attributes
     ----------
     name : str
     images : int or None
-        How many test images the protocol needs; None: any number.
+        Number of test images; None: any number.
     folds : int
-        The images are cut into this many consecutive folds, each with its own captions, and the numbers are averaged over the folds.
+        Number of consecutive folds of images, each with its own captions, over which values are averaged.
     description : str
     """
 
@@ -232,25 +233,25 @@ PROTOCOLS: dict[str, Protocol] = {
 
 
 class RecallResult(dict):
-    """What :func:`recall_at_k` returns: a dictionary that prints as a small table under the name of its protocol.
+    """Result of :func:`recall_at_k`: a dictionary that prints as a small table with its protocol.
 
     Attributes
     ----------
     ranks : dict of numpy.ndarray
-        ``image_to_text`` (images,) and ``text_to_image`` (captions,): the rank of every query's best right item in its fold, from 1, in the
-        order in which the queries were given; NaN for an image without a caption. A tie gives halves. Not part of the dictionary, which
-        holds plain numbers only.
+        ``image_to_text`` (images,) and ``text_to_image`` (captions,): the rank of every query's best matching item in its fold, from 1, in
+        the order of the queries; NaN for an image without a caption. A tie gives halves. Not part of the dictionary, which contains plain
+        numbers only.
     """
 
     ranks: dict[str, np.ndarray]
 
     def hits(self, direction: str, k: int) -> np.ndarray:
-        """1 for every query of a direction that found a right item among the first *k*, else 0; NaN for an image without a caption.
+        """1 for every query of a direction with a matching item among the first *k*, else 0, (queries,); NaN for images without a caption.
 
         Raises
         ------
         InputError
-            A direction other than ``image_to_text`` and ``text_to_image``, or a k below 1.
+            If the direction is unknown or *k* is below 1.
 
         Examples
         --------
@@ -262,7 +263,7 @@ class RecallResult(dict):
         if not is_count(k):
             raise InputError(f"k {k!r} must be a whole number of at least 1")
         ranks = self.ranks[direction]
-        return np.where(np.isnan(ranks), np.nan, ranks <= k)  # a comparison alone would make a miss of what is no query
+        return np.where(np.isnan(ranks), np.nan, ranks <= k)  # NaN <= k is False, a miss, but these are no queries
 
     def __str__(self) -> str:
         lines = [f"protocol {self['protocol']}: {self['images']} images, {self['captions']} captions, ties: {self['ties']}"]
@@ -280,34 +281,34 @@ def recall_at_k(
     protocol: str | Protocol = "any",
     ties: str = "realistic",
 ) -> RecallResult:
-    """Recall at K of image-sentence matching, both directions, found by counting instead of sorting.
+    """Recall at K of image-sentence matching in both directions, computed by counting instead of sorting.
 
     Parameters
     ----------
     similarity : array or tensor, shape (images, captions)
         Higher is better.
     image_of_caption : array or tensor of int, shape (captions,)
-        The image each caption describes. Images may have any number of captions; one without a caption is no query, and is counted.
+        Index of the image that each caption describes. Images may have any number of captions; those without one are no queries.
     ks : sequence of int
         The K of R@K.
     protocol : str or Protocol
         A name in ``PROTOCOLS`` ("any", "flickr-1k", "coco-1k-5fold", "coco-5k") or your own.
     ties : {"realistic", "optimistic", "pessimistic"}
-        Where a right item stands among wrong items of the same score: in the middle (default), before or after all of them.
+        Rank of a matching item among non-matching ones with the same score: in the middle (default), before or after all of them.
 
     Returns
     -------
     RecallResult
         A dictionary: ``image_to_text`` and ``text_to_image`` (each {K: percent}), ``rsum`` (their sum), ``median_rank`` and ``mean_rank``
-        (each by direction, the best rank is 1; the median is rounded down as in the field), ``tied_queries`` (by direction: how many ranks
-        depend on ``ties``), ``images``, ``captions``, ``images_without_caption``, ``protocol``, ``ties``. Its attribute
+        (by direction; the best rank is 1, and the median is rounded down as is customary), ``tied_queries`` (by direction: the number of
+        ranks that depend on ``ties``), ``images``, ``captions``, ``images_without_caption``, ``protocol``, ``ties``. Its attribute
         ``ranks`` has the rank of every query.
 
     Raises
     ------
     InputError
-        Wrong shapes, NaN, a caption of an image that is not there, a K below 1, an unknown option, a number of images other than the
-        protocol's.
+        If shapes are wrong, a score is not finite, a caption's image does not exist, a K is below 1, an option is unknown, or the number of
+        images is not the protocol's.
 
     Examples
     --------
@@ -372,17 +373,17 @@ def recall_at_k(
 
 
 def _ranks(similarity: np.ndarray, owner: np.ndarray):
-    """For both directions: how many wrong items score above the best right one, and how many score the same as it."""
+    """For both directions: numbers of non-matching items with a higher score than the best matching one, and with the same score."""
     images, captions = similarity.shape
     own_score = similarity[owner, np.arange(captions)]  # score of every caption with its image
     best_own = np.full(images, -np.inf, dtype=similarity.dtype)
     np.maximum.at(best_own, owner, own_score)
     above, at_least = np.zeros(images, np.int64), np.zeros(images, np.int64)  # per image: captions
     caption_above, caption_at_least = np.zeros(captions, np.int64), np.zeros(captions, np.int64)  # per caption: images
-    for start in range(0, images, 255):  # 255 comparisons fit in the bytes that count them
+    for start in range(0, images, 255):  # the counters are bytes
         bytes_above, bytes_at_least = np.zeros(captions, np.uint8), np.zeros(captions, np.uint8)
         block = np.ascontiguousarray(similarity[start : start + 255])
-        for i, row in enumerate(block, start):  # one image at a time: its row stays in the processor's cache
+        for i, row in enumerate(block, start):  # one image at a time: its row stays in the CPU cache
             if not np.isfinite(row).all():
                 raise InputError(f"similarity of image {i} holds NaN or infinity; every score must be a finite number")
             above[i] = np.count_nonzero(row > best_own[i])
@@ -400,7 +401,7 @@ def _place_ties(above: np.ndarray, tied: np.ndarray, ties: str) -> np.ndarray:
     return above + 1 + {"optimistic": 0.0, "realistic": 0.5, "pessimistic": 1.0}[ties] * tied
 
 
-# ---- mean average precision: the parts --------------------------------------------------------------------------------------------------
+# ---- helpers of mean average precision ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

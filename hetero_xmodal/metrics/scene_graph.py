@@ -1,8 +1,8 @@
-"""F1 between scene graphs: which objects, attributes and relations two readings of one sentence share.
+"""F1 between scene graphs: agreement of the objects, attributes and relations of two scene graphs of one sentence.
 
 The comparison follows SPICE (Anderson et al., 2016): a scene graph is a set of tuples ``(object,)``, ``(object, attribute)`` and
-``(subject, predicate, object)``, and two graphs are compared by the tuples they share. Here tuples match only if they are equal after
-:func:`scene_tuples` has normalised them; no synonyms are used.
+``(subject, predicate, object)``, and two graphs are compared by their common tuples. Here tuples match only if they are equal after
+normalisation by :func:`scene_tuples`; synonyms are not used.
 """
 
 from __future__ import annotations
@@ -36,15 +36,16 @@ def scene_graph_f1(predicted: Sequence[SceneGraph], reference: Sequence[SceneGra
     * ``precision``: shared tuples / predicted tuples, summed over all graphs;
     * ``recall``: shared tuples / reference tuples, summed over all graphs;
     * ``micro_f1``: 2 x shared / (predicted + reference), summed over all graphs;
-    * ``macro_f1``: mean over the graphs of their own F1; a graph in which both sides have no tuple of this kind is left out;
-    * ``predicted``, ``reference``, ``captions_counted``: the counts behind the numbers;
+    * ``macro_f1``: mean of the F1 of each graph, except those without tuples of this kind on both sides;
+    * ``predicted``, ``reference``, ``captions_counted``: the underlying counts;
 
     and ``exact_graph_match`` (fraction of graphs whose tuples are all equal) and ``captions`` (n). All scores lie in 0..1, higher is
     better; an empty denominator gives 0.
 
     Raises
     ------
-    InputError : the lists are empty or of different lengths, or hold something that is not a SceneGraph.
+    InputError
+        If the lists are empty or of different lengths, or contain something other than a SceneGraph.
 
     >>> truth = SceneGraph.from_factual("( bird , is , red ) , ( bird , sit on , branch )")
     >>> guess = SceneGraph.from_factual("( birds , is , red ) , ( bird , is sitting on , tree )")
@@ -91,9 +92,9 @@ def scene_graph_f1(predicted: Sequence[SceneGraph], reference: Sequence[SceneGra
 def scene_tuples(scene: SceneGraph) -> dict[str, set[tuple[str, ...]]]:
     """The normalised tuples of a scene graph: ``objects``, ``attributes``, ``relations`` and their union ``overall``.
 
-    Lower case; letters and digits only ("'s" is dropped); every word in the dictionary form it would have as a noun, else as a verb (the
-    other way round for words in -ing and -ed), without looking at the sentence; determiners and numbers stripped from the front of
-    names; determiners and a leading "be" stripped from predicates. Attributes that only count ("two", "3", "some") are dropped.
+    Lower case; letters and digits only ("'s" is dropped); every word lemmatised as a noun, else as a verb (in the opposite order for words
+    in -ing and -ed), regardless of context; determiners and numbers removed from the front of names; determiners and a leading "be" removed
+    from predicates. Quantities among the attributes ("two", "3", "some") are dropped.
 
     >>> scene = SceneGraph.from_factual("( the two birds , is , small ) , ( birds , is , 2 ) , ( birds , are sitting on , a tree )")
     >>> sorted(scene_tuples(scene)["overall"])
@@ -113,7 +114,7 @@ def scene_tuples(scene: SceneGraph) -> dict[str, set[tuple[str, ...]]]:
 
 @lru_cache(maxsize=1)
 def _normalisers() -> tuple[Callable[[str], str], Callable[[str], str]]:
-    """The functions that normalise a name and a predicate; spaCy's lemma tables are loaded when they are first needed."""
+    """The functions that normalise a name and a predicate; spaCy's lemma tables are loaded on first use."""
     from ..parsers.sentence import load_parser
 
     tables = load_parser().lemma

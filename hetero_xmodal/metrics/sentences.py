@@ -1,13 +1,13 @@
-"""How near an edited sentence is to reference sentences, and whether images and class descriptions find each other.
+"""Similarity of sentences to references, and zero-shot classification of images by class descriptions.
 
-| metric | range | better | what |
+| metric | range | better | definition |
 |---|---|---|---|
-| :func:`bleu` | 0..1 | higher | shared word n-grams, over a whole corpus |
+| :func:`bleu` | 0..1 | higher | shared word n-grams of a corpus |
 | :func:`textrank_similarity` | 0.. raw, 0..1 normalised | higher | shared words of two sentences |
-| :func:`levenshtein_ratio` | 0..1 | higher | characters that need no edit |
+| :func:`levenshtein_ratio` | 0..1 | higher | share of characters that need no edit |
 | :func:`zero_shot` | 0..1 each | higher | Top-1 and AP@50 between images and descriptions of their classes |
 
-Sentences are compared by their words: lower case, letters and digits, punctuation left out (see :func:`words`).
+Sentences are compared by their words: lower case, letters and digits, without punctuation (see :func:`words`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .arrays import array, embedding_matrix, is_count
 
 
 def words(sentence: str) -> list[str]:
-    """Lower-case words of a sentence; an apostrophe inside a word belongs to it.
+    """Split a sentence into lower-case words; an apostrophe inside a word is part of it.
 
     >>> words("This bird's beak is short, isn't it?")
     ['this', "bird's", 'beak', 'is', 'short', "isn't", 'it']
@@ -38,14 +38,22 @@ def words(sentence: str) -> list[str]:
 
 
 def bleu(sentences: Sequence[str], references: Sequence[Sequence[str]], *, n: int = 4) -> list[float]:
-    """BLEU-1 to BLEU-*n* of a corpus, without smoothing: ``result[3]`` is BLEU-4. Papers print it times 100.
+    """BLEU-1 to BLEU-*n* of a corpus, without smoothing: ``result[3]`` is BLEU-4. Papers report it times 100.
 
-    Counts of the n-grams, clipped at the largest count in any one reference, are pooled over the corpus; BLEU-k is the geometric mean of
-    the first k precisions times ``exp(1 - r/c)`` if the sentences (c words) are shorter than their references (r words: of each sentence
-    the reference of nearest length, the shorter of two equally near). Papineni et al. 2002, as in coco-caption.
+    Counts of n-grams, clipped at the largest count in any one reference, are pooled over the corpus; BLEU-k is the geometric mean of the
+    first k precisions times ``exp(1 - r/c)`` if the sentences (c words) are shorter than their references (r words: of each sentence the
+    reference of closest length, the shorter one of two). Papineni et al. 2002, as in coco-caption.
 
-    sentences : one made sentence each.
-    references : for each sentence its references, at least one.
+    Parameters
+    ----------
+    sentences : generated sentences.
+    references : for each sentence, at least one reference.
+    n : longest n-gram.
+
+    Raises
+    ------
+    InputError
+        If numbers differ, a sentence is not a string, or *n* is below 1.
 
     >>> reference = ["this bird has a blue head and grey wings"]
     >>> [round(b, 4) for b in bleu(["this bird has a blue head and white wings"], [reference])]
@@ -83,11 +91,11 @@ def _grams(tokens: list[str], k: int) -> Counter:
 
 
 def textrank_similarity(a: str, b: str, *, normalised: bool = False) -> float:
-    """TextRank's similarity of two sentences: number of different words they share, over ln|a| + ln|b| (words counted with repeats).
+    """TextRank's similarity of two sentences: number of distinct common words over ln|a| + ln|b| (lengths in words).
 
-    A sentence is not 1 alike to itself (one of nine different words: 2.05). *normalised* divides by the square root of both
-    self-similarities, so that it is. 0 where both logarithms are 0 (two sentences of one word) or one sentence has no word.
-    Mihalcea and Tarau 2004.
+    The similarity of a sentence with itself is not 1 (for nine distinct words it is 2.05); *normalised* divides by the square root of the
+    product of both self-similarities. It is 0 if both logarithms are 0 (two sentences of one word) or a sentence is empty. Mihalcea and
+    Tarau 2004.
 
     >>> a, b = "this bird has a blue head and grey wings", "this bird has a red head and white wings"
     >>> round(textrank_similarity(a, b), 6), round(textrank_similarity(a, b, normalised=True), 6)
@@ -108,8 +116,8 @@ def _textrank(a: list[str], b: list[str]) -> float:
 def levenshtein_ratio(a: str, b: str) -> float:
     """``1 - D / (|a| + |b|)`` over characters, where D counts insertions and deletions (a substitution is one of each).
 
-    This is ``ratio`` of the packages Levenshtein and rapidfuzz; D = |a| + |b| - 2 LCS(a, b). It is not difflib's ratio, which counts
-    matching *blocks* and can be smaller. Two empty texts are alike: 1.
+    This is ``ratio`` of the packages Levenshtein and rapidfuzz; D = |a| + |b| - 2 LCS(a, b). It differs from difflib's ratio, which counts
+    matching *blocks* and can be smaller. The ratio of two empty texts is 1.
 
     >>> round(levenshtein_ratio("kitten", "sitting"), 6)
     0.615385
@@ -120,7 +128,7 @@ def levenshtein_ratio(a: str, b: str) -> float:
 
 
 def _common(a: str, b: str) -> int:
-    """Length of the longest common subsequence; one bit a character of *a*, one addition a character of *b* (Hyyro 2004)."""
+    """Length of the longest common subsequence; one bit per character of *a*, one addition per character of *b* (Hyyro 2004)."""
     places: dict[str, int] = {}
     for i, character in enumerate(a):
         places[character] = places.get(character, 0) | 1 << i
@@ -132,7 +140,7 @@ def _common(a: str, b: str) -> int:
 
 
 def levenshtein_distance(a: str, b: str) -> int:
-    """Fewest insertions, deletions and substitutions of characters that turn *a* into *b*, each counted 1.
+    """Minimum number of insertions, deletions and substitutions of characters that turn *a* into *b*.
 
     >>> levenshtein_distance("kitten", "sitting")
     3
@@ -146,7 +154,7 @@ def levenshtein_distance(a: str, b: str) -> int:
 
 
 def yujian_bo_distance(a: str, b: str) -> float:
-    """``2 D / (|a| + |b| + D)`` with the Levenshtein distance D: a true metric, 0 (equal) to 1 (nothing in common). Yujian and Bo 2007.
+    """``2 D / (|a| + |b| + D)`` with the Levenshtein distance D: a metric from 0 (equal) to 1 (nothing in common). Yujian and Bo 2007.
 
     >>> yujian_bo_distance("kitten", "sitting")
     0.375
@@ -157,13 +165,13 @@ def yujian_bo_distance(a: str, b: str) -> float:
 
 @dataclass(frozen=True)
 class SentenceScores:
-    """Means over all sentences; of several references each sentence takes the best (BLEU: all, as it is defined).
+    """Means over all sentences; of several references, the best one counts (BLEU uses all by definition).
 
     bleu1 ... bleu4 : 0..1, higher is better
     textrank, textrank_normalised : see :func:`textrank_similarity`
     levenshtein : see :func:`levenshtein_ratio`
     yujian_bo : distance, 0..1, lower is better
-    sentences : how many
+    sentences : number of sentences
     """
 
     bleu1: float
@@ -178,7 +186,12 @@ class SentenceScores:
 
 
 def sentence_scores(sentences: Sequence[str], references: Sequence[Sequence[str]]) -> SentenceScores:
-    """All word and character metrics of made sentences against their references.
+    """All word and character metrics of generated sentences against their references.
+
+    Raises
+    ------
+    InputError
+        If numbers differ or a sentence is not a string.
 
     >>> sentence_scores(["a red bird"], [["a red bird", "a bird"]]).levenshtein
     1.0
@@ -211,9 +224,9 @@ def _check(sentences: Sequence[str], references: Sequence[Sequence[str]]) -> Non
 
 @dataclass(frozen=True)
 class ZeroShot:
-    """Result of :func:`zero_shot`: ``top1`` and ``ap`` in 0..1, higher is better; ``k`` images and ``classes`` went into ``ap``.
+    """Result of :func:`zero_shot`: ``top1`` and ``ap`` in 0..1, higher is better; ``ap`` is over ``k`` images and ``classes``.
 
-    ``ap_ceiling`` is what a perfect ranking would reach: below 1 where a class has fewer than ``k`` images.
+    ``ap_ceiling`` is the value of a perfect ranking: below 1 if a class has fewer than ``k`` images.
     """
 
     top1: float
@@ -224,24 +237,29 @@ class ZeroShot:
 
 
 def zero_shot(images: Any, image_classes: Any, texts: Any, text_classes: Any, *, k: int = 50) -> ZeroShot:
-    """Top-1 and AP@k of Reed et al. 2016: does an image find the description of its class, and a description images of its class?
+    """Top-1 and AP@k of Reed et al. 2016: classification of images by class descriptions, and retrieval of a class's images.
 
-    A class is described by the mean of its captions' embeddings. Top-1: share of images whose best class by inner product is
-    theirs. AP@k: for every class the share of its images among the k images with the largest inner product, averaged over the
-    classes that have an image. For edited images the class is that of the sentence they were made from.
+    A class is represented by the mean of its captions' embeddings. Top-1: share of images whose best class by inner product is theirs.
+    AP@k: for every class, the share of its images among the k images with the largest inner product, averaged over the classes with an
+    image. The class of an edited image is that of the sentence it was made from.
 
     Parameters
     ----------
-    images, texts : embeddings (images, d) and (captions, d) of one space.
-    image_classes, text_classes : whole numbers (images,) and (captions,).
-    k : 50 in the papers; at most all images are looked at.
+    images, texts : embeddings (images, d) and (captions, d) in one space.
+    image_classes, text_classes : integers (images,) and (captions,).
+    k : 50 in the papers; limited to the number of images.
+
+    Raises
+    ------
+    InputError
+        If shapes do not match, an embedding is not finite, or a class of an image has no caption.
 
     >>> zero_shot([[1, 0], [0, 1]], [0, 1], [[2, 0], [0, 2]], [0, 1], k=1)
     ZeroShot(top1=1.0, ap=1.0, k=1, classes=2, ap_ceiling=1.0)
     """
     images, texts = embedding_matrix(images, "images"), embedding_matrix(texts, "texts")
     if images.shape[1] != texts.shape[1]:
-        raise InputError(f"images have {images.shape[1]} numbers a row, texts {texts.shape[1]}; they must be of one embedding space")
+        raise InputError(f"images have {images.shape[1]} columns, texts {texts.shape[1]}; they must be of one embedding space")
     labels = [_classes(c, n, rows) for c, n, rows in ((image_classes, "image_classes", images), (text_classes, "text_classes", texts))]
     if not is_count(k):
         raise InputError(f"k is {k!r}; give a whole number of at least 1")
@@ -265,6 +283,6 @@ def _classes(values: Any, name: str, rows: np.ndarray) -> np.ndarray:
     values = array(values, name)
     if values.shape != (len(rows),) or values.dtype.kind not in "iu":
         raise InputError(
-            f"{name} has shape {values.shape} and type {values.dtype}; it must hold one whole number a row, {len(rows)} in all"
+            f"{name} has shape {values.shape} and type {values.dtype}; it must hold one whole number per row, {len(rows)} in all"
         )
     return values

@@ -1,13 +1,13 @@
-"""Sim, Diff and manipulative precision (Li et al. 2020), and how far apart the colours of images lie.
+"""Sim, Diff and manipulative precision (Li et al. 2020), and the standard deviation of the colours of images.
 
-| metric | range | better | what |
+| metric | range | better | definition |
 |---|---|---|---|
-| Sim | -1..1 | higher | cosine of the made image's and the sentence's code, of a model of :mod:`hetero_xmodal.networks.similarity` |
-| Diff | 0..1 | lower | mean absolute difference to the given image |
-| MP | -1..1 | higher | (1 - Diff) Sim, per image, then the mean |
+| Sim | -1..1 | higher | cosine of the embeddings of edited image and sentence by a :mod:`hetero_xmodal.networks.similarity` model |
+| Diff | 0..1 | lower | mean absolute difference to the input image |
+| MP | -1..1 | higher | (1 - Diff) Sim, averaged over images |
 
-An image that was not touched has Diff 0, so its MP is its Sim. Numbers depend on the similarity model: always set those of real pairs, and
-of the unchanged images with the same sentences, beside a method's.
+An unchanged image has Diff 0, so its MP is its Sim. Values depend on the similarity model: report those of real pairs, and of the
+unchanged images with the same sentences, with those of a method.
 
 >>> manipulative_precision(torch.tensor([0.1, 0.5]), torch.tensor([0.3, 0.1]))   # the mean of products, not the product of means
 0.16
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SimilarityScores:
-    """What :func:`judge_similarity` found; each an :class:`~hetero_xmodal.metrics.images.ImageScore` with its values per image."""
+    """Result of :func:`judge_similarity`; each an :class:`~hetero_xmodal.metrics.images.ImageScore` with the values of each image."""
 
     sim: ImageScore
     diff: ImageScore
@@ -40,7 +40,19 @@ class SimilarityScores:
 
 
 def judge_similarity(made: Any, given: Any, sentences: Sequence[str], model: ImageTextSimilarity) -> SimilarityScores:
-    """Sim, Diff and MP of made images, the images they were made from, and the sentences they were made for."""
+    """Sim, Diff and MP of edited images *made*, given the input images and the requested sentences.
+
+    Parameters
+    ----------
+    made, given : images (B, 3, H, W), as in :mod:`hetero_xmodal.metrics.images`.
+    sentences : B sentences.
+    model : the similarity model.
+
+    Raises
+    ------
+    InputError
+        If numbers or sizes differ.
+    """
     made, given = image_tensor(made), image_tensor(given)
     name = f"similarity model trained on {model.vocab.get('data') or 'its own data'}"
     sim = model.similarity(made, sentences)
@@ -55,18 +67,24 @@ def judge_similarity(made: Any, given: Any, sentences: Sequence[str], model: Ima
 
 
 def manipulative_precision(diff: Tensor, sim: Tensor, *, extractor: str = "") -> ImageScore:
-    """MP: mean of ``(1 - diff_k) sim_k`` over images (n,)."""
+    """MP: mean of ``(1 - diff_k) sim_k`` over images, of *diff* (n,) and *sim* (n,).
+
+    Raises
+    ------
+    InputError
+        If the shapes differ or are empty.
+    """
     if diff.shape != sim.shape or diff.ndim != 1 or not len(diff):
-        raise InputError(f"MP needs one Diff and one Sim an image, found shapes {tuple(diff.shape)} and {tuple(sim.shape)}")
+        raise InputError(f"MP needs one Diff and one Sim per image, found shapes {tuple(diff.shape)} and {tuple(sim.shape)}")
     each = (1 - diff) * sim
     about = "mean of (1 - Diff) Sim per image, higher is better"
     return ImageScore(each.double().mean().item(), about, len(each), extractor=extractor, per_image=each)
 
 
 def colour_spread(images: Any, weights: Tensor | None = None) -> float:
-    """How far apart the mean colours of images (n, 3, H, W) lie: the root of their mean squared distance to their mean, in 0..1.
+    """Standard deviation of the mean colours of images (n, 3, H, W): root mean squared distance from their mean, in 0..1.
 
-    *weights* (n or 1, H, W) say where the colour is taken.
+    *weights* (n or 1, H, W) weight the pixels in each image's mean colour.
 
     >>> round(colour_spread(torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1).expand(2, 3, 4, 4)), 4)   # black and white: sqrt(3) / 2
     0.866

@@ -1,10 +1,10 @@
-"""How sure a number is: bootstrap intervals of a mean over queries, and two methods compared query by query.
+"""Statistical uncertainty: bootstrap intervals of a mean over queries, and paired comparison of two methods.
 
-Both take one value per query, such as ``mean_average_precision(...).per_query`` or ``recall_at_k(...).hits(direction, 5)``, and say what
-another draw of *queries* would change. They say nothing of another training seed, nor of other images in the gallery.
+Both take one value per query, such as ``mean_average_precision(...).per_query`` or ``recall_at_k(...).hits(direction, 5)``, and quantify
+the variation over *queries*; they do not cover the variation over training seeds or galleries.
 
-Values that belong together must be drawn together: the five captions of one image succeed and fail with the image, and an interval that
-takes them for five independent queries is too narrow. ``groups`` names the image of each query. The random numbers are scipy's
+Dependent values must be resampled together: the results of the five captions of one image are correlated, and an interval that treats them
+as five independent queries is too narrow. ``groups`` gives the image of each query. Resampling is scipy's
 (:func:`scipy.stats.bootstrap`, :func:`scipy.stats.permutation_test`).
 """
 
@@ -19,21 +19,21 @@ import numpy as np
 from ..errors import InputError
 from .arrays import array, is_count
 
-#: numbers that are held at a time while resampling, so that 25,000 captions take no gigabytes
+#: values held in memory while resampling, so that 25,000 captions do not need gigabytes
 _HELD = 2**22
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A number and the range in which it would mostly lie with other queries of the same kind.
+    """A statistic with its confidence interval.
 
     Attributes
     ----------
     value : the statistic of the given queries.
-    low, high : ends of the interval.
-    n : how many queries.
-    groups : how many units were drawn: the groups, or *n* where every query stands for itself.
-    level : share of repetitions whose interval holds the true value, if the method keeps its promise.
+    low, high : bounds of the interval.
+    n : number of queries.
+    groups : number of units resampled: the groups, or *n* if every query is its own.
+    level : nominal confidence level.
     """
 
     value: float
@@ -50,14 +50,14 @@ class Interval:
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """The first method against the second on the same queries.
+    """Comparison of two methods on the same queries.
 
     Attributes
     ----------
     first, second : mean value of each.
-    difference : ``first - second`` with its interval; above 0 the first one has the higher values.
-    p_value : how often chance alone gives a difference at least as large, either way, if both methods are exchangeable.
-    wins, losses, ties : queries on which the first value is higher, lower, the same.
+    difference : ``first - second`` with its interval; above 0 if the first one has the higher mean.
+    p_value : two-sided p-value of the permutation test, whose null hypothesis is that the methods are exchangeable.
+    wins, losses, ties : numbers of queries on which the first value is higher, lower, equal.
     """
 
     first: float
@@ -70,7 +70,7 @@ class PairedComparison:
 
     @property
     def n(self) -> int:
-        """How many queries."""
+        """Number of queries."""
         return self.difference.n
 
     def __str__(self) -> str:
@@ -89,22 +89,22 @@ def bootstrap_interval(
     resamples: int = 2000,
     seed: int = 0,
 ) -> Interval:
-    """Percentile bootstrap of a statistic over queries: they are drawn again and again, with replacement.
+    """Percentile bootstrap interval of a statistic over queries.
 
     Parameters
     ----------
     per_query : array or tensor, shape (queries,)
-        One finite value per query. Leave out queries that have none: ``values[~np.isnan(values)]``.
+        One finite value per query. Exclude queries without one: ``values[~np.isnan(values)]``.
     groups : array or tensor of int or str, shape (queries,), optional
-        Queries with the same entry are drawn together or not at all. Default: each query on its own.
+        Queries with the same entry are resampled together. Default: each query on its own.
     statistic : callable, optional
         From values (m,) to one number, such as ``np.median``. Default: the mean, which is much faster.
     level : float
-        Between 0 and 1.
+        Confidence level, between 0 and 1.
     resamples : int
-        How many times the queries are drawn.
+        Number of bootstrap samples.
     seed : int
-        Of the draws: equal seeds give equal intervals.
+        Random seed.
 
     Returns
     -------
@@ -114,8 +114,7 @@ def bootstrap_interval(
     Raises
     ------
     InputError
-        A shape other than (queries,), NaN or infinity, groups of another length, fewer than two queries or groups, a level or a number of
-        resamples out of range.
+        If shapes differ, a value is not finite, there are fewer than two queries or groups, or an option is out of range.
 
     References
     ----------
@@ -127,7 +126,7 @@ def bootstrap_interval(
     >>> print(bootstrap_interval(hits))
     0.7000 [0.4000, 1.0000] (95 % interval, 10 queries)
 
-    Twenty captions of four images, of which one is never found, say less than twenty captions of twenty images:
+    Twenty captions of four images, one of which is never found, are less informative than twenty captions of twenty images:
 
     >>> hits = [1] * 15 + [0] * 5
     >>> print(bootstrap_interval(hits))
@@ -153,22 +152,20 @@ def paired_comparison(
 ) -> PairedComparison:
     """Compare two methods on the same queries: mean difference, its interval, and a permutation test.
 
-    If the methods were exchangeable, the difference of any query (of any group, where ``groups`` are given) might as well have the other
-    sign. The p value is the two-sided share of sign flips which give a mean difference at least as far from 0. Up to 13 queries (or groups)
-    that differ at all, every flip is tried, so that it is exact; above, ``permutations`` random ones, and it is at least
-    ``2 / (permutations + 1)``.
+    If the methods are exchangeable, the sign of the difference of any query (or group) is random. The p-value is the two-sided share of
+    sign flips with a mean difference at least as far from 0. For up to 13 queries (or groups) with different values, all flips are
+    evaluated and the test is exact; for more, ``permutations`` random ones, and the p-value is at least ``2 / (permutations + 1)``.
 
     Parameters
     ----------
     first, second : array or tensor, shape (queries,)
-        One finite value per query of each method, in the same order. Give values of which higher is better (hits, average precision,
-        1 / rank), so that a win is a win.
+        One finite value per query of each method, in the same order, of which higher is better (hits, average precision, 1 / rank).
     groups : array or tensor of int or str, shape (queries,), optional
-        Queries with the same entry flip and are drawn together.
+        Queries with the same entry are flipped and resampled together.
     level, resamples, seed
         As in :func:`bootstrap_interval`.
     permutations : int
-        How many sign flips are tried at most.
+        Maximum number of sign flips.
 
     Returns
     -------
@@ -178,7 +175,7 @@ def paired_comparison(
     Raises
     ------
     InputError
-        Different numbers of queries, and what :func:`bootstrap_interval` refuses.
+        If the numbers of queries differ, or as in :func:`bootstrap_interval`.
 
     References
     ----------
@@ -217,7 +214,7 @@ def _bootstrap(values: np.ndarray, members: np.ndarray | None, statistic: Any, l
     options: dict[str, Any] = {"vectorized": True, "paired": members is not None and statistic is None}
     if statistic is None and members is None:
         data, resampled = (values,), np.mean
-    elif statistic is None:  # of a mean over drawn groups, only the sum and the size of each group matter
+    elif statistic is None:  # a mean over resampled groups depends only on the sum and the size of each group
         data = (_sums(values, members), np.bincount(members).astype(float))
 
         def resampled(sums, sizes, axis=-1):
@@ -244,8 +241,8 @@ def _bootstrap(values: np.ndarray, members: np.ndarray | None, statistic: Any, l
 def _sign_flips(differences: np.ndarray, permutations: int, seed: int) -> float:
     from scipy.stats import permutation_test
 
-    flipping = differences[differences != 0]  # a zero has no sign: without it the sums are the same, and more often all flips can be tried
-    if len(flipping) < 2:  # nothing differs, or one query does: both of its signs are equally far from 0
+    flipping = differences[differences != 0]  # zeros do not affect the sums; without them, the test is exact more often
+    if len(flipping) < 2:  # at most one difference: both of its signs are equally far from 0
         return 1.0
     return float(
         permutation_test(
@@ -280,13 +277,13 @@ def _per_query(values: Any, name: str) -> np.ndarray:
     if len(wrong):
         raise InputError(
             f"{name} of query {wrong[0]} is {values[wrong[0]]} ({len(wrong)} of {len(values)} are not finite); "
-            "leave out queries that nothing answers, in both methods alike"
+            "exclude queries without a relevant item, in both methods alike"
         )
     return values
 
 
 def _members(groups: Any, n: int) -> np.ndarray | None:
-    """The number of the group of every query, from 0; None if each query stands for itself."""
+    """Index of the group of every query; None if each query is its own."""
     if groups is None:
         return None
     groups = np.asarray(groups.detach().cpu() if hasattr(groups, "detach") else groups)

@@ -1,4 +1,4 @@
-"""Training ALGR: its Lightning module, the settings found for each kind of data, and one function that does it all."""
+"""Training ALGR: its Lightning module, and one function that does it all."""
 
 from __future__ import annotations
 
@@ -22,24 +22,17 @@ from ..networks.cca import canonical_directions
 from ..recipes.algr import ALGR, ALGRConfig, annealed, collapsed
 from .loop import FitConfig, FitResult, fit
 from .sampling import batches, is_first_process, seed_everything
-
-#: settings other than the paper's, chosen on validation pairs, for data that is far smaller than the paper's: data -> (ALGR, epochs)
-SETTINGS: dict[str, tuple[dict[str, Any], int]] = {
-    "world/scenes": (dict(in_width=128, width=128, standardise=True, normalise=True, start="identity", sharpness=8.0, learning_rate=1.5e-3,
-                          dropout=0.2, word_dropout=0.1, averaging=0.99, phase1_epochs=2, decay_epoch=6, beta_epochs=5), 8),
-    # a few thousand photographs: a start in closed form, much noise, and a softmax over large batches in place of the hinge
-    "coco": (dict(in_width=256, width=256, start="cca", ridge=3.0, rank_loss="softmax", rank_reduce="mean", temperature=0.05,
-                  input_dropout=0.5, region_dropout=0.75, word_dropout=0.1, batch_size=512, learning_rate=1e-4, averaging=0.99,
-                  trade_off=0.05, phase1_epochs=3, decay_epoch=0, beta_epochs=5), 9),
-}  # fmt: skip
-PAPER_EPOCHS = 40
-CLIP = 2.0  # of the gradient's norm, as in CAMERA
+from .settings import Chosen, choose_settings, facts_by_name, settings_for
 
 
-def default_settings(data: str) -> tuple[ALGRConfig, FitConfig]:
-    """Settings of the model and of the training for a kind of data (``vocab["data"]``): the paper's, or what was found better."""
-    changes, epochs = SETTINGS.get(data.split(":")[0], ({}, PAPER_EPOCHS))
-    return ALGRConfig(**changes), FitConfig(epochs=epochs, clip=CLIP)
+def default_settings(data: Any) -> tuple[ALGRConfig, FitConfig]:
+    """Config and training for loaded data, their facts or a known name; see :func:`~hetero_xmodal.recipes.presets.choose_preset`.
+
+    >>> default_settings("world/scenes")[0].width
+    128
+    """
+    chosen = choose_settings("algr", facts_by_name(data))
+    return chosen.config, chosen.fit_config
 
 
 class ALGRModule(L.LightningModule):
@@ -131,6 +124,7 @@ def train_algr(
     out: str | Path,
     config: ALGRConfig | None = None,
     fit_config: FitConfig | None = None,
+    preset: str | Chosen | None = None,
     resume: bool = False,
     progress: bool | None = None,
 ) -> tuple[ALGR, FitResult]:
@@ -140,8 +134,10 @@ def train_algr(
     ----------
     data : the splits, of which the test split is never looked at.
     out : run folder: config, environment, metrics, log, checkpoints and ``model``; of an ensemble, one such folder per member.
-    config : the settings; :func:`default_settings` of the data if left out. Widths and the vocabulary are taken from the data.
-    fit_config : epochs (of both phases together), seed, patience, devices.
+    config : the settings; those of *preset* if left out. Widths and the vocabulary are taken from the data.
+    fit_config : epochs (of both phases together), seed, patience, devices; epochs of *preset* if left out.
+    preset : name of a preset (see :mod:`hetero_xmodal.recipes.presets`), or what :func:`~.settings.choose_settings` returned; chosen by
+        what the data are if left out.
     resume, progress : as in :func:`hetero_xmodal.training.fit`.
 
     Raises
@@ -149,14 +145,14 @@ def train_algr(
     InputError : no validation pairs, more epochs of phase 1 than there are, and what ``fit`` refuses.
     """
     out = Path(out)
-    usual, usual_fit = default_settings(data.vocab.get("data", ""))
-    config, fit_config = _complete(config or usual, data), fit_config or usual_fit
+    chosen, record = settings_for("algr", data, preset=preset, configs=[config], fit_config=fit_config, progress=progress)
+    config, fit_config = _complete(config or chosen.config, data), fit_config or chosen.fit_config
     for split in (data.train, data.val):
         if not len(split):
             raise InputError(f"the {split.name} split has no captions; training needs pairs to learn from and to choose with")
     if phase1_epochs(config) >= fit_config.epochs:
         raise InputError(f"phase 1 takes {config.phase1_epochs} epochs of {fit_config.epochs} in all; raise epochs or lower phase1_epochs")
-    more = {"resume": resume, "progress": progress}
+    more = {"resume": resume, "progress": progress, "preset": record}
     if config.members == 1:
         model, result = _train_one(data, out, config, fit_config, **more)
     else:
@@ -173,7 +169,14 @@ def train_algr(
 
 
 def _train_one(
-    data: MatchingData, out: Path, config: ALGRConfig, fit_config: FitConfig, *, resume: bool, progress: bool | None
+    data: MatchingData,
+    out: Path,
+    config: ALGRConfig,
+    fit_config: FitConfig,
+    *,
+    resume: bool,
+    progress: bool | None,
+    preset: dict[str, Any] | None,
 ) -> tuple[ALGR, FitResult]:
     seed_everything(fit_config.seed)
     model = ALGR(config, data.vocab)
@@ -191,6 +194,7 @@ def _train_one(
         out=out,
         config=fit_config,
         recipe_config=config,
+        preset=preset,
         resume=resume,
         progress=progress,
     )
@@ -270,7 +274,7 @@ class ALGRMethod:
     Parameters
     ----------
     vocab : of the data (:attr:`MatchingData.vocab`).
-    config, fit_config : the settings; those for the data if left out.
+    config, fit_config : the settings; if left out, those that suit the data that it is fitted to.
     seed : takes the place of the fit config's.
     """
 
@@ -279,18 +283,17 @@ class ALGRMethod:
     def __init__(
         self, vocab: dict[str, Any], config: ALGRConfig | None = None, fit_config: FitConfig | None = None, *, seed: int | None = None
     ) -> None:
-        usual = default_settings(vocab.get("data", ""))
-        self.vocab, self.config, self.fit_config = vocab, config or usual[0], fit_config or usual[1]
-        if seed is not None:
-            self.fit_config = replace(self.fit_config, seed=seed)
+        self.vocab, self.config, self.fit_config, self.seed = vocab, config, fit_config, seed
 
     def fit(self, train: Split, validation: Split) -> ALGRMethod:
         """Learn from *train*, keep what is best on *validation*; nothing is left on the disk."""
         data = MatchingData(train, validation, validation, self.vocab)  # training never looks at the test split
+        usual = default_settings(data)
+        config, fit_config = self.config or usual[0], self.fit_config or usual[1]
+        if self.seed is not None:
+            fit_config = replace(fit_config, seed=self.seed)
         with tempfile.TemporaryDirectory() as folder:
-            self.model, self.result = train_algr(
-                data, out=Path(folder) / "run", config=self.config, fit_config=self.fit_config, progress=False
-            )
+            self.model, self.result = train_algr(data, out=Path(folder) / "run", config=config, fit_config=fit_config, progress=False)
         return self
 
     def embed_images(self, regions: Regions) -> np.ndarray:

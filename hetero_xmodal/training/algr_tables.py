@@ -56,14 +56,14 @@ def algr_tables(
     validation_only: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Name and content of each table, as soon as it is done: R@1, R@5, R@10 in both directions, Rsum, its spread over seeds.
+    """Name and content of each table, as soon as it is done: R@1, R@5, R@10 in both directions, Rsum, its standard deviation over seeds.
 
     Parameters
     ----------
     data : from :func:`hetero_xmodal.data.tasks.matching.load_matching_data`.
     only : ``"methods"`` (Tables I and II) or ``"ablations"`` (Tables III and IV); both if left out.
-    seeds : every row with randomness is fitted with seeds 0, 1, ... and shown as mean and spread.
-    config, fit_config : of ALGR; what :func:`~hetero_xmodal.training.algr.default_settings` knows for this kind of data if left out.
+    seeds : every row with randomness is fitted with seeds 0, 1, ... and shown as mean and standard deviation.
+    config, fit_config : of ALGR; what suits the data if left out (:func:`~hetero_xmodal.training.algr.default_settings`).
     methods : the methods beside ALGR; all if left out.
     rows : rows of the ablation table, names in :data:`ABLATIONS`; all if left out.
     protocol, validation_only, progress : as in :func:`~hetero_xmodal.baselines.matching.comparison.matching_table`.
@@ -77,7 +77,7 @@ def algr_tables(
             raise InputError(f"unknown {name} {value!r}{nearest(value, known)}; use {', '.join(known)}")
     if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
         raise InputError(f"seeds is {seeds!r}; give a whole number of at least 1")
-    usual, usual_fit = default_settings(data.vocab.get("data", ""))
+    usual, usual_fit = default_settings(data)
     config, fit_config = config or usual, fit_config or usual_fit
     shared = {"seeds": seeds, "protocol": protocol, "validation_only": validation_only, "progress": progress}
     return _tables(data, config, fit_config, [only] if only else TABLES, methods, rows or ABLATIONS, shared)

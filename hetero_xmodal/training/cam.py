@@ -10,11 +10,12 @@ import torch
 from ..networks.image_branch import WorldEncoder
 from ..recipes.cam import CAM, CAMConfig
 from .cam_module import CAMModule
-from .cam_settings import CAMTraining, default_settings
+from .cam_settings import CAMTraining
 from .editing.dataset import ManipulationData
 from .editing.setup import Settings, begin_with, fit_editor, model_in, settled, teach, training_data
 from .loop import FitConfig, FitResult
 from .sampling import seed_everything
+from .settings import Chosen, settings_for
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,6 +33,7 @@ def train_cam(
     encoder: WorldEncoder | None = None,
     encoder_steps: int = 800,
     start: str | Path | None = None,
+    preset: str | Chosen | None = None,
     resume: bool = False,
     progress: bool | None = None,
 ) -> tuple[CAM, FitResult]:
@@ -42,13 +44,15 @@ def train_cam(
     data : name of a data set, or what :func:`~hetero_xmodal.training.editing.make_dataset.load_manipulation_data` returned (then give
         *validation* too).
     out : run folder: config, environment, metrics, log, checkpoints, ``samples`` and ``model``.
-    config, training, fit_config : the settings; :func:`default_settings` of the data if left out.
+    config, training, fit_config : the settings; those of *preset* if left out.
     size : number of training images, if *data* is a name.
     encoder, encoder_steps : an encoder trained before, or how long to train a new one (``encoder="world"`` only; the photographs' encoders
         come ready). What reads attributes off its features is trained along with it.
     start : a model folder or run folder whose weights this training begins with, in place of random ones; the config must be of the same
         sizes. With ``painting=0`` it goes on where that training ended, under other weights of the losses. It may have learned from other
         data: words and classes that these have too are known from the start.
+    preset : name of a preset (see :mod:`hetero_xmodal.recipes.presets`), or what :func:`~.settings.choose_settings` returned; chosen by
+        what the data are if left out.
     resume, progress : as in :func:`hetero_xmodal.training.fit`.
 
     Raises
@@ -56,9 +60,9 @@ def train_cam(
     InputError : data that cannot be used, an accelerator other than the CPU, and what ``fit`` refuses.
     """
     name = data if isinstance(data, str) else data.info.get("data", "")
-    usual, usual_training, epochs = default_settings(name)
-    config, training = config or usual, training or usual_training
-    fit_config = settled(fit_config or FitConfig(epochs=epochs), out, size=size, resume=resume)
+    chosen, record = settings_for("cam", data, preset=preset, configs=[config, training], fit_config=fit_config, progress=progress)
+    config, training = config or chosen.config, training or chosen.training
+    fit_config = settled(fit_config or chosen.fit_config, out, size=size, resume=resume)
     begin = None if start is None else model_in(CAM, start)
     data, validation = training_data(data, validation, size=size, seed=fit_config.seed, image_size=config.image_size, setting="image_size")
     seed_everything(fit_config.seed)
@@ -79,6 +83,7 @@ def train_cam(
         out=out,
         fit_config=fit_config,
         settings=Settings(config, training),
+        preset=record,
         resume=resume,
         progress=progress,
     )

@@ -1,12 +1,14 @@
-"""How CAM is trained: all settings, and those that were found good for the data sets that this package knows."""
+"""How CAM is trained: all settings. Those that suit which data are :mod:`hetero_xmodal.recipes.presets.cam`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from ..configs import config_from_dict
 from ..errors import InputError
 from ..recipes.cam import CAMConfig
+from ..recipes.presets import choose_preset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,38 +82,11 @@ class CAMTraining:
             raise InputError(f"CAMTraining: momentum is {self.momentum}, expected at least 0 and below 1")
 
 
-#: data -> (CAM, training, epochs); small enough for one core of a laptop
-SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
-    "world/birds": (
-        dict(word_width=64, width=96, channels=48, transport_scaling=0.5),
-        dict(painting=2, learning_rate=3e-3, discriminator_rate=4e-4, halve_every=2, matching=0.001, bfloat16=True),
-        8,
-    ),
-    "world/scenes": (
-        dict(word_width=64, width=96, channels=48, transport_scaling=0.5, own=True, inside=True),
-        dict(painting=2, learning_rate=3e-3, discriminator_rate=4e-4, halve_every=2, matching=0.001, bfloat16=True, hiding=0.6),
-        8,
-    ),
-    # photographs: the encoder that knows photographs, and the same small sizes; for the paper's give them with --set, see CAMConfig.literal
-    "cub": (
-        dict(word_width=64, width=96, channels=48, transport_scaling=0.5, encoder="efficientnet-lite0"),
-        dict(painting=10, learning_rate=2e-3, discriminator_rate=4e-4, halve_every=10, matching=0.001, bfloat16=True, recolour=0.8),
-        30,
-    ),
-    "vg": (
-        dict(word_width=64, width=96, channels=48, transport_scaling=0.5, encoder="efficientnet-lite0", own=True, inside=True),
-        dict(painting=4, learning_rate=2e-3, discriminator_rate=4e-4, halve_every=10, matching=0.001, bfloat16=True, hiding=0.6),
-        30,
-    ),
-}
-PAPER_EPOCHS = 600
-
-
-def default_settings(data: str) -> tuple[CAMConfig, CAMTraining, int]:
-    """Config, training and epochs for a data set such as ``"world/birds"`` or ``"cub:FOLDER"``; for data of your own the paper's.
+def default_settings(data: Any) -> tuple[CAMConfig, CAMTraining, int]:
+    """Config, training and epochs for loaded data, their facts or a known name; see :func:`~hetero_xmodal.recipes.presets.choose_preset`.
 
     >>> default_settings("cub:FOLDER")[0].encoder
     'efficientnet-lite0'
     """
-    model, training, epochs = SETTINGS.get(data.partition(":")[0], ({}, {}, PAPER_EPOCHS))
-    return CAMConfig(**model), CAMTraining(**training), epochs
+    preset = choose_preset("cam", data)
+    return config_from_dict(CAMConfig, dict(preset.model)), config_from_dict(CAMTraining, dict(preset.training)), preset.epochs

@@ -1,4 +1,4 @@
-"""Training DAGNN: its Lightning module, the settings found for each kind of data, and one function that does it all."""
+"""Training DAGNN: its Lightning module, and one function that does it all."""
 
 from __future__ import annotations
 
@@ -22,27 +22,17 @@ from ..metrics import MeanAveragePrecision
 from ..recipes.dagnn import DAGNN, DAGNNConfig
 from .loop import FitConfig, FitResult, fit
 from .sampling import batches, is_first_process, seed_everything
-
-#: settings other than the paper's, chosen on validation pairs, for data that is far smaller than the paper's: data -> (DAGNN, epochs)
-SETTINGS: dict[str, tuple[dict[str, Any], int]] = {
-    # an adversary of the paper's weight (beta 0.2) makes it collapse after some 20 epochs
-    "world/scenes": (dict(standardise=True, width=128, hops=2, label_width=64, tag_hidden=128, text_width=64, batch_size=128,
-                          learning_rate=2e-3, momentum=0.9, dropout=0.3, alpha=1.0, beta=0.003, averaging=0.99), 30),
-    # found by the score of the validation pairs, with that of the test pairs in view; a weaker adversary than the paper's (0.2)
-    "wikipedia": (dict(image_root=True, standardise=True, width=256, hops=2, batch_size=200, learning_rate=2e-3, momentum=0.9,
-                       weight_decay=1e-3, dropout=0.5, image_noise=0.8, text_noise=0.3, beta=0.003, averaging=0.995), 50),
-    # found by 5-fold cross-validation over the training and validation photos
-    "coco": (dict(standardise=True, scale="common", width=256, hops=2, batch_size=64, learning_rate=2e-3, momentum=0.9, dropout=0.5,
-                         image_noise=1.7, text_noise=1.7, alpha=3.0, beta=0.003, averaging=0.99), 80),
-}  # fmt: skip
-SETTINGS["photos"] = SETTINGS["coco"]  # a folder of photos of one's own is rarely larger
-PAPER_EPOCHS = 40
+from .settings import Chosen, choose_settings, facts_by_name, settings_for
 
 
-def default_settings(data: str) -> tuple[DAGNNConfig, int]:
-    """Config and number of epochs for a kind of data (``vocab["data"]``): the paper's, or what was found better for small data."""
-    changes, epochs = SETTINGS.get(data, ({}, PAPER_EPOCHS))
-    return DAGNNConfig(**changes), epochs
+def default_settings(data: Any) -> tuple[DAGNNConfig, int]:
+    """Config and number of epochs for loaded data, their facts or a known name; see :func:`~hetero_xmodal.recipes.presets.choose_preset`.
+
+    >>> default_settings("world/scenes")[0].width
+    128
+    """
+    chosen = choose_settings("dagnn", facts_by_name(data))
+    return chosen.config, chosen.fit_config.epochs
 
 
 class DAGNNModule(L.LightningModule):
@@ -121,6 +111,7 @@ def train_dagnn(
     fit_config: FitConfig | None = None,
     label_vectors: Any = None,
     counted: Any = None,
+    preset: str | Chosen | None = None,
     resume: bool = False,
     progress: bool | None = None,
 ) -> tuple[DAGNN, FitResult]:
@@ -130,11 +121,13 @@ def train_dagnn(
     ----------
     data : from :func:`hetero_xmodal.data.tasks.retrieval.load_retrieval_data`.
     out : run folder: config, environment, metrics, log, checkpoints and ``model``.
-    config : the settings; :func:`default_settings` of the data if left out. Widths and the number of tags are taken from the data.
-    fit_config : epochs, seed, patience, devices.
+    config : the settings; those of *preset* if left out. Widths and the number of tags are taken from the data.
+    fit_config : epochs, seed, patience, devices; epochs of *preset* if left out.
     label_vectors : (c, label_width) word vectors of the labels; random unit vectors if left out.
     counted : (m, c) label sets, 0 or 1, that the label graph is counted from, such as those of a larger collection; the training pairs' if
         left out.
+    preset : name of a preset (see :mod:`hetero_xmodal.recipes.presets`), or what :func:`~.settings.choose_settings` returned; chosen by
+        what the data are if left out.
     resume, progress : as in :func:`hetero_xmodal.training.fit`.
 
     Raises
@@ -144,8 +137,8 @@ def train_dagnn(
     features = data.features
     if features.val is None:
         raise InputError(f"{features.name} has no validation pairs to choose the best epoch with; use hold_out")
-    usual, epochs = default_settings(data.vocab.get("data", ""))
-    config, fit_config = config or usual, fit_config or FitConfig(epochs=epochs)
+    chosen, record = settings_for("dagnn", data, preset=preset, configs=[config], fit_config=fit_config, progress=progress)
+    config, fit_config = config or chosen.config, fit_config or chosen.fit_config
     tags = data.vocab.get("tags") or []
     widths = {"image_width": features.train.images.shape[1], "tags": len(tags)}
     if not tags:
@@ -176,6 +169,7 @@ def train_dagnn(
         out=out,
         config=fit_config,
         recipe_config=config,
+        preset=record,
         resume=resume,
         progress=progress,
     )

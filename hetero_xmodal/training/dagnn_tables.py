@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..baselines import DSCMRConfig
-from ..baselines.retrieval.comparison import METHODS, table
+from ..baselines.retrieval.comparison import METHODS, table, usual_config
 from ..data.tasks.retrieval import RetrievalData
 from ..errors import InputError, nearest
 from ..recipes.dagnn import DAGNNConfig
@@ -48,9 +47,6 @@ DAGNN_TABLES: dict[str, tuple[Sequence[str], dict[str, dict[str, Any]]]] = {
 }
 DEFAULT_TABLES = ("methods", "ablations", "layers")
 
-#: kind of data -> settings of a method that were found better there than its own, by cross-validation over training and validation pairs
-METHOD_SETTINGS: dict[str, dict[str, Any]] = {"coco": {"DSCMR": DSCMRConfig(learning_rate=1e-3)}}
-
 
 def dagnn_tables(
     data: RetrievalData,
@@ -72,8 +68,8 @@ def dagnn_tables(
     only : ``"methods"`` (Table 1), ``"ablations"``, ``"layers"`` (1 to 6) or ``"dagnn"`` (its row alone); the first three if left out.
     rows : only these rows of the tables, such as ``["DAGNN", "CCA", "5 layers"]``; a table that is left without a row is left out.
     on_validation : score the validation pairs in place of the test pairs, which are not looked at; for choosing settings.
-    seeds : every row with randomness is fitted with seeds 0, 1, ... and shown as mean and spread.
-    config, epochs : of DAGNN; what :func:`default_settings` knows for this kind of data if left out.
+    seeds : every row with randomness is fitted with seeds 0, 1, ... and shown as mean and standard deviation.
+    config, epochs : of DAGNN; what suits the data if left out (:func:`default_settings`).
     label_vectors : word vectors of the labels (c, d), for DAGNN.
     progress : called with a line of text after each fit, such as ``print``.
 
@@ -96,7 +92,7 @@ def dagnn_tables(
         }
     if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
         raise InputError(f"seeds is {seeds!r}; give a whole number of at least 1")
-    usual, usual_epochs = default_settings(data.vocab.get("data", ""))
+    usual, usual_epochs = default_settings(data)
     config, epochs = config or usual, usual_epochs if epochs is None else epochs
     FitConfig(epochs=epochs)  # refuses what cannot be before the first fit
     features = replace(data.features, test=data.features.val) if on_validation else data.features
@@ -109,7 +105,7 @@ def dagnn_tables(
         full = None  # the row of the full model stands in every table and is made once
         for name, (methods, ours) in asked.items():
             new = {row: maker(changes) for row, changes in ours.items() if full is None or not _is_full(config, changes)}
-            configs = METHOD_SETTINGS.get(data.vocab.get("data", ""))
+            configs = {name: usual_config(name, data) for name in methods}
             frame = table(features, methods=methods, seeds=seeds, configs=configs, others=new, progress=progress)
             if full is not None:
                 own = [row for row, changes in ours.items() if _is_full(config, changes)]

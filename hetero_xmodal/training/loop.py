@@ -152,6 +152,7 @@ def fit(
     out: str | Path,
     config: FitConfig,
     recipe_config: Any = None,
+    preset: dict[str, Any] | None = None,
     resume: bool = False,
     callbacks: Sequence[L.Callback] = (),
     progress: bool | None = None,
@@ -164,6 +165,7 @@ def fit(
     train, validation : loaders, best made by :func:`hetero_xmodal.training.batches`. Every process validates on everything.
     out : run folder; must be new or empty unless *resume*.
     recipe_config : the recipe's own config, written beside ours into ``config.json`` and compared when resuming.
+    preset : which preset the settings come from, and why, written into ``config.json`` too; JSON values only.
     resume : go on after the last whole epoch in *out*; starts afresh if there is none.
     progress : show a progress bar; by default only in a terminal.
 
@@ -219,7 +221,7 @@ def fit(
         module.transfer_batch_to_device = move_batch  # Lightning's own would move DGL graphs too
     out.mkdir(parents=True, exist_ok=True)
     if first:
-        write_json(out / "config.json", wanted)
+        write_json(out / "config.json", wanted | ({} if preset is None else {"preset": preset}))
         write_json(out / "environment.json", _environment())
 
     log = logging.getLogger("hetero_xmodal")

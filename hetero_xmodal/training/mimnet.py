@@ -29,8 +29,9 @@ from .editing.setup import Settings, begin_with, fit_editor, model_in, settled, 
 from .loop import FitConfig, FitResult
 from .mimnet_losses import places_of
 from .mimnet_module import MIMNetModule
-from .mimnet_settings import MIMNetTraining, default_settings
+from .mimnet_settings import MIMNetTraining
 from .sampling import seed_everything
+from .settings import Chosen, settings_for
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,6 +49,7 @@ def train_mimnet(
     encoder: WorldEncoder | None = None,
     encoder_steps: int = 800,
     start: str | Path | None = None,
+    preset: str | Chosen | None = None,
     resume: bool = False,
     progress: bool | None = None,
 ) -> tuple[MIMNet, FitResult]:
@@ -58,12 +60,14 @@ def train_mimnet(
     data : name of a data set, or what :func:`~hetero_xmodal.training.editing.make_dataset.load_manipulation_data` returned (then give
         *validation* too).
     out : run folder: config, environment, metrics, log, checkpoints, ``samples`` and ``model``.
-    config, training, fit_config : the settings; :func:`default_settings` of the data if left out, and the config of *start*.
+    config, training, fit_config : the settings; those of *preset* if left out, and the config of *start*.
     size : number of training images, if *data* is a name.
     encoder, encoder_steps : an encoder trained before, or how long to train a new one (``encoder="world"`` only; the photographs' encoders
         come ready). What reads attributes off its features is trained along with it.
     start : a model folder or run folder whose weights this training begins with, in place of random ones, of the same sizes; words that
         both data sets use are known from the start.
+    preset : name of a preset (see :mod:`hetero_xmodal.recipes.presets`), or what :func:`~.settings.choose_settings` returned; chosen by
+        what the data are if left out.
     resume, progress : as in :func:`hetero_xmodal.training.fit`.
 
     Raises
@@ -71,12 +75,11 @@ def train_mimnet(
     InputError : data that cannot be used, an accelerator other than the CPU, and what ``fit`` refuses.
     """
     name = data if isinstance(data, str) else data.info.get("data", "")
-    usual, usual_training, epochs = default_settings(
-        name, epochs=None if fit_config is None else fit_config.epochs, begun=start is not None
-    )
+    options = {"epochs": None if fit_config is None else fit_config.epochs, "begun": start is not None, "progress": progress}
+    chosen, record = settings_for("mimnet", data, preset=preset, configs=[config, training], fit_config=fit_config, **options)
     begin = None if start is None else model_in(MIMNet, start)
-    config, training = config or (usual if begin is None else begin.config), training or usual_training
-    fit_config = settled(fit_config or FitConfig(epochs=epochs), out, size=size, resume=resume)
+    config, training = config or (chosen.config if begin is None else begin.config), training or chosen.training
+    fit_config = settled(fit_config or chosen.fit_config, out, size=size, resume=resume)
     data, validation = training_data(data, validation, size=size, seed=fit_config.seed, image_size=config.fine_size, setting="fine_size")
     if training.outlines:
         data, validation = (replace(some, owner=cut_out(some.images, some.boxes, some.names)) for some in (data, validation))
@@ -113,6 +116,7 @@ def train_mimnet(
         out=out,
         fit_config=fit_config,
         settings=Settings(config, training),
+        preset=record,
         resume=resume,
         progress=progress,
     )

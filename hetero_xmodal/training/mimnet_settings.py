@@ -1,13 +1,14 @@
-"""How MIM-Net is trained: the settings, and what suits which data."""
+"""How MIM-Net is trained: all settings. Those that suit which data are :mod:`hetero_xmodal.recipes.presets.mimnet`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from ..configs import check_config
+from ..configs import check_config, config_from_dict
 from ..errors import InputError
 from ..recipes.mimnet import MIMNetConfig
+from ..recipes.presets import choose_preset
 
 _WEIGHTS = (
     "rec", "p", "m", "focus", "strokes", "paint", "look", "tell", "p_words", "ground", "name_places", "adversarial", "words",
@@ -109,42 +110,32 @@ class MIMNetTraining:
             )
 
 
-#: for one core of a laptop: with 3,000 images some 40 minutes from nothing; the weights were chosen on validation images of world/birds
-_WORLD = dict(
-    batch_size=8, learning_rate=4e-3, start="textures", memory_rate=2.0, recall_rate=0.1, discriminator_rate=4e-4, halve_every=6,
-    paint_from=8, patterns_from=11, adversary_from=15, kind="l1", rec=40.0, focus=0.25, strokes=40.0, paint=10.0, look=1.0, tell=1.0,
-    patterned=6.0, repattern=0.5, p_words=4.0, ground=1.0, plain=0.2, p=0.02, m=0.05, random_share=0.25, adversarial=0.05, words=0.2,
-    instructions=0.5, bfloat16=True,
-)  # fmt: skip
-#: things of many kinds stand anywhere on a ground: places are named, things are cut out, and it takes longer to learn where they are
-_SCENES = _WORLD | dict(name_places=2.0, outlines=True, requested=8.0, paint_from=10, patterns_from=12, adversary_from=19)
-#: data -> (MIM-Net, training, epochs)
-SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
-    "world/birds": (dict(place_by="word"), _WORLD, 16),
-    "world/scenes": (dict(place_by="word"), _SCENES, 20),
-    "cub": (dict(encoder="efficientnet-lite0"), dict(batch_size=16, bfloat16=True), 600),
-}
-PAPER_EPOCHS = 600
+def default_settings(data: Any, *, epochs: int | None = None, begun: bool = False) -> tuple[MIMNetConfig, MIMNetTraining, int]:
+    """Config, training and epochs for loaded data, their facts or a known name; see :func:`~hetero_xmodal.recipes.presets.choose_preset`.
+
+    epochs, begun : as in :func:`scheduled`
+
+    >>> default_settings("world/birds", epochs=2)[1].paint_from
+    1
+    """
+    preset = choose_preset("mimnet", data)
+    training = scheduled(config_from_dict(MIMNetTraining, dict(preset.training)), preset.epochs, epochs=epochs, begun=begun)
+    return config_from_dict(MIMNetConfig, dict(preset.model)), training, preset.epochs if epochs is None else epochs
 
 
-def default_settings(data: str, *, epochs: int | None = None, begun: bool = False) -> tuple[MIMNetConfig, MIMNetTraining, int]:
-    """Config, training and epochs for a data set (``"cub:FOLDER"`` as ``"cub"``); elsewhere the paper's training.
+def scheduled(training: MIMNetTraining, usual: int, *, epochs: int | None = None, begun: bool = False) -> MIMNetTraining:
+    """*training*, meant for *usual* epochs, for a shorter training or one that does not start from nothing.
 
     Parameters
     ----------
     epochs : of a training shorter than usual; whatever begins in some epoch begins earlier in proportion
     begun : whether the training starts with a model that paints already: then it paints, patterns too, from the first epoch on, at
         the rates that painting begins with
-
-    >>> default_settings("world/birds", epochs=2)[1].paint_from
-    1
     """
-    model, training, usual = SETTINGS.get(data, SETTINGS.get(data.partition(":")[0], ({}, {}, PAPER_EPOCHS)))
-    training = MIMNetTraining(**training)
     if begun:
         rate = training.learning_rate / 2 ** (training.paint_from // training.halve_every)  # as high as when painting begins
         training = replace(training, paint_from=0, patterns_from=0, learning_rate=rate)
     if epochs is not None and 0 < epochs < usual:
         earlier = {name: getattr(training, name) * epochs // usual for name in _FROM}
         training = replace(training, **earlier, halve_every=max(1, training.halve_every * epochs // usual))
-    return MIMNetConfig(**model), training, usual if epochs is None else epochs
+    return training

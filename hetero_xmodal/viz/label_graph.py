@@ -114,3 +114,8 @@ def _matrix(sheet: Sheet, names: list[str], edges: list[tuple[int, int, float]])
         middle = (k + 0.5) * cell
         sheet.text(x0 - 0.06, y0 + middle, fit(name, size, 1.0), size=size, across="right")
         sheet.text(x0 + middle, y0 - 0.06, fit(name, size, 1.0), size=size, rotation=90, va="bottom", across="center")
+    if cell < 0.27:  # no numbers in the cells: a colour bar
+        x, y = x0 + side - 0.75, y0 + side + 0.2
+        sheet.image([[shade(k / 63) for k in range(64)]], x, y - 0.05, 0.6, 0.1)
+        sheet.text(x - 0.04, y, "0", size=7.4, across="right")
+        sheet.text(x + 0.64, y, "1", size=7.4)

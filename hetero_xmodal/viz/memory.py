@@ -171,7 +171,7 @@ def memory_manipulation_figure(result: Any) -> Figure:
             swatch = box(left + column * each + (each - 0.7) / 2, top, 0.7, 0.7)
             swatch.imshow(result.swatches[number])
             swatch.axis("off")
-        figure.text(0.02, 1 - (top + 0.35) / height, "rendered\nwith each", fontsize=8, color=GREY, va="center")
+        figure.text(0.02, 1 - (top + 0.35) / height, "rendered with\neach alone", fontsize=8, color=GREY, va="center")
         bar = figure.colorbar(drawn, cax=box(left + width + 0.75, top + 0.75, 0.14, tall), ticks=[0, 0.5, 1])
         bar.ax.tick_params(labelsize=7)
         bar.set_label("attention weight", fontsize=8)

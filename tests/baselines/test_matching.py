@@ -407,7 +407,7 @@ def test_table_and_ensemble():
     runs = [Oracle(seed, []).similarity(TEST) for seed in range(3)]
     rsums = [recall_at_k(run, TEST.image_of_caption)["rsum"] for run in runs]
     assert frame.loc["oracle", "Rsum"] == pytest.approx(np.mean(rsums))
-    assert frame.loc["oracle", "spread"] == pytest.approx(np.std(rsums, ddof=1))
+    assert frame.loc["oracle", "std"] == pytest.approx(np.std(rsums, ddof=1))
     pairs = [(runs[a] + runs[b]) / 2 for a, b in ((0, 1), (1, 2), (2, 0))]
     joined = np.mean([recall_at_k(pair, TEST.image_of_caption)["rsum"] for pair in pairs])
     assert frame.loc["two oracles", "Rsum"] == pytest.approx(joined)

@@ -287,11 +287,11 @@ def test_table():
         data, methods=["CFA", "DSCMR"], seeds=(4, 5), configs=QUICK, others={"again": lambda seed: baselines.CFA()}, progress=lines.append
     )
     assert list(frame.index) == ["chance", "CFA", "DSCMR", "again"] and list(frame["runs"]) == [1, 1, 2, 2]
-    assert np.isnan(frame.loc["CFA", "spread"]) and frame.loc["DSCMR", "spread"] > 0 and frame.loc["again", "spread"] == 0
+    assert np.isnan(frame.loc["CFA", "std"]) and frame.loc["DSCMR", "std"] > 0 and frame.loc["again", "std"] == 0
     runs = [fitted("DSCMR", data.train, config=dataclasses.replace(QUICK["DSCMR"], seed=s), validation=data.val) for s in (4, 5)]
     means = [run.evaluate(data.test)["mean"] for run in runs]
     assert frame.loc["DSCMR", "mean"] == pytest.approx(np.mean(means))
-    assert frame.loc["DSCMR", "spread"] == pytest.approx(np.std(means, ddof=1))
+    assert frame.loc["DSCMR", "std"] == pytest.approx(np.std(means, ddof=1))
     np.testing.assert_allclose(frame["mean"], (frame["image_to_text"] + frame["text_to_image"]) / 2)
     assert frame.loc["chance", "mean"] < 0.6 < frame.loc["CFA", "mean"] and len(lines) == 5
     with pytest.raises(InputError, match="did you mean 'DSCMR'"):

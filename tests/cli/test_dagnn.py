@@ -346,9 +346,9 @@ def test_a_table_from_the_command_line(features, tmp_path, capsys):
     assert "DAGNN, seed 1:" in said.err and "54 train, 6 val, 60 test; 3 labels" in said.out
     rows = list(csv.DictReader(out.open()))
     assert [row["method"] for row in rows] == ["chance", "DAGNN"] and rows[1]["runs"] == "2"
-    scores = [float(line.split(": ")[1].split()[0]) for line in said.err.splitlines() if line.startswith("DAGNN, seed")]
+    scores = [float(line.split(": mean ")[1].split()[0]) for line in said.err.splitlines() if line.startswith("DAGNN, seed")]
     assert float(rows[1]["mean"]) == pytest.approx(np.mean(scores), abs=1e-4)
-    assert float(rows[1]["spread"]) == pytest.approx(np.std(scores, ddof=1), abs=1e-4)
+    assert float(rows[1]["std"]) == pytest.approx(np.std(scores, ddof=1), abs=1e-4)
     assert run(["table", "dagnn", "--data", data, "--only", "dagnn", "--validation", *few]) == 0
     last = capsys.readouterr().out.splitlines()[-1].split()
     assert last[3] == last[5]  # the mean is that of the validation pairs

@@ -13,7 +13,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 #: pages whose examples another test follows more closely
 ELSEWHERE = {"how-to-add-a-data-set.md", "how-to-add-a-node-type.md"}
 #: pages that are being written
-PENDING = {"how-to-add-a-data-set.md", "presets.md"}
+PENDING = {"how-to-add-a-data-set.md"}
 PAGES = sorted(path for path in DOCS.glob("how-to-*.md") if path.name not in ELSEWHERE)
 
 

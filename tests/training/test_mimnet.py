@@ -336,7 +336,7 @@ def test_an_interrupted_training_is_the_same_training(tmp_path):
     assert sorted(p.name for p in (tmp_path / "whole" / "samples").iterdir()) == [f"epoch_00{k}.png" for k in range(3)]
     with open(tmp_path / "whole" / "metrics.csv") as file:
         row = list(csv.DictReader(file))[-1]
-    wanted = "rec_coarse rec_fine rec_m D_real D_fake D_right D_wished adv_I adv_T p_real p_fake entropy alpha"
+    wanted = "rec_coarse rec_fine rec_m D_real D_fake D_right D_requested adv_I adv_T p_real p_fake entropy alpha"
     assert {f"train/{name}" for name in wanted.split()} <= set(row)
     assert float(row["train/rec_fine_strokes"]) > 0 and float(row["train/rec_look"]) > 0
     assert {"validation/restored_error", "validation/transplanted_error", "validation/outside_error", "validation/read"} <= set(row)

@@ -203,6 +203,48 @@ def test_schema_scene_and_label_figures_are_legible():
         viz.draw_label_graph(pair(1, 1))
 
 
+def test_types_beyond_the_schema_are_drawn_in_grey():
+    import torch
+    from matplotlib.colors import to_hex
+    from matplotlib.patches import FancyArrowPatch
+
+    from hetero_xmodal.environment import require_dgl
+
+    graph = pair(2, 4, matched=1)
+    ends = {relation: graph.edges(etype=relation) for relation in graph.canonical_etypes}
+    ends["word", "recalls", "memory"] = (torch.tensor([0, 1, 3]), torch.tensor([0, 2, 2]))
+    larger = require_dgl().heterograph(ends, {t: graph.num_nodes(t) for t in graph.ntypes} | {"memory": 12})
+    for node_type in graph.ntypes:
+        larger.nodes[node_type].data.update(graph.nodes[node_type].data)
+    for relation in graph.canonical_etypes:
+        larger.edges[relation].data.update(graph.edges[relation].data)
+    figure = hx.draw(larger)
+    shown = assert_legible(figure)
+    assert {"memory", "memory: 12", "recalls: 3", "memory 0", "memory 2", "drawn: 2 of 12 memory nodes"} <= set(shown)
+    assert "memory 1" not in shown
+    grey = [p for p in figure.axes[0].patches if isinstance(p, FancyArrowPatch) and to_hex(p.get_edgecolor()).upper() == colours.GREY]
+    assert len(grey) == 3
+
+
+def test_names_of_classifiers_do_not_overlap():
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    for many in (5, 81):
+        names = [f"category number {k}" for k in range(many)]
+        figure = viz.draw_classifiers(rng.normal(size=(many, 3)), names)
+        shown = assert_legible(figure)
+        assert set(names) <= set(shown)
+        dots = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+        assert len(dots) == many
+
+
+def test_the_matrix_of_many_labels_has_a_colour_bar():
+    few, many = (viz.draw_label_graph(hx.label_graph([[1] * c, [0, 1] * (c // 2)], names=[f"c{k}" for k in range(c)])) for c in (4, 20))
+    assert len(few.axes[0].images) == 0 and len(many.axes[0].images) == 1
+    assert "1.0" in assert_legible(few) and {"0", "1"} <= set(assert_legible(many))
+
+
 def test_a_dollar_sign_is_not_a_formula():
     tokens = [Token("$5", "$5", "NUM", 0, "ROOT"), Token("a_b$", "a", "NOUN", 0, "dep")]
     graph = hx.build_graph(SceneGraph(), SceneGraph(tokens=tokens, text="$5"))

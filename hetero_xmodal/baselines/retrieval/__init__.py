@@ -44,6 +44,7 @@ _HOME = {
     "DSCMRConfig": "dscmr",
     "table": "comparison",
     "METHODS": "comparison",
+    "usual_config": "comparison",
 }
 
 __all__ = list(_HOME)

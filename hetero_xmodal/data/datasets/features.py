@@ -42,7 +42,8 @@ def load_features(path: str | Path, *, held_out: int | None = None, seed: int = 
 
     Examples
     --------
-    >>> import tempfile, pathlib
+    >>> import pathlib, tempfile
+    >>> import numpy as np
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "mine.npz"
     >>> part = {"images": np.eye(4), "texts": np.eye(4), "labels": np.eye(2)[[0, 1, 0, 1]]}
     >>> np.savez(path, **{f"{split}_{key}": value for split in ("train", "test") for key, value in part.items()})

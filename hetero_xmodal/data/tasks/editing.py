@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from ...errors import InputError, nearest
 from ..edit_pairs import KINDS, ManipulationPair, ManipulationPairs, Slot, check_kinds, whole_pixels
 from ..registry import open_for
-from ..source import Record, Source
+from ..source import Source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,18 +123,22 @@ def load_editing_images(
 
 
 def with_held_out(source: Source) -> Source:
-    """The source with splits ``val`` and ``test``: where one is missing, a tenth of the training images, by the hash of their ids."""
+    """The source with splits ``val`` and ``test``: where one is missing, a tenth of the training images, by the hash of their ids.
+
+    >>> from hetero_xmodal.data import Record, Source
+    >>> source = Source("x", "x", "", [Record(str(k)) for k in range(20)], gives={"images"})
+    >>> [len(with_held_out(source).take(split)) for split in ("train", "val", "test")]
+    [16, 2, 2]
+    """
     missing = [split for split in ("val", "test") if split not in source.splits]
     if not missing or "train" not in source.splits:
         return source
-
-    def split_of_record(record: Record) -> str | None:
-        if (record.split or "train") != "train":
-            return record.split
-        share = int(hashlib.sha256(record.id.encode()).hexdigest()[:8], 16) / 2**32
-        return next((split for k, split in enumerate(missing) if k / 10 <= share < (k + 1) / 10), "train")
-
-    records = [replace(record, split=split_of_record(record)) for record in source.records]
+    order = sorted((r.id for r in source.take("train")), key=lambda id: hashlib.sha256(id.encode()).hexdigest())
+    tenth = max(1, round(len(order) / 10))
+    held = {id: split for k, split in enumerate(missing) for id in order[k * tenth : (k + 1) * tenth]}
+    records = [
+        replace(record, split=held.get(record.id, "train")) if (record.split or "train") == "train" else record for record in source.records
+    ]
     return replace(source, records=records, splits=(*source.splits, *missing))
 
 

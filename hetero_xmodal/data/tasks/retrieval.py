@@ -180,8 +180,9 @@ def _generated_split(source: Source, split: str, size: int, vocab: dict[str, Any
 
 
 def _labelled(source: Source, *, tags: bool) -> list[Record]:
-    """The records that have labels and a text, their captions read. Captioned images come in the order of their ids, for the lists of COCO's
-    format have none; photos with tags in that of their table.
+    """The records that have labels and a text, their captions read.
+
+    Captioned images come in the order of their ids, for the lists of COCO's format have none; photos with tags in that of their table.
 
     Raises
     ------

@@ -32,6 +32,7 @@ from ...files import read_json, read_safetensors, write_json, write_safetensors
 from ...graphs.corpus import GraphCorpus
 from ...graphs.synonyms import ATTRIBUTE_SAME, EXCLUSIVE
 from ...networks.masks import box_mask, dilated, filled_from_around
+from ...recipes.presets import DataFacts
 
 #: kinds of attributes, in the order of EXCLUSIVE
 KINDS = ("colour", "pattern", "size", "length")
@@ -111,6 +112,11 @@ class ManipulationData:
             graph = self.corpus.batch(range(start, min(start + 2048, len(self))))
             found |= set(s.text_array(graph.nodes[s.WORD].data["text"]).tolist())
         return sorted({word.decode("utf-8", "replace").lower() for word in found})
+
+    def facts(self) -> DataFacts:
+        """What settings are chosen by, see :mod:`hetero_xmodal.recipes.presets`."""
+        drawn = str(self.info.get("data", "")).startswith("world/")
+        return DataFacts(images=len(self.images), captions=len(self), drawn=drawn, annotated=self.info.get("annotated", "boxes"))
 
     def usual_sizes(self) -> dict[str, list[float]]:
         """Mean width and height of every class, as shares of the image's sides."""

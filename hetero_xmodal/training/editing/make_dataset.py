@@ -15,6 +15,7 @@ from ...graphs.build import flat_pair
 from ...graphs.corpus import GraphCorpus
 from ...graphs.flat import FlatGraphs
 from ...graphs.synonyms import EXCLUSIVE
+from ...recipes.presets import KNOWN, DataFacts, annotation
 from ...scenes import SceneGraph
 from .dataset import FREE, KINDS, ManipulationData, kind_of
 
@@ -68,6 +69,23 @@ def load_manipulation_data(
     )
 
 
+def editing_facts(data: str, *, looked_at: int = 20) -> DataFacts:
+    """What the training images of *data*, a name as in :func:`load_manipulation_data`, are, before all of them are read.
+
+    looked_at : so many images are opened to see what is annotated in them.
+
+    Raises
+    ------
+    InputError : an unknown name, or a folder that cannot be read.
+    """
+    if data in KNOWN and KNOWN[data].drawn:
+        return KNOWN[data]
+    from ...data.tasks.editing import load_editing_images
+
+    items = load_editing_images(data, "train", image_size=64, task="cam")
+    return DataFacts(images=max(1, len(items)), annotated=annotation(items[k].scene for k in range(min(looked_at, len(items)))))
+
+
 def make_manipulation_data(
     images: Sequence[np.ndarray],
     scenes: Sequence[SceneGraph],
@@ -82,6 +100,7 @@ def make_manipulation_data(
     from ...parsers.sentence import parse_sentences
 
     rng = np.random.default_rng((seed, len(images), 1))
+    info = {"annotated": annotation(scenes)} | dict(info or {})
     parsed = parse_sentences([text for some in sentences for text in some])
     surfaces = _surfaces(parsed)
     classes = sorted({thing.name for scene in scenes for thing in scene.objects})
@@ -135,7 +154,7 @@ def make_manipulation_data(
     return ManipulationData(
         images=torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous(), corpus=corpus,
         image=torch.tensor(image)[order], boxes=boxes, names=names, values=values, free=torch.stack(free)[order],
-        request=torch.tensor(request)[order], classes=classes, attributes=attributes, info=dict(info or {}),
+        request=torch.tensor(request)[order], classes=classes, attributes=attributes, info=info,
     )  # fmt: skip
 
 

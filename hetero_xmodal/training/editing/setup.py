@@ -166,6 +166,7 @@ def fit_editor(
     out: str | Path,
     fit_config: FitConfig,
     settings: Settings,
+    preset: dict[str, Any] | None = None,
     resume: bool,
     progress: bool | None,
 ) -> FitResult:
@@ -183,6 +184,7 @@ def fit_editor(
             out=out,
             config=fit_config,
             recipe_config=settings,
+            preset=preset,
             resume=resume,
             callbacks=[Samples(Path(out) / "samples", draw)],
             progress=progress,

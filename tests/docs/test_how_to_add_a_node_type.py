@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 import hetero_xmodal
 
 PACKAGE = Path(hetero_xmodal.__file__).parent
+STEP = re.compile(r"`(\S+\.py)`, at `(# .+)`")
 PAGE = PACKAGE.parent / "docs" / "how-to-add-a-node-type.md"
 
 #: run in the copy, after the page's last block
@@ -91,15 +94,17 @@ def copy(tmp_path_factory) -> Path:
     """The package with the blocks of the page inserted at the comments that its headings name."""
     root = tmp_path_factory.mktemp("copy")
     shutil.copytree(PACKAGE, root / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__", "assets"))
-    steps = {head: block for head, block in sections().items() if (re.search(r"`(\S+\.py)`, at `(# .+)`", head))}
+    steps = {head: block for head, block in sections().items() if STEP.search(head)}
     assert len(steps) == 3
     for head, block in steps.items():
-        name, anchor = re.search(r"`(\S+\.py)`, at `(# .+)`", head).groups()
-        file = root / name
-        text = file.read_text(encoding="utf-8")
+        name, anchor = STEP.search(head).groups()
+        text = (root / name).read_text(encoding="utf-8")
         lines = [line for line in text.splitlines(keepends=True) if line.strip().startswith(anchor)]
-        assert len(lines) == 1, f"{name} has {len(lines)} comments {anchor!r}, where {PAGE.name} wants one"
-        file.write_text(text.replace(lines[0], block + lines[0]), encoding="utf-8")
+        assert len(lines) == 1, f"{name} has {len(lines)} comments {anchor!r}, but {PAGE.name} needs one"
+        indent = lines[0][: len(lines[0]) - len(lines[0].lstrip())]
+        if "its row goes here" in anchor:
+            block = "".join(f"{ast.get_source_segment(block, row)},\n" for row in ast.parse(block).body)
+        (root / name).write_text(text.replace(lines[0], textwrap.indent(block, indent) + lines[0]), encoding="utf-8")
     return root
 
 

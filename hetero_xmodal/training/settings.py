@@ -1,0 +1,205 @@
+"""Which settings a training runs with: a preset chosen by what the data are or by its name, and the caller's changes to it.
+
+>>> from hetero_xmodal.training.settings import choose_settings
+>>> chosen = choose_settings("cam", "world/birds", changes=["batch_size=8"])
+>>> chosen.line
+'settings: drawn world, because the images are drawn by the package; see --preset'
+>>> chosen.config.width, chosen.training.batch_size, chosen.fit_config.epochs
+(96, 8, 8)
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from ..configs import config_from_dict, config_with
+from ..errors import InputError, nearest
+from ..recipes.presets import KNOWN, SMALL, DataFacts, Preset, choose_preset, facts_of, named_preset
+from .loop import FitConfig
+from .sampling import is_first_process
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A preset as the configs that a training takes.
+
+    recipe : ``"dagnn"``, ``"algr"``, ``"cam"`` or ``"mimnet"``
+    preset : what was chosen, without what the data cannot give
+    because : why, in words
+    config : of the recipe
+    training : ``CAMTraining`` or ``MIMNetTraining``; None for DAGNN and ALGR, whose config holds everything
+    fit_config : epochs, and the limit of the gradient's norm
+    changes : the ``key=value`` texts that were applied
+    """
+
+    recipe: str
+    preset: Preset
+    because: str
+    config: Any
+    training: Any
+    fit_config: FitConfig
+    changes: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """The line that is printed when settings are chosen."""
+        return f"settings: {self.preset.title}, {self.because}; see --preset"
+
+    def record(self) -> dict[str, Any]:
+        """What stands under ``preset`` in the run's config.json; the resolved values stand beside it."""
+        return {"name": self.preset.name, "because": self.because, "changes": list(self.changes)}
+
+
+def choose_settings(
+    recipe: str,
+    data: Any,
+    *,
+    preset: str | Chosen | None = None,
+    dataset: str = "",
+    changes: Sequence[str] = (),
+    epochs: int | None = None,
+    begun: bool = False,
+) -> Chosen:
+    """The settings of *recipe* for *data*.
+
+    Parameters
+    ----------
+    data : loaded data, their facts, the name of a set whose facts are known (``KNOWN``), or, for CAM and MIM-Net, any data that
+        ``load_manipulation_data`` takes by name; see :func:`~hetero_xmodal.recipes.presets.facts_of`.
+    preset : a name as ``--preset`` takes it; by the facts of the data if left out. What this function returned goes through unchanged.
+    dataset : what ``--data`` says, for ``preset="paper"``; not needed where *data* is a name.
+    changes : ``key=value`` texts, applied to the config that has the key.
+    epochs : how long to train in place of the preset's number. A shorter training of MIM-Net has the same schedule in proportion.
+    begun : whether a MIM-Net training starts with a model that paints already.
+
+    Raises
+    ------
+    InputError : an unknown recipe, preset or setting, a value that cannot be, and what ``facts_of`` refuses.
+    """
+    if isinstance(preset, Chosen):
+        return preset
+    config_class, training_class = _classes(recipe)
+    if preset is not None:  # an unknown name is refused before the data are looked at
+        found = named_preset(recipe, preset, dataset=dataset or (data if isinstance(data, str) else ""))
+        found, left_out = found.fitted(data_facts(data))
+        because = f"as --preset {preset} asks"
+    else:
+        facts = data_facts(data)
+        found, left_out = choose_preset(recipe, facts).fitted(facts)
+        because = f"because {found.because(facts)}"
+    config = config_from_dict(config_class, dict(found.model))
+    fit_config = FitConfig(epochs=found.epochs)
+    training = None
+    if training_class is None:
+        fit_config = replace(fit_config, **found.training)
+        config = config_with(config, list(changes)) if changes else config
+    else:
+        training = config_from_dict(training_class, dict(found.training))
+        if recipe == "mimnet":
+            from .mimnet_settings import scheduled
+
+            training = scheduled(training, found.epochs, epochs=epochs, begun=begun)
+        config, training = with_changes(config, training, changes)
+    if epochs is not None:
+        fit_config = replace(fit_config, epochs=epochs)
+    return Chosen(recipe, found, ", ".join([because, *left_out]), config, training, fit_config, tuple(changes))
+
+
+def data_facts(data: Any) -> DataFacts:
+    """As :func:`~hetero_xmodal.recipes.presets.facts_of`; of a folder for editing that is only named yet, what can be seen in its files."""
+    if isinstance(data, str) and ":" in data:
+        from .editing.make_dataset import editing_facts
+
+        return editing_facts(data)
+    return facts_of(data)
+
+
+def facts_by_name(data: Any) -> Any:
+    """*data*, or for a name the facts of that set as the package knows it.
+
+    Of a set that can be told only when it is loaded, the facts of a large one, for which the paper's settings are. Callers that have the
+    loaded data give these.
+    """
+    return KNOWN.get(data.partition(":")[0], DataFacts(images=SMALL)) if isinstance(data, str) else data
+
+
+def settings_for(
+    recipe: str,
+    data: Any,
+    *,
+    preset: str | Chosen | None,
+    configs: Sequence[Any],
+    fit_config: FitConfig | None,
+    progress: bool | None = None,
+    **options: Any,
+) -> tuple[Chosen | None, dict[str, Any] | None]:
+    """:func:`choose_settings` for a training function, and what to record of it; nothing is chosen where the caller gave all configs.
+
+    What was chosen is told on the error stream, unless *progress* is False or the caller chose it.
+
+    Parameters
+    ----------
+    configs, fit_config : what the caller gave, None for what it left out; a preset beside a config is refused.
+    """
+    given = [config is not None for config in configs]
+    if preset is not None and any(given):
+        name = preset.preset.name if isinstance(preset, Chosen) else preset
+        raise InputError(
+            f"both a config and the preset '{name}' were given; give one, or choose_settings(..., changes=[...]) as the preset"
+        )
+    if all(given) and fit_config is not None:
+        return None, None
+    chosen = choose_settings(recipe, data, preset=preset, **options)
+    if all(given):  # only the number of epochs was left to choose
+        return chosen, None
+    if not isinstance(preset, Chosen) and progress is not False and is_first_process():
+        print(chosen.line, file=sys.stderr)
+    return chosen, chosen.record()
+
+
+def with_changes(model: Any, training: Any, changes: Sequence[str]) -> tuple[Any, Any]:
+    """Two configs with ``key=value`` texts applied, each to the config that has the key; one that both have is the training's.
+
+    >>> from hetero_xmodal.recipes.cam import CAMConfig
+    >>> from hetero_xmodal.training.cam_settings import CAMTraining
+    >>> model, training = with_changes(CAMConfig(), CAMTraining(), ["width=32", "batch_size=8"])
+    >>> model.width, training.batch_size
+    (32, 8)
+    """
+    names = {key.name for key in fields(training)}
+    known = {key.name for key in fields(model)} | names
+    mine: dict[bool, list[str]] = {True: [], False: []}
+    for text in changes:
+        key = text.partition("=")[0].strip()
+        if "=" in text and key not in known:
+            raise InputError(f"there is no setting {key!r}{nearest(key, sorted(known))}; known are {', '.join(sorted(known))}")
+        mine[key in names].append(text)
+    return config_with(model, mine[False]), config_with(training, mine[True])
+
+
+def _classes(recipe: str) -> tuple[type, type | None]:
+    """The classes of a recipe's config and of its training's."""
+    if recipe == "dagnn":
+        from ..recipes.dagnn import DAGNNConfig
+
+        return DAGNNConfig, None
+    if recipe == "algr":
+        from ..recipes.algr import ALGRConfig
+
+        return ALGRConfig, None
+    if recipe == "cam":
+        from ..recipes.cam import CAMConfig
+        from .cam_settings import CAMTraining
+
+        return CAMConfig, CAMTraining
+    if recipe == "mimnet":
+        from ..recipes.mimnet import MIMNetConfig
+        from .mimnet_settings import MIMNetTraining
+
+        return MIMNetConfig, MIMNetTraining
+    from ..recipes.presets import RECIPES
+
+    raise InputError(f"there is no recipe {recipe!r}{nearest(recipe, RECIPES)}; known are {', '.join(RECIPES)}")

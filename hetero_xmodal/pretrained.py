@@ -22,6 +22,41 @@ else:
     _Module = object  # torch is not imported for its type alone
 
 FORMAT, VERSION = "hetero_xmodal.model", 1
+ASSETS = Path(__file__).parent / "assets"
+#: recipe -> name of a shipped model -> its folder
+SHIPPED: dict[str, dict[str, Path]] = {
+    "dagnn": {"world": ASSETS / "dagnn_world"},
+    "algr": {"world": ASSETS / "algr_world"},
+    "cam": {"birds": ASSETS / "cam_birds", "scenes": ASSETS / "cam_scenes"},
+    "mimnet": {"birds": ASSETS / "mimnet_birds", "scenes": ASSETS / "mimnet_scenes"},
+}
+
+
+def find_model(model: str | Path, *, recipe: str | None = None) -> tuple[Path, str]:
+    """Folder and recipe of *model*: a model folder, a run folder, or (where *recipe* is given) the name of a shipped model.
+
+    Only ``config.json`` is read, so that a wrong path is refused before anything heavy is imported.
+
+    Raises
+    ------
+    InputError : no such folder, a folder without a model, a model of another recipe than *recipe*.
+
+    >>> folder, recipe = find_model("birds", recipe="cam")
+    >>> folder.name, recipe
+    ('cam_birds', 'cam')
+    """
+    shipped = SHIPPED.get(recipe or "", {})
+    folder = shipped.get(str(model), Path(model))
+    folder = folder / "model" if (folder / "model" / "config.json").exists() else folder
+    if not folder.is_dir():
+        names = f", or the name of a shipped model ({', '.join(shipped)})" if shipped else ""
+        raise InputError(f"model folder '{folder}' does not exist; give a model folder or the run folder of a training{names}")
+    head = read_json(folder / "config.json", "model config")
+    if not isinstance(head, dict) or head.get("format") != FORMAT or not isinstance(head.get("recipe"), str):
+        raise InputError(f"'{folder / 'config.json'}' does not describe a hetero_xmodal model (its 'format' is not '{FORMAT}')")
+    if recipe is not None and head["recipe"] != recipe:
+        raise InputError(f"model '{folder}' is a {head['recipe']!r} model, expected {recipe!r}; give a model of that recipe")
+    return folder, head["recipe"]
 
 
 def save_pretrained(path: str | Path, *, recipe: str, config: Any, state: dict, vocab: dict | None = None) -> Path:

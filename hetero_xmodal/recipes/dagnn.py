@@ -452,7 +452,8 @@ class DAGNN(Pretrained, nn.Module):
             If the features are not finite numbers of that width.
         """
         width, what = (self.config.tags, "tag vectors") if self.tag_network is not None else (self.config.text_width, "text features")
-        return self._embed(texts, what, width, lambda h: self.text_space(self.text_input(self.text_features(h))))
+        features = self.text_features if self.tag_network is None else self.tag_network.product  # a query needs no graph, and so no DGL
+        return self._embed(texts, what, width, lambda h: self.text_space(self.text_input(features(h))))
 
     def _embed(self, values: Any, what: str, width: int, network: Any) -> Tensor:
         from ..data.features import check_features

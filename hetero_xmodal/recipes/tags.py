@@ -75,6 +75,10 @@ class TagEncoder(nn.Module):
         """A :func:`tag_graph` of n texts to (n, width)."""
         return self.recipe(graph, {s.WORD: self.words})["text"]["h"]
 
+    def product(self, tags: Tensor) -> Tensor:
+        """The same of tag vectors (n, vocabulary) as one matrix product, without a graph: for queries, which need no DGL then."""
+        return tags.to(self.words) @ self.words + self.recipe.steps[0].update.bias
+
 
 class TagNetwork(nn.Module):
     """Tag vectors (n, vocabulary) to h^t (n, width): the tag encoder, one more layer, LeakyReLU after both.
@@ -90,3 +94,7 @@ class TagNetwork(nn.Module):
     def forward(self, tags: Tensor) -> Tensor:
         """*tags* (n, vocabulary) to (n, width)."""
         return self.rest(self.encoder(tag_graph(tags)))
+
+    def product(self, tags: Tensor) -> Tensor:
+        """What :meth:`forward` gives, up to rounding, computed without a graph."""
+        return self.rest(self.encoder.product(tags))

@@ -299,7 +299,7 @@ def open_for(name: str, task: str, *, seed: int = 0, image_size: int = 128, cach
 
     Raises
     ------
-    InputError : see :func:`open_source` and :func:`require`; what the entry alone can tell is refused before any file is read.
+    InputError : see :func:`open_source` and :func:`require`; what the entry alone decides is refused before any file is read.
     """
     entry, _ = entry_of(name)
     if missing := _need(task).missing({*entry.gives, *dict(entry.may_give)}):

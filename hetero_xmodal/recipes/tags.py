@@ -76,8 +76,10 @@ class TagEncoder(nn.Module):
         return self.recipe(graph, {s.WORD: self.words})["text"]["h"]
 
     def product(self, tags: Tensor) -> Tensor:
-        """The same of tag vectors (n, vocabulary) as one matrix product, without a graph: for queries, which need no DGL then."""
-        return tags.to(self.words) @ self.words + self.recipe.steps[0].update.bias
+        """The same as a matrix product, tag vectors (n, vocabulary) to (n, width), so that queries need no DGL."""
+        update = self.recipe.steps[0].update
+        assert isinstance(update, _Bias)
+        return tags.to(self.words) @ self.words + update.bias
 
 
 class TagNetwork(nn.Module):
@@ -96,5 +98,5 @@ class TagNetwork(nn.Module):
         return self.rest(self.encoder(tag_graph(tags)))
 
     def product(self, tags: Tensor) -> Tensor:
-        """What :meth:`forward` gives, up to rounding, computed without a graph."""
+        """*tags* (n, vocabulary) to (n, width) without a graph, equal to :meth:`forward` up to rounding."""
         return self.rest(self.encoder.product(tags))

@@ -30,7 +30,9 @@ CHECKED = (
     "networks",
     "parsers",
     "data/world",
+    "world_models",
     "metrics",
+    "editing",
     "analysis",
 )
 

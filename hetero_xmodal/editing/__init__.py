@@ -1,1 +1,1 @@
-"""Editing images by sentences: ``hx.manipulate``."""
+"""Text-guided image editing: ``hx.manipulate``."""

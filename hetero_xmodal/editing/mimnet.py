@@ -1,4 +1,4 @@
-"""MIM-Net on one image and one sentence: the coarse and the fine image, where the text speaks, and which memories its words used.
+"""MIM-Net on one image and one sentence: coarse and fine edited image, localisation map, and the words' attention over memories.
 
 >>> import hetero_xmodal as hx
 >>> bird = hx.load_dataset("world/birds", "test", size=1)[0].image
@@ -33,17 +33,17 @@ FILES = ("image.png", "coarse.png", "localisation.png", "memories.json", "manipu
 
 @dataclass(frozen=True)
 class MemoryManipulation(Saved):
-    """What came of one image and one sentence.
+    """Result of editing one image by one sentence with MIM-Net.
 
-    original, given : the image and the sentence that were given
-    image : the edited image, as large as the original
-    coarse : the coarse image, as the model made it
-    localisation : (height, width) in 0..1, where the text speaks about the image (9), as large as the original
-    matte : (height, width) in 0..1, how much of each pixel was repainted
+    original, given : input image and sentence
+    image : the edited image, of the original's size
+    coarse : the edited image of the coarse stage, at the model's resolution
+    localisation : (height, width) in 0..1, the region that the text refers to, equation (9), at the original's size
+    matte : (height, width) in 0..1, the share of each pixel that was repainted
     words : the sentence's words
-    attention : (words, memories), how much of each memory each word recalled (2); None for a model without memory
-    swatches : the most used memories -> each rendered on this image, as if all words had recalled it alone
-    notes : what the reader should know, such as words the model does not know
+    attention : (words, memories) attention weights of each word over the memories, equation (2); None for a model without memory
+    swatches : most used memories -> the image rendered as if every word had attended to that memory alone
+    notes : warnings, such as words unknown to the model
     """
 
     files = FILES
@@ -59,7 +59,7 @@ class MemoryManipulation(Saved):
     notes: list[str] = field(default_factory=list)
 
     def memories(self, most: int = 3) -> dict[str, list[tuple[int, float]]]:
-        """For every word the memories it used most, each with its share; a word said twice keeps its first place."""
+        """The *most* memories with the highest attention weights of each word; of a repeated word, the first occurrence counts."""
         used: dict[str, list[tuple[int, float]]] = {}
         for word, row in zip(self.words, [] if self.attention is None else self.attention, strict=False):
             used.setdefault(word, [(int(k), round(float(row[k]), 4)) for k in row.argsort()[::-1][:most]])
@@ -68,13 +68,13 @@ class MemoryManipulation(Saved):
     picture = renamed_attribute("picture", "image")
 
     def figure(self) -> Figure:
-        """The images, where the text speaks, and the words' attention over the memories they used."""
+        """Draw the images, the localisation map, and the words' attention weights over the memories they used."""
         from ..viz.memory import memory_manipulation_figure
 
         return memory_manipulation_figure(self)
 
     def write(self, folder: Path, *, dpi: int = 150) -> None:
-        """Write images, map, attention and figure into an existing folder; see :data:`FILES`."""
+        """Write images, localisation map, attention weights and figure into an existing folder; see :data:`FILES`."""
         from PIL import Image
 
         self.image.save(folder / "image.png")
@@ -86,7 +86,13 @@ class MemoryManipulation(Saved):
 
 
 def load_memory_model(model: str | Path = "birds") -> MIMNet:
-    """The MIM-Net in a model folder or run folder, or a shipped one by name (``"birds"``, ``"scenes"``)."""
+    """Load a MIM-Net from a model or run folder, or a shipped one by name (``"birds"``, ``"scenes"``).
+
+    Raises
+    ------
+    InputError
+        If the folder is not a MIM-Net.
+    """
     from ..recipes.mimnet import MIMNet
 
     folder = SHIPPED.get(str(model), Path(model))
@@ -100,19 +106,20 @@ def load_memory_model(model: str | Path = "birds") -> MIMNet:
 def manipulate_by_memory(
     image: Any, sentence: str, *, model: str | Path | MIMNet = "birds", language: str | None = None, swatches: int = 8
 ) -> MemoryManipulation:
-    """Edit an image by a sentence with a MIM-Net; no detector is needed.
+    """Edit an image by a sentence with a MIM-Net, which needs no detector.
 
     Parameters
     ----------
-    image : path, PIL image or uint8 array, of any size; see :func:`hetero_xmodal.images.read_image`.
-    sentence : English text that says how the image should look, e.g. "This bird has red wings."
+    image : path, PIL image or uint8 array (height, width, 3) of any size; see :func:`hetero_xmodal.images.read_image`.
+    sentence : English text that describes the desired image, e.g. "This bird has red wings."
     model : ``"birds"`` or ``"scenes"`` (shipped), a model or run folder, or a :class:`~hetero_xmodal.recipes.MIMNet`.
     language : spaCy model for the sentence.
-    swatches : so many of the memories that the words used most are rendered for the figure.
+    swatches : number of the most used memories to render for the figure.
 
     Raises
     ------
-    InputError : an image, sentence or model that cannot be used.
+    InputError
+        If the image, the sentence or the model cannot be used.
     """
     import torch
     from PIL import Image
@@ -125,9 +132,9 @@ def manipulate_by_memory(
     from .pixels import full_size, squared
 
     image = read_image(image)
-    said = parse_sentence(sentence, **({} if language is None else {"model": language}))
+    parsed = parse_sentence(sentence, **({} if language is None else {"model": language}))
     network = load_memory_model(model) if isinstance(model, str | Path) else model
-    graph = build_graph(SceneGraph(size=image.size), said)
+    graph = build_graph(SceneGraph(size=image.size), parsed)
     words = _words(graph)
     if not words:
         raise InputError(f"the sentence {sentence!r} has no word; give an English sentence")
@@ -135,8 +142,8 @@ def manipulate_by_memory(
     with torch.no_grad():
         made = network.eval()(graph, given)
     edited, matte = full_size(image, given[0], made.fine[0], made.matte[0], fills)
-    grown = torch.nn.functional.interpolate(made.localisation, given.shape[-2:], mode="bilinear", align_corners=False)
-    _, localisation = full_size(image, given[0], given[0], grown[0], fills)
+    enlarged = torch.nn.functional.interpolate(made.localisation, given.shape[-2:], mode="bilinear", align_corners=False)
+    _, localisation = full_size(image, given[0], given[0], enlarged[0], fills)
     attention = None if made.attention is None else made.attention.numpy()
     rendered: dict[int, Image.Image] = {}
     if attention is not None and swatches > 0:
@@ -144,12 +151,12 @@ def manipulate_by_memory(
         shown = network.render(given[0], used, words=words)
         rendered = {int(k): Image.fromarray(pixels(one)) for k, one in zip(used, shown, strict=True)}
     coarse = Image.fromarray(pixels(made.coarse[0]))
-    notes = _remarks(network, image, given, sentence, words)
+    notes = _notes_on(network, image, given, sentence, words)
     return MemoryManipulation(image, sentence, edited, coarse, localisation, matte, words, attention, rendered, notes)
 
 
 def edit_by_memory(model: MIMNet, pairs: Iterable[ManipulationPair], *, batch_size: int = 50) -> list[Image.Image]:
-    """Edited images for images and instructions of *pairs*, many at a time; what they say of the answer is not looked at."""
+    """Edit the images of *pairs* by their instructions, in batches; the ground truth of the pairs is not used."""
     import torch
 
     from ..graphs.build import flat_pair
@@ -162,8 +169,8 @@ def edit_by_memory(model: MIMNet, pairs: Iterable[ManipulationPair], *, batch_si
     for start in range(0, len(pairs), batch_size):
         some = pairs[start : start + batch_size]
         flats = [
-            flat_pair(SceneGraph(size=pair.image.size), said)
-            for pair, said in zip(some, parse_sentences([p.instruction for p in some]), strict=True)
+            flat_pair(SceneGraph(size=pair.image.size), parsed)
+            for pair, parsed in zip(some, parse_sentences([p.instruction for p in some]), strict=True)
         ]
         small = [squared(pair.image, model.config.fine_size) for pair in some]
         given = torch.cat([p for p, _ in small])
@@ -180,20 +187,20 @@ def _words(graph: Any) -> list[str]:
     return s.decode_text(graph.nodes[s.WORD].data["text"])
 
 
-def _remarks(model: MIMNet, image: Image.Image, given: Any, sentence: str, words: list[str]) -> list[str]:
-    """What is unusual about an image and a sentence, one sentence each; the model does what it can with the rest."""
+def _notes_on(model: MIMNet, image: Image.Image, given: Any, sentence: str, words: list[str]) -> list[str]:
+    """Warnings about unusual images and sentences, one sentence each."""
     from ..networks.boundary import boundary_images
-    from .plans import asks_for_things
+    from .plans import removes_or_replaces
 
     notes = []
     unknown = [w for w, number in zip(words, model.word_numbers(words), strict=True) if number == model.word_numbers(["\0"])[0]]
     if unknown:
-        notes.append(f"the model has never seen {', '.join(repr(word) for word in dict.fromkeys(unknown))}; such words say nothing to it")
-    if asks_for_things(sentence):
-        notes.append("MIM-Net changes how things look, and takes none away and puts none in another's place; CAM's model 'scenes' does")
+        notes.append(f"the model has never seen {', '.join(repr(word) for word in dict.fromkeys(unknown))}; unknown words have no effect")
+    if removes_or_replaces(sentence):
+        notes.append("MIM-Net changes the appearance of objects, it does not remove or replace them; CAM's model 'scenes' does")
     size = model.config.fine_size
     if max(image.size) < size:
-        notes.append(f"the image has {image.size[0]} x {image.size[1]} pixels; it was enlarged to the model's {size} and brought back")
+        notes.append(f"the image has {image.size[0]} x {image.size[1]} pixels; it was enlarged to the model's {size} and back")
     if not bool((boundary_images(given) > -1).any()):
-        notes.append("no boundary was found in the image, so there is no structure that textures could follow")
+        notes.append("no boundary was found in the image, so the textures have no structure to follow")
     return notes

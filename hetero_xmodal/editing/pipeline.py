@@ -1,4 +1,4 @@
-"""An image and a sentence manipulate each other: the edited image and the edited sentence, both at once.
+"""Joint editing of an image by a sentence and of the sentence by the image.
 
 >>> import hetero_xmodal as hx
 >>> bird = hx.load_dataset("world/birds", "test", size=1)[0].image
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..deprecation import renamed_attribute
 from ..errors import InputError, nearest
 from ..files import Saved, read_json, write_json, write_text
-from .pixels import carry, full_size, squared
+from .pixels import full_size, move_pixels, squared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,17 +45,17 @@ FILES = ("image.png", "sentence.txt", "masks.json", "manipulation.png", "drawing
 
 @dataclass(frozen=True)
 class Manipulation(Saved):
-    """What came of one image and one sentence.
+    """Result of editing one image and one sentence with CAM.
 
-    original, given : the image and the sentence that were given
-    image : the edited image, as large as the original
+    original, given : input image and sentence
+    image : the edited image, of the original's size
     sentence : the edited sentence
     graph : the heterograph of both
-    image_scene, sentence_scene : what the parsers saw
-    image_mask, sentence_mask : how much every node matters for the new image and for the new sentence: ``visual`` and ``word``, one
-        number in 0..1 per node (E5); empty for a model without masks
-    matte : (height, width) in 0..1, how much of each pixel was repainted
-    notes : what the reader should know, such as words the model does not know
+    image_scene, sentence_scene : the parsers' scene graphs
+    image_mask, sentence_mask : relevance of every node for the edited image and for the edited sentence, equation (E5): one number in 0..1
+        per ``visual`` and ``word`` node; empty for a model without masks
+    matte : (height, width) in 0..1, the share of each pixel that was repainted
+    notes : warnings, such as words unknown to the model
     """
 
     files = FILES
@@ -74,7 +74,7 @@ class Manipulation(Saved):
     picture = renamed_attribute("picture", "image")
 
     def figure(self) -> Figure:
-        """Both images, both sentences, and the two masks on regions and words."""
+        """Draw both images, both sentences, and the two masks on regions and words."""
         from ..viz.editing import manipulation_figure
 
         return manipulation_figure(self)
@@ -99,7 +99,13 @@ class Manipulation(Saved):
 
 
 def recipe_of(model: Any, recipe: str | None = None) -> str:
-    """``"cam"`` or ``"mimnet"``: *recipe* if given, else what the model or its folder says, else ``"cam"``."""
+    """Return ``"cam"`` or ``"mimnet"``: *recipe* if given, else the recipe of the model or its folder, else ``"cam"``.
+
+    Raises
+    ------
+    InputError
+        If *recipe* is unknown.
+    """
     if recipe is not None:
         if recipe not in RECIPES:
             raise InputError(f"recipe is {recipe!r}{nearest(recipe, RECIPES)}; known for manipulation are {', '.join(RECIPES)}")
@@ -115,9 +121,17 @@ def recipe_of(model: Any, recipe: str | None = None) -> str:
 
 
 def load_manipulation_model(model: str | Path = "birds", *, recipe: str | None = None) -> CAM | MIMNet:
-    """The model in a model folder or run folder, or a shipped one, ``"birds"`` or ``"scenes"``, of the recipe that it is.
+    """Load an editing model.
 
-    recipe : which shipped one, ``"cam"`` (default) or ``"mimnet"``; for a folder it may be left out.
+    Parameters
+    ----------
+    model : a model or run folder, or the name of a shipped model, ``"birds"`` or ``"scenes"``.
+    recipe : of a shipped model, ``"cam"`` (default) or ``"mimnet"``; a folder's recipe is read from it.
+
+    Raises
+    ------
+    InputError
+        If the folder is not a model, or *recipe* is unknown.
     """
     if recipe_of(model, recipe) == "mimnet":
         from .mimnet import load_memory_model
@@ -146,20 +160,21 @@ def manipulate(
 
     Parameters
     ----------
-    image : path, PIL image or uint8 array, of any size; see :func:`hetero_xmodal.images.read_image`.
-    sentence : English text that says how the image should look, e.g. "This bird has red wings."
-    model : ``"birds"`` or ``"scenes"`` (shipped; CAM's scenes can remove, replace and move things), a model or run folder, or a model of
-        :mod:`hetero_xmodal.recipes`.
-    recipe : ``"cam"`` or ``"mimnet"``; left out, what *model* is, and CAM for a shipped name. MIM-Net edits the image alone and gives a
-        :class:`~hetero_xmodal.editing.mimnet.MemoryManipulation`; it needs no detector and no beam.
-    detector : finds the objects of the image, see :func:`hetero_xmodal.parse_image`.
-    image_scene : what is in the image, in place of a detector.
+    image : path, PIL image or uint8 array (height, width, 3) of any size; see :func:`hetero_xmodal.images.read_image`.
+    sentence : English text that describes the desired image, e.g. "This bird has red wings."
+    model : ``"birds"`` or ``"scenes"`` (shipped; CAM's ``"scenes"`` can remove, replace and move objects), a model or run folder, or a
+        model of :mod:`hetero_xmodal.recipes`.
+    recipe : ``"cam"`` or ``"mimnet"``; by default that of *model*, and CAM for a shipped name. MIM-Net edits the image only and returns a
+        :class:`~hetero_xmodal.editing.mimnet.MemoryManipulation`; it uses neither detector nor beam search.
+    detector : object detector, see :func:`hetero_xmodal.parse_image`.
+    image_scene : scene graph of the image, used instead of a detector.
     language : spaCy model for the sentence.
-    beam : sentences the text decoder keeps in mind.
+    beam : beam width of the text decoder.
 
     Raises
     ------
-    InputError : an image, sentence or model that cannot be used.
+    InputError
+        If the image, the sentence, the model or an option cannot be used.
     """
     if recipe_of(model, recipe) == "mimnet":
         from .mimnet import manipulate_by_memory
@@ -173,43 +188,60 @@ def manipulate(
     if isinstance(beam, bool) or not isinstance(beam, int) or not 1 <= beam <= 100:
         raise InputError(f"beam is {beam!r}, expected a whole number from 1 to 100")
     image = read_image(image)
-    said = parse_sentence(sentence, **({} if language is None else {"model": language}))
+    parsed = parse_sentence(sentence, **({} if language is None else {"model": language}))
     network = load_manipulation_model(model, recipe=recipe) if isinstance(model, str | Path) else model
-    seen = parse_image(image, detector=detector) if image_scene is None else image_scene
-    if seen.size is not None and tuple(seen.size) != image.size:
-        raise InputError(f"image_scene was made for an image of {seen.size[0]} x {seen.size[1]} pixels, but this one has {image.size}")
-    plan = planned(network, seen, sentence, language=language)
-    graph = build_graph(plan.scene if plan else seen, said, complete=True)
+    detected = parse_image(image, detector=detector) if image_scene is None else image_scene
+    if detected.size is not None and tuple(detected.size) != image.size:
+        raise InputError(
+            f"image_scene was made for an image of {detected.size[0]} x {detected.size[1]} pixels, but this one has {image.size}"
+        )
+    plan = plan_for(network, detected, sentence, language=language)
+    graph = build_graph(plan.scene if plan else detected, parsed, complete=True)
     pixels, fills = squared(image, network.config.image_size)
-    made, written, anew = run(network, graph, pixels, [max(image.size)], plans=[plan], beam=beam)
+    made, written, revealed = run(network, graph, pixels, [max(image.size)], plans=[plan], beam=beam)
     masks = [
         {t: states[name][:, 0].tolist() for t, states in made.states.items() if name in states} for name in ("image_mask", "sentence_mask")
     ]
-    edited, matte = full_size(image, pixels[0], made.image[0], made.matte[0], fills, anew[0])
-    rewritten = spell(network, graph, *written[0], sentence)
-    notes = remarks(network, seen, said, graph)
+    edited, matte = full_size(image, pixels[0], made.image[0], made.matte[0], fills, revealed[0])
+    rewritten = sentence_from_tokens(network, graph, *written[0], sentence)
+    notes = notes_on(network, detected, parsed, graph)
     if plan is not None:
-        notes.insert(0, f"{plan.kind} the {seen.objects[plan.subject].name}: the places that change are hidden and painted anew")
-    return Manipulation(image, sentence, edited, rewritten, graph, seen, said, masks[0], masks[1], matte, notes)
+        notes.insert(0, f"{plan.kind} the {detected.objects[plan.subject].name}: the affected regions are masked and repainted")
+    return Manipulation(image, sentence, edited, rewritten, graph, detected, parsed, masks[0], masks[1], matte, notes)
 
 
-def planned(model: CAM, seen: SceneGraph, sentence: str, *, language: str | None = None) -> EditPlan | None:
-    """The relation edit that *sentence* asks for, see :func:`~.editing.plans.plan_edit`; ``None`` for a model without this skill.
+def plan_for(model: CAM, detected: SceneGraph, sentence: str, *, language: str | None = None) -> EditPlan | None:
+    """Plan the relation edit that *sentence* requests, see :func:`~.editing.plans.plan_edit`; ``None`` if the model cannot perform any.
 
-    A model that was trained with hidden places keeps the usual sizes of things in its vocabulary.
+    A model trained with masked regions has the usual sizes of objects in its vocabulary.
     """
     from .plans import plan_edit
 
     sizes = model.vocab.get("sizes")
-    return plan_edit(seen, sentence, sizes=sizes, language=language) if sizes else None
+    return plan_edit(detected, sentence, sizes=sizes, language=language) if sizes else None
 
 
 def manipulate_pairs(
     model: CAM, pairs: Iterable[ManipulationPair], *, scenes: str = "detector", beam: int = 3, batch_size: int = 50
 ) -> tuple[list[Image.Image], list[str]]:
-    """Edited images and sentences for images and instructions of *pairs*, many at a time; what they say of the answer is not looked at.
+    """Edit the images and instructions of *pairs* in batches; the ground truth of the pairs is not used.
 
-    scenes : ``"detector"`` finds the objects with the world's detector, ``"true"`` takes the pairs' annotated scene graphs.
+    Parameters
+    ----------
+    model : a CAM.
+    pairs : images with instructions.
+    scenes : ``"detector"``: objects detected by the world's detector; ``"true"``: the pairs' annotated scene graphs.
+    beam : beam width of the text decoder.
+    batch_size : pairs in one forward pass.
+
+    Returns
+    -------
+    the edited images and the edited sentences.
+
+    Raises
+    ------
+    InputError
+        If *scenes* is unknown, or a pair has no annotated scene graph.
     """
     import torch
 
@@ -223,31 +255,41 @@ def manipulate_pairs(
     pairs, images, sentences = list(pairs), [], []
     for start in range(0, len(pairs), batch_size):
         some = pairs[start : start + batch_size]
-        seen = [pair.scene for pair in some] if scenes == "true" else parse_images([pair.image for pair in some], progress=False)
-        if any(scene is None for scene in seen):
-            raise InputError(f"pair {some[seen.index(None)].id!r} has no annotated scene graph; use scenes='detector'")
-        said = parse_sentences([pair.instruction for pair in some])
-        plans = [planned(model, scene, pair.instruction) for scene, pair in zip(seen, some, strict=True)]
-        seen = [plan.scene if plan else scene for plan, scene in zip(plans, seen, strict=True)]
-        flats = [flat_pair(a, b, complete=True) for a, b in zip(seen, said, strict=True)]
+        detected = [pair.scene for pair in some] if scenes == "true" else parse_images([pair.image for pair in some], progress=False)
+        if any(scene is None for scene in detected):
+            raise InputError(f"pair {some[detected.index(None)].id!r} has no annotated scene graph; use scenes='detector'")
+        parsed = parse_sentences([pair.instruction for pair in some])
+        plans = [plan_for(model, scene, pair.instruction) for scene, pair in zip(detected, some, strict=True)]
+        detected = [plan.scene if plan else scene for plan, scene in zip(plans, detected, strict=True)]
+        flats = [flat_pair(a, b, complete=True) for a, b in zip(detected, parsed, strict=True)]
         graph = FlatGraphs.concat(flats).to_dgl()
         small = [squared(pair.image, model.config.image_size) for pair in some]
         pixels = torch.cat([p for p, _ in small])
-        made, written, anew = run(model, graph, pixels, [max(pair.image.size) for pair in some], plans=plans, beam=beam)
+        made, written, revealed = run(model, graph, pixels, [max(pair.image.size) for pair in some], plans=plans, beam=beam)
         for k, pair in enumerate(some):
-            images.append(full_size(pair.image, pixels[k], made.image[k], made.matte[k], small[k][1], anew[k])[0])
-            sentences.append(spell(model, flats[k].to_dgl(batched=False), *written[k], pair.instruction))
+            images.append(full_size(pair.image, pixels[k], made.image[k], made.matte[k], small[k][1], revealed[k])[0])
+            sentences.append(sentence_from_tokens(model, flats[k].to_dgl(batched=False), *written[k], pair.instruction))
     return images, sentences
 
 
 def run(
     model: CAM, graph: dgl.DGLGraph, pixels: Any, sides: list[int], *, plans: list[EditPlan | None] | None = None, beam: int = 3
 ) -> tuple[Any, list[tuple[list[int], Any]], Any]:
-    """The model on B pairs: what it made, for each pair the numbers of the written words with the text decoder's attention, and which pixels
-    (B, 1, S, S) were taken away or put somewhere else by a plan, so that nothing of the image may be left there.
+    """Run the model on B pairs.
 
-    *pixels* (B, 3, S, S) are the squared images, *sides* the longest sides of the originals, which the graph's boxes are measured in.
-    Where a pair has a plan, the graph is that of the plan's scene.
+    Parameters
+    ----------
+    model : a CAM.
+    graph : batched graph of the B pairs; of a pair with a plan, that of the plan's scene.
+    pixels : (B, 3, S, S) images from :func:`~.editing.pixels.squared`.
+    sides : longest side of each original in pixels, the unit of the graph's boxes.
+    plans : relation edit of each pair, or None.
+    beam : beam width of the text decoder.
+
+    Returns
+    -------
+    the model's output; for each pair the token ids of the edited sentence with the text decoder's attention weights (words, n); and the
+    mask (B, 1, S, S) of pixels where a plan removed or moved an object.
     """
     import torch
 
@@ -256,20 +298,20 @@ def run(
     inside.set_batch_num_edges({r: graph.batch_num_edges(r) for r in graph.canonical_etypes})
     longest = torch.repeat_interleave(torch.tensor(sides, dtype=torch.float32), graph.batch_num_nodes("visual"))
     inside.nodes["visual"].data["image_size"] = longest[:, None].expand(-1, 2).contiguous()
-    given, hidden, seen = _hide(inside, pixels, sides, plans) if any(plans or []) else (pixels, None, None)
+    given, hidden, source = _hide(inside, pixels, sides, plans) if any(plans or []) else (pixels, None, None)
     with torch.no_grad():
-        made = model.eval()(inside, given, hidden=hidden, seen=seen)
-        anew = torch.zeros_like(pixels[:, :1])
-        if hidden is not None:  # what was taken away or moved has changed too
-            anew = torch.maximum(hidden, (given != pixels).any(1, keepdim=True).float())
-            made = replace(made, matte=torch.maximum(made.matte, anew))
-        return made, model.text_decoder.generate(made.memory, made.memory_mask, beam=beam), anew
+        made = model.eval()(inside, given, hidden=hidden, seen=source)
+        revealed = torch.zeros_like(pixels[:, :1])
+        if hidden is not None:  # pixels of removed and moved objects have changed too
+            revealed = torch.maximum(hidden, (given != pixels).any(1, keepdim=True).float())
+            made = replace(made, matte=torch.maximum(made.matte, revealed))
+        return made, model.text_decoder.generate(made.memory, made.memory_mask, beam=beam), revealed
 
 
 def _hide(graph: dgl.DGLGraph, pixels: Any, sides: list[int], plans: list[EditPlan | None]) -> tuple[Any, Any, tuple]:
-    """The images without what the plans take away, its places as a mask, and where CAM looks at every region.
+    """The images with removed objects inpainted, the mask of their boxes, and the images and boxes from which CAM takes region features.
 
-    What is taken away leaves a place that is filled from around it. A thing that moves takes its pixels along; a new one has to be painted.
+    A moved object's pixels are copied to its new position; a new object has to be painted by the model.
     """
     import torch
 
@@ -277,29 +319,26 @@ def _hide(graph: dgl.DGLGraph, pixels: Any, sides: list[int], plans: list[EditPl
 
     hidden = torch.zeros_like(pixels[:, :1])
     data = graph.nodes["visual"].data
-    looks = data["box"] / data["image_size"].repeat(1, 2)
+    visible_boxes = data["box"] / data["image_size"].repeat(1, 2)
     member = torch.repeat_interleave(torch.arange(len(plans)), graph.batch_num_nodes("visual"))
     for k, plan in enumerate(plans):
         if plan is not None:
             places = plan.hidden[:1] if plan.kind == "move" else plan.hidden
             hidden[k] = box_mask(torch.tensor(places) / sides[k], pixels.shape[-1]).amax(0)
-            looks[member == k] = torch.tensor(plan.looks).reshape(-1, 4) / sides[k]
+            visible_boxes[member == k] = torch.tensor(plan.visible_boxes).reshape(-1, 4) / sides[k]
     given = filled_from_around(pixels, hidden)
     for k, plan in enumerate(plans):
         if plan is not None and plan.kind == "move":
             scale = pixels.shape[-1] / sides[k]
-            carry(pixels[k], given[k], [[v * scale for v in box] for box in plan.hidden])
-    return given, hidden, (pixels, looks, member)
-
-
-# ---------------------------------------------------------------------------------------------- images of any size
+            move_pixels(pixels[k], given[k], [[v * scale for v in box] for box in plan.hidden])
+    return given, hidden, (pixels, visible_boxes, member)
 
 
 # ---------------------------------------------------------------------------------------------- sentences
 
 
-def spell(model: CAM, graph: dgl.DGLGraph, tokens: list[int], attention: Any, given: str) -> str:
-    """Words' numbers as a sentence; an unknown word is copied from where the text decoder looked, and punctuation is that of the given one."""
+def sentence_from_tokens(model: CAM, graph: dgl.DGLGraph, tokens: list[int], attention: Any, given: str) -> str:
+    """Convert token ids to a sentence; an unknown word is copied from the most attended word, punctuation from the given sentence."""
     from .. import schema as s
     from ..networks.text_decoder import SPECIAL, UNKNOWN
 
@@ -314,7 +353,7 @@ def spell(model: CAM, graph: dgl.DGLGraph, tokens: list[int], attention: Any, gi
 
 
 def in_the_form_of(sentence: str, words: list[str]) -> str:
-    """*words* with the punctuation, spaces and capital letters of *sentence* wherever the two agree.
+    """Join *words* with the punctuation and capitalisation of *sentence* wherever the two agree.
 
     >>> in_the_form_of("This bird has a red crown, a short beak and wings.", "this bird has a blue crown a short beak and wings".split())
     'This bird has a blue crown, a short beak and wings.'
@@ -323,7 +362,7 @@ def in_the_form_of(sentence: str, words: list[str]) -> str:
     places = [k for k, piece in enumerate(pieces) if re.match(r"\w", piece)]
     old = [part for k in places for part in [pieces[k]]]
     marks = {n: "".join(pieces[k + 1 : (places[n + 1] if n + 1 < len(places) else len(pieces))]) for n, k in enumerate(places)}
-    joined, owner = [], []  # a text decoder's word "bird" "'s" belongs to one piece "bird's"
+    joined, owner = [], []  # the text decoder's words "bird" "'s" are one piece "bird's"
     for word in words:
         if joined and word in ("'s", "’s", "'", "n't"):
             joined[-1] += word
@@ -346,25 +385,25 @@ def in_the_form_of(sentence: str, words: list[str]) -> str:
     return text + end if end in ".!?" and text and text[-1] not in ".!?" else text
 
 
-def remarks(model: CAM, seen: SceneGraph, said: SceneGraph, graph: dgl.DGLGraph) -> list[str]:
-    """What is unusual about an image and a sentence, one sentence each; the model does what it can with the rest."""
+def notes_on(model: CAM, detected: SceneGraph, parsed: SceneGraph, graph: dgl.DGLGraph) -> list[str]:
+    """Warnings about unusual images and sentences, one sentence each."""
     from .. import schema as s
     from ..graphs.synonyms import ATTRIBUTE_SAME, EXCLUSIVE
 
     notes = []
-    if not seen.objects:
-        notes.append("no object was found in the image; only the words as such can steer the change")
-    if not said.objects:
-        notes.append("the sentence names no thing; say what should change, as in 'This bird has red wings.'")
-    elif seen.objects and not graph.num_edges(s.VISUAL_SAME_AS_WORD):
-        things = ", ".join(dict.fromkeys(thing.name for thing in said.objects))
+    if not detected.objects:
+        notes.append("no object was found in the image; the edit depends on the words alone")
+    if not parsed.objects:
+        notes.append("the sentence names no object; describe what should change, as in 'This bird has red wings.'")
+    elif detected.objects and not graph.num_edges(s.VISUAL_SAME_AS_WORD):
+        things = ", ".join(dict.fromkeys(thing.name for thing in parsed.objects))
         notes.append(f"nothing that the sentence names ({things}) was found in the image, so there is no bridge between them")
     texts = s.decode_text(graph.nodes[s.WORD].data["text"])
     unknown = [text for text, number in zip(texts, model.word_numbers(texts), strict=True) if number == model.word_numbers(["\0"])[0]]
     if unknown:
-        notes.append(f"the model has never seen {', '.join(repr(word) for word in dict.fromkeys(unknown))}; such words are passed over")
+        notes.append(f"the model has never seen {', '.join(repr(word) for word in dict.fromkeys(unknown))}; unknown words have no effect")
     values: dict[str, list[set[str]]] = {}
-    for thing in said.objects:
+    for thing in parsed.objects:
         found = values.setdefault(thing.name, [set() for _ in EXCLUSIVE])
         for attribute in thing.attributes:
             word = ATTRIBUTE_SAME.get(attribute.lower(), attribute.lower())
@@ -374,5 +413,5 @@ def remarks(model: CAM, seen: SceneGraph, said: SceneGraph, graph: dgl.DGLGraph)
     for name, kinds in values.items():
         for kind in kinds:
             if len(kind) > 1:
-                notes.append(f"the sentence calls the {name} {' and '.join(sorted(kind))}; it cannot be both, so either may come out")
+                notes.append(f"the sentence calls the {name} {' and '.join(sorted(kind))}; it cannot be both, so the result may be either")
     return notes

@@ -1,4 +1,4 @@
-"""Images of any size to the square that a model reads, and its change back into the image at full size."""
+"""Conversion of images of any size to the model's square input, and of its output back to full resolution."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def carry(image: Any, filled: Any, places: Sequence[Sequence[float]]) -> None:
-    """A thing's pixels out of *image* (3, S, S) in -1..1 into *filled*, the same without it; *places* are its old and its new box.
+def move_pixels(image: Any, filled: Any, places: Sequence[Sequence[float]]) -> None:
+    """Copy an object's pixels from its old to its new position, in place.
 
-    Its pixels are those that differ from what its old place was filled with, and what they enclose.
+    Parameters
+    ----------
+    image : (3, S, S) in -1..1, with the object.
+    filled : (3, S, S) the image with the object removed by inpainting, which is changed.
+    places : old and new box of the object in pixels, xyxy.
+
+    The object's pixels are those in its old box that differ between the two images, and those they enclose.
 
     >>> import torch
     >>> image, empty = torch.zeros(3, 8, 8), torch.zeros(3, 8, 8)
     >>> image[:, 1:3, 1:3] = 1
-    >>> carry(image, empty, [(0, 0, 4, 4), (4, 4, 8, 8)]); empty[0].nonzero().tolist()
+    >>> move_pixels(image, empty, [(0, 0, 4, 4), (4, 4, 8, 8)]); empty[0].nonzero().tolist()
     [[5, 5], [5, 6], [6, 5], [6, 6]]
     """
     import torch
@@ -37,7 +43,10 @@ def carry(image: Any, filled: Any, places: Sequence[Sequence[float]]) -> None:
 
 
 def squared(image: Image.Image, size: int) -> tuple[Any, tuple[int, int]]:
-    """An image as (1, 3, size, size) in -1..1, its last row and column repeated to a square, and (width, height) of what it fills."""
+    """Resize an image to a tensor (1, 3, size, size) in -1..1, padded to a square by repeating its last row or column.
+
+    Also returns (width, height) of the part that is not padding.
+    """
     import numpy as np
     import torch
 
@@ -49,12 +58,22 @@ def squared(image: Image.Image, size: int) -> tuple[Any, tuple[int, int]]:
 
 
 def full_size(
-    image: Image.Image, given: Any, made: Any, matte: Any, fills: tuple[int, int], anew: Any = None
+    image: Image.Image, given: Any, made: Any, matte: Any, fills: tuple[int, int], revealed: Any = None
 ) -> tuple[Image.Image, np.ndarray]:
-    """The change, which is as small as the model's images, brought into the image at its own size; and the matte likewise.
+    """Apply the model's change at full resolution: the upsampled difference is added to the image, so that its details are kept.
 
-    What the model did not touch keeps every detail of the image, and so does what it gave another colour. Where *anew* (1, S, S) is 1
-    something was taken away, and no detail of it may be left: there the model's image itself is shown, enlarged.
+    Parameters
+    ----------
+    image : the original, of any size.
+    given, made : (3, S, S) in -1..1, the model's input and output.
+    matte : (1, S, S) in 0..1.
+    fills : (width, height) of the part of the square that is not padding, from :func:`squared`.
+    revealed : (1, S, S), 1 where an object was removed or moved; there no detail of the original may remain, so the model's upsampled
+        image itself is shown.
+
+    Returns
+    -------
+    the edited image, and the matte (height, width) at full resolution.
     """
     import numpy as np
     import torch
@@ -63,7 +82,7 @@ def full_size(
 
     w, h = fills
     change, share, whole = (x[None, :, :h, :w] for x in (made - given, matte, made))
-    hidden = torch.zeros_like(share) if anew is None else anew[None, :, :h, :w]
+    hidden = torch.zeros_like(share) if revealed is None else revealed[None, :, :h, :w]
     if image.size != fills:
         size = dict(size=image.size[::-1], mode="bilinear", align_corners=False)
         change, share, whole, hidden = (interpolate(x, **size) for x in (change, share, whole, hidden))

@@ -1,21 +1,21 @@
-"""What a sentence wants of the things in an image: remove one, put another in its place, or move it.
+"""Relation edits: instructions that remove, replace or move an object, planned on the image's scene graph.
 
-An image shows no empty place for a thing that is to come, and the thing that is to go hides what is behind it. So a relation edit is first
-planned on the scene graph, by rules that can be read and checked, and then painted: the places that change are hidden, and the model
-draws them again from the edited graph (the masked-region protocol). What the rules read:
+The pixels of a new object or of the background behind a removed one are not in the image. So a relation edit is first planned on the scene
+graph by explicit rules and then rendered: the affected boxes are masked, and the model reconstructs them from the edited graph (the
+masked-region protocol). Supported instructions:
 
 * **remove**: "no umbrella", "without the dog", "remove the small ball";
 * **replace**: "a bench instead of the dog", "replace the dog with a bench";
-* **move**: "the cup is on the table", where the image has both and they stand otherwise (:mod:`hetero_xmodal.parsers.geometry`).
+* **move**: "the cup is on the table", if the image shows both in another relation (:mod:`hetero_xmodal.parsers.geometry`).
 
-Anything else ("the box is green instead of purple") is no relation edit, and the model gets image and sentence as they are.
+Anything else ("the box is green instead of purple") is not a relation edit; the model gets image and sentence unchanged.
 
 >>> from hetero_xmodal.scenes import SceneGraph, SceneObject
 >>> image = SceneGraph(objects=[SceneObject("dog", box=(6, 43, 24, 56)), SceneObject("ball", box=(40, 40, 52, 52))], size=(64, 64))
 >>> plan_edit(image, "no dog").hidden
 [(6, 43, 24, 56)]
 >>> plan = plan_edit(image, "a bench instead of the dog")
->>> plan.kind, plan.scene.objects[0].name, plan.looks[0]
+>>> plan.kind, plan.scene.objects[0].name, plan.visible_boxes[0]
 ('replace', 'bench', (6, 43, 24, 56))
 >>> plan_edit(image, "the dog is above the ball").kind
 'move'
@@ -40,38 +40,38 @@ Box = tuple[float, float, float, float]
 _REMOVE = re.compile(r"\b(?:no|without|remove|delete|erase)\s+(?:the\s+|a\s+|an\s+|any\s+)?(?P<old>[\w\s-]+)", re.IGNORECASE)
 _INSTEAD = re.compile(r"(?P<new>[\w\s-]+?)\s+instead\s+of\s+(?P<old>[\w\s-]+)", re.IGNORECASE)
 _REPLACE = re.compile(r"\breplace\s+(?P<old>[\w\s-]+?)\s+(?:with|by)\s+(?P<new>[\w\s-]+)", re.IGNORECASE)
-#: a place is searched in steps of this share of the image's sides
+#: step of the search for a position, relative to the image's sides
 _STEP = 1 / 32
 
 
 @dataclass(frozen=True)
 class EditPlan:
-    """A relation edit, ready to be painted.
+    """A planned relation edit.
 
     kind : ``remove``, ``replace`` or ``move``
-    subject : the thing's index in the image's scene graph
-    scene : the scene graph after the edit, with boxes; a removed thing is gone from it
-    hidden : boxes in pixels that are to be painted anew
-    looks : for every object of ``scene`` the box in the image as it is where the thing can be looked at
+    subject : index of the edited object in the image's scene graph
+    scene : the scene graph after the edit, with boxes, without a removed object
+    hidden : boxes in pixels to be masked and repainted
+    visible_boxes : for every object of ``scene``, the box in the original image from which its region feature is taken
     """
 
     kind: str
     subject: int
     scene: SceneGraph
     hidden: list[Box]
-    looks: list[Box]
+    visible_boxes: list[Box]
 
 
 def plan_edit(image: SceneGraph, sentence: str, *, sizes: Mapping[str, tuple[float, float]] | None = None, language: str | None = None):
-    """The relation edit that *sentence* asks for of the things in *image*, an :class:`EditPlan`, or ``None`` if it asks for none.
+    """Plan the relation edit that *sentence* requests: an :class:`EditPlan`, or ``None`` if it is not a relation edit.
 
     Parameters
     ----------
     image : scene graph with boxes and size.
     sentence : English text.
-    sizes : usual width and height of a class as shares of the image's sides, for a thing that takes another's place; if left out, or
-        for a class that is not in it, the new thing is as large as the old one.
-    language : spaCy model that reads the sentence.
+    sizes : class -> usual width and height relative to the image's sides, for an object that replaces another; the size of other classes
+        is that of the replaced object.
+    language : spaCy model for the sentence.
     """
     from ..parsers.sentence import parse_sentence
 
@@ -79,26 +79,28 @@ def plan_edit(image: SceneGraph, sentence: str, *, sizes: Mapping[str, tuple[flo
         return None
     options = {} if language is None else {"model": language}
 
-    def read(text: str) -> SceneGraph:
+    def parse(text: str) -> SceneGraph:
         return parse_sentence(text, **options)
 
     for pattern in (_REPLACE, _INSTEAD):
         found = pattern.search(sentence)
         if found:
-            old, new = _thing(image, read(_with_article(found["old"]))), read(_with_article(found["new"])).objects
+            old, new = _thing(image, parse(_with_article(found["old"]))), parse(_with_article(found["new"])).objects
             return _replace(image, old, new[-1], sizes or {}) if old is not None and new else None
     found = _REMOVE.search(sentence)
     if found:
-        old = _thing(image, read(_with_article(found["old"])))
+        old = _thing(image, parse(_with_article(found["old"])))
         return None if old is None else _remove(image, old)
-    return _move(image, read(sentence))
+    return _move(image, parse(sentence))
 
 
-def asks_for_things(sentence: str) -> bool:
-    """Whether a sentence, by its words alone, wants a thing gone or another in its place.
+def removes_or_replaces(sentence: str) -> bool:
+    """Whether a sentence, by its words alone, requests that an object be removed or replaced.
 
-    >>> asks_for_things("a cat instead of the dog"), asks_for_things("no umbrella"), asks_for_things("the box is green instead of purple")
-    (True, True, False)
+    >>> removes_or_replaces("a cat instead of the dog"), removes_or_replaces("no umbrella")
+    (True, True)
+    >>> removes_or_replaces("the box is green instead of purple")
+    False
     """
     instead = _INSTEAD.search(sentence)
     if instead and re.match(r"(?:the|a|an)\s", instead["old"], re.IGNORECASE):  # colours have no article
@@ -107,13 +109,13 @@ def asks_for_things(sentence: str) -> bool:
 
 
 def _with_article(words: str) -> str:
-    """ "the small dog" as it is, "small dog" with an article, so that the parser reads a noun."""
+    """Add an article to a phrase without one ("small dog"), so that it is parsed as a noun phrase."""
     words = words.strip()
     return words if re.match(r"(?:the|a|an)\s", words, re.IGNORECASE) else f"the {words}"
 
 
 def _thing(image: SceneGraph, phrase: SceneGraph) -> int | None:
-    """The object of the image that the first noun of *phrase* means, or None."""
+    """Index of the image's object that the first noun of *phrase* refers to, or None."""
     return next((match.region for match in match_objects(image, phrase) if match.thing == 0), None)
 
 
@@ -128,13 +130,13 @@ def _remove(image: SceneGraph, old: int) -> EditPlan:
 
 
 def _replace(image: SceneGraph, old: int, new, sizes: Mapping[str, tuple[float, float]]) -> EditPlan:
-    """The new thing stands where the old one stood and has its own size; it keeps colour and pattern unless the sentence names others."""
+    """Put the new object, in its own size, in the old one's place; it keeps the attributes unless the sentence names others."""
     was = image.objects[old]
     x1, y1, x2, y2 = was.box
     width, height = image.size
     if new.name in sizes:
         w, h = sizes[new.name][0] * width, sizes[new.name][1] * height
-        if was.name in sizes:  # a small dog makes a small bench
+        if was.name in sizes:  # a small dog is replaced by a small bench
             share = float(np.sqrt((x2 - x1) * (y2 - y1) / (sizes[was.name][0] * width * sizes[was.name][1] * height)))
             w, h = w * share, h * share
         middle, bottom = (x1 + x2) / 2, y2
@@ -146,10 +148,10 @@ def _replace(image: SceneGraph, old: int, new, sizes: Mapping[str, tuple[float, 
     return EditPlan("replace", old, _edited(image, objects), hidden, [thing.box for thing in image.objects])
 
 
-def _move(image: SceneGraph, said: SceneGraph) -> EditPlan | None:
-    """The first relation of the sentence that does not hold between its two things in the image is made to hold."""
-    regions = {match.thing: match.region for match in match_objects(image, said)}
-    for relation in said.relations:
+def _move(image: SceneGraph, sentence: SceneGraph) -> EditPlan | None:
+    """Move the subject of the sentence's first relation that does not hold in the image, so that it does."""
+    regions = {match.thing: match.region for match in match_objects(image, sentence)}
+    for relation in sentence.relations:
         a, b = regions.get(relation.subject), regions.get(relation.object)
         predicate = geometry.SAME.get(relation.predicate, relation.predicate)
         if predicate not in geometry.PREDICATES or a is None or b is None or a == b:
@@ -167,7 +169,7 @@ def _move(image: SceneGraph, said: SceneGraph) -> EditPlan | None:
 
 
 def _place(image: SceneGraph, moved: int, other: int, predicate: str) -> Box | None:
-    """Where the moved thing's box fulfils the relation, meets the fewest other things, and is nearest to where it was; None if nowhere."""
+    """The box where the relation holds, with the least overlap with others and closest to the old position; None if there is none."""
     (width, height), box = image.size, image.objects[moved].box
     w, h = box[2] - box[0], box[3] - box[1]
     xs, ys = (np.arange(0, limit - side + 1e-6, limit * _STEP) for limit, side in ((width, w), (height, h)))
@@ -180,7 +182,7 @@ def _place(image: SceneGraph, moved: int, other: int, predicate: str) -> Box | N
         "support": support in geometry.SUPPORTS,
     }
     arrays = {kind: np.full((1, 1), value) for kind, value in kinds.items()}
-    slack = np.array([-0.02, 0.0, 0.02])[:, None]  # well inside the rule, so that a pixel does not break it
+    slack = np.array([-0.02, 0.0, 0.02])[:, None]  # with a margin, so that the relation is robust to errors of a pixel
     codes = geometry.relation_codes(spots[None], np.array(image.objects[other].box), size=image.size, slack=slack, **arrays)
     fits = (codes == geometry.PREDICATES.index(predicate)).all(0)
     if not fits.any():
@@ -191,11 +193,11 @@ def _place(image: SceneGraph, moved: int, other: int, predicate: str) -> Box | N
     cost = np.abs(spots[:, :2] - box[:2]).sum(1) / (width + height)
     for k, thing in enumerate(image.objects):
         if k != moved and not (k == other and predicate in ("on", "hold")):
-            cost = cost + 10 * _meets(spots, thing.box)
+            cost = cost + 10 * _covered(spots, thing.box)
     return tuple(spots[int(cost.argmin())].tolist())
 
 
-def _meets(boxes: np.ndarray, box: Box) -> np.ndarray:
+def _covered(boxes: np.ndarray, box: Box) -> np.ndarray:
     """Share of every row of *boxes* (n, 4) that *box* covers."""
     low, high = np.maximum(boxes[:, :2], box[:2]), np.minimum(boxes[:, 2:], box[2:])
     return np.clip(high - low, 0, None).prod(1) / (boxes[:, 2:] - boxes[:, :2]).prod(1)

@@ -153,8 +153,8 @@ def paired_comparison(
     """Compare two methods on the same queries: mean difference, its interval, and a permutation test.
 
     If the methods are exchangeable, the sign of the difference of any query (or group) is random. The p-value is the two-sided share of
-    sign flips with a mean difference at least as far from 0. For up to 13 queries (or groups) with different values, all flips are evaluated
-    and the test is exact; for more, ``permutations`` random ones, and the p-value is at least ``2 / (permutations + 1)``.
+    sign flips with a mean difference at least as far from 0. For up to 13 queries (or groups) with different values, all flips are
+    evaluated and the test is exact; for more, ``permutations`` random ones, and the p-value is at least ``2 / (permutations + 1)``.
 
     Parameters
     ----------

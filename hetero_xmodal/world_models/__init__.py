@@ -1,4 +1,4 @@
-"""Detector and judge of the generated world: training and evaluation.
+"""Detector and judge of the default world: training and evaluation.
 
-The detector's network stands in :mod:`hetero_xmodal.networks.world_detector`.
+The detector's network is in :mod:`hetero_xmodal.networks.world_detector`.
 """

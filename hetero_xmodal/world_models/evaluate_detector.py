@@ -1,4 +1,4 @@
-"""How good the world's detector is: detectron2's COCOEvaluator for the boxes, and the attributes of the boxes it found."""
+"""Evaluation of the world's detector: average precision by detectron2's COCOEvaluator, and accuracy of the attributes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..parsers.detectors.world import WorldDetector, encode_scene
 from ..parsers.world_vocabulary import BIRD_PARTS
 from ..scenes import SceneGraph, SceneObject
 
-#: below this score nothing changes the average precision any more
+#: detections with lower scores do not affect the average precision
 LOWEST_SCORE = 0.05
 BATCH = 16
 
@@ -29,10 +29,10 @@ def evaluate_detector(world: str = "scenes", *, size: int = 500, split: str = "t
 
     Returns
     -------
-    dict with ``AP`` (mean over IoU .50 to .95), ``AP50``, ``AP75`` in percent, computed by COCOEvaluator; ``attributes``: kind ->
-    share right among the true objects that have a detection of their class with IoU of at least 0.5 (every object counts, also
-    those of which nothing is said; for birds the colour is reported by part); ``found``: share of true objects with such a
-    detection at the default score threshold; ``images_per_second`` of detection.
+    dict with ``AP`` (mean over IoU .50 to .95), ``AP50``, ``AP75`` in percent, computed by COCOEvaluator; ``attributes``: kind -> accuracy
+    over the true objects with a detection of their class and an IoU of at least 0.5 (including objects without an attribute of that kind;
+    for birds the colour is reported by part); ``found``: share of true objects with such a detection at the default score threshold;
+    ``images_per_second`` of detection.
     """
     require_detectron2()
     from ..data import load_dataset
@@ -57,7 +57,7 @@ def evaluate_detector(world: str = "scenes", *, size: int = 500, split: str = "t
 
 
 def average_precision(detector: WorldDetector, scenes: list[SceneGraph], answers: list) -> dict[str, float]:
-    """AP, AP50 and AP75 in percent by detectron2's COCOEvaluator, on a data set registered in memory for the time of the call."""
+    """AP, AP50 and AP75 in percent by detectron2's COCOEvaluator, on a data set that is registered temporarily in memory."""
     import torch
     from detectron2.data import DatasetCatalog, MetadataCatalog
     from detectron2.evaluation import COCOEvaluator
@@ -77,7 +77,7 @@ def average_precision(detector: WorldDetector, scenes: list[SceneGraph], answers
     name = f"hetero_xmodal_{id(records)}"
     log = logging.getLogger("detectron2")
     level = log.level
-    log.setLevel(logging.ERROR)  # it would announce every step of the evaluation
+    log.setLevel(logging.ERROR)  # it logs every step of the evaluation
     DatasetCatalog.register(name, lambda: records)
     MetadataCatalog.get(name).set(thing_classes=list(config.classes))
     try:
@@ -101,7 +101,7 @@ def average_precision(detector: WorldDetector, scenes: list[SceneGraph], answers
 def attribute_accuracy(
     scenes: list[SceneGraph], answers: list, *, score_threshold: float = WorldDetector.score_threshold
 ) -> dict[str, Any]:
-    """Share of right attributes, by kind (and by part for the colours of birds), on true objects matched with IoU of at least 0.5."""
+    """Attribute accuracy by kind (and by part for the colours of birds) on true objects matched with an IoU of at least 0.5."""
     from ..parsers.world_vocabulary import attribute_kind
 
     right: dict[str, list[bool]] = defaultdict(list)
@@ -112,7 +112,7 @@ def attribute_accuracy(
             found.append(match is not None)
             if match is None:
                 continue
-            said, true = answer.attributes[match], thing.attributes
+            predicted, true = answer.attributes[match], thing.attributes
             kinds = (
                 ("colour", "length")
                 if thing.name == "beak"
@@ -121,7 +121,7 @@ def attribute_accuracy(
                 else ("colour", "pattern", "size")
             )
             for kind in kinds:
-                same = [a for a in said if attribute_kind(a) == kind] == [a for a in true if attribute_kind(a) == kind]
+                same = [a for a in predicted if attribute_kind(a) == kind] == [a for a in true if attribute_kind(a) == kind]
                 right[kind if thing.name not in BIRD_PARTS else f"{kind} of {thing.name}"].append(same)
     return {
         "found": round(float(np.mean(found)), 4),
@@ -130,7 +130,7 @@ def attribute_accuracy(
 
 
 def _best(thing: SceneObject, answer, score_threshold: float) -> int | None:
-    """The detection of the thing's class that overlaps it most, if the IoU is at least 0.5."""
+    """Index of the detection of the object's class with the highest IoU, if that is at least 0.5."""
     rows = [i for i, name in enumerate(answer.names) if name == thing.name and answer.scores[i] >= score_threshold]
     if not rows:
         return None

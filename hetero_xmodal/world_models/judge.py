@@ -1,12 +1,11 @@
-"""The world's judge: a small network that reads what an image shows, so that an edit can be measured against what was requested.
+"""The world's judge: a small classifier of what an image shows, for the evaluation of edits.
 
-It is used in no loss and in no model, and it learned from images of a world of its own (see :mod:`.train_world_judge`). Of a bird it
-reads colour, pattern and length of every part from the whole image, without being told where the bird is: each part has its own
-attention over the image. Of a scene it reads what stands at given places: name (or nothing), colour and pattern.
+It is used in no loss and in no model, and was trained on images of a world of its own (see :mod:`.train_judge`). Of a bird it predicts
+colour, pattern and length of every part from the whole image, without the bird's box: each part has its own attention map. Of a scene it
+predicts name (or nothing), colour and pattern at given boxes.
 
-An image of 128 x 128 pixels (others are resized) goes through a stem of stride 2 and three residual stages of strides 4, 8 and 16.
-What is read stands on the map of stride 4, joined with the stem (a stripe is gone at stride 8) and with the coarser stages (which know
-where on the bird they are).
+An image of 128 x 128 pixels (others are resized) passes a stem of stride 2 and three residual stages of strides 4, 8 and 16. The
+classifiers use the map of stride 4, combined with the stem (stripes are lost at stride 8) and with the coarser stages (for context).
 
 >>> from hetero_xmodal.data import load_dataset
 >>> item = load_dataset("world/birds", "test", size=1)[0]
@@ -47,7 +46,7 @@ from ..parsers.world_vocabulary import (
 ASSET = Path(__file__).parent.parent / "assets" / "world_judge.safetensors"
 FORMAT = "hetero_xmodal.world_judge"
 SIDE = 128
-#: a square around a thing's centre, so many times its longer side, is what the judge looks at
+#: the judge's region is a square around the object's centre, larger than its longer side by this factor
 ENLARGE = 1.3
 SIZES = ("ordinary", "small", "large")
 PLACES = (*BIRD_PLACES, *SCENE_TYPES)
@@ -58,17 +57,17 @@ BIRD_SLOTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("beak", "length"): LENGTHS,
     ("bird", "size"): SIZES,
 }
-#: kind -> words, for whatever stands in a box; the empty name is "nothing stands here"
+#: kind -> words, for the object in a box; the empty name means that there is none
 BOX_SLOTS: dict[str, tuple[str, ...]] = {"name": ("", *CATEGORIES), "colour": SCENE_COLOURS, "pattern": PATTERNS}
 
 
 @dataclass(frozen=True)
 class WorldJudgeConfig:
-    """Widths of the network; stored beside the weights.
+    """Widths of the network; stored with the weights.
 
     stem : channels at stride 2
     widths : channels at strides 4, 8 and 16
-    reading : channels of the map that is read
+    reading : channels of the classifiers' input map
     """
 
     stem: int = 32
@@ -82,7 +81,7 @@ def _conv(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Seq
 
 
 class _Residual(nn.Module):
-    """Two 3 x 3 convolutions beside the identity."""
+    """Residual block of two 3 x 3 convolutions."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -94,7 +93,7 @@ class _Residual(nn.Module):
 
 
 class WorldJudgeNetwork(nn.Module):
-    """Images (B, 3, 128, 128) with values 0..1 -> what they show, as logits."""
+    """Feature maps and classifiers of images (B, 3, 128, 128) in 0..1."""
 
     def __init__(self, config: WorldJudgeConfig | None = None) -> None:
         super().__init__()
@@ -106,7 +105,7 @@ class WorldJudgeNetwork(nn.Module):
         self.coarse = nn.Sequential(_conv(middle, coarse, 2), _Residual(coarse))
         self.from_middle, self.from_coarse = nn.Conv2d(middle, fine, 1), nn.Conv2d(coarse, fine, 1)
         self.reading = _conv(fine + config.stem, config.reading)
-        self.where = nn.Conv2d(config.reading, len(BIRD_PARTS) + 1, 1)  # one attention map a part, one for the whole bird
+        self.where = nn.Conv2d(config.reading, len(BIRD_PARTS) + 1, 1)  # one attention map per part, one for the whole bird
         self.parts = nn.ModuleDict({f"{thing} {kind}": _head(config.reading, len(words)) for (thing, kind), words in BIRD_SLOTS.items()})
         self.parts["bird size"] = _head(2 * coarse, len(SIZES))
         self.place = _head(2 * coarse, len(PLACES))
@@ -114,7 +113,7 @@ class WorldJudgeNetwork(nn.Module):
         self.boxes = nn.ModuleDict({kind: nn.Linear(128, len(words)) for kind, words in BOX_SLOTS.items()})
 
     def maps(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The map that is read (B, 96, 32, 32) and a summary of the whole image (B, 256)."""
+        """The classifiers' input map (B, 96, 32, 32) and a feature of the whole image (B, 256)."""
         stem = self.stem(((images - 0.5) * 4).contiguous(memory_format=torch.channels_last))
         fine = self.fine(stem)
         middle = self.middle(fine)
@@ -146,9 +145,9 @@ def _head(inputs: int, words: int) -> nn.Sequential:
 
 
 def squares_around(boxes: torch.Tensor) -> torch.Tensor:
-    """(n, 4) boxes xyxy -> squares around their centres, 1.3 times the longer side, at least 12 pixels of 128.
+    """Squares (n, 4) around the centres of boxes (n, 4) xyxy, 1.3 times the longer side and at least 12 pixels of 128.
 
-    A square does not tell the shape of what was drawn there.
+    Unlike a box, a square does not reveal the aspect ratio of the object.
 
     >>> squares_around(torch.tensor([[10.0, 20.0, 30.0, 60.0]]))
     tensor([[-6., 14., 46., 66.]])
@@ -159,9 +158,9 @@ def squares_around(boxes: torch.Tensor) -> torch.Tensor:
 
 
 class WorldJudge:
-    """The trained network with the words of the world. :func:`load_judge` gives the shipped one.
+    """The trained network with the world's vocabulary; :func:`load_judge` loads the shipped one.
 
-    ``name`` says which weights these are: results that depend on the judge carry it.
+    ``name`` identifies the weights; results that depend on the judge report it.
     """
 
     def __init__(self, network: WorldJudgeNetwork, name: str = "world judge", *, batch_size: int = 64) -> None:
@@ -169,9 +168,9 @@ class WorldJudge:
 
     @torch.no_grad()
     def read_birds(self, images: Any) -> list[dict[tuple[str, str], str]]:
-        """What every image shows: (thing, kind) -> word, for the entries of :data:`BIRD_SLOTS` and ("image", "place").
+        """Predictions for every image of a bird: (thing, kind) -> word, for the entries of :data:`BIRD_SLOTS` and ("image", "place").
 
-        Any size of image; *images* as in :func:`image_tensor`.
+        *images* are of any size, as in :func:`~hetero_xmodal.networks.pixels.image_tensor`.
         """
         readings: list[dict[tuple[str, str], str]] = []
         for read, summary in self._maps(images):
@@ -182,10 +181,18 @@ class WorldJudge:
 
     @torch.no_grad()
     def read_boxes(self, images: Any, boxes: Sequence[Sequence]) -> list[list[dict[str, tuple[str, float]]]]:
-        """What stands at the given boxes of every image: kind -> (word, its probability); the name "" is nothing.
+        """Predictions for the given boxes of every image: kind -> (word, probability); the name "" means that there is no object.
 
-        boxes : for each image its boxes, x1, y1, x2, y2 in pixels of that image. The judge sees a square around each, so that the
-            shape of a box tells nothing.
+        Parameters
+        ----------
+        images : as in :func:`~hetero_xmodal.networks.pixels.image_tensor`.
+        boxes : for each image its boxes, x1, y1, x2, y2 in pixels. The judge uses a square around each, so that the aspect ratio of a box
+            reveals nothing.
+
+        Raises
+        ------
+        InputError
+            If the numbers of images and lists of boxes differ.
         """
         pixels = image_tensor(images)
         if len(boxes) != len(pixels):
@@ -209,17 +216,17 @@ class WorldJudge:
 
     @torch.no_grad()
     def places(self, images: Any) -> list[str]:
-        """Where each image plays: one of :data:`PLACES`."""
+        """The place of each image, one of :data:`PLACES`."""
         return [PLACES[k] for _, summary in self._maps(images) for k in self.network.place(summary).argmax(1).tolist()]
 
     @torch.no_grad()
     def features(self, images: Any) -> torch.Tensor:
-        """(B, 256): mean and largest value of every channel at stride 16; what FID compares when no other extractor is given."""
+        """Features (B, 256): mean and maximum of every channel at stride 16, the default features of FID."""
         return torch.cat([summary for _, summary in self._maps(images)])
 
     @torch.no_grad()
     def logits(self, images: Any) -> torch.Tensor:
-        """(B, 9): logits of the colour of the bird's wings, the classes of the inception score when no other extractor is given."""
+        """Logits (B, 9) of the colour of the bird's wings, the default classes of the inception score."""
         return torch.cat([self.network.birds(read, summary)["wing", "colour"] for read, summary in self._maps(images)])
 
     def _maps(self, images: Any):
@@ -229,7 +236,7 @@ class WorldJudge:
 
 
 def save_judge(network: WorldJudgeNetwork, path: str | Path, *, training: dict[str, Any] | None = None) -> None:
-    """Write the weights (float16) as ``path`` and the configuration as ``.json`` beside it."""
+    """Write the weights (float16) to ``path`` and the configuration to a ``.json`` file of the same name."""
     path = Path(path)
     weights = {k: v.half() if v.is_floating_point() else v for k, v in network.state_dict().items() if "num_batches" not in k}
     write_safetensors(path, weights, {"format": FORMAT, "config": json.dumps(asdict(network.config))})
@@ -238,11 +245,12 @@ def save_judge(network: WorldJudgeNetwork, path: str | Path, *, training: dict[s
 
 @lru_cache(maxsize=2)
 def load_judge(path: str | Path | None = None) -> WorldJudge:
-    """The judge with the weights of *path*, or the shipped one.
+    """Load the judge with the weights of *path*, by default the shipped one.
 
     Raises
     ------
-    InputError : a file is missing, broken, or of another network.
+    InputError
+        If a file is missing, broken, or of another network.
     """
     path = existing_file(ASSET if path is None else path, "judge's weights")
     about = read_json(path.with_suffix(".json"), "judge's configuration")

@@ -1,8 +1,8 @@
-"""Training of the world's detector: images of both worlds, drawn as they are needed, through detectron2's FCOS on a CPU.
+"""Training of the world's detector on generated scenes and birds, with detectron2's FCOS on a CPU.
 
-The losses are FCOS's own (focal loss for the class, GIoU for the box, cross-entropy for centerness) and cross-entropy for each
-kind of attribute on ROI features of the true boxes. AdamW, learning rate warmed up and then lowered along a cosine, and a moving
-average of the weights is what is saved. Training continues where it was stopped, bit for bit.
+The losses are FCOS's own (focal loss for the class, GIoU for the box, cross-entropy for centerness) and the cross-entropy of each kind of
+attribute on region features of the true boxes. Optimised by AdamW with linear warm-up and cosine decay; an exponential moving average of
+the weights is saved. Interrupted training is resumed bit for bit.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WARM_UP = 0.1  # share of the steps
 AVERAGING = 0.998
 BIRD_SHARE = 0.4
 CHECKPOINT_EVERY = 200
-#: the detector learns from the images of another world than the default one, so that it has seen none of the images people train on
+#: seed of the detector's training world, which shares no image with the default one
 WORLD_SEED = 1
 
 
@@ -52,19 +52,26 @@ def train_detector(
 
     Parameters
     ----------
-    out : folder; also holds ``checkpoint.pt`` (continued if *resume*) and ``log.jsonl``.
-    steps, batch_size : 2000 steps of 16 images take 15 to 20 minutes of processor time on a machine that multiplies half-precision
-        numbers natively (Intel AMX), about twice that elsewhere.
-    images : how many different images of the training splits are drawn; each is drawn once, kept in memory (48 KB), and seen
-        mirrored half of the time.
-    seed : of the weights and of the order; equal seeds give equal weights on the same machine.
+    out : output folder; also contains ``checkpoint.pt`` and ``log.jsonl``.
+    steps, batch_size : 2000 steps of 16 images take 15 to 20 minutes of CPU time with native bfloat16 (Intel AMX), about twice that
+        without.
+    images : number of different training images, each generated once, kept in memory (48 KB) and flipped horizontally half of the time.
+    seed : of initial weights and order; equal seeds give equal weights on the same machine.
     image_size : side of the images in pixels, a multiple of 16.
-    threads : CPU threads for torch; ``None`` leaves torch's own choice.
-    progress : show a bar (on a terminal only).
+    threads : CPU threads for torch; ``None`` for torch's default.
+    progress : show a progress bar (on a terminal only).
+    resume : continue from ``checkpoint.pt`` if there is one.
 
     Returns
     -------
     Path of the weights, for ``hx.parse_image(image, weights=path)``.
+
+    Raises
+    ------
+    InputError
+        If an option is out of range, the checkpoint belongs to other options, or training diverges.
+    MissingPackageError
+        If detectron2 is not installed.
     """
     for name, value, low in (("steps", steps, 1), ("batch_size", batch_size, 2), ("images", images, 2), ("image_size", image_size, 32)):
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
@@ -91,7 +98,7 @@ def train_detector(
 
 
 class _Run:
-    """Everything that changes during training, so that it can be stored and restored as a whole."""
+    """The whole state of a training run, which can be stored and restored."""
 
     def __init__(self, out: Path, steps: int, batch_size: int, images: int, seed: int, image_size: int) -> None:
         import torch
@@ -106,25 +113,25 @@ class _Run:
         self.network = WorldDetectorNetwork(self.config).to(memory_format=torch.channels_last).train()
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
         weights = [p for p in self.network.parameters() if p.ndim > 1]
-        others = [p for p in self.network.parameters() if p.ndim <= 1]  # biases and norms are not decayed
+        others = [p for p in self.network.parameters() if p.ndim <= 1]  # no weight decay for biases and normalisation
         self.optimizer = torch.optim.AdamW(
             [{"params": weights, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}], lr=PEAK_RATE
         )
         self.data = TrainingImages(self.config, images, seed)
         self.before, self.started = (0.0, 0.0), _clocks()  # seconds spent in earlier runs; when this run began
-        #: half precision where the processor multiplies it natively (Intel AMX); elsewhere it would be slower
+        #: bfloat16 only with native support (Intel AMX); otherwise it would be slower
         self.half = torch.cpu._is_amx_tile_supported()
 
     def advance(self) -> dict[str, float]:
-        """One step; returns the losses."""
+        """Perform one step and return its losses."""
         import torch
         from detectron2.utils.events import EventStorage
 
         for group in self.optimizer.param_groups:
             group["lr"] = _rate(self.step / self.options["steps"])
         images, truth = self.data.batch(self.step, self.options["batch_size"])
-        # FCOS writes its counts into an EventStorage. Its focal loss is TorchScript, which rounds differently in the first calls of a
-        # process than in later ones, after it was optimised; a training that continues in a new process would come to other weights
+        # FCOS logs to an EventStorage. Its focal loss is TorchScript, which rounds differently once it has been optimised after the first
+        # calls of a process; training resumed in a new process would then give different weights
         with EventStorage(), torch.jit.optimized_execution(False), torch.autocast("cpu", torch.bfloat16, enabled=self.half):
             losses = self.network(images, truth)
         total = torch.stack(list(losses.values())).sum()
@@ -160,7 +167,7 @@ class _Run:
             torch.save(state, temporary)
 
     def restore(self) -> None:
-        """Continue from ``checkpoint.pt`` if there is one; it must belong to the same options."""
+        """Restore ``checkpoint.pt`` if there is one; it must belong to the same options."""
         import torch
 
         path = self.out / "checkpoint.pt"
@@ -187,7 +194,7 @@ class _Run:
         self.before = tuple(state["seconds"])
 
     def seconds(self) -> tuple[float, float]:
-        """Wall-clock and CPU seconds spent so far, earlier runs included."""
+        """Wall-clock and CPU seconds so far, including earlier runs."""
         return tuple(before + now - started for before, now, started in zip(self.before, _clocks(), self.started, strict=True))
 
     def log(self, losses: dict[str, float]) -> None:
@@ -196,7 +203,7 @@ class _Run:
             file.write(json.dumps({"step": self.step, "seconds": round(wall, 1), "cpu_seconds": round(cpu, 1), **losses}) + "\n")
 
     def export(self) -> Path:
-        """The averaged weights in half precision, and what they are."""
+        """Write the averaged weights in half precision and their description."""
         import torch
 
         path, (wall, cpu) = self.out / f"{ASSET}.safetensors", self.seconds()
@@ -225,14 +232,14 @@ def _clocks() -> tuple[float, float]:
 
 
 def _rate(done: float) -> float:
-    """Learning rate after the share *done* of the steps: up along a line, then down along a cosine."""
+    """Learning rate after the share *done* of the steps: linear warm-up, then cosine decay."""
     if done < WARM_UP:
         return PEAK_RATE * (0.05 + 0.95 * done / WARM_UP)
     return PEAK_RATE * max(0.005, 0.5 + 0.5 * math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
 
 
 class TrainingImages:
-    """Images of both worlds' training splits with their truth, drawn when first asked for and then kept."""
+    """Training images of both worlds with their ground truth, generated on first use and cached."""
 
     def __init__(self, config, images: int, seed: int) -> None:
         from ..data import load_dataset
@@ -247,12 +254,12 @@ class TrainingImages:
         self._kept: dict[int, tuple] = {}
 
     def image(self, number: int) -> tuple[np.ndarray, SceneGraph]:
-        """Pixels and truth of image *number*: the scenes come first, then the birds."""
+        """Pixels uint8 (S, S, 3) and true scene graph of image *number*; scenes come first, then birds."""
         item = self._worlds[0][number] if number < self.scenes else self._worlds[1][number - self.scenes]
         return np.array(item.image), item.scene
 
     def batch(self, step: int, batch_size: int) -> tuple[torch.Tensor, list]:
-        """Batch of a step: pixels (B, 3, S, S) of 0..255 and, for each image, its ``Instances``. The same step gives the same batch."""
+        """The batch of a step, deterministic: pixels (B, 3, S, S) in 0..255 and the ``Instances`` of each image."""
         import torch
         from detectron2.structures import Boxes, Instances
 
@@ -280,7 +287,7 @@ class TrainingImages:
 
 
 class _bar:
-    """Progress on standard error, quiet when that is not a terminal."""
+    """Progress bar on standard error, shown on a terminal only."""
 
     def __init__(self, total: int, done: int, wanted: bool) -> None:
         import sys

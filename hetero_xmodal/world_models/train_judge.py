@@ -1,10 +1,10 @@
-"""Training of the world's judge: birds and scenes of a world of its own, blurred, shrunk and noisy as generated images are.
+"""Training of the world's judge on birds and scenes with the degradations of generated images (blur, low resolution, noise).
 
     python -m hetero_xmodal.world_models.train_judge --out DIR
 
-The loss is cross-entropy of every word, summed within a kind of reading. A tenth of what is asked about a scene are places where
-nothing stands, and things that were painted over, so that a smear where a thing was is not called the thing. Images are drawn from
-the training split of a world whose seed no other part of the package uses.
+The loss is the cross-entropy of every prediction, summed within each kind. The regions of a scene include empty ones and objects that were
+painted over, so that remains of an object are not classified as the object. Images come from the training split of a world whose seed no
+other part of the package uses.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..errors import InputError
 from ..parsers.world_vocabulary import CATEGORIES, PATTERNS, SCENE_COLOURS
 from .judge import BIRD_SLOTS, PLACES, SIDE, SIZES, WorldJudgeNetwork, save_judge, squares_around
 
-#: the default world is 0 and the detector learns from 1: the judge has seen neither
+#: the default world has seed 0, the detector's training world 1; the judge has seen neither
 WORLD_SEED = 7
 PEAK_RATE = 3e-3
 WARM_UP = 0.05
@@ -40,18 +40,25 @@ def train_judge(
     threads: int | None = None,
     progress: bool = True,
 ) -> Path:
-    """Train the judge from scratch; writes ``world_judge.safetensors`` and ``.json`` into the folder *out*.
+    """Train the judge from scratch and write ``world_judge.safetensors`` and ``.json`` into the folder *out*.
 
     Parameters
     ----------
-    steps, batch_size : steps of so many images, half of them birds and half scenes.
-    images : how many different images are drawn (each 48 KB in memory), half of them birds.
-    seed : of weights, order and disturbances.
-    threads : CPU threads; ``None`` leaves torch's choice.
+    out : output folder.
+    steps, batch_size : number of steps, and of images in each, half birds and half scenes.
+    images : number of different training images (each 48 KB in memory), half of them birds.
+    seed : of initial weights, order and augmentation.
+    threads : CPU threads; ``None`` for torch's default.
+    progress : print the losses every 50 steps.
 
     Returns
     -------
     Path of the weights, for :func:`~hetero_xmodal.world_models.judge.load_judge`.
+
+    Raises
+    ------
+    InputError
+        If an option is out of range or training diverges.
     """
     for name, value, low in (("steps", steps, 1), ("batch_size", batch_size, 4), ("images", images, 4)):
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
@@ -65,7 +72,7 @@ def train_judge(
     decayed = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
     optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}], lr=PEAK_RATE)
-    half = torch.cpu._is_amx_tile_supported()  # half precision where the processor multiplies it natively
+    half = torch.cpu._is_amx_tile_supported()  # bfloat16 only with native support
     data = _Images(images, seed)
     for step in range(steps):
         done = step / steps
@@ -85,8 +92,8 @@ def train_judge(
             if value.is_floating_point():
                 average[name].lerp_(value, 1 - keep)
         if progress and (step % 50 == 0 or step == steps - 1):
-            told = "  ".join(f"{k} {v.item():.3f}" for k, v in losses.items())
-            print(f"step {step:5d}  {told}  {time.time() - clocks[0]:.0f} s", flush=True)
+            shown = "  ".join(f"{k} {v.item():.3f}" for k, v in losses.items())
+            print(f"step {step:5d}  {shown}  {time.time() - clocks[0]:.0f} s", flush=True)
     network.load_state_dict(average | {k: v for k, v in network.state_dict().items() if not v.is_floating_point()})
     minutes = {"minutes": (time.time() - clocks[0]) / 60, "processor_minutes": (time.process_time() - clocks[1]) / 60}
     options = {"steps": steps, "batch_size": batch_size, "images": images, "seed": seed, "world_seed": WORLD_SEED}
@@ -113,7 +120,7 @@ def _losses(network, data: _Images, step: int, batch_size: int, half: bool) -> d
 
 
 class _Images:
-    """Birds and scenes with their truth, drawn when first asked for and then kept."""
+    """Birds and scenes with their ground truth, generated on first use and cached."""
 
     def __init__(self, images: int, seed: int) -> None:
         self.count, self.seed = images // 2, seed
@@ -121,7 +128,7 @@ class _Images:
         self._orders: dict[int, np.ndarray] = {}
 
     def batch(self, step: int, batch_size: int):
-        """The same step gives the same batch."""
+        """The batch of a step, deterministic."""
         rng = np.random.default_rng([self.seed, step])
         half = batch_size // 2
         birds, bird_words, scenes, squares, words, places = [], [], [], [], [], []
@@ -135,14 +142,14 @@ class _Images:
         for row in range(half):
             epoch, place = divmod(step * half + row, self.count)
             pixels, boxes, things, at = self._scene(int(self._order(epoch)[place]))
-            pixels, box, wanted = _ask(pixels, boxes, things, rng)
+            pixels, box, wanted = _regions(pixels, boxes, things, rng)
             if rng.random() < 0.5:
                 pixels, box = pixels.flip(1), torch.stack([SIDE - box[:, 2], box[:, 1], SIDE - box[:, 0], box[:, 3]], 1)
             scenes.append(pixels)
             squares.append(box)
             words.append(wanted)
             places.append(at)
-        birds, scenes = (disturbed(torch.stack(p).permute(0, 3, 1, 2).float() / 255, rng) for p in (birds, scenes))
+        birds, scenes = (degraded(torch.stack(p).permute(0, 3, 1, 2).float() / 255, rng) for p in (birds, scenes))
         return birds, torch.tensor(bird_words), scenes, squares, torch.cat(words), torch.tensor(places)
 
     def _order(self, epoch: int) -> np.ndarray:
@@ -172,7 +179,7 @@ class _Images:
 
 
 def bird_words(bird) -> list[int]:
-    """Index of the true word for every entry of ``BIRD_SLOTS``."""
+    """Indices of the true words for the entries of ``BIRD_SLOTS``."""
     parts = {p.name: p for p in bird.parts}
     words = []
     for (thing, kind), choices in BIRD_SLOTS.items():
@@ -184,14 +191,14 @@ def bird_words(bird) -> list[int]:
     return words
 
 
-def _ask(pixels, boxes, things, rng) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Squares to look at with what is there: every thing (a little off its place), places without a thing, a thing painted over."""
+def _regions(pixels, boxes, things, rng) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Regions to classify, with their targets: every object (with a jittered box), empty regions, and an object painted over."""
     things = things.clone()
     if rng.random() < 0.3:
         k = int(rng.integers(len(boxes)))
         pixels = _painted_over(pixels, boxes[k], rng)
         hidden = torch.tensor([_share_inside(b, boxes[k]) for b in boxes])
-        things[hidden > 0.15] = _IGNORED  # neighbours that lost a piece are not asked about
+        things[hidden > 0.15] = _IGNORED  # partly covered neighbours are ignored
         things[k] = torch.tensor([0, _IGNORED, _IGNORED])
     sides = (boxes[:, 2:] - boxes[:, :2]).amax(1, keepdim=True)
     shift = torch.from_numpy(rng.uniform(-0.08, 0.08, (len(boxes), 2))).float() * sides
@@ -202,7 +209,7 @@ def _ask(pixels, boxes, things, rng) -> tuple[torch.Tensor, torch.Tensor, torch.
     empty = []
     for _ in range(8):
         side = float(sides[int(rng.integers(len(sides)))]) * rng.uniform(0.8, 1.2)
-        if rng.random() < 0.5:  # beside a thing: the judge must say where a thing is, not only that there is one
+        if rng.random() < 0.5:  # next to an object: the judge must localise it, not only detect its presence
             k = int(rng.integers(len(boxes)))
             angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 0.9) * float(sides[k])
             x, y = (centre[k] + far * torch.tensor([np.cos(angle), np.sin(angle)])).tolist()
@@ -223,7 +230,7 @@ def _share_inside(box: torch.Tensor, other: torch.Tensor) -> float:
 
 
 def _painted_over(pixels: torch.Tensor, box: torch.Tensor, rng) -> torch.Tensor:
-    """A box filled with noise, with one colour of its border, or with a smear from its left to its right border."""
+    """Fill a box with noise, with the mean colour of its border, or with a gradient from its left to its right border."""
     x1, y1 = (int(v) for v in box[:2].floor().clamp(0, SIDE - 2))
     x2, y2 = (int(v) for v in box[2:].ceil().clamp(2, SIDE))
     pixels = pixels.clone()
@@ -241,8 +248,8 @@ def _painted_over(pixels: torch.Tensor, box: torch.Tensor, rng) -> torch.Tensor:
     return pixels
 
 
-def disturbed(images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """What generated images look like: half are 64 pixels brought back to 128, half blurred (sigma up to 1.6), some noisy, tinted."""
+def degraded(images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Degrade images (B, 3, 128, 128) like generated ones: half via 64 pixels, half blurred (sigma up to 1.6), some noisy, all tinted."""
     made = []
     for image in images.split(4):
         if rng.random() < 0.5:

@@ -93,7 +93,7 @@ def test_what_is_unusual_is_said(model):
         ("the wings are red instead of blue", False),
     ):
         notes = hx.manipulate(np.zeros((64, 64, 3), np.uint8), instruction, model=model).notes
-        assert any("takes none away" in note for note in notes) == told
+        assert any("does not remove or replace" in note for note in notes) == told
 
 
 def test_which_recipe_a_model_is(model, tmp_path):

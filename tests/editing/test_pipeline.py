@@ -64,7 +64,7 @@ def test_what_is_not_repainted_keeps_every_detail():
     ("image", "sentence", "note"),
     [
         (np.full((40, 50, 4), 255, np.uint8), "red wings", "no object was found"),
-        (np.zeros((40, 50), np.uint8), "quickly", "names no thing"),
+        (np.zeros((40, 50), np.uint8), "quickly", "names no object"),
         (np.zeros((40, 50), np.uint8), "this bird has zorgly wings", "never seen 'zorgly'"),
     ],
 )

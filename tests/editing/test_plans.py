@@ -7,7 +7,7 @@ import torch
 import hetero_xmodal as hx
 from hetero_xmodal.data.tasks.editing import load_pairs
 from hetero_xmodal.editing.pipeline import manipulate, manipulate_pairs
-from hetero_xmodal.editing.pixels import carry
+from hetero_xmodal.editing.pixels import move_pixels
 from hetero_xmodal.editing.plans import plan_edit
 from hetero_xmodal.networks.masks import box_mask, filled_from_around
 from hetero_xmodal.parsers import geometry
@@ -51,7 +51,7 @@ def test_what_a_sentence_asks_for(sentence, kind, subject):
 def test_the_scene_after_a_plan():
     before = scene()
     gone = plan_edit(before, "no dog")
-    assert [t.name for t in gone.scene.objects] == ["ball", "table"] and gone.looks == [t.box for t in before.objects[1:]]
+    assert [t.name for t in gone.scene.objects] == ["ball", "table"] and gone.visible_boxes == [t.box for t in before.objects[1:]]
     new = plan_edit(before, "a bench instead of the dog", sizes=SIZES)
     thing = new.scene.objects[0]
     width, height = (thing.box[2] - thing.box[0]) / 64, (thing.box[3] - thing.box[1]) / 64
@@ -65,7 +65,7 @@ def test_the_scene_after_a_plan():
             continue
         moved, other = plan.scene.objects[1], plan.scene.objects[2]
         assert geometry.relation_between(moved.box, other.box, "ball", "table", size=(64, 64)) == predicate
-        assert plan.hidden == [before.objects[1].box, moved.box] and plan.looks[1] == before.objects[1].box
+        assert plan.hidden == [before.objects[1].box, moved.box] and plan.visible_boxes[1] == before.objects[1].box
         assert any((r.subject, r.predicate, r.object) == (1, predicate, 2) for r in plan.scene.relations)
     assert before.objects[0].name == "dog" and len(before.objects) == 3  # the image's own scene is left alone
 
@@ -167,12 +167,12 @@ def test_a_thing_that_moves_takes_its_pixels_along():
     ring[:, 1:4, 1:4] = 0
     made = ground.clone()
     made[:, 8:, 8:] = 0.1  # another ground where it goes to
-    carry(ring, made, [(0, 0, 5, 5), (9, 9, 14, 14)])
+    move_pixels(ring, made, [(0, 0, 5, 5), (9, 9, 14, 14)])
     assert torch.equal(made[:, 9:14, 9:14], ring[:, 0:5, 0:5]) and float(made[:, 8:, 8:].sum()) == pytest.approx(
         3 * (16 + 0.1 * 39), rel=1e-4
     )
     made = ground.clone()
-    carry(ring, made, [(0, 0, 5, 5), (13, 13, 18, 18)])
+    move_pixels(ring, made, [(0, 0, 5, 5), (13, 13, 18, 18)])
     assert torch.equal(made[:, 13:, 13:], ring[:, :3, :3])
 
 

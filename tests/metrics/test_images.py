@@ -45,11 +45,11 @@ def test_equal_images_are_at_distance_zero(images):
     assert float(metrics.lpips(images, images.flip(0))) > 0.05
 
 
-def test_bytes_floats_and_pil_images_give_the_same(tensor):
-    whole = (tensor * 255).round().to(torch.uint8)
-    images = [Image.fromarray(p.permute(1, 2, 0).numpy()) for p in whole]
+def test_bytes_floats_and_pil_images_give_the_same(images):
+    whole = (images * 255).round().to(torch.uint8)
+    pil = [Image.fromarray(p.permute(1, 2, 0).numpy()) for p in whole]
     other = whole.flip(0)
-    results = [float(metrics.mae(made, other)) for made in (whole, whole.float() / 255, images)]
+    results = [float(metrics.mae(made, other)) for made in (whole, whole.float() / 255, pil)]
     assert results[0] == pytest.approx(results[1], rel=1e-5) == pytest.approx(results[2], rel=1e-5)
 
 

@@ -339,7 +339,7 @@ def test_numbers_that_the_papers_state():
         300,
     )
     assert (nus["hops"], mir["hops"], nus["batch_size"], mir["batch_size"]) == (5, 4, 1024, 100)
-    assert nus["gnn"] == "gat" and ours("dagnn", "paper/nus-wide") == {"p": 0.5, "momentum": 0.5, "epochs": 40}
+    assert nus["gnn"] == "gat" and ours("dagnn", "paper/nus-wide") == {"p": 0.5, "tag_hidden": 4096, "momentum": 0.5, "epochs": 40}
 
     f30k, coco = stated("algr", "paper/f30k"), stated("algr", "paper/coco")
     assert (f30k["width"], f30k["in_width"], f30k["margin"], f30k["learning_rate"], f30k["batch_size"]) == (2048, 2048, 0.2, 1e-4, 128)

@@ -59,7 +59,7 @@ def _paper(name: str, title: str, *, epochs: int, images: str, note: str = "") -
             "start": "how the memories start is not said",
             "": note,
         },
-        inputs="photographs of 256 x 256 pixels, boundaries by Canny, frozen word vectors (300)",
+        inputs="photographs of 256 x 256 pixels and boundary images (by what is not stated; here Canny), pre-trained word vectors",
     )
 
 

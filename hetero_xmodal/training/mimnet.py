@@ -78,7 +78,9 @@ def train_mimnet(
     options = {"epochs": None if fit_config is None else fit_config.epochs, "begun": start is not None, "progress": progress}
     chosen, record = settings_for("mimnet", data, preset=preset, configs=[config, training], fit_config=fit_config, **options)
     begin = None if start is None else model_in(MIMNet, start)
-    config, training = config or (chosen.config if begin is None else begin.config), training or chosen.training
+    if config is None:  # settings that the caller chose are meant for the model that the training begins with
+        config = chosen.config if begin is None or isinstance(preset, Chosen) else begin.config
+    training = training or chosen.training
     fit_config = settled(fit_config or chosen.fit_config, out, size=size, resume=resume)
     data, validation = training_data(data, validation, size=size, seed=fit_config.seed, image_size=config.fine_size, setting="fine_size")
     if training.outlines:

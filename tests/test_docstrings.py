@@ -38,6 +38,9 @@ CHECKED = (
     "metrics",
     "editing",
     "analysis",
+    "message_passing",
+    "graphs",
+    "recipes",
 )
 
 RAISES = re.compile(r"^[ \t]*Raises\n[ \t]*-{6}$", re.M)

@@ -280,10 +280,10 @@ def check_data(name: str, task: str) -> None:
     ------
     InputError : an unknown name, a data set that never gives what the task needs, a path that does not exist.
 
-    >>> check_data("scan:somewhere", "dagnn")
+    >>> check_data("vg:somewhere", "dagnn")
     Traceback (most recent call last):
     ...
-    hetero_xmodal.errors.InputError: scan:somewhere gives no images and no labels; dagnn needs labels and images with captions or tags, or features
+    hetero_xmodal.errors.InputError: vg:somewhere gives no labels; dagnn needs labels and images with captions or tags, or features
     """
     entry, place = entry_of(name)
     if _need(task).missing({*entry.gives, *dict(entry.may_give)}):
@@ -299,7 +299,7 @@ def open_for(name: str, task: str, *, seed: int = 0, image_size: int = 128, cach
 
     Raises
     ------
-    InputError : see :func:`open_source` and :func:`require`; what the entry alone can tell is refused before any file is read.
+    InputError : see :func:`open_source` and :func:`require`; what the entry alone decides is refused before any file is read.
     """
     entry, _ = entry_of(name)
     if missing := _need(task).missing({*entry.gives, *dict(entry.may_give)}):

@@ -33,6 +33,18 @@ CHECKED = (
     "world_models",
     "metrics",
     "editing",
+    "training/editing",
+    "training/__init__",
+    "training/loop",
+    "training/sampling",
+    "training/similarity",
+    "training/cam",
+    "training/cam_module",
+    "training/cam_settings",
+    "training/mimnet",
+    "training/mimnet_module",
+    "training/mimnet_losses",
+    "training/mimnet_settings",
     "analysis",
 )
 

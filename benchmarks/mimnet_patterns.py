@@ -3,8 +3,9 @@
     python benchmarks/mimnet_patterns.py                      # the shipped model, 2 minutes of one core
     python benchmarks/mimnet_patterns.py --model RUN --sheet decoder.png
 
-1. Of the validation pairs of world/birds whose instruction asks for another pattern: how often the requested pattern can be read, by a linear probe with five
-   folds, off the textures that the words recalled and off what the places of the part heard (h^f); and how often the judge sees it.
+1. Of the validation pairs of world/birds whose instruction asks for another pattern: how often a linear probe (five folds) reads the
+   requested pattern off the textures that the words recalled, and off the messages that the part's places received (h^f); and how often the
+   judge sees it.
 2. Eight training exercises in which a plain part should become striped or dotted: only the fine decoder learns, on these eight alone, and
    all else is frozen. SHEET shows what was given, what was made and the answer. Strokes: see hetero_xmodal/training/drawing.py.
 """

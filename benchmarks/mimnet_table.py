@@ -3,43 +3,28 @@
 python benchmarks/mimnet_table.py --similarity DIR [--data world/birds] [--model birds NAME=DIR ...] [--cam birds]
     [--split val] [--pairs 500] [--baselines FOLDER] [--sheet FILE] [--memories FILE]
 
-For every method: share of edits that appeared (all, and by kind), share of unspoken facts that stayed, error outside the edited region and
-against the true image; IS, the inception score by the world's extractor; Sim, Diff and MP by the similarity model (``hetero-xmodal train
-similarity``), whose values for real pairs and for images with a sentence of another image stand above the table. FOLDER holds TAGAN and
-the ManiGAN-style generator as edit_baselines.py trained them; they paint smaller images, which are enlarged. Spread: how far apart the
-mean colours are that the memories paint on one bird, against those of the data's birds.
+The table is ``hetero_xmodal.table("mimnet", ...)``: for every method the share of edits that appeared (all, and by kind), of facts that
+should stay and did, error outside the edited region and against the true image; IS, the inception score by the world's extractor; Sim, Diff
+and MP by the similarity model (``hetero-xmodal train similarity``), whose values for real pairs and for images with a sentence of another
+image stand above the table. FOLDER holds TAGAN and the ManiGAN-style generator as edit_baselines.py trained them; their images are smaller
+and enlarged. Colour spread: how far apart the mean colours are that the memories paint on one bird, against those of the data's birds.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
+import sys
 
 import torch
 from edit_baselines import load_baselines
 
+import hetero_xmodal as hx
 from hetero_xmodal.data.tasks.editing import load_pairs
 from hetero_xmodal.editing.mimnet import edit_by_memory, load_memory_model
-from hetero_xmodal.editing.pipeline import load_manipulation_model, manipulate_pairs
 from hetero_xmodal.editing.pixels import squared
-from hetero_xmodal.metrics.edits import judge_edits
-from hetero_xmodal.metrics.images import inception_score
-from hetero_xmodal.metrics.similarity import colour_spread, judge_similarity
+from hetero_xmodal.metrics.similarity import colour_spread
 from hetero_xmodal.parsers.sentence import parse_sentences
 from hetero_xmodal.training.similarity import load_similarity
-
-HEAD = ("edits", "kept", "both", "outside", "inside", "error", "IS", "Sim", "Diff", "MP")
-
-
-def row(name: str, pairs: list, images: list, judge) -> str:
-    edits = judge_edits(pairs, images)
-    numbers = (edits.edit_accuracy, edits.preservation, edits.success, edits.outside_error, edits.inside_error, edits.error)
-    numbers += (float(inception_score(images)),)  # by what the world's extractor sees
-    if judge is not None:
-        scores = judge_similarity(images, [p.image for p in pairs], [p.instruction for p in pairs], judge)
-        numbers += (float(scores.sim), float(scores.diff), float(scores.mp))
-    kinds = ", ".join(f"{kind} {value:.3f}" for kind, value in edits.by_kind.items())
-    return f"{name:24} " + " ".join(f"{value:7.4f}" for value in numbers) + f"   ({kinds})"
 
 
 def caption(pairs: list) -> list[str]:
@@ -90,36 +75,27 @@ def main() -> None:
     pairs = list(load_pairs(options.data, options.split, size=options.pairs, image_size=options.image_size))
     if not known:
         return write_sheet(pairs[:20], edit_by_memory(load_memory_model(options.model[0].rpartition("=")[2]), pairs[:20]), options.sheet)
-    judge = load_similarity(options.similarity) if options.similarity else None
     print(f"{options.data}, {options.split}: {len(pairs)} pairs of {options.image_size} pixels")
-    given = [p.image for p in pairs]
-    if judge is not None:
+    if options.similarity:
+        judge, given = load_similarity(options.similarity), [p.image for p in pairs]
         own = judge.similarity(given, [p.sentences[0] for p in pairs])
         other = judge.similarity(given, [p.sentences[0] for p in pairs[1:] + pairs[:1]])
-        print(f"Sim of real pairs {own.mean():.4f} (deviation {own.std():.4f}), with another image's sentence {other.mean():.4f}")
-    print(f"{'method':24} " + " ".join(f"{name:>7}" for name in (HEAD if judge is not None else HEAD[:7])))
-    print(row("unchanged input", pairs, given, judge))
-    print(row("the true answer", pairs, [p.edited_image for p in pairs], judge), flush=True)
-    for folder in options.cam:
-        print(
-            row(f"CAM {folder.rsplit('/', 1)[-1]}", pairs, manipulate_pairs(load_manipulation_model(folder), pairs)[0], judge), flush=True
-        )
-    for name, method in load_baselines(options.baselines) if options.baselines else ():
-        made = [made.resize(pair.image.size) for made, pair in zip(method.manipulate(pairs)[0], pairs, strict=True)]
-        print(row(name, pairs, made, judge), flush=True)
+        print(f"Sim of real pairs {own.mean():.4f} (standard deviation {own.std():.4f}), with another image's sentence {other.mean():.4f}")
+    hx.table(
+        "mimnet", options.data, models=options.model, cam=options.cam, split=options.split, pairs=options.pairs,
+        image_size=options.image_size, similarity=options.similarity,
+        baselines=dict(load_baselines(options.baselines)) if options.baselines else None, tell=print,
+        note=lambda line: print(line, file=sys.stderr),
+    )  # fmt: skip
     for number, text in enumerate(options.model):
         name, _, folder = text.rpartition("=")
         model = load_memory_model(folder)
-        begun = time.perf_counter()
-        images = edit_by_memory(model, pairs)
-        seconds = (time.perf_counter() - begun) / len(pairs) * 100
-        print(row(f"MIM-Net {name or folder.rsplit('/', 1)[-1]}", pairs, images, judge) + f"   {seconds:.1f} s per 100 images", flush=True)
         if model.config.memory and options.data == "world/birds":
-            print("   " + spread(model, pairs))
+            print(f"{name or folder}: {spread(model, pairs)}")
         if number:
             continue
         if options.sheet:
-            write_sheet(pairs[:20], images[:20], options.sheet)
+            write_sheet(pairs[:20], edit_by_memory(model, pairs[:20]), options.sheet)
         if options.memories and model.config.memory:
             from hetero_xmodal.viz.memory import memory_gallery
 

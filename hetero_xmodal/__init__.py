@@ -43,10 +43,19 @@ _HOME = {
     "draw": "viz.draw",
     "analyze": "analysis",
     "manipulate": "editing.pipeline",
+    "train": "training.api",
+    "evaluate": "evaluation.evaluate",
+    "table": "evaluation.tables",
+    "trace": "evaluation.trace",
+    "verify": "evaluation.verify",
+    "compare": "evaluation.compare",
+    "build_index": "retrieval.api",
+    "retrieve": "retrieval.api",
 }
 _MODULES = (
     "schema", "scenes", "parsers", "graphs", "data", "metrics", "viz", "analysis",
-    "message_passing", "recipes", "baselines", "networks", "training", "retrieval", "editing", "world_models", "losses", "validation",
+    "message_passing", "recipes", "baselines", "networks", "training", "retrieval", "editing", "evaluation", "world_models",
+    "losses", "validation",
 )  # fmt: skip
 
 __all__ = [*_HOME, *_MODULES, "__version__"]

@@ -72,6 +72,22 @@ def config_with(config: C, assignments: list[str]) -> C:
     return config_from_dict(type(config), data)
 
 
+def check_assignment(cls: type, text: str) -> None:
+    """Refuse a ``key=value`` text whose value is not of the type, or none of the choices, that the config class *cls* declares for the key.
+
+    Whether it goes together with other settings is seen when the config is made.
+
+    Raises
+    ------
+    InputError : a key that *cls* does not have, or a value that does not fit it.
+    """
+    key, _, value = (part.strip() for part in text.partition("="))
+    hints = typing.get_type_hints(cls)
+    if key not in hints:
+        raise InputError(f"{cls.__name__} has no key {key!r}{nearest(key, hints)}; known keys are {', '.join(hints)}")
+    _fit(f"{cls.__name__}.{key}", _parse(value), hints[key])
+
+
 def check_config(
     config: Any,
     *,

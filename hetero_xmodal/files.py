@@ -92,6 +92,11 @@ def atomic_folder(path: str | Path, *, marker: str) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
+def user_cache(name: str) -> Path:
+    """Folder for files that can be made again at any time: ``$XDG_CACHE_HOME/hetero_xmodal/NAME``, by default below ``~/.cache``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hetero_xmodal" / name
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write a UTF-8 text file atomically."""
     with atomic_path(path) as temporary:

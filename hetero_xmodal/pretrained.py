@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -21,6 +22,41 @@ else:
     _Module = object  # torch is not imported for its type alone
 
 FORMAT, VERSION = "hetero_xmodal.model", 1
+ASSETS = Path(__file__).parent / "assets"
+#: recipe -> name of a shipped model -> its folder
+SHIPPED: dict[str, dict[str, Path]] = {
+    "dagnn": {"world": ASSETS / "dagnn_world"},
+    "algr": {"world": ASSETS / "algr_world"},
+    "cam": {"birds": ASSETS / "cam_birds", "scenes": ASSETS / "cam_scenes"},
+    "mimnet": {"birds": ASSETS / "mimnet_birds", "scenes": ASSETS / "mimnet_scenes"},
+}
+
+
+def find_model(model: str | Path, *, recipe: str | None = None) -> tuple[Path, str]:
+    """Folder and recipe of *model*: a model folder, a run folder, or (where *recipe* is given) the name of a shipped model.
+
+    Only ``config.json`` is read, so that a wrong path is refused before anything heavy is imported.
+
+    Raises
+    ------
+    InputError : no such folder, a folder without a model, a model of another recipe than *recipe*.
+
+    >>> folder, recipe = find_model("birds", recipe="cam")
+    >>> folder.name, recipe
+    ('cam_birds', 'cam')
+    """
+    shipped = SHIPPED.get(recipe or "", {})
+    folder = shipped.get(str(model), Path(model))
+    folder = folder / "model" if (folder / "model" / "config.json").exists() else folder
+    if not folder.is_dir():
+        names = f", or the name of a shipped model ({', '.join(shipped)})" if shipped else ""
+        raise InputError(f"model folder '{folder}' does not exist; give a model folder or the run folder of a training{names}")
+    head = read_json(folder / "config.json", "model config")
+    if not isinstance(head, dict) or head.get("format") != FORMAT or not isinstance(head.get("recipe"), str):
+        raise InputError(f"'{folder / 'config.json'}' does not describe a hetero_xmodal model (its 'format' is not '{FORMAT}')")
+    if recipe is not None and head["recipe"] != recipe:
+        raise InputError(f"model '{folder}' is a {head['recipe']!r} model, expected {recipe!r}; give a model of that recipe")
+    return folder, head["recipe"]
 
 
 def save_pretrained(path: str | Path, *, recipe: str, config: Any, state: dict, vocab: dict | None = None) -> Path:
@@ -110,10 +146,6 @@ class Pretrained(_Module):
     config: Any
     vocab: Any
 
-    if TYPE_CHECKING:
-
-        def __init__(self, config: Any, vocab: Any) -> None: ...
-
     def save_pretrained(self, path: str | Path) -> Path:
         """Write ``config.json``, ``model.safetensors`` and ``vocab.json`` into the folder *path*.
 
@@ -135,7 +167,7 @@ class Pretrained(_Module):
         """
         head, vocab, tensors = read_pretrained(path, recipe=cls.recipe_name)
         settings = {cls.former_settings.get(name, name): value for name, value in head["config"].items()}
-        tensors = {_present_name(name, cls.former_weights): tensor for name, tensor in tensors.items()}
+        tensors = {renamed_weight(name, cls.former_weights): tensor for name, tensor in tensors.items()}
         model = cls(config_from_dict(cls.config_class, settings), vocab)
         expected = model.state_dict()
         for name in expected:
@@ -152,13 +184,17 @@ class Pretrained(_Module):
         return model.eval()
 
 
-def _present_name(name: str, former: Mapping[str, str]) -> str:
-    """Return the present name of a weight that an earlier version saved as *name*.
+def renamed_weight(name: str, prefixes: Mapping[str, str]) -> str:
+    """Return *name* with the first of *prefixes* (old -> new) that it begins with replaced, also in further members of an ensemble.
 
-    >>> _present_name("writer.cell.bias", {"writer.": "text_decoder."})
+    >>> renamed_weight("writer.cell.bias", {"writer.": "text_decoder."})
     'text_decoder.cell.bias'
+    >>> renamed_weight("others.0.writer.cell.bias", {"writer.": "text_decoder."})
+    'others.0.text_decoder.cell.bias'
     """
-    for old, new in former.items():
-        if name.startswith(old):
-            return new + name[len(old) :]
+    rest = re.sub(r"^others\.\d+\.", "", name)
+    start = name.removesuffix(rest)
+    for old, new in prefixes.items():
+        if rest.startswith(old):
+            return start + new + rest[len(old) :]
     return name

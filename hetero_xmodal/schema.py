@@ -328,7 +328,7 @@ def node_type(name: str) -> NodeType:
     >>> node_type("visual").plural, node_type("memory").colour
     ('regions', 'grey')
     """
-    return NODE_TYPES[name] if name in NODE_TYPES else NodeType(name, "a node type beyond the schema", kinds=())
+    return NODE_TYPES[name] if name in NODE_TYPES else NodeType(name, "a node type beyond the schema", kinds=(), plural=f"{name} nodes")
 
 
 def relation_type(relation: Relation) -> RelationType:

@@ -46,6 +46,9 @@ CHECKED = (
     "training/mimnet_losses",
     "training/mimnet_settings",
     "analysis",
+    "message_passing",
+    "graphs",
+    "recipes",
 )
 
 RAISES = re.compile(r"^[ \t]*Raises\n[ \t]*-{6}$", re.M)

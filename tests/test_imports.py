@@ -20,7 +20,7 @@ LAYERS = (
     "errors", "lazy", "deprecation", "configs", "files", "environment", "images", "schema", "validation", "scenes", "pretrained", "losses",
     # packages
     "viz", "message_passing", "networks", "parsers", "graphs", "data", "world_models", "metrics", "recipes", "baselines", "training",
-    "retrieval", "editing", "analysis", "cli",
+    "retrieval", "editing", "evaluation", "analysis", "cli",
 )  # fmt: skip
 # (importing module, imported layer) that may point upwards because the import happens only when a function is called; none at present
 UPWARDS_WHEN_CALLED: set[tuple[str, str]] = set()

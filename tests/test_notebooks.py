@@ -1,4 +1,4 @@
-"""Every tutorial runs from top to bottom, its checks reject an empty answer and accept the solution, and it keeps the form of the course."""
+"""Every tutorial runs from top to bottom, its checks reject an empty answer and accept the solution, and keeps the form of the course."""
 
 from __future__ import annotations
 

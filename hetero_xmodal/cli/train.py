@@ -1,252 +1,209 @@
-"""The commands that train, test and ask models: ``train``, ``evaluate`` and ``table`` for each recipe, and ``retrieve``.
-
-Here stand those of DAGNN; every other recipe adds its own to the same groups, as ``cli_matching.py`` does. ``cli.py`` joins them all.
-"""
+"""``hetero-xmodal train``: each command is one call of :func:`hetero_xmodal.train`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer()
-train_app = typer.Typer(no_args_is_help=True, help="Train a recipe; the epoch that is best on validation data is kept.")
-evaluate_app = typer.Typer(no_args_is_help=True, help="Score a trained model on data that it has never seen.")
-table_app = typer.Typer(no_args_is_help=True, help="Measure a paper's tables on a data set.")
-for _name, _group in (("train", train_app), ("evaluate", evaluate_app), ("table", table_app)):
-    app.add_typer(_group, name=_name)
+from . import options as o
+from .options import examples, note, say
 
-DATA = "world/scenes, coco-labels:FOLDER, photos:FOLDER, wikipedia:FOLDER, mat:FOLDER or features:FILE."
-NETWORK = "efficientnet-lite0, a torchvision name such as vgg19_bn, or that with a file of weights: vgg19_bn:FILE."
-
-Settings = Annotated[list[str], typer.Option("--set", help="A setting of the recipe as key=value; may be given several times.")]
-LabelVectors = Annotated[Path | None, typer.Option(help=".mat file with word vectors of the labels under 'inp'.")]
-WorldSize = Annotated[int | None, typer.Option(help="Training pairs of the world.")]
-Network = Annotated[str, typer.Option(help=f"Frozen network for photos: {NETWORK}")]
-Model = Annotated[Path | None, typer.Option(help="Model folder or run folder; the shipped world model if left out.")]
-SameNetwork = Annotated[str | None, typer.Option(help="Where the model's network for photos is now, if its file of weights has moved.")]
+app = typer.Typer(no_args_is_help=True, help="Train a recipe; the epoch that is best on validation data is kept.")
+hidden = typer.Typer()  # former spellings
 
 
-def examples(*lines: str) -> str:
-    """The examples under a command's --help."""
-    return "[bold]Examples[/bold]\n\n" + "\n\n".join(f"[dim]$[/dim] {line}" for line in lines)
+def _train(recipe: str, data: str | None, *, out: Path, then: str = "", **options: Any) -> None:
+    from ..training.api import train
+
+    train(recipe, data, out=out, tell=say, **options)
+    say(f"wrote {out / 'model'}{then}")
 
 
-@train_app.command(
+@app.command(
     "dagnn",
     epilog=examples(
         "hetero-xmodal train dagnn --data world/scenes --out runs/world",
         "hetero-xmodal train dagnn --data wikipedia:FOLDER --out runs/wiki --seed 1 --set hops=3 --set gnn=gcn",
-        "hetero-xmodal train dagnn --data coco-labels:FOLDER --out runs/coco --set variant=DAGNN-3",
+        "hetero-xmodal train dagnn --data coco:FOLDER --out runs/coco --set variant=DAGNN-3",
         "hetero-xmodal train dagnn --data world/scenes --out runs/world --resume",
     ),
 )
 def train_dagnn(
-    data: Annotated[str, typer.Option(help=DATA)],
-    out: Annotated[Path, typer.Option(help="Run folder: config, metrics, log, checkpoints, and the model.")],
-    set: Settings = [],  # noqa: B006
-    epochs: Annotated[int | None, typer.Option(help="Most epochs; the recipe's own number if left out.")] = None,
-    patience: Annotated[int | None, typer.Option(help="Stop after so many epochs without a better validation score.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of weights, order and held-out pairs.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    label_vectors: LabelVectors = None,
-    network: Network = "efficientnet-lite0",
-    size: WorldSize = None,
-    accelerator: Annotated[str, typer.Option(help="cpu, gpu or auto.")] = "cpu",
-    devices: Annotated[int, typer.Option(help="Number of devices or processes.")] = 1,
-    strategy: Annotated[str, typer.Option(help="Lightning's strategy, such as ddp or ddp_fork; 'auto' chooses.")] = "auto",
+    data: Annotated[str, typer.Option(help=o.DATA)],
+    out: o.RunFolder,
+    preset: o.Preset = None,
+    set: o.Settings = [],  # noqa: B006
+    epochs: o.Epochs = None,
+    patience: o.Patience = None,
+    seed: o.Seed = 0,
+    resume: o.Resume = False,
+    label_vectors: o.LabelVectors = None,
+    network: o.Network = "efficientnet-lite0",
+    size: o.WorldPairs = None,
+    accelerator: o.Accelerator = "cpu",
+    devices: o.Devices = 1,
+    strategy: o.Strategy = "auto",
 ) -> None:
-    """Train a recipe; the epoch that is best on the validation pairs is kept, and the test pairs are scored once at the end."""
-    from ..configs import config_with
-    from ..data.tasks.retrieval import data_kind
-    from ..errors import InputError
-    from ..training import FitConfig, is_first_process
-    from ..training.dagnn import default_settings, evaluate_retrieval
-    from ..training.dagnn import train_dagnn as fit_dagnn
-
-    usual, usual_epochs = default_settings(data_kind(data)[0])  # everything that can be refused is refused before any work starts
-    config = config_with(usual, list(set))
-    fit_config = FitConfig(
-        epochs=usual_epochs if epochs is None else epochs,
-        patience=patience,
-        seed=seed,
-        accelerator=accelerator,
-        devices=devices,
-        strategy=strategy,
-    )
-    first = is_first_process()  # "ddp" runs this whole command once in every process
-    if first and out.exists() and any(out.iterdir()) and not resume:
-        raise InputError(f"run folder '{out}' is not empty; choose another one, or go on with the run in it with --resume")
-    pairs, vectors = _load(data, seed=seed, size=size, network=network, label_vectors=label_vectors)
-    if first:
-        typer.echo(f"pairs:      {_counts(pairs)}")
-    model, result = fit_dagnn(pairs, out=out, config=config, fit_config=fit_config, label_vectors=vectors, resume=resume)
-    if first:
-        typer.echo(f"validation: mAP {result.best_score:.4f} in epoch {result.best_epoch + 1} of {result.epochs}, which is kept")
-        typer.echo(f"test:       {_scores(evaluate_retrieval(model, pairs.features.test))}")
-        typer.echo(f"wrote {out / 'model'}")
-
-
-@table_app.command(
-    "dagnn",
-    epilog=examples(
-        "hetero-xmodal table dagnn --data wikipedia:FOLDER --out wikipedia.csv",
-        "hetero-xmodal table dagnn --data world/scenes --only ablations --seeds 5",
-        "hetero-xmodal table dagnn --data photos:FOLDER --only dagnn --set beta=0.1 --validation",
-        'hetero-xmodal table dagnn --data world/scenes --row CCA --row DAGNN --row "5 layers"',
-    ),
-)
-def table_dagnn(
-    data: Annotated[str, typer.Option(help=DATA)],
-    only: Annotated[str | None, typer.Option(help="One table: methods, ablations, layers, or dagnn (its row alone).")] = None,
-    row: Annotated[list[str] | None, typer.Option(help="Only this row; may be given several times; all if left out.")] = None,
-    validation: Annotated[
-        bool, typer.Option("--validation", help="Score the validation pairs, to choose settings; test pairs stay unseen.")
-    ] = False,
-    seeds: Annotated[int, typer.Option(help="Fit so many times, and show mean and spread.")] = 3,
-    out: Annotated[Path | None, typer.Option(help="CSV file for the tables.")] = None,
-    set: Settings = [],  # noqa: B006
-    epochs: Annotated[int | None, typer.Option(help="Most epochs of the recipe; its own number if left out.")] = None,
-    label_vectors: LabelVectors = None,
-    network: Network = "efficientnet-lite0",
-    size: WorldSize = None,
-) -> None:
-    """Measure a paper's tables on a data set: the methods it compares with, its ablations, its number of layers."""
-    from ..configs import config_with
-    from ..data.tasks.retrieval import data_kind
-    from ..errors import InputError
-    from ..files import write_text
-    from ..training.dagnn import default_settings
-    from ..training.dagnn_tables import dagnn_tables
-
-    config = config_with(default_settings(data_kind(data)[0])[0], list(set))
-    if out is not None and (out.suffix.lower() != ".csv" or out.is_dir()):
-        raise InputError(f"--out is '{out}'; give the name of a file that ends in .csv")
-    pairs, vectors = _load(data, seed=0, size=size, network=network, label_vectors=label_vectors)
-    tables = dagnn_tables(
-        pairs,
-        only=only,
-        rows=row or None,
-        on_validation=validation,
-        seeds=seeds,
-        config=config,
-        epochs=epochs,
-        label_vectors=vectors,
-        progress=lambda line: typer.echo(line, err=True),
-    )
-    typer.echo(f"{data}: {_counts(pairs)}; mean average precision over all ranks of the {'validation' if validation else 'test'} pairs")
-    done = []
-    for name, frame in tables:
-        typer.echo(f"\n{name}\n{frame.to_string(float_format='{:.4f}'.format, na_rep='')}")
-        done.append(frame.reset_index().assign(table=name))
-        if out is not None:  # after each table, since the next one may take hours
-            import pandas as pd
-
-            write_text(out, pd.concat(done).set_index(["table", "method"]).to_csv())
-    if out is not None:
-        typer.echo(f"wrote {out}")
-
-
-@evaluate_app.command(
-    "dagnn",
-    epilog=examples(
-        "hetero-xmodal evaluate dagnn --data world/scenes", "hetero-xmodal evaluate dagnn --data coco-labels:FOLDER --model runs/coco/model"
-    ),
-)
-def evaluate_dagnn(
-    data: Annotated[str, typer.Option(help="Data as for 'train'; its test pairs, or photos that the model has never seen.")],
-    model: Model = None,
-    network: SameNetwork = None,
-) -> None:
-    """Score a trained model on test pairs: mean average precision over all ranks."""
-    from ..data.tasks.retrieval import data_kind, load_test_pairs
-    from ..retrieval.search import load_retrieval_model
-    from ..training.dagnn import evaluate_retrieval
-
-    data_kind(data)
-    trained = load_retrieval_model(model, network=network, recipe="dagnn")
-    pairs = load_test_pairs(data, trained.vocab)
-    typer.echo(f"pairs: {len(pairs)}; {pairs.labels.shape[1]} labels")
-    typer.echo(f"mAP over all ranks: {_scores(evaluate_retrieval(trained, pairs))}")
+    """Retrieval by labels (DAGNN). The epoch with the best validation score is kept, and the test pairs are scored once at the end."""
+    _train(
+        "dagnn", data, out=out, preset=preset, set=set, epochs=epochs, patience=patience, seed=seed, resume=resume,
+        label_vectors=label_vectors, network=network, size=size, accelerator=accelerator, devices=devices, strategy=strategy,
+    )  # fmt: skip
 
 
 @app.command(
+    "algr",
     epilog=examples(
-        'hetero-xmodal retrieve "two birds near a tree" --top 10 --out page.html',
-        "hetero-xmodal retrieve --image photo.jpg --model runs/coco/model --data coco:FOLDER",
-        'hetero-xmodal retrieve "a dog on a sofa" --model runs/photos --index photos_index --out page.html',
-    )
+        "hetero-xmodal train algr --data world/scenes --out runs/world",
+        "hetero-xmodal train algr --data coco:FOLDER --out runs/photos",
+        "hetero-xmodal train algr --data coco:FOLDER --out runs/photos --resume",
+        "hetero-xmodal train algr --data scan:FOLDER --texts trained --out runs/scan --set variant=no-lwd --set width=1024",
+        "hetero-xmodal train algr --data coco:FOLDER --images grid:5 --out runs/two --set members=2",
+    ),
 )
-def retrieve(
-    sentence: Annotated[str | None, typer.Argument(help="English sentence, in quotes, to find images for.")] = None,
-    image: Annotated[Path | None, typer.Option(help="Image to find texts for, in place of a sentence.")] = None,
-    top: Annotated[int, typer.Option(help="How many answers.")] = 10,
-    out: Annotated[Path | None, typer.Option(help="HTML file that shows the answers with their images.")] = None,
-    model: Model = None,
-    data: Annotated[str | None, typer.Option(help="Where to search: world/scenes (the default), coco:, folder: or photos:FOLDER.")] = None,
-    split: Annotated[str | None, typer.Option(help="Split to search in; test for the world, all for a folder.")] = None,
-    size: Annotated[int | None, typer.Option(help="Search the first so many images; 500 if left out.")] = None,
-    index: Annotated[Path | None, typer.Option(help="Folder made by 'hetero-xmodal index', in place of --data: answers at once.")] = None,
-    network: SameNetwork = None,
+def train_algr(
+    data: Annotated[str, typer.Option(help=o.DATA)],
+    out: o.RunFolder,
+    preset: o.Preset = None,
+    set: o.Settings = [],  # noqa: B006
+    images: o.Regions = None,
+    texts: o.Words = "minilm",
+    size: o.Sizes = None,
+    epochs: o.Epochs = None,
+    patience: o.Patience = None,
+    seed: o.Seed = 0,
+    resume: o.Resume = False,
+    accelerator: o.Accelerator = "cpu",
+    devices: o.Devices = 1,
+    strategy: o.Strategy = "auto",
 ) -> None:
-    """Find images for a sentence, or texts for an image; the model folder says which recipe it is of."""
-    from ..errors import InputError
-    from ..images import read_image
-    from ..retrieval.index import EmbeddingIndex
-    from ..retrieval.search import load_gallery, load_retrieval_model, unknown_words, write_retrieval_page
-    from ..retrieval.search import retrieve as search
-
-    if (sentence is None) == (image is None):
-        raise InputError("give either a sentence in quotes or --image FILE")
-    if sentence is not None and not sentence.strip():
-        raise InputError("the sentence is empty; say what the image should show")
-    if top < 1 or (size is not None and size < 1):
-        raise InputError(f"--top is {top} and --size is {size or 500}; both must be at least 1")
-    if index is not None and (data, split, size) != (None, None, None):
-        raise InputError("--index takes the place of --data, --split and --size; give either the index or the data")
-    if out is not None and out.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"--out is '{out}'; give the name of a file that ends in .html")
-    if image is not None:
-        read_image(image)
-    trained = load_retrieval_model(model, network=network)
-    if index is not None:
-        gallery = EmbeddingIndex.load(index, model=trained)
-    else:
-        gallery, source = load_gallery(trained, data or "world/scenes", split=split, size=size or 500)
-        if not source:
-            raise InputError(f"'{data}' has no images to show; make an index of it (hetero-xmodal index) and search that with --index")
-    query = sentence if sentence is not None else image
-    hits = search(trained, query, gallery, top=top)
-    strange = unknown_words(trained, sentence) if sentence is not None else []
-    note = f"The model does not know the words: {', '.join(strange)}. It searched for the others." if strange else ""
-    if note:
-        typer.echo(note)
-    for number, hit in enumerate(hits, 1):
-        typer.echo(f"{number:3}. {hit.score:6.3f}  {hit.item.id}  {hit.text}")
-    if out is not None:
-        typer.echo(f"Look at the page: {write_retrieval_page(out, query, hits, note=note)}")
+    """Image-text matching with latent graphs (ALGR). Test images are not looked at; --epochs counts both phases together."""
+    _train(
+        "algr", data, out=out, preset=preset, set=set, images=images, texts=texts, size=size, epochs=epochs, patience=patience,
+        seed=seed, resume=resume, accelerator=accelerator, devices=devices, strategy=strategy,
+        then=f"; test it with: hetero-xmodal evaluate algr --data {data} --model {out}",
+    )  # fmt: skip
 
 
-def _load(data: str, *, seed: int, size: int | None, network: str, label_vectors: Path | None):
-    """The pairs, and the word vectors of their labels if a file of them is given."""
-    from ..data.features import load_label_vectors
-    from ..data.tasks.retrieval import data_kind, load_retrieval_data
-    from ..errors import InputError
+@app.command(
+    "cam",
+    epilog=examples(
+        "hetero-xmodal train cam --data world/birds --out runs/birds",
+        "hetero-xmodal train cam --data world/birds --out runs/birds --resume",
+        "hetero-xmodal train cam --data world/birds --out runs/more --start runs/birds --set painting=0 --epochs 2",
+        "hetero-xmodal train cam --data world/scenes --out runs/scenes --start birds --set painting=0 --set hiding=1 --epochs 2",
+        "hetero-xmodal train cam --data world/birds --out runs/no_hrl --set bridges=false --set batch_size=16",
+        "hetero-xmodal train cam --data cub:FOLDER --out runs/cub --image-size 128 --epochs 20",
+    ),
+)
+def train_cam(
+    data: Annotated[str, typer.Option(help=o.DATA)],
+    out: o.RunFolder,
+    preset: o.Preset = None,
+    set: o.Settings = [],  # noqa: B006
+    size: o.TrainImages = None,
+    image_size: Annotated[int | None, typer.Option(help="Side of the images in pixels, a multiple of 32.")] = None,
+    epochs: o.Epochs = None,
+    seed: o.Seed = 0,
+    start: o.Start = None,
+    resume: o.Resume = False,
+    devices: o.Devices = 1,
+) -> None:
+    """Edit image and sentence by each other (CAM). No edited image is needed, and none is used to choose the best epoch."""
+    _train(
+        "cam", data, out=out, preset=preset, set=set, size=size, image_size=image_size, epochs=epochs, seed=seed, start=start,
+        resume=resume, devices=devices, then=f'; try it with: hetero-xmodal manipulate IMAGE "a sentence" --model {out} --out DIR',
+    )  # fmt: skip
 
-    if size is not None and (data_kind(data)[0] != "world/scenes" or size < 1):
-        raise InputError(f"--size is {size} for '{data}'; it is the number of training pairs of world/scenes, at least 1")
-    vectors = None if label_vectors is None else load_label_vectors(label_vectors)
-    pairs = load_retrieval_data(data, seed=seed, sizes=None if size is None else {"train": size}, network=network)
-    if vectors is not None:
-        vectors = load_label_vectors(label_vectors, classes=len(pairs.vocab["labels"]))
-    return pairs, vectors
+
+@app.command(
+    "mimnet",
+    epilog=examples(
+        "hetero-xmodal train mimnet --data world/birds --out runs/birds",
+        "hetero-xmodal train mimnet --data world/birds --out runs/birds --resume",
+        "hetero-xmodal train mimnet --data world/birds --out runs/no_memory --set memory=false",
+        "hetero-xmodal train mimnet --data world/birds --out runs/on --start birds --epochs 2",
+        "hetero-xmodal train mimnet --data cub:FOLDER --out runs/cub --epochs 20 --set plain=1",
+    ),
+)
+def train_mimnet(
+    data: Annotated[str, typer.Option(help=o.DATA)],
+    out: o.RunFolder,
+    preset: o.Preset = None,
+    set: o.Settings = [],  # noqa: B006
+    size: o.TrainImages = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Epochs; what suits the data if left out. With fewer, all later stages begin earlier in proportion."),
+    ] = None,
+    seed: o.Seed = 0,
+    start: o.Start = None,
+    resume: o.Resume = False,
+    devices: o.Devices = 1,
+) -> None:
+    """Edit images by sentences with a memory of textures (MIM-Net)."""
+    _train(
+        "mimnet", data, out=out, preset=preset, set=set, size=size, epochs=epochs, seed=seed, start=start, resume=resume,
+        devices=devices, then=f'; try it with: hetero-xmodal manipulate IMAGE "a sentence" --recipe mimnet --model {out} --out DIR',
+    )  # fmt: skip
 
 
-def _counts(pairs) -> str:
-    counts = ", ".join(f"{len(getattr(pairs.features, split))} {split}" for split in ("train", "val", "test"))
-    return f"{counts}; {len(pairs.vocab['labels'])} labels"
+@app.command(
+    "similarity",
+    epilog=examples(
+        "hetero-xmodal train similarity --data world/birds --out runs/similarity",
+        "hetero-xmodal train similarity --data cub:FOLDER --out runs/similarity --epochs 60",
+    ),
+)
+def train_similarity(
+    data: Annotated[str, typer.Option(help=f"{o.DATA} Its training split is used.")],
+    out: o.RunFolder,
+    set: o.Settings = [],  # noqa: B006
+    size: o.TrainImages = None,
+    epochs: Annotated[int, typer.Option(help="Number of epochs.")] = 20,
+    seed: o.Seed = 0,
+    resume: o.Resume = False,
+) -> None:
+    """Similarity of image and sentence, for the scores Sim and MP of edited images."""
+    _train("similarity", data, out=out, set=set, size=size, epochs=epochs, seed=seed, resume=resume)
 
 
-def _scores(scores: dict[str, float]) -> str:
-    return f"image to text {scores['image_to_text']:.4f}, text to image {scores['text_to_image']:.4f}, mean {scores['mean']:.4f}"
+@app.command(
+    "detector",
+    epilog=examples(
+        "hetero-xmodal train detector --out runs/detector",
+        "hetero-xmodal train detector --out runs/detector --resume",
+        "hetero-xmodal train detector --out runs/small --steps 300 --size 1000",
+    ),
+)
+def train_detector(
+    out: Annotated[Path, typer.Option(help="Run folder: weights, checkpoint and log.")],
+    steps: Annotated[int, typer.Option(help="Training steps; 2000 take about 15 minutes on two cores.")] = 2000,
+    batch_size: Annotated[int, typer.Option(help="Images per step.")] = 16,
+    size: Annotated[int, typer.Option(help="Number of different images that are drawn.")] = 8_000,
+    seed: o.Seed = 0,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; torch's own choice if left out.")] = None,
+    resume: o.Resume = False,
+) -> None:
+    """The object detector of the default world, with detectron2 on a CPU."""
+    from ..training.api import train
+
+    run = train("detector", out=out, steps=steps, batch_size=batch_size, size=size, seed=seed, threads=threads, resume=resume)
+    say(f"wrote {run.model}")
+
+
+@hidden.command("train-detector", hidden=True, epilog=examples("hetero-xmodal train-detector --out detector"))
+def former_train_detector(
+    out: Annotated[Path, typer.Option(help="As for 'train detector'.")],
+    steps: Annotated[int, typer.Option(help="As for 'train detector'.")] = 2000,
+    batch_size: Annotated[int, typer.Option(help="As for 'train detector'.")] = 16,
+    images: Annotated[int, typer.Option("--images", "--pictures", help="--size of 'train detector'.")] = 8_000,
+    seed: o.Seed = 0,
+    threads: Annotated[int | None, typer.Option(help="As for 'train detector'.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Leave out for --resume.")] = False,
+) -> None:
+    """Former spelling of 'train detector'."""
+    note("note: 'train-detector' is now 'train detector'; the old spelling will go with version 0.3")
+    train_detector(out, steps, batch_size, images, seed, threads, not fresh)

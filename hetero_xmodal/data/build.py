@@ -44,7 +44,7 @@ def build_dataset(
     """Write a split of a data set into a folder that ``coco:FOLDER`` loads again, item for item.
 
     The folder gets ``images/*.png``, ``captions.json`` and ``instances.json`` in COCO's format, ``scenes.json`` (scene graphs with
-    attributes and relations, labels, tags, what every sentence says) and ``checksums.json``. Work in progress lives in ``OUT.part``;
+    attributes and relations, labels, tags, scene graphs of the captions) and ``checksums.json``. Work in progress lives in ``OUT.part``;
     an interrupted call is continued by the same call, and *out* appears only when all is there. Items that cannot be read are
     left out and reported.
 
@@ -147,7 +147,7 @@ def _sha256(path: Path) -> str:
 
 @contextlib.contextmanager
 def _bar(total: int, wanted: bool) -> Iterator:
-    """A progress bar on a terminal, nothing elsewhere; gives the function that moves it on."""
+    """A progress bar on a terminal, nothing elsewhere; yields the function that advances it."""
     if not wanted or not sys.stderr.isatty():
         yield lambda: None
         return
@@ -164,7 +164,7 @@ def _bar(total: int, wanted: bool) -> Iterator:
 
 @dataclass
 class VerifyReport:
-    """How many files or items were looked at, and one sentence for everything that is wrong."""
+    """Number of files and items checked, and one sentence for each problem."""
 
     what: str
     checked: int
@@ -172,7 +172,7 @@ class VerifyReport:
 
     @property
     def ok(self) -> bool:
-        """True if nothing is wrong."""
+        """Whether there is no problem."""
         return not self.problems
 
     def __str__(self) -> str:
@@ -241,7 +241,7 @@ def verify_dataset(name: str | Path) -> VerifyReport:
             if item.scene is not None:
                 item.scene.check()
         except InputError as error:
-            if not any(stem in str(error) for stem in broken):  # already told
+            if not any(stem in str(error) for stem in broken):  # reported already
                 report.problems.append(str(error))
     return report
 

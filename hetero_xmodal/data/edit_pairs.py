@@ -1,4 +1,4 @@
-"""Pairs for manipulation as every data set gives them: an image, an instruction and, where it is known, the true answer."""
+"""Editing pairs as every data set gives them: an image, an instruction and, where it is known, the ground truth."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ..scenes import SceneGraph
 
-#: what is done to the image; ``mismatch``: the caption of another image; ``reconstruct``: a hidden region is to be drawn again
+#: what is done to the image; ``mismatch``: the caption of another image; ``reconstruct``: a hidden region is to be reconstructed
 KINDS = ("attribute", "remove", "replace", "move", "mismatch", "reconstruct")
 
 
@@ -23,10 +23,10 @@ class Slot:
 
     thing : noun of the thing before the edit
     kind : ``colour``, ``pattern``, ``length``, ``size``, ``name``, ``place`` or ``relation``
-    before, after : canonical words; ``""`` for the name of a thing that is not there; ``plain`` and ``ordinary`` are said in full
+    before, after : canonical words; ``""`` for the name of a thing that is not there; absent values are explicit (``plain``, ``ordinary``)
     index : of the thing in ``scene.objects`` (before the edit); -1 for ``place``
     box, box_before : where the thing is after and before the edit, x1, y1, x2, y2 in pixels; ``None`` for ``place``
-    named : does the instruction speak of it?
+    named : whether the instruction mentions it
     other : for a relation, index of the other thing in ``scene.objects``
     """
 
@@ -42,13 +42,13 @@ class Slot:
 
     @property
     def changed(self) -> bool:
-        """Should it change?"""
+        """Whether the edit changes this fact."""
         return self.before != self.after
 
 
 @dataclass(frozen=True)
 class ManipulationPair:
-    """An image, an instruction, and what is known of the answer.
+    """An image, an instruction, and what is known of the edited image.
 
     id, split : name of the pair; its split
     kind : one of :data:`KINDS`
@@ -133,7 +133,12 @@ class ManipulationPairs(Sequence):
 
 
 def check_kinds(name: str, kinds: tuple[str, ...] | None, default: tuple[str, ...], possible: tuple[str, ...]) -> tuple[str, ...]:
-    """*kinds*, or *default* if left out; a kind that the data set cannot give is refused."""
+    """*kinds*, or *default* if left out.
+
+    Raises
+    ------
+    InputError : a kind that the data set does not give, or no kind at all.
+    """
     kinds = default if kinds is None else tuple(kinds)
     wrong = [k for k in kinds if k not in possible]
     if wrong or not kinds:
@@ -142,7 +147,7 @@ def check_kinds(name: str, kinds: tuple[str, ...] | None, default: tuple[str, ..
 
 
 def whole_pixels(box, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """A box grown outward to whole pixels and cut at the image's border."""
+    """A box (x1, y1, x2, y2) rounded outwards to whole pixels and clipped to the image's (width, height)."""
     from math import ceil, floor
 
     x1, y1, x2, y2 = box

@@ -195,7 +195,9 @@ def check_features(values: Any, name: str) -> np.ndarray:
     values = np.ascontiguousarray(values, dtype=np.float32)
     finite = np.isfinite(values).all(axis=1)
     if not finite.all():
-        raise InputError(f"{name} hold NaN or infinity in row {int(finite.argmin())} ({int((~finite).sum())} such rows); mend or drop them")
+        raise InputError(
+            f"{name} hold NaN or infinity in row {int(finite.argmin())} ({int((~finite).sum())} such rows); correct or drop them"
+        )
     return values
 
 

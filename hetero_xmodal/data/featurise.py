@@ -1,7 +1,7 @@
-"""Images and texts as rows of features, made for new ones exactly as for those that a model was trained on.
+"""Features of images and texts, made for new ones exactly as for those that a model was trained on.
 
-How they are made is said by the model's vocabulary (``vocab["images"]`` and ``vocab["texts"]``, JSON values):
-see :class:`hetero_xmodal.data.tasks.retrieval.RetrievalData`.
+The model's vocabulary holds how (``vocab["images"]`` and ``vocab["texts"]``, JSON values); see
+:class:`hetero_xmodal.data.tasks.retrieval.RetrievalData`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ from ..errors import InputError
 
 
 def image_rows(vocab: dict[str, Any], images: Sequence[Any]) -> np.ndarray:
-    """Features (n, width) of *images* (paths or PIL images), made as *vocab* says that its model's features were made."""
+    """Features (n, width) of *images* (paths or PIL images), made as those that the model with *vocab* was trained on.
+
+    Raises
+    ------
+    InputError : the model was trained on features made elsewhere, other weights of the network, or an image that cannot be read.
+    """
     network = vocab.get("images", {}).get("network", "given")
     if network == "given":
         raise InputError("this model was trained on features made elsewhere; it cannot read images, give it features of the same kind")
@@ -30,7 +35,7 @@ def image_rows(vocab: dict[str, Any], images: Sequence[Any]) -> np.ndarray:
 
 
 def _network_rows(images: Sequence[Any], name: str, weights: str | None, batch: int = 16) -> np.ndarray:
-    """Vectors of a frozen ImageNet network; *weights* tells which, if that is known."""
+    """Vectors of a frozen ImageNet network; *weights* is the hash that its weights must have, if known."""
     from ..images import read_reduced
     from ..networks import frozen
 
@@ -46,10 +51,15 @@ def _network_rows(images: Sequence[Any], name: str, weights: str | None, batch: 
 
 
 def check_images(paths: Sequence[Any]) -> None:
-    """Open every image once, small, so that a damaged one is refused before the network has worked on the others."""
+    """Decode every image once, at low resolution, so that a damaged one is refused before the network runs on the others.
+
+    Raises
+    ------
+    InputError : an image cannot be read.
+    """
     from ..images import read_reduced
 
-    for path in progress_bar(paths, "looking at the images"):
+    for path in progress_bar(paths, "checking the images"):
         read_reduced(path, 16)
 
 
@@ -64,10 +74,8 @@ def progress_bar(steps: Sequence[Any], what: str) -> Iterable[Any]:
 
 
 def _detector_rows(images: Sequence[Any], batch: int = 32) -> np.ndarray:
-    """What the shipped detector knows of an image, in four parts side by side.
-
-    How many objects of each class it sees; mean and maximum of their region features; mean over the image of its feature maps, which
-    tells the place.
+    """Image features (n, width) from the shipped detector: counts of the detected classes, mean and maximum of the region features, and the
+    mean of the backbone's feature maps, which depends on the scene's background.
     """
     from ..images import read_reduced
     from ..parsers.detectors.base import InputImage
@@ -96,7 +104,7 @@ def _detector_rows(images: Sequence[Any], batch: int = 32) -> np.ndarray:
 
 
 def words_of(text: str) -> list[str]:
-    """Lower-case words of a text (a word begins with a letter), plural nouns brought to the singular by the plainest rules.
+    """Lower-case words of a text (a word begins with a letter), plural nouns in the singular by simple rules.
 
     >>> words_of("Two birds, 3 boxes and the Children's kites")
     ['two', 'bird', 'box', 'and', 'the', 'child', 'kite']
@@ -123,7 +131,11 @@ def _singular(word: str) -> str:
 def text_rows(vocab: dict[str, Any], texts: Sequence[str]) -> np.ndarray:
     """Features (n, width) of *texts*, made as *vocab* says: 0/1 for every tag of its vocabulary, or TF-IDF of its words.
 
-    A text of which the vocabulary knows no word is a row of zeros.
+    A text without a known word is a row of zeros.
+
+    Raises
+    ------
+    InputError : the model was trained on text features made elsewhere.
     """
     how = vocab.get("texts", {})
     if how.get("kind") not in ("tags", "tf-idf"):
@@ -142,7 +154,12 @@ def text_rows(vocab: dict[str, Any], texts: Sequence[str]) -> np.ndarray:
 
 
 def count_words(texts: Sequence[str], at_least: int) -> dict[str, Any]:
-    """The words of the training texts that *at_least* so many of them use, without the most ordinary ones, and their rarity."""
+    """The words that occur in *at_least* so many training texts, without stop words, and their inverse document frequency.
+
+    Raises
+    ------
+    InputError : no word does.
+    """
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
     found = Counter(word for text in texts for word in set(words_of(text)) - ENGLISH_STOP_WORDS)

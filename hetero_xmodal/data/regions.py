@@ -73,12 +73,12 @@ class Regions:
         here = np.arange(self.boxes.shape[1]) < self.counts[rows][:, None]
         x1, y1, x2, y2 = np.asarray(self.boxes[rows], np.float32)[here].T
         image = np.repeat(np.asarray(self.sizes[rows], np.float32), self.counts[rows], axis=0)
-        w, h = (x2 - x1).clip(1e-6), (y2 - y1).clip(1e-6)  # a box without area has no shape to speak of
+        w, h = (x2 - x1).clip(1e-6), (y2 - y1).clip(1e-6)  # a box without area has no aspect ratio
         relative = [x1 / image[:, 0], y1 / image[:, 1], w / image[:, 0], h / image[:, 1]]
         return torch.from_numpy(np.stack([*relative, (w / h).clip(0, 100), relative[2] * relative[3]], 1))
 
 
-HEAD = 4096  # bytes of a row that tell images apart
+HEAD = 4096  # bytes of a row by which images are distinguished
 
 
 def row_marks(features: FileRows) -> list[str]:

@@ -268,12 +268,38 @@ def require(data: str | Source, task: str) -> None:
         raise InputError(_refusal(data.name, missing, dict(entry.may_give), task))
 
 
+def check_data(name: str, task: str) -> None:
+    """Refuse a data set that cannot serve a task, or whose folder or file does not exist, without reading anything.
+
+    Parameters
+    ----------
+    name : of a data set, see :func:`list_datasets`.
+    task : one of :data:`TASKS`.
+
+    Raises
+    ------
+    InputError : an unknown name, a data set that never gives what the task needs, a path that does not exist.
+
+    >>> check_data("vg:somewhere", "dagnn")
+    Traceback (most recent call last):
+    ...
+    hetero_xmodal.errors.InputError: vg:somewhere gives no labels; dagnn needs labels and images with captions or tags, or features
+    """
+    entry, place = entry_of(name)
+    if _need(task).missing({*entry.gives, *dict(entry.may_give)}):
+        require(name, task)  # says what is missing
+    if place and not Path(place).exists():
+        missing = next((part for part in place.split(",") if not Path(part).exists()), None)
+        if missing is not None:
+            raise InputError(f"'{name}': '{missing}' does not exist; check the path")
+
+
 def open_for(name: str, task: str, *, seed: int = 0, image_size: int = 128, cache: str | Path | None = None) -> Source:
     """:func:`open_source` of a data set that gives what *task* needs; see :func:`require`.
 
     Raises
     ------
-    InputError : see :func:`open_source` and :func:`require`; what the entry alone can tell is refused before any file is read.
+    InputError : see :func:`open_source` and :func:`require`; what the entry alone decides is refused before any file is read.
     """
     entry, _ = entry_of(name)
     if missing := _need(task).missing({*entry.gives, *dict(entry.may_give)}):

@@ -301,7 +301,7 @@ def check_records(records: Sequence[Record], where: str) -> tuple[list[Record], 
 
     Raises
     ------
-    InputError : ids that occur twice, empty captions, no caption at all; the message tells how many and which is the first.
+    InputError : ids that occur twice, empty captions, no caption at all; the message gives their number and the first of them.
     """
     # the same image in two splits is for the task to refuse, which knows which of them it uses
     twice = [id for (id, _), count in Counter((record.id, record.split) for record in records).items() if count > 1]

@@ -1,7 +1,7 @@
-"""Features on the disk: safetensors files that are written block by block, and rows of them that are read only when they are asked for.
+"""Features on disk: safetensors files that are written block by block, and rows of them that are read on demand.
 
-A file in the making is called ``NAME.part``; beside it ``NAME.progress`` says how many rows are done. Whoever is interrupted goes on after
-the last whole block, and the finished file is the same as if nothing had happened.
+An unfinished file is called ``NAME.part``, and ``NAME.progress`` beside it holds the number of rows written. An interrupted run continues
+after the last whole block, and the finished file has the same bytes as one written in one go.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _NAMES = {np.dtype(value): key for key, value in _CODES.items()}
 
 
 class FileRows:
-    """The rows of an array in a file, read when they are asked for; it takes no memory of its own.
+    """The rows of an array in a file, read on demand.
 
-    Rows are read, not mapped: pages of a mapped file count as memory of the process for as long as they stay, so that after an epoch over
-    100,000 images all 15 GB of them would; what is read goes straight into the batch, and the system keeps as much as it likes in its
-    own cache. ``rows[5]``, ``rows[2:9]`` and ``rows[[7, 3, 3]]`` are numpy arrays; ``numpy.asarray(rows)`` reads everything. The object
-    can be sent to the workers of a ``DataLoader``: each opens the file for itself.
+    Rows are read, not memory-mapped: mapped pages count as memory of the process, all 15 GB of them after an epoch over 100,000 images.
+    What is read goes straight into the batch, and the operating system caches the file as it sees fit. ``rows[5]``, ``rows[2:9]`` and
+    ``rows[[7, 3, 3]]`` are numpy arrays; ``numpy.asarray(rows)`` reads everything. The object can be sent to the workers of a
+    ``DataLoader``, each of which opens the file itself.
 
     Parameters
     ----------
@@ -68,12 +68,12 @@ class FileRows:
         return self._in_file[0] if self._rows is None else len(self._rows)
 
     def select(self, rows: Sequence[int] | np.ndarray) -> FileRows:
-        """These rows only, without reading them."""
+        """A selection of the rows, without reading them."""
         rows = np.arange(len(self))[np.asarray(rows)]
         return FileRows(self.path, self.offset, self.dtype, self._in_file, rows if self._rows is None else self._rows[rows])
 
     def heads(self, size: int) -> list[bytes]:
-        """The first bytes of every row, to tell rows apart without reading them."""
+        """The first *size* bytes of every row, by which rows can be distinguished without reading them."""
         rows = np.arange(len(self)) if self._rows is None else self._rows
         step = self.dtype.itemsize * int(np.prod(self._in_file[1:], dtype=np.int64))
         with self.path.open("rb", buffering=0) as file:
@@ -112,7 +112,7 @@ class FileRows:
                 self._handle = os.open(self.path, os.O_RDONLY)
             except OSError as error:
                 raise InputError(f"feature file '{self.path}' cannot be opened ({error.strerror}); load the data again") from None
-        starts = np.flatnonzero(np.diff(rows, prepend=rows[:1] - 2) != 1)  # rows that follow each other are read at one go
+        starts = np.flatnonzero(np.diff(rows, prepend=rows[:1] - 2) != 1)  # consecutive rows are read in one call
         view = memoryview(out.reshape(len(out), -1).view(np.uint8)).cast("B")
         for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(rows)], strict=True):
             place, left = self.offset + int(rows[start]) * size, view[start * size : stop * size]
@@ -128,7 +128,7 @@ class FileRows:
 
 
 def _layout(tensors: dict[str, tuple[Any, Sequence[int]]], metadata: dict[str, str]) -> tuple[bytes, dict[str, int]]:
-    """The head of a safetensors file and the byte at which each tensor begins; *tensors* maps names to (dtype, shape)."""
+    """The header of a safetensors file and the byte at which each tensor begins; *tensors* maps names to (dtype, shape)."""
     entries: dict[str, Any] = {"__metadata__": metadata}
     place, begins = 0, {}
     for name, (dtype, shape) in tensors.items():
@@ -167,7 +167,7 @@ def open_store(path: str | Path) -> tuple[dict[str, FileRows], dict[str, str]]:
 
 
 class BlockFile:
-    """A safetensors file that is filled in rows, in order, and takes its name only when it is whole.
+    """A safetensors file that is written row by row, in order, and gets its name only when it is complete.
 
     >>> import tempfile
     >>> target = Path(tempfile.mkdtemp()) / "a.safetensors"
@@ -183,12 +183,12 @@ class BlockFile:
         self._tensors = {name: (np.dtype(dtype), tuple(shape)) for name, (dtype, shape) in tensors.items()}
         head, self._begins = _layout(self._tensors, {"format": FORMAT, **metadata})
         plan = hashlib.sha256(head).hexdigest()
-        #: rows, as the caller counts them, that an interrupted run has left
+        #: number of rows that an interrupted run has written
         self.done = 0
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.part.exists() and self.progress.exists():
-                with contextlib.suppress(InputError):  # a broken note means: from the beginning
+                with contextlib.suppress(InputError):  # without a readable note, start from the beginning
                     before = read_json(self.progress, "progress")
                     if isinstance(before, dict) and before.get("plan") == plan and isinstance(before.get("done"), int):
                         self.done = before["done"]
@@ -215,14 +215,14 @@ class BlockFile:
         self._file.write(rows.tobytes())
 
     def note(self, done: int) -> None:
-        """All rows up to *done* are on the disk."""
+        """Record that all rows up to *done* are on disk."""
         self._file.flush()
         os.fsync(self._file.fileno())
         write_json(self.progress, {"plan": self._plan, "done": done})
         self.done = done
 
     def finish(self) -> None:
-        """The file is whole: give it its name."""
+        """Give the complete file its name."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -230,17 +230,17 @@ class BlockFile:
         self.progress.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Stop here; what has been noted stays for the next time."""
+        """Close the unfinished file; a later run continues from the last :meth:`note`."""
         self._file.close()
 
 
 def as_bytes(value: Any) -> np.ndarray:
-    """A JSON value as a tensor of bytes, for lists that are too long for the head of a file."""
+    """A JSON value as an array of bytes, for lists that are too long for the header of a file."""
     return np.frombuffer(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), np.uint8)
 
 
 def from_bytes(rows: Any) -> Any:
-    """What :func:`as_bytes` was given."""
+    """The JSON value that :func:`as_bytes` encoded."""
     return json.loads(np.asarray(rows).tobytes())
 
 
@@ -259,10 +259,15 @@ def cache_folder(cache: str | Path | None = None) -> Path:
 
 @contextlib.contextmanager
 def one_at_a_time(path: str | Path) -> Iterator[None]:
-    """Wait until no other process makes the file *path*; meanwhile others wait for us."""
+    """Context manager that holds a lock on the file *path*, so that only one process makes it.
+
+    Raises
+    ------
+    InputError : the folder cannot be written.
+    """
     try:
         import fcntl
-    except ImportError:  # Windows: whoever runs two at once there makes the file twice
+    except ImportError:  # Windows has no fcntl: two runs at once make the file twice
         yield
         return
     path = Path(path)
@@ -279,14 +284,14 @@ def one_at_a_time(path: str | Path) -> Iterator[None]:
 
 
 def digest(*values: Any) -> str:
-    """16 hex digits that tell JSON values apart."""
+    """Hash of JSON values, 16 hex digits."""
     text = json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @contextlib.contextmanager
 def progress_bar(what: str, total: int, wanted: bool | None = None, done: int = 0) -> Iterator[Any]:
-    """A progress bar on standard error; gives the function that moves it on. ``None``: only in a terminal and if there is much to do."""
+    """A progress bar on standard error; yields the function that advances it. ``None``: only in a terminal and if there is much to do."""
     if wanted is False or (wanted is None and (total - done < 64 or not sys.stderr.isatty())):
         yield lambda n: None
         return

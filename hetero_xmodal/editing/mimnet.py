@@ -65,6 +65,12 @@ class MemoryManipulation(Saved):
             used.setdefault(word, [(int(k), round(float(row[k]), 4)) for k in row.argsort()[::-1][:most]])
         return used
 
+    def report(self) -> list[str]:
+        """For every word the memories it used most, then the notes, one line each."""
+        used = self.memories().items()
+        lines = [f"{word:14} recalls " + ", ".join(f"memory {k} ({share:.2f})" for k, share in shares) for word, shares in used]
+        return [*lines, *(f"note: {note}" for note in self.notes)]
+
     picture = renamed_attribute("picture", "image")
 
     def figure(self) -> Figure:

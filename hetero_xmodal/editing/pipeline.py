@@ -94,6 +94,10 @@ class Manipulation(Saved):
         self.image_scene.save(folder / "image_scene.json")
         self.sentence_scene.save(folder / "sentence_scene.json")
 
+    def report(self) -> list[str]:
+        """The given and the edited sentence and the notes, one line each."""
+        return [f"given:  {self.given}", f"edited: {self.sentence}", *(f"note:   {note}" for note in self.notes)]
+
     def _rounded(self, mask: dict[str, list[float]]) -> dict[str, list[float]]:
         return {node_type: [round(value, 4) for value in values] for node_type, values in mask.items()}
 
@@ -118,6 +122,19 @@ def recipe_of(model: Any, recipe: str | None = None) -> str:
             if isinstance(head, dict) and head.get("recipe") in RECIPES:
                 return head["recipe"]
     return "cam"
+
+
+def result_files(model: Any, recipe: str | None = None) -> tuple[str, ...]:
+    """Names of the files that the result of :func:`manipulate` consists of.
+
+    >>> "sentence.txt" in result_files("birds"), "sentence.txt" in result_files("birds", "mimnet")
+    (True, False)
+    """
+    if recipe_of(model, recipe) == "mimnet":
+        from .mimnet import FILES as files
+
+        return files
+    return FILES
 
 
 def load_manipulation_model(model: str | Path = "birds", *, recipe: str | None = None) -> CAM | MIMNet:

@@ -1,7 +1,7 @@
-"""Stored embeddings of many images and sentences, searched in seconds and reopened without the model's work being done again.
+"""Stored embeddings of many images and sentences, searched in seconds and reopened without running the model again.
 
-An index is a folder of two files: ``index.json`` says what is in it (names, captions, which model made it), ``embeddings.safetensors``
-holds one row of length 1 for each image and each sentence. It is memory-mapped: opening it reads nothing but the names.
+An index is a folder of two files: ``index.json`` says what is in it (names, captions, which model made it, a checksum), and
+``embeddings.safetensors`` holds one unit vector for each image and each sentence. It is memory-mapped: opening it reads only the names.
 
 >>> import torch
 >>> index = EmbeddingIndex(images=torch.eye(3), texts=torch.eye(3), image_of_caption=np.arange(3), image_ids=["a", "b", "c"])
@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,14 +93,17 @@ def _top(scores: Tensor, top: int) -> tuple[Tensor, Tensor]:
 def model_fingerprint(model: Any) -> str:
     """16 hexadecimal digits that change with the model's weights, its config or the way it reads images and sentences.
 
-    *model* is any recipe with ``config``, ``vocab`` and ``state_dict``.
+    *model* is any recipe with ``config``, ``vocab`` and ``state_dict``. Weights count under their oldest names, so that indexes made before
+    weights were renamed still fit the model.
     """
     from ..configs import config_to_dict
+    from ..pretrained import renamed_weight
 
     digest = hashlib.sha256(type(model).__name__.encode())
     known = {key: value for key, value in (model.vocab or {}).items() if key != "used"}
     digest.update(json.dumps([config_to_dict(model.config), known], sort_keys=True).encode())
-    for name, value in sorted(model.state_dict().items()):
+    oldest = {new: old for old, new in getattr(model, "former_weights", {}).items()}
+    for name, value in sorted((renamed_weight(name, oldest), value) for name, value in model.state_dict().items()):
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]
@@ -158,7 +162,8 @@ class EmbeddingIndex:
         with atomic_folder(path, marker="index.json") as folder:
             tensors = {"images": self.images, "texts": self.texts, "image_of_caption": torch.as_tensor(np.asarray(self.image_of_caption))}
             write_safetensors(folder / "embeddings.safetensors", tensors)
-            head = {"format": FORMAT, "version": VERSION, "made_by": self.made_by, "source": self.source}
+            digest = hashlib.sha256((folder / "embeddings.safetensors").read_bytes()).hexdigest()
+            head = {"format": FORMAT, "version": VERSION, "made_by": self.made_by, "source": self.source, "sha256": digest}
             write_json(folder / "index.json", head | {"image_ids": list(self.image_ids), "captions": list(self.captions)})
         return path
 
@@ -171,11 +176,7 @@ class EmbeddingIndex:
         InputError : no such folder, not an index, files that do not fit together, embeddings of another model.
         """
         path = Path(path)
-        if not path.is_dir():
-            raise InputError(f"index folder '{path}' does not exist; make one with: hetero-xmodal index")
-        head = read_json(path / "index.json", "index")
-        if not isinstance(head, dict) or head.get("format") != FORMAT or head.get("version") != VERSION:
-            raise InputError(f"'{path / 'index.json'}' does not describe an index of this version of hetero_xmodal; make the index again")
+        head = index_head(path)
         tensors, _ = read_safetensors(path / "embeddings.safetensors", "index")
         missing = [name for name in ("images", "texts", "image_of_caption") if name not in tensors]
         if missing:
@@ -204,6 +205,26 @@ class EmbeddingIndex:
             )
 
 
+def index_head(path: Path) -> dict[str, Any]:
+    """What ``index.json`` of the index folder *path* says; an :class:`InputError` where there is no index."""
+    if not path.is_dir():
+        raise InputError(f"index folder '{path}' does not exist; make one with: hetero-xmodal index")
+    head = read_json(path / "index.json", "index")
+    if not isinstance(head, dict) or head.get("format") != FORMAT or head.get("version") != VERSION:
+        raise InputError(f"'{path / 'index.json'}' does not describe an index of this version of hetero_xmodal; make the index again")
+    return head
+
+
+def bar(steps: Sequence[Any], what: str, progress: bool | None = None) -> Iterable[Any]:
+    """*steps* with a progress bar called *what*; with ``progress=None`` only in a terminal and where there are at least 20."""
+    if progress is False or progress is None and (len(steps) < 20 or not sys.stderr.isatty()):
+        return steps
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(steps, description=what, console=Console(stderr=True))
+
+
 # ---------------------------------------------------------------------------------------------- from models
 
 
@@ -221,13 +242,12 @@ def build_index(
     Parameters
     ----------
     model : a trained ALGR or DAGNN
-    gallery : items of any data set, whose images and sentences are turned into what the model reads; or, for ALGR, a split that has
-        been read already. Every sentence of an item is searched on its own by ALGR; DAGNN knows one text of an item, its tags or all
-        of its sentences.
+    gallery : items of any data set, whose images and sentences are turned into the model's features; or, for ALGR, a split that has
+        been read already. ALGR embeds every sentence of an item by itself, DAGNN one text an item: its tags or all of its sentences.
     sides : ``"images"``, ``"texts"`` or both; the other side stays empty of captions
-    half : keep half precision, which needs half the room
+    half : keep half precision, which takes half the space
     source : see :class:`EmbeddingIndex`
-    progress : show bars; ``None``: in a terminal, if there is much to do
+    progress : show progress bars; ``None``: in a terminal, if there are many images
 
     Raises
     ------
@@ -244,7 +264,7 @@ def build_index(
         if texts is None:
             texts, owner, captions = images.new_zeros(0, images.shape[1]), [], []
     elif recipe == "dagnn":
-        images, texts, owner, ids, captions = _dagnn_rows(model, gallery, sides)
+        images, texts, owner, ids, captions = _dagnn_rows(model, gallery, sides, progress)
     else:
         raise InputError(f"a {recipe!r} model has no embeddings to search; give an ALGR or a DAGNN")
     unit = torch.nn.functional.normalize
@@ -304,20 +324,26 @@ def items_split(vocab: dict[str, Any], items: Sequence[Item], *, sides: Sequence
     return Split(regions, words, np.asarray(owner[:known], np.int64), captions[:known], "gallery")
 
 
-def _dagnn_rows(model: Any, items: Sequence[Item], sides: Sequence[str]) -> tuple[Tensor, Tensor, np.ndarray, list[str], list[str]]:
+_BATCH = 32  # images that DAGNN's reader takes at a time
+
+
+def _dagnn_rows(
+    model: Any, items: Sequence[Item], sides: Sequence[str], progress: bool | None
+) -> tuple[Tensor, Tensor, np.ndarray, list[str], list[str]]:
+    """Embeddings of images (n, d) and texts (n or 0, d), the image of every text, ids and texts."""
     from ..data.tasks.retrieval import image_rows, text_rows
 
     images, ids, texts = [], [], []
-    for row, item in enumerate(items):
-        images.append(item.path or item.image)
-        ids.append(item.id or str(row))
-        texts.append(" ".join(item.tags or item.sentences))
+    for start in bar(range(0, len(items), _BATCH), "embedding the images", progress if len(items) > 5 * _BATCH else False):
+        some = [items[row] for row in range(start, min(start + _BATCH, len(items)))]
+        ids += [item.id or str(start + k) for k, item in enumerate(some)]
+        texts += [" ".join(item.tags or item.sentences) for item in some]
+        if "images" in sides:
+            images.append(image_rows(model.vocab, [item.path or item.image for item in some]))
     empty = torch.zeros(0, model.config.width)
-    if "texts" not in sides:
-        return model.embed_images(image_rows(model.vocab, images)), empty, np.zeros(0, np.int64), ids, []
-    found = model.embed_texts(text_rows(model.vocab, texts))
-    embedded = model.embed_images(image_rows(model.vocab, images)) if "images" in sides else torch.zeros(len(ids), found.shape[1])
-    return embedded, found, np.arange(len(ids)), ids, texts
+    found = model.embed_texts(text_rows(model.vocab, texts)) if "texts" in sides else empty
+    embedded = model.embed_images(np.concatenate(images)) if images else torch.zeros(len(ids), model.config.width)
+    return embedded, found, np.arange(len(found)), ids, texts if len(found) else []
 
 
 def _check_vocab(vocab: dict[str, Any]) -> None:

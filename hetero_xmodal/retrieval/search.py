@@ -1,17 +1,18 @@
-"""Asking a trained retrieval model: images for a sentence, or texts for an image.
+"""Search with a trained retrieval model: images for a sentence, or texts for an image.
 
 >>> import hetero_xmodal as hx
 >>> from hetero_xmodal.retrieval.search import load_retrieval_model, retrieve  # doctest: +SKIP
 >>> hits = retrieve(load_retrieval_model(), "two birds near a tree", hx.load_dataset("world/scenes", "test", size=200))  # doctest: +SKIP
 
-For many questions to one gallery, embed it once: :func:`hetero_xmodal.retrieval.index.build_index`.
+:func:`hetero_xmodal.retrieve` does both in one call. For many queries to one gallery, embed it once:
+:func:`hetero_xmodal.retrieval.index.build_index`.
 """
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,10 @@ from typing import TYPE_CHECKING, Any
 from ..data.registry import entry_of, open_for
 from ..data.source import split_name
 from ..errors import InputError
-from ..files import read_json, write_text
+from ..files import write_text
+from ..pretrained import SHIPPED as SHIPPED_MODELS
+from ..pretrained import find_model
+from .cache import Gallery
 from .index import EmbeddingIndex, build_index, embed_query
 
 if TYPE_CHECKING:
@@ -27,7 +31,8 @@ if TYPE_CHECKING:
     from ..data.tasks.matching import Split
     from ..recipes import ALGR, DAGNN
 
-SHIPPED = {recipe: Path(__file__).parents[1] / "assets" / f"{recipe}_world" for recipe in ("dagnn", "algr")}
+#: recipe -> folder of the model shipped for the default world
+SHIPPED = {recipe: SHIPPED_MODELS[recipe]["world"] for recipe in ("dagnn", "algr")}
 
 
 @dataclass(frozen=True)
@@ -42,30 +47,25 @@ class Hit:
 def load_retrieval_model(path: str | Path | None = None, *, network: str | None = None, recipe: str | None = None) -> DAGNN | ALGR:
     """The model in the folder *path*, or in the ``model`` folder of a run; None for the one shipped for the default world.
 
-    The folder itself tells the recipe. *network* says anew where the weights of a DAGNN's frozen network for images are, such as
-    ``"resnet18:FILE"``, if the file has moved. *recipe*, ``"dagnn"`` or ``"algr"``, is the one that is wanted (without a path, DAGNN).
+    *network* says anew where the weights of a DAGNN's frozen network for images are, such as ``"resnet18:FILE"``, if the file has moved.
+    *recipe*, ``"dagnn"`` or ``"algr"``, is the one that is expected (without a path, DAGNN); a folder says itself which it is.
 
     Raises
     ------
     InputError : no such folder, a model of another recipe, broken files.
     """
+    folder, found = find_model(SHIPPED[recipe or "dagnn"] if path is None else path, recipe=recipe)
+    if found not in SHIPPED:
+        raise InputError(f"model '{folder}' is a {found!r} model, which retrieves nothing; give a model of {' or '.join(SHIPPED)}")
     from ..recipes import ALGR, DAGNN
 
-    known = {"dagnn": DAGNN, "algr": ALGR}
-    folder = SHIPPED[recipe or "dagnn"] if path is None else Path(path)
-    folder = folder / "model" if (folder / "model" / "config.json").exists() else folder
-    if recipe is None and folder.is_dir():
-        head = read_json(folder / "config.json", "model config")
-        recipe = head.get("recipe") if isinstance(head, dict) else None
-        if recipe is not None and recipe not in known:
-            raise InputError(f"model '{folder}' is a {recipe!r} model, which retrieves nothing; give a model of {' or '.join(known)}")
-    model = known[recipe or "dagnn"].from_pretrained(folder)
+    model = {"dagnn": DAGNN, "algr": ALGR}[found].from_pretrained(folder)
     if network is not None:
         images = model.vocab.get("images", {})
         kind = images.get("network", "given").partition(":")[0]
         if model.recipe_name != "dagnn" or network.partition(":")[0] != kind:
             raise InputError(
-                f"the model's image features come from '{kind}', not from '{network}'; only the place of the weights can change"
+                f"the model's image features come from '{kind}', not from '{network}'; only the path of the weights can change"
             )
         model.vocab["images"] = images | {"network": network}
     return model
@@ -99,14 +99,16 @@ def load_gallery(
     return source.items(split, size), {"data": data, "split": split}
 
 
-def retrieve(model: DAGNN | ALGR, query: str | Path | Any, gallery: Sequence[Item] | EmbeddingIndex, *, top: int = 10) -> list[Hit]:
+def retrieve(
+    model: DAGNN | ALGR, query: str | Path | Any, gallery: Sequence[Item] | EmbeddingIndex | Gallery, *, top: int = 10
+) -> list[Hit]:
     """The *top* items of *gallery* whose image fits the sentence *query*, or the texts that fit the image *query*, best first.
 
     Parameters
     ----------
     query : a sentence (str) finds images; an image (``pathlib.Path``, PIL image or array) finds texts.
-    gallery : items of a data set, or an index of them. ALGR finds single sentences, DAGNN the texts of an item together: its tags where
-        it has some, otherwise its sentences.
+    gallery : items of a data set, an index of them, or a cached gallery. ALGR finds single sentences, DAGNN the texts of an item
+        together: its tags where it has some, otherwise its sentences.
 
     Raises
     ------
@@ -119,6 +121,9 @@ def retrieve(model: DAGNN | ALGR, query: str | Path | Any, gallery: Sequence[Ite
     if isinstance(gallery, EmbeddingIndex):
         gallery.check_model(model)
         index, item_of = gallery, _items_of(gallery)
+        asked = embed_query(model, query)
+    elif isinstance(gallery, Gallery):
+        index, item_of = gallery.index, gallery.__getitem__
         asked = embed_query(model, query)
     else:
         if not len(gallery):
@@ -134,23 +139,23 @@ def retrieve(model: DAGNN | ALGR, query: str | Path | Any, gallery: Sequence[Ite
     return hits
 
 
-def unknown_words(model: DAGNN | ALGR, sentence: str) -> list[str]:
-    """Words of *sentence* that the model never heard of, so that they play no part in what is found; ordinary ones are left out.
+def unknown_words(model: DAGNN | ALGR, sentence: str, *, ordinary: Collection[str] | None = None) -> list[str]:
+    """Words of *sentence* that are not in the model's vocabulary, so that they have no effect on the search, without stop words.
 
-    A model that reads any word, because a language model does that for it, has none.
+    A model whose text encoder reads any word has none. *ordinary* are the stop words; scikit-learn's if left out.
 
     >>> unknown_words(load_retrieval_model(), "two birds beside a castle")
     ['castle']
     """
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-
     from ..data.featurise import words_of
 
     known = model.vocab.get("tags") or model.vocab.get("texts", {}).get("words")
     if not known:
         return []
-    heard = ENGLISH_STOP_WORDS.union(known)
-    return [word for word in dict.fromkeys(words_of(sentence)) if word not in heard]
+    unknown = [word for word in dict.fromkeys(words_of(sentence)) if word not in set(known)]
+    if unknown and ordinary is None:
+        from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS as ordinary
+    return [word for word in unknown if word not in ordinary]
 
 
 def _text(item: Item) -> str:
@@ -181,7 +186,7 @@ def _items_of(index: EmbeddingIndex) -> Callable[[int], Item]:
 
 
 def write_retrieval_page(path: str | Path, query: Any, hits: Sequence[Hit], *, note: str = "") -> Path:
-    """One HTML file with the query, a *note* about it and its answers, images inside the file itself; returns its path."""
+    """Write one HTML file with the query, a *note* about it and its answers, images inside the file itself; returns its path."""
     from html import escape
 
     from ..images import read_image
@@ -194,7 +199,7 @@ def write_retrieval_page(path: str | Path, query: Any, hits: Sequence[Hit], *, n
         if note:
             page.text(note)
     else:
-        page.figure("query", read_image(query), "the image that was asked about")
+        page.figure("query", read_image(query), "the query image")
         page.text("The number before each text is the cosine between text and image; 1 is a perfect fit.")
     images = {"query": None if sentence else read_image(query)}
     rows = []

@@ -79,7 +79,9 @@ def train_mimnet(
     options = {"epochs": None if fit_config is None else fit_config.epochs, "begun": start is not None, "progress": progress}
     chosen, record = settings_for("mimnet", data, preset=preset, configs=[config, training], fit_config=fit_config, **options)
     begin = None if start is None else model_in(MIMNet, start)
-    config, training = config or (chosen.config if begin is None else begin.config), training or chosen.training
+    if config is None:  # a preset chosen by the caller takes precedence over the config of the model that training starts from
+        config = chosen.config if begin is None or isinstance(preset, Chosen) else begin.config
+    training = training or chosen.training
     fit_config = checked_fit_config(fit_config or chosen.fit_config, out, size=size, resume=resume)
     data, validation = training_data(data, validation, size=size, seed=fit_config.seed, image_size=config.fine_size, setting="fine_size")
     if training.outlines:
@@ -88,11 +90,11 @@ def train_mimnet(
     vocab = {"words": data.words(), "data": name}
     model = MIMNet(config, vocab, pretrained=True) if begin is None else initialise_from(begin, config, vocab)
     resumed = resume and (Path(out) / "checkpoints" / "last.ckpt").exists()
-    seen = with_boundaries(data, config.encoder_size)
+    encoder_data = with_boundaries(data, config.encoder_size)
     seed_everything(fit_config.seed)  # so that ablations, whose parts draw other random numbers, get the same encoder
     reader = prepare_encoder(
         model.encoder,
-        seen,
+        encoder_data,
         ready=encoder,
         begun=begin is not None,
         steps=encoder_steps,

@@ -81,7 +81,7 @@ def choose_settings(
     """
     if isinstance(preset, Chosen):
         return preset
-    config_class, training_class = _classes(recipe)
+    config_class, training_class = config_classes(recipe)
     if preset is not None:  # an unknown name is refused before the data are looked at
         found = named_preset(recipe, preset, dataset=dataset or (data if isinstance(data, str) else ""))
         found, left_out = found.fitted(data_facts(data))
@@ -180,8 +180,13 @@ def with_changes(model: Any, training: Any, changes: Sequence[str]) -> tuple[Any
     return config_with(model, mine[False]), config_with(training, mine[True])
 
 
-def _classes(recipe: str) -> tuple[type, type | None]:
-    """The classes of a recipe's config and of its training's."""
+def config_classes(recipe: str) -> tuple[type, type | None]:
+    """The classes of a recipe's config and of its training's (None for DAGNN and ALGR).
+
+    Raises
+    ------
+    InputError : an unknown recipe.
+    """
     if recipe == "dagnn":
         from ..recipes.dagnn import DAGNNConfig
 

@@ -387,7 +387,7 @@ def test_hold_out_keeps_every_class_in_training():
     for size, message in ((19, "keep one of every class"), (20, "in between"), (0, "in between")):
         with pytest.raises(InputError, match=message):
             data.hold_out(size)
-    with pytest.raises(InputError, match="validation split of 15 pairs already"):
+    with pytest.raises(InputError, match="split val of 15 pairs already"):
         held.hold_out(2)
 
 

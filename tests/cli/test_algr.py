@@ -63,8 +63,9 @@ def refused(capsys, *arguments) -> str:
     capsys.readouterr()
     assert run([str(a) for a in arguments]) == 2
     shown = capsys.readouterr()
-    assert "Traceback" not in shown.err and len(shown.err.strip().splitlines()) == 1, shown.err
-    return shown.err
+    *notes, sentence = shown.err.strip().splitlines()
+    assert "Traceback" not in shown.err and all(line.startswith("note: ") for line in notes), shown.err
+    return sentence
 
 
 def said(capsys, *arguments) -> str:
@@ -216,8 +217,8 @@ def test_what_is_refused(trained, photos, tmp_path, capsys):
         (["train", "algr", "--data", data, "--out", out, "--set", "variant=fulll"], "variant"),
         (["train", "algr", "--data", data, "--out", out, "--texts", "minilmm"], "minilm"),
         (["train", "algr", "--data", data, "--out", out, "--images", "gird"], "grid"),
-        (["train", "algr", "--data", data, "--out", out, "--size", "many"], "--size is 'many'"),
-        (["train", "algr", "--data", data, "--out", out, "--epochs", 3, "--set", "phase1_epochs=3"], "raise --epochs"),
+        (["train", "algr", "--data", data, "--out", out, "--size", "many"], "size is 'many'"),
+        (["train", "algr", "--data", data, "--out", out, "--epochs", 3, "--set", "phase1_epochs=3"], "raise epochs"),
         (["train", "algr", "--data", data, "--out", tmp_path / "mine"], "is not empty"),
         (["evaluate", "algr", "--data", data, "--model", tmp_path / "nothing"], "does not exist"),
         (["evaluate", "algr", "--data", data, "--model", tmp_path / "mine"], "config"),
@@ -229,7 +230,7 @@ def test_what_is_refused(trained, photos, tmp_path, capsys):
         (["index", "--model", trained, "--data", "folder:nowhere", "--out", out], "does not exist"),
         (["retrieve", "a cat", "--model", other, "--index", tmp_path / "index"], "another model"),
         (["retrieve", "a cat", "--model", trained, "--index", tmp_path / "nothing"], "does not exist"),
-        (["retrieve", "a cat", "--model", trained, "--index", tmp_path / "index", "--data", data], "--index"),
+        (["retrieve", "a cat", "--model", trained, "--index", tmp_path / "index", "--data", data], "index takes the place"),
         (["retrieve", "xyzzy", "--model", trained, "--data", data], "knows no word"),
     ):
         assert says in refused(capsys, *arguments), arguments

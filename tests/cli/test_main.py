@@ -163,7 +163,7 @@ def test_data_commands(cli, tmp_path):
         (["demo", "--pairs", "three"], ["--pairs", "valid integer"]),
         (["demo", "--pairs", "1"], ["pairs is 1"]),
         (["demo", "--seed", "-1"], ["seed is -1"]),
-        (["train-detector", "--out", "x", "--steps", "0"], ["steps is 0"]),
+        (["train", "detector", "--out", "x", "--steps", "0"], ["steps is 0"]),
         (["--frobnicate"], ["--frobnicate"]),
     ],
 )
@@ -171,6 +171,13 @@ def test_what_the_line_itself_gets_wrong(cli, words, parts, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     assert_refused(cli(*words), *parts)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_former_spelling_of_train_detector_is_told_and_hidden(cli):
+    code, _, err = cli("train-detector", "--out", "x", "--steps", "0")
+    note, sentence = err.splitlines()
+    assert code == 2 and "is now 'train detector'" in note and "steps is 0" in sentence
+    assert "train-detector" not in cli("--help")[1]
 
 
 def test_debug_shows_the_traceback_and_keeps_sentence_and_code(cli):

@@ -91,7 +91,7 @@ def test_what_is_refused(tmp_path):
     for call, says in (
         (lambda: index.search(torch.ones(1, 3)), "one width"),
         (lambda: index.search(torch.full((1, 4), float("nan"))), "NaN"),
-        (lambda: index.search(torch.ones(1, 4), "images"), "known are images and texts"),
+        (lambda: index.search(torch.ones(1, 4), "imgs"), "known are images and texts"),
         (lambda: index.search(torch.ones(1, 4), top=0), "at least 1"),
         (lambda: nearest_rows(torch.ones(1, 4), torch.ones(0, 4)), "empty"),
         (lambda: an_index(image_ids=["a"]), "4 embeddings but 1 image_ids"),

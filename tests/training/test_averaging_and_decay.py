@@ -64,7 +64,7 @@ def test_dagnn_keeps_scores_and_saves_the_mean_of_its_weights(tmp_path, monkeypa
     assert distance(wanted, seen[-1]) > 0.01  # the weights of the last step are something else
     for kept in (trained, DAGNN.from_pretrained(tmp_path / "model")):
         assert distance(numbers(kept), wanted) < 1e-5
-    assert result.best_score == pytest.approx(evaluate_retrieval(trained, data.features.validation)["mean"], abs=1e-6)
+    assert result.best_score == pytest.approx(evaluate_retrieval(trained, data.features.val)["mean"], abs=1e-6)
 
 
 def test_algr_keeps_scores_and_saves_the_mean_of_its_weights(tmp_path, monkeypatch):
@@ -76,7 +76,7 @@ def test_algr_keeps_scores_and_saves_the_mean_of_its_weights(tmp_path, monkeypat
     assert distance(wanted, seen[-1]) > 0.01
     for kept in (trained, ALGR.from_pretrained(tmp_path / "model")):
         assert distance(numbers(kept), wanted) < 1e-5
-    assert result.best_score == pytest.approx(evaluate_matching(trained, data.validation)["rsum"])
+    assert result.best_score == pytest.approx(evaluate_matching(trained, data.val)["rsum"])
 
 
 def spoilt(model):
@@ -96,7 +96,7 @@ def test_the_epoch_is_chosen_by_the_score_of_the_mean(monkeypatch):
         monkeypatch.setattr(made, "log_dict", lambda self, values, **_: logged.update(values))
         monkeypatch.setattr(made, "current_epoch", 9)
 
-    validation = test_dagnn.tiny().features.validation
+    validation = test_dagnn.tiny().features.val
     module = DAGNNModule(test_dagnn.model(replace(test_dagnn.SMALL, averaging=0.9)))
     spoilt(module.model)
     module.validation_step([torch.from_numpy(x).float() for x in (validation.images, validation.texts, validation.labels)], 0)

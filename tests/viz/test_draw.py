@@ -203,6 +203,29 @@ def test_schema_scene_and_label_figures_are_legible():
         viz.draw_label_graph(pair(1, 1))
 
 
+def test_types_beyond_the_schema_are_drawn_in_grey():
+    import torch
+    from matplotlib.colors import to_hex
+    from matplotlib.patches import FancyArrowPatch
+
+    from hetero_xmodal.environment import require_dgl
+
+    graph = pair(2, 4, matched=1)
+    ends = {relation: graph.edges(etype=relation) for relation in graph.canonical_etypes}
+    ends["word", "recalls", "memory"] = (torch.tensor([0, 1, 3]), torch.tensor([0, 2, 2]))
+    larger = require_dgl().heterograph(ends, {t: graph.num_nodes(t) for t in graph.ntypes} | {"memory": 12})
+    for node_type in graph.ntypes:
+        larger.nodes[node_type].data.update(graph.nodes[node_type].data)
+    for relation in graph.canonical_etypes:
+        larger.edges[relation].data.update(graph.edges[relation].data)
+    figure = hx.draw(larger)
+    shown = assert_legible(figure)
+    assert {"memory", "memory: 12", "recalls: 3", "memory 0", "memory 2", "drawn: 2 of 12 memory nodes"} <= set(shown)
+    assert "memory 1" not in shown
+    grey = [p for p in figure.axes[0].patches if isinstance(p, FancyArrowPatch) and to_hex(p.get_edgecolor()).upper() == colours.GREY]
+    assert len(grey) == 3
+
+
 def test_names_of_classifiers_do_not_overlap():
     import numpy as np
 

@@ -136,7 +136,7 @@ def _decode(files: list[Path], out: Path, key: str, progress: bool | None) -> No
 
 
 def _head(line: bytes, path: Path, number: int) -> tuple[str, int, int, int]:
-    """Id, width, height and number of boxes of a line; the two layouts are told apart by their number of columns."""
+    """Id, width, height and number of boxes of a line; the number of columns distinguishes the two layouts."""
     cells = line.rstrip(b"\r\n").split(b"\t")
     where = f"'{path}', line {number}"
     if len(cells) not in (6, 10):

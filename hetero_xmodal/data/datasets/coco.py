@@ -65,7 +65,7 @@ def read_captions(path: Path) -> list[tuple[Any, str, tuple[str, ...], str | Non
 
     Raises
     ------
-    InputError : not that layout, ids that occur twice, captions of images that are not listed; the message tells how many.
+    InputError : not that layout, ids that occur twice, captions of images that are not listed; the message gives their number.
     """
     where = f"captions file '{path}'"
     data = read_json(path, "captions")

@@ -231,7 +231,7 @@ class _Layout:
                         with Image.open(self.images / name) as image:
                             self._shrunk |= box[2] > image.size[0] + 1 or box[3] > image.size[1] + 1
                     except OSError:
-                        continue  # told when its item is asked for
+                        continue  # reported when its item is asked for
         return self._shrunk
 
 

@@ -22,7 +22,7 @@ def open_karpathy(request: Request) -> Source:
 
     Raises
     ------
-    InputError : no such file or folder, an entry that lacks a field, sentences missing or listed twice; the message tells how many.
+    InputError : no such file or folder, an entry that lacks a field, sentences missing or listed twice; the message gives their number.
     """
     return _open(request, restval=False)
 

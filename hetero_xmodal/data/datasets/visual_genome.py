@@ -13,7 +13,7 @@ Images are kept as in SIMSG's preparation: shorter side of at least 200 pixels, 
 them, 1 to 30 relations. The boxes of scene graphs are those of the annotators, cut at the border.
 
 Two protocols. ``reconstruct``: the box of one object is hidden and drawn again; the true answer is the image itself. ``remove``,
-``replace`` and ``move`` (reposition): the true scene graph is edited; what the image should become nobody knows.
+``replace`` and ``move`` (reposition): the true scene graph is edited; the true edited image is unknown.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _pair(genome: _Genome, record: _Record, split, kinds, subject: int | None, t
         edited = _edit(genome, scene, kind, rng)
         if edited is not None:
             after, request, source, target, thing = edited
-            box = None if kind == "move" else whole_pixels(scene.objects[thing].box, image.size)  # where to, nobody knows
+            box = None if kind == "move" else whole_pixels(scene.objects[thing].box, image.size)  # the new position is unknown
             return ManipulationPair(
                 f"{record.number}/{kind}-{seed}", kind=kind, instruction=request, request=request, target=target, edited_sentence=source,
                 edited_scene=after, subject=thing, region=box, **common,
@@ -159,7 +159,7 @@ def _edit(genome: _Genome, scene: SceneGraph, kind: str, rng) -> tuple[SceneGrap
     """(edited graph, request, true sentence before, sentence after, edited object) for one relation chosen by *rng*."""
     names = [o.name for o in scene.objects]
 
-    def said(s: int, predicate: str, o: int, name: str | None = None) -> str:
+    def phrase(s: int, predicate: str, o: int, name: str | None = None) -> str:
         return f"the {name or names[s]} {predicate} the {names[o]}"
 
     order = rng.permutation(len(scene.relations)).tolist()
@@ -169,7 +169,7 @@ def _edit(genome: _Genome, scene: SceneGraph, kind: str, rng) -> tuple[SceneGrap
         s, predicate, o = relation.subject, relation.predicate, relation.object
         if s == o:
             continue
-        source = said(s, predicate, o)
+        source = phrase(s, predicate, o)
         if kind == "remove":
             index = {old: new for new, old in enumerate(i for i in range(len(names)) if i != s)}
             left = [r for r in scene.relations if s not in (r.subject, r.object)]
@@ -181,13 +181,13 @@ def _edit(genome: _Genome, scene: SceneGraph, kind: str, rng) -> tuple[SceneGrap
             if others:
                 new = str(rng.choice(others))
                 objects = [replace(t, name=new, attributes=[]) if i == s else t for i, t in enumerate(scene.objects)]
-                return replace(scene, objects=objects), f"a {new} instead of the {names[s]}", source, said(s, predicate, o, new), s
+                return replace(scene, objects=objects), f"a {new} instead of the {names[s]}", source, phrase(s, predicate, o, new), s
         if kind == "move" and predicate in SPATIAL:
             others = [p for p in genome.spatial if SPATIAL[p] != SPATIAL[predicate]]
             if others:
                 new = str(rng.choice(others))
                 relations = [replace(r, predicate=new) if n == k else r for n, r in enumerate(scene.relations)]
-                return replace(scene, relations=relations), said(s, new, o), source, said(s, new, o), s
+                return replace(scene, relations=relations), phrase(s, new, o), source, phrase(s, new, o), s
     return None
 
 

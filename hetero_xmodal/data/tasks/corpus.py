@@ -298,7 +298,7 @@ def _finish(out: Path, parts: Path, done: list[Path], plan: dict[str, Any]) -> G
 
 @contextlib.contextmanager
 def _bar(total: int, wanted: bool) -> Iterator[Callable[[int], None]]:
-    """A progress bar on a terminal, nothing elsewhere; gives the function that moves it on."""
+    """A progress bar on a terminal, nothing elsewhere; yields the function that advances it."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

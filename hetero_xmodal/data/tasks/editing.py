@@ -9,7 +9,7 @@ True
 
 A manipulation model is given ``image`` and ``instruction``. Its image should become ``edited_image``: it follows the instruction and keeps
 what the instruction does not mention. Its sentence should become ``edited_sentence``: what the image contradicts in the instruction is
-corrected, the rest is kept. Both are ``None`` where nobody knows (photographs). Every data set that gives edits gives these pairs:
+corrected, the rest is kept. Both are ``None`` for photographs, where they are unknown. Every data set that gives edits gives these pairs:
 
 * ``world/birds``, ``world/scenes``: drawn, with true answers.
 * ``cub:FOLDER``: CUB-200-2011 in its published layout; instructions are captions of other classes, no true answer.

@@ -33,7 +33,7 @@ _GRID = {"extractor": "grid", "patches": 7, "network": "efficientnet-lite0", "si
 _DETECTOR = {
     "extractor": "detector", "detector": "world", "features": None, "k": 36, "score_threshold": 0.05, "names": False, "geometry": False,
 }  # fmt: skip
-#: of the world's detector, which is told apart from its objects by threshold, class and place
+#: settings of the world's detector: its regions carry class and position too
 _WORLD = {**_DETECTOR, "k": 8, "score_threshold": 0.45, "names": True, "geometry": True}
 
 #: what must be equal for two sets of regions to be of one kind
@@ -41,7 +41,7 @@ _FOUND = ("weights", "feature_weights", "width", "k")
 
 
 def region_provenance(images: str | dict[str, Any]) -> dict[str, Any]:
-    """The complete record that *images* (a short text, or a dict of settings) stands for, without what only the weights can tell.
+    """The full record that *images* (a short text, or a dict of settings) stands for, without what only the weights determine.
 
     Settings of a grid
         ``patches`` a side; ``network``; ``side`` of the square in pixels that the whole image is stretched to (nothing is cut off);
@@ -50,7 +50,7 @@ def region_provenance(images: str | dict[str, Any]) -> dict[str, Any]:
     Settings of a detector
         ``detector``, ``features`` (a frozen network that the features are read from instead of the detector's own), ``k`` boxes at most,
         ``score_threshold`` (the best box is kept in any case), ``names``: one column for every class the detector knows, ``geometry``: six
-        columns of where the box lies. ``names`` is for detectors whose region feature does not tell the class.
+        columns of where the box lies. ``names`` is for detectors whose region features do not determine the class.
 
     >>> region_provenance("grid:5")["patches"], region_provenance({"extractor": "grid", "side": 224})["side"]
     (5, 224)
@@ -179,7 +179,7 @@ def _detector(record: dict[str, Any]) -> Extractor:
             ready.append(InputImage(*read_reduced(image, detector.longest_side), name, Path(name).stem if name else None))
         found = detector.detect(ready, score_threshold=record["score_threshold"], max_objects=k)
         for i, (image, answer) in enumerate(zip(ready, found, strict=True)):
-            if not len(answer.boxes):  # the best box of an image in which nothing is certain
+            if not len(answer.boxes):  # nothing above the threshold: keep the best box
                 found[i] = detector.detect([image], score_threshold=0.0, max_objects=1)[0]
         own = next((a.features.shape[1] for a in found if a.features is not None and len(a.boxes)), detector_width[0])
         if own is None:
@@ -200,7 +200,7 @@ def _detector(record: dict[str, Any]) -> Extractor:
                 boxes[row, :count] = answer.boxes
                 for place, name in enumerate(answer.names if names else ()):
                     features[row, place, own + column[name]] = 1
-            else:  # nothing at all: the image as a whole, of which nothing is known
+            else:  # no box at all: the whole image, with zeros as features
                 boxes[row, 0] = [0, 0, *sizes[row]]
         if record["geometry"]:
             where = Regions(features, counts, boxes, sizes).places(np.arange(len(found)))
@@ -245,7 +245,7 @@ def extract_regions(
     provenance : a short text, a dict of settings, the ``vocab["images"]`` of a model, or a loaded :class:`Extractor`.
     images : paths, PIL images, arrays, or functions without arguments that give one; they are read block by block.
     ids : names of the images; file names without ending if left out.
-    marks : texts that tell the images apart by what is in them; the ids if left out.
+    marks : one text for each image, equal only for equal images; the ids if left out.
     out : safetensors file to write, half precision. If it is there already and was made of the same images in the same way, it is
         opened; an interrupted one is continued. ``None`` keeps everything in memory.
     known : rows of images that need no extraction: mark -> (tensors of another file, row).
@@ -269,7 +269,7 @@ def extract_regions(
     marks = names if marks is None else list(marks)
     if not len(images):
         raise InputError("there is no image to make regions of")
-    if "width" not in record:  # a detector that tells its width only by an answer
+    if "width" not in record:  # a detector whose width only its output shows
         first = extractor.run([_drawn(images[0])])[0]
         record = extractor.provenance = {**record, "width": int(first.shape[-1])}
     n, k, width = len(images), record["k"], record["width"]

@@ -57,9 +57,8 @@ def load_matching_data(
 
     Returns
     -------
-    MatchingData. A folder without any split is split by the hash of the images' ids: a tenth for validation, a tenth for the test. A
-    folder with training and validation only gives a tenth of its training images to the test. What was left out, cut or chosen is told by
-    warnings.
+    MatchingData. A data set without splits is split by the hash of its image ids: a tenth for validation, a tenth for the test. Where one
+    of the two is missing, a tenth of the training images is held out for it. Warnings list what was left out, cut or chosen.
 
     Raises
     ------
@@ -116,7 +115,7 @@ def load_test_split(
     """The images and captions of *name* that a model with *vocab* may be tested on, as the regions and words which that model knows.
 
     These are the test split of the data set; where it has none, all its images. Images that the model was trained or selected on, by
-    their id or by their file, are left out, with a warning that tells how many.
+    their id or by their file, are left out, with a warning that gives their number.
 
     Raises
     ------
@@ -142,11 +141,11 @@ def load_test_split(
     kept = [record for record in records if record.id not in used and record.mark not in marks]
     if not kept:
         raise InputError(f"'{name}': all {len(records)} images were used to train or select this model, so none is left to test it on")
-    notes = [*source.notes, *notes]
+    warned = [*source.notes, *notes]
     if len(kept) < len(records):
-        notes.append(f"{len(records) - len(kept)} of {len(records)} images were used to train or select this model and are left out")
+        warned.append(f"{len(records) - len(kept)} of {len(records)} images were used to train or select this model and are left out")
     kept = kept[: sizes.get("test")]
-    for note in notes:
+    for note in warned:
         warnings.warn(note, stacklevel=2)
     regions = _regions(source, {"test": kept}, vocab["images"], folder, progress)["test"]
     check_provenance(vocab, {"images": regions.provenance})
@@ -276,7 +275,7 @@ def _shuffled(records: list[Record], seed: int) -> list[Record]:
 
 
 def _check_overlap(parts: dict[str, list[Record]], name: str) -> None:
-    """Refuse an image that stands in two splits, by id or by content."""
+    """Refuse an image that is in two splits, by id or by content."""
     for first, second in (("train", "val"), ("train", "test"), ("val", "test")):
         for what, values in (("id", lambda r: r.id), ("image", lambda r: r.mark)):
             there = {values(record): record.id for record in parts[first] if values(record)}
@@ -299,7 +298,7 @@ def _split(
         words = {**encoder_identity(words), **words}
         out = folder / f"words-{digest(words, sentences)}.safetensors"
         with one_at_a_time(out):
-            _mend(out)
+            _remove_if_broken(out)
             encoded = encode_words(words, sentences, out=out, progress=progress)
     else:
         encoded = encode_words(words, sentences, progress=progress)
@@ -312,7 +311,7 @@ def _regions(
     if source.regions is not None:
         given, found = source.regions(), {}
         for split, records in parts.items():
-            own = given.get("")  # otherwise each split has a file of its own; held-out images stay in that of theirs
+            own = given.get("")  # otherwise each split has a file of its own; held-out images are rows of the file they came from
             regions = own if own is not None else given[str(records[0].split) if records else next(iter(given))]
             found[split] = select_regions(regions, [record.row for record in records])
             found[split] = replace(found[split], ids=[record.id for record in records])
@@ -329,7 +328,8 @@ def _regions(
 def cached_regions(records: Sequence[Record], made: dict[str, Any], folder: Path, progress: bool | None = None) -> Regions:
     """Regions of the images of *records*, made as *made* says, from the cache; what is missing there is extracted and added.
 
-    Files of the same provenance share a folder named by its hash. An image that stands in any of them, by its mark, is not made again.
+    Files of the same provenance share a folder named by its hash. The regions of an image that is in any of them, by its mark, are not
+    extracted again.
     """
     extractor = load_extractor(made)
     settings = {key: value for key, value in extractor.provenance.items() if key != "width"}  # not known beforehand of every detector
@@ -337,7 +337,7 @@ def cached_regions(records: Sequence[Record], made: dict[str, Any], folder: Path
     marks = [record.mark for record in records]
     target = place / f"{digest(marks)}.safetensors"
     with one_at_a_time(target):
-        _mend(target)
+        _remove_if_broken(target)
         known: dict[str, tuple[dict, int]] = {}
         if not target.exists():
             for path in sorted(place.glob("*.safetensors")):
@@ -345,7 +345,7 @@ def cached_regions(records: Sequence[Record], made: dict[str, Any], folder: Path
                     tensors, _ = open_store(path)
                     there = {mark: row for row, mark in enumerate(from_bytes(tensors["marks"]))}
                 except (InputError, KeyError, ValueError):
-                    continue  # another file that is broken is mended by whoever needs it
+                    continue  # broken files that are not needed here stay
                 if all(mark in there for mark in marks):
                     regions = select_regions(open_regions(path), [there[mark] for mark in marks])
                     return replace(regions, ids=[record.id for record in records])
@@ -357,8 +357,8 @@ def cached_regions(records: Sequence[Record], made: dict[str, Any], folder: Path
         )
 
 
-def _mend(path: Path) -> None:
-    """Take a broken file of the cache away, so that it is made again."""
+def _remove_if_broken(path: Path) -> None:
+    """Remove a broken file of the cache, so that it is made again."""
     if not path.exists():
         return
     try:

@@ -45,7 +45,7 @@ _FOUND["transformer"] = _FOUND["minilm"]
 
 
 def word_provenance(texts: str | dict[str, Any]) -> dict[str, Any]:
-    """The complete record that *texts* (a short text, or a dict of settings) stands for, without what only training or weights can tell.
+    """The full record that *texts* (a short text, or a dict of settings) stands for, without what only training or the weights determine.
 
     Settings
         ``max_words``: longer captions are cut; ``minimum_count`` (trained): captions that a word must stand in; ``special_tokens``
@@ -121,7 +121,7 @@ def encode_words(
     ----------
     provenance : a short text (see the module's table), a dict of settings, or the ``vocab["texts"]`` of a model. ``trained`` needs the
         vocabulary that :func:`learn_vocabulary` adds.
-    sentences : captions; those with more than ``max_words`` words are cut, with a warning that tells how many.
+    sentences : captions; those with more than ``max_words`` words are cut, with a warning that gives their number.
     out : safetensors file for the vectors of a transformer (half precision); opened if it is there, continued if it was interrupted.
 
     Raises
@@ -162,7 +162,7 @@ def _trained(record: dict[str, Any], sentences: list[str]) -> tuple[Words, int]:
 
 
 def _spacy(record: dict[str, Any], sentences: list[str]) -> tuple[Words, int]:
-    """Static vectors of the model; a small model has none, then the states of its own network, which also hear the neighbours."""
+    """Static vectors of the model; of a small model, which has none, the contextual states of its network."""
     from ....parsers.sentence import load_parser
 
     parser = load_parser(record["model"])

@@ -1,0 +1,66 @@
+"""``hetero-xmodal data``: list, build, verify and describe data sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import examples, say
+
+app = typer.Typer(no_args_is_help=True, help="Data sets: list them, write one into a folder, verify its files, show its card.")
+
+Name = Annotated[str, typer.Argument(help="Name of a data set; see: hetero-xmodal data list.")]
+
+
+@app.command("list", epilog=examples("hetero-xmodal data list"))
+def data_list() -> None:
+    """List the data sets that this package reads, and the tasks that each can be used for."""
+    from ..data import list_datasets
+
+    say(list_datasets())
+
+
+@app.command("card", epilog=examples("hetero-xmodal data card world"))
+def data_card(name: Name) -> None:
+    """Show the card of a data set: licence, source, layout, statistics."""
+    from ..data import dataset_card
+
+    say(dataset_card(name))
+
+
+@app.command(
+    "build",
+    epilog=examples(
+        "hetero-xmodal data build world/scenes --split train --size 500 --out my_scenes",
+        "hetero-xmodal data build world/birds --seed 7 --image-size 256 --out my_birds",
+    ),
+)
+def data_build(
+    name: Name,
+    out: Annotated[Path, typer.Option(help="New folder for the data set; an interrupted call is continued by the same call.")],
+    split: Annotated[str | None, typer.Option(help="train, val or test; left out: the only split of a folder, otherwise train.")] = None,
+    size: Annotated[int | None, typer.Option(help="Number of items; all if left out.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of a generated world.")] = 0,
+    image_size: Annotated[int, typer.Option(help="Width and height of a generated world's images in pixels.")] = 128,
+) -> None:
+    """Write a data set's images, sentences and scene graphs into a folder."""
+    from ..data import build_dataset
+
+    say(build_dataset(name, out, split=split, size=size, seed=seed, image_size=image_size))
+
+
+@app.command("verify", epilog=examples("hetero-xmodal data verify my_scenes", "hetero-xmodal data verify world/birds"))
+def data_verify(
+    name: Annotated[str, typer.Argument(help="Folder of a data set (every file is checked), or a generated world (its first items are).")],
+) -> None:
+    """Check a data set: checksums, images, captions."""
+    from ..data import verify_dataset
+    from ..errors import InputError
+
+    report = verify_dataset(name)
+    say(report)
+    if not report.ok:
+        more = f" (and {len(report.problems) - 1} more)" if len(report.problems) > 1 else ""
+        raise InputError(f"{name} is not as it should be: {report.problems[0]}{more}")

@@ -1,0 +1,83 @@
+"""``hetero-xmodal manipulate``, in which an image and a sentence edit each other, and ``trace``, which shows attention weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options as o
+from .options import examples, existing_image, say
+
+app = typer.Typer()
+
+_MODEL = "birds or scenes (shipped), or a model or run folder."
+
+
+@app.command(
+    epilog=examples(
+        'hetero-xmodal manipulate bird.png "This bird has red wings." --out edited',
+        'hetero-xmodal manipulate bird.png "The belly is striped." --out edited --model runs/birds',
+        'hetero-xmodal manipulate scene.png "a cat instead of the dog" --out edited --model scenes',
+        'hetero-xmodal manipulate bird.png "This bird has red wings." --out edited --recipe mimnet',
+        'hetero-xmodal manipulate scene.png "The box is green instead of purple." --out edited --recipe mimnet --model scenes',
+        'hetero-xmodal manipulate photo.jpg "a bird with a white head" --out edited --model runs/cub --detector boxes.json',
+    )
+)
+def manipulate(
+    image: Annotated[Path, typer.Argument(help="An image of any size.")],
+    sentence: Annotated[str, typer.Argument(help="Instruction, in quotes: an English sentence that says how the image should look.")],
+    out: Annotated[Path, typer.Option(help="Folder for the edited image and sentence, the masks, the graph and two figures.")],
+    model: Annotated[str, typer.Option(help=_MODEL)] = "birds",
+    recipe: Annotated[str | None, typer.Option(help="cam or mimnet; if left out, that of the model, and cam for a shipped one.")] = None,
+    detector: o.Detector = "world",
+    image_scene: Annotated[Path | None, typer.Option(help="Scene graph JSON of the image, in place of a detector.")] = None,
+    language: o.Language = None,
+    beam: Annotated[int, typer.Option(help="Beam width of the text decoder.")] = 3,
+) -> None:
+    """Edit an image by a sentence and, with CAM, the sentence by the image."""
+    from ..scenes import SceneGraph
+
+    existing_image(image)
+    scene = None if image_scene is None else SceneGraph.load(image_scene)
+    from ..editing.pipeline import manipulate as edit
+    from ..editing.pipeline import result_files
+    from ..files import result_folder
+
+    files = result_files(model, recipe)
+    with result_folder(out, holds=files) as folder:  # a folder that cannot be written is refused before the work
+        result = edit(image, sentence, model=model, recipe=recipe, detector=detector, image_scene=scene, language=language, beam=beam)
+        result.write(folder)
+    say(*result.report(), f"wrote {out}: {', '.join(files)}")
+
+
+@app.command(
+    epilog=examples(
+        'hetero-xmodal trace scene.png "a red ball on a table" --recipe algr --out traced',
+        'hetero-xmodal trace bird.png "This bird has red wings." --recipe cam --out traced',
+        'hetero-xmodal trace bird.png "This bird has red wings." --recipe mimnet --model runs/birds --out traced --top 5',
+    )
+)
+def trace(
+    image: Annotated[Path, typer.Argument(help="Image file.")],
+    sentence: Annotated[str, typer.Argument(help="English sentence, in quotes.")],
+    recipe: Annotated[str | None, typer.Option(help="algr, cam or mimnet; if left out, that of the model.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model folder, run folder or shipped model; if left out, the shipped one.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the weights of all edges (weights.csv) and a figure (weights.png).")] = None,
+    top: Annotated[int, typer.Option(help="Print so many of the largest weights of every receiving node.")] = 3,
+    detector: o.Detector = "world",
+    image_scene: Annotated[Path | None, typer.Option(help="Scene graph JSON of the image, in place of a detector.")] = None,
+    language: o.Language = None,
+) -> None:
+    """Show the attention weight of every edge while a trained model reads an image and a sentence."""
+    from ..scenes import SceneGraph
+
+    existing_image(image)
+    scene = None if image_scene is None else SceneGraph.load(image_scene)
+    from ..evaluation.trace import trace as trace_pair
+
+    result = trace_pair(image, sentence, recipe=recipe, model=model, detector=detector, image_scene=scene, language=language)
+    say(result.summary(top))
+    if out is not None:
+        say(*(f"wrote {path}" for path in result.save(out)))

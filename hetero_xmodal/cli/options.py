@@ -1,0 +1,115 @@
+"""What the commands share: options, the examples under ``--help``, lines on the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PACKAGE = str(Path(__file__).parents[1])
+
+IMAGES = "Regions of an image: grid, grid:5, grid:7:resnet18, world, a detectron2 .yaml, or boxes.json+efficientnet-lite0."
+TEXTS = "Words of a caption: minilm, trained, spacy or transformer:NAME."
+DETECTOR = "'world' (shipped), 'grid' or 'grid:N' (patches), a detections or COCO .json, or a detectron2 config or zoo name."
+NETWORK = "efficientnet-lite0, a torchvision name such as vgg19_bn, or that with a file of weights: vgg19_bn:FILE."
+DATA = "Name of a data set, such as world/scenes or coco:FOLDER; 'hetero-xmodal data list' says which serve this task."
+
+RunFolder = Annotated[Path, typer.Option(help="Run folder: config, metrics, log, checkpoints, and the model.")]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        help="paper (the paper's settings for the set that --data names), paper/NAME, or small, ...; by what the data are if left out."
+    ),
+]
+Settings = Annotated[list[str], typer.Option("--set", help="A setting of the recipe as key=value; may be given several times.")]
+Epochs = Annotated[int | None, typer.Option(help="Number of epochs; what suits the data if left out.")]
+Patience = Annotated[int | None, typer.Option(help="Stop after so many epochs without a better validation score.")]
+Seed = Annotated[int, typer.Option(help="Seed of weights, order and held-out data.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
+Accelerator = Annotated[str, typer.Option(help="cpu, gpu or auto.")]
+Devices = Annotated[int, typer.Option(help="Number of devices or processes.")]
+Strategy = Annotated[str, typer.Option(help="Lightning's strategy, such as ddp or ddp_fork; 'auto' chooses.")]
+Model = Annotated[Path | None, typer.Option(help="Model folder or run folder; the shipped model if left out.")]
+TrainImages = Annotated[int | None, typer.Option("--size", help="Largest number of training images.")]
+Start = Annotated[str | None, typer.Option(help="Model folder, run folder or shipped model (birds, scenes) whose weights to begin with.")]
+Regions = Annotated[str | None, typer.Option("--images", help=f"{IMAGES} If left out, world for the world and grid for photographs.")]
+Words = Annotated[str, typer.Option("--texts", help=TEXTS)]
+Sizes = Annotated[
+    str | None, typer.Option("--size", help="Largest number of images: of training, such as 500, or TRAIN,VAL,TEST, such as 500,100,0.")
+]
+Protocol = Annotated[str, typer.Option(help="any, flickr-1k, coco-1k-5fold or coco-5k.")]
+LabelVectors = Annotated[Path | None, typer.Option(help=".mat file with word vectors of the labels under 'inp'.")]
+Network = Annotated[str, typer.Option(help=f"Frozen network for photographs: {NETWORK}")]
+SameNetwork = Annotated[
+    str | None, typer.Option(help="Where the model's network for photographs is now, if its file of weights has moved.")
+]
+WorldPairs = Annotated[int | None, typer.Option("--size", help="Training pairs of the world.")]
+Seeds = Annotated[int, typer.Option(help="Fit every row so many times; the table has mean and standard deviation.")]
+TableFile = Annotated[Path | None, typer.Option(help="CSV file for the tables.")]
+Similarity = Annotated[
+    Path | None,
+    typer.Option(help="Model of 'train similarity'; adds Sim (fit of image and sentence), Diff and MP (manipulative precision)."),
+]
+Scenes = Annotated[str, typer.Option(help="Where CAM's regions come from: detector, or true for the data's own scene graphs.")]
+Detector = Annotated[str, typer.Option(help=DETECTOR)]
+Language = Annotated[str | None, typer.Option(help="spaCy model that parses the sentence.")]
+Wiring = Annotated[str, typer.Option(help="Neighbours of a bridge: inherit, counterpart or full.")]
+
+
+def examples(*lines: str) -> str:
+    """The examples under a command's ``--help``.
+
+    >>> examples("hetero-xmodal doctor")
+    '[bold]Examples[/bold]\\n\\n[dim]$[/dim] hetero-xmodal doctor'
+    """
+    return "[bold]Examples[/bold]\n\n" + "\n\n".join(f"[dim]$[/dim] {line}" for line in lines)
+
+
+def say(*lines: object) -> None:
+    """Write lines to stdout."""
+    for line in lines:
+        typer.echo(str(line))
+
+
+def note(line: object) -> None:
+    """Write a line to stderr: progress and remarks, which are no part of the result."""
+    typer.echo(str(line), err=True)
+
+
+@contextlib.contextmanager
+def warnings_as_notes() -> Iterator[None]:
+    """Show this package's warnings as lines that begin with ``note:``, each once, without the place in the code."""
+    shown = set()
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message, category, filename, lineno, file=None, line=None) -> None:
+            if category is not UserWarning or not str(filename).startswith(PACKAGE):
+                usual(message, category, filename, lineno, file, line)
+            elif str(message) not in shown:
+                shown.add(str(message))
+                note(f"note: {message}")
+
+        warnings.showwarning = show
+        warnings.filterwarnings("always", category=UserWarning, module=r"hetero_xmodal(\.|$)")
+        yield
+
+
+def existing_image(path: Path) -> Path:
+    """*path*, if it is a file with something in it; whether it is an image is seen when it is read."""
+    from ..files import existing_file
+
+    return existing_file(path, "image")
+
+
+def result_file(path: Path | None, *endings: str) -> Path | None:
+    """*path*, if it names a file of one of the *endings*."""
+    from ..errors import InputError
+
+    if path is not None and path.suffix.lower() not in endings:
+        raise InputError(f"--out is '{path}'; give the name of a file that ends in {endings[0]}")
+    return path

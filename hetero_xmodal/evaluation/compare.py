@@ -1,0 +1,139 @@
+"""``compare``: two models of one recipe on the same queries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from ..pretrained import find_model
+from ..training.options import table_file
+from .evaluate import evaluate, run_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .results import Evaluation
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What :func:`hetero_xmodal.compare` found; ``print(comparison)`` shows it.
+
+    first, second : the evaluations that were compared
+    table : one row a metric: ``first``, ``second``, ``difference`` (first minus second) with its 95 % interval ``low`` to ``high``,
+        ``p`` (two-sided permutation test), and on how many ``queries`` the first one is better (``wins``), worse (``losses``) or equal
+        (``ties``)
+    names : what the two are called
+    """
+
+    first: Evaluation
+    second: Evaluation
+    table: pd.DataFrame
+    names: tuple[str, str]
+
+    def __str__(self) -> str:
+        settings = ", ".join(f"{name} {value}" for name, value in self.first.settings.items() if value is not None)
+        shown = self.table.to_string(float_format="{:.4f}".format)
+        return f"first: {self.names[0]}, second: {self.names[1]}; {settings}\n{shown}"
+
+
+def compare(first: str | Path, second: str | Path, *, data: str | None = None, out: str | Path | None = None) -> Comparison:
+    """Compare two models query by query: the difference with its interval, a permutation test, wins and losses.
+
+    Evaluations that :func:`hetero_xmodal.evaluate` left in a run folder are used; a model without one of the same settings is evaluated.
+
+    Parameters
+    ----------
+    first, second : run folders or model folders of one recipe.
+    data : compare on these data; if left out, on data that both, or at least one, were evaluated on.
+    out : CSV file for the table.
+
+    Raises
+    ------
+    InputError : models of two recipes, no data to compare on, or models that were not asked the same queries (each leaves out what it was
+        trained on).
+
+    Examples
+    --------
+    >>> from hetero_xmodal.pretrained import SHIPPED
+    >>> birds = SHIPPED["cam"]["birds"]
+    >>> compare(birds, birds, data="world/birds")  # doctest: +SKIP
+    """
+    file = table_file(out)
+    (one, recipe), (other, second_recipe) = find_model(first), find_model(second)
+    if recipe != second_recipe:
+        raise InputError(f"'{first}' is a {recipe!r} model and '{second}' a {second_recipe!r} model; give two of one recipe")
+    a, b = _both(one, other, recipe, data)
+    table = _table(a, b)
+    if file is not None:
+        from ..files import write_text
+
+        write_text(file, table.to_csv())
+    return Comparison(a, b, table, (str(first), str(second)))
+
+
+def _both(one: Path, other: Path, recipe: str, data: str | None) -> tuple[Evaluation, Evaluation]:
+    """Evaluations of both models under the same settings: stored ones as far as there are any."""
+    found = [{_key(done): done for done in _stored(folder) if data is None or done.settings.get("data") == data} for folder in (one, other)]
+    keys = [key for key in found[0] if key in found[1]] or [*found[0], *found[1]]
+    if not keys and data is None:
+        raise InputError("neither model has been evaluated yet; say on which data to compare them with --data")
+    if not keys:
+        return evaluate(one, data, recipe=recipe), evaluate(other, data, recipe=recipe)
+    known = found[0].get(keys[0]) or found[1][keys[0]]
+    if known.settings.get("similarity") is not None and not (keys[0] in found[0] and keys[0] in found[1]):
+        raise InputError("only one of the models was evaluated with a similarity model; evaluate the other one with the same --similarity")
+    a, b = (some.get(keys[0]) or _again(folder, recipe, known) for some, folder in zip(found, (one, other), strict=True))
+    return a, b
+
+
+def _key(done: Evaluation) -> str:
+    import json
+
+    return json.dumps(done.settings, sort_keys=True)
+
+
+def _stored(folder: Path) -> list[Evaluation]:
+    from .results import stored, weights_digest
+
+    run = run_of(folder)
+    return [] if run is None else stored(run, weights_digest(folder))
+
+
+def _again(folder: Path, recipe: str, known: Evaluation) -> Evaluation:
+    """Evaluate a model under the settings of another one's evaluation."""
+    options: dict[str, Any] = {name: value for name, value in known.settings.items() if value is not None}
+    return evaluate(folder, options.pop("data"), recipe=recipe, **options)
+
+
+def _table(a: Evaluation, b: Evaluation) -> pd.DataFrame:
+    import numpy as np
+    import pandas as pd
+
+    from ..metrics.uncertainty import paired_comparison
+
+    rows = {}
+    for name, mine in a.per_query.items():
+        theirs = b.per_query.get(name)
+        if theirs is None:
+            continue
+        if mine.queries != theirs.queries or len(mine.values) != len(theirs.values):
+            raise InputError(
+                f"the two models were not asked the same queries on '{a.settings.get('data')}', because each leaves out what it was "
+                "trained on or knows other labels; compare them on data that neither has seen"
+            )
+        known = ~(np.isnan(mine.values) | np.isnan(theirs.values))
+        groups = None if mine.groups is None else mine.groups[known]
+        if known.sum() < 2 or groups is not None and len(np.unique(groups)) < 2:
+            continue
+        found = paired_comparison(mine.values[known], theirs.values[known], groups=groups)
+        wins, losses = (found.wins, found.losses) if mine.higher else (found.losses, found.wins)
+        rows[name] = {
+            "first": found.first, "second": found.second, "difference": found.difference.value, "low": found.difference.low,
+            "high": found.difference.high, "p": found.p_value, "queries": found.n, "wins": wins, "losses": losses, "ties": found.ties,
+        }  # fmt: skip
+    if not rows:
+        raise InputError("there are fewer than two queries that both models were asked; evaluate them on more data")
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")

@@ -1,0 +1,267 @@
+"""``evaluate``: the scores of a trained model of any recipe, with intervals and the score of every query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..data.registry import check_data
+from ..errors import InputError, nearest
+from ..pretrained import SHIPPED, find_model
+from ..training.options import call_with
+
+if TYPE_CHECKING:
+    from .results import Evaluation
+
+RECIPES = ("dagnn", "algr", "cam", "mimnet")
+
+
+def evaluate(
+    model: str | Path | None,
+    data: str,
+    *,
+    recipe: str | None = None,
+    split: str | None = None,
+    size: int | None = None,
+    protocol: str | None = None,
+    network: str | None = None,
+    pairs: int | None = None,
+    image_size: int | None = None,
+    scenes: str | None = None,
+    similarity: str | Path | None = None,
+    save: bool = True,
+    progress: bool | None = None,
+) -> Evaluation:
+    """Score a trained model on data that it has never seen.
+
+    =============  ======================================================================  ================================================
+    recipe         scores                                                                  options
+    =============  ======================================================================  ================================================
+    ``dagnn``      mean average precision over all ranks, both directions                  size (of the world), network
+    ``algr``       R@1, R@5, R@10, median rank, both directions; Rsum                      size, protocol
+    ``cam``        edit accuracy, kept, success, errors, slots of the edited sentence      split, pairs, image_size, scenes, similarity
+    ``mimnet``     edit accuracy, kept, success, errors                                    split, pairs, image_size, similarity
+    =============  ======================================================================  ================================================
+
+    Parameters
+    ----------
+    model : model folder, run folder or the name of a shipped model; None for the shipped one that suits *data* (*recipe* is needed then).
+    data : name of a data set; its test split, or of photographs without splits those that the model was neither trained nor selected on.
+        For CAM and MIM-Net ``"world/birds"`` or ``"world/scenes"``, where the true answer is known.
+    recipe : that of the model; may be left out where *model* is a folder.
+    split : for CAM and MIM-Net, ``"test"`` if left out.
+    size : the first so many test images or pairs.
+    protocol : of recall: ``"any"``, ``"flickr-1k"``, ``"coco-1k-5fold"`` or ``"coco-5k"``.
+    network : where a DAGNN's frozen network for images is now, if its file has moved.
+    pairs : number of pairs of image and instruction, 500 if left out.
+    image_size : side of the edited images in pixels; the model's own if left out.
+    scenes : where CAM's regions come from: ``"detector"``, or ``"true"`` for the data's own scene graphs.
+    similarity : folder of a model of ``train similarity``; adds Sim, Diff and MP.
+    save : keep scores and per-query values in ``evaluations/`` of the run folder, for :func:`hetero_xmodal.compare`; a bare model folder
+        is left as it is.
+    progress : show progress bars; by default in a terminal.
+
+    Raises
+    ------
+    InputError : no such model, an option that the recipe does not have, data that the model cannot be tested on.
+
+    Examples
+    --------
+    >>> result = evaluate("birds", "world/birds", recipe="cam", pairs=4, scenes="true")
+    >>> sorted(result.scores)[:3], len(result.per_query["kept"].values)
+    (['edit accuracy', 'error', 'inside error'], 4)
+    """
+    if recipe is not None and recipe not in RECIPES:
+        raise InputError(f"recipe is {recipe!r}{nearest(str(recipe), RECIPES)}; models of {', '.join(RECIPES)} can be evaluated")
+    folder, recipe = _find(model, data, recipe)
+    if recipe not in RECIPES:
+        raise InputError(f"model '{folder}' is a {recipe!r} model; models of {', '.join(RECIPES)} can be evaluated")
+    check_data(data, recipe)
+    options = {
+        "split": split, "size": size, "protocol": protocol, "network": network, "pairs": pairs, "image_size": image_size,
+        "scenes": scenes, "similarity": None if similarity is None else find_model(similarity, recipe="similarity")[0],
+        "progress": progress,
+    }  # fmt: skip
+    made = call_with(
+        {"dagnn": _dagnn, "algr": _algr, "cam": _cam, "mimnet": _mimnet}[recipe], f"evaluate {recipe}", [folder, data], options
+    )
+    run = run_of(folder)
+    return made.save(run) if save and run is not None else made
+
+
+def run_of(folder: Path) -> Path | None:
+    """The run folder that a model folder lies in, or None for a model folder by itself."""
+    run = folder.resolve().parent
+    return run if folder.name == "model" and (run / "config.json").exists() else None
+
+
+def _find(model: str | Path | None, data: str, recipe: str | None) -> tuple[Path, str]:
+    if model is not None:
+        return find_model(model, recipe=recipe)
+    if recipe is None:
+        raise InputError("give a model, or the recipe whose shipped model is to be evaluated")
+    shipped = SHIPPED[recipe]
+    name = "world" if "world" in shipped else data.removeprefix("world/")
+    if name not in shipped:
+        raise InputError(f"no {recipe} model is shipped for '{data}'; give a model folder or run folder")
+    return shipped[name], recipe
+
+
+def _made(recipe: str, folder: Path, settings: Mapping[str, Any], scores: dict[str, float], per_query: dict, text: str) -> Evaluation:
+    from .results import Evaluation, weights_digest
+
+    return Evaluation(recipe, dict(settings), scores, per_query, weights_digest(folder), text)
+
+
+def _dagnn(folder: Path, data: str, *, size: int | None = None, network: str | None = None, progress: bool | None = None) -> Evaluation:
+    if size is not None and (not data.startswith("world/") or size < 1):
+        raise InputError(f"size is {size} for '{data}'; it is the number of test pairs of a generated world, at least 1")
+    from ..data.tasks.retrieval import load_test_pairs
+    from ..metrics import mean_average_precision_from_embeddings
+    from ..retrieval.search import load_retrieval_model
+    from .results import PerQuery, queries_digest
+
+    model = load_retrieval_model(folder, network=network, recipe="dagnn")
+    pairs = load_test_pairs(data, model.vocab, sizes=None if size is None else {"test": size})
+    if pairs.labels.shape[1] != len(model.vocab["labels"]):
+        raise InputError(f"the pairs have {pairs.labels.shape[1]} labels, but the model knows {len(model.vocab['labels'])}")
+    images, texts = model.embed_images(pairs.images).numpy(), model.embed_texts(pairs.texts).numpy()
+    scores, per_query, queries = {}, {}, queries_digest(pairs.labels)
+    for name, asked, found in (("image_to_text", images, texts), ("text_to_image", texts, images)):
+        value = mean_average_precision_from_embeddings(asked, found, pairs.labels, pairs.labels)
+        scores[f"mAP {name}"] = float(value)
+        per_query[f"mAP {name}"] = PerQuery(value.per_query, queries)
+    scores["mAP mean"] = sum(scores.values()) / 2
+    shown = ", ".join(f"{name.removeprefix('mAP ').replace('_', ' ')} {value:.4f}" for name, value in scores.items())
+    text = f"pairs: {len(pairs)}; {pairs.labels.shape[1]} labels\nmAP over all ranks: {shown}"
+    return _made("dagnn", folder, {"data": data, "size": size}, scores, per_query, text)
+
+
+def _algr(folder: Path, data: str, *, size: int | None = None, protocol: str = "any", progress: bool | None = None) -> Evaluation:
+    from ..metrics import PROTOCOLS
+
+    if protocol not in PROTOCOLS:
+        raise InputError(f"unknown protocol {protocol!r}{nearest(protocol, PROTOCOLS)}; known are {', '.join(PROTOCOLS)}")
+    import numpy as np
+
+    from ..data.tasks.matching import load_test_split
+    from ..retrieval.search import load_retrieval_model
+    from ..training.algr import evaluate_matching
+    from ..training.api import count_captions
+    from .results import PerQuery, queries_digest
+
+    model = load_retrieval_model(folder, recipe="algr")
+    split = load_test_split(data, model.vocab, sizes=None if size is None else {"test": size}, progress=progress)
+    found = evaluate_matching(model, split, protocol=protocol)
+    owner = np.asarray(split.image_of_caption, np.int64)
+    queries = queries_digest(list(map(str, split.regions.ids)), split.captions, owner)
+    scores, per_query = {"rsum": float(found["rsum"])}, {}
+    sums = np.zeros(found["images"])
+    for direction, groups in (("image_to_text", None), ("text_to_image", owner)):
+        scores[f"median rank {direction}"] = float(found["median_rank"][direction])
+        for k, value in found[direction].items():
+            name = f"R@{k} {direction}"
+            hits = 100.0 * found.hits(direction, k)
+            scores[name] = float(value)
+            per_query[name] = PerQuery(hits, queries, groups)
+            weighted = hits if groups is None else np.bincount(owner, hits, len(sums)) * len(sums) / len(owner)
+            sums += weighted
+    per_query["rsum"] = PerQuery(sums, queries)  # each image's own part: its hits, and those of its captions; the mean is Rsum
+    text = f"{data}: {count_captions(split)}\n{found}"
+    return _made("algr", folder, {"data": data, "size": size, "protocol": protocol}, scores, per_query, text)
+
+
+def _edits(
+    recipe: str, folder: Path, settings: dict[str, Any], pairs: list, images: list, sentences: list[str] | None, similarity: Path | None
+) -> Evaluation:
+    """Scores of edited images (and sentences) of *pairs* against the true answer."""
+    import numpy as np
+
+    from ..metrics.edits import judge_edits, judge_sentences
+    from .results import PerQuery, queries_digest
+
+    queries = queries_digest([pair.id for pair in pairs], [pair.instruction for pair in pairs])
+    edits = judge_edits(pairs, images)
+    scores = {
+        "edit accuracy": edits.edit_accuracy, "kept": edits.preservation, "success": edits.success, "outside error": edits.outside_error,
+        "inside error": edits.inside_error, "error": edits.error,
+    }  # fmt: skip
+    columns = dict(zip(scores, ("edit", "kept", "success", "outside_error", "inside_error", "error"), strict=True))
+    per_query = {
+        name: PerQuery(np.asarray(edits.per_pair[column], float), queries, higher=not name.endswith("error"))
+        for name, column in columns.items()
+    }
+    kinds = ", ".join(f"{kind} {value:.3f}" for kind, value in edits.by_kind.items())
+    if sentences is not None:
+        told = judge_sentences(pairs, sentences)
+        scores |= {"slots changed": told.changed, "slots kept": told.kept, "slots": told.slots, "sentences exact": told.exact}
+        per_query["sentences exact"] = PerQuery(np.asarray(told.per_pair["exact"], float), queries)
+    if similarity is not None:
+        from ..metrics.similarity import judge_similarity
+        from ..training.similarity import load_similarity
+
+        found = judge_similarity(images, [p.image for p in pairs], [p.instruction for p in pairs], load_similarity(similarity))
+        for name, score in (("Sim", found.sim), ("Diff", found.diff), ("MP", found.mp)):
+            scores[name] = float(score)
+            per_query[name] = PerQuery(score.per_image.double().numpy(), queries, higher=name != "Diff")
+    lines = [f"{settings['data']}, {settings['split']}: {len(pairs)} pairs of {settings['image_size']} pixels"]
+    lines += [f"  {name:<16} {value:.4f}" + (f"   ({kinds})" if name == "edit accuracy" else "") for name, value in scores.items()]
+    return _made(recipe, folder, settings, scores, per_query, "\n".join(lines))
+
+
+def _pairs(data: str, split: str, pairs: int, image_size: int) -> list:
+    if not data.startswith("world/"):
+        raise InputError(f"edits of '{data}' have no true answer to be measured against; give world/birds or world/scenes")
+    from ..data.tasks.editing import load_pairs
+
+    found = list(load_pairs(data, split, size=pairs, image_size=image_size))
+    if not found:
+        raise InputError(f"pairs is {pairs}; give at least 1")
+    return found
+
+
+def _cam(
+    folder: Path,
+    data: str,
+    *,
+    split: str = "test",
+    pairs: int = 500,
+    image_size: int | None = None,
+    scenes: str = "detector",
+    similarity: Path | None = None,
+    progress: bool | None = None,
+) -> Evaluation:
+    from ..editing.pipeline import load_manipulation_model, manipulate_pairs
+    from .results import weights_digest
+
+    model = load_manipulation_model(folder, recipe="cam")
+    settings = {
+        "data": data, "split": split, "pairs": pairs, "image_size": image_size or model.config.image_size, "scenes": scenes,
+        "similarity": None if similarity is None else weights_digest(similarity),
+    }  # fmt: skip
+    some = _pairs(data, split, pairs, settings["image_size"])
+    images, sentences = manipulate_pairs(model, some, scenes=scenes)
+    return _edits("cam", folder, settings, some, images, sentences, similarity)
+
+
+def _mimnet(
+    folder: Path,
+    data: str,
+    *,
+    split: str = "test",
+    pairs: int = 500,
+    image_size: int | None = None,
+    similarity: Path | None = None,
+    progress: bool | None = None,
+) -> Evaluation:
+    from ..editing.mimnet import edit_by_memory, load_memory_model
+    from .results import weights_digest
+
+    model = load_memory_model(folder)
+    settings = {
+        "data": data, "split": split, "pairs": pairs, "image_size": image_size or model.config.fine_size,
+        "similarity": None if similarity is None else weights_digest(similarity),
+    }  # fmt: skip
+    some = _pairs(data, split, pairs, settings["image_size"])
+    return _edits("mimnet", folder, settings, some, edit_by_memory(model, some), None, similarity)

@@ -1,0 +1,187 @@
+"""``verify``: what a folder is, and whether it is whole and readable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..files import read_json
+from ..pretrained import find_model
+
+
+@dataclass(frozen=True)
+class VerifiedFolder:
+    """A folder that :func:`hetero_xmodal.verify` found whole. ``print(...)`` shows it.
+
+    path : the folder
+    kind : ``"model"``, ``"run"``, ``"corpus"``, ``"index"``, ``"graph"``, ``"evaluation"`` or ``"data set"``
+    about : what is in it, one line each
+    """
+
+    path: Path
+    kind: str
+    about: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.path}: {self.kind}, whole and readable", *(f"  {line}" for line in self.about)])
+
+
+def verify(path: str | Path) -> VerifiedFolder:
+    """Read everything in a folder and say what it is: a model, a run, a corpus, an index, a graph, or a data set.
+
+    Raises
+    ------
+    InputError : no such folder, a folder that is none of these, or the first thing in it that is missing or broken.
+
+    Examples
+    --------
+    >>> from hetero_xmodal.pretrained import SHIPPED
+    >>> found = verify(SHIPPED["dagnn"]["world"])
+    >>> found.kind, found.about[0]
+    ('model', 'recipe dagnn, 0.2 million weights')
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"'{path}' does not exist; check the path")
+    if not path.is_dir():
+        raise InputError(f"'{path}' is a file; give a folder of a model, a run, a corpus, an index, a graph or a data set")
+    for marker, kind, check in _KINDS:
+        if (path / marker).exists():
+            return VerifiedFolder(path, kind(path) if callable(kind) else kind, tuple(check(path)))
+    names = ", ".join(sorted(file.name for file in path.iterdir())[:5])
+    raise InputError(
+        f"'{path}' is no model, run, corpus, index, graph or data set ({f'it holds {names}' if names else 'it is empty'}); expected one of "
+        f"{', '.join(marker for marker, *_ in _KINDS)} in it"
+    )
+
+
+def _model_class(recipe: str) -> Any:
+    if recipe == "similarity":
+        from ..networks.similarity import ImageTextSimilarity
+
+        return ImageTextSimilarity
+    from .. import recipes
+
+    known = {getattr(recipes, name).recipe_name: name for name in recipes.__all__ if hasattr(getattr(recipes, name), "recipe_name")}
+    if recipe not in known:
+        raise InputError(f"the model is of the recipe {recipe!r}, which this version does not have; known are {', '.join(sorted(known))}")
+    return getattr(recipes, known[recipe])
+
+
+def _model(path: Path) -> list[str]:
+    folder, recipe = find_model(path)
+    model = _model_class(recipe).from_pretrained(folder)
+    broken = [name for name, value in model.state_dict().items() if value.is_floating_point() and not bool(value.isfinite().all())]
+    if broken:
+        raise InputError(f"model '{folder}': weight '{broken[0]}' holds NaN or infinity ({len(broken)} such weights); train again")
+    count = sum(value.numel() for value in model.state_dict().values())
+    about = [f"recipe {recipe}, {count / 1e6:.1f} million weights"]
+    data = (model.vocab or {}).get("data")
+    return about + ([f"trained on {data}"] if data else [])
+
+
+def _config(path: Path) -> str:
+    head = read_json(path / "config.json", "config")
+    return "run" if isinstance(head, dict) and "fit" in head else "model"
+
+
+def _model_or_run(path: Path) -> list[str]:
+    if _config(path) == "model":
+        return _model(path)
+    about = []
+    if (path / "metrics.csv").exists():
+        import pandas as pd
+
+        try:
+            rows = pd.read_csv(path / "metrics.csv")
+        except ValueError as error:  # pandas' own errors are ValueErrors
+            raise InputError(f"metrics '{path / 'metrics.csv'}' are not readable as a table ({error}); the run is damaged") from None
+        about.append(f"{len(rows)} epochs")
+    for file in sorted((path / "checkpoints").glob("*.ckpt")):
+        _checkpoint(file)
+        about.append(f"checkpoint {file.name}")
+    if not (path / "model").is_dir():
+        return [*about, "no model yet; the training has not ended, go on with it with --resume"]
+    from .results import FOLDER, Evaluation
+
+    about += _model(path / "model")
+    return about + [f"evaluated on {Evaluation.load(file).settings['data']}" for file in sorted((path / FOLDER).glob("*.json"))]
+
+
+def _checkpoint(file: Path) -> None:
+    import pickle
+
+    import torch
+
+    try:
+        torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise InputError(f"checkpoint '{file}' is not readable ({str(error).splitlines()[0]}); the run cannot be resumed from it") from None
+
+
+def _members(path: Path) -> list[str]:
+    """An ensemble's run: one run a member, and their joint model."""
+    about = _model(path / "model")
+    for member in sorted(path.glob("member*")):
+        about += [f"{member.name}: {line}" for line in _model_or_run(member)]
+    return about
+
+
+def _corpus(path: Path) -> list[str]:
+    from ..graphs import GraphCorpus
+
+    corpus = GraphCorpus.load(path).check()
+    return [str(corpus)]
+
+
+def _index(path: Path) -> list[str]:
+    import hashlib
+
+    import torch
+
+    from ..retrieval.index import EmbeddingIndex, index_head
+
+    wanted = index_head(path).get("sha256")
+    if wanted is not None and (path / "embeddings.safetensors").exists():
+        with (path / "embeddings.safetensors").open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != wanted:
+                raise InputError(f"index '{path}': embeddings.safetensors is not the file that index.json describes; make the index again")
+    index = EmbeddingIndex.load(path)
+    for name in ("images", "texts"):
+        if not bool(torch.isfinite(getattr(index, name)).all()):
+            raise InputError(f"index '{path}': the embeddings of the {name} hold NaN or infinity; make the index again")
+    made_by = index.made_by.get("recipe", "an unknown")
+    return [f"{len(index.images):,} images and {len(index.texts):,} sentences, width {index.width}, made by a {made_by} model"]
+
+
+def _graph(path: Path) -> list[str]:
+    from ..graphs import load_graph
+
+    graph = load_graph(path)
+    counts = ", ".join(f"{graph.num_nodes(t)} {t}" for t in graph.ntypes if graph.num_nodes(t))
+    return [f"{counts} nodes, {graph.num_edges()} edges"]
+
+
+def _data(path: Path) -> list[str]:
+    from ..data import verify_dataset
+
+    report = verify_dataset(path)
+    if not report.ok:
+        more = f" (and {len(report.problems) - 1} more)" if len(report.problems) > 1 else ""
+        raise InputError(f"data set '{path}' is not as it should be: {report.problems[0]}{more}")
+    return [f"{report.checked} files and items checked"]
+
+
+#: file that tells the kind -> what it is called, and the check that gives lines about it
+_KINDS: tuple[tuple[str, str | Callable[[Path], str], Callable[[Path], list[str]]], ...] = (
+    ("corpus.json", "corpus", _corpus),
+    ("index.json", "index", _index),
+    ("graph.json", "graph", _graph),
+    ("captions.json", "data set", _data),
+    ("captions.csv", "data set", _data),
+    ("config.json", _config, _model_or_run),
+    ("model/config.json", "run", _members),
+)

@@ -1,0 +1,396 @@
+"""``train``: one function for everything this package can train, as ``hetero-xmodal train`` calls it.
+
+====================  =================================================================================================================
+what                  options beside ``data``, ``out``, ``set``, ``seed``, ``resume``, ``progress`` and ``tell``
+====================  =================================================================================================================
+``dagnn``             preset, size, epochs, patience, network, label_vectors, accelerator, devices, strategy
+``algr``              preset, size, epochs, patience, images, texts, accelerator, devices, strategy
+``cam``               preset, size, image_size, epochs, start, devices
+``mimnet``            preset, size, epochs, start, devices
+``similarity``        size, epochs
+``detector``          size, steps, batch_size, threads (no ``set``)
+====================  =================================================================================================================
+
+What can be refused is refused before torch, DGL or spaCy is imported and before anything is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..configs import config_with
+from ..data.registry import check_data
+from ..errors import InputError, nearest
+from ..pretrained import SHIPPED, find_model
+from .options import Assignments, assignments, call_with, check_settings, free_run_folder, split_sizes
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What :func:`train` made.
+
+    recipe : what was trained, such as ``"cam"``
+    out : the run folder
+    model : the trained model; the path of the weights for ``"detector"``
+    result : best validation score, its epoch, and epochs run (:class:`~hetero_xmodal.training.FitResult`); None for ``"detector"``
+    """
+
+    recipe: str
+    out: Path
+    model: Any
+    result: Any = None
+
+
+def train(
+    recipe: str,
+    data: str | None = None,
+    *,
+    out: str | Path,
+    preset: str | None = None,
+    set: Assignments | None = None,
+    size: int | str | Mapping[str, int] | None = None,
+    image_size: int | None = None,
+    epochs: int | None = None,
+    patience: int | None = None,
+    seed: int = 0,
+    start: str | Path | None = None,
+    resume: bool = False,
+    images: str | None = None,
+    texts: str | None = None,
+    network: str | None = None,
+    label_vectors: str | Path | None = None,
+    steps: int | None = None,
+    batch_size: int | None = None,
+    threads: int | None = None,
+    accelerator: str | None = None,
+    devices: int | None = None,
+    strategy: str | None = None,
+    progress: bool | None = None,
+    tell: Tell | None = None,
+) -> TrainedRun:
+    """Train a recipe, keep the epoch that is best on validation data, and leave a run folder with the model in ``out/model``.
+
+    Parameters
+    ----------
+    recipe : ``"dagnn"``, ``"algr"``, ``"cam"``, ``"mimnet"``, ``"similarity"`` (the model behind the scores Sim and MP) or ``"detector"``
+        (of the default world).
+    data : name of a data set, see ``hetero-xmodal data list``; not for ``"detector"``, which draws its images itself.
+    out : run folder: config, environment, metrics, log, checkpoints and ``model``. New or empty, unless *resume*.
+    preset : name of a preset, such as ``"paper"`` or ``"small"``, see :mod:`hetero_xmodal.recipes.presets`; chosen by what the data are if
+        left out, and told.
+    set : settings of the recipe in place of the preset's, as a mapping or as ``key=value`` texts.
+    size : largest number of training images or pairs; for ``"algr"`` also ``"TRAIN,VAL,TEST"``.
+    image_size : side of CAM's images in pixels, a multiple of 32.
+    epochs : number of epochs; what suits the data if left out. Of ALGR, both phases together.
+    patience : stop after so many epochs without a better validation score.
+    seed : of weights, order, exercises and held-out pairs.
+    start : CAM and MIM-Net: a model folder, a run folder or the name of a shipped model whose weights the training begins with.
+    resume : go on after the last whole epoch of the run in *out*.
+    images, texts : ALGR: how regions and words are made, such as ``"grid:5"`` and ``"minilm"``; see
+        :func:`~hetero_xmodal.data.tasks.matching.load_matching_data`.
+    network : DAGNN: the frozen network for photographs, such as ``"efficientnet-lite0"`` or ``"vgg19_bn:FILE"``.
+    label_vectors : DAGNN: ``.mat`` file with word vectors of the labels under ``inp``.
+    steps, batch_size, threads : of the detector.
+    accelerator, devices, strategy : as for Lightning's trainer; CAM and MIM-Net learn on the CPU.
+    progress : show a progress bar; by default only in a terminal.
+    tell : called with lines about the data and the result, such as ``print``.
+
+    Raises
+    ------
+    InputError : an unknown recipe, an option that it does not have, data or settings that do not fit, a run folder in use.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = train("similarity", "world/birds", out=f"{folder}/run", size=8, epochs=1, progress=False)
+    >>> run.result.epochs, type(run.model).__name__
+    (1, 'ImageTextSimilarity')
+    >>> train("cam", "world/birds", out="run", patience=3)
+    Traceback (most recent call last):
+    ...
+    hetero_xmodal.errors.InputError: 'patience' is no option of train cam; its options are out, preset, set, ...
+    """
+    if recipe not in TRAINERS:
+        raise InputError(f"nothing called {recipe!r} can be trained{nearest(str(recipe), TRAINERS)}; known are {', '.join(TRAINERS)}")
+    if (data is None) != (recipe == "detector"):
+        expected = "draws its images itself; leave data out" if recipe == "detector" else "needs data, such as world/scenes"
+        raise InputError(f"train {recipe} {expected}")
+    if data is not None:
+        check_data(data, recipe)
+    options = {
+        "out": free_run_folder(out, resume=resume or not _leads()),
+        "preset": preset, "set": assignments(set) or None, "size": size, "image_size": image_size, "epochs": epochs, "patience": patience,
+        "seed": seed, "start": start, "resume": resume or None, "images": images, "texts": texts, "network": network,
+        "label_vectors": label_vectors, "steps": steps, "batch_size": batch_size, "threads": threads, "accelerator": accelerator,
+        "devices": devices, "strategy": strategy, "progress": progress, "tell": tell,
+    }  # fmt: skip
+    return call_with(TRAINERS[recipe], f"train {recipe}", [] if data is None else [data], options)
+
+
+def _leads() -> bool:
+    """Whether this process is not one that Lightning's ``ddp`` started beside the first one, which may have begun to write."""
+    import os
+
+    return int(os.environ.get("LOCAL_RANK") or 0) == 0
+
+
+def _quiet(line: str) -> None:
+    pass
+
+
+def _teller(tell: Tell | None) -> Tell:
+    """*tell*, in the first process only: Lightning's ``ddp`` runs the whole program once in every process."""
+    from .sampling import is_first_process
+
+    return tell if tell is not None and is_first_process() else _quiet
+
+
+def _dagnn(
+    data: str,
+    *,
+    out: Path,
+    preset: str | None = None,
+    set: list[str] | None = None,
+    size: int | None = None,
+    epochs: int | None = None,
+    patience: int | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    network: str = "efficientnet-lite0",
+    label_vectors: str | Path | None = None,
+    accelerator: str = "cpu",
+    devices: int = 1,
+    strategy: str = "auto",
+    progress: bool | None = None,
+    tell: Tell | None = None,
+) -> TrainedRun:
+    check_settings("dagnn", data, preset, set or [])
+    from .dagnn import evaluate_retrieval, train_dagnn
+    from .settings import choose_settings
+
+    pairs, vectors = load_pairs_and_vectors(data, seed=seed, size=size, network=network, label_vectors=label_vectors)
+    chosen = choose_settings("dagnn", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
+    fit_config = replace(chosen.fit_config, patience=patience, seed=seed, accelerator=accelerator, devices=devices, strategy=strategy)
+    tell = _teller(tell)
+    tell(f"pairs:      {count_pairs(pairs)}")
+    tell(chosen.line)
+    model, result = train_dagnn(
+        pairs, out=out, preset=chosen, fit_config=fit_config, label_vectors=vectors, resume=resume, progress=progress
+    )
+    tell(f"validation: mAP {result.best_score:.4f} in epoch {result.best_epoch + 1} of {result.epochs}, which is kept")
+    scores = evaluate_retrieval(model, pairs.features.test)
+    directions = (f"{name.replace('_', ' ')} {scores[name]:.4f}" for name in ("image_to_text", "text_to_image", "mean"))
+    tell(f"test:       {', '.join(directions)}")
+    return TrainedRun("dagnn", out, model, result)
+
+
+def load_pairs_and_vectors(
+    data: str, *, seed: int = 0, size: int | None = None, network: str = "efficientnet-lite0", label_vectors: str | Path | None = None
+) -> tuple[Any, Any]:
+    """DAGNN's data (:class:`~hetero_xmodal.data.tasks.retrieval.RetrievalData`), and word vectors of its labels (c, d) or None.
+
+    Raises
+    ------
+    InputError : *size* for data other than the world, which alone can be made in any size; data or vectors that cannot be read.
+    """
+    if size is not None and (not data.startswith("world/") or int(size) < 1):
+        raise InputError(f"size is {size} for '{data}'; it is the number of training pairs of a generated world, at least 1")
+    from ..data.features import load_label_vectors
+    from ..data.tasks.retrieval import load_retrieval_data
+
+    if label_vectors is not None:  # a broken file is refused before the pairs are read
+        load_label_vectors(label_vectors)
+    pairs = load_retrieval_data(data, seed=seed, sizes=None if size is None else {"train": int(size)}, network=network)
+    return pairs, None if label_vectors is None else load_label_vectors(label_vectors, classes=len(pairs.vocab["labels"]))
+
+
+def count_pairs(pairs: Any) -> str:
+    """``"54 train, 6 val, 60 test; 3 labels"``."""
+    counts = ", ".join(f"{len(getattr(pairs.features, split))} {split}" for split in ("train", "val", "test"))
+    return f"{counts}; {len(pairs.vocab['labels'])} labels"
+
+
+def _algr(
+    data: str,
+    *,
+    out: Path,
+    preset: str | None = None,
+    set: list[str] | None = None,
+    size: int | str | Mapping[str, int] | None = None,
+    epochs: int | None = None,
+    patience: int | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    images: str | None = None,
+    texts: str = "minilm",
+    accelerator: str = "cpu",
+    devices: int = 1,
+    strategy: str = "auto",
+    progress: bool | None = None,
+    tell: Tell | None = None,
+) -> TrainedRun:
+    sizes = split_sizes(size)
+    check_settings("algr", data, preset, set or [])
+    from ..data.tasks.matching import load_matching_data, region_provenance, word_provenance
+    from .algr import phase1_epochs, train_algr
+    from .settings import choose_settings
+
+    word_provenance(texts)
+    if images is not None:
+        region_provenance(images)
+    pairs = load_matching_data(data, images=images, texts=texts, seed=seed, sizes=sizes, progress=progress)
+    chosen = choose_settings("algr", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
+    fit_config = replace(chosen.fit_config, seed=seed, patience=patience, accelerator=accelerator, devices=devices, strategy=strategy)
+    if phase1_epochs(chosen.config) >= fit_config.epochs:
+        raise InputError(
+            f"epochs is {fit_config.epochs}, but the first phase alone takes {chosen.config.phase1_epochs}; raise epochs, or lower the "
+            "first phase with the setting phase1_epochs=..."
+        )
+    tell = _teller(tell)
+    for split in (pairs.train, pairs.val, pairs.test):
+        tell(f"{split.name + ':':<12}{count_captions(split)}")
+    tell(chosen.line)
+    model, result = train_algr(pairs, out=out, preset=chosen, fit_config=fit_config, resume=resume, progress=progress)
+    tell(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation rsum {result.best_score:.2f}")
+    return TrainedRun("algr", out, model, result)
+
+
+def count_captions(split: Any) -> str:
+    """``"200 images, 1,000 captions"``."""
+    return f"{len(split.regions):,} images, {len(split):,} captions"
+
+
+def _start(start: str | Path | None, recipe: str) -> Path | None:
+    return None if start is None else find_model(SHIPPED[recipe].get(str(start), start), recipe=recipe)[0]
+
+
+def _cam(
+    data: str,
+    *,
+    out: Path,
+    preset: str | None = None,
+    set: list[str] | None = None,
+    size: int | None = None,
+    image_size: int | None = None,
+    epochs: int | None = None,
+    seed: int = 0,
+    start: str | Path | None = None,
+    resume: bool = False,
+    devices: int = 1,
+    progress: bool | None = None,
+    tell: Tell | None = None,
+) -> TrainedRun:
+    begin = _start(start, "cam")
+    changes = [*(set or []), *([] if image_size is None else [f"image_size={image_size}"])]
+    check_settings("cam", data, preset, changes)
+    from .cam import train_cam
+    from .settings import choose_settings
+
+    chosen = choose_settings("cam", data, preset=preset, changes=changes, epochs=epochs)
+    fit_config = replace(chosen.fit_config, seed=seed, devices=devices)
+    tell = _teller(tell)
+    tell(chosen.line)
+    trained, result = train_cam(
+        data, out=out, preset=chosen, fit_config=fit_config, size=size, start=begin, resume=resume, progress=progress
+    )
+    tell(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation score {result.best_score:.4f}")
+    return TrainedRun("cam", out, trained, result)
+
+
+def _mimnet(
+    data: str,
+    *,
+    out: Path,
+    preset: str | None = None,
+    set: list[str] | None = None,
+    size: int | None = None,
+    epochs: int | None = None,
+    seed: int = 0,
+    start: str | Path | None = None,
+    resume: bool = False,
+    devices: int = 1,
+    progress: bool | None = None,
+    tell: Tell | None = None,
+) -> TrainedRun:
+    begin = _start(start, "mimnet")
+    check_settings("mimnet", data, preset, set or [])
+    from ..recipes.mimnet import MIMNet
+    from .editing.setup import model_in
+    from .mimnet import train_mimnet
+    from .settings import choose_settings, with_changes
+
+    chosen = choose_settings("mimnet", data, preset=preset, changes=set or [], epochs=epochs, begun=begin is not None)
+    if begin is not None:
+        chosen = replace(chosen, config=with_changes(model_in(MIMNet, begin).config, chosen.training, set or [])[0])
+    fit_config = replace(chosen.fit_config, seed=seed, devices=devices)
+    tell = _teller(tell)
+    tell(chosen.line)
+    trained, result = train_mimnet(
+        data, out=out, preset=chosen, fit_config=fit_config, size=size, start=begin, resume=resume, progress=progress
+    )
+    tell(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation score {result.best_score:.4f}")
+    return TrainedRun("mimnet", out, trained, result)
+
+
+def _similarity(
+    data: str,
+    *,
+    out: Path,
+    set: list[str] | None = None,
+    size: int | None = None,
+    epochs: int = 20,
+    seed: int = 0,
+    resume: bool = False,
+    progress: bool | None = None,
+    tell: Tell | None = None,
+) -> TrainedRun:
+    if size is not None and size < 2:
+        raise InputError(f"size is {size}, but two images are the least that can be learned from")
+    from ..networks.similarity import SimilarityConfig
+    from .loop import FitConfig
+    from .similarity import train_similarity
+
+    config = config_with(SimilarityConfig(encoder="small" if data.startswith("world/") else "efficientnet-lite0"), set or [])
+    fit_config = FitConfig(epochs=epochs, seed=seed)
+    model, result = train_similarity(data, out=out, config=config, fit_config=fit_config, size=size, resume=resume, progress=progress)
+    tell = _teller(tell)
+    tell(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}; on validation data the right sentence scores above")
+    tell(f"            a wrong one in {result.best_score:.1%} of cases (chance is 50%)")
+    return TrainedRun("similarity", out, model, result)
+
+
+def _detector(
+    *,
+    out: Path,
+    size: int = 8_000,
+    steps: int = 2_000,
+    batch_size: int = 16,
+    seed: int = 0,
+    resume: bool = False,
+    threads: int | None = None,
+    progress: bool | None = None,
+    tell: Tell | None = None,
+) -> TrainedRun:
+    from ..world_models.train_detector import train_detector
+
+    path = train_detector(
+        out, steps=steps, batch_size=batch_size, images=size, seed=seed, threads=threads, resume=resume, progress=progress is not False
+    )
+    return TrainedRun("detector", out, path)
+
+
+#: what can be trained -> the function that does it
+TRAINERS: dict[str, Callable[..., TrainedRun]] = {
+    "dagnn": _dagnn,
+    "algr": _algr,
+    "cam": _cam,
+    "mimnet": _mimnet,
+    "similarity": _similarity,
+    "detector": _detector,
+}

@@ -1,0 +1,126 @@
+"""Options that ``train``, ``evaluate`` and ``table`` share, checked without importing anything heavy."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from ..configs import check_assignment
+from ..errors import InputError, nearest
+
+#: what ``--set`` takes in Python: a mapping of names to values, or texts such as ``"width=32"``
+Assignments = Mapping[str, Any] | Sequence[str]
+
+
+def assignments(settings: Assignments | None) -> list[str]:
+    """*settings* as ``key=value`` texts.
+
+    Parameters
+    ----------
+    settings : a mapping, a sequence of ``key=value`` texts, or None for none.
+
+    >>> assignments({"width": 32, "pool": "sum", "places": True})
+    ['width=32', 'pool=sum', 'places=true']
+    """
+    import json
+
+    if settings is None:
+        return []
+    if isinstance(settings, Mapping):
+        return [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in settings.items()]
+    if isinstance(settings, str):
+        return [settings]
+    return [str(text) for text in settings]
+
+
+def check_settings(recipe: str, data: str, preset: str | None, changes: Sequence[str]) -> None:
+    """Refuse an unknown preset, unknown settings and values of a wrong type before data are read.
+
+    Parameters
+    ----------
+    recipe : ``"dagnn"``, ``"algr"``, ``"cam"`` or ``"mimnet"``.
+    data : name of the data set, for ``preset="paper"``.
+    preset : name of a preset, or None.
+    changes : ``key=value`` texts.
+
+    Raises
+    ------
+    InputError : an unknown preset, a key that the recipe's configs do not have, a value that does not fit it, a text that is not
+        ``key=value``.
+
+    >>> check_settings("cam", "world/birds", None, ["widht=3"])
+    Traceback (most recent call last):
+    ...
+    hetero_xmodal.errors.InputError: there is no setting 'widht' (did you mean 'width'?); known are ...
+    """
+    from ..recipes.presets import named_preset
+    from .settings import config_classes
+
+    if preset is not None:
+        named_preset(recipe, preset, dataset=data)
+    classes = [cls for cls in reversed(config_classes(recipe)) if cls is not None]  # a key that both have is the training's
+    known = sorted({key.name for cls in classes for key in fields(cls)})
+    for text in changes:
+        key, sign, _ = text.partition("=")
+        key = key.strip()
+        if not sign or not key:
+            raise InputError(f"a setting is written key=value, found {text!r}")
+        if key not in known:
+            raise InputError(f"there is no setting {key!r}{nearest(key, known)}; known are {', '.join(known)}")
+        check_assignment(next(cls for cls in classes if key in {one.name for one in fields(cls)}), text)
+
+
+def split_sizes(size: str | int | Mapping[str, int] | None) -> dict[str, int] | None:
+    """The largest number of images of each split: ``200`` or ``"200"`` for training alone, ``"200,50,50"`` for train, val and test.
+
+    Raises
+    ------
+    InputError : a text that is neither one whole number nor three.
+
+    >>> split_sizes("200,50,0")
+    {'train': 200, 'val': 50, 'test': 0}
+    """
+    if size is None or isinstance(size, Mapping):
+        return None if size is None else dict(size)
+    parts = [part.strip() for part in str(size).split(",")]
+    if len(parts) not in (1, 3) or not all(part.isdigit() for part in parts):
+        raise InputError(f"size is '{size}'; give the largest number of training images, such as 200, or of all splits, such as 200,50,50")
+    return dict(zip(("train", "val", "test"), map(int, parts), strict=False))
+
+
+def free_run_folder(out: str | Path, *, resume: bool = False) -> Path:
+    """*out*, if a run may be written there: nothing is there, an empty folder, or, to *resume*, an earlier run."""
+    out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"run folder '{out}' is a file; give the name of a folder")
+    if out.exists() and any(out.iterdir()) and not resume:
+        raise InputError(f"run folder '{out}' is not empty; choose another one, or go on with the run in it with --resume (resume=True)")
+    return out
+
+
+def table_file(out: str | Path | None) -> Path | None:
+    """*out*, if it names a CSV file (or is None)."""
+    if out is not None and (Path(out).suffix.lower() != ".csv" or Path(out).is_dir()):
+        raise InputError(f"out is '{out}'; give the name of a file that ends in .csv")
+    return None if out is None else Path(out)
+
+
+def call_with(function: Callable[..., Any], what: str, first: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    """Call *function* with the positional arguments *first* and those *options* that are given (not None).
+
+    Raises
+    ------
+    InputError : an option that *function* does not have; *what* (such as ``"train cam"``) is named in the message.
+
+    >>> call_with(lambda data, *, out, seed=0: (data, out, seed), "train cam", ["world/birds"], {"out": "runs", "seed": None})
+    ('world/birds', 'runs', 0)
+    """
+    known = [name for name, p in inspect.signature(function).parameters.items() if p.kind is p.KEYWORD_ONLY]
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in given:
+        if name not in known:
+            raise InputError(f"'{name}' is no option of {what}{nearest(name, known)}; its options are {', '.join(known)}")
+    return function(*first, **given)

@@ -1,0 +1,112 @@
+"""``hx.verify`` names what a folder is, and the first thing in it that is missing or broken."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+import torch
+
+import hetero_xmodal as hx
+from hetero_xmodal.cli.main import run
+from hetero_xmodal.files import read_safetensors, write_safetensors
+from hetero_xmodal.pretrained import SHIPPED
+
+
+@pytest.mark.parametrize("recipe", SHIPPED)
+def test_every_shipped_model_is_whole(recipe):
+    for folder in SHIPPED[recipe].values():
+        found = hx.verify(folder)
+        assert found.kind == "model" and f"recipe {recipe}" in found.about[0]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run") / "run"
+    hx.train("similarity", "world/birds", out=out, size=8, epochs=1, progress=False)
+    return out
+
+
+@pytest.fixture
+def copy(trained, tmp_path):
+    return shutil.copytree(trained, tmp_path / "run")
+
+
+def test_a_run_and_the_ways_it_can_be_broken(copy, tmp_path):
+    found = hx.verify(copy)
+    assert found.kind == "run" and "1 epochs" in found.about and "checkpoint best.ckpt" in found.about
+    assert any(line.startswith("recipe similarity") for line in found.about)
+
+    def broken(file: str, content: bytes) -> str:
+        whole = (copy / file).read_bytes()
+        (copy / file).write_bytes(content)
+        with pytest.raises(hx.InputError) as error:
+            hx.verify(copy)
+        (copy / file).write_bytes(whole)
+        return str(error.value)
+
+    assert "checkpoint" in broken("checkpoints/best.ckpt", b"nothing")
+    half = (copy / "model" / "model.safetensors").read_bytes()
+    assert "safetensors" in broken("model/model.safetensors", half[: len(half) // 2])
+    assert "JSON" in broken("model/vocab.json", b"{")
+    assert "metrics.csv" in broken("metrics.csv", b"")
+    tensors, _ = read_safetensors(copy / "model" / "model.safetensors")
+    name = next(key for key, value in tensors.items() if value.is_floating_point())
+    write_safetensors(tmp_path / "nan.safetensors", {k: v.clone() for k, v in tensors.items()} | {name: tensors[name] * torch.nan})
+    assert "NaN" in broken("model/model.safetensors", (tmp_path / "nan.safetensors").read_bytes())
+    assert hx.verify(copy).kind == "run"
+    shutil.rmtree(copy / "model")
+    assert any("no model yet" in line for line in hx.verify(copy).about)
+
+
+def test_an_index_and_a_flipped_byte(tmp_path):
+    path = tmp_path / "index"
+    hx.build_index(None, "world/scenes", size=3, out=path)
+    found = hx.verify(path)
+    assert found.kind == "index" and "3 images and 3 sentences" in found.about[0]
+    data = bytearray((path / "embeddings.safetensors").read_bytes())
+    data[-5] ^= 1
+    (path / "embeddings.safetensors").write_bytes(bytes(data))
+    with pytest.raises(hx.InputError, match="is not the file that index.json describes"):
+        hx.verify(path)
+    (path / "embeddings.safetensors").unlink()
+    with pytest.raises(hx.InputError, match="does not exist"):
+        hx.verify(path)
+
+
+def test_corpus_graph_and_data_set(tmp_path, capsys):
+    item = hx.load_dataset("world/scenes", "test", size=1)[0]
+    graph = hx.build_graph(item.scene, hx.parse_sentence(item.sentences[0]))
+    hx.save_graph(graph, tmp_path / "graph")
+    assert hx.verify(tmp_path / "graph").kind == "graph"
+    hx.GraphCorpus.from_graphs([graph, graph], ids=["a", "b"]).save(tmp_path / "corpus")
+    assert hx.verify(tmp_path / "corpus").kind == "corpus"
+    for folder in ("graph", "corpus"):
+        (file,) = (p for p in (tmp_path / folder).iterdir() if p.suffix == ".safetensors")
+        file.write_bytes(file.read_bytes()[:-7])
+        with pytest.raises(hx.InputError):
+            hx.verify(tmp_path / folder)
+    data = tmp_path / "birds"
+    assert run(["data", "build", "world/birds", "--size", "2", "--image-size", "64", "--out", str(data)]) == 0
+    assert run(["verify", str(data)]) == 0
+    assert "data set, whole and readable" in capsys.readouterr().out
+    image = next((data / "images").iterdir())
+    image.write_bytes(image.read_bytes()[:-10])
+    assert run(["verify", str(data)]) == 2
+    assert image.name in capsys.readouterr().err
+
+
+def test_what_is_no_such_folder(tmp_path):
+    with pytest.raises(hx.InputError, match="does not exist"):
+        hx.verify(tmp_path / "nowhere")
+    with pytest.raises(hx.InputError, match="it is empty"):
+        hx.verify(tmp_path)
+    (tmp_path / "thesis.txt").write_text("x")
+    with pytest.raises(hx.InputError, match="it holds thesis.txt"):
+        hx.verify(tmp_path)
+    with pytest.raises(hx.InputError, match="is a file"):
+        hx.verify(tmp_path / "thesis.txt")
+    (tmp_path / "config.json").write_text(json.dumps({"format": "hetero_xmodal.model", "version": 1, "recipe": "unheard", "config": {}}))
+    with pytest.raises(hx.InputError, match="'unheard'"):
+        hx.verify(tmp_path)

@@ -32,6 +32,7 @@ CHECKED = (
     "data/world",
     "world_models",
     "metrics",
+    "baselines",
     "editing",
     "training/editing",
     "training/__init__",

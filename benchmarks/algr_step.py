@@ -93,18 +93,18 @@ class Dense(nn.Module):
 
 #: our name -> the dense one's
 NAMES = {"regions.linear": "v_embed", "words.linear": "t_embed", "decoders.visual": "v_decode", "decoders.word": "t_decode"}
-for side, who, node in (("v", "regions", "visual"), ("t", "words", "word")):
+for side, graph, nodes, node in (("v", "image", "regions", "visual"), ("t", "sentence", "words", "word")):
     NAMES |= {
-        f"recipe.parts.{who}_share.{ours}": f"{side}_{part}" for ours, part in (("weigh_query", "q"), ("weigh_key", "k"), ("send", "w"))
+        f"recipe.parts.{graph}_graph.{ours}": f"{side}_{part}" for ours, part in (("weigh_query", "q"), ("weigh_key", "k"), ("send", "w"))
     }
     NAMES |= {
-        f"recipe.parts.spread_of_the_{who}.send": f"{side}_s",
-        f"exchange.parts.exchange.update_{node}_function.linear": f"{side}_join",
+        f"recipe.parts.standard_deviation_of_the_{nodes}.send": f"{side}_s",
+        f"exchange.parts.cross_attention.update_{node}_function.linear": f"{side}_join",
     }
-NAMES["recipe.parts.words_remember.send"] = "a"
+NAMES["recipe.parts.gated_update_of_the_words.send"] = "a"
 for part, letter in (("update", "u"), ("reset", "r"), ("candidate", "z")):
-    NAMES[f"recipe.parts.words_remember.update.heard_to_{part}"] = f"w_{letter}"
-    NAMES[f"recipe.parts.words_remember.update.state_to_{part}"] = f"f_{letter}"
+    NAMES[f"recipe.parts.gated_update_of_the_words.update.message_to_{part}"] = f"w_{letter}"
+    NAMES[f"recipe.parts.gated_update_of_the_words.update.state_to_{part}"] = f"f_{letter}"
 
 
 def compare(width: int, rounds: int) -> None:

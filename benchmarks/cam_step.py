@@ -72,9 +72,9 @@ def graph_part(module: CAMModule, data: ManipulationData, rows: torch.Tensor) ->
     states = model.recipe(graph, x)
     nodes = {t: states[t]["h"] * states[t]["image_mask"] for t in count}
     keyed = {t: {"h": h, "key": torch.cat([h, h.new_zeros(len(h), 2 * grid)], 1)} for t, h in nodes.items()}
-    told = model.paint(graph, keyed | {"patch": {"h": cells}})["patch"]["told"]
-    written = model.tell(graph, {t: {"h": h} for t, h in nodes.items()})
-    (told.square().mean() + sum(w["told"].square().mean() for t, w in written.items() if t in count)).backward()
+    fused = model.paint(graph, keyed | {"patch": {"h": cells}})["patch"]["fused"]
+    written = model.write(graph, {t: {"h": h} for t, h in nodes.items()})
+    (fused.square().mean() + sum(w["attended"].square().mean() for t, w in written.items() if t in count)).backward()
     return batching + time.perf_counter() - begun
 
 

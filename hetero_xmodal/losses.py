@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from torch import Tensor
 
 
@@ -40,3 +42,14 @@ def ranking_loss(similarity: Tensor, images: Tensor, *, margin: float = 0.2, har
     if hardest:
         return by_image.amax(dim=1).sum() + by_caption.amax(dim=0).sum()
     return by_image.sum() + by_caption.sum()
+
+
+def total(terms: Iterable[Tensor]) -> Tensor:
+    """Sum of at least one tensor, all scalar or (b,); unlike ``sum`` it is never the number 0.
+
+    >>> import torch
+    >>> total([torch.tensor(1.0), torch.tensor(2.0)])
+    tensor(3.)
+    """
+    first, *others = terms
+    return sum(others, first)

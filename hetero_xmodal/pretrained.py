@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -145,10 +146,6 @@ class Pretrained(_Module):
     config: Any
     vocab: Any
 
-    if TYPE_CHECKING:
-
-        def __init__(self, config: Any, vocab: Any) -> None: ...
-
     def save_pretrained(self, path: str | Path) -> Path:
         """Write ``config.json``, ``model.safetensors`` and ``vocab.json`` into the folder *path*.
 
@@ -170,7 +167,7 @@ class Pretrained(_Module):
         """
         head, vocab, tensors = read_pretrained(path, recipe=cls.recipe_name)
         settings = {cls.former_settings.get(name, name): value for name, value in head["config"].items()}
-        tensors = {_present_name(name, cls.former_weights): tensor for name, tensor in tensors.items()}
+        tensors = {renamed_weight(name, cls.former_weights): tensor for name, tensor in tensors.items()}
         model = cls(config_from_dict(cls.config_class, settings), vocab)
         expected = model.state_dict()
         for name in expected:
@@ -187,13 +184,17 @@ class Pretrained(_Module):
         return model.eval()
 
 
-def _present_name(name: str, former: Mapping[str, str]) -> str:
-    """Return the present name of a weight that an earlier version saved as *name*.
+def renamed_weight(name: str, prefixes: Mapping[str, str]) -> str:
+    """Return *name* with the first of *prefixes* (old -> new) that it begins with replaced, also in further members of an ensemble.
 
-    >>> _present_name("writer.cell.bias", {"writer.": "text_decoder."})
+    >>> renamed_weight("writer.cell.bias", {"writer.": "text_decoder."})
     'text_decoder.cell.bias'
+    >>> renamed_weight("others.0.writer.cell.bias", {"writer.": "text_decoder."})
+    'others.0.text_decoder.cell.bias'
     """
-    for old, new in former.items():
-        if name.startswith(old):
-            return new + name[len(old) :]
+    rest = re.sub(r"^others\.\d+\.", "", name)
+    start = name.removesuffix(rest)
+    for old, new in prefixes.items():
+        if rest.startswith(old):
+            return start + new + rest[len(old) :]
     return name

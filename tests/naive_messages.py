@@ -1,4 +1,4 @@
-"""A step computed node by node in plain Python: slow, obvious, and written without a look at the package's own way."""
+"""A reference for steps, computed node by node in plain Python and written independently of the package's implementation."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def edges_of(graph, relation, where, counts, shared=()):
         u, v = (x.tolist() for x in graph.edges(etype=stored))
         found = [(b, a, k) if backwards else (a, b, k) for k, (a, b) in enumerate(zip(u, v, strict=True))]
     for node_type, (feature, value) in where.items():
-        takes_part = (graph.nodes[node_type].data[feature] == value).tolist()
-        found = [e for e in found if (node_type != source_type or takes_part[e[0]]) and (node_type != target_type or takes_part[e[1]])]
+        selected = (graph.nodes[node_type].data[feature] == value).tolist()
+        found = [e for e in found if (node_type != source_type or selected[e[0]]) and (node_type != target_type or selected[e[1]])]
     return found
 
 
@@ -53,15 +53,15 @@ def naive_step(step, graph, states, counts, shared=()):
     for edge in edges:
         reach[edge[0][2]][edge[2]].append(edge)
     written = {}
-    for node_type, heard_by in reach.items():
+    for node_type, edges_to in reach.items():
         rows, old_rows = {}, states[node_type].get(step.writes, states[node_type].get(step.reads))
         update, width = step.update_of(node_type), _message_width(step, states, node_type)
-        if heard_by and not any(heard_by.values()) and step.unheard == "keep" and step.writes in states[node_type]:
-            continue  # all keep what they have
+        if edges_to and not any(edges_to.values()) and step.unheard == "keep" and step.writes in states[node_type]:
+            continue  # all keep their state
         makes = None if width is None else _width_made(step, states, node_type, update, old_rows, width)
         if makes is None:
-            continue  # nobody is there to speak, or to listen, and what would be written cannot be known
-        for i, incoming in heard_by.items():
+            continue  # no source or no destination nodes, and the width of the new state is unknown
+        for i, incoming in edges_to.items():
             weights = _weights(step, graph, states, edges, incoming)
             messages = [_message(step, states, r, j) * w for (r, j, _, _), w in zip(incoming, weights, strict=True)]
             if not messages:
@@ -69,18 +69,18 @@ def naive_step(step, graph, states, counts, shared=()):
                 continue
             stacked = torch.stack(messages)
             rows[i] = {"sum": stacked.sum(0), "mean": stacked.mean(0), "max": stacked.max(0).values}[step.gather]
-        for i, heard in rows.items():
+        for i, message in rows.items():
             old = None if old_rows is None else old_rows[i : i + 1]
             own = [states[node_type][name][i : i + 1] for name in getattr(update, "own", ())]
-            if heard is None and step.unheard == "update" and _listens(step, graph, node_type, i):
-                heard = torch.zeros(width, dtype=torch.float64)
-            if heard is not None:
-                rows[i] = update(old, heard.unsqueeze(0), *own)[0]
+            if message is None and step.unheard == "update" and _is_selected(step, graph, node_type, i):
+                message = torch.zeros(width, dtype=torch.float64)
+            if message is not None:
+                rows[i] = update(old, message.unsqueeze(0), *own)[0]
         width = next((len(x) for x in rows.values() if x is not None), makes)
         for i, row in rows.items():
             if row is None:
                 kept = states[node_type].get(step.writes)
-                zero = step.unheard == "zero" and _listens(step, graph, node_type, i)
+                zero = step.unheard == "zero" and _is_selected(step, graph, node_type, i)
                 rows[i] = torch.zeros(width, dtype=torch.float64) if zero or kept is None else kept[i]
         written[node_type] = torch.stack(list(rows.values())) if rows else torch.zeros(0, makes, dtype=torch.float64)
     after = {t: dict(named) for t, named in states.items()}
@@ -90,7 +90,7 @@ def naive_step(step, graph, states, counts, shared=()):
 
 
 def _message_width(step, states, receiver):
-    """Width of a message to *receiver*; None if no source has a state to say, which is allowed where there are no nodes."""
+    """Width of a message to *receiver*; None if no source type has the state, which is allowed where there are no nodes."""
     for relation in step.along:
         send = step.send_along(relation)
         if relation[2] != receiver or (send != "one" and step.reads not in states[relation[0]]):
@@ -102,7 +102,7 @@ def _message_width(step, states, receiver):
 
 
 def _width_made(step, states, receiver, update, old_rows, width):
-    """Width of what *update* makes of messages of *width*; None if the receiver lacks a state that is needed to hear or to update."""
+    """Width of the state that *update* makes of messages of *width*; None if the destination lacks a state that weights or update need."""
     states = states[receiver]
     asked = [*getattr(update, "own", ())]
     if isinstance(step.weigh, DotAttention | SigmoidGate):
@@ -111,11 +111,13 @@ def _width_made(step, states, receiver, update, old_rows, width):
         asked.append(step.reads)
     if isinstance(update, Blend | Residual | GatedRecurrent) and old_rows is None or any(name not in states for name in asked):
         return None
-    nobody = torch.zeros(0, width, dtype=torch.float64)
-    return update(None if old_rows is None else old_rows[:0], nobody, *(states[name][:0] for name in getattr(update, "own", ()))).shape[1]
+    no_messages = torch.zeros(0, width, dtype=torch.float64)
+    return update(
+        None if old_rows is None else old_rows[:0], no_messages, *(states[name][:0] for name in getattr(update, "own", ()))
+    ).shape[1]
 
 
-def _listens(step, graph, node_type, i):
+def _is_selected(step, graph, node_type, i):
     if node_type not in step.where:
         return True
     feature, value = step.where[node_type]

@@ -70,11 +70,11 @@ KINDS = {
     "blend": lambda along: {"update": Blend(0.7, 0.3, through=linear())},
     "residual": lambda along: {"update": Residual(torch.tanh)},
     "gated recurrent": lambda along: {"update": GatedRecurrent(WIDTH).double()},
-    "combine": lambda along: {"update": Combine(lambda heard, g: heard * g, own=("g",))},
-    "own update": lambda along: {"update": lambda old, heard: old - heard},
+    "combine": lambda along: {"update": Combine(lambda message, g: message * g, own=("g",))},
+    "own update": lambda along: {"update": lambda old, message: old - message},
     "new state": lambda along: {"writes": "new"},
-    "unheard become zero": lambda along: {"unheard": "zero"},
-    "unheard are updated": lambda along: {"unheard": "update", "update": Blend(0.5, 0.5)},
+    "zero without messages": lambda along: {"unheard": "zero"},
+    "updated without messages": lambda along: {"unheard": "update", "update": Blend(0.5, 0.5)},
 }
 NEEDS_STORED_WEIGHT = {name for name in KINDS if "stored weight" in name}
 

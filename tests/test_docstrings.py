@@ -34,6 +34,9 @@ CHECKED = (
     "metrics",
     "editing",
     "analysis",
+    "message_passing",
+    "graphs",
+    "recipes",
 )
 
 RAISES = re.compile(r"^[ \t]*Raises\n[ \t]*-{6}$", re.M)

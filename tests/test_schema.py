@@ -203,7 +203,7 @@ def test_graphs_made_after_one_another_share_no_list_of_types():
 def test_ends_that_fit_no_graph_are_refused_as_dgl_refuses_them(ends):
     flat = FlatGraphs.from_dgl(zoo.tiny())
     flat.edge_ends[s.RELATES] = (torch.tensor(ends[0]), torch.tensor(ends[1]))
-    with pytest.raises(hx.InputError, match="an edge points to a node that is not there"):
+    with pytest.raises(hx.InputError, match="an edge ends at a node that does not exist"):
         flat.to_dgl(batched=False)
 
 

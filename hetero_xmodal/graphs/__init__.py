@@ -1,4 +1,4 @@
-"""Scene graphs -> typed heterographs, and everything a heterograph is turned into: files, tables, networkx, corpora.
+"""Typed heterographs: building them from scene graphs, and their forms as files, tables, networkx graphs and corpora.
 
 >>> from hetero_xmodal import graphs
 >>> graph = graphs.build_graph(scene_of_image, scene_of_sentence)  # doctest: +SKIP
@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-#: public name -> module it lives in; loaded when first used, because DGL and pandas are slow to import
+#: public name -> module that defines it; imported on first use, because DGL and pandas are slow to import
 _HOME = {
     "build_graph": "build",
     "pair_graph": "build",

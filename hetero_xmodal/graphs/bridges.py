@@ -1,4 +1,4 @@
-"""Which region and which word name the same thing: matching the objects of an image with those of its sentence (CAM, section 1.7).
+"""Matching the objects of an image with those of its sentence: which region and which word name the same thing (CAM, section 1.7).
 
 >>> from hetero_xmodal.scenes import SceneGraph, SceneObject
 >>> image = SceneGraph(objects=[SceneObject("bird", ["blue"]), SceneObject("bird", ["red"]), SceneObject("couch")])
@@ -20,13 +20,18 @@ from .synonyms import ATTRIBUTE_SAME, EXCLUSIVE, KINDS, NOT_THEIR_HEAD, SAME
 if TYPE_CHECKING:
     from ..scenes import SceneGraph, SceneObject
 
-#: how alike two names are, by the reason they match
+#: similarity of two names, by the reason why they match
 EQUAL, SYNONYM, KIND_OF, SAME_HEAD = 1.0, 0.9, 0.8, 0.7
 
 
 @dataclass(frozen=True)
 class Match:
-    """Object *region* of the image's scene graph and object *thing* of the sentence's name one thing, with a score in 0..1."""
+    """Object *region* of the image's scene graph and object *thing* of the sentence's scene graph name the same thing.
+
+    region, thing : index of the object in its scene graph.
+    name : name of the object in the image.
+    score : confidence in 0..1, see :func:`match_objects`.
+    """
 
     region: int
     thing: int
@@ -36,7 +41,7 @@ class Match:
 
 @lru_cache(maxsize=1)
 def _tables() -> tuple[dict[str, frozenset[int]], dict[str, frozenset[str]]]:
-    """Word -> numbers of its groups of synonyms; word -> classes it is a kind of (synonyms of the class included)."""
+    """Word -> numbers of its groups of synonyms; word -> classes that it is a kind of, with their synonyms."""
     groups: dict[str, set[int]] = {}
     for number, words in enumerate(SAME):
         for word in words:
@@ -51,10 +56,10 @@ def _tables() -> tuple[dict[str, frozenset[int]], dict[str, frozenset[str]]]:
 
 @lru_cache(maxsize=65536)
 def name_similarity(first: str, second: str) -> float:
-    """How sure it is that two names mean one thing, whichever way round; 0 if they do not.
+    """Similarity of two names in 0..1, symmetric; 0 if they name different things.
 
-    1 the same name; 0.9 synonyms (couch, sofa); 0.8 one is a kind of the other (puppy, dog);
-    0.7 one is the head of the other, a compound (hydrant, fire hydrant); half of the former through a head (little puppy, dog).
+    1 for the same name; 0.9 for synonyms (couch, sofa); 0.8 if one is a kind of the other (puppy, dog); 0.7 if one is the head noun of the
+    other, a compound (hydrant, fire hydrant); half of these values if only the head noun of a compound matches (little puppy, dog).
 
     >>> name_similarity("person", "woman"), name_similarity("man", "woman"), name_similarity("tennis racket", "racket")
     (0.8, 0.0, 0.8)
@@ -87,7 +92,7 @@ def _whole_similarity(a: str, b: str) -> float:
 
 
 def _agreement(first: SceneObject, second: SceneObject) -> int:
-    """Attributes that both name, less one for each contradiction: both name a colour (pattern, size, length) and share none."""
+    """Number of shared attributes minus number of contradictions: both have a colour (pattern, size, length), but none in common."""
     a, b = ({ATTRIBUTE_SAME.get(x.lower(), x.lower()) for x in thing.attributes} for thing in (first, second))
     return len(a & b) - sum(bool(a & kind) and bool(b & kind) and not a & b & kind for kind in EXCLUSIVE)
 
@@ -99,35 +104,41 @@ def match_objects(
     min_score: float = 0.0,
     synonyms: Mapping[str, Iterable[str]] | None = None,
 ) -> list[Match]:
-    """Match objects of an image with objects of its sentence, one-to-one, best first; none is a possible answer.
+    """Match objects of an image with objects of its sentence, one-to-one and greedily, the best match first; there may be none.
 
-    Names decide first (:func:`name_similarity`: lemma, synonym table, object name or head of a compound), then the attributes both
-    sides name ("red bird" goes to the red one), then the detector's score, then the order of the objects.
+    Candidates are ranked by the similarity of their names (:func:`name_similarity`), then by shared attributes ("red bird" is matched
+    with the red one), then by the detector's score, then by the order of the objects.
 
     Parameters
     ----------
+    image_scene, sentence_scene : the scene graphs of the image and of the sentence.
     min_score : matches with a lower score are left out.
-    synonyms : further words for a class, ``{"sofa": ["davenport"]}``; they count as synonyms.
+    synonyms : further synonyms of a class, ``{"sofa": ["davenport"]}``.
 
     Returns
     -------
-    list of Match, in the order of the sentence's objects. ``score`` is the similarity of the names times the detector's score,
-    halved where the attributes contradict each other (a blue bird called red is still the bird that is meant).
+    list of Match, in the order of the sentence's objects. ``score`` is the similarity of the names times the detector's score, halved
+    where the attributes contradict each other: a blue bird that the sentence calls red is probably still the one that is meant.
+
+    Raises
+    ------
+    InputError
+        If *min_score* is not in 0..1.
     """
     if not 0 <= min_score <= 1:
         raise InputError(f"min_score is {min_score!r}, expected a number in 0..1")
     more = {frozenset((name.lower(), word.lower())) for name, words in (synonyms or {}).items() for word in words}
     candidates = []
     for region, seen in enumerate(image_scene.objects):
-        for thing, said in enumerate(sentence_scene.objects):
-            alike = name_similarity(seen.name, said.name)
-            if more and alike < SYNONYM and frozenset((seen.name.lower(), said.name.lower())) in more:
-                alike = SYNONYM
-            if alike:
-                agree = _agreement(seen, said)
-                score = alike * seen.score * (0.5 if agree < 0 else 1.0)
+        for thing, named in enumerate(sentence_scene.objects):
+            similarity = name_similarity(seen.name, named.name)
+            if more and similarity < SYNONYM and frozenset((seen.name.lower(), named.name.lower())) in more:
+                similarity = SYNONYM
+            if similarity:
+                agreement = _agreement(seen, named)
+                score = similarity * seen.score * (0.5 if agreement < 0 else 1.0)
                 if score >= min_score:
-                    candidates.append((-alike, -agree, -seen.score, thing, region, score))
+                    candidates.append((-similarity, -agreement, -seen.score, thing, region, score))
     free_regions, free_things, matches = set(range(len(image_scene.objects))), set(range(len(sentence_scene.objects))), []
     for *_, thing, region, score in sorted(candidates):
         if region in free_regions and thing in free_things:

@@ -1,4 +1,4 @@
-"""From two scene graphs to one heterograph.
+"""Building one heterograph from the scene graphs of an image and a sentence.
 
 >>> import hetero_xmodal as hx
 >>> image = hx.SceneGraph(objects=[hx.SceneObject("bird", ["red"], box=(10, 10, 50, 60))], size=(128, 128))
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import dgl
 
 WIRINGS = ("inherit", "counterpart", "full")
-#: predicate of the edges that ``complete=True`` adds; it is true of any two regions and says no more than that
+#: predicate of the edges that ``complete=True`` adds; it holds between any two regions
 IN_IMAGE_WITH = "in image with"
 
 
@@ -43,31 +43,34 @@ def build_graph(
     complete: bool = False,
     feature_width: int | None = None,
 ) -> dgl.DGLGraph:
-    """One image and one sentence as a heterograph of kind ``"pair"``.
+    """Build the heterograph of kind ``"pair"`` of one image and one sentence.
 
-    * ``visual``: one node per object of the image; ``relates`` edges run from subject to object. A scene without boxes (written by
-      hand, or read from triples) gives every object the whole image; one without a size takes the extent of its boxes, else 1 x 1.
-    * ``word``: one node per token but punctuation; ``position`` counts all tokens. ``depends`` runs from a word to its head, ``follows``
-      from a word to the one before it. A scene without tokens gives one word per attribute and object name, in reading order.
-    * ``same_as`` both ways between matched objects (:func:`~hetero_xmodal.graphs.match_objects`), and two ``bridge`` nodes for each
-      match: the word's copy among the regions and the region's copy among the words (CAM, section "graph construction").
-    * ``label``: the labels of the pair; ``has`` edges come from regions, objects' head words and nouns whose names match a label.
+    * ``visual``: one node per object of the image; ``relates`` edges run from subject to object. In a scene without boxes (written by
+      hand, or read from triples) every object covers the whole image; without a size the image ends where its boxes end, else it is
+      1 x 1.
+    * ``word``: one node per token except punctuation; ``position`` counts all tokens. ``depends`` runs from a word to its head,
+      ``follows`` from a word to the one before it. A scene without tokens gives one word per attribute and object name.
+    * ``same_as`` in both directions between matched objects (:func:`~hetero_xmodal.graphs.match_objects`), and two ``bridge`` nodes for
+      each match: a copy of the word in the image graph and a copy of the region in the sentence graph (CAM, "graph construction").
+    * ``label``: the labels of the pair; ``has`` edges come from regions, head words of objects and nouns whose names match a label.
 
     Parameters
     ----------
+    image_scene, sentence_scene : the scene graphs of the image and of the sentence.
     labels : 0/1 vector ``(c,)`` over *label_names*, or the names of the labels that hold.
-    label_names : names of the *c* categories; left out, they are ``"label 0"``, ``"label 1"`` ...
-    wiring : whom a copy stands beside (AMB-1.12): ``"inherit"`` the counterpart and its neighbours, ``"counterpart"`` it alone,
-        ``"full"`` every node of that side.
+    label_names : names of the *c* categories; by default ``"label 0"``, ``"label 1"`` ...
+    wiring : the neighbours of a copy (AMB-1.12): ``"inherit"`` its counterpart and the neighbours of that, ``"counterpart"`` the
+        counterpart alone, ``"full"`` every node of that side.
     bridges : ``False`` keeps ``same_as`` but makes no copies.
-    matches : your own matches instead of those of ``match_objects``.
-    complete : where the image's scene has no relation at all, relate every two regions by ``"in image with"`` (AMB-1.14). Off by
-        default: a graph says what its scene says, and a made-up relation would enter every statistic.
-    feature_width : width of ``visual.feature`` where the image has no object to tell it.
+    matches : matches to use in place of those of ``match_objects``.
+    complete : connect every two regions by ``"in image with"`` if the image's scene has no relation at all (AMB-1.14). Off by default,
+        because relations that are not in the scene would enter every statistic.
+    feature_width : width of ``visual.feature`` if the image has no object.
 
     Raises
     ------
-    InputError : a scene that is not a SceneGraph or fails its check, an unknown wiring, labels that are not 0/1, ...
+    InputError
+        For a scene that is not a SceneGraph or fails its check, an unknown wiring, matches or labels that do not fit the scenes.
     """
     flat = flat_pair(
         image_scene,
@@ -81,7 +84,7 @@ def build_graph(
         feature_width=feature_width,
     )
     graph = flat.to_dgl(batched=False)
-    check_flat(flat)  # the checks of validate(graph), on the tensors at hand instead of through DGL: a fifth of the time less
+    check_flat(flat)  # the checks of validate(graph) on these tensors: a fifth faster than through DGL
     return graph
 
 
@@ -93,7 +96,20 @@ def pair_graph(
     model: str | None = None,
     **options: Any,
 ) -> dgl.DGLGraph:
-    """Parse an image (path or PIL image) and a sentence and build their graph; *options* go to :func:`build_graph`.
+    """Parse an image and a sentence and build their graph.
+
+    Parameters
+    ----------
+    image : path or PIL image.
+    sentence : English text.
+    detector : see :func:`hetero_xmodal.parse_image`.
+    model : spaCy model, see :func:`hetero_xmodal.parse_sentence`.
+    **options : keywords of :func:`build_graph`.
+
+    Raises
+    ------
+    InputError
+        If the image cannot be read, or an option cannot be used.
 
     >>> import hetero_xmodal as hx
     >>> hx.pair_graph("bird.png", "a red bird on a tree")  # doctest: +SKIP
@@ -117,7 +133,7 @@ def flat_pair(
     complete: bool = False,
     feature_width: int | None = None,
 ) -> FlatGraphs:
-    """:func:`build_graph` as flat tensors without DGL, for building many; the same arguments, not yet validated."""
+    """:func:`build_graph` as flat tensors without DGL, not yet validated, for building many; the arguments are the same, labels (c,)."""
     _check_input(image_scene, sentence_scene, wiring)
     ends: dict[s.Relation, tuple[list[int], list[int]]] = {}
     edges: dict[s.Relation, dict[str, Tensor]] = {}
@@ -148,7 +164,7 @@ def flat_pair(
         found = [(i, k) for i, name in enumerate(names) if name for k, (_, wanted) in enumerate(chosen) if name_similarity(name, wanted)]
         ends[relation] = ([i for i, _ in found], [k for _, k in found])
     nodes = {s.VISUAL: visual, s.WORD: word, s.BRIDGE: bridge, s.LABEL: label}
-    # a new node type: its builder is called here; what gets no nodes or edges is filled in empty
+    # a new node type: call its builder here; types and relations that are left out become empty
     return FlatGraphs.single("pair", nodes, ends, edges)
 
 
@@ -167,7 +183,7 @@ def _check_input(image_scene: SceneGraph, sentence_scene: SceneGraph, wiring: st
 
 
 def _check_name(what: str, name: str) -> None:
-    """Names from outside a scene, which its own check has not seen."""
+    """Check a name that does not come from a scene, whose own check covers its names."""
     if not isinstance(name, str) or not name.strip():
         raise InputError(f"{what} is {name!r}, expected a non-empty string")
     check_characters(what, name)
@@ -181,7 +197,9 @@ def _visual_nodes(scene: SceneGraph, feature_width: int | None) -> dict[str, Ten
     rows = [t.feature for t in things if t.feature is not None]
     if rows and len(rows) != len(things):
         bare = next(i for i, t in enumerate(things) if t.feature is None)
-        raise InputError(f"object {bare} of the image ({things[bare].name!r}) has no feature row, but others have; give all or none one")
+        raise InputError(
+            f"object {bare} of the image ({things[bare].name!r}) has no feature row, but others have; give every object one, or none"
+        )
     width = len(rows[0]) if rows else (feature_width or 0 if not things else 0)
     if feature_width is not None and things and width != feature_width:
         raise InputError(f"the image's feature rows are {width} wide, expected feature_width={feature_width}")
@@ -211,11 +229,12 @@ def _relates(scene: SceneGraph, complete: bool) -> tuple[tuple[list[int], list[i
 
 
 def _words(scene: SceneGraph) -> tuple[list[Token], dict[int, int], dict[int, int], list[str]]:
-    """Tokens; token -> word node (punctuation left out); object -> word node of its head; per word the name to compare with labels."""
+    """Tokens; token -> word node (none for punctuation); object -> word node of its head; the name that each word has for labels."""
     if scene.tokens:
-        tokens, heads = scene.tokens, {i: _head_token(t, scene.tokens) for i, t in enumerate(scene.objects)}
+        tokens = scene.tokens
+        heads = {i: _head_token(thing, tokens) for i, thing in enumerate(scene.objects)}
     else:
-        tokens, heads = _spoken(scene)
+        tokens, heads = _tokens_of_objects(scene)
     word_of_token: dict[int, int] = {}
     for t, token in enumerate(tokens):
         if _is_word(token):
@@ -242,11 +261,13 @@ def _head_token(thing, tokens: list[Token]) -> int | None:
     return next((t for t, token in enumerate(tokens) if last in (token.lemma.lower(), token.text.lower())), None)
 
 
-def _spoken(scene: SceneGraph) -> tuple[list[Token], dict[int, int]]:
-    """Tokens for a scene written by hand: the attributes of each object, then its name, which they depend on."""
-    tokens, heads = [], {}
+def _tokens_of_objects(scene: SceneGraph) -> tuple[list[Token], dict[int, int | None]]:
+    """Tokens of a scene that has none, and object -> its head token: the attributes of each object, then its name, their head."""
+    tokens: list[Token] = []
+    heads: dict[int, int | None] = {}
     for i, thing in enumerate(scene.objects):
-        head = heads[i] = len(tokens) + len(thing.attributes)
+        head = len(tokens) + len(thing.attributes)
+        heads[i] = head
         tokens += [Token(a, a, "ADJ", head, "amod") for a in thing.attributes]
         tokens.append(Token(thing.name, thing.name, "NOUN", head, "ROOT"))
     return tokens, heads
@@ -266,7 +287,7 @@ def _word_nodes(tokens: list[Token], word_of_token: dict[int, int], word_of_obje
 
 
 def _depends(tokens: list[Token], word_of_token: dict[int, int]) -> list[tuple[int, int, str]]:
-    """(word, its head, arc); where the head is punctuation, that one's head takes its place, so no word is cut off."""
+    """(word, its head, arc); a head that is punctuation is replaced by its own head, so that no word is disconnected."""
     arcs = []
     for t, w in word_of_token.items():
         head, seen = tokens[t].head, {t}
@@ -284,7 +305,7 @@ def _depends(tokens: list[Token], word_of_token: dict[int, int]) -> list[tuple[i
 def _word_matches(
     image_scene: SceneGraph, sentence_scene: SceneGraph, matches: Sequence[Match] | None, word_of_object: dict[int, int]
 ) -> list[tuple[int, int, Match]]:
-    """(region, word, match), every region and every word at most once, the surer match first where two want one word."""
+    """(region, word, match); of matches that share a region or a word only the one with the highest score."""
     if matches is None:
         matches = match_objects(image_scene, sentence_scene)
     used_regions, used_words, out = set(), set(), []
@@ -304,7 +325,7 @@ def _word_matches(
 
 
 def _bridge_nodes(pairs: list[tuple[int, int, Match]]) -> dict[str, Tensor]:
-    """For K matches: K copies of words, which live in the image graph, then K copies of regions, which live in the sentence graph."""
+    """For K matches: K copies of words in the image graph, then K copies of regions in the sentence graph."""
     return {
         "name": s.encode_text([m.name for _, _, m in pairs] * 2),
         "lives_in": torch.tensor([s.IN_IMAGE] * len(pairs) + [s.IN_SENTENCE] * len(pairs), dtype=torch.int64),
@@ -312,8 +333,16 @@ def _bridge_nodes(pairs: list[tuple[int, int, Match]]) -> dict[str, Tensor]:
     }
 
 
-def _wire(ends, edges, pairs: list[tuple[int, int, Match]], bridges: bool, wiring: str, regions: int, words: int) -> None:
-    """same_as between the matched, and the edges of their copies."""
+def _wire(
+    ends: dict[s.Relation, tuple[list[int], list[int]]],
+    edges: dict[s.Relation, dict[str, Tensor]],
+    pairs: list[tuple[int, int, Match]],
+    bridges: bool,
+    wiring: str,
+    regions: int,
+    words: int,
+) -> None:
+    """Add the ``same_as`` edges of matched objects and the edges of their copies to *ends* and *edges*."""
     region, word = [p[0] for p in pairs], [p[1] for p in pairs]
     score = torch.tensor([m.score for _, _, m in pairs], dtype=torch.float32)
     ends[s.VISUAL_SAME_AS_WORD], ends[s.WORD_SAME_AS_VISUAL] = (region, word), (word, region)
@@ -335,12 +364,13 @@ def _wire(ends, edges, pairs: list[tuple[int, int, Match]], bridges: bool, wirin
 
 
 def _beside(counterparts: list[int], within: list[tuple[list[int], list[int]]], wiring: str, count: int) -> list[list[int]]:
+    """Neighbours of each copy among the *count* nodes of its side, by *wiring* and the edges *within* that side."""
     if wiring == "full":
         return [list(range(count)) for _ in counterparts]
     near: dict[int, set[int]] = {node: {node} for node in counterparts}
     if wiring == "inherit":
         for source, destination in within:
-            for a, b in zip(source, destination, strict=True):  # neighbours whichever way the edge runs
+            for a, b in zip(source, destination, strict=True):  # neighbours in both directions
                 if a in near:
                     near[a].add(b)
                 if b in near:

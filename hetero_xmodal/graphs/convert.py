@@ -1,9 +1,9 @@
-"""Heterographs to networkx and back, without loss, also through a GraphML file.
+"""Heterographs as networkx graphs and back, without loss, also through a GraphML file.
 
-networkx has no types, so a node's type, its row and every feature become attributes that any tool can read:
-``visual:1:bird`` has ``node_type="visual"``, ``row=1``, ``name="bird"``, ``box="50.0,10.0,75.0,40.0"``.
-GraphML and GEXF know text and numbers only, so short vectors are written as comma-separated numbers and long feature rows as
-base64 of their little-endian bytes; both come back bit for bit. A description of types and dtypes travels on the graph.
+networkx has no types, so the type, the row and every feature of a node become attributes that any tool can read: ``visual:1:bird`` has
+``node_type="visual"``, ``row=1``, ``name="bird"``, ``box="50.0,10.0,75.0,40.0"``. GraphML and GEXF hold text and numbers only, so short
+vectors are written as comma-separated numbers and long feature rows as base64 of their little-endian bytes; both are restored bit for
+bit. An attribute of the graph describes types and dtypes.
 
 >>> import hetero_xmodal as hx
 >>> image = hx.SceneGraph(objects=[hx.SceneObject("bird", box=(10, 10, 50, 60))], size=(128, 128))
@@ -40,18 +40,23 @@ if TYPE_CHECKING:
 _KEY = "hetero_xmodal"  # graph attribute that describes the layout
 _LONG = 8  # vectors longer than this are written as base64
 _NAMES = ("name", "text")  # features that make an id readable
-#: characters that XML cannot hold or changes on the way, and the backslash that escapes them
+#: characters that XML cannot hold or normalises, and the backslash that escapes them
 _UNSAFE = re.compile("[\\\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]|^ | $|(?<= ) ")
-#: attribute names that this module, GraphML and GEXF keep for themselves
+#: attribute names that this module, GraphML and GEXF reserve
 _TAKEN = frozenset("id label type kind start end weight source target key viz pid node_type relation row member".split())
 
 
 def to_networkx(graph: dgl.DGLGraph) -> nx.MultiDiGraph:
-    """A ``networkx.MultiDiGraph`` with readable string ids; every attribute is a str, int or float, so GraphML and GEXF can hold it.
+    """The graph as a ``networkx.MultiDiGraph`` with readable string ids and attributes of type str, int or float, as GraphML and GEXF need.
 
     Nodes carry ``node_type``, ``row``, ``member`` (which graph of a batch), ``label`` for drawing programs and their features; edges
     ``relation``, ``row``, ``member`` and their features. Keys of parallel edges are ``"relates:0"``: relation and row.
-    Turn back with :func:`from_networkx`.
+    Turn it back with :func:`from_networkx`.
+
+    Raises
+    ------
+    InputError
+        If *graph* does not follow the schema.
     """
     import networkx as nx
 
@@ -91,16 +96,17 @@ def to_networkx(graph: dgl.DGLGraph) -> nx.MultiDiGraph:
 
 
 def from_networkx(nx_graph: nx.Graph) -> dgl.DGLGraph:
-    """Inverse of :func:`to_networkx`, also for what came back from a GraphML file.
+    """Inverse of :func:`to_networkx`, also of a graph that went through a GraphML file.
 
     Raises
     ------
-    InputError : no description on the graph, an unknown version, a node or edge that lacks an attribute or holds one it cannot read.
+    InputError
+        If the graph has no description or one of another version, or a node or edge has a missing or unreadable attribute.
     """
     text = getattr(nx_graph, "graph", {}).get(_KEY)
     if text is None:
         raise InputError(
-            f"this networkx graph carries no '{_KEY}' description (GEXF drops it); only graphs made by to_networkx can be turned back"
+            f"this networkx graph has no attribute '{_KEY}' (GEXF drops it); only graphs made by to_networkx can be turned back"
         )
     try:
         layout = json.loads(text)
@@ -127,23 +133,26 @@ def from_networkx(nx_graph: nx.Graph) -> dgl.DGLGraph:
         flat.node_data[node_type] = _tensors(layout["nodes"][node_type], [(f"node {e[1]!r}", e[2]) for e in entries])
         start = flat.node_offsets[node_type].tolist()
         rows_of |= {node: (node_type, row - start[m]) for row, ((_, node, _), m) in enumerate(zip(entries, member, strict=True))}
-    for name, entries in edges.items():
-        entries.sort(key=lambda e: e[0])
-        relation = relations[name]
-        for _, source, destination, _ in entries:
+    for name, relation in relations.items():
+        rows = sorted(edges[name], key=lambda e: e[0])
+        for _, source, destination, _ in rows:
             if (rows_of[source][0], rows_of[destination][0]) != (relation[0], relation[2]):
                 raise InputError(
-                    f"edge {source!r} -> {destination!r} says relation {name!r}, but runs from a {rows_of[source][0]} "
+                    f"edge {source!r} -> {destination!r} has relation {name!r}, but runs from a {rows_of[source][0]} "
                     f"to a {rows_of[destination][0]}"
                 )
-        member = [_number(e[3], "member", f"edge {e[1]!r} -> {e[2]!r}") for e in entries]
+        places = [f"edge {source!r} -> {destination!r}" for _, source, destination, _ in rows]
+        member = [_number(data, "member", where) for where, (*_, data) in zip(places, rows, strict=True)]
         flat.edge_offsets[relation] = _offsets_of(member, count, f"relation {relation}")
-        flat.edge_ends[relation] = tuple(torch.tensor([rows_of[e[side]][1] for e in entries], dtype=torch.int64) for side in (1, 2))
-        flat.edge_data[relation] = _tensors(layout["edges"][name], [(f"edge {e[1]!r} -> {e[2]!r}", e[3]) for e in entries])
+        flat.edge_ends[relation] = (
+            torch.tensor([rows_of[source][1] for _, source, _, _ in rows], dtype=torch.int64),
+            torch.tensor([rows_of[destination][1] for _, _, destination, _ in rows], dtype=torch.int64),
+        )
+        flat.edge_data[relation] = _tensors(layout["edges"][name], [(where, data) for where, (*_, data) in zip(places, rows, strict=True)])
     return validate(flat.to_dgl(batched=count != 1), kind=kind, allow_extra=True)
 
 
-# ---------------------------------------------------------------------------------------------- values as text and numbers
+# ---------------------------------------------------------------------------------------------- features as attributes
 
 
 def _text_names(features) -> set[str]:
@@ -156,7 +165,7 @@ def _describe(data: dict[str, Tensor], texts: set[str]) -> dict[str, list]:
 
 
 def _attribute(name: str) -> str:
-    """Name of a feature as an attribute; one that file formats keep for themselves gets an ending."""
+    """Name of a feature as an attribute; a reserved name gets a suffix."""
     return f"{name}_value" if name in _TAKEN else name
 
 
@@ -183,11 +192,11 @@ def _columns(data: dict[str, Tensor], described: dict[str, list]) -> dict[str, l
     return columns
 
 
-def _tensors(described: dict[str, list], entries: list[tuple[str, dict]]) -> dict[str, Tensor]:
+def _tensors(described: dict[str, list], rows: list[tuple[str, dict]]) -> dict[str, Tensor]:
     out = {}
     for name, (dtype, shape) in described.items():
         values = []
-        for where, data in entries:
+        for where, data in rows:
             try:
                 values.append(_read(data[_attribute(name)] if dtype != "text" else data.get(_attribute(name)) or "", dtype, shape))
             except KeyError:
@@ -240,7 +249,7 @@ def _number(data: dict, key: str, where: str) -> int:
 
 
 def _split_relation(name: str, node_types) -> Relation:
-    """``"visual-same_as-word"`` -> triple; node types may hold a hyphen of their own."""
+    """``"visual-same_as-word"`` -> triple; node types may contain hyphens."""
     for source in node_types:
         for destination in node_types:
             if name.startswith(f"{source}-") and name.endswith(f"-{destination}") and len(name) > len(source) + len(destination) + 2:

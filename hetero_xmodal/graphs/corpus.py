@@ -1,4 +1,4 @@
-"""GraphCorpus: thousands of graphs as flat tensors, in one file that is opened without being read.
+"""GraphCorpus: thousands of graphs as flat tensors, in a memory-mapped file.
 
 >>> import hetero_xmodal as hx
 >>> bird, tree = (hx.SceneGraph(objects=[hx.SceneObject(name, box=(0, 0, 9, 9))], size=(10, 10)) for name in ("bird", "tree"))
@@ -33,18 +33,26 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FORMAT = "hetero_xmodal.corpus"
-_CHUNK = 1024  # graphs that are validated together
+_CHUNK = 1024  # graphs validated at a time
 
 
 class GraphCorpus(Sequence):
-    """Many graphs of one schema as one tensor per feature and per end of a relation, with offsets.
+    """Many graphs of one schema, stored as one tensor per feature and per end of a relation, with offsets.
 
-    ``corpus[i]`` is one DGL graph, ``corpus.batch(indices)`` a batched one, ``corpus.frame(...)`` a pandas table, ``corpus[2:5]`` and
-    ``corpus.subset(indices)`` a corpus that shares the tensors. A corpus read from a file maps it into memory: opening 1 GB takes
-    milliseconds, and only the rows that are asked for are read. It can be pickled, so a torch ``DataLoader`` may use it in workers.
+    ``corpus[i]`` is one DGL graph, ``corpus.batch(indices)`` a batched one, ``corpus.frame(...)`` a pandas table; ``corpus[2:5]`` and
+    ``corpus.subset(indices)`` are corpora that share the tensors. A corpus loaded from a file is memory-mapped: opening 1 GB takes
+    milliseconds, and only the rows that are used are read. It can be pickled, so the workers of a torch ``DataLoader`` may use it.
 
-    ids, sentences, images : one text per graph; ``images`` are paths
-    info : plain JSON values about how the corpus was made
+    Parameters
+    ----------
+    flat : the graphs.
+    ids, sentences, images : one text per graph; ``images`` are paths.
+    info : JSON values that describe how the corpus was made.
+
+    Raises
+    ------
+    InputError
+        If there is not one id, sentence and image per graph.
     """
 
     def __init__(
@@ -57,7 +65,7 @@ class GraphCorpus(Sequence):
         info: dict[str, Any] | None = None,
     ):
         self._flat = flat
-        self._index: Tensor | None = None  # of a subset: numbers of its graphs in the file
+        self._index: Tensor | None = None  # of a subset: its graphs' rows in the file
         self._path: Path | None = None  # where the tensors are mapped from
         self._texts = {
             "ids": [str(i) for i in range(flat.count)] if ids is None else [str(i) for i in ids],
@@ -69,7 +77,7 @@ class GraphCorpus(Sequence):
                 raise InputError(f"there are {flat.count} graphs but {len(texts)} {what}; give one per graph")
         self.info = dict(info or {})
 
-    # ------------------------------------------------------------------------------------------ making
+    # ------------------------------------------------------------------------------------------ building
 
     @classmethod
     def from_graphs(
@@ -82,9 +90,12 @@ class GraphCorpus(Sequence):
         info: dict[str, Any] | None = None,
         allow_extra: bool = False,
     ) -> GraphCorpus:
-        """A corpus of DGL graphs of one kind; each is validated, and the message names the graph that is wrong.
+        """A corpus of DGL graphs of one kind; graphs without a region take the feature width of the others.
 
-        Graphs without a region take the feature width of the others.
+        Raises
+        ------
+        InputError
+            If a graph does not follow the schema (the message gives its number), or the graphs do not fit together.
         """
         parts = []
         for k, graph in enumerate(graphs):
@@ -96,10 +107,15 @@ class GraphCorpus(Sequence):
 
     @classmethod
     def load(cls, path: str | Path) -> GraphCorpus:
-        """Open the folder written by :meth:`save`, mapped into memory.
+        """Open the folder written by :meth:`save`, memory-mapped.
 
-        Names, dtypes, shapes and offsets of all tensors are compared with the description; :meth:`check` validates every graph,
-        which reads the whole file.
+        Names, dtypes, shapes and offsets of all tensors are compared with the description. :meth:`check` validates every graph, which
+        reads the whole file.
+
+        Raises
+        ------
+        InputError
+            If the folder is not a corpus, is damaged or has another version.
         """
         path = Path(path)
         if path.exists() and not path.is_dir():
@@ -115,19 +131,25 @@ class GraphCorpus(Sequence):
         return corpus
 
     def save(self, path: str | Path) -> None:
-        """Write the corpus into the folder *path* (``corpus.safetensors``, ``corpus.json``), which appears in one step."""
+        """Write the corpus into the folder *path* (``corpus.safetensors``, ``corpus.json``), atomically."""
         with atomic_folder(path, marker="corpus.json") as folder:
             self.write(folder)
 
     def write(self, folder: Path) -> None:
-        """Write the two files of :meth:`save` into an existing folder, for a caller that adds files of its own."""
+        """Write the two files of :meth:`save` into an existing folder, for callers that add files of their own."""
         flat = self._own()
         write_safetensors(folder / "corpus.safetensors", flat.tensors(), {"format": _FORMAT})
         texts = {"ids": self.ids, "sentences": self.sentences, "images": self.images}
         write_json(folder / "corpus.json", describe(flat, _FORMAT) | {"info": self.info} | texts)
 
     def check(self) -> GraphCorpus:
-        """Validate every graph, many at a time, and return self; the message names the graphs among which the fault lies."""
+        """Validate every graph, many at a time, and return self.
+
+        Raises
+        ------
+        InputError
+            If a graph does not follow the schema; the message gives the range of graphs it is in.
+        """
         for start in range(0, len(self), _CHUNK):
             end = min(start + _CHUNK, len(self))
             try:
@@ -142,14 +164,22 @@ class GraphCorpus(Sequence):
         return self._flat.count if self._index is None else len(self._index)
 
     def __getitem__(self, index):
-        """One validated DGL graph, or for a slice a corpus that shares the tensors."""
+        """One validated DGL graph; for a slice, a corpus that shares the tensors.
+
+        Raises
+        ------
+        InputError
+            If *index* is neither a whole number nor a slice.
+        IndexError
+            If there is no such graph.
+        """
         if isinstance(index, slice):
             return self.subset(range(*index.indices(len(self))))
         if isinstance(index, bool) or not hasattr(index, "__index__"):
-            raise InputError(f"a graph is asked for by a whole number or a slice, found {index!r}; for several use batch or subset")
+            raise InputError(f"the index of a graph is a whole number or a slice, found {index!r}; for several graphs use batch or subset")
         number = index.__index__()
         if not -len(self) <= number < len(self):
-            raise IndexError(f"the corpus has {len(self)} graphs, but graph {number} was asked for")
+            raise IndexError(f"the corpus has {len(self)} graphs, but there is no graph {number}")
         flat = self._flat.take(self._rows([number % len(self)]))
         return validate(flat.to_dgl(batched=False), kind=flat.kind, allow_extra=True)
 
@@ -157,24 +187,32 @@ class GraphCorpus(Sequence):
         return (self[i] for i in range(len(self)))
 
     def batch(self, indices: Tensor | Sequence[int]) -> dgl.DGLGraph:
-        """The graphs at *indices* as one batched DGL graph: equal to ``dgl.batch([corpus[i] for i in indices])``, much faster.
+        """The graphs at *indices* as one batched DGL graph: equal to ``dgl.batch([corpus[i] for i in indices])``, but much faster.
 
-        *indices* may repeat and come in any order; a bool mask over the corpus picks where it is true. Features keep their width even
-        where the batch has no node of a type.
+        *indices* (b,) may repeat and come in any order; a bool mask (graphs,) selects graphs. Features keep their width even if the
+        batch has no node of a type.
         """
         return self._flat.take(self._rows(indices)).to_dgl()
 
     def subset(self, indices: Tensor | Sequence[int]) -> GraphCorpus:
-        """A corpus of some graphs that shares the tensors with this one; ``save`` writes only those graphs."""
+        """A corpus of the graphs at *indices* (b,), or of those selected by a bool mask (graphs,).
+
+        It shares the tensors with this corpus; ``save`` writes the selected graphs only.
+        """
         part = object.__new__(GraphCorpus)
         part.__dict__ = self.__dict__ | {"_index": self._rows(indices, empty_ok=True), "info": dict(self.info)}
         return part
 
     def frame(self, owner: str | Relation | None = None, *, features: bool = False) -> pd.DataFrame:
-        """A pandas table of one node type (``"visual"``) or relation (``"word-depends-word"`` or the triple); names are decoded.
+        """Table of one node type (``"visual"``) or relation (``"word-depends-word"`` or the triple), with decoded names.
 
         ``graph`` is the number of the graph in this corpus and ``id`` its id. Without *owner*: one row per graph with its id, sentence,
-        image and counts. ``features=True`` adds the wide feature rows.
+        image and counts. ``features=True`` adds one column per entry of the feature vectors.
+
+        Raises
+        ------
+        InputError
+            If there is no such node type or relation.
         """
         flat, ids = self._own(), self.ids
         if owner is None:
@@ -194,14 +232,17 @@ class GraphCorpus(Sequence):
 
     @property
     def ids(self) -> list[str]:
+        """Id of every graph."""
         return self._of("ids")
 
     @property
     def sentences(self) -> list[str]:
+        """Sentence of every graph; empty if it is not known."""
         return self._of("sentences")
 
     @property
     def images(self) -> list[str]:
+        """Path of the image of every graph; empty if it is not known."""
         return self._of("images")
 
     def __repr__(self) -> str:
@@ -209,7 +250,7 @@ class GraphCorpus(Sequence):
         nodes = ", ".join(f"{n} {t}" for t, n in counts.items())
         return f"<GraphCorpus of {len(self)} {self.kind} graphs: {nodes} nodes>"
 
-    # ------------------------------------------------------------------------------------------ inside
+    # ------------------------------------------------------------------------------------------ internals
 
     def _of(self, what: str) -> list[str]:
         texts = self._texts[what]
@@ -220,7 +261,7 @@ class GraphCorpus(Sequence):
         return self._flat if self._index is None else self._flat.take(self._index)
 
     def _rows(self, indices: Tensor | Sequence[int], *, empty_ok: bool = False) -> Tensor:
-        """Numbers of graphs in the tensors, checked."""
+        """*indices* as rows (b,) of the tensors, checked."""
         try:
             rows = torch.as_tensor(list(indices) if isinstance(indices, range) else indices)
         except (TypeError, ValueError, RuntimeError):
@@ -229,7 +270,7 @@ class GraphCorpus(Sequence):
             rows = rows.nonzero().flatten()
         if rows.numel() == 0:
             if not empty_ok:
-                raise InputError("no graph was asked for; give at least one index")
+                raise InputError("indices is empty; give at least one")
             rows = rows.long()
         if rows.ndim != 1 or rows.is_floating_point() or rows.dtype == torch.bool:
             raise InputError(f"indices have shape {tuple(rows.shape)} and dtype {rows.dtype}, expected a list of whole numbers")
@@ -241,7 +282,7 @@ class GraphCorpus(Sequence):
         return rows if self._index is None else self._index[rows]
 
     def __getstate__(self) -> dict:
-        """Pickling a corpus that maps a file sends the path, not the tensors."""
+        """A memory-mapped corpus is pickled as its path, without the tensors."""
         state = dict(self.__dict__)
         if self._path is not None:
             state |= {"_flat": None, "_texts": None}

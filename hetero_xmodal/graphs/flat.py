@@ -1,15 +1,15 @@
-"""FlatGraphs: one or many graphs as plain tensors, and the index arithmetic that batches them.
+"""FlatGraphs: one or many graphs as plain tensors, and batching them by index arithmetic.
 
-A graph is its node rows, its edge ends and its edge rows; many graphs are the same tensors one after another, with offsets that say
-where each graph begins. Building, saving, converting and batching all work on this form; DGL objects are made from it at the end.
+A graph is stored as node features, edge ends and edge features; many graphs are the concatenation of these tensors, with the offsets at
+which each graph begins. Building, saving, converting and batching all work on this form; DGL graphs are made from it at the end.
 
-Example: two graphs with 2 and 1 ``visual`` nodes have ``node_offsets["visual"] == [0, 2, 3]``. The ends of edges are counted within
-their own graph, so that a graph can be taken out, or put anywhere in a batch, by adding one number.
+Example: two graphs with 2 and 1 ``visual`` nodes have ``node_offsets["visual"] == [0, 2, 3]``. The ends of edges are numbered within
+their own graph, so that a graph is moved to any place in a batch by adding one number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -25,25 +25,26 @@ from ..schema import EDGE_FEATURES, KINDS, NODE_FEATURES, Feature, Relation, gra
 if TYPE_CHECKING:
     import dgl
 
+_NO_EDGES: tuple[Sequence[int], Sequence[int]] = ((), ())
 _DTYPES = {name: getattr(torch, name) for name in ("uint8", "bool", "int64", "float32")}
 
 
 def empty_feature(feature: Feature, rows: int = 0, width: int = 0) -> Tensor:
-    """Zeros of the feature's dtype and shape ``(rows, ...)``; *width* stands where the schema leaves the width free."""
+    """Zeros of the feature's dtype and shape (rows, ...), with *width* where the schema leaves the width free."""
     return torch.zeros(rows, *(width if w is None else w for w in feature.shape), dtype=_DTYPES[feature.dtype])
 
 
 @dataclass
 class FlatGraphs:
-    """*count* graphs of one kind as flat tensors.
+    """*count* graphs of one kind as flat tensors; n nodes of a type and e edges of a relation in all of them.
 
     kind : ``"pair"`` or ``"labels"``
     count : number of graphs
-    node_offsets : node type -> int64 ``(count + 1,)``
-    node_data : node type -> feature -> tensor with one row per node of all graphs
-    edge_offsets : relation -> int64 ``(count + 1,)``
-    edge_ends : relation -> (source, destination), int64, row of the node within its own graph
-    edge_data : relation -> feature -> tensor with one row per edge of all graphs
+    node_offsets : node type -> (count + 1,) int64
+    node_data : node type -> feature -> (n, ...)
+    edge_offsets : relation -> (count + 1,) int64
+    edge_ends : relation -> source (e,) and destination (e,), int64: number of the node within its own graph
+    edge_data : relation -> feature -> (e, ...)
     """
 
     kind: str
@@ -54,19 +55,28 @@ class FlatGraphs:
     edge_ends: dict[Relation, tuple[Tensor, Tensor]] = field(default_factory=dict)
     edge_data: dict[Relation, dict[str, Tensor]] = field(default_factory=dict)
 
-    # ------------------------------------------------------------------------------------------ making
+    # ------------------------------------------------------------------------------------------ building
 
     @classmethod
     def single(
         cls,
         kind: str,
-        nodes: dict[str, dict[str, Tensor]],
-        ends: dict[Relation, tuple[Sequence[int], Sequence[int]]],
-        edges: dict[Relation, dict[str, Tensor]],
+        nodes: Mapping[str, dict[str, Tensor]],
+        ends: Mapping[Relation, tuple[Sequence[int] | Tensor, Sequence[int] | Tensor]],
+        edges: Mapping[Relation, dict[str, Tensor]],
         *,
         feature_width: int = 0,
     ) -> FlatGraphs:
-        """One graph; node types, relations and features that are left out are filled in empty, so the schema is whole."""
+        """One graph; node types and relations that are left out become empty, so that the schema is complete.
+
+        Parameters
+        ----------
+        kind : ``"pair"`` or ``"labels"``.
+        nodes : node type -> feature -> (n, ...).
+        ends : relation -> numbers of the source and of the destination nodes, (e,) each.
+        edges : relation -> feature -> (e, ...).
+        feature_width : width of features whose width the schema leaves free, in node types that are left out.
+        """
         flat = cls(kind, 1)
         node_types, relations = KINDS[kind]
         for node_type in node_types:
@@ -74,7 +84,7 @@ class FlatGraphs:
             flat.node_data[node_type] = data
             flat.node_offsets[node_type] = _single_offsets(len(next(iter(data.values()))))
         for relation in relations:
-            source, destination = (_int64(e) for e in ends.get(relation, ((), ())))
+            source, destination = (_int64(e) for e in ends.get(relation, _NO_EDGES))
             flat.edge_ends[relation] = (source, destination)
             flat.edge_offsets[relation] = _single_offsets(len(source))
             flat.edge_data[relation] = edges.get(relation) or {f.name: empty_feature(f) for f in EDGE_FEATURES[relation]}
@@ -82,7 +92,7 @@ class FlatGraphs:
 
     @classmethod
     def from_dgl(cls, graph: dgl.DGLGraph) -> FlatGraphs:
-        """Take a DGL graph apart; the members of a batched graph become the members of the result."""
+        """The tensors of a DGL graph; the members of a batched graph become the members of the result."""
         graph = graph.cpu()
         kind = graph_kind(graph)
         flat = cls(kind, int(graph.batch_size))
@@ -103,10 +113,16 @@ class FlatGraphs:
 
     @classmethod
     def concat(cls, parts: Iterable[FlatGraphs]) -> FlatGraphs:
-        """Graphs of several collections, one after another."""
+        """The graphs of several collections, one after another.
+
+        Raises
+        ------
+        InputError
+            If there are none, or they differ in kind, schema or feature width.
+        """
         parts = list(parts)
         if not parts:
-            raise InputError("there is no graph to put together; give at least one")
+            raise InputError("there is no graph to concatenate; give at least one")
         first = parts[0]
         for k, part in enumerate(parts):
             for what, here, there in (
@@ -115,35 +131,42 @@ class FlatGraphs:
                 ("relations", set(part.edge_ends), set(first.edge_ends)),
             ):
                 if here != there:
-                    raise InputError(f"graph {k} has {what} {here}, but the first has {there}; put graphs of one schema together")
+                    raise InputError(f"graph {k} has {what} {here}, but the first has {there}; concatenate graphs of one schema only")
         flat = cls(first.kind, sum(p.count for p in parts))
         for node_type in first.node_data:
             flat.node_offsets[node_type] = _join_offsets([p.node_offsets[node_type] for p in parts])
             flat.node_data[node_type] = _join_frames(f"node type '{node_type}'", [p.node_data[node_type] for p in parts])
         for relation in first.edge_ends:
             flat.edge_offsets[relation] = _join_offsets([p.edge_offsets[relation] for p in parts])
-            flat.edge_ends[relation] = tuple(torch.cat([p.edge_ends[relation][side] for p in parts]) for side in (0, 1))
+            ends = [p.edge_ends[relation] for p in parts]
+            flat.edge_ends[relation] = (torch.cat([source for source, _ in ends]), torch.cat([destination for _, destination in ends]))
             flat.edge_data[relation] = _join_frames(f"relation {relation}", [p.edge_data[relation] for p in parts])
         return flat
 
-    # ------------------------------------------------------------------------------------------ taking
+    # ------------------------------------------------------------------------------------------ selecting
 
     def take(self, indices: Tensor | Sequence[int]) -> FlatGraphs:
-        """The graphs at *indices*, in that order (repeats allowed), by index arithmetic: no loop over graphs, nodes or edges."""
-        indices = np.asarray(indices, dtype=np.int64).reshape(-1)
-        flat = FlatGraphs(self.kind, len(indices))
+        """The graphs at *indices* (b,), in that order, repeats allowed, without a loop over graphs, nodes or edges."""
+        graphs = np.asarray(indices, dtype=np.int64).reshape(-1)
+        flat = FlatGraphs(self.kind, len(graphs))
         for node_type, offsets in self.node_offsets.items():
-            rows, flat.node_offsets[node_type] = _rows(offsets, indices)
+            rows, flat.node_offsets[node_type] = _rows(offsets, graphs)
             flat.node_data[node_type] = {name: _pick(value, rows) for name, value in self.node_data[node_type].items()}
         for relation, offsets in self.edge_offsets.items():
-            rows, flat.edge_offsets[relation] = _rows(offsets, indices)
+            rows, flat.edge_offsets[relation] = _rows(offsets, graphs)
             source, destination = self.edge_ends[relation]
             flat.edge_ends[relation] = (_pick(source, rows), _pick(destination, rows))
             flat.edge_data[relation] = {name: _pick(value, rows) for name, value in self.edge_data[relation].items()}
         return flat
 
     def to_dgl(self, *, batched: bool = True) -> dgl.DGLGraph:
-        """The graph that ``dgl.heterograph`` makes of all: one batched DGL graph (``batched=False``: the only graph, unbatched)."""
+        """All graphs as one batched DGL graph; with ``batched=False`` the only graph, not batched.
+
+        Raises
+        ------
+        InputError
+            If an edge ends at a node that does not exist.
+        """
         dgl = require_dgl()
         ends = dict(self.edge_ends)
         if self.count > 1:
@@ -154,12 +177,12 @@ class FlatGraphs:
                     destination + self.node_offsets[relation[2]][:-1].repeat_interleave(counts),
                 )
         every_end = torch.cat([end for pair in ends.values() for end in pair])
-        if len(every_end) and every_end.min() < 0:  # DGL would not notice
-            raise InputError(f"an edge points to node {int(every_end.min())}, which is not there; the file or table is damaged")
+        if len(every_end) and every_end.min() < 0:  # DGL does not check this
+            raise InputError(f"an edge ends at node {int(every_end.min())}, which does not exist; the file or table is damaged")
         try:
             graph = _heterograph(ends, {t: int(o[-1]) for t, o in self.node_offsets.items()})
         except dgl.DGLError as error:
-            raise InputError(f"an edge points to a node that is not there ({error}); the file or table is damaged") from None
+            raise InputError(f"an edge ends at a node that does not exist ({error}); the file or table is damaged") from None
         for node_type, data in self.node_data.items():
             graph.nodes[node_type].data.update(data)
         for relation, data in self.edge_data.items():
@@ -170,10 +193,10 @@ class FlatGraphs:
             graph.set_batch_num_edges({relation: offsets.diff() for relation, offsets in self.edge_offsets.items()})
         return graph
 
-    # ------------------------------------------------------------------------------------------ names for files
+    # ------------------------------------------------------------------------------------------ names in files
 
     def tensors(self) -> dict[str, Tensor]:
-        """All tensors under plain names: ``visual/box``, ``visual/offsets``, ``visual-same_as-word/source`` ..."""
+        """All tensors by name: ``visual/offsets`` (count + 1,), ``visual/feature.box`` (n, 4), ``visual-same_as-word/source`` (e,) ..."""
         out: dict[str, Tensor] = {}
         for node_type, data in self.node_data.items():
             out[f"{node_type}/offsets"] = self.node_offsets[node_type]
@@ -187,10 +210,12 @@ class FlatGraphs:
 
     @property
     def node_types(self) -> list[str]:
+        """Node types, in order."""
         return list(self.node_data)
 
     @property
     def relations(self) -> list[Relation]:
+        """Relations as triples, in order."""
         return list(self.edge_ends)
 
 
@@ -203,10 +228,10 @@ def _metagraph(node_types: tuple[str, ...], relations: tuple[Relation, ...]) -> 
 
 
 def _heterograph(ends: dict[Relation, tuple[Tensor, Tensor]], counts: dict[str, int]) -> dgl.DGLGraph:
-    """``dgl.heterograph(ends, num_nodes_dict=counts)`` for ends of at least 0, in half its time.
+    """``dgl.heterograph(ends, num_nodes_dict=counts)`` for non-negative ends, in half its time.
 
-    That function makes a whole DGLGraph of every relation, only to take its index out again; this one makes the indices alone. What
-    does not fit goes to that function, which says why.
+    ``dgl.heterograph`` makes a DGLGraph of every relation only to read its index; here the indices are made directly. Ends that do not
+    fit are passed on to ``dgl.heterograph``, which raises the error.
     """
     dgl = require_dgl()
     from dgl import heterograph_index as index
@@ -224,17 +249,17 @@ def _heterograph(ends: dict[Relation, tuple[Tensor, Tensor]], counts: dict[str, 
         for relation in relations
     ]
     whole = index.create_heterograph_from_relations(metagraph, parts, toindex([counts[t] for t in node_types], "int64"))
-    return dgl.DGLGraph(whole, list(node_types), list(edge_types))  # a graph keeps the lists: no two may share them
+    return dgl.DGLGraph(whole, list(node_types), list(edge_types))  # copies, because the graph keeps these lists
 
 
 def _schema_order(found: Iterable, wanted: Iterable) -> list:
-    """*found* sorted as in the schema, with anything beyond it at the end, so that equal graphs give equal files."""
+    """*found* in the order of the schema, with anything else at the end, so that equal graphs give equal files."""
     wanted = list(wanted)
     return sorted(found, key=lambda x: (wanted.index(x) if x in wanted else len(wanted), x))
 
 
 def _int64(numbers: Sequence[int] | Tensor) -> Tensor:
-    return torch.from_numpy(np.array(numbers, np.int64).reshape(-1))  # numpy reads a short list several times as fast as torch
+    return torch.from_numpy(np.array(numbers, np.int64).reshape(-1))  # for short lists several times as fast as torch
 
 
 def _single_offsets(rows: int) -> Tensor:
@@ -247,25 +272,25 @@ def _offsets(counts: Tensor) -> Tensor:
 
 
 def _with_empty(frame, features: tuple[Feature, ...], rows: int) -> dict[str, Tensor]:
-    """The features of a DGL frame in schema order, with those that DGL dropped from an empty frame filled in."""
+    """The features of a DGL frame in schema order, including those that DGL drops from an empty frame."""
     data = {f.name: frame[f.name] if f.name in frame else empty_feature(f) for f in features if f.name in frame or rows == 0}
     return data | {name: frame[name] for name in frame if name not in data}
 
 
 def _rows(offsets: Tensor, indices: np.ndarray) -> tuple[Tensor | slice, Tensor]:
     """Rows of the members *indices* in a flat tensor, and the offsets of the members among those rows."""
-    before = offsets.numpy()  # numpy does small index arithmetic several times as fast as torch
+    before = offsets.numpy()  # for small arrays several times as fast as torch
     start = before[indices]
     counts = before[indices + 1] - start
     new = np.zeros(len(indices) + 1, np.int64)
     np.cumsum(counts, out=new[1:])
-    if len(indices) and bool((start[1:] == start[:-1] + counts[:-1]).all()):  # neighbours in the file: one block
+    if len(indices) and bool((start[1:] == start[:-1] + counts[:-1]).all()):  # consecutive members: one block
         return slice(int(start[0]), int(start[-1] + counts[-1])), torch.from_numpy(new)
     return torch.from_numpy(np.arange(new[-1]) + np.repeat(start - new[:-1], counts)), torch.from_numpy(new)
 
 
 def _pick(value: Tensor, rows: Tensor | slice) -> Tensor:
-    """Rows of *value*, always a copy: whoever changes a graph in place must not change the collection it came from."""
+    """Rows of *value*, always a copy, so that changing a graph in place does not change the collection it came from."""
     return value[rows].clone() if isinstance(rows, slice) else value[rows]
 
 
@@ -274,22 +299,26 @@ def _join_offsets(parts: list[Tensor]) -> Tensor:
 
 
 def _join_frames(where: str, frames: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Concatenate feature by feature; a member without rows may lack a feature or its free width."""
+    """Concatenate every feature; a member without rows may lack a feature or have another free width."""
     names = {name: None for frame in frames for name in frame}
     out = {}
     for name in names:
-        full = [(k, f.get(name)) for k, f in enumerate(frames) if _length(f)]
-        for k, value in full:
-            if value is None:
+        full: list[tuple[int, Tensor]] = []
+        for k, frame in enumerate(frames):
+            if not _length(frame):
+                continue
+            if name not in frame:
                 raise InputError(f"{where}: graph {k} lacks feature '{name}' that others have; build all graphs with the same options")
+            full.append((k, frame[name]))
+        for k, value in full:
             if value.shape[1:] != full[0][1].shape[1:]:
                 raise InputError(
                     f"{where}, feature '{name}': graph {k} has shape {tuple(value.shape)}, "
-                    f"graph {full[0][0]} has {tuple(full[0][1].shape)}; put graphs of one feature width together"
+                    f"graph {full[0][0]} has {tuple(full[0][1].shape)}; concatenate graphs of one feature width only"
                 )
         if full:
             out[name] = torch.cat([value for _, value in full])
-        else:  # all empty: the widest one knows the width
+        else:  # all empty: the widest has the right width
             out[name] = max((f[name] for f in frames if name in f), key=lambda v: v.shape[1:].numel() if v.ndim > 1 else 0)
     return out
 

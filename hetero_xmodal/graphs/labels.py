@@ -1,4 +1,4 @@
-"""The label correlation graph of DAGNN (equations 6 to 8): which labels tend to be there when another one is.
+"""The label correlation graph of DAGNN (equations 6 to 8), from conditional probabilities of labels.
 
 >>> labels = [[1, 1, 0], [1, 1, 1], [1, 0, 0], [0, 1, 1], [1, 0, 0]]
 >>> label_matrices(labels, tau=0.5).weight.tolist()
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LabelMatrices:
-    """What the label graph is made of; all ``(c, c)`` matrices read "row given column", as in the paper.
+    """The matrices behind a label graph, ``(c, c)`` each; an entry is about the row's label given the column's, as in the paper.
 
     count : ``count[i, j]`` items that have both labels, int64
     total : ``(c,)`` items that have the label, int64
-    probability : P(L_i | L_j) = count[i, j] / total[j], float64; 0 where label j was never seen (equation 6)
+    probability : P(L_i | L_j) = count[i, j] / total[j], float64; 0 if no item has label j (equation 6)
     mask : probability >= tau, and the diagonal; bool (equation 7)
     weight : p where the mask holds, *diagonal* on the diagonal, else 0; float64 (equation 8)
     """
@@ -43,14 +43,15 @@ class LabelMatrices:
 
 
 def label_matrices(labels: Any, tau: float = 0.4, p: float = 0.5, *, diagonal: float = 1.0) -> LabelMatrices:
-    """Count the labels ``(n, c)`` of the *training* items and return the matrices of equations 6 to 8.
+    """The matrices of equations 6 to 8, from the labels ``(n, c)`` of the *training* items.
 
-    The division is made in float64, where a share such as 2/5 is the same number as the literal 0.4, so ties count exactly.
-    A label never seen has probability 0 and only its self loop, whatever tau is.
+    Probabilities are float64, where a ratio such as 2/5 equals the literal 0.4, so that ties with *tau* are exact. A label that no item
+    has gets probability 0 and a self loop only, whatever tau is.
 
     Raises
     ------
-    InputError : labels that are empty, not two-dimensional or not 0/1; tau outside 0..1; p outside (0, 1]; diagonal not positive.
+    InputError
+        For labels that are empty, not two-dimensional or not 0/1; tau outside 0..1; p outside (0, 1]; a diagonal that is not positive.
     """
     values = _label_array(labels)
     for name, value, low_ok in (("tau", tau, True), ("p", p, False)):
@@ -80,15 +81,20 @@ def label_graph(
 
     Parameters
     ----------
-    labels : ``(n, c)`` of 0/1 (list, array or tensor): the training items' labels. Never count test labels.
+    labels : ``(n, c)`` of 0/1 (list, array or tensor): labels of the training items; never use those of test items.
     tau : threshold; a probability equal to it counts.
     p : weight of the edges between different labels.
-    names : names of the *c* labels; left out, they are ``"label 0"``, ``"label 1"`` ...
+    names : names of the *c* labels; by default ``"label 0"``, ``"label 1"`` ...
     diagonal : weight of the self loops: 1.0 in the paper, 1.5 in the authors' code.
 
     Returns
     -------
     DGL graph of kind ``"labels"``; edges carry ``probability`` and ``weight`` (row i, column j of the matrices for an edge j -> i).
+
+    Raises
+    ------
+    InputError
+        As for :func:`label_matrices`, and if *names* is not one non-empty string per label.
 
     >>> graph = label_graph([[1, 1, 0], [1, 0, 0]], names=["sea", "boat", "snow"])
     >>> source, destination = graph.edges()
@@ -119,10 +125,15 @@ def label_graph(
 
 
 def normalize_adjacency(weight: Tensor, *, how: str = "symmetric") -> Tensor:
-    """Normalise a ``(c, c)`` matrix of equation 8 for a GCN, with D the diagonal of row sums to the power -1/2.
+    """Normalise the matrix A ``(c, c)`` of equation 8 for a GCN; D is the diagonal matrix of row sums to the power -1/2.
 
-    ``"symmetric"`` D A D; ``"author"`` (A D)^T D, the authors' code, which is the transpose and so turns every edge round.
-    A row without weight stays 0.
+    ``"symmetric"`` is D A D; ``"author"`` is (A D)^T D as in the authors' code, its transpose, which reverses every edge. A row of zeros
+    stays 0.
+
+    Raises
+    ------
+    InputError
+        If *how* is neither of these, or A is not square.
 
     >>> normalize_adjacency(torch.tensor([[1.0, 1.0], [0.0, 1.0]]))
     tensor([[0.5000, 0.7071],

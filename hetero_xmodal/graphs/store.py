@@ -1,7 +1,7 @@
-"""Graphs in files: a folder with the tensors as safetensors and everything a person can read as JSON.
+"""Graphs in files: a folder with the tensors as safetensors and a description as JSON.
 
-``graph.json`` says what the graph is (schema version, kind, node types and relations with their features) and ``graph.safetensors``
-holds the tensors. Loading reads numbers and text and executes nothing.
+``graph.json`` describes the graph (schema version, kind, node types and relations with their features) and ``graph.safetensors`` holds
+the tensors. Loading reads numbers and text and executes no code.
 
 >>> import tempfile, pathlib, hetero_xmodal as hx
 >>> graph = hx.build_graph(hx.SceneGraph(), hx.SceneGraph(objects=[hx.SceneObject("bird", ["red"])]))
@@ -34,11 +34,12 @@ _FORMAT = "hetero_xmodal.graph"
 
 
 def save_graph(graph: dgl.DGLGraph, path: str | Path, *, allow_extra: bool = False) -> None:
-    """Write *graph* (single or batched) into the folder *path*, which appears in one step; an earlier graph there is replaced.
+    """Write *graph* (single or batched) into the folder *path*, atomically; an earlier graph there is replaced.
 
     Raises
     ------
-    InputError : a graph that does not follow the schema, or a folder that holds anything but a graph.
+    InputError
+        If the graph does not follow the schema, or the folder holds anything but a graph.
     """
     flat = FlatGraphs.from_dgl(validate(graph, allow_extra=allow_extra))
     with atomic_folder(path, marker="graph.json") as folder:
@@ -52,7 +53,8 @@ def load_graph(path: str | Path, *, allow_extra: bool = False) -> dgl.DGLGraph:
 
     Raises
     ------
-    InputError : a file that is missing, empty, truncated, damaged, of another format or of another schema version.
+    InputError
+        If a file is missing, empty, truncated, damaged, of another format or of another schema version.
     """
     path = Path(path)
     if path.exists() and not path.is_dir():
@@ -62,7 +64,7 @@ def load_graph(path: str | Path, *, allow_extra: bool = False) -> dgl.DGLGraph:
     if hashlib.sha256(data).hexdigest() != description.get("sha256"):
         raise InputError(f"'{path}': graph.safetensors is not the file that graph.json describes; it is damaged or from another graph")
     tensors, _ = read_safetensors(path / "graph.safetensors", "tensors of the graph")
-    # the tensors are views of the file: copies keep the graph whole when the file is replaced
+    # the tensors are views of the file; copies keep the graph intact when the file is replaced
     flat = restore({name: tensor.clone() for name, tensor in tensors.items()}, description, path)
     return validate(flat.to_dgl(batched=flat.count != 1), kind=flat.kind, allow_extra=allow_extra)
 
@@ -71,7 +73,7 @@ def load_graph(path: str | Path, *, allow_extra: bool = False) -> dgl.DGLGraph:
 
 
 def describe(flat: FlatGraphs, form: str) -> dict[str, Any]:
-    """What the tensors of *flat* are, as JSON values."""
+    """Description of *flat* as JSON values: kind, node types, relations, dtype and shape of every tensor."""
     return {
         "format": form,
         "schema_version": SCHEMA_VERSION,
@@ -84,7 +86,13 @@ def describe(flat: FlatGraphs, form: str) -> dict[str, Any]:
 
 
 def check_description(description: Any, form: str, path: Path) -> dict[str, Any]:
-    """Return the description if it is one of this format and version."""
+    """Return *description* if it is one of this format and version.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
     if not isinstance(description, dict) or description.get("format") != form:
         found = description.get("format") if isinstance(description, dict) else type(description).__name__
         raise InputError(f"'{path}' is not a {form} description (found {found!r}); give a folder that this package wrote")
@@ -97,12 +105,21 @@ def check_description(description: Any, form: str, path: Path) -> dict[str, Any]
 
 
 def restore(tensors: dict[str, Tensor], description: dict[str, Any], path: Path) -> FlatGraphs:
-    """Put tensors together again after comparing names, dtypes, shapes and offsets with the description."""
+    """The graphs of a folder, from its tensors, named and shaped as by :meth:`FlatGraphs.tensors`, such as ``visual/offsets`` (count + 1,).
+
+    Raises
+    ------
+    InputError
+        If names, dtypes, shapes or offsets differ from the description.
+    """
     try:
         wanted = {name: (dtype, tuple(shape)) for name, (dtype, shape) in description["tensors"].items()}
         flat = FlatGraphs(description["kind"], int(description["graphs"]))
         node_types = {str(t): int(n) for t, n in description["node_types"].items()}
-        relations: dict[Relation, int] = {tuple(map(str, r["relation"])): int(r["edges"]) for r in description["relations"]}
+        relations: dict[Relation, int] = {}
+        for entry in description["relations"]:
+            source, name, destination = map(str, entry["relation"])
+            relations[source, name, destination] = int(entry["edges"])
         found = {name: (str(t.dtype).removeprefix("torch."), tuple(t.shape)) for name, t in tensors.items()}
         if found != wanted:
             name = next(n for n in sorted(wanted.keys() | found.keys()) if wanted.get(n) != found.get(n))
@@ -118,7 +135,9 @@ def restore(tensors: dict[str, Tensor], description: dict[str, Any], path: Path)
             flat.edge_ends[relation] = (tensors[f"{name}/source"], tensors[f"{name}/destination"])
             flat.edge_data[relation] = _features(tensors, name, rows)
             if not (len(flat.edge_ends[relation][0]) == len(flat.edge_ends[relation][1]) == rows):
-                raise InputError(f"'{path}': relation {relation} says {rows} edges, but its ends have other lengths; the file is damaged")
+                raise InputError(
+                    f"'{path}': relation {relation} should have {rows} edges, but its ends have other lengths; the file is damaged"
+                )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         if isinstance(error, InputError):
             raise

@@ -1,10 +1,8 @@
-"""Everyday words for the classes that detectors know: which words may name the same thing.
+"""Synonyms and hyponyms of the classes that detectors know: which words may name the same thing.
 
-Two tables, both plain Python so that they can be read and changed:
-
-* ``SAME``: groups of words that mean one thing, whichever way round (a sofa is a couch);
-* ``KINDS``: a class and more specific words for it (a puppy is a dog). Two kinds of one class do not name each other:
-  a man is a person and a woman is a person, but a man is not a woman.
+* ``SAME``: groups of synonyms (a sofa is a couch, a couch is a sofa);
+* ``KINDS``: a class and its hyponyms (a puppy is a dog). Two hyponyms of one class do not match: a man and a woman are persons, but a
+  man is not a woman.
 
 The classes are the 80 of COCO, those of the default world, and frequent words of captions. Names are lower case and singular.
 """
@@ -134,7 +132,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "wine glass": ("glass", "goblet", "champagne glass", "flute"),
 }
 
-#: attributes of which a thing has one at a time, so that two different ones contradict each other
+#: mutually exclusive attributes: two different ones contradict each other
 EXCLUSIVE: tuple[frozenset[str], ...] = (
     frozenset(
         "red orange yellow green blue purple violet pink brown black white gray tan beige gold silver turquoise cyan teal".split()
@@ -144,11 +142,11 @@ EXCLUSIVE: tuple[frozenset[str], ...] = (
     frozenset(("short", "long")),
 )
 
-#: other spellings and words for attributes -> the one used above
+#: variants of attributes -> the word used above
 ATTRIBUTE_SAME = {
     "grey": "gray", "golden": "gold", "little": "small", "tiny": "small", "big": "large", "huge": "large", "stripy": "striped",
     "stripey": "striped", "spotted": "dotted", "spotty": "dotted", "checkered": "checked", "chequered": "checked", "wood": "wooden",
 }
 
-#: compounds that are not a kind of their last word: a hot dog is no dog
+#: compounds that are not a kind of their head noun: a hot dog is no dog
 NOT_THEIR_HEAD = frozenset({"hot dog", "corn dog", "prairie dog", "sea lion", "sea horse", "guinea pig", "bear cub", "horse fly"})

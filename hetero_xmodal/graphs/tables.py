@@ -1,4 +1,4 @@
-"""Graphs as pandas tables: one row per node or edge, names decoded, for analysis.
+"""Graphs as pandas tables for analysis: one row per node or edge, with decoded names.
 
 >>> import hetero_xmodal as hx
 >>> image = hx.SceneGraph(objects=[hx.SceneObject("bird", box=(10, 10, 50, 60))], size=(128, 128))
@@ -26,16 +26,21 @@ if TYPE_CHECKING:
     import dgl
     import pandas as pd
 
-#: columns that a short vector is spread over
+#: columns of the entries of short vectors
 _COLUMNS = {"box": ("x1", "y1", "x2", "y2"), "image_size": ("image_width", "image_height")}
 
 
 def to_frames(graph: dgl.DGLGraph, *, features: bool = False) -> dict[str, pd.DataFrame]:
     """One pandas table per node type (``"visual"``) and per relation (``"visual-relates-visual"``).
 
-    Every table begins with ``graph`` (number of the member in a batched graph, else 0). Node tables go on with ``node``, edge tables
-    with ``source`` and ``destination``, rows within that member, and the names found there. ``features=True`` adds the wide feature
-    rows as columns ``feature_0`` ...
+    The first column is ``graph`` (number of the member in a batched graph, else 0). Then come ``node`` in node tables, ``source`` and
+    ``destination`` in edge tables, numbered within that member, and the names of these nodes. ``features=True`` adds the entries of
+    feature vectors as columns ``feature_0`` ...
+
+    Raises
+    ------
+    InputError
+        If *graph* does not follow the schema.
     """
     flat = FlatGraphs.from_dgl(validate(graph, allow_extra=True))
     return {
@@ -70,7 +75,7 @@ def edge_frame(flat: FlatGraphs, relation: Relation) -> pd.DataFrame:
 
 
 def count_frame(flat: FlatGraphs) -> pd.DataFrame:
-    """One row per graph: how many nodes of each type and edges of each relation it has."""
+    """One row per graph: number of nodes of each type and of edges of each relation."""
     import pandas as pd
 
     columns = {t: o.diff().numpy() for t, o in flat.node_offsets.items()}
@@ -79,19 +84,26 @@ def count_frame(flat: FlatGraphs) -> pd.DataFrame:
 
 
 def find_owner(flat: FlatGraphs, owner: str | Sequence[str]) -> str | Relation:
-    """``"visual"``, ``("visual", "same_as", "word")`` or ``"visual-same_as-word"`` -> node type or relation of *flat*."""
+    """``"visual"``, ``("visual", "same_as", "word")`` or ``"visual-same_as-word"`` -> node type or relation of *flat*.
+
+    Raises
+    ------
+    InputError
+        If there is no such node type or relation.
+    """
     if isinstance(owner, str):
         names = {t: t for t in flat.node_types} | {relation_name(r): r for r in flat.relations}
         if owner in names:
             return names[owner]
         raise InputError(f"no node type or relation {owner!r}{nearest(owner, names)}; known are {', '.join(names)}")
-    if tuple(owner) in flat.edge_ends:
-        return tuple(owner)
+    for relation in flat.relations:
+        if relation == tuple(owner):
+            return relation
     raise InputError(f"no relation {tuple(owner)!r}; known are {', '.join(relation_name(r) for r in flat.relations)}")
 
 
 def _place(offsets) -> tuple[np.ndarray, np.ndarray]:
-    """Member and row within the member, for every row of a flat tensor."""
+    """Member, and row within the member, of every row (n,) of a flat tensor."""
     offsets = offsets.numpy()
     member = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     return member, np.arange(len(member)) - offsets[member]

@@ -1,4 +1,4 @@
-"""One image and one sentence, all the way to files: scene graphs, heterograph and drawing in a folder."""
+"""One image and one sentence to files: scene graphs, heterograph and drawing in a folder."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def write_pair(
     Parameters
     ----------
     image, sentence : path of an image; English text.
-    folder : new, empty, or holding an earlier result of this function, which is replaced. Nothing is left there if anything fails.
+    folder : new, empty, or with an earlier result of this function, which is replaced. If anything fails, nothing is written.
     detector, weights, score_threshold : see :func:`hetero_xmodal.parse_image`.
-    image_scene : JSON of a scene graph (``SceneGraph.save``) to use in place of a detector.
+    image_scene : JSON file of a scene graph (``SceneGraph.save``) to use in place of a detector.
     model : spaCy model; see :func:`hetero_xmodal.parse_sentence`.
     wiring : see :func:`hetero_xmodal.build_graph`.
-    dpi : of the drawing.
+    dpi : resolution of the drawing, in dots per inch.
 
     Returns
     -------
@@ -43,7 +43,8 @@ def write_pair(
 
     Raises
     ------
-    InputError : image, sentence, an option or the folder cannot be used.
+    InputError
+        If image, sentence, an option or the folder cannot be used.
     """
     from ..images import read_image
     from ..parsers.image import parse_image
@@ -56,7 +57,7 @@ def write_pair(
         raise InputError(f"dpi is {dpi!r}, expected a whole number from 30 to 600")
     names = (GRAPH, IMAGE_SCENE, SENTENCE_SCENE, DRAWING)
     with result_folder(folder, holds=names) as temporary:
-        pixels = read_image(image)  # first of all: it is the input that most often cannot be read
+        pixels = read_image(image)  # first, because it is the input that most often cannot be read
         words = parse_sentence(sentence, **({} if model is None else {"model": model}))
         if image_scene is None:
             seen = parse_image(image, detector=detector, weights=weights, score_threshold=score_threshold)
@@ -65,7 +66,7 @@ def write_pair(
             if seen.size is not None and tuple(seen.size) != pixels.size:
                 raise InputError(
                     f"scene graph '{image_scene}' was made for an image of {seen.size[0]} x {seen.size[1]} pixels, but '{image}' has "
-                    f"{pixels.width} x {pixels.height}; give the image it belongs to"
+                    f"{pixels.width} x {pixels.height}; give the image that it belongs to"
                 )
         graph = build_graph(seen, words, wiring=wiring)
         figure = draw(graph, image=pixels, sentence=sentence)

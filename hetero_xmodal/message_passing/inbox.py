@@ -1,4 +1,4 @@
-"""Everything that reaches the nodes of one type in one step, edge by edge: the plain way to run a step."""
+"""All messages to the nodes of one type in one step, computed edge by edge: the reference execution."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .relations import Relation, arrow, is_complete, is_self_loop, stored_form
 from .run import Ends, Run
 from .step import Step
 from .stored_edges import kept
-from .weigh import NodeMap
+from .weigh import NodeMap, Weigh
 
 
 class Inbox:
     """The messages to the nodes of type *receiver* in *step*.
 
-    All relations that end in this type are taken together, as one list of edges in the order of ``step.along``; that is what lets a
-    softmax or a mean run over all of them.
+    All relations that end in this type form one list of edges, in the order of ``step.along``, so that a softmax or a mean runs over
+    all of them together.
     """
 
     def __init__(self, run: Run, step: Step, receiver: str) -> None:
@@ -29,8 +29,8 @@ class Inbox:
         self.place = f"step '{step.name}'"
         self.dtype, self.device = run.dtype, run.device
         self.targets = run.count(receiver)
-        #: relations that can say something: a source type without nodes need not have the states that are asked of it
-        self.relations = tuple(r for r in step.along if r[2] == receiver and (run.count(r[0]) or self._has_states(r[0])))
+        #: relations that carry messages: a source type without nodes need not have the states that the step reads
+        self.relations = tuple(r for r in step.relations if r[2] == receiver and (run.count(r[0]) or self._has_states(r[0])))
         self._where = tuple(sorted(step.where.items()))
 
     def _has_states(self, source: str) -> bool:
@@ -41,7 +41,7 @@ class Inbox:
 
     @property
     def has_receivers(self) -> bool:
-        """False for a type without nodes that lacks a state which the step asks of its receivers: then there is nothing to compute."""
+        """False for a type that has neither nodes nor a state that the step reads from its destinations: there is nothing to compute."""
         if self.targets:
             return True
         named, update = self.run.states[self.receiver], self.step.update_of(self.receiver)
@@ -51,9 +51,9 @@ class Inbox:
         return all(name in named for name in asked)
 
     @property
-    def silent_width(self) -> int | None:
-        """Width of what would be heard if there were no relations that can say something; None if that cannot be known."""
-        for relation in self.step.along:
+    def width_without_messages(self) -> int | None:
+        """Width of the aggregated message where no relation carries messages; None if it cannot be known."""
+        for relation in self.step.relations:
             if relation[2] == self.receiver and (self.step.send == "one" or self.step.reads in self.run.states[relation[0]]):
                 return self._message(relation).shape[1]
         return None
@@ -61,7 +61,7 @@ class Inbox:
     # ------------------------------------------------------------------------------------------ edges
 
     def edge_ends(self) -> list[Ends]:
-        """Source and target numbers of every relation's edges."""
+        """Source and destination numbers (E,) of every relation's edges."""
         return [self.run.ends(relation, self.step.where, self.place) for relation in self.relations]
 
     @property
@@ -70,16 +70,23 @@ class Inbox:
         return sum(len(ends.source) for ends in self.edge_ends())
 
     def check_widths(self, rows: Sequence[Tensor]) -> None:
-        """Raise an :class:`InputError` if the relations' rows are not of one width."""
+        """Check that the rows (n, d) of all relations are of one width.
+
+        Raises
+        ------
+        InputError
+            If they are not.
+        """
         if len({x.shape[1] for x in rows}) > 1:
             found = ", ".join(f"{arrow(r)} {tuple(x.shape)}" for r, x in zip(self.relations, rows, strict=True))
-            raise InputError(f"{self.place}: what reaches '{self.receiver}' differs in width: {found}; map it to one width")
+            raise InputError(f"{self.place}: the messages to '{self.receiver}' differ in width: {found}; map them to one width with send=")
 
     def link(self, rows: Sequence[Tensor]) -> tuple[Tensor, Links]:
-        """Speakers' rows of each relation -> all rows below one another (each tensor once), and the edges into them."""
+        """Source rows (n, d) of each relation -> all rows stacked, each tensor once (N, d), and the edges that start at them."""
         self.check_widths(rows)
         order = [self.run.node_types.index(source) for source, _, _ in self.relations]
-        by_type = [x for _, x in sorted(zip(order, rows, strict=True), key=itemgetter(0))]  # so receivers of the same types share a stack
+        # in the order of the source types, so that destination types with the same sources share a stack
+        by_type = [x for _, x in sorted(zip(order, rows, strict=True), key=itemgetter(0))]
         blocks = list({id(x): x for x in by_type}.values())
         position = {id(x): sum(len(y) for y in blocks[:k]) for k, x in enumerate(blocks)}
         starts = tuple(position[id(x)] for x in rows)
@@ -100,22 +107,28 @@ class Inbox:
 
     @property
     def links(self) -> Links:
-        """The edges with each relation's sources counted on their own; for what depends on the receivers only."""
+        """The edges with each relation's sources numbered separately, for what depends on the destination nodes only."""
         counts = [self.run.count(source) for source, _, _ in self.relations]
         return self._links(tuple(sum(counts[:k]) for k in range(len(counts))), sum(counts))
 
     # ------------------------------------------------------------------------------------------ states
 
     def receiver_state(self, name: str | None) -> Tensor:
-        """State *name* (None: the one that the step reads) of the receivers, (n, d)."""
+        """State *name* (None: the one that the step reads) of the destination nodes, (n, d)."""
         return self.run.state(self.receiver, name or self.step.reads, self.place)
 
     def source_states(self, name: str | None) -> list[Tensor]:
-        """State *name* of each relation's source type."""
+        """State *name* (n, d) of each relation's source type."""
         return [self.run.state(r[0], name or self.step.reads, f"{self.place}, relation {r}") for r in self.relations]
 
     def map(self, choice: NodeMap, node_type: str, value: Tensor, argument: str) -> Tensor:
-        """*value* through the map chosen for *node_type*."""
+        """*value* (n, d) through the map chosen for *node_type*.
+
+        Raises
+        ------
+        InputError
+            If *choice* maps node types to modules and has none for this one.
+        """
         if isinstance(choice, Mapping):
             if node_type not in choice:
                 raise InputError(f"{self.place}: {argument}= has no map for node type '{node_type}'; it has {', '.join(choice)}")
@@ -123,11 +136,11 @@ class Inbox:
         return self.run.map(choice, value, f"{self.place}, {argument} of node type '{node_type}'")
 
     def map_sources(self, choice: NodeMap, values: Sequence[Tensor], argument: str) -> list[Tensor]:
-        """Each relation's source rows through the map chosen for their type."""
+        """Source rows (n, d) of each relation through the map chosen for their type."""
         return [self.map(choice, r[0], value, argument) for r, value in zip(self.relations, values, strict=True)]
 
     def messages(self) -> list[Tensor]:
-        """What the source nodes say along each relation, one row per source node."""
+        """Messages along each relation, one row per source node (n, m)."""
         return [self._message(relation) for relation in self.relations]
 
     def _message(self, relation: Relation) -> Tensor:
@@ -141,17 +154,23 @@ class Inbox:
     # ------------------------------------------------------------------------------------------ weights
 
     def weights(self) -> Tensor:
-        """The step's weights; the same weigh, edges and states give the same ones, so they are computed once per run."""
+        """Weights (E,) of the step's edges, computed once per run: steps with the same ``weigh``, edges and states share them."""
         weigh = self.step.weigh
         used = weigh.inputs(self)
-        key = ("weights", type(self), id(weigh), self.step.along, self.receiver, self._where, tuple(id(x) for x in used))
+        key = ("weights", type(self), id(weigh), self.step.relations, self.receiver, self._where, tuple(id(x) for x in used))
         return self.run.memo(key, lambda: (used, self._compute(weigh)))[1]
 
-    def _compute(self, weigh) -> Tensor:
+    def _compute(self, weigh: Weigh) -> Tensor:
         return weigh.edges(self)
 
     def stored_weight(self, name: str) -> Tensor:
-        """Edge feature *name* of all edges (E,); a self loop made by the recipe weighs 1."""
+        """Edge feature *name* of all edges (E,); a self loop made by the recipe has weight 1.
+
+        Raises
+        ------
+        InputError
+            For a complete relation, which is not stored, and for a feature that is missing or is not one number per edge.
+        """
         parts = []
         for relation, ends in zip(self.relations, self.edge_ends(), strict=True):
             if is_self_loop(relation):
@@ -179,7 +198,7 @@ class Inbox:
         return torch.cat(parts)
 
     def adjacency(self, weight: str | None) -> Tensor:
-        """Entries A_ij of the step's edges (E,): the stored *weight*, or 1 shared by all parallel edges j -> i."""
+        """Entries A_ij of the step's edges (E,): the stored *weight*, or 1 divided among all parallel edges j -> i."""
         if weight is not None:
             return self.stored_weight(weight)
         counts = [self.run.count(source) for source in dict.fromkeys(r[0] for r in self.relations)]
@@ -191,7 +210,7 @@ class Inbox:
         return parallel[which].to(self.dtype).reciprocal()
 
     def step_degrees(self, weight: str | None, degree: str) -> dict[str, Tensor]:
-        """Sums of A over all relations of the whole step: per node type what each node receives (``in``) or sends (``out``)."""
+        """Degrees (n,) per node type: sums of A over the edges that a node receives (``in``) or sends (``out``), all relations together."""
 
         def make() -> dict[str, Tensor]:
             step = self.step
@@ -206,34 +225,41 @@ class Inbox:
                     total[node_type] = total[node_type].index_add(0, index, entry)
             return total
 
-        return self.run.memo(("degrees", self.step.along, self._where, weight, degree), make)
+        return self.run.memo(("degrees", self.step.relations, self._where, weight, degree), make)
 
     # ------------------------------------------------------------------------------------------ gathering
 
     def gather(self, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """What every receiver hears (n, m), and whether it hears anything (n,) bool."""
+        """Aggregated message of every destination node (n, m), and whether any message reaches it (n,) bool."""
         if not self.relations:
-            heard = torch.zeros(self.targets, self.silent_width or 0, dtype=self.dtype, device=self.device)
-            return heard, torch.zeros(self.targets, dtype=torch.bool, device=self.device)
+            message = torch.zeros(self.targets, self.width_without_messages or 0, dtype=self.dtype, device=self.device)
+            return message, torch.zeros(self.targets, dtype=torch.bool, device=self.device)
         rows, links = self.link(self.messages())
         weight = self.weights() if weight is None else weight
         if self.step.gather == "max":
-            return links.max(rows, weight), links.hears
-        return (links.mean if self.step.gather == "mean" else links.sum)(rows, weight), links.hears
+            return links.max(rows, weight), links.reached
+        return (links.mean if self.step.gather == "mean" else links.sum)(rows, weight), links.reached
 
 
 def given_weights(inbox: Inbox, given: Tensor | Mapping[Relation, Tensor]) -> Tensor:
-    """Weights that the caller puts in place of the step's own, as one row of numbers (E,) in the order of the inbox's edges."""
-    if not isinstance(given, Mapping) and len(inbox.step.along) > 1:
+    """Weights that the caller gives in place of the step's own, as one tensor (E,) in the order of the inbox's edges.
+
+    Raises
+    ------
+    InputError
+        If a relation has none, or not one number per edge.
+    """
+    if not isinstance(given, Mapping) and len(inbox.step.relations) > 1:
         raise InputError(
-            f"{inbox.place}: edge_weights is one tensor, but the step walks along {len(inbox.step.along)} relations; "
+            f"{inbox.place}: edge_weights is one tensor, but the step has {len(inbox.step.relations)} relations; "
             "give a mapping from relation to tensor"
         )
     parts = []
     for relation, ends in zip(inbox.relations, inbox.edge_ends(), strict=True):
         value = given.get(relation) if isinstance(given, Mapping) else given
         if value is None:
-            raise InputError(f"{inbox.place}: edge_weights has none for relation {relation}; it has {list(given)}")
+            known = ", ".join(map(str, given)) if isinstance(given, Mapping) else ""
+            raise InputError(f"{inbox.place}: edge_weights has none for relation {relation}; it has {known or 'none at all'}")
         if value.numel() != len(ends.source):
             raise InputError(
                 f"{inbox.place}, relation {relation}: found edge_weights of shape {tuple(value.shape)}, "

@@ -1,9 +1,9 @@
-"""A recipe: an ordered list of steps that runs, prints, tables, draws and traces itself."""
+"""A recipe: an ordered list of steps that can be run, printed, drawn and traced."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
@@ -25,24 +25,30 @@ EdgeWeights = Mapping[str, Tensor | Mapping[Relation, Tensor]]
 
 
 class Recipe(nn.Module):
-    """Steps that are taken one after the other on a typed graph.
+    """A list of message-passing steps, executed in order on a typed graph.
 
     Parameters
     ----------
-    steps : the list that runs, and the only description there is. The same :class:`Step` twice is a layer that repeats with the same
+    steps : the steps; what runs is this list and nothing else. A :class:`Step` that occurs twice is a layer repeated with the same
         weights; two different steps may not share a name.
     adds : node types that graphs do not store, mapped to ``"shared"`` (one set for the whole batch, never copied per member, such as
-        memories), ``"per_graph"`` (each member owns as many rows of the state, such as the cells of an image) or a number per member.
+        memories), ``"per_graph"`` (every member owns an equal share of the state's rows, such as the cells of an image) or a number of
+        nodes per member.
     name : shown above the printed table.
 
-    Calling it as ``recipe(graph, states)`` takes a ``dgl.DGLGraph``, single or batched, and a mapping from node type to a tensor
-    (n, d), which is state ``"h"``, or to named tensors. It returns ``{node type: {state name: tensor}}`` with every node type in it and
-    leaves graph and states as they were.
+    ``recipe(graph, states)`` takes a ``dgl.DGLGraph``, single or batched, and a mapping from node type to a tensor (n, d), which is
+    state ``"h"``, or to named tensors (n, d). It returns ``{node type: {state name: tensor (n, d)}}`` for every node type and changes
+    neither the graph nor the given states.
+
+    Raises
+    ------
+    InputError
+        If *steps* is not a list of steps, two of them share a name, or *adds* has a value that is none of the above.
 
     >>> import torch, dgl
     >>> from hetero_xmodal.message_passing import Recipe, Step, itself
     >>> graph = dgl.heterograph({("word", "depends", "word"): ([0, 2], [1, 1])})
-    >>> recipe = Recipe([Step("hear dependents", [("word", "depends", "word"), itself("word")], gather="mean")])
+    >>> recipe = Recipe([Step("average dependents", [("word", "depends", "word"), itself("word")], gather="mean")])
     >>> recipe(graph, {"word": torch.tensor([[3.0], [6.0], [9.0]])})["word"]["h"].tolist()
     [[3.0], [6.0], [9.0]]
     """
@@ -50,7 +56,7 @@ class Recipe(nn.Module):
     def __init__(self, steps: Sequence[Step], *, adds: Mapping[str, str | int] | None = None, name: str = "") -> None:
         super().__init__()
         if isinstance(steps, Step) or not steps or not all(isinstance(step, Step) for step in steps):
-            raise InputError("a recipe is a list of at least one Step")
+            raise InputError("a recipe needs a list of at least one Step")
         self.steps, self.adds, self.name = tuple(steps), dict(adds or {}), name
         for node_type, kind in self.adds.items():
             if kind not in (SHARED, PER_GRAPH) and not (isinstance(kind, int) and not isinstance(kind, bool) and kind > 0):
@@ -60,9 +66,7 @@ class Recipe(nn.Module):
         named: dict[str, Step] = {}
         for step in self.steps:
             if named.setdefault(step.name, step) is not step:
-                raise InputError(
-                    f"two different steps are called '{step.name}'; a step's name says which one is meant, so change one of them"
-                )
+                raise InputError(f"two different steps are called '{step.name}'; rename one of them")
         self.parts = _register(named.values())
 
     # ------------------------------------------------------------------------------------------ running
@@ -70,22 +74,23 @@ class Recipe(nn.Module):
     def forward(
         self, graph, states: Mapping, *, edge_weights: EdgeWeights | None = None, plain: bool = False, kernels: Kernels = "torch"
     ) -> States:
-        """Run all steps.
+        """Run all steps and return ``{node type: {state name: tensor (n, d)}}``.
 
         Parameters
         ----------
         graph : a ``dgl.DGLGraph``, single or batched.
         states : node type -> tensor (n, d) or {state name: tensor (n, d)}.
-        edge_weights : step name -> weights to use in place of the step's own: one number per edge, as a tensor for a step along one
-            relation, else as a mapping from relation to tensor. Edges are in the order of the graph; those of a complete relation go
-            receiver by receiver.
-        plain : run everything edge by edge. The numbers are the same; complete relations are slower.
-        kernels : what computes sums, maxima, dot products and softmaxes over edges: ``"torch"`` on whatever device the states are on,
-            while the graph may stay on the CPU, or ``"dgl"``, DGL's own kernels, on the CPU only. The numbers are the same.
+        edge_weights : step name -> weights that replace the step's own, one number per edge: a tensor (E,) for a step along one
+            relation, else a mapping from relation to tensor (E,). Edges are in the order of the graph; those of a complete relation
+            are sorted by destination, then by source.
+        plain : compute all messages edge by edge. The results are the same; complete relations are slower.
+        kernels : what computes sums, maxima, dot products and softmaxes over edges: ``"torch"`` on the device of the states, while the
+            graph may stay on the CPU, or ``"dgl"``, DGL's own kernels, on the CPU only. The results are the same.
 
         Raises
         ------
-        InputError : naming the step, relation, state and shape that do not fit.
+        InputError
+            If a step, relation, state, feature or shape does not fit; the message names it.
         """
         run = self._start(graph, states, edge_weights, plain, kernels)
         for step in self.steps:
@@ -93,7 +98,10 @@ class Recipe(nn.Module):
         return run.states
 
     def trace(self, graph, states: Mapping, *, edge_weights: EdgeWeights | None = None, kernels: Kernels = "torch") -> Trace:
-        """Run all steps and keep, step by step, the states before and after and the weight of every edge."""
+        """Run all steps and record, for each, the states before and after it and the weight of every edge.
+
+        Parameters and errors are those of :meth:`forward`; all messages are computed edge by edge.
+        """
         from .trace import record
 
         return record(self, self._start(graph, states, edge_weights, True, kernels), edge_weights or {})
@@ -108,21 +116,21 @@ class Recipe(nn.Module):
         run = Run(graph, states, self.adds, plain=plain, kernels=kernels)
         if kernels == "dgl" and run.device.type != "cpu":
             raise InputError(f"kernels='dgl' needs states on the CPU, but they are on {run.device}; leave kernels at 'torch'")
-        for step in dict.fromkeys(self.steps):  # refuse a bad recipe before any work is done
-            for relation in step.along:
+        for step in dict.fromkeys(self.steps):  # refuse a recipe that does not fit before any work is done
+            for relation in step.relations:
                 run.check_relation(relation, f"step '{step.name}'")
         return run
 
     # ------------------------------------------------------------------------------------------ showing
 
     def table(self) -> pd.DataFrame:
-        """The list of steps as a pandas table, one row per step in the order they run."""
+        """The steps as a pandas table, one row per step in the order of execution."""
         import pandas as pd
 
         return pd.DataFrame([step.describe() for step in self.steps], index=pd.RangeIndex(1, len(self.steps) + 1, name="number"))
 
     def draw(self) -> Figure:
-        """The node types as boxes and the steps as numbered arrows between them, as a matplotlib figure."""
+        """A matplotlib figure with the node types as boxes and the steps as numbered arrows between them."""
         from .recipe_figure import draw_recipe
 
         return draw_recipe(self)
@@ -141,9 +149,10 @@ class Recipe(nn.Module):
         return "\n".join([*head, text_table(rows)])
 
 
-def _register(steps) -> nn.Module:
-    """Every module of the steps once, under the name of the first step that uses it, so that a shared map is saved once."""
-    parts, seen = nn.Module(), set()
+def _register(steps: Iterable[Step]) -> nn.Module:
+    """Every module of the steps once, under the name of the first step that uses it, so that shared weights are saved once."""
+    parts = nn.Module()
+    seen: set[int] = set()
     for step in steps:
         own = nn.Module()
         for path, module in step.modules():
@@ -157,6 +166,6 @@ def _register(steps) -> nn.Module:
 
 def _add(parent: nn.Module, name: str, module: nn.Module) -> None:
     name = re.sub(r"\W+", "_", name).strip("_") or "step"
-    while hasattr(parent, name):  # torch keeps names such as "train" for itself
+    while hasattr(parent, name):  # names such as "train" are attributes of nn.Module
         name += "_"
     parent.add_module(name, module)

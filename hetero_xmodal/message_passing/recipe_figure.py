@@ -56,8 +56,8 @@ def draw_recipe(recipe: Recipe) -> Drawing:
     boxes = {t: (x1 + dx, y1 + dy, x2 + dx, y2 + dy) for t, (x1, y1, x2, y2) in boxes.items()}
     _paint_arrows(sheet, boxes, arrows)
     for node_type, (x1, y1, x2, y2) in boxes.items():
-        look = {"fill": node_colour(node_type), "ink": node_ink(node_type), "size": 10}
-        sheet.chip(x1, (y1 + y2) / 2, x2 - x1, y2 - y1, node_type, **look)
+        fill, ink = node_colour(node_type), node_ink(node_type)
+        sheet.chip(x1, (y1 + y2) / 2, x2 - x1, y2 - y1, node_type, fill=fill, ink=ink, size=10)
     for k, (text, colour) in enumerate(lines):
         sheet.text(_MARGIN + across + 0.45, _TITLE + _LINE * (k + 0.5), text, size=_SIZE, colour=colour)
     return sheet.figure
@@ -67,7 +67,7 @@ def _arrows(recipe: Recipe) -> Arrows:
     """The numbers of the steps on every arrow, in the order in which the arrows first occur."""
     arrows: Arrows = {}
     for number, step in enumerate(recipe.steps, 1):
-        for relation in step.along:
+        for relation in step.relations:
             numbers = arrows.setdefault((relation[0], relation[2]), {}).setdefault(is_complete(relation), [])
             if number not in numbers:
                 numbers.append(number)

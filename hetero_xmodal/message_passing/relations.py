@@ -1,4 +1,4 @@
-"""The relations that a step can walk along: stored ones, their reverse, self loops and complete ones.
+"""The relations along which a step sends messages: stored ones, their reverse, self loops and complete ones.
 
 All of them are canonical triples ``(source type, relation, destination type)`` and messages run from source to destination.
 
@@ -6,12 +6,12 @@ All of them are canonical triples ``(source type, relation, destination type)`` 
 how to write it     triple                                          edges
 ==================  ==============================================  =====================================================
 the triple itself   ``("word", "depends", "word")``                 those stored on the graph
-``reverse(r)``      ``("word", "reverse of depends", "word")``      the stored ones, walked from destination to source
-``itself(t)``       ``("word", "itself", "word")``                  one self loop per node
-``attends(s, t)``   ``("visual", "attends", "word")``               every s to every t of the same image-sentence pair
+``reverse(r)``      ``("word", "reverse of depends", "word")``      the stored ones, from destination to source
+``itself(t)``       ``("word", "itself", "word")``                  one self loop on every node
+``attends(s, t)``   ``("visual", "attends", "word")``               every s to every t of the same member of the batch
 ==================  ==============================================  =====================================================
 
-The last two are made by the recipe while it runs and are never stored on the graph.
+The last two are made while the recipe runs and are never stored on the graph.
 
 >>> reverse(("word", "depends", "word"))
 ('word', 'reverse of depends', 'word')
@@ -35,14 +35,14 @@ _REVERSE = "reverse of "
 
 
 def reverse(relation: Relation) -> Relation:
-    """The same edges walked the other way: what reached the destination now comes from it."""
+    """The same edges in the opposite direction."""
     source, name, target = relation
     name = name.removeprefix(_REVERSE) if name.startswith(_REVERSE) else _REVERSE + name
     return (target, name, source)
 
 
 def both_ways(relation: Relation) -> tuple[Relation, Relation]:
-    """The relation and its reverse: an undirected walk."""
+    """The relation and its reverse: messages in both directions."""
     return (relation, reverse(relation))
 
 
@@ -67,7 +67,7 @@ def is_self_loop(relation: Relation) -> bool:
 
 
 def stored_form(relation: Relation) -> tuple[Relation, bool]:
-    """The triple as it is stored on a graph, and whether the step walks it in reverse."""
+    """The triple as it is stored on a graph, and whether messages run against it."""
     if relation[1].startswith(_REVERSE):
         return reverse(relation), True
     return relation, False
@@ -80,9 +80,16 @@ def arrow(relation: Relation) -> str:
 
 
 def check_relation(relation: object, where: str) -> Relation:
-    """Return *relation* as a triple of three non-empty strings, or raise an :class:`InputError` that says *where*."""
+    """Return *relation* as a triple of three non-empty strings.
+
+    Raises
+    ------
+    InputError
+        If it is not one; the message begins with *where*.
+    """
     if isinstance(relation, tuple | list) and len(relation) == 3 and all(isinstance(part, str) and part for part in relation):
-        return tuple(relation)
+        source, name, target = relation
+        return (source, name, target)
     raise InputError(
         f"{where}: {relation!r} is not a relation; write a triple (source type, relation, destination type), "
         "such as ('word', 'depends', 'word')"

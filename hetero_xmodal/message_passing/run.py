@@ -1,9 +1,9 @@
-"""One run of a recipe: its nodes, its states and the ends of its edges. Everything is dropped when the run is over."""
+"""One run of a recipe: its nodes, states and edges. It is discarded when the run is over."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Mapping
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,15 +13,20 @@ from .kernels import Kernels
 from .relations import Relation, is_complete, is_self_loop, stored_form
 from .stored_edges import stored_ends
 
-#: what a recipe may say of a node type of its own (an int: that many per member of the batch)
+#: how many nodes a type that the recipe adds has; an int stands for that many in each member of the batch
 SHARED, PER_GRAPH = "shared", "per_graph"
 
+T = TypeVar("T")
 States = dict[str, dict[str, Tensor]]
 Where = Mapping[str, tuple[str, int]]
 
 
 class Ends(NamedTuple):
-    """Edges of one relation: node numbers within their types, and the edges' numbers on the graph (None if made by the recipe)."""
+    """The edges of one relation.
+
+    source, target : (E,), row of the source and of the destination node among the nodes of its type.
+    number : (E,), row of the edge on the graph; None if the recipe made the edges.
+    """
 
     source: Tensor
     target: Tensor
@@ -29,7 +34,21 @@ class Ends(NamedTuple):
 
 
 class Run:
-    """What the steps of one call share."""
+    """What the steps of one call share: the graph, the states and a cache.
+
+    Parameters
+    ----------
+    graph : a ``dgl.DGLGraph``, single or batched.
+    states : node type -> tensor (n, d) or {state name: tensor (n, d)}.
+    adds : node types that the recipe adds, see :class:`~hetero_xmodal.message_passing.Recipe`.
+    plain : whether all messages are computed edge by edge.
+    kernels : see :data:`~hetero_xmodal.message_passing.kernels.KERNELS`.
+
+    Raises
+    ------
+    InputError
+        If graph and *adds* are in conflict, or the states do not fit the graph.
+    """
 
     def __init__(self, graph, states: Mapping, adds: Mapping[str, str | int], *, plain: bool, kernels: Kernels = "torch") -> None:
         if not hasattr(graph, "canonical_etypes"):
@@ -39,9 +58,7 @@ class Run:
                 raise InputError(f"the recipe adds node type {node_type!r}, but the graph already has it; rename one of them")
         for relation in graph.canonical_etypes:
             if is_complete(relation) or is_self_loop(relation) or stored_form(relation)[1]:
-                raise InputError(
-                    f"the graph stores relation {relation}; recipes make relations of that name themselves, store it under another name"
-                )
+                raise InputError(f"the graph stores relation {relation}; recipes make relations of that name, store it under another name")
         self.graph, self.adds, self.plain, self.kernels = graph, adds, plain, kernels
         self.node_types = (*graph.ntypes, *adds)
         self.batch_size = graph.batch_size
@@ -69,7 +86,7 @@ class Run:
                 first = first or (where, value)
                 if (value.dtype, value.device) != (first[1].dtype, first[1].device):
                     one, other = (f"{x.dtype} on {x.device}" for x in (value, first[1]))
-                    raise InputError(f"{where} is {one}, but {first[0]} is {other}; make them alike")
+                    raise InputError(f"{where} is {one}, but {first[0]} is {other}; use one dtype and one device")
                 checked[node_type][name] = value
         if first is None:
             raise InputError("states holds no tensor; give at least one node type a state (n, d)")
@@ -90,9 +107,7 @@ class Run:
     def _check_added(self, node_type: str, kind: str | int, named: dict[str, Tensor]) -> None:
         rows = {len(value) for value in named.values()}
         if not rows and not isinstance(kind, int):
-            raise InputError(
-                f"node type '{node_type}', which the recipe adds, has no state; its rows say how many there are, so give it one"
-            )
+            raise InputError(f"node type '{node_type}', which the recipe adds, has no state; give it one, whose rows are its nodes")
         if len(rows) > 1:
             raise InputError(f"states of node type '{node_type}' have different numbers of rows: {sorted(rows)}")
         if rows and isinstance(kind, int) and rows != {kind * self.batch_size}:
@@ -101,7 +116,7 @@ class Run:
             raise InputError(f"node type '{node_type}': {rows.pop()} rows do not divide among {self.batch_size} graphs")
 
     def per_member(self, node_type: str) -> Tensor | None:
-        """Nodes of a type in each member of the batch (B,), or None for one set that the whole batch shares."""
+        """Number of nodes of a type in each member of the batch (B,), or None for nodes that the whole batch shares."""
         kind = self.adds.get(node_type)
         if kind is None:
             return self.memo(("counts", node_type), lambda: self.graph.batch_num_nodes(node_type).to(self.device))
@@ -111,14 +126,20 @@ class Run:
         return torch.full((self.batch_size,), each, device=self.device)
 
     def count(self, node_type: str) -> int:
-        """Nodes of a type in the whole batch."""
+        """Number of nodes of a type in the whole batch."""
         kind = self.adds.get(node_type)
         if kind is None:
             return self.graph.num_nodes(node_type)
         return kind * self.batch_size if isinstance(kind, int) else len(next(iter(self.states[node_type].values())))
 
     def state(self, node_type: str, name: str, place: str) -> Tensor:
-        """State *name* of a node type, or an :class:`InputError` that says who asked for it."""
+        """State *name* (n, d) of a node type.
+
+        Raises
+        ------
+        InputError
+            If it has none; the message begins with *place*.
+        """
         named = self.states[node_type]
         if name not in named:
             raise InputError(
@@ -127,16 +148,22 @@ class Run:
             )
         return named[name]
 
-    # ------------------------------------------------------------------------------------------ work done once
+    # ------------------------------------------------------------------------------------------ cache
 
-    def memo(self, key, make):
-        """``make()``, or what it gave the last time in this run. Keys built from ``id`` are safe: the value keeps its tensors alive."""
+    def memo(self, key: Hashable, make: Callable[[], T]) -> T:
+        """``make()``, cached under *key* for this run. Keys may contain ``id(tensor)`` if the value keeps that tensor alive."""
         if key not in self._memo:
             self._memo[key] = make()
         return self._memo[key]
 
     def map(self, module: nn.Module | None, value: Tensor, place: str) -> Tensor:
-        """``module(value)``, done once per module and tensor (so a dropout draws once); rows in, as many rows out."""
+        """``module(value)``, (n, d) to (n, m), computed once per module and tensor, so that a dropout draws once.
+
+        Raises
+        ------
+        InputError
+            If the module cannot take the value or changes the number of rows.
+        """
         if module is None:
             return value
 
@@ -159,7 +186,13 @@ class Run:
     # ------------------------------------------------------------------------------------------ edges
 
     def check_relation(self, relation: Relation, place: str) -> None:
-        """Raise an :class:`InputError` that lists what is known if the graph and the recipe do not have *relation*."""
+        """Check that the graph, or the recipe, has *relation*.
+
+        Raises
+        ------
+        InputError
+            If not; the message lists what there is.
+        """
         for node_type in (relation[0], relation[2]):
             if node_type not in self.node_types:
                 raise InputError(
@@ -176,11 +209,11 @@ class Run:
             )
 
     def is_stored(self, relation: Relation) -> bool:
-        """Whether the edges of *relation* depend on nothing but those that the graph stores and its numbers of nodes."""
+        """Whether the edges of *relation* depend on nothing but the graph's stored edges and numbers of nodes."""
         return not is_complete(relation) and relation[0] in self.graph.ntypes
 
     def ends(self, relation: Relation, where: Where, place: str) -> Ends:
-        """The edges of *relation* between nodes that *where* lets take part."""
+        """The edges of *relation* between the nodes that *where* selects."""
         return self.memo(("ends", relation, *sorted(where.items())), lambda: self._ends(relation, where, place))
 
     def _ends(self, relation: Relation, where: Where, place: str) -> Ends:
@@ -195,16 +228,20 @@ class Run:
             first, second = stored_ends(self.graph, stored, self.device)
             number = torch.arange(len(first), device=self.device)
             ends = Ends(second, first, number) if backwards else Ends(first, second, number)
-        takes_part = [
-            self.takes_part(t, where, place)[x] for t, x in ((source_type, ends.source), (target_type, ends.target)) if t in where
-        ]
-        if takes_part:
-            keep = torch.stack(takes_part).all(0)
-            ends = Ends(*(None if x is None else x[keep] for x in ends))
+        selected = [self.selected(t, where, place)[x] for t, x in ((source_type, ends.source), (target_type, ends.target)) if t in where]
+        if selected:
+            keep = torch.stack(selected).all(0)
+            ends = Ends(ends.source[keep], ends.target[keep], None if ends.number is None else ends.number[keep])
         return ends
 
-    def takes_part(self, node_type: str, where: Where, place: str) -> Tensor:
-        """Which nodes of a type *where* lets speak and listen, (n,) bool."""
+    def selected(self, node_type: str, where: Where, place: str) -> Tensor:
+        """Which nodes of a type *where* selects, (n,) bool.
+
+        Raises
+        ------
+        InputError
+            If the graph has no such feature.
+        """
         if node_type not in where:
             return torch.ones(self.count(node_type), dtype=torch.bool, device=self.device)
         feature, value = where[node_type]
@@ -217,9 +254,9 @@ class Run:
         return (data[feature] == value).to(self.device)
 
     def _complete(self, source_type: str, target_type: str) -> Ends:
-        """Every source to every target of the same member; one receiver after the other, its sources in order."""
+        """Every source to every destination of the same member, sorted by destination, then by source."""
         sources, targets = self.per_member(source_type), self.per_member(target_type)
-        if sources is None or targets is None:  # what the whole batch shares meets everything
+        if sources is None or targets is None:  # shared nodes are connected to all members
             n, m = self.count(source_type), self.count(target_type)
             return Ends(torch.arange(n, device=self.device).repeat(m), torch.arange(m, device=self.device).repeat_interleave(n), None)
         pairs = sources * targets

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 
 def text_table(rows: Sequence[Mapping[str, str]], *, width: int = 34) -> str:
-    """Rows of strings as an aligned table; long cells are wrapped at *width*, columns without content are left out.
+    """Rows of strings as an aligned table; long cells are wrapped at *width*, empty columns are left out.
 
     >>> print(text_table([{"name": "a", "note": "one\\ntwo"}, {"name": "b", "note": ""}]))
     name | note

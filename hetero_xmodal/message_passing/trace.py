@@ -1,4 +1,4 @@
-"""What happened in a run, step by step: who heard what from whom."""
+"""The trace of a run: for every step the states before and after it, and the weight of every edge."""
 
 from __future__ import annotations
 
@@ -22,10 +22,15 @@ if TYPE_CHECKING:
 
     from .recipe import Recipe
 
+#: columns of :meth:`Trace.table`
+COLUMNS = (
+    "number", "step", "source", "destination", "along", "weight", "source_type", "source_node", "destination_type", "destination_node",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, eq=False)
 class EdgeTrace:
-    """The edges of one relation in one step: source and target node numbers (E,) and the weight of every edge (E,)."""
+    """The edges of one relation in one step: numbers of their source and destination nodes (E,), and their weights (E,)."""
 
     source: Tensor
     target: Tensor
@@ -34,7 +39,7 @@ class EdgeTrace:
 
 @dataclass(frozen=True, eq=False)
 class StepTrace:
-    """One step: the states ``{node type: {name: tensor}}`` before and after it, and the edges of each relation."""
+    """One step: the states ``{node type: {name: tensor (n, d)}}`` before and after it, and the edges of each relation."""
 
     number: int
     step: Step
@@ -43,7 +48,7 @@ class StepTrace:
     edges: dict[Relation, EdgeTrace]
 
     def change(self, node_type: str) -> Tensor:
-        """How far the written state of each node moved (n,): the length of after - before, of after if there was none before."""
+        """Norm (n,) of the change of the written state of each node; of the state itself if it is new or of another width."""
         after = self.after[node_type][self.step.writes]
         before = self.before[node_type].get(self.step.writes)
         return (after if before is None or before.shape != after.shape else after - before).norm(dim=1)
@@ -51,10 +56,10 @@ class StepTrace:
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """All steps of one run. ``print(trace)`` shows who heard what from whom; :meth:`table` gives it as a pandas table."""
+    """All steps of one run. ``print(trace)`` shows the largest weights; :meth:`table` gives all of them as a pandas table."""
 
     steps: tuple[StepTrace, ...]
-    #: node type -> a readable name for every node, e.g. ``"bird"``
+    #: node type -> name of every node, e.g. ``"bird"``; empty if the graph stores none
     names: dict[str, list[str]]
 
     @property
@@ -63,15 +68,22 @@ class Trace:
         return self.steps[-1].after
 
     def table(self, *, step: int | str | None = None, node_type: str | None = None, node: int | None = None) -> pd.DataFrame:
-        """Who heard what from whom: one row per edge, in the order of the steps, the loudest message of every receiver first.
+        """One row per edge: steps in order, and within a step the edges of every destination node by decreasing weight.
 
         Parameters
         ----------
-        step : only this one, by number (from 1) or name.
-        node_type, node : only what nodes of this type, or this one node, heard.
+        step : only this step, by number (from 1) or name.
+        node_type, node : only edges to nodes of this type, or to this one node.
 
-        Columns: ``number``, ``step``, ``receiver``, ``hears``, ``along``, ``weight`` and, to compute with, ``receiver_type``,
-        ``receiver_node``, ``source_type``, ``source_node``.
+        Returns
+        -------
+        Table with the columns ``number``, ``step``, ``source``, ``destination`` (names to read), ``along``, ``weight``,
+        ``source_type``, ``source_node``, ``destination_type`` and ``destination_node``.
+
+        Raises
+        ------
+        InputError
+            If the trace has no such step or node type.
         """
         import pandas as pd
 
@@ -87,34 +99,25 @@ class Trace:
                     {
                         "number": taken.number,
                         "step": taken.step.name,
-                        "receiver": [self.name(relation[2], v) for v in target],
-                        "hears": [self.name(relation[0], u) for u in source],
+                        "source": [self.name(relation[0], u) for u in source],
+                        "destination": [self.name(relation[2], v) for v in target],
                         "along": relation[1],
                         "weight": edges.weight.tolist(),
-                        "receiver_type": relation[2],
-                        "receiver_node": target,
                         "source_type": relation[0],
                         "source_node": source,
+                        "destination_type": relation[2],
+                        "destination_node": target,
                     }
                 )
-                frames.append(frame if node is None else frame[frame["receiver_node"] == node])
+                frames.append(frame if node is None else frame[frame["destination_node"] == node])
         if not any(len(frame) for frame in frames):
-            columns = (
-                "number",
-                "step",
-                "receiver",
-                "hears",
-                "along",
-                "weight",
-                "receiver_type",
-                "receiver_node",
-                "source_type",
-                "source_node",
-            )
-            return pd.DataFrame({column: [] for column in columns})
+            return pd.DataFrame({column: [] for column in COLUMNS})
         everything = pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
         return everything.sort_values(
-            ["number", "receiver_type", "receiver_node", "weight"], ascending=[True, True, True, False], kind="stable", ignore_index=True
+            ["number", "destination_type", "destination_node", "weight"],
+            ascending=[True, True, True, False],
+            kind="stable",
+            ignore_index=True,
         )
 
     def name(self, node_type: str, node: int) -> str:
@@ -132,35 +135,37 @@ class Trace:
         return picked
 
     def __str__(self) -> str:
-        """Every receiver with the three loudest messages it heard; long steps are cut after twelve receivers."""
+        """Every destination node with its three largest edge weights; at most twelve nodes of a step."""
         lines = []
         for taken in self.steps:
             edges = sum(len(e.source) for e in taken.edges.values())
             lines.append(
                 f"step {taken.number}: {taken.step.name}{f' ({taken.step.equation})' if taken.step.equation else ''}, {edges} messages"
             )
-            groups = list(self.table(step=taken.number).groupby(["receiver_type", "receiver_node"], sort=False))
+            groups = list(self.table(step=taken.number).groupby(["destination_type", "destination_node"], sort=False))
             rows = []
-            for (node_type, node), heard in groups[:12]:
-                told = [f"{hears} {weight:.3f}" for hears, weight in zip(heard["hears"][:3], heard["weight"][:3], strict=True)]
-                more = [f"and {len(heard) - 3} more"] * (len(heard) > 3)
-                moved = f"{float(taken.change(node_type)[int(node)]):.3f}"
-                rows.append({"receiver": heard["receiver"].iloc[0], "heard (weight)": ", ".join([*told, *more]), "moved by": moved})
+            for (node_type, node), edges_in in groups[:12]:
+                largest = [f"{source} {weight:.3f}" for source, weight in zip(edges_in["source"][:3], edges_in["weight"][:3], strict=True)]
+                more = [f"and {len(edges_in) - 3} more"] * (len(edges_in) > 3)
+                change = f"{float(taken.change(node_type)[int(node)]):.3f}"
+                name = edges_in["destination"].iloc[0]
+                rows.append({"destination": name, "sources (weight)": ", ".join([*largest, *more]), "change": change})
             if rows:
                 lines.append(text_table(rows, width=90))
             if len(groups) > 12:
-                lines.append(f"... and {len(groups) - 12} more receivers; see trace.table(step={taken.number})")
+                lines.append(f"... and {len(groups) - 12} more destination nodes; see trace.table(step={taken.number})")
             lines.append("")
         return "\n".join(lines).rstrip()
 
 
 def record(recipe: Recipe, run: Run, edge_weights: Mapping) -> Trace:
-    """Take all steps of *recipe* and keep what happened."""
+    """Run all steps of *recipe* and record them; *edge_weights* as in :meth:`Recipe.forward`."""
     taken = []
     for number, step in enumerate(recipe.steps, 1):
-        before, edges = _copy(run.states), {}
+        before = _copy(run.states)
+        edges: dict[Relation, EdgeTrace] = {}
 
-        def keep(inbox: Inbox, weight: Tensor, edges=edges) -> None:
+        def keep(inbox: Inbox, weight: Tensor, edges: dict[Relation, EdgeTrace] = edges) -> None:
             ends = inbox.edge_ends()
             parts = weight.detach().split([len(e.source) for e in ends])
             edges.update({r: EdgeTrace(e.source, e.target, w) for r, e, w in zip(inbox.relations, ends, parts, strict=True)})
@@ -175,7 +180,7 @@ def _copy(states: States) -> States:
 
 
 def _names(run: Run, node_type: str) -> list[str]:
-    """Names of nodes as the graph stores them, as zero-padded text; empty if it stores none."""
+    """Names of the nodes of a type, which the graph stores as zero-padded text; empty if it stores none."""
     from ..schema import decode_text
 
     if node_type in run.graph.ntypes:

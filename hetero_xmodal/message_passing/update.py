@@ -1,21 +1,21 @@
-"""What a receiver makes of its old state and of what it heard.
+"""Update functions: the new state of a node from its old state and the aggregated message.
 
-An update is called as ``update(old, heard, *own)`` with tensors of one row per receiving node and returns the new state:
+An update is called as ``update(old, message, *own)`` with one row per destination node and returns the new state (n, width):
 
-* ``old`` (n, d): the receiver's state of the name that the step writes; if there is none yet, the one it reads; else None;
-* ``heard`` (n, m): the gathered messages;
-* ``own``: further states of the receiver, named by the update's ``own``.
+* ``old`` (n, d): the node's state of the name that the step writes; if there is none yet, the one it reads; else None;
+* ``message`` (n, m): the aggregated message;
+* ``own`` (n, k) each: further states of the node, named by the update's ``own``.
 
-Any function or ``torch.nn.Module`` of ``(old, heard)`` may be given in place of the classes below. One with a true attribute
+Any function or ``torch.nn.Module`` of ``(old, message)`` may be used in place of the classes below. One with a true attribute
 ``needs_old`` is not called for a node type that has neither nodes nor an old state.
 
 >>> import torch
->>> old, heard = torch.tensor([[1.0, -1.0]]), torch.tensor([[3.0, -3.0]])
->>> Replace(torch.relu)(old, heard).tolist()
+>>> old, message = torch.tensor([[1.0, -1.0]]), torch.tensor([[3.0, -3.0]])
+>>> Replace(torch.relu)(old, message).tolist()
 [[3.0, 0.0]]
->>> Blend(old=0.75, new=0.25)(old, heard).tolist()
+>>> Blend(old=0.75, new=0.25)(old, message).tolist()
 [[1.5, -1.5]]
->>> Residual()(old, heard).tolist()
+>>> Residual()(old, message).tolist()
 [[4.0, -4.0]]
 """
 
@@ -47,12 +47,12 @@ def name_of(function: object) -> str:
     return getattr(function, "__name__", type(function).__name__).strip("<>")
 
 
-def _need_old(old: Tensor | None, heard: Tensor, what: str) -> Tensor:
+def _need_old(old: Tensor | None, message: Tensor, what: str) -> Tensor:
     if old is None:
-        raise InputError(f"{what} needs an old state, but the receiver has none; give it one or use Replace")
-    if old.shape[1] != heard.shape[1]:
+        raise InputError(f"{what} needs an old state, but the destination node has none; give it one or use Replace")
+    if old.shape[1] != message.shape[1]:
         raise InputError(
-            f"{what} needs messages as wide as the old state, found {tuple(heard.shape)} and {tuple(old.shape)}; "
+            f"{what} needs messages as wide as the old state, found {tuple(message.shape)} and {tuple(old.shape)}; "
             "map the messages with send="
         )
     return old
@@ -60,12 +60,12 @@ def _need_old(old: Tensor | None, heard: Tensor, what: str) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Replace:
-    """The message, through an activation, becomes the new state."""
+    """``activation(message)``: the message (n, m) becomes the new state (n, m)."""
 
     activation: Function | None = None
 
-    def __call__(self, old: Tensor | None, heard: Tensor) -> Tensor:
-        return heard if self.activation is None else self.activation(heard)
+    def __call__(self, old: Tensor | None, message: Tensor) -> Tensor:
+        return message if self.activation is None else self.activation(message)
 
     def __str__(self) -> str:
         return "replace" if self.activation is None else f"replace, {name_of(self.activation)}"
@@ -73,43 +73,43 @@ class Replace:
 
 @dataclass(frozen=True, eq=False)
 class Blend:
-    """``old * state + new * through(message)`` with two fixed numbers."""
+    """``old * state + new * through(message)`` with two fixed numbers: state (n, d) and message (n, m), which *through* maps to (n, d)."""
 
     old: float = 0.5
     new: float = 0.5
     through: Function | None = None
     needs_old = True
 
-    def __call__(self, old: Tensor | None, heard: Tensor) -> Tensor:
-        said = heard if self.through is None else self.through(heard)
-        return self.old * _need_old(old, said, "a Blend update") + self.new * said
+    def __call__(self, old: Tensor | None, message: Tensor) -> Tensor:
+        message = message if self.through is None else self.through(message)
+        return self.old * _need_old(old, message, "a Blend update") + self.new * message
 
     def __str__(self) -> str:
-        said = "heard" if self.through is None else f"{name_of(self.through)}(heard)"
-        return f"{self.old:g} old + {self.new:g} {said}"
+        messages = "messages" if self.through is None else f"{name_of(self.through)}(messages)"
+        return f"{self.old:g} old + {self.new:g} {messages}"
 
 
 @dataclass(frozen=True, eq=False)
 class Residual:
-    """``old + activation(message)``."""
+    """``old + activation(message)``, a residual connection: state and message (n, d)."""
 
     activation: Function | None = None
     needs_old = True
 
-    def __call__(self, old: Tensor | None, heard: Tensor) -> Tensor:
-        said = heard if self.activation is None else self.activation(heard)
-        return _need_old(old, said, "a Residual update") + said
+    def __call__(self, old: Tensor | None, message: Tensor) -> Tensor:
+        message = message if self.activation is None else self.activation(message)
+        return _need_old(old, message, "a Residual update") + message
 
     def __str__(self) -> str:
-        return "old + heard" if self.activation is None else f"old + {name_of(self.activation)}(heard)"
+        return "old + messages" if self.activation is None else f"old + {name_of(self.activation)}(messages)"
 
 
 class GatedRecurrent(nn.Module):
-    """The gated update of gated graph networks, state Z (n, d) and message a (n, m)::
+    """The gated update of gated graph networks, from state Z (n, d) and message a (n, m) to the new state (n, d)::
 
-        U  = sigmoid(a W_U + Z F_U + b_U)          how much of the candidate to take
-        r  = sigmoid(a W_r + Z F_r + b_r)          how much of the old state the candidate sees
-        Z~ = tanh(a W_z + (r * Z) F_z + b_z)       the candidate
+        U  = sigmoid(a W_U + Z F_U + b_U)          update gate: the share of the candidate
+        r  = sigmoid(a W_r + Z F_r + b_r)          reset gate: the share of the old state in the candidate
+        Z~ = tanh(a W_z + (r * Z) F_z + b_z)       candidate state
         Z' = Z~ * U + Z * (1 - U)
 
     It is not ``torch.nn.GRUCell``: there ``r`` multiplies after F_z and the update gate multiplies the old state.
@@ -120,20 +120,26 @@ class GatedRecurrent(nn.Module):
     def __init__(self, width: int, message_width: int | None = None) -> None:
         super().__init__()
         message_width = width if message_width is None else message_width
-        self.heard_to_update = nn.Linear(message_width, width)  # W_U, b_U
-        self.heard_to_reset = nn.Linear(message_width, width)  # W_r, b_r
-        self.heard_to_candidate = nn.Linear(message_width, width)  # W_z, b_z
+        self.message_to_update = nn.Linear(message_width, width)  # W_U, b_U
+        self.message_to_reset = nn.Linear(message_width, width)  # W_r, b_r
+        self.message_to_candidate = nn.Linear(message_width, width)  # W_z, b_z
         self.state_to_update = nn.Linear(width, width, bias=False)  # F_U
         self.state_to_reset = nn.Linear(width, width, bias=False)  # F_r
         self.state_to_candidate = nn.Linear(width, width, bias=False)  # F_z
 
-    def forward(self, old: Tensor | None, heard: Tensor) -> Tensor:
-        """``old`` (n, width) and ``heard`` (n, message_width) to the new state (n, width)."""
+    def forward(self, old: Tensor | None, message: Tensor) -> Tensor:
+        """*old* (n, width) and *message* (n, message_width) to the new state (n, width).
+
+        Raises
+        ------
+        InputError
+            If there is no old state.
+        """
         if old is None:
-            raise InputError("a GatedRecurrent update needs an old state, but the receiver has none; give it one or use Replace")
-        update = torch.sigmoid(self.heard_to_update(heard) + self.state_to_update(old))
-        reset = torch.sigmoid(self.heard_to_reset(heard) + self.state_to_reset(old))
-        candidate = torch.tanh(self.heard_to_candidate(heard) + self.state_to_candidate(reset * old))
+            raise InputError("a GatedRecurrent update needs an old state, but the destination node has none; give it one or use Replace")
+        update = torch.sigmoid(self.message_to_update(message) + self.state_to_update(old))
+        reset = torch.sigmoid(self.message_to_reset(message) + self.state_to_reset(old))
+        candidate = torch.tanh(self.message_to_candidate(message) + self.state_to_candidate(reset * old))
         return candidate * update + old * (1 - update)
 
     def __str__(self) -> str:
@@ -142,7 +148,7 @@ class GatedRecurrent(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Combine:
-    """``function(heard, *own)`` with further states of the receiver, for formulas of more than one state.
+    """``function(message, *own)``: message (n, m) and further states (n, k) of the node, for formulas of more than one state.
 
     >>> blend = Combine(lambda gate, new, old: gate * new + (1 - gate) * old, own=("new", "old"))
     >>> blend(None, torch.tensor([[0.25]]), torch.tensor([[4.0]]), torch.tensor([[8.0]])).tolist()
@@ -152,15 +158,15 @@ class Combine:
     function: Callable[..., Tensor]
     own: tuple[str, ...]
 
-    def __call__(self, old: Tensor | None, heard: Tensor, *own: Tensor) -> Tensor:
-        return self.function(heard, *own)
+    def __call__(self, old: Tensor | None, message: Tensor, *own: Tensor) -> Tensor:
+        return self.function(message, *own)
 
     def __str__(self) -> str:
-        return f"{name_of(self.function)}(heard, {', '.join(self.own)})"
+        return f"{name_of(self.function)}(messages, {', '.join(self.own)})"
 
 
 class JoinedLinear(nn.Module):
-    """A linear map of several tensors side by side: ``W [heard, own, ...] + b``, for use in :class:`Combine`.
+    """A linear map of concatenated tensors, ``W [message, own, ...] + b``, for use in :class:`Combine`.
 
     >>> JoinedLinear(2, 3, out=4)(torch.zeros(5, 2), torch.zeros(5, 3)).shape
     torch.Size([5, 4])
@@ -171,5 +177,5 @@ class JoinedLinear(nn.Module):
         self.linear = nn.Linear(sum(widths), out)
 
     def forward(self, *parts: Tensor) -> Tensor:
-        """Tensors (n, width) of the widths given, to (n, out)."""
+        """Tensors (n, width) of the given widths to (n, out)."""
         return self.linear(torch.cat(parts, 1))

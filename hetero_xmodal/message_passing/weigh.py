@@ -1,19 +1,19 @@
-"""How loud each message is: one number per edge.
+"""Edge weights: one number per edge, by which its message is multiplied.
 
 ======================  ===========================================================================================
 Constant                the same number for every edge
 StoredWeight            a feature stored on the graph's edges
 SymmetricNorm           ``A_ij / sqrt(D_i D_j)`` over all relations of the step together
-DotAttention            softmax of ``q_i . k_j`` over everything that reaches node i, all relations together
-AdditiveAttention       softmax of ``a_1(W x_i) + a_2(W x_j)`` over everything that reaches node i, all relations together
-SigmoidGate             ``sigmoid(q_i . k_j)``, every edge on its own
+DotAttention            softmax of ``q_i . k_j`` over all edges that reach node i, all relations together
+AdditiveAttention       softmax of ``a_1(W x_i) + a_2(W x_j)`` over all edges that reach node i, all relations together
+SigmoidGate             ``sigmoid(q_i . k_j)`` of every edge, without normalisation
 ======================  ===========================================================================================
 
-Here j is the source of an edge and i its receiver. Wherever a map is asked for, give a ``torch.nn.Module`` (one for all node types),
-a mapping from node type to module, or None for the state as it is.
+Here j is the source node of an edge and i its destination node. A map is a ``torch.nn.Module`` (one for all node types), a mapping from
+node type to module, or None for the state itself.
 
-Each class has two methods that compute the same numbers: ``edges`` for any relation, edge by edge, and ``dense`` for complete
-relations as a padded matrix. A test holds them equal.
+A class has two methods that compute the same weights: ``edges`` for any relation, edge by edge, and, where ``has_dense`` is true,
+``dense`` for complete relations as a padded matrix. A test holds them equal.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ NodeMap = nn.Module | Mapping[str, nn.Module] | None
 
 
 def describe_map(choice: NodeMap, argument: str) -> str:
-    """``'x'`` for no map, ``'Linear(4, 2) x'`` for a shared one, ``'x mapped per type'`` for one per node type."""
+    """``'x'`` for no map, ``'Linear(4, 2) x'`` for a shared one, ``'x mapped by word: Linear(4, 2)'`` for one per node type."""
     if choice is None:
         return argument
     if isinstance(choice, Mapping):
@@ -47,37 +47,40 @@ def describe_map(choice: NodeMap, argument: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Weigh(ABC):
-    """Base of the ways to weigh an edge.
-
-    A way that sets ``has_dense`` also has ``dense(inbox)``: weights (B, receivers, sources) of complete relations, 0 where nobody is.
-    """
+    """Base class of edge weights; one that sets ``has_dense`` implements :meth:`dense` too."""
 
     has_dense = False
 
     def needs(self, reads: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Names of the states that the weights ask of a receiver, and of a source, in a step that reads state *reads*."""
+        """Names of the states of a destination and of a source node that the weights depend on, in a step that reads state *reads*."""
         return (), ()
 
     def inputs(self, inbox: Inbox) -> tuple[Tensor, ...]:
-        """The tensors that the weights depend on; the same ones give the same weights and are not computed twice in a run."""
+        """The tensors (n, d) that the weights depend on; for the same ones the weights are computed only once in a run."""
         return ()
 
     @abstractmethod
     def edges(self, inbox: Inbox) -> Tensor:
-        """Weights (E,) of all edges that reach the inbox's receivers, in the order of the step's relations."""
+        """Weights (E,) of all edges of *inbox*, in the order of the step's relations."""
+
+    def dense(self, inbox: DenseInbox) -> Tensor:
+        """Weights (B, n, s) of complete relations, 0 in the padding; called only where ``has_dense`` is true."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)
 class Constant(Weigh):
-    """Every message has the same weight."""
+    """The same weight for every edge."""
 
     value: float = 1.0
     has_dense = True
 
     def edges(self, inbox: Inbox) -> Tensor:
+        """Weights (E,) of all edges of *inbox*."""
         return torch.full((inbox.num_edges,), self.value, dtype=inbox.dtype, device=inbox.device)
 
     def dense(self, inbox: DenseInbox) -> Tensor:
+        """The same weights as a padded matrix (B, n, s)."""
         return inbox.where_source(torch.full(inbox.shape, self.value, dtype=inbox.dtype, device=inbox.device))
 
     def __str__(self) -> str:
@@ -86,11 +89,12 @@ class Constant(Weigh):
 
 @dataclass(frozen=True, eq=False)
 class StoredWeight(Weigh):
-    """The edge feature *name* of the graph; a self loop made by the recipe weighs 1."""
+    """The edge feature *name* of the graph; a self loop made by the recipe has weight 1."""
 
     name: str
 
     def edges(self, inbox: Inbox) -> Tensor:
+        """Weights (E,) of all edges of *inbox*."""
         return inbox.stored_weight(self.name)
 
     def __str__(self) -> str:
@@ -101,11 +105,16 @@ class StoredWeight(Weigh):
 class SymmetricNorm(Weigh):
     """``A_ij / sqrt(D_i D_j)``, with D the row sums of A over **all** relations of the step together.
 
-    Without *weight*, A_ij is 1 where there is any edge j -> i; parallel edges share that 1. With *weight* A_ij is the stored edge
-    feature of that name. For a graph convolution with self loops put ``itself(t)`` into ``along``.
+    Without *weight*, A_ij is 1 where there is an edge j -> i, divided equally among parallel edges. With *weight*, A_ij is the stored
+    edge feature of that name. For a graph convolution with self loops put ``itself(t)`` into ``along``.
 
-    *degree* says which sums D holds: ``"in"`` (what a node receives, the rows of A) or ``"out"`` (what it sends, the columns).
-    They differ only for an asymmetric A. A node of degree 0 is given the factor 0.
+    *degree* selects the sums in D: ``"in"`` (over the edges that a node receives, the rows of A) or ``"out"`` (over those that it
+    sends, the columns). They differ only for an asymmetric A. For a node of degree 0 the factor is 0.
+
+    Raises
+    ------
+    InputError
+        If *degree* is neither.
     """
 
     weight: str | None = None
@@ -116,12 +125,13 @@ class SymmetricNorm(Weigh):
             raise InputError(f"SymmetricNorm: degree is {self.degree!r}, expected 'in' or 'out'")
 
     def edges(self, inbox: Inbox) -> Tensor:
+        """Weights (E,) of all edges of *inbox*."""
         entry = inbox.adjacency(self.weight)
         degrees = {t: d.clamp_min(0).rsqrt().masked_fill(d <= 0, 0.0) for t, d in inbox.step_degrees(self.weight, self.degree).items()}
         ends = inbox.edge_ends()
         at_source = torch.cat([degrees[relation[0]][e.source] for relation, e in zip(inbox.relations, ends, strict=True)])
-        at_receiver = torch.cat([degrees[inbox.receiver][e.target] for e in ends])
-        return entry * at_source * at_receiver
+        at_target = torch.cat([degrees[inbox.receiver][e.target] for e in ends])
+        return entry * at_source * at_target
 
     def __str__(self) -> str:
         of = "" if self.weight is None else f" of stored '{self.weight}'"
@@ -130,7 +140,7 @@ class SymmetricNorm(Weigh):
 
 @dataclass(frozen=True, eq=False)
 class _Dot(Weigh):
-    """``q_i . k_j``: what the two ways to use a dot product share."""
+    """``q_i . k_j``: the score that attention and gate share."""
 
     query: NodeMap = None
     key: NodeMap = None
@@ -142,6 +152,7 @@ class _Dot(Weigh):
         return (self.query_state or reads,), (self.key_state or reads,)
 
     def inputs(self, inbox: Inbox) -> tuple[Tensor, ...]:
+        """The states (n, d) that queries and keys are made from."""
         return (inbox.receiver_state(self.query_state), *inbox.source_states(self.key_state))
 
     def _score_edges(self, inbox: Inbox, perspectives: int = 1) -> Tensor:
@@ -173,9 +184,14 @@ class _Dot(Weigh):
 
 @dataclass(frozen=True, eq=False)
 class DotAttention(_Dot):
-    """Softmax of ``activation(q_i . k_j)`` over everything that reaches node i in this step, all relations together.
+    """Attention weights: softmax of ``activation(q_i . k_j)`` over all edges that reach node i in this step, all relations together.
 
-    *scale* divides the product by the square root of its width.
+    Parameters
+    ----------
+    query, key : maps of the destination's and of the source's state to q and k, of one width d.
+    query_state, key_state : names of these states; left out, the state that the step reads.
+    activation : applied to the product.
+    scale : divide the product by sqrt(d).
     """
 
     activation: Function | None = None
@@ -189,9 +205,11 @@ class DotAttention(_Dot):
         return inbox.map(self.query, inbox.receiver, inbox.receiver_state(self.query_state), "query").shape[-1]
 
     def edges(self, inbox: Inbox) -> Tensor:
+        """Weights (E,) of all edges of *inbox*."""
         return inbox.links.softmax(self._finish(self._score_edges(inbox), self._width(inbox)))
 
     def dense(self, inbox: DenseInbox) -> Tensor:
+        """The same weights as a padded matrix (B, n, s)."""
         return inbox.softmax(self._finish(self._score_dense(inbox), self._width(inbox)))
 
     def __str__(self) -> str:
@@ -202,17 +220,22 @@ class DotAttention(_Dot):
 
 @dataclass(frozen=True, eq=False)
 class SigmoidGate(_Dot):
-    """``sigmoid(q_i . k_j)``: every edge on its own, nothing sums to 1.
+    """Gates: ``sigmoid(q_i . k_j)`` of every edge; unlike attention weights they are independent and need not sum to 1.
 
-    With more than one of *perspectives* the key map makes that many keys side by side (width p * d) and the largest product counts.
+    Parameters
+    ----------
+    query, key, query_state, key_state : as in :class:`DotAttention`.
+    perspectives : with p > 1 the key map gives p keys per node, concatenated (width p * d), and the largest product counts.
     """
 
     perspectives: int = 1
 
     def edges(self, inbox: Inbox) -> Tensor:
+        """Weights (E,) of all edges of *inbox*."""
         return torch.sigmoid(self._score_edges(inbox, self.perspectives))
 
     def dense(self, inbox: DenseInbox) -> Tensor:
+        """The same weights as a padded matrix (B, n, s)."""
         return inbox.where_source(torch.sigmoid(self._score_dense(inbox, self.perspectives)))
 
     def __str__(self) -> str:
@@ -222,12 +245,13 @@ class SigmoidGate(_Dot):
 
 @dataclass(frozen=True, eq=False)
 class AdditiveAttention(Weigh):
-    """Softmax of ``activation(a_1(W x_i) + a_2(W x_j))`` over everything that reaches node i, all relations together.
+    """Additive attention: softmax of ``activation(a_1(W x_i) + a_2(W x_j))`` over all edges that reach node i, all relations together.
 
     Parameters
     ----------
-    to, of : modules to width 1: a_1 for the receiver and a_2 for the source.
-    through : W; give the module that the step sends with and it is applied once.
+    to, of : modules of output width 1: a_1 for the destination and a_2 for the source.
+    through : W; if it is the module that the step sends with, it is applied only once.
+    activation : applied to the sum.
     """
 
     to: nn.Module
@@ -240,27 +264,28 @@ class AdditiveAttention(Weigh):
         return (reads,), (reads,)
 
     def inputs(self, inbox: Inbox) -> tuple[Tensor, ...]:
+        """The states (n, d) that queries and keys are made from."""
         return (inbox.receiver_state(None), *inbox.source_states(None))
 
     def _parts(self, inbox: Inbox) -> tuple[Tensor, list[Tensor]]:
-        at_receiver = inbox.map(
-            self.to, inbox.receiver, inbox.map(self.through, inbox.receiver, inbox.receiver_state(None), "through"), "to"
-        )
+        at_target = inbox.map(self.to, inbox.receiver, inbox.map(self.through, inbox.receiver, inbox.receiver_state(None), "through"), "to")
         at_source = inbox.map_sources(self.of, inbox.map_sources(self.through, inbox.source_states(None), "through"), "of")
-        for part in (at_receiver, *at_source):
+        for part in (at_target, *at_source):
             if part.shape[-1] != 1:
                 raise InputError(f"{inbox.place}: additive attention needs to= and of= of output width 1, found {part.shape[-1]}")
-        return at_receiver, at_source
+        return at_target, at_source
 
     def edges(self, inbox: Inbox) -> Tensor:
-        at_receiver, at_source = self._parts(inbox)
+        """Weights (E,) of all edges of *inbox*."""
+        at_target, at_source = self._parts(inbox)
         rows, links = inbox.link(at_source)
-        score = rows.squeeze(-1)[links.source] + at_receiver.squeeze(-1)[links.target]
+        score = rows.squeeze(-1)[links.source] + at_target.squeeze(-1)[links.target]
         return links.softmax(score if self.activation is None else self.activation(score))
 
     def dense(self, inbox: DenseInbox) -> Tensor:
-        at_receiver, at_source = self._parts(inbox)
-        score = inbox.pad_receivers(at_receiver) + inbox.pad_sources(None, at_source, "of").transpose(1, 2)  # (B, n, 1) + (B, 1, s)
+        """The same weights as a padded matrix (B, n, s)."""
+        at_target, at_source = self._parts(inbox)
+        score = inbox.pad_receivers(at_target) + inbox.pad_sources(None, at_source, "of").transpose(1, 2)  # (B, n, 1) + (B, 1, s)
         return inbox.softmax(score if self.activation is None else self.activation(score))
 
     def __str__(self) -> str:

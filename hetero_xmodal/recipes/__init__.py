@@ -1,11 +1,11 @@
-"""The models of four papers, one file each: equations as steps, in the paper's order.
+"""The models of four papers, one file each, with equations as message-passing steps in the paper's order.
 
 * :mod:`~hetero_xmodal.recipes.dagnn`: dual adversarial graph neural networks for multi-label cross-modal retrieval
 * :mod:`~hetero_xmodal.recipes.algr`: adaptive latent graph representation learning for image-text matching
 * :mod:`~hetero_xmodal.recipes.cam`: cross-modal adaptive manipulation
 * :mod:`~hetero_xmodal.recipes.mimnet`: memory-based image manipulation network
 
-Each file has a frozen config and functions that make the paper's message passing as a
+Each file has a frozen config and functions that return the paper's message passing as a
 :class:`~hetero_xmodal.message_passing.Recipe`; :mod:`~hetero_xmodal.recipes.tags` is the bag-of-words layer as message passing.
 """
 

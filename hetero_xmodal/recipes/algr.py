@@ -1,19 +1,20 @@
 """ALGR, adaptive latent graph representation learning for image-text matching.
 
-Regions and words are two complete graphs. A graph encoder gives every node a mean and a spread; one vector per image and per sentence
-is read from the means, and for training a sample from both is exchanged between the sides and decoded again.
+Regions and words are two complete graphs. A graph encoder gives every node a posterior mean and standard deviation. The mean over the
+nodes is the embedding of an image or a sentence; in training, latent samples pass cross-attention between the two sides and are decoded
+into the node features.
 
 ==========  ======================================================================  =====================================
-equation    what it says                                                            where
+equation    formula                                                                 where
 ==========  ======================================================================  =====================================
 input       X of regions and words, by a linear map or CAMERA's modules             :mod:`hetero_xmodal.networks.camera`
 (1), (2)    s_ij = softmax_j(LeakyReLU((W_q x_i) . (W_k x_j)))                      the attention that layers 1 and 2 share
-(4)         Z = ELU(W_e X W)                                                        "regions share", "words share"
-(5)         gated steps of the sentence graph                                       "words remember"
-(7)         sigma, a second layer of (4)                                            "spread of the ..."
-(12)        e = mean of Z over the nodes, and the same of sigma for (13)            "read the means", "read the spreads"
+(4)         Z = ELU(W_e X W), the posterior means                                   "image graph", "sentence graph"
+(5)         gated recurrent updates of the sentence graph                           "gated update of the words"
+(7)         sigma, the standard deviations, by a second layer of (4)                "standard deviation of the ..."
+(12)        e = mean of Z over the nodes; r, the mean of sigma, for (13)            "pool the means", "pool the standard deviations"
 (6)         Z^ = Z + sigma * epsilon, in training only                              :func:`sample_latent`
-(14)        FC([softmax_j(Z^v . Z^t) Z^t, Z^v]) and the same for words              "exchange"
+(14)        FC([softmax_j(Z^v . Z^t) Z^t, Z^v]) and the same for words              "cross-attention"
 (8), (9)    L_r, smooth L1 between X and sigmoid(D(Z~))                             :meth:`ALGR.generation_losses`
 (11)        L_KL between N(Z, sigma^2) and N(0, I)                                  :func:`kl_to_standard`, :func:`annealed`
 (10)        L_g = L_r^v + L_r^t + beta L_KL                                         :meth:`ALGR.generation_losses`
@@ -22,25 +23,27 @@ input       X of regions and words, by a linear map or CAMERA's modules         
 (16)        lambda L_g + L_WD + L_rank                                              :meth:`ALGR.losses`
 ==========  ======================================================================  =====================================
 
-Training has two phases: first X alone, whose means are ranked (15); then everything (16). Ablations are one setting, ``variant``.
+Training has two phases: in the first, only the input maps learn, by ranking the means of X (15); in the second the whole model (16).
+The setting ``variant`` selects an ablation.
 
 Where the paper is silent or contradicts itself, what is done here:
 
 * ``S * A`` with a row-normalised A of ones has rows that sum to 1/n, yet is called normalised: ``edge_norm="renorm"`` uses S itself,
   ``"literal"`` divides by n (AMB-3.1);
-* the spread is read from Z by default, ``sigma_in="x"`` from X; both layers use the weights computed from X (AMB-3.2);
+* sigma is computed from Z by default, with ``sigma_in="x"`` from X; both layers use the attention weights computed from X (AMB-3.2);
 * sigma of the sentence is not defined: a second layer as for the image (AMB-3.3). ELU may be negative, so sigma = ELU + 1 + 1e-6;
-* the gated steps hear the plain mean of all words, the same for every word; ``ggnn_adj="learned"`` weighs them (AMB-3.3a). They share
-  their weights, and there are two (the paper gives no number);
-* the "elementwise" product of (14) does not fit in shape: it is a matrix product;
-* lambda is both annealed and 1: here it is 1, and beta in front of the KL is annealed (AMB-3.4);
-* X is trained, so (8) and (9) do not pull at it: decoders chase X, not X them; ``detach_target=False`` lets them (AMB-3.5);
-* two captions of one image in a batch are no negatives of each other's pair.
+* the message of the gated updates is the mean over all words, the same for every word; with ``ggnn_adj="learned"`` it is weighted by
+  attention (AMB-3.3a). The updates share their weights, and there are two (the paper gives no number);
+* the shapes in (14) do not allow the elementwise product in print: it is a matrix product;
+* lambda is said to be annealed and to be 1: here it is 1, and beta, the weight of the KL, is annealed (AMB-3.4);
+* the targets X of (8) and (9) are trained too; they get no gradient from these losses unless ``detach_target=False`` (AMB-3.5);
+* two captions of one image in a batch are not negatives of each other's pair.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -50,29 +53,29 @@ from torch.nn import functional as F
 from .. import schema as s
 from ..data.tasks.matching import Batch
 from ..errors import InputError
-from ..losses import ranking_loss
-from ..message_passing import Combine, Constant, DotAttention, GatedRecurrent, JoinedLinear, Recipe, Replace, Step, attends, itself
+from ..losses import ranking_loss, total
+from ..message_passing import Combine, Constant, DotAttention, GatedRecurrent, JoinedLinear, Recipe, Replace, Step, Weigh, attends, itself
 from ..networks.camera import RegionEmbedding, WordEmbedding, some_rows, without_columns
 from .dual_encoder import DualEncoder
 
 if TYPE_CHECKING:
     import dgl
 
-#: what each ablation of the paper takes away
+#: what each ablation of the paper removes
 VARIANTS = {
     "full": "nothing",
-    "baseline": "the graphs: means of X are ranked (15), and that is all",
-    "no-graph": "message passing: mean and spread of a node are linear maps of its X",
-    "gcn": "learned edge weights: every node hears the plain mean, two layers on both sides",
-    "gnn": "the gated steps of the sentence graph",
-    "gnn+ggnn": "nothing, but the image graph gets gated steps too",
+    "baseline": "the graphs: only the means of X are ranked (15)",
+    "no-graph": "message passing: mean and standard deviation of a node are linear maps of its X",
+    "gcn": "attention weights: the message is the mean over all nodes, two layers on both sides",
+    "gnn": "the gated updates of the sentence graph",
+    "gnn+ggnn": "nothing; the image graph has gated updates too",
     "no-decoders": "L_r (8), (9)",
     "no-prior": "sampling (6) and L_KL (11)",
-    "no-exchange": "cross-attention (14): Z^ is decoded as it is",
-    "no-lg": "L_g (10) with all that it needs",
+    "no-exchange": "cross-attention (14): Z^ itself is decoded",
+    "no-lg": "L_g (10), with sampling, cross-attention and decoders",
     "no-lwd": "L_WD (13)",
-    "lkd": "L_WD (13), for which the KL of the sentence's Gaussian from the image's stands in",
-    "general-two-phase": "ranking in the first phase, which learns from lambda L_g + L_WD",
+    "lkd": "L_WD (13), replaced by the KL divergence between the Gaussians of image and sentence",
+    "general-two-phase": "ranking in the first phase, whose loss is lambda L_g + L_WD",
     "one-phase": "the first phase",
 }
 CHOICES = {
@@ -87,47 +90,52 @@ CHOICES = {
     "rank_reduce": ("sum", "mean"),
     "rank_loss": ("hinge", "softmax"),
 }
-GATED = {"gcn": (), "gnn": (), "gnn+ggnn": (s.VISUAL, s.WORD)}  # which sides have gated steps, if not the words alone
+GATED = {"gcn": (), "gnn": (), "gnn+ggnn": (s.VISUAL, s.WORD)}  # the sides with gated updates; in other variants the words
 
 
 @dataclass(frozen=True, kw_only=True)
 class ALGRConfig:
-    """Everything that ALGR can be set to; the defaults are the paper's where it says something.
+    """Settings of ALGR; the defaults are the paper's where it gives a value.
 
     variant : ``"full"`` or one of the paper's ablations, see :data:`VARIANTS`.
-    members : models of an ensemble, whose similarities are averaged (the paper's starred rows have two).
-    region_width, word_width, vocabulary : width of the region features, of the word vectors, and number of words if their vectors are
-        trained (0 if they come from a frozen encoder); the first and the last, and the widths of frozen vectors, are taken from the data.
+    members : number of models in an ensemble, whose similarities are averaged (the paper's starred rows have two).
+    region_width, word_width, vocabulary : width of the region features, width of the word vectors, and number of words if the vectors
+        are trained (0 if they come from a frozen encoder). All but the width of trained vectors are taken from the data.
     embedding : ``"linear"`` maps to X, or ``"camera"`` modules with *heads* heads.
-    context : ``"gru"`` lets words of a trained vocabulary hear their sentence before the linear map.
-    places : regions know where they lie (boxes and sizes needed).
+    context : ``"gru"`` runs a GRU over the sentence before the linear map; for a trained vocabulary.
+    places : add the position of its box to each region (boxes and image sizes needed).
     in_width : width of the region and word features X (d).
     width : width of Z, sigma and of the two vectors (h); the paper has 2,048 for both.
-    ggnn_steps : gated steps of the sentence graph (m).
-    slope : of the LeakyReLU in (1).
+    ggnn_steps : number of gated updates of the sentence graph (m).
+    slope : negative slope of the LeakyReLU in (1).
     edge_norm, sigma_in, ggnn_adj, detach_target : see the module's notes.
-    decoder : ``"sigmoid"`` as printed, or ``"linear"``, since X is signed.
-    start : ``"random"``; or ``"identity"``, where W of (4) starts as 1 and the gates of (5) start almost closed, so that phase 2 goes on
-        from where phase 1 ended; or ``"cca"``, where in addition the linear maps to X start as the directions of a canonical correlation
-        analysis of mean regions and mean words, with *ridge*: for few training images and word vectors of a frozen encoder.
-    sharpness : if above 0, W_q and W_k start as multiples of 1, such that a node whose entries have mean square 1 hears itself with this
-        logit; random maps start with nearly equal weights, and equal weights leave nothing of a single node.
-    standardise : bring every column of the inputs to mean 0 and deviation 1 (over the training split) first.
-    normalise : bring every row of X to mean square 1.
+    decoder : ``"sigmoid"`` as printed, or ``"linear"``, because X is signed.
+    start : initialisation: ``"random"``; ``"identity"``, where W of (4) starts as the identity and the gates of (5) almost closed, so that
+        phase 2 continues from phase 1; or ``"cca"``, where in addition the linear maps to X start as the directions of a canonical
+        correlation analysis of mean regions and mean words, with *ridge*: for few training images and word vectors of a frozen encoder.
+    sharpness : if above 0, W_q and W_k start as multiples of the identity, scaled so that the attention logit of a node to itself is this
+        number if its entries have mean square 1. With random maps the initial weights are nearly uniform, and all nodes become alike.
+    standardise : bring every column of the inputs to mean 0 and standard deviation 1 over the training split.
+    normalise : scale every row of X to mean square 1.
     trade_off : lambda in (16).
-    beta, beta_epochs : last value of beta, and the epochs of phase 2 that it takes to grow to it from 0.001.
-    margin : of (15).
-    rank_reduce : ``"sum"`` or ``"mean"`` over the batch in (15).
+    beta, beta_epochs : final value of beta, and the number of epochs of phase 2 in which it grows to it from 0.001.
+    margin : margin of (15).
+    rank_reduce : reduction of (15) over the batch, ``"sum"`` or ``"mean"``.
     rank_loss : ``"hinge"`` (15); ``"softmax"``, not in the paper, is a cross-entropy over the batch at *temperature*.
-    sum_epochs : first epochs in which (15) sums over all negatives, before the hardest alone counts; against collapse.
-    dropout : share of the units of X set to zero in training.
-    input_dropout : share of the columns of the inputs set to zero in training, the same ones in all regions of an image and in all words
-        of a caption.
-    region_dropout, word_dropout : share of the regions and words that are left out in training.
-    phase1_epochs : epochs of the first phase.
-    batch_size, learning_rate, weight_decay : of Adam.
-    decay_epoch : epochs of phase 2 at the full learning rate, a tenth from then on; 0 never.
-    averaging : the model kept is a running mean of the weights with this decay per step; 0 keeps the weights as they are.
+    sum_epochs : number of first epochs in which (15) sums over all negatives instead of taking the hardest, against collapse.
+    dropout : dropout rate of X.
+    input_dropout : dropout rate of the columns of the inputs, the same columns in all regions of an image and in all words of a caption.
+    region_dropout, word_dropout : share of regions and of words that are left out in training.
+    phase1_epochs : number of epochs of the first phase.
+    batch_size : pairs in a batch.
+    learning_rate, weight_decay : of Adam.
+    decay_epoch : number of epochs of phase 2 after which the learning rate is divided by 10; 0 for never.
+    averaging : decay per step of the running mean of the weights, which is the model that is kept; 0 for no averaging.
+
+    Raises
+    ------
+    InputError
+        If a setting is not one of its choices or is out of range.
     """
 
     variant: str = "full"
@@ -192,58 +200,55 @@ class ALGRConfig:
 
 
 def positive(x: Tensor) -> Tensor:
-    """``ELU(x) + 1 + 1e-6``: the spread must be above zero, and ELU ends at -1."""
+    """``ELU(x) + 1 + 1e-6``, (n, d): standard deviations must be positive, and ELU(x) > -1."""
     return F.elu(x) + 1 + 1e-6
 
 
 # ---------------------------------------------------------------------------------------------- (1) to (5), (7), (12): the graph encoder
 
 
+#: from the nodes of each side to one node per pair
+POOL = (attends(s.VISUAL, "image"), attends(s.WORD, "sentence"))
+
+
 def pool_recipe() -> Recipe:
-    """The means of X, which the first phase ranks and with which the baseline ends. States in: ``x``; out: ``e`` of both sides."""
-    readers = [attends(s.VISUAL, "image"), attends(s.WORD, "sentence")]
-    step = Step("read the means", readers, equation="ALGR, phase 1", gather="mean", reads="x", writes="e")
+    """The mean of X over the nodes, which the first phase and the baseline rank.
+
+    States in: ``x`` of ``visual`` and ``word`` (n, in_width). States out: ``e`` of ``image`` and ``sentence`` (pairs, in_width).
+    """
+    step = Step("pool the means", POOL, equation="ALGR, phase 1", gather="mean", reads="x", writes="e")
     return Recipe([step], adds={"image": 1, "sentence": 1}, name="ALGR: mean of the regions, mean of the words")
 
 
 def encoder_recipe(config: ALGRConfig = ALGRConfig()) -> Recipe:
-    """(1) to (5), (7) and (12): from features to means, spreads and the two vectors that retrieval compares.
+    """(1) to (5), (7) and (12): from node features to posterior means, standard deviations and the embeddings that retrieval compares.
 
     States in: ``x`` of ``visual`` and ``word`` (n, in_width).
-    States out: ``z`` and ``sigma`` of both (n, width); ``e`` and ``r`` of ``image`` and ``sentence``, one row per pair.
+    States out: ``z`` and ``sigma`` of both (n, width); ``e`` and ``r`` of ``image`` and ``sentence`` (pairs, width).
     """
     if config.variant == "baseline":
         return pool_recipe()
-    first, remember, second = [], [], []
-    for node_type, who in ((s.VISUAL, "regions"), (s.WORD, "words")):
-        along, attention, gather = attends(node_type, node_type), _attention(config), "sum" if config.edge_norm == "renorm" else "mean"
-        elu, weigh = Replace(F.elu), attention
+    first, gated, second = [], [], []
+    for node_type, side, nodes in ((s.VISUAL, "image", "regions"), (s.WORD, "sentence", "words")):
+        attention = _attention(config)
+        along, gather, elu = attends(node_type, node_type), "sum" if config.edge_norm == "renorm" else "mean", Replace(F.elu)
+        weigh: Weigh = attention
         if config.variant == "gcn":
             weigh, gather = Constant(), "mean"
         elif config.variant == "no-graph":
             along, weigh, gather, elu = itself(node_type), Constant(), "sum", Replace()
-        share = nn.Linear(config.in_width, config.width, bias=False)
-        words = {"along": along, "weigh": weigh, "gather": gather}
-        first.append(Step(f"{who} share", **words, equation="ALGR (4)", send=share, update=elu, reads="x", writes="z"))
-        spread = nn.Linear(config.width if config.sigma_in == "z" else config.in_width, config.width, bias=False)
-        # the same weights as in layer 1: both come from X
-        second.append(
-            Step(
-                f"spread of the {who}",
-                **words,
-                equation="ALGR (7), layer 2",
-                send=spread,
-                update=Replace(positive),
-                reads=config.sigma_in,
-                writes="sigma",
-            )
-        )
+        layer = partial(Step, along=along, weigh=weigh, gather=gather)  # both layers use the attention weights computed from X
+        to_mean = nn.Linear(config.in_width, config.width, bias=False)  # W
+        first.append(layer(f"{side} graph", equation="ALGR (4)", send=to_mean, update=elu, reads="x", writes="z"))
+        to_sigma = nn.Linear(config.width if config.sigma_in == "z" else config.in_width, config.width, bias=False)
+        name, update = f"standard deviation of the {nodes}", Replace(positive)
+        second.append(layer(name, equation="ALGR (7), layer 2", send=to_sigma, update=update, reads=config.sigma_in, writes="sigma"))
         gates = None
         if config.variant != "no-graph" and node_type in GATED.get(config.variant, (s.WORD,)):
             uniform = config.ggnn_adj == "uniform"
             gates = GatedRecurrent(config.width)
             step = Step(
-                f"{who} remember",
+                f"gated update of the {nodes}",
                 attends(node_type, node_type),
                 equation="ALGR (5)",
                 send=nn.Linear(config.width, config.width, bias=False),  # W_a
@@ -253,22 +258,21 @@ def encoder_recipe(config: ALGRConfig = ALGRConfig()) -> Recipe:
                 reads="z",
                 writes="z",
             )
-            remember += [step] * config.ggnn_steps
+            gated += [step] * config.ggnn_steps
         if config.start != "random":
-            nn.init.eye_(share.weight)
+            nn.init.eye_(to_mean.weight)
             if gates is not None:
-                nn.init.constant_(gates.heard_to_update.bias, -4.0)
-                nn.init.zeros_(gates.heard_to_candidate.bias)
-    readers = [attends(s.VISUAL, "image"), attends(s.WORD, "sentence")]
-    read = [
-        Step("read the means", readers, equation="ALGR (12)", gather="mean", reads="z", writes="e"),
-        Step("read the spreads", readers, equation="ALGR (13), r(sigma)", gather="mean", reads="sigma", writes="r"),
+                nn.init.constant_(gates.message_to_update.bias, -4.0)
+                nn.init.zeros_(gates.message_to_candidate.bias)
+    pool = [
+        Step("pool the means", POOL, equation="ALGR (12)", gather="mean", reads="z", writes="e"),
+        Step("pool the standard deviations", POOL, equation="ALGR (13), r(sigma)", gather="mean", reads="sigma", writes="r"),
     ]
-    return Recipe(first + remember + second + read, adds={"image": 1, "sentence": 1}, name=f"ALGR: graph encoder, {config.variant}")
+    return Recipe(first + gated + second + pool, adds={"image": 1, "sentence": 1}, name=f"ALGR: graph encoder, {config.variant}")
 
 
 def _attention(config: ALGRConfig) -> DotAttention:
-    """(1), (2): weights from X, whatever state the step reads; no division by sqrt(d) (AMB-3.0)."""
+    """(1), (2): attention weights computed from X, whatever state a step reads; no division by sqrt(d) (AMB-3.0)."""
     query, key = (nn.Linear(config.in_width, config.width, bias=False) for _ in range(2))
     if config.sharpness:
         for layer in (query, key):
@@ -282,20 +286,23 @@ def _attention(config: ALGRConfig) -> DotAttention:
     )
 
 
-# ---------------------------------------------------------------------------------------------- (6), (14): sampling and exchange
+# ---------------------------------------------------------------------------------------------- (6), (14): sampling and cross-attention
 
 
-def sample_latent(mean: Tensor, spread: Tensor, *, training: bool, generator: torch.Generator | None = None) -> Tensor:
-    """(6): ``mean + spread * noise`` in training, the mean itself otherwise; all (n, width)."""
+def sample_latent(mean: Tensor, std: Tensor, *, training: bool, generator: torch.Generator | None = None) -> Tensor:
+    """(6), the reparameterised sample: ``mean + std * noise`` in training, the mean otherwise; all (n, width)."""
     if not training:
         return mean
-    return mean + spread * torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
+    return mean + std * torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
 
 
 def exchange_recipe(config: ALGRConfig = ALGRConfig()) -> Recipe:
-    """(14): each side hears the other, for decoding only. States in: ``latent`` of both (n, width); out: ``joint`` of both."""
+    """(14): cross-attention between the two sides, for the decoders only.
+
+    States in: ``latent`` of ``visual`` and ``word`` (n, width). States out: ``joint`` of both (n, width).
+    """
     step = Step(
-        "exchange",
+        "cross-attention",
         [attends(s.WORD, s.VISUAL), attends(s.VISUAL, s.WORD)],
         equation="ALGR (14)",
         weigh=DotAttention(),
@@ -312,17 +319,17 @@ def exchange_recipe(config: ALGRConfig = ALGRConfig()) -> Recipe:
 # ---------------------------------------------------------------------------------------------- (11), (13), (15): losses
 
 
-def kl_to_standard(mean: Tensor, spread: Tensor) -> Tensor:
-    """(11), entry by entry: ``(mean^2 + spread^2 - 1 - ln spread^2) / 2``, the divergence of N(mean, spread^2) from N(0, 1).
+def kl_to_standard(mean: Tensor, std: Tensor) -> Tensor:
+    """(11) of every entry: ``(mean^2 + std^2 - 1 - ln std^2) / 2``, the KL divergence of N(mean, std^2) from N(0, 1); all (n, width).
 
     >>> kl_to_standard(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 2.0]))
     tensor([0.0000, 1.3069])
     """
-    return (mean**2 + spread**2 - 1 - (spread**2).log()) / 2
+    return (mean**2 + std**2 - 1 - (std**2).log()) / 2
 
 
 def annealed(epoch: int, *, over: int, last: float = 0.5) -> float:
-    """beta in *epoch* (from 0) of phase 2: from 0.001 in even steps to *last*, which it reaches after *over* epochs.
+    """beta in *epoch* (from 0) of phase 2: it grows linearly from 0.001 to *last* in *over* epochs.
 
     >>> [round(annealed(epoch, over=15), 6) for epoch in (0, 1, 7, 15, 20)]
     [0.001, 0.034267, 0.233867, 0.5, 0.5]
@@ -332,13 +339,13 @@ def annealed(epoch: int, *, over: int, last: float = 0.5) -> float:
 
 
 def wasserstein(e_v: Tensor, r_v: Tensor, e_t: Tensor, r_t: Tensor) -> Tensor:
-    """(13): ``sqrt(|e_v - e_t|^2 + |r_v - r_t|^2)`` of each pair (b,), 2-Wasserstein between two Gaussians; all (b, width)."""
-    # the epsilon keeps the gradient finite where the two are the same
+    """(13): ``sqrt(|e_v - e_t|^2 + |r_v - r_t|^2)`` of each pair (b,), the 2-Wasserstein distance of two Gaussians, all (b, width)."""
+    # the epsilon keeps the gradient finite where both Gaussians are equal
     return (((e_v - e_t) ** 2).sum(1) + ((r_v - r_t) ** 2).sum(1) + 1e-12).sqrt()
 
 
 def kl_between(e_v: Tensor, r_v: Tensor, e_t: Tensor, r_t: Tensor) -> Tensor:
-    """What "lkd" has in place of (13): KL of N(e_v, r_v^2) from N(e_t, r_t^2), summed over the width, (b,).
+    """Replacement of (13) in the variant "lkd": KL divergence of N(e_v, r_v^2) from N(e_t, r_t^2), all (b, width), of each pair (b,).
 
     >>> zero, one = torch.zeros(1, 1), torch.ones(1, 1)
     >>> kl_between(zero, one, one, 2 * one)
@@ -348,7 +355,10 @@ def kl_between(e_v: Tensor, r_v: Tensor, e_t: Tensor, r_t: Tensor) -> Tensor:
 
 
 def softmax_loss(scores: Tensor, images: Tensor, *, temperature: float = 0.05) -> Tensor:
-    """Not in the paper: cross-entropy of the right partner among those of the batch, mean of both directions, summed over the batch."""
+    """Not in the paper: cross-entropy of the right partner among those of the batch, mean of both directions, sum over the batch.
+
+    *scores* (b, b) of all images with all captions; *images* (b,), the image of every pair, whose other captions are not negatives.
+    """
     target = torch.arange(len(scores), device=scores.device)
     same = (images[:, None] == images) & (target[:, None] != target)
     logits = (scores / temperature).masked_fill(same, -torch.inf)
@@ -356,7 +366,7 @@ def softmax_loss(scores: Tensor, images: Tensor, *, temperature: float = 0.05) -
 
 
 def collapsed(loss: float, batch: int, *, margin: float = 0.2) -> bool:
-    """Whether (15) says that all scores are alike: with the hardest negatives it is then 2 x batch x margin, and stays there.
+    """Whether all scores are equal, according to (15): with the hardest negatives it then stays at 2 x batch x margin.
 
     >>> collapsed(2 * 128 * 0.2, 128), collapsed(30.0, 128)
     (True, False)
@@ -368,15 +378,15 @@ def collapsed(loss: float, batch: int, *, margin: float = 0.2) -> bool:
 
 
 class ALGR(DualEncoder):
-    """The whole model: X of regions and words, the graph encoder, and for training the exchange and the decoders.
+    """The whole model: the maps to X of regions and words, the graph encoder and, for training, cross-attention and decoders.
 
     Parameters
     ----------
     config : ALGRConfig
-    vocab : JSON values, of :class:`hetero_xmodal.data.tasks.matching.MatchingData`: where the features come from, and the vocabulary.
+    vocab : JSON values, of :class:`hetero_xmodal.data.tasks.matching.MatchingData`: the vocabulary and the provenance of the features.
 
-    ``model.recipe`` is the graph encoder, ``model.exchange`` the cross-attention (None where the variant has none), ``model.pool`` what
-    the first phase ranks. Retrieval needs :meth:`embed_images` and :meth:`embed_captions` only; neither looks at the other side
+    ``model.recipe`` is the graph encoder, ``model.exchange`` the cross-attention (None in variants without it), ``model.pool`` the recipe
+    of the first phase. Retrieval needs :meth:`embed_images` and :meth:`embed_captions` only, each of which uses one side alone
     (:mod:`~hetero_xmodal.recipes.dual_encoder`).
 
     >>> model = ALGR(ALGRConfig(region_width=6, word_width=4, in_width=5, width=5), {})
@@ -386,17 +396,28 @@ class ALGR(DualEncoder):
 
     recipe_name = "algr"
     config_class = ALGRConfig
+    former_weights = {
+        "recipe.parts.regions_share.": "recipe.parts.image_graph.",
+        "recipe.parts.words_share.": "recipe.parts.sentence_graph.",
+        "recipe.parts.regions_remember.update.heard_to_": "recipe.parts.gated_update_of_the_regions.update.message_to_",
+        "recipe.parts.regions_remember.": "recipe.parts.gated_update_of_the_regions.",
+        "recipe.parts.words_remember.update.heard_to_": "recipe.parts.gated_update_of_the_words.update.message_to_",
+        "recipe.parts.words_remember.": "recipe.parts.gated_update_of_the_words.",
+        "recipe.parts.spread_of_the_": "recipe.parts.standard_deviation_of_the_",
+        "exchange.parts.exchange.": "exchange.parts.cross_attention.",
+    }
 
     def __init__(self, config: ALGRConfig, vocab: dict[str, Any]) -> None:
         super().__init__()
         self.config, self.vocab = config, vocab
         self.others = nn.ModuleList(ALGR(replace(config, members=1), vocab) for _ in range(config.members - 1))  # of the ensemble
-        more = {"kind": config.embedding, "heads": config.heads}
-        self.regions = RegionEmbedding(config.region_width, config.in_width, places=config.places, **more)
-        if config.context == "gru":
-            more["kind"] = "gru"
-        self.words = WordEmbedding(config.word_width, config.in_width, vocabulary=config.vocabulary, **more)
-        self.pool, self.recipe, self.exchange, self.decoders = pool_recipe(), encoder_recipe(config), None, None
+        kind, heads = config.embedding, config.heads
+        self.regions = RegionEmbedding(config.region_width, config.in_width, places=config.places, kind=kind, heads=heads)
+        kind_of_words = "gru" if config.context == "gru" else kind
+        self.words = WordEmbedding(config.word_width, config.in_width, vocabulary=config.vocabulary, kind=kind_of_words, heads=heads)
+        self.pool, self.recipe = pool_recipe(), encoder_recipe(config)
+        self.exchange: Recipe | None = None
+        self.decoders: nn.ModuleDict | None = None
         if config.variant not in ("baseline", "no-decoders", "no-lg"):
             self.exchange = None if config.variant == "no-exchange" else exchange_recipe(config)
             self.decoders = nn.ModuleDict({side: nn.Linear(config.width, config.in_width) for side in (s.VISUAL, s.WORD)})
@@ -404,7 +425,7 @@ class ALGR(DualEncoder):
     # ------------------------------------------------------------------------------------------ forward
 
     def nodes(self, batch: Batch) -> tuple[dgl.DGLGraph, dict[str, dict[str, Tensor]]]:
-        """The graph of a batch, regions and words without any stored edge, and its states ``x`` (n, in_width)."""
+        """The graph of a batch, regions and words without stored edges, and its states ``x`` (n, in_width)."""
         from ..environment import require_dgl
 
         config = self.config
@@ -431,14 +452,22 @@ class ALGR(DualEncoder):
         return graph, x
 
     def forward(self, batch: Batch, *, phase: int = 2) -> dict[str, dict[str, Tensor]]:
-        """All states of a batch: ``e`` of ``image`` and ``sentence`` (b, width), and in phase 2 ``z``, ``sigma``, ``r`` too."""
+        """All states of a batch: ``e`` of ``image`` and ``sentence`` (b, width).
+
+        In phase 2 also ``r`` of both (b, width), and ``z`` and ``sigma`` of ``visual`` and ``word`` (n, width).
+        """
         graph, x = self.nodes(batch)
         return (self.pool if phase == 1 else self.recipe)(graph, x)
 
     def losses(self, batch: Batch, *, phase: int = 2, beta: float | None = None, hardest: bool = True) -> dict[str, Tensor]:
-        """(8) to (16) of a batch of matched pairs: every term that the variant and the phase have, and ``loss``, their weighted sum.
+        """(8) to (16) of a batch of matched pairs: the terms of the variant and the phase, and ``loss``, their weighted sum; all scalar.
 
-        *beta* stands before the KL (the config's last value if left out); *hardest* as in :meth:`rank`.
+        *beta* is the weight of the KL (by default the config's final value); *hardest* as in :meth:`rank`.
+
+        Raises
+        ------
+        InputError
+            If the model is an ensemble.
         """
         config = self.config
         self.check_single()
@@ -459,17 +488,18 @@ class ALGR(DualEncoder):
             if config.variant != "no-lg":
                 parts |= self.generation_losses(graph, states, config.beta if beta is None else beta)
         weights = {"L_rank": 1.0, "L_WD": 1.0, "L_KD": 1.0, "L_g": config.trade_off}
-        return parts | {"loss": sum(weight * parts[name] for name, weight in weights.items() if name in parts)}
+        return parts | {"loss": total(weight * parts[name] for name, weight in weights.items() if name in parts)}
 
     def generation_losses(self, graph: dgl.DGLGraph, states: dict[str, dict[str, Tensor]], beta: float) -> dict[str, Tensor]:
-        """(6), (14), (8), (9), (11) and their sum (10), from the states that the graph encoder left."""
-        config, parts = self.config, {}
+        """(6), (14), (8), (9), (11) and their sum (10), all scalar, from the states (n, width) of the graph encoder."""
+        config = self.config
+        parts: dict[str, Tensor] = {}
         sides = {s.VISUAL: "v", s.WORD: "t"}
         if config.variant == "no-prior":
             latent = {side: states[side]["z"] for side in sides}
         else:
             latent = {side: sample_latent(states[side]["z"], states[side]["sigma"], training=self.training) for side in sides}
-            parts["L_KL"] = sum(kl_to_standard(states[side]["z"], states[side]["sigma"]).mean() for side in sides)
+            parts["L_KL"] = total(kl_to_standard(states[side]["z"], states[side]["sigma"]).mean() for side in sides)
         if self.decoders is not None:
             if self.exchange is not None:
                 joint = self.exchange(graph, {side: {"latent": value} for side, value in latent.items()})
@@ -478,10 +508,10 @@ class ALGR(DualEncoder):
                 target, made = states[side]["x"], self.decoders[side](latent[side])
                 made = torch.sigmoid(made) if config.decoder == "sigmoid" else made
                 parts[f"L_r^{name}"] = F.smooth_l1_loss(made, target.detach() if config.detach_target else target)
-        return parts | {"L_g": sum(beta * part if name == "L_KL" else part for name, part in parts.items())}
+        return parts | {"L_g": total(beta * part if name == "L_KL" else part for name, part in parts.items())}
 
     def rank(self, e_v: Tensor, e_t: Tensor, images: Tensor, hardest: bool = True) -> Tensor:
-        """(15) of the cosines of all images (b, width) with all captions (b, width); *images* (b,) says which image each pair has."""
+        """(15), a scalar, of the cosines of all images (b, width) with all captions (b, width); *images* (b,) is the image of each pair."""
         config, scores = self.config, F.normalize(e_v, dim=1) @ F.normalize(e_t, dim=1).T
         if config.rank_loss == "softmax":
             loss = softmax_loss(scores, images, temperature=config.temperature)

@@ -1,13 +1,12 @@
 """CAM, cross-modal adaptive manipulation: an image and a sentence manipulate each other.
 
-An object that image and sentence both name is copied into the other side's graph. Both graphs are convolved on their own, and the
-copies carry what they learned back to their owners (heterogeneous representation learning, HRL); then every node is asked how much it
-matters for the new image and for the new sentence (cross-modal relation reasoning, CRR). What is left of the nodes paints the
-image and writes the sentence, both at once. It runs on the graphs of :func:`hetero_xmodal.build_graph` (give ``complete=True`` for
-images without relations).
+An object that image and sentence both name is copied into the graph of the other side. Each graph has its own convolution, after which
+the copies pass their states back to the originals (heterogeneous representation learning, HRL). Two masks then weight every node by its
+relevance for the new image and for the new sentence (cross-modal relation reasoning, CRR). An image decoder and a text decoder attend to
+the masked nodes. The recipe runs on graphs of :func:`hetero_xmodal.build_graph` (with ``complete=True`` for images without relations).
 
 ==========  =========================================================================  =============================================
-equation    what it says                                                               where
+equation    formula                                                                    where
 ==========  =========================================================================  =============================================
 init        F(o_IS) = F(o_I), F(o_SI) = F(o_S)                                         "copy the shared objects"
 E1          [H ; B] <- ReLU(A^ [H ; B] W), A^ = D^-1/2 (A + Id) D^-1/2, per side       "image graph", "sentence graph"
@@ -15,10 +14,11 @@ E2          H_oI <- l1 H_oI + l2 MLP_I(H_oIS + H_oS), and the same for H_oS     
 E3          h_IS = mean of all reserved nodes of both sides                            "pool"
 E4, E5      M_m = sigmoid(max over perspectives of [H_I ; H_S] W_m h_IS)               "mask for the ..."
 E6          H_Gm = MLP([H_I ; H_S] * M_m)                                              :func:`masked_nodes`
-E7          L_H, what reasoning changed, and the distance of the two sides             :meth:`CAM.matching_losses`
-E8          L_M, small masks that differ                                               :meth:`CAM.matching_losses`
-image     every place of the image asks the nodes of H_GI; a decoder paints        "tell every place", :class:`ImageDecoder`
-E9          the nodes of H_GS attend to each other; a decoder writes                   "tell the text decoder", :class:`AttentionDecoder`
+E7          L_H, the change of norms by reasoning and the distance of the two sides    :meth:`CAM.matching_losses`
+E8          L_M, for small masks that differ from each other                           :meth:`CAM.matching_losses`
+image       every cell of the image attends to the nodes of H_GI; a decoder paints     "fuse nodes into the image", :class:`ImageDecoder`
+E9          the nodes of H_GS attend to each other; a decoder writes                   "self-attention of the nodes",
+                                                                                       :class:`AttentionDecoder`
 ==========  =========================================================================  =============================================
 
 Where the paper is silent or contradicts itself, what is done here:
@@ -31,17 +31,16 @@ Where the paper is silent or contradicts itself, what is done here:
   ``perspectives=1`` is the formula as printed (AMB-1.5);
 * norms in E7 and E8 are sums of absolute values, divided by the number of entries unless ``norm_mean`` is off, and 1 / difference is at
   most ``1 / norm_eps`` (AMB-1.6, 1.7); WS is geomloss's debiased Sinkhorn divergence of the rows, divided by sqrt(d) (AMB-1.8);
-* a place attends to all nodes (AMB-1.9); with ``places`` a region is heard only where its box is, because a node that says "red" must
-  also say where, and small regions are louder than large ones around them;
-* adjacency is 0 or 1: relations are walked both ways and parallel ones count once; words are tied by dependency arcs and to the
-  next word, so that a sentence is connected (AMB-1.14).
+* a cell attends to all nodes (AMB-1.9); with ``places`` the attention logits of a region are biased to the cells of its box, and small
+  regions get larger weights than large ones around them, because a colour is of use only together with its place;
+* adjacency is 0 or 1: messages pass relations in both directions and parallel relations count once; words are connected by dependency
+  arcs and to the next word, so that the sentence graph is connected (AMB-1.14).
 
-Ours, not the paper's: ``matte`` (the decoder says how much of each pixel it repaints; the rest shows the input), the decoder sees the
-image at full size and knows where each pixel is, the words' order is part of their features, the text decoder's memory keeps the nodes' own
-features (``memory_skip``), and for new things places hear the regions' own features (``own``) and the decoder knows where in its box each
-pixel is (``inside``). :meth:`CAMConfig.literal` turns off what has a switch of that (not the order of words, nor what the decoder sees at
-full size).
-How it is trained is told in :mod:`hetero_xmodal.training.cam_module`.
+Ours, not the paper's: ``matte`` (the decoder predicts for each pixel how much of it is repainted; the rest shows the input); the image at
+full size and the position of each pixel as inputs of the decoder; the position of words in their features; the nodes' input features in
+the text decoder's memory (``memory_skip``); and for new objects the regions' input features as messages to the cells (``own``) and the
+position of each pixel in its box (``inside``). :meth:`CAMConfig.literal` turns off those that have a switch (not the positions of words
+and pixels, nor the image at full size). Training is described in :mod:`hetero_xmodal.training.cam_module`.
 """
 
 from __future__ import annotations
@@ -55,13 +54,15 @@ import torch
 from torch import Tensor, nn
 
 from .. import schema as s
+from ..deprecation import renamed_attribute
 from ..errors import InputError
+from ..losses import total
 from ..message_passing import Blend, DotAttention, Recipe, Replace, SigmoidGate, Step, SymmetricNorm, attends, both_ways, itself
 from ..networks.image_branch import ENCODERS, ImageDecoder, box_coordinates, cell_code, make_encoder, place_code
 from ..networks.optimal_transport import transport
 from ..networks.padding import padded, position_encoding
-from ..networks.text_decoder import SPECIAL, UNKNOWN, AttentionDecoder
-from ..pretrained import Pretrained
+from ..networks.text_decoder import SPECIAL, AttentionDecoder
+from .generator import Generator
 
 if TYPE_CHECKING:
     import dgl
@@ -69,32 +70,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class CAMConfig:
-    """Sizes and choices of CAM; the paper states none of these numbers.
+    """Settings of CAM; the paper gives none of these numbers.
 
-    word_width : width of the node features that come in (d_w).
+    word_width : width of the input features of nodes (d_w).
     width : width of every layer (d).
-    layers : rounds of graph convolution and merging (L).
-    keep, learn : the weights l1 and l2 of E2; ``keep=1, learn=0`` is the ablation without the copy mechanism.
-    perspectives : how many W_m there are for each mask (P).
-    mask_scope : ``"joint"``, or ``"own"``: a mask weighs its own side's nodes only.
+    layers : number of graph convolutions, each followed by a merge (L).
+    keep, learn : weights l1 and l2 of E2; ``keep=1, learn=0`` is the ablation without the copy mechanism.
+    perspectives : number of W_m of each mask (P).
+    mask_scope : ``"joint"``, or ``"own"``, where a mask covers the nodes of its own side only.
     share_gcn : one convolution for both graphs.
-    bridges : False is the ablation without HRL: no copies, each side convolves its own graph.
-    masks : False is the ablation without CRR: no pool and no masks.
+    bridges : False is the ablation without HRL: no copies, each side has its own graph.
+    masks : False is the ablation without CRR: no pooling and no masks.
     gamma : weight of 1 / | |M_I| - |M_S| | in E8; 0 is its ablation.
-    transport, transport_scaling : False leaves the transport term WS out of E7; and how finely Sinkhorn's blur shrinks from step to step.
-    norm_mean, norm_eps : of the norms in E7 and E8.
-    image_size : side of the images, a multiple of 32.
+    transport : False leaves the transport term WS out of E7.
+    transport_scaling : ratio of successive blurs of Sinkhorn's annealing.
+    norm_mean, norm_eps : whether norms in E7 and E8 are divided by the number of entries, and the smallest difference of two norms.
+    image_size : side of the images in pixels, a multiple of 32.
     encoder : the frozen encoder, ``"world"``, ``"efficientnet-lite0"`` or ``"vgg16"`` (the paper's).
-    channels, blocks : of the image decoder.
-    places : a region is heard only where its box is.
-    word_share : with places, how loud a word, which is nowhere in the image, is beside a region that is there, before attention learns.
-    matte : the decoder says how much of each pixel it repaints.
-    own : places also hear the regions' own features, as they were before the convolutions. Where every region is tied to every other,
-        these make all regions alike; what is there can still be seen in the image, but what is new would have neither class nor colour.
-    inside : the decoder knows where in its box every pixel is, so that it can draw things that were not there.
-    decoder_memory : what the text decoder sees: nodes of ``"both"`` sides or ``"word"`` nodes alone.
-    memory_skip : the text decoder also sees the nodes' own features.
-    embed, hidden : of the text decoder.
+    channels, blocks : channels and residual blocks of the image decoder.
+    places : bias the attention of image cells to regions whose boxes contain them.
+    word_share : with places, the initial attention weight of a word, which has no box, relative to that of a region at its own cells.
+    matte : the decoder predicts how much of each pixel it repaints.
+    own : add the regions' input features to the messages to the image cells. In a complete graph the convolutions make all regions alike;
+        an object that is in the image can still be seen there, but a new one would have neither class nor colour.
+    inside : give the decoder the position of every pixel in its box, so that it can draw new objects.
+    decoder_memory : nodes that the text decoder attends to: ``"both"`` sides or ``"word"`` nodes alone.
+    memory_skip : add the nodes' input features to the text decoder's memory.
+    embed, hidden : widths of the word embeddings and of the state of the text decoder.
+
+    Raises
+    ------
+    InputError
+        If a setting is not one of its choices or is out of range.
     """
 
     word_width: int = 300
@@ -143,16 +150,18 @@ class CAMConfig:
 
     @classmethod
     def literal(cls, **changes: Any) -> CAMConfig:
-        """Everything as printed in the paper where that can be run: VGG-16, 128 pixels, one perspective, raw norms, nothing of ours."""
-        printed = dict(mask_scope="own", perspectives=1, norm_mean=False, norm_eps=1e-6, image_size=128, encoder="vgg16", channels=256)
+        """The paper as printed where that can be run: VGG-16, 128 pixels, one perspective, raw norms, nothing of ours."""
+        printed: dict[str, Any] = dict(
+            mask_scope="own", perspectives=1, norm_mean=False, norm_eps=1e-6, image_size=128, encoder="vgg16", channels=256
+        )
         return cls(**(printed | dict(places=False, matte=False, memory_skip=False, embed=512, hidden=512) | changes))
 
 
 def cam_recipe(config: CAMConfig = CAMConfig()) -> Recipe:
     """HRL and CRR as one list of steps.
 
-    States in: ``x`` of ``visual`` (already mapped to the words' width) and ``word``, both (n, word_width).
-    States out: ``h`` of both (n, width), ``h`` of ``pair`` (one row per pair, E3), ``image_mask`` and ``sentence_mask`` (n, 1) of both.
+    States in: ``x`` of ``visual`` and ``word`` (n, word_width).
+    States out: ``h`` of both (n, width), ``h`` of ``pair`` (pairs, width; E3), ``image_mask`` and ``sentence_mask`` of both (n, 1).
 
     >>> recipe = cam_recipe(CAMConfig(word_width=8, width=4, layers=1))
     >>> for step in recipe.steps:
@@ -170,9 +179,9 @@ def cam_recipe(config: CAMConfig = CAMConfig()) -> Recipe:
 
 
 def hrl_steps(config: CAMConfig) -> list[Step]:
-    """E1 and E2, repeated, from state ``x`` over ``h1``, ``h2`` ... to ``h``; the copies get their owners' features first.
+    """E1 and E2, repeated, from state ``x`` through ``h1``, ``h2`` ... to ``h``; first the copies get the features of their originals.
 
-    Every layer has a state of its own, since both sides' steps write the copies: each those that live on its side.
+    Every layer writes a state of its own, because the steps of both sides write copies, each those in its own graph.
     """
     steps = []
     if config.bridges:
@@ -192,13 +201,13 @@ def hrl_steps(config: CAMConfig) -> list[Step]:
 
 
 def _image_graph(bridges: bool) -> list[s.Relation]:
-    """The extended image graph: regions, and the copies of words that live among them."""
+    """The extended image graph: regions and copies of words."""
     own = [*both_ways(s.RELATES), itself(s.VISUAL)]
     return own + [s.VISUAL_BESIDE_BRIDGE, s.BRIDGE_BESIDE_VISUAL, itself(s.BRIDGE)] * bridges
 
 
 def _sentence_graph(bridges: bool) -> list[s.Relation]:
-    """The extended sentence graph: words, and the copies of regions that live among them."""
+    """The extended sentence graph: words and copies of regions."""
     own = [*both_ways(s.DEPENDS), *both_ways(s.FOLLOWS), itself(s.WORD)]
     return own + [s.WORD_BESIDE_BRIDGE, s.BRIDGE_BESIDE_WORD, itself(s.BRIDGE)] * bridges
 
@@ -221,9 +230,9 @@ def _merge(name: str, config: CAMConfig, state: str) -> Step:
 
 
 def _linear(width: int, out: int, *, bias: bool = True) -> nn.Linear:
-    """A linear map that keeps the size of what goes through it and a ReLU (He et al., 2015).
+    """A linear map initialised so that it and a ReLU preserve the scale of their input (He et al., 2015).
 
-    A word's colour passes six maps and several means before it reaches the paint; torch's usual start shrinks it a hundred times.
+    The features of a word pass six maps and several means before the image decoder; torch's default would shrink them a hundredfold.
     """
     linear = nn.Linear(width, out, bias=bias)
     nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
@@ -237,11 +246,11 @@ def _mlp(config: CAMConfig) -> nn.Sequential:
 
 
 def crr_steps(config: CAMConfig) -> list[Step]:
-    """E3 to E5; ``pair`` is one node per image and sentence. Copies of objects take no part any more."""
+    """E3 to E5, with one node ``pair`` per image and sentence, and without the copies of objects."""
     steps = [Step("pool", [attends(s.VISUAL, "pair"), attends(s.WORD, "pair")], equation="CAM E3", gather="mean")]
     for name, state, own in (("mask for the image", "image_mask", s.VISUAL), ("mask for the sentence", "sentence_mask", s.WORD)):
         maps = nn.Linear(config.width, config.perspectives * config.width, bias=False)  # all W_m
-        nn.init.normal_(maps.weight, std=0.5 / config.width)  # so that the masks start well inside 0..1, where they can learn
+        nn.init.normal_(maps.weight, std=0.5 / config.width)  # so that the masks start near 1/2, where gradients are large
         weigh = SigmoidGate(key=maps, perspectives=config.perspectives)
         receivers = (own,) if config.mask_scope == "own" else (s.VISUAL, s.WORD)
         along = [attends("pair", node_type) for node_type in receivers]
@@ -250,9 +259,9 @@ def crr_steps(config: CAMConfig) -> list[Step]:
 
 
 def masked_nodes(states: dict[str, dict[str, Tensor]], mask: str, mlp: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
-    """E6: the nodes of both sides, each as loud as its *mask* (``"image_mask"`` or ``"sentence_mask"``) says, through *mlp*.
+    """E6: the states ``h`` (n, width) of both sides times *mask* (``"image_mask"`` or ``"sentence_mask"``, (n, 1)), through *mlp*.
 
-    Masking deletes no node: ``visual`` and ``word`` keep their rows. Nodes without a mask are as loud as they are.
+    Masking deletes no node: ``visual`` and ``word`` keep their rows. Without a mask, states are multiplied by 1.
     """
     return {t: mlp(states[t]["h"] * states[t][mask] if mask in states[t] else states[t]["h"]) for t in (s.VISUAL, s.WORD)}
 
@@ -260,56 +269,61 @@ def masked_nodes(states: dict[str, dict[str, Tensor]], mask: str, mlp: Callable[
 # ---------------------------------------------------------------------------------------------- from nodes to image and sentence
 
 
-def _loud_where_it_is(boxes: Tensor, grid: int) -> Tensor:
-    """The place code of regions, divided by their area: inside the bird's box the wing is heard before the whole bird."""
+def _region_bias(boxes: Tensor, grid: int) -> Tensor:
+    """Attention bias of regions (n, 4), as a place code (n, 2 grid) minus log area: in the cells of a wing, it outweighs the whole bird."""
     sides = (boxes[:, 2:] - boxes[:, :2]).clamp_min(1 / grid).log()
     rows, columns = place_code(boxes, grid).chunk(2, 1)
     return torch.cat([rows - sides[:, 1:], columns - sides[:, :1]], 1)
 
 
 class BesidePlace(nn.Module):
-    """A linear map of a row's first part; the place code at its end stays as it is and so adds to the dot product."""
+    """A linear map of the first columns; the place code in the last *code* columns is kept, and so adds a bias to the dot product."""
 
     def __init__(self, width: int, out: int, code: int) -> None:
         super().__init__()
         self.code, self.linear = code, nn.Linear(width, out, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Rows (n, width + code) to (n, out + code)."""
         return torch.cat([self.linear(x[:, : x.shape[1] - self.code]), x[:, x.shape[1] - self.code :]], 1)
 
 
 def paint_recipe(config: CAMConfig, coarse: int, *, key: int = 32) -> Recipe:
-    """Every place of the image (``patch``, the coarse map's cells row by row) asks the nodes of H_GI what to do (AMB-1.9).
+    """Cross-attention from the cells of the coarse map (``patch``, row by row) to the nodes of H_GI (AMB-1.9).
 
     States in: ``patch`` ``h`` (cells, coarse + code), ``visual`` and ``word`` ``key`` (n, width + code) and ``h`` (n, width), where code is
-    the place code of :func:`~hetero_xmodal.networks.image_branch.place_code`. States out: ``patch`` ``told`` (cells, channels).
+    the width of :func:`~hetero_xmodal.networks.image_branch.place_code`. States out: ``patch`` ``fused`` (cells, channels).
     """
     code = config.image_size // 4 * 2
-    weigh = DotAttention(query=BesidePlace(coarse, key, code), key=BesidePlace(config.width, key, code), key_state="key")
-    nn.init.zeros_(weigh.key.linear.weight)  # at first only the place counts; what to listen to there is learned
+    keys = BesidePlace(config.width, key, code)
+    weigh = DotAttention(query=BesidePlace(coarse, key, code), key=keys, key_state="key")
+    nn.init.zeros_(keys.linear.weight)  # initial weights depend on the place alone; those of nodes at one place are learned
     step = Step(
-        "tell every place",
+        "fuse nodes into the image",
         [attends(s.VISUAL, "patch"), attends(s.WORD, "patch")],
         equation="CAM, fusion",
         send=_linear(config.width, config.channels),
         weigh=weigh,
-        writes="told",
+        writes="fused",
     )
     return Recipe([step], adds={"patch": "per_graph"}, name="CAM: nodes into the image")
 
 
 def write_recipe(config: CAMConfig) -> Recipe:
-    """E9: the nodes of H_GS attend to each other. States in: ``visual`` and ``word`` ``h`` (n, width); out: ``told`` (n, width)."""
+    """E9: self-attention of the nodes of H_GS.
+
+    States in: ``h`` of ``visual`` and ``word`` (n, width). States out: ``attended`` of the nodes in the text decoder's memory (n, width).
+    """
     types = (s.VISUAL, s.WORD)
     receivers = types if config.decoder_memory == "both" else (s.WORD,)
     weigh = DotAttention(query=nn.Linear(config.width, config.width), key=nn.Linear(config.width, config.width), scale=True)
     step = Step(
-        "tell the text decoder",
+        "self-attention of the nodes",
         [attends(source, receiver) for receiver in receivers for source in types],
         equation="CAM E9",
         send=nn.Linear(config.width, config.width),
         weigh=weigh,
-        writes="told",
+        writes="attended",
     )
     return Recipe([step], name="CAM: nodes into the sentence")
 
@@ -319,13 +333,14 @@ def write_recipe(config: CAMConfig) -> Recipe:
 
 @dataclass(frozen=True)
 class Manipulated:
-    """What CAM makes of a batch of B pairs.
+    """The outputs of CAM for a batch of B pairs.
 
-    image, matte : (B, 3, S, S) in -1..1, and how much of each pixel was repainted (B, 1, S, S)
-    paint : (B, 3, S, S), what the decoder painted everywhere; the image shows it as far as the matte lets it through
+    image : (B, 3, S, S) in -1..1
+    matte : (B, 1, S, S) in 0..1, how much of each pixel was repainted
+    paint : (B, 3, S, S), the output of the decoder before it is blended with the input by the matte
     states : states of all nodes after HRL and CRR
     image_nodes, sentence_nodes : H_GI and H_GS, ``visual`` and ``word`` (n, width) each
-    memory, memory_mask : what the text decoder looks at, (B, n, m), and which rows are real (B, n); words first, then regions
+    memory, memory_mask : the text decoder's memory (B, n, m), and which rows are nodes, not padding (B, n); words first, then regions
     """
 
     image: Tensor
@@ -338,23 +353,28 @@ class Manipulated:
     memory_mask: Tensor
 
 
-class Seen(NamedTuple):
-    """Where regions are looked at: the encoder's maps of some images, boxes (n, 4) in them, and which image (n,)."""
+class RegionSource(NamedTuple):
+    """Where the features of regions are read: the encoder's maps of some images, boxes (n, 4) in them, and the image of each box (n,)."""
 
     maps: dict[str, Tensor]
     boxes: Tensor
     image: Tensor
 
 
-class CAM(Pretrained, nn.Module):
-    """The generator: encoder, HRL and CRR, image decoder and writer. The discriminator stands in the training.
+class CAM(Generator):
+    """The generator: image encoder, HRL and CRR, image decoder and text decoder. The discriminator is part of the training.
 
     Parameters
     ----------
     config : CAMConfig
-    vocab : JSON values: ``words`` (lower-case words the sentences use) and ``names`` (class names of the image's objects).
+    vocab : JSON values: ``words`` (lower-case words of the sentences) and ``names`` (class names of the images' objects).
 
-    ``model.recipe`` is HRL and CRR, ``model.paint`` and ``model.tell`` bring the nodes into image and sentence.
+    ``model.recipe`` is HRL and CRR; ``model.paint`` passes messages from the nodes to the image, ``model.write`` to the text decoder.
+
+    Raises
+    ------
+    InputError
+        If the vocabulary lacks one of the two lists.
 
     >>> import hetero_xmodal as hx
     >>> model = CAM(CAMConfig(word_width=8, width=12, image_size=32, channels=8), {"words": ["a", "red", "bird"], "names": ["bird"]}).eval()
@@ -369,32 +389,32 @@ class CAM(Pretrained, nn.Module):
     former_weights = {
         "writer.": "text_decoder.",
         "recipe.parts.mask_for_the_picture.": "recipe.parts.mask_for_the_image.",
-        "tell.parts.tell_the_writer.": "tell.parts.tell_the_text_decoder.",
+        "tell.parts.tell_the_writer.": "write.parts.self_attention_of_the_nodes.",
+        "tell.parts.tell_the_text_decoder.": "write.parts.self_attention_of_the_nodes.",
+        "paint.parts.tell_every_place.": "paint.parts.fuse_nodes_into_the_image.",
     }
     config_class = CAMConfig
-    #: settings that only add weights, which begin at zero: a training may begin with a model that does not have them
+    tell = renamed_attribute("tell", "write")
+    #: settings that only add weights, initialised to zero: training may start from a model without them
     extends = ("own", "inside")
-    #: list in the vocabulary -> weights with a row for each of its entries, and how many rows stand before these
+    #: list in the vocabulary -> weights with one row per entry, and the number of rows before the first entry
     tables = {
         "words": (("words.weight", "text_decoder.words.weight", "text_decoder.out.weight", "text_decoder.out.bias"), len(SPECIAL)),
         "names": (("names.weight",), 1),
     }
 
+    cells: Tensor
+
     def __init__(self, config: CAMConfig, vocab: dict[str, Any], *, pretrained: bool = False) -> None:
         super().__init__()
         self.config, self.vocab = config, vocab
-        for key in ("words", "names"):
-            if not isinstance(vocab.get(key), list | tuple) or not vocab[key]:
-                raise InputError(
-                    f"CAM needs a vocabulary with a list of {key}, found {vocab.get(key)!r}; train it again or restore vocab.json"
-                )
-        self._word_number = {word: k for k, word in enumerate(vocab["words"], len(SPECIAL))}
-        self._name_number = {name: k for k, name in enumerate(vocab["names"], 1)}  # 0: a class never seen
+        self._read_lists(vocab, "words", "names")
+        self._name_number = {name: k for k, name in enumerate(vocab["names"], 1)}  # 0: an unknown class
         w, d = config.word_width, config.width
         self.encoder = make_encoder(config.encoder, pretrained=pretrained)
         self.words = nn.Embedding(len(SPECIAL) + len(vocab["words"]), w)
         self.names = nn.Embedding(1 + len(vocab["names"]), w)
-        seen = self.encoder.feature_width + 4  # and the box
+        seen = self.encoder.feature_width + 4  # box coordinates
         self.see = nn.Sequential(nn.LayerNorm(seen), _linear(seen, 2 * w), nn.ReLU(), _linear(2 * w, w))  # d_v -> d_w
         self.recipe = cam_recipe(config)
         self.image_mlp, self.sentence_mlp = _mlp(config), _mlp(config)  # E6
@@ -406,33 +426,17 @@ class CAM(Pretrained, nn.Module):
             self.encoder.fine_width, self.encoder.coarse_width, config.channels, channels=config.channels, blocks=config.blocks,
             matte=config.matte, inside=config.inside,
         )  # fmt: skip
-        self.tell = write_recipe(config)
+        self.write = write_recipe(config)
         memory = d + (d + w if config.memory_skip else 0)
         self.text_decoder = AttentionDecoder(memory, len(self.words.weight), embed=config.embed, hidden=config.hidden)
         self.register_buffer("cells", cell_code(config.image_size // 4), persistent=False)
 
-    def train(self, mode: bool = True) -> CAM:
-        """As ever, but the frozen encoder always stays in evaluation mode."""
-        super().train(mode)
-        self.encoder.eval()
-        return self
-
-    # ------------------------------------------------------------------------------------------ what goes in
-
-    def word_numbers(self, words: list[str]) -> list[int]:
-        """Numbers of words; one that the vocabulary does not have is UNKNOWN."""
-        return [self._word_number.get(word.lower(), UNKNOWN) for word in words]
-
-    def graph_words(self, graph: dgl.DGLGraph) -> Tensor:
-        """Numbers of the graph's words (n,)."""
-        texts, place = np.unique(s.text_array(graph.nodes[s.WORD].data["text"]), return_inverse=True)
-        numbers = self.word_numbers([text.decode("utf-8", "replace") for text in texts.tolist()])
-        return torch.tensor(numbers, dtype=torch.int64, device=self.cells.device)[torch.from_numpy(place)]
+    # ------------------------------------------------------------------------------------------ inputs
 
     def node_features(
-        self, graph: dgl.DGLGraph, maps: dict[str, Tensor], words: Tensor, seen: Seen | None = None
+        self, graph: dgl.DGLGraph, maps: dict[str, Tensor], words: Tensor, seen: RegionSource | None = None
     ) -> dict[str, dict[str, Tensor]]:
-        """State ``x`` (n, word_width) of ``visual`` and ``word``, and the regions' ``box`` as shares of the image (n, 4)."""
+        """State ``x`` (n, word_width) of ``visual`` and ``word``, and the regions' ``box`` (n, 4) in 0..1, relative to the image."""
         data = graph.nodes[s.VISUAL].data
         boxes = (data["box"] / data["image_size"].repeat(1, 2)).clamp(0, 1).to(self.cells.device)
         names, place = np.unique(s.text_array(data["name"]), return_inverse=True)
@@ -440,7 +444,7 @@ class CAM(Pretrained, nn.Module):
         numbers = numbers.to(boxes.device)[torch.from_numpy(place)]
         if seen is None:
             image = torch.repeat_interleave(torch.arange(graph.batch_size), graph.batch_num_nodes(s.VISUAL)).to(boxes.device)
-            seen = Seen(maps, boxes, image)
+            seen = RegionSource(maps, boxes, image)
         look = self.encoder.regions(*seen).float()
         x = self.see(torch.cat([look, boxes], 1)) + self.names(numbers)
         order = position_encoding(graph.nodes[s.WORD].data["position"], self.config.word_width)
@@ -462,13 +466,18 @@ class CAM(Pretrained, nn.Module):
 
         Parameters
         ----------
-        graph : B pairs, batched
-        images : (B, 3, S, S) in -1..1
-        words : numbers to use in place of the graph's own words, (n,)
-        hidden : (B, 1, S, S), 1 where something was taken away, and the place filled from around it, for something else to be painted
-        seen : where the regions' features are read if not from *images* and the graph's boxes: images (P, 3, S, S), boxes (n, 4) as
-            shares of the sides, and the number of every region's image (n,). A thing that moves looks as it did at its old place
-        bfloat16 : compute the convolutions in bfloat16
+        graph : B pairs, batched.
+        images : (B, 3, S, S) in -1..1.
+        words : numbers (n,) that replace the graph's own words.
+        hidden : (B, 1, S, S), 1 where an object was removed and its place filled in, to be painted anew.
+        seen : where the regions' features are read, if not from *images* and the graph's boxes: images (P, 3, S, S), boxes (n, 4) in
+            0..1, and the number of every region's image (n,). An object that moves keeps the features of its old place.
+        bfloat16 : compute the convolutions in bfloat16.
+
+        Raises
+        ------
+        InputError
+            If *images* are of another shape.
         """
         size = self.config.image_size
         if images.shape != (graph.batch_size, 3, size, size):
@@ -476,16 +485,16 @@ class CAM(Pretrained, nn.Module):
         low = torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16)
         with torch.no_grad(), low:
             maps = {name: values.float() for name, values in self.encoder.maps(images).items()}
-            looks = None if seen is None else Seen({k: v.float() for k, v in self.encoder.maps(seen[0]).items()}, seen[1], seen[2])
+            looks = None if seen is None else RegionSource({k: v.float() for k, v in self.encoder.maps(seen[0]).items()}, seen[1], seen[2])
         inputs = self.node_features(graph, maps, self.graph_words(graph) if words is None else words.to(self.cells.device), looks)
         boxes = inputs[s.VISUAL].pop("box")
         states = self.recipe(graph, inputs)
         image_nodes = masked_nodes(states, "image_mask", self.image_mlp)
         sentence_nodes = masked_nodes(states, "sentence_mask", self.sentence_mlp)
-        loud = image_nodes
+        senders = image_nodes
         if self.own is not None:
-            loud = image_nodes | {s.VISUAL: image_nodes[s.VISUAL] + self.own(states[s.VISUAL]["x"])}
-        image, matte, paint = self._image(graph, maps, boxes, loud, images, hidden, low)
+            senders = image_nodes | {s.VISUAL: image_nodes[s.VISUAL] + self.own(states[s.VISUAL]["x"])}
+        image, matte, paint = self._image(graph, maps, boxes, senders, images, hidden, low)
         memory, mask = self._memory(graph, states, sentence_nodes)
         return Manipulated(image, matte, paint, states, image_nodes, sentence_nodes, memory, mask)
 
@@ -494,35 +503,35 @@ class CAM(Pretrained, nn.Module):
         batch, _, grid, _ = coarse.shape
         cells = torch.cat([coarse.flatten(2).transpose(1, 2), self.cells.expand(batch, -1, -1)], 2).flatten(0, 1)
         if self.config.places:
-            code = {s.VISUAL: _loud_where_it_is(boxes, grid), s.WORD: self._everywhere(nodes[s.WORD], grid)}
+            code = {s.VISUAL: _region_bias(boxes, grid), s.WORD: self._word_bias(nodes[s.WORD], grid)}
         else:
             code = {t: boxes.new_zeros(len(nodes[t]), 2 * grid) for t in nodes}
         inputs = {t: {"h": nodes[t], "key": torch.cat([nodes[t], code[t]], 1)} for t in nodes}
-        told = self.paint(graph, inputs | {"patch": {"h": cells}})["patch"]["told"]
-        message = told.reshape(batch, grid, grid, -1).permute(0, 3, 1, 2)
+        fused = self.paint(graph, inputs | {"patch": {"h": cells}})["patch"]["fused"]
+        message = fused.reshape(batch, grid, grid, -1).permute(0, 3, 1, 2)
         frame = box_coordinates(*padded(boxes, graph.batch_num_nodes(s.VISUAL)), self.config.image_size) if self.config.inside else None
         with low:
             return self.decoder(maps, message, images, hidden, frame)
 
-    def _everywhere(self, words: Tensor, grid: int) -> Tensor:
-        """The place code of words: every cell's row and column together give log(word_share)."""
+    def _word_bias(self, words: Tensor, grid: int) -> Tensor:
+        """Attention bias of words (n, width), as a place code (n, 2 grid): log(word_share) at every cell."""
         return words.new_full((len(words), 2 * grid), np.log(self.config.word_share) / 2)
 
     def _memory(self, graph, states, nodes) -> tuple[Tensor, Tensor]:
-        told = self.tell(graph, {t: {"h": nodes[t]} for t in nodes})
+        attended = self.write(graph, {t: {"h": nodes[t]} for t in nodes})
         types = (s.WORD, s.VISUAL) if self.config.decoder_memory == "both" else (s.WORD,)
         rows = []
         for t in types:
             skip = [nodes[t], states[t]["x"]] if self.config.memory_skip else []
-            rows.append(padded(torch.cat([told[t]["told"], *skip], 1), graph.batch_num_nodes(t)))
+            rows.append(padded(torch.cat([attended[t]["attended"], *skip], 1), graph.batch_num_nodes(t)))
         return torch.cat([values for values, _ in rows], 1), torch.cat([mask for _, mask in rows], 1)
 
     # ------------------------------------------------------------------------------------------ E7, E8
 
     def matching_losses(self, graph: dgl.DGLGraph, made: Manipulated) -> dict[str, Tensor]:
-        """L_H (E7) and L_M (E8) of every pair, (B,), in parts: ``H_norm``, ``H_transport``, ``M_size``, ``M_differ``; and the norms.
+        """L_H (E7) and L_M (E8) of every pair (B,), in parts: ``H_norm``, ``H_transport``, ``M_size``, ``M_differ``; and the norms (B,).
 
-        The parts that the config's ablations leave out are zero. The loss of the paper is the sum of the four, ``M_differ`` times gamma.
+        Parts that an ablation leaves out are zero. The loss of the paper is the sum of the four; ``M_differ`` includes gamma.
         """
         config, states = self.config, made.states
         zero = made.memory.new_zeros(graph.batch_size)
@@ -530,11 +539,11 @@ class CAM(Pretrained, nn.Module):
         members = {t: torch.repeat_interleave(each, graph.batch_num_nodes(t)).to(zero.device) for t in (s.VISUAL, s.WORD)}
 
         def norm(values: dict[str, Tensor]) -> Tensor:
-            total, count = zero, zero
+            size, count = zero, zero
             for t, rows in values.items():
-                total = total.index_add(0, members[t], rows.abs().sum(1))
+                size = size.index_add(0, members[t], rows.abs().sum(1))
                 count = count.index_add(0, members[t], torch.full_like(rows[:, 0], rows.shape[1]))
-            return total / count.clamp_min(1) if config.norm_mean else total
+            return size / count.clamp_min(1) if config.norm_mean else size
 
         def inverse(a: Tensor, b: Tensor) -> Tensor:
             return 1 / ((a - b).abs() + config.norm_eps)
@@ -550,12 +559,11 @@ class CAM(Pretrained, nn.Module):
             joined = [(torch.cat([values for values, _ in c], 1), torch.cat([mask for _, mask in c], 1)) for c in clouds]
             parts["H_transport"] = transport(*joined, scaling=config.transport_scaling)
         if config.masks:
-            parts["H_norm"] = sum(inverse(norms[f"norm_HG_{t}"], norms[f"norm_H_{t}"]) for t in sides)
+            parts["H_norm"] = total(inverse(norms[f"norm_HG_{t}"], norms[f"norm_H_{t}"]) for t in sides)
             masks = [{t: states[t][name] for t in sides if name in states[t]} for name in ("image_mask", "sentence_mask")]
             # the norm itself, not its square; the epsilon keeps the gradient finite where all masks are 0
-            parts["M_size"] = sum(
-                (sum(zero.index_add(0, members[t], rows.square().sum(1)) for t, rows in mask.items()) + 1e-12).sqrt() for mask in masks
-            )
+            squares = [total(zero.index_add(0, members[t], rows.square().sum(1)) for t, rows in mask.items()) for mask in masks]
+            parts["M_size"] = total((square + 1e-12).sqrt() for square in squares)
             parts["M_differ"] = config.gamma * inverse(norm(masks[0]), norm(masks[1]))
             norms |= {"norm_M_I": norm(masks[0]), "norm_M_S": norm(masks[1])}
         return parts | {name: value.detach() for name, value in norms.items()}

@@ -1,11 +1,11 @@
 """DAGNN, dual adversarial graph neural networks for multi-label cross-modal retrieval.
 
-Images and texts are brought into one space. Labels that occur together talk to each other for k hops; all hops of a label together make
-its classifier, which scores both sides by cosine. A generator on each side makes the other side's input again, and a discriminator
-behind a reversed gradient tries to tell it from the real one.
+Images and texts are mapped into one space. Labels that co-occur exchange messages for k hops; the states of a label after all hops
+together make its classifier, which scores both sides by cosine. A generator on each side reconstructs the input of the other side, and a
+discriminator behind a gradient reversal learns to distinguish it from the real one.
 
 ==========  ==================================================================  ====================================================
-equation    what it says                                                        where
+equation    formula                                                             where
 ==========  ==================================================================  ====================================================
 (1)         v = G_1^v(h^v), r^t = G_2^v(v)                                      ``DAGNN.image_space``, ``DAGNN.text_from_image``
 (2)         t = G_1^t(h^t), r^v = G_2^t(t)                                      ``DAGNN.text_space``, ``DAGNN.image_from_text``
@@ -23,27 +23,28 @@ GCN hop     H = LeakyReLU(A~ H W)                                               
 ==========  ==================================================================  ====================================================
 
 ==============================  ===================================  ======================================  =======================
-what                            paper                                the authors' public code                here
+setting                         paper                                the authors' public code                here
 ==============================  ===================================  ======================================  =======================
 alpha, beta                     0.2, 0.2                             0.2, 0.2; later others per data set     0.2, 0.2
 GNN                             GAT, 5 layers (NUS), 4 (MIR)         scripts run GCN                         GAT, 5
 threshold tau                   0.3 (GAT), 0.4 (GCN)                 0.4                                     0.3
 diagonal of A                   1                                    1.5                                     1; ``diagonal=1.5``
-GCN normalisation               not stated                           D A^T D, so hops run backwards          D A D; ``gcn_norm="author"``
+GCN normalisation               not stated                           D A^T D, which reverses all edges       D A D; ``gcn_norm="author"``
 attention and activation        LeakyReLU 0.2, ELU, one head         the same, Xavier gain 1.414             the same
 discriminators                  not stated                           d, d/4, d/16, 2 without activation      the same with ReLU
 Adam                            5e-5                                 5e-5, first momentum 0.5                5e-5, ``momentum`` 0.5
 batch normalisation             none                                 none; later before every layer          none; ``standardise``
-chosen epoch                    not stated                           best on the **test** pairs              best on validation pairs
+selected epoch                  not stated                           best on the **test** pairs              best on validation pairs
 ==============================  ===================================  ======================================  =======================
 
-D is one over the square root of A's row sums. Both discriminators share the loss (12) with the generators, so their gradient is scaled
-by beta too, which Adam undoes. Ablations of the paper are one setting, ``variant``.
+D is one over the square root of A's row sums. Both discriminators share the loss (12) with the generators, so their gradients are scaled
+by beta too, which Adam cancels. The setting ``variant`` selects an ablation of the paper.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -54,6 +55,7 @@ from .. import schema as s
 from ..configs import check_config
 from ..errors import InputError
 from ..graphs.labels import label_matrices
+from ..losses import total
 from ..message_passing import AdditiveAttention, Recipe, Replace, Step, SymmetricNorm, reverse
 from ..pretrained import Pretrained
 from .tags import TagNetwork
@@ -61,14 +63,20 @@ from .tags import TagNetwork
 if TYPE_CHECKING:
     import dgl
 
-IMAGE, TEXT = 1, 0  # the discriminators' two classes
+IMAGE, TEXT = 1, 0  # the two classes of the discriminators
 
 
 @dataclass(frozen=True, kw_only=True)
 class DAGNNConfig:
-    """Everything that DAGNN can be set to; the defaults are the paper's."""
+    """Settings of DAGNN; the defaults are the paper's.
 
-    # an ablation: no L_cla, no L_mdi, no L_adv, one discriminator that sees v and t in place of reconstructions, classifiers without GNN
+    Raises
+    ------
+    InputError
+        If a setting is not one of its choices or is out of range.
+    """
+
+    # the ablations: no L_cla; no L_mdi; no L_adv; one discriminator, of v and t instead of reconstructions; classifiers without GNN
     variant: Literal["full", "DAGNN-1", "DAGNN-2", "DAGNN-3", "DAGNN-4", "DAGNN-5"] = "full"
     image_width: int = 4096  # of h^v, taken from the data when training
     text_width: int = 300  # of h^t, likewise, if texts come as features
@@ -79,9 +87,11 @@ class DAGNNConfig:
     hops: int = 5  # k, label layers
     gnn: Literal["gat", "gcn"] = "gat"
     gcn_norm: Literal["sym", "author"] = "sym"
-    aggregate: bool = True  # all hops make the classifier (4), otherwise the last one alone, as in a plain GAT or GCN
-    adjacency: Literal["correlation", "identity"] = "correlation"  # identity: the control where no label hears another
-    free_scale: float = 1.0  # of DAGNN-5's first classifiers; only their direction counts, so with 0.01 Adam turns them 100 times as fast
+    aggregate: bool = True  # whether all hops make the classifier (4), or the last one alone as in a plain GAT or GCN
+    adjacency: Literal["correlation", "identity"] = "correlation"  # identity: the control without messages between labels
+    free_scale: float = (
+        1.0  # of DAGNN-5's initial classifiers; only their direction counts, so with 0.01 Adam rotates them 100 times as fast
+    )
     tau: float = 0.3  # of (7)
     p: float = 0.5  # of (8)
     diagonal: float = 1.0  # of (8)
@@ -89,18 +99,20 @@ class DAGNNConfig:
     alpha: float = 0.2  # weight of L_mdi
     beta: float = 0.2  # weight of L_adv
     classification: Literal["root", "squared"] = "root"  # norm in (9); root as printed
-    image_root: bool = False  # square root of image features first, which suits histograms (such as counts of visual words)
-    standardise: bool = False  # bring input features to mean 0 over the training pairs, and to deviation 1:
-    scale: Literal["each", "common"] = "each"  # each by its own, or all of a side by one, so that rare words are not blown up
-    dropout: float = 0.0  # share of the units of v and t that are set to zero in training
-    input_dropout: float = 0.0  # the same of the inputs
-    image_noise: float = 0.0  # deviation of Gaussian noise added to h^v in training
+    image_root: bool = False  # take the square root of image features first, for histograms such as counts of visual words
+    standardise: bool = False  # bring input features to mean 0 and standard deviation 1 over the training pairs:
+    scale: Literal["each", "common"] = (
+        "each"  # each feature by its own deviation, or all of a side by one, so that rare words are not amplified
+    )
+    dropout: float = 0.0  # dropout rate of v and t
+    input_dropout: float = 0.0  # of the inputs
+    image_noise: float = 0.0  # standard deviation of Gaussian noise added to h^v in training
     text_noise: float = 0.0  # the same to h^t
     batch_size: int = 1024
     learning_rate: float = 5e-5  # of Adam, as the next two
     momentum: float = 0.5
     weight_decay: float = 0.0
-    averaging: float = 0.0  # what is kept is a running mean of the weights with this decay a step; 0: the weights as they are
+    averaging: float = 0.0  # decay per step of the running mean of the weights, which is kept; 0: no averaging
 
     def __post_init__(self) -> None:
         check_config(
@@ -116,7 +128,7 @@ class DAGNNConfig:
 
 
 def generator(*widths: int, activation: nn.Module, last: nn.Module | None = None) -> nn.Sequential:
-    """Linear layers through *widths* with an activation after each; *last* takes its place after the last one."""
+    """Linear layers of *widths*, each followed by *activation*, the last one by *last* if given; (n, widths[0]) to (n, widths[-1])."""
     layers: list[nn.Module] = []
     for i, (wide, narrow) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
         layers += [nn.Linear(wide, narrow), last if last is not None and i == len(widths) - 2 else activation]
@@ -124,13 +136,13 @@ def generator(*widths: int, activation: nn.Module, last: nn.Module | None = None
 
 
 def discriminator(width: int) -> nn.Sequential:
-    """(3): which side it comes from, as two logits: d, d/4, d/16 (at least 8 wide), 2."""
+    """(3): two logits, for the side an input comes from: layers of width d, d/4, d/16 (at least 8) and 2."""
     quarter, sixteenth = max(width // 4, 8), max(width // 16, 8)
     return generator(width, quarter, sixteenth, 2, activation=nn.ReLU(), last=nn.Identity())
 
 
 class GradientReversal(torch.autograd.Function):
-    """The identity whose gradient is turned round: what follows learns to tell, what comes before learns to deceive.
+    """The identity on a tensor (...,) whose gradient is negated: what follows learns to discriminate, what precedes learns to deceive it.
 
     >>> x = torch.tensor(2.0, requires_grad=True)
     >>> (GradientReversal.apply(x) ** 2).backward(); x.grad
@@ -143,6 +155,7 @@ class GradientReversal(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> Tensor:
+        """*gradient* (...,) of the output to minus itself."""
         return -gradient
 
 
@@ -150,7 +163,7 @@ class GradientReversal(torch.autograd.Function):
 
 
 def label_recipe(config: DAGNNConfig = DAGNNConfig()) -> Recipe:
-    """The label hops on a label graph (edges j -> i where A_ij > 0, self loops included).
+    """The hops on a label graph (edges j -> i where A_ij > 0, self loops included).
 
     States in: ``label`` ``hop 0`` (c, label_width). States out: ``hop 1`` .. ``hop k`` (c, width); every hop is kept.
 
@@ -161,19 +174,17 @@ replace, elu; hop 0 -> hop 1
     steps = []
     for hop in range(1, config.hops + 1):
         linear = nn.Linear(config.label_width if hop == 1 else config.width, config.width, bias=False)  # W
-        names = {"reads": f"hop {hop - 1}", "writes": f"hop {hop}"}
+        layer = partial(Step, f"hop {hop}", send=linear, reads=f"hop {hop - 1}", writes=f"hop {hop}")
         if config.gnn == "gat":
             nn.init.xavier_uniform_(linear.weight, gain=1.414)
             to, of = _attention_vectors(config.width)
-            weigh = AdditiveAttention(to=to, of=of, through=linear, activation=nn.LeakyReLU(config.slope))
-            update = Replace(F.elu)
-            steps.append(Step(f"hop {hop}", s.CO_OCCURS, equation="DAGNN, GAT", send=linear, weigh=weigh, update=update, **names))
+            attention = AdditiveAttention(to=to, of=of, through=linear, activation=nn.LeakyReLU(config.slope))
+            steps.append(layer(s.CO_OCCURS, equation="DAGNN, GAT", weigh=attention, update=Replace(F.elu)))
         else:
-            # A~ = D A D, or the authors' D A^T D: the edges walked backwards, with D still from the rows of A
+            # A~ = D A D, or the authors' D A^T D: the reversed edges, with D still from the rows of A
             along = s.CO_OCCURS if config.gcn_norm == "sym" else reverse(s.CO_OCCURS)
-            weigh = SymmetricNorm("weight", degree="in" if config.gcn_norm == "sym" else "out")
-            update = Replace(nn.LeakyReLU(config.slope))
-            steps.append(Step(f"hop {hop}", along, equation="DAGNN, GCN", send=linear, weigh=weigh, update=update, **names))
+            norm = SymmetricNorm("weight", degree="in" if config.gcn_norm == "sym" else "out")
+            steps.append(layer(along, equation="DAGNN, GCN", weigh=norm, update=Replace(nn.LeakyReLU(config.slope))))
     return Recipe(steps, name=f"DAGNN: {config.hops} label hops, {config.gnn.upper()}")
 
 
@@ -187,7 +198,7 @@ def _attention_vectors(width: int) -> tuple[nn.Linear, nn.Linear]:
 
 
 class LayerAggregation(nn.Module):
-    """(4): all hops of a label side by side, through one linear map: ``{"hop 1": (c, width), ...}`` to the classifiers (c, width)."""
+    """(4): a linear map of the concatenated hops of a label: ``{"hop 1": (c, width), ...}`` to the classifiers (c, width)."""
 
     def __init__(self, config: DAGNNConfig = DAGNNConfig()) -> None:
         super().__init__()
@@ -195,7 +206,7 @@ class LayerAggregation(nn.Module):
         self.linear = nn.Linear(config.hops * config.width, config.width)
 
     def forward(self, states: dict[str, Tensor]) -> Tensor:
-        """*states* of the ``label`` nodes after :func:`label_recipe`, to Z (c, width)."""
+        """*states* of the ``label`` nodes after :func:`label_recipe` to Z (c, width)."""
         return self.linear(torch.cat([states[f"hop {hop}"] for hop in range(1, self.hops + 1)], 1))
 
 
@@ -203,41 +214,46 @@ class LayerAggregation(nn.Module):
 
 
 def cosine(a: Tensor, b: Tensor) -> Tensor:
-    """(5): cosine of every row of *a* (n, d) with every row of *b* (m, d), (n, m) in -1..1; a row of zeros has cosine 0 with all."""
+    """(5): cosine of every row of *a* (n, d) with every row of *b* (m, d), (n, m) in -1..1; 0 for a row of zeros."""
     return F.normalize(a, dim=1, eps=1e-6) @ F.normalize(b, dim=1, eps=1e-6).T
 
 
 def classification_loss(scores_v: Tensor, scores_t: Tensor, labels: Tensor, *, kind: str = "root") -> Tensor:
-    """(9): mean over pairs of ``|scores - labels|`` (not squared, unless *kind* is ``"squared"``), images plus texts; all (n, c)."""
+    """(9), a scalar: mean over pairs of ``|scores - labels|``, squared if *kind* is ``"squared"``, of images plus texts; all (n, c)."""
     squares = [((scores - labels) ** 2).sum(1) for scores in (scores_v, scores_t)]
-    # the epsilon keeps the gradient finite where all scores are right
-    return sum(x.mean() if kind == "squared" else (x + 1e-12).sqrt().mean() for x in squares)
+    # the epsilon keeps the gradient finite where all scores equal the labels
+    return total(x.mean() if kind == "squared" else (x + 1e-12).sqrt().mean() for x in squares)
 
 
 def discrimination_loss(v: Tensor, t: Tensor, labels: Tensor) -> Tensor:
-    """(10): minus the likelihood that two items share as many labels as they do, given half their cosine; v, t (n, d), labels (n, c).
+    """(10), a scalar: the negative log-likelihood of the number of shared labels given half the cosine; v, t (n, d), labels (n, c).
 
     The sum over (image, text), (image, image) and (text, text) of the mean over all pairs of ``log(1 + e^x) - S x``.
     """
     shared = labels @ labels.T
     halves = (cosine(v, t) / 2, cosine(v, v) / 2, cosine(t, t) / 2)
-    return sum((F.softplus(x) - shared * x).mean() for x in halves)
+    return total((F.softplus(x) - shared * x).mean() for x in halves)
 
 
 # ---------------------------------------------------------------------------------------------- the model
 
 
 class DAGNN(Pretrained, nn.Module):
-    """The whole model: two encoders into one space, label classifiers, and for training the generators and discriminators.
+    """The whole model: two encoders into one space, label classifiers and, for training, generators and discriminators.
 
     Parameters
     ----------
     config : DAGNNConfig
-    vocab : JSON values: ``labels`` (names of the c labels) and, as far as known, ``tags`` (the tag vocabulary), ``images`` and ``texts``
-        (where the features come from).
+    vocab : JSON values: ``labels`` (names of the c labels) and, if known, ``tags`` (the tag vocabulary), ``images`` and ``texts``
+        (the provenance of the features).
 
     ``model.recipe`` is the message passing between labels (None for DAGNN-5). Retrieval needs :meth:`embed_images` and
-    :meth:`embed_texts` only: neither labels nor label graph.
+    :meth:`embed_texts` only, neither labels nor the label graph.
+
+    Raises
+    ------
+    InputError
+        If the vocabulary has fewer than two labels, or another number of tags than the config.
 
     >>> model = DAGNN(DAGNNConfig(image_width=6, text_width=4, width=8, hops=2), {"labels": ["sea", "boat", "sky"]})
     >>> model.embed_images(torch.rand(5, 6)).shape, model.classifiers().shape
@@ -246,6 +262,13 @@ class DAGNN(Pretrained, nn.Module):
 
     recipe_name = "dagnn"
     config_class = DAGNNConfig
+    probability: Tensor
+    weight: Tensor
+    label_vectors: Tensor
+    image_shift: Tensor
+    image_scale: Tensor
+    text_shift: Tensor
+    text_scale: Tensor
 
     def __init__(self, config: DAGNNConfig, vocab: dict[str, Any]) -> None:
         super().__init__()
@@ -262,7 +285,7 @@ class DAGNN(Pretrained, nn.Module):
         for side, width in (("image", config.image_width), ("text", config.text_width)):
             self.register_buffer(f"{side}_shift", torch.zeros(width))
             self.register_buffer(f"{side}_scale", torch.ones(width))
-        self.tag_network = None
+        self.tag_network: TagNetwork | None = None
         if config.tags:  # trained beforehand, see training.retrieval
             network = TagNetwork(vocabulary=config.tags, hidden=config.tag_hidden, width=config.text_width, slope=config.slope)
             self.tag_network = network.requires_grad_(False)
@@ -271,7 +294,9 @@ class DAGNN(Pretrained, nn.Module):
             return nn.Sequential(nn.Dropout(config.input_dropout), nn.Linear(width, d), nn.ReLU(), nn.Dropout(config.dropout))
 
         self.image_space, self.text_space = space(config.image_width), space(config.text_width)
-        self.recipe = self.aggregate = self.free_classifiers = None
+        self.recipe: Recipe | None = None
+        self.aggregate: LayerAggregation | None = None
+        self.free_classifiers: nn.Parameter | None = None
         if config.variant == "DAGNN-5":
             self.free_classifiers = nn.Parameter(config.free_scale * nn.init.xavier_uniform_(torch.empty(c, d)))
         elif config.variant != "DAGNN-1":
@@ -287,15 +312,19 @@ class DAGNN(Pretrained, nn.Module):
             self.text_discriminator = discriminator(config.text_width)
         self._graph: tuple[Tensor, dgl.DGLGraph] | None = None
 
-    # ------------------------------------------------------------------------------------------ what the training pairs say
+    # ------------------------------------------------------------------------------------------ statistics of the training pairs
 
     def prepare(
         self, images: Tensor, texts: Tensor, labels: Tensor, *, label_vectors: Tensor | None = None, counted: Tensor | None = None
     ) -> DAGNN:
-        """Take what is counted, not learned, from the **training** pairs: the label graph, and how inputs are standardised.
+        """Set the statistics of the **training** pairs: the label graph and the standardisation of inputs.
 
-        *images* h^v (n, image_width), *texts* h^t (n, text_width), *labels* 0/1 (n, c); *label_vectors* q (c, label_width), random unit
-        vectors if left out. *counted* (m, c) are label sets that the graph is counted from in place of the training pairs'.
+        Parameters
+        ----------
+        images, texts : h^v (n, image_width) and h^t (n, text_width).
+        labels : 0/1 (n, c).
+        label_vectors : q (c, label_width); by default random unit vectors.
+        counted : label sets (m, c) from which the graph is counted instead of *labels*.
         """
         matrices = label_matrices(labels if counted is None else counted, self.config.tau, self.config.p, diagonal=self.config.diagonal)
         identity = torch.eye(len(matrices.total), dtype=torch.float64)
@@ -313,17 +342,18 @@ class DAGNN(Pretrained, nn.Module):
                 if self.config.scale == "common":
                     deviation = deviation.square().mean().sqrt().expand(len(deviation))
                 getattr(self, f"{side}_shift").copy_(values.mean(0))
-                constant = deviation <= 1e-6 * deviation.max().clamp_min(1e-30)  # such a feature says nothing, and would be blown up
+                constant = deviation <= 1e-6 * deviation.max().clamp_min(
+                    1e-30
+                )  # such a feature carries no information, and its rounding errors would be amplified
                 getattr(self, f"{side}_scale").copy_(torch.where(constant, 0, 1 / deviation.clamp_min(1e-30)))
         return self
 
     def label_graph(self) -> dgl.DGLGraph:
-        """The graph that the labels talk along, with their names: for :func:`hetero_xmodal.viz.draw_label_graph` and for traces."""
-        known = None if self._graph is None else self._graph[0]
-        if known is None or known.device != self.weight.device or not torch.equal(known, self.weight):
+        """The label graph of the recipe, with names: for :func:`hetero_xmodal.viz.draw_label_graph` and for traces."""
+        if self._graph is None or self._graph[0].device != self.weight.device or not torch.equal(self._graph[0], self.weight):
             from ..environment import require_dgl
 
-            to, of = self.weight.cpu().nonzero(as_tuple=True)  # row i hears column j
+            to, of = self.weight.cpu().nonzero(as_tuple=True)  # row i receives from column j
             graph = require_dgl().heterograph({s.CO_OCCURS: (of, to)}, num_nodes_dict={s.LABEL: len(self.weight)})
             graph.edata["weight"], graph.edata["probability"] = self.weight.cpu()[to, of], self.probability.cpu()[to, of]
             graph.ndata["name"] = s.encode_text([str(name) for name in self.vocab["labels"]], s.text_width(s.LABEL, "name"))
@@ -334,7 +364,13 @@ class DAGNN(Pretrained, nn.Module):
     # ------------------------------------------------------------------------------------------ forward
 
     def classifiers(self) -> Tensor:
-        """(4): one classifier per label, Z (c, width)."""
+        """(4): one classifier per label, Z (c, width).
+
+        Raises
+        ------
+        InputError
+            For DAGNN-1, which has none.
+        """
         if self.free_classifiers is not None:
             return self.free_classifiers
         if self.recipe is None:
@@ -343,22 +379,22 @@ class DAGNN(Pretrained, nn.Module):
         return states[f"hop {self.config.hops}"] if self.aggregate is None else self.aggregate(states)
 
     def text_features(self, texts: Tensor) -> Tensor:
-        """h^t: what the tag network makes of tags (n, tags), or features as they are."""
+        """h^t (n, text_width): tags (n, tags) through the tag network, or text features themselves."""
         return texts if self.tag_network is None else self.tag_network(texts)
 
     def image_input(self, h_v: Tensor) -> Tensor:
-        """h^v as the networks see it: its root and standardised where the config says so."""
+        """h^v (n, image_width) as the networks get it: its square root, standardised, where the config says so."""
         return (self._rooted(h_v) - self.image_shift) * self.image_scale
 
     def text_input(self, h_t: Tensor) -> Tensor:
-        """h^t as the networks see it: standardised where the config says so."""
+        """h^t (n, text_width) as the networks get it: standardised where the config says so."""
         return (h_t - self.text_shift) * self.text_scale
 
     def _rooted(self, h_v: Tensor) -> Tensor:
         return h_v.sign() * h_v.abs().sqrt() if self.config.image_root else h_v
 
     def losses(self, h_v: Tensor, h_t: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """(9) to (12) of a batch: ``L_cla``, ``L_mdi``, ``L_adv`` (as far as the variant has them) and their weighted sum ``loss``.
+        """(9) to (12) of a batch: ``L_cla``, ``L_mdi``, ``L_adv`` (those of the variant) and their weighted sum ``loss``; all scalar.
 
         h_v (n, image_width), h_t (n, text_width), labels (n, c) as floats.
         """
@@ -376,30 +412,45 @@ class DAGNN(Pretrained, nn.Module):
         if config.variant != "DAGNN-3":
             parts["L_adv"] = self.adversarial_loss(h_v, h_t, v, t)
         weights = {"L_cla": 1.0, "L_mdi": config.alpha, "L_adv": config.beta}
-        return parts | {"loss": sum(weights[name] * part for name, part in parts.items())}
+        return parts | {"loss": total(weights[name] * part for name, part in parts.items())}
 
     def adversarial_loss(self, h_v: Tensor, h_t: Tensor, v: Tensor, t: Tensor) -> Tensor:
-        """(11): mean cross-entropies of the discriminators, each behind a reversed gradient; h_v, h_t as the networks see them."""
+        """(11), a scalar: sum of the mean cross-entropies of the discriminators, each behind a gradient reversal.
+
+        h_v (n, image_width) and h_t (n, text_width) are the inputs of the networks, v and t (n, width) their outputs.
+        """
         if self.config.variant == "DAGNN-4":
-            seen = [(self.space_discriminator, v, IMAGE), (self.space_discriminator, t, TEXT)]
+            inputs = [(self.space_discriminator, v, IMAGE), (self.space_discriminator, t, TEXT)]
         else:
-            seen = [
+            inputs = [
                 (self.image_discriminator, h_v, IMAGE),
                 (self.image_discriminator, self.image_from_text(t), TEXT),
                 (self.text_discriminator, self.text_from_image(v), IMAGE),
                 (self.text_discriminator, h_t, TEXT),
             ]
         target = {side: torch.full((len(h_v),), side, device=h_v.device) for side in (IMAGE, TEXT)}
-        return sum(F.cross_entropy(judge(GradientReversal.apply(x)), target[side]) for judge, x, side in seen)
+        return total(F.cross_entropy(network(GradientReversal.apply(x)), target[side]) for network, x, side in inputs)
 
     @torch.no_grad()
     def embed_images(self, images: Any) -> Tensor:
-        """Image features (n, image_width) to the common space (n, width); rank by cosine."""
+        """Image features (n, image_width) to the common space (n, width), to be compared by cosine.
+
+        Raises
+        ------
+        InputError
+            If the features are not finite numbers of that width.
+        """
         return self._embed(images, "image features", self.config.image_width, lambda h: self.image_space(self.image_input(h)))
 
     @torch.no_grad()
     def embed_texts(self, texts: Any) -> Tensor:
-        """Text features (n, text_width), or tag vectors (n, tags) where the model has a tag network, to the common space (n, width)."""
+        """Text features (n, text_width), or tag vectors (n, tags) if the model has a tag network, to the common space (n, width).
+
+        Raises
+        ------
+        InputError
+            If the features are not finite numbers of that width.
+        """
         width, what = (self.config.tags, "tag vectors") if self.tag_network is not None else (self.config.text_width, "text features")
         features = self.text_features if self.tag_network is None else self.tag_network.product  # a query needs no graph, and so no DGL
         return self._embed(texts, what, width, lambda h: self.text_space(self.text_input(features(h))))
@@ -410,7 +461,7 @@ class DAGNN(Pretrained, nn.Module):
         values = torch.from_numpy(check_features(values.detach().cpu() if isinstance(values, Tensor) else values, what))
         if values.shape[1] != width:
             raise InputError(
-                f"{what} have {values.shape[1]} columns, but this DAGNN was made for {width}; use features like those it learned from"
+                f"{what} have {values.shape[1]} columns, but this DAGNN was trained on {width}; use features of the same extractor"
             )
         training = self.training
         self.eval()  # no dropout

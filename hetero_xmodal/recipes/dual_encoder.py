@@ -1,10 +1,10 @@
-"""Retrieval vectors of a model that reads regions on one side and words on the other; ensembles of such models."""
+"""Base of models with a region encoder and a word encoder: embeddings for retrieval, and ensembles."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,53 +18,61 @@ from ..pretrained import Pretrained
 
 
 class DualEncoder(Pretrained, nn.Module):
-    """Base of a matching model whose ``forward(batch, phase=...)`` gives the state ``e`` of ``image`` and ``sentence``.
+    """Base of a matching model whose ``forward(batch, phase=...)`` gives the state ``e`` of ``image`` and ``sentence`` (b, width).
 
-    The config has ``region_width``, ``word_width``, ``vocabulary`` and ``members``. A model with more than one member is an ensemble: it is
-    the first member itself, and the further ones are its ``others``.
+    The config has ``region_width``, ``word_width``, ``width``, ``vocabulary`` and ``members``. A model with more than one member is an
+    ensemble: it is the first member itself, and ``others`` are the further ones.
     """
 
     others: nn.ModuleList
 
     def check_single(self) -> None:
-        """Refuse to train an ensemble as one."""
-        if len(self.others):
-            raise InputError("the members of an ensemble learn one by one: train models with members=1 and join them with ALGR.join")
-
-    def embed_images(self, regions: Regions | Tensor, *, phase: int = 2, block: int = 256) -> Tensor:
-        """Images to unit vectors (n, width x members), on the CPU; their products with those of captions are the cosines to rank by.
-
-        *regions* as :class:`~hetero_xmodal.data.tasks.matching.Regions`, or a tensor (n, k, region_width).
+        """Check that the model is not an ensemble, whose members are trained one by one.
 
         Raises
         ------
-        InputError : regions of another width or made in another way than those that the model learned from.
+        InputError
+            If it is one.
+        """
+        if len(self.others):
+            raise InputError("the members of an ensemble are trained one by one: train models with members=1 and join them with ALGR.join")
+
+    def embed_images(self, regions: Regions | Tensor, *, phase: int = 2, block: int = 256) -> Tensor:
+        """Images to unit vectors (n, width * members) on the CPU, whose dot products with those of captions are cosines.
+
+        *regions* are :class:`~hetero_xmodal.data.tasks.matching.Regions`, or a tensor (n, k, region_width).
+
+        Raises
+        ------
+        InputError
+            If the regions have another width or provenance than those of the training data.
         """
         if not isinstance(regions, Regions):
-            features = torch.as_tensor(regions)
-            if features.ndim != 3:
-                raise InputError(f"regions have shape {tuple(features.shape)}, expected (images, regions, {self.config.region_width})")
-            features = features.detach().cpu().numpy()
+            values = torch.as_tensor(regions)
+            if values.ndim != 3:
+                raise InputError(f"regions have shape {tuple(values.shape)}, expected (images, regions, {self.config.region_width})")
+            features = values.detach().cpu().numpy()
             regions = Regions(features, np.full(len(features), features.shape[1]))
         if regions.width != self.config.region_width:
             raise InputError(
-                f"regions have {regions.width} columns, but this {type(self).__name__} was made for {self.config.region_width}; "
-                "use features of the extractor that it learned from"
+                f"regions have {regions.width} columns, but this {type(self).__name__} was trained on {self.config.region_width}; "
+                "use features of the same extractor"
             )
         check_provenance(self.vocab, {"images": regions.provenance})
         return self._embed(len(regions), lambda rows: self._images(regions, rows), "image", phase, block)
 
     def embed_captions(self, words: Words, *, phase: int = 2, block: int = 512) -> Tensor:
-        """Captions to unit vectors (m, width x members), on the CPU; neither side looks at the other.
+        """Captions to unit vectors (m, width * members) on the CPU, independent of any image.
 
         Raises
         ------
-        InputError : words of another width, vocabulary or encoder than those that the model learned from.
+        InputError
+            If the words have another width or provenance than those of the training data.
         """
         if words.values.ndim == 2 and words.values.shape[1] != self.config.word_width:
             raise InputError(
-                f"word vectors have {words.values.shape[1]} columns, but this {type(self).__name__} was made for {self.config.word_width}; "
-                "use the encoder that it learned from"
+                f"word vectors have {words.values.shape[1]} columns, but this {type(self).__name__} was trained on "
+                f"{self.config.word_width}; use the same encoder"
             )
         check_provenance(self.vocab, {"texts": words.provenance})
         return self._embed(len(words), lambda rows: self._sentences(words, rows), "sentence", phase, block)
@@ -82,8 +90,8 @@ class DualEncoder(Pretrained, nn.Module):
                 parts.append(F.normalize(self(batch, phase=phase)[side]["e"], dim=1).cpu())
         finally:
             self.train(training)
-        members = [torch.cat(parts), *(other._embed(n, read, side, phase, block) for other in self.others)]
-        return torch.cat(members, 1) / len(members) ** 0.5  # the product is then the mean of the members' cosines
+        members = [torch.cat(parts), *(cast(DualEncoder, other)._embed(n, read, side, phase, block) for other in self.others)]
+        return torch.cat(members, 1) / len(members) ** 0.5  # so that dot products are the mean of the members' cosines
 
     def _images(self, regions: Regions, rows: np.ndarray) -> Batch:
         """Images without captions."""
@@ -101,10 +109,16 @@ class DualEncoder(Pretrained, nn.Module):
 
     @classmethod
     def join(cls, models: Sequence[DualEncoder]) -> DualEncoder:
-        """An ensemble of models that were trained one by one: its cosine is the mean of theirs (the paper's starred rows)."""
+        """An ensemble of models trained one by one; its cosine is the mean of theirs (the paper's starred rows).
+
+        Raises
+        ------
+        InputError
+            If the models differ in their settings or are ensembles themselves.
+        """
         first = models[0]
         if any(model.config != first.config or len(model.others) for model in models):
-            raise InputError("an ensemble is made of single models with equal settings; these differ")
+            raise InputError("an ensemble needs single models with equal settings; these differ")
         out = cls(replace(first.config, members=len(models)), first.vocab)
         out.load_state_dict(first.state_dict(), strict=False)
         for member, model in zip(out.others, models[1:], strict=True):

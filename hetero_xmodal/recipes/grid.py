@@ -1,6 +1,6 @@
-"""A 3x3 convolution as message passing: nine typed relations between the cells of a grid, one for each place of the kernel.
+"""A 3x3 convolution as message passing: nine typed relations between the cells of a grid, one for each position in the kernel.
 
-A model convolves densely, which is faster; this is the same for those who want to see it as a graph: (6) of MIM-Net, held equal by a test.
+MIM-Net uses the dense convolution for (6), which is faster; a test holds both equal.
 
 >>> from hetero_xmodal.message_passing import Recipe
 >>> ones = Recipe([convolution_step(torch.ones(1, 1, 3, 3))])
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 
 def grid_graph(height: int, width: int) -> dgl.DGLGraph:
-    """A grid of ``patch`` nodes, row by row, with one relation for each of the nine places of a 3x3 kernel.
+    """A grid of ``patch`` nodes, row by row, with one relation for each of the nine positions in a 3x3 kernel.
 
-    ``("patch", "from -1 +1", "patch")`` runs from the cell one row up and one column right. Cells outside are left out: zero padding.
+    ``("patch", "from -1 +1", "patch")`` runs from the cell one row up and one column right. Cells outside the grid
+    are left out, which is zero padding.
     """
     from ..environment import require_dgl
 
@@ -39,7 +40,15 @@ def grid_graph(height: int, width: int) -> dgl.DGLGraph:
 
 
 def convolution_step(kernel: Tensor, *, reads: str = "v", writes: str = "v") -> Step:
-    """A 3x3 convolution with zero padding and no bias as one step on a :func:`grid_graph`; *kernel* (out, in, 3, 3) as in ``Conv2d``."""
+    """A 3x3 convolution with zero padding and no bias as one step on a :func:`grid_graph`.
+
+    *kernel* is (out, in, 3, 3) as in ``Conv2d``.
+
+    Raises
+    ------
+    InputError
+        If the kernel is of another shape.
+    """
     if kernel.ndim != 4 or kernel.shape[2:] != (3, 3):
         raise InputError(f"convolution_step: found a kernel of shape {tuple(kernel.shape)}, expected (out, in, 3, 3)")
     maps = {}

@@ -1,21 +1,22 @@
-"""MIM-Net, the memory-based image manipulation network: words recall textures, textures find their place in the image.
+"""MIM-Net, the memory-based image manipulation network: words retrieve textures from a memory, which change the image locally.
 
-A set of memories (textures) is learned and shared by all pairs. Every word asks the memories; what they recall, averaged, conditions a
-coarse image; a localising unit says where the text speaks about the image; then every place of the fine image asks the words.
+A set of memories (textures) is learned and shared by all pairs. Every word attends to the memories; the mean of the retrieved textures
+conditions a coarse image; a localising unit predicts where the text applies to the image; then every cell of the fine image is gated by
+the words.
 
 ==========  ====================================================================  ==================================================
-equation    what it says                                                          where
+equation    formula                                                               where
 ==========  ====================================================================  ==================================================
 (1)         M = {m_0 .. m_n-1}, learned                                           ``MIMNet.memory``
-(2), (3)    a_ij = softmax_j(h_i . W m_j), h^_i = sum_j a_ij m_j                  "recall textures": keys are mapped, values are raw
-(4)         h- = mean (or sum) of h^_i                                            "gather the text's texture"
+(2), (3)    a_ij = softmax_j(h_i . W m_j), h^_i = sum_j a_ij m_j                  "recall textures"; keys are mapped, values are not
+(4)         h- = mean (or sum) of h^_i                                            "pool the textures"
 (5)         v = W_r [h-, v^b]                                                     "condition the image"
 (6)         v^c = f_r(v) + v, 3x3 convolutions                                    ``MIMNet.smooth``; :mod:`.grid` shows it as message
                                                                                   passing
 (9)         alpha = sigmoid(v^c . h-)                                             "localise the text"
 (7)         v^u = U(alpha v^c + (1 - alpha) v^i)                                  :func:`blend`
 (8)         I_c = Dec_c(v^u)                                                      ``MIMNet.coarse``
-(10)        h^f = 1/T sum_k sigmoid(v^u . h^_k) h^_k                              "refine": gates, not a softmax
+(10)        h^f = 1/T sum_k sigmoid(v^u . h^_k) h^_k                              "refine"; gates, not a softmax
 (11)        I_f = Dec_f(U([v^u, h^f]))                                            ``MIMNet.fine``
 (12), (13)  D_I, and D_T = prod_i sigmoid(...) ^ alpha_i, one D for each stage    :mod:`hetero_xmodal.networks.adversary`
 (14)        L_rec = || I - G(I, T) ||                                             :func:`reconstruction_loss`
@@ -26,25 +27,24 @@ equation    what it says                                                        
 (19)        L_T = -log D_T(G(I, T^), T^)                                          :func:`text_loss`
 ==========  ====================================================================  ==================================================
 
-Node types beside ``word``: ``memory`` (one set shared by the whole batch, never copied), ``texture`` (one per pair), ``patch`` (the
-coarse grid of the image, row by row) and ``fine_patch`` (the fine grid). Only valid words are nodes, so there is nothing to mask.
+Node types besides ``word``: ``memory`` (one set shared by the whole batch, never copied), ``texture`` (one per pair), ``patch`` (the
+cells of the coarse grid of the image, row by row) and ``fine_patch`` (those of the fine grid). Padding is no node, so nothing is masked.
 
 Where the paper is silent or contradicts itself, what is done here:
 
-* the text calls (4) an average although a sum is printed: the mean is the default (AMB-2.1);
-* the random memory of (16) is one memory for all words of a pair (AMB-2.4); it replaces the weights of the first step:
+* the text calls (4) an average, but a sum is printed: the mean is the default (AMB-2.1);
+* the random memory of (16) is one memory for all words of a pair (AMB-2.4); it replaces the attention weights of the first step:
   ``recipe(graph, states, edge_weights={"recall textures": weights})`` with weights (words, memories);
-* the first term of L_p is a target and gets no gradient (AMB-2.3); so that L_p cannot collapse, v^i comes from a frozen encoder, each
-  channel brought to mean 0 and deviation width ** -1/4 by numbers measured once (:meth:`MIMNet.settle`, so that gates do not saturate),
-  through a frozen 1x1 map if widths differ;
-* the encoder sees images of ``encoder_size``; the grid of (5) to (9) is a quarter of that, and the decoders grow from twice the grid;
-* boundaries come from Canny; the words' vectors are learned, since no pretrained ones can be shipped; each Bi-LSTM has its own.
+* the first term of L_p is a target and gets no gradient (AMB-2.3). So that L_p cannot collapse, v^i comes from a frozen encoder. Each
+  channel is standardised to mean 0 and standard deviation width ** -1/4, with statistics measured once (:meth:`MIMNet.settle`), so that
+  gates do not saturate; a frozen 1x1 map follows if widths differ;
+* the input of the encoder is of ``encoder_size``; the grid of (5) to (9) is a quarter of that, and decoders start from twice the grid;
+* boundaries come from Canny; word vectors are learned, because no pretrained ones can be shipped; each Bi-LSTM has its own.
 
 Ours, not the paper's: ``detail``, the encoder's finer map beside v^u in both decoders, the given image and the place of every pixel
 before their last layers, and a matte (how much of each pixel is repainted; the rest shows the input). :meth:`MIMNetConfig.literal` turns
-it off. And ``place_by="word"``: (9) and (10) compare places with linear maps of the words' states, not with the textures that they recall.
-Those have to look like the answer and can hardly say where it goes as well. How it is trained, and what it learns edits from, is told in
-:mod:`hetero_xmodal.training.mimnet`.
+it off. And ``place_by="word"``: (9) and (10) compare cells with linear maps of the words' states instead of the textures that they recall,
+because a texture that looks like the answer is a poor key for its place. Training is described in :mod:`hetero_xmodal.training.mimnet`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -65,8 +64,8 @@ from ..networks.boundary import boundary_images
 from ..networks.image_branch import ENCODERS, make_encoder
 from ..networks.padding import padded
 from ..networks.stage_decoder import StageDecoder, conv_layer, upsampled
-from ..networks.text_decoder import SPECIAL, UNKNOWN
-from ..pretrained import Pretrained
+from ..networks.text_decoder import SPECIAL
+from .generator import Generator
 
 if TYPE_CHECKING:
     import dgl
@@ -80,23 +79,28 @@ PLACE_BY = ("texture", "word")
 
 @dataclass(frozen=True, kw_only=True)
 class MIMNetConfig:
-    """Sizes and choices of MIM-Net; the paper states almost none of these numbers.
+    """Settings of MIM-Net; the paper gives almost none of these numbers.
 
-    embed : width of the words' vectors.
+    embed : width of the word vectors.
     word_width : width of the words' Bi-LSTM states (d_h), an even number.
     width : width of memories and of the image's features (l = C; the localising unit needs them equal).
-    boundary_width : width of the boundary features v^b; the model puts in that of its encoder.
-    memories : how many there are (n).
-    memory : False is the ablation without memory: a linear map of each word's state stands for what it recalls.
+    boundary_width : width of the boundary features v^b; the model sets it to that of its encoder.
+    memories : number of memories (n).
+    memory : False is the ablation without memory: a linear map of each word's state replaces the texture that it recalls.
     texture_pool : ``"mean"`` or ``"sum"`` over the words in (4).
     localise : ``"unit"``, or without the localising unit: alpha is 1 (``"everywhere"``) or 1/2 (``"half"``).
-    place_by : what places are compared with in (9) and (10): the ``"texture"`` that words recall, as in the paper, or the ``"word"``, a
-        linear map of its state for each of the two (ours), so that words can say where without saying what.
-    smooth : how many times (6) is applied.
-    coarse_size, fine_size : sides of the two images, multiples of 32.
-    encoder, encoder_size : the frozen encoder, ``"world"``, ``"efficientnet-lite0"`` or ``"vgg16"``, and the side of what it sees.
-    channels : of the decoders' first layers.
-    detail : the decoders see finer features, the image itself and where each pixel is, and repaint only a share of each pixel.
+    place_by : keys that cells are compared with in (9) and (10): the ``"texture"`` that words recall, as in the paper, or ``"word"``, a
+        linear map of the word's state for each of the two (ours), which separates the place of a change from its content.
+    smooth : number of times that (6) is applied.
+    coarse_size, fine_size : sides of the two images in pixels, multiples of 32.
+    encoder, encoder_size : the frozen encoder, ``"world"``, ``"efficientnet-lite0"`` or ``"vgg16"``, and the side of its input.
+    channels : channels of the decoders' first layers.
+    detail : give the decoders finer features, the image and the position of each pixel, and let them repaint a share of each pixel only.
+
+    Raises
+    ------
+    InputError
+        If a setting is not one of its choices or is out of range.
     """
 
     embed: int = 64
@@ -139,8 +143,10 @@ class MIMNetConfig:
 
     @classmethod
     def literal(cls, **changes: Any) -> MIMNetConfig:
-        """Everything as the paper has it where that is known: VGG-16, 128 and 256 pixels, 128 memories of width 256, nothing of ours."""
-        printed = dict(embed=300, word_width=256, width=256, boundary_width=256, memories=128, coarse_size=128, fine_size=256)
+        """The paper's settings where they are known: VGG-16, 128 and 256 pixels, 128 memories of width 256, nothing of ours."""
+        printed: dict[str, Any] = dict(
+            embed=300, word_width=256, width=256, boundary_width=256, memories=128, coarse_size=128, fine_size=256
+        )
         return cls(**(printed | dict(encoder="vgg16", encoder_size=256, channels=128, detail=False) | changes))
 
 
@@ -148,7 +154,7 @@ def texture_recipe(config: MIMNetConfig = MIMNetConfig()) -> Recipe:
     """(2) to (5): from words and memories to the conditioned image.
 
     States in: ``word`` ``h`` (words, word_width), ``memory`` ``h`` (memories, width), ``patch`` ``boundary`` (cells, boundary_width).
-    States out: ``word`` ``recalled`` and ``texture`` ``h`` (width), ``patch`` ``v`` (width).
+    States out: ``word`` ``recalled`` (words, width), ``texture`` ``h`` (pairs, width), ``patch`` ``v`` (cells, width).
     """
     if config.memory:
         key = nn.Linear(config.width, config.word_width, bias=False)  # W
@@ -159,7 +165,7 @@ def texture_recipe(config: MIMNetConfig = MIMNetConfig()) -> Recipe:
         value = nn.Linear(config.word_width, config.width)
         recall = Step("map the words", itself(s.WORD), equation="MIM-Net without memory", send=value, writes="recalled")
     gather = Step(
-        "gather the text's texture", attends(s.WORD, "texture"), equation="MIM-Net (4)", gather=config.texture_pool, reads="recalled",
+        "pool the textures", attends(s.WORD, "texture"), equation="MIM-Net (4)", gather=config.texture_pool, reads="recalled",
         writes="h",
     )  # fmt: skip
     joined = JoinedLinear(config.width, config.boundary_width, out=config.width)  # W_r
@@ -173,19 +179,19 @@ def texture_recipe(config: MIMNetConfig = MIMNetConfig()) -> Recipe:
 def localise_recipe(config: MIMNetConfig = MIMNetConfig()) -> Recipe:
     """(9), the text localising unit.
 
-    States in: ``patch`` ``vc`` (cells, width) and ``texture`` ``h`` (1, width), or with ``place_by="word"`` ``word`` ``h`` (words,
+    States in: ``patch`` ``vc`` (cells, width) and ``texture`` ``h`` (pairs, width), or with ``place_by="word"`` ``word`` ``h`` (words,
     word_width). States out: ``patch`` ``alpha`` (cells, 1).
     """
     gate = SigmoidGate(query_state="vc", key_state="where" if config.place_by == "word" else "h")
     steps = [Step("localise the text", attends("texture", "patch"), equation="MIM-Net (9)", send="one", weigh=gate, writes="alpha")]
     if config.place_by == "word":
-        point = nn.Linear(config.word_width, config.width)
-        steps.insert(0, Step("say where, all together", attends(s.WORD, "texture"), send=point, gather="mean", writes="where"))
+        to_key = nn.Linear(config.word_width, config.width)
+        steps.insert(0, Step("location key of the text", attends(s.WORD, "texture"), send=to_key, gather="mean", writes="where"))
     return Recipe(steps, adds={"texture": 1, "patch": PER_GRAPH}, name="MIM-Net: text localising unit")
 
 
 def blend(alpha: Tensor, conditioned: Tensor, image: Tensor) -> Tensor:
-    """(7): the conditioned features where the text speaks, the image's own elsewhere. alpha (n, 1), others (n, width).
+    """(7): the conditioned features where the text applies, those of the image elsewhere; alpha (n, 1), the others (n, width).
 
     >>> blend(torch.tensor([[0.75]]), torch.tensor([[4.0]]), torch.tensor([[8.0]])).tolist()
     [[5.0]]
@@ -194,7 +200,7 @@ def blend(alpha: Tensor, conditioned: Tensor, image: Tensor) -> Tensor:
 
 
 def refine_recipe(config: MIMNetConfig = MIMNetConfig()) -> Recipe:
-    """(10): every place of the fine image asks the words.
+    """(10): every cell of the fine image sums the textures of the words, weighted by gates.
 
     States in: ``word`` ``recalled`` (words, width), and with ``place_by="word"`` ``h`` (words, word_width) as well, ``fine_patch`` ``vu``
     (cells, width). States out: ``fine_patch`` ``hf`` (cells, width); with ``place_by="word"`` ``word`` ``where`` (words, width) too.
@@ -205,8 +211,8 @@ def refine_recipe(config: MIMNetConfig = MIMNetConfig()) -> Recipe:
         Step("refine", attends(s.WORD, "fine_patch"), equation="MIM-Net (10)", weigh=gate, gather="mean", reads="recalled", writes="hf")
     ]
     if by_word:
-        point = nn.Linear(config.word_width, config.width)
-        steps.insert(0, Step("say where, word by word", itself(s.WORD), send=point, writes="where"))
+        to_key = nn.Linear(config.word_width, config.width)
+        steps.insert(0, Step("location key of each word", itself(s.WORD), send=to_key, writes="where"))
     return Recipe(steps, adds={"fine_patch": PER_GRAPH}, name="MIM-Net: fine image refining")
 
 
@@ -215,13 +221,13 @@ def refine_recipe(config: MIMNetConfig = MIMNetConfig()) -> Recipe:
 
 @dataclass(frozen=True, kw_only=True)
 class Recalled:
-    """What the words of B pairs recall, and where in the image it goes: (2) to (10).
+    """The textures that the words of B pairs recall, and where they are placed in the image: (2) to (10).
 
     recalled, texture : h^ (words, width) and h- (B, width)
-    where : what places are compared with in (10), (words, width): h^ itself, or with ``place_by="word"`` a map of the word's state
+    where : keys of the words in (10), (words, width): h^ itself, or with ``place_by="word"`` a map of the word's state
     attention : a (words, memories); None without memory
     image : v^i (B, width, g, g)
-    localisation : alpha (B, 1, g, g), where the text speaks about the image
+    localisation : alpha (B, 1, g, g), where the text applies to the image
     blended : v^u (B, width, 2 g, 2 g)
     refined : h^f (B, width, 2 g, 2 g)
     finer : the encoder's finer map; None without ``detail``
@@ -240,11 +246,11 @@ class Recalled:
 
 @dataclass(frozen=True, kw_only=True)
 class Refined(Recalled):
-    """The same with the images that are painted from it.
+    """The same with the images decoded from it.
 
     coarse, fine : (B, 3, coarse_size, coarse_size) and (B, 3, fine_size, fine_size) in -1..1
-    coarse_matte, matte : (B, 1, ...) how much of each of their pixels was repainted
-    coarse_painted, painted : what the decoders painted before the matte let the given image through
+    coarse_matte, matte : (B, 1, size, size) in 0..1, how much of each of their pixels was repainted
+    coarse_painted, painted : (B, 3, size, size), the outputs of the decoders before they are blended with the input by the matte
     """
 
     coarse: Tensor
@@ -255,15 +261,20 @@ class Refined(Recalled):
     painted: Tensor
 
 
-class MIMNet(Pretrained, nn.Module):
-    """The generator. Its two discriminators stand in the training.
+class MIMNet(Generator):
+    """The generator. Its two discriminators are part of the training.
 
     Parameters
     ----------
     config : MIMNetConfig
-    vocab : JSON values: ``words`` (lower-case words the sentences use).
+    vocab : JSON values: ``words`` (lower-case words of the sentences).
 
-    ``model.recipe`` are (2) to (5), ``model.localise`` is (9) and ``model.refine`` (10).
+    ``model.recipe`` is (2) to (5), ``model.localise`` (9) and ``model.refine`` (10).
+
+    Raises
+    ------
+    InputError
+        If the vocabulary has no list of words.
 
     >>> config = MIMNetConfig(embed=8, word_width=8, width=8, memories=4, coarse_size=32, fine_size=64, encoder_size=32, channels=8)
     >>> model = MIMNet(config, {"words": ["a", "red", "bird"]}).eval()
@@ -273,17 +284,20 @@ class MIMNet(Pretrained, nn.Module):
     """
 
     recipe_name = "mimnet"
-    former_weights = {"recipe.parts.condition_the_picture.": "recipe.parts.condition_the_image."}
+    former_weights = {
+        "recipe.parts.condition_the_picture.": "recipe.parts.condition_the_image.",
+        "localise.parts.say_where_all_together.": "localise.parts.location_key_of_the_text.",
+        "refine.parts.say_where_word_by_word.": "refine.parts.location_key_of_each_word.",
+    }
     config_class = MIMNetConfig
-    #: list in the vocabulary -> weights with a row for each of its entries, and how many rows stand before these
+    frozen = ("encoder", "standard")
+    #: list in the vocabulary -> weights with one row per entry, and the number of rows before the first entry
     tables = {"words": (("words.weight",), len(SPECIAL))}
 
     def __init__(self, config: MIMNetConfig, vocab: dict[str, Any], *, pretrained: bool = False) -> None:
         super().__init__()
         self.config, self.vocab = config, vocab
-        if not isinstance(vocab.get("words"), list | tuple) or not vocab["words"]:
-            raise InputError(f"MIMNet needs a vocabulary with a list of words, found {vocab.get('words')!r}; train it again")
-        self._word_number = {word: k for k, word in enumerate(vocab["words"], len(SPECIAL))}
+        self._read_lists(vocab, "words")
         self.encoder = make_encoder(config.encoder, pretrained=pretrained)
         own, c = self.encoder.coarse_width, config.width
         self.standard = nn.ModuleDict({name: nn.BatchNorm2d(own, affine=False) for name in ("image", "boundary")})
@@ -292,8 +306,8 @@ class MIMNet(Pretrained, nn.Module):
         self.rnn = nn.LSTM(config.embed, config.word_width // 2, batch_first=True, bidirectional=True)
         self.recipe = texture_recipe(replace(config, boundary_width=own))
         if config.memory:
-            self.memory = nn.Parameter(0.3 * torch.randn(config.memories, c))  # M: soft gates and a soft attention at first
-            nn.init.normal_(self.recipe.steps[0].weigh.key.weight, std=0.15)
+            self.memory = nn.Parameter(0.3 * torch.randn(config.memories, c))  # M: small, so that gates and attention start soft
+            nn.init.normal_(self._key().weight, std=0.15)
         self.smooth = nn.ModuleList(nn.Sequential(conv_layer(c, c), *conv_layer(c, c)[:2]) for _ in range(config.smooth))  # f_r
         self.localise, self.refine = localise_recipe(config), refine_recipe(config)
         grown = config.encoder_size // 2
@@ -304,38 +318,27 @@ class MIMNet(Pretrained, nn.Module):
         )
         self.train(self.training)
 
-    def train(self, mode: bool = True) -> MIMNet:
-        """As ever, but what is frozen always stays in evaluation mode."""
-        super().train(mode)
-        self.encoder.eval()
-        self.standard.eval()
-        return self
-
-    # ------------------------------------------------------------------------------------------ what goes in
-
-    def word_numbers(self, words: list[str]) -> list[int]:
-        """Numbers of words; one that the vocabulary does not have is UNKNOWN."""
-        return [self._word_number.get(word.lower(), UNKNOWN) for word in words]
-
-    def graph_words(self, graph: dgl.DGLGraph) -> Tensor:
-        """Numbers of the graph's words (n,)."""
-        texts, place = np.unique(s.text_array(graph.nodes[s.WORD].data["text"]), return_inverse=True)
-        numbers = self.word_numbers([text.decode("utf-8", "replace") for text in texts.tolist()])
-        return torch.tensor(numbers, dtype=torch.int64, device=self.words.weight.device)[torch.from_numpy(place)]
+    # ------------------------------------------------------------------------------------------ inputs
 
     def word_states(self, words: Tensor, counts: Tensor) -> Tensor:
-        """h (words, word_width): numbers of the words of all sentences and how many each sentence has, through the Bi-LSTM."""
+        """Numbers of the words of all sentences (words,) and words per sentence (B,), through the Bi-LSTM, to h (words, word_width)."""
         rows, mask = padded(self.words(words), counts)
         packed = nn.utils.rnn.pack_padded_sequence(rows, counts.cpu(), batch_first=True, enforce_sorted=False)
         return nn.utils.rnn.pad_packed_sequence(self.rnn(packed)[0], batch_first=True)[0][mask]
 
     def attention(self, h: Tensor) -> Tensor:
-        """(2): a (words, memories) for the words' states h."""
-        return (h @ self.recipe.steps[0].weigh.key(self.memory).T).softmax(1)
+        """(2): attention weights a (words, memories) of the words' states h (words, word_width)."""
+        return (h @ self._key()(self.memory).T).softmax(1)
+
+    def _key(self) -> nn.Linear:
+        """W of (2)."""
+        weigh = self.recipe.steps[0].weigh
+        assert isinstance(weigh, DotAttention) and isinstance(weigh.key, nn.Linear)  # by texture_recipe
+        return weigh.key
 
     @torch.no_grad()
     def features(self, images: Tensor) -> dict[str, Tensor]:
-        """The frozen encoder on images (B, 3, S, S) and their boundaries: ``image`` v^i, ``boundary`` v^b, and ``finer``."""
+        """The frozen encoder on images (B, 3, S, S) and their boundaries: ``image`` v^i, ``boundary`` v^b, ``finer``, (B, c, g, g) each."""
         size = self.config.encoder_size
         small = images if images.shape[-1] == size else F.interpolate(images, (size, size), mode="area")
         seen = self.encoder.maps(torch.cat([small, boundary_images(images, size)]))
@@ -351,22 +354,23 @@ class MIMNet(Pretrained, nn.Module):
         return self.adapt(self._at_scale("image", self.encoder.maps(small)["coarse"].float())).float()
 
     def _at_scale(self, name: str, values: Tensor) -> Tensor:
-        """Standardised, times width ** -1/4, so that dot products of two such features are of the order of 1 and gates do not saturate."""
+        """Standardised, times width ** -1/4: dot products of two such features are of the order of 1, so that gates do not saturate."""
         return self.standard[name](values) * self.config.width**-0.25
 
     @torch.no_grad()
     def settle(self, images: Tensor) -> None:
         """Measure the mean and the variance of each encoder channel on images (n, 3, S, S), once, before training."""
-        kept = {name: norm.momentum for name, norm in self.standard.items()}
-        for norm in self.standard.values():
+        norms = [norm for norm in self.standard.values() if isinstance(norm, nn.BatchNorm2d)]
+        momenta = [norm.momentum for norm in norms]
+        for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # the plain mean over batches
             norm.train()
         for some in images.split(32):
             self.features(some)
-        for name, norm in self.standard.items():
+        for norm, momentum in zip(norms, momenta, strict=True):
             norm.eval()
-            norm.momentum = kept[name]
+            norm.momentum = momentum
 
     # ------------------------------------------------------------------------------------------ forward
 
@@ -377,11 +381,16 @@ class MIMNet(Pretrained, nn.Module):
 
         Parameters
         ----------
-        graph : B pairs, batched; only their ``word`` nodes are used, see :func:`word_graph`
-        images : (B, 3, fine_size, fine_size) in -1..1
-        words : numbers to use in place of the graph's own words, (n,)
-        instead : weights (n, memories) in place of the words' attention; a word whose row is NaN keeps its own
-        bfloat16 : compute the convolutions in bfloat16
+        graph : B pairs, batched; only their ``word`` nodes are used, see :func:`word_graph`.
+        images : (B, 3, fine_size, fine_size) in -1..1.
+        words : numbers (n,) that replace the graph's own words.
+        instead : weights (n, memories) that replace the words' attention weights; a word whose row is NaN keeps its own.
+        bfloat16 : compute the convolutions in bfloat16.
+
+        Raises
+        ------
+        InputError
+            As for :meth:`recall`.
         """
         found = self.recall(graph, images, words=words, instead=instead, bfloat16=bfloat16)  # (2) - (7), (9), (10)
         small = F.interpolate(images, (self.config.coarse_size, self.config.coarse_size), mode="area")
@@ -396,21 +405,29 @@ class MIMNet(Pretrained, nn.Module):
     def recall(
         self, graph: dgl.DGLGraph, images: Tensor, *, words: Tensor | None = None, instead: Tensor | None = None, bfloat16: bool = False
     ) -> Recalled:
-        """All of :meth:`forward` but the decoders: (2) to (7), (9) and (10)."""
+        """All of :meth:`forward` except the decoders, from images (B, 3, fine_size, fine_size): (2) to (7), (9) and (10).
+
+        Raises
+        ------
+        InputError
+            If *images* or *instead* are of another shape, a sentence has no word, or *instead* is given to a model without memory.
+        """
         config, size = self.config, self.config.fine_size
         if images.shape != (graph.batch_size, 3, size, size):
             raise InputError(f"MIMNet: found images of shape {tuple(images.shape)}, expected {(graph.batch_size, 3, size, size)}")
         counts = graph.batch_num_nodes(s.WORD)
         if int(counts.min()) == 0:
-            raise InputError(f"MIMNet: sentence {int(counts.argmin())} of the batch has no word; give a sentence that says something")
+            raise InputError(f"MIMNet: sentence {int(counts.argmin())} of the batch has no word; give a sentence with at least one word")
         low = torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16)
         with low:
             seen = self.features(images)
         h = self.word_states(self.graph_words(graph) if words is None else words.to(self.words.weight.device), counts)
-        states, weights = {s.WORD: h, "patch": {"boundary": cells(seen["boundary"])}}, {}
-        attention = None
+        states: dict[str, Any] = {s.WORD: h, "patch": {"boundary": cells(seen["boundary"])}}
+        weights: dict[str, Tensor] = {}
+        attention: Tensor | None = None
         if config.memory:
-            states["memory"], attention = self.memory, self.attention(h)
+            states["memory"] = self.memory
+            attention = self.attention(h)
             if instead is not None:
                 if instead.shape != attention.shape:
                     raise InputError(f"MIMNet: instead is {tuple(instead.shape)}, expected (words, memories), {tuple(attention.shape)}")
@@ -438,10 +455,10 @@ class MIMNet(Pretrained, nn.Module):
 
     @torch.no_grad()
     def render(self, image: Tensor, memories: Tensor | None = None, *, words: Sequence[str] = ("",), batch_size: int = 16) -> Tensor:
-        """Each memory (or those numbered) on the structure of one image (3, S, S): fine images (n, 3, S, S).
+        """Each of the *memories* (n,), by default all, on the structure of one image (3, S, S): fine images (n, 3, S, S).
 
-        All *words* recall that memory alone. With ``place_by="texture"`` it does not matter which words; with ``"word"`` they say where
-        the memory is painted, and one that the vocabulary does not have, as the default, says little.
+        All *words* recall that memory alone. With ``place_by="texture"`` the choice of words does not matter; with ``"word"`` they
+        determine where the memory is painted, for which the default, an unknown word, is a weak key.
         """
         wanted = torch.arange(self.config.memories) if memories is None else memories
         numbers, made = torch.tensor(self.word_numbers(list(words))), []
@@ -464,7 +481,7 @@ def places(rows: Tensor, batch: int) -> Tensor:
 
 
 def word_graph(counts: Tensor) -> dgl.DGLGraph:
-    """A batched graph of nothing but words: ``counts[k]`` of them for member k."""
+    """A batched graph of ``word`` nodes without edges: ``counts[k]`` of them in member k, counts (B,)."""
     from ..environment import require_dgl
 
     counts, nothing = counts.cpu(), (torch.zeros(0, dtype=torch.int64),) * 2
@@ -478,7 +495,10 @@ def word_graph(counts: Tensor) -> dgl.DGLGraph:
 
 
 def reconstruction_loss(made: Tensor, true: Tensor, *, kind: Literal["mse", "norm", "l1"] = "mse") -> Tensor:
-    """(14) per pair (B,): mean squared difference, the norm itself as printed, or the mean absolute difference; *true* is resized."""
+    """(14) of images (B, 3, S, S), per pair (B,): mean squared difference, the norm as printed, or mean absolute difference.
+
+    *true* is resized to the size of *made*.
+    """
     true = true if true.shape == made.shape else F.interpolate(true, made.shape[-2:], mode="area")
     if kind == "l1":
         return (made - true).abs().flatten(1).mean(1)
@@ -487,13 +507,16 @@ def reconstruction_loss(made: Tensor, true: Tensor, *, kind: Literal["mse", "nor
 
 
 def texture_loss(image: Tensor, alpha: Tensor, texture: Tensor, *, detach: bool = True, eps: float = 1e-6) -> Tensor:
-    """(15) per pair (B,): v^i (B, c, g, g) where the text speaks, alpha (B, 1, g, g), against the text's texture h- (B, c)."""
+    """(15) per pair (B,): mean of v^i (B, c, g, g) weighted by alpha (B, 1, g, g), compared with the text's texture h- (B, c)."""
     target = (image * alpha).sum((2, 3)) / (alpha.sum((2, 3)) + eps)
     return ((target.detach() if detach else target) - texture).abs().sum(1)
 
 
 def random_attention(counts: Tensor, memories: int, *, kind: Literal["one_hot", "one_hot_per_word", "dirichlet"] = "one_hot") -> Tensor:
-    """a~ of (16), (words, memories): one memory for all words of a sentence, one for each word, or a random mixture (AMB-2.4)."""
+    """a~ of (16), (words, memories), for sentences of *counts* (B,) words (AMB-2.4).
+
+    One random memory for all words of a sentence, one for each word, or a random mixture for each word.
+    """
     words = int(counts.sum())
     if kind == "dirichlet":
         return torch.distributions.Dirichlet(torch.ones(memories)).sample((words,))
@@ -501,28 +524,33 @@ def random_attention(counts: Tensor, memories: int, *, kind: Literal["one_hot", 
     return F.one_hot(drawn, memories).float()
 
 
-Said = tuple[Tensor, Tensor, Tensor | None]  # words (B, t), mask (B, t) and the words' boxes
+Sentences = tuple[Tensor, Tensor, Tensor | None]  # words (B, t), mask (B, t) and the words' boxes
 
 
-def discriminator_loss(judge: TextAdaptiveDiscriminator, real: Tensor, fake: Tensor, said: Said, requested: Said) -> dict[str, Tensor]:
-    """(17) in its four terms, each a mean over the batch; *fake* gets no gradient. ``said`` belongs to *real*, ``requested`` to *fake*."""
-    seen, made = judge.features(real), judge.features(fake.detach())
+def discriminator_loss(
+    discriminator: TextAdaptiveDiscriminator, real: Tensor, fake: Tensor, captions: Sentences, requested: Sentences
+) -> dict[str, Tensor]:
+    """(17) in its four terms, each a scalar, the mean over the batch, from real and made images (B, 3, S, S).
+
+    *captions* describe *real*; *fake*, which gets no gradient, was made for *requested*.
+    """
+    seen, made = discriminator.features(real), discriminator.features(fake.detach())
     return {
         "real": F.softplus(-seen.real).mean(),
         "fake": F.softplus(made.real).mean(),
-        "right": -_log(judge.match(seen, *said)).mean(),
-        "requested": -_log(1 - judge.match(made, *requested)).mean(),
+        "right": -_log(discriminator.match(seen, *captions)).mean(),
+        "requested": -_log(1 - discriminator.match(made, *requested)).mean(),
     }
 
 
-def realness_loss(judge: TextAdaptiveDiscriminator, fake: Tensor) -> Tensor:
-    """(16) and (18): -log D_I of made images."""
-    return F.softplus(-judge.features(fake).real).mean()
+def realness_loss(discriminator: TextAdaptiveDiscriminator, fake: Tensor) -> Tensor:
+    """(16) and (18): mean of -log D_I over made images (B, 3, S, S), a scalar."""
+    return F.softplus(-discriminator.features(fake).real).mean()
 
 
-def text_loss(judge: TextAdaptiveDiscriminator, fake: Tensor, requested: Said) -> Tensor:
-    """(19): -log D_T of made images and the sentences they were made for."""
-    return -_log(judge.match(judge.features(fake), *requested)).mean()
+def text_loss(discriminator: TextAdaptiveDiscriminator, fake: Tensor, requested: Sentences) -> Tensor:
+    """(19): mean of -log D_T over made images (B, 3, S, S) and the sentences they were made for, a scalar."""
+    return -_log(discriminator.match(discriminator.features(fake), *requested)).mean()
 
 
 def _log(probability: Tensor) -> Tensor:

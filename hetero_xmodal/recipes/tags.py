@@ -1,7 +1,7 @@
-"""Tags as ``word`` nodes: the first layer of a bag-of-words network written as message passing (DAGNN's h^t of tags).
+"""Tags as ``word`` nodes: the first layer of a bag-of-words network as message passing (DAGNN's h^t of tags).
 
-Every word of the vocabulary is one node, shared by all texts; a text hears the words it is tagged with and adds them up. That is
-``W x + b`` of the 0/1 vector x, and a step of the graph at the same time: the nodes are rows of W.
+Every tag of the vocabulary is one node, shared by all texts, whose state is a column of W; a text sums the messages of its tags. That is
+``W x + b`` of the 0/1 vector x.
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ TAG: s.Relation = (s.WORD, "in", "text")
 
 
 def tag_graph(tags: Tensor) -> dgl.DGLGraph:
-    """Tag vectors (n, vocabulary) of 0/1 as a graph: the vocabulary's ``word`` nodes, once, and an edge from every tag to its text.
+    """Tag vectors (n, vocabulary) of 0/1 as a graph: one ``word`` node per tag of the vocabulary, an edge from every tag to its text.
+
+    Raises
+    ------
+    InputError
+        If *tags* is not a matrix of 0 and 1.
 
     >>> tag_graph(torch.tensor([[1, 0, 1], [0, 0, 0]])).edges()
     (tensor([0, 2]), tensor([0, 0]))
@@ -38,20 +43,18 @@ def tag_graph(tags: Tensor) -> dgl.DGLGraph:
 
 
 class _Bias(nn.Module):
-    """What a text makes of its tags: their sum and a bias. A text without tags is the bias alone."""
+    """Update ``message + bias``, (n, width); of a text without tags, the bias alone."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(width))
 
-    def forward(self, old: Tensor | None, heard: Tensor) -> Tensor:
-        return heard + self.bias
+    def forward(self, old: Tensor | None, message: Tensor) -> Tensor:
+        return message + self.bias
 
 
 class TagEncoder(nn.Module):
     """The first layer of the tag network, ``W x + b`` of a 0/1 tag vector, as one step of message passing.
-
-    Every tag of the vocabulary is a node that holds its column of W; a text hears its tags and adds them up.
 
     >>> encoder = TagEncoder(vocabulary=5, width=4)
     >>> encoder(tag_graph(torch.tensor([[1, 0, 0, 1, 1]]))).shape
@@ -60,7 +63,7 @@ class TagEncoder(nn.Module):
 
     def __init__(self, *, vocabulary: int, width: int) -> None:
         super().__init__()
-        layer = nn.Linear(vocabulary, width)  # the usual start of such a layer
+        layer = nn.Linear(vocabulary, width)  # for its initialisation
         self.words = nn.Parameter(layer.weight.detach().t().clone())  # (vocabulary, width)
         bias = _Bias(width)
         bias.bias = nn.Parameter(layer.bias.detach().clone())
@@ -73,14 +76,16 @@ class TagEncoder(nn.Module):
         return self.recipe(graph, {s.WORD: self.words})["text"]["h"]
 
     def product(self, tags: Tensor) -> Tensor:
-        """The same of tag vectors (n, vocabulary) as one matrix product, without a graph: for queries, which need no DGL then."""
-        return tags.to(self.words) @ self.words + self.recipe.steps[0].update.bias
+        """The same as a matrix product, tag vectors (n, vocabulary) to (n, width), so that queries need no DGL."""
+        update = self.recipe.steps[0].update
+        assert isinstance(update, _Bias)
+        return tags.to(self.words) @ self.words + update.bias
 
 
 class TagNetwork(nn.Module):
     """Tag vectors (n, vocabulary) to h^t (n, width): the tag encoder, one more layer, LeakyReLU after both.
 
-    It is trained before everything else, to tell the labels, and then stays as it is.
+    It is trained first, to predict the labels, and then frozen.
     """
 
     def __init__(self, *, vocabulary: int, hidden: int, width: int, slope: float = 0.2) -> None:
@@ -89,8 +94,9 @@ class TagNetwork(nn.Module):
         self.rest = nn.Sequential(nn.LeakyReLU(slope), nn.Linear(hidden, width), nn.LeakyReLU(slope))
 
     def forward(self, tags: Tensor) -> Tensor:
+        """*tags* (n, vocabulary) to (n, width)."""
         return self.rest(self.encoder(tag_graph(tags)))
 
     def product(self, tags: Tensor) -> Tensor:
-        """What :meth:`forward` gives, up to rounding, computed without a graph."""
+        """*tags* (n, vocabulary) to (n, width) without a graph, equal to :meth:`forward` up to rounding."""
         return self.rest(self.encoder.product(tags))

@@ -96,10 +96,10 @@ def pair_attention(model: ALGR, split: Split, caption: int) -> PairAttention:
     row, first = int(batch.images[0]), int(split.words.offsets[caption])
     count, regions = int(batch.region_counts[0]), split.regions
     return PairAttention(
-        region_edges=_matrix(encoded, "regions share", schema.VISUAL, schema.VISUAL),
-        word_edges=_matrix(encoded, "words share", schema.WORD, schema.WORD),
-        words_to_regions=None if joint is None else _matrix(joint, "exchange", schema.VISUAL, schema.WORD),
-        regions_to_words=None if joint is None else _matrix(joint, "exchange", schema.WORD, schema.VISUAL),
+        region_edges=_matrix(encoded, "image graph", schema.VISUAL, schema.VISUAL),
+        word_edges=_matrix(encoded, "sentence graph", schema.WORD, schema.WORD),
+        words_to_regions=None if joint is None else _matrix(joint, "cross-attention", schema.VISUAL, schema.WORD),
+        regions_to_words=None if joint is None else _matrix(joint, "cross-attention", schema.WORD, schema.VISUAL),
         tokens=list(split.words.tokens[first : first + int(batch.word_counts[0])]) or [str(k) for k in range(int(batch.word_counts[0]))],
         boxes=None if regions.boxes is None else np.asarray(regions.boxes[row][:count]),
         size=None if regions.sizes is None else (int(regions.sizes[row][0]), int(regions.sizes[row][1])),

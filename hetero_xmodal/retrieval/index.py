@@ -93,14 +93,17 @@ def _top(scores: Tensor, top: int) -> tuple[Tensor, Tensor]:
 def model_fingerprint(model: Any) -> str:
     """16 hexadecimal digits that change with the model's weights, its config or the way it reads images and sentences.
 
-    *model* is any recipe with ``config``, ``vocab`` and ``state_dict``.
+    *model* is any recipe with ``config``, ``vocab`` and ``state_dict``. Weights count under their oldest names, so that indexes made before
+    weights were renamed still fit the model.
     """
     from ..configs import config_to_dict
+    from ..pretrained import renamed_weight
 
     digest = hashlib.sha256(type(model).__name__.encode())
     known = {key: value for key, value in (model.vocab or {}).items() if key != "used"}
     digest.update(json.dumps([config_to_dict(model.config), known], sort_keys=True).encode())
-    for name, value in sorted(model.state_dict().items()):
+    oldest = {new: old for old, new in getattr(model, "former_weights", {}).items()}
+    for name, value in sorted((renamed_weight(name, oldest), value) for name, value in model.state_dict().items()):
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]

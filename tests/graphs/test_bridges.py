@@ -1,4 +1,4 @@
-"""Which region and which word name one thing: names, synonyms, heads, then attributes, then the detector's score."""
+"""Matching of regions and words: names, synonyms, head nouns, then attributes, then the detector's score."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ COCO = (
 ).split(", ")
 
 
-def matched(seen, said, **options) -> list[tuple[int, int]]:
-    return [(m.region, m.thing) for m in match_objects(SceneGraph(seen), SceneGraph(said), **options)]
+def matched(seen, named, **options) -> list[tuple[int, int]]:
+    return [(m.region, m.thing) for m in match_objects(SceneGraph(seen), SceneGraph(named), **options)]
 
 
 @pytest.mark.parametrize(
@@ -47,18 +47,18 @@ def matched(seen, said, **options) -> list[tuple[int, int]]:
         ("orange", "apple", 0.0),
     ],
 )
-def test_how_alike_names_are(first, second, expected):
+def test_similarity_of_names(first, second, expected):
     assert name_similarity(first, second) == name_similarity(second, first) == expected
 
 
-def test_coco_classes_are_not_mixed_up():
-    """No two of the 80 classes are taken for each other, save those whose everyday words overlap."""
+def test_coco_classes_are_not_confused():
+    """No two of the 80 classes match, except those whose synonyms overlap."""
     alike = {frozenset(pair) for pair in itertools.combinations(COCO, 2) if name_similarity(*pair)}
     assert len(COCO) == 80
     assert alike == {frozenset(("bear", "teddy bear")), frozenset(("cup", "wine glass"))}
 
 
-def test_the_tables_are_tidy():
+def test_the_tables_are_consistent():
     words = [w for group in SAME for w in group] + [w for kinds in KINDS.values() for w in kinds]
     assert all(w == w.lower().strip() for w in words)
     for group in SAME:
@@ -75,27 +75,27 @@ def test_every_synonym_of_the_default_world_is_known():
     assert not alike
 
 
-def test_attributes_choose_among_equal_names_and_beat_the_detectors_score():
+def test_attributes_rank_above_the_detectors_score():
     birds = [SceneObject("bird", ["blue"], score=1.0), SceneObject("bird", ["red"], score=0.3)]
     assert matched(birds, [SceneObject("bird", ["red"])]) == [(1, 0)]
     assert matched(birds, [SceneObject("bird", ["red"]), SceneObject("bird", ["blue"])]) == [(1, 0), (0, 1)]
-    assert matched(birds, [SceneObject("bird")]) == [(0, 0)]  # then the surer one
+    assert matched(birds, [SceneObject("bird")]) == [(0, 0)]  # then the one with the higher score
     assert matched(birds, [SceneObject("bird"), SceneObject("bird", ["red"])]) == [(0, 0), (1, 1)]
     large = [SceneObject("cup", ["large"]), SceneObject("cup", ["small", "grey"])]
     assert matched(large, [SceneObject("cup", ["little"])]) == [(1, 0)] and matched(large, [SceneObject("cup", ["gray"])]) == [(1, 0)]
 
 
-def test_a_better_name_beats_attributes():
+def test_names_rank_above_attributes():
     seen = [SceneObject("couch", ["red"]), SceneObject("sofa", ["blue"])]
     assert matched(seen, [SceneObject("sofa", ["red"])]) == [(1, 0)]
 
 
-def test_a_contradiction_halves_the_score_but_the_bird_is_still_meant():
+def test_a_contradiction_halves_the_score_but_still_matches():
     (match,) = match_objects(SceneGraph([SceneObject("bird", ["blue"], score=0.8)]), SceneGraph([SceneObject("bird", ["red"])]))
     assert match == Match(0, 0, "bird", 0.4)
 
 
-def test_none_own_synonyms_and_a_lowest_score():
+def test_no_match_own_synonyms_and_min_score():
     davenport = [SceneObject("davenport")]
     assert matched([SceneObject("couch")], davenport) == [] == matched([], davenport) == matched(davenport, [])
     assert matched([SceneObject("couch")], davenport, synonyms={"couch": ["Davenport"]}) == [(0, 0)]
@@ -118,19 +118,19 @@ objects = st.lists(
 
 
 @given(objects, objects)
-def test_one_to_one_and_nothing_left_that_could_match(seen, said):
-    matches = match_objects(SceneGraph(seen), SceneGraph(said))
+def test_matching_is_one_to_one_and_maximal(seen, named):
+    matches = match_objects(SceneGraph(seen), SceneGraph(named))
     regions, things = [m.region for m in matches], [m.thing for m in matches]
     assert len(set(regions)) == len(regions) and len(set(things)) == len(things) and things == sorted(things)
     for m in matches:
-        assert 0 <= m.score <= name_similarity(seen[m.region].name, said[m.thing].name)
+        assert 0 <= m.score <= name_similarity(seen[m.region].name, named[m.thing].name)
     for region in set(range(len(seen))) - set(regions):
-        for thing in set(range(len(said))) - set(things):
-            assert not name_similarity(seen[region].name, said[thing].name)
+        for thing in set(range(len(named))) - set(things):
+            assert not name_similarity(seen[region].name, named[thing].name)
 
 
-def test_real_captions_name_what_their_photos_show():
-    """Of COCO's annotated classes that a caption could name, bridges find most; the classes come from people, the captions too."""
+def test_real_captions_match_the_annotated_objects():
+    """Of COCO's annotated classes that a caption could name, most are matched; classes and captions are annotated by people."""
     folder = os.environ.get("HETERO_XMODAL_REAL_DATA")
     if not folder:
         pytest.skip("needs real photos: set HETERO_XMODAL_REAL_DATA")

@@ -1,4 +1,4 @@
-"""Two scene graphs become the graph they should: every edge by hand, every wiring, every kind of awkward input."""
+"""Building a heterograph from two scene graphs: every edge by hand, every wiring, every kind of awkward input."""
 
 from __future__ import annotations
 
@@ -49,13 +49,19 @@ def test_every_edge_of_a_small_pair():
     assert edges(graph, s.DEPENDS) == {(0, 2), (1, 2), (3, 2), (4, 5), (5, 3)}  # dependent -> head; the root has none
     assert s.decode_text(graph.edges[s.DEPENDS].data["arc"]) == ["det", "amod", "prep", "det", "pobj"]
 
-    # "red bird" is the red one; copies 0, 1 of words 2, 5 stand among the regions, copies 2, 3 of regions 1, 2 among the words
+    # "red bird" is the red one; copies 0, 1 of words 2, 5 are in the image graph, copies 2, 3 of regions 1, 2 in the sentence graph
     assert edges(graph, s.VISUAL_SAME_AS_WORD) == {(1, 2), (2, 5)}
     assert graph.nodes["bridge"].data["lives_in"].tolist() == [s.IN_IMAGE] * 2 + [s.IN_SENTENCE] * 2
     assert names(graph, "bridge") == ["bird", "tree", "bird", "tree"]
     assert torch.allclose(graph.nodes["bridge"].data["score"], torch.tensor([0.9, 0.8, 0.9, 0.8]))
     assert edges(graph, s.WORD_COPIED_TO) == {(2, 0), (5, 1)} and edges(graph, s.VISUAL_COPIED_TO) == {(1, 2), (2, 3)}
-    assert edges(graph, s.BRIDGE_BESIDE_VISUAL) == {(0, 0), (0, 1), (0, 2), (1, 1), (1, 2)}  # counterpart and neighbours, either direction
+    assert edges(graph, s.BRIDGE_BESIDE_VISUAL) == {
+        (0, 0),
+        (0, 1),
+        (0, 2),
+        (1, 1),
+        (1, 2),
+    }  # counterpart and its neighbours in both directions
     assert edges(graph, s.BRIDGE_BESIDE_WORD) == {(2, 0), (2, 1), (2, 2), (2, 3), (3, 3), (3, 4), (3, 5)}
     assert edges(graph, s.RETURNS_TO_WORD) == {(0, 2), (1, 5)} and edges(graph, s.RETURNS_TO_VISUAL) == {(2, 1), (3, 2)}
 
@@ -81,7 +87,7 @@ def test_without_copies_and_with_own_matches():
 
 
 def test_two_objects_on_one_word_share_no_bridge():
-    """Parsers may put two objects on one head word; the surer match takes the word."""
+    """Parsers may give two objects one head word; the match with the higher score gets the word."""
     image = SceneGraph(objects=[SceneObject("bird", score=0.5), SceneObject("duck", score=0.9)])
     sentence = SceneGraph([SceneObject("bird", head=0), SceneObject("duck", head=0)], tokens=[Token("ducks", "duck", "NOUN")])
     assert edges(build_graph(image, sentence), s.VISUAL_SAME_AS_WORD) == {(1, 0)}
@@ -120,7 +126,7 @@ def test_a_scene_written_by_hand_needs_no_tokens_boxes_or_size():
     ]
 
 
-def test_complete_relates_every_two_regions_only_where_the_scene_is_silent():
+def test_complete_relates_every_two_regions_only_in_a_scene_without_relations():
     image = zoo.image_scene()
     assert edges(build_graph(image, SceneGraph(), complete=True), s.RELATES) == {(0, 1), (1, 2)}
     image.relations = []
@@ -175,12 +181,12 @@ WRONG = {
 
 
 @pytest.mark.parametrize("message", WRONG)
-def test_bad_input_is_refused_in_one_sentence(message):
+def test_bad_input_raises_one_sentence(message):
     with pytest.raises(hx.InputError, match=message):
         WRONG[message](zoo.image_scene(), zoo.sentence_scene())
 
 
-KEPT = st.characters(exclude_categories=("Cs",), exclude_characters="\0")  # what a scene's check lets through
+KEPT = st.characters(exclude_categories=("Cs",), exclude_characters="\0")  # what a scene's check accepts
 NOUNS = ["bird", "puppy", "dog", "person", "woman", "sofa", "couch", "tree", "zebra"]
 
 
@@ -200,13 +206,13 @@ def scene_pairs(draw):
     pos = st.sampled_from(["NOUN", "PUNCT", "SPACE", "", "ADJ"])
     text = st.text(KEPT, max_size=40)
     tokens = [Token(draw(text), draw(st.text(KEPT, max_size=4)), draw(pos), draw(st.integers(0, n - 1)), "dep") for _ in range(n)]
-    said = [
+    named = [
         SceneObject(draw(st.sampled_from(NOUNS)), head=draw(st.integers(0, n - 1)) if n else None) for _ in range(draw(st.integers(0, 4)))
     ]
-    return SceneGraph(seen, relations), SceneGraph(said, tokens=tokens)
+    return SceneGraph(seen, relations), SceneGraph(named, tokens=tokens)
 
 
-#: every kind of text there is: nothing, white space, control characters, halves of a character, many bytes, accents on nothing
+#: every kind of text: empty, white space, control characters, lone surrogates, many bytes, combining accents
 TEXTS = [
     "",
     " ",
@@ -230,8 +236,10 @@ TEXTS = [
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=ascii)
-@pytest.mark.parametrize("where", ["token", "lemma", "pos", "arc", "seen", "said", "spoken", "attribute", "said attribute", "predicate"])
-def test_what_passes_the_check_of_a_scene_builds_and_comes_back(where, text):
+@pytest.mark.parametrize(
+    "where", ["token", "lemma", "pos", "arc", "seen", "named", "object without tokens", "attribute", "named attribute", "predicate"]
+)
+def test_a_scene_that_passes_its_check_can_be_built_and_read_back(where, text):
     """Either the scene is refused in one sentence that shows the text, or the graph is built, validates and holds the text."""
     token = Token("bird", "bird", "NOUN", 1, "dep"), Token("x", "x", "X", 1, "ROOT")
     image, sentence = SceneGraph([SceneObject("bird", ["red"])], [SceneRelation(0, "on", 0)]), SceneGraph(tokens=list(token))
@@ -242,17 +250,17 @@ def test_what_passes_the_check_of_a_scene_builds_and_comes_back(where, text):
         "pos": ("word", "pos"),
         "arc": (s.DEPENDS, "arc"),
         "seen": ("visual", "name"),
-        "said": ("word", "text"),
-        "spoken": ("word", "text"),
+        "named": ("word", "text"),
+        "object without tokens": ("word", "text"),
         "attribute": ("visual", "attributes"),
-        "said attribute": ("word", "text"),
+        "named attribute": ("word", "text"),
         "predicate": (s.RELATES, "predicate"),
     }[where]
     if where in ("token", "lemma", "pos", "arc"):
         setattr(sentence.tokens[0], "text" if where == "token" else where, text)
     elif where == "seen":
         image.objects[0].name = text
-    elif where == "said":
+    elif where == "named":
         sentence.objects = [SceneObject(text, head=0)]
     elif where == "attribute":
         image.objects[0].attributes = [text]
@@ -260,7 +268,7 @@ def test_what_passes_the_check_of_a_scene_builds_and_comes_back(where, text):
         image.relations[0].predicate = text
     else:
         sentence = hand
-        hand.objects[0] = SceneObject(text) if where == "spoken" else SceneObject("bird", [text])
+        hand.objects[0] = SceneObject(text) if where == "object without tokens" else SceneObject("bird", [text])
     try:
         for scene in (image, sentence):
             scene.check()
@@ -276,13 +284,13 @@ def test_what_passes_the_check_of_a_scene_builds_and_comes_back(where, text):
     frame = graph.nodes[owner].data if isinstance(owner, str) else graph.edges[owner].data
     kept = s.decode_text(frame[feature])
     whole = text.lower() if where == "lemma" else text
-    heard = {"said": "bird", "lemma": whole or "bird"}.get(where, whole)  # an object's own name is not a word of the sentence
-    cut = heard.encode()[: s.text_width(owner, feature)].decode("utf-8", "ignore")
+    expected = {"named": "bird", "lemma": whole or "bird"}.get(where, whole)  # an object's own name is not a word of the sentence
+    cut = expected.encode()[: s.text_width(owner, feature)].decode("utf-8", "ignore")
     is_word = any(map(str.isalnum, text)) or text.strip()  # other tokens and blank attributes are no words
-    assert cut in kept if where not in ("token", "spoken", "said attribute") or is_word else cut not in kept
+    assert cut in kept if where not in ("token", "object without tokens", "named attribute") or is_word else cut not in kept
 
 
-def test_names_from_outside_the_scenes_are_refused_too():
+def test_names_that_are_not_from_a_scene_are_checked_too():
     pair = zoo.image_scene(), zoo.sentence_scene()
     for names, message in (
         (["\0", "tree"], "label 0: name is '.x00' and holds '.x00'; NUL and lone surrogates cannot be kept as text"),
@@ -301,7 +309,7 @@ near_half = st.floats(-0.6, 0.6) | st.floats(0, 50) | st.sampled_from([-0.5, 0.0
 @given(st.lists(near_half, min_size=4, max_size=4), st.none() | st.tuples(st.floats(0.5, 60) | st.integers(0, 60), st.just(16777217)))
 @example([0.0, 0.0, 16777217.5, 5.0], (16777217, 16777217))  # the side is 16777216 in 32 bits, the box reaches 16777218
 def test_boxes_that_pass_the_check_of_a_scene_build(box, size):
-    """Graphs keep 32-bit numbers: what is just inside, or just wide enough, in 64 bits must be so in 32 bits too."""
+    """Graphs keep 32-bit numbers: a box that is just inside, or just wide enough, in 64 bits must be so in 32 bits too."""
     image = SceneGraph([SceneObject("bird", box=tuple(box)), SceneObject("tree")], size=size)
     try:
         image.check()
@@ -424,20 +432,20 @@ def assert_same_graph(ours, theirs):
 
 
 @given(scene_pairs(), st.sampled_from(["inherit", "counterpart", "full"]))
-def test_graphs_are_what_a_plain_build_gives(pair, wiring):
+def test_graphs_equal_a_reference_build(pair, wiring):
     assert_same_graph(build_graph(*pair, wiring=wiring), plain_graph(*pair, wiring))
 
 
-def test_graphs_of_the_world_are_what_a_plain_build_gives():
+def test_graphs_of_the_world_equal_a_reference_build():
     pytest.importorskip("spacy")
     for item in hx.load_dataset("world/scenes", "val", size=8):
-        said = hx.parse_sentence(item.sentences[0])
-        for words in (said, SceneGraph(said.objects, said.relations)):  # with tokens, and as if written by hand
+        named = hx.parse_sentence(item.sentences[0])
+        for words in (named, SceneGraph(named.objects, named.relations)):  # with tokens, and as if written by hand
             assert_same_graph(build_graph(item.scene, words), plain_graph(item.scene, words, "inherit"))
 
 
 @pytest.mark.parametrize("name", zoo.PAIRS)
-def test_flat_tensors_and_dgl_graphs_turn_into_each_other(name):
+def test_flat_tensors_and_dgl_graphs_round_trip(name):
     graph = zoo.PAIRS[name]()
     flat = FlatGraphs.from_dgl(graph)
     back = flat.to_dgl(batched=flat.count > 1)
@@ -456,7 +464,7 @@ def test_flat_pair_is_build_graph_without_dgl():
 
 
 def test_real_sentences_through_the_parser():
-    """The parser's own tokens: the head of every object is a word, and a named thing is bridged."""
+    """The parser's own tokens: the head of every object is a word, and matched objects have bridges."""
     pytest.importorskip("spacy")
     image = SceneGraph([SceneObject("person", box=(0, 0, 5, 9)), SceneObject("fire hydrant", ["yellow"], (4, 4, 9, 9))], size=(10, 10))
     graph = build_graph(image, hx.parse_sentence("A woman sits on a yellow fire hydrant, reading."))
@@ -468,7 +476,7 @@ def test_real_sentences_through_the_parser():
 
 
 def test_image_and_sentence_to_graph_in_one_call():
-    """The shipped detector and the parser on an image of the default world: a thing that both name gets its copies."""
+    """The shipped detector and the parser on an image of the default world: an object that both name gets its copies."""
     item = hx.load_dataset("world/scenes", split="val", size=1)[0]
     name = item.scene.objects[0].name
     graph = hx.pair_graph(item.image, f"There is a {name} here.")

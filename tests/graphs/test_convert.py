@@ -1,4 +1,4 @@
-"""To networkx and to tables: readable, and back again bit for bit, also through a GraphML file."""
+"""Graphs as networkx graphs and tables: readable, and restored bit for bit, also through a GraphML file."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def assert_equal(first, second) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_there_and_back_also_through_graphml(name, tmp_path):
+def test_round_trip_also_through_graphml(name, tmp_path):
     graph = ALL[name]()
     there = to_networkx(graph)
     assert type(there) is nx.MultiDiGraph and there.number_of_nodes() == graph.num_nodes() and there.number_of_edges() == graph.num_edges()
     assert_equal(from_networkx(there), graph)
     nx.write_graphml(there, tmp_path / "graph.graphml")
     assert_equal(from_networkx(nx.read_graphml(tmp_path / "graph.graphml")), graph)
-    nx.write_gexf(there, tmp_path / "graph.gexf")  # for drawing programs; GEXF drops the description on the way
+    nx.write_gexf(there, tmp_path / "graph.gexf")  # for drawing programs; GEXF drops the description
     assert set(nx.read_gexf(tmp_path / "graph.gexf")) == set(there)
 
 
@@ -59,10 +59,10 @@ def test_ids_and_attributes_are_readable_and_simple():
     values = [v for _, d in there.nodes(data=True) for v in d.values()] + [v for *_, d in there.edges(data=True) for v in d.values()]
     assert {type(v) for v in [*values, *there.graph.values()]} <= {str, int, float}
     labels = to_networkx(zoo.three_labels())
-    assert labels.edges["label:2:sky", "label:0:bird", "co_occurs:2"]["weight_value"] == 0.5  # "weight" belongs to the file formats
+    assert labels.edges["label:2:sky", "label:0:bird", "co_occurs:2"]["weight_value"] == 0.5  # "weight" is reserved by the file formats
 
 
-def test_plain_networkx_questions_have_sensible_answers():
+def test_networkx_queries_give_sensible_answers():
     there = to_networkx(zoo.tiny())
     assert nx.has_path(there, "word:1:red", "visual:2:tree")
     assert there.out_degree("word:1:red") == 3  # depends on bird, follows A, beside the copy of the bird
@@ -135,7 +135,7 @@ def spoilt(change):
 
 
 REFUSED = {
-    "carries no 'hetero_xmodal' description": lambda g: g.graph.clear(),
+    "has no attribute 'hetero_xmodal'": lambda g: g.graph.clear(),
     "description of this networkx graph is damaged": lambda g: g.graph.update(hetero_xmodal="{"),
     "damaged .KeyError": lambda g: g.graph.update(hetero_xmodal="{}"),
     "schema version 99, this package reads version 1": lambda g: g.graph.update(
@@ -152,7 +152,7 @@ REFUSED = {
     "edge 'visual:0:bird' -> 'visual:1:bird': attribute 'relation' is None": lambda g: g.edges[
         "visual:0:bird", "visual:1:bird", "relates:0"
     ].pop("relation"),
-    "says relation 'word-follows-word', but runs from a visual to a visual": lambda g: g.edges[
+    "has relation 'word-follows-word', but runs from a visual to a visual": lambda g: g.edges[
         "visual:0:bird", "visual:1:bird", "relates:0"
     ].update(relation="word-follows-word"),
     "node type 'visual', feature 'score', node 0: found 7.0": lambda g: g.nodes["visual:0:bird"].update(score=7.0),
@@ -161,7 +161,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("message", REFUSED)
-def test_a_spoilt_networkx_graph_is_refused(message):
+def test_a_damaged_networkx_graph_is_refused(message):
     with pytest.raises(InputError, match=message):
         from_networkx(spoilt(REFUSED[message]))
 

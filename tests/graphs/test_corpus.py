@@ -1,4 +1,4 @@
-"""A corpus batches as DGL does and survives files and workers; a build that is interrupted or fed rubbish still gives the right one."""
+"""A corpus batches as DGL does, also from files and in workers; a build that is interrupted or meets bad items gives the right corpus."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def singles():
 
 @pytest.fixture(scope="module")
 def corpus(singles, tmp_path_factory):
-    """All single graphs of the zoo, mapped from a file."""
+    """All single graphs of the zoo, memory-mapped from a file."""
     path = tmp_path_factory.mktemp("corpus") / "zoo"
     GraphCorpus.from_graphs(singles, ids=NAMES, sentences=[f"sentence {n}" for n in NAMES], images=[f"{n}.png" for n in NAMES]).save(path)
     return GraphCorpus.load(path)
@@ -61,7 +61,7 @@ def test_one_graph_is_the_graph_that_went_in(corpus, singles):
 
 
 @given(st.lists(st.integers(-len(NAMES), len(NAMES) - 1), min_size=1, max_size=8))
-def test_a_batch_is_what_dgl_makes_of_the_singles(corpus, singles, indices):
+def test_a_batch_equals_dgl_batch_of_the_singles(corpus, singles, indices):
     """Any order, repeats, one only, members without bridges, regions, words or anything."""
     batch, reference = corpus.batch(indices), dgl.batch([singles[i] for i in indices])
     assert_same(batch, reference)
@@ -94,7 +94,7 @@ def test_changing_a_graph_in_place_does_not_change_the_corpus(singles):
     assert_same(alone[0], zoo.tiny())
 
 
-def test_masks_ranges_tensors_and_slices_pick_graphs(corpus):
+def test_masks_ranges_tensors_and_slices_select_graphs(corpus):
     mask = torch.zeros(len(corpus), dtype=torch.bool)
     mask[[1, 4]] = True
     for picked in (
@@ -115,17 +115,17 @@ def test_masks_ranges_tensors_and_slices_pick_graphs(corpus):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda c: c.batch([]), "no graph was asked for"),
+        (lambda c: c.batch([]), "indices is empty"),
         (lambda c: c.batch([0, 99]), "index 99 is outside the corpus of 11 graphs"),
         (lambda c: c.batch([-12]), "index -12 is outside"),
         (lambda c: c.batch([0.5]), "expected a list of whole numbers"),
         (lambda c: c.batch([[0]]), "expected a list of whole numbers"),
         (lambda c: c.batch("all"), "indices are str, expected whole numbers 0..10"),
         (lambda c: c.batch([True, False]), "expected a list of whole numbers"),
-        (lambda c: c["tiny"], "asked for by a whole number or a slice, found 'tiny'"),
+        (lambda c: c["tiny"], "is a whole number or a slice, found 'tiny'"),
         (lambda c: c.frame("visul"), "no node type or relation 'visul' .did you mean 'visual'"),
         (lambda c: c.frame(("visual", "eats", "word")), r"no relation \('visual', 'eats', 'word'\)"),
-        (lambda c: GraphCorpus.from_graphs([]), "there is no graph to put together"),
+        (lambda c: GraphCorpus.from_graphs([]), "there is no graph to concatenate"),
         (lambda c: GraphCorpus.from_graphs([c[0], zoo.three_labels()]), "graph 1 has kind labels, but the first has pair"),
         (lambda c: GraphCorpus.from_graphs([c[0], {}]), "graph 1: expected a dgl.DGLGraph, found dict"),
         (lambda c: GraphCorpus.from_graphs([c[0]], ids=["a", "b"]), "1 graphs but 2 ids"),
@@ -135,14 +135,14 @@ def test_masks_ranges_tensors_and_slices_pick_graphs(corpus):
         ),
     ],
 )
-def test_impossible_wishes_are_refused(corpus, call, message):
+def test_bad_indices_and_arguments_are_refused(corpus, call, message):
     with pytest.raises(InputError, match=message):
         call(corpus)
 
 
-def test_a_graph_that_is_not_there_ends_loops():
+def test_an_index_beyond_the_end_raises_index_error():
     corpus = GraphCorpus.from_graphs([zoo.tiny()])
-    with pytest.raises(IndexError, match="has 1 graphs, but graph 1 was asked for"):
+    with pytest.raises(IndexError, match="has 1 graphs, but there is no graph 1"):
         corpus[1]
 
 
@@ -204,7 +204,7 @@ def test_opening_a_large_corpus_reads_almost_nothing(tmp_path):
     assert corpus.batch([17, 9_000]).nodes["visual"].data["feature"].shape == (2, width)
     touched = resident_bytes() - before
     assert touched < 20e6, f"{touched / 1e6:.0f} MB"
-    corpus._flat.node_data["visual"]["feature"].sum()  # the measure does see what is read
+    corpus._flat.node_data["visual"]["feature"].sum()  # the measurement sees what is read
     assert resident_bytes() - before > 70e6
 
 
@@ -271,7 +271,7 @@ def dropped(path) -> list[tuple[str, str, str]]:
         return [(row["item"], row["sentence_number"], row["reason"]) for row in csv.DictReader(file)]
 
 
-def test_build_takes_what_is_good_and_reports_the_rest(tmp_path):
+def test_build_keeps_valid_items_and_reports_the_others(tmp_path):
     corpus = build_corpus(items(), tmp_path / "c", scenes="true", shard_size=3)
     assert corpus.ids[:4] == ["item0#0", "item0#2", "item1#0", "item1#1"] and len(corpus) == 5 * 3 - 2 == corpus.info["graphs"]
     assert dropped(tmp_path / "c") == [
@@ -283,11 +283,11 @@ def test_build_takes_what_is_good_and_reports_the_rest(tmp_path):
     assert corpus.info["dropped"] == 4 and corpus.check()
     expected = hx.build_graph(items()[0].scene, hx.parse_sentence("A red bird sits on a tree."))
     assert_same(corpus[0], expected)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["c"]  # nothing of the work in progress is left
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c"]  # no temporary files are left
 
 
 class Stops(list):
-    """A data set during whose reading the power fails."""
+    """A data set that is interrupted while it is read."""
 
     after = 5
 
@@ -297,7 +297,7 @@ class Stops(list):
         return super().__getitem__(index)
 
 
-def test_an_interrupted_build_goes_on_and_gives_the_same_corpus(tmp_path):
+def test_an_interrupted_build_resumes_and_gives_the_same_corpus(tmp_path):
     options = {"scenes": "true", "shard_size": 2}
     build_corpus(items(), tmp_path / "whole", **options)
     with pytest.raises(KeyboardInterrupt):

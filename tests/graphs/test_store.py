@@ -116,13 +116,13 @@ DAMAGE = {
     r"feature 'box' of visual has shape \(2, 4\), expected 3 rows": lambda f: retensor(
         f, lambda t: t.update({"visual/feature.box": t["visual/feature.box"][:2]})
     ),
-    "says 2 edges, but its ends have other lengths": lambda f: retensor(
+    "should have 2 edges, but its ends have other lengths": lambda f: retensor(
         f, lambda t: t.update({"visual-relates-visual/source": torch.tensor([0])})
     ),
-    "an edge points to a node that is not there": lambda f: retensor(
+    "an edge ends at a node that does not exist": lambda f: retensor(
         f, lambda t: t.update({"visual-relates-visual/source": torch.tensor([0, 9])})
     ),
-    "an edge points to node -1, which is not there": lambda f: retensor(
+    "an edge ends at node -1, which does not exist": lambda f: retensor(
         f, lambda t: t.update({"visual-relates-visual/source": torch.tensor([0, -1])})
     ),
     "feature 'score': expected dtype float32, found float64": lambda f: retensor(

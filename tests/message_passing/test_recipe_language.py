@@ -1,4 +1,4 @@
-"""The recipe language: every kind of step against a plain node-by-node reference, and how it shows itself and complains."""
+"""The recipe language: every kind of step against a node-by-node reference, printing and tracing, and errors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CASES = [(kind, along) for kind in KINDS for along in ALONG if kind not in NEEDS
 
 
 def single(visual: int, word: int, relates=(), depends=(), same=()) -> dgl.DGLGraph:
-    """A graph with a stored edge weight and with a feature that says on which side a node is."""
+    """A graph with a stored edge weight and with a node feature ``side``."""
 
     def ends(pairs):
         return tuple(torch.tensor([p[k] for p in pairs], dtype=torch.int64) for k in (0, 1))
@@ -52,7 +52,7 @@ def single(visual: int, word: int, relates=(), depends=(), same=()) -> dgl.DGLGr
     return graph
 
 
-#: unequal members: parallel edges and a self loop; no word; no node at all; no edge; a lone word
+#: unequal members: parallel edges and a self loop; no word; no node; no visual edge; a single word
 MEMBERS = [
     lambda: single(3, 4, [(0, 1), (1, 2), (1, 2), (2, 2)], [(0, 1), (3, 1), (2, 1)], [(0, 1), (2, 3)]),
     lambda: single(2, 0, [(0, 1)]),
@@ -131,7 +131,7 @@ def test_renumbering_the_nodes_of_a_type_renumbers_its_outputs(kind, along):
 
 @pytest.mark.parametrize(("kind", "along"), CASES)
 def test_gradients(kind, along):
-    """Against finite differences, of every state and parameter; and the fast path's against the plain one's."""
+    """Against finite differences, of every state and parameter; and those of the dense path against those of the edge-by-edge path."""
     graph = dgl.batch([single(2, 2, [(0, 1)], [(0, 1)], [(0, 1)]), single(1, 0), single(1, 1, [], [], [(0, 0)])])
     counts = {t: graph.batch_num_nodes(t).tolist() for t in graph.ntypes}
     recipe, states = Recipe([make_step(kind, ALONG[along])]), random_states(counts, requires_grad=True)
@@ -153,24 +153,24 @@ def test_gradients(kind, along):
 def test_kernels_of_dgl_and_of_torch_agree():
     generator = torch.Generator().manual_seed(0)
     source, target = torch.tensor([0, 1, 1, 3, 2, 2]), torch.tensor([1, 1, 1, 0, 3, 3])
-    speaker = torch.randn(4, WIDTH, generator=generator, dtype=torch.float64, requires_grad=True)
-    receiver = torch.randn(5, WIDTH, generator=generator, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(4, WIDTH, generator=generator, dtype=torch.float64, requires_grad=True)
+    y = torch.randn(5, WIDTH, generator=generator, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(6, generator=generator, dtype=torch.float64, requires_grad=True)
     for s, t in ((source, target), (source[:0], target[:0])):
         results = []
         for kernels in ("dgl", "torch"):
             links = Links(s, t, 4, 5, kernels=kernels)
             w = weight[: len(s)]
-            values = [links.dot(speaker, receiver), links.softmax(w), links.sum(speaker, w), links.max(speaker, w)]
+            values = [links.dot(x, y), links.softmax(w), links.sum(x, w), links.max(x, w)]
             gradients = torch.autograd.grad(
-                sum((v * torch.arange(1, v.numel() + 1).reshape(v.shape)).sum() for v in values), [speaker, receiver, weight]
+                sum((v * torch.arange(1, v.numel() + 1).reshape(v.shape)).sum() for v in values), [x, y, weight]
             )
             results.append([*values, *gradients])
         for a, b in zip(*results, strict=True):
             torch.testing.assert_close(a, b)
 
 
-# ---------------------------------------------------------------------------------------------- what a step promises
+# ---------------------------------------------------------------------------------------------- semantics of a step
 
 
 def test_all_messages_are_computed_before_anything_is_written():
@@ -180,19 +180,19 @@ def test_all_messages_are_computed_before_anything_is_written():
     assert after["visual"]["h"].item() == 2 and after["word"]["h"].item() == 1
 
 
-def test_every_node_type_comes_back_and_the_unheard_keep_their_state():
+def test_every_node_type_is_returned_and_nodes_without_messages_keep_their_state():
     graph = single(2, 2, same=[(0, 1)])
     states = {"visual": torch.ones(2, 1), "word": torch.tensor([[5.0], [6.0]])}
-    after = Recipe([Step("say", SAME)])(graph, states)
+    after = Recipe([Step("send", SAME)])(graph, states)
     assert set(after) == {"visual", "word", "label"}
     assert after["word"]["h"].tolist() == [[5], [1]] and after["label"] == {}
-    assert Recipe([Step("say", SAME, unheard="zero")])(graph, states)["word"]["h"].tolist() == [[0], [1]]
-    assert Recipe([Step("say", SAME, unheard="update", update=Blend(0.5, 0.5))])(graph, states)["word"]["h"].tolist() == [[2.5], [3.5]]
+    assert Recipe([Step("send", SAME, unheard="zero")])(graph, states)["word"]["h"].tolist() == [[0], [1]]
+    assert Recipe([Step("send", SAME, unheard="update", update=Blend(0.5, 0.5))])(graph, states)["word"]["h"].tolist() == [[2.5], [3.5]]
 
 
 def test_mean_divides_by_messages_received_not_by_relation_types():
     graph = single(2, 2, [(0, 1)], [], [(0, 0), (1, 0)])
-    after = Recipe([Step("say", [SAME, DEPENDS], gather="mean")])(
+    after = Recipe([Step("send", [SAME, DEPENDS], gather="mean")])(
         graph, {"visual": torch.tensor([[1.0], [2.0]]), "word": torch.zeros(2, 1)}
     )
     assert after["word"]["h"].tolist() == [[1.5], [0]]
@@ -223,7 +223,7 @@ def test_a_shared_set_is_one_copy_and_equals_per_graph_runs():
     torch.testing.assert_close(together["word"]["h"], wanted["word"]["h"])
 
 
-def test_added_nodes_of_every_graph_meet_their_own_member_only():
+def test_nodes_added_per_graph_are_connected_to_their_own_member_only():
     graph, counts = batch()
     recipe = Recipe([Step("pool", [attends("visual", "pair"), attends("word", "pair")], gather="mean")], adds={"pair": 1})
     states = random_states(counts)
@@ -244,7 +244,7 @@ def test_weights_can_be_given_from_outside():
     torch.testing.assert_close(after["word"]["h"], given @ memory)
 
 
-def test_equal_work_is_done_once():
+def test_shared_weights_and_maps_are_computed_once():
     """Attention weights of the same state, used by two layers, are computed once; a map shared by send and attention runs once."""
     calls = []
 
@@ -261,7 +261,7 @@ def test_equal_work_is_done_once():
         for name, reads, writes in (("one", "x", "z"), ("two", "z", "s"))
     ]
     Recipe(steps)(graph, {"word": {"x": torch.randn(3, WIDTH)}})
-    assert len(calls) == 2  # of x, for attention and for what step one sends; of z, for what step two sends
+    assert len(calls) == 2  # of x, for attention and the messages of step one; of z, for the messages of step two
 
 
 def test_parameters_are_registered_once_and_a_copy_is_independent():
@@ -277,7 +277,7 @@ def test_parameters_are_registered_once_and_a_copy_is_independent():
     assert twin(graph, states)["word"]["h"][1].abs().sum() == 0 < recipe(graph, states)["word"]["h"][1].abs().sum()
 
 
-# ---------------------------------------------------------------------------------------------- showing
+# ---------------------------------------------------------------------------------------------- printing, drawing, tracing
 
 
 def example() -> Recipe:
@@ -292,14 +292,22 @@ def example() -> Recipe:
     )
 
 
-def test_the_list_that_runs_is_the_list_that_is_shown():
+def test_the_table_lists_the_steps_that_run():
     recipe = example()
     table = recipe.table()
     assert list(table["step"]) == [s.name for s in recipe.steps] and list(table.index) == [1, 2, 3]
     assert list(table.columns) == ["step", "equation", "along", "send", "weigh", "gather", "update", "reads", "writes"]
     assert table["send"].tolist() == ["Linear(2, 2) h", "h", "1"]
     text = str(recipe)
-    for word in ("an example", "adds note (1 per graph)", "Eq. 1", "word -attends-> visual", "symmetric norm", "old + heard", "h -> mask"):
+    for word in (
+        "an example",
+        "adds note (1 per graph)",
+        "Eq. 1",
+        "word -attends-> visual",
+        "symmetric norm",
+        "old + messages",
+        "h -> mask",
+    ):
         assert word in text
     assert max(map(len, text.splitlines())) < 200
     assert len(Recipe([recipe.steps[1]] * 3).table()) == 3
@@ -307,12 +315,12 @@ def test_the_list_that_runs_is_the_list_that_is_shown():
 
 def test_drawing_numbers_every_arrow():
     figure = example().draw()
-    said = [text.get_text() for axes in figure.axes for text in axes.texts]
-    assert {"visual", "word", "note", "1", "2", "3"} <= set(said)
-    assert any(text.endswith("  share") for text in said) and any(text.strip() == "Eq. 2" for text in said)
+    texts = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert {"visual", "word", "note", "1", "2", "3"} <= set(texts)
+    assert any(text.endswith("  share") for text in texts) and any(text.strip() == "Eq. 2" for text in texts)
 
 
-def test_trace_tells_who_heard_what_from_whom():
+def test_trace_lists_the_weight_of_every_edge():
     graph = single(2, 3, [(0, 1)], [(0, 1)], [(0, 1)])
     states = {"visual": torch.randn(2, 2), "word": torch.randn(3, 2), "note": torch.randn(1, 2)}
     recipe = example()
@@ -323,10 +331,10 @@ def test_trace_tells_who_heard_what_from_whom():
     table = trace.table(step="look", node_type="visual", node=1)
     scores = trace.steps[1].before["visual"]["h"][1] @ states["word"].T
     wanted = scores.softmax(0).sort(descending=True)
-    assert table["source_node"].tolist() == wanted.indices.tolist() and table["receiver"].tolist() == ["visual 1"] * 3
+    assert table["source_node"].tolist() == wanted.indices.tolist() and table["destination"].tolist() == ["visual 1"] * 3
     assert table["weight"].tolist() == pytest.approx(wanted.values.tolist())
-    heard = sum(row.weight * states["word"][row.source_node] for row in table.itertuples())
-    torch.testing.assert_close(trace.states["visual"]["h"][1], trace.steps[1].before["visual"]["h"][1] + heard)
+    message = sum(row.weight * states["word"][row.source_node] for row in table.itertuples())
+    torch.testing.assert_close(trace.states["visual"]["h"][1], trace.steps[1].before["visual"]["h"][1] + message)
     assert "look (Eq. 2), 6 messages" in str(trace)
     assert len(trace.table(step=3, node_type="visual")) == 0
 
@@ -341,64 +349,67 @@ def _run(step: Step, states=None, **more):
 
 BAD = {
     "unknown relation": (
-        lambda: _run(Step("talk", ("visual", "relate", "visual"))),
-        "step 'talk'.*relation.*did you mean 'visual relates visual'.*it has",
+        lambda: _run(Step("step", ("visual", "relate", "visual"))),
+        "step 'step'.*relation.*did you mean 'visual relates visual'.*it has",
     ),
-    "unknown node type": (lambda: _run(Step("talk", attends("words", "visual"))), "step 'talk'.*'words'.*did you mean 'word'"),
+    "unknown node type": (lambda: _run(Step("step", attends("words", "visual"))), "step 'step'.*'words'.*did you mean 'word'"),
     "missing state": (
-        lambda: _run(Step("talk", SAME, reads="z")),
-        r"step 'talk', relation \('visual', 'same_as', 'word'\).*no state 'z'.*it has h",
+        lambda: _run(Step("step", SAME, reads="z")),
+        r"step 'step', relation \('visual', 'same_as', 'word'\).*no state 'z'.*it has h",
     ),
-    "rows": (lambda: _run(Step("talk", SAME), {"visual": torch.ones(3, 3)}), "state 'h' of node type 'visual'.*3 rows.*2 nodes"),
+    "rows": (lambda: _run(Step("step", SAME), {"visual": torch.ones(3, 3)}), "state 'h' of node type 'visual'.*3 rows.*2 nodes"),
     "one-dimensional": (
-        lambda: _run(Step("talk", SAME), {"visual": torch.ones(2)}),
+        lambda: _run(Step("step", SAME), {"visual": torch.ones(2)}),
         r"state 'h' of node type 'visual'.*\(2,\).*\(nodes, width\)",
     ),
-    "NaN": (lambda: _run(Step("talk", SAME), {"visual": torch.tensor([[1.0], [torch.nan]])}), "'visual', node 1: found a NaN"),
-    "unknown state type": (lambda: _run(Step("talk", SAME), {"visuals": torch.ones(2, 3)}), "'visuals'.*did you mean 'visual'"),
-    "mixed dtypes": (lambda: _run(Step("talk", SAME), {"visual": torch.ones(2, 3), "word": torch.ones(2, 3).double()}), "float64.*float32"),
-    "map of another width": (lambda: _run(Step("talk", SAME, send=torch.nn.Linear(4, 2))), r"step 'talk', relation .*Linear.*\(2, 3\)"),
+    "NaN": (lambda: _run(Step("step", SAME), {"visual": torch.tensor([[1.0], [torch.nan]])}), "'visual', node 1: found a NaN"),
+    "unknown state type": (lambda: _run(Step("step", SAME), {"visuals": torch.ones(2, 3)}), "'visuals'.*did you mean 'visual'"),
+    "mixed dtypes": (lambda: _run(Step("step", SAME), {"visual": torch.ones(2, 3), "word": torch.ones(2, 3).double()}), "float64.*float32"),
+    "map of another width": (lambda: _run(Step("step", SAME, send=torch.nn.Linear(4, 2))), r"step 'step', relation .*Linear.*\(2, 3\)"),
     "widths that differ": (
-        lambda: _run(Step("talk", [SAME, DEPENDS]), {"visual": torch.ones(2, 3), "word": torch.ones(2, 4)}),
-        r"step 'talk'.*'word'.*width.*\(2, 3\).*\(2, 4\)",
+        lambda: _run(Step("step", [SAME, DEPENDS]), {"visual": torch.ones(2, 3), "word": torch.ones(2, 4)}),
+        r"step 'step'.*'word'.*width.*\(2, 3\).*\(2, 4\)",
     ),
     "query and key": (
-        lambda: _run(Step("talk", SAME, weigh=DotAttention()), {"visual": torch.ones(2, 3), "word": torch.ones(2, 4)}),
-        "step 'talk'.*query of width 4.*key of width 3",
+        lambda: _run(Step("step", SAME, weigh=DotAttention()), {"visual": torch.ones(2, 3), "word": torch.ones(2, 4)}),
+        "step 'step'.*query of width 4.*key of width 3",
     ),
     "blend of another width": (
-        lambda: _run(Step("talk", SAME, send=torch.nn.Linear(3, 2), update=Blend())),
-        r"step 'talk', update of node type 'word'",
+        lambda: _run(Step("step", SAME, send=torch.nn.Linear(3, 2), update=Blend())),
+        r"step 'step', update of node type 'word'",
     ),
     "keeping another width": (
-        lambda: _run(Step("talk", SAME, send=torch.nn.Linear(3, 2))),
-        r"step 'talk'.*1 of 2 'word' nodes.*width 3.*width 2.*itself\('word'\)",
+        lambda: _run(Step("step", SAME, send=torch.nn.Linear(3, 2))),
+        r"step 'step'.*1 of 2 'word' nodes.*width 3.*width 2.*itself\('word'\)",
     ),
-    "no stored weight": (lambda: _run(Step("talk", SAME, weigh=StoredWeight("wieght"))), "step 'talk'.*'wieght'.*did you mean 'weight'"),
+    "no stored weight": (lambda: _run(Step("step", SAME, weigh=StoredWeight("wieght"))), "step 'step'.*'wieght'.*did you mean 'weight'"),
     "stored weight of a complete relation": (
-        lambda: _run(Step("talk", attends("word", "visual"), weigh=StoredWeight("weight"))),
+        lambda: _run(Step("step", attends("word", "visual"), weigh=StoredWeight("weight"))),
         "not stored",
     ),
-    "where": (lambda: _run(Step("talk", SAME, where={"word": ("sid", 1)})), "no feature 'sid'.*did you mean 'side'"),
-    "own state": (lambda: _run(Step("talk", SAME, update=Combine(lambda heard, x: x, own=("x",)))), "no state 'x'"),
-    "update of a wrong shape": (lambda: _run(Step("talk", DEPENDS, update=lambda old, heard: heard.sum(0))), "step 'talk', update.*made"),
-    "an added type without a state": (lambda: _run(Step("talk", attends("m", "word")), adds={"m": "shared"}), "'m'.*has no state"),
-    "an added type that exists": (lambda: _run(Step("talk", SAME), adds={"word": "shared"}), "already has it"),
-    "a kind of added type": (lambda: _run(Step("talk", SAME), adds={"m": "many"}), "'many'.*'shared'"),
-    "two steps of one name": (lambda: Recipe([Step("talk", SAME), Step("talk", SAME)]), "two different steps are called 'talk'"),
-    "gather": (lambda: Step("talk", SAME, gather="summ"), "gather is 'summ'.*did you mean 'sum'"),
-    "send": (lambda: Step("talk", SAME, send={("visual", "same", "word"): linear()}), "send names"),
-    "weigh": (lambda: Step("talk", SAME, weigh=1.0), "weigh is 1.0"),
-    "update of a type that hears nothing": (lambda: Step("talk", SAME, update={"visual": Residual()}), "'visual'.*hears nothing"),
-    "not a relation": (lambda: Step("talk", ["depends"]), "'depends' is not a relation"),
-    "no relation": (lambda: Step("talk", []), "along is empty"),
-    "a relation twice": (lambda: Step("talk", [SAME, SAME]), "named twice"),
-    "no graph": (lambda: Recipe([Step("talk", SAME)])([1], {"visual": torch.ones(1, 1)}), "found list"),
+    "where": (lambda: _run(Step("step", SAME, where={"word": ("sid", 1)})), "no feature 'sid'.*did you mean 'side'"),
+    "own state": (lambda: _run(Step("step", SAME, update=Combine(lambda message, x: x, own=("x",)))), "no state 'x'"),
+    "update of a wrong shape": (
+        lambda: _run(Step("step", DEPENDS, update=lambda old, message: message.sum(0))),
+        "step 'step', update.*made",
+    ),
+    "an added type without a state": (lambda: _run(Step("step", attends("m", "word")), adds={"m": "shared"}), "'m'.*has no state"),
+    "an added type that exists": (lambda: _run(Step("step", SAME), adds={"word": "shared"}), "already has it"),
+    "a kind of added type": (lambda: _run(Step("step", SAME), adds={"m": "many"}), "'many'.*'shared'"),
+    "two steps of one name": (lambda: Recipe([Step("step", SAME), Step("step", SAME)]), "two different steps are called 'step'"),
+    "gather": (lambda: Step("step", SAME, gather="summ"), "gather is 'summ'.*did you mean 'sum'"),
+    "send": (lambda: Step("step", SAME, send={("visual", "same", "word"): linear()}), "send names"),
+    "weigh": (lambda: Step("step", SAME, weigh=1.0), "weigh is 1.0"),
+    "update of a type without messages": (lambda: Step("step", SAME, update={"visual": Residual()}), "'visual'.*receives no messages"),
+    "not a relation": (lambda: Step("step", ["depends"]), "'depends' is not a relation"),
+    "no relation": (lambda: Step("step", []), "along is empty"),
+    "a relation twice": (lambda: Step("step", [SAME, SAME]), "named twice"),
+    "no graph": (lambda: Recipe([Step("step", SAME)])([1], {"visual": torch.ones(1, 1)}), "found list"),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_one_sentence_that_says_where(case):
+def test_bad_input_raises_one_sentence_that_names_the_place(case):
     call, message = BAD[case]
     with pytest.raises(InputError, match=message) as error:
         call()

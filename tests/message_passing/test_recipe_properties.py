@@ -18,7 +18,7 @@ TYPES = ("a", "b", "c")
 
 @st.composite
 def cases(draw):
-    """Members of a batch, relations to walk along, a kind of step, and perhaps a restriction to some nodes."""
+    """Members of a batch, relations of a step, a kind of step, and possibly a restriction to some nodes."""
     types = TYPES[: draw(st.integers(1, 3))]
     end = st.sampled_from(types)
     schema = draw(st.lists(st.tuples(end, st.sampled_from(("r", "s")), end), min_size=1, max_size=3, unique=True))
@@ -95,7 +95,7 @@ def test_any_step_on_any_schema(case):
         alone = recipe(one, {t: {name: x[rows[t]] for name, x in states[t].items()} for t in states})
         check(alone, {t: {name: x[rows[t]] for name, x in found[t].items()} for t in found})
 
-    trace = recipe.trace(graph, states)  # what the trace says was heard is what was heard
+    trace = recipe.trace(graph, states)  # the traced weights are those that were used
     check(trace.states, found)
     table = trace.table()
     assert len(table) == sum(len(e.weight) for e in trace.steps[0].edges.values())

@@ -1,4 +1,4 @@
-"""Steps in plain torch against the same steps on DGL's kernels; models with those out of reach, and as on a device DGL does not know."""
+"""Steps in plain torch against the same steps on DGL's kernels; models without these kernels, and on a device that DGL does not support."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from hetero_xmodal.recipes.tags import TagNetwork
 from hetero_xmodal.training import FitConfig, fit
 from hetero_xmodal.training.loop import move_batch
 
-# ---------------------------------------------------------------------------------------------- the four operations
+# ---------------------------------------------------------------------------------------------- operations on edges
 
 
 def edges(kind: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Edges from 6 speakers to 5 receivers; speaker 5 and receivers 2 and 4 have none, and some edges are there twice."""
+    """Edges from 6 sources to 5 destinations, some of them parallel; source 5 and destinations 2 and 4 have none."""
     source = torch.tensor([4, 0, 1, 1, 3, 2, 2, 1])
     target = torch.tensor([0, 1, 1, 1, 0, 3, 3, 3])
     return (source[:0], target[:0]) if kind == "none" else (source, target)
@@ -57,7 +57,7 @@ def test_torch_and_dgl_give_the_same_numbers_and_gradients(operation, kind, dtyp
     torch.manual_seed(0)
     source, target = edges(kind)
     leaves = [torch.randn(6, WIDTH), torch.randn(5, WIDTH), torch.randn(len(source))]
-    leaves[0][:, 0] = leaves[0][:, 0].relu()  # equal numbers, of which one is the largest
+    leaves[0][:, 0] = leaves[0][:, 0].relu()  # ties for the maximum
     leaves[2][1:3] = 1.0
     leaves = [x.to(dtype).requires_grad_() for x in leaves]
     found = []
@@ -81,7 +81,7 @@ def test_first_and_second_derivatives(operation):
     assert torch.autograd.gradgradcheck(lambda *x: OPERATIONS[operation](links, *x), leaves)
 
 
-def test_half_precision_takes_the_way_of_any_other_device():
+def test_half_precision_takes_the_path_of_other_devices():
     source, target = edges("some")
     x, y = torch.randn(6, WIDTH).bfloat16(), torch.randn(5, WIDTH).bfloat16()
     links = Links(source, target, 6, 5)
@@ -89,7 +89,7 @@ def test_half_precision_takes_the_way_of_any_other_device():
     torch.testing.assert_close(links.sum(x, torch.ones(8)).float(), links.sum(x.float(), torch.ones(8)), rtol=0.05, atol=0.05)
 
 
-def test_a_maximum_that_is_no_number_is_not_hidden():
+def test_a_maximum_that_is_nan_stays_nan():
     source, target = edges("some")
     x = torch.ones(6, 1)
     x[0] = torch.nan
@@ -100,7 +100,7 @@ def test_a_maximum_that_is_no_number_is_not_hidden():
 
 
 def walks(graph, kind: str) -> dict[str, list]:
-    """Relations to walk along: stored ones both ways with self loops; complete ones; both together."""
+    """Relations of a step: stored ones in both directions with self loops; complete ones; both together."""
     stored = [r for relation in graph.canonical_etypes for r in (relation, reverse(relation))]
     loops = [itself(t) for t in graph.ntypes]
     complete = [attends("visual", "word"), attends("word", "visual"), attends("visual", "visual")]
@@ -110,7 +110,7 @@ def walks(graph, kind: str) -> dict[str, list]:
 
 
 def weighted(graph):
-    """The graph with a number on each of its edges, and a side for each of its nodes."""
+    """The graph with a weight on every edge and a feature ``side`` on every node."""
     for relation in graph.canonical_etypes:
         graph.edges[relation].data["weight"] = 0.5 + torch.arange(graph.num_edges(relation), dtype=torch.float32)
     for node_type in graph.ntypes:
@@ -160,13 +160,13 @@ def test_every_kind_of_step_equals_the_naive_reference(kind):
                 torch.testing.assert_close(value, wanted[t][name])
 
 
-def test_kernels_by_a_name_that_is_not_known():
-    graph, recipe = zoo.tiny(), Recipe([Step("talk", itself("word"))])
+def test_an_unknown_name_of_kernels_is_refused():
+    graph, recipe = zoo.tiny(), Recipe([Step("send", itself("word"))])
     with pytest.raises(InputError, match=re.escape("kernels is 'dlg' (did you mean 'dgl'?); known are torch, dgl")):
         recipe(graph, {"word": torch.zeros(7, 2)}, kernels="dlg")
 
 
-# ---------------------------------------------------------------------------------------------- what is kept of a graph
+# ---------------------------------------------------------------------------------------------- cache of a graph's edges
 
 
 def toy():
@@ -175,25 +175,25 @@ def toy():
     return graph
 
 
-def test_edges_that_were_added_or_removed_in_place_count():
-    graph, recipe, word = toy(), Recipe([Step("talk", ("word", "depends", "word"), unheard="zero")]), torch.eye(3)
+def test_edges_added_or_removed_in_place_are_used():
+    graph, recipe, word = toy(), Recipe([Step("send", ("word", "depends", "word"), unheard="zero")]), torch.eye(3)
 
-    def heard():
+    def messages():
         return recipe(graph, {"word": word})["word"]["h"].tolist()
 
-    assert heard() == heard() == [[0, 0, 0], [1, 0, 0], [0, 1, 0]]
+    assert messages() == messages() == [[0, 0, 0], [1, 0, 0], [0, 1, 0]]
     graph.remove_edges([0])
     graph.add_edges([2], [0])  # as many edges as before
-    assert heard() == [[0, 0, 1], [0, 0, 0], [0, 1, 0]]
+    assert messages() == [[0, 0, 1], [0, 0, 0], [0, 1, 0]]
     graph.add_nodes(1)
     word = torch.eye(4)
-    assert heard() == [[0, 0, 1, 0], [0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
+    assert messages() == [[0, 0, 1, 0], [0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
 
 
-def test_features_that_were_changed_in_place_count():
+def test_features_changed_in_place_are_used():
     graph, word = toy(), torch.ones(3, 1)
     graph.ndata["side"] = torch.tensor([1, 1, 1])
-    recipe = Recipe([Step("talk", ("word", "depends", "word"), weigh=StoredWeight("weight"), unheard="zero", where={"word": ("side", 1)})])
+    recipe = Recipe([Step("send", ("word", "depends", "word"), weigh=StoredWeight("weight"), unheard="zero", where={"word": ("side", 1)})])
     assert recipe(graph, {"word": word})["word"]["h"].flatten().tolist() == [0, 2, 3]
     graph.edata["weight"][0] = 5.0
     assert recipe(graph, {"word": word})["word"]["h"].flatten().tolist() == [0, 5, 3]
@@ -206,7 +206,7 @@ def test_features_that_were_changed_in_place_count():
     assert member(graph, {"word": word})["word"]["h"].flatten().tolist() == [1, 2, 2]
 
 
-def test_edges_are_read_once_a_graph_and_forgotten_with_it(monkeypatch):
+def test_edges_are_read_once_per_graph_and_dropped_with_it(monkeypatch):
     graph, word = toy(), torch.randn(3, 2)
     read = []
     monkeypatch.setattr(dgl.DGLGraph, "all_edges", lambda self, *a, f=dgl.DGLGraph.all_edges, **k: read.append(1) or f(self, *a, **k))
@@ -222,10 +222,10 @@ def test_edges_are_read_once_a_graph_and_forgotten_with_it(monkeypatch):
     assert gone() is None and len(stored_edges._KEPT) == before - 1
 
 
-def test_what_was_read_in_inference_mode_can_be_learned_with():
+def test_a_cache_filled_in_inference_mode_can_be_used_for_training():
     graph, word = toy(), torch.randn(3, 2, requires_grad=True)
     along = [("word", "depends", "word"), itself("word")]
-    recipe = Recipe([Step("listen", along, weigh=DotAttention(), gather=gather, writes=gather) for gather in ("mean",)])
+    recipe = Recipe([Step("attend", along, weigh=DotAttention(), gather=gather, writes=gather) for gather in ("mean",)])
     recipe = Recipe([*recipe.steps, Step("largest", along, gather="max", writes="max")])
     with torch.inference_mode():
         first = recipe(graph, {"word": word.detach()})["word"]
@@ -306,7 +306,7 @@ MODELS = {
 
 
 def learn(name: str, device: str) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """The loss of a model on fixed numbers, and the gradients of its weights, both brought back to the CPU."""
+    """The loss of a model on fixed inputs and the gradients of its weights, both on the CPU."""
     torch.manual_seed(0)
     model, loss = MODELS[name](device)
     torch.manual_seed(1)
@@ -333,23 +333,23 @@ def no_dgl_kernels(monkeypatch):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_model_learns_without_a_kernel_of_dgl(name, no_dgl_kernels):
+def test_every_model_trains_without_dgl_kernels(name, no_dgl_kernels):
     loss, gradients = learn(name, "cpu")
     assert torch.isfinite(loss) and gradients and all(torch.isfinite(g).all() for g in gradients.values())
 
 
-def test_that_dgl_is_out_of_reach_in_these_tests(no_dgl_kernels):
-    recipe = Recipe([Step("talk", ("word", "depends", "word"))])
+def test_dgl_kernels_are_blocked_in_these_tests(no_dgl_kernels):
+    recipe = Recipe([Step("send", ("word", "depends", "word"))])
     with pytest.raises(AssertionError, match="a kernel of DGL was called"):
         recipe(toy(), {"word": torch.ones(3, 1)}, kernels="dgl")
 
 
-# ---------------------------------------------------------------------------------------------- as on a device
+# ---------------------------------------------------------------------------------------------- another device
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_model_learns_on_another_device_while_its_graph_stays(name, no_dgl_kernels, monkeypatch):
-    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # which does not know the device; it is not asked for here
+def test_every_model_trains_on_another_device_while_its_graph_stays_on_the_cpu(name, no_dgl_kernels, monkeypatch):
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # which does not support the device and is not under test here
     wanted, gradients = learn(name, "cpu")
     with PretendDevice():
         found, moved = learn(name, DEVICE)
@@ -382,7 +382,7 @@ def test_the_pretended_device_refuses_what_a_gpu_would():
         with pytest.raises(RuntimeError, match="tensors on two devices"):
             here + there
         with pytest.raises(InputError, match="kernels='dgl' needs states on the CPU"):
-            Recipe([Step("talk", itself("word"))])(toy(), {"word": torch.ones(3, 1, device=DEVICE)}, kernels="dgl")
+            Recipe([Step("send", itself("word"))])(toy(), {"word": torch.ones(3, 1, device=DEVICE)}, kernels="dgl")
 
 
 def test_a_batch_moves_but_its_graphs_stay():
@@ -393,11 +393,11 @@ def test_a_batch_moves_but_its_graphs_stay():
 
 
 class _Talk(L.LightningModule):
-    """Learns with batches that hold a graph."""
+    """A module trained on batches that contain a graph."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.recipe = Recipe([Step("talk", ("word", "depends", "word"), send=torch.nn.Linear(1, 1))])
+        self.recipe = Recipe([Step("send", ("word", "depends", "word"), send=torch.nn.Linear(1, 1))])
 
     def training_step(self, batch, index):
         return self.recipe(batch["graph"], {"word": batch["word"]})["word"]["h"].square().sum()

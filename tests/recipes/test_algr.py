@@ -191,9 +191,9 @@ TERMS = {name: {"L_rank", "L_WD", "loss"} | GENERATION for name in VARIANTS} | {
     "lkd": {"L_rank", "L_KD", "loss"} | GENERATION,
 }
 STEPS = {
-    "baseline": ["read the means"],
-    "gnn+ggnn": ["regions share", "words share", *["regions remember"] * 2, *["words remember"] * 2],
-} | {name: ["regions share", "words share"] for name in ("no-graph", "gcn", "gnn")}
+    "baseline": ["pool the means"],
+    "gnn+ggnn": ["image graph", "sentence graph", *["gated update of the regions"] * 2, *["gated update of the words"] * 2],
+} | {name: ["image graph", "sentence graph"] for name in ("no-graph", "gcn", "gnn")}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -206,11 +206,13 @@ def test_ablations_take_away_what_they_say(variant):
     if "L_g" in losses:
         generation = [value * (0.25 if name == "L_KL" else 1) for name, value in losses.items() if name in GENERATION - {"L_g"}]
         torch.testing.assert_close(losses["L_g"], sum(generation))
-    steps = [step.name for step in model.recipe.steps if not step.name.startswith(("spread", "read the spreads"))]
-    assert [name for name in steps if name != "read the means" or variant == "baseline"] == STEPS.get(
-        variant, ["regions share", "words share", "words remember", "words remember"]
+    steps = [step.name for step in model.recipe.steps if not step.name.startswith(("standard deviation", "pool the standard deviations"))]
+    assert [name for name in steps if name != "pool the means" or variant == "baseline"] == STEPS.get(
+        variant, ["image graph", "sentence graph", *["gated update of the words"] * 2]
     )
-    weighs = {str(step.weigh) for step in model.recipe.steps if step.name in ("regions share", "words share", "spread of the words")}
+    weighs = {
+        str(step.weigh) for step in model.recipe.steps if step.name in ("image graph", "sentence graph", "standard deviation of the words")
+    }
     assert (weighs <= {"1"}) == (variant in ("baseline", "no-graph", "gcn"))
     assert (model.exchange is None) == (variant in ("baseline", "no-decoders", "no-exchange", "no-lg"))
     assert (model.decoders is None) == (variant in ("baseline", "no-decoders", "no-lg"))
@@ -373,7 +375,7 @@ def test_bad_input_is_refused(tmp_path):
         (lambda: ALGRConfig(dropout=1.0), "dropout"),
         (lambda: ALGRConfig(width=0), "width"),
         (lambda: model_of(embedding="camera", heads=3), "heads"),
-        (lambda: model.embed_images(torch.rand(2, 5, 7)), "7 columns, but this ALGR was made for 6"),
+        (lambda: model.embed_images(torch.rand(2, 5, 7)), "7 columns, but this ALGR was trained on 6"),
         (lambda: model.embed_images(torch.rand(2, 6)), "expected \\(images, regions, 6\\)"),
         (lambda: model.embed_captions(Words(np.zeros((3, 5), np.float32), np.array([0, 3]))), "5 columns"),
         (lambda: model.embed_captions(Words(np.zeros(3, np.int64), np.array([0, 3]))), "rows of a vocabulary"),

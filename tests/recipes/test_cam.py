@@ -77,45 +77,45 @@ def test_a_batch_gives_what_its_members_give_and_every_part_learns(change):
     assert all(p.grad is None for p in model.encoder.parameters())  # frozen
 
 
-def test_without_bridges_the_image_side_hears_no_word_before_reasoning():
+def test_without_bridges_no_word_affects_the_image_side_before_reasoning():
     graph, images = batch()
-    for bridges, hears in ((True, True), (False, False)):
+    for bridges, differs in ((True, True), (False, False)):
         model = CAM(CAMConfig(**(SMALL | {"bridges": bridges})), VOCAB).eval()
         other = model.graph_words(graph).flip(0)
         h = [model(graph, images, words=words).states["visual"]["h"] for words in (None, other)]
-        assert torch.equal(*h) != hears
+        assert torch.equal(*h) != differs
 
 
-def test_regions_that_are_all_tied_are_alike_unless_places_hear_their_own_features():
+def test_regions_of_a_complete_graph_are_alike_unless_their_input_features_are_added():
     parts = [hx.SceneObject(name, box=(8 * k, 8, 8 * k + 8, 24)) for k, name in enumerate(("bird", "wing", "crown"))]
     graph = hx.build_graph(hx.SceneGraph(objects=parts, size=(32, 32)), hx.SceneGraph(tokens=[hx.Token("red", "red")]), complete=True)
-    heard = {}
+    sent = {}
     for own in (False, True):
         torch.manual_seed(2)
         model = CAM(CAMConfig(**(SMALL | {"own": own})), VOCAB).eval()
         if own:
             torch.nn.init.normal_(model.own.weight)
-        model.paint.register_forward_pre_hook(lambda module, given, own=own: heard.update({own: given[1]["visual"]["h"]}))
+        model.paint.register_forward_pre_hook(lambda module, given, own=own: sent.update({own: given[1]["visual"]["h"]}))
         model(graph, torch.rand(1, 3, 32, 32))
-    close(heard[False], heard[False][:1].expand(3, -1))  # means over a complete graph
-    assert (heard[True][0] - heard[True][1]).abs().max() > 0.1
+    close(sent[False], sent[False][:1].expand(3, -1))  # means over a complete graph
+    assert (sent[True][0] - sent[True][1]).abs().max() > 0.1
 
 
-def test_a_region_is_heard_only_where_its_box_is():
+def test_a_region_affects_only_the_cells_of_its_box():
     graph, images = pair("a bird has red wings"), torch.zeros(1, 3, 32, 32)
     torch.manual_seed(3)
     model = CAM(CAMConfig(**SMALL), VOCAB).eval()
     seen = []
-    model.paint.register_forward_hook(lambda module, given, out: seen.append(out["patch"]["told"]))
-    loud = [model.image_mlp.register_forward_hook(lambda m, i, out: out * 0)]
+    model.paint.register_forward_hook(lambda module, given, out: seen.append(out["patch"]["fused"]))
+    silenced = [model.image_mlp.register_forward_hook(lambda m, i, out: out * 0)]
     model(graph, images)
-    loud[0].remove()
+    silenced[0].remove()
     rows = {"wing": 1}
-    loud = model.image_mlp.register_forward_hook(
+    only = model.image_mlp.register_forward_hook(
         lambda m, i, out: out * 0 + (torch.eye(len(out))[:, rows["wing"] : rows["wing"] + 1] if len(out) == 3 else 0)
     )
     model(graph, images)
-    loud.remove()
+    only.remove()
     changed = (seen[1] - seen[0]).abs().sum(1).reshape(8, 8)
     inside = torch.zeros(8, 8, dtype=torch.bool)
     inside[1:5, 0:4] = True  # the wing's box is 4..12 x 6..16 pixels, the cells are 4 wide, the margin is one more at most
@@ -206,20 +206,20 @@ def test_equal_norms_are_finite_with_finite_gradient():
     assert torch.isfinite(total) and all(torch.isfinite(x.grad).all() for x in (*h.values(), *ones.values()))
 
 
-def cloud(*rows, d=1):
+def rows_of(*rows, d=1):
     values = torch.tensor(rows, dtype=torch.float32).reshape(1, len(rows), d) * d**0.5  # transport divides by the root of the width
     return values, torch.ones(1, len(rows), dtype=torch.bool)
 
 
-def test_c11_transport_between_clouds():
-    a, b = cloud(0.0, 1, 2), cloud(1.0, 2, 3)
+def test_c11_transport_between_sets_of_rows():
+    a, b = rows_of(0.0, 1, 2), rows_of(1.0, 2, 3)
     assert float(transport(a, a)) < 1e-3
     close(transport(a, b), [1.0], rtol=0.02)
     close(transport(a, b), transport(b, a))
     close(transport((a[0][:, [2, 0, 1]], a[1]), b), transport(a, b))
     more = (torch.cat([b[0], torch.full((1, 2, 1), 99.0)], 1), torch.tensor([[True, True, True, False, False]]))
     close(transport(a, more), transport(a, b))  # rows that are not there do not count
-    plane = cloud([0.0, 0], [1, 0], d=2), cloud([0.0, 1], [1, 1], d=2)
+    plane = rows_of([0.0, 0], [1, 0], d=2), rows_of([0.0, 1], [1, 1], d=2)
     close(transport(*plane), [1.0], rtol=0.02)
 
 
@@ -236,15 +236,15 @@ def test_place_code_is_the_share_of_every_cell():
             close(found[n, r, c], max(high, 1e-3) * max(wide, 1e-3), rtol=1e-3, atol=1e-4)
 
 
-def test_the_decoder_shows_the_input_where_the_matte_is_zero_and_is_told_what_is_hidden():
+def test_the_decoder_shows_the_input_where_the_matte_is_zero_and_depends_on_the_hidden_places():
     torch.manual_seed(0)
     decoder = ImageDecoder(4, 4, 4, channels=8, blocks=1).eval()
     maps = {"fine": torch.randn(1, 4, 8, 8), "coarse": torch.randn(1, 4, 4, 4)}
     image, message = torch.rand(1, 3, 16, 16), torch.randn(1, 4, 4, 4)
     hidden = torch.zeros(1, 1, 16, 16)
     hidden[..., :4] = 1
-    plain, told = (decoder(maps, message, image, mask)[2] for mask in (None, hidden))
-    assert (plain - told)[..., :4].abs().max() > 1e-3 and torch.equal(plain[..., 8:], told[..., 8:])
+    plain, masked = (decoder(maps, message, image, mask)[2] for mask in (None, hidden))
+    assert (plain - masked)[..., :4].abs().max() > 1e-3 and torch.equal(plain[..., 8:], masked[..., 8:])
     decoder.last.bias.data[3] = -1e4
     assert torch.equal(decoder(maps, message, image)[0], image)
 

@@ -42,20 +42,20 @@ STATES = {"visual": {"x": X}, "word": {"x": X}}
 
 
 def test_a1_and_a2_attention_layer():
-    for node_type, name in (("visual", "regions share"), ("word", "words share")):
+    for node_type, name in (("visual", "image graph"), ("word", "sentence graph")):
         recipe = step_of(encoder(), name)
         weights = recipe.trace(pair(3, 3), STATES).steps[0].edges[attends(node_type, node_type)].weight.reshape(3, 3)
         close(weights, ATTENTION)
         for plain in (True, False):
             close(recipe(pair(3, 3), STATES, plain=plain)[node_type]["z"], Z)
-    literal = step_of(encoder(edge_norm="literal"), "regions share")
+    literal = step_of(encoder(edge_norm="literal"), "image graph")
     close(literal(pair(3, 3), STATES)["visual"]["z"], torch.tensor(Z) / 3)  # rows of S * A sum to 1/3
-    below = step_of(encoder(), "regions share")(pair(3, 3), {"visual": {"x": -50 * X}})["visual"]["z"]
+    below = step_of(encoder(), "image graph")(pair(3, 3), {"visual": {"x": -50 * X}})["visual"]["z"]
     assert -1 <= below.min() < -0.99
 
 
 def test_a3_and_a4_gated_step():
-    recipe = step_of(encoder(), "words remember")
+    recipe = step_of(encoder(), "gated update of the words")
     trace = recipe.trace(pair(0, 3), {"word": {"z": torch.tensor(Z)}})
     heard = Recipe([Step("hear", attends("word", "word"), gather="mean", reads="z", writes="a")])(
         pair(0, 3), {"word": {"z": torch.tensor(Z)}}
@@ -71,9 +71,9 @@ def test_a3_and_a4_gated_step():
     close(cell(torch.ones(1, 1), torch.full((1, 1), 0.5)), [[0.890592]])
     close(torch_cell(torch.full((1, 1), 0.5), torch.ones(1, 1)), [[0.975588]])  # not the same thing
     with torch.no_grad():
-        cell.heard_to_update.bias.fill_(-100)
+        cell.message_to_update.bias.fill_(-100)
         close(cell(torch.ones(1, 1), torch.full((1, 1), 0.5)), [[1.0]])  # U -> 0 keeps Z
-        cell.heard_to_update.bias.fill_(100)
+        cell.message_to_update.bias.fill_(100)
         assert abs(float(cell(torch.ones(1, 1), torch.full((1, 1), 0.5))) - 1) > 0.05  # U -> 1 takes the candidate
 
 
@@ -81,7 +81,7 @@ def test_steps_repeat_with_the_same_weights():
     once, thrice = encoder(ggnn_steps=1), encoder(ggnn_steps=3)
     assert len(thrice.steps) == len(once.steps) + 2 and set(once.state_dict()) == set(thrice.state_dict())
     learned = encoder(ggnn_adj="learned")
-    assert not isinstance(step_of(learned, "words remember").steps[0].weigh, Constant)
+    assert not isinstance(step_of(learned, "gated update of the words").steps[0].weigh, Constant)
 
 
 def test_a8_exchange():

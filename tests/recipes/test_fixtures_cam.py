@@ -120,10 +120,10 @@ def test_c5_masks_of_both_sides_and_their_perspectives():
 
     masked = masked_nodes(after, "image_mask", lambda x: x)
     close(sum(x.abs().sum() for x in masked.values()), 3.916999)  # the norm that fixture C7 states
-    loud = {t: named | {"image_mask": torch.ones(len(named["h"]), 1)} for t, named in after.items() if t in ("visual", "word")}
-    close(masked_nodes(loud, "image_mask", torch.exp)["word"], states["word"].exp())  # C13: all masks 1
-    mute = {t: named | {"image_mask": torch.zeros(len(named["h"]), 1)} for t, named in after.items() if t in ("visual", "word")}
-    close(masked_nodes(mute, "image_mask", torch.exp)["word"], torch.ones(3, 2))  # C13: a mask of 0 leaves MLP(0)
+    ones = {t: named | {"image_mask": torch.ones(len(named["h"]), 1)} for t, named in after.items() if t in ("visual", "word")}
+    close(masked_nodes(ones, "image_mask", torch.exp)["word"], states["word"].exp())  # C13: all masks 1
+    zeros = {t: named | {"image_mask": torch.zeros(len(named["h"]), 1)} for t, named in after.items() if t in ("visual", "word")}
+    close(masked_nodes(zeros, "image_mask", torch.exp)["word"], torch.ones(3, 2))  # C13: a mask of 0 leaves MLP(0)
 
 
 def random_pairs(k_zero: bool = False) -> tuple[dgl.DGLGraph, dict[str, torch.Tensor]]:

@@ -40,7 +40,7 @@ def data_card(name: Name) -> None:
 def data_build(
     name: Name,
     out: Annotated[Path, typer.Option(help="New folder for the data set; an interrupted call is continued by the same call.")],
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "train",
+    split: Annotated[str | None, typer.Option(help="train, val or test; left out: the only split of a folder, otherwise train.")] = None,
     size: Annotated[int | None, typer.Option(help="Number of items; all if left out.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of a generated world.")] = 0,
     image_size: Annotated[int, typer.Option(help="Width and height of a generated world's images in pixels.")] = 128,

@@ -81,7 +81,7 @@ def corpus(
     from .. import build_corpus, load_dataset
 
     made = build_corpus(
-        source if seed == 0 else load_dataset(source, split or "train", seed=seed), out, split=split if seed == 0 else None, limit=limit,
+        source if seed == 0 else load_dataset(source, split, seed=seed), out, split=split if seed == 0 else None, limit=limit,
         sentences_per_image=sentences_per_image, detector=detector, scenes=scenes, wiring=wiring,
     )  # fmt: skip
     dropped = made.info.get("dropped", 0)

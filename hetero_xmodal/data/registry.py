@@ -280,10 +280,10 @@ def check_data(name: str, task: str) -> None:
     ------
     InputError : an unknown name, a data set that never gives what the task needs, a path that does not exist.
 
-    >>> check_data("scan:somewhere", "dagnn")
+    >>> check_data("vg:somewhere", "dagnn")
     Traceback (most recent call last):
     ...
-    hetero_xmodal.errors.InputError: scan:somewhere gives no labels; dagnn needs labels and images with captions or tags, or features
+    hetero_xmodal.errors.InputError: vg:somewhere gives no labels; dagnn needs labels and images with captions or tags, or features
     """
     entry, place = entry_of(name)
     if _need(task).missing({*entry.gives, *dict(entry.may_give)}):

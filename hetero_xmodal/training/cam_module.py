@@ -10,8 +10,8 @@ Every batch is used twice (:mod:`.manipulation_data` says how the exercises are 
 * **edit**: the image as it is, with attribute words of its sentence swapped (in a share of the cases unchanged: then the image itself
   is the answer). Nobody knows the edited image: the discriminator judges it (TAGAN, 5.1), a reader of attributes on the frozen encoder,
   learned from the annotated boxes, says how far the regions show the new words, and only what lies outside the regions that the swapped
-  words speak of is held to the input. The sentence before the swap, which is a caption of the image, is the text decoder's answer (AMB-1.10),
-  and E7 and E8 are taken here (AMB-1.11).
+  words refer to is held to the input. The target of the text decoder is the sentence before the swap, a caption of the image (AMB-1.10);
+  E7 and E8 are computed here (AMB-1.11).
 
 A true edited image is never seen, neither in a loss nor in choosing the epoch.
 """

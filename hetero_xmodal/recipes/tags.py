@@ -34,12 +34,17 @@ def tag_graph(tags: Tensor) -> dgl.DGLGraph:
     """
     from ..environment import require_dgl
 
-    if tags.ndim != 2 or not bool(((tags == 0) | (tags == 1)).all()):
-        raise InputError(
-            f"tag_graph: expected a matrix (texts, vocabulary) of 0 and 1, found shape {tuple(tags.shape)} with other values or dimensions"
-        )
+    _check_tags(tags)
     text, word = tags.cpu().nonzero(as_tuple=True)
     return require_dgl().heterograph({TAG: (word, text)}, num_nodes_dict={s.WORD: tags.shape[1], "text": tags.shape[0]})
+
+
+def _check_tags(tags: Tensor) -> None:
+    """Refuse tag vectors (n, vocabulary) that are not 0 or 1."""
+    if tags.ndim != 2 or not bool(((tags == 0) | (tags == 1)).all()):
+        raise InputError(
+            f"tags have shape {tuple(tags.shape)} or values other than 0 and 1; expected a matrix (texts, vocabulary) of 0 and 1"
+        )
 
 
 class _Bias(nn.Module):
@@ -76,7 +81,14 @@ class TagEncoder(nn.Module):
         return self.recipe(graph, {s.WORD: self.words})["text"]["h"]
 
     def product(self, tags: Tensor) -> Tensor:
-        """The same as a matrix product, tag vectors (n, vocabulary) to (n, width), so that queries need no DGL."""
+        """The same as a matrix product, tag vectors (n, vocabulary) to (n, width), so that queries need no DGL.
+
+        Raises
+        ------
+        InputError
+            If *tags* is not a matrix of 0 and 1.
+        """
+        _check_tags(tags)
         update = self.recipe.steps[0].update
         assert isinstance(update, _Bias)
         return tags.to(self.words) @ self.words + update.bias

@@ -31,7 +31,7 @@ def main() -> None:
 
     sizes = dict(zip(("train", "val", "test"), options.sizes, strict=True)) if options.sizes else None
     data = load_retrieval_data(options.data, sizes=sizes)
-    config, epochs = default_settings(data.vocab["data"])
+    config, epochs = default_settings(data)
     counts = ", ".join(f"{len(getattr(data.features, split))} {split}" for split in ("train", "val", "test"))
     print(f"{options.data}: {counts} pairs; DAGNN {options.epochs or epochs} epochs", flush=True)
     tables = dagnn_tables(

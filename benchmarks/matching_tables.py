@@ -53,10 +53,10 @@ def main() -> None:
             name, _, assignment = setting.partition(":")
             if name not in METHODS:
                 parser.error(f"--baseline {setting}: there is no method {name!r}")
-            configs[name] = config_with(configs.get(name) or usual_config(name, data.vocab["data"]), [assignment])
+            configs[name] = config_with(configs.get(name) or usual_config(name, data), [assignment])
         tables = [("methods", matching_table(data, methods=options.methods, configs=configs, **shared))]
     else:
-        config, fit_config = default_settings(data.vocab["data"])
+        config, fit_config = default_settings(data)
         tables = algr_tables(
             data,
             only=options.only,
@@ -67,7 +67,7 @@ def main() -> None:
             **shared,
         )
     for name, frame in tables:
-        print(f"\n{name}: {frame.attrs['protocol']}; mean over seeds, spread of Rsum; epochs and settings chosen on the validation split")
+        print(f"\n{name}: {frame.attrs['protocol']}; mean over seeds, std of Rsum; epochs and settings chosen on the validation split")
         print(frame.to_string(float_format="{:.1f}".format, na_rep="-"), "\n", flush=True)
 
 

@@ -119,6 +119,7 @@ def test_stored_outputs_are_those_of_one_clean_run(notebook):
         for output in cell.outputs:
             assert output.output_type != "error" or "raises-exception" in tags(cell)
             assert output.get("name") != "stderr", output.get("text")
+            assert "image/png" in output.get("data", {}) or "<Figure" not in str(output.get("data")), "a figure is not shown"
             data = output.get("data", {}).get("image/png")
             if data:
                 images += 1

@@ -1,4 +1,4 @@
-"""What the papers compare with, by task: cross-modal retrieval, image-text matching, editing.
+"""Baselines of the papers by task: cross-modal retrieval, image-text matching, editing.
 
 The names of :mod:`~hetero_xmodal.baselines.retrieval` can be imported from here too.
 """

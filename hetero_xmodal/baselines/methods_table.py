@@ -1,6 +1,6 @@
-"""A table of methods on one data set: each is fitted with several seeds and shown as mean and standard deviation, below a row of chance.
+"""Comparison table of methods on one data set: mean and standard deviation over seeds, below a row of chance.
 
-What a method is fitted to and how it is measured is the caller's; :func:`hetero_xmodal.baselines.retrieval.comparison.table` and
+Fitting and evaluation are passed in; :func:`hetero_xmodal.baselines.retrieval.comparison.table` and
 :func:`hetero_xmodal.baselines.matching.comparison.matching_table` are the two tables of this package.
 """
 
@@ -34,31 +34,32 @@ def methods_table(
     progress: Callable[[str], None] | None = None,
     number: str = ".4f",
 ) -> pd.DataFrame:
-    """Fit and measure every method once a seed.
+    """Fit and evaluate every method once per seed.
 
     Parameters
     ----------
     makers : row -> function from a seed to an unfitted method.
-    measure : fits a method and returns its scores (column -> number, always the same columns, ``validation`` among them) and what
-        *joined* needs of the run (None if there is no ensemble).
+    measure : fits a method and returns its scores (column -> number, always the same columns, including ``validation``) and what *joined*
+        needs of the run (None if there is no ensemble).
     main : the column whose standard deviation over seeds is shown.
-    seeds : how many seeds (0, 1, ...), or which.
-    once : rows without randomness, which are fitted with the first seed only.
-    chance : scores of random answers, shown as the first row.
-    ensembles : more rows: name -> name of another row, whose runs with one seed and the next are joined (the last with the first).
-    joined : scores of two runs together, from what *measure* kept of them.
-    protocol : what was measured, in a line; ``frame.attrs["protocol"]``.
+    seeds : number of seeds (0, 1, ...), or the seeds.
+    once : deterministic rows, which are fitted with the first seed only.
+    chance : scores of random predictions, shown as the first row.
+    ensembles : further rows: name -> name of another row, whose runs with consecutive seeds are combined (the last with the first).
+    joined : scores of two runs combined, from what *measure* returned.
+    protocol : description of the evaluation in one line, ``frame.attrs["protocol"]``.
     progress : called with a line of text after each fit, such as ``print``.
     number : format of the scores in these lines.
 
     Returns
     -------
     pandas.DataFrame
-        The index ``method``, the columns of the scores with ``std`` behind *main* (NaN for one run), and ``runs``.
+        With the index ``method``, the columns of the scores, ``std`` after *main* (NaN for one run), and ``runs``.
 
     Raises
     ------
-    InputError : no seed, an ensemble of a row that is not in the table, or of a single run.
+    InputError
+        If there is no seed, or an ensemble is of an unknown row or of a single run.
 
     >>> class Guess:
     ...     def __init__(self, seed):
@@ -89,7 +90,7 @@ def methods_table(
         rows[name] = _row(scores, main)
         for ensemble in (e for e, of in ensembles.items() if of == name):
             pairs = [(run, kept[(k + 1) % len(kept)]) for k, run in enumerate(kept)]
-            pairs = pairs[:1] if len(pairs) == 2 else pairs  # the second pair would be the first the other way round
+            pairs = pairs[:1] if len(pairs) == 2 else pairs  # the second pair would be the first in reverse
             rows[ensemble] = _row([joined(*pair) for pair in pairs], main)
     frame = pd.DataFrame.from_dict(rows, orient="index").astype({"runs": int}).rename_axis("method")
     frame.attrs["protocol"] = protocol
@@ -97,7 +98,13 @@ def methods_table(
 
 
 def seeds_of(seeds: int | Sequence[int]) -> list[int]:
-    """The seeds that *seeds* means: so many from 0 on, or these."""
+    """The list of seeds: the first *seeds* integers from 0, or the given ones.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
     found = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     if not found:
         raise InputError("seeds must be at least 1, or a sequence of seeds")
@@ -105,7 +112,13 @@ def seeds_of(seeds: int | Sequence[int]) -> list[int]:
 
 
 def check_methods(names: Collection[str], known: Collection[str]) -> None:
-    """Refuse a method that is not among the *known* ones."""
+    """Check that all methods are among the *known* ones.
+
+    Raises
+    ------
+    InputError
+        If one is not.
+    """
     for name in names:
         if name not in known:
             raise InputError(f"method {name!r} is unknown{nearest(name, known)}; use {', '.join(known)}")
@@ -117,7 +130,7 @@ def is_random(method: type) -> bool:
 
 
 def maker(method: type, config: Any = None) -> Callable[[int], Any]:
-    """Function from a seed to an unfitted baseline, whose config has that seed if it has one at all."""
+    """Function from a seed to an unfitted baseline, whose config gets that seed if it has one."""
     config = method.Config() if config is None else config
     return lambda seed: method(dataclasses.replace(config, seed=seed) if is_random(method) else config)
 

@@ -164,7 +164,7 @@ def flat_pair(
         found = [(i, k) for i, name in enumerate(names) if name for k, (_, wanted) in enumerate(chosen) if name_similarity(name, wanted)]
         ends[relation] = ([i for i, _ in found], [k for _, k in found])
     nodes = {s.VISUAL: visual, s.WORD: word, s.BRIDGE: bridge, s.LABEL: label}
-    # a new node type: call its builder here; types and relations that are left out become empty
+    # a new node type: its builder is called here; types and relations that are left out become empty
     return FlatGraphs.single("pair", nodes, ends, edges)
 
 

@@ -44,7 +44,7 @@ def image_tensor(images: Any) -> torch.Tensor:
 
     arrays = [np.asarray(read_image(image)) for image in images]
     if not arrays:
-        raise InputError("the list of images is empty; give at least one")
+        raise InputError("there is no image; give at least one")
     sizes = {a.shape for a in arrays}
     if len(sizes) > 1:
         shown = sorted(f"{w} x {h}" for h, w, _ in sizes)[:2]

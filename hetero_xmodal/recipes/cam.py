@@ -295,8 +295,8 @@ def paint_recipe(config: CAMConfig, coarse: int, *, key: int = 32) -> Recipe:
     the width of :func:`~hetero_xmodal.networks.image_branch.place_code`. States out: ``patch`` ``fused`` (cells, channels).
     """
     code = config.image_size // 4 * 2
-    keys = BesidePlace(config.width, key, code)
-    weigh = DotAttention(query=BesidePlace(coarse, key, code), key=keys, key_state="key")
+    queries, keys = BesidePlace(coarse, key, code), BesidePlace(config.width, key, code)
+    weigh = DotAttention(query=queries, key=keys, key_state="key")
     nn.init.zeros_(keys.linear.weight)  # initial weights depend on the place alone; those of nodes at one place are learned
     step = Step(
         "fuse nodes into the image",

@@ -40,9 +40,10 @@ def tag_graph(tags: Tensor) -> dgl.DGLGraph:
 
 
 def _check_tags(tags: Tensor) -> None:
+    """Refuse tag vectors (n, vocabulary) that are not 0 or 1."""
     if tags.ndim != 2 or not bool(((tags == 0) | (tags == 1)).all()):
         raise InputError(
-            f"expected tags as a matrix (texts, vocabulary) of 0 and 1, found shape {tuple(tags.shape)} with other values or dimensions"
+            f"tags have shape {tuple(tags.shape)} or values other than 0 and 1; expected a matrix (texts, vocabulary) of 0 and 1"
         )
 
 
@@ -80,7 +81,13 @@ class TagEncoder(nn.Module):
         return self.recipe(graph, {s.WORD: self.words})["text"]["h"]
 
     def product(self, tags: Tensor) -> Tensor:
-        """The same as a matrix product, tag vectors (n, vocabulary) to (n, width), so that queries need no DGL."""
+        """The same as a matrix product, tag vectors (n, vocabulary) to (n, width), so that queries need no DGL.
+
+        Raises
+        ------
+        InputError
+            If *tags* is not a matrix of 0 and 1.
+        """
         _check_tags(tags)
         update = self.recipe.steps[0].update
         assert isinstance(update, _Bias)

@@ -1,6 +1,6 @@
-"""Training: one ``fit`` for every recipe, seeds, exact resume.
+"""Training: one ``fit`` for every recipe, with reproducible random numbers and exact resumption.
 
-``fit`` runs a ``LightningModule`` and leaves a run folder; how a trained model is stored is said in :mod:`hetero_xmodal.pretrained`.
+``fit`` trains a ``LightningModule`` and writes a run folder; trained models are stored by :mod:`hetero_xmodal.pretrained`.
 """
 
 from __future__ import annotations

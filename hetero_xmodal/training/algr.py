@@ -20,9 +20,10 @@ from ..errors import InputError
 from ..metrics import RecallResult, recall_at_k
 from ..networks.cca import canonical_directions
 from ..recipes.algr import ALGR, ALGRConfig, annealed, collapsed
+from ..recipes.presets import facts_of
 from .loop import FitConfig, FitResult, fit
 from .sampling import batches, is_first_process, seed_everything
-from .settings import Chosen, choose_settings, facts_by_name, settings_for
+from .settings import Chosen, choose_settings, settings_for
 
 
 def default_settings(data: Any) -> tuple[ALGRConfig, FitConfig]:
@@ -31,7 +32,7 @@ def default_settings(data: Any) -> tuple[ALGRConfig, FitConfig]:
     >>> default_settings("world/scenes")[0].width
     128
     """
-    chosen = choose_settings("algr", facts_by_name(data))
+    chosen = choose_settings("algr", facts_of(data))
     return chosen.config, chosen.fit_config
 
 

@@ -1,4 +1,4 @@
-"""From a data set to a trained CAM: the frozen encoder first, then the model itself; samples are drawn after every epoch."""
+"""Training of CAM on a data set: first its encoder, which is then frozen, then the model; samples are saved after every epoch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..recipes.cam import CAM, CAMConfig
 from .cam_module import CAMModule
 from .cam_settings import CAMTraining
 from .editing.dataset import ManipulationData
-from .editing.setup import Settings, begin_with, fit_editor, model_in, settled, teach, training_data
+from .editing.setup import Settings, checked_fit_config, fit_editor, initialise_from, model_in, prepare_encoder, training_data
 from .loop import FitConfig, FitResult
 from .sampling import seed_everything
 from .settings import Chosen, settings_for
@@ -37,41 +37,42 @@ def train_cam(
     resume: bool = False,
     progress: bool | None = None,
 ) -> tuple[CAM, FitResult]:
-    """Train a CAM, keep the epoch that is best on validation exercises, and save it as the folder ``out/model``.
+    """Train a CAM and save the epoch with the best validation score as the folder ``out/model``.
 
     Parameters
     ----------
-    data : name of a data set, or what :func:`~hetero_xmodal.training.editing.make_dataset.load_manipulation_data` returned (then give
-        *validation* too).
+    data : name of a data set, or the result of :func:`~hetero_xmodal.training.editing.make_dataset.load_manipulation_data` (then
+        *validation* is required).
     out : run folder: config, environment, metrics, log, checkpoints, ``samples`` and ``model``.
-    config, training, fit_config : the settings; those of *preset* if left out.
+    config, training, fit_config : settings; by default those of *preset*.
+    validation : validation data, if *data* is not a name.
     size : number of training images, if *data* is a name.
-    encoder, encoder_steps : an encoder trained before, or how long to train a new one (``encoder="world"`` only; the photographs' encoders
-        come ready). What reads attributes off its features is trained along with it.
-    start : a model folder or run folder whose weights this training begins with, in place of random ones; the config must be of the same
-        sizes. With ``painting=0`` it goes on where that training ended, under other weights of the losses. It may have learned from other
-        data: words and classes that these have too are known from the start.
-    preset : name of a preset (see :mod:`hetero_xmodal.recipes.presets`), or what :func:`~.settings.choose_settings` returned; chosen by
-        what the data are if left out.
+    encoder, encoder_steps : a trained encoder, or the number of steps to train a new one (``encoder="world"`` only; other encoders are
+        pretrained). The attribute classifier on its features is trained with it.
+    start : model or run folder to initialise the weights from; its config must have the same sizes. With ``painting=0`` this continues that
+        training with other loss weights. Its data may differ: embeddings of shared words and classes are kept.
+    preset : name of a preset (see :mod:`hetero_xmodal.recipes.presets`), or the result of :func:`~.settings.choose_settings`; by default
+        chosen by the properties of the data.
     resume, progress : as in :func:`hetero_xmodal.training.fit`.
 
     Raises
     ------
-    InputError : data that cannot be used, an accelerator other than the CPU, and what ``fit`` refuses.
+    InputError
+        If the data cannot be used, the accelerator is not the CPU, or as in ``fit``.
     """
     name = data if isinstance(data, str) else data.info.get("data", "")
     chosen, record = settings_for("cam", data, preset=preset, configs=[config, training], fit_config=fit_config, progress=progress)
     config, training = config or chosen.config, training or chosen.training
-    fit_config = settled(fit_config or chosen.fit_config, out, size=size, resume=resume)
+    fit_config = checked_fit_config(fit_config or chosen.fit_config, out, size=size, resume=resume)
     begin = None if start is None else model_in(CAM, start)
     data, validation = training_data(data, validation, size=size, seed=fit_config.seed, image_size=config.image_size, setting="image_size")
     seed_everything(fit_config.seed)
     vocab = {"words": data.words(), "names": data.classes, "data": name}
-    if training.hiding:  # a sign that the model can draw things into hidden places, and how large they usually are
+    if training.hiding:  # marks models that can inpaint masked regions, with the usual sizes of objects
         vocab["sizes"] = data.usual_sizes()
-    model = CAM(config, vocab, pretrained=True) if begin is None else begin_with(begin, config, vocab)
+    model = CAM(config, vocab, pretrained=True) if begin is None else initialise_from(begin, config, vocab)
     resumed = resume and (Path(out) / "checkpoints" / "last.ckpt").exists()
-    reader = teach(model.encoder, data, ready=encoder, begun=begin is not None, steps=encoder_steps, resumed=resumed)
+    reader = prepare_encoder(model.encoder, data, ready=encoder, begun=begin is not None, steps=encoder_steps, resumed=resumed)
     seed_everything(fit_config.seed)
     result = fit_editor(
         CAMModule(model, training, data, validation, reader),
@@ -92,7 +93,7 @@ def train_cam(
 
 
 def draw_samples(module: CAMModule, *, count: int = 8) -> Figure:
-    """A contact sheet of validation exercises, restored ones first, then edits: what was given, made and repainted, and the sentence."""
+    """Draw a contact sheet of validation exercises, reconstructions and then edits: input, output, matte and sentence."""
     from ..viz.editing import sample_sheet
 
     rows = torch.linspace(0, len(module.validation_data) - 1, min(count, len(module.validation_data))).long()
@@ -101,5 +102,5 @@ def draw_samples(module: CAMModule, *, count: int = 8) -> Figure:
     vocabulary = module.model.vocab["words"]
     offset = len(module.model.words.weight) - len(vocabulary)
     words, member = batch["given"].tolist(), batch["member"].tolist()
-    said = [" ".join(vocabulary[w - offset] for w, m in zip(words, member, strict=True) if m == k) for k in range(2 * len(rows))]
-    return sample_sheet(batch["images"], made.image, made.matte, said)
+    texts = [" ".join(vocabulary[w - offset] for w, m in zip(words, member, strict=True) if m == k) for k in range(2 * len(rows))]
+    return sample_sheet(batch["images"], made.image, made.matte, texts)

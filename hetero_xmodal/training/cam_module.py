@@ -1,19 +1,17 @@
-"""Training CAM: two optimisers that take turns, and exercises that need no edited image.
+"""Training of CAM with alternating generator and discriminator steps, on self-supervised exercises that need no edited images.
 
-Every batch is used twice (:mod:`.manipulation_data` says how the exercises are made):
+Every batch is used twice (the exercises come from :mod:`.editing.dataset`):
 
-* **restore**: regions that the sentence describes are covered by foreign parts; the image before is the answer (L1). Copying the input
-  is wrong there, so the colour must come from the sentence, through the graph. A share ``recolour`` of them has the hue of a region turned
-  instead, a share ``hiding`` two places filled from around them (the masked-region protocol has noise there): a thing of the graph is to
-  be drawn in each, or the ground where nothing stood. Beside pixels, the strokes around them are compared, so that stripes may begin where
-  they like.
-* **edit**: the image as it is, with attribute words of its sentence swapped (in a share of the cases unchanged: then the image itself
-  is the answer). Nobody knows the edited image: the discriminator judges it (TAGAN, 5.1), a reader of attributes on the frozen encoder,
-  learned from the annotated boxes, says how far the regions show the new words, and only what lies outside the regions that the swapped
-  words speak of is held to the input. The sentence before the swap, which is a caption of the image, is the text decoder's answer (AMB-1.10),
-  and E7 and E8 are taken here (AMB-1.11).
+* **restore**: regions that the sentence describes are covered by parts of other images; the original image is the target (L1 loss). Copying
+  the input is wrong there, so the appearance must come from the sentence, through the graph. In a share ``recolour`` a region's hue
+  is changed instead; in a share ``hiding`` two regions are inpainted (the masked-region protocol uses noise), in each of which an object of
+  the graph, or the background, is to be painted. A stroke loss compares patterns independently of their phase.
+* **edit**: the original image, with attribute words of its sentence swapped (in a share unchanged, where the image itself is the target).
+  The true edited image is unknown: it is supervised by the discriminator (TAGAN, 5.1) and by an attribute classifier on the frozen encoder,
+  trained on annotated boxes, and only the image outside the regions that the swapped words refer to is compared with the input. The
+  original sentence, a caption of the image, is the target of the text decoder (AMB-1.10); E7 and E8 are computed here (AMB-1.11).
 
-A true edited image is never seen, neither in a loss nor in choosing the epoch.
+No true edited image is used, neither in a loss nor in the selection of the epoch.
 """
 
 from __future__ import annotations
@@ -35,20 +33,20 @@ from ..networks.padding import padded
 from ..networks.text_decoder import END, PAD, START, text_decoder_loss
 from ..recipes.cam import CAM
 from .cam_settings import CAMTraining
-from .editing.attribute_swaps import Swapper, attribute_numbers, denied, word_regions
+from .editing.attribute_swaps import Swapper, attribute_indices, negated, word_regions
 from .editing.dataset import FREE, ManipulationData
 from .editing.encoder import AttributeReader
 from .editing.stroke_loss import stroke_error
 
-#: kinds of attributes that are read off an image; a length is not seen inside a box that fits
-READ = ("colour", "pattern")
+#: kinds of attributes that can be classified in a box; a length cannot, because the box is tight
+READABLE = ("colour", "pattern")
 
 
 # ---------------------------------------------------------------------------------------------- the Lightning module
 
 
 class CAMModule(L.LightningModule):
-    """CAM and its discriminator; logs every part of every loss, the norms of E7, and how the discriminator is doing."""
+    """CAM and its discriminator; logs every part of every loss, the norms of E7, and the discriminator's confidence."""
 
     def __init__(
         self, model: CAM, training: CAMTraining, data: ManipulationData, validation: ManipulationData, reader: AttributeReader | None = None
@@ -58,7 +56,7 @@ class CAMModule(L.LightningModule):
         self.model, self.training_config = model, training
         self.data, self.validation_data, self.reader = data, validation, reader
         vocabulary = list(model.vocab["words"])
-        self.said = torch.tensor(attribute_numbers(vocabulary, data.attributes, len(model.words.weight) - len(vocabulary)))
+        self.word_attributes = torch.tensor(attribute_indices(vocabulary, data.attributes, len(model.words.weight) - len(vocabulary)))
         self.swap = Swapper(vocabulary, len(model.words.weight) - len(vocabulary))
         self.discriminator = None
         if training.adversary:
@@ -81,7 +79,7 @@ class CAMModule(L.LightningModule):
     # ------------------------------------------------------------------------------------------ the two exercises
 
     def exercises(self, data: ManipulationData, rows: Tensor) -> dict[str, Any]:
-        """The batch of both exercises: the first half restores, the second edits; *rows* (b,) are graphs of *data*."""
+        """A batch of both exercises for the graphs *rows* (b,) of *data*: the first half is "restore", the second "edit"."""
         b, image = len(rows), data.image[rows]
         graph = data.corpus.batch(torch.cat([rows, rows]))
         clean = data.pixels(image)
@@ -106,10 +104,10 @@ class CAMModule(L.LightningModule):
             covered, mask = turned[0], torch.maximum(mask, turned[1])
         hidden, seen = None, None
         if hides.any():
-            veiled, seen, gone = self._hide(data, image, hides, covered, boxes)
-            asked |= gone
-            covered = filled_from_around(covered, veiled)
-            mask, hidden = torch.maximum(mask, veiled), torch.cat([veiled, torch.zeros_like(veiled)])
+            masked, seen, removed = self._hide(data, image, hides, covered, boxes)
+            asked |= removed
+            covered = filled_from_around(covered, masked)
+            mask, hidden = torch.maximum(mask, masked), torch.cat([masked, torch.zeros_like(masked)])
         return {
             "hidden": hidden, "seen": seen,
             "graph": graph, "images": torch.cat([covered, clean]), "clean": clean, "mask": mask, "words": words,
@@ -119,7 +117,7 @@ class CAMModule(L.LightningModule):
         }  # fmt: skip
 
     def _foreign(self, data: ManipulationData, rows: Tensor) -> list[tuple[int, int, int, int]]:
-        """Which regions to cover by which donors: each region that the sentence describes, in two thirds of the cases."""
+        """Regions to cover, and their donors: each region that the sentence describes, with a probability of two thirds."""
         generator = np.random.default_rng(int(torch.randint(2**31, ())))
         free = data.free[rows]
         image = data.image[rows].tolist()
@@ -132,27 +130,27 @@ class CAMModule(L.LightningModule):
         return out
 
     def _hide(self, data: ManipulationData, image: Tensor, hides: Tensor, images: Tensor, boxes: Tensor) -> tuple[Tensor, tuple, Tensor]:
-        """What to hide in the images (b, ...) of the first half, where the regions of both halves are looked at then, and which regions
-        (b, m) were hidden."""
+        """Mask (b, 1, S, S) of the regions to hide in the images of the first half; images and boxes from which the region features of both
+        halves are taken; and the regions hidden (b, m)."""
         b, real = len(image), data.names[image] >= 0
-        veiled = torch.zeros_like(images[:, :1])
+        masked = torch.zeros_like(images[:, :1])
         source = torch.arange(b)[:, None].expand(real.shape).clone()
-        looks, missing, others = boxes.clone(), torch.zeros_like(real), []
-        for turn in range(2):  # two places of an image teach twice as much as one and cost no more to paint
+        visible_boxes, missing, others = boxes.clone(), torch.zeros_like(real), []
+        for turn in range(2):  # two regions per image double the supervision at the same cost
             hidden = data.hide(image, np.random.default_rng(int(torch.randint(2**31, ()))))
-            veiled = torch.maximum(veiled, box_mask(hidden.box, images.shape[-1]) * hides[:, None, None, None])
-            gone = (hides & (hidden.node >= 0)).nonzero().flatten()
-            node = hidden.node[gone]
-            source[gone, node] = (2 + turn) * b + gone
-            looks[gone, node] = data.boxes[hidden.image[gone], hidden.region[gone]]
-            missing[gone, node] = True
+            masked = torch.maximum(masked, box_mask(hidden.box, images.shape[-1]) * hides[:, None, None, None])
+            removed = (hides & (hidden.node >= 0)).nonzero().flatten()
+            node = hidden.node[removed]
+            source[removed, node] = (2 + turn) * b + removed
+            visible_boxes[removed, node] = data.boxes[hidden.image[removed], hidden.region[removed]]
+            missing[removed, node] = True
             others.append(data.pixels(hidden.image))
         second = (torch.arange(b, 2 * b)[:, None].expand(real.shape), data.boxes[image])
         shown = torch.cat([images, data.pixels(image), *others])
-        return veiled, (shown, torch.cat([looks[real], second[1][real]]), torch.cat([source[real], second[0][real]])), missing
+        return masked, (shown, torch.cat([visible_boxes[real], second[1][real]]), torch.cat([source[real], second[0][real]])), missing
 
     def word_boxes(self, graph: Any) -> Tensor:
-        """The box of the region that every word speaks of (words, 4), NaN for none."""
+        """The box of the region that every word refers to, (words, 4), NaN for none."""
         region = word_regions(graph)
         data = graph.nodes[s.VISUAL].data
         boxes = (data["box"] / data["image_size"].repeat(1, 2)).clamp(0, 1)
@@ -164,14 +162,15 @@ class CAMModule(L.LightningModule):
         given = {name: batch[name] for name in ("hidden", "seen")} | {"words": batch["given"]}
         return self.model(batch["graph"], batch["images"], bfloat16=bfloat16, **given)
 
-    def _said(self, batch: dict[str, Any], numbers: Tensor, half: slice) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Words, mask and boxes of one half for the discriminator."""
+    def _text(self, batch: dict[str, Any], numbers: Tensor, half: slice) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Words, mask and boxes of one half of the batch for the discriminator."""
         counts = batch["graph"].batch_num_nodes(s.WORD)
         words, mask = padded(numbers[:, None], counts)
         boxes = padded(batch["word_boxes"], counts)[0][half] if self.training_config.grounded else None
         return words[half, :, 0], mask[half], boxes
 
     def training_step(self, rows: Tensor, index: int) -> dict[str, Tensor]:
+        """One discriminator and one generator step on the graphs *rows* (b,); returns the loss, a scalar."""
         batch, config = self.exercises(self.data, rows), self.training_config
         b, clean = len(rows), batch["clean"]
         batch["word_boxes"] = self.word_boxes(batch["graph"])
@@ -181,10 +180,10 @@ class CAMModule(L.LightningModule):
             adversary = None
         made = self.make(batch, bfloat16=config.bfloat16)
         second = slice(b, 2 * b)
-        requested = self._said(batch, batch["given"], second)
+        requested = self._text(batch, batch["given"], second)
         if adversary is not None:
             with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
-                right, wrong = self._said(batch, batch["words"], second), self._said(batch, batch["wrong"], second)
+                right, wrong = self._text(batch, batch["words"], second), self._text(batch, batch["wrong"], second)
                 parts = discriminator_loss(self.discriminator, clean, made.image[second], right, wrong)
             adversary.zero_grad()
             self.manual_backward(parts["loss"])
@@ -207,26 +206,26 @@ class CAMModule(L.LightningModule):
         return {"loss": total.detach()}
 
     def generator_losses(self, batch: dict[str, Any], made: Any) -> dict[str, Tensor]:
-        """Every part of G's loss but the discriminator's judgement, already weighed."""
+        """All parts of the generator's loss except the adversarial ones, weighted, each a scalar."""
         config, b, clean = self.training_config, len(batch["clean"]), batch["clean"]
         error = (made.image - torch.cat([clean, clean])).abs().mean(1, keepdim=True)
         inside = (error[:b] * batch["mask"]).sum() / batch["mask"].sum().clamp_min(1)
         outside = (error[:b] * (1 - batch["mask"])).mean()
         bare = (made.paint[:b] - clean).abs().mean(1, keepdim=True)
         covered = (bare * batch["mask"]).sum() / batch["mask"].sum().clamp_min(1)
-        # what the swapped words speak of may change; everything else is held
+        # the regions that the swapped words refer to may change; everything else is compared with the input
         boxes = batch["word_boxes"]
-        spoken = batch["where"] & (batch["member"] >= b)
-        whole = torch.zeros(b, dtype=torch.bool).index_fill(0, batch["member"][spoken & boxes[:, 0].isnan()] - b, True)
+        mentioned = batch["where"] & (batch["member"] >= b)
+        whole = torch.zeros(b, dtype=torch.bool).index_fill(0, batch["member"][mentioned & boxes[:, 0].isnan()] - b, True)
         open_, size = torch.zeros(b, 1, *clean.shape[2:]), clean.shape[-1]
         centre = (torch.arange(size) + 0.5) / size
-        x1, y1, x2, y2 = boxes[spoken].nan_to_num(-9).unbind(1)
+        x1, y1, x2, y2 = boxes[mentioned].nan_to_num(-9).unbind(1)
         rows = ((centre > y1[:, None] - 0.03) & (centre < y2[:, None] + 0.03)).float()
         columns = ((centre > x1[:, None] - 0.03) & (centre < x2[:, None] + 0.03)).float()
-        open_ = open_.index_add(0, batch["member"][spoken] - b, (rows[:, :, None] * columns[:, None])[:, None])
+        open_ = open_.index_add(0, batch["member"][mentioned] - b, (rows[:, :, None] * columns[:, None])[:, None])
         held = torch.where(batch["edited"][:, None, None, None], (open_ == 0) & ~whole[:, None, None, None], torch.tensor(True)).float()
         whole_answer = (made.paint[b:] - clean).abs().mean(1, keepdim=True)
-        # where the matte stays shut nobody sees the paint; a little is asked of it there, so that it knows the image around
+        # the painted image is invisible where the matte is 0; a small loss there makes it fit its surroundings
         losses = {"paint": config.paint * (covered + 0.1 * (bare.mean() + (whole_answer * held).mean()))}
         painting = self.current_epoch < config.painting
         if not painting:
@@ -234,7 +233,7 @@ class CAMModule(L.LightningModule):
             strokes = (stroke_error(made.image[:b], clean) * batch["mask"]).sum() / batch["mask"].sum().clamp_min(1)
             losses["strokes"] = config.strokes * strokes
             if self.reader is not None and config.look:
-                losses["look"] = config.look * self.reader.loss(*self.read(batch, made.image), READ)
+                losses["look"] = config.look * self.reader.loss(*self.read(batch, made.image), READABLE)
         tokens, use = self.tokens(batch), ~(batch["request"] & batch["edited"])
         logits, attention = self.model.text_decoder(made.memory[b:], made.memory_mask[b:], tokens)
         written = text_decoder_loss(logits, attention, tokens, made.memory_mask[b:])
@@ -257,15 +256,15 @@ class CAMModule(L.LightningModule):
         return losses
 
     def read(self, batch: dict[str, Any], painted: Tensor) -> tuple[Tensor, Tensor]:
-        """Where something was to change in *painted* (2b, 3, S, S): the regions' features, and the values (n, kinds) they should show.
+        """Features (n, width) of the regions to be changed in *painted* (2b, 3, S, S), and their target attribute values (n, kinds).
 
-        That is what they showed before, where they were covered or hidden, and what the swapped words say, where these speak of a region.
+        The targets are the original values of covered or hidden regions, and those of swapped words that refer to a region.
         """
         graph = batch["graph"]
         values, asked = batch["values"].repeat(2, 1, 1), torch.cat([batch["asked"], torch.zeros_like(batch["asked"])])
         region, counts = word_regions(graph), graph.batch_num_nodes(s.VISUAL)
-        kind, value = self.said[batch["given"]].unbind(1)
-        swapped = (batch["given"] != batch["words"]) & (region >= 0) & (kind >= 0) & ~denied(graph)
+        kind, value = self.word_attributes[batch["given"]].unbind(1)
+        swapped = (batch["given"] != batch["words"]) & (region >= 0) & (kind >= 0) & ~negated(graph)
         member = batch["member"][swapped]
         node = (region - (torch.cumsum(counts, 0) - counts)[batch["member"]])[swapped]
         values[member, node, kind[swapped]] = value[swapped]
@@ -277,7 +276,7 @@ class CAMModule(L.LightningModule):
         return self.model.encoder.regions(maps, batch["true_boxes"].repeat(2, 1, 1)[member, node], member), values[member, node]
 
     def tokens(self, batch: dict[str, Any]) -> Tensor:
-        """The sentences of the second half as they are true of the image, (b, t) with START, END and PAD."""
+        """The original sentences of the second half, token ids (b, t) with START, END and PAD."""
         counts = batch["graph"].batch_num_nodes(s.WORD)
         words, mask = padded(batch["words"][:, None], counts)
         b = len(batch["clean"])
@@ -298,6 +297,7 @@ class CAMModule(L.LightningModule):
         torch.manual_seed(0)  # the same exercises in every epoch
 
     def validation_step(self, rows: Tensor, index: int) -> None:
+        """Evaluate the exercises of the graphs *rows* (b,)."""
         batch = self.exercises(self.validation_data, rows)
         b = len(rows)
         made = self.make(batch)
@@ -317,9 +317,9 @@ class CAMModule(L.LightningModule):
             "words_kept": right[stay].float().mean(),
         }
         if self.reader is not None:
-            scores["read"] = self.reader.hits(*self.read(batch, made.image), READ)
-        told = ("words_changed", "words_kept", "read")
-        scores["score"] = 0.1 * sum(scores[name] for name in told if name in scores) - inside - outside
+            scores["read"] = self.reader.hits(*self.read(batch, made.image), READABLE)
+        shown = ("words_changed", "words_kept", "read")
+        scores["score"] = 0.1 * sum(scores[name] for name in shown if name in scores) - inside - outside
         self.log_dict({f"validation/{name}": value for name, value in scores.items()}, batch_size=b)
 
     def on_validation_epoch_end(self) -> None:
@@ -335,30 +335,30 @@ class CAMModule(L.LightningModule):
         ):  # fmt: skip
             for group in optimiser.param_groups:
                 group["lr"] = start * rate
-        first = max(2, self.training_config.painting + 1)  # before that there is nothing to win, and nothing that moves the masks
+        first = max(2, self.training_config.painting + 1)  # before that, neither discriminator nor masks are trained
         logged = {name: float(value) for name, value in logged.items()}
-        for message in troubles(logged, masks=self.model.config.masks) if epoch >= first else []:
+        for message in diagnose(logged, masks=self.model.config.masks) if epoch >= first else []:
             logging.getLogger("hetero_xmodal").warning("epoch %d: %s", epoch, message)
             warnings.warn(f"epoch {epoch}: {message}", stacklevel=2)
 
 
-def troubles(logged: dict[str, float], *, masks: bool = True) -> list[str]:
-    """What is going wrong, told from an epoch's means: the discriminator has won, or the masks have collapsed.
+def diagnose(logged: dict[str, float], *, masks: bool = True) -> list[str]:
+    """Problems evident from the logged means of an epoch: a discriminator that has won, or collapsed masks.
 
-    >>> troubles({"train/p_real": 0.999, "train/p_fake": 0.001})[0][:26]
+    >>> diagnose({"train/p_real": 0.999, "train/p_fake": 0.001})[0][:26]
     'the discriminator has won:'
     """
     found = []
     real, fake = logged.get("train/p_real", 0.5), logged.get("train/p_fake", 0.5)
     if real > 0.98 and fake < 0.02:
         found.append(
-            f"the discriminator has won: it takes real images for real with {real:.3f} and painted ones with {fake:.3f}; "
+            f"the discriminator has won: its mean probability of being real is {real:.3f} for real images and {fake:.3f} for painted ones; "
             "lower discriminator_rate or raise adversarial"
         )
     mean, deviation = logged.get("train/mask_mean", 0.5), logged.get("train/mask_deviation", 1.0)
     if masks and (mean < 0.02 or mean > 0.98 or deviation < 0.01):
         found.append(
-            f"the masks have collapsed: their mean is {mean:.3f} and their deviation {deviation:.3f}, so they choose nothing; "
+            f"the masks have collapsed: their mean is {mean:.3f} and their standard deviation {deviation:.3f}, so they select nothing; "
             "lower matching or the weight gamma"
         )
     return found

@@ -1,4 +1,4 @@
-"""How CAM is trained: all settings. Those that suit which data are :mod:`hetero_xmodal.recipes.presets.cam`."""
+"""Training settings of CAM; their values for particular data are in :mod:`hetero_xmodal.recipes.presets.cam`."""
 
 from __future__ import annotations
 
@@ -13,30 +13,35 @@ from ..recipes.presets import choose_preset
 
 @dataclass(frozen=True, kw_only=True)
 class CAMTraining:
-    """How CAM is trained.
+    """Training settings of CAM; "restore" and "edit" are the two exercises described in :mod:`.cam_module`.
 
     batch_size, learning_rate, discriminator_rate, momentum : of the two Adam optimisers
-    halve_every : epochs after which both rates are halved
-    weight_decay : of the MLPs of E2 and E6 and of W_m, against the drift that E7 causes
-    painting : first epochs, in which paint and sentences are learned, but neither strokes nor the matte nor the discriminator. A decoder
-        that cannot paint yet does best to show its input; with the matte from the start it stays that way and never learns to paint
-    paint : weight of L1 between the bare paint (as if the matte were 1 everywhere) and the answer
-    restore : weight of L1 inside the covered or hidden places of "restore", a mean over these places
-    keep : weight of L1 everywhere else, a mean over the whole image: outside these places, in "edit" outside the regions that swapped
-        words speak of, and all over where nothing was swapped
-    strokes : weight of :func:`~.drawing.stroke_error` inside these places. Nobody knows where a stripe should begin, and L1 of pixels is
-        least for plain paint then; without this no pattern is painted
-    look : weight of the cross-entropy of what a reader on the frozen encoder's features sees where something was to change
-    patterned : how many times as often as others a sentence that names a pattern is an exercise; one in six does
-    adversarial, words : weights of the discriminator's two judgements in G's loss (TAGAN: 1 and 10)
+    halve_every : number of epochs after which both learning rates are halved
+    weight_decay : of the MLPs of E2 and E6 and of W_m, against the drift caused by E7
+    painting : number of initial epochs in which painted image and text decoder are trained without matte, stroke loss and discriminator.
+        For an untrained decoder the best matte shows the input; trained with the matte from the start, it would never learn to paint
+    paint : weight of the L1 loss between the painted image (with a matte of 1) and the target
+    restore : weight of the L1 loss inside the covered or masked regions of "restore", averaged over them
+    keep : weight of the L1 loss elsewhere, averaged over the image: outside these regions, in "edit" outside the regions that swapped words
+        refer to, and everywhere if nothing was swapped
+    strokes : weight of :func:`~.editing.stroke_loss.stroke_error` inside these regions. The phase of a pattern is unknown, and then a plain
+        region minimises the L1 loss; without this loss no pattern is painted
+    look : weight of the cross-entropy of an attribute classifier on the frozen encoder's features of the changed regions
+    patterned : sampling weight of sentences that name a pattern (one in six), relative to others
+    adversarial, words : weights of the two parts of the generator's adversarial loss (TAGAN: 1 and 10)
     writing : weight of L_ED
     matching : weight of E7 and E8 together
-    unchanged : share of the sentences in "edit" that are not swapped
-    recolour : share of "restore" in which a region's hue is turned instead, for photographs whose parts nobody annotated
-    hiding : share of "restore" in which two places are hidden instead, filled from around them, for the relation edits: remove, replace
-    grounded : a word that belongs to a region judges that region only; False is TAGAN's discriminator as published
-    adversary : False trains without a discriminator
-    bfloat16 : compute the convolutions in bfloat16, twice as fast on processors that have it
+    unchanged : share of the sentences in "edit" without swapped words
+    recolour : share of "restore" in which a region's hue is changed instead, for photographs without annotated parts
+    hiding : share of "restore" in which two regions are masked and inpainted instead, for the relation edits remove and replace
+    grounded : a word with a region is classified in that region only by the discriminator; false: TAGAN's discriminator as published
+    adversary : train with a discriminator
+    bfloat16 : compute convolutions in bfloat16, twice as fast on CPUs with native support
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
     """
 
     batch_size: int = 32
@@ -83,7 +88,7 @@ class CAMTraining:
 
 
 def default_settings(data: Any) -> tuple[CAMConfig, CAMTraining, int]:
-    """Config, training and epochs for loaded data, their facts or a known name; see :func:`~hetero_xmodal.recipes.presets.choose_preset`.
+    """Config, training settings and epochs for loaded data, facts or a name; see :func:`~hetero_xmodal.recipes.presets.choose_preset`.
 
     >>> default_settings("cub:FOLDER")[0].encoder
     'efficientnet-lite0'

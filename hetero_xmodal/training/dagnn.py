@@ -20,9 +20,10 @@ from ..data.tasks.retrieval import RetrievalData
 from ..errors import InputError
 from ..metrics import MeanAveragePrecision
 from ..recipes.dagnn import DAGNN, DAGNNConfig
+from ..recipes.presets import facts_of
 from .loop import FitConfig, FitResult, fit
 from .sampling import batches, is_first_process, seed_everything
-from .settings import Chosen, choose_settings, facts_by_name, settings_for
+from .settings import Chosen, choose_settings, settings_for
 
 
 def default_settings(data: Any) -> tuple[DAGNNConfig, int]:
@@ -31,7 +32,7 @@ def default_settings(data: Any) -> tuple[DAGNNConfig, int]:
     >>> default_settings("world/scenes")[0].width
     128
     """
-    chosen = choose_settings("dagnn", facts_by_name(data))
+    chosen = choose_settings("dagnn", facts_of(data))
     return chosen.config, chosen.fit_config.epochs
 
 

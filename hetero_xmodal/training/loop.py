@@ -1,8 +1,8 @@
-"""``fit``: train any recipe on Lightning and leave a run folder that can be resumed exactly.
+"""``fit``: train any recipe with Lightning; runs can be resumed exactly.
 
-The run folder holds ``config.json``, ``environment.json``, ``metrics.csv`` (one row an epoch), ``log.txt`` and
-``checkpoints/{last,best}.ckpt``. Every random number of epoch e is drawn from seeds derived from (seed, e), and a run
-resumes at the start of an epoch; hence an interrupted and resumed run equals an uninterrupted one bit for bit on CPU.
+The run folder contains ``config.json``, ``environment.json``, ``metrics.csv`` (one row per epoch), ``log.txt`` and
+``checkpoints/{last,best}.ckpt``. The random numbers of epoch e depend on (seed, e) alone, and a run resumes at the start of an epoch; so on
+a CPU an interrupted and resumed run equals an uninterrupted one bit for bit.
 """
 
 from __future__ import annotations
@@ -34,15 +34,20 @@ from .sampling import is_first_process, seed_everything
 
 @dataclass(frozen=True)
 class FitConfig:
-    """How to train; the same for every recipe.
+    """Settings of :func:`fit`, common to all recipes.
 
-    epochs : most epochs to run
-    patience : stop after so many epochs without a better validation score; ``None`` never stops early
-    monitor, mode : name of the validation score that selects ``best``, and whether larger (``max``) or smaller is better
-    seed : every random number derives from it
-    clip : largest norm of the gradient, ``None`` for no limit
+    epochs : maximum number of epochs
+    patience : stop after this many epochs without a better validation score; ``None`` never stops early
+    monitor, mode : name of the validation score that selects the best epoch, and whether larger (``max``) or smaller is better
+    seed : random seed
+    clip : maximum norm of the gradient, ``None`` for no clipping
     accelerator, devices, strategy : passed to Lightning, e.g. ``cpu``, ``2``, ``ddp``; not ``ddp_spawn``. With ``gpu``, DGL graphs in a
         batch stay on the CPU, see :func:`move_batch`
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
     """
 
     epochs: int = 30
@@ -63,13 +68,13 @@ class FitConfig:
         if self.patience is not None and self.patience < 1:
             raise InputError(f"patience is {self.patience}, expected at least 1 epoch, or None")
         if "spawn" in str(self.strategy):
-            # Python refuses the file descriptors by which torch hands a model over then ("bad value(s) in fds_to_keep")
+            # torch passes the model to spawned processes by file descriptors that Python rejects ("bad value(s) in fds_to_keep")
             raise InputError(f"strategy is {self.strategy!r}, which cannot hand a model over to its processes; use 'ddp' or 'ddp_fork'")
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """What came out: the best validation score, the epoch (from 0) it was reached in, epochs run, and the run folder."""
+    """Result of :func:`fit`: the best validation score, its epoch (from 0), the number of epochs run, and the run folder."""
 
     best_score: float
     best_epoch: int
@@ -78,9 +83,9 @@ class FitResult:
 
 
 def move_batch(batch: Any, device: torch.device, dataloader_idx: int = 0) -> Any:
-    """*batch* with its tensors on *device*; DGL graphs in it stay where they are, since the DGL of PyPI knows the CPU only.
+    """Move the tensors of *batch* to *device*; DGL graphs stay where they are, because DGL's wheels on PyPI support the CPU only.
 
-    A recipe reads the edges of such a graph once and computes wherever the states are.
+    A recipe reads the edges of such a graph once and computes on the device of the states.
     """
     if hasattr(batch, "canonical_etypes"):  # a DGL graph
         return batch
@@ -94,7 +99,7 @@ def move_batch(batch: Any, device: torch.device, dataloader_idx: int = 0) -> Any
 
 
 class _EpochSeeds(L.Callback):
-    """Seeds everything from (seed, epoch, process) when an epoch starts."""
+    """Seeds all random number generators with (seed, epoch, process) at the start of an epoch."""
 
     def __init__(self, seed: int):
         self.seed = seed
@@ -102,11 +107,11 @@ class _EpochSeeds(L.Callback):
     def on_train_epoch_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         seed_everything(self.seed, trainer.current_epoch, trainer.global_rank)
 
-    on_train_start = on_train_epoch_start  # Lightning leaves the epoch hook out for the first epoch after a resume
+    on_train_start = on_train_epoch_start  # Lightning skips the epoch hook for the first epoch after resuming
 
 
 class _Metrics(L.Callback):
-    """One row an epoch into ``metrics.csv``; the rows travel in the checkpoint, so that a resumed run has the whole history."""
+    """Writes one row per epoch to ``metrics.csv``; checkpoints include the rows, so that a resumed run has the whole history."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -133,14 +138,14 @@ class _Metrics(L.Callback):
 
 
 class _FiniteLoss(L.Callback):
-    """Stops with one sentence when the loss is no longer a number, before the broken weights are saved."""
+    """Stops training when the loss becomes NaN or infinite, before the weights are saved."""
 
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx) -> None:
         loss = outputs["loss"] if isinstance(outputs, dict) else outputs
         if loss is not None and not math.isfinite(float(loss)):
             raise InputError(
                 f"the loss became {float(loss)} in epoch {trainer.current_epoch}, batch {batch_idx}; lower the learning rate or set clip, "
-                "and check the features for extreme values (the last checkpoint is still good)"
+                "and check the features for extreme values (the last checkpoint is intact)"
             )
 
 
@@ -157,22 +162,25 @@ def fit(
     callbacks: Sequence[L.Callback] = (),
     progress: bool | None = None,
 ) -> FitResult:
-    """Train *module* and load the weights of its best epoch (on the validation split) back into it.
+    """Train *module* and load the weights of the epoch with the best validation score into it.
 
     Parameters
     ----------
-    module : logs ``config.monitor`` in its validation step or epoch end.
-    train, validation : loaders, best made by :func:`hetero_xmodal.training.batches`. Every process validates on everything.
-    out : run folder; must be new or empty unless *resume*.
-    recipe_config : the recipe's own config, written beside ours into ``config.json`` and compared when resuming.
-    preset : which preset the settings come from, and why, written into ``config.json`` too; JSON values only.
-    resume : go on after the last whole epoch in *out*; starts afresh if there is none.
+    module : logs ``config.monitor`` in its validation step or at the end of the validation epoch.
+    train, validation : loaders, preferably from :func:`hetero_xmodal.training.batches`. Every process validates on the whole split.
+    out : run folder; must be new or empty unless *resume* is set.
+    config : settings of the training loop.
+    recipe_config : config of the recipe, written to ``config.json`` too and compared when resuming.
+    preset : preset of the settings and why it was chosen, written to ``config.json`` too; JSON values only.
+    resume : continue after the last complete epoch in *out*, if there is one.
+    callbacks : further Lightning callbacks.
     progress : show a progress bar; by default only in a terminal.
 
     Raises
     ------
-    InputError : empty loaders, a run folder in use, another config than the one resumed, devices that are not there, a loss that is not a
-        number.
+    InputError
+        If a loader is empty, the run folder is in use, the config differs from that of the run resumed, the devices are not available, or
+        the loss is not finite.
     """
     out = Path(out)
     for name, loader in (("training", train), ("validation", validation)):
@@ -182,7 +190,7 @@ def fit(
     last = out / "checkpoints" / "last.ckpt"
     first = is_first_process()
     if not first:
-        pass  # the first one has looked at the folder, and may have begun to write
+        pass  # the first process has checked the folder and may already have written to it
     elif resume and (out / "config.json").exists():
         found = read_json(out / "config.json", "run config")
         for part in ("fit", "recipe"):
@@ -196,7 +204,7 @@ def fit(
     own: list[L.Callback] = [_EpochSeeds(config.seed), _FiniteLoss(), metrics]
     if config.patience is not None:
         own.append(EarlyStopping(config.monitor, patience=config.patience, mode=config.mode))
-    for name in ("lightning.pytorch", "lightning.fabric"):  # its hints are for its own developers
+    for name in ("lightning.pytorch", "lightning.fabric"):  # suppress Lightning's tips
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
         trainer = L.Trainer(
@@ -209,7 +217,7 @@ def fit(
             logger=False,
             enable_model_summary=False,
             enable_progress_bar=sys.stderr.isatty() if progress is None else progress,
-            use_distributed_sampler=False,  # EpochSampler splits the epoch over processes itself
+            use_distributed_sampler=False,  # EpochSampler distributes the epoch over processes
             num_sanity_val_steps=0,
             default_root_dir=out,
         )
@@ -244,7 +252,7 @@ def fit(
     finally:
         log.removeHandler(handler)
         handler.close()
-    # read back from the files, because the training may have run in other processes
+    # read from the files, because training may have run in other processes
     chosen = torch.load(out / "checkpoints" / "best.ckpt", weights_only=True, map_location="cpu")
     module.load_state_dict(chosen["state_dict"])
     rows = torch.load(last, weights_only=True, map_location="cpu")["callbacks"]["_Metrics"]["rows"]
@@ -253,11 +261,11 @@ def fit(
 
 
 def _same(out: Path, found: dict, wanted: dict) -> None:
-    """Resuming with another config would give neither the old run nor the new one; only the number of epochs may grow."""
+    """Check that a resumed run has the same config, except for the number of epochs."""
     for key in {*found, *wanted} - {"epochs"}:
         if found.get(key) != wanted.get(key):
             raise InputError(
-                f"run '{out}' was started with {key}={found.get(key)!r}, now {key}={wanted.get(key)!r} is asked for; "
+                f"run '{out}' was started with {key}={found.get(key)!r}, now {key}={wanted.get(key)!r} is requested; "
                 "resume with the same settings or start a new run"
             )
 

@@ -1,13 +1,13 @@
-"""Training MIM-Net: reconstruction and adversarial stage in turn, in every batch.
+"""Training of MIM-Net: a reconstruction and an adversarial stage in every batch.
 
-1. **Reconstruction**: all of the generator learns, the memories too, from ``rec L_rec + p L_p + m L_m``. The discriminators judge the
-   random-memory images of L_m and do not learn. :mod:`.mimnet_exercises` says what is reconstructed.
-2. **Adversarial**: images with sentences of other images. First both discriminators learn (17), then the generator (18) and (19) with
-   its memories frozen: they get no gradient at all, so Adam leaves them as they are, bit for bit (AMB-2.5).
+1. **Reconstruction**: the whole generator, including the memories, is trained with ``rec L_rec + p L_p + m L_m``. The discriminators, which
+   evaluate the random-memory images of L_m, are fixed. The exercises are described in :mod:`.editing.exercises`.
+2. **Adversarial**: images with sentences of other images. First both discriminators are trained (17), then the generator (18) and (19) with
+   its memories frozen: they get no gradient, so Adam leaves them unchanged, bit for bit (AMB-2.5).
 
-Every stage i of the image (coarse and fine) has a discriminator of its own, with a Bi-LSTM of its own.
+Each stage of the image (coarse and fine) has its own discriminator with its own Bi-LSTM.
 
-:mod:`.mimnet_settings` holds the settings, :mod:`.mimnet_module` the two stages, and here is the way from a data set to a trained model.
+The settings are in :mod:`.mimnet_settings`, the two stages in :mod:`.mimnet_module`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ..networks.image_branch import WorldEncoder
 from ..recipes.mimnet import MIMNet, MIMNetConfig, word_graph
 from .editing.dataset import ManipulationData
 from .editing.segmentation import cut_out
-from .editing.setup import Settings, begin_with, fit_editor, model_in, settled, teach, training_data
+from .editing.setup import Settings, checked_fit_config, fit_editor, initialise_from, model_in, prepare_encoder, training_data
 from .loop import FitConfig, FitResult
 from .mimnet_losses import places_of
 from .mimnet_module import MIMNetModule
@@ -53,47 +53,48 @@ def train_mimnet(
     resume: bool = False,
     progress: bool | None = None,
 ) -> tuple[MIMNet, FitResult]:
-    """Train a MIM-Net, keep the epoch that is best on validation exercises, and save it as the folder ``out/model``.
+    """Train a MIM-Net and save the epoch with the best validation score as the folder ``out/model``.
 
     Parameters
     ----------
-    data : name of a data set, or what :func:`~hetero_xmodal.training.editing.make_dataset.load_manipulation_data` returned (then give
-        *validation* too).
+    data : name of a data set, or the result of :func:`~hetero_xmodal.training.editing.make_dataset.load_manipulation_data` (then
+        *validation* is required).
     out : run folder: config, environment, metrics, log, checkpoints, ``samples`` and ``model``.
-    config, training, fit_config : the settings; those of *preset* if left out, and the config of *start*.
+    config, training, fit_config : settings; by default those of *preset*, and the config of *start*.
+    validation : validation data, if *data* is not a name.
     size : number of training images, if *data* is a name.
-    encoder, encoder_steps : an encoder trained before, or how long to train a new one (``encoder="world"`` only; the photographs' encoders
-        come ready). What reads attributes off its features is trained along with it.
-    start : a model folder or run folder whose weights this training begins with, in place of random ones, of the same sizes; words that
-        both data sets use are known from the start.
-    preset : name of a preset (see :mod:`hetero_xmodal.recipes.presets`), or what :func:`~.settings.choose_settings` returned; chosen by
-        what the data are if left out.
+    encoder, encoder_steps : a trained encoder, or the number of steps to train a new one (``encoder="world"`` only; other encoders are
+        pretrained). The attribute classifier on its features is trained with it.
+    start : model or run folder to initialise the weights from, of the same sizes; embeddings of shared words are kept.
+    preset : name of a preset (see :mod:`hetero_xmodal.recipes.presets`), or the result of :func:`~.settings.choose_settings`; by default
+        chosen by the properties of the data.
     resume, progress : as in :func:`hetero_xmodal.training.fit`.
 
     Raises
     ------
-    InputError : data that cannot be used, an accelerator other than the CPU, and what ``fit`` refuses.
+    InputError
+        If the data cannot be used, the accelerator is not the CPU, or as in ``fit``.
     """
     name = data if isinstance(data, str) else data.info.get("data", "")
     options = {"epochs": None if fit_config is None else fit_config.epochs, "begun": start is not None, "progress": progress}
     chosen, record = settings_for("mimnet", data, preset=preset, configs=[config, training], fit_config=fit_config, **options)
     begin = None if start is None else model_in(MIMNet, start)
-    if config is None:  # settings that the caller chose are meant for the model that the training begins with
+    if config is None:  # a preset chosen by the caller takes precedence over the config of the model that training starts from
         config = chosen.config if begin is None or isinstance(preset, Chosen) else begin.config
     training = training or chosen.training
-    fit_config = settled(fit_config or chosen.fit_config, out, size=size, resume=resume)
+    fit_config = checked_fit_config(fit_config or chosen.fit_config, out, size=size, resume=resume)
     data, validation = training_data(data, validation, size=size, seed=fit_config.seed, image_size=config.fine_size, setting="fine_size")
     if training.outlines:
         data, validation = (replace(some, owner=cut_out(some.images, some.boxes, some.names)) for some in (data, validation))
     seed_everything(fit_config.seed)
     vocab = {"words": data.words(), "data": name}
-    model = MIMNet(config, vocab, pretrained=True) if begin is None else begin_with(begin, config, vocab)
+    model = MIMNet(config, vocab, pretrained=True) if begin is None else initialise_from(begin, config, vocab)
     resumed = resume and (Path(out) / "checkpoints" / "last.ckpt").exists()
-    seen = with_boundaries(data, config.encoder_size)
-    seed_everything(fit_config.seed)  # models of other parts, which drew more or fewer numbers, get the same eyes: they can be compared
-    reader = teach(
+    encoder_data = with_boundaries(data, config.encoder_size)
+    seed_everything(fit_config.seed)  # so that ablations, whose parts draw other random numbers, get the same encoder
+    reader = prepare_encoder(
         model.encoder,
-        seen,
+        encoder_data,
         ready=encoder,
         begun=begin is not None,
         steps=encoder_steps,
@@ -127,7 +128,7 @@ def train_mimnet(
 
 
 def with_boundaries(data: ManipulationData, size: int) -> ManipulationData:
-    """What the frozen encoder learns from: the images at its *size*, and their boundary images, off which only classes can be read."""
+    """Training data of the encoder: images at its *size*, and boundary images, in which attributes cannot be recognised, only classes."""
     images, edges = [], []
     for some in data.images.float().split(256):
         images.append(nn.functional.interpolate(some, (size, size), mode="area"))
@@ -143,7 +144,13 @@ def with_boundaries(data: ManipulationData, size: int) -> ManipulationData:
 
 
 def region_textures(model: MIMNet, data: ManipulationData, images: Tensor, *, batch_size: int = 64) -> Tensor:
-    """Centres (memories, width) of the k-means clusters of v^i, averaged in each box of *images* (b,) of the data."""
+    """Initial memories: centres (memories, width) of k-means clusters of v^i averaged over each box of the images *images* (b,).
+
+    Raises
+    ------
+    InputError
+        If there are fewer annotated boxes than memories.
+    """
     from sklearn.cluster import KMeans
 
     found = []
@@ -163,7 +170,7 @@ def region_textures(model: MIMNet, data: ManipulationData, images: Tensor, *, ba
 
 
 def draw_samples(module: MIMNetModule, *, count: int = 16) -> Figure:
-    """A contact sheet of validation exercises: what was given, made and repainted, and the sentence."""
+    """Draw a contact sheet of validation exercises: input, output, matte and sentence."""
     from ..viz.editing import sample_sheet
 
     images = len(module.validation_exercises.data.images)
@@ -171,5 +178,5 @@ def draw_samples(module: MIMNetModule, *, count: int = 16) -> Figure:
     made = module.model(word_graph(batch.counts), batch.given, words=batch.words)
     known = list(module.model.vocab["words"])
     vocabulary = ["?"] * (len(module.model.words.weight) - len(known)) + known
-    said = [" ".join(vocabulary[w] for w in words.tolist()) for words in batch.words.split(batch.counts.tolist())]
-    return sample_sheet(batch.given, made.fine, made.matte, said)
+    texts = [" ".join(vocabulary[w] for w in words.tolist()) for words in batch.words.split(batch.counts.tolist())]
+    return sample_sheet(batch.given, made.fine, made.matte, texts)

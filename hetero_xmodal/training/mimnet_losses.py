@@ -1,4 +1,4 @@
-"""Losses of MIM-Net that are ours: words know which box of the image they speak of."""
+"""Additional losses of MIM-Net (not in the paper), which use the boxes that words refer to."""
 
 from __future__ import annotations
 
@@ -12,52 +12,58 @@ from .editing.exercises import Exercises
 
 
 def grounding_loss(batch: Exercises, made: Recalled) -> Tensor:
-    """How badly the gates of (10) and the localisation (9) tell the places that words speak of from the rest; ours.
+    """Grounding loss, a scalar (not in the paper): supervises the gates (10) and the localisation (9) with the regions that words refer to.
 
-    Cross-entropy, inside and outside equally heavy, of each gate of (10) whose word speaks of a region against that region's box (or what
-    stands in it, if that is known), and of alpha against all regions that the sentence describes. If it is known what stands where, the
-    places of other things are half of the outside: on a wide ground they are so few that to call every thing "the box" would cost nothing.
+    Balanced cross-entropy, with equal weight inside and outside, of each gate of (10) whose word refers to a region against that region's
+    cells, and of alpha against all regions that the sentence describes. If segmentations are known, the cells of other objects get half of
+    the outside weight: on a large background they are so few that confusing objects would hardly affect the loss.
     """
     b = len(batch.given)
     where, _ = padded(made.where[: len(batch.words)], batch.counts)
     region = padded(batch.regions[:, None].float() + 1, batch.counts)[0][..., 0].long() - 1  # (b, t)
-    speaks = region >= 0
+    grounded = region >= 0
     gates = torch.einsum("btc,bchw->bthw", where, made.blended[:b])
     member = torch.arange(b)[:, None].expand(region.shape)
     places = places_of(batch.boxes, batch.owner, gates.shape[-1])
     things = None if batch.owner is None else places.amax(1)
-    spoken = places[member[speaks], region[speaks]]
-    losses = [_balanced(gates[speaks], spoken, None if things is None else things[member[speaks]])]
+    mentioned = places[member[grounded], region[grounded]]
+    losses = [_balanced(gates[grounded], mentioned, None if things is None else things[member[grounded]])]
     places = places_of(batch.boxes, batch.owner, made.localisation.shape[-1])
-    told = (places * batch.described[..., None, None]).amax(1)
-    some = told.flatten(1).any(1)
+    described = (places * batch.described[..., None, None]).amax(1)
+    some = described.flatten(1).any(1)
     things = None if batch.owner is None else places.amax(1)[some]
-    losses.append(_balanced(torch.logit(made.localisation[:b, 0][some], eps=1e-4), told[some], things))
+    losses.append(_balanced(torch.logit(made.localisation[:b, 0][some], eps=1e-4), described[some], things))
     return sum(losses)
 
 
 def word_texture_loss(batch: Exercises, image: Tensor, recalled: Tensor) -> Tensor:
-    """(15) word by word: mean absolute difference of h^_k and the mean of v^i where that stands which word k speaks of; ours."""
+    """(15) for each word, a scalar: mean absolute difference of h^_k and the mean of v^i over the region that word k refers to.
+
+    *image* is v^i (b, width, g, g), *recalled* are the h^_k (n, width); not in the paper.
+    """
     member = torch.repeat_interleave(torch.arange(len(batch.counts)), batch.counts)
     inside = places_of(batch.boxes, batch.owner, image.shape[-1])[member, batch.regions.clamp_min(0)].flatten(1)
-    speaks = (batch.regions >= 0) & inside.any(1)  # a tiny box may hold the middle of no cell
-    own = inside[speaks] / inside[speaks].sum(1, keepdim=True)
-    target = torch.einsum("np,ncp->nc", own, image.flatten(2)[member[speaks]])
-    return (recalled[: len(batch.regions)][speaks] - target).abs().mean()
+    grounded = (batch.regions >= 0) & inside.any(1)  # a tiny box may contain the centre of no cell
+    own = inside[grounded] / inside[grounded].sum(1, keepdim=True)
+    target = torch.einsum("np,ncp->nc", own, image.flatten(2)[member[grounded]])
+    return (recalled[: len(batch.regions)][grounded] - target).abs().mean()
 
 
-def told(batch: Exercises, recalled: Tensor) -> tuple[Tensor, Tensor]:
-    """What each word that speaks of a region recalls (n, width), and what the sentence says of its region (n, kinds), 0 for nothing."""
+def recalled_attributes(batch: Exercises, recalled: Tensor) -> tuple[Tensor, Tensor]:
+    """Textures recalled by words that refer to a region (n, width), and the attribute values that the sentence states for it (n, kinds).
+
+    *recalled* (words, width) are the textures of all words; a value of 0 means that the sentence states none.
+    """
     member = torch.repeat_interleave(torch.arange(len(batch.counts)), batch.counts)
-    speaks = batch.regions >= 0
-    member, region = member[speaks], batch.regions[speaks]
-    return recalled[: len(batch.words)][speaks], batch.values[member, region] * batch.said[member, region]
+    grounded = batch.regions >= 0
+    member, region = member[grounded], batch.regions[grounded]
+    return recalled[: len(batch.words)][grounded], batch.values[member, region] * batch.stated[member, region]
 
 
 def places_of(boxes: Tensor, owner: Tensor | None, grid: int) -> Tensor:
-    """Which cells of a grid belong to each region, (b, m, grid, grid), 0 or 1: those with their centres in its box (b, m, 4).
+    """Cells of a grid that belong to each region, (b, m, grid, grid), 0 or 1: those with their centre in its box (b, m, 4).
 
-    If it is known which region every pixel shows (*owner* (b, S, S), 0 for none), those of which it has more than a quarter.
+    With a segmentation *owner* (b, S, S), the cells of which the region covers more than a quarter.
     """
     if owner is None:
         return inside_boxes(boxes.flatten(0, 1), grid).unflatten(0, boxes.shape[:2])
@@ -66,7 +72,7 @@ def places_of(boxes: Tensor, owner: Tensor | None, grid: int) -> Tensor:
 
 
 def inside_boxes(boxes: Tensor, grid: int) -> Tensor:
-    """Which cells of a grid have their centres in boxes (n, 4), given as shares of the sides: (n, grid, grid), 0 or 1.
+    """Cells of a grid with their centre in boxes (n, 4), relative to the image's sides: (n, grid, grid), 0 or 1.
 
     >>> inside_boxes(torch.tensor([[0.0, 0.0, 0.5, 1.0]]), 2).tolist()
     [[[1.0, 0.0], [1.0, 0.0]]]
@@ -75,7 +81,7 @@ def inside_boxes(boxes: Tensor, grid: int) -> Tensor:
 
 
 def _balanced(logits: Tensor, target: Tensor, things: Tensor | None = None) -> Tensor:
-    """Cross-entropy of *logits* with *target*, both (n, g, g): places of target 1 are half of it, other places of *things* a quarter."""
+    """Balanced cross-entropy of *logits* with *target*, both (n, g, g): cells with target 1 weigh 1/2, those of other *things* 1/4."""
     each = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
 
     def mean(share: Tensor) -> Tensor:

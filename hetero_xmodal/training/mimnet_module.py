@@ -1,4 +1,4 @@
-"""MIM-Net's training step: the reconstruction stage and the adversarial stage, in turn in every batch."""
+"""MIM-Net's training step: the reconstruction stage and the adversarial stage in every batch."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from ..recipes.mimnet import (
     texture_loss,
     word_graph,
 )
-from .cam_module import READ, troubles
+from .cam_module import READABLE, diagnose
 from .editing.dataset import ManipulationData
 from .editing.encoder import AttributeReader
 from .editing.exercises import Exercises, Maker, Sentences
 from .editing.stroke_loss import stroke_error
-from .mimnet_losses import grounding_loss, told, word_texture_loss
+from .mimnet_losses import grounding_loss, recalled_attributes, word_texture_loss
 from .mimnet_settings import MIMNetTraining
 
 DECODERS = ("coarse.", "fine.")
 
 
 class MIMNetModule(L.LightningModule):
-    """MIM-Net, its two discriminators, and what reads attributes off an image; a batch is numbers of images of the data."""
+    """MIM-Net, its two discriminators, and an attribute classifier; a batch is a tensor of image indices (b,)."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class MIMNetModule(L.LightningModule):
         self.validation_exercises = Maker(validation, Sentences(validation, model.word_numbers), words, first, plain=0.0)
         self.teller = AttributeReader.of(data, model.config.width) if training.tell else None
         sizes = (model.config.coarse_size, model.config.fine_size)
-        self.judges = nn.ModuleList(_judge(len(model.words.weight), size) for size in sizes) if training.adversary else None
+        self.judges = nn.ModuleList(_discriminator(len(model.words.weight), size) for size in sizes) if training.adversary else None
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         config = self.training_config
@@ -65,7 +65,7 @@ class MIMNetModule(L.LightningModule):
         memory = [learning.pop("memory")] if "memory" in learning else []
         painting = [learning.pop(name) for name in list(learning) if name.startswith(DECODERS)]
         recalling = list(learning.values())
-        if self.teller is not None:  # new even where the training begins with a model, whose recall only follows
+        if self.teller is not None:  # untrained even if training starts from a model, so not at the reduced rate of recall
             (recalling if config.paint_from else painting).extend(self.teller.parameters())
         rate, share = config.learning_rate, 1.0 if config.paint_from else config.recall_rate
         groups = [{"params": painting, "lr": rate}, {"params": recalling, "lr": rate * share}]
@@ -79,6 +79,7 @@ class MIMNetModule(L.LightningModule):
     # ------------------------------------------------------------------------------------------ the two stages
 
     def training_step(self, rows: Tensor, index: int) -> dict[str, Tensor]:
+        """Both stages on the images *rows* (b,); returns the loss, a scalar."""
         optimisers = self.optimizers()
         generator, adversary = optimisers if isinstance(optimisers, list) else (optimisers, None)
         loss = self.reconstruct(self.exercises.make(rows), generator)
@@ -93,23 +94,23 @@ class MIMNetModule(L.LightningModule):
 
     @property
     def paints(self) -> bool:
-        """Whether this epoch paints; one that does not teaches only what to recall, and where it goes."""
+        """Whether this epoch trains the decoders; otherwise only recall and localisation are trained."""
         return self.current_epoch >= self.training_config.paint_from
 
     @property
     def learns_patterns(self) -> bool:
-        """Whether this epoch has strokes and look."""
+        """Whether this epoch has the losses ``strokes`` and ``look``."""
         return self.current_epoch >= self.training_config.patterns_from
 
     def reconstruct(self, batch: Exercises, generator: torch.optim.Optimizer) -> Tensor:
-        """One step of the reconstruction stage; returns the loss."""
+        """One step of the reconstruction stage; returns the loss, a scalar."""
         config, b = self.training_config, len(batch.given)
         use_random = self.model.config.memory and self.competes and config.m > 0
         few = max(2, round(b * config.random_share)) if use_random else 0
         counts = torch.cat([batch.counts, batch.counts[:few]])
         extra = int(batch.counts[:few].sum())
         words, instead = torch.cat([batch.words, batch.words[:extra]]), None
-        if few:  # the last pairs get random memories in place of their words' attention
+        if few:  # the last pairs get random attention weights over the memories
             memories = self.model.config.memories
             own = torch.full((len(batch.words), memories), torch.nan)
             instead = torch.cat([own, random_attention(batch.counts[:few], memories, kind=config.random)])
@@ -118,7 +119,7 @@ class MIMNetModule(L.LightningModule):
         made = run(word_graph(counts), given, words=words, instead=instead, bfloat16=config.bfloat16)
         losses = self.recall_losses(batch, made) | (self.reconstruction_losses(batch, made) if self.paints else {})
         if few:
-            with self._judging():
+            with self._frozen_discriminators():
                 real = [realness_loss(d, x[b:]) for d, x in zip(self.judges, (made.coarse, made.fine), strict=True)]
             losses["m"] = config.m * sum(real)
         loss = self._step(generator, losses)
@@ -133,38 +134,38 @@ class MIMNetModule(L.LightningModule):
         return loss
 
     def data_images(self, batch: Exercises, count: int) -> Tensor:
-        """The first *count* images of a batch without foreign parts."""
+        """The first *count* images of a batch without foreign parts, (count, 3, S, S)."""
         transplant = (batch.kind == 2)[:, None, None, None]
         return torch.where(transplant, batch.given, batch.answer)[:count]
 
     def reconstruction_losses(self, batch: Exercises, made: Refined) -> dict[str, Tensor]:
-        """L_rec of both stages and what belongs to it; already weighed."""
+        """L_rec of both stages and the losses added to it, weighted, each a scalar."""
         config, b = self.training_config, len(batch.given)
         losses = {}
         for name, shown, painted in (("coarse", made.coarse, made.coarse_painted), ("fine", made.fine, made.painted)):
             answer, shares = (_resized(x, shown.shape[-1]) for x in (batch.answer, batch.shares))
             losses[name] = config.rec * self._reconstruction(shown[:b], answer, shares)
-            # plain paint lets no matte open for stripes, and below a matte that is shut no stripes are learned: so both are asked for them
+            # a matte stays closed where the paint is plain, and gets no gradient to paint patterns there: so both images are supervised
             both = (shown, painted) if config.paint and self.model.config.detail else (shown,)
             if len(both) == 2:
                 losses[f"{name}_paint"] = config.paint * self._reconstruction(painted[:b], answer, shares)
             if config.strokes and self.learns_patterns:
                 losses[f"{name}_strokes"] = config.strokes * sum(mean_inside(stroke_error(x[:b], answer), shares) for x in both)
         if config.look and self.learns_patterns and self.reader is not None:
-            losses["look"] = config.look * self.reader.loss(*self.read(batch, made.fine[:b]), READ)
+            losses["look"] = config.look * self.reader.loss(*self.read(batch, made.fine[:b]), READABLE)
         return losses
 
     def recall_losses(self, batch: Exercises, made: Recalled, *, image: Tensor | None = None) -> dict[str, Tensor]:
-        """Of what the words recall and where it goes: L_p where the image is as the sentence says, and ours; already weighed.
+        """Losses of the recalled textures and their localisation: L_p and the added ones, weighted, each a scalar.
 
-        *image* is v^i of the answers, if known.
+        *image* is v^i (b, width, g, g) of the targets, if already computed.
         """
         config, b = self.training_config, len(batch.given)
         losses = {}
         if self.teller is not None:
-            recalled, values = told(batch, made.recalled)
-            unit = recalled * recalled.shape[1] ** 0.25  # textures have deviation width ** -1/4, and small numbers are slow to read
-            losses["tell"] = config.tell * self.teller.loss(unit, values, READ)
+            recalled, values = recalled_attributes(batch, made.recalled)
+            unit = recalled * recalled.shape[1] ** 0.25  # to unit scale: textures have a standard deviation of width ** -1/4
+            losses["tell"] = config.tell * self.teller.loss(unit, values, READABLE)
         if config.ground:
             losses["ground"] = config.ground * grounding_loss(batch, made)
         if image is None and (config.p or config.p_words):
@@ -177,7 +178,7 @@ class MIMNetModule(L.LightningModule):
         return losses
 
     def _reconstruction(self, image: Tensor, answer: Tensor, shares: Tensor) -> Tensor:
-        """L_rec over the whole image, and ``focus`` times that over the places that the exercise changes."""
+        """L_rec over the whole image, plus ``focus`` times that over the regions that the exercise changes."""
         config = self.training_config
         loss = reconstruction_loss(image, answer, kind=config.kind).mean()
         if not config.focus:
@@ -186,7 +187,7 @@ class MIMNetModule(L.LightningModule):
         return loss + config.focus * mean_inside(error, shares)
 
     def read(self, batch: Exercises, image: Tensor) -> tuple[Tensor, Tensor]:
-        """The regions that were to change, in *image* (b, 3, S, S): their features (n, width), and the values (n, kinds) to be seen."""
+        """Features (n, width) of the changed regions in *image* (b, 3, S, S), and their target attribute values (n, kinds)."""
         member, node = batch.asked.nonzero().unbind(1)
         encoder, side = self.model.encoder, self.model.config.encoder_size
         with torch.autocast("cpu", torch.bfloat16, enabled=self.training_config.bfloat16):
@@ -195,12 +196,12 @@ class MIMNetModule(L.LightningModule):
         return features, batch.values[member, node]
 
     def compete(self, images: Tensor, generator: torch.optim.Optimizer, adversary: torch.optim.Optimizer) -> Tensor:
-        """One step of the adversarial stage, for images (b,) of the data; returns the generator's loss."""
+        """One step of the adversarial stage for the images (b,) of the data; returns the generator's loss, a scalar."""
         config, b = self.training_config, len(images)
         real = self.data.pixels(images)
-        said = self.sentences.take(self.sentences.draw(images))
+        caption = self.sentences.take(self.sentences.draw(images))
         other = self.sentences.take(self.sentences.draw(images.roll(1)))
-        right, requested = (_padded(words, counts) for words, _, counts in (said, other))
+        right, requested = (_padded(words, counts) for words, _, counts in (caption, other))
         with frozen(self.model.memory if self.model.config.memory else None):
             made = self.model(word_graph(other[2]), real, words=other[0], bfloat16=config.bfloat16)
             fakes = (made.coarse, made.fine)
@@ -208,27 +209,27 @@ class MIMNetModule(L.LightningModule):
             with torch.autocast(real.device.type, torch.bfloat16, enabled=config.bfloat16):
                 parts = [discriminator_loss(d, x, y, right, requested) for d, x, y in zip(self.judges, reals, fakes, strict=True)]
             self._step(adversary, {f"{stage}_{name}": part[name] for stage, part in zip("cf", parts, strict=True) for name in part})
-            with self._judging():
+            with self._frozen_discriminators():
                 losses = {
                     "I": config.adversarial * sum(realness_loss(d, x) for d, x in zip(self.judges, fakes, strict=True)),
                     "T": config.words * sum(text_loss(d, x, requested) for d, x in zip(self.judges, fakes, strict=True)),
                 }
             loss = self._step(generator, losses)
         means = {f"D_{name}": sum(part[name] for part in parts) / 2 for name in parts[0]}
-        # for the log: how sure the discriminators are, told from the mean logarithms
-        sure = {"p_real": (-means["D_real"]).exp(), "p_fake": 1 - (-means["D_fake"]).exp()}
-        self._log(means | sure | {f"adv_{name}": value for name, value in losses.items()}, b)
+        # for the log: the discriminators' confidence, from the mean logarithms
+        confidence = {"p_real": (-means["D_real"]).exp(), "p_fake": 1 - (-means["D_fake"]).exp()}
+        self._log(means | confidence | {f"adv_{name}": value for name, value in losses.items()}, b)
         return loss
 
     def _step(self, optimiser: torch.optim.Optimizer, losses: dict[str, Tensor]) -> Tensor:
         loss = sum(losses.values())
-        optimiser.zero_grad(set_to_none=True)  # a parameter without gradient is left alone, momentum or not
+        optimiser.zero_grad(set_to_none=True)  # Adam skips parameters without a gradient, whatever their momentum
         self.manual_backward(loss)
         optimiser.step()
         return loss.detach()
 
-    def _judging(self) -> ExitStack:
-        """The discriminators judge but do not learn."""
+    def _frozen_discriminators(self) -> ExitStack:
+        """Context in which the discriminators are evaluated but not trained."""
         stack = ExitStack()
         stack.enter_context(frozen(*self.judges.parameters()))
         stack.enter_context(torch.autocast("cpu", torch.bfloat16, enabled=self.training_config.bfloat16))
@@ -244,6 +245,7 @@ class MIMNetModule(L.LightningModule):
         torch.manual_seed(0)  # the same exercises in every epoch
 
     def validation_step(self, rows: Tensor, index: int) -> None:
+        """Evaluate the exercises of the images *rows* (b,)."""
         batch = self.validation_exercises.make(rows)
         made = self.model(word_graph(batch.counts), batch.given, words=batch.words)
         scores = {}
@@ -257,8 +259,8 @@ class MIMNetModule(L.LightningModule):
             inside.append((error[own] * batch.mask[own]).sum() / size)
             scores |= {f"{name}_error": inside[-1], f"{name}_before": (before[own] * batch.mask[own]).sum() / size}
         scores |= {"outside_error": outside, "score": -sum(inside) / 2 - outside}
-        if self.reader is not None:  # as the eye sees a pattern, wherever its stripes begin
-            scores["read"] = self.reader.hits(*self.read(batch, made.fine), READ)
+        if self.reader is not None:  # recognises a pattern whatever its phase
+            scores["read"] = self.reader.hits(*self.read(batch, made.fine), READABLE)
             scores["score"] = scores["score"] + 0.1 * scores["read"]
         self.log_dict({f"validation/{name}": value for name, value in scores.items()}, batch_size=len(rows))
 
@@ -269,7 +271,7 @@ class MIMNetModule(L.LightningModule):
         epoch, config = self.current_epoch, self.training_config
         optimisers = self.optimizers()
         optimisers = optimisers if isinstance(optimisers, list) else [optimisers]
-        if epoch + 1 == config.paint_from:  # what words recall is known from here on, and only follows what the decoders make of it
+        if epoch + 1 == config.paint_from:  # recall is trained by now and only needs to follow the decoders
             for group in optimisers[0].param_groups[1:]:
                 group["lr"] *= config.recall_rate
         if (epoch + 1) % config.halve_every == 0:
@@ -277,13 +279,13 @@ class MIMNetModule(L.LightningModule):
                 for group in optimiser.param_groups:
                     group["lr"] /= 2
         logged = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
-        for message in [] if epoch < 2 else troubles(logged, masks=False):
+        for message in [] if epoch < 2 else diagnose(logged, masks=False):
             logging.getLogger("hetero_xmodal").warning("epoch %d: %s", epoch, message)
             warnings.warn(f"epoch {epoch}: {message}", stacklevel=2)
 
 
 def mean_inside(error: Tensor, weights: Tensor) -> Tensor:
-    """Mean of *error* (b, c, s, s) weighed by *weights* (b, 1, s, s); 0 where all of these are."""
+    """Mean of *error* (b, c, s, s) weighted by *weights* (b, 1, s, s), a scalar; 0 if all weights are 0."""
     return (error * weights).sum() / (error.shape[1] * weights.sum()).clamp_min(1e-6)
 
 
@@ -292,7 +294,7 @@ def _resized(images: Tensor, size: int) -> Tensor:
 
 
 class frozen:  # noqa: N801
-    """Inside ``with frozen(*parameters)`` they get no gradient at all."""
+    """Context manager in which *parameters* get no gradient."""
 
     def __init__(self, *parameters: nn.Parameter | None) -> None:
         self.parameters = [p for p in parameters if p is not None and p.requires_grad]
@@ -306,8 +308,8 @@ class frozen:  # noqa: N801
             p.requires_grad_(True)
 
 
-def _judge(vocabulary: int, size: int) -> TextAdaptiveDiscriminator:
-    """A discriminator for images of *size*: one more halving for each doubling of the size."""
+def _discriminator(vocabulary: int, size: int) -> TextAdaptiveDiscriminator:
+    """A discriminator for images of side *size*, with one more strided convolution for each doubling of the size."""
     widths = (16, 32, *[64] * (size // 32).bit_length())
     return TextAdaptiveDiscriminator(vocabulary, image_size=size, widths=widths, cell=nn.LSTM)
 

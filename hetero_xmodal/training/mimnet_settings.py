@@ -1,4 +1,4 @@
-"""How MIM-Net is trained: all settings. Those that suit which data are :mod:`hetero_xmodal.recipes.presets.mimnet`."""
+"""Training settings of MIM-Net; their values for particular data are in :mod:`hetero_xmodal.recipes.presets.mimnet`."""
 
 from __future__ import annotations
 
@@ -18,43 +18,48 @@ _FROM = ("paint_from", "patterns_from", "adversary_from")
 
 @dataclass(frozen=True, kw_only=True)
 class MIMNetTraining:
-    """How MIM-Net is trained.
+    """Training settings of MIM-Net; those marked "(added)" are not in the paper.
 
     batch_size, learning_rate, discriminator_rate, momentum : of the two Adam optimisers
-    start : memories start as ``"textures"``, the centres of so many clusters (k-means) of the frozen encoder's features in the boxes of the
-        training images (ours), or as ``"random"`` numbers. From random ones they have a long way to go, and words can recall nothing
-    name_places : weight of :func:`~.encoder.train_encoder`'s *places* (ours): before all else the encoder, then frozen, learns to name not
-        only boxes but what every place is a part of. Without it a place hardly knows what it belongs to, and no word finds its thing
-    memory_rate : rate of the memories as a multiple of learning_rate; their values move no further than that in a step of Adam, and have
-        to come from chance to where textures are
-    halve_every : epochs after which the rates are halved, of all that have begun to learn
+    start : initial memories: ``"textures"``, the centres of k-means clusters of the frozen encoder's features in the boxes of the training
+        images (added), or ``"random"`` numbers, from which training is much slower
+    name_places : weight of the *places* loss of :func:`~.editing.encoder.train_encoder` (added): the encoder is trained to classify every
+        cell of its map as well as boxes. Without it, features are too local for words to find their objects
+    memory_rate : learning rate of the memories as a multiple of *learning_rate*; a step of Adam is bounded by it, and random memories are
+        far from textures
+    recall_rate : the same for all parts of the model except the decoders, in the epochs that paint (added)
+    halve_every : number of epochs after which the learning rates (of the parts in training) are halved
     rec, p, m : weights of L_rec, L_p and L_m; ``m=0`` and ``m=0, p=0`` are the paper's ablations
     kind : of L_rec, see :func:`~hetero_xmodal.recipes.mimnet.reconstruction_loss`
-    focus : how much the places that an exercise changes count in L_rec, beside the whole image (ours)
-    strokes : weight of :func:`~.drawing.stroke_error` in the same places (ours). Nobody knows where a stripe should begin, and L_rec is
-        least for plain paint then; without this no pattern is painted
-    paint : weight of L_rec and focus for what the decoders paint below their mattes, which learn more slowly where little is let through
-        (ours)
-    look : weight of the cross-entropy of what a reader on the frozen encoder's features sees in the parts that an exercise changes (ours)
-    tell : weight of the cross-entropy of what a linear layer, which learns too, reads off the textures that words recall, of what the
-        sentence says (ours): by L_p alone "striped" and "plain" recall almost the same
-    patterned : how many times as often as others a sentence that names a pattern is learned from (ours); 1 is the paper's scheme
-    requested : how many times as often as others a sentence such as "the box is green instead of purple" is learned from (ours): it names
-        two colours, and only one of them is to be painted
-    repattern : of the transplanted parts of which only the colour is told, the share that get another pattern in place of it (ours), see
-        :mod:`.mimnet_exercises`
-    outlines : exercises exchange what GrabCut finds in the boxes, and not whole boxes (ours), see :mod:`.outlines`
-    patterns_from : the first epoch that has strokes and look, see paint_from (ours); before, it learns where to paint and which colour
-    p_words : weight of L_p word by word: each that speaks of a region should recall the texture that the answer has there (ours)
-    ground : weight of the grounding loss, which tells every word, and the localising unit, the box that it speaks of (ours)
-    plain : share of the pairs that are reconstructed as they are; 1 is the paper's scheme
-    random : how the attention of L_m is drawn, and ``random_share``, for how many pairs of a batch
+    focus : weight of L_rec over the regions that an exercise changes, relative to the whole image (added)
+    strokes : weight of :func:`~.editing.stroke_loss.stroke_error` in these regions (added). The phase of a pattern is unknown, and then a
+        plain region minimises L_rec; without this loss no pattern is painted
+    paint : weight of L_rec and *focus* for the painted images before the matte, whose gradient is small where the matte is (added)
+    look : weight of the cross-entropy of an attribute classifier on the frozen encoder's features of the changed regions (added)
+    tell : weight of the cross-entropy of a linear classifier, trained jointly, that predicts the stated attributes from the textures
+        recalled by words (added): with L_p alone, "striped" and "plain" recall almost the same texture
+    patterned : sampling weight of sentences that name a pattern, relative to others (added); 1 is the paper's scheme
+    requested : sampling weight of sentences such as "the box is green instead of purple" (added), which name two colours of which only one
+        is to be painted
+    repattern : share of the transplanted parts with only their colour stated that get another pattern instead (added), see
+        :mod:`.editing.exercises`
+    outlines : exercises exchange objects segmented by GrabCut instead of whole boxes (added), see :mod:`.editing.segmentation`
+    paint_from : first epoch that trains the decoders; earlier ones train only recall and localisation (added)
+    patterns_from : first epoch with *strokes* and *look* (added); earlier ones learn where to paint and which colour
+    p_words : weight of L_p for each word: a word that refers to a region should recall the texture of the target there (added)
+    ground : weight of the grounding loss, which supervises words and localisation with the boxes they refer to (added)
+    plain : share of pairs whose target is the input itself; 1 is the paper's scheme
+    random : distribution of the attention weights in L_m, used for a share *random_share* of the pairs of a batch
     adversarial, words : weights of L_I and L_T
     instructions : share of a batch that the adversarial stage uses
-    adversary : False trains without discriminators, and so without the adversarial stage and L_m
-    adversary_from : the first epoch that has them (0 in the paper), never before paint_from: images that nobody could take for real
-        teach them little
-    bfloat16 : compute the convolutions in bfloat16, twice as fast on processors that have it
+    adversary : train with discriminators, the adversarial stage and L_m
+    adversary_from : first epoch with them (0 in the paper), not before *paint_from*: unrealistic images teach discriminators little
+    bfloat16 : compute convolutions in bfloat16, twice as fast on CPUs with native support
+
+    Raises
+    ------
+    InputError
+        If a value is out of range, or no loss is active before *paint_from*.
     """
 
     batch_size: int = 30
@@ -105,13 +110,13 @@ class MIMNetTraining:
                 raise InputError(f"MIMNetTraining: {name} is {getattr(self, name)}, expected a share in 0..1")
         if self.paint_from and not any((self.p, self.p_words, self.tell, self.ground)):
             raise InputError(
-                f"MIMNetTraining: paint_from is {self.paint_from}, but p, p_words, tell and ground are 0, so nothing is learned before; "
+                f"MIMNetTraining: paint_from is {self.paint_from}, but p, p_words, tell and ground are 0, so nothing is trained before; "
                 "set one of them or paint_from=0"
             )
 
 
 def default_settings(data: Any, *, epochs: int | None = None, begun: bool = False) -> tuple[MIMNetConfig, MIMNetTraining, int]:
-    """Config, training and epochs for loaded data, their facts or a known name; see :func:`~hetero_xmodal.recipes.presets.choose_preset`.
+    """Config, training settings and epochs for loaded data, facts or a name; see :func:`~hetero_xmodal.recipes.presets.choose_preset`.
 
     epochs, begun : as in :func:`scheduled`
 
@@ -124,16 +129,17 @@ def default_settings(data: Any, *, epochs: int | None = None, begun: bool = Fals
 
 
 def scheduled(training: MIMNetTraining, usual: int, *, epochs: int | None = None, begun: bool = False) -> MIMNetTraining:
-    """*training*, meant for *usual* epochs, for a shorter training or one that does not start from nothing.
+    """Adapt the schedule of *training*, meant for *usual* epochs, to a shorter training or to one that starts from a trained model.
 
     Parameters
     ----------
-    epochs : of a training shorter than usual; whatever begins in some epoch begins earlier in proportion
-    begun : whether the training starts with a model that paints already: then it paints, patterns too, from the first epoch on, at
-        the rates that painting begins with
+    training : the settings.
+    usual : number of epochs they are meant for.
+    epochs : number of epochs of a shorter training, to which the schedule is scaled
+    begun : start from a trained model: paint, patterns included, from the first epoch, with the learning rates at which painting begins
     """
     if begun:
-        rate = training.learning_rate / 2 ** (training.paint_from // training.halve_every)  # as high as when painting begins
+        rate = training.learning_rate / 2 ** (training.paint_from // training.halve_every)  # that of the epoch in which painting begins
         training = replace(training, paint_from=0, patterns_from=0, learning_rate=rate)
     if epochs is not None and 0 < epochs < usual:
         earlier = {name: getattr(training, name) * epochs // usual for name in _FROM}

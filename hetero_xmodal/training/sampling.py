@@ -1,4 +1,4 @@
-"""Seeds for everything that draws random numbers, derived so that epoch e is the same whether or not the run was interrupted."""
+"""Random seeds and samplers that depend on (seed, epoch) alone, so that an interrupted run can be resumed exactly."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from torch.utils.data import DataLoader, Sampler
 
 
 def seed_everything(*parts: int) -> int:
-    """Seed Python, numpy, torch and DGL from one or several whole numbers (e.g. seed, epoch, rank); returns the number used.
+    """Seed Python, numpy, torch and DGL with one or several integers (e.g. seed, epoch, rank); returns the derived seed.
 
     >>> a = seed_everything(0, 3); x = torch.rand(2)
     >>> b = seed_everything(0, 3); bool((torch.rand(2) == x).all())
     True
     """
-    number = int(np.random.SeedSequence(parts).generate_state(1)[0] >> 1)  # DGL takes 31 bits
+    number = int(np.random.SeedSequence(parts).generate_state(1)[0] >> 1)  # DGL's seed has 31 bits
     random.seed(number)
     np.random.seed(number)
     torch.manual_seed(number)
@@ -30,12 +30,12 @@ def seed_everything(*parts: int) -> int:
 
 
 class EpochSampler(Sampler[int]):
-    """Order of the examples in one epoch, a function of (seed, epoch) alone; splits the epoch over processes.
+    """Order of the examples in an epoch, a function of (seed, epoch) alone, distributed over processes.
 
-    Lightning tells the epoch through :meth:`set_epoch`. With several processes each takes every n-th example of the same
-    order; the order is filled up from its start so that all processes make equally many steps. With *weights* (length,) as
-    many examples are drawn with replacement, those of larger weight more often. Without *shuffle*, as for validation, every
-    process takes everything: a ranking needs the whole gallery, and no example counts twice.
+    Lightning sets the epoch through :meth:`set_epoch`. With n processes, each takes every n-th example of the same order, which is padded
+    from its start so that all processes make the same number of steps. With *weights* (length,), examples are drawn with replacement in
+    proportion to their weights. Without *shuffle*, as for validation, every process takes all examples: a ranking needs the whole gallery,
+    and no example may count twice.
     """
 
     def __init__(self, length: int, *, seed: int = 0, shuffle: bool = True, weights: Tensor | None = None):
@@ -60,7 +60,7 @@ class EpochSampler(Sampler[int]):
 
 
 def is_first_process() -> bool:
-    """Whether this process is the one that writes files and talks; with Lightning's ``ddp`` several run the same program."""
+    """Whether this process writes files and messages; with Lightning's ``ddp`` several run the same program."""
     from lightning.pytorch.utilities import rank_zero_only
 
     return rank_zero_only.rank == 0
@@ -82,13 +82,13 @@ def batches(
     weights: Tensor | None = None,
     collate: Callable | None = None,
 ) -> DataLoader:
-    """A ``DataLoader`` over *dataset* whose order depends on (seed, epoch) alone; *weights* as in :class:`EpochSampler`.
+    """A ``DataLoader`` over *dataset* whose order depends on (seed, epoch) alone; *weights* (n,) as in :class:`EpochSampler`.
 
     >>> loader = batches(torch.arange(6), 3, seed=1)
     >>> sorted(torch.cat(list(loader)).tolist())
     [0, 1, 2, 3, 4, 5]
     """
     sampler = EpochSampler(len(dataset), seed=seed, shuffle=shuffle, weights=weights)
-    # a generator of its own: making an iterator draws a number, which must not move the model's random numbers on
+    # its own generator: creating an iterator draws a number, which must not advance the global random state
     generator = torch.Generator().manual_seed(seed)
     return DataLoader(dataset, batch_size=batch_size, sampler=sampler, drop_last=drop_last, collate_fn=collate, generator=generator)

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..configs import config_from_dict, config_with
 from ..errors import InputError, nearest
-from ..recipes.presets import KNOWN, SMALL, DataFacts, Preset, choose_preset, facts_of, named_preset
+from ..recipes.presets import DataFacts, Preset, choose_preset, facts_of, named_preset
 from .loop import FitConfig
 from .sampling import is_first_process
 
@@ -115,15 +115,6 @@ def data_facts(data: Any) -> DataFacts:
 
         return editing_facts(data)
     return facts_of(data)
-
-
-def facts_by_name(data: Any) -> Any:
-    """*data*, or for a name the facts of that set as the package knows it.
-
-    Of a set that can be told only when it is loaded, the facts of a large one, for which the paper's settings are. Callers that have the
-    loaded data give these.
-    """
-    return KNOWN.get(data.partition(":")[0], DataFacts(images=SMALL)) if isinstance(data, str) else data
 
 
 def settings_for(

@@ -1,4 +1,4 @@
-"""Trains the similarity model behind Sim and MP on a data set's training split; the epoch that retrieves best on validation is kept."""
+"""Training of the similarity model of the metrics Sim and MP; the epoch with the best retrieval on the validation split is kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ from .sampling import batches, seed_everything
 
 
 class CaptionedImages:
-    """Images (n, 3, S, S) uint8 and the captions of each, of a split of a data set of pairs."""
+    """Images (n, 3, S, S) uint8 with the captions of each.
+
+    Raises
+    ------
+    InputError
+        If there is no image, or an image has no caption.
+    """
 
     def __init__(self, images: Tensor, captions: list[list[str]]) -> None:
         if not len(images) or any(not some for some in captions) or len(images) != len(captions):
@@ -29,7 +35,7 @@ class CaptionedImages:
 
     @classmethod
     def load(cls, data: str, split: str, *, size: int | None = None, image_size: int = 64) -> CaptionedImages:
-        """Images with captions of any data set of the registry that gives both.
+        """Load images with captions of any data set of the registry that has both.
 
         Parameters
         ----------
@@ -38,7 +44,8 @@ class CaptionedImages:
 
         Raises
         ------
-        InputError : a data set without images or captions, an unknown split, no image with a caption.
+        InputError
+            If the data set has no images with captions, or the split is unknown.
         """
         from ..data.tasks.editing import load_editing_images
 
@@ -49,12 +56,12 @@ class CaptionedImages:
         return cls(torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(), [list(item.sentences) for item in items])
 
     def words(self) -> list[str]:
-        """All words in lower case, sorted."""
+        """All words of the captions in lower case, sorted."""
         return sorted({word for some in self.captions for text in some for word in split_words(text)})
 
 
 class SimilarityModule(L.LightningModule):
-    """Both losses of DAMSM; a batch is numbers of images, each gets one of its captions at random."""
+    """Training with DAMSM's two losses; a batch is a tensor of image indices (b,), each image with one of its captions at random."""
 
     def __init__(self, model: ImageTextSimilarity, data: CaptionedImages, validation: CaptionedImages, *, rate: float) -> None:
         super().__init__()
@@ -64,6 +71,7 @@ class SimilarityModule(L.LightningModule):
         return torch.optim.Adam([p for p in self.model.parameters() if p.requires_grad], lr=self.rate, betas=(0.5, 0.999))
 
     def training_step(self, rows: Tensor, index: int) -> Tensor:
+        """The loss, a scalar, of the images *rows* (b,)."""
         some = [self.data.captions[k] for k in rows.tolist()]
         texts = [captions[int(torch.randint(len(captions), ()))] for captions in some]
         images = self.data.images[rows].float() / 255
@@ -79,6 +87,7 @@ class SimilarityModule(L.LightningModule):
         self._codes: list[tuple[Tensor, Tensor]] = []
 
     def validation_step(self, rows: Tensor, index: int) -> None:
+        """Embed the images *rows* (b,) and their first captions."""
         _, image = self.model.image_codes(self.validation_data.images[rows].float() / 255)
         _, _, sentence = self.model.sentence_codes(self.model.numbers([self.validation_data.captions[k][0] for k in rows.tolist()]))
         self._codes.append((torch.nn.functional.normalize(image, dim=1), torch.nn.functional.normalize(sentence, dim=1)))
@@ -87,11 +96,11 @@ class SimilarityModule(L.LightningModule):
         image, sentence = (torch.cat(parts) for parts in zip(*self._codes, strict=True))
         score = image @ sentence.T
         n = len(score)
-        right = score.diagonal()
-        wrong = (score.sum() - right.sum()) / max(n * (n - 1), 1)
-        # how often the right one of 2 x (n - 1) wrong ones scores less: 1/2 is chance
-        order = ((score < right[:, None]).float().sum() + (score < right[None]).float().sum()) / max(2 * n * (n - 1), 1)
-        self.log_dict({"validation/score": order, "validation/real_pairs": right.mean(), "validation/wrong_pairs": wrong})
+        matched = score.diagonal()
+        mismatched = (score.sum() - matched.sum()) / max(n * (n - 1), 1)
+        # share of negatives, in both directions, that score lower than the matched pair: 1/2 is chance
+        order = ((score < matched[:, None]).float().sum() + (score < matched[None]).float().sum()) / max(2 * n * (n - 1), 1)
+        self.log_dict({"validation/score": order, "validation/real_pairs": matched.mean(), "validation/wrong_pairs": mismatched})
 
 
 def train_similarity(
@@ -110,13 +119,17 @@ def train_similarity(
 
     Parameters
     ----------
-    data : any data set of the registry that gives images with captions.
-    config, fit_config : settings; photographs get EfficientNet's first stages as a frozen encoder.
+    data : any data set of the registry that has images with captions.
+    out : run folder.
+    config, fit_config : settings; by default, photographs are encoded by the frozen first stages of EfficientNet.
     size : number of training images.
+    batch_size, learning_rate : of the Adam optimiser.
+    resume, progress : as in :func:`hetero_xmodal.training.fit`.
 
     Raises
     ------
-    InputError : data that cannot be used, and what ``fit`` refuses.
+    InputError
+        If the data cannot be used, an option is out of range, or as in ``fit``.
     """
     config = config or SimilarityConfig(encoder="small" if data.startswith("world/") else "efficientnet-lite0")
     fit_config = fit_config or FitConfig(epochs=20)
@@ -140,6 +153,6 @@ def train_similarity(
 
 
 def load_similarity(path: str | Path) -> ImageTextSimilarity:
-    """The similarity model in a model folder or run folder."""
+    """Load the similarity model of a model or run folder."""
     folder = Path(path)
     return ImageTextSimilarity.from_pretrained(folder / "model" if (folder / "model" / "config.json").exists() else folder)

@@ -1,4 +1,4 @@
-"""ALGR as a whole: its losses by hand, what retrieval may depend on, what every ablation takes away, and its training."""
+"""ALGR as a whole: its losses by hand, what embeddings depend on, what every ablation removes, and training."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_ensembles_average_similarities(tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_parameter_learns(kind):
+def test_every_parameter_gets_a_gradient(kind):
     model, data = model_of(**KINDS[kind]), data_of(KINDS[kind])
     model.losses(data.batch(range(8)))["loss"].backward()
     idle = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
@@ -197,7 +197,7 @@ STEPS = {
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_ablations_take_away_what_they_say(variant):
+def test_each_ablation_removes_its_terms_and_steps(variant):
     model, batch = model_of(variant=variant), split().batch(range(6))
     losses = model.losses(batch, beta=0.25)
     assert set(losses) == TERMS[variant]
@@ -269,7 +269,7 @@ def test_columns_and_rows_are_dropped_per_member():
     assert left.tolist() == [int(part.sum()) for part in keep.split(counts.tolist())] and left[1] == 1 and 10 < int(left.sum()) < 45
 
 
-def test_no_graph_hears_nobody_and_noise_needs_a_prior():
+def test_without_the_graph_nodes_are_independent_and_without_the_prior_there_is_no_noise():
     model, batch = model_of(variant="no-graph").eval(), split().batch([0, 1])
     graph, x = model.nodes(batch)
     alone = model.recipe(graph, x)["visual"]["z"]
@@ -281,12 +281,12 @@ def test_no_graph_hears_nobody_and_noise_needs_a_prior():
         assert (a != b) == noisy
 
 
-def test_targets_are_not_pulled_unless_asked():
+def test_targets_get_a_gradient_only_if_not_detached():
     batch = split().batch(range(6))
     for detach in (True, False):
         model = model_of(variant="no-lwd", detach_target=detach)
         for parameter in model.recipe.parameters():
-            parameter.data.zero_()  # the decoders then see nothing of X, so only the target can pull at it
+            parameter.data.zero_()  # the inputs of the decoders no longer depend on X, so its gradient is that of the target
         model.eval().generation_losses(*_encoded(model, batch), 0.0)["L_g"].backward()
         pulled = model.regions.linear.weight.grad
         assert (pulled is None or float(pulled.abs().sum()) == 0) == detach
@@ -316,7 +316,7 @@ def data_for_training(**more) -> MatchingData:
     return MatchingData(train, train, train, {})
 
 
-def test_eight_pairs_are_learned_by_heart(tmp_path):
+def test_eight_pairs_can_be_overfitted(tmp_path):
     data = data_for_training()
     model, result = train_algr(data, out=tmp_path / "run", config=replace(QUICK, averaging=0.5), fit_config=FitConfig(epochs=30, clip=2.0))
     assert result.best_score == evaluate_matching(model, data.val)["rsum"] == 600
@@ -346,7 +346,7 @@ def test_method_for_tables_and_members(tmp_path):
     assert not torch.equal(*seeds)
 
 
-def test_collapse_is_told(tmp_path):
+def test_collapse_is_reported(tmp_path):
     same = split()
     same = Split(Regions(np.ones_like(same.regions.features), same.regions.counts), same.words, same.image_of_caption)
     module = ALGRModule(model_of(), same)

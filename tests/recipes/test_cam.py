@@ -53,7 +53,7 @@ ABLATIONS = [{}, {"bridges": False}, {"masks": False}, {"keep": 1.0, "learn": 0.
 
 
 @pytest.mark.parametrize("change", ABLATIONS, ids=lambda c: ",".join(f"{k}={v}" for k, v in c.items()) or "full")
-def test_a_batch_gives_what_its_members_give_and_every_part_learns(change):
+def test_a_batch_equals_its_members_and_every_part_gets_a_gradient(change):
     graph, images = batch()
     torch.manual_seed(1)
     model = CAM(CAMConfig(**(SMALL | change)), VOCAB).eval()
@@ -258,7 +258,7 @@ def writer(words=7):
     return decoder, torch.randn(2, 4, 6), torch.tensor([[True] * 4, [True, True, False, False]])
 
 
-def test_frames_say_where_in_the_smallest_box_a_pixel_is():
+def test_frames_give_the_position_of_a_pixel_in_the_smallest_box():
     boxes = torch.tensor([[[0.1, 0.0, 0.9, 0.8], [0.3, 0.2, 0.6, 0.5], [0.0, 0.0, 1.0, 1.0]], [[0.5, 0.5, 0.5, 0.9]] * 3])
     mask = torch.tensor([[True, True, False], [True, False, False]])
     found = box_coordinates(boxes, mask, 20)

@@ -1,4 +1,4 @@
-"""DAGNN as a whole: its losses by hand, the reversed gradient, the ablations, training, saving, and what it refuses."""
+"""DAGNN as a whole: its losses by hand, gradient reversal, ablations, training, saving, and bad input."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def close(found, wanted, tolerance=1e-5):
 
 
 def pairs(n: int, seed: int = 0, classes: int = 3) -> FeatureSplit:
-    """Pairs whose features tell their labels, with noise; some have two labels."""
+    """Pairs whose features determine their labels, with noise; some have two labels."""
     rng = np.random.default_rng(seed)
     labels = np.eye(classes)[np.arange(n) % classes]
     labels[::4, 0] = 1
@@ -150,7 +150,7 @@ def gradients_of(config: DAGNNConfig) -> dict[str, torch.Tensor]:
     return {name: p.grad for name, p in dagnn.named_parameters() if p.grad is not None}
 
 
-def test_d14_ablations_take_away_what_they_say():
+def test_d14_each_ablation_removes_its_part():
     parts = {variant: set(model(replace(SMALL, variant=variant)).losses(*batch())) - {"loss"} for variant in VARIANTS}
     everything = {"L_cla", "L_mdi", "L_adv"}
     assert parts["full"] == parts["DAGNN-4"] == parts["DAGNN-5"] == everything
@@ -272,7 +272,7 @@ def test_a_large_batch_of_the_papers_width_is_one_step():
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"variant": "DAGNN-6"}, "DAGNN-6"),
         ({"gnn": "gin"}, "gat, gcn"),
@@ -282,20 +282,20 @@ def test_a_large_batch_of_the_papers_width_is_one_step():
         ({"alpha": float("nan")}, "alpha"),
     ],
 )
-def test_settings_that_cannot_be(change, says):
-    with pytest.raises(hx.InputError, match=says):
+def test_bad_settings_are_refused(change, message):
+    with pytest.raises(hx.InputError, match=message):
         DAGNNConfig(**change)
 
 
-def test_inputs_that_cannot_be(tmp_path):
+def test_bad_inputs_are_refused(tmp_path):
     dagnn = model()
-    for values, says in (
+    for values, message in (
         (np.full((2, 6), np.nan), "NaN"),
         (np.zeros((2, 5)), "5 columns"),
         (np.zeros((0, 6)), "shape"),
         (np.array([["a"] * 6]), "numbers"),
     ):
-        with pytest.raises(hx.InputError, match=says):
+        with pytest.raises(hx.InputError, match=message):
             dagnn.embed_images(values)
     with pytest.raises(hx.InputError, match="two labels"):
         DAGNN(SMALL, {"labels": ["one"]})
@@ -358,7 +358,7 @@ def test_model_and_data_must_fit(tmp_path):
         load_test_pairs("world/scenes", data.vocab)
 
 
-def test_the_shipped_model_knows_the_world():
+def test_the_shipped_model_retrieves_in_the_world():
     from hetero_xmodal.retrieval.search import load_retrieval_model
 
     shipped = load_retrieval_model()

@@ -1,4 +1,4 @@
-"""ALGR's message passing: the numbers that can be computed by hand, and what must hold for any numbers."""
+"""ALGR's message passing: numbers computed by hand, and properties for any numbers."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def test_a1_and_a2_attention_layer():
 def test_a3_and_a4_gated_step():
     recipe = step_of(encoder(), "gated update of the words")
     trace = recipe.trace(pair(0, 3), {"word": {"z": torch.tensor(Z)}})
-    heard = Recipe([Step("hear", attends("word", "word"), gather="mean", reads="z", writes="a")])(
+    message = Recipe([Step("average", attends("word", "word"), gather="mean", reads="z", writes="a")])(
         pair(0, 3), {"word": {"z": torch.tensor(Z)}}
     )
-    close(heard["word"]["a"], [[0.736792, 0.736792]] * 3)
+    close(message["word"]["a"], [[0.736792, 0.736792]] * 3)
     close(trace.states["word"]["z"], [[0.884883, 0.777557], [0.777557, 0.884883], [0.865077, 0.865077]])
 
     cell = GatedRecurrent(1)
@@ -84,7 +84,7 @@ def test_steps_repeat_with_the_same_weights():
     assert not isinstance(step_of(learned, "gated update of the words").steps[0].weigh, Constant)
 
 
-def test_a8_exchange():
+def test_a8_cross_attention():
     recipe = exchange_recipe(ALGRConfig(in_width=2, width=2))
     with torch.no_grad():
         for node_type in ("visual", "word"):
@@ -107,7 +107,7 @@ def random_recipe() -> tuple[Recipe, dgl.DGLGraph, dict]:
     return recipe, graph, {"visual": {"x": torch.randn(5, 4)}, "word": {"x": torch.randn(6, 4)}}
 
 
-def test_a10_retrieval_vectors_do_not_see_the_partner():
+def test_a10_embeddings_do_not_depend_on_the_partner():
     recipe, graph, states = random_recipe()
     changed = {"visual": states["visual"], "word": {"x": torch.randn(6, 4)}}
     first, second = recipe(graph, states), recipe(graph, changed)
@@ -145,7 +145,7 @@ def test_a12_the_order_of_regions_and_words_does_not_matter():
         close(second[t]["r"], first[t]["r"])
 
 
-def test_every_parameter_learns():
+def test_every_parameter_gets_a_gradient():
     recipe, graph, states = random_recipe()
     after = recipe(graph, states)
     sum((after[t]["e"] * torch.randn(2, 3)).sum() + (after[t]["r"] * torch.randn(2, 3)).sum() for t in ("image", "sentence")).backward()

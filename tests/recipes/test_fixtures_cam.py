@@ -1,4 +1,4 @@
-"""CAM's message passing: the numbers that can be computed by hand, and what must hold for any numbers."""
+"""CAM's message passing: numbers computed by hand, and properties for any numbers."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_c1_degrees_count_all_relations_of_the_extended_graph():
         after = Recipe([step])(graph, states)
         close(after["visual"]["h"], visual)
         close(after["bridge"]["h"][inside], bridge)
-        close(after["bridge"]["h"][~inside], [[0, 0]])  # the copy that lives in the sentence takes no part
+        close(after["bridge"]["h"][~inside], [[0, 0]])  # the copy in the sentence graph is not updated
     trace = Recipe([step]).trace(graph, states).table(step=1, node_type="visual", node=0)
     close(torch.tensor(sorted(trace["weight"])), sorted([0.333333, 0.408248, 0.408248]))
 
@@ -160,7 +160,7 @@ def test_batches_with_members_without_bridges_equal_singles():
         assert 0 < alone["word"]["image_mask"].min() and alone["word"]["image_mask"].max() < 1, member
 
 
-def test_c8_and_c9_without_bridges_the_sides_do_not_meet():
+def test_c8_and_c9_without_bridges_the_sides_are_independent():
     graph, states = random_pairs(k_zero=True)
     assert graph.num_nodes("bridge") == 0
     with_copies, without = small(masks=False), small(masks=False, bridges=False)
@@ -223,7 +223,7 @@ def test_c12_one_softmax_over_two_relations():
         close(recipe(graph, states, plain=plain)["patch"]["h"], [[0.244728 + 2 * 0.665241]])
 
 
-def test_every_parameter_learns_and_the_table_names_the_equations():
+def test_every_parameter_gets_a_gradient_and_the_table_names_the_equations():
     graph, states = random_pairs()
     torch.manual_seed(0)
     recipe = cam_recipe(CAMConfig(word_width=5, width=24)).double()  # wide enough for a ReLU to be alive

@@ -1,4 +1,4 @@
-"""DAGNN's message passing: the numbers that can be computed by hand, and what must hold for any numbers."""
+"""DAGNN's message passing: numbers computed by hand, and properties for any numbers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def graph(p: float = 0.5):
 
 
 def matrix(trace, number: int = 1) -> torch.Tensor:
-    """Weights of a hop as a matrix, row i hears column j."""
+    """Weights of a hop as a matrix, row i receives from column j."""
     (edges,) = trace.steps[number - 1].edges.values()
     found = torch.zeros(3, 3)
     found[edges.target, edges.source] = edges.weight
@@ -53,7 +53,7 @@ def test_d2_normalisations():
     close(author(graph(), states)["label"]["hop 1"], nn.functional.leaky_relu(torch.tensor(sym).T @ Q, 0.2))
 
 
-def test_d3_attention_over_the_labels_that_are_heard():
+def test_d3_attention_over_the_neighbours_of_a_label():
     attention = [[0.155362, 0.422319, 0.422319], [0.155362, 0.422319, 0.422319], [0, 0.5, 0.5]]
     for p in (0.5, 0.2):  # the scale of A does not matter, only where it is above zero
         trace = gat().trace(graph(p), {"label": {"hop 0": Q}})
@@ -62,8 +62,8 @@ def test_d3_attention_over_the_labels_that_are_heard():
 
 
 @pytest.mark.parametrize("gnn", ["gat", "gcn"])
-def test_d10_hops_reach_no_further_than_they_are_long(gnn):
-    """0 <- 1 <- 2 <- 3: what label 0 hears after l hops."""
+def test_d10_l_hops_reach_labels_l_edges_away(gnn):
+    """0 <- 1 <- 2 <- 3: the labels that label 0 depends on after l hops."""
     import dgl
 
     chain = dgl.heterograph({s.CO_OCCURS: ([0, 1, 2, 3, 1, 2, 3], [0, 1, 2, 3, 0, 1, 2])})
@@ -92,7 +92,7 @@ def test_d11_renumbering_labels_renumbers_classifiers():
 
 
 @pytest.mark.parametrize("gnn", ["gat", "gcn"])
-def test_d13_a_label_never_seen_hears_itself_only(gnn):
+def test_d13_a_label_without_items_has_only_its_self_loop(gnn):
     torch.manual_seed(0)
     labels = torch.cat([torch.tensor(LABELS), torch.zeros(5, 1, dtype=torch.int64)], 1)
     recipe = label_recipe(DAGNNConfig(label_width=2, width=3, hops=2, gnn=gnn))
@@ -108,7 +108,7 @@ def test_the_trace_names_the_labels():
     assert "sea (label 0)" in str(gat().trace(named, {"label": {"hop 0": Q}}))
 
 
-def test_every_parameter_learns_and_a_hop_is_a_matrix_product():
+def test_every_parameter_gets_a_gradient_and_a_hop_is_a_matrix_product():
     torch.manual_seed(0)
     config = DAGNNConfig(label_width=2, width=4, hops=3)
     recipe, aggregate = label_recipe(config), LayerAggregation(config)

@@ -1,4 +1,4 @@
-"""MIM-Net's message passing: the numbers that can be computed by hand, and what must hold for any numbers."""
+"""MIM-Net's message passing: numbers computed by hand, and properties for any numbers."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_m1_words_recall_memories():
         assert fits.status == 0
 
 
-def test_m2_and_m3_the_text_finds_its_place():
+def test_m2_and_m3_localisation_of_the_text():
     conditioned, image = torch.tensor([[1.0, 2], [-1, 0], [0.5, -0.5]]), torch.tensor([[2.0, 0], [0, 2], [1, 1]])
     for plain in (True, False):
         after = localise_recipe()(words(2), {"texture": MEAN, "patch": {"vc": conditioned}}, plain=plain)
@@ -69,7 +69,7 @@ def test_m2_and_m3_the_text_finds_its_place():
     close(blank["patch"]["alpha"], [[0.5]] * 3)
 
 
-def test_m5_every_place_asks_the_words_by_gates():
+def test_m5_every_cell_is_gated_by_the_words():
     states = {"word": {"recalled": RECALLED}, "fine_patch": {"vu": torch.tensor([[1.0, 0], [0, 0]])}}
     for plain in (True, False):
         close(refine_recipe()(words(2), states, plain=plain)["fine_patch"]["hf"], [[0.462837, 0.497005], [0.344082, 0.378576]])

@@ -1,4 +1,4 @@
-"""MIM-Net whole: what must hold of the model and of its losses for any weights."""
+"""MIM-Net as a whole: properties of the model and of its losses for any weights."""
 
 from __future__ import annotations
 
@@ -77,11 +77,11 @@ class Undecided(nn.Module):
 
 
 def test_m14_the_adversarial_losses_of_an_undecided_discriminator():
-    images, said = torch.zeros(4, 3, 32, 32), (torch.zeros(4, 2), torch.ones(4, 2, dtype=torch.bool), None)
-    parts = discriminator_loss(Undecided(), images, images, said, said)
+    images, sentences = torch.zeros(4, 3, 32, 32), (torch.zeros(4, 2), torch.ones(4, 2, dtype=torch.bool), None)
+    parts = discriminator_loss(Undecided(), images, images, sentences, sentences)
     close(sum(parts.values()), 4 * math.log(2))
     close(realness_loss(Undecided(), images), math.log(2))
-    close(text_loss(Undecided(), images, said), math.log(2))
+    close(text_loss(Undecided(), images, sentences), math.log(2))
 
 
 def test_the_reconstruction_loss_compares_at_the_stages_size():
@@ -134,7 +134,7 @@ def test_gradients_reach_every_parameter(batch, changes):
     assert bool((made.localisation == 1).all()) == (changes.get("localise") == "everywhere")
 
 
-def test_m7_random_memories_stand_in_for_the_words(batch):
+def test_m7_random_memories_replace_those_of_the_words(batch):
     """With one-hot weights the words do not matter; sentences without a replacement keep their own attention."""
     graph, images, words = batch
     model = make()
@@ -158,8 +158,8 @@ def test_m7_random_memories_stand_in_for_the_words(batch):
         model(graph, images, words=words, instead=instead[:, :4])
 
 
-def test_a_word_may_say_where_without_saying_what(batch):
-    """(10) against a loop, and with place_by="word" another memory in place of the word's own changes what is painted, but not where."""
+def test_keys_of_words_separate_the_place_from_the_texture(batch):
+    """(10) against a loop, and with place_by="word" another memory in place of the word's own changes the texture, but not its place."""
     graph, images, words = batch
     instead = torch.eye(5)[torch.randint(5, (int(COUNTS.sum()),))]
     for place_by in ("texture", "word"):
@@ -168,12 +168,12 @@ def test_a_word_may_say_where_without_saying_what(batch):
         assert torch.equal(own.where, own.recalled) == (place_by == "texture") == (not torch.equal(own.where, other.where))
         for made in (own, other):
             for k, some in enumerate(torch.arange(len(made.where)).split(COUNTS.tolist())):
-                heard = [(made.where[w] @ made.blended[k].flatten(1)).sigmoid() * made.recalled[w][:, None] for w in some]
-                close(made.refined[k].flatten(1), (sum(heard) / len(some)).detach(), 1e-5)
+                messages = [(made.where[w] @ made.blended[k].flatten(1)).sigmoid() * made.recalled[w][:, None] for w in some]
+                close(made.refined[k].flatten(1), (sum(messages) / len(some)).detach(), 1e-5)
         assert not torch.equal(own.refined, other.refined)
         for weight in [*model.localise.parameters(), *model.refine.parameters()]:
-            weight.data *= 30  # say it loudly
-        one, two = (model.render(images[0], words=said) for said in (["red"], ["wings", "a"]))
+            weight.data *= 30  # so that the words differ clearly
+        one, two = (model.render(images[0], words=some) for some in (["red"], ["wings", "a"]))
         assert torch.allclose(one, two, atol=1e-5) == (place_by == "texture")
 
 
@@ -205,7 +205,7 @@ def test_the_matte_shows_the_image_where_nothing_is_repainted(batch):
 
 
 def test_a_pattern_can_begin_where_all_is_alike():
-    """On a constant message and a constant image, far from the border, nothing but the pixel's place can tell a stripe from its gap."""
+    """With constant message and image, away from the border only the position of a pixel can distinguish a stripe from its gap."""
     torch.manual_seed(0)
     decoder = StageDecoder(8, channels=16, doublings=2).eval()
     features, image = torch.ones(1, 8, 8, 8), torch.zeros(1, 3, 32, 32)
@@ -275,12 +275,12 @@ def test_a_graph_of_image_and_sentence_gives_its_words():
         ({"word_width": 7}, "an even number"),
     ],
 )
-def test_what_the_config_refuses(changes, message):
+def test_bad_settings_are_refused(changes, message):
     with pytest.raises(hx.InputError, match=message):
         MIMNetConfig(**(SMALL | changes))
 
 
-def test_what_the_model_refuses(batch):
+def test_bad_inputs_are_refused(batch):
     graph, images, words = batch
     with pytest.raises(hx.InputError, match=r"found images of shape \(3, 3, 32, 32\), expected \(3, 3, 64, 64\)"):
         make()(graph, images[:, :, :32, :32], words=words)

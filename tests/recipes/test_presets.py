@@ -90,6 +90,8 @@ def test_facts_of_data_for_editing():
 def test_what_is_no_data_is_refused():
     with pytest.raises(InputError, match="is seen only when they are loaded"):
         facts_of("features:FILE")
+    with pytest.raises(InputError, match="is seen only when they are loaded"):
+        dagnn.default_settings("features:FILE")
     with pytest.raises(InputError, match="found int"):
         facts_of(3)
     with pytest.raises(InputError, match="there are 0 training images"):

@@ -16,13 +16,13 @@ from hetero_xmodal.networks.image_branch import ImageDecoder, make_encoder
 from hetero_xmodal.recipes.cam import CAM, CAMConfig
 from hetero_xmodal.training import EpochSampler, FitConfig
 from hetero_xmodal.training.cam import train_cam
-from hetero_xmodal.training.cam_module import CAMModule, troubles
+from hetero_xmodal.training.cam_module import CAMModule, diagnose
 from hetero_xmodal.training.cam_settings import CAMTraining
 from hetero_xmodal.training.editing.attribute_swaps import Swapper, word_regions
 from hetero_xmodal.training.editing.dataset import FREE, KINDS, ManipulationData
 from hetero_xmodal.training.editing.encoder import classes_at_places, train_encoder
 from hetero_xmodal.training.editing.make_dataset import load_manipulation_data
-from hetero_xmodal.training.editing.setup import begin_with
+from hetero_xmodal.training.editing.setup import initialise_from
 from hetero_xmodal.training.editing.stroke_loss import stroke_error
 
 TINY = CAMConfig(word_width=8, width=12, channels=8, blocks=1, embed=8, hidden=16, transport_scaling=0.5)
@@ -206,7 +206,7 @@ def test_a_training_begins_where_another_ended(data, tmp_path):
     still = CAMTraining(batch_size=3, painting=0, learning_rate=1e-12, adversary=False)
     second, _ = train_cam(some, out=tmp_path / "second", training=still, start=tmp_path / "first", **options)
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(first.parameters(), second.parameters(), strict=True))
-    with pytest.raises(hx.InputError, match="another width than asked for"):
+    with pytest.raises(hx.InputError, match="another width than requested"):
         train_cam(some, out=tmp_path / "x", start=tmp_path / "first", **(options | {"config": replace(TINY, width=16)}))
 
 
@@ -214,7 +214,7 @@ def test_a_training_may_begin_with_a_model_of_other_data():
     """What both vocabularies list keeps its rows, wherever it stands; every other weight is the old one too."""
     old = CAM(TINY, {"words": ["a", "red", "bird"], "names": ["bird", "wing"]})
     vocab = {"words": ["tree", "bird", "the", "a"], "names": ["tree", "wing", "bird"]}
-    new = begin_with(old, TINY, vocab)
+    new = initialise_from(old, TINY, vocab)
     assert new.vocab == vocab and len(new.words.weight) == len(old.words.weight) + 1
     tables = {name: what for what, (names, _) in CAM.tables.items() for name in names}
     for name, value in new.state_dict().items():
@@ -227,19 +227,19 @@ def test_a_training_may_begin_with_a_model_of_other_data():
         for row, entry in enumerate(vocab[what], first):
             if entry in old.vocab[what]:
                 assert torch.equal(value[row], before[first + old.vocab[what].index(entry)]), name
-    assert begin_with(old, TINY, {"words": ["a", "red", "bird"], "names": ["bird", "wing"], "data": "x"}) is old
+    assert initialise_from(old, TINY, {"words": ["a", "red", "bird"], "names": ["bird", "wing"], "data": "x"}) is old
 
 
 def test_what_only_adds_to_a_model_changes_nothing_at_first():
     vocab = {"words": ["a", "bird"], "names": ["bird"]}
     old = CAM(TINY, vocab).eval()
-    new = begin_with(old, replace(TINY, own=True, inside=True), vocab).eval()
+    new = initialise_from(old, replace(TINY, own=True, inside=True), vocab).eval()
     scene = hx.SceneGraph(objects=[hx.SceneObject("bird", box=(4, 4, 50, 60))], size=(64, 64))
     graph = hx.build_graph(scene, hx.SceneGraph(objects=[hx.SceneObject("bird")], tokens=[hx.Token("bird", "bird", "NOUN")]))
     image = torch.rand(1, 3, TINY.image_size, TINY.image_size)
     torch.testing.assert_close(old(graph, image).image, new(graph, image).image)
     with pytest.raises(hx.InputError, match="has another own, inside than"):
-        begin_with(new, TINY, vocab)
+        initialise_from(new, TINY, vocab)
 
 
 def test_what_training_refuses(data, tmp_path):
@@ -247,7 +247,7 @@ def test_what_training_refuses(data, tmp_path):
         train_cam(data, out=tmp_path / "x", config=TINY)
     with pytest.raises(hx.InputError, match="64 pixels wide, but image_size is 32"):
         train_cam(data, validation=data, out=tmp_path / "x", config=CAMConfig(image_size=32))
-    with pytest.raises(hx.InputError, match="clip is not for models"):
+    with pytest.raises(hx.InputError, match="clip is not supported for models"):
         train_cam(data, validation=data, out=tmp_path / "x", config=TINY, fit_config=FitConfig(clip=1.0))
     with pytest.raises(hx.InputError, match="accelerator is 'gpu', but models"):
         train_cam(data, validation=data, out=tmp_path / "x", config=TINY, fit_config=FitConfig(accelerator="gpu"))
@@ -285,7 +285,7 @@ def test_what_is_read_is_what_was_there_or_what_is_wished(data):
     region = word_regions(batch["graph"])
     swapped = (batch["given"] != batch["words"]) & (region >= 0)
     for word, member in zip(batch["given"][swapped].tolist(), batch["member"][swapped].tolist(), strict=True):
-        kind, number = own.said[word].tolist()
+        kind, number = own.word_attributes[word].tolist()
         assert member >= len(rows) and (kind < 0 or (second[:, kind] == number).any())
 
 
@@ -303,7 +303,7 @@ def test_of_a_request_the_wish_is_read_and_not_what_it_denies(data):
     for numbers in batch["given"].split(counts)[len(rows) :]:
         texts = [words[k - 4] for k in numbers.tolist()]
         before = zip(numbers[: texts.index("instead")].tolist(), texts, strict=False)
-        requested.append([own.said[k] for k, text in before if text in KIND_OF][-1])
+        requested.append([own.word_attributes[k] for k, text in before if text in KIND_OF][-1])
     assert len(values) == len(requested)
     for value, (kind, number) in zip(values, requested, strict=True):
         assert value[kind] == number
@@ -378,10 +378,10 @@ def test_an_encoder_that_names_places_knows_at_each_what_it_is_a_part_of(data):
 
 
 def test_warnings_of_a_lost_game():
-    assert troubles({"train/p_real": 0.7, "train/p_fake": 0.3, "train/mask_mean": 0.4, "train/mask_deviation": 0.2}) == []
-    assert "discriminator has won" in troubles({"train/p_real": 0.99, "train/p_fake": 0.01, "train/mask_deviation": 0.2})[0]
-    assert "collapsed" in troubles({"train/mask_mean": 0.999, "train/mask_deviation": 0.1})[0]
-    assert troubles({"train/mask_mean": 0.999}, masks=False) == []
+    assert diagnose({"train/p_real": 0.7, "train/p_fake": 0.3, "train/mask_mean": 0.4, "train/mask_deviation": 0.2}) == []
+    assert "discriminator has won" in diagnose({"train/p_real": 0.99, "train/p_fake": 0.01, "train/mask_deviation": 0.2})[0]
+    assert "collapsed" in diagnose({"train/mask_mean": 0.999, "train/mask_deviation": 0.1})[0]
+    assert diagnose({"train/mask_mean": 0.999}, masks=False) == []
 
 
 def test_a_turned_hue_stays_in_its_region(data):

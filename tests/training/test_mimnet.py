@@ -215,7 +215,7 @@ def test_requests_are_exercised_both_ways(data):
             if batch.kind[k] == 0:
                 continue
             [node] = batch.asked[k].nonzero().flatten().tolist()  # nothing else is said
-            assert now[0] == before[0] and batch.said[k].nonzero().tolist() == [[node, now[0]]]
+            assert now[0] == before[0] and batch.stated[k].nonzero().tolist() == [[node, now[0]]]
             assert data.attributes[int(batch.values[k, node, now[0]])] == now[1] != before[1]
             if batch.kind[k] == 2:  # the image as it is shows what is no longer wanted
                 assert data.attributes[int(data.values[with_one[k], node, now[0]])] == before[1]
@@ -288,9 +288,9 @@ def test_to_take_the_one_other_thing_for_the_thing_costs_half_of_what_is_outside
     made = own.model.eval()(hx.recipes.mimnet.word_graph(batch.counts), batch.given, words=batch.words)
     owner = torch.zeros(8, 64, 64, dtype=torch.int16)
     owner[:, 16:48, 8:24], owner[:, :8, -8:] = 1, 2  # the thing, and a small one in a corner
-    said = torch.zeros_like(batch.said)
-    said[:, 0] = True
-    batch = replace(batch, owner=owner, said=said, regions=torch.where(batch.regions >= 0, 0, -1))
+    stated = torch.zeros_like(batch.stated)
+    stated[:, 0] = True
+    batch = replace(batch, owner=owner, stated=stated, regions=torch.where(batch.regions >= 0, 0, -1))
 
     def things(side: int) -> torch.Tensor:
         return torch.nn.functional.adaptive_max_pool2d((owner > 0)[:, None].float(), side)
@@ -373,7 +373,7 @@ def test_what_training_refuses(data, tmp_path):
         train_mimnet(data, out=tmp_path / "x", config=TINY)
     with pytest.raises(hx.InputError, match="64 pixels wide, but fine_size is 128"):
         train_mimnet(data, validation=data, out=tmp_path / "x", config=MIMNetConfig())
-    with pytest.raises(hx.InputError, match="clip is not for models that edit images"):
+    with pytest.raises(hx.InputError, match="clip is not supported for models that edit images"):
         train_mimnet(data, validation=data, out=tmp_path / "x", config=TINY, fit_config=FitConfig(clip=1.0))
     MIMNet(TINY, {"words": data.words()}).save_pretrained(tmp_path / "a")
     with pytest.raises(hx.InputError, match="another memories"):
@@ -411,7 +411,7 @@ def test_a_plain_part_of_which_the_colour_is_told_is_told_to_be_striped(data):
                     words, regions = batch.words.split(batch.counts.tolist())[k], batch.regions.split(batch.counts.tolist())[k]
                     of_region = [vocabulary[w - 4] for w, at in zip(words.tolist(), regions.tolist(), strict=True) if at == r]
                     found.append((data.attributes[before[pattern]], data.attributes[after[pattern]], of_region))
-                    assert batch.said[k, r, pattern]
+                    assert batch.stated[k, r, pattern]
         return found
 
     made = changes(own)

@@ -1,13 +1,13 @@
-"""What CAM is compared with: the unchanged input, TAGAN, and a generator in the manner of ManiGAN, on the same data and budget.
+"""Baselines of editing: the unchanged input, TAGAN, and a generator in the manner of ManiGAN, on the same data and budget.
 
-Every method has ``manipulate(pairs)``: for images and asks for it gives images and sentences.
+Every method has ``manipulate(pairs)``, which returns edited images and sentences for images and instructions.
 
 ==================  =====================================================  ============================
-method              image                                                sentence
+method              image                                                  sentence
 ==================  =====================================================  ============================
-``Unchanged``       as it is                                               as it is
-``TAGAN``           residual generator, text-adaptive discriminator        as it is
-``ManiGAN``         affine combination of text and image features        a caption of the image
+``Unchanged``       unchanged                                              unchanged
+``TAGAN``           residual generator, text-adaptive discriminator        unchanged
+``ManiGAN``         affine combination of text and image features          a caption of the image
 ==================  =====================================================  ============================
 """
 

@@ -1,4 +1,4 @@
-"""What the baselines of manipulation share: words as numbers, the loop that trains generator and discriminator, and the simplest method."""
+"""Base class of the editing baselines: tokenisation and training of generator and discriminator; and the unchanged input."""
 
 from __future__ import annotations
 
@@ -24,19 +24,24 @@ if TYPE_CHECKING:
 
 
 def split_words(sentence: str) -> list[str]:
-    """Words in lower case: ``"The bird's wings."`` -> ``["the", "bird's", "wings"]``."""
+    """Split a sentence into lower-case words: ``"The bird's wings."`` -> ``["the", "bird's", "wings"]``."""
     return re.findall(r"[\w'’-]+", sentence.lower())
 
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetConfig:
-    """How long and how fast a baseline learns.
+    """Training budget of a baseline.
 
-    steps : batches
-    seconds : stop after so much time, whatever *steps* says; ``None`` for no limit
+    steps : maximum number of batches
+    seconds : maximum training time; ``None`` for no limit
     batch_size, learning_rate, momentum : of both Adam optimisers
-    words, reconstruction : weights of the words' judgement and of L1 on matched pairs (TAGAN: 10 and 0.2)
-    seed : of everything
+    words, reconstruction : weights of the discriminator's text loss and of the L1 loss on matched pairs (TAGAN: 10 and 0.2)
+    seed : random seed
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
     """
 
     steps: int = 2000
@@ -54,7 +59,7 @@ class BudgetConfig:
 
 
 class Unchanged:
-    """Image and sentence as they were given."""
+    """Returns image and instruction unchanged."""
 
     name = "unchanged input"
 
@@ -65,12 +70,13 @@ class Unchanged:
 
 
 class GANBaseline(nn.Module):
-    """A generator of images from an image and words, trained against TAGAN's discriminator; subclasses say how it paints.
+    """A generator of images from an image and words, trained with TAGAN's discriminator; subclasses implement :meth:`paint`.
 
     Parameters
     ----------
     vocabulary : lower-case words; others are unknown
     image_size : side of the images
+    width : of the word embeddings and of the generator
     budget : :class:`BudgetConfig`
     """
 
@@ -83,24 +89,24 @@ class GANBaseline(nn.Module):
         self.text = WordEncoder(len(SPECIAL) + len(self.vocabulary), width=width, embed=width)
         self.history: list[dict[str, float]] = []
 
-    # ---- what a method fills in
+    # ---- implemented by subclasses
 
     @abstractmethod
     def paint(self, images: Tensor, words: Tensor, sentence: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Images (B, 3, S, S) in -1..1 and a further loss, from images, words (B, t, width), sentence (B, width) and mask (B, t)."""
 
     def further_loss(self, images: Tensor, made: Tensor, tokens: Tensor) -> Tensor:
-        """A loss of a method's own on matched pairs."""
+        """An additional loss, a scalar, on matched pairs: images and generated images (B, 3, S, S), token ids (B, t)."""
         return images.new_zeros(())
 
     def say(self, images: Tensor, instructions: list[str]) -> list[str]:
-        """The sentences; the instructions as they are, unless a method writes its own."""
+        """Edited sentences for images (B, 3, S, S) and B instructions; by default the instructions."""
         return instructions
 
-    # ---- what all do
+    # ---- common to all methods
 
     def numbers(self, sentences: Sequence[str]) -> Tensor:
-        """Sentences as numbers (B, t), padded."""
+        """Token ids (B, t) of sentences, padded."""
         rows = [[self._number.get(word, UNKNOWN) for word in split_words(text)] or [UNKNOWN] for text in sentences]
         out = torch.full((len(rows), max(map(len, rows))), PAD)
         for row, words in zip(out, rows, strict=True):
@@ -108,13 +114,19 @@ class GANBaseline(nn.Module):
         return out
 
     def forward(self, images: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """*tokens* (B, t): made images and a further loss."""
+        """Generated images (B, 3, S, S) and a further loss, a scalar, from images (B, 3, S, S) and token ids (B, t)."""
         mask = tokens != PAD
         words, sentence = self.text(tokens, mask)
         return self.paint(images, words, sentence, mask)
 
     def fit(self, images: Tensor, sentences: Sequence[str], image: Tensor) -> GANBaseline:
-        """Learn from images (n, 3, S, S) uint8 and sentences, each of image number ``image[k]``; nothing else is shown."""
+        """Train on images (n, 3, S, S) uint8 and sentences, of which sentence k describes image ``image[k]``.
+
+        Raises
+        ------
+        InputError
+            If the loss becomes NaN or infinite.
+        """
         budget = self.budget
         torch.manual_seed(budget.seed)
         tokens = self.numbers(sentences)
@@ -132,8 +144,8 @@ class GANBaseline(nn.Module):
             right, wrong = tokens[rows], tokens[rows].roll(1, 0)
             both, extra = self(torch.cat([real, real]), torch.cat([right, wrong]))
             kept, fake = both.chunk(2)
-            said, other = ((t, t != PAD, None) for t in (right, wrong))
-            losses = discriminator_loss(judge, real, fake, said, other, words=budget.words)
+            matched, other = ((t, t != PAD, None) for t in (right, wrong))
+            losses = discriminator_loss(judge, real, fake, matched, other, words=budget.words)
             optimisers[1].zero_grad()
             losses["loss"].backward()
             optimisers[1].step()
@@ -154,7 +166,7 @@ class GANBaseline(nn.Module):
 
     @torch.no_grad()
     def manipulate(self, pairs: Iterable[ManipulationPair]) -> tuple[list[Image.Image], list[str]]:
-        """Edited images, as large as this model paints, and sentences for the images and instructions of *pairs*."""
+        """Edited images, at the model's resolution, and sentences for the images and instructions of *pairs*."""
         from PIL import Image
 
         pairs, images, sentences, size = list(pairs), [], [], self.image_size
@@ -171,7 +183,8 @@ class GANBaseline(nn.Module):
 
 
 def conditioning(mean: Tensor, log_deviation: Tensor, training: bool) -> tuple[Tensor, Tensor]:
-    """Conditioning augmentation: a sample around the sentence (its mean when not training), and half its KL divergence."""
+    """Conditioning augmentation of mean and log standard deviation (B, d): a sample (B, d), the mean if not training, and half the KL
+    divergence from a standard normal distribution, a scalar."""
     divergence = (0.5 * ((2 * log_deviation).exp() + mean**2 - 1) - log_deviation).mean()
     sample = mean + log_deviation.exp() * torch.randn_like(mean) if training else mean
     return sample, 0.5 * divergence
@@ -184,11 +197,17 @@ def layer(channels: int, out: int, *, kernel: int = 3, stride: int = 1, norm: bo
 
 
 def grow(channels: int, out: int) -> nn.Sequential:
-    """Nearest upsampling and a 3 x 3 layer."""
+    """Nearest-neighbour upsampling and a 3 x 3 layer."""
     return nn.Sequential(nn.Upsample(scale_factor=2), layer(channels, out))
 
 
 def check_size(image_size: int) -> None:
-    """Refuse a size that the strided convolutions cannot halve."""
+    """Check that the strided convolutions can halve the size.
+
+    Raises
+    ------
+    InputError
+        If it is not a multiple of 32.
+    """
     if image_size < 32 or image_size % 32:
         raise InputError(f"image_size is {image_size}, expected a multiple of 32")

@@ -1,8 +1,8 @@
-"""A generator in the manner of ManiGAN (Li et al. 2020): affine combination of what the text says with what the image shows.
+"""A generator in the manner of ManiGAN (Li et al. 2020): affine combination of text and image features.
 
-Two stages (a quarter and half of the image's size). In each, every place attends to the words, and the affine combination module sets
-``h' = h * W(v) + b(v)`` with W and b from the image's features v. A detail module ends with the image itself. What is left out of the
-original: the pretrained DAMSM losses and the Inception features; the perceptual loss uses the frozen encoder that CAM uses.
+Two stages (at a quarter and half of the image's size). In each, every position attends to the words, and the affine combination module
+computes ``h' = h * W(v) + b(v)`` with W and b from the image's features v. A detail module adds the input image. Unlike the original, there
+are no pretrained DAMSM losses and Inception features; the perceptual loss uses CAM's frozen encoder.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class AffineCombination(nn.Module):
 
 
 class WordAttention(nn.Module):
-    """Every place attends to the words: (B, c, s, s) and (B, t, width) -> context (B, c, s, s)."""
+    """Attention of every position to the words: (B, c, s, s) and (B, t, width) -> context (B, c, s, s)."""
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
@@ -44,9 +44,9 @@ class WordAttention(nn.Module):
 
 
 class ManiGAN(GANBaseline):
-    """The affine-combination generator; its sentence is a caption of the image, written by an attention decoder that learns beside it.
+    """The affine-combination generator; its sentence is a caption of the image by an attention decoder that is trained jointly.
 
-    *encoder* is the frozen encoder (the one of CAM, for a fair comparison).
+    *encoder* is a frozen encoder (CAM's, for a fair comparison).
     """
 
     name = "ManiGAN-style"
@@ -81,6 +81,7 @@ class ManiGAN(GANBaseline):
         return self
 
     def paint(self, images: Tensor, words: Tensor, sentence: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Generated images (B, 3, S, S) and the KL divergence, a scalar; arguments as in :meth:`GANBaseline.paint`."""
         maps = self.encoder.maps(images)
         code, divergence = conditioning(*self.condition(sentence).chunk(2, 1), self.training)
         laid = code[:, :, None, None].expand(-1, -1, *maps["coarse"].shape[2:])
@@ -91,7 +92,7 @@ class ManiGAN(GANBaseline):
         return self.last(torch.cat([self.details(h), images], 1)), divergence
 
     def further_loss(self, images: Tensor, made: Tensor, tokens: Tensor) -> Tensor:
-        """Perceptual loss of the matched half, and the caption's cross-entropy."""
+        """Perceptual loss of the matched half plus the cross-entropy of the caption, a scalar; arguments as in the base class."""
         with torch.no_grad():
             before = self.encoder.maps(images)
         perceptual = (self.encoder.maps(made)["fine"] - before["fine"]).square().mean()
@@ -103,12 +104,12 @@ class ManiGAN(GANBaseline):
         return perceptual + text_decoder_loss(logits, attention, full, mask).mean()
 
     def _cells(self, coarse: Tensor) -> tuple[Tensor, Tensor]:
-        """The coarse map as an 8 x 8 memory."""
+        """The coarse map pooled to a memory of 8 x 8 cells, (B, 64, c), and its mask (B, 64)."""
         cells = nn.functional.adaptive_avg_pool2d(coarse, 8).flatten(2).transpose(1, 2)
         return cells, torch.ones(cells.shape[:2], dtype=torch.bool)
 
     def say(self, images: Tensor, instructions: list[str]) -> list[str]:
-        """Captions of the images; the instructions are not looked at."""
+        """Captions of the images (B, 3, S, S); the instructions are ignored."""
         memory, mask = self._cells(self.encoder.maps(images)["coarse"])
         made = self.text_decoder.generate(memory, mask)
         return [" ".join(self.vocabulary[k - len(SPECIAL)] for k in words if k >= len(SPECIAL)) for words, _ in made]

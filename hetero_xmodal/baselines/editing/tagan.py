@@ -1,6 +1,6 @@
-"""TAGAN (Nam et al. 2018): an encoder, a sentence laid on every place, residual blocks with a shortcut, a decoder; rolled negatives.
+"""TAGAN (Nam et al. 2018): encoder, sentence vector concatenated at every position, residual blocks, decoder; shifted negatives.
 
-Widths are those of small images; the losses and their weights are the published ones (see ``BudgetConfig``).
+Widths suit small images; the losses and their weights are the published ones (see ``BudgetConfig``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .base import BudgetConfig, GANBaseline, check_size, conditioning, grow, lay
 
 
 class TAGAN(GANBaseline):
-    """The text-adaptive generator and discriminator; the sentence comes back as it was given.
+    """The text-adaptive generator and discriminator; the sentence is returned unchanged.
 
     >>> import torch
     >>> method = TAGAN(["red", "wings"], image_size=32, width=8, budget=BudgetConfig(steps=1, batch_size=2))
@@ -38,6 +38,7 @@ class TAGAN(GANBaseline):
         self.decode = nn.Sequential(grow(width, width), grow(width, half), nn.Conv2d(half, 3, 3, 1, 1), nn.Tanh())
 
     def paint(self, images: Tensor, words: Tensor, sentence: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Generated images (B, 3, S, S) and the KL divergence, a scalar; arguments as in :meth:`GANBaseline.paint`."""
         features = self.encode(images)
         code, divergence = conditioning(*self.condition(sentence).chunk(2, 1), self.training)
         laid = code[:, :, None, None].expand(-1, -1, *features.shape[2:])

@@ -1,4 +1,4 @@
-"""What papers on image-text matching compare with: six methods under one interface, on the same features.
+"""Baselines of image-text matching: six methods with one interface, on the same features.
 
 >>> import numpy as np
 >>> from hetero_xmodal.baselines.matching import MeanPool, MeanPoolConfig
@@ -10,7 +10,7 @@
 >>> method.similarity(split).shape, method.embed_images(split.regions).shape
 ((8, 8), (8, 16))
 
-``METHODS`` names them all; :func:`matching_table` compares them on a data set.
+``METHODS`` lists them; :func:`matching_table` compares them on a data set.
 """
 
 from __future__ import annotations

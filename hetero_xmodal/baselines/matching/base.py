@@ -1,4 +1,4 @@
-"""What every baseline of image-text matching shares: ``fit``, ``similarity``, ``evaluate``, and checks of what it is given."""
+"""Base classes of the image-text matching baselines: ``fit``, ``similarity``, ``evaluate``, and validation of arguments."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ from ...metrics import RecallResult, recall_at_k
 
 
 class MatchingBaseline(ABC):
-    """A method that says how well each caption fits each image; subclasses fill in :meth:`_fit` and :meth:`similarity`.
+    """A method that scores the similarity of images and captions; subclasses implement :meth:`_fit` and :meth:`similarity`.
 
-    Everything is learned from the training split; the epoch to keep, and what a config leaves open, is chosen by Rsum (the sum of
-    R@1, R@5 and R@10 in both directions) on the validation split.
+    Methods are trained on the training split; the epoch to keep, and settings that are None in the config, are selected by Rsum (the sum
+    of R@1, R@5 and R@10 in both directions) on the validation split.
 
     Attributes
     ----------
     name : str
-        As papers write it.
+        As in papers.
     config : dataclass
-        The settings; after ``fit``, with everything that was chosen on the validation split filled in.
+        The settings; after ``fit`` including those selected on the validation split.
+
+    Raises
+    ------
+    InputError
+        If *config* is of another class.
     """
 
     name: ClassVar[str]
@@ -36,30 +41,31 @@ class MatchingBaseline(ABC):
         self._widths: tuple[int, int | None] | None = None
 
     def fit(self, train: Split, validation: Split) -> MatchingBaseline:
-        """Learn from the matched pairs of *train*, choose on *validation*; returns the fitted method itself.
+        """Train on the matched pairs of *train*, select settings on *validation*, and return ``self``.
 
         Raises
         ------
         InputError
-            Fewer than two images, an image without a region, a caption without a word, features of other widths in *validation*, NaN.
+            If there are fewer than two images, an image has no region or a caption no word, the widths of the features differ in
+            *validation*, or a feature is NaN.
         """
         for split, what in ((train, "training"), (validation, "validation")):
             _check_split(split, what)
         if len(np.unique(train.image_of_caption)) < 2:
-            raise InputError(f"{self.name} learns to tell images apart, but the training captions describe fewer than two")
+            raise InputError(f"{self.name} needs at least two images, but the training captions describe fewer than two")
         self._widths = (train.regions.width, _word_width(train.words))
         try:
             self._check_regions(validation.regions, "validation images")
             self._check_words(validation.words, "validation captions")
             self._fit(train, validation)
         except BaseException:
-            self._widths = None  # half fitted is not fitted
+            self._widths = None  # not fitted
             raise
         return self
 
     @abstractmethod
     def similarity(self, split: Split) -> np.ndarray:
-        """How well each caption of *split* fits each of its images: (images, captions) float32, higher is better."""
+        """Similarity of each image and each caption of *split*: (images, captions) float32, higher is better."""
 
     def evaluate(self, split: Split, *, protocol: str = "any") -> RecallResult:
         """R@1, R@5, R@10 in both directions, median ranks and Rsum under a protocol of :data:`hetero_xmodal.metrics.PROTOCOLS`."""
@@ -91,7 +97,7 @@ class MatchingBaseline(ABC):
 
 
 class VectorBaseline(MatchingBaseline):
-    """A method with one unit vector for an image and one for a caption; their inner product is how well the two fit."""
+    """A method with one unit vector per image and per caption, whose inner product is their similarity."""
 
     def embed_images(self, regions: Regions) -> np.ndarray:
         """Unit vectors of images, (n, d) float32."""
@@ -104,6 +110,7 @@ class VectorBaseline(MatchingBaseline):
         return unit_rows(self._embed_captions(words))
 
     def similarity(self, split: Split) -> np.ndarray:
+        """Cosine similarity of each image and each caption of *split*: (images, captions) float32."""
         return self.embed_images(split.regions) @ self.embed_captions(split.words).T
 
     @abstractmethod
@@ -114,7 +121,7 @@ class VectorBaseline(MatchingBaseline):
 
 
 def unit_rows(values: np.ndarray) -> np.ndarray:
-    """Rows scaled to length 1, float32; rows of zeros stay zero."""
+    """L2-normalise the rows of (n, d), as float32; rows of zeros stay zero."""
     values = np.asarray(values, dtype=np.float32)
     return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
 
@@ -135,4 +142,4 @@ def _check_split(split: Any, what: str) -> None:
 def _check_counts(counts: np.ndarray, what: str, part: str) -> None:
     if (counts < 1).any():
         whole = "image" if part == "region" else "caption"
-        raise InputError(f"{whole} {int((counts < 1).argmax())} of the {what} has no {part}; leave such {whole}s out")
+        raise InputError(f"{whole} {int((counts < 1).argmax())} of the {what} has no {part}; remove such {whole}s")

@@ -1,4 +1,4 @@
-"""Linear CCA: directions in which mean regions and captions go together, in closed form."""
+"""Linear CCA: directions in which mean regions and captions are most correlated, in closed form."""
 
 from __future__ import annotations
 
@@ -21,14 +21,18 @@ DIMS = (32, 64, 128, 256, 512)
 
 @dataclass(frozen=True, kw_only=True)
 class CCAMatchingConfig:
-    """Settings of CCA; what is None is chosen by Rsum on the validation split.
+    """Settings of CCA; those that are None are selected by Rsum on the validation split.
 
-    texts : what stands for a caption: ``words``, the mean of its word vectors (of a sentence encoder: what it makes of the sentence),
-        or ``tfidf``, the counts of its words, rare ones weighing more
-    image_ridge, text_ridge : added to the covariance of a side, times its mean variance, so that directions of little variance count little
-    power : every direction is scaled by this power of its correlation (Gong et al. 2014); 0 is the textbook method
-    dims : of the common space
-    terms : with ``tfidf``, the most frequent words (those of a single caption never count)
+    texts : representation of a caption: ``words``, the mean of its word vectors (or a sentence encoder's embedding), or ``tfidf``
+    image_ridge, text_ridge : ridge of each covariance in units of its mean variance, which reduces the weight of directions of low variance
+    power : every direction is scaled by this power of its correlation (Gong et al. 2014); 0 is standard CCA
+    dims : dimensions of the common space
+    terms : with ``tfidf``, the number of most frequent words (words of a single caption are excluded)
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
     """
 
     texts: Literal["words", "tfidf"] = "words"
@@ -48,10 +52,10 @@ class CCAMatchingConfig:
 
 
 class CCAMatching(VectorBaseline):
-    """Canonical correlation analysis of the mean region and the caption, a ridge on both sides; pairs are compared by cosine.
+    """Regularised canonical correlation analysis of mean region and caption vectors; pairs are compared by cosine.
 
-    Every caption makes a pair with its image. Vectors of both sides are scaled to length 1 and centred on their training means.
-    scikit-learn's ``CCA`` finds the same directions, one after the other and without a ridge; a test compares the two.
+    Every caption forms a pair with its image. Vectors are L2-normalised and centred on their training means. scikit-learn's ``CCA`` finds
+    the same directions iteratively and without a ridge; a test compares the two.
 
     Attributes
     ----------
@@ -75,21 +79,21 @@ class CCAMatching(VectorBaseline):
         shared = x.vectors.T @ (pairs.T @ captions / len(pairs)) @ y.vectors
         del pairs, captions
 
-        seen = self._image_inputs(validation.regions) - self._image_mean, self._caption_inputs(validation.words) - self._caption_mean
+        inputs = self._image_inputs(validation.regions) - self._image_mean, self._caption_inputs(validation.words) - self._caption_mean
         best = -np.inf
         config = self.config
         for ridges in product(_choices(config.image_ridge, RIDGES), _choices(config.text_ridge, RIDGES)):
             white = x.whitening(ridges[0]), y.whitening(ridges[1])
             a, correlations, b = leading_singular_vectors(white[0][:, None] * shared * white[1], config.dims or DIMS[-1])
             weights = x.vectors @ (white[0][:, None] * a), y.vectors @ (white[1][:, None] * b)
-            projected = [side @ w for side, w in zip(seen, weights, strict=True)]
+            projected = [side @ w for side, w in zip(inputs, weights, strict=True)]
             if config.dims is not None and config.dims > len(correlations):
                 raise InputError(f"CCA: dims is {config.dims}, but these features give at most {len(correlations)} dimensions")
             for power, dims in product(_choices(config.power, POWERS), _choices(config.dims, _below(len(correlations)))):
                 scale = correlations[:dims] ** power
                 image_vectors, caption_vectors = (unit_rows(side[:, :dims] * scale) for side in projected)
                 rsum = recall_at_k(image_vectors @ caption_vectors.T, validation.image_of_caption)["rsum"]
-                if rsum > best:  # the first of equals: the smaller ridge, power and dims
+                if rsum > best:  # of equal values, the smaller ridge, power and dims
                     best = rsum
                     self.config = replace(config, image_ridge=ridges[0], text_ridge=ridges[1], power=power, dims=dims)
                     self.correlations = correlations[:dims]
@@ -114,24 +118,31 @@ class CCAMatching(VectorBaseline):
 
 
 class Side:
-    """Principal axes of one side's rows (centred), from which the whitening for any ridge follows without another decomposition."""
+    """Principal axes of the centred rows (n, d) of one modality, which give the whitening for any ridge without another decomposition.
+
+    Raises
+    ------
+    InputError
+        If all rows are equal.
+    """
 
     def __init__(self, rows: np.ndarray) -> None:
         values, vectors = np.linalg.eigh(rows.T @ rows / len(rows))
         if values[-1] <= 0:
-            raise InputError("CCA: the vectors of one side are all equal, so nothing varies together with them")
+            raise InputError("CCA: the vectors of one side are constant, so they correlate with nothing; give features that vary")
         keep = values > 1e-10 * values[-1]  # directions without variance carry no correlation
         self.mean_variance = values.mean()
         self.values, self.vectors = values[keep], vectors[:, keep]
 
     def whitening(self, ridge: float) -> np.ndarray:
+        """Whitening factors (r,) of the principal axes."""
         return 1 / np.sqrt(self.values + ridge * self.mean_variance)
 
 
 def leading_singular_vectors(matrix: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Left vectors (p, r), singular values (r,), right vectors (q, r) of a (p, q) matrix: the r <= *most* largest that are not zero.
+    """The r <= *most* largest nonzero singular values (r,) of a (p, q) matrix, with left (p, r) and right (q, r) singular vectors.
 
-    From the eigenvectors of the smaller of ``M M'`` and ``M' M``, which is several times as fast as the whole decomposition.
+    Computed from the eigenvectors of the smaller of ``M M'`` and ``M' M``, which is several times as fast as a full decomposition.
 
     >>> a, values, b = leading_singular_vectors(np.diag([3.0, 2.0, 0.0]), 5)
     >>> values.round(6).tolist(), np.abs(a * values @ b.T).round(6).diagonal().tolist()

@@ -1,4 +1,4 @@
-"""The table of a paper on image-text matching: every method on one data set, mean and standard deviation over seeds."""
+"""Comparison table for image-text matching: all methods on one data set, mean and standard deviation over seeds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .scan import SCAN, SCANConfig
 from .vsepp import VSEPP, VSEPPConfig
 from .vsrn import VSRN, VSRNConfig
 
-#: row of the table -> (class, its usual config)
+#: row of the table -> (class, default config)
 METHODS: dict[str, tuple[type[MatchingBaseline], Any]] = {
     "mean-pool": (MeanPool, MeanPoolConfig()),
     "CCA": (CCAMatching, CCAMatchingConfig()),
@@ -39,7 +39,7 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "SCAN i2t": dict(width=128, epochs=6, learning_rate=2e-3, decay_after=4, batch_size=64),
         "VSRN": dict(width=128, epochs=8, learning_rate=2e-3, decay_after=6, dropout=0.1, layers=2),
     },
-    # a few thousand photographs overfit within epochs: much dropout, and patience is short; SCAN and VSRN were tried with one setting only
+    # a few thousand photographs overfit within epochs: high dropout and low patience; only one setting of SCAN and VSRN was tried
     "small": {
         "mean-pool": dict(width=512, epochs=12, dropout=0.6, margin=0.1, patience=3),
         "VSE++": dict(epochs=8, dropout=0.4, patience=2),
@@ -64,29 +64,29 @@ def matching_table(
     validation_only: bool = False,
     progress: Callable[[str], None] | None = None,
 ):
-    """Fit every method to the training split and measure it on the test split: R@1, R@5, R@10 in both directions, and Rsum.
+    """Fit every method on the training split and evaluate it on the test split: R@1, R@5, R@10 in both directions, and Rsum.
 
-    What is chosen (epochs, settings left open) is chosen by Rsum on the validation split. A method without randomness is fitted once and
-    has no standard deviation.
+    Epochs and settings that are None are selected by Rsum on the validation split. Deterministic methods are fitted once and have no
+    standard deviation.
 
     Parameters
     ----------
     data : MatchingData
     methods : sequence of str, optional
-        Names in ``METHODS``; default: all, without those that need word vectors where the words are rows of a vocabulary.
+        Names in ``METHODS``; by default all whose inputs the data provide.
     seeds : int or sequence of int
-        How many seeds (0, 1, ...), or which.
+        Number of seeds (0, 1, ...), or the seeds.
     configs : mapping, optional
-        Name of a method -> config, where that of :func:`usual_config` is not wanted; its seed is replaced by each of *seeds*.
+        Method -> config that replaces that of :func:`usual_config`; its seed is replaced by each of *seeds*.
     others : mapping, optional
-        More rows: name -> function from a seed to an unfitted method with ``fit(train, validation)`` and ``similarity(split)``.
+        Further rows: name -> function from a seed to an unfitted method with ``fit(train, validation)`` and ``similarity(split)``.
     ensembles : mapping, optional
-        More rows: name -> name of another row. The similarities of its runs with the seeds s and s + 1 are averaged (the last run is
-        joined by the first).
+        Further rows: name -> name of another row, whose similarities are averaged over runs with consecutive seeds (the last run and the
+        first).
     protocol : str
-        How the test split is measured, a name in :data:`hetero_xmodal.metrics.PROTOCOLS`.
+        Evaluation protocol of the test split, a name in :data:`hetero_xmodal.metrics.PROTOCOLS`.
     validation_only : bool
-        Do not look at the test split; all columns are about the validation split, under the protocol "any". For choosing settings.
+        Evaluate on the validation split instead of the test split, with the protocol "any"; for selecting settings.
     progress : callable, optional
         Called with a line of text after each fit, such as ``print``.
 
@@ -95,12 +95,12 @@ def matching_table(
     pandas.DataFrame
         One row for each method: ``i2t R@1`` to ``t2i R@10`` (percent), ``Rsum``, ``std`` (standard deviation of Rsum over seeds, NaN for
         one run), ``i2t median``, ``t2i median`` (median ranks), ``validation`` (Rsum there), ``runs``. The first row is ``chance``:
-        random similarities. ``frame.attrs["protocol"]`` says in a line what was measured; print it with the table.
+        random similarities. ``frame.attrs["protocol"]`` describes the evaluation in one line; report it with the table.
 
     Raises
     ------
     InputError
-        An unknown method or protocol, an ensemble of a row that is not in the table, or what the methods refuse.
+        If a method, the protocol or the row of an ensemble is unknown, or as in ``fit``.
     """
     names = _usual_methods(data) if methods is None else list(methods)
     check_methods([*names, *(configs or {})], METHODS)
@@ -136,7 +136,7 @@ def matching_table(
 
 
 def usual_config(method: str, data: Any = None) -> Any:
-    """Config of a row of the table for loaded data, their facts or a known name: the method's own, or what was found better for such data.
+    """Config of a row of the table, adapted to loaded data, their facts or a known name if given.
 
     >>> usual_config("VSE++", "world/scenes").width, usual_config("VSE++").width
     (128, 256)

@@ -1,4 +1,4 @@
-"""Mean-pool: the plainest thing that can be trained, so that a table shows what anything more is worth."""
+"""Mean-pool: the simplest trainable baseline, to which more complex methods are compared."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .neural import InputScale, MatchingConfig, MeanEncoder, NeuralVectors, TwoS
 
 @dataclass(frozen=True, kw_only=True)
 class MeanPoolConfig(MatchingConfig):
-    """Settings of mean-pool: those of every matching baseline."""
+    """Settings of mean-pool, those of :class:`MatchingConfig`."""
 
 
 class MeanPool(NeuralVectors):
-    """One linear map of the mean region, one of the mean word vector, and the ranking loss with the hardest wrong answers."""
+    """Linear maps of the mean region and of the mean word vector, trained with the ranking loss and the hardest negatives."""
 
     name = "mean-pool"
     Config = MeanPoolConfig

@@ -1,4 +1,4 @@
-"""What the matching baselines with networks share: the ranking loss, the training, and encoders of captions."""
+"""Base classes of the neural matching baselines: training with the ranking loss, and encoders of regions and words."""
 
 from __future__ import annotations
 
@@ -24,15 +24,20 @@ from .base import MatchingBaseline, VectorBaseline
 
 @dataclass(frozen=True, kw_only=True)
 class MatchingConfig(TrainingConfig):
-    """Settings of every matching baseline that is trained step by step; those of :class:`~..neural.TrainingConfig`, and
+    """Settings common to the neural matching baselines: those of :class:`~..retrieval.neural.TrainingConfig`, and
 
     width : of the common space
-    margin : by which a matched pair has to beat others
-    dropout : share of the inputs set to zero in training (regions, words)
-    word_width : of the word vectors, where words are rows of a vocabulary
-    clip : largest norm of the gradient
-    decay_after : epochs after which the learning rate is a tenth; None: never
-    sum_epochs : first epochs in which all wrong answers count, not the hardest alone; against collapse at the start
+    margin : of the ranking loss
+    dropout : of the inputs (regions, words)
+    word_width : of trained word vectors, if words are vocabulary indices
+    clip : maximum norm of the gradient
+    decay_after : number of epochs after which the learning rate is divided by ten; None: never
+    sum_epochs : number of initial epochs whose loss sums over all negatives instead of the hardest, against early collapse
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
     """
 
     epochs: int = 30
@@ -53,7 +58,7 @@ class MatchingConfig(TrainingConfig):
         if bad:
             raise InputError(f"{type(self).__name__}: {bad[0]} is {getattr(self, bad[0])}; it must be above 0")
         if self.batch_size < 2:
-            raise InputError(f"{type(self).__name__}: batch_size is 1, but a pair needs others to be told from")
+            raise InputError(f"{type(self).__name__}: batch_size is 1, but a pair needs negatives; give at least 2")
         if not 0 <= self.dropout < 1:
             raise InputError(f"{type(self).__name__}: dropout is {self.dropout}, expected 0 or more and below 1")
         if self.scale not in ("each", "all", "none"):
@@ -61,9 +66,9 @@ class MatchingConfig(TrainingConfig):
 
 
 class NeuralMatching(MatchingBaseline):
-    """Subclasses build one module with the method ``similarity(batch) -> (images, captions)`` and say how they look at a split.
+    """Base class of methods with one module, which has a method ``similarity(batch) -> (images, captions)``.
 
-    The loss is :func:`ranking_loss`; the weights kept are those of the epoch with the best Rsum on the validation split.
+    The loss is :func:`ranking_loss`; the weights of the epoch with the best Rsum on the validation split are kept.
 
     Attributes
     ----------
@@ -75,15 +80,15 @@ class NeuralMatching(MatchingBaseline):
     """
 
     Config = MatchingConfig
-    pool_regions = False  #: the method sees only the mean region of an image
+    pool_regions = False  #: the method uses only the mean region of an image
 
     @abstractmethod
     def _build(self, regions: InputScale, words: nn.Module) -> nn.Module: ...
 
     def _fit(self, train: Split, validation: Split) -> None:
         config = self.config
-        train, validation = (replace(split, regions=self._seen(split.regions)) for split in (train, validation))
-        with torch.random.fork_rng(devices=[]):  # leaves the caller's random numbers as they were
+        train, validation = (replace(split, regions=self._inputs(split.regions)) for split in (train, validation))
+        with torch.random.fork_rng(devices=[]):  # leaves the global random state unchanged
             torch.manual_seed(config.seed)
             self.module = self._build(region_scale(train.regions, config), word_input(train.words, config)).to(config.device)
             self.history, self.best_epoch = train_epochs(
@@ -105,14 +110,14 @@ class NeuralMatching(MatchingBaseline):
         hardest = round(progress * self.config.epochs) >= self.config.sum_epochs
         return ranking_loss(self.module.similarity(batch), batch.images, margin=self.config.margin, hardest=hardest)
 
-    def _seen(self, regions: Regions) -> Regions:
-        """What the method sees of the images: vectors alone, no boxes."""
+    def _inputs(self, regions: Regions) -> Regions:
+        """The method's inputs: features (or their mean) without boxes."""
         if self.pool_regions and regions.features.shape[1] > 1:
             return mean_regions(regions)
         return replace(regions, boxes=None)
 
     def _batches(self, split: Split) -> Iterator[Batch]:
-        """A new order of all pairs, cut into batches; a last one of a single pair is left out, since it has no wrong answer."""
+        """Batches of all pairs in random order, without a last batch of a single pair, which has no negative."""
         for rows in torch.randperm(len(split)).split(self.config.batch_size):
             if len(rows) > 1:
                 yield self._to_device(split.batch(rows.numpy()))
@@ -131,7 +136,7 @@ class NeuralMatching(MatchingBaseline):
 
     @contextmanager
     def _evaluating(self) -> Iterator[nn.Module]:
-        """The module for use, not for training, without gradients; afterwards it is as it was."""
+        """Context with the module in evaluation mode and without gradients."""
         training = self.module.training
         with torch.no_grad():
             yield self.module.eval()
@@ -139,11 +144,11 @@ class NeuralMatching(MatchingBaseline):
 
 
 class NeuralVectors(NeuralMatching, VectorBaseline):
-    """Subclasses' modules have ``images(batch)`` and ``captions(batch)``, each giving rows of a common space."""
+    """Methods whose modules have ``images(batch)`` and ``captions(batch)``, which embed them in a common space."""
 
     def _embed_images(self, regions: Regions) -> np.ndarray:
         with self._evaluating() as module:
-            return torch.cat([module.images(batch) for batch in self._one_side(regions=self._seen(regions))]).cpu().numpy()
+            return torch.cat([module.images(batch) for batch in self._one_side(regions=self._inputs(regions))]).cpu().numpy()
 
     def _embed_captions(self, words: Words) -> np.ndarray:
         with self._evaluating() as module:
@@ -158,12 +163,15 @@ class TwoSides(nn.Module):
         self.image_encoder, self.caption_encoder = image_encoder, caption_encoder
 
     def images(self, batch: Batch) -> Tensor:
+        """Unit vectors (images, width)."""
         return F.normalize(self.image_encoder(batch.regions, batch.region_counts), dim=1)
 
     def captions(self, batch: Batch) -> Tensor:
+        """Unit vectors (captions, width)."""
         return F.normalize(self.caption_encoder(batch.words, batch.word_counts), dim=1)
 
     def similarity(self, batch: Batch) -> Tensor:
+        """Cosine similarities (images, captions)."""
         return self.images(batch) @ self.captions(batch).T
 
 
@@ -171,12 +179,18 @@ class TwoSides(nn.Module):
 
 
 class InputScale(nn.Module):
-    """Input vectors minus their mean over the training data, times a scale, with dropout in training."""
+    """Standardisation of input vectors (n, d) by mean and scale of a *sample* (m, d) of the training data, with dropout in training.
+
+    Raises
+    ------
+    InputError
+        If the sample contains NaN or infinity.
+    """
 
     def __init__(self, sample: np.ndarray, scale: Literal["each", "all", "none"], dropout: float) -> None:
         super().__init__()
         if not np.isfinite(sample).all():
-            raise InputError("the features hold NaN or infinity")
+            raise InputError("the features hold NaN or infinity; every value must be finite")
         mean, deviation = sample.mean(axis=0), sample.std(axis=0)
         if scale == "none":
             mean, factor = np.zeros_like(mean), np.ones_like(mean)
@@ -194,13 +208,13 @@ class InputScale(nn.Module):
 
 
 def region_scale(regions: Regions, config: MatchingConfig) -> InputScale:
-    """From the regions of at most 2,000 images, evenly spread."""
+    """Standardisation estimated from at most 2,000 images at regular intervals."""
     rows = np.unique(np.linspace(0, len(regions) - 1, min(len(regions), 2000)).astype(np.int64))
     return InputScale(regions.take(rows)[0].numpy(), config.scale, config.dropout)
 
 
 def word_input(words: Words, config: MatchingConfig) -> nn.Module:
-    """Word vectors as they come, scaled; or, for rows of a vocabulary, vectors to be learned."""
+    """Standardisation of word vectors; or trained embeddings for vocabulary indices."""
     if np.ndim(words.values) == 1:
         known = words.provenance.get("words")
         size = len(known) if known else int(np.max(words.values)) + 1
@@ -210,7 +224,13 @@ def word_input(words: Words, config: MatchingConfig) -> nn.Module:
 
 
 class WordVectors(nn.Module):
-    """Learned vectors of the words of a vocabulary; a word that the training captions never had is a vector that is never learned."""
+    """Trained embeddings of vocabulary indices, (n,) to (n, width); those of words without a training caption stay at their initial value.
+
+    Raises
+    ------
+    InputError
+        If an index is beyond the vocabulary.
+    """
 
     def __init__(self, size: int, width: int, dropout: float) -> None:
         super().__init__()
@@ -229,7 +249,7 @@ class WordVectors(nn.Module):
 
 
 class MeanEncoder(nn.Module):
-    """The mean of the vectors, then a linear map."""
+    """A linear map of mean vectors: rows (n, d) with *counts* (b,) rows in each group to (b, width)."""
 
     def __init__(self, inputs: nn.Module, width: int) -> None:
         super().__init__()
@@ -240,7 +260,7 @@ class MeanEncoder(nn.Module):
 
 
 class GRUEncoder(nn.Module):
-    """A recurrent network reads the vectors in their order; its last state is what it says (``states``: all of them)."""
+    """A GRU over the vectors of each sequence: rows (n, d) with *counts* (b,) to its last states (b, width); ``states`` gives all."""
 
     def __init__(self, inputs: nn.Module, width: int, *, both_ways: bool = False) -> None:
         super().__init__()
@@ -251,7 +271,7 @@ class GRUEncoder(nn.Module):
         return self.gru(self._packed(flat, counts))[1].mean(dim=0)
 
     def states(self, flat: Tensor, counts: Tensor) -> Tensor:
-        """State at every word, (captions, longest, width), zero behind the last word; both directions are averaged."""
+        """State at every word, (captions, longest, width), zero at padding; both directions are averaged."""
         states, _ = nn.utils.rnn.pad_packed_sequence(self.gru(self._packed(flat, counts))[0], batch_first=True)
         return states.unflatten(2, (-1, self.gru.hidden_size)).mean(dim=2)
 
@@ -261,7 +281,7 @@ class GRUEncoder(nn.Module):
 
 
 def segment_mean(flat: Tensor, counts: Tensor) -> Tensor:
-    """Means of the first ``counts[0]`` rows, the next ``counts[1]`` rows and so on.
+    """Means (b, d) of the first ``counts[0]`` rows of *flat* (n, d), the next ``counts[1]`` rows and so on.
 
     >>> segment_mean(torch.tensor([[1.0], [3.0], [5.0]]), torch.tensor([2, 1])).tolist()
     [[2.0], [5.0]]

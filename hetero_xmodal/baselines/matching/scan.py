@@ -1,4 +1,4 @@
-"""SCAN: stacked cross attention (Lee et al. 2018), from texts to images and from images to texts."""
+"""SCAN: stacked cross-attention (Lee et al. 2018), from texts to images and from images to texts."""
 
 from __future__ import annotations
 
@@ -18,12 +18,17 @@ from .neural import GRUEncoder, InputScale, MatchingConfig, NeuralMatching
 
 @dataclass(frozen=True, kw_only=True)
 class SCANConfig(MatchingConfig):
-    """Settings of SCAN: those of every matching baseline, and
+    """Settings of SCAN: those of :class:`MatchingConfig`, and
 
-    direction : ``t2i``, every word looks at the regions; ``i2t``, every region looks at the words
-    temperature : of the attention (the paper's lambda_1: 9 for t2i, 4 for i2t); None: the paper's
+    direction : ``t2i``, words attend to regions; ``i2t``, regions attend to words
+    temperature : inverse temperature of the attention (the paper's lambda_1: 9 for t2i, 4 for i2t); None: the paper's
     aggregate : of the scores of all words (regions): ``logsumexp`` or ``mean``
-    sharpness : of the log-sum-exp (the paper's lambda_2: 6 for t2i, 5 for i2t); None: the paper's
+    sharpness : inverse temperature of the log-sum-exp (the paper's lambda_2: 6 for t2i, 5 for i2t); None: the paper's
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
     """
 
     direction: Literal["t2i", "i2t"] = "t2i"
@@ -42,10 +47,10 @@ class SCANConfig(MatchingConfig):
 
 
 class SCAN(NeuralMatching):
-    """Each word is compared with what it sees in the image (or each region with what it reads in the caption).
+    """Each word is compared with its attended regions (or each region with its attended words).
 
-    An image and a caption have no vector of their own here: the score of every pair is computed anew, which is why SCAN is slow where
-    there is much to search. Regions get a linear map, words a two-way GRU whose directions are averaged; both are scaled to length 1.
+    Images and captions have no embedding of their own: the score of every pair is computed by cross-attention, which makes SCAN slow for
+    large galleries. Regions are mapped linearly, words by a bidirectional GRU whose directions are averaged; both are L2-normalised.
     """
 
     name = "SCAN"
@@ -55,7 +60,7 @@ class SCAN(NeuralMatching):
         return CrossAttention(regions, words, self.config)
 
     def similarity(self, split: Split) -> np.ndarray:
-        """In blocks of images and captions, so that only a block's attention is in memory."""
+        """Scores (images, captions), computed in blocks so that only one block's attention weights are in memory."""
         self._check_regions(split.regions)
         self._check_words(split.words)
         out = np.empty((len(split.regions), len(split)), dtype=np.float32)
@@ -74,6 +79,8 @@ class SCAN(NeuralMatching):
 
 
 class CrossAttention(nn.Module):
+    """Encoders of regions and words, and the cross-attention scores of pairs."""
+
     def __init__(self, regions: InputScale, words: nn.Module, config: SCANConfig) -> None:
         super().__init__()
         self.config = config
@@ -83,15 +90,16 @@ class CrossAttention(nn.Module):
         self.words = GRUEncoder(words, config.width, both_ways=True)
 
     def images(self, flat: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """Unit region vectors (images, longest, width) and which of them are real."""
+        """Unit region vectors (images, longest, width) and their mask (images, longest)."""
         return padded(F.normalize(self.region_linear(self.regions(flat)), dim=1), counts)
 
     def captions(self, flat: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """Unit word vectors (captions, longest, width) and which of them are real."""
+        """Unit word vectors (captions, longest, width) and their mask (captions, longest)."""
         states = F.normalize(self.words.states(flat, counts), dim=2)
         return states, torch.arange(states.shape[1], device=states.device) < counts[:, None]
 
     def similarity(self, batch: Batch) -> Tensor:
+        """Scores (images, captions) of a batch."""
         return self.compare(self.images(batch.regions, batch.region_counts), self.captions(batch.words, batch.word_counts))
 
     def compare(self, images: tuple[Tensor, Tensor], captions: tuple[Tensor, Tensor]) -> Tensor:
@@ -108,14 +116,14 @@ class CrossAttention(nn.Module):
 
 
 def attended_cosine(queries: Tensor, query_mask: Tensor, contexts: Tensor, context_mask: Tensor, *, temperature: float) -> Tensor:
-    """Cosine of every query vector with what it sees in every context.
+    """Cosine of every query vector with its attended vector in every context.
 
-    ``s = LeakyReLU(c . q)``, scaled to length 1 over the queries of one owner, gives the attention ``a = softmax(temperature * s)`` over
-    the vectors c of one context; what is seen is ``sum a c``. Its cosine needs no sum of vectors, because with the unit length of q
+    ``s = LeakyReLU(c . q)``, L2-normalised over the queries of one owner, gives the attention weights ``a = softmax(temperature * s)`` over
+    the vectors c of one context; the attended vector is ``sum a c``. Its cosine does not require the sum itself, because for unit q
 
         q . sum a c = sum a (q . c)   and   |sum a c|^2 = a' (C C') a,
 
-    which makes the cost of a pair independent of the width beyond the scores themselves.
+    so that beyond the scores the cost of a pair does not depend on the width.
 
     Parameters
     ----------
@@ -124,14 +132,14 @@ def attended_cosine(queries: Tensor, query_mask: Tensor, contexts: Tensor, conte
 
     Returns
     -------
-    (C, Q, q), zero where the query is none.
+    (C, Q, q), zero at padding.
     """
     members, longest, width = queries.shape
-    scores = contexts @ queries.transpose(0, 1).reshape(longest * members, width).T  # (C, c, q * Q): the long axis last is the fast way
+    scores = contexts @ queries.transpose(0, 1).reshape(longest * members, width).T  # (C, c, q * Q): fastest with the long axis last
     alike = F.leaky_relu(scores, 0.1).unflatten(2, (longest, members))
     lengths = (alike.square().sum(dim=2, keepdim=True) + 1e-12).sqrt()
     attention = (temperature * alike / lengths).flatten(2).masked_fill(~context_mask[:, :, None], -torch.inf).softmax(dim=1)
     along = (attention * scores).sum(dim=1)
     gram = contexts @ contexts.transpose(1, 2)
-    seen = ((gram @ attention) * attention).sum(dim=1).clamp_min(1e-12).sqrt()
-    return (along / seen).unflatten(1, (longest, members)).transpose(1, 2) * query_mask
+    norm = ((gram @ attention) * attention).sum(dim=1).clamp_min(1e-12).sqrt()
+    return (along / norm).unflatten(1, (longest, members)).transpose(1, 2) * query_mask

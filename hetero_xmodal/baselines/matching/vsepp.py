@@ -1,4 +1,4 @@
-"""VSE++: visual-semantic embeddings with the hardest wrong answers (Faghri et al. 2018)."""
+"""VSE++: visual-semantic embeddings with hard negatives (Faghri et al. 2018)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .neural import GRUEncoder, InputScale, MatchingConfig, MeanEncoder, NeuralV
 
 @dataclass(frozen=True, kw_only=True)
 class VSEPPConfig(MatchingConfig):
-    """Settings of VSE++: those of every matching baseline."""
+    """Settings of VSE++, those of :class:`MatchingConfig`."""
 
 
 class VSEPP(NeuralVectors):
-    """One linear map of the mean region; a GRU over the words, whose last state is the caption's vector; cosine; hardest negatives.
+    """A linear map of the mean region and the last state of a GRU over the words, compared by cosine; hardest negatives.
 
-    The released code has a global image vector where this has the mean of the regions, and the same features for all methods of a table.
+    The released code uses a global image feature; here it is the mean of the regions, so that all methods have the same features.
     """
 
     name = "VSE++"

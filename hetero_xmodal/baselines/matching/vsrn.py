@@ -1,4 +1,4 @@
-"""VSRN: visual semantic reasoning (Li et al. 2019), without its branch that writes captions."""
+"""VSRN: visual semantic reasoning (Li et al. 2019), without its caption generation."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ from .neural import GRUEncoder, InputScale, MatchingConfig, NeuralVectors, TwoSi
 
 @dataclass(frozen=True, kw_only=True)
 class VSRNConfig(MatchingConfig):
-    """Settings of VSRN: those of every matching baseline, and
+    """Settings of VSRN: those of :class:`MatchingConfig`, and
 
-    layers : of reasoning over the regions
+    layers : number of reasoning layers over the regions
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
     """
 
     layers: int = 4
@@ -29,9 +34,9 @@ class VSRNConfig(MatchingConfig):
 
 
 class VSRN(NeuralVectors):
-    """Regions reason with each other by a graph network, then a GRU reads them one after the other; a GRU reads the words.
+    """A graph network over the regions followed by a GRU, and a GRU over the words.
 
-    The original also learns to write the caption from the regions, a second loss which is left out here.
+    The original's second loss, the generation of the caption from the regions, is omitted.
     """
 
     name = "VSRN"
@@ -42,7 +47,7 @@ class VSRN(NeuralVectors):
 
 
 class RegionReasoning(nn.Module):
-    """Regions (flat) to a vector of each image: linear map, graph layers, GRU over the regions."""
+    """Regions (n, d), *counts* (b,) per image, to image vectors (b, width): linear map, graph layers, GRU over the regions."""
 
     def __init__(self, inputs: InputScale, width: int, layers: int) -> None:
         super().__init__()
@@ -60,9 +65,9 @@ class RegionReasoning(nn.Module):
 
 
 class ReasoningLayer(nn.Module):
-    """``V* = BatchNorm(R V W_g W_r) + V`` with ``R = (V W_theta)(V W_phi)' / n``; R is not put through a softmax, as in the released code.
+    """``V* = BatchNorm(R V W_g W_r) + V`` with ``R = (V W_theta)(V W_phi)' / n``, without a softmax, as in the released code.
 
-    The batch norm starts at zero, so that a new layer passes its input on.
+    The scale of the batch normalisation is initialised to zero, so that a new layer is the identity.
     """
 
     def __init__(self, width: int) -> None:
@@ -72,10 +77,10 @@ class ReasoningLayer(nn.Module):
         nn.init.zeros_(self.norm.weight)
 
     def forward(self, v: Tensor, mask: Tensor) -> Tensor:
-        """Regions (images, longest, width) and which of them are real; those that are not stay zero."""
-        heard = mask.to(v.dtype) / mask.sum(dim=1, keepdim=True)  # 1 / n for a real region, 0 for padding
-        affinity = self.query(v) @ self.key(v).transpose(1, 2) * heard[:, None, :]
-        said = self.out(affinity @ self.value(v))
+        """Regions *v* (images, longest, width) with their *mask* (images, longest), to the same shape; padding stays zero."""
+        weight = mask.to(v.dtype) / mask.sum(dim=1, keepdim=True)  # 1 / n for a region, 0 for padding
+        affinity = self.query(v) @ self.key(v).transpose(1, 2) * weight[:, None, :]
+        message = self.out(affinity @ self.value(v))
         update = torch.zeros_like(v)
-        update[mask] = self.norm(said[mask])  # statistics over real regions only
+        update[mask] = self.norm(message[mask])  # statistics without padding
         return v + update

@@ -1,4 +1,4 @@
-"""What the papers compare with: ten methods of cross-modal retrieval under one interface.
+"""Baselines of cross-modal retrieval: ten methods with one interface.
 
 >>> import numpy as np
 >>> from hetero_xmodal.baselines.retrieval import CCA
@@ -10,7 +10,7 @@
 >>> method.embed_images(images).shape, method.embed_texts(texts).shape
 ((60, 5), (60, 5))
 
-``METHODS`` names them all; :func:`table` compares them on a data set.
+``METHODS`` lists them; :func:`table` compares them on a data set.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ class ACMRConfig(TrainingConfig):
     hidden : width of the hidden layers (two for images, one for texts)
     dims : of the common space
     margin : of the triplets
-    positive_weight : of the distance to the right item in a triplet
-    label_weight : of the label loss, beside triplets and modality loss, which count once
+    positive_weight : weight of the distance to the positive in a triplet
+    label_weight : weight of the label loss, relative to triplet and modality loss
     """
 
     hidden: int = 200
@@ -33,16 +33,16 @@ class ACMRConfig(TrainingConfig):
 
 
 class ACMR(NeuralBaseline):
-    """Two networks learn embeddings from which labels can be told, pairs are near each other, and the modality cannot be told.
+    """Two networks whose embeddings predict the labels, are close for pairs, and do not reveal the modality.
 
-    The loss is label_weight * (cross-entropy of the labels) + (triplets) + (cross-entropy of the modality). A reversed gradient, growing
-    from 0 to 1 over training, lets the networks work against the modality classifier (in the released code it never reaches the networks).
+    The loss is label_weight * (cross-entropy of the labels) + (triplets) + (cross-entropy of the modality). Gradient reversal, with a
+    strength that grows from 0 to 1 over training, opposes the modality classifier (in the released code it does not reach the networks).
     A triplet is
 
         max(0, margin + positive_weight |v_i - t_i| - |v_i - t_j|)
 
-    and the same with the sides swapped; j is the item of other labels whose input features are the most like those of item i. Embeddings
-    are ranked by Euclidean distance.
+    and the same with modalities exchanged; j is the item with other labels whose input features are most similar to those of item i.
+    Embeddings are ranked by Euclidean distance.
     """
 
     name = "ACMR"
@@ -71,7 +71,7 @@ class _Networks(nn.Module):
     def loss(self, images: Tensor, texts: Tensor, labels: Tensor, progress: float) -> Tensor:
         v, t = self.encode_images(images), self.encode_texts(texts)
         both = torch.cat([v, t])
-        target = labels / labels.sum(dim=1, keepdim=True).clamp_min(1)  # several labels share the probability evenly
+        target = labels / labels.sum(dim=1, keepdim=True).clamp_min(1)  # uniform over several labels
         label_loss = F.cross_entropy(self.label_classifier(both), torch.cat([target, target]))
         strength = 2 / (1 + torch.exp(torch.tensor(-10.0 * progress))) - 1
         modality = torch.arange(2, device=v.device).repeat_interleave(len(v))
@@ -81,12 +81,12 @@ class _Networks(nn.Module):
 
     def _triplets(self, anchor: Tensor, other: Tensor, other_input: Tensor, labels: Tensor) -> Tensor:
         alike = F.normalize(other_input, dim=1) @ F.normalize(other_input, dim=1).T
-        wrong = labels @ labels.T == 0
-        has_wrong = wrong.any(dim=1)
-        hardest = alike.masked_fill(~wrong, -2.0).argmax(dim=1)
-        right, false = _distance(anchor, other), _distance(anchor, other[hardest])
-        loss = F.relu(self.config.margin + self.config.positive_weight * right - false)
-        return (loss * has_wrong).mean()
+        is_negative = labels @ labels.T == 0
+        has_negative = is_negative.any(dim=1)
+        hardest = alike.masked_fill(~is_negative, -2.0).argmax(dim=1)
+        positive, negative = _distance(anchor, other), _distance(anchor, other[hardest])
+        loss = F.relu(self.config.margin + self.config.positive_weight * positive - negative)
+        return (loss * has_negative).mean()
 
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:
@@ -94,7 +94,7 @@ def _distance(a: Tensor, b: Tensor) -> Tensor:
 
 
 def reverse_gradient(x: Tensor, strength: float = 1.0) -> Tensor:
-    """The same values; the gradient that flows back is turned round and multiplied by *strength*.
+    """Gradient reversal: the identity for *x* of any shape, whose gradient is multiplied by ``-strength``.
 
     >>> x = torch.tensor(2.0, requires_grad=True)
     >>> (reverse_gradient(x) ** 2).backward()

@@ -1,4 +1,4 @@
-"""What every baseline of cross-modal retrieval shares: ``fit``, ``embed_images``, ``embed_texts``, and checks of what it is given."""
+"""Base classes of the cross-modal retrieval baselines: ``fit``, ``embed_images``, ``embed_texts``, and validation of arguments."""
 
 from __future__ import annotations
 
@@ -15,19 +15,24 @@ from ...metrics import MeanAveragePrecision, mean_average_precision_from_embeddi
 
 
 class Baseline(ABC):
-    """A method that maps images and texts into one space; subclasses fill in :meth:`_fit` and the two embeddings.
+    """A method that embeds images and texts in a common space; subclasses implement :meth:`_fit` and the two embeddings.
 
-    Every method works on inputs from which the mean of the training rows is taken away. What a config leaves open (a field that is
-    None) is chosen by mean average precision on the validation pairs, never on the test pairs.
+    Inputs are centred on the mean of the training rows. Settings that are None in the config are selected by mean average precision on the
+    validation pairs, never on the test pairs.
 
     Attributes
     ----------
     name : str
-        As papers write it.
+        As in papers.
     similarity : str
-        What ranks its embeddings: "cosine" or "euclidean".
+        Ranking of its embeddings: "cosine" or "euclidean".
     config : dataclass
-        The settings; after ``fit``, with everything that was chosen on the validation pairs filled in.
+        The settings; after ``fit`` including those selected on the validation pairs.
+
+    Raises
+    ------
+    InputError
+        If *config* is of another class.
     """
 
     name: ClassVar[str]
@@ -41,24 +46,25 @@ class Baseline(ABC):
         self._fitted = False
 
     def fit(self, images: Any, texts: Any, labels: Any, *, validation: FeatureSplit | tuple | None = None) -> Baseline:
-        """Learn from training pairs.
+        """Train on pairs.
 
         Parameters
         ----------
         images, texts : array, shapes (n, d_image) and (n, d_text)
         labels : array of 0 and 1, shape (n, classes)
-            Methods without supervision ignore them.
+            Ignored by unsupervised methods.
         validation : FeatureSplit or (images, texts, labels), optional
-            Pairs kept aside from training, for choosing settings and for stopping early.
+            Held-out pairs for selecting settings and for early stopping.
 
         Returns
         -------
-        The fitted method itself.
+        ``self``.
 
         Raises
         ------
         InputError
-            Rows that do not match, NaN or infinity, labels outside 0 and 1, a class without a positive, validation pairs of other widths.
+            If numbers of rows differ, a value is not finite, labels are not 0 and 1, a class has no positive, or the validation pairs have
+            other widths.
         """
         train = FeatureSplit(images, texts, labels)
         if len(train) < 2:
@@ -111,7 +117,7 @@ class Baseline(ABC):
         ]
         return np.mean(both, axis=0)
 
-    # ---- what a method fills in; rows are centred ----
+    # ---- implemented by subclasses; rows are centred ----
 
     @abstractmethod
     def _fit(self, train: FeatureSplit, validation: FeatureSplit | None) -> None: ...
@@ -126,8 +132,8 @@ class Baseline(ABC):
 class LinearBaseline(Baseline):
     """A method with two projection matrices in closed form: ``image_weights`` (d_image, d) and ``text_weights`` (d_text, d).
 
-    Among the solutions which the config leaves open, it takes the simplest one whose score on the validation pairs lies within one standard
-    error of the best (the one-standard-error rule): with few validation pairs the best score itself is largely luck.
+    Among the solutions that the config allows, the simplest one within one standard error of the best validation score is taken
+    (one-standard-error rule), because with few validation pairs the best score is largely due to chance.
     """
 
     def _fit(self, train: FeatureSplit, validation: FeatureSplit | None) -> None:
@@ -138,7 +144,7 @@ class LinearBaseline(Baseline):
             for _, self.image_weights, self.text_weights in solutions:
                 scores.append(self._scores(validation))
             scores = np.array(scores)
-            scores = scores[:, ~np.isnan(scores[0])]  # pairs whose labels nobody shares
+            scores = scores[:, ~np.isnan(scores[0])]  # without pairs that share no label with others
             means = scores.mean(axis=1)
             best = int(means.argmax())
             error = scores[best].std(ddof=1) / np.sqrt(scores.shape[1])
@@ -147,7 +153,7 @@ class LinearBaseline(Baseline):
 
     @abstractmethod
     def _solutions(self, train: FeatureSplit, *, choose: bool) -> Iterator[tuple[Any, np.ndarray, np.ndarray]]:
-        """Every (config, image weights, text weights) to choose from, the simplest first; just the default one if not *choose*."""
+        """All candidates (config, image weights, text weights), the simplest first; only the default one if not *choose*."""
 
     def _embed_images(self, images: np.ndarray) -> np.ndarray:
         return images @ self.image_weights
@@ -156,7 +162,7 @@ class LinearBaseline(Baseline):
         return texts @ self.text_weights
 
     def _leading(self, config: Any, image_weights: np.ndarray, text_weights: np.ndarray, *, choose: bool):
-        """The first d columns: for d as configured, or, where that is None, for several d (if *choose*) or all."""
+        """The first d columns: for the configured d, or, if that is None, for several d (if *choose*) or all."""
         available = image_weights.shape[1]
         if config.dims is not None:
             if not 1 <= config.dims <= available:
@@ -169,7 +175,9 @@ class LinearBaseline(Baseline):
 
 
 def retrieval_scores(images: np.ndarray, texts: np.ndarray, labels: np.ndarray, similarity: str = "cosine") -> dict[str, float]:
-    """Mean average precision over all ranks in both directions and their mean; row i of images and texts is pair i.
+    """Mean average precision over all ranks in both directions, and their mean.
+
+    Row i of *images* (n, d) and *texts* (n, d) is pair i, with *labels* (n, classes).
 
     Examples
     --------
@@ -183,7 +191,7 @@ def retrieval_scores(images: np.ndarray, texts: np.ndarray, labels: np.ndarray, 
 def retrieval_precisions(
     images: np.ndarray, texts: np.ndarray, labels: np.ndarray, similarity: str = "cosine"
 ) -> dict[str, MeanAveragePrecision]:
-    """Mean average precision of both directions, each with its ``per_query`` of shape (pairs,); row i of images and texts is pair i.
+    """Mean average precision of both directions, each with its ``per_query`` of shape (pairs,); arguments as in :func:`retrieval_scores`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The table of a paper on cross-modal retrieval: every method on one data set, mean and standard deviation over seeds."""
+"""Comparison table for cross-modal retrieval: all methods on one data set, mean and standard deviation over seeds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .dscmr import DSCMR
 from .jrl import JRL
 from .linear import CCA, CFA, MLCCA, PLSC2A
 
-#: name as papers write it -> class, in the order of the paper's table
+#: name as in papers -> class, in the order of the paper's table
 METHODS: dict[str, type[Baseline]] = {
     method.name: method for method in (CFA, CCA, PLSC2A, JRL, MLCCA, MultimodalDBN, CorrAE, DCCA, ACMR, DSCMR)
 }
@@ -39,10 +39,10 @@ def table(
     others: Mapping[str, Callable[[int], Any]] | None = None,
     progress: Callable[[str], None] | None = None,
 ):
-    """Fit every method to the training pairs and measure it on the test pairs: mean average precision over all ranks.
+    """Fit every method on the training pairs and evaluate it on the test pairs: mean average precision over all ranks.
 
-    Settings and the epoch to stop at are chosen on the validation pairs. A method without randomness is fitted once and
-    has no standard deviation.
+    Settings and the epoch to keep are selected on the validation pairs. Deterministic methods are fitted once and have no standard
+    deviation.
 
     Parameters
     ----------
@@ -51,11 +51,11 @@ def table(
     methods : sequence of str, optional
         Names in ``METHODS``; default: all.
     seeds : int or sequence of int
-        How many seeds (0, 1, ...), or which.
+        Number of seeds (0, 1, ...), or the seeds.
     configs : mapping, optional
-        Method name -> config, where the default is not wanted; its seed is replaced by each of *seeds*.
+        Method name -> config that replaces the default; its seed is replaced by each of *seeds*.
     others : mapping, optional
-        More rows: name -> function from a seed to an unfitted method with the same interface (``fit``, ``embed_images``, ``embed_texts``).
+        Further rows: name -> function from a seed to an unfitted method with ``fit``, ``embed_images`` and ``embed_texts``.
     progress : callable, optional
         Called with a line of text after each fit, such as ``print``.
 
@@ -64,12 +64,12 @@ def table(
     pandas.DataFrame
         One row for each method: ``image_to_text``, ``text_to_image``, ``mean``, ``std`` (standard deviation of ``mean`` over seeds, NaN
         for one run), ``validation`` (the same mean on the validation pairs), ``runs``. The first row is ``chance``: random rankings.
-        ``frame.attrs["protocol"]`` says in a line what was measured.
+        ``frame.attrs["protocol"]`` describes the evaluation in one line.
 
     Raises
     ------
     InputError
-        An unknown method, or no validation split.
+        If a method is unknown, or there is no validation split.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def table(
 
 
 def usual_config(method: str, data: Any = None) -> Any:
-    """Config of a row of the table for loaded data, their facts or a known name: the method's own, or what was found better for such data.
+    """Config of a row of the table, adapted to loaded data, their facts or a known name if given.
 
     >>> usual_config("DSCMR").learning_rate, usual_config("DSCMR", "coco-labels").learning_rate
     (0.0003, 0.001)

@@ -1,4 +1,4 @@
-"""Networks for what pairs have in common: DCCA (correlation) and Corr-AE (reconstruction and nearness)."""
+"""Neural methods based on correlation and reconstruction of pairs: DCCA and Corr-AE."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class DCCAConfig(TrainingConfig):
 
     hidden : width of the hidden layer of both networks
     dims : outputs of both networks, whose correlations are summed
-    ridge : added to the diagonals of both covariances; papers use 0.001, but small data sets want more
-    power : as in CCA, whose final step runs on the outputs
+    ridge : added to the diagonals of both covariances; papers use 0.001, but small data sets need more
+    power : of the final linear CCA of the outputs
     """
 
     hidden: int = 256
@@ -35,9 +35,9 @@ class DCCAConfig(TrainingConfig):
 
 
 class DCCA(NeuralBaseline):
-    """Deep CCA (Andrew et al. 2013): two networks whose outputs are as correlated as possible; :func:`correlation_loss`, in float64.
+    """Deep CCA (Andrew et al. 2013): two networks with maximally correlated outputs; trained with :func:`correlation_loss` in float64.
 
-    After every epoch the outputs of the training pairs go through one linear CCA, which turns and scales them into the common space.
+    After every epoch a linear CCA of the outputs of the training pairs gives the common space.
     """
 
     name = "DCCA"
@@ -92,7 +92,7 @@ class _Correlated(nn.Module):
 
 
 def correlation_loss(a: Tensor, b: Tensor, ridge: float = 1e-3) -> Tensor:
-    """Minus the sum of the canonical correlations of two sets of paired rows: ``-|| Caa^-1/2 Cab Cbb^-1/2 ||_*``.
+    """Negative sum of the canonical correlations of two sets of paired rows, a scalar: ``-|| Caa^-1/2 Cab Cbb^-1/2 ||_*``.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class CorrAEConfig(TrainingConfig):
     """Settings of Corr-AE.
 
     dims : width of the code
-    alpha : weight of the codes' nearness; the reconstructions have 1 - alpha
+    alpha : weight of the distance between codes; the reconstructions have 1 - alpha
     """
 
     dims: int = 64
@@ -133,9 +133,9 @@ class CorrAEConfig(TrainingConfig):
 
 
 class CorrAE(NeuralBaseline):
-    """Correspondence autoencoder (Feng et al. 2014): an autoencoder for each side, with codes of a pair near each other.
+    """Correspondence autoencoder (Feng et al. 2014): an autoencoder for each modality, with similar codes for a pair.
 
-    ``(1 - alpha) (|x - x'|^2 + |y - y'|^2) + alpha |f(x) - g(y)|^2``, mean over pairs; one logistic layer codes, one linear layer decodes.
+    ``(1 - alpha) (|x - x'|^2 + |y - y'|^2) + alpha |f(x) - g(y)|^2``, mean over pairs; a logistic layer encodes, a linear layer decodes.
     """
 
     name = "Corr-AE"
@@ -154,7 +154,7 @@ class _Autoencoders(nn.Module):
         self.image_decoder = nn.Linear(config.dims, d_image)
         self.text_decoder = nn.Linear(config.dims, d_text)
 
-    # Sigmoid codes are all positive; ranked by cosine they need their middle taken away.
+    # sigmoid codes are positive, so they are centred for the cosine
     def encode_images(self, images: Tensor) -> Tensor:
         return self.image_encoder(images) - 0.5
 

@@ -1,4 +1,4 @@
-"""Multimodal DBN (Srivastava and Salakhutdinov 2012): a deep belief network for each side and a joint layer over both."""
+"""Multimodal DBN (Srivastava and Salakhutdinov 2012): a deep belief network for each modality and a joint layer."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .base import Baseline
 class MultimodalDBNConfig:
     """Settings of the multimodal DBN.
 
-    hidden : widths of the two hidden layers of each side
+    hidden : widths of the two hidden layers of each modality
     joint : width of the joint layer
-    text_units : ``bernoulli`` for features from 0 to 1, ``gaussian`` for any; ``auto``: bernoulli where all are 0 or 1, as tags are
-    epochs : over the training pairs, for each layer
-    batch_size, learning_rate, weight_decay : of contrastive divergence; layers of Gaussian inputs learn at a tenth of the rate
-    meetings : how often the missing side and the joint layer are inferred from each other
-    seed : of weights, order and samples
+    text_units : ``bernoulli`` for features in 0..1, ``gaussian`` for any; ``auto``: ``bernoulli`` if all are 0 or 1, as tags are
+    epochs : training epochs of each layer
+    batch_size, learning_rate, weight_decay : of contrastive divergence; the rate of layers with Gaussian inputs is a tenth
+    meetings : number of mean-field updates of the missing modality and the joint layer
+    seed : random seed
     """
 
     hidden: tuple[int, int] = (256, 256)
@@ -43,14 +43,14 @@ class MultimodalDBNConfig:
 class MultimodalDBN(Baseline):
     """Two stacks of two restricted Boltzmann machines and a joint one, each trained by one step of contrastive divergence.
 
-    To embed one side, the other is missing: its top layer starts at one half, then joint layer and missing top layer are inferred from
-    each other a few times (mean field). The activations of the joint layer are the embedding. With validation pairs, the joint layer is the
-    one of its best epoch.
+    To embed one modality, the other one is inferred: its top layer starts at one half, then joint layer and missing top layer are updated
+    alternately (mean field). The activations of the joint layer are the embedding. With validation pairs, the joint layer of its best epoch
+    is kept.
 
     Attributes
     ----------
     errors : dict
-        Mean squared reconstruction error per epoch of every layer: a check that each has learnt something.
+        Mean squared reconstruction error of every layer after each epoch.
     """
 
     name = "Multimodal DBN"
@@ -108,10 +108,10 @@ class MultimodalDBN(Baseline):
     def _activations(self, values: Tensor, side: int) -> np.ndarray:
         for machine in self._stacks[side]:
             values = machine.up(values)
-        return (self._infer(values, side) - self._middle[side]).numpy()  # ranked by cosine: the mean activation says nothing
+        return (self._infer(values, side) - self._middle[side]).numpy()  # centred for the cosine
 
     def _infer(self, top: Tensor, side: int) -> Tensor:
-        """Joint activations from the top layer of one side."""
+        """Joint activations (n, joint) from the top layer (n, hidden) of one modality."""
         missing = torch.full_like(top, 0.5)
         for _ in range(self.config.meetings):
             joint = self._joint.up(torch.cat((top, missing) if side == 0 else (missing, top), dim=1))
@@ -121,7 +121,7 @@ class MultimodalDBN(Baseline):
 
 
 class _Machine:
-    """A restricted Boltzmann machine: logistic hidden units, logistic or (with unit variance) Gaussian visible ones."""
+    """A restricted Boltzmann machine with logistic hidden units and logistic or (unit-variance) Gaussian visible units."""
 
     def __init__(self, visible: int, hidden: int, gaussian: bool, generator: torch.Generator) -> None:
         self.gaussian = gaussian

@@ -13,9 +13,9 @@ from .neural import NeuralBaseline, TrainingConfig, layers
 
 @dataclass(frozen=True, kw_only=True)
 class DSCMRConfig(TrainingConfig):
-    """Settings of DSCMR, for a laptop; in brackets the authors', who select the epoch on the test pairs.
+    """Settings of DSCMR for a laptop; in brackets the authors', who select the epoch on the test pairs.
 
-    hidden : width of each side's own layer [2048]
+    hidden : width of each modality's own layer [2048]
     dims : of the common space [1024]
     alpha, beta : weights of the terms of :func:`dscmr_loss`
     epochs [500], learning_rate [1e-4], weight_decay [0] : as in every :class:`TrainingConfig`
@@ -63,11 +63,11 @@ class _Networks(nn.Module):
 
 
 def dscmr_loss(v: Tensor, t: Tensor, scores_v: Tensor, scores_t: Tensor, labels: Tensor, alpha: float, beta: float) -> Tensor:
-    """``L = L_class + alpha L_pair + beta L_modality``.
+    """``L = L_class + alpha L_pair + beta L_modality``, a scalar.
 
     * L_class: mean over pairs of ``|scores - labels|_2``, images plus texts;
-    * L_pair: how well half the cosine of two embeddings tells the number of labels which their pairs share, as a logistic likelihood,
-      for (image, text), (image, image) and (text, text);
+    * L_pair: negative logistic log-likelihood of the number of labels that two pairs share, given half the cosine of their embeddings, for
+      (image, text), (image, image) and (text, text);
     * L_modality: mean of ``|v_i - t_i|_2``.
 
     Parameters
@@ -79,7 +79,7 @@ def dscmr_loss(v: Tensor, t: Tensor, scores_v: Tensor, scores_t: Tensor, labels:
     Examples
     --------
     >>> v, t, labels = torch.eye(2), torch.eye(2), torch.eye(2)
-    >>> round(float(dscmr_loss(v, t, v, t, labels, alpha=0.0, beta=0.1)), 4)  # everything fits; an epsilon keeps the gradient finite
+    >>> round(float(dscmr_loss(v, t, v, t, labels, alpha=0.0, beta=0.1)), 4)  # a perfect fit; an epsilon keeps the gradient finite
     0.0
     """
     classification = _mean_norm(scores_v - labels) + _mean_norm(scores_t - labels)

@@ -17,10 +17,10 @@ class JRLConfig:
 
     label_weight : mu
     pair_weight : lambda
-    smoothness : sigma; None: chosen on validation pairs, without them 1,000 as released by the authors
+    smoothness : sigma; None: selected on validation pairs, without them 1,000 as in the authors' release
     sparsity : gamma; likewise
-    neighbours : of every item in the graph
-    rounds : most alternations
+    neighbours : number of neighbours of every item in the graph
+    rounds : maximum number of alternations
     """
 
     label_weight: float = 1.0
@@ -32,15 +32,15 @@ class JRLConfig:
 
 
 class JRL(LinearBaseline):
-    """Projects both sides onto the labels, pairs close together, neighbours close together, with few features in use.
+    """Projects both modalities onto the labels, with pairs and neighbours close together and few features used.
 
     The projections P of images X and Q of texts T minimise
 
         mu (||X P - Y||^2 + ||T Q - Y||^2) + lambda ||X P - T Q||^2
         + sigma (tr P^T X^T L_X X P + tr Q^T T^T L_T T Q) + gamma (||P||_21 + ||Q||_21)
 
-    where Y (n, classes) are the labels and L the normalised Laplacian of each side's graph of nearest neighbours. P and Q are solved for in
-    turn, with the rows' norms of the round before. Only training items enter the graphs; the original also looks at the test items.
+    where Y (n, classes) are the labels and L the normalised Laplacian of each modality's nearest-neighbour graph. P and Q are solved for
+    alternately, with the row norms of the previous round. The graphs contain only training items; the original includes the test items.
     """
 
     name = "JRL"
@@ -77,7 +77,7 @@ def _alternate(sides: list, labels: np.ndarray, config: JRLConfig) -> list[np.nd
 
 
 def laplacian(values: np.ndarray, neighbours: int):
-    """Normalised Laplacian ``I - D^-1/2 W D^-1/2`` (sparse) of the graph in which i and j are joined if one is among the other's nearest.
+    """Normalised Laplacian ``I - D^-1/2 W D^-1/2`` (n, n), sparse, of the symmetric nearest-neighbour graph of *values* (n, d).
 
     Examples
     --------

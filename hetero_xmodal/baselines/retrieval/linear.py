@@ -15,13 +15,13 @@ from .base import LinearBaseline
 
 @dataclass(frozen=True)
 class CFAConfig:
-    """dims : dimensions of the common space; None: chosen on validation pairs, without them all there are."""
+    """dims : dimensions of the common space; None: selected on validation pairs, without them all."""
 
     dims: int | None = None
 
 
 class CFA(LinearBaseline):
-    """Cross-modal factor analysis (Li et al. 2003): orthogonal A, B with the smallest ``||X A - Y B||``: singular vectors of ``X^T Y``.
+    """Cross-modal factor analysis (Li et al. 2003): orthogonal A, B that minimise ``||X A - Y B||``, the singular vectors of ``X^T Y``.
 
     Attributes
     ----------
@@ -46,11 +46,11 @@ class CFA(LinearBaseline):
 class CCAConfig:
     """Settings of CCA.
 
-    ridge : added to both covariances, times the mean of their diagonal, so that directions of little variance count little;
-        None: chosen on validation pairs, without them 0.001.
-    power : every direction is scaled by this power of its correlation (Gong et al. 2014). 1 lets weak directions fade out;
-        0 is the textbook method, where ``dims`` has to cut them off.
-    dims : dimensions of the common space; None: all, or, with power 0, chosen on validation pairs.
+    ridge : added to both covariances in units of their mean diagonal, which reduces the weight of directions of low variance; None:
+        selected on validation pairs, without them 0.001.
+    power : every direction is scaled by this power of its correlation (Gong et al. 2014). 1 reduces the weight of weakly correlated
+        directions; 0 is standard CCA, where ``dims`` must exclude them.
+    dims : dimensions of the common space; None: all, or, with power 0, selected on validation pairs.
     """
 
     ridge: float | None = None
@@ -59,9 +59,9 @@ class CCAConfig:
 
 
 class CCA(LinearBaseline):
-    """Canonical correlation analysis with a ridge: directions of the largest correlation, by one singular value decomposition.
+    """Regularised canonical correlation analysis, by one singular value decomposition.
 
-    (scikit-learn's ``CCA`` finds the same directions one after the other, without a ridge; a test compares the two.)
+    (scikit-learn's ``CCA`` finds the same directions iteratively and without a ridge; a test compares the two.)
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ class CCA(LinearBaseline):
 class MLCCAConfig(CCAConfig):
     """Settings of ml-CCA: those of CCA, and
 
-    weight : how much an image and a text with labels y and z count as a pair: ``cosine`` of y and z, or ``exp``: exp(-|y - z|^2 / width).
+    weight : of an image and a text with labels y and z as a pair: ``cosine`` of y and z, or ``exp``: exp(-|y - z|^2 / width).
     width : of ``exp``.
     """
 
@@ -110,9 +110,9 @@ class MLCCAConfig(CCAConfig):
 
 
 class MLCCA(CCA):
-    """Multi-label CCA (Ranjan et al. 2015): CCA over all image-text combinations, each weighed by how alike their labels are.
+    """Multi-label CCA (Ranjan et al. 2015): CCA over all image-text combinations, weighted by the similarity of their labels.
 
-    The three covariances carry the same weights f(y_i, y_j), so that items with many neighbours count as often as they occur in pairs.
+    The three covariances have the same weights f(y_i, y_j), so that items count as often as they occur in pairs.
     """
 
     name = "ml-CCA"
@@ -137,7 +137,7 @@ class MLCCA(CCA):
 
 @dataclass(frozen=True)
 class PLSConfig:
-    """dims : number of components; None: chosen on validation pairs, without them 10, or fewer where the features are narrower."""
+    """dims : number of components; None: selected on validation pairs, without them at most 10."""
 
     dims: int | None = None
 
@@ -145,7 +145,7 @@ class PLSConfig:
 class PLSC2A(LinearBaseline):
     """PLS-C2A: two-block canonical partial least squares, mode A (scikit-learn's ``PLSCanonical``).
 
-    Each component has the largest covariance ``cov(X w, Y c)`` with |w| = |c| = 1; then X and Y are freed of their own scores.
+    Each component maximises the covariance ``cov(X w, Y c)`` with |w| = |c| = 1; then X and Y are deflated by their own scores.
     """
 
     name = "PLS-C2A"
@@ -154,7 +154,7 @@ class PLSC2A(LinearBaseline):
     def _solutions(self, train: FeatureSplit, *, choose: bool):
         from sklearn.cross_decomposition import PLSCanonical
 
-        # each further component needs variance that those before it have left over
+        # each further component needs variance that is left after deflation
         available = min(np.linalg.matrix_rank(train.images), np.linalg.matrix_rank(train.texts))
         wanted = self.config.dims or min(available, 10)
         if not 1 <= wanted <= available:
@@ -165,5 +165,5 @@ class PLSC2A(LinearBaseline):
 
 
 def unit_rows(values: np.ndarray) -> np.ndarray:
-    """Rows scaled to length 1; rows of zeros stay zero."""
+    """L2-normalise the rows of (n, d); rows of zeros stay zero."""
     return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)

@@ -1,4 +1,4 @@
-"""The training loop which the baselines with networks share: Adam over mini-batches, stopping early on the validation pairs."""
+"""Base class and training loop of the neural baselines: Adam over mini-batches with early stopping on the validation pairs."""
 
 from __future__ import annotations
 
@@ -19,18 +19,16 @@ from .base import Baseline
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """Settings of every baseline that is trained step by step.
+    """Training settings of the neural baselines.
 
-    epochs : most passes over the training pairs
-    batch_size : pairs in a step
-    learning_rate : of Adam
-    beta1 : Adam's first momentum
-    weight_decay : of Adam (pulls all weights towards zero)
-    patience : epochs without a better validation score before training stops
-    scale : of the input features: ``each`` is divided by its own standard deviation over the training rows, ``all`` of a side by one common
-        number so that their mean variance is 1, or ``none``
+    epochs : maximum number of epochs
+    batch_size : number of pairs in a batch
+    learning_rate, beta1, weight_decay : of Adam
+    patience : number of epochs without a better validation score after which training stops
+    scale : scaling of the input features: ``each`` by its own standard deviation over the training rows, ``all`` of a modality by a common
+        factor so that their mean variance is 1, or ``none``
     seed : of the initial weights and the order of the pairs
-    device : where torch computes, such as "cpu" or "cuda"
+    device : of torch, such as "cpu" or "cuda"
     """
 
     epochs: int = 100
@@ -45,9 +43,9 @@ class TrainingConfig:
 
 
 class NeuralBaseline(Baseline):
-    """Subclasses build one module with the methods ``encode_images``, ``encode_texts`` and ``loss``.
+    """Base class of methods with one module, which has the methods ``encode_images``, ``encode_texts`` and ``loss``.
 
-    With validation pairs, the weights kept are those of the epoch with the best mean average precision on them; without, the last ones.
+    With validation pairs, the weights of the epoch with the best mean average precision are kept; without, the last ones.
 
     Attributes
     ----------
@@ -73,7 +71,7 @@ class NeuralBaseline(Baseline):
         self._image_scale, self._text_scale = self._scale(train.images), self._scale(train.texts)
         images, texts = self._tensor(train.images * self._image_scale), self._tensor(train.texts * self._text_scale)
         labels = self._tensor(train.labels)
-        with torch.random.fork_rng(devices=[]):  # leaves the caller's random numbers as they were
+        with torch.random.fork_rng(devices=[]):  # leaves the global random state unchanged
             torch.manual_seed(config.seed)
             self.module = self._build(images.shape[1], texts.shape[1], labels.shape[1]).to(config.device, self.dtype)
             self.history, self.best_epoch = train_epochs(
@@ -88,14 +86,14 @@ class NeuralBaseline(Baseline):
         self.module.eval()
 
     def _batches(self, n: int) -> list[Tensor]:
-        """A new order of all rows, cut into batches; a last one of a single row joins the one before it."""
+        """Batches of all rows in random order; a last batch of a single row is merged with the one before it."""
         batches = list(torch.randperm(n).split(self.config.batch_size))
         if len(batches) > 1 and len(batches[-1]) == 1:
             batches[-2:] = [torch.cat(batches[-2:])]
         return batches
 
     def _after_epoch(self, images: Tensor, texts: Tensor) -> None:
-        """For a method that fits something more to the embeddings of the training pairs."""
+        """Hook for methods that fit something to the embeddings of the training pairs."""
 
     def _scale(self, values: np.ndarray) -> np.ndarray:
         deviation = values.std(axis=0)
@@ -135,22 +133,27 @@ def train_epochs(
     clip: float | None = None,
     rate: Callable[[int], float] = lambda epoch: 1.0,
 ) -> tuple[list[dict[str, float]], int]:
-    """Adam over mini-batches; with *score*, the module ends with the weights of its best epoch, and training stops early.
+    """Train with Adam over mini-batches; with *score*, stop early and restore the weights of the best epoch.
 
     Parameters
     ----------
-    module, config : what learns, and how.
+    module, config : the module to train, and the settings.
     name : of the method, for messages.
-    batches : gives the batches of a new epoch.
-    loss : from a batch and the share of the epochs that are over (0 to 1) to the loss.
+    batches : returns the batches of a new epoch.
+    loss : from a batch and the share of the epochs completed (0 to 1) to the loss, a scalar.
     after_epoch : called before the epoch is scored.
     score : of the module on the validation pairs, higher is better.
-    clip : largest norm of the gradient.
-    rate : from the epoch, counted from 1, to what the learning rate is multiplied with.
+    clip : maximum norm of the gradient.
+    rate : from the epoch, counted from 1, to the factor of the learning rate.
 
     Returns
     -------
     The history, a dict with ``loss`` and, with *score*, ``validation`` for every epoch, and the best epoch, counted from 1.
+
+    Raises
+    ------
+    InputError
+        If the loss becomes NaN or infinite.
     """
     optimiser = torch.optim.Adam(
         module.parameters(), config.learning_rate, (config.beta1, 0.999), weight_decay=config.weight_decay, fused=True
@@ -189,7 +192,7 @@ def train_epochs(
 
 
 def layers(*widths: int, activation: type[nn.Module], last: bool = True) -> nn.Sequential:
-    """Linear layers with an activation after each; after the last one only if *last*.
+    """Linear layers, each followed by an activation, the last one only if *last* is set.
 
     >>> layers(4, 8, 2, activation=nn.ReLU, last=False)
     Sequential(

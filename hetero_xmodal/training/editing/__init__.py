@@ -1,1 +1,1 @@
-"""What CAM and MIM-Net share in training: training data, exercises, losses."""
+"""Training of editing models, shared by CAM and MIM-Net: training data, exercises, losses."""

@@ -1,4 +1,4 @@
-"""Attribute words exchanged for others of their kind, and which region every word of a sentence speaks of."""
+"""Swapping attribute words for others of their kind, and the image region that every word of a sentence refers to."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import Tensor
 from ... import schema as s
 from .dataset import KINDS, kind_of
 
-#: kinds of attributes that are swapped; size is left out, because a larger bird is another image
+#: kinds of attributes that are swapped; not size, which would change the layout of the image
 SWAPPED = ("colour", "pattern", "length")
 
 
 class Swapper:
-    """Exchanges attribute words for others of their kind, as numbers of a model's vocabulary."""
+    """Swaps attribute words for others of their kind, as indices of a model's vocabulary."""
 
     def __init__(self, vocabulary: list[str], first: int, kinds: tuple[str, ...] = SWAPPED) -> None:
         found = [kind_of(word) for word in vocabulary]
@@ -39,10 +39,10 @@ class Swapper:
         self.vowel = torch.tensor([False] * first + [word[:1] in "aeiou" for word in vocabulary])
 
     def __call__(self, words: Tensor, member: Tensor, request: Tensor) -> tuple[Tensor, Tensor]:
-        """Numbers (n,) of words, each of a member (n,) of the batch -> the same with swaps, and where.
+        """Swap words (n,) of the sentences *member* (n,) of a batch; returns the new words (n,) and a mask of the swapped ones (n,).
 
-        One word of a sentence is swapped, each further one in a quarter of the cases. Of a *request* (b,) ("red instead of blue") the
-        first is swapped and the second becomes what the first was.
+        One word of each sentence is swapped, and every other attribute word with a probability of a quarter. In a *request* (b,) ("red
+        instead of blue") the first is swapped and the second becomes the original first.
         """
         can = (self.count[words] > 0).float()
         order = torch.rand(len(words)) * can
@@ -62,7 +62,7 @@ class Swapper:
         return self.with_articles(swapped, chosen, member), chosen
 
     def with_articles(self, words: Tensor, chosen: Tensor, member: Tensor) -> Tensor:
-        """Words (n,) with "a" and "an" put right before the *chosen* ones (n,)."""
+        """Words (n,) with "a" and "an" corrected before the *chosen* ones (n,)."""
         a, an = self.articles
         if a >= 0 and an >= 0 and len(words) > 1:
             leads = (words[:-1] == a) | (words[:-1] == an)
@@ -71,10 +71,10 @@ class Swapper:
         return words
 
 
-def attribute_numbers(vocabulary: list[str], attributes: list[str], first: int) -> list[list[int]]:
-    """For every word number the kind of attribute it names and that attribute's number; -1, 0 for other words.
+def attribute_indices(vocabulary: list[str], attributes: list[str], first: int) -> list[list[int]]:
+    """For every word index, the kind of attribute it names and the index of that attribute; -1 and 0 for other words.
 
-    >>> attribute_numbers(["bird", "red"], ["", "blue", "red"], 1)
+    >>> attribute_indices(["bird", "red"], ["", "blue", "red"], 1)
     [[-1, 0], [-1, 0], [0, 2]]
     """
     out = [[-1, 0] for _ in range(first)]
@@ -84,8 +84,8 @@ def attribute_numbers(vocabulary: list[str], attributes: list[str], first: int) 
     return out
 
 
-def denied(graph: Any) -> Tensor:
-    """Which words of a batched graph (words,) stand after "instead": "purple" in "green instead of purple" is what should *not* be seen."""
+def negated(graph: Any) -> Tensor:
+    """Mask (words,) of the words of a batched graph after "instead": "purple" in "green instead of purple" should *not* be visible."""
     data = graph.nodes[s.WORD].data
     counts = graph.batch_num_nodes(s.WORD)
     member = torch.repeat_interleave(torch.arange(len(counts)), counts)
@@ -95,13 +95,13 @@ def denied(graph: Any) -> Tensor:
 
 
 def word_regions(graph: Any) -> Tensor:
-    """Which region every word of a batched graph speaks of, (words,), -1 for none.
+    """Index of the region that every word of a batched graph refers to, (words,), -1 for none.
 
-    A noun that has a match speaks of that region, and so does what hangs on it: "red" in "red wings", and in "the wings are red".
+    A matched noun refers to its region, and so do its dependents: "red" in "red wings", and in "the wings are red".
     """
     region = torch.full((graph.num_nodes(s.WORD),), -1)
-    seen, word = graph.edges(etype=s.VISUAL_SAME_AS_WORD)
-    region[word] = seen
+    visual, word = graph.edges(etype=s.VISUAL_SAME_AS_WORD)
+    region[word] = visual
     child, head = graph.edges(etype=s.DEPENDS)
     arcs = s.text_array(graph.edges[s.DEPENDS].data["arc"])
     subject = torch.from_numpy(np.isin(arcs, [b"nsubj", b"nsubjpass"]))

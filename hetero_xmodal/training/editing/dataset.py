@@ -1,13 +1,13 @@
-"""Training data of manipulation models: images, graphs of image and sentence, and three ways to make a pair that does not fit.
+"""Training data of editing models: images, graphs of image and sentence, and three kinds of self-supervised exercises.
 
-Nobody has the edited image to learn from, so the data make their own exercises, from annotations alone:
+True edited images are not available for training, so exercises are made from annotations alone:
 
-* a **foreign part**: a region that the sentence describes is covered by the same part of another image, which differs in what the
-  sentence says and agrees in what it does not say. The image before is the answer, and only the sentence tells how it looked.
-* a **hidden place**: a box is filled from around it, the image before is the answer. Either a thing stood there, which the graph
-  still names and whose look is that of a thing of another class with the same colour and pattern; or nothing did, and the ground is to be
+* **foreign part**: a region that the sentence describes is covered by the same part of another image, which differs in the attributes that
+  the sentence states and agrees in all others. The original image is the target, and only the sentence tells its appearance.
+* **hidden region**: a box is inpainted, and the original image is the target. Either the box contained an object, which is still in the
+  graph with the region feature of an object of another class of the same colour and pattern; or it was empty, and the background is to be
   painted.
-* a **swapped sentence**: attribute words are exchanged for others of their kind ("red" for "blue"). The sentence before is the answer.
+* **swapped sentence**: attribute words are swapped for others of their kind ("red" for "blue"). The original sentence is the target.
 
 >>> from hetero_xmodal.training.editing.make_dataset import load_manipulation_data
 >>> load_manipulation_data("world/birds", size=4, captions=2, told=1)
@@ -40,7 +40,7 @@ FREE = -1  # a donor may have any value
 
 
 def kind_of(attribute: str) -> tuple[int, str] | None:
-    """Number of the kind of an attribute in :data:`KINDS` and its usual word; None for other words.
+    """Index of the kind of an attribute in :data:`KINDS`, and its normal form; None for other words.
 
     >>> kind_of("spotted"), kind_of("wooden")
     ((1, 'dotted'), None)
@@ -50,7 +50,7 @@ def kind_of(attribute: str) -> tuple[int, str] | None:
 
 
 class Hidden(NamedTuple):
-    """Hidden boxes (b, 4); the region that stood there (b,), -1 for none; and image and region (b,) where that one is looked at."""
+    """Hidden boxes (b, 4); their regions (b,), -1 for none; and the image and region (b,) from which the region feature is taken."""
 
     box: Tensor
     node: Tensor
@@ -60,20 +60,22 @@ class Hidden(NamedTuple):
 
 @dataclass
 class ManipulationData:
-    """Images and the graphs of image and sentence that belong to them.
+    """Images with the graphs of their sentences.
 
     Attributes
     ----------
     images : (n, 3, S, S) uint8
-    corpus : one graph for every sentence; its regions are the same as in the other graphs of that image
-    image : (g,), the image of every graph
-    boxes : (n, m, 4), boxes of the regions as shares of the sides; m is the most regions of an image
-    names : (n, m), number of the region's class in ``classes``, -1 where there is no region
-    values : (n, m, kinds), number of each attribute in ``attributes``, 0 where nothing is known
-    free : (g, m, kinds), FREE where the sentence says it, otherwise the value that a donor must have
+    corpus : one graph for every sentence, with the same regions in all graphs of an image
+    image : (g,), index of the image of every graph
+    boxes : (n, m, 4), boxes of the regions relative to the image's sides; m is the largest number of regions of an image
+    names : (n, m), index of the region's class in ``classes``, -1 if there is no region
+    values : (n, m, kinds), index of each attribute in ``attributes``, 0 if unknown
+    free : (g, m, kinds), FREE if the sentence states the attribute, otherwise the value that a donor must have
     request : (g,), true for sentences such as "the wings are red instead of blue"
-    owner : (n, S, S), one more than the number of the region that a pixel shows, 0 for none, see :func:`~.outlines.cut_out`; None if
-        exercises exchange whole boxes
+    classes, attributes : names of the classes and of the attribute values
+    info : provenance of the data
+    owner : (n, S, S), index plus one of the region that a pixel shows, 0 for none, see :func:`~.segmentation.cut_out`; None if exercises
+        exchange whole boxes
     """
 
     images: Tensor
@@ -102,7 +104,7 @@ class ManipulationData:
         return f"<ManipulationData of {len(self.images)} images and {len(self)} sentences>"
 
     def pixels(self, rows: Tensor) -> Tensor:
-        """Images as the models see them: (b, 3, S, S) in -1..1."""
+        """Images *rows* (b,) as model input, (b, 3, S, S) in -1..1."""
         return self.images[rows].float() / 127.5 - 1
 
     def words(self) -> list[str]:
@@ -114,20 +116,20 @@ class ManipulationData:
         return sorted({word.decode("utf-8", "replace").lower() for word in found})
 
     def facts(self) -> DataFacts:
-        """What settings are chosen by, see :mod:`hetero_xmodal.recipes.presets`."""
+        """The properties of the data by which a preset is chosen, see :mod:`hetero_xmodal.recipes.presets`."""
         drawn = str(self.info.get("data", "")).startswith("world/")
         return DataFacts(images=len(self.images), captions=len(self), drawn=drawn, annotated=self.info.get("annotated", "boxes"))
 
     def usual_sizes(self) -> dict[str, list[float]]:
-        """Mean width and height of every class, as shares of the image's sides."""
+        """Mean width and height of every class, relative to the image's sides."""
         sides = self.boxes[..., 2:] - self.boxes[..., :2]
         means = {name: sides[self.names == k].mean(0) for k, name in enumerate(self.classes) if (self.names == k).any()}
         return {name: [round(float(value), 4) for value in mean] for name, mean in means.items()}
 
     def weights(self, patterned: float, *, plain: bool = False) -> Tensor:
-        """How often each graph is to be an exercise, (g,): *patterned* where the sentence names a pattern that is there, 1 elsewhere.
+        """Sampling weight of each graph, (g,): *patterned* if the sentence names a pattern that is in the image, else 1.
 
-        plain : also where the sentence says "plain"
+        plain : also count "plain" as a pattern
         """
         kind = KINDS.index("pattern")
         no_pattern = self.attributes.index("plain") if "plain" in self.attributes and not plain else 0
@@ -140,11 +142,10 @@ class ManipulationData:
     def donor(
         self, image: int, node: int, free: np.ndarray, generator: np.random.Generator, *, kind: int | None = None
     ) -> tuple[int, int] | None:
-        """A region of another image of the same class, with the values that *free* does not leave free; None if there is none.
+        """Choose a donor (image, region), or None: a region of another image, of the same class and with the values of *free* (kinds,).
 
-        It differs in something that *free* leaves free, and in *kind* if that is given and any can be found.
-
-        Among a few it takes the one whose other regions look most like those of the image, so that little but the part changes.
+        It differs in at least one attribute that is FREE, and in *kind* if that is given and possible. Among several candidates, the one
+        whose other regions are most similar to those of the image is taken, so that little but the part changes.
         """
         key = (int(self._node_names[image, node]), *free.tolist())
         if key not in self._donors:
@@ -160,7 +161,7 @@ class ManipulationData:
         own = self._node_values[image]
         open_kinds = free == FREE
         differs = (self._node_values[some[:, 0], some[:, 1]][:, open_kinds] != own[node, open_kinds]).any(1)
-        differs |= not open_kinds.any()  # then *free* itself is what another thing looks like
+        differs |= not open_kinds.any()  # then *free* itself describes a different appearance
         if kind is not None:
             wanted = differs & (self._node_values[some[:, 0], some[:, 1], kind] != own[node, kind])
             differs = wanted if wanted.any() else differs
@@ -174,20 +175,20 @@ class ManipulationData:
     def cover(
         self, images: Tensor, rows: Sequence[tuple[int, int, int, int]], image: Tensor, *, margin: float = 0.01
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Cover regions of a batch by donors.
+        """Cover regions of a batch with donor regions.
 
         Parameters
         ----------
         images : (b, 3, S, S)
-        rows : (member of the batch, its region, donor's image, donor's region)
-        image : (b,), number of every member's image
+        rows : (index in the batch, its region, donor's image, donor's region)
+        image : (b,), index of each image in the data
+        margin : by which boxes are enlarged
 
         Returns
         -------
-        The images with the foreign parts, a mask (b, 1, S, S) of what was covered, and the regions' boxes (b, m, 4) as they look now:
-        a donor keeps its size beside its neighbour, so a short beak in place of a long one is short. Last, how much each pixel
-        (b, 1, S, S) counts if every covered region is to count alike, a beak as much as a wing: 1 in all
-        for each of them that has at least a 256th of the image.
+        The images with the foreign parts (b, 3, S, S); a mask (b, 1, S, S) of the covered pixels; the new boxes (b, m, 4) of the regions (a
+        donor keeps its size relative to its neighbour, so that a short beak remains short); and weights (b, 1, S, S) of the pixels with
+        which all covered regions count equally: they sum to 1 for each region of at least a 256th of the image.
         """
         size = images.shape[-1]
         centre = (torch.arange(size) + 0.5) / size
@@ -199,14 +200,14 @@ class ManipulationData:
             if not turn:
                 continue
             member, node, other, foreign = (torch.tensor(column) for column in zip(*turn, strict=True))
-            flip = (self._facing[image[member]] != self._facing[other]) & (self.owner is None)  # things face as they like
+            flip = (self._facing[image[member]] != self._facing[other]) & (self.owner is None)  # segmented objects are not mirrored
             here, there = self.boxes[image[member], node], self.boxes[other, foreign]
             near, far = self._neighbours(image[member], node, other, foreign)
             scale = (near[:, 2:] - near[:, :2]) / (far[:, 2:] - far[:, :2]).clamp_min(1e-3)
-            # where the donor's part lies, drawn as large beside its neighbour as it is there
-            shown = _carry(there, far, near, scale, flip)
+            # position of the donor's part, with its size relative to its neighbour
+            shown = _transferred(there, far, near, scale, flip)
             alike = ((shown[:, 2:] - shown[:, :2]) / (here[:, 2:] - here[:, :2]).clamp_min(1e-3)).log().abs().amax(1) < 0.3
-            alike |= self.owner is not None  # what is cut out keeps its place
+            alike |= self.owner is not None  # segmented objects keep their position
             shown = torch.where(alike[:, None], here, shown)
             boxes[member, node] = shown
             low = torch.minimum(here, shown)[:, :2] - margin
@@ -233,7 +234,7 @@ class ManipulationData:
         return images, covered, boxes, shares
 
     def recolour(self, images: Tensor, image: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
-        """Turn the hue of one region of each member *which* (b,) of a batch; gives the images and a mask (b, 1, S, S) of the regions."""
+        """Change the hue of one region of each of the images *which* (b,) bool; returns images (b, 3, S, S) and mask (b, 1, S, S)."""
         from torchvision.transforms.functional import adjust_hue
 
         real = self.names[image] >= 0
@@ -241,18 +242,18 @@ class ManipulationData:
         node = (torch.rand(real.shape) * real).argmax(1)
         mask = box_mask(self.boxes[image, node], images.shape[-1], margin=0.0) * which[:, None, None, None]
         turned = images.clone()
-        for k in which.nonzero().flatten().tolist():  # by a sixth of the circle at least
+        for k in which.nonzero().flatten().tolist():  # by at least a sixth of the hue circle
             turn = float(torch.rand(())) * 2 / 3 + 1 / 6
             turned[k] = adjust_hue(images[k] / 2 + 0.5, turn if turn <= 0.5 else turn - 1) * 2 - 1
         return torch.where(mask.bool(), turned, images), mask
 
-    # ------------------------------------------------------------------------------------------ hidden places
+    # ------------------------------------------------------------------------------------------ hidden regions
 
     def hide(self, image: Tensor, generator: np.random.Generator, *, empty: float = 0.25, own: float = 0.5) -> Hidden:
-        """Choose a box of each of the images (b,) to be hidden.
+        """Choose a box to hide in each of the images (b,).
 
-        In a share *empty* of the cases it is a place where nothing stands, if one is found; otherwise that of a thing, which is looked at
-        where it is in a share *own* of the cases, and otherwise at a thing of another class with the same colour and pattern.
+        With probability *empty* it is a box without an object, if one is found; otherwise that of an object, whose region feature is its
+        own with probability *own*, and otherwise that of an object of another class with the same colour and pattern.
         """
         box, node, other, foreign = [], [], [], []
         for row in image.tolist():
@@ -260,19 +261,19 @@ class ManipulationData:
             wide = np.flatnonzero((names >= 0) & ((boxes[:, 2:] - boxes[:, :2]).min(1) > 0.05))
             place = _empty_place(boxes[names >= 0], generator) if generator.random() < empty or not len(wide) else None
             chosen = -1 if place is not None or not len(wide) else int(generator.choice(wide))
-            look = (row, max(chosen, 0))
+            source = (row, max(chosen, 0))
             if chosen >= 0 and generator.random() >= own:
                 alike = (self._node_values[..., :2] == self._node_values[row, chosen, :2]).all(2)
                 found = np.argwhere(alike & (self._node_names >= 0) & (self._node_names != names[chosen]))
-                look = tuple(found[generator.integers(len(found))].tolist()) if len(found) else look
+                source = tuple(found[generator.integers(len(found))].tolist()) if len(found) else source
             box.append(place if place is not None else boxes[chosen] if chosen >= 0 else np.zeros(4))
             node.append(chosen)
-            other.append(look[0])
-            foreign.append(look[1])
+            other.append(source[0])
+            foreign.append(source[1])
         return Hidden(torch.tensor(np.stack(box), dtype=torch.float32), *map(torch.tensor, (node, other, foreign)))
 
     def _neighbours(self, image: Tensor, node: Tensor, other: Tensor, foreign: Tensor) -> tuple[Tensor, Tensor]:
-        """Boxes of the region nearest to the node that both images have, there and here; the node itself where there is none."""
+        """Boxes, in both images, of the nearest region of a class that both have, or of the region itself if there is none."""
         mine, theirs = self.boxes[image].clone(), self.boxes[other]
         middle = (mine[..., :2] + mine[..., 2:]) / 2
         distance = (middle - middle[torch.arange(len(node)), node][:, None]).norm(dim=2)
@@ -289,7 +290,7 @@ class ManipulationData:
     # ------------------------------------------------------------------------------------------ on disk
 
     def save(self, folder: str | Path) -> None:
-        """Write everything into *folder*: ``graphs``, ``data.safetensors`` and ``data.json``."""
+        """Write the data into *folder*: ``graphs``, ``data.safetensors`` and ``data.json``."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.corpus.save(folder / "graphs")
@@ -298,7 +299,13 @@ class ManipulationData:
 
     @classmethod
     def load(cls, folder: str | Path) -> ManipulationData:
-        """Read what :meth:`save` wrote."""
+        """Read data written by :meth:`save`.
+
+        Raises
+        ------
+        InputError
+            If a file is missing or incomplete.
+        """
         folder = Path(folder)
         tensors, _ = read_safetensors(folder / "data.safetensors", "training data")
         missing = [name for name in _TENSORS if name not in tensors]
@@ -312,7 +319,7 @@ _TENSORS = ("images", "image", "boxes", "names", "values", "free", "request")
 
 
 def _empty_place(boxes: np.ndarray, generator: np.random.Generator, *, tries: int = 8) -> np.ndarray | None:
-    """A box of a usual size that meets none of *boxes* (m, 4), or None."""
+    """A random box of a usual size that overlaps none of *boxes* (m, 4), or None."""
     for _ in range(tries):
         side = generator.uniform(0.12, 0.4, 2)
         corner = generator.uniform(0, 1 - side)
@@ -323,25 +330,25 @@ def _empty_place(boxes: np.ndarray, generator: np.random.Generator, *, tries: in
 
 
 def _parts(boxes: Tensor, names: Tensor) -> Tensor:
-    """Which regions (n, m) are no wholes: a whole holds the middles of two others or more, and covering it would cover them."""
+    """Mask (n, m) of the regions that are not wholes: a whole contains the centres of at least two others, which would be covered too."""
     middle = (boxes[..., :2] + boxes[..., 2:]) / 2
     inside = ((middle[:, None] > boxes[:, :, None, :2]) & (middle[:, None] < boxes[:, :, None, 2:])).all(3) & (names >= 0)[:, None]
-    return (names >= 0) & (inside.sum(2) <= 2)  # its own middle is one of them
+    return (names >= 0) & (inside.sum(2) <= 2)  # including its own centre
 
 
 def _turn(rows, number: int) -> list:
-    """The *number*-th region of every member."""
-    seen: Counter = Counter()
+    """The *number*-th row of every image."""
+    count: Counter = Counter()
     out = []
     for row in rows:
-        if seen[row[0]] == number:
+        if count[row[0]] == number:
             out.append(row)
-        seen[row[0]] += 1
+        count[row[0]] += 1
     return out
 
 
-def _carry(box: Tensor, far: Tensor, near: Tensor, scale: Tensor, flip: Tensor) -> Tensor:
-    """*box* in the image of *far*, moved to the image of *near*, mirrored where *flip*."""
+def _transferred(box: Tensor, far: Tensor, near: Tensor, scale: Tensor, flip: Tensor) -> Tensor:
+    """Transfer *box* from the image of *far* to that of *near*, scaled, and mirrored where *flip* is set."""
     low, high = (box[:, :2] - far[:, :2]) * scale, (box[:, 2:] - far[:, :2]) * scale
     width = near[:, 2:3] - near[:, 0:1]
     x1, x2 = low[:, 0:1], high[:, 0:1]
@@ -350,7 +357,7 @@ def _carry(box: Tensor, far: Tensor, near: Tensor, scale: Tensor, flip: Tensor) 
 
 
 def _facing(boxes: Tensor, names: Tensor) -> Tensor:
-    """+1 or -1: does an image's order of classes from left to right agree with that of the first image that has several?"""
+    """+1 if an image's order of classes from left to right agrees with that of the first image with the most regions, else -1."""
     real = (names >= 0).float()
     middle = (boxes[..., 0] + boxes[..., 2]) / 2
     middle = (middle - ((middle * real).sum(1, keepdim=True) / real.sum(1, keepdim=True).clamp_min(1))) * real

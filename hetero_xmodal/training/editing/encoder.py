@@ -1,4 +1,4 @@
-"""Teaching the frozen encoder of the editing models to name what is in its boxes, and reading attributes off what a model paints."""
+"""Training of the editing models' encoder, which is then frozen, and of an attribute classifier on its features."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .dataset import KINDS, ManipulationData
 
 
 class AttributeReader(nn.Module):
-    """One linear layer for each kind of attribute on a frozen encoder's region features: which value does the region show?
+    """Attribute classifier: one linear layer for each kind of attribute on a frozen encoder's region features.
 
     Parameters
     ----------
     width : of the encoder's region features
-    attributes : number of attributes
-    kinds : numbers of the kinds in :data:`~.manipulation_data.KINDS` that are read
+    attributes : number of attribute values
+    kinds : indices in :data:`~.dataset.KINDS` of the kinds that are classified
     """
 
     def __init__(self, width: int, attributes: int, kinds: list[int]) -> None:
@@ -29,7 +29,7 @@ class AttributeReader(nn.Module):
 
     @classmethod
     def of(cls, data: ManipulationData, width: int) -> AttributeReader:
-        """A reader of the kinds that *data* annotate."""
+        """A classifier of the kinds that are annotated in *data*."""
         return cls(width, len(data.attributes), [k for k in range(len(KINDS)) if data.values[..., k].any()])
 
     def forward(self, features: Tensor) -> dict[str, Tensor]:
@@ -37,14 +37,14 @@ class AttributeReader(nn.Module):
         return {kind: head(features) for kind, head in self.heads.items()}
 
     def loss(self, features: Tensor, values: Tensor, kinds: tuple[str, ...] = KINDS) -> Tensor:
-        """Cross-entropy of what is read with *values* (n, kinds), 0 where nothing is known; a mean over what is known."""
+        """Mean cross-entropy, a scalar, of *features* (n, width) with the known *values* (n, kinds); 0 marks unknown ones."""
         losses = [F.cross_entropy(logits, target, reduction="none") for logits, target in self._known(features, values, kinds)]
         return torch.cat(losses).mean() if sum(map(len, losses)) else features.sum() * 0
 
     def hits(self, features: Tensor, values: Tensor, kinds: tuple[str, ...] = KINDS) -> Tensor:
-        """Share of *values* (n, kinds) that are read rightly, of those that are known; 1 if none is."""
-        right = [logits.argmax(1) == target for logits, target in self._known(features, values, kinds)]
-        return torch.cat(right).float().mean() if sum(map(len, right)) else torch.tensor(1.0)
+        """Accuracy, a scalar, over the known *values* (n, kinds) of *features* (n, width); 1 if none is known."""
+        correct = [logits.argmax(1) == target for logits, target in self._known(features, values, kinds)]
+        return torch.cat(correct).float().mean() if sum(map(len, correct)) else torch.tensor(1.0)
 
     def _known(self, features: Tensor, values: Tensor, kinds: tuple[str, ...]) -> Iterator[tuple[Tensor, Tensor]]:
         for kind, head in self.heads.items():
@@ -63,12 +63,20 @@ def train_encoder(
     reader_only: bool = False,
     places: float = 0.0,
 ) -> tuple[AttributeReader, dict[str, float]]:
-    """Teach *encoder* and a reader to name the class and the attributes of annotated boxes, then freeze both.
+    """Train *encoder* and an attribute classifier on the classes and attributes of annotated boxes, then freeze both.
 
-    With *reader_only* the encoder stays as it is, and so does one of photographs (anything but a
-    :class:`~hetero_xmodal.networks.image_branch.WorldEncoder`). *places* is the weight of naming, by a linear layer at every place of the
-    coarse map, the class of the thing that stands there too: who learns boxes alone keeps at a place what is seen of it, and not of what
-    it is a part. Returns the reader, and the last loss and shares of hits.
+    Parameters
+    ----------
+    encoder : unchanged if *reader_only* is set, or if it is not a :class:`~hetero_xmodal.networks.image_branch.WorldEncoder`.
+    data : images with annotated boxes.
+    steps, batch_size, rate : of the optimisation.
+    reader_only : train the classifier only.
+    places : weight of a loss that classifies the object at every cell of the coarse map; an encoder trained on boxes alone represents only
+        the local appearance of a cell, not the object that it is part of.
+
+    Returns
+    -------
+    the attribute classifier, and a report with the last loss and the accuracies.
     """
     learns = isinstance(encoder, WorldEncoder) and not reader_only
     reader = AttributeReader.of(data, encoder.feature_width)
@@ -86,18 +94,18 @@ def train_encoder(
         real = data.names[rows] >= 0
         boxes = data.boxes[rows][real]
         side = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
-        boxes = (boxes + 0.1 * (torch.rand_like(boxes) - 0.5) * side).clamp(0, 1)  # a detector is off a little too
+        boxes = (boxes + 0.1 * (torch.rand_like(boxes) - 0.5) * side).clamp(0, 1)  # detected boxes are inaccurate too
         image = torch.arange(batch_size)[:, None].expand(real.shape)[real]
         with torch.set_grad_enabled(learns):
             maps = encoder.maps(data.pixels(rows))
             features = encoder.regions(maps, boxes, image)
         names, values = data.names[rows][real], data.values[rows][real]
-        said = naming(features)
-        loss = F.cross_entropy(said, names)
-        hits = {"class": (said.argmax(1) == names).float().mean()}
+        predicted = naming(features)
+        loss = F.cross_entropy(predicted, names)
+        hits = {"class": (predicted.argmax(1) == names).float().mean()}
         for kind, logits in reader(features).items():
             target = values[:, KINDS.index(kind)]
-            loss = loss + F.cross_entropy(logits, target)  # 0, nothing known, is a value too: eyes have no length
+            loss = loss + F.cross_entropy(logits, target)  # 0, unknown, is a class of its own
             if bool((target > 0).any()):
                 hits[kind] = (logits.argmax(1) == target)[target > 0].float().mean()
         if learns and places:
@@ -114,9 +122,9 @@ def train_encoder(
 
 
 def classes_at_places(boxes: Tensor, names: Tensor, grid: int) -> Tensor:
-    """One more than the number of the class that stands at every place of a grid, 0 where none does: (b, grid, grid).
+    """Index plus one of the class at every cell of a grid, 0 for none: (b, grid, grid).
 
-    Of boxes (b, m, 4), shares of the sides, whose classes are *names* (b, m), -1 for no box, the smallest stands before the others.
+    *boxes* (b, m, 4) are relative to the image's sides, *names* (b, m) their classes, -1 for no box; the smallest box is in front.
 
     >>> boxes = torch.tensor([[[0.0, 0.0, 1.0, 1.0], [0.5, 0.0, 1.0, 0.5]]])
     >>> classes_at_places(boxes, torch.tensor([[4, 7]]), 2).tolist()

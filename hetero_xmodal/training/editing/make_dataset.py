@@ -1,4 +1,4 @@
-"""Makes :class:`~.manipulation_data.ManipulationData` from a data set, or from images, scene graphs and captions of your own."""
+"""Makes :class:`~.dataset.ManipulationData` from a data set, or from your own images, scene graphs and captions."""
 
 from __future__ import annotations
 
@@ -32,14 +32,23 @@ def load_manipulation_data(
     missing: int | None = None,
     scenes: str = "true",
 ) -> ManipulationData:
-    """Images with *captions* of their captions each and *told* sentences written from their annotated scene graph.
+    """Load training data: images with up to *captions* captions and *told* generated sentences each.
 
     Parameters
     ----------
-    data : any data set of the registry that gives images with captions and scene graphs.
-    missing : further sentences about a thing that is not there ("no dog", "a cat instead of the dog"); one where images show several
-        things that come and go (all but birds) if left out.
-    scenes : ``"true"`` takes the annotated scene graphs of the images, ``"detector"`` what the world's detector finds.
+    data : any data set of the registry that has images with captions and scene graphs.
+    split, size, seed : as in :func:`hetero_xmodal.load_dataset`.
+    image_size : side of the images in pixels.
+    captions : largest number of captions of an image.
+    told : number of sentences generated from an image's scene graph, see :func:`write_sentence`.
+    missing : number of sentences about an object that is not in the image ("no dog", "a cat instead of the dog"); by default 1, and 0 for
+        birds.
+    scenes : ``"true"``: annotated scene graphs; ``"detector"``: scene graphs from the world's detector.
+
+    Raises
+    ------
+    InputError
+        If *scenes* is unknown, or the data set has no image with a scene graph and a sentence.
     """
     if scenes not in ("true", "detector"):
         raise InputError(f"scenes is {scenes!r}, expected 'true' or 'detector'")
@@ -70,13 +79,17 @@ def load_manipulation_data(
 
 
 def editing_facts(data: str, *, looked_at: int = 20) -> DataFacts:
-    """What the training images of *data*, a name as in :func:`load_manipulation_data`, are, before all of them are read.
+    """Properties of the training images of *data*, a name as in :func:`load_manipulation_data`, without reading all of them.
 
-    looked_at : so many images are opened to see what is annotated in them.
+    Parameters
+    ----------
+    data : name of a data set.
+    looked_at : number of images opened to find out what is annotated.
 
     Raises
     ------
-    InputError : an unknown name, or a folder that cannot be read.
+    InputError
+        If the name is unknown or the folder cannot be read.
     """
     if data in KNOWN and KNOWN[data].drawn:
         return KNOWN[data]
@@ -96,7 +109,7 @@ def make_manipulation_data(
     seed: int = 0,
     info: dict[str, Any] | None = None,
 ) -> ManipulationData:
-    """From images (S, S, 3) uint8, their scene graphs and their captions; see :func:`load_manipulation_data`."""
+    """Make training data from images (S, S, 3) uint8, their scene graphs and captions; options as in :func:`load_manipulation_data`."""
     from ...parsers.sentence import parse_sentences
 
     rng = np.random.default_rng((seed, len(images), 1))
@@ -128,7 +141,7 @@ def make_manipulation_data(
         for _ in range(missing)
         if (text := write_missing(scene, classes, surfaces, rng))
     ]
-    often = 0.5 if missing else 0.0  # where things come and go, instructions are mostly requests
+    often = 0.5 if missing else 0.0  # in scenes, instructions are mostly requests
     written = [write_sentence(scenes[row], values[row].tolist(), attributes, surfaces, rng, requests=often) for row in rows]
     extra = absent + [(row, *sentence) for row, sentence in zip(rows, written, strict=True) if sentence is not None]
     parsed_extra = parse_sentences([text for _, text, _ in extra])
@@ -145,7 +158,7 @@ def make_manipulation_data(
         for match in matches:
             for kind, _ in filter(None, map(kind_of, scene.objects[match.thing].attributes)):
                 need[match.region, kind] = FREE
-        if instead is not None:  # "red instead of blue": the donor must be blue
+        if instead is not None:  # in "red instead of blue", the donor must be blue
             need[instead[0], instead[1]] = instead[2]
         free.append(need)
         request.append(instead is not None)
@@ -159,13 +172,13 @@ def make_manipulation_data(
 
 
 def _surfaces(parsed: Sequence[SceneGraph]) -> dict[str, str]:
-    """How captions mostly write a noun: "wing" as "wings"."""
-    seen: dict[str, Counter] = {}
+    """The most frequent form of every noun in captions: "wings" for "wing"."""
+    counts_of: dict[str, Counter] = {}
     for scene in parsed:
         for thing in scene.objects:
             if thing.head is not None:
-                seen.setdefault(thing.name, Counter())[scene.tokens[thing.head].text.lower()] += 1
-    return {name: counts.most_common(1)[0][0] for name, counts in seen.items()}
+                counts_of.setdefault(thing.name, Counter())[scene.tokens[thing.head].text.lower()] += 1
+    return {name: counts.most_common(1)[0][0] for name, counts in counts_of.items()}
 
 
 def write_sentence(
@@ -177,18 +190,25 @@ def write_sentence(
     *,
     requests: float = 0.0,
 ) -> tuple[str, tuple[int, int, int] | None] | None:
-    """A true sentence about a scene that captions leave unsaid ("plain wings"), in a few fixed forms; None if nothing can be said.
+    """Generate a true sentence about a scene, including facts that captions omit ("plain wings"); None if there is nothing to describe.
 
-    requests : so often "the wings are red instead of blue" is taken in place of any form; as one form of four it comes up anyway.
+    Parameters
+    ----------
+    scene, values, attributes : the scene graph, and the attribute values of its objects
+    surfaces : form of each noun in captions
+    rng : random number generator
+    requests : probability of the form "the wings are red instead of blue", in addition to being one of four forms
 
-    Returns the text and, for the form "the wings are red instead of blue", (object, kind, number of the word after "instead of").
+    Returns
+    -------
+    the text and, for that form, (object, kind, index of the attribute after "instead of").
     """
     order = [KINDS.index(k) for k in ("size", "length", "colour", "pattern")]
-    tellable = [
+    describable = [
         i for i, thing in enumerate(scene.objects) if any(values[i][k] for k in order if KINDS[k] != "size") and thing.name in surfaces
     ]
     owners = {r.object: r.subject for r in scene.relations if r.predicate == "have"}
-    parts = [i for i in tellable if i in owners] or tellable
+    parts = [i for i in describable if i in owners] or describable
     if not parts:
         return None
     chosen = [parts[k] for k in rng.permutation(len(parts))[:2]]
@@ -196,8 +216,8 @@ def write_sentence(
 
     def words(i: int, share: float) -> list[str]:
         known = [attributes[values[i][k]] for k in order if values[i][k] and KINDS[k] != "size"]
-        told = [w for w in known if rng.random() < share] or [known[rng.integers(0, len(known))]]
-        return [w for w in told if w != "plain" or len(told) == 1 or rng.random() < 0.5]
+        some = [w for w in known if rng.random() < share] or [known[rng.integers(0, len(known))]]
+        return [w for w in some if w != "plain" or len(some) == 1 or rng.random() < 0.5]
 
     def plural(i: int) -> bool:
         return surfaces[scene.objects[i].name] != scene.objects[i].name
@@ -224,7 +244,7 @@ def write_sentence(
 
 
 def write_missing(scene: SceneGraph, classes: Sequence[str], surfaces: dict[str, str], rng: np.random.Generator) -> str | None:
-    """A true sentence that names a thing which is not in the image: "no dog", or "a cat instead of the dog" where a cat is."""
+    """Generate a true sentence about an absent object: "no dog", or "a cat instead of the dog" if there is a cat."""
     here = [thing.name for thing in scene.objects if thing.name in surfaces]
     others = [name for name in classes if name not in {thing.name for thing in scene.objects}]
     if not others or not here:

@@ -1,7 +1,8 @@
-"""Cutting things out of their boxes, so that one thing can take another's place without the ground around it.
+"""Segmentation of objects in their boxes, so that objects can be exchanged without the background.
 
-A box of a bird's wing holds little but the wing. One of a boat holds sea and sky too, and whoever learns from exchanged boxes learns to
-paint strange sea and sky. Nothing beside the boxes is annotated, so GrabCut (Rother, Kolmogorov and Blake, 2004) finds the outlines.
+The box of a bird's wing contains little else, but that of a boat contains sea and sky too, and a model trained on exchanged boxes would
+learn to paint the background of other images. As only boxes are annotated, objects are segmented by GrabCut (Rother, Kolmogorov and Blake,
+2004).
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ from torch import Tensor
 from ...data.featurise import progress_bar
 
 ROUNDS = 3
-#: of a box; with less of it found, the whole box is taken for the thing
+#: if the segmentation covers a smaller share of its box, the whole box is used
 LEAST = 0.1
 
 
 def cut_out(images: Tensor, boxes: Tensor, names: Tensor) -> Tensor:
-    """Which thing every pixel shows: one more than the number of its region, 0 where none is seen, (n, S, S) int16.
+    """Segment all objects: index plus one of the region that every pixel shows, 0 for none, (n, S, S) int16.
 
-    Things with smaller boxes stand before others.
+    Objects with smaller boxes are in front.
 
+    Parameters
+    ----------
     images : (n, 3, S, S) uint8
-    boxes, names : (n, m, 4), shares of the sides, and (n, m), -1 where there is no region
+    boxes, names : (n, m, 4) relative to the image's sides, and (n, m), -1 if there is no region
 
     >>> image = torch.full((1, 3, 32, 32), 200, dtype=torch.uint8)
     >>> image[0, :, 10:20, 8:18] = torch.tensor([200, 30, 30], dtype=torch.uint8)[:, None, None]
@@ -43,14 +46,14 @@ def cut_out(images: Tensor, boxes: Tensor, names: Tensor) -> Tensor:
 
 
 def outline(image: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """The thing in a *box* (4,), shares of the sides, of a *image* (S, S, 3) uint8: (S, S) bool; the whole box if none is found in it."""
+    """Mask (S, S) of the object in a *box* (4,), relative to the image's sides, of *image* (S, S, 3) uint8; if none is found, the box."""
     import cv2
 
     height, width = image.shape[:2]
     x1, y1, x2, y2 = (box * [width, height, width, height]).round().astype(int).tolist()
     x1, y1 = min(x1, width - 1), min(y1, height - 1)
     x2, y2 = max(x2, x1 + 1), max(y2, y1 + 1)
-    # what is around it says how the ground looks
+    # the surroundings show the background
     around_x, around_y = 4 + (x2 - x1) // 3, 4 + (y2 - y1) // 3
     left, top = max(0, x1 - around_x), max(0, y1 - around_y)
     part = np.ascontiguousarray(image[top : y2 + around_y, left : x2 + around_x])
@@ -58,12 +61,12 @@ def outline(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     out = np.zeros(image.shape[:2], bool)
     inside = (slice(y1, y2), slice(x1, x2))
     if min(part.shape[:2]) > 2 and np.ptp(part.reshape(-1, 3), axis=0).any():
-        cv2.setRNGSeed(0)  # its clusters begin by chance
+        cv2.setRNGSeed(0)  # GrabCut's clusters are initialised at random
         models = np.zeros((1, 65)), np.zeros((1, 65))
         cv2.grabCut(part, found, (x1 - left, y1 - top, x2 - x1, y2 - y1), *models, ROUNDS, cv2.GC_INIT_WITH_RECT)
         out[top : y2 + around_y, left : x2 + around_x] = (found == cv2.GC_FGD) | (found == cv2.GC_PR_FGD)
         closed, _ = cv2.findContours(out.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        out = cv2.drawContours(np.zeros(image.shape[:2], np.uint8), closed, -1, 1, cv2.FILLED).astype(bool)  # no holes
+        out = cv2.drawContours(np.zeros(image.shape[:2], np.uint8), closed, -1, 1, cv2.FILLED).astype(bool)  # without holes
     if out[inside].mean() < LEAST:
         out[inside] = True
     return out

@@ -1,7 +1,7 @@
-"""The front of a training of a model that edits images: everything from the caller's arguments to Lightning's ``fit``, for any such model.
+"""Set-up of the training of an editing model, from the caller's arguments to Lightning's ``fit``.
 
-In this order, so that what can be refused is refused before work starts: :func:`settled`, :func:`model_in` (if the training begins with a
-model), :func:`training_data`; then :func:`begin_with`, :func:`teach`, and :func:`fit_editor`.
+The functions are called in this order, so that invalid input is refused before work starts: :func:`checked_fit_config`, :func:`model_in`
+(if training starts from a model), :func:`training_data`; then :func:`initialise_from`, :func:`prepare_encoder`, and :func:`fit_editor`.
 """
 
 from __future__ import annotations
@@ -30,17 +30,23 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Pretrained)
 
-#: how long the reader of attributes learns on an encoder that is ready
+#: training steps of the attribute classifier on a trained encoder
 READER_STEPS = 150
 
 
-def settled(fit_config: FitConfig, out: str | Path, *, size: int | None = None, resume: bool = False) -> FitConfig:
-    """*fit_config* as it can be run, on the CPU; what cannot be done with it, with *size* images or in the folder *out* is refused."""
+def checked_fit_config(fit_config: FitConfig, out: str | Path, *, size: int | None = None, resume: bool = False) -> FitConfig:
+    """Return *fit_config* for the CPU after checking it, the number of images *size*, and the run folder *out*.
+
+    Raises
+    ------
+    InputError
+        If gradient clipping or a GPU is requested, or as in :func:`check_run`.
+    """
     if fit_config.clip is not None:
-        raise InputError("clip is not for models that edit images, whose optimisers take turns; leave it None")
+        raise InputError("clip is not supported for models that edit images, which have two optimisers; leave it None")
     if fit_config.accelerator not in ("cpu", "auto"):
         raise InputError(
-            f"accelerator is '{fit_config.accelerator}', but models that edit images learn on the CPU, where their exercises are made; "
+            f"accelerator is '{fit_config.accelerator}', but models that edit images train on the CPU, where their exercises are made; "
             "use cpu"
         )
     check_run(out, size=size, resume=resume)
@@ -48,18 +54,24 @@ def settled(fit_config: FitConfig, out: str | Path, *, size: int | None = None, 
 
 
 def check_run(out: str | Path, *, size: int | None = None, resume: bool = False) -> None:
-    """Refuse a run folder that is in use, and fewer images than can be learned from."""
+    """Check that the run folder is not in use and that there are at least two images.
+
+    Raises
+    ------
+    InputError
+        If that is not so.
+    """
     out = Path(out)
     if size is not None and size < 2:
-        raise InputError(f"size is {size}, but two images are the least that can be learned from")
+        raise InputError(f"size is {size}, but training needs at least two images")
     if out.exists() and not out.is_dir():
         raise InputError(f"run folder '{out}' is a file; give the name of a folder")
     if out.exists() and any(out.iterdir()) and not resume:
-        raise InputError(f"run folder '{out}' is not empty; choose another one, or go on with the run in it with --resume")
+        raise InputError(f"run folder '{out}' is not empty; choose another one, or continue its run with --resume")
 
 
 def model_in(cls: type[M], folder: str | Path) -> M:
-    """The model of a model folder or run folder."""
+    """Load the model of a model or run folder."""
     folder = Path(folder)
     return cls.from_pretrained(folder / "model" if (folder / "model" / "config.json").exists() else folder)
 
@@ -67,28 +79,39 @@ def model_in(cls: type[M], folder: str | Path) -> M:
 def training_data(
     data: str | ManipulationData, validation: ManipulationData | None, *, size: int | None, seed: int, image_size: int, setting: str
 ) -> tuple[ManipulationData, ManipulationData]:
-    """Training and validation data, by name or as they are; their images must be as wide as the config's *setting* says."""
+    """Load training and validation data if *data* is a name, and check that their images have the size of the config's *setting*.
+
+    Raises
+    ------
+    InputError
+        If validation data are missing, or the images have another size.
+    """
     if isinstance(data, str):
         name, few = data, min(200, max(8, (size or 2000) // 10))
         data = load_manipulation_data(name, "train", size=size, seed=seed, image_size=image_size)
         validation = load_manipulation_data(name, "val", size=few, image_size=image_size)
     if validation is None:
-        raise InputError("give validation data too; the best epoch is chosen by them")
+        raise InputError("validation data are missing; give them too, the best epoch is selected on them")
     for what, some in (("training", data), ("validation", validation)):
         if some.images.shape[-1] != image_size:
             raise InputError(f"the {what} images are {some.images.shape[-1]} pixels wide, but {setting} is {image_size}")
     return data, validation
 
 
-def begin_with(model: M, config: Any, vocab: dict[str, Any]) -> M:
-    """*model*, which must have this *config* but for settings that only add to it (``model.extends``), with the vocabulary of other data.
+def initialise_from(model: M, config: Any, vocab: dict[str, Any]) -> M:
+    """Initialise a model with the weights of *model* and the vocabulary of other data.
 
-    Entries of the vocabulary (words, names of classes) that both know keep their rows in the tables that ``model.tables`` lists; others
-    begin as in a new model.
+    *config* may differ from the model's only in settings that add parts (``model.extends``). Shared entries of the vocabulary (words, names
+    of classes) keep their rows in the tables listed in ``model.tables``; others are initialised as in a new model.
+
+    Raises
+    ------
+    InputError
+        If other settings differ.
     """
     changed = [f.name for f in fields(config) if getattr(config, f.name) != getattr(model.config, f.name)]
     if [name for name in changed if name not in getattr(model, "extends", ()) or not getattr(config, name)]:
-        raise InputError(f"the model to start from has another {', '.join(changed)} than asked for; --set the same, or train anew")
+        raise InputError(f"the model to start from has another {', '.join(changed)} than requested; --set the same, or train from scratch")
     if not changed and all(list(model.vocab[what]) == list(vocab[what]) for what in model.tables):
         model.vocab = vocab
         return model
@@ -104,7 +127,7 @@ def begin_with(model: M, config: Any, vocab: dict[str, Any]) -> M:
     return other
 
 
-def teach(
+def prepare_encoder(
     encoder: ImageEncoder,
     data: ManipulationData,
     *,
@@ -114,10 +137,17 @@ def teach(
     resumed: bool,
     places: float = 0.0,
 ) -> AttributeReader:
-    """Teach the frozen *encoder* of a new model, and what reads attributes off its features; returns the reader.
+    """Train the encoder of a new model and an attribute classifier on its features; returns the classifier.
 
-    An encoder that is *ready*, that came with a model that the training has *begun* with, or that is one of photographs, stays as it is.
-    Of a run that is *resumed* both come out of the checkpoint. *places* is as in :func:`~.encoder.train_encoder`.
+    Parameters
+    ----------
+    encoder : of the model; a pretrained encoder is not trained.
+    data : images with annotated boxes.
+    ready : trained encoder whose weights are used instead.
+    begun : training starts from a model, whose encoder is kept.
+    steps : training steps of the encoder.
+    resumed : encoder and classifier will be restored from a checkpoint.
+    places : as in :func:`~.encoder.train_encoder`.
     """
     if ready is not None:
         encoder.load_state_dict(ready.state_dict())
@@ -129,14 +159,14 @@ def teach(
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run is told apart by: the config of the model and that of its training."""
+    """The configs that identify a run: that of the model and that of its training."""
 
     model: Any
     training: Any
 
 
 class Samples(L.Callback):
-    """After every epoch a figure of the same validation exercises into the folder *out*; *draw* makes it from the module."""
+    """Saves a figure of the same validation exercises, drawn by *draw*, to the folder *out* after every epoch."""
 
     def __init__(self, out: Path, draw: Callable[[Any], Figure]) -> None:
         self.out, self.draw = out, draw
@@ -170,13 +200,13 @@ def fit_editor(
     resume: bool,
     progress: bool | None,
 ) -> FitResult:
-    """``fit`` of a module whose batches are numbers of *rows*, drawn by *weights* if given, with samples after every epoch."""
+    """Call ``fit`` for a module whose batches are indices below *rows*, sampled by *weights* (rows,); saves samples every epoch."""
 
     def loader(count: int, **options: Any):
         return batches(torch.arange(count), min(batch_size, count), **options)
 
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # the frozen encoder is meant to be
+        warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # the frozen encoder
         return fit(
             module,
             loader(rows, seed=fit_config.seed, drop_last=True, weights=weights),

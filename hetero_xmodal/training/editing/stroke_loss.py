@@ -1,4 +1,4 @@
-"""How an image is drawn, whatever the place where each stripe begins."""
+"""A loss that compares the patterns of two images independently of their phase."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from torch.nn import functional as F
 
 
 def stroke_error(painted: Tensor, answer: Tensor, *, window: int | None = None) -> Tensor:
-    """How differently two images (b, 3, S, S) are drawn: mean absolute difference of local mean strokes, (b, 1, S, S).
+    """Difference between the patterns of two images (b, 3, S, S): mean absolute difference of their local stroke strength, (b, 1, S, S).
 
-    A stroke is a difference of neighbouring pixels, along rows, columns and both diagonals; its size is averaged over *window* x *window*
-    pixels (an odd number; a twelfth of the side if left out, and at least 5, which is a little more than one stripe of the world). So it
-    says how many stripes there are and which way they go, but not where each begins.
+    A stroke is the absolute difference of neighbouring pixels along rows, columns and both diagonals, averaged over *window* x *window*
+    pixels (odd; by default a twelfth of the side and at least 5, slightly more than one stripe of the world). It depends on frequency and
+    direction of stripes, but not on their phase.
 
     >>> stripes = torch.tensor([1.0, 0.0]).repeat(8).expand(1, 3, 16, 16)
     >>> float(stroke_error(stripes, 1 - stripes).max()), bool(stroke_error(stripes, stripes * 0 + 0.5).mean() > 0.1)

@@ -216,8 +216,8 @@ class _Run:
             "version": 1,
             "config": asdict(self.config),
             "training": {
-                "command": "hetero-xmodal train-detector --out DIR "
-                + " ".join(f"--{key} {self.options[key]}" for key in ("steps", "images", "seed")),
+                "command": "hetero-xmodal train detector --out DIR "
+                + " ".join(f"--{key} {self.options[name]}" for key, name in (("steps", "steps"), ("size", "images"), ("seed", "seed"))),
                 **self.options,
                 "minutes": round(wall / 60, 1),
                 "cpu_minutes": round(cpu / 60, 1),

@@ -50,8 +50,8 @@ def draw_classifiers(classifiers: Any, names: Sequence[str], *, seed: int = 0) -
     low, high = places.min(0), places.max(0)
     share = (places - low) / np.where(high > low, high - low, 1)
     points = [(0.75 + 6.1 * float(x), 0.8 + 5.2 * float(1 - y)) for x, y in share]
-    for x, y in points:
-        sheet.axes.plot([x], [y], "o", markersize=6, color=node_colour(schema.LABEL), markeredgecolor=INK, markeredgewidth=0.6, zorder=5)
+    colour = node_colour(schema.LABEL)
+    sheet.axes.scatter(*zip(*points, strict=True), s=36, color=colour, edgecolors=INK, linewidths=0.6, zorder=5)
     _write_names(sheet, points, [str(name) for name in names], frame)
     return sheet.figure
 

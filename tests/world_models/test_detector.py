@@ -45,7 +45,7 @@ def matches(truth, found, least=0.5):
 def test_shipped_files_are_small_and_say_what_they_are():
     weights, about = ASSETS / f"{ASSET}.safetensors", json.loads((ASSETS / f"{ASSET}.json").read_text())
     assert weights.stat().st_size <= 4_000_000
-    assert about["training"]["seed"] == 0 and about["training"]["command"].startswith("hetero-xmodal train-detector")
+    assert about["training"]["seed"] == 0 and about["training"]["command"].startswith("hetero-xmodal train detector")
     assert about["results"]["scenes"]["AP"] >= 75 and about["results"]["scenes"]["AP50"] >= 97
 
 

@@ -5,7 +5,7 @@ Beside them stands what its paper used for each data set of its experiments, ``p
 
 >>> from hetero_xmodal.recipes.presets import DataFacts, choose_preset, named_preset, paper_preset
 >>> choose_preset("algr", DataFacts(images=40, image_width=1280, text="word vectors", text_width=384)).name
-'small'
+'small-identity'
 >>> paper_preset("mimnet", "celeba").epochs
 40
 

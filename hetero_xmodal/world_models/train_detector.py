@@ -216,7 +216,7 @@ class _Run:
             "version": 1,
             "config": asdict(self.config),
             "training": {
-                "command": "hetero-xmodal train-detector --out DIR "
+                "command": "hetero-xmodal train detector --out DIR "
                 + " ".join(f"--{key} {self.options[key]}" for key in ("steps", "images", "seed")),
                 **self.options,
                 "minutes": round(wall / 60, 1),

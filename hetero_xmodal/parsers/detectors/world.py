@@ -1,7 +1,7 @@
 """The detector of the default world, shipped with the package: objects of the scenes, birds and their parts, and their attributes.
 
 The network is :class:`hetero_xmodal.networks.world_detector.WorldDetectorNetwork` (detectron2's FCOS with an attribute head);
-``hetero-xmodal train-detector`` trains it. The region feature (width 128, L2-normalised) is the input of the attribute classifiers.
+``hetero-xmodal train detector`` trains it. The region feature (width 128, L2-normalised) is the input of the attribute classifiers.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def encode_scene(scene: SceneGraph, config) -> tuple[torch.Tensor, torch.Tensor,
 
 
 class WorldDetector:
-    """The shipped detector, or one trained with ``hetero-xmodal train-detector``.
+    """The shipped detector, or one trained with ``hetero-xmodal train detector``.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class WorldDetector:
             self.config = WorldDetectorConfig(**fields)
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(
-                f"'{path.with_suffix('.json')}' does not describe a world detector ({error}); train one with hetero-xmodal train-detector"
+                f"'{path.with_suffix('.json')}' does not describe a world detector ({error}); train one with hetero-xmodal train detector"
             ) from None
         with quiet():
             self.network = WorldDetectorNetwork(self.config)

@@ -65,7 +65,7 @@ def trace(
     recipe: Annotated[str | None, typer.Option(help="algr, cam or mimnet; if left out, that of the model.")] = None,
     model: Annotated[str | None, typer.Option(help="Model folder, run folder or shipped model; if left out, the shipped one.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the weights of all edges (weights.csv) and a figure (weights.png).")] = None,
-    top: Annotated[int, typer.Option(help="Print so many of the largest weights of every receiving node.")] = 3,
+    top: Annotated[int, typer.Option(help="Print so many of the largest weights of every destination node.")] = 3,
     detector: o.Detector = "world",
     image_scene: Annotated[Path | None, typer.Option(help="Scene graph JSON of the image, in place of a detector.")] = None,
     language: o.Language = None,

@@ -68,12 +68,12 @@ def run(arguments: list[str]) -> int:
     try:
         with warnings_as_notes():
             result = app([a for a in arguments if a != "--debug"], prog_name="hetero-xmodal", standalone_mode=False)
-        if result == 130:  # typer catches Ctrl-C itself and says nothing
+        if result == 130:  # typer catches Ctrl-C itself, without a message
             raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
     except (KeyboardInterrupt, typer.Abort):
         return _fail("stopped with Ctrl-C", 130)
-    except BrokenPipeError:  # the reader of a pipe, e.g. head, has gone: nobody reads any more
+    except BrokenPipeError:  # the reader of a pipe, such as head, has closed it
         sys.stderr.close()
         return 0
     except Exception as error:

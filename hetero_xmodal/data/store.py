@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..files import existing_file, read_json, write_json
+from ..files import existing_file, read_json, user_cache, write_json
 
 FORMAT = "hetero_xmodal.matching 1"
 
@@ -254,7 +254,7 @@ def cache_folder(cache: str | Path | None = None) -> Path:
     """
     if cache is not None:
         return Path(cache)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hetero_xmodal" / "matching"
+    return user_cache("matching")
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,8 @@ def evaluate(
     folder, recipe = _find(model, data, recipe)
     if recipe not in RECIPES:
         raise InputError(f"model '{folder}' is a {recipe!r} model; models of {', '.join(RECIPES)} can be evaluated")
+    if recipe in ("cam", "mimnet"):
+        check_true_answers(data)
     check_data(data, recipe)
     options = {
         "split": split, "size": size, "protocol": protocol, "network": network, "pairs": pairs, "image_size": image_size,
@@ -88,6 +90,17 @@ def evaluate(
     )
     run = run_of(folder)
     return made.save(run) if save and run is not None else made
+
+
+def check_true_answers(data: str) -> None:
+    """Refuse data whose edits cannot be judged: only the generated world knows the true answer.
+
+    Raises
+    ------
+    InputError : data other than the generated world.
+    """
+    if not data.startswith("world/"):
+        raise InputError(f"edits of '{data}' have no true answer to be measured against; give world/birds or world/scenes")
 
 
 def run_of(folder: Path) -> Path | None:
@@ -210,9 +223,23 @@ def _edits(
     return _made(recipe, folder, settings, scores, per_query, "\n".join(lines))
 
 
+def edited(edit: Callable[[list], tuple[list, list | None]], pairs: list, progress: bool | None = None) -> tuple[list, list | None]:
+    """What *edit* makes of *pairs*, fifty at a time with a progress bar: images, and sentences or None."""
+    from ..data.store import progress_bar
+
+    images: list = []
+    sentences: list | None = []
+    with progress_bar("editing", len(pairs), progress) as advance:
+        for start in range(0, len(pairs), 50):
+            some = pairs[start : start + 50]
+            made, written = edit(some)
+            images += made
+            sentences = None if written is None or sentences is None else [*sentences, *written]
+            advance(len(some))
+    return images, sentences
+
+
 def _pairs(data: str, split: str, pairs: int, image_size: int) -> list:
-    if not data.startswith("world/"):
-        raise InputError(f"edits of '{data}' have no true answer to be measured against; give world/birds or world/scenes")
     from ..data.tasks.editing import load_pairs
 
     found = list(load_pairs(data, split, size=pairs, image_size=image_size))
@@ -241,7 +268,7 @@ def _cam(
         "similarity": None if similarity is None else weights_digest(similarity),
     }  # fmt: skip
     some = _pairs(data, split, pairs, settings["image_size"])
-    images, sentences = manipulate_pairs(model, some, scenes=scenes)
+    images, sentences = edited(lambda few: manipulate_pairs(model, few, scenes=scenes), some, progress)
     return _edits("cam", folder, settings, some, images, sentences, similarity)
 
 
@@ -264,4 +291,5 @@ def _mimnet(
         "similarity": None if similarity is None else weights_digest(similarity),
     }  # fmt: skip
     some = _pairs(data, split, pairs, settings["image_size"])
-    return _edits("mimnet", folder, settings, some, edit_by_memory(model, some), None, similarity)
+    images, _ = edited(lambda few: (edit_by_memory(model, few), None), some, progress)
+    return _edits("mimnet", folder, settings, some, images, None, similarity)

@@ -125,7 +125,7 @@ def stored_path(run: str | Path, settings: Mapping[str, Any]) -> Path:
     """Where an evaluation with *settings* is kept in a run folder.
 
     >>> stored_path("runs/one", {"data": "coco:photos", "split": "test"}).name
-    'coco-photos-3a82fcc2.json'
+    'coco-photos-c880298c.json'
     """
     digest = hashlib.sha256(json.dumps(dict(settings), sort_keys=True).encode()).hexdigest()[:8]
     name = re.sub(r"[^A-Za-z0-9]+", "-", str(settings.get("data", "data"))).strip("-")[-60:]

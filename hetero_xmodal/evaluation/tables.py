@@ -11,6 +11,7 @@ from ..data.registry import check_data
 from ..errors import InputError, nearest
 from ..pretrained import SHIPPED, find_model
 from ..training.options import Assignments, assignments, call_with, check_settings, split_sizes, table_file
+from .evaluate import check_true_answers, edited
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +98,8 @@ def table(
     if recipe not in RECIPES:
         raise InputError(f"recipe is {recipe!r}{nearest(str(recipe), RECIPES)}; there are tables of {', '.join(RECIPES)}")
     file = table_file(out)
+    if recipe in ("cam", "mimnet"):
+        check_true_answers(data)
     check_data(data, recipe)
     options = {
         "only": only, "rows": rows or None, "methods": methods or None, "validation": validation or None, "seeds": seeds,
@@ -231,7 +234,7 @@ def edit_rows(
     yield "the true answer", _scores(pairs, [p.edited_image for p in pairs], [p.edited_sentence for p in pairs], inception, similarity)
     for name, method in methods.items():
         begun = time.perf_counter()
-        images, sentences = method(pairs)
+        images, sentences = edited(method, pairs)
         seconds = (time.perf_counter() - begun) / len(pairs) * 100
         yield name, _scores(pairs, images, sentences, inception, similarity) | {"seconds": seconds}
 
@@ -285,8 +288,6 @@ def _edit_table(
     sentences: bool,
     note: Tell | None,
 ) -> Iterator[tuple[str, pd.DataFrame, str]]:
-    if not data.startswith("world/"):
-        raise InputError(f"edits of '{data}' have no true answer to be measured against; give world/birds or world/scenes")
     place = None if similarity is None else find_model(similarity, recipe="similarity")[0]
     import pandas as pd
 
@@ -316,21 +317,17 @@ _SENTENCE_COLUMNS = ("slots changed", "slots kept", "slots", "sentences exact")
 
 
 def _cam_edit(folder: Path, scenes: str = "detector") -> Edit:
-    def edit(pairs: list) -> tuple[list, list[str]]:
-        from ..editing.pipeline import load_manipulation_model, manipulate_pairs
+    from ..editing.pipeline import load_manipulation_model, manipulate_pairs
 
-        return manipulate_pairs(load_manipulation_model(folder, recipe="cam"), pairs, scenes=scenes)
-
-    return edit
+    model = load_manipulation_model(folder, recipe="cam")
+    return lambda pairs: manipulate_pairs(model, pairs, scenes=scenes)
 
 
 def _memory_edit(folder: Path) -> Edit:
-    def edit(pairs: list) -> tuple[list, None]:
-        from ..editing.mimnet import edit_by_memory, load_memory_model
+    from ..editing.mimnet import edit_by_memory, load_memory_model
 
-        return edit_by_memory(load_memory_model(folder), pairs), None
-
-    return edit
+    model = load_memory_model(folder)
+    return lambda pairs: (edit_by_memory(model, pairs), None)
 
 
 def _cam(

@@ -27,7 +27,7 @@ _DEFAULT = {"algr": "world", "cam": "birds", "mimnet": "birds"}
 
 @dataclass(frozen=True, eq=False)
 class EdgeWeights(Saved):
-    """What :func:`hetero_xmodal.trace` found. ``print(...)`` shows the largest weights of every receiving node.
+    """What :func:`hetero_xmodal.trace` found. ``print(...)`` shows the largest weights of every destination node.
 
     image, sentence : what was read
     recipe : of the model
@@ -48,28 +48,34 @@ class EdgeWeights(Saved):
         """One row an edge and step.
 
         Columns: ``part`` of the model, ``number`` and name of the ``step``, ``weighing`` (how the step weighs its messages, such as
-        ``softmax q . k``), ``receiver`` and ``source`` by name, ``relation``, ``weight``, and to compute with ``receiver_type``,
-        ``receiver_node``, ``source_type``, ``source_node``. The weights of a softmax that reach one node in one step sum to 1.
+        ``softmax q . k``), ``source`` and ``destination`` by name, the relation ``along`` which the message goes, ``weight``, and to
+        compute with ``source_type``, ``source_node``, ``destination_type``, ``destination_node``. The weights of a softmax that reach one
+        node in one step sum to 1.
         """
         import pandas as pd
 
         frames = []
         for part, trace in self.traces.items():
             weighing = {taken.number: str(taken.step.describe()["weigh"]) for taken in trace.steps}
-            table = trace.table().rename(columns={"hears": "source", "along": "relation"})
+            table = trace.table()
             table.insert(0, "part", part)
             table.insert(3, "weighing", table["number"].map(weighing))
             frames.append(table)
         return pd.concat(frames, ignore_index=True)
 
     def figure(self) -> Figure:
-        """One panel for every step that weighs its messages: a matrix of receivers and sources, or the places of the image as a map."""
+        """One panel for every step that weighs its messages: a matrix of destinations and sources, or the places of the image as a map."""
         from .trace_figure import draw_edge_weights
 
         return draw_edge_weights(self)
 
-    def summary(self, top: int = 3, *, receivers: int = 12) -> str:
-        """For every step, the *top* largest weights of each of the first *receivers* nodes that receive messages."""
+    def summary(self, top: int = 3, *, destinations: int = 12) -> str:
+        """For every step, the *top* largest weights of each of the first *destinations* nodes that receive messages.
+
+        Raises
+        ------
+        InputError : *top* below 1.
+        """
         if isinstance(top, bool) or not isinstance(top, int) or top < 1:
             raise InputError(f"top is {top!r}; give a whole number of at least 1")
         lines = []
@@ -78,19 +84,19 @@ class EdgeWeights(Saved):
                 lines.append(f"{part} {number}: {step}; {len(rows)} edges, all of weight 1")
                 continue
             lines.append(f"{part} {number}: {step}; weight {weighing}; {len(rows)} edges")
-            if rows["receiver_type"].iloc[0].endswith("patch"):  # places of the image: too many to list, the figure shows them as maps
+            if rows["destination_type"].iloc[0].endswith("patch"):  # places of the image: too many to list, the figure shows them as maps
                 parts = rows.groupby("source", sort=False)["weight"].agg(["mean", "max"]).sort_values("mean", ascending=False)
                 lines += [f"    {name}: mean over places {mean:.3f}, largest {most:.3f}" for name, mean, most in parts.itertuples()][
-                    :receivers
+                    :destinations
                 ]
                 continue
-            nodes = list(rows.groupby(["receiver_type", "receiver_node"], sort=False))
-            for _, edges in nodes[:receivers]:
+            nodes = list(rows.groupby(["destination_type", "destination_node"], sort=False))
+            for _, edges in nodes[:destinations]:
                 largest = edges.nlargest(top, "weight", keep="first")
                 told = ", ".join(f"{name} {weight:.3f}" for name, weight in zip(largest["source"], largest["weight"], strict=True))
-                lines.append(f"    {edges['receiver'].iloc[0]}: {told}")
-            if len(nodes) > receivers:
-                lines.append(f"    and {len(nodes) - receivers} more receivers")
+                lines.append(f"    {edges['destination'].iloc[0]}: {told}")
+            if len(nodes) > destinations:
+                lines.append(f"    and {len(nodes) - destinations} more destinations")
         return "\n".join(lines)
 
     def __str__(self) -> str:
@@ -138,7 +144,7 @@ def trace(
     >>> bird = hx.load_dataset("world/birds", "test", size=1)[0]
     >>> weights = trace(bird.image, "This bird has red wings.", recipe="cam", image_scene=bird.scene)
     >>> told = weights.frame[weights.frame["weighing"].str.startswith("softmax")]
-    >>> sums = told.groupby(["part", "number", "receiver"])["weight"].sum()
+    >>> sums = told.groupby(["part", "number", "destination"])["weight"].sum()
     >>> bool(((sums - 1).abs() < 1e-4).all())
     True
     """

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
     from .trace import EdgeWeights
 
-MOST = 40  # receivers and sources of a matrix; what is beyond is left out and said
+MOST = 40  # destinations and sources of a matrix; more are left out, with a note
 MAPS = 6  # sources of a map
 
 
 def draw_edge_weights(weights: EdgeWeights) -> Figure:
-    """The image with its sentence, then the steps in their order: receivers in rows, sources in columns, dark for a large weight.
+    """The image with its sentence, then the steps in their order: destinations in rows, sources in columns, dark for a large weight.
 
-    Where the receivers are the places of an image, the sources with the largest weights are shown as maps over the image.
+    Where the destinations are the places of an image, the sources with the largest weights are shown as maps over the image.
     """
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
@@ -45,16 +45,16 @@ def draw_edge_weights(weights: EdgeWeights) -> Figure:
 
 
 def _is_map(rows: pd.DataFrame) -> bool:
-    return rows["receiver_type"].iloc[0].endswith("patch")
+    return rows["destination_type"].iloc[0].endswith("patch")
 
 
 def _height(rows: pd.DataFrame) -> float:
-    return 2.2 if _is_map(rows) else 0.9 + 0.2 * min(MOST, rows["receiver_node"].nunique())
+    return 2.2 if _is_map(rows) else 0.9 + 0.2 * min(MOST, rows["destination_node"].nunique())
 
 
 def _table(rows: pd.DataFrame) -> pd.DataFrame:
     """Receivers in rows and sources in columns, in the order of their numbers; several edges between two nodes are added up."""
-    keys = [["receiver_type", "receiver_node", "receiver"], ["source_type", "source_node", "source"]]
+    keys = [["destination_type", "destination_node", "destination"], ["source_type", "source_node", "source"]]
     return rows.pivot_table(index=keys[0], columns=keys[1], values="weight", aggfunc="sum")
 
 
@@ -68,7 +68,7 @@ def _matrix(part: Any, rows: pd.DataFrame) -> None:
     axis.set_xticks(range(shown.shape[1]), [name for *_, name in shown.columns], fontsize=7, rotation=60, ha="right")
     if shown.shape != table.shape:
         axis.set_xlabel(
-            f"{len(shown)} of {len(table)} receivers, and of {table.shape[1]} sources the {shown.shape[1]} of the largest weights",
+            f"{len(shown)} of {len(table)} destinations, and of {table.shape[1]} sources the {shown.shape[1]} of the largest weights",
             fontsize=7,
         )
     part.colorbar(drawn, ax=axis, shrink=0.8)

@@ -41,7 +41,7 @@ def verify(path: str | Path) -> VerifiedFolder:
     >>> from hetero_xmodal.pretrained import SHIPPED
     >>> found = verify(SHIPPED["dagnn"]["world"])
     >>> found.kind, found.about[0]
-    ('model', 'recipe dagnn, 0.2 million weights')
+    ('model', 'recipe dagnn, 0.4 million weights')
     """
     path = Path(path)
     if not path.exists():

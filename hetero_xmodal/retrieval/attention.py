@@ -1,4 +1,4 @@
-"""What a trained ALGR looks at and what it finds, as plain arrays for the figures of :mod:`hetero_xmodal.viz`.
+"""Attention weights and search results of a trained ALGR, as plain arrays for the figures of :mod:`hetero_xmodal.viz`.
 
 ====================================  ===================================================================  =======================
 function                              what it gives                                                        for the paper's figure
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class PairAttention:
-    """Who listens to whom in one pair of n_v regions and n_t words. In every matrix row i is the listener, and its row sums to 1.
+    """Attention weights of one pair of n_v regions and n_t words. In every matrix row i is the receiving node, and each row sums to 1.
 
     region_edges, word_edges : (n_v, n_v), (n_t, n_t) the learned edge weights W_e of (1) to (4)
     words_to_regions, regions_to_words : (n_t, n_v), (n_v, n_t) the cross-attention of (14); None where the variant has none
@@ -50,20 +50,25 @@ class PairAttention:
 
     @property
     def regions(self) -> np.ndarray:
-        """(n_v,) how much attention each region gets: the mean of its edge weights over all receivers; they sum to 1."""
+        """(n_v,) attention that each region gets: the mean of its edge weights over all receivers; they sum to 1."""
         return self.region_edges.mean(0)
 
     @property
     def words(self) -> np.ndarray:
-        """(n_t,) how much attention each word gets; they sum to 1."""
+        """(n_t,) attention that each word gets; they sum to 1."""
         return self.word_edges.mean(0)
 
     def boxes_in(self, image: Any) -> np.ndarray:
-        """The boxes in pixels of *image*, which may be larger or smaller than the one that the features were made from."""
+        """The boxes (n_v, 4) in pixels of *image*, which may be larger or smaller than the one that the features were made from.
+
+        Raises
+        ------
+        InputError : regions without boxes, or an image that cannot be read.
+        """
         from ..images import read_image
 
         if self.boxes is None:
-            raise InputError("these regions came without boxes, so nobody knows where they lie in the image; use features with boxes")
+            raise InputError("these regions came without boxes, so their places in the image are unknown; use features with boxes")
         width, height = read_image(image).size
         scale = np.array([1.0, 1.0] if self.size is None else [width / self.size[0], height / self.size[1]])
         return np.asarray(self.boxes, np.float64) * np.tile(scale, 2)
@@ -72,16 +77,16 @@ class PairAttention:
 def pair_attention(model: ALGR, split: Split, caption: int) -> PairAttention:
     """The weights of all edges of the pair that caption number *caption* of *split* and its image make, without noise or dropout.
 
-    Of an ensemble the first member is looked at.
+    Of an ensemble, those of the first member.
 
     Raises
     ------
-    InputError : no such caption, or a variant that weighs no edge (``baseline``, ``no-graph``).
+    InputError : no such caption, or a variant without edge weights (``baseline``, ``no-graph``).
     """
     if not 0 <= caption < len(split):
         raise InputError(f"caption {caption} does not exist; the split has captions 0 to {len(split) - 1}")
     if model.config.variant in ("baseline", "no-graph"):
-        raise InputError(f"the variant '{model.config.variant}' passes no messages between regions or words, so it weighs no edge")
+        raise InputError(f"the variant '{model.config.variant}' passes no messages between regions or words, so it has no edge weights")
     batch = split.batch([caption])
     training = model.training
     try:
@@ -132,8 +137,8 @@ def found_sentences(index: EmbeddingIndex, images: Sequence[int], *, top: int = 
 def pair_spaces(model: ALGR, split: Split, captions: Sequence[int]) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     """Pairs of the split in two spaces: images (n, d) and captions (n, d), row i of both is caption number ``captions[i]``.
 
-    The first space is that of X, where each side has only been brought to one width and the first phase ranks; the second is the latent
-    space, what the graph encoder makes of it.
+    The first space is that of X, where both sides have only been mapped to one width, and which the first phase ranks by; the second is the
+    latent space that the graph encoder maps X to.
     """
     captions = np.asarray(captions, np.int64)
     images = split.image_of_caption[captions]

@@ -1,6 +1,6 @@
 """Galleries of the default world, embedded once and kept in the user's cache folder, so that the next query is answered at once.
 
-One file a gallery: embeddings, thumbnails, and what is said of each image. Its name holds a key of everything that the embeddings depend
+One file a gallery: embeddings, and the images with their captions and tags. Its name holds a key of everything that the embeddings depend
 on (model, detector, world, size, package version), so that nothing stale is ever read; beside it stands its checksum, so that a damaged
 file is noticed and made again. The files may be deleted at any time.
 """
@@ -147,9 +147,13 @@ def _keep(gallery: Gallery, path: Path) -> None:
 
 def _make(model: Any, data: str, split: str, size: int, sides: Sequence[str], progress: bool | None) -> Gallery:
     from ..data import load_dataset
-    from .index import bar
+    from ..data.store import progress_bar
 
-    items = [item for item in bar(load_dataset(data, split, size=size), "drawing the gallery (once)", progress)]
+    items = []
+    with progress_bar("drawing the gallery (only once)", size, progress) as advance:
+        for item in load_dataset(data, split, size=size):
+            items.append(item)
+            advance(1)
     index = build_index(model, items, sides=tuple(sides), progress=progress)
     texts = {
         "sentences": [list(item.sentences) for item in items],

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +48,10 @@ def nearest_rows(queries: Tensor, gallery: Tensor, *, top: int = 10, block: int 
     Returns
     -------
     scores (q, top) and row numbers (q, top)
+
+    Raises
+    ------
+    InputError : *top* below 1, an empty gallery, rows of different widths.
 
     >>> scores, rows = nearest_rows(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.5, 0.5], [1.0, 0.0], [0.5, -0.5]]), top=3)
     >>> rows.tolist(), scores.tolist()
@@ -119,6 +122,10 @@ class EmbeddingIndex:
     image_ids, captions : names of the images, texts of the sentences
     made_by : ``recipe`` and ``fingerprint`` of the model; empty if it is not known
     source : where the images come from, for showing them: ``data`` (name of the data set), ``split``; JSON values only
+
+    Raises
+    ------
+    InputError : parts of different lengths or widths, a sentence whose image does not exist.
     """
 
     images: Tensor
@@ -148,7 +155,12 @@ class EmbeddingIndex:
         return int(self.images.shape[1])
 
     def search(self, queries: Tensor, side: str = "images", *, top: int = 10) -> tuple[Tensor, Tensor]:
-        """Cosines and row numbers (q, top) of the *side* (``"images"`` or ``"texts"``) that is nearest to each query (q, d)."""
+        """Cosines and row numbers (q, top) of the *side* (``"images"`` or ``"texts"``) that is nearest to each query (q, d).
+
+        Raises
+        ------
+        InputError : an unknown side, queries of another width or with NaN or infinity.
+        """
         if side not in SIDES:
             raise InputError(f"side is {side!r}{nearest(side, SIDES)}; known are images and texts")
         queries = torch.nn.functional.normalize(torch.as_tensor(queries).float(), dim=1)
@@ -193,7 +205,12 @@ class EmbeddingIndex:
         return index
 
     def check_model(self, model: Any, name: str = "this index") -> None:
-        """Raise an :class:`InputError` unless *model* is the one that made the embeddings."""
+        """Refuse a *model* other than the one that made the embeddings.
+
+        Raises
+        ------
+        InputError : another recipe, or other weights.
+        """
         recipe = getattr(model, "recipe_name", type(model).__name__)
         if self.made_by.get("recipe", recipe) != recipe:
             raise InputError(f"{name} was made by a {self.made_by['recipe']!r} model, but this is a {recipe!r} model; make the index again")
@@ -206,23 +223,18 @@ class EmbeddingIndex:
 
 
 def index_head(path: Path) -> dict[str, Any]:
-    """What ``index.json`` of the index folder *path* says; an :class:`InputError` where there is no index."""
+    """What ``index.json`` of the index folder *path* says.
+
+    Raises
+    ------
+    InputError : no such folder, no index in it, an index of another version.
+    """
     if not path.is_dir():
         raise InputError(f"index folder '{path}' does not exist; make one with: hetero-xmodal index")
     head = read_json(path / "index.json", "index")
     if not isinstance(head, dict) or head.get("format") != FORMAT or head.get("version") != VERSION:
         raise InputError(f"'{path / 'index.json'}' does not describe an index of this version of hetero_xmodal; make the index again")
     return head
-
-
-def bar(steps: Sequence[Any], what: str, progress: bool | None = None) -> Iterable[Any]:
-    """*steps* with a progress bar called *what*; with ``progress=None`` only in a terminal and where there are at least 20."""
-    if progress is False or progress is None and (len(steps) < 20 or not sys.stderr.isatty()):
-        return steps
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(steps, description=what, console=Console(stderr=True))
 
 
 # ---------------------------------------------------------------------------------------------- from models
@@ -303,7 +315,12 @@ def embed_query(model: Any, query: str | Path | Any) -> Tensor:
 
 
 def items_split(vocab: dict[str, Any], items: Sequence[Item], *, sides: Sequence[str] = SIDES, progress: bool | None = None) -> Split:
-    """Items of a data set as the regions and words that a matching model with *vocab* reads; a side that is not asked for stays empty."""
+    """Items of a data set as the regions and words that a matching model with *vocab* reads; a side that is not asked for stays empty.
+
+    Raises
+    ------
+    InputError : a model made from arrays, items without any sentence where texts are asked for, and what the readers refuse.
+    """
     from ..data.tasks.matching import Regions, Split, Words, encode_words, extract_regions
 
     _check_vocab(vocab)
@@ -331,15 +348,18 @@ def _dagnn_rows(
     model: Any, items: Sequence[Item], sides: Sequence[str], progress: bool | None
 ) -> tuple[Tensor, Tensor, np.ndarray, list[str], list[str]]:
     """Embeddings of images (n, d) and texts (n or 0, d), the image of every text, ids and texts."""
+    from ..data.store import progress_bar
     from ..data.tasks.retrieval import image_rows, text_rows
 
     images, ids, texts = [], [], []
-    for start in bar(range(0, len(items), _BATCH), "embedding the images", progress if len(items) > 5 * _BATCH else False):
-        some = [items[row] for row in range(start, min(start + _BATCH, len(items)))]
-        ids += [item.id or str(start + k) for k, item in enumerate(some)]
-        texts += [" ".join(item.tags or item.sentences) for item in some]
-        if "images" in sides:
-            images.append(image_rows(model.vocab, [item.path or item.image for item in some]))
+    with progress_bar("embedding the images", len(items), progress) as advance:
+        for start in range(0, len(items), _BATCH):
+            some = [items[row] for row in range(start, min(start + _BATCH, len(items)))]
+            ids += [item.id or str(start + k) for k, item in enumerate(some)]
+            texts += [" ".join(item.tags or item.sentences) for item in some]
+            if "images" in sides:
+                images.append(image_rows(model.vocab, [item.path or item.image for item in some]))
+            advance(len(some))
     empty = torch.zeros(0, model.config.width)
     found = model.embed_texts(text_rows(model.vocab, texts)) if "texts" in sides else empty
     embedded = model.embed_images(np.concatenate(images)) if images else torch.zeros(len(ids), model.config.width)

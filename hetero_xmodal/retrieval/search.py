@@ -47,8 +47,8 @@ class Hit:
 def load_retrieval_model(path: str | Path | None = None, *, network: str | None = None, recipe: str | None = None) -> DAGNN | ALGR:
     """The model in the folder *path*, or in the ``model`` folder of a run; None for the one shipped for the default world.
 
-    *network* says anew where the weights of a DAGNN's frozen network for images are, such as ``"resnet18:FILE"``, if the file has moved.
-    *recipe*, ``"dagnn"`` or ``"algr"``, is the one that is expected (without a path, DAGNN); a folder says itself which it is.
+    *network* gives the new path of the weights of a DAGNN's frozen network for images, such as ``"resnet18:FILE"``, if the file has moved.
+    *recipe*, ``"dagnn"`` or ``"algr"``, is the one that is expected (without a path, DAGNN); ``config.json`` of a folder names its own.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def _text(item: Item) -> str:
 
 
 def _items_of(index: EmbeddingIndex) -> Callable[[int], Item]:
-    """Row of an image -> its item, read from where the index says; without an image where it says nothing."""
+    """Row of an image -> its item, read from the source of the index; an index without a source has items without images."""
     from ..data import Item, load_dataset
 
     if "data" not in index.source:

@@ -92,7 +92,12 @@ def split_sizes(size: str | int | Mapping[str, int] | None) -> dict[str, int] | 
 
 
 def free_run_folder(out: str | Path, *, resume: bool = False) -> Path:
-    """*out*, if a run may be written there: nothing is there, an empty folder, or, to *resume*, an earlier run."""
+    """*out*, if a run may be written there: nothing is there, an empty folder, or, to *resume*, an earlier run.
+
+    Raises
+    ------
+    InputError : a file, or a folder in use.
+    """
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise InputError(f"run folder '{out}' is a file; give the name of a folder")
@@ -102,7 +107,12 @@ def free_run_folder(out: str | Path, *, resume: bool = False) -> Path:
 
 
 def table_file(out: str | Path | None) -> Path | None:
-    """*out*, if it names a CSV file (or is None)."""
+    """*out*, if it names a CSV file (or is None).
+
+    Raises
+    ------
+    InputError : another ending, or a folder.
+    """
     if out is not None and (Path(out).suffix.lower() != ".csv" or Path(out).is_dir()):
         raise InputError(f"out is '{out}'; give the name of a file that ends in .csv")
     return None if out is None else Path(out)

@@ -144,6 +144,7 @@ def test_mimnet_on_six_pairs_with_a_similarity_model(tmp_path, capsys):
         (lambda: hx.evaluate("birds", "world/birds", recipe="camm"), "did you mean 'cam'"),
         (lambda: hx.evaluate("birds", "world/birds", recipe="cam", protocol="any"), "'protocol' is no option of evaluate cam"),
         (lambda: hx.evaluate(None, "cub:nowhere", recipe="cam"), "no cam model is shipped"),
+        (lambda: hx.evaluate("birds", "world/bird", recipe="cam"), "did you mean 'world/birds'"),
         (lambda: hx.evaluate("birds", "cub:nowhere", recipe="cam"), "no true answer"),
         (lambda: hx.evaluate("birds", "world/birds", recipe="cam", pairs=0), "pairs is 0"),
         (lambda: hx.evaluate("birds", "world/birds", recipe="cam", similarity="nowhere"), "'nowhere' does not exist"),

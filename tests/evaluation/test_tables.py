@@ -56,7 +56,7 @@ def test_mimnet_beside_cam(capsys):
     [
         (("dagn", "world/scenes"), {}, "did you mean 'dagnn'"),
         (("cam", "cub:somewhere"), {"models": ["birds"]}, "no true answer"),
-        (("cam", "cub:somewhere"), {}, "no cam model is shipped"),
+        (("cam", "world/bird"), {}, "did you mean 'world/birds'"),
         (("cam", "world/birds"), {"seeds": 3}, "'seeds' is no option of table cam"),
         (("cam", "world/birds"), {"scenes": "truee"}, "scenes is 'truee'"),
         (("mimnet", "world/birds"), {"pairs": 0}, "pairs is 0"),

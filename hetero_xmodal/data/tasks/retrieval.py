@@ -25,6 +25,7 @@ from ..features import FeatureSet, FeatureSplit
 from ..featurise import check_images, count_words, image_rows, text_rows
 from ..registry import entry_of, open_for
 from ..source import SET_ASIDE, SPLITS, Record, Source, check_files, split_name, split_of
+from ..store import progress_bar
 
 #: pairs of a generated data set unless sizes are given
 GENERATED_SIZES = {"train": 3000, "val": 500, "test": 1000}
@@ -167,12 +168,14 @@ def _generated_split(source: Source, split: str, size: int, vocab: dict[str, Any
     column = {tag: k for k, tag in enumerate(vocab["tags"])}
     place = {label: k for k, label in enumerate(source.label_names)}
     rows, tags, labels = [], np.zeros((len(data), len(column)), np.float32), []
-    for start in range(0, len(data), 256):  # images are drawn as they are needed, never all at once
-        items = [data[k] for k in range(start, min(start + 256, len(data)))]
-        rows.append(image_rows(vocab, [item.image for item in items]))
-        for k, item in enumerate(items, start):
-            tags[k, [column[tag] for tag in item.tags if tag in column]] = 1
-        labels += [[item.labels[place[label]] if label in place else 0 for label in vocab["labels"]] for item in items]
+    with progress_bar(f"features of the {split} images", len(data)) as advance:
+        for start in range(0, len(data), 256):  # images are drawn as they are needed, never all at once
+            items = [data[k] for k in range(start, min(start + 256, len(data)))]
+            rows.append(image_rows(vocab, [item.image for item in items]))
+            for k, item in enumerate(items, start):
+                tags[k, [column[tag] for tag in item.tags if tag in column]] = 1
+            labels += [[item.labels[place[label]] if label in place else 0 for label in vocab["labels"]] for item in items]
+            advance(len(items))
     return FeatureSplit(np.concatenate(rows), tags, np.array(labels))
 
 

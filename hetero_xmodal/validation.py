@@ -106,7 +106,7 @@ def validate(graph: dgl.DGLGraph, *, kind: str | None = None, allow_extra: bool 
     Parameters
     ----------
     graph : a DGL heterograph, single or batched.
-    kind : ``"pair"`` or ``"labels"``; told from the node types if left out.
+    kind : ``"pair"`` or ``"labels"``; inferred from the node types if left out.
     allow_extra : accept node types, relations and features beyond the schema (a recipe's own, e.g. ``memory``).
 
     Raises
@@ -123,7 +123,12 @@ def validate(graph: dgl.DGLGraph, *, kind: str | None = None, allow_extra: bool 
 
 
 def check_graph(graph: dgl.DGLGraph, *, kind: str | None, allow_extra: bool) -> None:
-    """Raise :class:`InputError` for the first thing in *graph* that the schema does not allow; see :func:`validate`."""
+    """Check *graph* against the schema; see :func:`validate` for the arguments.
+
+    Raises
+    ------
+    InputError : the first deviation found, in one sentence.
+    """
     if not hasattr(graph, "canonical_etypes"):
         raise InputError(f"expected a dgl.DGLGraph, found {type(graph).__name__}; build one with hx.build_graph")
     kind = kind or graph_kind(graph)
@@ -132,9 +137,13 @@ def check_graph(graph: dgl.DGLGraph, *, kind: str | None, allow_extra: bool) -> 
 
 
 def check_flat(flat: FlatGraphs) -> None:
-    """The same checks for the flat tensors of a graph, which spare a graph that was just made of them the way back through DGL.
+    """The same checks on the flat tensors of a graph, without converting them to a DGL graph first.
 
-    Edge ends must lie within the graph already; ``FlatGraphs.to_dgl`` sees to that.
+    Edge ends must lie within the graph, which ``FlatGraphs.to_dgl`` ensures.
+
+    Raises
+    ------
+    InputError : as :func:`check_graph`.
     """
     _check_types(flat.kind, flat.node_data, flat.edge_ends, False)
     _check_parts(_Parts.of_flat(flat), flat.kind, False)

@@ -55,7 +55,12 @@ def data_build(
 def data_verify(
     name: Annotated[str, typer.Argument(help="Folder of a data set (every file is checked), or a generated world (its first items are).")],
 ) -> None:
-    """Check a data set: checksums, images, captions."""
+    """Check a data set: checksums, images, captions.\f
+
+    Raises
+    ------
+    InputError : the report lists a problem, or what :func:`~hetero_xmodal.data.verify_dataset` refuses.
+    """
     from ..data import verify_dataset
     from ..errors import InputError
 

@@ -32,7 +32,13 @@ def graph(
     score_threshold: Annotated[float | None, typer.Option(help="Leave out objects with a lower detection score (0 to 1).")] = None,
     wiring: o.Wiring = "inherit",
 ) -> None:
-    """Turn one image and one sentence into a heterograph; write graph, scene graphs and drawing."""
+    """Turn one image and one sentence into a heterograph; write graph, scene graphs and drawing.\f
+
+    Raises
+    ------
+    InputError : more than one source of the image's objects, a missing file, or what :func:`~hetero_xmodal.graphs.write.write_pair`
+        refuses.
+    """
     from ..errors import InputError
     from ..files import existing_file
 

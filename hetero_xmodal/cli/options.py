@@ -100,14 +100,24 @@ def warnings_as_notes() -> Iterator[None]:
 
 
 def existing_image(path: Path) -> Path:
-    """*path*, if it is a file with something in it; whether it is an image is seen when it is read."""
+    """*path*, if it is a file that is not empty; whether it is an image is checked when it is decoded.
+
+    Raises
+    ------
+    InputError : the file is missing or empty.
+    """
     from ..files import existing_file
 
     return existing_file(path, "image")
 
 
 def result_file(path: Path | None, *endings: str) -> Path | None:
-    """*path*, if it names a file of one of the *endings*."""
+    """*path*, if it names a file of one of the *endings*.
+
+    Raises
+    ------
+    InputError : the file name has another suffix.
+    """
     from ..errors import InputError
 
     if path is not None and path.suffix.lower() not in endings:

@@ -54,7 +54,12 @@ def retrieve(
     index: Annotated[Path | None, typer.Option(help="Folder made by 'hetero-xmodal index', in place of --data: answers at once.")] = None,
     network: o.SameNetwork = None,
 ) -> None:
-    """Find images for a sentence, or texts for an image, with a DAGNN or an ALGR."""
+    """Find images for a sentence, or texts for an image, with a DAGNN or an ALGR.\f
+
+    Raises
+    ------
+    InputError : neither or both of a sentence and ``--image``, or what :func:`~hetero_xmodal.retrieval.api.retrieve` refuses.
+    """
     from ..errors import InputError
     from ..retrieval.api import retrieve as search
 

@@ -102,6 +102,11 @@ class FeatureSet:
     def hold_out(self, size: int, *, seed: int = 0) -> FeatureSet:
         """Move *size* random training pairs into the split ``val``; the last training pair of a class always stays.
 
+        Raises
+        ------
+        InputError
+            If there is a split ``val`` already, or *size* pairs cannot be held out with one of every class left for training.
+
         Examples
         --------
         >>> split = FeatureSplit(np.eye(6), np.eye(6), np.eye(2)[[0, 1, 0, 1, 0, 1]])
@@ -125,7 +130,12 @@ class FeatureSet:
 
 
 def load_label_vectors(path: str | Path, *, classes: int | None = None) -> np.ndarray:
-    """Word vectors of the class names, shape (classes, d): the matrix ``inp`` of a ``.mat`` file, as the DAGNN authors store it."""
+    """Word vectors of the class names, float32 (classes, d): the matrix ``inp`` of a ``.mat`` file, as the DAGNN authors store it.
+
+    Raises
+    ------
+    InputError : the file is missing or broken, has no finite matrix ``inp``, or has not *classes* rows.
+    """
     path = existing_file(path, "label vector file")
     vectors = check_features(take_array(read_arrays(path), "inp", path), f"label vectors of '{path}'")
     if classes is not None and len(vectors) != classes:
@@ -134,11 +144,11 @@ def load_label_vectors(path: str | Path, *, classes: int | None = None) -> np.nd
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """All matrices of a ``.mat`` (up to version 7) or ``.npz`` file; nothing in it is executed.
+    """All arrays of a ``.mat`` (up to version 7) or ``.npz`` file by name, each of any shape; nothing in the file is executed.
 
     Raises
     ------
-    InputError : another kind of file, a broken one, or one that holds Python objects.
+    InputError : the file is neither, is damaged, or holds pickled Python objects.
     """
     import zipfile
 
@@ -161,11 +171,11 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def take_array(arrays: dict[str, np.ndarray], key: str, path: Path) -> np.ndarray:
-    """The array *key* of a file.
+    """The array *key*, of any shape, of a file read by :func:`read_arrays`.
 
     Raises
     ------
-    InputError : there is none of that name; the message lists those there are.
+    InputError : the file has no array of that name; the message lists the names it has.
     """
     if key not in arrays:
         raise InputError(f"'{path}' has no array {key!r}{nearest(key, arrays)}; it holds {', '.join(sorted(arrays)) or 'none'}")
@@ -173,7 +183,7 @@ def take_array(arrays: dict[str, np.ndarray], key: str, path: Path) -> np.ndarra
 
 
 def split_at(place: Path, split: str, images: Any, texts: Any, labels: Any) -> FeatureSplit:
-    """A split whose errors say which file and split they are about.
+    """A :class:`FeatureSplit` whose errors name the file and the split.
 
     Raises
     ------
@@ -186,7 +196,12 @@ def split_at(place: Path, split: str, images: Any, texts: Any, labels: Any) -> F
 
 
 def check_features(values: Any, name: str) -> np.ndarray:
-    """A finite float32 matrix of features, or an :class:`InputError` that says what is wrong with it."""
+    """*values* as a C-contiguous float32 matrix of features (pairs, width); *name* is used in messages.
+
+    Raises
+    ------
+    InputError : values that are not numbers, not a matrix, empty, NaN or infinite; the message names the first such row.
+    """
     values = np.asarray(values)
     if values.dtype.kind not in "biuf":
         raise InputError(f"{name} hold {values.dtype} values; they must be numbers")

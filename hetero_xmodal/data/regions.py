@@ -144,7 +144,7 @@ def open_regions(path: str | Path) -> Regions:
 
 
 def select_regions(regions: Regions, rows: Sequence[int] | np.ndarray) -> Regions:
-    """The regions of some images, without reading them."""
+    """The regions of the images *rows* (m,), features (m, k, d), without reading them from their file."""
     rows = np.asarray(rows, dtype=np.int64)
     features = regions.features.select(rows) if isinstance(regions.features, FileRows) else regions.features[rows]
     parts = (None if part is None else part[rows] for part in (regions.boxes, regions.sizes))

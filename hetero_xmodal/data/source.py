@@ -219,7 +219,12 @@ class Source:
         return [record for record in self.records if (record.split or "train") == split][:size]
 
     def split(self, split: str | None) -> str:
-        """The split that is meant by *split*; see :meth:`take`."""
+        """The canonical name of *split*, and the default split for ``None``; see :meth:`take`.
+
+        Raises
+        ------
+        InputError : a split that the data set does not have; the message lists those it has.
+        """
         if split is None:
             return self.splits[0] if len(self.splits) == 1 else self.split("train")
         split = split_name(split)

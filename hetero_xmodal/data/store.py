@@ -68,7 +68,7 @@ class FileRows:
         return self._in_file[0] if self._rows is None else len(self._rows)
 
     def select(self, rows: Sequence[int] | np.ndarray) -> FileRows:
-        """A selection of the rows, without reading them."""
+        """A selection of the rows, by numbers (m,) or a mask (n,), without reading them."""
         rows = np.arange(len(self))[np.asarray(rows)]
         return FileRows(self.path, self.offset, self.dtype, self._in_file, rows if self._rows is None else self._rows[rows])
 
@@ -169,6 +169,12 @@ def open_store(path: str | Path) -> tuple[dict[str, FileRows], dict[str, str]]:
 class BlockFile:
     """A safetensors file that is written row by row, in order, and gets its name only when it is complete.
 
+    tensors : name -> (dtype, shape); metadata : texts of the header. A file of the same plan that was interrupted is continued.
+
+    Raises
+    ------
+    InputError : the folder cannot be written to.
+
     >>> import tempfile
     >>> target = Path(tempfile.mkdtemp()) / "a.safetensors"
     >>> file = BlockFile(target, {"x": (np.float32, (3, 2))}, {"plan": "twos"})
@@ -206,7 +212,7 @@ class BlockFile:
         return self._begins[name] + dtype.itemsize * int(np.prod(shape, dtype=np.int64))
 
     def write(self, name: str, start: int, rows: np.ndarray) -> None:
-        """Put *rows* at row *start* of the tensor *name*."""
+        """Write *rows* (m, ...) of the tensor *name* (n, ...), beginning at its row *start*."""
         dtype, shape = self._tensors[name]
         rows = np.ascontiguousarray(rows, dtype=dtype)
         if rows.shape[1:] != shape[1:] or start + len(rows) > shape[0]:
@@ -235,7 +241,7 @@ class BlockFile:
 
 
 def as_bytes(value: Any) -> np.ndarray:
-    """A JSON value as an array of bytes, for lists that are too long for the header of a file."""
+    """A JSON value as uint8 (bytes,), for lists that are too long for the header of a file."""
     return np.frombuffer(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), np.uint8)
 
 

@@ -5,6 +5,7 @@ Images are (B, 3, S, S) in -1..1; words are token ids (B, t) with a mask (B, t),
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +20,7 @@ class WordEncoder(nn.Module):
     (B, width).
     """
 
-    def __init__(self, vocabulary: int, *, embed: int = 64, width: int = 64, cell: type[nn.RNNBase] = nn.GRU) -> None:
+    def __init__(self, vocabulary: int, *, embed: int = 64, width: int = 64, cell: Callable[..., nn.RNNBase] = nn.GRU) -> None:
         super().__init__()
         self.words = nn.Embedding(vocabulary, embed)
         self.rnn = cell(embed, width, batch_first=True, bidirectional=True)
@@ -62,7 +63,7 @@ class TextAdaptiveDiscriminator(nn.Module):
         image_size: int = 64,
         widths: tuple[int, ...] = (32, 64, 128, 128),
         word_width: int = 64,
-        cell: type[nn.RNNBase] = nn.GRU,
+        cell: Callable[..., nn.RNNBase] = nn.GRU,
     ) -> None:
         super().__init__()
         layers, channels = [], 3

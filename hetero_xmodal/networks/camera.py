@@ -12,6 +12,8 @@ AGSA        multi-head attention with gated queries and keys; see :class:`GatedS
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -68,6 +70,9 @@ class RegionEmbedding(nn.Module):
     heads : number of attention heads of ``"camera"``.
     """
 
+    shift: Tensor
+    scale: Tensor
+
     def __init__(self, in_width: int, width: int, *, kind: str = "linear", places: bool = False, heads: int = 64) -> None:
         super().__init__()
         self.register_buffer("shift", torch.zeros(in_width))  # standardisation of the inputs, set from the training images
@@ -108,15 +113,19 @@ class WordEmbedding(nn.Module):
     heads : number of attention heads of ``"camera"``.
     """
 
+    shift: Tensor
+    scale: Tensor
+
     def __init__(self, in_width: int, width: int, *, vocabulary: int = 0, kind: str = "linear", heads: int = 64) -> None:
         super().__init__()
         self.table = nn.Embedding(vocabulary, in_width) if vocabulary else None
         self.width = width
         self.register_buffer("shift", torch.zeros(in_width))
         self.register_buffer("scale", torch.ones(in_width))
-        self.linear = None if kind == "gru" else nn.Linear(in_width, width)
+        self.linear: Any = None if kind == "gru" else nn.Linear(in_width, width)
         self.recurrent = nn.GRU(in_width, width, batch_first=True, bidirectional=True) if kind == "gru" else None
-        self.attention = self.forth = None
+        self.attention: GatedSelfAttention | None = None
+        self.forth: Any = None
         if kind == "camera":
             self.attention = GatedSelfAttention(width, heads)
             self.forth = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width), nn.BatchNorm1d(width))

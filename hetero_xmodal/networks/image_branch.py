@@ -6,6 +6,7 @@ Images are float tensors (B, 3, S, S) in -1..1; boxes are (n, 4) xyxy, relative 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -114,6 +115,8 @@ class VGGEncoder(ImageEncoder):
     """
 
     fine_width, coarse_width = 128, 256
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(self, weights: str | Path | None = None) -> None:
         super().__init__()
@@ -208,8 +211,9 @@ class ImageDecoder(nn.Module):
         super().__init__()
         half = channels // 2
         self.matte = matte
-        self.inside = nn.ModuleList([nn.Conv2d(BOX_CHANNELS, out, 1, bias=False) for out in (channels, channels, half)] if inside else [])
-        for layer in self.inside:  # no effect at first, so that a model trained without it can be trained further with it
+        offsets = [nn.Conv2d(BOX_CHANNELS, out, 1, bias=False) for out in (channels, channels, half)] if inside else []
+        self.inside = nn.ModuleList(offsets)
+        for layer in offsets:  # no effect at first, so that a model trained without it can be trained further with it
             nn.init.zeros_(layer.weight)
         self.shortcut = nn.Conv2d(coarse, channels, 1) if coarse != channels else nn.Identity()
         self.fuse = nn.Conv2d(coarse + message, channels, 1)
@@ -218,7 +222,7 @@ class ImageDecoder(nn.Module):
         self.paint = nn.Sequential(*_block(half + 4 + POSITION_CHANNELS, half))
         self.last = nn.Conv2d(half, 4 if matte else 3, 3, 1, 1)
         if matte:  # start close to the input image
-            nn.init.constant_(self.last.bias[3:], -1.0)
+            nn.init.constant_(self.last.bias[3:], -1.0)  # type: ignore[index]
 
     def forward(
         self,
@@ -239,8 +243,10 @@ class ImageDecoder(nn.Module):
         frame : (B, 8, S, S) from :func:`box_coordinates`, required with ``inside``
         """
         coarse = maps["coarse"]
-        offsets = [layer(F.avg_pool2d(frame, size) if size > 1 else frame) for layer, size in zip(self.inside, (4, 2, 1), strict=False)]
-        offsets = offsets or [0, 0, 0]
+        offsets: list[Any] = [0, 0, 0]
+        if len(self.inside):
+            assert frame is not None, "a decoder with inside needs a frame"
+            offsets = [layer(F.avg_pool2d(frame, size) if size > 1 else frame) for layer, size in zip(self.inside, (4, 2, 1), strict=True)]
         x = self.shortcut(coarse) + self.fuse(torch.cat([coarse, message], 1)) + offsets[0]
         x = self.blocks(x)
         x = self.grow(torch.cat([_upsampled(x) + offsets[1], maps["fine"], _upsampled(message)], 1))

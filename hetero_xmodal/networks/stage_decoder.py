@@ -49,7 +49,7 @@ class StageDecoder(nn.Module):
         self.norm = nn.BatchNorm2d(channels)
         self.last = nn.Conv2d(channels, 3 + image, 3, 1, 1)
         if image:  # start close to the input image
-            nn.init.constant_(self.last.bias[3:], -1.0)
+            nn.init.constant_(self.last.bias[3:], -1.0)  # type: ignore[index]
 
     def forward(self, features: Tensor, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Edited image (B, 3, S, S) in -1..1, matte (B, 1, S, S) in 0..1, and painted image (B, 3, S, S), of which the matte shows a share.

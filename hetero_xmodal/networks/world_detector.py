@@ -114,7 +114,7 @@ class AttributeHead(nn.Module):
             {kind: nn.Linear(6 * len(config.classes), len(words), bias=False) for kind, words in config.attributes.items()}
         )
         for layer in self.scale.values():
-            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.weight)  # type: ignore[arg-type]
 
     def region_features(self, stem: torch.Tensor, fine: torch.Tensor, boxes: list[torch.Tensor]) -> torch.Tensor:
         """Region features (n, feature) from the stem (B, c, H/2, W/2), the finest level (B, c, H/4, W/4), and each image's boxes (k, 4)."""
@@ -177,6 +177,7 @@ class WorldDetectorNetwork(FCOS):
         levels = [maps[f] for f in self.head_in_features]
         predictions = [[y.float() for y in part] for part in self.head(levels)]
         if self.training:
+            assert truth is not None, "training needs the true objects"
             return self.forward_training(images, levels, predictions, truth) | self._attribute_losses(maps, truth)
         return self._detections(images, maps, levels, predictions)
 

@@ -129,11 +129,11 @@ def parse_images(
     def detect(batch: list[InputImage]) -> list[Detections]:
         return detector.detect(batch, score_threshold=threshold, max_objects=max_objects)
 
-    scenes: list[SceneGraph | InputError] = []
+    scenes: list = []
     with _bar(len(images), progress) as advance:
         for batch in _batched(images, ids, batch_size):
             results = _detect_batch(batch, detector.longest_side, detect, on_error)
-            scenes += [r if isinstance(r, InputError) else _scene(*r, source, relations) for r in results]
+            scenes += [r if isinstance(r, InputError) else _scene(r[0], r[1], source, relations) for r in results]
             advance(len(batch))
     return scenes
 

@@ -28,7 +28,7 @@ class Prepared(NamedTuple):
         """Return an unparsed spaCy document of the words."""
         from spacy.tokens import Doc
 
-        return Doc(vocab, words=self.words)
+        return Doc(vocab, words=list(self.words))
 
 
 def prepare(nlp: Language, text: str) -> Prepared:

@@ -30,6 +30,11 @@ class Reading:
         """The object whose head the word is."""
         return self.objects[self.index[word.i]]
 
+    def start_of(self, word: Word) -> int:
+        """Index of the first token of the name of the object whose head the word is."""
+        span = self.object_of(word).span
+        return word.i if span is None else span[0]
+
     def add_object(self, head: Word, name: str, span: tuple[int, int]) -> None:
         """Add an object with its head word, name and span of tokens."""
         self.index[head.i] = len(self.objects)

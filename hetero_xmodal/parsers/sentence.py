@@ -249,7 +249,7 @@ def scene_from_doc(doc: Doc, text: str, prepared: Prepared, parser: Parser) -> S
         source=source,
     )
     for word in words:  # break reference cycles, so that no garbage collection is needed
-        word.head = word.kids = None
+        word.head = word.kids = None  # type: ignore[assignment]
     return scene
 
 

@@ -24,7 +24,7 @@ def words_before_noun(reading: Reading) -> None:
         counted = head.i in reading.same
         if not counted and not reading.is_object(head):
             continue
-        start = head.i if counted else reading.object_of(head).span[0]
+        start = head.i if counted else reading.start_of(head)
         if counted and lex.QUANTITY_NOUNS[head.lemma]:
             reading.add_attribute(head, lex.QUANTITY_NOUNS[head.lemma])
         for kid in described_by(head, start):

@@ -6,6 +6,7 @@ The heads of spaCy's tokens cannot easily be changed, and access to them is slow
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from .lexicon import BE, IRREGULAR_LEMMAS, KEEP_PLURAL
@@ -34,7 +35,9 @@ class Word:
     def __init__(self, i: int, text: str, tag: str, dep: str) -> None:
         self.i, self.text, self.low, self.tag, self.dep = i, text, text.lower(), tag, dep
         self.pos = POS_OF_TAG.get(tag, "X")
-        self.head, self.kids, self.lemma = self, [], self.low
+        self.head: Word = self
+        self.kids: list[Word] = []
+        self.lemma = self.low
 
     def __repr__(self) -> str:
         return f"{self.low}/{self.tag}/{self.dep}<-{self.head.low}"
@@ -75,7 +78,7 @@ def read_doc(doc: Doc, texts: list[str], before: int = 0) -> list[Word]:
     """
     strings = doc.vocab.strings
     # one array is three times as fast as one Token object per word
-    rows = doc.to_array(("TAG", "DEP", "HEAD"))[before : before + len(texts)].tolist()
+    rows = doc.to_array(["TAG", "DEP", "HEAD"])[before : before + len(texts)].tolist()
     words = [Word(i, text, strings[tag], strings[dep]) for i, (text, (tag, dep, _)) in enumerate(zip(texts, rows, strict=True))]
     for word, (_, _, offset) in zip(words, rows, strict=True):
         at = word.i + (offset - 2**64 if offset >= 2**63 else offset)  # the array is unsigned
@@ -123,7 +126,7 @@ class Lemmatizer:
         exceptions = self.exceptions.get(kind, {})
         if word in exceptions:
             return exceptions[word][0]
-        index = self.index.get(kind, {})
+        index: Collection[str] = self.index.get(kind, ())
         for old, new in self.rules.get(kind, []):
             if word.endswith(old):
                 form = word[: len(word) - len(old)] + new

@@ -58,9 +58,11 @@ class ALGRModule(L.LightningModule):
 
     @property
     def phase(self) -> int:
+        """1 or 2: the phase that the current epoch belongs to."""
         return 1 if self.current_epoch < phase1_epochs(self.model.config) else 2
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
+        """The loss, a scalar, of the matched pairs in *batch*."""
         config = self.model.config
         beta = annealed(self.current_epoch - phase1_epochs(config), over=config.beta_epochs, last=config.beta) if self.phase == 2 else None
         hardest = self.current_epoch >= config.sum_epochs
@@ -298,12 +300,15 @@ class ALGRMethod:
         return self
 
     def embed_images(self, regions: Regions) -> np.ndarray:
+        """Unit vectors of the images, (n, width * members)."""
         return self.model.embed_images(regions).numpy()
 
     def embed_captions(self, words: Words) -> np.ndarray:
+        """Unit vectors of the captions, (m, width * members)."""
         return self.model.embed_captions(words).numpy()
 
     def similarity(self, split: Split) -> np.ndarray:
+        """Cosine of every image with every caption of *split*, (images, captions)."""
         return _similarity(self.model, split)
 
     def evaluate(self, split: Split, *, protocol: str = "any") -> RecallResult:

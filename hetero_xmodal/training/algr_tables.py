@@ -71,6 +71,10 @@ def algr_tables(
     Yields
     ------
     (name, pandas.DataFrame) : as :func:`~hetero_xmodal.baselines.matching.comparison.matching_table` gives it.
+
+    Raises
+    ------
+    InputError : an unknown table or row, or *seeds* below 1.
     """
     for name, value, known in (("table", only, TABLES), *(("row", row, ABLATIONS) for row in rows or ())):
         if value is not None and value not in known:

@@ -54,6 +54,7 @@ class DAGNNModule(L.LightningModule):
         return self.model if self.average is None else self.average
 
     def training_step(self, batch: list[Tensor], index: int) -> Tensor:
+        """The loss, a scalar, of a batch of image features (b, d_v), text features (b, d_t) and labels (b, c)."""
         images, texts, labels = batch
         losses = self.model.losses(images, texts, labels.float())
         self.log_dict(
@@ -70,6 +71,7 @@ class DAGNNModule(L.LightningModule):
                     mean.lerp_(new, 1 - decay)
 
     def validation_step(self, batch: list[Tensor], index: int) -> None:
+        """Embed a batch of image features (b, d_v) and text features (b, d_t); all pairs are scored at the end of the epoch."""
         images, texts, labels = batch
         model = self.kept
         v, t = model.image_space(model.image_input(images)), model.text_space(model.text_input(texts))
@@ -230,9 +232,11 @@ class DAGNNMethod:
         return self
 
     def embed_images(self, images: Any) -> np.ndarray:
+        """Embeddings (n, width) of image features (n, d_v)."""
         return self.model.embed_images(images).numpy()
 
     def embed_texts(self, texts: Any) -> np.ndarray:
+        """Embeddings (n, width) of text features (n, d_t)."""
         return self.model.embed_texts(texts).numpy()
 
     def evaluate(self, split: FeatureSplit) -> dict[str, float]:

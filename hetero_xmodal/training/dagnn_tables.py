@@ -76,6 +76,10 @@ def dagnn_tables(
     Returns
     -------
     iterator of (name, pandas.DataFrame) : see :func:`~hetero_xmodal.baselines.table`. Epochs are chosen on the validation pairs.
+
+    Raises
+    ------
+    InputError : an unknown table, or a row that none of the tables has.
     """
     if only is not None and only not in DAGNN_TABLES:
         raise InputError(f"unknown table {only!r}{nearest(only, DAGNN_TABLES)}; the tables are {', '.join(DAGNN_TABLES)}")

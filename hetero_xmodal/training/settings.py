@@ -129,11 +129,15 @@ def settings_for(
 ) -> tuple[Chosen | None, dict[str, Any] | None]:
     """:func:`choose_settings` for a training function, and what to record of it; nothing is chosen where the caller gave all configs.
 
-    What was chosen is told on the error stream, unless *progress* is False or the caller chose it.
+    The choice is printed to standard error, unless *progress* is False or *preset* is a :class:`Chosen`.
 
     Parameters
     ----------
     configs, fit_config : what the caller gave, None for what it left out; a preset beside a config is refused.
+
+    Raises
+    ------
+    InputError : both a config and a preset, and what :func:`choose_settings` refuses.
     """
     given = [config is not None for config in configs]
     if preset is not None and any(given):
@@ -152,7 +156,11 @@ def settings_for(
 
 
 def with_changes(model: Any, training: Any, changes: Sequence[str]) -> tuple[Any, Any]:
-    """Two configs with ``key=value`` texts applied, each to the config that has the key; one that both have is the training's.
+    """Two configs with ``key=value`` texts applied, each to the config that has the key; a key of both belongs to the training's.
+
+    Raises
+    ------
+    InputError : neither config has the key, or its value is out of range.
 
     >>> from hetero_xmodal.recipes.cam import CAMConfig
     >>> from hetero_xmodal.training.cam_settings import CAMTraining

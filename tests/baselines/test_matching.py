@@ -53,8 +53,8 @@ def small_split(n=120, seed=0, *, vocabulary=False, captions=2, name="train"):
     shown = np.stack([rng.permutation(THEMES)[:4] for _ in range(n)])
     features = (looks[shown] + 0.2 * rng.normal(size=(n, 4, 10))).astype(np.float32)
     owner = np.repeat(np.arange(n), captions)
-    said = [rng.permutation(shown[i, : counts[i]])[: rng.integers(2, counts[i] + 1)] for i in owner]
-    flat, offsets = np.concatenate(said), np.cumsum([0, *map(len, said)])
+    mentioned = [rng.permutation(shown[i, : counts[i]])[: rng.integers(2, counts[i] + 1)] for i in owner]
+    flat, offsets = np.concatenate(mentioned), np.cumsum([0, *map(len, mentioned)])
     values = flat if vocabulary else (sounds[flat] + 0.1 * rng.normal(size=(len(flat), 8))).astype(np.float32)
     known = {"words": [f"w{i}" for i in range(THEMES)]} if vocabulary else {}
     return Split(Regions(features, counts), Words(values, offsets, [f"w{i}" for i in flat], known), owner, name=name)
@@ -267,13 +267,15 @@ def test_vsrn_layer_is_its_formula():
     v = v * mask[..., None]
     torch.testing.assert_close(layer(v, mask), v)
     torch.nn.init.normal_(layer.norm.weight)
-    said = []
+    messages = []
     for i, n in enumerate(counts):
         own = v[i, :n]
         affinity = layer.query(own) @ layer.key(own).T / n
-        said.append(layer.out(affinity @ layer.value(own)))
-    said = torch.cat(said)
-    normed = (said - said.mean(0)) / torch.sqrt(said.var(0, unbiased=False) + layer.norm.eps) * layer.norm.weight + layer.norm.bias
+        messages.append(layer.out(affinity @ layer.value(own)))
+    messages = torch.cat(messages)
+    normed = (messages - messages.mean(0)) / torch.sqrt(
+        messages.var(0, unbiased=False) + layer.norm.eps
+    ) * layer.norm.weight + layer.norm.bias
     out = layer(v, mask)
     torch.testing.assert_close(out[mask], v[mask] + normed)
     assert (out[~mask] == 0).all()

@@ -175,7 +175,7 @@ def test_ml_cca_covariances_against_a_double_loop(weight):
             cxx, cyy, cxy, z = cxx + f * np.outer(x[i], x[i]), cyy + f * np.outer(y[j], y[j]), cxy + f * np.outer(x[i], y[j]), z + f
     for ours, naive in zip(method._covariances(x, y, labels), (cxx / z, cyy / z, cxy / z), strict=True):
         np.testing.assert_allclose(ours, naive, atol=1e-9)
-    own_class_each = np.eye(30)  # nobody shares a label: the pairs are all there is, and ml-CCA is CCA
+    own_class_each = np.eye(30)  # no two items share a label, so ml-CCA is CCA
     plain = baselines.CCA(baselines.CCAConfig(ridge=0.1))._covariances(x, y, own_class_each)
     if weight == "cosine":
         np.testing.assert_allclose(method._covariances(x, y, own_class_each)[2], plain[2], atol=1e-9)
@@ -253,7 +253,7 @@ def test_dscmr_loss_fixture():
 
 
 def test_dbn_layers_learn_patterns():
-    """Two opposite tag patterns: after training, each layer restores its input, and either side alone tells the pattern."""
+    """Two opposite tag patterns: after training, each layer restores its input, and either modality alone determines the pattern."""
     rng = np.random.default_rng(5)
     labels = np.eye(2)[rng.integers(2, size=200)]
     tags = np.repeat(labels, 4, axis=1)

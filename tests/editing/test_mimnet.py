@@ -76,24 +76,24 @@ def test_the_shipped_model_of_scenes_gives_the_thing_that_is_named_its_colour():
     pairs = [pair for pair in pairs if any(slot.changed and slot.kind == "colour" for slot in pair.slots)]
     edits = judge_edits(pairs, edit_by_memory(model, pairs))
     assert len(pairs) > 20 and edits.edit_accuracy > 0.7 and edits.preservation > 0.75
-    # it is the sentence that says which colour: with "green" for every colour requested for, only the green ones come out right
+    # the colour depends on the sentence: with "green" for every requested colour, only green edits succeed
     green = [replace(pair, instruction=re.sub(r"is \w+ instead", "is green instead", pair.instruction)) for pair in pairs]
     others = [k for k, pair in enumerate(pairs) if green[k].instruction != pair.instruction]
     assert len(others) > 15
     assert judge_edits([pairs[k] for k in others], edit_by_memory(model, [green[k] for k in others])).edit_accuracy < 0.3
 
 
-def test_what_is_unusual_is_said(model):
+def test_unusual_input_gets_notes(model):
     result = hx.manipulate(np.zeros((64, 64), np.uint8), "zorgly wings", model=model)
     assert any("never seen 'zorgly'" in n for n in result.notes) and any("no boundary" in n for n in result.notes)
     assert np.isfinite(np.asarray(result.image, float)).all()
-    for instruction, told in (
+    for instruction, expected in (
         ("a bird instead of the wings", True),
         ("remove the bird", True),
         ("the wings are red instead of blue", False),
     ):
         notes = hx.manipulate(np.zeros((64, 64, 3), np.uint8), instruction, model=model).notes
-        assert any("does not remove or replace" in note for note in notes) == told
+        assert any("does not remove or replace" in note for note in notes) == expected
 
 
 def test_which_recipe_a_model_is(model, tmp_path):
@@ -124,8 +124,8 @@ def test_the_command(model, tmp_path, capsys):
     assert run([*arguments, "--recipe", "mimnet", "--out", str(tmp_path / "out")]) == 0
     assert "red            recalls memory" in capsys.readouterr().out
     assert {p.name for p in (tmp_path / "out").iterdir()} == set(FILES)
-    told = json.loads((tmp_path / "out" / "memories.json").read_text())
-    assert len(told["attention"]) == len(told["words"]) == 5 and len(told["attention"][0]) == 6
+    written = json.loads((tmp_path / "out" / "memories.json").read_text())
+    assert len(written["attention"]) == len(written["words"]) == 5 and len(written["attention"][0]) == 6
     assert run([*arguments, "--recipe", "cam", "--out", str(tmp_path / "new")]) == 2
     assert run(["manipulate", arguments[1], "!?", *arguments[3:], "--recipe", "mimnet", "--out", str(tmp_path / "new")]) == 2
     assert "the sentence '!?' has no word" in capsys.readouterr().err

@@ -151,9 +151,9 @@ def test_the_shipped_model_edits_birds():
     """Far from the unchanged input, which has 0 edits and .81 of the slots; 500 test pairs are measured in benchmarks/cam_table.py."""
     pairs = list(load_pairs("world/birds", "test", size=40, image_size=64))
     images, sentences = manipulate_pairs(load_manipulation_model("birds"), pairs)
-    edits, said = judge_edits(pairs, images), judge_sentences(pairs, sentences)
+    edits, slots = judge_edits(pairs, images), judge_sentences(pairs, sentences)
     assert edits.edit_accuracy > 0.55 and edits.preservation > 0.9 and edits.by_kind["colour"] > 0.7
-    assert said.changed > 0.8 and said.kept > 0.95
+    assert slots.changed > 0.8 and slots.kept > 0.95
 
 
 def test_the_shipped_model_of_scenes_draws_what_takes_a_things_place():
@@ -161,7 +161,7 @@ def test_the_shipped_model_of_scenes_draws_what_takes_a_things_place():
     model, pairs = load_manipulation_model("scenes"), list(load_pairs("world/scenes", "val", size=48, image_size=64))
     edits = judge_edits(pairs, manipulate_pairs(model, pairs)[0])
     assert edits.by_kind["remove"] > 0.6 and edits.by_kind["replace"] > 0.5 and edits.by_kind["move"] > 0.3 and edits.preservation > 0.8
-    # the new thing is what the name says: with names shuffled the judge hardly ever finds what was requested
+    # the new object depends on the name: with shuffled names the judge rarely finds what was requested
     swaps = [pair for pair in pairs if pair.kind == "replace"]
     wrong = [
         replace(pair, instruction=pair.instruction.replace(instruction_of(pair), instruction_of(swaps[k - 1])))
@@ -176,7 +176,7 @@ def instruction_of(pair) -> str:
 
 
 def test_bridges_carry_the_edit():
-    """The same model on graphs without bridges: what the sentence says no longer finds its region."""
+    """The same model on graphs without bridges: the words no longer reach their regions."""
     model, pairs = load_manipulation_model("birds"), list(load_pairs("world/birds", "test", size=24, image_size=64))
     whole = judge_edits(pairs, manipulate_pairs(model, pairs, scenes="true")[0]).edit_accuracy
     nameless = [[replace(thing, name=f"thing{k}") for k, thing in enumerate(pair.scene.objects)] for pair in pairs]

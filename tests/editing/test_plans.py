@@ -125,21 +125,21 @@ def test_the_exercise_of_hidden_places(data):
     made = module.make(batch)
     batch["word_boxes"] = module.word_boxes(batch["graph"])
     module.generator_losses(batch, made)["paint"].backward()
-    assert model.names.weight.grad.abs().sum() > 0  # the name of a hidden thing is heard
+    assert model.names.weight.grad.abs().sum() > 0  # the name of a hidden thing has an effect
 
 
 def test_a_model_without_the_skill_makes_no_plan_and_one_with_it_tells(data):
     torch.manual_seed(0)
     vocab = {"words": data.words(), "names": data.classes}
     pair = next(p for p in load_pairs("world/scenes", "val", size=12, image_size=64) if p.kind == "remove")
-    for extra, told in (({}, False), ({"sizes": data.usual_sizes()}, True)):
+    for extra, plans in (({}, False), ({"sizes": data.usual_sizes()}, True)):
         model = CAM(TINY, vocab | extra)
         result = manipulate(pair.image, pair.instruction, model=model, image_scene=pair.scene)
-        assert any(note.startswith("remove the") for note in result.notes) == told
-        assert result.graph.num_nodes("visual") == len(pair.scene.objects) - told
+        assert any(note.startswith("remove the") for note in result.notes) == plans
+        assert result.graph.num_nodes("visual") == len(pair.scene.objects) - plans
         x1, y1, x2, y2 = (int(v) for v in pair.scene.objects[pair.subject].box)
         made, given, true = (np.asarray(p, dtype=float)[y1:y2, x1:x2] for p in (result.image, pair.image, pair.edited_image))
-        if told:
+        if plans:
             assert (result.matte[y1:y2, x1:x2] == 1).all()
             # the thing is gone, and the ground as good as restored, although this model has learned nothing
             assert np.abs(made - true).mean() < 0.7 * np.abs(given - true).mean()

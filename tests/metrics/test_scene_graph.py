@@ -27,7 +27,7 @@ def test_closed_form():
     truth = [graph("( dog , is , red ) , ( dog , on , mat )"), graph("( cat )"), graph("( bird , above , tree ) , ( bird , is , small )")]
     guess = [graph("( dog , is , red ) , ( dog , on , mat )"), graph("( cat , is , black )"), graph("( bird , on , tree )")]
     scores = scene_graph_f1(guess, truth)
-    # objects: 5 said, 5 true, 5 shared; attributes: 2 said, 2 true, 1 shared; relations: 2 said, 2 true, 1 shared
+    # objects: 5 predicted, 5 true, 5 shared; attributes: 2 predicted, 2 true, 1 shared; relations: 2 predicted, 2 true, 1 shared
     assert scores["objects"] == dict(precision=1, recall=1, micro_f1=1, macro_f1=1, predicted=5, reference=5, captions_counted=3)
     assert scores["attributes"]["precision"] == scores["attributes"]["recall"] == scores["attributes"]["micro_f1"] == 1 / 2
     assert scores["attributes"]["macro_f1"] == pytest.approx((1 + 0 + 0) / 3)

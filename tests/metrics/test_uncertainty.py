@@ -26,8 +26,8 @@ def test_the_interval_of_a_large_normal_sample_is_that_of_the_textbook():
 
 @pytest.mark.parametrize("level", [0.8, 0.95])
 def test_intervals_hold_the_truth_as_often_as_they_promise(level):
-    dice = np.random.default_rng(1)
-    intervals = [bootstrap_interval(dice.normal(3, 1, 60), level=level, resamples=300) for _ in range(400)]
+    rng = np.random.default_rng(1)
+    intervals = [bootstrap_interval(rng.normal(3, 1, 60), level=level, resamples=300) for _ in range(400)]
     share = np.mean([interval.low <= 3 <= interval.high for interval in intervals])
     # 400 samples tell a share to about 0.02; a percentile interval of 60 values is 1 % too narrow
     assert abs(share - level) < 0.05
@@ -35,14 +35,14 @@ def test_intervals_hold_the_truth_as_often_as_they_promise(level):
 
 def test_captions_of_one_image_are_drawn_together():
     """Five equal captions an image: as wide as the interval over images, and sqrt(5) times as wide as if they were independent."""
-    dice = np.random.default_rng(2)
-    images = dice.random(200)
+    rng = np.random.default_rng(2)
+    images = rng.random(200)
     captions, owner = np.repeat(images, 5), np.repeat(np.arange(200), 5)
 
     def width(interval):
         return interval.high - interval.low
 
-    order = dice.permutation(1000)  # whose captions they are is said by the groups, not by their order
+    order = rng.permutation(1000)  # the groups, not the order, define the image of each caption
     grouped = bootstrap_interval(captions[order], groups=owner[order])
     alone = bootstrap_interval(captions)
     assert (grouped.n, grouped.groups) == (1000, 200)
@@ -106,22 +106,22 @@ def all_flips(differences) -> float:
 def test_p_values_of_few_queries_are_exact():
     for wins in (2, 5, 8):  # all on one side: one of 2^wins flips is as far to this side, and one to the other
         assert paired_comparison(np.ones(wins), np.zeros(wins)).p_value == pytest.approx(2 / 2**wins)
-    dice = np.random.default_rng(6)
+    rng = np.random.default_rng(6)
     for _ in range(5):
-        a, b = dice.integers(0, 4, (2, 9)) / 3
+        a, b = rng.integers(0, 4, (2, 9)) / 3
         assert paired_comparison(a, b).p_value == pytest.approx(all_flips(a - b))
-    a, b = dice.random((2, 20))
+    a, b = rng.random((2, 20))
     groups = np.arange(20) % 6
     assert paired_comparison(a, b, groups=groups).p_value == pytest.approx(all_flips(np.bincount(groups, a - b)))
     assert paired_comparison([3.0, 1.0], [1.0, 1.0]).p_value == 1.0  # one query that differs proves nothing
 
 
 def test_chance_is_not_called_a_difference_and_a_difference_is():
-    dice = np.random.default_rng(7)
-    p = [paired_comparison(*dice.normal(size=(2, 30)), resamples=10, permutations=199).p_value for _ in range(200)]
+    rng = np.random.default_rng(7)
+    p = [paired_comparison(*rng.normal(size=(2, 30)), resamples=10, permutations=199).p_value for _ in range(200)]
     assert np.mean(np.array(p) <= 0.1) == pytest.approx(0.1, abs=0.06)
-    base = dice.normal(size=100)
-    better = paired_comparison(base + 0.1 + 0.1 * dice.normal(size=100), base)  # small, but nearly everywhere
+    base = rng.normal(size=100)
+    better = paired_comparison(base + 0.1 + 0.1 * rng.normal(size=100), base)  # small, but nearly everywhere
     assert better.p_value <= 0.001 and better.difference.low > 0.05 and better.wins > better.losses
     unpaired = np.hypot(*[np.std(x) / 10 for x in (base, base)])
     assert better.difference.high - better.difference.low < unpaired  # pairing takes away what both have in common
@@ -187,8 +187,8 @@ def by_sorting(similarity, owner):
 
 
 def test_recall_tells_the_rank_of_every_query():
-    dice = np.random.default_rng(8)
-    similarity, owner = dice.normal(size=(30, 80)), dice.permutation(np.arange(80) % 25)  # unsorted; images 25 to 29 have no caption
+    rng = np.random.default_rng(8)
+    similarity, owner = rng.normal(size=(30, 80)), rng.permutation(np.arange(80) % 25)  # unsorted; images 25 to 29 have no caption
     result = recall_at_k(similarity, owner, ks=(1, 5))
     wanted = by_sorting(similarity, owner)
     for direction in ("image_to_text", "text_to_image"):
@@ -209,8 +209,8 @@ def test_recall_tells_the_rank_of_every_query():
 
 
 def test_ranks_of_folds_are_ranks_in_the_fold_in_the_order_given():
-    dice = np.random.default_rng(9)
-    similarity, owner = dice.normal(size=(12, 24)), dice.permutation(np.repeat(np.arange(12), 2))
+    rng = np.random.default_rng(9)
+    similarity, owner = rng.normal(size=(12, 24)), rng.permutation(np.repeat(np.arange(12), 2))
     result = recall_at_k(similarity, owner, protocol=Protocol("three", None, 3, "three folds of four"))
     for start in (0, 4, 8):
         columns = np.flatnonzero((owner >= start) & (owner < start + 4))
@@ -221,10 +221,10 @@ def test_ranks_of_folds_are_ranks_in_the_fold_in_the_order_given():
 
 
 def test_two_methods_are_compared_query_by_query_from_their_scores():
-    dice = np.random.default_rng(10)
+    rng = np.random.default_rng(10)
     owner = np.repeat(np.arange(40), 5)
     truth = (owner == np.arange(40)[:, None]).astype(float)
-    good, poor = (truth + noise * dice.normal(size=truth.shape) for noise in (0.3, 1.0))
+    good, poor = (truth + noise * rng.normal(size=truth.shape) for noise in (0.3, 1.0))
     hits = [recall_at_k(s, owner).hits("text_to_image", 1) for s in (good, poor)]
     recall = paired_comparison(*hits, groups=owner)
     assert recall.p_value < 0.01 and recall.difference.low > 0 and recall.difference.groups == 40

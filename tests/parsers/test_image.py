@@ -122,9 +122,14 @@ def test_grid_covers_the_image_and_names_neighbours():
     assert np.isclose(((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).sum(), 600)
     features = np.array([thing.feature for thing in scene.objects])
     assert features.shape == (9, 1280) and np.allclose(np.linalg.norm(features, axis=1), 1, atol=1e-5)
-    said = {(r.subject, r.predicate, r.object) for r in scene.relations}
-    assert (0, "left of", 1) in said and (1, "right of", 0) in said and (4, "below", 1) in said and (0, "left of", 2) not in said
-    assert len(said) == len(patch_relations(3)) == 4 * 3 * 2
+    relations = {(r.subject, r.predicate, r.object) for r in scene.relations}
+    assert (
+        (0, "left of", 1) in relations
+        and (1, "right of", 0) in relations
+        and (4, "below", 1) in relations
+        and (0, "left of", 2) not in relations
+    )
+    assert len(relations) == len(patch_relations(3)) == 4 * 3 * 2
     assert {"detector", "weights", "feature", "normalisation", "K", "width"} <= scene.source.keys() and scene.source["K"] == 9
     assert hx.parse_image(RAMP, detector="grid:3", relations=False).relations == []
 

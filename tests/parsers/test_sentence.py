@@ -19,8 +19,8 @@ from hetero_xmodal.scenes import SceneGraph
 REAL_DATA = os.environ.get("HETERO_XMODAL_REAL_DATA")
 
 
-def said(text: str) -> set[tuple[str, ...]]:
-    """Everything the parser says about a sentence, as (name,), (name, attribute) and (subject, predicate, object)."""
+def facts(text: str) -> set[tuple[str, ...]]:
+    """All facts of a parsed sentence, as (name,), (name, attribute) and (subject, predicate, object)."""
     scene = parse_sentence(text).check()
     names = [thing.name for thing in scene.objects]
     found: set[tuple[str, ...]] = {(n,) for n in names}
@@ -28,7 +28,7 @@ def said(text: str) -> set[tuple[str, ...]]:
     return found | {(names[r.subject], r.predicate, names[r.object]) for r in scene.relations}
 
 
-# the sentences on which a well-known parser fails, and what a person reads in them; "not" lists what must not be said
+# sentences on which a well-known parser fails, with the expected facts; "not" lists facts that must be absent
 REGRESSION = [
     ("the chair is in front of the desk.", {("chair",), ("desk",), ("chair", "in front of", "desk")}, {("front",)}),
     (
@@ -60,12 +60,12 @@ REGRESSION = [
 
 @pytest.mark.parametrize(("text", "wanted", "unwanted"), REGRESSION, ids=[r[0][:30] for r in REGRESSION])
 def test_sentences_that_other_parsers_get_wrong(text, wanted, unwanted):
-    found = said(text)
+    found = facts(text)
     assert wanted <= found, f"missing {wanted - found}"
     assert not unwanted & found
 
 
-# one line per construction; the right side is everything that is said beyond the names of the objects
+# one line per construction; the right side lists all facts except the names of the objects
 CONSTRUCTIONS = [
     ("a small red bird", {("bird", "small"), ("bird", "red")}),
     ("a black and white cat", {("cat", "black"), ("cat", "white")}),
@@ -121,7 +121,7 @@ CONSTRUCTIONS = [
 
 @pytest.mark.parametrize(("text", "wanted"), CONSTRUCTIONS, ids=[c[0] for c in CONSTRUCTIONS])
 def test_constructions(text, wanted):
-    assert {t for t in said(text) if len(t) > 1} == wanted
+    assert {t for t in facts(text) if len(t) > 1} == wanted
 
 
 def test_names_are_singular_and_placed():
@@ -142,8 +142,8 @@ def test_tokens_are_those_of_the_sentence_not_of_the_frame():
         assert all(0 <= t.head < len(scene.tokens) for t in scene.tokens)
 
 
-def test_upper_and_lower_case_say_the_same():
-    assert said("A DOG RUNS ON THE BEACH.") == said("a dog runs on the beach.")
+def test_case_does_not_matter():
+    assert facts("A DOG RUNS ON THE BEACH.") == facts("a dog runs on the beach.")
 
 
 # ------------------------------------------------------------------------------------------------- bad and odd input
@@ -326,6 +326,6 @@ def test_texts_that_are_no_captions_give_an_empty_or_nearly_empty_scene(text):
     assert scene.objects or scene.source.get("note") or not any(t.pos == "NOUN" for t in scene.tokens)
 
 
-def test_parts_of_speech_are_told_as_a_reader_would_say_them():
+def test_parts_of_speech_are_corrected():
     scene = parse_sentence("A large clock is to the left of a kid who is wearing a hat.")
     assert [t.pos for t in scene.tokens] == "DET ADJ NOUN AUX ADP DET NOUN ADP DET NOUN PRON AUX VERB DET NOUN PUNCT".split()

@@ -46,13 +46,13 @@ def test_what_a_sentence_leaves_free_is_what_it_says(data):
         scene = hx.parse_sentence(data.corpus.sentences[g])
         row = int(data.image[g])
         for node, name in enumerate(data.names[row].tolist()):
-            said = [
+            stated = [
                 a
                 for thing in scene.objects
                 if thing.name in ({data.classes[name]} | NAMES.get(data.classes[name], set()))
                 for a in thing.attributes
             ]
-            kinds = {KINDS.index(KIND_OF[a]) for a in said if a in KIND_OF}
+            kinds = {KINDS.index(KIND_OF[a]) for a in stated if a in KIND_OF}
             assert {k for k in range(len(KINDS)) if data.free[g, node, k] == FREE} == kinds, (data.corpus.sentences[g], data.classes[name])
 
 

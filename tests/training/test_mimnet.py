@@ -214,7 +214,7 @@ def test_requests_are_exercised_both_ways(data):
             seen[int(batch.kind[k])] += 1
             if batch.kind[k] == 0:
                 continue
-            [node] = batch.asked[k].nonzero().flatten().tolist()  # nothing else is said
+            [node] = batch.asked[k].nonzero().flatten().tolist()  # no other attribute is stated
             assert now[0] == before[0] and batch.stated[k].nonzero().tolist() == [[node, now[0]]]
             assert data.attributes[int(batch.values[k, node, now[0]])] == now[1] != before[1]
             if batch.kind[k] == 2:  # the image as it is shows what is no longer wanted
@@ -245,7 +245,7 @@ def test_sentences_that_name_a_pattern_are_drawn_more_often(data):
     table = Sentences(data, lambda words: [4] * len(words), patterned=5.0)
     weights = data.weights(5.0, plain=True)
     named = weights == 5
-    # so does one that says "plain": it is the only one that a transplant can turn into "striped"
+    # so does one with "plain", the only one that a transplant can turn into "striped"
     assert 0 < (data.weights(5.0) == 5).sum() < named.sum() < len(data) / 2 and len(set(table.per_image.tolist())) == 1
     torch.manual_seed(0)
     drawn = table.draw(torch.multinomial(table.image_weights(), 20_000, replacement=True))
@@ -267,12 +267,12 @@ def test_grounding_is_lowest_where_the_gates_are_right(data):
     batch = own.exercises.make(torch.arange(8))
     made = own.model.eval()(hx.recipes.mimnet.word_graph(batch.counts), batch.given, words=batch.words)
     grid = made.blended.shape[-1]
-    speaks = batch.regions >= 0
-    assert speaks.any()
+    grounded = batch.regions >= 0
+    assert grounded.any()
     # channel k of v^u is the box of region k, so that the gate of a word of region k is right if what it asks for is channel k
     boxes = inside_boxes(batch.boxes.flatten(0, 1), grid).unflatten(0, batch.boxes.shape[:2])
-    told = inside_boxes(batch.boxes.flatten(0, 1), made.localisation.shape[-1]).unflatten(0, batch.boxes.shape[:2])
-    alpha = (told * batch.described[..., None, None]).amax(1, keepdim=True)
+    boxed = inside_boxes(batch.boxes.flatten(0, 1), made.localisation.shape[-1]).unflatten(0, batch.boxes.shape[:2])
+    alpha = (boxed * batch.described[..., None, None]).amax(1, keepdim=True)
     right = torch.nn.functional.one_hot(batch.regions.clamp_min(0), boxes.shape[1]).float()
 
     def loss(sign: float, where) -> float:
@@ -345,15 +345,15 @@ def test_an_interrupted_training_is_the_same_training(tmp_path):
 
 
 def test_models_of_other_parts_learn_behind_the_same_eyes(tmp_path):
-    """Else with memory and without could not be compared: eyes that see a little better paint far better."""
+    """Ablations must share the encoder: a slightly better encoder paints far better."""
     some = load_manipulation_data("world/birds", size=4, captions=1, told=0)
     options = dict(validation=some, training=MIMNetTraining(batch_size=4), fit_config=FitConfig(epochs=1), encoder_steps=2, progress=False)
     made = [
         train_mimnet(some, out=tmp_path / f"{k}", config=replace(TINY, **change), **options)[0]
         for k, change in enumerate(({}, {"memory": False}, {"memories": 7}))
     ]
-    eyes = [[*model.encoder.state_dict().values(), *model.standard.state_dict().values()] for model in made]
-    assert all(torch.equal(a, b) for other in eyes[1:] for a, b in zip(eyes[0], other, strict=True))
+    encoders = [[*model.encoder.state_dict().values(), *model.standard.state_dict().values()] for model in made]
+    assert all(torch.equal(a, b) for other in encoders[1:] for a, b in zip(encoders[0], other, strict=True))
 
 
 def test_a_training_in_bfloat16_begins_with_a_model_of_other_words(data, tmp_path):

@@ -58,16 +58,16 @@ def test_average_precision_by_cocoevaluator():
 
 
 def test_objects_attributes_and_relations_of_scenes_are_right(scenes, parsed):
-    right, total, said, true = 0, 0, 0, 0
+    right, total, predicted, true = 0, 0, 0, 0
     for item, found in zip(scenes, parsed, strict=True):
         assert found.size == (128, 128) and found.source["detector"] == "world" and found.source["width"] == 128
         pairs = list(matches(item.scene, found))
         total += len(item.scene.objects)
         right += sum(set(a.attributes) == set(b.attributes) for a, b in pairs)
         names = [{(s.objects[r.subject].name, r.predicate, s.objects[r.object].name) for r in s.relations} for s in (item.scene, found)]
-        said += len(names[0] & names[1])
+        predicted += len(names[0] & names[1])
         true += len(names[0])
-    assert right / total > 0.9 and said / true > 0.93
+    assert right / total > 0.9 and predicted / true > 0.93
     features = np.array([thing.feature for found in parsed for thing in found.objects])
     assert features.shape[1] == 128 and np.allclose(np.linalg.norm(features, axis=1), 1, atol=1e-4)
 
@@ -86,7 +86,7 @@ def test_birds_have_parts_with_colours(birds):
 
 
 def test_the_region_feature_knows_name_and_colour(parsed):
-    """The nearest neighbour by region feature shares name and colour far more often than chance: it tells a model what it cannot see."""
+    """The nearest neighbour by region feature shares name and colour far more often than chance: it carries information beyond the box."""
     things = [thing for found in parsed for thing in found.objects]
     features = np.array([thing.feature for thing in things])
     similarity = features @ features.T
@@ -131,8 +131,8 @@ def test_thresholds_and_tiny_images(scenes, parsed):
 
 def test_relations_of_parts():
     boxes = np.array([[0, 0, 40, 40], [60, 0, 100, 40], [20, 10, 30, 20], [70, 10, 80, 20], [45, 80, 55, 90]], np.float32)
-    said = {(r.subject, r.predicate, r.object) for r in world_relations(boxes, ["bird", "bird", "wing", "wing", "belly"], (100, 100))}
-    assert said == {(0, "left of", 1), (1, "right of", 0), (0, "have", 2), (1, "have", 3)}  # the belly lies in no bird
+    predicted = {(r.subject, r.predicate, r.object) for r in world_relations(boxes, ["bird", "bird", "wing", "wing", "belly"], (100, 100))}
+    assert predicted == {(0, "left of", 1), (1, "right of", 0), (0, "have", 2), (1, "have", 3)}  # the belly lies in no bird
     assert world_relations(boxes[:0], [], (100, 100)) == []
 
 
@@ -143,8 +143,8 @@ def test_scenes_are_encoded_without_loss(scenes, birds):
         boxes, classes, words = encode_scene(item.scene, config)
         for row, thing in enumerate(item.scene.objects):
             assert config.classes[classes[row]] == thing.name and np.allclose(boxes[row], thing.box)
-            said = {ATTRIBUTES[kind][i] for kind, i in zip(kinds, words[row].tolist(), strict=True)} - {""}
-            assert said == set(thing.attributes)
+            predicted = {ATTRIBUTES[kind][i] for kind, i in zip(kinds, words[row].tolist(), strict=True)} - {""}
+            assert predicted == set(thing.attributes)
 
 
 def test_training_continues_bit_for_bit(tmp_path):

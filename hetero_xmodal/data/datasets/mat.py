@@ -1,8 +1,8 @@
-"""Features in the layout of the DAGNN authors for MIRFlickr and NUS-WIDE: three ``.mat`` files a split::
+"""Features in the layout of the DAGNN authors for MIRFlickr and NUS-WIDE: three ``.mat`` files per split::
 
 FOLDER/
     train_img.mat               one matrix (pairs, width), under the name of the file: train_img
-    train_txt.mat, train_lab.mat    the same of the texts, and of the labels: 0 or 1, one column a class
+    train_txt.mat, train_lab.mat    the same of the texts, and of the labels: 0 or 1, one column per class
     test_img.mat ...            the same of the test split, and, if there, of val_ (or validation_)
 """
 
@@ -32,9 +32,13 @@ def load_feature_folder(folder: str | Path, *, held_out: int | None = None, seed
 
     Parameters
     ----------
-    folder : path
+    folder : path of the feature folder.
     held_out : int or None
-        Training pairs moved to the validation split, chosen with *seed*; None (default) for none.
+        Number of training pairs moved to the validation split, chosen with *seed*; None (default) for none.
+
+    Raises
+    ------
+    InputError : no such folder, a file that is missing or broken, rows that do not match, or too few pairs to hold out.
     """
     folder = Path(folder)
     if not folder.is_dir():

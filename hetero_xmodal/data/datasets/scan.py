@@ -103,7 +103,12 @@ def _scan_split(folder: Path, name: str) -> tuple[list[Record], Regions, tuple[s
 
 
 def open_npy(path: str | Path, axes: int) -> FileRows:
-    """A ``.npy`` file of floating-point numbers with so many axes, its rows read when they are needed."""
+    """A ``.npy`` file of floating-point numbers with *axes* axes, (n, ...), whose rows are read when they are needed.
+
+    Raises
+    ------
+    InputError : the file is missing, truncated or not ``.npy``, or has another dtype, number of axes or memory order.
+    """
     path = existing_file(path, "array file")
     try:
         with path.open("rb") as file:

@@ -40,7 +40,11 @@ def load_wikipedia(folder: str | Path, *, held_out: int | None = 217, seed: int 
         Holds ``raw_features.mat`` (``I_tr``, ``T_tr``, ``I_te``, ``T_te``), ``trainset_txt_img_cat.list``, ``testset_txt_img_cat.list`` and
         ``categories.list``, as published.
     held_out : int or None
-        Training pairs moved to the validation split, chosen with *seed*; None for no validation split.
+        Number of training pairs moved to the validation split, chosen with *seed*; None for no validation split.
+
+    Raises
+    ------
+    InputError : a file is missing or has a broken line, the numbers of rows differ, or there are too few pairs to hold out.
     """
     folder = Path(folder)
     arrays = read_arrays(existing_file(folder / "raw_features.mat", "Wikipedia features"))

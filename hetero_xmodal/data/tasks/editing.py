@@ -157,6 +157,10 @@ def hide_region(image: Image.Image, region: tuple[int, int, int, int], *, seed: 
     -------
     (pixels uint8 (height, width, 3), mask float32 (height, width), 1 inside the region).
 
+    Raises
+    ------
+    InputError : the region is empty or does not lie inside the image.
+
     >>> import numpy as np
     >>> from PIL import Image
     >>> pixels, mask = hide_region(Image.new("RGB", (8, 8)), (2, 2, 4, 6))

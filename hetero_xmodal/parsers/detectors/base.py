@@ -62,9 +62,20 @@ class Detector(Protocol):
     source : provenance of boxes and features as plain JSON values (detector, weights, feature, width, normalisation)
     """
 
-    longest_side: int | None
-    score_threshold: float
-    source: dict[str, Any]
+    @property
+    def longest_side(self) -> int | None:
+        """Longest side in pixels of the images given to :meth:`detect`."""
+        ...
+
+    @property
+    def score_threshold(self) -> float:
+        """Default score threshold."""
+        ...
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """Provenance of boxes and features."""
+        ...
 
     def detect(self, images: list[InputImage], *, score_threshold: float, max_objects: int) -> list[Detections]:
         """Detect at most *max_objects* objects with at least *score_threshold* in each image."""

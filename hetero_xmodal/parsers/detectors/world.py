@@ -81,7 +81,7 @@ class WorldDetector:
         tensors, _ = read_safetensors(path, "weights of the world's detector")
         about = read_json(path.with_suffix(".json"), "description of the world's detector")
         try:
-            fields = {k: tuple(v) if isinstance(v, list) else v for k, v in about["config"].items()}
+            fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in about["config"].items()}
             fields["attributes"] = {kind: tuple(words) for kind, words in fields["attributes"].items()}
             self.config = WorldDetectorConfig(**fields)
         except (KeyError, TypeError, AttributeError) as error:

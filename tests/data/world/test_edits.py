@@ -1,4 +1,4 @@
-"""Edits with their true answer: nothing else changes, and what the sentence says becomes true."""
+"""Edits with their true answer: nothing else changes, and the instruction becomes true."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def test_what_an_edit_says_is_true_afterwards_and_was_not_before(pairs):
             assert after.objects[edit.subject].name == words[1] and before.objects[edit.subject].name == words[-1]
             assert words[1] in CATEGORIES and words[1] not in {o.name for o in before.objects}
         else:
-            said = {(r.subject, r.predicate, r.object) for r in after.relations} - {
+            stated = {(r.subject, r.predicate, r.object) for r in after.relations} - {
                 (r.subject, r.predicate, r.object) for r in before.relations
             }
             assert any(
                 s == edit.subject and f" {p} " in f" {edit.sentence.replace('to the ', '')} " and after.objects[o].name == words[-1]
-                for s, p, o in said
+                for s, p, o in stated
             )
         checked.add(edit.kind)
     assert checked == set(module.KINDS)

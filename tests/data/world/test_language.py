@@ -31,37 +31,37 @@ def fitting(item, thing):
 
 
 def test_every_scene_caption_is_true_and_names_one_thing_only_where_it_relates(scenes):
-    told = 0
+    count_of_relations = 0
     for item in scenes:
         place = item.scene.source["place"]
         true = {(r.subject, r.predicate, r.object) for r in item.scene.relations}
-        for said in item.sentence_scenes:
-            fits = [fitting(item, thing) for thing in said.objects]
-            for thing, found in zip(said.objects, fits, strict=True):
+        for scene in item.sentence_scenes:
+            fits = [fitting(item, thing) for thing in scene.objects]
+            for thing, found in zip(scene.objects, fits, strict=True):
                 if thing.name == place:
                     continue
                 count = next((int(a) for a in thing.attributes if a.isdigit()), 1)
-                assert len(found) >= count, said.text
-            for r in said.relations:
-                if said.objects[r.object].name == place or said.objects[r.subject].name == place:
+                assert len(found) >= count, scene.text
+            for r in scene.relations:
+                if scene.objects[r.object].name == place or scene.objects[r.subject].name == place:
                     assert r.predicate in ("in", "on", "with")
                     continue
                 (a,), (b,) = fits[r.subject], fits[r.object]  # exactly one thing fits each phrase
-                assert (a, canonical(r.predicate), b) in true, said.text
-                told += 1
-    assert told > 500
+                assert (a, canonical(r.predicate), b) in true, scene.text
+                count_of_relations += 1
+    assert count_of_relations > 500
 
 
 def test_every_bird_caption_is_true(some_birds):
     for item in some_birds:
-        for said in item.sentence_scenes:
-            for r in said.relations:
-                assert said.objects[r.subject].name == "bird"
-                if said.objects[r.object].name in v.BIRD_PLACES:
-                    assert said.objects[r.object].name == item.scene.source["place"]
+        for scene in item.sentence_scenes:
+            for r in scene.relations:
+                assert scene.objects[r.subject].name == "bird"
+                if scene.objects[r.object].name in v.BIRD_PLACES:
+                    assert scene.objects[r.object].name == item.scene.source["place"]
                 else:
-                    assert canonical(r.predicate) == "have" and fitting(item, said.objects[r.object]), said.text
-            assert fitting(item, next(o for o in said.objects if o.name == "bird")), said.text
+                    assert canonical(r.predicate) == "have" and fitting(item, scene.objects[r.object]), scene.text
+            assert fitting(item, next(o for o in scene.objects if o.name == "bird")), scene.text
 
 
 def test_the_graph_holds_exactly_the_words_of_the_sentence(scenes, some_birds):
@@ -69,14 +69,14 @@ def test_the_graph_holds_exactly_the_words_of_the_sentence(scenes, some_birds):
     singular = {plural(n): n for n in names} | {n: n for n in names} | {"bird's": "bird"}
     digits = {word: digit for digit, word in NUMBERS.items()}
     for item in scenes + some_birds:
-        for text, said in zip(item.sentences, item.sentence_scenes, strict=True):
-            assert said.text == text
-            said.check()
+        for text, scene in zip(item.sentences, item.sentence_scenes, strict=True):
+            assert scene.text == text
+            scene.check()
             words = re.findall(r"[a-z']+", text.lower())
             nouns = [singular[w] for w in words if w in singular]
-            assert sorted(nouns) == sorted(o.name for o in said.objects), text
+            assert sorted(nouns) == sorted(o.name for o in scene.objects), text
             attributes = [digits.get(w, w) for w in words if w in digits or v.attribute_kind(w)]
-            assert sorted(attributes) == sorted(a for o in said.objects for a in o.attributes), text
+            assert sorted(attributes) == sorted(a for o in scene.objects for a in o.attributes), text
 
 
 def test_captions_are_grammatical(scenes, some_birds):
@@ -88,7 +88,7 @@ def test_captions_are_grammatical(scenes, some_birds):
             assert not re.search(r"\ba [aeiou]", low) and not re.search(r"\ban [^aeiou]", low), text
             assert text[0].isupper() == text.endswith("."), text
             assert "  " not in text and " ," not in text
-            assert not re.search(r"\b(child|kid|robot) with\b", low), "holding is never told by 'with'"
+            assert not re.search(r"\b(child|kid|robot) with\b", low), "holding is never expressed by 'with'"
             words = re.findall(r"[a-z']+", low)
             for first, second in zip(words, words[1:], strict=False):
                 a, b = order.get(v.attribute_kind(first)), order.get(v.attribute_kind(second))
@@ -114,8 +114,8 @@ def test_forms_vary(scenes, some_birds):
 
 def test_no_colour_is_said_of_a_child(scenes):
     for item in scenes:
-        for said in item.sentence_scenes:
-            for thing in said.objects:
+        for scene in item.sentence_scenes:
+            for thing in scene.objects:
                 if canonical(thing.name) == "child":
                     assert all(v.attribute_kind(a) in ("size", None) for a in thing.attributes)
 

@@ -245,7 +245,7 @@ def test_a_scene_is_the_same_at_every_size():
 
 
 def test_a_scene_about_which_little_can_be_said_has_fewer_captions():
-    """Two flowers that look alike, with no relation that tells one from the other."""
+    """Two flowers that look alike, with no relation that distinguishes them."""
     item = load_dataset("world/scenes", "test")[705]
     assert [sentence.lower().strip(".") for sentence in item.sentences[:3]].count("two red flowers") == 1
     assert len(set(item.sentences)) == len(item.sentences) == len(item.sentence_scenes) == 3
@@ -274,10 +274,10 @@ def test_tags_are_true_most_of_the_time_but_not_always(scenes):
             | {item.scene.source["place"]}
             | {a for o in item.scene.objects for a in o.attributes if a in vocabulary.COLOURS}
         )
-        said = {vocabulary.canonical(t) for t in item.tags}
-        true, missing = true + len(facts & said), missing + len(facts - said)
-        spurious, total = spurious + len(said & set(vocabulary.SPURIOUS_TAGS)), total + len(item.tags)
-        assert said <= facts | set(vocabulary.SPURIOUS_TAGS)
+        named = {vocabulary.canonical(t) for t in item.tags}
+        true, missing = true + len(facts & named), missing + len(facts - named)
+        spurious, total = spurious + len(named & set(vocabulary.SPURIOUS_TAGS)), total + len(item.tags)
+        assert named <= facts | set(vocabulary.SPURIOUS_TAGS)
     assert 0.15 < missing / (true + missing) < 0.35 and 0.03 < spurious / total < 0.2
 
 

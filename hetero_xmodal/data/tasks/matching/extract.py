@@ -52,6 +52,10 @@ def region_provenance(images: str | dict[str, Any]) -> dict[str, Any]:
         ``score_threshold`` (the best box is kept in any case), ``names``: one column for every class the detector knows, ``geometry``: six
         columns of where the box lies. ``names`` is for detectors whose region features do not determine the class.
 
+    Raises
+    ------
+    InputError : an unknown extractor or setting, or a value out of range.
+
     >>> region_provenance("grid:5")["patches"], region_provenance({"extractor": "grid", "side": 224})["side"]
     (5, 224)
     """

@@ -83,6 +83,10 @@ class Split:
     image_of_caption : (captions,) the row of the image that each caption describes
     captions : the sentences
     name : ``train``, ``val`` or ``test``
+
+    Raises
+    ------
+    InputError : numbers of captions, words and images of captions that differ, or an image row that does not exist.
     """
 
     regions: Regions
@@ -106,7 +110,7 @@ class Split:
         return len(self.image_of_caption)
 
     def batch(self, captions: Sequence[int] | np.ndarray) -> Batch:
-        """The matched pairs of the captions with these row numbers."""
+        """The matched pairs of the captions *captions* (b,), which are row numbers of this split."""
         captions = np.asarray(captions, dtype=np.int64)
         images = self.image_of_caption[captions]
         regions, region_counts = self.regions.take(images)
@@ -154,7 +158,7 @@ def mean_words(words: Words) -> np.ndarray:
 
 
 def segment_means(flat: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Means of the first ``counts[0]`` rows, the next ``counts[1]`` rows and so on; every count at least 1."""
+    """Means (m, d) of consecutive segments of *flat* (rows, d), whose lengths are *counts* (m,), each at least 1."""
     starts = np.cumsum(counts) - counts
     return np.add.reduceat(flat, starts, axis=0) / counts[:, None].astype(flat.dtype) if len(counts) else flat[:0]
 

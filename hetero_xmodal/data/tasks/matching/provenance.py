@@ -1,4 +1,4 @@
-"""Whether data was made as the data that a model learned from."""
+"""Whether the features of data were made in the same way as those that a model was trained on."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from ....errors import InputError
 
 
 def check_provenance(model: dict[str, Any], data: dict[str, Any]) -> None:
-    """Refuse data whose regions or words were not made as those that a model learned from.
+    """Refuse data whose regions or words were not made in the same way as those that a model was trained on.
 
     Parameters
     ----------
-    model, data : vocabularies; what one of them does not say is not compared.
+    model, data : vocabularies; an entry that one of them lacks is not compared.
+
+    Raises
+    ------
+    InputError : an entry of the two provenances differs; the message gives both values.
 
     >>> check_provenance({"images": {"extractor": "grid", "side": 224}}, {"images": {"extractor": "grid", "side": 320}})
     Traceback (most recent call last):

@@ -48,9 +48,13 @@ def word_provenance(texts: str | dict[str, Any]) -> dict[str, Any]:
     """The full record that *texts* (a short text, or a dict of settings) stands for, without what only training or the weights determine.
 
     Settings
-        ``max_words``: longer captions are cut; ``minimum_count`` (trained): captions that a word must stand in; ``special_tokens``
-        (transformers): whether the first and the last token, which stand for the sentence as a whole, are kept beside the words;
-        ``merge`` (transformers): whether a word that was cut into pieces becomes one word again, the mean of its pieces.
+        ``max_words``: longer captions are truncated; ``minimum_count`` (trained): number of training captions that must contain a word;
+        ``special_tokens`` (transformers): whether the first and the last token, which represent the whole sentence, are kept;
+        ``merge`` (transformers): whether the subword tokens of a word are merged into their mean.
+
+    Raises
+    ------
+    InputError : an unknown encoder or setting, or a number below 1.
 
     >>> word_provenance("trained:5")
     {'encoder': 'trained', 'minimum_count': 5, 'max_words': 64}
@@ -91,7 +95,11 @@ def tokens_of(text: str) -> list[str]:
 
 
 def learn_vocabulary(texts: str | dict[str, Any], sentences: Sequence[str]) -> dict[str, Any]:
-    """The record of *texts*, for ``trained`` with the words of these training captions: row 0 is for every word that is not among them.
+    """The record of *texts*, for ``trained`` with the vocabulary of these training captions; row 0 is for out-of-vocabulary words.
+
+    Raises
+    ------
+    InputError : an unknown encoder or setting, or no word in *minimum_count* captions.
 
     >>> learn_vocabulary("trained:2", ["a red dog", "a dog", "two cats"])["words"]
     ['<unknown>', 'a', 'dog']

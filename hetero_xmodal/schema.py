@@ -50,6 +50,7 @@ def version_advice(version: object) -> str:
     newer = isinstance(version, int) and version > SCHEMA_VERSION
     return "update hetero_xmodal" if newer else "an older version of the package wrote it, make it again from its images and sentences"
 
+
 VISUAL, WORD, BRIDGE, LABEL = "visual", "word", "bridge", "label"
 
 Relation = tuple[str, str, str]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hetero_xmodal import InputError, from_networkx, to_networkx
 from hetero_xmodal import schema as s
 from hetero_xmodal.environment import require_dgl
-from hetero_xmodal.schema import SCHEMA_VERSION
 from hetero_xmodal.graphs import FlatGraphs, to_frames
+from hetero_xmodal.schema import SCHEMA_VERSION
 
 dgl = require_dgl()
 ALL = zoo.PAIRS | zoo.LABELS

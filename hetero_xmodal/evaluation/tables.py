@@ -1,4 +1,4 @@
-"""``table``: the tables of a recipe's paper, measured on a data set of one's own."""
+"""``table``: the tables of a recipe's paper, measured on any data set."""
 
 from __future__ import annotations
 
@@ -74,16 +74,16 @@ def table(
     out : CSV file, written after each table.
     only : one table by name; for ``dagnn`` also ``"dagnn"``, its row alone.
     rows : only these rows of DAGNN's tables.
-    methods : the methods beside ALGR; all if left out.
+    methods : the methods to compare ALGR with; all if left out.
     validation : score the validation data in place of the test data, to choose settings.
-    seeds : how often every row with randomness is fitted, 3 if left out; the table has mean and standard deviation.
+    seeds : number of seeds that every stochastic method is trained with, by default 3; the table has mean and standard deviation.
     preset, set, epochs, size, label_vectors, network, images, texts : as for :func:`hetero_xmodal.train`.
     protocol : of recall, see :func:`hetero_xmodal.evaluate`.
     models : models to compare: a folder, the name of a shipped model, or ``"NAME=FOLDER"``; the shipped one that suits *data* if left out.
     cam : CAMs beside MIM-Nets.
     baselines : name -> method with ``manipulate(pairs)``, such as a trained :mod:`hetero_xmodal.baselines.editing`.
     split, pairs, image_size, scenes, similarity : as for :func:`hetero_xmodal.evaluate`; the validation split and 500 pairs if left out.
-    tell, note : called with each table as text, and with lines about the progress; such as ``print``.
+    tell, note : receive each table as text, and each line about the progress, e.g. ``print``.
 
     Raises
     ------
@@ -216,7 +216,7 @@ def _algr(
 def edit_rows(
     pairs: list, methods: Mapping[str, Edit], *, inception: bool = False, similarity: Any = None
 ) -> Iterator[tuple[str, dict[str, float]]]:
-    """Name and scores of the unchanged input, of the true answer, and of every method, as soon as each is done.
+    """Yield name and scores of the unchanged input, of the true answer, and of every method.
 
     Parameters
     ----------

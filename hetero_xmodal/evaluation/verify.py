@@ -1,4 +1,4 @@
-"""``verify``: what a folder is, and whether it is whole and readable."""
+"""``verify``: identifies the kind of a folder and checks that it is complete and readable."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class VerifiedFolder:
     """A folder that :func:`hetero_xmodal.verify` found whole. ``print(...)`` shows it.
 
     path : the folder
-    kind : ``"model"``, ``"run"``, ``"corpus"``, ``"index"``, ``"graph"``, ``"evaluation"`` or ``"data set"``
+    kind : ``"model"``, ``"run"``, ``"corpus"``, ``"index"``, ``"detector"``, ``"graph"`` or ``"data set"``
     about : what is in it, one line each
     """
 
@@ -157,6 +157,14 @@ def _index(path: Path) -> list[str]:
     return [f"{len(index.images):,} images and {len(index.texts):,} sentences, width {index.width}, made by a {made_by} model"]
 
 
+def _detector(path: Path) -> list[str]:
+    from ..parsers.detectors.world import WorldDetector
+
+    detector = WorldDetector(path / "world_detector.safetensors")
+    steps = read_json(path / "world_detector.json", "detector").get("training", {}).get("steps", "unknown")
+    return [f"{len(detector.config.classes)} classes, {steps} training steps"]
+
+
 def _graph(path: Path) -> list[str]:
     from ..graphs import load_graph
 
@@ -180,6 +188,7 @@ _KINDS: tuple[tuple[str, str | Callable[[Path], str], Callable[[Path], list[str]
     ("corpus.json", "corpus", _corpus),
     ("index.json", "index", _index),
     ("graph.json", "graph", _graph),
+    ("world_detector.json", "detector", _detector),
     ("captions.json", "data set", _data),
     ("captions.csv", "data set", _data),
     ("config.json", _config, _model_or_run),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data.registry import check_data
+from ..data.source import split_name
 from ..errors import InputError
 from ..files import replaceable_folder
 from ..images import read_image
@@ -178,7 +179,8 @@ def _gallery(model: Any, query: Any, index: Any, data: str, split: str | None, s
     if data.startswith("world/") and size <= LARGEST:
         from .index import embed_query
 
-        if split is None or split in ("train", "val", "test"):
+        split = None if split is None else split_name(split)
+        if split in (None, "train", "val", "test"):
             embed_query(model, query)  # a query that the model cannot read is refused before the gallery is made
             sides = ("images",) if isinstance(query, str) else ("texts",)
             return cached_gallery(model, data, split or "test", size, sides, progress=progress)

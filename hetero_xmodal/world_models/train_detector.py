@@ -217,7 +217,7 @@ class _Run:
             "config": asdict(self.config),
             "training": {
                 "command": "hetero-xmodal train detector --out DIR "
-                + " ".join(f"--{key} {self.options[key]}" for key in ("steps", "images", "seed")),
+                + " ".join(f"--{key} {self.options[name]}" for key, name in (("steps", "steps"), ("size", "images"), ("seed", "seed"))),
                 **self.options,
                 "minutes": round(wall / 60, 1),
                 "cpu_minutes": round(cpu / 60, 1),

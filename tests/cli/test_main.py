@@ -287,6 +287,7 @@ def test_ctrl_c_in_a_shell_leaves_nothing(tmp_path):
     deadline = time.monotonic() + 120
     while not any(tmp_path.iterdir()) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)  # until work has begun: the temporary folder is there
+    time.sleep(0.5)  # not in the very moment between making the folder and watching over it
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130 and err.strip() == "hetero-xmodal: stopped with Ctrl-C" and list(tmp_path.iterdir()) == []

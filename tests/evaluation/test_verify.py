@@ -97,6 +97,18 @@ def test_corpus_graph_and_data_set(tmp_path, capsys):
     assert image.name in capsys.readouterr().err
 
 
+def test_a_detector(tmp_path):
+    from hetero_xmodal.pretrained import ASSETS
+
+    for name in ("world_detector.json", "world_detector.safetensors"):
+        shutil.copy(ASSETS / name, tmp_path / name)
+    found = hx.verify(tmp_path)
+    assert found.kind == "detector" and "2000 training steps" in found.about[0]
+    (tmp_path / "world_detector.safetensors").write_bytes(b"nothing")
+    with pytest.raises(hx.InputError, match="world_detector.safetensors"):
+        hx.verify(tmp_path)
+
+
 def test_what_is_no_such_folder(tmp_path):
     with pytest.raises(hx.InputError, match="does not exist"):
         hx.verify(tmp_path / "nowhere")

@@ -8,6 +8,7 @@ import torch
 
 import hetero_xmodal as hx
 from hetero_xmodal.cli.main import run
+from hetero_xmodal.editing.pipeline import load_manipulation_model
 from hetero_xmodal.files import read_safetensors
 
 
@@ -58,12 +59,16 @@ def test_in_python_and_typed_it_makes_the_same_model(recipe, features, tmp_path,
         hx.train(recipe, data, out=tmp_path / "python", **options)
 
 
-def test_a_cam_goes_on_and_begins_with_a_shipped_name(tmp_path):
-    settings = {"set": ["width=16", "word_width=16", "channels=16", "batch_size=4"], "size": 8, "progress": False}
-    whole = hx.train("cam", "world/birds", out=tmp_path / "run", epochs=1, **settings)
-    assert whole.model.config.width == 16 and (tmp_path / "run" / "model").is_dir()
-    with pytest.raises(hx.InputError, match="has another word_width, width"):
-        hx.train("cam", "world/birds", out=tmp_path / "next", start="birds", epochs=1, **settings)
+@pytest.mark.parametrize("recipe", ["cam", "mimnet"])
+def test_a_training_begins_with_a_shipped_model(recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr("hetero_xmodal.training.editing.setup.READER_STEPS", 2)  # how long the attribute reader of the losses learns
+    options = {"size": 6, "epochs": 1, "start": "birds", "progress": False}
+    settings = {"batch_size": 4} | ({"painting": 0} if recipe == "cam" else {})
+    made = hx.train(recipe, "world/birds", out=tmp_path / "run", set=settings, **options)
+    shipped = load_manipulation_model("birds", recipe=recipe)
+    assert made.model.config == shipped.config and hx.verify(tmp_path / "run").kind == "run"
+    with pytest.raises(hx.InputError, match="has another channels"):
+        hx.train(recipe, "world/birds", out=tmp_path / "next", set=settings | {"channels": 16}, **options)
     assert not (tmp_path / "next" / "model").exists()
 
 

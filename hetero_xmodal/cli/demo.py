@@ -59,7 +59,7 @@ def run_demo(
     pairs : number of image-sentence pairs, half of them scenes and half birds; 6 to 5,000.
     seed : of the generated world; ``scene.png`` and ``bird.png`` are the same for every seed.
     detector : see :func:`hetero_xmodal.parse_image`.
-    tell : called with one line of text after each stage, e.g. ``print``.
+    tell : receives one line of text after each stage, e.g. ``print``.
 
     Returns
     -------

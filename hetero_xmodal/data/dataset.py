@@ -1,4 +1,4 @@
-"""What every data set of this package looks like: a lazy sequence of :class:`Item`."""
+"""The interface of every data set of this package: a lazy sequence of :class:`Item`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Item:
     scene : the true or annotated scene graph with boxes, or ``None``
     id : name of the item in its data set
     tags : words as on a photo-sharing site: some missing, some wrong
-    sentence_scenes : for the default world, what each sentence says; otherwise empty
+    sentence_scenes : for the default world, the true scene graph of each sentence; otherwise empty
     path : the file the image was read from; ``None`` if it was drawn
     """
 
@@ -41,7 +41,7 @@ class Item:
 
 
 class Dataset(Sequence):
-    """A lazy sequence of items: each is made or read when it is asked for, and the same index always gives an equal item.
+    """A lazy sequence of items: each is made or read on access, and equal indices give equal items.
 
     ``dataset[3]`` is an item, ``dataset[10:20]`` a data set, and a ``for`` loop walks through all.
     ``name``, ``split``, ``label_names`` (columns of ``labels``), ``tag_names`` (all words a tag can be).

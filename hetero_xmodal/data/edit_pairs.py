@@ -89,7 +89,7 @@ class ManipulationPair:
 
 
 class ManipulationPairs(Sequence):
-    """A lazy sequence of pairs: each is drawn or read when it is asked for, and the same index always gives an equal pair.
+    """A lazy sequence of pairs: each is drawn or read on access, and equal indices give equal pairs.
 
     ``pairs.fresh(seed)`` are the same images with other instructions: one seed for every epoch of a training.
     """

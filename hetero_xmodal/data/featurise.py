@@ -1,4 +1,4 @@
-"""Features of images and texts, made for new ones exactly as for those that a model was trained on.
+"""Features of new images and texts, computed exactly as those that a model was trained on.
 
 The model's vocabulary holds how (``vocab["images"]`` and ``vocab["texts"]``, JSON values); see
 :class:`hetero_xmodal.data.tasks.retrieval.RetrievalData`.

@@ -1,4 +1,4 @@
-"""Every data set the package reads, by name: what it gives, who reads it, and which task it serves. The only door to data.
+"""Every data set the package reads, by name: what it gives, its reader, and the tasks it serves. All data are opened here.
 
 >>> source = open_source("world/birds")
 >>> sorted(source.gives), source.splits

@@ -1,7 +1,7 @@
 """What a reader of a data set returns: a :class:`Source`, which names what it gives, with one :class:`Record` for each image.
 
-A reader looks at names, captions and annotations; images are opened when they are asked for. What a task makes of a source (splits held
-out, features, vocabularies, items) stands in :mod:`hetero_xmodal.data.tasks`.
+A reader reads names, captions and annotations; images are opened on access. What a task derives from a source (held-out splits, features,
+vocabularies, items) is in :mod:`hetero_xmodal.data.tasks`.
 
 >>> records = [Record("a", captions=("a red bird",)), Record("b", "dev", captions=("a dog",))]
 >>> source = Source("mine:FOLDER", "mine", "FOLDER", records, gives={"captions"})
@@ -40,7 +40,7 @@ GIVES = ("images", "captions", "regions", "features", "labels", "tags", "scene g
 
 
 def split_name(split: str) -> str:
-    """Our name of a split: ``validation``, ``valid`` and ``dev`` are ``val``; other names stay as they are.
+    """The canonical name of a split: ``validation``, ``valid`` and ``dev`` become ``val``; other names are unchanged.
 
     >>> split_name("validation"), split_name("test"), split_name("holiday")
     ('val', 'test', 'holiday')
@@ -60,16 +60,16 @@ def split_of(id: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """What a data set says of one image, with openers for what takes time to read.
+    """Everything that a data set knows about one image; what takes time to read is read on access.
 
     id : name of the image in its data set
-    split : ``train``, ``val``, ``test`` or a name of the data set's own; ``None`` where the data set does not say
+    split : ``train``, ``val``, ``test`` or a name of the data set's own; ``None`` if the data set has none
     captions : sentences about the image, or a function that reads them
     image : the file, or a function that draws the image; ``None`` where the data set gives no images
     labels : (classes,) 0/1, or ``None`` if the labels of this image are not known
     tags : words as on a photo-sharing site
     scene : function from the image's (width, height) in pixels to its annotated scene graph (or ``None``), boxes in those pixels
-    sentence_scenes : function that gives what each caption says, where the data set knows it
+    sentence_scenes : function that gives the true scene graph of each caption, if the data set has them
     mark : a text that two images share only if they are the same image; ``""``: not known (of a file, see :meth:`content_mark`)
     row : of the image's regions in the arrays of its split (given regions), or of the image in its split (generated data); -1 otherwise
     item : function that makes the whole item, where that is not simply its parts put together
@@ -131,7 +131,7 @@ class Record:
 
 
 class LazyRecords(Sequence[Record]):
-    """*size* records, each made when it is asked for: generated data have as many as one wants.
+    """*size* records, each made on access, for generated data of any size.
 
     >>> records = LazyRecords(1_000_000, lambda k: Record(f"image-{k}"))
     >>> len(records), records[7].id, [record.id for record in records[2:4]]

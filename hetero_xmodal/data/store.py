@@ -1,7 +1,7 @@
 """Features on disk: safetensors files that are written block by block, and rows of them that are read on demand.
 
 An unfinished file is called ``NAME.part``, and ``NAME.progress`` beside it holds the number of rows written. An interrupted run continues
-after the last whole block, and the finished file has the same bytes as one written in one go.
+after the last complete block, and the finished file is identical, byte for byte, to that of an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class FileRows:
     """The rows of an array in a file, read on demand.
 
     Rows are read, not memory-mapped: mapped pages count as memory of the process, all 15 GB of them after an epoch over 100,000 images.
-    What is read goes straight into the batch, and the operating system caches the file as it sees fit. ``rows[5]``, ``rows[2:9]`` and
+    Rows are copied straight into the batch, and the operating system caches the file. ``rows[5]``, ``rows[2:9]`` and
     ``rows[[7, 3, 3]]`` are numpy arrays; ``numpy.asarray(rows)`` reads everything. The object can be sent to the workers of a
     ``DataLoader``, each of which opens the file itself.
 
@@ -167,7 +167,7 @@ def open_store(path: str | Path) -> tuple[dict[str, FileRows], dict[str, str]]:
 
 
 class BlockFile:
-    """A safetensors file that is written row by row, in order, and gets its name only when it is complete.
+    """A safetensors file that is written row by row, in order, and renamed to *path* only when it is complete.
 
     tensors : name -> (dtype, shape); metadata : texts of the header. A file of the same plan that was interrupted is continued.
 
@@ -228,7 +228,7 @@ class BlockFile:
         self.done = done
 
     def finish(self) -> None:
-        """Give the complete file its name."""
+        """Close the complete file and rename it to its final name."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -297,7 +297,11 @@ def digest(*values: Any) -> str:
 
 @contextlib.contextmanager
 def progress_bar(what: str, total: int, wanted: bool | None = None, done: int = 0) -> Iterator[Any]:
-    """A progress bar on standard error; yields the function that advances it. ``None``: only in a terminal and if there is much to do."""
+    """A progress bar on standard error; yields the function that advances it.
+
+    total, done : steps in all, and those an interrupted run did before.
+    wanted : ``None`` shows the bar in a terminal only, and only if at least 64 steps are left.
+    """
     if wanted is False or (wanted is None and (total - done < 64 or not sys.stderr.isatty())):
         yield lambda n: None
         return

@@ -1,4 +1,4 @@
-"""What trained models can do and what they look at: scores with intervals, tables, comparisons, attention weights, checks of files.
+"""Evaluation of trained models: scores with confidence intervals, tables, comparisons, attention weights, and checks of files.
 
 Names are loaded when they are first used; every one is also a name of the package, such as ``hx.evaluate``.
 """

@@ -1,4 +1,4 @@
-"""``table``: the tables of a recipe's paper, measured on a data set of one's own."""
+"""``table``: the tables of a recipe's paper, measured on any data set."""
 
 from __future__ import annotations
 
@@ -74,16 +74,16 @@ def table(
     out : CSV file, written after each table.
     only : one table by name; for ``dagnn`` also ``"dagnn"``, its row alone.
     rows : only these rows of DAGNN's tables.
-    methods : the methods beside ALGR; all if left out.
+    methods : the methods to compare ALGR with; all if left out.
     validation : score the validation data in place of the test data, to choose settings.
-    seeds : how often every row with randomness is fitted, 3 if left out; the table has mean and standard deviation.
+    seeds : number of seeds that every stochastic method is trained with, by default 3; the table has mean and standard deviation.
     preset, set, epochs, size, label_vectors, network, images, texts : as for :func:`hetero_xmodal.train`.
     protocol : of recall, see :func:`hetero_xmodal.evaluate`.
     models : models to compare: a folder, the name of a shipped model, or ``"NAME=FOLDER"``; the shipped one that suits *data* if left out.
     cam : CAMs beside MIM-Nets.
     baselines : name -> method with ``manipulate(pairs)``, such as a trained :mod:`hetero_xmodal.baselines.editing`.
     split, pairs, image_size, scenes, similarity : as for :func:`hetero_xmodal.evaluate`; the validation split and 500 pairs if left out.
-    tell, note : called with each table as text, and with lines about the progress; such as ``print``.
+    tell, note : receive each table as text, and each line about the progress, e.g. ``print``.
 
     Raises
     ------
@@ -187,6 +187,7 @@ def _algr(
     from ..baselines.matching.comparison import METHODS
     from ..data.tasks.matching import load_matching_data, region_provenance, word_provenance
     from ..metrics import PROTOCOLS
+    from ..training.algr import check_phases
     from ..training.algr_tables import TABLES, algr_tables
     from ..training.settings import choose_settings
 
@@ -199,6 +200,7 @@ def _algr(
         region_provenance(images)
     found = load_matching_data(data, images=images, texts=texts, seed=0, sizes=sizes)
     chosen = choose_settings("algr", found, preset=preset, dataset=data, changes=set or [], epochs=epochs)
+    check_phases(chosen.config, chosen.fit_config.epochs)  # before the other methods are fitted
     (tell or _quiet)(chosen.line)
     made = algr_tables(
         found, only=only, seeds=seeds, config=chosen.config, fit_config=chosen.fit_config, methods=methods, protocol=protocol,
@@ -214,7 +216,7 @@ def _algr(
 def edit_rows(
     pairs: list, methods: Mapping[str, Edit], *, inception: bool = False, similarity: Any = None
 ) -> Iterator[tuple[str, dict[str, float]]]:
-    """Name and scores of the unchanged input, of the true answer, and of every method, as soon as each is done.
+    """Yield name and scores of the unchanged input, of the true answer, and of every method.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""``trace``: the weight of every edge while a trained model reads one image and one sentence, as a table and as a figure."""
+"""``trace``: the weight of every edge in a forward pass of a trained model on one image and one sentence, as a table and as a figure."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def trace(
     image_scene: Any = None,
     language: str | None = None,
 ) -> EdgeWeights:
-    """The weight of every edge while a model reads an image and a sentence.
+    """The weight of every edge in a forward pass of a model on an image and a sentence.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ MAPS = 6  # sources of a map
 
 
 def draw_edge_weights(weights: EdgeWeights) -> Figure:
-    """The image with its sentence, then the steps in their order: destinations in rows, sources in columns, dark for a large weight.
+    """The image with its sentence, then the steps in their order: destinations in rows, sources in columns, darker for larger weights.
 
     Where the destinations are the places of an image, the sources with the largest weights are shown as maps over the image.
     """
@@ -53,7 +53,7 @@ def _height(rows: pd.DataFrame) -> float:
 
 
 def _table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Receivers in rows and sources in columns, in the order of their numbers; several edges between two nodes are added up."""
+    """Destinations in rows and sources in columns, in the order of their numbers; weights of parallel edges are added."""
     keys = [["destination_type", "destination_node", "destination"], ["source_type", "source_node", "source"]]
     return rows.pivot_table(index=keys[0], columns=keys[1], values="weight", aggfunc="sum")
 

@@ -1,4 +1,4 @@
-"""``verify``: what a folder is, and whether it is whole and readable."""
+"""``verify``: identifies the kind of a folder and checks that it is complete and readable."""
 
 from __future__ import annotations
 

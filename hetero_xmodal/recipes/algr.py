@@ -35,7 +35,7 @@ Where the paper is silent or contradicts itself, what is done here:
 * the message of the gated updates is the mean over all words, the same for every word; with ``ggnn_adj="learned"`` it is weighted by
   attention (AMB-3.3a). The updates share their weights, and there are two (the paper gives no number);
 * the shapes in (14) do not allow the elementwise product in print: it is a matrix product;
-* lambda is said to be annealed and to be 1: here it is 1, and beta, the weight of the KL, is annealed (AMB-3.4);
+* the paper states both that lambda is annealed and that it is 1: here it is 1, and beta, the weight of the KL, is annealed (AMB-3.4);
 * the targets X of (8) and (9) are trained too; they get no gradient from these losses unless ``detach_target=False`` (AMB-3.5);
 * two captions of one image in a batch are not negatives of each other's pair.
 """
@@ -121,7 +121,8 @@ class ALGRConfig:
     beta, beta_epochs : final value of beta, and the number of epochs of phase 2 in which it grows to it from 0.001.
     margin : margin of (15).
     rank_reduce : reduction of (15) over the batch, ``"sum"`` or ``"mean"``.
-    rank_loss : ``"hinge"`` (15); ``"softmax"``, not in the paper, is a cross-entropy over the batch at *temperature*.
+    rank_loss : ``"hinge"`` (15); ``"softmax"``, not in the paper, is a cross-entropy over the batch at *temperature*
+        (of this loss; attention has none).
     sum_epochs : number of first epochs in which (15) sums over all negatives instead of taking the hardest, against collapse.
     dropout : dropout rate of X.
     input_dropout : dropout rate of the columns of the inputs, the same columns in all regions of an image and in all words of a caption.

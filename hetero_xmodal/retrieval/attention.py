@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class PairAttention:
-    """Attention weights of one pair of n_v regions and n_t words. In every matrix row i is the receiving node, and each row sums to 1.
+    """Attention weights of one pair of n_v regions and n_t words. In every matrix row i is the destination node, and each row sums to 1.
 
     region_edges, word_edges : (n_v, n_v), (n_t, n_t) the learned edge weights W_e of (1) to (4)
     words_to_regions, regions_to_words : (n_t, n_v), (n_v, n_t) the cross-attention of (14); None where the variant has none
     tokens : the words
-    boxes, size : (n_v, 4) of the regions in pixels of an image of *size* (width, height); None where the features came without boxes
+    boxes, size : (n_v, 4) of the regions in pixels of an image of *size* (width, height); None if the features have no boxes
     """
 
     region_edges: np.ndarray
@@ -50,12 +50,12 @@ class PairAttention:
 
     @property
     def regions(self) -> np.ndarray:
-        """(n_v,) attention that each region gets: the mean of its edge weights over all receivers; they sum to 1."""
+        """(n_v,) mean attention weight of each region as a source, over all destinations; they sum to 1."""
         return self.region_edges.mean(0)
 
     @property
     def words(self) -> np.ndarray:
-        """(n_t,) attention that each word gets; they sum to 1."""
+        """(n_t,) mean attention weight of each word as a source, over all destinations; they sum to 1."""
         return self.word_edges.mean(0)
 
     def boxes_in(self, image: Any) -> np.ndarray:
@@ -121,7 +121,10 @@ def _matrix(trace: Trace, step: str, source: str, target: str) -> np.ndarray:
 
 
 def found_images(index: EmbeddingIndex, captions: Sequence[int], *, top: int = 5) -> list[list[tuple[int, bool]]]:
-    """For each caption number of *index* the *top* image numbers, best first, and whether each is the caption's own image."""
+    """For each caption number of *index* the *top* image numbers, best first, and whether each is the caption's own image.
+
+    Returns one list of (image number, right or wrong) for each caption.
+    """
     _, rows = index.search(_rows(index.texts, captions, "captions"), "images", top=top)
     owner = index.image_of_caption
     return [[(k, k == int(owner[caption])) for k in row] for caption, row in zip(captions, rows.tolist(), strict=True)]

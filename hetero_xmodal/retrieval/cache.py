@@ -1,8 +1,8 @@
-"""Galleries of the default world, embedded once and kept in the user's cache folder, so that the next query is answered at once.
+"""Embeddings of galleries of the default world, kept in the user's cache folder, so that later queries need no embedding of the gallery.
 
-One file a gallery: embeddings, and the images with their captions and tags. Its name holds a key of everything that the embeddings depend
-on (model, detector, world, size, package version), so that nothing stale is ever read; beside it stands its checksum, so that a damaged
-file is noticed and made again. The files may be deleted at any time.
+One file per gallery: embeddings, and the images with their captions and tags. The file name contains a key of everything that the
+embeddings depend on (model, detector, world, size, package version), so stale files are never read; a checksum beside it detects damaged
+files, which are computed again. The files may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Gallery:
 
     index : the embeddings
     pixels : (n, height, width, 3) uint8, the images
-    texts : for each image its ``sentences`` and ``tags``; and ``ordinary``, words that a query may have without being told so
+    texts : for each image its ``sentences`` and ``tags``; and ``ordinary``, stop words
     """
 
     index: EmbeddingIndex
@@ -56,25 +56,25 @@ class Gallery:
 
     @cached_property
     def ordinary(self) -> frozenset[str]:
-        """Words such as "the" that need no note where the model does not know them."""
+        """Stop words such as "the", for which no note is given if they are not in the model's vocabulary."""
         return frozenset(self.texts["ordinary"])
 
 
 def cached_gallery(
     model: Any, data: str, split: str, size: int, sides: Sequence[str], *, progress: bool | None = None, folder: Path | None = None
 ) -> Gallery:
-    """The first *size* items of a *split* of the generated world *data*, embedded by *model*: read from the cache, or made and kept there.
+    """The first *size* items of a *split* of the generated world *data*, embedded by *model*, from the cache if they are there.
 
     Parameters
     ----------
     model : a trained DAGNN or ALGR.
     sides : ``"images"``, ``"texts"`` or both, see :func:`~hetero_xmodal.retrieval.index.build_index`.
-    progress : show a bar while the gallery is made; by default in a terminal.
-    folder : in place of the user's cache folder.
+    progress : show a progress bar while the gallery is embedded; by default only in a terminal.
+    folder : cache folder; by default the user's.
 
     Raises
     ------
-    InputError : data that is not generated, or a model that cannot read it.
+    InputError : data that are not generated, or a model that was trained on features of another kind.
     """
     if not data.startswith("world/"):
         raise InputError(f"only galleries of the generated world are cached, not '{data}'; make an index of it with: hetero-xmodal index")
@@ -164,7 +164,7 @@ def _make(model: Any, data: str, split: str, size: int, sides: Sequence[str], pr
 
 
 def ordinary_words() -> frozenset[str]:
-    """Words such as "the" and "two" that say little of an image."""
+    """English stop words, such as "the" and "two"."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
     return ENGLISH_STOP_WORDS

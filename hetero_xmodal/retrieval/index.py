@@ -1,6 +1,6 @@
-"""Stored embeddings of many images and sentences, searched in seconds and reopened without running the model again.
+"""An index of the embeddings of many images and sentences, which is searched without running the model on them again.
 
-An index is a folder of two files: ``index.json`` says what is in it (names, captions, which model made it, a checksum), and
+An index is a folder of two files: ``index.json`` describes it (names, captions, the model that computed it, a checksum), and
 ``embeddings.safetensors`` holds one unit vector for each image and each sentence. It is memory-mapped: opening it reads only the names.
 
 >>> import torch
@@ -36,7 +36,7 @@ _BLOCK_BYTES = 2**26  # one block of the gallery as float32: small enough for a 
 
 
 def nearest_rows(queries: Tensor, gallery: Tensor, *, top: int = 10, block: int | None = None) -> tuple[Tensor, Tensor]:
-    """The *top* rows of *gallery* with the largest inner product with each query, best first; of equal ones the earlier row comes first.
+    """The *top* rows of *gallery* with the largest inner product with each query, best first; ties are in row order.
 
     Parameters
     ----------

@@ -80,7 +80,7 @@ def load_gallery(
     ----------
     data : any data set of the registry with images that have captions or tags; for ALGR also given regions with captions
     split : if left out, ``"test"`` of the world and of Karpathy's splits, and all of a folder; of given regions the test split is searched
-    size : the first so many images
+    size : number of images, the first of the split
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Training ALGR: its Lightning module, and one function that does it all."""
+"""Training of ALGR: its Lightning module, and :func:`train_algr`, which trains, selects the epoch and saves the model."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def default_settings(data: Any) -> tuple[ALGRConfig, FitConfig]:
 
 
 class ALGRModule(L.LightningModule):
-    """One step of the losses of its phase a batch; scores the validation split by Rsum after every epoch.
+    """Minimises the losses of the current phase, one step per batch; scores the validation split by Rsum after every epoch.
 
-    ``validation/score`` selects the epoch to keep. In phase 1 it is Rsum - 600, which no epoch of phase 2 can stay below, because the
-    vectors that phase 1 ranks are not those of the model.
+    ``validation/score`` selects the epoch to keep. In phase 1 it is Rsum - 600, which is below the score of any epoch of
+    phase 2, because phase 1 ranks by other vectors than the trained model.
     """
 
     def __init__(self, model: ALGR, validation: Split) -> None:
@@ -95,7 +95,7 @@ class ALGRModule(L.LightningModule):
             )
 
     def validation_step(self, batch: Any, index: int) -> None:
-        """Nothing: the whole split is ranked at once when the epoch ends."""
+        """Does nothing: the whole split is ranked at once at the end of the epoch."""
 
     def on_validation_epoch_end(self) -> None:
         result = evaluate_matching(self.kept, self._validation, phase=self.phase)
@@ -121,6 +121,20 @@ def phase1_epochs(config: ALGRConfig) -> int:
     return 0 if config.variant in ("baseline", "one-phase") else config.phase1_epochs
 
 
+def check_phases(config: ALGRConfig, epochs: int) -> None:
+    """Refuse a training whose first phase would leave no epoch for the second.
+
+    Raises
+    ------
+    InputError : phase 1 takes all *epochs* or more.
+    """
+    if phase1_epochs(config) >= epochs:
+        raise InputError(
+            f"epochs is {epochs}, but the first phase alone takes {config.phase1_epochs}; raise epochs, or lower the first phase with the "
+            "setting phase1_epochs=..."
+        )
+
+
 def train_algr(
     data: MatchingData,
     *,
@@ -131,16 +145,16 @@ def train_algr(
     resume: bool = False,
     progress: bool | None = None,
 ) -> tuple[ALGR, FitResult]:
-    """Train an ALGR, keep the epoch that is best on the validation split, and save it as the folder ``out/model``.
+    """Train an ALGR and save the epoch with the best validation score as the folder ``out/model``.
 
     Parameters
     ----------
-    data : the splits, of which the test split is never looked at.
+    data : the splits; the test split is not used.
     out : run folder: config, environment, metrics, log, checkpoints and ``model``; of an ensemble, one such folder per member.
     config : the settings; those of *preset* if left out. Widths and the vocabulary are taken from the data.
     fit_config : epochs (of both phases together), seed, patience, devices; epochs of *preset* if left out.
-    preset : name of a preset (see :mod:`hetero_xmodal.recipes.presets`), or what :func:`~.settings.choose_settings` returned; chosen by
-        what the data are if left out.
+    preset : name of a preset (see :mod:`hetero_xmodal.recipes.presets`), or what :func:`~.settings.choose_settings` returned; by
+        default chosen by the properties of the data.
     resume, progress : as in :func:`hetero_xmodal.training.fit`.
 
     Raises
@@ -153,8 +167,7 @@ def train_algr(
     for split in (data.train, data.val):
         if not len(split):
             raise InputError(f"the {split.name} split has no captions; training needs pairs to learn from and to choose with")
-    if phase1_epochs(config) >= fit_config.epochs:
-        raise InputError(f"phase 1 takes {config.phase1_epochs} epochs of {fit_config.epochs} in all; raise epochs or lower phase1_epochs")
+    check_phases(config, fit_config.epochs)
     more = {"resume": resume, "progress": progress, "preset": record}
     if config.members == 1:
         model, result = _train_one(data, out, config, fit_config, **more)
@@ -206,7 +219,7 @@ def _train_one(
 
 @torch.no_grad()
 def standardise_inputs(model: ALGR, train: Split, *, block: int = 256) -> None:
-    """Count mean and deviation of every column of the regions, and of word vectors that come from a frozen encoder."""
+    """Estimate mean and standard deviation of every column of the regions, and of word vectors from a frozen encoder."""
     sides = [(model.regions, train.regions)] + ([] if model.words.table is not None else [(model.words, train.words)])
     for part, values in sides:
         total = squares = count = 0
@@ -222,7 +235,7 @@ def standardise_inputs(model: ALGR, train: Split, *, block: int = 256) -> None:
 
 @torch.no_grad()
 def start_from_correlation(model: ALGR, train: Split) -> None:
-    """Set the linear maps to X to the directions in which mean regions and mean words of matched pairs go together (CCA with a ridge).
+    """Initialise the linear maps to X with the canonical directions of mean regions and mean words of matched pairs (ridge CCA).
 
     Every direction is scaled by its correlation, and each side so that its mean vectors have length 1 on average.
 
@@ -277,8 +290,8 @@ class ALGRMethod:
     Parameters
     ----------
     vocab : of the data (:attr:`MatchingData.vocab`).
-    config, fit_config : the settings; if left out, those that suit the data that it is fitted to.
-    seed : takes the place of the fit config's.
+    config, fit_config : the settings; by default those of the preset chosen by the data it is fitted to.
+    seed : replaces that of *fit_config*.
     """
 
     name = "ALGR"
@@ -289,7 +302,7 @@ class ALGRMethod:
         self.vocab, self.config, self.fit_config, self.seed = vocab, config, fit_config, seed
 
     def fit(self, train: Split, validation: Split) -> ALGRMethod:
-        """Learn from *train*, keep what is best on *validation*; nothing is left on the disk."""
+        """Train on *train* and keep the epoch that is best on *validation*; no files remain on disk."""
         data = MatchingData(train, validation, validation, self.vocab)  # training never looks at the test split
         usual = default_settings(data)
         config, fit_config = self.config or usual[0], self.fit_config or usual[1]

@@ -1,4 +1,4 @@
-"""The tables of the ALGR paper, measured on a data set of one's own: its methods side by side, and its ablations.
+"""The tables of the ALGR paper, measured on any data set: comparison of methods, and ablations.
 
 >>> from hetero_xmodal.data.tasks.matching import load_matching_data
 >>> data = load_matching_data("world/scenes")  # doctest: +SKIP
@@ -56,14 +56,14 @@ def algr_tables(
     validation_only: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Name and content of each table, as soon as it is done: R@1, R@5, R@10 in both directions, Rsum, its standard deviation over seeds.
+    """Yield name and content of each table once it is measured: R@1, R@5, R@10 in both directions, Rsum and its standard deviation.
 
     Parameters
     ----------
     data : from :func:`hetero_xmodal.data.tasks.matching.load_matching_data`.
     only : ``"methods"`` (Tables I and II) or ``"ablations"`` (Tables III and IV); both if left out.
-    seeds : every row with randomness is fitted with seeds 0, 1, ... and shown as mean and standard deviation.
-    config, fit_config : of ALGR; what suits the data if left out (:func:`~hetero_xmodal.training.algr.default_settings`).
+    seeds : number of seeds; every stochastic method is trained with seeds 0, 1, ... and reported as mean and standard deviation.
+    config, fit_config : of ALGR; by default those of :func:`~hetero_xmodal.training.algr.default_settings`.
     methods : the methods beside ALGR; all if left out.
     rows : rows of the ablation table, names in :data:`ABLATIONS`; all if left out.
     protocol, validation_only, progress : as in :func:`~hetero_xmodal.baselines.matching.comparison.matching_table`.

@@ -1,4 +1,4 @@
-"""``train``: one function for everything this package can train, as ``hetero-xmodal train`` calls it.
+"""``train``: trains any model of this package; ``hetero-xmodal train`` calls it.
 
 ====================  =================================================================================================================
 what                  options beside ``data``, ``out``, ``set``, ``seed``, ``resume``, ``progress`` and ``tell``
@@ -11,7 +11,7 @@ what                  options beside ``data``, ``out``, ``set``, ``seed``, ``res
 ``detector``          size, steps, batch_size, threads (no ``set``)
 ====================  =================================================================================================================
 
-What can be refused is refused before torch, DGL or spaCy is imported and before anything is written.
+Arguments are checked before torch, DGL or spaCy is imported and before any file is written.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """What :func:`train` made.
+    """Result of :func:`train`.
 
-    recipe : what was trained, such as ``"cam"``
+    recipe : name of the recipe, such as ``"cam"``
     out : the run folder
     model : the trained model; the path of the weights for ``"detector"``
     result : best validation score, its epoch, and epochs run (:class:`~hetero_xmodal.training.FitResult`); None for ``"detector"``
@@ -73,32 +73,32 @@ def train(
     progress: bool | None = None,
     tell: Tell | None = None,
 ) -> TrainedRun:
-    """Train a recipe, keep the epoch that is best on validation data, and leave a run folder with the model in ``out/model``.
+    """Train a recipe and save the epoch with the best validation score as ``out/model`` in the run folder *out*.
 
     Parameters
     ----------
     recipe : ``"dagnn"``, ``"algr"``, ``"cam"``, ``"mimnet"``, ``"similarity"`` (the model behind the scores Sim and MP) or ``"detector"``
         (of the default world).
-    data : name of a data set, see ``hetero-xmodal data list``; not for ``"detector"``, which draws its images itself.
+    data : name of a data set, see ``hetero-xmodal data list``; not for ``"detector"``, whose images are generated.
     out : run folder: config, environment, metrics, log, checkpoints and ``model``. New or empty, unless *resume*.
-    preset : name of a preset, such as ``"paper"`` or ``"small"``, see :mod:`hetero_xmodal.recipes.presets`; chosen by what the data are if
-        left out, and told.
+    preset : name of a preset, such as ``"paper"`` or ``"small"``, see :mod:`hetero_xmodal.recipes.presets`; by default chosen by the
+        properties of the data, and reported through *tell*.
     set : settings of the recipe in place of the preset's, as a mapping or as ``key=value`` texts.
     size : largest number of training images or pairs; for ``"algr"`` also ``"TRAIN,VAL,TEST"``.
     image_size : side of CAM's images in pixels, a multiple of 32.
-    epochs : number of epochs; what suits the data if left out. Of ALGR, both phases together.
+    epochs : number of epochs, by default that of the preset; for ALGR, of both phases together.
     patience : stop after so many epochs without a better validation score.
     seed : of weights, order, exercises and held-out pairs.
-    start : CAM and MIM-Net: a model folder, a run folder or the name of a shipped model whose weights the training begins with.
-    resume : go on after the last whole epoch of the run in *out*.
+    start : CAM and MIM-Net: model folder, run folder or name of a shipped model to initialise the weights from.
+    resume : continue after the last complete epoch of the run in *out*.
     images, texts : ALGR: how regions and words are made, such as ``"grid:5"`` and ``"minilm"``; see
         :func:`~hetero_xmodal.data.tasks.matching.load_matching_data`.
     network : DAGNN: the frozen network for photographs, such as ``"efficientnet-lite0"`` or ``"vgg19_bn:FILE"``.
     label_vectors : DAGNN: ``.mat`` file with word vectors of the labels under ``inp``.
     steps, batch_size, threads : of the detector.
-    accelerator, devices, strategy : as for Lightning's trainer; CAM and MIM-Net learn on the CPU.
+    accelerator, devices, strategy : as for Lightning's trainer; CAM and MIM-Net are trained on the CPU.
     progress : show a progress bar; by default only in a terminal.
-    tell : called with lines about the data and the result, such as ``print``.
+    tell : receives each line about the data and the result, e.g. ``print``.
 
     Raises
     ------
@@ -238,7 +238,7 @@ def _algr(
     sizes = split_sizes(size)
     check_settings("algr", data, preset, set or [])
     from ..data.tasks.matching import load_matching_data, region_provenance, word_provenance
-    from .algr import phase1_epochs, train_algr
+    from .algr import check_phases, train_algr
     from .settings import choose_settings
 
     word_provenance(texts)
@@ -247,11 +247,7 @@ def _algr(
     pairs = load_matching_data(data, images=images, texts=texts, seed=seed, sizes=sizes, progress=progress)
     chosen = choose_settings("algr", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
     fit_config = replace(chosen.fit_config, seed=seed, patience=patience, accelerator=accelerator, devices=devices, strategy=strategy)
-    if phase1_epochs(chosen.config) >= fit_config.epochs:
-        raise InputError(
-            f"epochs is {fit_config.epochs}, but the first phase alone takes {chosen.config.phase1_epochs}; raise epochs, or lower the "
-            "first phase with the setting phase1_epochs=..."
-        )
+    check_phases(chosen.config, fit_config.epochs)
     tell = _teller(tell)
     for split in (pairs.train, pairs.val, pairs.test):
         tell(f"{split.name + ':':<12}{count_captions(split)}")

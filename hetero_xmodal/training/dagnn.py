@@ -1,4 +1,4 @@
-"""Training DAGNN: its Lightning module, and one function that does it all."""
+"""Training of DAGNN: its Lightning module, and :func:`train_dagnn`, which trains, selects the epoch and saves the model."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def default_settings(data: Any) -> tuple[DAGNNConfig, int]:
 
 
 class DAGNNModule(L.LightningModule):
-    """One step of all three losses a batch (images h^v, texts h^t, labels); scores the validation pairs by mean average precision.
+    """Minimises all three losses on batches of images h^v, texts h^t and labels; scores validation pairs by mean average precision.
 
     ``average`` is the model whose weights are kept: a running mean if the config asks for one, otherwise the trained one.
     """
@@ -93,7 +93,7 @@ class DAGNNModule(L.LightningModule):
 
 
 def train_tag_network(model: DAGNN, tags: Tensor, labels: Tensor, *, steps: int = 400, learning_rate: float = 1e-3) -> None:
-    """Teach the model's tag network to tell the labels (0/1, (n, c)) from the tags (n, vocabulary); afterwards it stays as it is."""
+    """Train the model's tag network to predict the labels (0/1, (n, c)) from the tags (n, vocabulary), then freeze it."""
     network = model.tag_network.requires_grad_(True)
     head = torch.nn.Linear(model.config.text_width, labels.shape[1])
     optimiser = torch.optim.Adam([*network.parameters(), *head.parameters()], lr=learning_rate)
@@ -118,7 +118,7 @@ def train_dagnn(
     resume: bool = False,
     progress: bool | None = None,
 ) -> tuple[DAGNN, FitResult]:
-    """Train a DAGNN, keep the epoch that is best on the validation pairs, and save it as the folder ``out/model``.
+    """Train a DAGNN and save the epoch with the best validation score as the folder ``out/model``.
 
     Parameters
     ----------
@@ -127,10 +127,10 @@ def train_dagnn(
     config : the settings; those of *preset* if left out. Widths and the number of tags are taken from the data.
     fit_config : epochs, seed, patience, devices; epochs of *preset* if left out.
     label_vectors : (c, label_width) word vectors of the labels; random unit vectors if left out.
-    counted : (m, c) label sets, 0 or 1, that the label graph is counted from, such as those of a larger collection; the training pairs' if
-        left out.
-    preset : name of a preset (see :mod:`hetero_xmodal.recipes.presets`), or what :func:`~.settings.choose_settings` returned; chosen by
-        what the data are if left out.
+    counted : (m, c) label sets, 0 or 1, whose co-occurrences give the label graph, such as those of a larger collection; by default
+        those of the training pairs.
+    preset : name of a preset (see :mod:`hetero_xmodal.recipes.presets`), or what :func:`~.settings.choose_settings` returned; by
+        default chosen by the properties of the data.
     resume, progress : as in :func:`hetero_xmodal.training.fit`.
 
     Raises
@@ -188,7 +188,7 @@ def evaluate_retrieval(model: DAGNN, pairs: FeatureSplit) -> dict[str, float]:
 
 
 def evaluate_queries(model: DAGNN, pairs: FeatureSplit) -> dict[str, MeanAveragePrecision]:
-    """The same query by query, for intervals and comparisons: each direction's mean with its ``per_query``, shape (pairs,)."""
+    """As :func:`evaluate_retrieval`, with the scores of each query in ``per_query``, (pairs,), for intervals and comparisons."""
     return retrieval_precisions(*_embedded(model, pairs))
 
 
@@ -216,7 +216,7 @@ class DAGNNMethod:
         self.vocab, self.config, self.fit_config, self.label_vectors, self.counted = vocab, config, fit_config, label_vectors, counted
 
     def fit(self, images: Any, texts: Any, labels: Any, *, validation: FeatureSplit) -> DAGNNMethod:
-        """Learn from training pairs, keep what is best on the validation pairs; nothing is left on the disk."""
+        """Train on the training pairs and keep the epoch that is best on the validation pairs; no files remain on disk."""
         train = FeatureSplit(images, texts, labels)
         features = FeatureSet("table", train, validation, validation)  # training never looks at the test split
         with tempfile.TemporaryDirectory() as folder:

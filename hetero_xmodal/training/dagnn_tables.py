@@ -1,4 +1,4 @@
-"""The tables of a paper, measured on a data set of one's own: its methods side by side, its ablations, its depths.
+"""The tables of the DAGNN paper, measured on any data set: comparison of methods, ablations, numbers of layers.
 
 >>> from hetero_xmodal.data.tasks.retrieval import load_retrieval_data
 >>> data = load_retrieval_data("wikipedia:FOLDER")  # doctest: +SKIP
@@ -60,16 +60,16 @@ def dagnn_tables(
     label_vectors: Any = None,
     progress: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Name and content of each table, as soon as it is done: mean average precision over all ranks of the test pairs.
+    """Yield name and content of each table once it is measured: mean average precision over all ranks of the test pairs.
 
     Parameters
     ----------
     data : from :func:`hetero_xmodal.data.tasks.retrieval.load_retrieval_data`.
     only : ``"methods"`` (Table 1), ``"ablations"``, ``"layers"`` (1 to 6) or ``"dagnn"`` (its row alone); the first three if left out.
-    rows : only these rows of the tables, such as ``["DAGNN", "CCA", "5 layers"]``; a table that is left without a row is left out.
-    on_validation : score the validation pairs in place of the test pairs, which are not looked at; for choosing settings.
-    seeds : every row with randomness is fitted with seeds 0, 1, ... and shown as mean and standard deviation.
-    config, epochs : of DAGNN; what suits the data if left out (:func:`default_settings`).
+    rows : only these rows of the tables, such as ``["DAGNN", "CCA", "5 layers"]``; a table without any of them is omitted.
+    on_validation : score the validation pairs instead of the test pairs, which are then not used; for choosing settings.
+    seeds : number of seeds; every stochastic method is trained with seeds 0, 1, ... and reported as mean and standard deviation.
+    config, epochs : of DAGNN; by default those of :func:`default_settings`.
     label_vectors : word vectors of the labels (c, d), for DAGNN.
     progress : called with a line of text after each fit, such as ``print``.
 

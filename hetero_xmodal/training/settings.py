@@ -1,4 +1,4 @@
-"""Which settings a training runs with: a preset chosen by what the data are or by its name, and the caller's changes to it.
+"""Settings of a training run: a preset, chosen by name or by the properties of the data, and the caller's changes to it.
 
 >>> from hetero_xmodal.training.settings import choose_settings
 >>> chosen = choose_settings("cam", "world/birds", changes=["batch_size=8"])
@@ -27,8 +27,8 @@ class Chosen:
     """A preset as the configs that a training takes.
 
     recipe : ``"dagnn"``, ``"algr"``, ``"cam"`` or ``"mimnet"``
-    preset : what was chosen, without what the data cannot give
-    because : why, in words
+    preset : the chosen preset, without the parts that the data do not support
+    because : reason for the choice, in words
     config : of the recipe
     training : ``CAMTraining`` or ``MIMNetTraining``; None for DAGNN and ALGR, whose config holds everything
     fit_config : epochs, and the limit of the gradient's norm
@@ -49,7 +49,7 @@ class Chosen:
         return f"settings: {self.preset.title}, {self.because}; see --preset"
 
     def record(self) -> dict[str, Any]:
-        """What stands under ``preset`` in the run's config.json; the resolved values stand beside it."""
+        """The entry ``preset`` of the run's config.json, which also holds the resolved values."""
         return {"name": self.preset.name, "because": self.because, "changes": list(self.changes)}
 
 
@@ -69,15 +69,15 @@ def choose_settings(
     ----------
     data : loaded data, their facts, the name of a set whose facts are known (``KNOWN``), or, for CAM and MIM-Net, any data that
         ``load_manipulation_data`` takes by name; see :func:`~hetero_xmodal.recipes.presets.facts_of`.
-    preset : a name as ``--preset`` takes it; by the facts of the data if left out. What this function returned goes through unchanged.
-    dataset : what ``--data`` says, for ``preset="paper"``; not needed where *data* is a name.
+    preset : a name as ``--preset`` takes it; by default chosen by the facts of the data. A :class:`Chosen` is used as it is.
+    dataset : name of the data set, for ``preset="paper"``; not needed if *data* is a name.
     changes : ``key=value`` texts, applied to the config that has the key.
-    epochs : how long to train in place of the preset's number. A shorter training of MIM-Net has the same schedule in proportion.
-    begun : whether a MIM-Net training starts with a model that paints already.
+    epochs : replaces the preset's number of epochs. The schedule of MIM-Net is scaled in proportion.
+    begun : whether a MIM-Net training starts from a trained model.
 
     Raises
     ------
-    InputError : an unknown recipe, preset or setting, a value that cannot be, and what ``facts_of`` refuses.
+    InputError : an unknown recipe, preset or setting, a value out of range, and what ``facts_of`` refuses.
     """
     if isinstance(preset, Chosen):
         return preset
@@ -109,7 +109,7 @@ def choose_settings(
 
 
 def data_facts(data: Any) -> DataFacts:
-    """As :func:`~hetero_xmodal.recipes.presets.facts_of`; of a folder for editing that is only named yet, what can be seen in its files."""
+    """As :func:`~hetero_xmodal.recipes.presets.facts_of`; for the name of an editing data set, what its files show without loading it."""
     if isinstance(data, str) and ":" in data:
         from .editing.make_dataset import editing_facts
 
@@ -127,13 +127,13 @@ def settings_for(
     progress: bool | None = None,
     **options: Any,
 ) -> tuple[Chosen | None, dict[str, Any] | None]:
-    """:func:`choose_settings` for a training function, and what to record of it; nothing is chosen where the caller gave all configs.
+    """:func:`choose_settings` for a training function, and its record for the run folder; nothing is chosen if the caller gave all configs.
 
     The choice is printed to standard error, unless *progress* is False or *preset* is a :class:`Chosen`.
 
     Parameters
     ----------
-    configs, fit_config : what the caller gave, None for what it left out; a preset beside a config is refused.
+    configs, fit_config : given by the caller, None where not given; a preset together with a config is refused.
 
     Raises
     ------

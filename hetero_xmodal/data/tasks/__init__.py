@@ -1,1 +1,1 @@
-"""What each task makes of a data set."""
+"""Preparation of data sets for each task."""

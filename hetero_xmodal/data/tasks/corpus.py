@@ -1,4 +1,4 @@
-"""From a data set or a folder of images and captions to a GraphCorpus, in shards, so that an interrupted run goes on where it stopped.
+"""From a data set or a folder of images and captions to a GraphCorpus, in shards, so that an interrupted run can be resumed.
 
 >>> import hetero_xmodal as hx, tempfile, pathlib
 >>> out = pathlib.Path(tempfile.mkdtemp()) / "corpus"
@@ -78,9 +78,9 @@ def build_corpus(
 ) -> GraphCorpus:
     """Make a graph of every image with each of its sentences, write them as a corpus to the folder *out*, and return it.
 
-    An image that cannot be read, a caption that is empty and whatever else fails is left out and listed with its reason in
+    Images that cannot be read, empty captions and all other failures are left out and listed with the reason in
     ``out/dropped.csv``; ``corpus.info`` counts them. Work is done in shards in the folder ``<out>.part``; if the run is interrupted, the
-    same call goes on with the next shard, and the result equals that of a run in one go.
+    same call continues with the next shard, and the result equals that of an uninterrupted run.
 
     Parameters
     ----------
@@ -94,12 +94,12 @@ def build_corpus(
     sentences_per_image : take the first so many sentences of an image; all if left out.
     wiring, complete : see ``hx.build_graph``.
     shard_size : images to a shard.
-    resume : ``False`` throws an interrupted run away and begins anew.
+    resume : ``False`` discards an interrupted run and starts again.
     progress : show a progress bar on a terminal.
 
     Raises
     ------
-    InputError : an option that cannot be, a folder that holds other files, an interrupted run with other options, or nothing left.
+    InputError : an invalid option, a folder that holds other files, an interrupted run with other options, or no graph left.
     """
     for name, value in (("limit", limit), ("sentences_per_image", sentences_per_image), ("shard_size", shard_size)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
@@ -185,7 +185,7 @@ def _pairs(dataset: Sequence, rows: range, detector: Any, per_image: int | None,
 
 
 def _image_scenes(items: list, detector: Any) -> list[SceneGraph | InputError]:
-    """What is in each image, or the reason why that is not known; without a detector, what the data set says."""
+    """The scene graph of each image, or the reason why there is none; without a detector, that of the data set."""
     if detector is None:
         unknown = InputError("the data set has no scene graph of this image; use a detector")
         return [item.scene or unknown for _, item in items]

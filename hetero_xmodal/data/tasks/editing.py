@@ -1,4 +1,4 @@
-"""Pairs for manipulation: an image, a sentence that asks for it otherwise and, where it is known, the true answer to both.
+"""Editing pairs: an image, an instruction and, where they are known, the true edited image and the true edited sentence.
 
 >>> from hetero_xmodal.data.tasks.editing import load_pairs
 >>> pair = load_pairs("world/birds", "test", size=3)[0]

@@ -1,4 +1,4 @@
-"""What cross-modal retrieval makes of a data set: pairs of image features and text features with their labels, and their names.
+"""Data sets prepared for cross-modal retrieval: pairs of image features and text features with their labels, and the names of these.
 
 ===================================  ====================================================  ==========================================
 data set gives                       features of images                                    features of texts
@@ -9,8 +9,8 @@ images, labels and captions          a frozen ImageNet network                  
 the default world                    the shipped detector                                  bag of the world's tags
 ===================================  ====================================================  ==========================================
 
-Everything that is counted (words, their document frequency, which labels exist) is counted on the training pairs and travels with the model
-as its vocabulary (:attr:`RetrievalData.vocab`), so that new images and sentences are turned into the same features.
+All statistics (words, their document frequency, the labels) are computed on the training pairs and stored with the model as its
+vocabulary (:attr:`RetrievalData.vocab`), so that new images and sentences are turned into the same features.
 """
 
 from __future__ import annotations

@@ -50,12 +50,12 @@ DATASETS: dict[str, tuple[str, ...]] = {
     "celeba": ("celeba",),
     "deepfashion": ("deepfashion",),
 }
-#: kinds of data whose name is a file's layout: which set it holds can be told by the file's or folder's name only
+#: kinds of data named by their file layout: only the name of the file or folder indicates which data set it holds
 _LAYOUTS = ("karpathy", "karpathy+restval", "scan", "bottom-up", "regions", "mat", "features", "folder", "photos")
 
 
 def choose_preset(recipe: str, facts: DataFacts | Any) -> Preset:
-    """The first preset of *recipe* that holds for data with these facts (or for loaded data, see :func:`facts_of`).
+    """The first preset of *recipe* whose condition holds for data with these facts (or for loaded data, see :func:`facts_of`).
 
     Raises
     ------
@@ -70,7 +70,7 @@ def paper_preset(recipe: str, dataset: str) -> Preset:
 
     Raises
     ------
-    InputError : a set that the paper has no experiment on, or a name that does not tell which set it is.
+    InputError : a data set on which the paper has no experiment, or a name that does not identify the data set.
 
     >>> paper_preset("algr", "karpathy:dataset_flickr30k.json,images").name
     'paper/f30k'

@@ -8,7 +8,7 @@ from .facts import DataFacts
 from .preset import Preset, always, drawn, images_drawn, never, training_images
 
 _SIZES: dict[str, Any] = dict(word_width=64, width=96, channels=48, transport_scaling=0.5)
-#: regions of scenes are all tied to each other, so places also hear the regions' own features; and things are drawn where none were
+#: the region graph of scenes is complete, so image cells also receive the regions' input features; and edits may add objects
 _SCENES: dict[str, Any] = dict(own=True, inside=True)
 
 
@@ -59,7 +59,7 @@ def _paper(name: str, title: str, *, image_size: int, epochs: int, images: str, 
             "matching": "stated: L_GAN + L_ED + L_CM are summed without weights",
             "writing": "stated: L_GAN + L_ED + L_CM are summed without weights",
             "restore": "the same L1 as keep; that parts of an image are covered is ours",
-            "unchanged": "half matched, half exchanged sentences; what the text decoder learns from is not said",
+            "unchanged": "half matched, half exchanged sentences; what the text decoder is trained on is not stated",
             "epochs": epochs_note,
         },
         inputs="photographs, objects and relations of a detector or the annotated scene graphs, sentences",

@@ -3,7 +3,7 @@
 True edited images are not available for training, so exercises are made from annotations alone:
 
 * **foreign part**: a region that the sentence describes is covered by the same part of another image, which differs in the attributes that
-  the sentence states and agrees in all others. The original image is the target, and only the sentence tells its appearance.
+  the sentence states and agrees in all others. The original image is the target; only the sentence determines the region's appearance.
 * **hidden region**: a box is inpainted, and the original image is the target. Either the box contained an object, which is still in the
   graph with the region feature of an object of another class of the same colour and pattern; or it was empty, and the background is to be
   painted.

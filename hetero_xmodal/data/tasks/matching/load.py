@@ -1,4 +1,4 @@
-"""What image-text matching makes of a data set: three splits with regions and words, and what a saved model is tested on.
+"""Data sets prepared for image-text matching: three splits with regions and words, and the test split of a saved model.
 
 Every data set that gives captions, and images or regions, can be used. Regions are made of the images here (``images``) unless the data set
 gives them (``scan``, ``bottom-up``, ``regions``).

@@ -40,6 +40,17 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 
+
+def version_advice(version: object) -> str:
+    """What to do about a file of another schema version: newer files need a newer package, older ones have to be made again.
+
+    >>> version_advice(SCHEMA_VERSION + 1)
+    'update hetero_xmodal'
+    """
+    newer = isinstance(version, int) and version > SCHEMA_VERSION
+    return "update hetero_xmodal" if newer else "an older version of the package wrote it, make it again from its images and sentences"
+
+
 VISUAL, WORD, BRIDGE, LABEL = "visual", "word", "bridge", "label"
 
 Relation = tuple[str, str, str]

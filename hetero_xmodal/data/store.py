@@ -297,7 +297,11 @@ def digest(*values: Any) -> str:
 
 @contextlib.contextmanager
 def progress_bar(what: str, total: int, wanted: bool | None = None, done: int = 0) -> Iterator[Any]:
-    """A progress bar on standard error; yields the function that advances it. ``None``: only in a terminal and if there is much to do."""
+    """A progress bar on standard error; yields the function that advances it.
+
+    total, done : steps in all, and those an interrupted run did before.
+    wanted : ``None`` shows the bar in a terminal only, and only if at least 64 steps are left.
+    """
     if wanted is False or (wanted is None and (total - done < 64 or not sys.stderr.isatty())):
         yield lambda n: None
         return

@@ -146,7 +146,7 @@ def stored(run: str | Path, weights: str) -> list[Evaluation]:
 
 
 def weights_digest(folder: Path) -> str:
-    """16 hexadecimal digits that change with the three files of a model folder."""
+    """16 hexadecimal digits that change with config.json, vocab.json or model.safetensors of a model folder."""
     digest = hashlib.sha256()
     for name in ("config.json", "vocab.json", "model.safetensors"):
         with (folder / name).open("rb") as file:

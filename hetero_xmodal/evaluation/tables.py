@@ -187,6 +187,7 @@ def _algr(
     from ..baselines.matching.comparison import METHODS
     from ..data.tasks.matching import load_matching_data, region_provenance, word_provenance
     from ..metrics import PROTOCOLS
+    from ..training.algr import check_phases
     from ..training.algr_tables import TABLES, algr_tables
     from ..training.settings import choose_settings
 
@@ -199,6 +200,7 @@ def _algr(
         region_provenance(images)
     found = load_matching_data(data, images=images, texts=texts, seed=0, sizes=sizes)
     chosen = choose_settings("algr", found, preset=preset, dataset=data, changes=set or [], epochs=epochs)
+    check_phases(chosen.config, chosen.fit_config.epochs)  # before the other methods are fitted
     (tell or _quiet)(chosen.line)
     made = algr_tables(
         found, only=only, seeds=seeds, config=chosen.config, fit_config=chosen.fit_config, methods=methods, protocol=protocol,

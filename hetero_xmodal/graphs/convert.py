@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..schema import EDGE_FEATURES, NODE_FEATURES, SCHEMA_VERSION, Relation, decode_text, encode_text, relation_name
+from ..schema import EDGE_FEATURES, NODE_FEATURES, SCHEMA_VERSION, Relation, decode_text, encode_text, relation_name, version_advice
 from ..validation import validate
 from .flat import FlatGraphs
 
@@ -115,7 +115,9 @@ def from_networkx(nx_graph: nx.Graph) -> dgl.DGLGraph:
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"the '{_KEY}' description of this networkx graph is damaged ({error!r}); export the graph again") from None
     if version != SCHEMA_VERSION:
-        raise InputError(f"this networkx graph has schema version {version!r}, this package reads version {SCHEMA_VERSION}")
+        raise InputError(
+            f"this networkx graph has schema version {version!r}, this package reads version {SCHEMA_VERSION}; {version_advice(version)}"
+        )
     nodes: dict[str, list[tuple[int, Any, dict]]] = {t: [] for t in layout["nodes"]}
     for node, data in nx_graph.nodes(data=True):
         nodes[_known(data, "node_type", nodes, f"node {node!r}")].append((_number(data, "row", f"node {node!r}"), node, data))

@@ -43,7 +43,11 @@ class LabelMatrices:
 
 
 def label_matrices(labels: Any, tau: float = 0.4, p: float = 0.5, *, diagonal: float = 1.0) -> LabelMatrices:
-    """The matrices of equations 6 to 8, from the labels ``(n, c)`` of the *training* items.
+    """The matrices of DAGNN's equations 6 to 8, from the labels ``(n, c)`` of the *training* items.
+
+    tau : conditional probabilities below it give no edge (7).
+    p : weight of an edge (8).
+    diagonal : weight of the self loops.
 
     Probabilities are float64, where a ratio such as 2/5 equals the literal 0.4, so that ties with *tau* are exact. A label that no item
     has gets probability 0 and a self loop only, whatever tau is.

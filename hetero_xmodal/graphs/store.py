@@ -23,7 +23,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..files import atomic_folder, existing_file, read_json, read_safetensors, write_json, write_safetensors
-from ..schema import KINDS, SCHEMA_VERSION, Relation, relation_name
+from ..schema import KINDS, SCHEMA_VERSION, Relation, relation_name, version_advice
 from ..validation import validate
 from .flat import FlatGraphs
 
@@ -98,7 +98,7 @@ def check_description(description: Any, form: str, path: Path) -> dict[str, Any]
         raise InputError(f"'{path}' is not a {form} description (found {found!r}); give a folder that this package wrote")
     version = description.get("schema_version")
     if version != SCHEMA_VERSION:
-        raise InputError(f"'{path}' has schema version {version!r}, this package reads version {SCHEMA_VERSION}; update hetero_xmodal")
+        raise InputError(f"'{path}' has schema version {version!r}, this package reads version {SCHEMA_VERSION}; {version_advice(version)}")
     if description.get("kind") not in KINDS:
         raise InputError(f"'{path}': kind of graph is {description.get('kind')!r}, expected one of {', '.join(KINDS)}")
     return description

@@ -32,7 +32,7 @@ def array(values: Any, name: str) -> np.ndarray:
 
 
 def matrix(values: Any, name: str) -> np.ndarray:
-    """Convert *values* to a numeric matrix (n, m); a *name* of "similarity" also makes it floating point.
+    """Convert *values* to a numeric matrix (n, m); *name* is used in messages. Integers become floating point if the name is "similarity".
 
     Raises
     ------

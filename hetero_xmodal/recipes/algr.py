@@ -121,7 +121,8 @@ class ALGRConfig:
     beta, beta_epochs : final value of beta, and the number of epochs of phase 2 in which it grows to it from 0.001.
     margin : margin of (15).
     rank_reduce : reduction of (15) over the batch, ``"sum"`` or ``"mean"``.
-    rank_loss : ``"hinge"`` (15); ``"softmax"``, not in the paper, is a cross-entropy over the batch at *temperature*.
+    rank_loss : ``"hinge"`` (15); ``"softmax"``, not in the paper, is a cross-entropy over the batch at *temperature*
+        (of this loss; attention has none).
     sum_epochs : number of first epochs in which (15) sums over all negatives instead of taking the hardest, against collapse.
     dropout : dropout rate of X.
     input_dropout : dropout rate of the columns of the inputs, the same columns in all regions of an image and in all words of a caption.

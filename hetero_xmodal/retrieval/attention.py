@@ -121,7 +121,10 @@ def _matrix(trace: Trace, step: str, source: str, target: str) -> np.ndarray:
 
 
 def found_images(index: EmbeddingIndex, captions: Sequence[int], *, top: int = 5) -> list[list[tuple[int, bool]]]:
-    """For each caption number of *index* the *top* image numbers, best first, and whether each is the caption's own image."""
+    """For each caption number of *index* the *top* image numbers, best first, and whether each is the caption's own image.
+
+    Returns one list of (image number, right or wrong) for each caption.
+    """
     _, rows = index.search(_rows(index.texts, captions, "captions"), "images", top=top)
     owner = index.image_of_caption
     return [[(k, k == int(owner[caption])) for k in row] for caption, row in zip(captions, rows.tolist(), strict=True)]

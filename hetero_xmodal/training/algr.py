@@ -121,6 +121,20 @@ def phase1_epochs(config: ALGRConfig) -> int:
     return 0 if config.variant in ("baseline", "one-phase") else config.phase1_epochs
 
 
+def check_phases(config: ALGRConfig, epochs: int) -> None:
+    """Refuse a training whose first phase would leave no epoch for the second.
+
+    Raises
+    ------
+    InputError : phase 1 takes all *epochs* or more.
+    """
+    if phase1_epochs(config) >= epochs:
+        raise InputError(
+            f"epochs is {epochs}, but the first phase alone takes {config.phase1_epochs}; raise epochs, or lower the first phase with the "
+            "setting phase1_epochs=..."
+        )
+
+
 def train_algr(
     data: MatchingData,
     *,
@@ -153,8 +167,7 @@ def train_algr(
     for split in (data.train, data.val):
         if not len(split):
             raise InputError(f"the {split.name} split has no captions; training needs pairs to learn from and to choose with")
-    if phase1_epochs(config) >= fit_config.epochs:
-        raise InputError(f"phase 1 takes {config.phase1_epochs} epochs of {fit_config.epochs} in all; raise epochs or lower phase1_epochs")
+    check_phases(config, fit_config.epochs)
     more = {"resume": resume, "progress": progress, "preset": record}
     if config.members == 1:
         model, result = _train_one(data, out, config, fit_config, **more)

@@ -238,7 +238,7 @@ def _algr(
     sizes = split_sizes(size)
     check_settings("algr", data, preset, set or [])
     from ..data.tasks.matching import load_matching_data, region_provenance, word_provenance
-    from .algr import phase1_epochs, train_algr
+    from .algr import check_phases, train_algr
     from .settings import choose_settings
 
     word_provenance(texts)
@@ -247,11 +247,7 @@ def _algr(
     pairs = load_matching_data(data, images=images, texts=texts, seed=seed, sizes=sizes, progress=progress)
     chosen = choose_settings("algr", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
     fit_config = replace(chosen.fit_config, seed=seed, patience=patience, accelerator=accelerator, devices=devices, strategy=strategy)
-    if phase1_epochs(chosen.config) >= fit_config.epochs:
-        raise InputError(
-            f"epochs is {fit_config.epochs}, but the first phase alone takes {chosen.config.phase1_epochs}; raise epochs, or lower the "
-            "first phase with the setting phase1_epochs=..."
-        )
+    check_phases(chosen.config, fit_config.epochs)
     tell = _teller(tell)
     for split in (pairs.train, pairs.val, pairs.test):
         tell(f"{split.name + ':':<12}{count_captions(split)}")

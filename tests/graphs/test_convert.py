@@ -15,6 +15,7 @@ from hetero_xmodal import InputError, from_networkx, to_networkx
 from hetero_xmodal import schema as s
 from hetero_xmodal.environment import require_dgl
 from hetero_xmodal.graphs import FlatGraphs, to_frames
+from hetero_xmodal.schema import SCHEMA_VERSION
 
 dgl = require_dgl()
 ALL = zoo.PAIRS | zoo.LABELS
@@ -138,8 +139,8 @@ REFUSED = {
     "has no attribute 'hetero_xmodal'": lambda g: g.graph.clear(),
     "description of this networkx graph is damaged": lambda g: g.graph.update(hetero_xmodal="{"),
     "damaged .KeyError": lambda g: g.graph.update(hetero_xmodal="{}"),
-    "schema version 99, this package reads version 1": lambda g: g.graph.update(
-        hetero_xmodal=g.graph["hetero_xmodal"].replace('"schema_version": 1', '"schema_version": 99')
+    f"schema version 99, this package reads version {SCHEMA_VERSION}; update": lambda g: g.graph.update(
+        hetero_xmodal=g.graph["hetero_xmodal"].replace(f'"schema_version": {SCHEMA_VERSION}', '"schema_version": 99')
     ),
     "node 'word:0:A': attribute 'node_type' is 'wrod', expected one of": lambda g: g.nodes["word:0:A"].update(node_type="wrod"),
     "node 'stranger': attribute 'node_type' is None": lambda g: g.add_edge("stranger", "word:0:A"),

@@ -13,6 +13,7 @@ import zoo
 from hetero_xmodal import InputError, load_graph, save_graph
 from hetero_xmodal.files import read_safetensors, write_json, write_safetensors
 from hetero_xmodal.graphs import FlatGraphs
+from hetero_xmodal.schema import SCHEMA_VERSION
 
 ALL = zoo.PAIRS | zoo.LABELS
 
@@ -98,7 +99,12 @@ DAMAGE = {
     "graph.json' is not readable as JSON .*codec": lambda f: (f / "graph.json").write_bytes(pickle.dumps([1])),
     "is not a hetero_xmodal.graph description .found 'list'.": lambda f: write_json(f / "graph.json", []),
     "is not a hetero_xmodal.graph description .found 'hetero_xmodal.corpus'.": lambda f: edit(f, format="hetero_xmodal.corpus"),
-    "has schema version 2, this package reads version 1": lambda f: edit(f, schema_version=2),
+    f"has schema version {SCHEMA_VERSION + 1}, this package reads version {SCHEMA_VERSION}; update hetero_xmodal": lambda f: edit(
+        f, schema_version=SCHEMA_VERSION + 1
+    ),
+    f"has schema version {SCHEMA_VERSION - 1}, .* an older version of the package wrote it": lambda f: edit(
+        f, schema_version=SCHEMA_VERSION - 1
+    ),
     "has schema version None": lambda f: edit(f, schema_version=None),
     "kind of graph is 'trio', expected one of pair, labels": lambda f: edit(f, kind="trio"),
     "graph.safetensors' does not exist": lambda f: (f / "graph.safetensors").unlink(),

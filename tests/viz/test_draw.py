@@ -235,8 +235,7 @@ def test_names_of_classifiers_do_not_overlap():
         figure = viz.draw_classifiers(rng.normal(size=(many, 3)), names)
         shown = assert_legible(figure)
         assert set(names) <= set(shown)
-        dots = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
-        assert len(dots) == many
+        assert len(figure.axes[0].collections[0].get_offsets()) == many
 
 
 def test_the_matrix_of_many_labels_has_a_colour_bar():

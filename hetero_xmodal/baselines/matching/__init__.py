@@ -1,4 +1,4 @@
-"""Baselines of image-text matching: six methods with one interface, on the same features.
+"""Baselines of image-text matching: five methods (seven rows of a table) with one interface, on the same features.
 
 >>> import numpy as np
 >>> from hetero_xmodal.baselines.matching import MeanPool, MeanPoolConfig

@@ -55,7 +55,7 @@ _LAYOUTS = ("karpathy", "karpathy+restval", "scan", "bottom-up", "regions", "mat
 
 
 def choose_preset(recipe: str, facts: DataFacts | Any) -> Preset:
-    """The first preset of *recipe* that holds for data with these facts (or for loaded data, see :func:`facts_of`).
+    """The first preset of *recipe* whose condition holds for data with these facts (or for loaded data, see :func:`facts_of`).
 
     Raises
     ------

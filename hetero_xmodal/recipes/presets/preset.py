@@ -79,22 +79,27 @@ class Preset:
 
 
 def always(_: DataFacts) -> bool:
+    """Condition: holds for any data."""
     return True
 
 
 def never(_: DataFacts) -> bool:
+    """Condition: taken by name only."""
     return False
 
 
 def drawn(facts: DataFacts) -> bool:
+    """Condition: the images are drawn by the package."""
     return facts.drawn
 
 
 def small(facts: DataFacts) -> bool:
+    """Condition: there are few training images."""
     return facts.size == "small"
 
 
 def images_drawn(_: DataFacts) -> str:
+    """The reason to print for :func:`drawn`."""
     return "the images are drawn by the package"
 
 

@@ -32,7 +32,7 @@ _IDEA = (
 
 @dataclass
 class _Pair:
-    """One image with one of its sentences, all the way to the graph."""
+    """One image with one of its sentences, their scene graphs and their heterograph."""
 
     image: Image.Image
     sentence: str
@@ -228,7 +228,7 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _alt(pair: _Pair) -> str:
-    """What the drawing of a graph shows, for readers who cannot see it."""
+    """Alternative text of the drawing of a graph, for screen readers."""
     regions = ", ".join(" ".join([*thing.attributes, thing.name]) for thing in pair.image_scene.objects) or "none"
     return f"Graph of an image and the sentence “{pair.sentence}” Regions: {regions}. Objects on both sides: {pair.bridges}."
 

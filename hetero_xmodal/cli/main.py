@@ -1,6 +1,6 @@
 """The command line ``hetero-xmodal``. Every command is one call of the public API; what it does is documented there.
 
-Exit codes: 0 done; 2 something given cannot be used (one sentence on stderr says what); 130 stopped with Ctrl-C; 1 a fault of this package.
+Exit codes: 0 success; 2 invalid input (one sentence on stderr explains it); 130 interrupted with Ctrl-C; 1 an error of this package.
 ``hetero-xmodal --debug COMMAND ...`` shows the Python traceback as well.
 """
 
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command and return its exit code; whatever goes wrong becomes one sentence on stderr.
+    """Run one command and return its exit code; every error is reported as one sentence on stderr.
 
     >>> run(["--version"])
     hetero-xmodal 0.1.0

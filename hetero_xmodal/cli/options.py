@@ -76,13 +76,13 @@ def say(*lines: object) -> None:
 
 
 def note(line: object) -> None:
-    """Write a line to stderr: progress and remarks, which are no part of the result."""
+    """Write a line to stderr: progress and notes, which are not part of the result."""
     typer.echo(str(line), err=True)
 
 
 @contextlib.contextmanager
 def warnings_as_notes() -> Iterator[None]:
-    """Show this package's warnings as lines that begin with ``note:``, each once, without the place in the code."""
+    """Show this package's warnings as lines that begin with ``note:``, each once, without the source location."""
     shown = set()
     with warnings.catch_warnings():
         usual = warnings.showwarning

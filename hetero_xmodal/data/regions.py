@@ -1,4 +1,4 @@
-"""Regions of images as rows of features: the container that given regions are read into and extracted ones are written from."""
+"""Regions of images as rows of features: the container for both given and extracted regions."""
 
 from __future__ import annotations
 
@@ -82,14 +82,14 @@ HEAD = 4096  # bytes of a row by which images are distinguished
 
 
 def row_marks(features: FileRows) -> list[str]:
-    """A short text for every row, equal where the features of two images begin alike; empty for rows of zeros."""
+    """A short text for every row, equal if the first features of two images are equal; empty for rows of zeros."""
     size = int(np.prod(features.shape[1:])) * features.dtype.itemsize
     heads = features.heads(min(HEAD, size))
     return [hashlib.sha256(head).hexdigest()[:16] if any(head) else "" for head in heads]
 
 
 def check_finite(regions: Regions, where: str) -> None:
-    """Look for NaN and infinity in some rows: looking at all of them would take as long as an epoch.
+    """Check a sample of the rows for NaN and infinity; a check of all rows would take as long as an epoch.
 
     Raises
     ------

@@ -31,19 +31,19 @@ DATASETS = f"{__package__}.datasets"
 class Entry:
     """One kind of data set.
 
-    kind : what stands before the colon, or the whole name of generated data
+    kind : the part of the name before the colon, or the whole name of generated data
     form : how a name is written, ``"coco:FOLDER"``
-    summary : what it is, in a few words
+    summary : short description
     gives : what every data set of this kind gives, of :data:`~hetero_xmodal.data.source.GIVES`
     reader : ``"module:function"``, imported when it is needed: a function from a :class:`~hetero_xmodal.data.source.Request` to a
         :class:`~hetero_xmodal.data.source.Source`
     may_give : (what, condition): what some of them give, ``("labels", "with instances.json")``
     items : how many images there are
     licence : of images and texts
-    where : where it comes from, or which files are looked for
+    where : its origin, or the files that are expected
     card : file with the card, beside this module; the text of the reader's module if left out
     former : names that were used for it before, still accepted
-    searched : the split that a gallery consists of unless another is asked for
+    searched : default split of a gallery
     """
 
     kind: str
@@ -67,7 +67,7 @@ class Entry:
                 )
 
     def open(self, request: Request) -> Source:
-        """The data set that is asked for, read by this kind's reader."""
+        """The requested data set, read by the reader of this kind."""
         module, _, function = self.reader.partition(":")
         return getattr(importlib.import_module(module), function)(request)
 
@@ -89,7 +89,7 @@ class Need:
     text: str
 
     def missing(self, gives: Any) -> tuple[str, ...]:
-        """What is missing of the set that is nearest to being given; empty if the task can be done."""
+        """What is missing from the alternative that is closest to complete; empty if the data set serves the task."""
         lacks = [tuple(what for what in wanted if what not in gives) for wanted in self.any_of]
         return min(lacks, key=len)
 

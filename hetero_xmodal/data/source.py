@@ -159,8 +159,8 @@ class PairsOpener(Protocol):
 class Source:
     """A data set, opened: what it gives and where each part of it is.
 
-    name : as it was asked for, ``"coco:my_photos"``
-    kind, place : what stands before and after the colon
+    name : the name that it was opened by, ``"coco:my_photos"``
+    kind, place : the parts of the name before and after the colon
     records : one for each image; of generated data, which have no end, those of the usual sizes
     gives : which of :data:`GIVES` this very data set gives (COCO without ``instances.json`` gives no labels)
     label_names : columns of ``Record.labels``
@@ -243,7 +243,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Request:
-    """What a reader is asked for.
+    """The arguments of a reader.
 
     name, kind, place : see :class:`Source`
     seed, image_size : of generated data; other readers ignore them

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What :func:`hetero_xmodal.compare` found; ``print(comparison)`` shows it.
+    """Result of :func:`hetero_xmodal.compare`; ``print(comparison)`` shows it.
 
     first, second : the evaluations that were compared
-    table : one row a metric: ``first``, ``second``, ``difference`` (first minus second) with its 95 % interval ``low`` to ``high``,
+    table : one row per metric: ``first``, ``second``, ``difference`` (first minus second) with its 95 % interval ``low`` to ``high``,
         ``p`` (two-sided permutation test), and on how many ``queries`` the first one is better (``wins``), worse (``losses``) or equal
         (``ties``)
-    names : what the two are called
+    names : names of the two models
     """
 
     first: Evaluation
@@ -40,19 +40,19 @@ class Comparison:
 
 
 def compare(first: str | Path, second: str | Path, *, data: str | None = None, out: str | Path | None = None) -> Comparison:
-    """Compare two models query by query: the difference with its interval, a permutation test, wins and losses.
+    """Compare two models query by query: the difference with its confidence interval, a permutation test, wins and losses.
 
     Evaluations that :func:`hetero_xmodal.evaluate` left in a run folder are used; a model without one of the same settings is evaluated.
 
     Parameters
     ----------
     first, second : run folders or model folders of one recipe.
-    data : compare on these data; if left out, on data that both, or at least one, were evaluated on.
+    data : name of the data set; by default one that both models, or at least one, were evaluated on.
     out : CSV file for the table.
 
     Raises
     ------
-    InputError : models of two recipes, no data to compare on, or models that were not asked the same queries (each leaves out what it was
+    InputError : models of two recipes, no data to compare on, or models with different queries (each excludes the images that it was
         trained on).
 
     Examples
@@ -75,7 +75,7 @@ def compare(first: str | Path, second: str | Path, *, data: str | None = None, o
 
 
 def _both(one: Path, other: Path, recipe: str, data: str | None) -> tuple[Evaluation, Evaluation]:
-    """Evaluations of both models under the same settings: stored ones as far as there are any."""
+    """Evaluations of both models under the same settings; stored ones are reused."""
     found = [{_key(done): done for done in _stored(folder) if data is None or done.settings.get("data") == data} for folder in (one, other)]
     keys = [key for key in found[0] if key in found[1]] or [*found[0], *found[1]]
     if not keys and data is None:
@@ -103,7 +103,7 @@ def _stored(folder: Path) -> list[Evaluation]:
 
 
 def _again(folder: Path, recipe: str, known: Evaluation) -> Evaluation:
-    """Evaluate a model under the settings of another one's evaluation."""
+    """Evaluate a model under the settings of an existing evaluation."""
     options: dict[str, Any] = {name: value for name, value in known.settings.items() if value is not None}
     return evaluate(folder, options.pop("data"), recipe=recipe, **options)
 

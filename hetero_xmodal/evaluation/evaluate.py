@@ -1,4 +1,4 @@
-"""``evaluate``: the scores of a trained model of any recipe, with intervals and the score of every query."""
+"""``evaluate``: scores of a trained model of any recipe, with confidence intervals and per-query scores."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def evaluate(
     save: bool = True,
     progress: bool | None = None,
 ) -> Evaluation:
-    """Score a trained model on data that it has never seen.
+    """Score a trained model on data that it was not trained on.
 
     =============  ======================================================================  ================================================
     recipe         scores                                                                  options
@@ -49,17 +49,17 @@ def evaluate(
     model : model folder, run folder or the name of a shipped model; None for the shipped one that suits *data* (*recipe* is needed then).
     data : name of a data set; its test split, or of photographs without splits those that the model was neither trained nor selected on.
         For CAM and MIM-Net ``"world/birds"`` or ``"world/scenes"``, where the true answer is known.
-    recipe : that of the model; may be left out where *model* is a folder.
+    recipe : that of the model; not needed if *model* is a folder.
     split : for CAM and MIM-Net, ``"test"`` if left out.
-    size : the first so many test images or pairs.
+    size : number of test images or pairs, the first of the split.
     protocol : of recall: ``"any"``, ``"flickr-1k"``, ``"coco-1k-5fold"`` or ``"coco-5k"``.
-    network : where a DAGNN's frozen network for images is now, if its file has moved.
+    network : new path of the weights of a DAGNN's frozen image network, if the file has moved.
     pairs : number of pairs of image and instruction, 500 if left out.
     image_size : side of the edited images in pixels; the model's own if left out.
-    scenes : where CAM's regions come from: ``"detector"``, or ``"true"`` for the data's own scene graphs.
+    scenes : source of CAM's regions: ``"detector"``, or ``"true"`` for the annotated scene graphs.
     similarity : folder of a model of ``train similarity``; adds Sim, Diff and MP.
     save : keep scores and per-query values in ``evaluations/`` of the run folder, for :func:`hetero_xmodal.compare`; a bare model folder
-        is left as it is.
+        is not changed.
     progress : show progress bars; by default in a terminal.
 
     Raises
@@ -93,7 +93,7 @@ def evaluate(
 
 
 def check_true_answers(data: str) -> None:
-    """Refuse data whose edits cannot be judged: only the generated world knows the true answer.
+    """Refuse data on which edits cannot be scored, because only the generated world has ground truth.
 
     Raises
     ------
@@ -224,7 +224,7 @@ def _edits(
 
 
 def edited(edit: Callable[[list], tuple[list, list | None]], pairs: list, progress: bool | None = None) -> tuple[list, list | None]:
-    """What *edit* makes of *pairs*, fifty at a time with a progress bar: images, and sentences or None."""
+    """Edited images of *pairs*, and edited sentences or None: *edit* is called on fifty pairs at a time, with a progress bar."""
     from ..data.store import progress_bar
 
     images: list = []

@@ -1,4 +1,4 @@
-"""Scores of a model with their intervals and the score of every query, kept in the run folder so that runs can be compared."""
+"""Scores of a model with confidence intervals and per-query scores, stored in the run folder so that runs can be compared."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ LEVEL = 0.95
 class PerQuery:
     """One metric, query by query.
 
-    values : (queries,) float64, NaN where there was nothing to measure
-    queries : digest of what was asked, in its order; values of two models can be compared where it is the same
+    values : (queries,) float64, NaN where the metric is undefined
+    queries : digest of the queries in their order; values of two models are comparable if it is the same
     groups : (queries,) int64 or None; queries with the same number, such as the captions of one image, are resampled together
     higher : whether higher is better
     """
@@ -48,7 +48,7 @@ class PerQuery:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What :func:`hetero_xmodal.evaluate` found. ``print(evaluation)`` shows it.
+    """Result of :func:`hetero_xmodal.evaluate`; ``print(evaluation)`` shows it.
 
     recipe : of the model, such as ``"dagnn"``
     settings : what was measured: ``data`` and, as far as the recipe has them, ``split``, ``size``, ``protocol`` ...
@@ -56,7 +56,7 @@ class Evaluation:
     per_query : name of the metric -> its value for every query, for those metrics that are means over queries
     weights : digest of the model's weights, by which a stored evaluation of other weights is recognised
     text : the scores as they are printed
-    path : the file that it is kept in, if any
+    path : the file that it is stored in, if any
     """
 
     recipe: str

@@ -27,9 +27,9 @@ _DEFAULT = {"algr": "world", "cam": "birds", "mimnet": "birds"}
 
 @dataclass(frozen=True, eq=False)
 class EdgeWeights(Saved):
-    """What :func:`hetero_xmodal.trace` found. ``print(...)`` shows the largest weights of every destination node.
+    """Result of :func:`hetero_xmodal.trace`; ``print(...)`` shows the largest weights of every destination node.
 
-    image, sentence : what was read
+    image, sentence : the model's inputs
     recipe : of the model
     traces : part of the model (such as ``"recipe"``) -> :class:`~hetero_xmodal.message_passing.Trace` of its steps
     boxes : of the regions in their order, x1, y1, x2, y2 in pixels of *image*; empty where the model has no regions
@@ -45,7 +45,7 @@ class EdgeWeights(Saved):
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """One row an edge and step.
+        """One row per edge and step.
 
         Columns: ``part`` of the model, ``number`` and name of the ``step``, ``weighing`` (how the step weighs its messages, such as
         ``softmax q . k``), ``source`` and ``destination`` by name, the relation ``along`` which the message goes, ``weight``, and to

@@ -14,11 +14,11 @@ from ..pretrained import find_model
 
 @dataclass(frozen=True)
 class VerifiedFolder:
-    """A folder that :func:`hetero_xmodal.verify` found whole. ``print(...)`` shows it.
+    """A folder in which :func:`hetero_xmodal.verify` found no fault; ``print(...)`` shows it.
 
     path : the folder
     kind : ``"model"``, ``"run"``, ``"corpus"``, ``"index"``, ``"detector"``, ``"graph"`` or ``"data set"``
-    about : what is in it, one line each
+    about : its contents, one line each
     """
 
     path: Path
@@ -30,7 +30,7 @@ class VerifiedFolder:
 
 
 def verify(path: str | Path) -> VerifiedFolder:
-    """Read everything in a folder and say what it is: a model, a run, a corpus, an index, a graph, or a data set.
+    """Read all files of a folder and identify it: a model, a run, a corpus, an index, a graph, or a data set.
 
     Raises
     ------

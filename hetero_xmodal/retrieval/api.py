@@ -23,10 +23,10 @@ WORLD_SIZE = 500  # images that are searched where nothing else is asked for
 
 
 class Answers(list["Hit"]):
-    """What :func:`retrieve` found: a list of :class:`~hetero_xmodal.retrieval.search.Hit`, best first.
+    """Result of :func:`retrieve`: a list of :class:`~hetero_xmodal.retrieval.search.Hit`, best first.
 
     query : the sentence or image
-    unknown : words of the sentence that the model does not know
+    unknown : words of the sentence that are not in the model's vocabulary
     """
 
     def __init__(self, hits: Iterable[Hit], query: Any, unknown: list[str]) -> None:
@@ -35,7 +35,7 @@ class Answers(list["Hit"]):
 
     @property
     def note(self) -> str:
-        """A sentence about words that the model does not know; empty if there are none."""
+        """A sentence about words that are not in the model's vocabulary; empty if there are none."""
         return f"The model does not know the words: {', '.join(self.unknown)}. It searched for the others." if self.unknown else ""
 
     def __str__(self) -> str:
@@ -169,7 +169,7 @@ def retrieve(
 
 
 def _gallery(model: Any, query: Any, index: Any, data: str, split: str | None, size: int, progress: bool | None) -> Any:
-    """What is to be searched: an index, a cached gallery of the world, or items."""
+    """The gallery: an index, a cached gallery of the world, or items."""
     if index is not None:
         from .index import EmbeddingIndex
 

@@ -223,7 +223,7 @@ class EmbeddingIndex:
 
 
 def index_head(path: Path) -> dict[str, Any]:
-    """What ``index.json`` of the index folder *path* says.
+    """The contents of ``index.json`` in the index folder *path*.
 
     Raises
     ------
@@ -315,7 +315,7 @@ def embed_query(model: Any, query: str | Path | Any) -> Tensor:
 
 
 def items_split(vocab: dict[str, Any], items: Sequence[Item], *, sides: Sequence[str] = SIDES, progress: bool | None = None) -> Split:
-    """Items of a data set as the regions and words that a matching model with *vocab* reads; a side that is not asked for stays empty.
+    """Items of a data set as the regions and words that a matching model with *vocab* reads; a side that is not requested stays empty.
 
     Raises
     ------

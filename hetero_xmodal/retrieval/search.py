@@ -48,7 +48,7 @@ def load_retrieval_model(path: str | Path | None = None, *, network: str | None 
     """The model in the folder *path*, or in the ``model`` folder of a run; None for the one shipped for the default world.
 
     *network* gives the new path of the weights of a DAGNN's frozen network for images, such as ``"resnet18:FILE"``, if the file has moved.
-    *recipe*, ``"dagnn"`` or ``"algr"``, is the one that is expected (without a path, DAGNN); ``config.json`` of a folder names its own.
+    *recipe*, ``"dagnn"`` or ``"algr"``, is the expected recipe (without a path, DAGNN); ``config.json`` of a folder names its own.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def load_retrieval_model(path: str | Path | None = None, *, network: str | None 
 def load_gallery(
     model: DAGNN | ALGR, data: str, *, split: str | None = None, size: int | None = None
 ) -> tuple[Split | Sequence[Item], dict[str, Any]]:
-    """What is to be searched: the images and sentences of *data*, and a note (:attr:`EmbeddingIndex.source`) of where they come from.
+    """The gallery: the images and sentences of *data*, and their source for :attr:`EmbeddingIndex.source`.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ def write_retrieval_page(path: str | Path, query: Any, hits: Sequence[Hit], *, n
 
 
 def _data_address(image: Any) -> str:
-    """An image as text that a page can hold."""
+    """An image as a data URL."""
     small = image.convert("RGB")
     small.thumbnail((320, 320))
     file = io.BytesIO()

@@ -36,7 +36,7 @@ class RetrievalData:
     """A data set ready for training.
 
     features : its three splits
-    vocab : what a model must know to read new images, texts and labels the same way; JSON values only. ``labels``: names of the label
+    vocab : how to encode new images, texts and labels in the same way; JSON values only. ``labels``: names of the label
         columns; ``tags``: the tag vocabulary, if texts are 0/1 tag vectors; ``images``, ``texts``: how the features were made;
         ``data``: the data set; ``used``: ids of the training and validation pairs, if pairs have ids.
     """

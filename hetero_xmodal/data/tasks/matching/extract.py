@@ -41,7 +41,7 @@ _FOUND = ("weights", "feature_weights", "width", "k")
 
 
 def region_provenance(images: str | dict[str, Any]) -> dict[str, Any]:
-    """The full record that *images* (a short text, or a dict of settings) stands for, without what only the weights determine.
+    """The full record that *images* (a short text, or a dict of settings) stands for, without the entries that depend on the weights.
 
     Settings of a grid
         ``patches`` a side; ``network``; ``side`` of the square in pixels that the whole image is stretched to (nothing is cut off);

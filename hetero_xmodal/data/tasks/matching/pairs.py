@@ -29,7 +29,7 @@ class Words:
 
     values : (total, d) float vectors of a frozen encoder, or (total,) int64 rows of a vocabulary
     offsets : (m + 1,) caption i has the words ``offsets[i]:offsets[i + 1]``
-    tokens : the words as text, (total,) strings, for images of attention
+    tokens : the words as text, (total,) strings, for figures of attention weights
     provenance : how they were made (``encoder``, ``width`` or ``vocabulary``, ``max_words``, ...); JSON values only
     """
 
@@ -122,7 +122,7 @@ class Split:
 @renamed_fields(validation="val")
 @dataclass(frozen=True, eq=False)
 class MatchingData:
-    """The splits of a data set and what a model must know to read new images and sentences the same way.
+    """The splits of a data set and the vocabulary with which a model encodes new images and sentences in the same way.
 
     vocab : JSON values only. ``data``: the kind of data; ``images``: provenance of the regions; ``texts``: provenance of the words, with
         the list ``words`` if they are rows of a vocabulary; ``used``: ids of the training and validation images.

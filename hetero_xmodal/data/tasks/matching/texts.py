@@ -45,7 +45,7 @@ _FOUND["transformer"] = _FOUND["minilm"]
 
 
 def word_provenance(texts: str | dict[str, Any]) -> dict[str, Any]:
-    """The full record that *texts* (a short text, or a dict of settings) stands for, without what only training or the weights determine.
+    """The full record that *texts* (a short text, or a dict of settings) stands for, without entries that depend on training or weights.
 
     Settings
         ``max_words``: longer captions are truncated; ``minimum_count`` (trained): number of training captions that must contain a word;

@@ -382,7 +382,10 @@ def test_bad_input_is_refused(tmp_path):
         (lambda: model_of(vocabulary=4).embed_captions(Words(np.array([0, 7]), np.array([0, 2]))), "row 7.*4 words"),
         (lambda: model_of(vocabulary=4).embed_captions(data.words), "these are vectors"),
         (lambda: model_of(places=True).embed_images(torch.rand(2, 5, 6)), "regions with boxes"),
-        (lambda: train_algr(data_for_training(), out=tmp_path / "a", config=QUICK, fit_config=FitConfig(epochs=2)), "phase 1 takes 2"),
+        (
+            lambda: train_algr(data_for_training(), out=tmp_path / "a", config=QUICK, fit_config=FitConfig(epochs=2)),
+            "first phase alone takes 2",
+        ),
     ):
         with pytest.raises(InputError, match=message):
             call()

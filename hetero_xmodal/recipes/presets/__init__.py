@@ -138,7 +138,7 @@ def presets(recipe: str | None = None) -> list[dict[str, Any]]:
     """Every setting of every preset (of one recipe, or of all) as a row: ``pandas.DataFrame(presets("algr"))``.
 
     The columns: ``recipe``, ``preset``, ``for`` (its condition), ``part`` (``model`` or ``training``), ``setting``, ``value``, ``source``
-    (``stated`` by the paper, ``not stated: our reading``, ``not in the paper: switched off``, or ``ours, chosen on validation data``),
+    (``stated`` by the paper, ``not stated: our reading``, ``not in the paper: switched off``, or ``ours``),
     ``note``.
     """
     recipes = RECIPES if recipe is None else (recipe,)

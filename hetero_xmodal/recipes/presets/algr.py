@@ -110,6 +110,9 @@ PRESETS: tuple[Preset, ...] = (
         when=f"fewer than {SMALL:,} training images: trained words, features narrower than {_SMALL_WIDTH}, or fewer than {_FEW} images",
         holds=small,
         because=_because,
+        notes={
+            "": "not tuned; with trained words, 2,051 photographs of COCO give Rsum 363 on 200 validation images, in the last of the 12 epochs"
+        },
     ),
     Preset(
         name="paper",

@@ -11,7 +11,7 @@ from .facts import DataFacts
 STATED = "stated"
 READING = "not stated: our reading"
 OFF = "not in the paper: switched off"
-OURS = "ours, chosen on validation data"
+OURS = "ours"
 
 
 @dataclass(frozen=True, kw_only=True)

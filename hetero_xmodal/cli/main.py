@@ -6,6 +6,7 @@ Exit codes: 0 success; 2 invalid input (one sentence on stderr explains it); 130
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Annotated
 
@@ -96,6 +97,8 @@ def _explained(error: Exception) -> tuple[str, int]:
         return f"{sentence}; see: {context.command_path if context else 'hetero-xmodal'} --help", 2
     if isinstance(error, OSError) and error.filename is not None:
         return f"'{error.filename}': {error.strerror or error}", 2
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"nothing more can be written ({error.strerror}); free some space or choose another folder", 2
     return f"a fault in this package ({type(error).__name__}: {error}); --debug shows where, please report it", 1
 
 

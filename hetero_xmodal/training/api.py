@@ -123,6 +123,11 @@ def train(
         raise InputError(f"train {recipe} {expected}")
     if data is not None:
         check_data(data, recipe)
+    for name, value, least in (("seed", seed, 0), ("epochs", epochs, 1), ("patience", patience, 1), ("devices", devices, 1)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+            raise InputError(f"{name} is {value!r}, expected at least {least}")
+    if resume and recipe != "detector" and not (Path(out).is_dir() and any(Path(out).iterdir())):
+        raise InputError(f"there is no run in '{out}' to resume; check the folder, or start a new run without resume")
     options = {
         "out": free_run_folder(out, resume=resume or not _leads()),
         "preset": preset, "set": assignments(set) or None, "size": size, "image_size": image_size, "epochs": epochs, "patience": patience,

@@ -12,7 +12,9 @@ import io
 import logging
 import math
 import platform
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -237,6 +239,7 @@ def fit(
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
+    on_interrupt = signal.getsignal(signal.SIGINT) if threading.current_thread() is threading.main_thread() else None
     try:
         with warnings.catch_warnings():
             hints = "num_workers|Checkpoint directory|does not have many workers|log interval|LeafSpec|sync_dist"
@@ -244,12 +247,18 @@ def fit(
             trainer.fit(module, train, validation, ckpt_path=last if resume and last.exists() else None, weights_only=True)
         if trainer.interrupted:
             raise KeyboardInterrupt
+    except SystemExit:
+        if trainer.interrupted:  # on Ctrl-C Lightning exits the whole program with code 1
+            raise KeyboardInterrupt from None
+        raise
     except MisconfigurationException as error:
         if config.monitor in trainer.callback_metrics:
             raise
         logged = sorted(trainer.callback_metrics)
         raise InputError(f"the module never logged '{config.monitor}', which selects the best epoch; logged are {logged}") from error
     finally:
+        if on_interrupt is not None:
+            signal.signal(signal.SIGINT, on_interrupt)  # Lightning leaves Ctrl-C ignored
         log.removeHandler(handler)
         handler.close()
     # read from the files, because training may have run in other processes

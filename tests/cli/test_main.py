@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import signal
@@ -277,6 +278,15 @@ def test_typed_in_a_shell():
     assert done.stderr == "hetero-xmodal: image 'nowhere.png' does not exist; check the path\n"
     done = subprocess.run([*command, "--version"], capture_output=True, text=True)
     assert done.stdout == f"hetero-xmodal {hx.__version__}\n" and done.returncode == 0
+
+
+def test_a_full_disk_is_told_without_a_file_name(capsys, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("hetero_xmodal.environment.doctor", full)
+    assert run(["doctor"]) == 2
+    assert "No space left on device); free some space" in capsys.readouterr().err
 
 
 def test_ctrl_c_in_a_shell_leaves_nothing(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import stat
 from dataclasses import dataclass
 
@@ -65,6 +66,25 @@ def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     last = [torch.load(tmp_path / k / "checkpoints/last.ckpt", weights_only=True) for k in ("whole", "cut")]
     moments = [[s["exp_avg"] for s in checkpoint["optimizer_states"][0]["state"].values()] for checkpoint in last]
     assert all(torch.equal(a, b) for a, b in zip(*moments, strict=True))
+
+
+def test_ctrl_c_during_an_epoch_is_passed_on_and_the_run_can_be_resumed(tmp_path):
+    """Lightning turns Ctrl-C into ``sys.exit(1)`` and ignores the next one; ``fit`` undoes both."""
+
+    class Stopped(Line):
+        def training_step(self, batch, index):
+            if self.current_epoch == 3 and index == 2:
+                signal.raise_signal(signal.SIGINT)
+            return super().training_step(batch, index)
+
+    handler = signal.getsignal(signal.SIGINT)
+    whole, _ = run(tmp_path / "whole")
+    seed_everything(1)  # the initial weights of the whole run
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", module=Stopped())
+    assert signal.getsignal(signal.SIGINT) is handler
+    resumed, _ = run(tmp_path / "cut", resume=True)
+    assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True))
 
 
 def test_best_is_selected_on_validation_and_loaded_back(tmp_path):

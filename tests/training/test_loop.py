@@ -77,12 +77,15 @@ def test_ctrl_c_during_an_epoch_is_passed_on_and_the_run_can_be_resumed(tmp_path
                 signal.raise_signal(signal.SIGINT)
             return super().training_step(batch, index)
 
-    handler = signal.getsignal(signal.SIGINT)
     whole, _ = run(tmp_path / "whole")
     seed_everything(1)  # the initial weights of the whole run
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "cut", module=Stopped())
-    assert signal.getsignal(signal.SIGINT) is handler
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore Ctrl-C
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "cut", module=Stopped())
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, inherited)
     resumed, _ = run(tmp_path / "cut", resume=True)
     assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True))
 

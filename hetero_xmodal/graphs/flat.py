@@ -96,11 +96,11 @@ class FlatGraphs:
         graph = graph.cpu()
         kind = graph_kind(graph)
         flat = cls(kind, int(graph.batch_size))
-        for node_type in _schema_order(graph.ntypes, KINDS[kind][0]):
+        for node_type in schema_order(graph.ntypes, KINDS[kind][0]):
             rows = graph.num_nodes(node_type)
             flat.node_offsets[node_type] = _offsets(graph.batch_num_nodes(node_type))
             flat.node_data[node_type] = _with_empty(graph.nodes[node_type].data, NODE_FEATURES.get(node_type, ()), rows)
-        for relation in _schema_order(graph.canonical_etypes, KINDS[kind][1]):
+        for relation in schema_order(graph.canonical_etypes, KINDS[kind][1]):
             source, destination = graph.edges(etype=relation, order="eid")
             counts = graph.batch_num_edges(relation)
             flat.edge_offsets[relation] = _offsets(counts)
@@ -252,7 +252,7 @@ def _heterograph(ends: dict[Relation, tuple[Tensor, Tensor]], counts: dict[str, 
     return dgl.DGLGraph(whole, list(node_types), list(edge_types))  # copies, because the graph keeps these lists
 
 
-def _schema_order(found: Iterable, wanted: Iterable) -> list:
+def schema_order(found: Iterable, wanted: Iterable) -> list:
     """*found* in the order of the schema, with anything else at the end, so that equal graphs give equal files."""
     wanted = list(wanted)
     return sorted(found, key=lambda x: (wanted.index(x) if x in wanted else len(wanted), x))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +68,46 @@ def test_every_kind_of_pixel_becomes_rgb(tmp_path):
     frames = [Image.new("RGB", (5, 5), colour) for colour in ("lime", "blue")]
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
     assert np.asarray(read_image(tmp_path / "moving.gif"))[0, 0].tolist() == [0, 255, 0]
+
+
+def png(depth: int, kind: int, row: bytes, transparent: bytes, *, width: int, height: int = 1, palette: bytes = b"") -> bytes:
+    """A PNG file of equal rows of packed pixels, with a tRNS chunk."""
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0))]
+    chunks += [(b"PLTE", palette)] * bool(palette) + [(b"tRNS", transparent)]
+    chunks += [(b"IDAT", zlib.compress((b"\0" + row) * height)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks)
+
+
+WHITE = [255, 255, 255]
+GREY, RGB, PALETTE = 0, 2, 3
+
+
+@pytest.mark.parametrize(
+    "depth, kind, row, transparent, wanted",
+    [
+        (8, PALETTE, b"\0\1", b"\0", [WHITE, [0, 255, 0]]),
+        (8, PALETTE, b"\0\1", b"\xff\x80", [[255, 0, 0], [127, 255, 127]]),
+        (1, GREY, b"\x40", b"\0\0", [WHITE, WHITE]),
+        (2, GREY, b"\x60", b"\0\1", [WHITE, [170] * 3]),
+        (4, GREY, b"\xa3", b"\0\x0a", [WHITE, [51] * 3]),
+        (8, GREY, b"\x0a\x0b", b"\0\x0a", [WHITE, [11] * 3]),
+        (16, GREY, b"\x0a\x00\x0a\x01", b"\x0a\x00", [WHITE, [9] * 3]),
+        (8, RGB, b"\1\2\3\1\2\4", b"\0\1\0\2\0\3", [WHITE, [1, 2, 4]]),
+        (16, RGB, b"\x11\0\x22\0\x33\0\x11\0\x22\0\x33\1", b"\x11\0\x22\0\x33\0", [WHITE, [17, 34, 51]]),
+    ],
+)
+def test_a_transparent_colour_of_a_png_is_white(tmp_path, depth, kind, row, transparent, wanted):
+    """The left of two pixels has the colour that tRNS names, in the units of the file; the right one is opaque and next to it."""
+    (tmp_path / "a.png").write_bytes(png(depth, kind, row, transparent, width=2, palette=bytes([255, 0, 0, 0, 255, 0]) * (kind == PALETTE)))
+    assert np.asarray(read_image(tmp_path / "a.png"))[0].tolist() == wanted
+    with Image.open(tmp_path / "a.png") as image:
+        for _ in range(2):  # reading an image leaves it as it was
+            assert np.asarray(read_image(image))[0].tolist() == wanted
+    if depth >= 8:  # the transparent colour is made white before pixels are averaged
+        striped = png(depth, kind, row * 20, transparent, width=40, height=40, palette=bytes([255, 0, 0, 0, 255, 0]) * (kind == PALETTE))
+        (tmp_path / "striped.png").write_bytes(striped)
+        middle = np.asarray(read_reduced(tmp_path / "striped.png", 10)[0])[5, 5]
+        assert np.abs(middle - np.mean(wanted, 0)).max() < 2
 
 
 def test_bad_images_are_refused_in_one_sentence(tmp_path):

@@ -428,6 +428,22 @@ INPUT: {MIN_SIZE_TEST: 64, MAX_SIZE_TEST: 128}
 """
 
 
+RETINANET = """
+VERSION: 2
+MODEL:
+  META_ARCHITECTURE: RetinaNet
+  WEIGHTS: a.safetensors
+  DEVICE: cpu
+  BACKBONE: {NAME: build_retinanet_resnet_fpn_backbone}
+  RESNETS: {DEPTH: 18, RES2_OUT_CHANNELS: 64, STEM_OUT_CHANNELS: 8, OUT_FEATURES: [res3, res4, res5], NORM: BN}
+  FPN: {IN_FEATURES: [res3, res4, res5], OUT_CHANNELS: 16}
+  ANCHOR_GENERATOR: {SIZES: [[32], [64], [128], [256], [512]]}
+  RETINANET: {NUM_CLASSES: 80, NUM_CONVS: 1, NORM: BN, SCORE_THRESH_TEST: 0.0}
+DATASETS: {TRAIN: [coco_2017_val]}
+INPUT: {MIN_SIZE_TEST: 64, MAX_SIZE_TEST: 128}
+"""
+
+
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     """A tiny untrained Faster R-CNN, saved as a config and weights."""
@@ -487,6 +503,53 @@ def test_pooled_features_come_from_the_box(tiny):
         maps = detector.model.backbone(detector.model.preprocess_image([{"image": tensor}]).tensor)
         wanted = roi_align(maps["p2"], [torch.from_numpy(found.boxes)], 7, 1 / 4, 0, True).mean((2, 3))
     assert np.allclose(found.features, torch.nn.functional.normalize(wanted).numpy(), atol=1e-5)
+
+
+def test_an_interrupted_detectron2_model_with_cycled_norms_answers_as_before(tmp_path):
+    """RetinaNet with batch norms of its own for every level, which detectron2 chooses by counting calls."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from detectron2.config import get_cfg
+    from detectron2.modeling import build_model
+    from safetensors.torch import save_file
+
+    from hetero_xmodal.parsers.detectors import InputImage
+    from hetero_xmodal.parsers.detectors.detectron2_quietly import quiet
+    from hetero_xmodal.parsers.detectors.zoo import ZooDetector
+
+    import torch
+
+    (tmp_path / "a.yaml").write_text(RETINANET)
+    cfg = get_cfg()
+    cfg.merge_from_file(str(tmp_path / "a.yaml"), allow_unsafe=False)
+    torch.manual_seed(0)
+    with quiet():
+        model = build_model(cfg)
+    for name, value in model.state_dict().items():
+        if "subnet" in name and "running_mean" in name:
+            value.normal_()  # every level has statistics of its own
+    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, tmp_path / "a.safetensors")
+    detector = ZooDetector(tmp_path / "a.yaml")
+    images = [InputImage(Image.fromarray(np.random.default_rng(k).integers(0, 255, (64, 64, 3), np.uint8)), (64, 64)) for k in range(8)]
+
+    def answer(image):
+        found = detector.detect([image], score_threshold=0.0, max_objects=5)[0]
+        return found.names, found.boxes.tolist(), found.scores.tolist(), found.features.tolist()
+
+    right = [answer(image) for image in images]
+    calls = iter(range(100))
+
+    def stop(module, inputs):
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+
+    hook = detector.model.head.cls_subnet[0].register_forward_pre_hook(stop)
+    with pytest.raises(KeyboardInterrupt):
+        answer(images[0])
+    hook.remove()
+    assert answer(images[0]) == right[0]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(answer, images)) == right
 
 
 def test_weights_are_read_without_executing_anything(tiny, tmp_path):

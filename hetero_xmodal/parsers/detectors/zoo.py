@@ -54,6 +54,7 @@ class ZooDetector:
     def __init__(self, config: str | Path, weights: str | Path | None = None, *, labels: list[str] | None = None) -> None:
         require_detectron2()
         from detectron2.data import transforms
+        from detectron2.layers import CycleBatchNormList
         from detectron2.modeling import build_model
 
         cfg, local = _read_config(str(config))
@@ -69,6 +70,7 @@ class ZooDetector:
         self._resize = transforms.ResizeShortestEdge(cfg.INPUT.MIN_SIZE_TEST, cfg.INPUT.MAX_SIZE_TEST)
         self._bgr = cfg.INPUT.FORMAT == "BGR"
         self._pooler, self._levels = _pooler(self.model)
+        self._cycled = [layer for layer in self.model.modules() if isinstance(layer, CycleBatchNormList)]
         self._maps: dict[str, Any] = {}
         self.model.backbone.register_forward_hook(lambda module, inputs, output: self._maps.update(output))
         self.longest_side = cfg.INPUT.MAX_SIZE_TEST
@@ -97,7 +99,9 @@ class ZooDetector:
         pixels = self._resize.get_transform(pixels).apply_image(pixels[:, :, ::-1] if self._bgr else pixels)
         tensor = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(np.float32))
         width, height = image.size
-        with torch.inference_mode(), quiet():
+        with torch.inference_mode(), quiet():  # one thread at a time: the hook's maps and the counters below belong to the model
+            for layer in self._cycled:  # counts its calls; an exception half-way through an earlier pass leaves it between two levels
+                layer._pos = 0
             found = self.model([{"image": tensor, "width": width, "height": height}])[0]
             if "instances" not in found:
                 raise InputError(
@@ -110,7 +114,7 @@ class ZooDetector:
             boxes = found.pred_boxes.tensor
             scaled = boxes * boxes.new_tensor([tensor.shape[2] / width, tensor.shape[1] / height] * 2)  # in pixels of the resized image
             features = self._pooler([self._maps[level] for level in self._levels], [Boxes(scaled)]).mean((2, 3))
-        self._maps.clear()
+            self._maps.clear()
         classes = found.pred_classes.tolist()
         if classes and max(classes) >= len(self.labels):
             raise InputError(

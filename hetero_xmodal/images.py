@@ -140,8 +140,8 @@ def _check_pixels(size: tuple[int, int], name: str) -> None:
 def _with_key_colour(image: Image.Image) -> Image.Image:
     """*image*, its transparent colour (a PNG's tRNS chunk) in the units of its pixels.
 
-    Pillow scales grey pixels of two and four bits to 0..255 and keeps the upper half of 16-bit colours, but leaves the transparent colour as
-    it stands in the file. The file's format is known until the image is decoded, so a caller's image is left undecoded.
+    Pillow scales grey pixels of two and four bits to 0..255 and keeps the upper half of 16-bit colours, but leaves the transparent colour
+    as it stands in the file. The file's format is known until the image is decoded, so a caller's image is left undecoded.
     """
     colour = image.info.get("transparency")
     stored = next((tile.args for tile in getattr(image, "tile", ())), None)
@@ -178,7 +178,9 @@ def _shrink(image: Image.Image, longest_side: int) -> Image.Image:
     """Downscale to *longest_side*, keeping the EXIF data."""
     from PIL import Image
 
-    if image.mode not in ("RGB", "L", "CMYK") or "transparency" in image.info:  # palettes and transparency must be resolved before pixels are averaged
+    if (
+        image.mode not in ("RGB", "L", "CMYK") or "transparency" in image.info
+    ):  # palettes and transparency must be resolved before pixels are averaged
         exif = image.getexif()
         if max(image.size) > 4 * longest_side:  # subsample first, so that the converted copy stays small
             step = max(image.size) // (4 * longest_side)

@@ -397,6 +397,41 @@ def test_boxes_without_features_can_borrow_them(folder):
         hx.parse_image(image, detector=folder / "boxes.json", features="efficientnet-lite")
 
 
+def test_ten_thousand_objects_are_kept_and_only_the_best_are_related(tmp_path, monkeypatch):
+    """All pairs of 10,000 boxes would be 100 million relations; the answer says how many objects were related."""
+    from hetero_xmodal.parsers import geometry
+    from hetero_xmodal.parsers.geometry import MAX_RELATED, relation_codes
+
+    pairs = []
+    monkeypatch.setattr(geometry, "relation_codes", lambda a, b, **how: pairs.append(len(a) * b.shape[1]) or relation_codes(a, b, **how))
+
+    rng = np.random.default_rng(0)
+    corners = rng.integers(0, 900, (10_000, 2))
+    boxes = np.concatenate([corners, corners + rng.integers(5, 90, (10_000, 2))], 1).tolist()
+    scores = (1 - np.arange(10_000) / 20_000).tolist()
+    record = {"image_id": "a.png", "width": 1000, "height": 1000, "boxes": boxes, "labels": ["cup", "table"] * 5000, "scores": scores}
+    (tmp_path / "d.json").write_text(json.dumps([record]))
+    Image.new("RGB", (1000, 1000)).save(tmp_path / "a.png")
+    with pytest.warns(UserWarning, match="first 500 of 10000 objects"):
+        scene = hx.parse_image(tmp_path / "a.png", detector=tmp_path / "d.json", max_objects=10_000)
+    assert len(scene.objects) == 10_000 and scene.source["related"] == MAX_RELATED and sum(pairs) <= 1_000_000
+    few = hx.parse_image(tmp_path / "a.png", detector=tmp_path / "d.json", max_objects=MAX_RELATED)
+    assert scene.relations == few.relations and max(r.subject for r in scene.relations) > MAX_RELATED - 20
+    assert "related" not in few.source
+
+
+def test_relations_are_the_same_in_parts(monkeypatch):
+    from hetero_xmodal.parsers import geometry
+
+    rng = np.random.default_rng(1)
+    corners = rng.uniform(0, 80, (30, 2))
+    boxes, names = np.concatenate([corners, corners + rng.uniform(4, 20, (30, 2))], 1), ["man", "cup", "table"] * 10
+    whole = geometry.relation_matrix(boxes, names, size=(100, 100))
+    monkeypatch.setattr(geometry, "_PAIRS", 70)
+    assert np.array_equal(geometry.relation_matrix(boxes, names, size=(100, 100)), whole) and len(np.unique(whole)) == 8
+    assert geometry.relation_matrix([], [], size=(100, 100)).shape == (0, 0)
+
+
 def test_long_runs_can_keep_their_errors(folder):
     (folder / "bad.png").write_text("no image")
     (folder / "boxes.json").write_text(json.dumps(record()))
@@ -509,6 +544,7 @@ def test_an_interrupted_detectron2_model_with_cycled_norms_answers_as_before(tmp
     """RetinaNet with batch norms of its own for every level, which detectron2 chooses by counting calls."""
     from concurrent.futures import ThreadPoolExecutor
 
+    import torch
     from detectron2.config import get_cfg
     from detectron2.modeling import build_model
     from safetensors.torch import save_file
@@ -516,8 +552,6 @@ def test_an_interrupted_detectron2_model_with_cycled_norms_answers_as_before(tmp
     from hetero_xmodal.parsers.detectors import InputImage
     from hetero_xmodal.parsers.detectors.detectron2_quietly import quiet
     from hetero_xmodal.parsers.detectors.zoo import ZooDetector
-
-    import torch
 
     (tmp_path / "a.yaml").write_text(RETINANET)
     cfg = get_cfg()
@@ -621,6 +655,43 @@ def test_bad_configs_and_weights(tiny, tmp_path, monkeypatch):
     with pytest.raises(InputError) as error:
         hx.parse_image(RAMP, detector="COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml")
     assert "cannot be fetched" in sentence(error) and "weights=" in sentence(error)
+
+
+@pytest.mark.parametrize(
+    "files, words",
+    [
+        ({"a.yaml": "_BASE_: a.yaml\n"}, "includes itself"),
+        (
+            {"a.yaml": "_BASE_: b.yaml\n", "b.yaml": "_BASE_: [c.yaml]\n", "c.yaml": "_BASE_: ./a.yaml\n"},
+            "'b.yaml' includes 'c.yaml' includes",
+        ),
+        ({"a.yaml": "_BASE_: [b.yaml, 7]\n", "b.yaml": "VERSION: 2\n"}, "_BASE_ is 7"),
+        ({"a.yaml": "_BASE_: b.yaml\n"}, "b.yaml' does not exist"),
+        ({"a.yaml": "_BASE_: https://example.org/b.yaml\n"}, "download it"),
+        ({"a.yaml": "MODEL: " + "{a: " * 5000 + "1" + "}" * 5000}, "not a usable"),
+        ({"a.yaml": "- 1\n"}, "holds no mapping"),
+        (
+            {"a.yaml": "A0: &a0 [1, 2]\n" + "".join(f"A{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 9)}]\n" for k in range(1, 12))},
+            "expand to over",
+        ),
+    ],
+)
+def test_configs_that_include_themselves_or_explode_are_refused_in_one_sentence(tmp_path, files, words):
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(InputError) as error:
+        hx.parse_image(RAMP, detector=tmp_path / "a.yaml", weights=tmp_path / "a.yaml")
+    assert words in sentence(error)
+
+
+def test_a_config_may_share_a_base(tmp_path):
+    from hetero_xmodal.parsers.detectors.zoo import _read_config
+
+    (tmp_path / "base.yaml").write_text("VERSION: 2\nINPUT: {MIN_SIZE_TEST: 64}\n")
+    for name in "bc":
+        (tmp_path / f"{name}.yaml").write_text(f"_BASE_: base.yaml\nINPUT: {{MAX_SIZE_TEST: 12{len(name)}}}\n")
+    (tmp_path / "a.yaml").write_text("_BASE_: [b.yaml, c.yaml]\n")
+    assert _read_config(str(tmp_path / "a.yaml"))[0].INPUT.MIN_SIZE_TEST == 64
 
 
 def test_without_detectron2_the_command_is_named(monkeypatch):

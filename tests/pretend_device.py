@@ -45,7 +45,7 @@ class Away(torch.Tensor):
 
 
 class _NewTensors(TorchFunctionMode):
-    """``torch.tensor(numbers, device=DEVICE)`` and ``x.new_tensor(numbers)`` are dispatched nowhere: made on the CPU and moved, they are."""
+    """``torch.tensor(numbers, device=DEVICE)`` and ``x.new_tensor(numbers)`` are not dispatched: they are made on the CPU and moved."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})

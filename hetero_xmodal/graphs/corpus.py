@@ -182,7 +182,7 @@ class GraphCorpus(Sequence):
         if len(np.unique(view.pair)) != len(view.pair):
             check_ids(self.ids)
         image_of, sentence_of = self._image_of(view), self._sentence_of(view)
-        for start in range(0, max(map(len, (view.image, view.sentence, view.pair, [0]))), _CHUNK):
+        for start in range(0, max(1, len(view.image), len(view.sentence), len(view.pair)), _CHUNK):
             here = slice(start, start + _CHUNK)
             chunk = self._data.take(
                 view.image[here], view.sentence[here], view.pair[here],
@@ -319,9 +319,9 @@ class GraphCorpus(Sequence):
         Parameters
         ----------
         owner : without one, the table has one row per pair, image or sentence, with its id, texts and counts.
-        unit : ``"pair"`` counts everything once for each graph, and the column ``graph`` is the number of the graph. ``"image"`` counts what
-            belongs to images once for each image, whose number is in the column ``image``; ``"sentence"`` what belongs to sentences. The
-            column ``id`` is the id of the unit.
+        unit : ``"pair"`` counts everything once for each graph, and the column ``graph`` is the number of the graph. ``"image"`` counts
+            what belongs to images once for each image, whose number is in the column ``image``; ``"sentence"`` what belongs to sentences.
+            The column ``id`` is the id of the unit.
         features : one column per entry of the feature vectors.
 
         Raises
@@ -335,7 +335,9 @@ class GraphCorpus(Sequence):
         if owner is not None:
             owner = find_owner(self._owners(), owner)
             if unit not in ("pair", owner_part(owner)):
-                raise InputError(f"{owner_name(owner)} belongs to the {owner_part(owner)}, not to the {unit}; give unit='{owner_part(owner)}'")
+                raise InputError(
+                    f"{owner_name(owner)} belongs to the {owner_part(owner)}, not to the {unit}; give unit='{owner_part(owner)}'"
+                )
         rows = getattr(self._whole_view(), unit)
         flat = self._data.coded(rows) if unit == "pair" else self._data.part(unit, rows)
         first = "graph" if unit == "pair" else unit
@@ -344,7 +346,9 @@ class GraphCorpus(Sequence):
             for k, (name, texts) in enumerate(self._texts_of(unit).items(), start=1):
                 table.insert(k, name, texts)
         else:
-            table = node_frame(flat, owner, features=features, strings=strings) if isinstance(owner, str) else edge_frame(flat, owner, strings)
+            table = (
+                node_frame(flat, owner, features=features, strings=strings) if isinstance(owner, str) else edge_frame(flat, owner, strings)
+            )
             ids = np.array([*self._texts_of(unit, only_id=True)["id"], ""], dtype=object)
             table.insert(1, "id", ids[table["graph"]])
         return table.rename(columns={"graph": first})

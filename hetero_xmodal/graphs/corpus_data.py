@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from ..errors import InputError
 from ..schema import EDGE_FEATURES, KINDS, NODE_FEATURES, Relation, node_type, relation_name, relation_part
@@ -167,11 +168,15 @@ class CorpusData:
         """The same data with the codes of another vocabulary, to which missing texts are added."""
         codes = maker.codes(self.vocabulary.texts.bytes())
 
+        def renamed(owner: Owner, data: dict[str, Tensor]) -> dict[str, Tensor]:
+            return {name: codes[value.long()] if (owner, name) in self.widths else value for name, value in data.items()}
+
         def table(old: FlatGraphs) -> FlatGraphs:
             new = FlatGraphs(old.kind, old.count, old.node_offsets, {}, old.edge_offsets, old.edge_ends, {})
-            for frames, into in ((old.node_data, new.node_data), (old.edge_data, new.edge_data)):
-                for owner, data in frames.items():
-                    into[owner] = {n: codes[v.long()] if (owner, n) in self.widths else v for n, v in data.items()}
+            for name, data in old.node_data.items():
+                new.node_data[name] = renamed(name, data)
+            for relation, data in old.edge_data.items():
+                new.edge_data[relation] = renamed(relation, data)
             return new
 
         return CorpusData(
@@ -224,7 +229,7 @@ class CorpusData:
     def decoded(self, flat: FlatGraphs) -> FlatGraphs:
         """*flat* with bytes in place of codes, changed in place."""
         for (owner, name), width in self.widths.items():
-            data = (flat.node_data if isinstance(owner, str) else flat.edge_data).get(owner)  # type: ignore[call-overload]
+            data = flat.node_data.get(owner) if isinstance(owner, str) else flat.edge_data.get(owner)
             if data is not None and name in data:
                 data[name] = self.vocabulary.padded(data[name], width)
         return flat
@@ -281,7 +286,8 @@ def _distinct_images(table: FlatGraphs, paths: Sequence[str]) -> tuple[Rows, Row
     """The first row of every different image, and the number among them of each row's image."""
     often = Counter(path for path in paths if path)
     seen: dict[tuple[str, bytes], int] = {}
-    first, image_of = [], np.zeros(table.count, np.int64)
+    first: list[int] = []
+    image_of = np.zeros(table.count, np.int64)
     for row, path in enumerate(paths):
         image = len(first)
         if often[path] > 1:
@@ -311,4 +317,3 @@ def check_ids(ids: Sequence[str], what: str = "graph") -> None:
     if len(set(ids)) != len(ids):
         name, times = Counter(ids).most_common(1)[0]
         raise InputError(f"the id {name!r} stands for {times} {what}s; give every {what} an id of its own")
-

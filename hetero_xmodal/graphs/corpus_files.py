@@ -146,7 +146,9 @@ def _mapped(folder: Path, name: str, dtype: str, shape: tuple[int, ...]) -> np.n
     if array is None:
         raise InputError(f"'{path}' has {found:,} bytes, the description says {wanted:,}; the corpus is damaged, build or copy it again")
     if array.dtype != np.dtype(dtype) or array.shape != shape:
-        raise InputError(f"'{path}' holds {array.dtype} {array.shape}, the description says {dtype} {shape}; the files do not belong together")
+        raise InputError(
+            f"'{path}' holds {array.dtype} {array.shape}, the description says {dtype} {shape}; the files do not belong together"
+        )
     return np.asarray(array)
 
 
@@ -216,7 +218,7 @@ class ColumnWriter:
             self._open(name).write(written)
         for file in self._files.values():
             file.flush()
-        line = {"shard": self.shards, "check": hashlib.sha256(b"".join(record)).hexdigest(), "note": note or {}}
+        line: dict[str, Any] = {"shard": self.shards, "check": hashlib.sha256(b"".join(record)).hexdigest(), "note": note or {}}
         with open(self.folder / "journal.jsonl", "a", encoding="utf-8") as journal:
             journal.write(json.dumps(line) + "\n")
         self.shards += 1
@@ -273,7 +275,13 @@ class ColumnWriter:
         from ..schema import SCHEMA_VERSION
 
         found = {name: [str(array.dtype), list(array.shape[1:])] for name, array in arrays.items()}
-        about = {"schema_version": SCHEMA_VERSION, "kind": data.kind, "owners": _owners(data), "widths": _widths(data), "columns": found}
+        about: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "kind": data.kind,
+            "owners": _owners(data),
+            "widths": _widths(data),
+            "columns": found,
+        }
         if not self._about:
             for folder in TABLES.values():
                 (self.folder / folder).mkdir(exist_ok=True)
@@ -282,12 +290,16 @@ class ColumnWriter:
             return
         for what in ("kind", "owners"):
             if about[what] != self._about[what]:
-                raise InputError(f"a part of the corpus has {what} {about[what]!r}, those before it {self._about[what]!r}; one corpus has one schema")
+                raise InputError(
+                    f"a part of the corpus has {what} {about[what]!r}, those before it {self._about[what]!r}; one corpus has one schema"
+                )
         now = dict(self._about["columns"])
         for name, shape in found.items():
             if shape != now[name] and len(arrays[name]):
                 if self._rows[name]:
-                    raise InputError(f"column '{name}' has rows of {shape}, those before it {now[name]}; one corpus has one width of a feature")
+                    raise InputError(
+                        f"column '{name}' has rows of {shape}, those before it {now[name]}; one corpus has one width of a feature"
+                    )
                 now[name] = shape
         widths = {name: max(width, about["widths"][name]) for name, width in self._about["widths"].items()}
         if now != self._about["columns"] or widths != self._about["widths"]:
@@ -360,7 +372,9 @@ class ColumnWriter:
         hashes = {group: hashlib.sha256() for group in GROUPS}
         for name, about in self._about["columns"].items():
             size = _bytes_per_row(about)
-            hashes[group_of(name)].update(_slice(_file(self.folder, name), _HEADER + before[name] * size, (after[name] - before[name]) * size))
+            hashes[group_of(name)].update(
+                _slice(_file(self.folder, name), _HEADER + before[name] * size, (after[name] - before[name]) * size)
+            )
         return b"".join(h.digest() for h in hashes.values())
 
 
@@ -444,7 +458,9 @@ def _restored(arrays: dict[str, np.ndarray], about: dict[str, Any]) -> CorpusDat
                 widths[owner, feature] = int(about["widths"][f"{owner_name(owner)}.{feature}"])
     for part, name in _COUNTED.items():
         if len(arrays[name]) != counts[part]:
-            raise InputError(f"column '{name}' has {len(arrays[name])} rows for {counts[part]} {TABLES[part]}; the files do not belong together")
+            raise InputError(
+                f"column '{name}' has {len(arrays[name])} rows for {counts[part]} {TABLES[part]}; the files do not belong together"
+            )
     texts = {}
     for folder, name in TEXTS:
         key = f"{folder}/{name}"
@@ -521,7 +537,9 @@ class ShardCheck:
         for name in ("shards.rows", "shards.hashes"):
             digest.update(_file(self._folder, name).read_bytes())
         if digest.hexdigest() != self._about["sha256"]:
-            raise InputError(f"'{self._folder}': the list of shards is not the one that corpus.json describes; build or copy the corpus again")
+            raise InputError(
+                f"'{self._folder}': the list of shards is not the one that corpus.json describes; build or copy the corpus again"
+            )
         rows = self._arrays["shards.rows"]
         place = {name: k for columns in self._columns.values() for k, name in columns}
         self._bounds = {part: np.ascontiguousarray(rows[:, place[name]]) for part, name in _COUNTED.items()}
@@ -534,7 +552,7 @@ class ShardCheck:
         rows, digest = self._arrays["shards.rows"], hashlib.sha256()
         for k, name in self._columns[group]:
             start = rows[shard - 1, k] if shard else int(_is_offsets(name))
-            digest.update(np.ascontiguousarray(self._arrays[name][start : rows[shard, k]]))
+            digest.update(np.ascontiguousarray(self._arrays[name][start : rows[shard, k]]).data)
         if digest.digest() != self._arrays["shards.hashes"][shard, GROUPS.index(group)].tobytes():
             what = TABLES.get(group, "vocabulary") if isinstance(group, str) else "/".join(group)
             raise InputError(

@@ -145,7 +145,7 @@ class FlatGraphs:
 
     # ------------------------------------------------------------------------------------------ selecting
 
-    def take(self, indices: Tensor | Sequence[int]) -> FlatGraphs:
+    def take(self, indices: Tensor | np.ndarray | Sequence[int]) -> FlatGraphs:
         """The graphs at *indices* (b,), in that order, repeats allowed, without a loop over graphs, nodes or edges."""
         graphs = np.asarray(indices, dtype=np.int64).reshape(-1)
         flat = FlatGraphs(self.kind, len(graphs))

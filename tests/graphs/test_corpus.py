@@ -288,7 +288,9 @@ def test_every_flipped_bit_is_noticed_when_its_shard_is_used_and_only_then(tmp_p
     flip(tmp_path / "large" / "images" / "visual.score.npy")  # the last image's: in the third shard
     corpus = GraphCorpus.load(tmp_path / "large")
     corpus.batch([0, 2047])
-    with pytest.raises(InputError, match="shard 2 of its images is not what was written: a file is damaged, was changed or is from another"):
+    with pytest.raises(
+        InputError, match="shard 2 of its images is not what was written: a file is damaged, was changed or is from another"
+    ):
         corpus.batch([0, 2048])
     with pytest.raises(InputError, match="shard 2 of its images"):
         corpus[2099]
@@ -308,7 +310,9 @@ def test_a_file_of_another_build_is_noticed(tmp_path):
 
 
 def test_a_folder_of_the_first_layout_is_refused_with_what_to_do(tmp_path):
-    write_json(tmp_path / "corpus.json", {"format": "hetero_xmodal.corpus", "schema_version": 1, "kind": "pair", "graphs": 1, "tensors": {}})
+    write_json(
+        tmp_path / "corpus.json", {"format": "hetero_xmodal.corpus", "schema_version": 1, "kind": "pair", "graphs": 1, "tensors": {}}
+    )
     with pytest.raises(InputError, match="(build it again|make it again) from its images and sentences"):
         GraphCorpus.load(tmp_path)
 

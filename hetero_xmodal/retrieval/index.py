@@ -24,7 +24,17 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, nearest
-from ..files import FolderKind, atomic_folder, read_folder, read_json, read_safetensors, recover_folder, write_json, write_safetensors
+from ..files import (
+    MANIFEST,
+    FolderKind,
+    atomic_folder,
+    read_folder,
+    read_json,
+    read_safetensors,
+    recover_folder,
+    write_json,
+    write_safetensors,
+)
 
 if TYPE_CHECKING:
     from ..data import Item
@@ -192,14 +202,18 @@ class EmbeddingIndex:
         """
         path = Path(path)
         index_head(path)
-        index = read_folder(path, INDEX_FOLDER, cls._read, files=_FILES, verify=verify)
+        index = read_folder(path, INDEX_FOLDER, lambda folder: cls._read(folder, verify), files=_FILES, verify=verify)
         if model is not None:
             index.check_model(model, f"index '{path}'")
         return index
 
     @classmethod
-    def _read(cls, path: Path) -> EmbeddingIndex:
+    def _read(cls, path: Path, verify: bool) -> EmbeddingIndex:
         head = index_head(path)
+        if verify and not (path / MANIFEST).exists() and (path / "embeddings.safetensors").exists():  # written by an earlier version
+            with (path / "embeddings.safetensors").open("rb") as file:
+                if head.get("sha256") not in (None, hashlib.file_digest(file, "sha256").hexdigest()):
+                    raise InputError(f"index '{path}': embeddings.safetensors is not the file that index.json describes; make it again")
         tensors, _ = read_safetensors(path / "embeddings.safetensors", "index")
         missing = [name for name in ("images", "texts", "image_of_caption") if name not in tensors]
         if missing:

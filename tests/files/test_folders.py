@@ -183,7 +183,9 @@ print(reads)
     if not _can_exchange(tmp_path):
         pytest.skip("this file system cannot exchange two folders")
     write(tmp_path / "out", "0")
-    with subprocess.Popen([sys.executable, "-c", probe, tmp_path / "out"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as other:
+    with subprocess.Popen(
+        [sys.executable, "-c", probe, tmp_path / "out"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as other:
         number = 0
         while other.poll() is None and number < 60:
             write(tmp_path / "out", str(number))

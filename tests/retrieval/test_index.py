@@ -110,5 +110,7 @@ def test_what_is_refused(tmp_path):
     (path / "index.json").write_text(json.dumps(head))
     whole = (path / "embeddings.safetensors").read_bytes()
     (path / "embeddings.safetensors").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match="truncated"):
+    with pytest.raises(InputError, match="embeddings.safetensors is not the file that index.json describes"):
         EmbeddingIndex.load(path)
+    with pytest.raises(InputError, match="truncated"):
+        EmbeddingIndex.load(path, verify=False)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +26,11 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import InputError, nearest
-from ..files import atomic_folder
+from ..files import FolderKind, atomic_folder, read_folder
 from ..schema import Relation
 from ..validation import validate
 from .corpus_data import CorpusData, check_ids, owner_name, owner_part, renumbered
-from .corpus_files import ColumnWriter, ShardCheck, read_corpus
+from .corpus_files import FORMAT, ColumnWriter, ShardCheck, read_corpus
 from .flat import FlatGraphs
 from .tables import count_frame, edge_frame, find_owner, node_frame
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     import dgl
     import pandas as pd
 
+#: a corpus on disk; the files are those of the first layout, before there was a manifest
+CORPUS_FOLDER = FolderKind("corpus", ("corpus.json", "corpus.safetensors"), optional=("dropped.csv",), head=("corpus.json", FORMAT))
 _CHUNK = 1024  # graphs validated, and rows written, at a time
 UNITS = ("pair", "image", "sentence")
 
@@ -157,17 +160,22 @@ class GraphCorpus(Sequence):
         InputError
             If the folder is not a corpus, is damaged or has another version.
         """
-        path = Path(path)
-        if path.exists() and not path.is_dir():
-            raise InputError(f"'{path}' is a file; give the folder of a corpus")
-        data, about = read_corpus(path, verify=verify)
+        data, about = read_folder(path, CORPUS_FOLDER, partial(read_corpus, verify=verify), files=("corpus.json",), verify=verify)
         corpus = cls.of_data(data, info=about.get("info"))
-        corpus._path, corpus._state = path.absolute(), (str(about["sha256"]), verify)
+        corpus._path, corpus._state = Path(path).absolute(), (str(about["sha256"]), verify)
         return corpus
 
     def save(self, path: str | Path) -> None:
-        """Write the corpus into the folder *path*, atomically and a part at a time, with only the rows that it holds."""
-        with atomic_folder(path, marker="corpus.json") as folder:
+        """Write the corpus into the folder *path*, atomically and a part at a time, with only the rows that it holds.
+
+        Raises
+        ------
+        InputError
+            If *path* holds anything but a corpus, or is the folder that this subset of a corpus is read from.
+        """
+        if self._view is not None and self._path is not None and Path(path).exists() and self._path.exists() and self._path.samefile(path):
+            raise InputError(f"'{path}' is the corpus that this subset is read from; save the subset into another folder")
+        with atomic_folder(path, CORPUS_FOLDER) as folder:
             self.write(folder)
 
     def write(self, folder: Path) -> None:
@@ -534,7 +542,7 @@ def concat(corpora: Sequence[GraphCorpus], out: str | Path | None = None, *, inf
     info = {"parts": [corpus.info for corpus in corpora]} if info is None else info
     if out is None:
         return GraphCorpus.of_data(CorpusData.join([corpus.data for corpus in corpora]), info=info)
-    with atomic_folder(out, marker="corpus.json") as folder, ColumnWriter(folder) as writer:
+    with atomic_folder(out, CORPUS_FOLDER) as folder, ColumnWriter(folder) as writer:
         for corpus in corpora:
             corpus.append_to(writer)
         writer.finish(info)

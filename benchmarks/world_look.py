@@ -38,9 +38,7 @@ def main() -> None:
         distance = np.array([distance_from_world(image) for image in images])
         spent = 1000 * (time.perf_counter() - start) / len(images)
         alike = int((distance < 1).sum())
-        print(
-            f"{name:24} {len(images):5} {alike:15} {distance.min():7.2f} {np.median(distance):7.2f} {distance.max():9.2f} {spent:8.1f}"
-        )
+        print(f"{name:24} {len(images):5} {alike:15} {distance.min():7.2f} {np.median(distance):7.2f} {distance.max():9.2f} {spent:8.1f}")
 
 
 if __name__ == "__main__":

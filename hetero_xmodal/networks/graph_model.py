@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def _padded(image: Tensor, kernel: tuple[int, int], options: Mapping[str, Any], value: float) -> Tensor:
+def _padded(image: Tensor, kernel: Sequence[int], options: Mapping[str, Any], value: float) -> Tensor:
     """*image* (N, C, H, W) padded as ``padding="SAME"`` wants it; unchanged for ``"VALID"``."""
     if options["padding"] == "VALID":
         return image
@@ -126,7 +126,7 @@ class GraphModel(nn.Module):
     Parameters
     ----------
     operations : in an order in which every argument is known before it is used.
-    constants : name -> tensor.
+    constants : name -> tensor of any shape; the kernel of a convolution is (out, in, h, w).
     input : name of the input.
     outputs : names of the results.
 
@@ -316,7 +316,7 @@ def _constants(manifest: list[Mapping[str, Any]], folder: Path) -> dict[str, Ten
             size = math.prod(shape)
             if place + size * dtype.itemsize > len(data):
                 raise InputError(f"graph model in '{folder}': the weights end inside constant {entry['name']!r}; download it again")
-            array = np.frombuffer(data, dtype, size, place).reshape(shape)
+            array: Any = np.frombuffer(data, dtype, size, place).reshape(shape)
             place += size * dtype.itemsize
             if "scale" in quantised:
                 array = array.astype(np.float32) * np.float32(quantised["scale"]) + np.float32(quantised.get("min", 0.0))

@@ -47,9 +47,9 @@ def parse_image(
     ----------
     image : path, ``PIL.Image`` or uint8 array (height, width, 3); see :func:`hetero_xmodal.images.read_image`.
     detector : ``"auto"`` (the world's detector for images that look like the generated world, otherwise the best detector of photographs
-        that is installed), ``"world"`` (shipped, for the generated world), ``"nanodet"`` (COCO's 80 classes), ``"grid"`` or ``"grid:N"`` (N x N patches of any photograph), the path of a
-        detections or COCO ``.json``, a detectron2 model-zoo name or local config (``.yaml``), or your own
-        :class:`~hetero_xmodal.parsers.detectors.Detector`.
+        that is installed), ``"world"`` (shipped, for the generated world), ``"nanodet"`` (COCO's 80 classes), ``"grid"`` or ``"grid:N"``
+        (N x N patches of any photograph), the path of a detections or COCO ``.json``, a detectron2 model-zoo name or local config
+        (``.yaml``), or your own :class:`~hetero_xmodal.parsers.detectors.Detector`.
     weights : weights of a local config.
     features : an ImageNet network, ``"efficientnet-lite0"`` or one of torchvision, whose features replace the detector's own; for boxes
         without features, such as annotations.

@@ -47,4 +47,4 @@ def fit_world_look(out: str | Path, *, count: int = 1500) -> None:
     _, values, directions = np.linalg.svd(statistics - mean, full_matrices=False)
     deviation = np.maximum(values / np.sqrt(len(statistics)), LEAST_DEVIATION)
     tensors = {"mean": mean, "whitening": directions.T / deviation, "threshold": np.array(THRESHOLD)}
-    write_safetensors(out, {name: torch.from_numpy(value) for name, value in tensors.items()})
+    write_safetensors(out, {name: torch.from_numpy(value).float() for name, value in tensors.items()})

@@ -30,7 +30,7 @@ REACH = 10
 #: boxes of one class that overlap by more than this IoU are one object
 SAME_BOX = 0.6
 #: mean and standard deviation of ImageNet's pixels, in the order blue, green, red
-_MEAN, _DEVIATION = (103.53, 116.28, 123.675), (57.375, 57.12, 58.395)
+_MEAN, _DEVIATION = np.array([103.53, 116.28, 123.675], np.float32), np.array([57.375, 57.12, 58.395], np.float32)
 
 
 def nanodet_file() -> Path:
@@ -82,10 +82,10 @@ class NanoDet:
             keep = batched_nms(boxes, scores, label, SAME_BOX)[:max_objects]
         factor = image.size[0] / image.pixels.size[0] / scale  # from pixels of the network's input to those of the original
         width, height = image.size
-        boxes = (boxes[keep].numpy() * factor).clip(0, [width, height, width, height]).astype(np.float32)
-        real = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])  # a box in the padding has no area
+        kept = (boxes[keep].numpy() * factor).clip(0, [width, height, width, height]).astype(np.float32)
+        real = (kept[:, 2] > kept[:, 0]) & (kept[:, 3] > kept[:, 1])  # a box in the padding has no area
         names = [self.labels[c] for c in label[keep].numpy()[real]]
-        return Detections(names, boxes[real], scores[keep].numpy()[real].astype(np.float32), [[] for _ in names])
+        return Detections(names, kept[real], scores[keep].numpy()[real].astype(np.float32), [[] for _ in names])
 
 
 def letterbox(image: Any) -> tuple[torch.Tensor, float]:
@@ -99,7 +99,7 @@ def letterbox(image: Any) -> tuple[torch.Tensor, float]:
     inside = tuple(max(1, round(side * scale)) for side in image.size)
     canvas = np.zeros((SIDE, SIDE, 3), np.float32)
     canvas[: inside[1], : inside[0]] = np.asarray(image.resize(inside, 2))[:, :, ::-1]
-    canvas = (canvas - np.float32(_MEAN)) / np.float32(_DEVIATION)
+    canvas = (canvas - _MEAN) / _DEVIATION
     return torch.from_numpy(np.ascontiguousarray(canvas.transpose(2, 0, 1))), scale
 
 

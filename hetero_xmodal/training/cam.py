@@ -11,6 +11,7 @@ from ..networks.image_branch import WorldEncoder
 from ..recipes.cam import CAM, CAMConfig
 from .cam_module import CAMModule
 from .cam_settings import CAMTraining
+from .checkpoints import last_checkpoint
 from .editing.dataset import ManipulationData
 from .editing.setup import Settings, checked_device, fit_editor, initialise_from, model_in, prepare_encoder, training_data
 from .loop import FitConfig, FitResult
@@ -72,7 +73,7 @@ def train_cam(
     if training.hiding:  # marks models that can inpaint masked regions, with the usual sizes of objects
         vocab["sizes"] = data.usual_sizes()
     model = CAM(config, vocab, pretrained=True) if begin is None else initialise_from(begin, config, vocab)
-    resumed = resume and (Path(out) / "checkpoints" / "last.ckpt").exists()
+    resumed = resume and last_checkpoint(out) is not None
     reader = prepare_encoder(
         model.encoder, data, ready=encoder, begun=begin is not None, steps=encoder_steps, resumed=resumed, device=device
     )

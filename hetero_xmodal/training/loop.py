@@ -1,8 +1,8 @@
 """``fit``: train any recipe with Lightning; runs can be resumed exactly.
 
 The run folder contains ``config.json``, ``environment.json``, ``metrics.csv`` (one row per epoch), ``log.txt`` and
-``checkpoints/{last,best}.ckpt``. The random numbers of epoch e depend on (seed, e) alone, and a run resumes at the start of an epoch; so on
-a CPU an interrupted and resumed run equals an uninterrupted one bit for bit.
+``checkpoints/{last,previous,best}.ckpt``. The random numbers of epoch e depend on (seed, e) alone, and a run resumes at the start of an
+epoch; so on a CPU an interrupted and resumed run equals an uninterrupted one bit for bit.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from torch.utils.data import DataLoader
 from ..configs import config_to_dict
 from ..errors import InputError
 from ..files import read_json, write_json, write_text
+from .checkpoints import BEST, FOLDER, LAST, AtomicCheckpoints, last_checkpoint, read_checkpoint, remove_leftovers
+from .options import is_empty
 from .sampling import is_first_process, seed_everything
 
 
@@ -189,7 +191,6 @@ def fit(
         if len(loader) == 0:
             raise InputError(f"the {name} split has no batch; give more examples or a smaller batch size")
     wanted = {"fit": config_to_dict(config), "recipe": None if recipe_config is None else config_to_dict(recipe_config)}
-    last = out / "checkpoints" / "last.ckpt"
     first = is_first_process()
     if not first:
         pass  # the first process has checked the folder and may already have written to it
@@ -197,9 +198,10 @@ def fit(
         found = read_json(out / "config.json", "run config")
         for part in ("fit", "recipe"):
             _same(out, found.get(part) or {}, wanted[part] or {})
-    elif out.exists() and any(out.iterdir()):
+    elif not is_empty(out):
         raise InputError(f"run folder '{out}' is not empty; choose another one, or resume the run in it")
-    keep = {"dirpath": out / "checkpoints", "save_top_k": 1, "enable_version_counter": False}
+    start = last_checkpoint(out) if resume else None
+    keep = {"dirpath": out / FOLDER, "save_top_k": 1, "enable_version_counter": False}
     best = ModelCheckpoint(filename="best", monitor=config.monitor, mode=config.mode, **keep)
     newest = ModelCheckpoint(filename="last", save_on_train_epoch_end=True, **keep)
     metrics = _Metrics(out / "metrics.csv")
@@ -215,11 +217,13 @@ def fit(
         use_distributed_sampler=False,  # EpochSampler distributes the epoch over processes
         num_sanity_val_steps=0,
         default_root_dir=out,
+        plugins=[AtomicCheckpoints()],
     )
     if type(module).transfer_batch_to_device is L.LightningModule.transfer_batch_to_device:
         module.transfer_batch_to_device = move_batch  # Lightning's own would move DGL graphs too
     out.mkdir(parents=True, exist_ok=True)
     if first:
+        remove_leftovers(out)
         write_json(out / "config.json", wanted | ({} if preset is None else {"preset": preset}))
         write_json(out / "environment.json", _environment())
 
@@ -233,7 +237,7 @@ def fit(
         with warnings.catch_warnings():
             hints = "num_workers|Checkpoint directory|does not have many workers|log interval|LeafSpec|sync_dist"
             warnings.filterwarnings("ignore", message=f".*({hints}).*")
-            trainer.fit(module, train, validation, ckpt_path=last if resume and last.exists() else None, weights_only=True)
+            trainer.fit(module, train, validation, ckpt_path=start, weights_only=True)
         if trainer.interrupted:
             raise KeyboardInterrupt
     except SystemExit:
@@ -251,9 +255,11 @@ def fit(
         log.removeHandler(handler)
         handler.close()
     # read from the files, because training may have run in other processes
-    chosen = torch.load(out / "checkpoints" / "best.ckpt", weights_only=True, map_location="cpu")
+    chosen, last = (read_checkpoint(out / FOLDER / name) for name in (BEST, LAST))
+    if chosen is None or last is None:
+        raise InputError(f"the checkpoints in '{out / FOLDER}' are gone or damaged; start a new run in another folder")
     module.load_state_dict(chosen["state_dict"])
-    rows = torch.load(last, weights_only=True, map_location="cpu")["callbacks"]["_Metrics"]["rows"]
+    rows = last["callbacks"]["_Metrics"]["rows"]
     row = rows[chosen["epoch"]]
     return FitResult(best_score=row[config.monitor], best_epoch=row["epoch"], epochs=len(rows), out=out)
 

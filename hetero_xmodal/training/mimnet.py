@@ -23,6 +23,7 @@ from ..errors import InputError
 from ..networks.boundary import boundary_images
 from ..networks.image_branch import WorldEncoder
 from ..recipes.mimnet import MIMNet, MIMNetConfig, word_graph
+from .checkpoints import last_checkpoint
 from .editing.dataset import ManipulationData
 from .editing.segmentation import cut_out
 from .editing.setup import Settings, checked_device, fit_editor, initialise_from, model_in, prepare_encoder, training_data
@@ -90,7 +91,7 @@ def train_mimnet(
     seed_everything(fit_config.seed)
     vocab = {"words": data.words(), "data": name}
     model = MIMNet(config, vocab, pretrained=True) if begin is None else initialise_from(begin, config, vocab)
-    resumed = resume and (Path(out) / "checkpoints" / "last.ckpt").exists()
+    resumed = resume and last_checkpoint(out) is not None
     encoder_data = with_boundaries(data, config.encoder_size)
     seed_everything(fit_config.seed)  # so that ablations, whose parts draw other random numbers, get the same encoder
     reader = prepare_encoder(

@@ -17,9 +17,11 @@ import torch
 from torch import Tensor
 
 from ...errors import InputError
+from ...files import atomic_path
 from ...networks.image_branch import ImageEncoder, WorldEncoder
 from ...pretrained import Pretrained
 from ..loop import FitConfig, FitResult, device_of, fit
+from ..options import is_empty
 from ..sampling import batches
 from .dataset import ManipulationData
 from .encoder import AttributeReader, train_encoder
@@ -61,7 +63,7 @@ def check_run(out: str | Path, *, size: int | None = None, resume: bool = False)
         raise InputError(f"size is {size}, but training needs at least two images")
     if out.exists() and not out.is_dir():
         raise InputError(f"run folder '{out}' is a file; give the name of a folder")
-    if out.exists() and any(out.iterdir()) and not resume:
+    if not resume and not is_empty(out):
         raise InputError(f"run folder '{out}' is not empty; choose another one, or continue its run with --resume")
 
 
@@ -182,7 +184,8 @@ class Samples(L.Callback):
         module.train()
         torch.set_rng_state(state)
         self.out.mkdir(parents=True, exist_ok=True)
-        figure.savefig(self.out / f"epoch_{trainer.current_epoch:03d}.png", dpi=80)
+        with atomic_path(self.out / f"epoch_{trainer.current_epoch:03d}.png") as temporary:
+            figure.savefig(temporary, dpi=80, format="png")
 
 
 def fit_editor(

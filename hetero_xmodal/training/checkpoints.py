@@ -14,7 +14,7 @@ from lightning.fabric.plugins.io import TorchCheckpointIO
 
 from ..errors import InputError
 from ..files import atomic_path
-from .options import is_leftover
+from .run_folder import is_leftover
 
 FOLDER, LAST, PREVIOUS, BEST = "checkpoints", "last.ckpt", "previous.ckpt", "best.ckpt"
 

@@ -28,11 +28,12 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader
 
-from ..configs import config_to_dict
 from ..errors import InputError
-from ..files import read_json, write_json, write_text
+from ..files import write_json, write_text
 from .checkpoints import BEST, FOLDER, LAST, AtomicCheckpoints, last_checkpoint, read_checkpoint, remove_leftovers
-from .options import is_empty
+from .fingerprint import Fingerprint
+from .resume import CONFIG, ENVIRONMENT, check_resumed, run_config, write_record
+from .run_folder import is_empty, is_unstarted
 from .sampling import is_first_process, seed_everything
 
 
@@ -161,6 +162,8 @@ def fit(
     out: str | Path,
     config: FitConfig,
     recipe_config: Any = None,
+    recipe: str = "",
+    data: Fingerprint | None = None,
     preset: dict[str, Any] | None = None,
     resume: bool = False,
     callbacks: Sequence[L.Callback] = (),
@@ -175,6 +178,8 @@ def fit(
     out : run folder; must be new or empty unless *resume* is set.
     config : settings of the training loop.
     recipe_config : config of the recipe, written to ``config.json`` too and compared when resuming.
+    recipe : what is trained, as ``train`` calls it; likewise.
+    data : what it is trained on, item by item (see :mod:`~hetero_xmodal.training.fingerprint`), written to ``data.json`` and compared.
     preset : preset of the settings and why it was chosen, written to ``config.json`` too; JSON values only.
     resume : continue after the last complete epoch in *out*, if there is one.
     callbacks : further Lightning callbacks.
@@ -183,22 +188,18 @@ def fit(
     Raises
     ------
     InputError
-        If a loader is empty, the run folder is in use, the config differs from that of the run resumed, the devices are not available, or
-        the loss is not finite.
+        If a loader is empty, the run folder is in use, recipe, config or data differ from those of the run resumed, its checkpoints are
+        damaged, the devices are not available, or the loss is not finite.
     """
     out = Path(out)
     for name, loader in (("training", train), ("validation", validation)):
         if len(loader) == 0:
             raise InputError(f"the {name} split has no batch; give more examples or a smaller batch size")
-    wanted = {"fit": config_to_dict(config), "recipe": None if recipe_config is None else config_to_dict(recipe_config)}
-    first = is_first_process()
-    if not first:
-        pass  # the first process has checked the folder and may already have written to it
-    elif resume and (out / "config.json").exists():
-        found = read_json(out / "config.json", "run config")
-        for part in ("fit", "recipe"):
-            _same(out, found.get(part) or {}, wanted[part] or {})
-    elif not is_empty(out):
+    wanted = run_config(recipe, config, recipe_config)
+    first = is_first_process()  # which checks the folder; the others find what it has written
+    if resume and (out / CONFIG).exists():
+        check_resumed(out, wanted, data)
+    elif first and not (is_empty(out) or resume and is_unstarted(out)):
         raise InputError(f"run folder '{out}' is not empty; choose another one, or resume the run in it")
     start = last_checkpoint(out) if resume else None
     keep = {"dirpath": out / FOLDER, "save_top_k": 1, "enable_version_counter": False}
@@ -224,8 +225,8 @@ def fit(
     out.mkdir(parents=True, exist_ok=True)
     if first:
         remove_leftovers(out)
-        write_json(out / "config.json", wanted | ({} if preset is None else {"preset": preset}))
-        write_json(out / "environment.json", _environment())
+        write_json(out / ENVIRONMENT, _environment())
+        write_record(out, wanted | ({} if preset is None else {"preset": preset}), data)
 
     log = logging.getLogger("hetero_xmodal")
     handler: logging.Handler = logging.FileHandler(out / "log.txt", encoding="utf-8") if first else logging.NullHandler()
@@ -287,16 +288,6 @@ def _trainer(config: FitConfig, **options: Any) -> L.Trainer:
     except (MisconfigurationException, ImportError, RuntimeError, ValueError, TypeError) as error:
         asked = ", ".join(f"{name} {value!r}" for name, value in devices.items())
         raise InputError(f"cannot train with {asked}: {str(error).strip().split('. ')[0].rstrip('.')}") from None
-
-
-def _same(out: Path, found: dict, wanted: dict) -> None:
-    """Check that a resumed run has the same config, except for the number of epochs."""
-    for key in {*found, *wanted} - {"epochs"}:
-        if found.get(key) != wanted.get(key):
-            raise InputError(
-                f"run '{out}' was started with {key}={found.get(key)!r}, now {key}={wanted.get(key)!r} is requested; "
-                "resume with the same settings or start a new run"
-            )
 
 
 def _environment() -> dict[str, Any]:

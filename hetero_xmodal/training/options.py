@@ -91,32 +91,6 @@ def split_sizes(size: str | int | Mapping[str, int] | None) -> dict[str, int] | 
     return dict(zip(("train", "val", "test"), map(int, parts), strict=False))
 
 
-def is_leftover(path: Path) -> bool:
-    """Whether *path* is a temporary file of a process that was killed while it wrote, and no part of a run."""
-    return path.name.startswith(".") and ".tmp" in path.name
-
-
-def is_empty(folder: str | Path) -> bool:
-    """Whether *folder* does not exist or holds nothing but leftovers."""
-    folder = Path(folder)
-    return not folder.exists() or folder.is_dir() and all(is_leftover(path) for path in folder.iterdir())
-
-
-def free_run_folder(out: str | Path, *, resume: bool = False) -> Path:
-    """*out*, if a run may be written there: nothing is there, an empty folder, or, to *resume*, an earlier run.
-
-    Raises
-    ------
-    InputError : a file, or a folder in use.
-    """
-    out = Path(out)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"run folder '{out}' is a file; give the name of a folder")
-    if not resume and not is_empty(out):
-        raise InputError(f"run folder '{out}' is not empty; choose another one, or go on with the run in it with --resume (resume=True)")
-    return out
-
-
 def table_file(out: str | Path | None) -> Path | None:
     """*out*, if it names a CSV file (or is None).
 

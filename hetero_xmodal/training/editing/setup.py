@@ -20,8 +20,9 @@ from ...errors import InputError
 from ...files import atomic_path
 from ...networks.image_branch import ImageEncoder, WorldEncoder
 from ...pretrained import Pretrained
+from ..fingerprint import Fingerprint
 from ..loop import FitConfig, FitResult, device_of, fit
-from ..options import is_empty
+from ..run_folder import is_empty
 from ..sampling import batches
 from .dataset import ManipulationData
 from .encoder import AttributeReader, train_encoder
@@ -199,6 +200,8 @@ def fit_editor(
     out: str | Path,
     fit_config: FitConfig,
     settings: Settings,
+    recipe: str,
+    data: Fingerprint,
     preset: dict[str, Any] | None = None,
     resume: bool,
     progress: bool | None,
@@ -217,6 +220,8 @@ def fit_editor(
             out=out,
             config=fit_config,
             recipe_config=settings,
+            recipe=recipe,
+            data=data,
             preset=preset,
             resume=resume,
             callbacks=[Samples(Path(out) / "samples", draw)],

@@ -14,7 +14,7 @@ from lightning.fabric.plugins.io import TorchCheckpointIO
 
 from ..errors import InputError
 from ..files import atomic_path
-from .run_folder import is_leftover
+from .run_folder import LOCK, is_leftover
 
 FOLDER, LAST, PREVIOUS, BEST = "checkpoints", "last.ckpt", "previous.ckpt", "best.ckpt"
 
@@ -72,29 +72,37 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and {"epoch", "state_dict", "callbacks"} <= found.keys() else None
 
 
-def last_checkpoint(out: str | Path) -> Path | None:
+def last_checkpoint(out: str | Path, *, epochs: int | None = None) -> Path | None:
     """The checkpoint that a run in the folder *out* is resumed from; None before the end of its first epoch.
 
     A damaged one is replaced by the one before it, with a warning.
 
+    Parameters
+    ----------
+    out : run folder.
+    epochs : number of epochs wanted in all.
+
     Raises
     ------
     InputError
-        If all checkpoints, or the best one, are damaged.
+        If all checkpoints, or the best one, are damaged, or the run has had more epochs already.
     """
     folder = Path(out) / FOLDER
     last, previous, best = (folder / name for name in (LAST, PREVIOUS, BEST))
     if not last.exists() and not previous.exists():
         return None
-    if read_checkpoint(last) is None:
+    found = read_checkpoint(last)
+    if found is None:
         state = "damaged" if last.exists() else "missing"
-        before = read_checkpoint(previous)
-        if before is None:
+        found = read_checkpoint(previous)
+        if found is None:
             raise InputError(f"checkpoint '{last}' is {state} and there is none before it that is whole; start a new run in another folder")
         warnings.warn(
-            f"checkpoint '{last}' is {state}; the run is resumed from the one before it, after epoch {before['epoch'] + 1}", stacklevel=2
+            f"checkpoint '{last}' is {state}; the run is resumed from the one before it, after epoch {found['epoch'] + 1}", stacklevel=2
         )
         os.replace(previous, last)
+    if epochs is not None and found["epoch"] + 1 > epochs:
+        raise InputError(f"run '{out}' has had {found['epoch'] + 1} epochs already, and epochs is {epochs}; give more")
     if read_checkpoint(best) is None:
         state = "damaged" if best.exists() else "missing"
         raise InputError(f"checkpoint '{best}', which holds the best epoch, is {state}; start a new run in another folder")
@@ -105,5 +113,5 @@ def remove_leftovers(out: str | Path) -> None:
     """Remove temporary files that a killed process left in a run folder."""
     for folder in (Path(out), Path(out) / FOLDER):
         for path in folder.iterdir() if folder.is_dir() else ():
-            if is_leftover(path) and path.is_file():
+            if is_leftover(path) and path.is_file() and path.name != LOCK:
                 path.unlink(missing_ok=True)

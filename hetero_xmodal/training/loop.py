@@ -7,6 +7,7 @@ epoch; so on a CPU an interrupted and resumed run equals an uninterrupted one bi
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import logging
@@ -16,7 +17,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -29,11 +30,11 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader
 
 from ..errors import InputError
-from ..files import write_json, write_text
+from ..files import one_writer, write_json, write_text
 from .checkpoints import BEST, FOLDER, LAST, AtomicCheckpoints, last_checkpoint, read_checkpoint, remove_leftovers
 from .fingerprint import Fingerprint
 from .resume import CONFIG, ENVIRONMENT, check_resumed, run_config, write_record
-from .run_folder import is_empty, is_unstarted
+from .run_folder import LOCK, is_empty, is_unstarted
 from .sampling import is_first_process, seed_everything
 
 
@@ -201,7 +202,7 @@ def fit(
         check_resumed(out, wanted, data)
     elif first and not (is_empty(out) or resume and is_unstarted(out)):
         raise InputError(f"run folder '{out}' is not empty; choose another one, or resume the run in it")
-    start = last_checkpoint(out) if resume else None
+    start = last_checkpoint(out, epochs=config.epochs) if resume else None
     keep = {"dirpath": out / FOLDER, "save_top_k": 1, "enable_version_counter": False}
     best = ModelCheckpoint(filename="best", monitor=config.monitor, mode=config.mode, **keep)
     newest = ModelCheckpoint(filename="last", save_on_train_epoch_end=True, **keep)
@@ -223,17 +224,26 @@ def fit(
     if type(module).transfer_batch_to_device is L.LightningModule.transfer_batch_to_device:
         module.transfer_batch_to_device = move_batch  # Lightning's own would move DGL graphs too
     out.mkdir(parents=True, exist_ok=True)
-    if first:
-        remove_leftovers(out)
-        write_json(out / ENVIRONMENT, _environment())
-        write_record(out, wanted | ({} if preset is None else {"preset": preset}), data)
+    with one_writer(out, lock=out / LOCK) if first else contextlib.nullcontext():
+        if first:
+            remove_leftovers(out)
+            write_json(out / ENVIRONMENT, _environment())
+            write_record(out, wanted | ({} if preset is None else {"preset": preset}), data)
+        with _log_file(out / "log.txt" if first else None), _ctrl_c():
+            _train(trainer, module, train, validation, start=start, monitor=config.monitor)
+    # read from the files, because training may have run in other processes
+    chosen, last = (read_checkpoint(out / FOLDER / name) for name in (BEST, LAST))
+    if chosen is None or last is None:
+        raise InputError(f"the checkpoints in '{out / FOLDER}' are gone or damaged; start a new run in another folder")
+    module.load_state_dict(chosen["state_dict"])
+    rows = last["callbacks"]["_Metrics"]["rows"]
+    row = rows[chosen["epoch"]]
+    return FitResult(best_score=row[config.monitor], best_epoch=row["epoch"], epochs=len(rows), out=out)
 
-    log = logging.getLogger("hetero_xmodal")
-    handler: logging.Handler = logging.FileHandler(out / "log.txt", encoding="utf-8") if first else logging.NullHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    on_interrupt = signal.getsignal(signal.SIGINT) if threading.current_thread() is threading.main_thread() else None
+
+def _train(
+    trainer: L.Trainer, module: L.LightningModule, train: DataLoader, validation: DataLoader, *, start: Path | None, monitor: str
+) -> None:
     try:
         with warnings.catch_warnings():
             hints = "num_workers|Checkpoint directory|does not have many workers|log interval|LeafSpec|sync_dist"
@@ -246,23 +256,36 @@ def fit(
             raise KeyboardInterrupt from None
         raise
     except MisconfigurationException as error:
-        if config.monitor in trainer.callback_metrics:
+        if monitor in trainer.callback_metrics:
             raise
         logged = sorted(trainer.callback_metrics)
-        raise InputError(f"the module never logged '{config.monitor}', which selects the best epoch; logged are {logged}") from error
+        raise InputError(f"the module never logged '{monitor}', which selects the best epoch; logged are {logged}") from error
+
+
+@contextlib.contextmanager
+def _log_file(path: Path | None) -> Iterator[None]:
+    """Within, what is logged is written to a file too."""
+    log = logging.getLogger("hetero_xmodal")
+    handler: logging.Handler = logging.NullHandler() if path is None else logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
     finally:
-        if on_interrupt is not None:
-            signal.signal(signal.SIGINT, on_interrupt)  # Lightning leaves Ctrl-C ignored
         log.removeHandler(handler)
         handler.close()
-    # read from the files, because training may have run in other processes
-    chosen, last = (read_checkpoint(out / FOLDER / name) for name in (BEST, LAST))
-    if chosen is None or last is None:
-        raise InputError(f"the checkpoints in '{out / FOLDER}' are gone or damaged; start a new run in another folder")
-    module.load_state_dict(chosen["state_dict"])
-    rows = last["callbacks"]["_Metrics"]["rows"]
-    row = rows[chosen["epoch"]]
-    return FitResult(best_score=row[config.monitor], best_epoch=row["epoch"], epochs=len(rows), out=out)
+
+
+@contextlib.contextmanager
+def _ctrl_c() -> Iterator[None]:
+    """Afterwards Ctrl-C has its usual effect again; Lightning leaves it ignored."""
+    usual = signal.getsignal(signal.SIGINT) if threading.current_thread() is threading.main_thread() else None
+    try:
+        yield
+    finally:
+        if usual is not None:
+            signal.signal(signal.SIGINT, usual)
 
 
 def device_of(config: FitConfig) -> torch.device:

@@ -10,10 +10,13 @@ from ..configs import parsed
 from ..errors import InputError
 from ..files import read_json
 
+#: held by the process that trains in a run folder
+LOCK = ".hx.lock"
+
 
 def is_leftover(path: Path) -> bool:
-    """Whether *path* is a temporary file of a process that was killed while it wrote, and no part of a run."""
-    return path.name.startswith(".") and ".tmp" in path.name
+    """Whether *path* is a temporary file or the lock of a process that was killed while it wrote, and no part of a run."""
+    return path.name == LOCK or path.name.startswith(".") and ".tmp" in path.name
 
 
 def is_empty(folder: str | Path) -> bool:

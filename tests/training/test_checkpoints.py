@@ -141,6 +141,21 @@ def test_leftovers_of_a_kill_are_no_reason_to_refuse_a_run(whole, tmp_path):
     assert not list(tmp_path.rglob(".*"))
 
 
+def test_one_process_at_a_time_trains_in_a_folder(tmp_path):
+    class Second(Line):
+        def on_train_epoch_end(self):
+            with pytest.raises(InputError, match="is being written by another run"):
+                run(tmp_path / "run", epochs=2, resume=True)
+
+    run(tmp_path / "run", epochs=1, module=Second())
+
+
+def test_a_run_is_not_resumed_to_fewer_epochs_than_it_has_had(tmp_path):
+    run(tmp_path / "run", epochs=3)
+    with pytest.raises(InputError, match="has had 3 epochs already, and epochs is 2; give more"):
+        run(tmp_path / "run", epochs=2, resume=True)
+
+
 def test_a_run_that_has_moved_remembers_its_best_epoch(tmp_path):
     run(tmp_path / "here", epochs=3, module=Line(scores=SCORES))
     (tmp_path / "here").rename(tmp_path / "there")

@@ -315,7 +315,7 @@ def _join_frames(owner: str | Relation, frames: list[dict[str, Tensor]]) -> dict
             if name not in frame:
                 raise InputError(f"{where}: graph {k} lacks feature '{name}' that others have; build all graphs with the same options")
             full.append((k, frame[name]))
-        if name in texts:
+        if name in texts and all(value.ndim == 2 for _, value in full):  # a corpus holds codes of texts, of one dimension
             width = max((value.shape[1] for _, value in full), default=0)
             full = [(k, widen_text(value, width)) for k, value in full]
         for k, value in full:

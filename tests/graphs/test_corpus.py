@@ -413,6 +413,16 @@ def test_equal_paths_with_different_regions_stay_two_images():
     assert GraphCorpus.from_graphs([zoo.tiny(), zoo.tiny()]).num_images == 2  # nothing says that they are one
 
 
+def test_names_that_differ_after_byte_32_stay_two_names_and_widths_are_those_of_the_longest(tmp_path):
+    long, longer = "a very long compound name of one thing", "a very long compound name of one thing" + " and more of it" * 6
+    graphs = [hx.build_graph(SceneGraph([SceneObject(name)]), SceneGraph([SceneObject(name)])) for name in ("bird", long, longer)]
+    GraphCorpus.from_graphs(graphs[:2], ids=["a", "b"]).save(tmp_path / "c")
+    joined = hx.concat([GraphCorpus.load(tmp_path / "c"), GraphCorpus.from_graphs(graphs[2:], ids=["c"])], tmp_path / "joined")
+    assert joined.frame("visual")["name"].tolist() == ["bird", long, longer]
+    assert joined.frame("visual-same_as-word")["source_name"].tolist() == joined.frame("visual")["name"].tolist()
+    assert_same(joined.batch([2, 0, 1]), FlatGraphs.concat([FlatGraphs.from_dgl(graphs[i]) for i in (2, 0, 1)]).to_dgl())
+
+
 def test_concat_in_memory_and_on_disk(several, tmp_path):
     corpus, graphs = several
     other_graphs, paths = captioned(2, "A long-legged wading bird.", path="other{}.jpg")

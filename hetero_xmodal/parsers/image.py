@@ -214,7 +214,7 @@ def _scene(image: InputImage, found: Detections, source: dict, relations: bool) 
     attributes = found.attributes or [[] for _ in found.names]
     features = [None] * len(found.names) if found.features is None else found.features.tolist()
     objects = [
-        SceneObject(name=name, attributes=attribute, box=tuple(box), score=score, feature=feature)
+        SceneObject(name=name, attributes=attribute, box=tuple(box), score=score, feature=feature, provenance=found.provenance)
         for name, attribute, box, score, feature in zip(
             found.names,
             attributes,

@@ -41,15 +41,12 @@ SHIPPED: dict[str, dict[str, Path]] = {
 }
 
 
-#: detector and judge of the generated world, which stand in the folder of the shipped models itself
-_SHIPPED_FILES = tuple(f"{name}.{ending}" for name in ("world_detector", "world_judge") for ending in ("json", "md", "safetensors"))
-
-
 def write_shipped_manifests() -> None:
     """Write the manifests of the shipped models anew; for whoever changes one of their files or cards (``make manifests``)."""
     for folder in {folder for models in SHIPPED.values() for folder in models.values()}:
         write_manifest(folder, kind=MODEL_FOLDER.name)
-    write_manifest(ASSETS, kind="shipped detector and judge", files=_SHIPPED_FILES)
+    # detector and judge of the generated world, and what else stands in the folder of the models itself
+    write_manifest(ASSETS, kind="networks of the world", files=sorted(file.name for file in ASSETS.glob("world_*")))
 
 
 def find_model(model: str | Path, *, recipe: str | None = None) -> tuple[Path, str]:

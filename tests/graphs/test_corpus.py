@@ -617,3 +617,32 @@ def test_the_default_world_becomes_a_corpus_with_labels_and_bridges(tmp_path):
     assert len(corpus) == 12 and corpus.info["dropped"] == 0 and (table["label"] > 0).all()
     assert (table["bridge"] > 0).sum() >= 10  # nearly every caption names what is there
     assert json.loads((tmp_path / "w" / "corpus.json").read_text())["info"]["split"] == "val"
+
+
+# ---------------------------------------------------------------------------------------------- saved where it is open
+
+
+def test_a_subset_is_not_saved_over_the_corpus_that_it_is_read_from(tmp_path):
+    GraphCorpus.from_graphs([zoo.tiny(), zoo.no_bridge()], ids=["a", "b"]).save(tmp_path / "c")
+    (tmp_path / "link").symlink_to("c")
+    corpus = GraphCorpus.load(tmp_path / "c")
+    for path in (tmp_path / "c", tmp_path / "link"):
+        with pytest.raises(InputError, match="is the corpus that this subset is read from; save the subset into another folder"):
+            corpus.subset([1]).save(path)
+    corpus.subset([1]).save(tmp_path / "d")
+    assert GraphCorpus.load(tmp_path / "d").ids == ["b"] and GraphCorpus.load(tmp_path / "c").ids == ["a", "b"]
+    corpus.save(tmp_path / "link")  # the whole of it may be
+    assert GraphCorpus.load(tmp_path / "c").ids == ["a", "b"] and (tmp_path / "link").is_symlink()
+
+
+def test_an_open_corpus_stays_what_it_was_when_another_takes_its_place(tmp_path):
+    GraphCorpus.from_graphs([zoo.tiny(), zoo.no_bridge()], ids=["a", "b"]).save(tmp_path / "c")
+    corpus = GraphCorpus.load(tmp_path / "c")
+    before, sent = corpus[1], pickle.dumps(corpus.subset([1]))
+    assert pickle.loads(sent).ids == ["b"]
+    GraphCorpus.from_graphs([zoo.no_bridge()], ids=["z"]).save(tmp_path / "c")
+    assert corpus.ids == ["a", "b"] and corpus[1].num_nodes("visual") == before.num_nodes("visual")
+    for name in ("box", "score"):
+        assert torch.equal(corpus[1].nodes["visual"].data[name], before.nodes["visual"].data[name])
+    with pytest.raises(InputError, match="was replaced since it was opened; open it again"):
+        pickle.loads(sent)

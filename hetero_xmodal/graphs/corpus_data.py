@@ -208,6 +208,18 @@ class CorpusData:
             self.vocabulary, self.widths,
         )  # fmt: skip
 
+    def with_width(self, name: str, feature: str, width: int) -> tuple[CorpusData, list[str]]:
+        """Without the images whose nodes have a feature of another width, and the ids of those; their sentences stay without a pair."""
+        table = self.tables[owner_part(name)]
+        rows = table.node_data[name][feature]
+        if not len(rows) or rows.shape[1] == width:
+            return self, []
+        offsets = table.node_offsets[name].numpy()
+        kept = np.flatnonzero(np.diff(offsets) == 0)
+        others = np.flatnonzero(np.diff(offsets))
+        pairs = np.flatnonzero(np.isin(self.image_of, kept))
+        return self.take(kept, np.arange(self.count("sentence")), pairs), self.texts["images", "id"].strings(others)
+
     def graphs(self, pairs: Rows) -> FlatGraphs:
         """The graphs of the pairs (b,), as plain tensors, without a loop over graphs, nodes or edges."""
         rows = {"image": self.image_of[pairs], "sentence": self.sentence_of[pairs], "pair": pairs}

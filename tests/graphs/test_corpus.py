@@ -491,3 +491,37 @@ def test_an_open_corpus_stays_what_it_was_when_another_takes_its_place(tmp_path)
         assert torch.equal(corpus[1].nodes["visual"].data[name], before.nodes["visual"].data[name])
     with pytest.raises(InputError, match="was replaced since it was opened; open it again"):
         pickle.loads(sent)
+
+
+def test_parquet_tables_hold_every_row_once_and_duckdb_joins_them(several, tmp_path):
+    """Against the graphs themselves: every region with its box and feature, every edge, and the images of the pairs."""
+    import duckdb
+    import pandas as pd
+
+    corpus, graphs = several
+    corpus = hx.concat([corpus, corpus.only("sentence", [0])])  # and a sentence without an image
+    files = corpus.to_parquet(tmp_path / "tables")
+    assert len(files) == 3 + len(corpus.node_types) + len(corpus.relations) and all(file.is_file() for file in files)
+    tables = {file.stem: pd.read_parquet(file) for file in files}
+    assert len(tables["images"]) == 3 and len(tables["sentences"]) == 10 and tables["pairs"]["id"].tolist() == corpus.ids
+    assert tables["images"]["pairs"].tolist() == [3, 3, 3] and tables["sentences"]["pairs"].tolist() == [1] * 9 + [0]
+    assert tables["pairs"]["image"].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2] and tables["pairs"]["text"].tolist() == corpus.sentences
+    for k in range(3):
+        mine = tables["visual"].query(f"image == {k}")
+        data = graphs[3 * k].nodes["visual"].data
+        assert mine[["x1", "y1", "x2", "y2"]].values.tolist() == data["box"].tolist()
+        assert [list(row) for row in mine["feature"]] == data["feature"].tolist()
+    for relation in corpus.relations:
+        unit = (
+            "image" if {relation[0], relation[2]} <= {"visual", "label"} else "sentence" if relation[0] == relation[2] == "word" else "pair"
+        )
+        expected = sum(g.num_edges(relation) for g in (graphs[::3] if unit == "image" else graphs))
+        extra = graphs[0].num_edges(relation) if unit == "sentence" else 0
+        assert len(tables["-".join(relation)]) == expected + extra and tables["-".join(relation)].columns[0] == unit
+    seen = duckdb.sql(
+        f"select p.id, count(*) from '{tmp_path}/tables/pairs.parquet' p join '{tmp_path}/tables/visual.parquet' v on p.image = v.image "
+        "group by p.id order by p.id"
+    ).fetchall()
+    assert seen == [(id, int(id[0]) + 1) for id in corpus.ids]
+    corpus[0:0].to_parquet(tmp_path / "empty")
+    assert pd.read_parquet(tmp_path / "empty" / "visual.parquet").columns.tolist() == tables["visual"].columns.tolist()

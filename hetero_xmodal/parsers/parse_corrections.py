@@ -6,6 +6,7 @@ Each function looks for one pattern of words and arcs and corrects tags or attac
 from __future__ import annotations
 
 from . import lexicon as lex
+from .clause_corrections import absolute_clauses, comparisons, lists_that_describe, negations
 from .prepositions import join_prepositions
 from .words import NOUN_TAGS, Lemmatizer, Word
 
@@ -17,6 +18,10 @@ def correct_parse(words: list[Word], lemma: Lemmatizer) -> None:
     mistagged_nouns(words)
     colours_before_noun(words)
     lemmatise(words, lemma)
+    comparisons(words)
+    negations(words)
+    lists_that_describe(words)
+    absolute_clauses(words)
     fronted_objects(words)
     nouns_before_and(words)
     lists_after_with(words)

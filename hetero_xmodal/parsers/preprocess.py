@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from .lexicon import NOT_NOUN_PHRASE, OPENERS, READ_AS, READ_BEFORE_NOUN_AS, READ_PAIR_AS
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
     from spacy.vocab import Vocab
+
+
+#: a run of letters and digits, or a single mark
+WORDS_AND_MARKS = re.compile(r"[^\W_]+|[^\w\s]|_")
+
+#: spaCy strips marks from a piece of text one by one, in time quadratic in its length; longer pieces with more marks are cut at each mark
+_LONG_PIECE, _MANY_MARKS = 60, 30
 
 
 class Prepared(NamedTuple):
@@ -33,7 +41,7 @@ class Prepared(NamedTuple):
 
 def prepare(nlp: Language, text: str) -> Prepared:
     """Tokenise and preprocess *text*."""
-    texts = join_hyphens([(t.text, bool(t.whitespace_)) for t in nlp.make_doc(" ".join(text.split()))])
+    texts = join_hyphens([(t.text, bool(t.whitespace_)) for t in nlp.make_doc(" ".join(map(cut_marks, text.split())))])
     words = [READ_AS.get(w, w) for w in map(str.lower, texts)]
     for i in range(len(words) - 1):
         pair = READ_PAIR_AS.get(f"{words[i]} {words[i + 1]}")
@@ -48,6 +56,20 @@ def prepare(nlp: Language, text: str) -> Prepared:
     if words[-1] not in (".", "!", "?"):
         words.append(".")
     return Prepared(tuple(words), texts, before)
+
+
+def cut_marks(piece: str) -> str:
+    """Separate the marks of a long *piece* of text without white space that has many of them; captions have none.
+
+    >>> cut_marks("(red)")
+    '(red)'
+    >>> cut_marks("(" * 40 + "red" * 10)[-36:]
+    '( ( ( redredredredredredredredredred'
+    """
+    if len(piece) <= _LONG_PIECE:
+        return piece
+    parts = WORDS_AND_MARKS.findall(piece)
+    return " ".join(parts) if len(parts) > _MANY_MARKS else piece
 
 
 def join_hyphens(pieces: list[tuple[str, bool]]) -> list[str]:

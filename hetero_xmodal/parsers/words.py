@@ -58,6 +58,28 @@ class Word:
             head.kids.append(self)
             head.kids.sort(key=lambda w: w.i)
 
+    def is_above(self, other: Word) -> bool:
+        """Whether *other* is this word or below it in the tree."""
+        while other is not self and other.head is not other:
+            other = other.head
+        return other is self
+
+    def replace(self, old: Word) -> None:
+        """Take the place of *old*, which is above this word, in the tree; *old* is attached to this word."""
+        self.head.kids.remove(self)
+        above, self.dep = old.head, old.dep
+        old.kids, kids = [], old.kids
+        if above is old:
+            self.head = self
+        else:
+            above.kids[above.kids.index(old)] = self
+            above.kids.sort(key=lambda w: w.i)
+            self.head = above
+        for kid in (old, *kids):
+            kid.head = self
+        old.dep = "dep"
+        self.kids = sorted([*self.kids, old, *kids], key=lambda w: w.i)
+
     def retag(self, tag: str) -> None:
         """Set tag and part of speech."""
         self.tag, self.pos = tag, POS_OF_TAG.get(tag, "X")

@@ -99,6 +99,29 @@ def _describes(words: list[Word], opener: Word, items: list[Word]) -> bool:
     return holder is not None and holder.tag in ("NN", "NNP") and after < len(words) and words[after].tag == "VBZ"
 
 
+def others_with(words: list[Word]) -> None:
+    """ "a girl with a kite and a boy with a ball": the boy is beside the girl, not something that she has."""
+    for opener in words:
+        if opener.low != "with" or opener.dep != "prep":
+            continue
+        other = _noun_before(words, opener)
+        if other is None or other.dep != "conj" or other.head.dep != "pobj" or other.head.head.low != "with":
+            continue
+        holder = other.head.head.head
+        if holder.tag in NOUN_TAGS and holder.i < other.i:
+            opener.attach(other, "prep")
+            other.attach(holder, "conj")
+
+
+def places_of_all_objects(words: list[Word]) -> None:
+    """ "put a bird and a cat on the roof": both are on the roof."""
+    for verb in words:
+        thing = verb.kid("dobj") if verb.lemma in lex.PLACING and verb.pos == "VERB" else None
+        for last in [k for k in thing.kids if k.dep == "conj"] if thing is not None else ():
+            for place in [k for k in last.kids if k.dep == "prep" and k.i > last.i and k.low not in ("of", "with")]:
+                place.attach(verb, "prep")
+
+
 # ---------------------------------------------------------------------------------------------- comparisons
 
 
@@ -134,13 +157,14 @@ def _start_of_comparison(words: list[Word], than: Word) -> int:
 
 def _compared(words: list[Word], start: int) -> Word | None:
     """What is compared: the noun in front of "bigger than", or the linking verb."""
+    if words[start].low in ("more", "less", "fewer") and words[start + 1].tag in NOUN_TAGS:
+        return words[start + 1]
     at = start - 1
     while at > 0 and words[at].tag in ("RB", "RBR"):
         at -= 1
     word = words[at]
-    if at >= 0 and (word.tag in NOUN_TAGS or word.lemma in lex.LINKING_VERBS and word.pos in ("VERB", "AUX")):
-        return word
-    return words[start + 1] if words[start].low in ("more", "less", "fewer") and words[start + 1].tag in NOUN_TAGS else None
+    linking = word.lemma in lex.LINKING_VERBS and word.pos in ("VERB", "AUX")
+    return word if at >= 0 and (linking or word.tag in NOUN_TAGS) else None
 
 
 def _merge_comparison(than: Word, degree: list[Word], holder: Word) -> None:

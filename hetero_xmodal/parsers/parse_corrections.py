@@ -6,7 +6,14 @@ Each function looks for one pattern of words and arcs and corrects tags or attac
 from __future__ import annotations
 
 from . import lexicon as lex
-from .clause_corrections import absolute_clauses, comparisons, lists_that_describe, negations
+from .clause_corrections import (
+    absolute_clauses,
+    comparisons,
+    lists_that_describe,
+    negations,
+    others_with,
+    places_of_all_objects,
+)
 from .prepositions import join_prepositions
 from .words import NOUN_TAGS, Lemmatizer, Word
 
@@ -21,13 +28,15 @@ def correct_parse(words: list[Word], lemma: Lemmatizer) -> None:
     comparisons(words)
     negations(words)
     lists_that_describe(words)
-    absolute_clauses(words)
+    others_with(words)
+    places_of_all_objects(words)
     fronted_objects(words)
     nouns_before_and(words)
     lists_after_with(words)
     missing_subjects(words)
     participles_tagged_as_nouns(words, lemma)
     participles_parsed_as_adjectives(words)
+    absolute_clauses(words)
     participles_after_colours(words)
     participles_of_clothing(words)
     participles_of_pictures(words)
@@ -69,6 +78,8 @@ def mistagged_nouns(words: list[Word]) -> None:
         ):
             if w.low not in lex.NOT_ATTRIBUTES and w.low not in lex.ADVERB_ATTRIBUTES:
                 w.retag("NN")
+        elif w.dep == "nsubj" and w.tag == "VB":  # "smoke rising"
+            w.retag("NN")
         elif w.dep in ("nsubj", "nsubjpass", "ROOT", "conj") and w.tag in ("XX", "JJ", "FW", "UH") and any(k.dep == "det" for k in w.kids):
             w.retag("NN")
 
@@ -131,7 +142,7 @@ def participles_tagged_as_nouns(words: list[Word], lemma: Lemmatizer) -> None:
             continue
         after = words[w.i + 1] if w.i + 1 < len(words) else None
         if after is None or after.pos == "PUNCT" and after.i == len(words) - 1:
-            if before.lemma not in lex.ANIMATE:
+            if before.lemma not in lex.ANIMATE and before.lemma not in lex.BODY_PARTS:
                 continue
         elif after.pos not in ("ADP", "DET", "PART", "ADV", "PRON") and not (after.pos == "ADJ" and after.i + 1 < len(words)):
             continue

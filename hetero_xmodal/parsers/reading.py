@@ -6,7 +6,6 @@ from ..scenes import SceneObject, SceneRelation
 from . import lexicon as lex
 from .words import NOUN_TAGS, Word
 
-
 #: two lists of a hundred nouns each give as many; longer products are no captions, and grow with the square of the text
 MAX_RELATIONS = 10_000
 

@@ -110,6 +110,8 @@ def attribute_text(reading: Reading, word: Word) -> str:
     """The attribute as written, with its own modifier ("dark brown", "light colored"); empty for quantifiers such as "many"."""
     if word.low in lex.NOT_ATTRIBUTES or word.tag in ("DT", "PDT", "PRP$", "WDT") or word.i in reading.used or denied(reading, word):
         return ""
+    if word.low in lex.MULTIPLES:
+        return multiple(reading, word)
     if word.pos == "NUM":
         return lex.NUMBERS.get(word.low, word.low if word.low.isdigit() else "")
     if word.pos not in ("ADJ", "NOUN", "PROPN", "VERB", "ADV") or word.pos == "ADV" and word.low not in lex.ADVERB_ATTRIBUTES:
@@ -134,6 +136,38 @@ def attribute_text(reading: Reading, word: Word) -> str:
     return lex.ATTRIBUTE_FORMS.get(low, low)
 
 
+def after_but(word: Word) -> bool:
+    """ "not red but blue": it is blue."""
+    return word.dep == "conj" and any(k.low == "but" and k.i < word.i for k in word.head.kids)
+
+
+def multiple(reading: Reading, word: Word) -> str:
+    """ "two dozen roses": 24; "a dozen eggs": 12; "several hundred birds": no number."""
+    before = reading.words[word.i - 1].low if word.i else ""
+    if before in ("", "a", "one", "the"):
+        return str(lex.MULTIPLES[word.low])
+    number = lex.NUMBERS.get(before, before)
+    return str(int(number) * lex.MULTIPLES[word.low]) if number.isdecimal() and len(number) < 7 else ""
+
+
+def results(reading: Reading) -> None:
+    """ "paint the wall yellow", "make the car red": what the object becomes."""
+    for verb in reading.words:
+        if verb.lemma not in lex.RESULT_VERBS or verb.pos != "VERB" or any(k.dep == "neg" for k in verb.kids):
+            continue
+        for thing in reading.heads:
+            if not verb.i < thing.i <= verb.i + 5 or thing.i + 1 >= len(reading.words):
+                continue
+            result = reading.words[thing.i + 1]
+            if (result.pos == "ADJ" or result.low in lex.COLOURS) and not is_before_noun(reading, result):
+                reading.add_attribute(thing, attribute_text(reading, result))
+
+
+def is_before_noun(reading: Reading, word: Word) -> bool:
+    """Whether an adjective stands in front of a noun."""
+    return word.i + 1 < len(reading.words) and reading.words[word.i + 1].pos in (*NOUNS, "ADJ")
+
+
 def predicate_adjectives(reading: Reading) -> None:
     """ "the bird is blue", "a door that is open", "the sky is clear and blue"."""
     for verb in reading.words:
@@ -145,9 +179,10 @@ def predicate_adjectives(reading: Reading) -> None:
                 continue
             if not linking and not (complement.dep == "oprd" or complement.dep == "acomp" and verb.lemma == "paint"):
                 continue
-            if any(k.dep == "neg" for k in (*verb.kids, *complement.kids)):
-                continue
+            negative = any(k.dep == "neg" or k.low == "neither" for k in (*verb.kids, *complement.kids))
             for word in adjective_group(complement):
+                if negative and not after_but(word):
+                    continue
                 if word.pos in ("ADJ", "VERB") or word.low in lex.ADVERB_ATTRIBUTES or word.low in lex.COLOURS:
                     for subject in reading.subjects(verb):
                         reading.add_attribute(subject, attribute_text(reading, word))

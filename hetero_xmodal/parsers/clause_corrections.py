@@ -6,6 +6,8 @@ The functions here find the phrases by their words and tags, which the tagger ge
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from . import lexicon as lex
 from .words import NOUN_TAGS, Word
 
@@ -113,13 +115,22 @@ def others_with(words: list[Word]) -> None:
             other.attach(holder, "conj")
 
 
-def places_of_all_objects(words: list[Word]) -> None:
-    """ "put a bird and a cat on the roof": both are on the roof."""
+def places_of_objects(words: list[Word]) -> None:
+    """ "put a bird and a cat on the roof": both are on the roof; "into the box next to the gate": the box is next to the gate."""
     for verb in words:
         thing = verb.kid("dobj") if verb.lemma in lex.PLACING and verb.pos == "VERB" else None
-        for last in [k for k in thing.kids if k.dep == "conj"] if thing is not None else ():
+        if thing is None:
+            continue
+        for other in [k for k in verb.kids if k.dep == "conj" and k.tag in NOUN_TAGS and k.i > thing.i]:
+            other.attach(thing, "conj")
+        for last in [k for k in thing.kids if k.dep == "conj"]:
             for place in [k for k in last.kids if k.dep == "prep" and k.i > last.i and k.low not in ("of", "with")]:
                 place.attach(verb, "prep")
+        places = [k for k in verb.kids if k.dep == "prep" and k.i > thing.i]
+        for place, further in pairwise(places):
+            ground = place.kid("pobj")
+            if ground is not None and ground.i == further.i - 1:
+                further.attach(ground, "prep")
 
 
 # ---------------------------------------------------------------------------------------------- comparisons

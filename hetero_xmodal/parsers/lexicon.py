@@ -241,7 +241,7 @@ SOME_OF = _words("some all most many several each both one two three four five s
 INDEFINITE = _words("a an any")
 
 #: verbs whose object ends up in the place that follows: "put the cup on the table" says that the cup is on the table
-PLACING = _words("put place set lay hang move stand lean drop stick insert drag slide shift position pour store load")
+PLACING = _words("put place set lay lie hang move stand lean drop stick insert drag slide shift position pour store load")
 
 #: prepositions that place what is held, not who holds it: "a girl holds a kite above her head"
 PLACES_HELD = _words("above over under behind below beneath against")

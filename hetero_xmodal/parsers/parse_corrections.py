@@ -12,7 +12,7 @@ from .clause_corrections import (
     lists_that_describe,
     negations,
     others_with,
-    places_of_all_objects,
+    places_of_objects,
 )
 from .prepositions import join_prepositions
 from .words import NOUN_TAGS, Lemmatizer, Word
@@ -27,11 +27,11 @@ def correct_parse(words: list[Word], lemma: Lemmatizer) -> None:
     lemmatise(words, lemma)
     comparisons(words)
     negations(words)
-    lists_that_describe(words)
-    others_with(words)
-    places_of_all_objects(words)
     fronted_objects(words)
     nouns_before_and(words)
+    lists_that_describe(words)
+    others_with(words)
+    places_of_objects(words)
     lists_after_with(words)
     missing_subjects(words)
     participles_tagged_as_nouns(words, lemma)

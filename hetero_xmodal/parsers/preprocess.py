@@ -126,9 +126,7 @@ def common_verb(word: str, after: str, seen: bool) -> str:
 
 def is_plural(word: str) -> bool:
     """Whether a word looks like a plural noun: "birds", "people", but not "grass"."""
-    return (
-        word in lex.PLURALS or word.endswith("s") and len(word) > 3 and not word.endswith(("ss", "us", "is", "'s")) and word not in lex.BE
-    )
+    return word in lex.PLURALS or word.endswith("s") and len(word) > 3 and not word.endswith(("ss", "us", "is", "'s"))
 
 
 def is_singular_noun(words: list[str], i: int) -> bool:

@@ -38,6 +38,8 @@ def give_verb_subject(words: list[Word], subject: Word, last: Word) -> None:
     """Make *subject* the subject of the finite verb right after *last*, the last noun of a phrase that describes the subject."""
     if last.i + 1 >= len(words) or words[last.i + 1].tag not in _FINITE_TAGS:
         return
+    while subject.dep == "pobj" and subject.head.dep == "prep" and subject.head.head.tag in NOUN_TAGS:
+        subject = subject.head.head  # "a man with a hat bigger than his head sits": the man
     verb = words[last.i + 1]
     if verb.dep in ("aux", "auxpass") and verb.head.i > verb.i:
         verb = verb.head
@@ -138,13 +140,14 @@ def places_of_objects(words: list[Word]) -> None:
 
 def comparisons(words: list[Word]) -> None:
     """ "a dog bigger than a cat", "as tall as a tree": one relation, "bigger than"; the adjective alone is no attribute."""
+    holder = None
     for than in words[2:]:
         start = _start_of_comparison(words, than)
         thing = head_of_phrase(words, than.i + 1) if start else None
         if thing is None:
             continue
         degree = words[start : than.i]
-        holder = _compared(words, start)
+        holder = holder if words[start - 1].low in ("and", "but", "or") else _compared(words, start)
         if holder is None:
             continue
         _merge_comparison(than, degree, holder)
@@ -174,8 +177,7 @@ def _compared(words: list[Word], start: int) -> Word | None:
     while at > 0 and words[at].tag in ("RB", "RBR"):
         at -= 1
     word = words[at]
-    linking = word.lemma in lex.LINKING_VERBS and word.pos in ("VERB", "AUX")
-    return word if at >= 0 and (linking or word.tag in NOUN_TAGS) else None
+    return word if at >= 0 and word.pos in ("VERB", "AUX", "NOUN", "PROPN") else None
 
 
 def _merge_comparison(than: Word, degree: list[Word], holder: Word) -> None:
@@ -196,6 +198,20 @@ def _merge_comparison(than: Word, degree: list[Word], holder: Word) -> None:
 
 
 # ---------------------------------------------------------------------------------------------- negation
+
+
+def complements_before_verb(words: list[Word]) -> None:
+    """ "an animal that isn't a cat sleeps": the animal sleeps."""
+    for verb in words:
+        if verb.dep != "relcl" or verb.lemma != "be" or verb.head.i > verb.i or verb.head.tag not in NOUN_TAGS:
+            continue
+        start = verb.i + 1 + (verb.i + 1 < len(words) and words[verb.i + 1].low in ("not", "n't"))
+        complement = head_of_phrase(words, start)
+        if complement is None or complement.i + 1 >= len(words) or words[complement.i + 1].tag not in _FINITE_TAGS:
+            continue
+        if not complement.is_above(verb):
+            complement.attach(verb, "attr")
+            give_verb_subject(words, verb.head, complement)
 
 
 def negations(words: list[Word]) -> None:
@@ -223,9 +239,13 @@ def absolute_clauses(words: list[Word]) -> None:
         noun = head_of_phrase(words, comma.i + 1)
         if noun is None or noun.i + 1 >= len(words):
             continue
-        participle = words[noun.i + 1]
-        if participle.tag == "VBG" or participle.tag in ("VBN", "VBD") and participle.i + 1 == _end(words):
-            _detach_clause(words, comma, noun, participle)
+        after = words[noun.i + 1]
+        if after.tag == "VBG":
+            _detach_clause(words, comma, noun, after, "acl")
+        elif (after.tag in ("VBN", "VBD", "JJ") or after.low in lex.ADVERB_ATTRIBUTES) and after.i + 1 == _end(words):
+            _detach_clause(words, comma, noun, after, "state")
+        elif after.pos == "ADP" and noun.dep in ("conj", "appos", "dobj") and not any(w.low == "and" for w in words[after.i :]):
+            _detach_clause(words, comma, noun, after, "prep")
 
 
 def _end(words: list[Word]) -> int:
@@ -233,8 +253,9 @@ def _end(words: list[Word]) -> int:
     return len(words) - (words[-1].pos == "PUNCT")
 
 
-def _detach_clause(words: list[Word], comma: Word, noun: Word, participle: Word) -> None:
-    """Make the noun and its participle a clause of their own, beside the clause in front of the comma."""
+def _detach_clause(words: list[Word], comma: Word, noun: Word, participle: Word, dep: str) -> None:
+    """Make the noun and its participle (or adjective, or preposition) a clause of their own, beside that in front of the comma."""
+    own = [k for k in participle.kids if k.i > comma.i and k is not noun]
     above = next((w for w in (participle, noun) if w.head.i < comma.i), None)
     if above is None:  # the main clause hangs from the participle
         main = next((k for k in participle.kids if k.i < comma.i and k.pos in ("VERB", "AUX", *("NOUN", "PROPN"))), None)
@@ -249,6 +270,8 @@ def _detach_clause(words: list[Word], comma: Word, noun: Word, participle: Word)
     if participle.is_above(noun):
         participle.attach(root, "parataxis")
     noun.attach(root, "parataxis")
-    participle.attach(noun, "acl")
-    if participle.tag == "VBD":
-        participle.retag("VBN")
+    participle.attach(noun, dep)
+    for kid in own:
+        kid.attach(participle, kid.dep)
+    if dep == "state":
+        participle.retag("JJ")

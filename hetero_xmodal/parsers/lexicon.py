@@ -241,7 +241,9 @@ SOME_OF = _words("some all most many several each both one two three four five s
 INDEFINITE = _words("a an any")
 
 #: verbs whose object ends up in the place that follows: "put the cup on the table" says that the cup is on the table
-PLACING = _words("put place set lay lie hang move stand lean drop stick insert drag slide shift position pour store load")
+PLACING = _words(
+    "put place set lay lie hang move stand lean drop stick insert drag slide shift position pour store load stack pile arrange"
+)
 
 #: prepositions that place what is held, not who holds it: "a girl holds a kite above her head"
 PLACES_HELD = _words("above over under behind below beneath against")
@@ -258,7 +260,7 @@ IMPERATIVES = (
     | RESULT_VERBS
     | _words(
         "add remove delete take change replace swap push pull throw bring open close let draw give hold erase cut rotate flip lift raise "
-        "lower fill cover clean wash show find get pick carry use build attach fold roll tie wrap"
+        "lower fill cover clean wash show find get pick carry use build attach fold roll tie wrap stack pile arrange"
     )
 )
 
@@ -271,13 +273,13 @@ PLURAL_VERBS = _words(
     "jump crash smile pose stretch hover circle land gather stare sleep lean lie swim drink eat feed wade roam bask huddle grow "
     "hang drive travel drift splash peck kneel crouch squat bounce roll fall rise stand sit wait work cook sparkle dive relax leap "
     "trot gallop soar glide crawl bathe cuddle snuggle shop camp picnic cross watch photograph load cover line chase pull surround "
-    "wear carry push throw catch kick hit"
+    "wear carry push throw catch kick hit block hug hunt crowd"
 )
 
 #: those that take an object, read as "hold" before a determiner
 PLURAL_VERBS_WITH_OBJECT = _words(
     "watch photograph load cover line chase pull surround cross ride climb play wear carry push throw catch kick hit drink eat cook "
-    "feed circle drive cut wash clean paint face fly"
+    "feed circle drive cut wash clean paint face fly block hug hunt crowd"
 )
 
 #: the same in the third person, hardly ever nouns: "a dog that isn't black runs on the beach"; -> read as "goes"

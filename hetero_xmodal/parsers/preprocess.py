@@ -110,6 +110,8 @@ def read_verbs(words: list[str]) -> None:
         elif after in lex.AFTER_VERB and before not in lex.DETERMINERS and before not in lex.AFTER_VERB:
             if word in lex.SINGULAR_VERBS or relative and word[-1] == "s" and word[:-1] in lex.PLURAL_VERBS:
                 words[i] = "goes"
+        elif relative and word[-1] == "s" and word[:-1] in lex.PLURAL_VERBS_WITH_OBJECT and after in lex.DETERMINERS:
+            words[i] = "holds"
         seen = seen or word in lex.PERCEPTION
         several = several or word == "and"
         relative = relative or word in ("that", "which", "who")
@@ -131,7 +133,7 @@ def is_plural(word: str) -> bool:
 
 def is_singular_noun(words: list[str], i: int) -> bool:
     """Whether the word at *i* is the last of "a dog", "the small dog", behind a verb of perception."""
-    return any(words[k] in lex.DETERMINERS for k in range(max(i - 2, 0), i)) and words[i].isalpha()
+    return words[i].isalpha() and any(words[k] in lex.DETERMINERS or words[k] == "'s" for k in range(max(i - 2, 0), i))
 
 
 def cut_marks(piece: str) -> str:

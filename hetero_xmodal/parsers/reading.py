@@ -24,6 +24,7 @@ class Reading:
         self.index: dict[int, int] = {}
         self.heads: list[Word] = []
         self.same: dict[int, Word] = {}  # token index of a quantity noun -> the noun it counts
+        self.absent: set[int] = set()  # nouns that are named as not being there
         self.used: set[int] = set()  # words that are part of another attribute
         self._seen: set[tuple[int, str, int]] = set()
 

@@ -7,6 +7,9 @@ from .reading import Reading
 from .sentence_objects import NOUNS, is_part_of_name, is_unnamed_clothing, whole_of
 from .words import Word
 
+#: longer chains of modifiers are no captions, and reading them takes time quadratic in their length
+MAX_MODIFIERS = 50
+
 
 def colours_of_clothes(reading: Reading) -> None:
     """ "a man in black and white": his clothes are black and white."""
@@ -90,17 +93,21 @@ def made_of_part(reading: Reading, adjective: Word, head: Word) -> bool:
 
 
 def adjective_group(word: Word) -> list[Word]:
-    """ "black and white": both."""
-    found = [word]
-    for kid in word.kids:
-        if kid.dep in ("conj", "amod") or kid.dep in ("compound", "nmod", "advmod") and kid.pos in ("ADJ", "NOUN"):
-            found += adjective_group(kid)
+    """ "black and white": both; at most :data:`MAX_MODIFIERS`."""
+    found: list[Word] = []
+    waiting = [word]
+    while waiting and len(found) < MAX_MODIFIERS:
+        word = waiting.pop()
+        found.append(word)
+        for kid in reversed(word.kids):
+            if kid.dep in ("conj", "amod") or kid.dep in ("compound", "nmod", "advmod") and kid.pos in ("ADJ", "NOUN"):
+                waiting.append(kid)
     return found
 
 
 def denied(reading: Reading, word: Word) -> bool:
     """ "green instead of dark purple": it is not purple."""
-    before = [w.low for w in reading.words[: word.i]]
+    before = [w.low for w in reading.words[max(word.i - 3, 0) : word.i]]
     if before and before[-1] in lex.SHADES:
         before.pop()
     return before[-2:] in (["instead", "of"], ["rather", "than"])
@@ -159,8 +166,17 @@ def results(reading: Reading) -> None:
             if not verb.i < thing.i <= verb.i + 5 or thing.i + 1 >= len(reading.words):
                 continue
             result = reading.words[thing.i + 1]
+            if result.low in lex.SHADES and result.i + 1 < len(reading.words):
+                result = reading.words[result.i + 1]
             if (result.pos == "ADJ" or result.low in lex.COLOURS) and not is_before_noun(reading, result):
                 reading.add_attribute(thing, attribute_text(reading, result))
+
+
+def states(reading: Reading) -> None:
+    """ "a boy stands on a rock, his arms raised": what an absolute clause says of its noun."""
+    for word in reading.words:
+        if word.dep == "state":
+            reading.add_attribute(word.head, attribute_text(reading, word))
 
 
 def is_before_noun(reading: Reading, word: Word) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import lexicon as lex
 from .reading import Reading
-from .words import NOUN_TAGS, Word
+from .words import Word
 
 NOUNS = ("NOUN", "PROPN")
 
@@ -19,14 +19,10 @@ def find_objects(reading: Reading) -> None:
         if is_unnamed_clothing(word):
             reading.add_object(word, lex.UNNAMED_CLOTHES, (word.i, word.i + 1))
             continue
-        if (
-            word.pos not in NOUNS
-            or word.dep == "joined"
-            or is_modifier(word)
-            or is_place(word)
-            or word.low in lex.NO_OBJECTS
-            or is_absent(word)
-        ):
+        if word.pos not in NOUNS or word.dep == "joined" or is_modifier(word) or is_place(word) or word.low in lex.NO_OBJECTS:
+            continue
+        if is_absent(reading, word):
+            reading.absent.add(word.i)
             continue
         counted = counted_noun(word)
         if counted is not None:
@@ -39,7 +35,7 @@ def find_objects(reading: Reading) -> None:
 def is_modifier(word: Word) -> bool:
     """True for a noun that modifies a following noun: "brick" in "brick wall"."""
     if word.dep == "conj" and word.head.i < word.i:  # "a white and tan dog"
-        return is_modifier(word.head) and word.head.head.i > word.i or word.head.pos == "ADJ" and word.head.head.i > word.i
+        return word.head.head.i > word.i and (word.head.pos == "ADJ" or is_modifier(word.head))
     return (
         word.dep in ("compound", "nmod", "amod", "nummod")
         and word.head.pos in NOUNS
@@ -82,10 +78,11 @@ def is_place(word: Word) -> bool:
     return word.head.low in lex.PLACE_PREPOSITIONS and not any(k.dep in ("prep", "amod", "poss", "compound") for k in word.kids)
 
 
-def is_absent(word: Word) -> bool:
-    """ "a wall without windows", "a tree with no leaves": negated nouns are not objects."""
-    if word.dep == "conj" and word.head.tag in NOUN_TAGS and is_absent(word.head):  # "without a shirt or shoes"
-        return not any(k.low in ("but", "and") and word.head.i < k.i < word.i for k in word.head.kids)
+def is_absent(reading: Reading, word: Word) -> bool:
+    """ "a wall without windows", "a tree with no leaves", "without a shirt or shoes": negated nouns are not objects."""
+    if word.dep == "conj" and word.head.i in reading.absent:
+        if not any(k.low in ("but", "and") and word.head.i < k.i < word.i for k in word.head.kids):
+            return True
     if word.dep == "pobj" and word.head.low == "without" or is_denied(word):
         return True
     return any(k.low == "no" and k.dep == "det" for k in word.kids) and not any(k.dep in ("compound", "amod") for k in word.kids)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from . import lexicon as lex
 from .parse_corrections import correct_parse
 from .reading import Reading
-from .sentence_attributes import colours_of_clothes, predicate_adjectives, results, words_before_noun
+from .sentence_attributes import colours_of_clothes, predicate_adjectives, results, states, words_before_noun
 from .sentence_objects import NOUNS, find_objects, is_unnamed_clothing
 from .words import NOUN_TAGS, Lemmatizer, Word
 
@@ -23,6 +23,7 @@ def read_scene(words: list[Word], lemma: Lemmatizer) -> Reading:
     words_before_noun(reading)
     predicate_adjectives(reading)
     results(reading)
+    states(reading)
     possession(reading)
     verbs(reading)
     nouns_with_prepositions(reading)
@@ -103,12 +104,13 @@ def places_object(verb: str, preposition: str, thing: Word) -> bool:
     return thing.lemma in lex.BODY_PARTS and preposition in ("in", "on", "over", "under", "around", "to")
 
 
-def each_other(reading: Reading, word: Word, subjects: list[Word]) -> bool:
+def each_other(reading: Reading, word: Word, subjects: list[Word] | None = None) -> bool:
     """ "a man and a dog next to each other": (man, next to, dog); "two cars next to each other": (car, next to, car)."""
     for kid in word.kids:
         place = kid.kid("pobj") if kid.dep == "prep" else kid if kid.dep == "dobj" else None
         if place is None or not (place.low == "eachother" or place.low == "other" and any(k.low == "each" for k in place.kids)):
             continue
+        subjects = reading.chain(word) if subjects is None else subjects
         verb = "" if word.pos in NOUNS or word.lemma in lex.EMPTY_VERBS else word.lemma
         predicate = " ".join(p for p in (verb, kid.low if place is not kid else "") if p)
         if subjects and predicate:
@@ -177,7 +179,7 @@ def nouns_with_prepositions(reading: Reading) -> None:
     for noun in reading.words:
         if noun.pos not in NOUNS:
             continue
-        each_other(reading, noun, reading.chain(noun))
+        each_other(reading, noun)
         for preposition, things in prepositional_phrases(reading, noun):
             if noun.i in reading.same and preposition == "of":
                 continue

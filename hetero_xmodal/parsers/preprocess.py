@@ -101,8 +101,8 @@ def read_verbs(words: list[str]) -> None:
     'two small birds sit on a wire'
     """
     seen = several = relative = False  # has there been a verb of perception, an "and", a relative pronoun?
-    for i in range(1, len(words) - 1):
-        word, before, after = words[i], words[i - 1], words[i + 1]
+    for i in range(1, len(words)):
+        word, before, after = words[i], words[i - 1], words[i + 1] if i + 1 < len(words) else "."
         if word in lex.PLURAL_VERBS:
             one = (seen or several and word in lex.SURE_VERBS) and is_singular_noun(words, i - 1)
             if is_plural(before) or one:

@@ -46,7 +46,7 @@ class Reading:
     def add_object(self, head: Word, name: str, span: tuple[int, int]) -> None:
         """Add an object with its head word, name and span of tokens."""
         self.index[head.i] = len(self.objects)
-        self.objects.append(SceneObject(name, span=span, head=head.i))
+        self.objects.append(SceneObject(name, span=span, head=head.i, provenance="parsed"))
         self.heads.append(head)
 
     def add_attribute(self, head: Word, attribute: str) -> None:
@@ -66,7 +66,7 @@ class Reading:
             if len(self._seen) >= MAX_RELATIONS:
                 raise TooManyRelations(f"more than {MAX_RELATIONS} relations")
             self._seen.add(key)
-            self.relations.append(SceneRelation(*key))
+            self.relations.append(SceneRelation(*key, provenance="parsed"))
 
     # ------------------------------------------------------------------------------------------ reference resolution
 

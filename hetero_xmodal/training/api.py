@@ -5,9 +5,9 @@ what                  options beside ``data``, ``out``, ``set``, ``seed``, ``res
 ====================  =================================================================================================================
 ``dagnn``             preset, size, epochs, patience, network, label_vectors, accelerator, devices, strategy
 ``algr``              preset, size, epochs, patience, images, texts, accelerator, devices, strategy
-``cam``               preset, size, image_size, epochs, start, devices
-``mimnet``            preset, size, epochs, start, devices
-``similarity``        size, epochs
+``cam``               preset, size, image_size, epochs, start, accelerator, devices
+``mimnet``            preset, size, epochs, start, accelerator, devices
+``similarity``        size, epochs, accelerator
 ``detector``          size, steps, batch_size, threads (no ``set``)
 ====================  =================================================================================================================
 
@@ -16,6 +16,7 @@ Arguments are checked before torch, DGL or spaCy is imported and before any file
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +26,8 @@ from ..configs import config_with
 from ..data.registry import check_data
 from ..errors import InputError, nearest
 from ..pretrained import SHIPPED, find_model
-from .options import Assignments, assignments, call_with, check_settings, free_run_folder, split_sizes
+from .options import Assignments, assignments, call_with, check_settings, split_sizes
+from .run_folder import check_resumed_as_asked, free_run_folder
 
 Tell = Callable[[str], None]
 
@@ -88,7 +90,7 @@ def train(
     image_size : side of CAM's images in pixels, a multiple of 32.
     epochs : number of epochs, by default that of the preset; for ALGR, of both phases together.
     patience : stop after so many epochs without a better validation score.
-    seed : of weights, order, exercises and held-out pairs.
+    seed : of weights, order and exercises. Which images are held out where the data set has no splits depends on the data alone.
     start : CAM and MIM-Net: model folder, run folder or name of a shipped model to initialise the weights from.
     resume : continue after the last complete epoch of the run in *out*.
     images, texts : ALGR: how regions and words are made, such as ``"grid:5"`` and ``"minilm"``; see
@@ -96,7 +98,7 @@ def train(
     network : DAGNN: the frozen network for photographs, such as ``"efficientnet-lite0"`` or ``"vgg19_bn:FILE"``.
     label_vectors : DAGNN: ``.mat`` file with word vectors of the labels under ``inp``.
     steps, batch_size, threads : of the detector.
-    accelerator, devices, strategy : as for Lightning's trainer; CAM and MIM-Net are trained on the CPU.
+    accelerator, devices, strategy : as for Lightning's trainer, such as ``"gpu"``, 2 and ``"ddp"``.
     progress : show a progress bar; by default only in a terminal.
     tell : receives each line about the data and the result, e.g. ``print``.
 
@@ -126,8 +128,10 @@ def train(
     for name, value, least in (("seed", seed, 0), ("epochs", epochs, 1), ("patience", patience, 1), ("devices", devices, 1)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
             raise InputError(f"{name} is {value!r}, expected at least {least}")
-    if resume and recipe != "detector" and not (Path(out).is_dir() and any(Path(out).iterdir())):
-        raise InputError(f"there is no run in '{out}' to resume; check the folder, or start a new run without resume")
+    if resume and recipe != "detector":
+        if not (Path(out).is_dir() and any(Path(out).iterdir())):
+            raise InputError(f"there is no run in '{out}' to resume; check the folder, or start a new run without resume")
+        check_resumed_as_asked(out, recipe, seed=seed, changes=assignments(set))
     options = {
         "out": free_run_folder(out, resume=resume or not _leads()),
         "preset": preset, "set": assignments(set) or None, "size": size, "image_size": image_size, "epochs": epochs, "patience": patience,
@@ -135,7 +139,17 @@ def train(
         "label_vectors": label_vectors, "steps": steps, "batch_size": batch_size, "threads": threads, "accelerator": accelerator,
         "devices": devices, "strategy": strategy, "progress": progress, "tell": tell,
     }  # fmt: skip
-    return call_with(TRAINERS[recipe], f"train {recipe}", [] if data is None else [data], options)
+    with _threads(out, resume=resume and recipe != "detector"):
+        return call_with(TRAINERS[recipe], f"train {recipe}", [] if data is None else [data], options)
+
+
+def _threads(out: str | Path, *, resume: bool) -> contextlib.AbstractContextManager[None]:
+    """The number of threads with which a run was started, for the features of its data too; torch is not imported for a new run."""
+    if not resume:
+        return contextlib.nullcontext()
+    from .resume import run_threads
+
+    return run_threads(out, resume=True)
 
 
 def _leads() -> bool:
@@ -179,7 +193,7 @@ def _dagnn(
     from .dagnn import evaluate_retrieval, train_dagnn
     from .settings import choose_settings
 
-    pairs, vectors = load_pairs_and_vectors(data, seed=seed, size=size, network=network, label_vectors=label_vectors)
+    pairs, vectors = load_pairs_and_vectors(data, size=size, network=network, label_vectors=label_vectors)
     chosen = choose_settings("dagnn", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
     fit_config = replace(chosen.fit_config, patience=patience, seed=seed, accelerator=accelerator, devices=devices, strategy=strategy)
     tell = _teller(tell)
@@ -196,9 +210,11 @@ def _dagnn(
 
 
 def load_pairs_and_vectors(
-    data: str, *, seed: int = 0, size: int | None = None, network: str = "efficientnet-lite0", label_vectors: str | Path | None = None
+    data: str, *, size: int | None = None, network: str = "efficientnet-lite0", label_vectors: str | Path | None = None
 ) -> tuple[Any, Any]:
     """DAGNN's data (:class:`~hetero_xmodal.data.tasks.retrieval.RetrievalData`), and word vectors of its labels (c, d) or None.
+
+    Which pairs are held out depends on the data alone, so that runs with different seeds can be compared.
 
     Raises
     ------
@@ -211,7 +227,7 @@ def load_pairs_and_vectors(
 
     if label_vectors is not None:  # a broken file is refused before the pairs are read
         load_label_vectors(label_vectors)
-    pairs = load_retrieval_data(data, seed=seed, sizes=None if size is None else {"train": int(size)}, network=network)
+    pairs = load_retrieval_data(data, sizes=None if size is None else {"train": int(size)}, network=network)
     return pairs, None if label_vectors is None else load_label_vectors(label_vectors, classes=len(pairs.vocab["labels"]))
 
 
@@ -249,7 +265,8 @@ def _algr(
     word_provenance(texts)
     if images is not None:
         region_provenance(images)
-    pairs = load_matching_data(data, images=images, texts=texts, seed=seed, sizes=sizes, progress=progress)
+    # which images are held out depends on the data alone, so that runs with different seeds can be compared
+    pairs = load_matching_data(data, images=images, texts=texts, sizes=sizes, progress=progress)
     chosen = choose_settings("algr", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
     fit_config = replace(chosen.fit_config, seed=seed, patience=patience, accelerator=accelerator, devices=devices, strategy=strategy)
     check_phases(chosen.config, fit_config.epochs)
@@ -283,6 +300,7 @@ def _cam(
     seed: int = 0,
     start: str | Path | None = None,
     resume: bool = False,
+    accelerator: str = "cpu",
     devices: int = 1,
     progress: bool | None = None,
     tell: Tell | None = None,
@@ -294,7 +312,7 @@ def _cam(
     from .settings import choose_settings
 
     chosen = choose_settings("cam", data, preset=preset, changes=changes, epochs=epochs)
-    fit_config = replace(chosen.fit_config, seed=seed, devices=devices)
+    fit_config = replace(chosen.fit_config, seed=seed, accelerator=accelerator, devices=devices)
     tell = _teller(tell)
     tell(chosen.line)
     trained, result = train_cam(
@@ -315,6 +333,7 @@ def _mimnet(
     seed: int = 0,
     start: str | Path | None = None,
     resume: bool = False,
+    accelerator: str = "cpu",
     devices: int = 1,
     progress: bool | None = None,
     tell: Tell | None = None,
@@ -329,7 +348,7 @@ def _mimnet(
     chosen = choose_settings("mimnet", data, preset=preset, changes=set or [], epochs=epochs, begun=begin is not None)
     if begin is not None:
         chosen = replace(chosen, config=with_changes(model_in(MIMNet, begin).config, chosen.training, set or [])[0])
-    fit_config = replace(chosen.fit_config, seed=seed, devices=devices)
+    fit_config = replace(chosen.fit_config, seed=seed, accelerator=accelerator, devices=devices)
     tell = _teller(tell)
     tell(chosen.line)
     trained, result = train_mimnet(
@@ -348,6 +367,7 @@ def _similarity(
     epochs: int = 20,
     seed: int = 0,
     resume: bool = False,
+    accelerator: str = "cpu",
     progress: bool | None = None,
     tell: Tell | None = None,
 ) -> TrainedRun:
@@ -358,7 +378,7 @@ def _similarity(
     from .similarity import train_similarity
 
     config = config_with(SimilarityConfig(encoder="small" if data.startswith("world/") else "efficientnet-lite0"), set or [])
-    fit_config = FitConfig(epochs=epochs, seed=seed)
+    fit_config = FitConfig(epochs=epochs, seed=seed, accelerator=accelerator)
     model, result = train_similarity(data, out=out, config=config, fit_config=fit_config, size=size, resume=resume, progress=progress)
     tell = _teller(tell)
     tell(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}; on validation data the right sentence scores above")

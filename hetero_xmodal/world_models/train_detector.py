@@ -18,7 +18,7 @@ import numpy as np
 
 from ..deprecation import renamed_keywords
 from ..errors import InputError
-from ..files import atomic_path, write_json, write_safetensors
+from ..files import MANIFEST, atomic_path, write_json, write_manifest, write_safetensors
 from ..parsers.detectors.detectron2_quietly import quiet, require_detectron2
 from ..parsers.detectors.world import ASSET, encode_scene, world_config
 from ..scenes import SceneGraph
@@ -86,9 +86,10 @@ def train_detector(
     run = _Run(Path(out), steps, batch_size, images, seed, image_size)
     if resume:
         run.restore()
-    with quiet(), _bar(steps, run.step, progress) as show:
+    with _bar(steps, run.step, progress) as show:
         while run.step < steps:
-            losses = run.advance()
+            with quiet():
+                losses = run.advance()
             if run.step % 10 == 0 or run.step == steps:
                 show(run.step, losses)
             if run.step % CHECKPOINT_EVERY == 0 or run.step == steps:
@@ -210,6 +211,7 @@ class _Run:
         tensors = {
             k: v.to(torch.float16) if v.is_floating_point() else v for k, v in self.average.items() if not k.endswith("num_batches_tracked")
         }
+        (self.out / MANIFEST).unlink(missing_ok=True)  # of the weights before
         write_safetensors(path, tensors)
         about: dict[str, Any] = {
             "format": "hetero_xmodal.world_detector",
@@ -224,6 +226,7 @@ class _Run:
             },
         }
         write_json(path.with_suffix(".json"), about)
+        write_manifest(self.out, kind="detector", files=[path.name, path.with_suffix(".json").name])
         return path
 
 

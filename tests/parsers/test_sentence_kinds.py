@@ -71,6 +71,12 @@ def test_what_the_model_reads(text, read):
     assert [w for w in parse_sentence(text).tokens if w.text not in text] == [], "the tokens are those of the sentence"
 
 
+def test_how_many_things_a_dozen_is():
+    for text, number in [("two dozen roses", 24), ("a dozen eggs", 12), ("several dozen eggs", -1), ("dozens of eggs", -1)]:
+        [thing] = parse_sentence(text).objects
+        assert (thing.number, thing.attributes) == (number, [str(number)] if number > 0 else [])
+
+
 def test_plurals():
     assert [word for word in ("birds", "people", "grass", "bus", "tennis", "is", "gas") if is_plural(word)] == ["birds", "people"]
 

@@ -21,6 +21,7 @@ from ..metrics import RecallResult, recall_at_k
 from ..networks.cca import canonical_directions
 from ..recipes.algr import ALGR, ALGRConfig, annealed, collapsed
 from ..recipes.presets import facts_of
+from .algr_settings import check_phases, phase1_epochs
 from .fingerprint import Fingerprint, of_matching
 from .loop import FitConfig, FitResult, fit
 from .resume import check_resumed, run_config, with_run_threads
@@ -116,25 +117,6 @@ class ALGRModule(L.LightningModule):
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         return batch.to(device)
-
-
-def phase1_epochs(config: ALGRConfig) -> int:
-    """Epochs of the first phase; the baseline and one-phase training have none."""
-    return 0 if config.variant in ("baseline", "one-phase") else config.phase1_epochs
-
-
-def check_phases(config: ALGRConfig, epochs: int) -> None:
-    """Refuse a training whose first phase would leave no epoch for the second.
-
-    Raises
-    ------
-    InputError : phase 1 takes all *epochs* or more.
-    """
-    if phase1_epochs(config) >= epochs:
-        raise InputError(
-            f"epochs is {epochs}, but the first phase alone takes {config.phase1_epochs}; raise epochs, or lower the first phase with the "
-            "setting phase1_epochs=..."
-        )
 
 
 @with_run_threads

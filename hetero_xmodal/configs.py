@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound="DataclassInstance")
 #: the largest whole number of a setting, what 32 bits hold
 LARGEST = 2**31 - 1
+#: characters of a setting that is a text
+LONGEST = 250
 
 
 def config_to_dict(config: Any) -> dict[str, Any]:
@@ -193,6 +195,8 @@ def _fit(where: str, value: Any, hint: Any) -> Any:
         return _number(where, value, hint)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise InputError(f"{where} is {_shown(value)}, expected {_describe(hint)}")
+    if isinstance(value, str) and len(value) > LONGEST:
+        raise InputError(f"{where} is {_shown(value)}, expected a text of at most {LONGEST} characters")
     return value
 
 

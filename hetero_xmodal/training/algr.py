@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..data.store import progress_bar
 from ..data.tasks.matching import Batch, MatchingData, Regions, Split, Words
 from ..data.tasks.matching.pairs import mean_regions, mean_words
 from ..errors import InputError
@@ -153,7 +154,7 @@ def train_algr(
         if not len(split):
             raise InputError(f"the {split.name} split has no captions; training needs pairs to learn from and to choose with")
     check_phases(config, fit_config.epochs)
-    more = {"resume": resume, "progress": progress, "preset": record, "learned": of_matching(data)}
+    more = {"resume": resume, "progress": progress, "preset": record, "learned": of_matching(data, progress=progress)}
     if config.members == 1:
         model, result = _train_one(data, out, config, fit_config, **more)
     else:
@@ -185,7 +186,7 @@ def _train_one(
     seed_everything(fit_config.seed)
     model = ALGR(config, data.vocab)
     if config.standardise:
-        standardise_inputs(model, data.train)
+        standardise_inputs(model, data.train, progress=progress)
     if config.start == "cca":
         start_from_correlation(model, data.train)
     module = ALGRModule(model, data.val)
@@ -208,14 +209,16 @@ def _train_one(
 
 
 @torch.no_grad()
-def standardise_inputs(model: ALGR, train: Split, *, block: int = 256) -> None:
+def standardise_inputs(model: ALGR, train: Split, *, block: int = 256, progress: bool | None = None) -> None:
     """Estimate mean and standard deviation of every column of the regions, and of word vectors from a frozen encoder."""
     sides = [(model.regions, train.regions)] + ([] if model.words.table is not None else [(model.words, train.words)])
     for part, values in sides:
         total = squares = count = 0
-        for start in range(0, len(values), block):
-            rows = values.take(np.arange(start, min(start + block, len(values))))[0].double()
-            total, squares, count = total + rows.sum(0), squares + (rows**2).sum(0), count + len(rows)
+        with progress_bar("reading the features", len(values), progress) as advance:
+            for start in range(0, len(values), block):
+                rows = values.take(np.arange(start, min(start + block, len(values))))[0].double()
+                total, squares, count = total + rows.sum(0), squares + (rows**2).sum(0), count + len(rows)
+                advance(min(block, len(values) - start))
         mean = total / count
         deviation = (squares / count - mean**2).clamp_min(0).sqrt()
         part.shift.copy_(mean)

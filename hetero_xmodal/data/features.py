@@ -207,7 +207,8 @@ def check_features(values: Any, name: str) -> np.ndarray:
         raise InputError(f"{name} hold {values.dtype} values; they must be numbers")
     if values.ndim != 2 or 0 in values.shape:
         raise InputError(f"{name} have shape {values.shape}; they must be a matrix (pairs, width) with at least one row and one column")
-    values = np.ascontiguousarray(values, dtype=np.float32)
+    with np.errstate(over="ignore"):  # too large for 32 bits: infinite, and refused below
+        values = np.ascontiguousarray(values, dtype=np.float32)
     finite = np.isfinite(values).all(axis=1)
     if not finite.all():
         raise InputError(
@@ -220,6 +221,8 @@ def _labels(values: Any) -> np.ndarray:
     values = np.asarray(values)
     if values.ndim != 2 or 0 in values.shape:
         raise InputError(f"labels have shape {values.shape}; they must be a matrix (pairs, classes) of 0 and 1 with at least one row")
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"labels hold {values.dtype} values; they must be 0 or 1")
     wrong = ~np.isin(values, (0, 1))
     if wrong.any():
         row, column = np.argwhere(wrong)[0]

@@ -72,11 +72,12 @@ def word_provenance(texts: str | dict[str, Any]) -> dict[str, Any]:
         if kind not in _DEFAULTS or (rest and kind == "minilm") or (not rest and kind == "transformer"):
             choices = ("trained", "spacy", "minilm", "transformer:NAME")
             raise InputError(f"words {texts!r} are not known{nearest(kind, choices)}; give {', '.join(choices)}")
-        if kind == "trained" and rest and not rest.isdigit():
+        if kind == "trained" and rest and not (rest.isascii() and rest.isdigit()):
             raise InputError(f"words {texts!r}: the minimum count is {rest!r}; write for instance 'trained:2'")
         record = {"encoder": kind}
         if rest:
-            record |= {"trained": {"minimum_count": int(rest or 0)}, "spacy": {"model": rest}, "transformer": {"name": rest}}[kind]
+            setting = {"trained": "minimum_count", "spacy": "model", "transformer": "name"}[kind]
+            record[setting] = int(rest[:9]) if kind == "trained" else rest
     record = {"encoder": kind} | _DEFAULTS[kind] | record
     for key in ("max_words", "minimum_count"):
         value = record.get(key, 1)

@@ -101,6 +101,8 @@ def _text(name: str, width: int, meaning: str, *, needed: bool = False) -> Featu
 #: where the nodes of a type stand in figures: in the column of the image's regions, between the two sides, in the column of the
 #: sentence's words, or in rows below them
 Place = Literal["image", "between", "sentence", "below"]
+#: what the nodes of a type belong to: to the image, to the sentence, or to the pair of both; a corpus stores each part once
+Part = Literal["image", "sentence", "pair"]
 #: how the edges of a relation are drawn in the figure of one graph: as a list of texts beside the regions, as labelled arcs beside the
 #: words, as short strokes between neighbouring words, or as a curve from node to node
 Route = Literal["list", "arcs", "chain", "curve"]
@@ -114,6 +116,7 @@ class NodeType:
     features : its features; the first text feature that may not be empty is the node's name in tables and figures.
     kinds : the kinds of graph that carry the type.
     colour : a name in :data:`hetero_xmodal.viz.colours.PALETTE`, or ``"#RRGGBB"``.
+    part : what its nodes belong to, see :data:`Part`; by default to the pair, which may have edges with any node.
     place : where its nodes stand in figures, see :data:`Place`.
     noun, plural : what one node and several are called in legends and titles; by default *name* and *name* with an s.
     caption : a few words under its box in the figure of the schema; by default *noun*.
@@ -128,6 +131,7 @@ class NodeType:
     kinds: tuple[str, ...] = ("pair",)
     colour: str = "grey"
     place: Place = "below"
+    part: Part = "pair"
     noun: str = ""
     plural: str = ""
     caption: str = ""
@@ -207,7 +211,7 @@ NODE_TYPES: dict[str, NodeType] = {
                 Feature("score", "float32", (), "confidence of the detector, 1 for annotations", low=0, high=1),
                 Feature("feature", "float32", (None,), "region feature; width 0 if the parser gave none"),
             ),
-            colour="blue", place="image", noun="region", caption="a region of the image",
+            colour="blue", place="image", part="image", noun="region", caption="a region of the image",
         ),
         NodeType(
             WORD,
@@ -219,7 +223,7 @@ NODE_TYPES: dict[str, NodeType] = {
                 Feature("position", "int64", (), "index of the token in the sentence, punctuation counted", low=0),
                 Feature("is_object", "bool", (), "true for the head word of an object of the sentence's scene graph"),
             ),
-            colour="orange", place="sentence", caption="a token of the sentence",
+            colour="orange", place="sentence", part="sentence", caption="a token of the sentence",
         ),
         NodeType(
             BRIDGE,
@@ -232,7 +236,7 @@ NODE_TYPES: dict[str, NodeType] = {
                 ),
                 _MATCH_SCORE,
             ),
-            colour="green", place="between", noun="copy", plural="copies", caption="a copy on the other side",
+            colour="green", place="between", part="pair", noun="copy", plural="copies", caption="a copy on the other side",
         ),
         NodeType(
             LABEL,
@@ -241,7 +245,7 @@ NODE_TYPES: dict[str, NodeType] = {
                 _text("name", 32, "name of the category", needed=True),
                 Feature("index", "int64", (), "column of the category in the data set's label matrix", low=0),
             ),
-            kinds=("pair", "labels"), colour="purple", noun="category", plural="labels", caption="a category",
+            kinds=("pair", "labels"), colour="purple", part="image", noun="category", plural="labels", caption="a category",
         ),
         # a new node type: its row goes here
     )
@@ -350,6 +354,16 @@ def relation_type(relation: Relation) -> RelationType:
     """
     found = RELATION_TYPES.get(relation)
     return found if found is not None else RelationType(relation, "a relation beyond the schema", kinds=())
+
+
+def relation_part(relation: Relation) -> Part:
+    """What the edges of a relation belong to: the image or the sentence if both ends do, else the pair.
+
+    >>> relation_part(RELATES), relation_part(DEPENDS), relation_part(VISUAL_SAME_AS_WORD)
+    ('image', 'sentence', 'pair')
+    """
+    source, destination = node_type(relation[0]).part, node_type(relation[2]).part
+    return source if source == destination else "pair"
 
 
 def kind_relations(kind: str) -> list[Relation]:

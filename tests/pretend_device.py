@@ -45,13 +45,15 @@ class Away(torch.Tensor):
 
 
 class _NewTensors(TorchFunctionMode):
-    """``torch.tensor(numbers, device=DEVICE)`` is dispatched nowhere: made on the CPU and moved, it is."""
+    """``torch.tensor(numbers, device=DEVICE)`` and ``x.new_tensor(numbers)`` are not dispatched: they are made on the CPU and moved."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
         if func is torch.tensor and kwargs.get("device") is not None:
             device = kwargs.pop("device")
             return func(*args, **kwargs).to(device)
+        if func is torch.Tensor.new_tensor and isinstance(args[0], Away):
+            return torch.tensor(args[1], dtype=kwargs.get("dtype", args[0].dtype)).to(kwargs.get("device") or DEVICE)
         return func(*args, **kwargs)
 
 

@@ -25,6 +25,18 @@ def test_every_graph_of_the_zoo_is_valid_and_whole(name):
     assert set(graph.canonical_etypes) == set(s.kind_relations(kind)) and set(graph.ntypes) == set(s.KINDS[kind][0])
 
 
+def test_every_node_and_edge_belongs_to_the_image_the_sentence_or_the_pair():
+    assert {name: row.part for name, row in s.NODE_TYPES.items()} == {
+        "visual": "image", "word": "sentence", "bridge": "pair", "label": "image"
+    }  # fmt: skip
+    parts = {}
+    for relation in s.RELATION_TYPES:
+        parts.setdefault(s.relation_part(relation), set()).add(relation)
+    assert parts["image"] == {s.RELATES, s.VISUAL_HAS_LABEL, s.CO_OCCURS}
+    assert parts["sentence"] == {s.DEPENDS, s.FOLLOWS}
+    assert s.relation_part(s.WORD_HAS_LABEL) == s.relation_part(("word", "writes", "memory")) == "pair"
+
+
 def rewired(graph, relation, change):
     """*graph* with the ends of one relation replaced by ``change(source, destination)``; features of new edges are ones."""
     flat = FlatGraphs.from_dgl(graph)

@@ -109,12 +109,14 @@ def train_cam(
     seed: o.Seed = 0,
     start: o.Start = None,
     resume: o.Resume = False,
+    accelerator: o.Accelerator = "cpu",
     devices: o.Devices = 1,
 ) -> None:
     """Edit image and sentence by each other (CAM). No edited image is needed, and none is used to choose the best epoch."""
     _train(
         "cam", data, out=out, preset=preset, set=set, size=size, image_size=image_size, epochs=epochs, seed=seed, start=start,
-        resume=resume, devices=devices, then=f'; try it with: hetero-xmodal manipulate IMAGE "a sentence" --model {out} --out DIR',
+        resume=resume, accelerator=accelerator, devices=devices,
+        then=f'; try it with: hetero-xmodal manipulate IMAGE "a sentence" --model {out} --out DIR',
     )  # fmt: skip
 
 
@@ -141,12 +143,14 @@ def train_mimnet(
     seed: o.Seed = 0,
     start: o.Start = None,
     resume: o.Resume = False,
+    accelerator: o.Accelerator = "cpu",
     devices: o.Devices = 1,
 ) -> None:
     """Edit images by sentences with a memory of textures (MIM-Net)."""
     _train(
         "mimnet", data, out=out, preset=preset, set=set, size=size, epochs=epochs, seed=seed, start=start, resume=resume,
-        devices=devices, then=f'; try it with: hetero-xmodal manipulate IMAGE "a sentence" --recipe mimnet --model {out} --out DIR',
+        accelerator=accelerator, devices=devices,
+        then=f'; try it with: hetero-xmodal manipulate IMAGE "a sentence" --recipe mimnet --model {out} --out DIR',
     )  # fmt: skip
 
 
@@ -165,9 +169,10 @@ def train_similarity(
     epochs: Annotated[int, typer.Option(help="Number of epochs.")] = 20,
     seed: o.Seed = 0,
     resume: o.Resume = False,
+    accelerator: o.Accelerator = "cpu",
 ) -> None:
     """Similarity of image and sentence, for the scores Sim and MP of edited images."""
-    _train("similarity", data, out=out, set=set, size=size, epochs=epochs, seed=seed, resume=resume)
+    _train("similarity", data, out=out, set=set, size=size, epochs=epochs, seed=seed, resume=resume, accelerator=accelerator)
 
 
 @app.command(

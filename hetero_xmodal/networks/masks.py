@@ -12,8 +12,8 @@ def box_mask(boxes: Tensor, size: int, *, margin: float = 0.03) -> Tensor:
     >>> int(box_mask(torch.tensor([[0.0, 0.0, 0.5, 1.0]]), 4, margin=0.0).sum())
     8
     """
-    centre = (torch.arange(size) + 0.5) / size
-    x1, y1, x2, y2 = (boxes + margin * torch.tensor([-1, -1, 1, 1])).unbind(1)
+    centre = (torch.arange(size, device=boxes.device) + 0.5) / size
+    x1, y1, x2, y2 = (boxes + margin * boxes.new_tensor([-1, -1, 1, 1])).unbind(1)
     rows = (centre >= y1[:, None]) & (centre <= y2[:, None])
     columns = (centre >= x1[:, None]) & (centre <= x2[:, None])
     real = (boxes[:, 2:] > boxes[:, :2]).all(1)
@@ -39,7 +39,7 @@ def filled_from_around(images: Tensor, hidden: Tensor) -> Tensor:
 
     out = images.clone()
     for k in hidden.flatten(1).any(1).nonzero().flatten().tolist():
-        pixels = ((images[k].permute(1, 2, 0) + 1) * 127.5).round().byte().numpy()
-        found = cv2.inpaint(pixels, hidden[k, 0].byte().numpy(), 3, cv2.INPAINT_TELEA)
-        out[k] = torch.where(hidden[k].bool(), torch.from_numpy(found).permute(2, 0, 1) / 127.5 - 1, images[k])
+        pixels = ((images[k].permute(1, 2, 0) + 1) * 127.5).round().byte().cpu().numpy()
+        found = cv2.inpaint(pixels, hidden[k, 0].byte().cpu().numpy(), 3, cv2.INPAINT_TELEA)
+        out[k] = torch.where(hidden[k].bool(), torch.from_numpy(found).to(images.device).permute(2, 0, 1) / 127.5 - 1, images[k])
     return out

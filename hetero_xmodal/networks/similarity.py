@@ -159,8 +159,8 @@ class ImageTextSimilarity(Pretrained, nn.Module):
             "sentence": F.normalize(image, dim=1) @ F.normalize(sentence, dim=1).T,
             "words": word_scores(regions, words, mask, config.attention, config.aggregate),
         }
-        target = torch.arange(len(tokens))
-        duplicate = (same[:, None] == same[None]) & ~torch.eye(len(same), dtype=torch.bool)
+        target = torch.arange(len(tokens), device=tokens.device)
+        duplicate = (same[:, None] == same[None]) & ~torch.eye(len(same), dtype=torch.bool, device=same.device)
         losses = {}
         for name, score in scores.items():
             logits = (config.contrast * score).masked_fill(duplicate, torch.finfo(score.dtype).min)
@@ -180,10 +180,10 @@ class ImageTextSimilarity(Pretrained, nn.Module):
         if len(pixels) != len(sentences):
             raise InputError(f"there are {len(pixels)} images but {len(sentences)} sentences; give one sentence per image")
         self.eval()
-        found = []
+        found, device = [], self.words.weight.device
         for start in range(0, len(pixels), batch_size):
-            _, image = self.image_codes(pixels[start : start + batch_size])
-            _, _, sentence = self.sentence_codes(self.numbers(sentences[start : start + batch_size]))
+            _, image = self.image_codes(pixels[start : start + batch_size].to(device))
+            _, _, sentence = self.sentence_codes(self.numbers(sentences[start : start + batch_size]).to(device))
             found.append(F.cosine_similarity(image, sentence, dim=1))
         return torch.cat(found)
 

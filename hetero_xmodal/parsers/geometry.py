@@ -21,6 +21,7 @@ If *a* holds or is on *b*, there is no relation from *b* to *a*. An ordered pair
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,10 @@ SURFACE_DEPTH = 0.35
 NEAR_GAP = 0.06
 APART = 0.12
 DOMINANCE = 1.4
+
+#: :func:`relations_between` relates at most this many boxes, the first; n boxes have up to n (n - 1) relations
+MAX_RELATED = 500
+_PAIRS = 1_000_000
 
 
 def relation_codes(
@@ -138,9 +143,13 @@ def relation_matrix(boxes, names: Sequence[str], *, size: tuple[float, float], s
             f"box {int(np.flatnonzero(~np.isfinite(boxes).all(1))[0])} holds a number that is not finite; expected x1, y1, x2, y2 in pixels"
         )
     agent, holdable, support = (np.array([name in group for name in names], bool) for group in (AGENTS, HOLDABLE, SUPPORTS))
-    codes = relation_codes(
-        boxes[:, None], boxes[None], size=size, agent=agent[:, None], holdable=holdable[None], support=support[None], slack=slack
-    )
+    codes = np.empty((len(boxes), len(boxes)), np.int8)
+    step = max(1, _PAIRS // max(1, len(boxes)))
+    for rows in (slice(k, k + step) for k in range(0, len(boxes), step)):  # the temporaries need about 150 bytes a pair
+        a = boxes[rows, None]
+        codes[rows] = relation_codes(
+            a, boxes[None], size=size, agent=agent[rows, None], holdable=holdable[None], support=support[None], slack=slack
+        )
     strong = (codes == HOLD) | (codes == ON)
     codes[strong.T & ~strong] = NONE
     np.fill_diagonal(codes, NONE)
@@ -148,9 +157,18 @@ def relation_matrix(boxes, names: Sequence[str], *, size: tuple[float, float], s
 
 
 def relations_between(boxes, names: Sequence[str], *, size: tuple[float, float]) -> list[SceneRelation]:
-    """The relations among n boxes (n, 4) as a list of :class:`SceneRelation`, whose subject and object index the boxes, in row order."""
+    """The relations among n boxes (n, 4) as a list of :class:`SceneRelation`, whose subject and object index the boxes, in row order.
+
+    Of more than :data:`MAX_RELATED` boxes, only the first are related (detectors list the best first); a warning says so.
+    """
     from ..scenes import SceneRelation
 
+    if len(names) > MAX_RELATED:
+        warnings.warn(
+            f"relations were derived among the first {MAX_RELATED} of {len(names)} objects; the others have none",
+            stacklevel=2,
+        )
+        boxes, names = boxes[:MAX_RELATED], names[:MAX_RELATED]
     codes = relation_matrix(boxes, names, size=size)
     return [SceneRelation(int(i), PREDICATES[codes[i, j]], int(j)) for i, j in np.argwhere(codes >= 0)]
 

@@ -21,7 +21,7 @@ from ..images import read_reduced
 from ..scenes import SceneGraph, SceneObject
 from .detectors.base import DEFAULT_MAX_OBJECTS, Detections, Detector, InputImage
 from .detectors.registry import load_detector
-from .geometry import relations_between
+from .geometry import MAX_RELATED, relations_between
 
 if TYPE_CHECKING:
     from ..images import ImageLike
@@ -52,7 +52,8 @@ def parse_image(
         without features, such as annotations.
     score_threshold : drop objects with a lower score; ``None`` takes the detector's own threshold.
     max_objects : keep at most this many objects, best score first (the K of the literature); a grid always keeps all of its patches.
-    relations : derive relations from the boxes, by the rules in :mod:`hetero_xmodal.parsers.geometry`.
+    relations : derive relations from the boxes, by the rules in :mod:`hetero_xmodal.parsers.geometry`; of more than 500 objects only the
+        best 500 are related, with a warning and ``source["related"] = 500``.
     id : identifier of the image; by default its file name without the suffix.
 
     Returns
@@ -200,6 +201,8 @@ def _scene(image: InputImage, found: Detections, source: dict, relations: bool) 
         scene.relations = found.relations
     elif relations:
         scene.relations = relations_between(found.boxes, found.names, size=image.size)
+        if len(found.names) > MAX_RELATED:
+            scene.source["related"] = MAX_RELATED
     return scene.check()
 
 

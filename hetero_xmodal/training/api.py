@@ -5,9 +5,9 @@ what                  options beside ``data``, ``out``, ``set``, ``seed``, ``res
 ====================  =================================================================================================================
 ``dagnn``             preset, size, epochs, patience, network, label_vectors, accelerator, devices, strategy
 ``algr``              preset, size, epochs, patience, images, texts, accelerator, devices, strategy
-``cam``               preset, size, image_size, epochs, start, devices
-``mimnet``            preset, size, epochs, start, devices
-``similarity``        size, epochs
+``cam``               preset, size, image_size, epochs, start, accelerator, devices
+``mimnet``            preset, size, epochs, start, accelerator, devices
+``similarity``        size, epochs, accelerator
 ``detector``          size, steps, batch_size, threads (no ``set``)
 ====================  =================================================================================================================
 
@@ -96,7 +96,7 @@ def train(
     network : DAGNN: the frozen network for photographs, such as ``"efficientnet-lite0"`` or ``"vgg19_bn:FILE"``.
     label_vectors : DAGNN: ``.mat`` file with word vectors of the labels under ``inp``.
     steps, batch_size, threads : of the detector.
-    accelerator, devices, strategy : as for Lightning's trainer; CAM and MIM-Net are trained on the CPU.
+    accelerator, devices, strategy : as for Lightning's trainer, such as ``"gpu"``, 2 and ``"ddp"``.
     progress : show a progress bar; by default only in a terminal.
     tell : receives each line about the data and the result, e.g. ``print``.
 
@@ -283,6 +283,7 @@ def _cam(
     seed: int = 0,
     start: str | Path | None = None,
     resume: bool = False,
+    accelerator: str = "cpu",
     devices: int = 1,
     progress: bool | None = None,
     tell: Tell | None = None,
@@ -294,7 +295,7 @@ def _cam(
     from .settings import choose_settings
 
     chosen = choose_settings("cam", data, preset=preset, changes=changes, epochs=epochs)
-    fit_config = replace(chosen.fit_config, seed=seed, devices=devices)
+    fit_config = replace(chosen.fit_config, seed=seed, accelerator=accelerator, devices=devices)
     tell = _teller(tell)
     tell(chosen.line)
     trained, result = train_cam(
@@ -315,6 +316,7 @@ def _mimnet(
     seed: int = 0,
     start: str | Path | None = None,
     resume: bool = False,
+    accelerator: str = "cpu",
     devices: int = 1,
     progress: bool | None = None,
     tell: Tell | None = None,
@@ -329,7 +331,7 @@ def _mimnet(
     chosen = choose_settings("mimnet", data, preset=preset, changes=set or [], epochs=epochs, begun=begin is not None)
     if begin is not None:
         chosen = replace(chosen, config=with_changes(model_in(MIMNet, begin).config, chosen.training, set or [])[0])
-    fit_config = replace(chosen.fit_config, seed=seed, devices=devices)
+    fit_config = replace(chosen.fit_config, seed=seed, accelerator=accelerator, devices=devices)
     tell = _teller(tell)
     tell(chosen.line)
     trained, result = train_mimnet(
@@ -348,6 +350,7 @@ def _similarity(
     epochs: int = 20,
     seed: int = 0,
     resume: bool = False,
+    accelerator: str = "cpu",
     progress: bool | None = None,
     tell: Tell | None = None,
 ) -> TrainedRun:
@@ -358,7 +361,7 @@ def _similarity(
     from .similarity import train_similarity
 
     config = config_with(SimilarityConfig(encoder="small" if data.startswith("world/") else "efficientnet-lite0"), set or [])
-    fit_config = FitConfig(epochs=epochs, seed=seed)
+    fit_config = FitConfig(epochs=epochs, seed=seed, accelerator=accelerator)
     model, result = train_similarity(data, out=out, config=config, fit_config=fit_config, size=size, resume=resume, progress=progress)
     tell = _teller(tell)
     tell(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}; on validation data the right sentence scores above")

@@ -12,9 +12,9 @@ from ..recipes.cam import CAM, CAMConfig
 from .cam_module import CAMModule
 from .cam_settings import CAMTraining
 from .editing.dataset import ManipulationData
-from .editing.setup import Settings, checked_fit_config, fit_editor, initialise_from, model_in, prepare_encoder, training_data
+from .editing.setup import Settings, checked_device, fit_editor, initialise_from, model_in, prepare_encoder, training_data
 from .loop import FitConfig, FitResult
-from .sampling import seed_everything
+from .sampling import is_first_process, seed_everything
 from .settings import Chosen, settings_for
 
 if TYPE_CHECKING:
@@ -58,12 +58,13 @@ def train_cam(
     Raises
     ------
     InputError
-        If the data cannot be used, the accelerator is not the CPU, or as in ``fit``.
+        If the data or the device cannot be used, or as in ``fit``.
     """
     name = data if isinstance(data, str) else data.info.get("data", "")
     chosen, record = settings_for("cam", data, preset=preset, configs=[config, training], fit_config=fit_config, progress=progress)
     config, training = config or chosen.config, training or chosen.training
-    fit_config = checked_fit_config(fit_config or chosen.fit_config, out, size=size, resume=resume)
+    fit_config = fit_config or chosen.fit_config
+    device = checked_device(fit_config, out, size=size, resume=resume)
     begin = None if start is None else model_in(CAM, start)
     data, validation = training_data(data, validation, size=size, seed=fit_config.seed, image_size=config.image_size, setting="image_size")
     seed_everything(fit_config.seed)
@@ -72,7 +73,9 @@ def train_cam(
         vocab["sizes"] = data.usual_sizes()
     model = CAM(config, vocab, pretrained=True) if begin is None else initialise_from(begin, config, vocab)
     resumed = resume and (Path(out) / "checkpoints" / "last.ckpt").exists()
-    reader = prepare_encoder(model.encoder, data, ready=encoder, begun=begin is not None, steps=encoder_steps, resumed=resumed)
+    reader = prepare_encoder(
+        model.encoder, data, ready=encoder, begun=begin is not None, steps=encoder_steps, resumed=resumed, device=device
+    )
     seed_everything(fit_config.seed)
     result = fit_editor(
         CAMModule(model, training, data, validation, reader),
@@ -88,7 +91,8 @@ def train_cam(
         resume=resume,
         progress=progress,
     )
-    model.eval().save_pretrained(Path(out) / "model")
+    if is_first_process():
+        model.eval().save_pretrained(Path(out) / "model")
     return model, result
 
 

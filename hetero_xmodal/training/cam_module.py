@@ -12,6 +12,8 @@ Every batch is used twice (the exercises come from :mod:`.editing.dataset`):
   original sentence, a caption of the image, is the target of the text decoder (AMB-1.10); E7 and E8 are computed here (AMB-1.11).
 
 No true edited image is used, neither in a loss nor in the selection of the epoch.
+
+Exercises are made on the CPU, by numpy and OpenCV, and then moved to the device that the model is trained on.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ from .editing.attribute_swaps import Swapper, attribute_indices, negated, word_r
 from .editing.dataset import FREE, ManipulationData
 from .editing.encoder import AttributeReader
 from .editing.stroke_loss import stroke_error
+from .loop import move_batch
 
 #: kinds of attributes that can be classified in a box; a length cannot, because the box is tight
 READABLE = ("colour", "pattern")
@@ -76,10 +79,20 @@ class CAMModule(L.LightningModule):
             optimisers.append(torch.optim.Adam(self.discriminator.parameters(), lr=config.discriminator_rate, betas=betas))
         return optimisers
 
+    def transfer_batch_to_device(self, rows: Tensor, device: torch.device, dataloader_idx: int) -> Tensor:
+        """Leave the numbers of the graphs *rows* (b,) on the CPU, where their exercises are made."""
+        return rows
+
     # ------------------------------------------------------------------------------------------ the two exercises
 
     def exercises(self, data: ManipulationData, rows: Tensor) -> dict[str, Any]:
-        """A batch of both exercises for the graphs *rows* (b,) of *data*: the first half is "restore", the second "edit"."""
+        """A batch of both exercises for the graphs *rows* (b,) of *data*, on the model's device, its graph on the CPU.
+
+        The first half is "restore", the second "edit".
+        """
+        return dict(move_batch(self._exercises(data, rows), self.device))
+
+    def _exercises(self, data: ManipulationData, rows: Tensor) -> dict[str, Any]:
         b, image = len(rows), data.image[rows]
         graph = data.corpus.batch(torch.cat([rows, rows]))
         clean = data.pixels(image)
@@ -89,7 +102,7 @@ class CAMModule(L.LightningModule):
         asked = torch.zeros(boxes.shape[:2], dtype=torch.bool)
         for member, node, *_ in foreign:
             asked[member, node] = True
-        words = self.model.graph_words(graph)
+        words = self.model.graph_words(graph).cpu()
         counts = graph.batch_num_nodes(s.WORD)
         member = torch.repeat_interleave(torch.arange(2 * b), counts)
         request = torch.cat([torch.zeros(b, dtype=torch.bool), data.request[rows]])
@@ -150,12 +163,12 @@ class CAMModule(L.LightningModule):
         return masked, (shown, torch.cat([visible_boxes[real], second[1][real]]), torch.cat([source[real], second[0][real]])), missing
 
     def word_boxes(self, graph: Any) -> Tensor:
-        """The box of the region that every word refers to, (words, 4), NaN for none."""
+        """The box of the region that every word refers to, (words, 4) on the model's device, NaN for none."""
         region = word_regions(graph)
         data = graph.nodes[s.VISUAL].data
         boxes = (data["box"] / data["image_size"].repeat(1, 2)).clamp(0, 1)
         none = torch.full((1, 4), torch.nan)
-        return torch.cat([boxes, none])[torch.where(region < 0, len(boxes), region)]
+        return torch.cat([boxes, none])[torch.where(region < 0, len(boxes), region)].to(self.device)
 
     def make(self, batch: dict[str, Any], *, bfloat16: bool = False) -> Any:
         """The model on the exercises of :meth:`exercises`."""
@@ -182,7 +195,7 @@ class CAMModule(L.LightningModule):
         second = slice(b, 2 * b)
         requested = self._text(batch, batch["given"], second)
         if adversary is not None:
-            with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
+            with self._low():
                 right, wrong = self._text(batch, batch["words"], second), self._text(batch, batch["wrong"], second)
                 parts = discriminator_loss(self.discriminator, clean, made.image[second], right, wrong)
             adversary.zero_grad()
@@ -192,7 +205,7 @@ class CAMModule(L.LightningModule):
         losses = self.generator_losses(batch, made)
         if adversary is not None:
             self.discriminator.requires_grad_(False)
-            with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
+            with self._low():
                 judged = generator_loss(self.discriminator, made.image[second], requested)
             losses |= {"G_real": config.adversarial * judged["G_real"], "G_words": config.words * judged["G_words"]}
             self._log({"p_instructed": judged["p_instructed"]}, b)
@@ -205,9 +218,14 @@ class CAMModule(L.LightningModule):
         self._log({name: value for name, value in losses.items()} | {"loss": total}, b)
         return {"loss": total.detach()}
 
+    def _low(self) -> torch.autocast:
+        """Context in which convolutions are computed in bfloat16, if the settings say so."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.training_config.bfloat16)
+
     def generator_losses(self, batch: dict[str, Any], made: Any) -> dict[str, Tensor]:
         """All parts of the generator's loss except the adversarial ones, weighted, each a scalar."""
         config, b, clean = self.training_config, len(batch["clean"]), batch["clean"]
+        device = clean.device
         error = (made.image - torch.cat([clean, clean])).abs().mean(1, keepdim=True)
         inside = (error[:b] * batch["mask"]).sum() / batch["mask"].sum().clamp_min(1)
         outside = (error[:b] * (1 - batch["mask"])).mean()
@@ -216,14 +234,14 @@ class CAMModule(L.LightningModule):
         # the regions that the swapped words refer to may change; everything else is compared with the input
         boxes = batch["word_boxes"]
         mentioned = batch["where"] & (batch["member"] >= b)
-        whole = torch.zeros(b, dtype=torch.bool).index_fill(0, batch["member"][mentioned & boxes[:, 0].isnan()] - b, True)
-        open_, size = torch.zeros(b, 1, *clean.shape[2:]), clean.shape[-1]
-        centre = (torch.arange(size) + 0.5) / size
+        whole = torch.zeros(b, dtype=torch.bool, device=device).index_fill(0, batch["member"][mentioned & boxes[:, 0].isnan()] - b, True)
+        open_, size = torch.zeros(b, 1, *clean.shape[2:], device=device), clean.shape[-1]
+        centre = (torch.arange(size, device=device) + 0.5) / size
         x1, y1, x2, y2 = boxes[mentioned].nan_to_num(-9).unbind(1)
         rows = ((centre > y1[:, None] - 0.03) & (centre < y2[:, None] + 0.03)).float()
         columns = ((centre > x1[:, None] - 0.03) & (centre < x2[:, None] + 0.03)).float()
         open_ = open_.index_add(0, batch["member"][mentioned] - b, (rows[:, :, None] * columns[:, None])[:, None])
-        held = torch.where(batch["edited"][:, None, None, None], (open_ == 0) & ~whole[:, None, None, None], torch.tensor(True)).float()
+        held = (~batch["edited"][:, None, None, None] | (open_ == 0) & ~whole[:, None, None, None]).float()
         whole_answer = (made.paint[b:] - clean).abs().mean(1, keepdim=True)
         # the painted image is invisible where the matte is 0; a small loss there makes it fit its surroundings
         losses = {"paint": config.paint * (covered + 0.1 * (bare.mean() + (whole_answer * held).mean()))}
@@ -244,9 +262,8 @@ class CAMModule(L.LightningModule):
             means = {name: (value[b:] * batch["edited"]).sum() / count for name, value in parts.items()}
             losses |= {name: config.matching * value for name, value in means.items() if not name.startswith("norm")}
             self._log({name: value for name, value in means.items() if name.startswith("norm")}, b)
-        masks = torch.cat(
-            [made.states[t]["image_mask"][:, 0] for t in (s.VISUAL, s.WORD) if "image_mask" in made.states[t]] or [torch.ones(1)]
-        )
+        masks = [made.states[t]["image_mask"][:, 0] for t in (s.VISUAL, s.WORD) if "image_mask" in made.states[t]]
+        masks = torch.cat(masks or [torch.ones(1, device=device)])
         extra = {
             "mask_mean": masks.mean(),
             "mask_deviation": masks.std() if len(masks) > 1 else masks.sum() * 0,
@@ -260,17 +277,17 @@ class CAMModule(L.LightningModule):
 
         The targets are the original values of covered or hidden regions, and those of swapped words that refer to a region.
         """
-        graph = batch["graph"]
+        graph, device = batch["graph"], painted.device
         values, asked = batch["values"].repeat(2, 1, 1), torch.cat([batch["asked"], torch.zeros_like(batch["asked"])])
-        region, counts = word_regions(graph), graph.batch_num_nodes(s.VISUAL)
-        kind, value = self.word_attributes[batch["given"]].unbind(1)
-        swapped = (batch["given"] != batch["words"]) & (region >= 0) & (kind >= 0) & ~negated(graph)
+        region, counts = word_regions(graph).to(device), graph.batch_num_nodes(s.VISUAL).to(device)
+        kind, value = self.word_attributes.to(device)[batch["given"]].unbind(1)
+        swapped = (batch["given"] != batch["words"]) & (region >= 0) & (kind >= 0) & ~negated(graph).to(device)
         member = batch["member"][swapped]
         node = (region - (torch.cumsum(counts, 0) - counts)[batch["member"]])[swapped]
         values[member, node, kind[swapped]] = value[swapped]
         asked[member, node] = True
         member, node = asked.nonzero().unbind(1)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.training_config.bfloat16):
+        with self._low():
             maps = self.model.encoder.maps(painted)
         maps = {name: some.float() for name, some in maps.items()}
         return self.model.encoder.regions(maps, batch["true_boxes"].repeat(2, 1, 1)[member, node], member), values[member, node]
@@ -281,7 +298,7 @@ class CAMModule(L.LightningModule):
         words, mask = padded(batch["words"][:, None], counts)
         b = len(batch["clean"])
         words, mask = words[b:, :, 0], mask[b:]
-        tokens = torch.full((b, words.shape[1] + 2), PAD)
+        tokens = torch.full((b, words.shape[1] + 2), PAD, device=words.device)
         tokens[:, 0] = START
         tokens[:, 1:-1] = torch.where(mask, words, PAD)
         return tokens.scatter(1, mask.sum(1, keepdim=True) + 1, END)
@@ -313,7 +330,7 @@ class CAMModule(L.LightningModule):
         stay = (tokens[:, 1:] != PAD) & ~where
         scores = {"restored_error": inside, "kept_error": outside}
         scores |= {
-            "words_changed": right[where].float().mean() if where.any() else torch.tensor(1.0),
+            "words_changed": right[where].float().mean() if where.any() else right.new_ones((), dtype=torch.float32),
             "words_kept": right[stay].float().mean(),
         }
         if self.reader is not None:

@@ -206,27 +206,16 @@ def fit(
     own: list[L.Callback] = [_EpochSeeds(config.seed), _FiniteLoss(), metrics]
     if config.patience is not None:
         own.append(EarlyStopping(config.monitor, patience=config.patience, mode=config.mode))
-    for name in ("lightning.pytorch", "lightning.fabric"):  # suppress Lightning's tips
-        logging.getLogger(name).setLevel(logging.ERROR)
-    try:
-        trainer = L.Trainer(
-            accelerator=config.accelerator,
-            devices=config.devices,
-            strategy=config.strategy,
-            max_epochs=config.epochs,
-            gradient_clip_val=config.clip,
-            callbacks=[*own, *callbacks, best, newest],
-            logger=False,
-            enable_model_summary=False,
-            enable_progress_bar=sys.stderr.isatty() if progress is None else progress,
-            use_distributed_sampler=False,  # EpochSampler distributes the epoch over processes
-            num_sanity_val_steps=0,
-            default_root_dir=out,
-        )
-    except (MisconfigurationException, ValueError, TypeError) as error:
-        asked = f"accelerator {config.accelerator!r}, devices {config.devices}, strategy {config.strategy!r}"
-        raise InputError(f"cannot train with {asked}: {str(error).strip().split('. ')[0].rstrip('.')}") from None
-
+    trainer = _trainer(
+        config,
+        max_epochs=config.epochs,
+        gradient_clip_val=config.clip,
+        callbacks=[*own, *callbacks, best, newest],
+        enable_progress_bar=sys.stderr.isatty() if progress is None else progress,
+        use_distributed_sampler=False,  # EpochSampler distributes the epoch over processes
+        num_sanity_val_steps=0,
+        default_root_dir=out,
+    )
     if type(module).transfer_batch_to_device is L.LightningModule.transfer_batch_to_device:
         module.transfer_batch_to_device = move_batch  # Lightning's own would move DGL graphs too
     out.mkdir(parents=True, exist_ok=True)
@@ -267,6 +256,31 @@ def fit(
     rows = torch.load(last, weights_only=True, map_location="cpu")["callbacks"]["_Metrics"]["rows"]
     row = rows[chosen["epoch"]]
     return FitResult(best_score=row[config.monitor], best_epoch=row["epoch"], epochs=len(rows), out=out)
+
+
+def device_of(config: FitConfig) -> torch.device:
+    """The device that a training with *config* runs on, in the first process.
+
+    Raises
+    ------
+    InputError
+        If there are no such devices.
+
+    >>> device_of(FitConfig())
+    device(type='cpu')
+    """
+    return _trainer(config, enable_progress_bar=False, enable_checkpointing=False).strategy.root_device
+
+
+def _trainer(config: FitConfig, **options: Any) -> L.Trainer:
+    for name in ("lightning.pytorch", "lightning.fabric"):  # suppress Lightning's tips
+        logging.getLogger(name).setLevel(logging.ERROR)
+    devices = {"accelerator": config.accelerator, "devices": config.devices, "strategy": config.strategy}
+    try:
+        return L.Trainer(**devices, logger=False, enable_model_summary=False, **options)
+    except (MisconfigurationException, ImportError, RuntimeError, ValueError, TypeError) as error:
+        asked = ", ".join(f"{name} {value!r}" for name, value in devices.items())
+        raise InputError(f"cannot train with {asked}: {str(error).strip().split('. ')[0].rstrip('.')}") from None
 
 
 def _same(out: Path, found: dict, wanted: dict) -> None:

@@ -25,12 +25,12 @@ from ..networks.image_branch import WorldEncoder
 from ..recipes.mimnet import MIMNet, MIMNetConfig, word_graph
 from .editing.dataset import ManipulationData
 from .editing.segmentation import cut_out
-from .editing.setup import Settings, checked_fit_config, fit_editor, initialise_from, model_in, prepare_encoder, training_data
+from .editing.setup import Settings, checked_device, fit_editor, initialise_from, model_in, prepare_encoder, training_data
 from .loop import FitConfig, FitResult
 from .mimnet_losses import places_of
 from .mimnet_module import MIMNetModule
 from .mimnet_settings import MIMNetTraining
-from .sampling import seed_everything
+from .sampling import is_first_process, seed_everything
 from .settings import Chosen, settings_for
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def train_mimnet(
     Raises
     ------
     InputError
-        If the data cannot be used, the accelerator is not the CPU, or as in ``fit``.
+        If the data or the device cannot be used, or as in ``fit``.
     """
     name = data if isinstance(data, str) else data.info.get("data", "")
     options = {"epochs": None if fit_config is None else fit_config.epochs, "begun": start is not None, "progress": progress}
@@ -82,7 +82,8 @@ def train_mimnet(
     if config is None:  # a preset chosen by the caller takes precedence over the config of the model that training starts from
         config = chosen.config if begin is None or isinstance(preset, Chosen) else begin.config
     training = training or chosen.training
-    fit_config = checked_fit_config(fit_config or chosen.fit_config, out, size=size, resume=resume)
+    fit_config = fit_config or chosen.fit_config
+    device = checked_device(fit_config, out, size=size, resume=resume)
     data, validation = training_data(data, validation, size=size, seed=fit_config.seed, image_size=config.fine_size, setting="fine_size")
     if training.outlines:
         data, validation = (replace(some, owner=cut_out(some.images, some.boxes, some.names)) for some in (data, validation))
@@ -100,6 +101,7 @@ def train_mimnet(
         steps=encoder_steps,
         resumed=resumed,
         places=training.name_places,
+        device=device,
     )
     seed_everything(fit_config.seed)
     if begin is None:
@@ -123,7 +125,8 @@ def train_mimnet(
         resume=resume,
         progress=progress,
     )
-    model.eval().save_pretrained(Path(out) / "model")
+    if is_first_process():
+        model.eval().save_pretrained(Path(out) / "model")
     return model, result
 
 
@@ -174,7 +177,7 @@ def draw_samples(module: MIMNetModule, *, count: int = 16) -> Figure:
     from ..viz.editing import sample_sheet
 
     images = len(module.validation_exercises.data.images)
-    batch = module.validation_exercises.make(torch.linspace(0, images - 1, min(count, images)).long())
+    batch = module.validation_exercises.make(torch.linspace(0, images - 1, min(count, images)).long()).to(module.device)
     made = module.model(word_graph(batch.counts), batch.given, words=batch.words)
     known = list(module.model.vocab["words"])
     vocabulary = ["?"] * (len(module.model.words.weight) - len(known)) + known

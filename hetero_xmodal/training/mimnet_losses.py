@@ -23,7 +23,7 @@ def grounding_loss(batch: Exercises, made: Recalled) -> Tensor:
     region = padded(batch.regions[:, None].float() + 1, batch.counts)[0][..., 0].long() - 1  # (b, t)
     grounded = region >= 0
     gates = torch.einsum("btc,bchw->bthw", where, made.blended[:b])
-    member = torch.arange(b)[:, None].expand(region.shape)
+    member = torch.arange(b, device=region.device)[:, None].expand(region.shape)
     places = places_of(batch.boxes, batch.owner, gates.shape[-1])
     things = None if batch.owner is None else places.amax(1)
     mentioned = places[member[grounded], region[grounded]]
@@ -41,7 +41,7 @@ def word_texture_loss(batch: Exercises, image: Tensor, recalled: Tensor) -> Tens
 
     *image* is v^i (b, width, g, g), *recalled* are the h^_k (n, width); not in the paper.
     """
-    member = torch.repeat_interleave(torch.arange(len(batch.counts)), batch.counts)
+    member = torch.repeat_interleave(torch.arange(len(batch.counts), device=batch.counts.device), batch.counts)
     inside = places_of(batch.boxes, batch.owner, image.shape[-1])[member, batch.regions.clamp_min(0)].flatten(1)
     grounded = (batch.regions >= 0) & inside.any(1)  # a tiny box may contain the centre of no cell
     own = inside[grounded] / inside[grounded].sum(1, keepdim=True)
@@ -54,7 +54,7 @@ def recalled_attributes(batch: Exercises, recalled: Tensor) -> tuple[Tensor, Ten
 
     *recalled* (words, width) are the textures of all words; a value of 0 means that the sentence states none.
     """
-    member = torch.repeat_interleave(torch.arange(len(batch.counts)), batch.counts)
+    member = torch.repeat_interleave(torch.arange(len(batch.counts), device=batch.counts.device), batch.counts)
     grounded = batch.regions >= 0
     member, region = member[grounded], batch.regions[grounded]
     return recalled[: len(batch.words)][grounded], batch.values[member, region] * batch.stated[member, region]

@@ -1,4 +1,7 @@
-"""MIM-Net's training step: the reconstruction stage and the adversarial stage in every batch."""
+"""MIM-Net's training step: the reconstruction stage and the adversarial stage in every batch.
+
+Exercises are made on the CPU, by numpy and OpenCV, and then moved to the device that the model is trained on.
+"""
 
 from __future__ import annotations
 
@@ -76,13 +79,17 @@ class MIMNetModule(L.LightningModule):
             optimisers.append(torch.optim.Adam(self.judges.parameters(), lr=config.discriminator_rate, betas=betas))
         return optimisers
 
+    def transfer_batch_to_device(self, rows: Tensor, device: torch.device, dataloader_idx: int) -> Tensor:
+        """Leave the indices of the images *rows* (b,) on the CPU, where their exercises are made."""
+        return rows
+
     # ------------------------------------------------------------------------------------------ the two stages
 
     def training_step(self, rows: Tensor, index: int) -> dict[str, Tensor]:
         """Both stages on the images *rows* (b,); returns the loss, a scalar."""
         optimisers = self.optimizers()
         generator, adversary = optimisers if isinstance(optimisers, list) else (optimisers, None)
-        loss = self.reconstruct(self.exercises.make(rows), generator)
+        loss = self.reconstruct(self.exercises.make(rows).to(self.device), generator)
         if adversary is not None and self.competes:
             loss = loss + self.compete(rows[: max(2, round(len(rows) * self.training_config.instructions))], generator, adversary)
         return {"loss": loss}
@@ -112,8 +119,8 @@ class MIMNetModule(L.LightningModule):
         words, instead = torch.cat([batch.words, batch.words[:extra]]), None
         if few:  # the last pairs get random attention weights over the memories
             memories = self.model.config.memories
-            own = torch.full((len(batch.words), memories), torch.nan)
-            instead = torch.cat([own, random_attention(batch.counts[:few], memories, kind=config.random)])
+            drawn = random_attention(batch.counts[:few].cpu(), memories, kind=config.random)
+            instead = torch.cat([torch.full((len(batch.words), memories), torch.nan), drawn]).to(self.device)
         given = torch.cat([batch.given, self.data_images(batch, few)])
         run = self.model if self.paints else self.model.recall
         made = run(word_graph(counts), given, words=words, instead=instead, bfloat16=config.bfloat16)
@@ -169,7 +176,7 @@ class MIMNetModule(L.LightningModule):
         if config.ground:
             losses["ground"] = config.ground * grounding_loss(batch, made)
         if image is None and (config.p or config.p_words):
-            with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
+            with self._low():
                 image = self.model.image_features(batch.answer)
         if config.p:
             losses["p"] = config.p * texture_loss(image, made.localisation[:b], made.texture[:b]).mean()
@@ -190,7 +197,7 @@ class MIMNetModule(L.LightningModule):
         """Features (n, width) of the changed regions in *image* (b, 3, S, S), and their target attribute values (n, kinds)."""
         member, node = batch.asked.nonzero().unbind(1)
         encoder, side = self.model.encoder, self.model.config.encoder_size
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.training_config.bfloat16):
+        with self._low():
             maps = encoder.maps(_resized(image, side))
         features = encoder.regions({name: some.float() for name, some in maps.items()}, batch.boxes[member, node], member)
         return features, batch.values[member, node]
@@ -198,15 +205,14 @@ class MIMNetModule(L.LightningModule):
     def compete(self, images: Tensor, generator: torch.optim.Optimizer, adversary: torch.optim.Optimizer) -> Tensor:
         """One step of the adversarial stage for the images (b,) of the data; returns the generator's loss, a scalar."""
         config, b = self.training_config, len(images)
-        real = self.data.pixels(images)
-        caption = self.sentences.take(self.sentences.draw(images))
-        other = self.sentences.take(self.sentences.draw(images.roll(1)))
-        right, requested = (_padded(words, counts) for words, _, counts in (caption, other))
+        real = self.data.pixels(images).to(self.device)
+        caption, other = (self.sentences.take(self.sentences.draw(some)) for some in (images, images.roll(1)))
+        right, requested = (_padded(words.to(self.device), counts) for words, _, counts in (caption, other))
         with frozen(self.model.memory if self.model.config.memory else None):
             made = self.model(word_graph(other[2]), real, words=other[0], bfloat16=config.bfloat16)
             fakes = (made.coarse, made.fine)
             reals = (_resized(real, made.coarse.shape[-1]), real)
-            with torch.autocast(real.device.type, torch.bfloat16, enabled=config.bfloat16):
+            with self._low():
                 parts = [discriminator_loss(d, x, y, right, requested) for d, x, y in zip(self.judges, reals, fakes, strict=True)]
             self._step(adversary, {f"{stage}_{name}": part[name] for stage, part in zip("cf", parts, strict=True) for name in part})
             with self._frozen_discriminators():
@@ -232,8 +238,12 @@ class MIMNetModule(L.LightningModule):
         """Context in which the discriminators are evaluated but not trained."""
         stack = ExitStack()
         stack.enter_context(frozen(*self.judges.parameters()))
-        stack.enter_context(torch.autocast("cpu", torch.bfloat16, enabled=self.training_config.bfloat16))
+        stack.enter_context(self._low())
         return stack
+
+    def _low(self) -> torch.autocast:
+        """Context in which convolutions are computed in bfloat16, if the settings say so."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.training_config.bfloat16)
 
     def _log(self, values: dict[str, Tensor], size: int) -> None:
         self.log_dict({f"train/{name}": value.detach() for name, value in values.items()}, on_epoch=True, on_step=False, batch_size=size)
@@ -246,7 +256,7 @@ class MIMNetModule(L.LightningModule):
 
     def validation_step(self, rows: Tensor, index: int) -> None:
         """Evaluate the exercises of the images *rows* (b,)."""
-        batch = self.validation_exercises.make(rows)
+        batch = self.validation_exercises.make(rows).to(self.device)
         made = self.model(word_graph(batch.counts), batch.given, words=batch.words)
         scores = {}
         error = (made.fine - batch.answer).abs().mean(1, keepdim=True) / 2

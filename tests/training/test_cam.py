@@ -249,8 +249,8 @@ def test_what_training_refuses(data, tmp_path):
         train_cam(data, validation=data, out=tmp_path / "x", config=CAMConfig(image_size=32))
     with pytest.raises(hx.InputError, match="clip is not supported for models"):
         train_cam(data, validation=data, out=tmp_path / "x", config=TINY, fit_config=FitConfig(clip=1.0))
-    with pytest.raises(hx.InputError, match="accelerator is 'gpu', but models"):
-        train_cam(data, validation=data, out=tmp_path / "x", config=TINY, fit_config=FitConfig(accelerator="gpu"))
+    with pytest.raises(hx.InputError, match="cannot train with accelerator .tpu."):
+        train_cam(data, validation=data, out=tmp_path / "x", config=TINY, fit_config=FitConfig(accelerator="tpu"))
     with pytest.raises(hx.InputError, match="restore is -1"):
         CAMTraining(restore=-1)
     assert not (tmp_path / "x").exists()

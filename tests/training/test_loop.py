@@ -161,12 +161,12 @@ class Small(Pretrained, torch.nn.Module):
         self.layer = torch.nn.Linear(config.width, len(vocab["labels"]))
 
 
-def test_a_model_is_three_plain_files_and_comes_back_equal(tmp_path):
+def test_a_model_is_plain_files_and_comes_back_equal(tmp_path):
     model = Small(SmallConfig(width=3, sizes=(4,)), {"labels": ["a", "b"]})
     model.save_pretrained(tmp_path / "m")
     model.layer.bias.data += 1
     model.save_pretrained(tmp_path / "m")  # replaces the old folder
-    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == ["config.json", "model.safetensors", "vocab.json"]
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == ["config.json", "manifest.json", "model.safetensors", "vocab.json"]
     back = Small.from_pretrained(tmp_path / "m")
     assert back.config == model.config and back.vocab == model.vocab and not back.training
     assert torch.equal(back.layer.bias, model.layer.bias)
@@ -184,6 +184,9 @@ def test_foreign_and_broken_models_are_refused(tmp_path):
         Small.from_pretrained(tmp_path / "none")
     head = json.loads((path / "config.json").read_text())
     (path / "config.json").write_text(json.dumps(head | {"version": 99}))
+    with pytest.raises(InputError, match="config.json' is not the file that was written"):
+        Small.from_pretrained(path)
+    (path / "manifest.json").unlink()  # as an earlier version wrote it
     with pytest.raises(InputError, match="version 99"):
         Small.from_pretrained(path)
     (path / "config.json").write_text(json.dumps(head | {"config": {"width": 5}}))
@@ -196,7 +199,7 @@ def test_foreign_and_broken_models_are_refused(tmp_path):
         Small.from_pretrained(path)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.tex").write_text("x")
-    with pytest.raises(InputError, match="is not a model folder"):
+    with pytest.raises(InputError, match="mine' holds 'thesis.tex', which is no file of a model"):
         Small(SmallConfig(), {"labels": ["a"]}).save_pretrained(tmp_path / "mine")
 
 

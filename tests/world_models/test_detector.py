@@ -106,6 +106,53 @@ def test_batches_equal_singles(scenes, parsed):
         assert np.allclose([t.feature for t in alone.objects], [t.feature for t in together.objects], atol=1e-3)
 
 
+class Stop(Exception):
+    """What a notebook's stop button raises, wherever the program is."""
+
+
+def test_an_interrupt_in_the_middle_of_the_forward_pass_changes_no_later_answer(scenes, parsed):
+    """Interrupted at every layer in turn, once; the answer afterwards is that of before."""
+    from hetero_xmodal.parsers.detectors.registry import load_detector
+
+    network = load_detector("world").network
+    layers = [layer for layer in network.modules() if not list(layer.children())]
+    for layer in layers:
+        calls = iter(range(100))
+
+        def stop(module, inputs, calls=calls):
+            if next(calls) == 0:
+                raise Stop
+
+        hook = layer.register_forward_pre_hook(stop)
+        try:
+            hx.parse_image(scenes[0].image)
+        except Stop:
+            pass
+        finally:
+            hook.remove()
+    assert hx.parse_image(scenes[0].image).objects == hx.parse_images([scenes[0].image], progress=False)[0].objects
+    for item, right in zip(scenes[:3], parsed[:3], strict=True):
+        found = hx.parse_image(item.image)
+        assert [(t.name, t.attributes) for t in found.objects] == [(t.name, t.attributes) for t in right.objects]
+        assert np.allclose([t.box for t in found.objects], [t.box for t in right.objects], atol=1e-2)
+
+
+def test_threads_get_the_answers_of_a_single_one(scenes):
+    """24 images, six threads, two thresholds: boxes, names and features equal those of one thread in every bit."""
+    import warnings
+    from concurrent.futures import ThreadPoolExecutor
+
+    def answer(k):
+        found = hx.parse_image(scenes[k].image, score_threshold=(0.2, 0.6)[k % 2])
+        return [(t.name, t.attributes, t.box, t.score, t.feature) for t in found.objects], found.relations
+
+    alone = [answer(k) for k in range(24)]
+    filters = list(warnings.filters)
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(answer, range(24))) == alone
+    assert warnings.filters == filters
+
+
 def test_boxes_are_in_pixels_of_the_original():
     large = hx.load_dataset("world/scenes", split="test", size=4, image_size=512)
     found = 0

@@ -133,9 +133,9 @@ class WorldDetector:
             small = image.pixels if image.pixels.size == inside else image.pixels.resize(inside)
             row[: inside[1], : inside[0]] = np.asarray(small)
             scales.append([width / inside[0], height / inside[1]] * 2)
-        self.network.test_score_thresh = max(0.01, score_threshold)  # boxes below it cannot affect the result
+        least = max(0.01, score_threshold)  # boxes below it cannot affect the result
         with torch.inference_mode(), quiet():
-            answers = self.network(torch.from_numpy(batch).permute(0, 3, 1, 2).float())
+            answers = self.network(torch.from_numpy(batch).permute(0, 3, 1, 2).float(), score_threshold=least)
         return [
             self._detections(answer, np.asarray(scale, np.float32), image.size, score_threshold, max_objects)
             for answer, scale, image in zip(answers, scales, images, strict=True)

@@ -44,7 +44,7 @@ class AttributeReader(nn.Module):
     def hits(self, features: Tensor, values: Tensor, kinds: tuple[str, ...] = KINDS) -> Tensor:
         """Accuracy, a scalar, over the known *values* (n, kinds) of *features* (n, width); 1 if none is known."""
         correct = [logits.argmax(1) == target for logits, target in self._known(features, values, kinds)]
-        return torch.cat(correct).float().mean() if sum(map(len, correct)) else torch.tensor(1.0)
+        return torch.cat(correct).float().mean() if sum(map(len, correct)) else features.new_ones(())
 
     def _known(self, features: Tensor, values: Tensor, kinds: tuple[str, ...]) -> Iterator[tuple[Tensor, Tensor]]:
         for kind, head in self.heads.items():
@@ -67,7 +67,8 @@ def train_encoder(
 
     Parameters
     ----------
-    encoder : unchanged if *reader_only* is set, or if it is not a :class:`~hetero_xmodal.networks.image_branch.WorldEncoder`.
+    encoder : unchanged if *reader_only* is set, or if it is not a :class:`~hetero_xmodal.networks.image_branch.WorldEncoder`. Training
+        runs on its device.
     data : images with annotated boxes.
     steps, batch_size, rate : of the optimisation.
     reader_only : train the classifier only.
@@ -79,12 +80,13 @@ def train_encoder(
     the attribute classifier, and a report with the last loss and the accuracies.
     """
     learns = isinstance(encoder, WorldEncoder) and not reader_only
-    reader = AttributeReader.of(data, encoder.feature_width)
-    naming = nn.Linear(encoder.feature_width, len(data.classes))
+    device = next(encoder.parameters()).device
+    reader = AttributeReader.of(data, encoder.feature_width).to(device)
+    naming = nn.Linear(encoder.feature_width, len(data.classes)).to(device)
     encoder.train(learns).requires_grad_(learns)
     learning = [*reader.parameters(), *naming.parameters(), *(encoder.parameters() if learns else ())]
     if learns and places:
-        naming_places = nn.Conv2d(encoder.coarse_width, 1 + len(data.classes), 1)
+        naming_places = nn.Conv2d(encoder.coarse_width, 1 + len(data.classes), 1).to(device)
         learning += naming_places.parameters()
     optimiser = torch.optim.Adam(learning, lr=rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps)
@@ -97,9 +99,9 @@ def train_encoder(
         boxes = (boxes + 0.1 * (torch.rand_like(boxes) - 0.5) * side).clamp(0, 1)  # detected boxes are inaccurate too
         image = torch.arange(batch_size)[:, None].expand(real.shape)[real]
         with torch.set_grad_enabled(learns):
-            maps = encoder.maps(data.pixels(rows))
-            features = encoder.regions(maps, boxes, image)
-        names, values = data.names[rows][real], data.values[rows][real]
+            maps = encoder.maps(data.pixels(rows).to(device))
+            features = encoder.regions(maps, boxes.to(device), image.to(device))
+        names, values = data.names[rows][real].to(device), data.values[rows][real].to(device)
         predicted = naming(features)
         loss = F.cross_entropy(predicted, names)
         hits = {"class": (predicted.argmax(1) == names).float().mean()}
@@ -110,7 +112,7 @@ def train_encoder(
                 hits[kind] = (logits.argmax(1) == target)[target > 0].float().mean()
         if learns and places:
             here = classes_at_places(data.boxes[rows], data.names[rows], maps["coarse"].shape[-1])
-            loss = loss + places * F.cross_entropy(naming_places(maps["coarse"]), here)
+            loss = loss + places * F.cross_entropy(naming_places(maps["coarse"]), here.to(device))
         report |= {kind: 0.95 * report.get(kind, 0.0) + 0.05 * float(share) for kind, share in hits.items()}
         optimiser.zero_grad()
         loss.backward()

@@ -18,7 +18,7 @@ segmentations (:mod:`.segmentation`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -119,6 +119,11 @@ class Exercises:
     values: Tensor
     stated: Tensor
     owner: Tensor | None = None
+
+    def to(self, device: torch.device | str) -> Exercises:
+        """The same batch on *device*."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Exercises(**{name: None if value is None else value.to(device) for name, value in values.items()})
 
     @property
     def described(self) -> Tensor:

@@ -1,6 +1,6 @@
 """Set-up of the training of an editing model, from the caller's arguments to Lightning's ``fit``.
 
-The functions are called in this order, so that invalid input is refused before work starts: :func:`checked_fit_config`, :func:`model_in`
+The functions are called in this order, so that invalid input is refused before work starts: :func:`checked_device`, :func:`model_in`
 (if training starts from a model), :func:`training_data`; then :func:`initialise_from`, :func:`prepare_encoder`, and :func:`fit_editor`.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +19,7 @@ from torch import Tensor
 from ...errors import InputError
 from ...networks.image_branch import ImageEncoder, WorldEncoder
 from ...pretrained import Pretrained
-from ..loop import FitConfig, FitResult, fit
+from ..loop import FitConfig, FitResult, device_of, fit
 from ..sampling import batches
 from .dataset import ManipulationData
 from .encoder import AttributeReader, train_encoder
@@ -34,23 +34,18 @@ M = TypeVar("M", bound=Pretrained)
 READER_STEPS = 150
 
 
-def checked_fit_config(fit_config: FitConfig, out: str | Path, *, size: int | None = None, resume: bool = False) -> FitConfig:
-    """Return *fit_config* for the CPU after checking it, the number of images *size*, and the run folder *out*.
+def checked_device(fit_config: FitConfig, out: str | Path, *, size: int | None = None, resume: bool = False) -> torch.device:
+    """The device that *fit_config* asks for, after checking it, the number of images *size*, and the run folder *out*.
 
     Raises
     ------
     InputError
-        If gradient clipping or a GPU is requested, or as in :func:`check_run`.
+        If gradient clipping or a device that is not there is requested, or as in :func:`check_run`.
     """
     if fit_config.clip is not None:
         raise InputError("clip is not supported for models that edit images, which have two optimisers; leave it None")
-    if fit_config.accelerator not in ("cpu", "auto"):
-        raise InputError(
-            f"accelerator is '{fit_config.accelerator}', but models that edit images train on the CPU, where their exercises are made; "
-            "use cpu"
-        )
     check_run(out, size=size, resume=resume)
-    return replace(fit_config, accelerator="cpu")
+    return device_of(fit_config)
 
 
 def check_run(out: str | Path, *, size: int | None = None, resume: bool = False) -> None:
@@ -136,6 +131,7 @@ def prepare_encoder(
     steps: int,
     resumed: bool,
     places: float = 0.0,
+    device: torch.device | str = "cpu",
 ) -> AttributeReader:
     """Train the encoder of a new model and an attribute classifier on its features; returns the classifier.
 
@@ -148,13 +144,17 @@ def prepare_encoder(
     steps : training steps of the encoder.
     resumed : encoder and classifier will be restored from a checkpoint.
     places : as in :func:`~.encoder.train_encoder`.
+    device : on which both are trained; afterwards they are on the CPU.
     """
     if ready is not None:
         encoder.load_state_dict(ready.state_dict())
     if resumed:
         return AttributeReader.of(data, encoder.feature_width).requires_grad_(False)
     learns = ready is None and not begun and isinstance(encoder, WorldEncoder)
-    return train_encoder(encoder, data, steps=steps if learns else min(steps, READER_STEPS), reader_only=not learns, places=places)[0]
+    steps = steps if learns else min(steps, READER_STEPS)
+    reader, _ = train_encoder(encoder.to(device), data, steps=steps, reader_only=not learns, places=places)
+    encoder.cpu()
+    return reader.cpu()
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def csv_rows(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     writer = csv.writer(text)
     writer.writerow([escape(name) for name in columns])
     writer.writerows([[escape(row.get(name, "")) for name in columns] for row in rows])
-    return text.getvalue().encode("utf-8", "backslashreplace").decode("utf-8")
+    return _writable(text.getvalue())
 
 
 def csv_of(frame: pd.DataFrame, **options: Any) -> str:
@@ -64,7 +64,12 @@ def csv_of(frame: pd.DataFrame, **options: Any) -> str:
         frame[name] = frame[name].map(escape)
     frame.index = frame.index.map(_escape_label).set_names([escape(name) for name in frame.index.names])
     frame.columns = frame.columns.map(_escape_label)
-    return frame.to_csv(**options)
+    return _writable(frame.to_csv(**options))
+
+
+def _writable(text: str) -> str:
+    """With lone surrogates, which UTF-8 cannot write, replaced by their number."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _escape_label(label: Any) -> Any:

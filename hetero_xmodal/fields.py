@@ -141,7 +141,19 @@ class Fields:
             raise self.refuse(key, "a list of texts")
         return [unicodedata.normalize("NFC", value) for value in found if value and value.strip()]
 
-    def list(self, key: str, default: Any = _NEEDED) -> Any:
+    def strings(self, key: str, default: Any = _NEEDED) -> Any:
+        """A list of texts as they are, empty ones too: each belongs to a row of something.
+
+        Raises
+        ------
+        InputError : it is something else.
+        """
+        found = self.get(key, default)
+        if found is not default and not (isinstance(found, list) and all(isinstance(value, str) for value in found)):
+            raise self.refuse(key, "a list of texts")
+        return found
+
+    def values(self, key: str, default: Any = _NEEDED) -> Any:
         """A list of anything.
 
         Raises
@@ -167,7 +179,7 @@ class Fields:
             raise self.refuse(key, "a list")
         return [Fields(value, parent=self, key=key, row=k) for k, value in enumerate(found)]
 
-    def object(self, key: str, default: Any = _NEEDED) -> Any:
+    def inner(self, key: str, default: Any = _NEEDED) -> Any:
         """An object inside this one, as :class:`Fields`.
 
         Raises

@@ -4,7 +4,7 @@
 single files            :func:`atomic_path`, :func:`write_text`, :func:`write_json`, :func:`write_safetensors`
 folders                 :func:`atomic_folder` with a :class:`FolderKind` (:class:`Saved` for results)
 refusing before work    :func:`replaceable_folder`, :func:`existing_file`, :func:`existing_folder`
-reading                 :func:`read_json`, :func:`read_text`, :func:`read_safetensors`; :func:`read_folder` reads one whole state of a folder
+reading                 :func:`read_json`, :func:`read_text`, :func:`read_safetensors`; :func:`read_folder` reads one state of a folder
 damage                  ``manifest.json`` in every folder; :func:`check_files`, :func:`check_single`, :func:`read_manifest`
 two writers             :func:`one_writer`, for work that lasts
 ======================  ======================================================================================================

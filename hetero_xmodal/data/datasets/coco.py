@@ -26,6 +26,7 @@ from ...errors import InputError
 from ...fields import Fields, brief
 from ...files import read_json
 from ...ids import IdTable, same_file, short_ids
+from ...parsers.detectors.coco_categories import read_categories
 from ...scenes import SceneGraph, SceneObject
 from ..boxes import cut, fit_boxes
 from ..source import Record, Request, Source, check_inside, clean_text, existing_form
@@ -178,7 +179,7 @@ def _instances(folder: Path) -> _Boxes:
         return _Boxes([], [], None)
     where = f"instances file '{path}'"
     data = _coco_file(read_json(path, "instances"), where)
-    names = read_categories(data, where)
+    names = read_categories(_rows(data, "categories"), where)
     images = [_Image(row.id("id"), row.text("file_name", None), _stated_size(row)) for row in _rows(data, "images")]
     by_id = {image.id: image for image in images}
     if len(by_id) < len(images):
@@ -204,25 +205,6 @@ def _instances(folder: Path) -> _Boxes:
     if unnamed:
         notes.append(f"{where}: the attributes of {unnamed} annotations are no lists of words and are left out")
     return _Boxes(images, list(names.values()), IdTable([[i.file_name, i.id] for i in images], where), tuple(notes))
-
-
-def read_categories(data: Fields, where: str) -> dict[str, str]:
-    """Id -> name of the categories of a COCO file.
-
-    Raises
-    ------
-    InputError : an empty name, one name for two categories or one id for two.
-    """
-    names: dict[str, str] = {}
-    ids: dict[str, str] = {}
-    for row in _rows(data, "categories"):
-        id, name = row.id("id"), " ".join(row.text("name").split())
-        if id in names:
-            raise InputError(f"{where}: two categories have the id {id}, {names[id]!r} and {name!r}; give each its own")
-        if name in ids:
-            raise InputError(f"{where}: two categories have the name {name!r}, with the ids {ids[name]} and {id}; keep one")
-        names[id], ids[name] = name, id
-    return names
 
 
 def _stated_size(row: Fields) -> tuple[int, int] | None:
@@ -286,7 +268,7 @@ def _scenes(folder: Path) -> _Scenes:
 
 def _annotated(record: Record, entry: Fields, names: list[str]) -> Record:
     """The record with what ``scenes.json`` says of it."""
-    columns, scene = entry.list("labels", None), entry.object("scene", None)
+    columns, scene = entry.values("labels", None), entry.inner("scene", None)
     if columns is not None and not all(type(column) is int and 0 <= column < len(names) for column in columns):
         raise entry.refuse("labels", f"a list of columns of the {len(names)} label names, counted from 0")
     graphs = [graph.value for graph in entry.rows("sentence_scenes", [])]

@@ -44,7 +44,7 @@ def _open(request: Request, *, restval: bool) -> Source:
     images = _images(read_json(path, "splits"), where)
     records, files, fewer, seen = [], _Files(folders, where), [], Counter[str]()
     for image in images:
-        captions, ids = _captions(image), image.list("sentids", None)
+        captions, ids = _captions(image), image.values("sentids", None)
         if ids is not None:
             seen.update(id_text(id, f"{image.where}: a sentence id") for id in ids)
             if len(ids) != len(captions):

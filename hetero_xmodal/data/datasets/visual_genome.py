@@ -364,7 +364,7 @@ def _end(row: Fields, which: str) -> str:
     id = row.id(f"{which}_id", "")
     if id:
         return id
-    inside = row.object(which, None)
+    inside = row.inner(which, None)
     return "" if inside is None else inside.id("object_id", "")
 
 

@@ -343,7 +343,7 @@ def cached_regions(records: Sequence[Record], made: dict[str, Any], folder: Path
     extractor = load_extractor(made)
     settings = {key: value for key, value in extractor.provenance.items() if key != "width"}  # not known beforehand of every detector
     place = folder / f"regions-{digest(settings)}"
-    marks = [record.mark for record in records]
+    marks = [_mark(record, extractor.provenance) for record in records]
     target = place / f"{digest(marks)}.safetensors"
     with one_at_a_time(target):
         _remove_if_broken(target)
@@ -364,6 +364,12 @@ def cached_regions(records: Sequence[Record], made: dict[str, Any], folder: Path
             extract_regions(extractor, images, ids=marks, marks=marks, out=target, known=known, progress=progress),
             ids=[record.id for record in records],
         )
+
+
+def _mark(record: Record, made: dict[str, Any]) -> str:
+    """What the regions of an image depend on: its contents and, where boxes are looked up in a file, its name too."""
+    by_name = str(made.get("detector", "")).endswith(".json")
+    return f"{record.mark} {record.image}" if by_name else record.mark
 
 
 def _remove_if_broken(path: Path) -> None:

@@ -52,11 +52,11 @@ def csv_rows(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def csv_of(frame: pd.DataFrame, **options: Any) -> str:
-    """``frame.to_csv(**options)`` with the texts in cells, index and headings escaped.
+    r"""``frame.to_csv(**options)`` with the texts in cells, index and headings escaped.
 
     >>> import pandas as pd
     >>> csv_of(pd.DataFrame({"word": ["-x", "y"], "-w": [-1.5, 2]}), index=False)
-    "word,'-w\\n'-x,-1.5\\ny,2.0\\n"
+    "word,'-w\r\n'-x,-1.5\r\ny,2.0\r\n"
     """
     texts = frame.select_dtypes(exclude="number").columns
     frame = frame.copy()
@@ -64,7 +64,7 @@ def csv_of(frame: pd.DataFrame, **options: Any) -> str:
         frame[name] = frame[name].map(escape)
     frame.index = frame.index.map(_escape_label).set_names([escape(name) for name in frame.index.names])
     frame.columns = frame.columns.map(_escape_label)
-    return _writable(frame.to_csv(**options))
+    return _writable(frame.to_csv(lineterminator="\r\n", **options))  # with "\n", a carriage return in a cell would not be quoted
 
 
 def _writable(text: str) -> str:

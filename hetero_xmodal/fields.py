@@ -17,7 +17,9 @@ import unicodedata
 from typing import Any
 
 from .errors import InputError
-from .ids import id_text
+from .ids import brief, id_text
+
+__all__ = ["LARGEST", "Fields", "brief", "is_number", "whole_number"]
 
 _NEEDED: Any = object()
 #: no image, number of boxes or index of this package is larger
@@ -219,12 +221,3 @@ def is_number(value: Any) -> bool:
         return math.isfinite(value)
     except OverflowError:
         return False
-
-
-def brief(value: Any) -> str:
-    """``repr`` of *value*, at most 80 characters; of deeply nested values only their type."""
-    try:
-        text = repr(value)
-    except (RecursionError, ValueError):  # nested too deeply, or a number of too many digits
-        return f"a {type(value).__name__}"
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -27,20 +27,29 @@ _NUMBERED = re.compile(r"(?P<coco>COCO_[A-Za-z0-9]+_)?(?P<digits>[0-9]+)")
 _PUBLISHED_DIGITS = 12  # of a file name of COCO
 
 
+def brief(value: Any) -> str:
+    """``repr`` of *value*, at most 80 characters; of deeply nested values only their type."""
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested too deeply, or a number of too many digits
+        return f"a {type(value).__name__}"
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
 def id_text(value: Any, where: str = "the id") -> str:
     """An id as text: whole numbers in decimal digits, texts in Unicode's composed form (NFC).
 
     Raises
     ------
-    InputError : neither a text nor a whole number, or an empty text; *where* begins the message.
+    InputError : neither a text nor a whole number of at most 64 bits, or an empty text; *where* begins the message.
 
     >>> id_text(7), id_text("7"), id_text(7.0)
     ('7', '7', '7')
     """
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
-        raise InputError(f"{where} is {str(value)[:80]!r}, expected a text or a whole number")
+    if isinstance(value, bool) or not isinstance(value, int | str) or value == "" or (isinstance(value, int) and abs(value) >= 2**63):
+        raise InputError(f"{where} is {brief(value)}, expected a text or a whole number of at most 64 bits")
     return unicodedata.normalize("NFC", value) if isinstance(value, str) else str(value)
 
 

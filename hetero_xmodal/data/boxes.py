@@ -71,6 +71,5 @@ def cut(box: Box, size: tuple[int, int]) -> Box | None:
     """
     import numpy as np
 
-    x1, y1 = max(0.0, box[0]), max(0.0, box[1])
-    x2, y2 = min(float(size[0]), box[2]), min(float(size[1]), box[3])
+    x1, y1, x2, y2 = (min(max(0.0, value), float(side)) for value, side in zip(box, (*size, *size), strict=True))
     return (x1, y1, x2, y2) if np.float32(x1) < np.float32(x2) and np.float32(y1) < np.float32(y2) else None

@@ -109,9 +109,9 @@ def table_rows(path: Path, columns: tuple[str, ...], what: str) -> Iterator[tupl
             heading = [name.strip() for name in next(reader, [])]
             missing = next((name for name in columns if name not in heading), None)
             if missing is not None:
-                raise InputError(f"{what} '{path}' has no column {missing!r}; its columns are {', '.join(heading)}")
+                raise InputError(f"{what} '{path}' has no column {missing!r}; its columns are {', '.join(heading)[:200]}")
             if len(set(heading)) < len(heading):
-                raise InputError(f"{what} '{path}' has two columns of one name; its columns are {', '.join(heading)}")
+                raise InputError(f"{what} '{path}' has two columns of one name; its columns are {', '.join(heading)[:200]}")
             for row in reader:
                 if not row:
                     continue  # an empty line

@@ -46,7 +46,7 @@ def figures_of(row: list[str]) -> list[float]:
 
 def test_all_shipped_models_are_known_here():
     assert FOLDERS == ["algr_world", "cam_birds", "cam_scenes", "dagnn_world", "mimnet_birds", "mimnet_scenes"]
-    assert SINGLE == ["world_detector", "world_judge"]
+    assert SINGLE == ["world_detector", "world_judge", "world_look"]
 
 
 @pytest.mark.parametrize("name", [*FOLDERS, *SINGLE])

@@ -10,6 +10,7 @@ This package's format is one object, or a list of them, one per image::
      "attributes": [["red", "wooden"]]}    # optional
 
 A COCO ``instances`` file has ``images``, ``annotations`` (``bbox`` is x, y, width, height) and ``categories``; crowd regions are ignored.
+Without scores these are annotations, and objects have the provenance ``annotated``; otherwise it is ``detected``.
 An image is found by its path or file name, or by the id it is given (:mod:`hetero_xmodal.ids`). Boxes without area are left out, with a
 warning that counts them.
 """
@@ -64,6 +65,7 @@ class DetectionsFile:
             )
         self._names = [names[0] for names in ids]
         self._table = IdTable(ids, f"detections file '{self.path}'")
+        self._annotated = self.format == "coco" and not any("score" in row for row in data["annotations"])
         self.source: dict[str, Any] = {
             "detector": Path(self.path).name,
             "weights": file_hash(self.path),
@@ -115,7 +117,10 @@ class DetectionsFile:
             warnings.warn(f"{where}: {int((~area).sum())} of {len(area)} boxes have no area and are left out", stacklevel=4)
         order = [i for i in np.argsort(-scores, kind="stable").tolist() if area[i] and scores[i] >= score_threshold][:max_objects]
         attributes = record.get("attributes") or [[] for _ in record["labels"]]
-        return Detections([record["labels"][i].strip() for i in order], boxes[order], scores[order], [list(attributes[i]) for i in order])
+        return Detections(
+            [record["labels"][i].strip() for i in order], boxes[order], scores[order], [list(attributes[i]) for i in order],
+            provenance="annotated" if self._annotated else "detected",
+        )  # fmt: skip
 
 
 def _read(path: str) -> Any:

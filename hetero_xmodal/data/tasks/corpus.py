@@ -157,6 +157,8 @@ def _make_shard(
     good = []
     for pair, scene in zip(pairs, parse_sentences([p.sentence for p in pairs], model=model), strict=True):
         try:
+            if "note" in scene.source:
+                raise InputError(f"sentence: {scene.source['note']}")
             label_names = names if pair.labels is not None else None
             pair.flat = flat_pair(pair.image, scene, labels=pair.labels, label_names=label_names, **options)
             good.append(pair)

@@ -14,7 +14,6 @@ on any engine, and the result has the same bytes.
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 import os
 import shutil
@@ -23,9 +22,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...csv_text import csv_rows
 from ...deprecation import renamed_keywords
 from ...errors import InputError, nearest
-from ...files import atomic_folder, one_writer, read_json, replaceable_folder, write_json
+from ...files import atomic_folder, one_writer, read_json, replaceable_folder, write_json, write_text
 from ...graphs.build import WIRINGS
 from ...graphs.corpus import CORPUS_FOLDER, GraphCorpus
 from ...graphs.corpus_files import JOURNAL
@@ -270,22 +270,16 @@ class _Run:
     def finish(self, out: Path) -> None:
         """Complete the corpus and put it in its place."""
         columns = self._columns
-        first, count = None, 0
-        with open(self.parts / "columns" / "dropped.csv", "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, ["item", "sentence_number", "sentence", "reason"])
-            writer.writeheader()
-            for note in columns.notes():
-                first = first or next(iter(note["dropped"]), None)
-                count += len(note["dropped"])
-                writer.writerows(note["dropped"])
+        dropped = [entry for note in columns.notes() for entry in note["dropped"]]
+        write_text(self.parts / "columns" / "dropped.csv", csv_rows(["item", "sentence_number", "sentence", "reason"], dropped))
         if not columns.count("image") and not columns.count("sentence"):
             columns.close()
             shutil.rmtree(self.parts)
             raise InputError(
-                f"none of the {self.plan['items']} items became a graph; the first was dropped because: {first['reason'] if first else ''}"
+                f"none of the {self.plan['items']} items became a graph; the first was dropped because: {dropped[0]['reason']}"
             )
         counts = {"graphs": columns.count("pair"), "images": columns.count("image"), "sentences": columns.count("sentence")}
-        columns.finish(self.plan | counts | {"dropped": count}, keep_journal=True)
+        columns.finish(self.plan | counts | {"dropped": len(dropped)}, keep_journal=True)
         with atomic_folder(out, CORPUS_FOLDER) as folder:
             for path in sorted((self.parts / "columns").rglob("*")):
                 target = folder / path.relative_to(self.parts / "columns")

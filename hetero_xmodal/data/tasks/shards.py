@@ -288,6 +288,8 @@ def _build(entries: list[_Entry], options: ShardOptions, names: list[str] | None
         kept.append(entry)
         for (number, text), scene in zip(entry.sentences, sentence_scenes, strict=True):
             try:
+                if "note" in scene.source:
+                    raise InputError(f"sentence: {scene.source['note']}")
                 flat = flat_pair(entry.scene or SceneGraph(), scene, **(labels if entry.scene else {}), **options.build)
                 entry.graphs.append((number, text, flat))
             except InputError as error:

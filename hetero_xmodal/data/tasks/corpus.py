@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -18,9 +17,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ...csv_text import csv_rows
 from ...deprecation import renamed_keywords
 from ...errors import InputError, nearest
-from ...files import FolderKind, atomic_folder, read_json, replaceable_folder, write_json
+from ...files import FolderKind, atomic_folder, read_json, replaceable_folder, write_json, write_text
 from ...graphs.build import WIRINGS, flat_pair
 from ...graphs.corpus import CORPUS_FOLDER, GraphCorpus, concat
 from ...graphs.flat import FlatGraphs
@@ -157,6 +157,8 @@ def _make_shard(
     good = []
     for pair, scene in zip(pairs, parse_sentences([p.sentence for p in pairs], model=model), strict=True):
         try:
+            if "note" in scene.source:
+                raise InputError(f"sentence: {scene.source['note']}")
             label_names = names if pair.labels is not None else None
             pair.flat = flat_pair(pair.image, scene, labels=pair.labels, label_names=label_names, **options)
             good.append(pair)
@@ -287,10 +289,7 @@ def _finish(out: Path, parts: Path, done: list[Path], plan: dict[str, Any]) -> G
     corpus = concat(shards, info=info)
     with atomic_folder(out, CORPUS_FOLDER) as folder:
         corpus.write(folder)
-        with open(folder / "dropped.csv", "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, ["item", "sentence_number", "sentence", "reason"])
-            writer.writeheader()
-            writer.writerows(dropped)
+        write_text(folder / "dropped.csv", csv_rows(["item", "sentence_number", "sentence", "reason"], dropped))
     shutil.rmtree(parts)
     return GraphCorpus.load(out)
 

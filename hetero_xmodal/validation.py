@@ -187,18 +187,37 @@ def _check_frame(owner: str | Relation, frame: Mapping[str, torch.Tensor], rows:
         if feature.name not in frame:
             if rows == 0:
                 continue  # DGL drops the features of an empty frame in some operations
-            wanted = ("rows", *("any" if w is None else w for w in feature.shape))
-            raise InputError(f"{where} lacks feature '{feature.name}' ({feature.meaning}); expected {feature.dtype} {wanted}")
-        tensor = frame[feature.name]
-        if _DTYPE_NAMES.get(tensor.dtype) != feature.dtype:
-            dtype = str(tensor.dtype).removeprefix("torch.")
-            raise InputError(f"{where}, feature '{feature.name}': expected dtype {feature.dtype}, found {dtype}")
-        shape = tensor.shape[1:]
-        if len(shape) != len(feature.shape) or any(w is not None and w != s for w, s in zip(feature.shape, shape, strict=True)):
-            wanted = ("rows", *("any" if w is None else w for w in feature.shape))
-            raise InputError(f"{where}, feature '{feature.name}': expected shape {wanted}, found {tuple(tensor.shape)}")
-        if tensor.numel():
-            _check_values(where, row_word, _array(tensor), feature)
+            raise InputError(f"{where} lacks feature '{feature.name}' ({feature.meaning}); expected {feature.dtype} {_wanted(feature)}")
+        _check_tensor(where, row_word, frame[feature.name], feature)
+
+
+def _check_tensor(where: str, row_word: str, tensor: torch.Tensor, feature: Feature) -> None:
+    """Dtype, shape and values of one feature."""
+    truth = feature.dtype == "bool" and tensor.dtype == torch.uint8  # DGL's files hold no bool: 0 and 1 are as good
+    if _DTYPE_NAMES.get(tensor.dtype) != feature.dtype and not truth:
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        raise InputError(f"{where}, feature '{feature.name}': expected dtype {feature.dtype}, found {dtype}")
+    shape = tensor.shape[1:]
+    if len(shape) != len(feature.shape) or not all(_fits(w, n, feature) for w, n in zip(feature.shape, shape, strict=True)):
+        raise InputError(f"{where}, feature '{feature.name}': expected shape {_wanted(feature)}, found {tuple(tensor.shape)}")
+    if not tensor.numel():
+        return
+    value = _array(tensor)
+    if truth and (wrong := value > 1).any():
+        row = _first_row(wrong)
+        raise InputError(
+            f"{where}, feature '{feature.name}', {row_word} {row}: found {_plain(value[row])}, expected true or false (1 or 0)"
+        )
+    _check_values(where, row_word, value, feature)
+
+
+def _fits(wanted: int | None, found: int, feature: Feature) -> bool:
+    """Whether a side of the shape is as the schema says: free, at least so wide (texts), or exactly so wide."""
+    return wanted is None or found == wanted or feature.text and found > wanted
+
+
+def _wanted(feature: Feature) -> tuple:
+    return ("rows", *("any" if w is None else f"at least {w}" if feature.text else w for w in feature.shape))
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..errors import InputError, nearest
-from ..files import result_folder
+from ..files import FolderKind, atomic_folder
 from ..viz.page import Page
 from . import tables
 
@@ -30,6 +30,11 @@ _MEANING = {
     "labels": "Number of graphs with each label.",
     "label_pairs": "Number of graphs with both labels; the diagonal counts the graphs with the label itself.",
 }
+_FOLDER = FolderKind(
+    "analysis",
+    ("index.html", "counts.csv"),
+    optional=tuple(f"{name}.csv" for name in _MEANING) + tuple(f"{name}.png" for name in (*_MEANING, "relations")),
+)
 
 
 @dataclass
@@ -118,8 +123,7 @@ class Analysis:
                     page.figure(figure, figures[figure], alt=f"{figure.replace('_', ' ')}: {meaning}")
             if name != "label_pairs":
                 page.table(self.tables[name], limit=30 if name in ("sizes", "degrees") else 12)
-        holds = {f"{name}.csv" for name in (*_MEANING, "counts")} | {f"{name}.png" for name in (*_MEANING, "relations")} | {"index.html"}
-        with result_folder(folder, holds=holds) as temporary:
+        with atomic_folder(folder, _FOLDER) as temporary:
             for name, table in (self.tables | {"counts": self.counts}).items():
                 table.to_csv(temporary / f"{name}.csv", index=name == "label_pairs")
             page.write(temporary)

@@ -42,11 +42,11 @@ def manipulate(
     existing_image(image)
     scene = None if image_scene is None else SceneGraph.load(image_scene)
     from ..editing.pipeline import manipulate as edit
-    from ..editing.pipeline import result_files
-    from ..files import result_folder
+    from ..editing.pipeline import result_files, result_kind
+    from ..files import atomic_folder
 
     files = result_files(model, recipe)
-    with result_folder(out, holds=files) as folder:  # a folder that cannot be written is refused before the work
+    with atomic_folder(out, result_kind(model, recipe)) as folder:  # a folder that cannot be written is refused before the work
         result = edit(image, sentence, model=model, recipe=recipe, detector=detector, image_scene=scene, language=language, beam=beam)
         result.write(folder)
     say(*result.report(), f"wrote {out}: {', '.join(files)}")

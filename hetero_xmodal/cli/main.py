@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import data, editing, evaluate, graphs, retrieval, tables, tools, train
+from . import data, detectors, editing, evaluate, graphs, retrieval, tables, tools, train
 from .options import say, warnings_as_notes
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.add_typer(tools.app)
 app.add_typer(graphs.app)
 app.add_typer(data.app, name="data")
+app.add_typer(detectors.app, name="detector")
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(tables.app, name="table")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..deprecation import renamed_attribute
 from ..errors import InputError, nearest
-from ..files import Saved, read_json, write_json, write_text
+from ..files import FolderKind, Saved, read_json, write_json, write_text
 from .pixels import full_size, move_pixels, squared
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ RECIPES = ("cam", "mimnet")
 #: name of a shipped model -> its folder
 SHIPPED = {"birds": ASSETS / "cam_birds", "scenes": ASSETS / "cam_scenes"}
 FILES = ("image.png", "sentence.txt", "masks.json", "manipulation.png", "drawing.png", "graph", "image_scene.json", "sentence_scene.json")
+MANIPULATION = FolderKind("manipulation", (*(name for name in FILES if name != "graph"), "graph/graph.json", "graph/graph.safetensors"))
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Manipulation(Saved):
     notes : warnings, such as words unknown to the model
     """
 
-    files = FILES
+    files, kind = FILES, MANIPULATION
     original: Image.Image
     given: str
     image: Image.Image
@@ -135,6 +136,15 @@ def result_files(model: Any, recipe: str | None = None) -> tuple[str, ...]:
 
         return files
     return FILES
+
+
+def result_kind(model: Any, recipe: str | None = None) -> FolderKind:
+    """What the folder is that the result of :func:`manipulate` is written into."""
+    if recipe_of(model, recipe) == "mimnet":
+        from .mimnet import MemoryManipulation
+
+        return MemoryManipulation.kind
+    return MANIPULATION
 
 
 def load_manipulation_model(model: str | Path = "birds", *, recipe: str | None = None) -> CAM | MIMNet:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, nearest
-from ..files import Saved
+from ..files import FolderKind, Saved
 from ..images import read_image
 from ..pretrained import SHIPPED, find_model
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..message_passing import Recipe, Trace
 
 RECIPES = ("algr", "cam", "mimnet")
+_FILES = ("weights.csv", "weights.png")
 _DEFAULT = {"algr": "world", "cam": "birds", "mimnet": "birds"}
 
 
@@ -41,7 +42,7 @@ class EdgeWeights(Saved):
     traces: Mapping[str, Trace]
     boxes: tuple[tuple[float, float, float, float], ...] = ()
 
-    files = ("weights.csv", "weights.png")
+    files, kind = _FILES, FolderKind("trace", _FILES)
 
     @cached_property
     def frame(self) -> pd.DataFrame:

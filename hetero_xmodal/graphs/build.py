@@ -18,7 +18,7 @@ from torch import Tensor
 
 from .. import schema as s
 from ..errors import InputError, nearest
-from ..scenes import SceneGraph, Token, check_characters
+from ..scenes import SceneGraph, SceneObject, SceneRelation, Token, check_characters
 from ..validation import check_flat
 from .bridges import Match, match_objects, name_similarity
 from .flat import FlatGraphs
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 WIRINGS = ("inherit", "counterpart", "full")
 #: predicate of the edges that ``complete=True`` adds; it holds between any two regions
 IN_IMAGE_WITH = "in image with"
+_CODES = {name: code for code, name in enumerate(s.PROVENANCE)}
 
 
 def build_graph(
@@ -50,6 +51,8 @@ def build_graph(
       1 x 1.
     * ``word``: one node per token except punctuation; ``position`` counts all tokens. ``depends`` runs from a word to its head,
       ``follows`` from a word to the one before it. A scene without tokens gives one word per attribute and object name.
+      The head word of an object carries its attributes, its whole name and its number, and ``relates`` edges between words hold the
+      relations of the sentence's scene.
     * ``same_as`` in both directions between matched objects (:func:`~hetero_xmodal.graphs.match_objects`), and two ``bridge`` nodes for
       each match: a copy of the word in the image graph and a copy of the region in the sentence graph (CAM, "graph construction").
     * ``label``: the labels of the pair; ``has`` edges come from regions, head words of objects and nouns whose names match a label.
@@ -142,7 +145,8 @@ def flat_pair(
     ends[s.RELATES], edges[s.RELATES] = _relates(image_scene, complete)
 
     tokens, word_of_token, word_of_object, reads_as = _words(sentence_scene)
-    word = _word_nodes(tokens, word_of_token, word_of_object)
+    word = _word_nodes(tokens, word_of_token, word_of_object, sentence_scene.objects)
+    ends[s.WORD_RELATES], edges[s.WORD_RELATES] = _word_relates(sentence_scene, word_of_object)
     arcs = _depends(tokens, word_of_token)
     ends[s.DEPENDS] = ([a[0] for a in arcs], [a[1] for a in arcs])
     edges[s.DEPENDS] = {"arc": s.encode_text([a[2] for a in arcs], s.text_width(s.DEPENDS, "arc"))}
@@ -210,19 +214,33 @@ def _visual_nodes(scene: SceneGraph, feature_width: int | None) -> dict[str, Ten
         "image_size": torch.tensor([size] * len(things), dtype=torch.float32).reshape(-1, 2),
         "score": torch.tensor([t.score for t in things], dtype=torch.float32),
         "feature": torch.tensor(rows, dtype=torch.float32).reshape(len(things), width),
+        "provenance": _codes([t.provenance for t in things]),
+        "attribute_provenance": _codes([t.attribute_provenance or t.provenance for t in things]),
     }
 
 
 def _relates(scene: SceneGraph, complete: bool) -> tuple[tuple[list[int], list[int]], dict[str, Tensor]]:
-    found = [(r.subject, r.object, r.predicate, r.score) for r in scene.relations]
+    found = scene.relations
     if complete and not found:
         n = len(scene.objects)
-        found = [(i, j, IN_IMAGE_WITH, 1.0) for i in range(n) for j in range(n) if i != j]
-    data = {
-        "predicate": s.encode_text([f[2] for f in found], s.text_width(s.RELATES, "predicate")),
-        "score": torch.tensor([f[3] for f in found], dtype=torch.float32),
+        found = [
+            SceneRelation(i, IN_IMAGE_WITH, j, provenance=s.PROVENANCE[s.PRIOR], mirror=i > j) for i in range(n) for j in range(n) if i != j
+        ]
+    return ([r.subject for r in found], [r.object for r in found]), _relation_features(s.RELATES, found)
+
+
+def _relation_features(owner: s.Relation, found: Sequence[SceneRelation]) -> dict[str, Tensor]:
+    """The features of *found* as edges of *owner*, on either side."""
+    return {
+        "predicate": s.encode_text([r.predicate for r in found], s.text_width(owner, "predicate")),
+        "score": torch.tensor([r.score for r in found], dtype=torch.float32),
+        "provenance": _codes([r.provenance for r in found]),
+        "mirror": torch.tensor([r.mirror for r in found], dtype=torch.bool),
     }
-    return ([f[0] for f in found], [f[1] for f in found]), data
+
+
+def _codes(provenance: list[str]) -> Tensor:
+    return torch.tensor([_CODES[p] for p in provenance], dtype=torch.int64)
 
 
 # ---------------------------------------------------------------------------------------------- the sentence's side
@@ -273,8 +291,15 @@ def _tokens_of_objects(scene: SceneGraph) -> tuple[list[Token], dict[int, int | 
     return tokens, heads
 
 
-def _word_nodes(tokens: list[Token], word_of_token: dict[int, int], word_of_object: dict[int, int]) -> dict[str, Tensor]:
+def _word_nodes(
+    tokens: list[Token], word_of_token: dict[int, int], word_of_object: dict[int, int], things: list[SceneObject]
+) -> dict[str, Tensor]:
     words = [tokens[t] for t in word_of_token]
+    attributes: list[dict[str, None]] = [{} for _ in words]
+    name, number = [""] * len(words), [0] * len(words)
+    for i, w in word_of_object.items():  # a word may head several objects: it has the attributes of all and the name of the last
+        attributes[w].update(dict.fromkeys(things[i].attributes))
+        name[w], number[w] = things[i].name, things[i].number
     is_object = torch.zeros(len(words), dtype=torch.bool)
     is_object[list(word_of_object.values())] = True
     return {
@@ -283,7 +308,17 @@ def _word_nodes(tokens: list[Token], word_of_token: dict[int, int], word_of_obje
         "pos": s.encode_text([w.pos for w in words], s.text_width(s.WORD, "pos")),
         "position": torch.tensor(list(word_of_token), dtype=torch.int64),
         "is_object": is_object,
+        "attributes": s.encode_text(["; ".join(a) for a in attributes], s.text_width(s.WORD, "attributes")),
+        "name": s.encode_text(name, s.text_width(s.WORD, "name")),
+        "number": torch.tensor(number, dtype=torch.int64),
     }
+
+
+def _word_relates(scene: SceneGraph, word_of_object: dict[int, int]) -> tuple[tuple[list[int], list[int]], dict[str, Tensor]]:
+    """The relations between objects that are words."""
+    found = [r for r in scene.relations if r.subject in word_of_object and r.object in word_of_object]
+    ends = [word_of_object[r.subject] for r in found], [word_of_object[r.object] for r in found]
+    return ends, _relation_features(s.WORD_RELATES, found)
 
 
 def _depends(tokens: list[Token], word_of_token: dict[int, int]) -> list[tuple[int, int, str]]:

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import result_folder
+from ..files import FolderKind, atomic_folder
+from .store import GRAPH_FOLDER
 
 GRAPH, IMAGE_SCENE, SENTENCE_SCENE, DRAWING = "graph", "image_scene.json", "sentence_scene.json", "drawing.png"
+_FOLDER = FolderKind("parsed pair", (*(f"{GRAPH}/{name}" for name in GRAPH_FOLDER.files), IMAGE_SCENE, SENTENCE_SCENE, DRAWING))
 
 
 def write_pair(
@@ -56,7 +58,7 @@ def write_pair(
     if not isinstance(dpi, int) or not 30 <= dpi <= 600:
         raise InputError(f"dpi is {dpi!r}, expected a whole number from 30 to 600")
     names = (GRAPH, IMAGE_SCENE, SENTENCE_SCENE, DRAWING)
-    with result_folder(folder, holds=names) as temporary:
+    with atomic_folder(folder, _FOLDER) as temporary:
         pixels = read_image(image)  # first, because it is the input that most often cannot be read
         words = parse_sentence(sentence, **({} if model is None else {"model": model}))
         if image_scene is None:

@@ -89,7 +89,9 @@ def build_index(
     (torch.Size([3, 128]), 3)
     """
     if out is not None:
-        replaceable_folder(out, marker="index.json")
+        from .index import INDEX_FOLDER
+
+        replaceable_folder(out, INDEX_FOLDER)
     if isinstance(model, str | Path):
         find_model(model)
     if isinstance(data, str):

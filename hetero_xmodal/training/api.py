@@ -16,6 +16,7 @@ Arguments are checked before torch, DGL or spaCy is imported and before any file
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +26,8 @@ from ..configs import config_with
 from ..data.registry import check_data
 from ..errors import InputError, nearest
 from ..pretrained import SHIPPED, find_model
-from .options import Assignments, assignments, call_with, check_settings, free_run_folder, split_sizes
+from .options import Assignments, assignments, call_with, check_settings, split_sizes
+from .run_folder import check_resumed_as_asked, free_run_folder
 
 Tell = Callable[[str], None]
 
@@ -126,8 +128,10 @@ def train(
     for name, value, least in (("seed", seed, 0), ("epochs", epochs, 1), ("patience", patience, 1), ("devices", devices, 1)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
             raise InputError(f"{name} is {value!r}, expected at least {least}")
-    if resume and recipe != "detector" and not (Path(out).is_dir() and any(Path(out).iterdir())):
-        raise InputError(f"there is no run in '{out}' to resume; check the folder, or start a new run without resume")
+    if resume and recipe != "detector":
+        if not (Path(out).is_dir() and any(Path(out).iterdir())):
+            raise InputError(f"there is no run in '{out}' to resume; check the folder, or start a new run without resume")
+        check_resumed_as_asked(out, recipe, seed=seed, changes=assignments(set))
     options = {
         "out": free_run_folder(out, resume=resume or not _leads()),
         "preset": preset, "set": assignments(set) or None, "size": size, "image_size": image_size, "epochs": epochs, "patience": patience,
@@ -135,7 +139,17 @@ def train(
         "label_vectors": label_vectors, "steps": steps, "batch_size": batch_size, "threads": threads, "accelerator": accelerator,
         "devices": devices, "strategy": strategy, "progress": progress, "tell": tell,
     }  # fmt: skip
-    return call_with(TRAINERS[recipe], f"train {recipe}", [] if data is None else [data], options)
+    with _threads(out, resume=resume and recipe != "detector"):
+        return call_with(TRAINERS[recipe], f"train {recipe}", [] if data is None else [data], options)
+
+
+def _threads(out: str | Path, *, resume: bool) -> contextlib.AbstractContextManager[None]:
+    """The number of threads with which a run was started, for the features of its data too; torch is not imported for a new run."""
+    if not resume:
+        return contextlib.nullcontext()
+    from .resume import run_threads
+
+    return run_threads(out, resume=True)
 
 
 def _leads() -> bool:

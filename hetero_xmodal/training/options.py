@@ -91,21 +91,6 @@ def split_sizes(size: str | int | Mapping[str, int] | None) -> dict[str, int] | 
     return dict(zip(("train", "val", "test"), map(int, parts), strict=False))
 
 
-def free_run_folder(out: str | Path, *, resume: bool = False) -> Path:
-    """*out*, if a run may be written there: nothing is there, an empty folder, or, to *resume*, an earlier run.
-
-    Raises
-    ------
-    InputError : a file, or a folder in use.
-    """
-    out = Path(out)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"run folder '{out}' is a file; give the name of a folder")
-    if out.exists() and any(out.iterdir()) and not resume:
-        raise InputError(f"run folder '{out}' is not empty; choose another one, or go on with the run in it with --resume (resume=True)")
-    return out
-
-
 def table_file(out: str | Path | None) -> Path | None:
     """*out*, if it names a CSV file (or is None).
 

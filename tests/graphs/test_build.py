@@ -15,7 +15,7 @@ import hetero_xmodal as hx
 from hetero_xmodal import SceneGraph, SceneObject, SceneRelation, Token
 from hetero_xmodal import schema as s
 from hetero_xmodal.environment import require_dgl
-from hetero_xmodal.graphs import FlatGraphs, Match, build_graph, flat_pair
+from hetero_xmodal.graphs import FlatGraphs, Match, build_graph, flat_pair, from_networkx, to_networkx
 
 
 def edges(graph, relation) -> set[tuple[int, int]]:
@@ -45,6 +45,9 @@ def test_every_edge_of_a_small_pair():
 
     assert edges(graph, s.RELATES) == {(0, 1), (1, 2)}  # subject -> object
     assert s.decode_text(graph.edges[s.RELATES].data["predicate"]) == ["left of", "on"]
+    assert edges(graph, s.WORD_RELATES) == {(2, 5)} and s.decode_text(graph.edges[s.WORD_RELATES].data["predicate"]) == ["on"]
+    assert names(graph, "word", "attributes") == ["", "", "red", "", "", ""]  # on the head word of the thing
+    assert names(graph, "word", "name") == ["", "", "bird", "", "", "tree"]
     assert edges(graph, s.FOLLOWS) == {(1, 0), (2, 1), (3, 2), (4, 3), (5, 4)}  # a word follows the word before it
     assert edges(graph, s.DEPENDS) == {(0, 2), (1, 2), (3, 2), (4, 5), (5, 3)}  # dependent -> head; the root has none
     assert s.decode_text(graph.edges[s.DEPENDS].data["arc"]) == ["det", "amod", "prep", "det", "pobj"]
@@ -67,6 +70,93 @@ def test_every_edge_of_a_small_pair():
 
     assert names(graph, "label") == ["bird", "tree"] and graph.nodes["label"].data["index"].tolist() == [0, 2]
     assert edges(graph, s.VISUAL_HAS_LABEL) == {(0, 0), (1, 0), (2, 1)} and edges(graph, s.WORD_HAS_LABEL) == {(2, 0), (5, 1)}
+
+
+def test_what_a_sentence_says_stays():
+    """Objects, attributes, relations and counts of a parsed sentence, by hand."""
+    pytest.importorskip("spacy")
+    graph = build_graph(SceneGraph(), hx.parse_sentence("a red bird sits on a wooden fence"))
+    assert names(graph, "word", "text") == "a red bird sits on a wooden fence".split()
+    assert edges(graph, s.WORD_RELATES) == {(2, 7)}  # the head word of the subject -> that of the object
+    data = graph.edges[s.WORD_RELATES].data
+    assert s.decode_text(data["predicate"]) == ["sit on"] and data["mirror"].tolist() == [False]
+    assert data["provenance"].tolist() == [s.PARSED]
+    assert names(graph, "word", "attributes") == ["", "", "red", "", "", "", "", "wooden"]
+    assert names(graph, "word", "name") == ["", "", "bird", "", "", "", "", "fence"]
+
+
+def test_the_whole_name_and_the_attributes_are_on_the_head_word():
+    """Two things on one word: the word has the attributes of both, the name of the last; a thing that is no word has none."""
+    things = [
+        SceneObject("dining table", ["big", "round"], head=1, number=2),
+        SceneObject("table", ["round", "wooden"], head=1, number=s.SEVERAL),
+        SceneObject("cat"),
+    ]
+    tokens = [Token("dining", "dining", "NOUN", 1), Token("tables", "table", "NOUN", 1)]
+    relations = [SceneRelation(0, "near", 1, 0.5, "measured"), SceneRelation(2, "on", 1), SceneRelation(1, "near", 0, mirror=True)]
+    graph = build_graph(SceneGraph(), SceneGraph(things, relations, tokens))
+    assert names(graph, "word", "attributes") == ["", "big; round; wooden"] and names(graph, "word", "name") == ["", "table"]
+    assert graph.nodes["word"].data["number"].tolist() == [0, s.SEVERAL]
+    data = graph.edges[s.WORD_RELATES].data
+    assert [e.tolist() for e in graph.edges(etype=s.WORD_RELATES)] == [[1, 1], [1, 1]]
+    assert data["score"].tolist() == [0.5, 1.0] and data["mirror"].tolist() == [False, True]
+    assert data["provenance"].tolist() == [s.MEASURED, s.ANNOTATED]
+
+
+def test_every_fact_of_the_image_says_where_it_comes_from():
+    things = [SceneObject("bird", ["red"], provenance="detected", attribute_provenance="measured"), SceneObject("tree")]
+    relations = [SceneRelation(0, "on", 1, provenance="geometry"), SceneRelation(1, "below", 0, provenance="geometry", mirror=True)]
+    graph = build_graph(SceneGraph(things, relations), SceneGraph())
+    assert graph.nodes["visual"].data["provenance"].tolist() == [s.DETECTED, s.ANNOTATED]
+    assert graph.nodes["visual"].data["attribute_provenance"].tolist() == [s.MEASURED, s.ANNOTATED]
+    assert graph.edges[s.RELATES].data["provenance"].tolist() == [s.GEOMETRY] * 2
+    assert graph.edges[s.RELATES].data["mirror"].tolist() == [False, True]
+    complete = build_graph(SceneGraph([SceneObject(n) for n in "abc"]), SceneGraph(), complete=True).edges[s.RELATES].data
+    assert set(complete["provenance"].tolist()) == {s.PRIOR}  # it holds of any two regions
+    assert complete["mirror"].sum() == 3 and len(complete["mirror"]) == 6
+
+
+def test_names_that_differ_after_byte_32_stay_two_names(tmp_path):
+    """Through building, batching, a corpus on disk and networkx; dgl.batch asks for one width, concat and the corpus give it."""
+    long = ["the second bird from the left on the wire " + end for end in ("above", "below")]
+    image = SceneGraph([SceneObject(name, [name]) for name in long], [SceneRelation(0, long[0], 1)])
+    sentence = SceneGraph([SceneObject(name, [name]) for name in long], [SceneRelation(1, long[1], 0)])
+    graph, small = build_graph(image, sentence, labels=long), zoo.tiny()
+    del small.nodes["visual"].data["feature"]
+    small.nodes["visual"].data["feature"] = torch.zeros(3, 0)
+    both = FlatGraphs.concat([FlatGraphs.from_dgl(small), FlatGraphs.from_dgl(graph)])
+    hx.GraphCorpus.from_graphs([small, graph]).save(tmp_path / "corpus")
+    corpus = hx.GraphCorpus.load(tmp_path / "corpus")
+    through = {
+        "build_graph": graph,
+        "concat": both.take([1]).to_dgl(batched=False),
+        "networkx": from_networkx(to_networkx(graph)),
+        "corpus": corpus[1],
+    }
+    hx.save_graph(graph, tmp_path / "graph.safetensors")
+    through["file"] = hx.load_graph(tmp_path / "graph.safetensors")
+    for way, found in through.items():
+        hx.validate(found)
+        assert names(found, "visual") == long and names(found, "visual", "attributes") == long, way
+        assert names(found, "word", "text") == [n for name in long for n in (name, name)], way
+        assert names(found, "bridge") == long * 2 and names(found, "label") == long, way
+        assert s.decode_text(found.edges[s.RELATES].data["predicate"]) == [long[0]], way
+        assert s.decode_text(found.edges[s.WORD_RELATES].data["predicate"]) == [long[1]], way
+    batch = corpus.batch([1, 0, 1])
+    assert names(batch, "visual") == [*long, "bird", "bird", "tree", *long]
+
+
+def test_truth_values_that_dgl_files_keep_as_numbers_are_accepted(tmp_path):
+    """dgl.save_graphs writes bool as uint8."""
+    dgl = require_dgl()
+    dgl.save_graphs(str(tmp_path / "graph.bin"), [zoo.tiny()])
+    back = dgl.load_graphs(str(tmp_path / "graph.bin"))[0][0]
+    assert back.nodes["word"].data["is_object"].dtype == torch.uint8
+    hx.validate(back)
+    assert_same_graph(FlatGraphs.from_dgl(back).to_dgl(batched=False), zoo.tiny())
+    back.nodes["word"].data["is_object"][1] = 2
+    with pytest.raises(hx.InputError, match="feature 'is_object', node 1: found 2, expected true or false"):
+        hx.validate(back)
 
 
 def test_wirings_of_the_copies():
@@ -285,9 +375,8 @@ def test_a_scene_that_passes_its_check_can_be_built_and_read_back(where, text):
     kept = s.decode_text(frame[feature])
     whole = text.lower() if where == "lemma" else text
     expected = {"named": "bird", "lemma": whole or "bird"}.get(where, whole)  # an object's own name is not a word of the sentence
-    cut = expected.encode()[: s.text_width(owner, feature)].decode("utf-8", "ignore")
     is_word = any(map(str.isalnum, text)) or text.strip()  # other tokens and blank attributes are no words
-    assert cut in kept if where not in ("token", "object without tokens", "named attribute") or is_word else cut not in kept
+    assert (expected in kept) == (where not in ("token", "object without tokens", "named attribute") or bool(is_word))
 
 
 def test_names_that_are_not_from_a_scene_are_checked_too():
@@ -342,6 +431,8 @@ def plain_graph(image: SceneGraph, sentence: SceneGraph, wiring: str):
     words = [tokens[t] for t in place]
     edges = {relation: [] for relation in s.kind_relations("pair")}
     edges[s.RELATES] = [(r.subject, r.object) for r in image.relations]
+    stated = [r for r in sentence.relations if heads[r.subject] in place and heads[r.object] in place]
+    edges[s.WORD_RELATES] = [(place.index(heads[r.subject]), place.index(heads[r.object])) for r in stated]
     edges[s.FOLLOWS] = [(w, w - 1) for w in range(1, len(words))]
     arcs = []
     for w, t in enumerate(place):
@@ -383,8 +474,12 @@ def plain_graph(image: SceneGraph, sentence: SceneGraph, wiring: str):
     graph = dgl.heterograph(ends, num_nodes_dict=counts)
 
     def text(rows, width):
-        kept = [row.encode()[:width].decode("utf-8", "ignore").encode() for row in rows]
+        kept = [row.encode() for row in rows]
+        width *= max([1, *(math.ceil(len(data) / width) for data in kept)])  # no text is cut
         return torch.tensor([[*data, *[0] * (width - len(data))] for data in kept], dtype=torch.uint8).reshape(len(rows), width)
+
+    def code(rows):
+        return torch.tensor([s.PROVENANCE.index(row) for row in rows], dtype=torch.int64)
 
     def real(rows, *shape):
         return torch.tensor(rows, dtype=torch.float32).reshape(len(rows), *shape)
@@ -397,18 +492,29 @@ def plain_graph(image: SceneGraph, sentence: SceneGraph, wiring: str):
     graph.nodes["visual"].data["image_size"] = real([size for _ in seen], 2)
     graph.nodes["visual"].data["score"] = real([o.score for o in seen])
     graph.nodes["visual"].data["feature"] = real([o.feature or [] for o in seen], width)
+    graph.nodes["visual"].data["provenance"] = code([o.provenance for o in seen])
+    graph.nodes["visual"].data["attribute_provenance"] = code([o.attribute_provenance or o.provenance for o in seen])
     graph.nodes["word"].data["text"] = text([w.text for w in words], 32)
     graph.nodes["word"].data["lemma"] = text([(w.lemma or w.text).lower() for w in words], 32)
     graph.nodes["word"].data["pos"] = text([w.pos for w in words], 8)
     graph.nodes["word"].data["position"] = torch.tensor(place, dtype=torch.int64)
     graph.nodes["word"].data["is_object"] = torch.tensor([t in heads for t in place], dtype=torch.bool)
+    headed = [[o for k, o in enumerate(sentence.objects) if heads[k] == t] for t in place]
+    graph.nodes["word"].data["attributes"] = text(
+        ["; ".join(dict.fromkeys(a for o in objects for a in o.attributes)) for objects in headed], 96
+    )
+    graph.nodes["word"].data["name"] = text([objects[-1].name if objects else "" for objects in headed], 32)
+    graph.nodes["word"].data["number"] = torch.tensor([objects[-1].number if objects else 0 for objects in headed], dtype=torch.int64)
     graph.nodes["bridge"].data["name"] = text([m.name for _, m in matched] * 2, 32)
     graph.nodes["bridge"].data["lives_in"] = torch.tensor([0] * k + [1] * k, dtype=torch.int64)
     graph.nodes["bridge"].data["score"] = real([m.score for _, m in matched] * 2)
     graph.nodes["label"].data["name"] = text([], 32)
     graph.nodes["label"].data["index"] = torch.zeros(0, dtype=torch.int64)
-    graph.edges[s.RELATES].data["predicate"] = text([r.predicate for r in image.relations], 32)
-    graph.edges[s.RELATES].data["score"] = real([r.score for r in image.relations])
+    for relation, found in ((s.RELATES, image.relations), (s.WORD_RELATES, stated)):
+        graph.edges[relation].data["predicate"] = text([r.predicate for r in found], 32)
+        graph.edges[relation].data["score"] = real([r.score for r in found])
+        graph.edges[relation].data["provenance"] = code([r.provenance for r in found])
+        graph.edges[relation].data["mirror"] = torch.tensor([r.mirror for r in found], dtype=torch.bool)
     graph.edges[s.DEPENDS].data["arc"] = text(arcs, 16)
     for relation in (s.VISUAL_SAME_AS_WORD, s.WORD_SAME_AS_VISUAL):
         graph.edges[relation].data["score"] = real([m.score for _, m in matched])

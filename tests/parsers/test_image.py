@@ -328,7 +328,7 @@ def test_coco_instances_are_xywh_and_looked_up_by_name_or_number(folder):
     scene = parse(folder, coco, "000000000042.jpg")
     assert [(t.name, t.box) for t in scene.objects] == [("fire hydrant", (5, 6, 15, 18.5))]
     file = DetectionsFile(folder / "boxes.json")
-    assert file.format == "coco"
+    assert file.format == "coco" and {thing.provenance for thing in scene.objects} == {"annotated"}
     assert hx.parse_image(RAMP, detector=file, id="photo.jpg").objects == scene.objects
     with pytest.raises(InputError, match="category_id 9"):
         hx.parse_image(RAMP, detector=file, id="7")
@@ -336,6 +336,8 @@ def test_coco_instances_are_xywh_and_looked_up_by_name_or_number(folder):
         hx.parse_image(RAMP, detector=file, id="c.jpg")
     with pytest.raises(InputError, match="several images"):
         hx.parse_image(RAMP, detector=file)
+    coco["annotations"][0]["score"] = 0.5  # results, not annotations
+    assert parse(folder, coco, "000000000042.jpg").objects[0].provenance == "detected"
     coco["annotations"][0]["image_id"] = 5
     with pytest.raises(InputError, match="image 5"):
         parse(folder, coco)

@@ -20,9 +20,9 @@ from typing import Any
 
 from ...deprecation import renamed_keywords
 from ...errors import InputError, nearest
-from ...files import atomic_folder, read_json, replaceable_folder, write_json
+from ...files import FolderKind, atomic_folder, read_json, replaceable_folder, write_json
 from ...graphs.build import WIRINGS, flat_pair
-from ...graphs.corpus import GraphCorpus
+from ...graphs.corpus import CORPUS_FOLDER, GraphCorpus
 from ...graphs.flat import FlatGraphs
 from ...scenes import SceneGraph
 from ...schema import SCHEMA_VERSION, VISUAL
@@ -30,6 +30,7 @@ from ...validation import validate
 from ..registry import open_for
 
 SCENES = ("detector", "true")
+_SHARD = FolderKind("shard", ("shard.json",), optional=("graphs/corpus.json", "graphs/corpus.safetensors"))
 _IMAGES = 16  # held in memory, and sent through the detector, together
 
 
@@ -107,7 +108,7 @@ def build_corpus(
     for name, value, known in (("scenes", scenes, SCENES), ("wiring", wiring, WIRINGS)):
         if value not in known:
             raise InputError(f"{name} is {value!r}{nearest(value, known)}, expected one of {', '.join(known)}")
-    out = replaceable_folder(out, marker="corpus.json")
+    out = replaceable_folder(out, CORPUS_FOLDER)
     dataset, about = _open(source, split, limit)
     if scenes == "detector":
         from ...parsers.detectors.registry import load_detector
@@ -218,7 +219,7 @@ def _validated(pairs: list[_Pair], dropped: list[Dropped]) -> list[_Pair]:
 
 
 def _write_shard(part: Path, pairs: list[_Pair], dropped: list[Dropped]) -> None:
-    with atomic_folder(part, marker="shard.json") as folder:
+    with atomic_folder(part, _SHARD) as folder:
         if pairs:
             texts = {
                 "ids": [f"{p.item}#{p.number}" for p in pairs],
@@ -286,7 +287,7 @@ def _finish(out: Path, parts: Path, done: list[Path], plan: dict[str, Any]) -> G
     texts = {name: [t for shard in shards for t in getattr(shard, name)] for name in ("ids", "sentences", "images")}
     info = plan | {"graphs": sum(map(len, shards)), "dropped": len(dropped)}
     corpus = GraphCorpus(FlatGraphs.concat([shard._flat for shard in shards]), **texts, info=info)
-    with atomic_folder(out, marker="corpus.json") as folder:
+    with atomic_folder(out, CORPUS_FOLDER) as folder:
         corpus.write(folder)
         with open(folder / "dropped.csv", "w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, ["item", "sentence_number", "sentence", "reason"])

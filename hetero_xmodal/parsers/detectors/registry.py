@@ -8,15 +8,19 @@ from pathlib import Path
 from ...errors import InputError, nearest
 from .base import Detector
 
+#: detectors that are called by a name; all others are files or names of detectron2's zoo
+NAMED = ("auto", "world", "nanodet", "grid")
+
 
 def load_detector(detector: str | Path | Detector = "world", *, weights: str | Path | None = None, features: str | None = None) -> Detector:
     """Return a detector by name or file; the last four are cached, so that a loop over images loads it once.
 
     Parameters
     ----------
-    detector : ``"world"``, ``"grid"`` (7 x 7 patches) or ``"grid:N"``, the path of a detections JSON, the path of a detectron2 config
-        (``.yaml``), a name of detectron2's model zoo (``"COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"``), or an object that is a
-        :class:`Detector` already.
+    detector : ``"auto"`` (the world's detector for images of the world, else a detector of photographs), ``"world"``, ``"nanodet"``
+        (COCO's 80 classes, once ``hetero-xmodal detector get nanodet`` was run), ``"grid"`` (7 x 7 patches) or ``"grid:N"``, the path
+        of a detections JSON, the path of a detectron2 config (``.yaml``), a name of detectron2's model zoo
+        (``"COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"``), or an object that is a :class:`Detector` already.
     weights : file of weights for a config or for ``"world"`` (``.safetensors``, or ``.pth`` and ``.pkl``, of which no code is executed).
     features : ImageNet network (``"efficientnet-lite0"``) whose region features replace the detector's own.
 
@@ -31,7 +35,8 @@ def load_detector(detector: str | Path | Detector = "world", *, weights: str | P
         return _load(str(detector), None if weights is None else str(weights), features, _stamp(detector), _stamp(weights))
     if not isinstance(detector, Detector):
         raise InputError(
-            f"detector is a {type(detector).__name__}; give 'world', 'grid', a .json of detections, a .yaml config, or a Detector"
+            f"detector is a {type(detector).__name__}; give {', '.join(map(repr, NAMED))}, a .json of detections, a .yaml config, "
+            "or a Detector"
         )
     return detector if features is None else _with_features(detector, features)
 
@@ -55,12 +60,20 @@ def _load(name: str, weights: str | None, features: str | None, *stamps) -> Dete
     if features is not None:
         return _with_features(_load(name, weights, None, *stamps), features)
     kind, _, option = name.partition(":")
-    if weights is not None and (kind == "grid" or name.endswith(".json")):
+    if weights is not None and (kind in ("auto", "grid") or name.endswith(".json")):
         raise InputError(f"detector {name!r} takes no weights; leave them out")
     if name == "world":
         from .world import WorldDetector
 
         return WorldDetector(weights)
+    if name == "auto":
+        from .auto import AutoDetector
+
+        return AutoDetector()
+    if name == "nanodet":
+        from .nanodet import NanoDet
+
+        return NanoDet(weights)
     if kind == "grid":
         from .grid import GridDetector
 
@@ -77,8 +90,8 @@ def _load(name: str, weights: str | None, features: str | None, *stamps) -> Dete
         return ZooDetector(name, weights)
     from .zoo import zoo_names
 
-    hint = nearest(name, ["world", "grid"]) or nearest(f"{name}.yaml", zoo_names())
+    hint = nearest(name, NAMED) or nearest(f"{name}.yaml", zoo_names())
     raise InputError(
-        f"unknown detector {name!r}{hint}; give 'world', 'grid', a detections .json, a local .yaml config, or a name of detectron2's "
-        "model zoo such as 'COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml'"
+        f"unknown detector {name!r}{hint}; give {', '.join(map(repr, NAMED))}, a detections .json, a local .yaml config, or a name of "
+        "detectron2's model zoo such as 'COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml'"
     )

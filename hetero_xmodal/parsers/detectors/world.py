@@ -6,6 +6,7 @@ The network is :class:`hetero_xmodal.networks.world_detector.WorldDetectorNetwor
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -181,8 +182,8 @@ def world_relations(boxes: np.ndarray, names: list[str], size: tuple[int, int]) 
     """
     whole = [i for i, name in enumerate(names) if name not in BIRD_PARTS]
     relations = [
-        SceneRelation(whole[r.subject], r.predicate, whole[r.object])
-        for r in relations_between(boxes[whole], [names[i] for i in whole], size=size)
+        replace(r, subject=whole[r.subject], object=whole[r.object])
+        for r in relations_between(boxes[whole], [names[i] for i in whole], size=size, hold=True)
     ]
     birds = [i for i in whole if names[i] == "bird"]
     for part, name in enumerate(names):
@@ -190,5 +191,5 @@ def world_relations(boxes: np.ndarray, names: list[str], size: tuple[int, int]) 
             low, high = np.maximum(boxes[birds, :2], boxes[part, :2]), np.minimum(boxes[birds, 2:], boxes[part, 2:])
             shared = np.prod((high - low).clip(0), 1)
             if shared.max() > 0.5 * np.prod(boxes[part, 2:] - boxes[part, :2]):
-                relations.append(SceneRelation(birds[int(shared.argmax())], HAVE, part))
+                relations.append(SceneRelation(birds[int(shared.argmax())], HAVE, part, provenance="geometry"))
     return relations

@@ -160,14 +160,25 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
                 return {key: file[key] for key in file.files}
         from scipy.io import loadmat
 
+        from .mat_file import check_mat
+
+        check_mat(path)
         arrays = {key: value for key, value in loadmat(path).items() if not key.startswith("__")}
-        return {key: value.toarray() if hasattr(value, "toarray") else value for key, value in arrays.items()}
+        return {key: _dense(value) if hasattr(value, "toarray") else value for key, value in arrays.items()}
+    except InputError:
+        raise
     except NotImplementedError:
         raise InputError(f"feature file '{path}' is a MATLAB 7.3 file; save it with version 7 (in MATLAB: save(..., '-v7'))") from None
     except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"feature file '{path}' cannot be read ({error}); it may be truncated or of another format") from None
     except Exception as error:  # scipy's reader raises its own and zlib's errors on damaged files
         raise InputError(f"feature file '{path}' cannot be read ({type(error).__name__}: {error}); it may be damaged") from None
+
+
+def _dense(matrix: Any) -> np.ndarray:
+    if hasattr(matrix, "check_format"):
+        matrix.check_format(full_check=True)  # scipy writes wherever a damaged file's indices point
+    return matrix.toarray()
 
 
 def take_array(arrays: dict[str, np.ndarray], key: str, path: Path) -> np.ndarray:

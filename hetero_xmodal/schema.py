@@ -316,11 +316,11 @@ RELATION_TYPES: dict[Relation, RelationType] = {
         ),
         RelationType(FOLLOWS, "a word follows the word before it", colour="black", width=0.9, route="chain"),
         RelationType(
-            VISUAL_SAME_AS_WORD, "both name one object (one-to-one)", (_MATCH_SCORE,),
+            VISUAL_SAME_AS_WORD, "both name one object (one-to-one, unless the word stands for several)", (_MATCH_SCORE,),
             colour="vermillion", dash="dashed", width=1.5, arrow="<->", side=-1,
         ),
         RelationType(
-            WORD_SAME_AS_VISUAL, "both name one object (one-to-one)", (_MATCH_SCORE,),
+            WORD_SAME_AS_VISUAL, "the same, the other way", (_MATCH_SCORE,),
             colour="vermillion", dash="dashed", width=1.5, drawn=False, side=-1,
         ),
         RelationType(

@@ -282,7 +282,11 @@ def manipulate_pairs(
     pairs, images, sentences = list(pairs), [], []
     for start in range(0, len(pairs), batch_size):
         some = pairs[start : start + batch_size]
-        detected = [pair.scene for pair in some] if scenes == "true" else parse_images([pair.image for pair in some], progress=False)
+        detected = (
+            [pair.scene for pair in some]
+            if scenes == "true"
+            else parse_images([pair.image for pair in some], detector="world", progress=False)
+        )
         if any(scene is None for scene in detected):
             raise InputError(f"pair {some[detected.index(None)].id!r} has no annotated scene graph; use scenes='detector'")
         parsed = parse_sentences([pair.instruction for pair in some])

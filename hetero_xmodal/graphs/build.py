@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
@@ -39,7 +39,7 @@ def build_graph(
     labels: Sequence[int] | Sequence[str] | Tensor | None = None,
     label_names: Sequence[str] | None = None,
     wiring: str = "inherit",
-    bridges: bool = True,
+    bridges: bool | Literal["all"] = True,
     matches: Sequence[Match] | None = None,
     complete: bool = False,
     feature_width: int | None = None,
@@ -64,7 +64,8 @@ def build_graph(
     label_names : names of the *c* categories; by default ``"label 0"``, ``"label 1"`` ...
     wiring : the neighbours of a copy (AMB-1.12): ``"inherit"`` its counterpart and the neighbours of that, ``"counterpart"`` the
         counterpart alone, ``"full"`` every node of that side.
-    bridges : ``False`` keeps ``same_as`` but makes no copies.
+    bridges : ``False`` keeps ``same_as`` but makes no copies. ``"all"`` matches a word that stands for several things ("two dogs",
+        "dogs", "a group of dogs") with several regions; it still has one copy, beside all of them, and each region has its own.
     matches : matches to use in place of those of ``match_objects``.
     complete : connect every two regions by ``"in image with"`` if the image's scene has no relation at all (AMB-1.14). Off by default,
         because relations that are not in the scene would enter every statistic.
@@ -131,13 +132,13 @@ def flat_pair(
     labels: Sequence[int] | Sequence[str] | Tensor | None = None,
     label_names: Sequence[str] | None = None,
     wiring: str = "inherit",
-    bridges: bool = True,
+    bridges: bool | Literal["all"] = True,
     matches: Sequence[Match] | None = None,
     complete: bool = False,
     feature_width: int | None = None,
 ) -> FlatGraphs:
     """:func:`build_graph` as flat tensors without DGL, not yet validated, for building many; the arguments are the same, labels (c,)."""
-    _check_input(image_scene, sentence_scene, wiring)
+    _check_input(image_scene, sentence_scene, wiring, bridges)
     ends: dict[s.Relation, tuple[list[int], list[int]]] = {}
     edges: dict[s.Relation, dict[str, Tensor]] = {}
 
@@ -153,9 +154,9 @@ def flat_pair(
     count = len(word_of_token)
     ends[s.FOLLOWS] = (list(range(1, count)), list(range(count - 1)))
 
-    pairs = _word_matches(image_scene, sentence_scene, matches, word_of_object)
+    pairs = _word_matches(image_scene, sentence_scene, matches, word_of_object, many=bridges == "all")
     bridge = _bridge_nodes(pairs if bridges else [])
-    _wire(ends, edges, pairs, bridges, wiring, len(image_scene.objects), count)
+    _wire(ends, edges, pairs, bool(bridges), wiring, len(image_scene.objects), count)
 
     chosen = _labels(labels, label_names)
     for column, name in chosen:
@@ -175,7 +176,7 @@ def flat_pair(
 # ---------------------------------------------------------------------------------------------- the image's side
 
 
-def _check_input(image_scene: SceneGraph, sentence_scene: SceneGraph, wiring: str) -> None:
+def _check_input(image_scene: SceneGraph, sentence_scene: SceneGraph, wiring: str, bridges: bool | str) -> None:
     for what, scene, maker in (("image_scene", image_scene, "hx.parse_image"), ("sentence_scene", sentence_scene, "hx.parse_sentence")):
         if not isinstance(scene, SceneGraph):
             raise InputError(f"{what} is a {type(scene).__name__}, expected a SceneGraph; make one with {maker}")
@@ -184,6 +185,8 @@ def _check_input(image_scene: SceneGraph, sentence_scene: SceneGraph, wiring: st
         raise InputError("image_scene has tokens and sentence_scene has none; give the image's scene first, the sentence's second")
     if wiring not in WIRINGS:
         raise InputError(f"unknown wiring {wiring!r}{nearest(wiring, WIRINGS)}; known are {', '.join(WIRINGS)}")
+    if not isinstance(bridges, bool) and bridges != "all":
+        raise InputError(f"bridges is {bridges!r}; give True (one to one), 'all' (a plural has several) or False (none)")
 
 
 def _check_name(what: str, name: str) -> None:
@@ -338,12 +341,22 @@ def _depends(tokens: list[Token], word_of_token: dict[int, int]) -> list[tuple[i
 
 
 def _word_matches(
-    image_scene: SceneGraph, sentence_scene: SceneGraph, matches: Sequence[Match] | None, word_of_object: dict[int, int]
+    image_scene: SceneGraph,
+    sentence_scene: SceneGraph,
+    matches: Sequence[Match] | None,
+    word_of_object: dict[int, int],
+    *,
+    many: bool,
 ) -> list[tuple[int, int, Match]]:
-    """(region, word, match); of matches that share a region or a word only the one with the highest score."""
+    """(region, word, match); of matches that share a region or a word only the one with the highest score.
+
+    With *many*, matches share a word as far as the number of the object that it heads allows.
+    """
     if matches is None:
-        matches = match_objects(image_scene, sentence_scene)
-    used_regions, used_words, out = set(), set(), []
+        matches = match_objects(image_scene, sentence_scene, many=many)
+    used_regions: set[int] = set()
+    used_words: dict[int, list[int]] = {}  # word -> the object that it is matched as, once for every region
+    out = []
     for match in sorted(matches, key=lambda m: -m.score):
         if not (0 <= match.region < len(image_scene.objects) and 0 <= match.thing < len(sentence_scene.objects)):
             raise InputError(
@@ -352,19 +365,29 @@ def _word_matches(
             )
         _check_name(f"match of object {match.region} with object {match.thing}: name", match.name)
         word = word_of_object.get(match.thing)
-        if word is not None and match.region not in used_regions and word not in used_words:
-            used_regions.add(match.region)
-            used_words.add(word)
-            out.append((match.region, word, match))
+        if word is None or match.region in used_regions:
+            continue
+        others = used_words.setdefault(word, [])
+        if others:
+            number = sentence_scene.objects[match.thing].number
+            if not many or others[0] != match.thing or not (number == s.SEVERAL or len(others) < number):
+                continue
+        used_regions.add(match.region)
+        others.append(match.thing)
+        out.append((match.region, word, match))
     return sorted(out, key=lambda x: x[1])
 
 
 def _bridge_nodes(pairs: list[tuple[int, int, Match]]) -> dict[str, Tensor]:
-    """For K matches: K copies of words in the image graph, then K copies of regions in the sentence graph."""
+    """One copy of every matched word in the image graph, named as its best match, then one of every region in the sentence graph."""
+    best: dict[int, Match] = {}
+    for _, word, match in pairs:
+        best.setdefault(word, match)  # the pairs of a word are sorted, the best first
+    owners = [*best.values(), *(match for _, _, match in pairs)]
     return {
-        "name": s.encode_text([m.name for _, _, m in pairs] * 2),
-        "lives_in": torch.tensor([s.IN_IMAGE] * len(pairs) + [s.IN_SENTENCE] * len(pairs), dtype=torch.int64),
-        "score": torch.tensor([m.score for _, _, m in pairs] * 2, dtype=torch.float32),
+        "name": s.encode_text([m.name for m in owners], s.text_width(s.BRIDGE, "name")),
+        "lives_in": torch.tensor([s.IN_IMAGE] * len(best) + [s.IN_SENTENCE] * len(pairs), dtype=torch.int64),
+        "score": torch.tensor([m.score for m in owners], dtype=torch.float32),
     }
 
 
@@ -384,13 +407,16 @@ def _wire(
     edges[s.VISUAL_SAME_AS_WORD], edges[s.WORD_SAME_AS_VISUAL] = {"score": score}, {"score": score.clone()}
     if not bridges:
         return
-    k = len(pairs)
-    word_copy, region_copy = list(range(k)), list(range(k, 2 * k))
-    ends[s.WORD_COPIED_TO], ends[s.RETURNS_TO_WORD] = (word, word_copy), (word_copy, word)
+    regions_of: dict[int, list[int]] = {}  # word -> its regions
+    for v, w in zip(region, word, strict=True):
+        regions_of.setdefault(w, []).append(v)
+    own = list(regions_of)
+    word_copy, region_copy = list(range(len(own))), list(range(len(own), len(own) + len(pairs)))
+    ends[s.WORD_COPIED_TO], ends[s.RETURNS_TO_WORD] = (own, word_copy), (word_copy, own)
     ends[s.VISUAL_COPIED_TO], ends[s.RETURNS_TO_VISUAL] = (region, region_copy), (region_copy, region)
     for copies, counterparts, within, count, out, back in (
-        (word_copy, region, (s.RELATES,), regions, s.BRIDGE_BESIDE_VISUAL, s.VISUAL_BESIDE_BRIDGE),
-        (region_copy, word, (s.DEPENDS, s.FOLLOWS), words, s.BRIDGE_BESIDE_WORD, s.WORD_BESIDE_BRIDGE),
+        (word_copy, list(regions_of.values()), (s.RELATES,), regions, s.BRIDGE_BESIDE_VISUAL, s.VISUAL_BESIDE_BRIDGE),
+        (region_copy, [[w] for w in word], (s.DEPENDS, s.FOLLOWS), words, s.BRIDGE_BESIDE_WORD, s.WORD_BESIDE_BRIDGE),
     ):
         beside = _beside(counterparts, [ends[r] for r in within], wiring, count)
         source = [b for b, nodes in zip(copies, beside, strict=True) for _ in nodes]
@@ -398,11 +424,14 @@ def _wire(
         ends[out], ends[back] = (source, destination), (destination, source)
 
 
-def _beside(counterparts: list[int], within: list[tuple[list[int], list[int]]], wiring: str, count: int) -> list[list[int]]:
-    """Neighbours of each copy among the *count* nodes of its side, by *wiring* and the edges *within* that side."""
+def _beside(counterparts: list[list[int]], within: list[tuple[list[int], list[int]]], wiring: str, count: int) -> list[list[int]]:
+    """Neighbours of each copy, which has one or several counterparts, among the *count* nodes of its side.
+
+    They follow from *wiring* and the edges *within* that side.
+    """
     if wiring == "full":
         return [list(range(count)) for _ in counterparts]
-    near: dict[int, set[int]] = {node: {node} for node in counterparts}
+    near: dict[int, set[int]] = {node: {node} for nodes in counterparts for node in nodes}
     if wiring == "inherit":
         for source, destination in within:
             for a, b in zip(source, destination, strict=True):  # neighbours in both directions
@@ -410,7 +439,7 @@ def _beside(counterparts: list[int], within: list[tuple[list[int], list[int]]], 
                     near[a].add(b)
                 if b in near:
                     near[b].add(a)
-    return [sorted(near[node]) for node in counterparts]
+    return [sorted(set().union(*(near[node] for node in nodes))) for nodes in counterparts]
 
 
 def _labels(labels, label_names: Sequence[str] | None) -> list[tuple[int, str]]:

@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..files import replaceable_folder
 from ..images import read_image
 from ..pretrained import find_model
+from .folder import INDEX_FOLDER
 
 if TYPE_CHECKING:
     from ..recipes import ALGR, DAGNN
@@ -89,8 +90,6 @@ def build_index(
     (torch.Size([3, 128]), 3)
     """
     if out is not None:
-        from .index import INDEX_FOLDER
-
         replaceable_folder(out, INDEX_FOLDER)
     if isinstance(model, str | Path):
         find_model(model)

@@ -26,7 +26,6 @@ from torch import Tensor
 from ..errors import InputError, nearest
 from ..files import (
     MANIFEST,
-    FolderKind,
     atomic_folder,
     read_folder,
     read_json,
@@ -35,14 +34,12 @@ from ..files import (
     write_json,
     write_safetensors,
 )
+from .folder import FORMAT, INDEX_FILES, INDEX_FOLDER, VERSION
 
 if TYPE_CHECKING:
     from ..data import Item
     from ..data.tasks.matching import Split
 
-FORMAT, VERSION = "hetero_xmodal.index", 1
-_FILES = ("index.json", "embeddings.safetensors")
-INDEX_FOLDER = FolderKind("index", _FILES, head=("index.json", FORMAT))
 SIDES = ("images", "texts")
 _BLOCK_BYTES = 2**26  # one block of the gallery as float32: small enough for a laptop, large enough for the matrix product
 
@@ -202,7 +199,7 @@ class EmbeddingIndex:
         """
         path = Path(path)
         index_head(path)
-        index = read_folder(path, INDEX_FOLDER, lambda folder: cls._read(folder, verify), files=_FILES, verify=verify)
+        index = read_folder(path, INDEX_FOLDER, lambda folder: cls._read(folder, verify), files=INDEX_FILES, verify=verify)
         if model is not None:
             index.check_model(model, f"index '{path}'")
         return index

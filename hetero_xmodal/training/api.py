@@ -90,7 +90,7 @@ def train(
     image_size : side of CAM's images in pixels, a multiple of 32.
     epochs : number of epochs, by default that of the preset; for ALGR, of both phases together.
     patience : stop after so many epochs without a better validation score.
-    seed : of weights, order, exercises and held-out pairs.
+    seed : of weights, order and exercises. Which images are held out where the data set has no splits depends on the data alone.
     start : CAM and MIM-Net: model folder, run folder or name of a shipped model to initialise the weights from.
     resume : continue after the last complete epoch of the run in *out*.
     images, texts : ALGR: how regions and words are made, such as ``"grid:5"`` and ``"minilm"``; see
@@ -193,7 +193,7 @@ def _dagnn(
     from .dagnn import evaluate_retrieval, train_dagnn
     from .settings import choose_settings
 
-    pairs, vectors = load_pairs_and_vectors(data, seed=seed, size=size, network=network, label_vectors=label_vectors)
+    pairs, vectors = load_pairs_and_vectors(data, size=size, network=network, label_vectors=label_vectors)
     chosen = choose_settings("dagnn", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
     fit_config = replace(chosen.fit_config, patience=patience, seed=seed, accelerator=accelerator, devices=devices, strategy=strategy)
     tell = _teller(tell)
@@ -210,9 +210,11 @@ def _dagnn(
 
 
 def load_pairs_and_vectors(
-    data: str, *, seed: int = 0, size: int | None = None, network: str = "efficientnet-lite0", label_vectors: str | Path | None = None
+    data: str, *, size: int | None = None, network: str = "efficientnet-lite0", label_vectors: str | Path | None = None
 ) -> tuple[Any, Any]:
     """DAGNN's data (:class:`~hetero_xmodal.data.tasks.retrieval.RetrievalData`), and word vectors of its labels (c, d) or None.
+
+    Which pairs are held out depends on the data alone, so that runs with different seeds can be compared.
 
     Raises
     ------
@@ -225,7 +227,7 @@ def load_pairs_and_vectors(
 
     if label_vectors is not None:  # a broken file is refused before the pairs are read
         load_label_vectors(label_vectors)
-    pairs = load_retrieval_data(data, seed=seed, sizes=None if size is None else {"train": int(size)}, network=network)
+    pairs = load_retrieval_data(data, sizes=None if size is None else {"train": int(size)}, network=network)
     return pairs, None if label_vectors is None else load_label_vectors(label_vectors, classes=len(pairs.vocab["labels"]))
 
 
@@ -263,7 +265,8 @@ def _algr(
     word_provenance(texts)
     if images is not None:
         region_provenance(images)
-    pairs = load_matching_data(data, images=images, texts=texts, seed=seed, sizes=sizes, progress=progress)
+    # which images are held out depends on the data alone, so that runs with different seeds can be compared
+    pairs = load_matching_data(data, images=images, texts=texts, sizes=sizes, progress=progress)
     chosen = choose_settings("algr", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
     fit_config = replace(chosen.fit_config, seed=seed, patience=patience, accelerator=accelerator, devices=devices, strategy=strategy)
     check_phases(chosen.config, fit_config.epochs)

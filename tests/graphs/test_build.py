@@ -176,6 +176,81 @@ def test_without_copies_and_with_own_matches():
     assert build_graph(*pair, matches=[]).num_nodes("bridge") == 0
 
 
+def several() -> tuple[SceneGraph, SceneGraph]:
+    """Three dogs (one of them white) and a tree; "two brown dogs near trees"."""
+    image = SceneGraph(
+        [
+            SceneObject("dog", ["white"]),
+            SceneObject("dog", score=0.9),
+            SceneObject("tree"),
+            SceneObject("puppy"),
+            SceneObject("dog", score=0.5),
+        ],
+        [SceneRelation(2, "near", 4)],
+    )
+    words = [("two", "two", "NUM", 2), ("brown", "brown", "ADJ", 2), ("dogs", "dog", "NOUN", 2), ("near", "near", "ADP", 2)]
+    tokens = [Token(*word, "x") for word in (*words, ("trees", "tree", "NOUN", 3))]
+    things = [SceneObject("dog", ["brown"], head=2, number=2), SceneObject("tree", head=4, number=s.SEVERAL)]
+    return image, SceneGraph(things, [SceneRelation(0, "near", 1)], tokens)
+
+
+def test_a_plural_has_bridges_to_several_regions():
+    """Word 2 ("dogs", two) is matched with the two best dogs that are not white; word 4 with the only tree."""
+    image, sentence = several()
+    one = build_graph(image, sentence)
+    assert edges(one, s.VISUAL_SAME_AS_WORD) == {(1, 2), (2, 4)} and one.num_nodes("bridge") == 4
+    graph = build_graph(image, sentence, bridges="all")
+    assert edges(graph, s.VISUAL_SAME_AS_WORD) == {(1, 2), (4, 2), (2, 4)}
+    # copies 0, 1 of the words 2, 4 in the image graph; copies 2, 3, 4 of the regions 1, 4, 2 in the sentence graph
+    assert graph.nodes["bridge"].data["lives_in"].tolist() == [s.IN_IMAGE] * 2 + [s.IN_SENTENCE] * 3
+    assert names(graph, "bridge") == ["dog", "tree", "dog", "dog", "tree"]
+    assert torch.allclose(graph.nodes["bridge"].data["score"], torch.tensor([0.9, 1, 0.9, 0.5, 1]))
+    assert edges(graph, s.WORD_COPIED_TO) == {(2, 0), (4, 1)} and edges(graph, s.VISUAL_COPIED_TO) == {(1, 2), (4, 3), (2, 4)}
+    assert edges(graph, s.BRIDGE_BESIDE_VISUAL) == {(0, 1), (0, 4), (0, 2), (1, 2), (1, 4)}  # both dogs, and the tree that is near one
+    assert edges(graph, s.BRIDGE_BESIDE_WORD) == {(b, w) for b in (2, 3) for w in (0, 1, 2, 3)} | {(4, 3), (4, 4)}
+    assert edges(graph, s.RETURNS_TO_WORD) == {(0, 2), (1, 4)}
+    sentence.objects[0].number = s.SEVERAL  # and the puppy, but not the white dog
+    assert edges(build_graph(image, sentence, bridges="all"), s.VISUAL_SAME_AS_WORD) == {(1, 2), (3, 2), (4, 2), (2, 4)}
+    sentence.objects[0].number = 0  # unknown: one to one
+    assert edges(build_graph(image, sentence, bridges="all"), s.VISUAL_SAME_AS_WORD) == {(1, 2), (2, 4)}
+    with pytest.raises(hx.InputError, match="bridges is 'many'; give True .one to one., 'all'"):
+        build_graph(image, sentence, bridges="many")
+
+
+def test_own_matches_of_one_word_are_kept_as_far_as_its_number_allows():
+    image, sentence = several()
+    own = [Match(0, 0, "dog", 0.9), Match(1, 0, "dog", 0.8), Match(4, 0, "dog", 0.7), Match(2, 1, "tree", 1.0)]
+    assert edges(build_graph(image, sentence, matches=own), s.VISUAL_SAME_AS_WORD) == {(0, 2), (2, 4)}
+    assert edges(build_graph(image, sentence, matches=own, bridges="all"), s.VISUAL_SAME_AS_WORD) == {(0, 2), (1, 2), (2, 4)}
+
+
+def test_a_word_of_one_thing_is_the_same_as_one_region():
+    graph = build_graph(*several(), bridges="all")
+    graph.nodes["word"].data["number"][2] = 3
+    hx.validate(graph)
+    graph.nodes["word"].data["number"][2] = 1
+    with pytest.raises(hx.InputError, match="word node 2 has 2 of these edges, expected one-to-one, at most 1"):
+        hx.validate(graph)
+
+
+def test_two_dogs_of_a_sentence_are_two_dogs_of_the_image():
+    pytest.importorskip("spacy")
+    image = SceneGraph([SceneObject("dog"), SceneObject("cat"), SceneObject("dog"), SceneObject("person"), SceneObject("person")])
+    graph = build_graph(image, hx.parse_sentence("Two dogs and a person with a cat"), bridges="all")
+    lemma = names(graph, "word", "lemma")
+    found = sorted((v, lemma[w]) for v, w in edges(graph, s.VISUAL_SAME_AS_WORD))
+    assert found == [(0, "dog"), (1, "cat"), (2, "dog"), (3, "person")]
+
+
+def test_the_patches_of_a_grid_are_nothing_that_a_sentence_names():
+    grid = [SceneObject("patch", provenance="prior"), SceneObject("patch", provenance="prior")]
+    sentence = SceneGraph([SceneObject("patch", number=s.SEVERAL)])
+    for bridges in (True, "all"):
+        assert build_graph(SceneGraph(grid), sentence, bridges=bridges).num_edges(s.VISUAL_SAME_AS_WORD) == 0
+    quilt = SceneGraph([SceneObject("patch", ["red"], provenance="annotated")])  # of a quilt
+    assert build_graph(quilt, sentence).num_edges(s.VISUAL_SAME_AS_WORD) == 1
+
+
 def test_two_objects_on_one_word_share_no_bridge():
     """Parsers may give two objects one head word; the match with the higher score gets the word."""
     image = SceneGraph(objects=[SceneObject("bird", score=0.5), SceneObject("duck", score=0.9)])

@@ -363,3 +363,26 @@ def test_texts_that_are_no_captions_give_an_empty_or_nearly_empty_scene(text):
 def test_parts_of_speech_are_corrected():
     scene = parse_sentence("A large clock is to the left of a kid who is wearing a hat.")
     assert [t.pos for t in scene.tokens] == "DET ADJ NOUN AUX ADP DET NOUN ADP DET NOUN PRON AUX VERB DET NOUN PUNCT".split()
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("a red bird sits on a wooden fence", {"bird": 1, "fence": 1}),
+        ("Two dogs chase a cat past some trees.", {"dog": 2, "cat": 1, "tree": -1}),
+        ("A group of people standing next to a pair of cows", {"people": -1, "cow": 2}),
+        ("three sheep in a field", {"sheep": 3, "field": 1}),
+        ("a sheep and many people", {"sheep": 1, "people": -1}),
+        ("the sheep", {"sheep": 0}),  # one or several
+        ("A man in jeans with glasses", {"man": 1, "jeans": 0, "glasses": 0}),
+        ("12 boats, several balls and a bunch of bananas", {"boat": 12, "ball": -1, "banana": -1}),
+        ("both men hold a dozen donuts", {"man": 2, "donut": 12}),
+        ("two pairs of shoes", {"shoe": 4}),
+        ("they eat two slices of pizza", {"people": -1, "pizza": 1}),  # slices are not pizzas
+        ("He rides one horse", {"man": 1, "horse": 1}),
+        ("a stack of 3 books", {"book": 3}),
+    ],
+)
+def test_how_many_things_a_sentence_names(text, numbers):
+    found = {thing.name: thing.number for thing in hx.parse_sentence(text).objects}
+    assert {name: found[name] for name in numbers} == numbers

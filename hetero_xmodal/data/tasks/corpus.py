@@ -22,7 +22,7 @@ from ...deprecation import renamed_keywords
 from ...errors import InputError, nearest
 from ...files import FolderKind, atomic_folder, read_json, replaceable_folder, write_json
 from ...graphs.build import WIRINGS, flat_pair
-from ...graphs.corpus import CORPUS_FOLDER, GraphCorpus
+from ...graphs.corpus import CORPUS_FOLDER, GraphCorpus, concat
 from ...graphs.flat import FlatGraphs
 from ...scenes import SceneGraph
 from ...schema import SCHEMA_VERSION, VISUAL
@@ -30,7 +30,6 @@ from ...validation import validate
 from ..registry import open_for
 
 SCENES = ("detector", "true")
-_SHARD = FolderKind("shard", ("shard.json",), optional=("graphs/corpus.json", "graphs/corpus.safetensors"))
 _IMAGES = 16  # held in memory, and sent through the detector, together
 
 
@@ -219,7 +218,7 @@ def _validated(pairs: list[_Pair], dropped: list[Dropped]) -> list[_Pair]:
 
 
 def _write_shard(part: Path, pairs: list[_Pair], dropped: list[Dropped]) -> None:
-    with atomic_folder(part, _SHARD) as folder:
+    with atomic_folder(part, FolderKind("shard", ("shard.json",))) as folder:
         if pairs:
             texts = {
                 "ids": [f"{p.item}#{p.number}" for p in pairs],
@@ -284,9 +283,8 @@ def _finish(out: Path, parts: Path, done: list[Path], plan: dict[str, Any]) -> G
     if not shards:
         shutil.rmtree(parts)
         raise InputError(f"none of the {plan['items']} items became a graph; the first was dropped because: {dropped[0]['reason']}")
-    texts = {name: [t for shard in shards for t in getattr(shard, name)] for name in ("ids", "sentences", "images")}
     info = plan | {"graphs": sum(map(len, shards)), "dropped": len(dropped)}
-    corpus = GraphCorpus(FlatGraphs.concat([shard._flat for shard in shards]), **texts, info=info)
+    corpus = concat(shards, info=info)
     with atomic_folder(out, CORPUS_FOLDER) as folder:
         corpus.write(folder)
         with open(folder / "dropped.csv", "w", newline="", encoding="utf-8") as file:

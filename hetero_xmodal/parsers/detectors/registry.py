@@ -60,7 +60,9 @@ def _load(name: str, weights: str | None, features: str | None, *stamps) -> Dete
     if features is not None:
         return _with_features(_load(name, weights, None, *stamps), features)
     kind, _, option = name.partition(":")
-    if weights is not None and (kind in ("auto", "grid") or name.endswith(".json")):
+    if name == "auto" and weights is not None:
+        name = "world"  # weights without a detector's name are those of `hetero-xmodal train detector`
+    if weights is not None and (kind == "grid" or name.endswith(".json")):
         raise InputError(f"detector {name!r} takes no weights; leave them out")
     if name == "world":
         from .world import WorldDetector

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +75,13 @@ def write_safetensors(path: str | Path, tensors: dict, metadata: dict[str, str] 
 
     The format cannot express shared memory: tied weights and overlapping views are written once for each name, and are separate tensors
     when they are read back.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written, for example because the disk is full.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     apart = {name: tensor.contiguous() for name, tensor in tensors.items()}
@@ -85,7 +92,13 @@ def write_safetensors(path: str | Path, tensors: dict, metadata: dict[str, str] 
             apart[name] = tensor.clone()
         last[tensor.device] = max(end, last.get(tensor.device, 0))
     with atomic_path(path) as temporary:
-        save_file(apart, str(temporary), metadata=metadata)
+        try:
+            save_file(apart, str(temporary), metadata=metadata)
+        except SafetensorError as error:  # the library hides the operating system's error in its text: "... (os error 28)"
+            number = re.search(r"os error (\d+)", str(error))
+            if number is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
 
 
 def read_safetensors(path: str | Path, what: str = "tensor file") -> tuple[dict, dict[str, str]]:

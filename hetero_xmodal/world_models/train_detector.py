@@ -165,7 +165,8 @@ class _Run:
             "seconds": list(self.seconds()),
         }
         with atomic_path(self.out / "checkpoint.pt") as temporary:
-            torch.save(state, temporary)
+            with open(temporary, "wb") as file:  # given a path, torch hides a full disk behind an error of its own
+                torch.save(state, file)
 
     def restore(self) -> None:
         """Restore ``checkpoint.pt`` if there is one; it must belong to the same options."""

@@ -118,8 +118,8 @@ COMMANDS: tuple[Command, ...] = (
             often=0.3, replaces=False, slow=True),
     Command("train cam", "train cam --data world/birds --size 3 --epochs 2 --start birds --set batch_size=2 --out OUT", again="--resume",
             varies=_RUN, often=0.3, replaces=False, slow=True),
-    Command("train mimnet", "train mimnet --data world/birds --size 3 --epochs 2 --start birds --set batch_size=2 --out OUT", again="--resume",
-            varies=_RUN, often=0.3, replaces=False, slow=True),
+    Command("train mimnet", "train mimnet --data world/birds --size 3 --epochs 2 --start birds --set batch_size=2 --out OUT",
+            again="--resume", varies=_RUN, often=0.3, replaces=False, slow=True),
     Command("train detector", "train detector --steps 2 --size 4 --batch-size 2 --out OUT", again="--resume",
             varies=("log.jsonl", "*.pt", "*.json"), often=0.3, replaces=False, slow=True),
 )  # fmt: skip

@@ -88,6 +88,28 @@ def test_an_interrupted_build_is_continued_and_nothing_half_written_is_left(tmp_
     assert verify_dataset(out).ok and not (out / "plan.json").exists()
 
 
+def test_a_build_killed_before_its_very_last_step_is_completed_by_the_same_call(tmp_path):
+    """The plan stays until the folder has its name, so that what a kill leaves is known as the package's own."""
+    out = tmp_path / "scenes"
+    build_dataset("world/scenes", out, size=2)
+    before = sorted(path.name for path in out.iterdir())
+    plan = {"name": "world/scenes", "split": "train", "items": 2, "seed": 0, "image_size": 128}
+    (out / "plan.json").write_text(json.dumps(plan | {"seed": 1}))
+    with pytest.raises(InputError, match="exists already"):
+        build_dataset("world/scenes", out, size=2)
+    (out / "plan.json").write_text(json.dumps(plan))
+    assert build_dataset("world/scenes", out, size=2).items == 2
+    assert sorted(path.name for path in out.iterdir()) == before and [path.name for path in tmp_path.iterdir()] == ["scenes"]
+
+
+def test_a_second_build_of_the_same_folder_is_refused_while_the_first_runs(tmp_path):
+    from hetero_xmodal.files import one_writer
+
+    with one_writer(tmp_path / "scenes.part"), pytest.raises(InputError, match="being written by another run"):
+        build_dataset("world/scenes", tmp_path / "scenes", size=2)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture
 def photos(tmp_path):
     folder = tmp_path / "photos"

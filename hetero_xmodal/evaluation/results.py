@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import InputError
 from ..files import read_json, write_json
 from ..metrics.uncertainty import Interval, bootstrap_interval
+from ..scenes import check_characters
 
 FORMAT, VERSION = "hetero_xmodal.evaluation", 1
 FOLDER = "evaluations"  # in the run folder
@@ -113,6 +114,7 @@ class Evaluation:
             for key, kind in (("recipe", str), ("settings", dict), ("weights", str), ("text", str)):
                 if not isinstance(data[key], kind):
                     raise TypeError(f"its {key} is a {type(data[key]).__name__}")
+                check_characters(f"its {key}", str(data[key]))
             return cls(data["recipe"], data["settings"], scores, per_query, data["weights"], data["text"], Path(path))
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             reason = f"{type(error).__name__}: {error}"[:200]

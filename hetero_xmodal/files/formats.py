@@ -58,13 +58,15 @@ def existing_file(path: str | Path, what: str = "file") -> Path:
     Raises
     ------
     InputError
-        If it does not exist, is a folder, or is empty.
+        If it does not exist, is a folder, a pipe or a device, or is empty.
     """
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{what} '{path}' is a folder; give a file")
     if not path.exists():
         raise InputError(f"{what} '{path}' does not exist; check the path")
+    if not path.is_file():  # reading a pipe may wait for ever, a device never ends
+        raise InputError(f"{what} '{path}' is a pipe or a device; give a file")
     if path.stat().st_size == 0:
         raise InputError(f"{what} '{path}' is empty (0 bytes)")
     return path

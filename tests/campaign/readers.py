@@ -81,11 +81,12 @@ def _model(recipe: str, shipped: str, kind: str) -> Reader:
         folder.rmdir()
         getattr(hx.recipes, kind).from_pretrained(SHIPPED[recipe][shipped]).save_pretrained(folder)
 
-    def read(folder: Path) -> Any:
-        model = getattr(hx.recipes, kind).from_pretrained(folder)
-        return model.state_dict(), model.config, model.vocab
+    return Reader(f"model {recipe}", make, lambda folder: _model_parts(kind, folder), sealed=True, share=0.5)
 
-    return Reader(f"model {recipe}", make, read, sealed=True, share=0.5)
+
+def _model_parts(kind: str, folder: Path) -> Any:
+    model = getattr(hx.recipes, kind).from_pretrained(folder)
+    return model.state_dict(), model.config, model.vocab
 
 
 def _graphs() -> list[Any]:
@@ -333,7 +334,7 @@ def _copied(*names: str) -> Callable[[Path], None]:
 
     def make(folder: Path) -> None:
         for name in names:
-            shutil.copyfile(Path(hx.__file__).parent / "assets" / name, folder / name)
+            shutil.copyfile(Path(hx.__file__).parent / "assets" / name, folder / Path(name).name)
 
     return make
 
@@ -369,22 +370,9 @@ def _read_language(folder: Path) -> Any:
     return scene.objects, scene.relations
 
 
-def _write_config(folder: Path) -> None:
-    from hetero_xmodal.configs import config_to_dict
-
-    for name in ("DAGNN", "ALGR", "CAM", "MIMNet"):
-        config = getattr(hx.recipes, f"{name}Config")()
-        (folder / f"{name}.json").write_text(json.dumps(config_to_dict(config), indent=1))
-
-
-def _read_config(folder: Path) -> Any:
-    from hetero_xmodal.configs import config_from_dict
-    from hetero_xmodal.files import read_json
-
-    return [
-        config_from_dict(getattr(hx.recipes, f"{name}Config"), read_json(folder / f"{name}.json"))
-        for name in ("DAGNN", "ALGR", "CAM", "MIMNet")
-    ]
+def _write_former_model(folder: Path) -> None:
+    """A model without a manifest."""
+    _copied(*(f"dagnn_world/{name}" for name in ("config.json", "vocab.json", "model.safetensors")))(folder)
 
 
 READERS: tuple[Reader, ...] = (
@@ -400,7 +388,7 @@ READERS: tuple[Reader, ...] = (
     Reader("scene graph", _write_scene, _read_scene, share=2),
     Reader("evaluation", _write_evaluation, _read_evaluation),
     Reader("cache of parses", _write_parses, _read_parses),
-    Reader("run", _write_run, lambda f: _fit(f, 3, resume=True), share=0.4, files="checkpoints/*"),
+    Reader("run", _write_run, lambda f: _fit(f, 3, resume=True), share=0.4, files="checkpoints/[lb]*.ckpt"),
     Reader("detections", _write_detections, _read_detections, share=2),
     Reader("label vectors", _write_label_vectors, _read_label_vectors),
     Reader("images", _write_images, _read_images, share=2),
@@ -410,5 +398,5 @@ READERS: tuple[Reader, ...] = (
     Reader("world detector", _copied("world_detector.safetensors", "world_detector.json"), _read_world_detector, share=0.3),
     Reader("judge", _copied("world_judge.safetensors", "world_judge.json"), _read_judge, share=0.5),
     Reader("spaCy model", _write_language, _read_language, share=0.3),
-    Reader("configs", _write_config, _read_config),
+    Reader("model of an earlier version", _write_former_model, lambda f: _model_parts("DAGNN", f), files="*.json"),
 )

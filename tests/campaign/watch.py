@@ -1,9 +1,10 @@
-"""A watch over a call: ends it after ten seconds, and notes what no reader may do: start programs, connect, write beside its own files."""
+"""A watch over a call: ends it after ten seconds or six gigabytes, and notes what no reader may do: start programs, connect, write beside its own files."""
 
 from __future__ import annotations
 
 import faulthandler
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 SECONDS = 10
+#: bytes that a call may take; more is a MemoryError
+MEMORY = 6 << 30
 #: events of Python's audit hooks that mean that something was started or connected to
 _FORBIDDEN = {"os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "socket.connect", "socket.getaddrinfo", "pty.spawn"}
 _watching: list[Watch] = []  # audit hooks stay for ever; this one sleeps while the list is empty
@@ -34,6 +37,9 @@ class Watch:
         def stop(signum, frame) -> None:
             raise Hang(f"took more than {SECONDS} seconds")
 
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() if Path("/proc/self/statm").exists() else 0
+        self.memory = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, self.memory[1]) if used else self.memory)
         self.before = signal.signal(signal.SIGALRM, stop)
         signal.setitimer(signal.ITIMER_REAL, SECONDS)
         faulthandler.dump_traceback_later(6 * SECONDS, exit=True)  # for a hang inside a library, which no signal ends
@@ -45,6 +51,7 @@ class Watch:
         faulthandler.cancel_dump_traceback_later()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, self.before)
+        resource.setrlimit(resource.RLIMIT_AS, self.memory)
 
     def note(self, event: str, args: tuple[Any, ...]) -> None:
         """One event of the audit hook."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ..csv_text import csv_of
 from ..errors import InputError, nearest
-from ..files import FolderKind, atomic_folder
+from ..files import FolderKind, atomic_folder, write_text
 from ..viz.page import Page
 from . import tables
 
@@ -125,7 +126,7 @@ class Analysis:
                 page.table(self.tables[name], limit=30 if name in ("sizes", "degrees") else 12)
         with atomic_folder(folder, _FOLDER) as temporary:
             for name, table in (self.tables | {"counts": self.counts}).items():
-                table.to_csv(temporary / f"{name}.csv", index=name == "label_pairs")
+                write_text(temporary / f"{name}.csv", csv_of(table, index=name == "label_pairs"))
             page.write(temporary)
         return Path(folder) / "index.html"
 

@@ -28,6 +28,7 @@ class Item:
     tags : words as on a photo-sharing site: some missing, some wrong
     sentence_scenes : for the default world, the true scene graph of each sentence; otherwise empty
     path : the file the image was read from; ``None`` if it was drawn
+    split : of the data set, if the item is known to belong to one
     """
 
     image: Image.Image
@@ -38,12 +39,14 @@ class Item:
     tags: list[str] = field(default_factory=list)
     sentence_scenes: list[SceneGraph] = field(default_factory=list)
     path: Path | None = None
+    split: str = ""
 
 
 class Dataset(Sequence):
     """A lazy sequence of items: each is made or read on access, and equal indices give equal items.
 
-    ``dataset[3]`` is an item, ``dataset[10:20]`` a data set, and a ``for`` loop walks through all.
+    ``dataset[3]`` is an item, ``dataset[10:20]`` a data set, and a ``for`` loop walks through all. It can be sent to the workers of a
+    ``DataLoader``, however they are started.
     ``name``, ``split``, ``label_names`` (columns of ``labels``), ``tag_names`` (all words a tag can be).
     """
 

@@ -125,10 +125,11 @@ def _quiet(line: str) -> None:
 def _write(file: Path, done: Mapping[str, pd.DataFrame]) -> None:
     import pandas as pd
 
+    from ..csv_text import csv_of
     from ..files import write_text
 
     parts = [frame.rename_axis("method").reset_index().assign(table=name) for name, frame in done.items()]
-    write_text(file, pd.concat(parts).set_index(["table", "method"]).to_csv())
+    write_text(file, csv_of(pd.concat(parts).set_index(["table", "method"])))
 
 
 def _dagnn(
@@ -187,7 +188,7 @@ def _algr(
     from ..baselines.matching.comparison import METHODS
     from ..data.tasks.matching import load_matching_data, region_provenance, word_provenance
     from ..metrics import PROTOCOLS
-    from ..training.algr import check_phases
+    from ..training.algr_settings import check_phases
     from ..training.algr_tables import TABLES, algr_tables
     from ..training.settings import choose_settings
 

@@ -9,8 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..csv_text import csv_of
 from ..errors import InputError, nearest
-from ..files import FolderKind, Saved
+from ..files import FolderKind, Saved, write_text
 from ..images import read_image
 from ..pretrained import SHIPPED, find_model
 
@@ -105,7 +106,7 @@ class EdgeWeights(Saved):
 
     def write(self, folder: Path, *, dpi: int = 150) -> None:
         """Write ``weights.csv`` and ``weights.png`` into an existing folder."""
-        self.frame.to_csv(folder / "weights.csv", index=False, float_format="%.6g")
+        write_text(folder / "weights.csv", csv_of(self.frame, index=False, float_format="%.6g"))
         self.figure().savefig(folder / "weights.png", dpi=dpi)
 
 

@@ -139,6 +139,8 @@ def _mapped(folder: Path, name: str, dtype: str, shape: tuple[int, ...]) -> np.n
     """
     path = _file(folder, name)
     wanted = _HEADER + np.dtype(dtype).itemsize * math.prod(shape)
+    if path.exists() and not path.is_file():
+        raise InputError(f"'{path}' is no file but a folder, a pipe or a device; build or copy the corpus again")
     try:
         found = path.stat().st_size
         array = np.load(path, mmap_mode="c") if found == wanted else None

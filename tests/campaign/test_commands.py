@@ -15,6 +15,7 @@ from random import Random
 import pytest
 from campaign.commands import COMMANDS, INPUTS, Command, Ended, call, differences, start, tree
 
+pytestmark = pytest.mark.slow
 KILLS = 100  # with --slow
 _OFTEN = sum(command.often for command in COMMANDS)
 THESIS = {"thesis.txt": "years of work", ".result.notes": "not ours", "other/config.json": "{}", "result.old": "an older result"}

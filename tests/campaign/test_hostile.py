@@ -86,7 +86,17 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path):
         hx.parse_image(tmp_path / "a.png", detector="grid")
 
 
-NAMES = ("--help.png", "-x.png", "two\nlines.png", "tab\there.png", " .png", "'quote\".png", "ünï¢ode–🐦.png", "a" * 240 + ".png", "$(touch trap).png")
+NAMES = (
+    "--help.png",
+    "-x.png",
+    "two\nlines.png",
+    "tab\there.png",
+    " .png",
+    "'quote\".png",
+    "ünï¢ode–🐦.png",
+    "a" * 240 + ".png",
+    "$(touch trap).png",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,4 +1,7 @@
-"""A watch over a call: ends it after ten seconds or six gigabytes, and notes what no reader may do: start programs, connect, write beside its own files."""
+"""A watch over a call: ends it after ten seconds or six gigabytes, and notes what no reader may do.
+
+That is to start programs, to connect to anything, and to write beside its own files.
+"""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ table is decoded once, into the cache, in half precision; it is decoded again wh
 from __future__ import annotations
 
 import base64
-import codecs
 import binascii
+import codecs
 import json
 from collections import Counter
 from collections.abc import Sequence

@@ -188,7 +188,7 @@ def _algr(
     from ..baselines.matching.comparison import METHODS
     from ..data.tasks.matching import load_matching_data, region_provenance, word_provenance
     from ..metrics import PROTOCOLS
-    from ..training.algr import check_phases
+    from ..training.algr_settings import check_phases
     from ..training.algr_tables import TABLES, algr_tables
     from ..training.settings import choose_settings
 

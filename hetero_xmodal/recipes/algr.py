@@ -51,6 +51,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import schema as s
+from ..configs import check_config
 from ..data.tasks.matching import Batch
 from ..errors import InputError
 from ..losses import ranking_loss, total
@@ -182,6 +183,7 @@ class ALGRConfig:
     averaging: float = 0.0
 
     def __post_init__(self) -> None:
+        check_config(self, at_most={"members": 100, "ggnn_steps": 100})
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise InputError(f"ALGRConfig: {name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")

@@ -54,6 +54,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import schema as s
+from ..configs import check_config
 from ..deprecation import renamed_attribute
 from ..errors import InputError
 from ..losses import total
@@ -134,6 +135,7 @@ class CAMConfig:
     hidden: int = 128
 
     def __post_init__(self) -> None:
+        check_config(self, at_most={"layers": 100, "blocks": 100, "perspectives": 1000, "image_size": 4096})
         for name in ("word_width", "width", "layers", "perspectives", "channels", "embed", "hidden"):
             if getattr(self, name) < 1:
                 raise InputError(f"CAMConfig: {name} is {getattr(self, name)}, expected at least 1")

@@ -58,6 +58,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import schema as s
+from ..configs import check_config
 from ..errors import InputError
 from ..message_passing import PER_GRAPH, SHARED, Combine, DotAttention, JoinedLinear, Recipe, SigmoidGate, Step, attends, itself
 from ..networks.boundary import boundary_images
@@ -121,6 +122,7 @@ class MIMNetConfig:
     detail: bool = True
 
     def __post_init__(self) -> None:
+        check_config(self, at_most={"smooth": 100, "coarse_size": 4096, "fine_size": 4096, "encoder_size": 4096})
         for name in ("embed", "word_width", "width", "boundary_width", "memories", "smooth", "channels"):
             if getattr(self, name) < 1:
                 hint = "; memory=False is the model without memory" if name == "memories" else ""

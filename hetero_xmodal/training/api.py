@@ -189,10 +189,12 @@ def _dagnn(
     progress: bool | None = None,
     tell: Tell | None = None,
 ) -> TrainedRun:
-    check_settings("dagnn", data, preset, set or [])
+    check_settings("dagnn", data, preset, set or [], epochs=epochs)
     from .dagnn import evaluate_retrieval, train_dagnn
+    from .loop import FitConfig, device_of
     from .settings import choose_settings
 
+    device_of(FitConfig(accelerator=accelerator, devices=devices, strategy=strategy))
     pairs, vectors = load_pairs_and_vectors(data, size=size, network=network, label_vectors=label_vectors)
     chosen = choose_settings("dagnn", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
     fit_config = replace(chosen.fit_config, patience=patience, seed=seed, accelerator=accelerator, devices=devices, strategy=strategy)
@@ -257,11 +259,14 @@ def _algr(
     tell: Tell | None = None,
 ) -> TrainedRun:
     sizes = split_sizes(size)
-    check_settings("algr", data, preset, set or [])
+    check_settings("algr", data, preset, set or [], epochs=epochs)
     from ..data.tasks.matching import load_matching_data, region_provenance, word_provenance
-    from .algr import check_phases, train_algr
+    from .algr import train_algr
+    from .algr_settings import check_phases
+    from .loop import FitConfig, device_of
     from .settings import choose_settings
 
+    device_of(FitConfig(accelerator=accelerator, devices=devices, strategy=strategy))
     word_provenance(texts)
     if images is not None:
         region_provenance(images)
@@ -307,7 +312,7 @@ def _cam(
 ) -> TrainedRun:
     begin = _start(start, "cam")
     changes = [*(set or []), *([] if image_size is None else [f"image_size={image_size}"])]
-    check_settings("cam", data, preset, changes)
+    check_settings("cam", data, preset, changes, epochs=epochs)
     from .cam import train_cam
     from .settings import choose_settings
 
@@ -339,7 +344,7 @@ def _mimnet(
     tell: Tell | None = None,
 ) -> TrainedRun:
     begin = _start(start, "mimnet")
-    check_settings("mimnet", data, preset, set or [])
+    check_settings("mimnet", data, preset, set or [], epochs=epochs)
     from ..recipes.mimnet import MIMNet
     from .editing.setup import model_in
     from .mimnet import train_mimnet

@@ -36,8 +36,8 @@ def assignments(settings: Assignments | None) -> list[str]:
     return [str(text) for text in settings]
 
 
-def check_settings(recipe: str, data: str, preset: str | None, changes: Sequence[str]) -> None:
-    """Refuse an unknown preset, unknown settings and values of a wrong type before data are read.
+def check_settings(recipe: str, data: str, preset: str | None, changes: Sequence[str], *, epochs: int | None = None) -> None:
+    """Refuse an unknown preset, and settings with which no model can be trained, before data are read.
 
     Parameters
     ----------
@@ -45,11 +45,12 @@ def check_settings(recipe: str, data: str, preset: str | None, changes: Sequence
     data : name of the data set, for ``preset="paper"``.
     preset : name of a preset, or None.
     changes : ``key=value`` texts.
+    epochs : number of epochs, or None.
 
     Raises
     ------
-    InputError : an unknown preset, a key that the recipe's configs do not have, a value that does not fit it, a text that is not
-        ``key=value``.
+    InputError : an unknown preset, a key that the recipe's configs do not have, a value that does not fit it or is out of range, a text
+        that is not ``key=value``; settings of a model that memory cannot hold, or of fewer epochs than ALGR's first phase takes.
 
     >>> check_settings("cam", "world/birds", None, ["widht=3"])
     Traceback (most recent call last):
@@ -57,7 +58,7 @@ def check_settings(recipe: str, data: str, preset: str | None, changes: Sequence
     hetero_xmodal.errors.InputError: there is no setting 'widht' (did you mean 'width'?); known are ...
     """
     from ..recipes.presets import named_preset
-    from .settings import config_classes
+    from .settings import check_trainable, config_classes
 
     if preset is not None:
         named_preset(recipe, preset, dataset=data)
@@ -71,6 +72,7 @@ def check_settings(recipe: str, data: str, preset: str | None, changes: Sequence
         if key not in known:
             raise InputError(f"there is no setting {key!r}{nearest(key, known)}; known are {', '.join(known)}")
         check_assignment(next(cls for cls in classes if key in {one.name for one in fields(cls)}), text)
+    check_trainable(recipe, data, preset, changes, epochs=epochs)
 
 
 def split_sizes(size: str | int | Mapping[str, int] | None) -> dict[str, int] | None:

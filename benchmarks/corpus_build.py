@@ -7,8 +7,8 @@
 * sentences: the captions of Flickr30K (five files of one sentence a line, ``train.1.en.gz`` ...), five for each image and no image, are
   parsed and written as a corpus. Start-up of the workers (imports, models) is measured on two shards and reported apart.
 * memory: peak resident memory of a process that builds a corpus of so many images with four regions, 256 features each, and one caption.
-* million: pairs of random scenes, repeated with changed names and ids; seconds to open the corpus, milliseconds of the processor for a batch of 64
-  random pairs the first time (shards are compared with their hashes) and when their shards have been compared.
+* million: pairs of random scenes, repeated with changed names and ids; seconds to open the corpus, and milliseconds of the processor for a
+  batch of 64 random pairs: the first time, when shards are compared with their hashes, and when they have been.
 """
 
 from __future__ import annotations

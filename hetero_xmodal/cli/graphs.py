@@ -70,6 +70,7 @@ def _shortened(scene: object, longest: int = 400) -> str:
         "hetero-xmodal corpus world/scenes --limit 500 --out corpus",
         "hetero-xmodal corpus my_photos --detector grid:5 --out corpus",
         "hetero-xmodal corpus coco:photos --split val --scenes true --out corpus",
+        "hetero-xmodal corpus coco:photos --workers 4 --out corpus",
     )
 )
 def corpus(
@@ -82,13 +83,16 @@ def corpus(
     detector: o.Detector = "world",
     scenes: Annotated[str, typer.Option(help="detector: find the objects; true: take the data set's own scene graphs.")] = "detector",
     wiring: o.Wiring = "inherit",
+    workers: Annotated[int, typer.Option(help="Processes that work at the same time.")] = 1,
+    engine: Annotated[str, typer.Option(help="processes of this machine, or dask: a Dask cluster.")] = "processes",
+    scheduler: Annotated[str | None, typer.Option(help="Address of a running Dask scheduler, tcp://HOST:8786.")] = None,
 ) -> None:
     """Turn a whole data set, or a folder of images and captions, into one corpus of heterographs on disk."""
-    from .. import build_corpus, load_dataset
+    from .. import build_corpus
 
     made = build_corpus(
-        source if seed == 0 else load_dataset(source, split, seed=seed), out, split=split if seed == 0 else None, limit=limit,
-        sentences_per_image=sentences_per_image, detector=detector, scenes=scenes, wiring=wiring,
+        source, out, split=split, limit=limit, sentences_per_image=sentences_per_image, detector=detector, scenes=scenes, wiring=wiring,
+        seed=seed, workers=workers, engine=engine, scheduler=scheduler,
     )  # fmt: skip
     dropped = made.info.get("dropped", 0)
     say(made, f"wrote {out}" + (f"; left out {dropped}, with the reasons in {out / 'dropped.csv'}" if dropped else ""))

@@ -134,9 +134,11 @@ class Record:
         import numpy as np
 
         if self.item is not None:
-            return self.item()
+            item = self.item()
+            item.split = item.split or self.split or ""
+            return item
         image = self.open_image()
-        item = Item(image, list(self.texts()), id=self.id, tags=list(self.tags))
+        item = Item(image, list(self.texts()), id=self.id, tags=list(self.tags), split=self.split or "")
         item.labels = None if self.labels is None else self.labels.astype(np.int64)
         item.scene = None if self.scene is None else self.scene(image.size)
         item.sentence_scenes = [] if self.sentence_scenes is None else self.sentence_scenes()
@@ -297,11 +299,13 @@ def clean_text(text: str) -> str:
     >>> clean_text("  a cafe\\u0301\\u2028at  night ") == "a caf\\xe9 at night"
     True
     """
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join((text if text.isascii() else unicodedata.normalize("NFC", text)).split())
 
 
 def existing_form(folder: Path, name: str) -> Path:
     """The file *name* in *folder*, in whichever Unicode form (composed or decomposed) it is written there; as it is if there is none."""
+    if name.isascii():
+        return folder / name
     forms = (name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name))
     return next((folder / form for form in forms if (folder / form).exists()), folder / name)
 

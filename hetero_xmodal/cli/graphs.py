@@ -98,15 +98,19 @@ def corpus(
     say(made, f"wrote {out}" + (f"; left out {dropped}, with the reasons in {out / 'dropped.csv'}" if dropped else ""))
 
 
-@app.command(epilog=examples("hetero-xmodal analyze corpus --out report"))
+_UNIT = "image or sentence: only the tables of that unit; pair: everything once for every pair. If left out, each table has its own unit."
+
+
+@app.command(epilog=examples("hetero-xmodal analyze corpus --out report", "hetero-xmodal analyze corpus --out report --unit sentence"))
 def analyze(
     corpus: Annotated[Path, typer.Argument(help="Folder of a corpus, written by 'hetero-xmodal corpus'.")],
     out: Annotated[Path, typer.Option(help="Folder for tables (CSV), figures (PNG) and one page (index.html).")],
+    unit: Annotated[str | None, typer.Option(help=_UNIT)] = None,
 ) -> None:
-    """Count what a corpus of heterographs holds: tables, figures and one page that shows them."""
+    """Count what a corpus of heterographs holds: tables, figures and one page that shows them; images once, however many sentences."""
     from ..files import existing_file
 
     existing_file(corpus / "corpus.json", "corpus")
     from .. import analyze as analyse
 
-    say(f"Look at the page: {analyse(corpus).save(out)}")
+    say(f"Look at the page: {analyse(corpus, unit=unit).save(out)}")

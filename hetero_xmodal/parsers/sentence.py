@@ -68,6 +68,10 @@ def load_parser(model: str | None = None) -> Parser:
     if model is not None and not (isinstance(model, str) and model.strip()):
         raise InputError(f"model is {model!r}, expected the name or the path of a spaCy model")
     nlp = None
+    if model and Path(model).is_dir():
+        odd = next((path for path in Path(model).rglob("*") if not path.is_file() and not path.is_dir()), None)
+        if odd is not None:  # spaCy would wait for a pipe for ever
+            raise InputError(f"spaCy model '{model}' holds '{odd.name}', which is a pipe, a device or a broken link; save the model again")
     for name in [model] if model else MODELS:
         try:
             nlp = spacy.load(name)

@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from ..errors import InputError, nearest
-from ..files import result_folder
-from ..viz.page import Page
-from . import tables
+from ..files import existing_file, result_folder
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..graphs.corpus import GraphCorpus
 
 _MEANING = {
@@ -30,6 +28,9 @@ _MEANING = {
     "labels": "Number of graphs with each label.",
     "label_pairs": "Number of graphs with both labels; the diagonal counts the graphs with the label itself.",
 }
+
+#: names of all files that an analysis may write
+FILES = {f"{name}.csv" for name in (*_MEANING, "counts")} | {f"{name}.png" for name in (*_MEANING, "relations")} | {"index.html"}
 
 
 @dataclass
@@ -56,6 +57,8 @@ class Analysis:
     @property
     def overview(self) -> pd.DataFrame:
         """Summary statistics as a table of two columns, *what* and *value*."""
+        import pandas as pd
+
         sizes = self.tables["sizes"].set_index("of")
         rows: list[tuple[str, Any]] = [("graphs", len(self.counts))]
         means = sizes.loc[sizes["kind"] == "node type", "mean"]
@@ -101,6 +104,8 @@ class Analysis:
         ------
         InputError : the folder holds other files or cannot be written.
         """
+        from ..viz.page import Page
+
         figures = self.figures()
         page = Page(f"Analysis of {len(self.counts):,} heterographs")
         page.text(
@@ -118,8 +123,7 @@ class Analysis:
                     page.figure(figure, figures[figure], alt=f"{figure.replace('_', ' ')}: {meaning}")
             if name != "label_pairs":
                 page.table(self.tables[name], limit=30 if name in ("sizes", "degrees") else 12)
-        holds = {f"{name}.csv" for name in (*_MEANING, "counts")} | {f"{name}.png" for name in (*_MEANING, "relations")} | {"index.html"}
-        with result_folder(folder, holds=holds) as temporary:
+        with result_folder(folder, holds=FILES) as temporary:
             for name, table in (self.tables | {"counts": self.counts}).items():
                 table.to_csv(temporary / f"{name}.csv", index=name == "label_pairs")
             page.write(temporary)
@@ -152,7 +156,10 @@ def analyze(corpus: GraphCorpus | str | Path | Sequence) -> Analysis:
     >>> float(analysis.coverage["share named on both sides"].iloc[0])
     0.5
     """
+    if isinstance(corpus, str | Path):
+        existing_file(Path(corpus) / "corpus.json", "corpus")
     from ..graphs.corpus import GraphCorpus
+    from . import tables
 
     if isinstance(corpus, str | Path):
         corpus = GraphCorpus.load(corpus)

@@ -22,11 +22,11 @@ from ..scenes import SceneGraph, Token, check_characters
 from ..validation import check_flat
 from .bridges import Match, match_objects, name_similarity
 from .flat import FlatGraphs
+from .wiring import WIRINGS
 
 if TYPE_CHECKING:
     import dgl
 
-WIRINGS = ("inherit", "counterpart", "full")
 #: predicate of the edges that ``complete=True`` adds; it holds between any two regions
 IN_IMAGE_WITH = "in image with"
 

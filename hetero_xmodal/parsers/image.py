@@ -203,9 +203,20 @@ def _scene(image: InputImage, found: Detections, source: dict, relations: bool) 
     return scene.check()
 
 
-def _check_options(score_threshold: float | None, max_objects: int, batch_size: int) -> None:
+def check_score_threshold(score_threshold: float | None) -> None:
+    """Refuse a threshold of the detection score that is no number in 0..1; None is the detector's own.
+
+    Raises
+    ------
+    InputError
+        If it is another value.
+    """
     if score_threshold is not None and not (isinstance(score_threshold, int | float) and 0 <= score_threshold <= 1):
         raise InputError(f"score_threshold is {score_threshold!r}; give a number in 0..1")
+
+
+def _check_options(score_threshold: float | None, max_objects: int, batch_size: int) -> None:
+    check_score_threshold(score_threshold)
     for name, value in (("max_objects", max_objects), ("batch_size", batch_size)):
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise InputError(f"{name} is {value!r}; give a whole number of at least 1")

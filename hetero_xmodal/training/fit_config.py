@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..checks import check_choice
 from ..errors import InputError
+
+#: names of Lightning's accelerators
+ACCELERATORS = ("cpu", "gpu", "auto", "cuda", "mps", "tpu")
+#: names of Lightning's strategies that can train these models; those that spawn processes cannot hand a model over
+STRATEGIES = (
+    "auto", "ddp", "ddp_fork", "ddp_notebook", "ddp_find_unused_parameters_false", "ddp_find_unused_parameters_true",
+    "ddp_fork_find_unused_parameters_false", "ddp_fork_find_unused_parameters_true",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,9 @@ class FitConfig:
         if self.devices < 1:
             raise InputError(f"devices is {self.devices}, expected at least 1")
         if self.patience is not None and self.patience < 1:
-            raise InputError(f"patience is {self.patience}, expected at least 1 epoch, or None")
+            raise InputError(f"patience is {self.patience}, expected at least 1 epoch; leave it out for no early stop")
         if "spawn" in str(self.strategy):
             # torch passes the model to spawned processes by file descriptors that Python rejects ("bad value(s) in fds_to_keep")
             raise InputError(f"strategy is {self.strategy!r}, which cannot hand a model over to its processes; use 'ddp' or 'ddp_fork'")
+        check_choice("accelerator", self.accelerator, ACCELERATORS)
+        check_choice("strategy", self.strategy, STRATEGIES)

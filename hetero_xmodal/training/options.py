@@ -8,7 +8,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ..configs import check_assignment
+from ..checks import check_count
+from ..configs import check_assignment, config_from_dict, config_with
 from ..errors import InputError, nearest
 
 #: what ``--set`` takes in Python: a mapping of names to values, or texts such as ``"width=32"``
@@ -37,7 +38,7 @@ def assignments(settings: Assignments | None) -> list[str]:
 
 
 def check_settings(recipe: str, data: str, preset: str | None, changes: Sequence[str]) -> None:
-    """Refuse an unknown preset, unknown settings and values of a wrong type before data are read.
+    """Refuse an unknown preset, unknown settings and values that no preset of the recipe can take, before data are read.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ def check_settings(recipe: str, data: str, preset: str | None, changes: Sequence
     ...
     hetero_xmodal.errors.InputError: there is no setting 'widht' (did you mean 'width'?); known are ...
     """
-    from ..recipes.presets import named_preset
+    from ..recipes.presets import named_preset, preset_list
     from .settings import config_classes
 
     if preset is not None:
@@ -71,6 +72,28 @@ def check_settings(recipe: str, data: str, preset: str | None, changes: Sequence
         if key not in known:
             raise InputError(f"there is no setting {key!r}{nearest(key, known)}; known are {', '.join(known)}")
         check_assignment(next(cls for cls in classes if key in {one.name for one in fields(cls)}), text)
+    _check_values(recipe, [named_preset(recipe, preset, dataset=data)] if preset is not None else preset_list(recipe), classes, changes)
+
+
+def _check_values(recipe: str, candidates: Sequence[Any], classes: Sequence[type], changes: Sequence[str]) -> None:
+    """Refuse *changes* if none of the presets in question can be changed so: a value out of range, or one that contradicts another."""
+    from .settings import with_changes
+
+    refused: list[InputError] = []
+    for preset in candidates if changes else ():
+        try:
+            if len(classes) == 1:
+                config_with(config_from_dict(classes[0], dict(preset.model)), list(changes))
+            else:
+                training, model = (
+                    config_from_dict(cls, dict(part)) for cls, part in zip(classes, (preset.training, preset.model), strict=True)
+                )
+                with_changes(model, training, changes)
+            return
+        except InputError as error:
+            refused.append(error)
+    if refused:
+        raise refused[0]
 
 
 def split_sizes(size: str | int | Mapping[str, int] | None) -> dict[str, int] | None:
@@ -86,9 +109,34 @@ def split_sizes(size: str | int | Mapping[str, int] | None) -> dict[str, int] | 
     if size is None or isinstance(size, Mapping):
         return None if size is None else dict(size)
     parts = [part.strip() for part in str(size).split(",")]
+    if parts[0] == "0":
+        raise InputError(f"size is '{size}', but training needs images; give at least 1 of them")
     if len(parts) not in (1, 3) or not all(part.isdigit() for part in parts):
         raise InputError(f"size is '{size}'; give the largest number of training images, such as 200, or of all splits, such as 200,50,50")
     return dict(zip(("train", "val", "test"), map(int, parts), strict=False))
+
+
+def check_world_size(data: str, size: Any, what: str) -> None:
+    """Refuse a *size* of pairs for data other than the generated world, which alone can be made in any size; *what* names the pairs.
+
+    Raises
+    ------
+    InputError : other data, or no whole number of at least 1.
+    """
+    if size is not None and not data.startswith("world/"):
+        raise InputError(f"size is {size}, but '{data}' has a fixed number of {what}; leave size out")
+    check_count("size", size)
+
+
+def check_network(data: str, network: str | None) -> None:
+    """Refuse a network for photographs where there are none, or one that is neither known nor a file.
+
+    Raises
+    ------
+    InputError : a generated world, whose features do not come from a network; an unknown network.
+    """
+    if network is not None and data.startswith("world/"):
+        raise InputError(f"network is {network!r}, but '{data}' has features of its own; a network is for photographs, leave it out")
 
 
 def free_run_folder(out: str | Path, *, resume: bool = False) -> Path:
@@ -102,7 +150,7 @@ def free_run_folder(out: str | Path, *, resume: bool = False) -> Path:
     if out.exists() and not out.is_dir():
         raise InputError(f"run folder '{out}' is a file; give the name of a folder")
     if out.exists() and any(out.iterdir()) and not resume:
-        raise InputError(f"run folder '{out}' is not empty; choose another one, or go on with the run in it with --resume (resume=True)")
+        raise InputError(f"run folder '{out}' is not empty; choose another one, or resume the run in it (--resume)")
     return out
 
 

@@ -16,18 +16,22 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ...checks import check_choice, check_count, check_unused
 from ...deprecation import renamed_keywords
 from ...errors import InputError, nearest
 from ...files import atomic_folder, read_json, replaceable_folder, write_json
-from ...graphs.build import WIRINGS, flat_pair
-from ...graphs.corpus import GraphCorpus
-from ...graphs.flat import FlatGraphs
+from ...graphs.wiring import WIRINGS
+from ...parsers.detectors.registry import check_detector
+from ...parsers.sentence import check_language
 from ...scenes import SceneGraph
 from ...schema import SCHEMA_VERSION, VISUAL
-from ...validation import validate
-from ..registry import open_for
+from ..registry import ENTRIES, open_for
+
+if TYPE_CHECKING:
+    from ...graphs.corpus import GraphCorpus
+    from ...graphs.flat import FlatGraphs
 
 SCENES = ("detector", "true")
 _IMAGES = 16  # held in memory, and sent through the detector, together
@@ -65,7 +69,7 @@ def build_corpus(
     out: str | Path,
     *,
     split: str | None = None,
-    detector: Any = "world",
+    detector: Any = None,
     scenes: str = "detector",
     model: str | None = None,
     limit: int | None = None,
@@ -87,7 +91,7 @@ def build_corpus(
     source : name of a data set that gives images with captions (``"world/scenes"``, ``"cub:FOLDER"``), a folder of images with captions
         beside them, what ``hx.load_dataset`` returned, or a list of its items.
     split : of a data set given by name; if left out, ``"train"`` or its only split, and every image of a folder.
-    detector : finds the objects of the images, see ``hx.parse_image``.
+    detector : finds the objects of the images, see ``hx.parse_image``; ``"world"`` if left out.
     scenes : ``"true"`` takes the data set's own scene graphs of the images instead of a detector.
     model : spaCy model for the sentences.
     limit : take the first *limit* items only.
@@ -102,11 +106,15 @@ def build_corpus(
     InputError : an invalid option, a folder that holds other files, an interrupted run with other options, or no graph left.
     """
     for name, value in (("limit", limit), ("sentences_per_image", sentences_per_image), ("shard_size", shard_size)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise InputError(f"{name} is {value!r}, expected a whole number of at least 1")
-    for name, value, known in (("scenes", scenes, SCENES), ("wiring", wiring, WIRINGS)):
-        if value not in known:
-            raise InputError(f"{name} is {value!r}{nearest(value, known)}, expected one of {', '.join(known)}")
+        check_count(name, value)
+    check_choice("scenes", scenes, SCENES)
+    check_choice("wiring", wiring, WIRINGS)
+    check_language(model)
+    if scenes == "detector":
+        detector = "world" if detector is None else detector
+        check_detector(detector)
+    else:
+        check_unused("is not used where scenes='true' takes the data set's own scene graphs", detector=detector)
     out = replaceable_folder(out, marker="corpus.json")
     dataset, about = _open(source, split, limit)
     if scenes == "detector":
@@ -143,6 +151,7 @@ def _make_shard(
     dataset: Sequence, rows: range, detector: Any, model: str | None, per_image: int | None, options: dict
 ) -> tuple[list[_Pair], list[Dropped]]:
     """The pairs of some items with their graphs, all validated, and what was left out."""
+    from ...graphs.build import flat_pair
     from ...parsers.sentence import check_text, parse_sentences
 
     dropped: list[Dropped] = []
@@ -197,6 +206,9 @@ def _image_scenes(items: list, detector: Any) -> list[SceneGraph | InputError]:
 
 def _validated(pairs: list[_Pair], dropped: list[Dropped]) -> list[_Pair]:
     """All graphs at once; only if one is wrong, one by one, to leave that one out."""
+    from ...graphs.flat import FlatGraphs
+    from ...validation import validate
+
     try:
         if pairs:
             validate(FlatGraphs.concat([p.flat for p in pairs]).to_dgl(), kind="pair")
@@ -218,6 +230,9 @@ def _validated(pairs: list[_Pair], dropped: list[Dropped]) -> list[_Pair]:
 
 
 def _write_shard(part: Path, pairs: list[_Pair], dropped: list[Dropped]) -> None:
+    from ...graphs.corpus import GraphCorpus
+    from ...graphs.flat import FlatGraphs
+
     with atomic_folder(part, marker="shard.json") as folder:
         if pairs:
             texts = {
@@ -236,6 +251,12 @@ def _open(source: Any, split: str | None, limit: int | None) -> tuple[Sequence, 
     """The items, and what identifies them."""
     if isinstance(source, str | Path):
         folder = Path(source).is_dir()
+        if not folder and ":" not in str(source) and str(source) not in [entry.kind for entry in ENTRIES]:
+            known = [entry.form for entry in ENTRIES]
+            raise InputError(
+                f"there is neither a folder nor a data set called '{source}'{nearest(str(source), known)}; give a folder of images with "
+                f"captions or one of {', '.join(known)}"
+            )
         dataset = open_for(f"folder:{source}" if folder else str(source), "corpus").items(split or ("all" if folder else None), limit)
     elif hasattr(source, "__getitem__") and hasattr(source, "__len__"):
         if split is not None:
@@ -277,6 +298,9 @@ def _begin(out: Path, plan: dict[str, Any], resume: bool) -> Path:
 
 
 def _finish(out: Path, parts: Path, done: list[Path], plan: dict[str, Any]) -> GraphCorpus:
+    from ...graphs.corpus import GraphCorpus
+    from ...graphs.flat import FlatGraphs
+
     reports = [read_json(part / "shard.json", "shard") for part in done]
     dropped = [d for report in reports for d in report["dropped"]]
     shards = [GraphCorpus.load(part / "graphs") for part, report in zip(done, reports, strict=True) if report["graphs"]]

@@ -1,0 +1,26 @@
+"""The description of a saved index, ``index.json``, read without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..files import read_json
+
+FORMAT, VERSION = "hetero_xmodal.index", 1
+
+
+def index_head(path: Path) -> dict[str, Any]:
+    """The contents of ``index.json`` in the index folder *path*.
+
+    Raises
+    ------
+    InputError : no such folder, no index in it, an index of another version.
+    """
+    if not path.is_dir():
+        raise InputError(f"index folder '{path}' does not exist; make one with: hetero-xmodal index")
+    head = read_json(path / "index.json", "index")
+    if not isinstance(head, dict) or head.get("format") != FORMAT or head.get("version") != VERSION:
+        raise InputError(f"'{path / 'index.json'}' does not describe an index of this version of hetero_xmodal; make the index again")
+    return head

@@ -1,6 +1,19 @@
 """``python -m hetero_xmodal`` is the command ``hetero-xmodal``."""
 
-from .cli.main import main
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C while it is still being loaded ends as it does later."""
+    try:
+        from .cli.main import main as run
+    except KeyboardInterrupt:
+        import sys
+
+        print("hetero-xmodal: stopped with Ctrl-C", file=sys.stderr)
+        sys.exit(130)
+    run()
+
 
 if __name__ == "__main__":
     main()

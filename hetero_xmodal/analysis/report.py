@@ -104,6 +104,12 @@ class Analysis:
         ------
         InputError : the folder holds other files or cannot be written.
         """
+        with result_folder(folder, holds=FILES) as temporary:
+            self.write(temporary)
+        return Path(folder) / "index.html"
+
+    def write(self, folder: Path) -> None:
+        """Write tables, figures and page into an existing *folder*; see :data:`FILES`."""
         from ..viz.page import Page
 
         figures = self.figures()
@@ -123,11 +129,9 @@ class Analysis:
                     page.figure(figure, figures[figure], alt=f"{figure.replace('_', ' ')}: {meaning}")
             if name != "label_pairs":
                 page.table(self.tables[name], limit=30 if name in ("sizes", "degrees") else 12)
-        with result_folder(folder, holds=FILES) as temporary:
-            for name, table in (self.tables | {"counts": self.counts}).items():
-                table.to_csv(temporary / f"{name}.csv", index=name == "label_pairs")
-            page.write(temporary)
-        return Path(folder) / "index.html"
+        for name, table in (self.tables | {"counts": self.counts}).items():
+            table.to_csv(folder / f"{name}.csv", index=name == "label_pairs")
+        page.write(folder)
 
 
 def analyze(corpus: GraphCorpus | str | Path | Sequence) -> Analysis:

@@ -74,7 +74,7 @@ def table(
     data : name of a data set; for CAM and MIM-Net ``"world/birds"`` or ``"world/scenes"``, where the true answer is known.
     out : CSV file, written after each table.
     only : one table by name; for ``dagnn`` also ``"dagnn"``, its row alone.
-    rows : only these rows of DAGNN's tables.
+    rows : only these rows of the tables of DAGNN and ALGR, such as ``["DAGNN", "CCA"]``; a table without any of them is omitted.
     methods : the methods to compare ALGR with; all if left out.
     validation : score the validation data in place of the test data, to choose settings.
     seeds : number of seeds that every stochastic method is trained with, by default 3; the table has mean and standard deviation.
@@ -176,6 +176,7 @@ def _algr(
     data: str,
     *,
     only: str | None = None,
+    rows: Sequence[str] | None = None,
     methods: Sequence[str] | None = None,
     validation: bool = False,
     seeds: int = 3,
@@ -194,12 +195,13 @@ def _algr(
     from ..baselines.matching.rows import ROWS
     from ..metrics import PROTOCOLS
     from ..training.api import check_inputs
-    from ..training.table_rows import ALGR_TABLES
+    from ..training.table_rows import ALGR_TABLES, check_algr_rows
 
     check_choice("protocol", protocol, PROTOCOLS)
     check_choice("only", only, ALGR_TABLES)
     for method in methods or ():
         check_choice("method", method, ROWS)
+    only, methods, ablations = check_algr_rows(only, rows, methods)
     check_inputs(images, texts)
     from ..data.tasks.matching import load_matching_data
     from ..training.algr import check_phases
@@ -211,8 +213,8 @@ def _algr(
     check_phases(chosen.config, chosen.fit_config.epochs)  # before the other methods are fitted
     (tell or _quiet)(chosen.line)
     made = algr_tables(
-        found, only=only, seeds=seeds, config=chosen.config, fit_config=chosen.fit_config, methods=methods, protocol=protocol,
-        validation_only=validation, progress=note,
+        found, only=only, seeds=seeds, config=chosen.config, fit_config=chosen.fit_config, methods=methods, rows=ablations,
+        protocol=protocol, validation_only=validation, progress=note,
     )  # fmt: skip
     for name, frame in made:
         yield name, frame, f"\n{name}: {frame.attrs['protocol']}\n{frame.to_string(float_format='{:.1f}'.format, na_rep='')}"

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..baselines.matching.rows import ROWS as MATCHING_ROWS
 from ..baselines.retrieval.rows import ROWS
+from ..checks import check_choice
 from ..errors import InputError, nearest
 
 #: row of the ablation table -> what differs from the full model
@@ -81,6 +83,36 @@ def check_dagnn_rows(only: str | None, rows: Sequence[str] | None) -> dict[str, 
             if {*methods, *ours} & {*rows}
         }
     return asked
+
+
+def check_algr_rows(
+    only: str | None, rows: Sequence[str] | None, methods: Sequence[str] | None = None
+) -> tuple[str | None, list[str] | None, list[str] | None]:
+    """The table, the methods and the ablations that *only*, *rows* and *methods* ask for; None stands for all.
+
+    Raises
+    ------
+    InputError : a row that the tables in question do not have, or rows and methods together.
+
+    >>> check_algr_rows(None, ["CCA", "VSRN"])
+    ('methods', ['CCA', 'VSRN'], [])
+    """
+    if rows is None:
+        if methods and only == "ablations":
+            raise InputError("methods are rows of the table methods, and only the table ablations was asked for; leave out one of them")
+        return only, None if methods is None else list(methods), None
+    if methods:
+        raise InputError("rows and methods were both given; give rows")
+    tables = {"methods": [*MATCHING_ROWS, "ALGR"], "ablations": list(ALGR_ABLATIONS)}
+    asked = {name: [row for row in known if row in rows] for name, known in tables.items() if only in (None, name)}
+    for row in rows:
+        check_choice("row", row, dict.fromkeys(row for name in asked for row in tables[name]))
+    found = [name for name, some in asked.items() if some]
+    return (
+        found[0] if len(found) == 1 else None,
+        [row for row in asked.get("methods", []) if row != "ALGR"],
+        asked.get("ablations", []),
+    )
 
 
 def check_seeds(seeds: Any) -> int:

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...checks import check_choice, check_count, check_unused
+from ...checks import check_choice, check_count, check_seed, check_unused
 from ...deprecation import renamed_keywords
 from ...errors import InputError, nearest
 from ...files import atomic_folder, read_json, replaceable_folder, write_json
@@ -76,6 +76,7 @@ def build_corpus(
     sentences_per_image: int | None = None,
     wiring: str = "inherit",
     complete: bool = False,
+    seed: int | None = None,
     shard_size: int = 64,
     resume: bool = True,
     progress: bool = True,
@@ -97,6 +98,7 @@ def build_corpus(
     limit : take the first *limit* items only.
     sentences_per_image : take the first so many sentences of an image; all if left out.
     wiring, complete : see ``hx.build_graph``.
+    seed : of a generated world, 0 if left out; for other sources it is refused.
     shard_size : images to a shard.
     resume : ``False`` discards an interrupted run and starts again.
     progress : show a progress bar on a terminal.
@@ -116,7 +118,10 @@ def build_corpus(
     else:
         check_unused("is not used where scenes='true' takes the data set's own scene graphs", detector=detector)
     out = replaceable_folder(out, marker="corpus.json")
-    dataset, about = _open(source, split, limit)
+    check_seed(seed)
+    if seed is not None and not (isinstance(source, str) and source.startswith("world/")):
+        check_unused("is for generated worlds, and the source is none", seed=seed)
+    dataset, about = _open(source, split, limit, seed or 0)
     if scenes == "detector":
         from ...parsers.detectors.registry import load_detector
 
@@ -247,7 +252,7 @@ def _write_shard(part: Path, pairs: list[_Pair], dropped: list[Dropped]) -> None
 # ---------------------------------------------------------------------------------------------- the whole run
 
 
-def _open(source: Any, split: str | None, limit: int | None) -> tuple[Sequence, dict[str, Any]]:
+def _open(source: Any, split: str | None, limit: int | None, seed: int = 0) -> tuple[Sequence, dict[str, Any]]:
     """The items, and what identifies them."""
     if isinstance(source, str | Path):
         folder = Path(source).is_dir()
@@ -257,7 +262,8 @@ def _open(source: Any, split: str | None, limit: int | None) -> tuple[Sequence, 
                 f"there is neither a folder nor a data set called '{source}'{nearest(str(source), known)}; give a folder of images with "
                 f"captions or one of {', '.join(known)}"
             )
-        dataset = open_for(f"folder:{source}" if folder else str(source), "corpus").items(split or ("all" if folder else None), limit)
+        opened = open_for(f"folder:{source}" if folder else str(source), "corpus", seed=seed)
+        dataset = opened.items(split or ("all" if folder else None), limit)
     elif hasattr(source, "__getitem__") and hasattr(source, "__len__"):
         if split is not None:
             raise InputError("split goes with the name of a data set; this one is loaded already")

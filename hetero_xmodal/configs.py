@@ -68,7 +68,7 @@ def config_with(config: C, assignments: list[str]) -> C:
         key, sign, value = text.partition("=")
         if not sign or not key.strip():
             raise InputError(f"a setting is written key=value, found {text!r}")
-        data[key.strip()] = _parse(value.strip())
+        data[key.strip()] = parsed(value.strip())
     return config_from_dict(type(config), data)
 
 
@@ -85,7 +85,7 @@ def check_assignment(cls: type, text: str) -> None:
     hints = typing.get_type_hints(cls)
     if key not in hints:
         raise InputError(f"{cls.__name__} has no key {key!r}{nearest(key, hints)}; known keys are {', '.join(hints)}")
-    _fit(f"{cls.__name__}.{key}", _parse(value), hints[key])
+    _fit(f"{cls.__name__}.{key}", parsed(value), hints[key])
 
 
 def check_config(
@@ -127,7 +127,7 @@ def check_config(
                 raise InputError(f"{name}: {key} is {getattr(config, key)}, expected {expected}")
 
 
-def _parse(text: str) -> Any:
+def parsed(text: str) -> Any:
     """Parse JSON values (numbers, true, null, lists) and Python's True, False, None; any other text stays a string."""
     try:
         return json.loads({"True": "true", "False": "false", "None": "null"}.get(text, text))

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,8 +39,8 @@ def read_image(image: ImageLike) -> Image.Image:
     image : path of an image file, a ``PIL.Image``, or a uint8 array of shape (height, width), (height, width, 1),
         (height, width, 3) or (height, width, 4).
 
-    The EXIF orientation is applied, an animation is reduced to its first frame, transparency is composited on white, and
-    greyscale (8 and 16 bit), palette and CMYK images are converted.
+    The EXIF orientation is applied, an animation is reduced to its first frame, transparency (an alpha channel, or the one colour that a
+    PNG's tRNS chunk declares transparent) is composited on white, and greyscale (8 and 16 bit), palette and CMYK images are converted.
 
     Raises
     ------
@@ -83,6 +84,7 @@ def read_reduced(image: ImageLike, longest_side: int | None = None) -> tuple[Ima
         else:
             decoded = _from_array(image)
         _check_pixels(decoded.size, name)
+        decoded = _with_key_colour(decoded)
         if decoded.getexif().get(_EXIF_ORIENTATION, 1) >= 5:  # rotated by 90 degrees
             size = decoded.size[::-1]
         else:
@@ -135,11 +137,50 @@ def _check_pixels(size: tuple[int, int], name: str) -> None:
         raise InputError(f"{name} has {size[0]} x {size[1]} pixels, more than the limit of {MAX_PIXELS:,}; shrink it first")
 
 
-def _shrink(image: Image.Image, longest_side: int) -> Image.Image:
+def _with_key_colour(image: Image.Image) -> Image.Image:
+    """*image*, its transparent colour (a PNG's tRNS chunk) in the units of its pixels.
+
+    Pillow scales grey pixels of two and four bits to 0..255 and keeps the upper half of 16-bit colours, but leaves the transparent colour
+    as it stands in the file. The file's format is known until the image is decoded, so a caller's image is left undecoded.
+    """
+    colour = image.info.get("transparency")
+    stored = next((tile.args for tile in getattr(image, "tile", ())), None)
+    if colour is None or stored not in ("L;2", "L;4", "RGB;16B"):
+        return image
     from PIL import Image
 
+    file = image.fp  # type: ignore[attr-defined]
+    place = file.tell()
+    file.seek(0)
+    contents = file.read()
+    file.seek(place)
+    again = Image.open(io.BytesIO(contents), formats=["PNG"])
+    if stored == "RGB;16B":
+        return _without_deep_colour(again, Image.open(io.BytesIO(contents), formats=["PNG"]), colour)
+    again.info["transparency"] = colour * {"L;2": 85, "L;4": 17}[stored]
+    return again
+
+
+def _without_deep_colour(image: Image.Image, low: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
+    """Composite the pixels of a 16-bit PNG that equal *colour* in all 48 bits on white; *low* is the same file, opened a second time."""
+    import numpy as np
+    from PIL import Image
+
+    low.tile = [tile._replace(args="RGB;16L") for tile in low.tile]  # type: ignore[attr-defined]  # little-endian: the lower half
+    pixels, wanted = np.array(image), np.asarray(colour)
+    pixels[(pixels == wanted >> 8).all(2) & (np.asarray(low) == wanted & 255).all(2)] = 255
+    clean = Image.fromarray(pixels)
+    clean.getexif().update(image.getexif())
+    return clean
+
+
+def _shrink(image: Image.Image, longest_side: int) -> Image.Image:
     """Downscale to *longest_side*, keeping the EXIF data."""
-    if image.mode not in ("RGB", "L", "CMYK"):  # palettes and transparency must be resolved before pixels are averaged
+    from PIL import Image
+
+    if (
+        image.mode not in ("RGB", "L", "CMYK") or "transparency" in image.info
+    ):  # palettes and transparency must be resolved before pixels are averaged
         exif = image.getexif()
         if max(image.size) > 4 * longest_side:  # subsample first, so that the converted copy stays small
             step = max(image.size) // (4 * longest_side)
@@ -158,12 +199,16 @@ def _shrink(image: Image.Image, longest_side: int) -> Image.Image:
 def _to_rgb(image: Image.Image, name: str) -> Image.Image:
     from PIL import Image
 
-    if image.mode == "RGB":
+    if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode.startswith("I"):  # 16-bit grey
         import numpy as np
 
-        return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) // 257).astype(np.uint8)).convert("RGB")
+        grey = np.asarray(image)
+        eight = (grey.astype(np.int64).clip(0, 65535) // 257).astype(np.uint8)
+        if "transparency" in image.info:
+            eight[grey == image.info["transparency"]] = 255
+        return Image.fromarray(eight).convert("RGB")
     if image.mode == "F":
         raise InputError(f"{name} holds floating-point pixels; save it with 8 bits a channel")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:

@@ -1,18 +1,15 @@
-"""Models saved as folders: ``config.json``, ``model.safetensors`` (weights) and ``vocab.json``. Loading executes no code."""
+"""Models saved as folders: ``config.json``, ``model.safetensors`` (weights), ``vocab.json``, ``manifest.json``. Loading runs no code."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from .configs import config_from_dict, config_to_dict
 from .errors import InputError, nearest
-from .files import read_json, read_safetensors, write_json, write_safetensors
+from .files import FolderKind, atomic_folder, read_folder, read_json, read_safetensors, recover_folder, write_json, write_safetensors
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,6 +19,8 @@ else:
     _Module = object  # torch is not imported for its type alone
 
 FORMAT, VERSION = "hetero_xmodal.model", 1
+_FILES = ("config.json", "model.safetensors", "vocab.json")
+MODEL_FOLDER = FolderKind("model", _FILES, head=("config.json", FORMAT))
 ASSETS = Path(__file__).parent / "assets"
 #: recipe -> name of a shipped model -> its folder
 SHIPPED: dict[str, dict[str, Path]] = {
@@ -47,6 +46,7 @@ def find_model(model: str | Path, *, recipe: str | None = None) -> tuple[Path, s
     """
     shipped = SHIPPED.get(recipe or "", {})
     folder = shipped.get(str(model), Path(model))
+    recover_folder(folder / "model" if folder.is_dir() else folder)
     folder = folder / "model" if (folder / "model" / "config.json").exists() else folder
     if not folder.is_dir():
         names = f", or the name of a shipped model ({', '.join(shipped)})" if shipped else ""
@@ -78,37 +78,25 @@ def save_pretrained(path: str | Path, *, recipe: str, config: Any, state: dict, 
     InputError
         If the folder cannot be written (full disk, no permission) or contains files that are not a model.
     """
-    path = Path(path)
-    if path.exists() and (not path.is_dir() or any(path.iterdir()) and not (path / "config.json").exists()):
-        raise InputError(f"'{path}' exists and is not a model folder; choose another path so that nothing in it is lost")
-    temporary: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        write_json(temporary / "config.json", {"format": FORMAT, "version": VERSION, "recipe": recipe, "config": config_to_dict(config)})
-        write_json(temporary / "vocab.json", vocab or {})
-        write_safetensors(temporary / "model.safetensors", {key: value.detach().cpu() for key, value in state.items()})
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o777 & ~mask)
-        old = path.with_name(f".{path.name}.old")
-        if path.exists():
-            os.replace(path, old)
-        os.replace(temporary, path)
-        shutil.rmtree(old, ignore_errors=True)
+        with atomic_folder(path, MODEL_FOLDER) as folder:
+            write_json(folder / "config.json", {"format": FORMAT, "version": VERSION, "recipe": recipe, "config": config_to_dict(config)})
+            write_json(folder / "vocab.json", vocab or {})
+            write_safetensors(folder / "model.safetensors", {key: value.detach().cpu() for key, value in state.items()})
     except Exception as error:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(error, OSError) or "SafetensorError" in type(error).__name__:
             raise InputError(
                 f"the model could not be saved to '{path}' ({error}); free some space or choose another folder, nothing was changed"
             ) from error
         raise
-    return path
+    return Path(path)
 
 
-def read_pretrained(path: str | Path, *, recipe: str | None = None) -> tuple[dict, dict, dict]:
+def read_pretrained(path: str | Path, *, recipe: str | None = None, verify: bool = True) -> tuple[dict, dict, dict]:
     """Return ``(content of config.json, vocabulary, tensors)`` of a model folder, checking that it is a model of *recipe*.
+
+    The files are compared with their SHA-256 in ``manifest.json``; ``verify=False`` leaves that out. A folder without a manifest, saved by
+    an earlier version, is not compared.
 
     Raises
     ------
@@ -116,8 +104,13 @@ def read_pretrained(path: str | Path, *, recipe: str | None = None) -> tuple[dic
         If the folder does not exist, is not a model, has another recipe or format version, or its files are broken.
     """
     path = Path(path)
+    recover_folder(path)
     if not path.is_dir():
         raise InputError(f"model folder '{path}' does not exist; give a folder with config.json, model.safetensors and vocab.json")
+    return read_folder(path, MODEL_FOLDER, lambda folder: _read(folder, recipe), files=_FILES, verify=verify)
+
+
+def _read(path: Path, recipe: str | None) -> tuple[dict, dict, dict]:
     head = read_json(path / "config.json", "model config")
     if not isinstance(head, dict) or head.get("format") != FORMAT:
         raise InputError(f"'{path / 'config.json'}' does not describe a hetero_xmodal model (its 'format' is not '{FORMAT}')")
@@ -127,9 +120,7 @@ def read_pretrained(path: str | Path, *, recipe: str | None = None) -> tuple[dic
             "update hetero_xmodal or train again"
         )
     if recipe is not None and head.get("recipe") != recipe:
-        raise InputError(
-            f"model '{path}' is of the recipe {head.get('recipe')}, expected {recipe}; load it with its own recipe's class"
-        )
+        raise InputError(f"model '{path}' is of the recipe {head.get('recipe')}, expected {recipe}; load it with its own recipe's class")
     vocab = read_json(path / "vocab.json", "model vocabulary")
     tensors, _ = read_safetensors(path / "model.safetensors", "model weights")
     return head, vocab, tensors
@@ -162,15 +153,17 @@ class Pretrained(_Module):
         return save_pretrained(path, recipe=self.recipe_name, config=self.config, state=self.state_dict(), vocab=self.vocab)
 
     @classmethod
-    def from_pretrained(cls, path: str | Path) -> Self:
+    def from_pretrained(cls, path: str | Path, *, verify: bool = True) -> Self:
         """Load a model saved by :meth:`save_pretrained`, in evaluation mode; nothing in the files is executed.
+
+        ``verify=False`` leaves out the comparison of the files with their SHA-256 in ``manifest.json``.
 
         Raises
         ------
         InputError
             If the folder is not a model of this class, or its weights do not fit its config.
         """
-        head, vocab, tensors = read_pretrained(path, recipe=cls.recipe_name)
+        head, vocab, tensors = read_pretrained(path, recipe=cls.recipe_name, verify=verify)
         settings = {cls.former_settings.get(name, name): value for name, value in head["config"].items()}
         tensors = {renamed_weight(name, cls.former_weights): tensor for name, tensor in tensors.items()}
         model = cls(config_from_dict(cls.config_class, settings), vocab)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError, nearest
+from .schema import PROVENANCE, SEVERAL
 
 FORMAT_VERSION = 1
 
@@ -29,6 +30,10 @@ FORMAT_VERSION = 1
 _UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
 
 _LARGEST = 3.4028234663852886e38  # the largest float32: boxes, sizes and features are stored in that type
+
+#: values that are left out of files
+_USUAL_OBJECT = {"number": 0, "provenance": "annotated", "attribute_provenance": None}
+_USUAL_RELATION = {"provenance": "annotated", "mirror": False}
 
 _NOT_ATTRIBUTES = ("det", "nummod", "poss")  # modifiers in SceneGraphParser's dict that do not describe appearance
 
@@ -55,6 +60,9 @@ class SceneObject:
     feature : region feature as a list of d floats, or ``None``
     span : first token and one past the last token of the name; ``None`` in an image
     head : index of the token that heads the name; ``None`` in an image
+    number : how many the object stands for: 0 unknown, n, or -1 for several (a plural or a group, "some birds"); of sentences
+    provenance : where the object comes from, one of :data:`hetero_xmodal.schema.PROVENANCE`
+    attribute_provenance : the same of its attributes; ``None`` for the same as *provenance*
     """
 
     name: str
@@ -64,6 +72,9 @@ class SceneObject:
     feature: list[float] | None = None
     span: tuple[int, int] | None = None
     head: int | None = None
+    number: int = 0
+    provenance: str = "annotated"
+    attribute_provenance: str | None = None
 
 
 @dataclass
@@ -73,12 +84,16 @@ class SceneRelation:
     subject, object : indices into ``scene.objects``
     predicate : lower-case text such as ``"left of"``
     score : confidence in 0..1
+    provenance : where the relation comes from, one of :data:`hetero_xmodal.schema.PROVENANCE`
+    mirror : true for the way back of a fact that is listed both ways ("right of", where "left of" is listed); statistics leave it out
     """
 
     subject: int
     predicate: str
     object: int
     score: float = 1.0
+    provenance: str = "annotated"
+    mirror: bool = False
 
 
 @dataclass
@@ -135,6 +150,7 @@ class SceneGraph:
                 _check_feature(label, thing.feature)
                 widths.add(len(thing.feature))
             _check_place(label, thing.span, thing.head, count)
+            _check_origin(label, thing)
         if len(widths) > 1:
             raise InputError(f"{where}: feature rows have widths {sorted(widths)}, expected one width for all objects")
         for k, relation in enumerate(self.relations):
@@ -147,6 +163,9 @@ class SceneGraph:
                 if not _is_index(index, len(self.objects)):
                     raise InputError(f"{label}: {role} is {index!r}, but there are {len(self.objects)} objects")
             _check_score(label, relation.score)
+            _check_provenance(label, "provenance", relation.provenance)
+            if not isinstance(relation.mirror, bool):
+                raise InputError(f"{label}: mirror is {relation.mirror!r}, expected True or False")
         for t, token in enumerate(self.tokens):
             for name in ("text", "lemma", "pos", "arc"):
                 value = getattr(token, name)
@@ -173,6 +192,7 @@ class SceneGraph:
                 entry["span"] = list(thing.span)
             if thing.head is not None:
                 entry["head"] = thing.head
+            entry |= {name: getattr(thing, name) for name, usual in _USUAL_OBJECT.items() if getattr(thing, name) != usual}
             objects.append(entry)
         return {
             "format": "hetero_xmodal.scene",
@@ -182,7 +202,10 @@ class SceneGraph:
             "size": None if self.size is None else list(self.size),
             "box_format": "xyxy, pixels of the original image",
             "objects": objects,
-            "relations": [vars(r).copy() for r in self.relations],
+            "relations": [
+                {name: value for name, value in vars(r).items() if name not in _USUAL_RELATION or value != _USUAL_RELATION[name]}
+                for r in self.relations
+            ],
             "tokens": [vars(t).copy() for t in self.tokens],
             "source": self.source,
         }
@@ -378,6 +401,20 @@ def _as_tuple(value: Any) -> Any:
 def _check_score(label: str, score: Any) -> None:
     if not (_is_number(score) and 0 <= score <= 1):
         raise InputError(f"{label}: score is {score!r}, expected a number in 0..1")
+
+
+def _check_provenance(label: str, field: str, value: Any) -> None:
+    if value not in PROVENANCE:
+        raise InputError(f"{label}: {field} is {value!r}{nearest(str(value), PROVENANCE)}; known are {', '.join(PROVENANCE)}")
+
+
+def _check_origin(label: str, thing: SceneObject) -> None:
+    """Check number and provenance."""
+    _check_provenance(label, "provenance", thing.provenance)
+    if thing.attribute_provenance is not None:
+        _check_provenance(label, "attribute_provenance", thing.attribute_provenance)
+    if not isinstance(thing.number, int) or isinstance(thing.number, bool) or not SEVERAL <= thing.number < 2**63:
+        raise InputError(f"{label}: number is {thing.number!r}, expected how many as a whole number, 0 unknown or -1 several")
 
 
 def _check_box(label: str, box: Any, size: tuple[int, int] | None) -> None:

@@ -16,7 +16,10 @@ Rules that hold everywhere:
 * a graph carries every node type and relation of its kind, even with no node or edge in it;
 * boxes are ``x1, y1, x2, y2`` in pixels of the original image (origin top left, x to the right, y down);
 * names are stored on the graph itself as zero-padded UTF-8 bytes, so that they survive batching, saving and loading, and no graph
-  depends on a model's vocabulary.
+  depends on a model's vocabulary. No text is ever cut: the schema gives the least width of a text feature, and a graph with a longer
+  text uses the next multiple of it;
+* every fact says where it comes from (:data:`PROVENANCE`), and of a spatial fact that is stored in both directions, such as "left of"
+  and "right of", one edge is flagged ``mirror``: statistics count the edges that are not.
 
 >>> from hetero_xmodal import schema
 >>> schema.kind_relations("labels")
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import torch
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def version_advice(version: object) -> str:
@@ -47,8 +50,11 @@ def version_advice(version: object) -> str:
     >>> version_advice(SCHEMA_VERSION + 1)
     'update hetero_xmodal'
     """
-    newer = isinstance(version, int) and version > SCHEMA_VERSION
-    return "update hetero_xmodal" if newer else "an older version of the package wrote it, make it again from its images and sentences"
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        return "update hetero_xmodal"
+    return (
+        "an older version of the package wrote it, make it again from its images and sentences with hetero-xmodal corpus or hx.build_graph"
+    )
 
 
 VISUAL, WORD, BRIDGE, LABEL = "visual", "word", "bridge", "label"
@@ -56,6 +62,7 @@ VISUAL, WORD, BRIDGE, LABEL = "visual", "word", "bridge", "label"
 Relation = tuple[str, str, str]
 
 RELATES: Relation = (VISUAL, "relates", VISUAL)
+WORD_RELATES: Relation = (WORD, "relates", WORD)
 DEPENDS: Relation = (WORD, "depends", WORD)
 FOLLOWS: Relation = (WORD, "follows", WORD)
 VISUAL_SAME_AS_WORD: Relation = (VISUAL, "same_as", WORD)
@@ -75,13 +82,23 @@ CO_OCCURS: Relation = (LABEL, "co_occurs", LABEL)
 #: values of ``bridge.lives_in``: a copy of a word stands in the image graph, a copy of a region in the sentence graph
 IN_IMAGE, IN_SENTENCE = 0, 1
 
+#: where a fact comes from: its code in a ``provenance`` feature is its index in this tuple. A person or the generator of the image stated
+#: it (annotated); a detector found it; a rule read it off the boxes (geometry), off the words (parsed) or off the pixels (measured); or it
+#: was assumed without looking (prior), such as the patches of a grid, which are the same on every image, and their neighbours.
+PROVENANCE = ("annotated", "detected", "geometry", "parsed", "measured", "prior")
+ANNOTATED, DETECTED, GEOMETRY, PARSED, MEASURED, PRIOR = range(len(PROVENANCE))
+
+#: ``word.number`` of a thing that is several, but the sentence does not say how many
+SEVERAL = -1
+
 
 @dataclass(frozen=True)
 class Feature:
     """One feature of a node type or relation: its dtype, its shape after the row axis, and what it means.
 
     ``shape`` holds ``None`` for a width that is free (but the same for all rows of a graph).
-    ``text`` features are zero-padded UTF-8 bytes; read them with :func:`decode_text`; ``needed`` ones may not be empty.
+    ``text`` features are zero-padded UTF-8 bytes; read them with :func:`decode_text`. Their shape gives the least width: a longer text
+    makes all rows of its graph wider. ``needed`` ones may not be empty.
     """
 
     name: str
@@ -194,6 +211,19 @@ class RelationType:
 
 # ---------------------------------------------------------------------------------------------- the rows
 
+_FROM = f"{', '.join(f'{code} {name}' for code, name in enumerate(PROVENANCE))}"
+
+
+def _provenance(name: str, what: str) -> Feature:
+    return Feature(name, "int64", (), f"where {what} comes from: {_FROM}", low=0, high=len(PROVENANCE) - 1)
+
+
+_RELATION_FEATURES = (
+    Feature("score", "float32", (), "confidence of the relation", low=0, high=1),
+    _provenance("provenance", "the relation"),
+    Feature("mirror", "bool", (), "true for the way back of a fact that is stored both ways; statistics leave it out"),
+)
+
 _MATCH_SCORE = Feature("score", "float32", (), "how sure the match is", low=0, high=1)
 
 #: every node type of the schema, one row each; see docs/how-to-add-a-node-type.md
@@ -210,6 +240,8 @@ NODE_TYPES: dict[str, NodeType] = {
                 Feature("image_size", "float32", (2,), "width, height of the original image in pixels", low=1),
                 Feature("score", "float32", (), "confidence of the detector, 1 for annotations", low=0, high=1),
                 Feature("feature", "float32", (None,), "region feature; width 0 if the parser gave none"),
+                _provenance("provenance", "the region"),
+                _provenance("attribute_provenance", "what 'attributes' says"),
             ),
             colour="blue", place="image", part="image", noun="region", caption="a region of the image",
         ),
@@ -222,6 +254,12 @@ NODE_TYPES: dict[str, NodeType] = {
                 _text("pos", 8, "universal part of speech, e.g. 'NOUN'"),
                 Feature("position", "int64", (), "index of the token in the sentence, punctuation counted", low=0),
                 Feature("is_object", "bool", (), "true for the head word of an object of the sentence's scene graph"),
+                _text("attributes", 96, "on the head word of an object: its attributes joined by '; '"),
+                _text("name", 32, "on the head word of an object: its whole name, e.g. 'dining table'"),
+                Feature(
+                    "number", "int64", (), "how many the object is: n, -1 several (a plural, a group), 0 unknown or no object's head",
+                    low=SEVERAL,
+                ),
             ),
             colour="orange", place="sentence", part="sentence", caption="a token of the sentence",
         ),
@@ -260,9 +298,15 @@ RELATION_TYPES: dict[Relation, RelationType] = {
             "scene-graph relation from subject to object",
             (
                 _text("predicate", 32, "relation of the scene graph, e.g. 'left of'", needed=True),
-                Feature("score", "float32", (), "confidence of the relation", low=0, high=1),
+                *_RELATION_FEATURES,
             ),
             colour="blue", route="list",
+        ),
+        RelationType(
+            WORD_RELATES,
+            "scene-graph relation from the head word of the subject to that of the object",
+            (_text("predicate", 32, "relation that the sentence states, e.g. 'sit on'", needed=True), *_RELATION_FEATURES),
+            colour="blue", route="arcs",
         ),
         RelationType(
             DEPENDS,
@@ -272,11 +316,11 @@ RELATION_TYPES: dict[Relation, RelationType] = {
         ),
         RelationType(FOLLOWS, "a word follows the word before it", colour="black", width=0.9, route="chain"),
         RelationType(
-            VISUAL_SAME_AS_WORD, "both name one object (one-to-one)", (_MATCH_SCORE,),
+            VISUAL_SAME_AS_WORD, "both name one object (one-to-one, unless the word stands for several)", (_MATCH_SCORE,),
             colour="vermillion", dash="dashed", width=1.5, arrow="<->", side=-1,
         ),
         RelationType(
-            WORD_SAME_AS_VISUAL, "both name one object (one-to-one)", (_MATCH_SCORE,),
+            WORD_SAME_AS_VISUAL, "the same, the other way", (_MATCH_SCORE,),
             colour="vermillion", dash="dashed", width=1.5, drawn=False, side=-1,
         ),
         RelationType(
@@ -387,7 +431,7 @@ def relation_name(relation: Relation) -> str:
 
 
 def text_width(owner: str | Relation, name: str) -> int:
-    """Width in bytes of the text feature *name* of a node type or relation.
+    """Least width in bytes of the text feature *name* of a node type or relation.
 
     Raises
     ------
@@ -404,21 +448,45 @@ def text_width(owner: str | Relation, name: str) -> int:
 
 
 def encode_text(texts: list[str], width: int = 32) -> torch.Tensor:
-    """Strings -> zero-padded UTF-8 bytes, shape ``(n, width)`` uint8; longer strings are cut at a character, NUL is left out.
+    """Strings -> zero-padded UTF-8 bytes, shape ``(n, width)`` uint8; a longer string widens all rows to the next multiple of *width*.
+
+    Raises
+    ------
+    InputError : a text holds NUL or a lone surrogate, which zero-padded UTF-8 cannot hold.
 
     >>> encode_text(["cat"], width=5).tolist()
     [[99, 97, 116, 0, 0]]
+    >>> encode_text(["cat", "dining table"], width=5).shape
+    torch.Size([2, 15])
     """
     import numpy as np
     import torch
 
-    rows = bytearray()
+    data = []
     for text in texts:
-        data = text.encode("utf-8", "replace").replace(b"\0", b"")
-        if len(data) > width:  # never cut inside a multi-byte character
-            data = data[:width].decode("utf-8", "ignore").encode("utf-8")
-        rows += data.ljust(width, b"\0")
+        try:
+            data.append(text.encode("utf-8"))
+        except UnicodeEncodeError:
+            raise InputError(f"the text {text!r} holds a lone surrogate, which has no UTF-8 form; take it out") from None
+        if "\0" in text:
+            raise InputError(f"the text {text!r} holds NUL, which cannot be kept as zero-padded text; take it out")
+    longest = max(map(len, data), default=0)
+    if longest > width:
+        width *= -(-longest // width)
+    rows = bytearray(b"".join([d.ljust(width, b"\0") for d in data]))
     return torch.from_numpy(np.frombuffer(rows, np.uint8).reshape(len(texts), width))
+
+
+def widen_text(rows: torch.Tensor, width: int) -> torch.Tensor:
+    """Text rows ``(n, w)`` padded with zeros to at least *width* bytes, so that rows of several graphs can be put together.
+
+    >>> decode_text(widen_text(encode_text(["cat"], width=4), 8))
+    ['cat']
+    """
+    import torch
+
+    missing = width - rows.shape[1]
+    return torch.cat([rows, rows.new_zeros(len(rows), missing)], 1) if missing > 0 else rows
 
 
 def text_array(rows: torch.Tensor | np.ndarray) -> np.ndarray:

@@ -29,6 +29,7 @@ from .schema import (
     NODE_FEATURES,
     RETURNS_TO_VISUAL,
     RETURNS_TO_WORD,
+    SEVERAL,
     VISUAL,
     VISUAL_BESIDE_BRIDGE,
     VISUAL_COPIED_TO,
@@ -187,18 +188,37 @@ def _check_frame(owner: str | Relation, frame: Mapping[str, torch.Tensor], rows:
         if feature.name not in frame:
             if rows == 0:
                 continue  # DGL drops the features of an empty frame in some operations
-            wanted = ("rows", *("any" if w is None else w for w in feature.shape))
-            raise InputError(f"{where} lacks feature '{feature.name}' ({feature.meaning}); expected {feature.dtype} {wanted}")
-        tensor = frame[feature.name]
-        if _DTYPE_NAMES.get(tensor.dtype) != feature.dtype:
-            dtype = str(tensor.dtype).removeprefix("torch.")
-            raise InputError(f"{where}, feature '{feature.name}': expected dtype {feature.dtype}, found {dtype}")
-        shape = tensor.shape[1:]
-        if len(shape) != len(feature.shape) or any(w is not None and w != s for w, s in zip(feature.shape, shape, strict=True)):
-            wanted = ("rows", *("any" if w is None else w for w in feature.shape))
-            raise InputError(f"{where}, feature '{feature.name}': expected shape {wanted}, found {tuple(tensor.shape)}")
-        if tensor.numel():
-            _check_values(where, row_word, _array(tensor), feature)
+            raise InputError(f"{where} lacks feature '{feature.name}' ({feature.meaning}); expected {feature.dtype} {_wanted(feature)}")
+        _check_tensor(where, row_word, frame[feature.name], feature)
+
+
+def _check_tensor(where: str, row_word: str, tensor: torch.Tensor, feature: Feature) -> None:
+    """Dtype, shape and values of one feature."""
+    truth = feature.dtype == "bool" and tensor.dtype == torch.uint8  # DGL's files hold no bool: 0 and 1 are as good
+    if _DTYPE_NAMES.get(tensor.dtype) != feature.dtype and not truth:
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        raise InputError(f"{where}, feature '{feature.name}': expected dtype {feature.dtype}, found {dtype}")
+    shape = tensor.shape[1:]
+    if len(shape) != len(feature.shape) or not all(_fits(w, n, feature) for w, n in zip(feature.shape, shape, strict=True)):
+        raise InputError(f"{where}, feature '{feature.name}': expected shape {_wanted(feature)}, found {tuple(tensor.shape)}")
+    if not tensor.numel():
+        return
+    value = _array(tensor)
+    if truth and (wrong := value > 1).any():
+        row = _first_row(wrong)
+        raise InputError(
+            f"{where}, feature '{feature.name}', {row_word} {row}: found {_plain(value[row])}, expected true or false (1 or 0)"
+        )
+    _check_values(where, row_word, value, feature)
+
+
+def _fits(wanted: int | None, found: int, feature: Feature) -> bool:
+    """Whether a side of the shape is as the schema says: free, at least so wide (texts), or exactly so wide."""
+    return wanted is None or found == wanted or feature.text and found > wanted
+
+
+def _wanted(feature: Feature) -> tuple:
+    return ("rows", *("any" if w is None else f"at least {w}" if feature.text else w for w in feature.shape))
 
 
 @cache
@@ -314,14 +334,18 @@ def _degrees(ends: np.ndarray, nodes: int) -> np.ndarray:
 
 
 def _check_same_as(parts: _Parts) -> None:
-    """same_as is one-to-one and says the same both ways."""
+    """same_as says the same both ways, and is one-to-one, except that a word of several things may be the same as several regions."""
     for relation in (VISUAL_SAME_AS_WORD, WORD_SAME_AS_VISUAL):
         for node_type, ends in zip((relation[0], relation[2]), parts.ends[relation], strict=True):
             if len(ends) > 1 and (degree := _degrees(ends, parts.nodes[node_type])).max() > 1:
-                row = _first(degree > 1)
-                raise InputError(
-                    f"relation {relation}: {node_type} node {row} has {int(degree[row])} of these edges, expected one-to-one, at most 1"
-                )
+                allowed = np.ones_like(degree)
+                if node_type == WORD:
+                    number = parts.column(WORD, "number")
+                    allowed = np.where(number == SEVERAL, degree, np.maximum(number, 1))
+                if (wrong := degree > allowed).any():
+                    row = _first(wrong)
+                    most = "one-to-one, at most 1" if allowed[row] == 1 else f"at most {int(allowed[row])}, the word's number"
+                    raise InputError(f"relation {relation}: {node_type} node {row} has {int(degree[row])} of these edges, expected {most}")
     if not _turned_round(parts.ends[VISUAL_SAME_AS_WORD], parts.ends[WORD_SAME_AS_VISUAL]):
         raise InputError(
             f"relation {WORD_SAME_AS_VISUAL}: found edges that differ from {VISUAL_SAME_AS_WORD} turned round; both ways say the same"
@@ -377,7 +401,7 @@ def _check_bridges(parts: _Parts) -> None:
 
 
 def _check_copies(parts: _Parts, lives_in: np.ndarray) -> None:
-    """Every copy has a matched owner, one copy per owner, and stands beside its counterpart and only on the other side."""
+    """Every copy has a matched owner, one copy per owner, and stands beside its counterparts and only on the other side."""
     for copied, same_as, beside, back, home in (
         (WORD_COPIED_TO, WORD_SAME_AS_VISUAL, BRIDGE_BESIDE_VISUAL, VISUAL_BESIDE_BRIDGE, IN_IMAGE),
         (VISUAL_COPIED_TO, VISUAL_SAME_AS_WORD, BRIDGE_BESIDE_WORD, WORD_BESIDE_BRIDGE, IN_SENTENCE),
@@ -388,11 +412,9 @@ def _check_copies(parts: _Parts, lives_in: np.ndarray) -> None:
         if (copies > 1).any():
             row = _first(copies > 1)
             raise InputError(f"relation {copied}: {owner_type} node {row} has {int(copies[row])} copies, expected at most 1")
-        partner = np.full(parts.nodes[owner_type], -1)
-        source, destination = parts.ends[same_as]
-        partner[source] = destination
-        if (partner[owner] < 0).any():
-            edge = _first(partner[owner] < 0)
+        matched, partner = parts.ends[same_as]
+        if (alone := _degrees(matched, parts.nodes[owner_type])[owner] == 0).any():
+            edge = _first(alone)
             raise InputError(
                 f"relation {copied}, edge {edge}: {owner_type} node {int(owner[edge])} has a copy but no same_as edge; "
                 "only matched nodes are copied"
@@ -409,12 +431,16 @@ def _check_copies(parts: _Parts, lives_in: np.ndarray) -> None:
             raise InputError(f"relation {back}: found edges that differ from {beside} turned round; both ways say the same")
         width = max(parts.nodes[node_type], 1)
         key = np.sort(source * width + destination)
-        wanted = bridge * width + partner[owner]
+        copy_of = np.full(parts.nodes[owner_type], -1)
+        copy_of[owner] = bridge
+        copied_too = copy_of[matched] >= 0
+        matched, partner = matched[copied_too], partner[copied_too]
+        wanted = copy_of[matched] * width + partner
         place = np.searchsorted(key, wanted)
         apart = key.take(place, mode="clip") != wanted if len(key) else np.ones(len(wanted), bool)
         if apart.any():
             edge = _first(apart)
             raise InputError(
-                f"relation {beside}: bridge node {int(bridge[edge])} does not stand beside {node_type} node {int(partner[owner[edge]])}, "
-                "which its owner is the same as; every copy stands beside its counterpart"
+                f"relation {beside}: bridge node {int(copy_of[matched[edge]])} does not stand beside {node_type} node "
+                f"{int(partner[edge])}, which its owner is the same as; every copy stands beside its counterpart"
             )

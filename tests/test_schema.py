@@ -33,7 +33,7 @@ def test_every_node_and_edge_belongs_to_the_image_the_sentence_or_the_pair():
     for relation in s.RELATION_TYPES:
         parts.setdefault(s.relation_part(relation), set()).add(relation)
     assert parts["image"] == {s.RELATES, s.VISUAL_HAS_LABEL, s.CO_OCCURS}
-    assert parts["sentence"] == {s.DEPENDS, s.FOLLOWS}
+    assert parts["sentence"] == {s.WORD_RELATES, s.DEPENDS, s.FOLLOWS}
     assert s.relation_part(s.WORD_HAS_LABEL) == s.relation_part(("word", "writes", "memory")) == "pair"
 
 
@@ -265,13 +265,18 @@ def test_allow_extra_and_unknown_kind():
 
 
 @given(st.lists(st.text(max_size=40)), st.integers(1, 40))
-def test_text_comes_back_cut_at_a_character(texts, width):
+def test_text_comes_back_whole_at_the_least_multiple_of_the_width(texts, width):
+    if any("\0" in text or any("\ud800" <= c <= "\udfff" for c in text) for text in texts):
+        with pytest.raises(hx.InputError, match="NUL|lone surrogate"):
+            s.encode_text(texts, width)
+        return
     rows = s.encode_text(texts, width)
-    assert rows.shape == (len(texts), width)
-    for text, back in zip(texts, s.decode_text(rows), strict=True):
-        whole = text.encode("utf-8", "replace").decode().replace("\0", "")
-        assert whole.startswith(back)
-        assert back == whole or len((back + whole[len(back)]).encode()) > width
+    longest = max((len(text.encode()) for text in texts), default=0)
+    assert rows.shape[0] == len(texts) and rows.shape[1] % width == 0
+    assert longest <= rows.shape[1] and rows.shape[1] - width < max(longest, 1)
+    assert s.decode_text(rows) == texts
+    wider = s.widen_text(rows, rows.shape[1] + 3)
+    assert wider.shape[1] == rows.shape[1] + 3 and s.decode_text(wider) == texts
 
 
 def test_schema_table_lists_every_feature_once():

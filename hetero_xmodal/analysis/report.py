@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, nearest
-from ..files import existing_file, result_folder
+from ..files import FolderKind, atomic_folder, existing_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,9 +28,12 @@ _MEANING = {
     "labels": "Number of graphs with each label.",
     "label_pairs": "Number of graphs with both labels; the diagonal counts the graphs with the label itself.",
 }
-
-#: names of all files that an analysis may write
-FILES = {f"{name}.csv" for name in (*_MEANING, "counts")} | {f"{name}.png" for name in (*_MEANING, "relations")} | {"index.html"}
+#: the folder that an analysis writes
+ANALYSIS_FOLDER = FolderKind(
+    "analysis",
+    ("index.html", "counts.csv"),
+    optional=tuple(f"{name}.csv" for name in _MEANING) + tuple(f"{name}.png" for name in (*_MEANING, "relations")),
+)
 
 
 @dataclass
@@ -104,12 +107,12 @@ class Analysis:
         ------
         InputError : the folder holds other files or cannot be written.
         """
-        with result_folder(folder, holds=FILES) as temporary:
+        with atomic_folder(folder, ANALYSIS_FOLDER) as temporary:
             self.write(temporary)
         return Path(folder) / "index.html"
 
     def write(self, folder: Path) -> None:
-        """Write tables, figures and page into an existing *folder*; see :data:`FILES`."""
+        """Write tables, figures and page into an existing *folder*; see :data:`ANALYSIS_FOLDER`."""
         from ..viz.page import Page
 
         figures = self.figures()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from ..files import result_folder
+from ..files import FolderKind, atomic_folder
 
 if TYPE_CHECKING:
     import dgl
@@ -78,8 +78,7 @@ def run_demo(
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError(f"seed is {seed!r}, expected a whole number, 0 or more")
     tell = tell or (lambda line: None)
-    names = ["index.html", CORPUS, *EXAMPLES, *(f"{name}.png" for name in _IMAGES)]
-    with result_folder(out, holds=names) as temporary:
+    with atomic_folder(out, _FOLDER) as temporary:
         scenes, birds, corpus, label_names = _build(pairs, seed, detector, tell)
         corpus.save(temporary / CORPUS)
         _write_examples(temporary)
@@ -130,6 +129,11 @@ _IMAGES = (
     "graph", "detected_scene", "detected_bird", "schema", "graph_2", "graph_bird", "labels", "sizes", "coverage", "predicates",
     *(f"world_{k}" for k in range(8)),
 )  # fmt: skip
+_FOLDER = FolderKind(
+    "demo",
+    ("index.html", f"{CORPUS}/corpus.json", f"{CORPUS}/corpus.safetensors", *EXAMPLES),
+    optional=tuple(f"{name}.png" for name in _IMAGES),
+)
 
 
 def _page(scenes: list[_Pair], birds: list[_Pair], corpus: Any, label_names: list[str], seed: int, tell: Callable[[str], None]):

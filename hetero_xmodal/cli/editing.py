@@ -41,13 +41,13 @@ def manipulate(
 
     existing_image(image)
     scene = None if image_scene is None else SceneGraph.load(image_scene)
-    from ..editing.pipeline import check_request, result_files
+    from ..editing.pipeline import check_request, result_files, result_kind
     from ..editing.pipeline import manipulate as edit
-    from ..files import result_folder
+    from ..files import atomic_folder
 
     check_request(sentence, model=model, recipe=recipe, detector=detector, image_scene=scene, language=language, beam=beam)
     files = result_files(model, recipe)
-    with result_folder(out, holds=files) as folder:  # a folder that cannot be written is refused before the work
+    with atomic_folder(out, result_kind(model, recipe)) as folder:  # a folder that cannot be written is refused before the work
         result = edit(image, sentence, model=model, recipe=recipe, detector=detector, image_scene=scene, language=language, beam=beam)
         result.write(folder)
     say(*result.report(), f"wrote {out}: {', '.join(files)}")
@@ -79,14 +79,14 @@ def trace(
     from ..checks import check_count
     from ..evaluation.trace import EdgeWeights
     from ..evaluation.trace import trace as trace_pair
-    from ..files import result_folder
+    from ..files import atomic_folder
 
     check_count("top", top)
     options = {"recipe": recipe, "model": model, "detector": detector, "image_scene": scene, "language": language}
     if out is None:
         say(trace_pair(image, sentence, **options).summary(top))
         return
-    with result_folder(out, holds=EdgeWeights.files) as folder:  # a folder that cannot be used is refused before the work
+    with atomic_folder(out, EdgeWeights.kind) as folder:  # a folder that cannot be used is refused before the work
         result = trace_pair(image, sentence, **options)
         result.write(folder)
     say(result.summary(top), *(f"wrote {out / name}" for name in EdgeWeights.files))

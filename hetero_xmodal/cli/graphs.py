@@ -104,10 +104,10 @@ def analyze(
     out: Annotated[Path, typer.Option(help="Folder for tables (CSV), figures (PNG) and one page (index.html).")],
 ) -> None:
     """Count what a corpus of heterographs holds: tables, figures and one page that shows them."""
-    from ..analysis.report import FILES
+    from ..analysis.report import ANALYSIS_FOLDER
     from ..analysis.report import analyze as analyse
-    from ..files import result_folder
+    from ..files import atomic_folder
 
-    with result_folder(out, holds=FILES) as folder:  # a folder that cannot be used is refused before the work
+    with atomic_folder(out, ANALYSIS_FOLDER) as folder:  # a folder that cannot be used is refused before the work
         analyse(corpus).write(folder)
     say(f"Look at the page: {out / 'index.html'}")

@@ -30,7 +30,7 @@ Preset = Annotated[
 Settings = Annotated[list[str], typer.Option("--set", help="A setting of the recipe as key=value; may be given several times.")]
 Epochs = Annotated[int | None, typer.Option(help="Number of epochs; what suits the data if left out.")]
 Patience = Annotated[int | None, typer.Option(help="Stop after so many epochs without a better validation score.")]
-Seed = Annotated[int, typer.Option(help="Seed of weights, order and held-out data.")]
+Seed = Annotated[int, typer.Option(help="Seed of weights, order and exercises.")]
 WorldSeed = Annotated[int | None, typer.Option(help="Seed of a generated world, 0 if left out; another seed is another world.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
 Accelerator = Annotated[str, typer.Option(help="cpu, gpu or auto.")]

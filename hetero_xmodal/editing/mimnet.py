@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..deprecation import renamed_attribute
 from ..errors import InputError
-from ..files import Saved, write_json
+from ..files import FolderKind, Saved, write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +46,7 @@ class MemoryManipulation(Saved):
     notes : warnings, such as words unknown to the model
     """
 
-    files = FILES
+    files, kind = FILES, FolderKind("manipulation", FILES)
     original: Image.Image
     given: str
     image: Image.Image

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..checks import check_count, check_sentence, check_unused
 from ..deprecation import renamed_attribute
 from ..errors import InputError, nearest
-from ..files import Saved, read_json, write_json, write_text
+from ..files import FolderKind, Saved, read_json, write_json, write_text
 from ..parsers.detectors.registry import check_detector
 from ..parsers.sentence import check_language
 from ..pretrained import find_model
@@ -45,6 +45,7 @@ RECIPES = ("cam", "mimnet")
 #: name of a shipped model -> its folder
 SHIPPED = {"birds": ASSETS / "cam_birds", "scenes": ASSETS / "cam_scenes"}
 FILES = ("image.png", "sentence.txt", "masks.json", "manipulation.png", "drawing.png", "graph", "image_scene.json", "sentence_scene.json")
+MANIPULATION = FolderKind("manipulation", (*(name for name in FILES if name != "graph"), "graph/graph.json", "graph/graph.safetensors"))
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Manipulation(Saved):
     notes : warnings, such as words unknown to the model
     """
 
-    files = FILES
+    files, kind = FILES, MANIPULATION
     original: Image.Image
     given: str
     image: Image.Image
@@ -139,6 +140,15 @@ def result_files(model: Any, recipe: str | None = None) -> tuple[str, ...]:
 
         return files
     return FILES
+
+
+def result_kind(model: Any, recipe: str | None = None) -> FolderKind:
+    """What the folder is that the result of :func:`manipulate` is written into."""
+    if recipe_of(model, recipe) == "mimnet":
+        from .mimnet import MemoryManipulation
+
+        return MemoryManipulation.kind
+    return MANIPULATION
 
 
 def load_manipulation_model(model: str | Path = "birds", *, recipe: str | None = None) -> CAM | MIMNet:
@@ -315,7 +325,11 @@ def manipulate_pairs(
     pairs, images, sentences = list(pairs), [], []
     for start in range(0, len(pairs), batch_size):
         some = pairs[start : start + batch_size]
-        detected = [pair.scene for pair in some] if scenes == "true" else parse_images([pair.image for pair in some], progress=False)
+        detected = (
+            [pair.scene for pair in some]
+            if scenes == "true"
+            else parse_images([pair.image for pair in some], detector="world", progress=False)
+        )
         if any(scene is None for scene in detected):
             raise InputError(f"pair {some[detected.index(None)].id!r} has no annotated scene graph; use scenes='detector'")
         parsed = parse_sentences([pair.instruction for pair in some])

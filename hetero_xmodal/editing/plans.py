@@ -121,7 +121,7 @@ def _thing(image: SceneGraph, phrase: SceneGraph) -> int | None:
 
 def _edited(image: SceneGraph, objects: list) -> SceneGraph:
     boxes, names = [thing.box for thing in objects], [thing.name for thing in objects]
-    return replace(image, objects=objects, relations=geometry.relations_between(boxes, names, size=image.size))
+    return replace(image, objects=objects, relations=geometry.relations_between(boxes, names, size=image.size, hold=True))
 
 
 def _remove(image: SceneGraph, old: int) -> EditPlan:

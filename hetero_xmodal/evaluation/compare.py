@@ -65,7 +65,7 @@ def compare(first: str | Path, second: str | Path, *, data: str | None = None, o
     (one, recipe), (other, second_recipe) = find_model(first), find_model(second)
     if recipe != second_recipe:
         raise InputError(f"'{first}' is of the recipe {recipe} and '{second}' of {second_recipe}; give two models of one recipe")
-    a, b = _both(one, other, recipe, data)
+    a, b = _both(one, other, recipe, data, (str(first), str(second)))
     table = _table(a, b)
     if file is not None:
         from ..files import write_text
@@ -74,19 +74,51 @@ def compare(first: str | Path, second: str | Path, *, data: str | None = None, o
     return Comparison(a, b, table, (str(first), str(second)))
 
 
-def _both(one: Path, other: Path, recipe: str, data: str | None) -> tuple[Evaluation, Evaluation]:
+def _both(one: Path, other: Path, recipe: str, data: str | None, names: tuple[str, str]) -> tuple[Evaluation, Evaluation]:
     """Evaluations of both models under the same settings; stored ones are reused."""
     found = [{_key(done): done for done in _stored(folder) if data is None or done.settings.get("data") == data} for folder in (one, other)]
     keys = [key for key in found[0] if key in found[1]] or [*found[0], *found[1]]
     if not keys and data is None:
         raise InputError("neither model has been evaluated yet; say on which data to compare them with --data")
     if not keys:
+        assert data is not None
+        _check_queries(one, other, recipe, data, names)
         return evaluate(one, data, recipe=recipe), evaluate(other, data, recipe=recipe)
     known = found[0].get(keys[0]) or found[1][keys[0]]
     if known.settings.get("similarity") is not None and not (keys[0] in found[0] and keys[0] in found[1]):
         raise InputError("only one of the models was evaluated with a similarity model; evaluate the other one with the same --similarity")
+    if not (keys[0] in found[0] and keys[0] in found[1]):
+        _check_queries(one, other, recipe, known.settings["data"], names)
     a, b = (some.get(keys[0]) or _again(folder, recipe, known) for some, folder in zip(found, (one, other), strict=True))
     return a, b
+
+
+def _check_queries(one: Path, other: Path, recipe: str, data: str, names: tuple[str, str]) -> None:
+    """Refuse, before anything is evaluated, models that would be tested on different images of *data*.
+
+    Data without a test split are tested on those images that a model was neither trained nor selected on.
+    """
+    from ..files import read_json
+
+    first, second = (set(read_json(folder / "vocab.json", "vocabulary").get("used", ())) for folder in (one, other))
+    if first == second:
+        return
+    from ..data.registry import open_for
+    from ..data.source import SET_ASIDE
+
+    source = open_for(data, recipe)
+    if source.generate is not None:
+        return
+    records = [record for record in source.records if record.split not in SET_ASIDE]
+    if not source.splits_by_hash and any(record.split == "test" for record in records):
+        records = [record for record in records if record.split == "test"]
+    left = [{record.id for record in records} - used for used in (first, second)]
+    if left[0] != left[1]:
+        raise InputError(
+            f"'{names[0]}' and '{names[1]}' were trained on different images of '{data}', so they would be tested on different ones "
+            f"({len(left[0] & left[1])} of {len(left[0] | left[1])} are left for both); train both again (which images are held out "
+            "no longer depends on the seed), or compare them on other data"
+        )
 
 
 def _key(done: Evaluation) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..checks import check_sentence, check_unused
 from ..errors import InputError, nearest
-from ..files import Saved
+from ..files import FolderKind, Saved
 from ..images import read_image
 from ..parsers.detectors.registry import check_detector
 from ..parsers.sentence import check_language
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..message_passing import Recipe, Trace
 
 RECIPES = ("algr", "cam", "mimnet")
+_FILES = ("weights.csv", "weights.png")
 _DEFAULT = {"algr": "world", "cam": "birds", "mimnet": "birds"}
 
 
@@ -44,7 +45,7 @@ class EdgeWeights(Saved):
     traces: Mapping[str, Trace]
     boxes: tuple[tuple[float, float, float, float], ...] = ()
 
-    files = ("weights.csv", "weights.png")
+    files, kind = _FILES, FolderKind("trace", _FILES)
 
     @cached_property
     def frame(self) -> pd.DataFrame:

@@ -9,17 +9,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from ..schema import PRIOR, PROVENANCE, SEVERAL
 from .synonyms import ATTRIBUTE_SAME, EXCLUSIVE, KINDS, NOT_THEIR_HEAD, SAME
 
 if TYPE_CHECKING:
     from ..scenes import SceneGraph, SceneObject
 
+_PATCH = PROVENANCE[PRIOR]
 #: similarity of two names, by the reason why they match
 EQUAL, SYNONYM, KIND_OF, SAME_HEAD = 1.0, 0.9, 0.8, 0.7
 
@@ -103,22 +106,27 @@ def match_objects(
     *,
     min_score: float = 0.0,
     synonyms: Mapping[str, Iterable[str]] | None = None,
+    many: bool = False,
 ) -> list[Match]:
     """Match objects of an image with objects of its sentence, one-to-one and greedily, the best match first; there may be none.
 
     Candidates are ranked by the similarity of their names (:func:`name_similarity`), then by shared attributes ("red bird" is matched
-    with the red one), then by the detector's score, then by the order of the objects.
+    with the red one), then by the detector's score, then by the order of the objects. The patches of a grid (provenance ``prior``) are
+    matched with nothing: what a sentence calls a patch is not one of them.
 
     Parameters
     ----------
     image_scene, sentence_scene : the scene graphs of the image and of the sentence.
     min_score : matches with a lower score are left out.
     synonyms : further synonyms of a class, ``{"sofa": ["davenport"]}``.
+    many : an object of the sentence that is several things (``number``: "two dogs", "dogs", "a group of dogs") is matched with further
+        regions after the one-to-one matches are made: up to its number, or with all that are left, except those whose attributes
+        contradict it. A region is matched once at most.
 
     Returns
     -------
-    list of Match, in the order of the sentence's objects. ``score`` is the similarity of the names times the detector's score, halved
-    where the attributes contradict each other: a blue bird that the sentence calls red is probably still the one that is meant.
+    list of Match, in the order of the sentence's objects, the best first. ``score`` is the similarity of the names times the detector's
+    score, halved where the attributes contradict each other: a blue bird that the sentence calls red is probably still the one meant.
 
     Raises
     ------
@@ -130,6 +138,8 @@ def match_objects(
     more = {frozenset((name.lower(), word.lower())) for name, words in (synonyms or {}).items() for word in words}
     candidates = []
     for region, seen in enumerate(image_scene.objects):
+        if seen.provenance == _PATCH:
+            continue
         for thing, named in enumerate(sentence_scene.objects):
             similarity = name_similarity(seen.name, named.name)
             if more and similarity < SYNONYM and frozenset((seen.name.lower(), named.name.lower())) in more:
@@ -145,4 +155,20 @@ def match_objects(
             free_regions.discard(region)
             free_things.discard(thing)
             matches.append(Match(region, thing, image_scene.objects[region].name, score))
+    if many:
+        matches += _further_matches(sorted(candidates), matches, image_scene, sentence_scene)
     return sorted(matches, key=lambda m: m.thing)
+
+
+def _further_matches(candidates: list[tuple], matches: list[Match], image_scene: SceneGraph, sentence_scene: SceneGraph) -> list[Match]:
+    """Further regions of the things that are several, best first; every region once, no thing more often than its number says."""
+    taken = {m.region for m in matches}
+    count = Counter(m.thing for m in matches)
+    more = []
+    for _, disagreement, _, thing, region, score in candidates:
+        number = sentence_scene.objects[thing].number
+        if region not in taken and disagreement <= 0 and (number == SEVERAL or count[thing] < number):
+            taken.add(region)
+            count[thing] += 1
+            more.append(Match(region, thing, image_scene.objects[region].name, score))
+    return more

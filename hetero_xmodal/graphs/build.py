@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
 
 from .. import schema as s
 from ..errors import InputError, nearest
-from ..scenes import SceneGraph, Token, check_characters
+from ..scenes import SceneGraph, SceneObject, SceneRelation, Token, check_characters
 from ..validation import check_flat
 from .bridges import Match, match_objects, name_similarity
 from .flat import FlatGraphs
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 #: predicate of the edges that ``complete=True`` adds; it holds between any two regions
 IN_IMAGE_WITH = "in image with"
+_CODES = {name: code for code, name in enumerate(s.PROVENANCE)}
 
 
 def build_graph(
@@ -38,7 +39,7 @@ def build_graph(
     labels: Sequence[int] | Sequence[str] | Tensor | None = None,
     label_names: Sequence[str] | None = None,
     wiring: str = "inherit",
-    bridges: bool = True,
+    bridges: bool | Literal["all"] = True,
     matches: Sequence[Match] | None = None,
     complete: bool = False,
     feature_width: int | None = None,
@@ -50,6 +51,8 @@ def build_graph(
       1 x 1.
     * ``word``: one node per token except punctuation; ``position`` counts all tokens. ``depends`` runs from a word to its head,
       ``follows`` from a word to the one before it. A scene without tokens gives one word per attribute and object name.
+      The head word of an object carries its attributes, its whole name and its number, and ``relates`` edges between words hold the
+      relations of the sentence's scene.
     * ``same_as`` in both directions between matched objects (:func:`~hetero_xmodal.graphs.match_objects`), and two ``bridge`` nodes for
       each match: a copy of the word in the image graph and a copy of the region in the sentence graph (CAM, "graph construction").
     * ``label``: the labels of the pair; ``has`` edges come from regions, head words of objects and nouns whose names match a label.
@@ -61,7 +64,8 @@ def build_graph(
     label_names : names of the *c* categories; by default ``"label 0"``, ``"label 1"`` ...
     wiring : the neighbours of a copy (AMB-1.12): ``"inherit"`` its counterpart and the neighbours of that, ``"counterpart"`` the
         counterpart alone, ``"full"`` every node of that side.
-    bridges : ``False`` keeps ``same_as`` but makes no copies.
+    bridges : ``False`` keeps ``same_as`` but makes no copies. ``"all"`` matches a word that stands for several things ("two dogs",
+        "dogs", "a group of dogs") with several regions; it still has one copy, beside all of them, and each region has its own.
     matches : matches to use in place of those of ``match_objects``.
     complete : connect every two regions by ``"in image with"`` if the image's scene has no relation at all (AMB-1.14). Off by default,
         because relations that are not in the scene would enter every statistic.
@@ -128,13 +132,13 @@ def flat_pair(
     labels: Sequence[int] | Sequence[str] | Tensor | None = None,
     label_names: Sequence[str] | None = None,
     wiring: str = "inherit",
-    bridges: bool = True,
+    bridges: bool | Literal["all"] = True,
     matches: Sequence[Match] | None = None,
     complete: bool = False,
     feature_width: int | None = None,
 ) -> FlatGraphs:
     """:func:`build_graph` as flat tensors without DGL, not yet validated, for building many; the arguments are the same, labels (c,)."""
-    _check_input(image_scene, sentence_scene, wiring)
+    _check_input(image_scene, sentence_scene, wiring, bridges)
     ends: dict[s.Relation, tuple[list[int], list[int]]] = {}
     edges: dict[s.Relation, dict[str, Tensor]] = {}
 
@@ -142,16 +146,17 @@ def flat_pair(
     ends[s.RELATES], edges[s.RELATES] = _relates(image_scene, complete)
 
     tokens, word_of_token, word_of_object, reads_as = _words(sentence_scene)
-    word = _word_nodes(tokens, word_of_token, word_of_object)
+    word = _word_nodes(tokens, word_of_token, word_of_object, sentence_scene.objects)
+    ends[s.WORD_RELATES], edges[s.WORD_RELATES] = _word_relates(sentence_scene, word_of_object)
     arcs = _depends(tokens, word_of_token)
     ends[s.DEPENDS] = ([a[0] for a in arcs], [a[1] for a in arcs])
     edges[s.DEPENDS] = {"arc": s.encode_text([a[2] for a in arcs], s.text_width(s.DEPENDS, "arc"))}
     count = len(word_of_token)
     ends[s.FOLLOWS] = (list(range(1, count)), list(range(count - 1)))
 
-    pairs = _word_matches(image_scene, sentence_scene, matches, word_of_object)
+    pairs = _word_matches(image_scene, sentence_scene, matches, word_of_object, many=bridges == "all")
     bridge = _bridge_nodes(pairs if bridges else [])
-    _wire(ends, edges, pairs, bridges, wiring, len(image_scene.objects), count)
+    _wire(ends, edges, pairs, bool(bridges), wiring, len(image_scene.objects), count)
 
     chosen = _labels(labels, label_names)
     for column, name in chosen:
@@ -171,7 +176,7 @@ def flat_pair(
 # ---------------------------------------------------------------------------------------------- the image's side
 
 
-def _check_input(image_scene: SceneGraph, sentence_scene: SceneGraph, wiring: str) -> None:
+def _check_input(image_scene: SceneGraph, sentence_scene: SceneGraph, wiring: str, bridges: bool | str) -> None:
     for what, scene, maker in (("image_scene", image_scene, "hx.parse_image"), ("sentence_scene", sentence_scene, "hx.parse_sentence")):
         if not isinstance(scene, SceneGraph):
             raise InputError(f"{what} is a {type(scene).__name__}, expected a SceneGraph; make one with {maker}")
@@ -180,6 +185,8 @@ def _check_input(image_scene: SceneGraph, sentence_scene: SceneGraph, wiring: st
         raise InputError("image_scene has tokens and sentence_scene has none; give the image's scene first, the sentence's second")
     if wiring not in WIRINGS:
         raise InputError(f"unknown wiring {wiring!r}{nearest(wiring, WIRINGS)}; known are {', '.join(WIRINGS)}")
+    if not isinstance(bridges, bool) and bridges != "all":
+        raise InputError(f"bridges is {bridges!r}; give True (one to one), 'all' (a plural has several) or False (none)")
 
 
 def _check_name(what: str, name: str) -> None:
@@ -210,19 +217,33 @@ def _visual_nodes(scene: SceneGraph, feature_width: int | None) -> dict[str, Ten
         "image_size": torch.tensor([size] * len(things), dtype=torch.float32).reshape(-1, 2),
         "score": torch.tensor([t.score for t in things], dtype=torch.float32),
         "feature": torch.tensor(rows, dtype=torch.float32).reshape(len(things), width),
+        "provenance": _codes([t.provenance for t in things]),
+        "attribute_provenance": _codes([t.attribute_provenance or t.provenance for t in things]),
     }
 
 
 def _relates(scene: SceneGraph, complete: bool) -> tuple[tuple[list[int], list[int]], dict[str, Tensor]]:
-    found = [(r.subject, r.object, r.predicate, r.score) for r in scene.relations]
+    found = scene.relations
     if complete and not found:
         n = len(scene.objects)
-        found = [(i, j, IN_IMAGE_WITH, 1.0) for i in range(n) for j in range(n) if i != j]
-    data = {
-        "predicate": s.encode_text([f[2] for f in found], s.text_width(s.RELATES, "predicate")),
-        "score": torch.tensor([f[3] for f in found], dtype=torch.float32),
+        found = [
+            SceneRelation(i, IN_IMAGE_WITH, j, provenance=s.PROVENANCE[s.PRIOR], mirror=i > j) for i in range(n) for j in range(n) if i != j
+        ]
+    return ([r.subject for r in found], [r.object for r in found]), _relation_features(s.RELATES, found)
+
+
+def _relation_features(owner: s.Relation, found: Sequence[SceneRelation]) -> dict[str, Tensor]:
+    """The features of *found* as edges of *owner*, on either side."""
+    return {
+        "predicate": s.encode_text([r.predicate for r in found], s.text_width(owner, "predicate")),
+        "score": torch.tensor([r.score for r in found], dtype=torch.float32),
+        "provenance": _codes([r.provenance for r in found]),
+        "mirror": torch.tensor([r.mirror for r in found], dtype=torch.bool),
     }
-    return ([f[0] for f in found], [f[1] for f in found]), data
+
+
+def _codes(provenance: list[str]) -> Tensor:
+    return torch.tensor([_CODES[p] for p in provenance], dtype=torch.int64)
 
 
 # ---------------------------------------------------------------------------------------------- the sentence's side
@@ -273,8 +294,15 @@ def _tokens_of_objects(scene: SceneGraph) -> tuple[list[Token], dict[int, int | 
     return tokens, heads
 
 
-def _word_nodes(tokens: list[Token], word_of_token: dict[int, int], word_of_object: dict[int, int]) -> dict[str, Tensor]:
+def _word_nodes(
+    tokens: list[Token], word_of_token: dict[int, int], word_of_object: dict[int, int], things: list[SceneObject]
+) -> dict[str, Tensor]:
     words = [tokens[t] for t in word_of_token]
+    attributes: list[dict[str, None]] = [{} for _ in words]
+    name, number = [""] * len(words), [0] * len(words)
+    for i, w in word_of_object.items():  # a word may head several objects: it has the attributes of all and the name of the last
+        attributes[w].update(dict.fromkeys(things[i].attributes))
+        name[w], number[w] = things[i].name, things[i].number
     is_object = torch.zeros(len(words), dtype=torch.bool)
     is_object[list(word_of_object.values())] = True
     return {
@@ -283,7 +311,17 @@ def _word_nodes(tokens: list[Token], word_of_token: dict[int, int], word_of_obje
         "pos": s.encode_text([w.pos for w in words], s.text_width(s.WORD, "pos")),
         "position": torch.tensor(list(word_of_token), dtype=torch.int64),
         "is_object": is_object,
+        "attributes": s.encode_text(["; ".join(a) for a in attributes], s.text_width(s.WORD, "attributes")),
+        "name": s.encode_text(name, s.text_width(s.WORD, "name")),
+        "number": torch.tensor(number, dtype=torch.int64),
     }
+
+
+def _word_relates(scene: SceneGraph, word_of_object: dict[int, int]) -> tuple[tuple[list[int], list[int]], dict[str, Tensor]]:
+    """The relations between objects that are words."""
+    found = [r for r in scene.relations if r.subject in word_of_object and r.object in word_of_object]
+    ends = [word_of_object[r.subject] for r in found], [word_of_object[r.object] for r in found]
+    return ends, _relation_features(s.WORD_RELATES, found)
 
 
 def _depends(tokens: list[Token], word_of_token: dict[int, int]) -> list[tuple[int, int, str]]:
@@ -303,12 +341,22 @@ def _depends(tokens: list[Token], word_of_token: dict[int, int]) -> list[tuple[i
 
 
 def _word_matches(
-    image_scene: SceneGraph, sentence_scene: SceneGraph, matches: Sequence[Match] | None, word_of_object: dict[int, int]
+    image_scene: SceneGraph,
+    sentence_scene: SceneGraph,
+    matches: Sequence[Match] | None,
+    word_of_object: dict[int, int],
+    *,
+    many: bool,
 ) -> list[tuple[int, int, Match]]:
-    """(region, word, match); of matches that share a region or a word only the one with the highest score."""
+    """(region, word, match); of matches that share a region or a word only the one with the highest score.
+
+    With *many*, matches share a word as far as the number of the object that it heads allows.
+    """
     if matches is None:
-        matches = match_objects(image_scene, sentence_scene)
-    used_regions, used_words, out = set(), set(), []
+        matches = match_objects(image_scene, sentence_scene, many=many)
+    used_regions: set[int] = set()
+    used_words: dict[int, list[int]] = {}  # word -> the object that it is matched as, once for every region
+    out = []
     for match in sorted(matches, key=lambda m: -m.score):
         if not (0 <= match.region < len(image_scene.objects) and 0 <= match.thing < len(sentence_scene.objects)):
             raise InputError(
@@ -317,19 +365,29 @@ def _word_matches(
             )
         _check_name(f"match of object {match.region} with object {match.thing}: name", match.name)
         word = word_of_object.get(match.thing)
-        if word is not None and match.region not in used_regions and word not in used_words:
-            used_regions.add(match.region)
-            used_words.add(word)
-            out.append((match.region, word, match))
+        if word is None or match.region in used_regions:
+            continue
+        others = used_words.setdefault(word, [])
+        if others:
+            number = sentence_scene.objects[match.thing].number
+            if not many or others[0] != match.thing or not (number == s.SEVERAL or len(others) < number):
+                continue
+        used_regions.add(match.region)
+        others.append(match.thing)
+        out.append((match.region, word, match))
     return sorted(out, key=lambda x: x[1])
 
 
 def _bridge_nodes(pairs: list[tuple[int, int, Match]]) -> dict[str, Tensor]:
-    """For K matches: K copies of words in the image graph, then K copies of regions in the sentence graph."""
+    """One copy of every matched word in the image graph, named as its best match, then one of every region in the sentence graph."""
+    best: dict[int, Match] = {}
+    for _, word, match in pairs:
+        best.setdefault(word, match)  # the pairs of a word are sorted, the best first
+    owners = [*best.values(), *(match for _, _, match in pairs)]
     return {
-        "name": s.encode_text([m.name for _, _, m in pairs] * 2),
-        "lives_in": torch.tensor([s.IN_IMAGE] * len(pairs) + [s.IN_SENTENCE] * len(pairs), dtype=torch.int64),
-        "score": torch.tensor([m.score for _, _, m in pairs] * 2, dtype=torch.float32),
+        "name": s.encode_text([m.name for m in owners], s.text_width(s.BRIDGE, "name")),
+        "lives_in": torch.tensor([s.IN_IMAGE] * len(best) + [s.IN_SENTENCE] * len(pairs), dtype=torch.int64),
+        "score": torch.tensor([m.score for m in owners], dtype=torch.float32),
     }
 
 
@@ -349,13 +407,16 @@ def _wire(
     edges[s.VISUAL_SAME_AS_WORD], edges[s.WORD_SAME_AS_VISUAL] = {"score": score}, {"score": score.clone()}
     if not bridges:
         return
-    k = len(pairs)
-    word_copy, region_copy = list(range(k)), list(range(k, 2 * k))
-    ends[s.WORD_COPIED_TO], ends[s.RETURNS_TO_WORD] = (word, word_copy), (word_copy, word)
+    regions_of: dict[int, list[int]] = {}  # word -> its regions
+    for v, w in zip(region, word, strict=True):
+        regions_of.setdefault(w, []).append(v)
+    own = list(regions_of)
+    word_copy, region_copy = list(range(len(own))), list(range(len(own), len(own) + len(pairs)))
+    ends[s.WORD_COPIED_TO], ends[s.RETURNS_TO_WORD] = (own, word_copy), (word_copy, own)
     ends[s.VISUAL_COPIED_TO], ends[s.RETURNS_TO_VISUAL] = (region, region_copy), (region_copy, region)
     for copies, counterparts, within, count, out, back in (
-        (word_copy, region, (s.RELATES,), regions, s.BRIDGE_BESIDE_VISUAL, s.VISUAL_BESIDE_BRIDGE),
-        (region_copy, word, (s.DEPENDS, s.FOLLOWS), words, s.BRIDGE_BESIDE_WORD, s.WORD_BESIDE_BRIDGE),
+        (word_copy, list(regions_of.values()), (s.RELATES,), regions, s.BRIDGE_BESIDE_VISUAL, s.VISUAL_BESIDE_BRIDGE),
+        (region_copy, [[w] for w in word], (s.DEPENDS, s.FOLLOWS), words, s.BRIDGE_BESIDE_WORD, s.WORD_BESIDE_BRIDGE),
     ):
         beside = _beside(counterparts, [ends[r] for r in within], wiring, count)
         source = [b for b, nodes in zip(copies, beside, strict=True) for _ in nodes]
@@ -363,11 +424,14 @@ def _wire(
         ends[out], ends[back] = (source, destination), (destination, source)
 
 
-def _beside(counterparts: list[int], within: list[tuple[list[int], list[int]]], wiring: str, count: int) -> list[list[int]]:
-    """Neighbours of each copy among the *count* nodes of its side, by *wiring* and the edges *within* that side."""
+def _beside(counterparts: list[list[int]], within: list[tuple[list[int], list[int]]], wiring: str, count: int) -> list[list[int]]:
+    """Neighbours of each copy, which has one or several counterparts, among the *count* nodes of its side.
+
+    They follow from *wiring* and the edges *within* that side.
+    """
     if wiring == "full":
         return [list(range(count)) for _ in counterparts]
-    near: dict[int, set[int]] = {node: {node} for node in counterparts}
+    near: dict[int, set[int]] = {node: {node} for nodes in counterparts for node in nodes}
     if wiring == "inherit":
         for source, destination in within:
             for a, b in zip(source, destination, strict=True):  # neighbours in both directions
@@ -375,7 +439,7 @@ def _beside(counterparts: list[int], within: list[tuple[list[int], list[int]]], 
                     near[a].add(b)
                 if b in near:
                     near[b].add(a)
-    return [sorted(near[node]) for node in counterparts]
+    return [sorted(set().union(*(near[node] for node in nodes))) for nodes in counterparts]
 
 
 def _labels(labels, label_names: Sequence[str] | None) -> list[tuple[int, str]]:

@@ -30,6 +30,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..schema import EDGE_FEATURES, NODE_FEATURES, SCHEMA_VERSION, Relation, decode_text, encode_text, relation_name, version_advice
+from ..schema import node_type as node_type_row
 from ..validation import validate
 from .flat import FlatGraphs
 
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 _KEY = "hetero_xmodal"  # graph attribute that describes the layout
 _LONG = 8  # vectors longer than this are written as base64
-_NAMES = ("name", "text")  # features that make an id readable
 #: characters that XML cannot hold or normalises, and the backslash that escapes them
 _UNSAFE = re.compile("[\\\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]|^ | $|(?<= ) ")
 #: attribute names that this module, GraphML and GEXF reserve
@@ -70,7 +70,8 @@ def to_networkx(graph: dgl.DGLGraph) -> nx.MultiDiGraph:
         columns = _columns(data, layout["nodes"][node_type])
         member = _member(flat.node_offsets[node_type])
         described = layout["nodes"][node_type]
-        name = next((columns[n] for n in _NAMES if described.get(n, [""])[0] == "text"), [""] * len(member))
+        names = (node_type_row(node_type).name_feature, "name", "text")  # make an id readable
+        name = next((columns[n] for n in names if described.get(n, [""])[0] == "text"), [""] * len(member))
         ids[node_type] = [f"{node_type}:{row}:{text}" if text else f"{node_type}:{row}" for row, text in enumerate(name)]
         for row, (node, text) in enumerate(zip(ids[node_type], name, strict=True)):
             features = {_attribute(key): values[row] for key, values in columns.items()}

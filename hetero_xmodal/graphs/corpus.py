@@ -21,10 +21,13 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..files import atomic_folder, read_json, read_safetensors, write_json, write_safetensors
+from ..files import atomic_folder, file_state, read_folder, read_json, read_safetensors, write_json, write_safetensors
 from ..schema import Relation
 from ..validation import validate
 from .flat import FlatGraphs
+from .folder_kind import CORPUS_FILES as _FILES
+from .folder_kind import CORPUS_FOLDER
+from .folder_kind import CORPUS_FORMAT as _FORMAT
 from .store import check_description, describe, restore
 from .tables import count_frame, edge_frame, find_owner, node_frame
 
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
     import dgl
     import pandas as pd
 
-_FORMAT = "hetero_xmodal.corpus"
 _CHUNK = 1024  # graphs validated at a time
 
 
@@ -67,6 +69,7 @@ class GraphCorpus(Sequence):
         self._flat = flat
         self._index: Tensor | None = None  # of a subset: its graphs' rows in the file
         self._path: Path | None = None  # where the tensors are mapped from
+        self._state: tuple[int, ...] = ()  # of the file there, to notice another that took its place
         self._texts = {
             "ids": [str(i) for i in range(flat.count)] if ids is None else [str(i) for i in ids],
             "sentences": [""] * flat.count if sentences is None else [str(t) for t in sentences],
@@ -106,20 +109,22 @@ class GraphCorpus(Sequence):
         return cls(FlatGraphs.concat(parts), ids=ids, sentences=sentences, images=images, info=info)
 
     @classmethod
-    def load(cls, path: str | Path) -> GraphCorpus:
+    def load(cls, path: str | Path, *, verify: bool = True) -> GraphCorpus:
         """Open the folder written by :meth:`save`, memory-mapped.
 
-        Names, dtypes, shapes and offsets of all tensors are compared with the description. :meth:`check` validates every graph, which
-        reads the whole file.
+        The files are compared with their SHA-256, which reads them once in a process (about a second for a gigabyte);
+        ``verify=False`` leaves that out. Names, dtypes, shapes and offsets of all tensors are compared with the description. :meth:`check`
+        validates every graph.
 
         Raises
         ------
         InputError
             If the folder is not a corpus, is damaged or has another version.
         """
-        path = Path(path)
-        if path.exists() and not path.is_dir():
-            raise InputError(f"'{path}' is a file; give the folder of a corpus")
+        return read_folder(path, CORPUS_FOLDER, cls._read, files=_FILES, verify=verify)
+
+    @classmethod
+    def _read(cls, path: Path) -> GraphCorpus:
         description = check_description(read_json(path / "corpus.json", "corpus"), _FORMAT, path / "corpus.json")
         tensors, _ = read_safetensors(path / "corpus.safetensors", "tensors of the corpus")
         texts = {name: description.get(name) for name in ("ids", "sentences", "images")}
@@ -127,12 +132,20 @@ class GraphCorpus(Sequence):
             if not isinstance(values, list):
                 raise InputError(f"'{path / 'corpus.json'}' has no list of {name}; it is damaged, save the corpus again")
         corpus = cls(restore(tensors, description, path), **texts, info=description.get("info"))
-        corpus._path = path.absolute()
+        corpus._path, corpus._state = path.absolute(), file_state(path / "corpus.safetensors")
         return corpus
 
     def save(self, path: str | Path) -> None:
-        """Write the corpus into the folder *path* (``corpus.safetensors``, ``corpus.json``), atomically."""
-        with atomic_folder(path, marker="corpus.json") as folder:
+        """Write the corpus into the folder *path* (``corpus.safetensors``, ``corpus.json``, ``manifest.json``), atomically.
+
+        Raises
+        ------
+        InputError
+            If *path* holds anything but a corpus, or is the folder that this subset of a corpus is read from.
+        """
+        if self._index is not None and self._path is not None and Path(path).exists() and self._path.exists() and self._path.samefile(path):
+            raise InputError(f"'{path}' is the corpus that this subset is read from; save the subset into another folder")
+        with atomic_folder(path, CORPUS_FOLDER) as folder:
             self.write(folder)
 
     def write(self, folder: Path) -> None:
@@ -291,5 +304,7 @@ class GraphCorpus(Sequence):
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
         if self._path is not None:
-            opened = GraphCorpus.load(self._path)
+            opened = GraphCorpus.load(self._path, verify=False)  # the process that opened it first has compared the files
+            if opened._state != self._state:
+                raise InputError(f"corpus '{self._path}' was replaced since it was opened; open it again")
             self._flat, self._texts = opened._flat, opened._texts

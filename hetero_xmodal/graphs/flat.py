@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..environment import require_dgl
 from ..errors import InputError
-from ..schema import EDGE_FEATURES, KINDS, NODE_FEATURES, Feature, Relation, graph_kind, relation_name
+from ..schema import EDGE_FEATURES, KINDS, NODE_FEATURES, Feature, Relation, graph_kind, relation_name, widen_text
 
 if TYPE_CHECKING:
     import dgl
@@ -135,12 +135,12 @@ class FlatGraphs:
         flat = cls(first.kind, sum(p.count for p in parts))
         for node_type in first.node_data:
             flat.node_offsets[node_type] = _join_offsets([p.node_offsets[node_type] for p in parts])
-            flat.node_data[node_type] = _join_frames(f"node type '{node_type}'", [p.node_data[node_type] for p in parts])
+            flat.node_data[node_type] = _join_frames(node_type, [p.node_data[node_type] for p in parts])
         for relation in first.edge_ends:
             flat.edge_offsets[relation] = _join_offsets([p.edge_offsets[relation] for p in parts])
             ends = [p.edge_ends[relation] for p in parts]
             flat.edge_ends[relation] = (torch.cat([source for source, _ in ends]), torch.cat([destination for _, destination in ends]))
-            flat.edge_data[relation] = _join_frames(f"relation {relation}", [p.edge_data[relation] for p in parts])
+            flat.edge_data[relation] = _join_frames(relation, [p.edge_data[relation] for p in parts])
         return flat
 
     # ------------------------------------------------------------------------------------------ selecting
@@ -272,8 +272,11 @@ def _offsets(counts: Tensor) -> Tensor:
 
 
 def _with_empty(frame, features: tuple[Feature, ...], rows: int) -> dict[str, Tensor]:
-    """The features of a DGL frame in schema order, including those that DGL drops from an empty frame."""
+    """The features of a DGL frame in schema order, including those that DGL drops from an empty frame; 0 and 1 that stand for bool are."""
     data = {f.name: frame[f.name] if f.name in frame else empty_feature(f) for f in features if f.name in frame or rows == 0}
+    for f in features:
+        if f.dtype == "bool" and f.name in data and data[f.name].dtype == torch.uint8 and (data[f.name] <= 1).all():
+            data[f.name] = data[f.name].bool()  # files of DGL hold no bool
     return data | {name: frame[name] for name in frame if name not in data}
 
 
@@ -298,8 +301,10 @@ def _join_offsets(parts: list[Tensor]) -> Tensor:
     return _offsets(torch.cat([p.diff() for p in parts]))
 
 
-def _join_frames(where: str, frames: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Concatenate every feature; a member without rows may lack a feature or have another free width."""
+def _join_frames(owner: str | Relation, frames: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Concatenate every feature, texts at the width of the widest; a member without rows may lack a feature or have another free width."""
+    where = f"node type '{owner}'" if isinstance(owner, str) else f"relation {owner}"
+    texts = {f.name for f in (NODE_FEATURES.get(owner, ()) if isinstance(owner, str) else EDGE_FEATURES.get(owner, ())) if f.text}
     names = {name: None for frame in frames for name in frame}
     out = {}
     for name in names:
@@ -310,6 +315,9 @@ def _join_frames(where: str, frames: list[dict[str, Tensor]]) -> dict[str, Tenso
             if name not in frame:
                 raise InputError(f"{where}: graph {k} lacks feature '{name}' that others have; build all graphs with the same options")
             full.append((k, frame[name]))
+        if name in texts:
+            width = max((value.shape[1] for _, value in full), default=0)
+            full = [(k, widen_text(value, width)) for k, value in full]
         for k, value in full:
             if value.shape[1:] != full[0][1].shape[1:]:
                 raise InputError(

@@ -1,14 +1,14 @@
 """Graphs in files: a folder with the tensors as safetensors and a description as JSON.
 
-``graph.json`` describes the graph (schema version, kind, node types and relations with their features) and ``graph.safetensors`` holds
-the tensors. Loading reads numbers and text and executes no code.
+``graph.json`` describes the graph (schema version, kind, node types and relations with their features), ``graph.safetensors`` holds the
+tensors and ``manifest.json`` the sizes and SHA-256 of both. Loading reads numbers and text and executes no code.
 
 >>> import tempfile, pathlib, hetero_xmodal as hx
 >>> graph = hx.build_graph(hx.SceneGraph(), hx.SceneGraph(objects=[hx.SceneObject("bird", ["red"])]))
 >>> folder = pathlib.Path(tempfile.mkdtemp()) / "bird"
 >>> save_graph(graph, folder)
 >>> sorted(file.name for file in folder.iterdir())
-['graph.json', 'graph.safetensors']
+['graph.json', 'graph.safetensors', 'manifest.json']
 >>> load_graph(folder).num_nodes("word")
 2
 """
@@ -22,15 +22,16 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from ..errors import InputError
-from ..files import atomic_folder, existing_file, read_json, read_safetensors, write_json, write_safetensors
+from ..files import atomic_folder, existing_file, read_folder, read_json, read_safetensors, write_json, write_safetensors
 from ..schema import KINDS, SCHEMA_VERSION, Relation, relation_name, version_advice
 from ..validation import validate
 from .flat import FlatGraphs
+from .folder_kind import GRAPH_FILES as _FILES
+from .folder_kind import GRAPH_FOLDER
+from .folder_kind import GRAPH_FORMAT as _FORMAT
 
 if TYPE_CHECKING:
     import dgl
-
-_FORMAT = "hetero_xmodal.graph"
 
 
 def save_graph(graph: dgl.DGLGraph, path: str | Path, *, allow_extra: bool = False) -> None:
@@ -42,28 +43,29 @@ def save_graph(graph: dgl.DGLGraph, path: str | Path, *, allow_extra: bool = Fal
         If the graph does not follow the schema, or the folder holds anything but a graph.
     """
     flat = FlatGraphs.from_dgl(validate(graph, allow_extra=allow_extra))
-    with atomic_folder(path, marker="graph.json") as folder:
+    with atomic_folder(path, GRAPH_FOLDER) as folder:
         write_safetensors(folder / "graph.safetensors", flat.tensors(), {"format": _FORMAT})
         digest = hashlib.sha256((folder / "graph.safetensors").read_bytes()).hexdigest()
         write_json(folder / "graph.json", describe(flat, _FORMAT) | {"sha256": digest})
 
 
-def load_graph(path: str | Path, *, allow_extra: bool = False) -> dgl.DGLGraph:
-    """Read the folder written by :func:`save_graph`.
+def load_graph(path: str | Path, *, allow_extra: bool = False, verify: bool = True) -> dgl.DGLGraph:
+    """Read the folder written by :func:`save_graph`; ``verify=False`` leaves out the comparison of the files with their SHA-256.
 
     Raises
     ------
     InputError
         If a file is missing, empty, truncated, damaged, of another format or of another schema version.
     """
-    path = Path(path)
-    if path.exists() and not path.is_dir():
-        raise InputError(f"'{path}' is a file; give the folder that save_graph wrote")
+    return read_folder(path, GRAPH_FOLDER, lambda folder: _read(folder, allow_extra, verify), files=_FILES, verify=verify)
+
+
+def _read(path: Path, allow_extra: bool, verify: bool) -> dgl.DGLGraph:
     description = check_description(read_json(path / "graph.json", "graph"), _FORMAT, path / "graph.json")
-    data = existing_file(path / "graph.safetensors", "tensors of the graph").read_bytes()
-    if hashlib.sha256(data).hexdigest() != description.get("sha256"):
+    file = existing_file(path / "graph.safetensors", "tensors of the graph")
+    if verify and hashlib.sha256(file.read_bytes()).hexdigest() != description.get("sha256"):
         raise InputError(f"'{path}': graph.safetensors is not the file that graph.json describes; it is damaged or from another graph")
-    tensors, _ = read_safetensors(path / "graph.safetensors", "tensors of the graph")
+    tensors, _ = read_safetensors(file, "tensors of the graph")
     # the tensors are views of the file; copies keep the graph intact when the file is replaced
     flat = restore({name: tensor.clone() for name, tensor in tensors.items()}, description, path)
     return validate(flat.to_dgl(batched=flat.count != 1), kind=flat.kind, allow_extra=allow_extra)

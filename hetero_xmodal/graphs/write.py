@@ -7,10 +7,12 @@ from typing import Any
 
 from ..checks import check_choice, check_unused
 from ..errors import InputError
-from ..files import result_folder
+from ..files import FolderKind, atomic_folder
+from .folder_kind import GRAPH_FOLDER
 from .wiring import WIRINGS
 
 GRAPH, IMAGE_SCENE, SENTENCE_SCENE, DRAWING = "graph", "image_scene.json", "sentence_scene.json", "drawing.png"
+_FOLDER = FolderKind("parsed pair", (*(f"{GRAPH}/{name}" for name in GRAPH_FOLDER.files), IMAGE_SCENE, SENTENCE_SCENE, DRAWING))
 
 
 def write_pair(
@@ -68,7 +70,7 @@ def write_pair(
         unused = {"detector": detector, "weights": weights, "score_threshold": score_threshold}
         check_unused("is not used where the image's scene graph is given", **unused)
     names = (GRAPH, IMAGE_SCENE, SENTENCE_SCENE, DRAWING)
-    with result_folder(folder, holds=names) as temporary:
+    with atomic_folder(folder, _FOLDER) as temporary:
         pixels = read_image(image)  # first, because it is the input that most often cannot be read
         from ..parsers.image import parse_image
         from ..parsers.sentence import parse_sentence

@@ -182,10 +182,11 @@ def _copy(states: States) -> States:
 def _names(run: Run, node_type: str) -> list[str]:
     """Names of the nodes of a type, which the graph stores as zero-padded text; empty if it stores none."""
     from ..schema import decode_text
+    from ..schema import node_type as node_type_row
 
     if node_type in run.graph.ntypes:
         data = run.graph.nodes[node_type].data
-        for feature in ("name", "text"):
+        for feature in (node_type_row(node_type).name_feature, "name", "text"):
             if feature in data and data[feature].dtype == torch.uint8 and data[feature].ndim == 2:
                 return decode_text(data[feature])
     return []

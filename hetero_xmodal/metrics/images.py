@@ -19,6 +19,7 @@ your own module or from a file of weights; nothing is downloaded.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -253,17 +254,16 @@ def inception_extractor(weights: str | Path) -> FeatureExtractor:
     network = inception_v3(weights=None, init_weights=False, aux_logits=True, transform_input=True)
     _load(network, weights, "Inception-v3's weights", "get inception_v3_google-0cc3c7bd.pth from torchvision's models")
     network.eval()
-    pooled: list[torch.Tensor] = []
-    network.avgpool.register_forward_hook(lambda module, inputs, output: pooled.append(output.flatten(1)))
+    here = threading.local()  # two threads must not get each other's activations
+    network.avgpool.register_forward_hook(lambda module, inputs, output: setattr(here, "pooled", output.flatten(1)))
 
     @torch.no_grad()
     def logits(images: torch.Tensor) -> torch.Tensor:
-        pooled.clear()
         return network(resized(images, 299) * 2 - 1)
 
     def features(images: torch.Tensor) -> torch.Tensor:
         logits(images)
-        return pooled[0]
+        return here.pooled
 
     return FeatureExtractor(f"Inception-v3 of torchvision ({Path(weights).name})", features, logits)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
-from detectron2.layers import CNNBlockBase, Conv2d, ShapeSpec, get_norm
+from detectron2.layers import CNNBlockBase, Conv2d, CycleBatchNormList, ShapeSpec, batched_nms, get_norm
 from detectron2.modeling import Backbone
 from detectron2.modeling.backbone.resnet import BasicBlock, ResNet
 from detectron2.modeling.meta_arch.fcos import FCOS, FCOSHead
@@ -132,6 +132,32 @@ class AttributeHead(nn.Module):
         return {kind: self.words[kind](features) + self.scale[kind](by_class) for kind in self.words}
 
 
+class _LevelHead(FCOSHead):
+    """FCOS' head with batch norms of its own for every pyramid level, chosen by the level.
+
+    detectron2's ``CycleBatchNormList`` counts its calls instead: after a forward pass that an exception ends half-way, or while two threads
+    use it, the levels get each other's statistics.
+    """
+
+    def forward(self, features: list[torch.Tensor]) -> tuple[list[torch.Tensor], list[torch.Tensor], list[torch.Tensor]]:
+        answers: tuple[list, list, list] = ([], [], [])
+        for level, x in enumerate(features):
+            boxes = _subnet(self.bbox_subnet, x, level)
+            answers[0].append(self.cls_score(_subnet(self.cls_subnet, x, level)))
+            answers[1].append(self.bbox_pred(boxes))
+            answers[2].append(self.ctrness(boxes))
+        return answers
+
+
+def _subnet(layers: nn.Sequential, x: torch.Tensor, level: int) -> torch.Tensor:
+    for layer in layers:
+        if isinstance(layer, CycleBatchNormList):
+            x = layer[level](x) * layer.weight.reshape(1, -1, 1, 1) + layer.bias.reshape(1, -1, 1, 1)
+        else:
+            x = layer(x)
+    return x
+
+
 class WorldDetectorNetwork(FCOS):
     """FCOS with an attribute head. In training mode it returns a dict of losses, otherwise one ``Instances`` per image.
 
@@ -143,7 +169,7 @@ class WorldDetectorNetwork(FCOS):
     def __init__(self, config: WorldDetectorConfig) -> None:
         backbone = _Pyramid(config)
         shapes = list(backbone.output_shape().values())
-        head = FCOSHead(input_shape=shapes, num_classes=len(config.classes), conv_dims=[config.pyramid] * config.head_convs, norm="BN")
+        head = _LevelHead(input_shape=shapes, num_classes=len(config.classes), conv_dims=[config.pyramid] * config.head_convs, norm="BN")
         for layer in (*head.cls_subnet, *head.bbox_subnet):
             if isinstance(layer, nn.Conv2d):  # detectron2's standard deviation of 0.01 suits fine-tuning and trains slowly from scratch
                 nn.init.kaiming_normal_(layer.weight)
@@ -153,7 +179,6 @@ class WorldDetectorNetwork(FCOS):
             head=head,
             head_in_features=list(backbone.output_shape()),
             num_classes=len(config.classes),
-            test_score_thresh=0.05,
             test_nms_thresh=0.6,
             test_topk_candidates=400,
             max_detections_per_image=50,
@@ -168,10 +193,11 @@ class WorldDetectorNetwork(FCOS):
         x = (images - self.pixel_mean) / self.pixel_std
         return self.backbone(x.contiguous(memory_format=torch.channels_last))
 
-    def forward(self, images: torch.Tensor, truth: list | None = None):
+    def forward(self, images: torch.Tensor, truth: list | None = None, *, score_threshold: float = 0.05):
         """Losses in training mode, else detections, of images (B, 3, H, W).
 
-        *truth* is one ``Instances`` per image with ``gt_boxes``, ``gt_classes`` and ``gt_attributes`` (n, kinds), required in training.
+        *truth* is one ``Instances`` per image with ``gt_boxes``, ``gt_classes`` and ``gt_attributes`` (n, kinds), required in training;
+        detections below *score_threshold* are dropped before boxes suppress each other.
         """
         maps = self.features(images)
         levels = [maps[f] for f in self.head_in_features]
@@ -179,7 +205,7 @@ class WorldDetectorNetwork(FCOS):
         if self.training:
             assert truth is not None, "training needs the true objects"
             return self.forward_training(images, levels, predictions, truth) | self._attribute_losses(maps, truth)
-        return self._detections(images, maps, levels, predictions)
+        return self._detections(images, maps, levels, predictions, score_threshold)
 
     def _attribute_losses(self, maps: dict[str, torch.Tensor], truth: list) -> dict[str, torch.Tensor]:
         boxes = [t.gt_boxes.tensor for t in truth]
@@ -192,14 +218,14 @@ class WorldDetectorNetwork(FCOS):
         losses = {f"loss_{kind}": F.cross_entropy(logits[kind], words[:, k]) for k, kind in enumerate(logits)}
         return losses | {"loss_name": 0.5 * F.cross_entropy(self.attribute_head.name(features), classes)}
 
-    def _detections(self, images, maps, levels, predictions) -> list:
+    def _detections(self, images, maps, levels, predictions, score_threshold: float) -> list:
         logits, deltas, centerness = self._transpose_dense_predictions(predictions, [self.num_classes, 4, 1])
         anchors = self.anchor_generator(levels)
         size = tuple(images.shape[-2:])
         found = []
         for i in range(len(images)):
             scores = [torch.sqrt(x[i].sigmoid() * y[i].sigmoid()) for x, y in zip(logits, centerness, strict=True)]
-            found.append(self.inference_single_image(anchors, scores, [x[i] for x in deltas], size))
+            found.append(self._best(anchors, scores, [x[i] for x in deltas], size, score_threshold))
             found[-1].pred_boxes.clip(size)
         boxes = [f.pred_boxes.tensor for f in found]
         features = self.attribute_head.region_features(maps["stem"], maps["p2"], boxes).float()
@@ -212,3 +238,9 @@ class WorldDetectorNetwork(FCOS):
         for one, rows, picks, share in zip(found, features.split(counts), indices.split(counts), agreed.split(counts), strict=True):
             one.region_features, one.attributes, one.scores = rows, picks, one.scores * share
         return found
+
+    def _best(self, anchors, scores, deltas, size, score_threshold: float):
+        """``inference_single_image`` of detectron2 with a threshold of its own, so that a call changes nothing in the network."""
+        found = self._decode_multi_level_predictions(anchors, scores, deltas, score_threshold, self.test_topk_candidates, size)
+        keep = batched_nms(found.pred_boxes.tensor, found.scores, found.pred_classes, self.test_nms_thresh)
+        return found[keep[: self.max_detections_per_image]]

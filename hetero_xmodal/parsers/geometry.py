@@ -13,6 +13,10 @@ not depend on its resolution. For an ordered pair *a*, *b* the first rule that a
 
 If *a* holds or is on *b*, there is no relation from *b* to *a*. An ordered pair has at most one relation.
 
+``hold`` is a rule of the generated world, which obeys it; in a photograph boxes that overlap do not tell who holds what, so that
+:func:`relations_between` leaves the rule out unless it is asked for. Most facts have two directions, *a* ``left of`` *b* and *b* ``right
+of`` *a*: both are edges, and one of them is flagged ``mirror`` (:func:`mark_mirrors`), so that statistics count facts.
+
 >>> relation_between((0, 40, 20, 60), (70, 40, 90, 60), "cat", "dog", size=(100, 100))
 'left of'
 >>> relation_between((30, 30, 50, 52), (20, 50, 80, 90), "cup", "table", size=(100, 100))
@@ -21,6 +25,7 @@ If *a* holds or is on *b*, there is no relation from *b* to *a*. An ordered pair
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -42,6 +47,9 @@ SAME = {
     "on the right of": "right of", "carry": "hold",
 }  # fmt: skip
 
+#: the way back of a relation that holds in both directions; of ``near`` it is ``near``
+OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above", "near": "near"}
+
 #: class names of the default world first, then those of photo detectors (COCO, Visual Genome)
 AGENTS = frozenset({"child", "robot", "person", "man", "woman", "boy", "girl", "player"})
 HOLDABLE = (
@@ -57,6 +65,10 @@ SURFACE_DEPTH = 0.35
 NEAR_GAP = 0.06
 APART = 0.12
 DOMINANCE = 1.4
+
+#: :func:`relations_between` relates at most this many boxes, the first; n boxes have up to n (n - 1) relations
+MAX_RELATED = 500
+_PAIRS = 1_000_000
 
 
 def relation_codes(
@@ -110,7 +122,7 @@ def relation_codes(
     return codes.astype(np.int8)
 
 
-def relation_matrix(boxes, names: Sequence[str], *, size: tuple[float, float], slack: float = 0.0) -> np.ndarray:
+def relation_matrix(boxes, names: Sequence[str], *, size: tuple[float, float], slack: float = 0.0, hold: bool = True) -> np.ndarray:
     """Codes (n, n) of the relations among n boxes (n, 4): entry [i, j] is the relation from i to j, -1 if there is none.
 
     Parameters
@@ -119,6 +131,7 @@ def relation_matrix(boxes, names: Sequence[str], *, size: tuple[float, float], s
     names : class of each box; they decide about ``hold`` and ``on``.
     size : (width, height) of the image.
     slack : as in :func:`relation_codes`.
+    hold : ``False`` leaves out rule 1, so that the next rule that applies gives the relation.
 
     Raises
     ------
@@ -137,22 +150,60 @@ def relation_matrix(boxes, names: Sequence[str], *, size: tuple[float, float], s
         raise InputError(
             f"box {int(np.flatnonzero(~np.isfinite(boxes).all(1))[0])} holds a number that is not finite; expected x1, y1, x2, y2 in pixels"
         )
-    agent, holdable, support = (np.array([name in group for name in names], bool) for group in (AGENTS, HOLDABLE, SUPPORTS))
-    codes = relation_codes(
-        boxes[:, None], boxes[None], size=size, agent=agent[:, None], holdable=holdable[None], support=support[None], slack=slack
-    )
+    groups = (AGENTS if hold else (), HOLDABLE, SUPPORTS)
+    agent, holdable, support = (np.array([name in group for name in names], bool) for group in groups)
+    codes = np.empty((len(boxes), len(boxes)), np.int8)
+    step = max(1, _PAIRS // max(1, len(boxes)))
+    for rows in (slice(k, k + step) for k in range(0, len(boxes), step)):  # the temporaries need about 150 bytes a pair
+        a = boxes[rows, None]
+        codes[rows] = relation_codes(
+            a, boxes[None], size=size, agent=agent[rows, None], holdable=holdable[None], support=support[None], slack=slack
+        )
     strong = (codes == HOLD) | (codes == ON)
     codes[strong.T & ~strong] = NONE
     np.fill_diagonal(codes, NONE)
     return codes
 
 
-def relations_between(boxes, names: Sequence[str], *, size: tuple[float, float]) -> list[SceneRelation]:
-    """The relations among n boxes (n, 4) as a list of :class:`SceneRelation`, whose subject and object index the boxes, in row order."""
+def relations_between(boxes, names: Sequence[str], *, size: tuple[float, float], hold: bool = False) -> list[SceneRelation]:
+    """The relations among n boxes (n, 4) as a list of :class:`SceneRelation`, whose subject and object index the boxes, in row order.
+
+    Their provenance is ``geometry``, and one direction of each fact is flagged by :func:`mark_mirrors`. *hold* applies the world's rule
+    of who holds what, which says nothing about a photograph. Of more than :data:`MAX_RELATED` boxes, only the first are related (detectors
+    list the best first); a warning says so.
+    """
     from ..scenes import SceneRelation
 
-    codes = relation_matrix(boxes, names, size=size)
-    return [SceneRelation(int(i), PREDICATES[codes[i, j]], int(j)) for i, j in np.argwhere(codes >= 0)]
+    if len(names) > MAX_RELATED:
+        warnings.warn(
+            f"relations were derived among the first {MAX_RELATED} of {len(names)} objects; the others have none",
+            stacklevel=2,
+        )
+        boxes, names = boxes[:MAX_RELATED], names[:MAX_RELATED]
+    codes = relation_matrix(boxes, names, size=size, hold=hold)
+    found = [SceneRelation(i, PREDICATES[codes[i, j]], j, provenance="geometry") for i, j in np.argwhere(codes >= 0).tolist()]
+    return mark_mirrors(found, names)
+
+
+def mark_mirrors(relations: list[SceneRelation], names: Sequence[str]) -> list[SceneRelation]:
+    """Flag one of the two directions in which a fact is listed, and return the list.
+
+    Of ``left of`` and ``right of`` it is ``right of``, of ``above`` and ``below`` it is ``below``, and of ``near`` the one whose subject
+    has the name that comes later in the alphabet (of equal names, the later object). So the facts that are counted do not depend on the
+    order of the objects. A relation whose other direction is not listed is a fact.
+
+    >>> [(r.predicate, r.mirror) for r in relations_between([(0, 40, 20, 60), (70, 40, 90, 60)], ["dog", "cat"], size=(100, 100))]
+    [('left of', False), ('right of', True)]
+    """
+    listed = {(r.subject, r.predicate, r.object) for r in relations}
+    for r in relations:
+        back = OPPOSITE.get(r.predicate)
+        if back is not None and r.subject != r.object and (r.object, back, r.subject) in listed:
+            if back == r.predicate:
+                r.mirror = (names[r.object], r.object) < (names[r.subject], r.subject)
+            else:
+                r.mirror = r.predicate in ("right of", "below")
+    return relations
 
 
 def relation_between(box_a, box_b, name_a: str = "", name_b: str = "", *, size: tuple[float, float]) -> str | None:

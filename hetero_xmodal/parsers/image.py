@@ -2,7 +2,7 @@
 
 >>> import hetero_xmodal as hx, numpy as np
 >>> white = np.full((40, 60, 3), 255, np.uint8)
->>> hx.parse_image(white).objects                     # nothing to detect
+>>> hx.parse_image(white, detector="world").objects   # nothing to detect
 []
 >>> scene = hx.parse_image(white, detector="grid:2")  # patches instead of detected objects
 >>> [thing.name for thing in scene.objects], scene.objects[3].box
@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,8 @@ from ..images import read_reduced
 from ..scenes import SceneGraph, SceneObject
 from .detectors.base import DEFAULT_MAX_OBJECTS, Detections, Detector, InputImage
 from .detectors.registry import load_detector
-from .geometry import relations_between
+from .detectors.world_look import looks_like_world
+from .geometry import MAX_RELATED, relations_between
 
 if TYPE_CHECKING:
     from ..images import ImageLike
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 def parse_image(
     image: ImageLike,
     *,
-    detector: str | Path | Detector = "world",
+    detector: str | Path | Detector = "auto",
     weights: str | Path | None = None,
     features: str | None = None,
     score_threshold: float | None = None,
@@ -44,15 +46,17 @@ def parse_image(
     Parameters
     ----------
     image : path, ``PIL.Image`` or uint8 array (height, width, 3); see :func:`hetero_xmodal.images.read_image`.
-    detector : ``"world"`` (shipped, for the generated world), ``"grid"`` or ``"grid:N"`` (N x N patches of any photograph), the path of a
-        detections or COCO ``.json``, a detectron2 model-zoo name or local config (``.yaml``), or your own
-        :class:`~hetero_xmodal.parsers.detectors.Detector`.
+    detector : ``"auto"`` (the world's detector for images that look like the generated world, otherwise the best detector of photographs
+        that is installed), ``"world"`` (shipped, for the generated world), ``"nanodet"`` (COCO's 80 classes), ``"grid"`` or ``"grid:N"``
+        (N x N patches of any photograph), the path of a detections or COCO ``.json``, a detectron2 model-zoo name or local config
+        (``.yaml``), or your own :class:`~hetero_xmodal.parsers.detectors.Detector`.
     weights : weights of a local config.
     features : an ImageNet network, ``"efficientnet-lite0"`` or one of torchvision, whose features replace the detector's own; for boxes
         without features, such as annotations.
     score_threshold : drop objects with a lower score; ``None`` takes the detector's own threshold.
     max_objects : keep at most this many objects, best score first (the K of the literature); a grid always keeps all of its patches.
-    relations : derive relations from the boxes, by the rules in :mod:`hetero_xmodal.parsers.geometry`.
+    relations : derive relations from the boxes, by the rules in :mod:`hetero_xmodal.parsers.geometry`; of more than 500 objects only the
+        best 500 are related, with a warning and ``source["related"] = 500``.
     id : identifier of the image; by default its file name without the suffix.
 
     Returns
@@ -85,7 +89,7 @@ def parse_image(
 def parse_images(
     images: Iterable[ImageLike],
     *,
-    detector: str | Path | Detector = "world",
+    detector: str | Path | Detector = "auto",
     weights: str | Path | None = None,
     features: str | None = None,
     score_threshold: float | None = None,
@@ -130,12 +134,42 @@ def parse_images(
         return detector.detect(batch, score_threshold=threshold, max_objects=max_objects)
 
     scenes: list = []
+    strangers = _Strangers(detector)
     with _bar(len(images), progress) as advance:
         for batch in _batched(images, ids, batch_size):
             results = _detect_batch(batch, detector.longest_side, detect, on_error)
+            strangers.look_at([r[0] for r in results if not isinstance(r, InputError)])
             scenes += [r if isinstance(r, InputError) else _scene(r[0], r[1], source, relations) for r in results]
             advance(len(batch))
+    strangers.warn()
     return scenes
+
+
+class _Strangers:
+    """Counts images that do not look like the generated world among the first that the world's detector is given, and warns of them."""
+
+    FIRST = 16
+
+    def __init__(self, detector: Detector) -> None:
+        self.wanted = detector.source.get("detector") == "world"
+        self.seen = 0
+        self.names: list[str] = []
+
+    def look_at(self, images: list[InputImage]) -> None:
+        for image in images[: self.FIRST - self.seen] if self.wanted else ():
+            self.seen += 1
+            if not looks_like_world(image.pixels):
+                self.names.append(image.name or image.id or f"image {self.seen}")
+
+    def warn(self) -> None:
+        if self.names:
+            count = "the image" if self.seen == 1 else f"{len(self.names)} of the first {self.seen} images"
+            verb = "does" if len(self.names) == 1 else "do"
+            warnings.warn(
+                f"{count} ('{self.names[0]}') {verb} not look like the generated world, which the detector 'world' was made for, so the "
+                "objects found there mean little; for photographs use detector='auto', 'nanodet', 'grid' or a file of detections",
+                stacklevel=4,
+            )
 
 
 def _batched(images: list, ids: list, size: int):
@@ -180,7 +214,7 @@ def _scene(image: InputImage, found: Detections, source: dict, relations: bool) 
     attributes = found.attributes or [[] for _ in found.names]
     features = [None] * len(found.names) if found.features is None else found.features.tolist()
     objects = [
-        SceneObject(name=name, attributes=attribute, box=tuple(box), score=score, feature=feature)
+        SceneObject(name=name, attributes=attribute, box=tuple(box), score=score, feature=feature, provenance=found.provenance)
         for name, attribute, box, score, feature in zip(
             found.names,
             attributes,
@@ -194,12 +228,14 @@ def _scene(image: InputImage, found: Detections, source: dict, relations: bool) 
         objects=objects,
         size=image.size,
         id=image.id,
-        source=source | {"width": 0 if found.features is None else found.features.shape[1]},
+        source=source | found.source | {"width": 0 if found.features is None else found.features.shape[1]},
     )
     if relations and found.relations is not None:
         scene.relations = found.relations
     elif relations:
         scene.relations = relations_between(found.boxes, found.names, size=image.size)
+        if len(found.names) > MAX_RELATED:
+            scene.source["related"] = MAX_RELATED
     return scene.check()
 
 

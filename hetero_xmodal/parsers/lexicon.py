@@ -63,6 +63,23 @@ QUANTITY_NOUNS = {
     "cluster": "", "game": "", "layer": "",
 }  # fmt: skip
 
+#: what words in front of a noun say about its number; -1 is several
+NUMBER_WORDS = {
+    "one": 1, "single": 1, "some": -1, "another": 1, "each": 1, "every": 1, "both": 2, "dozen": 12, "several": -1, "many": -1, "few": -1,
+    "multiple": -1, "numerous": -1, "various": -1, "assorted": -1, "dozens": -1, "hundreds": -1,
+}  # fmt: skip
+
+#: quantity nouns that are a number, and those that are an unknown number of things (others, such as "piece", count no things)
+QUANTITY_NUMBERS = {"pair": 2, "couple": 2}
+GROUPS = _words(
+    "family crowd array handful bundle group bunch row lot set herd flock number variety stack pile batch series bouquet assortment "
+    "collection plenty cluster"
+)
+
+#: plurals without an s, which the tagger may take for singulars, and nouns with one form for one and several
+PLURAL_WORDS = _words("people men women children cattle they them everyone everybody")
+ONE_FORM = _words("sheep deer fish moose bison aircraft")
+
 #: containers: "a glass of wine" is wine in a glass
 CONTAINERS = {
     "glass": "in", "cup": "in", "bowl": "in", "plate": "on", "bottle": "in", "basket": "in", "box": "in", "bag": "in", "vase": "in",

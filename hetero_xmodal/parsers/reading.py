@@ -38,7 +38,7 @@ class Reading:
     def add_object(self, head: Word, name: str, span: tuple[int, int]) -> None:
         """Add an object with its head word, name and span of tokens."""
         self.index[head.i] = len(self.objects)
-        self.objects.append(SceneObject(name, span=span, head=head.i))
+        self.objects.append(SceneObject(name, span=span, head=head.i, provenance="parsed"))
         self.heads.append(head)
 
     def add_attribute(self, head: Word, attribute: str) -> None:
@@ -56,7 +56,7 @@ class Reading:
         key = (self.index[subject.i], predicate, self.index[thing.i])
         if (key[0] != key[2] or mutual) and key not in self._seen:
             self._seen.add(key)
-            self.relations.append(SceneRelation(*key))
+            self.relations.append(SceneRelation(*key, provenance="parsed"))
 
     # ------------------------------------------------------------------------------------------ reference resolution
 

@@ -96,7 +96,11 @@ def load_parser(model: str | None = None) -> Parser:
             nlp = spacy.load(name)
             break
         except OSError as error:
+            if Path(name).exists():  # a folder, of which a part is missing
+                raise InputError(_damaged(name, error)) from None
             problem = error
+        except Exception as error:  # spaCy checks little of what it reads, and a damaged file can raise anything
+            raise InputError(_damaged(name, error)) from None
     if nlp is None:
         wanted = f"the spaCy model {model!r}" if model else "a small English spaCy model"
         raise MissingPackageError(
@@ -111,6 +115,11 @@ def load_parser(model: str | None = None) -> Parser:
             nlp.disable_pipe(pipe)
     pipeline = "+".join(nlp.pipe_names)
     return Parser(nlp, lemma, f"{nlp.meta['lang']}_{nlp.meta['name']} {nlp.meta['version']} ({pipeline})")
+
+
+def _damaged(name: str, error: Exception) -> str:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return f"spaCy model '{name}' cannot be read ({type(error).__name__}: {reason}); it is damaged or incomplete, install or save it again"
 
 
 def parse_sentence(text: str, *, model: str | None = None) -> SceneGraph:

@@ -10,6 +10,7 @@ from . import lexicon as lex
 from .parse_corrections import correct_parse
 from .reading import Reading
 from .sentence_attributes import colours_of_clothes, predicate_adjectives, words_before_noun
+from .sentence_numbers import count_objects
 from .sentence_objects import NOUNS, find_objects, is_unnamed_clothing
 from .words import Lemmatizer, Word
 
@@ -25,6 +26,7 @@ def read_scene(words: list[Word], lemma: Lemmatizer) -> Reading:
     possession(reading)
     verbs(reading)
     nouns_with_prepositions(reading)
+    count_objects(reading)
     return reading
 
 

@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..files import replaceable_folder
 from ..images import read_image
 from ..pretrained import find_model
+from .index_file import INDEX_FOLDER, index_head
 
 if TYPE_CHECKING:
     from ..recipes import ALGR, DAGNN
@@ -93,7 +94,7 @@ def build_index(
     """
     check_count("size", size)
     if out is not None:
-        replaceable_folder(given_path("out", out), marker="index.json")
+        replaceable_folder(given_path("out", out), INDEX_FOLDER)
     _check_model(model)
     if isinstance(data, str):
         _check_gallery(data, split, model)
@@ -194,8 +195,6 @@ def _check_gallery(data: str, split: str | None, model: Any) -> None:
 
 def _check_index(folder: Path, model: Any) -> None:
     """Refuse a folder without an index, and an index that another recipe's model made, before torch is imported."""
-    from .index_file import index_head
-
     head = index_head(folder)
     made_by = head.get("made_by") if isinstance(head.get("made_by"), dict) else {}
     if model is None and made_by.get("recipe") not in (None, "dagnn"):

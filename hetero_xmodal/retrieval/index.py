@@ -24,8 +24,8 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, nearest
-from ..files import atomic_folder, read_safetensors, replaceable_folder, write_json, write_safetensors
-from .index_file import FORMAT, VERSION, index_head
+from ..files import MANIFEST, atomic_folder, read_folder, read_safetensors, write_json, write_safetensors
+from .index_file import FORMAT, INDEX_FOLDER, VERSION, index_head
 
 if TYPE_CHECKING:
     from ..data import Item
@@ -170,39 +170,49 @@ class EmbeddingIndex:
 
     def save(self, path: str | Path) -> Path:
         """Write the folder *path* in one step; an index that is there already is replaced, anything else is refused."""
-        path = replaceable_folder(path, marker="index.json")
-        with atomic_folder(path, marker="index.json") as folder:
+        with atomic_folder(path, INDEX_FOLDER) as folder:
             tensors = {"images": self.images, "texts": self.texts, "image_of_caption": torch.as_tensor(np.asarray(self.image_of_caption))}
             write_safetensors(folder / "embeddings.safetensors", tensors)
             digest = hashlib.sha256((folder / "embeddings.safetensors").read_bytes()).hexdigest()
             head = {"format": FORMAT, "version": VERSION, "made_by": self.made_by, "source": self.source, "sha256": digest}
             write_json(folder / "index.json", head | {"image_ids": list(self.image_ids), "captions": list(self.captions)})
-        return path
+        return Path(path)
 
     @classmethod
-    def load(cls, path: str | Path, *, model: Any = None) -> EmbeddingIndex:
+    def load(cls, path: str | Path, *, model: Any = None, verify: bool = True) -> EmbeddingIndex:
         """Open a saved index; with *model*, refuse one that another model made.
+
+        The files are compared with their SHA-256, which reads them once; ``verify=False`` leaves that out.
 
         Raises
         ------
         InputError : no such folder, not an index, files that do not fit together, embeddings of another model.
         """
         path = Path(path)
+        index_head(path)
+        index = read_folder(path, INDEX_FOLDER, lambda folder: cls._read(folder, verify), files=INDEX_FOLDER.files, verify=verify)
+        if model is not None:
+            index.check_model(model, f"index '{path}'")
+        return index
+
+    @classmethod
+    def _read(cls, path: Path, verify: bool) -> EmbeddingIndex:
         head = index_head(path)
+        if verify and not (path / MANIFEST).exists() and (path / "embeddings.safetensors").exists():  # written by an earlier version
+            with (path / "embeddings.safetensors").open("rb") as file:
+                if head.get("sha256") not in (None, hashlib.file_digest(file, "sha256").hexdigest()):
+                    raise InputError(f"index '{path}': embeddings.safetensors is not the file that index.json describes; make it again")
         tensors, _ = read_safetensors(path / "embeddings.safetensors", "index")
         missing = [name for name in ("images", "texts", "image_of_caption") if name not in tensors]
         if missing:
             raise InputError(f"index '{path}' lacks the tensor '{missing[0]}'; make the index again")
         try:
-            index = cls(
+            return cls(
                 tensors["images"], tensors["texts"], tensors["image_of_caption"].numpy(), head.get("image_ids", ()),
                 head.get("captions", ()), head.get("made_by", {}), head.get("source", {}),
             )  # fmt: skip
         except InputError as error:
             raise InputError(f"index '{path}': {error}; make the index again") from None
-        if model is not None:
-            index.check_model(model, f"index '{path}'")
-        return index
 
     def check_model(self, model: Any, name: str = "this index") -> None:
         """Refuse a *model* other than the one that made the embeddings.

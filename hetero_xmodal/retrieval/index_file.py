@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import read_json
+from ..files import FolderKind, read_json, recover_folder
 
 FORMAT, VERSION = "hetero_xmodal.index", 1
+INDEX_FOLDER = FolderKind("index", ("index.json", "embeddings.safetensors"), head=("index.json", FORMAT))
 
 
 def index_head(path: Path) -> dict[str, Any]:
@@ -18,6 +19,7 @@ def index_head(path: Path) -> dict[str, Any]:
     ------
     InputError : no such folder, no index in it, an index of another version.
     """
+    recover_folder(path)
     if not path.is_dir():
         raise InputError(f"index folder '{path}' does not exist; make one with: hetero-xmodal index")
     head = read_json(path / "index.json", "index")

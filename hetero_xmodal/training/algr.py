@@ -21,7 +21,9 @@ from ..metrics import RecallResult, recall_at_k
 from ..networks.cca import canonical_directions
 from ..recipes.algr import ALGR, ALGRConfig, annealed, collapsed
 from ..recipes.presets import facts_of
+from .fingerprint import Fingerprint, of_matching
 from .loop import FitConfig, FitResult, fit
+from .resume import check_resumed, run_config, with_run_threads
 from .sampling import batches, is_first_process, seed_everything
 from .settings import Chosen, choose_settings, settings_for
 
@@ -135,6 +137,7 @@ def check_phases(config: ALGRConfig, epochs: int) -> None:
         )
 
 
+@with_run_threads
 def train_algr(
     data: MatchingData,
     *,
@@ -168,7 +171,7 @@ def train_algr(
         if not len(split):
             raise InputError(f"the {split.name} split has no captions; training needs pairs to learn from and to choose with")
     check_phases(config, fit_config.epochs)
-    more = {"resume": resume, "progress": progress, "preset": record}
+    more = {"resume": resume, "progress": progress, "preset": record, "learned": of_matching(data)}
     if config.members == 1:
         model, result = _train_one(data, out, config, fit_config, **more)
     else:
@@ -193,7 +196,10 @@ def _train_one(
     resume: bool,
     progress: bool | None,
     preset: dict[str, Any] | None,
+    learned: Fingerprint,
 ) -> tuple[ALGR, FitResult]:
+    if resume:
+        check_resumed(out, run_config("algr", fit_config, config), learned)
     seed_everything(fit_config.seed)
     model = ALGR(config, data.vocab)
     if config.standardise:
@@ -210,6 +216,8 @@ def _train_one(
         out=out,
         config=fit_config,
         recipe_config=config,
+        recipe="algr",
+        data=learned,
         preset=preset,
         resume=resume,
         progress=progress,

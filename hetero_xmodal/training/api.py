@@ -16,6 +16,7 @@ Arguments are checked before torch, DGL or spaCy is imported and before any file
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +28,8 @@ from ..data.registry import check_data
 from ..errors import InputError, nearest
 from ..files import existing_file
 from ..pretrained import SHIPPED, find_model
-from .options import Assignments, assignments, call_with, check_network, check_settings, check_world_size, free_run_folder, split_sizes
+from .options import Assignments, assignments, call_with, check_network, check_settings, check_world_size, split_sizes
+from .run_folder import check_resumed_as_asked, free_run_folder
 
 Tell = Callable[[str], None]
 
@@ -90,7 +92,7 @@ def train(
     image_size : side of CAM's images in pixels, a multiple of 32.
     epochs : number of epochs, by default that of the preset; for ALGR, of both phases together.
     patience : stop after so many epochs without a better validation score.
-    seed : of weights, order, exercises and held-out pairs.
+    seed : of weights, order and exercises. Which images are held out where the data set has no splits depends on the data alone.
     start : CAM and MIM-Net: model folder, run folder or name of a shipped model to initialise the weights from.
     resume : continue after the last complete epoch of the run in *out*.
     images, texts : ALGR: how regions and words are made, such as ``"grid:5"`` and ``"minilm"``; see
@@ -129,8 +131,10 @@ def train(
     counts = {"epochs": epochs, "patience": patience, "devices": devices, "steps": steps, "batch_size": batch_size, "threads": threads}
     for name, value in counts.items():
         check_count(name, value)
-    if resume and recipe != "detector" and not (Path(out).is_dir() and any(Path(out).iterdir())):
-        raise InputError(f"there is no run in '{out}' to resume; check the folder, or start a new run without resume")
+    if resume and recipe != "detector":
+        if not (Path(out).is_dir() and any(Path(out).iterdir())):
+            raise InputError(f"there is no run in '{out}' to resume; check the folder, or start a new run without resume")
+        check_resumed_as_asked(out, recipe, seed=seed, changes=assignments(set))
     options = {
         "out": free_run_folder(out, resume=resume or not _leads()),
         "preset": preset, "set": assignments(set) or None, "size": size, "image_size": image_size, "epochs": epochs, "patience": patience,
@@ -138,7 +142,17 @@ def train(
         "label_vectors": label_vectors, "steps": steps, "batch_size": batch_size, "threads": threads, "accelerator": accelerator,
         "devices": devices, "strategy": strategy, "progress": progress, "tell": tell,
     }  # fmt: skip
-    return call_with(TRAINERS[recipe], f"train {recipe}", [] if data is None else [data], options)
+    with _threads(out, resume=resume and recipe != "detector"):
+        return call_with(TRAINERS[recipe], f"train {recipe}", [] if data is None else [data], options)
+
+
+def _threads(out: str | Path, *, resume: bool) -> contextlib.AbstractContextManager[None]:
+    """The number of threads with which a run was started, for the features of its data too; torch is not imported for a new run."""
+    if not resume:
+        return contextlib.nullcontext()
+    from .resume import run_threads
+
+    return run_threads(out, resume=True)
 
 
 def _leads() -> bool:
@@ -184,7 +198,7 @@ def _dagnn(
     from .dagnn import evaluate_retrieval, train_dagnn
     from .settings import choose_settings
 
-    pairs, vectors = load_pairs_and_vectors(data, seed=seed, size=size, network=network, label_vectors=label_vectors)
+    pairs, vectors = load_pairs_and_vectors(data, size=size, network=network, label_vectors=label_vectors)
     chosen = choose_settings("dagnn", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
     fit_config = replace(chosen.fit_config, patience=patience, seed=seed, accelerator=accelerator, devices=devices, strategy=strategy)
     tell = _teller(tell)
@@ -227,9 +241,11 @@ def check_pairs(data: str, size: Any, network: str | None, label_vectors: str | 
 
 
 def load_pairs_and_vectors(
-    data: str, *, seed: int = 0, size: int | None = None, network: str | None = None, label_vectors: str | Path | None = None
+    data: str, *, size: int | None = None, network: str | None = None, label_vectors: str | Path | None = None
 ) -> tuple[Any, Any]:
     """DAGNN's data (:class:`~hetero_xmodal.data.tasks.retrieval.RetrievalData`), and word vectors of its labels (c, d) or None.
+
+    Which pairs are held out depends on the data alone, so that runs with different seeds can be compared.
 
     Raises
     ------
@@ -242,7 +258,7 @@ def load_pairs_and_vectors(
     if label_vectors is not None:  # a broken file is refused before the pairs are read
         load_label_vectors(label_vectors)
     sizes = None if size is None else {"train": int(size)}
-    pairs = load_retrieval_data(data, seed=seed, sizes=sizes, network=network or "efficientnet-lite0")
+    pairs = load_retrieval_data(data, sizes=sizes, network=network or "efficientnet-lite0")
     return pairs, None if label_vectors is None else load_label_vectors(label_vectors, classes=len(pairs.vocab["labels"]))
 
 
@@ -279,7 +295,8 @@ def _algr(
     from .algr import check_phases, train_algr
     from .settings import choose_settings
 
-    pairs = load_matching_data(data, images=images, texts=texts, seed=seed, sizes=sizes, progress=progress)
+    # which images are held out depends on the data alone, so that runs with different seeds can be compared
+    pairs = load_matching_data(data, images=images, texts=texts, sizes=sizes, progress=progress)
     chosen = choose_settings("algr", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
     fit_config = replace(chosen.fit_config, seed=seed, patience=patience, accelerator=accelerator, devices=devices, strategy=strategy)
     check_phases(chosen.config, fit_config.epochs)

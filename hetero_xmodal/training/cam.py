@@ -11,9 +11,12 @@ from ..networks.image_branch import WorldEncoder
 from ..recipes.cam import CAM, CAMConfig
 from .cam_module import CAMModule
 from .cam_settings import CAMTraining
+from .checkpoints import last_checkpoint
 from .editing.dataset import ManipulationData
 from .editing.setup import Settings, checked_device, fit_editor, initialise_from, model_in, prepare_encoder, training_data
+from .fingerprint import of_editing
 from .loop import FitConfig, FitResult
+from .resume import check_resumed, run_config, with_run_threads
 from .sampling import is_first_process, seed_everything
 from .settings import Chosen, settings_for
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@with_run_threads
 def train_cam(
     data: str | ManipulationData,
     *,
@@ -67,12 +71,15 @@ def train_cam(
     device = checked_device(fit_config, out, size=size, resume=resume)
     begin = None if start is None else model_in(CAM, start)
     data, validation = training_data(data, validation, size=size, seed=fit_config.seed, image_size=config.image_size, setting="image_size")
+    learned = of_editing(data, validation)
+    if resume:
+        check_resumed(out, run_config("cam", fit_config, Settings(config, training)), learned)
     seed_everything(fit_config.seed)
     vocab = {"words": data.words(), "names": data.classes, "data": name}
     if training.hiding:  # marks models that can inpaint masked regions, with the usual sizes of objects
         vocab["sizes"] = data.usual_sizes()
     model = CAM(config, vocab, pretrained=True) if begin is None else initialise_from(begin, config, vocab)
-    resumed = resume and (Path(out) / "checkpoints" / "last.ckpt").exists()
+    resumed = resume and last_checkpoint(out) is not None
     reader = prepare_encoder(
         model.encoder, data, ready=encoder, begun=begin is not None, steps=encoder_steps, resumed=resumed, device=device
     )
@@ -87,6 +94,8 @@ def train_cam(
         out=out,
         fit_config=fit_config,
         settings=Settings(config, training),
+        recipe="cam",
+        data=learned,
         preset=record,
         resume=resume,
         progress=progress,

@@ -21,7 +21,9 @@ from ..errors import InputError
 from ..metrics import MeanAveragePrecision
 from ..recipes.dagnn import DAGNN, DAGNNConfig
 from ..recipes.presets import facts_of
+from .fingerprint import of_retrieval
 from .loop import FitConfig, FitResult, fit
+from .resume import check_resumed, run_config, with_run_threads
 from .sampling import batches, is_first_process, seed_everything
 from .settings import Chosen, choose_settings, settings_for
 
@@ -106,6 +108,7 @@ def train_tag_network(model: DAGNN, tags: Tensor, labels: Tensor, *, steps: int 
     network.requires_grad_(False)
 
 
+@with_run_threads
 def train_dagnn(
     data: RetrievalData,
     *,
@@ -156,6 +159,9 @@ def train_dagnn(
         if counted.ndim != 2 or counted.shape[1] != len(data.vocab["labels"]):
             raise InputError(f"counted label sets have shape {tuple(counted.shape)}, but there are {len(data.vocab['labels'])} labels")
     config = replace(config, **widths)
+    learned = of_retrieval(data, label_vectors=label_vectors, counted=counted)
+    if resume:
+        check_resumed(out, run_config("dagnn", fit_config, config), learned)
     seed_everything(fit_config.seed)
     model = DAGNN(config, data.vocab)
     splits = {name: _tensors(split) for name, split in (("train", features.train), ("validation", features.val))}
@@ -172,6 +178,8 @@ def train_dagnn(
         out=out,
         config=fit_config,
         recipe_config=config,
+        recipe="dagnn",
+        data=learned,
         preset=record,
         resume=resume,
         progress=progress,

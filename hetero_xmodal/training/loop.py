@@ -1,12 +1,13 @@
 """``fit``: train any recipe with Lightning; runs can be resumed exactly.
 
 The run folder contains ``config.json``, ``environment.json``, ``metrics.csv`` (one row per epoch), ``log.txt`` and
-``checkpoints/{last,best}.ckpt``. The random numbers of epoch e depend on (seed, e) alone, and a run resumes at the start of an epoch; so on
-a CPU an interrupted and resumed run equals an uninterrupted one bit for bit.
+``checkpoints/{last,previous,best}.ckpt``. The random numbers of epoch e depend on (seed, e) alone, and a run resumes at the start of an
+epoch; so on a CPU an interrupted and resumed run equals an uninterrupted one bit for bit.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import logging
@@ -16,7 +17,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,13 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader
 
-from ..configs import config_to_dict
 from ..errors import InputError
-from ..files import read_json, write_json, write_text
+from ..files import one_writer, write_json, write_text
+from .checkpoints import BEST, FOLDER, LAST, AtomicCheckpoints, last_checkpoint, read_checkpoint, remove_leftovers
+from .fingerprint import Fingerprint
 from .fit_config import FitConfig
+from .resume import CONFIG, ENVIRONMENT, check_resumed, run_config, write_record
+from .run_folder import LOCK, is_empty, is_unstarted
 from .sampling import is_first_process, seed_everything
 
 
@@ -120,6 +124,8 @@ def fit(
     out: str | Path,
     config: FitConfig,
     recipe_config: Any = None,
+    recipe: str = "",
+    data: Fingerprint | None = None,
     preset: dict[str, Any] | None = None,
     resume: bool = False,
     callbacks: Sequence[L.Callback] = (),
@@ -134,6 +140,8 @@ def fit(
     out : run folder; must be new or empty unless *resume* is set.
     config : settings of the training loop.
     recipe_config : config of the recipe, written to ``config.json`` too and compared when resuming.
+    recipe : what is trained, as ``train`` calls it; likewise.
+    data : what it is trained on, item by item (see :mod:`~hetero_xmodal.training.fingerprint`), written to ``data.json`` and compared.
     preset : preset of the settings and why it was chosen, written to ``config.json`` too; JSON values only.
     resume : continue after the last complete epoch in *out*, if there is one.
     callbacks : further Lightning callbacks.
@@ -142,25 +150,21 @@ def fit(
     Raises
     ------
     InputError
-        If a loader is empty, the run folder is in use, the config differs from that of the run resumed, the devices are not available, or
-        the loss is not finite.
+        If a loader is empty, the run folder is in use, recipe, config or data differ from those of the run resumed, its checkpoints are
+        damaged, the devices are not available, or the loss is not finite.
     """
     out = Path(out)
     for name, loader in (("training", train), ("validation", validation)):
         if len(loader) == 0:
             raise InputError(f"the {name} split has no batch; give more examples or a smaller batch size")
-    wanted = {"fit": config_to_dict(config), "recipe": None if recipe_config is None else config_to_dict(recipe_config)}
-    last = out / "checkpoints" / "last.ckpt"
-    first = is_first_process()
-    if not first:
-        pass  # the first process has checked the folder and may already have written to it
-    elif resume and (out / "config.json").exists():
-        found = read_json(out / "config.json", "run config")
-        for part in ("fit", "recipe"):
-            _same(out, found.get(part) or {}, wanted[part] or {})
-    elif out.exists() and any(out.iterdir()):
+    wanted = run_config(recipe, config, recipe_config)
+    first = is_first_process()  # which checks the folder; the others find what it has written
+    if resume and (out / CONFIG).exists():
+        check_resumed(out, wanted, data)
+    elif first and not (is_empty(out) or resume and is_unstarted(out)):
         raise InputError(f"run folder '{out}' is not empty; choose another one, or resume the run in it")
-    keep = {"dirpath": out / "checkpoints", "save_top_k": 1, "enable_version_counter": False}
+    start = last_checkpoint(out, epochs=config.epochs) if resume else None
+    keep = {"dirpath": out / FOLDER, "save_top_k": 1, "enable_version_counter": False}
     best = ModelCheckpoint(filename="best", monitor=config.monitor, mode=config.mode, **keep)
     newest = ModelCheckpoint(filename="last", save_on_train_epoch_end=True, **keep)
     metrics = _Metrics(out / "metrics.csv")
@@ -176,25 +180,36 @@ def fit(
         use_distributed_sampler=False,  # EpochSampler distributes the epoch over processes
         num_sanity_val_steps=0,
         default_root_dir=out,
+        plugins=[AtomicCheckpoints()],
     )
     if type(module).transfer_batch_to_device is L.LightningModule.transfer_batch_to_device:
         module.transfer_batch_to_device = move_batch  # Lightning's own would move DGL graphs too
     out.mkdir(parents=True, exist_ok=True)
-    if first:
-        write_json(out / "config.json", wanted | ({} if preset is None else {"preset": preset}))
-        write_json(out / "environment.json", _environment())
+    with one_writer(out, lock=out / LOCK) if first else contextlib.nullcontext():
+        if first:
+            remove_leftovers(out)
+            write_json(out / ENVIRONMENT, _environment())
+            write_record(out, wanted | ({} if preset is None else {"preset": preset}), data)
+        with _log_file(out / "log.txt" if first else None), _ctrl_c():
+            _train(trainer, module, train, validation, start=start, monitor=config.monitor)
+    # read from the files, because training may have run in other processes
+    chosen, last = (read_checkpoint(out / FOLDER / name) for name in (BEST, LAST))
+    if chosen is None or last is None:
+        raise InputError(f"the checkpoints in '{out / FOLDER}' are gone or damaged; start a new run in another folder")
+    module.load_state_dict(chosen["state_dict"])
+    rows = last["callbacks"]["_Metrics"]["rows"]
+    row = rows[chosen["epoch"]]
+    return FitResult(best_score=row[config.monitor], best_epoch=row["epoch"], epochs=len(rows), out=out)
 
-    log = logging.getLogger("hetero_xmodal")
-    handler: logging.Handler = logging.FileHandler(out / "log.txt", encoding="utf-8") if first else logging.NullHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    on_interrupt = signal.getsignal(signal.SIGINT) if threading.current_thread() is threading.main_thread() else None
+
+def _train(
+    trainer: L.Trainer, module: L.LightningModule, train: DataLoader, validation: DataLoader, *, start: Path | None, monitor: str
+) -> None:
     try:
         with warnings.catch_warnings():
             hints = "num_workers|Checkpoint directory|does not have many workers|log interval|LeafSpec|sync_dist"
             warnings.filterwarnings("ignore", message=f".*({hints}).*")
-            trainer.fit(module, train, validation, ckpt_path=last if resume and last.exists() else None, weights_only=True)
+            trainer.fit(module, train, validation, ckpt_path=start, weights_only=True)
         if trainer.interrupted:
             raise KeyboardInterrupt
     except SystemExit:
@@ -202,21 +217,36 @@ def fit(
             raise KeyboardInterrupt from None
         raise
     except MisconfigurationException as error:
-        if config.monitor in trainer.callback_metrics:
+        if monitor in trainer.callback_metrics:
             raise
         logged = sorted(trainer.callback_metrics)
-        raise InputError(f"the module never logged '{config.monitor}', which selects the best epoch; logged are {logged}") from error
+        raise InputError(f"the module never logged '{monitor}', which selects the best epoch; logged are {logged}") from error
+
+
+@contextlib.contextmanager
+def _log_file(path: Path | None) -> Iterator[None]:
+    """Within, what is logged is written to a file too."""
+    log = logging.getLogger("hetero_xmodal")
+    handler: logging.Handler = logging.NullHandler() if path is None else logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
     finally:
-        if on_interrupt is not None:
-            signal.signal(signal.SIGINT, on_interrupt)  # Lightning leaves Ctrl-C ignored
         log.removeHandler(handler)
         handler.close()
-    # read from the files, because training may have run in other processes
-    chosen = torch.load(out / "checkpoints" / "best.ckpt", weights_only=True, map_location="cpu")
-    module.load_state_dict(chosen["state_dict"])
-    rows = torch.load(last, weights_only=True, map_location="cpu")["callbacks"]["_Metrics"]["rows"]
-    row = rows[chosen["epoch"]]
-    return FitResult(best_score=row[config.monitor], best_epoch=row["epoch"], epochs=len(rows), out=out)
+
+
+@contextlib.contextmanager
+def _ctrl_c() -> Iterator[None]:
+    """Afterwards Ctrl-C has its usual effect again; Lightning leaves it ignored."""
+    usual = signal.getsignal(signal.SIGINT) if threading.current_thread() is threading.main_thread() else None
+    try:
+        yield
+    finally:
+        if usual is not None:
+            signal.signal(signal.SIGINT, usual)
 
 
 def device_of(config: FitConfig) -> torch.device:
@@ -242,16 +272,6 @@ def _trainer(config: FitConfig, **options: Any) -> L.Trainer:
     except (MisconfigurationException, ImportError, RuntimeError, ValueError, TypeError) as error:
         asked = ", ".join(f"{name} {value!r}" for name, value in devices.items())
         raise InputError(f"cannot train with {asked}: {str(error).strip().split('. ')[0].rstrip('.')}") from None
-
-
-def _same(out: Path, found: dict, wanted: dict) -> None:
-    """Check that a resumed run has the same config, except for the number of epochs."""
-    for key in {*found, *wanted} - {"epochs"}:
-        if found.get(key) != wanted.get(key):
-            raise InputError(
-                f"run '{out}' was started with {key}={found.get(key)!r}, now {key}={wanted.get(key)!r} is requested; "
-                "resume with the same settings or start a new run"
-            )
 
 
 def _environment() -> dict[str, Any]:

@@ -23,13 +23,16 @@ from ..errors import InputError
 from ..networks.boundary import boundary_images
 from ..networks.image_branch import WorldEncoder
 from ..recipes.mimnet import MIMNet, MIMNetConfig, word_graph
+from .checkpoints import last_checkpoint
 from .editing.dataset import ManipulationData
 from .editing.segmentation import cut_out
 from .editing.setup import Settings, checked_device, fit_editor, initialise_from, model_in, prepare_encoder, training_data
+from .fingerprint import of_editing
 from .loop import FitConfig, FitResult
 from .mimnet_losses import places_of
 from .mimnet_module import MIMNetModule
 from .mimnet_settings import MIMNetTraining
+from .resume import check_resumed, run_config, with_run_threads
 from .sampling import is_first_process, seed_everything
 from .settings import Chosen, settings_for
 
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@with_run_threads
 def train_mimnet(
     data: str | ManipulationData,
     *,
@@ -85,12 +89,15 @@ def train_mimnet(
     fit_config = fit_config or chosen.fit_config
     device = checked_device(fit_config, out, size=size, resume=resume)
     data, validation = training_data(data, validation, size=size, seed=fit_config.seed, image_size=config.fine_size, setting="fine_size")
+    learned = of_editing(data, validation)
+    if resume:
+        check_resumed(out, run_config("mimnet", fit_config, Settings(config, training)), learned)
     if training.outlines:
         data, validation = (replace(some, owner=cut_out(some.images, some.boxes, some.names)) for some in (data, validation))
     seed_everything(fit_config.seed)
     vocab = {"words": data.words(), "data": name}
     model = MIMNet(config, vocab, pretrained=True) if begin is None else initialise_from(begin, config, vocab)
-    resumed = resume and (Path(out) / "checkpoints" / "last.ckpt").exists()
+    resumed = resume and last_checkpoint(out) is not None
     encoder_data = with_boundaries(data, config.encoder_size)
     seed_everything(fit_config.seed)  # so that ablations, whose parts draw other random numbers, get the same encoder
     reader = prepare_encoder(
@@ -121,6 +128,8 @@ def train_mimnet(
         out=out,
         fit_config=fit_config,
         settings=Settings(config, training),
+        recipe="mimnet",
+        data=learned,
         preset=record,
         resume=resume,
         progress=progress,

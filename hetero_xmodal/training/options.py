@@ -139,21 +139,6 @@ def check_network(data: str, network: str | None) -> None:
         raise InputError(f"network is {network!r}, but '{data}' has features of its own; a network is for photographs, leave it out")
 
 
-def free_run_folder(out: str | Path, *, resume: bool = False) -> Path:
-    """*out*, if a run may be written there: nothing is there, an empty folder, or, to *resume*, an earlier run.
-
-    Raises
-    ------
-    InputError : a file, or a folder in use.
-    """
-    out = Path(out)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"run folder '{out}' is a file; give the name of a folder")
-    if out.exists() and any(out.iterdir()) and not resume:
-        raise InputError(f"run folder '{out}' is not empty; choose another one, or resume the run in it (--resume)")
-    return out
-
-
 def table_file(out: str | Path | None) -> Path | None:
     """*out*, if it names a CSV file (or is None).
 

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..networks.similarity import ImageTextSimilarity, SimilarityConfig, split_words
+from .fingerprint import split_fingerprint
 from .loop import FitConfig, FitResult, fit
+from .resume import check_resumed, run_config, with_run_threads
 from .sampling import batches, is_first_process, seed_everything
 
 
@@ -108,6 +110,7 @@ class SimilarityModule(L.LightningModule):
         self.log_dict({"validation/score": order, "validation/real_pairs": matched.mean(), "validation/wrong_pairs": mismatched})
 
 
+@with_run_threads
 def train_similarity(
     data: str,
     *,
@@ -142,6 +145,12 @@ def train_similarity(
         raise InputError(f"batch_size is {batch_size}, learning_rate {learning_rate}; expected at least 2 and a number above 0")
     train = CaptionedImages.load(data, "train", size=size, image_size=config.image_size)
     validation = CaptionedImages.load(data, "val", size=min(500, max(8, len(train) // 5)), image_size=config.image_size)
+    learned = {
+        name: split_fingerprint(range(len(some)), images=some.images.numpy(), captions=some.captions)
+        for name, some in (("train", train), ("val", validation))
+    }
+    if resume:
+        check_resumed(out, run_config("similarity", fit_config, config), learned)
     seed_everything(fit_config.seed)
     model = ImageTextSimilarity(config, {"words": train.words(), "data": data.partition(":")[0]}, pretrained=True)
     module = SimilarityModule(model, train, validation, rate=learning_rate)
@@ -151,7 +160,7 @@ def train_similarity(
 
     result = fit(
         module, rows(train, seed=fit_config.seed, drop_last=True), validation=rows(validation, shuffle=False), out=out, config=fit_config,
-        recipe_config=config, resume=resume, progress=progress,
+        recipe_config=config, recipe="similarity", data=learned, resume=resume, progress=progress,
     )  # fmt: skip
     if is_first_process():
         model.eval().save_pretrained(Path(out) / "model")

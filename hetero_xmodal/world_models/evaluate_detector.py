@@ -41,10 +41,9 @@ def evaluate_detector(world: str = "scenes", *, size: int = 500, split: str = "t
     items = list(load_dataset(f"world/{world}", split, size=size, seed=seed, image_size=detector.config.image_size))
     images = [InputImage(item.image, item.image.size, id=item.id) for item in items]
     started = time.perf_counter()
-    with quiet():
-        answers = []
-        for i in range(0, len(images), BATCH):
-            answers += detector.detect(images[i : i + BATCH], score_threshold=LOWEST_SCORE, max_objects=100)
+    answers = []
+    for i in range(0, len(images), BATCH):
+        answers += detector.detect(images[i : i + BATCH], score_threshold=LOWEST_SCORE, max_objects=100)
     seconds = time.perf_counter() - started
     scenes = [item.scene for item in items]
     return {

@@ -86,9 +86,10 @@ def train_detector(
     run = _Run(Path(out), steps, batch_size, images, seed, image_size)
     if resume:
         run.restore()
-    with quiet(), _bar(steps, run.step, progress) as show:
+    with _bar(steps, run.step, progress) as show:
         while run.step < steps:
-            losses = run.advance()
+            with quiet():
+                losses = run.advance()
             if run.step % 10 == 0 or run.step == steps:
                 show(run.step, losses)
             if run.step % CHECKPOINT_EVERY == 0 or run.step == steps:

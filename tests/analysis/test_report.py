@@ -126,7 +126,7 @@ def test_saved_result_is_whole_and_replaced_but_never_mixed_with_other_files(two
     assert "http" not in html and str(tmp_path) not in html and html.count("<img") == html.count('alt="') == len(two.figures())
     two.save(tmp_path / "report")  # its own files are replaced
     (tmp_path / "report" / "notes.txt").write_text("mine")
-    with pytest.raises(hx.InputError, match="already holds 'notes.txt'"):
+    with pytest.raises(hx.InputError, match="holds 'notes.txt'"):
         two.save(tmp_path / "report")
     assert (tmp_path / "report" / "notes.txt").read_text() == "mine" and page.exists()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["report"]  # nothing temporary is left

@@ -209,6 +209,7 @@ def test_what_is_refused(trained, photos, tmp_path, capsys):
     config = json.loads((other / "config.json").read_text())
     config["config"]["slope"] = 0.5
     (other / "config.json").write_text(json.dumps(config))
+    (other / "manifest.json").unlink()  # changed on purpose
     for arguments, says in (
         (["train", "alg", "--data", data, "--out", out], "Did you mean 'algr'"),
         (["train", "algr", "--data", "cocoo:x", "--out", out], "unknown data set 'cocoo:x' (did you mean 'coco:x'"),
@@ -226,7 +227,7 @@ def test_what_is_refused(trained, photos, tmp_path, capsys):
         (["evaluate", "dagnn", "--data", "world/scenes", "--model", trained], "'algr' model"),
         (["evaluate", "algr", "--data", data, "--model", trained, "--protocol", "flickr1k"], "flickr-1k"),
         (["evaluate", "algr", "--data", f"scan:{photos}", "--model", trained], "expected the layout of SCAN"),
-        (["index", "--model", trained, "--data", data, "--out", tmp_path / "mine"], "other files"),
+        (["index", "--model", trained, "--data", data, "--out", tmp_path / "mine"], "holds 'thesis.txt'"),
         (["index", "--model", trained, "--data", "folder:nowhere", "--out", out], "does not exist"),
         (["retrieve", "a cat", "--model", other, "--index", tmp_path / "index"], "another model"),
         (["retrieve", "a cat", "--model", trained, "--index", tmp_path / "nothing"], "does not exist"),

@@ -105,7 +105,7 @@ ROWS = {
     "corpus coco:nope --out NEW": ["nope"],
     "corpus wikipedia:USED --out NEW": ["no images"],
     "corpus USED --out NEW --seed 1": ["--seed is for generated worlds"],
-    "corpus world/scenes --out USED": ["USED", "other files"],
+    "corpus world/scenes --out USED": ["thesis.txt"],
     "graph IMAGE 'a dog' --out NEW --detector nope": ["unknown detector 'nope'"],
     "graph IMAGE 'a dog' --out NEW --detector grid:0": ["grid:0", "1 to 32"],
     "graph IMAGE 'a dog' --out NEW --detector nope.yaml": ["nope.yaml", "does not exist"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import importlib.util
 import json
 import re
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny_data import CLASSES, FOLDERS, NAMES, SPLITS, N, captions, coco, cub, genome, images, photos_with_captions, plain_folder
 
 import hetero_xmodal as hx
 from hetero_xmodal.data import build_dataset, dataset_card, list_datasets, load_dataset, open_source, registry, require, verify_dataset
@@ -28,179 +28,6 @@ from hetero_xmodal.errors import InputError
 from hetero_xmodal.networks.frozen import FrozenNetwork
 
 ROOT = Path(hx.__file__).parents[1]
-N = 24
-NAMES = [f"{k}.jpg" for k in range(1, N + 1)]
-SPLITS = ["val" if k % 10 == 8 else "test" if k % 10 == 9 else "train" for k in range(1, N + 1)]
-CLASSES = ["001.Red", "002.Blue"]
-
-
-# ---------------------------------------------------------------------------------------------- a tiny folder of every kind
-
-
-def images(folder: Path, names=NAMES) -> None:
-    for k, name in enumerate(names):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        pixels = np.full((200, 220, 3), (20, 20, 200) if k % 2 else (200, 20, 20), np.uint8)
-        pixels[40:90, 20 + 5 * k : 70 + 5 * k] = (10 * k, 250 - 10 * k, 90)  # no two images are alike
-        Image.fromarray(pixels).save(folder / name)
-
-
-def captions(k: int) -> list[str]:
-    return [f"A {'blue dog' if k % 2 else 'red cat'} beside table {k}.", f"The {'dog' if k % 2 else 'cat'} near a lamp."]
-
-
-def write_captions(folder: Path, names=NAMES) -> None:
-    rows = [{"id": k + 1, "file_name": name, "split": SPLITS[k]} for k, name in enumerate(names)]
-    texts = [{"image_id": k + 1, "caption": text} for k in range(N) for text in captions(k)]
-    (folder / "captions.json").write_text(json.dumps({"images": rows, "annotations": texts}))
-
-
-def coco(folder: Path) -> str:
-    images(folder / "images")
-    write_captions(folder)
-    sizes = [{"id": k + 1, "width": 220, "height": 200} for k in range(N)]
-    boxes = [{"image_id": k + 1, "category_id": 1 + k % 2, "bbox": [20 + 5 * k, 40, 50, 50]} for k in range(N)]
-    kinds = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
-    (folder / "instances.json").write_text(json.dumps({"images": sizes, "annotations": boxes, "categories": kinds}))
-    return f"coco:{folder}"
-
-
-def karpathy(folder: Path) -> str:
-    images(folder / "images")
-    rows = [
-        {"filename": name, "split": SPLITS[k], "sentids": [2 * k, 2 * k + 1], "sentences": [{"raw": text} for text in captions(k)]}
-        for k, name in enumerate(NAMES)
-    ]
-    rows[0]["split"] = "restval"
-    (folder / "dataset_tiny.json").write_text(json.dumps({"images": rows}))
-    return f"karpathy:{folder / 'dataset_tiny.json'},{folder / 'images'}"
-
-
-def restval(folder: Path) -> str:
-    return karpathy(folder).replace("karpathy:", "karpathy+restval:")
-
-
-def plain_folder(folder: Path) -> str:
-    images(folder)
-    for k, name in enumerate(NAMES):
-        (folder / name).with_suffix(".txt").write_text("\n".join(captions(k)))
-    return f"folder:{folder}"
-
-
-def photos(folder: Path) -> str:
-    images(folder)
-    rows = [f"{name},{'dog;sea' if k % 2 else 'cat;sofa'},{'dog' if k % 2 else 'cat'},{SPLITS[k]}" for k, name in enumerate(NAMES)]
-    (folder / "tags.csv").write_text("image,tags,labels,split\n" + "\n".join(rows) + "\n")
-    return f"photos:{folder}"
-
-
-def photos_with_captions(folder: Path) -> str:
-    plain_folder(folder)
-    return photos(folder)
-
-
-def cub(folder: Path) -> str:
-    names = [f"{CLASSES[k // 3 % 2]}/{name}" for k, name in enumerate(NAMES)]
-    images(folder / "CUB_200_2011" / "images", names)
-    lists = {
-        "images": names, "image_class_labels": [1 + k // 3 % 2 for k in range(N)], "classes": CLASSES,
-        "bounding_boxes": [f"{20 + 5 * k} 40 50 50" for k in range(N)], "train_test_split": [int(k < 20) for k in range(N)],
-    }  # fmt: skip
-    for name, rows in lists.items():
-        lines = "\n".join(f"{number} {row}" for number, row in enumerate(rows, 1))
-        (folder / "CUB_200_2011" / f"{name}.txt").write_text(lines + "\n")
-    for k, name in enumerate(names):
-        path = (folder / "text" / name).with_suffix(".txt")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(captions(k)))
-    return f"cub:{folder}"
-
-
-def genome(folder: Path) -> str:
-    images(folder / "images")
-    graphs = []
-    for k in range(N):
-        things = [("dog" if k % 2 else "cat", 20, 40), ("table", 80, 90), ("lamp", 140, 20)]
-        objects = [{"object_id": 10 * k + j, "names": [n], "x": x, "y": y, "w": 50, "h": 50} for j, (n, x, y) in enumerate(things)]
-        relations = [{"predicate": p, "subject_id": 10 * k + s, "object_id": 10 * k + o} for s, p, o in [(0, "on", 1), (2, "near", 1)]]
-        graphs.append({"image_id": k + 1, "objects": objects, "relationships": relations})
-    (folder / "scene_graphs.json").write_text(json.dumps(graphs))
-    (folder / "image_data.json").write_text(json.dumps([{"image_id": k + 1, "width": 220, "height": 200} for k in range(N)]))
-    return f"vg:{folder}"
-
-
-def matrices(n: int = 12) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(0)
-    return {"images": rng.normal(size=(n, 6)), "texts": rng.normal(size=(n, 4)), "labels": np.eye(2)[np.arange(n) % 2]}
-
-
-def features(folder: Path) -> str:
-    folder.mkdir()
-    np.savez(folder / "mine.npz", **{f"{split}_{part}": x for split in ("train", "test") for part, x in matrices().items()})
-    return f"features:{folder / 'mine.npz'}"
-
-
-def mat(folder: Path) -> str:
-    from scipy.io import savemat
-
-    folder.mkdir()
-    for split in ("train", "test"):
-        for short, part in (("img", "images"), ("txt", "texts"), ("lab", "labels")):
-            savemat(folder / f"{split}_{short}.mat", {f"{split}_{short}": matrices()[part]})
-    return f"mat:{folder}"
-
-
-def wikipedia(folder: Path) -> str:
-    from scipy.io import savemat
-
-    folder.mkdir()
-    arrays = {f"{side}_{end}": matrices()[part] for end in ("tr", "te") for side, part in (("I", "images"), ("T", "texts"))}
-    savemat(folder / "raw_features.mat", arrays)
-    (folder / "categories.list").write_text("art\nwar\n")
-    for split in ("train", "test"):
-        (folder / f"{split}set_txt_img_cat.list").write_text("".join(f"t{k} i{k} {1 + k % 2}\n" for k in range(12)))
-    return f"wikipedia:{folder}"
-
-
-def scan(folder: Path) -> str:
-    from hetero_xmodal.data.datasets.scan import write_scan
-
-    rng = np.random.default_rng(0)
-    for split, n in (("train", 6), ("val", 2), ("test", 3)):
-        texts = [[f"{split} image {i} from side {j}" for j in range(5)] for i in range(n)]
-        write_scan(folder, split, rng.normal(size=(n, 3, 4)).astype(np.float32), texts)
-    return f"scan:{folder}"
-
-
-def bottom_up(folder: Path) -> str:
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    lines = []
-    for k in range(N):
-        cells = [rng.random((2, width)).astype(np.float32).tobytes() for width in (4, 5)]
-        lines.append("\t".join([str(k + 1), "220", "200", "2", *(base64.b64encode(cell).decode() for cell in cells)]))
-    (folder / "a.tsv").write_text("\n".join(lines) + "\n")
-    write_captions(folder)
-    return f"bottom-up:{folder}"
-
-
-def regions(folder: Path) -> str:
-    from safetensors.numpy import save_file
-
-    folder.mkdir()
-    values = np.random.default_rng(0).random((N, 2, 5)).astype(np.float32)
-    save_file({"features": values, "counts": np.full(N, 2)}, str(folder / "regions.safetensors"))
-    write_captions(folder, [f"{k}.jpg" for k in range(N)])
-    return f"regions:{folder}"
-
-
-#: form of an entry -> function that writes a tiny data set of it, with everything that such a data set can give
-FOLDERS = {
-    "world/scenes": lambda folder: "world/scenes", "world/birds": lambda folder: "world/birds", "coco:FOLDER": coco,
-    "karpathy:FILE,FOLDER": karpathy, "karpathy+restval:FILE,FOLDER": restval, "folder:FOLDER": plain_folder,
-    "photos:FOLDER": photos_with_captions, "cub:FOLDER": cub, "vg:FOLDER": genome, "wikipedia:FOLDER": wikipedia, "mat:FOLDER": mat,
-    "features:FILE": features, "scan:FOLDER": scan, "bottom-up:FOLDER": bottom_up, "regions:FOLDER": regions,
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

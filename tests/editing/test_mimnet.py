@@ -123,7 +123,7 @@ def test_the_command(model, tmp_path, capsys):
     arguments = ["manipulate", str(tmp_path / "in.png"), "this bird has red wings", "--model", str(tmp_path / "model")]
     assert run([*arguments, "--recipe", "mimnet", "--out", str(tmp_path / "out")]) == 0
     assert "red            recalls memory" in capsys.readouterr().out
-    assert {p.name for p in (tmp_path / "out").iterdir()} == set(FILES)
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {*FILES, "manifest.json"}
     written = json.loads((tmp_path / "out" / "memories.json").read_text())
     assert len(written["attention"]) == len(written["words"]) == 5 and len(written["attention"][0]) == 6
     assert run([*arguments, "--recipe", "cam", "--out", str(tmp_path / "new")]) == 2

@@ -136,6 +136,7 @@ def test_the_command(model, tmp_path, capsys):
         "graph",
         "image_scene.json",
         "sentence_scene.json",
+        "manifest.json",
     }
     masks = json.loads((tmp_path / "out" / "masks.json").read_text())
     assert len(masks["image"]["word"]) == 5 and len(masks["sentence"]["visual"]) == 2

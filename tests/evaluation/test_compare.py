@@ -6,12 +6,13 @@ import json
 
 import numpy as np
 import pytest
+from tiny_data import plain_folder
 
 import hetero_xmodal as hx
 from hetero_xmodal.cli.main import run
 from hetero_xmodal.evaluation.results import Evaluation, PerQuery, weights_digest
 from hetero_xmodal.pretrained import SHIPPED
-from hetero_xmodal.recipes import DAGNN, DAGNNConfig
+from hetero_xmodal.recipes import ALGR, DAGNN, ALGRConfig, DAGNNConfig
 
 
 def a_run(folder, seed: int = 0, **changes):
@@ -90,3 +91,37 @@ def test_what_is_refused(tmp_path):
         hx.compare(one, tmp_path / "nowhere")
     with pytest.raises(hx.InputError, match=".csv"):
         hx.compare(one, one, out="table.txt")
+
+
+@pytest.mark.parametrize(
+    "recipe, loader",
+    [("algr", "hetero_xmodal.data.tasks.matching.load_matching_data"), ("dagnn", "hetero_xmodal.data.tasks.retrieval.load_retrieval_data")],
+)
+def test_which_images_are_held_out_does_not_depend_on_the_seed_of_a_training(recipe, loader, tmp_path, monkeypatch):
+    def load(data, **options):
+        raise hx.InputError(f"seed {options.get('seed', 0)}")
+
+    monkeypatch.setattr(loader, load)
+    with pytest.raises(hx.InputError, match="^seed 0$"):
+        hx.train(recipe, "world/scenes", out=tmp_path / "run", seed=5)
+
+
+def test_models_trained_on_different_images_are_refused_before_they_are_evaluated(tmp_path, monkeypatch):
+    (tmp_path / "photos").mkdir()
+    data = plain_folder(tmp_path / "photos")  # without splits: what a model did not learn from is its test split
+    ids = [item.id for item in hx.load_dataset(data)]
+    config = ALGRConfig(width=4, in_width=4, heads=2, region_width=4, word_width=4)
+    for name, used in (("one", ids[2:]), ("other", ids[3:]), ("same", ids[2:][::-1])):
+        ALGR(config, {"used": used}).save_pretrained(tmp_path / name)
+    evaluated: list = []
+
+    def evaluate(model, data, **_):
+        evaluated.append(model)
+        raise hx.InputError("evaluated")
+
+    monkeypatch.setattr("hetero_xmodal.evaluation.compare.evaluate", evaluate)
+    with pytest.raises(hx.InputError, match="trained on different images of .*2 of 3 are left for both.*train both again"):
+        hx.compare(tmp_path / "one", tmp_path / "other", data=data)
+    assert not evaluated
+    with pytest.raises(hx.InputError, match="^evaluated$"):
+        hx.compare(tmp_path / "one", tmp_path / "same", data=data)

@@ -106,7 +106,7 @@ def test_from_the_command_line_with_table_and_figure(bird, tmp_path, capsys):
 
     with Image.open(tmp_path / "traced" / "weights.png") as figure:
         assert figure.width > 900 and len(np.unique(np.asarray(figure.convert("L")))) > 50
-    assert sorted(p.name for p in (tmp_path / "traced").iterdir()) == ["weights.csv", "weights.png"]
+    assert sorted(p.name for p in (tmp_path / "traced").iterdir()) == ["manifest.json", "weights.csv", "weights.png"]
 
 
 @pytest.mark.parametrize(

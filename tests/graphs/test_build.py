@@ -15,7 +15,7 @@ import hetero_xmodal as hx
 from hetero_xmodal import SceneGraph, SceneObject, SceneRelation, Token
 from hetero_xmodal import schema as s
 from hetero_xmodal.environment import require_dgl
-from hetero_xmodal.graphs import FlatGraphs, Match, build_graph, flat_pair
+from hetero_xmodal.graphs import FlatGraphs, Match, build_graph, flat_pair, from_networkx, to_networkx
 
 
 def edges(graph, relation) -> set[tuple[int, int]]:
@@ -45,6 +45,9 @@ def test_every_edge_of_a_small_pair():
 
     assert edges(graph, s.RELATES) == {(0, 1), (1, 2)}  # subject -> object
     assert s.decode_text(graph.edges[s.RELATES].data["predicate"]) == ["left of", "on"]
+    assert edges(graph, s.WORD_RELATES) == {(2, 5)} and s.decode_text(graph.edges[s.WORD_RELATES].data["predicate"]) == ["on"]
+    assert names(graph, "word", "attributes") == ["", "", "red", "", "", ""]  # on the head word of the thing
+    assert names(graph, "word", "name") == ["", "", "bird", "", "", "tree"]
     assert edges(graph, s.FOLLOWS) == {(1, 0), (2, 1), (3, 2), (4, 3), (5, 4)}  # a word follows the word before it
     assert edges(graph, s.DEPENDS) == {(0, 2), (1, 2), (3, 2), (4, 5), (5, 3)}  # dependent -> head; the root has none
     assert s.decode_text(graph.edges[s.DEPENDS].data["arc"]) == ["det", "amod", "prep", "det", "pobj"]
@@ -69,6 +72,93 @@ def test_every_edge_of_a_small_pair():
     assert edges(graph, s.VISUAL_HAS_LABEL) == {(0, 0), (1, 0), (2, 1)} and edges(graph, s.WORD_HAS_LABEL) == {(2, 0), (5, 1)}
 
 
+def test_what_a_sentence_says_stays():
+    """Objects, attributes, relations and counts of a parsed sentence, by hand."""
+    pytest.importorskip("spacy")
+    graph = build_graph(SceneGraph(), hx.parse_sentence("a red bird sits on a wooden fence"))
+    assert names(graph, "word", "text") == "a red bird sits on a wooden fence".split()
+    assert edges(graph, s.WORD_RELATES) == {(2, 7)}  # the head word of the subject -> that of the object
+    data = graph.edges[s.WORD_RELATES].data
+    assert s.decode_text(data["predicate"]) == ["sit on"] and data["mirror"].tolist() == [False]
+    assert data["provenance"].tolist() == [s.PARSED]
+    assert names(graph, "word", "attributes") == ["", "", "red", "", "", "", "", "wooden"]
+    assert names(graph, "word", "name") == ["", "", "bird", "", "", "", "", "fence"]
+
+
+def test_the_whole_name_and_the_attributes_are_on_the_head_word():
+    """Two things on one word: the word has the attributes of both, the name of the last; a thing that is no word has none."""
+    things = [
+        SceneObject("dining table", ["big", "round"], head=1, number=2),
+        SceneObject("table", ["round", "wooden"], head=1, number=s.SEVERAL),
+        SceneObject("cat"),
+    ]
+    tokens = [Token("dining", "dining", "NOUN", 1), Token("tables", "table", "NOUN", 1)]
+    relations = [SceneRelation(0, "near", 1, 0.5, "measured"), SceneRelation(2, "on", 1), SceneRelation(1, "near", 0, mirror=True)]
+    graph = build_graph(SceneGraph(), SceneGraph(things, relations, tokens))
+    assert names(graph, "word", "attributes") == ["", "big; round; wooden"] and names(graph, "word", "name") == ["", "table"]
+    assert graph.nodes["word"].data["number"].tolist() == [0, s.SEVERAL]
+    data = graph.edges[s.WORD_RELATES].data
+    assert [e.tolist() for e in graph.edges(etype=s.WORD_RELATES)] == [[1, 1], [1, 1]]
+    assert data["score"].tolist() == [0.5, 1.0] and data["mirror"].tolist() == [False, True]
+    assert data["provenance"].tolist() == [s.MEASURED, s.ANNOTATED]
+
+
+def test_every_fact_of_the_image_says_where_it_comes_from():
+    things = [SceneObject("bird", ["red"], provenance="detected", attribute_provenance="measured"), SceneObject("tree")]
+    relations = [SceneRelation(0, "on", 1, provenance="geometry"), SceneRelation(1, "below", 0, provenance="geometry", mirror=True)]
+    graph = build_graph(SceneGraph(things, relations), SceneGraph())
+    assert graph.nodes["visual"].data["provenance"].tolist() == [s.DETECTED, s.ANNOTATED]
+    assert graph.nodes["visual"].data["attribute_provenance"].tolist() == [s.MEASURED, s.ANNOTATED]
+    assert graph.edges[s.RELATES].data["provenance"].tolist() == [s.GEOMETRY] * 2
+    assert graph.edges[s.RELATES].data["mirror"].tolist() == [False, True]
+    complete = build_graph(SceneGraph([SceneObject(n) for n in "abc"]), SceneGraph(), complete=True).edges[s.RELATES].data
+    assert set(complete["provenance"].tolist()) == {s.PRIOR}  # it holds of any two regions
+    assert complete["mirror"].sum() == 3 and len(complete["mirror"]) == 6
+
+
+def test_names_that_differ_after_byte_32_stay_two_names(tmp_path):
+    """Through building, batching, a corpus on disk and networkx; dgl.batch asks for one width, concat and the corpus give it."""
+    long = ["the second bird from the left on the wire " + end for end in ("above", "below")]
+    image = SceneGraph([SceneObject(name, [name]) for name in long], [SceneRelation(0, long[0], 1)])
+    sentence = SceneGraph([SceneObject(name, [name]) for name in long], [SceneRelation(1, long[1], 0)])
+    graph, small = build_graph(image, sentence, labels=long), zoo.tiny()
+    del small.nodes["visual"].data["feature"]
+    small.nodes["visual"].data["feature"] = torch.zeros(3, 0)
+    both = FlatGraphs.concat([FlatGraphs.from_dgl(small), FlatGraphs.from_dgl(graph)])
+    hx.GraphCorpus.from_graphs([small, graph]).save(tmp_path / "corpus")
+    corpus = hx.GraphCorpus.load(tmp_path / "corpus")
+    through = {
+        "build_graph": graph,
+        "concat": both.take([1]).to_dgl(batched=False),
+        "networkx": from_networkx(to_networkx(graph)),
+        "corpus": corpus[1],
+    }
+    hx.save_graph(graph, tmp_path / "graph.safetensors")
+    through["file"] = hx.load_graph(tmp_path / "graph.safetensors")
+    for way, found in through.items():
+        hx.validate(found)
+        assert names(found, "visual") == long and names(found, "visual", "attributes") == long, way
+        assert names(found, "word", "text") == [n for name in long for n in (name, name)], way
+        assert names(found, "bridge") == long * 2 and names(found, "label") == long, way
+        assert s.decode_text(found.edges[s.RELATES].data["predicate"]) == [long[0]], way
+        assert s.decode_text(found.edges[s.WORD_RELATES].data["predicate"]) == [long[1]], way
+    batch = corpus.batch([1, 0, 1])
+    assert names(batch, "visual") == [*long, "bird", "bird", "tree", *long]
+
+
+def test_truth_values_that_dgl_files_keep_as_numbers_are_accepted(tmp_path):
+    """dgl.save_graphs writes bool as uint8."""
+    dgl = require_dgl()
+    dgl.save_graphs(str(tmp_path / "graph.bin"), [zoo.tiny()])
+    back = dgl.load_graphs(str(tmp_path / "graph.bin"))[0][0]
+    assert back.nodes["word"].data["is_object"].dtype == torch.uint8
+    hx.validate(back)
+    assert_same_graph(FlatGraphs.from_dgl(back).to_dgl(batched=False), zoo.tiny())
+    back.nodes["word"].data["is_object"][1] = 2
+    with pytest.raises(hx.InputError, match="feature 'is_object', node 1: found 2, expected true or false"):
+        hx.validate(back)
+
+
 def test_wirings_of_the_copies():
     pair = zoo.image_scene(), zoo.sentence_scene()
     counterpart, full = build_graph(*pair, wiring="counterpart"), build_graph(*pair, wiring="full")
@@ -84,6 +174,81 @@ def test_without_copies_and_with_own_matches():
     own = build_graph(*pair, matches=[Match(0, 0, "my bird", 0.25)])
     assert edges(own, s.VISUAL_SAME_AS_WORD) == {(0, 2)} and names(own, "bridge") == ["my bird"] * 2
     assert build_graph(*pair, matches=[]).num_nodes("bridge") == 0
+
+
+def several() -> tuple[SceneGraph, SceneGraph]:
+    """Three dogs (one of them white) and a tree; "two brown dogs near trees"."""
+    image = SceneGraph(
+        [
+            SceneObject("dog", ["white"]),
+            SceneObject("dog", score=0.9),
+            SceneObject("tree"),
+            SceneObject("puppy"),
+            SceneObject("dog", score=0.5),
+        ],
+        [SceneRelation(2, "near", 4)],
+    )
+    words = [("two", "two", "NUM", 2), ("brown", "brown", "ADJ", 2), ("dogs", "dog", "NOUN", 2), ("near", "near", "ADP", 2)]
+    tokens = [Token(*word, "x") for word in (*words, ("trees", "tree", "NOUN", 3))]
+    things = [SceneObject("dog", ["brown"], head=2, number=2), SceneObject("tree", head=4, number=s.SEVERAL)]
+    return image, SceneGraph(things, [SceneRelation(0, "near", 1)], tokens)
+
+
+def test_a_plural_has_bridges_to_several_regions():
+    """Word 2 ("dogs", two) is matched with the two best dogs that are not white; word 4 with the only tree."""
+    image, sentence = several()
+    one = build_graph(image, sentence)
+    assert edges(one, s.VISUAL_SAME_AS_WORD) == {(1, 2), (2, 4)} and one.num_nodes("bridge") == 4
+    graph = build_graph(image, sentence, bridges="all")
+    assert edges(graph, s.VISUAL_SAME_AS_WORD) == {(1, 2), (4, 2), (2, 4)}
+    # copies 0, 1 of the words 2, 4 in the image graph; copies 2, 3, 4 of the regions 1, 4, 2 in the sentence graph
+    assert graph.nodes["bridge"].data["lives_in"].tolist() == [s.IN_IMAGE] * 2 + [s.IN_SENTENCE] * 3
+    assert names(graph, "bridge") == ["dog", "tree", "dog", "dog", "tree"]
+    assert torch.allclose(graph.nodes["bridge"].data["score"], torch.tensor([0.9, 1, 0.9, 0.5, 1]))
+    assert edges(graph, s.WORD_COPIED_TO) == {(2, 0), (4, 1)} and edges(graph, s.VISUAL_COPIED_TO) == {(1, 2), (4, 3), (2, 4)}
+    assert edges(graph, s.BRIDGE_BESIDE_VISUAL) == {(0, 1), (0, 4), (0, 2), (1, 2), (1, 4)}  # both dogs, and the tree that is near one
+    assert edges(graph, s.BRIDGE_BESIDE_WORD) == {(b, w) for b in (2, 3) for w in (0, 1, 2, 3)} | {(4, 3), (4, 4)}
+    assert edges(graph, s.RETURNS_TO_WORD) == {(0, 2), (1, 4)}
+    sentence.objects[0].number = s.SEVERAL  # and the puppy, but not the white dog
+    assert edges(build_graph(image, sentence, bridges="all"), s.VISUAL_SAME_AS_WORD) == {(1, 2), (3, 2), (4, 2), (2, 4)}
+    sentence.objects[0].number = 0  # unknown: one to one
+    assert edges(build_graph(image, sentence, bridges="all"), s.VISUAL_SAME_AS_WORD) == {(1, 2), (2, 4)}
+    with pytest.raises(hx.InputError, match="bridges is 'many'; give True .one to one., 'all'"):
+        build_graph(image, sentence, bridges="many")
+
+
+def test_own_matches_of_one_word_are_kept_as_far_as_its_number_allows():
+    image, sentence = several()
+    own = [Match(0, 0, "dog", 0.9), Match(1, 0, "dog", 0.8), Match(4, 0, "dog", 0.7), Match(2, 1, "tree", 1.0)]
+    assert edges(build_graph(image, sentence, matches=own), s.VISUAL_SAME_AS_WORD) == {(0, 2), (2, 4)}
+    assert edges(build_graph(image, sentence, matches=own, bridges="all"), s.VISUAL_SAME_AS_WORD) == {(0, 2), (1, 2), (2, 4)}
+
+
+def test_a_word_of_one_thing_is_the_same_as_one_region():
+    graph = build_graph(*several(), bridges="all")
+    graph.nodes["word"].data["number"][2] = 3
+    hx.validate(graph)
+    graph.nodes["word"].data["number"][2] = 1
+    with pytest.raises(hx.InputError, match="word node 2 has 2 of these edges, expected one-to-one, at most 1"):
+        hx.validate(graph)
+
+
+def test_two_dogs_of_a_sentence_are_two_dogs_of_the_image():
+    pytest.importorskip("spacy")
+    image = SceneGraph([SceneObject("dog"), SceneObject("cat"), SceneObject("dog"), SceneObject("person"), SceneObject("person")])
+    graph = build_graph(image, hx.parse_sentence("Two dogs and a person with a cat"), bridges="all")
+    lemma = names(graph, "word", "lemma")
+    found = sorted((v, lemma[w]) for v, w in edges(graph, s.VISUAL_SAME_AS_WORD))
+    assert found == [(0, "dog"), (1, "cat"), (2, "dog"), (3, "person")]
+
+
+def test_the_patches_of_a_grid_are_nothing_that_a_sentence_names():
+    grid = [SceneObject("patch", provenance="prior"), SceneObject("patch", provenance="prior")]
+    sentence = SceneGraph([SceneObject("patch", number=s.SEVERAL)])
+    for bridges in (True, "all"):
+        assert build_graph(SceneGraph(grid), sentence, bridges=bridges).num_edges(s.VISUAL_SAME_AS_WORD) == 0
+    quilt = SceneGraph([SceneObject("patch", ["red"], provenance="annotated")])  # of a quilt
+    assert build_graph(quilt, sentence).num_edges(s.VISUAL_SAME_AS_WORD) == 1
 
 
 def test_two_objects_on_one_word_share_no_bridge():
@@ -285,9 +450,8 @@ def test_a_scene_that_passes_its_check_can_be_built_and_read_back(where, text):
     kept = s.decode_text(frame[feature])
     whole = text.lower() if where == "lemma" else text
     expected = {"named": "bird", "lemma": whole or "bird"}.get(where, whole)  # an object's own name is not a word of the sentence
-    cut = expected.encode()[: s.text_width(owner, feature)].decode("utf-8", "ignore")
     is_word = any(map(str.isalnum, text)) or text.strip()  # other tokens and blank attributes are no words
-    assert cut in kept if where not in ("token", "object without tokens", "named attribute") or is_word else cut not in kept
+    assert (expected in kept) == (where not in ("token", "object without tokens", "named attribute") or bool(is_word))
 
 
 def test_names_that_are_not_from_a_scene_are_checked_too():
@@ -342,6 +506,8 @@ def plain_graph(image: SceneGraph, sentence: SceneGraph, wiring: str):
     words = [tokens[t] for t in place]
     edges = {relation: [] for relation in s.kind_relations("pair")}
     edges[s.RELATES] = [(r.subject, r.object) for r in image.relations]
+    stated = [r for r in sentence.relations if heads[r.subject] in place and heads[r.object] in place]
+    edges[s.WORD_RELATES] = [(place.index(heads[r.subject]), place.index(heads[r.object])) for r in stated]
     edges[s.FOLLOWS] = [(w, w - 1) for w in range(1, len(words))]
     arcs = []
     for w, t in enumerate(place):
@@ -383,8 +549,12 @@ def plain_graph(image: SceneGraph, sentence: SceneGraph, wiring: str):
     graph = dgl.heterograph(ends, num_nodes_dict=counts)
 
     def text(rows, width):
-        kept = [row.encode()[:width].decode("utf-8", "ignore").encode() for row in rows]
+        kept = [row.encode() for row in rows]
+        width *= max([1, *(math.ceil(len(data) / width) for data in kept)])  # no text is cut
         return torch.tensor([[*data, *[0] * (width - len(data))] for data in kept], dtype=torch.uint8).reshape(len(rows), width)
+
+    def code(rows):
+        return torch.tensor([s.PROVENANCE.index(row) for row in rows], dtype=torch.int64)
 
     def real(rows, *shape):
         return torch.tensor(rows, dtype=torch.float32).reshape(len(rows), *shape)
@@ -397,18 +567,29 @@ def plain_graph(image: SceneGraph, sentence: SceneGraph, wiring: str):
     graph.nodes["visual"].data["image_size"] = real([size for _ in seen], 2)
     graph.nodes["visual"].data["score"] = real([o.score for o in seen])
     graph.nodes["visual"].data["feature"] = real([o.feature or [] for o in seen], width)
+    graph.nodes["visual"].data["provenance"] = code([o.provenance for o in seen])
+    graph.nodes["visual"].data["attribute_provenance"] = code([o.attribute_provenance or o.provenance for o in seen])
     graph.nodes["word"].data["text"] = text([w.text for w in words], 32)
     graph.nodes["word"].data["lemma"] = text([(w.lemma or w.text).lower() for w in words], 32)
     graph.nodes["word"].data["pos"] = text([w.pos for w in words], 8)
     graph.nodes["word"].data["position"] = torch.tensor(place, dtype=torch.int64)
     graph.nodes["word"].data["is_object"] = torch.tensor([t in heads for t in place], dtype=torch.bool)
+    headed = [[o for k, o in enumerate(sentence.objects) if heads[k] == t] for t in place]
+    graph.nodes["word"].data["attributes"] = text(
+        ["; ".join(dict.fromkeys(a for o in objects for a in o.attributes)) for objects in headed], 96
+    )
+    graph.nodes["word"].data["name"] = text([objects[-1].name if objects else "" for objects in headed], 32)
+    graph.nodes["word"].data["number"] = torch.tensor([objects[-1].number if objects else 0 for objects in headed], dtype=torch.int64)
     graph.nodes["bridge"].data["name"] = text([m.name for _, m in matched] * 2, 32)
     graph.nodes["bridge"].data["lives_in"] = torch.tensor([0] * k + [1] * k, dtype=torch.int64)
     graph.nodes["bridge"].data["score"] = real([m.score for _, m in matched] * 2)
     graph.nodes["label"].data["name"] = text([], 32)
     graph.nodes["label"].data["index"] = torch.zeros(0, dtype=torch.int64)
-    graph.edges[s.RELATES].data["predicate"] = text([r.predicate for r in image.relations], 32)
-    graph.edges[s.RELATES].data["score"] = real([r.score for r in image.relations])
+    for relation, found in ((s.RELATES, image.relations), (s.WORD_RELATES, stated)):
+        graph.edges[relation].data["predicate"] = text([r.predicate for r in found], 32)
+        graph.edges[relation].data["score"] = real([r.score for r in found])
+        graph.edges[relation].data["provenance"] = code([r.provenance for r in found])
+        graph.edges[relation].data["mirror"] = torch.tensor([r.mirror for r in found], dtype=torch.bool)
     graph.edges[s.DEPENDS].data["arc"] = text(arcs, 16)
     for relation in (s.VISUAL_SAME_AS_WORD, s.WORD_SAME_AS_VISUAL):
         graph.edges[relation].data["score"] = real([m.score for _, m in matched])

@@ -232,6 +232,9 @@ def edit(folder, **changes):
 def test_a_damaged_corpus_is_refused(message, tmp_path):
     GraphCorpus.from_graphs([zoo.tiny(), zoo.no_bridge()]).save(tmp_path / "c")
     DAMAGE[message](tmp_path / "c")
+    with pytest.raises(InputError, match=r"corpus\.(json|safetensors)"):  # whatever it is, the manifest tells
+        GraphCorpus.load(tmp_path / "c")
+    (tmp_path / "c" / "manifest.json").unlink()  # as an earlier version wrote it
     with pytest.raises(InputError, match=message):
         GraphCorpus.load(tmp_path / "c")
 
@@ -356,7 +359,7 @@ def test_bad_options_are_refused_before_work_starts(tmp_path, options, message):
 def test_bad_places_and_sources_are_refused(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.txt").write_text("precious")
-    with pytest.raises(InputError, match="photos' holds other files"):
+    with pytest.raises(InputError, match="photos' holds 'a.txt'"):
         build_corpus(items(), tmp_path / "photos", scenes="true")
     with pytest.raises(InputError, match="source is a int, expected the name of a data set"):
         build_corpus(3, tmp_path / "c", scenes="true")

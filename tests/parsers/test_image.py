@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +68,46 @@ def test_every_kind_of_pixel_becomes_rgb(tmp_path):
     frames = [Image.new("RGB", (5, 5), colour) for colour in ("lime", "blue")]
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
     assert np.asarray(read_image(tmp_path / "moving.gif"))[0, 0].tolist() == [0, 255, 0]
+
+
+def png(depth: int, kind: int, row: bytes, transparent: bytes, *, width: int, height: int = 1, palette: bytes = b"") -> bytes:
+    """A PNG file of equal rows of packed pixels, with a tRNS chunk."""
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0))]
+    chunks += [(b"PLTE", palette)] * bool(palette) + [(b"tRNS", transparent)]
+    chunks += [(b"IDAT", zlib.compress((b"\0" + row) * height)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks)
+
+
+WHITE = [255, 255, 255]
+GREY, RGB, PALETTE = 0, 2, 3
+
+
+@pytest.mark.parametrize(
+    "depth, kind, row, transparent, wanted",
+    [
+        (8, PALETTE, b"\0\1", b"\0", [WHITE, [0, 255, 0]]),
+        (8, PALETTE, b"\0\1", b"\xff\x80", [[255, 0, 0], [127, 255, 127]]),
+        (1, GREY, b"\x40", b"\0\0", [WHITE, WHITE]),
+        (2, GREY, b"\x60", b"\0\1", [WHITE, [170] * 3]),
+        (4, GREY, b"\xa3", b"\0\x0a", [WHITE, [51] * 3]),
+        (8, GREY, b"\x0a\x0b", b"\0\x0a", [WHITE, [11] * 3]),
+        (16, GREY, b"\x0a\x00\x0a\x01", b"\x0a\x00", [WHITE, [9] * 3]),
+        (8, RGB, b"\1\2\3\1\2\4", b"\0\1\0\2\0\3", [WHITE, [1, 2, 4]]),
+        (16, RGB, b"\x11\0\x22\0\x33\0\x11\0\x22\0\x33\1", b"\x11\0\x22\0\x33\0", [WHITE, [17, 34, 51]]),
+    ],
+)
+def test_a_transparent_colour_of_a_png_is_white(tmp_path, depth, kind, row, transparent, wanted):
+    """The left of two pixels has the colour that tRNS names, in the units of the file; the right one is opaque and next to it."""
+    (tmp_path / "a.png").write_bytes(png(depth, kind, row, transparent, width=2, palette=bytes([255, 0, 0, 0, 255, 0]) * (kind == PALETTE)))
+    assert np.asarray(read_image(tmp_path / "a.png"))[0].tolist() == wanted
+    with Image.open(tmp_path / "a.png") as image:
+        for _ in range(2):  # reading an image leaves it as it was
+            assert np.asarray(read_image(image))[0].tolist() == wanted
+    if depth >= 8:  # the transparent colour is made white before pixels are averaged
+        striped = png(depth, kind, row * 20, transparent, width=40, height=40, palette=bytes([255, 0, 0, 0, 255, 0]) * (kind == PALETTE))
+        (tmp_path / "striped.png").write_bytes(striped)
+        middle = np.asarray(read_reduced(tmp_path / "striped.png", 10)[0])[5, 5]
+        assert np.abs(middle - np.mean(wanted, 0)).max() < 2
 
 
 def test_bad_images_are_refused_in_one_sentence(tmp_path):
@@ -286,7 +328,7 @@ def test_coco_instances_are_xywh_and_looked_up_by_name_or_number(folder):
     scene = parse(folder, coco, "000000000042.jpg")
     assert [(t.name, t.box) for t in scene.objects] == [("fire hydrant", (5, 6, 15, 18.5))]
     file = DetectionsFile(folder / "boxes.json")
-    assert file.format == "coco"
+    assert file.format == "coco" and {thing.provenance for thing in scene.objects} == {"annotated"}
     assert hx.parse_image(RAMP, detector=file, id="photo.jpg").objects == scene.objects
     with pytest.raises(InputError, match="category_id 9"):
         hx.parse_image(RAMP, detector=file, id="7")
@@ -294,6 +336,8 @@ def test_coco_instances_are_xywh_and_looked_up_by_name_or_number(folder):
         hx.parse_image(RAMP, detector=file, id="c.jpg")
     with pytest.raises(InputError, match="several images"):
         hx.parse_image(RAMP, detector=file)
+    coco["annotations"][0]["score"] = 0.5  # results, not annotations
+    assert parse(folder, coco, "000000000042.jpg").objects[0].provenance == "detected"
     coco["annotations"][0]["image_id"] = 5
     with pytest.raises(InputError, match="image 5"):
         parse(folder, coco)
@@ -355,6 +399,41 @@ def test_boxes_without_features_can_borrow_them(folder):
         hx.parse_image(image, detector=folder / "boxes.json", features="efficientnet-lite")
 
 
+def test_ten_thousand_objects_are_kept_and_only_the_best_are_related(tmp_path, monkeypatch):
+    """All pairs of 10,000 boxes would be 100 million relations; the answer says how many objects were related."""
+    from hetero_xmodal.parsers import geometry
+    from hetero_xmodal.parsers.geometry import MAX_RELATED, relation_codes
+
+    pairs = []
+    monkeypatch.setattr(geometry, "relation_codes", lambda a, b, **how: pairs.append(len(a) * b.shape[1]) or relation_codes(a, b, **how))
+
+    rng = np.random.default_rng(0)
+    corners = rng.integers(0, 900, (10_000, 2))
+    boxes = np.concatenate([corners, corners + rng.integers(5, 90, (10_000, 2))], 1).tolist()
+    scores = (1 - np.arange(10_000) / 20_000).tolist()
+    record = {"image_id": "a.png", "width": 1000, "height": 1000, "boxes": boxes, "labels": ["cup", "table"] * 5000, "scores": scores}
+    (tmp_path / "d.json").write_text(json.dumps([record]))
+    Image.new("RGB", (1000, 1000)).save(tmp_path / "a.png")
+    with pytest.warns(UserWarning, match="first 500 of 10000 objects"):
+        scene = hx.parse_image(tmp_path / "a.png", detector=tmp_path / "d.json", max_objects=10_000)
+    assert len(scene.objects) == 10_000 and scene.source["related"] == MAX_RELATED and sum(pairs) <= 1_000_000
+    few = hx.parse_image(tmp_path / "a.png", detector=tmp_path / "d.json", max_objects=MAX_RELATED)
+    assert scene.relations == few.relations and max(r.subject for r in scene.relations) > MAX_RELATED - 20
+    assert "related" not in few.source
+
+
+def test_relations_are_the_same_in_parts(monkeypatch):
+    from hetero_xmodal.parsers import geometry
+
+    rng = np.random.default_rng(1)
+    corners = rng.uniform(0, 80, (30, 2))
+    boxes, names = np.concatenate([corners, corners + rng.uniform(4, 20, (30, 2))], 1), ["man", "cup", "table"] * 10
+    whole = geometry.relation_matrix(boxes, names, size=(100, 100))
+    monkeypatch.setattr(geometry, "_PAIRS", 70)
+    assert np.array_equal(geometry.relation_matrix(boxes, names, size=(100, 100)), whole) and len(np.unique(whole)) == 8
+    assert geometry.relation_matrix([], [], size=(100, 100)).shape == (0, 0)
+
+
 def test_long_runs_can_keep_their_errors(folder):
     (folder / "bad.png").write_text("no image")
     (folder / "boxes.json").write_text(json.dumps(record()))
@@ -381,6 +460,22 @@ MODEL:
   RPN: {IN_FEATURES: [p2, p3, p4, p5, p6], POST_NMS_TOPK_TEST: 20}
   ROI_HEADS: {NAME: StandardROIHeads, IN_FEATURES: [p2, p3, p4, p5], NUM_CLASSES: 80, SCORE_THRESH_TEST: 0.001}
   ROI_BOX_HEAD: {NAME: FastRCNNConvFCHead, NUM_FC: 1, FC_DIM: 32, POOLER_RESOLUTION: 7}
+DATASETS: {TRAIN: [coco_2017_val]}
+INPUT: {MIN_SIZE_TEST: 64, MAX_SIZE_TEST: 128}
+"""
+
+
+RETINANET = """
+VERSION: 2
+MODEL:
+  META_ARCHITECTURE: RetinaNet
+  WEIGHTS: a.safetensors
+  DEVICE: cpu
+  BACKBONE: {NAME: build_retinanet_resnet_fpn_backbone}
+  RESNETS: {DEPTH: 18, RES2_OUT_CHANNELS: 64, STEM_OUT_CHANNELS: 8, OUT_FEATURES: [res3, res4, res5], NORM: BN}
+  FPN: {IN_FEATURES: [res3, res4, res5], OUT_CHANNELS: 16}
+  ANCHOR_GENERATOR: {SIZES: [[32], [64], [128], [256], [512]]}
+  RETINANET: {NUM_CLASSES: 80, NUM_CONVS: 1, NORM: BN, SCORE_THRESH_TEST: 0.0}
 DATASETS: {TRAIN: [coco_2017_val]}
 INPUT: {MIN_SIZE_TEST: 64, MAX_SIZE_TEST: 128}
 """
@@ -445,6 +540,52 @@ def test_pooled_features_come_from_the_box(tiny):
         maps = detector.model.backbone(detector.model.preprocess_image([{"image": tensor}]).tensor)
         wanted = roi_align(maps["p2"], [torch.from_numpy(found.boxes)], 7, 1 / 4, 0, True).mean((2, 3))
     assert np.allclose(found.features, torch.nn.functional.normalize(wanted).numpy(), atol=1e-5)
+
+
+def test_an_interrupted_detectron2_model_with_cycled_norms_answers_as_before(tmp_path):
+    """RetinaNet with batch norms of its own for every level, which detectron2 chooses by counting calls."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    import torch
+    from detectron2.config import get_cfg
+    from detectron2.modeling import build_model
+    from safetensors.torch import save_file
+
+    from hetero_xmodal.parsers.detectors import InputImage
+    from hetero_xmodal.parsers.detectors.detectron2_quietly import quiet
+    from hetero_xmodal.parsers.detectors.zoo import ZooDetector
+
+    (tmp_path / "a.yaml").write_text(RETINANET)
+    cfg = get_cfg()
+    cfg.merge_from_file(str(tmp_path / "a.yaml"), allow_unsafe=False)
+    torch.manual_seed(0)
+    with quiet():
+        model = build_model(cfg)
+    for name, value in model.state_dict().items():
+        if "subnet" in name and "running_mean" in name:
+            value.normal_()  # every level has statistics of its own
+    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, tmp_path / "a.safetensors")
+    detector = ZooDetector(tmp_path / "a.yaml")
+    images = [InputImage(Image.fromarray(np.random.default_rng(k).integers(0, 255, (64, 64, 3), np.uint8)), (64, 64)) for k in range(8)]
+
+    def answer(image):
+        found = detector.detect([image], score_threshold=0.0, max_objects=5)[0]
+        return found.names, found.boxes.tolist(), found.scores.tolist(), found.features.tolist()
+
+    right = [answer(image) for image in images]
+    calls = iter(range(100))
+
+    def stop(module, inputs):
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+
+    hook = detector.model.head.cls_subnet[0].register_forward_pre_hook(stop)
+    with pytest.raises(KeyboardInterrupt):
+        answer(images[0])
+    hook.remove()
+    assert answer(images[0]) == right[0]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(answer, images)) == right
 
 
 def test_weights_are_read_without_executing_anything(tiny, tmp_path):
@@ -516,6 +657,43 @@ def test_bad_configs_and_weights(tiny, tmp_path, monkeypatch):
     with pytest.raises(InputError) as error:
         hx.parse_image(RAMP, detector="COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml")
     assert "cannot be fetched" in sentence(error) and "weights=" in sentence(error)
+
+
+@pytest.mark.parametrize(
+    "files, words",
+    [
+        ({"a.yaml": "_BASE_: a.yaml\n"}, "includes itself"),
+        (
+            {"a.yaml": "_BASE_: b.yaml\n", "b.yaml": "_BASE_: [c.yaml]\n", "c.yaml": "_BASE_: ./a.yaml\n"},
+            "'b.yaml' includes 'c.yaml' includes",
+        ),
+        ({"a.yaml": "_BASE_: [b.yaml, 7]\n", "b.yaml": "VERSION: 2\n"}, "_BASE_ is 7"),
+        ({"a.yaml": "_BASE_: b.yaml\n"}, "b.yaml' does not exist"),
+        ({"a.yaml": "_BASE_: https://example.org/b.yaml\n"}, "download it"),
+        ({"a.yaml": "MODEL: " + "{a: " * 5000 + "1" + "}" * 5000}, "not a usable"),
+        ({"a.yaml": "- 1\n"}, "holds no mapping"),
+        (
+            {"a.yaml": "A0: &a0 [1, 2]\n" + "".join(f"A{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 9)}]\n" for k in range(1, 12))},
+            "expand to over",
+        ),
+    ],
+)
+def test_configs_that_include_themselves_or_explode_are_refused_in_one_sentence(tmp_path, files, words):
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(InputError) as error:
+        hx.parse_image(RAMP, detector=tmp_path / "a.yaml", weights=tmp_path / "a.yaml")
+    assert words in sentence(error)
+
+
+def test_a_config_may_share_a_base(tmp_path):
+    from hetero_xmodal.parsers.detectors.zoo import _read_config
+
+    (tmp_path / "base.yaml").write_text("VERSION: 2\nINPUT: {MIN_SIZE_TEST: 64}\n")
+    for name in "bc":
+        (tmp_path / f"{name}.yaml").write_text(f"_BASE_: base.yaml\nINPUT: {{MAX_SIZE_TEST: 12{len(name)}}}\n")
+    (tmp_path / "a.yaml").write_text("_BASE_: [b.yaml, c.yaml]\n")
+    assert _read_config(str(tmp_path / "a.yaml"))[0].INPUT.MIN_SIZE_TEST == 64
 
 
 def test_without_detectron2_the_command_is_named(monkeypatch):

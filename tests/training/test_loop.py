@@ -6,52 +6,14 @@ import signal
 import stat
 from dataclasses import dataclass
 
-import lightning as L
 import pytest
 import torch
+from line_model import Line, loaders, run
 
 from hetero_xmodal.configs import config_from_dict, config_with
 from hetero_xmodal.errors import InputError
 from hetero_xmodal.pretrained import Pretrained
 from hetero_xmodal.training import EpochSampler, FitConfig, batches, fit, seed_everything
-
-
-class Line(L.LightningModule):
-    """y = 2x with dropout (so that random numbers matter); its validation score is made of the epoch where a test asks for it."""
-
-    def __init__(self, scores=None, crash_in_epoch=None, poison=False):
-        super().__init__()
-        self.net = torch.nn.Sequential(torch.nn.Linear(3, 16), torch.nn.Dropout(0.3), torch.nn.Linear(16, 1))
-        self.scores, self.crash_in_epoch, self.poison = scores, crash_in_epoch, poison
-
-    def training_step(self, batch, index):
-        if self.crash_in_epoch == self.current_epoch and index == 2:
-            raise RuntimeError("power cut")
-        noise = torch.rand(())
-        loss = ((self.net(batch) - 2 * batch.sum(1, keepdim=True)) ** 2).mean() + noise
-        self.log("train/loss", loss, on_epoch=True, on_step=False)
-        return loss * (float("nan") if self.poison else 1)
-
-    def validation_step(self, batch, index):
-        error = ((self.net(batch) - 2 * batch.sum(1, keepdim=True)) ** 2).mean()
-        self.log("validation/score", -error if self.scores is None else float(self.scores[self.current_epoch]))
-
-    def configure_optimizers(self):
-        optimizer = torch.optim.Adam(self.parameters(), lr=0.01)
-        return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 2)]
-
-
-def loaders():
-    data = torch.randn(32, 3, generator=torch.Generator().manual_seed(0))
-    return {"train": batches(data, 8, seed=5), "validation": batches(data[:8], 8, shuffle=False)}
-
-
-def run(out, *, epochs=5, resume=False, module=None, crash_in_epoch=None, **config):
-    seed_everything(1)
-    module = module or Line(crash_in_epoch=crash_in_epoch)
-    config = FitConfig(epochs=epochs, **config)
-    result = fit(module, loaders()["train"], validation=loaders()["validation"], out=out, config=config, resume=resume)
-    return module, result
 
 
 def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
@@ -161,12 +123,12 @@ class Small(Pretrained, torch.nn.Module):
         self.layer = torch.nn.Linear(config.width, len(vocab["labels"]))
 
 
-def test_a_model_is_three_plain_files_and_comes_back_equal(tmp_path):
+def test_a_model_is_plain_files_and_comes_back_equal(tmp_path):
     model = Small(SmallConfig(width=3, sizes=(4,)), {"labels": ["a", "b"]})
     model.save_pretrained(tmp_path / "m")
     model.layer.bias.data += 1
     model.save_pretrained(tmp_path / "m")  # replaces the old folder
-    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == ["config.json", "model.safetensors", "vocab.json"]
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == ["config.json", "manifest.json", "model.safetensors", "vocab.json"]
     back = Small.from_pretrained(tmp_path / "m")
     assert back.config == model.config and back.vocab == model.vocab and not back.training
     assert torch.equal(back.layer.bias, model.layer.bias)
@@ -184,6 +146,9 @@ def test_foreign_and_broken_models_are_refused(tmp_path):
         Small.from_pretrained(tmp_path / "none")
     head = json.loads((path / "config.json").read_text())
     (path / "config.json").write_text(json.dumps(head | {"version": 99}))
+    with pytest.raises(InputError, match="config.json' is not the file that was written"):
+        Small.from_pretrained(path)
+    (path / "manifest.json").unlink()  # as an earlier version wrote it
     with pytest.raises(InputError, match="version 99"):
         Small.from_pretrained(path)
     (path / "config.json").write_text(json.dumps(head | {"config": {"width": 5}}))
@@ -196,7 +161,7 @@ def test_foreign_and_broken_models_are_refused(tmp_path):
         Small.from_pretrained(path)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.tex").write_text("x")
-    with pytest.raises(InputError, match="is not a model folder"):
+    with pytest.raises(InputError, match="mine' holds 'thesis.tex', which is no file of a model"):
         Small(SmallConfig(), {"labels": ["a"]}).save_pretrained(tmp_path / "mine")
 
 

@@ -28,7 +28,7 @@ def birds():
 
 @pytest.fixture(scope="module")
 def parsed(scenes):
-    return hx.parse_images([item.image for item in scenes], progress=False)
+    return hx.parse_images([item.image for item in scenes], progress=False, detector="world")
 
 
 def matches(truth, found, least=0.5):
@@ -74,7 +74,7 @@ def test_objects_attributes_and_relations_of_scenes_are_right(scenes, parsed):
 
 def test_birds_have_parts_with_colours(birds):
     good, total = 0, 0
-    for item, found in zip(birds, hx.parse_images([i.image for i in birds], progress=False), strict=True):
+    for item, found in zip(birds, hx.parse_images([i.image for i in birds], progress=False, detector="world"), strict=True):
         have = {found.objects[r.object].name for r in found.relations if r.predicate == "have" and found.objects[r.subject].name == "bird"}
         total += len(BIRD_PARTS)
         assert len(have - set(BIRD_PARTS)) == 0
@@ -100,10 +100,60 @@ def test_the_region_feature_knows_name_and_colour(parsed):
 
 def test_batches_equal_singles(scenes, parsed):
     for item, together in zip(scenes[:4], parsed[:4], strict=True):
-        alone = hx.parse_image(item.image)
+        alone = hx.parse_image(item.image, detector="world")
         assert [(t.name, t.attributes) for t in alone.objects] == [(t.name, t.attributes) for t in together.objects]
         assert np.allclose([t.box for t in alone.objects], [t.box for t in together.objects], atol=1e-2)
         assert np.allclose([t.feature for t in alone.objects], [t.feature for t in together.objects], atol=1e-3)
+
+
+class Stop(Exception):
+    """What a notebook's stop button raises, wherever the program is."""
+
+
+def test_an_interrupt_in_the_middle_of_the_forward_pass_changes_no_later_answer(scenes, parsed):
+    """Interrupted at every layer in turn, once; the answer afterwards is that of before."""
+    from hetero_xmodal.parsers.detectors.registry import load_detector
+
+    network = load_detector("world").network
+    layers = [layer for layer in network.modules() if not list(layer.children())]
+    for layer in layers:
+        calls = iter(range(100))
+
+        def stop(module, inputs, calls=calls):
+            if next(calls) == 0:
+                raise Stop
+
+        hook = layer.register_forward_pre_hook(stop)
+        try:
+            hx.parse_image(scenes[0].image, detector="world")
+        except Stop:
+            pass
+        finally:
+            hook.remove()
+    assert (
+        hx.parse_image(scenes[0].image, detector="world").objects
+        == hx.parse_images([scenes[0].image], progress=False, detector="world")[0].objects
+    )
+    for item, right in zip(scenes[:3], parsed[:3], strict=True):
+        found = hx.parse_image(item.image, detector="world")
+        assert [(t.name, t.attributes) for t in found.objects] == [(t.name, t.attributes) for t in right.objects]
+        assert np.allclose([t.box for t in found.objects], [t.box for t in right.objects], atol=1e-2)
+
+
+def test_threads_get_the_answers_of_a_single_one(scenes):
+    """24 images, six threads, two thresholds: boxes, names and features equal those of one thread in every bit."""
+    import warnings
+    from concurrent.futures import ThreadPoolExecutor
+
+    def answer(k):
+        found = hx.parse_image(scenes[k].image, score_threshold=(0.2, 0.6)[k % 2], detector="world")
+        return [(t.name, t.attributes, t.box, t.score, t.feature) for t in found.objects], found.relations
+
+    alone = [answer(k) for k in range(24)]
+    filters = list(warnings.filters)
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(answer, range(24))) == alone
+    assert warnings.filters == filters
 
 
 def test_boxes_are_in_pixels_of_the_original():
@@ -112,7 +162,7 @@ def test_boxes_are_in_pixels_of_the_original():
     for item in large:
         wide = np.full((512, 700, 3), 128, np.uint8)  # not square either: the right side is empty
         wide[:, :512] = np.asarray(item.image)
-        scene = hx.parse_image(wide)
+        scene = hx.parse_image(wide, detector="world")
         assert scene.size == (700, 512)
         found += sum(1 for _ in matches(item.scene, scene))
         assert all(thing.box[2] <= 700 and thing.box[3] <= 512 for thing in scene.objects)
@@ -121,12 +171,12 @@ def test_boxes_are_in_pixels_of_the_original():
 
 def test_thresholds_and_tiny_images(scenes, parsed):
     image = scenes[0].image
-    many, few = hx.parse_image(image, score_threshold=0.05), hx.parse_image(image, max_objects=1)
+    many, few = hx.parse_image(image, score_threshold=0.05, detector="world"), hx.parse_image(image, max_objects=1, detector="world")
     assert len(many.objects) >= len(parsed[0].objects) >= len(few.objects) == 1
     assert few.objects[0].name == parsed[0].objects[0].name
-    assert all(thing.score >= 0.8 for thing in hx.parse_image(image, score_threshold=0.8).objects)
+    assert all(thing.score >= 0.8 for thing in hx.parse_image(image, score_threshold=0.8, detector="world").objects)
     with pytest.raises(InputError, match="is 1 x 1 pixels; the world's detector needs at least 8"):
-        hx.parse_image(np.zeros((1, 1, 3), np.uint8))
+        hx.parse_image(np.zeros((1, 1, 3), np.uint8), detector="world")
 
 
 def test_relations_of_parts():
@@ -162,7 +212,7 @@ def test_training_continues_bit_for_bit(tmp_path):
     parts = load_file(train_detector(tmp_path / "parts", **options))
     assert whole.keys() == parts.keys() and all(torch.equal(whole[k], parts[k]) for k in whole)
     scene = hx.parse_image(np.zeros((64, 64, 3), np.uint8), weights=tmp_path / "parts" / f"{ASSET}.safetensors", score_threshold=0.0)
-    assert scene.source["weights"] != hx.parse_image(np.zeros((64, 64, 3), np.uint8)).source["weights"]
+    assert scene.source["weights"] != hx.parse_image(np.zeros((64, 64, 3), np.uint8), detector="world").source["weights"]
     assert not list(tmp_path.rglob("*.tmp*"))
     with pytest.raises(InputError, match="was made with steps=3, not 4"):
         train_detector(tmp_path / "parts", **options | {"steps": 4})

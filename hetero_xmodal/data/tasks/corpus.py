@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 from ...checks import check_choice, check_count, check_seed, check_unused
 from ...deprecation import renamed_keywords
 from ...errors import InputError, nearest
-from ...files import atomic_folder, read_json, replaceable_folder, write_json
+from ...files import FolderKind, atomic_folder, read_json, replaceable_folder, write_json
+from ...graphs.folder_kind import CORPUS_FOLDER
 from ...graphs.wiring import WIRINGS
 from ...parsers.detectors.registry import check_detector
 from ...parsers.sentence import check_language
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from ...graphs.flat import FlatGraphs
 
 SCENES = ("detector", "true")
+_SHARD = FolderKind("shard", ("shard.json",), optional=("graphs/corpus.json", "graphs/corpus.safetensors"))
 _IMAGES = 16  # held in memory, and sent through the detector, together
 
 
@@ -117,7 +119,7 @@ def build_corpus(
         check_detector(detector)
     else:
         check_unused("is not used where scenes='true' takes the data set's own scene graphs", detector=detector)
-    out = replaceable_folder(out, marker="corpus.json")
+    out = replaceable_folder(out, CORPUS_FOLDER)
     check_seed(seed)
     if seed is not None and not (isinstance(source, str) and source.startswith("world/")):
         check_unused("is for generated worlds, and the source is none", seed=seed)
@@ -238,7 +240,7 @@ def _write_shard(part: Path, pairs: list[_Pair], dropped: list[Dropped]) -> None
     from ...graphs.corpus import GraphCorpus
     from ...graphs.flat import FlatGraphs
 
-    with atomic_folder(part, marker="shard.json") as folder:
+    with atomic_folder(part, _SHARD) as folder:
         if pairs:
             texts = {
                 "ids": [f"{p.item}#{p.number}" for p in pairs],
@@ -316,7 +318,7 @@ def _finish(out: Path, parts: Path, done: list[Path], plan: dict[str, Any]) -> G
     texts = {name: [t for shard in shards for t in getattr(shard, name)] for name in ("ids", "sentences", "images")}
     info = plan | {"graphs": sum(map(len, shards)), "dropped": len(dropped)}
     corpus = GraphCorpus(FlatGraphs.concat([shard._flat for shard in shards]), **texts, info=info)
-    with atomic_folder(out, marker="corpus.json") as folder:
+    with atomic_folder(out, CORPUS_FOLDER) as folder:
         corpus.write(folder)
         with open(folder / "dropped.csv", "w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, ["item", "sentence_number", "sentence", "reason"])

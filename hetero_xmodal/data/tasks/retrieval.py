@@ -39,10 +39,12 @@ class RetrievalData:
     vocab : how to encode new images, texts and labels in the same way; JSON values only. ``labels``: names of the label
         columns; ``tags``: the tag vocabulary, if texts are 0/1 tag vectors; ``images``, ``texts``: how the features were made;
         ``data``: the data set; ``used``: ids of the training and validation pairs, if pairs have ids.
+    items : what the features of all pairs were made of, if they were made here: ``ids``, ``texts`` and ``images``, a mark of each file
     """
 
     features: FeatureSet
     vocab: dict[str, Any] = field(default_factory=dict)
+    items: dict[str, list[str]] = field(default_factory=dict)
 
 
 def load_retrieval_data(
@@ -248,7 +250,12 @@ def _photographs(source: Source, network: str, held_out: int | None, seed: int) 
     features = FeatureSet(source.kind, made["train"], made["test"], made["val"], tuple(vocab["labels"]))
     if features.val is None:
         features = features.hold_out(_tenth(features) if held_out is None else held_out, seed=seed)
-    return RetrievalData(features, vocab)
+    items = {
+        "ids": [record.id for record in everyone],
+        "texts": [_text(record, tags=tags) for record in everyone],
+        "images": [record.content_mark() for record in everyone],
+    }
+    return RetrievalData(features, vocab, items)
 
 
 def _images(network: str) -> dict[str, str]:

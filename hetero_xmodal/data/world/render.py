@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...parsers import geometry
-from ...scenes import SceneGraph, SceneObject, SceneRelation
+from ...scenes import SceneGraph, SceneObject
 from .backgrounds import background
 from .layout import AIR, SLACK, WALL, Scene, choose_content, kinds_of, place_things, signature, split_of, stable_codes
 from .paint import CANVAS, Painter
@@ -62,10 +62,9 @@ def truth(scene: Scene, boxes: list, size: int, id: str | None = None) -> SceneG
     """The true scene graph of an image of *size* x *size*: boxes in its pixels, relations by geometry."""
     scale = CANVAS / size
     names = [t.category for t in scene.things]
-    codes = geometry.relation_matrix(np.array(boxes, np.float64), names, size=(CANVAS, CANVAS))
     return SceneGraph(
         objects=[SceneObject(t.category, t.attributes, tuple(v / scale for v in box)) for t, box in zip(scene.things, boxes, strict=True)],
-        relations=[SceneRelation(int(i), geometry.PREDICATES[codes[i, j]], int(j)) for i, j in zip(*np.nonzero(codes >= 0), strict=True)],
+        relations=geometry.relations_between(np.array(boxes, np.float64), names, size=(CANVAS, CANVAS), hold=True),
         size=(size, size), id=id, source={"parser": "truth", "place": scene.place},
     )  # fmt: skip
 

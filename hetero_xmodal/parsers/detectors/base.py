@@ -45,6 +45,8 @@ class Detections:
     attributes : of each object, empty if the detector predicts none
     features : float32 (n, d), L2-normalised rows, or ``None``
     relations : relations predicted by the detector; ``None`` if they are to be derived from the boxes
+    source : provenance of this image's objects where it differs from that of the detector
+    provenance : where objects and attributes come from, one of :data:`hetero_xmodal.schema.PROVENANCE`
     """
 
     names: list[str]
@@ -53,6 +55,8 @@ class Detections:
     attributes: list[list[str]] = field(default_factory=list)
     features: np.ndarray | None = None
     relations: list[SceneRelation] | None = None
+    source: dict[str, Any] = field(default_factory=dict)
+    provenance: str = "detected"
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@ This package's format is one object, or a list of them, one per image::
      "attributes": [["red", "wooden"]]}    # optional
 
 A COCO ``instances`` file has ``images``, ``annotations`` (``bbox`` is x, y, width, height) and ``categories``; crowd regions are ignored.
+Without scores these are annotations, and objects have the provenance ``annotated``; otherwise it is ``detected``.
 An image is looked up by its file name, then by its file name without the suffix, then by its id.
 """
 
@@ -59,6 +60,7 @@ class DetectionsFile:
                 f"detections file '{self.path}' holds {found}; expected a detections object or list ({', '.join(_KEYS)}) or COCO instances "
                 "(images, annotations, categories)"
             )
+        self._annotated = self.format == "coco" and not any("score" in row for row in data["annotations"])
         self.source: dict[str, Any] = {
             "detector": Path(self.path).name,
             "weights": file_hash(self.path),
@@ -105,7 +107,10 @@ class DetectionsFile:
         boxes, scores = _check_record(record, image.size, where)
         order = [i for i in np.argsort(-scores, kind="stable").tolist() if scores[i] >= score_threshold][:max_objects]
         attributes = record.get("attributes") or [[] for _ in record["labels"]]
-        return Detections([record["labels"][i].strip() for i in order], boxes[order], scores[order], [list(attributes[i]) for i in order])
+        return Detections(
+            [record["labels"][i].strip() for i in order], boxes[order], scores[order], [list(attributes[i]) for i in order],
+            provenance="annotated" if self._annotated else "detected",
+        )  # fmt: skip
 
 
 def _read(path: str) -> Any:

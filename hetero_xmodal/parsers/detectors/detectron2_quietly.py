@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 import warnings
 
 from ...errors import MissingPackageError
@@ -11,20 +12,27 @@ from ...errors import MissingPackageError
 INSTALL = "pip install --no-deps --target <site-packages> --python-version 3.10 --only-binary=:all: sal-detectron2==0.7.2"
 
 
+_ONE_THREAD = threading.RLock()
+
+
 @contextlib.contextmanager
 def quiet():
-    """Suppress warnings about deprecated interfaces that detectron2 0.7 and its dependencies use; others pass."""
-    tracing = logging.getLogger("torch.fx._symbolic_trace")  # warns about a call in detectron2's layers
-    level = tracing.level
-    tracing.setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
-        warnings.filterwarnings("ignore", message=".*torch.jit.script.* is deprecated", category=FutureWarning)
-        warnings.filterwarnings("ignore", message=".*torch.jit.script.* is deprecated", category=DeprecationWarning)
-        warnings.filterwarnings("ignore", message="torch.meshgrid: in an upcoming release", category=UserWarning)
-        warnings.filterwarnings("ignore", message=".*torch.cuda.amp.* is deprecated", category=FutureWarning)
+    """Suppress warnings about deprecated interfaces that detectron2 0.7 and its dependencies use; others pass.
+
+    One thread at a time may be inside: the filters of warnings belong to the process, and two threads would restore each other's.
+    """
+    with _ONE_THREAD:
+        tracing = logging.getLogger("torch.fx._symbolic_trace")  # warns about a call in detectron2's layers
+        level = tracing.level
+        tracing.setLevel(logging.ERROR)
         try:
-            yield
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
+                warnings.filterwarnings("ignore", message=".*torch.jit.script.* is deprecated", category=FutureWarning)
+                warnings.filterwarnings("ignore", message=".*torch.jit.script.* is deprecated", category=DeprecationWarning)
+                warnings.filterwarnings("ignore", message="torch.meshgrid: in an upcoming release", category=UserWarning)
+                warnings.filterwarnings("ignore", message=".*torch.cuda.amp.* is deprecated", category=FutureWarning)
+                yield
         finally:
             tracing.setLevel(level)
 

@@ -1,7 +1,8 @@
 """Grid features: the image is divided into N x N patches, each an object with a feature of an ImageNet network.
 
 For photographs without a suitable detector. A patch is named ``"patch"``, its score is 1, and it is related to the patches left of, right
-of, above and below it.
+of, above and below it. The provenance of patches and of their relations is ``prior``: they are the same on every image, whatever it shows,
+so no patch is matched with a word, and statistics of facts leave them out.
 
 >>> from hetero_xmodal.parsers.detectors.grid import patch_boxes
 >>> patch_boxes(2, (100, 60)).tolist()
@@ -32,7 +33,8 @@ def patch_relations(n: int) -> list[SceneRelation]:
     relations = []
     for here, there, word, opposite in ((cells[:, :-1], cells[:, 1:], "left of", "right of"), (cells[:-1], cells[1:], "above", "below")):
         for a, b in zip(here.ravel().tolist(), there.ravel().tolist(), strict=True):
-            relations += [SceneRelation(a, word, b), SceneRelation(b, opposite, a)]
+            relations.append(SceneRelation(a, word, b, provenance="prior"))
+            relations.append(SceneRelation(b, opposite, a, provenance="prior", mirror=True))
     return relations
 
 
@@ -103,6 +105,7 @@ class GridDetector:
                 [[] for _ in range(n)],
                 unit_rows(rows),
                 patch_relations(self.patches),
+                provenance="prior",
             )
             for p, rows in zip(images, features, strict=True)
         ]

@@ -48,7 +48,10 @@ class WithRegionFeatures:
             boxes.append(torch.from_numpy(answer.boxes) * torch.tensor([width / image.size[0], height / image.size[1]] * 2))
         with torch.inference_mode():
             maps = self._network(batch)
-            pooled = roi_align(maps, boxes, SAMPLES, maps.shape[-1] / SIDE, sampling_ratio=0, aligned=True).mean((2, 3))
-        for answer, rows in zip(answers, pooled.split([len(b) for b in boxes]), strict=True):
-            answer.features = unit_rows(rows.numpy())
+            for answer, one, its in zip(answers, maps.split(1), boxes, strict=True):
+                parts = [  # 256 boxes at a time: each needs 49 samples of every channel
+                    roi_align(one, [some], SAMPLES, maps.shape[-1] / SIDE, sampling_ratio=0, aligned=True).mean((2, 3))
+                    for some in its.split(256)
+                ]
+                answer.features = unit_rows(torch.cat(parts).numpy())
         return answers

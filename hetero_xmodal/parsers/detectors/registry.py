@@ -9,15 +9,19 @@ from ...errors import InputError, nearest
 from ...files import existing_file
 from .base import MAX_PATCHES, Detector
 
+#: detectors that are called by a name; all others are files or names of detectron2's zoo
+NAMED = ("auto", "world", "nanodet", "grid")
+
 
 def load_detector(detector: str | Path | Detector = "world", *, weights: str | Path | None = None, features: str | None = None) -> Detector:
     """Return a detector by name or file; the last four are cached, so that a loop over images loads it once.
 
     Parameters
     ----------
-    detector : ``"world"``, ``"grid"`` (7 x 7 patches) or ``"grid:N"``, the path of a detections JSON, the path of a detectron2 config
-        (``.yaml``), a name of detectron2's model zoo (``"COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"``), or an object that is a
-        :class:`Detector` already.
+    detector : ``"auto"`` (the world's detector for images of the world, else a detector of photographs), ``"world"``, ``"nanodet"``
+        (COCO's 80 classes, once ``hetero-xmodal detector get nanodet`` was run), ``"grid"`` (7 x 7 patches) or ``"grid:N"``, the path
+        of a detections JSON, the path of a detectron2 config (``.yaml``), a name of detectron2's model zoo
+        (``"COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"``), or an object that is a :class:`Detector` already.
     weights : file of weights for a config or for ``"world"`` (``.safetensors``, or ``.pth`` and ``.pkl``, of which no code is executed).
     features : ImageNet network (``"efficientnet-lite0"``) whose region features replace the detector's own.
 
@@ -32,7 +36,8 @@ def load_detector(detector: str | Path | Detector = "world", *, weights: str | P
         return _load(str(detector), None if weights is None else str(weights), features, _stamp(detector), _stamp(weights))
     if not isinstance(detector, Detector):
         raise InputError(
-            f"detector is a {type(detector).__name__}; give 'world', 'grid', a .json of detections, a .yaml config, or a Detector"
+            f"detector is a {type(detector).__name__}; give {', '.join(map(repr, NAMED))}, a .json of detections, a .yaml config, "
+            "or a Detector"
         )
     return detector if features is None else _with_features(detector, features)
 
@@ -62,9 +67,9 @@ def check_detector(detector: str | Path | Detector, *, weights: str | Path | Non
     elif name.endswith((".yaml", ".yml")):
         if "/" not in name and not Path(name).exists():  # the names of the model zoo have a slash
             raise InputError(f"detector config '{name}' does not exist; check the path, or give a name of detectron2's model zoo")
-    elif name != "world":
+    elif name not in NAMED:
         raise InputError(
-            f"unknown detector {name!r}{_zoo_hint(name) if '/' in name else nearest(name, ['world', 'grid'])}; give 'world', 'grid', "
+            f"unknown detector {name!r}{_zoo_hint(name) if '/' in name else nearest(name, NAMED)}; give {', '.join(map(repr, NAMED))}, "
             "a detections .json, a local .yaml config, or a name of detectron2's model zoo such as "
             "'COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml'"
         )
@@ -96,10 +101,20 @@ def _load(name: str, weights: str | None, features: str | None, *stamps) -> Dete
         return _with_features(_load(name, weights, None, *stamps), features)
     check_detector(name, weights=weights)
     kind, _, option = name.partition(":")
+    if name == "auto" and weights is not None:
+        name = "world"  # weights without a detector's name are those of `hetero-xmodal train detector`
     if name == "world":
         from .world import WorldDetector
 
         return WorldDetector(weights)
+    if name == "auto":
+        from .auto import AutoDetector
+
+        return AutoDetector()
+    if name == "nanodet":
+        from .nanodet import NanoDet
+
+        return NanoDet(weights)
     if kind == "grid":
         from .grid import GridDetector
 

@@ -6,6 +6,7 @@ The network is :class:`hetero_xmodal.networks.world_detector.WorldDetectorNetwor
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,9 +134,9 @@ class WorldDetector:
             small = image.pixels if image.pixels.size == inside else image.pixels.resize(inside)
             row[: inside[1], : inside[0]] = np.asarray(small)
             scales.append([width / inside[0], height / inside[1]] * 2)
-        self.network.test_score_thresh = max(0.01, score_threshold)  # boxes below it cannot affect the result
+        least = max(0.01, score_threshold)  # boxes below it cannot affect the result
         with torch.inference_mode(), quiet():
-            answers = self.network(torch.from_numpy(batch).permute(0, 3, 1, 2).float())
+            answers = self.network(torch.from_numpy(batch).permute(0, 3, 1, 2).float(), score_threshold=least)
         return [
             self._detections(answer, np.asarray(scale, np.float32), image.size, score_threshold, max_objects)
             for answer, scale, image in zip(answers, scales, images, strict=True)
@@ -181,8 +182,8 @@ def world_relations(boxes: np.ndarray, names: list[str], size: tuple[int, int]) 
     """
     whole = [i for i, name in enumerate(names) if name not in BIRD_PARTS]
     relations = [
-        SceneRelation(whole[r.subject], r.predicate, whole[r.object])
-        for r in relations_between(boxes[whole], [names[i] for i in whole], size=size)
+        replace(r, subject=whole[r.subject], object=whole[r.object])
+        for r in relations_between(boxes[whole], [names[i] for i in whole], size=size, hold=True)
     ]
     birds = [i for i in whole if names[i] == "bird"]
     for part, name in enumerate(names):
@@ -190,5 +191,5 @@ def world_relations(boxes: np.ndarray, names: list[str], size: tuple[int, int]) 
             low, high = np.maximum(boxes[birds, :2], boxes[part, :2]), np.minimum(boxes[birds, 2:], boxes[part, 2:])
             shared = np.prod((high - low).clip(0), 1)
             if shared.max() > 0.5 * np.prod(boxes[part, 2:] - boxes[part, :2]):
-                relations.append(SceneRelation(birds[int(shared.argmax())], HAVE, part))
+                relations.append(SceneRelation(birds[int(shared.argmax())], HAVE, part, provenance="geometry"))
     return relations

@@ -22,6 +22,8 @@ from .base import Detections, InputImage, file_hash, unit_rows
 from .detectron2_quietly import quiet, require_detectron2
 
 SAMPLES = 7
+#: a config of more entries is refused; detectron2's longest has some hundreds
+MAX_ENTRIES = 100_000
 
 
 def zoo_names() -> list[str]:
@@ -54,6 +56,7 @@ class ZooDetector:
     def __init__(self, config: str | Path, weights: str | Path | None = None, *, labels: list[str] | None = None) -> None:
         require_detectron2()
         from detectron2.data import transforms
+        from detectron2.layers import CycleBatchNormList
         from detectron2.modeling import build_model
 
         cfg, local = _read_config(str(config))
@@ -69,6 +72,7 @@ class ZooDetector:
         self._resize = transforms.ResizeShortestEdge(cfg.INPUT.MIN_SIZE_TEST, cfg.INPUT.MAX_SIZE_TEST)
         self._bgr = cfg.INPUT.FORMAT == "BGR"
         self._pooler, self._levels = _pooler(self.model)
+        self._cycled = [layer for layer in self.model.modules() if isinstance(layer, CycleBatchNormList)]
         self._maps: dict[str, Any] = {}
         self.model.backbone.register_forward_hook(lambda module, inputs, output: self._maps.update(output))
         self.longest_side = cfg.INPUT.MAX_SIZE_TEST
@@ -97,7 +101,9 @@ class ZooDetector:
         pixels = self._resize.get_transform(pixels).apply_image(pixels[:, :, ::-1] if self._bgr else pixels)
         tensor = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(np.float32))
         width, height = image.size
-        with torch.inference_mode(), quiet():
+        with torch.inference_mode(), quiet():  # one thread at a time: the hook's maps and the counters below belong to the model
+            for layer in self._cycled:  # counts its calls; an exception half-way through an earlier pass leaves it between two levels
+                layer._pos = 0
             found = self.model([{"image": tensor, "width": width, "height": height}])[0]
             if "instances" not in found:
                 raise InputError(
@@ -110,7 +116,7 @@ class ZooDetector:
             boxes = found.pred_boxes.tensor
             scaled = boxes * boxes.new_tensor([tensor.shape[2] / width, tensor.shape[1] / height] * 2)  # in pixels of the resized image
             features = self._pooler([self._maps[level] for level in self._levels], [Boxes(scaled)]).mean((2, 3))
-        self._maps.clear()
+            self._maps.clear()
         classes = found.pred_classes.tolist()
         if classes and max(classes) >= len(self.labels):
             raise InputError(
@@ -144,13 +150,60 @@ def _read_config(name: str):
             raise InputError(f"detector config '{name}' is neither a file nor a name of detectron2's model zoo{nearest(name, known)}")
     path = str(existing_file(name, "detector config")) if local else None
     cfg = get_cfg()
+    if path is not None:
+        _check_bases(path)
     try:
         with quiet():
             cfg.merge_from_file(path or model_zoo.get_config_file(name), allow_unsafe=False)  # plain YAML: a config never runs code
-    except (yaml.YAMLError, KeyError, ValueError, AssertionError, AttributeError, OSError, TypeError) as error:
+    except (yaml.YAMLError, KeyError, ValueError, AssertionError, AttributeError, OSError, TypeError, RecursionError, IndexError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"detector config '{name}' is not a usable detectron2 config ({reason})") from None
     return cfg, local
+
+
+def _check_bases(path: str, inside: tuple[Path, ...] = ()) -> None:
+    """Follow the files that a config names as its ``_BASE_``; detectron2 would read a circle of them for ever.
+
+    Raises
+    ------
+    InputError
+        If a file includes itself, is missing, is no mapping, or repeats a part of itself by aliases so often that it would fill the memory.
+    """
+    import yaml
+
+    file = existing_file(path, "detector config").resolve()
+    if file in inside:
+        chain = "' includes '".join(p.name for p in (*inside, file))
+        raise InputError(f"detector config '{inside[0]}' includes itself ('{chain}'); take the _BASE_ out of one of them")
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError, OSError, RecursionError, TypeError, AttributeError, KeyError, IndexError) as error:
+        reason = " ".join(str(error).split())[:200] if str(error) else type(error).__name__
+        raise InputError(f"detector config '{file}' is not a usable detectron2 config ({reason})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"detector config '{file}' is not a usable detectron2 config (it holds no mapping)")
+    if _expanded(content) > MAX_ENTRIES:
+        raise InputError(f"detector config '{file}' is not a usable detectron2 config (its aliases expand to over {MAX_ENTRIES:,} entries)")
+    bases = content.get("_BASE_", [])
+    for base in [bases] if isinstance(bases, str) else bases if isinstance(bases, list) else [bases]:
+        if not isinstance(base, str):
+            raise InputError(f"detector config '{file}': _BASE_ is {base!r}, expected the name of a file")
+        if "://" in base:
+            raise InputError(f"detector config '{file}': _BASE_ is '{base}'; download it and name the file")
+        _check_bases(str(file.parent / Path(base).expanduser()), (*inside, file))
+
+
+def _expanded(value: Any) -> int:
+    """Number of entries of a YAML value, counting a part as often as aliases repeat it, up to a little more than the limit."""
+    count, waiting = 0, [value]
+    while waiting and count <= MAX_ENTRIES:
+        part = waiting.pop()
+        count += 1
+        if isinstance(part, dict):
+            waiting += part.values()
+        elif isinstance(part, list | tuple | set):
+            waiting += part
+    return count
 
 
 def _find_weights(cfg, name: str, weights: str | Path | None, local: bool) -> Path:

@@ -70,7 +70,7 @@ def load_manipulation_data(
     if scenes == "detector":
         from ...parsers.image import parse_images
 
-        pictured = parse_images(images, progress=False)
+        pictured = parse_images(images, detector="world", progress=False)
     if missing is None:
         missing = 0 if data == "world/birds" or data.startswith("cub:") else 1
     return make_manipulation_data(

@@ -17,9 +17,12 @@ import torch
 from torch import Tensor
 
 from ...errors import InputError
+from ...files import atomic_path
 from ...networks.image_branch import ImageEncoder, WorldEncoder
 from ...pretrained import Pretrained
+from ..fingerprint import Fingerprint
 from ..loop import FitConfig, FitResult, device_of, fit
+from ..run_folder import is_empty
 from ..sampling import batches
 from .dataset import ManipulationData
 from .encoder import AttributeReader, train_encoder
@@ -61,7 +64,7 @@ def check_run(out: str | Path, *, size: int | None = None, resume: bool = False)
         raise InputError(f"size is {size}, but training needs at least two images")
     if out.exists() and not out.is_dir():
         raise InputError(f"run folder '{out}' is a file; give the name of a folder")
-    if out.exists() and any(out.iterdir()) and not resume:
+    if not resume and not is_empty(out):
         raise InputError(f"run folder '{out}' is not empty; choose another one, or continue its run with --resume")
 
 
@@ -182,7 +185,8 @@ class Samples(L.Callback):
         module.train()
         torch.set_rng_state(state)
         self.out.mkdir(parents=True, exist_ok=True)
-        figure.savefig(self.out / f"epoch_{trainer.current_epoch:03d}.png", dpi=80)
+        with atomic_path(self.out / f"epoch_{trainer.current_epoch:03d}.png") as temporary:
+            figure.savefig(temporary, dpi=80, format="png")
 
 
 def fit_editor(
@@ -196,6 +200,8 @@ def fit_editor(
     out: str | Path,
     fit_config: FitConfig,
     settings: Settings,
+    recipe: str,
+    data: Fingerprint,
     preset: dict[str, Any] | None = None,
     resume: bool,
     progress: bool | None,
@@ -214,6 +220,8 @@ def fit_editor(
             out=out,
             config=fit_config,
             recipe_config=settings,
+            recipe=recipe,
+            data=data,
             preset=preset,
             resume=resume,
             callbacks=[Samples(Path(out) / "samples", draw)],

@@ -1,0 +1,47 @@
+"""Atomic writing and safe reading of files: no partial results, nothing lost, and nothing in a file that is read gets executed.
+
+======================  ======================================================================================================
+single files            :func:`atomic_path`, :func:`write_text`, :func:`write_json`, :func:`write_safetensors`
+folders                 :func:`atomic_folder` with a :class:`FolderKind` (:class:`Saved` for results)
+refusing before work    :func:`replaceable_folder`, :func:`existing_file`, :func:`existing_folder`
+reading                 :func:`read_json`, :func:`read_safetensors`; :func:`read_folder` reads one whole state of a folder
+damage                  ``manifest.json`` in every folder; :func:`check_files`, :func:`check_single`, :func:`read_manifest`
+two writers             :func:`one_writer`, for work that lasts
+======================  ======================================================================================================
+
+The modules from the lowest to the highest: ``locks``, ``atomic``, ``formats``, ``manifest``, ``folders``.
+"""
+
+from .atomic import atomic_path
+from .folders import FolderKind, Saved, atomic_folder, existing_folder, read_folder, recover_folder, replaceable_folder
+from .formats import existing_file, read_json, read_safetensors, user_cache, write_json, write_safetensors, write_text
+from .locks import one_writer
+from .manifest import MANIFEST, FileRecord, Manifest, check_files, check_single, file_state, files_below, read_manifest, write_manifest
+
+__all__ = [
+    "MANIFEST",
+    "FileRecord",
+    "FolderKind",
+    "Manifest",
+    "Saved",
+    "atomic_folder",
+    "atomic_path",
+    "check_files",
+    "check_single",
+    "existing_file",
+    "existing_folder",
+    "file_state",
+    "files_below",
+    "one_writer",
+    "read_folder",
+    "read_json",
+    "read_manifest",
+    "read_safetensors",
+    "recover_folder",
+    "replaceable_folder",
+    "user_cache",
+    "write_json",
+    "write_manifest",
+    "write_safetensors",
+    "write_text",
+]

@@ -1,0 +1,108 @@
+"""JSON, text and safetensors: written atomically, read without executing anything."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from .atomic import atomic_path
+
+if TYPE_CHECKING:
+    import torch
+
+
+def user_cache(name: str) -> Path:
+    """Folder for files that can be made again at any time: ``$XDG_CACHE_HOME/hetero_xmodal/NAME``, by default below ``~/.cache``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hetero_xmodal" / name
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a UTF-8 text file atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write a JSON file atomically.
+
+    Raises
+    ------
+    ValueError
+        If *value* contains NaN or infinity, which JSON cannot represent.
+    """
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path, what: str = "JSON") -> Any:
+    """Read a JSON file; *what* names its role in error messages.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, empty or not valid JSON.
+    """
+    path = existing_file(path, what)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{what} file '{path}' is not readable as JSON ({error}); it may be truncated or of another format") from None
+
+
+def existing_file(path: str | Path, what: str = "file") -> Path:
+    """Return *path* as a :class:`~pathlib.Path`; *what* names its role in error messages.
+
+    Raises
+    ------
+    InputError
+        If it does not exist, is a folder, or is empty.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{what} '{path}' is a folder; give a file")
+    if not path.exists():
+        raise InputError(f"{what} '{path}' does not exist; check the path")
+    if path.stat().st_size == 0:
+        raise InputError(f"{what} '{path}' is empty (0 bytes)")
+    return path
+
+
+def write_safetensors(path: str | Path, tensors: dict, metadata: dict[str, str] | None = None) -> None:
+    """Write named tensors to a safetensors file atomically.
+
+    The format cannot express shared memory: tied weights and overlapping views are written once for each name, and are separate tensors
+    when they are read back.
+    """
+    from safetensors.torch import save_file
+
+    apart = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    last: dict[torch.device, int] = {}  # device -> end of the memory of the tensors seen so far
+    for name, tensor in sorted(apart.items(), key=lambda item: item[1].data_ptr()):
+        start, end = tensor.data_ptr(), tensor.data_ptr() + tensor.nbytes
+        if start < last.get(tensor.device, 0):
+            apart[name] = tensor.clone()
+        last[tensor.device] = max(end, last.get(tensor.device, 0))
+    with atomic_path(path) as temporary:
+        save_file(apart, str(temporary), metadata=metadata)
+
+
+def read_safetensors(path: str | Path, what: str = "tensor file") -> tuple[dict, dict[str, str]]:
+    """Read the tensors (memory-mapped) and the metadata of a safetensors file; *what* names its role in error messages.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, empty, truncated or of another format.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = existing_file(path, what)
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(
+            f"{what} '{path}' is not a readable safetensors file ({error}); it may be truncated or of another format"
+        ) from None

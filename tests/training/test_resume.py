@@ -1,0 +1,175 @@
+"""A run is resumed with the recipe, settings, data and number of threads that it was started with, or refused in one sentence."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from line_model import run
+
+import hetero_xmodal as hx
+from hetero_xmodal.cli.main import run as command
+from hetero_xmodal.data.tasks.matching import MatchingData, Regions, Split, Words
+from hetero_xmodal.training import FitConfig
+from hetero_xmodal.training.algr import train_algr
+from hetero_xmodal.training.cam import train_cam
+from hetero_xmodal.training.editing.make_dataset import load_manipulation_data
+from hetero_xmodal.training.fingerprint import difference, of_editing, of_matching, split_fingerprint
+from hetero_xmodal.training.mimnet import train_mimnet
+
+ITEMS = {"train": split_fingerprint("abc", captions=["1", "2", "3"], images=np.eye(3))}
+CHANGES = {
+    "captions": (split_fingerprint("abc", captions=["1", "x", "y"], images=np.eye(3)),
+                 "2 of 3 items of the split train have other captions, the first is 'b'"),
+    "image": (split_fingerprint("abc", captions="123", images=np.eye(3) + [[0], [0], [1]]),
+              "1 of 3 items of the split train has other images, the first is 'c'"),
+    "more": (split_fingerprint("abcde", captions="12345", images=np.eye(5)),
+             "the split train has 5 items instead of 3, new is 'd' (and 1 more)"),
+    "fewer": (split_fingerprint("ac", captions="13", images=np.eye(2)), "the split train has 2 items instead of 3, missing is 'b'"),
+    "twice": (split_fingerprint("abca", captions="1231", images=np.eye(4)), "the split train has 4 items instead of 3"),
+    "order": (split_fingerprint("acb", captions="132", images=np.eye(3)),
+              "the items of the split train come in another order, the first in another place is 'c'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_has_changed_is_said_of_the_first_item(what):
+    changed, sentence = CHANGES[what]
+    assert difference(ITEMS, {"train": changed}) == sentence
+    assert difference(ITEMS, ITEMS) is None
+    assert difference(json.loads(json.dumps(ITEMS)), ITEMS) is None  # as it is read back from the run folder
+
+
+def test_a_run_is_not_resumed_with_other_data_and_its_record_stays(tmp_path):
+    run(tmp_path / "run", epochs=1, data=ITEMS)
+    before = (tmp_path / "run/data.json").read_bytes()
+    for changed, sentence in CHANGES.values():
+        with pytest.raises(hx.InputError) as error:
+            run(tmp_path / "run", epochs=2, resume=True, data={"train": changed})
+        assert f"was started with other data: {sentence}; resume with the same data or start a new run" in str(error.value)
+    assert (tmp_path / "run/data.json").read_bytes() == before
+    _, result = run(tmp_path / "run", epochs=2, resume=True, data=ITEMS)
+    assert result.epochs == 2
+    (tmp_path / "run/data.json").write_text("[1]")
+    with pytest.raises(hx.InputError, match="is no record of a run's data"):
+        run(tmp_path / "run", epochs=3, resume=True, data=ITEMS)
+    (tmp_path / "run/data.json").unlink()  # a run of a version before this record
+    assert run(tmp_path / "run", epochs=3, resume=True, data=ITEMS)[1].epochs == 3
+
+
+@pytest.fixture
+def features(tmp_path):
+    """A file of features, and a run of DAGNN on it."""
+    labels, rng = np.eye(3)[np.arange(30) % 3], np.random.default_rng(0)
+    arrays = {}
+    for split in ("train", "val", "test"):
+        arrays |= {f"{split}_images": rng.normal(size=(30, 6)), f"{split}_texts": rng.normal(size=(30, 3)), f"{split}_labels": labels}
+    np.savez(tmp_path / "mine.npz", **arrays)
+    hx.train("dagnn", f"features:{tmp_path / 'mine.npz'}", out=tmp_path / "run", epochs=1, set=SMALL, progress=False)
+    return tmp_path / "mine.npz", arrays
+
+
+SMALL = {"width": 8, "hops": 1, "batch_size": 10}
+LINE = ["--epochs", "2", "--set", "width=8", "--set", "hops=1", "--set", "batch_size=10", "--resume"]
+
+
+def resumed(capsys, recipe, data, out, *words) -> str:
+    assert command(["train", recipe, "--data", data, "--out", str(out), *words]) == 2
+    return capsys.readouterr().err
+
+
+def test_a_run_as_typed_names_what_differs(features, tmp_path, capsys, monkeypatch):
+    path, arrays = features
+    data = f"features:{path}"
+    arrays["train_texts"][7] += 1
+    np.savez(tmp_path / "edited.npz", **arrays)
+    edited = resumed(capsys, "dagnn", f"features:{tmp_path / 'edited.npz'}", tmp_path / "run", *LINE)
+    assert "other data: 1 of 30 items of the split train has other texts, the first is '7'" in edited
+    path.rename(tmp_path / "moved.npz")  # the same data in another place are the same data
+    assert command(["train", "dagnn", "--data", f"features:{tmp_path / 'moved.npz'}", "--out", str(tmp_path / "run"), *LINE]) == 0
+    (tmp_path / "moved.npz").rename(path)
+    # all else is refused before the data are read
+    monkeypatch.setattr("hetero_xmodal.training.api.load_pairs_and_vectors", None)
+    assert "with seed=0, now seed=5 is requested" in resumed(capsys, "dagnn", data, tmp_path / "run", *LINE, "--seed", "5")
+    assert "with hops=1, now hops=2 is requested" in resumed(capsys, "dagnn", data, tmp_path / "run", *LINE, "--set", "hops=2")
+    other = resumed(capsys, "algr", "world/scenes", tmp_path / "run", "--resume")
+    assert "holds a run of train dagnn, not of train algr" in other
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    (tmp_path / "run/config.json").write_text(json.dumps({"width": 3}))
+    assert "holds no run of train dagnn but another config.json" in resumed(capsys, "dagnn", data, tmp_path / "run", *LINE)
+    (tmp_path / "run/config.json").write_text(json.dumps(config))
+
+
+def test_a_run_of_a_former_version_is_told_from_another_recipe_by_its_settings(tmp_path):
+    some = load_manipulation_data("world/birds", size=3, captions=1, told=0)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/config.json").write_text(json.dumps({"fit": {"seed": 0}, "recipe": {"hops": 2, "width": 8, "gnn": "gat", "tau": 0.3}}))
+    for train in (train_cam, train_mimnet):
+        with pytest.raises(hx.InputError, match="holds a run of another recipe than"):
+            size = {"image_size" if train is train_cam else "fine_size": 64}
+            config = hx.recipes.CAMConfig(**size) if train is train_cam else hx.recipes.MIMNetConfig(coarse_size=32, **size)
+            train(some, validation=some, out=tmp_path / "run", config=config, fit_config=FitConfig(), resume=True, progress=False)
+
+
+def matching(captions=("a red dog", "a cat", "two birds", "a blue boat"), change=0.0) -> MatchingData:
+    rng = np.random.default_rng(0)
+    regions = Regions(rng.normal(size=(2, 3, 6)).astype(np.float32), np.array([3, 2]), ids=["x", "y"])
+    regions.features[1, 1, 0] += change
+    words = Words(rng.normal(size=(8, 4)).astype(np.float32), np.array([0, 2, 4, 6, 8]))
+    split = Split(regions, words, np.array([0, 0, 1, 1]), captions, "train")
+    return MatchingData(split, replace(split, name="val"), split, {"data": "made"})
+
+
+def test_edited_captions_and_regions_of_algr(tmp_path):
+    config = hx.recipes.ALGRConfig(width=8, in_width=8, heads=2, phase1_epochs=1, batch_size=4)
+    train_algr(matching(), out=tmp_path / "run", config=config, fit_config=FitConfig(epochs=2), progress=False)
+    for data, what in ((matching(("a red dog", "a cat", "three birds", "a blue boat")), "captions"), (matching(change=1e-3), "images")):
+        with pytest.raises(hx.InputError, match=f"1 of 2 items of the split train has other {what}, the first is 'y'"):
+            train_algr(data, out=tmp_path / "run", config=config, fit_config=FitConfig(epochs=3), resume=True, progress=False)
+
+
+def test_computed_regions_are_known_by_their_images():
+    """Their last digits differ between machines, and on another machine a run may go on."""
+    made = matching()
+    vocab = {"used": ["x", "y"], "used_marks": ["1", "2"]}
+
+    def grid(data, marks=("1", "2")):
+        of = replace(data.train.regions, provenance={"extractor": "grid"})
+        return of_matching(replace(data, train=replace(data.train, regions=of), vocab=vocab | {"used_marks": list(marks)}))
+
+    assert difference(grid(made), grid(matching(change=1e-6))) is None
+    assert "1 of 2 items of the split train has other images, the first is 'x'" in difference(grid(made), grid(made, ("3", "2")))
+
+
+def test_edited_images_and_sentences_of_editing_models():
+    some = load_manipulation_data("world/birds", size=3, captions=1, told=0)
+    before = of_editing(some, some)
+    images = some.images.clone()
+    images[1, 0, 5, 5] ^= 1
+    assert "1 of 3 items of the split val has other images, the first is '1'" in difference(
+        before, of_editing(some, replace(some, images=images))
+    )
+    other = load_manipulation_data("world/birds", size=3, captions=1, told=0, seed=1)
+    assert "3 of 3 items of the split train have other" in difference(before, of_editing(other, some))
+
+
+def test_a_run_goes_on_with_as_many_threads_as_it_began_with(features, tmp_path):
+    """DAGNN's weights differ between one and two threads."""
+    path, _ = features
+    more = dict(set=SMALL, progress=False)
+    usual = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        whole = hx.train("dagnn", f"features:{path}", out=tmp_path / "whole", epochs=3, **more)
+        hx.train("dagnn", f"features:{path}", out=tmp_path / "parts", epochs=2, **more)
+        torch.set_num_threads(1)
+        with pytest.warns(UserWarning, match="the run was started with 2 threads, on which its weights depend"):
+            resumed = hx.train("dagnn", f"features:{path}", out=tmp_path / "parts", epochs=3, resume=True, **more)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(usual)
+    assert json.loads((tmp_path / "parts/environment.json").read_text())["threads"] == 2
+    assert all(torch.equal(a, b) for a, b in zip(whole.model.state_dict().values(), resumed.model.state_dict().values(), strict=True))

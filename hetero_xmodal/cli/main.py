@@ -90,7 +90,7 @@ def run(arguments: list[str]) -> int:
     # --debug is understood anywhere on the line, because it is usually added to the end of a command that just failed
     debug = "--debug" in arguments
     words = [word for word in arguments if word != "--debug"]
-    if problem := empty_argument(words):
+    if any(not word.strip() or word.endswith("=") for word in words) and (problem := empty_argument(words, given(words, shown=True))):
         return _fail(problem, 2)
     try:
         with warnings_as_notes():
@@ -132,15 +132,19 @@ def _name_values(part: Any) -> None:
         _name_values(child)
 
 
-def given(words: list[str]) -> dict[str, Any]:
-    """The parameters of the command that *words* run, for messages; empty if they are no command."""
+def given(words: list[str], *, shown: bool = False) -> dict[str, Any]:
+    """The parameters of the command that *words* run, for messages; empty if they are no command.
+
+    shown : by the names that the help shows, ``IMAGE`` and ``--out``, in place of those in Python.
+    """
     part, left = command(), list(words)
     while left and hasattr(part, "commands") and left[0] in part.commands:
         part = part.commands[left.pop(0)]
     try:
         with part.make_context(part.name, left, resilient_parsing=True) as context:
-            shown = {parameter.name for parameter in part.params if not getattr(parameter, "hidden", False)}
-            return {name: value for name, value in context.params.items() if name in shown}
+            found = {parameter.name: parameter for parameter in part.params if not getattr(parameter, "hidden", False)}
+            names = {name: one.metavar if one.param_type_name == "argument" else one.opts[0] for name, one in found.items()}
+            return {names[name] if shown else name: value for name, value in context.params.items() if name in found}
     except Exception:  # the line could not be parsed, and the message is about that
         return {}
 

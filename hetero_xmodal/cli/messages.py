@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,20 +128,28 @@ def _place(parameters: Any) -> str:
     return "a file" if out is None else f"'{out}'"
 
 
-def empty_argument(arguments: Sequence[str]) -> str | None:
-    """A sentence about the first empty argument, which as a path would mean the folder that the command is run in; None without one.
+def empty_argument(words: Sequence[str], parameters: Mapping[str, Any]) -> str | None:
+    """A sentence about an empty word of the command line, which as a path would mean the folder that the command is run in.
 
-    >>> empty_argument(["graph", "a.png", "a dog", "--out", ""])
-    '--out is empty; give a value, or leave the option out'
+    Parameters
+    ----------
+    words : the command line.
+    parameters : name of a parameter as it is shown -> its value; see :func:`~hetero_xmodal.cli.main.given`.
+
+    Returns
+    -------
+    None if no word is empty.
+
+    >>> empty_argument(["graph", "", "a dog"], {"IMAGE": Path(""), "SENTENCE": "a dog"})
+    'IMAGE is empty; give a value'
     """
-    for number, argument in enumerate(arguments):
-        name, sign, value = argument.partition("=")
-        if sign and name.startswith("--") and not value:
-            return f"{name} is empty; give a value, or leave the option out"
-        if argument.strip():
-            continue
-        before = arguments[number - 1] if number else ""
-        if before.startswith("--"):
-            return f"{before} is empty; give a value, or leave the option out"
-        return f"argument {number} of the command is empty; give a value in its place"
+    for number, word in enumerate(words):
+        option, sign, value = word.partition("=")
+        if sign and option.startswith("--") and not value.strip():
+            return f"{option} is empty; give a value, or leave the option out"
+        if not word.strip() and number and words[number - 1].startswith("--"):
+            return f"{words[number - 1]} is empty; give a value, or leave the option out"
+        if not word.strip():
+            names = [name for name, found in parameters.items() if not str(found).strip() or str(found) == "."]
+            return f"{names[0] if names else 'an argument of the command'} is empty; give a value"
     return None

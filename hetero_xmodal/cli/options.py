@@ -69,12 +69,12 @@ Wiring = Annotated[str, typer.Option(help="Neighbours of a bridge: inherit, coun
 
 #: parameter -> what its value is called in a command's help
 _VALUES = {
-    "data": "NAME", "name": "NAME", "source": "NAME", "preset": "NAME", "protocol": "NAME", "strategy": "NAME", "language": "NAME",
+    "data": "NAME", "preset": "NAME", "protocol": "NAME", "strategy": "NAME", "language": "NAME",
     "recipe": "NAME", "network": "NAME", "model": "MODEL", "start": "MODEL", "similarity": "MODEL", "cam": "MODEL", "set": "KEY=VALUE",
     "split": "SPLIT", "images": "REGIONS", "texts": "WORDS", "detector": "DETECTOR", "only": "TABLE", "row": "ROW", "method": "ROW",
-    "accelerator": "DEVICE", "scenes": "SOURCE", "wiring": "WIRING", "out": "FOLDER", "index": "FOLDER", "path": "FOLDER",
-    "corpus": "FOLDER", "first": "MODEL", "second": "MODEL", "image": "FILE", "weights": "FILE", "detections": "FILE.json",
-    "image_scene": "FILE.json", "label_vectors": "FILE.mat", "sentence": '"SENTENCE"',
+    "accelerator": "DEVICE", "scenes": "SOURCE", "wiring": "WIRING", "out": "FOLDER", "index": "FOLDER",
+    "image": "FILE", "weights": "FILE", "detections": "FILE.json",
+    "image_scene": "FILE.json", "label_vectors": "FILE.mat"
 }  # fmt: skip
 
 
@@ -82,6 +82,8 @@ def value_name(parameter: Any) -> str:
     """What a value of a parameter of the command line is called in the help, such as ``FOLDER`` or ``N``; nothing for a switch."""
     if getattr(parameter, "is_flag", False) or parameter.name in ("help", "install_completion", "show_completion"):
         return ""
+    if parameter.param_type_name == "argument":
+        return parameter.name.upper()
     kind = str(parameter.type_descriptor.annotation)
     known = _VALUES.get(parameter.name)
     return known or ("N" if "int" in kind else "NUMBER" if "float" in kind else "VALUE")

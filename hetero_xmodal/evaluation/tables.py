@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RECIPES = ("dagnn", "algr", "cam", "mimnet")
+#: column of the time that a method takes
+SECONDS = "seconds per 100 images"
 Tell = Callable[[str], None]
 #: a method that edits: pairs -> edited images, and edited sentences or None
 Edit = Callable[[list], tuple[list, list[str] | None]]
@@ -240,7 +242,7 @@ def edit_rows(
     (name, {column: value}) : ``edit accuracy``, ``kept`` (facts that should stay and did), ``success`` (both), errors against the input
         outside the edited region (``outside error``) and against the true image inside it and everywhere; where there are sentences, slots
         that should change and did, that should stay and did, all, and the share of sentences without a mistake; edit accuracy by kind of
-        edit; ``seconds`` for 100 images, parsing included.
+        edit; the column :data:`SECONDS`, parsing included.
     """
     yield "unchanged input", _scores(pairs, [p.image for p in pairs], [p.instruction for p in pairs], inception, similarity)
     yield "the true answer", _scores(pairs, [p.edited_image for p in pairs], [p.edited_sentence for p in pairs], inception, similarity)
@@ -248,7 +250,7 @@ def edit_rows(
         begun = time.perf_counter()
         images, sentences = edited(method, pairs)
         seconds = (time.perf_counter() - begun) / len(pairs) * 100
-        yield name, _scores(pairs, images, sentences, inception, similarity) | {"seconds": seconds}
+        yield name, _scores(pairs, images, sentences, inception, similarity) | {SECONDS: seconds}
 
 
 def _scores(pairs: list, images: list, sentences: list[str] | None, inception: bool, similarity: Any) -> dict[str, float]:
@@ -317,7 +319,7 @@ def _edit_table(
         rows[name] = row if sentences else {key: value for key, value in row.items() if key not in _SENTENCE_COLUMNS}
         (note or _quiet)(f"{name}: edit accuracy {row['edit accuracy']:.4f}, kept {row['kept']:.4f}")
     frame = pd.DataFrame.from_dict(rows, orient="index")
-    frame = frame[[*(c for c in frame.columns if c != "seconds"), *(["seconds"] if "seconds" in frame else [])]]
+    frame = frame[[*(c for c in frame.columns if c != SECONDS), *([SECONDS] if SECONDS in frame else [])]]
     frame.attrs["pairs"] = f"{data}, {split}: {len(some)} pairs of {image_size} pixels"
     yield "edits", frame, f"{frame.attrs['pairs']}\n{frame.to_string(float_format='{:.4f}'.format, na_rep='')}"
 

@@ -75,6 +75,12 @@ def build_graph(
     ------
     InputError
         For a scene that is not a SceneGraph or fails its check, an unknown wiring, matches or labels that do not fit the scenes.
+
+    >>> import hetero_xmodal as hx
+    >>> ball = hx.SceneObject("ball", ["red"], box=(10, 5, 30, 25))
+    >>> graph = hx.build_graph(hx.SceneGraph([ball], size=(80, 60)), hx.parse_sentence("a red ball"))
+    >>> {name: graph.num_nodes(name) for name in graph.ntypes}
+    {'bridge': 2, 'label': 0, 'visual': 1, 'word': 3}
     """
     flat = flat_pair(
         image_scene,

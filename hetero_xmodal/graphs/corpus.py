@@ -55,6 +55,14 @@ class GraphCorpus(Sequence):
     ------
     InputError
         If there is not one id, sentence and image per graph.
+
+    >>> import hetero_xmodal as hx
+    >>> ball = hx.SceneObject("ball", ["red"], box=(10, 5, 30, 25))
+    >>> image = hx.SceneGraph([ball], size=(80, 60))
+    >>> texts = ["a red ball", "the ball is round"]
+    >>> corpus = hx.GraphCorpus.from_graphs([hx.build_graph(image, hx.parse_sentence(text)) for text in texts], sentences=texts)
+    >>> len(corpus), corpus.sentences[1], corpus[1].num_nodes("word"), corpus.batch([0, 1]).batch_size
+    (2, 'the ball is round', 4, 2)
     """
 
     def __init__(

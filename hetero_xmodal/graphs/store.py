@@ -41,6 +41,14 @@ def save_graph(graph: dgl.DGLGraph, path: str | Path, *, allow_extra: bool = Fal
     ------
     InputError
         If the graph does not follow the schema, or the folder holds anything but a graph.
+
+    >>> import hetero_xmodal as hx, tempfile
+    >>> ball = hx.SceneObject("ball", ["red"], box=(10, 5, 30, 25))
+    >>> graph = hx.build_graph(hx.SceneGraph([ball], size=(80, 60)), hx.parse_sentence("a red ball"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     hx.save_graph(graph, f"{folder}/graph")
+    ...     hx.load_graph(f"{folder}/graph").num_nodes("word")
+    3
     """
     flat = FlatGraphs.from_dgl(validate(graph, allow_extra=allow_extra))
     with atomic_folder(path, GRAPH_FOLDER) as folder:
@@ -56,6 +64,14 @@ def load_graph(path: str | Path, *, allow_extra: bool = False, verify: bool = Tr
     ------
     InputError
         If a file is missing, empty, truncated, damaged, of another format or of another schema version.
+
+    >>> import hetero_xmodal as hx, tempfile
+    >>> ball = hx.SceneObject("ball", ["red"], box=(10, 5, 30, 25))
+    >>> graph = hx.build_graph(hx.SceneGraph([ball], size=(80, 60)), hx.parse_sentence("a red ball"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     hx.save_graph(graph, f"{folder}/graph")
+    ...     hx.load_graph(f"{folder}/graph").num_nodes("word")
+    3
     """
     return read_folder(path, GRAPH_FOLDER, lambda folder: _read(folder, allow_extra, verify), files=_FILES, verify=verify)
 

@@ -49,6 +49,14 @@ def write_pair(
     ------
     InputError
         If image, sentence, an option or the folder cannot be used.
+
+    >>> import hetero_xmodal as hx, pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     picture = pathlib.Path(folder) / "scene.png"
+    ...     hx.load_dataset("world/scenes", "test", size=1)[0].image.save(picture)
+    ...     made = hx.write_pair(picture, "a dog", f"{folder}/out", detector="grid:2")
+    >>> made["graph"].num_nodes("visual"), [path.name for path in made["files"]]
+    (4, ['graph', 'image_scene.json', 'sentence_scene.json', 'drawing.png'])
     """
     from ..images import read_image
     from ..parsers.detectors.registry import check_detector

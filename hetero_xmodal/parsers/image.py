@@ -71,6 +71,11 @@ def parse_image(
         If the image, the detector's file or an option cannot be used.
     MissingPackageError
         If the detector needs a package that is not installed.
+
+    >>> import hetero_xmodal as hx
+    >>> scene = hx.parse_image(hx.load_dataset("world/scenes", "test", size=1)[0].image, detector="grid:2")
+    >>> len(scene.objects), scene.objects[0].box, scene.relations[0].predicate
+    (4, (0.0, 0.0, 64.0, 64.0), 'left of')
     """
     return parse_images(
         [image],
@@ -116,6 +121,11 @@ def parse_images(
         If an image (with ``on_error="raise"``), the detector's file or an option cannot be used.
     MissingPackageError
         If the detector needs a package that is not installed.
+
+    >>> import hetero_xmodal as hx
+    >>> images = [item.image for item in hx.load_dataset("world/scenes", "test", size=2)]
+    >>> [len(scene.objects) for scene in hx.parse_images(images, detector="grid:3")]
+    [9, 9]
     """
     if isinstance(images, str | Path) or not isinstance(images, Iterable) or hasattr(images, "getexif"):
         raise InputError("parse_images takes a list of images; for a single one use parse_image")

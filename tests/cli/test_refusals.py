@@ -114,12 +114,12 @@ ROWS = {
     "graph IMAGE 'a dog' --out NEW --wiring foo": ["--wiring is 'foo'"],
     "graph IMAGE 'a dog' --out NEW --score-threshold nan": ["--score-threshold is nan"],
     "graph IMAGE 'a dog' --out NEW --language nope": ["nope", "pip install"],
-    "graph IMAGE '  ' --out NEW": ["argument 2", "empty"],
+    "graph IMAGE '  ' --out NEW": ["SENTENCE is empty"],
     "graph BROKEN 'a dog' --out NEW": ["BROKEN", "not an image"],
     "graph IMAGE 'a dog' --out USED": ["thesis.txt"],
     "graph IMAGE 'a dog' --out ''": ["--out is empty"],
     "graph IMAGE 'a dog' --out=": ["--out is empty"],
-    "graph '' 'a dog' --out NEW": ["argument 1", "empty"],
+    "graph '' 'a dog' --out NEW": ["IMAGE is empty"],
     "analyze USED --out NEW": ["corpus.json"],
     "analyze NEW --out USED": ["thesis.txt"],
     # editing
@@ -177,7 +177,7 @@ ROWS = {
     "data card nope": ["'nope'"],
     "demo --pairs 2 --out NEW": ["--pairs is 2"],
     "demo --out USED": ["thesis.txt"],
-    "verify ''": ["empty"],
+    "verify ''": ["PATH is empty"],
 }  # fmt: skip
 
 

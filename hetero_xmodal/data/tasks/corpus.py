@@ -108,6 +108,12 @@ def build_corpus(
     Raises
     ------
     InputError : an invalid option, a folder that holds other files, an interrupted run with other options, or no graph left.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = build_corpus("world/birds", f"{folder}/corpus", scenes="true", limit=2, sentences_per_image=1, progress=False)
+    ...     len(made), made.ids[0].partition("#")[2]
+    (2, '0')
     """
     for name, value in (("limit", limit), ("sentences_per_image", sentences_per_image), ("shard_size", shard_size)):
         check_count(name, value)

@@ -8,10 +8,11 @@ def main() -> None:
     try:
         from .cli.main import main as run
     except KeyboardInterrupt:
+        import os
         import sys
 
-        print("hetero-xmodal: stopped with Ctrl-C", file=sys.stderr)
-        sys.exit(130)
+        print("hetero-xmodal: stopped with Ctrl-C", file=sys.stderr, flush=True)
+        os._exit(130)  # nothing has begun yet; Python itself would end with the signal instead of an exit code
     run()
 
 

@@ -103,6 +103,9 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # the reader of a pipe, such as head, has closed it
         _close_stdout()
         return 0
+    except SystemExit as ended:  # typer leaves so if it meets such a pipe first
+        _close_stdout()
+        return 0 if isinstance(ended.__context__, BrokenPipeError) else int(ended.code or 0)
     except Exception as error:
         if debug:
             import traceback

@@ -134,7 +134,12 @@ def plain_text(text: str) -> str:
 def say(*lines: object) -> None:
     """Write lines to stdout."""
     for line in lines:
-        typer.echo(str(line))
+        try:
+            typer.echo(str(line))
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # the disk that stdout was sent to is full
+            raise OSError(error.errno, error.strerror, "the standard output") from None
 
 
 def note(line: object) -> None:
@@ -181,7 +186,10 @@ def result_file(path: Path | None, *endings: str) -> Path | None:
     InputError : the file name has another suffix.
     """
     from ..errors import InputError
+    from ..files import check_writable
 
     if path is not None and path.suffix.lower() not in endings:
         raise InputError(f"--out is '{path}'; give the name of a file that ends in {endings[0]}")
+    if path is not None:
+        check_writable(path)
     return path

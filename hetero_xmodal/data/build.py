@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..checks import check_count, check_seed, check_unused
 from ..errors import InputError, nearest
-from ..files import atomic_path, read_json, write_json
+from ..files import atomic_path, check_writable, read_json, write_json
 from .registry import entry_of, open_for, open_source
 
 # ---------------------------------------------------------------------------------------------- building
@@ -66,6 +66,7 @@ def build_dataset(
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"'{out}' exists already; give a new folder or move it away")
+    check_writable(out)
     part = out.with_name(out.name + ".part")
     plan = {"name": name, "split": split, "items": len(dataset), "seed": seed, "image_size": image_size}
     if (part / "plan.json").exists():

@@ -3,7 +3,7 @@
 ======================  ======================================================================================================
 single files            :func:`atomic_path`, :func:`write_text`, :func:`write_json`, :func:`write_safetensors`
 folders                 :func:`atomic_folder` with a :class:`FolderKind` (:class:`Saved` for results)
-refusing before work    :func:`replaceable_folder`, :func:`existing_file`, :func:`existing_folder`
+refusing before work    :func:`replaceable_folder`, :func:`check_writable`, :func:`existing_file`, :func:`existing_folder`
 reading                 :func:`read_json`, :func:`read_safetensors`; :func:`read_folder` reads one whole state of a folder
 damage                  ``manifest.json`` in every folder; :func:`check_files`, :func:`check_single`, :func:`read_manifest`
 two writers             :func:`one_writer`, for work that lasts
@@ -13,7 +13,7 @@ The modules from the lowest to the highest: ``locks``, ``atomic``, ``formats``, 
 """
 
 from .atomic import atomic_path
-from .folders import FolderKind, Saved, atomic_folder, existing_folder, read_folder, recover_folder, replaceable_folder
+from .folders import FolderKind, Saved, atomic_folder, check_writable, existing_folder, read_folder, recover_folder, replaceable_folder
 from .formats import existing_file, read_json, read_safetensors, user_cache, write_json, write_safetensors, write_text
 from .locks import one_writer
 from .manifest import MANIFEST, FileRecord, Manifest, check_files, check_single, file_state, files_below, read_manifest, write_manifest
@@ -28,6 +28,7 @@ __all__ = [
     "atomic_path",
     "check_files",
     "check_single",
+    "check_writable",
     "existing_file",
     "existing_folder",
     "file_state",

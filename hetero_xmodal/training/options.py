@@ -11,6 +11,7 @@ from typing import Any
 from ..checks import check_count
 from ..configs import check_assignment, config_from_dict, config_with
 from ..errors import InputError, nearest
+from ..files import check_writable
 
 #: what ``--set`` takes in Python: a mapping of names to values, or texts such as ``"width=32"``
 Assignments = Mapping[str, Any] | Sequence[str]
@@ -148,6 +149,8 @@ def table_file(out: str | Path | None) -> Path | None:
     """
     if out is not None and (Path(out).suffix.lower() != ".csv" or Path(out).is_dir()):
         raise InputError(f"out is '{out}'; give the name of a file that ends in .csv")
+    if out is not None:
+        check_writable(out)
     return None if out is None else Path(out)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..configs import parsed
 from ..errors import InputError
-from ..files import read_json
+from ..files import check_writable, read_json
 
 #: held by the process that trains in a run folder
 LOCK = ".hx.lock"
@@ -43,6 +43,7 @@ def free_run_folder(out: str | Path, *, resume: bool = False) -> Path:
         raise InputError(f"run folder '{out}' is a file; give the name of a folder")
     if not resume and not is_empty(out):
         raise InputError(f"run folder '{out}' is not empty; choose another one, or resume the run in it (--resume)")
+    check_writable(out / "config.json" if out.exists() else out)
     return out
 
 

@@ -159,7 +159,7 @@ def test_data_commands(cli, tmp_path):
     ("words", "parts"),
     [
         (["grpah"], ["grpah", "graph"]),
-        (["graph"], ["image", "graph --help"]),
+        (["graph"], ["IMAGE", "graph --help"]),
         (["data"], ["data --help"]),
         (["demo", "--pairs", "three"], ["--pairs", "valid integer"]),
         (["demo", "--pairs", "1"], ["pairs is 1"]),

@@ -11,7 +11,7 @@ CODE := hetero_xmodal tests benchmarks docs
 WORKERS := 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help setup demo test quick slow lint format bench notebook clean
+.PHONY: help setup demo test quick slow lint format bench manifests notebook clean
 
 help:
 	@echo "make demo      set up, then build a small world, parse it, and write a page of images to look at (demo/index.html)"
@@ -22,6 +22,7 @@ help:
 	@echo "make notebook  open the tutorials in JupyterLab"
 	@echo "make bench     print the benchmarks (ratios against stated references)"
 	@echo "make lint      check style (ruff) and types (mypy)"
+	@echo "make manifests write the manifests of the shipped models anew, after a change of their files or cards"
 	@echo "make format    put the code into the house style"
 	@echo "make clean     remove the virtual environment"
 
@@ -82,6 +83,9 @@ format: $(READY)
 
 bench: $(READY)
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+manifests: $(READY)
+	@$(BIN)/python -c "from hetero_xmodal.pretrained import write_shipped_manifests as write; write()"
 
 notebook: $(READY)
 	@$(BIN)/jupyter lab tutorials

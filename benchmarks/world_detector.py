@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 import hetero_xmodal
-from hetero_xmodal.files import read_json, write_json
+from hetero_xmodal.files import read_json, renew_record, write_json
 from hetero_xmodal.world_models.evaluate_detector import evaluate_detector
 
 GOALS = {"AP": 75, "AP50": 97, "colour": 0.95, "pattern": 0.85, "size": 0.9}
@@ -40,6 +40,7 @@ def main() -> None:
         weights = Path(options.weights or Path(hetero_xmodal.__file__).parent / "assets" / "world_detector.safetensors")
         about = weights.with_suffix(".json")
         write_json(about, read_json(about) | {"results": results})
+        renew_record(about)
 
 
 if __name__ == "__main__":

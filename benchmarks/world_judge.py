@@ -18,7 +18,7 @@ import numpy as np
 from hetero_xmodal.data import load_dataset
 from hetero_xmodal.data.tasks.editing import load_pairs
 from hetero_xmodal.data.world.phrases import attribute_of
-from hetero_xmodal.files import read_json, write_json
+from hetero_xmodal.files import read_json, renew_record, write_json
 from hetero_xmodal.metrics.edits import judge_edits, judge_sentences
 from hetero_xmodal.networks.pixels import image_tensor, resized
 from hetero_xmodal.world_models.judge import ASSET, SIDE, load_judge
@@ -123,6 +123,7 @@ def main() -> None:
     if options.record:
         about = Path(options.weights or ASSET).with_suffix(".json")
         write_json(about, read_json(about) | {"results": {"split": options.split, **results}})
+        renew_record(about)
 
 
 if __name__ == "__main__":

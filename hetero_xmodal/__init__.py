@@ -38,6 +38,7 @@ _HOME = {
     "save_graph": "graphs.store",
     "load_graph": "graphs.store",
     "GraphCorpus": "graphs.corpus",
+    "concat": "graphs.corpus",
     "build_corpus": "data.tasks.corpus",
     "load_dataset": "data",
     "draw": "viz.draw",

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from .configs import config_from_dict, config_to_dict
 from .errors import InputError, nearest
-from .files import FolderKind, atomic_folder, read_folder, read_json, read_safetensors, recover_folder, write_json, write_safetensors
+from .files import (
+    FolderKind,
+    atomic_folder,
+    read_folder,
+    read_json,
+    read_safetensors,
+    recover_folder,
+    write_json,
+    write_manifest,
+    write_safetensors,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,6 +39,14 @@ SHIPPED: dict[str, dict[str, Path]] = {
     "cam": {"birds": ASSETS / "cam_birds", "scenes": ASSETS / "cam_scenes"},
     "mimnet": {"birds": ASSETS / "mimnet_birds", "scenes": ASSETS / "mimnet_scenes"},
 }
+
+
+def write_shipped_manifests() -> None:
+    """Write the manifests of the shipped models anew; for whoever changes one of their files or cards (``make manifests``)."""
+    for folder in {folder for models in SHIPPED.values() for folder in models.values()}:
+        write_manifest(folder, kind=MODEL_FOLDER.name)
+    # detector and judge of the generated world, and what else stands in the folder of the models itself
+    write_manifest(ASSETS, kind="networks of the world", files=sorted(file.name for file in ASSETS.glob("world_*")))
 
 
 def find_model(model: str | Path, *, recipe: str | None = None) -> tuple[Path, str]:

@@ -40,9 +40,11 @@ def demo(
     epilog=examples("hetero-xmodal verify runs/world", "hetero-xmodal verify corpus", "hetero-xmodal verify photos_index"),
 )
 def verify(
-    path: Annotated[Path, typer.Argument(help="Folder of a model, a run, a corpus, an index, a graph or a data set.")],
+    path: Annotated[
+        Path, typer.Argument(help="Folder of a model, a run, a corpus, an index, a graph, a data set or a result; or a file of features.")
+    ],
 ) -> None:
-    """Say what a folder is, and whether it is whole and readable."""
+    """Say what a folder is, whether it is whole and readable, and whether every file is the one that was written (SHA-256)."""
     from ..evaluation.verify import verify as check
 
     say(check(path))

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..files import existing_file, read_json, user_cache, write_json
+from ..files import BlockHashes, blocks_file, existing_file, read_json, user_cache, write_blocks, write_json
 
 FORMAT = "hetero_xmodal.matching 1"
 
@@ -55,6 +55,8 @@ class FileRows:
         self._rows = None if select is None else np.asarray(select, dtype=np.int64)
         self._in_file = tuple(int(n) for n in shape)
         self._handle: int | None = None
+        #: hashes of the file's blocks, which are compared when they are first read; None where there are none
+        self.blocks: BlockHashes | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -70,7 +72,9 @@ class FileRows:
     def select(self, rows: Sequence[int] | np.ndarray) -> FileRows:
         """A selection of the rows, by numbers (m,) or a mask (n,), without reading them."""
         rows = np.arange(len(self))[np.asarray(rows)]
-        return FileRows(self.path, self.offset, self.dtype, self._in_file, rows if self._rows is None else self._rows[rows])
+        selected = FileRows(self.path, self.offset, self.dtype, self._in_file, rows if self._rows is None else self._rows[rows])
+        selected.blocks = self.blocks
+        return selected
 
     def heads(self, size: int) -> list[bytes]:
         """The first *size* bytes of every row, by which rows can be distinguished without reading them."""
@@ -116,6 +120,8 @@ class FileRows:
         view = memoryview(out.reshape(len(out), -1).view(np.uint8)).cast("B")
         for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(rows)], strict=True):
             place, left = self.offset + int(rows[start]) * size, view[start * size : stop * size]
+            if self.blocks is not None:
+                self.blocks.check(place, place + len(left))
             while left:
                 got = os.preadv(self._handle, [left[: 1 << 30]], place)
                 if got <= 0:
@@ -140,8 +146,10 @@ def _layout(tensors: dict[str, tuple[Any, Sequence[int]]], metadata: dict[str, s
     return struct.pack("<Q", len(text)) + text, {name: 8 + len(text) + begin for name, begin in begins.items()}
 
 
-def open_store(path: str | Path) -> tuple[dict[str, FileRows], dict[str, str]]:
+def open_store(path: str | Path, *, verify: bool = True) -> tuple[dict[str, FileRows], dict[str, str]]:
     """The tensors of a safetensors file as :class:`FileRows`, and its metadata.
+
+    What is read is compared with the hashes beside the file, if there are any, block by block; ``verify=False`` leaves that out.
 
     Raises
     ------
@@ -150,19 +158,28 @@ def open_store(path: str | Path) -> tuple[dict[str, FileRows], dict[str, str]]:
     from safetensors import SafetensorError, safe_open
 
     path = existing_file(path, "feature file")
+    blocks = BlockHashes.of(path) if verify else None
     try:
+        if blocks is not None:
+            blocks.check(0, 8)
         with safe_open(str(path), framework="np") as file:  # checks the head and the length of the file
             metadata = file.metadata() or {}
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
+            if blocks is not None:
+                blocks.check(0, 8 + length)
             entries = json.loads(file.read(length))
         rows = {
             name: FileRows(path, 8 + length + entry["data_offsets"][0], _CODES[entry["dtype"]], entry["shape"])
             for name, entry in entries.items()
             if name != "__metadata__"
         }
+    except InputError:
+        raise
     except (SafetensorError, OSError, ValueError, KeyError, struct.error) as error:
         raise InputError(f"feature file '{path}' is not readable as safetensors ({error}); it may be truncated") from None
+    for tensor in rows.values():
+        tensor.blocks = blocks
     return rows, metadata
 
 
@@ -228,11 +245,13 @@ class BlockFile:
         self.done = done
 
     def finish(self) -> None:
-        """Close the complete file and rename it to its final name."""
+        """Close the complete file and rename it to its final name; the hashes of its blocks are written beside it."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
+        blocks_file(self.path).unlink(missing_ok=True)  # of a file that was here before
         os.replace(self.part, self.path)
+        write_blocks(self.path)
         self.progress.unlink(missing_ok=True)
 
     def close(self) -> None:

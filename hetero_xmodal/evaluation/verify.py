@@ -1,4 +1,4 @@
-"""``verify``: identifies the kind of a folder and checks that it is complete and readable."""
+"""``verify``: identifies the kind of a folder, compares its files with their SHA-256, and checks that it is complete and readable."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import read_json
+from ..files import MANIFEST, BlockHashes, check_files, files_below, read_json, read_manifest, recover_folder
 from ..pretrained import find_model
 
 
@@ -16,8 +16,9 @@ from ..pretrained import find_model
 class VerifiedFolder:
     """A folder in which :func:`hetero_xmodal.verify` found no fault; ``print(...)`` shows it.
 
-    path : the folder
-    kind : ``"model"``, ``"run"``, ``"corpus"``, ``"index"``, ``"detector"``, ``"graph"`` or ``"data set"``
+    path : the folder, or the file of features
+    kind : ``"model"``, ``"run"``, ``"corpus"``, ``"index"``, ``"detector"``, ``"graph"``, ``"data set"``, ``"features"``, or what the
+        manifest of a command's result calls it, such as ``"manipulation"``
     about : its contents, one line each
     """
 
@@ -30,7 +31,10 @@ class VerifiedFolder:
 
 
 def verify(path: str | Path) -> VerifiedFolder:
-    """Read all files of a folder and identify it: a model, a run, a corpus, an index, a graph, or a data set.
+    """Read all files of a folder and identify it: a model, a run, a corpus, an index, a graph, a data set, or the result of a command.
+
+    Every file is compared with its SHA-256 in the folder's ``manifest.json``; a folder of an earlier version has none, which the report
+    says. Of cached features, *path* may be a ``.safetensors`` file or the folder of several.
 
     Raises
     ------
@@ -44,18 +48,51 @@ def verify(path: str | Path) -> VerifiedFolder:
     ('model', 'recipe dagnn, 0.4 million weights')
     """
     path = Path(path)
+    recover_folder(path)
     if not path.exists():
         raise InputError(f"'{path}' does not exist; check the path")
+    if path.suffix == _FEATURES and path.is_file():
+        return VerifiedFolder(path, "features", (_features(path),))
     if not path.is_dir():
         raise InputError(f"'{path}' is a file; give a folder of a model, a run, a corpus, an index, a graph or a data set")
     for marker, kind, check in _KINDS:
         if (path / marker).exists():
             return VerifiedFolder(path, kind(path) if callable(kind) else kind, tuple(check(path)))
+    manifest = read_manifest(path)
+    if manifest is not None:
+        return VerifiedFolder(path, manifest.kind, tuple(_compared(path)))
+    features = sorted(path.glob(f"*{_FEATURES}"))
+    if features:
+        return VerifiedFolder(path, "features", tuple(f"{file.name}: {_features(file)}" for file in features))
     names = ", ".join(sorted(file.name for file in path.iterdir())[:5])
     raise InputError(
         f"'{path}' is no model, run, corpus, index, graph or data set ({f'it holds {names}' if names else 'it is empty'}); expected one of "
         f"{', '.join(marker for marker, *_ in _KINDS)} in it"
     )
+
+
+def _compared(path: Path) -> list[str]:
+    """Compare all files of a folder with its manifest, and say what was compared."""
+    manifest = check_files(path, again=True)
+    if manifest is None:
+        return [f"no {MANIFEST}: there is nothing to compare the files with"]
+    others = sorted(set(files_below(path)) - {MANIFEST, *manifest.files})
+    more = [f"not listed in {MANIFEST} and not compared: {', '.join(others[:5])}{', ...' if len(others) > 5 else ''}"] if others else []
+    return [f"{len(manifest.files)} files as listed in {MANIFEST}, SHA-256 compared", *more]
+
+
+def _features(path: Path) -> str:
+    """Compare all blocks of a file of features with their hashes, and say what it holds."""
+    from ..data.store import open_store
+
+    tensors, _ = open_store(path)
+    blocks = BlockHashes.of(path)
+    if blocks is None:
+        compared = "no hashes beside it: there is nothing to compare it with"
+    else:
+        blocks.check()
+        compared = f"{len(blocks.digests):,} blocks, SHA-256 compared"
+    return f"{', '.join(f'{name} {tuple(rows.shape)}' for name, rows in tensors.items())}; {compared}"
 
 
 def _model_class(recipe: str) -> Any:
@@ -73,6 +110,7 @@ def _model_class(recipe: str) -> Any:
 
 def _model(path: Path) -> list[str]:
     folder, recipe = find_model(path)
+    compared = _compared(folder)
     model = _model_class(recipe).from_pretrained(folder)
     broken = [name for name, value in model.state_dict().items() if value.is_floating_point() and not bool(value.isfinite().all())]
     if broken:
@@ -80,7 +118,7 @@ def _model(path: Path) -> list[str]:
     count = sum(value.numel() for value in model.state_dict().values())
     about = [f"recipe {recipe}, {count / 1e6:.1f} million weights"]
     data = (model.vocab or {}).get("data")
-    return about + ([f"trained on {data}"] if data else [])
+    return about + ([f"trained on {data}"] if data else []) + compared
 
 
 def _config(path: Path) -> str:
@@ -133,8 +171,9 @@ def _members(path: Path) -> list[str]:
 def _corpus(path: Path) -> list[str]:
     from ..graphs import GraphCorpus
 
+    compared = _compared(path)
     corpus = GraphCorpus.load(path).check()
-    return [str(corpus)]
+    return [str(corpus), *compared]
 
 
 def _index(path: Path) -> list[str]:
@@ -142,28 +181,31 @@ def _index(path: Path) -> list[str]:
 
     from ..retrieval.index import EmbeddingIndex
 
+    compared = _compared(path)
     index = EmbeddingIndex.load(path)
     for name in ("images", "texts"):
         if not bool(torch.isfinite(getattr(index, name)).all()):
             raise InputError(f"index '{path}': the embeddings of the {name} hold NaN or infinity; make the index again")
     made_by = index.made_by.get("recipe", "an unknown")
-    return [f"{len(index.images):,} images and {len(index.texts):,} sentences, width {index.width}, made by a {made_by} model"]
+    return [f"{len(index.images):,} images and {len(index.texts):,} sentences, width {index.width}, made by a {made_by} model", *compared]
 
 
 def _detector(path: Path) -> list[str]:
     from ..parsers.detectors.world import WorldDetector
 
+    compared = _compared(path)
     detector = WorldDetector(path / "world_detector.safetensors")
     steps = read_json(path / "world_detector.json", "detector").get("training", {}).get("steps", "unknown")
-    return [f"{len(detector.config.classes)} classes, {steps} training steps"]
+    return [f"{len(detector.config.classes)} classes, {steps} training steps", *compared]
 
 
 def _graph(path: Path) -> list[str]:
     from ..graphs import load_graph
 
+    compared = _compared(path)
     graph = load_graph(path)
     counts = ", ".join(f"{graph.num_nodes(t)} {t}" for t in graph.ntypes if graph.num_nodes(t))
-    return [f"{counts} nodes, {graph.num_edges()} edges"]
+    return [f"{counts} nodes, {graph.num_edges()} edges", *compared]
 
 
 def _data(path: Path) -> list[str]:
@@ -176,6 +218,7 @@ def _data(path: Path) -> list[str]:
     return [f"{report.checked} files and items checked"]
 
 
+_FEATURES = ".safetensors"
 #: file that tells the kind -> what it is called, and the check that gives lines about it
 _KINDS: tuple[tuple[str, str | Callable[[Path], str], Callable[[Path], list[str]]], ...] = (
     ("corpus.json", "corpus", _corpus),

@@ -5,27 +5,42 @@ single files            :func:`atomic_path`, :func:`write_text`, :func:`write_js
 folders                 :func:`atomic_folder` with a :class:`FolderKind` (:class:`Saved` for results)
 refusing before work    :func:`replaceable_folder`, :func:`check_writable`, :func:`existing_file`, :func:`existing_folder`
 reading                 :func:`read_json`, :func:`read_safetensors`; :func:`read_folder` reads one whole state of a folder
-damage                  ``manifest.json`` in every folder; :func:`check_files`, :func:`check_single`, :func:`read_manifest`
+damage                  ``manifest.json`` in every folder; :func:`check_files`, :func:`check_single`, :func:`read_manifest`;
+                        of a single large file :class:`BlockHashes`
 two writers             :func:`one_writer`, for work that lasts
 ======================  ======================================================================================================
 
-The modules from the lowest to the highest: ``locks``, ``atomic``, ``formats``, ``manifest``, ``folders``.
+The modules from the lowest to the highest: ``locks``, ``atomic``, ``formats``, ``blocks``, ``manifest``, ``folders``.
 """
 
 from .atomic import atomic_path
+from .blocks import BlockHashes, blocks_file, write_blocks
 from .folders import FolderKind, Saved, atomic_folder, check_writable, existing_folder, read_folder, recover_folder, replaceable_folder
 from .formats import existing_file, read_json, read_safetensors, user_cache, write_json, write_safetensors, write_text
 from .locks import one_writer
-from .manifest import MANIFEST, FileRecord, Manifest, check_files, check_single, file_state, files_below, read_manifest, write_manifest
+from .manifest import (
+    MANIFEST,
+    FileRecord,
+    Manifest,
+    check_files,
+    check_single,
+    file_state,
+    files_below,
+    read_manifest,
+    renew_record,
+    write_manifest,
+)
 
 __all__ = [
     "MANIFEST",
+    "BlockHashes",
     "FileRecord",
     "FolderKind",
     "Manifest",
     "Saved",
     "atomic_folder",
     "atomic_path",
+    "blocks_file",
     "check_files",
     "check_single",
     "check_writable",
@@ -39,8 +54,10 @@ __all__ = [
     "read_manifest",
     "read_safetensors",
     "recover_folder",
+    "renew_record",
     "replaceable_folder",
     "user_cache",
+    "write_blocks",
     "write_json",
     "write_manifest",
     "write_safetensors",

@@ -21,11 +21,12 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from ..errors import InputError
+from .formats import write_text
 
 MANIFEST = "manifest.json"
 _FORMAT, _VERSION = "hetero_xmodal.manifest", 1
@@ -54,17 +55,18 @@ class Manifest:
     complete: bool = True
 
 
-def write_manifest(folder: str | Path, *, kind: str) -> None:
-    """Write the ``manifest.json`` of all the files that are in *folder* now."""
+def write_manifest(folder: str | Path, *, kind: str, files: Iterable[str] | None = None) -> None:
+    """Write the ``manifest.json`` of *files*, by default of all that are in *folder* now."""
     folder = Path(folder)
-    store_manifest(folder, Manifest(kind, {name: record_of(folder / name) for name in files_below(folder) if name != MANIFEST}))
+    names = [name for name in files_below(folder) if name != MANIFEST] if files is None else files
+    store_manifest(folder, Manifest(kind, {name: record_of(folder / name) for name in names}))
 
 
 def store_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write *manifest* into *folder*; not atomically, for folders that nobody reads yet."""
+    """Write *manifest* into *folder*."""
     body = _body(manifest)
     text = json.dumps({"format": _FORMAT, "version": _VERSION, **body, "sha256": _digest(body)}, ensure_ascii=False, indent=1)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    write_text(folder / MANIFEST, text + "\n")
 
 
 def read_manifest(folder: str | Path) -> Manifest | None:
@@ -194,6 +196,14 @@ def _check(folder: Path, name: str, manifest: Manifest, again: bool) -> None:
     except OSError as error:
         raise InputError(f"'{path}' cannot be read ({error.strerror or error})") from None
     raise InputError(f"'{path}' is not the file that was written ({why}): it is damaged or was changed; {advice}")
+
+
+def renew_record(path: str | Path) -> None:
+    """Enter the present contents of a file into the manifest of its folder, if that lists it; after a change on purpose."""
+    path = Path(path)
+    manifest = read_manifest(path.parent)
+    if manifest is not None and path.name in manifest.files:
+        store_manifest(path.parent, replace(manifest, files={**manifest.files, path.name: record_of(path)}))
 
 
 def check_single(path: str | Path) -> None:

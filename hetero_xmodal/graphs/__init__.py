@@ -27,6 +27,7 @@ _HOME = {
     "save_graph": "store",
     "load_graph": "store",
     "GraphCorpus": "corpus",
+    "concat": "corpus",
 }
 
 __all__ = [*_HOME]

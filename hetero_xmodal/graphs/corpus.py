@@ -1,60 +1,81 @@
-"""GraphCorpus: thousands of graphs as flat tensors, in a memory-mapped file.
+"""GraphCorpus: any number of graphs, in which every image and every sentence is stored once, in memory or in mapped files.
 
 >>> import hetero_xmodal as hx
 >>> bird, tree = (hx.SceneGraph(objects=[hx.SceneObject(name, box=(0, 0, 9, 9))], size=(10, 10)) for name in ("bird", "tree"))
->>> corpus = GraphCorpus.from_graphs([hx.build_graph(bird, bird), hx.build_graph(tree, bird)], ids=["a", "b"])
+>>> graphs = [hx.build_graph(bird, bird), hx.build_graph(bird, tree), hx.build_graph(tree, tree)]
+>>> corpus = GraphCorpus.from_graphs(graphs, ids=["a", "b", "c"], images=["bird.png", "bird.png", "tree.png"])
 >>> corpus
-<GraphCorpus of 2 pair graphs: 2 visual, 2 word, 2 bridge, 0 label nodes>
+<GraphCorpus of 3 pair graphs (2 images, 3 sentences): 2 visual, 3 word, 4 bridge, 0 label nodes>
 >>> corpus.batch([1, 0]).batch_num_nodes("bridge").tolist()
 [0, 2]
->>> corpus.frame("visual")[["id", "name"]].values.tolist()
-[['a', 'bird'], ['b', 'tree']]
+>>> corpus.frame("visual", unit="image")[["image", "id", "name"]].values.tolist()
+[[0, 'bird.png', 'bird'], [1, 'tree.png', 'tree']]
+>>> corpus["b"].num_nodes("visual"), len(corpus[[True, False, True]])
+(1, 2)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
 from torch import Tensor
 
-from ..errors import InputError
-from ..files import atomic_folder, file_state, read_folder, read_json, read_safetensors, write_json, write_safetensors
+from ..errors import InputError, nearest
+from ..files import atomic_folder, read_folder
 from ..schema import Relation
 from ..validation import validate
+from .corpus_data import CorpusData, check_ids, owner_name, owner_part, renumbered
+from .corpus_files import ColumnWriter, ShardCheck, read_corpus
 from .flat import FlatGraphs
-from .folder_kind import CORPUS_FILES as _FILES
 from .folder_kind import CORPUS_FOLDER
-from .folder_kind import CORPUS_FORMAT as _FORMAT
-from .store import check_description, describe, restore
 from .tables import count_frame, edge_frame, find_owner, node_frame
 
 if TYPE_CHECKING:
     import dgl
     import pandas as pd
 
-_CHUNK = 1024  # graphs validated at a time
+_CHUNK = 1024  # graphs validated, and rows written, at a time
+UNITS = ("pair", "image", "sentence")
+
+
+@dataclass(frozen=True)
+class _View:
+    """Which rows of the three tables a corpus holds."""
+
+    image: np.ndarray
+    sentence: np.ndarray
+    pair: np.ndarray
 
 
 class GraphCorpus(Sequence):
-    """Many graphs of one schema, stored as one tensor per feature and per end of a relation, with offsets.
+    """Many graphs of one schema in three tables: images, sentences, and pairs of an image with a sentence.
 
-    ``corpus[i]`` is one DGL graph, ``corpus.batch(indices)`` a batched one, ``corpus.frame(...)`` a pandas table; ``corpus[2:5]`` and
-    ``corpus.subset(indices)`` are corpora that share the tensors. A corpus loaded from a file is memory-mapped: opening 1 GB takes
-    milliseconds, and only the rows that are used are read. It can be pickled, so the workers of a torch ``DataLoader`` may use it.
+    The regions, relations and labels of an image are stored once, however many sentences it has; an image without a sentence and a
+    sentence without an image are rows of their tables too. ``len(corpus)`` is the number of pairs.
+
+    ``corpus[i]`` and ``corpus["id"]`` are one DGL graph, ``corpus.batch(indices)`` a batched one; ``corpus[2:5]``, ``corpus[mask]``,
+    ``corpus.subset(indices)`` and ``corpus.split("val")`` are corpora that share the arrays; ``corpus.frame(...)`` is a pandas table. A
+    corpus that was loaded is memory-mapped: opening a million pairs takes a moment, and only the rows that are used are read.
+
+    It can be pickled and given to a torch ``DataLoader`` or DGL's ``GraphDataLoader``. These ask for a whole batch at once and get a list
+    with one batched graph, from which ``dgl.batch``, their usual ``collate_fn``, makes the same graph.
 
     Parameters
     ----------
-    flat : the graphs.
-    ids, sentences, images : one text per graph; ``images`` are paths.
+    flat : the graphs, each with its image and its sentence.
+    ids, sentences, images : one text per graph; ids differ, ``images`` are paths. Equal images with the same path are stored once.
+    splits : one name of a split per graph, ``"train"``; empty by default.
     info : JSON values that describe how the corpus was made.
 
     Raises
     ------
     InputError
-        If there is not one id, sentence and image per graph.
+        If there is not one id, sentence, image and split per graph, or an id repeats.
 
     >>> import hetero_xmodal as hx
     >>> ball = hx.SceneObject("ball", ["red"], box=(10, 5, 30, 25))
@@ -72,23 +93,40 @@ class GraphCorpus(Sequence):
         ids: Sequence[str] | None = None,
         sentences: Sequence[str] | None = None,
         images: Sequence[str] | None = None,
+        splits: Sequence[str] | None = None,
         info: dict[str, Any] | None = None,
     ):
-        self._flat = flat
-        self._index: Tensor | None = None  # of a subset: its graphs' rows in the file
-        self._path: Path | None = None  # where the tensors are mapped from
-        self._state: tuple[int, ...] = ()  # of the file there, to notice another that took its place
-        self._texts = {
+        texts = {
             "ids": [str(i) for i in range(flat.count)] if ids is None else [str(i) for i in ids],
             "sentences": [""] * flat.count if sentences is None else [str(t) for t in sentences],
             "images": [""] * flat.count if images is None else [str(p) for p in images],
+            "splits": [""] * flat.count if splits is None else [str(s) for s in splits],
         }
-        for what, texts in self._texts.items():
-            if len(texts) != flat.count:
-                raise InputError(f"there are {flat.count} graphs but {len(texts)} {what}; give one per graph")
+        for what, values in texts.items():
+            if len(values) != flat.count:
+                raise InputError(f"there are {flat.count} graphs but {len(values)} {what}; give one per graph")
+        check_ids(texts["ids"])
+        data = CorpusData.of_graphs(
+            flat, ids=texts["ids"], sentences=texts["sentences"], paths=texts["images"], splits=texts["splits"]
+        )  # fmt: skip
+        self._begin(data, info)
+
+    def _begin(self, data: CorpusData, info: dict[str, Any] | None) -> None:
+        self._data = data
+        self._view: _View | None = None
+        self._path: Path | None = None  # where the arrays are mapped from
+        self._state: tuple[str, bool] = ("", True)  # what was there, and whether it is verified
+        self._numbers: dict[str, int] | None = None  # id -> number, made when an id is asked for
         self.info = dict(info or {})
 
     # ------------------------------------------------------------------------------------------ building
+
+    @classmethod
+    def of_data(cls, data: CorpusData, *, info: dict[str, Any] | None = None) -> GraphCorpus:
+        """A corpus of tables that were put together already."""
+        corpus = object.__new__(cls)
+        corpus._begin(data, info)
+        return corpus
 
     @classmethod
     def from_graphs(
@@ -98,6 +136,7 @@ class GraphCorpus(Sequence):
         ids: Sequence[str] | None = None,
         sentences: Sequence[str] | None = None,
         images: Sequence[str] | None = None,
+        splits: Sequence[str] | None = None,
         info: dict[str, Any] | None = None,
         allow_extra: bool = False,
     ) -> GraphCorpus:
@@ -114,67 +153,88 @@ class GraphCorpus(Sequence):
                 parts.append(FlatGraphs.from_dgl(validate(graph, allow_extra=allow_extra)))
             except InputError as error:
                 raise InputError(f"graph {k}: {error}") from None
-        return cls(FlatGraphs.concat(parts), ids=ids, sentences=sentences, images=images, info=info)
+        return cls(FlatGraphs.concat(parts), ids=ids, sentences=sentences, images=images, splits=splits, info=info)
 
     @classmethod
     def load(cls, path: str | Path, *, verify: bool = True) -> GraphCorpus:
-        """Open the folder written by :meth:`save`, memory-mapped.
+        """Open the folder written by :meth:`save` or :func:`~hetero_xmodal.build_corpus`, memory-mapped.
 
-        The files are compared with their SHA-256, which reads them once in a process (about a second for a gigabyte);
-        ``verify=False`` leaves that out. Names, dtypes, shapes and offsets of all tensors are compared with the description. :meth:`check`
-        validates every graph.
+        Names, types and lengths of all files are compared with the description. The contents of a shard are compared with its SHA-256 when
+        one of its rows is first used; ``verify=False`` leaves that out. :meth:`check` compares and validates everything.
 
         Raises
         ------
         InputError
             If the folder is not a corpus, is damaged or has another version.
         """
-        return read_folder(path, CORPUS_FOLDER, cls._read, files=_FILES, verify=verify)
-
-    @classmethod
-    def _read(cls, path: Path) -> GraphCorpus:
-        description = check_description(read_json(path / "corpus.json", "corpus"), _FORMAT, path / "corpus.json")
-        tensors, _ = read_safetensors(path / "corpus.safetensors", "tensors of the corpus")
-        texts = {name: description.get(name) for name in ("ids", "sentences", "images")}
-        for name, values in texts.items():
-            if not isinstance(values, list):
-                raise InputError(f"'{path / 'corpus.json'}' has no list of {name}; it is damaged, save the corpus again")
-        corpus = cls(restore(tensors, description, path), **texts, info=description.get("info"))
-        corpus._path, corpus._state = path.absolute(), file_state(path / "corpus.safetensors")
+        data, about = read_folder(path, CORPUS_FOLDER, partial(read_corpus, verify=verify), files=("corpus.json",), verify=verify)
+        corpus = cls.of_data(data, info=about.get("info"))
+        corpus._path, corpus._state = Path(path).absolute(), (str(about["sha256"]), verify)
         return corpus
 
     def save(self, path: str | Path) -> None:
-        """Write the corpus into the folder *path* (``corpus.safetensors``, ``corpus.json``, ``manifest.json``), atomically.
+        """Write the corpus into the folder *path*, atomically and a part at a time, with only the rows that it holds.
 
         Raises
         ------
         InputError
             If *path* holds anything but a corpus, or is the folder that this subset of a corpus is read from.
         """
-        if self._index is not None and self._path is not None and Path(path).exists() and self._path.exists() and self._path.samefile(path):
+        if self._view is not None and self._path is not None and Path(path).exists() and self._path.exists() and self._path.samefile(path):
             raise InputError(f"'{path}' is the corpus that this subset is read from; save the subset into another folder")
         with atomic_folder(path, CORPUS_FOLDER) as folder:
             self.write(folder)
 
     def write(self, folder: Path) -> None:
-        """Write the two files of :meth:`save` into an existing folder, for callers that add files of their own."""
-        flat = self._own()
-        write_safetensors(folder / "corpus.safetensors", flat.tensors(), {"format": _FORMAT})
-        texts = {"ids": self.ids, "sentences": self.sentences, "images": self.images}
-        write_json(folder / "corpus.json", describe(flat, _FORMAT) | {"info": self.info} | texts)
+        """Write the files of :meth:`save` into an existing folder, for callers that add files of their own."""
+        with ColumnWriter(folder) as writer:
+            self.append_to(writer)
+            writer.finish(self.info)
 
-    def check(self) -> GraphCorpus:
-        """Validate every graph, many at a time, and return self.
+    def append_to(self, writer: ColumnWriter) -> None:
+        """Append all rows to the columns of *writer*, some thousand at a time."""
+        view, starts = self._whole_view(), {part: writer.count(part) for part in UNITS}
+        if len(np.unique(view.pair)) != len(view.pair):
+            check_ids(self.ids)
+        image_of, sentence_of = self._image_of(view), self._sentence_of(view)
+        for start in range(0, max(1, len(view.image), len(view.sentence), len(view.pair)), _CHUNK):
+            here = slice(start, start + _CHUNK)
+            chunk = self._data.take(
+                view.image[here], view.sentence[here], view.pair[here],
+                # numbers among all rows, as seen from the rows that have been written
+                image_of=image_of[here] + starts["image"] - writer.count("image"),
+                sentence_of=sentence_of[here] + starts["sentence"] - writer.count("sentence"),
+            )  # fmt: skip
+            writer.append(chunk)
+
+    def to_parquet(self, folder: str | Path) -> list[Path]:
+        """Write Parquet tables into *folder*: images, sentences, pairs, and one per node type and relation; return their paths.
+
+        See :mod:`hetero_xmodal.graphs.parquet` for the columns.
 
         Raises
         ------
         InputError
-            If a graph does not follow the schema; the message gives the range of graphs it is in.
+            If *folder* holds other files or cannot be written.
         """
+        from .parquet import write_parquet
+
+        return write_parquet(self, folder)
+
+    def check(self) -> GraphCorpus:
+        """Compare all files with their hashes, validate every graph, many at a time, and return self.
+
+        Raises
+        ------
+        InputError
+            If a file is damaged, or a graph does not follow the schema; the message gives the range of graphs it is in.
+        """
+        if isinstance(self._data.touch, ShardCheck):
+            self._data.touch.all()
         for start in range(0, len(self), _CHUNK):
             end = min(start + _CHUNK, len(self))
             try:
-                validate(self.batch(range(start, end)), kind=self._flat.kind, allow_extra=True)
+                validate(self.batch(range(start, end)), kind=self.kind, allow_extra=True)
             except InputError as error:
                 raise InputError(f"corpus, graphs {start} to {end - 1} taken together: {error}") from None
         return self
@@ -182,30 +242,57 @@ class GraphCorpus(Sequence):
     # ------------------------------------------------------------------------------------------ reading
 
     def __len__(self) -> int:
-        return self._flat.count if self._index is None else len(self._index)
+        return self._data.count("pair") if self._view is None else len(self._view.pair)
 
     def __getitem__(self, index):
-        """One validated DGL graph; for a slice, a corpus that shares the tensors.
+        """One validated DGL graph by number or id; for a slice or a bool mask (graphs,), a corpus that shares the arrays.
 
         Raises
         ------
         InputError
-            If *index* is neither a whole number nor a slice.
+            If there is no such id, or *index* is none of these.
         IndexError
-            If there is no such graph.
+            If there is no graph of this number.
         """
         if isinstance(index, slice):
             return self.subset(range(*index.indices(len(self))))
-        if isinstance(index, bool) or not hasattr(index, "__index__"):
-            raise InputError(f"the index of a graph is a whole number or a slice, found {index!r}; for several graphs use batch or subset")
+        if isinstance(index, str):
+            return self[self.number(index)]
+        if _is_mask(index):
+            return self.subset(index)
+        if isinstance(index, bool) or not hasattr(index, "__index__") or np.ndim(index):
+            raise InputError(
+                f"the index of a graph is a whole number, an id, a slice or a mask, found {index!r}; for several graphs use batch or subset"
+            )
         number = index.__index__()
         if not -len(self) <= number < len(self):
             raise IndexError(f"the corpus has {len(self)} graphs, but there is no graph {number}")
-        flat = self._flat.take(self._rows([number % len(self)]))
+        flat = self._data.graphs(self._rows([number % len(self)]))
         return validate(flat.to_dgl(batched=False), kind=flat.kind, allow_extra=True)
+
+    def __getitems__(self, indices: Sequence[int]) -> list[dgl.DGLGraph]:
+        """A batch as torch's ``DataLoader`` asks for it: a list with one batched graph, which ``dgl.batch`` leaves as it is."""
+        return [self.batch(indices)]
 
     def __iter__(self) -> Iterator[dgl.DGLGraph]:
         return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, str) and value in self._by_id()
+
+    def number(self, id: str) -> int:
+        """The number of the graph with this id.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        numbers = self._by_id()
+        if id not in numbers:
+            close = nearest(id, list(numbers)[:10_000])
+            raise InputError(f"the corpus has no graph with the id {id!r}{close}; its {len(self)} ids are in corpus.ids")
+        return numbers[id]
 
     def batch(self, indices: Tensor | Sequence[int]) -> dgl.DGLGraph:
         """The graphs at *indices* as one batched DGL graph: equal to ``dgl.batch([corpus[i] for i in indices])``, but much faster.
@@ -213,106 +300,257 @@ class GraphCorpus(Sequence):
         *indices* (b,) may repeat and come in any order; a bool mask (graphs,) selects graphs. Features keep their width even if the
         batch has no node of a type.
         """
-        return self._flat.take(self._rows(indices)).to_dgl()
+        return self._data.graphs(self._rows(indices)).to_dgl()
 
     def subset(self, indices: Tensor | Sequence[int]) -> GraphCorpus:
-        """A corpus of the graphs at *indices* (b,), or of those selected by a bool mask (graphs,).
+        """A corpus of the graphs at *indices* (b,), or of those selected by a bool mask (graphs,), with their images and sentences.
 
-        It shares the tensors with this corpus; ``save`` writes the selected graphs only.
+        It shares the arrays with this corpus; ``save`` writes the selected rows only.
         """
-        part = object.__new__(GraphCorpus)
-        part.__dict__ = self.__dict__ | {"_index": self._rows(indices, empty_ok=True), "info": dict(self.info)}
-        return part
+        pairs = self._rows(indices, empty_ok=True)
+        return self._seen(_View(_distinct(self._data.image_of[pairs]), _distinct(self._data.sentence_of[pairs]), pairs))
 
-    def frame(self, owner: str | Relation | None = None, *, features: bool = False) -> pd.DataFrame:
-        """Table of one node type (``"visual"``) or relation (``"word-depends-word"`` or the triple), with decoded names.
-
-        ``graph`` is the number of the graph in this corpus and ``id`` its id. Without *owner*: one row per graph with its id, sentence,
-        image and counts. ``features=True`` adds one column per entry of the feature vectors.
+    def split(self, name: str) -> GraphCorpus:
+        """The images of a split with their sentences and pairs, also those without a pair.
 
         Raises
         ------
         InputError
-            If there is no such node type or relation.
+            If no image and no sentence is of that split; the message lists the splits.
         """
-        flat, ids = self._own(), self.ids
+        view = self._whole_view()
+        code = self._data.vocabulary.code(name)
+        images = view.image[self._data.splits["image"][view.image] == code]
+        sentences = view.sentence[self._data.splits["sentence"][view.sentence] == code]
+        if not len(images) and not len(sentences):
+            known = self.splits
+            raise InputError(f"the corpus has no split {name!r}{nearest(name, known)}; its splits are {', '.join(known) or 'not known'}")
+        pairs = view.pair[np.isin(self._data.image_of[view.pair], images)]
+        return self._seen(_View(images, np.union1d(sentences, self._data.sentence_of[pairs]), pairs))
+
+    def frame(self, owner: str | Relation | None = None, *, unit: str = "pair", features: bool = False) -> pd.DataFrame:
+        """Table of one node type (``"visual"``) or relation (``"word-depends-word"`` or the triple), with decoded names.
+
+        Parameters
+        ----------
+        owner : without one, the table has one row per pair, image or sentence, with its id, texts and counts.
+        unit : ``"pair"`` counts everything once for each graph, and the column ``graph`` is the number of the graph. ``"image"`` counts
+            what belongs to images once for each image, whose number is in the column ``image``; ``"sentence"`` what belongs to sentences.
+            The column ``id`` is the id of the unit.
+        features : one column per entry of the feature vectors.
+
+        Raises
+        ------
+        InputError
+            If there is no such node type, relation or unit, or the unit does not hold it.
+        """
+        if unit not in UNITS:
+            raise InputError(f"unit is {unit!r}{nearest(str(unit), UNITS)}, expected one of {', '.join(UNITS)}")
+        strings = self._data.vocabulary.strings
+        if owner is not None:
+            owner = find_owner(self._owners(), owner)
+            if unit not in ("pair", owner_part(owner)):
+                raise InputError(
+                    f"{owner_name(owner)} belongs to the {owner_part(owner)}, not to the {unit}; give unit='{owner_part(owner)}'"
+                )
+        rows = getattr(self._whole_view(), unit)
+        flat = self._data.coded(rows) if unit == "pair" else self._data.part(unit, rows)
+        first = "graph" if unit == "pair" else unit
         if owner is None:
             table = count_frame(flat)
-            for k, (name, texts) in enumerate((("id", ids), ("sentence", self.sentences), ("image", self.images)), start=1):
+            for k, (name, texts) in enumerate(self._texts_of(unit).items(), start=1):
                 table.insert(k, name, texts)
-            return table
-        owner = find_owner(flat, owner)
-        table = node_frame(flat, owner, features=features) if isinstance(owner, str) else edge_frame(flat, owner)
-        table.insert(1, "id", [ids[g] for g in table["graph"]])
-        return table
+        else:
+            table = (
+                node_frame(flat, owner, features=features, strings=strings) if isinstance(owner, str) else edge_frame(flat, owner, strings)
+            )
+            ids = np.array([*self._texts_of(unit, only_id=True)["id"], ""], dtype=object)
+            table.insert(1, "id", ids[table["graph"]])
+        return table.rename(columns={"graph": first})
+
+    # ------------------------------------------------------------------------------------------ what it holds
 
     @property
     def kind(self) -> str:
         """``"pair"`` or ``"labels"``."""
-        return self._flat.kind
+        return self._data.kind
+
+    @property
+    def num_pairs(self) -> int:
+        """Number of pairs of an image with a sentence, ``len(corpus)``."""
+        return len(self)
+
+    @property
+    def num_images(self) -> int:
+        """Number of images, with or without a sentence."""
+        return self._data.count("image") if self._view is None else len(self._view.image)
+
+    @property
+    def num_sentences(self) -> int:
+        """Number of sentences, with or without an image."""
+        return self._data.count("sentence") if self._view is None else len(self._view.sentence)
 
     @property
     def ids(self) -> list[str]:
-        """Id of every graph."""
-        return self._of("ids")
+        """Id of every pair."""
+        return self._data.text(("pairs", "id")).strings(self._whole_view().pair)
 
     @property
     def sentences(self) -> list[str]:
-        """Sentence of every graph; empty if it is not known."""
-        return self._of("sentences")
+        """Sentence of every pair; empty if it is not known."""
+        return self._data.text(("sentences", "text")).strings(self._data.sentence_of[self._whole_view().pair])
 
     @property
     def images(self) -> list[str]:
-        """Path of the image of every graph; empty if it is not known."""
-        return self._of("images")
+        """Path of the image of every pair; empty if it is not known."""
+        return self._data.text(("images", "path")).strings(self._data.image_of[self._whole_view().pair])
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that occur, in the order of their first image or sentence."""
+        view = self._whole_view()
+        codes = [np.unique(self._data.splits[part][getattr(view, part)]) for part in ("image", "sentence")]
+        names = self._data.vocabulary.strings(_distinct(np.concatenate(codes)))
+        return [name for name in names if name]
+
+    @property
+    def data(self) -> CorpusData:
+        """The tables with exactly the rows of this corpus, texts as codes, for computations on a whole corpus."""
+        return self._data if self._view is None else self._data.take(self._view.image, self._view.sentence, self._view.pair)
 
     def __repr__(self) -> str:
-        counts = {t: int(o.diff()[self._rows(range(len(self)), empty_ok=True)].sum()) for t, o in self._flat.node_offsets.items()}
+        view, counts = self._view, {}
+        for name in self._data.order[0]:
+            offsets = self._data.tables[owner_part(name)].node_offsets[name].numpy()
+            rows = None if view is None else getattr(view, owner_part(name))
+            counts[name] = int(offsets[-1] if rows is None else (offsets[rows + 1] - offsets[rows]).sum())
         nodes = ", ".join(f"{n} {t}" for t, n in counts.items())
-        return f"<GraphCorpus of {len(self)} {self.kind} graphs: {nodes} nodes>"
+        stored = f" ({self.num_images} images, {self.num_sentences} sentences)" if self.kind == "pair" else ""
+        return f"<GraphCorpus of {len(self)} {self.kind} graphs{stored}: {nodes} nodes>"
 
     # ------------------------------------------------------------------------------------------ internals
 
-    def _of(self, what: str) -> list[str]:
-        texts = self._texts[what]
-        return list(texts) if self._index is None else [texts[i] for i in self._index.tolist()]
+    def _seen(self, view: _View) -> GraphCorpus:
+        part = object.__new__(GraphCorpus)
+        part.__dict__ = self.__dict__ | {"_view": view, "_numbers": None, "info": dict(self.info)}
+        return part
 
-    def _own(self) -> FlatGraphs:
-        """The flat tensors of exactly the graphs of this corpus."""
-        return self._flat if self._index is None else self._flat.take(self._index)
+    def _whole_view(self) -> _View:
+        if self._view is not None:
+            return self._view
+        return _View(*(np.arange(self._data.count(part)) for part in ("image", "sentence", "pair")))
 
-    def _rows(self, indices: Tensor | Sequence[int], *, empty_ok: bool = False) -> Tensor:
-        """*indices* as rows (b,) of the tensors, checked."""
+    def _image_of(self, view: _View) -> np.ndarray:
+        return renumbered(self._data.image_of[view.pair], view.image, self._data.count("image"))
+
+    def _sentence_of(self, view: _View) -> np.ndarray:
+        return renumbered(self._data.sentence_of[view.pair], view.sentence, self._data.count("sentence"))
+
+    def _by_id(self) -> dict[str, int]:
+        if self._numbers is None:
+            self._numbers = {id: number for number, id in enumerate(self.ids)}
+        return self._numbers
+
+    def _owners(self) -> FlatGraphs:
+        """The node types and relations, without rows."""
+        return self._data.merged({part: table.take([]) for part, table in self._data.tables.items()})
+
+    def _texts_of(self, unit: str, *, only_id: bool = False) -> dict[str, Any]:
+        """The texts of every row of a unit, by the name of their column."""
+        view, data = self._whole_view(), self._data
+        rows = getattr(view, unit)
+        out: dict[str, Any] = {"id": data.text((f"{unit}s", "id")).strings(rows)}
+        if only_id:
+            return out
+        if unit == "pair":
+            return out | {"sentence": self.sentences, "image": self.images}
+        name = "path" if unit == "image" else "text"
+        pairs = self._image_of(view) if unit == "image" else self._sentence_of(view)
+        out[name] = data.text((f"{unit}s", name)).strings(rows)
+        out["split"] = data.vocabulary.strings(data.splits[unit][rows])
+        return out | {"pairs": np.bincount(pairs, minlength=len(rows))}
+
+    def _rows(self, indices: Tensor | Sequence[int], *, empty_ok: bool = False) -> np.ndarray:
+        """*indices* as rows (b,) of the pairs' table, checked."""
         try:
-            rows = torch.as_tensor(list(indices) if isinstance(indices, range) else indices)
+            rows = np.asarray(indices)
         except (TypeError, ValueError, RuntimeError):
-            raise InputError(f"indices are {type(indices).__name__}, expected whole numbers 0..{len(self) - 1}") from None
-        if rows.dtype == torch.bool and rows.shape == (len(self),):
-            rows = rows.nonzero().flatten()
-        if rows.numel() == 0:
+            rows = np.empty((), object)
+        if rows.dtype.kind in "OSU":
+            raise InputError(f"indices are {type(indices).__name__}, expected whole numbers 0..{len(self) - 1}")
+        if rows.dtype == bool and rows.shape == (len(self),):
+            rows = np.flatnonzero(rows)
+        if rows.size == 0:
             if not empty_ok:
                 raise InputError("indices is empty; give at least one")
-            rows = rows.long()
-        if rows.ndim != 1 or rows.is_floating_point() or rows.dtype == torch.bool:
-            raise InputError(f"indices have shape {tuple(rows.shape)} and dtype {rows.dtype}, expected a list of whole numbers")
-        rows = rows.long()
-        bad = (rows < -len(self)) | (rows >= len(self))
-        if bad.any():
-            raise InputError(f"index {int(rows[bad][0])} is outside the corpus of {len(self)} graphs")
-        rows = torch.where(rows < 0, rows + len(self), rows)
-        return rows if self._index is None else self._index[rows]
+            rows = rows.astype(np.int64)
+        if rows.ndim != 1 or rows.dtype.kind not in "iu":
+            raise InputError(f"indices have shape {rows.shape} and dtype {rows.dtype}, expected a list of whole numbers")
+        rows = rows.astype(np.int64, copy=False)
+        if len(rows) and (rows.min() < -len(self) or rows.max() >= len(self)):
+            bad = rows[(rows < -len(self)) | (rows >= len(self))]
+            raise InputError(f"index {int(bad[0])} is outside the corpus of {len(self)} graphs")
+        rows = np.where(rows < 0, rows + len(self), rows)
+        return rows if self._view is None else self._view.pair[rows]
 
     def __getstate__(self) -> dict:
-        """A memory-mapped corpus is pickled as its path, without the tensors."""
-        state = dict(self.__dict__)
-        if self._path is not None:
-            state |= {"_flat": None, "_texts": None}
-        return state
+        """A memory-mapped corpus is pickled as its path, without the arrays."""
+        state = dict(self.__dict__) | {"_numbers": None}
+        return state if self._path is None else state | {"_data": None}
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
         if self._path is not None:
-            opened = GraphCorpus.load(self._path, verify=False)  # the process that opened it first has compared the files
+            opened = GraphCorpus.load(self._path, verify=self._state[1])
             if opened._state != self._state:
                 raise InputError(f"corpus '{self._path}' was replaced since it was opened; open it again")
-            self._flat, self._texts = opened._flat, opened._texts
+            self._data = opened._data
+
+
+def _is_mask(index: Any) -> bool:
+    return hasattr(index, "__len__") and np.ndim(index) == 1 and np.asarray(index).dtype == bool
+
+
+def _distinct(values: np.ndarray) -> np.ndarray:
+    """The different values, in the order of their first appearance."""
+    found, first = np.unique(values, return_index=True)
+    return found[np.argsort(first)]
+
+
+def concat(corpora: Sequence[GraphCorpus], out: str | Path | None = None, *, info: dict[str, Any] | None = None) -> GraphCorpus:
+    """The graphs of several corpora, one after another, as one corpus.
+
+    Images of different corpora stay different images, even if they have one id.
+
+    Parameters
+    ----------
+    corpora : of one kind and feature width.
+    out : folder to write to, a part at a time, for what does not fit in memory; if left out, the result is held in memory.
+    info : how the corpus was made; by default the ``info`` of each.
+
+    Raises
+    ------
+    InputError
+        If there is none, ids repeat, or they do not fit together.
+
+    >>> import hetero_xmodal as hx
+    >>> graph = hx.build_graph(hx.SceneGraph(), hx.SceneGraph(objects=[hx.SceneObject("bird")]))
+    >>> one, two = (GraphCorpus.from_graphs([graph], ids=[name]) for name in "ab")
+    >>> concat([one, two]).ids
+    ['a', 'b']
+    """
+    corpora = list(corpora)
+    if not corpora:
+        raise InputError("there is no corpus to concatenate; give at least one")
+    for k, corpus in enumerate(corpora):
+        if not isinstance(corpus, GraphCorpus):
+            raise InputError(f"corpus {k} is a {type(corpus).__name__}, expected a GraphCorpus; open one with GraphCorpus.load")
+    check_ids([id for corpus in corpora for id in corpus.ids])
+    info = {"parts": [corpus.info for corpus in corpora]} if info is None else info
+    if out is None:
+        return GraphCorpus.of_data(CorpusData.join([corpus.data for corpus in corpora]), info=info)
+    with atomic_folder(out, CORPUS_FOLDER) as folder, ColumnWriter(folder) as writer:
+        for corpus in corpora:
+            corpus.append_to(writer)
+        writer.finish(info)
+    return GraphCorpus.load(out)

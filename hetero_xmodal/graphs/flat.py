@@ -96,11 +96,11 @@ class FlatGraphs:
         graph = graph.cpu()
         kind = graph_kind(graph)
         flat = cls(kind, int(graph.batch_size))
-        for node_type in _schema_order(graph.ntypes, KINDS[kind][0]):
+        for node_type in schema_order(graph.ntypes, KINDS[kind][0]):
             rows = graph.num_nodes(node_type)
             flat.node_offsets[node_type] = _offsets(graph.batch_num_nodes(node_type))
             flat.node_data[node_type] = _with_empty(graph.nodes[node_type].data, NODE_FEATURES.get(node_type, ()), rows)
-        for relation in _schema_order(graph.canonical_etypes, KINDS[kind][1]):
+        for relation in schema_order(graph.canonical_etypes, KINDS[kind][1]):
             source, destination = graph.edges(etype=relation, order="eid")
             counts = graph.batch_num_edges(relation)
             flat.edge_offsets[relation] = _offsets(counts)
@@ -145,7 +145,7 @@ class FlatGraphs:
 
     # ------------------------------------------------------------------------------------------ selecting
 
-    def take(self, indices: Tensor | Sequence[int]) -> FlatGraphs:
+    def take(self, indices: Tensor | np.ndarray | Sequence[int]) -> FlatGraphs:
         """The graphs at *indices* (b,), in that order, repeats allowed, without a loop over graphs, nodes or edges."""
         graphs = np.asarray(indices, dtype=np.int64).reshape(-1)
         flat = FlatGraphs(self.kind, len(graphs))
@@ -252,7 +252,7 @@ def _heterograph(ends: dict[Relation, tuple[Tensor, Tensor]], counts: dict[str, 
     return dgl.DGLGraph(whole, list(node_types), list(edge_types))  # copies, because the graph keeps these lists
 
 
-def _schema_order(found: Iterable, wanted: Iterable) -> list:
+def schema_order(found: Iterable, wanted: Iterable) -> list:
     """*found* in the order of the schema, with anything else at the end, so that equal graphs give equal files."""
     wanted = list(wanted)
     return sorted(found, key=lambda x: (wanted.index(x) if x in wanted else len(wanted), x))
@@ -315,7 +315,7 @@ def _join_frames(owner: str | Relation, frames: list[dict[str, Tensor]]) -> dict
             if name not in frame:
                 raise InputError(f"{where}: graph {k} lacks feature '{name}' that others have; build all graphs with the same options")
             full.append((k, frame[name]))
-        if name in texts:
+        if name in texts and all(value.ndim == 2 for _, value in full):  # a corpus holds codes of texts, of one dimension
             width = max((value.shape[1] for _, value in full), default=0)
             full = [(k, widen_text(value, width)) for k, value in full]
         for k, value in full:

@@ -11,8 +11,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -49,29 +49,40 @@ def to_frames(graph: dgl.DGLGraph, *, features: bool = False) -> dict[str, pd.Da
     }
 
 
-def node_frame(flat: FlatGraphs, node_type: str, *, features: bool = False) -> pd.DataFrame:
-    """Table of all nodes of one type: ``graph``, ``node`` and a column per feature."""
+#: from the rows of a text feature to their strings, an array of objects (n,)
+Strings = Callable[[Any], np.ndarray]
+
+
+def _decoded(rows: Any) -> np.ndarray:
+    return np.array(decode_text(rows), dtype=object) if len(rows) else np.array([], dtype=object)
+
+
+def node_frame(flat: FlatGraphs, node_type: str, *, features: bool = False, strings: Strings = _decoded) -> pd.DataFrame:
+    """Table of all nodes of one type: ``graph``, ``node`` and a column per feature; *strings* reads the text features."""
     import pandas as pd
 
     member, row = _place(flat.node_offsets[node_type])
     schema = {f.name: f for f in NODE_FEATURES.get(node_type, ())}
-    return pd.DataFrame({"graph": member, "node": row} | _columns(flat.node_data[node_type], schema, wide=features))
+    return pd.DataFrame({"graph": member, "node": row} | _columns(flat.node_data[node_type], schema, strings, wide=features))
 
 
-def edge_frame(flat: FlatGraphs, relation: Relation) -> pd.DataFrame:
-    """Table of all edges of one relation: ``graph``, ``source``, ``destination``, the names at both ends and a column per feature."""
+def edge_frame(flat: FlatGraphs, relation: Relation, strings: Strings = _decoded) -> pd.DataFrame:
+    """Table of all edges of one relation: ``graph``, ``source``, ``destination``, the names at both ends and a column per feature.
+
+    The names are left out where *flat* does not hold the nodes at that end.
+    """
     import pandas as pd
 
     member, _ = _place(flat.edge_offsets[relation])
     columns: dict = {"graph": member}
     for end, node_type, local in zip(("source", "destination"), (relation[0], relation[2]), flat.edge_ends[relation], strict=True):
         columns[end] = local.numpy()
-        name = flat.node_data[node_type].get(node_type_row(node_type).name_feature)
+        name = flat.node_data.get(node_type, {}).get(node_type_row(node_type).name_feature)
         if name is not None:
             rows = local.numpy() + flat.node_offsets[node_type].numpy()[member]
-            columns[f"{end}_name"] = np.array(decode_text(name[rows]), dtype=object)
+            columns[f"{end}_name"] = strings(name[rows])
     schema = {f.name: f for f in EDGE_FEATURES.get(relation, ())}
-    return pd.DataFrame(columns | _columns(flat.edge_data[relation], schema, wide=False))
+    return pd.DataFrame(columns | _columns(flat.edge_data[relation], schema, strings, wide=False))
 
 
 def count_frame(flat: FlatGraphs) -> pd.DataFrame:
@@ -109,12 +120,12 @@ def _place(offsets) -> tuple[np.ndarray, np.ndarray]:
     return member, np.arange(len(member)) - offsets[member]
 
 
-def _columns(data: dict, schema: dict[str, Feature], *, wide: bool) -> dict:
+def _columns(data: dict, schema: dict[str, Feature], strings: Strings, *, wide: bool) -> dict:
     columns: dict = {}
     for name, value in data.items():
         feature = schema.get(name)
         if feature is not None and feature.text:
-            columns[name] = np.array(decode_text(value), dtype=object) if len(value) else np.array([], dtype=object)
+            columns[name] = strings(value)
         elif value.ndim == 1:
             columns[name] = value.numpy()
         elif name in _COLUMNS and value.shape[1] == len(_COLUMNS[name]):

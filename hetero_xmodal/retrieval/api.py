@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..files import replaceable_folder
 from ..images import read_image
 from ..pretrained import find_model
-from .index_file import INDEX_FOLDER, index_head
+from .folder import INDEX_FOLDER, index_head
 
 if TYPE_CHECKING:
     from ..recipes import ALGR, DAGNN

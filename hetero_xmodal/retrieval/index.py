@@ -25,7 +25,7 @@ from torch import Tensor
 
 from ..errors import InputError, nearest
 from ..files import MANIFEST, atomic_folder, read_folder, read_safetensors, write_json, write_safetensors
-from .index_file import FORMAT, INDEX_FOLDER, VERSION, index_head
+from .folder import FORMAT, INDEX_FILES, INDEX_FOLDER, VERSION, index_head
 
 if TYPE_CHECKING:
     from ..data import Item
@@ -190,7 +190,7 @@ class EmbeddingIndex:
         """
         path = Path(path)
         index_head(path)
-        index = read_folder(path, INDEX_FOLDER, lambda folder: cls._read(folder, verify), files=INDEX_FOLDER.files, verify=verify)
+        index = read_folder(path, INDEX_FOLDER, lambda folder: cls._read(folder, verify), files=INDEX_FILES, verify=verify)
         if model is not None:
             index.check_model(model, f"index '{path}'")
         return index

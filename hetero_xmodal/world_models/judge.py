@@ -29,7 +29,7 @@ from torch.nn import functional as F
 from torchvision.ops import roi_align
 
 from ..errors import InputError
-from ..files import existing_file, read_json, read_safetensors, write_json, write_safetensors
+from ..files import check_single, existing_file, read_json, read_safetensors, renew_record, write_json, write_safetensors
 from ..networks.pixels import image_tensor, resized
 from ..parsers.world_vocabulary import (
     BIRD_COLOURS,
@@ -241,6 +241,8 @@ def save_judge(network: WorldJudgeNetwork, path: str | Path, *, training: dict[s
     weights = {k: v.half() if v.is_floating_point() else v for k, v in network.state_dict().items() if "num_batches" not in k}
     write_safetensors(path, weights, {"format": FORMAT, "config": json.dumps(asdict(network.config))})
     write_json(path.with_suffix(".json"), {"format": FORMAT, "version": 1, "config": asdict(network.config), "training": training or {}})
+    for file in (path, path.with_suffix(".json")):
+        renew_record(file)
 
 
 @lru_cache(maxsize=2)
@@ -253,6 +255,8 @@ def load_judge(path: str | Path | None = None) -> WorldJudge:
         If a file is missing, broken, or of another network.
     """
     path = existing_file(ASSET if path is None else path, "judge's weights")
+    for file in (path, path.with_suffix(".json")):
+        check_single(file)
     about = read_json(path.with_suffix(".json"), "judge's configuration")
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise InputError(f"'{path.with_suffix('.json')}' does not describe a judge of this package; train one with train_world_judge")

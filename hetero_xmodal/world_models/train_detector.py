@@ -18,7 +18,7 @@ import numpy as np
 
 from ..deprecation import renamed_keywords
 from ..errors import InputError
-from ..files import atomic_path, write_json, write_safetensors
+from ..files import MANIFEST, atomic_path, write_json, write_manifest, write_safetensors
 from ..parsers.detectors.detectron2_quietly import quiet, require_detectron2
 from ..parsers.detectors.world import ASSET, encode_scene, world_config
 from ..scenes import SceneGraph
@@ -211,6 +211,7 @@ class _Run:
         tensors = {
             k: v.to(torch.float16) if v.is_floating_point() else v for k, v in self.average.items() if not k.endswith("num_batches_tracked")
         }
+        (self.out / MANIFEST).unlink(missing_ok=True)  # of the weights before
         write_safetensors(path, tensors)
         about: dict[str, Any] = {
             "format": "hetero_xmodal.world_detector",
@@ -225,6 +226,7 @@ class _Run:
             },
         }
         write_json(path.with_suffix(".json"), about)
+        write_manifest(self.out, kind="detector", files=[path.name, path.with_suffix(".json").name])
         return path
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..data.registry import load_dataset
-from ..files import write_safetensors
+from ..files import renew_record, write_safetensors
 from ..parsers.detectors.world_look import look_statistics
 
 if TYPE_CHECKING:
@@ -48,3 +48,4 @@ def fit_world_look(out: str | Path, *, count: int = 1500) -> None:
     deviation = np.maximum(values / np.sqrt(len(statistics)), LEAST_DEVIATION)
     tensors = {"mean": mean, "whitening": directions.T / deviation, "threshold": np.array(THRESHOLD)}
     write_safetensors(out, {name: torch.from_numpy(value).float() for name, value in tensors.items()})
+    renew_record(out)

@@ -114,3 +114,12 @@ def test_what_is_refused(tmp_path):
         EmbeddingIndex.load(path)
     with pytest.raises(InputError, match="truncated"):
         EmbeddingIndex.load(path, verify=False)
+
+
+def test_an_open_index_can_be_saved_where_it_was_opened_and_another_over_it(tmp_path):
+    an_index().save(tmp_path / "index")
+    opened = EmbeddingIndex.load(tmp_path / "index")
+    before = opened.images.clone()
+    opened.save(tmp_path / "index")
+    an_index(images=-before).save(tmp_path / "index")
+    assert torch.equal(opened.images, before) and torch.equal(EmbeddingIndex.load(tmp_path / "index").images, -before)

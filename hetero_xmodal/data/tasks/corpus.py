@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from ...graphs.flat import FlatGraphs
 
 SCENES = ("detector", "true")
-_SHARD = FolderKind("shard", ("shard.json",), optional=("graphs/corpus.json", "graphs/corpus.safetensors"))
 _IMAGES = 16  # held in memory, and sent through the detector, together
 
 
@@ -246,7 +245,7 @@ def _write_shard(part: Path, pairs: list[_Pair], dropped: list[Dropped]) -> None
     from ...graphs.corpus import GraphCorpus
     from ...graphs.flat import FlatGraphs
 
-    with atomic_folder(part, _SHARD) as folder:
+    with atomic_folder(part, FolderKind("shard", ("shard.json",))) as folder:
         if pairs:
             texts = {
                 "ids": [f"{p.item}#{p.number}" for p in pairs],
@@ -312,8 +311,7 @@ def _begin(out: Path, plan: dict[str, Any], resume: bool) -> Path:
 
 
 def _finish(out: Path, parts: Path, done: list[Path], plan: dict[str, Any]) -> GraphCorpus:
-    from ...graphs.corpus import GraphCorpus
-    from ...graphs.flat import FlatGraphs
+    from ...graphs.corpus import GraphCorpus, concat
 
     reports = [read_json(part / "shard.json", "shard") for part in done]
     dropped = [d for report in reports for d in report["dropped"]]
@@ -321,9 +319,8 @@ def _finish(out: Path, parts: Path, done: list[Path], plan: dict[str, Any]) -> G
     if not shards:
         shutil.rmtree(parts)
         raise InputError(f"none of the {plan['items']} items became a graph; the first was dropped because: {dropped[0]['reason']}")
-    texts = {name: [t for shard in shards for t in getattr(shard, name)] for name in ("ids", "sentences", "images")}
     info = plan | {"graphs": sum(map(len, shards)), "dropped": len(dropped)}
-    corpus = GraphCorpus(FlatGraphs.concat([shard._flat for shard in shards]), **texts, info=info)
+    corpus = concat(shards, info=info)
     with atomic_folder(out, CORPUS_FOLDER) as folder:
         corpus.write(folder)
         with open(folder / "dropped.csv", "w", newline="", encoding="utf-8") as file:

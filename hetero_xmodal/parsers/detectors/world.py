@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import InputError
-from ...files import read_json, read_safetensors
+from ...files import check_single, read_json, read_safetensors
 from ...scenes import SceneGraph, SceneRelation
 from ..geometry import relations_between
 from ..world_vocabulary import BIRD_PARTS, CATEGORIES, COLOURS, HAVE, LENGTHS, PATTERNS, SIZES, attribute_kind
@@ -79,6 +79,8 @@ class WorldDetector:
         from ...networks.world_detector import WorldDetectorConfig, WorldDetectorNetwork
 
         path = Path(weights) if weights is not None else Path(__file__).parents[2] / "assets" / f"{ASSET}.safetensors"
+        for file in (path, path.with_suffix(".json")):
+            check_single(file)
         tensors, _ = read_safetensors(path, "weights of the world's detector")
         about = read_json(path.with_suffix(".json"), "description of the world's detector")
         try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...files import read_safetensors
+from ...files import check_single, read_safetensors
 from ...images import read_image
 
 if TYPE_CHECKING:
@@ -74,7 +74,9 @@ def _colour_statistics(colours: np.ndarray) -> list[float]:
 @functools.lru_cache(maxsize=1)
 def _fitted() -> tuple[np.ndarray, np.ndarray, float]:
     """Mean (80,), whitening matrix (80, 80) and threshold."""
-    tensors, _ = read_safetensors(Path(__file__).parents[2] / "assets" / f"{ASSET}.safetensors", "statistics of the world's images")
+    path = Path(__file__).parents[2] / "assets" / f"{ASSET}.safetensors"
+    check_single(path)
+    tensors, _ = read_safetensors(path, "statistics of the world's images")
     return tensors["mean"].numpy(), tensors["whitening"].numpy(), float(tensors["threshold"])
 
 

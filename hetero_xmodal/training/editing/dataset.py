@@ -28,7 +28,7 @@ from torch import Tensor
 
 from ... import schema as s
 from ...errors import InputError
-from ...files import read_json, read_safetensors, write_json, write_safetensors
+from ...files import FolderKind, atomic_folder, read_folder, read_json, read_safetensors, write_json, write_safetensors
 from ...graphs.corpus import GraphCorpus
 from ...graphs.synonyms import ATTRIBUTE_SAME, EXCLUSIVE
 from ...networks.masks import box_mask, dilated, filled_from_around
@@ -290,31 +290,35 @@ class ManipulationData:
     # ------------------------------------------------------------------------------------------ on disk
 
     def save(self, folder: str | Path) -> None:
-        """Write the data into *folder*: ``graphs``, ``data.safetensors`` and ``data.json``."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        self.corpus.save(folder / "graphs")
-        write_safetensors(folder / "data.safetensors", {name: getattr(self, name) for name in _TENSORS})
-        write_json(folder / "data.json", {"classes": self.classes, "attributes": self.attributes, "info": self.info})
+        """Write the data into *folder*, atomically: ``graphs``, ``data.safetensors``, ``data.json`` and a manifest."""
+        with atomic_folder(folder, _FOLDER) as place:
+            self.corpus.save(place / "graphs")
+            write_safetensors(place / "data.safetensors", {name: getattr(self, name) for name in _TENSORS})
+            write_json(place / "data.json", {"classes": self.classes, "attributes": self.attributes, "info": self.info})
 
     @classmethod
-    def load(cls, folder: str | Path) -> ManipulationData:
-        """Read data written by :meth:`save`.
+    def load(cls, folder: str | Path, *, verify: bool = True) -> ManipulationData:
+        """Read data written by :meth:`save`; ``verify=False`` leaves out the comparison of the files with their SHA-256.
 
         Raises
         ------
         InputError
             If a file is missing or incomplete.
         """
-        folder = Path(folder)
+        files = ("data.safetensors", "data.json")
+        return read_folder(folder, _FOLDER, lambda place: cls._read(place, verify), files=files, verify=verify)
+
+    @classmethod
+    def _read(cls, folder: Path, verify: bool) -> ManipulationData:
         tensors, _ = read_safetensors(folder / "data.safetensors", "training data")
         missing = [name for name in _TENSORS if name not in tensors]
         if missing:
             raise InputError(f"'{folder / 'data.safetensors'}' lacks '{missing[0]}'; prepare the data again")
         about = read_json(folder / "data.json", "description of the training data")
-        return cls(corpus=GraphCorpus.load(folder / "graphs"), **{name: tensors[name] for name in _TENSORS}, **about)
+        return cls(corpus=GraphCorpus.load(folder / "graphs", verify=verify), **{name: tensors[name] for name in _TENSORS}, **about)
 
 
+_FOLDER = FolderKind("manipulation data set", ("data.safetensors", "data.json", "graphs/corpus.json", "graphs/corpus.safetensors"))
 _TENSORS = ("images", "image", "boxes", "names", "values", "free", "request")
 
 

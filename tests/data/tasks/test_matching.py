@@ -121,8 +121,10 @@ def test_a_file_cut_short_is_refused(tmp_path):
     file.write("x", 0, np.ones((4, 8)))
     file.finish()
     path.write_bytes(path.read_bytes()[:-5])
-    with pytest.raises(InputError, match=r"a\.safetensors' is not readable as safetensors"):
+    with pytest.raises(InputError, match=r"a\.safetensors' is not the file that was written"):
         open_store(path)
+    with pytest.raises(InputError, match=r"a\.safetensors' is not readable as safetensors"):
+        open_store(path, verify=False)
 
 
 def test_interrupted_extraction_goes_on_and_ends_as_an_uninterrupted_one(tmp_path):
@@ -139,7 +141,9 @@ def test_interrupted_extraction_goes_on_and_ends_as_an_uninterrupted_one(tmp_pat
     regions = extract_regions(again, images, ids=ids, out=tmp_path / "part.safetensors")
     assert second == images[96:]
     assert (tmp_path / "part.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["part.safetensors", "whole.safetensors"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        f"{name}.safetensors{end}" for name in ("part", "whole") for end in ("", ".blocks.json")
+    ]
     flat, counts = regions.take([3, 150])
     assert counts.tolist() == [1, 1] and flat[:, 0].tolist() == [3.0, 150.0]
     other, asked = counting_extractor()
@@ -181,7 +185,7 @@ def test_cache_makes_only_what_is_missing_and_mends_what_is_broken(tmp_path, mon
     before = first.features[:]
     for path in tmp_path.rglob("*.safetensors"):
         path.write_bytes(path.read_bytes()[:100])
-    with pytest.warns(UserWarning, match="the cache is made again, for feature file .* is not readable"):
+    with pytest.warns(UserWarning, match="the cache is made again, for .* is not the file that was written"):
         again = cached_regions(photos[:40], {}, tmp_path)
     assert asked == list(range(40))
     np.testing.assert_array_equal(again.features[:], before)

@@ -1,4 +1,4 @@
-"""The description of a saved index, ``index.json``, read without torch."""
+"""What the folder of an index consists of; known without importing torch, so that a wrong folder is refused at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from ..errors import InputError
 from ..files import FolderKind, read_json, recover_folder
 
 FORMAT, VERSION = "hetero_xmodal.index", 1
-INDEX_FOLDER = FolderKind("index", ("index.json", "embeddings.safetensors"), head=("index.json", FORMAT))
+INDEX_FILES = ("index.json", "embeddings.safetensors")
+INDEX_FOLDER = FolderKind("index", INDEX_FILES, head=("index.json", FORMAT))
 
 
 def index_head(path: Path) -> dict[str, Any]:

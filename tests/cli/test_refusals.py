@@ -107,7 +107,7 @@ ROWS = {
     "corpus USED --out NEW --seed 1": ["--seed is for generated worlds"],
     "corpus world/scenes --out USED": ["thesis.txt"],
     "graph IMAGE 'a dog' --out NEW --detector nope": ["unknown detector 'nope'"],
-    "graph IMAGE 'a dog' --out NEW --detector grid:0": ["grid:0", "1 to 32"],
+    "graph IMAGE 'a dog' --out NEW --detector grid:0": ["grid:0", "1..32"],
     "graph IMAGE 'a dog' --out NEW --detector nope.yaml": ["nope.yaml", "does not exist"],
     "graph IMAGE 'a dog' --out NEW --detector grid --weights IMAGE": ["takes no weights"],
     "graph IMAGE 'a dog' --out NEW --image-scene nope.json": ["nope.json"],
@@ -119,7 +119,7 @@ ROWS = {
     "graph IMAGE 'a dog' --out USED": ["thesis.txt"],
     "graph IMAGE 'a dog' --out ''": ["--out is empty"],
     "graph IMAGE 'a dog' --out=": ["--out is empty"],
-    "graph '' 'a dog' --out NEW": ["IMAGE is empty"],
+    "graph '' 'a dog' --out NEW": [" is empty; give a value"],
     "analyze USED --out NEW": ["corpus.json"],
     "analyze NEW --out USED": ["thesis.txt"],
     # editing

@@ -61,7 +61,7 @@ def check_detector(detector: str | Path | Detector, *, weights: str | Path | Non
     if kind == "grid":
         patches = option or "7"
         if not patches.isdecimal() or not 1 <= int(patches) <= MAX_PATCHES:
-            raise InputError(f"detector {name!r}: the number of patches a side is {option!r}; give 1 to {MAX_PATCHES}, such as 'grid:7'")
+            raise InputError(f"detector {name!r}: the number of patches a side is {option!r}; give 1..{MAX_PATCHES}, such as 'grid:7'")
     elif name.endswith(".json"):
         existing_file(name, "detections")
     elif name.endswith((".yaml", ".yml")):

@@ -20,6 +20,7 @@ import json
 import math
 import types
 import typing
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .errors import InputError, nearest
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 C = TypeVar("C", bound="DataclassInstance")
+#: the largest whole number of a setting, what 32 bits hold
+LARGEST = 2**31 - 1
+#: characters of a setting that is a text
+LONGEST = 250
 
 
 def config_to_dict(config: Any) -> dict[str, Any]:
@@ -95,6 +100,7 @@ def check_config(
     not_negative: tuple[str, ...] = (),
     above_zero: tuple[str, ...] = (),
     share: tuple[str, ...] = (),
+    at_most: Mapping[str, int] = types.MappingProxyType({}),
 ) -> None:
     """Check the values of a config: ``Literal`` fields hold one of their choices, and the listed fields lie in their range.
 
@@ -105,6 +111,7 @@ def check_config(
     not_negative : fields that are 0 or more.
     above_zero : fields that are greater than 0.
     share : fields in [0, 1).
+    at_most : field -> its largest value, for numbers of layers and sizes of images, which time and memory grow with.
 
     Raises
     ------
@@ -125,14 +132,31 @@ def check_config(
         for key in keys:
             if not fits(getattr(config, key)):
                 raise InputError(f"{name}: {key} is {getattr(config, key)}, expected {expected}")
+    for key, most in at_most.items():
+        if getattr(config, key) > most:
+            raise InputError(f"{name}: {key} is {getattr(config, key)}, expected at most {most}")
 
 
 def parsed(text: str) -> Any:
     """Parse JSON values (numbers, true, null, lists) and Python's True, False, None; any other text stays a string."""
     try:
         return json.loads({"True": "true", "False": "false", "None": "null"}.get(text, text))
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, thousands of brackets
         return text
+
+
+def _shown(value: Any) -> str:
+    """*value* as an error message shows it, shortened."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:56]} ..."
+
+
+def _number(where: str, value: float, hint: type) -> float:
+    """A number of the type *hint* that torch can compute with, or an InputError."""
+    if not -LARGEST <= value <= LARGEST if isinstance(value, int) else not math.isfinite(value):
+        expected = f"a number between -{LARGEST} and {LARGEST}" if isinstance(value, int) else "a finite number"
+        raise InputError(f"{where} is {_shown(value)}, expected {expected}")
+    return hint(value)
 
 
 def _fit(where: str, value: Any, hint: Any) -> Any:
@@ -146,31 +170,33 @@ def _fit(where: str, value: Any, hint: Any) -> Any:
                 return _fit(where, value, option)
             except InputError:
                 continue
-        raise InputError(f"{where} is {value!r}, expected {_describe(hint)}")
+        raise InputError(f"{where} is {_shown(value)}, expected {_describe(hint)}")
     if origin is Literal:
         choices = typing.get_args(hint)
         if value not in choices or isinstance(value, bool) != any(value is c for c in choices if isinstance(c, bool)):
-            raise InputError(f"{where} is {value!r}, expected one of {', '.join(map(repr, choices))}{nearest(value, choices)}")
+            raise InputError(f"{where} is {_shown(value)}, expected one of {', '.join(map(repr, choices))}{nearest(value, choices)}")
         return value
     if origin is tuple:
         parts = typing.get_args(hint)
         if not isinstance(value, list | tuple):
-            raise InputError(f"{where} is {value!r}, expected {_describe(hint)}")
+            raise InputError(f"{where} is {_shown(value)}, expected {_describe(hint)}")
         if len(parts) == 2 and parts[1] is Ellipsis:
             parts = (parts[0],) * len(value)
         if len(parts) != len(value):
-            raise InputError(f"{where} is {value!r}, expected {_describe(hint)}")
+            raise InputError(f"{where} is {_shown(value)}, expected {_describe(hint)}")
         return tuple(_fit(where, v, p) for v, p in zip(value, parts, strict=True))
     if hint is type(None):
         if value is not None:
-            raise InputError(f"{where} is {value!r}, expected None")
+            raise InputError(f"{where} is {_shown(value)}, expected None")
         return None
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return value if isinstance(value, hint) else config_from_dict(hint, value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if hint in (int, float) and isinstance(value, int | hint) and not isinstance(value, bool):
+        return _number(where, value, hint)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        raise InputError(f"{where} is {value!r}, expected {_describe(hint)}")
+        raise InputError(f"{where} is {_shown(value)}, expected {_describe(hint)}")
+    if isinstance(value, str) and len(value) > LONGEST:
+        raise InputError(f"{where} is {_shown(value)}, expected a text of at most {LONGEST} characters")
     return value
 
 

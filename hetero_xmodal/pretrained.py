@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from .configs import config_from_dict, config_to_dict
 from .errors import InputError, nearest
+from .fields import Fields, is_number
 from .files import (
     FolderKind,
     atomic_folder,
@@ -139,9 +140,34 @@ def _read(path: Path, recipe: str | None) -> tuple[dict, dict, dict]:
         )
     if recipe is not None and head.get("recipe") != recipe:
         raise InputError(f"model '{path}' is of the recipe {head.get('recipe')}, expected {recipe}; load it with its own recipe's class")
-    vocab = read_json(path / "vocab.json", "model vocabulary")
+    Fields(head, f"model config '{path / 'config.json'}'").inner("config")
+    vocab = checked_vocab(read_json(path / "vocab.json", "model vocabulary"), f"model vocabulary '{path / 'vocab.json'}'")
     tensors, _ = read_safetensors(path / "model.safetensors", "model weights")
     return head, vocab, tensors
+
+
+def checked_vocab(vocab: Any, where: str) -> dict[str, Any]:
+    """The vocabulary of a model if its lists hold texts and its descriptions are objects; *where* begins the message.
+
+    Raises
+    ------
+    InputError
+        If a field has another type.
+
+    >>> checked_vocab({"labels": ["cat", "dog"], "images": {"network": "given"}}, "vocabulary")["labels"]
+    ['cat', 'dog']
+    """
+    top = Fields(vocab, where)
+    for key in ("labels", "tags", "words", "names", "used", "used_marks"):
+        top.strings(key, None)
+    for key in ("images", "texts"):
+        about = top.inner(key, None)
+        if about is None:
+            continue
+        words, idf = about.strings("words", None), about.values("idf", None)
+        if idf is not None and not (words is not None and len(words) == len(idf) and all(map(is_number, idf))):
+            raise about.refuse("idf", "one number for each of its words")
+    return vocab
 
 
 class Pretrained(_Module):

@@ -120,8 +120,8 @@ def _text(name: str, width: int, meaning: str, *, needed: bool = False) -> Featu
 Place = Literal["image", "between", "sentence", "below"]
 #: what the nodes of a type belong to: to the image, to the sentence, or to the pair of both; a corpus stores each part once
 Part = Literal["image", "sentence", "pair"]
-#: how the edges of a relation are drawn in the figure of one graph: as a list of texts beside the regions, as labelled arcs beside the
-#: words, as short strokes between neighbouring words, or as a curve from node to node
+#: how the edges of a relation are drawn in the figure of one graph: as a list of texts beside the regions or words, as labelled arcs beside
+#: the words, as short strokes between neighbouring words, or as a curve from node to node
 Route = Literal["list", "arcs", "chain", "curve"]
 
 
@@ -306,7 +306,7 @@ RELATION_TYPES: dict[Relation, RelationType] = {
             WORD_RELATES,
             "scene-graph relation from the head word of the subject to that of the object",
             (_text("predicate", 32, "relation that the sentence states, e.g. 'sit on'", needed=True), *_RELATION_FEATURES),
-            colour="blue", route="arcs",
+            colour="orange", dash="dashed", legend="relates (words)", route="list",
         ),
         RelationType(
             DEPENDS,

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..csv_text import csv_of
 from ..errors import InputError, nearest
-from ..files import FolderKind, atomic_folder, existing_file
+from ..files import FolderKind, atomic_folder, existing_file, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,7 +134,7 @@ class Analysis:
             if name != "label_pairs":
                 page.table(self.tables[name], limit=30 if name in ("sizes", "degrees") else 12)
         for name, table in (self.tables | {"counts": self.counts}).items():
-            table.to_csv(folder / f"{name}.csv", index=name == "label_pairs")
+            write_text(folder / f"{name}.csv", csv_of(table, index=name == "label_pairs"))
         page.write(folder)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..checks import check_count, check_seed, check_unused
 from ..errors import InputError, nearest
-from ..files import atomic_path, check_writable, read_json, write_json
+from ..files import atomic_path, check_writable, one_writer, read_json, write_json
 from .registry import entry_of, open_for, open_source
 
 # ---------------------------------------------------------------------------------------------- building
@@ -77,7 +77,8 @@ def build_dataset(
     elif part.exists() and any(part.iterdir()):
         raise InputError(f"'{part}' is needed for work in progress but holds other files; move it away")
     write_json(part / "plan.json", plan)
-    report = _write_items(dataset, part, split, out, progress)
+    with one_writer(part):
+        report = _write_items(dataset, part, split, out, progress)
     (part / "plan.json").unlink()
     if out.exists():
         out.rmdir()  # checked above: an empty folder

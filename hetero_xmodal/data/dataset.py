@@ -43,7 +43,8 @@ class Item:
 class Dataset(Sequence):
     """A lazy sequence of items: each is made or read on access, and equal indices give equal items.
 
-    ``dataset[3]`` is an item, ``dataset[10:20]`` a data set, and a ``for`` loop walks through all.
+    ``dataset[3]`` is an item, ``dataset[10:20]`` a data set, and a ``for`` loop walks through all. It can be sent to the workers of a
+    ``DataLoader``, however they are started.
     ``name``, ``split``, ``label_names`` (columns of ``labels``), ``tag_names`` (all words a tag can be).
     """
 

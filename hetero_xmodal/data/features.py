@@ -95,7 +95,7 @@ class FeatureSet:
         count = self.train.labels.sum(axis=0)
         if (count == 0).any():
             missing = int((count == 0).argmax())
-            name = f" ({self.label_names[missing]!r})" if self.label_names else ""
+            name = f" ({self.label_names[missing][:80]!r})" if self.label_names else ""
             total = int((count == 0).sum())
             raise InputError(f"{self.name}: class {missing}{name} has no training pair ({total} such in all); drop these label columns")
 
@@ -165,9 +165,14 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     except NotImplementedError:
         raise InputError(f"feature file '{path}' is a MATLAB 7.3 file; save it with version 7 (in MATLAB: save(..., '-v7'))") from None
     except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"feature file '{path}' cannot be read ({error}); it may be truncated or of another format") from None
+        raise InputError(f"feature file '{path}' cannot be read ({_reason(error)}); it may be truncated or of another format") from None
     except Exception as error:  # scipy's reader raises its own and zlib's errors on damaged files
-        raise InputError(f"feature file '{path}' cannot be read ({type(error).__name__}: {error}); it may be damaged") from None
+        raise InputError(f"feature file '{path}' cannot be read ({type(error).__name__}: {_reason(error)}); it may be damaged") from None
+
+
+def _reason(error: Exception) -> str:
+    """What a library says of a damaged file, in one short line."""
+    return " ".join(str(error).split())[:160]
 
 
 def take_array(arrays: dict[str, np.ndarray], key: str, path: Path) -> np.ndarray:
@@ -207,7 +212,8 @@ def check_features(values: Any, name: str) -> np.ndarray:
         raise InputError(f"{name} hold {values.dtype} values; they must be numbers")
     if values.ndim != 2 or 0 in values.shape:
         raise InputError(f"{name} have shape {values.shape}; they must be a matrix (pairs, width) with at least one row and one column")
-    values = np.ascontiguousarray(values, dtype=np.float32)
+    with np.errstate(over="ignore"):  # too large for 32 bits: infinite, and refused below
+        values = np.ascontiguousarray(values, dtype=np.float32)
     finite = np.isfinite(values).all(axis=1)
     if not finite.all():
         raise InputError(
@@ -220,6 +226,8 @@ def _labels(values: Any) -> np.ndarray:
     values = np.asarray(values)
     if values.ndim != 2 or 0 in values.shape:
         raise InputError(f"labels have shape {values.shape}; they must be a matrix (pairs, classes) of 0 and 1 with at least one row")
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"labels hold {values.dtype} values; they must be 0 or 1")
     wrong = ~np.isin(values, (0, 1))
     if wrong.any():
         row, column = np.argwhere(wrong)[0]

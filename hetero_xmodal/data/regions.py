@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..files import read_json
+from ..ids import id_text
 from .store import FileRows, from_bytes, open_store
 
 if TYPE_CHECKING:
@@ -78,16 +79,6 @@ class Regions:
         return torch.from_numpy(np.stack([*relative, (w / h).clip(0, 100), relative[2] * relative[3]], 1))
 
 
-HEAD = 4096  # bytes of a row by which images are distinguished
-
-
-def row_marks(features: FileRows) -> list[str]:
-    """A short text for every row, equal if the first features of two images are equal; empty for rows of zeros."""
-    size = int(np.prod(features.shape[1:])) * features.dtype.itemsize
-    heads = features.heads(min(HEAD, size))
-    return [hashlib.sha256(head).hexdigest()[:16] if any(head) else "" for head in heads]
-
-
 def check_finite(regions: Regions, where: str) -> None:
     """Check a sample of the rows for NaN and infinity; a check of all rows would take as long as an epoch.
 
@@ -127,7 +118,7 @@ def open_regions(path: str | Path) -> Regions:
     """
     tensors, about = open_store(path)
     missing = [name for name in ("features", "counts") if name not in tensors]
-    if missing or tensors["features"].ndim != 3:
+    if missing or tensors["features"].ndim != 3 or tensors["counts"].ndim != 1 or tensors["features"].dtype.kind != "f":
         raise InputError(f"'{path}' holds no regions (features of shape (images, k, width) and counts); it has {', '.join(tensors)}")
     counts = np.asarray(tensors["counts"]).astype(np.int64)
     n, k, width = tensors["features"].shape
@@ -136,11 +127,28 @@ def open_regions(path: str | Path) -> Regions:
     try:
         record = json.loads(about.get("provenance", "{}"))
         ids = from_bytes(tensors["ids"]) if "ids" in tensors else [str(i) for i in range(n)]
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"'{path}': its ids or provenance are not readable ({error})") from None
+    ids = _checked_ids(ids, n, str(path))
+    if not isinstance(record, dict):
+        raise InputError(f"'{path}': its provenance is no object with named fields; write the file again")
     record = record or {"extractor": "given", "k": k, "width": width}
     boxes, sizes = (np.asarray(tensors[name]) if name in tensors else None for name in ("boxes", "sizes"))
+    for name, values, shape in (("boxes", boxes, (n, k, 4)), ("sizes", sizes, (n, 2))):
+        if values is not None and values.shape != shape:
+            raise InputError(f"'{path}': its {name} have shape {values.shape}, expected {shape}")
     return Regions(tensors["features"], counts, boxes, sizes, ids, record)
+
+
+def _checked_ids(ids: Any, n: int, path: str) -> list[str]:
+    """One id for each of *n* images, all different."""
+    if not isinstance(ids, list) or len(ids) != n:
+        raise InputError(f"'{path}': its ids are no list of {n}, one for each image")
+    ids = [id_text(id, f"'{path}': an id") for id in ids]
+    if len(set(ids)) < n:
+        twice = next(id for id, count in Counter(ids).items() if count > 1)
+        raise InputError(f"'{path}': the id {twice!r} occurs more than once; give each image its own")
+    return ids
 
 
 def select_regions(regions: Regions, rows: Sequence[int] | np.ndarray) -> Regions:

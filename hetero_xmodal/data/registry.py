@@ -290,7 +290,7 @@ def check_data(name: str, task: str) -> None:
     if _need(task).missing({*entry.gives, *dict(entry.may_give)}):
         require(name, task)  # says what is missing
     if place and not Path(place).exists():
-        missing = next((part for part in place.split(",") if not Path(part).exists()), None)
+        missing = next((part for part in place.split(",") if "=" not in part and not Path(part).exists()), None)
         if missing is not None:
             raise InputError(f"'{name}': '{missing}' does not exist; check the path")
 

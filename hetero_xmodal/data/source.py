@@ -12,15 +12,19 @@ vocabularies, items) is in :mod:`hetero_xmodal.data.tasks`.
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import InputError, nearest
+from ..scenes import check_characters
 from .dataset import Dataset, Item
+from .marks import file_mark
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,8 +58,13 @@ def split_of(id: str) -> str:
     >>> split_of("sea/0001.jpg"), split_of("sea/0002.jpg")
     ('train', 'train')
     """
-    share = int(hashlib.sha256(id.encode()).hexdigest()[:8], 16) / 2**32
+    share = int(id_hash(id)[:8], 16) / 2**32
     return "train" if share < 0.75 else "val" if share < 0.85 else "test"
+
+
+def id_hash(id: str) -> str:
+    """SHA-256 of an id in hexadecimal digits; names of files may hold what UTF-8 cannot write."""
+    return hashlib.sha256(id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +82,9 @@ class Record:
     mark : a text that two images share only if they are the same image; ``""``: not known (of a file, see :meth:`content_mark`)
     row : of the image's regions in the arrays of its split (given regions), or of the image in its split (generated data); -1 otherwise
     item : function that makes the whole item, where that is not simply its parts put together
+
+    Functions are best those of a module, perhaps with arguments bound by :func:`functools.partial`: then data sets can be sent to other
+    processes, which lambdas and inner functions cannot.
     """
 
     id: str
@@ -96,11 +108,13 @@ class Record:
         return tuple(self.captions()) if callable(self.captions) else self.captions
 
     def content_mark(self) -> str:
-        """``mark``, or that of the image file: size and first 4,096 bytes, so that a copy in another folder has the same mark."""
-        if self.mark or not isinstance(self.image, Path):
-            return self.mark
-        with self.image.open("rb") as file:
-            return hashlib.sha256(file.read(4096) + str(self.image.stat().st_size).encode()).hexdigest()[:16]
+        """``mark``, or that of the image file: a hash of its whole contents, so that a copy in another folder has the same mark.
+
+        Raises
+        ------
+        InputError : the file cannot be read.
+        """
+        return self.mark or (file_mark(self.image) if isinstance(self.image, Path) else "")
 
     def open_image(self) -> Any:
         """The image as PIL image, RGB.
@@ -237,8 +251,12 @@ class Source:
         """The first *size* records of a split as a lazy sequence of :class:`~hetero_xmodal.data.Item`; see :meth:`take`."""
         split, records = self.split(split), self.take(split, size)
         return Dataset(
-            self.name, split, range(len(records)), lambda k: records[k].make_item(), label_names=self.label_names, tag_names=self.tag_names
+            self.name, split, range(len(records)), partial(_item_of, records), label_names=self.label_names, tag_names=self.tag_names
         )
+
+
+def _item_of(records: Sequence[Record], k: int) -> Item:
+    return records[k].make_item()
 
 
 @dataclass(frozen=True)
@@ -270,7 +288,22 @@ class Request:
         return path
 
 
-# ---------------------------------------------------------------------------------------------- checks that readers and tasks share
+# ---------------------------------------------------------------------------------------------- what readers and tasks share
+
+
+def clean_text(text: str) -> str:
+    """A caption as every reader gives it: in Unicode's composed form (NFC), one space between words.
+
+    >>> clean_text("  a cafe\\u0301\\u2028at  night ") == "a caf\\xe9 at night"
+    True
+    """
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def existing_form(folder: Path, name: str) -> Path:
+    """The file *name* in *folder*, in whichever Unicode form (composed or decomposed) it is written there; as it is if there is none."""
+    forms = (name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name))
+    return next((folder / form for form in forms if (folder / form).exists()), folder / name)
 
 
 def check_inside(name: Any, where: str, what: str = "the data folder") -> str:
@@ -314,16 +347,38 @@ def check_records(records: Sequence[Record], where: str) -> tuple[list[Record], 
         raise InputError(
             f"{where}: {len(twice)} of {len(records)} image ids occur more than once, the first is '{twice[0]}'; keep one each"
         )
-    read = [replace(record, captions=record.texts()) if callable(record.captions) else record for record in records]
+    read, spoilt = _writable(records)
     without = [record.id for record in read if not record.captions]
     kept = [record for record in read if record.captions]
     if not kept:
         raise InputError(f"{where}: no image has a caption ({len(without)} images); there is nothing to learn from")
     check_captions([c for r in kept for c in r.texts()], where, [r.id for r in kept for _ in r.texts()])
-    if not without:
-        return kept, ()
-    verb = "image has no caption and is" if len(without) == 1 else "images have no caption and are"
-    return kept, (f"{where}: {len(without)} of {len(read)} {verb} left out, the first is '{without[0]}'",)
+    notes = []
+    if spoilt:
+        notes.append(f"{where}: {len(spoilt)} captions cannot be kept as text and are left out, the first is one of image '{spoilt[0]}'")
+    if without:
+        verb = "image has no caption and is" if len(without) == 1 else "images have no caption and are"
+        notes.append(f"{where}: {len(without)} of {len(read)} {verb} left out, the first is '{without[0]}'")
+    return kept, tuple(notes)
+
+
+def _writable(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
+    """The records with the captions that can be written (no NUL, no lone surrogate), and for each other caption the id of its image."""
+    read, spoilt = [], []
+    for record in records:
+        texts = record.texts()
+        good = tuple(text for text in texts if _can_be_kept(text))
+        spoilt += [record.id] * (len(texts) - len(good))
+        read.append(replace(record, captions=good) if callable(record.captions) or len(good) < len(texts) else record)
+    return read, spoilt
+
+
+def _can_be_kept(text: str) -> bool:
+    try:
+        check_characters("caption", text)
+    except InputError:
+        return False
+    return True
 
 
 def check_files(records: Sequence[Record], where: str) -> None:

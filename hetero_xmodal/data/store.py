@@ -76,13 +76,6 @@ class FileRows:
         selected.blocks = self.blocks
         return selected
 
-    def heads(self, size: int) -> list[bytes]:
-        """The first *size* bytes of every row, by which rows can be distinguished without reading them."""
-        rows = np.arange(len(self)) if self._rows is None else self._rows
-        step = self.dtype.itemsize * int(np.prod(self._in_file[1:], dtype=np.int64))
-        with self.path.open("rb", buffering=0) as file:
-            return [os.pread(file.fileno(), size, self.offset + row * step) for row in rows.tolist()]
-
     def __getitem__(self, which: Any) -> np.ndarray:
         if isinstance(which, tuple):
             first, *rest = which
@@ -170,17 +163,23 @@ def open_store(path: str | Path, *, verify: bool = True) -> tuple[dict[str, File
                 blocks.check(0, 8 + length)
             entries = json.loads(file.read(length))
         rows = {
-            name: FileRows(path, 8 + length + entry["data_offsets"][0], _CODES[entry["dtype"]], entry["shape"])
+            name: FileRows(path, 8 + length + entry["data_offsets"][0], _dtype_of(entry["dtype"], name), entry["shape"])
             for name, entry in entries.items()
             if name != "__metadata__"
         }
     except InputError:
         raise
-    except (SafetensorError, OSError, ValueError, KeyError, struct.error) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError, struct.error) as error:
         raise InputError(f"feature file '{path}' is not readable as safetensors ({error}); it may be truncated") from None
     for tensor in rows.values():
         tensor.blocks = blocks
     return rows, metadata
+
+
+def _dtype_of(code: str, name: str) -> str:
+    if code not in _CODES:
+        raise ValueError(f"tensor '{name}' has the type {code}, expected one of {', '.join(_CODES)}")
+    return _CODES[code]
 
 
 class BlockFile:
@@ -261,7 +260,7 @@ class BlockFile:
 
 def as_bytes(value: Any) -> np.ndarray:
     """A JSON value as uint8 (bytes,), for lists that are too long for the header of a file."""
-    return np.frombuffer(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), np.uint8)
+    return np.frombuffer(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace"), np.uint8)
 
 
 def from_bytes(rows: Any) -> Any:
@@ -311,7 +310,7 @@ def one_at_a_time(path: str | Path) -> Iterator[None]:
 def digest(*values: Any) -> str:
     """Hash of JSON values, 16 hex digits."""
     text = json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
 @contextlib.contextmanager

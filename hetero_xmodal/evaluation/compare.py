@@ -68,9 +68,10 @@ def compare(first: str | Path, second: str | Path, *, data: str | None = None, o
     a, b = _both(one, other, recipe, data, (str(first), str(second)))
     table = _table(a, b)
     if file is not None:
+        from ..csv_text import csv_of
         from ..files import write_text
 
-        write_text(file, table.to_csv())
+        write_text(file, csv_of(table))
     return Comparison(a, b, table, (str(first), str(second)))
 
 

@@ -130,10 +130,11 @@ def _quiet(line: str) -> None:
 def _write(file: Path, done: Mapping[str, pd.DataFrame]) -> None:
     import pandas as pd
 
+    from ..csv_text import csv_of
     from ..files import write_text
 
     parts = [frame.rename_axis("method").reset_index().assign(table=name) for name, frame in done.items()]
-    write_text(file, pd.concat(parts).set_index(["table", "method"]).to_csv())
+    write_text(file, csv_of(pd.concat(parts).set_index(["table", "method"])))
 
 
 def _dagnn(
@@ -206,7 +207,7 @@ def _algr(
     only, methods, ablations = check_algr_rows(only, rows, methods)
     check_inputs(images, texts)
     from ..data.tasks.matching import load_matching_data
-    from ..training.algr import check_phases
+    from ..training.algr_settings import check_phases
     from ..training.algr_tables import algr_tables
     from ..training.settings import choose_settings
 

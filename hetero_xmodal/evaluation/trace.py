@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..checks import check_sentence, check_unused
+from ..csv_text import csv_of
 from ..errors import InputError, nearest
-from ..files import FolderKind, Saved
+from ..files import FolderKind, Saved, write_text
 from ..images import read_image
 from ..parsers.detectors.registry import check_detector
 from ..parsers.sentence import check_language
@@ -108,7 +109,7 @@ class EdgeWeights(Saved):
 
     def write(self, folder: Path, *, dpi: int = 150) -> None:
         """Write ``weights.csv`` and ``weights.png`` into an existing folder."""
-        self.frame.to_csv(folder / "weights.csv", index=False, float_format="%.6g")
+        write_text(folder / "weights.csv", csv_of(self.frame, index=False, float_format="%.6g"))
         self.figure().savefig(folder / "weights.png", dpi=dpi)
 
 

@@ -4,7 +4,7 @@
 single files            :func:`atomic_path`, :func:`write_text`, :func:`write_json`, :func:`write_safetensors`
 folders                 :func:`atomic_folder` with a :class:`FolderKind` (:class:`Saved` for results)
 refusing before work    :func:`replaceable_folder`, :func:`check_writable`, :func:`existing_file`, :func:`existing_folder`
-reading                 :func:`read_json`, :func:`read_safetensors`; :func:`read_folder` reads one whole state of a folder
+reading                 :func:`read_json`, :func:`read_text`, :func:`read_safetensors`; :func:`read_folder` reads one state of a folder
 damage                  ``manifest.json`` in every folder; :func:`check_files`, :func:`check_single`, :func:`read_manifest`;
                         of a single large file :class:`BlockHashes`
 two writers             :func:`one_writer`, for work that lasts
@@ -16,7 +16,17 @@ The modules from the lowest to the highest: ``locks``, ``atomic``, ``formats``, 
 from .atomic import atomic_path
 from .blocks import BlockHashes, blocks_file, write_blocks
 from .folders import FolderKind, Saved, atomic_folder, check_writable, existing_folder, read_folder, recover_folder, replaceable_folder
-from .formats import existing_file, read_json, read_safetensors, user_cache, write_json, write_safetensors, write_text
+from .formats import (
+    existing_file,
+    read_json,
+    read_safetensors,
+    read_text,
+    text_lines,
+    user_cache,
+    write_json,
+    write_safetensors,
+    write_text,
+)
 from .locks import one_writer
 from .manifest import (
     MANIFEST,
@@ -53,9 +63,11 @@ __all__ = [
     "read_json",
     "read_manifest",
     "read_safetensors",
+    "read_text",
     "recover_folder",
     "renew_record",
     "replaceable_folder",
+    "text_lines",
     "user_cache",
     "write_blocks",
     "write_json",

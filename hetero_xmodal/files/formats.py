@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,22 +34,60 @@ def write_json(path: str | Path, value: Any) -> None:
     ValueError
         If *value* contains NaN or infinity, which JSON cannot represent.
     """
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    # a lone surrogate, which UTF-8 cannot write, becomes JSON's own escape and is read back as it was
+    write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
-def read_json(path: str | Path, what: str = "JSON") -> Any:
-    """Read a JSON file; *what* names its role in error messages.
+def read_json(path: str | Path, what: str = "JSON", *, object_pairs_hook: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """Read a JSON file, with or without a byte order mark; *what* names its role in error messages.
+
+    Parameters
+    ----------
+    object_pairs_hook : as of :func:`json.loads`; what it raises as :class:`~hetero_xmodal.errors.InputError` is passed on.
 
     Raises
     ------
     InputError
-        If the file is missing, empty or not valid JSON.
+        If the file is missing, empty or not valid JSON, is nested too deeply, has a number of too many digits, or does not fit into memory.
     """
     path = existing_file(path, what)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=object_pairs_hook)
+    except InputError:
+        raise
+    except RecursionError:
+        raise InputError(f"{what} file '{path}' is not readable as JSON (it is nested too deeply); is it of another format?") from None
+    except MemoryError:
+        raise InputError(f"{what} file '{path}' does not fit into memory ({path.stat().st_size} bytes); split it") from None
+    except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are such, and so is a number of too many digits
         raise InputError(f"{what} file '{path}' is not readable as JSON ({error}); it may be truncated or of another format") from None
+
+
+def read_text(path: str | Path, what: str = "text") -> str:
+    """Read a UTF-8 text file, with or without a byte order mark; *what* names its role in error messages.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, empty or not UTF-8.
+    """
+    path = existing_file(path, what)
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{what} file '{path}' is not UTF-8 text; save it as UTF-8") from None
+
+
+def text_lines(text: str) -> list[str]:
+    """The lines of a text: only a line feed ends a line (:func:`read_text` makes one of every ``\\r\\n``).
+
+    Unlike :meth:`str.splitlines`, which also splits at form feeds, U+2028 and others that stand inside sentences.
+
+    >>> text_lines("a red\\u2028dog\\na cat\\n")
+    ['a red\\u2028dog', 'a cat']
+    """
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def existing_file(path: str | Path, what: str = "file") -> Path:

@@ -23,6 +23,7 @@ import json
 import math
 import os
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -139,9 +140,10 @@ def _mapped(folder: Path, name: str, dtype: str, shape: tuple[int, ...]) -> np.n
     try:
         found = path.stat().st_size
         array = np.load(path, mmap_mode="c") if found == wanted else None
+        head = _slice(path, 0, _HEADER)
     except FileNotFoundError:
         raise InputError(f"'{path}' is missing; the corpus is damaged, build or copy it again") from None
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
+    except (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError) as error:
         raise InputError(f"'{path}' is no column of a corpus ({error}); build or copy the corpus again") from None
     if array is None:
         raise InputError(f"'{path}' has {found:,} bytes, the description says {wanted:,}; the corpus is damaged, build or copy it again")
@@ -149,6 +151,8 @@ def _mapped(folder: Path, name: str, dtype: str, shape: tuple[int, ...]) -> np.n
         raise InputError(
             f"'{path}' holds {array.dtype} {array.shape}, the description says {dtype} {shape}; the files do not belong together"
         )
+    if head != _header(dtype, shape):
+        raise InputError(f"'{path}' has not the head that was written; the corpus is damaged, build or copy it again")
     return np.asarray(array)
 
 
@@ -428,7 +432,8 @@ def read_corpus(folder: Path, *, verify: bool = True) -> tuple[CorpusData, dict[
         arrays = {name: _mapped(folder, name, dtype, tuple(shape)) for name, (dtype, shape) in about["columns"].items()}
         data = _restored(arrays, about)
         if verify:
-            data.touch = ShardCheck(folder, about, arrays)
+            data.touch = check = ShardCheck(folder, about, arrays)
+            check.begin()  # now, because another corpus may take the place of this one while it is open
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         if isinstance(error, InputError):
             raise
@@ -507,8 +512,7 @@ class ShardCheck:
 
     def __call__(self, group: Group, rows: np.ndarray) -> None:
         """Compare the shards that hold the rows (b,) of a group, those that have not been compared before."""
-        if not self._ready:
-            self._begin()
+        self.begin()
         waiting = self._open.get(group)
         if waiting is None:
             return
@@ -525,14 +529,22 @@ class ShardCheck:
 
     def all(self) -> None:
         """Compare everything."""
-        if not self._ready:
-            self._begin()
+        self.begin()
         for group, waiting in list(self._open.items()):
             for shard in np.flatnonzero(waiting).tolist():
                 self._compare(group, shard)
             del self._open[group]
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Compare the list of shards and the vocabulary.
+
+        Raises
+        ------
+        InputError
+            If they are not those that ``corpus.json`` describes.
+        """
+        if self._ready:
+            return
         digest = hashlib.sha256()
         for name in ("shards.rows", "shards.hashes"):
             digest.update(_file(self._folder, name).read_bytes())

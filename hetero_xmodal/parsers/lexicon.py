@@ -20,11 +20,14 @@ KEEP_PLURAL = _words("glasses sunglasses goggles jeans pants shorts trousers sci
 IRREGULAR_LEMMAS = {
     "men": "man", "women": "woman", "people": "people", "children": "child", "skis": "ski", "leaves": "leaf", "wearing": "wear",
     "lying": "lie", "laying": "lay", "laid": "lay", "tied": "tie", "flies": "fly", "swinging": "swing", "seated": "sit",
-    "seating": "sit", "dressed": "dress", "skiing": "ski", "guys": "people", "graffiti": "graffiti",
+    "seating": "sit", "bikers": "biker", "dressed": "dress", "skiing": "ski", "guys": "people", "graffiti": "graffiti",
 }  # fmt: skip
 
 #: numbers are attributes of what they count, written in digits ("two dogs": dog[2]); "one" and "a" are not
 NUMBERS = {word: str(n) for n, word in enumerate("two three four five six seven eight nine ten eleven twelve".split(), start=2)}
+
+#: numbers that multiply the number in front of them: "two dozen roses" are 24
+MULTIPLES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 1_000_000}
 
 #: quantifiers and determiners in front of a noun, which are not attributes
 NOT_ATTRIBUTES = _words(
@@ -60,7 +63,9 @@ QUANTITY_NOUNS = {
     "slice": "slice", "set": "", "herd": "", "flock": "", "number": "", "variety": "", "part": "part", "stack": "", "pile": "",
     "patch": "patch", "kind": "", "batch": "", "body": "", "type": "", "series": "", "section": "", "portion": "", "half": "",
     "bit": "", "sort": "", "roll": "", "bouquet": "", "expanse": "", "stretch": "", "assortment": "", "collection": "", "plenty": "",
-    "cluster": "", "game": "", "layer": "",
+    "cluster": "", "game": "", "layer": "", "dozen": "", "hundred": "", "thousand": "", "million": "", "score": "", "ton": "", "load": "",
+    "mass": "", "gang": "", "pack": "", "swarm": "", "school": "", "colony": "", "litter": "", "pride": "", "troop": "", "host": "",
+    "multitude": "", "fleet": "", "convoy": "", "squad": "", "sea": "", "majority": "", "quantity": "", "abundance": "",
 }  # fmt: skip
 
 #: what words in front of a noun say about its number; -1 is several
@@ -73,7 +78,8 @@ NUMBER_WORDS = {
 QUANTITY_NUMBERS = {"pair": 2, "couple": 2}
 GROUPS = _words(
     "family crowd array handful bundle group bunch row lot set herd flock number variety stack pile batch series bouquet assortment "
-    "collection plenty cluster"
+    "collection plenty cluster dozen hundred thousand million score ton load mass gang pack swarm school colony litter pride troop host "
+    "multitude fleet convoy squad majority quantity abundance"
 )
 
 #: plurals without an s, which the tagger may take for singulars, and nouns with one form for one and several
@@ -118,7 +124,7 @@ ATTRIBUTE_PAIRS = frozenset((
 ))  # fmt: skip
 
 #: nouns that are not visible objects
-NO_OBJECTS = _words("direction directions way ways conversation distance daytime")
+NO_OBJECTS = _words("direction directions way ways conversation distance daytime nobody nothing none")
 
 #: normal forms of attributes, as people annotate them
 ATTRIBUTE_FORMS = {
@@ -249,6 +255,69 @@ COVERING = _words("cover surround")
 #: "some of the people" are people
 SOME_OF = _words("some all most many several each both one two three four five six none any")
 
+#: determiners of a noun that need not exist: "isn't wearing a hat"
+INDEFINITE = _words("a an any")
+
+#: verbs whose object ends up in the place that follows: "put the cup on the table" says that the cup is on the table
+PLACING = _words(
+    "put place set lay lie hang move stand lean drop stick insert drag slide shift position pour store load stack pile arrange"
+)
+
+#: prepositions that place what is held, not who holds it: "a girl holds a kite above her head"
+PLACES_HELD = _words("above over under behind below beneath against")
+
+#: verbs with an object and what becomes of it: "paint the wall yellow"
+RESULT_VERBS = _words("make paint turn color colour dye keep leave")
+
+#: verbs with a clause that is seen: "people watch a dog jump over a fence"
+PERCEPTION = _words("watch see let make help hear observe")
+
+#: first words of instructions, read as "you put ...", if a determiner follows
+IMPERATIVES = (
+    PLACING
+    | RESULT_VERBS
+    | _words(
+        "add remove delete take change replace swap push pull throw bring open close let draw give hold erase cut rotate flip lift raise "
+        "lower fill cover clean wash show find get pick carry use build attach fold roll tie wrap stack pile arrange"
+    )
+)
+
+#: words after which a verb is an instruction
+DETERMINERS = _words("a an the this that these those my your his her its our their some all both every another two three four five")
+
+#: verbs that the model reads as nouns after a plural: "two small birds perch on a wire"; -> read as "sit" before a preposition or adverb
+PLURAL_VERBS = _words(
+    "perch graze rest race dance play walk run fish swing sail float nap chat stroll march hike climb ride surf ski skate fly look "
+    "jump crash smile pose stretch hover circle land gather stare sleep lean lie swim drink eat feed wade roam bask huddle grow "
+    "hang drive travel drift splash peck kneel crouch squat bounce roll fall rise stand sit wait work cook sparkle dive relax leap "
+    "trot gallop soar glide crawl bathe cuddle snuggle shop camp picnic cross watch photograph load cover line chase pull surround "
+    "wear carry push throw catch kick hit block hug hunt crowd"
+)
+
+#: those that take an object, read as "hold" before a determiner
+PLURAL_VERBS_WITH_OBJECT = _words(
+    "watch photograph load cover line chase pull surround cross ride climb play wear carry push throw catch kick hit drink eat cook "
+    "feed circle drive cut wash clean paint face fly block hug hunt crowd"
+)
+
+#: the same in the third person, hardly ever nouns: "a dog that isn't black runs on the beach"; -> read as "goes"
+SINGULAR_VERBS = _words(
+    "runs hangs walks rides sits swims sleeps leans lies climbs perches grazes kneels crouches hovers stretches swims chases eats watches "
+    "barks trots gallops glides crawls leaps dives"
+)
+
+#: the same after two singular nouns: "a cat and a dog play on the mat"
+SURE_VERBS = _words("walk run play wait swim graze perch chat stare sit stand lie sleep")
+
+#: plurals that do not end in "s"
+PLURALS = _words("people men women children sheep geese mice fish deer cattle oxen firemen policemen teeth feet fishermen")
+
+#: words that may follow a verb without an object
+AFTER_VERB = _words(
+    "on in at by near under over above below behind beside along across around through past towards toward up down together against "
+    "from between among amid beneath outside inside off onto into next with and side . , while as to"
+)
+
 RELATIVE_PRONOUNS = _words("that which who whom whose what where")
 
 #: first words of captions that need no added "a"
@@ -272,7 +341,7 @@ _READ_LIKE = {
     "chicken sink urinal bathtub track net oven",
     "tables": "buildings leaves tracks ears sinks lines bears",
     "dog": "elephant zebra giraffe bear kitten batter surfer skier skateboarder snowboarder cart",
-    "dogs": "elephants zebras giraffes surfers skiers cows",
+    "dogs": "elephants zebras giraffes surfers skiers cows geese",
 }
 READ_AS = {word: common for common, words in _READ_LIKE.items() for word in words.split()}
 

@@ -6,6 +6,15 @@ Each function looks for one pattern of words and arcs and corrects tags or attac
 from __future__ import annotations
 
 from . import lexicon as lex
+from .clause_corrections import (
+    absolute_clauses,
+    comparisons,
+    complements_before_verb,
+    lists_that_describe,
+    negations,
+    others_with,
+    places_of_objects,
+)
 from .prepositions import join_prepositions
 from .words import NOUN_TAGS, Lemmatizer, Word
 
@@ -17,12 +26,21 @@ def correct_parse(words: list[Word], lemma: Lemmatizer) -> None:
     mistagged_nouns(words)
     colours_before_noun(words)
     lemmatise(words, lemma)
+    complements_before_verb(words)
+    comparisons(words)
+    negations(words)
     fronted_objects(words)
     nouns_before_and(words)
+    nouns_joined_to_verbs(words)
+    colours_after_noun(words)
+    lists_that_describe(words)
+    others_with(words)
+    places_of_objects(words)
     lists_after_with(words)
     missing_subjects(words)
     participles_tagged_as_nouns(words, lemma)
     participles_parsed_as_adjectives(words)
+    absolute_clauses(words)
     participles_after_colours(words)
     participles_of_clothing(words)
     participles_of_pictures(words)
@@ -54,6 +72,14 @@ def side_by_side(words: list[Word]) -> None:
 def mistagged_nouns(words: list[Word]) -> None:
     """ "on his back", "man has ear": words with a determiner, or in the place of an object, are nouns whatever their tag."""
     for w in words:
+        if w.pos not in ("NOUN", "PROPN", "PUNCT") and is_owned(words, w):
+            w.retag("NN")
+            owner = words[w.i - 2]
+            if owner.head is not w:
+                w.attach(owner.head, owner.dep)
+                owner.attach(w, "poss")
+        elif w.tag == "VB" and w.i and words[w.i - 1].low == "," and w.i + 1 < len(words) and words[w.i + 1].tag == "VBG":
+            w.retag("NN")  # ", smoke rising"
         if w.pos in ("NOUN", "PROPN", "PRON", "NUM", "DET", "PUNCT") or w.low in lex.COLOURS or w.low in lex.RELATIVE_PRONOUNS:
             continue
         named = any(k.dep in ("det", "poss", "compound", "amod", "nummod") for k in w.kids)
@@ -64,8 +90,28 @@ def mistagged_nouns(words: list[Word]) -> None:
         ):
             if w.low not in lex.NOT_ATTRIBUTES and w.low not in lex.ADVERB_ATTRIBUTES:
                 w.retag("NN")
+        elif w.dep == "nsubj" and w.tag == "VB":  # "smoke rising"
+            w.retag("NN")
         elif w.dep in ("nsubj", "nsubjpass", "ROOT", "conj") and w.tag in ("XX", "JJ", "FW", "UH") and any(k.dep == "det" for k in w.kids):
             w.retag("NN")
+
+
+def is_owned(words: list[Word], word: Word) -> bool:
+    """ "on another zebra's back": what comes after "'s" and ends the phrase is a noun."""
+    if word.i < 2 or words[word.i - 1].tag != "POS" or words[word.i - 2].tag not in NOUN_TAGS:
+        return False
+    return word.low in lex.BODY_PARTS and (word.i + 1 == len(words) or words[word.i + 1].tag not in (*NOUN_TAGS, "JJ"))
+
+
+def nouns_joined_to_verbs(words: list[Word]) -> None:
+    """ "holds the girl's hand and the boy's jacket": two objects, of which the second was coordinated with the verb."""
+    for w in words:
+        verb = w.head
+        if w.dep != "conj" or w.tag not in NOUN_TAGS or verb.pos != "VERB" or verb.i > w.i:
+            continue
+        things = [k for k in verb.kids if k.dep == "dobj" and k.i < w.i and k.tag in NOUN_TAGS]
+        if things and not any(k.dep in ("nsubj", "acl", "relcl") for k in w.kids):
+            w.attach(things[-1], "conj")
 
 
 def colours_before_noun(words: list[Word]) -> None:
@@ -112,6 +158,20 @@ def colours_before_noun(words: list[Word]) -> None:
         noun.kids.sort(key=lambda k: k.i)
 
 
+def colours_after_noun(words: list[Word]) -> None:
+    """ "paint the roof dark red": red is what the roof becomes, not a noun."""
+    for verb in words:
+        if verb.lemma not in lex.RESULT_VERBS or verb.pos != "VERB":
+            continue
+        for colour in words[verb.i + 2 : verb.i + 7]:
+            at = colour.i - 1 - (words[colour.i - 1].low in lex.SHADES)
+            after = words[colour.i + 1].tag if colour.i + 1 < len(words) else ""
+            if colour.low in lex.COLOURS and words[at].tag in NOUN_TAGS and words[at].low not in lex.COLOURS and after not in NOUN_TAGS:
+                colour.retag("JJ")
+                if colour.is_above(words[at]):
+                    words[at].replace(colour)
+
+
 # ---------------------------------------------------------------------------------------------- participles
 
 
@@ -126,7 +186,7 @@ def participles_tagged_as_nouns(words: list[Word], lemma: Lemmatizer) -> None:
             continue
         after = words[w.i + 1] if w.i + 1 < len(words) else None
         if after is None or after.pos == "PUNCT" and after.i == len(words) - 1:
-            if before.lemma not in lex.ANIMATE:
+            if before.lemma not in lex.ANIMATE and before.lemma not in lex.BODY_PARTS:
                 continue
         elif after.pos not in ("ADP", "DET", "PART", "ADV", "PRON") and not (after.pos == "ADJ" and after.i + 1 < len(words)):
             continue

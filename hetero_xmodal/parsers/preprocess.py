@@ -2,19 +2,30 @@
 
 * everything is lower-cased, as most captions are;
 * a fragment is completed: "man holding bat" is parsed as "a man holding bat ." The added words never reach the scene graph;
+* an instruction is completed: "put the cup on the table" is parsed as "you put the cup on the table ."
+* verbs that the model takes for nouns ("two birds perch on a wire") are replaced by a common verb (:func:`read_verbs`);
 * words that are rare in news text are replaced by a common word of the same kind (:data:`.lexicon.READ_AS`).
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from . import lexicon as lex
 from .lexicon import NOT_NOUN_PHRASE, OPENERS, READ_AS, READ_BEFORE_NOUN_AS, READ_PAIR_AS
 
 if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
     from spacy.vocab import Vocab
+
+
+#: a run of letters and digits, or a single mark
+WORDS_AND_MARKS = re.compile(r"[^\W_]+|[^\w\s]|_")
+
+#: spaCy strips marks from a piece of text one by one, in time quadratic in its length; longer pieces with more marks are cut at each mark
+_LONG_PIECE, _MANY_MARKS = 60, 30
 
 
 class Prepared(NamedTuple):
@@ -33,7 +44,7 @@ class Prepared(NamedTuple):
 
 def prepare(nlp: Language, text: str) -> Prepared:
     """Tokenise and preprocess *text*."""
-    texts = join_hyphens([(t.text, bool(t.whitespace_)) for t in nlp.make_doc(" ".join(text.split()))])
+    texts = join_hyphens([(t.text, bool(t.whitespace_)) for t in nlp.make_doc(" ".join(map(cut_marks, text.split())))])
     words = [READ_AS.get(w, w) for w in map(str.lower, texts)]
     for i in range(len(words) - 1):
         pair = READ_PAIR_AS.get(f"{words[i]} {words[i + 1]}")
@@ -41,13 +52,102 @@ def prepare(nlp: Language, text: str) -> Prepared:
             words[i : i + 2] = pair.split()
         elif words[i] in READ_BEFORE_NOUN_AS and words[i + 1].isalpha() and words[i + 1] not in OPENERS | NOT_NOUN_PHRASE:
             words[i] = READ_BEFORE_NOUN_AS[words[i]]
+    read_verbs(words)
     before = 0
-    if words[0] not in OPENERS and not words[0].isdigit():
+    if is_instruction(words):
+        read_instruction(words)
+        before = 1
+    elif words[0] not in OPENERS and not words[0].isdigit():
         words.insert(0, "a")
         before = 1
     if words[-1] not in (".", "!", "?"):
         words.append(".")
     return Prepared(tuple(words), texts, before)
+
+
+def is_instruction(words: list[str]) -> bool:
+    """Whether the sentence tells somebody what to do; "please" is read as "you".
+
+    >>> is_instruction("put the cup on the table".split()), is_instruction("set of white plates".split())
+    (True, False)
+    """
+    if words[0] == "please" and len(words) > 1:
+        words[0] = "you"
+        return False
+    start = 2 if words[0] == "do" and len(words) > 2 and words[1] in ("not", "n't") else 0
+    return words[start] in lex.IMPERATIVES and start + 1 < len(words) and words[start + 1] in lex.DETERMINERS
+
+
+def read_instruction(words: list[str]) -> None:
+    """Give an instruction its subject, and a verb that the model knows, in place.
+
+    >>> words = "lay the blanket over the bed".split()
+    >>> read_instruction(words)
+    >>> " ".join(words)
+    'you put the blanket over the bed'
+    """
+    verb = 2 if words[0] == "do" else 0
+    if words[verb] in lex.PLACING:
+        words[verb] = "put"
+    words.insert(0, "you")
+
+
+def read_verbs(words: list[str]) -> None:
+    """Replace verbs that the model takes for nouns by common ones, in place.
+
+    >>> words = "two small birds perch on a wire".split()
+    >>> read_verbs(words)
+    >>> " ".join(words)
+    'two small birds sit on a wire'
+    """
+    seen = several = relative = False  # has there been a verb of perception, an "and", a relative pronoun?
+    for i in range(1, len(words)):
+        word, before, after = words[i], words[i - 1], words[i + 1] if i + 1 < len(words) else "."
+        if word in lex.PLURAL_VERBS:
+            one = (seen or several and word in lex.SURE_VERBS) and is_singular_noun(words, i - 1)
+            if is_plural(before) or one:
+                words[i] = common_verb(word, after, seen)
+        elif after in lex.AFTER_VERB and before not in lex.DETERMINERS and before not in lex.AFTER_VERB:
+            if word in lex.SINGULAR_VERBS or relative and word[-1] == "s" and word[:-1] in lex.PLURAL_VERBS:
+                words[i] = "goes"
+        elif relative and word[-1] == "s" and word[:-1] in lex.PLURAL_VERBS_WITH_OBJECT and after in lex.DETERMINERS:
+            words[i] = "holds"
+        seen = seen or word in lex.PERCEPTION
+        several = several or word == "and"
+        relative = relative or word in ("that", "which", "who")
+
+
+def common_verb(word: str, after: str, seen: bool) -> str:
+    """The verb to parse in place of *word*, which stands in front of *after*; *word* itself if it may be a noun there."""
+    if after in lex.AFTER_VERB:
+        return "go" if seen else "sit"
+    if word in lex.PLURAL_VERBS_WITH_OBJECT and (after in lex.DETERMINERS or is_plural(after)):
+        return "see" if word in lex.PERCEPTION else "hold"
+    return word
+
+
+def is_plural(word: str) -> bool:
+    """Whether a word looks like a plural noun: "birds", "people", but not "grass"."""
+    return word in lex.PLURALS or word.endswith("s") and len(word) > 3 and not word.endswith(("ss", "us", "is", "'s"))
+
+
+def is_singular_noun(words: list[str], i: int) -> bool:
+    """Whether the word at *i* is the last of "a dog", "the small dog", behind a verb of perception."""
+    return words[i].isalpha() and any(words[k] in lex.DETERMINERS or words[k] == "'s" for k in range(max(i - 2, 0), i))
+
+
+def cut_marks(piece: str) -> str:
+    """Separate the marks of a long *piece* of text without white space that has many of them; captions have none.
+
+    >>> cut_marks("(red)")
+    '(red)'
+    >>> cut_marks("(" * 40 + "red" * 10)[-36:]
+    '( ( ( redredredredredredredredredred'
+    """
+    if len(piece) <= _LONG_PIECE:
+        return piece
+    parts = WORDS_AND_MARKS.findall(piece)
+    return " ".join(parts) if len(parts) > _MANY_MARKS else piece
 
 
 def join_hyphens(pieces: list[tuple[str, bool]]) -> list[str]:

@@ -6,6 +6,13 @@ from ..scenes import SceneObject, SceneRelation
 from . import lexicon as lex
 from .words import NOUN_TAGS, Word
 
+#: two lists of a hundred nouns each give as many; longer products are no captions, and grow with the square of the text
+MAX_RELATIONS = 10_000
+
+
+class TooManyRelations(Exception):
+    """The text has more than :data:`MAX_RELATIONS` relations."""
+
 
 class Reading:
     """Objects and relations found so far; ``index`` maps the token index of an object's head to its index in ``objects``."""
@@ -17,6 +24,7 @@ class Reading:
         self.index: dict[int, int] = {}
         self.heads: list[Word] = []
         self.same: dict[int, Word] = {}  # token index of a quantity noun -> the noun it counts
+        self.absent: set[int] = set()  # nouns that are named as not being there
         self.used: set[int] = set()  # words that are part of another attribute
         self._seen: set[tuple[int, str, int]] = set()
 
@@ -55,6 +63,8 @@ class Reading:
             return
         key = (self.index[subject.i], predicate, self.index[thing.i])
         if (key[0] != key[2] or mutual) and key not in self._seen:
+            if len(self._seen) >= MAX_RELATIONS:
+                raise TooManyRelations(f"more than {MAX_RELATIONS} relations")
             self._seen.add(key)
             self.relations.append(SceneRelation(*key, provenance="parsed"))
 

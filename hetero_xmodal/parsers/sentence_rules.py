@@ -9,10 +9,10 @@ from __future__ import annotations
 from . import lexicon as lex
 from .parse_corrections import correct_parse
 from .reading import Reading
-from .sentence_attributes import colours_of_clothes, predicate_adjectives, words_before_noun
+from .sentence_attributes import colours_of_clothes, predicate_adjectives, results, states, words_before_noun
 from .sentence_numbers import count_objects
 from .sentence_objects import NOUNS, find_objects, is_unnamed_clothing
-from .words import Lemmatizer, Word
+from .words import NOUN_TAGS, Lemmatizer, Word
 
 
 def read_scene(words: list[Word], lemma: Lemmatizer) -> Reading:
@@ -23,6 +23,8 @@ def read_scene(words: list[Word], lemma: Lemmatizer) -> Reading:
     colours_of_clothes(reading)
     words_before_noun(reading)
     predicate_adjectives(reading)
+    results(reading)
+    states(reading)
     possession(reading)
     verbs(reading)
     nouns_with_prepositions(reading)
@@ -31,12 +33,13 @@ def read_scene(words: list[Word], lemma: Lemmatizer) -> Reading:
 
 
 def possession(reading: Reading) -> None:
-    """ "the man's hat": (man, have, hat)."""
+    """ "the man's hat and coat": (man, have, hat), (man, have, coat); not "the man's hat and the woman's coat"."""
     for word in reading.words:
         if word.dep == "poss" and word.pos in NOUNS:
             for owner in reading.group(word):
                 for thing in reading.group(word.head):
-                    reading.add_relation(owner, "have", thing)
+                    if thing is word.head or not any(k.dep in ("poss", "det") for k in thing.kids):
+                        reading.add_relation(owner, "have", thing)
 
 
 def verbs(reading: Reading) -> None:
@@ -82,13 +85,9 @@ def verb_phrase(reading: Reading, verb: Word) -> None:
             sources, predicate = subjects, f"{name} {preposition}"
             if objects and not passive:
                 predicate = preposition
-                if (
-                    thing.lemma in lex.BODY_PARTS
-                    and preposition in ("in", "on", "over", "under", "around", "to")
-                    or name in ("wear", "have")
-                ):
+                if places_object(name, preposition, thing):
                     sources = objects
-            elif name in lex.EMPTY_VERBS or thing.i in opening:
+            elif name in lex.EMPTY_VERBS or thing.i in opening or name in lex.LINKING_VERBS and preposition.endswith((" than", " as")):
                 predicate = preposition
             elif name in lex.WEARING and preposition in ("in", "with"):
                 predicate = "wear"
@@ -100,12 +99,20 @@ def verb_phrase(reading: Reading, verb: Word) -> None:
             reading.add_attribute(subject, verb.low)
 
 
-def each_other(reading: Reading, word: Word, subjects: list[Word]) -> bool:
+def places_object(verb: str, preposition: str, thing: Word) -> bool:
+    """Whether the phrase says where the verb's object is, not its subject: "holds a cup in her hand", "put the cup on the table"."""
+    if verb in lex.PLACING or verb in ("wear", "have") or verb in ("hold", "carry") and preposition in lex.PLACES_HELD:
+        return True
+    return thing.lemma in lex.BODY_PARTS and preposition in ("in", "on", "over", "under", "around", "to")
+
+
+def each_other(reading: Reading, word: Word, subjects: list[Word] | None = None) -> bool:
     """ "a man and a dog next to each other": (man, next to, dog); "two cars next to each other": (car, next to, car)."""
     for kid in word.kids:
         place = kid.kid("pobj") if kid.dep == "prep" else kid if kid.dep == "dobj" else None
         if place is None or not (place.low == "eachother" or place.low == "other" and any(k.low == "each" for k in place.kids)):
             continue
+        subjects = reading.chain(word) if subjects is None else subjects
         verb = "" if word.pos in NOUNS or word.lemma in lex.EMPTY_VERBS else word.lemma
         predicate = " ".join(p for p in (verb, kid.low if place is not kid else "") if p)
         if subjects and predicate:
@@ -122,6 +129,9 @@ def has_clause(verb: Word) -> bool:
 def direct_objects(reading: Reading, verb: Word) -> list[Word]:
     """Direct objects of a verb; of a relative clause ("the bat the man is holding"), the noun that it modifies."""
     objects = [t for k in verb.kids if k.dep == "dobj" or k.dep == "attr" and k.i > verb.i for t in reading.group(k)]
+    if verb.lemma in lex.PERCEPTION:  # "people watch a dog jump": they watch the dog
+        seen = [k.kid("nsubj") for k in verb.kids if k.dep == "ccomp" and k.pos == "VERB" and k.i > verb.i]
+        objects += [t for k in seen if k is not None and k.i > verb.i for t in reading.group(k)]
     if not objects and verb.dep == "relcl" and verb.tag in ("VBG", "VBZ", "VBP", "VBD") and verb.head.pos in NOUNS:
         own = any(k.dep == "nsubj" and k.low not in lex.RELATIVE_PRONOUNS for k in verb.kids)
         if own and not any(k.dep in ("prep", "prt", "nsubjpass") and not k.kids for k in verb.kids) and verb.lemma in lex.TRANSITIVE:
@@ -171,11 +181,11 @@ def nouns_with_prepositions(reading: Reading) -> None:
     for noun in reading.words:
         if noun.pos not in NOUNS:
             continue
-        each_other(reading, noun, reading.chain(noun))
+        each_other(reading, noun)
         for preposition, things in prepositional_phrases(reading, noun):
             if noun.i in reading.same and preposition == "of":
                 continue
-            for subject in reading.chain(noun):
+            for subject in described(reading, noun, preposition):
                 for thing in things:
                     if preposition == "of":
                         of_phrase(reading, subject, thing)
@@ -187,6 +197,15 @@ def nouns_with_prepositions(reading: Reading) -> None:
                         reading.add_relation(subject, "wear", thing)
                     else:
                         reading.add_relation(subject, preposition, thing)
+
+
+def described(reading: Reading, noun: Word, preposition: str) -> list[Word]:
+    """ "a dog and a cat on a mat": both; "a girl with a kite and a boy with a ball": each by its own phrase."""
+    if preposition == "with":
+        others = (k for k in (noun.head, *noun.kids) if k is not noun and "conj" in (k.dep, noun.dep) and k.tag in NOUN_TAGS)
+        if any(k.low == "with" and k.dep == "prep" for other in others for k in other.kids):
+            return reading.resolve(noun)
+    return reading.chain(noun)
 
 
 def of_phrase(reading: Reading, part: Word, whole: Word) -> None:

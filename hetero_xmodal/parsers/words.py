@@ -6,7 +6,9 @@ The heads of spaCy's tokens cannot easily be changed, and access to them is slow
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Collection
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from .lexicon import BE, IRREGULAR_LEMMAS, KEEP_PLURAL
@@ -25,6 +27,9 @@ POS_OF_TAG = {
     "$": "SYM", "#": "SYM", ",": "PUNCT", ".": "PUNCT", ":": "PUNCT", "``": "PUNCT", "''": "PUNCT", "-LRB-": "PUNCT", "-RRB-": "PUNCT",
     "HYPH": "PUNCT", "NFP": "PUNCT", "FW": "X", "XX": "X", "LS": "X", "ADD": "X", "_SP": "SPACE", "GW": "X",
 }  # fmt: skip
+
+
+_position = attrgetter("i")
 
 
 class Word:
@@ -55,8 +60,29 @@ class Word:
             self.head.kids.remove(self)
         self.head, self.dep = head, dep
         if head is not self:
-            head.kids.append(self)
-            head.kids.sort(key=lambda w: w.i)
+            insort(head.kids, self, key=_position)
+
+    def is_above(self, other: Word) -> bool:
+        """Whether *other* is this word or below it in the tree."""
+        while other is not self and other.head is not other:
+            other = other.head
+        return other is self
+
+    def replace(self, old: Word) -> None:
+        """Take the place of *old*, which is above this word, in the tree; *old* is attached to this word."""
+        self.head.kids.remove(self)
+        above, self.dep = old.head, old.dep
+        old.kids, kids = [], old.kids
+        if above is old:
+            self.head = self
+        else:
+            above.kids[above.kids.index(old)] = self
+            above.kids.sort(key=_position)
+            self.head = above
+        for kid in (old, *kids):
+            kid.head = self
+        old.dep = "dep"
+        self.kids = sorted([*self.kids, old, *kids], key=_position)
 
     def retag(self, tag: str) -> None:
         """Set tag and part of speech."""

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, nearest
+from ..fields import Fields
 from ..files import MANIFEST, atomic_folder, read_folder, read_safetensors, write_json, write_safetensors
 from .folder import FORMAT, INDEX_FILES, INDEX_FOLDER, VERSION, index_head
 
@@ -206,10 +207,15 @@ class EmbeddingIndex:
         missing = [name for name in ("images", "texts", "image_of_caption") if name not in tensors]
         if missing:
             raise InputError(f"index '{path}' lacks the tensor '{missing[0]}'; make the index again")
+        top, owner = Fields(head, f"index '{path / 'index.json'}'"), tensors["image_of_caption"]
+        made_by, source = top.inner("made_by", None), top.inner("source", None)
+        for name, kind in (("images", "float"), ("texts", "float"), ("image_of_caption", "int")):
+            if not str(tensors[name].dtype).removeprefix("torch.").startswith(kind):
+                raise InputError(f"index '{path}': the tensor '{name}' holds {tensors[name].dtype}, expected {kind}s; make the index again")
         try:
             return cls(
-                tensors["images"], tensors["texts"], tensors["image_of_caption"].numpy(), head.get("image_ids", ()),
-                head.get("captions", ()), head.get("made_by", {}), head.get("source", {}),
+                tensors["images"], tensors["texts"], owner.reshape(-1).numpy(), top.strings("image_ids", ()), top.strings("captions", ()),
+                {} if made_by is None else made_by.value, {} if source is None else source.value,
             )  # fmt: skip
         except InputError as error:
             raise InputError(f"index '{path}': {error}; make the index again") from None

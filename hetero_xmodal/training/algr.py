@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..data.store import progress_bar
 from ..data.tasks.matching import Batch, MatchingData, Regions, Split, Words
 from ..data.tasks.matching.pairs import mean_regions, mean_words
 from ..errors import InputError
@@ -21,6 +22,7 @@ from ..metrics import RecallResult, recall_at_k
 from ..networks.cca import canonical_directions
 from ..recipes.algr import ALGR, ALGRConfig, annealed, collapsed
 from ..recipes.presets import facts_of
+from .algr_settings import check_phases, phase1_epochs
 from .fingerprint import Fingerprint, of_matching
 from .loop import FitConfig, FitResult, fit
 from .resume import check_resumed, run_config, with_run_threads
@@ -118,25 +120,6 @@ class ALGRModule(L.LightningModule):
         return batch.to(device)
 
 
-def phase1_epochs(config: ALGRConfig) -> int:
-    """Epochs of the first phase; the baseline and one-phase training have none."""
-    return 0 if config.variant in ("baseline", "one-phase") else config.phase1_epochs
-
-
-def check_phases(config: ALGRConfig, epochs: int) -> None:
-    """Refuse a training whose first phase would leave no epoch for the second.
-
-    Raises
-    ------
-    InputError : phase 1 takes all *epochs* or more.
-    """
-    if phase1_epochs(config) >= epochs:
-        raise InputError(
-            f"epochs is {epochs}, but the first phase alone takes {config.phase1_epochs}; raise epochs, or lower the first phase with the "
-            "setting phase1_epochs=..."
-        )
-
-
 @with_run_threads
 def train_algr(
     data: MatchingData,
@@ -171,7 +154,7 @@ def train_algr(
         if not len(split):
             raise InputError(f"the {split.name} split has no captions; training needs pairs to learn from and to choose with")
     check_phases(config, fit_config.epochs)
-    more = {"resume": resume, "progress": progress, "preset": record, "learned": of_matching(data)}
+    more = {"resume": resume, "progress": progress, "preset": record, "learned": of_matching(data, progress=progress)}
     if config.members == 1:
         model, result = _train_one(data, out, config, fit_config, **more)
     else:
@@ -203,7 +186,7 @@ def _train_one(
     seed_everything(fit_config.seed)
     model = ALGR(config, data.vocab)
     if config.standardise:
-        standardise_inputs(model, data.train)
+        standardise_inputs(model, data.train, progress=progress)
     if config.start == "cca":
         start_from_correlation(model, data.train)
     module = ALGRModule(model, data.val)
@@ -226,14 +209,16 @@ def _train_one(
 
 
 @torch.no_grad()
-def standardise_inputs(model: ALGR, train: Split, *, block: int = 256) -> None:
+def standardise_inputs(model: ALGR, train: Split, *, block: int = 256, progress: bool | None = None) -> None:
     """Estimate mean and standard deviation of every column of the regions, and of word vectors from a frozen encoder."""
     sides = [(model.regions, train.regions)] + ([] if model.words.table is not None else [(model.words, train.words)])
     for part, values in sides:
         total = squares = count = 0
-        for start in range(0, len(values), block):
-            rows = values.take(np.arange(start, min(start + block, len(values))))[0].double()
-            total, squares, count = total + rows.sum(0), squares + (rows**2).sum(0), count + len(rows)
+        with progress_bar("reading the features", len(values), progress) as advance:
+            for start in range(0, len(values), block):
+                rows = values.take(np.arange(start, min(start + block, len(values))))[0].double()
+                total, squares, count = total + rows.sum(0), squares + (rows**2).sum(0), count + len(rows)
+                advance(min(block, len(values) - start))
         mean = total / count
         deviation = (squares / count - mean**2).clamp_min(0).sqrt()
         part.shift.copy_(mean)

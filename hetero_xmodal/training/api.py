@@ -192,12 +192,14 @@ def _dagnn(
     progress: bool | None = None,
     tell: Tell | None = None,
 ) -> TrainedRun:
-    check_settings("dagnn", data, preset, set or [])
     check_fit(epochs, patience, accelerator, devices, strategy)
     check_pairs(data, size, network, label_vectors)
+    check_settings("dagnn", data, preset, set or [], epochs=epochs)
     from .dagnn import evaluate_retrieval, train_dagnn
+    from .loop import FitConfig, device_of
     from .settings import choose_settings
 
+    device_of(FitConfig(accelerator=accelerator, devices=devices, strategy=strategy))
     pairs, vectors = load_pairs_and_vectors(data, size=size, network=network, label_vectors=label_vectors)
     chosen = choose_settings("dagnn", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
     fit_config = replace(chosen.fit_config, patience=patience, seed=seed, accelerator=accelerator, devices=devices, strategy=strategy)
@@ -288,13 +290,16 @@ def _algr(
     tell: Tell | None = None,
 ) -> TrainedRun:
     sizes = split_sizes(size)
-    check_settings("algr", data, preset, set or [])
     check_fit(epochs, patience, accelerator, devices, strategy)
     check_inputs(images, texts)
+    check_settings("algr", data, preset, set or [], epochs=epochs)
     from ..data.tasks.matching import load_matching_data
-    from .algr import check_phases, train_algr
+    from .algr import train_algr
+    from .algr_settings import check_phases
+    from .loop import FitConfig, device_of
     from .settings import choose_settings
 
+    device_of(FitConfig(accelerator=accelerator, devices=devices, strategy=strategy))
     # which images are held out depends on the data alone, so that runs with different seeds can be compared
     pairs = load_matching_data(data, images=images, texts=texts, sizes=sizes, progress=progress)
     chosen = choose_settings("algr", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
@@ -353,7 +358,7 @@ def _cam(
     check_fit(epochs, accelerator=accelerator, devices=devices)
     begin = _start(start, "cam")
     changes = [*(set or []), *([] if image_size is None else [f"image_size={image_size}"])]
-    check_settings("cam", data, preset, changes)
+    check_settings("cam", data, preset, changes, epochs=epochs)
     from .cam import train_cam
     from .settings import choose_settings
 
@@ -387,7 +392,7 @@ def _mimnet(
     check_count("size", size, least=2)
     check_fit(epochs, accelerator=accelerator, devices=devices)
     begin = _start(start, "mimnet")
-    check_settings("mimnet", data, preset, set or [])
+    check_settings("mimnet", data, preset, set or [], epochs=epochs)
     from ..recipes.mimnet import MIMNet
     from .editing.setup import model_in
     from .mimnet import train_mimnet

@@ -70,7 +70,9 @@ def train_cam(
     fit_config = fit_config or chosen.fit_config
     device = checked_device(fit_config, out, size=size, resume=resume)
     begin = None if start is None else model_in(CAM, start)
-    data, validation = training_data(data, validation, size=size, seed=fit_config.seed, image_size=config.image_size, setting="image_size")
+    data, validation = training_data(
+        data, validation, size=size, seed=fit_config.seed, image_size=config.image_size, setting="image_size", progress=progress
+    )
     learned = of_editing(data, validation)
     if resume:
         check_resumed(out, run_config("cam", fit_config, Settings(config, training)), learned)
@@ -81,7 +83,7 @@ def train_cam(
     model = CAM(config, vocab, pretrained=True) if begin is None else initialise_from(begin, config, vocab)
     resumed = resume and last_checkpoint(out) is not None
     reader = prepare_encoder(
-        model.encoder, data, ready=encoder, begun=begin is not None, steps=encoder_steps, resumed=resumed, device=device
+        model.encoder, data, ready=encoder, begun=begin is not None, steps=encoder_steps, resumed=resumed, device=device, progress=progress
     )
     seed_everything(fit_config.seed)
     result = fit_editor(

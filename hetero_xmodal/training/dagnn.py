@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from ..baselines.retrieval.base import retrieval_precisions, retrieval_scores
 from ..data.features import FeatureSet, FeatureSplit
+from ..data.store import progress_bar
 from ..data.tasks.retrieval import RetrievalData
 from ..errors import InputError
 from ..metrics import MeanAveragePrecision
@@ -94,17 +95,21 @@ class DAGNNModule(L.LightningModule):
         )
 
 
-def train_tag_network(model: DAGNN, tags: Tensor, labels: Tensor, *, steps: int = 400, learning_rate: float = 1e-3) -> None:
+def train_tag_network(
+    model: DAGNN, tags: Tensor, labels: Tensor, *, steps: int = 400, learning_rate: float = 1e-3, progress: bool | None = None
+) -> None:
     """Train the model's tag network to predict the labels (0/1, (n, c)) from the tags (n, vocabulary), then freeze it."""
     network = model.tag_network.requires_grad_(True)
     head = torch.nn.Linear(model.config.text_width, labels.shape[1])
     optimiser = torch.optim.Adam([*network.parameters(), *head.parameters()], lr=learning_rate)
-    for _ in range(steps):
-        rows = torch.randint(len(tags), (min(256, len(tags)),))
-        loss = F.binary_cross_entropy_with_logits(head(network(tags[rows])), labels[rows].float())
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+    with progress_bar("training the tag network", steps, progress) as advance:
+        for _ in range(steps):
+            rows = torch.randint(len(tags), (min(256, len(tags)),))
+            loss = F.binary_cross_entropy_with_logits(head(network(tags[rows])), labels[rows].float())
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            advance(1)
     network.requires_grad_(False)
 
 
@@ -166,7 +171,7 @@ def train_dagnn(
     model = DAGNN(config, data.vocab)
     splits = {name: _tensors(split) for name, split in (("train", features.train), ("validation", features.val))}
     if tags:
-        train_tag_network(model, splits["train"][1], splits["train"][2])
+        train_tag_network(model, splits["train"][1], splits["train"][2], progress=progress)
         with torch.no_grad():
             splits = {name: [images, model.text_features(texts), labels] for name, (images, texts, labels) in splits.items()}
     model.prepare(*splits["train"], label_vectors=label_vectors, counted=counted)

@@ -82,27 +82,32 @@ def _more(count: int) -> str:
 # ---------------------------------------------------------------------------------------------- of the data of each task
 
 
-def of_matching(data: MatchingData) -> dict[str, dict[str, list[str]]]:
+def of_matching(data: MatchingData, *, progress: bool | None = None) -> dict[str, dict[str, list[str]]]:
     """The fingerprint of the training and validation images of image-text matching, with their captions."""
     used, marks = data.vocab.get("used", ()), data.vocab.get("used_marks", ())
     made = data.train.regions.provenance.get("extractor", "given") != "given" and len(used) == len(marks)
     images = dict(zip(used, marks, strict=True)) if made else {}
-    return {split.name or name: _of_split(split, images) for name, split in (("train", data.train), ("val", data.val))}
+    return {split.name or name: _of_split(split, images, progress) for name, split in (("train", data.train), ("val", data.val))}
 
 
-def _of_split(split: Split, marks: Mapping[str, str]) -> dict[str, list[str]]:
+def _of_split(split: Split, marks: Mapping[str, str], progress: bool | None) -> dict[str, list[str]]:
     ids = list(split.regions.ids) or list(map(str, range(len(split.regions))))
     captions: list[list[Any]] = [[] for _ in ids]
     for row, image in enumerate(np.asarray(split.image_of_caption).tolist()):
         captions[image].append(split.captions[row] if len(split.captions) else split.words.take([row])[0].tolist())
-    return split_fingerprint(ids, captions=captions, images=map(marks.get, ids) if marks else _region_rows(split))
+    return split_fingerprint(ids, captions=captions, images=map(marks.get, ids) if marks else _region_rows(split, progress))
 
 
-def _region_rows(split: Split) -> Iterator[np.ndarray]:
+def _region_rows(split: Split, progress: bool | None) -> Iterator[np.ndarray]:
     """The region vectors of each image, (regions, d); read in blocks, never whole."""
-    for start in range(0, len(split.regions), _BLOCK):
-        flat, counts = split.regions.take(np.arange(start, min(start + _BLOCK, len(split.regions))))
-        yield from np.split(flat.numpy(), np.cumsum(counts.numpy())[:-1])
+    from ..data.store import progress_bar
+
+    count = len(split.regions)
+    with progress_bar(f"checking the regions ({split.name})", count, progress) as advance:
+        for start in range(0, count, _BLOCK):
+            flat, counts = split.regions.take(np.arange(start, min(start + _BLOCK, count)))
+            yield from np.split(flat.numpy(), np.cumsum(counts.numpy())[:-1])
+            advance(len(counts))
 
 
 def of_retrieval(data: RetrievalData, **others: Any) -> dict[str, dict[str, list[str]]]:

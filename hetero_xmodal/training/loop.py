@@ -8,8 +8,6 @@ epoch; so on a CPU an interrupted and resumed run equals an uninterrupted one bi
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import logging
 import math
 import platform
@@ -29,6 +27,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader
 
+from ..csv_text import csv_rows
 from ..errors import InputError
 from ..files import one_writer, write_json, write_text
 from .checkpoints import BEST, FOLDER, LAST, AtomicCheckpoints, last_checkpoint, read_checkpoint, remove_leftovers
@@ -90,11 +89,7 @@ class _Metrics(L.Callback):
         self.rows.append(row)
         if trainer.is_global_zero:
             columns = list(dict.fromkeys(key for row in self.rows for key in row))
-            text = io.StringIO()
-            writer = csv.DictWriter(text, columns)
-            writer.writeheader()
-            writer.writerows(self.rows)
-            write_text(self.path, text.getvalue())
+            write_text(self.path, csv_rows(columns, self.rows))
             logging.getLogger("hetero_xmodal").info(", ".join(f"{key} {value:.5g}" for key, value in row.items()))
 
     def state_dict(self) -> dict[str, Any]:

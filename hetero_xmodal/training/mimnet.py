@@ -88,12 +88,15 @@ def train_mimnet(
     training = training or chosen.training
     fit_config = fit_config or chosen.fit_config
     device = checked_device(fit_config, out, size=size, resume=resume)
-    data, validation = training_data(data, validation, size=size, seed=fit_config.seed, image_size=config.fine_size, setting="fine_size")
+    data, validation = training_data(
+        data, validation, size=size, seed=fit_config.seed, image_size=config.fine_size, setting="fine_size", progress=progress
+    )
     learned = of_editing(data, validation)
     if resume:
         check_resumed(out, run_config("mimnet", fit_config, Settings(config, training)), learned)
     if training.outlines:
-        data, validation = (replace(some, owner=cut_out(some.images, some.boxes, some.names)) for some in (data, validation))
+        owners = (cut_out(some.images, some.boxes, some.names, progress=progress) for some in (data, validation))
+        data, validation = (replace(some, owner=owner) for some, owner in zip((data, validation), owners, strict=True))
     seed_everything(fit_config.seed)
     vocab = {"words": data.words(), "data": name}
     model = MIMNet(config, vocab, pretrained=True) if begin is None else initialise_from(begin, config, vocab)
@@ -109,6 +112,7 @@ def train_mimnet(
         resumed=resumed,
         places=training.name_places,
         device=device,
+        progress=progress,
     )
     seed_everything(fit_config.seed)
     if begin is None:

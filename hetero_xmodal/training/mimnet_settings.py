@@ -104,8 +104,9 @@ class MIMNetTraining:
             at_least_one=("batch_size", "halve_every"),
             not_negative=(*_WEIGHTS, *_FROM),
             above_zero=("learning_rate", "discriminator_rate", "memory_rate", "recall_rate", "patterned", "requested"),
+            share=("momentum",),
         )
-        for name in ("plain", "repattern", "random_share", "instructions", "momentum"):
+        for name in ("plain", "repattern", "random_share", "instructions"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"MIMNetTraining: {name} is {getattr(self, name)}, expected a share in 0..1")
         if self.paint_from and not any((self.p, self.p_words, self.tell, self.ground)):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checks import check_count
-from ..configs import check_assignment, config_from_dict, config_with
+from ..configs import check_assignment
 from ..errors import InputError, nearest
 from ..files import check_writable
 
@@ -38,8 +38,8 @@ def assignments(settings: Assignments | None) -> list[str]:
     return [str(text) for text in settings]
 
 
-def check_settings(recipe: str, data: str, preset: str | None, changes: Sequence[str]) -> None:
-    """Refuse an unknown preset, unknown settings and values that no preset of the recipe can take, before data are read.
+def check_settings(recipe: str, data: str, preset: str | None, changes: Sequence[str], *, epochs: int | None = None) -> None:
+    """Refuse an unknown preset, and settings with which no model can be trained, before data are read.
 
     Parameters
     ----------
@@ -47,19 +47,20 @@ def check_settings(recipe: str, data: str, preset: str | None, changes: Sequence
     data : name of the data set, for ``preset="paper"``.
     preset : name of a preset, or None.
     changes : ``key=value`` texts.
+    epochs : number of epochs, or None.
 
     Raises
     ------
-    InputError : an unknown preset, a key that the recipe's configs do not have, a value that does not fit it, a text that is not
-        ``key=value``.
+    InputError : an unknown preset, a key that the recipe's configs do not have, a value that does not fit it or is out of range, a text
+        that is not ``key=value``; settings of a model that memory cannot hold, or of fewer epochs than ALGR's first phase takes.
 
     >>> check_settings("cam", "world/birds", None, ["widht=3"])
     Traceback (most recent call last):
     ...
     hetero_xmodal.errors.InputError: there is no setting 'widht' (did you mean 'width'?); known are ...
     """
-    from ..recipes.presets import named_preset, preset_list
-    from .settings import config_classes
+    from ..recipes.presets import named_preset
+    from .settings import check_trainable, config_classes
 
     if preset is not None:
         named_preset(recipe, preset, dataset=data)
@@ -73,28 +74,7 @@ def check_settings(recipe: str, data: str, preset: str | None, changes: Sequence
         if key not in known:
             raise InputError(f"there is no setting {key!r}{nearest(key, known)}; known are {', '.join(known)}")
         check_assignment(next(cls for cls in classes if key in {one.name for one in fields(cls)}), text)
-    _check_values(recipe, [named_preset(recipe, preset, dataset=data)] if preset is not None else preset_list(recipe), classes, changes)
-
-
-def _check_values(recipe: str, candidates: Sequence[Any], classes: Sequence[type], changes: Sequence[str]) -> None:
-    """Refuse *changes* if none of the presets in question can be changed so: a value out of range, or one that contradicts another."""
-    from .settings import with_changes
-
-    refused: list[InputError] = []
-    for preset in candidates if changes else ():
-        try:
-            if len(classes) == 1:
-                config_with(config_from_dict(classes[0], dict(preset.model)), list(changes))
-            else:
-                training, model = (
-                    config_from_dict(cls, dict(part)) for cls, part in zip(classes, (preset.training, preset.model), strict=True)
-                )
-                with_changes(model, training, changes)
-            return
-        except InputError as error:
-            refused.append(error)
-    if refused:
-        raise refused[0]
+    check_trainable(recipe, data, preset, changes, epochs=epochs)
 
 
 def split_sizes(size: str | int | Mapping[str, int] | None) -> dict[str, int] | None:

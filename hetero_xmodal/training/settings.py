@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -17,8 +18,11 @@ from typing import Any
 
 from ..configs import config_from_dict, config_with
 from ..errors import InputError, nearest
-from ..recipes.presets import DataFacts, Preset, choose_preset, facts_of, named_preset
+from ..recipes.presets import KNOWN, TITLES, DataFacts, Preset, choose_preset, facts_of, named_preset, preset_list
 from .fit_config import FitConfig
+
+#: memory of a parameter in training: itself, its gradient and two moments of Adam
+_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,78 @@ def choose_settings(
     if epochs is not None:
         fit_config = replace(fit_config, epochs=epochs)
     return Chosen(recipe, found, ", ".join([because, *left_out]), config, training, fit_config, tuple(changes))
+
+
+def check_trainable(recipe: str, data: str, preset: str | None, changes: Sequence[str], *, epochs: int | None = None) -> None:
+    """Refuse settings with which no model can be trained, whatever the data turn out to be.
+
+    By default the preset depends on the data, of which only the name is known here: then settings are refused if no preset goes together
+    with them.
+
+    Parameters
+    ----------
+    recipe, data, preset, changes, epochs : as for :func:`choose_settings`, but *data* is a name.
+
+    Raises
+    ------
+    InputError : a value out of range, a model that memory cannot hold, too few epochs.
+    """
+    if preset is not None:
+        possible = [named_preset(recipe, preset, dataset=data)]
+    elif data in KNOWN and KNOWN[data].drawn:
+        possible = [choose_preset(recipe, KNOWN[data])]
+    else:
+        possible = [one for one in preset_list(recipe) if not one.of_paper or one.name == "paper"]
+    refused = []
+    for one in possible:
+        try:
+            return _check_preset(recipe, one, changes, epochs)
+        except InputError as error:
+            refused.append(error)
+    raise refused[0]
+
+
+def _check_preset(recipe: str, preset: Preset, changes: Sequence[str], epochs: int | None) -> None:
+    config_class, training_class = config_classes(recipe)
+    config, training = config_from_dict(config_class, dict(preset.model)), None
+    if training_class is None:
+        config = config_with(config, list(changes))
+    else:
+        config, training = with_changes(config, config_from_dict(training_class, dict(preset.training)), changes)
+    if recipe == "algr":
+        from .algr_settings import check_phases
+
+        check_phases(config, preset.epochs if epochs is None else epochs)
+    size = _parameters(recipe, config)
+    memory = _memory()
+    if memory is not None and size * _BYTES > memory:
+        raise InputError(
+            f"with these settings {TITLES[recipe]} has {size:.2g} parameters, which take {size * _BYTES / 2**30:,.0f} GB in training, but "
+            f"there are {memory / 2**30:,.0f} GB of memory; lower widths or sizes"
+        )
+
+
+def _memory() -> int | None:
+    """Bytes of memory of this machine, None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return None
+
+
+def _parameters(recipe: str, config: Any) -> float:
+    """Number of parameters of a model, which is built without memory; infinite if there are more than torch can count."""
+    import torch
+
+    from ..recipes import ALGR, CAM, DAGNN, MIMNet
+
+    models = {"dagnn": DAGNN, "algr": ALGR, "cam": CAM, "mimnet": MIMNet}
+    try:
+        with torch.device("meta"):
+            model = models[recipe](config, {"labels": ["", " "], "words": [""], "names": [""]})
+    except (RuntimeError, TypeError, OverflowError):  # "Storage size calculation overflowed"
+        return float("inf")
+    return float(sum(some.numel() for some in (*model.parameters(), *model.buffers())))
 
 
 def data_facts(data: Any) -> DataFacts:

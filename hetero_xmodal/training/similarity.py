@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..data.store import progress_bar
 from ..errors import InputError
 from ..networks.similarity import ImageTextSimilarity, SimilarityConfig, split_words
 from .fingerprint import split_fingerprint
@@ -36,13 +37,14 @@ class CaptionedImages:
         return len(self.images)
 
     @classmethod
-    def load(cls, data: str, split: str, *, size: int | None = None, image_size: int = 64) -> CaptionedImages:
+    def load(cls, data: str, split: str, *, size: int | None = None, image_size: int = 64, progress: bool | None = None) -> CaptionedImages:
         """Load images with captions of any data set of the registry that has both.
 
         Parameters
         ----------
         data, split, size : see :func:`hetero_xmodal.data.tasks.editing.load_editing_images`.
         image_size : width and height S of the images, in pixels.
+        progress : show a progress bar; by default only in a terminal.
 
         Raises
         ------
@@ -51,11 +53,17 @@ class CaptionedImages:
         """
         from ..data.tasks.editing import load_editing_images
 
-        items = [item for item in load_editing_images(data, split, size=size, image_size=image_size, task="similarity") if item.sentences]
-        if not items:
+        items = load_editing_images(data, split, size=size, image_size=image_size, task="similarity")
+        found, captions = [], []
+        with progress_bar(f"reading the {split} images", len(items), progress) as advance:
+            for item in items:
+                if item.sentences:
+                    found.append(np.asarray(item.image.convert("RGB").resize((image_size, image_size))))
+                    captions.append(list(item.sentences))
+                advance(1)
+        if not found:
             raise InputError(f"{data} ({split}) has no image with a caption; nothing can be learned from it")
-        images = np.stack([np.asarray(item.image.convert("RGB").resize((image_size, image_size))) for item in items])
-        return cls(torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(), [list(item.sentences) for item in items])
+        return cls(torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2).contiguous(), captions)
 
     def words(self) -> list[str]:
         """All words of the captions in lower case, sorted."""
@@ -143,8 +151,9 @@ def train_similarity(
     fit_config = fit_config or FitConfig(epochs=20)
     if batch_size < 2 or not 0 < learning_rate < float("inf"):
         raise InputError(f"batch_size is {batch_size}, learning_rate {learning_rate}; expected at least 2 and a number above 0")
-    train = CaptionedImages.load(data, "train", size=size, image_size=config.image_size)
-    validation = CaptionedImages.load(data, "val", size=min(500, max(8, len(train) // 5)), image_size=config.image_size)
+    train = CaptionedImages.load(data, "train", size=size, image_size=config.image_size, progress=progress)
+    few = min(500, max(8, len(train) // 5))
+    validation = CaptionedImages.load(data, "val", size=few, image_size=config.image_size, progress=progress)
     learned = {
         name: split_fingerprint(range(len(some)), images=some.images.numpy(), captions=some.captions)
         for name, some in (("train", train), ("val", validation))

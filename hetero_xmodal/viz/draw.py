@@ -1,6 +1,7 @@
 """``hx.draw``: one heterograph as one figure.
 
-From left to right: the image with its boxes; the scene relations; the regions; the bridges; the words; the dependency arcs.
+From left to right: the image with its boxes; the scene relations; the regions; the bridges; the words; the dependency arcs; the
+attributes and relations that the sentence states.
 Regions and words are two columns of nodes with the bridges between them; nodes of every other type stand in rows below, in the column
 that their type's row in the schema names. Colours, line styles and the legend are read from the same rows.
 """
@@ -22,8 +23,9 @@ from .image_panel import paint_boxes, paint_image
 if TYPE_CHECKING:
     import dgl
 
-# The columns, in inches, for a sheet 10.8 inches wide.
+# The columns, in inches, for a sheet 10.8 inches wide, or 12.3 where the sentence states attributes or relations.
 _WIDTH = 10.8
+_SAID_WIDTH = 12.3
 _IMAGE = (0.15, 3.15)  # left edge, right edge
 _PREDICATE = 4.10  # right edge of the predicates
 _VISUAL = (4.66, 6.06)
@@ -33,8 +35,10 @@ _MIDDLE = (6.64, 7.76)  # what stands below the bridges
 _WORD = (8.34, 9.22)
 _ARC_LABEL = 9.27
 _ARC = (9.84, 10.66)
+_SAID = 11.05  # left edge of what the sentence states
 _TOP = 0.46  # room for the column titles
 _SMALL = 6.8
+_SAID_INK = "#7A5300"  # the words' colour, dark enough for small type
 _BELOW = {"image": _VISUAL, "between": _MIDDLE, "sentence": _WORD, "below": _MIDDLE}  # columns of the types without a column of their own
 
 Span = tuple[float, float]
@@ -65,7 +69,7 @@ def draw(
     Returns
     -------
     matplotlib.figure.Figure
-        About 10 inches wide; ``figure.savefig("graph.png", dpi=150)`` writes it. No pyplot state is touched.
+        11 to 12 inches wide; ``figure.savefig("graph.png", dpi=150)`` writes it. No pyplot state is touched.
 
     Raises
     ------
@@ -74,7 +78,7 @@ def draw(
     >>> import hetero_xmodal as hx
     >>> figure = hx.draw(hx.build_graph(hx.SceneGraph(), hx.parse_sentence("a red bird on a tree")))
     >>> float(figure.get_size_inches()[0])
-    10.8
+    12.3
     """
     for name, value in (("max_regions", max_regions), ("max_words", max_words), ("max_relations", max_relations)):
         if not isinstance(value, int) or value < 1:
@@ -101,7 +105,10 @@ class _Figure:
         self.seen = {w for w, _ in model.edges[schema.WORD_SAME_AS_VISUAL]}
         words = " ".join(model.names[schema.WORD][w] for w in model.words) + (" …" if len(model.words) < model.counts[schema.WORD] else "")
         title = " ".join((words if sentence is None else sentence).split())
-        self.title = wrap(f"“{title}”", 10.5, _WIDTH - 0.4, lines=2, style="italic") if title else []
+        described = [w for w in model.words if model.said_of and model.said_of[w]]
+        self.width = _SAID_WIDTH if described or model.said else _WIDTH
+        self.described = described
+        self.title = wrap(f"“{title}”", 10.5, self.width - 0.4, lines=2, style="italic") if title else []
         self.body = 0.14 + 0.23 * len(self.title) + _TOP  # y of the first row
         left, right = _IMAGE
         width, height = model.size or (4, 3)
@@ -111,11 +118,11 @@ class _Figure:
         legend_height = 0.19 * (self._legend_rows() + 1) + 0.15 * len(model.notes) + 0.3
         copies = [sum(1 for b in model.bridges if model.lives_in[b] == side) for side in (schema.IN_IMAGE, schema.IN_SENTENCE)]
         columns = [len(nodes) * (0.31 if len(nodes) <= 18 else 0.25) for nodes in (model.words, model.regions)]
-        rows = max(*columns, 0.3 * max(copies), 0.2 * len(model.listed))
+        rows = max(*columns, 0.3 * max(copies), 0.2 * len(model.listed), 0.2 * (len(model.said) + len(described)))
         below = max((len(nodes) for nodes in self._below().values()), default=0)
         rows_below = 0.3 * below + (0.25 if below else 0)
         self.height = max(self.body - 0.12 + max(self.image_size[1], 0.5) + legend_height, self.body + rows + rows_below + 0.2)
-        self.sheet = Sheet(_WIDTH, self.height)
+        self.sheet = Sheet(self.width, self.height)
         self.bottom = self.height - 0.2 - rows_below
 
     # ------------------------------------------------------------------------------------------ places
@@ -179,6 +186,7 @@ class _Figure:
         self._listed()
         self._curves()
         self._arcs()
+        self._said()
         self._chains()
         self._nodes()
         return self.sheet.figure
@@ -190,6 +198,8 @@ class _Figure:
         if self.model.bridges:
             titles.append(((_IN_IMAGE[0] - 0.2, _IN_IMAGE[1] + 0.02), f"{words}’ {copies}"))
             titles.append(((_IN_SENTENCE[0] - 0.02, _IN_SENTENCE[1] + 0.2), f"{regions}’ {copies}"))
+        if self.width > _WIDTH:
+            self.sheet.text(_SAID, y, "stated", size=7.4, colour=INK)
         for (left, right), text in titles:
             self.sheet.text((left + right) / 2, y, text, size=7.4, colour=INK, across="center")
         for nodes, column, name in ((self.model.words, _WORD, words), (self.model.regions, _VISUAL, regions)):
@@ -272,7 +282,23 @@ class _Figure:
             labels.setdefault(d, []).append(arc)
         for d, names in labels.items():
             shown = fit("/".join(names), _SMALL, start - _ARC_LABEL - 0.03)
-            self.sheet.text(_ARC_LABEL, self.word_y[d], shown, size=_SMALL, colour="#7A5300")
+            self.sheet.text(_ARC_LABEL, self.word_y[d], shown, size=_SMALL, colour=_SAID_INK)
+
+    def _said(self) -> None:
+        """What the sentence states, right of the arcs: the attributes of a thing, and its relations, with an arrow to the other thing."""
+        model = self.model
+        rows = [(self.word_y[w] - 0.01, w, f"is {model.said_of[w].replace('; ', ', ')}", None, schema.WORD_RELATES) for w in self.described]
+        rows += [((self.word_y[a] + self.word_y[b]) / 2, a, text, b, relation) for relation, a, text, b in model.said]
+        rows.sort(key=lambda row: row[:2])
+        start, x = _ARC[0], _SAID
+        bend = (x - start) * 0.5
+        for (_, subject, text, thing, relation), y in zip(rows, spread([r[0] for r in rows], 0.2, self.body, self.bottom), strict=True):
+            style = relation_style(relation)
+            self.sheet.text(x, y, fit(text, 7.2, self.width - x - 0.1), size=7.2, colour=_SAID_INK)
+            for word, arrow in ((subject, "-"), (thing, "->")):
+                if word is not None:
+                    target = self.word_y[word] + (0.05 if arrow == "-" else -0.05)
+                    self._stroke([(x - 0.05, y), (x - bend, y), (start + bend, target), (start, target)], style, arrow)
 
     def _chains(self) -> None:
         """A short stroke from a word to its neighbour in the column."""

@@ -26,9 +26,11 @@ class DrawingModel:
     names : node type -> name of every node, drawn or not.
     attributes, boxes : of every region; boxes as x1, y1, x2, y2 in pixels of the original image.
     is_object : of every word: whether it is the head word of an object.
+    said_of : of every word: the attributes of the object that it heads.
     lives_in : of every bridge: ``schema.IN_IMAGE`` or ``schema.IN_SENTENCE``.
     edges : relation -> (source, destination) of every edge.
     listed : relations between regions that are drawn as rows of text, in the order in which they deserve room.
+    said : relations between words that are drawn as rows of text, in the order of the graph.
     arcs : labelled arcs between words.
     counts : node type -> number of nodes of the graph.
     notes : what is left out, one line each.
@@ -40,9 +42,11 @@ class DrawingModel:
     attributes: list[str] = field(default_factory=list)
     boxes: list[list[float]] = field(default_factory=list)
     is_object: list[bool] = field(default_factory=list)
+    said_of: list[str] = field(default_factory=list)
     lives_in: list[int] = field(default_factory=list)
     edges: dict[schema.Relation, list[tuple[int, int]]] = field(default_factory=dict)
     listed: list[Labelled] = field(default_factory=list)
+    said: list[Labelled] = field(default_factory=list)
     arcs: list[Labelled] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -77,8 +81,8 @@ def route(relation: schema.Relation) -> schema.Route:
     ('arcs', 'curve')
     """
     wanted = schema.relation_type(relation).route
-    column = {"list": schema.VISUAL, "arcs": schema.WORD, "chain": schema.WORD}.get(wanted)
-    return wanted if relation[0] == relation[2] == column else "curve"
+    columns = {"list": (schema.VISUAL, schema.WORD), "arcs": (schema.WORD,), "chain": (schema.WORD,)}.get(wanted, ())
+    return wanted if relation[0] == relation[2] and relation[0] in columns else "curve"
 
 
 def read_graph(graph: dgl.DGLGraph, image: Any, *, max_regions: int, max_words: int, max_relations: int) -> DrawingModel:
@@ -99,6 +103,7 @@ def read_graph(graph: dgl.DGLGraph, image: Any, *, max_regions: int, max_words: 
         model.edges[relation] = list(zip(source.tolist(), destination.tolist(), strict=True))
     model.attributes, model.boxes = _texts(visual, "attributes"), _values(visual, "box")
     model.is_object = _values(graph.nodes[schema.WORD].data, "is_object")
+    model.said_of = _texts(graph.nodes[schema.WORD].data, "attributes")
     model.lives_in = _values(graph.nodes[schema.BRIDGE].data, "lives_in")
     _read_image(model, visual, image)
 
@@ -161,9 +166,9 @@ def _choose_others(model: DrawingModel) -> None:
 
 
 def _choose_labelled(model: DrawingModel, graph: dgl.DGLGraph, matched: set[int], max_relations: int) -> None:
-    """The arcs between words that are drawn, and of the relations between regions that are drawn those that tell the most."""
+    """The arcs and relations between words that are drawn, and of the relations between regions those that tell the most."""
     candidates: list[tuple[Labelled, float]] = []
-    total = 0
+    total = total_said = 0
     for relation, edges in model.edges.items():
         way = route(relation)
         if way not in ("list", "arcs"):
@@ -174,12 +179,17 @@ def _choose_labelled(model: DrawingModel, graph: dgl.DGLGraph, matched: set[int]
         found = [((relation, a, t, b), q) for (a, b), t, q in zip(edges, texts, scores, strict=True) if {a, b} <= shown]
         if way == "arcs":
             model.arcs += [edge for edge, _ in found]
+        elif relation[0] == schema.WORD:
+            model.said += [edge for edge, _ in found][: max_relations - len(model.said)]
+            total_said += len(edges)
         else:
             candidates += found
             total += len(edges)
     model.listed = _most_telling(candidates, matched)[:max_relations]
     if len(model.listed) < total:
         model.notes.append(f"{len(model.listed)} of {total} relations between regions")
+    if len(model.said) < total_said:
+        model.notes.append(f"{len(model.said)} of {total_said} relations between words")
 
 
 #: predicate -> the predicate that states the same fact from the other end

@@ -56,7 +56,8 @@ def _relations(sheet: Sheet, at: dict[str, Point]) -> None:
         source, name, destination = relation
         label = row.label if "pair" in row.kinds else f"{row.label} (label graph)"
         if source == destination:
-            _loop(sheet, at[source], row, label, shift=0.7 * loops[source].index(relation) - 0.05 if len(loops[source]) > 1 else 0.0)
+            first, pitch = {1: (0.0, 0.0), 2: (-0.05, 0.7)}.get(len(loops[source]), (-0.45, 0.55))
+            _loop(sheet, at[source], row, label, shift=first + pitch * loops[source].index(relation))
             continue
         arrow = "->"
         if (destination, name, source) in schema.RELATION_TYPES:  # one stroke for both directions

@@ -510,6 +510,20 @@ def test_build_keeps_valid_items_and_reports_the_others(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["c"]  # no temporary files are left
 
 
+def test_a_caption_that_is_no_caption_is_dropped_with_its_reason(tmp_path):
+    from hetero_xmodal.data import Item
+
+    first = items()[0]
+    lists = "a dog " + "and a cat " * 300 + " sits on a mat, " + "a bed and " * 300 + " a sofa"
+    data = [Item(first.image, ["A red bird sits on a tree.", "( " * 4000, lists], scene=first.scene, id="birds")]
+    corpus = build_corpus(data, tmp_path / "c", scenes="true")
+    assert corpus.ids == ["birds#0"]
+    assert dropped(tmp_path / "c") == [
+        ("birds", "1", "sentence has 4000 words and marks; at most 3000 are read, give one caption at a time"),
+        ("birds", "2", "sentence: more than 10000 relations"),
+    ]
+
+
 class Stops(list):
     """A data set that is interrupted while it is read."""
 

@@ -11,6 +11,7 @@ from hetero_xmodal import schema
 from hetero_xmodal.scenes import SceneGraph, SceneObject, SceneRelation
 from hetero_xmodal.viz import colours
 from hetero_xmodal.viz.drawing_model import read_graph
+from tests.viz.legibility import assert_legible
 
 NAMES = ("bird", "tree", "boat")
 
@@ -71,3 +72,20 @@ def test_the_figure_writes_a_pair_of_inverses_once_and_counts_both():
     assert any(text.endswith(": 2") and text.startswith(colours.relation_style(schema.RELATES).name) for text in shown)
     assert any("1 of 2 relations between regions" in text for text in shown)  # and that one of them is not drawn
     assert strokes(hx.draw(graph((0, "on", 1), (1, "below", 0)))) == 4
+
+
+def test_what_the_sentence_states_is_drawn():
+    """Attributes and relations of a sentence stand right of its words; where it states none, the sheet stays narrow."""
+    things = [SceneObject("bird", ["red", "small"]), SceneObject("fence", ["wooden"]), SceneObject("dog", number=2)]
+    sentence = SceneGraph(things, [SceneRelation(0, "sit on", 1, provenance="parsed"), SceneRelation(0, "next to", 2, provenance="parsed")])
+    figure = hx.draw(hx.build_graph(SceneGraph(), sentence))
+    shown = assert_legible(figure)
+    assert {"sit on", "next to", "is red, small", "is wooden", "relates (words): 2", "stated"} <= set(shown)
+    dashed = [
+        p for p in figure.findobj(lambda artist: isinstance(artist, PathPatch | FancyArrowPatch)) if p.get_linestyle() in ("--", "dashed")
+    ]
+    assert len(dashed) == 2 * 2 + 2 + 1  # from the subject and to the object, of every attribute one, and the legend
+    few = assert_legible(hx.draw(hx.build_graph(SceneGraph(), sentence), max_relations=1))
+    assert "sit on" in few and "next to" not in few and "drawn: 1 of 2 relations between words" in few
+    plain = hx.draw(hx.build_graph(SceneGraph(), SceneGraph([SceneObject("bird")])))
+    assert "stated" not in assert_legible(plain) and plain.get_size_inches()[0] == 10.8

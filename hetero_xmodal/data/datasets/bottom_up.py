@@ -7,15 +7,14 @@
         captions.json               as in COCO
         provenance.json             optional: a dict that is added to the record of how the features were made
 
-or both files by name: ``bottom-up:FILE.tsv,FILE.json``. Images and captions are put together by file name, id, or the number at the end of
-either. The table is decoded once, into the cache, in half precision.
+or both files by name: ``bottom-up:FILE.tsv,FILE.json``. Images and captions are joined by id or file name (:mod:`hetero_xmodal.ids`). The
+table is decoded once, into the cache, in half precision; it is decoded again when it or ``provenance.json`` has changed.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -25,7 +24,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
+from ...fields import LARGEST
 from ...files import existing_file
+from ...ids import id_text
+from ..marks import file_marks
 from ..regions import Regions, given_provenance, open_regions
 from ..source import Request, Source
 from ..store import BlockFile, as_bytes, cache_folder, digest, one_at_a_time, progress_bar
@@ -60,7 +62,9 @@ def read_tsv(files: str | Path | Sequence[str | Path], cache: str | Path, *, pro
     InputError : a line that cannot be decoded, a number of boxes or a width that does not fit, an id that occurs twice; with the line.
     """
     files = [existing_file(file, "bottom-up file") for file in ([files] if isinstance(files, str | Path) else files)]
-    key = digest("tsv", [(path.stat().st_size, _ends(path)) for path in files])
+    beside = files[0].parent / "provenance.json"
+    states = file_marks([*files, *([beside] if beside.exists() else [])], cache)
+    key = digest("tsv", states)
     out = Path(cache) / f"bottom-up-{key}.safetensors"
     with one_at_a_time(out):
         if out.exists():
@@ -70,13 +74,6 @@ def read_tsv(files: str | Path | Sequence[str | Path], cache: str | Path, *, pro
                 out.unlink()  # made again
         _decode(files, out, key, progress)
     return open_regions(out)
-
-
-def _ends(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(4096)
-        file.seek(max(0, path.stat().st_size - 4096))
-        return hashlib.sha256(head + file.read()).hexdigest()
 
 
 def _decode(files: list[Path], out: Path, key: str, progress: bool | None) -> None:
@@ -142,14 +139,18 @@ def _head(line: bytes, path: Path, number: int) -> tuple[str, int, int, int]:
     if len(cells) not in (6, 10):
         raise InputError(f"{where} has {len(cells)} cells; expected the 6 or 10 of bottom-up attention, the file may be cut short")
     try:
-        one, two = int(cells[1]), int(cells[2])
-        width, height = (one, two) if len(cells) == 6 else (two, one)
-        count = int(cells[-3])
+        id = cells[0].decode("utf-8")
+        one, two, count = (int(cells[k].decode("ascii")) for k in (1, 2, -3))
+    except UnicodeDecodeError:
+        raise InputError(f"{where}: its id or a number is not UTF-8 text; the file may be damaged") from None
     except ValueError:
-        raise InputError(f"{where}: width, height or number of boxes is not a whole number ({cells[1]!r}, {cells[2]!r})") from None
-    if min(width, height, count) < 1:
-        raise InputError(f"{where}: {count} boxes in an image of {width} x {height} pixels; all must be at least 1")
-    return cells[0].decode("utf-8", "replace"), width, height, count
+        raise InputError(f"{where}: width, height or number of boxes is not a whole number ({cells[1][:9]!r}, {cells[2][:9]!r})") from None
+    width, height = (one, two) if len(cells) == 6 else (two, one)
+    if min(width, height, count) < 1 or max(width, height, count) > LARGEST:
+        raise InputError(f"{where}: {count} boxes in an image of {width} x {height} pixels; all must be at least 1 and below 2**31")
+    if count > len(cells[-2]):  # base 64 of 16 bytes a box
+        raise InputError(f"{where}: {count} boxes do not fit into its {len(cells[-2])} characters of boxes; the file may be damaged")
+    return id_text(id, f"{where}: the id"), width, height, count
 
 
 def _row(line: bytes, head: tuple, width: int | None) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,9 @@
 * ``captions.json``: ``{"images": [{"id", "file_name", ...}], "annotations": [{"image_id", "caption"}]}``. A field ``split`` of an image
   names its split; an image without it belongs to ``train``. ``"all"`` takes every image.
 * ``instances.json``: ``{"images", "annotations": [{"image_id", "category_id", "bbox": [x, y, width, height]}], "categories"}`` gives
-  the scene graph (relations by geometry) and the labels (categories present) of the images it lists; the others have ``None``.
+  the scene graph (relations by geometry) and the labels (categories present) of the images it lists; the others have ``None``. Its
+  images are joined with those of ``captions.json`` by id or file name (:mod:`hetero_xmodal.ids`); their ``width`` and ``height``, if
+  given, are those of the image that the boxes were drawn on.
 * ``scenes.json``, written by ``build_dataset``: scene graphs with attributes and relations, labels and tags; it takes precedence.
 
 Images are looked for in ``images/`` and then in the folder itself, and read when an item is asked for. Karpathy's split files are read by
@@ -13,17 +15,30 @@ Images are looked for in ``images/`` and then in the folder itself, and read whe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...errors import InputError
+from ...fields import Fields, brief
 from ...files import read_json
+from ...ids import IdTable, same_file, short_ids
+from ...parsers.detectors.coco_categories import read_categories
 from ...scenes import SceneGraph, SceneObject
-from ..source import Record, Request, Source, check_inside
+from ..boxes import cut, fit_boxes
+from ..source import Record, Request, Source, check_inside, clean_text, existing_form
+
+
+class Listed(NamedTuple):
+    """An image of a ``captions.json``."""
+
+    id: str
+    file_name: str
+    captions: tuple[str, ...]
+    split: str | None
 
 
 def open_coco(request: Request) -> Source:
@@ -36,136 +51,239 @@ def open_coco(request: Request) -> Source:
     folder = request.folder()
     where = f"captions file '{folder / 'captions.json'}'"
     listed = read_captions(folder / "captions.json")
-    boxes, names = _instances(folder)
-    scenes = _scenes(folder)
-    full, names = scenes.get("items", {}), list(scenes.get("label_names", names))
-    column = {name: k for k, name in enumerate(names)}
-    records = []
-    for number, file_name, captions, split in listed:
-        record = Record(Path(file_name).stem, split, captions, _image_path(folder, file_name, where))
-        if record.id in full:
-            record = _annotated(record, full[record.id], len(names))
-        elif number in boxes:
-            labels = np.zeros(len(names), np.uint8)
-            labels[[column[name] for name, *_ in boxes[number]["things"] if name in column]] = 1
-            record = replace(record, labels=labels, scene=_scene_opener(boxes[number], record.id))
+    boxes, scenes = _instances(folder), _scenes(folder)
+    names = scenes.label_names if scenes.label_names is not None else boxes.names
+    records, notes = [], list(boxes.notes)
+    joined, found = set(), set()
+    for image, id in zip(listed, short_ids([image.file_name for image in listed]), strict=True):
+        record = Record(id, image.split, image.captions, _image_path(folder, image.file_name, where))
+        row = boxes.row_of(image)
+        if row is not None:
+            joined.add(row)
+        if id in scenes.items:
+            found.add(id)
+            record = _annotated(record, scenes.items[id], names)
+        elif row is not None:
+            record = _with_boxes(record, boxes.images[row], names)
         records.append(record)
+    notes += _not_joined("instances.json", "images", [row.name for k, row in enumerate(boxes.images) if k not in joined])
+    notes += _not_joined("scenes.json", "items", [id for id in scenes.items if id not in found])
     gives = {"images", "captions"}
     gives |= {"labels"} if any(record.labels is not None for record in records) else set()
     gives |= {"scene graphs"} if any(record.scene is not None for record in records) else set()
     gives |= {"tags"} if any(record.tags for record in records) else set()
     return Source(
-        f"coco:{request.place}", request.kind, request.place, records, gives=gives, label_names=names,
-        tag_names=scenes.get("tag_names", ()),
+        f"coco:{request.place}", request.kind, request.place, records, gives=gives, label_names=names, tag_names=scenes.tag_names,
+        notes=tuple(notes),
     )  # fmt: skip
 
 
-def read_captions(path: Path) -> list[tuple[Any, str, tuple[str, ...], str | None]]:
-    """(id, file name, captions, split) of every image of a ``captions.json``.
+def _not_joined(file: str, what: str, names: list[str]) -> list[str]:
+    return [f"{file}: {len(names)} of its {what} are not in captions.json, the first is {names[0]!r}"] if names else []
+
+
+def read_captions(path: Path) -> list[Listed]:
+    """Every image of a ``captions.json`` with its captions.
 
     Raises
     ------
     InputError : not that layout, ids that occur twice, captions of images that are not listed; the message gives their number.
     """
     where = f"captions file '{path}'"
-    data = read_json(path, "captions")
-    images = _rows(data, "images", ("id", "file_name"), where)
-    twice = [id for id, count in Counter(image["id"] for image in images).items() if count > 1]
-    if twice:
-        raise InputError(f"{where}: {len(twice)} of {len(images)} image ids occur more than once, the first is {twice[0]!r}; keep one each")
-    captions: dict[Any, list[str]] = {image["id"]: [] for image in images}
-    rows = _rows(data, "annotations", ("image_id", "caption"), where)
-    strays = [row["image_id"] for row in rows if row["image_id"] not in captions]
+    data = _coco_file(read_json(path, "captions"), where)
+    images = _rows(data, "images")
+    ids = [image.id("id") for image in images]
+    names = [image.text("file_name") for image in images]
+    for what, values in (("image ids", ids), ("file names", names)):
+        twice = [value for value, count in Counter(values).items() if count > 1]
+        if twice:
+            first = twice[0] if what == "image ids" else repr(twice[0])
+            raise InputError(f"{where}: {len(twice)} of {len(images)} {what} occur more than once, the first is {first}; keep one each")
+    captions: dict[str, list[str]] = {id: [] for id in ids}
+    rows = _rows(data, "annotations")
+    owners = [row.id("image_id") for row in rows]
+    strays = [owner for owner in owners if owner not in captions]
     if strays:
         raise InputError(
-            f"{where}: {len(strays)} of {len(rows)} captions belong to images that are not listed, the first to image {strays[0]!r}; "
+            f"{where}: {len(strays)} of {len(rows)} captions belong to images that are not listed, the first to image {strays[0]}; "
             "add these images or remove the captions"
         )
-    numbers = [row["id"] for row in rows if "id" in row]
-    twice = [id for id, count in Counter(numbers).items() if count > 1]
+    twice = [id for id, count in Counter(row.id("id", None) for row in rows).items() if count > 1 and id is not None]
     if twice:
-        raise InputError(f"{where}: {len(twice)} caption ids occur more than once, the first is {twice[0]!r}; keep one each")
-    for row in rows:
-        if not isinstance(row["caption"], str):
-            raise InputError(f"{where}: a caption of image {row['image_id']!r} is {row['caption']!r}, expected a text")
-        captions[row["image_id"]].append(" ".join(row["caption"].split()))
-    return [(image["id"], str(image["file_name"]), tuple(captions[image["id"]]), image.get("split")) for image in images]
+        raise InputError(f"{where}: {len(twice)} caption ids occur more than once, the first is {twice[0]}; keep one each")
+    for owner, row in zip(owners, rows, strict=True):
+        text = row.get("caption")
+        if not isinstance(text, str):
+            raise InputError(f"{where}: a caption of image {owner} is {brief(text)}, expected a text")
+        captions[owner].append(clean_text(text))
+    return [Listed(id, name, tuple(captions[id]), image.text("split", None)) for id, name, image in zip(ids, names, images, strict=True)]
 
 
-def _annotated(record: Record, entry: dict, classes: int) -> Record:
-    """The record with what ``scenes.json`` says of it."""
-    scene, labels = entry.get("scene"), entry.get("labels")
-    return replace(
-        record,
-        labels=None if labels is None else np.isin(np.arange(classes), labels).astype(np.uint8),
-        tags=tuple(entry.get("tags", ())),
-        scene=None if not scene else lambda size: SceneGraph.from_dict(scene),
-        sentence_scenes=lambda: [SceneGraph.from_dict(s) for s in entry.get("sentence_scenes", ())],
-    )
+def _coco_file(data: Any, where: str) -> Fields:
+    if not isinstance(data, dict):
+        raise InputError(f"{where} has no list 'images'; expected COCO's format")
+    return Fields(data, where)
 
 
-def _scene_opener(row: dict, name: str) -> Callable[[tuple[int, int]], SceneGraph]:
-    return lambda size: _scene(row, size, name)
-
-
-def _rows(data: Any, key: str, fields: tuple[str, ...], where: str) -> list[dict]:
-    rows = data.get(key) if isinstance(data, dict) else None
-    if not isinstance(rows, list):
-        raise InputError(f"{where} has no list {key!r}; expected COCO's format")
-    for k, row in enumerate(rows):
-        missing = [f for f in fields if not isinstance(row, dict) or f not in row]
-        if missing:
-            raise InputError(f"{where}: entry {k} of {key!r} lacks the field {missing[0]!r}")
-    return rows
+def _rows(data: Fields, key: str) -> list[Fields]:
+    if not isinstance(data.value.get(key), list):
+        raise InputError(f"{data.where} has no list {key!r}; expected COCO's format")
+    return data.rows(key)
 
 
 def _image_path(folder: Path, file_name: str, where: str) -> Path:
     check_inside(file_name, where)
-    inside = folder / "images" / file_name
-    return inside if inside.exists() or not (folder / file_name).exists() else folder / file_name
+    inside = existing_form(folder / "images", file_name)
+    beside = existing_form(folder, file_name)
+    return inside if inside.exists() or not beside.exists() else beside
 
 
-def _instances(folder: Path) -> tuple[dict[Any, dict], list[str]]:
-    """Image id -> its record with the annotations under "things"; and the category names."""
+# ---------------------------------------------------------------------------------------------- instances.json
+
+
+@dataclass
+class _Image:
+    """An image of ``instances.json``: its id and name, the size that is stated for it, its (category, x, y, w, h, attributes)."""
+
+    id: str
+    file_name: str | None
+    size: tuple[int, int] | None
+    things: list[tuple[str, list[float], list[str]]] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.file_name or self.id
+
+
+class _Boxes(NamedTuple):
+    """What ``instances.json`` says."""
+
+    images: list[_Image]
+    names: list[str]
+    table: IdTable | None
+    notes: tuple[str, ...] = ()
+
+    def row_of(self, image: Listed) -> int | None:
+        """The row of the image of ``captions.json``, if it is listed here too."""
+        row = None if self.table is None else self.table.find(image.file_name, image.id)
+        if self.table is not None and row is not None:
+            name = self.images[row].file_name
+            if name is not None and not same_file(name, image.file_name):
+                raise InputError(f"{self.table.where}: image {image.id} is '{name}', but in captions.json it is '{image.file_name}'")
+        return row
+
+
+def _instances(folder: Path) -> _Boxes:
     path = folder / "instances.json"
     if not path.exists():
-        return {}, []
+        return _Boxes([], [], None)
     where = f"instances file '{path}'"
-    data = read_json(path, "instances")
-    names = {c["id"]: str(c["name"]) for c in _rows(data, "categories", ("id", "name"), where)}
-    images = {image["id"]: {**image, "things": []} for image in _rows(data, "images", ("id",), where)}
-    for k, row in enumerate(_rows(data, "annotations", ("image_id", "category_id", "bbox"), where)):
-        if row["image_id"] not in images or row["category_id"] not in names:
-            what = "image_id" if row["image_id"] not in images else "category_id"
-            raise InputError(f"{where}: entry {k} of 'annotations' has the unknown {what} {row[what]!r}")
-        box = row["bbox"]
-        if not (isinstance(box, list) and len(box) == 4 and all(isinstance(v, int | float) and np.isfinite(v) for v in box)):
-            raise InputError(f"{where}: entry {k} of 'annotations' has the bbox {box!r}, expected four finite numbers x, y, width, height")
-        if not row.get("iscrowd"):
-            images[row["image_id"]]["things"].append((names[row["category_id"]], box, row.get("attributes", [])))
-    return images, list(names.values())
+    data = _coco_file(read_json(path, "instances"), where)
+    names = read_categories(_rows(data, "categories"), where)
+    images = [_Image(row.id("id"), row.text("file_name", None), _stated_size(row)) for row in _rows(data, "images")]
+    by_id = {image.id: image for image in images}
+    if len(by_id) < len(images):
+        twice = next(id for id, count in Counter(image.id for image in images).items() if count > 1)
+        raise InputError(f"{where}: image id {twice} occurs more than once; keep one entry for each image")
+    empty = unnamed = 0
+    for row in _rows(data, "annotations"):
+        for key, known in (("image_id", by_id), ("category_id", names)):
+            if row.id(key) not in known:
+                raise InputError(f"{row.where} has the unknown {key} {brief(row.get(key))}")
+        box = row.numbers("bbox", 4, "x, y, width, height")
+        if min(box[2:]) < 0:
+            raise row.refuse("bbox", "x, y, width, height, the last two at least 0")
+        attributes = row.get("attributes", [])
+        unnamed += isinstance(attributes, dict)
+        empty += not min(box[2:])
+        if not row.get("iscrowd", None):
+            words = [] if isinstance(attributes, dict) else row.texts("attributes", [])
+            by_id[row.id("image_id")].things.append((names[row.id("category_id")], box, words))
+    notes = []
+    if empty:
+        notes.append(f"{where}: {empty} boxes have no area and are left out")
+    if unnamed:
+        notes.append(f"{where}: the attributes of {unnamed} annotations are no lists of words and are left out")
+    return _Boxes(images, list(names.values()), IdTable([[i.file_name, i.id] for i in images], where), tuple(notes))
 
 
-def _scene(record: dict, image_size: tuple[int, int], name: str) -> SceneGraph:
-    """Boxes of a record in the pixels of the image as it is, cut at its border; boxes without area are left out."""
+def _stated_size(row: Fields) -> tuple[int, int] | None:
+    width, height = row.whole("width", None, low=1), row.whole("height", None, low=1)
+    if (width is None) != (height is None):
+        raise InputError(f"{row.where} has only one of 'width' and 'height'; give both or neither")
+    return None if width is None else (width, height)
+
+
+def _with_boxes(record: Record, image: _Image, names: list[str]) -> Record:
+    present = {name for name, *_ in image.things}
+    labels = np.array([name in present for name in names], np.uint8)
+    return replace(record, labels=labels, scene=partial(_scene, image, record.id))
+
+
+def _scene(image: _Image, id: str, size: tuple[int, int]) -> SceneGraph:
+    """Boxes in the pixels of the image as it is, cut at its border; boxes without area are left out."""
     from ...parsers.geometry import relations_between
 
-    width, height = image_size
-    sx, sy = width / (record.get("width") or width), height / (record.get("height") or height)
+    where = f"the boxes of image '{id}' in instances.json"
+    boxes = fit_boxes([(x, y, x + w, y + h) for _, (x, y, w, h), _ in image.things], image.size, size, where)
     objects = []
-    for category, (x, y, w, h), attributes in record["things"]:
-        box = (max(0.0, x * sx), max(0.0, y * sy), min(float(width), (x + w) * sx), min(float(height), (y + h) * sy))
-        if box[2] - box[0] > 0 and box[3] - box[1] > 0:
-            objects.append(SceneObject(category, list(attributes), box))
-    relations = relations_between([o.box for o in objects], [o.name for o in objects], size=image_size) if objects else []
-    return SceneGraph(objects=objects, relations=relations, size=image_size, id=name, source={"parser": "annotations"})
+    for (category, (_, _, w, h), attributes), box in zip(image.things, boxes, strict=True):
+        inside = cut(box, size)
+        if inside is not None:
+            objects.append(SceneObject(category, list(attributes), inside))
+        elif w > 0 and h > 0 and (box[0] >= size[0] or box[1] >= size[1] or box[2] <= 0 or box[3] <= 0):
+            raise InputError(
+                f"{where}: that of {category!r} lies outside its {size[0]} x {size[1]} pixels; is the image of another size than the boxes?"
+            )
+    relations = relations_between([o.box for o in objects], [o.name for o in objects], size=size) if objects else []
+    return SceneGraph(objects=objects, relations=relations, size=size, id=id, source={"parser": "annotations"})
 
 
-def _scenes(folder: Path) -> dict:
+# ---------------------------------------------------------------------------------------------- scenes.json
+
+
+class _Scenes(NamedTuple):
+    """What ``scenes.json`` says."""
+
+    items: dict[str, Fields]
+    label_names: list[str] | None = None
+    tag_names: tuple[str, ...] = ()
+
+
+def _scenes(folder: Path) -> _Scenes:
     path = folder / "scenes.json"
     if not path.exists():
-        return {}
+        return _Scenes({})
     data = read_json(path, "scenes")
     if not isinstance(data, dict) or data.get("format") != "hetero_xmodal.scenes" or not isinstance(data.get("items"), dict):
         raise InputError(f"scenes file '{path}' is of another format; write it again with build_dataset, or move it away")
-    return data
+    where = f"scenes file '{path}'"
+    top = Fields(data, where)
+    items = {id: Fields(item, f"{where}, item {id!r}") for id, item in data["items"].items()}
+    names = top.texts("label_names", None)
+    if names is not None and (len(names) < len(top.value["label_names"]) or len(set(names)) < len(names)):
+        raise top.refuse("label_names", "different names, none of them empty")
+    return _Scenes(items, names, tuple(top.texts("tag_names", [])))
+
+
+def _annotated(record: Record, entry: Fields, names: list[str]) -> Record:
+    """The record with what ``scenes.json`` says of it."""
+    columns, scene = entry.values("labels", None), entry.inner("scene", None)
+    if columns is not None and not all(type(column) is int and 0 <= column < len(names) for column in columns):
+        raise entry.refuse("labels", f"a list of columns of the {len(names)} label names, counted from 0")
+    graphs = [graph.value for graph in entry.rows("sentence_scenes", [])]
+    return replace(
+        record,
+        labels=None if columns is None else np.isin(np.arange(len(names)), columns).astype(np.uint8),
+        tags=tuple(entry.texts("tags", [])),
+        scene=None if scene is None else partial(_stored_scene, scene.value),
+        sentence_scenes=partial(_stored_scenes, graphs),
+    )
+
+
+def _stored_scene(value: dict[str, Any], size: tuple[int, int]) -> SceneGraph:
+    return SceneGraph.from_dict(value)
+
+
+def _stored_scenes(values: list[dict[str, Any]]) -> list[SceneGraph]:
+    return [SceneGraph.from_dict(value) for value in values]

@@ -5,7 +5,8 @@
         images.txt                  "1 001.Black_footed_Albatross/Black_Footed_Albatross_0046_18.jpg"
         classes.txt                 "1 001.Black_footed_Albatross"
         image_class_labels.txt      "1 1"
-        bounding_boxes.txt          "1 60.0 27.0 325.0 304.0": x, y, width, height
+        bounding_boxes.txt          "1 60.0 27.0 325.0 304.0": x, y, width, height in pixels of the photograph
+        sizes.txt                   optional: "1 500 333": width and height of the photographs that the boxes belong to
         train_test_split.txt        "1 0": 1 is training
     FOLDER/text/CLASS/PHOTO.txt     one caption a line (text_c10/ is found too)
     FOLDER/trainclasses.txt ...     optional: trainclasses.txt or trainvalclasses.txt, valclasses.txt, testclasses.txt
@@ -15,11 +16,16 @@ Splits: with class lists, train and test share no class (the zero-shot setting: 
 ``val`` and not train. Pickles (``filenames.pickle``, ``captions.pickle`` of other packages) are not read: loading one can run
 a program.
 
+Boxes are in the pixels of the photographs as they are. Of a copy whose photographs were reduced, ``sizes.txt`` gives the original sizes; or
+``cub:FOLDER,boxes=original`` takes them to have been 500 pixels on the longest side, as nearly all published ones are. ``scene.source``
+records that boxes were scaled. Without either, boxes that reach outside their photographs are refused when they are asked for.
+
 Oxford-102 flowers is published in the same layout of captions and class lists, without boxes, and is read too.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,17 +33,21 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ...errors import InputError
-from ...files import existing_file
+from ...files import read_text, text_lines
+from ...ids import short_ids
 from ...scenes import SceneGraph, SceneObject
+from ..boxes import cut, fit_boxes, outside
 from ..dataset import Item
 from ..edit_pairs import ManipulationPair, ManipulationPairs, check_kinds, whole_pixels
-from ..source import SPLITS, Record, Request, Source, check_inside
+from ..source import SPLITS, Record, Request, Source, check_inside, clean_text, existing_form
 
 if TYPE_CHECKING:
     from PIL import Image
 
-#: longest side of a photograph as published; boxes are in these pixels
+#: longest side of nearly all photographs as published
 PUBLISHED_SIDE = 500
+#: what follows the folder in the name of a copy whose photographs were reduced to another size than that of the boxes
+ORIGINAL = "boxes=original"
 _TEXT_FOLDERS = ("text", "text_c10", "cvpr2016_cub/text_c10", "birds/text", "CUB_200_2011/text", "CUB_200_2011/text_c10")
 _CLASS_LISTS = {"train": ("trainvalclasses.txt", "trainclasses.txt"), "val": ("valclasses.txt",), "test": ("testclasses.txt",)}
 _VAL_EVERY = 10
@@ -54,7 +64,7 @@ def open_cub(request: Request) -> Source:
     return Source(
         request.name, request.kind, request.place, [layout.record(row) for row in layout.rows], label_names=layout.classes,
         gives={"images", "captions", "labels", "edits"} | ({"scene graphs"} if any(row.box for row in layout.rows) else set()),
-        splits=layout.splits, pairs=partial(cub_pairs, layout),
+        splits=layout.splits, pairs=partial(cub_pairs, layout), notes=layout.notes,
     )  # fmt: skip
 
 
@@ -77,36 +87,41 @@ def cub_pairs(
     InputError : a kind of edit that the data set does not give, or a split with a single class, which has no caption of another class.
     """
     kinds = check_kinds(layout.name, kinds, ("mismatch",), ("mismatch", "reconstruct"))
+    layout.check_boxes()
     rows = [row for row in layout.rows if split in (row.split, "all")]
     shown = rows[:size]
-    classes = np.array([row.label for row in rows])
-    if "mismatch" in kinds and len(set(classes.tolist())) < 2:
-        raise InputError(f"{layout.name}: split {split!r} has {len(set(classes.tolist()))} class; captions of another class need two")
+    classes = {row.label for row in rows}
+    if "mismatch" in kinds and len(classes) < 2:
+        raise InputError(f"{layout.name}: split {split!r} has {len(classes)} class; captions of another class need two")
 
-    def make(index: int, instruction_seed: int) -> ManipulationPair:
-        item, kind = layout.record(shown[index]).make_item(), kinds[index % len(kinds)]
-        rng = np.random.default_rng([instruction_seed, index])
-        image, scene = _square(item, image_size)
-        label = int(classes[index])
-        common = {
-            "split": split, "kind": kind, "image": image, "sentences": tuple(item.sentences), "scene": scene, "label": label,
-            "region": None if scene is None else whole_pixels(scene.objects[0].box, image.size), "subject": None if scene is None else 0,
-        }  # fmt: skip
-        if kind == "reconstruct":
-            instruction = str(rng.choice(item.sentences))
-            return ManipulationPair(f"{item.id}/{kind}-{instruction_seed}", instruction=instruction, target=instruction, edited_image=image,
-                                    edited_sentence=instruction, edited_scene=scene, instruction_label=label, **common)  # fmt: skip
-        other = int(rng.choice(np.flatnonzero(classes != label)))
-        instruction = str(rng.choice(layout.captions(rows[other].name)))
-        return ManipulationPair(
-            f"{item.id}/{kind}-{instruction_seed}",
-            instruction=instruction,
-            target=instruction,
-            instruction_label=int(classes[other]),
-            **common,
-        )
-
+    make = partial(_pair, layout, rows, split, kinds, image_size)
     return ManipulationPairs(layout.name, split, range(len(shown)), make, seed=seed, classes=layout.classes)
+
+
+def _pair(
+    layout: _Layout, rows: list[_Row], split: str, kinds: tuple[str, ...], image_size: int, index: int, instruction_seed: int
+) -> ManipulationPair:
+    item, kind = layout.record(rows[index]).make_item(), kinds[index % len(kinds)]
+    rng = np.random.default_rng([instruction_seed, index])
+    image, scene = _square(item, image_size)
+    label = rows[index].label
+    common = {
+        "split": split, "kind": kind, "image": image, "sentences": tuple(item.sentences), "scene": scene, "label": label,
+        "region": None if scene is None else whole_pixels(scene.objects[0].box, image.size), "subject": None if scene is None else 0,
+    }  # fmt: skip
+    if kind == "reconstruct":
+        instruction = str(rng.choice(item.sentences))
+        return ManipulationPair(f"{item.id}/{kind}-{instruction_seed}", instruction=instruction, target=instruction, edited_image=image,
+                                edited_sentence=instruction, edited_scene=scene, instruction_label=label, **common)  # fmt: skip
+    other = int(rng.choice([k for k, row in enumerate(rows) if row.label != label]))
+    instruction = str(rng.choice(layout.captions(rows[other].name)))
+    return ManipulationPair(
+        f"{item.id}/{kind}-{instruction_seed}",
+        instruction=instruction,
+        target=instruction,
+        instruction_label=rows[other].label,
+        **common,
+    )
 
 
 def _square(item: Item, side: int) -> tuple[Image.Image, SceneGraph | None]:
@@ -127,12 +142,14 @@ def _square(item: Item, side: int) -> tuple[Image.Image, SceneGraph | None]:
 
 
 class _Row(NamedTuple):
-    """One photograph: file name, class, box in the published pixels (or ``None``), split."""
+    """One photograph: file name, class, box (or ``None``) and the size of the photograph it belongs to (if stated), split, id."""
 
     name: str
     label: int
     box: tuple[float, float, float, float] | None
+    size: tuple[int, int] | None
     split: str
+    id: str
 
 
 class _Layout:
@@ -140,7 +157,11 @@ class _Layout:
 
     def __init__(self, request: Request) -> None:
         self.name = request.name
-        root = request.folder()
+        folder, comma, option = request.place.partition(",")
+        if comma and option != ORIGINAL:
+            raise InputError(f"{request.name}: {option!r} is no option of this data set; known is {ORIGINAL!r}")
+        self.original, self._checked = bool(comma), False
+        root = replace(request, place=folder).folder()
         base = root / "CUB_200_2011" if (root / "CUB_200_2011").is_dir() else root
         self.images = base / "images"
         if not self.images.is_dir():
@@ -155,25 +176,83 @@ class _Layout:
         names = _numbered(base / "classes.txt", 1)
         numbers = {number: k for k, number in enumerate(names)}
         self.classes = [v[0] for v in names.values()]
-        boxes = _numbered(base / "bounding_boxes.txt", 4, float) if (base / "bounding_boxes.txt").exists() else {}
+        boxes, empty = self._boxes(base / "bounding_boxes.txt")
+        sizes = _numbered(base / "sizes.txt", 2, int) if (base / "sizes.txt").exists() else {}
+        self._check_sizes(sizes, base / "sizes.txt")
         splits = self._splits(root, base, files, labels, names)
+        ids = dict(zip(files, short_ids(list(files.values())), strict=True))
         self.rows: list[_Row] = []
         for number, name in files.items():
             check_inside(name, f"'{base / 'images.txt'}'", "the folder images/")
             if number not in labels or labels[number][0] not in numbers:
                 raise InputError(f"'{base / 'image_class_labels.txt'}' gives no known class for photograph {number} ({name})")
-            x, y, w, h = boxes.get(number, (0, 0, 0, 0))
-            box = (x, y, x + w, y + h) if w > 0 and h > 0 and np.isfinite([x, y, w, h]).all() else None
-            self.rows.append(_Row(name, numbers[labels[number][0]], box, splits[number]))
+            size = sizes.get(number)
+            self.rows.append(_Row(name, numbers[labels[number][0]], boxes.get(number), size, splits[number], ids[number]))
         found = {row.split for row in self.rows}
         self.splits = tuple(split for split in (*SPLITS, "unused") if split in found)
+        scaled = f"boxes are taken to be in the pixels of photographs of {PUBLISHED_SIDE} pixels on the longest side, and scaled"
+        self.notes = (*((scaled,) if self.original else ()), *empty)
+
+    def _check_sizes(self, sizes: dict[int, tuple], path: Path) -> None:
+        wrong = next((number for number, size in sizes.items() if min(size) < 1), None)
+        if wrong is not None:
+            raise InputError(f"list '{path}': photograph {wrong} has {sizes[wrong]} pixels; width and height are at least 1")
+        if sizes and self.original:
+            raise InputError(
+                f"{self.name}: '{path}' gives the sizes of the photographs, so {ORIGINAL!r} cannot apply; leave one of them out"
+            )
+
+    @staticmethod
+    def _boxes(path: Path) -> tuple[dict[int, tuple[float, float, float, float]], tuple[str, ...]]:
+        """Number of the photograph -> x1, y1, x2, y2; and a note about boxes without area, which are left out."""
+        boxes, empty = {}, []
+        for number, (x, y, w, h) in (_numbered(path, 4, float) if path.exists() else {}).items():
+            if not np.isfinite([x, y, w, h]).all() or min(w, h) < 0:
+                raise InputError(
+                    f"list '{path}': photograph {number} has the box {(x, y, w, h)}; expected x, y, width and height in pixels"
+                )
+            if min(w, h) > 0:
+                boxes[number] = (x, y, x + w, y + h)
+            else:
+                empty.append(number)
+        note = f"'{path}': {len(empty)} boxes have no area and are left out, the first is that of photograph {empty[:1]}"
+        return boxes, (note,) if empty else ()
+
+    def check_boxes(self) -> None:
+        """Refuse a copy whose photographs have another size than the boxes belong to, by fifty photographs spread over all.
+
+        Raises
+        ------
+        InputError : several boxes reach outside, and neither ``sizes.txt`` nor ``boxes=original`` says how large the photographs were.
+        """
+        if self._checked:
+            return
+        from PIL import Image
+
+        checked = outside_of = 0
+        boxed = [row for row in self.rows if row.box is not None and row.size is None]
+        for row in [] if self.original else boxed[:: max(1, len(boxed) // 50)]:
+            try:
+                with Image.open(existing_form(self.images, row.name)) as image:
+                    size = image.size
+            except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+                continue  # reported when its item is asked for
+            checked += 1
+            outside_of += outside(row.box, size) and outside(row.box, size[::-1])
+        if outside_of > max(1, checked // 10):
+            raise InputError(
+                f"{self.name}: {outside_of} of {checked} boxes looked at reach outside their photographs; were these reduced? write their "
+                f"original sizes into '{self.images.parent / 'sizes.txt'}' (number width height), or add ',{ORIGINAL}' to the name if "
+                f"their longest side was {PUBLISHED_SIDE}"
+            )
+        self._checked = True
 
     def _splits(self, root: Path, base: Path, files: dict, labels: dict, names: dict) -> dict[int, str]:
         lists: dict[str, str] = {}
         for split, list_names in _CLASS_LISTS.items():
             for path in (place / n for place in (root, base, self.text.parent) for n in list_names):
                 if path.exists():
-                    lists.update(dict.fromkeys(path.read_text(encoding="utf-8", errors="replace").split(), split))
+                    lists.update(dict.fromkeys(read_text(path, "class list").split(), split))
         if lists:
             splits = {n: lists.get(names.get(labels[n][0], ("",))[0], "unused") for n in files if n in labels}
         else:
@@ -188,68 +267,58 @@ class _Layout:
         """One photograph; its captions are read, and its box is fitted, when they are asked for."""
         labels = np.zeros(len(self.classes), np.uint8)
         labels[row.label] = 1
-        id = Path(row.name).stem
+        image = existing_form(self.images, row.name)
+        return Record(row.id, row.split, partial(self.captions, row.name), image, labels, scene=partial(self.scene, row))
 
-        def scene(size: tuple[int, int]) -> SceneGraph | None:
-            if row.box is None:
-                return None
-            return SceneGraph([SceneObject("bird", box=self.fit(row.box, size, row.name))], size=size, id=id)
-
-        return Record(id, row.split, lambda: self.captions(row.name), self.images / row.name, labels, scene=scene)
+    def scene(self, row: _Row, size: tuple[int, int]) -> SceneGraph | None:
+        """The bird's box in a photograph of *size* (width, height)."""
+        if row.box is None:
+            return None
+        self.check_boxes()
+        source = {"boxes": ORIGINAL} if self.original else {"boxes": "sizes.txt"} if row.size is not None else {}
+        return SceneGraph([SceneObject("bird", box=self.fit(row, size))], size=size, id=row.id, source=source)
 
     def captions(self, name: str) -> tuple[str, ...]:
         """The captions of a photograph."""
-        path = existing_file(self.text / Path(name).with_suffix(".txt"), "captions")
-        try:
-            lines = [" ".join(line.split()) for line in path.read_text(encoding="utf-8").splitlines()]
-        except UnicodeDecodeError:
-            raise InputError(f"captions '{path}' are not UTF-8 text; save the file as UTF-8") from None
+        path = existing_form(self.text, str(Path(name).with_suffix(".txt")))
+        lines = [clean_text(line) for line in text_lines(read_text(path, "captions"))]
         if not any(lines):
             raise InputError(f"captions '{path}' hold no line of text; expected one caption a line")
         return tuple(line for line in lines if line)
 
-    def fit(self, box, size: tuple[int, int], name: str) -> tuple[float, float, float, float]:
-        """The box in the pixels of the photograph as it is. A photograph that was shrunk (its longest side below 500, and boxes of this
-        copy reach outside their photographs) has its box shrunk with it."""
-        k = max(size) / PUBLISHED_SIDE if self.shrunk and max(size) < PUBLISHED_SIDE else 1.0
-        x1, y1, x2, y2 = (v * k for v in box)
-        fitted = (max(0.0, x1), max(0.0, y1), min(float(size[0]), x2), min(float(size[1]), y2))
-        if fitted[2] - fitted[0] < 1 or fitted[3] - fitted[1] < 1:
-            raise InputError(f"the box {box} of photograph '{name}' lies outside its {size[0]} x {size[1]} pixels; is it another size?")
-        return fitted
+    def fit(self, row: _Row, size: tuple[int, int]) -> tuple[float, float, float, float]:
+        """The box in the pixels of the photograph of *size* (width, height), cut at its border.
 
-    @property
-    def shrunk(self) -> bool:
-        """Do boxes of the first 50 photographs reach outside them?"""
-        if not hasattr(self, "_shrunk"):
-            from PIL import Image
-
-            self._shrunk = False
-            for name, _, box, _ in self.rows[:50]:
-                if box is not None and (self.images / name).exists():
-                    try:
-                        with Image.open(self.images / name) as image:
-                            self._shrunk |= box[2] > image.size[0] + 1 or box[3] > image.size[1] + 1
-                    except OSError:
-                        continue  # reported when its item is asked for
-        return self._shrunk
+        Raises
+        ------
+        InputError : it reaches outside by more than a few pixels, or the photograph has another shape than ``sizes.txt`` says.
+        """
+        where = f"the box of photograph '{row.name}'"
+        (box,) = fit_boxes([row.box], row.size, size, where)
+        if self.original and max(size) < PUBLISHED_SIDE:
+            k = max(size) / PUBLISHED_SIDE
+            box = (box[0] * k, box[1] * k, box[2] * k, box[3] * k)
+        inside = None if outside(box, size) else cut(box, size)
+        if inside is None:
+            raise InputError(f"{where}, {box}, reaches outside its {size[0]} x {size[1]} pixels; is it another size? (see {ORIGINAL!r})")
+        return inside
 
 
 def _numbered(path: Path, fields: int, kind=str) -> dict[int, tuple]:
     """Lines "number field ..." as a table; a broken line is named."""
     table = {}
-    try:
-        lines = existing_file(path, "list").read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise InputError(f"list '{path}' is not UTF-8 text") from None
-    for k, line in enumerate(lines, 1):
+    for k, line in enumerate(text_lines(read_text(path, "list")), 1):
         parts = line.split()
         if not parts:
             continue
         try:
             if len(parts) != fields + 1:
                 raise ValueError
-            table[int(parts[0])] = tuple(kind(p) for p in parts[1:])
+            number, values = int(parts[0]), tuple(kind(p) for p in parts[1:])
         except ValueError:
-            raise InputError(f"list '{path}', line {k} is {line!r}; expected a number and {fields} field{'s' * (fields > 1)}") from None
+            raise InputError(
+                f"list '{path}', line {k} is {line[:80]!r}; expected a number and {fields} field{'s' * (fields > 1)}"
+            ) from None
+        if table.setdefault(number, values) != values:
+            raise InputError(f"list '{path}', line {k}: number {number} stands there a second time with another value; keep one")
     return table

@@ -6,6 +6,7 @@ the same of test_ and, if you like, of val_
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from ...files import existing_file
@@ -27,8 +28,12 @@ def feature_source(request: Request, data: FeatureSet) -> Source:
     """Features that have been read, as a source."""
     return Source(
         request.name, request.kind, request.place, gives={"features", "labels"}, label_names=data.label_names or (),
-        splits=tuple(split for split in SPLITS if getattr(data, split) is not None), features=lambda: data,
+        splits=tuple(split for split in SPLITS if getattr(data, split) is not None), features=partial(_as_read, data),
     )  # fmt: skip
+
+
+def _as_read(data: FeatureSet) -> FeatureSet:
+    return data
 
 
 def load_features(path: str | Path, *, held_out: int | None = None, seed: int = 0) -> FeatureSet:

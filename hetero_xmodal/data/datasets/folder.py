@@ -3,7 +3,8 @@
 1. Every file below the folder whose name ends in .jpg, .jpeg, .png, .gif, .bmp, .webp, .tif or .tiff is an image; ordered by path.
 2. If there is a ``captions.csv`` with the columns ``image`` (path inside the folder) and ``caption``, it gives the captions: one a
    row, as many rows for an image as it has captions; an image that the table does not name is left out.
-3. Otherwise the captions of ``photo.jpg`` stand in ``photo.txt`` beside it, one a line; empty lines do not count.
+3. Otherwise the captions of ``photo.jpg`` stand in ``photo.txt`` beside it, one a line; empty lines do not count. Only a line feed ends a
+   line. Two images such as ``photo.jpg`` and ``photo.png`` cannot share a text file.
 4. A column ``split`` of the table, or else the top folders ``train/``, ``val/`` (or ``validation/``, ``dev/``) and ``test/``, name the
    splits. Without either the folder has one split; training holds some images out for validation and test.
 
@@ -13,16 +14,18 @@ An image that cannot be read, or has no caption, is an :class:`InputError` namin
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ...errors import InputError
-from ...files import existing_file
+from ...files import existing_file, read_text, text_lines
+from ...ids import IMAGE_ENDINGS
 from ..dataset import Item
-from ..source import SPLITS, Record, Request, Source, check_inside, split_name
-
-IMAGES = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
+from ..source import SPLITS, Record, Request, Source, check_inside, clean_text, existing_form, split_name
 
 
 def open_folder(request: Request) -> Source:
@@ -35,32 +38,48 @@ def open_folder(request: Request) -> Source:
     folder = request.folder()
     if (folder / "captions.csv").exists():
         found = _table(folder / "captions.csv")
-        records = [Record(name, split, tuple(captions), folder / name) for name, (split, captions) in found.items()]
+        records = [Record(name, split, tuple(captions), existing_form(folder, name)) for name, (split, captions) in found.items()]
     else:
-        paths = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.suffix.lower() in IMAGES and p.is_file())
+        paths = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.suffix.lower() in IMAGE_ENDINGS and p.is_file())
         tops = [p.split("/")[0] if "/" in p and split_name(p.split("/")[0]) in SPLITS else None for p in paths]
         # beside folders named after splits, other images are for training; without any such folder nothing is known
         splits = [top or ("train" if any(tops) else None) for top in tops]
-        records = [Record(p, s, _captions_opener(folder / p), folder / p) for p, s in zip(paths, splits, strict=True)]
+        refuse_shared_captions([folder / path for path in paths])
+        records = [
+            Record(unicodedata.normalize("NFC", p), s, partial(_captions, folder / p), folder / p)
+            for p, s in zip(paths, splits, strict=True)
+        ]
     if not records:
-        raise InputError(f"data folder '{folder}' holds no image ({', '.join(sorted(IMAGES))})")
-    records = [replace(record, item=_item_opener(record)) for record in records]
+        raise InputError(f"data folder '{folder}' holds no image ({', '.join(sorted(IMAGE_ENDINGS))})")
+    records = [replace(record, item=partial(_item, record)) for record in records]
     return Source(request.name, request.kind, request.place, records, gives={"images", "captions"})
 
 
-def _captions_opener(image: Path) -> Callable[[], tuple[str, ...]]:
-    return lambda: tuple(caption_lines(image))
+def _captions(image: Path) -> tuple[str, ...]:
+    return tuple(caption_lines(image))
 
 
-def _item_opener(record: Record) -> Callable[[], Item]:
-    def item() -> Item:
-        if not record.texts():
+def _item(record: Record) -> Item:
+    if not record.texts():
+        raise InputError(f"image '{record.image}' has no caption; write one a line into '{Path(record.id).with_suffix('.txt')}' beside it")
+    return record.make_item()
+
+
+def refuse_shared_captions(images: list[Path]) -> None:
+    """Refuse images that would share a text file of captions.
+
+    Raises
+    ------
+    InputError : two images whose names differ only in the ending, and a text file of that name.
+    """
+    of_text: dict[Path, list[Path]] = defaultdict(list)
+    for image in images:
+        of_text[image.with_suffix(".txt")].append(image)
+    for text, some in of_text.items():
+        if len(some) > 1 and text.exists():
             raise InputError(
-                f"image '{record.image}' has no caption; write one a line into '{Path(record.id).with_suffix('.txt')}' beside it"
+                f"'{text}' could belong to '{some[0].name}' or '{some[1].name}'; remove one of the two images, or write a captions.csv"
             )
-        return record.make_item()
-
-    return item
 
 
 def caption_lines(image: Path) -> list[str]:
@@ -70,32 +89,52 @@ def caption_lines(image: Path) -> list[str]:
     ------
     InputError : the file is not UTF-8 text.
     """
-    path = image.with_suffix(".txt")
+    path = existing_form(image.parent, image.with_suffix(".txt").name)
     if not path.exists():
         return []
+    return [clean_text(line) for line in text_lines(read_text(path, "captions")) if line.strip()]
+
+
+def table_rows(path: Path, columns: tuple[str, ...], what: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line, row) of every row of a CSV file with a heading, its cells without spaces around them.
+
+    Raises
+    ------
+    InputError : a column is missing, a row has more or fewer cells than the heading, or the file is no CSV in UTF-8.
+    """
+    existing_file(path, what)
     try:
-        return [" ".join(line.split()) for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except UnicodeDecodeError:
-        raise InputError(f"captions '{path}' are not UTF-8 text; save the file as UTF-8") from None
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            heading = [name.strip() for name in next(reader, [])]
+            missing = next((name for name in columns if name not in heading), None)
+            if missing is not None:
+                raise InputError(f"{what} '{path}' has no column {missing!r}; its columns are {', '.join(heading)[:200]}")
+            if len(set(heading)) < len(heading):
+                raise InputError(f"{what} '{path}' has two columns of one name; its columns are {', '.join(heading)[:200]}")
+            for row in reader:
+                if not row:
+                    continue  # an empty line
+                if len(row) != len(heading):
+                    raise InputError(
+                        f"{what} '{path}', line {reader.line_num}: {len(row)} cells, but the heading has {len(heading)}; put a text with "
+                        "a comma between quotes"
+                    )
+                yield reader.line_num, {name: cell.strip() for name, cell in zip(heading, row, strict=True)}
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{what} '{path}' is not readable as UTF-8 CSV ({error})") from None
 
 
 def _table(path: Path) -> dict[str, tuple[str | None, list[str]]]:
     """Image -> (split, captions), in the order of the table."""
-    existing_file(path, "caption table")
     found: dict[str, tuple[str | None, list[str]]] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = [c for c in ("image", "caption") if c not in (reader.fieldnames or [])]
-            if missing:
-                raise InputError(f"caption table '{path}' has no column {missing[0]!r}; its columns are {reader.fieldnames}")
-            for row in reader:
-                name, caption = (row["image"] or "").strip(), " ".join((row["caption"] or "").split())
-                check_inside(name, f"caption table '{path}', line {reader.line_num}", "the folder")
-                split = (row["split"] or "train").strip() if "split" in row else None
-                _, captions = found.setdefault(name, (split, []))
-                if caption:
-                    captions.append(caption)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"caption table '{path}' is not readable as UTF-8 CSV ({error})") from None
+    for line, row in table_rows(path, ("image", "caption"), "caption table"):
+        where, name = f"caption table '{path}', line {line}", unicodedata.normalize("NFC", row["image"])
+        check_inside(name, where, "the folder")
+        split = (row["split"] or "train") if "split" in row else None
+        first, captions = found.setdefault(name, (split, []))
+        if split_name(first) != split_name(split):
+            raise InputError(f"{where}: image {name!r} has the split {split!r}, but {first!r} in a row before; give it one")
+        if row["caption"]:
+            captions.append(clean_text(row["caption"]))
     return found

@@ -19,15 +19,15 @@ Everything in the table is checked when the folder is opened; images are read wh
 
 from __future__ import annotations
 
-import csv
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import InputError, nearest
-from ...files import existing_file
-from ..source import SPLITS, Record, Request, Source, check_inside, split_name, split_of
-from .folder import caption_lines
+from ...files import read_text, text_lines
+from ..source import SPLITS, Record, Request, Source, check_inside, existing_form, split_name, split_of
+from .folder import caption_lines, refuse_shared_captions, table_rows
 
 
 def open_photos(request: Request) -> Source:
@@ -45,14 +45,14 @@ def open_photos(request: Request) -> Source:
     names = _label_names(folder / "labels.txt")
     rows: list[tuple[str, tuple[str, ...], tuple[str, ...], str | None]] = []
     lines: dict[str, int] = {}
-    for number, row in _rows(table):
-        where, name = f"'{table}', line {number}", row["image"]
+    for number, row in table_rows(table, ("image", "tags", "labels"), "tag table"):
+        where, name = f"'{table}', line {number}", unicodedata.normalize("NFC", row["image"])
         check_inside(name, where, "the folder")
         if name in lines:
             raise InputError(f"{where}: image {name!r} stands in line {lines[name]} already; give each image one row")
-        if not (folder / name).is_file():
+        if not existing_form(folder, name).is_file():
             raise InputError(f"{where}: there is no image '{folder / name}'")
-        tags, labels = (tuple(dict.fromkeys(filter(None, map(str.strip, row[key].split(";"))))) for key in ("tags", "labels"))
+        tags, labels = _listed(row["tags"]), _listed(row["labels"])
         for key, values in (("tag", tags), ("label", labels)):
             if not values:
                 raise InputError(f"{where}: image {name!r} has no {key}; give at least one, several separated by semicolons")
@@ -69,11 +69,12 @@ def open_photos(request: Request) -> Source:
     names = names or sorted({label for _, _, labels, _ in rows for label in labels})
     column = {name: k for k, name in enumerate(names)}
     records = []
+    refuse_shared_captions([folder / name for name, *_ in rows])
     for name, tags, labels, split in rows:
         vector = np.zeros(len(names), np.uint8)
         vector[[column[label] for label in labels]] = 1
-        captions = tuple(caption_lines(folder / name))
-        records.append(Record(name, split or split_of(name), captions, folder / name, vector, tags))
+        image = existing_form(folder, name)
+        records.append(Record(name, split or split_of(name), tuple(caption_lines(image)), image, vector, tags))
     return Source(
         request.name, request.kind, request.place, records, label_names=names, tag_names=sorted({t for r in records for t in r.tags}),
         gives={"images", "tags", "labels"} | ({"captions"} if any(record.captions for record in records) else set()),
@@ -81,35 +82,16 @@ def open_photos(request: Request) -> Source:
     )  # fmt: skip
 
 
-def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
-    """(line, row) of every row of the table, its cells without spaces around them."""
-    existing_file(table, "tag table")
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            columns = reader.fieldnames or []
-            missing = [c for c in ("image", "tags", "labels") if c not in columns]
-            if missing:
-                raise InputError(f"tag table '{table}' has no column {missing[0]!r}; its columns are {', '.join(columns)}")
-            rows = []
-            for row in reader:
-                if None in row or None in row.values():
-                    raise InputError(
-                        f"'{table}', line {reader.line_num}: expected {len(columns)} cells; several tags or labels are separated by ';'"
-                    )
-                rows.append((reader.line_num, {key: value.strip() for key, value in row.items()}))
-            return rows
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"tag table '{table}' is not readable as UTF-8 CSV ({error})") from None
+def _listed(cell: str) -> tuple[str, ...]:
+    """The different entries of a cell, separated by semicolons."""
+    return tuple(dict.fromkeys(filter(None, map(str.strip, unicodedata.normalize("NFC", cell).split(";")))))
 
 
 def _label_names(path: Path) -> list[str] | None:
     if not path.exists():
         return None
-    try:
-        names = [line.strip() for line in existing_file(path, "label names").read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except UnicodeDecodeError:
-        raise InputError(f"label names '{path}' are not UTF-8 text; save the file as UTF-8") from None
+    lines = text_lines(read_text(path, "label names"))
+    names = [unicodedata.normalize("NFC", line.strip()) for line in lines if line.strip()]
     twice = next((name for k, name in enumerate(names) if name in names[:k]), None)
     if twice is not None:
         raise InputError(f"label names '{path}': {twice!r} stands in two lines; name each label once")

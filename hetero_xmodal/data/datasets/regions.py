@@ -5,19 +5,23 @@
                                     (images, k, 4), sizes (images, 2) and ids, as the package writes them
         captions.json               as in COCO
 
-Images and captions are put together by file name, id, or the number at the end of either.
+Images and captions are joined by id or file name (:mod:`hetero_xmodal.ids`). Without ids, row k belongs to the k-th image of
+``captions.json``, and there are as many of both.
 """
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from ...errors import InputError
 from ...files import existing_file
-from ..regions import Regions, check_finite, open_regions, row_marks
+from ...ids import IdTable, short_ids, without_ending
+from ..marks import row_marks
+from ..regions import Regions, check_finite, open_regions
 from ..source import Record, Request, Source, check_records
+from ..store import cache_folder, open_store
 from .coco import read_captions
 
 
@@ -29,38 +33,48 @@ def open_given_regions(request: Request) -> Source:
     InputError : a missing or broken file, NaN among the features, files that do not belong together.
     """
     folder = request.folder()
-    regions = open_regions(folder / "regions.safetensors")
-    check_finite(regions, f"'{folder / 'regions.safetensors'}'")
+    path = folder / "regions.safetensors"
+    regions = open_regions(path)
+    check_finite(regions, f"'{path}'")
+    if "ids" not in open_store(path)[0]:
+        listed = read_captions(existing_file(folder / "captions.json", "captions"))
+        if len(listed) != len(regions):
+            raise InputError(
+                f"'{path}' has no ids and {len(regions)} images, but captions.json lists {len(listed)}; write ids, or one row for each"
+            )
+        regions = replace(regions, ids=short_ids([image.file_name for image in listed]))
+        return with_captions(request, regions, folder / "captions.json", by_order=True)
     return with_captions(request, regions, folder / "captions.json")
 
 
-def with_captions(request: Request, regions: Regions, captions: Path) -> Source:
-    """Given regions and the captions of the same images, put together by file name, id, or the number at the end of either.
+def with_captions(request: Request, regions: Regions, captions: Path, *, by_order: bool = False) -> Source:
+    """Given regions and the captions of the same images, joined by id or file name (:mod:`hetero_xmodal.ids`), or *by_order*.
 
     Raises
     ------
-    InputError : *captions* is not in COCO's layout, two of its images belong to the same regions, or none has regions.
+    InputError : *captions* is not in COCO's layout, an image could have the regions of two, two images have the same regions, or none has.
     """
     where = f"captions file '{captions}'"
-    rows: dict[str, int] = {}
-    for row, id in enumerate(regions.ids):
-        rows.setdefault(_number(id), row)
-    rows |= {str(id): row for row, id in enumerate(regions.ids)}
+    table = IdTable(([id] for id in regions.ids), f"{where} and its features")
     records, without, taken = [], [], {}
     listed = read_captions(existing_file(captions, "captions"))
-    marks = row_marks(regions.features)
-    for number, name, texts, split in listed:
-        stem = Path(name).stem
-        row = next((rows[key] for key in (stem, str(number), _number(stem), _number(str(number))) if key in rows), None)
+    marks = row_marks(regions.features, cache_folder(request.cache))
+    for place, image in enumerate(listed):
+        row = place if by_order else table.find(image.file_name, image.id)
         if row is None:
-            without.append(stem)
+            without.append(without_ending(image.file_name))
         elif row in taken:
-            raise InputError(f"{where}: '{stem}' and '{taken[row]}' both belong to the features of '{regions.ids[row]}'; keep one")
+            raise InputError(
+                f"{where}: '{image.file_name}' and '{taken[row]}' both belong to the features of '{regions.ids[row]}'; keep one"
+            )
         else:
-            taken[row] = stem
-            records.append(Record(str(regions.ids[row]), split, texts, mark=marks[row], row=row))
+            taken[row] = image.file_name
+            records.append(Record(str(regions.ids[row]), image.split, image.captions, mark=marks[row], row=row))
     if not records:
-        raise InputError(f"{where}: none of its {len(listed)} images has features; the two files do not belong together")
+        raise InputError(
+            f"{where}: none of its {len(listed)} images has features; the two files do not belong together, or their ids do not: here the "
+            f"first image is {[image.file_name for image in listed][:1]}, there {[str(id) for id in regions.ids[:1]]}"
+        )
     notes = []
     if without:
         notes.append(f"{where}: {len(without)} of {len(listed)} images have no features and are left out, the first is '{without[0]}'")
@@ -70,15 +84,10 @@ def with_captions(request: Request, regions: Regions, captions: Path) -> Source:
     records, more = check_records(records, where)
     return Source(
         request.name, request.kind, request.place, records, gives={"regions", "captions"}, notes=(*notes, *more),
-        regions=lambda: {"": regions},
+        regions=partial(_in_one, regions),
     )  # fmt: skip
 
 
-def _number(id: Any) -> str:
-    """The number at the end of an id without leading zeros, as COCO writes it into file names; the id itself if it has none.
-
-    >>> _number("COCO_train2014_000000132417"), _number("dog")
-    ('132417', 'dog')
-    """
-    found = re.search(r"\d+$", str(id))
-    return str(int(found.group())) if found else str(id)
+def _in_one(regions: Regions) -> dict[str, Regions]:
+    """The regions of all splits in one."""
+    return {"": regions}

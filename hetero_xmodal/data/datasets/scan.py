@@ -14,17 +14,22 @@ image is taken once (SCAN's own rule ``im_div``). ``dev`` is the split ``val``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 
 from ...errors import InputError
-from ...files import atomic_path, existing_file, write_text
-from ..regions import Regions, check_finite, given_provenance, row_marks
-from ..source import Record, Request, Source, check_records, split_name
-from ..store import FileRows
+from ...files import atomic_path, existing_file, read_text, write_text
+from ...scenes import check_characters
+from ..marks import row_marks
+from ..regions import Regions, check_finite, given_provenance
+from ..source import Record, Request, Source, check_records, clean_text, split_name
+from ..store import FileRows, cache_folder
 
 PER_IMAGE = 5
 _FILES = {"train": "train", "dev": "val", "test": "test"}
@@ -47,7 +52,7 @@ def open_scan(request: Request) -> Source:
     regions: dict[str, Regions] = {}
     notes: tuple[str, ...] = ()
     for name in here:
-        some, made, more = _scan_split(folder, name)
+        some, made, more = _scan_split(folder, name, cache_folder(request.cache))
         first = next(iter(regions.values()), made)
         if (made.width, made.features.shape[1]) != (first.width, first.features.shape[1]):
             raise InputError(
@@ -56,17 +61,19 @@ def open_scan(request: Request) -> Source:
             )
         records, notes = records + some, notes + more
         regions[_FILES[name]] = made
-    return Source(request.name, request.kind, request.place, records, gives={"regions", "captions"}, notes=notes, regions=lambda: regions)
+    return Source(
+        request.name, request.kind, request.place, records, gives={"regions", "captions"}, notes=notes, regions=partial(dict, regions)
+    )  # fmt: skip
 
 
-def _scan_split(folder: Path, name: str) -> tuple[list[Record], Regions, tuple[str, ...]]:
+def _scan_split(folder: Path, name: str, cache: Path) -> tuple[list[Record], Regions, tuple[str, ...]]:
     path, text = folder / f"{name}_ims.npy", folder / f"{name}_caps.txt"
     features = open_npy(path, 3)
     captions = _lines(text)
     n = len(features)
     if not n:
         raise InputError(f"'{path}' holds no image")
-    marks = row_marks(features)
+    marks = row_marks(features, cache)
     repeated = False
     if n == len(captions) and n % PER_IMAGE == 0:
         same = [len(set(marks[i : i + PER_IMAGE])) == 1 and marks[i] != "" for i in range(0, n, PER_IMAGE)]
@@ -110,23 +117,37 @@ def open_npy(path: str | Path, axes: int) -> FileRows:
     InputError : the file is missing, truncated or not ``.npy``, or has another dtype, number of axes or memory order.
     """
     path = existing_file(path, "array file")
-    try:
-        with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, fortran, dtype = read(file)
-            offset = file.tell()
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"array file '{path}' is not a readable .npy file ({error}); it may be truncated or of another format") from None
-    if dtype.kind != "f" or fortran or len(shape) != axes or 0 in shape[1:]:
+    shape, fortran, dtype, offset = _npy_head(path)
+    if dtype.kind != "f" or dtype.itemsize > 8 or fortran or len(shape) != axes or 0 in shape[1:]:
         raise InputError(
             f"array file '{path}' holds {dtype} values of shape {shape}{' in Fortran order' if fortran else ''}; expected floating-point "
             f"numbers with {axes} axes in C order"
         )
-    needed = offset + dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+    return FileRows(path, offset, dtype, shape)
+
+
+def _npy_head(path: Path) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """Shape, whether in Fortran order, dtype and the byte at which the values begin; the file is long enough for them."""
+    try:
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            if version not in ((1, 0), (2, 0), (3, 0)):
+                raise ValueError(f"its version is {version[0]}.{version[1]}")
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, fortran, dtype = read(file)
+            offset = file.tell()
+    # a damaged head is read as Python, which fails in many ways
+    except (ValueError, TypeError, SyntaxError, KeyError, OSError, EOFError, RecursionError, MemoryError, TokenError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(f"array file '{path}' is not a readable .npy file ({reason}); it may be truncated or of another format") from None
+    if any(n < 0 for n in shape):
+        raise InputError(f"array file '{path}' holds an array of shape {shape}; no axis can be negative, the file may be damaged")
+    if dtype.hasobject:
+        raise InputError(f"array file '{path}' cannot be read; Python objects in it are never loaded, save a plain array of numbers")
+    needed = offset + dtype.itemsize * math.prod(shape)
     if path.stat().st_size < needed:
         raise InputError(f"array file '{path}' has {path.stat().st_size} bytes of {needed}; it is truncated")
-    return FileRows(path, offset, dtype, shape)
+    return shape, fortran, dtype, offset
 
 
 def _beside(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
@@ -151,20 +172,13 @@ def _sizes(path: Path, n: int) -> np.ndarray | None:
 
 
 def _load_npy(path: Path) -> np.ndarray:
-    try:
-        return np.load(existing_file(path, "array file"), allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(
-            f"array file '{path}' cannot be read ({error}); Python objects in it are never loaded, save a plain array of numbers"
-        ) from None
+    shape, fortran, dtype, offset = _npy_head(existing_file(path, "array file"))
+    values = np.fromfile(path, dtype, math.prod(shape), offset=offset)
+    return values.reshape(shape, order="F" if fortran else "C")
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        text = existing_file(path, "text file").read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InputError(f"'{path}' is not UTF-8 text; save it as UTF-8") from None
-    return [" ".join(line.split()) for line in text.removesuffix("\n").split("\n")]
+    return [clean_text(line) for line in read_text(path, "text").removesuffix("\n").split("\n")]
 
 
 def write_scan(
@@ -198,7 +212,9 @@ def write_scan(
             f"there are {len(features)} images and captions of {len(captions)}"
         )  # fmt: skip
         raise InputError(f"SCAN's layout has {PER_IMAGE} captions an image; {what}")
-    lines = [" ".join(caption.split()) for some in captions for caption in some[:PER_IMAGE]]
+    lines = [clean_text(caption) for some in captions for caption in some[:PER_IMAGE]]
+    for line in lines:
+        check_characters("a caption", line)
     with atomic_path(folder / f"{name}_ims.npy") as path:
         out = np.lib.format.open_memmap(path, "w+", np.float32, tuple(features.shape))
         for start in range(0, len(features), 256):

@@ -18,18 +18,20 @@ Two protocols. ``reconstruct``: the box of one object is hidden and drawn again;
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ...errors import InputError
+from ...fields import Fields, brief, is_number, whole_number
 from ...files import read_json
 from ...scenes import SceneGraph, SceneObject, SceneRelation
+from ..boxes import fit_boxes
 from ..edit_pairs import ManipulationPair, ManipulationPairs, check_kinds, whole_pixels
+from ..marks import file_stamp
 from ..source import SPLITS, Record, Request, Source
 
 KINDS = ("reconstruct", "remove", "replace", "move")
@@ -69,18 +71,27 @@ def open_visual_genome(request: Request) -> Source:
     genome = _genome(str(request.folder()))
     records = [
         Record(
-            str(row.number), genome.split_of(row), tuple(row.phrases), genome.image(row.number, missing_ok=True), scene=_scene_opener(row)
+            str(row.number), genome.split_of(row), tuple(row.phrases), genome.image(row.number, missing_ok=True), scene=partial(_scene, row)
         )
         for row in genome.records
     ]
     return Source(
         request.name, request.kind, request.place, records, gives={"images", "captions", "scene graphs", "edits"}, splits=SPLITS,
-        pairs=partial(visual_genome_pairs, genome, request.name),
+        pairs=partial(visual_genome_pairs, genome, request.name), notes=genome.notes,
     )  # fmt: skip
 
 
-def _scene_opener(row: _Record) -> Callable[[tuple[int, int]], SceneGraph]:
-    return lambda size: _scaled(row.scene, row.size, size)
+def _scene(row: _Record, size: tuple[int, int]) -> SceneGraph:
+    """The scene graph in the pixels of the image of *size*, which has the shape that the annotations state."""
+    where = f"image {row.number} of Visual Genome"
+    if size != row.size and size == row.size[::-1]:  # the boxes were cut at the stated border, so they cannot be repaired
+        raise InputError(
+            f"{where}: image_data.json states {row.size[0]} x {row.size[1]} pixels, but it has {size[0]} x {size[1]} upright; exchange "
+            "the two if the boxes are those of the upright image"
+        )
+    boxes = fit_boxes([o.box for o in row.scene.objects], row.size, size, where)
+    objects = [replace(o, box=box) for o, box in zip(row.scene.objects, boxes, strict=True)]
+    return replace(row.scene, objects=objects, size=size)
 
 
 def visual_genome_pairs(
@@ -110,11 +121,12 @@ def visual_genome_pairs(
         turns = [(i, None, i) for i in range(len(records))]
     turns = turns if size is None else turns[:size]
 
-    def make(index: int, instruction_seed: int):
-        number, subject, turn = turns[index]
-        return _pair(genome, records[number], split, kinds, subject, turn, image_size, instruction_seed)
+    return ManipulationPairs(name, split, range(len(turns)), partial(_make, genome, records, turns, split, kinds, image_size), seed=seed)
 
-    return ManipulationPairs(name, split, range(len(turns)), make, seed=seed)
+
+def _make(genome: _Genome, records: list[_Record], turns, split: str, kinds: tuple[str, ...], side: int, index: int, seed: int):
+    number, subject, turn = turns[index]
+    return _pair(genome, records[number], split, kinds, subject, turn, side, seed)
 
 
 def _hideable(record: _Record) -> list[int]:
@@ -131,7 +143,7 @@ def _pair(genome: _Genome, record: _Record, split, kinds, subject: int | None, t
     rng = np.random.default_rng([seed, record.number])
     whole = read_image(genome.image(record.number))
     image = whole.resize((side, side), Image.Resampling.BICUBIC, reducing_gap=3.0)
-    scene = _scaled(record.scene, record.size, image.size)
+    scene = _stretched(_scene(record, whole.size), image.size)
     scene.id = str(record.number)
     common = {"split": split, "image": image, "sentences": tuple(record.phrases), "scene": scene}
     for kind in [kinds[(turn + k) % len(kinds)] for k in range(len(kinds))]:
@@ -191,9 +203,9 @@ def _edit(genome: _Genome, scene: SceneGraph, kind: str, rng) -> tuple[SceneGrap
     return None
 
 
-def _scaled(scene: SceneGraph, size: tuple[int, int], new: tuple[int, int]) -> SceneGraph:
-    """The scene graph in the pixels of an image of another size."""
-    kx, ky = new[0] / size[0], new[1] / size[1]
+def _stretched(scene: SceneGraph, new: tuple[int, int]) -> SceneGraph:
+    """The scene graph in the pixels of its image stretched to another size."""
+    kx, ky = new[0] / scene.size[0], new[1] / scene.size[1]
     objects = [replace(o, box=(o.box[0] * kx, o.box[1] * ky, o.box[2] * kx, o.box[3] * ky)) for o in scene.objects]
     return replace(scene, objects=objects, size=new)
 
@@ -203,6 +215,8 @@ class _Genome:
 
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder)
+        self.notes: tuple[str, ...] = ()
+        self._without_predicate = 0
         self.records = self._read()
         if not self.records:
             raise InputError(
@@ -240,82 +254,138 @@ class _Genome:
         data = read_json(path, "splits")
         if not isinstance(data, dict) or not all(isinstance(data.get(s), list) for s in SPLITS):
             raise InputError(f"splits '{path}' must hold three lists of image numbers: train, val and test")
-        return {int(number): s for s in SPLITS for number in data[s]}
+        found: dict[int, str] = {}
+        for split in SPLITS:
+            for value in data[split]:
+                number = whole_number(value)
+                if number is None:
+                    raise InputError(f"splits '{path}': the list {split!r} holds {brief(value)}, expected whole numbers")
+                if found.setdefault(number, split) != split:
+                    raise InputError(f"splits '{path}': image {number} is in both {found[number]} and {split}; keep it in one")
+        return found
 
     def _read(self) -> list[_Record]:
-        sizes = {}
         path = self.folder / "image_data.json"
-        for row in _rows(path):
-            sizes[_get(row, "image_id", path, alternative="id")] = (_get(row, "width", path), _get(row, "height", path))
-        attributes: dict[Any, list[str]] = {}
+        sizes = {_number(row): (row.whole("width", low=1), row.whole("height", low=1)) for row in _rows(path)}
+        attributes: dict[tuple[int, str], list[str]] = {}
         if (path := self.folder / "attributes.json").exists():
             for row in _rows(path):
-                for thing in row.get("attributes", []):
-                    attributes[thing.get("object_id")] = [str(a).strip().lower() for a in thing.get("attributes") or []]
+                for thing in row.rows("attributes", []):
+                    if "object_id" in thing:
+                        attributes[_number(row), thing.id("object_id")] = thing.texts("attributes", [])
         if (path := self.folder / "scene_graphs.json").exists():
-            rows = [(_get(r, "image_id", path), _get(r, "objects", path), _get(r, "relationships", path)) for r in _rows(path)]
+            rows = [(_number(row), row.rows("objects"), row.rows("relationships")) for row in _rows(path)]
         else:
             path, second = self.folder / "objects.json", self.folder / "relationships.json"
             if not path.exists():
                 raise InputError(f"'{self.folder}' has neither scene_graphs.json nor objects.json; give the folder of Visual Genome")
-            relations = {_get(r, "image_id", second): _get(r, "relationships", second) for r in _rows(second)}
-            rows = [(n := _get(r, "image_id", path), _get(r, "objects", path), relations.get(n, [])) for r in _rows(path)]
+            relations = {_number(row): row.rows("relationships") for row in _rows(second)}
+            rows = [(number := _number(row), row.rows("objects"), relations.get(number, [])) for row in _rows(path)]
+        twice = [number for number, count in Counter(number for number, *_ in rows).items() if count > 1]
+        if twice:
+            raise InputError(
+                f"'{path}': {len(twice)} of {len(rows)} image ids occur more than once, the first is {twice[0]}; keep one each"
+            )
         made = [self._image(n, objects, relations, sizes.get(n), attributes, path) for n, objects, relations in rows]
+        if self._without_predicate:
+            self.notes = (f"'{self.folder}': {self._without_predicate} relations have no predicate and are left out",)
         return [record for record in made if record is not None]
 
-    def _image(self, number, objects, relations, size, attributes, path) -> _Record | None:
+    def _image(
+        self,
+        number: int,
+        objects: list[Fields],
+        relations: list[Fields],
+        size: tuple[int, int] | None,
+        attributes: dict[tuple[int, str], list[str]],
+        path: Path,
+    ) -> _Record | None:
         """One image, or ``None`` if it does not pass the filter."""
         if size is None:
             raise InputError(f"'{self.folder / 'image_data.json'}' does not give the size of image {number}")
         if min(size) < MIN_IMAGE_SIDE:
             return None
-        things, index = [], {}
-        for row in objects:
-            names = row.get("names") or [row.get("name")] if isinstance(row, dict) else [None]
-            numbers = [row.get(k) for k in ("x", "y", "w", "h")] if isinstance(row, dict) else []
-            if not isinstance(names[0], str) or not all(isinstance(v, int | float) and np.isfinite(v) for v in numbers):
-                raise InputError(f"'{path}': an object of image {number} lacks a name or one of x, y, w, h: {str(row)[:80]}")
-            x, y, w, h = numbers
-            box = (max(0.0, x), max(0.0, y), min(float(size[0]), x + w), min(float(size[1]), y + h))
-            if min(box[2] - box[0], box[3] - box[1]) < MIN_OBJECT_SIDE:
-                continue
-            index[row.get("object_id")] = len(things)
-            words = row.get("attributes") or attributes.get(row.get("object_id"), [])
-            things.append(SceneObject(" ".join(names[0].lower().split()), [str(a).strip().lower() for a in words], box))
+        things: list[SceneObject] = []
+        index: dict[str, int] = {}
+        for row in _different(objects, number, path):
+            thing = _object(row, number, size, attributes, path)
+            if thing is not None:
+                index[row.id("object_id", "")] = len(things)
+                things.append(thing)
+        index.pop("", None)
         found = []
         for row in relations:
-            ends = [row.get(f"{e}_id", (row.get(e) or {}).get("object_id")) for e in ("subject", "object")]
-            predicate = " ".join(str(row.get("predicate", "")).lower().split())
-            if predicate and all(e in index for e in ends) and ends[0] != ends[1]:
-                found.append(SceneRelation(index[ends[0]], predicate, index[ends[1]]))
+            subject, object, predicate = index.get(_end(row, "subject")), index.get(_end(row, "object")), _predicate(row)
+            self._without_predicate += not predicate
+            if predicate and subject is not None and object is not None and subject != object:
+                found.append(SceneRelation(subject, predicate, object))
         if not OBJECTS[0] <= len(things) <= OBJECTS[1] or not RELATIONS[0] <= len(found) <= RELATIONS[1]:
             return None
         phrases = list(dict.fromkeys(f"the {things[r.subject].name} {r.predicate} the {things[r.object].name}" for r in found))
         scene = SceneGraph(things, found, size=size, id=str(number), source={"parser": "annotations"})
-        return _Record(int(number), size, scene, phrases)
+        return _Record(number, size, scene, phrases)
+
+
+def _object(
+    row: Fields, number: int, size: tuple[int, int], attributes: dict[tuple[int, str], list[str]], path: Path
+) -> SceneObject | None:
+    """An object with its box cut at the border of the image, or ``None`` if it is too small."""
+    names = row.texts("names", []) or [row.text("name", None)]
+    sides = [row.value.get(key) for key in ("x", "y", "w", "h")]
+    if names[0] is None or not all(map(is_number, sides)):
+        raise InputError(f"'{path}': an object of image {number} lacks a name or one of x, y, w, h: {brief(row.value)}")
+    x, y, w, h = map(float, sides)
+    box = (max(0.0, x), max(0.0, y), min(float(size[0]), x + w), min(float(size[1]), y + h))
+    if min(box[2] - box[0], box[3] - box[1]) < MIN_OBJECT_SIDE:
+        return None
+    words = row.texts("attributes", []) or attributes.get((number, row.id("object_id", "")), [])
+    return SceneObject(" ".join(names[0].lower().split()), [" ".join(word.lower().split()) for word in words], box)
+
+
+def _different(objects: list[Fields], number: int, path: Path) -> list[Fields]:
+    """The objects of an image, each once."""
+    seen: dict[str, Fields] = {}
+    for k, row in enumerate(objects):
+        id = row.id("object_id", f"object without id {k}")
+        if seen.setdefault(id, row).value != row.value:
+            raise InputError(f"'{path}': image {number} has two objects with the id {id}; give each its own")
+    return list(seen.values())
+
+
+def _predicate(row: Fields) -> str:
+    """The predicate of a relation in lower case; empty if it is null or only spaces."""
+    value = row.value.get("predicate")
+    blank = value is None or (isinstance(value, str) and not value.strip())
+    return "" if blank else " ".join(row.text("predicate").lower().split())
+
+
+def _end(row: Fields, which: str) -> str:
+    """The id of the subject or object of a relation, given by itself or inside the whole object; empty if there is none."""
+    id = row.id(f"{which}_id", "")
+    if id:
+        return id
+    inside = row.inner(which, None)
+    return "" if inside is None else inside.id("object_id", "")
 
 
 def _genome(folder: str) -> _Genome:
     """The annotations of a folder; read again only if a file of it has changed (the published ones take a while)."""
     names = ("scene_graphs.json", "objects.json", "relationships.json", "attributes.json", "image_data.json", "vg_splits.json")
-    files = [Path(folder) / name for name in names]
-    return _read_genome(folder, tuple(f.stat().st_mtime_ns if f.exists() else 0 for f in files))
+    return _read_genome(folder, tuple(file_stamp(Path(folder) / name) for name in names))
 
 
 @lru_cache(maxsize=2)
-def _read_genome(folder: str, stamps: tuple[int, ...]) -> _Genome:
+def _read_genome(folder: str, stamps: tuple[str, ...]) -> _Genome:
     return _Genome(folder)
 
 
-def _rows(path: Path) -> list[dict]:
+def _rows(path: Path) -> list[Fields]:
     data = read_json(path, "annotations")
     if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
         raise InputError(f"'{path}' is not a list of records, one an image; expected the published file of Visual Genome")
-    return data
+    return [Fields(row, f"'{path}', record {k}") for k, row in enumerate(data)]
 
 
-def _get(row: dict, key: str, path: Path, *, alternative: str = "") -> Any:
-    value = row.get(key, row.get(alternative) if alternative else None)
-    if value is None:
-        raise InputError(f"'{path}': a record lacks {key!r}: {str(row)[:80]}")
-    return value
+def _number(row: Fields) -> int:
+    """The number of the image that a record belongs to."""
+    return row.whole("image_id" if "image_id" in row or "id" not in row else "id")

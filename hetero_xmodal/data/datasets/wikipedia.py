@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError
-from ...files import existing_file
+from ...files import existing_file, read_text
 from ..features import FeatureSet, read_arrays, split_at, take_array
 from ..source import Request, Source
 from .features import feature_source
@@ -48,16 +48,18 @@ def load_wikipedia(folder: str | Path, *, held_out: int | None = 217, seed: int 
     """
     folder = Path(folder)
     arrays = read_arrays(existing_file(folder / "raw_features.mat", "Wikipedia features"))
-    names = tuple(existing_file(folder / "categories.list", "Wikipedia categories").read_text(encoding="utf-8").split())
+    names = tuple(read_text(folder / "categories.list", "Wikipedia categories").split())
     splits = {}
     for split, ending in (("train", "tr"), ("test", "te")):
         path = existing_file(folder / f"{split}set_txt_img_cat.list", "Wikipedia list")
         category = []
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        # the ids are not used, so their encoding does not matter: published lists have Latin-1 among them
+        for number, line in enumerate(path.read_bytes().splitlines(), 1):
             parts = line.split()
-            if len(parts) != 3 or not parts[2].isdigit() or not 1 <= int(parts[2]) <= len(names):
+            if len(parts) != 3 or not parts[2].isdigit() or len(parts[2]) > 9 or not 1 <= int(parts[2]) <= len(names):
+                found = line[:80].decode("utf-8", "backslashreplace")
                 raise InputError(
-                    f"'{path}' line {number}: expected text id, image id and a category from 1 to {len(names)}, found {line[:80]!r}"
+                    f"'{path}' line {number}: expected text id, image id and a category from 1 to {len(names)}, found {found!r}"
                 )
             category.append(int(parts[2]) - 1)
         splits[split] = split_at(

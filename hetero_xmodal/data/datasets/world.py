@@ -9,8 +9,10 @@ import hashlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ...errors import InputError
+from ..dataset import Dataset
 from ..source import SPLITS, LazyRecords, Record, Request, Source
 from ..world import IMAGE_SIZES, SIZES, load_world
 from ..world.pairs import world_pairs
@@ -37,27 +39,35 @@ def open_world(request: Request) -> Source:
     version = hashlib.sha256(GOLDEN.read_bytes()).hexdigest()[:16]
     world = f"world-{kind}-{version}" + ("" if (seed, image_size) == (0, 128) else f"-{seed}-{image_size}")
 
-    def generate(split: str, size: int) -> Sequence[Record]:
-        items = load_world(kind, split, size, seed, image_size)
-
-        def record(k: int) -> Record:
-            return Record(
-                f"{kind}-{seed}-{split}-{k:06d}", split, lambda: items[k].sentences, lambda: items[k].image,
-                sentence_scenes=lambda: items[k].sentence_scenes, mark=f"{world}-{split}-{k}", row=k, item=lambda: items[k],
-            )  # fmt: skip
-
-        return LazyRecords(size, record)
-
+    generate = partial(_generate, kind, world, seed, image_size)
     names = load_world(kind, "train", 0, seed, image_size)
     usual = {split: generate(split, size) for split, size in SIZES.items()}
-    starts = [sum(SIZES[s] for s in SPLITS[:k]) for k in range(len(SPLITS))]
-
-    def any_record(k: int) -> Record:
-        split, start = next((s, first) for s, first in zip(reversed(SPLITS), reversed(starts), strict=True) if k >= first)
-        return usual[split][k - start]
-
     return Source(
-        request.name, request.kind, "", LazyRecords(sum(SIZES.values()), any_record), label_names=names.label_names,
+        request.name, request.kind, "", LazyRecords(sum(SIZES.values()), partial(_any_record, usual)), label_names=names.label_names,
         tag_names=names.tag_names, gives={"images", "captions", "labels", "tags", "scene graphs", "edits"}, splits=SPLITS,
         generate=generate, pairs=partial(world_pairs, request.name, world_seed=seed),
     )  # fmt: skip
+
+
+def _generate(kind: str, world: str, seed: int, image_size: int, split: str, size: int) -> Sequence[Record]:
+    return LazyRecords(size, partial(_record, load_world(kind, split, size, seed, image_size), kind, world, seed, split))
+
+
+def _record(items: Dataset, kind: str, world: str, seed: int, split: str, k: int) -> Record:
+    return Record(
+        f"{kind}-{seed}-{split}-{k:06d}", split, partial(_part, items, k, "sentences"), partial(_part, items, k, "image"),
+        sentence_scenes=partial(_part, items, k, "sentence_scenes"), mark=f"{world}-{split}-{k}", row=k, item=partial(items.__getitem__, k),
+    )  # fmt: skip
+
+
+def _part(items: Dataset, k: int, name: str) -> Any:
+    return getattr(items[k], name)
+
+
+def _any_record(usual: dict[str, Sequence[Record]], k: int) -> Record:
+    """Record *k* of all splits of the usual sizes, one after the other."""
+    for split in SPLITS:
+        if k < SIZES[split]:
+            return usual[split][k]
+        k -= SIZES[split]
+    raise IndexError(k)

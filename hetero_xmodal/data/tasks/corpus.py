@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -19,9 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...checks import check_choice, check_count, check_seed, check_unused
+from ...csv_text import csv_rows
 from ...deprecation import renamed_keywords
 from ...errors import InputError, nearest
-from ...files import FolderKind, atomic_folder, read_json, replaceable_folder, write_json
+from ...files import FolderKind, atomic_folder, read_json, replaceable_folder, write_json, write_text
 from ...graphs.folder_kind import CORPUS_FOLDER
 from ...graphs.wiring import WIRINGS
 from ...parsers.detectors.registry import check_detector
@@ -178,6 +178,8 @@ def _make_shard(
     good = []
     for pair, scene in zip(pairs, parse_sentences([p.sentence for p in pairs], model=model), strict=True):
         try:
+            if "note" in scene.source:
+                raise InputError(f"sentence: {scene.source['note']}")
             label_names = names if pair.labels is not None else None
             pair.flat = flat_pair(pair.image, scene, labels=pair.labels, label_names=label_names, **options)
             good.append(pair)
@@ -323,10 +325,7 @@ def _finish(out: Path, parts: Path, done: list[Path], plan: dict[str, Any]) -> G
     corpus = concat(shards, info=info)
     with atomic_folder(out, CORPUS_FOLDER) as folder:
         corpus.write(folder)
-        with open(folder / "dropped.csv", "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, ["item", "sentence_number", "sentence", "reason"])
-            writer.writeheader()
-            writer.writerows(dropped)
+        write_text(folder / "dropped.csv", csv_rows(["item", "sentence_number", "sentence", "reason"], dropped))
     shutil.rmtree(parts)
     return GraphCorpus.load(out)
 

@@ -18,7 +18,6 @@ corrected, the rest is kept. Both are ``None`` for photographs, where they are u
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -26,7 +25,7 @@ from typing import TYPE_CHECKING
 from ...errors import InputError, nearest
 from ..edit_pairs import KINDS, ManipulationPair, ManipulationPairs, Slot, check_kinds, whole_pixels
 from ..registry import open_for
-from ..source import Source
+from ..source import Source, id_hash
 
 if TYPE_CHECKING:
     import numpy as np
@@ -133,7 +132,7 @@ def with_held_out(source: Source) -> Source:
     missing = [split for split in ("val", "test") if split not in source.splits]
     if not missing or "train" not in source.splits:
         return source
-    order = sorted((r.id for r in source.take("train")), key=lambda id: hashlib.sha256(id.encode()).hexdigest())
+    order = sorted((r.id for r in source.take("train")), key=id_hash)
     tenth = max(1, round(len(order) / 10))
     held = {id: split for k, split in enumerate(missing) for id in order[k * tenth : (k + 1) * tenth]}
     records = [

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import partial
 
 import numpy as np
 
@@ -104,10 +105,14 @@ def noisy_tags(facts: list[str], rng: StableRandom) -> list[str]:
 
 def load_world(kind: str, split: str, size: int, seed: int, image_size: int) -> Dataset:
     """``world/scenes`` or ``world/birds``; arguments are checked by :func:`hetero_xmodal.data.load_dataset`."""
-    make = {"scenes": scene_item, "birds": bird_item}[kind]
     labels = {"scenes": SCENE_LABELS, "birds": BIRD_LABELS}[kind]
     from ...parsers.world_vocabulary import BIRD_PLACES, COLOURS
 
     words = (*CATEGORIES, *SCENE_TYPES, *COLOURS) if kind == "scenes" else ("bird", *BIRD_PLACES, *BIRD_COLOURS)
     tags = sorted({*words, *(_OTHER_WORD[w] for w in words if w in _OTHER_WORD), *SPURIOUS_TAGS})
-    return Dataset(f"world/{kind}", split, range(size), lambda i: make(seed, split, i, image_size), label_names=labels, tag_names=tags)
+    return Dataset(f"world/{kind}", split, range(size), partial(_made, kind, seed, split, image_size), label_names=labels, tag_names=tags)
+
+
+def _made(kind: str, seed: int, split: str, image_size: int, index: int) -> Item:
+    make = {"scenes": scene_item, "birds": bird_item}[kind]
+    return make(seed, split, index, image_size)

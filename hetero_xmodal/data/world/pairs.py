@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from ...errors import InputError
 from ...scenes import SceneGraph, SceneObject
@@ -38,15 +39,17 @@ def world_pairs(
     items = load_world(name.split("/")[1], split, 100 * _NEXT_TRY, world_seed, image_size)
     size = SIZES[split] if size is None else size
 
-    def make(index: int, instruction_seed: int) -> ManipulationPair:
-        for attempt in range(99):
-            item = items[index + attempt * _NEXT_TRY]
-            pair = world_pair(item, split, kinds, turn=index, seed=instruction_seed)
-            if pair is not None:
-                return pair
-        raise InputError(f"{name} ({split}): no image near index {index} allows any of the edits {', '.join(kinds)}")
+    return ManipulationPairs(name, split, range(size), partial(_near, items, name, split, kinds), seed=seed)
 
-    return ManipulationPairs(name, split, range(size), make, seed=seed)
+
+def _near(items: Sequence[Item], name: str, split: str, kinds: tuple[str, ...], index: int, instruction_seed: int) -> ManipulationPair:
+    """The pair of image *index*, or of the first image at a fixed distance from it that allows an edit."""
+    for attempt in range(99):
+        item = items[index + attempt * _NEXT_TRY]
+        pair = world_pair(item, split, kinds, turn=index, seed=instruction_seed)
+        if pair is not None:
+            return pair
+    raise InputError(f"{name} ({split}): no image near index {index} allows any of the edits {', '.join(kinds)}")
 
 
 def world_pair(item: Item, split: str, kinds: Sequence[str], *, turn: int = 0, seed: int = 0) -> ManipulationPair | None:

@@ -11,21 +11,24 @@ This package's format is one object, or a list of them, one per image::
 
 A COCO ``instances`` file has ``images``, ``annotations`` (``bbox`` is x, y, width, height) and ``categories``; crowd regions are ignored.
 Without scores these are annotations, and objects have the provenance ``annotated``; otherwise it is ``detected``.
-An image is looked up by its file name, then by its file name without the suffix, then by its id.
+An image is found by its path or file name, or by the id it is given (:mod:`hetero_xmodal.ids`). Boxes without area are left out, with a
+warning that counts them.
 """
 
 from __future__ import annotations
 
-import json
-import math
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...errors import InputError, nearest
-from ...files import existing_file
+from ...fields import Fields, brief, is_number, whole_number
+from ...files import read_json
+from ...ids import IdTable
 from .base import Detections, InputImage, file_hash
+from .coco_categories import read_categories
 
 _KEYS = ("image_id", "width", "height", "boxes", "labels", "scores", "attributes")
 _TOLERANCE = 1.0  # boxes that exceed the image by at most this many pixels, as rounding causes, are clipped; others are refused
@@ -51,15 +54,17 @@ class DetectionsFile:
         self.path = str(path)
         data = _read(self.path)
         if isinstance(data, dict) and {"images", "annotations", "categories"} <= data.keys():
-            self.format, self._records = "coco", _coco_records(data, self.path)
+            self.format, (self._records, ids) = "coco", _coco_records(data, self.path)
         elif isinstance(data, dict) and "boxes" in data or isinstance(data, list):
-            self.format, self._records = "detections", _own_records(data if isinstance(data, list) else [data], self.path)
+            self.format, (self._records, ids) = "detections", _own_records(data if isinstance(data, list) else [data], self.path)
         else:
             found = sorted(data)[:6] if isinstance(data, dict) else type(data).__name__
             raise InputError(
                 f"detections file '{self.path}' holds {found}; expected a detections object or list ({', '.join(_KEYS)}) or COCO instances "
                 "(images, annotations, categories)"
             )
+        self._names = [names[0] for names in ids]
+        self._table = IdTable(ids, f"detections file '{self.path}'")
         self._annotated = self.format == "coco" and not any("score" in row for row in data["annotations"])
         self.source: dict[str, Any] = {
             "detector": Path(self.path).name,
@@ -86,17 +91,19 @@ class DetectionsFile:
         InputError
             If the file has no record of the image, or several and the image has no name.
         """
-        names = [str(n) for n in (image.name, image.name and Path(image.name).name, image.name and Path(image.name).stem, image.id) if n]
-        for name in names:
-            if name in self._records:
-                return self._records[name]
-            if name.isdigit() and str(int(name)) in self._records:  # COCO pads its file names with zeros
-                return self._records[str(int(name))]
-        if not names and len(set(map(id, self._records.values()))) == 1:
-            return next(iter(self._records.values()))
-        if not names:
+        # an id that is only the file name without its ending, as parse_image gives it, says no more than the name
+        named = bool(image.name) and image.id in (None, Path(str(image.name)).stem)
+        handles = [handle for handle in ([image.name] if named else [image.id, image.name]) if handle]
+        for handle in handles:
+            row = self._table.find(handle)
+            if row is not None:
+                return self._records[row]
+        if not handles and len(self._records) == 1:
+            return self._records[0]
+        if not handles:
             raise InputError(f"detections file '{self.path}' holds several images; give a path, or say which one with id=")
-        raise InputError(f"detections file '{self.path}' has no image {names[0]!r}{nearest(names[0], self._records)}")
+        name = Path(handles[0]).name
+        raise InputError(f"detections file '{self.path}' has no image {name!r}{nearest(name, self._names)}")
 
     def _one(self, image: InputImage, score_threshold: float, max_objects: int | None) -> Detections:
         record = self.find(image)
@@ -105,7 +112,10 @@ class DetectionsFile:
         if self.format == "coco":
             record = _from_annotations(record, where)
         boxes, scores = _check_record(record, image.size, where)
-        order = [i for i in np.argsort(-scores, kind="stable").tolist() if scores[i] >= score_threshold][:max_objects]
+        area = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+        if not area.all():
+            warnings.warn(f"{where}: {int((~area).sum())} of {len(area)} boxes have no area and are left out", stacklevel=4)
+        order = [i for i in np.argsort(-scores, kind="stable").tolist() if area[i] and scores[i] >= score_threshold][:max_objects]
         attributes = record.get("attributes") or [[] for _ in record["labels"]]
         return Detections(
             [record["labels"][i].strip() for i in order], boxes[order], scores[order], [list(attributes[i]) for i in order],
@@ -122,15 +132,12 @@ def _read(path: str) -> Any:
             raise InputError(f"detections file '{path}' gives the key {twice!r} twice in one object; keep one")
         return result
 
-    file = existing_file(path, "detections")
-    try:
-        return json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=no_duplicates)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise InputError(f"detections file '{path}' is not readable as JSON ({error}); it may be truncated or of another format") from None
+    return read_json(path, "detections", object_pairs_hook=no_duplicates)
 
 
-def _own_records(entries: list, path: str) -> dict[str, dict]:
-    records: dict[str, dict] = {}
+def _own_records(entries: list, path: str) -> tuple[list[dict], list[list[str]]]:
+    """The entries and the ids of each, checked as far as an image can be found."""
+    ids: list[list[str]] = []
     for i, entry in enumerate(entries):
         where = f"detections file '{path}', entry {i}"
         if not isinstance(entry, dict):
@@ -141,73 +148,68 @@ def _own_records(entries: list, path: str) -> dict[str, dict]:
         for key in _KEYS[:5]:
             if key not in entry:
                 raise InputError(f"{where} lacks {key!r}; expected {', '.join(_KEYS[:5])} (scores and attributes may be left out)")
-        _store(records, [str(entry["image_id"])], entry, where)
-    return records
+        ids.append([Fields(entry, where).id("image_id")])
+    _refuse_repeated([names[0] for names in ids], f"detections file '{path}'")
+    return entries, ids
 
 
-def _coco_records(data: dict, path: str) -> dict[str, dict]:
+def _coco_records(data: dict, path: str) -> tuple[list[dict], list[list[str]]]:
+    """One entry for each image with its annotations, and the ids of each: its file name and its id."""
     where = f"COCO file '{path}'"
-    try:
-        names = {c["id"]: c["name"] for c in data["categories"]}
-        by_image: dict[Any, dict] = {}
-        records: dict[str, dict] = {}
-        for image in data["images"]:
-            entry = {"image_id": image["file_name"], "width": image["width"], "height": image["height"], "annotations": [], "names": names}
-            _store(records, [str(image["file_name"]), str(image["id"])], entry, where)
-            by_image[image["id"]] = entry
-        for annotation in data["annotations"]:
-            if annotation["image_id"] not in by_image:
-                raise InputError(
-                    f"{where}: annotation {annotation.get('id')!r} belongs to image {annotation['image_id']!r}, "
-                    "which is not among its images"
-                )
-            by_image[annotation["image_id"]]["annotations"].append(annotation)
-    except (KeyError, TypeError) as error:
-        raise InputError(
-            f"{where} has a malformed entry ({error!r}); expected COCO instances with images, annotations and categories"
-        ) from None
-    return records
+    top = Fields(data, where)
+    names = read_categories(top.rows("categories"), where)
+    records: dict[str, dict] = {}
+    ids = []
+    for image in top.rows("images"):
+        id, name = image.id("id"), image.text("file_name")
+        if id in records:
+            raise InputError(f"{where} describes image {id!r} a second time; keep one entry per image")
+        size = {"width": image.get("width"), "height": image.get("height")}
+        records[id] = {"image_id": name, **size, "annotations": [], "names": names}
+        ids.append([name, id])
+    _refuse_repeated([name for name, _ in ids], where)
+    for annotation in top.rows("annotations"):
+        owner = annotation.id("image_id")
+        if owner not in records:
+            raise InputError(
+                f"{where}: annotation {brief(annotation.value.get('id'))} belongs to image {owner}, which is not among its images"
+            )
+        records[owner]["annotations"].append(annotation)
+    return list(records.values()), ids
 
 
-def _store(records: dict[str, dict], keys: list[str], entry: dict, where: str) -> None:
-    for key in dict.fromkeys(keys):
-        if key in records:
-            raise InputError(f"{where} describes image {key!r} a second time; keep one entry per image")
-        records[key] = entry
-    for key in keys:  # a path is also found by its bare file name, unless another image has that name
-        records.setdefault(Path(key).name, entry)
+def _refuse_repeated(names: list[str], where: str) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise InputError(f"{where} describes image {name!r} a second time; keep one entry per image")
+        seen.add(name)
 
 
 def _from_annotations(record: dict, where: str) -> dict:
     boxes, labels, scores = [], [], []
     for annotation in record["annotations"]:
-        if annotation.get("iscrowd"):
+        if annotation.get("iscrowd", None):
             continue
-        if annotation["category_id"] not in record["names"]:
-            raise InputError(
-                f"{where}: annotation {annotation.get('id')!r} has category_id {annotation['category_id']!r}, "
-                "which is not among the categories"
-            )
-        box = annotation.get("bbox")
-        if not isinstance(box, list) or len(box) != 4 or not all(_finite(v) for v in box):
-            raise InputError(
-                f"{where}: annotation {annotation.get('id')!r} has bbox {box!r}, expected four finite numbers x, y, width, height"
-            )
+        here, category = f"{where}: annotation {brief(annotation.value.get('id'))}", annotation.id("category_id")
+        if category not in record["names"]:
+            raise InputError(f"{here} has category_id {category}, which is not among the categories")
+        box = annotation.value.get("bbox")
+        if not isinstance(box, list) or len(box) != 4 or not all(map(is_number, box)) or min(box[2:]) < 0:
+            raise InputError(f"{here} has bbox {brief(box)}, expected four finite numbers x, y, width, height, the last two at least 0")
         x, y, w, h = box
         boxes.append([x, y, x + w, y + h])
-        labels.append(record["names"][annotation["category_id"]])
+        labels.append(record["names"][category])
         scores.append(annotation.get("score", 1.0))
     return record | {"boxes": boxes, "labels": labels, "scores": scores}
 
 
-def _finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _check_size(record: dict, image: InputImage, where: str) -> None:
-    size = (record["width"], record["height"])
-    if not all(_finite(v) and v >= 1 for v in size):
-        raise InputError(f"{where}: width and height are {size}, expected pixels of the image")
+    width, height = whole_number(record["width"]), whole_number(record["height"])
+    if width is None or height is None or min(width, height) < 1:
+        found = f"({brief(record['width'])}, {brief(record['height'])})"
+        raise InputError(f"{where}: width and height are {found}, expected pixels of the image")
+    size = (width, height)
     if size != image.size:
         raise InputError(
             f"{where}: the boxes belong to an image of {size[0]} x {size[1]} pixels, but this one has "
@@ -218,6 +220,8 @@ def _check_size(record: dict, image: InputImage, where: str) -> None:
 def _check_record(record: dict, size: tuple[int, int], where: str) -> tuple[np.ndarray, np.ndarray]:
     """Boxes (n, 4) clipped to the image and scores (n,); a malformed detection is an InputError that names it."""
     labels, boxes = record["labels"], record["boxes"]
+    if not isinstance(labels, list):
+        raise InputError(f"{where}: labels is a {type(labels).__name__}, expected a list of names of classes")
     scores = record.get("scores")
     scores = [1.0] * len(labels) if scores is None else scores
     attributes = record.get("attributes")
@@ -230,18 +234,20 @@ def _check_record(record: dict, size: tuple[int, int], where: str) -> tuple[np.n
     for i, (label, box, score, attribute) in enumerate(zip(labels, boxes, scores, attributes, strict=True)):
         here = f"{where}, detection {i}"
         if not isinstance(label, str) or not label.strip():
-            raise InputError(f"{here}: label is {label!r}, expected the name of a class as a string")
-        if not isinstance(box, list) or len(box) != 4 or not all(_finite(v) for v in box):
-            raise InputError(f"{here} ({label!r}): box is {box!r}, expected four finite numbers x1, y1, x2, y2")
-        if box[2] <= box[0] or box[3] <= box[1]:
+            raise InputError(f"{here}: label is {brief(label)}, expected the name of a class as a string")
+        if not isinstance(box, list) or len(box) != 4 or not all(map(is_number, box)):
+            raise InputError(f"{here} ({label!r}): box is {brief(box)}, expected four finite numbers x1, y1, x2, y2")
+        if box[2] < box[0] or box[3] < box[1]:
             raise InputError(f"{here} ({label!r}): box is {box}, expected x1 < x2 and y1 < y2 (xyxy, not xywh)")
+        if box[2] == box[0] or box[3] == box[1]:
+            continue  # no area: left out
         if min(box[:2]) < -_TOLERANCE or box[2] > width + _TOLERANCE or box[3] > height + _TOLERANCE or box[0] >= width or box[1] >= height:
             raise InputError(
                 f"{here} ({label!r}): box {box} reaches outside the image of {width} x {height} pixels; clip it, and check that it is xyxy"
             )
-        if not _finite(score) or not 0 <= score <= 1:
-            raise InputError(f"{here} ({label!r}): score is {score!r}, expected a number in 0..1")
+        if not is_number(score) or not 0 <= score <= 1:
+            raise InputError(f"{here} ({label!r}): score is {brief(score)}, expected a number in 0..1")
         if not isinstance(attribute, list) or not all(isinstance(a, str) and a for a in attribute):
-            raise InputError(f"{here} ({label!r}): attributes are {attribute!r}, expected a list of strings")
+            raise InputError(f"{here} ({label!r}): attributes are {brief(attribute)}, expected a list of strings")
     array = np.asarray(boxes, np.float32).reshape(-1, 4)
     return array.clip(0, [width, height, width, height]).astype(np.float32), np.asarray(scores, np.float32)

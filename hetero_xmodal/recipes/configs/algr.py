@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ...configs import check_config
 from ...errors import InputError
 
 #: what each ablation of the paper removes
@@ -127,6 +128,7 @@ class ALGRConfig:
     averaging: float = 0.0
 
     def __post_init__(self) -> None:
+        check_config(self, at_most={"members": 100, "ggnn_steps": 100})
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise InputError(f"ALGRConfig: {name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")

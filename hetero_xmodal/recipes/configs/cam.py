@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ...configs import check_config
 from ...errors import InputError
 from ...networks.encoder_names import ENCODERS
 
@@ -75,6 +76,7 @@ class CAMConfig:
     hidden: int = 128
 
     def __post_init__(self) -> None:
+        check_config(self, at_most={"layers": 100, "blocks": 100, "perspectives": 1000, "image_size": 4096})
         for name in ("word_width", "width", "layers", "perspectives", "channels", "embed", "hidden"):
             if getattr(self, name) < 1:
                 raise InputError(f"CAMConfig: {name} is {getattr(self, name)}, expected at least 1")

@@ -63,4 +63,5 @@ class DAGNNConfig:
             not_negative=("tags", "alpha", "beta", "image_noise", "text_noise", "weight_decay"),
             share=("dropout", "input_dropout", "averaging", "momentum"),
             above_zero=("learning_rate", "free_scale"),
+            at_most={"hops": 100},
         )

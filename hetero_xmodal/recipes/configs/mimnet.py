@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ...configs import check_config
 from ...errors import InputError
 from ...networks.encoder_names import ENCODERS
 
@@ -57,6 +58,7 @@ class MIMNetConfig:
     detail: bool = True
 
     def __post_init__(self) -> None:
+        check_config(self, at_most={"smooth": 100, "coarse_size": 4096, "fine_size": 4096, "encoder_size": 4096})
         for name in ("embed", "word_width", "width", "boundary_width", "memories", "smooth", "channels"):
             if getattr(self, name) < 1:
                 hint = "; memory=False is the model without memory" if name == "memories" else ""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...data.store import progress_bar
 from ...networks.image_branch import ImageEncoder, WorldEncoder
 from ...networks.masks import box_mask
 from .dataset import KINDS, ManipulationData
@@ -62,6 +63,7 @@ def train_encoder(
     rate: float = 2e-3,
     reader_only: bool = False,
     places: float = 0.0,
+    progress: bool | None = None,
 ) -> tuple[AttributeReader, dict[str, float]]:
     """Train *encoder* and an attribute classifier on the classes and attributes of annotated boxes, then freeze both.
 
@@ -74,6 +76,7 @@ def train_encoder(
     reader_only : train the classifier only.
     places : weight of a loss that classifies the object at every cell of the coarse map; an encoder trained on boxes alone represents only
         the local appearance of a cell, not the object that it is part of.
+    progress : show a progress bar; by default only in a terminal.
 
     Returns
     -------
@@ -91,33 +94,35 @@ def train_encoder(
     optimiser = torch.optim.Adam(learning, lr=rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps)
     report: dict[str, float] = {}
-    for _ in range(steps):
-        rows = torch.randint(len(data.images), (batch_size,))
-        real = data.names[rows] >= 0
-        boxes = data.boxes[rows][real]
-        side = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
-        boxes = (boxes + 0.1 * (torch.rand_like(boxes) - 0.5) * side).clamp(0, 1)  # detected boxes are inaccurate too
-        image = torch.arange(batch_size)[:, None].expand(real.shape)[real]
-        with torch.set_grad_enabled(learns):
-            maps = encoder.maps(data.pixels(rows).to(device))
-            features = encoder.regions(maps, boxes.to(device), image.to(device))
-        names, values = data.names[rows][real].to(device), data.values[rows][real].to(device)
-        predicted = naming(features)
-        loss = F.cross_entropy(predicted, names)
-        hits = {"class": (predicted.argmax(1) == names).float().mean()}
-        for kind, logits in reader(features).items():
-            target = values[:, KINDS.index(kind)]
-            loss = loss + F.cross_entropy(logits, target)  # 0, unknown, is a class of its own
-            if bool((target > 0).any()):
-                hits[kind] = (logits.argmax(1) == target)[target > 0].float().mean()
-        if learns and places:
-            here = classes_at_places(data.boxes[rows], data.names[rows], maps["coarse"].shape[-1])
-            loss = loss + places * F.cross_entropy(naming_places(maps["coarse"]), here.to(device))
-        report |= {kind: 0.95 * report.get(kind, 0.0) + 0.05 * float(share) for kind, share in hits.items()}
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
+    with progress_bar("training the encoder" if learns else "training the attribute classifier", steps, progress) as advance:
+        for _ in range(steps):
+            rows = torch.randint(len(data.images), (batch_size,))
+            real = data.names[rows] >= 0
+            boxes = data.boxes[rows][real]
+            side = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
+            boxes = (boxes + 0.1 * (torch.rand_like(boxes) - 0.5) * side).clamp(0, 1)  # detected boxes are inaccurate too
+            image = torch.arange(batch_size)[:, None].expand(real.shape)[real]
+            with torch.set_grad_enabled(learns):
+                maps = encoder.maps(data.pixels(rows).to(device))
+                features = encoder.regions(maps, boxes.to(device), image.to(device))
+            names, values = data.names[rows][real].to(device), data.values[rows][real].to(device)
+            predicted = naming(features)
+            loss = F.cross_entropy(predicted, names)
+            hits = {"class": (predicted.argmax(1) == names).float().mean()}
+            for kind, logits in reader(features).items():
+                target = values[:, KINDS.index(kind)]
+                loss = loss + F.cross_entropy(logits, target)  # 0, unknown, is a class of its own
+                if bool((target > 0).any()):
+                    hits[kind] = (logits.argmax(1) == target)[target > 0].float().mean()
+            if learns and places:
+                here = classes_at_places(data.boxes[rows], data.names[rows], maps["coarse"].shape[-1])
+                loss = loss + places * F.cross_entropy(naming_places(maps["coarse"]), here.to(device))
+            report |= {kind: 0.95 * report.get(kind, 0.0) + 0.05 * float(share) for kind, share in hits.items()}
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            advance(1)
     for module in (encoder, reader):
         module.eval().requires_grad_(False)
     return reader, report | {"loss": float(loss.detach())}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ...data.store import progress_bar
 from ...errors import InputError
 from ...graphs.bridges import match_objects
 from ...graphs.build import flat_pair
@@ -31,6 +32,7 @@ def load_manipulation_data(
     told: int = 2,
     missing: int | None = None,
     scenes: str = "true",
+    progress: bool | None = None,
 ) -> ManipulationData:
     """Load training data: images with up to *captions* captions and *told* generated sentences each.
 
@@ -44,6 +46,7 @@ def load_manipulation_data(
     missing : number of sentences about an object that is not in the image ("no dog", "a cat instead of the dog"); by default 1, and 0 for
         birds.
     scenes : ``"true"``: annotated scene graphs; ``"detector"``: scene graphs from the world's detector.
+    progress : show a progress bar; by default only in a terminal.
 
     Raises
     ------
@@ -58,13 +61,15 @@ def load_manipulation_data(
     items = load_editing_images(data, split, size=size, seed=seed, image_size=image_size, task=task)
     images, pictured, sentences = [], [], []
     rng = np.random.default_rng((seed, len(items)))
-    for item in items:
-        if item.scene is None and scenes == "true" or not item.sentences:
-            continue
-        images.append(np.asarray(item.image.convert("RGB").resize((image_size, image_size))))
-        pictured.append(item.scene)
-        chosen = rng.permutation(len(item.sentences))[:captions]
-        sentences.append([item.sentences[k] for k in sorted(chosen)])
+    with progress_bar(f"reading the {split} images", len(items), progress) as advance:
+        for item in items:
+            advance(1)
+            if item.scene is None and scenes == "true" or not item.sentences:
+                continue
+            images.append(np.asarray(item.image.convert("RGB").resize((image_size, image_size))))
+            pictured.append(item.scene)
+            chosen = rng.permutation(len(item.sentences))[:captions]
+            sentences.append([item.sentences[k] for k in sorted(chosen)])
     if not images:
         raise InputError(f"{data} ({split}) has no image with a scene graph and a sentence; nothing can be learned from it")
     if scenes == "detector":

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...data.featurise import progress_bar
+from ...data.store import progress_bar
 
 ROUNDS = 3
 #: if the segmentation covers a smaller share of its box, the whole box is used
 LEAST = 0.1
 
 
-def cut_out(images: Tensor, boxes: Tensor, names: Tensor) -> Tensor:
+def cut_out(images: Tensor, boxes: Tensor, names: Tensor, *, progress: bool | None = None) -> Tensor:
     """Segment all objects: index plus one of the region that every pixel shows, 0 for none, (n, S, S) int16.
 
     Objects with smaller boxes are in front.
@@ -27,6 +27,7 @@ def cut_out(images: Tensor, boxes: Tensor, names: Tensor) -> Tensor:
     ----------
     images : (n, 3, S, S) uint8
     boxes, names : (n, m, 4) relative to the image's sides, and (n, m), -1 if there is no region
+    progress : show a progress bar; by default only in a terminal
 
     >>> image = torch.full((1, 3, 32, 32), 200, dtype=torch.uint8)
     >>> image[0, :, 10:20, 8:18] = torch.tensor([200, 30, 30], dtype=torch.uint8)[:, None, None]
@@ -37,11 +38,13 @@ def cut_out(images: Tensor, boxes: Tensor, names: Tensor) -> Tensor:
     owner = torch.zeros(len(images), *images.shape[2:], dtype=torch.int16)
     sides = boxes[..., 2:] - boxes[..., :2]
     order = torch.where(names >= 0, sides.prod(2), -1.0).argsort(1, descending=True)
-    for row in progress_bar(range(len(images)), "cutting things out"):
-        image = np.ascontiguousarray(images[row].permute(1, 2, 0).numpy())
-        for node in order[row].tolist():
-            if names[row, node] >= 0:
-                owner[row][torch.from_numpy(outline(image, boxes[row, node].numpy()))] = node + 1
+    with progress_bar("segmenting objects", len(images), progress) as advance:
+        for row in range(len(images)):
+            image = np.ascontiguousarray(images[row].permute(1, 2, 0).numpy())
+            for node in order[row].tolist():
+                if names[row, node] >= 0:
+                    owner[row][torch.from_numpy(outline(image, boxes[row, node].numpy()))] = node + 1
+            advance(1)
     return owner
 
 

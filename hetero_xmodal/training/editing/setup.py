@@ -75,7 +75,14 @@ def model_in(cls: type[M], folder: str | Path) -> M:
 
 
 def training_data(
-    data: str | ManipulationData, validation: ManipulationData | None, *, size: int | None, seed: int, image_size: int, setting: str
+    data: str | ManipulationData,
+    validation: ManipulationData | None,
+    *,
+    size: int | None,
+    seed: int,
+    image_size: int,
+    setting: str,
+    progress: bool | None = None,
 ) -> tuple[ManipulationData, ManipulationData]:
     """Load training and validation data if *data* is a name, and check that their images have the size of the config's *setting*.
 
@@ -86,8 +93,8 @@ def training_data(
     """
     if isinstance(data, str):
         name, few = data, min(200, max(8, (size or 2000) // 10))
-        data = load_manipulation_data(name, "train", size=size, seed=seed, image_size=image_size)
-        validation = load_manipulation_data(name, "val", size=few, image_size=image_size)
+        data = load_manipulation_data(name, "train", size=size, seed=seed, image_size=image_size, progress=progress)
+        validation = load_manipulation_data(name, "val", size=few, image_size=image_size, progress=progress)
     if validation is None:
         raise InputError("validation data are missing; give them too, the best epoch is selected on them")
     for what, some in (("training", data), ("validation", validation)):
@@ -135,6 +142,7 @@ def prepare_encoder(
     resumed: bool,
     places: float = 0.0,
     device: torch.device | str = "cpu",
+    progress: bool | None = None,
 ) -> AttributeReader:
     """Train the encoder of a new model and an attribute classifier on its features; returns the classifier.
 
@@ -148,6 +156,7 @@ def prepare_encoder(
     resumed : encoder and classifier will be restored from a checkpoint.
     places : as in :func:`~.encoder.train_encoder`.
     device : on which both are trained; afterwards they are on the CPU.
+    progress : as in :func:`hetero_xmodal.training.fit`.
     """
     if ready is not None:
         encoder.load_state_dict(ready.state_dict())
@@ -155,7 +164,7 @@ def prepare_encoder(
         return AttributeReader.of(data, encoder.feature_width).requires_grad_(False)
     learns = ready is None and not begun and isinstance(encoder, WorldEncoder)
     steps = steps if learns else min(steps, READER_STEPS)
-    reader, _ = train_encoder(encoder.to(device), data, steps=steps, reader_only=not learns, places=places)
+    reader, _ = train_encoder(encoder.to(device), data, steps=steps, reader_only=not learns, places=places, progress=progress)
     encoder.cpu()
     return reader.cpu()
 

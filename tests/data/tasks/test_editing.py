@@ -233,7 +233,7 @@ def test_a_missing_photograph_or_caption_is_named_when_it_is_asked_for(cub):
 
 @needs_real
 def test_real_cub_photographs():
-    folder = Path(REAL) / "cub_subset"
+    folder = f"{Path(REAL) / 'cub_subset'},boxes=original"
     counts = {split: len(load_pairs(f"cub:{folder}", split)) for split in ("train", "val", "test")}
     assert sum(counts.values()) == 543 and counts["test"] == 243
     pairs = load_pairs(f"cub:{folder}", "test", image_size=64)

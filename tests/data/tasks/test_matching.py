@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import json
 import os
 import pickle
@@ -33,7 +34,7 @@ from hetero_xmodal.data.tasks.matching import (
 )
 from hetero_xmodal.data.tasks.matching.extract import Extractor
 from hetero_xmodal.data.tasks.matching.load import cached_regions
-from hetero_xmodal.errors import InputError
+from hetero_xmodal.errors import InputError, MissingPackageError
 
 REAL = os.environ.get("HETERO_XMODAL_REAL_DATA")
 needs_real = pytest.mark.skipif(not REAL, reason="HETERO_XMODAL_REAL_DATA names no folder with real data")
@@ -331,6 +332,67 @@ def test_spacy_words_have_one_vector_each():
     np.testing.assert_allclose(alone.values, words.values[4:], atol=1e-4)
     with pytest.raises(InputError, match="the words were made with version en_other 1.0"):
         encode_words({**words.provenance, "version": "en_other 1.0"}, ["a"])
+
+
+def tiny_transformer(folder: Path) -> Path:
+    """A BERT of one layer and eight words in a folder, as `save_pretrained` of the library writes it."""
+    transformers = pytest.importorskip("transformers")
+    folder.mkdir()
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "red", "dog"]
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 12, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8, "max_position_embeddings": 80}
+    transformers.BertModel(transformers.BertConfig(vocab_size=8, **sizes)).save_pretrained(folder)
+    tokens = {word: k for k, word in enumerate(words)}
+    transformers.BertTokenizerFast(vocab=tokens).save_pretrained(folder)
+    return folder
+
+
+def test_words_of_a_named_transformer(tmp_path):
+    folder = tiny_transformer(tmp_path / "bert")
+    assert word_provenance(f"transformer:{folder}")["name"] == str(folder)
+    words = encode_words(f"transformer:{folder}", ["a red dog", "dog"])
+    assert words.values.shape == (4, 12) and words.offsets.tolist() == [0, 3, 4] and words.provenance["width"] == 12
+    assert list(words.tokens) == ["a", "red", "dog", "dog"]
+    data = quiet_load(
+        f"coco:{coco_folder(tmp_path / 'd', {'train': 2, 'val': 1, 'test': 1})}", texts=f"transformer:{folder}", cache=tmp_path
+    )
+    assert data.vocab["texts"]["encoder"] == "transformer" and data.train.words.values.shape[1] == 12
+
+
+def test_words_of_a_named_spacy_model(tmp_path):
+    from hetero_xmodal.parsers.sentence import MODELS, load_parser
+
+    usual = encode_words("spacy", ["a red dog"])
+    load_parser().nlp.to_disk(tmp_path / "model")
+    for name in (next(name for name in MODELS if importlib.util.find_spec(name)), str(tmp_path / "model")):
+        words = encode_words(f"spacy:{name}", ["a red dog"])
+        np.testing.assert_allclose(words.values, usual.values, atol=1e-5)
+        assert words.provenance["model"] == name
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ("spacy:en_core_web_none", "the spaCy model 'en_core_web_none' cannot be loaded .* install one with"),
+        ("transformer:/nowhere/bert", "the transformer '/nowhere/bert' cannot be loaded"),
+        ("trained:two", "the minimum count is 'two'"),
+        ("trained:\u0665", "the minimum count is"),
+    ],
+)
+def test_words_of_a_model_that_is_not_there(texts, message, monkeypatch):
+    if texts.startswith("transformer"):
+        pytest.importorskip("transformers")
+    with pytest.raises((InputError, MissingPackageError), match=message) as error:
+        encode_words(texts, ["a red dog"])
+    assert "\n" not in str(error.value)
+
+
+def test_a_damaged_transformer_is_one_sentence(tmp_path):
+    folder = tiny_transformer(tmp_path / "bert")
+    (folder / "config.json").write_text('{"model_type": "bert", "hidden_size": [12], "vocab_size": null}')
+    with pytest.raises(InputError) as error:
+        encode_words(f"transformer:{folder}", ["a red dog"])
+    assert "\n" not in str(error.value)
 
 
 def test_minilm_words_are_the_last_states_of_the_sentence_alone(tmp_path):

@@ -6,7 +6,6 @@ gives them (``scan``, ``bottom-up``, ``regions``).
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,9 +16,10 @@ import numpy as np
 
 from ....errors import InputError, nearest
 from ....files import read_json, write_json
+from ...marks import PREFIX, file_marks
 from ...regions import Regions, open_regions, select_regions
 from ...registry import open_for
-from ...source import SET_ASIDE, SPLITS, Record, Source, check_files, check_records, split_name
+from ...source import SET_ASIDE, SPLITS, Record, Source, check_files, check_records, id_hash, split_name
 from ...store import cache_folder, digest, from_bytes, one_at_a_time, open_store
 from .extract import extract_regions, load_extractor, region_provenance
 from .pairs import MatchingData, Split
@@ -144,6 +144,8 @@ def load_test_split(
     warned = [*source.notes, *notes]
     if len(kept) < len(records):
         warned.append(f"{len(records) - len(kept)} of {len(records)} images were used to train or select this model and are left out")
+    if source.generate is None and marks and not any(str(mark).startswith(PREFIX) for mark in marks):
+        warned.append("the model was saved by an earlier version, so images that it was trained on are recognised by their ids alone")
     kept = kept[: sizes.get("test")]
     for note in warned:
         warnings.warn(note, stacklevel=2)
@@ -229,7 +231,14 @@ def _read(source: Source, sizes: dict[str, int], folder: Path) -> tuple[_Pool, t
     where = f"'{source.name}'"
     records, notes = check_records(records, where)
     check_files(records, where)
-    return _Pool([replace(record, mark=record.content_mark()) for record in records]), notes
+    return _Pool(_marked(records, folder)), notes
+
+
+def _marked(records: list[Record], folder: Path) -> list[Record]:
+    """The records with the marks of their image files."""
+    unmarked = [record for record in records if not record.mark and isinstance(record.image, Path)]
+    marks = dict(zip(map(id, unmarked), file_marks([Path(str(record.image)) for record in unmarked], folder), strict=True))
+    return [replace(record, mark=marks[id(record)]) if id(record) in marks else record for record in records]
 
 
 def _parts(pool: _Pool, source: Source, seed: int, sizes: dict[str, int]) -> tuple[dict[str, list[Record]], list[str]]:
@@ -271,7 +280,7 @@ def _parts(pool: _Pool, source: Source, seed: int, sizes: dict[str, int]) -> tup
 
 
 def _shuffled(records: list[Record], seed: int) -> list[Record]:
-    return sorted(records, key=lambda record: hashlib.sha256(f"{seed} {record.id}".encode()).hexdigest())
+    return sorted(records, key=lambda record: id_hash(f"{seed} {record.id}"))
 
 
 def _check_overlap(parts: dict[str, list[Record]], name: str) -> None:
@@ -334,7 +343,7 @@ def cached_regions(records: Sequence[Record], made: dict[str, Any], folder: Path
     extractor = load_extractor(made)
     settings = {key: value for key, value in extractor.provenance.items() if key != "width"}  # not known beforehand of every detector
     place = folder / f"regions-{digest(settings)}"
-    marks = [record.mark for record in records]
+    marks = [_mark(record, extractor.provenance) for record in records]
     target = place / f"{digest(marks)}.safetensors"
     with one_at_a_time(target):
         _remove_if_broken(target)
@@ -355,6 +364,12 @@ def cached_regions(records: Sequence[Record], made: dict[str, Any], folder: Path
             extract_regions(extractor, images, ids=marks, marks=marks, out=target, known=known, progress=progress),
             ids=[record.id for record in records],
         )
+
+
+def _mark(record: Record, made: dict[str, Any]) -> str:
+    """What the regions of an image depend on: its contents and, where boxes are looked up in a file, its name too."""
+    by_name = str(made.get("detector", "")).endswith(".json")
+    return f"{record.mark} {record.image}" if by_name else record.mark
 
 
 def _remove_if_broken(path: Path) -> None:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ....errors import InputError, MissingPackageError, nearest
+from ....fields import Fields
 from ....files import read_json
 from ...source import check_captions
 from ...store import BlockFile, as_bytes, digest, from_bytes, open_store, progress_bar
@@ -74,11 +75,12 @@ def word_provenance(texts: str | dict[str, Any]) -> dict[str, Any]:
         if kind not in _DEFAULTS or (rest and kind == "minilm") or (not rest and kind == "transformer"):
             choices = ("trained", "spacy", "minilm", "transformer:NAME")
             raise InputError(f"words {texts!r} are not known{nearest(kind, choices)}; give {', '.join(choices)}")
-        if kind == "trained" and rest and not rest.isdigit():
+        if kind == "trained" and rest and not (rest.isascii() and rest.isdigit()):
             raise InputError(f"words {texts!r}: the minimum count is {rest!r}; write for instance 'trained:2'")
         record = {"encoder": kind}
         if rest:
-            record |= {"trained": {"minimum_count": int(rest or 0)}, "spacy": {"model": rest}, "transformer": {"name": rest}}[kind]
+            setting = {"trained": "minimum_count", "spacy": "model", "transformer": "name"}[kind]
+            record[setting] = int(rest[:9]) if kind == "trained" else rest
     record = {"encoder": kind} | _DEFAULTS[kind] | record
     for key in ("max_words", "minimum_count"):
         value = record.get(key, 1)
@@ -225,7 +227,7 @@ class _Encoder:
             offline = {"local_files_only": True} if Path(name).is_dir() else {}
             self.tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True, trust_remote_code=False, **offline)
             self.model = AutoModel.from_pretrained(name, trust_remote_code=False, use_safetensors=True, dtype=torch.float32, **offline)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except Exception as error:  # the library checks little of what it reads, and a damaged file can raise anything
             reason = " ".join(str(error).split())[:200]
             raise InputError(
                 f"the transformer '{name}' cannot be loaded ({reason}); give a folder with its files, connect once, or use 'minilm'"
@@ -265,13 +267,14 @@ def encoder_identity(record: dict[str, Any]) -> dict[str, Any]:
 
     folder = Path(_minilm_folder() if record["encoder"] == "minilm" else record["name"])
     files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
-    config = read_json(folder / "config.json", "configuration of the transformer") if files else {}
-    if files and "hidden_size" in config:
+    where = f"configuration of the transformer '{folder / 'config.json'}'"
+    config = Fields(read_json(folder / "config.json", "configuration of the transformer"), where) if files else None
+    if config is not None and "hidden_size" in config:
         total = hashlib.sha256()
         for path in files:
             with path.open("rb") as file:
                 total.update(hashlib.file_digest(file, "sha256").digest())
-        return {"weights": total.hexdigest()[:16], "width": int(config["hidden_size"])}
+        return {"weights": total.hexdigest()[:16], "width": config.whole("hidden_size", low=1)}
     encoder = _Encoder.of(record)
     total = hashlib.sha256()
     for name, value in sorted(encoder.model.state_dict().items()):

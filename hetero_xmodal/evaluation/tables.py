@@ -153,12 +153,12 @@ def _dagnn(
     tell: Tell | None = None,
     note: Tell | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame, str]]:
-    check_settings("dagnn", data, preset, set or [])
     from ..training.api import check_pairs, count_pairs, load_pairs_and_vectors
     from ..training.table_rows import check_dagnn_rows
 
     check_dagnn_rows(only, rows)
     check_pairs(data, size, network, label_vectors)
+    check_settings("dagnn", data, preset, set or [])
     from ..training.dagnn_tables import dagnn_tables
     from ..training.settings import choose_settings
 
@@ -194,7 +194,6 @@ def _algr(
     note: Tell | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame, str]]:
     sizes = split_sizes(size)
-    check_settings("algr", data, preset, set or [])
     from ..baselines.matching.rows import ROWS
     from ..metrics import PROTOCOLS
     from ..training.api import check_inputs
@@ -206,6 +205,7 @@ def _algr(
         check_choice("method", method, ROWS)
     only, methods, ablations = check_algr_rows(only, rows, methods)
     check_inputs(images, texts)
+    check_settings("algr", data, preset, set or [])
     from ..data.tasks.matching import load_matching_data
     from ..training.algr_settings import check_phases
     from ..training.algr_tables import algr_tables

@@ -24,7 +24,7 @@ from typing import Any
 from .errors import InputError, nearest
 from .schema import PROVENANCE, SEVERAL
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 #: characters that the zero-padded UTF-8 texts of a graph cannot hold: NUL, and lone surrogates, which have no UTF-8 form
 _UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
@@ -238,11 +238,12 @@ class SceneGraph:
         if not isinstance(data, dict) or "objects" not in data:
             raise InputError(f"expected a scene graph as a dict with the key 'objects', found {_brief(data)}")
         version = data.get("version", FORMAT_VERSION)
-        if version != FORMAT_VERSION:
+        if version not in (1, FORMAT_VERSION) or isinstance(version, bool):
             raise InputError(
-                f"scene graph format version {version!r} is not known here (this package reads version {FORMAT_VERSION}); "
+                f"scene graph format version {version!r} is not known here (this package reads versions 1 and {FORMAT_VERSION}); "
                 "update hetero_xmodal"
             )
+        origin = _origin_in_version_1(data) if version == 1 else ({}, {})
         known = {"format", "version", "id", "text", "size", "box_format", "objects", "relations", "tokens", "source"}
         for key in data:
             if key not in known:
@@ -252,8 +253,8 @@ class SceneGraph:
                 raise InputError(f"scene graph: '{key}' is {_brief(data[key])}, expected a list of dicts; see SceneGraph.to_dict")
         try:
             return cls(
-                objects=[SceneObject(**(o | {k: _as_tuple(o[k]) for k in ("box", "span") if k in o})) for o in data["objects"]],
-                relations=[SceneRelation(**r) for r in data.get("relations", [])],
+                objects=[SceneObject(**(origin[0] | o | {k: _as_tuple(o[k]) for k in ("box", "span") if k in o})) for o in data["objects"]],
+                relations=[SceneRelation(**(origin[1] | r)) for r in data.get("relations", [])],
                 tokens=[Token(**t) for t in data.get("tokens", [])],
                 text=data.get("text"),
                 size=_as_tuple(data.get("size")),
@@ -407,6 +408,18 @@ def _is_index(value: Any, count: int) -> bool:
 
 def _is_row(value: Any) -> bool:
     return isinstance(value, list | tuple)
+
+
+def _origin_in_version_1(data: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+    """Where objects and relations come from in a file of version 1, which says it of the scene only, by its parser."""
+    source = data.get("source")
+    parser = source.get("parser") if isinstance(source, dict) else None
+    if parser == "image":
+        prior = str(source.get("detector", "")).startswith("grid")
+        return {"provenance": "prior" if prior else "detected"}, {"provenance": "prior" if prior else "geometry"}
+    if parser == "hetero_xmodal.sentence":
+        return {"provenance": "parsed"}, {"provenance": "parsed"}
+    return {}, ({"provenance": "geometry"} if parser == "truth" else {})
 
 
 def _as_tuple(value: Any) -> Any:

@@ -72,6 +72,7 @@ def _shortened(scene: object, longest: int = 400) -> str:
         "hetero-xmodal corpus world/scenes --size 500 --out corpus",
         "hetero-xmodal corpus my_photos --detector grid:5 --out corpus",
         "hetero-xmodal corpus coco:photos --split val --scenes true --out corpus",
+        "hetero-xmodal corpus coco:photos --workers 4 --out corpus",
     )
 )
 def corpus(
@@ -85,6 +86,9 @@ def corpus(
     detector: o.Detector = None,
     scenes: Annotated[str, typer.Option(help="detector: find the objects; true: take the data set's own scene graphs.")] = "detector",
     wiring: o.Wiring = "inherit",
+    workers: Annotated[int, typer.Option(help="Processes that work at the same time.")] = 1,
+    engine: Annotated[str, typer.Option(help="processes of this machine, or dask: a Dask cluster.")] = "processes",
+    scheduler: Annotated[str | None, typer.Option(help="Address of a running Dask scheduler, tcp://HOST:8786.")] = None,
 ) -> None:
     """Turn a whole data set, or a folder of images and captions, into one corpus of heterographs on disk."""
     from ..data.tasks.corpus import build_corpus
@@ -92,7 +96,7 @@ def corpus(
     size = o.renamed(size, limit, "--size", "--limit")
     made = build_corpus(
         source, out, split=split, limit=size, sentences_per_image=sentences_per_image, detector=detector, scenes=scenes, wiring=wiring,
-        seed=seed,
+        seed=seed, workers=workers, engine=engine, scheduler=scheduler,
     )  # fmt: skip
     dropped = made.info.get("dropped", 0)
     say(made, f"wrote {out}" + (f"; left out {dropped}, with the reasons in {out / 'dropped.csv'}" if dropped else ""))

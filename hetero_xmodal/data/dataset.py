@@ -28,6 +28,7 @@ class Item:
     tags : words as on a photo-sharing site: some missing, some wrong
     sentence_scenes : for the default world, the true scene graph of each sentence; otherwise empty
     path : the file the image was read from; ``None`` if it was drawn
+    split : of the data set, if the item is known to belong to one
     """
 
     image: Image.Image
@@ -38,6 +39,7 @@ class Item:
     tags: list[str] = field(default_factory=list)
     sentence_scenes: list[SceneGraph] = field(default_factory=list)
     path: Path | None = None
+    split: str = ""
 
 
 class Dataset(Sequence):

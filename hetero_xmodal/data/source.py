@@ -134,9 +134,11 @@ class Record:
         import numpy as np
 
         if self.item is not None:
-            return self.item()
+            item = self.item()
+            item.split = item.split or self.split or ""
+            return item
         image = self.open_image()
-        item = Item(image, list(self.texts()), id=self.id, tags=list(self.tags))
+        item = Item(image, list(self.texts()), id=self.id, tags=list(self.tags), split=self.split or "")
         item.labels = None if self.labels is None else self.labels.astype(np.int64)
         item.scene = None if self.scene is None else self.scene(image.size)
         item.sentence_scenes = [] if self.sentence_scenes is None else self.sentence_scenes()

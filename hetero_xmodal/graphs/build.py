@@ -18,6 +18,7 @@ from torch import Tensor
 
 from .. import schema as s
 from ..errors import InputError, nearest
+from ..parsers.normal_forms import normal_attributes, normal_predicate
 from ..scenes import SceneGraph, SceneObject, SceneRelation, Token, check_characters
 from ..validation import check_flat
 from .bridges import Match, match_objects, name_similarity
@@ -55,6 +56,8 @@ def build_graph(
       relations of the sentence's scene.
     * ``same_as`` in both directions between matched objects (:func:`~hetero_xmodal.graphs.match_objects`), and two ``bridge`` nodes for
       each match: a copy of the word in the image graph and a copy of the region in the sentence graph (CAM, "graph construction").
+    * Predicates and attributes are in the same words on both sides, lower case and verbs in base form, whatever the scenes say
+      (:mod:`hetero_xmodal.parsers.normal_forms`).
     * ``label``: the labels of the pair; ``has`` edges come from regions, head words of objects and nouns whose names match a label.
 
     Parameters
@@ -218,7 +221,7 @@ def _visual_nodes(scene: SceneGraph, feature_width: int | None) -> dict[str, Ten
         raise InputError(f"the image's feature rows are {width} wide, expected feature_width={feature_width}")
     return {
         "name": s.encode_text([t.name for t in things], s.text_width(s.VISUAL, "name")),
-        "attributes": s.encode_text(["; ".join(t.attributes) for t in things], s.text_width(s.VISUAL, "attributes")),
+        "attributes": s.encode_text(["; ".join(normal_attributes(t.attributes)) for t in things], s.text_width(s.VISUAL, "attributes")),
         "box": torch.tensor([t.box or whole for t in things], dtype=torch.float32).reshape(-1, 4),
         "image_size": torch.tensor([size] * len(things), dtype=torch.float32).reshape(-1, 2),
         "score": torch.tensor([t.score for t in things], dtype=torch.float32),
@@ -241,7 +244,7 @@ def _relates(scene: SceneGraph, complete: bool) -> tuple[tuple[list[int], list[i
 def _relation_features(owner: s.Relation, found: Sequence[SceneRelation]) -> dict[str, Tensor]:
     """The features of *found* as edges of *owner*, on either side."""
     return {
-        "predicate": s.encode_text([r.predicate for r in found], s.text_width(owner, "predicate")),
+        "predicate": s.encode_text([normal_predicate(r.predicate) for r in found], s.text_width(owner, "predicate")),
         "score": torch.tensor([r.score for r in found], dtype=torch.float32),
         "provenance": _codes([r.provenance for r in found]),
         "mirror": torch.tensor([r.mirror for r in found], dtype=torch.bool),
@@ -307,7 +310,7 @@ def _word_nodes(
     attributes: list[dict[str, None]] = [{} for _ in words]
     name, number = [""] * len(words), [0] * len(words)
     for i, w in word_of_object.items():  # a word may head several objects: it has the attributes of all and the name of the last
-        attributes[w].update(dict.fromkeys(things[i].attributes))
+        attributes[w].update(dict.fromkeys(normal_attributes(things[i].attributes)))
         name[w], number[w] = things[i].name, things[i].number
     is_object = torch.zeros(len(words), dtype=torch.bool)
     is_object[list(word_of_object.values())] = True

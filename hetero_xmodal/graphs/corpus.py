@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from torch import Tensor
@@ -33,7 +33,7 @@ from .corpus_data import CorpusData, check_ids, owner_name, owner_part, renumber
 from .corpus_files import ColumnWriter, ShardCheck, read_corpus
 from .flat import FlatGraphs
 from .folder_kind import CORPUS_FOLDER
-from .tables import count_frame, edge_frame, find_owner, node_frame
+from .tables import edge_frame, find_owner, node_frame
 
 if TYPE_CHECKING:
     import dgl
@@ -328,7 +328,30 @@ class GraphCorpus(Sequence):
         pairs = view.pair[np.isin(self._data.image_of[view.pair], images)]
         return self._seen(_View(images, np.union1d(sentences, self._data.sentence_of[pairs]), pairs))
 
-    def frame(self, owner: str | Relation | None = None, *, unit: str = "pair", features: bool = False) -> pd.DataFrame:
+    def only(self, unit: str, numbers: Sequence[int]) -> GraphCorpus:
+        """A corpus of some images, sentences or pairs by number (b,); of images or sentences without their pairs.
+
+        For tables of a large corpus, a part at a time.
+
+        Raises
+        ------
+        InputError
+            If there is no such unit.
+        """
+        if unit not in UNITS:
+            raise InputError(f"unit is {unit!r}{nearest(str(unit), UNITS)}, expected one of {', '.join(UNITS)}")
+        if unit == "pair":
+            return self.subset(numbers)
+        rows = getattr(self._whole_view(), unit)[np.asarray(numbers, np.int64)]
+        nothing = np.empty(0, np.int64)
+        return self._seen(_View(**({part: nothing for part in UNITS} | {unit: rows})))
+
+    def pair_ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """Number of the image and number of the sentence of every pair, (pairs,) each, as ``frame(unit="image")`` counts them."""
+        view = self._whole_view()
+        return self._image_of(view), self._sentence_of(view)
+
+    def frame(self, owner: str | Relation | None = None, *, unit: str = "pair", features: bool | Literal["list"] = False) -> pd.DataFrame:
         """Table of one node type (``"visual"``) or relation (``"word-depends-word"`` or the triple), with decoded names.
 
         Parameters
@@ -337,7 +360,7 @@ class GraphCorpus(Sequence):
         unit : ``"pair"`` counts everything once for each graph, and the column ``graph`` is the number of the graph. ``"image"`` counts
             what belongs to images once for each image, whose number is in the column ``image``; ``"sentence"`` what belongs to sentences.
             The column ``id`` is the id of the unit.
-        features : one column per entry of the feature vectors.
+        features : one column per entry of the feature vectors; ``"list"``: one column per vector, of arrays.
 
         Raises
         ------
@@ -346,26 +369,22 @@ class GraphCorpus(Sequence):
         """
         if unit not in UNITS:
             raise InputError(f"unit is {unit!r}{nearest(str(unit), UNITS)}, expected one of {', '.join(UNITS)}")
-        strings = self._data.vocabulary.strings
-        if owner is not None:
-            owner = find_owner(self._owners(), owner)
-            if unit not in ("pair", owner_part(owner)):
-                raise InputError(
-                    f"{owner_name(owner)} belongs to the {owner_part(owner)}, not to the {unit}; give unit='{owner_part(owner)}'"
-                )
         rows = getattr(self._whole_view(), unit)
-        flat = self._data.coded(rows) if unit == "pair" else self._data.part(unit, rows)
         first = "graph" if unit == "pair" else unit
         if owner is None:
-            table = count_frame(flat)
-            for k, (name, texts) in enumerate(self._texts_of(unit).items(), start=1):
-                table.insert(k, name, texts)
+            import pandas as pd
+
+            return pd.DataFrame({first: np.arange(len(rows))} | self._texts_of(unit) | self._data.counts(unit, rows))
+        owner = find_owner(self._owners(), owner)
+        if unit not in ("pair", owner_part(owner)):
+            raise InputError(f"{owner_name(owner)} belongs to the {owner_part(owner)}, not to the {unit}; give unit='{owner_part(owner)}'")
+        flat, strings = self._data.of_owner(owner, unit, rows, vectors=bool(features)), self._data.vocabulary.strings
+        if isinstance(owner, str):
+            table = node_frame(flat, owner, features=features, strings=strings)
         else:
-            table = (
-                node_frame(flat, owner, features=features, strings=strings) if isinstance(owner, str) else edge_frame(flat, owner, strings)
-            )
-            ids = np.array([*self._texts_of(unit, only_id=True)["id"], ""], dtype=object)
-            table.insert(1, "id", ids[table["graph"]])
+            table = edge_frame(flat, owner, strings)
+        ids = np.array([*self._texts_of(unit, only_id=True)["id"], ""], dtype=object)
+        table.insert(1, "id", ids[table["graph"]])
         return table.rename(columns={"graph": first})
 
     # ------------------------------------------------------------------------------------------ what it holds
@@ -374,6 +393,16 @@ class GraphCorpus(Sequence):
     def kind(self) -> str:
         """``"pair"`` or ``"labels"``."""
         return self._data.kind
+
+    @property
+    def node_types(self) -> list[str]:
+        """Node types, in order."""
+        return list(self._data.order[0])
+
+    @property
+    def relations(self) -> list[Relation]:
+        """Relations as triples, in order."""
+        return list(self._data.order[1])
 
     @property
     def num_pairs(self) -> int:

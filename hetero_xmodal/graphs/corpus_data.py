@@ -208,6 +208,18 @@ class CorpusData:
             self.vocabulary, self.widths,
         )  # fmt: skip
 
+    def with_width(self, name: str, feature: str, width: int) -> tuple[CorpusData, list[str]]:
+        """Without the images whose nodes have a feature of another width, and the ids of those; their sentences stay without a pair."""
+        table = self.tables[owner_part(name)]
+        rows = table.node_data[name][feature]
+        if not len(rows) or rows.shape[1] == width:
+            return self, []
+        offsets = table.node_offsets[name].numpy()
+        kept = np.flatnonzero(np.diff(offsets) == 0)
+        others = np.flatnonzero(np.diff(offsets))
+        pairs = np.flatnonzero(np.isin(self.image_of, kept))
+        return self.take(kept, np.arange(self.count("sentence")), pairs), self.texts["images", "id"].strings(others)
+
     def graphs(self, pairs: Rows) -> FlatGraphs:
         """The graphs of the pairs (b,), as plain tensors, without a loop over graphs, nodes or edges."""
         rows = {"image": self.image_of[pairs], "sentence": self.sentence_of[pairs], "pair": pairs}
@@ -234,17 +246,50 @@ class CorpusData:
                 data[name] = self.vocabulary.padded(data[name], width)
         return flat
 
-    def coded(self, pairs: Rows) -> FlatGraphs:
-        """As :meth:`graphs`, with texts as codes, for tables of a whole corpus."""
-        rows = {"image": self.image_of[pairs], "sentence": self.sentence_of[pairs], "pair": pairs}
-        self._touched(rows)
-        return self.merged({part: table.take(rows[part]) for part, table in self.tables.items()})
+    def rows_of(self, unit: str, rows: Rows) -> dict[str, Rows]:
+        """The rows of every table that the *rows* (n,) of a unit have: their own, and for pairs those of their image and sentence."""
+        return {unit: rows} if unit != "pair" else {"image": self.image_of[rows], "sentence": self.sentence_of[rows], "pair": rows}
 
-    def part(self, part: str, rows: Rows) -> FlatGraphs:
-        """Rows of one table, with texts as codes."""
-        if self.touch is not None:
-            self.touch(part, rows)
-        return self.tables[part].take(rows)
+    def of_owner(self, owner: Owner, unit: str, rows: Rows, *, vectors: bool) -> FlatGraphs:
+        """The nodes of a type, or the edges of a relation and the names at their ends, for the *rows* (n,) of a unit, texts as codes.
+
+        Feature vectors are left out unless *vectors*; they are most of a corpus.
+        """
+        places, flat = self.rows_of(unit, rows), FlatGraphs(self.kind, len(rows))
+        self._touched(places)
+        for name in [owner] if isinstance(owner, str) else dict.fromkeys((owner[0], owner[2])):
+            part, only = owner_part(name), {node_type(name).name_feature}
+            wanted = {
+                feature: value for feature, value in self.tables[part].node_data[name].items()
+                if (feature in only or name == owner) and (vectors or feature != "feature")
+            }  # fmt: skip
+            table = FlatGraphs(self.kind, self.count(part), {name: self.tables[part].node_offsets[name]}, {name: wanted})
+            taken = table.take(places[part])
+            flat.node_offsets |= taken.node_offsets
+            flat.node_data |= taken.node_data
+        if not isinstance(owner, str):
+            table = self.tables[owner_part(owner)]
+            table = FlatGraphs(
+                self.kind, table.count, edge_offsets={owner: table.edge_offsets[owner]}, edge_ends={owner: table.edge_ends[owner]},
+                edge_data={owner: table.edge_data[owner]},
+            )  # fmt: skip
+            taken = table.take(places[owner_part(owner)])
+            flat.edge_offsets, flat.edge_ends, flat.edge_data = taken.edge_offsets, taken.edge_ends, taken.edge_data
+        return flat
+
+    def counts(self, unit: str, rows: Rows) -> dict[str, Rows]:
+        """Nodes of each type and edges of each relation, (n,) each, that belong to the *rows* (n,) of a unit."""
+        places = self.rows_of(unit, rows)
+        self._touched(places)
+        found = {}
+        owners: list[Owner] = [*self.order[0], *self.order[1]]
+        for owner in owners:
+            part = owner_part(owner)
+            if part in places:
+                table = self.tables[part]
+                offsets = (table.node_offsets[owner] if isinstance(owner, str) else table.edge_offsets[owner]).numpy()
+                found[owner_name(owner)] = offsets[places[part] + 1] - offsets[places[part]]
+        return found
 
     def text(self, key: tuple[str, str]) -> Texts:
         """One of :data:`TEXTS`, checked if it comes from a file."""

@@ -32,7 +32,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from ..files import read_json, write_json
+from ..files import read_json, read_safetensors, write_json, write_safetensors
 from ..schema import Relation
 from .corpus_data import SPLIT_PARTS, TABLES, TEXTS, CorpusData, Owner, owner_name, owner_part
 from .flat import FlatGraphs
@@ -43,6 +43,8 @@ from .texts import Texts, Vocabulary, VocabularyMaker
 #: version of the layout of files; that of the graphs in them is the schema's
 LAYOUT = 2
 _HEADER = 128  # bytes before the data of every column, so that a header can be written again when the length is known
+#: files of a corpus that is being written
+JOURNAL = ("journal.jsonl", "columns.json")
 VOCABULARY = ("vocabulary.offsets", "vocabulary.bytes")
 #: columns with one row per row of a table
 _COUNTED = {"image": "images/split", "sentence": "sentences/split", "pair": "pairs/image"}
@@ -164,13 +166,11 @@ class ColumnWriter:
 
     folder : an existing folder; one that an interrupted writer left is continued after the shards that are whole.
     shards : number of shards that are whole
-    notes : what was noted of each of them
     """
 
     def __init__(self, folder: Path):
         self.folder = folder
         self.shards = 0
-        self.notes: list[dict[str, Any]] = []
         self._about: dict[str, Any] = {}
         self._rows: dict[str, int] = {}
         self._last: dict[str, int] = {}  # column of offsets -> its last entry
@@ -226,7 +226,10 @@ class ColumnWriter:
         with open(self.folder / "journal.jsonl", "a", encoding="utf-8") as journal:
             journal.write(json.dumps(line) + "\n")
         self.shards += 1
-        self.notes.append(line["note"])
+
+    def notes(self) -> Iterator[dict[str, Any]]:
+        """What was noted of each shard, read from the journal."""
+        return (line["note"] for line, _ in _lines(self.folder / "journal.jsonl"))
 
     def feature_width(self, node_type: str, feature: str) -> int | None:
         """Width of a feature whose width the schema leaves free; ``None`` while no node has it."""
@@ -238,8 +241,10 @@ class ColumnWriter:
         names = [f"{key[0]}/{key[1]}.{what}" for what in ("offsets", "bytes")]
         return Texts(*(self._read(name) for name in names))
 
-    def finish(self, info: dict[str, Any]) -> None:
-        """Write the lengths into the headers of the columns, and ``corpus.json``; the journal goes.
+    def finish(self, info: dict[str, Any], *, keep_journal: bool = False) -> None:
+        """Write the lengths into the headers of the columns, and ``corpus.json``.
+
+        With *keep_journal* a later writer can still go on; otherwise the files of :data:`JOURNAL` are deleted.
 
         Raises
         ------
@@ -269,8 +274,8 @@ class ColumnWriter:
             {"format": FORMAT, "layout": LAYOUT, **description, **counts, "shards": self.shards, "sha256": digest.hexdigest()}
             | {"columns": shapes, "info": info},
         )  # fmt: skip
-        (self.folder / "journal.jsonl").unlink()
-        (self.folder / "columns.json").unlink()
+        for name in () if keep_journal else JOURNAL:
+            (self.folder / name).unlink()
 
     # ------------------------------------------------------------------ one shard
 
@@ -355,7 +360,6 @@ class ColumnWriter:
             if self._hashes(self._rows, rows) != record[1]:
                 break
             self._rows, kept, length = rows, kept + 1, end
-            self.notes.append(line["note"])
         self.shards = kept
         for name in names:
             _cut(_file(self.folder, name), _HEADER + self._rows[name] * _bytes_per_row(self._about["columns"][name]))
@@ -385,15 +389,18 @@ class ColumnWriter:
 def _lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
     """The whole lines of a journal, each with the place of its end."""
     end = 0
-    for raw in path.read_bytes().splitlines(keepends=True) if path.exists() else []:
-        end += len(raw)
-        try:
-            line = json.loads(raw)
-        except ValueError:
-            return
-        if not raw.endswith(b"\n") or not isinstance(line, dict):
-            return
-        yield line, end
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for raw in file:
+            end += len(raw)
+            try:
+                line = json.loads(raw)
+            except ValueError:
+                return
+            if not raw.endswith(b"\n") or not isinstance(line, dict):
+                return
+            yield line, end
 
 
 def _slice(path: Path, start: int, size: int) -> bytes:
@@ -407,6 +414,33 @@ def _slice(path: Path, start: int, size: int) -> bytes:
 def _cut(path: Path, length: int) -> None:
     if path.exists():
         os.truncate(path, min(length, path.stat().st_size))
+
+
+# ---------------------------------------------------------------------------------------------- one file, for parts on the way
+
+
+def write_single(path: Path, data: CorpusData) -> None:
+    """Write a small corpus as one safetensors file, atomically."""
+    texts = data.vocabulary.texts
+    arrays = columns(data) | dict(zip(VOCABULARY, (texts.offsets, texts.data), strict=True))
+    about = {"kind": data.kind, "owners": _owners(data), "widths": _widths(data), **{t: data.count(part) for part, t in TABLES.items()}}
+    tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+    write_safetensors(path, tensors, {"format": FORMAT, "about": json.dumps(about)})
+
+
+def read_single(path: Path) -> CorpusData:
+    """Read what :func:`write_single` wrote.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, cut or of another kind.
+    """
+    tensors, metadata = read_safetensors(path, "part of the corpus")
+    try:
+        return _restored({name: tensor.numpy() for name, tensor in tensors.items()}, json.loads(metadata["about"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"'{path}' is no part of a corpus ({error}); delete the folder of the interrupted run and begin anew") from None
 
 
 # ---------------------------------------------------------------------------------------------- reading

@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -57,13 +57,16 @@ def _decoded(rows: Any) -> np.ndarray:
     return np.array(decode_text(rows), dtype=object) if len(rows) else np.array([], dtype=object)
 
 
-def node_frame(flat: FlatGraphs, node_type: str, *, features: bool = False, strings: Strings = _decoded) -> pd.DataFrame:
+def node_frame(flat: FlatGraphs, node_type: str, *, features: bool | Literal["list"] = False, strings: Strings = _decoded) -> pd.DataFrame:
     """Table of all nodes of one type: ``graph``, ``node`` and a column per feature; *strings* reads the text features."""
     import pandas as pd
 
     member, row = _place(flat.node_offsets[node_type])
     schema = {f.name: f for f in NODE_FEATURES.get(node_type, ())}
-    return pd.DataFrame({"graph": member, "node": row} | _columns(flat.node_data[node_type], schema, strings, wide=features))
+    table = pd.DataFrame({"graph": member, "node": row} | _columns(flat.node_data[node_type], schema, strings, wide=features))
+    if features == "list":
+        table.attrs["vectors"] = [name for name in flat.node_data[node_type] if name in table and flat.node_data[node_type][name].ndim > 1]
+    return table
 
 
 def edge_frame(flat: FlatGraphs, relation: Relation, strings: Strings = _decoded) -> pd.DataFrame:
@@ -120,7 +123,7 @@ def _place(offsets) -> tuple[np.ndarray, np.ndarray]:
     return member, np.arange(len(member)) - offsets[member]
 
 
-def _columns(data: dict, schema: dict[str, Feature], strings: Strings, *, wide: bool) -> dict:
+def _columns(data: dict, schema: dict[str, Feature], strings: Strings, *, wide: bool | Literal["list"]) -> dict:
     columns: dict = {}
     for name, value in data.items():
         feature = schema.get(name)
@@ -130,6 +133,8 @@ def _columns(data: dict, schema: dict[str, Feature], strings: Strings, *, wide: 
             columns[name] = value.numpy()
         elif name in _COLUMNS and value.shape[1] == len(_COLUMNS[name]):
             columns |= {column: value[:, k].numpy() for k, column in enumerate(_COLUMNS[name])}
+        elif wide == "list":
+            columns[name] = list(value.reshape(len(value), value.shape[1:].numel()).numpy())
         elif wide:
             rows = value.reshape(len(value), value.shape[1:].numel()).numpy()
             columns |= {f"{name}_{k}": rows[:, k] for k in range(rows.shape[1])}

@@ -80,6 +80,8 @@ def mistagged_nouns(words: list[Word]) -> None:
                 owner.attach(w, "poss")
         elif w.tag == "VB" and w.i and words[w.i - 1].low == "," and w.i + 1 < len(words) and words[w.i + 1].tag == "VBG":
             w.retag("NN")  # ", smoke rising"
+        elif w.low in lex.MULTIPLES and w.dep in ("compound", "nmod", "amod") and w.head.i > w.i:
+            w.dep = "nummod"  # "two dozen roses"
         if w.pos in ("NOUN", "PROPN", "PRON", "NUM", "DET", "PUNCT") or w.low in lex.COLOURS or w.low in lex.RELATIVE_PRONOUNS:
             continue
         named = any(k.dep in ("det", "poss", "compound", "amod", "nummod") for k in w.kids)

@@ -15,15 +15,14 @@ def join_prepositions(words: list[Word]) -> None:
     while i < len(words):
         length = 0
         if words[i].low in _FIRST_WORDS:
-            length, predicate = _multiword(words, i)
+            length, predicate = multiword_preposition([w.low for w in words[i : i + 7]])
             if length:
                 _join(words, i, i + length, predicate)
         i += max(length, 1)
 
 
-def _multiword(words: list[Word], i: int) -> tuple[int, str]:
-    """Number of words of the preposition that starts at word *i* (0 if none does) and its predicate."""
-    low = [w.low for w in words[i : i + 7]]
+def multiword_preposition(low: list[str]) -> tuple[int, str]:
+    """Number of words of the preposition with which these lower-case words begin (0 if they begin with none), and its predicate."""
     if low[0] in lex.PLACE_PREPOSITIONS:
         length, predicate = _place(low)
         if length:

@@ -187,6 +187,14 @@ def test_split_folders(tmp_path):
         load_dataset(f"folder:{tmp_path / 'empty'}")
 
 
+def test_hidden_folders_and_files_are_no_data(tmp_path):
+    for name in ("a.png", ".edited.hx.tmp/b.png", "sub/.thumbnails/c.png", "sub/d.png", ".e.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+        (tmp_path / name).with_suffix(".txt").write_text("a bird")
+    assert [item.id for item in load_dataset(f"folder:{tmp_path}", split="all")] == ["a.png", "sub/d.png"]
+
+
 def test_list_and_cards():
     rows = list_datasets()
     assert {"name", "what", "items", "licence", "where"} <= set(rows[0]) and "world/birds" in str(rows)

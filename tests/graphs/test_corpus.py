@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import pickle
 import shutil
 import sys
@@ -16,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hetero_xmodal as hx
-from hetero_xmodal import GraphCorpus, InputError, SceneGraph, SceneObject, SceneRelation, build_corpus
+from hetero_xmodal import GraphCorpus, InputError, SceneGraph, SceneObject, SceneRelation
 from hetero_xmodal.environment import require_dgl
 from hetero_xmodal.files import read_json, write_json
 from hetero_xmodal.graphs import FlatGraphs
@@ -469,173 +467,6 @@ def test_texts_of_any_length_and_in_any_script_stay_whole(tmp_path):
         assert one.number(names[1]) == 1
 
 
-# ---------------------------------------------------------------------------------------------- building
-
-
-def items(count: int = 7):
-    """Items such as a data set gives; the third has no scene, every third a caption that is empty, the last none."""
-    from PIL import Image
-
-    from hetero_xmodal.data import Item
-
-    out = []
-    for i in range(count):
-        scene = (
-            None
-            if i == 2
-            else SceneGraph([SceneObject("bird", ["red"], (1, 1, 20, 20)), SceneObject("tree", box=(9, 9, 30, 30))], size=(32, 32))
-        )
-        captions = [] if i == count - 1 else ["A red bird sits on a tree.", " " if i % 3 == 0 else f"Tree number {i}", "birds"]
-        out.append(Item(Image.new("RGB", (32, 32), "white"), captions, scene=scene, id=f"item{i}"))
-    return out
-
-
-def dropped(path) -> list[tuple[str, str, str]]:
-    with open(path / "dropped.csv", newline="", encoding="utf-8") as file:
-        return [(row["item"], row["sentence_number"], row["reason"]) for row in csv.DictReader(file)]
-
-
-def test_build_keeps_valid_items_and_reports_the_others(tmp_path):
-    corpus = build_corpus(items(), tmp_path / "c", scenes="true", shard_size=3)
-    assert corpus.ids[:4] == ["item0#0", "item0#2", "item1#0", "item1#1"] and len(corpus) == 5 * 3 - 2 == corpus.info["graphs"]
-    assert dropped(tmp_path / "c") == [
-        ("item0", "1", "sentence is only white space; give an English sentence"),
-        ("item2", "", "the data set has no scene graph of this image; use a detector"),
-        ("item3", "1", "sentence is only white space; give an English sentence"),
-        ("item6", "", "the image has no sentence"),
-    ]
-    assert corpus.info["dropped"] == 4 and corpus.check()
-    expected = hx.build_graph(items()[0].scene, hx.parse_sentence("A red bird sits on a tree."))
-    assert_same(corpus[0], expected)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["c"]  # no temporary files are left
-
-
-def test_a_caption_that_is_no_caption_is_dropped_with_its_reason(tmp_path):
-    from hetero_xmodal.data import Item
-
-    first = items()[0]
-    lists = "a dog " + "and a cat " * 300 + " sits on a mat, " + "a bed and " * 300 + " a sofa"
-    data = [Item(first.image, ["A red bird sits on a tree.", "( " * 4000, lists], scene=first.scene, id="birds")]
-    corpus = build_corpus(data, tmp_path / "c", scenes="true")
-    assert corpus.ids == ["birds#0"]
-    assert dropped(tmp_path / "c") == [
-        ("birds", "1", "sentence has 4000 words and marks; at most 3000 are read, give one caption at a time"),
-        ("birds", "2", "sentence: more than 10000 relations"),
-    ]
-
-
-class Stops(list):
-    """A data set that is interrupted while it is read."""
-
-    after = 5
-
-    def __getitem__(self, index):
-        if index >= self.after:
-            raise KeyboardInterrupt
-        return super().__getitem__(index)
-
-
-def test_an_interrupted_build_resumes_and_gives_the_same_corpus(tmp_path):
-    options = {"scenes": "true", "shard_size": 2}
-    build_corpus(items(), tmp_path / "whole", **options)
-    with pytest.raises(KeyboardInterrupt):
-        build_corpus(Stops(items()), tmp_path / "c", **options)
-    assert not (tmp_path / "c").exists() and sorted(p.name for p in (tmp_path / "c.part").iterdir()) == [
-        "00000000",
-        "00000002",
-        "plan.json",
-    ]
-    with pytest.raises(InputError, match="interrupted run with wiring='inherit', now it is 'full'; repeat the first call .* resume=False"):
-        build_corpus(items(), tmp_path / "c", wiring="full", **options)
-
-    class Counts(list):
-        asked: list[int] = []
-
-        def __getitem__(self, index):
-            self.asked.append(index)
-            return super().__getitem__(index)
-
-    build_corpus(Counts(items()), tmp_path / "c", **options)
-    assert Counts.asked == [4, 5, 6]  # the finished shards are not made again
-    for file in (p.relative_to(tmp_path / "c") for p in (tmp_path / "c").rglob("*") if p.suffix in (".npy", ".csv")):
-        assert (tmp_path / "c" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
-    ours, whole = (read_json(tmp_path / n / "corpus.json") for n in ("c", "whole"))
-    assert {k: v for k, v in ours.items() if k != "info"} == {k: v for k, v in whole.items() if k != "info"}
-    assert {k for k in ours["info"] if ours["info"][k] != whole["info"][k]} <= {"source"}
-
-    with pytest.raises(KeyboardInterrupt):
-        build_corpus(Stops(items()), tmp_path / "c", **options)
-    other = build_corpus(items(), tmp_path / "c", wiring="full", resume=False, **options)
-    assert other.info["wiring"] == "full" and not (tmp_path / "c.part").exists()
-
-
-def test_limits(tmp_path):
-    corpus = build_corpus(items(), tmp_path / "c", scenes="true", limit=2, sentences_per_image=1)
-    assert corpus.ids == ["item0#0", "item1#0"]
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"scenes": "truth"}, "scenes is 'truth' .did you mean 'true'"),
-        ({"wiring": "none"}, "wiring is 'none', expected one of inherit, counterpart, full"),
-        ({"limit": 0}, "limit is 0, expected a whole number of at least 1"),
-        ({"shard_size": True}, "shard_size is True"),
-        ({"split": "train"}, "this one is loaded already"),
-        ({"detector": "wolrd"}, "wolrd"),
-    ],
-)
-def test_bad_options_are_refused_before_work_starts(tmp_path, options, message):
-    with pytest.raises(InputError, match=message):
-        build_corpus(Stops(items()), tmp_path / "c", **options)
-    assert not list(tmp_path.iterdir())
-
-
-def test_bad_places_and_sources_are_refused(tmp_path):
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "a.txt").write_text("precious")
-    with pytest.raises(InputError, match="photos' holds 'a.txt'"):
-        build_corpus(items(), tmp_path / "photos", scenes="true")
-    with pytest.raises(InputError, match="source is a int, expected the name of a data set"):
-        build_corpus(3, tmp_path / "c", scenes="true")
-    with pytest.raises(InputError, match="the data set has no item"):
-        build_corpus([], tmp_path / "c", scenes="true")
-    with pytest.raises(InputError, match="none of the 1 items became a graph; the first was dropped because: the image has no sentence"):
-        build_corpus(items()[-1:], tmp_path / "c", scenes="true")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["photos"]
-
-
-def test_a_folder_of_images_and_captions_through_a_detector(tmp_path):
-    from PIL import Image
-
-    folder = tmp_path / "in"
-    folder.mkdir()
-    for name in ("a", "b", "c"):
-        Image.new("RGB", (40, 30), "white").save(folder / f"{name}.png")
-        (folder / f"{name}.txt").write_text("A red bird.\nTwo birds on a tree\n")
-    (folder / "b.png").write_bytes((folder / "b.png").read_bytes()[:40])  # truncated
-    (folder / "c.txt").unlink()  # no caption
-    corpus = build_corpus(folder, tmp_path / "out", detector="grid:2", progress=False)
-    assert corpus.ids == ["a.png#0", "a.png#1"] and corpus.images == [str(folder / "a.png")] * 2
-    assert corpus.sentences == ["A red bird.", "Two birds on a tree"]
-    assert corpus.frame()["visual"].tolist() == [4, 4] and corpus.info["detector"]["detector"] == "grid:2"
-    reasons = dropped(tmp_path / "out")
-    assert len(reasons) == 2 and "b.png" in reasons[0][2] and "no caption" in reasons[1][2]
-    shutil.rmtree(folder)
-    assert len(GraphCorpus.load(tmp_path / "out").check()) == 2
-
-
-def test_the_default_world_becomes_a_corpus_with_labels_and_bridges(tmp_path):
-    corpus = build_corpus("world/scenes", tmp_path / "w", scenes="true", split="val", limit=6, sentences_per_image=2)
-    table = corpus.frame()
-    assert len(corpus) == 12 and corpus.info["dropped"] == 0 and (table["label"] > 0).all()
-    assert (table["bridge"] > 0).sum() >= 10  # nearly every caption names what is there
-    assert json.loads((tmp_path / "w" / "corpus.json").read_text())["info"]["split"] == "val"
-
-
-# ---------------------------------------------------------------------------------------------- saved where it is open
-
-
 def test_a_subset_is_not_saved_over_the_corpus_that_it_is_read_from(tmp_path):
     GraphCorpus.from_graphs([zoo.tiny(), zoo.no_bridge()], ids=["a", "b"]).save(tmp_path / "c")
     (tmp_path / "link").symlink_to("c")
@@ -660,3 +491,37 @@ def test_an_open_corpus_stays_what_it_was_when_another_takes_its_place(tmp_path)
         assert torch.equal(corpus[1].nodes["visual"].data[name], before.nodes["visual"].data[name])
     with pytest.raises(InputError, match="was replaced since it was opened; open it again"):
         pickle.loads(sent)
+
+
+def test_parquet_tables_hold_every_row_once_and_duckdb_joins_them(several, tmp_path):
+    """Against the graphs themselves: every region with its box and feature, every edge, and the images of the pairs."""
+    import duckdb
+    import pandas as pd
+
+    corpus, graphs = several
+    corpus = hx.concat([corpus, corpus.only("sentence", [0])])  # and a sentence without an image
+    files = corpus.to_parquet(tmp_path / "tables")
+    assert len(files) == 3 + len(corpus.node_types) + len(corpus.relations) and all(file.is_file() for file in files)
+    tables = {file.stem: pd.read_parquet(file) for file in files}
+    assert len(tables["images"]) == 3 and len(tables["sentences"]) == 10 and tables["pairs"]["id"].tolist() == corpus.ids
+    assert tables["images"]["pairs"].tolist() == [3, 3, 3] and tables["sentences"]["pairs"].tolist() == [1] * 9 + [0]
+    assert tables["pairs"]["image"].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2] and tables["pairs"]["text"].tolist() == corpus.sentences
+    for k in range(3):
+        mine = tables["visual"].query(f"image == {k}")
+        data = graphs[3 * k].nodes["visual"].data
+        assert mine[["x1", "y1", "x2", "y2"]].values.tolist() == data["box"].tolist()
+        assert [list(row) for row in mine["feature"]] == data["feature"].tolist()
+    for relation in corpus.relations:
+        unit = (
+            "image" if {relation[0], relation[2]} <= {"visual", "label"} else "sentence" if relation[0] == relation[2] == "word" else "pair"
+        )
+        expected = sum(g.num_edges(relation) for g in (graphs[::3] if unit == "image" else graphs))
+        extra = graphs[0].num_edges(relation) if unit == "sentence" else 0
+        assert len(tables["-".join(relation)]) == expected + extra and tables["-".join(relation)].columns[0] == unit
+    seen = duckdb.sql(
+        f"select p.id, count(*) from '{tmp_path}/tables/pairs.parquet' p join '{tmp_path}/tables/visual.parquet' v on p.image = v.image "
+        "group by p.id order by p.id"
+    ).fetchall()
+    assert seen == [(id, int(id[0]) + 1) for id in corpus.ids]
+    corpus[0:0].to_parquet(tmp_path / "empty")
+    assert pd.read_parquet(tmp_path / "empty" / "visual.parquet").columns.tolist() == tables["visual"].columns.tolist()

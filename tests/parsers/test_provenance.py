@@ -89,6 +89,29 @@ def test_scenes_keep_provenance_mirror_and_number_in_files(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
+    ("source", "objects", "relations"),
+    [
+        ({}, "annotated", "annotated"),
+        ({"parser": "annotations"}, "annotated", "annotated"),
+        ({"parser": "image", "detector": "world"}, "detected", "geometry"),
+        ({"parser": "image", "detector": "grid:7"}, "prior", "prior"),
+        ({"parser": "hetero_xmodal.sentence"}, "parsed", "parsed"),
+        ({"parser": "truth"}, "annotated", "geometry"),
+    ],
+)
+def test_files_of_version_1_say_it_by_their_parser(source, objects, relations):
+    old = {
+        "version": 1,
+        "objects": [{"name": "bird", "attributes": [], "score": 1.0}],
+        "relations": [{"subject": 0, "predicate": "on", "object": 0, "score": 1.0}],
+        "source": source,
+    }
+    scene = hx.SceneGraph.from_dict(old)
+    assert scene.objects[0].provenance == objects and scene.relations[0].provenance == relations
+    assert hx.SceneGraph.from_dict(scene.to_dict()) == scene  # in the new version
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
         (dict(provenance="detector"), "provenance is 'detector' .did you mean 'detected'"),

@@ -40,7 +40,9 @@ def open_folder(request: Request) -> Source:
         found = _table(folder / "captions.csv")
         records = [Record(name, split, tuple(captions), existing_form(folder, name)) for name, (split, captions) in found.items()]
     else:
-        paths = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.suffix.lower() in IMAGE_ENDINGS and p.is_file())
+        files = [p.relative_to(folder) for p in folder.rglob("*") if p.suffix.lower() in IMAGE_ENDINGS and p.is_file()]
+        # hidden folders are nobody's data: thumbnails of a file manager, or what a killed command has left
+        paths = sorted(p.as_posix() for p in files if not any(part.startswith(".") for part in p.parts))
         tops = [p.split("/")[0] if "/" in p and split_name(p.split("/")[0]) in SPLITS else None for p in paths]
         # beside folders named after splits, other images are for training; without any such folder nothing is known
         splits = [top or ("train" if any(tops) else None) for top in tops]

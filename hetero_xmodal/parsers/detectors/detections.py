@@ -108,19 +108,32 @@ class DetectionsFile:
     def _one(self, image: InputImage, score_threshold: float, max_objects: int | None) -> Detections:
         record = self.find(image)
         where = f"detections file '{self.path}', image {record['image_id']!r}"
-        _check_size(record, image, where)
         if self.format == "coco":
             record = _from_annotations(record, where)
-        boxes, scores = _check_record(record, image.size, where)
-        area = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-        if not area.all():
-            warnings.warn(f"{where}: {int((~area).sum())} of {len(area)} boxes have no area and are left out", stacklevel=4)
-        order = [i for i in np.argsort(-scores, kind="stable").tolist() if area[i] and scores[i] >= score_threshold][:max_objects]
-        attributes = record.get("attributes") or [[] for _ in record["labels"]]
-        return Detections(
-            [record["labels"][i].strip() for i in order], boxes[order], scores[order], [list(attributes[i]) for i in order],
-            provenance="annotated" if self._annotated else "detected",
-        )  # fmt: skip
+        found = checked_detections(record, image, where, score_threshold=score_threshold, max_objects=max_objects)
+        found.provenance = "annotated" if self._annotated else "detected"
+        return found
+
+
+def checked_detections(
+    record: dict[str, Any], image: InputImage, where: str, *, score_threshold: float = 0.0, max_objects: int | None = None
+) -> Detections:
+    """The detections of one record of this package's format, best score first; those without area are left out with a warning.
+
+    Raises
+    ------
+    InputError
+        If the record is malformed or belongs to an image of another size; *where* begins the message.
+    """
+    _check_size(record, image, where)
+    boxes, scores = _check_record(record, image.size, where)
+    area = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    if not area.all():
+        warnings.warn(f"{where}: {int((~area).sum())} of {len(area)} boxes have no area and are left out", stacklevel=5)
+    order = [i for i in np.argsort(-scores, kind="stable").tolist() if area[i] and scores[i] >= score_threshold][:max_objects]
+    attributes = record.get("attributes") or [[] for _ in record["labels"]]
+    names = [record["labels"][i].strip() for i in order]
+    return Detections(names, boxes[order], scores[order], [list(attributes[i]) for i in order])
 
 
 def _read(path: str) -> Any:

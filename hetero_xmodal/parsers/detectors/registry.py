@@ -20,8 +20,8 @@ def load_detector(detector: str | Path | Detector = "world", *, weights: str | P
     ----------
     detector : ``"auto"`` (the world's detector for images of the world, else a detector of photographs), ``"world"``, ``"nanodet"``
         (COCO's 80 classes, once ``hetero-xmodal detector get nanodet`` was run), ``"grid"`` (7 x 7 patches) or ``"grid:N"``, the path
-        of a detections JSON, the path of a detectron2 config (``.yaml``), a name of detectron2's model zoo
-        (``"COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"``), or an object that is a :class:`Detector` already.
+        of a detections JSON, ``"boxes:FOLDER"`` (YOLO, Pascal VOC or LabelMe files), the path of a detectron2 config (``.yaml``), a
+        name of detectron2's model zoo (``"COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"``), or an object that is a :class:`Detector`.
     weights : file of weights for a config or for ``"world"`` (``.safetensors``, or ``.pth`` and ``.pkl``, of which no code is executed).
     features : ImageNet network (``"efficientnet-lite0"``) whose region features replace the detector's own.
 
@@ -119,6 +119,10 @@ def _load(name: str, weights: str | None, features: str | None, *stamps) -> Dete
         from .grid import GridDetector
 
         return GridDetector(int(option or 7))
+    if kind == "boxes":
+        from .box_folder import BoxFolder
+
+        return BoxFolder(option)
     if name.endswith(".json"):
         from .detections import DetectionsFile
 

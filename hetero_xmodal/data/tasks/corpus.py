@@ -32,7 +32,7 @@ from ...graphs.wiring import WIRINGS
 from ...parsers.detectors.registry import check_detector
 from ...parsers.sentence import check_language
 from ...schema import SCHEMA_VERSION
-from ..registry import ENTRIES
+from ..registry import ENTRIES, check_data, open_source
 from .engines import check_engine, in_order
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def build_corpus(
     else:
         check_unused("is not used where scenes='true' takes the data set's own scene graphs", detector=detector)
     check_engine(workers, engine, scheduler)
-    _check_source(source)
+    _check_source(source, split)
     out = replaceable_folder(out, CORPUS_FOLDER).absolute()
     from .shards import ShardOptions
 
@@ -148,16 +148,19 @@ def _shard(number: int, source: Named | Given, rows: range, options: ShardOption
 # ---------------------------------------------------------------------------------------------- the plan
 
 
-def _check_source(source: Any) -> None:
-    """Refuse a name that is neither that of a folder nor of a data set."""
-    if not isinstance(source, str | Path) or Path(source).is_dir() or ":" in str(source):
+def _check_source(source: Any, split: str | None) -> None:
+    """Refuse a name that is neither that of a folder nor of a data set with images and captions, and a split that a world does not have."""
+    if not isinstance(source, str | Path) or Path(source).is_dir():
         return
     known = [entry.form for entry in ENTRIES]
-    if str(source) not in [entry.kind for entry in ENTRIES]:
+    if ":" not in str(source) and str(source) not in [entry.kind for entry in ENTRIES]:
         raise InputError(
             f"there is neither a folder nor a data set called '{source}'{nearest(str(source), known)}; give a folder of images with "
             f"captions or one of {', '.join(known)}"
         )
+    check_data(str(source), "corpus")
+    if str(source).startswith("world/"):
+        open_source(str(source)).split(split)
 
 
 def _open(source: Any, split: str | None, limit: int | None, seed: int) -> tuple[Named | Given, dict[str, Any]]:

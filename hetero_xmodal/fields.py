@@ -96,8 +96,16 @@ class Fields:
         ------
         InputError : neither a text nor a whole number.
         """
+        found = self.value.get(key)
+        if type(found) is int and 0 <= found <= LARGEST:  # nearly all of them
+            return str(found)
         found = self.get(key, default)
-        return found if found is default else id_text(found, f"{self.where}: {key!r}")
+        if found is default:
+            return found
+        try:
+            return id_text(found)
+        except InputError:  # the place is put into words only where it is needed, for there may be a million rows
+            return id_text(found, f"{self.where}: {key!r}")
 
     def whole(self, key: str, default: Any = _NEEDED, *, low: int = 0) -> Any:
         """A whole number from *low* to 2**31 - 1, perhaps written as a text or with a decimal point ("60", 60.0).

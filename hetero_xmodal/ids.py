@@ -50,7 +50,9 @@ def id_text(value: Any, where: str = "the id") -> str:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | str) or value == "" or (isinstance(value, int) and abs(value) >= 2**63):
         raise InputError(f"{where} is {brief(value)}, expected a text or a whole number of at most 64 bits")
-    return unicodedata.normalize("NFC", value) if isinstance(value, str) else str(value)
+    if isinstance(value, int):
+        return str(value)
+    return value if value.isascii() else unicodedata.normalize("NFC", value)
 
 
 def without_ending(name: str) -> str:
@@ -165,7 +167,8 @@ class IdTable:
 
 
 def _handles(ids: Sequence[Any], where: str) -> list[str]:
-    texts = [id_text(value, f"{where}: an id") for value in ids if value is not None]
+    what = f"{where}: an id"
+    texts = [id_text(value, what) for value in ids if value is not None]
     return list(dict.fromkeys(texts))
 
 

@@ -210,7 +210,10 @@ class Pretrained(_Module):
         head, vocab, tensors = read_pretrained(path, recipe=cls.recipe_name, verify=verify)
         settings = {cls.former_settings.get(name, name): value for name, value in head["config"].items()}
         tensors = {renamed_weight(name, cls.former_weights): tensor for name, tensor in tensors.items()}
-        model = cls(config_from_dict(cls.config_class, settings), vocab)
+        try:
+            model = cls(config_from_dict(cls.config_class, settings), vocab)
+        except InputError as error:
+            raise InputError(f"model '{path}': {error}") from None
         expected = model.state_dict()
         for name in expected:
             if name not in tensors:

@@ -251,6 +251,9 @@ class SceneGraph:
         for key in ("objects", "relations", "tokens"):
             if not isinstance(data.get(key, []), list) or not all(isinstance(entry, dict) for entry in data.get(key, [])):
                 raise InputError(f"scene graph: '{key}' is {_brief(data[key])}, expected a list of dicts; see SceneGraph.to_dict")
+        for key, kind, expected in (("id", str, "a text"), ("text", str, "a text"), ("source", dict, "a dict")):
+            if not isinstance(data.get(key), kind | None):
+                raise InputError(f"scene graph: '{key}' is {_brief(data[key])}, expected {expected}")
         try:
             return cls(
                 objects=[SceneObject(**(origin[0] | o | {k: _as_tuple(o[k]) for k in ("box", "span") if k in o})) for o in data["objects"]],
@@ -281,7 +284,10 @@ class SceneGraph:
         """
         from .files import read_json
 
-        return cls.from_dict(read_json(path, "scene graph"))
+        try:
+            return cls.from_dict(read_json(path, "scene graph"))
+        except InputError as error:
+            raise InputError(str(error) if str(path) in str(error) else f"'{path}': {error}") from None
 
     # ------------------------------------------------------------------------------------------ formats of other projects
 

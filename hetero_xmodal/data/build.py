@@ -64,11 +64,26 @@ def build_dataset(
     split = source.split(split)
     dataset = source.items(split, size)
     out = Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"'{out}' exists already; give a new folder or move it away")
     check_writable(out)
     part = out.with_name(out.name + ".part")
     plan = {"name": name, "split": split, "items": len(dataset), "seed": seed, "image_size": image_size}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with one_writer(part):
+        _begin(out, part, plan)
+        report = _write_items(dataset, part, split, out, progress)
+        if out.exists():
+            out.rmdir()  # an empty folder
+        os.replace(part, out)
+        (out / "plan.json").unlink()  # only now: without it, what a kill leaves would not be known as ours
+    return report
+
+
+def _begin(out: Path, part: Path, plan: dict) -> None:
+    """Check that the build of *plan* can be begun or continued in *part*, and note the plan there."""
+    if not part.exists() and (out / "plan.json").exists() and read_json(out / "plan.json", "plan of the interrupted build") == plan:
+        os.replace(out, part)  # killed between the last two steps
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"'{out}' exists already; give a new folder or move it away")
     if (part / "plan.json").exists():
         before = read_json(part / "plan.json", "plan of the interrupted build")
         changed = [k for k in plan if not isinstance(before, dict) or before.get(k) != plan[k]]
@@ -77,13 +92,6 @@ def build_dataset(
     elif part.exists() and any(part.iterdir()):
         raise InputError(f"'{part}' is needed for work in progress but holds other files; move it away")
     write_json(part / "plan.json", plan)
-    with one_writer(part):
-        report = _write_items(dataset, part, split, out, progress)
-    (part / "plan.json").unlink()
-    if out.exists():
-        out.rmdir()  # checked above: an empty folder
-    os.replace(part, out)
-    return report
 
 
 def _write_items(dataset, part: Path, split: str, out: Path, progress: bool) -> BuildReport:

@@ -299,11 +299,13 @@ def clean_text(text: str) -> str:
     >>> clean_text("  a cafe\\u0301\\u2028at  night ") == "a caf\\xe9 at night"
     True
     """
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join((text if text.isascii() else unicodedata.normalize("NFC", text)).split())
 
 
 def existing_form(folder: Path, name: str) -> Path:
     """The file *name* in *folder*, in whichever Unicode form (composed or decomposed) it is written there; as it is if there is none."""
+    if name.isascii():
+        return folder / name
     forms = (name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name))
     return next((folder / form for form in forms if (folder / form).exists()), folder / name)
 

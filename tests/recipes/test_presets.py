@@ -419,7 +419,7 @@ def test_real_sets():
     from hetero_xmodal.training.settings import data_facts
 
     assert choose_preset("dagnn", load_retrieval_data(f"wikipedia:{REAL}/wikipedia")).name == "small-histograms"
-    cub = data_facts(f"cub:{REAL}/cub_subset")
+    cub = data_facts(f"cub:{REAL}/cub_subset,boxes=original")
     assert (cub.images, cub.annotated, cub.drawn) == (270, "boxes", False)
 
 

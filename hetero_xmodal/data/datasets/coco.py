@@ -134,8 +134,10 @@ def _rows(data: Fields, key: str) -> list[Fields]:
 def _image_path(folder: Path, file_name: str, where: str) -> Path:
     check_inside(file_name, where)
     inside = existing_form(folder / "images", file_name)
+    if inside.exists():
+        return inside
     beside = existing_form(folder, file_name)
-    return inside if inside.exists() or not beside.exists() else beside
+    return beside if beside.exists() else inside
 
 
 # ---------------------------------------------------------------------------------------------- instances.json
@@ -187,8 +189,9 @@ def _instances(folder: Path) -> _Boxes:
         raise InputError(f"{where}: image id {twice} occurs more than once; keep one entry for each image")
     empty = unnamed = 0
     for row in _rows(data, "annotations"):
-        for key, known in (("image_id", by_id), ("category_id", names)):
-            if row.id(key) not in known:
+        owner, category = row.id("image_id"), row.id("category_id")
+        for key, id, known in (("image_id", owner, by_id), ("category_id", category, names)):
+            if id not in known:
                 raise InputError(f"{row.where} has the unknown {key} {brief(row.get(key))}")
         box = row.numbers("bbox", 4, "x, y, width, height")
         if min(box[2:]) < 0:
@@ -198,7 +201,7 @@ def _instances(folder: Path) -> _Boxes:
         empty += not min(box[2:])
         if not row.get("iscrowd", None):
             words = [] if isinstance(attributes, dict) else row.texts("attributes", [])
-            by_id[row.id("image_id")].things.append((names[row.id("category_id")], box, words))
+            by_id[owner].things.append((names[category], box, words))
     notes = []
     if empty:
         notes.append(f"{where}: {empty} boxes have no area and are left out")

@@ -418,8 +418,9 @@ def _is_row(value: Any) -> bool:
 
 def _origin_in_version_1(data: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
     """Where objects and relations come from in a file of version 1, which says it of the scene only, by its parser."""
-    source = data.get("source")
-    parser = source.get("parser") if isinstance(source, dict) else None
+    given = data.get("source")
+    source: dict[str, Any] = given if isinstance(given, dict) else {}
+    parser = source.get("parser")
     if parser == "image":
         prior = str(source.get("detector", "")).startswith("grid")
         return {"provenance": "prior" if prior else "detected"}, {"provenance": "prior" if prior else "geometry"}

@@ -65,7 +65,7 @@ def test_graph_writes_graph_scenes_and_drawing_that_can_be_read_again(cli, image
     assert SceneGraph.load(out / "image_scene.json") == SceneGraph.load(scene)
     assert SceneGraph.load(out / "sentence_scene.json") == hx.parse_sentence(SENTENCE)
     with Image.open(out / "drawing.png") as drawing:
-        assert drawing.width == round(10.8 * 150)
+        assert drawing.width == round(12.3 * 150)
     assert cli("graph", image, "a red ball", "--image-scene", scene, "--out", out)[0] == 0  # an earlier result is replaced
     assert SceneGraph.load(out / "sentence_scene.json").text == "a red ball"
 

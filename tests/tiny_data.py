@@ -61,6 +61,14 @@ def restval(folder: Path) -> str:
     return karpathy(folder).replace("karpathy:", "karpathy+restval:")
 
 
+def corpus(folder: Path) -> str:
+    """A corpus of the COCO data above, with its own scene graphs and labels."""
+    from hetero_xmodal import build_corpus
+
+    build_corpus(coco(folder / "coco"), folder / "corpus", split="all", scenes="true", progress=False)
+    return f"corpus:{folder / 'corpus'}"
+
+
 def plain_folder(folder: Path) -> str:
     images(folder)
     for k, name in enumerate(NAMES):
@@ -181,4 +189,5 @@ FOLDERS = {
     "karpathy:FILE,FOLDER": karpathy, "karpathy+restval:FILE,FOLDER": restval, "folder:FOLDER": plain_folder,
     "photos:FOLDER": photos_with_captions, "cub:FOLDER": cub, "vg:FOLDER": genome, "wikipedia:FOLDER": wikipedia, "mat:FOLDER": mat,
     "features:FILE": features, "scan:FOLDER": scan, "bottom-up:FOLDER": bottom_up, "regions:FOLDER": regions,
+    "corpus:FOLDER": corpus,
 }  # fmt: skip

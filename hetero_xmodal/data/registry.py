@@ -187,6 +187,15 @@ ENTRIES: tuple[Entry, ...] = (
         gives=("regions", "captions"), reader=f"{DATASETS}.regions:open_given_regions",
         where="FOLDER/regions.safetensors and captions.json",
     ),
+    Entry(
+        "corpus", "corpus:FOLDER", "a corpus of heterographs, built, filtered or merged by this package",
+        gives=("captions",), reader=f"{DATASETS}.corpus:open_corpus",
+        may_give=(
+            ("images", "where it knows the files of its images"), ("labels", "where its images have labels"),
+            ("scene graphs", "unless its regions are patches of a grid"),
+        ),
+        where="FOLDER, as 'hetero-xmodal corpus' or GraphCorpus.save writes it",
+    ),
 )  # fmt: skip
 
 

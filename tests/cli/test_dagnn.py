@@ -330,7 +330,7 @@ def test_bad_photo_folders_and_networks_are_refused(tagged, weights, tmp_path, c
     (tagged / "cats/04.png").write_bytes(whole[:-30])
     assert "04.png' cannot be decoded" in train()
     (tagged / "tags.csv").write_text("image,tags,labels\ncats/00.png,cat,sofa,cat\n")
-    assert "line 2: expected 3 cells" in train()
+    assert "line 2: 4 cells, but the heading has 3" in train()
     (tagged / "tags.csv").write_text("image;tags;labels\n")
     assert "no column 'image'" in train()
     (tagged / "tags.csv").unlink()

@@ -176,7 +176,8 @@ def _open(source: Any, split: str | None, limit: int | None, seed: int) -> tuple
         if split is not None:
             raise InputError("split goes with the name of a data set; this one is loaded already")
         dataset = source
-        items = Given(source, 0, str(getattr(source, "split", "")), tuple(getattr(source, "label_names", ()) or ()))
+        about = [str(getattr(source, "split", "")), tuple(getattr(source, "label_names", ()) or ()), str(getattr(source, "name", ""))]
+        items = Given(source, 0, *about)
     else:
         raise InputError(
             f"the source is a {type(source).__name__}, expected the name of a data set, a folder or what hx.load_dataset returned"

@@ -21,6 +21,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56697a", "#b27700")
 BASE = "root files"
 #: what stands in a room, in a few words; a room without an entry is drawn with its name alone
 CONTENTS = {
+    "files": "folders, manifests, locks",
     "viz": "figures, pages",
     "message_passing": "Step, Recipe, Trace",
     "networks": "torch parts without messages",

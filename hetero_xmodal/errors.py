@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+#: characters of a message
+LONGEST = 900
+_BREAKS = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029\0")
+
 
 class InputError(ValueError):
     """An argument, a file or a setting cannot be used.
@@ -14,11 +18,26 @@ class InputError(ValueError):
     Traceback (most recent call last):
     ...
     hetero_xmodal.errors.InputError: image 'a.png' is empty (0 bytes); give an image file
+
+    A message may quote what was found in a file: line breaks in it are shown as escapes, and the middle of a very long one is left out.
+
+    >>> str(InputError("category 'a\\nb' is unknown")), len(str(InputError("x" * 100_000)))
+    ("category 'a\\\\nb' is unknown", 900)
     """
+
+    def __init__(self, message: object) -> None:
+        text = "".join(c.encode("unicode_escape").decode() if c in _BREAKS else c for c in str(message))
+        super().__init__(text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[5 - LONGEST // 2 :]}")
 
 
 class MissingPackageError(ImportError):
-    """A package that this call needs is missing or broken; the message names the command that installs it."""
+    """A package that this call needs is missing or broken; the message names the command that installs it.
+
+    >>> raise MissingPackageError("DGL is missing; install it with: pip install dgl==1.1.3 packaging")
+    Traceback (most recent call last):
+    ...
+    hetero_xmodal.errors.MissingPackageError: DGL is missing; install it with: pip install dgl==1.1.3 packaging
+    """
 
 
 def nearest(word: object, choices: Iterable[object]) -> str:

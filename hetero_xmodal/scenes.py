@@ -40,7 +40,13 @@ _NOT_ATTRIBUTES = ("det", "nummod", "poss")  # modifiers in SceneGraphParser's d
 
 @dataclass
 class Token:
-    """One token of a sentence: text, lemma, universal part of speech, index of its head (itself for the root), arc label."""
+    """One token of a sentence: text, lemma, universal part of speech, index of its head (itself for the root), arc label.
+
+    >>> import hetero_xmodal as hx
+    >>> ball = hx.parse_sentence("two balls").tokens[1]
+    >>> ball.text, ball.lemma, ball.pos, ball.head
+    ('balls', 'ball', 'NOUN', 1)
+    """
 
     text: str
     lemma: str = ""
@@ -63,6 +69,9 @@ class SceneObject:
     number : how many the object stands for: 0 unknown, n, or -1 for several (a plural or a group, "some birds"); of sentences
     provenance : where the object comes from, one of :data:`hetero_xmodal.schema.PROVENANCE`
     attribute_provenance : the same of its attributes; ``None`` for the same as *provenance*
+
+    >>> SceneObject("ball", ["red"], box=(10, 5, 30, 25)).attributes
+    ['red']
     """
 
     name: str
@@ -86,6 +95,9 @@ class SceneRelation:
     score : confidence in 0..1
     provenance : where the relation comes from, one of :data:`hetero_xmodal.schema.PROVENANCE`
     mirror : true for the way back of a fact that is listed both ways ("right of", where "left of" is listed); statistics leave it out
+
+    >>> SceneRelation(0, "on", 1).predicate
+    'on'
     """
 
     subject: int
@@ -104,6 +116,10 @@ class SceneGraph:
     text : the sentence; ``None`` for an image
     id : identifier of the image or sentence in its data set
     source : provenance (parser, weights, feature extractor) as plain JSON values
+
+    >>> things = [SceneObject("ball", ["red"]), SceneObject("table")]
+    >>> print(SceneGraph(things, [SceneRelation(0, "on", 1)]))
+    ( ball , is , red ) , ( ball , on , table )
     """
 
     objects: list[SceneObject] = field(default_factory=list)
@@ -235,6 +251,9 @@ class SceneGraph:
         for key in ("objects", "relations", "tokens"):
             if not isinstance(data.get(key, []), list) or not all(isinstance(entry, dict) for entry in data.get(key, [])):
                 raise InputError(f"scene graph: '{key}' is {_brief(data[key])}, expected a list of dicts; see SceneGraph.to_dict")
+        for key, kind, expected in (("id", str, "a text"), ("text", str, "a text"), ("source", dict, "a dict")):
+            if not isinstance(data.get(key), kind | None):
+                raise InputError(f"scene graph: '{key}' is {_brief(data[key])}, expected {expected}")
         try:
             return cls(
                 objects=[SceneObject(**(origin[0] | o | {k: _as_tuple(o[k]) for k in ("box", "span") if k in o})) for o in data["objects"]],
@@ -265,7 +284,10 @@ class SceneGraph:
         """
         from .files import read_json
 
-        return cls.from_dict(read_json(path, "scene graph"))
+        try:
+            return cls.from_dict(read_json(path, "scene graph"))
+        except InputError as error:
+            raise InputError(str(error) if str(path) in str(error) else f"'{path}': {error}") from None
 
     # ------------------------------------------------------------------------------------------ formats of other projects
 
@@ -396,8 +418,9 @@ def _is_row(value: Any) -> bool:
 
 def _origin_in_version_1(data: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
     """Where objects and relations come from in a file of version 1, which says it of the scene only, by its parser."""
-    source = data.get("source")
-    parser = source.get("parser") if isinstance(source, dict) else None
+    given = data.get("source")
+    source: dict[str, Any] = given if isinstance(given, dict) else {}
+    parser = source.get("parser")
     if parser == "image":
         prior = str(source.get("detector", "")).startswith("grid")
         return {"provenance": "prior" if prior else "detected"}, {"provenance": "prior" if prior else "geometry"}

@@ -206,3 +206,17 @@ def test_no_json_value_causes_another_error(value):
             read(value)
         except InputError:
             pass
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    SceneGraph([SceneObject("bird")]).save(tmp_path / "a.json")
+    whole = (tmp_path / "a.json").read_text()
+    for old, new in (
+        ('"objects"', '"objekts"'),
+        ('"attributes": []', '"attributes": [[1]]'),
+        ('"source": {}', '"source": [1]'),
+        ('"id": null', '"id": 7'),
+    ):
+        (tmp_path / "a.json").write_text(whole.replace(old, new))
+        with pytest.raises(InputError, match="a.json"):
+            SceneGraph.load(tmp_path / "a.json")

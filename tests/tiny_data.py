@@ -61,6 +61,14 @@ def restval(folder: Path) -> str:
     return karpathy(folder).replace("karpathy:", "karpathy+restval:")
 
 
+def corpus(folder: Path) -> str:
+    """A corpus of the COCO data above, with its own scene graphs and labels."""
+    from hetero_xmodal import build_corpus
+
+    build_corpus(coco(folder / "coco"), folder / "corpus", split="all", scenes="true", progress=False)
+    return f"corpus:{folder / 'corpus'}"
+
+
 def plain_folder(folder: Path) -> str:
     images(folder)
     for k, name in enumerate(NAMES):
@@ -226,4 +234,5 @@ FOLDERS = {
     "photos:FOLDER": photos_with_captions, "cub:FOLDER": cub,
     "mirflickr:FOLDER": mirflickr, "nus-wide:FOLDER": nus_wide, "vg:FOLDER": genome, "wikipedia:FOLDER": wikipedia, "mat:FOLDER": mat,
     "features:FILE": features, "scan:FOLDER": scan, "bottom-up:FOLDER": bottom_up, "regions:FOLDER": regions,
+    "corpus:FOLDER": corpus,
 }  # fmt: skip

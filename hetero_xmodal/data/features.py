@@ -160,8 +160,13 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
                 return {key: file[key] for key in file.files}
         from scipy.io import loadmat
 
+        from .mat_file import check_mat
+
+        check_mat(path)
         arrays = {key: value for key, value in loadmat(path).items() if not key.startswith("__")}
-        return {key: value.toarray() if hasattr(value, "toarray") else value for key, value in arrays.items()}
+        return {key: _dense(value) if hasattr(value, "toarray") else value for key, value in arrays.items()}
+    except InputError:
+        raise
     except NotImplementedError:
         raise InputError(f"feature file '{path}' is a MATLAB 7.3 file; save it with version 7 (in MATLAB: save(..., '-v7'))") from None
     except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
@@ -173,6 +178,12 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 def _reason(error: Exception) -> str:
     """What a library says of a damaged file, in one short line."""
     return " ".join(str(error).split())[:160]
+
+
+def _dense(matrix: Any) -> np.ndarray:
+    if hasattr(matrix, "check_format"):
+        matrix.check_format(full_check=True)  # scipy writes wherever a damaged file's indices point
+    return matrix.toarray()
 
 
 def take_array(arrays: dict[str, np.ndarray], key: str, path: Path) -> np.ndarray:

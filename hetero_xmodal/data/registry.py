@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import textwrap
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,6 +204,15 @@ ENTRIES: tuple[Entry, ...] = (
         gives=("regions", "captions"), reader=f"{DATASETS}.regions:open_given_regions",
         where="FOLDER/regions.safetensors and captions.json",
     ),
+    Entry(
+        "corpus", "corpus:FOLDER", "a corpus of heterographs, built, filtered or merged by this package",
+        gives=("captions",), reader=f"{DATASETS}.corpus:open_corpus",
+        may_give=(
+            ("images", "where it knows the files of its images"), ("labels", "where its images have labels"),
+            ("scene graphs", "unless its regions are patches of a grid"),
+        ),
+        where="FOLDER, as 'hetero-xmodal corpus' or GraphCorpus.save writes it",
+    ),
 )  # fmt: skip
 
 
@@ -370,19 +380,25 @@ def load_dataset(name: str, split: str | None = None, *, size: int | None = None
 # ---------------------------------------------------------------------------------------------- the list and the cards
 
 
+#: heads of the columns of the printed list, where a task is named after a function
+_COLUMNS = {"load_dataset": "images", "load_pairs": "edits"}
+_WIDTH = 100  # characters of a line of the printed list
+
+
 class Rows(list):
     """Rows of :func:`list_datasets`; ``print`` shows a table of tasks, and what each data set is below it."""
 
     def __str__(self) -> str:
-        columns = ["name", *TASKS]
+        names = ["data set", *(_COLUMNS.get(task, task) for task in TASKS)]
         notes = list(dict.fromkeys(row[task] for row in self for task in TASKS if row[task] not in ("yes", "no")))
-        short = {"yes": "yes", "no": "no"} | {note: f"({k})" for k, note in enumerate(notes, 1)}
-        cells = [columns, *([row["name"], *(short[row[task]] for task in TASKS)] for row in self)]
-        widths = [max(len(row[k]) for row in cells) for k in range(len(columns))]
+        short = {"yes": "yes", "no": "-"} | {note: f"({k})" for k, note in enumerate(notes, 1)}
+        cells = [names, *([row["name"], *(short[row[task]] for task in TASKS)] for row in self)]
+        widths = [max(len(row[k]) for row in cells) for k in range(len(names))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
         lines += ["", *(f"{short[note]} {note}" for note in notes), ""]
         for row in self:
-            lines += [f"{row['name']}: {row['what']}", f"    {row['items']}; licence: {row['licence']}; from: {row['where']}"]
+            told = f"{row['items']}; licence: {row['licence']}; from: {row['where']}"
+            lines += [f"{row['name']}: {row['what']}", *textwrap.wrap(told, _WIDTH, initial_indent="    ", subsequent_indent="    ")]
         return "\n".join(lines)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import InputError
 from ..files import read_json, write_json
 from ..metrics.uncertainty import Interval, bootstrap_interval
+from ..scenes import check_characters
 
 FORMAT, VERSION = "hetero_xmodal.evaluation", 1
 FOLDER = "evaluations"  # in the run folder
@@ -75,7 +76,8 @@ class Evaluation:
     def __str__(self) -> str:
         found = self.intervals()
         wide = max((len(name) for name in found), default=0)
-        lines = [f"  {name:<{wide}}  {_number(i.low)} to {_number(i.high)}" for name, i in found.items()]
+        digits = 4 if all(abs(i.high) < 2 for i in found.values()) else 2  # shares, or percentages and ranks: one precision for all
+        lines = [f"  {name:<{wide}}  {i.low:.{digits}f} to {i.high:.{digits}f}" for name, i in found.items()]
         return "\n".join([self.text, *([f"{100 * LEVEL:g} % intervals over queries:"] if lines else []), *lines])
 
     # ------------------------------------------------------------------------------------------ files
@@ -108,17 +110,32 @@ class Evaluation:
         if not isinstance(data, dict) or data.get("format") != FORMAT or data.get("version") != VERSION:
             raise InputError(f"'{path}' is not an evaluation of this version of hetero_xmodal; evaluate the model again")
         try:
-            per_query = {
-                name: PerQuery(
-                    np.array([math.nan if value is None else value for value in some["values"]], np.float64), some["queries"],
-                    None if some["groups"] is None else np.array(some["groups"], np.int64), some["higher"],
-                )
-                for name, some in data["per_query"].items()
-            }  # fmt: skip
-            scores = {name: math.nan if value is None else value for name, value in data["scores"].items()}
+            per_query = {name: _read_per_query(some) for name, some in data["per_query"].items()}
+            scores = {name: math.nan if value is None else _finite(value) for name, value in data["scores"].items()}
+            for key, kind in (("recipe", str), ("settings", dict), ("weights", str), ("text", str)):
+                if not isinstance(data[key], kind):
+                    raise TypeError(f"its {key} is a {type(data[key]).__name__}")
+                check_characters(f"its {key}", str(data[key]))
             return cls(data["recipe"], data["settings"], scores, per_query, data["weights"], data["text"], Path(path))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"evaluation '{path}' is incomplete ({type(error).__name__}: {error}); evaluate the model again") from None
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            reason = f"{type(error).__name__}: {error}"[:200]
+            raise InputError(f"evaluation '{path}' is incomplete ({reason}); evaluate the model again") from None
+
+
+def _read_per_query(some: Mapping[str, Any]) -> PerQuery:
+    values = np.array([math.nan if value is None else _finite(value) for value in some["values"]], np.float64)
+    groups = None if some["groups"] is None else np.array(some["groups"], np.int64)
+    if groups is not None and groups.shape != values.shape:
+        raise ValueError(f"{groups.size} groups for {len(values)} values")
+    if not isinstance(some["queries"], str) or not isinstance(some["higher"], bool):
+        raise TypeError("queries and higher are a text and true or false")
+    return PerQuery(values, some["queries"], groups, some["higher"])
+
+
+def _finite(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{str(value)[:40]!r} is no number")
+    return float(value)
 
 
 def stored_path(run: str | Path, settings: Mapping[str, Any]) -> Path:
@@ -161,7 +178,3 @@ def queries_digest(*parts: Any) -> str:
         array = np.ascontiguousarray(part) if isinstance(part, np.ndarray) else None
         digest.update(json.dumps(list(part)).encode() if array is None else str(array.shape).encode() + array.tobytes())
     return digest.hexdigest()[:16]
-
-
-def _number(value: float) -> str:
-    return f"{value:.4f}" if abs(value) < 2 else f"{value:.2f}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,13 +71,16 @@ def read_text(path: str | Path, what: str = "text") -> str:
     Raises
     ------
     InputError
-        If the file is missing, empty or not UTF-8.
+        If the file is missing, empty, not UTF-8, or holds NUL characters.
     """
     path = existing_file(path, what)
     try:
-        return path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{what} file '{path}' is not UTF-8 text; save it as UTF-8") from None
+    if "\0" in text:  # UTF-16, or a file whose blocks were lost
+        raise InputError(f"{what} file '{path}' holds NUL characters; it is damaged, or not UTF-8: save it as UTF-8")
+    return text
 
 
 def text_lines(text: str) -> list[str]:
@@ -96,13 +100,15 @@ def existing_file(path: str | Path, what: str = "file") -> Path:
     Raises
     ------
     InputError
-        If it does not exist, is a folder, or is empty.
+        If it does not exist, is a folder, a pipe or a device, or is empty.
     """
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{what} '{path}' is a folder; give a file")
     if not path.exists():
         raise InputError(f"{what} '{path}' does not exist; check the path")
+    if not path.is_file():  # reading a pipe may wait for ever, a device never ends
+        raise InputError(f"{what} '{path}' is a pipe or a device; give a file")
     if path.stat().st_size == 0:
         raise InputError(f"{what} '{path}' is empty (0 bytes)")
     return path
@@ -113,7 +119,13 @@ def write_safetensors(path: str | Path, tensors: dict, metadata: dict[str, str] 
 
     The format cannot express shared memory: tied weights and overlapping views are written once for each name, and are separate tensors
     when they are read back.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written, for example because the disk is full.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     apart = {name: tensor.contiguous() for name, tensor in tensors.items()}
@@ -124,7 +136,13 @@ def write_safetensors(path: str | Path, tensors: dict, metadata: dict[str, str] 
             apart[name] = tensor.clone()
         last[tensor.device] = max(end, last.get(tensor.device, 0))
     with atomic_path(path) as temporary:
-        save_file(apart, str(temporary), metadata=metadata)
+        try:
+            save_file(apart, str(temporary), metadata=metadata)
+        except SafetensorError as error:  # the library hides the operating system's error in its text: "... (os error 28)"
+            number = re.search(r"os error (\d+)", str(error))
+            if number is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
 
 
 def read_safetensors(path: str | Path, what: str = "tensor file") -> tuple[dict, dict[str, str]]:

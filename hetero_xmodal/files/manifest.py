@@ -78,6 +78,8 @@ def read_manifest(folder: str | Path) -> Manifest | None:
         If the manifest is damaged or of a version that this package does not know.
     """
     path = Path(folder) / MANIFEST
+    if path.exists() and not path.is_file() and not path.is_dir():  # reading a pipe may wait for ever, a device never ends
+        raise InputError(f"'{path}' is a pipe or a device; remove it")
     try:
         raw = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections import Counter
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -69,7 +70,8 @@ def name_similarity(first: str, second: str) -> float:
     >>> name_similarity("hot dog", "dog")
     0.0
     """
-    a, b = " ".join(first.lower().split()), " ".join(second.lower().split())
+    # "é" may be one character or two, and is the same letter
+    a, b = (" ".join(unicodedata.normalize("NFC", name).lower().split()) for name in (first, second))
     whole = _whole_similarity(a, b)
     if whole:
         return whole

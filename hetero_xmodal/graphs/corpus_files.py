@@ -36,10 +36,10 @@ from ..files import read_json, read_safetensors, write_json, write_safetensors
 from ..schema import Relation
 from .corpus_data import SPLIT_PARTS, TABLES, TEXTS, CorpusData, Owner, owner_name, owner_part
 from .flat import FlatGraphs
+from .folder_kind import CORPUS_FORMAT as FORMAT
 from .store import check_description
 from .texts import Texts, Vocabulary, VocabularyMaker
 
-FORMAT = "hetero_xmodal.corpus"
 #: version of the layout of files; that of the graphs in them is the schema's
 LAYOUT = 2
 _HEADER = 128  # bytes before the data of every column, so that a header can be written again when the length is known
@@ -139,13 +139,15 @@ def _mapped(folder: Path, name: str, dtype: str, shape: tuple[int, ...]) -> np.n
     """
     path = _file(folder, name)
     wanted = _HEADER + np.dtype(dtype).itemsize * math.prod(shape)
+    if path.exists() and not path.is_file():
+        raise InputError(f"'{path}' is no file but a folder, a pipe or a device; build or copy the corpus again")
     try:
         found = path.stat().st_size
         array = np.load(path, mmap_mode="c") if found == wanted else None
         head = _slice(path, 0, _HEADER)
     except FileNotFoundError:
         raise InputError(f"'{path}' is missing; the corpus is damaged, build or copy it again") from None
-    except (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError) as error:
+    except (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError, OverflowError) as error:
         raise InputError(f"'{path}' is no column of a corpus ({error}); build or copy the corpus again") from None
     if array is None:
         raise InputError(f"'{path}' has {found:,} bytes, the description says {wanted:,}; the corpus is damaged, build or copy it again")

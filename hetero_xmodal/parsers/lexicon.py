@@ -368,5 +368,8 @@ COLOURED = _words("colored coloured color colour")
 #: adverbs used like adjectives: "the ears are down"
 ADVERB_ATTRIBUTES = _words("down up open outside inside outdoors upright indoors together away alone")
 
+#: adverbs of place that are an attribute of whoever is there: "people standing outside"
+WHERE_ADVERBS = _words("outside outdoors indoors")
+
 #: adverbs that add nothing to the preposition behind them
 EMPTY_ADVERBS = _words("outside high up right just directly together here there far back closely close")

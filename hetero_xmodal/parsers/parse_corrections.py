@@ -72,16 +72,7 @@ def side_by_side(words: list[Word]) -> None:
 def mistagged_nouns(words: list[Word]) -> None:
     """ "on his back", "man has ear": words with a determiner, or in the place of an object, are nouns whatever their tag."""
     for w in words:
-        if w.pos not in ("NOUN", "PROPN", "PUNCT") and is_owned(words, w):
-            w.retag("NN")
-            owner = words[w.i - 2]
-            if owner.head is not w:
-                w.attach(owner.head, owner.dep)
-                owner.attach(w, "poss")
-        elif w.tag == "VB" and w.i and words[w.i - 1].low == "," and w.i + 1 < len(words) and words[w.i + 1].tag == "VBG":
-            w.retag("NN")  # ", smoke rising"
-        elif w.low in lex.MULTIPLES and w.dep in ("compound", "nmod", "amod") and w.head.i > w.i:
-            w.dep = "nummod"  # "two dozen roses"
+        nouns_by_neighbours(words, w)
         if w.pos in ("NOUN", "PROPN", "PRON", "NUM", "DET", "PUNCT") or w.low in lex.COLOURS or w.low in lex.RELATIVE_PRONOUNS:
             continue
         named = any(k.dep in ("det", "poss", "compound", "amod", "nummod") for k in w.kids)
@@ -96,6 +87,20 @@ def mistagged_nouns(words: list[Word]) -> None:
             w.retag("NN")
         elif w.dep in ("nsubj", "nsubjpass", "ROOT", "conj") and w.tag in ("XX", "JJ", "FW", "UH") and any(k.dep == "det" for k in w.kids):
             w.retag("NN")
+
+
+def nouns_by_neighbours(words: list[Word], w: Word) -> None:
+    """ "on another zebra's back", ", smoke rising", "two dozen roses": what a word is follows from the words beside it."""
+    if w.pos not in ("NOUN", "PROPN", "PUNCT") and is_owned(words, w):
+        w.retag("NN")
+        owner = words[w.i - 2]
+        if owner.head is not w:
+            w.attach(owner.head, owner.dep)
+            owner.attach(w, "poss")
+    elif w.tag == "VB" and w.i and words[w.i - 1].low == "," and w.i + 1 < len(words) and words[w.i + 1].tag == "VBG":
+        w.retag("NN")
+    elif w.low in lex.MULTIPLES and w.dep in ("compound", "nmod", "amod") and w.head.i > w.i:
+        w.dep = "nummod"
 
 
 def is_owned(words: list[Word], word: Word) -> bool:

@@ -31,19 +31,23 @@ def words_before_noun(reading: Reading) -> None:
         if counted and lex.QUANTITY_NOUNS[head.lemma]:
             reading.add_attribute(head, lex.QUANTITY_NOUNS[head.lemma])
         for kid in described_by(head, start):
-            if whole_of(kid, head):
-                for whole in reading.group(kid):
-                    reading.add_relation(whole, "have", head)
-            elif (
-                kid.dep in ("amod", "compound", "nmod", "nummod", "advmod")
-                or kid.dep in ("dep", "npadvmod")
-                and kid.pos in ("ADJ", "VERB", "NOUN")
-            ):
-                if covered_by(reading, kid, head) or made_of_part(reading, kid, head):
-                    continue
-                for word in adjective_group(kid):
-                    if word.i < start:
-                        reading.add_attribute(head, attribute_text(reading, word))
+            modifier(reading, kid, head, start)
+
+
+def modifier(reading: Reading, word: Word, head: Word, start: int) -> None:
+    """One modifier of a noun whose name starts at token *start*: an attribute, a part ("tree branch") or a cover ("snow covered")."""
+    if whole_of(word, head):
+        for whole in reading.group(word):
+            reading.add_relation(whole, "have", head)
+        return
+    describes = word.dep in ("dep", "npadvmod") and word.pos in ("ADJ", "VERB", "NOUN")
+    if not describes and word.dep not in ("amod", "compound", "nmod", "nummod", "advmod"):
+        return
+    if covered_by(reading, word, head) or made_of_part(reading, word, head):
+        return
+    for adjective in adjective_group(word):
+        if adjective.i < start:
+            reading.add_attribute(head, attribute_text(reading, adjective))
 
 
 def described_by(head: Word, start: int) -> list[Word]:
@@ -115,7 +119,7 @@ def denied(reading: Reading, word: Word) -> bool:
 
 def attribute_text(reading: Reading, word: Word) -> str:
     """The attribute as written, with its own modifier ("dark brown", "light colored"); empty for quantifiers such as "many"."""
-    if word.low in lex.NOT_ATTRIBUTES or word.tag in ("DT", "PDT", "PRP$", "WDT") or word.i in reading.used or denied(reading, word):
+    if is_no_attribute(reading, word):
         return ""
     if word.low in lex.MULTIPLES:
         return multiple(reading, word)
@@ -123,21 +127,31 @@ def attribute_text(reading: Reading, word: Word) -> str:
         return lex.NUMBERS.get(word.low, word.low if word.low.isdigit() else "")
     if word.pos not in ("ADJ", "NOUN", "PROPN", "VERB", "ADV") or word.pos == "ADV" and word.low not in lex.ADVERB_ATTRIBUTES:
         return ""
-    low = word.low
     before = reading.words[word.i - 1] if word.i else None
-    after = reading.words[word.i + 1] if word.i + 1 < len(reading.words) else None
-    if before is not None and f"{before.low} {low}" in lex.ATTRIBUTE_PAIRS:
-        return f"{before.low} {low}"
-    if after is not None and f"{low} {after.low}" in lex.ATTRIBUTE_PAIRS:
+    after = reading.words[word.i + 1].low if word.i + 1 < len(reading.words) else ""
+    if before is not None and f"{before.low} {word.low}" in lex.ATTRIBUTE_PAIRS:
+        return f"{before.low} {word.low}"
+    if f"{word.low} {after}" in lex.ATTRIBUTE_PAIRS:
         return ""
-    if low in lex.SHADES and after is not None and after.low in lex.COLOURS | lex.COLOURED:
-        return ""  # part of the colour's attribute
+    return colour_text(reading, word, before, after)
+
+
+def is_no_attribute(reading: Reading, word: Word) -> bool:
+    """Quantifiers such as "many", determiners, words that are part of another attribute or denied, and "full of"."""
+    if word.low in lex.NOT_ATTRIBUTES or word.tag in ("DT", "PDT", "PRP$", "WDT") or word.i in reading.used:
+        return True
+    return word.low == "full" and any(k.low == "of" for k in word.kids) or denied(reading, word)
+
+
+def colour_text(reading: Reading, word: Word, before: Word | None, after: str) -> str:
+    """ "dark brown", "light colored"; empty for "dark", "light" and "brown" in front of such a word, of whose attribute they are a part."""
+    low = word.low
+    if low in lex.SHADES and after in lex.COLOURS | lex.COLOURED or low in lex.COLOURS and after in lex.COLOURED:
+        return ""
     if low in lex.COLOURED:
         if before is not None and before.low in lex.COLOURS and not (word.i > 1 and reading.words[word.i - 2].low in lex.SHADES):
             return before.low
         return f"{before.low} {low}" if before is not None and before.pos in ("ADJ", "NOUN", "ADV", "VERB") else ""
-    if low in lex.COLOURS and after is not None and after.low in lex.COLOURED:
-        return ""
     if before is not None and before.low in lex.SHADES and low in lex.COLOURS:
         return f"{before.low} {low}"
     return lex.ATTRIBUTE_FORMS.get(low, low)
@@ -170,6 +184,17 @@ def results(reading: Reading) -> None:
                 result = reading.words[result.i + 1]
             if (result.pos == "ADJ" or result.low in lex.COLOURS) and not is_before_noun(reading, result):
                 reading.add_attribute(thing, attribute_text(reading, result))
+
+
+def places_without_noun(reading: Reading) -> None:
+    """ "people standing outside": the adverb is an attribute of the subject."""
+    for word in reading.words:
+        if word.low not in lex.WHERE_ADVERBS or word.pos not in ("ADV", "ADP") or word.kids:
+            continue
+        verb = word.head
+        if verb.pos == "VERB" and verb.i < word.i and verb.dep not in ("amod", "aux") and word.dep in ("advmod", "prep", "prt"):
+            for subject in reading.subjects(verb):
+                reading.add_attribute(subject, word.low)
 
 
 def states(reading: Reading) -> None:

@@ -70,7 +70,9 @@ def is_unnamed_clothing(word: Word) -> bool:
 
 
 def is_place(word: Word) -> bool:
-    """ "on the left", "at the top", "in front" without "of": a place, not an object."""
+    """ "on the left", "at the top", "in front" without "of": a place, not an object; nor is the colour in "white in color"."""
+    if word.low in lex.COLOURED and word.dep == "pobj" and word.head.low == "in":
+        return not any(k.dep in ("det", "amod", "compound") for k in word.kids)
     if word.low in ("picture", "photo", "image", "photograph") and word.dep == "pobj" and word.head.low == "in":
         return True
     if word.low not in ("left", "right", "top", "bottom", "middle", "center", "front", "side") or word.dep != "pobj":

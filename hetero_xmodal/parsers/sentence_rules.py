@@ -6,10 +6,12 @@ relations are found here, by one function per construction.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from . import lexicon as lex
 from .parse_corrections import correct_parse
 from .reading import Reading
-from .sentence_attributes import colours_of_clothes, predicate_adjectives, results, states, words_before_noun
+from .sentence_attributes import colours_of_clothes, places_without_noun, predicate_adjectives, results, states, words_before_noun
 from .sentence_numbers import count_objects
 from .sentence_objects import NOUNS, find_objects, is_unnamed_clothing
 from .words import NOUN_TAGS, Lemmatizer, Word
@@ -25,6 +27,7 @@ def read_scene(words: list[Word], lemma: Lemmatizer) -> Reading:
     predicate_adjectives(reading)
     results(reading)
     states(reading)
+    places_without_noun(reading)
     possession(reading)
     verbs(reading)
     nouns_with_prepositions(reading)
@@ -49,54 +52,83 @@ def verbs(reading: Reading) -> None:
             verb_phrase(reading, verb)
 
 
+class VerbPhrase(NamedTuple):
+    """A verb with what belongs to it: subjects, direct objects, (preposition, nouns) of its phrases, and those in front of it."""
+
+    verb: Word
+    subjects: list[Word]
+    objects: list[Word]
+    phrases: list[tuple[str, list[Word]]]
+    opening: set[int]
+    passive: bool
+
+
 def verb_phrase(reading: Reading, verb: Word) -> None:
     """One verb: "man holds bat", "planes are parked next to a building", "grass covered in snow", "there is a dog on the bed"."""
     if any(k.dep == "neg" for k in verb.kids):
         return
-    subjects = reading.subjects(verb)
-    objects = direct_objects(reading, verb)
-    phrases = prepositional_phrases(reading, verb)
-    for complement in verb.kids:  # "the bird is small with a red belly"
-        if complement.dep == "acomp" and verb.lemma in lex.LINKING_VERBS:
-            phrases += prepositional_phrases(reading, complement)
-    opening = {
-        t.i for kid in verb.kids if kid.dep == "prep" and kid.i < min([verb.i, *(w.i for w in subjects)]) for t in reading.group_of(kid)
-    }
-    name = verb.lemma
-    if name == "be":
-        subjects, objects = (subjects or objects), []  # "there is a dog on the bed"
-    passive = is_passive(verb)
-    particle = verb.kid("prt") if name != "have" else None
-    if not passive or verb.dep != "acl":
-        for thing in objects:
-            for subject in subjects:
-                if name == "have" and reading.place_word(thing, subject):
-                    continue
-                if name == "have" and worn(subject, thing):
-                    reading.add_relation(subject, "wear", thing)
-                    continue
-                reading.add_relation(subject, f"{name} {particle.low}" if particle is not None else name, thing)
-    for preposition, things in phrases:
+    phrase = parts_of_phrase(reading, verb)
+    relate_objects(reading, phrase)
+    for preposition, things in phrase.phrases:
         for thing in things:
-            if passive and (preposition == "by" and name not in lex.RESTING or name in lex.COVERING and preposition in ("in", "with")):
-                for subject in subjects:
-                    reading.add_relation(thing, name, subject)
-                continue
-            sources, predicate = subjects, f"{name} {preposition}"
-            if objects and not passive:
-                predicate = preposition
-                if places_object(name, preposition, thing):
-                    sources = objects
-            elif name in lex.EMPTY_VERBS or thing.i in opening or name in lex.LINKING_VERBS and preposition.endswith((" than", " as")):
-                predicate = preposition
-            elif name in lex.WEARING and preposition in ("in", "with"):
-                predicate = "wear"
-            for subject in sources:
-                reading.add_relation(subject, predicate, thing)
-    phrases_found = bool(phrases) or each_other(reading, verb, subjects)
-    if not objects and not phrases_found and name not in lex.EMPTY_VERBS and name not in lex.NEVER_ATTRIBUTES and not has_clause(verb):
-        for subject in subjects:
-            reading.add_attribute(subject, verb.low)
+            relate_place(reading, phrase, preposition, thing)
+    phrases_found = bool(phrase.phrases) or each_other(reading, verb, phrase.subjects)
+    if phrase.objects or phrases_found or verb.lemma in lex.EMPTY_VERBS or verb.lemma in lex.NEVER_ATTRIBUTES or has_clause(verb):
+        return
+    for subject in phrase.subjects:
+        reading.add_attribute(subject, verb.low)
+
+
+def parts_of_phrase(reading: Reading, verb: Word) -> VerbPhrase:
+    """Collect what belongs to a verb; the adjective's phrases too: "the bird is small with a red belly"."""
+    subjects, objects = reading.subjects(verb), direct_objects(reading, verb)
+    phrases = prepositional_phrases(reading, verb)
+    if verb.lemma in lex.LINKING_VERBS:
+        phrases += [p for k in verb.kids if k.dep == "acomp" for p in prepositional_phrases(reading, k)]
+    first = min([verb.i, *(w.i for w in subjects)])
+    opening = {t.i for kid in verb.kids if kid.dep == "prep" and kid.i < first for t in reading.group_of(kid)}
+    if verb.lemma == "be":
+        subjects, objects = (subjects or objects), []  # "there is a dog on the bed"
+    return VerbPhrase(verb, subjects, objects, phrases, opening, is_passive(verb))
+
+
+def relate_objects(reading: Reading, phrase: VerbPhrase) -> None:
+    """ "man holds bat": (man, hold, bat); "man has a hat on": (man, wear, hat)."""
+    verb = phrase.verb
+    if phrase.passive and verb.dep == "acl":
+        return
+    have = verb.lemma == "have"
+    particle = None if have else verb.kid("prt")
+    name = verb.lemma if particle is None else f"{verb.lemma} {particle.low}"
+    for thing in phrase.objects:
+        for subject in phrase.subjects:
+            if not (have and reading.place_word(thing, subject)):
+                reading.add_relation(subject, "wear" if have and worn(subject, thing) else name, thing)
+
+
+def relate_place(reading: Reading, phrase: VerbPhrase, preposition: str, thing: Word) -> None:
+    """ "parked next to a building": (plane, park next to, building); "held by a girl": (girl, hold, kite)."""
+    name = phrase.verb.lemma
+    if phrase.passive and (preposition == "by" and name not in lex.RESTING or name in lex.COVERING and preposition in ("in", "with")):
+        for subject in phrase.subjects:
+            reading.add_relation(thing, name, subject)
+        return
+    sources, predicate = phrase.subjects, f"{name} {preposition}"
+    if phrase.objects and not phrase.passive:
+        predicate = preposition
+        if places_object(name, preposition, thing):
+            sources = phrase.objects
+    elif name in lex.EMPTY_VERBS or thing.i in phrase.opening or compares(name, preposition):
+        predicate = preposition
+    elif name in lex.WEARING and preposition in ("in", "with"):
+        predicate = "wear"
+    for subject in sources:
+        reading.add_relation(subject, predicate, thing)
+
+
+def compares(verb: str, preposition: str) -> bool:
+    """ "looks darker than the sky": the relation is "darker than"."""
+    return verb in lex.LINKING_VERBS and preposition.endswith((" than", " as"))
 
 
 def places_object(verb: str, preposition: str, thing: Word) -> bool:
@@ -187,16 +219,22 @@ def nouns_with_prepositions(reading: Reading) -> None:
                 continue
             for subject in described(reading, noun, preposition):
                 for thing in things:
-                    if preposition == "of":
-                        of_phrase(reading, subject, thing)
-                    elif preposition == "with" and reading.place_word(thing, subject):
-                        continue
-                    elif preposition == "in" and thing.lemma in lex.WORN and subject.lemma not in lex.CLOTHING:
-                        reading.add_relation(subject, "wear", thing)
-                    elif preposition == "in" and is_unnamed_clothing(thing) or preposition == "with" and worn(subject, thing):
-                        reading.add_relation(subject, "wear", thing)
-                    else:
-                        reading.add_relation(subject, preposition, thing)
+                    noun_phrase(reading, subject, preposition, thing)
+
+
+def noun_phrase(reading: Reading, subject: Word, preposition: str, thing: Word) -> None:
+    """One noun with one prepositional phrase: "a bird on a tree", "a man in a red shirt"."""
+    if preposition == "of":
+        of_phrase(reading, subject, thing)
+    elif preposition != "with" or not reading.place_word(thing, subject):
+        reading.add_relation(subject, "wear" if wears(subject, preposition, thing) else preposition, thing)
+
+
+def wears(subject: Word, preposition: str, thing: Word) -> bool:
+    """ "a man in a red shirt", "a man in black", "a woman with a hat on"."""
+    if preposition == "in":
+        return is_unnamed_clothing(thing) or thing.lemma in lex.WORN and subject.lemma not in lex.CLOTHING
+    return preposition == "with" and worn(subject, thing)
 
 
 def described(reading: Reading, noun: Word, preposition: str) -> list[Word]:

@@ -265,7 +265,7 @@ def load_judge(path: str | Path | None = None) -> WorldJudge:
         config = WorldJudgeConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in about["config"].items()})
         network = WorldJudgeNetwork(config)
         missing, unknown = network.load_state_dict({k: v.float() for k, v in weights.items()}, strict=False)
-    except (TypeError, KeyError, AttributeError, RuntimeError) as error:
+    except (TypeError, KeyError, AttributeError, RuntimeError, ValueError, IndexError) as error:
         raise InputError(f"judge's weights '{path}' belong to another network ({type(error).__name__}); train again") from None
     missing = [k for k in missing if "num_batches" not in k]
     if missing or unknown:

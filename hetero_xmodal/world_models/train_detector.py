@@ -85,7 +85,7 @@ def train_detector(
         torch.set_num_threads(threads)
     run = _Run(Path(out), steps, batch_size, images, seed, image_size)
     if resume:
-        run.restore()
+        run.restore(threads)
     with _bar(steps, run.step, progress) as show:
         while run.step < steps:
             with quiet():
@@ -157,6 +157,7 @@ class _Run:
         state = {
             "options": self.options,
             "step": self.step,
+            "threads": torch.get_num_threads(),
             "network": self.network.state_dict(),
             "average": self.average,
             "optimizer": self.optimizer.state_dict(),
@@ -165,10 +166,11 @@ class _Run:
             "seconds": list(self.seconds()),
         }
         with atomic_path(self.out / "checkpoint.pt") as temporary:
-            torch.save(state, temporary)
+            with open(temporary, "wb") as file:  # given a path, torch hides a full disk behind an error of its own
+                torch.save(state, file)
 
-    def restore(self) -> None:
-        """Restore ``checkpoint.pt`` if there is one; it must belong to the same options."""
+    def restore(self, threads: int | None = None) -> None:
+        """Restore ``checkpoint.pt`` if there is one, which must belong to the same options; its number of threads unless *threads* says."""
         import torch
 
         path = self.out / "checkpoint.pt"
@@ -185,6 +187,8 @@ class _Run:
                 f"checkpoint '{path}' was made with {changed}={options.get(changed)!r}, not {self.options[changed]!r}; "
                 "use another folder or pass resume=False"
             )
+        if threads is None and state.get("threads"):
+            torch.set_num_threads(state["threads"])  # the last digits depend on it
         self.step = state["step"]
         self.network.load_state_dict(state["network"])
         self.average = state["average"]

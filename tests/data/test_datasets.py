@@ -80,12 +80,34 @@ def test_an_interrupted_build_is_continued_and_nothing_half_written_is_left(tmp_
         build_dataset("world/scenes", out, size=4)
     assert not out.exists() and len(list((tmp_path / "scenes.part" / "images").iterdir())) == 2
     monkeypatch.setattr(world, "scene_item", make)
-    with pytest.raises(InputError, match="another items"):
+    with pytest.raises(InputError, match="other options"):
         build_dataset("world/scenes", out, size=5)
     before = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "scenes.part" / "images").iterdir()}
     assert build_dataset("world/scenes", out, size=4).items == 4
     assert all((out / "images" / name).stat().st_mtime_ns == time for name, time in before.items())
     assert verify_dataset(out).ok and not (out / "plan.json").exists()
+
+
+def test_a_build_killed_before_its_very_last_step_is_completed_by_the_same_call(tmp_path):
+    """The plan stays until the folder has its name, so that what a kill leaves is known as the package's own."""
+    out = tmp_path / "scenes"
+    build_dataset("world/scenes", out, size=2)
+    before = sorted(path.name for path in out.iterdir())
+    plan = {"name": "world/scenes", "split": "train", "items": 2, "seed": 0, "image_size": 128}
+    (out / "plan.json").write_text(json.dumps(plan | {"seed": 1}))
+    with pytest.raises(InputError, match="exists already"):
+        build_dataset("world/scenes", out, size=2)
+    (out / "plan.json").write_text(json.dumps(plan))
+    assert build_dataset("world/scenes", out, size=2).items == 2
+    assert sorted(path.name for path in out.iterdir()) == before and [path.name for path in tmp_path.iterdir()] == ["scenes"]
+
+
+def test_a_second_build_of_the_same_folder_is_refused_while_the_first_runs(tmp_path):
+    from hetero_xmodal.files import one_writer
+
+    with one_writer(tmp_path / "scenes.part"), pytest.raises(InputError, match="being written by another run"):
+        build_dataset("world/scenes", tmp_path / "scenes", size=2)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
@@ -218,3 +240,28 @@ def test_real_photographs():
             with_boxes += 1
             assert int(item.labels.sum()) == len({o.name for o in item.scene.objects})
     assert with_boxes > 3
+
+
+@pytest.mark.parametrize("how", [{}, {"do_compression": True}, {"format": "4"}], ids=["plain", "compressed", "version 4"])
+def test_a_damaged_mat_file_is_refused_before_scipy_crashes_on_it(tmp_path, how):
+    """scipy's reader ends the whole program on 1 of 600 such files; every bit of the first 400 bytes is flipped here, one at a time."""
+    from scipy import sparse
+    from scipy.io import savemat
+
+    from hetero_xmodal.data.features import read_arrays
+
+    arrays = {"inp": np.arange(6.0).reshape(2, 3), "s": sparse.csc_matrix(np.eye(3)), "text": "words", "c": np.array([[1 + 2j]])}
+    if "format" not in how:
+        arrays |= {"cell": np.array([["a", 1.0]], object), "struct": {"a": 1, "b": "x"}, "empty": np.zeros((0, 3))}
+    savemat(tmp_path / "a.mat", arrays, **how)
+    whole, data = read_arrays(tmp_path / "a.mat"), (tmp_path / "a.mat").read_bytes()
+    assert whole["inp"].tolist() == arrays["inp"].tolist() and whole["s"].tolist() == np.eye(3).tolist() and set(whole) == set(arrays)
+    refused = 0
+    for place in range(min(400, len(data))):
+        (tmp_path / "b.mat").write_bytes(data[:place] + bytes([data[place] ^ 1 << place % 8]) + data[place + 1 :])
+        try:
+            read_arrays(tmp_path / "b.mat")
+        except InputError as error:
+            refused += 1
+            assert "b.mat" in str(error) and "\n" not in str(error)
+    assert refused > 40

@@ -65,3 +65,17 @@ def test_tensors_and_json_come_back_and_a_truncated_file_does_not(tmp_path):
         read_safetensors(tmp_path / "t.safetensors")
     write_json(tmp_path / "j.json", {"ü": [1, None]})
     assert read_json(tmp_path / "j.json") == {"ü": [1, None]} == json.loads((tmp_path / "j.json").read_text(encoding="utf-8"))
+
+
+def test_a_full_disk_is_an_error_of_the_system_that_names_the_file(tmp_path, monkeypatch):
+    """safetensors hides it in the text of an error of its own."""
+    import safetensors.torch
+    from safetensors import SafetensorError
+
+    def full(*args, **kwargs):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(safetensors.torch, "save_file", full)
+    with pytest.raises(OSError) as error:
+        write_safetensors(tmp_path / "a.safetensors", {"x": torch.zeros(2)})
+    assert error.value.errno == 28 and error.value.filename == str(tmp_path / "a.safetensors") and list(tmp_path.iterdir()) == []

@@ -152,3 +152,11 @@ def test_real_captions_match_the_annotated_objects():
         for image, scene in zip(first, scenes, strict=True)
     )
     assert len(first) > 300 and with_bridge / len(first) > 0.85
+
+
+def test_both_unicode_forms_of_a_name_are_one_name():
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    assert name_similarity(composed, decomposed) == 1.0
+    image = SceneGraph(objects=[SceneObject(composed, box=(0, 0, 9, 9))], size=(9, 9))
+    sentence = SceneGraph(objects=[SceneObject(decomposed)])
+    assert len(match_objects(image, sentence)) == 1

@@ -342,9 +342,9 @@ def test_real_captions():
     with open(Path(REAL_DATA) / "sentence_graphs" / "dev.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     scores = scene_graph_f1(parse_sentences([r["caption"] for r in rows]), [SceneGraph.from_factual(r["scene_graph"]) for r in rows])
-    assert scores["objects"]["micro_f1"] >= 0.92
-    assert scores["attributes"]["micro_f1"] >= 0.78
-    assert scores["relations"]["micro_f1"] >= 0.71
+    assert scores["objects"]["micro_f1"] >= 0.937
+    assert scores["attributes"]["micro_f1"] >= 0.813
+    assert scores["relations"]["micro_f1"] >= 0.75
 
 
 @pytest.mark.parametrize("module", ["sentence", "preprocess", "words"])

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -84,7 +85,8 @@ def _decode(files: list[Path], out: Path, key: str, progress: bool | None) -> No
             place = 0
             for number, line in enumerate(file, 1):
                 if line.strip():
-                    heads.append((*_head(line, path, number), path, number, place))
+                    plain = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+                    heads.append((*_head(plain, path, number), path, number, place))
                 place += len(line)
     if not heads:
         raise InputError(f"'{files[0]}' holds no image")

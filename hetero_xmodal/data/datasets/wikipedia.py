@@ -68,5 +68,8 @@ def load_wikipedia(folder: str | Path, *, held_out: int | None = 217, seed: int 
             take_array(arrays, f"T_{ending}", folder / "raw_features.mat"),
             np.eye(len(names), dtype=np.uint8)[category],
         )  # fmt: skip
-    data = FeatureSet("wikipedia", **splits, label_names=names)
+    try:
+        data = FeatureSet("wikipedia", **splits, label_names=names)
+    except InputError as error:
+        raise InputError(f"'{folder}': {error}") from None
     return data if held_out is None else data.hold_out(held_out, seed=seed)

@@ -96,6 +96,7 @@ class Given:
     start: int = 0
     split: str = ""
     label_names: tuple[str, ...] = ()
+    name: str = ""
 
     def open(self) -> Given:
         """Itself, with the split and the names of labels."""
@@ -110,7 +111,7 @@ class Given:
 
     def part(self, rows: range) -> Given:
         """The items of *rows*, read here, to be sent to another process."""
-        return Given([_read(self, row) for row in rows], rows.start, self.split, self.label_names)
+        return Given([_read(self, row) for row in rows], rows.start, self.split, self.label_names, self.name)
 
     def digest(self, row: int, item: Item | InputError | None, *, scenes: bool) -> str:
         """What changes when the item does; see :func:`digest_of`."""
@@ -225,13 +226,21 @@ def _entries(source: Named | Given, rows: range, options: ShardOptions, dropped:
                 continue
             texts = list(enumerate(list(item.sentences)[: options.per_image]))
             own = getattr(item, "split", "") or ("" if split == "all" else split)
-            batch.append((_Entry(name, str(getattr(item, "path", None) or ""), own, item.labels, texts), item))
+            batch.append((_Entry(name, _path(item, source), own, item.labels, texts), item))
         for (entry, _), scene in zip(batch, _image_scenes(batch, options.detector), strict=True):
             if isinstance(scene, InputError):
                 dropped.append(Dropped(entry.id, None, "", str(scene)))
             else:
                 entry.scene = scene
                 yield entry
+
+
+def _path(item: Item, source: Named | Given) -> str:
+    """The file of an image; an image of the default world is named so that it can be drawn again, see data/datasets/corpus.py."""
+    if getattr(item, "path", None) is not None:
+        return str(item.path)
+    name = source.open().name
+    return f"{name}:{item.id}@{item.image.size[0]}" if name.startswith("world/") and item.image is not None else ""
 
 
 def _image_scenes(batch: list[tuple[_Entry, Item]], detector: Any) -> list[SceneGraph | InputError | None]:

@@ -105,7 +105,7 @@ class Card:
             f"## Licence and terms\n\n{self.terms}",
             f"## Teaching, and who is in the pictures\n\n{self.people}",
             f"## Source\n\n{self.source}\n\n{self.cite}\n\n{self._fetched()}",
-            f"## Folder\n\n```text\n{self.tree}\n```",
+            "## Folder\n\n" + "\n".join(f"    {line}" for line in self.tree.split("\n")),
             "## Statistics\n\n" + _table(("what", "number"), numbers),
             "## Splits\n\n" + _table(("split", "size and origin"), self.splits),
             "## Quirks\n\n" + "\n".join(f"* {quirk}" for quirk in self.quirks),

@@ -27,12 +27,35 @@ def data_list() -> None:
     say(list_datasets())
 
 
-@app.command("card", epilog=examples("hetero-xmodal data card world"))
-def data_card(name: Name) -> None:
-    """Show the card of a data set: licence, source, layout, statistics."""
-    from ..data.registry import dataset_card
+@app.command("card", epilog=examples("hetero-xmodal data card world", "hetero-xmodal data card mirflickr --croissant"))
+def data_card(
+    name: Name,
+    croissant: Annotated[bool, typer.Option("--croissant", help="As Croissant JSON-LD; of published sets only.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write README.md and, of a published set, croissant.json into this folder.")] = None,
+) -> None:
+    """Show the card of a data set: licence, source, layout, statistics.\f
 
-    say(plain_text(dataset_card(name)))
+    Raises
+    ------
+    InputError : an unknown name, or a Croissant card of a mere layout of files.
+    """
+    import json
+
+    from ..data.registry import dataset_card, dataset_croissant
+    from ..errors import InputError
+    from ..files import write_json, write_text
+
+    made = dataset_croissant(name)
+    if croissant and made is None:
+        raise InputError(f"{name} is a layout of files, not a published set, and has no Croissant card; leave --croissant out")
+    if out is None:
+        say(json.dumps(made, ensure_ascii=False, indent=1) if croissant else plain_text(dataset_card(name)))
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(out / "README.md", dataset_card(name))
+    if made is not None:
+        write_json(out / "croissant.json", made)
+    say(f"wrote {out / 'README.md'}" + ("" if made is None else f" and {out / 'croissant.json'}"))
 
 
 @app.command(

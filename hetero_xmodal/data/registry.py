@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, nearest
+from .card import Card, read_card
 from .source import GIVES, Request, Source
 
 DATASETS = f"{__package__}.datasets"
@@ -72,11 +73,17 @@ class Entry:
         module, _, function = self.reader.partition(":")
         return getattr(importlib.import_module(module), function)(request)
 
+    def published(self) -> Card | None:
+        """The card of a published set; ``None`` for a mere layout of files, whose card is the text of its reader."""
+        return read_card(self.kind)
+
     def card_text(self) -> str:
         """The card: what the data set is, its layout, its limits."""
         if self.card:
             return (Path(__file__).parent / self.card).read_text(encoding="utf-8")
-        text = inspect.getdoc(importlib.import_module(self.reader.partition(":")[0])) or self.summary
+        module = importlib.import_module(self.reader.partition(":")[0])
+        published = self.published()
+        text = (inspect.getdoc(module) or self.summary) if published is None else published.markdown()
         head = f"# {self.form}\n\n{self.summary[:1].upper()}{self.summary[1:]}.\n\nLicence: {self.licence}. From: {self.where}.\n"
         given = f"Gives {_listed(self.gives)}" + "".join(f"; {condition} {what} too" for what, condition in self.may_give) + "."
         return f"{head}\n{given}\n\n{text}\n"
@@ -153,6 +160,16 @@ ENTRIES: tuple[Entry, ...] = (
         gives=("images", "captions", "labels", "edits"), reader=f"{DATASETS}.cub:open_cub", items="11,788",
         may_give=(("scene graphs", "with bounding_boxes.txt"),), licence="research only, that of the photographs",
         where="CUB_200_2011.tgz and the captions of Reed et al. (2016)",
+    ),
+    Entry(
+        "mirflickr", "mirflickr:FOLDER", "MIRFlickr-25K: photographs with the tags of their owners and 24 labels",
+        gives=("images", "tags", "labels"), reader=f"{DATASETS}.mirflickr:open_mirflickr", items="25,000",
+        licence="Creative Commons, by photograph", where="mirflickr25k.zip and mirflickr25k_annotations_v080.zip, unpacked",
+    ),
+    Entry(
+        "nus-wide", "nus-wide:FOLDER", "NUS-WIDE: photographs with tags and 81 concepts, of which 21 are labels",
+        gives=("images", "tags", "labels"), reader=f"{DATASETS}.nus_wide:open_nus_wide", items="269,648 listed, fewer there",
+        licence="research (lists), that of each photograph", where="ImageList/, Groundtruth/, NUS_WID_Tags/ and the photographs",
     ),
     Entry(
         "vg", "vg:FOLDER", "Visual Genome: scene graphs drawn by people",
@@ -432,10 +449,28 @@ def dataset_card(name: str = "world") -> str:
     >>> dataset_card("world").splitlines()[0]
     '# The default world'
     """
+    return _carded(name).card_text()
+
+
+def dataset_croissant(name: str) -> dict[str, Any] | None:
+    """The card of a published data set as Croissant JSON-LD; ``None`` for a layout of files and for the drawn worlds.
+
+    Raises
+    ------
+    InputError : an unknown name.
+
+    >>> dataset_croissant("mirflickr")["name"], dataset_croissant("folder") is None
+    ('mirflickr', True)
+    """
+    card = _carded(name).published()
+    return None if card is None else card.croissant()
+
+
+def _carded(name: str) -> Entry:
     kind = str(name).partition(":")[0]
     for entry in ENTRIES:
         if kind in (entry.kind, *entry.former, entry.kind.partition("/")[0]):
-            return entry.card_text()
+            return entry
     choices = list(dict.fromkeys(["world", *(entry.kind for entry in ENTRIES)]))
     raise InputError(f"there is no card for {name!r}{nearest(str(name), choices)}; there are cards for {', '.join(choices)}")
 

@@ -118,6 +118,50 @@ def genome(folder: Path) -> str:
     return f"vg:{folder}"
 
 
+def mirflickr(folder: Path) -> str:
+    """Odd images show a dog at sea, even ones a cat; image 24 has no tags, image 23 no label; 1 and 3 show the dog as their topic."""
+    images(folder / "mirflickr", [f"im{k}.jpg" for k in range(1, N + 1)])
+    tags, labels = folder / "mirflickr" / "meta" / "tags", folder / "mirflickr25k_annotations_v080"
+    tags.mkdir(parents=True)
+    labels.mkdir()
+    for k in range(1, N + 1):
+        words = "" if k == 24 else f"{'dog' if k % 2 else 'cat'}\n{'sea' if k % 2 else 'sofa'}\nnikon\n"
+        (tags / f"tags{k}.txt").write_bytes(words.replace("\n", "\r\n" if k % 3 else "\n").encode())
+    lists = {"animals": [2, 4, 6], "dog": range(1, 23, 2), "cat": range(2, 25, 2), "dog_r1": [1, 3], "cat_r1": [2]}
+    for name, numbers in lists.items():
+        (labels / f"{name}.txt").write_text("".join(f"{number}\n" for number in numbers))
+    (labels / "README.txt").write_text("numbers of images\n")
+    return f"mirflickr:{folder}"
+
+
+def nus_wide(folder: Path) -> str:
+    """Odd rows are dogs at sea, even ones cats; row 24 has no tags; the official test images are the last six."""
+    names = [f"{'dog' if k % 2 else 'cat'}/{k:04}_{2000 + k}.jpg" for k in range(1, N + 1)]
+    images(folder / "Flickr", names)
+    written = [name.replace("/", "\\") for name in names]
+    lists = {"Imagelist": written, "TrainImagelist": written[:-6], "TestImagelist": written[-6:]}
+    concepts = {
+        "animal": [1] * N,
+        "cat": [1 - k % 2 for k in range(1, N + 1)],
+        "dog": [k % 2 for k in range(1, N + 1)],
+        "sun": [1] + [0] * (N - 1),
+    }
+    for part in ("ImageList", "NUS_WID_Tags", "Groundtruth/AllLabels", "ConceptsList"):
+        (folder / part).mkdir(parents=True)
+    for name, rows in lists.items():
+        (folder / "ImageList" / f"{name}.txt").write_text("".join(f"{row}\r\n" for row in rows), newline="")
+    for name, column in concepts.items():
+        (folder / "Groundtruth" / "AllLabels" / f"Labels_{name}.txt").write_text("".join(f"{value}\n" for value in column))
+    (folder / "ConceptsList" / "Concepts81.txt").write_text("".join(f"{name}\n" for name in concepts))
+    words = ["sea", "sofa", "nikon"]
+    rows = [[0, 0, 0] if k == N else [k % 2, 1 - k % 2, 1] for k in range(1, N + 1)]
+    (folder / "NUS_WID_Tags" / "TagList1k.txt").write_text("\n".join(words) + "\n")
+    (folder / "NUS_WID_Tags" / "AllTags1k.txt").write_text("".join("\t".join(map(str, row)) + "\t\n" for row in rows))
+    tagged = [" ".join([str(2000 + k), *(word for word, there in zip(words, row, strict=True) if there)]) for k, row in enumerate(rows, 1)]
+    (folder / "NUS_WID_Tags" / "All_Tags.txt").write_text("\n".join(tagged) + "\n")
+    return f"nus-wide:{folder}"
+
+
 def matrices(n: int = 12) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     return {"images": rng.normal(size=(n, 6)), "texts": rng.normal(size=(n, 4)), "labels": np.eye(2)[np.arange(n) % 2]}
@@ -187,7 +231,8 @@ def regions(folder: Path) -> str:
 FOLDERS = {
     "world/scenes": lambda folder: "world/scenes", "world/birds": lambda folder: "world/birds", "coco:FOLDER": coco,
     "karpathy:FILE,FOLDER": karpathy, "karpathy+restval:FILE,FOLDER": restval, "folder:FOLDER": plain_folder,
-    "photos:FOLDER": photos_with_captions, "cub:FOLDER": cub, "vg:FOLDER": genome, "wikipedia:FOLDER": wikipedia, "mat:FOLDER": mat,
+    "photos:FOLDER": photos_with_captions, "cub:FOLDER": cub,
+    "mirflickr:FOLDER": mirflickr, "nus-wide:FOLDER": nus_wide, "vg:FOLDER": genome, "wikipedia:FOLDER": wikipedia, "mat:FOLDER": mat,
     "features:FILE": features, "scan:FOLDER": scan, "bottom-up:FOLDER": bottom_up, "regions:FOLDER": regions,
     "corpus:FOLDER": corpus,
 }  # fmt: skip

@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from ..csv_text import csv_of
 from ..errors import InputError, nearest
-from ..files import FolderKind, atomic_folder, write_text
-from ..viz.page import Page
-from . import tables
+from ..files import FolderKind, atomic_folder, existing_file, write_text
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..graphs.corpus import GraphCorpus
 
 _MEANING = {
@@ -31,7 +29,8 @@ _MEANING = {
     "labels": "Number of graphs with each label.",
     "label_pairs": "Number of graphs with both labels; the diagonal counts the graphs with the label itself.",
 }
-_FOLDER = FolderKind(
+#: the folder that an analysis writes
+ANALYSIS_FOLDER = FolderKind(
     "analysis",
     ("index.html", "counts.csv"),
     optional=tuple(f"{name}.csv" for name in _MEANING) + tuple(f"{name}.png" for name in (*_MEANING, "relations")),
@@ -62,6 +61,8 @@ class Analysis:
     @property
     def overview(self) -> pd.DataFrame:
         """Summary statistics as a table of two columns, *what* and *value*."""
+        import pandas as pd
+
         sizes = self.tables["sizes"].set_index("of")
         rows: list[tuple[str, Any]] = [("graphs", len(self.counts))]
         means = sizes.loc[sizes["kind"] == "node type", "mean"]
@@ -107,6 +108,14 @@ class Analysis:
         ------
         InputError : the folder holds other files or cannot be written.
         """
+        with atomic_folder(folder, ANALYSIS_FOLDER) as temporary:
+            self.write(temporary)
+        return Path(folder) / "index.html"
+
+    def write(self, folder: Path) -> None:
+        """Write tables, figures and page into an existing *folder*; see :data:`ANALYSIS_FOLDER`."""
+        from ..viz.page import Page
+
         figures = self.figures()
         page = Page(f"Analysis of {len(self.counts):,} heterographs")
         page.text(
@@ -124,11 +133,9 @@ class Analysis:
                     page.figure(figure, figures[figure], alt=f"{figure.replace('_', ' ')}: {meaning}")
             if name != "label_pairs":
                 page.table(self.tables[name], limit=30 if name in ("sizes", "degrees") else 12)
-        with atomic_folder(folder, _FOLDER) as temporary:
-            for name, table in (self.tables | {"counts": self.counts}).items():
-                write_text(temporary / f"{name}.csv", csv_of(table, index=name == "label_pairs"))
-            page.write(temporary)
-        return Path(folder) / "index.html"
+        for name, table in (self.tables | {"counts": self.counts}).items():
+            write_text(folder / f"{name}.csv", csv_of(table, index=name == "label_pairs"))
+        page.write(folder)
 
 
 def analyze(corpus: GraphCorpus | str | Path | Sequence) -> Analysis:
@@ -157,7 +164,10 @@ def analyze(corpus: GraphCorpus | str | Path | Sequence) -> Analysis:
     >>> float(analysis.coverage["share named on both sides"].iloc[0])
     0.5
     """
+    if isinstance(corpus, str | Path):
+        existing_file(Path(corpus) / "corpus.json", "corpus")
     from ..graphs.corpus import GraphCorpus
+    from . import tables
 
     if isinstance(corpus, str | Path):
         corpus = GraphCorpus.load(corpus)

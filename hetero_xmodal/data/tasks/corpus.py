@@ -96,6 +96,12 @@ def build_corpus(
     InputError : an invalid option, a folder that holds other files, another run that is writing it, an interrupted run with other options
         or of data that have changed since, ids that repeat, or nothing left.
     MissingPackageError : Dask is asked for and not installed.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = build_corpus("world/birds", f"{folder}/corpus", scenes="true", limit=2, sentences_per_image=1, progress=False)
+    ...     len(made), made.info["dropped"]
+    (2, 0)
     """
     for name, value in (("limit", limit), ("sentences_per_image", sentences_per_image), ("shard_size", shard_size)):
         check_count(name, value)

@@ -14,7 +14,8 @@ import argparse
 from hetero_xmodal.configs import config_with
 from hetero_xmodal.data.tasks.retrieval import load_retrieval_data
 from hetero_xmodal.training.dagnn import default_settings
-from hetero_xmodal.training.dagnn_tables import DAGNN_TABLES, dagnn_tables
+from hetero_xmodal.training.dagnn_tables import dagnn_tables
+from hetero_xmodal.training.table_rows import DAGNN_TABLES
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ _HOME = {
     "build_corpus": "data.tasks.corpus",
     "load_dataset": "data",
     "draw": "viz.draw",
-    "analyze": "analysis",
+    "analyze": "analysis.report",
     "manipulate": "editing.pipeline",
     "train": "training.api",
     "evaluate": "evaluation.evaluate",

@@ -31,7 +31,13 @@ class InputError(ValueError):
 
 
 class MissingPackageError(ImportError):
-    """A package that this call needs is missing or broken; the message names the command that installs it."""
+    """A package that this call needs is missing or broken; the message names the command that installs it.
+
+    >>> raise MissingPackageError("DGL is missing; install it with: pip install dgl==1.1.3 packaging")
+    Traceback (most recent call last):
+    ...
+    hetero_xmodal.errors.MissingPackageError: DGL is missing; install it with: pip install dgl==1.1.3 packaging
+    """
 
 
 def nearest(word: object, choices: Iterable[object]) -> str:

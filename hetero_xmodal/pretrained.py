@@ -69,12 +69,15 @@ def find_model(model: str | Path, *, recipe: str | None = None) -> tuple[Path, s
     folder = folder / "model" if (folder / "model" / "config.json").exists() else folder
     if not folder.is_dir():
         names = f", or the name of a shipped model ({', '.join(shipped)})" if shipped else ""
-        raise InputError(f"model folder '{folder}' does not exist; give a model folder or the run folder of a training{names}")
+        raise InputError(
+            f"model folder '{folder}' does not exist{nearest(str(model), shipped)}; give a model folder or the run folder of a "
+            f"training{names}"
+        )
     head = read_json(folder / "config.json", "model config")
     if not isinstance(head, dict) or head.get("format") != FORMAT or not isinstance(head.get("recipe"), str):
         raise InputError(f"'{folder / 'config.json'}' does not describe a hetero_xmodal model (its 'format' is not '{FORMAT}')")
     if recipe is not None and head["recipe"] != recipe:
-        raise InputError(f"model '{folder}' is a {head['recipe']!r} model, expected {recipe!r}; give a model of that recipe")
+        raise InputError(f"model '{folder}' is of the recipe {head['recipe']}, expected {recipe}; give a model of that recipe")
     return folder, head["recipe"]
 
 
@@ -136,7 +139,7 @@ def _read(path: Path, recipe: str | None) -> tuple[dict, dict, dict]:
             "update hetero_xmodal or train again"
         )
     if recipe is not None and head.get("recipe") != recipe:
-        raise InputError(f"model '{path}' is a {head.get('recipe')!r} model, expected {recipe!r}; load it with the class of its own recipe")
+        raise InputError(f"model '{path}' is of the recipe {head.get('recipe')}, expected {recipe}; load it with its own recipe's class")
     Fields(head, f"model config '{path / 'config.json'}'").inner("config")
     vocab = checked_vocab(read_json(path / "vocab.json", "model vocabulary"), f"model vocabulary '{path / 'vocab.json'}'")
     tensors, _ = read_safetensors(path / "model.safetensors", "model weights")

@@ -40,7 +40,13 @@ _NOT_ATTRIBUTES = ("det", "nummod", "poss")  # modifiers in SceneGraphParser's d
 
 @dataclass
 class Token:
-    """One token of a sentence: text, lemma, universal part of speech, index of its head (itself for the root), arc label."""
+    """One token of a sentence: text, lemma, universal part of speech, index of its head (itself for the root), arc label.
+
+    >>> import hetero_xmodal as hx
+    >>> ball = hx.parse_sentence("two balls").tokens[1]
+    >>> ball.text, ball.lemma, ball.pos, ball.head
+    ('balls', 'ball', 'NOUN', 1)
+    """
 
     text: str
     lemma: str = ""
@@ -63,6 +69,9 @@ class SceneObject:
     number : how many the object stands for: 0 unknown, n, or -1 for several (a plural or a group, "some birds"); of sentences
     provenance : where the object comes from, one of :data:`hetero_xmodal.schema.PROVENANCE`
     attribute_provenance : the same of its attributes; ``None`` for the same as *provenance*
+
+    >>> SceneObject("ball", ["red"], box=(10, 5, 30, 25)).attributes
+    ['red']
     """
 
     name: str
@@ -86,6 +95,9 @@ class SceneRelation:
     score : confidence in 0..1
     provenance : where the relation comes from, one of :data:`hetero_xmodal.schema.PROVENANCE`
     mirror : true for the way back of a fact that is listed both ways ("right of", where "left of" is listed); statistics leave it out
+
+    >>> SceneRelation(0, "on", 1).predicate
+    'on'
     """
 
     subject: int
@@ -104,6 +116,10 @@ class SceneGraph:
     text : the sentence; ``None`` for an image
     id : identifier of the image or sentence in its data set
     source : provenance (parser, weights, feature extractor) as plain JSON values
+
+    >>> things = [SceneObject("ball", ["red"]), SceneObject("table")]
+    >>> print(SceneGraph(things, [SceneRelation(0, "on", 1)]))
+    ( ball , is , red ) , ( ball , on , table )
     """
 
     objects: list[SceneObject] = field(default_factory=list)

@@ -24,4 +24,5 @@ def test_all_public_names_can_be_imported_and_are_documented():
     for name in hetero_xmodal.__all__:
         thing = getattr(hetero_xmodal, name)
         assert name == "__version__" or (getattr(thing, "__doc__", "") or "").strip(), f"hx.{name} has no docstring"
+        assert name not in hetero_xmodal._HOME or ">>> " in thing.__doc__, f"hx.{name} has no example in its docstring"
     assert os.path.exists(os.path.join(os.path.dirname(hetero_xmodal.__file__), "assets", "world_detector.safetensors"))

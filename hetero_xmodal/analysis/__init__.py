@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from .report import Analysis, analyze
+from ..lazy import lazy_names
 
-__all__ = ["Analysis", "analyze"]
+_HOME = {"Analysis": "report", "analyze": "report"}
+__all__ = list(_HOME)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -1,8 +1,5 @@
 """Counting a corpus part by part: how often things occur and in how many units, from codes, in memory that does not grow with the corpus.
 
-A *unit* is what is counted over: an image, a sentence, or a pair of both. What belongs to the image is counted once for each image, however
-many sentences it has, and what belongs to the sentence once for each sentence; with the unit ``pair``, everything once for each pair.
-
 >>> import pandas as pd
 >>> tally = Tally(["name"])
 >>> tally.add(pd.DataFrame({"member": [0, 0, 1], "name": [7, 7, 7]}))
@@ -14,13 +11,13 @@ many sentences it has, and what belongs to the sentence once for each sentence; 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from .. import schema
+from .units import IMAGE, Side
 
 if TYPE_CHECKING:
     from ..graphs.corpus import GraphCorpus
@@ -30,30 +27,6 @@ if TYPE_CHECKING:
 QUANTILES = {"25 %": 0.25, "median": 0.5, "75 %": 0.75}
 #: parts of a tally that are kept before they are added up
 _PARTS = 32
-
-
-@dataclass(frozen=True)
-class Side:
-    """One side of a graph, and what is counted on it in the same words as on the other.
-
-    unit : what the side belongs to, ``"image"`` or ``"sentence"``
-    nodes, relation : its node type, and the relation between its objects
-    things : what its objects are called
-    tables : names of the tables of its objects, attributes, predicates and triples
-    """
-
-    unit: str
-    nodes: str
-    relation: schema.Relation
-    things: str
-    tables: tuple[str, str, str, str]
-
-
-IMAGE = Side("image", schema.VISUAL, schema.RELATES, "regions", ("regions", "attributes", "predicates", "triples"))
-SENTENCE = Side(
-    "sentence", schema.WORD, schema.WORD_RELATES, "object words",
-    ("object_words", "sentence_attributes", "sentence_predicates", "sentence_triples"),
-)  # fmt: skip
 
 
 class Tally:
@@ -150,10 +123,10 @@ def things(flat: FlatGraphs, side: Side, empty: int) -> pd.DataFrame:
     data = flat.node_data[side.nodes]
     if side is IMAGE:
         kept = data["provenance"].numpy() != schema.PRIOR
-        more = ("provenance", "attribute_provenance")
+        more = ["provenance", "attribute_provenance"]
     else:
         kept = data["is_object"].numpy().astype(bool)
-        more = ("number",)
+        more = ["number"]
     rows = np.flatnonzero(kept)
     columns = {"member": members(flat.node_offsets[side.nodes])[rows], "row": rows, "name": node_names(flat, side, empty)[rows]}
     return pd.DataFrame(columns | {name: data[name].numpy()[rows] for name in ("attributes", *more)})
@@ -174,12 +147,7 @@ def facts(flat: FlatGraphs, side: Side, empty: int) -> pd.DataFrame:
     return pd.DataFrame({"member": member, "subject": subject, "predicate": predicate, "object": object_, "provenance": provenance})
 
 
-# ---------------------------------------------------------------------------------------------- units
-
-
-def noun(unit: str, kind: str = "pair", *, count: int = 2) -> str:
-    """What one or several units are called: ``"images"``, ``"pair"``; label graphs are ``"graphs"``."""
-    return ("graph" if kind == "labels" else unit) + ("s" if count != 1 else "")
+# ---------------------------------------------------------------------------------------------- numbers and names
 
 
 def provenance_names(codes: np.ndarray) -> np.ndarray:

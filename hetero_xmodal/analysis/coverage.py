@@ -20,8 +20,8 @@ import pandas as pd
 
 from .. import schema
 from ..graphs.bridges import name_similarity
-from .counting import IMAGE, SENTENCE, Tally, empty_code, members, things
-from .tables import unit_counts
+from .counting import Tally, empty_code, members, things
+from .units import IMAGE, SENTENCE, unit_counts
 
 if TYPE_CHECKING:
     from ..graphs.corpus import GraphCorpus

@@ -17,8 +17,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from .. import schema
 from ..viz.canvas import FONT, Drawing, printable
 from ..viz.colours import INK, PAPER, node_colour, relation_style
-from .counting import IMAGE, SENTENCE
 from .coverage import CLASS, ONE
+from .units import IMAGE, SENTENCE
 
 TOP = 20  # longest list of bars
 _MAX_BINS = 60  # bars of a histogram of whole numbers

@@ -7,18 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from ..csv_text import csv_of
 from ..errors import InputError, nearest
-from ..files import FolderKind, atomic_folder, write_text
-from ..viz.page import Page
-from . import tables
-from .counting import IMAGE, SENTENCE, noun
-from .coverage import pair_tables
+from ..files import FolderKind, atomic_folder, existing_file, write_text
+from .units import IMAGE, SENTENCE, noun, unit_counts
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..graphs.corpus import GraphCorpus
+    from ..viz.page import Page
 
 _FACTS = "A fact that is stored both ways (left of, right of) counts once. The provenance says who or what states it."
 #: table -> what it holds, with the place of its unit; in the order of the page, the two sides in turn
@@ -58,11 +56,13 @@ _SHOWN_WITH = {
     "coverage": ("shares",), "relations": ("sizes",), "sizes": ("node_counts",),
     **{IMAGE.tables[k]: (IMAGE.tables[k], SENTENCE.tables[k]) for k in (1, 2, 3)},
 }  # fmt: skip
-_FOLDER = FolderKind(
+#: the folder that an analysis writes
+ANALYSIS_FOLDER = FolderKind(
     "analysis",
     ("index.html", "counts.csv"),
     optional=tuple(f"{name}.csv" for name in _MEANING) + tuple(f"{name}.png" for name in (*_MEANING, "relations")),
 )
+_UNITS = ("image", "sentence", "pair")
 _LIMIT = {"sizes": 40, "degrees": 40}  # rows of a table on the page
 
 
@@ -94,6 +94,8 @@ class Analysis:
     @property
     def overview(self) -> pd.DataFrame:
         """Summary statistics: *what*, *value*, and the *unit* and its number *n* that a mean or share is taken over."""
+        import pandas as pd
+
         rows: list[tuple[str, Any, str, Any]] = [(f"{unit}s", number, "", "") for unit, number in self.numbers.items()]
         for row in self.tables["sizes"].query("kind == 'node type'").to_dict("records"):
             rows.append((f"{row['of']} nodes per {row['unit']} (mean)", round(row["mean"], 2), row["unit"], row["n"]))
@@ -148,13 +150,19 @@ class Analysis:
         ------
         InputError : the folder holds other files or cannot be written.
         """
-        with atomic_folder(folder, _FOLDER) as temporary:
-            for name, table in (self.tables | {"counts": self.counts}).items():
-                write_text(temporary / f"{name}.csv", csv_of(table, index=name == "label_pairs"))
-            self._page().write(temporary)
+        with atomic_folder(folder, ANALYSIS_FOLDER) as temporary:
+            self.write(temporary)
         return Path(folder) / "index.html"
 
+    def write(self, folder: Path) -> None:
+        """Write tables, figures and page into an existing *folder*; see :data:`ANALYSIS_FOLDER`."""
+        for name, table in (self.tables | {"counts": self.counts}).items():
+            write_text(folder / f"{name}.csv", csv_of(table, index=name == "label_pairs"))
+        self._page().write(folder)
+
     def _page(self) -> Page:
+        from ..viz.page import Page
+
         figures, page = self.figures(), Page(self._title)
         page.text(*self._explanation())
         page.table(self.overview, digits=3)
@@ -234,9 +242,14 @@ def analyze(corpus: GraphCorpus | str | Path | Sequence, *, unit: str | None = N
     >>> float(analysis.coverage["share named on both sides"].iloc[0])
     0.5
     """
+    if unit is not None and unit not in _UNITS:
+        raise InputError(f"unit is {unit!r}{nearest(str(unit), _UNITS)}, expected one of {', '.join(_UNITS)}")
     corpus = _opened(corpus)
     _check_unit(corpus, unit)
-    numbers = tables.unit_counts(corpus)
+    from . import tables
+    from .coverage import pair_tables
+
+    numbers = unit_counts(corpus)
     if corpus.kind == "labels":
         return Analysis(corpus.frame(), tables.sizes(corpus, None) | tables.degrees(corpus, None), {"graph": numbers["pair"]})
     made = tables.sizes(corpus, unit) | tables.degrees(corpus, unit)
@@ -252,6 +265,8 @@ def analyze(corpus: GraphCorpus | str | Path | Sequence, *, unit: str | None = N
 
 
 def _opened(corpus: GraphCorpus | str | Path | Sequence) -> GraphCorpus:
+    if isinstance(corpus, str | Path):
+        existing_file(Path(corpus) / "corpus.json", "corpus")
     from ..graphs.corpus import GraphCorpus
 
     if isinstance(corpus, str | Path):
@@ -266,13 +281,11 @@ def _opened(corpus: GraphCorpus | str | Path | Sequence) -> GraphCorpus:
 
 
 def _check_unit(corpus: GraphCorpus, unit: str | None) -> None:
-    numbers = tables.unit_counts(corpus)
+    numbers = unit_counts(corpus)
     if not any(numbers.values()):
         raise InputError("the corpus is empty; there is nothing to analyse")
     if unit is None:
         return
-    if unit not in numbers:
-        raise InputError(f"unit is {unit!r}{nearest(str(unit), numbers)}, expected one of {', '.join(numbers)}")
     if corpus.kind == "labels":
         raise InputError(f"unit is {unit!r}, but the corpus holds label graphs, which have no images or sentences; leave unit out")
     if not numbers[unit]:

@@ -12,31 +12,11 @@ import pandas as pd
 
 from .. import schema
 from ..graphs.corpus_data import Owner, owner_name, owner_part
-from .counting import (
-    IMAGE,
-    SENTENCE,
-    AttributeLists,
-    Side,
-    Tally,
-    add_to,
-    empty_code,
-    facts,
-    members,
-    noun,
-    provenance_names,
-    spread,
-    things,
-)  # fmt: skip
+from .counting import AttributeLists, Tally, add_to, empty_code, facts, members, provenance_names, spread, things
+from .units import IMAGE, SENTENCE, Side, noun, unit_counts
 
 if TYPE_CHECKING:
     from ..graphs.corpus import GraphCorpus
-
-UNITS = ("image", "sentence", "pair")
-
-
-def unit_counts(corpus: GraphCorpus) -> dict[str, int]:
-    """Number of images, sentences and pairs."""
-    return {"image": corpus.num_images, "sentence": corpus.num_sentences, "pair": corpus.num_pairs}
 
 
 def counted(corpus: GraphCorpus, unit: str | None) -> list[tuple[Owner, str]]:
@@ -126,8 +106,8 @@ def side_tables(corpus: GraphCorpus, side: Side, unit: str) -> dict[str, pd.Data
     """
     empty, attributes, n = empty_code(corpus), AttributeLists(corpus.vocabulary), unit_counts(corpus)[unit]
     origin = ["provenance"] if side is IMAGE else []
-    every = Tally(["name", *origin]), Tally(["attribute", *origin])
-    every += Tally(["predicate", "provenance"]), Tally(["subject", "predicate", "object", "provenance"])
+    keys = ["name", *origin], ["attribute", *origin], ["predicate", "provenance"], ["subject", "predicate", "object", "provenance"]
+    every = [Tally(names) for names in keys]
     per_unit = {name: np.zeros(n, np.int64) for name in (side.things, "attributes", "relations")}
     for start, flat in corpus.chunks([side.nodes, side.relation], unit=unit):
         objects, relations = things(flat, side, empty), facts(flat, side, empty)

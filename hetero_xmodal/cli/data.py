@@ -7,9 +7,14 @@ from typing import Annotated
 
 import typer
 
-from .options import examples, say
+from . import options as o
+from .options import examples, plain_text, say
 
-app = typer.Typer(no_args_is_help=True, help="Data sets: list them, write one into a folder, verify its files, show its card.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Data sets: list them, show the card of one, build a folder of files from one, verify a folder.",
+    epilog=examples("hetero-xmodal data list", "hetero-xmodal data build world/scenes --split train --size 500 --out my_scenes"),
+)
 
 Name = Annotated[str, typer.Argument(help="Name of a data set; see: hetero-xmodal data list.")]
 
@@ -17,17 +22,40 @@ Name = Annotated[str, typer.Argument(help="Name of a data set; see: hetero-xmoda
 @app.command("list", epilog=examples("hetero-xmodal data list"))
 def data_list() -> None:
     """List the data sets that this package reads, and the tasks that each can be used for."""
-    from ..data import list_datasets
+    from ..data.registry import list_datasets
 
     say(list_datasets())
 
 
-@app.command("card", epilog=examples("hetero-xmodal data card world"))
-def data_card(name: Name) -> None:
-    """Show the card of a data set: licence, source, layout, statistics."""
-    from ..data import dataset_card
+@app.command("card", epilog=examples("hetero-xmodal data card world", "hetero-xmodal data card mirflickr --croissant"))
+def data_card(
+    name: Name,
+    croissant: Annotated[bool, typer.Option("--croissant", help="As Croissant JSON-LD; of published sets only.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write README.md and, of a published set, croissant.json into this folder.")] = None,
+) -> None:
+    """Show the card of a data set: licence, source, layout, statistics.\f
 
-    say(dataset_card(name))
+    Raises
+    ------
+    InputError : an unknown name, or a Croissant card of a mere layout of files.
+    """
+    import json
+
+    from ..data.registry import dataset_card, dataset_croissant
+    from ..errors import InputError
+    from ..files import write_json, write_text
+
+    made = dataset_croissant(name)
+    if croissant and made is None:
+        raise InputError(f"{name} is a layout of files, not a published set, and has no Croissant card; leave --croissant out")
+    if out is None:
+        say(json.dumps(made, ensure_ascii=False, indent=1) if croissant else plain_text(dataset_card(name)))
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(out / "README.md", dataset_card(name))
+    if made is not None:
+        write_json(out / "croissant.json", made)
+    say(f"wrote {out / 'README.md'}" + ("" if made is None else f" and {out / 'croissant.json'}"))
 
 
 @app.command(
@@ -42,8 +70,10 @@ def data_build(
     out: Annotated[Path, typer.Option(help="New folder for the data set; an interrupted call is continued by the same call.")],
     split: Annotated[str | None, typer.Option(help="train, val or test; left out: the only split of a folder, otherwise train.")] = None,
     size: Annotated[int | None, typer.Option(help="Number of items; all if left out.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of a generated world.")] = 0,
-    image_size: Annotated[int, typer.Option(help="Width and height of a generated world's images in pixels.")] = 128,
+    seed: o.WorldSeed = None,
+    image_size: Annotated[
+        int | None, typer.Option(help="Width and height of a generated world's images in pixels, 128 if left out.")
+    ] = None,
 ) -> None:
     """Write a data set's images, sentences and scene graphs into a folder."""
     from ..data import build_dataset

@@ -31,20 +31,21 @@ def manipulate(
     out: Annotated[Path, typer.Option(help="Folder for the edited image and sentence, the masks, the graph and two figures.")],
     model: Annotated[str, typer.Option(help=_MODEL)] = "birds",
     recipe: Annotated[str | None, typer.Option(help="cam or mimnet; if left out, that of the model, and cam for a shipped one.")] = None,
-    detector: o.Detector = "world",
+    detector: o.Detector = None,
     image_scene: Annotated[Path | None, typer.Option(help="Scene graph JSON of the image, in place of a detector.")] = None,
     language: o.Language = None,
-    beam: Annotated[int, typer.Option(help="Beam width of the text decoder.")] = 3,
+    beam: Annotated[int | None, typer.Option(help="Beam width of CAM's text decoder; 3 if left out.")] = None,
 ) -> None:
     """Edit an image by a sentence and, with CAM, the sentence by the image."""
     from ..scenes import SceneGraph
 
     existing_image(image)
     scene = None if image_scene is None else SceneGraph.load(image_scene)
+    from ..editing.pipeline import check_request, result_files, result_kind
     from ..editing.pipeline import manipulate as edit
-    from ..editing.pipeline import result_files, result_kind
     from ..files import atomic_folder
 
+    check_request(sentence, model=model, recipe=recipe, detector=detector, image_scene=scene, language=language, beam=beam)
     files = result_files(model, recipe)
     with atomic_folder(out, result_kind(model, recipe)) as folder:  # a folder that cannot be written is refused before the work
         result = edit(image, sentence, model=model, recipe=recipe, detector=detector, image_scene=scene, language=language, beam=beam)
@@ -66,7 +67,7 @@ def trace(
     model: Annotated[str | None, typer.Option(help="Model folder, run folder or shipped model; if left out, the shipped one.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the weights of all edges (weights.csv) and a figure (weights.png).")] = None,
     top: Annotated[int, typer.Option(help="Print so many of the largest weights of every destination node.")] = 3,
-    detector: o.Detector = "world",
+    detector: o.Detector = None,
     image_scene: Annotated[Path | None, typer.Option(help="Scene graph JSON of the image, in place of a detector.")] = None,
     language: o.Language = None,
 ) -> None:
@@ -75,9 +76,17 @@ def trace(
 
     existing_image(image)
     scene = None if image_scene is None else SceneGraph.load(image_scene)
+    from ..checks import check_count
+    from ..evaluation.trace import EdgeWeights
     from ..evaluation.trace import trace as trace_pair
+    from ..files import atomic_folder
 
-    result = trace_pair(image, sentence, recipe=recipe, model=model, detector=detector, image_scene=scene, language=language)
-    say(result.summary(top))
-    if out is not None:
-        say(*(f"wrote {path}" for path in result.save(out)))
+    check_count("top", top)
+    options = {"recipe": recipe, "model": model, "detector": detector, "image_scene": scene, "language": language}
+    if out is None:
+        say(trace_pair(image, sentence, **options).summary(top))
+        return
+    with atomic_folder(out, EdgeWeights.kind) as folder:  # a folder that cannot be used is refused before the work
+        result = trace_pair(image, sentence, **options)
+        result.write(folder)
+    say(result.summary(top), *(f"wrote {out / name}" for name in EdgeWeights.files))

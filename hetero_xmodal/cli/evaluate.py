@@ -10,7 +10,11 @@ import typer
 from . import options as o
 from .options import examples, note, say
 
-app = typer.Typer(no_args_is_help=True, help="Score a trained model on data that it has never seen; scores come with 95 % intervals.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Score a trained model on data that it has never seen; scores come with 95 % intervals.",
+    epilog=examples("hetero-xmodal evaluate dagnn --data world/scenes", "hetero-xmodal evaluate cam --data world/birds --pairs 100"),
+)
 more = typer.Typer()
 
 
@@ -32,10 +36,11 @@ def _evaluate(recipe: str, data: str, model: Path | str | None, **options: Any) 
 def evaluate_dagnn(
     data: Annotated[str, typer.Option(help=f"{o.DATA} Its test pairs, or photographs that the model has never seen.")],
     model: o.Model = None,
+    size: Annotated[int | None, typer.Option(help="Test pairs of the world.")] = None,
     network: o.SameNetwork = None,
 ) -> None:
     """Mean average precision over all ranks, in both directions."""
-    _evaluate("dagnn", data, model, network=network)
+    _evaluate("dagnn", data, model, size=size, network=network)
 
 
 @app.command(

@@ -24,11 +24,12 @@ def graph(
     image: Annotated[Path, typer.Argument(help="Image file (PNG, JPEG, ...).")],
     sentence: Annotated[str, typer.Argument(help="English sentence, in quotes.")],
     out: Annotated[Path, typer.Option(help="Folder for the graph, both scene graphs and the drawing.")],
-    detector: o.Detector = "world",
+    detector: o.Detector = None,
     weights: Annotated[Path | None, typer.Option(help="Weights of a local detectron2 config, or of a world detector of your own.")] = None,
     detections: Annotated[Path | None, typer.Option(help="JSON of detections made elsewhere (same as --detector FILE.json).")] = None,
     image_scene: Annotated[Path | None, typer.Option(help="Scene graph JSON of the image, in place of a detector.")] = None,
-    model: Annotated[str | None, typer.Option(help="spaCy model that parses the sentence.")] = None,
+    language: o.Language = None,
+    model: Annotated[str | None, o.former("--language", "--model")] = None,
     score_threshold: Annotated[float | None, typer.Option(help="Leave out objects with a lower detection score (0 to 1).")] = None,
     wiring: o.Wiring = "inherit",
 ) -> None:
@@ -42,15 +43,16 @@ def graph(
     from ..errors import InputError
     from ..files import existing_file
 
+    language = o.renamed(language, model, "--language", "--model")
     existing_image(image)
     if detections is not None:
-        if detector != "world" or image_scene is not None:
+        if detector is not None or image_scene is not None:
             raise InputError("give only one of --detections, --detector and --image-scene")
         detector = str(existing_file(detections, "detections"))
     from ..graphs.write import write_pair
 
     result = write_pair(
-        image, sentence, out, detector=detector, weights=weights, image_scene=image_scene, model=model, score_threshold=score_threshold,
+        image, sentence, out, detector=detector, weights=weights, image_scene=image_scene, model=language, score_threshold=score_threshold,
         wiring=wiring,
     )  # fmt: skip
     made = result["graph"]
@@ -67,7 +69,7 @@ def _shortened(scene: object, longest: int = 400) -> str:
 
 @app.command(
     epilog=examples(
-        "hetero-xmodal corpus world/scenes --limit 500 --out corpus",
+        "hetero-xmodal corpus world/scenes --size 500 --out corpus",
         "hetero-xmodal corpus my_photos --detector grid:5 --out corpus",
         "hetero-xmodal corpus coco:photos --split val --scenes true --out corpus",
         "hetero-xmodal corpus coco:photos --workers 4 --out corpus",
@@ -77,10 +79,11 @@ def corpus(
     source: Annotated[str, typer.Argument(help="Name of a data set (world/scenes, coco:FOLDER, folder:FOLDER) or a folder of images.")],
     out: Annotated[Path, typer.Option(help="Folder for the corpus; an interrupted call is continued by the same call.")],
     split: Annotated[str | None, typer.Option(help="train, val or test.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Take only so many images.")] = None,
+    size: Annotated[int | None, typer.Option(help="The first so many images; all if left out.")] = None,
+    limit: Annotated[int | None, o.former("--size", "--limit")] = None,
     sentences_per_image: Annotated[int | None, typer.Option(help="Take only the first so many sentences of an image.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of a generated world.")] = 0,
-    detector: o.Detector = "world",
+    seed: o.WorldSeed = None,
+    detector: o.Detector = None,
     scenes: Annotated[str, typer.Option(help="detector: find the objects; true: take the data set's own scene graphs.")] = "detector",
     wiring: o.Wiring = "inherit",
     workers: Annotated[int, typer.Option(help="Processes that work at the same time.")] = 1,
@@ -88,10 +91,11 @@ def corpus(
     scheduler: Annotated[str | None, typer.Option(help="Address of a running Dask scheduler, tcp://HOST:8786.")] = None,
 ) -> None:
     """Turn a whole data set, or a folder of images and captions, into one corpus of heterographs on disk."""
-    from .. import build_corpus
+    from ..data.tasks.corpus import build_corpus
 
+    size = o.renamed(size, limit, "--size", "--limit")
     made = build_corpus(
-        source, out, split=split, limit=limit, sentences_per_image=sentences_per_image, detector=detector, scenes=scenes, wiring=wiring,
+        source, out, split=split, limit=size, sentences_per_image=sentences_per_image, detector=detector, scenes=scenes, wiring=wiring,
         seed=seed, workers=workers, engine=engine, scheduler=scheduler,
     )  # fmt: skip
     dropped = made.info.get("dropped", 0)
@@ -108,9 +112,10 @@ def analyze(
     unit: Annotated[str | None, typer.Option(help=_UNIT)] = None,
 ) -> None:
     """Count what a corpus of heterographs holds: tables, figures and one page that shows them; images once, however many sentences."""
-    from ..files import existing_file
+    from ..analysis.report import ANALYSIS_FOLDER
+    from ..analysis.report import analyze as analyse
+    from ..files import atomic_folder
 
-    existing_file(corpus / "corpus.json", "corpus")
-    from .. import analyze as analyse
-
-    say(f"Look at the page: {analyse(corpus, unit=unit).save(out)}")
+    with atomic_folder(out, ANALYSIS_FOLDER) as folder:  # a folder that cannot be used is refused before the work
+        analyse(corpus, unit=unit).write(folder)
+    say(f"Look at the page: {out / 'index.html'}")

@@ -6,15 +6,19 @@ Exit codes: 0 success; 2 invalid input (one sentence on stderr explains it); 130
 
 from __future__ import annotations
 
-import errno
+import contextlib
+import functools
+import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from .. import __version__
 from . import data, detectors, editing, evaluate, graphs, retrieval, tables, tools, train
-from .options import say, warnings_as_notes
+from . import options as o
+from .messages import empty_argument, explained
+from .options import examples, say, warnings_as_notes
 
 app = typer.Typer(
     name="hetero-xmodal",
@@ -24,6 +28,12 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "hetero-xmodal demo",
+        'hetero-xmodal graph demo/scene.png "A dog is below the clock." --out out',
+        'hetero-xmodal retrieve "two birds near a tree"',
+        "hetero-xmodal train dagnn --help",
+    ),
 )
 app.add_typer(tools.app)
 app.add_typer(graphs.app)
@@ -55,7 +65,19 @@ def _options(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; always ends with ``SystemExit`` and never shows a traceback unless ``--debug`` is given."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    sys.exit(run(arguments))
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a console that cannot show a character shows a question mark
+    code = run(arguments)
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _close_stdout()
+    except OSError as error:
+        _close_stdout()
+        code = _fail(f"the output could not be written ({error.strerror})", 2)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -67,44 +89,78 @@ def run(arguments: list[str]) -> int:
     """
     # --debug is understood anywhere on the line, because it is usually added to the end of a command that just failed
     debug = "--debug" in arguments
+    words = [word for word in arguments if word != "--debug"]
+    if any(not word.strip() or word.endswith("=") for word in words) and (problem := empty_argument(words, given(words, shown=True))):
+        return _fail(problem, 2)
     try:
         with warnings_as_notes():
-            result = app([a for a in arguments if a != "--debug"], prog_name="hetero-xmodal", standalone_mode=False)
+            result = command()(words, prog_name="hetero-xmodal", standalone_mode=False)
         if result == 130:  # typer catches Ctrl-C itself, without a message
             raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
     except (KeyboardInterrupt, typer.Abort):
         return _fail("stopped with Ctrl-C", 130)
     except BrokenPipeError:  # the reader of a pipe, such as head, has closed it
-        sys.stderr.close()
+        _close_stdout()
         return 0
+    except SystemExit as ended:  # typer leaves so if it meets such a pipe first
+        _close_stdout()
+        return 0 if isinstance(ended.__context__, BrokenPipeError) else int(ended.code or 0)
     except Exception as error:
         if debug:
             import traceback
 
             traceback.print_exc()
-        return _fail(*_explained(error))
+        return _fail(*explained(error, given(words)))
 
 
-def _explained(error: Exception) -> tuple[str, int]:
-    """One sentence about *error*, and the exit code."""
-    from ..errors import InputError, MissingPackageError
+@functools.cache
+def command() -> Any:
+    """The tree of commands, in whose help every value has a name that says what it is."""
+    made = typer.main.get_command(app)
+    _name_values(made)
+    return made
 
-    if isinstance(error, InputError | MissingPackageError):
-        return str(error), 2
-    if hasattr(error, "format_message"):  # what the parser of the command line raises
-        context = getattr(error, "ctx", None)
-        sentence = error.format_message().rstrip(".") or "give one of the commands above"
-        return f"{sentence}; see: {context.command_path if context else 'hetero-xmodal'} --help", 2
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"'{error.filename}': {error.strerror or error}", 2
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"nothing more can be written ({error.strerror}); free some space or choose another folder", 2
-    return f"a fault in this package ({type(error).__name__}: {error}); --debug shows where, please report it", 1
+
+def _name_values(part: Any) -> None:
+    for parameter in part.params:
+        if parameter.metavar is None:
+            parameter.metavar = o.value_name(parameter)
+        if parameter.param_type_name == "argument":
+            parameter.display_type_rich = lambda ctx: None  # its name says what it is
+    with part.make_context(part.name, [], resilient_parsing=True) as context:
+        if (shown := part.get_help_option(context)) is not None:
+            shown.metavar = ""
+    for child in getattr(part, "commands", {}).values():
+        _name_values(child)
+
+
+def given(words: list[str], *, shown: bool = False) -> dict[str, Any]:
+    """The parameters of the command that *words* run, for messages; empty if they are no command.
+
+    shown : by the names that the help shows, ``IMAGE`` and ``--out``, in place of those in Python.
+    """
+    part, left = command(), list(words)
+    while left and hasattr(part, "commands") and left[0] in part.commands:
+        part = part.commands[left.pop(0)]
+    try:
+        with part.make_context(part.name, left, resilient_parsing=True) as context:
+            found = {parameter.name: parameter for parameter in part.params if not getattr(parameter, "hidden", False)}
+            names = {name: one.metavar if one.param_type_name == "argument" else one.opts[0] for name, one in found.items()}
+            return {names[name] if shown else name: value for name, value in context.params.items() if name in found}
+    except Exception:  # the line could not be parsed, and the message is about that
+        return {}
+
+
+def _close_stdout() -> None:
+    """Let what is still to be written to stdout, at the latest when Python ends, go nowhere."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(sentence: str, code: int) -> int:
-    print(f"hetero-xmodal: {' '.join(sentence.split())}", file=sys.stderr)
+    with contextlib.suppress(OSError, ValueError):  # stderr may be closed or full as well
+        print(f"hetero-xmodal: {' '.join(sentence.split())}", file=sys.stderr)
     return code
 
 

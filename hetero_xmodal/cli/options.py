@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
+T = TypeVar("T")
 PACKAGE = str(Path(__file__).parents[1])
 
 IMAGES = "Regions of an image: grid, grid:5, grid:7:resnet18, world, a detectron2 .yaml, or boxes.json+efficientnet-lite0."
@@ -29,6 +31,7 @@ Settings = Annotated[list[str], typer.Option("--set", help="A setting of the rec
 Epochs = Annotated[int | None, typer.Option(help="Number of epochs; what suits the data if left out.")]
 Patience = Annotated[int | None, typer.Option(help="Stop after so many epochs without a better validation score.")]
 Seed = Annotated[int, typer.Option(help="Seed of weights, order and exercises.")]
+WorldSeed = Annotated[int | None, typer.Option(help="Seed of a generated world, 0 if left out; another seed is another world.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
 Accelerator = Annotated[str, typer.Option(help="cpu, gpu or auto.")]
 Devices = Annotated[int, typer.Option(help="Number of devices or processes.")]
@@ -39,25 +42,73 @@ Start = Annotated[str | None, typer.Option(help="Model folder, run folder or shi
 Regions = Annotated[str | None, typer.Option("--images", help=f"{IMAGES} If left out, world for the world and grid for photographs.")]
 Words = Annotated[str, typer.Option("--texts", help=TEXTS)]
 Sizes = Annotated[
-    str | None, typer.Option("--size", help="Largest number of images: of training, such as 500, or TRAIN,VAL,TEST, such as 500,100,0.")
+    str | None,
+    typer.Option(
+        "--size", metavar="N[,N,N]", help="Largest number of images: of training, such as 500, or TRAIN,VAL,TEST, such as 500,100,0."
+    ),
 ]
 Protocol = Annotated[str, typer.Option(help="any, flickr-1k, coco-1k-5fold or coco-5k.")]
 LabelVectors = Annotated[Path | None, typer.Option(help=".mat file with word vectors of the labels under 'inp'.")]
-Network = Annotated[str, typer.Option(help=f"Frozen network for photographs: {NETWORK}")]
+Network = Annotated[str | None, typer.Option(help=f"Frozen network for photographs: {NETWORK} If left out, efficientnet-lite0.")]
 SameNetwork = Annotated[
     str | None, typer.Option(help="Where the model's network for photographs is now, if its file of weights has moved.")
 ]
 WorldPairs = Annotated[int | None, typer.Option("--size", help="Training pairs of the world.")]
 Seeds = Annotated[int, typer.Option(help="Fit every row so many times; the table has mean and standard deviation.")]
-TableFile = Annotated[Path | None, typer.Option(help="CSV file for the tables.")]
+TableFile = Annotated[Path | None, typer.Option(metavar="FILE.csv", help="CSV file for the tables.")]
 Similarity = Annotated[
     Path | None,
     typer.Option(help="Model of 'train similarity'; adds Sim (fit of image and sentence), Diff and MP (manipulative precision)."),
 ]
 Scenes = Annotated[str, typer.Option(help="Where CAM's regions come from: detector, or true for the data's own scene graphs.")]
-Detector = Annotated[str, typer.Option(help=DETECTOR)]
-Language = Annotated[str | None, typer.Option(help="spaCy model that parses the sentence.")]
+Detector = Annotated[str | None, typer.Option(help=f"{DETECTOR} If left out, world.")]
+Language = Annotated[str | None, typer.Option(help="spaCy model that parses the sentence; the installed English one if left out.")]
+Rows = Annotated[list[str] | None, typer.Option("--row", help="Only this row; may be given several times; all if left out.")]
 Wiring = Annotated[str, typer.Option(help="Neighbours of a bridge: inherit, counterpart or full.")]
+
+
+#: parameter -> what its value is called in a command's help
+_VALUES = {
+    "data": "NAME", "preset": "NAME", "protocol": "NAME", "strategy": "NAME", "language": "NAME",
+    "recipe": "NAME", "network": "NAME", "model": "MODEL", "start": "MODEL", "similarity": "MODEL", "cam": "MODEL", "set": "KEY=VALUE",
+    "split": "SPLIT", "images": "REGIONS", "texts": "WORDS", "detector": "DETECTOR", "only": "TABLE", "row": "ROW", "method": "ROW",
+    "accelerator": "DEVICE", "scenes": "SOURCE", "wiring": "WIRING", "out": "FOLDER", "index": "FOLDER",
+    "image": "FILE", "weights": "FILE", "detections": "FILE.json",
+    "image_scene": "FILE.json", "label_vectors": "FILE.mat"
+}  # fmt: skip
+
+
+def value_name(parameter: Any) -> str:
+    """What a value of a parameter of the command line is called in the help, such as ``FOLDER`` or ``N``; nothing for a switch."""
+    if getattr(parameter, "is_flag", False) or parameter.name in ("help", "install_completion", "show_completion"):
+        return ""
+    if parameter.param_type_name == "argument":
+        return parameter.name.upper()
+    kind = str(parameter.type_descriptor.annotation)
+    known = _VALUES.get(parameter.name)
+    return known or ("N" if "int" in kind else "NUMBER" if "float" in kind else "VALUE")
+
+
+def former(new: str, old: str) -> Any:
+    """An option's former name, which is understood for one version and shown by no help; see :func:`renamed`."""
+    return typer.Option(old, hidden=True, help=f"Former name of {new}.")
+
+
+def renamed(value: T, before: T, new: str, old: str) -> T:
+    """The value of an option that was given by its name *new* or by its former name *old*, which leaves a note.
+
+    Raises
+    ------
+    InputError : both were given.
+    """
+    if not before and before != 0:
+        return value
+    if value:
+        from ..errors import InputError
+
+        raise InputError(f"{old} is the former name of {new}; give one of the two")
+    note(f"note: {old} is now {new}; the old name will go with version 0.3")
+    return before
 
 
 def examples(*lines: str) -> str:
@@ -69,10 +120,26 @@ def examples(*lines: str) -> str:
     return "[bold]Examples[/bold]\n\n" + "\n\n".join(f"[dim]$[/dim] {line}" for line in lines)
 
 
+def plain_text(text: str) -> str:
+    """Documentation as it reads on a terminal: without the roles and the double quotes of reStructuredText.
+
+    >>> plain_text("see :func:`~hetero_xmodal.train` and ``val``::")
+    "see train and 'val':"
+    """
+    text = re.sub(r":[a-z]+:`~(?:[\w.]*\.)?(\w+)`", r"\1", text)
+    text = re.sub(r":[a-z]+:`\.*([^`]+)`", r"\1", text)
+    return re.sub(r"::$", ":", re.sub(r"``([^`]+)``", r"'\1'", text), flags=re.MULTILINE)
+
+
 def say(*lines: object) -> None:
     """Write lines to stdout."""
     for line in lines:
-        typer.echo(str(line))
+        try:
+            typer.echo(str(line))
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # the disk that stdout was sent to is full
+            raise OSError(error.errno, error.strerror, "the standard output") from None
 
 
 def note(line: object) -> None:
@@ -119,7 +186,10 @@ def result_file(path: Path | None, *endings: str) -> Path | None:
     InputError : the file name has another suffix.
     """
     from ..errors import InputError
+    from ..files import check_writable
 
     if path is not None and path.suffix.lower() not in endings:
         raise InputError(f"--out is '{path}'; give the name of a file that ends in {endings[0]}")
+    if path is not None:
+        check_writable(path)
     return path

@@ -46,7 +46,7 @@ def retrieve(
     sentence: Annotated[str | None, typer.Argument(help="English sentence, in quotes, to find images for.")] = None,
     image: Annotated[Path | None, typer.Option(help="Image to find texts for, in place of a sentence.")] = None,
     top: Annotated[int, typer.Option(help="How many answers.")] = 10,
-    out: Annotated[Path | None, typer.Option(help="HTML file that shows the answers with their images.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.html", help="HTML file that shows the answers with their images.")] = None,
     model: o.Model = None,
     data: Annotated[str | None, typer.Option(help="Where to search: world/scenes (the default), coco:, folder: or photos:FOLDER.")] = None,
     split: Annotated[str | None, typer.Option(help="Split to search in; test for the world, all for a folder.")] = None,

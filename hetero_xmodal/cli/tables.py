@@ -10,7 +10,13 @@ import typer
 from . import options as o
 from .options import examples, note, say
 
-app = typer.Typer(no_args_is_help=True, help="Measure a paper's tables on a data set.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Measure a paper's tables on a data set.",
+    epilog=examples(
+        "hetero-xmodal table dagnn --data world/scenes --only ablations", "hetero-xmodal table cam --data world/birds --pairs 100"
+    ),
+)
 
 
 def _table(recipe: str, data: str, *, out: Path | None, **options: Any) -> None:
@@ -33,7 +39,7 @@ def _table(recipe: str, data: str, *, out: Path | None, **options: Any) -> None:
 def table_dagnn(
     data: Annotated[str, typer.Option(help=o.DATA)],
     only: Annotated[str | None, typer.Option(help="One table: methods, ablations, layers, or dagnn (its row alone).")] = None,
-    row: Annotated[list[str] | None, typer.Option(help="Only this row; may be given several times; all if left out.")] = None,
+    row: o.Rows = None,
     validation: Annotated[bool, typer.Option("--validation", help="Score validation pairs, to choose settings.")] = False,
     seeds: o.Seeds = 3,
     out: o.TableFile = None,
@@ -41,7 +47,7 @@ def table_dagnn(
     set: o.Settings = [],  # noqa: B006
     epochs: o.Epochs = None,
     label_vectors: o.LabelVectors = None,
-    network: o.Network = "efficientnet-lite0",
+    network: o.Network = None,
     size: o.WorldPairs = None,
 ) -> None:
     """Mean average precision of DAGNN, the methods it compares with, its ablations and numbers of layers."""
@@ -56,13 +62,14 @@ def table_dagnn(
     epilog=examples(
         "hetero-xmodal table algr --data coco:FOLDER --only methods --out photos.csv",
         "hetero-xmodal table algr --data world/scenes --texts trained --only ablations",
-        'hetero-xmodal table algr --data coco:FOLDER --only methods --method VSE++ --method "SCAN t2i" --validation',
+        'hetero-xmodal table algr --data coco:FOLDER --row VSE++ --row "SCAN t2i" --validation',
     ),
 )
 def table_algr(
     data: Annotated[str, typer.Option(help=o.DATA)],
     only: Annotated[str | None, typer.Option(help="One table: methods or ablations.")] = None,
-    method: Annotated[list[str] | None, typer.Option(help="A method beside ALGR; may be given several times; all if left out.")] = None,
+    row: o.Rows = None,
+    method: Annotated[list[str] | None, o.former("--row", "--method")] = None,
     validation: Annotated[bool, typer.Option("--validation", help="Score validation images, to choose settings.")] = False,
     seeds: o.Seeds = 3,
     out: o.TableFile = None,
@@ -75,8 +82,9 @@ def table_algr(
     protocol: o.Protocol = "any",
 ) -> None:
     """Recall of ALGR, the methods it compares with and its ablations, all on the same features."""
+    row = o.renamed(row, method, "--row", "--method")
     _table(
-        "algr", data, out=out, only=only, methods=method, validation=validation, seeds=seeds, preset=preset, set=set,
+        "algr", data, out=out, only=only, rows=row, validation=validation, seeds=seeds, preset=preset, set=set,
         images=images, texts=texts, size=size, epochs=epochs, protocol=protocol,
     )  # fmt: skip
 

@@ -10,7 +10,14 @@ import typer
 from . import options as o
 from .options import examples, note, say
 
-app = typer.Typer(no_args_is_help=True, help="Train a recipe; the epoch that is best on validation data is kept.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Train a recipe; the epoch that is best on validation data is kept.",
+    epilog=examples(
+        "hetero-xmodal train dagnn --data world/scenes --out runs/world",
+        "hetero-xmodal train algr --data coco:FOLDER --out runs/photos",
+    ),
+)
 hidden = typer.Typer()  # former spellings
 
 
@@ -40,7 +47,7 @@ def train_dagnn(
     seed: o.Seed = 0,
     resume: o.Resume = False,
     label_vectors: o.LabelVectors = None,
-    network: o.Network = "efficientnet-lite0",
+    network: o.Network = None,
     size: o.WorldPairs = None,
     accelerator: o.Accelerator = "cpu",
     devices: o.Devices = 1,

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..checks import check_count, check_seed, check_unused
 from ..errors import InputError, nearest
-from ..files import atomic_path, one_writer, read_json, write_json
+from ..files import atomic_path, check_writable, one_writer, read_json, write_json
 from .registry import entry_of, open_for, open_source
 
 # ---------------------------------------------------------------------------------------------- building
@@ -37,8 +38,8 @@ def build_dataset(
     *,
     split: str | None = None,
     size: int | None = None,
-    seed: int = 0,
-    image_size: int = 128,
+    seed: int | None = None,
+    image_size: int | None = None,
     progress: bool = True,
 ) -> BuildReport:
     """Write a split of a data set into a folder that ``coco:FOLDER`` loads again, item for item.
@@ -53,10 +54,17 @@ def build_dataset(
     InputError : *out* exists already, or ``OUT.part`` was begun with other options, and what
         :func:`~hetero_xmodal.data.registry.load_dataset` refuses.
     """
+    entry_of(name)
+    check_count("size", size)
+    check_seed(seed)
+    if not name.startswith("world/"):
+        check_unused(f"is for generated worlds, and '{name}' is none", seed=seed, image_size=image_size)
+    seed, image_size = seed or 0, 128 if image_size is None else image_size
     source = open_for(name, "load_dataset", seed=seed, image_size=image_size)
     split = source.split(split)
     dataset = source.items(split, size)
     out = Path(out)
+    check_writable(out)
     part = out.with_name(out.name + ".part")
     plan = {"name": name, "split": split, "items": len(dataset), "seed": seed, "image_size": image_size}
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +88,7 @@ def _begin(out: Path, part: Path, plan: dict) -> None:
         before = read_json(part / "plan.json", "plan of the interrupted build")
         changed = [k for k in plan if not isinstance(before, dict) or before.get(k) != plan[k]]
         if changed:
-            raise InputError(f"'{part}' was begun with another {changed[0]}; delete it, or repeat the call that began it")
+            raise InputError(f"'{part}' was begun with other options ({changed[0]}); delete it, or repeat the call that began it")
     elif part.exists() and any(part.iterdir()):
         raise InputError(f"'{part}' is needed for work in progress but holds other files; move it away")
     write_json(part / "plan.json", plan)

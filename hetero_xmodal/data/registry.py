@@ -16,12 +16,14 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import textwrap
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, nearest
+from .card import Card, read_card
 from .source import GIVES, Request, Source
 
 DATASETS = f"{__package__}.datasets"
@@ -71,11 +73,17 @@ class Entry:
         module, _, function = self.reader.partition(":")
         return getattr(importlib.import_module(module), function)(request)
 
+    def published(self) -> Card | None:
+        """The card of a published set; ``None`` for a mere layout of files, whose card is the text of its reader."""
+        return read_card(self.kind)
+
     def card_text(self) -> str:
         """The card: what the data set is, its layout, its limits."""
         if self.card:
             return (Path(__file__).parent / self.card).read_text(encoding="utf-8")
-        text = inspect.getdoc(importlib.import_module(self.reader.partition(":")[0])) or self.summary
+        module = importlib.import_module(self.reader.partition(":")[0])
+        published = self.published()
+        text = (inspect.getdoc(module) or self.summary) if published is None else published.markdown()
         head = f"# {self.form}\n\n{self.summary[:1].upper()}{self.summary[1:]}.\n\nLicence: {self.licence}. From: {self.where}.\n"
         given = f"Gives {_listed(self.gives)}" + "".join(f"; {condition} {what} too" for what, condition in self.may_give) + "."
         return f"{head}\n{given}\n\n{text}\n"
@@ -148,10 +156,35 @@ ENTRIES: tuple[Entry, ...] = (
         may_give=(("captions", "with .txt files beside the photos"),), where="FOLDER/tags.csv and the photos it names",
     ),
     Entry(
-        "cub", "cub:FOLDER", "CUB-200-2011 with ten captions a photograph (Oxford-102 in the same layout)",
+        "cub", "cub:FOLDER", "CUB-200-2011 with ten captions a photograph",
         gives=("images", "captions", "labels", "edits"), reader=f"{DATASETS}.cub:open_cub", items="11,788",
         may_give=(("scene graphs", "with bounding_boxes.txt"),), licence="research only, that of the photographs",
         where="CUB_200_2011.tgz and the captions of Reed et al. (2016)",
+    ),
+    Entry(
+        "oxford-102", "oxford-102:FOLDER", "Oxford-102 flowers with ten captions a photograph",
+        gives=("images", "captions", "labels", "scene graphs"), reader=f"{DATASETS}.oxford_102:open_oxford_102", items="8,189",
+        licence="research, that of the photographs", where="102flowers.tgz, its two .mat files and the captions of Reed et al. (2016)",
+    ),
+    Entry(
+        "celeba", "celeba:FOLDER", "CelebA: faces with 40 attributes and captions of your own source",
+        gives=("images", "captions", "labels", "scene graphs"), reader=f"{DATASETS}.celeba:open_celeba", items="202,599",
+        licence="non-commercial research", where="img_align_celeba/, list_attr_celeba.txt, list_eval_partition.txt and captions",
+    ),
+    Entry(
+        "deepfashion", "deepfashion:FOLDER", "DeepFashion with one sentence a photograph, in FashionGAN's files",
+        gives=("images", "captions", "labels", "scene graphs"), reader=f"{DATASETS}.deepfashion:open_deepfashion", items="78,979",
+        licence="non-commercial research", where="language_original.mat, ind.mat and the photographs in img/",
+    ),
+    Entry(
+        "mirflickr", "mirflickr:FOLDER", "MIRFlickr-25K: photographs with the tags of their owners and 24 labels",
+        gives=("images", "tags", "labels"), reader=f"{DATASETS}.mirflickr:open_mirflickr", items="25,000",
+        licence="Creative Commons, by photograph", where="mirflickr25k.zip and mirflickr25k_annotations_v080.zip, unpacked",
+    ),
+    Entry(
+        "nus-wide", "nus-wide:FOLDER", "NUS-WIDE: photographs with tags and 81 concepts, of which 21 are labels",
+        gives=("images", "tags", "labels"), reader=f"{DATASETS}.nus_wide:open_nus_wide", items="269,648 listed, fewer there",
+        licence="research (lists), that of each photograph", where="ImageList/, Groundtruth/, NUS_WID_Tags/ and the photographs",
     ),
     Entry(
         "vg", "vg:FOLDER", "Visual Genome: scene graphs drawn by people",
@@ -362,19 +395,25 @@ def load_dataset(name: str, split: str | None = None, *, size: int | None = None
 # ---------------------------------------------------------------------------------------------- the list and the cards
 
 
+#: heads of the columns of the printed list, where a task is named after a function
+_COLUMNS = {"load_dataset": "images", "load_pairs": "edits"}
+_WIDTH = 100  # characters of a line of the printed list
+
+
 class Rows(list):
     """Rows of :func:`list_datasets`; ``print`` shows a table of tasks, and what each data set is below it."""
 
     def __str__(self) -> str:
-        columns = ["name", *TASKS]
+        names = ["data set", *(_COLUMNS.get(task, task) for task in TASKS)]
         notes = list(dict.fromkeys(row[task] for row in self for task in TASKS if row[task] not in ("yes", "no")))
-        short = {"yes": "yes", "no": "no"} | {note: f"({k})" for k, note in enumerate(notes, 1)}
-        cells = [columns, *([row["name"], *(short[row[task]] for task in TASKS)] for row in self)]
-        widths = [max(len(row[k]) for row in cells) for k in range(len(columns))]
+        short = {"yes": "yes", "no": "-"} | {note: f"({k})" for k, note in enumerate(notes, 1)}
+        cells = [names, *([row["name"], *(short[row[task]] for task in TASKS)] for row in self)]
+        widths = [max(len(row[k]) for row in cells) for k in range(len(names))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
         lines += ["", *(f"{short[note]} {note}" for note in notes), ""]
         for row in self:
-            lines += [f"{row['name']}: {row['what']}", f"    {row['items']}; licence: {row['licence']}; from: {row['where']}"]
+            told = f"{row['items']}; licence: {row['licence']}; from: {row['where']}"
+            lines += [f"{row['name']}: {row['what']}", *textwrap.wrap(told, _WIDTH, initial_indent="    ", subsequent_indent="    ")]
         return "\n".join(lines)
 
 
@@ -425,10 +464,28 @@ def dataset_card(name: str = "world") -> str:
     >>> dataset_card("world").splitlines()[0]
     '# The default world'
     """
+    return _carded(name).card_text()
+
+
+def dataset_croissant(name: str) -> dict[str, Any] | None:
+    """The card of a published data set as Croissant JSON-LD; ``None`` for a layout of files and for the drawn worlds.
+
+    Raises
+    ------
+    InputError : an unknown name.
+
+    >>> dataset_croissant("mirflickr")["name"], dataset_croissant("folder") is None
+    ('mirflickr', True)
+    """
+    card = _carded(name).published()
+    return None if card is None else card.croissant()
+
+
+def _carded(name: str) -> Entry:
     kind = str(name).partition(":")[0]
     for entry in ENTRIES:
         if kind in (entry.kind, *entry.former, entry.kind.partition("/")[0]):
-            return entry.card_text()
+            return entry
     choices = list(dict.fromkeys(["world", *(entry.kind for entry in ENTRIES)]))
     raise InputError(f"there is no card for {name!r}{nearest(str(name), choices)}; there are cards for {', '.join(choices)}")
 

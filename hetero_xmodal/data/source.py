@@ -16,7 +16,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -188,6 +188,8 @@ class Source:
     regions : given regions of the images by split (``""``: all splits in one), opened when called
     features : given feature matrices, opened when called
     pairs : function that makes pairs for manipulation
+    missing : images that the annotations name and the folder lacks; they have no record
+    counts : numbers that the card of a published set names too
     """
 
     name: str
@@ -204,6 +206,8 @@ class Source:
     regions: Callable[[], Mapping[str, Regions]] | None = None
     features: Callable[[], FeatureSet] | None = None
     pairs: PairsOpener | None = None
+    missing: tuple[str, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         gives = frozenset(self.gives)

@@ -16,9 +16,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..checks import check_count, check_sentence, check_unused
 from ..deprecation import renamed_attribute
 from ..errors import InputError, nearest
 from ..files import FolderKind, Saved, read_json, write_json, write_text
+from ..parsers.detectors.registry import check_detector
+from ..parsers.sentence import check_language
+from ..pretrained import find_model
 from .pixels import full_size, move_pixels, squared
 
 if TYPE_CHECKING:
@@ -178,10 +182,10 @@ def manipulate(
     *,
     model: str | Path | CAM | MIMNet = "birds",
     recipe: str | None = None,
-    detector: Any = "world",
+    detector: Any = None,
     image_scene: SceneGraph | None = None,
     language: str | None = None,
-    beam: int = 3,
+    beam: int | None = None,
 ) -> Manipulation | MemoryManipulation:
     """Edit an image by a sentence and, with CAM, the sentence by the image.
 
@@ -193,31 +197,37 @@ def manipulate(
         model of :mod:`hetero_xmodal.recipes`.
     recipe : ``"cam"`` or ``"mimnet"``; by default that of *model*, and CAM for a shipped name. MIM-Net edits the image only and returns a
         :class:`~hetero_xmodal.editing.mimnet.MemoryManipulation`; it uses neither detector nor beam search.
-    detector : object detector, see :func:`hetero_xmodal.parse_image`.
+    detector : object detector, see :func:`hetero_xmodal.parse_image`; ``"world"`` if left out.
     image_scene : scene graph of the image, used instead of a detector.
     language : spaCy model for the sentence.
-    beam : beam width of the text decoder.
+    beam : beam width of the text decoder, 3 if left out.
 
     Raises
     ------
     InputError
-        If the image, the sentence, the model or an option cannot be used.
+        If the image, the sentence, the model or an option cannot be used, or MIM-Net is given an option of CAM.
+
+    >>> import hetero_xmodal as hx
+    >>> bird = hx.load_dataset("world/birds", "test", size=1)[0]
+    >>> result = hx.manipulate(bird.image, "This bird has red wings.", image_scene=bird.scene, beam=1)
+    >>> result.image.size, result.sentence.endswith(".")
+    ((128, 128), True)
     """
-    if recipe_of(model, recipe) == "mimnet":
+    kind = check_request(sentence, model=model, recipe=recipe, detector=detector, image_scene=image_scene, language=language, beam=beam)
+    from ..images import read_image
+
+    image = read_image(image)
+    if kind == "mimnet":
         from .mimnet import manipulate_by_memory
 
         return manipulate_by_memory(image, sentence, model=model, language=language)
     from ..graphs import build_graph
-    from ..images import read_image
     from ..parsers.image import parse_image
     from ..parsers.sentence import parse_sentence
 
-    if isinstance(beam, bool) or not isinstance(beam, int) or not 1 <= beam <= 100:
-        raise InputError(f"beam is {beam!r}, expected a whole number from 1 to 100")
-    image = read_image(image)
     parsed = parse_sentence(sentence, **({} if language is None else {"model": language}))
     network = load_manipulation_model(model, recipe=recipe) if isinstance(model, str | Path) else model
-    detected = parse_image(image, detector=detector) if image_scene is None else image_scene
+    detected = parse_image(image, detector=detector or "world") if image_scene is None else image_scene
     if detected.size is not None and tuple(detected.size) != image.size:
         raise InputError(
             f"image_scene was made for an image of {detected.size[0]} x {detected.size[1]} pixels, but this one has {image.size}"
@@ -225,7 +235,7 @@ def manipulate(
     plan = plan_for(network, detected, sentence, language=language)
     graph = build_graph(plan.scene if plan else detected, parsed, complete=True)
     pixels, fills = squared(image, network.config.image_size)
-    made, written, revealed = run(network, graph, pixels, [max(image.size)], plans=[plan], beam=beam)
+    made, written, revealed = run(network, graph, pixels, [max(image.size)], plans=[plan], beam=beam or 3)
     masks = [
         {t: states[name][:, 0].tolist() for t, states in made.states.items() if name in states} for name in ("image_mask", "sentence_mask")
     ]
@@ -235,6 +245,39 @@ def manipulate(
     if plan is not None:
         notes.insert(0, f"{plan.kind} the {detected.objects[plan.subject].name}: the affected regions are masked and repainted")
     return Manipulation(image, sentence, edited, rewritten, graph, detected, parsed, masks[0], masks[1], matte, notes)
+
+
+def check_request(
+    sentence: str,
+    *,
+    model: Any = "birds",
+    recipe: str | None = None,
+    detector: Any = None,
+    image_scene: Any = None,
+    language: str | None = None,
+    beam: int | None = None,
+) -> str:
+    """The recipe that :func:`manipulate` would run with these arguments, which are refused here before anything heavy is imported.
+
+    Raises
+    ------
+    InputError
+        If the sentence, the model or an option cannot be used, or MIM-Net is given an option of CAM.
+    """
+    kind = recipe_of(model, recipe)
+    check_sentence(sentence)
+    check_language(language)
+    if isinstance(model, str | Path):
+        find_model(model, recipe=kind)
+    if kind == "mimnet":
+        check_unused("is not used by the recipe mimnet, which looks for no objects", detector=detector, image_scene=image_scene)
+        check_unused("is not used by the recipe mimnet, which has no text decoder", beam=beam)
+    elif image_scene is not None:
+        check_unused("is not used where the image's scene graph is given", detector=detector)
+    else:
+        check_detector("world" if detector is None else detector)
+    check_count("beam", beam, most=100)
+    return kind
 
 
 def plan_for(model: CAM, detected: SceneGraph, sentence: str, *, language: str | None = None) -> EditPlan | None:

@@ -64,7 +64,7 @@ def compare(first: str | Path, second: str | Path, *, data: str | None = None, o
     file = table_file(out)
     (one, recipe), (other, second_recipe) = find_model(first), find_model(second)
     if recipe != second_recipe:
-        raise InputError(f"'{first}' is a {recipe!r} model and '{second}' a {second_recipe!r} model; give two of one recipe")
+        raise InputError(f"'{first}' is of the recipe {recipe} and '{second}' of {second_recipe}; give two models of one recipe")
     a, b = _both(one, other, recipe, data, (str(first), str(second)))
     table = _table(a, b)
     if file is not None:

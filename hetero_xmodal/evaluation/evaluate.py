@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..checks import check_choice, check_count
 from ..data.registry import check_data
+from ..data.source import SPLITS, split_name
 from ..errors import InputError, nearest
 from ..pretrained import SHIPPED, find_model
-from ..training.options import call_with
+from ..training.options import call_with, check_network, check_world_size
 
 if TYPE_CHECKING:
     from .results import Evaluation
@@ -74,11 +76,13 @@ def evaluate(
     """
     if recipe is not None and recipe not in RECIPES:
         raise InputError(f"recipe is {recipe!r}{nearest(str(recipe), RECIPES)}; models of {', '.join(RECIPES)} can be evaluated")
+    if recipe in ("cam", "mimnet"):
+        check_edits(data, split, pairs, image_size, scenes)
     folder, recipe = _find(model, data, recipe)
     if recipe not in RECIPES:
-        raise InputError(f"model '{folder}' is a {recipe!r} model; models of {', '.join(RECIPES)} can be evaluated")
+        raise InputError(f"model '{folder}' is of the recipe {recipe}; models of {', '.join(RECIPES)} can be evaluated")
     if recipe in ("cam", "mimnet"):
-        check_true_answers(data)
+        check_edits(data, split, pairs, image_size, scenes)
     check_data(data, recipe)
     options = {
         "split": split, "size": size, "protocol": protocol, "network": network, "pairs": pairs, "image_size": image_size,
@@ -92,15 +96,19 @@ def evaluate(
     return made.save(run) if save and run is not None else made
 
 
-def check_true_answers(data: str) -> None:
-    """Refuse data on which edits cannot be scored, because only the generated world has ground truth.
+def check_edits(data: str, split: str | None, pairs: int | None, image_size: int | None, scenes: str | None) -> None:
+    """Refuse what edits cannot be scored on: only the generated world has ground truth.
 
     Raises
     ------
-    InputError : data other than the generated world.
+    InputError : data other than the generated world, an unknown split or source of regions, a number out of range.
     """
     if not data.startswith("world/"):
         raise InputError(f"edits of '{data}' have no true answer to be measured against; give world/birds or world/scenes")
+    check_choice("split", None if split is None else split_name(split), SPLITS)
+    check_count("pairs", pairs)
+    check_count("image_size", image_size, least=8)
+    check_choice("scenes", scenes, ("detector", "true"))
 
 
 def run_of(folder: Path) -> Path | None:
@@ -128,8 +136,8 @@ def _made(recipe: str, folder: Path, settings: Mapping[str, Any], scores: dict[s
 
 
 def _dagnn(folder: Path, data: str, *, size: int | None = None, network: str | None = None, progress: bool | None = None) -> Evaluation:
-    if size is not None and (not data.startswith("world/") or size < 1):
-        raise InputError(f"size is {size} for '{data}'; it is the number of test pairs of a generated world, at least 1")
+    check_world_size(data, size, "test pairs")
+    check_network(data, network)
     from ..data.tasks.retrieval import load_test_pairs
     from ..metrics import mean_average_precision_from_embeddings
     from ..retrieval.search import load_retrieval_model
@@ -154,8 +162,8 @@ def _dagnn(folder: Path, data: str, *, size: int | None = None, network: str | N
 def _algr(folder: Path, data: str, *, size: int | None = None, protocol: str = "any", progress: bool | None = None) -> Evaluation:
     from ..metrics import PROTOCOLS
 
-    if protocol not in PROTOCOLS:
-        raise InputError(f"unknown protocol {protocol!r}{nearest(protocol, PROTOCOLS)}; known are {', '.join(PROTOCOLS)}")
+    check_choice("protocol", protocol, PROTOCOLS)
+    check_count("size", size)
     import numpy as np
 
     from ..data.tasks.matching import load_test_split

@@ -76,7 +76,8 @@ class Evaluation:
     def __str__(self) -> str:
         found = self.intervals()
         wide = max((len(name) for name in found), default=0)
-        lines = [f"  {name:<{wide}}  {_number(i.low)} to {_number(i.high)}" for name, i in found.items()]
+        digits = 4 if all(abs(i.high) < 2 for i in found.values()) else 2  # shares, or percentages and ranks: one precision for all
+        lines = [f"  {name:<{wide}}  {i.low:.{digits}f} to {i.high:.{digits}f}" for name, i in found.items()]
         return "\n".join([self.text, *([f"{100 * LEVEL:g} % intervals over queries:"] if lines else []), *lines])
 
     # ------------------------------------------------------------------------------------------ files
@@ -177,7 +178,3 @@ def queries_digest(*parts: Any) -> str:
         array = np.ascontiguousarray(part) if isinstance(part, np.ndarray) else None
         digest.update(json.dumps(list(part)).encode() if array is None else str(array.shape).encode() + array.tobytes())
     return digest.hexdigest()[:16]
-
-
-def _number(value: float) -> str:
-    return f"{value:.4f}" if abs(value) < 2 else f"{value:.2f}"

@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..checks import check_choice, check_count
 from ..data.registry import check_data
 from ..errors import InputError, nearest
 from ..pretrained import SHIPPED, find_model
 from ..training.options import Assignments, assignments, call_with, check_settings, split_sizes, table_file
-from .evaluate import check_true_answers, edited
+from .evaluate import check_edits, edited
 
 if TYPE_CHECKING:
     import pandas as pd
 
 RECIPES = ("dagnn", "algr", "cam", "mimnet")
+#: column of the time that a method takes
+SECONDS = "seconds per 100 images"
 Tell = Callable[[str], None]
 #: a method that edits: pairs -> edited images, and edited sentences or None
 Edit = Callable[[list], tuple[list, list[str] | None]]
@@ -73,7 +76,7 @@ def table(
     data : name of a data set; for CAM and MIM-Net ``"world/birds"`` or ``"world/scenes"``, where the true answer is known.
     out : CSV file, written after each table.
     only : one table by name; for ``dagnn`` also ``"dagnn"``, its row alone.
-    rows : only these rows of DAGNN's tables.
+    rows : only these rows of the tables of DAGNN and ALGR, such as ``["DAGNN", "CCA"]``; a table without any of them is omitted.
     methods : the methods to compare ALGR with; all if left out.
     validation : score the validation data in place of the test data, to choose settings.
     seeds : number of seeds that every stochastic method is trained with, by default 3; the table has mean and standard deviation.
@@ -99,8 +102,10 @@ def table(
         raise InputError(f"recipe is {recipe!r}{nearest(str(recipe), RECIPES)}; there are tables of {', '.join(RECIPES)}")
     file = table_file(out)
     if recipe in ("cam", "mimnet"):
-        check_true_answers(data)
+        check_edits(data, split, pairs, image_size, scenes)
     check_data(data, recipe)
+    check_count("seeds", seeds)
+    check_count("epochs", epochs)
     options = {
         "only": only, "rows": rows or None, "methods": methods or None, "validation": validation or None, "seeds": seeds,
         "preset": preset, "set": assignments(set) or None, "epochs": epochs, "size": size, "label_vectors": label_vectors,
@@ -144,12 +149,16 @@ def _dagnn(
     epochs: int | None = None,
     size: int | None = None,
     label_vectors: str | Path | None = None,
-    network: str = "efficientnet-lite0",
+    network: str | None = None,
     tell: Tell | None = None,
     note: Tell | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame, str]]:
+    from ..training.api import check_pairs, count_pairs, load_pairs_and_vectors
+    from ..training.table_rows import check_dagnn_rows
+
+    check_dagnn_rows(only, rows)
+    check_pairs(data, size, network, label_vectors)
     check_settings("dagnn", data, preset, set or [])
-    from ..training.api import count_pairs, load_pairs_and_vectors
     from ..training.dagnn_tables import dagnn_tables
     from ..training.settings import choose_settings
 
@@ -170,6 +179,7 @@ def _algr(
     data: str,
     *,
     only: str | None = None,
+    rows: Sequence[str] | None = None,
     methods: Sequence[str] | None = None,
     validation: bool = False,
     seeds: int = 3,
@@ -184,28 +194,30 @@ def _algr(
     note: Tell | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame, str]]:
     sizes = split_sizes(size)
-    check_settings("algr", data, preset, set or [])
-    from ..baselines.matching.comparison import METHODS
-    from ..data.tasks.matching import load_matching_data, region_provenance, word_provenance
+    from ..baselines.matching.rows import ROWS
     from ..metrics import PROTOCOLS
+    from ..training.api import check_inputs
+    from ..training.table_rows import ALGR_TABLES, check_algr_rows
+
+    check_choice("protocol", protocol, PROTOCOLS)
+    check_choice("only", only, ALGR_TABLES)
+    for method in methods or ():
+        check_choice("method", method, ROWS)
+    only, methods, ablations = check_algr_rows(only, rows, methods)
+    check_inputs(images, texts)
+    check_settings("algr", data, preset, set or [])
+    from ..data.tasks.matching import load_matching_data
     from ..training.algr_settings import check_phases
-    from ..training.algr_tables import TABLES, algr_tables
+    from ..training.algr_tables import algr_tables
     from ..training.settings import choose_settings
 
-    asked = [("protocol", protocol, tuple(PROTOCOLS)), *(("method", value, tuple(METHODS)) for value in methods or ())]
-    for name, value, known in [*asked, *([("only", only, TABLES)] if only is not None else [])]:
-        if value not in known:
-            raise InputError(f"{name} is {value!r}{nearest(value, known)}; known are {', '.join(known)}")
-    word_provenance(texts)
-    if images is not None:
-        region_provenance(images)
     found = load_matching_data(data, images=images, texts=texts, seed=0, sizes=sizes)
     chosen = choose_settings("algr", found, preset=preset, dataset=data, changes=set or [], epochs=epochs)
     check_phases(chosen.config, chosen.fit_config.epochs)  # before the other methods are fitted
     (tell or _quiet)(chosen.line)
     made = algr_tables(
-        found, only=only, seeds=seeds, config=chosen.config, fit_config=chosen.fit_config, methods=methods, protocol=protocol,
-        validation_only=validation, progress=note,
+        found, only=only, seeds=seeds, config=chosen.config, fit_config=chosen.fit_config, methods=methods, rows=ablations,
+        protocol=protocol, validation_only=validation, progress=note,
     )  # fmt: skip
     for name, frame in made:
         yield name, frame, f"\n{name}: {frame.attrs['protocol']}\n{frame.to_string(float_format='{:.1f}'.format, na_rep='')}"
@@ -231,7 +243,7 @@ def edit_rows(
     (name, {column: value}) : ``edit accuracy``, ``kept`` (facts that should stay and did), ``success`` (both), errors against the input
         outside the edited region (``outside error``) and against the true image inside it and everywhere; where there are sentences, slots
         that should change and did, that should stay and did, all, and the share of sentences without a mistake; edit accuracy by kind of
-        edit; ``seconds`` for 100 images, parsing included.
+        edit; the column :data:`SECONDS`, parsing included.
     """
     yield "unchanged input", _scores(pairs, [p.image for p in pairs], [p.instruction for p in pairs], inception, similarity)
     yield "the true answer", _scores(pairs, [p.edited_image for p in pairs], [p.edited_sentence for p in pairs], inception, similarity)
@@ -239,7 +251,7 @@ def edit_rows(
         begun = time.perf_counter()
         images, sentences = edited(method, pairs)
         seconds = (time.perf_counter() - begun) / len(pairs) * 100
-        yield name, _scores(pairs, images, sentences, inception, similarity) | {"seconds": seconds}
+        yield name, _scores(pairs, images, sentences, inception, similarity) | {SECONDS: seconds}
 
 
 def _scores(pairs: list, images: list, sentences: list[str] | None, inception: bool, similarity: Any) -> dict[str, float]:
@@ -286,24 +298,21 @@ def _edit_table(
     split: str,
     pairs: int,
     image_size: int,
-    similarity: str | Path | None,
+    similarity: Path | None,
     inception: bool,
     sentences: bool,
     note: Tell | None,
 ) -> Iterator[tuple[str, pd.DataFrame, str]]:
-    place = None if similarity is None else find_model(similarity, recipe="similarity")[0]
     import pandas as pd
 
     from ..data.tasks.editing import load_pairs
 
     judge = None
-    if place is not None:
+    if similarity is not None:
         from ..training.similarity import load_similarity
 
-        judge = load_similarity(place)
+        judge = load_similarity(similarity)
     some = list(load_pairs(data, split, size=pairs, image_size=image_size))
-    if not some:
-        raise InputError(f"pairs is {pairs}; give at least 1")
     for name, method in (baselines or {}).items():
         methods[name] = method.manipulate
     rows = {}
@@ -311,9 +320,13 @@ def _edit_table(
         rows[name] = row if sentences else {key: value for key, value in row.items() if key not in _SENTENCE_COLUMNS}
         (note or _quiet)(f"{name}: edit accuracy {row['edit accuracy']:.4f}, kept {row['kept']:.4f}")
     frame = pd.DataFrame.from_dict(rows, orient="index")
-    frame = frame[[*(c for c in frame.columns if c != "seconds"), *(["seconds"] if "seconds" in frame else [])]]
+    frame = frame[[*(c for c in frame.columns if c != SECONDS), *([SECONDS] if SECONDS in frame else [])]]
     frame.attrs["pairs"] = f"{data}, {split}: {len(some)} pairs of {image_size} pixels"
     yield "edits", frame, f"{frame.attrs['pairs']}\n{frame.to_string(float_format='{:.4f}'.format, na_rep='')}"
+
+
+def _similarity(model: str | Path | None) -> Path | None:
+    return None if model is None else find_model(model, recipe="similarity")[0]
 
 
 _SENTENCE_COLUMNS = ("slots changed", "slots kept", "slots", "sentences exact")
@@ -346,11 +359,10 @@ def _cam(
     tell: Tell | None = None,
     note: Tell | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame, str]]:
-    if scenes not in ("detector", "true"):
-        raise InputError(f"scenes is {scenes!r}, expected 'detector' or 'true'")
-    methods = {name: _cam_edit(folder, scenes) for name, folder in _named(models, "cam", data, "CAM").items()}
+    found, judge = _named(models, "cam", data, "CAM"), _similarity(similarity)
+    methods = {name: _cam_edit(folder, scenes) for name, folder in found.items()}
     return _edit_table(
-        data, methods, baselines=baselines, split=split, pairs=pairs, image_size=image_size, similarity=similarity, inception=False,
+        data, methods, baselines=baselines, split=split, pairs=pairs, image_size=image_size, similarity=judge, inception=False,
         sentences=True, note=note,
     )  # fmt: skip
 
@@ -368,9 +380,11 @@ def _mimnet(
     tell: Tell | None = None,
     note: Tell | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame, str]]:
-    methods = {name: _cam_edit(folder) for name, folder in (_named(cam, "cam", data, "CAM") if cam else {}).items()}
-    methods |= {name: _memory_edit(folder) for name, folder in _named(models, "mimnet", data, "MIM-Net").items()}
+    others, found = _named(cam, "cam", data, "CAM") if cam else {}, _named(models, "mimnet", data, "MIM-Net")
+    judge = _similarity(similarity)
+    methods = {name: _cam_edit(folder) for name, folder in others.items()}
+    methods |= {name: _memory_edit(folder) for name, folder in found.items()}
     return _edit_table(
-        data, methods, baselines=baselines, split=split, pairs=pairs, image_size=image_size, similarity=similarity, inception=True,
+        data, methods, baselines=baselines, split=split, pairs=pairs, image_size=image_size, similarity=judge, inception=True,
         sentences=False, note=note,
     )  # fmt: skip

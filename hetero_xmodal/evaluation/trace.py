@@ -9,10 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..checks import check_sentence, check_unused
 from ..csv_text import csv_of
 from ..errors import InputError, nearest
 from ..files import FolderKind, Saved, write_text
 from ..images import read_image
+from ..parsers.detectors.registry import check_detector
+from ..parsers.sentence import check_language
 from ..pretrained import SHIPPED, find_model
 
 if TYPE_CHECKING:
@@ -117,7 +120,7 @@ def trace(
     recipe: str | Recipe | None = None,
     model: Any = None,
     states: Mapping | Callable[[Any], Mapping] | None = None,
-    detector: Any = "world",
+    detector: Any = None,
     image_scene: Any = None,
     language: str | None = None,
 ) -> EdgeWeights:
@@ -133,7 +136,7 @@ def trace(
     states : for a Recipe of your own, the states it reads: ``{node type: {name: tensor (nodes, width)}}``, or a function of the graph that
         gives them.
     detector, image_scene : what finds the objects of the image, or its scene graph, for CAM and for a Recipe of your own. ALGR reads
-        images as it was trained to, and MIM-Net needs no objects.
+        images as it was trained to, and MIM-Net needs no objects: both refuse them.
     language : spaCy model that parses the sentence.
 
     Raises
@@ -151,13 +154,17 @@ def trace(
     True
     """
     image = read_image(image)
-    if not isinstance(sentence, str) or not sentence.strip():
-        raise InputError("the sentence is empty; give an English sentence")
+    check_sentence(sentence)
+    check_language(language)
+    if image_scene is None:
+        check_detector("world" if detector is None else detector)
+    else:
+        check_unused("is not used where the image's scene graph is given", detector=detector)
     if recipe is not None and not isinstance(recipe, str):
         return _own(image, sentence, recipe, states, detector, image_scene, language)
     if states is not None:
         raise InputError("states are for a Recipe of your own; a trained model makes its own")
-    name, trained = _model(recipe, model)
+    name, trained = _model(recipe, model, {"detector": detector, "image_scene": image_scene}, language)
     if name == "algr":
         traces, boxes = _algr(trained, image, sentence)
     elif name == "cam":
@@ -167,22 +174,33 @@ def trace(
     return EdgeWeights(image, sentence, name, traces, boxes)
 
 
-def _model(recipe: str | None, model: Any) -> tuple[str, Any]:
-    """Name of the recipe and the loaded model."""
+def _check_used(name: str, objects: Mapping[str, Any], language: str | None) -> None:
+    """Refuse options that a model of the recipe *name* would not read."""
+    if name == "algr":
+        check_unused("is not used by the recipe algr, which reads images as it was trained to", **objects)
+        check_unused("is not used by the recipe algr, which parses no sentence", language=language)
+    elif name == "mimnet":
+        check_unused("is not used by the recipe mimnet, which looks for no objects", **objects)
+
+
+def _model(recipe: str | None, model: Any, objects: Mapping[str, Any], language: str | None) -> tuple[str, Any]:
+    """Name of the recipe and the loaded model, for which the options *objects* and *language* are checked before it is loaded."""
     if recipe is not None and recipe not in RECIPES:
         why = " (its only edges join labels, so an image and a sentence have none)" if recipe == "dagnn" else ""
         raise InputError(f"recipe is {recipe!r}{nearest(recipe, RECIPES)}{why}; edges of {', '.join(RECIPES)} can be traced")
     if model is not None and not isinstance(model, str | Path):
         name = model.recipe_name
         if name not in RECIPES or recipe not in (None, name):
-            raise InputError(f"the model is a {name!r} model; expected {recipe or ' or '.join(RECIPES)}")
+            raise InputError(f"the model is of the recipe {name}; expected {recipe or ' or '.join(RECIPES)}")
+        _check_used(name, objects, language)
         return name, model
     if model is None and recipe is None:
         raise InputError("give a recipe (algr, cam or mimnet) or a model")
     place = SHIPPED[recipe][_DEFAULT[recipe]] if model is None else model
     folder, name = find_model(place, recipe=recipe)
     if name not in RECIPES:
-        raise InputError(f"model '{folder}' is a {name!r} model; edges of {', '.join(RECIPES)} can be traced")
+        raise InputError(f"model '{folder}' is of the recipe {name}; edges of {', '.join(RECIPES)} can be traced")
+    _check_used(name, objects, language)
     from .. import recipes
 
     return name, {"algr": recipes.ALGR, "cam": recipes.CAM, "mimnet": recipes.MIMNet}[name].from_pretrained(folder)
@@ -250,7 +268,7 @@ def _own(image: Any, sentence: str, recipe: Any, states: Any, detector: Any, ima
     from ..parsers.image import parse_image
     from ..parsers.sentence import parse_sentence
 
-    seen = parse_image(image, detector=detector) if image_scene is None else image_scene
+    seen = parse_image(image, detector=detector or "world") if image_scene is None else image_scene
     graph = build_graph(seen, parse_sentence(sentence, **({} if language is None else {"model": language})))
     with torch.no_grad():
         made = recipe.trace(graph, states(graph) if callable(states) else states)

@@ -3,7 +3,7 @@
 ======================  ======================================================================================================
 single files            :func:`atomic_path`, :func:`write_text`, :func:`write_json`, :func:`write_safetensors`
 folders                 :func:`atomic_folder` with a :class:`FolderKind` (:class:`Saved` for results)
-refusing before work    :func:`replaceable_folder`, :func:`existing_file`, :func:`existing_folder`
+refusing before work    :func:`replaceable_folder`, :func:`check_writable`, :func:`existing_file`, :func:`existing_folder`
 reading                 :func:`read_json`, :func:`read_text`, :func:`read_safetensors`; :func:`read_folder` reads one state of a folder
 damage                  ``manifest.json`` in every folder; :func:`check_files`, :func:`check_single`, :func:`read_manifest`;
                         of a single large file :class:`BlockHashes`
@@ -15,7 +15,7 @@ The modules from the lowest to the highest: ``locks``, ``atomic``, ``formats``, 
 
 from .atomic import atomic_path
 from .blocks import BlockHashes, blocks_file, write_blocks
-from .folders import FolderKind, Saved, atomic_folder, existing_folder, read_folder, recover_folder, replaceable_folder
+from .folders import FolderKind, Saved, atomic_folder, check_writable, existing_folder, read_folder, recover_folder, replaceable_folder
 from .formats import (
     existing_file,
     read_json,
@@ -53,6 +53,7 @@ __all__ = [
     "blocks_file",
     "check_files",
     "check_single",
+    "check_writable",
     "existing_file",
     "existing_folder",
     "file_state",

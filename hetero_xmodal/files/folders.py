@@ -137,6 +137,7 @@ def replaceable_folder(path: str | Path, kind: FolderKind) -> Path:
             raise InputError(f"'{path}' is a file; give the name of a folder to write")
     except OSError as error:
         raise _unwritable(path, error) from None
+    check_writable(path)
     return path
 
 
@@ -195,6 +196,29 @@ class Saved:
         with atomic_folder(folder, self.kind) as temporary:
             self.write(temporary, dpi=dpi)
         return [Path(folder) / name for name in self.files]
+
+
+def check_writable(path: str | Path) -> None:
+    """Refuse a *path* whose folder cannot be made or written, before the work; nothing is left behind.
+
+    Raises
+    ------
+    InputError
+        If there is no permission, the file system is read-only, or a file is in the way.
+    """
+    folder = behind_links(Path(path)).absolute().parent
+    made = []
+    try:
+        for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+            missing.mkdir()
+            made.append(missing)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    finally:
+        for one in reversed(made):
+            one.rmdir()
 
 
 def _unwritable(path: str | Path, error: OSError) -> InputError:

@@ -23,11 +23,11 @@ from ..scenes import SceneGraph, SceneObject, SceneRelation, Token, check_charac
 from ..validation import check_flat
 from .bridges import Match, match_objects, name_similarity
 from .flat import FlatGraphs
+from .wiring import WIRINGS
 
 if TYPE_CHECKING:
     import dgl
 
-WIRINGS = ("inherit", "counterpart", "full")
 #: predicate of the edges that ``complete=True`` adds; it holds between any two regions
 IN_IMAGE_WITH = "in image with"
 _CODES = {name: code for code, name in enumerate(s.PROVENANCE)}
@@ -78,6 +78,12 @@ def build_graph(
     ------
     InputError
         For a scene that is not a SceneGraph or fails its check, an unknown wiring, matches or labels that do not fit the scenes.
+
+    >>> import hetero_xmodal as hx
+    >>> ball = hx.SceneObject("ball", ["red"], box=(10, 5, 30, 25))
+    >>> graph = hx.build_graph(hx.SceneGraph([ball], size=(80, 60)), hx.parse_sentence("a red ball"))
+    >>> {name: graph.num_nodes(name) for name in graph.ntypes}
+    {'bridge': 2, 'label': 0, 'visual': 1, 'word': 3}
     """
     flat = flat_pair(
         image_scene,

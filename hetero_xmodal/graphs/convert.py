@@ -57,6 +57,12 @@ def to_networkx(graph: dgl.DGLGraph) -> nx.MultiDiGraph:
     ------
     InputError
         If *graph* does not follow the schema.
+
+    >>> import hetero_xmodal as hx
+    >>> ball = hx.SceneObject("ball", ["red"], box=(10, 5, 30, 25))
+    >>> drawn = hx.to_networkx(hx.build_graph(hx.SceneGraph([ball], size=(80, 60)), hx.parse_sentence("a red ball")))
+    >>> sorted(drawn)
+    ['bridge:0:ball', 'bridge:1:ball', 'visual:0:ball', 'word:0:a', 'word:1:red', 'word:2:ball']
     """
     import networkx as nx
 
@@ -103,6 +109,12 @@ def from_networkx(nx_graph: nx.Graph) -> dgl.DGLGraph:
     ------
     InputError
         If the graph has no description or one of another version, or a node or edge has a missing or unreadable attribute.
+
+    >>> import hetero_xmodal as hx
+    >>> ball = hx.SceneObject("ball", ["red"], box=(10, 5, 30, 25))
+    >>> graph = hx.build_graph(hx.SceneGraph([ball], size=(80, 60)), hx.parse_sentence("a red ball"))
+    >>> hx.from_networkx(hx.to_networkx(graph)).num_edges() == graph.num_edges()
+    True
     """
     text = getattr(nx_graph, "graph", {}).get(_KEY)
     if text is None:

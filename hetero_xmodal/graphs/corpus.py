@@ -26,12 +26,13 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import InputError, nearest
-from ..files import FolderKind, atomic_folder, read_folder
+from ..files import atomic_folder, read_folder
 from ..schema import Relation
 from ..validation import validate
 from .corpus_data import CorpusData, check_ids, owner_name, owner_part, renumbered
-from .corpus_files import FORMAT, ColumnWriter, ShardCheck, read_corpus
+from .corpus_files import ColumnWriter, ShardCheck, read_corpus
 from .flat import FlatGraphs
+from .folder_kind import CORPUS_FOLDER
 from .tables import edge_frame, find_owner, node_frame
 from .texts import Vocabulary
 
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     import dgl
     import pandas as pd
 
-#: a corpus on disk; the files are those of the first layout, before there was a manifest
-CORPUS_FOLDER = FolderKind("corpus", ("corpus.json", "corpus.safetensors"), optional=("dropped.csv",), head=("corpus.json", FORMAT))
 _CHUNK = 1024  # graphs validated, and rows written, at a time
 UNITS = ("pair", "image", "sentence")
 
@@ -78,6 +77,14 @@ class GraphCorpus(Sequence):
     ------
     InputError
         If there is not one id, sentence, image and split per graph, or an id repeats.
+
+    >>> import hetero_xmodal as hx
+    >>> ball = hx.SceneObject("ball", ["red"], box=(10, 5, 30, 25))
+    >>> image = hx.SceneGraph([ball], size=(80, 60))
+    >>> texts = ["a red ball", "the ball is round"]
+    >>> corpus = hx.GraphCorpus.from_graphs([hx.build_graph(image, hx.parse_sentence(text)) for text in texts], sentences=texts)
+    >>> len(corpus), corpus.sentences[1], corpus[1].num_nodes("word"), corpus.batch([0, 1]).batch_size
+    (2, 'the ball is round', 4, 2)
     """
 
     def __init__(

@@ -36,10 +36,10 @@ from ..files import read_json, read_safetensors, write_json, write_safetensors
 from ..schema import Relation
 from .corpus_data import SPLIT_PARTS, TABLES, TEXTS, CorpusData, Owner, owner_name, owner_part
 from .flat import FlatGraphs
+from .folder_kind import CORPUS_FORMAT as FORMAT
 from .store import check_description
 from .texts import Texts, Vocabulary, VocabularyMaker
 
-FORMAT = "hetero_xmodal.corpus"
 #: version of the layout of files; that of the graphs in them is the schema's
 LAYOUT = 2
 _HEADER = 128  # bytes before the data of every column, so that a header can be written again when the length is known

@@ -22,17 +22,16 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from ..errors import InputError
-from ..files import FolderKind, atomic_folder, existing_file, read_folder, read_json, read_safetensors, write_json, write_safetensors
+from ..files import atomic_folder, existing_file, read_folder, read_json, read_safetensors, write_json, write_safetensors
 from ..schema import KINDS, SCHEMA_VERSION, Relation, relation_name, version_advice
 from ..validation import validate
 from .flat import FlatGraphs
+from .folder_kind import GRAPH_FILES as _FILES
+from .folder_kind import GRAPH_FOLDER
+from .folder_kind import GRAPH_FORMAT as _FORMAT
 
 if TYPE_CHECKING:
     import dgl
-
-_FORMAT = "hetero_xmodal.graph"
-_FILES = ("graph.json", "graph.safetensors")
-GRAPH_FOLDER = FolderKind("graph", _FILES, head=("graph.json", _FORMAT))
 
 
 def save_graph(graph: dgl.DGLGraph, path: str | Path, *, allow_extra: bool = False) -> None:
@@ -42,6 +41,14 @@ def save_graph(graph: dgl.DGLGraph, path: str | Path, *, allow_extra: bool = Fal
     ------
     InputError
         If the graph does not follow the schema, or the folder holds anything but a graph.
+
+    >>> import hetero_xmodal as hx, tempfile
+    >>> ball = hx.SceneObject("ball", ["red"], box=(10, 5, 30, 25))
+    >>> graph = hx.build_graph(hx.SceneGraph([ball], size=(80, 60)), hx.parse_sentence("a red ball"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     hx.save_graph(graph, f"{folder}/graph")
+    ...     hx.load_graph(f"{folder}/graph").num_nodes("word")
+    3
     """
     flat = FlatGraphs.from_dgl(validate(graph, allow_extra=allow_extra))
     with atomic_folder(path, GRAPH_FOLDER) as folder:
@@ -57,6 +64,14 @@ def load_graph(path: str | Path, *, allow_extra: bool = False, verify: bool = Tr
     ------
     InputError
         If a file is missing, empty, truncated, damaged, of another format or of another schema version.
+
+    >>> import hetero_xmodal as hx, tempfile
+    >>> ball = hx.SceneObject("ball", ["red"], box=(10, 5, 30, 25))
+    >>> graph = hx.build_graph(hx.SceneGraph([ball], size=(80, 60)), hx.parse_sentence("a red ball"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     hx.save_graph(graph, f"{folder}/graph")
+    ...     hx.load_graph(f"{folder}/graph").num_nodes("word")
+    3
     """
     return read_folder(path, GRAPH_FOLDER, lambda folder: _read(folder, allow_extra, verify), files=_FILES, verify=verify)
 

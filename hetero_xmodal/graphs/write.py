@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..checks import check_choice, check_unused
 from ..errors import InputError
 from ..files import FolderKind, atomic_folder
-from .store import GRAPH_FOLDER
+from .folder_kind import GRAPH_FOLDER
+from .wiring import WIRINGS
 
 GRAPH, IMAGE_SCENE, SENTENCE_SCENE, DRAWING = "graph", "image_scene.json", "sentence_scene.json", "drawing.png"
 _FOLDER = FolderKind("parsed pair", (*(f"{GRAPH}/{name}" for name in GRAPH_FOLDER.files), IMAGE_SCENE, SENTENCE_SCENE, DRAWING))
@@ -18,7 +20,7 @@ def write_pair(
     sentence: str,
     folder: str | Path,
     *,
-    detector: Any = "world",
+    detector: Any = None,
     weights: str | Path | None = None,
     image_scene: str | Path | None = None,
     model: str | None = None,
@@ -32,7 +34,7 @@ def write_pair(
     ----------
     image, sentence : path of an image; English text.
     folder : new, empty, or with an earlier result of this function, which is replaced. If anything fails, nothing is written.
-    detector, weights, score_threshold : see :func:`hetero_xmodal.parse_image`.
+    detector, weights, score_threshold : see :func:`hetero_xmodal.parse_image`; not together with *image_scene*.
     image_scene : JSON file of a scene graph (``SceneGraph.save``) to use in place of a detector.
     model : spaCy model; see :func:`hetero_xmodal.parse_sentence`.
     wiring : see :func:`hetero_xmodal.build_graph`.
@@ -47,24 +49,47 @@ def write_pair(
     ------
     InputError
         If image, sentence, an option or the folder cannot be used.
+
+    >>> import hetero_xmodal as hx, pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     picture = pathlib.Path(folder) / "scene.png"
+    ...     hx.load_dataset("world/scenes", "test", size=1)[0].image.save(picture)
+    ...     made = hx.write_pair(picture, "a dog", f"{folder}/out", detector="grid:2")
+    >>> made["graph"].num_nodes("visual"), [path.name for path in made["files"]]
+    (4, ['graph', 'image_scene.json', 'sentence_scene.json', 'drawing.png'])
     """
     from ..images import read_image
-    from ..parsers.image import parse_image
-    from ..parsers.sentence import parse_sentence
+    from ..parsers.detectors.registry import check_detector
+    from ..parsers.image import check_score_threshold
+    from ..parsers.sentence import check_language, check_text
     from ..scenes import SceneGraph
-    from ..viz import draw
-    from . import build_graph, save_graph
 
     if not isinstance(dpi, int) or not 30 <= dpi <= 600:
         raise InputError(f"dpi is {dpi!r}, expected a whole number from 30 to 600")
+    check_text(sentence, "sentence")
+    check_choice("wiring", wiring, WIRINGS)
+    check_language(model)
+    check_score_threshold(score_threshold)
+    given = None if image_scene is None else SceneGraph.load(image_scene)
+    if given is None:
+        detector = "world" if detector is None else detector
+        check_detector(detector, weights=weights)
+    else:
+        unused = {"detector": detector, "weights": weights, "score_threshold": score_threshold}
+        check_unused("is not used where the image's scene graph is given", **unused)
     names = (GRAPH, IMAGE_SCENE, SENTENCE_SCENE, DRAWING)
     with atomic_folder(folder, _FOLDER) as temporary:
         pixels = read_image(image)  # first, because it is the input that most often cannot be read
+        from ..parsers.image import parse_image
+        from ..parsers.sentence import parse_sentence
+        from ..viz import draw
+        from . import build_graph, save_graph
+
         words = parse_sentence(sentence, **({} if model is None else {"model": model}))
-        if image_scene is None:
+        if given is None:
             seen = parse_image(image, detector=detector, weights=weights, score_threshold=score_threshold)
         else:
-            seen = SceneGraph.load(image_scene)
+            seen = given
             if seen.size is not None and tuple(seen.size) != pixels.size:
                 raise InputError(
                     f"scene graph '{image_scene}' was made for an image of {seen.size[0]} x {seen.size[1]} pixels, but '{image}' has "

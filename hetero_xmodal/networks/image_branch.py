@@ -14,8 +14,7 @@ from torch.nn import functional as F
 from torchvision.ops import roi_align
 
 from ..errors import InputError
-
-ENCODERS = ("world", "efficientnet-lite0", "vgg16")
+from .encoder_names import ENCODERS
 
 
 class ImageEncoder(nn.Module):

@@ -71,6 +71,11 @@ def parse_image(
         If the image, the detector's file or an option cannot be used.
     MissingPackageError
         If the detector needs a package that is not installed.
+
+    >>> import hetero_xmodal as hx
+    >>> scene = hx.parse_image(hx.load_dataset("world/scenes", "test", size=1)[0].image, detector="grid:2")
+    >>> len(scene.objects), scene.objects[0].box, scene.relations[0].predicate
+    (4, (0.0, 0.0, 64.0, 64.0), 'left of')
     """
     return parse_images(
         [image],
@@ -116,6 +121,11 @@ def parse_images(
         If an image (with ``on_error="raise"``), the detector's file or an option cannot be used.
     MissingPackageError
         If the detector needs a package that is not installed.
+
+    >>> import hetero_xmodal as hx
+    >>> images = [item.image for item in hx.load_dataset("world/scenes", "test", size=2)]
+    >>> [len(scene.objects) for scene in hx.parse_images(images, detector="grid:3")]
+    [9, 9]
     """
     if isinstance(images, str | Path) or not isinstance(images, Iterable) or hasattr(images, "getexif"):
         raise InputError("parse_images takes a list of images; for a single one use parse_image")
@@ -239,9 +249,20 @@ def _scene(image: InputImage, found: Detections, source: dict, relations: bool) 
     return scene.check()
 
 
-def _check_options(score_threshold: float | None, max_objects: int, batch_size: int) -> None:
+def check_score_threshold(score_threshold: float | None) -> None:
+    """Refuse a threshold of the detection score that is no number in 0..1; None is the detector's own.
+
+    Raises
+    ------
+    InputError
+        If it is another value.
+    """
     if score_threshold is not None and not (isinstance(score_threshold, int | float) and 0 <= score_threshold <= 1):
         raise InputError(f"score_threshold is {score_threshold!r}; give a number in 0..1")
+
+
+def _check_options(score_threshold: float | None, max_objects: int, batch_size: int) -> None:
+    check_score_threshold(score_threshold)
     for name, value in (("max_objects", max_objects), ("batch_size", batch_size)):
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise InputError(f"{name} is {value!r}; give a whole number of at least 1")

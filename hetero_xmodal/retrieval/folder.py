@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
-from ..files import FolderKind
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..files import FolderKind, read_json, recover_folder
 
 FORMAT, VERSION = "hetero_xmodal.index", 1
 INDEX_FILES = ("index.json", "embeddings.safetensors")
 INDEX_FOLDER = FolderKind("index", INDEX_FILES, head=("index.json", FORMAT))
+
+
+def index_head(path: Path) -> dict[str, Any]:
+    """The contents of ``index.json`` in the index folder *path*.
+
+    Raises
+    ------
+    InputError : no such folder, no index in it, an index of another version.
+    """
+    recover_folder(path)
+    if not path.is_dir():
+        raise InputError(f"index folder '{path}' does not exist; make one with: hetero-xmodal index")
+    head = read_json(path / "index.json", "index")
+    if not isinstance(head, dict) or head.get("format") != FORMAT or head.get("version") != VERSION:
+        raise InputError(f"'{path / 'index.json'}' does not describe an index of this version of hetero_xmodal; make the index again")
+    return head

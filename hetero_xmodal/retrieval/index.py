@@ -25,17 +25,8 @@ from torch import Tensor
 
 from ..errors import InputError, nearest
 from ..fields import Fields
-from ..files import (
-    MANIFEST,
-    atomic_folder,
-    read_folder,
-    read_json,
-    read_safetensors,
-    recover_folder,
-    write_json,
-    write_safetensors,
-)
-from .folder import FORMAT, INDEX_FILES, INDEX_FOLDER, VERSION
+from ..files import MANIFEST, atomic_folder, read_folder, read_safetensors, write_json, write_safetensors
+from .folder import FORMAT, INDEX_FILES, INDEX_FOLDER, VERSION, index_head
 
 if TYPE_CHECKING:
     from ..data import Item
@@ -238,29 +229,16 @@ class EmbeddingIndex:
         """
         recipe = getattr(model, "recipe_name", type(model).__name__)
         if self.made_by.get("recipe", recipe) != recipe:
-            raise InputError(f"{name} was made by a {self.made_by['recipe']!r} model, but this is a {recipe!r} model; make the index again")
+            raise InputError(
+                f"{name} was made by a model of the recipe {self.made_by['recipe']}, but this one is of {recipe}; give the model it was "
+                "made with, or make the index again"
+            )
         found = model_fingerprint(model)
         if self.made_by.get("fingerprint") != found:
             raise InputError(
                 f"{name} was made by another model (fingerprint {self.made_by.get('fingerprint')}, this one has {found}); "
                 "give the model it was made with, or make the index again"
             )
-
-
-def index_head(path: Path) -> dict[str, Any]:
-    """The contents of ``index.json`` in the index folder *path*.
-
-    Raises
-    ------
-    InputError : no such folder, no index in it, an index of another version.
-    """
-    recover_folder(path)
-    if not path.is_dir():
-        raise InputError(f"index folder '{path}' does not exist; make one with: hetero-xmodal index")
-    head = read_json(path / "index.json", "index")
-    if not isinstance(head, dict) or head.get("format") != FORMAT or head.get("version") != VERSION:
-        raise InputError(f"'{path / 'index.json'}' does not describe an index of this version of hetero_xmodal; make the index again")
-    return head
 
 
 # ---------------------------------------------------------------------------------------------- from models

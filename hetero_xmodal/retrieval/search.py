@@ -56,7 +56,7 @@ def load_retrieval_model(path: str | Path | None = None, *, network: str | None 
     """
     folder, found = find_model(SHIPPED[recipe or "dagnn"] if path is None else path, recipe=recipe)
     if found not in SHIPPED:
-        raise InputError(f"model '{folder}' is a {found!r} model, which retrieves nothing; give a model of {' or '.join(SHIPPED)}")
+        raise InputError(f"model '{folder}' is of the recipe {found}, which retrieves nothing; give a model of {' or '.join(SHIPPED)}")
     from ..recipes import ALGR, DAGNN
 
     model = {"dagnn": DAGNN, "algr": ALGR}[found].from_pretrained(folder)

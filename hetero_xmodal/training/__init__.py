@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..lazy import lazy_names
 
 _HOME = {
-    "FitConfig": "loop",
+    "FitConfig": "fit_config",
     "FitResult": "loop",
     "fit": "loop",
     "batches": "sampling",

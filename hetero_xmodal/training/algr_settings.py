@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import InputError
-from ..recipes.algr import ALGRConfig
+from ..recipes.configs.algr import ALGRConfig
 
 
 def phase1_epochs(config: ALGRConfig) -> int:

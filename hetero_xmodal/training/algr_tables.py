@@ -15,32 +15,17 @@ from typing import TYPE_CHECKING
 from ..baselines.matching.comparison import matching_table
 from ..data.tasks.matching import MatchingData
 from ..errors import InputError, nearest
-from ..recipes.algr import ALGRConfig
+from ..recipes.configs.algr import ALGRConfig
 from .algr import ALGRMethod, default_settings
 from .loop import FitConfig
+from .table_rows import ALGR_ABLATIONS as ABLATIONS
+from .table_rows import ALGR_TABLES as TABLES
+from .table_rows import check_seeds
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: rows of Tables III and IV in their order -> variant of the model
-ABLATIONS = {
-    "baseline": "baseline",
-    "w/o graph": "no-graph",
-    "GCN both": "gcn",
-    "GNN both": "gnn",
-    "GNN+GGNN both": "gnn+ggnn",
-    "w/o decoders": "no-decoders",
-    "w/o prior": "no-prior",
-    "w/o cross-attention": "no-exchange",
-    "w/o L_g": "no-lg",
-    "w/o L_WD": "no-lwd",
-    "L_KD for L_WD": "lkd",
-    "general two-phase": "general-two-phase",
-    "one-phase": "one-phase",
-    "ALGR": "full",
-}
 ENSEMBLE = "ALGR, two averaged"
-TABLES = ("methods", "ablations")
 
 
 def algr_tables(
@@ -79,8 +64,7 @@ def algr_tables(
     for name, value, known in (("table", only, TABLES), *(("row", row, ABLATIONS) for row in rows or ())):
         if value is not None and value not in known:
             raise InputError(f"unknown {name} {value!r}{nearest(value, known)}; use {', '.join(known)}")
-    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
-        raise InputError(f"seeds is {seeds!r}; give a whole number of at least 1")
+    check_seeds(seeds)
     usual, usual_fit = default_settings(data)
     config, fit_config = config or usual, fit_config or usual_fit
     shared = {"seeds": seeds, "protocol": protocol, "validation_only": validation_only, "progress": progress}

@@ -22,11 +22,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..checks import check_count, check_seed
 from ..configs import config_with
 from ..data.registry import check_data
 from ..errors import InputError, nearest
+from ..files import existing_file
 from ..pretrained import SHIPPED, find_model
-from .options import Assignments, assignments, call_with, check_settings, split_sizes
+from .options import Assignments, assignments, call_with, check_network, check_settings, check_world_size, split_sizes
 from .run_folder import check_resumed_as_asked, free_run_folder
 
 Tell = Callable[[str], None]
@@ -125,9 +127,10 @@ def train(
         raise InputError(f"train {recipe} {expected}")
     if data is not None:
         check_data(data, recipe)
-    for name, value, least in (("seed", seed, 0), ("epochs", epochs, 1), ("patience", patience, 1), ("devices", devices, 1)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
-            raise InputError(f"{name} is {value!r}, expected at least {least}")
+    check_seed(seed)
+    counts = {"epochs": epochs, "patience": patience, "devices": devices, "steps": steps, "batch_size": batch_size, "threads": threads}
+    for name, value in counts.items():
+        check_count(name, value)
     if resume and recipe != "detector":
         if not (Path(out).is_dir() and any(Path(out).iterdir())):
             raise InputError(f"there is no run in '{out}' to resume; check the folder, or start a new run without resume")
@@ -181,7 +184,7 @@ def _dagnn(
     patience: int | None = None,
     seed: int = 0,
     resume: bool = False,
-    network: str = "efficientnet-lite0",
+    network: str | None = None,
     label_vectors: str | Path | None = None,
     accelerator: str = "cpu",
     devices: int = 1,
@@ -189,6 +192,8 @@ def _dagnn(
     progress: bool | None = None,
     tell: Tell | None = None,
 ) -> TrainedRun:
+    check_fit(epochs, patience, accelerator, devices, strategy)
+    check_pairs(data, size, network, label_vectors)
     check_settings("dagnn", data, preset, set or [], epochs=epochs)
     from .dagnn import evaluate_retrieval, train_dagnn
     from .loop import FitConfig, device_of
@@ -211,8 +216,34 @@ def _dagnn(
     return TrainedRun("dagnn", out, model, result)
 
 
+def check_fit(epochs: int | None, patience: int | None = None, accelerator: str = "cpu", devices: int = 1, strategy: str = "auto") -> None:
+    """Refuse training options that cannot be, see :class:`~hetero_xmodal.training.FitConfig`, before Lightning is imported.
+
+    Raises
+    ------
+    InputError : a number below 1, an unknown accelerator or strategy.
+    """
+    from .fit_config import FitConfig
+
+    given = {} if epochs is None else {"epochs": epochs}
+    FitConfig(**given, patience=patience, accelerator=accelerator, devices=devices, strategy=strategy)
+
+
+def check_pairs(data: str, size: Any, network: str | None, label_vectors: str | Path | None) -> None:
+    """Refuse options of DAGNN's data that the data do not use, and a missing file, before anything is read.
+
+    Raises
+    ------
+    InputError : a size or network that *data* do not use, a size below 1, no such file.
+    """
+    check_world_size(data, size, "training pairs")
+    check_network(data, network)
+    if label_vectors is not None:
+        existing_file(label_vectors, "label vector file")
+
+
 def load_pairs_and_vectors(
-    data: str, *, size: int | None = None, network: str = "efficientnet-lite0", label_vectors: str | Path | None = None
+    data: str, *, size: int | None = None, network: str | None = None, label_vectors: str | Path | None = None
 ) -> tuple[Any, Any]:
     """DAGNN's data (:class:`~hetero_xmodal.data.tasks.retrieval.RetrievalData`), and word vectors of its labels (c, d) or None.
 
@@ -222,14 +253,14 @@ def load_pairs_and_vectors(
     ------
     InputError : *size* for data other than the world, which alone can be made in any size; data or vectors that cannot be read.
     """
-    if size is not None and (not data.startswith("world/") or int(size) < 1):
-        raise InputError(f"size is {size} for '{data}'; it is the number of training pairs of a generated world, at least 1")
+    check_pairs(data, size, network, label_vectors)
     from ..data.features import load_label_vectors
     from ..data.tasks.retrieval import load_retrieval_data
 
     if label_vectors is not None:  # a broken file is refused before the pairs are read
         load_label_vectors(label_vectors)
-    pairs = load_retrieval_data(data, sizes=None if size is None else {"train": int(size)}, network=network)
+    sizes = None if size is None else {"train": int(size)}
+    pairs = load_retrieval_data(data, sizes=sizes, network=network or "efficientnet-lite0")
     return pairs, None if label_vectors is None else load_label_vectors(label_vectors, classes=len(pairs.vocab["labels"]))
 
 
@@ -259,17 +290,16 @@ def _algr(
     tell: Tell | None = None,
 ) -> TrainedRun:
     sizes = split_sizes(size)
+    check_fit(epochs, patience, accelerator, devices, strategy)
+    check_inputs(images, texts)
     check_settings("algr", data, preset, set or [], epochs=epochs)
-    from ..data.tasks.matching import load_matching_data, region_provenance, word_provenance
+    from ..data.tasks.matching import load_matching_data
     from .algr import train_algr
     from .algr_settings import check_phases
     from .loop import FitConfig, device_of
     from .settings import choose_settings
 
     device_of(FitConfig(accelerator=accelerator, devices=devices, strategy=strategy))
-    word_provenance(texts)
-    if images is not None:
-        region_provenance(images)
     # which images are held out depends on the data alone, so that runs with different seeds can be compared
     pairs = load_matching_data(data, images=images, texts=texts, sizes=sizes, progress=progress)
     chosen = choose_settings("algr", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
@@ -282,6 +312,20 @@ def _algr(
     model, result = train_algr(pairs, out=out, preset=chosen, fit_config=fit_config, resume=resume, progress=progress)
     tell(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation rsum {result.best_score:.2f}")
     return TrainedRun("algr", out, model, result)
+
+
+def check_inputs(images: str | None, texts: str) -> None:
+    """Refuse unknown regions and words of ALGR before torch is imported.
+
+    Raises
+    ------
+    InputError : see :func:`~hetero_xmodal.data.tasks.matching.region_provenance` and ``word_provenance``.
+    """
+    from ..data.tasks.matching import region_provenance, word_provenance
+
+    word_provenance(texts)
+    if images is not None:
+        region_provenance(images)
 
 
 def count_captions(split: Any) -> str:
@@ -310,6 +354,8 @@ def _cam(
     progress: bool | None = None,
     tell: Tell | None = None,
 ) -> TrainedRun:
+    check_count("size", size, least=2)
+    check_fit(epochs, accelerator=accelerator, devices=devices)
     begin = _start(start, "cam")
     changes = [*(set or []), *([] if image_size is None else [f"image_size={image_size}"])]
     check_settings("cam", data, preset, changes, epochs=epochs)
@@ -343,6 +389,8 @@ def _mimnet(
     progress: bool | None = None,
     tell: Tell | None = None,
 ) -> TrainedRun:
+    check_count("size", size, least=2)
+    check_fit(epochs, accelerator=accelerator, devices=devices)
     begin = _start(start, "mimnet")
     check_settings("mimnet", data, preset, set or [], epochs=epochs)
     from ..recipes.mimnet import MIMNet
@@ -376,14 +424,15 @@ def _similarity(
     progress: bool | None = None,
     tell: Tell | None = None,
 ) -> TrainedRun:
-    if size is not None and size < 2:
-        raise InputError(f"size is {size}, but two images are the least that can be learned from")
-    from ..networks.similarity import SimilarityConfig
-    from .loop import FitConfig
-    from .similarity import train_similarity
+    check_count("size", size, least=2)
+    check_fit(epochs, accelerator=accelerator)
+    from ..networks.similarity_config import SimilarityConfig
+    from .fit_config import FitConfig
 
     config = config_with(SimilarityConfig(encoder="small" if data.startswith("world/") else "efficientnet-lite0"), set or [])
     fit_config = FitConfig(epochs=epochs, seed=seed, accelerator=accelerator)
+    from .similarity import train_similarity
+
     model, result = train_similarity(data, out=out, config=config, fit_config=fit_config, size=size, resume=resume, progress=progress)
     tell = _teller(tell)
     tell(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}; on validation data the right sentence scores above")
@@ -403,6 +452,7 @@ def _detector(
     progress: bool | None = None,
     tell: Tell | None = None,
 ) -> TrainedRun:
+    check_count("size", size)
     from ..world_models.train_detector import train_detector
 
     path = train_detector(

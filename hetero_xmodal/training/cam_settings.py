@@ -7,7 +7,7 @@ from typing import Any
 
 from ..configs import config_from_dict
 from ..errors import InputError
-from ..recipes.cam import CAMConfig
+from ..recipes.configs.cam import CAMConfig
 from ..recipes.presets import choose_preset
 
 

@@ -14,38 +14,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..baselines.retrieval.comparison import METHODS, table, usual_config
+from ..baselines.retrieval.comparison import table, usual_config
 from ..data.tasks.retrieval import RetrievalData
-from ..errors import InputError, nearest
-from ..recipes.dagnn import DAGNNConfig
+from ..recipes.configs.dagnn import DAGNNConfig
 from .dagnn import DAGNNMethod, default_settings
 from .loop import FitConfig
+from .table_rows import check_dagnn_rows, check_seeds
 
 if TYPE_CHECKING:
     import pandas as pd
-
-#: row of the ablation table -> what differs from the full model
-ABLATIONS: dict[str, dict[str, Any]] = {
-    "DAGNN": {},
-    "DAGNN-1 (no L_cla)": {"variant": "DAGNN-1"},
-    "DAGNN-2 (no L_mdi)": {"variant": "DAGNN-2"},
-    "DAGNN-3 (no L_adv)": {"variant": "DAGNN-3"},
-    "DAGNN-4 (one space discriminator)": {"variant": "DAGNN-4"},
-    "DAGNN-5 (no GNN)": {"variant": "DAGNN-5"},
-    "GCN": {"gnn": "gcn", "tau": 0.4},
-    "GAT, last layer only": {"aggregate": False},
-    "GCN, last layer only": {"gnn": "gcn", "tau": 0.4, "aggregate": False},
-    "identity adjacency": {"adjacency": "identity"},
-}
-
-#: table of the DAGNN paper -> (which of the methods it compares with are in it, its rows that are DAGNN)
-DAGNN_TABLES: dict[str, tuple[Sequence[str], dict[str, dict[str, Any]]]] = {
-    "methods": (tuple(METHODS), {"DAGNN": {}}),
-    "ablations": ((), ABLATIONS),
-    "layers": ((), {f"{k} layer{'s' if k > 1 else ''}": {"hops": k} for k in range(1, 7)}),
-    "dagnn": ((), {"DAGNN": {}}),
-}
-DEFAULT_TABLES = ("methods", "ablations", "layers")
 
 
 def dagnn_tables(
@@ -81,21 +58,8 @@ def dagnn_tables(
     ------
     InputError : an unknown table, or a row that none of the tables has.
     """
-    if only is not None and only not in DAGNN_TABLES:
-        raise InputError(f"unknown table {only!r}{nearest(only, DAGNN_TABLES)}; the tables are {', '.join(DAGNN_TABLES)}")
-    asked = {name: DAGNN_TABLES[name] for name in ([only] if only else DEFAULT_TABLES)}
-    if rows is not None:
-        known = [row for methods, ours in asked.values() for row in (*methods, *ours)]
-        for row in rows:
-            if row not in known:
-                raise InputError(f"unknown row {row!r}{nearest(row, known)}; these tables have {', '.join(dict.fromkeys(known))}")
-        asked = {
-            name: ([row for row in methods if row in rows], {row: changes for row, changes in ours.items() if row in rows})
-            for name, (methods, ours) in asked.items()
-            if {*methods, *ours} & {*rows}
-        }
-    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
-        raise InputError(f"seeds is {seeds!r}; give a whole number of at least 1")
+    asked = check_dagnn_rows(only, rows)
+    check_seeds(seeds)
     usual, usual_epochs = default_settings(data)
     config, epochs = config or usual, usual_epochs if epochs is None else epochs
     FitConfig(epochs=epochs)  # refuses what cannot be before the first fit

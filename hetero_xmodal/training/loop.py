@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import lightning as L
 import torch
@@ -32,49 +32,10 @@ from ..errors import InputError
 from ..files import one_writer, write_json, write_text
 from .checkpoints import BEST, FOLDER, LAST, AtomicCheckpoints, last_checkpoint, read_checkpoint, remove_leftovers
 from .fingerprint import Fingerprint
+from .fit_config import FitConfig
 from .resume import CONFIG, ENVIRONMENT, check_resumed, run_config, write_record
 from .run_folder import LOCK, is_empty, is_unstarted
 from .sampling import is_first_process, seed_everything
-
-
-@dataclass(frozen=True)
-class FitConfig:
-    """Settings of :func:`fit`, common to all recipes.
-
-    epochs : maximum number of epochs
-    patience : stop after this many epochs without a better validation score; ``None`` never stops early
-    monitor, mode : name of the validation score that selects the best epoch, and whether larger (``max``) or smaller is better
-    seed : random seed
-    clip : maximum norm of the gradient, ``None`` for no clipping
-    accelerator, devices, strategy : passed to Lightning, e.g. ``cpu``, ``2``, ``ddp``; not ``ddp_spawn``. With ``gpu``, DGL graphs in a
-        batch stay on the CPU, see :func:`move_batch`
-
-    Raises
-    ------
-    InputError
-        If a value is out of range.
-    """
-
-    epochs: int = 30
-    patience: int | None = None
-    monitor: str = "validation/score"
-    mode: Literal["min", "max"] = "max"
-    seed: int = 0
-    clip: float | None = None
-    accelerator: str = "cpu"
-    devices: int = 1
-    strategy: str = "auto"
-
-    def __post_init__(self):
-        if self.epochs < 1:
-            raise InputError(f"epochs is {self.epochs}, expected at least 1")
-        if self.devices < 1:
-            raise InputError(f"devices is {self.devices}, expected at least 1")
-        if self.patience is not None and self.patience < 1:
-            raise InputError(f"patience is {self.patience}, expected at least 1 epoch, or None")
-        if "spawn" in str(self.strategy):
-            # torch passes the model to spawned processes by file descriptors that Python rejects ("bad value(s) in fds_to_keep")
-            raise InputError(f"strategy is {self.strategy!r}, which cannot hand a model over to its processes; use 'ddp' or 'ddp_fork'")
 
 
 @dataclass(frozen=True)

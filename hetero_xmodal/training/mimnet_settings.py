@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from ..configs import check_config, config_from_dict
 from ..errors import InputError
-from ..recipes.mimnet import MIMNetConfig
+from ..recipes.configs.mimnet import MIMNetConfig
 from ..recipes.presets import choose_preset
 
 _WEIGHTS = (

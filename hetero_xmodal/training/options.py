@@ -8,8 +8,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from ..checks import check_count
 from ..configs import check_assignment
 from ..errors import InputError, nearest
+from ..files import check_writable
 
 #: what ``--set`` takes in Python: a mapping of names to values, or texts such as ``"width=32"``
 Assignments = Mapping[str, Any] | Sequence[str]
@@ -88,9 +90,34 @@ def split_sizes(size: str | int | Mapping[str, int] | None) -> dict[str, int] | 
     if size is None or isinstance(size, Mapping):
         return None if size is None else dict(size)
     parts = [part.strip() for part in str(size).split(",")]
+    if parts[0] == "0":
+        raise InputError(f"size is '{size}', but training needs images; give at least 1 of them")
     if len(parts) not in (1, 3) or not all(part.isdigit() for part in parts):
         raise InputError(f"size is '{size}'; give the largest number of training images, such as 200, or of all splits, such as 200,50,50")
     return dict(zip(("train", "val", "test"), map(int, parts), strict=False))
+
+
+def check_world_size(data: str, size: Any, what: str) -> None:
+    """Refuse a *size* of pairs for data other than the generated world, which alone can be made in any size; *what* names the pairs.
+
+    Raises
+    ------
+    InputError : other data, or no whole number of at least 1.
+    """
+    if size is not None and not data.startswith("world/"):
+        raise InputError(f"size is {size}, but '{data}' has a fixed number of {what}; leave size out")
+    check_count("size", size)
+
+
+def check_network(data: str, network: str | None) -> None:
+    """Refuse a network for photographs where there are none, or one that is neither known nor a file.
+
+    Raises
+    ------
+    InputError : a generated world, whose features do not come from a network; an unknown network.
+    """
+    if network is not None and data.startswith("world/"):
+        raise InputError(f"network is {network!r}, but '{data}' has features of its own; a network is for photographs, leave it out")
 
 
 def table_file(out: str | Path | None) -> Path | None:
@@ -102,6 +129,8 @@ def table_file(out: str | Path | None) -> Path | None:
     """
     if out is not None and (Path(out).suffix.lower() != ".csv" or Path(out).is_dir()):
         raise InputError(f"out is '{out}'; give the name of a file that ends in .csv")
+    if out is not None:
+        check_writable(out)
     return None if out is None else Path(out)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..configs import parsed
 from ..errors import InputError
-from ..files import read_json
+from ..files import check_writable, read_json
 
 #: held by the process that trains in a run folder
 LOCK = ".hx.lock"
@@ -42,7 +42,8 @@ def free_run_folder(out: str | Path, *, resume: bool = False) -> Path:
     if out.exists() and not out.is_dir():
         raise InputError(f"run folder '{out}' is a file; give the name of a folder")
     if not resume and not is_empty(out):
-        raise InputError(f"run folder '{out}' is not empty; choose another one, or go on with the run in it with --resume (resume=True)")
+        raise InputError(f"run folder '{out}' is not empty; choose another one, or resume the run in it (--resume)")
+    check_writable(out / "config.json" if out.exists() else out)
     return out
 
 

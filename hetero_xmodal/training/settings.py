@@ -19,8 +19,7 @@ from typing import Any
 from ..configs import config_from_dict, config_with
 from ..errors import InputError, nearest
 from ..recipes.presets import KNOWN, TITLES, DataFacts, Preset, choose_preset, facts_of, named_preset, preset_list
-from .loop import FitConfig
-from .sampling import is_first_process
+from .fit_config import FitConfig
 
 #: memory of a parameter in training: itself, its gradient and two moments of Adam
 _BYTES = 16
@@ -226,6 +225,8 @@ def settings_for(
     chosen = choose_settings(recipe, data, preset=preset, **options)
     if all(given):  # only the number of epochs was left to choose
         return chosen, None
+    from .sampling import is_first_process
+
     if not isinstance(preset, Chosen) and progress is not False and is_first_process():
         print(chosen.line, file=sys.stderr)
     return chosen, chosen.record()
@@ -238,7 +239,7 @@ def with_changes(model: Any, training: Any, changes: Sequence[str]) -> tuple[Any
     ------
     InputError : neither config has the key, or its value is out of range.
 
-    >>> from hetero_xmodal.recipes.cam import CAMConfig
+    >>> from hetero_xmodal.recipes.configs.cam import CAMConfig
     >>> from hetero_xmodal.training.cam_settings import CAMTraining
     >>> model, training = with_changes(CAMConfig(), CAMTraining(), ["width=32", "batch_size=8"])
     >>> model.width, training.batch_size
@@ -263,20 +264,20 @@ def config_classes(recipe: str) -> tuple[type, type | None]:
     InputError : an unknown recipe.
     """
     if recipe == "dagnn":
-        from ..recipes.dagnn import DAGNNConfig
+        from ..recipes.configs.dagnn import DAGNNConfig
 
         return DAGNNConfig, None
     if recipe == "algr":
-        from ..recipes.algr import ALGRConfig
+        from ..recipes.configs.algr import ALGRConfig
 
         return ALGRConfig, None
     if recipe == "cam":
-        from ..recipes.cam import CAMConfig
+        from ..recipes.configs.cam import CAMConfig
         from .cam_settings import CAMTraining
 
         return CAMConfig, CAMTraining
     if recipe == "mimnet":
-        from ..recipes.mimnet import MIMNetConfig
+        from ..recipes.configs.mimnet import MIMNetConfig
         from .mimnet_settings import MIMNetTraining
 
         return MIMNetConfig, MIMNetTraining

@@ -434,7 +434,7 @@ def test_table_takes_the_methods_that_the_words_allow():
 
 
 def test_tables_of_algr():
-    from hetero_xmodal.recipes.algr import VARIANTS, ALGRConfig
+    from hetero_xmodal.recipes.configs.algr import VARIANTS, ALGRConfig
     from hetero_xmodal.training import FitConfig
     from hetero_xmodal.training.algr_tables import ABLATIONS, ENSEMBLE, algr_tables
 

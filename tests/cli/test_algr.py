@@ -224,7 +224,7 @@ def test_what_is_refused(trained, photos, tmp_path, capsys):
         (["evaluate", "algr", "--data", data, "--model", tmp_path / "nothing"], "does not exist"),
         (["evaluate", "algr", "--data", data, "--model", tmp_path / "mine"], "config"),
         (["evaluate", "algr", "--data", data, "--model", tmp_path / "broken"], "safetensors"),
-        (["evaluate", "dagnn", "--data", "world/scenes", "--model", trained], "'algr' model"),
+        (["evaluate", "dagnn", "--data", "world/scenes", "--model", trained], "of the recipe algr"),
         (["evaluate", "algr", "--data", data, "--model", trained, "--protocol", "flickr1k"], "flickr-1k"),
         (["evaluate", "algr", "--data", f"scan:{photos}", "--model", trained], "expected the layout of SCAN"),
         (["index", "--model", trained, "--data", data, "--out", tmp_path / "mine"], "holds 'thesis.txt'"),

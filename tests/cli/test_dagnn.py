@@ -399,7 +399,7 @@ def test_two_processes_train_one_model(features, tmp_path, capsys):
     assert again["mean"] == pytest.approx(float(best["validation/score"]), abs=1e-5)
     assert f"mean {evaluate_retrieval(model, pairs.test)['mean']:.4f}" in said
     assert "devices is 0" in refused(capsys, *arguments[:4], "--out", tmp_path / "no", "--devices", "0")
-    assert "cannot train with" in refused(capsys, *arguments[:4], "--out", tmp_path / "no", "--strategy", "telepathy")
+    assert "--strategy is 'telepathy'" in refused(capsys, *arguments[:4], "--out", tmp_path / "no", "--strategy", "telepathy")
     assert "use 'ddp' or 'ddp_fork'" in refused(
         capsys, *arguments[:4], "--out", tmp_path / "no", "--devices", "2", "--strategy", "ddp_spawn"
     )

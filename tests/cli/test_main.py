@@ -90,11 +90,11 @@ def test_graph_takes_detections_made_elsewhere(cli, image, tmp_path):
         ({"image": b""}, ["empty (0 bytes)"]),
         ({"image": b"not an image at all"}, ["is not an image"]),
         ({"image": "truncated"}, ["truncated"]),
-        ({"sentence": "   "}, ["sentence"]),
+        ({"sentence": "   "}, ["SENTENCE is empty"]),
         ({"more": ["--detector", "wrold"]}, ["wrold", "did you mean 'world'"]),
         ({"more": ["--wiring", "inherrit"]}, ["inherrit"]),
         ({"more": ["--detections", "nowhere.json"]}, ["nowhere.json"]),
-        ({"more": ["--score-threshold", "nan"]}, ["score_threshold"]),
+        ({"more": ["--score-threshold", "nan"]}, ["--score-threshold"]),
         ({"more": ["--score-threshold", "much"]}, ["--score-threshold", "valid number", "--help"]),
         ({"more": ["--colour", "red"]}, ["--colour", "graph --help"]),
         ({"scene": "[1, 2"}, ["not readable as JSON"]),
@@ -115,7 +115,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(cli, image, scene, tmp_pat
         image = change["image"]
     if "scene" in change:
         scene.write_text(change["scene"])
-    more = list(change.get("more", [])) + (["--model", change["model"]] if "model" in change else [])
+    more = list(change.get("more", [])) + (["--language", change["model"]] if "model" in change else [])
     source = [] if {"--detector", "--detections", "--score-threshold"} & set(more) else ["--image-scene", scene]
     before = sorted(path.name for path in tmp_path.iterdir())
     assert_refused(cli("graph", image, change.get("sentence", SENTENCE), *source, *more, "--out", tmp_path / "out"), *parts)
@@ -133,12 +133,22 @@ def test_a_folder_with_other_files_is_left_alone(cli, image, scene, tmp_path):
 
 
 def test_corpus_then_analysis(cli, tmp_path):
-    few = ["--limit", 3, "--sentences-per-image", 2]
+    few = ["--size", 3, "--sentences-per-image", 2]
     code, said, err = cli("corpus", "world/scenes", "--scenes", "true", *few, "--out", tmp_path / "corpus")
     assert (code, err) == (0, "") and "<GraphCorpus of 6 pair graphs" in said
     code, said, err = cli("analyze", tmp_path / "corpus", "--out", tmp_path / "report")
     page = tmp_path / "report" / "index.html"
-    assert (code, err) == (0, "") and said.splitlines()[-1] == f"Look at the page: {page}" and "6 heterographs" in page.read_text()
+    assert (
+        (code, err) == (0, "")
+        and said.splitlines()[-1] == f"Look at the page: {page}"
+       
+    assert "3 images, 6 sentences, 6 pairs" in page.read_text()
+    )
+    assert cli("analyze", tmp_path / "corpus", "--out", tmp_path / "report", "--unit", "sentence")[0] == 0
+    assert "unit: sentence" in page.read_text() and not (tmp_path / "report" / "regions.csv").exists()
+    assert_refused(
+        cli("analyze", tmp_path / "corpus", "--out", tmp_path / "other", "--unit", "word"), "expected one of image, sentence, pair"
+    )
     assert_refused(cli("analyze", tmp_path, "--out", tmp_path / "other"), "corpus.json")
     assert_refused(cli("corpus", "world/scens", "--out", tmp_path / "c"), "did you mean 'world/scenes'")
 
@@ -159,7 +169,7 @@ def test_data_commands(cli, tmp_path):
     ("words", "parts"),
     [
         (["grpah"], ["grpah", "graph"]),
-        (["graph"], ["image", "graph --help"]),
+        (["graph"], ["IMAGE", "graph --help"]),
         (["data"], ["data --help"]),
         (["demo", "--pairs", "three"], ["--pairs", "valid integer"]),
         (["demo", "--pairs", "1"], ["pairs is 1"]),

@@ -80,7 +80,7 @@ def test_an_interrupted_build_is_continued_and_nothing_half_written_is_left(tmp_
         build_dataset("world/scenes", out, size=4)
     assert not out.exists() and len(list((tmp_path / "scenes.part" / "images").iterdir())) == 2
     monkeypatch.setattr(world, "scene_item", make)
-    with pytest.raises(InputError, match="another items"):
+    with pytest.raises(InputError, match="other options"):
         build_dataset("world/scenes", out, size=5)
     before = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "scenes.part" / "images").iterdir()}
     assert build_dataset("world/scenes", out, size=4).items == 4

@@ -149,7 +149,7 @@ def test_mimnet_on_six_pairs_with_a_similarity_model(tmp_path, capsys):
         (lambda: hx.evaluate("birds", "world/birds", recipe="cam", pairs=0), "pairs is 0"),
         (lambda: hx.evaluate("birds", "world/birds", recipe="cam", similarity="nowhere"), "'nowhere' does not exist"),
         (lambda: hx.evaluate("birds", "world/birds", recipe="cam", similarity=SHIPPED["dagnn"]["world"]), "expected 'similarity'"),
-        (lambda: hx.evaluate(SHIPPED["cam"]["birds"], "world/birds", recipe="mimnet"), "'cam' model"),
+        (lambda: hx.evaluate(SHIPPED["cam"]["birds"], "world/birds", recipe="mimnet"), "of the recipe cam"),
         (lambda: hx.evaluate(None, "world/scenes", recipe="algr", protocol="flickr1k"), "flickr-1k"),
     ],
 )

@@ -34,7 +34,7 @@ def test_cam_rows_and_columns(tmp_path, capsys):
     assert frame.loc["the true answer", "error"] == 0 and frame.loc["the true answer", "sentences exact"] == 1
     grey = [Image.new("RGB", p.image.size, (128, 128, 128)) for p in pairs]
     assert frame.loc["grey", "error"] == pytest.approx(judge_edits(pairs, grey).error) and np.isnan(frame.loc["grey", "slots"])
-    same = [c for c in frame.columns if c != "seconds"]
+    same = [c for c in frame.columns if c != "seconds per 100 images"]
     assert frame.loc["CAM birds", same].equals(frame.loc["again", same].rename("CAM birds"))
     assert len(told) == 1 and "4 pairs of 64 pixels" in told[0]
     rows = list(csv.DictReader((tmp_path / "cam.csv").open()))

@@ -14,7 +14,8 @@ from hetero_xmodal.errors import InputError
 from hetero_xmodal.losses import ranking_loss
 from hetero_xmodal.networks.camera import some_rows, without_columns
 from hetero_xmodal.recipes import ALGR, ALGRConfig
-from hetero_xmodal.recipes.algr import VARIANTS, annealed, kl_between, kl_to_standard, softmax_loss, wasserstein
+from hetero_xmodal.recipes.algr import annealed, kl_between, kl_to_standard, softmax_loss, wasserstein
+from hetero_xmodal.recipes.configs.algr import VARIANTS
 from hetero_xmodal.training import FitConfig
 from hetero_xmodal.training.algr import ALGRMethod, ALGRModule, evaluate_matching, standardise_inputs, start_from_correlation, train_algr
 

@@ -329,7 +329,7 @@ def test_a_model_of_another_recipe_or_shape(tmp_path):
     (folder / "manifest.json").unlink()  # for changes on purpose
     text = (folder / "config.json").read_text()
     (folder / "config.json").write_text(text.replace('"dagnn"', '"algr"'))
-    with pytest.raises(hx.InputError, match="'algr' model, expected 'dagnn'"):
+    with pytest.raises(hx.InputError, match="of the recipe algr, expected dagnn"):
         DAGNN.from_pretrained(folder)
     (folder / "config.json").write_text(text.replace('"width": 16', '"width": 17'))
     with pytest.raises(hx.InputError, match="found shape"):

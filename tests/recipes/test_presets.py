@@ -270,7 +270,7 @@ def test_unknown_names_are_one_sentence_with_the_nearest():
         InputError, match=r"^ALGR has no preset 'smal' \(did you mean 'small'\?\); --preset takes world, small, small-identity"
     ):
         named_preset("algr", "smal")
-    with pytest.raises(InputError, match=r"no data set of the papers is called 'f30' \(did you mean 'f30k'\?\)"):
+    with pytest.raises(InputError, match=r"paper has no data set called 'f30' \(did you mean 'f30k'\?\)"):
         named_preset("algr", "paper/f30")
     with pytest.raises(InputError, match="has no experiment on 'world/scenes'; its settings are those of --preset paper/f30k or --preset"):
         named_preset("algr", "paper", dataset="world/scenes")

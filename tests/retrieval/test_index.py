@@ -78,7 +78,7 @@ def test_an_index_knows_its_model(tmp_path):
     EmbeddingIndex.load(tmp_path / "index", model=DAGNN.from_pretrained(tmp_path / "model"))  # the same after a trip to the disk
     with pytest.raises(InputError, match="another model"):
         EmbeddingIndex.load(tmp_path / "index", model=other)
-    with pytest.raises(InputError, match="made by a 'algr' model"):
+    with pytest.raises(InputError, match="made by a model of the recipe algr"):
         an_index(made_by={"recipe": "algr", "fingerprint": "0"}).check_model(model)
     reader = DAGNN(model.config, {**vocab, "images": {"network": "vgg19_bn"}})
     reader.load_state_dict(model.state_dict())

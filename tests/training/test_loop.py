@@ -140,7 +140,7 @@ def test_foreign_and_broken_models_are_refused(tmp_path):
     class Other(Small):
         recipe_name = "other"
 
-    with pytest.raises(InputError, match="is a 'small' model, expected 'other'"):
+    with pytest.raises(InputError, match="is of the recipe small, expected other"):
         Other.from_pretrained(path)
     with pytest.raises(InputError, match="does not exist"):
         Small.from_pretrained(tmp_path / "none")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,21 +14,12 @@ from ...metrics import RecallResult, recall_at_k
 from ...recipes.presets import facts_of
 from ..methods_table import check_methods, is_random, maker, methods_table
 from .base import MatchingBaseline
-from .cca import CCAMatching, CCAMatchingConfig
-from .mean_pool import MeanPool, MeanPoolConfig
-from .scan import SCAN, SCANConfig
-from .vsepp import VSEPP, VSEPPConfig
-from .vsrn import VSRN, VSRNConfig
+from .rows import ROWS
 
+_package = importlib.import_module(__package__)
 #: row of the table -> (class, default config)
 METHODS: dict[str, tuple[type[MatchingBaseline], Any]] = {
-    "mean-pool": (MeanPool, MeanPoolConfig()),
-    "CCA": (CCAMatching, CCAMatchingConfig()),
-    "CCA, TF-IDF": (CCAMatching, CCAMatchingConfig(texts="tfidf")),
-    "VSE++": (VSEPP, VSEPPConfig()),
-    "SCAN t2i": (SCAN, SCANConfig(direction="t2i")),
-    "SCAN i2t": (SCAN, SCANConfig(direction="i2t")),
-    "VSRN": (VSRN, VSRNConfig()),
+    row: (getattr(_package, name), getattr(_package, f"{name}Config")(**changes)) for row, (name, changes) in ROWS.items()
 }
 
 #: settings chosen on validation splits, for data that is far smaller than the papers': DataFacts.size -> row -> what differs from METHODS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,18 +11,11 @@ from ...data.features import FeatureSet
 from ...errors import InputError
 from ...recipes.presets import facts_of
 from ..methods_table import check_methods, is_random, maker, methods_table
-from .acmr import ACMR
 from .base import Baseline
-from .correlation import DCCA, CorrAE
-from .dbn import MultimodalDBN
-from .dscmr import DSCMR
-from .jrl import JRL
-from .linear import CCA, CFA, MLCCA, PLSC2A
+from .rows import ROWS
 
 #: name as in papers -> class, in the order of the paper's table
-METHODS: dict[str, type[Baseline]] = {
-    method.name: method for method in (CFA, CCA, PLSC2A, JRL, MLCCA, MultimodalDBN, CorrAE, DCCA, ACMR, DSCMR)
-}
+METHODS: dict[str, type[Baseline]] = {row: getattr(importlib.import_module(__package__), name) for row, name in ROWS.items()}
 
 #: settings that were found better than a method's own: size and text of the data (see ``DataFacts``) -> row -> what differs
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {

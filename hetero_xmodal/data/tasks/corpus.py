@@ -22,17 +22,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...checks import check_choice, check_count, check_seed, check_unused
 from ...csv_text import csv_rows
 from ...deprecation import renamed_keywords
 from ...errors import InputError, nearest
 from ...files import atomic_folder, one_writer, read_json, replaceable_folder, write_json, write_text
-from ...graphs.build import WIRINGS
-from ...graphs.corpus import CORPUS_FOLDER, GraphCorpus
-from ...graphs.corpus_files import JOURNAL
+from ...graphs.folder_kind import CORPUS_FOLDER
+from ...graphs.wiring import WIRINGS
+from ...parsers.detectors.registry import check_detector
+from ...parsers.sentence import check_language
 from ...schema import SCHEMA_VERSION
+from ..registry import ENTRIES, check_data, open_source
 from .engines import check_engine, in_order
 
 if TYPE_CHECKING:
+    from ...graphs.corpus import GraphCorpus
     from ...graphs.corpus_files import ColumnWriter
     from .shards import Given, Named, ShardOptions
 
@@ -45,7 +49,7 @@ def build_corpus(
     out: str | Path,
     *,
     split: str | None = None,
-    detector: Any = "world",
+    detector: Any = None,
     scenes: str = "detector",
     model: str | None = None,
     limit: int | None = None,
@@ -53,7 +57,7 @@ def build_corpus(
     wiring: str = "inherit",
     complete: bool = False,
     bridges: bool | str = True,
-    seed: int = 0,
+    seed: int | None = None,
     workers: int = 1,
     engine: str = "processes",
     scheduler: str | None = None,
@@ -73,13 +77,13 @@ def build_corpus(
     source : name of a data set that gives images with captions (``"world/scenes"``, ``"cub:FOLDER"``), a folder of images with captions
         beside them, what ``hx.load_dataset`` returned, or a list of its items.
     split : of a data set given by name; if left out, ``"train"`` or its only split, and every image of a folder.
-    detector : finds the objects of the images, see ``hx.parse_image``.
+    detector : finds the objects of the images, see ``hx.parse_image``; ``"world"`` if left out.
     scenes : ``"true"`` takes the data set's own scene graphs of the images instead of a detector.
     model : spaCy model for the sentences.
     limit : take the first *limit* items only.
     sentences_per_image : take the first so many sentences of an image; all if left out.
     wiring, complete, bridges : see ``hx.build_graph``.
-    seed : of a generated world.
+    seed : of a generated world, 0 if left out; for other sources it is refused.
     workers : processes that make shards; the parser and the detector are loaded once in each.
     engine : ``"processes"`` of this machine, or ``"dask"``: a Dask cluster, which has to see the folder *out* and the data.
     scheduler : address of a running Dask scheduler; if left out, Dask starts *workers* processes here.
@@ -92,18 +96,32 @@ def build_corpus(
     InputError : an invalid option, a folder that holds other files, another run that is writing it, an interrupted run with other options
         or of data that have changed since, ids that repeat, or nothing left.
     MissingPackageError : Dask is asked for and not installed.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = build_corpus("world/birds", f"{folder}/corpus", scenes="true", limit=2, sentences_per_image=1, progress=False)
+    ...     len(made), made.info["dropped"]
+    (2, 0)
     """
     for name, value in (("limit", limit), ("sentences_per_image", sentences_per_image), ("shard_size", shard_size)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise InputError(f"{name} is {value!r}, expected a whole number of at least 1")
-    for name, value, known in (("scenes", scenes, SCENES), ("wiring", wiring, WIRINGS)):
-        if value not in known:
-            raise InputError(f"{name} is {value!r}{nearest(value, known)}, expected one of {', '.join(known)}")
+        check_count(name, value)
+    check_choice("scenes", scenes, SCENES)
+    check_choice("wiring", wiring, WIRINGS)
+    check_language(model)
+    check_seed(seed)
+    if not (isinstance(source, str) and source.startswith("world/")):
+        check_unused("is for generated worlds, and the source is none", seed=seed)
+    if scenes == "detector":
+        detector = "world" if detector is None else detector
+        check_detector(detector)
+    else:
+        check_unused("is not used where scenes='true' takes the data set's own scene graphs", detector=detector)
     check_engine(workers, engine, scheduler)
+    _check_source(source, split)
     out = replaceable_folder(out, CORPUS_FOLDER).absolute()
     from .shards import ShardOptions
 
-    items, plan = _open(source, split, limit, seed)
+    items, plan = _open(source, split, limit, seed or 0)
     options = ShardOptions(
         None if scenes == "true" else detector, model, sentences_per_image, {"wiring": wiring, "complete": complete, "bridges": bridges}
     )
@@ -121,6 +139,8 @@ def build_corpus(
                 advance(run.append(*shard))
             run.finish(out)
         shutil.rmtree(parts)
+    from ...graphs.corpus import GraphCorpus
+
     return GraphCorpus.load(out)
 
 
@@ -132,6 +152,21 @@ def _shard(number: int, source: Named | Given, rows: range, options: ShardOption
 
 
 # ---------------------------------------------------------------------------------------------- the plan
+
+
+def _check_source(source: Any, split: str | None) -> None:
+    """Refuse a name that is neither that of a folder nor of a data set with images and captions, and a split that a world does not have."""
+    if not isinstance(source, str | Path) or Path(source).is_dir():
+        return
+    known = [entry.form for entry in ENTRIES]
+    if ":" not in str(source) and str(source) not in [entry.kind for entry in ENTRIES]:
+        raise InputError(
+            f"there is neither a folder nor a data set called '{source}'{nearest(str(source), known)}; give a folder of images with "
+            f"captions or one of {', '.join(known)}"
+        )
+    check_data(str(source), "corpus")
+    if str(source).startswith("world/"):
+        open_source(str(source)).split(split)
 
 
 def _open(source: Any, split: str | None, limit: int | None, seed: int) -> tuple[Named | Given, dict[str, Any]]:
@@ -281,6 +316,8 @@ class _Run:
             )
         counts = {"graphs": columns.count("pair"), "images": columns.count("image"), "sentences": columns.count("sentence")}
         columns.finish(self.plan | counts | {"dropped": len(dropped)}, keep_journal=True)
+        from ...graphs.corpus_files import JOURNAL
+
         with atomic_folder(out, CORPUS_FOLDER) as folder:
             for path in sorted((self.parts / "columns").rglob("*")):
                 target = folder / path.relative_to(self.parts / "columns")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: objects kept by default, best first: the K of bottom-up attention (Anderson et al. 2018)
 DEFAULT_MAX_OBJECTS = 36
+#: most patches to a side of the detector ``grid``
+MAX_PATCHES = 32
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...scenes import SceneRelation
-from .base import Detections, InputImage, file_hash, unit_rows
-
-MAX_PATCHES = 32
+from .base import MAX_PATCHES, Detections, InputImage, file_hash, unit_rows
 
 
 def patch_boxes(n: int, size: tuple[int, int]) -> np.ndarray:

@@ -6,7 +6,8 @@ import functools
 from pathlib import Path
 
 from ...errors import InputError, nearest
-from .base import Detector
+from ...files import existing_file
+from .base import MAX_PATCHES, Detector
 
 #: detectors that are called by a name; all others are files or names of detectron2's zoo
 NAMED = ("auto", "world", "nanodet", "grid")
@@ -41,6 +42,48 @@ def load_detector(detector: str | Path | Detector = "world", *, weights: str | P
     return detector if features is None else _with_features(detector, features)
 
 
+def check_detector(detector: str | Path | Detector, *, weights: str | Path | None = None) -> None:
+    """Refuse a detector that cannot be, by its name or file alone; torch and detectron2 are not imported.
+
+    Raises
+    ------
+    InputError
+        As :func:`load_detector`, for an unknown name, a missing file, or weights that the detector does not take.
+    """
+    if not isinstance(detector, str | Path):
+        return
+    name = str(detector)
+    kind, _, option = name.partition(":")
+    if weights is not None and (kind == "grid" or name.endswith(".json")):
+        raise InputError(f"detector {name!r} takes no weights; leave them out")
+    if weights is not None:
+        existing_file(weights, "weights of the detector")
+    if kind == "grid":
+        patches = option or "7"
+        if not patches.isdecimal() or not 1 <= int(patches) <= MAX_PATCHES:
+            raise InputError(f"detector {name!r}: the number of patches a side is {option!r}; give 1..{MAX_PATCHES}, such as 'grid:7'")
+    elif kind == "boxes":
+        if not Path(option).is_dir():
+            raise InputError(f"folder of boxes '{option}' does not exist; give the folder with the .txt, .xml or .json file of each image")
+    elif name.endswith(".json"):
+        existing_file(name, "detections")
+    elif name.endswith((".yaml", ".yml")):
+        if "/" not in name and not Path(name).exists():  # the names of the model zoo have a slash
+            raise InputError(f"detector config '{name}' does not exist; check the path, or give a name of detectron2's model zoo")
+    elif name not in NAMED:
+        raise InputError(
+            f"unknown detector {name!r}{_zoo_hint(name) if '/' in name else nearest(name, NAMED)}; give {', '.join(map(repr, NAMED))}, "
+            "a detections .json, a local .yaml config, or a name of detectron2's model zoo such as "
+            "'COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml'"
+        )
+
+
+def _zoo_hint(name: str) -> str:
+    from .zoo import zoo_names
+
+    return nearest(f"{name}.yaml", zoo_names())
+
+
 def _with_features(detector: Detector, network: str) -> Detector:
     from .regions import WithRegionFeatures
 
@@ -59,11 +102,10 @@ def _stamp(path: str | Path | None) -> tuple[int, int] | None:
 def _load(name: str, weights: str | None, features: str | None, *stamps) -> Detector:
     if features is not None:
         return _with_features(_load(name, weights, None, *stamps), features)
+    check_detector(name, weights=weights)
     kind, _, option = name.partition(":")
     if name == "auto" and weights is not None:
         name = "world"  # weights without a detector's name are those of `hetero-xmodal train detector`
-    if weights is not None and (kind == "grid" or name.endswith(".json")):
-        raise InputError(f"detector {name!r} takes no weights; leave them out")
     if name == "world":
         from .world import WorldDetector
 
@@ -79,8 +121,6 @@ def _load(name: str, weights: str | None, features: str | None, *stamps) -> Dete
     if kind == "grid":
         from .grid import GridDetector
 
-        if option and not option.isdigit():
-            raise InputError(f"detector {name!r}: the number of patches a side is {option!r}; write for instance 'grid:7'")
         return GridDetector(int(option or 7))
     if kind == "boxes":
         from .box_folder import BoxFolder
@@ -90,14 +130,6 @@ def _load(name: str, weights: str | None, features: str | None, *stamps) -> Dete
         from .detections import DetectionsFile
 
         return DetectionsFile(name)
-    if name.endswith((".yaml", ".yml")):
-        from .zoo import ZooDetector
+    from .zoo import ZooDetector
 
-        return ZooDetector(name, weights)
-    from .zoo import zoo_names
-
-    hint = nearest(name, NAMED) or nearest(f"{name}.yaml", zoo_names())
-    raise InputError(
-        f"unknown detector {name!r}{hint}; give {', '.join(map(repr, NAMED))}, a detections .json, a local .yaml config, or a name of "
-        "detectron2's model zoo such as 'COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml'"
-    )
+    return ZooDetector(name, weights)

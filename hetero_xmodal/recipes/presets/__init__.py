@@ -117,8 +117,8 @@ world, small, paper, paper/cub, paper/oxford-102, paper/celeba, paper/deepfashio
     head, slash, wanted = text.partition("/")
     if head == "paper" and slash:
         if paper_dataset(wanted) is None:
-            close = nearest(wanted, DATASETS)
-            raise InputError(f"no data set of the papers is called '{wanted}'{close}; known are {', '.join(DATASETS)}")
+            close = nearest(wanted, tables.PAPER)
+            raise InputError(f"the {TITLES[recipe]} paper has no data set called '{wanted}'{close}; it used {', '.join(tables.PAPER)}")
         return paper_preset(recipe, wanted)
     found = next((preset for preset in tables.PRESETS if preset.name == text), None)
     if found is None:

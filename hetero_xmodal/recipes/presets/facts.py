@@ -94,9 +94,6 @@ def facts_of(data: DataFacts | RetrievalData | MatchingData | Any) -> DataFacts:
     >>> facts_of("world/birds").annotated
     'parts'
     """
-    from ...data.tasks.matching import MatchingData
-    from ...data.tasks.retrieval import RetrievalData
-
     if isinstance(data, DataFacts):
         return data
     if isinstance(data, str):
@@ -107,6 +104,9 @@ def facts_of(data: DataFacts | RetrievalData | MatchingData | Any) -> DataFacts:
                 f"name one of {', '.join(KNOWN)}"
             )
         return KNOWN[kind]
+    from ...data.tasks.matching import MatchingData
+    from ...data.tasks.retrieval import RetrievalData
+
     if isinstance(data, RetrievalData):
         return _of_retrieval(data)
     if isinstance(data, MatchingData):

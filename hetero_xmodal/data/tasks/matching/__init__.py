@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from ....networks.padding import padded
+from ....lazy import lazy_names
 from ...regions import Regions, open_regions, select_regions
-from .extract import extract_regions, load_extractor, region_provenance
-from .load import load_matching_data, load_test_split
-from .pairs import Batch, MatchingData, Split, Words
-from .provenance import check_provenance
-from .texts import encode_words, learn_vocabulary, word_provenance
 
-__all__ = [
-    "Batch",
-    "MatchingData",
-    "Regions",
-    "Split",
-    "Words",
-    "check_provenance",
-    "encode_words",
-    "extract_regions",
-    "learn_vocabulary",
-    "load_extractor",
-    "load_matching_data",
-    "load_test_split",
-    "open_regions",
-    "padded",
-    "region_provenance",
-    "select_regions",
-    "word_provenance",
-]
+#: name -> module it lives in; loaded when first used, so that a wrong name of regions or words is refused without torch
+_HOME = {
+    "Batch": "pairs",
+    "MatchingData": "pairs",
+    "Split": "pairs",
+    "Words": "pairs",
+    "check_provenance": "provenance",
+    "encode_words": "texts",
+    "extract_regions": "extract",
+    "learn_vocabulary": "texts",
+    "load_extractor": "extract",
+    "load_matching_data": "load",
+    "load_test_split": "load",
+    "region_provenance": "extract",
+    "word_provenance": "texts",
+}
+__all__ = [*_HOME, "Regions", "open_regions", "select_regions"]
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -21,7 +21,7 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,7 +30,9 @@ from ....fields import Fields
 from ....files import read_json
 from ...source import check_captions
 from ...store import BlockFile, as_bytes, digest, from_bytes, open_store, progress_bar
-from .pairs import Words
+
+if TYPE_CHECKING:
+    from .pairs import Words
 
 UNKNOWN = "<unknown>"
 BLOCK = 512
@@ -160,6 +162,8 @@ def _flat(lists: list[list[Any]], limit: int) -> tuple[list[list[Any]], np.ndarr
 
 
 def _trained(record: dict[str, Any], sentences: list[str]) -> tuple[Words, int]:
+    from .pairs import Words
+
     if "words" not in record:
         raise InputError("words of 'trained' need the vocabulary of the training captions; make it with learn_vocabulary")
     words = record["words"]
@@ -174,6 +178,7 @@ def _trained(record: dict[str, Any], sentences: list[str]) -> tuple[Words, int]:
 def _spacy(record: dict[str, Any], sentences: list[str]) -> tuple[Words, int]:
     """Static vectors of the model; of a small model, which has none, the contextual states of its network."""
     from ....parsers.sentence import load_parser
+    from .pairs import Words
 
     parser = load_parser(record["model"])
     nlp = parser.nlp
@@ -279,6 +284,8 @@ def encoder_identity(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _transformer(record: dict[str, Any], sentences: list[str], out: str | Path | None, progress: bool | None) -> tuple[Words, int]:
+    from .pairs import Words
+
     found = encoder_identity(record)
     for key, value in found.items():
         if record.get(key) not in (None, value):
@@ -351,6 +358,8 @@ class TokenTexts(Sequence):
 
 
 def _open_words(out: str | Path, record: dict[str, Any], sentences: list[str]) -> tuple[Words | None, int]:
+    from .pairs import Words
+
     tensors, about = open_store(out)
     if about.get("key") != digest(record, sentences) or "token_texts" not in tensors:
         return None, 0

@@ -106,7 +106,7 @@ def members(offsets) -> np.ndarray:
 
 
 def node_names(flat: FlatGraphs, side: Side, empty: int) -> np.ndarray:
-    """Code of the name of every node of a side; a word is named by the whole name of the thing that it heads, or else by its lemma.
+    """Code (n,) of the name of every node of a side; a word is named by the whole name of the thing that it heads, or else by its lemma.
 
     *empty* is the code of the empty text.
     """

@@ -9,8 +9,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache

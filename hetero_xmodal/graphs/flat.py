@@ -170,12 +170,14 @@ class FlatGraphs:
         dgl = require_dgl()
         ends = dict(self.edge_ends)
         if self.count > 1:
+            first = {node_type: offsets.numpy()[:-1] for node_type, offsets in self.node_offsets.items()}
             for relation, (source, destination) in self.edge_ends.items():
-                counts = self.edge_offsets[relation].diff()
-                ends[relation] = (
-                    source + self.node_offsets[relation[0]][:-1].repeat_interleave(counts),
-                    destination + self.node_offsets[relation[2]][:-1].repeat_interleave(counts),
-                )
+                if len(source):
+                    counts = np.diff(self.edge_offsets[relation].numpy())
+                    ends[relation] = (
+                        torch.from_numpy(source.numpy() + np.repeat(first[relation[0]], counts)),
+                        torch.from_numpy(destination.numpy() + np.repeat(first[relation[2]], counts)),
+                    )
         every_end = torch.cat([end for pair in ends.values() for end in pair])
         if len(every_end) and every_end.min() < 0:  # DGL does not check this
             raise InputError(f"an edge ends at node {int(every_end.min())}, which does not exist; the file or table is damaged")
@@ -280,21 +282,25 @@ def _with_empty(frame, features: tuple[Feature, ...], rows: int) -> dict[str, Te
     return data | {name: frame[name] for name in frame if name not in data}
 
 
-def _rows(offsets: Tensor, indices: np.ndarray) -> tuple[Tensor | slice, Tensor]:
+def _rows(offsets: Tensor, indices: np.ndarray) -> tuple[np.ndarray | slice, Tensor]:
     """Rows of the members *indices* in a flat tensor, and the offsets of the members among those rows."""
     before = offsets.numpy()  # for small arrays several times as fast as torch
-    start = before[indices]
-    counts = before[indices + 1] - start
+    start = before.take(indices)
+    counts = before.take(indices + 1) - start
     new = np.zeros(len(indices) + 1, np.int64)
     np.cumsum(counts, out=new[1:])
     if len(indices) and bool((start[1:] == start[:-1] + counts[:-1]).all()):  # consecutive members: one block
         return slice(int(start[0]), int(start[-1] + counts[-1])), torch.from_numpy(new)
-    return torch.from_numpy(np.arange(new[-1]) + np.repeat(start - new[:-1], counts)), torch.from_numpy(new)
+    return np.arange(new[-1]) + np.repeat(start - new[:-1], counts), torch.from_numpy(new)
 
 
-def _pick(value: Tensor, rows: Tensor | slice) -> Tensor:
+def _pick(value: Tensor, rows: np.ndarray | slice) -> Tensor:
     """Rows of *value*, always a copy, so that changing a graph in place does not change the collection it came from."""
-    return value[rows].clone() if isinstance(rows, slice) else value[rows]
+    if isinstance(rows, slice):
+        return value[rows].clone()
+    if value.requires_grad or value.dtype == torch.bfloat16:  # numpy knows neither
+        return value[torch.from_numpy(rows)]
+    return torch.from_numpy(value.numpy().take(rows, axis=0))  # for small arrays five times as fast as torch
 
 
 def _join_offsets(parts: list[Tensor]) -> Tensor:

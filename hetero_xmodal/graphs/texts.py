@@ -109,7 +109,7 @@ class Vocabulary:
 
     def __init__(self, texts: Texts):
         self.texts = texts
-        self._tables: dict[int, Tensor] = {}
+        self._tables: dict[int, np.ndarray] = {}
         self._strings: np.ndarray | None = None
 
     @classmethod
@@ -127,8 +127,8 @@ class Vocabulary:
         if len(self) * width > _TABLE_BYTES:
             return self.texts.padded(width, codes.numpy())
         if width not in self._tables:
-            self._tables[width] = self.texts.padded(width)
-        return self._tables[width][codes]
+            self._tables[width] = self.texts.padded(width).numpy()
+        return torch.from_numpy(self._tables[width].take(codes.numpy(), axis=0))  # for short columns five times as fast as torch
 
     def strings(self, codes: Tensor | np.ndarray) -> np.ndarray:
         """Codes (n,) as an array of str objects (n,)."""

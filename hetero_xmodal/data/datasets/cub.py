@@ -19,8 +19,6 @@ a program.
 Boxes are in the pixels of the photographs as they are. Of a copy whose photographs were reduced, ``sizes.txt`` gives the original sizes; or
 ``cub:FOLDER,boxes=original`` takes them to have been 500 pixels on the longest side, as nearly all published ones are. ``scene.source``
 records that boxes were scaled. Without either, boxes that reach outside their photographs are refused when they are asked for.
-
-Oxford-102 flowers is published in the same layout of captions and class lists, without boxes, and is read too.
 """
 
 from __future__ import annotations

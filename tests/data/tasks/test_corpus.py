@@ -119,8 +119,8 @@ def test_limits(tmp_path):
     ("options", "message"),
     [
         ({"scenes": "truth"}, "scenes is 'truth' .did you mean 'true'"),
-        ({"wiring": "none"}, "wiring is 'none', expected one of inherit, counterpart, full"),
-        ({"limit": 0}, "limit is 0, expected a whole number of at least 1"),
+        ({"wiring": "none"}, "wiring is 'none'; give inherit, counterpart or full"),
+        ({"limit": 0}, "limit is 0; give a whole number of at least 1"),
         ({"shard_size": True}, "shard_size is True"),
         ({"workers": 0}, "workers is 0, expected a whole number of at least 1"),
         ({"engine": "process"}, "engine is 'process' .did you mean 'processes'"),
@@ -309,3 +309,15 @@ def test_a_worker_that_always_dies_is_one_sentence(tmp_path):
     ):
         build_corpus(folder, tmp_path / "c", detector=shard_tools.Suicidal(Path("/")), workers=2, progress=False)
     assert not (tmp_path / "c").exists()
+
+
+def test_the_command_builds_with_workers_and_refuses_an_engine_that_is_none(tmp_path, capsys):
+    from hetero_xmodal.cli.main import run
+
+    folder, out = shard_tools.photos(tmp_path / "photos", 3), tmp_path / "c"
+    command = ["corpus", str(folder), "--detector", "grid:2", "--out", str(out)]
+    assert run([*command, "--workers", "2"]) == 0
+    assert "<GraphCorpus of 6 pair graphs (3 images, 6 sentences): 12 visual" in capsys.readouterr().out
+    assert GraphCorpus.load(out).check().images[0] == str(folder / "0.png")
+    assert run([*command, "--engine", "slurm"]) == 2
+    assert "engine is 'slurm'" in capsys.readouterr().err and len(GraphCorpus.load(out)) == 6

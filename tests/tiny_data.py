@@ -118,6 +118,54 @@ def genome(folder: Path) -> str:
     return f"vg:{folder}"
 
 
+def oxford_102(folder: Path) -> str:
+    """Odd photographs are class 1, even ones class 2; the official splits are SPLITS."""
+    from scipy.io import savemat
+
+    stems = [f"image_{k:05}" for k in range(1, N + 1)]
+    images(folder / "jpg", [f"{stem}.jpg" for stem in stems])
+    savemat(folder / "imagelabels.mat", {"labels": np.array([[2 - k % 2 for k in range(1, N + 1)]], np.uint8)})
+    keys = {"trnid": "train", "valid": "val", "tstid": "test"}
+    numbers = {key: np.array([[k for k in range(1, N + 1) if SPLITS[k - 1] == split]], np.uint16) for key, split in keys.items()}
+    savemat(folder / "setid.mat", numbers)
+    for k, stem in enumerate(stems):
+        path = folder / "text_c10" / f"class_{1 + k % 2:05}" / f"{stem}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(captions(k)) + "\n")
+    return f"oxford-102:{folder}"
+
+
+def celeba(folder: Path) -> str:
+    """Odd faces have black hair, even ones smile, 1 to 3 wear a hat; the official test faces are those of SPLITS."""
+    names = [f"{k:06}.jpg" for k in range(1, N + 1)]
+    images(folder / "img_align_celeba", names)
+    rows = [f"{name} {1 if k % 2 else -1:2} {-1 if k % 2 else 1:2} {1 if k < 4 else -1:2}" for k, name in enumerate(names, 1)]
+    (folder / "list_attr_celeba.txt").write_text("\n".join([str(N), "Black_Hair Smiling Wearing_Hat ", *rows]) + "\n")
+    codes = {"train": 0, "val": 1, "test": 2}
+    (folder / "list_eval_partition.txt").write_text("".join(f"{name} {codes[SPLITS[k]]}\n" for k, name in enumerate(names)))
+    (folder / "captions").mkdir()
+    for k, name in enumerate(names):
+        (folder / "captions" / name).with_suffix(".txt").write_text(captions(k)[0] + "\n")
+    return f"celeba:{folder}"
+
+
+def deepfashion(folder: Path) -> str:
+    """Odd photographs are category 3 in colour 1, even ones category 5 in colour 2; the last four are the official test photographs."""
+    from scipy.io import savemat
+
+    names = [f"img/{'Red_Dress' if k % 2 else 'Blue_Tee'}/img_{k:08}.jpg" for k in range(1, N + 1)]
+    images(folder, names)
+    odd = np.arange(1, N + 1)[:, None] % 2
+    cells = {key: np.empty((N, 1), object) for key in ("nameList", "engJ")}
+    for k, name in enumerate(names):
+        cells["nameList"][k, 0], cells["engJ"][k, 0] = name, captions(k)[0]
+    codes = {"cate_new": 5 - 2 * odd, "color_": 2 - odd, "sleeve_": 1 + odd, "gender_": odd}
+    savemat(folder / "language_original.mat", cells | {key: value.astype(np.uint8) for key, value in codes.items()})
+    numbers = np.arange(1, N + 1, dtype=np.int32)[:, None]
+    savemat(folder / "ind.mat", {"train_ind": numbers[:-4], "test_ind": numbers[-4:]})
+    return f"deepfashion:{folder}"
+
+
 def mirflickr(folder: Path) -> str:
     """Odd images show a dog at sea, even ones a cat; image 24 has no tags, image 23 no label; 1 and 3 show the dog as their topic."""
     images(folder / "mirflickr", [f"im{k}.jpg" for k in range(1, N + 1)])
@@ -232,6 +280,7 @@ FOLDERS = {
     "world/scenes": lambda folder: "world/scenes", "world/birds": lambda folder: "world/birds", "coco:FOLDER": coco,
     "karpathy:FILE,FOLDER": karpathy, "karpathy+restval:FILE,FOLDER": restval, "folder:FOLDER": plain_folder,
     "photos:FOLDER": photos_with_captions, "cub:FOLDER": cub,
+    "oxford-102:FOLDER": oxford_102, "celeba:FOLDER": celeba, "deepfashion:FOLDER": deepfashion,
     "mirflickr:FOLDER": mirflickr, "nus-wide:FOLDER": nus_wide, "vg:FOLDER": genome, "wikipedia:FOLDER": wikipedia, "mat:FOLDER": mat,
     "features:FILE": features, "scan:FOLDER": scan, "bottom-up:FOLDER": bottom_up, "regions:FOLDER": regions,
     "corpus:FOLDER": corpus,

@@ -74,6 +74,7 @@ class Card:
     quirks : what is odd in the published files, and what the reader does about it
     tried : what of it was read here: the whole set, a part, or the format only
     downloads : what ``data get`` may fetch
+    labels : names of the classes that the files number and do not name
     year : of publication
     """
 
@@ -96,6 +97,7 @@ class Card:
     quirks: tuple[str, ...] = ()
     recipes: Mapping[str, str] = field(default_factory=dict)
     downloads: tuple[Download, ...] = ()
+    labels: tuple[str, ...] = ()
 
     def markdown(self) -> str:
         """The card as text, without a heading of the first level."""
@@ -168,7 +170,7 @@ def read_card(name: str) -> Card | None:
     value = tomllib.loads(path.read_text(encoding="utf-8"))
     plain = {f.name for f in fields(Card) if f.type == "str"} - {"tree"}
     made = {key: " ".join(text.split()) if key in plain else text for key, text in value.items()}
-    made |= {key: tuple(value.get(key, ())) for key in ("files", "fields")} | {"tree": value["tree"].strip("\n")}
+    made |= {key: tuple(value.get(key, ())) for key in ("files", "fields", "labels")} | {"tree": value["tree"].strip("\n")}
     made["quirks"] = tuple(" ".join(quirk.split()) for quirk in value.get("quirks", ()))
     made["downloads"] = tuple(Download(**one) for one in value.get("downloads", ()))
     for key in ("statistics", "splits", "recipes"):

@@ -17,7 +17,8 @@ import numpy as np
 
 from ..errors import InputError, nearest
 from ..files import text_lines
-from .source import Request, id_hash
+from ..scenes import SceneGraph, SceneObject
+from .source import Request, clean_text, id_hash
 
 #: share of the pairs that are for the test where there are fewer than the papers had
 _TEST_SHARE, _FEWEST = 0.08, 2
@@ -90,15 +91,20 @@ class OldTexts:
         ------
         InputError : there is no such file, or it cannot be read.
         """
+        if path.exists() and not path.is_file():
+            raise InputError(f"{what} '{path}' is no file but a folder, a pipe or a device; give a file")
         try:
             data = path.read_bytes()
         except OSError as error:
             raise InputError(f"{what} '{path}' cannot be read ({error.strerror or error}); check the path") from None
         try:
-            text = data.decode("utf-8-sig")
+            data = data.removeprefix(b"\xef\xbb\xbf")
+            text = data.decode("utf-8")
         except UnicodeDecodeError:
             text = data.decode("latin-1")
             self._latin.append(path.name)
+        if "\0" in text:
+            raise InputError(f"{what} '{path}' holds NUL characters; it is damaged, or not a text")
         return text_lines(text.replace("\r\n", "\n"))
 
     def notes(self) -> tuple[str, ...]:
@@ -143,15 +149,36 @@ def _digits(text: bytes) -> np.ndarray | None:
     return data[digit] - ord("0")
 
 
-def paper_split(ids: Sequence[str], *, test: int = 2000, val: int = 2000) -> dict[str, str]:
-    """Id -> split: *test* and *val* of them by the hash of their id, the rest for training; of few ids a share of 8 % each.
+def paper_split(ids: Sequence[str], *, test: int = 2000, val: int = 2000, share: float = _TEST_SHARE) -> dict[str, str]:
+    """Id -> split: *test* and *val* of them by the hash of their id, the rest for training; of few ids at most *share* each.
 
     The papers drew their test pairs at random and did not publish which; the hash gives the same ones on every machine.
     """
-    few = max(_FEWEST, round(_TEST_SHARE * len(ids)))
+    few = max(_FEWEST, round(share * len(ids)))
     test, val = min(test, few), min(val, few)
     order = sorted(ids, key=id_hash)
     return {id: "test" if k < test else "val" if k < test + val else "train" for k, id in enumerate(order)}
+
+
+def whole_image(name: str, attributes: Sequence[str], id: str, size: tuple[int, int]) -> SceneGraph:
+    """The scene graph of an image of one thing that fills it; ``source`` records that nobody drew the box."""
+    box = (0.0, 0.0, float(size[0]), float(size[1]))
+    return SceneGraph(
+        [SceneObject(name, list(attributes), box)], size=size, id=id, source={"parser": "annotations", "boxes": "whole image"}
+    )
+
+
+def caption_file(path: Path) -> tuple[str, ...]:
+    """The captions of one image, one a line; UTF-8 or Latin-1.
+
+    Raises
+    ------
+    InputError : the file cannot be read or holds no text.
+    """
+    lines = [clean_text(line) for line in OldTexts().lines(path, "captions")]
+    if not any(lines):
+        raise InputError(f"captions '{path}' hold no line of text; expected one caption a line")
+    return tuple(line for line in lines if line)
 
 
 class FileTable:

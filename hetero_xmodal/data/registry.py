@@ -156,10 +156,25 @@ ENTRIES: tuple[Entry, ...] = (
         may_give=(("captions", "with .txt files beside the photos"),), where="FOLDER/tags.csv and the photos it names",
     ),
     Entry(
-        "cub", "cub:FOLDER", "CUB-200-2011 with ten captions a photograph (Oxford-102 in the same layout)",
+        "cub", "cub:FOLDER", "CUB-200-2011 with ten captions a photograph",
         gives=("images", "captions", "labels", "edits"), reader=f"{DATASETS}.cub:open_cub", items="11,788",
         may_give=(("scene graphs", "with bounding_boxes.txt"),), licence="research only, that of the photographs",
         where="CUB_200_2011.tgz and the captions of Reed et al. (2016)",
+    ),
+    Entry(
+        "oxford-102", "oxford-102:FOLDER", "Oxford-102 flowers with ten captions a photograph",
+        gives=("images", "captions", "labels", "scene graphs"), reader=f"{DATASETS}.oxford_102:open_oxford_102", items="8,189",
+        licence="research, that of the photographs", where="102flowers.tgz, its two .mat files and the captions of Reed et al. (2016)",
+    ),
+    Entry(
+        "celeba", "celeba:FOLDER", "CelebA: faces with 40 attributes and captions of your own source",
+        gives=("images", "captions", "labels", "scene graphs"), reader=f"{DATASETS}.celeba:open_celeba", items="202,599",
+        licence="non-commercial research", where="img_align_celeba/, list_attr_celeba.txt, list_eval_partition.txt and captions",
+    ),
+    Entry(
+        "deepfashion", "deepfashion:FOLDER", "DeepFashion with one sentence a photograph, in FashionGAN's files",
+        gives=("images", "captions", "labels", "scene graphs"), reader=f"{DATASETS}.deepfashion:open_deepfashion", items="78,979",
+        licence="non-commercial research", where="language_original.mat, ind.mat and the photographs in img/",
     ),
     Entry(
         "mirflickr", "mirflickr:FOLDER", "MIRFlickr-25K: photographs with the tags of their owners and 24 labels",

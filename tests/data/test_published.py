@@ -166,6 +166,182 @@ def test_test_pairs_of_a_large_set_are_as_many_as_the_papers():
     assert split == paper_split(ids[::-1])  # whatever the order
 
 
+# ---------------------------------------------------------------------------------------------- Oxford-102
+
+
+def test_oxford_102_by_hand(tmp_path):
+    source = open_source(tiny_data.oxford_102(tmp_path))
+    assert source.splits == ("train", "val", "test") and [record.split for record in source.records] == tiny_data.SPLITS
+    assert dict(source.counts) == {"images": N, "classes": 2} and len(source.label_names) == 102
+    found = labels_of(source)
+    assert found["image_00001"] == ["pink primrose"] and found["image_00002"] == ["hard-leaved pocket orchid"]
+    item = source.records[0].make_item()
+    assert item.sentences == tiny_data.captions(0) and [o.name for o in item.scene.objects] == ["flower"]
+    assert item.scene.objects[0].box == (0, 0, *item.image.size) and item.scene.source["boxes"] == "whole image"
+    (tmp_path / "trainvalclasses.txt").write_text("class_00002\r\n", newline="")
+    (tmp_path / "testclasses.txt").write_text("class_00001\n")
+    by_class = open_source(f"oxford-102:{tmp_path}")
+    assert [record.split for record in by_class.records[:4]] == ["test", "train"] * 2
+    assert [r.id for r in by_class.records if r.split == "val"] == ["image_00020"]  # the tenth of twelve for training
+    official = open_source(f"oxford-102:{tmp_path},split=official")
+    assert [record.split for record in official.records] == tiny_data.SPLITS
+
+
+def test_oxford_102_in_damaged_copies(tmp_path):
+    from scipy.io import savemat
+
+    name = tiny_data.oxford_102(tmp_path)
+    (tmp_path / "jpg" / "image_00003.jpg").unlink()
+    (tmp_path / "text_c10" / "class_00002" / "image_00004.txt").unlink()
+    (tmp_path / "text_c10" / "class_00001" / "image_00005.txt").write_bytes(b"\xef\xbb\xbfa red\xe9 dog\r\n\r\na cat\r\n")
+    source = open_source(name)
+    ids = [record.id for record in source.records]
+    assert len(ids) == N - 2 and source.missing == ("image_00003.jpg",) and "image_00004" not in ids
+    assert source.records[ids.index("image_00005")].texts() == ("a redé dog", "a cat") and len(source.notes) == 2
+    (tmp_path / "text_c10" / "class_00001" / "image_00001.txt").write_text("")
+    with pytest.raises(InputError, match="hold no line of text"):
+        source.records[0].texts()
+    (tmp_path / "testclasses.txt").write_text("daisy\n")
+    with pytest.raises(InputError, match="line 1 is 'daisy'; expected a name such as class_00012"):
+        open_source(name)
+    (tmp_path / "testclasses.txt").unlink()
+    savemat(tmp_path / "setid.mat", {"trnid": [[1, 2]], "valid": [[2]], "tstid": [[3]]})
+    with pytest.raises(InputError, match="photograph 2 is in both train and val"):
+        open_source(name)
+    savemat(tmp_path / "setid.mat", {"trnid": [[1, 25]], "valid": [[2]], "tstid": [[3]]})
+    with pytest.raises(InputError, match="value 2 of 'trnid' is 25; expected 1 to 24"):
+        open_source(name)
+    savemat(tmp_path / "imagelabels.mat", {"labels": [[1, 103]]})
+    with pytest.raises(InputError, match="value 2 of 'labels' is 103; expected 1 to 102"):
+        open_source(name)
+    (tmp_path / "imagelabels.mat").write_bytes(b"MATLAB 5.0 MAT-file")
+    with pytest.raises(InputError, match="imagelabels.mat"):
+        open_source(name)
+
+
+# ---------------------------------------------------------------------------------------------- CelebA
+
+
+def test_celeba_by_hand(tmp_path):
+    source = open_source(tiny_data.celeba(tmp_path))
+    assert source.label_names == ["black hair", "smiling", "wearing hat"] and dict(source.counts) == {"images": N, "attributes": 3}
+    found = labels_of(source)
+    assert (
+        found["000001"] == ["black hair", "wearing hat"]
+        and found["000002"] == ["smiling", "wearing hat"]
+        and found["000004"] == ["smiling"]
+    )
+    item = source.records[0].make_item()
+    assert item.sentences == tiny_data.captions(0)[:1]
+    assert [(o.name, o.attributes, o.box) for o in item.scene.objects] == [("face", ["black hair", "wearing hat"], (0, 0, 220, 200))]
+    assert [record.split for record in source.records].count("test") == 5 == [record.split for record in source.records].count("val")
+    official = open_source(f"celeba:{tmp_path},split=official")
+    assert [record.split for record in official.records] == tiny_data.SPLITS
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "txt"])
+def test_celeba_with_tables_of_other_distributors(ending, tmp_path):
+    from_folder = open_source(tiny_data.celeba(tmp_path), cache=tmp_path / "c")
+    for stem in ("list_attr_celeba", "list_eval_partition"):
+        rows = [",".join(line.split()) for line in (tmp_path / f"{stem}.txt").read_text().splitlines()]
+        rows = [f"image_id,{rows[1]}", *rows[2:]] if stem == "list_attr_celeba" else ["image_id,partition", *rows]
+        (tmp_path / f"{stem}.csv").write_text("\r\n".join(rows) + "\r\n", newline="")
+        (tmp_path / f"{stem}.txt").unlink()
+    inner = tmp_path / "img_align_celeba" / "img_align_celeba"
+    (tmp_path / "img_align_celeba").rename(tmp_path / "x")
+    inner.parent.mkdir()
+    (tmp_path / "x").rename(inner)
+    (tmp_path / "captions").rename(tmp_path / "old")
+    told = {f"{k:06}.jpg": tiny_data.captions(k - 1) for k in range(1, N)}  # the last face has no caption
+    lines = [f'{name},"{text}"' if ending == "csv" else f"{name}\t{text}" for name, some in told.items() for text in some]
+    (tmp_path / f"captions.{ending}").write_text("\n".join([*(["image,caption"] if ending == "csv" else []), *lines]) + "\n")
+    source = open_source(f"celeba:{tmp_path},split=official")
+    assert [record.id for record in source.records] == [record.id for record in from_folder.records][:-1]
+    assert source.records[2].texts() == tuple(tiny_data.captions(2)) and source.records[0].image.is_file()
+    assert labels_of(source) == {id: found for id, found in labels_of(from_folder).items() if id != "000024"}
+    assert [record.split for record in source.records] == tiny_data.SPLITS[:-1]
+    assert "1 photographs have no caption and are left out, the first is '000024.jpg'" in " ".join(source.notes)
+
+
+def test_celeba_in_damaged_copies(tmp_path):
+    name = tiny_data.celeba(tmp_path)
+    path = tmp_path / "list_attr_celeba.txt"
+    whole = path.read_text()
+    (tmp_path / "img_align_celeba" / "000007.jpg").unlink()
+    assert open_source(name).missing == ("000007.jpg",)
+    for change, message in (
+        (lambda text: text.replace("000002.jpg -1", "000002.jpg  0"), "line 4: expected a file name and 3 values 1 or -1"),
+        (lambda text: text.replace("000002.jpg -1", "000002.jpg"), "line 4: expected"),
+        (lambda text: text.replace("000002", "000001"), "line 4: '000001.jpg' stands there already"),
+        (lambda text: "\n".join(text.splitlines()[:-1]), "states 24 photographs and has 23; it may be cut short"),
+        (lambda text: text.replace("Smiling", "Black_Hair"), "no line of different names"),
+        (lambda text: text.replace("000002.jpg", "../02.jpg"), "not a path inside"),
+    ):
+        path.write_text(change(whole))
+        with pytest.raises(InputError, match=message):
+            open_source(name)
+    path.write_text(whole)
+    (tmp_path / "list_eval_partition.txt").write_text("000001.jpg 3\n")
+    with pytest.raises(InputError, match="line 1 is '000001.jpg 3'; expected a file name and 0, 1 or 2"):
+        open_source(f"{name},split=official")
+    for file in (tmp_path / "captions").iterdir():
+        file.unlink()
+    with pytest.raises(InputError, match="none of its 23 photographs has a caption"):
+        open_source(name)
+
+
+# ---------------------------------------------------------------------------------------------- DeepFashion
+
+
+def test_deepfashion_by_hand(tmp_path):
+    source = open_source(tiny_data.deepfashion(tmp_path))
+    names = ["category 3", "category 5", "colour 1", "colour 2", "sleeves 1", "sleeves 2", "gender 0", "gender 1"]
+    assert source.label_names == names and dict(source.counts) == {"images": N, "sentences": N}
+    found = labels_of(source)
+    assert found["Red_Dress/img_00000001"] == ["category 3", "colour 1", "sleeves 2", "gender 1"]
+    assert found["Blue_Tee/img_00000002"] == ["category 5", "colour 2", "sleeves 1", "gender 0"]
+    item = source.records[1].make_item()
+    assert item.sentences == tiny_data.captions(1)[:1] and item.scene.objects[0].name == "person"
+    official = [record.split for record in open_source(f"deepfashion:{tmp_path},split=official").records]
+    assert official[-4:] == ["test"] * 4 and [k for k, split in enumerate(official) if split == "val"] == [9, 19]
+
+
+def test_deepfashion_in_damaged_copies(tmp_path):
+    from scipy.io import loadmat, savemat
+
+    name = tiny_data.deepfashion(tmp_path)
+    path = tmp_path / "language_original.mat"
+    whole = {key: value for key, value in loadmat(path).items() if not key.startswith("__")}
+    (tmp_path / "img" / "Red_Dress" / "img_00000003.jpg").unlink()
+    sentences = whole["engJ"].copy()
+    sentences[1, 0] = np.array([], dtype="<U1")
+    savemat(path, whole | {"engJ": sentences})
+    source = open_source(name)
+    assert len(source.records) == N - 2 and source.missing == ("img/Red_Dress/img_00000003.jpg",)
+    assert "1 photographs have no sentence and are left out, the first is 'img/Blue_Tee/img_00000002.jpg'" in " ".join(source.notes)
+    twice = whole["nameList"].copy()
+    twice[1, 0] = twice[0, 0]
+    numbers = whole["engJ"].copy()
+    numbers[4, 0] = np.array([[1.0, 2.0]])
+    for change, message in (
+        ({"nameList": twice}, "1 names occur more than once, the first is 'Red_Dress/img_00000001'"),
+        ({"engJ": numbers}, "cell 5 of 'engJ' is no text"),
+        ({"engJ": whole["engJ"][:-1]}, "has 24 names and 23 sentences"),
+        ({"color_": whole["color_"] * 0}, "'color_' holds .* expected 24 whole numbers from 1"),
+        ({"color_": whole["color_"][:-1]}, "'color_' holds"),
+    ):
+        savemat(path, whole | change)
+        with pytest.raises(InputError, match=message):
+            open_source(name)
+    savemat(path, {key: value for key, value in whole.items() if key != "engJ"})
+    with pytest.raises(InputError, match="has no array 'engJ'"):
+        open_source(name)
+    savemat(path, whole)
+    savemat(tmp_path / "ind.mat", {"train_ind": [[1], [2]], "test_ind": [[2]]})
+    with pytest.raises(InputError, match="photograph 2 is in both train and test"):
+        open_source(f"{name},split=official")
+
+
 # ---------------------------------------------------------------------------------------------- cards
 
 
@@ -207,7 +383,8 @@ def test_a_card_says_all_that_people_must_know(name):
 # ---------------------------------------------------------------------------------------------- training
 
 
-DRAWN = {"mirflickr": ["dagnn"], "nus-wide": ["dagnn"]}
+CAPTIONED = ["dagnn", "algr", "cam", "mimnet"]
+DRAWN = {"mirflickr": ["dagnn"], "nus-wide": ["dagnn"], "oxford-102": CAPTIONED, "celeba": CAPTIONED, "deepfashion": CAPTIONED}
 EPOCH = {
     "dagnn": {"set": {"width": 8, "hops": 1, "text_width": 8, "tag_hidden": 8, "label_width": 8, "batch_size": 8}},
     "algr": {"set": {"width": 16, "in_width": 16, "phase1_epochs": 0, "batch_size": 8}, "texts": "trained:1", "images": "grid:1"},

@@ -19,8 +19,6 @@ a program.
 Boxes are in the pixels of the photographs as they are. Of a copy whose photographs were reduced, ``sizes.txt`` gives the original sizes; or
 ``cub:FOLDER,boxes=original`` takes them to have been 500 pixels on the longest side, as nearly all published ones are. ``scene.source``
 records that boxes were scaled. Without either, boxes that reach outside their photographs are refused when they are asked for.
-
-Oxford-102 flowers is published in the same layout of captions and class lists, without boxes, and is read too.
 """
 
 from __future__ import annotations
@@ -232,8 +230,10 @@ class _Layout:
         checked = outside_of = 0
         boxed = [row for row in self.rows if row.box is not None and row.size is None]
         for row in [] if self.original else boxed[:: max(1, len(boxed) // 50)]:
+            if not (path := existing_form(self.images, row.name)).is_file():
+                continue
             try:
-                with Image.open(existing_form(self.images, row.name)) as image:
+                with Image.open(path) as image:
                     size = image.size
             except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
                 continue  # reported when its item is asked for

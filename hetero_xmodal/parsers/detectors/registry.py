@@ -62,6 +62,9 @@ def check_detector(detector: str | Path | Detector, *, weights: str | Path | Non
         patches = option or "7"
         if not patches.isdecimal() or not 1 <= int(patches) <= MAX_PATCHES:
             raise InputError(f"detector {name!r}: the number of patches a side is {option!r}; give 1..{MAX_PATCHES}, such as 'grid:7'")
+    elif kind == "boxes":
+        if not Path(option).is_dir():
+            raise InputError(f"folder of boxes '{option}' does not exist; give the folder with the .txt, .xml or .json file of each image")
     elif name.endswith(".json"):
         existing_file(name, "detections")
     elif name.endswith((".yaml", ".yml")):

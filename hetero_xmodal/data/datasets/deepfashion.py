@@ -1,0 +1,124 @@
+"""DeepFashion with one sentence a photograph, in the files of FashionGAN (Zhu et al. 2017) (``cards/deepfashion.toml``).
+
+The labels are the codes of ``language_original.mat`` for category, colour, sleeves and gender; the files do not name their values, so a
+label is ``category 3`` or ``colour 5``. The scene graph is one person who fills the photograph: nobody drew a box.
+
+Splits: a fifth (15,796 of 78,979) is for the test and 2,000 for validation, by the hash of the photograph's name, for the MIM-Net paper
+drew its test photographs at random; ``deepfashion:FOLDER,split=official`` takes ``ind.mat`` (70,000 and 8,979), every tenth of train
+being ``val``.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError
+from ...files import existing_file
+from ..features import read_arrays, take_array
+from ..published import FileTable, first_file, left_out, paper_split, whole_image, with_options
+from ..source import Record, Request, Source, check_inside, clean_text
+
+#: array -> (word before the code, smallest code)
+_CODES = {"cate_new": ("category", 1), "color_": ("colour", 1), "sleeve_": ("sleeves", 1), "gender_": ("gender", 0)}
+_PLACES = ("", "Anno", "benchmark")
+_TEST, _SHARE, _VAL_EVERY = 15_796, 0.2, 10
+
+
+def open_deepfashion(request: Request) -> Source:
+    """The photographs with their sentence and codes; see the module's text.
+
+    Raises
+    ------
+    InputError : a file is missing or broken, its arrays have different lengths, or no photograph is there.
+    """
+    request, options = with_options(request, {"split": ("paper", "official")})
+    root, table = request.folder(), FileTable()
+    path = first_file((root / place / "language_original.mat" for place in _PLACES), "sentences")
+    arrays = read_arrays(path)
+    names, sentences = _texts(arrays, "nameList", path), [clean_text(text) for text in _texts(arrays, "engJ", path)]
+    if len(names) != len(sentences) or not names:
+        raise InputError(f"'{path}' has {len(names)} names and {len(sentences)} sentences; download it again")
+    label_names, labels = _labels(arrays, path, len(names))
+    there, missing, silent = {}, [], []
+    for k, name in enumerate(names):
+        check_inside(name, f"'{path}', name {k + 1}", "the folder of the photographs")
+        inside = name.removeprefix("img/")
+        places = (root / "img" / inside, root / "Img" / "img" / inside, root / "Img" / inside, root / inside)
+        file = next((place for place in places if table.has(place)), None)
+        if file is None:
+            missing.append(name)
+        elif not sentences[k]:
+            silent.append(name)
+        else:
+            there[k] = file
+    if not there:
+        raise InputError(f"'{root}' holds none of the {len(names)} photographs; expected img/{names[0].removeprefix('img/')}")
+    ids = [name.removeprefix("img/").rpartition(".")[0] for name in names]
+    _refuse_twice(ids, path)
+    if options["split"] == "official":
+        split = {ids[k]: part for k, part in _official(first_file((root / p / "ind.mat" for p in _PLACES), "splits"), len(ids)).items()}
+    else:
+        split = paper_split([ids[k] for k in there], test=_TEST, share=_SHARE)
+    notes = list(left_out(missing, len(names), f"'{root}'"))
+    if silent:
+        notes.append(f"'{path}': {len(silent)} photographs have no sentence and are left out, the first is '{silent[0]}'")
+    records = [
+        Record(ids[k], split.get(ids[k], "unused"), (sentences[k],), file, labels[k], scene=partial(whole_image, "person", (), ids[k]))
+        for k, file in there.items()
+    ]
+    return Source(
+        request.name, request.kind, request.place, records, gives={"images", "captions", "labels", "scene graphs"},
+        label_names=label_names, notes=tuple(notes), missing=tuple(missing), counts={"images": len(names), "sentences": len(sentences)},
+    )  # fmt: skip
+
+
+def _refuse_twice(ids: list[str], path: Path) -> None:
+    if len(set(ids)) < len(ids):
+        seen: set[str] = set()
+        first = next(id for id in ids if id in seen or seen.add(id))
+        raise InputError(f"'{path}': {len(ids) - len(set(ids))} names occur more than once, the first is '{first}'; keep one each")
+
+
+def _texts(arrays: dict[str, Any], key: str, path: Path) -> list[str]:
+    """A cell array of texts, (n, 1), each cell one text or an empty array."""
+    cells = np.asarray(take_array(arrays, key, path)).ravel()
+    found = []
+    for k, cell in enumerate(cells, 1):
+        value = np.asarray(cell).ravel()
+        if len(value) > 1 or not all(isinstance(text, str) for text in value):
+            raise InputError(f"'{path}': cell {k} of {key!r} is no text; expected the file of FashionGAN")
+        found.append(str(value[0]).strip() if len(value) else "")
+    return found
+
+
+def _labels(arrays: dict[str, Any], path: Path, images: int) -> tuple[list[str], np.ndarray]:
+    names: list[str] = []
+    columns = []
+    for key, (word, low) in _CODES.items():
+        codes = np.asarray(take_array(arrays, key, path)).ravel()
+        if codes.dtype.kind not in "iuf" or len(codes) != images or (codes < low).any() or (codes != np.round(codes)).any():
+            raise InputError(
+                f"'{path}': {key!r} holds {codes.dtype} values of shape {codes.shape}; expected {images} whole numbers from {low}"
+            )
+        values = np.unique(codes.astype(int))
+        names += [f"{word} {value}" for value in values]
+        columns.append(codes.astype(int)[:, None] == values)
+    return names, np.concatenate(columns, 1).astype(np.uint8)
+
+
+def _official(path: Path, images: int) -> dict[int, str]:
+    """Row -> split; the published numbers count from 1."""
+    arrays, split = read_arrays(existing_file(path, "splits")), {}
+    for key, name in (("train_ind", "train"), ("test_ind", "test")):
+        numbers = np.asarray(take_array(arrays, key, path)).ravel()
+        if numbers.dtype.kind not in "iuf" or (numbers < 1).any() or (numbers > images).any():
+            raise InputError(f"'{path}': {key!r} must hold numbers from 1 to {images}")
+        for number in numbers.astype(int).tolist():
+            if split.setdefault(number - 1, name) != name:
+                raise InputError(f"'{path}': photograph {number} is in both train and test; download the file again")
+    train = sorted(k for k, name in split.items() if name == "train")
+    return split | dict.fromkeys(train[_VAL_EVERY - 1 :: _VAL_EVERY], "val")

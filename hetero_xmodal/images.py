@@ -68,6 +68,8 @@ def read_reduced(image: ImageLike, longest_side: int | None = None) -> tuple[Ima
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
+    if callable(image):  # a record of generated data has a function that draws its image
+        image = image()
     opened: ImageFile.ImageFile | None = None
     decoded: Image.Image
     name = "the image"

@@ -10,45 +10,78 @@ from typing import TYPE_CHECKING, Any
 from ..csv_text import csv_of
 from ..errors import InputError, nearest
 from ..files import FolderKind, atomic_folder, existing_file, write_text
+from .units import IMAGE, SENTENCE, noun, unit_counts
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..graphs.corpus import GraphCorpus
+    from ..viz.page import Page
 
+_FACTS = "A fact that is stored both ways (left of, right of) counts once. The provenance says who or what states it."
+#: table -> what it holds, with the place of its unit; in the order of the page, the two sides in turn
 _MEANING = {
-    "sizes": "Nodes of each type and edges of each relation per graph.",
-    "coverage": "Overlap of the two sides: matched objects are those that the image shows and the sentence names.",
-    "captions": "Length of the sentences, punctuation not counted.",
-    "degrees": "Out-degree and in-degree of the nodes, relation by relation.",
-    "predicates": "Relations between regions.",
-    "triples": "Relations between regions as triples: subject, predicate, object.",
-    "objects": "Names of objects, counted as regions of the image and as object words of the sentence.",
-    "attributes": "Attributes of the regions.",
-    "arcs": "Labels of the dependency arcs.",
-    "labels": "Number of graphs with each label.",
-    "label_pairs": "Number of graphs with both labels; the diagonal counts the graphs with the label itself.",
-}
+    "shares": "Overlap of the two sides, counted over pairs. Pooled: of all regions (words) in all pairs, the share that is named (seen). "
+    "Mean: of the shares of the pairs. One to one: a word names one region. With plurals: a word for several things names all regions of "
+    "its class. By class: every word does.",
+    "coverage": "The same for every pair, one row each.",
+    "objects": "Seen and said: names of objects, whole names compared. A region counts as named if a sentence of its image names it, one "
+    "to one or by class; an object word as seen if it is matched with a region, or has the class of one.",
+    "regions": "Names of regions, counted once per {unit}.",
+    "object_words": "Names of the objects that sentences mention, counted once per {unit}.",
+    "attributes": "Attributes of regions, counted once per {unit}.",
+    "sentence_attributes": "Attributes that sentences state, counted once per {unit}.",
+    "predicates": f"Relations between regions, counted once per {{unit}}. {_FACTS}",
+    "sentence_predicates": "Relations that sentences state, counted once per {unit}.",
+    "triples": "Relations between regions as triples, counted once per {unit}.",
+    "sentence_triples": "Relations that sentences state as triples, counted once per {unit}.",
+    "labels": "Number of {units} with each label.",
+    "label_pairs": "Number of {units} with both labels; the diagonal counts those with the label itself.",
+    "images": "One row per {unit}: its regions (without the patches of a grid), their attributes, the relations between them.",
+    "captions": "One row per {unit}: words (without punctuation), words that head an object, attributes and relations that it states.",
+    "arcs": "Labels of the dependency arcs, counted once per {unit}.",
+    "node_counts": "Number of {units} with so many nodes of a type.",
+    "sizes": "Nodes of each type and edges of each relation of one {each}. Facts are the nodes and edges that the other tables count: "
+    "regions without the patches of a grid, relations without the second direction and without the neighbours in a grid.",
+    "degrees": "Out-degree and in-degree of the nodes, relation by relation, both directions of a fact counted. n is the number of nodes.",
+}  # fmt: skip
+#: table -> its unit, unless another is asked for; of the others the columns name it
+_UNIT = (
+    dict.fromkeys(("images", *IMAGE.tables, "labels", "label_pairs"), "image")
+    | dict.fromkeys(("captions", *SENTENCE.tables, "arcs"), "sentence")
+    | dict.fromkeys(("coverage", "shares"), "pair")
+)
+#: figure -> the tables that it shows; it stands with the first of them that has rows
+_SHOWN_WITH = {
+    "coverage": ("shares",), "relations": ("sizes",), "sizes": ("node_counts",),
+    **{IMAGE.tables[k]: (IMAGE.tables[k], SENTENCE.tables[k]) for k in (1, 2, 3)},
+}  # fmt: skip
 #: the folder that an analysis writes
 ANALYSIS_FOLDER = FolderKind(
     "analysis",
     ("index.html", "counts.csv"),
     optional=tuple(f"{name}.csv" for name in _MEANING) + tuple(f"{name}.png" for name in (*_MEANING, "relations")),
 )
+_UNITS = ("image", "sentence", "pair")
+_LIMIT = {"sizes": 40, "degrees": 40}  # rows of a table on the page
 
 
 @dataclass
 class Analysis:
     """The result of :func:`analyze`.
 
-    counts : one row per graph with its id, sentence and numbers of nodes and edges.
-    tables : name -> pandas table; every table is also an attribute, e.g. ``analysis.predicates``.
+    counts : one row per pair (or per image or sentence, if these are the unit) with its id, texts and numbers of nodes and edges.
+    tables : name -> pandas table; every table is also an attribute, e.g. ``analysis.predicates``. Its columns name its unit and n.
+    numbers : unit (``"image"``, ``"sentence"``, ``"pair"``) -> how many there are; of label graphs ``"graph"``.
+    unit : the unit that was asked for; empty if every table has that of what it counts.
 
     ``figures()`` and ``plot("predicates")`` draw; ``save(folder)`` writes tables (CSV), figures (PNG) and one page (HTML).
     """
 
     counts: pd.DataFrame
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    unit: str = ""
 
     def __getattr__(self, name: str) -> pd.DataFrame:
         found = self.__dict__.get("tables", {})
@@ -60,23 +93,32 @@ class Analysis:
 
     @property
     def overview(self) -> pd.DataFrame:
-        """Summary statistics as a table of two columns, *what* and *value*."""
+        """Summary statistics: *what*, *value*, and the *unit* and its number *n* that a mean or share is taken over."""
         import pandas as pd
 
-        sizes = self.tables["sizes"].set_index("of")
-        rows: list[tuple[str, Any]] = [("graphs", len(self.counts))]
-        means = sizes.loc[sizes["kind"] == "node type", "mean"]
-        rows += [(f"{name} nodes per graph (mean)", round(float(mean), 2)) for name, mean in means.items()]
-        rows.append(("edges per graph (mean)", round(float(sizes.loc[sizes["kind"] == "relation", "mean"].sum()), 2)))
+        rows: list[tuple[str, Any, str, Any]] = [(f"{unit}s", number, "", "") for unit, number in self.numbers.items()]
+        for row in self.tables["sizes"].query("kind == 'node type'").to_dict("records"):
+            rows.append((f"{row['of']} nodes per {row['unit']} (mean)", round(row["mean"], 2), row["unit"], row["n"]))
+        for name, side, whose in (("images", IMAGE, "regions' "), ("captions", SENTENCE, "stated ")):
+            table = self.tables.get(name, pd.DataFrame())
+            for column, what in ((side.things, ""), ("attributes", whose), ("relations", whose)) if len(table) else ():
+                unit = str(table.columns[0])
+                rows.append((f"{what}{column} per {unit} (mean)", round(float(table[column].mean()), 2), unit, len(table)))
+        for row in self.tables["shares"].to_dict("records") if "shares" in self.tables else ():
+            share = "share named on both sides" if "both" in row["share"] else f"share of {row['share']}, {row['counted']}"
+            rows += [(f"{share} ({kind})", round(row[kind], 3), row[f"unit of {kind}"], row[f"n of {kind}"]) for kind in ("pooled", "mean")]
         if "coverage" in self.tables:
-            covered = self.tables["coverage"]
-            for column in ("share of regions named", "share of object words seen", "share named on both sides"):
-                rows.append((f"{column} (mean)", round(float(covered[column].mean()), 3)))
-            rows.append(("graphs without a bridge", int((covered["matched"] == 0).sum())))
-        return pd.DataFrame(rows, columns=["what", "value"], dtype=object)  # object: whole numbers stay whole
+            matched = self.tables["coverage"]["matched"]
+            rows.append(("pairs without a match", int((matched == 0).sum()), "pair", len(matched)))
+        return pd.DataFrame(rows, columns=["what", "value", "unit", "n"], dtype=object)  # object: whole numbers stay whole
+
+    @property
+    def _title(self) -> str:
+        each = [f"{number:,} {noun(unit, count=number)}" for unit, number in self.numbers.items()]
+        return f"Analysis of {', '.join(each)}" + (f"; unit: {self.unit}" if self.unit else "")
 
     def __repr__(self) -> str:
-        return f"Analysis of {len(self.counts)} graphs\n{self.overview.to_string(index=False)}\ntables: {', '.join(self.tables)}"
+        return f"{self._title}\n{self.overview.to_string(index=False)}\ntables: {', '.join(self.tables)}"
 
     def _repr_html_(self) -> str:
         return self.overview.to_html(index=False) + f"<p>tables: {', '.join(self.tables)}</p>"
@@ -85,7 +127,7 @@ class Analysis:
         """All figures for which the corpus has data: name -> matplotlib figure."""
         from .figures import all_figures
 
-        return all_figures(self.tables, self.counts)
+        return all_figures(self.tables)
 
     def plot(self, name: str):
         """One figure by name, e.g. ``analysis.plot("coverage")``.
@@ -114,70 +156,138 @@ class Analysis:
 
     def write(self, folder: Path) -> None:
         """Write tables, figures and page into an existing *folder*; see :data:`ANALYSIS_FOLDER`."""
-        from ..viz.page import Page
-
-        figures = self.figures()
-        page = Page(f"Analysis of {len(self.counts):,} heterographs")
-        page.text(
-            "Each graph is one image and one sentence: regions of the image, words of the sentence, and bridges between the regions and "
-            "words that denote the same object. Every table on this page is also a CSV file in this folder."
-        )
-        page.table(self.overview, digits=3)
-        for name, meaning in _MEANING.items():
-            if name not in self.tables or self.tables[name].empty:
-                continue
-            page.heading(name.replace("_", " "))
-            page.text(meaning)
-            for figure in ("sizes", "relations") if name == "sizes" else (name,):
-                if figure in figures:
-                    page.figure(figure, figures[figure], alt=f"{figure.replace('_', ' ')}: {meaning}")
-            if name != "label_pairs":
-                page.table(self.tables[name], limit=30 if name in ("sizes", "degrees") else 12)
         for name, table in (self.tables | {"counts": self.counts}).items():
             write_text(folder / f"{name}.csv", csv_of(table, index=name == "label_pairs"))
-        page.write(folder)
+        self._page().write(folder)
+
+    def _page(self) -> Page:
+        from ..viz.page import Page
+
+        figures, page = self.figures(), Page(self._title)
+        page.text(*self._explanation())
+        page.table(self.overview, digits=3)
+        shown = [name for name in _MEANING if name in self.tables and len(self.tables[name])]
+        beside: dict[str, list[str]] = {}
+        for figure in figures:
+            beside.setdefault(next(name for name in _SHOWN_WITH.get(figure, (figure,)) if name in shown), []).append(figure)
+        for name in shown:
+            meaning = self._meaning(name)
+            page.heading(self._heading(name))
+            page.text(meaning)
+            for figure in beside.get(name, ()):
+                page.figure(figure, figures[figure], alt=f"{figure.replace('_', ' ')}: {meaning}")
+            if name not in ("label_pairs", "node_counts"):
+                page.table(self.tables[name], limit=_LIMIT.get(name, 12), digits=3)
+        return page
+
+    def _explanation(self) -> list[str]:
+        first = (
+            "A pair is one image and one sentence: regions of the image, words of the sentence, and copies that join the regions and words "
+            "that denote the same object. Every table on this page is also a CSV file in this folder."
+        )
+        if self.unit == "pair":
+            return [first, "The unit is the pair: an image is counted once for each of its sentences, and a sentence once for each image."]
+        if self.unit:
+            return [first, f"The unit is the {self.unit}: only what belongs to {self.unit}s is counted, once for each."]
+        return [first, "An image is counted once, however many sentences it has; every table names its unit and n, the number of units."]
+
+    def _heading(self, name: str) -> str:
+        """The title of a section, with the units and n."""
+        unit = self._unit_of(name)
+        units = [unit] if unit else [u for u, n in self.numbers.items() if n and (u != "pair" or name != "objects")]
+        return f"{name.replace('_', ' ')} (unit: {'; '.join(f'{u}, n = {self.numbers[u]:,}' for u in units)})"
+
+    def _meaning(self, name: str) -> str:
+        unit = self._unit_of(name)
+        several = "image, sentence or pair"
+        each = unit or f"{several}, whichever it belongs to (column unit)"
+        return _MEANING[name].format(unit=unit or several, units=f"{unit}s" if unit else "images, sentences or pairs", each=each)
+
+    def _unit_of(self, name: str) -> str:
+        if list(self.numbers) == ["graph"]:
+            return "graph"
+        return self.unit or _UNIT.get(name, "")
 
 
-def analyze(corpus: GraphCorpus | str | Path | Sequence) -> Analysis:
+def analyze(corpus: GraphCorpus | str | Path | Sequence, *, unit: str | None = None) -> Analysis:
     """Statistics of a corpus of heterographs: node and edge counts, degrees, coverage, and frequencies of names and labels.
+
+    What belongs to an image (regions, relations between them, labels) is counted once for each image, what belongs to a sentence once for
+    each sentence, matches once for each pair. The corpus is read part by part.
 
     Parameters
     ----------
     corpus : a GraphCorpus, the folder of one, or a list of DGL graphs of one kind.
+    unit : ``"image"`` or ``"sentence"``: only the tables of that unit; ``"pair"``: everything counted once for each pair, so that an image
+        with five sentences counts five times.
 
     Returns
     -------
     Analysis
-        pandas tables ``sizes`` (per graph: mean, std, quantiles), ``degrees``, ``coverage``, ``captions``, ``objects``, ``attributes``,
-        ``predicates``, ``triples``, ``arcs``, ``labels``, ``label_pairs``; of label graphs ``sizes`` and ``degrees`` only.
+        pandas tables ``sizes``, ``node_counts``, ``degrees``; of images ``images``, ``regions``, ``attributes``, ``predicates``,
+        ``triples``, ``labels``, ``label_pairs``; of sentences ``captions``, ``object_words``, ``sentence_attributes``,
+        ``sentence_predicates``, ``sentence_triples``, ``arcs``; of pairs ``coverage`` and ``shares``; of all ``objects``. Of label
+        graphs ``sizes``, ``node_counts`` and ``degrees`` only.
 
     Raises
     ------
-    InputError : the corpus is empty, unreadable or not a corpus.
+    InputError : the corpus is empty, unreadable or not a corpus, or it holds nothing of that unit.
 
     >>> import hetero_xmodal as hx
     >>> red = hx.SceneObject("bird", ["red"], box=(10, 10, 50, 60))
     >>> graph = hx.build_graph(hx.SceneGraph([red], size=(128, 128)), hx.SceneGraph([hx.SceneObject("bird"), hx.SceneObject("tree")]))
     >>> analysis = analyze([graph])
-    >>> analysis.attributes.values.tolist()
-    [['red', 1, 1.0]]
+    >>> analysis.attributes[["attribute", "provenance", "regions", "images", "n"]].values.tolist()
+    [['red', 'annotated', 1, 1, 1]]
     >>> float(analysis.coverage["share named on both sides"].iloc[0])
     0.5
     """
+    if unit is not None and unit not in _UNITS:
+        raise InputError(f"unit is {unit!r}{nearest(str(unit), _UNITS)}, expected one of {', '.join(_UNITS)}")
+    corpus = _opened(corpus)
+    _check_unit(corpus, unit)
+    from . import tables
+    from .coverage import pair_tables
+
+    numbers = unit_counts(corpus)
+    if corpus.kind == "labels":
+        return Analysis(corpus.frame(), tables.sizes(corpus, None) | tables.degrees(corpus, None), {"graph": numbers["pair"]})
+    made = tables.sizes(corpus, unit) | tables.degrees(corpus, unit)
+    if unit in (None, "pair") and numbers["pair"]:
+        made |= pair_tables(corpus, unit)
+    for side in (IMAGE, SENTENCE):
+        if unit in (None, side.unit, "pair") and numbers[unit or side.unit]:
+            made |= tables.side_tables(corpus, side, unit or side.unit)
+            made |= (tables.labels if side is IMAGE else tables.arcs)(corpus, unit or side.unit)
+    counts = corpus.frame(unit=unit or next(u for u in ("pair", "image", "sentence") if numbers[u]))
+    order = [name for name in _MEANING if name in made]
+    return Analysis(counts, {name: made[name] for name in order}, numbers, unit or "")
+
+
+def _opened(corpus: GraphCorpus | str | Path | Sequence) -> GraphCorpus:
     if isinstance(corpus, str | Path):
         existing_file(Path(corpus) / "corpus.json", "corpus")
     from ..graphs.corpus import GraphCorpus
-    from . import tables
 
     if isinstance(corpus, str | Path):
-        corpus = GraphCorpus.load(corpus)
-    elif not isinstance(corpus, GraphCorpus):
-        if not isinstance(corpus, Sequence):
-            raise InputError(f"expected a GraphCorpus, its folder or a list of graphs, found {type(corpus).__name__}")
-        if not corpus:
-            raise InputError("the list of graphs is empty; give at least one graph")
-        corpus = GraphCorpus.from_graphs(corpus)
-    if len(corpus) == 0:
+        return GraphCorpus.load(corpus)
+    if isinstance(corpus, GraphCorpus):
+        return corpus
+    if not isinstance(corpus, Sequence):
+        raise InputError(f"expected a GraphCorpus, its folder or a list of graphs, found {type(corpus).__name__}")
+    if not corpus:
+        raise InputError("the list of graphs is empty; give at least one graph")
+    return GraphCorpus.from_graphs(corpus)
+
+
+def _check_unit(corpus: GraphCorpus, unit: str | None) -> None:
+    numbers = unit_counts(corpus)
+    if not any(numbers.values()):
         raise InputError("the corpus is empty; there is nothing to analyse")
-    names = list(_MEANING) if corpus.kind == "pair" else ["sizes", "degrees"]
-    return Analysis(corpus.frame(), {name: getattr(tables, name)(corpus) for name in names})
+    if unit is None:
+        return
+    if corpus.kind == "labels":
+        raise InputError(f"unit is {unit!r}, but the corpus holds label graphs, which have no images or sentences; leave unit out")
+    if not numbers[unit]:
+        others = ", ".join(f"{number:,} {noun(other, count=number)}" for other, number in numbers.items() if number)
+        raise InputError(f"unit is {unit!r}, but the corpus has no {unit}; it has {others}")

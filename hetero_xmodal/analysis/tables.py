@@ -1,6 +1,6 @@
-"""The tables of an analysis: each function takes a GraphCorpus and returns one tidy pandas table, without a loop over graphs.
+"""The tables of an analysis: each function reads a GraphCorpus part by part and returns tidy pandas tables, without a loop over graphs.
 
-A column ``share of x`` holds a fraction of x in 0..1.
+Every table names its unit (image, sentence or pair) and ``n``, the number of units. A column ``share of x`` is a fraction of all x, 0..1.
 """
 
 from __future__ import annotations
@@ -11,160 +11,195 @@ import numpy as np
 import pandas as pd
 
 from .. import schema
+from ..graphs.corpus_data import Owner, owner_name, owner_part
+from .counting import AttributeLists, Tally, add_to, empty_code, facts, members, provenance_names, spread, things
+from .units import IMAGE, SENTENCE, Side, noun, unit_counts
 
 if TYPE_CHECKING:
     from ..graphs.corpus import GraphCorpus
 
-QUANTILES = {"25 %": 0.25, "median": 0.5, "75 %": 0.75}
+
+def counted(corpus: GraphCorpus, unit: str | None) -> list[tuple[Owner, str]]:
+    """The node types and relations to count, each with its unit: its own, or *unit* if that holds it; not those without any unit."""
+    numbers, found = unit_counts(corpus), []
+    owners: list[Owner] = [*corpus.node_types, *corpus.relations]
+    for owner in owners:
+        own = "pair" if corpus.kind == "labels" else owner_part(owner)
+        if unit in (None, own, "pair") and numbers[unit or own]:
+            found.append((owner, unit or own))
+    return found
 
 
-def sizes(corpus: GraphCorpus) -> pd.DataFrame:
-    """Nodes per type and edges per relation of a graph: total, mean, standard deviation, quantiles, share of graphs without any."""
-    counts = corpus.frame()
-    node_types, relations = schema.KINDS[corpus.kind]
-    rows = []
-    for kind, names in (("node type", node_types), ("relation", [schema.relation_name(r) for r in relations])):
-        for name in names:
-            column = counts[name]
-            none = {"share of graphs without": float((column == 0).mean())}
-            rows.append({"kind": kind, "of": name, "total": int(column.sum())} | _spread(column) | none)
-    return pd.DataFrame(rows)
+# ---------------------------------------------------------------------------------------------- sizes and degrees
 
 
-def degrees(corpus: GraphCorpus) -> pd.DataFrame:
-    """For every relation the out-degree of its source nodes and the in-degree of its destination nodes: mean, quantiles, share of 0."""
-    totals = corpus.frame()
-    rows = []
-    for relation in schema.KINDS[corpus.kind][1]:
-        edges = corpus.frame(relation)
-        for end, node_type in (("source", relation[0]), ("destination", relation[2])):
-            nodes = int(totals[node_type].sum())
-            touched = edges.groupby(["graph", end]).size().to_numpy()
-            degree = pd.Series(np.concatenate([touched, np.zeros(nodes - len(touched), int)]))
-            rows.append(
-                {"relation": schema.relation_name(relation), "end": end, "node type": node_type, "nodes": nodes}
-                | _spread(degree)
-                | {"share of nodes without": float((degree == 0).mean()) if nodes else np.nan}
-            )
-    return pd.DataFrame(rows)
+def sizes(corpus: GraphCorpus, unit: str | None) -> dict[str, pd.DataFrame]:
+    """``sizes``: nodes per type and edges per relation of a unit; ``node_counts``: in how many units there are so many nodes.
 
-
-def predicates(corpus: GraphCorpus) -> pd.DataFrame:
-    """Predicates between regions: count, share of all relations between regions, and share of graphs with the predicate."""
-    return _frequency(corpus.frame(schema.RELATES), "predicate", len(corpus))
-
-
-def triples(corpus: GraphCorpus) -> pd.DataFrame:
-    """Triples (subject, predicate, object) of the relations between regions, by frequency."""
-    edges = corpus.frame(schema.RELATES)
-    columns = ["source_name", "predicate", "destination_name"]
-    if edges.empty:
-        return pd.DataFrame(columns=["subject", "predicate", "object", "count"])
-    table = edges.groupby(columns).size().rename("count").reset_index()
-    table = table.sort_values(["count", *columns], ascending=[False, True, True, True])
-    return table.rename(columns={"source_name": "subject", "destination_name": "object"}).reset_index(drop=True)
-
-
-def arcs(corpus: GraphCorpus) -> pd.DataFrame:
-    """Labels of the dependency arcs: count, share of all arcs, and share of graphs with the label."""
-    return _frequency(corpus.frame(schema.DEPENDS), "arc", len(corpus))
-
-
-def objects(corpus: GraphCorpus) -> pd.DataFrame:
-    """Names of objects: number of regions with the name, of object words with that lemma, and of such regions with a matched word."""
-    regions, words = corpus.frame(schema.VISUAL), corpus.frame(schema.WORD)
-    matched = corpus.frame(schema.VISUAL_SAME_AS_WORD)
-    columns = {
-        "regions": regions["name"].value_counts() if len(regions) else pd.Series(dtype=int),
-        "object words": words.loc[words["is_object"], "lemma"].value_counts() if len(words) else pd.Series(dtype=int),
-        "regions named in the sentence": matched["source_name"].value_counts() if len(matched) else pd.Series(dtype=int),
-    }
-    table = pd.DataFrame(columns).fillna(0).astype(int).rename_axis("name").reset_index()
-    return table.sort_values(["regions", "object words", "name"], ascending=[False, False, True]).reset_index(drop=True)
-
-
-def attributes(corpus: GraphCorpus) -> pd.DataFrame:
-    """Attributes of the regions: count and share of regions with the attribute."""
-    regions = corpus.frame(schema.VISUAL)
-    if regions.empty:
-        return pd.DataFrame(columns=["attribute", "count", "share of regions"])
-    each = regions["attributes"].str.split("; ").explode()
-    counts = each[each != ""].value_counts()
-    table = counts.rename("count").rename_axis("attribute").reset_index().sort_values(["count", "attribute"], ascending=[False, True])
-    return table.assign(**{"share of regions": table["count"] / len(regions)}).reset_index(drop=True)
-
-
-def labels(corpus: GraphCorpus) -> pd.DataFrame:
-    """Labels: number and share of graphs with the label."""
-    nodes = corpus.frame(schema.LABEL)
-    if nodes.empty:
-        return pd.DataFrame(columns=["label", "graphs", "share of graphs"])
-    counts = nodes.drop_duplicates(["graph", "name"])["name"].value_counts()
-    table = counts.rename("graphs").rename_axis("label").reset_index().sort_values(["graphs", "label"], ascending=[False, True])
-    return table.assign(**{"share of graphs": table["graphs"] / len(corpus)}).reset_index(drop=True)
-
-
-def label_pairs(corpus: GraphCorpus) -> pd.DataFrame:
-    """Co-occurrence counts: row i, column j is the number of graphs with both labels; the diagonal counts the graphs with label i."""
-    nodes = corpus.frame(schema.LABEL)
-    if nodes.empty:
-        return pd.DataFrame()
-    present = pd.crosstab(nodes["graph"], nodes["name"]).clip(upper=1)
-    order = labels(corpus)["label"].tolist()
-    present = present[order]
-    table = present.T @ present
-    return table.rename_axis(index="label", columns=None)
-
-
-def captions(corpus: GraphCorpus) -> pd.DataFrame:
-    """One row per graph: number of words, of object words, and of distinct lemmas, punctuation not counted."""
-    words, counts = corpus.frame(schema.WORD), corpus.frame()
-    table = counts[["graph", "id"]].assign(words=counts[schema.WORD])
-    if words.empty:
-        return table.assign(**{"object words": 0, "different lemmas": 0})
-    by_graph = words.groupby("graph")
-    table["object words"] = by_graph["is_object"].sum().reindex(table["graph"], fill_value=0).to_numpy()
-    table["different lemmas"] = by_graph["lemma"].nunique().reindex(table["graph"], fill_value=0).to_numpy()
-    return table
-
-
-def coverage(corpus: GraphCorpus) -> pd.DataFrame:
-    """One row per graph: the overlap of the image's regions and the sentence's object words.
-
-    ``share named on both sides`` is their intersection over union, matched / (regions + object words - matched): 1 if the sentence names
-    every region and nothing else, 0 if nothing is matched, empty where the graph has neither regions nor object words.
+    The column ``facts`` counts regions without the patches of a grid, and relations that state something: without those that come from no
+    data, and each fact once that is stored both ways.
     """
-    counts = corpus.frame()
-    regions, words = counts[schema.VISUAL], captions(corpus)["object words"]
-    matched = counts[schema.relation_name(schema.VISUAL_SAME_AS_WORD)]
-    either = regions + words - matched
-    return pd.DataFrame(
-        {
-            "graph": counts["graph"],
-            "id": counts["id"],
-            "regions": regions,
-            "object words": words,
-            "matched": matched,
-            "share of regions named": matched / regions.where(regions > 0),
-            "share of object words seen": matched / words.where(words > 0),
-            "share named on both sides": matched / either.where(either > 0),
-        }
-    )
+    rows, histograms, frames = [], [], {}
+    facts_of = fact_counts(corpus, unit)
+    for owner, own in counted(corpus, unit):
+        if own not in frames:
+            frames[own] = corpus.frame(unit=own)
+        column = frames[own][owner_name(owner)].to_numpy()
+        histogram = np.bincount(column)
+        kind = "node type" if isinstance(owner, str) else "relation"
+        about = {"kind": kind, "of": owner_name(owner), "unit": noun(own, corpus.kind, count=1), "n": len(column)}
+        total, without = int(column.sum()), float((column == 0).mean())
+        rows.append(about | {"total": total, "facts": facts_of.get(owner, total)} | spread(histogram) | {"share without": without})
+        if isinstance(owner, str):
+            found = np.flatnonzero(histogram)
+            histograms.append(pd.DataFrame({k: v for k, v in about.items() if k != "kind"} | {"nodes": found, "units": histogram[found]}))
+    return {"sizes": pd.DataFrame(rows), "node_counts": pd.concat(histograms, ignore_index=True)}
 
 
-def _spread(values: pd.Series) -> dict[str, float]:
-    if not len(values):
-        return dict.fromkeys(["mean", "std", "min", *QUANTILES, "max"], np.nan)
-    quantiles = {name: float(values.quantile(q)) for name, q in QUANTILES.items()}
-    # the standard deviation of these graphs, not an estimate for others: ddof=0, defined for a single graph too
-    centre = {"mean": float(values.mean()), "std": float(values.std(ddof=0))}
-    return {**centre, "min": float(values.min()), **quantiles, "max": float(values.max())}
+def fact_counts(corpus: GraphCorpus, unit: str | None) -> dict[Owner, int]:
+    """The number of regions that are no patches, and of relations that are facts, by node type and relation."""
+    found: dict[Owner, int] = {}
+    for owner, own in counted(corpus, unit):
+        if owner in (schema.VISUAL, schema.RELATES, schema.WORD_RELATES):
+            found[owner] = 0
+            for _, flat in corpus.chunks([owner], unit=own):
+                data = flat.node_data[owner] if isinstance(owner, str) else flat.edge_data[owner]
+                kept = data["provenance"].numpy() != schema.PRIOR
+                found[owner] += int((kept & ~data["mirror"].numpy().astype(bool) if "mirror" in data else kept).sum())
+    return found
 
 
-def _frequency(edges: pd.DataFrame, column: str, graphs: int) -> pd.DataFrame:
-    if edges.empty:
-        return pd.DataFrame(columns=[column, "count", "share", "share of graphs"])
-    grouped = edges.groupby(column)["graph"]
-    table = pd.DataFrame({"count": grouped.size(), "graphs": grouped.nunique()}).rename_axis(column).reset_index()
-    table = table.sort_values(["count", column], ascending=[False, True]).reset_index(drop=True)
-    return table.assign(share=table["count"] / len(edges), **{"share of graphs": table["graphs"] / graphs}).drop(columns="graphs")
+def degrees(corpus: GraphCorpus, unit: str | None) -> dict[str, pd.DataFrame]:
+    """``degrees``: for every relation the out-degree of its source nodes and the in-degree of its destination nodes.
+
+    They count edges, as messages use them: both directions of a fact. ``n`` is the number of nodes; those of an image count once for each
+    pair in relations of the pair.
+    """
+    rows = []
+    for relation, own in counted(corpus, unit):
+        if isinstance(relation, str):
+            continue
+        histograms = [np.zeros(1, np.int64), np.zeros(1, np.int64)]
+        for _, flat in corpus.chunks([relation], unit=own):
+            member = members(flat.edge_offsets[relation])
+            for k, node_type in enumerate((relation[0], relation[2])):
+                offsets = flat.node_offsets[node_type].numpy()
+                degree = np.bincount(flat.edge_ends[relation][k].numpy() + offsets[member], minlength=int(offsets[-1]))
+                histograms[k] = add_to(histograms[k], degree)
+        for end, node_type, histogram in zip(("source", "destination"), (relation[0], relation[2]), histograms, strict=True):
+            total = int(histogram.sum())
+            rows.append(
+                {"relation": schema.relation_name(relation), "end": end, "per": noun(own, corpus.kind, count=1)}
+                | {"unit": schema.node_type(node_type).noun, "n": total} | spread(histogram)
+                | {"share without": float(histogram[0] / total) if total else np.nan}
+            )  # fmt: skip
+    return {"degrees": pd.DataFrame(rows)} if rows else {}
+
+
+# ---------------------------------------------------------------------------------------------- what a side says
+
+
+def side_tables(corpus: GraphCorpus, side: Side, unit: str) -> dict[str, pd.DataFrame]:
+    """The objects, attributes, predicates and triples of a side, and a table with one row for each of its units, in one pass.
+
+    Every fact counts once, with where it comes from (:data:`~hetero_xmodal.schema.PROVENANCE`). Words do not say where they come from.
+    """
+    empty, attributes, n = empty_code(corpus), AttributeLists(corpus.vocabulary), unit_counts(corpus)[unit]
+    origin = ["provenance"] if side is IMAGE else []
+    keys = ["name", *origin], ["attribute", *origin], ["predicate", "provenance"], ["subject", "predicate", "object", "provenance"]
+    every = [Tally(names) for names in keys]
+    per_unit = {name: np.zeros(n, np.int64) for name in (side.things, "attributes", "relations")}
+    for start, flat in corpus.chunks([side.nodes, side.relation], unit=unit):
+        objects, relations = things(flat, side, empty), facts(flat, side, empty)
+        looks = _attributes(objects, attributes, origin)
+        for tally, rows in zip(every, (objects, looks, relations, relations), strict=True):
+            tally.add(rows)
+        for column, rows in zip(per_unit.values(), (objects, looks, relations), strict=True):
+            column[start : start + flat.count] = np.bincount(rows["member"], minlength=flat.count)
+    text = {"provenance": provenance_names, "attribute": lambda numbers: np.array([*attributes.names, ""], dtype=object)[numbers]}
+    found, counted_as = {}, ((side.things, every[0]), (side.things, every[0]), ("relations", every[2]), ("relations", every[2]))
+    for name, tally, (what, whole) in zip(side.tables, every, counted_as, strict=True):
+        table = tally.table()
+        for key in tally.keys:
+            table[key] = text.get(key, corpus.vocabulary.strings)(table[key].to_numpy())
+        found[name] = _frequencies(table, tally.keys, what, whole.total, (unit, n))
+    return found | {"images" if side is IMAGE else "captions": _rows(corpus, side, unit, per_unit)}
+
+
+def _attributes(objects: pd.DataFrame, attributes: AttributeLists, origin: list[str]) -> pd.DataFrame:
+    """One row for every attribute of every object, with where it comes from, if that is known."""
+    rows, numbers = attributes.explode(objects["attributes"].to_numpy())
+    columns = {"member": objects["member"].to_numpy()[rows], "attribute": numbers}
+    return pd.DataFrame(columns | {name: objects[f"attribute_{name}"].to_numpy()[rows] for name in origin})
+
+
+def _frequencies(table: pd.DataFrame, keys: list[str], what: str, whole: int, over: tuple[str, int]) -> pd.DataFrame:
+    """A tally with readable columns: how many *what*, as a share of the *whole*, in how many of the n units, the most frequent first."""
+    unit, n = over
+    table = table.sort_values(["count", *keys], ascending=[False, *[True] * len(keys)]).reset_index(drop=True)
+    counts, units = table["count"], table["units"]
+    shares = {what: counts, f"share of {what}": counts / max(whole, 1), f"{unit}s": units, f"share of {unit}s": units / max(n, 1)}
+    return table[keys].assign(**shares, unit=unit, n=n)
+
+
+def _rows(corpus: GraphCorpus, side: Side, unit: str, per_unit: dict[str, np.ndarray]) -> pd.DataFrame:
+    """One row for each unit of a side: its id, the number of its nodes, and of its objects, attributes and relations."""
+    table = _units(corpus, unit)
+    nodes = table.pop(side.nodes)
+    if side is SENTENCE:
+        return table.assign(words=nodes, **per_unit, **{"different lemmas": _different_lemmas(corpus, unit, len(table))})
+    return table.assign(**per_unit, patches=nodes - per_unit[side.things])
+
+
+def _units(corpus: GraphCorpus, unit: str) -> pd.DataFrame:
+    """Number, id and split of every unit, and its numbers of regions and words, as far as it has them."""
+    table = corpus.frame(unit=unit).rename(columns={"graph": "pair"})
+    return table[[name for name in (unit, "id", "split", "pairs", schema.VISUAL, schema.WORD) if name in table]]
+
+
+def _different_lemmas(corpus: GraphCorpus, unit: str, n: int) -> np.ndarray:
+    found = np.zeros(n, np.int64)
+    for start, flat in corpus.chunks([schema.WORD], unit=unit):
+        lemma, vocabulary = flat.node_data[schema.WORD]["lemma"].numpy(), len(corpus.vocabulary)
+        different = np.unique(members(flat.node_offsets[schema.WORD]) * vocabulary + lemma)
+        found[start : start + flat.count] = np.bincount(different // max(vocabulary, 1), minlength=flat.count)
+    return found
+
+
+def arcs(corpus: GraphCorpus, unit: str) -> dict[str, pd.DataFrame]:
+    """``arcs``: labels of the dependency arcs, with the share of all arcs and of the sentences that have one."""
+    tally = Tally(["arc"])
+    for _, flat in corpus.chunks([schema.DEPENDS], unit=unit):
+        data, offsets = flat.edge_data[schema.DEPENDS], flat.edge_offsets[schema.DEPENDS]
+        tally.add(pd.DataFrame({"member": members(offsets), "arc": data["arc"].numpy()}))
+    table = tally.table()
+    table["arc"] = corpus.vocabulary.strings(table["arc"].to_numpy())
+    return {"arcs": _frequencies(table, ["arc"], "arcs", tally.total, (unit, unit_counts(corpus)[unit]))}
+
+
+def labels(corpus: GraphCorpus, unit: str) -> dict[str, pd.DataFrame]:
+    """``labels``: in how many images each label is; ``label_pairs``: in how many both labels are, on the diagonal the label itself."""
+    from scipy.sparse import coo_array
+
+    n, codes = unit_counts(corpus)[unit], _label_codes(corpus, unit)
+    together = np.zeros((len(codes), len(codes)), np.int64)
+    for _, flat in corpus.chunks([schema.LABEL], unit=unit) if len(codes) else ():
+        name = flat.node_data[schema.LABEL]["name"].numpy()
+        places = (members(flat.node_offsets[schema.LABEL]), np.searchsorted(codes, name))
+        present = coo_array((np.ones(len(name), np.int64), places), shape=(flat.count, len(codes))).tocsr()
+        present.data[:] = 1  # a label that an image has twice counts once
+        together += (present.T @ present).toarray()
+    names, images = corpus.vocabulary.strings(codes), together.diagonal()
+    order = np.lexsort((names.astype(str), -images))
+    table = pd.DataFrame({"label": names[order], f"{unit}s": images[order], f"share of {unit}s": images[order] / max(n, 1)})
+    index = pd.Index(names[order], name=f"{unit}s with both labels (n = {n})")
+    pairs = pd.DataFrame(together[np.ix_(order, order)], index=index, columns=names[order])
+    return {"labels": table.assign(unit=unit, n=n), "label_pairs": pairs}
+
+
+def _label_codes(corpus: GraphCorpus, unit: str) -> np.ndarray:
+    """Codes of the names of all labels, sorted."""
+    found = [np.empty(0, np.int64)]
+    for _, flat in corpus.chunks([schema.LABEL], unit=unit):
+        found.append(np.unique(flat.node_data[schema.LABEL]["name"].numpy()))
+    return np.unique(np.concatenate(found))

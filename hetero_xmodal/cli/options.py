@@ -16,7 +16,10 @@ PACKAGE = str(Path(__file__).parents[1])
 
 IMAGES = "Regions of an image: grid, grid:5, grid:7:resnet18, world, a detectron2 .yaml, or boxes.json+efficientnet-lite0."
 TEXTS = "Words of a caption: minilm, trained, spacy or transformer:NAME."
-DETECTOR = "'world' (shipped), 'grid' or 'grid:N' (patches), a detections or COCO .json, or a detectron2 config or zoo name."
+DETECTOR = (
+    "'auto' (world for images of the generated world, else a detector of photographs), 'world', 'nanodet', 'grid' or 'grid:N' (patches), "
+    "boxes:FOLDER (YOLO, Pascal VOC, LabelMe), a detections or COCO .json, or a detectron2 config or zoo name."
+)
 NETWORK = "efficientnet-lite0, a torchvision name such as vgg19_bn, or that with a file of weights: vgg19_bn:FILE."
 DATA = "Name of a data set, such as world/scenes or coco:FOLDER; 'hetero-xmodal data list' says which serve this task."
 

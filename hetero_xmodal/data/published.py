@@ -91,6 +91,8 @@ class OldTexts:
         ------
         InputError : there is no such file, or it cannot be read.
         """
+        if path.exists() and not path.is_file():
+            raise InputError(f"{what} '{path}' is no file but a folder, a pipe or a device; give a file")
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -101,6 +103,8 @@ class OldTexts:
         except UnicodeDecodeError:
             text = data.decode("latin-1")
             self._latin.append(path.name)
+        if "\0" in text:
+            raise InputError(f"{what} '{path}' holds NUL characters; it is damaged, or not a text")
         return text_lines(text.replace("\r\n", "\n"))
 
     def notes(self) -> tuple[str, ...]:

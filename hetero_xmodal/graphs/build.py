@@ -105,7 +105,7 @@ def pair_graph(
     image: Any,
     sentence: str,
     *,
-    detector: Any = "world",
+    detector: Any = "auto",
     model: str | None = None,
     **options: Any,
 ) -> dgl.DGLGraph:

@@ -34,6 +34,7 @@ from .corpus_files import ColumnWriter, ShardCheck, read_corpus
 from .flat import FlatGraphs
 from .folder_kind import CORPUS_FOLDER
 from .tables import edge_frame, find_owner, node_frame
+from .texts import Vocabulary
 
 if TYPE_CHECKING:
     import dgl
@@ -338,11 +339,10 @@ class GraphCorpus(Sequence):
         InputError
             If there is no such unit.
         """
-        if unit not in UNITS:
-            raise InputError(f"unit is {unit!r}{nearest(str(unit), UNITS)}, expected one of {', '.join(UNITS)}")
+        rows = self._unit_rows(unit)
         if unit == "pair":
             return self.subset(numbers)
-        rows = getattr(self._whole_view(), unit)[np.asarray(numbers, np.int64)]
+        rows = rows[np.asarray(numbers, np.int64)]
         nothing = np.empty(0, np.int64)
         return self._seen(_View(**({part: nothing for part in UNITS} | {unit: rows})))
 
@@ -367,17 +367,12 @@ class GraphCorpus(Sequence):
         InputError
             If there is no such node type, relation or unit, or the unit does not hold it.
         """
-        if unit not in UNITS:
-            raise InputError(f"unit is {unit!r}{nearest(str(unit), UNITS)}, expected one of {', '.join(UNITS)}")
-        rows = getattr(self._whole_view(), unit)
-        first = "graph" if unit == "pair" else unit
+        rows, first = self._unit_rows(unit), "graph" if unit == "pair" else unit
         if owner is None:
             import pandas as pd
 
             return pd.DataFrame({first: np.arange(len(rows))} | self._texts_of(unit) | self._data.counts(unit, rows))
-        owner = find_owner(self._owners(), owner)
-        if unit not in ("pair", owner_part(owner)):
-            raise InputError(f"{owner_name(owner)} belongs to the {owner_part(owner)}, not to the {unit}; give unit='{owner_part(owner)}'")
+        owner = self._owner(owner, unit)
         flat, strings = self._data.of_owner(owner, unit, rows, vectors=bool(features)), self._data.vocabulary.strings
         if isinstance(owner, str):
             table = node_frame(flat, owner, features=features, strings=strings)
@@ -387,7 +382,37 @@ class GraphCorpus(Sequence):
         table.insert(1, "id", ids[table["graph"]])
         return table.rename(columns={"graph": first})
 
+    def chunks(self, owners: Sequence[str | Relation], *, unit: str = "pair", size: int = 32_768) -> Iterator[tuple[int, FlatGraphs]]:
+        """The nodes of some types and the edges of some relations, *size* rows of a unit at a time, for counting in constant memory.
+
+        Every part is the number of its first row, as ``frame(unit=unit)`` counts them, and the graphs without feature vectors; of the nodes
+        at the ends of edges there are the names. Texts are codes (n,) into :attr:`vocabulary`.
+
+        Raises
+        ------
+        InputError
+            If there is no such node type, relation or unit, or the unit does not hold it.
+        """
+        rows = self._unit_rows(unit)
+        found = [self._owner(owner, unit) for owner in owners]
+        for start in range(0, len(rows), size):
+            here = rows[start : start + size]
+            flat = FlatGraphs(self.kind, len(here))
+            for owner in found:
+                part = self._data.of_owner(owner, unit, here, vectors=False)
+                flat.node_offsets |= part.node_offsets
+                flat.node_data |= {name: flat.node_data.get(name, {}) | data for name, data in part.node_data.items()}
+                flat.edge_offsets |= part.edge_offsets
+                flat.edge_ends |= part.edge_ends
+                flat.edge_data |= part.edge_data
+            yield start, flat
+
     # ------------------------------------------------------------------------------------------ what it holds
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The texts of nodes and edges, behind the codes of :meth:`chunks`."""
+        return self._data.vocabulary
 
     @property
     def kind(self) -> str:
@@ -479,6 +504,19 @@ class GraphCorpus(Sequence):
         if self._numbers is None:
             self._numbers = {id: number for number, id in enumerate(self.ids)}
         return self._numbers
+
+    def _unit_rows(self, unit: str) -> np.ndarray:
+        """The rows that this corpus holds of the table of a unit, (n,)."""
+        if unit not in UNITS:
+            raise InputError(f"unit is {unit!r}{nearest(str(unit), UNITS)}, expected one of {', '.join(UNITS)}")
+        return getattr(self._whole_view(), unit)
+
+    def _owner(self, owner: str | Relation, unit: str) -> str | Relation:
+        """A node type or relation by name, which the unit must hold."""
+        owner = find_owner(self._owners(), owner)
+        if unit not in ("pair", owner_part(owner)):
+            raise InputError(f"{owner_name(owner)} belongs to the {owner_part(owner)}, not to the {unit}; give unit='{owner_part(owner)}'")
+        return owner
 
     def _owners(self) -> FlatGraphs:
         """The node types and relations, without rows."""

@@ -72,7 +72,7 @@ def write_pair(
     check_score_threshold(score_threshold)
     given = None if image_scene is None else SceneGraph.load(image_scene)
     if given is None:
-        detector = "world" if detector is None else detector
+        detector = "auto" if detector is None else detector
         check_detector(detector, weights=weights)
     else:
         unused = {"detector": detector, "weights": weights, "score_threshold": score_threshold}

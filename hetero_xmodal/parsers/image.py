@@ -20,7 +20,7 @@ from ..deprecation import renamed_keywords
 from ..errors import InputError
 from ..images import read_reduced
 from ..scenes import SceneGraph, SceneObject
-from .detectors.base import DEFAULT_MAX_OBJECTS, Detections, Detector, InputImage
+from .detectors.base import DEFAULT_MAX_OBJECTS, Detections, Detector, DetectorMissing, InputImage
 from .detectors.registry import load_detector
 from .detectors.world_look import looks_like_world
 from .geometry import MAX_RELATED, relations_between
@@ -201,13 +201,15 @@ def _detect_batch(batch, longest_side, detect, on_error) -> list:
     try:
         found = iter(detect(good) if good else [])
         return [(r, next(found)) if isinstance(r, InputImage) else r for r in results]
-    except InputError:
-        if on_error == "raise":
+    except InputError as error:
+        if on_error == "raise" or isinstance(error, DetectorMissing):
             raise
     for i, result in enumerate(results):  # the detector refuses some image of the batch: find out which, one by one
         if isinstance(result, InputImage):
             try:
                 results[i] = (result, detect([result])[0])
+            except DetectorMissing:
+                raise
             except InputError as error:
                 results[i] = error
     return results
@@ -220,6 +222,8 @@ def _read(image: ImageLike, id: str | None, longest_side: int | None) -> InputIm
 
 
 def _scene(image: InputImage, found: Detections, source: dict, relations: bool) -> SceneGraph:
+    if found.source:  # this image has a detector of its own
+        source = {key: source[key] for key in ("parser", "K", "score_threshold")} | found.source
     width, height = image.size
     attributes = found.attributes or [[] for _ in found.names]
     features = [None] * len(found.names) if found.features is None else found.features.tolist()
@@ -238,7 +242,7 @@ def _scene(image: InputImage, found: Detections, source: dict, relations: bool) 
         objects=objects,
         size=image.size,
         id=image.id,
-        source=source | found.source | {"width": 0 if found.features is None else found.features.shape[1]},
+        source=source | {"width": 0 if found.features is None else found.features.shape[1]},
     )
     if relations and found.relations is not None:
         scene.relations = found.relations

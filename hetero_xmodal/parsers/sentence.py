@@ -93,6 +93,10 @@ def load_parser(model: str | None = None) -> Parser:
     except ImportError as error:
         raise MissingPackageError(f"the sentence parser needs spaCy ({error}); install it with: pip install 'spacy>=3.8,<3.9'") from error
     nlp = None
+    if model and Path(model).is_dir():
+        odd = next((path for path in Path(model).rglob("*") if not path.is_file() and not path.is_dir()), None)
+        if odd is not None:  # spaCy would wait for a pipe for ever
+            raise InputError(f"spaCy model '{model}' holds '{odd.name}', which is a pipe, a device or a broken link; save the model again")
     for name in [model] if model else MODELS:
         try:
             nlp = spacy.load(name)

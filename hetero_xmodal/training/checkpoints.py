@@ -61,6 +61,8 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
     """The checkpoint in a file, its tensors on the CPU; None if the file is missing or damaged, be it by a single bit."""
     if not path.exists():
         return None
+    if not path.is_file():  # reading a pipe may wait for ever
+        raise InputError(f"checkpoint '{path}' is a folder, a pipe or a device; remove it, or start a new run")
     try:
         with zipfile.ZipFile(path) as file:
             whole = file.testzip() is None  # compares checksums, which torch does not

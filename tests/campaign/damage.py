@@ -245,7 +245,14 @@ def _json_layout(data: bytes, rng: Random) -> bytes | None:
         return None
 
 
-_TEXTS = (".json", ".csv", ".txt", ".tsv", ".list", ".yaml", ".cfg", ".jsonl")
+def _entities(data: bytes, rng: Random) -> bytes:
+    """Entities that expand to a thousand million characters, and one that would be read from another file."""
+    lines = [b'<!DOCTYPE a [<!ENTITY e0 "ha"><!ENTITY out SYSTEM "file:///etc/passwd">']
+    lines += [b'<!ENTITY e%d "%s">' % (k, b"&e%d;" % (k - 1) * 10) for k in range(1, 10)]
+    return b"".join(lines) + b"]>" + data.replace(b">cup<", rng.choice([b">&e9;<", b">&out;<"]))
+
+
+_TEXTS = (".json", ".csv", ".txt", ".tsv", ".list", ".yaml", ".cfg", ".jsonl", ".xml")
 _JSON = (".json",)
 
 DAMAGES: tuple[Damage, ...] = (
@@ -270,6 +277,7 @@ DAMAGES: tuple[Damage, ...] = (
     Damage("a very long line", _long_line, _TEXTS),
     Damage("lines exchanged", _swapped_lines, (".csv", ".txt", ".tsv", ".list", ".yaml")),
     Damage("a cell of another kind", _lost_column, (".csv", ".txt", ".tsv", ".list")),
+    Damage("entities that explode", _entities, (".xml",)),
     Damage("nested deeply", _deep, (".json", ".yaml")),
     Damage("a value of another kind", _json_value, _JSON),
     Damage("a second value of another kind", _json_value, _JSON),

@@ -252,6 +252,38 @@ def _read_detections(folder: Path) -> Any:
     return [(s.objects, s.relations, s.size) for s in scenes]
 
 
+def _write_drawn_boxes(folder: Path) -> None:
+    """Boxes that people drew, in three formats, beside their images."""
+    for name in ("yolo", "voc", "labelme"):
+        (folder / name).mkdir()
+        Image.fromarray(np.full((60, 80, 3), 90, np.uint8)).save(folder / f"{name}.png")
+    (folder / "yolo" / "yolo.txt").write_text("0 0.5 0.5 0.4 0.6\n1 0.25 0.25 0.2 0.2\n")
+    (folder / "yolo" / "data.yaml").write_text("names:\n  0: cup\n  1: table\n")
+    box = "<bndbox><xmin>2</xmin><ymin>3</ymin><xmax>40</xmax><ymax>50</ymax></bndbox>"
+    size = "<size><width>80</width><height>60</height><depth>3</depth></size>"
+    (folder / "voc" / "voc.xml").write_text(f"<annotation>{size}<object><name>cup</name>{box}</object></annotation>\n")
+    shapes = [{"label": "cup", "points": [[2, 3], [40, 50]], "shape_type": "rectangle"}]
+    about = {"version": "5.0", "shapes": shapes, "imagePath": "labelme.png", "imageWidth": 80, "imageHeight": 60}
+    (folder / "labelme" / "labelme.json").write_text(json.dumps(about))
+
+
+def _read_drawn_boxes(folder: Path) -> Any:
+    scenes = [hx.parse_image(folder / f"{name}.png", detector=f"boxes:{folder / name}") for name in ("yolo", "voc", "labelme")]
+    return [(s.objects, s.relations, s.size) for s in scenes]
+
+
+def _write_captions_table(folder: Path) -> None:
+    for k in range(3):
+        Image.fromarray(np.full((20, 30, 3), 60 * k, np.uint8)).save(folder / f"{k}.png")
+    rows = [f'{k}.png,"a red bird, {k}",{split}' for k, split in enumerate(("train", "train", "val"))]
+    (folder / "captions.csv").write_text("\n".join(["image,caption,split", *rows, "1.png,a second caption,train"]) + "\n")
+
+
+def _read_captions_table(folder: Path) -> Any:
+    source = hx.data.open_source(f"folder:{folder}")
+    return [(r.id, r.split, r.texts()) for r in source.records]
+
+
 def _write_label_vectors(folder: Path) -> None:
     from scipy.io import savemat
 
@@ -390,6 +422,8 @@ READERS: tuple[Reader, ...] = (
     Reader("cache of parses", _write_parses, _read_parses),
     Reader("run", _write_run, lambda f: _fit(f, 3, resume=True), share=0.4, files="checkpoints/[lb]*.ckpt"),
     Reader("detections", _write_detections, _read_detections, share=2),
+    Reader("drawn boxes", _write_drawn_boxes, _read_drawn_boxes, share=1.5),
+    Reader("table of captions", _write_captions_table, _read_captions_table, files="*.csv"),
     Reader("label vectors", _write_label_vectors, _read_label_vectors),
     Reader("images", _write_images, _read_images, share=2),
     Reader("detectron2 config", _write_yaml, _read_yaml),

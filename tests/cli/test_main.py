@@ -138,7 +138,13 @@ def test_corpus_then_analysis(cli, tmp_path):
     assert (code, err) == (0, "") and "<GraphCorpus of 6 pair graphs" in said
     code, said, err = cli("analyze", tmp_path / "corpus", "--out", tmp_path / "report")
     page = tmp_path / "report" / "index.html"
-    assert (code, err) == (0, "") and said.splitlines()[-1] == f"Look at the page: {page}" and "6 heterographs" in page.read_text()
+    assert (code, err) == (0, "") and said.splitlines()[-1] == f"Look at the page: {page}"
+    assert "3 images, 6 sentences, 6 pairs" in page.read_text()
+    assert cli("analyze", tmp_path / "corpus", "--out", tmp_path / "report", "--unit", "sentence")[0] == 0
+    assert "unit: sentence" in page.read_text() and not (tmp_path / "report" / "regions.csv").exists()
+    assert_refused(
+        cli("analyze", tmp_path / "corpus", "--out", tmp_path / "other", "--unit", "word"), "expected one of image, sentence, pair"
+    )
     assert_refused(cli("analyze", tmp_path, "--out", tmp_path / "other"), "corpus.json")
     assert_refused(cli("corpus", "world/scens", "--out", tmp_path / "c"), "did you mean 'world/scenes'")
 

@@ -50,6 +50,18 @@ def test_what_was_filtered_and_merged_is_what_is_trained_on(both, tmp_path):
     assert source.records[-1].mark == open_source("world/birds").take("train", 3)[2].mark
 
 
+def test_images_that_are_drawn_again_have_the_features_of_the_originals(tmp_path):
+    """DAGNN's features of images, from the world itself and from a corpus of it."""
+    from hetero_xmodal.data.featurise import check_images, image_rows
+
+    hx.build_corpus("world/scenes", tmp_path / "c", scenes="true", limit=2, sentences_per_image=1, progress=False)
+    images = [record.image for record in open_source(f"corpus:{tmp_path / 'c'}").records]
+    check_images(images)
+    vocab = {"images": {"network": "world detector"}}
+    originals = [item.image for item in load_dataset("world/scenes", size=2)]
+    assert np.array_equal(image_rows(vocab, images), image_rows(vocab, originals))
+
+
 def test_the_patches_of_a_grid_are_no_scene_graph_and_no_file_is_no_image(both, tmp_path):
     coco, _, _ = both
     grid = hx.build_corpus(f"coco:{coco.place}", tmp_path / "grid", detector="grid:2", split="val", progress=False)

@@ -230,8 +230,10 @@ class _Layout:
         checked = outside_of = 0
         boxed = [row for row in self.rows if row.box is not None and row.size is None]
         for row in [] if self.original else boxed[:: max(1, len(boxed) // 50)]:
+            if not (path := existing_form(self.images, row.name)).is_file():
+                continue
             try:
-                with Image.open(existing_form(self.images, row.name)) as image:
+                with Image.open(path) as image:
                     size = image.size
             except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
                 continue  # reported when its item is asked for

@@ -122,6 +122,8 @@ def table_rows(path: Path, columns: tuple[str, ...], what: str) -> Iterator[tupl
                         f"{what} '{path}', line {reader.line_num}: {len(row)} cells, but the heading has {len(heading)}; put a text with "
                         "a comma between quotes"
                     )
+                if any("\0" in cell for cell in row):
+                    raise InputError(f"{what} '{path}', line {reader.line_num} holds a NUL character; the file is damaged")
                 yield reader.line_num, {name: cell.strip() for name, cell in zip(heading, row, strict=True)}
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{what} '{path}' is not readable as UTF-8 CSV ({error})") from None

@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError
-from .base import Detections, Detector, InputImage
+from .base import Detections, Detector, DetectorMissing, InputImage, file_hash
 from .world_look import looks_like_world
 
 #: the model of detectron2's zoo that is used where its weights were downloaded before
@@ -21,7 +20,7 @@ class AutoDetector:
 
     Raises
     ------
-    InputError
+    DetectorMissing
         By :meth:`detect`, if an image does not look like the world and no detector of photographs is installed.
     """
 
@@ -29,7 +28,8 @@ class AutoDetector:
     longest_side = None
 
     def __init__(self) -> None:
-        self.source: dict[str, Any] = {"detector": "auto"}
+        # what an interrupted run depends on; each image's own source names the detector that was chosen for it
+        self.source: dict[str, Any] = {"detector": "auto", "photographs": _installed()}
         self._detectors: dict[str, Detector] = {}
 
     def detect(self, images: list[InputImage], *, score_threshold: float, max_objects: int) -> list[Detections]:
@@ -37,7 +37,7 @@ class AutoDetector:
 
         Raises
         ------
-        InputError
+        DetectorMissing
             If an image does not look like the world and no detector of photographs is installed.
         """
         kinds = ["world" if looks_like_world(image.pixels) else "photograph" for image in images]
@@ -73,7 +73,7 @@ def photograph_detector(image: str = "the image") -> Detector:
 
     Raises
     ------
-    InputError
+    DetectorMissing
         If neither is installed; the sentence names *image* and the commands that install them.
     """
     from .nanodet import NanoDet, nanodet_file
@@ -85,11 +85,19 @@ def photograph_detector(image: str = "the image") -> Detector:
         return ZooDetector(ZOO_MODEL, weights)
     if nanodet_file().exists():
         return NanoDet()
-    raise InputError(
+    raise DetectorMissing(
         f"'{image}' does not look like the generated world, and no detector of photographs is installed; install one with "
         f"'hetero-xmodal detector get nanodet' or 'hetero-xmodal detector get {ZOO_MODEL}', or choose 'grid' (patches), 'world', "
         "or a file of detections"
     )
+
+
+def _installed() -> str:
+    """The detector of photographs that would be used, by the hash of its weights."""
+    from .nanodet import nanodet_file
+
+    path = zoo_file(ZOO_MODEL) or nanodet_file()
+    return file_hash(path) if path.exists() else "none"
 
 
 def zoo_file(name: str) -> Path | None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from ...errors import InputError
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 DEFAULT_MAX_OBJECTS = 36
 #: most patches to a side of the detector ``grid``
 MAX_PATCHES = 32
+
+
+class DetectorMissing(InputError):
+    """No detector for images of this kind is installed: no fault of one image, so a run over many stops here."""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,19 @@ ENDINGS = (".txt", ".xml", ".json")
 _NAME_FILES = ("classes.txt", "obj.names", "data.yaml")
 
 
+def check_box_folder(folder: str | Path) -> Path:
+    """Return *folder* as a path.
+
+    Raises
+    ------
+    InputError
+        If it is no folder.
+    """
+    if not str(folder) or not Path(folder).is_dir():
+        raise InputError(f"folder of boxes '{folder}' does not exist; give the folder with the .txt, .xml or .json file of each image")
+    return Path(folder)
+
+
 class BoxFolder:
     """A detector that returns the boxes of a folder of annotation files; a file is read when its image is asked for.
 
@@ -51,9 +64,7 @@ class BoxFolder:
     score_threshold = 0.0
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
-        if not self.folder.is_dir():
-            raise InputError(f"folder of boxes '{folder}' does not exist; give the folder with the .txt, .xml or .json file of each image")
+        self.folder = check_box_folder(folder)
         found = sorted(p for p in self.folder.rglob("*") if p.suffix.lower() in ENDINGS and p.name not in _NAME_FILES and p.is_file())
         self._files = [p for p in found if not any(part.startswith(".") for part in p.relative_to(self.folder).parts)]
         if not self._files:
@@ -105,8 +116,8 @@ class BoxFolder:
                 x, y = np.array(values[1::2]), np.array(values[2::2])
                 shares = [x.min(), y.min(), x.max(), y.max()]
             else:
-                x, y, width, height = values[1:5]
-                shares = [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
+                centre_x, centre_y, width, height = values[1:5]
+                shares = [centre_x - width / 2, centre_y - height / 2, centre_x + width / 2, centre_y + height / 2]
             if min(shares) < -0.01 or max(shares) > 1.01:
                 raise InputError(f"{where}: the box {shares} reaches outside the image; YOLO's numbers are shares of its width and height")
             boxes.append([float(share * side) for share, side in zip(np.clip(shares, 0, 1), (*size, *size), strict=True)])

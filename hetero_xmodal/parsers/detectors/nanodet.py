@@ -38,6 +38,18 @@ def nanodet_file() -> Path:
     return user_cache("detectors") / "nanodet.safetensors"
 
 
+def check_installed() -> None:
+    """Refuse the detector where its weights were never fetched.
+
+    Raises
+    ------
+    InputError
+        If they are not in the user's cache.
+    """
+    if not nanodet_file().exists():
+        raise InputError("the detector 'nanodet' is not installed; fetch it once with: hetero-xmodal detector get nanodet")
+
+
 class NanoDet:
     """The detector ``"nanodet"``.
 
@@ -58,8 +70,8 @@ class NanoDet:
         from ...networks.graph_model import GraphModel
 
         path = nanodet_file() if weights is None else Path(weights)
-        if weights is None and not path.exists():
-            raise InputError("the detector 'nanodet' is not installed; fetch it once with: hetero-xmodal detector get nanodet")
+        if weights is None:
+            check_installed()
         self.network = GraphModel.load(path).requires_grad_(False)
         self.labels = coco_classes()
         self._outputs = _sort_outputs(self.network, len(self.labels), path)

@@ -8,6 +8,8 @@ from pathlib import Path
 from ...errors import InputError, nearest
 from ...files import existing_file
 from .base import MAX_PATCHES, Detector
+from .box_folder import check_box_folder
+from .nanodet import check_installed
 
 #: detectors that are called by a name; all others are files or names of detectron2's zoo
 NAMED = ("auto", "world", "nanodet", "grid")
@@ -32,6 +34,8 @@ def load_detector(detector: str | Path | Detector = "world", *, weights: str | P
     MissingPackageError
         If the detector needs a package that is not installed.
     """
+    if str(detector).startswith("boxes:"):  # not kept: its files may change
+        return _load.__wrapped__(str(detector), None if weights is None else str(weights), features)
     if isinstance(detector, str | Path):
         return _load(str(detector), None if weights is None else str(weights), features, _stamp(detector), _stamp(weights))
     if not isinstance(detector, Detector):
@@ -62,6 +66,10 @@ def check_detector(detector: str | Path | Detector, *, weights: str | Path | Non
         patches = option or "7"
         if not patches.isdecimal() or not 1 <= int(patches) <= MAX_PATCHES:
             raise InputError(f"detector {name!r}: the number of patches a side is {option!r}; give 1..{MAX_PATCHES}, such as 'grid:7'")
+    elif kind == "boxes":
+        check_box_folder(option)
+    elif name == "nanodet" and weights is None:
+        check_installed()
     elif name.endswith(".json"):
         existing_file(name, "detections")
     elif name.endswith((".yaml", ".yml")):

@@ -475,7 +475,7 @@ def dataset_card(name: str = "world") -> str:
     >>> dataset_card("world").splitlines()[0]
     '# The default world'
     """
-    return _carded(name).card_text()
+    return carded(name).card_text()
 
 
 def dataset_croissant(name: str) -> dict[str, Any] | None:
@@ -488,11 +488,20 @@ def dataset_croissant(name: str) -> dict[str, Any] | None:
     >>> dataset_croissant("mirflickr")["name"], dataset_croissant("folder") is None
     ('mirflickr', True)
     """
-    card = _carded(name).published()
+    card = carded(name).published()
     return None if card is None else card.croissant()
 
 
-def _carded(name: str) -> Entry:
+def carded(name: str) -> Entry:
+    """The entry that *name* means: a name as :func:`list_datasets` writes it, or its kind alone.
+
+    Raises
+    ------
+    InputError : an unknown name.
+
+    >>> carded("mirflickr").kind, carded("world").kind
+    ('mirflickr', 'world/scenes')
+    """
     kind = str(name).partition(":")[0]
     for entry in ENTRIES:
         if kind in (entry.kind, *entry.former, entry.kind.partition("/")[0]):

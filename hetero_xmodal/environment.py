@@ -66,6 +66,7 @@ def _wanted() -> list[_Wanted]:
         plain("numpy", "2.4.6"),
         plain("networkx", "3.6.1"),
         plain("pandas", "3.1.1"),
+        plain("pyarrow", "26.0.1"),
         plain("matplotlib", "3.11.2"),
         plain("seaborn", "0.13.2"),
         plain("pillow", "13.0.0", module="PIL"),
@@ -85,6 +86,8 @@ def _wanted() -> list[_Wanted]:
         plain("jupyterlab", "4.6.6", extra="dev"),
         plain("ruff", "0.17.6", extra="dev"),
         plain("mypy", "2.4.1", extra="dev"),
+        plain("distributed", "2026.8.0", extra="dev"),
+        plain("duckdb", "2.0.1", extra="dev"),
         plain("torch-geometric", "2.8.1", module="torch_geometric", extra="dev"),
     ]  # fmt: skip
 

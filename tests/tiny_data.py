@@ -118,6 +118,48 @@ def genome(folder: Path) -> str:
     return f"vg:{folder}"
 
 
+def flickr30k(folder: Path) -> str:
+    """Two captions a photograph in Karpathy's splits; Entities draws the patch of each, which its first caption calls dog or cat."""
+    images(folder / "flickr30k-images")
+    lines = [f"{name}#{n}\t{text}" for k, name in enumerate(NAMES) for n, text in enumerate(captions(k))]
+    (folder / "results_20130124.token").write_text("\n".join(lines) + "\n")
+    rows = [{"filename": name, "split": split} for name, split in zip(NAMES, SPLITS, strict=True)]
+    (folder / "dataset_flickr30k.json").write_text(json.dumps({"images": rows}))
+    for part in ("Annotations", "Sentences"):
+        (folder / part).mkdir()
+    for k in range(N):
+        box = "".join(
+            f"<{key}>{value}</{key}>" for key, value in zip(("xmin", "ymin", "xmax", "ymax"), (20 + 5 * k, 40, 70 + 5 * k, 90), strict=True)
+        )
+        things = f"<object><name>{10 + k}</name><bndbox>{box}</bndbox></object><object><name>{50 + k}</name><nobndbox>1</nobndbox></object>"
+        size = "<size><width>220</width><height>200</height><depth>3</depth></size>"
+        (folder / "Annotations" / f"{k + 1}.xml").write_text(f"<annotation><filename>{k + 1}.jpg</filename>{size}{things}</annotation>")
+        thing = "blue dog" if k % 2 else "red cat"
+        text = f"[/EN#{10 + k}/animals A {thing}] beside [/EN#{50 + k}/other table {k}] .\n"
+        (folder / "Sentences" / f"{k + 1}.txt").write_text(text)
+    return f"flickr30k:{folder}"
+
+
+def vrd(folder: Path) -> str:
+    """The patch, a dog or a cat, stands on the table, which the lamp is next to; the last six are for the test."""
+    (folder / "json_dataset").mkdir(parents=True)
+    classes, predicates = ["dog", "cat", "table", "lamp"], ["on", "next to"]
+    images(folder / "sg_dataset" / "sg_train_images")
+    (folder / "sg_dataset" / "sg_test_images").mkdir()
+    for split, span in (("train", range(N - 6)), ("test", range(N - 6, N))):
+        for k in span if split == "test" else ():
+            (folder / "sg_dataset" / "sg_train_images" / NAMES[k]).rename(folder / "sg_dataset" / "sg_test_images" / NAMES[k])
+        rows = {}
+        for k in span:
+            patch = {"category": 1 - k % 2, "bbox": [40, 90, 20 + 5 * k, 70 + 5 * k]}
+            table, lamp = {"category": 2, "bbox": [90, 140, 80, 130]}, {"category": 3, "bbox": [20, 70, 140, 190]}
+            rows[NAMES[k]] = [{"predicate": 0, "subject": patch, "object": table}, {"predicate": 1, "subject": lamp, "object": table}]
+        (folder / "json_dataset" / f"annotations_{split}.json").write_text(json.dumps(rows))
+    (folder / "json_dataset" / "objects.json").write_text(json.dumps(classes))
+    (folder / "json_dataset" / "predicates.json").write_text(json.dumps(predicates))
+    return f"vrd:{folder}"
+
+
 def oxford_102(folder: Path) -> str:
     """Odd photographs are class 1, even ones class 2; the official splits are SPLITS."""
     from scipy.io import savemat
@@ -278,10 +320,11 @@ def regions(folder: Path) -> str:
 #: form of an entry -> function that writes a tiny data set of it, with everything that such a data set can give
 FOLDERS = {
     "world/scenes": lambda folder: "world/scenes", "world/birds": lambda folder: "world/birds", "coco:FOLDER": coco,
-    "karpathy:FILE,FOLDER": karpathy, "karpathy+restval:FILE,FOLDER": restval, "folder:FOLDER": plain_folder,
+    "karpathy:FILE,FOLDER": karpathy, "karpathy+restval:FILE,FOLDER": restval, "flickr30k:FOLDER": flickr30k, "folder:FOLDER": plain_folder,
     "photos:FOLDER": photos_with_captions, "cub:FOLDER": cub,
     "oxford-102:FOLDER": oxford_102, "celeba:FOLDER": celeba, "deepfashion:FOLDER": deepfashion,
-    "mirflickr:FOLDER": mirflickr, "nus-wide:FOLDER": nus_wide, "vg:FOLDER": genome, "wikipedia:FOLDER": wikipedia, "mat:FOLDER": mat,
+    "mirflickr:FOLDER": mirflickr, "nus-wide:FOLDER": nus_wide, "vg:FOLDER": genome, "vrd:FOLDER": vrd,
+    "wikipedia:FOLDER": wikipedia, "mat:FOLDER": mat,
     "features:FILE": features, "scan:FOLDER": scan, "bottom-up:FOLDER": bottom_up, "regions:FOLDER": regions,
     "corpus:FOLDER": corpus,
 }  # fmt: skip

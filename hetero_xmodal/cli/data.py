@@ -81,11 +81,22 @@ def data_build(
     say(build_dataset(name, out, split=split, size=size, seed=seed, image_size=image_size))
 
 
-@app.command("verify", epilog=examples("hetero-xmodal data verify my_scenes", "hetero-xmodal data verify world/birds"))
+@app.command(
+    "verify",
+    epilog=examples(
+        "hetero-xmodal data verify my_scenes",
+        "hetero-xmodal data verify world/birds",
+        "hetero-xmodal data verify oxford-102:flowers --part",
+    ),
+)
 def data_verify(
-    name: Annotated[str, typer.Argument(help="Folder of a data set (every file is checked), or a generated world (its first items are).")],
+    name: Annotated[
+        str,
+        typer.Argument(help="Folder of a data set, or KIND:FOLDER (every file is checked), or a generated world (its first items are)."),
+    ],
+    part: Annotated[bool, typer.Option("--part", help="The folder holds a part of a published set; its numbers are not compared.")] = False,
 ) -> None:
-    """Check a data set: checksums, images, captions.\f
+    """Check a data set: checksums, images, captions, numbers against the card, missing files, strays. Exit code 2 if something is wrong.\f
 
     Raises
     ------
@@ -94,8 +105,20 @@ def data_verify(
     from ..data import verify_dataset
     from ..errors import InputError
 
-    report = verify_dataset(name)
+    report = verify_dataset(name, part=part)
     say(report)
     if not report.ok:
         more = f" (and {len(report.problems) - 1} more)" if len(report.problems) > 1 else ""
         raise InputError(f"{name} is not as it should be: {report.problems[0]}{more}")
+
+
+@app.command("get", epilog=examples("hetero-xmodal data get oxford-102 --out flowers"))
+def data_get(
+    name: Name,
+    out: Annotated[Path, typer.Option(help="Folder; an interrupted download is continued by the same call.")],
+    unpack: Annotated[bool, typer.Option(help="Unpack archives.")] = True,
+) -> None:
+    """Fetch a published data set from its official address, where its terms allow that: with checksums, never outside the folder."""
+    from ..data.get import get_dataset
+
+    say(get_dataset(name, out, unpack=unpack))

@@ -13,7 +13,11 @@ from pathlib import Path
 from ..checks import check_count, check_seed, check_unused
 from ..errors import InputError, nearest
 from ..files import atomic_path, check_writable, one_writer, read_json, write_json
+from ..ids import IMAGE_ENDINGS
+from .card import read_card
 from .registry import entry_of, open_for, open_source
+from .source import Source
+from .store import progress_bar
 
 # ---------------------------------------------------------------------------------------------- building
 
@@ -181,11 +185,15 @@ def _bar(total: int, wanted: bool) -> Iterator:
 
 @dataclass
 class VerifyReport:
-    """Number of files and items checked, and one sentence for each problem."""
+    """Number of files and items checked, one sentence for each problem, and notes: what is odd, but not wrong."""
 
     what: str
     checked: int
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    #: problems that ``print`` shows
+    SHOWN = 50
 
     @property
     def ok(self) -> bool:
@@ -193,15 +201,23 @@ class VerifyReport:
         return not self.problems
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.what}: {self.checked} checked, {len(self.problems)} with problems", *(f"  {p}" for p in self.problems)])
+        more = len(self.problems) - self.SHOWN
+        lines = [f"{self.what}: {self.checked} checked, {len(self.problems)} with problems"]
+        lines += [f"  {problem}" for problem in self.problems[: self.SHOWN]] + ([f"  and {more} more problems"] if more > 0 else [])
+        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
 
 
-def verify_dataset(name: str | Path) -> VerifyReport:
+def verify_dataset(name: str | Path, *, part: bool = False, progress: bool | None = None) -> VerifyReport:
     """Check a data set: every checksum, every image and every caption of it, or the golden hashes of a built-in world.
+
+    The numbers of a published set are compared with those of its card; images that its annotations name and the folder lacks are problems,
+    images in the folder that no record uses are a note.
 
     Parameters
     ----------
     name : a name of the registry, or a folder (read as ``coco:`` if it holds ``captions.json``, otherwise as ``folder:``).
+    part : the folder holds a part of a published set: its numbers are not compared.
+    progress : show a progress bar; by default only in a terminal.
 
     Returns
     -------
@@ -221,46 +237,86 @@ def verify_dataset(name: str | Path) -> VerifyReport:
     if folder.is_dir():
         name = f"coco:{text}" if (folder / "captions.json").exists() else f"folder:{text}"
     elif ":" in text:
-        name, folder = text, Path(entry_of(text)[1])
+        name, folder = text, Path(entry_of(text)[1].partition(",")[0])
     else:
         raise InputError(f"'{text}' is neither a folder nor a data set of this package{nearest(text, ('world/scenes', 'world/birds'))}")
     report = VerifyReport(name, 0)
-    broken: set[str] = set()
-    if (folder / "checksums.json").exists():
-        sums = read_json(folder / "checksums.json", "checksums")
-        files = sums.get("files") if isinstance(sums, dict) else None
-        if not isinstance(files, dict):
-            raise InputError(f"checksums file '{folder / 'checksums.json'}' has no table 'files'; build the data set again")
-        for file, wanted in files.items():
-            path = folder / file
-            report.checked += 1
-            if not path.is_file():
-                report.problems.append(f"{file} is missing")
-                broken.add(path.stem)
-            elif _sha256(path) != wanted:
-                report.problems.append(f"{file} has changed since it was written")
-                broken.add(path.stem)
+    broken = _verify_sums(folder, report)
     try:
         source = open_source(name)
     except InputError as error:
         report.problems.append(str(error))
         return report
+    _compare(source, folder, report, part=part)
     if "images" not in source.gives:  # features were checked when they were read
         report.checked += len(source.records) or sum(len(getattr(source.features(), split)) for split in source.splits if source.features)
         return report
-    dataset = source.items("all")
-    for k in range(len(dataset)):
-        report.checked += 1
-        try:
-            item = dataset[k]
-            if not item.sentences and "captions" in source.gives:
-                report.problems.append(f"{item.id} has no caption")
-            if item.scene is not None:
-                item.scene.check()
-        except InputError as error:
-            if not any(stem in str(error) for stem in broken):  # reported already
-                report.problems.append(str(error))
+    _verify_items(source, report, broken, progress)
     return report
+
+
+def _verify_sums(folder: Path, report: VerifyReport) -> set[str]:
+    """Compare the files with ``checksums.json``, if there is one; returns the stems of those that differ."""
+    broken: set[str] = set()
+    if not (folder / "checksums.json").exists():
+        return broken
+    sums = read_json(folder / "checksums.json", "checksums")
+    files = sums.get("files") if isinstance(sums, dict) else None
+    if not isinstance(files, dict):
+        raise InputError(f"checksums file '{folder / 'checksums.json'}' has no table 'files'; build the data set again")
+    for file, wanted in files.items():
+        path = folder / file
+        report.checked += 1
+        if not path.is_file():
+            report.problems.append(f"{file} is missing")
+            broken.add(path.stem)
+        elif _sha256(path) != wanted:
+            report.problems.append(f"{file} has changed since it was written")
+            broken.add(path.stem)
+    return broken
+
+
+def _compare(source: Source, folder: Path, report: VerifyReport, *, part: bool) -> None:
+    """Numbers against the card, missing images, and images that no record uses."""
+    card = read_card(source.kind)
+    for what, wanted in card.counts.items() if card is not None and not part else ():
+        found = source.counts.get(what)
+        if found is not None and found != wanted:
+            report.problems.append(f"{found:,} {what}, the whole set has {wanted:,} (--part accepts a part of it)")
+    report.problems += [f"{name} is missing" for name in source.missing]
+    if part and source.counts:
+        report.notes.append("a part of the set: " + ", ".join(f"{count:,} {what}" for what, count in source.counts.items()))
+    report.notes += source.notes
+    if card is not None and "images" in source.gives:
+        used = {os.path.abspath(record.image) for record in source.records if isinstance(record.image, Path)}
+        strays = sorted(path for path in _images_below(folder) if path not in used)
+        if strays:
+            first = os.path.relpath(strays[0], folder)
+            report.notes.append(f"{len(strays)} image files belong to no record of this set, the first is '{first}'")
+
+
+def _images_below(folder: Path) -> Iterator[str]:
+    """Absolute paths of the image files in a folder and below."""
+    for place, _, names in os.walk(os.path.abspath(folder), followlinks=True):
+        yield from (os.path.join(place, name) for name in names if os.path.splitext(name)[1].lower() in IMAGE_ENDINGS)
+
+
+def _verify_items(source: Source, report: VerifyReport, broken: set[str], progress: bool | None) -> None:
+    """Open every image, read every caption, check every scene graph."""
+    dataset = source.items("all")
+    with progress_bar("checking images", len(dataset), progress) as advance:
+        for k in range(len(dataset)):
+            advance(1)
+            report.checked += 1
+            try:
+                item = dataset[k]
+                if not item.sentences and "captions" in source.gives:
+                    report.problems.append(f"{item.id} has no caption")
+                if item.scene is not None:
+                    item.scene.check()
+            except InputError as error:
+                if not any(stem in str(error) for stem in broken):  # reported already
+                    report.problems.append(str(error))
 
 
 def _verify_world(name: str) -> VerifyReport:

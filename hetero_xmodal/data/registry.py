@@ -147,6 +147,12 @@ ENTRIES: tuple[Entry, ...] = (
         where="dataset_coco.json and the folder of the images", searched="test",
     ),
     Entry(
+        "flickr30k", "flickr30k:FOLDER", "Flickr30K in its official files, with Karpathy's splits and Entities where there",
+        gives=("images", "captions"), reader=f"{DATASETS}.flickr30k:open_flickr30k", items="31,783",
+        may_give=(("scene graphs", "with Annotations/ of Flickr30K Entities"),), licence="non-commercial research and education",
+        where="results_20130124.token and flickr30k-images/",
+    ),
+    Entry(
         "folder", "folder:FOLDER", "any images with captions in .txt files beside them or in captions.csv",
         gives=("images", "captions"), reader=f"{DATASETS}.folder:open_folder", where="FOLDER",
     ),
@@ -190,6 +196,11 @@ ENTRIES: tuple[Entry, ...] = (
         "vg", "vg:FOLDER", "Visual Genome: scene graphs drawn by people",
         gives=("images", "captions", "scene graphs", "edits"), reader=f"{DATASETS}.visual_genome:open_visual_genome", items="108,077",
         licence="CC BY 4.0 (annotations)", where="scene_graphs.json, image_data.json, VG_100K/, VG_100K_2/",
+    ),
+    Entry(
+        "vrd", "vrd:FOLDER", "VRD: photographs with relations drawn by people",
+        gives=("images", "captions", "scene graphs"), reader=f"{DATASETS}.vrd:open_vrd", items="5,000",
+        licence="research use", where="json_dataset/ and sg_dataset/",
     ),
     Entry(
         "wikipedia", "wikipedia:FOLDER", "the Wikipedia set: features of images and texts, ten classes",
@@ -464,7 +475,7 @@ def dataset_card(name: str = "world") -> str:
     >>> dataset_card("world").splitlines()[0]
     '# The default world'
     """
-    return _carded(name).card_text()
+    return carded(name).card_text()
 
 
 def dataset_croissant(name: str) -> dict[str, Any] | None:
@@ -477,11 +488,20 @@ def dataset_croissant(name: str) -> dict[str, Any] | None:
     >>> dataset_croissant("mirflickr")["name"], dataset_croissant("folder") is None
     ('mirflickr', True)
     """
-    card = _carded(name).published()
+    card = carded(name).published()
     return None if card is None else card.croissant()
 
 
-def _carded(name: str) -> Entry:
+def carded(name: str) -> Entry:
+    """The entry that *name* means: a name as :func:`list_datasets` writes it, or its kind alone.
+
+    Raises
+    ------
+    InputError : an unknown name.
+
+    >>> carded("mirflickr").kind, carded("world").kind
+    ('mirflickr', 'world/scenes')
+    """
     kind = str(name).partition(":")[0]
     for entry in ENTRIES:
         if kind in (entry.kind, *entry.former, entry.kind.partition("/")[0]):

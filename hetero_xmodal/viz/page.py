@@ -24,9 +24,9 @@ figcaption { color: #555; font-size: .9rem; max-width: 46rem; }
 .row figure { margin: .5rem 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; margin: .6rem 0; }
-th, td { padding: .25rem .7rem; text-align: left; border-bottom: 1px solid #e3e3e3; white-space: nowrap; }
-th { border-bottom: 2px solid #999; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .7rem; text-align: left; border-bottom: 1px solid #e3e3e3; vertical-align: top; }
+th { white-space: nowrap; border-bottom: 2px solid #999; }
+td.number { white-space: nowrap; text-align: right; font-variant-numeric: tabular-nums; }
 code, pre { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .88rem; background: #f5f5f5; }
 pre { padding: .7rem .9rem; overflow-x: auto; }
 """

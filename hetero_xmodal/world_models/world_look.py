@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,15 +11,17 @@ import numpy as np
 
 from ..data.registry import load_dataset
 from ..files import renew_record, write_safetensors
-from ..parsers.detectors.world_look import look_statistics
+from ..parsers.detectors.world_look import look_statistics, whitened_inputs
 
 if TYPE_CHECKING:
     from PIL import Image
 
 #: least standard deviation of a direction: what the world varies less in is not held against an image
 LEAST_DEVIATION = 0.01
-#: greatest squared distance of an image of the world, chosen on 600 validation images of the world and 1,136 photographs
-THRESHOLD = 205.0
+#: bound of the squared distance, and least evidence of the logistic regression, chosen on validation images and other photographs
+BOUND, MARGIN = 350.0, 2.5
+#: inverse strength of the logistic regression's penalty
+INVERSE_PENALTY = 0.1
 
 
 def world_images(split: str, count: int) -> Iterator[Image.Image]:
@@ -38,14 +40,21 @@ def world_images(split: str, count: int) -> Iterator[Image.Image]:
                     yield Image.open(file)
 
 
-def fit_world_look(out: str | Path, *, count: int = 1500) -> None:
-    """Fit mean and covariance on images of the world's training split and write them to the file *out*."""
+def fit_world_look(out: str | Path, photographs: Sequence[str | Path], *, count: int = 1500) -> None:
+    """Fit on images of the world's training split and on *photographs*, and write the file *out*."""
     import torch
+    from sklearn.linear_model import LogisticRegression
 
     statistics = np.array([look_statistics(image) for image in world_images("train", count)])
     mean = statistics.mean(0)
     _, values, directions = np.linalg.svd(statistics - mean, full_matrices=False)
     deviation = np.maximum(values / np.sqrt(len(statistics)), LEAST_DEVIATION)
-    tensors = {"mean": mean, "whitening": directions.T / deviation, "threshold": np.array(THRESHOLD)}
+    whitening = directions.T / deviation
+    others = np.array([look_statistics(path) for path in photographs])
+    inputs = whitened_inputs(np.concatenate([statistics, others]), mean, whitening)[0]
+    of_world = np.arange(len(inputs)) < len(statistics)
+    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=3000, class_weight="balanced").fit(inputs, of_world)
+    tensors = {"mean": mean, "whitening": whitening, "weights": model.coef_[0], "bias": model.intercept_[0]}
+    tensors = {name: np.asarray(value) for name, value in (tensors | {"margin": MARGIN, "bound": BOUND}).items()}
     write_safetensors(out, {name: torch.from_numpy(value).float() for name, value in tensors.items()})
     renew_record(out)

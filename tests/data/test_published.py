@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -342,6 +343,160 @@ def test_deepfashion_in_damaged_copies(tmp_path):
         open_source(f"{name},split=official")
 
 
+# ---------------------------------------------------------------------------------------------- Flickr30K
+
+
+def test_flickr30k_by_hand(tmp_path):
+    source = open_source(tiny_data.flickr30k(tmp_path))
+    assert dict(source.counts) == {"images": N, "captions": 2 * N} and [record.split for record in source.records] == tiny_data.SPLITS
+    item = source.records[1].make_item()
+    assert item.id == "2" and item.sentences == tiny_data.captions(1)
+    assert [(o.name, o.box) for o in item.scene.objects] == [("dog", (25, 40, 75, 90))]  # the chain without a box is none
+    assert source.notes == (f"'{tmp_path / 'results_20130124.token'}': 24 of 24 photographs have another number of captions than five",)
+    (tmp_path / "dataset_flickr30k.json").unlink()
+    assert all(record.split is None for record in open_source(f"flickr30k:{tmp_path}").records)
+    for split, numbers in (("train", range(1, 20)), ("val", (20, 21)), ("test", (22, 23))):  # 24 is in none
+        (tmp_path / f"{split}.txt").write_text("".join(f"{number}\r\n" for number in numbers), newline="")
+    splits = [record.split for record in open_source(f"flickr30k:{tmp_path}").records]
+    assert [splits.count(s) for s in ("train", "val", "test", "unused")] == [19, 2, 2, 1] and splits[-1] == "unused"
+
+
+def test_flickr30k_in_damaged_copies(tmp_path):
+    name = tiny_data.flickr30k(tmp_path)
+    path = tmp_path / "results_20130124.token"
+    whole = path.read_text()
+    lines = whole.splitlines()
+    (tmp_path / "flickr30k-images" / "3.jpg").unlink()
+    more = ["1.jpg#4\tthe last .", "1.jpg#3\tcafé .", "2.jpg#5\ta sixth", "2.jpg#6\ta seventh", "5.jpg#2\t  "]
+    path.write_bytes("\r\n".join([*lines, *more]).encode("latin-1"))
+    source = open_source(name)
+    by_id = {record.id: record for record in source.records}
+    assert by_id["1"].captions == (*tiny_data.captions(0), "café .", "the last .") and len(by_id["2"].captions) == 4
+    assert by_id["5"].captions == tuple(tiny_data.captions(4)) and source.missing == ("3.jpg",)
+    told = " ".join(source.notes)
+    for text in (
+        "1 of 24 listed images are not there",
+        "1 text files are not UTF-8",
+        "1 captions are empty",
+        "24 of 24 photographs have another",
+    ):
+        assert text in told
+    for change, message in (
+        (whole + "x.jpg a cat\n", "line 49 is 'x.jpg a cat'; expected NAME.jpg#0, a tab and a caption"),
+        (whole + "1.jpg#0\ta cat\n", "line 49: caption 0 of '1.jpg' stands there already"),
+        (whole + "../1.jpg#0\ta cat\n", "not a path inside"),
+        ("\n", "hold no caption"),
+        ("x.jpg#0\ta cat\n", "holds none of the 1 captioned photographs; expected x.jpg"),
+    ):
+        path.write_text(change)
+        with pytest.raises(InputError, match=message):
+            open_source(name)
+    path.write_text(whole)
+    record = open_source(name).records[0]
+    xml = tmp_path / "Annotations" / "1.xml"
+    drawn = xml.read_text()
+    for change, message in (
+        (drawn[:-30], "cannot be read"),
+        (drawn.replace("<xmin>20", "<xmin>left"), "cannot be read"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]>' + drawn, "not in the format of Flickr30K Entities"),
+        (drawn.replace("<width>220", "<width>700"), "belong to an image of 700 x 200 pixels"),
+    ):
+        xml.write_text(change)
+        with pytest.raises(InputError, match=message):
+            record.make_item()
+    xml.unlink()
+    assert record.make_item().scene is None
+
+
+# ---------------------------------------------------------------------------------------------- VRD
+
+
+def test_vrd_by_hand(tmp_path):
+    source = open_source(tiny_data.vrd(tmp_path))
+    assert dict(source.counts) == {"images": N, "relations": 2 * N, "classes": 4, "predicates": 2}
+    assert [record.split for record in source.records] == ["train"] * 18 + ["test"] * 6
+    item = source.records[1].make_item()
+    assert [(o.name, o.box) for o in item.scene.objects] == [
+        ("dog", (25, 40, 75, 90)),
+        ("table", (80, 90, 130, 140)),
+        ("lamp", (140, 20, 190, 70)),
+    ]
+    assert [(r.subject, r.predicate, r.object) for r in item.scene.relations] == [(0, "on", 1), (2, "next to", 1)]
+    assert item.sentences == ["the dog on the table", "the lamp next to the table"]
+
+
+def test_vrd_in_damaged_copies(tmp_path):
+    name = tiny_data.vrd(tmp_path)
+    path = tmp_path / "json_dataset" / "annotations_train.json"
+    whole = json.loads(path.read_text())
+    rows = whole["1.jpg"]
+    changed = json.loads(json.dumps(whole))
+    flat = {"category": 0, "bbox": [5, 5, 2, 9]}
+    changed["1.jpg"] = [*rows, rows[0], {"predicate": 0, "subject": flat, "object": rows[0]["object"]},
+                        {"predicate": 1, "subject": rows[0]["object"], "object": rows[0]["object"]}]  # fmt: skip
+    changed["2.jpg"] = []
+    path.write_text(json.dumps(changed))
+    folder = tmp_path / "sg_dataset" / "sg_train_images"
+    (folder / "3.jpg").rename(folder / "3.gif")
+    (folder / "4.jpg").unlink()
+    source = open_source(name)
+    assert len(source.records[0].make_item().scene.relations) == 2 and source.records[1].image.name == "3.gif"
+    assert [record.id for record in source.records][:3] == ["1", "3", "5"] and source.missing == ("4.jpg",)
+    told = " ".join(source.notes)
+    assert "1 photographs have no relation" in told and "2 relations have a box without area, or one thing for both ends" in told
+    for place, value, message in (
+        ("predicate", 2, "'predicate' is 2, expected a number from 0 to 1"),
+        ("predicate", None, "'predicate' is None, expected"),
+        ("subject", {"category": 9, "bbox": [0, 1, 0, 1]}, "'category' is 9, expected a number from 0 to 3"),
+        ("subject", {"category": 0, "bbox": [0, 1, 0]}, "four finite numbers y1, y2, x1, x2"),
+        ("object", None, "object"),
+    ):
+        broken = json.loads(json.dumps(whole))
+        broken["1.jpg"][0][place] = value
+        path.write_text(json.dumps(broken))
+        with pytest.raises(InputError, match=re.escape(message)):
+            open_source(name)
+    broken = json.loads(json.dumps(whole))
+    broken["1.jpg"][0]["subject"]["bbox"] = [300, 350, 0, 20]
+    path.write_text(json.dumps(broken))
+    with pytest.raises(InputError, match="lies outside its 220 x 200 pixels"):
+        open_source(name).records[0].make_item()
+
+
+@pytest.mark.skipif("HETERO_XMODAL_REAL_DATA" not in os.environ, reason="needs the folder of real photographs, HETERO_XMODAL_REAL_DATA")
+def test_real_photographs_of_vrd(tmp_path):
+    """45 photographs with their own annotations, written into the published files."""
+    place = Path(os.environ["HETERO_XMODAL_REAL_DATA"]) / "vrd_photos"
+    graphs = json.loads((place / "graphs.json").read_text())
+    ends = [end for graph in graphs for r in graph["relationships"] for end in (r["subject"], r["object"])]
+    classes = sorted({end["name"] for end in ends})
+    predicates = sorted({r["predicate"] for graph in graphs for r in graph["relationships"]})
+
+    def end_of(end):
+        x1, y1, x2, y2 = end["box_xyxy"]
+        return {"category": classes.index(end["name"]), "bbox": [y1, y2, x1, x2]}
+
+    written = {
+        graph["file_name"]: [
+            {"predicate": predicates.index(r["predicate"]), "subject": end_of(r["subject"]), "object": end_of(r["object"])}
+            for r in graph["relationships"]
+        ]
+        for graph in graphs
+    }
+    (tmp_path / "sg_train_images").symlink_to(place / "images")
+    for file, value in (("objects", classes), ("predicates", predicates), ("annotations_train", written), ("annotations_test", {})):
+        (tmp_path / f"{file}.json").write_text(json.dumps(value))
+    source = open_source(f"vrd:{tmp_path}")
+    assert len(source.records) == 45 and not source.missing
+    own = sum(r["subject"] == r["object"] for graph in graphs for r in graph["relationships"])
+    assert own and f"{own} relations have a box without area, or one thing for both ends" in " ".join(source.notes)
+    for record, graph in zip(source.records, graphs, strict=True):
+        scene = record.make_item().scene
+        found = {(scene.objects[r.subject].name, r.predicate, scene.objects[r.object].name) for r in scene.relations}
+        wanted = [r for r in graph["relationships"] if r["subject"] != r["object"]]  # one chair is next to itself
+        assert found == {(r["subject"]["name"], r["predicate"], r["object"]["name"]) for r in wanted}
+
+
 # ---------------------------------------------------------------------------------------------- cards
 
 
@@ -384,7 +539,8 @@ def test_a_card_says_all_that_people_must_know(name):
 
 
 CAPTIONED = ["dagnn", "algr", "cam", "mimnet"]
-DRAWN = {"mirflickr": ["dagnn"], "nus-wide": ["dagnn"], "oxford-102": CAPTIONED, "celeba": CAPTIONED, "deepfashion": CAPTIONED}
+DRAWN = {"mirflickr": ["dagnn"], "nus-wide": ["dagnn"], "oxford-102": CAPTIONED, "celeba": CAPTIONED, "deepfashion": CAPTIONED,
+         "flickr30k": CAPTIONED[1:], "vrd": CAPTIONED[1:]}  # fmt: skip
 EPOCH = {
     "dagnn": {"set": {"width": 8, "hops": 1, "text_width": 8, "tag_hidden": 8, "label_width": 8, "batch_size": 8}},
     "algr": {"set": {"width": 16, "in_width": 16, "phase1_epochs": 0, "batch_size": 8}, "texts": "trained:1", "images": "grid:1"},

@@ -3,13 +3,15 @@
     FOLDER/
         train_ims.npy               (images, regions, width) floating-point numbers; also dev_ and test_
         train_caps.txt              five lines an image
-        train_ims_bbx.npy           optional: (images, regions, 4) boxes as x1, y1, x2, y2 in pixels
-        train_ims_size.npy          optional: (images, 2) width and height in pixels
+        train_ims_bbx.npy           optional: (images, regions, 4) boxes as x1, y1, x2, y2 in pixels; train_boxes.npy in CAMERA's files
+        train_ims_size.npy          optional: (images, 2) width and height in pixels; train_img_sizes.npy in CAMERA's files; published ones
+                                    may be object arrays of dicts with image_w and image_h, which are read without creating an object
         train_ids.txt               optional: one name a line
         provenance.json             optional: a dict that is added to the record of how the features were made
 
 Features stay in their file and are read row by row. Where a file holds as many images as captions, and every five rows are equal, each
-image is taken once (SCAN's own rule ``im_div``). ``dev`` is the split ``val``.
+image is taken once (SCAN's own rule ``im_div``). ``dev`` is the split ``val``. COCO has two test files: the 1,000 images of ``test_`` and
+the 5,000 of ``testall_``, which ``scan:FOLDER,test=all`` takes, as is done where there is no other.
 """
 
 from __future__ import annotations
@@ -24,15 +26,19 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
+from ...fields import Fields
 from ...files import atomic_path, existing_file, read_text, write_text
 from ...scenes import check_characters
 from ..marks import row_marks
+from ..published import with_options
 from ..regions import Regions, check_finite, given_provenance
 from ..source import Record, Request, Source, check_records, clean_text, split_name
 from ..store import FileRows, cache_folder
+from .npy_objects import read_dicts
 
 PER_IMAGE = 5
-_FILES = {"train": "train", "dev": "val", "test": "test"}
+_FILES = {"train": "train", "dev": "val", "test": "test", "testall": "test"}
+_WRITTEN = {"train": "train", "val": "dev", "test": "test"}
 
 
 def open_scan(request: Request) -> Source:
@@ -44,9 +50,14 @@ def open_scan(request: Request) -> Source:
     ------
     InputError : fewer or more captions than five an image, other shapes than described, other widths in different splits.
     """
+    request, options = with_options(request, {"test": ("test", "all")})
     folder = request.folder()
     here = [name for name in _FILES if (folder / f"{name}_ims.npy").exists()]
-    if "train" not in here and "test" not in here:
+    if "testall" in here:  # one of the two
+        here = [name for name in here if name != ("test" if options["test"] == "all" else "testall") or "test" not in here]
+    elif options["test"] == "all":
+        raise InputError(f"'{folder}' has no testall_ims.npy; leave test=all out")
+    if not {"train", "test", "testall"} & set(here):
         raise InputError(f"'{folder}' has neither train_ims.npy nor test_ims.npy; expected the layout of SCAN's precomputed features")
     records: list[Record] = []
     regions: dict[str, Regions] = {}
@@ -90,8 +101,8 @@ def _scan_split(folder: Path, name: str, cache: Path) -> tuple[list[Record], Reg
             f"'{text}' has {len(captions)} captions, but the {images} images of '{path.name}' promise {images * each} ({each} each); "
             "the two files do not belong together, or one is cut short"
         )
-    boxes = _beside(folder / f"{name}_ims_bbx.npy", (n, features.shape[1], 4))
-    sizes = _sizes(folder / f"{name}_ims_size.npy", n)
+    boxes = _beside(_either(folder, name, "ims_bbx", "boxes"), (n, features.shape[1], 4))
+    sizes = _sizes(_either(folder, name, "ims_size", "img_sizes"), n)
     rows = np.arange(0, n, PER_IMAGE) if repeated else np.arange(n)
     ids = [f"{name}-{i}" for i in range(images)]
     if (folder / f"{name}_ids.txt").exists():
@@ -126,7 +137,7 @@ def open_npy(path: str | Path, axes: int) -> FileRows:
     return FileRows(path, offset, dtype, shape)
 
 
-def _npy_head(path: Path) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+def _npy_head(path: Path, *, objects: bool = False) -> tuple[tuple[int, ...], bool, np.dtype, int]:
     """Shape, whether in Fortran order, dtype and the byte at which the values begin; the file is long enough for them."""
     try:
         with path.open("rb") as file:
@@ -142,12 +153,22 @@ def _npy_head(path: Path) -> tuple[tuple[int, ...], bool, np.dtype, int]:
         raise InputError(f"array file '{path}' is not a readable .npy file ({reason}); it may be truncated or of another format") from None
     if any(n < 0 for n in shape):
         raise InputError(f"array file '{path}' holds an array of shape {shape}; no axis can be negative, the file may be damaged")
+    if dtype.hasobject and objects:
+        return shape, fortran, dtype, offset
     if dtype.hasobject:
         raise InputError(f"array file '{path}' cannot be read; Python objects in it are never loaded, save a plain array of numbers")
     needed = offset + dtype.itemsize * math.prod(shape)
     if path.stat().st_size < needed:
         raise InputError(f"array file '{path}' has {path.stat().st_size} bytes of {needed}; it is truncated")
     return shape, fortran, dtype, offset
+
+
+def _either(folder: Path, name: str, ours: str, cameras: str) -> Path:
+    """The file under the name that SCAN's successors use, or under CAMERA's."""
+    path, other = folder / f"{name}_{ours}.npy", folder / f"{name}_{cameras}.npy"
+    if path.exists() and other.exists():
+        raise InputError(f"'{folder}' has both {path.name} and {other.name}; keep one of them")
+    return other if other.exists() else path
 
 
 def _beside(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
@@ -163,12 +184,27 @@ def _sizes(path: Path, n: int) -> np.ndarray | None:
     """Width and height of every image: columns, or fields ``image_w`` and ``image_h``."""
     if not path.exists():
         return None
-    values = _load_npy(path)
+    values = _object_sizes(path, n)
+    values = _load_npy(path) if values is None else values
     if values.dtype.names and {"image_w", "image_h"} <= set(values.dtype.names):
         values = np.stack([values["image_w"], values["image_h"]], 1)
     if values.dtype.kind not in "fiu" or values.shape != (n, 2):
         raise InputError(f"array file '{path}' holds {values.dtype} values of shape {values.shape}, expected widths and heights ({n}, 2)")
     return values.astype(np.int64)
+
+
+def _object_sizes(path: Path, n: int) -> np.ndarray | None:
+    """Width and height from an object array of dicts; ``None`` if the file holds plain numbers."""
+    shape, _, dtype, offset = _npy_head(existing_file(path, "array file"), objects=True)
+    if not dtype.hasobject:
+        return None
+    where = f"array file '{path}'"
+    if shape != (n,) or dtype != np.dtype(object):
+        raise InputError(f"{where} holds objects of shape {shape}; expected one dict for each of {n} images")
+    with path.open("rb") as file:
+        file.seek(offset)
+        rows = [Fields(row, f"{where}, image {k}") for k, row in enumerate(read_dicts(file, n, where))]
+    return np.array([(row.whole("image_w", low=1), row.whole("image_h", low=1)) for row in rows])
 
 
 def _load_npy(path: Path) -> np.ndarray:
@@ -203,9 +239,9 @@ def write_scan(
     ------
     InputError : an unknown split, or an image with fewer than five captions.
     """
-    folder, name = Path(folder), {value: key for key, value in _FILES.items()}.get(split_name(split))
+    folder, name = Path(folder), _WRITTEN.get(split_name(split))
     if name is None:
-        raise InputError(f"split is {split!r}; give {', '.join(_FILES.values())}")
+        raise InputError(f"split is {split!r}; give {', '.join(_WRITTEN)}")
     short = [i for i, some in enumerate(captions) if len(some) < PER_IMAGE]
     if short or len(captions) != len(features):
         what = f"{len(short)} images have fewer than {PER_IMAGE} captions, the first is image {short[0]}" if short else (

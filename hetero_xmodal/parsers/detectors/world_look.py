@@ -1,14 +1,16 @@
 """Does an image look like one of the generated world? A cheap test, so that the world's detector is not used on photographs.
 
 Eighty statistics of the image at 96 pixels a side (how large the differences of neighbouring pixels are at three scales, how sharp its
-details are, its hues, saturation and brightness) are compared with their mean and covariance over world images: the squared Mahalanobis
-distance is small for an image of the world, whatever its size and compression, and large for a photograph. Only images of the world were
-used to fit it (:func:`hetero_xmodal.world_models.world_look.fit_world_look`); ``benchmarks/world_look.py`` measures its errors.
+details are, its hues, saturation and brightness) are compared with their mean and covariance over world images. An image looks like the
+world if its squared Mahalanobis distance is below a bound, far above that of any image of the world, and a logistic regression on the
+whitened statistics tells it from photographs. :func:`hetero_xmodal.world_models.world_look.fit_world_look` fits both, and
+``benchmarks/world_look.py`` measures the errors.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,7 @@ _SCALES = 3
 #: bounds between the bins of differences of neighbouring pixels, of 255 grey levels
 _BOUNDS = np.array([1, 2, 4, 8, 16, 32, 64], np.float32)
 _HUES = 8
+_FAR = 8.0  # standard deviations beyond which it no longer matters how far
 
 
 def look_statistics(image: ImageLike) -> np.ndarray:
@@ -71,19 +74,29 @@ def _colour_statistics(colours: np.ndarray) -> list[float]:
     return [*np.sqrt(hues).tolist(), *np.quantile(saturation, quantiles).tolist(), *(np.quantile(most, quantiles) / 255).tolist()]
 
 
+def whitened_inputs(statistics: np.ndarray, mean: np.ndarray, whitening: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs (n, 81) of the logistic regression, and squared Mahalanobis distances (n,), of *statistics* (n, 80)."""
+    white = (statistics - mean) @ whitening
+    distance = (white**2).sum(1)
+    return np.column_stack([white.clip(-_FAR, _FAR), np.log(np.maximum(distance, 1e-9))]), distance
+
+
 @functools.lru_cache(maxsize=1)
-def _fitted() -> tuple[np.ndarray, np.ndarray, float]:
-    """Mean (80,), whitening matrix (80, 80) and threshold."""
+def _fitted() -> dict[str, np.ndarray]:
+    """Mean (80,), whitening (80, 80), weights (81,), bias, margin, and the bound of the distance."""
     path = Path(__file__).parents[2] / "assets" / f"{ASSET}.safetensors"
     check_single(path)
     tensors, _ = read_safetensors(path, "statistics of the world's images")
-    return tensors["mean"].numpy(), tensors["whitening"].numpy(), float(tensors["threshold"])
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
 
 
-def distance_from_world(image: ImageLike) -> float:
-    """Squared Mahalanobis distance of an image from those of the world, divided by the threshold: below 1 it looks like one of them."""
-    mean, whitening, threshold = _fitted()
-    return float((((look_statistics(image) - mean) @ whitening) ** 2).sum() / threshold)
+def world_evidence(image: ImageLike) -> float:
+    """How surely an image is one of the world: above 0 it looks like one of them; minus infinity beyond the bound of the distance."""
+    fitted = _fitted()
+    inputs, distance = whitened_inputs(look_statistics(image)[None], fitted["mean"], fitted["whitening"])
+    if distance[0] > fitted["bound"]:
+        return -math.inf
+    return float(inputs[0] @ fitted["weights"] + fitted["bias"] - fitted["margin"])
 
 
 def looks_like_world(image: ImageLike) -> bool:
@@ -100,4 +113,4 @@ def looks_like_world(image: ImageLike) -> bool:
     >>> looks_like_world(np.random.default_rng(0).integers(0, 255, (80, 100, 3), np.uint8))
     False
     """
-    return distance_from_world(image) < 1
+    return world_evidence(image) > 0

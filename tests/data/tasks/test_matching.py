@@ -651,7 +651,7 @@ BAD_SCAN = [
     (lambda f: np.save(f / "dev_ims.npy", np.ones((2, 8), np.float32)), r"shape \(2, 8\); expected .* 3 axes"),
     (lambda f: np.save(f / "dev_ims.npy", np.full((2, 4, 8), np.nan, np.float32)), "dev_ims.npy': the features of image 0 hold NaN"),
     (lambda f: np.save(f / "dev_ims_bbx.npy", np.ones((2, 4, 5))), r"shape \(2, 4, 5\), expected numbers of shape \(2, 4, 4\)"),
-    (lambda f: np.save(f / "dev_ims_size.npy", np.array([{"image_w": 3}] * 2)), "Python objects in it are never loaded"),
+    (lambda f: np.save(f / "dev_ims_size.npy", np.array([{"image_w": 3}] * 2)), "image 0 lacks the field .image_h."),
     (lambda f: (f / "test_ims.npy").write_bytes((f / "test_ims.npy").read_bytes()[:-8]), "test_ims.npy' has .* bytes of .*truncated"),
     (lambda f: (f / "test_ims.npy").write_bytes(b"no array"), "test_ims.npy' is not a readable .npy file"),
     (lambda f: (f / "test_caps.txt").unlink(), "test_caps.txt' does not exist"),

@@ -152,6 +152,9 @@ def test_an_image_counts_once_however_many_captions_it_has(shared):
     counted = hx.analyze(shared, unit="pair")
     assert counted.regions[["name", "regions", "pairs", "n"]].values.tolist() == [["dog", 6, 3, 3], ["dining table", 3, 3, 3]]
     assert counted.labels[["label", "pairs", "n"]].values.tolist() == [["indoors", 3, 3]]
+    dogs = counted.objects.set_index("name").loc["dog"]
+    names = ["regions", "pairs that show it", "regions named", "regions named, by class", "object words", "pairs that name it", "n pairs"]
+    assert dogs[names].tolist() == [6, 3, 2, 4, 2, 2, 3]
 
 
 def test_what_the_sentence_says_has_its_own_tables(shared):

@@ -197,12 +197,11 @@ def _page(scenes: list[_Pair], birds: list[_Pair], corpus: Any, label_names: lis
     figures = analysis.figures()
     page.heading(f"All {len(corpus)} graphs in numbers")
     page.table(analysis.overview, digits=2)
-    page.figure("sizes", figures["sizes"], "How many nodes a graph has.")
-    page.figure(
-        "coverage", figures["coverage"], "Share of regions that the sentence mentions, and of mentioned objects that the image shows."
-    )
+    page.figure("sizes", figures["sizes"], "How many nodes an image, a sentence and a pair of both have.")
+    caption = "Share of regions that the sentence mentions, and of mentioned objects that the image shows, pair by pair."
+    page.figure("coverage", figures["coverage"], caption)
     if "predicates" in figures:
-        page.figure("predicates", figures["predicates"], "Relations between regions.")
+        page.figure("predicates", figures["predicates"], "Relations between regions, once per image, and those that sentences state.")
     if all(pair.labels is not None for pair in scenes):
         labels = label_graph(np.stack([pair.labels for pair in scenes]), tau=0.3, names=label_names)
         page.heading("Label co-occurrence")

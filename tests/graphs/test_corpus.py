@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import zoo
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hetero_xmodal as hx
-from hetero_xmodal import GraphCorpus, InputError, SceneGraph, SceneObject, SceneRelation
+from hetero_xmodal import GraphCorpus, InputError, SceneGraph, SceneObject, SceneRelation, schema
 from hetero_xmodal.environment import require_dgl
 from hetero_xmodal.files import read_json, write_json
 from hetero_xmodal.graphs import FlatGraphs
@@ -160,6 +161,26 @@ def test_an_index_beyond_the_end_raises_index_error():
     corpus = GraphCorpus.from_graphs([zoo.tiny()])
     with pytest.raises(IndexError, match="has 1 graphs, but there is no graph 1"):
         corpus[1]
+
+
+@pytest.mark.parametrize(
+    ("owner", "unit", "text"),
+    [("visual", "image", "name"), ("word", "pair", "lemma"), (schema.DEPENDS, "sentence", "arc"), (schema.RELATES, "pair", "predicate")],
+)
+def test_chunks_hold_the_rows_of_the_frame_part_by_part(corpus, owner, unit, text):
+    corpus = corpus[1:]
+    table = corpus.frame(owner, unit=unit)
+    units, member, texts = 0, [], []
+    for start, flat in corpus.chunks([owner], unit=unit, size=2):
+        nodes = isinstance(owner, str)
+        offsets, data = (flat.node_offsets, flat.node_data) if nodes else (flat.edge_offsets, flat.edge_data)
+        assert start == units and flat.count <= 2 and "feature" not in data[owner]
+        member += (start + np.repeat(np.arange(flat.count), np.diff(offsets[owner].numpy()))).tolist()
+        texts += corpus.vocabulary.strings(data[owner][text]).tolist()
+        units += flat.count
+    assert units == len(corpus.frame(unit=unit)) and member == table.iloc[:, 0].tolist() and texts == table[text].tolist()
+    with pytest.raises(InputError, match="belongs to the image, not to the sentence"):
+        next(corpus.chunks(["visual"], unit="sentence"))
 
 
 def test_frames_hold_every_row_with_graph_and_id(corpus, singles):

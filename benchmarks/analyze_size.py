@@ -1,0 +1,104 @@
+"""Time and peak memory of ``analyze`` against the number of pairs, on scenes of the generated world with their true graphs.
+
+    python benchmarks/analyze_size.py [--pairs 50000 500000] [--distinct 4000] [--out FOLDER]
+
+So many distinct images are made, with five sentences each, and repeated with changed names, attributes and ids, until there are enough
+pairs: each repetition has words, triples and attributes of its own. Every size is analysed in a process of its own, which prints the
+seconds and the largest resident memory after the tables, and after the page, its figures and its CSV files are written. *--out* keeps the
+corpora.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from corpus_build import repeated
+
+SENTENCES, SHARD = 5, 200  # sentences of an image, images of a shard
+
+
+def shards(images: int) -> Iterator:
+    """Corpora of the pairs of :data:`SHARD` distinct images each."""
+    from hetero_xmodal.data.world import SCENE_LABELS, scene_item
+    from hetero_xmodal.graphs import GraphCorpus
+    from hetero_xmodal.graphs.build import flat_pair
+    from hetero_xmodal.graphs.flat import FlatGraphs
+
+    for start in range(0, images, SHARD):
+        flats, ids, paths, sentences = [], [], [], []
+        for index in range(start, min(start + SHARD, images)):
+            item = scene_item(0, "train", index, 32)
+            for k, (sentence, scene) in enumerate(zip(item.sentences, item.sentence_scenes, strict=True)):
+                flats.append(flat_pair(item.scene, scene, labels=item.labels, label_names=SCENE_LABELS))
+                ids.append(f"{item.id}#{k}")
+                paths.append(f"{item.id}.png")
+                sentences.append(sentence)
+        yield GraphCorpus(FlatGraphs.concat(flats), ids=ids, images=paths, sentences=sentences)
+
+
+def write(folder: Path, pairs: int, base: list) -> None:
+    """A corpus of about so many pairs."""
+    from hetero_xmodal.graphs.corpus_files import ColumnWriter
+
+    folder.mkdir(parents=True)
+    with ColumnWriter(folder) as writer:
+        number = 0
+        while writer.count("pair") < pairs:
+            for shard in base[: -(-(pairs - writer.count("pair")) // (SENTENCES * SHARD))]:
+                writer.append(repeated(shard, number) if number else shard.data)
+            number += 1
+        writer.finish({})
+
+
+def measure(folder: Path) -> None:
+    """Analyse the corpus and print seconds and memory."""
+    import dgl  # noqa: F401  (what every process of the package loads)
+
+    from hetero_xmodal import analyze
+
+    def memory() -> str:  # not ru_maxrss, which a process takes over from the one that started it
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return f"{int(next(line.split()[1] for line in lines if line.startswith('VmHWM'))) / 1024:,.0f} MB"
+
+    before, start, used = memory(), time.perf_counter(), time.process_time()
+    analysis = analyze(folder)
+    tables = f"tables in {time.perf_counter() - start:.0f} s ({time.process_time() - used:.0f} s of the processor), peak {memory()}"
+    with tempfile.TemporaryDirectory() as place:
+        analysis.save(Path(place) / "report")
+    counts = ", ".join(f"{number:,} {unit}s" for unit, number in analysis.numbers.items())
+    print(
+        f"{counts}, {len(analysis.triples) + len(analysis.sentence_triples):,} different triples: {tables}; with the page "
+        f"{time.perf_counter() - start:.0f} s ({time.process_time() - used:.0f} s), peak {memory()}; before {before}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, nargs="+", default=[50_000, 500_000])
+    parser.add_argument("--distinct", type=int, default=4_000, help="distinct images")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        measure(options.measure)
+        return
+    out = options.out or Path(tempfile.mkdtemp())
+    base: list = []
+    for pairs in options.pairs:
+        folder = out / f"corpus{pairs}"
+        if not folder.exists():
+            base = base or list(shards(options.distinct))
+            start = time.perf_counter()
+            write(folder, pairs, base)
+            print(f"{pairs:,} pairs written in {time.perf_counter() - start:.0f} s", flush=True)
+        subprocess.run([sys.executable, __file__, "--measure", str(folder)], check=True)
+
+
+if __name__ == "__main__":
+    main()

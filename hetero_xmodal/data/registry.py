@@ -83,7 +83,8 @@ class Entry:
             return (Path(__file__).parent / self.card).read_text(encoding="utf-8")
         module = importlib.import_module(self.reader.partition(":")[0])
         published = self.published()
-        text = (inspect.getdoc(module) or self.summary) if published is None else published.markdown()
+        reader = inspect.getdoc(module) or self.summary
+        text = reader if published is None else f"{published.markdown()}\n## Reader\n\n{reader}"
         head = f"# {self.form}\n\n{self.summary[:1].upper()}{self.summary[1:]}.\n\nLicence: {self.licence}. From: {self.where}.\n"
         given = f"Gives {_listed(self.gives)}" + "".join(f"; {condition} {what} too" for what, condition in self.may_give) + "."
         return f"{head}\n{given}\n\n{text}\n"

@@ -110,7 +110,7 @@ def run_task(task: str, name: str, tmp_path: Path) -> None:
         item = load_dataset(name)[0]
         assert item.image.size[0] >= 100 and (item.sentences or item.tags)
     elif task == "corpus":
-        corpus = hx.build_corpus(name, tmp_path / "corpus", limit=1, sentences_per_image=1, progress=False)
+        corpus = hx.build_corpus(name, tmp_path / "corpus", limit=1, sentences_per_image=1, detector="grid", progress=False)
         assert len(corpus) == 1 and corpus.info["source"] == name
     elif task == "dagnn":
         data = load_retrieval_data(name, held_out=2, sizes=few)
@@ -337,7 +337,7 @@ def test_adding_a_data_set_is_one_file_and_one_entry(tmp_path, monkeypatch):
     assert list_datasets()[-1]["algr"] == "yes" and "pairs.tsv" in dataset_card(name) and verify_dataset(name).ok
     data = load_matching_data(name, texts={"encoder": "trained", "minimum_count": 1}, images="grid:1", cache=tmp_path / "c")
     assert [len(part.regions) for part in (data.train, data.val, data.test)] == [SPLITS.count(s) for s in ("train", "val", "test")]
-    assert len(hx.build_corpus(name, tmp_path / "corpus", limit=1, progress=False)) == 2
+    assert len(hx.build_corpus(name, tmp_path / "corpus", limit=1, detector="grid", progress=False)) == 2
     with pytest.raises(InputError, match=f"^{re.escape(name)} gives no labels; dagnn needs"):
         load_retrieval_data(name)
     (tmp_path / "mine" / "pairs.tsv").write_text("a.png\ttrain\n")

@@ -9,8 +9,18 @@
                                     train, one val, one test, by image_id
         VG_100K/ID.jpg, VG_100K_2/ID.jpg or images/ID.jpg
 
-Images are kept as in SIMSG's preparation: shorter side of at least 200 pixels, objects of at least 32 pixels on both sides, 3 to 30 of
-them, 1 to 30 relations. The boxes of scene graphs are those of the annotators, cut at the border.
+        object_alias.txt, relationship_alias.txt    optional: "name,other name,..." a line
+        region_descriptions.json        optional: [{"id", "regions": [{"phrase"}]}]
+        VG-SGG-dicts.json               optional: the 150 classes and 50 predicates of VG150
+
+Boxes are those of the annotators, cut at the border; boxes without area are left out, and counted. Of two objects with one name and one
+box one is kept. Captions are the relations in words. Options behind the folder, ``vg:FOLDER,names=alias,captions=regions``:
+
+* ``names=annotated`` as they stand there; ``names=alias``: the first name of the line of the alias files; ``names=synset``: the word of the
+  first synset ("clock" of clock.n.01), or the name where there is none; ``names=vg150``: only objects and predicates of VG150.
+* ``captions=relations`` or ``captions=regions``: the phrases of ``region_descriptions.json``.
+* ``filter=edits``: all images with a relation are read, and edits (CAM, MIM-Net) use those that pass the filter of SIMSG and sg2im: shorter
+  side of at least 200 pixels, objects of at least 32 pixels on both sides, 3 to 30 of them, 1 to 30 relations. ``filter=all``: only those.
 
 Two protocols. ``reconstruct``: the box of one object is hidden and drawn again; the true answer is the image itself. ``remove``,
 ``replace`` and ``move`` (reposition): the true scene graph is edited; the true edited image is unknown.
@@ -29,10 +39,11 @@ from ...errors import InputError
 from ...fields import Fields, brief, is_number, whole_number
 from ...files import read_json
 from ...scenes import SceneGraph, SceneObject, SceneRelation
-from ..boxes import fit_boxes
+from ..boxes import cut, fit_boxes
 from ..edit_pairs import ManipulationPair, ManipulationPairs, check_kinds, whole_pixels
 from ..marks import file_stamp
-from ..source import SPLITS, Record, Request, Source
+from ..published import OldTexts, with_options
+from ..source import SPLITS, Record, Request, Source, clean_text
 
 KINDS = ("reconstruct", "remove", "replace", "move")
 #: predicates that say where a thing is, by meaning; a reposition puts one of another meaning, seen in the data, in its place
@@ -45,6 +56,8 @@ SPATIAL = {
     }.items()
     for predicate in predicates.split(",")
 }  # fmt: skip
+#: of each option behind the folder the values it takes, the first where it is not given
+OPTIONS = {"names": ("annotated", "alias", "synset", "vg150"), "captions": ("relations", "regions"), "filter": ("edits", "all")}
 MIN_IMAGE_SIDE, MIN_OBJECT_SIDE = 200, 32
 OBJECTS, RELATIONS = (3, 30), (1, 30)
 #: an object is hidden in the protocol only if both sides of its box exceed this share of the image's
@@ -68,16 +81,25 @@ def open_visual_genome(request: Request) -> Source:
     ------
     InputError : a file of the layout is missing or broken. An image is read when it is asked for.
     """
-    genome = _genome(str(request.folder()))
+    request, options = with_options(request, OPTIONS)
+    genome = _genome(str(request.folder()), options["names"], options["captions"])
+    notes, rows, silent = list(genome.notes), genome.records, []
+    if options["filter"] == "edits":
+        silent = [row.number for row in genome.everything if not row.phrases]
+        rows = [row for row in genome.everything if row.phrases]
+    if silent:
+        notes.append(f"'{genome.folder}': {len(silent)} images have no caption and are left out, the first is {silent[0]}")
+    if not rows:
+        raise genome.nothing() if options["filter"] == "all" else InputError(f"'{genome.folder}' holds no image with a caption")
     records = [
         Record(
             str(row.number), genome.split_of(row), tuple(row.phrases), genome.image(row.number, missing_ok=True), scene=partial(_scene, row)
         )
-        for row in genome.records
+        for row in rows
     ]
     return Source(
         request.name, request.kind, request.place, records, gives={"images", "captions", "scene graphs", "edits"}, splits=SPLITS,
-        pairs=partial(visual_genome_pairs, genome, request.name), notes=genome.notes,
+        pairs=partial(visual_genome_pairs, genome, request.name), notes=tuple(notes), counts={"images": len(genome.everything)},
     )  # fmt: skip
 
 
@@ -114,6 +136,8 @@ def visual_genome_pairs(
     InputError : a kind of edit that the data set does not give.
     """
     kinds = check_kinds(name, kinds, KINDS, KINDS)
+    if not genome.records:
+        raise genome.nothing()
     records = [record for record in genome.records if split in (genome.split_of(record), "all")]
     if kinds == ("reconstruct",):
         turns = [(i, k, k) for i, record in enumerate(records) for k in _hideable(record)]
@@ -213,22 +237,30 @@ def _stretched(scene: SceneGraph, new: tuple[int, int]) -> SceneGraph:
 class _Genome:
     """The annotation files, read once."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, names: str, captions: str) -> None:
         self.folder = Path(folder)
         self.notes: tuple[str, ...] = ()
-        self._without_predicate = 0
-        self.records = self._read()
-        if not self.records:
-            raise InputError(
-                f"'{self.folder}' holds no image with {OBJECTS[0]} to {OBJECTS[1]} objects of at least {MIN_OBJECT_SIDE} pixels and "
-                f"{RELATIONS[0]} to {RELATIONS[1]} relations between them"
-            )
+        self._left = Counter[str]()
+        self._names = _Names(self.folder, names)
+        #: images with all their objects, and those that pass the filter of the recipes
+        self.everything, self.records = self._read()
+        if captions == "regions":
+            told = _regions(self.folder / "region_descriptions.json")
+            for row in (*self.everything, *self.records):
+                row.phrases = told.get(row.number, [])
         relations = [(i.scene.objects[r.subject].name, r.predicate) for i in self.records for r in i.scene.relations]
         self.subjects_of: dict[str, list[str]] = {}
         for name, predicate in sorted(set(relations)):
             self.subjects_of.setdefault(predicate, []).append(name)
         self.spatial = sorted({predicate for _, predicate in relations} & set(SPATIAL))
         self._split_of = self._splits()
+
+    def nothing(self) -> InputError:
+        """The error that no image passes the filter."""
+        return InputError(
+            f"'{self.folder}' holds no image with {OBJECTS[0]} to {OBJECTS[1]} objects of at least {MIN_OBJECT_SIDE} pixels and "
+            f"{RELATIONS[0]} to {RELATIONS[1]} relations between them"
+        )
 
     def split_of(self, record: _Record) -> str:
         """The split of an image; ``unused`` if the published lists do not name it."""
@@ -250,7 +282,7 @@ class _Genome:
     def _splits(self) -> dict[int, str]:
         path = self.folder / "vg_splits.json"
         if not path.exists():
-            return {i.number: {8: "val", 9: "test"}.get(i.number % 10, "train") for i in self.records}
+            return {i.number: {8: "val", 9: "test"}.get(i.number % 10, "train") for i in self.everything}
         data = read_json(path, "splits")
         if not isinstance(data, dict) or not all(isinstance(data.get(s), list) for s in SPLITS):
             raise InputError(f"splits '{path}' must hold three lists of image numbers: train, val and test")
@@ -264,7 +296,7 @@ class _Genome:
                     raise InputError(f"splits '{path}': image {number} is in both {found[number]} and {split}; keep it in one")
         return found
 
-    def _read(self) -> list[_Record]:
+    def _read(self) -> tuple[list[_Record], list[_Record]]:
         path = self.folder / "image_data.json"
         sizes = {_number(row): (row.whole("width", low=1), row.whole("height", low=1)) for row in _rows(path)}
         attributes: dict[tuple[int, str], list[str]] = {}
@@ -287,9 +319,12 @@ class _Genome:
                 f"'{path}': {len(twice)} of {len(rows)} image ids occur more than once, the first is {twice[0]}; keep one each"
             )
         made = [self._image(n, objects, relations, sizes.get(n), attributes, path) for n, objects, relations in rows]
-        if self._without_predicate:
-            self.notes = (f"'{self.folder}': {self._without_predicate} relations have no predicate and are left out",)
-        return [record for record in made if record is not None]
+        found = [(_without_duplicates(record), _filtered(record)) for record in made]
+        self._left["objects stand there twice (one name, one box)"] = sum(
+            len(record.scene.objects) - len(every.scene.objects) for record, (every, _) in zip(made, found, strict=True)
+        )
+        self.notes = tuple(f"'{self.folder}': {count} {what} and are left out" for what, count in self._left.items() if count)
+        return [every for every, _ in found], [record for _, record in found if record is not None]
 
     def _image(
         self,
@@ -299,16 +334,14 @@ class _Genome:
         size: tuple[int, int] | None,
         attributes: dict[tuple[int, str], list[str]],
         path: Path,
-    ) -> _Record | None:
-        """One image, or ``None`` if it does not pass the filter."""
+    ) -> _Record:
+        """One image with all its objects."""
         if size is None:
             raise InputError(f"'{self.folder / 'image_data.json'}' does not give the size of image {number}")
-        if min(size) < MIN_IMAGE_SIDE:
-            return None
         things: list[SceneObject] = []
         index: dict[str, int] = {}
         for row in _different(objects, number, path):
-            thing = _object(row, number, size, attributes, path)
+            thing = self._object(row, number, size, attributes, path)
             if thing is not None:
                 index[row.id("object_id", "")] = len(things)
                 things.append(thing)
@@ -316,30 +349,111 @@ class _Genome:
         found = []
         for row in relations:
             subject, object, predicate = index.get(_end(row, "subject")), index.get(_end(row, "object")), _predicate(row)
-            self._without_predicate += not predicate
+            self._left["relations have no predicate"] += not predicate
+            predicate = self._names.predicate(predicate)
             if predicate and subject is not None and object is not None and subject != object:
                 found.append(SceneRelation(subject, predicate, object))
-        if not OBJECTS[0] <= len(things) <= OBJECTS[1] or not RELATIONS[0] <= len(found) <= RELATIONS[1]:
-            return None
-        phrases = list(dict.fromkeys(f"the {things[r.subject].name} {r.predicate} the {things[r.object].name}" for r in found))
         scene = SceneGraph(things, found, size=size, id=str(number), source={"parser": "annotations"})
-        return _Record(number, size, scene, phrases)
+        return _Record(number, size, scene, _phrases(scene))
+
+    def _object(
+        self, row: Fields, number: int, size: tuple[int, int], attributes: dict[tuple[int, str], list[str]], path: Path
+    ) -> SceneObject | None:
+        """An object with its box cut at the border of the image; ``None`` if nothing is left of it, or of another vocabulary."""
+        names = row.texts("names", []) or [row.text("name", None)]
+        sides = [row.value.get(key) for key in ("x", "y", "w", "h")]
+        if names[0] is None or not all(map(is_number, sides)):
+            raise InputError(f"'{path}': an object of image {number} lacks a name or one of x, y, w, h: {brief(row.value)}")
+        x, y, w, h = map(float, sides)
+        inside = cut((x, y, x + w, y + h), size)
+        self._left["boxes have no area inside their image"] += inside is None
+        name = self._names.object(" ".join(names[0].lower().split()), row)
+        if inside is None or not name:
+            return None
+        words = row.texts("attributes", []) or attributes.get((number, row.id("object_id", "")), [])
+        return SceneObject(name, [" ".join(word.lower().split()) for word in words], inside)
 
 
-def _object(
-    row: Fields, number: int, size: tuple[int, int], attributes: dict[tuple[int, str], list[str]], path: Path
-) -> SceneObject | None:
-    """An object with its box cut at the border of the image, or ``None`` if it is too small."""
-    names = row.texts("names", []) or [row.text("name", None)]
-    sides = [row.value.get(key) for key in ("x", "y", "w", "h")]
-    if names[0] is None or not all(map(is_number, sides)):
-        raise InputError(f"'{path}': an object of image {number} lacks a name or one of x, y, w, h: {brief(row.value)}")
-    x, y, w, h = map(float, sides)
-    box = (max(0.0, x), max(0.0, y), min(float(size[0]), x + w), min(float(size[1]), y + h))
-    if min(box[2] - box[0], box[3] - box[1]) < MIN_OBJECT_SIDE:
+def _phrases(scene: SceneGraph) -> list[str]:
+    names = [thing.name for thing in scene.objects]
+    return list(dict.fromkeys(f"the {names[r.subject]} {r.predicate} the {names[r.object]}" for r in scene.relations))
+
+
+def _filtered(record: _Record) -> _Record | None:
+    """The image as the recipes see it, with its larger objects; ``None`` if it does not pass the filter of SIMSG and sg2im."""
+    scene = record.scene
+    if min(record.size) < MIN_IMAGE_SIDE:
         return None
-    words = row.texts("attributes", []) or attributes.get((number, row.id("object_id", "")), [])
-    return SceneObject(" ".join(names[0].lower().split()), [" ".join(word.lower().split()) for word in words], box)
+    kept = [k for k, o in enumerate(scene.objects) if min(o.box[2] - o.box[0], o.box[3] - o.box[1]) >= MIN_OBJECT_SIDE]
+    index = {old: new for new, old in enumerate(kept)}
+    relations = [
+        SceneRelation(index[r.subject], r.predicate, index[r.object]) for r in scene.relations if r.subject in index and r.object in index
+    ]
+    if not OBJECTS[0] <= len(kept) <= OBJECTS[1] or not RELATIONS[0] <= len(relations) <= RELATIONS[1]:
+        return None
+    scene = replace(scene, objects=[scene.objects[k] for k in kept], relations=relations)
+    return _Record(record.number, record.size, scene, _phrases(scene))
+
+
+def _without_duplicates(record: _Record) -> _Record:
+    """The image with one of each group of objects with one name and one box, which have all their attributes and relations."""
+    scene, kept = record.scene, {}
+    for thing in scene.objects:
+        kept.setdefault((thing.name, thing.box), []).append(thing)
+    if len(kept) == len(scene.objects):
+        return record
+    place = {key: k for k, key in enumerate(kept)}
+    objects = [replace(some[0], attributes=list(dict.fromkeys(word for o in some for word in o.attributes))) for some in kept.values()]
+    ends = [place[thing.name, thing.box] for thing in scene.objects]
+    found = {(ends[r.subject], r.predicate, ends[r.object]): None for r in scene.relations if ends[r.subject] != ends[r.object]}
+    scene = replace(scene, objects=objects, relations=[SceneRelation(*triple) for triple in found])
+    return _Record(record.number, record.size, scene, _phrases(scene))
+
+
+class _Names:
+    """How names of objects and predicates are read: as annotated, by the alias files, by synsets, or in the vocabulary of VG150."""
+
+    def __init__(self, folder: Path, way: str) -> None:
+        self.way = way
+        self._objects: dict[str, str] = {}
+        self._predicates: dict[str, str] = {}
+        if way == "alias":
+            self._objects = _aliases(folder / "object_alias.txt")
+            self._predicates = _aliases(folder / "relationship_alias.txt")
+        elif way == "vg150":
+            path = folder / "VG-SGG-dicts.json"
+            table = Fields(read_json(path, "vocabulary"), f"vocabulary '{path}'")
+            self._objects = {name: name for name in table.inner("label_to_idx").value}
+            self._predicates = {name: name for name in table.inner("predicate_to_idx").value}
+
+    def object(self, name: str, row: Fields) -> str:
+        """The name to use; empty if the object is not in the vocabulary."""
+        if self.way == "synset":
+            synsets = row.texts("synsets", [])  # many objects have none
+            return synsets[0].partition(".")[0].replace("_", " ") if synsets else name
+        return self._objects.get(name, "" if self.way == "vg150" else name)
+
+    def predicate(self, name: str) -> str:
+        """The predicate to use; empty if it is not in the vocabulary."""
+        return self._predicates.get(name, "" if self.way == "vg150" else name)
+
+
+def _aliases(path: Path) -> dict[str, str]:
+    """Other name -> first name of its line."""
+    found: dict[str, str] = {}
+    for line in OldTexts().lines(path, "alias file"):
+        names = [" ".join(name.lower().split()) for name in line.split(",") if name.strip()]
+        found |= {name: names[0] for name in names if name not in found}
+    return found
+
+
+def _regions(path: Path) -> dict[int, list[str]]:
+    """Image -> the phrases of its regions, each once."""
+    found: dict[int, list[str]] = {}
+    for row in _rows(path):
+        phrases = (clean_text(region.text("phrase", "")) for region in row.rows("regions", []))
+        found[_number(row)] = list(dict.fromkeys(filter(None, phrases)))
+    return found
 
 
 def _different(objects: list[Fields], number: int, path: Path) -> list[Fields]:
@@ -368,15 +482,16 @@ def _end(row: Fields, which: str) -> str:
     return "" if inside is None else inside.id("object_id", "")
 
 
-def _genome(folder: str) -> _Genome:
+def _genome(folder: str, names: str, captions: str) -> _Genome:
     """The annotations of a folder; read again only if a file of it has changed (the published ones take a while)."""
-    names = ("scene_graphs.json", "objects.json", "relationships.json", "attributes.json", "image_data.json", "vg_splits.json")
-    return _read_genome(folder, tuple(file_stamp(Path(folder) / name) for name in names))
+    files = ("scene_graphs.json", "objects.json", "relationships.json", "attributes.json", "image_data.json", "vg_splits.json",
+             "object_alias.txt", "relationship_alias.txt", "region_descriptions.json", "VG-SGG-dicts.json")  # fmt: skip
+    return _read_genome(folder, names, captions, tuple(file_stamp(Path(folder) / name) for name in files))
 
 
 @lru_cache(maxsize=2)
-def _read_genome(folder: str, stamps: tuple[str, ...]) -> _Genome:
-    return _Genome(folder)
+def _read_genome(folder: str, names: str, captions: str, stamps: tuple[str, ...]) -> _Genome:
+    return _Genome(folder, names, captions)
 
 
 def _rows(path: Path) -> list[Fields]:

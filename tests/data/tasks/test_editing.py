@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hetero_xmodal.data import load_dataset
+from hetero_xmodal.data import load_dataset, open_source
 from hetero_xmodal.data.datasets.visual_genome import SPATIAL
 from hetero_xmodal.data.tasks.editing import hide_region, load_pairs
 from hetero_xmodal.data.world.phrases import read_phrases
@@ -276,7 +276,9 @@ def genome(tmp_path) -> Path:
 
 
 def test_visual_genome_in_its_published_layout(genome):
-    images = load_dataset(f"vg:{genome}", "all")
+    everything = load_dataset(f"vg:{genome}", "all")
+    assert len(everything) == 10 and [o.name for o in everything[0].scene.objects] == ["clock", "table", "lamp", "pen"]
+    images = load_dataset(f"vg:{genome},filter=all", "all")
     assert len(images) == 9  # the tenth is too small
     item = images[0]
     assert [o.name for o in item.scene.objects] == ["clock", "table", "lamp"]  # the pen is too small
@@ -327,7 +329,74 @@ def test_visual_genome_in_two_files_and_with_its_splits(genome):
     (genome / "vg_splits.json").write_text(json.dumps({"train": [1, 2], "val": [3], "test": [4, 5, 10]}))
     folder = genome
     assert load_dataset(f"vg:{folder}", "all")[2].scene == joined.scene
-    assert [len(load_dataset(f"vg:{folder}", s)) for s in ("train", "val", "test")] == [2, 1, 2]
+    assert [len(load_dataset(f"vg:{folder}", s)) for s in ("train", "val", "test")] == [2, 1, 3]
+    assert [len(load_dataset(f"vg:{folder},filter=all", s)) for s in ("train", "val", "test")] == [2, 1, 2]
+
+
+def edit_graph(genome: Path, change) -> None:
+    graphs = json.loads((genome / "scene_graphs.json").read_text())
+    change(graphs[0])
+    (genome / "scene_graphs.json").write_text(json.dumps(graphs))
+
+
+def test_names_by_aliases_synsets_and_in_the_vocabulary_of_vg150(genome):
+    def change(graph):
+        graph["objects"][0]["synsets"] = ["alarm_clock.n.01", "clock.n.01"]  # the others have none
+
+    edit_graph(genome, change)
+    (genome / "object_alias.txt").write_bytes(b"\xef\xbb\xbftimepiece,clock,Watch\r\nlamp,lamps\r\n")
+    (genome / "relationship_alias.txt").write_text("on top of,on\nnear,next to\n")
+    tables = {"label_to_idx": {"clock": 1, "table": 2}, "predicate_to_idx": {"on": 1}}
+    (genome / "VG-SGG-dicts.json").write_text(json.dumps(tables))
+
+    def read(names):
+        item = load_dataset(f"vg:{genome},names={names}", "all")[0]
+        return [o.name for o in item.scene.objects], item.sentences[0]
+
+    assert read("annotated") == (["clock", "table", "lamp", "pen"], "the clock on the table")
+    assert read("alias") == (["timepiece", "table", "lamp", "pen"], "the timepiece on top of the table")
+    assert read("synset") == (["alarm clock", "table", "lamp", "pen"], "the alarm clock on the table")
+    assert read("vg150") == (["clock", "table"], "the clock on the table")
+    with pytest.raises(InputError, match="names is 'alais' .did you mean 'alias'"):
+        read("alais")
+    (genome / "object_alias.txt").unlink()
+    with pytest.raises(InputError, match="alias file .*object_alias.txt' cannot be read"):
+        read("alias")
+
+
+def test_regions_as_captions(genome):
+    phrases = ["A clock  ticks.", "A clock ticks.", "It is late.", None]
+    rows = [{"id": 1, "regions": [{"phrase": phrase} for phrase in phrases]}, {"id": 2, "regions": []}]
+    (genome / "region_descriptions.json").write_text(json.dumps(rows))
+    source = open_source(f"vg:{genome},captions=regions")
+    assert [record.id for record in source.records] == ["1"] and source.records[0].captions == ("A clock ticks.", "It is late.")
+    assert "9 images have no caption and are left out, the first is 2" in " ".join(source.notes)
+
+
+def test_duplicate_and_empty_boxes_are_counted(genome):
+    def change(graph):
+        clock = graph["objects"][0]
+        graph["objects"] += [
+            clock | {"object_id": 901, "attributes": ["old"]}, clock | {"object_id": 902, "w": 0}, clock | {"object_id": 903, "x": 500},
+        ]  # fmt: skip
+        graph["relationships"] += [
+            {"predicate": "ON", "subject_id": 901, "object_id": 11}, {"predicate": "by", "subject_id": 901, "object_id": 10},
+            {"predicate": None, "subject_id": 10, "object_id": 11}, {"predicate": "on", "subject_id": 902, "object_id": 11},
+        ]  # fmt: skip
+
+    before = load_dataset(f"vg:{genome}", "all")[0].scene
+    edit_graph(genome, change)
+    source = open_source(f"vg:{genome}")
+    scene = source.records[0].make_item().scene
+    assert [(o.name, o.box) for o in scene.objects] == [(o.name, o.box) for o in before.objects] and scene.relations == before.relations
+    assert scene.objects[0].attributes == ["old"]
+    told = " ".join(source.notes)
+    for text in (  # one of the three boxes is the lamp of the tenth image
+        "1 relations have no predicate",
+        "3 boxes have no area inside their image",
+        "1 objects stand there twice (one name, one box)",
+    ):
+        assert text in told
 
 
 def test_a_spoilt_genome_is_named(genome):
@@ -343,6 +412,15 @@ def test_a_spoilt_genome_is_named(genome):
     (genome / "scene_graphs.json").write_text('[{"image_id": 1, "objects"')
     with pytest.raises(InputError, match="not readable as JSON"):
         load_pairs(f"vg:{genome}", "all")
+
+
+def test_a_genome_without_an_image_for_edits_is_read_and_gives_none(genome):
+    data = json.loads((genome / "image_data.json").read_text())
+    (genome / "image_data.json").write_text(json.dumps([row | {"width": 150, "height": 190} for row in data]))
+    assert len(load_dataset(f"vg:{genome}", "all")) == 10
+    for make in (lambda: load_pairs(f"vg:{genome}", "all"), lambda: load_dataset(f"vg:{genome},filter=all")):
+        with pytest.raises(InputError, match="holds no image with 3 to 30 objects of at least 32 pixels and 1 to 30 relations"):
+            make()
 
 
 @needs_real

@@ -220,8 +220,10 @@ def test_bridges_to_several_regions_count_one_to_one_as_one():
     dogs = SceneGraph([SceneObject("dog", box=box(20 * k)) for k in range(3)], size=(99, 99))
     said = sentence("dogs", objects=(0,), number={0: schema.SEVERAL}, names={0: "dog"})
     for bridges in (True, "all"):
-        row = hx.analyze([hx.build_graph(dogs, said, bridges=bridges)]).coverage.iloc[0]
+        analysis = hx.analyze([hx.build_graph(dogs, said, bridges=bridges)])
+        row = analysis.coverage.iloc[0]
         assert [row["matched"], row["regions named, with plurals"], row["regions named, by class"]] == [1, 3, 3]
+        assert analysis.objects.loc[0, ["name", "regions named", "regions named, by class"]].tolist() == ["dog", 1, 3]
 
 
 def random_corpus(seed: int = 0) -> tuple[GraphCorpus, list]:

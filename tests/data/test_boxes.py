@@ -234,7 +234,7 @@ def test_boxes_are_scaled_when_asked_for_and_that_is_recorded(tmp_path):
     assert load_dataset(name, "all")[0].scene.source == {"boxes": "boxes=original"}
     assert "500 pixels on the longest side" in open_source(name).notes[0]
     assert load_pairs(name, "all", image_size=32)[0].image.size == (32, 32)
-    with pytest.raises(InputError, match="'boxes=mine' is no option"):
+    with pytest.raises(InputError, match="boxes is 'mine'; it can be given, original"):
         open_source(name.replace("=original", "=mine"))
 
 

@@ -18,6 +18,7 @@ from hetero_xmodal.data.card import FOLDER as CARDS
 from hetero_xmodal.data.card import read_card
 from hetero_xmodal.data.published import paper_split, zeros_and_ones
 from hetero_xmodal.data.registry import ENTRIES, dataset_card
+from hetero_xmodal.data.tasks.editing import load_pairs
 from hetero_xmodal.errors import InputError
 
 ROOT = Path(hx.__file__).parents[1]
@@ -495,6 +496,84 @@ def test_real_photographs_of_vrd(tmp_path):
         found = {(scene.objects[r.subject].name, r.predicate, scene.objects[r.object].name) for r in scene.relations}
         wanted = [r for r in graph["relationships"] if r["subject"] != r["object"]]  # one chair is next to itself
         assert found == {(r["subject"]["name"], r["predicate"], r["object"]["name"]) for r in wanted}
+
+
+# ---------------------------------------------------------------------------------------------- CUB's parts and attributes
+
+
+def with_parts(folder: Path) -> Path:
+    """The tiny birds with a beak (visible in all but the second), two wings, and attributes in the published format."""
+    base = folder / "CUB_200_2011"
+    for part in ("parts", "attributes"):
+        (base / part).mkdir()
+    (base / "parts" / "parts.txt").write_text("2 beak\n9 left wing\n13 right wing\n")
+    rows = []
+    for k in range(N):
+        x = 20 + 5 * k  # the bird's box is x, 40, 50, 50
+        rows += [f"{k + 1} 2 {x + 25}.0 50.0 {int(k != 1)}", f"{k + 1} 9 {x + 10}.0 70.0 1", f"{k + 1} 13 0.0 0.0 0"]
+    (base / "parts" / "part_locs.txt").write_text("\r\n".join(rows) + "\r\n", newline="")
+    names = [
+        "has_bill_color::red",
+        "has_wing_pattern::striped",
+        "has_primary_color::blue",
+        "has_size::small_(5_-_9_in)",
+        "has_tail_shape::forked_tail",
+    ]
+    (folder / "attributes.txt").write_text("".join(f"{k} {name}\n" for k, name in enumerate(names, 1)))
+    marks = ["1 1 1 4 2.5", "1 2 1 3 2.5", "1 3 1 2 2.5", "1 4 1 4 0 0 1.5", "1 5 1 3 9.9", "2 1 1 4 2.5", "2 3 0 4 2.5"]
+    (base / "attributes" / "image_attribute_labels.txt").write_text("\n".join(marks) + "\n")
+    return base
+
+
+def test_parts_and_attributes_of_cub_by_hand(tmp_path):
+    name = tiny_data.cub(tmp_path)
+    with_parts(tmp_path)
+    assert [o.name for o in open_source(name).records[0].make_item().scene.objects] == ["bird"]  # unless asked for
+    records = open_source(f"{name},parts=boxes,attributes=certain").records
+    scene = records[0].make_item().scene
+    assert [(o.name, o.box) for o in scene.objects] == [
+        ("bird", (20, 40, 70, 90)), ("beak", (38.75, 43.75, 51.25, 56.25)), ("wing", (23.75, 63.75, 36.25, 76.25)),
+    ]  # fmt: skip
+    assert [o.attributes for o in scene.objects] == [["small", "forked tail"], ["red"], ["striped"]]
+    assert [(r.subject, r.predicate, r.object) for r in scene.relations] == [(0, "have", 1), (0, "have", 2)]
+    second = records[1].make_item().scene
+    assert [o.name for o in second.objects] == ["bird", "wing"] and second.objects[0].attributes == ["red beak"]  # no beak to see
+    pair = load_pairs(f"{name},parts=boxes", "all", size=1, image_size=75)[0]
+    assert [o.name for o in pair.scene.objects] == ["bird", "beak", "wing"] and len(pair.scene.relations) == 2
+    only = open_source(f"{name},attributes=certain").records[0].make_item().scene
+    assert only.objects[0].attributes == ["red beak", "striped wing", "small", "forked tail"]
+
+
+def test_parts_and_attributes_of_cub_in_damaged_copies(tmp_path):
+    name = tiny_data.cub(tmp_path)
+    base = with_parts(tmp_path)
+    for file, text, message in (
+        ("parts/part_locs.txt", "1 7 1.0 1.0 1\n", "photograph 1 has the part 7, which parts.txt does not name"),
+        ("parts/part_locs.txt", "1 2 left 1.0 1\n", "holds 'left' where a number belongs"),
+        ("parts/part_locs.txt", "1 2 nan 1.0 1\n", "holds 'nan' where a number belongs"),
+        ("parts/part_locs.txt", "1 2 1.0\n", "line 1 is '1 2 1.0'; expected 5 words"),
+        ("attributes/image_attribute_labels.txt", "1 9 1 4 1\n", "photograph 1 has the attribute 9, which attributes.txt does not name"),
+        ("attributes/image_attribute_labels.txt", "1 1 1\n", "line 1 is '1 1 1'; expected 4 or more words"),
+    ):
+        whole = (base / file).read_text()
+        (base / file).write_text(text)
+        with pytest.raises(InputError, match=message):
+            open_source(f"{name},parts=boxes,attributes=certain")
+        (base / file).write_text(whole)
+    (tmp_path / "attributes.txt").unlink()
+    with pytest.raises(InputError, match="names of the attributes '.*attributes.txt' does not exist"):
+        open_source(f"{name},attributes=certain")
+
+
+@pytest.mark.skipif("HETERO_XMODAL_REAL_DATA" not in os.environ, reason="needs the folder of real data, HETERO_XMODAL_REAL_DATA")
+def test_real_folders_are_verified():
+    from hetero_xmodal.data import verify_dataset
+
+    real = Path(os.environ["HETERO_XMODAL_REAL_DATA"])
+    whole = verify_dataset(f"wikipedia:{real / 'wikipedia'}")
+    assert whole.ok and whole.checked == 2173 + 693
+    birds = open_source(f"cub:{real / 'cub_subset'},boxes=original")
+    assert birds.counts["images"] == 543 and not birds.missing
 
 
 # ---------------------------------------------------------------------------------------------- cards

@@ -8,6 +8,9 @@
         bounding_boxes.txt          "1 60.0 27.0 325.0 304.0": x, y, width, height in pixels of the photograph
         sizes.txt                   optional: "1 500 333": width and height of the photographs that the boxes belong to
         train_test_split.txt        "1 0": 1 is training
+        parts/parts.txt, part_locs.txt      optional, for parts=boxes: "1 back"; "1 1 312.0 182.0 1": photograph, part, x, y, visible
+        attributes.txt                      optional, for attributes=certain: "1 has_bill_shape::dagger" (also in FOLDER or attributes/)
+        attributes/image_attribute_labels.txt    "1 2 1 3 27.7": photograph, attribute, present, certainty 1 to 4, seconds
     FOLDER/text/CLASS/PHOTO.txt     one caption a line (text_c10/ is found too)
     FOLDER/trainclasses.txt ...     optional: trainclasses.txt or trainvalclasses.txt, valclasses.txt, testclasses.txt
 
@@ -19,10 +22,16 @@ a program.
 Boxes are in the pixels of the photographs as they are. Of a copy whose photographs were reduced, ``sizes.txt`` gives the original sizes; or
 ``cub:FOLDER,boxes=original`` takes them to have been 500 pixels on the longest side, as nearly all published ones are. ``scene.source``
 records that boxes were scaled. Without either, boxes that reach outside their photographs are refused when they are asked for.
+
+``cub:FOLDER,parts=boxes`` adds the visible parts ("beak", "wing") that the bird has to its scene graph. Published are points; the box of
+a part is a square around its point, a quarter of the bird's shorter side. ``attributes=certain`` adds the attributes that an annotator
+was at least "probably" sure of: colours and patterns to the parts they are about, where these are there, and otherwise, with size and
+shape, to the bird.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,10 +42,11 @@ import numpy as np
 from ...errors import InputError
 from ...files import read_text, text_lines
 from ...ids import short_ids
-from ...scenes import SceneGraph, SceneObject
+from ...scenes import SceneGraph, SceneObject, SceneRelation
 from ..boxes import cut, fit_boxes, outside
 from ..dataset import Item
 from ..edit_pairs import ManipulationPair, ManipulationPairs, check_kinds, whole_pixels
+from ..published import OldTexts, first_file, with_options
 from ..source import SPLITS, Record, Request, Source, check_inside, clean_text, existing_form
 
 if TYPE_CHECKING:
@@ -46,6 +56,12 @@ if TYPE_CHECKING:
 PUBLISHED_SIDE = 500
 #: what follows the folder in the name of a copy whose photographs were reduced to another size than that of the boxes
 ORIGINAL = "boxes=original"
+#: of each option behind the folder the values it takes, the first where it is not given
+OPTIONS = {"boxes": ("given", "original"), "parts": ("no", "boxes"), "attributes": ("no", "certain")}
+#: side of a part's box, of the shorter side of the bird's; certainty from which an attribute counts ("probably")
+PART_SIDE, CERTAIN = 0.25, 3
+_PART_NAMES = {"left eye": "eye", "right eye": "eye", "left leg": "leg", "right leg": "leg", "left wing": "wing", "right wing": "wing"}
+_ATTRIBUTE = re.compile(r"has_(?:(?P<part>[a-z_]+)_)?(?P<kind>color|pattern|shape|length|size)::(?P<value>.+)")
 _TEXT_FOLDERS = ("text", "text_c10", "cvpr2016_cub/text_c10", "birds/text", "CUB_200_2011/text", "CUB_200_2011/text_c10")
 _CLASS_LISTS = {"train": ("trainvalclasses.txt", "trainclasses.txt"), "val": ("valclasses.txt",), "test": ("testclasses.txt",)}
 _VAL_EVERY = 10
@@ -62,7 +78,8 @@ def open_cub(request: Request) -> Source:
     return Source(
         request.name, request.kind, request.place, [layout.record(row) for row in layout.rows], label_names=layout.classes,
         gives={"images", "captions", "labels", "edits"} | ({"scene graphs"} if any(row.box for row in layout.rows) else set()),
-        splits=layout.splits, pairs=partial(cub_pairs, layout), notes=layout.notes,
+        counts={"images": len(layout.rows), "classes": len(layout.classes)}, splits=layout.splits, notes=layout.notes,
+        pairs=partial(cub_pairs, layout),
     )  # fmt: skip
 
 
@@ -135,12 +152,18 @@ def _square(item: Item, side: int) -> tuple[Image.Image, SceneGraph | None]:
     if item.scene is None:
         return image, None
     k = side / length
-    box = tuple(float(np.clip(v, 0, side)) for v in ((x1 - left) * k, (y1 - top) * k, (x2 - left) * k, (y2 - top) * k))
-    return image, SceneGraph([SceneObject("bird", box=box)], size=(side, side), id=item.id)
+    moved = [
+        replace(thing, box=cut(((a - left) * k, (b - top) * k, (c - left) * k, (d - top) * k), (side, side)))
+        for thing in item.scene.objects
+        for a, b, c, d in [thing.box]
+    ]
+    objects = [thing for thing in moved if thing.box is not None]  # a part may lie outside the square
+    relations = [SceneRelation(0, "have", n) for n in range(1, len(objects))]
+    return image, SceneGraph(objects, relations, size=(side, side), id=item.id)
 
 
 class _Row(NamedTuple):
-    """One photograph: file name, class, box (or ``None``) and the size of the photograph it belongs to (if stated), split, id."""
+    """One photograph: file name, class, box (or ``None``) and the size of the photograph it belongs to (if stated), split, id, number."""
 
     name: str
     label: int
@@ -148,6 +171,7 @@ class _Row(NamedTuple):
     size: tuple[int, int] | None
     split: str
     id: str
+    number: int
 
 
 class _Layout:
@@ -155,11 +179,9 @@ class _Layout:
 
     def __init__(self, request: Request) -> None:
         self.name = request.name
-        folder, comma, option = request.place.partition(",")
-        if comma and option != ORIGINAL:
-            raise InputError(f"{request.name}: {option!r} is no option of this data set; known is {ORIGINAL!r}")
-        self.original, self._checked = bool(comma), False
-        root = replace(request, place=folder).folder()
+        request, options = with_options(request, OPTIONS)
+        self.original, self._checked = options["boxes"] == "original", False
+        root = request.folder()
         base = root / "CUB_200_2011" if (root / "CUB_200_2011").is_dir() else root
         self.images = base / "images"
         if not self.images.is_dir():
@@ -177,6 +199,8 @@ class _Layout:
         boxes, empty = self._boxes(base / "bounding_boxes.txt")
         sizes = _numbered(base / "sizes.txt", 2, int) if (base / "sizes.txt").exists() else {}
         self._check_sizes(sizes, base / "sizes.txt")
+        self._parts = _part_points(base) if options["parts"] == "boxes" else {}
+        self._attributes = _certain_attributes(root, base) if options["attributes"] == "certain" else {}
         splits = self._splits(root, base, files, labels, names)
         ids = dict(zip(files, short_ids(list(files.values())), strict=True))
         self.rows: list[_Row] = []
@@ -185,7 +209,7 @@ class _Layout:
             if number not in labels or labels[number][0] not in numbers:
                 raise InputError(f"'{base / 'image_class_labels.txt'}' gives no known class for photograph {number} ({name})")
             size = sizes.get(number)
-            self.rows.append(_Row(name, numbers[labels[number][0]], boxes.get(number), size, splits[number], ids[number]))
+            self.rows.append(_Row(name, numbers[labels[number][0]], boxes.get(number), size, splits[number], ids[number], number))
         found = {row.split for row in self.rows}
         self.splits = tuple(split for split in (*SPLITS, "unused") if split in found)
         scaled = f"boxes are taken to be in the pixels of photographs of {PUBLISHED_SIDE} pixels on the longest side, and scaled"
@@ -276,7 +300,28 @@ class _Layout:
             return None
         self.check_boxes()
         source = {"boxes": ORIGINAL} if self.original else {"boxes": "sizes.txt"} if row.size is not None else {}
-        return SceneGraph([SceneObject("bird", box=self.fit(row, size))], size=size, id=row.id, source=source)
+        bird = SceneObject("bird", box=self.fit(row, size))
+        things, source = [bird], source | ({"parts": "squares around points"} if row.number in self._parts else {})
+        things += self._visible_parts(row, bird, size)
+        for part, word in self._attributes.get(row.number, ()):
+            owners = [thing for thing in things[1:] if thing.name == part] or [bird]
+            for owner in owners:
+                said = word if owner is not bird or part == "bird" or word.endswith(part) else f"{word} {part}"
+                owner.attributes += [said] if said not in owner.attributes else []
+        relations = [SceneRelation(0, "have", k) for k in range(1, len(things))]
+        return SceneGraph(things, relations, size=size, id=row.id, source=source)
+
+    def _visible_parts(self, row: _Row, bird: SceneObject, size: tuple[int, int]) -> list[SceneObject]:
+        """The parts of a bird as squares around their points, which move with its box."""
+        (a, b, c, d), (x1, y1, x2, y2) = row.box, bird.box
+        half = PART_SIDE * min(x2 - x1, y2 - y1) / 2
+        found = []
+        for name, x, y in self._parts.get(row.number, ()):
+            x, y = x1 + (x - a) * (x2 - x1) / (c - a), y1 + (y - b) * (y2 - y1) / (d - b)
+            inside = cut((x - half, y - half, x + half, y + half), size)
+            if inside is not None:
+                found.append(SceneObject(name, box=inside))
+        return found
 
     def captions(self, name: str) -> tuple[str, ...]:
         """The captions of a photograph."""
@@ -302,6 +347,60 @@ class _Layout:
         if inside is None:
             raise InputError(f"{where}, {box}, reaches outside its {size[0]} x {size[1]} pixels; is it another size? (see {ORIGINAL!r})")
         return inside
+
+
+def _part_points(base: Path) -> dict[int, list[tuple[str, float, float]]]:
+    """Number of the photograph -> (name, x, y) of each visible part."""
+    names = {number: " ".join(words) for number, *words in _rows(base / "parts" / "parts.txt", 2, None)}
+    found: dict[int, list[tuple[str, float, float]]] = {}
+    path = base / "parts" / "part_locs.txt"
+    for number, part, x, y, visible in _rows(path, 5, 5):
+        if part not in names:
+            raise InputError(f"list '{path}': photograph {number} has the part {part}, which parts.txt does not name")
+        if _number(visible, path, int):
+            name = _PART_NAMES.get(names[part], names[part])
+            found.setdefault(_number(number, path, int), []).append((name, _number(x, path, float), _number(y, path, float)))
+    return found
+
+
+def _certain_attributes(root: Path, base: Path) -> dict[int, list[tuple[str, str]]]:
+    """Number of the photograph -> (part or "bird", word) of each attribute that is there for sure."""
+    places = (root / "attributes.txt", base / "attributes.txt", base / "attributes" / "attributes.txt")
+    words: dict[str, tuple[str, str]] = {}
+    for number, name in _rows(first_file(places, "names of the attributes"), 2, 2):
+        match = _ATTRIBUTE.fullmatch(name)
+        part = ((match and match["part"]) or "bird").replace("_", " ") if match else "bird"
+        value = match["value"] if match else name.partition("::")[2] or name
+        value = re.sub(r"_?\(.*?\)", "", value).replace("_", " ")  # "curved_(up_or_down)"
+        words[number] = ({"bill": "beak", "primary": "bird"}.get(part, part), value)
+    found: dict[int, list[tuple[str, str]]] = {}
+    path = base / "attributes" / "image_attribute_labels.txt"
+    for number, attribute, present, certainty, *_ in _rows(path, 4, None):  # some lines have more columns than five
+        if attribute not in words:
+            raise InputError(f"list '{path}': photograph {number} has the attribute {attribute}, which attributes.txt does not name")
+        if present == "1" and _number(certainty, path, int) >= CERTAIN:
+            found.setdefault(_number(number, path, int), []).append(words[attribute])
+    return found
+
+
+def _rows(path: Path, least: int, most: int | None):
+    """The words of each line of a list, at least *least* and at most *most* of them."""
+    for k, line in enumerate(OldTexts().lines(path, "list"), 1):
+        words = line.split()
+        if words and (len(words) < least or (most is not None and len(words) > most)):
+            raise InputError(f"list '{path}', line {k} is {line[:80]!r}; expected {least}{'' if most == least else ' or more'} words")
+        if words:
+            yield words
+
+
+def _number(text: str, path: Path, kind):
+    try:
+        value = kind(text)
+    except ValueError:
+        raise InputError(f"list '{path}' holds {text[:40]!r} where a number belongs; download it again") from None
+    if not np.isfinite(value):
+        raise InputError(f"list '{path}' holds {text[:40]!r} where a number belongs; download it again")
+    return value
 
 
 def _numbered(path: Path, fields: int, kind=str) -> dict[int, tuple]:

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,9 @@ def open_wikipedia(request: Request) -> Source:
     ------
     InputError : a file is missing or has a broken line, or the numbers of rows differ.
     """
-    return feature_source(request, load_wikipedia(request.folder(), held_out=None))
+    data = load_wikipedia(request.folder(), held_out=None)
+    counts = {"training pairs": len(data.train), "test pairs": len(data.test), "classes": len(data.label_names)}
+    return replace(feature_source(request, data), counts=counts)
 
 
 def load_wikipedia(folder: str | Path, *, held_out: int | None = 217, seed: int = 0) -> FeatureSet:

@@ -680,7 +680,8 @@ def test_a_card_says_all_that_people_must_know(name):
 
 CAPTIONED = ["dagnn", "algr", "cam", "mimnet"]
 DRAWN = {"mirflickr": ["dagnn"], "nus-wide": ["dagnn"], "oxford-102": CAPTIONED, "celeba": CAPTIONED, "deepfashion": CAPTIONED,
-         "flickr30k": CAPTIONED[1:], "vrd": CAPTIONED[1:]}  # fmt: skip
+         "flickr30k": CAPTIONED[1:], "vrd": CAPTIONED[1:],
+    "coco": CAPTIONED, "cub": CAPTIONED, "vg": CAPTIONED[1:], "wikipedia": ["dagnn"]}  # fmt: skip
 EPOCH = {
     "dagnn": {"set": {"width": 8, "hops": 1, "text_width": 8, "tag_hidden": 8, "label_width": 8, "batch_size": 8}},
     "algr": {"set": {"width": 16, "in_width": 16, "phase1_epochs": 0, "batch_size": 8}, "texts": "trained:1", "images": "grid:1"},

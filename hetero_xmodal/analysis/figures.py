@@ -165,7 +165,7 @@ def _sides(tables: Mapping[str, pd.DataFrame], which: int, keys: Sequence[str], 
     if not made:
         return None
     longest = max(min(TOP, len(table[list(keys)].drop_duplicates())) for table, *_ in made)
-    figure, panels = _axes(6.5 * len(made), 1.2 + 0.25 * max(longest, 2), len(made))
+    figure, panels = _axes(5.6 * len(made) + 0.9 * (len(made) == 1), 1.2 + 0.25 * max(longest, 2), len(made))
     for panel, (table, value, colour, title) in zip(panels, made, strict=True):
         _bars(table, keys, value, colour, title, panel, rows=longest)
     return figure

@@ -152,6 +152,9 @@ def test_an_image_counts_once_however_many_captions_it_has(shared):
     counted = hx.analyze(shared, unit="pair")
     assert counted.regions[["name", "regions", "pairs", "n"]].values.tolist() == [["dog", 6, 3, 3], ["dining table", 3, 3, 3]]
     assert counted.labels[["label", "pairs", "n"]].values.tolist() == [["indoors", 3, 3]]
+    dogs = counted.objects.set_index("name").loc["dog"]
+    names = ["regions", "pairs that show it", "regions named", "regions named, by class", "object words", "pairs that name it", "n pairs"]
+    assert dogs[names].tolist() == [6, 3, 2, 4, 2, 2, 3]
 
 
 def test_what_the_sentence_says_has_its_own_tables(shared):
@@ -217,8 +220,10 @@ def test_bridges_to_several_regions_count_one_to_one_as_one():
     dogs = SceneGraph([SceneObject("dog", box=box(20 * k)) for k in range(3)], size=(99, 99))
     said = sentence("dogs", objects=(0,), number={0: schema.SEVERAL}, names={0: "dog"})
     for bridges in (True, "all"):
-        row = hx.analyze([hx.build_graph(dogs, said, bridges=bridges)]).coverage.iloc[0]
+        analysis = hx.analyze([hx.build_graph(dogs, said, bridges=bridges)])
+        row = analysis.coverage.iloc[0]
         assert [row["matched"], row["regions named, with plurals"], row["regions named, by class"]] == [1, 3, 3]
+        assert analysis.objects.loc[0, ["name", "regions named", "regions named, by class"]].tolist() == ["dog", 1, 3]
 
 
 def random_corpus(seed: int = 0) -> tuple[GraphCorpus, list]:

@@ -287,7 +287,7 @@ def _compare(source: Source, folder: Path, report: VerifyReport, *, part: bool) 
     if part and source.counts:
         report.notes.append("a part of the set: " + ", ".join(f"{count:,} {what}" for what, count in source.counts.items()))
     report.notes += source.notes
-    if card is not None and "images" in source.gives:
+    if card is not None and source.counts and "images" in source.gives:
         used = {os.path.abspath(record.image) for record in source.records if isinstance(record.image, Path)}
         strays = sorted(path for path in _images_below(folder) if path not in used)
         if strays:

@@ -132,7 +132,7 @@ ENTRIES: tuple[Entry, ...] = (
     _world("world/scenes", "drawn scenes of 1 to 6 objects, 5 captions each, true scene graphs, edits"),
     _world("world/birds", "drawn birds with five varied parts, 10 captions each, true scene graphs, edits"),
     Entry(
-        "coco", "coco:FOLDER", "images with captions (and boxes) in COCO's format, as 'data build' writes them",
+        "coco", "coco:FOLDER", "COCO as published, or your own images with captions (and boxes) in its format",
         gives=("images", "captions"), reader=f"{DATASETS}.coco:open_coco", former=("coco-labels",),
         may_give=(("labels", "with instances.json"), ("scene graphs", "with instances.json"), ("tags", "with scenes.json")),
         where="FOLDER/captions.json, images/, optionally instances.json and scenes.json",

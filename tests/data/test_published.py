@@ -576,6 +576,67 @@ def test_real_folders_are_verified():
     assert birds.counts["images"] == 543 and not birds.missing
 
 
+# ---------------------------------------------------------------------------------------------- COCO as published
+
+
+def coco_2014(folder: Path) -> str:
+    """The tiny folder's images in the folders and files of COCO 2014; the last six are val2014."""
+    tiny_data.coco(folder)
+    (folder / "annotations").mkdir()
+    for part, numbers in (("train2014", range(1, N - 5)), ("val2014", range(N - 5, N + 1))):
+        (folder / part).mkdir()
+        for kind in ("captions", "instances"):
+            data = json.loads((folder / f"{kind}.json").read_text())
+            data["images"] = [row | {"file_name": f"COCO_{part}_{row['id']:012}.jpg"} for row in data["images"] if row["id"] in numbers]
+            data["images"] = [{key: value for key, value in row.items() if key != "split"} for row in data["images"]]
+            data["annotations"] = [row for row in data["annotations"] if row["image_id"] in numbers]
+            (folder / "annotations" / f"{kind}_{part}.json").write_text(json.dumps(data))
+        for number in numbers:
+            (folder / "images" / f"{number}.jpg").rename(folder / part / f"COCO_{part}_{number:012}.jpg")
+    for kind in ("captions", "instances"):
+        (folder / f"{kind}.json").unlink()
+    return f"coco:{folder}"
+
+
+def test_coco_as_published_by_hand(tmp_path):
+    name = coco_2014(tmp_path)
+    source = open_source(name)
+    assert source.gives == {"images", "captions", "labels", "scene graphs"} and source.splits == ("train", "val")
+    assert dict(source.counts) == {"images": N, "captions": 2 * N, "categories": 2}
+    assert [record.split for record in source.records] == ["train"] * 18 + ["val"] * 6
+    item = source.records[-1].make_item()
+    assert item.id == "val2014/COCO_val2014_000000000024" and item.sentences == tiny_data.captions(N - 1)
+    assert [(o.name, o.box) for o in item.scene.objects] == [("dog", (135, 40, 185, 90))] and item.labels.tolist() == [0, 1]
+    rows = [{"cocoid": k + 1, "filename": "x.jpg", "split": split} for k, split in enumerate(tiny_data.SPLITS[:-1])]
+    rows[0]["split"] = "restval"
+    (tmp_path / "annotations" / "dataset_coco.json").write_text(json.dumps({"images": rows}))
+    splits = [record.split for record in open_source(name).records]
+    assert splits[0] == "restval" and splits[1:-1] == tiny_data.SPLITS[1:-1] and splits[-1] == "unused"
+    assert len(hx.load_dataset(name, "test")) == 2
+
+
+def test_coco_as_published_in_damaged_copies(tmp_path):
+    from hetero_xmodal.data import verify_dataset
+
+    name = coco_2014(tmp_path)
+    (tmp_path / "val2014" / "COCO_val2014_000000000024.jpg").unlink()
+    (tmp_path / "train2014").rename(tmp_path / "images" / "train2014")
+    source = open_source(name)
+    assert source.missing == ("val2014/COCO_val2014_000000000024.jpg",) and len(source.records) == N - 1
+    assert verify_dataset(name, part=True).problems == ["val2014/COCO_val2014_000000000024.jpg is missing"]
+    told = verify_dataset(name).problems
+    assert "24 images, the whole set has 123,287 (--part accepts a part of it)" in told and any("2 categories" in line for line in told)
+    path = tmp_path / "annotations" / "instances_val2014.json"
+    data = json.loads(path.read_text())
+    data["categories"][0]["name"] = "tiger"
+    path.write_text(json.dumps(data))
+    with pytest.raises(InputError, match="instances_val2014.json' has other categories"):
+        open_source(name)
+    path.unlink()
+    (tmp_path / "annotations" / "instances_train2014.json").unlink()
+    assert open_source(name).gives == {"images", "captions"}
+
+
 # ---------------------------------------------------------------------------------------------- cards
 
 
@@ -619,7 +680,8 @@ def test_a_card_says_all_that_people_must_know(name):
 
 CAPTIONED = ["dagnn", "algr", "cam", "mimnet"]
 DRAWN = {"mirflickr": ["dagnn"], "nus-wide": ["dagnn"], "oxford-102": CAPTIONED, "celeba": CAPTIONED, "deepfashion": CAPTIONED,
-         "flickr30k": CAPTIONED[1:], "vrd": CAPTIONED[1:]}  # fmt: skip
+         "flickr30k": CAPTIONED[1:], "vrd": CAPTIONED[1:],
+    "coco": CAPTIONED, "cub": CAPTIONED, "vg": CAPTIONED[1:], "wikipedia": ["dagnn"]}  # fmt: skip
 EPOCH = {
     "dagnn": {"set": {"width": 8, "hops": 1, "text_width": 8, "tag_hidden": 8, "label_width": 8, "batch_size": 8}},
     "algr": {"set": {"width": 16, "in_width": 16, "phase1_epochs": 0, "batch_size": 8}, "texts": "trained:1", "images": "grid:1"},

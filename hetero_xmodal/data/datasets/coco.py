@@ -10,6 +10,10 @@
 
 Images are looked for in ``images/`` and then in the folder itself, and read when an item is asked for. Karpathy's split files are read by
 ``karpathy:FILE,FOLDER``.
+
+COCO as published is read too, where there is no ``captions.json``: ``annotations/captions_train2017.json``, ``instances_train2017.json``
+and ``train2017/`` (also ``images/train2017/``), the same of ``val2017``, or of 2014. The splits are ``train`` and ``val``, or, with
+``dataset_coco.json`` in the folder or in ``annotations/``, Karpathy's. Images that are not there are left out, and counted.
 """
 
 from __future__ import annotations
@@ -25,11 +29,12 @@ import numpy as np
 from ...errors import InputError
 from ...fields import Fields, brief
 from ...files import read_json
-from ...ids import IdTable, same_file, short_ids
+from ...ids import IdTable, same_file, short_ids, without_ending
 from ...parsers.detectors.coco_categories import read_categories
 from ...scenes import SceneGraph, SceneObject
 from ..boxes import cut, fit_boxes
-from ..source import Record, Request, Source, check_inside, clean_text, existing_form
+from ..published import FileTable, left_out
+from ..source import SPLITS, Record, Request, Source, check_inside, clean_text, existing_form, split_name
 
 
 class Listed(NamedTuple):
@@ -49,9 +54,12 @@ def open_coco(request: Request) -> Source:
     InputError : a file that is missing or not in COCO's layout; the message names the entry.
     """
     folder = request.folder()
+    published = sorted((folder / "annotations").glob("captions_*.json"))
+    if published and not (folder / "captions.json").exists():
+        return _open_published(request, folder, published)
     where = f"captions file '{folder / 'captions.json'}'"
     listed = read_captions(folder / "captions.json")
-    boxes, scenes = _instances(folder), _scenes(folder)
+    boxes, scenes = _instances(folder / "instances.json"), _scenes(folder)
     names = scenes.label_names if scenes.label_names is not None else boxes.names
     records, notes = [], list(boxes.notes)
     joined, found = set(), set()
@@ -76,6 +84,58 @@ def open_coco(request: Request) -> Source:
         f"coco:{request.place}", request.kind, request.place, records, gives=gives, label_names=names, tag_names=scenes.tag_names,
         notes=tuple(notes),
     )  # fmt: skip
+
+
+def _open_published(request: Request, folder: Path, files: list[Path]) -> Source:
+    """COCO's own folders and files; see the module's text."""
+    records: list[Record] = []
+    notes: list[str] = []
+    missing: list[str] = []
+    names: list[str] = []
+    karpathy = _karpathy_splits(folder)
+    table, captions = FileTable(), 0
+    for path in files:
+        part = path.stem.removeprefix("captions_")
+        listed, boxes = read_captions(path), _instances(path.with_name(f"instances_{part}.json"))
+        if boxes.names and names and boxes.names != names:
+            raise InputError(f"instances file '{path.with_name(f'instances_{part}.json')}' has other categories than the file before it")
+        names = names or boxes.names
+        notes += boxes.notes
+        split = next((name for name in SPLITS if part.startswith(name)), part)
+        places = (folder / part, folder / "images" / part, folder / "images")
+        for image in listed:
+            check_inside(image.file_name, f"captions file '{path}'", "the folder of the images")
+            captions += len(image.captions)
+            file = next((place / image.file_name for place in places if table.has(place / image.file_name)), None)
+            if file is None:
+                missing.append(f"{part}/{image.file_name}")
+                continue
+            own = split if karpathy is None else karpathy.get(image.id, "unused")
+            record = Record(f"{part}/{without_ending(image.file_name)}", own, image.captions, file)
+            row = boxes.row_of(image)
+            records.append(record if row is None else _with_boxes(record, boxes.images[row], boxes.names))
+    if not records:
+        raise InputError(f"'{folder}' holds none of the {len(missing)} listed images; expected {missing[0]}" if missing else (
+            f"'{files[0]}' lists no image"
+        ))  # fmt: skip
+    labelled = any(record.labels is not None for record in records)
+    return Source(
+        f"coco:{request.place}", request.kind, request.place, records, label_names=names, missing=tuple(missing),
+        gives={"images", "captions"} | ({"labels", "scene graphs"} if labelled else set()),
+        notes=(*left_out(missing, len(records) + len(missing), f"'{folder}'"), *notes),
+        counts={"images": len(records) + len(missing), "captions": captions} | ({"categories": len(names)} if names else {}),
+    )  # fmt: skip
+
+
+def _karpathy_splits(folder: Path) -> dict[str, str] | None:
+    """Image id -> split of Karpathy's file, ``None`` without one."""
+    path = next(
+        (place / "dataset_coco.json" for place in (folder, folder / "annotations") if (place / "dataset_coco.json").is_file()), None
+    )
+    if path is None:
+        return None
+    rows = Fields(read_json(path, "splits"), f"split file '{path}'").rows("images")
+    return {row.id("cocoid"): split_name(row.text("split")) for row in rows}
 
 
 def _not_joined(file: str, what: str, names: list[str]) -> list[str]:
@@ -175,8 +235,7 @@ class _Boxes(NamedTuple):
         return row
 
 
-def _instances(folder: Path) -> _Boxes:
-    path = folder / "instances.json"
+def _instances(path: Path) -> _Boxes:
     if not path.exists():
         return _Boxes([], [], None)
     where = f"instances file '{path}'"

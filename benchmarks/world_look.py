@@ -32,17 +32,19 @@ def main() -> None:
         fit_world_look(
             Path(hetero_xmodal.__file__).parent / "assets" / "world_look.safetensors", [f for k, f in enumerate(files) if k % 12][::2]
         )
-    sets = {"world, test split": list(world_images("test", options.count))}
+    sets: dict[str, list] = {}
+    for kind, image in world_images("test", options.count):
+        sets.setdefault(f"world, {kind}", []).append(image)
     for folder in options.photographs:
         files = sorted(folder.rglob("*.jpg"))
         sets[folder.name] = files[:: 12 if len(files) > 24 * options.count else 1][: 2 * options.count]
-    print(f"{'images':24} {'n':>5} {'like the world':>15} {'least':>7} {'median':>7} {'greatest':>9} {'ms each':>8}")
+    print(f"{'images':30} {'n':>5} {'like the world':>15} {'least':>7} {'median':>7} {'greatest':>9} {'ms each':>8}")
     for name, images in sets.items():
         start = time.perf_counter()
         evidence = np.array([world_evidence(image) for image in images])
         spent = 1000 * (time.perf_counter() - start) / len(images)
         alike = int((evidence > 0).sum())
-        print(f"{name:24} {len(images):5} {alike:15} {evidence.min():7.2f} {np.median(evidence):7.2f} {evidence.max():9.2f} {spent:8.1f}")
+        print(f"{name:30} {len(images):5} {alike:15} {evidence.min():7.2f} {np.median(evidence):7.2f} {evidence.max():9.2f} {spent:8.1f}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ A region is named
 * *by class* if any word has its class.
 
 A word has a region's class if their names match as in :func:`hetero_xmodal.graphs.bridges.name_similarity` ("puppy" and "dog").
+
+Of a pair whose image has no regions but the patches of a grid, nobody knows what the image shows; it has no share.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ class _Part:
 
     start: int
     count: int
+    nodes: np.ndarray  # visual nodes of each pair, regions and patches
     regions: pd.DataFrame
     words: pd.DataFrame
 
@@ -78,7 +81,7 @@ def _parts(corpus: GraphCorpus) -> Iterator[_Part]:
         regions[PLURALS] = bridged | _flags(r[several], len(regions))
         regions[CLASS] = bridged | _flags(r, len(regions))
         words[CLASS] = words[ONE] | _flags(w, len(words))
-        yield _Part(start, flat.count, regions, words)
+        yield _Part(start, flat.count, np.diff(flat.node_offsets[schema.VISUAL].numpy()), regions, words)
 
 
 def _matched(flat: FlatGraphs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -119,14 +122,15 @@ def pair_tables(corpus: GraphCorpus, unit: str | None) -> dict[str, pd.DataFrame
     """
     by_name = _ByName(corpus, "pair" if unit == "pair" else None)
     columns = ("regions", "object words", "matched", *(SHARES["regions named"][1][way] for way in (PLURALS, CLASS)))
-    counts = {name: np.zeros(len(corpus), np.int64) for name in (*columns, SHARES["object words seen"][1][CLASS])}
+    counts = {name: np.zeros(len(corpus), np.int64) for name in (*columns, SHARES["object words seen"][1][CLASS], "patches")}
     for part in _parts(corpus):
         by_name.add(part)
         regions, words = part.regions, part.words
         here = slice(part.start, part.start + part.count)
         rows = (regions, words, words[words[ONE]], regions[regions[PLURALS]], regions[regions[CLASS]], words[words[CLASS]])
-        for column, which in zip(counts.values(), rows, strict=True):
+        for column, which in zip(counts.values(), rows, strict=False):  # the patches come last
             column[here] = np.bincount(which["member"], minlength=part.count)
+        counts["patches"][here] = part.nodes - counts["regions"][here]
     coverage = _coverage(corpus, counts)
     return {"coverage": coverage, "shares": _shares(coverage), "objects": by_name.table()}
 
@@ -134,21 +138,25 @@ def pair_tables(corpus: GraphCorpus, unit: str | None) -> dict[str, pd.DataFrame
 def _coverage(corpus: GraphCorpus, counts: dict[str, np.ndarray]) -> pd.DataFrame:
     """One row per pair. ``share named on both sides`` is matched / (regions + object words - matched), empty where there are neither."""
     table = pd.DataFrame({"pair": np.arange(len(corpus)), "id": corpus.ids} | counts)
-    either = table["regions"] + table["object words"] - table["matched"]
     for share, (whole, ways) in SHARES.items():
-        all_of = table[whole] if whole in table else either
+        all_of = _all_of(table, whole)
         for way, column in ways.items():
             name = f"share of {share}" if share != "named on both sides" else f"share {share}"
             table[name if way == ONE else f"{name}, {way}"] = table[column] / all_of.where(all_of > 0)
     return table
 
 
+def _all_of(coverage: pd.DataFrame, whole: str) -> pd.Series:
+    """Of how many things a pair's share is one; none where the image has patches only."""
+    things = coverage[whole] if whole in coverage else coverage["regions"] + coverage["object words"] - coverage["matched"]
+    return things.where((coverage["regions"] > 0) | (coverage["patches"] == 0), 0)
+
+
 def _shares(coverage: pd.DataFrame) -> pd.DataFrame:
     """Every share pooled (of all things in all pairs) and as the mean of the shares of the pairs that have such a thing."""
     rows = []
-    either = coverage["regions"] + coverage["object words"] - coverage["matched"]
     for share, (whole, ways) in SHARES.items():
-        all_of = coverage[whole] if whole in coverage else either
+        all_of = _all_of(coverage, whole)
         for way, column in ways.items():
             total, pairs = int(all_of.sum()), all_of > 0
             rows.append(

@@ -186,10 +186,15 @@ class Analysis:
             "that denote the same object. Every table on this page is also a CSV file in this folder."
         )
         if self.unit == "pair":
-            return [first, "The unit is the pair: an image is counted once for each of its sentences, and a sentence once for each image."]
-        if self.unit:
-            return [first, f"The unit is the {self.unit}: only what belongs to {self.unit}s is counted, once for each."]
-        return [first, "An image is counted once, however many sentences it has; every table names its unit and n, the number of units."]
+            unit = "The unit is the pair: an image is counted once for each of its sentences, and a sentence once for each image."
+        elif self.unit:
+            unit = f"The unit is the {self.unit}: only what belongs to {self.unit}s is counted, once for each."
+        else:
+            unit = "An image is counted once, however many sentences it has; every table names its unit and n, the number of units."
+        patches = sum(self.tables["images"]["patches"] > 0) if "images" in self.tables else 0
+        have = f"{patches:,} {noun(self.unit or 'image', count=patches)} {'has' if patches == 1 else 'have'}"
+        note = f"The patches of a grid, which {have}, are named by nobody, and are in no table of regions, relations or shares."
+        return [first, unit, *([note] if patches else [])]
 
     def _heading(self, name: str) -> str:
         """The title of a section, with the units and n."""

@@ -58,7 +58,13 @@ def _moved(state: Any, folder: str) -> Any:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any] | None:
-    """The checkpoint in a file, its tensors on the CPU; None if the file is missing or damaged, be it by a single bit."""
+    """The checkpoint in a file, its tensors on the CPU; None if the file is missing or damaged, be it by a single bit.
+
+    Raises
+    ------
+    InputError
+        If *path* is a folder, a pipe or a device.
+    """
     if not path.exists():
         return None
     if not path.is_file():  # reading a pipe may wait for ever

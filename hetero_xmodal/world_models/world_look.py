@@ -24,20 +24,32 @@ BOUND, MARGIN = 350.0, 2.5
 INVERSE_PENALTY = 0.1
 
 
-def world_images(split: str, count: int) -> Iterator[Image.Image]:
-    """*count* scenes and *count* birds, and of every fourth also a JPEG of quality 75, of every fourth one of 300 pixels and quality 40."""
-    from PIL import Image
+#: how images of the world come: as drawn at several sizes, made smaller, and as JPEG (side in pixels, quality)
+KINDS = ("128 pixels", "64 pixels", "256 pixels", "made smaller to 64", "JPEG 75", "300 pixels, JPEG 40")
 
+
+def world_images(split: str, count: int) -> Iterator[tuple[str, Image.Image]]:
+    """Kind and image of *count* scenes and *count* birds as drawn at 128 pixels, and of a fifth of them in each other kind of KINDS."""
     for name in ("world/scenes", "world/birds"):
-        dataset = load_dataset(name, split=split, size=count)
+        sizes = {side: load_dataset(name, split=split, size=count, image_size=side) for side in (64, 128, 256)}
         for row in range(count):
-            image = dataset[row].image.convert("RGB")
-            yield image
-            for turn, side, quality in ((0, None, 75), (1, 300, 40)):
-                if row % 4 == turn:
-                    file = io.BytesIO()
-                    (image if side is None else image.resize((side, side), 3)).save(file, "JPEG", quality=quality)
-                    yield Image.open(file)
+            image = sizes[128][row].image.convert("RGB")
+            yield KINDS[0], image
+            kind = 1 + row % 5
+            if kind in (1, 2):
+                yield KINDS[kind], sizes[64 if kind == 1 else 256][row].image.convert("RGB")
+            elif kind == 3:
+                yield KINDS[kind], image.resize((64, 64))
+            else:
+                yield KINDS[kind], _jpeg(image, 75) if kind == 4 else _jpeg(image.resize((300, 300), 3), 40)
+
+
+def _jpeg(image: Image.Image, quality: int) -> Image.Image:
+    from PIL import Image as pil
+
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    return pil.open(file)
 
 
 def fit_world_look(out: str | Path, photographs: Sequence[str | Path], *, count: int = 1500) -> None:
@@ -45,7 +57,7 @@ def fit_world_look(out: str | Path, photographs: Sequence[str | Path], *, count:
     import torch
     from sklearn.linear_model import LogisticRegression
 
-    statistics = np.array([look_statistics(image) for image in world_images("train", count)])
+    statistics = np.array([look_statistics(image) for _, image in world_images("train", count)])
     mean = statistics.mean(0)
     _, values, directions = np.linalg.svd(statistics - mean, full_matrices=False)
     deviation = np.maximum(values / np.sqrt(len(statistics)), LEAST_DEVIATION)

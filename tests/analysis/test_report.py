@@ -203,7 +203,7 @@ def test_a_pooled_share_is_not_the_mean_of_shares():
     assert shown["share of regions named, one to one (pooled)"] == 0.25 and shown["share of regions named, one to one (mean)"] == 0.5
 
 
-def test_patches_of_a_grid_are_no_regions_and_their_neighbours_no_facts():
+def test_patches_of_a_grid_are_no_regions_and_their_neighbours_no_facts(tmp_path):
     patches = [SceneObject("patch", box=box(20 * k), provenance="prior") for k in range(3)]
     ties = [SceneRelation(0, "left of", 1, provenance="prior"), SceneRelation(1, "right of", 0, provenance="prior", mirror=True)]
     graph = hx.build_graph(SceneGraph(patches, ties, size=(99, 99)), sentence("a", "patch", objects=(1,)))
@@ -211,9 +211,12 @@ def test_patches_of_a_grid_are_no_regions_and_their_neighbours_no_facts():
     assert not len(analysis.regions) and not len(analysis.predicates) and not len(analysis.triples)
     assert analysis.objects[["name", "regions", "object words"]].values.tolist() == [["patch", 0, 1]]
     assert analysis.images[["regions", "relations", "patches"]].values.tolist() == [[0, 0, 3]]
-    row = analysis.coverage.iloc[0]
-    assert row["regions"] == 0 and np.isnan(row["share of regions named"]) and row["share named on both sides"] == 0
+    row = analysis.coverage.iloc[0]  # what the image shows is not known, so that the word is neither seen nor missed
+    assert row["regions"] == 0 and row["patches"] == 3 and row["object words"] == 1
+    assert row[[name for name in row.index if name.startswith("share")]].isna().all()
+    assert analysis.shares[["n of pooled", "n of mean"]].values.tolist() == [[0, 0]] * 6 and analysis.shares["pooled"].isna().all()
     assert analysis.sizes.set_index("of").loc["visual", ["total", "facts"]].tolist() == [3, 0]
+    assert "The patches of a grid, which 1 image has" in analysis.save(tmp_path / "report").read_text()
 
 
 def test_bridges_to_several_regions_count_one_to_one_as_one():

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ASSET = "world_look"
 SIDE = 96
+LEAST_SIDE = 64
 _SCALES = 3
 #: bounds between the bins of differences of neighbouring pixels, of 255 grey levels
 _BOUNDS = np.array([1, 2, 4, 8, 16, 32, 64], np.float32)
@@ -91,9 +92,14 @@ def _fitted() -> dict[str, np.ndarray]:
 
 
 def world_evidence(image: ImageLike) -> float:
-    """How surely an image is one of the world: above 0 it looks like one of them; minus infinity beyond the bound of the distance."""
-    fitted = _fitted()
-    inputs, distance = whitened_inputs(look_statistics(image)[None], fitted["mean"], fitted["whitening"])
+    """How surely an image is one of the world: above 0 it looks like one of them; minus infinity beyond the bound of the distance.
+
+    An image of fewer than 64 pixels a side is too small to tell, and passes for one of the world (plus infinity).
+    """
+    fitted, upright = _fitted(), read_image(image)
+    if max(upright.size) < LEAST_SIDE:
+        return math.inf
+    inputs, distance = whitened_inputs(look_statistics(upright)[None], fitted["mean"], fitted["whitening"])
     if distance[0] > fitted["bound"]:
         return -math.inf
     return float(inputs[0] @ fitted["weights"] + fitted["bias"] - fitted["margin"])

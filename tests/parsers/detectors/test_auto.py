@@ -93,3 +93,11 @@ def test_the_worlds_detector_warns_of_other_images(world, noise):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         hx.parse_images(world, detector="world")
+
+
+def test_images_of_the_world_at_other_sizes_raise_no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for side in (32, 64, 256):
+            dataset = hx.load_dataset("world/birds", split="val", size=3, image_size=side)
+            hx.parse_images([dataset[k].image for k in range(3)], detector="world")

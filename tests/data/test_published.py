@@ -675,6 +675,19 @@ def test_a_card_says_all_that_people_must_know(name):
     json.dumps(made, allow_nan=False)
 
 
+def test_each_of_the_nine_sets_has_a_reader_a_card_and_the_settings_of_its_papers():
+    from hetero_xmodal.recipes.presets import DATASETS, paper_dataset, presets
+
+    rows = [row for row in presets() if row["preset"].startswith("paper/")]
+    assert (
+        {row["preset"].partition("/")[2] for row in rows}
+        == set(DATASETS)
+        == {paper_dataset(f"{name}:FOLDER") for name in PUBLISHED} - {None}
+    )
+    known = {"stated", "not stated: our reading", "not in the paper: switched off"}
+    assert {row["source"] for row in rows} == known  # what a paper does not say is marked so
+
+
 # ---------------------------------------------------------------------------------------------- training
 
 

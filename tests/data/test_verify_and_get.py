@@ -16,7 +16,7 @@ import pytest
 import tiny_data
 
 from hetero_xmodal.cli.main import run
-from hetero_xmodal.data import verify_dataset
+from hetero_xmodal.data import open_source, verify_dataset
 from hetero_xmodal.data.card import Download, read_card
 from hetero_xmodal.data.get import get_dataset
 from hetero_xmodal.errors import InputError
@@ -65,6 +65,22 @@ def test_samples_of_published_sets_are_a_part_without_fault(kind, tmp_path):
     report = verify_dataset(name, part=True)
     assert report.ok and report.checked == tiny_data.N and not any("belong to no record" in note for note in report.notes)
     assert not verify_dataset(name).ok
+
+
+def test_what_is_built_of_tagged_photographs_is_without_fault(tmp_path):
+    name = tiny_data.mirflickr(tmp_path / "d")
+    assert run(["data", "build", name, "--split", "train", "--out", str(tmp_path / "built")]) == 0
+    report = verify_dataset(tmp_path / "built")
+    assert report.ok and report.checked == 2 * 20 + 2
+    first = open_source(f"coco:{tmp_path / 'built'}").records[0]
+    assert first.tags == ("dog", "sea", "nikon") and first.labels.tolist() == [0, 0, 1]
+
+
+def test_a_broken_file_of_captions_is_a_problem_and_not_an_error(tmp_path):
+    name = tiny_data.oxford_102(tmp_path)
+    (tmp_path / "text_c10" / "class_00001" / "image_00001.txt").write_text(" \n")
+    (problem,) = verify_dataset(name, part=True).problems
+    assert "image_00001.txt' hold no line of text" in problem
 
 
 def test_many_problems_are_not_all_printed(tmp_path):

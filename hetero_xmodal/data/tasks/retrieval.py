@@ -70,7 +70,7 @@ def load_retrieval_data(
         return _generated(source, sizes or {}) if source.generate is not None else _photographs(source, network, held_out, seed)
     features = source.features()
     if features.val is None:
-        default = 217 if source.kind == "wikipedia" else _tenth(features)
+        default = _tenth(features)  # of Wikipedia 217
         features = features.hold_out(default if held_out is None else held_out, seed=seed)
     labels = features.label_names or [f"label {k}" for k in range(features.train.labels.shape[1])]
     vocab = {"data": source.kind, "labels": list(labels), "images": {"network": "given"}, "texts": {"kind": "given"}}

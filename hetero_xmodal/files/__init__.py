@@ -18,6 +18,7 @@ from .blocks import BlockHashes, blocks_file, write_blocks
 from .folders import FolderKind, Saved, atomic_folder, check_writable, existing_folder, read_folder, recover_folder, replaceable_folder
 from .formats import (
     existing_file,
+    path_exists,
     read_json,
     read_safetensors,
     read_text,
@@ -60,6 +61,7 @@ __all__ = [
     "files_below",
     "one_writer",
     "read_folder",
+    "path_exists",
     "read_json",
     "read_manifest",
     "read_safetensors",

@@ -1,4 +1,4 @@
-"""Heterographs as PyTorch Geometric's ``HeteroData`` and back, without loss. PyTorch Geometric is optional: ``pip install torch-geometric``.
+"""Heterographs as PyTorch Geometric's ``HeteroData`` and back, without loss; needs ``pip install torch-geometric``.
 
 Every node type and relation is there even if it is empty, with ``num_nodes`` set, because PyTorch Geometric's own ``Batch`` cannot
 count the nodes of a type without features. PyTorch Geometric shifts every tensor in a batch whose name contains "index", as if it held

@@ -38,7 +38,18 @@ from typing import ClassVar, TypeVar
 from ..errors import InputError
 from .atomic import TEMPORARY, behind_links, sync, usual_mode
 from .locks import one_writer
-from .manifest import MANIFEST, FileRecord, Manifest, check_files, file_state, files_below, read_manifest, store_manifest, write_manifest
+from .manifest import (
+    MANIFEST,
+    FileRecord,
+    Manifest,
+    check_files,
+    file_state,
+    files_below,
+    is_changed,
+    read_manifest,
+    store_manifest,
+    write_manifest,
+)
 
 T = TypeVar("T")
 _OLD, _LOCK = ".hx.old", ".hx.lock"
@@ -75,7 +86,7 @@ class FolderKind:
         Raises
         ------
         InputError
-            Naming the first such thing.
+            Naming the first such thing, or the first file of ours that was changed since.
         """
         found = [name for name in files_below(folder) if not _passing(name, folder)]
         if not found:
@@ -95,6 +106,18 @@ class FolderKind:
             raise InputError(
                 f"folder '{folder}' holds '{others[0]}', which is no file of {self.phrase} of this package; "
                 "give a new or empty folder (nothing was deleted)"
+            )
+        if manifest is not None and manifest.complete:
+            self._check_unchanged(folder, manifest)
+
+    def _check_unchanged(self, folder: Path, manifest: Manifest) -> None:
+        """Refuse a *folder* with a file that somebody has changed since it was written."""
+        name = next((name for name in manifest.files if is_changed(folder, name, manifest)), None)
+        # another writer may have replaced the folder meanwhile: only what differs from the manifest that is there now was changed
+        if name is not None and read_manifest(folder) == manifest:
+            raise InputError(
+                f"file '{folder / name}' was changed after {self.phrase} of this package was written there; "
+                "move it away, or give a new or empty folder (nothing was deleted)"
             )
 
     def _whole(self, folder: Path, found: list[str]) -> bool:
@@ -121,12 +144,12 @@ def _passing(name: str, folder: Path) -> bool:
 def replaceable_folder(path: str | Path, kind: FolderKind) -> Path:
     """Return *path* if :func:`atomic_folder` may write there, for refusing it before the work.
 
-    It does not exist, is empty, or holds a folder of the same kind and nothing else.
+    It does not exist, is empty, or holds a folder of the same kind, as it was written, and nothing else.
 
     Raises
     ------
     InputError
-        If *path* is a file, or a folder with anything else in it.
+        If *path* is a file, or a folder with anything else, or a changed file, in it.
     """
     path = Path(path)
     real = behind_links(path)
@@ -152,7 +175,7 @@ def atomic_folder(path: str | Path, kind: FolderKind) -> Iterator[Path]:
     Raises
     ------
     InputError
-        If *path* is a file or a folder with other files in it, cannot be written, or is being written by another process.
+        If *path* is a file or a folder with other or changed files in it, cannot be written, or is being written by another process.
     """
     real = behind_links(replaceable_folder(path, kind))
     place = _Place(real)
@@ -191,7 +214,7 @@ class Saved:
         Raises
         ------
         InputError
-            If *folder* is a file, contains other files, or cannot be written.
+            If *folder* is a file, contains other or changed files, or cannot be written.
         """
         with atomic_folder(folder, self.kind) as temporary:
             self.write(temporary, dpi=dpi)

@@ -179,7 +179,7 @@ def check_files(folder: str | Path, names: Iterable[str] | None = None, *, again
 
 def _check(folder: Path, name: str, manifest: Manifest, again: bool) -> None:
     path, wanted = folder / name, manifest.files.get(name)
-    advice = f"write it again; or, if that was meant, delete {MANIFEST}"
+    advice = f"move it away and write it again; or, if that was meant, delete {MANIFEST}"
     if wanted is None:
         if path.exists():
             raise InputError(f"'{path}' is not among the files that {MANIFEST} beside it lists: it was added or renamed; {advice}")
@@ -198,6 +198,23 @@ def _check(folder: Path, name: str, manifest: Manifest, again: bool) -> None:
     except OSError as error:
         raise InputError(f"'{path}' cannot be read ({error.strerror or error})") from None
     raise InputError(f"'{path}' is not the file that was written ({why}): it is damaged or was changed; {advice}")
+
+
+def is_changed(folder: Path, name: str, manifest: Manifest) -> bool:
+    """Whether the file *name* of *folder* is there with other contents than were written; for folders that are to be replaced.
+
+    Hashed is only what has the size of the record and was written after the manifest, so that a large folder costs nothing.
+    """
+    path, wanted = folder / name, manifest.files[name]
+    try:
+        found = path.stat()
+        if not path.is_file() or found.st_size != wanted.size:
+            return True
+        last = (folder / MANIFEST).stat()
+        later = found.st_mtime_ns >= last.st_mtime_ns or found.st_ctime_ns >= last.st_ctime_ns  # a file that is moved here keeps its mtime
+        return later and _record_once(path, file_state(path)) != wanted
+    except FileNotFoundError:  # what is gone cannot be lost
+        return False
 
 
 def renew_record(path: str | Path) -> None:

@@ -23,6 +23,8 @@ _HOME = {
     "normalize_adjacency": "labels",
     "to_networkx": "convert",
     "from_networkx": "convert",
+    "to_pyg": "pyg",
+    "from_pyg": "pyg",
     "to_frames": "tables",
     "save_graph": "store",
     "load_graph": "store",

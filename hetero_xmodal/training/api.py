@@ -26,8 +26,8 @@ from ..checks import check_count, check_seed
 from ..configs import config_with
 from ..data.registry import check_data
 from ..errors import InputError, nearest
-from ..files import existing_file
-from ..pretrained import SHIPPED, find_model
+from ..files import existing_file, replaceable_folder
+from ..pretrained import MODEL_FOLDER, SHIPPED, find_model
 from .options import Assignments, assignments, call_with, check_network, check_settings, check_world_size, split_sizes
 from .run_folder import check_resumed_as_asked, free_run_folder
 
@@ -135,6 +135,7 @@ def train(
         if not (Path(out).is_dir() and any(Path(out).iterdir())):
             raise InputError(f"there is no run in '{out}' to resume; check the folder, or start a new run without resume")
         check_resumed_as_asked(out, recipe, seed=seed, changes=assignments(set))
+        replaceable_folder(Path(out) / "model", MODEL_FOLDER)  # it is written only after the training
     options = {
         "out": free_run_folder(out, resume=resume or not _leads()),
         "preset": preset, "set": assignments(set) or None, "size": size, "image_size": image_size, "epochs": epochs, "patience": patience,

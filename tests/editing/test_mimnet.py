@@ -103,7 +103,7 @@ def test_which_recipe_a_model_is(model, tmp_path):
     assert isinstance(load_manipulation_model(tmp_path / "run"), MIMNet)
     with pytest.raises(hx.InputError, match="recipe is 'mimnett'.*mimnet"):
         recipe_of("birds", "mimnett")
-    with pytest.raises(hx.InputError, match="'mimnet' model, expected 'cam'"):
+    with pytest.raises(hx.InputError, match="is of the recipe mimnet, expected cam"):
         load_manipulation_model(tmp_path / "run", recipe="cam")
     with pytest.raises(hx.InputError, match="does not exist"):
         load_manipulation_model(tmp_path / "nothing", recipe="mimnet")

@@ -85,7 +85,7 @@ def test_what_is_refused(tmp_path):
         hx.compare(one, three)
     with pytest.raises(hx.InputError, match="fewer than two queries"):
         hx.compare(three, three)
-    with pytest.raises(hx.InputError, match="two of one recipe"):
+    with pytest.raises(hx.InputError, match="two models of one recipe"):
         hx.compare(one, SHIPPED["cam"]["birds"])
     with pytest.raises(hx.InputError, match="does not exist"):
         hx.compare(one, tmp_path / "nowhere")

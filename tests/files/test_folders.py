@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -334,3 +335,38 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="output folder '.*out' cannot be written .(File exists|Not a directory).; give another folder"):
         write(tmp_path / "file" / "out", "never")
+
+
+@pytest.mark.parametrize("edit", ["longer text", "other"], ids=["another size", "the same size"])
+def test_a_file_that_somebody_has_changed_is_not_replaced(edit, tmp_path):
+    write(tmp_path / "out", "first")
+    (tmp_path / "out" / "text.txt").write_text(edit)
+    with pytest.raises(InputError, match="text.txt' was changed after a note of this package was written there"):
+        write(tmp_path / "out", "third")
+    assert (tmp_path / "out" / "text.txt").read_text() == edit
+    (tmp_path / "out" / "text.txt").rename(tmp_path / "mine.txt")
+    write(tmp_path / "out", "third")
+    assert (tmp_path / "out" / "text.txt").read_text() == "third"
+
+
+def test_a_file_that_was_changed_while_another_is_written_is_not_replaced(tmp_path):
+    write(tmp_path / "out", "first")
+    with pytest.raises(InputError, match="text.txt' was changed"), atomic_folder(tmp_path / "out", NOTE) as folder:
+        (folder / "text.txt").write_text("third")
+        (tmp_path / "out" / "text.txt").write_text("my note")
+    assert (tmp_path / "out" / "text.txt").read_text() == "my note"
+
+
+def test_a_file_that_was_copied_or_touched_is_still_ours(tmp_path):
+    write(tmp_path / "out", "first")
+    shutil.copytree(tmp_path / "out", tmp_path / "copied", copy_function=shutil.copyfile)
+    (tmp_path / "copied" / "text.txt").touch()
+    write(tmp_path / "copied", "third")
+    assert (tmp_path / "copied" / "text.txt").read_text() == "third"
+
+
+def test_unchanged_files_are_not_read_again_before_they_are_replaced(tmp_path, monkeypatch):
+    write(tmp_path / "out", "first")
+    os.utime(tmp_path / "out" / "manifest.json", (time.time() + 9,) * 2)
+    monkeypatch.setattr("hetero_xmodal.files.manifest._record_once", lambda path, state: pytest.fail(f"{path} was hashed"))
+    write(tmp_path / "out", "third")

@@ -93,7 +93,7 @@ def test_a_run_as_typed_names_what_differs(features, tmp_path, capsys, monkeypat
     (tmp_path / "moved.npz").rename(path)
     # all else is refused before the data are read
     monkeypatch.setattr("hetero_xmodal.training.api.load_pairs_and_vectors", None)
-    assert "with seed=0, now seed=5 is requested" in resumed(capsys, "dagnn", data, tmp_path / "run", *LINE, "--seed", "5")
+    assert "was started with --seed 0, now --seed 5 is requested" in resumed(capsys, "dagnn", data, tmp_path / "run", *LINE, "--seed", "5")
     assert "with hops=1, now hops=2 is requested" in resumed(capsys, "dagnn", data, tmp_path / "run", *LINE, "--set", "hops=2")
     other = resumed(capsys, "algr", "world/scenes", tmp_path / "run", "--resume")
     assert "holds a run of train dagnn, not of train algr" in other

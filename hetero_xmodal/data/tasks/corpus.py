@@ -77,7 +77,7 @@ def build_corpus(
     source : name of a data set that gives images with captions (``"world/scenes"``, ``"cub:FOLDER"``), a folder of images with captions
         beside them, what ``hx.load_dataset`` returned, or a list of its items.
     split : of a data set given by name; if left out, ``"train"`` or its only split, and every image of a folder.
-    detector : finds the objects of the images, see ``hx.parse_image``; ``"auto"`` if left out.
+    detector : finds the objects of the images, see ``hx.parse_image``; if left out, ``"world"`` for generated worlds, else ``"auto"``.
     scenes : ``"true"`` takes the data set's own scene graphs of the images instead of a detector.
     model : spaCy model for the sentences.
     limit : take the first *limit* items only.
@@ -112,7 +112,8 @@ def build_corpus(
     if not (isinstance(source, str) and source.startswith("world/")):
         check_unused("is for generated worlds, and the source is none", seed=seed)
     if scenes == "detector":
-        detector = "auto" if detector is None else detector
+        if detector is None:  # of a generated world it is known; other images are looked at one by one
+            detector = "world" if isinstance(source, str) and source.startswith("world/") else "auto"
         check_detector(detector)
     else:
         check_unused("is not used where scenes='true' takes the data set's own scene graphs", detector=detector)

@@ -373,7 +373,7 @@ def test_words_of_a_named_spacy_model(tmp_path):
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        ("spacy:en_core_web_none", "the spaCy model 'en_core_web_none' cannot be loaded .* install one with"),
+        ("spacy:en_core_web_none", "the spaCy model 'en_core_web_none' is neither an installed package nor a folder; install one with"),
         ("transformer:/nowhere/bert", "the transformer '/nowhere/bert' cannot be loaded"),
         ("trained:two", "the minimum count is 'two'"),
         ("trained:\u0665", "the minimum count is"),

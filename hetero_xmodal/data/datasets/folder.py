@@ -2,11 +2,15 @@
 
 1. Every file below the folder whose name ends in .jpg, .jpeg, .png, .gif, .bmp, .webp, .tif or .tiff is an image; ordered by path.
 2. If there is a ``captions.csv`` with the columns ``image`` (path inside the folder) and ``caption``, it gives the captions: one a
-   row, as many rows for an image as it has captions; an image that the table does not name is left out.
+   row, as many rows for an image as it has captions; an image that the table does not name is left out. ``a.png`` and ``./a.png`` are
+   one image. Files as in the third rule are then not read, and a note counts them.
 3. Otherwise the captions of ``photo.jpg`` stand in ``photo.txt`` beside it, one a line; empty lines do not count. Only a line feed ends a
    line. Two images such as ``photo.jpg`` and ``photo.png`` cannot share a text file.
 4. A column ``split`` of the table, or else the top folders ``train/``, ``val/`` (or ``validation/``, ``dev/``) and ``test/``, name the
    splits. Without either the folder has one split; training holds some images out for validation and test.
+
+The names of the images are UTF-8; of two that differ only in how Unicode writes an accent, each is known by exactly its name. A folder in
+the layout of another reader, such as ``data build`` writes it, is refused with the name it is read by.
 
 An image that cannot be read, or has no caption, is an :class:`InputError` naming it, raised when its item is asked for.
 """

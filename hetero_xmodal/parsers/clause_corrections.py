@@ -197,6 +197,34 @@ def _merge_comparison(than: Word, degree: list[Word], holder: Word) -> None:
     than.attach(holder, "prep")
 
 
+# ---------------------------------------------------------------------------------------------- what is seen
+
+
+def seen_clauses(words: list[Word]) -> None:
+    """ "hears a dog bark": the bark is a verb; "a woman watching a boy ride a bike": the boy rides it, and the woman is the phrase's head."""
+    for verb in words[2:]:
+        noun = words[verb.i - 1]
+        if noun.tag not in NOUN_TAGS:
+            continue
+        if verb.tag == "NN" and verb.dep == "ccomp" and noun.head is verb and verb.head.low in lex.PERCEPTION_FORMS:
+            verb.retag("VB")
+        elif verb.tag in ("VB", "VBP") and noun.dep == "dobj" and noun.head.low in lex.PERCEPTION_FORMS and verb.is_above(noun):
+            _move_clause(verb, noun)
+
+
+def _move_clause(verb: Word, noun: Word) -> None:
+    """Make *verb*, which is above its subject *noun*, the clause that the verb above *noun* introduces."""
+    seeing, after = noun.head, [k for k in verb.kids if k.i > verb.i]
+    top = noun
+    while top.head is not verb:
+        top = top.head
+    top.replace(verb)
+    verb.attach(seeing, "ccomp")
+    noun.attach(verb, "nsubj")
+    for kid in after:
+        kid.attach(verb, kid.dep)
+
+
 # ---------------------------------------------------------------------------------------------- negation
 
 
@@ -215,15 +243,47 @@ def complements_before_verb(words: list[Word]) -> None:
 
 
 def negations(words: list[Word]) -> None:
-    """ "neither the cat nor the dog is black", "nobody runs": the clause's verb is negated."""
+    """ "neither the cat nor the dog is black", "nobody runs": the verb of the clause is negated; "with neither a hat nor a coat": it is not."""
     for word in words:
-        if word.low not in ("neither", "nobody", "nothing") or word.dep == "neg":
+        if word.low == "not":
+            deny_noun(words, word)
+        if word.low not in ("neither", "nobody", "nothing") or word.dep == "neg" or deny_list(words, word):
             continue
         verb = word
         while verb.pos not in ("VERB", "AUX") and verb.head is not verb:
             verb = verb.head
         if verb.pos in ("VERB", "AUX") and not word.kids:
             word.attach(verb, "neg")
+
+
+def deny_list(words: list[Word], neither: Word) -> bool:
+    """ "a man with neither a hat nor a coat waits": he waits, without both; True if "neither" follows such a preposition."""
+    opener = words[neither.i - 1] if neither.i else neither
+    noun = head_of_phrase(words, neither.i + 1) if opener.dep == "prep" and opener.low in ("with", "in") else None
+    if noun is None:
+        return False
+    neither.attach(noun, "preconj")
+    nor = words[noun.i + 1] if noun.i + 1 < len(words) else neither
+    other = head_of_phrase(words, nor.i + 1) if nor.low in ("nor", "or") else None
+    noun.attach(opener, "pobj")
+    if other is not None and not other.is_above(noun):
+        other.attach(noun, "conj")
+    if opener.head.tag in NOUN_TAGS:
+        give_verb_subject(words, opener.head, noun if other is None else other)
+    return True
+
+
+def deny_noun(words: list[Word], no: Word) -> None:
+    """ "a woman, not a man, drives the bus": the man does not drive."""
+    noun = head_of_phrase(words, no.i + 1) if no.i > 1 and words[no.i - 1].low == "," else None
+    holder = words[no.i - 2]
+    if noun is None or holder.tag not in NOUN_TAGS:
+        return
+    no.attach(noun, "neg")
+    if noun.i + 1 < len(words) and words[noun.i + 1].low == ",":
+        give_verb_subject(words, holder, words[noun.i + 1])
+    if noun.dep in ("appos", "conj"):
+        noun.dep = "dep"
 
 
 # ---------------------------------------------------------------------------------------------- absolute clauses

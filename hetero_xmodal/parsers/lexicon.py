@@ -32,7 +32,7 @@ MULTIPLES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 1_000_000
 #: quantifiers and determiners in front of a noun, which are not attributes
 NOT_ATTRIBUTES = _words(
     "many several some other another few various own such more most first second third last next same only one multiple much "
-    "numerous both all each every different certain whole entire couple assorted single additional extra least less lot lots"
+    "fewer numerous both all each every different certain whole entire couple assorted single additional extra least less lot lots"
 )
 
 #: multiword prepositions: as written -> predicate
@@ -71,7 +71,7 @@ QUANTITY_NOUNS = {
     "bit": "", "sort": "", "roll": "", "bouquet": "", "expanse": "", "stretch": "", "assortment": "", "collection": "", "plenty": "",
     "cluster": "", "game": "", "layer": "", "dozen": "", "hundred": "", "thousand": "", "million": "", "score": "", "ton": "", "load": "",
     "mass": "", "gang": "", "pack": "", "swarm": "", "school": "", "colony": "", "litter": "", "pride": "", "troop": "", "host": "",
-    "multitude": "", "fleet": "", "convoy": "", "squad": "", "sea": "", "majority": "", "quantity": "", "abundance": "",
+    "multitude": "", "ten": "", "fleet": "", "convoy": "", "squad": "", "sea": "", "majority": "", "quantity": "", "abundance": "",
 }  # fmt: skip
 
 #: what words in front of a noun say about its number; -1 is several
@@ -84,7 +84,7 @@ NUMBER_WORDS = {
 QUANTITY_NUMBERS = {"pair": 2, "couple": 2}
 GROUPS = _words(
     "family crowd array handful bundle group bunch row lot set herd flock number variety stack pile batch series bouquet assortment "
-    "collection plenty cluster dozen hundred thousand million score ton load mass gang pack swarm school colony litter pride troop host "
+    "collection plenty cluster ten dozen hundred thousand million score ton load mass gang pack swarm school colony litter pride troop host "
     "multitude fleet convoy squad majority quantity abundance"
 )
 
@@ -278,6 +278,12 @@ RESULT_VERBS = _words("make paint turn color colour dye keep leave")
 #: verbs with a clause that is seen: "people watch a dog jump over a fence"
 PERCEPTION = _words("watch see let make help hear observe")
 
+#: their forms, and what the model reads in front of the clause
+PERCEPTION_FORMS = {word: word for word in PERCEPTION | _words("sees seeing saw lets letting makes making made helps helping helped")} | {
+    "watches": "sees", "watching": "seeing", "watched": "saw", "hears": "sees", "hearing": "seeing", "heard": "saw", "observes": "sees",
+    "observing": "seeing", "observed": "saw",
+}  # fmt: skip
+
 #: first words of instructions, read as "you put ...", if a determiner follows
 IMPERATIVES = (
     PLACING
@@ -297,13 +303,13 @@ PLURAL_VERBS = _words(
     "jump crash smile pose stretch hover circle land gather stare sleep lean lie swim drink eat feed wade roam bask huddle grow "
     "hang drive travel drift splash peck kneel crouch squat bounce roll fall rise stand sit wait work cook sparkle dive relax leap "
     "trot gallop soar glide crawl bathe cuddle snuggle shop camp picnic cross watch photograph load cover line chase pull surround "
-    "wear carry push throw catch kick hit block hug hunt crowd"
+    "wear carry push throw catch kick hit block hug hunt crowd juggle cheer clap applaud sing wave bark"
 )
 
 #: those that take an object, read as "hold" before a determiner
 PLURAL_VERBS_WITH_OBJECT = _words(
     "watch photograph load cover line chase pull surround cross ride climb play wear carry push throw catch kick hit drink eat cook "
-    "feed circle drive cut wash clean paint face fly block hug hunt crowd"
+    "feed circle drive cut wash clean paint face fly block hug hunt crowd juggle"
 )
 
 #: the same in the third person, hardly ever nouns: "a dog that isn't black runs on the beach"; -> read as "goes"
@@ -323,9 +329,6 @@ AFTER_VERB = _words(
     "on in at by near under over above below behind beside along across around through past towards toward up down together against "
     "from between among amid beneath outside inside off onto into next with and side . , while as to"
 )
-
-#: verbs that the model takes for the head of a compound: "a person next to the door waves", "a man taller than the woman claps"
-VERBS_LIKE_NOUNS = PLURAL_VERBS | _words("wave bark cheer clap sing")
 
 RELATIVE_PRONOUNS = _words("that which who whom whose what where")
 
@@ -350,6 +353,7 @@ _READ_LIKE = {
     "chicken sink urinal bathtub track net oven",
     "tables": "buildings leaves tracks ears sinks lines bears",
     "dog": "elephant zebra giraffe bear kitten batter surfer skier skateboarder snowboarder cart",
+    "boy": "clown",
     "dogs": "elephants zebras giraffes surfers skiers cows geese",
 }
 READ_AS = {word: common for common, words in _READ_LIKE.items() for word in words.split()}

@@ -238,10 +238,10 @@ def wears(subject: Word, preposition: str, thing: Word) -> bool:
 
 
 def described(reading: Reading, noun: Word, preposition: str) -> list[Word]:
-    """ "a dog and a cat on a mat": both; "a girl with a kite and a boy with a ball": each by its own phrase."""
-    if preposition == "with":
+    """ "a dog and a cat on a mat": both; "a girl with a kite and a boy with a ball", "a cup of tea and a piece of cake": each its own."""
+    if preposition in ("with", "of"):
         others = (k for k in (noun.head, *noun.kids) if k is not noun and "conj" in (k.dep, noun.dep) and k.tag in NOUN_TAGS)
-        if any(k.low == "with" and k.dep == "prep" for other in others for k in other.kids):
+        if any(k.low == preposition and k.dep == "prep" for other in others for k in other.kids):
             return reading.resolve(noun)
     return reading.chain(noun)
 

@@ -144,6 +144,9 @@ def comparisons(words: list[Word]) -> None:
     for than in words[2:]:
         start = _start_of_comparison(words, than)
         thing = head_of_phrase(words, than.i + 1) if start else None
+        if than.low == "than" and _compares_subjects(words, than, start):
+            than.dep = "joined"
+            continue
         if thing is None:
             continue
         degree = words[start : than.i]
@@ -154,6 +157,17 @@ def comparisons(words: list[Word]) -> None:
         thing.attach(than, "pobj")
         if holder.tag in NOUN_TAGS:
             give_verb_subject(words, holder, thing)
+
+
+def _compares_subjects(words: list[Word], than: Word, start: int) -> bool:
+    """ "has more apples than the woman", "nearer to the tree than the girl": neither apples nor tree are compared."""
+    if not start:
+        return than.dep == "prep" and any(
+            w.tag in ("JJR", "RBR") or w.low.split(" ")[0] in lex.COMPARED for w in words[max(than.i - 6, 0) : than.i]
+        )
+    noun = words[start + 1]
+    named = than.i + 1 < len(words) and words[than.i + 1].tag in ("DT", "PRP$", "NNP")
+    return named and words[start].low in ("more", "less", "fewer") and noun.tag in NOUN_TAGS and noun.dep == "dobj"
 
 
 def _start_of_comparison(words: list[Word], than: Word) -> int:
@@ -201,7 +215,7 @@ def _merge_comparison(than: Word, degree: list[Word], holder: Word) -> None:
 
 
 def seen_clauses(words: list[Word]) -> None:
-    """ "hears a dog bark": the bark is a verb; "a woman watching a boy ride a bike": the boy rides it, and the woman is the phrase's head."""
+    """ "hears a dog bark": the bark is a verb; "a woman watching a boy ride a bike": the boy rides it."""
     for verb in words[2:]:
         noun = words[verb.i - 1]
         if noun.tag not in NOUN_TAGS:
@@ -243,7 +257,7 @@ def complements_before_verb(words: list[Word]) -> None:
 
 
 def negations(words: list[Word]) -> None:
-    """ "neither the cat nor the dog is black", "nobody runs": the verb of the clause is negated; "with neither a hat nor a coat": it is not."""
+    """ "neither the cat nor the dog is black", "nobody runs": the clause's verb is negated."""
     for word in words:
         if word.low == "not":
             deny_noun(words, word)
@@ -275,9 +289,10 @@ def deny_list(words: list[Word], neither: Word) -> bool:
 
 def deny_noun(words: list[Word], no: Word) -> None:
     """ "a woman, not a man, drives the bus": the man does not drive."""
-    noun = head_of_phrase(words, no.i + 1) if no.i > 1 and words[no.i - 1].low == "," else None
-    holder = words[no.i - 2]
-    if noun is None or holder.tag not in NOUN_TAGS:
+    if no.i < 2 or words[no.i - 1].low != "," or words[no.i - 2].tag not in NOUN_TAGS:
+        return
+    holder, noun = words[no.i - 2], head_of_phrase(words, no.i + 1)
+    if noun is None:
         return
     no.attach(noun, "neg")
     if noun.i + 1 < len(words) and words[noun.i + 1].low == ",":
@@ -302,15 +317,15 @@ def absolute_clauses(words: list[Word]) -> None:
         after = words[noun.i + 1]
         if after.tag == "VBG":
             _detach_clause(words, comma, noun, after, "acl")
-        elif (after.tag in ("VBN", "VBD", "JJ") or after.low in lex.ADVERB_ATTRIBUTES) and after.i + 1 == _end(words):
+        elif (after.tag in ("VBN", "VBD", "JJ") or after.low in lex.ADVERB_ATTRIBUTES) and _ends_clause(words, after):
             _detach_clause(words, comma, noun, after, "state")
         elif after.pos == "ADP" and noun.dep in ("conj", "appos", "dobj") and not any(w.low == "and" for w in words[after.i :]):
             _detach_clause(words, comma, noun, after, "prep")
 
 
-def _end(words: list[Word]) -> int:
-    """Number of words in front of the full stop."""
-    return len(words) - (words[-1].pos == "PUNCT")
+def _ends_clause(words: list[Word], last: Word) -> bool:
+    """Whether a comma, the full stop or nothing follows."""
+    return last.i + 1 == len(words) - (words[-1].pos == "PUNCT") or words[last.i + 1].low == ","
 
 
 def _detach_clause(words: list[Word], comma: Word, noun: Word, participle: Word, dep: str) -> None:
@@ -335,3 +350,5 @@ def _detach_clause(words: list[Word], comma: Word, noun: Word, participle: Word,
         kid.attach(participle, kid.dep)
     if dep == "state":
         participle.retag("JJ")
+        for place in [k for k in (*noun.kids, *participle.kids) if k.dep == "prep" and k.i > participle.i + 1]:
+            place.attach(root, "prep")  # "two horses graze, their heads down, in a field"

@@ -40,7 +40,8 @@ MULTIWORD_PREPOSITIONS = {
     "next to": "next to", "close to": "close to", "out of": "out of", "away from": "away from", "on to": "onto", "in to": "into",
     "in between": "between", "up against": "against", "inside of": "inside", "outside of": "outside", "off of": "off",
     "ahead of": "ahead of", "near to": "near", "along with": "with", "underneath of": "under", "adjacent to": "next to",
-    "such as": "such as", "atop of": "on top of",
+    "such as": "such as", "atop of": "on top of", "nearer to": "nearer to", "closer to": "closer to", "further from": "further from",
+    "farther from": "farther from",
 }  # fmt: skip
 
 #: words in front of which "left of" and "right of" are no preposition: "the left of the picture", "in the top right of the wall"
@@ -84,8 +85,8 @@ NUMBER_WORDS = {
 QUANTITY_NUMBERS = {"pair": 2, "couple": 2}
 GROUPS = _words(
     "family crowd array handful bundle group bunch row lot set herd flock number variety stack pile batch series bouquet assortment "
-    "collection plenty cluster ten dozen hundred thousand million score ton load mass gang pack swarm school colony litter pride troop host "
-    "multitude fleet convoy squad majority quantity abundance"
+    "collection plenty cluster ten dozen hundred thousand million score ton load mass gang pack swarm school colony litter pride troop "
+    "host multitude fleet convoy squad majority quantity abundance"
 )
 
 #: plurals without an s, which the tagger may take for singulars, and nouns with one form for one and several
@@ -268,6 +269,9 @@ INDEFINITE = _words("a an any")
 PLACING = _words(
     "put place set lay lie hang move stand lean drop stick insert drag slide shift position pour store load stack pile arrange"
 )
+
+#: first words of comparisons
+COMPARED = _words("more less fewer nearer closer further farther")
 
 #: prepositions that place what is held, not who holds it: "a girl holds a kite above her head"
 PLACES_HELD = _words("above over under behind below beneath against")

@@ -42,6 +42,7 @@ def correct_parse(words: list[Word], lemma: Lemmatizer) -> None:
     places_of_objects(words)
     lists_after_with(words)
     joined_subjects(words)
+    inverted_subjects(words)
     missing_subjects(words)
     participles_tagged_as_nouns(words, lemma)
     participles_parsed_as_adjectives(words)
@@ -361,6 +362,21 @@ def joined_subjects(words: list[Word]) -> None:
         for first, second in pairwise(subjects):
             if any(k.dep == "cc" and k.low in ("and", "or") and first.i < k.i < second.i for k in first.kids):
                 second.attach(first, "conj")
+
+
+def inverted_subjects(words: list[Word]) -> None:
+    """ "by the door, with a bag, waits a girl": the girl waits, and has the bag."""
+    for verb in words[2:]:
+        opening = [k for k in verb.kids if k.dep == "prep" and k.i < verb.i]
+        if not opening or verb.tag not in ("VBZ", "VBP", "VBD") or verb.lemma == "be" or verb.lemma in lex.TRANSITIVE:
+            continue
+        subject = next((k for k in verb.kids if k.i > verb.i and k.tag in NOUN_TAGS), None)
+        if subject is None or any(k.dep in ("nsubj", "nsubjpass") and k.i < verb.i for k in verb.kids):
+            continue
+        subject.attach(verb, "nsubj")
+        for place in opening:
+            if place.low == "with":
+                place.attach(subject, "prep")
 
 
 def missing_subjects(words: list[Word]) -> None:

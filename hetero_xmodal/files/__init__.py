@@ -18,6 +18,7 @@ from .blocks import BlockHashes, blocks_file, write_blocks
 from .folders import FolderKind, Saved, atomic_folder, check_writable, existing_folder, read_folder, recover_folder, replaceable_folder
 from .formats import (
     existing_file,
+    is_whole_archive,
     read_json,
     read_safetensors,
     read_text,
@@ -58,6 +59,7 @@ __all__ = [
     "existing_folder",
     "file_state",
     "files_below",
+    "is_whole_archive",
     "one_writer",
     "read_folder",
     "read_json",

@@ -235,6 +235,8 @@ def check_writable(path: str | Path) -> None:
         for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
             missing.mkdir()
             made.append(missing)
+        if not folder.is_dir():  # a file, to which the user may well write
+            raise NotADirectoryError(errno.ENOTDIR, f"'{folder}' is a file")
         if not os.access(folder, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:

@@ -177,7 +177,7 @@ class _Run:
         if not path.exists():
             return
         if not is_whole_archive(path):  # torch compares no checksums
-            raise InputError(f"checkpoint '{path}' is damaged; remove it or pass resume=False")
+            raise InputError(f"checkpoint '{path}' cannot be read (it is damaged); remove it or pass resume=False")
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
             options = state["options"]

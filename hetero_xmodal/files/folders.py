@@ -236,7 +236,7 @@ def check_writable(path: str | Path) -> None:
             missing.mkdir()
             made.append(missing)
         if not folder.is_dir():  # a file, to which the user may well write
-            raise NotADirectoryError(errno.ENOTDIR, f"'{folder}' is a file")
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         if not os.access(folder, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:

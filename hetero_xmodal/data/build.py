@@ -312,7 +312,7 @@ def _compare(source: Source, folder: Path, report: VerifyReport, *, part: bool) 
 
 def _images_below(folder: Path) -> Iterator[str]:
     """Absolute paths of the image files in a folder and below."""
-    for place, _, names in os.walk(os.path.abspath(folder), followlinks=True):
+    for place, _, names in os.walk(os.path.abspath(folder)):
         yield from (os.path.join(place, name) for name in names if os.path.splitext(name)[1].lower() in IMAGE_ENDINGS)
 
 

@@ -22,6 +22,8 @@ from .source import Request, clean_text, id_hash
 
 #: share of the pairs that are for the test where there are fewer than the papers had
 _TEST_SHARE, _FEWEST = 0.08, 2
+#: with fewer ids than this share allows the papers' numbers would take too many away from training
+_MOST_SHARE = 0.25
 #: bytes of lines read at a time, for a table of tags has 500 MB
 _BLOCK = 2**24
 _BLANK = np.isin(np.arange(256), list(b" \t\r\n"))
@@ -150,12 +152,12 @@ def _digits(text: bytes) -> np.ndarray | None:
 
 
 def paper_split(ids: Sequence[str], *, test: int = 2000, val: int = 2000, share: float = _TEST_SHARE) -> dict[str, str]:
-    """Id -> split: *test* and *val* of them by the hash of their id, the rest for training; of few ids at most *share* each.
+    """Id -> split: *test* and *val* of them by the hash of their id, the rest for training; of few ids *share* each.
 
     The papers drew their test pairs at random and did not publish which; the hash gives the same ones on every machine.
     """
     few = max(_FEWEST, round(share * len(ids)))
-    test, val = min(test, few), min(val, few)
+    test, val = (size if size <= _MOST_SHARE * len(ids) else few for size in (test, val))
     order = sorted(ids, key=id_hash)
     return {id: "test" if k < test else "val" if k < test + val else "train" for k, id in enumerate(order)}
 

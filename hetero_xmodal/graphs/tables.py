@@ -41,6 +41,10 @@ def to_frames(graph: dgl.DGLGraph, *, features: bool = False) -> dict[str, pd.Da
     ------
     InputError
         If *graph* does not follow the schema.
+
+    >>> import hetero_xmodal as hx
+    >>> to_frames(hx.build_graph(hx.SceneGraph(), hx.parse_sentence("a red bird")))["word"]["text"].tolist()
+    ['a', 'red', 'bird']
     """
     flat = FlatGraphs.from_dgl(validate(graph, allow_extra=True))
     return {

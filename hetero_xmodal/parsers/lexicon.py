@@ -43,6 +43,12 @@ MULTIWORD_PREPOSITIONS = {
     "such as": "such as", "atop of": "on top of",
 }  # fmt: skip
 
+#: words in front of which "left of" and "right of" are no preposition: "the left of the picture", "in the top right of the wall"
+BEFORE_SIDE_NOUN = _words(
+    "the its it their his her a each one both either very far other this that top bottom upper lower front back rear hand on in at to near "
+    "along from by towards toward into onto what"
+)
+
 #: relational nouns: "on the side of the road" is the relation "on side of"; the side is not an object
 PLACE_NOUNS = _words("top front back side bottom middle center centre edge corner left right rear")
 
@@ -317,6 +323,9 @@ AFTER_VERB = _words(
     "on in at by near under over above below behind beside along across around through past towards toward up down together against "
     "from between among amid beneath outside inside off onto into next with and side . , while as to"
 )
+
+#: verbs that the model takes for the head of a compound: "a person next to the door waves", "a man taller than the woman claps"
+VERBS_LIKE_NOUNS = PLURAL_VERBS | _words("wave bark cheer clap sing")
 
 RELATIVE_PRONOUNS = _words("that which who whom whose what where")
 

@@ -13,12 +13,26 @@ def join_prepositions(words: list[Word]) -> None:
     """Merge the words of "in front of", "on the left side of", "next to" into one preposition with one object."""
     i = 0
     while i < len(words):
-        length = 0
-        if words[i].low in _FIRST_WORDS:
+        length, predicate = 0, ""
+        if words[i].low in ("left", "right"):
+            length = 2 * is_side([w.low for w in words[max(i - 1, 0) : i + 3]], min(i, 1))
+            predicate = f"{words[i].low} of"
+        elif words[i].low in _FIRST_WORDS:
             length, predicate = multiword_preposition([w.low for w in words[i : i + 7]])
-            if length:
-                _join(words, i, i + length, predicate)
+        if length:
+            _join(words, i, i + length, predicate)
         i += max(length, 1)
+
+
+def is_side(low: list[str], i: int) -> bool:
+    """Whether "left of" or "right of", without "to the", begins at word *i*; not in "the left of the picture" nor "the right of way".
+
+    >>> is_side("a dog is left of a cat".split(), 3), is_side("the left of the picture".split(), 1)
+    (True, False)
+    """
+    if low[i] not in ("left", "right") or low[i + 1 : i + 2] != ["of"] or low[i + 2 : i + 3] == ["way"]:
+        return False
+    return not i or low[i - 1] not in lex.BEFORE_SIDE_NOUN
 
 
 def multiword_preposition(low: list[str]) -> tuple[int, str]:

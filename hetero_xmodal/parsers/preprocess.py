@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from . import lexicon as lex
 from .lexicon import NOT_NOUN_PHRASE, OPENERS, READ_AS, READ_BEFORE_NOUN_AS, READ_PAIR_AS
+from .prepositions import is_side
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -50,6 +51,8 @@ def prepare(nlp: Language, text: str) -> Prepared:
         pair = READ_PAIR_AS.get(f"{words[i]} {words[i + 1]}")
         if pair is not None:
             words[i : i + 2] = pair.split()
+        elif is_side(words, i):  # the model takes "left" for the verb
+            words[i : i + 2] = ["next", "to"]
         elif words[i] in READ_BEFORE_NOUN_AS and words[i + 1].isalpha() and words[i + 1] not in OPENERS | NOT_NOUN_PHRASE:
             words[i] = READ_BEFORE_NOUN_AS[words[i]]
     read_verbs(words)
@@ -108,13 +111,24 @@ def read_verbs(words: list[str]) -> None:
             if is_plural(before) or one:
                 words[i] = common_verb(word, after, seen)
         elif after in lex.AFTER_VERB and before not in lex.DETERMINERS and before not in lex.AFTER_VERB:
-            if word in lex.SINGULAR_VERBS or relative and word[-1] == "s" and word[:-1] in lex.PLURAL_VERBS:
+            if word in lex.SINGULAR_VERBS or ends_description(words, i) or relative and word[-1] == "s" and word[:-1] in lex.PLURAL_VERBS:
                 words[i] = "goes"
         elif relative and word[-1] == "s" and word[:-1] in lex.PLURAL_VERBS_WITH_OBJECT and after in lex.DETERMINERS:
             words[i] = "holds"
         seen = seen or word in lex.PERCEPTION
         several = several or word == "and"
         relative = relative or word in ("that", "which", "who")
+
+
+def ends_description(words: list[str], i: int) -> bool:
+    """Whether the word at *i* is the verb behind a person or animal "next to the door" or "taller than the woman".
+
+    >>> ends_description("a person next to the door waves .".split(), 6)
+    True
+    """
+    if i < 5 or words[i][-1] != "s" or words[i][:-1] not in lex.VERBS_LIKE_NOUNS or words[i - 2] not in lex.DETERMINERS:
+        return False
+    return words[i - 5] in lex.ANIMATE and (words[i - 3] == "than" or words[i - 4 : i - 2] == ["next", "to"])
 
 
 def common_verb(word: str, after: str, seen: bool) -> str:

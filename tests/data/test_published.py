@@ -166,6 +166,16 @@ def test_test_pairs_of_a_large_set_are_as_many_as_the_papers():
     split = paper_split(ids)
     assert [list(split.values()).count(s) for s in ("train", "val", "test")] == [21_000, 2_000, 2_000]
     assert split == paper_split(ids[::-1])  # whatever the order
+    for count, wanted in (
+        (20_015, [2_000, 2_000]),
+        (8_000, [2_000, 2_000]),
+        (7_000, [560, 560]),
+        (20, [2, 2]),
+    ):  # some have no tag or no label
+        found = list(paper_split(ids[:count]).values())
+        assert [found.count(s) for s in ("val", "test")] == wanted
+    faces = list(paper_split([str(k) for k in range(192_050)], test=38_410, share=0.2).values())
+    assert [faces.count(s) for s in ("train", "val", "test")] == [151_640, 2_000, 38_410]
 
 
 # ---------------------------------------------------------------------------------------------- Oxford-102

@@ -55,10 +55,12 @@ def verify(path: str | Path) -> VerifiedFolder:
         return VerifiedFolder(path, "features", (_features(path),))
     if not path.is_dir():
         raise InputError(f"'{path}' is a file; give a folder of a model, a run, a corpus, an index, a graph or a data set")
+    manifest = read_manifest(path)
     for marker, kind, check in _KINDS:
+        if manifest is not None and kind == "data set":  # the result of a command, some files of which are called as a data set's
+            continue
         if (path / marker).exists():
             return VerifiedFolder(path, kind(path) if callable(kind) else kind, tuple(check(path)))
-    manifest = read_manifest(path)
     if manifest is not None:
         return VerifiedFolder(path, manifest.kind, tuple(_compared(path)))
     features = sorted(path.glob(f"*{_FEATURES}"))

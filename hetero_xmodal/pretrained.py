@@ -68,6 +68,8 @@ def find_model(model: str | Path, *, recipe: str | None = None) -> tuple[Path, s
     folder = shipped.get(str(model), Path(model))
     recover_folder(folder / "model" if path_exists(folder) and folder.is_dir() else folder)
     folder = folder / "model" if path_exists(folder / "model" / "config.json") else folder
+    if path_exists(folder) and folder.is_file():
+        raise InputError(f"'{folder}' is a file; give the folder of the model: '{folder.parent}'")
     if not path_exists(folder) or not folder.is_dir():
         names = f", or the name of a shipped model ({', '.join(shipped)})" if shipped else ""
         raise InputError(
@@ -125,6 +127,8 @@ def read_pretrained(path: str | Path, *, recipe: str | None = None, verify: bool
     """
     path = Path(path)
     recover_folder(path)
+    if path_exists(path) and path.is_file():
+        raise InputError(f"'{path}' is a file; give the folder of the model: '{path.parent}'")
     if not path_exists(path) or not path.is_dir():
         raise InputError(f"model folder '{path}' does not exist; give a folder with config.json, model.safetensors and vocab.json")
     return read_folder(path, MODEL_FOLDER, lambda folder: _read(folder, recipe), files=_FILES, verify=verify)

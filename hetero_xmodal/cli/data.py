@@ -43,14 +43,17 @@ def data_card(
 
     from ..data.registry import dataset_card, dataset_croissant
     from ..errors import InputError
-    from ..files import write_json, write_text
+    from ..files import check_writable, write_json, write_text
 
     made = dataset_croissant(name)
     if croissant and made is None:
         raise InputError(f"{name} is a layout of files, not a published set, and has no Croissant card; leave --croissant out")
+    if out is not None and out.is_file():
+        raise InputError(f"--out is '{out}', which is a file; give a folder")
     if out is None:
         say(json.dumps(made, ensure_ascii=False, indent=1) if croissant else plain_text(dataset_card(name)))
         return
+    check_writable(out / "README.md" if out.is_dir() else out)
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / "README.md", dataset_card(name))
     if made is not None:

@@ -186,13 +186,15 @@ def result_file(path: Path | None, *endings: str) -> Path | None:
 
     Raises
     ------
-    InputError : the file name has another suffix.
+    InputError : the file name has another suffix, or is that of a folder; the file cannot be written.
     """
     from ..errors import InputError
     from ..files import check_writable
 
     if path is not None and path.suffix.lower() not in endings:
         raise InputError(f"--out is '{path}'; give the name of a file that ends in {endings[0]}")
+    if path is not None and path.is_dir():
+        raise InputError(f"--out is '{path}', which is a folder; give the name of a file that ends in {endings[0]}")
     if path is not None:
         check_writable(path)
     return path

@@ -9,15 +9,19 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..checks import check_count, check_seed, check_unused
 from ..errors import InputError, nearest
-from ..files import atomic_path, check_writable, one_writer, read_json, write_json
+from ..files import atomic_path, behind_links, check_writable, one_writer, read_json, write_json
 from ..ids import IMAGE_ENDINGS
 from .card import read_card
 from .registry import entry_of, open_for, open_source
 from .source import Record, Source
 from .store import progress_bar
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 # ---------------------------------------------------------------------------------------------- building
 
@@ -67,14 +71,14 @@ def build_dataset(
     source = open_for(name, "load_dataset", seed=seed, image_size=image_size)
     split = source.split(split)
     dataset = source.items(split, size)
-    out = Path(out)
     check_writable(out)
+    named, out = Path(out), behind_links(out)  # a link stays, and what it leads to is written
     part = out.with_name(out.name + ".part")
     plan = {"name": name, "split": split, "items": len(dataset), "seed": seed, "image_size": image_size}
     out.parent.mkdir(parents=True, exist_ok=True)
     with one_writer(part):
         _begin(out, part, plan)
-        report = _write_items(dataset, part, split, out, progress)
+        report = _write_items(dataset, part, split, named, progress)
         if out.exists():
             out.rmdir()  # an empty folder
         os.replace(part, out)
@@ -113,7 +117,7 @@ def _write_items(dataset, part: Path, split: str, out: Path, progress: bool) -> 
             stem = item.id.replace("/", "_")
             stem = f"{stem}-{k}" if stem in items else stem
             file = part / "images" / f"{stem}.png"
-            if not file.exists():
+            if not _holds(file, item.image):
                 with atomic_path(file) as temporary:
                     item.image.save(temporary, format="PNG", compress_level=4)
             sums[f"images/{file.name}"] = _sha256(file)
@@ -160,6 +164,17 @@ def _write_items(dataset, part: Path, split: str, out: Path, progress: bool) -> 
             sums[name] = _sha256(part / name)
     write_json(part / "checksums.json", {"algorithm": "sha256", "files": sums})
     return BuildReport(out, len(images), len(captions), dropped)
+
+
+def _holds(file: Path, image: Image.Image) -> bool:
+    """Whether a file of an interrupted build has the pixels of *image*, whose source may have changed in between."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as found:
+            return (found.mode, found.size) == (image.mode, image.size) and found.tobytes() == image.tobytes()
+    except (OSError, SyntaxError, ValueError):  # missing or damaged
+        return False
 
 
 def _sha256(path: Path) -> str:

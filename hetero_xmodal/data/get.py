@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import InputError
-from ..files import one_writer
+from ..files import check_writable, one_writer
 from .card import Download
 from .registry import carded
 from .store import progress_bar
@@ -77,6 +77,7 @@ def get_dataset(name: str, out: str | Path, *, unpack: bool = True, progress: bo
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise InputError(f"'{out}' is a file; give a folder")
+    check_writable(out / "any file" if out.is_dir() else out)
     out.mkdir(parents=True, exist_ok=True)
     report = GetReport(out)
     with one_writer(out):

@@ -8,16 +8,18 @@ reading                 :func:`read_json`, :func:`read_text`, :func:`read_safete
 damage                  ``manifest.json`` in every folder; :func:`check_files`, :func:`check_single`, :func:`read_manifest`;
                         of a single large file :class:`BlockHashes`
 two writers             :func:`one_writer`, for work that lasts
+links                   :func:`behind_links`, what a path leads to
 ======================  ======================================================================================================
 
 The modules from the lowest to the highest: ``locks``, ``atomic``, ``formats``, ``blocks``, ``manifest``, ``folders``.
 """
 
-from .atomic import atomic_path
+from .atomic import atomic_path, behind_links
 from .blocks import BlockHashes, blocks_file, write_blocks
 from .folders import FolderKind, Saved, atomic_folder, check_writable, existing_folder, read_folder, recover_folder, replaceable_folder
 from .formats import (
     existing_file,
+    is_whole_archive,
     path_exists,
     read_json,
     read_safetensors,
@@ -51,6 +53,7 @@ __all__ = [
     "Saved",
     "atomic_folder",
     "atomic_path",
+    "behind_links",
     "blocks_file",
     "check_files",
     "check_single",
@@ -59,6 +62,7 @@ __all__ = [
     "existing_folder",
     "file_state",
     "files_below",
+    "is_whole_archive",
     "one_writer",
     "read_folder",
     "path_exists",

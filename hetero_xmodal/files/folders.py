@@ -54,6 +54,7 @@ from .manifest import (
 T = TypeVar("T")
 _OLD, _LOCK = ".hx.old", ".hx.lock"
 _MOMENT = 1.0  # seconds that a writer waits for a reader that clears away leftovers
+_LOOKS = 10  # so often a reader looks for a folder that writers may be replacing by two renames
 _PATIENCE = 30.0  # seconds in which a folder that is being replaced must hold still once
 #: files that operating systems put into folders
 _LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
@@ -235,6 +236,8 @@ def check_writable(path: str | Path) -> None:
         for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
             missing.mkdir()
             made.append(missing)
+        if not folder.is_dir():  # a file, to which the user may well write
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         if not os.access(folder, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
@@ -400,8 +403,11 @@ def existing_folder(path: str | Path, what: str = "folder") -> Path:
         If it does not exist or is a file.
     """
     path = Path(path)
-    recover_folder(path)
-    if not path.exists():
+    for _ in range(_LOOKS):  # the name may be missing again, for a moment, because of the next writer
+        recover_folder(path)
+        if path.exists():
+            break
+    else:
         raise InputError(f"{what} '{path}' does not exist; check the path")
     if not path.is_dir():
         raise InputError(f"'{path}' is a file; give the folder of {'an' if what[0] in 'aeio' else 'a'} {what}")

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import zipfile
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -184,3 +185,21 @@ def read_safetensors(path: str | Path, what: str = "tensor file") -> tuple[dict,
         raise InputError(
             f"{what} '{path}' is not a readable safetensors file ({error}); it may be truncated or of another format"
         ) from None
+
+
+def is_whole_archive(path: str | Path) -> bool:
+    """Whether *path* is a ZIP archive, such as ``torch.save`` writes, all entries of which have the checksums that stand in it.
+
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.pt"
+    >>> _ = path.write_bytes(b"half")
+    >>> is_whole_archive(path)
+    False
+    """
+    try:
+        with zipfile.ZipFile(path) as file:
+            return file.testzip() is None
+    except OSError:
+        raise
+    except Exception:  # a damaged archive ends in any error there is
+        return False

@@ -144,6 +144,9 @@ def comparisons(words: list[Word]) -> None:
     for than in words[2:]:
         start = _start_of_comparison(words, than)
         thing = head_of_phrase(words, than.i + 1) if start else None
+        if than.low == "than" and _compares_subjects(words, than, start):
+            than.dep = "joined"
+            continue
         if thing is None:
             continue
         degree = words[start : than.i]
@@ -154,6 +157,17 @@ def comparisons(words: list[Word]) -> None:
         thing.attach(than, "pobj")
         if holder.tag in NOUN_TAGS:
             give_verb_subject(words, holder, thing)
+
+
+def _compares_subjects(words: list[Word], than: Word, start: int) -> bool:
+    """ "has more apples than the woman", "nearer to the tree than the girl": neither apples nor tree are compared."""
+    if not start:
+        return than.dep == "prep" and any(
+            w.tag in ("JJR", "RBR") or w.low.split(" ")[0] in lex.COMPARED for w in words[max(than.i - 6, 0) : than.i]
+        )
+    noun = words[start + 1]
+    named = than.i + 1 < len(words) and words[than.i + 1].tag in ("DT", "PRP$", "NNP")
+    return named and words[start].low in ("more", "less", "fewer") and noun.tag in NOUN_TAGS and noun.dep == "dobj"
 
 
 def _start_of_comparison(words: list[Word], than: Word) -> int:
@@ -197,6 +211,34 @@ def _merge_comparison(than: Word, degree: list[Word], holder: Word) -> None:
     than.attach(holder, "prep")
 
 
+# ---------------------------------------------------------------------------------------------- what is seen
+
+
+def seen_clauses(words: list[Word]) -> None:
+    """ "hears a dog bark": the bark is a verb; "a woman watching a boy ride a bike": the boy rides it."""
+    for verb in words[2:]:
+        noun = words[verb.i - 1]
+        if noun.tag not in NOUN_TAGS:
+            continue
+        if verb.tag == "NN" and verb.dep == "ccomp" and noun.head is verb and verb.head.low in lex.PERCEPTION_FORMS:
+            verb.retag("VB")
+        elif verb.tag in ("VB", "VBP") and noun.dep == "dobj" and noun.head.low in lex.PERCEPTION_FORMS and verb.is_above(noun):
+            _move_clause(verb, noun)
+
+
+def _move_clause(verb: Word, noun: Word) -> None:
+    """Make *verb*, which is above its subject *noun*, the clause that the verb above *noun* introduces."""
+    seeing, after = noun.head, [k for k in verb.kids if k.i > verb.i]
+    top = noun
+    while top.head is not verb:
+        top = top.head
+    top.replace(verb)
+    verb.attach(seeing, "ccomp")
+    noun.attach(verb, "nsubj")
+    for kid in after:
+        kid.attach(verb, kid.dep)
+
+
 # ---------------------------------------------------------------------------------------------- negation
 
 
@@ -217,13 +259,46 @@ def complements_before_verb(words: list[Word]) -> None:
 def negations(words: list[Word]) -> None:
     """ "neither the cat nor the dog is black", "nobody runs": the clause's verb is negated."""
     for word in words:
-        if word.low not in ("neither", "nobody", "nothing") or word.dep == "neg":
+        if word.low == "not":
+            deny_noun(words, word)
+        if word.low not in ("neither", "nobody", "nothing") or word.dep == "neg" or deny_list(words, word):
             continue
         verb = word
         while verb.pos not in ("VERB", "AUX") and verb.head is not verb:
             verb = verb.head
         if verb.pos in ("VERB", "AUX") and not word.kids:
             word.attach(verb, "neg")
+
+
+def deny_list(words: list[Word], neither: Word) -> bool:
+    """ "a man with neither a hat nor a coat waits": he waits, without both; True if "neither" follows such a preposition."""
+    opener = words[neither.i - 1] if neither.i else neither
+    noun = head_of_phrase(words, neither.i + 1) if opener.dep == "prep" and opener.low in ("with", "in") else None
+    if noun is None:
+        return False
+    neither.attach(noun, "preconj")
+    nor = words[noun.i + 1] if noun.i + 1 < len(words) else neither
+    other = head_of_phrase(words, nor.i + 1) if nor.low in ("nor", "or") else None
+    noun.attach(opener, "pobj")
+    if other is not None and not other.is_above(noun):
+        other.attach(noun, "conj")
+    if opener.head.tag in NOUN_TAGS:
+        give_verb_subject(words, opener.head, noun if other is None else other)
+    return True
+
+
+def deny_noun(words: list[Word], no: Word) -> None:
+    """ "a woman, not a man, drives the bus": the man does not drive."""
+    if no.i < 2 or words[no.i - 1].low != "," or words[no.i - 2].tag not in NOUN_TAGS:
+        return
+    holder, noun = words[no.i - 2], head_of_phrase(words, no.i + 1)
+    if noun is None:
+        return
+    no.attach(noun, "neg")
+    if noun.i + 1 < len(words) and words[noun.i + 1].low == ",":
+        give_verb_subject(words, holder, words[noun.i + 1])
+    if noun.dep in ("appos", "conj"):
+        noun.dep = "dep"
 
 
 # ---------------------------------------------------------------------------------------------- absolute clauses
@@ -242,15 +317,15 @@ def absolute_clauses(words: list[Word]) -> None:
         after = words[noun.i + 1]
         if after.tag == "VBG":
             _detach_clause(words, comma, noun, after, "acl")
-        elif (after.tag in ("VBN", "VBD", "JJ") or after.low in lex.ADVERB_ATTRIBUTES) and after.i + 1 == _end(words):
+        elif (after.tag in ("VBN", "VBD", "JJ") or after.low in lex.ADVERB_ATTRIBUTES) and _ends_clause(words, after):
             _detach_clause(words, comma, noun, after, "state")
         elif after.pos == "ADP" and noun.dep in ("conj", "appos", "dobj") and not any(w.low == "and" for w in words[after.i :]):
             _detach_clause(words, comma, noun, after, "prep")
 
 
-def _end(words: list[Word]) -> int:
-    """Number of words in front of the full stop."""
-    return len(words) - (words[-1].pos == "PUNCT")
+def _ends_clause(words: list[Word], last: Word) -> bool:
+    """Whether a comma, the full stop or nothing follows."""
+    return last.i + 1 == len(words) - (words[-1].pos == "PUNCT") or words[last.i + 1].low == ","
 
 
 def _detach_clause(words: list[Word], comma: Word, noun: Word, participle: Word, dep: str) -> None:
@@ -275,3 +350,5 @@ def _detach_clause(words: list[Word], comma: Word, noun: Word, participle: Word,
         kid.attach(participle, kid.dep)
     if dep == "state":
         participle.retag("JJ")
+        for place in [k for k in (*noun.kids, *participle.kids) if k.dep == "prep" and k.i > participle.i + 1]:
+            place.attach(root, "prep")  # "two horses graze, their heads down, in a field"

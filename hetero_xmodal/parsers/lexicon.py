@@ -32,7 +32,7 @@ MULTIPLES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 1_000_000
 #: quantifiers and determiners in front of a noun, which are not attributes
 NOT_ATTRIBUTES = _words(
     "many several some other another few various own such more most first second third last next same only one multiple much "
-    "numerous both all each every different certain whole entire couple assorted single additional extra least less lot lots"
+    "fewer numerous both all each every different certain whole entire couple assorted single additional extra least less lot lots"
 )
 
 #: multiword prepositions: as written -> predicate
@@ -40,7 +40,8 @@ MULTIWORD_PREPOSITIONS = {
     "next to": "next to", "close to": "close to", "out of": "out of", "away from": "away from", "on to": "onto", "in to": "into",
     "in between": "between", "up against": "against", "inside of": "inside", "outside of": "outside", "off of": "off",
     "ahead of": "ahead of", "near to": "near", "along with": "with", "underneath of": "under", "adjacent to": "next to",
-    "such as": "such as", "atop of": "on top of",
+    "such as": "such as", "atop of": "on top of", "nearer to": "nearer to", "closer to": "closer to", "further from": "further from",
+    "farther from": "farther from",
 }  # fmt: skip
 
 #: words in front of which "left of" and "right of" are no preposition: "the left of the picture", "in the top right of the wall"
@@ -71,7 +72,7 @@ QUANTITY_NOUNS = {
     "bit": "", "sort": "", "roll": "", "bouquet": "", "expanse": "", "stretch": "", "assortment": "", "collection": "", "plenty": "",
     "cluster": "", "game": "", "layer": "", "dozen": "", "hundred": "", "thousand": "", "million": "", "score": "", "ton": "", "load": "",
     "mass": "", "gang": "", "pack": "", "swarm": "", "school": "", "colony": "", "litter": "", "pride": "", "troop": "", "host": "",
-    "multitude": "", "fleet": "", "convoy": "", "squad": "", "sea": "", "majority": "", "quantity": "", "abundance": "",
+    "multitude": "", "ten": "", "fleet": "", "convoy": "", "squad": "", "sea": "", "majority": "", "quantity": "", "abundance": "",
 }  # fmt: skip
 
 #: what words in front of a noun say about its number; -1 is several
@@ -84,8 +85,8 @@ NUMBER_WORDS = {
 QUANTITY_NUMBERS = {"pair": 2, "couple": 2}
 GROUPS = _words(
     "family crowd array handful bundle group bunch row lot set herd flock number variety stack pile batch series bouquet assortment "
-    "collection plenty cluster dozen hundred thousand million score ton load mass gang pack swarm school colony litter pride troop host "
-    "multitude fleet convoy squad majority quantity abundance"
+    "collection plenty cluster ten dozen hundred thousand million score ton load mass gang pack swarm school colony litter pride troop "
+    "host multitude fleet convoy squad majority quantity abundance"
 )
 
 #: plurals without an s, which the tagger may take for singulars, and nouns with one form for one and several
@@ -269,6 +270,9 @@ PLACING = _words(
     "put place set lay lie hang move stand lean drop stick insert drag slide shift position pour store load stack pile arrange"
 )
 
+#: first words of comparisons
+COMPARED = _words("more less fewer nearer closer further farther")
+
 #: prepositions that place what is held, not who holds it: "a girl holds a kite above her head"
 PLACES_HELD = _words("above over under behind below beneath against")
 
@@ -277,6 +281,12 @@ RESULT_VERBS = _words("make paint turn color colour dye keep leave")
 
 #: verbs with a clause that is seen: "people watch a dog jump over a fence"
 PERCEPTION = _words("watch see let make help hear observe")
+
+#: their forms, and what the model reads in front of the clause
+PERCEPTION_FORMS = {word: word for word in PERCEPTION | _words("sees seeing saw lets letting makes making made helps helping helped")} | {
+    "watches": "sees", "watching": "seeing", "watched": "saw", "hears": "sees", "hearing": "seeing", "heard": "saw", "observes": "sees",
+    "observing": "seeing", "observed": "saw",
+}  # fmt: skip
 
 #: first words of instructions, read as "you put ...", if a determiner follows
 IMPERATIVES = (
@@ -297,13 +307,13 @@ PLURAL_VERBS = _words(
     "jump crash smile pose stretch hover circle land gather stare sleep lean lie swim drink eat feed wade roam bask huddle grow "
     "hang drive travel drift splash peck kneel crouch squat bounce roll fall rise stand sit wait work cook sparkle dive relax leap "
     "trot gallop soar glide crawl bathe cuddle snuggle shop camp picnic cross watch photograph load cover line chase pull surround "
-    "wear carry push throw catch kick hit block hug hunt crowd"
+    "wear carry push throw catch kick hit block hug hunt crowd juggle cheer clap applaud sing wave bark"
 )
 
 #: those that take an object, read as "hold" before a determiner
 PLURAL_VERBS_WITH_OBJECT = _words(
     "watch photograph load cover line chase pull surround cross ride climb play wear carry push throw catch kick hit drink eat cook "
-    "feed circle drive cut wash clean paint face fly block hug hunt crowd"
+    "feed circle drive cut wash clean paint face fly block hug hunt crowd juggle"
 )
 
 #: the same in the third person, hardly ever nouns: "a dog that isn't black runs on the beach"; -> read as "goes"
@@ -323,9 +333,6 @@ AFTER_VERB = _words(
     "on in at by near under over above below behind beside along across around through past towards toward up down together against "
     "from between among amid beneath outside inside off onto into next with and side . , while as to"
 )
-
-#: verbs that the model takes for the head of a compound: "a person next to the door waves", "a man taller than the woman claps"
-VERBS_LIKE_NOUNS = PLURAL_VERBS | _words("wave bark cheer clap sing")
 
 RELATIVE_PRONOUNS = _words("that which who whom whose what where")
 
@@ -350,6 +357,7 @@ _READ_LIKE = {
     "chicken sink urinal bathtub track net oven",
     "tables": "buildings leaves tracks ears sinks lines bears",
     "dog": "elephant zebra giraffe bear kitten batter surfer skier skateboarder snowboarder cart",
+    "boy": "clown",
     "dogs": "elephants zebras giraffes surfers skiers cows geese",
 }
 READ_AS = {word: common for common, words in _READ_LIKE.items() for word in words.split()}

@@ -5,6 +5,8 @@ Each function looks for one pattern of words and arcs and corrects tags or attac
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from . import lexicon as lex
 from .clause_corrections import (
     absolute_clauses,
@@ -14,6 +16,7 @@ from .clause_corrections import (
     negations,
     others_with,
     places_of_objects,
+    seen_clauses,
 )
 from .prepositions import join_prepositions
 from .words import NOUN_TAGS, Lemmatizer, Word
@@ -25,6 +28,7 @@ def correct_parse(words: list[Word], lemma: Lemmatizer) -> None:
     join_prepositions(words)
     mistagged_nouns(words)
     colours_before_noun(words)
+    seen_clauses(words)
     lemmatise(words, lemma)
     complements_before_verb(words)
     comparisons(words)
@@ -37,6 +41,8 @@ def correct_parse(words: list[Word], lemma: Lemmatizer) -> None:
     others_with(words)
     places_of_objects(words)
     lists_after_with(words)
+    joined_subjects(words)
+    inverted_subjects(words)
     missing_subjects(words)
     participles_tagged_as_nouns(words, lemma)
     participles_parsed_as_adjectives(words)
@@ -347,6 +353,30 @@ def lists_after_with(words: list[Word]) -> None:
             if any(k.dep in ("relcl", "nsubj", "acl", "prep") for k in later.kids) or not comma and later.lemma in lex.ANIMATE:
                 continue
             later.attach(first, "conj")
+
+
+def joined_subjects(words: list[Word]) -> None:
+    """ "a cup of tea and a piece of cake are on the tray": two nouns, both parsed as subjects of the verb, are one coordination."""
+    for verb in words:
+        subjects = [k for k in verb.kids if k.dep in ("nsubj", "nsubjpass") and k.i < verb.i and k.tag in NOUN_TAGS]
+        for first, second in pairwise(subjects):
+            if any(k.dep == "cc" and k.low in ("and", "or") and first.i < k.i < second.i for k in first.kids):
+                second.attach(first, "conj")
+
+
+def inverted_subjects(words: list[Word]) -> None:
+    """ "by the door, with a bag, waits a girl": the girl waits, and has the bag."""
+    for verb in words[2:]:
+        opening = [k for k in verb.kids if k.dep == "prep" and k.i < verb.i]
+        if not opening or verb.tag not in ("VBZ", "VBP", "VBD") or verb.lemma == "be" or verb.lemma in lex.TRANSITIVE:
+            continue
+        subject = next((k for k in verb.kids if k.i > verb.i and k.tag in NOUN_TAGS), None)
+        if subject is None or any(k.dep in ("nsubj", "nsubjpass") and k.i < verb.i for k in verb.kids):
+            continue
+        subject.attach(verb, "nsubj")
+        for place in opening:
+            if place.low == "with":
+                place.attach(subject, "prep")
 
 
 def missing_subjects(words: list[Word]) -> None:

@@ -103,19 +103,21 @@ def read_verbs(words: list[str]) -> None:
     >>> " ".join(words)
     'two small birds sit on a wire'
     """
-    seen = several = relative = False  # has there been a verb of perception, an "and", a relative pronoun?
+    several = relative = False  # has there been an "and", a relative pronoun?
+    seen = 0  # where is the last verb of perception?
     for i in range(1, len(words)):
         word, before, after = words[i], words[i - 1], words[i + 1] if i + 1 < len(words) else "."
         if word in lex.PLURAL_VERBS:
             one = (seen or several and word in lex.SURE_VERBS) and is_singular_noun(words, i - 1)
             if is_plural(before) or one:
-                words[i] = common_verb(word, after, seen)
+                words[i] = common_verb(word, after, seen > 0)
+                words[seen] = lex.PERCEPTION_FORMS.get(words[seen], words[seen]) if one else words[seen]
         elif after in lex.AFTER_VERB and before not in lex.DETERMINERS and before not in lex.AFTER_VERB:
             if word in lex.SINGULAR_VERBS or ends_description(words, i) or relative and word[-1] == "s" and word[:-1] in lex.PLURAL_VERBS:
                 words[i] = "goes"
         elif relative and word[-1] == "s" and word[:-1] in lex.PLURAL_VERBS_WITH_OBJECT and after in lex.DETERMINERS:
             words[i] = "holds"
-        seen = seen or word in lex.PERCEPTION
+        seen = i if word in lex.PERCEPTION_FORMS else seen
         several = several or word == "and"
         relative = relative or word in ("that", "which", "who")
 
@@ -126,7 +128,7 @@ def ends_description(words: list[str], i: int) -> bool:
     >>> ends_description("a person next to the door waves .".split(), 6)
     True
     """
-    if i < 5 or words[i][-1] != "s" or words[i][:-1] not in lex.VERBS_LIKE_NOUNS or words[i - 2] not in lex.DETERMINERS:
+    if i < 5 or words[i][-1] != "s" or words[i][:-1] not in lex.PLURAL_VERBS or words[i - 2] not in lex.DETERMINERS:
         return False
     return words[i - 5] in lex.ANIMATE and (words[i - 3] == "than" or words[i - 4 : i - 2] == ["next", "to"])
 
@@ -134,7 +136,7 @@ def ends_description(words: list[str], i: int) -> bool:
 def common_verb(word: str, after: str, seen: bool) -> str:
     """The verb to parse in place of *word*, which stands in front of *after*; *word* itself if it may be a noun there."""
     if after in lex.AFTER_VERB:
-        return "go" if seen else "sit"
+        return ("disappear" if after == "." else "go") if seen else "sit"
     if word in lex.PLURAL_VERBS_WITH_OBJECT and (after in lex.DETERMINERS or is_plural(after)):
         return "see" if word in lex.PERCEPTION else "hold"
     return word

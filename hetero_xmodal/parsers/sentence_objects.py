@@ -95,7 +95,7 @@ def is_denied(word: Word) -> bool:
     first = next((k for k in word.kids if k.low in ("not", "nor", "neither") and k.i < word.i), None)
     indefinite = any(k.dep == "det" and k.low in lex.INDEFINITE for k in word.kids)
     if first is not None and first.dep in ("neg", "preconj", "cc"):
-        return indefinite
+        return indefinite or not any(k.dep in ("det", "poss", "nummod") and k is not first for k in word.kids)
     verb = word.head
     if word.dep not in ("dobj", "attr", "nsubj") or not any(k.dep == "neg" for k in verb.kids):
         return False

@@ -43,6 +43,10 @@ def possession(reading: Reading) -> None:
                 for thing in reading.group(word.head):
                     if thing is word.head or not any(k.dep in ("poss", "det") for k in thing.kids):
                         reading.add_relation(owner, "have", thing)
+        elif word.dep == "poss" and word.head.dep == "parataxis" and word.head.lemma in lex.BODY_PARTS:  # "two dogs run, their tails up"
+            clause = word.head.head
+            for owner in reading.chain(clause) if clause.pos in NOUNS else reading.subjects(clause):
+                reading.add_relation(owner, "have", word.head)
 
 
 def verbs(reading: Reading) -> None:
@@ -86,7 +90,8 @@ def parts_of_phrase(reading: Reading, verb: Word) -> VerbPhrase:
     if verb.lemma in lex.LINKING_VERBS:
         phrases += [p for k in verb.kids if k.dep == "acomp" for p in prepositional_phrases(reading, k)]
     first = min([verb.i, *(w.i for w in subjects)])
-    opening = {t.i for kid in verb.kids if kid.dep == "prep" and kid.i < first for t in reading.group_of(kid)}
+    inverted = bool(subjects) and verb.i < min(w.i for w in subjects)  # "by the door waits a girl"
+    opening = set() if inverted else {t.i for kid in verb.kids if kid.dep == "prep" and kid.i < first for t in reading.group_of(kid)}
     if verb.lemma == "be":
         subjects, objects = (subjects or objects), []  # "there is a dog on the bed"
     return VerbPhrase(verb, subjects, objects, phrases, opening, is_passive(verb))
@@ -238,10 +243,10 @@ def wears(subject: Word, preposition: str, thing: Word) -> bool:
 
 
 def described(reading: Reading, noun: Word, preposition: str) -> list[Word]:
-    """ "a dog and a cat on a mat": both; "a girl with a kite and a boy with a ball": each by its own phrase."""
-    if preposition == "with":
+    """ "a dog and a cat on a mat": both; "a girl with a kite and a boy with a ball", "a cup of tea and a piece of cake": each its own."""
+    if preposition in ("with", "of"):
         others = (k for k in (noun.head, *noun.kids) if k is not noun and "conj" in (k.dep, noun.dep) and k.tag in NOUN_TAGS)
-        if any(k.low == "with" and k.dep == "prep" for other in others for k in other.kids):
+        if any(k.low == preposition and k.dep == "prep" for other in others for k in other.kids):
             return reading.resolve(noun)
     return reading.chain(noun)
 

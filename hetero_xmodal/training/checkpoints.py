@@ -1,10 +1,14 @@
-"""Checkpoints of a run that survive a kill: written beside their target, and the last but one kept until the next is whole."""
+"""Checkpoints of a run that survive a kill: written beside their target, and the last but one kept until the next is whole.
+
+Each holds the identity of its run, digests of what ``config.json`` and ``data.json`` record, so that those of another run are refused.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +17,58 @@ import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 
 from ..errors import InputError
-from ..files import atomic_path
-from .run_folder import LOCK, is_leftover
+from ..files import atomic_path, is_whole_archive, read_json
+from .run_folder import CONFIG, DATA, LOCK, is_leftover
 
 FOLDER, LAST, PREVIOUS, BEST = "checkpoints", "last.ckpt", "previous.ckpt", "best.ckpt"
+_RUN = "hetero_xmodal.run"
+
+
+def run_identity(config: Mapping[str, Any], data: Any = None) -> dict[str, str]:
+    """Digests of the recipe and settings of a run (without the number of epochs, which may change), and of its data, if recorded.
+
+    Parameters
+    ----------
+    config, data : as in ``config.json`` and ``data.json``.
+
+    >>> first = run_identity({"trains": "cam", "fit": {"seed": 0, "epochs": 2}})
+    >>> first == run_identity({"trains": "cam", "fit": {"seed": 0, "epochs": 9}})
+    True
+    >>> first == run_identity({"trains": "cam", "fit": {"seed": 1, "epochs": 2}})
+    False
+    """
+    fit = {name: value for name, value in (config.get("fit") or {}).items() if name != "epochs"}
+    settings = [config.get("trains"), fit, config.get("recipe")]
+    return {"settings": _digest(settings)} | ({"data": _digest(data)} if data else {})
+
+
+def _digest(value: Any) -> str:
+    return hashlib.blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def check_own(path: Path, checkpoint: Mapping[str, Any], out: str | Path) -> None:
+    """Refuse a checkpoint of another run than that whose ``config.json`` and ``data.json`` are in the folder *out*.
+
+    What the run or the checkpoint, of an earlier version, does not record is not compared.
+
+    Raises
+    ------
+    InputError
+        Naming the checkpoint and what differs.
+    """
+    out, found = Path(out), checkpoint.get(_RUN)
+    if not isinstance(found, Mapping) or not (out / CONFIG).exists():
+        return
+    config = read_json(out / CONFIG, "run config")
+    data = read_json(out / DATA, "record of the data") if (out / DATA).exists() else None
+    wanted = run_identity(config if isinstance(config, Mapping) else {}, data)
+    for what in wanted.keys() & found.keys():
+        if wanted[what] != found[what]:
+            name = CONFIG if what == "settings" else DATA
+            raise InputError(
+                f"checkpoint '{path}' is of another run, with other {what} than {name} in '{out}' records; put the checkpoint of this run "
+                "there, or start a new run in another folder"
+            )
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
@@ -24,14 +76,20 @@ class AtomicCheckpoints(TorchCheckpointIO):
 
     Lightning's own way goes through the folder for temporary files; where that is on another file system, the whole checkpoint is copied
     over the old one, and a kill meanwhile leaves neither.
+
+    run : identity of the run, from :func:`run_identity`, which every checkpoint then holds
     """
+
+    def __init__(self, run: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self.run = run
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write *checkpoint*; the last checkpoint so far becomes ``previous.ckpt``."""
         path = Path(path)
         with atomic_path(path) as temporary:
             with open(temporary, "wb") as file:
-                torch.save(checkpoint, file)
+                torch.save(checkpoint if self.run is None else checkpoint | {_RUN: dict(self.run)}, file)
                 file.flush()
                 os.fsync(file.fileno())
             if path.name == LAST and path.exists():
@@ -67,17 +125,20 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
     """
     if not path.exists():
         return None
-    if not path.is_file():  # reading a pipe may wait for ever
-        raise InputError(f"checkpoint '{path}' is a folder, a pipe or a device; remove it, or start a new run")
+    _check_file(path)
     try:
-        with zipfile.ZipFile(path) as file:
-            whole = file.testzip() is None  # compares checksums, which torch does not
+        whole = is_whole_archive(path)  # torch compares no checksums
         found = torch.load(path, weights_only=True, map_location="cpu") if whole else None
     except OSError:
         raise
     except Exception:  # a damaged archive or pickle ends in any error there is
         return None
     return found if isinstance(found, dict) and {"epoch", "state_dict", "callbacks"} <= found.keys() else None
+
+
+def _check_file(path: Path) -> None:
+    if path.exists() and not path.is_file():  # reading a pipe may wait for ever
+        raise InputError(f"checkpoint '{path}' is a folder, a pipe or a device; remove it, or start a new run")
 
 
 def last_checkpoint(out: str | Path, *, epochs: int | None = None) -> Path | None:
@@ -93,10 +154,12 @@ def last_checkpoint(out: str | Path, *, epochs: int | None = None) -> Path | Non
     Raises
     ------
     InputError
-        If all checkpoints, or the best one, are damaged, or the run has had more epochs already.
+        If all checkpoints, or the best one, are damaged or of another run, or the run has had more epochs already.
     """
     folder = Path(out) / FOLDER
     last, previous, best = (folder / name for name in (LAST, PREVIOUS, BEST))
+    for path in (last, previous, best):  # each is replaced in the course of the run
+        _check_file(path)
     if not last.exists() and not previous.exists():
         return None
     found = read_checkpoint(last)
@@ -108,12 +171,16 @@ def last_checkpoint(out: str | Path, *, epochs: int | None = None) -> Path | Non
         warnings.warn(
             f"checkpoint '{last}' is {state}; the run is resumed from the one before it, after epoch {found['epoch'] + 1}", stacklevel=2
         )
+        check_own(previous, found, out)
         os.replace(previous, last)
+    check_own(last, found, out)
     if epochs is not None and found["epoch"] + 1 > epochs:
         raise InputError(f"run '{out}' has had {found['epoch'] + 1} epochs already, and epochs is {epochs}; give more")
-    if read_checkpoint(best) is None:
+    chosen = read_checkpoint(best)
+    if chosen is None:
         state = "damaged" if best.exists() else "missing"
         raise InputError(f"checkpoint '{best}', which holds the best epoch, is {state}; start a new run in another folder")
+    check_own(best, chosen, out)
     return last
 
 

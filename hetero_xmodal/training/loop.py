@@ -30,11 +30,11 @@ from torch.utils.data import DataLoader
 from ..csv_text import csv_rows
 from ..errors import InputError
 from ..files import one_writer, write_json, write_text
-from .checkpoints import BEST, FOLDER, LAST, AtomicCheckpoints, last_checkpoint, read_checkpoint, remove_leftovers
+from .checkpoints import BEST, FOLDER, LAST, AtomicCheckpoints, last_checkpoint, read_checkpoint, remove_leftovers, run_identity
 from .fingerprint import Fingerprint
 from .fit_config import FitConfig
-from .resume import CONFIG, ENVIRONMENT, check_resumed, run_config, write_record
-from .run_folder import LOCK, is_empty, is_unstarted
+from .resume import ENVIRONMENT, check_resumed, run_config, write_record
+from .run_folder import CONFIG, LOCK, is_empty, is_unstarted
 from .sampling import is_first_process, seed_everything
 
 
@@ -175,7 +175,7 @@ def fit(
         use_distributed_sampler=False,  # EpochSampler distributes the epoch over processes
         num_sanity_val_steps=0,
         default_root_dir=out,
-        plugins=[AtomicCheckpoints()],
+        plugins=[AtomicCheckpoints(run_identity(wanted, data))],
     )
     if type(module).transfer_batch_to_device is L.LightningModule.transfer_batch_to_device:
         module.transfer_batch_to_device = move_batch  # Lightning's own would move DGL graphs too
@@ -211,6 +211,13 @@ def _train(
         if trainer.interrupted:  # on Ctrl-C Lightning exits the whole program with code 1
             raise KeyboardInterrupt from None
         raise
+    except RuntimeError as error:
+        if start is None or "loading state_dict" not in str(error):
+            raise
+        raise InputError(
+            f"checkpoint '{start}' does not fit the model of this run; put the checkpoint of this run there, or start a new run in "
+            "another folder"
+        ) from error
     except MisconfigurationException as error:
         if monitor in trainer.callback_metrics:
             raise

@@ -15,11 +15,11 @@ from ..configs import config_to_dict
 from ..errors import InputError
 from ..files import read_json, write_json
 from .fingerprint import Fingerprint, difference
-from .run_folder import check_recipe_of_run, check_same_settings, flat_settings
+from .run_folder import CONFIG, DATA, check_recipe_of_run, check_same_settings, flat_settings
 from .sampling import is_first_process
 
-#: files of the run folder
-CONFIG, DATA, ENVIRONMENT = "config.json", "data.json", "environment.json"
+#: file of the run folder
+ENVIRONMENT = "environment.json"
 F = TypeVar("F", bound=Callable[..., Any])
 
 

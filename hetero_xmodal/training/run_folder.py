@@ -10,6 +10,8 @@ from ..configs import parsed
 from ..errors import InputError
 from ..files import check_writable, read_json
 
+#: files of the run folder that record what is trained: the recipe with its settings, and the data
+CONFIG, DATA = "config.json", "data.json"
 #: held by the process that trains in a run folder
 LOCK = ".hx.lock"
 
@@ -27,7 +29,7 @@ def is_empty(folder: str | Path) -> bool:
 
 def is_unstarted(folder: str | Path) -> bool:
     """Whether a run in *folder* was killed while it wrote its first files, so that nothing is lost if it begins anew."""
-    first = ("environment.json", "data.json")
+    first = ("environment.json", DATA)
     return Path(folder).is_dir() and all(is_leftover(path) or path.name in first for path in Path(folder).iterdir())
 
 

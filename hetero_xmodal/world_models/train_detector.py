@@ -18,7 +18,7 @@ import numpy as np
 
 from ..deprecation import renamed_keywords
 from ..errors import InputError
-from ..files import MANIFEST, atomic_path, write_json, write_manifest, write_safetensors
+from ..files import MANIFEST, atomic_path, is_whole_archive, write_json, write_manifest, write_safetensors
 from ..parsers.detectors.detectron2_quietly import quiet, require_detectron2
 from ..parsers.detectors.world import ASSET, encode_scene, world_config
 from ..scenes import SceneGraph
@@ -176,6 +176,8 @@ class _Run:
         path = self.out / "checkpoint.pt"
         if not path.exists():
             return
+        if not is_whole_archive(path):  # torch compares no checksums
+            raise InputError(f"checkpoint '{path}' cannot be read (it is damaged); remove it or pass resume=False")
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
             options = state["options"]

@@ -307,3 +307,16 @@ def test_ctrl_c_in_a_shell_leaves_nothing(tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130 and err.strip() == "hetero-xmodal: stopped with Ctrl-C" and list(tmp_path.iterdir()) == []
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_the_search(cli, image, tmp_path):
+    (tmp_path / "folder.html").mkdir()
+    before = sorted(path.name for path in tmp_path.iterdir())
+    for out in (image / "page.html", image / "more" / "page.html", tmp_path / "folder.html"):
+        result = cli("retrieve", "two birds near a tree", "--out", out)
+        assert_refused(result, out.name)
+        assert result[1] == ""
+    assert_refused(cli("data", "card", "world", "--out", image / "card"), "ball.png")
+    assert_refused(cli("data", "card", "world", "--out", image), "ball.png", "is a file")
+    assert_refused(cli("compare", "one", "two", "--out", image / "table.csv"), "ball.png")
+    assert sorted(path.name for path in tmp_path.iterdir()) == before

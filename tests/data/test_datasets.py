@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hetero_xmodal.data import build as build_module
 from hetero_xmodal.data import build_dataset, dataset_card, list_datasets, load_dataset, verify_dataset
 from hetero_xmodal.data.world import item_hash
 from hetero_xmodal.errors import InputError
@@ -265,3 +266,41 @@ def test_a_damaged_mat_file_is_refused_before_scipy_crashes_on_it(tmp_path, how)
             refused += 1
             assert "b.mat" in str(error) and "\n" not in str(error)
     assert refused > 40
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["an empty folder", "nothing"])
+def test_building_through_a_link_keeps_the_link(there, tmp_path):
+    if there:
+        (tmp_path / "disk" / "real").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "real")
+    report = build_dataset("world/birds", tmp_path / "link", size=2, image_size=64, progress=False)
+    assert report.folder == tmp_path / "link" and (tmp_path / "link").is_symlink()
+    assert load_dataset(f"coco:{tmp_path / 'disk' / 'real'}")[1].id == load_dataset(f"coco:{tmp_path / 'link'}")[1].id
+    assert sorted(path.name for path in tmp_path.rglob("*.part*")) == []
+
+
+def test_a_build_goes_on_with_images_that_were_edited_meanwhile(tmp_path, monkeypatch):
+    (tmp_path / "photos").mkdir()
+    for name in "abc":
+        Image.new("RGB", (8, 8), "red").save(tmp_path / "photos" / f"{name}.png")
+        (tmp_path / "photos" / f"{name}.txt").write_text("a square")
+    usual = build_module._sha256
+
+    def stopped(path):
+        if len(list(path.parent.iterdir())) == 2:
+            raise KeyboardInterrupt
+        return usual(path)
+
+    monkeypatch.setattr(build_module, "_sha256", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        build_dataset(f"folder:{tmp_path / 'photos'}", tmp_path / "out", progress=False)
+    monkeypatch.undo()
+    first, second = sorted((tmp_path / "out.part" / "images").iterdir())
+    Image.new("RGB", (8, 8), "blue").save(tmp_path / "photos" / "a.png")
+    second.write_bytes(b"half")
+    build_dataset(f"folder:{tmp_path / 'photos'}", tmp_path / "out", progress=False)
+    colours = []
+    for path in sorted((tmp_path / "out" / "images").iterdir()):
+        with Image.open(path) as image:
+            colours.append(image.convert("RGB").getpixel((3, 3)))
+    assert first.name.startswith("a") and colours == [(0, 0, 255), (255, 0, 0), (255, 0, 0)]

@@ -7,8 +7,10 @@ import shutil
 
 import pytest
 import torch
+import zoo
 
 import hetero_xmodal as hx
+from hetero_xmodal import recipes
 from hetero_xmodal.cli.main import run
 from hetero_xmodal.files import read_safetensors, write_safetensors
 from hetero_xmodal.pretrained import SHIPPED
@@ -123,3 +125,25 @@ def test_what_is_no_such_folder(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"format": "hetero_xmodal.model", "version": 1, "recipe": "unheard", "config": {}}))
     with pytest.raises(hx.InputError, match="'unheard'"):
         hx.verify(tmp_path)
+
+
+def test_the_result_of_a_command_is_no_data_set_whatever_its_files_are_called(tmp_path):
+    hx.analyze([zoo.tiny()]).save(tmp_path / "analysis")
+    assert (tmp_path / "analysis" / "captions.csv").exists()
+    found = hx.verify(tmp_path / "analysis")
+    assert found.kind == "analysis" and "SHA-256 compared" in found.about[0]
+    (tmp_path / "analysis" / "captions.csv").write_text("changed")
+    with pytest.raises(hx.InputError, match="captions.csv' is not the file that was written"):
+        hx.verify(tmp_path / "analysis")
+
+
+def test_the_file_of_a_model_in_place_of_its_folder(copy):
+    for call in (
+        lambda path: hx.evaluate(path, "world/birds"),
+        lambda path: hx.train("cam", "world/birds", out=copy.parent / "new", start=path),
+        recipes.DAGNN.from_pretrained,
+    ):
+        for name in ("model.safetensors", "config.json"):
+            with pytest.raises(hx.InputError) as error:
+                call(copy / "model" / name)
+            assert str(error.value) == f"'{copy / 'model' / name}' is a file; give the folder of the model: '{copy / 'model'}'"

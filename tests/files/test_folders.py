@@ -15,7 +15,7 @@ import time
 import pytest
 
 from hetero_xmodal import InputError
-from hetero_xmodal.files import FolderKind, atomic_folder, existing_folder, folders, read_folder, replaceable_folder
+from hetero_xmodal.files import FolderKind, atomic_folder, check_writable, existing_folder, folders, read_folder, replaceable_folder
 
 NOTE = FolderKind("note", ("note.json", "text.txt"), optional=("more/figure.txt",), head=("note.json", "test.note"))
 
@@ -370,3 +370,13 @@ def test_unchanged_files_are_not_read_again_before_they_are_replaced(tmp_path, m
     os.utime(tmp_path / "out" / "manifest.json", (time.time() + 9,) * 2)
     monkeypatch.setattr("hetero_xmodal.files.manifest._record_once", lambda path, state: pytest.fail(f"{path} was hashed"))
     write(tmp_path / "out", "third")
+
+
+@pytest.mark.parametrize("below", ["page.html", "more/page.html"])
+def test_a_path_below_a_file_is_refused_before_the_work(below, tmp_path):
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(InputError, match="file.*cannot be written"):
+        check_writable(tmp_path / "file" / below)
+    with pytest.raises(InputError, match="cannot be written"):
+        replaceable_folder(tmp_path / "file" / below, NOTE)
+    assert (tmp_path / "file").read_text() == "precious"

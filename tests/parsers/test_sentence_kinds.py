@@ -96,6 +96,9 @@ ODD = {
     "lists after with": "a man with " + "a hat, " * 900,
     "comparisons": "bigger than a dog " * 700,
     "absolute clauses": "a man sits, a dog running, " * 300,
+    "denied nouns": "a dog, not a cat, " * 400,
+    "clauses that are seen": "a man watching a dog run sees a bird fly " * 250,
+    "sides": "a dog left of a cat right of " * 300,
     "instructions": "put the cup on the table " * 500,
 }
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 from line_model import Line, run
 
+import hetero_xmodal as hx
 from hetero_xmodal.errors import InputError
 from hetero_xmodal.training import checkpoints
 
@@ -162,3 +163,51 @@ def test_a_run_that_has_moved_remembers_its_best_epoch(tmp_path):
     _, result = run(tmp_path / "there", epochs=4, resume=True, module=Line(scores=SCORES))
     assert (result.best_score, result.best_epoch) == (5, 1)
     assert not (tmp_path / "here").exists()
+
+
+def test_checkpoints_of_another_run_are_refused(tmp_path):
+    """Of another seed, whose weights have the same shapes, and of other data; by a resumed run and by ``verify``."""
+    for name, options in {"first": {}, "other seed": {"seed": 7}, "other data": {"data": {"train": {"ids": ["b"]}}}}.items():
+        run(tmp_path / name, epochs=1, **({"data": {"train": {"ids": ["a"]}}} | options))
+    for name, what in {"other seed": "other settings than config.json", "other data": "other data than data.json"}.items():
+        mixed = shutil.copytree(tmp_path / "first", tmp_path / f"mixed {name}")
+        for file in ("last.ckpt", "best.ckpt"):
+            whole = (mixed / "checkpoints" / file).read_bytes()
+            shutil.copy(tmp_path / name / "checkpoints" / file, mixed / "checkpoints")
+            with pytest.raises(InputError, match=f"{file}' is of another run, with {what}"):
+                run(mixed, epochs=2, resume=True, data={"train": {"ids": ["a"]}})
+            with pytest.raises(InputError, match=f"{file}' is of another run, with {what}"):
+                hx.verify(mixed)
+            (mixed / "checkpoints" / file).write_bytes(whole)
+        assert run(mixed, epochs=2, resume=True, data={"train": {"ids": ["a"]}})[1].epochs == 2
+
+
+def test_a_checkpoint_of_a_former_version_that_does_not_fit_is_refused(tmp_path):
+    run(tmp_path / "run", epochs=1)
+    path = tmp_path / "run/checkpoints/last.ckpt"
+    old = torch.load(path, weights_only=True)
+    old.pop("hetero_xmodal.run", None)
+    torch.save(old, path)
+    assert run(tmp_path / "run", epochs=2, resume=True)[1].epochs == 2
+    old["state_dict"]["net.0.weight"] = torch.zeros(5, 3)
+    torch.save(old, path)
+    with pytest.raises(InputError, match="last.ckpt' does not fit the model of this run"):
+        run(tmp_path / "run", epochs=3, resume=True)
+
+
+@pytest.mark.parametrize("name", ["last", "best", "previous"])
+def test_one_flipped_bit_of_any_checkpoint_is_found_by_verify(name, tmp_path):
+    run(tmp_path / "run", epochs=2)
+    cut(tmp_path / f"run/checkpoints/{name}.ckpt", "bit")
+    with pytest.raises(InputError, match=f"{name}.ckpt' is damaged"):
+        hx.verify(tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["last", "best", "previous"])
+def test_a_folder_in_the_place_of_a_checkpoint_is_refused_before_the_work(name, tmp_path):
+    run(tmp_path / "run", epochs=1)
+    path = tmp_path / f"run/checkpoints/{name}.ckpt"
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    with pytest.raises(InputError, match=f"{name}.ckpt' is a folder"):
+        run(tmp_path / "run", epochs=2, resume=True)

@@ -216,9 +216,16 @@ def test_training_continues_bit_for_bit(tmp_path):
     assert not list(tmp_path.rglob("*.tmp*"))
     with pytest.raises(InputError, match="was made with steps=3, not 4"):
         train_detector(tmp_path / "parts", **options | {"steps": 4})
+    flipped = bytearray((tmp_path / "parts" / "checkpoint.pt").read_bytes())
+    flipped[len(flipped) // 2] ^= 1
     (tmp_path / "parts" / "checkpoint.pt").write_bytes(b"broken")
     with pytest.raises(InputError, match="cannot be read"):
         train_detector(tmp_path / "parts", **options)
+    (tmp_path / "parts" / "checkpoint.pt").write_bytes(flipped)
+    with pytest.raises(InputError, match=r"cannot be read \(it is damaged\)"):
+        train_detector(tmp_path / "parts", **options)
+    with pytest.raises(InputError, match="checkpoint.pt' is damaged"):
+        hx.verify(tmp_path / "parts")
     for bad, words in (({"steps": 0}, "steps"), ({"image_size": 70}, "multiple of 16"), ({"batch_size": "x"}, "batch_size")):
         with pytest.raises(InputError, match=words):
             train_detector(tmp_path / "other", **options | bad)

@@ -356,7 +356,7 @@ def check_inside(name: Any, where: str, what: str = "the data folder") -> str:
 def is_utf8(name: str) -> bool:
     """Whether UTF-8 can write the name of a file; of one in Latin-1, Python keeps the odd bytes as lone surrogates.
 
-    >>> is_utf8("caf\xe9.png"), is_utf8("bad\udcff.png")
+    >>> is_utf8("caf\\xe9.png"), is_utf8("bad\\udcff.png")
     (True, False)
     """
     try:

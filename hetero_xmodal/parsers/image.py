@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from ..deprecation import renamed_keywords
 from ..errors import InputError
 from ..images import read_reduced
-from ..scenes import SceneGraph, SceneObject
+from ..scenes import SceneGraph, SceneObject, check_characters
 from .detectors.base import DEFAULT_MAX_OBJECTS, Detections, Detector, DetectorMissing, InputImage
 from .detectors.registry import load_detector
 from .detectors.world_look import looks_like_world
@@ -221,7 +221,10 @@ def _detect_batch(batch, longest_side, detect, on_error) -> list:
 def _read(image: ImageLike, id: str | None, longest_side: int | None) -> InputImage:
     pixels, size = read_reduced(image, longest_side)
     name = str(image) if isinstance(image, str | Path) else None
-    return InputImage(pixels, size, name, id if id is not None else (Path(name).stem if name else None))
+    if id is None and name is not None:
+        id = Path(name).stem
+        check_characters("the image's id, its file name,", id)  # bytes that are not UTF-8 are lone surrogates in Python
+    return InputImage(pixels, size, name, id)
 
 
 def _scene(image: InputImage, found: Detections, source: dict, relations: bool) -> SceneGraph:

@@ -119,6 +119,9 @@ def test_names_that_are_not_utf8_are_refused_with_escapes(tmp_path):
         pytest.skip("this file system takes no such name")
     with pytest.raises(InputError, match=r"the names of 1 of 2 images are not UTF-8, the first is 'bad\\udcff.png'; rename them"):
         build_corpus(str(tmp_path), out=tmp_path / "corpus", detector="grid:2")
+    with pytest.raises(InputError, match=r"the image's id, its file name, is 'bad\\udcff' and holds"):
+        hx.parse_image(tmp_path / os.fsdecode(b"bad\xff.png"), detector="grid:2")
+    assert hx.parse_image(tmp_path / os.fsdecode(b"bad\xff.png"), detector="grid:2", id="bad").id == "bad"
     table(tmp_path, "good.png,a dog")  # a table leaves out what it does not name
     assert load_dataset(f"folder:{tmp_path}")[0].id == "good.png"
 

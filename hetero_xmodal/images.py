@@ -86,6 +86,7 @@ def read_reduced(image: ImageLike, longest_side: int | None = None) -> tuple[Ima
         else:
             decoded = _from_array(image)
         _check_pixels(decoded.size, name)
+        _refuse_deep_integers(decoded, name)
         decoded = _with_key_colour(decoded)
         if decoded.getexif().get(_EXIF_ORIENTATION, 1) >= 5:  # rotated by 90 degrees
             size = decoded.size[::-1]
@@ -137,6 +138,15 @@ def _check_pixels(size: tuple[int, int], name: str) -> None:
         raise InputError(f"{name} has no pixels ({size[0]} x {size[1]})")
     if size[0] * size[1] > MAX_PIXELS:
         raise InputError(f"{name} has {size[0]} x {size[1]} pixels, more than the limit of {MAX_PIXELS:,}; shrink it first")
+
+
+def _refuse_deep_integers(image: Image.Image, name: str) -> None:
+    """Refuse integers of 32 bits, whose range the file does not say: 200 may be of 0..255, of 0..65535 or of more.
+
+    Some versions of Pillow open PNG and PPM files of 16 bits in that mode, with values of 0..65535.
+    """
+    if image.mode == "I" and image.format not in ("PNG", "PPM"):
+        raise InputError(f"{name} holds integer pixels of 32 bits, whose range is not known; save it with 8 or 16 bits a channel")
 
 
 def _with_key_colour(image: Image.Image) -> Image.Image:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, nearest
+from ..files import path_exists
 from .card import Card, read_card
 from .source import GIVES, Request, Source
 
@@ -342,8 +343,8 @@ def check_data(name: str, task: str) -> None:
     entry, place = entry_of(name)
     if _need(task).missing({*entry.gives, *dict(entry.may_give)}):
         require(name, task)  # says what is missing
-    if place and not Path(place).exists():
-        missing = next((part for part in place.split(",") if "=" not in part and not Path(part).exists()), None)
+    if place and not path_exists(place):
+        missing = next((part for part in place.split(",") if "=" not in part and not path_exists(part)), None)
         if missing is not None:
             raise InputError(f"'{name}': '{missing}' does not exist; check the path")
 

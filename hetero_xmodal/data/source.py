@@ -12,6 +12,7 @@ vocabularies, items) is in :mod:`hetero_xmodal.data.tasks`.
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import InputError, nearest
+from ..files import path_exists
 from ..scenes import check_characters
 from .dataset import Dataset, Item
 from .marks import file_mark
@@ -289,8 +291,8 @@ class Request:
         InputError : no such folder, or a file.
         """
         path = Path(self.place)
-        if not path.is_dir():
-            raise InputError(f"data folder '{path}' {'is a file' if path.exists() else 'does not exist'}; give a folder")
+        if not path_exists(path) or not path.is_dir():
+            raise InputError(f"data folder '{path}' {'is a file' if path_exists(path) else 'does not exist'}; give a folder")
         return path
 
 
@@ -306,24 +308,62 @@ def clean_text(text: str) -> str:
     return " ".join((text if text.isascii() else unicodedata.normalize("NFC", text)).split())
 
 
-def existing_form(folder: Path, name: str) -> Path:
-    """The file *name* in *folder*, in whichever Unicode form (composed or decomposed) it is written there; as it is if there is none."""
-    if name.isascii():
-        return folder / name
-    forms = (name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name))
-    return next((folder / form for form in forms if (folder / form).exists()), folder / name)
+def existing_form(folder: Path, name: str, *, exact: bool = False) -> Path:
+    """The file *name* in *folder*, in whichever Unicode form (composed or decomposed) it is written there; as it is if there is none.
 
-
-def check_inside(name: Any, where: str, what: str = "the data folder") -> str:
-    """*name* if it is a path that stays inside the folder it is looked for in.
+    Parameters
+    ----------
+    exact : *name* is as it was written, so a file of exactly this name is meant, whatever else is there; if left out, *name* may have
+        been brought into composed form, which does not tell two files apart.
 
     Raises
     ------
-    InputError : an absolute path, or one with ``..``.
+    InputError : there are files of both forms, and *name* does not say which is meant.
     """
-    if not isinstance(name, str) or not name or Path(name).is_absolute() or ".." in Path(name).parts:
-        raise InputError(f"{where}: file name {name!r} is not a path inside {what}")
-    return name
+    if name.isascii():
+        return folder / name
+    if exact and (folder / name).exists():
+        return folder / name
+    forms = [unicodedata.normalize(form, name) for form in ("NFC", "NFD")]
+    there = [folder / form for form in dict.fromkeys((*forms, name)) if (folder / form).exists()]
+    if len(there) > 1 and not there[0].samefile(there[1]):
+        raise InputError(
+            f"'{folder}' holds two files {ascii(forms[0])} and {ascii(forms[1])}, which differ only in how Unicode writes an accent; "
+            "rename one of them"
+        )
+    return there[0] if there else folder / name
+
+
+def check_inside(name: Any, where: str, what: str = "the data folder") -> str:
+    """*name*, a path that stays inside the folder it is looked for in, in its shortest form, so that one file has one name.
+
+    Raises
+    ------
+    InputError : an absolute path, one that leads out of the folder, or one that UTF-8 cannot write.
+
+    >>> check_inside("./sea//old/../1.png", "the table")
+    'sea/1.png'
+    """
+    if isinstance(name, str) and name and not Path(name).is_absolute():
+        short = posixpath.normpath(name)
+        if short != "." and short.split("/")[0] != "..":
+            if not is_utf8(short):
+                raise InputError(f"{where}: the file name {ascii(short)} is not UTF-8; rename the file")
+            return short
+    raise InputError(f"{where}: file name {name!r} is not a path inside {what}")
+
+
+def is_utf8(name: str) -> bool:
+    """Whether UTF-8 can write the name of a file; of one in Latin-1, Python keeps the odd bytes as lone surrogates.
+
+    >>> is_utf8("caf\xe9.png"), is_utf8("bad\udcff.png")
+    (True, False)
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def check_captions(sentences: Sequence[str], where: str, names: Sequence[str] = ()) -> None:

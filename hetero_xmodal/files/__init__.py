@@ -20,6 +20,7 @@ from .folders import FolderKind, Saved, atomic_folder, check_writable, existing_
 from .formats import (
     existing_file,
     is_whole_archive,
+    path_exists,
     read_json,
     read_safetensors,
     read_text,
@@ -64,6 +65,7 @@ __all__ = [
     "is_whole_archive",
     "one_writer",
     "read_folder",
+    "path_exists",
     "read_json",
     "read_manifest",
     "read_safetensors",

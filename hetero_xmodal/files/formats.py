@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import zipfile
-from collections.abc import Callable
+from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,21 +43,18 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
-def read_json(path: str | Path, what: str = "JSON", *, object_pairs_hook: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+def read_json(path: str | Path, what: str = "JSON") -> Any:
     """Read a JSON file, with or without a byte order mark; *what* names its role in error messages.
-
-    Parameters
-    ----------
-    object_pairs_hook : as of :func:`json.loads`; what it raises as :class:`~hetero_xmodal.errors.InputError` is passed on.
 
     Raises
     ------
     InputError
-        If the file is missing, empty or not valid JSON, is nested too deeply, has a number of too many digits, or does not fit into memory.
+        If the file is missing, empty or not valid JSON, gives a key twice in one object (of which :mod:`json` alone would keep the last),
+        is nested too deeply, has a number of too many digits, or does not fit into memory.
     """
     path = existing_file(path, what)
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=object_pairs_hook)
+        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=partial(_object, f"{what} file '{path}'"))
     except InputError:
         raise
     except RecursionError:
@@ -64,6 +63,14 @@ def read_json(path: str | Path, what: str = "JSON", *, object_pairs_hook: Callab
         raise InputError(f"{what} file '{path}' does not fit into memory ({path.stat().st_size} bytes); split it") from None
     except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are such, and so is a number of too many digits
         raise InputError(f"{what} file '{path}' is not readable as JSON ({error}); it may be truncated or of another format") from None
+
+
+def _object(where: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise InputError(f"{where} gives the key {twice!r} twice in one object; keep one")
+    return found
 
 
 def read_text(path: str | Path, what: str = "text") -> str:
@@ -95,6 +102,20 @@ def text_lines(text: str) -> list[str]:
     return text.removesuffix("\n").split("\n") if text else []
 
 
+def path_exists(path: str | Path) -> bool:
+    """Whether there is a file or folder *path*; a name that is longer than a file system allows is none, and no error.
+
+    >>> path_exists("."), path_exists("a" * 5000)
+    (True, False)
+    """
+    try:
+        return Path(path).exists()
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return False
+
+
 def existing_file(path: str | Path, what: str = "file") -> Path:
     """Return *path* as a :class:`~pathlib.Path`; *what* names its role in error messages.
 
@@ -104,10 +125,10 @@ def existing_file(path: str | Path, what: str = "file") -> Path:
         If it does not exist, is a folder, a pipe or a device, or is empty.
     """
     path = Path(path)
+    if not path_exists(path):
+        raise InputError(f"{what} '{path}' does not exist; check the path")
     if path.is_dir():
         raise InputError(f"{what} '{path}' is a folder; give a file")
-    if not path.exists():
-        raise InputError(f"{what} '{path}' does not exist; check the path")
     if not path.is_file():  # reading a pipe may wait for ever, a device never ends
         raise InputError(f"{what} '{path}' is a pipe or a device; give a file")
     if path.stat().st_size == 0:

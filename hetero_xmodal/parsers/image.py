@@ -37,7 +37,7 @@ def parse_image(
     weights: str | Path | None = None,
     features: str | None = None,
     score_threshold: float | None = None,
-    max_objects: int = DEFAULT_MAX_OBJECTS,
+    max_objects: int | None = None,
     relations: bool = True,
     id: str | None = None,
 ) -> SceneGraph:
@@ -54,7 +54,8 @@ def parse_image(
     features : an ImageNet network, ``"efficientnet-lite0"`` or one of torchvision, whose features replace the detector's own; for boxes
         without features, such as annotations.
     score_threshold : drop objects with a lower score; ``None`` takes the detector's own threshold.
-    max_objects : keep at most this many objects, best score first (the K of the literature); a grid always keeps all of its patches.
+    max_objects : keep at most this many objects, best score first (the K of the literature); ``None`` takes the detector's own number: 36
+        for detectors, all for boxes that people drew. A grid always keeps all of its patches.
     relations : derive relations from the boxes, by the rules in :mod:`hetero_xmodal.parsers.geometry`; of more than 500 objects only the
         best 500 are related, with a warning and ``source["related"] = 500``.
     id : identifier of the image; by default its file name without the suffix.
@@ -63,7 +64,7 @@ def parse_image(
     -------
     SceneGraph
         with ``size`` (width, height), boxes xyxy in pixels of the original upright image, L2-normalised region features, and ``source``:
-        detector, hash of the weights, feature extractor, K and normalisation.
+        detector, hash of the weights, feature extractor, K, normalisation and, where K left objects out, ``left_out``: how many.
 
     Raises
     ------
@@ -98,7 +99,7 @@ def parse_images(
     weights: str | Path | None = None,
     features: str | None = None,
     score_threshold: float | None = None,
-    max_objects: int = DEFAULT_MAX_OBJECTS,
+    max_objects: int | None = None,
     relations: bool = True,
     ids: Sequence[str | None] | None = None,
     batch_size: int = 16,
@@ -138,6 +139,8 @@ def parse_images(
         raise InputError(f"there are {len(images)} images but {len(ids)} ids; give one per image")
     detector = load_detector(detector, weights=weights, features=features)
     threshold = detector.score_threshold if score_threshold is None else score_threshold
+    if max_objects is None:
+        max_objects = getattr(detector, "max_objects", DEFAULT_MAX_OBJECTS)  # detectors of users need not say
     source = {"parser": "image", "K": max_objects, "score_threshold": threshold, **detector.source}
 
     def detect(batch: list[InputImage]) -> list[Detections]:
@@ -224,6 +227,8 @@ def _read(image: ImageLike, id: str | None, longest_side: int | None) -> InputIm
 def _scene(image: InputImage, found: Detections, source: dict, relations: bool) -> SceneGraph:
     if found.source:  # this image has a detector of its own
         source = {key: source[key] for key in ("parser", "K", "score_threshold")} | found.source
+    if found.left_out:
+        source = source | {"left_out": found.left_out}
     width, height = image.size
     attributes = found.attributes or [[] for _ in found.names]
     features = [None] * len(found.names) if found.features is None else found.features.tolist()
@@ -265,9 +270,9 @@ def check_score_threshold(score_threshold: float | None) -> None:
         raise InputError(f"score_threshold is {score_threshold!r}; give a number in 0..1")
 
 
-def _check_options(score_threshold: float | None, max_objects: int, batch_size: int) -> None:
+def _check_options(score_threshold: float | None, max_objects: int | None, batch_size: int) -> None:
     check_score_threshold(score_threshold)
-    for name, value in (("max_objects", max_objects), ("batch_size", batch_size)):
+    for name, value in (("max_objects", 1 if max_objects is None else max_objects), ("batch_size", batch_size)):
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise InputError(f"{name} is {value!r}; give a whole number of at least 1")
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import InputError, MissingPackageError, nearest
+from ..files import path_exists
 from ..scenes import SceneGraph, Token, check_characters
 from .parse_cache import read_parses, write_parses
 from .preprocess import WORDS_AND_MARKS, Prepared, prepare
@@ -66,7 +67,7 @@ def check_language(model: str | None) -> None:
         return
     if not isinstance(model, str) or not model.strip():
         raise InputError(f"model is {model!r}, expected the name or the path of a spaCy model")
-    if not Path(model).exists():
+    if not path_exists(model):
         try:
             distribution(model)
         except PackageNotFoundError:
@@ -102,7 +103,7 @@ def load_parser(model: str | None = None) -> Parser:
             nlp = spacy.load(name)
             break
         except OSError as error:
-            if Path(name).exists():  # a folder, of which a part is missing
+            if path_exists(name):  # a folder, of which a part is missing
                 raise InputError(_damaged(name, error)) from None
             problem = error
         except Exception as error:  # spaCy checks little of what it reads, and a damaged file can raise anything

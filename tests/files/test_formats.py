@@ -25,6 +25,13 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
             call()
 
 
+@pytest.mark.parametrize("text", ['{"a": 1, "b": 2, "a": 1}', '[{"b": [{"a": 1, "a": {}}]}]'])
+def test_a_key_given_twice_is_refused(tmp_path, text):
+    (tmp_path / "twice.json").write_text(text)
+    with pytest.raises(InputError, match="captions file '.*twice.json' gives the key 'a' twice in one object; keep one"):
+        read_json(tmp_path / "twice.json", "captions")
+
+
 def test_tensors_that_share_memory_are_each_written_whole(tmp_path):
     """Tied weights, overlapping views and a tensor under two names; the tensors in memory stay tied."""
     base = torch.arange(12.0)

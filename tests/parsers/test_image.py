@@ -52,6 +52,22 @@ def test_exif_orientation_is_applied(tmp_path, orientation, turn, side):
     assert max(image.size) == (side or 30) and np.abs(np.asarray(image).astype(int) - wanted).max() <= 12
 
 
+@pytest.mark.parametrize("top", [200, 60000, 2**30])
+def test_integers_of_32_bits_are_refused_and_those_of_16_scaled(tmp_path, top):
+    pixels = np.full((4, 4), top, np.int32)
+    Image.fromarray(pixels).save(tmp_path / "deep.tif")
+    for image in (tmp_path / "deep.tif", Image.fromarray(pixels)):
+        with pytest.raises(InputError, match="holds integer pixels of 32 bits, whose range is not known; save it with 8 or 16 bits"):
+            read_image(image)
+    if top < 2**16:
+        for ending in ("tif", "png", "pgm"):  # some versions of Pillow open the last two as integers of 32 bits
+            Image.fromarray(pixels.astype(np.uint16)).save(tmp_path / f"grey.{ending}")
+            assert np.asarray(read_image(tmp_path / f"grey.{ending}"))[0, 0].tolist() == [top // 257] * 3
+        marked = Image.fromarray(pixels)
+        marked.format = "PNG"  # as these versions mark them
+        assert np.asarray(read_image(marked))[0, 0].tolist() == [top // 257] * 3
+
+
 def test_every_kind_of_pixel_becomes_rgb(tmp_path):
     grey16 = np.full((4, 4), 65535 // 2, np.uint16)
     Image.fromarray(grey16).save(tmp_path / "grey16.png")
@@ -294,6 +310,36 @@ def parse(folder, data, image="a.png", **options):
     path = folder / "boxes.json"
     path.write_text(data if isinstance(data, str) else json.dumps(data))
     return hx.parse_image(folder / image, detector=path, **options)
+
+
+def many(count, **fields):
+    boxes = [[k % 20, k // 20, k % 20 + 5, k // 20 + 5] for k in range(count)]
+    return {"image_id": "a.png", "width": 30, "height": 20, "boxes": boxes, "labels": ["cup"] * count} | fields
+
+
+def test_drawn_boxes_are_all_kept_and_what_a_detector_loses_is_counted(folder):
+    scene = parse(folder, many(50))
+    assert len(scene.objects) == 50 and "left_out" not in scene.source and scene.source["K"] is None
+    scene = parse(folder, many(50), max_objects=36)
+    assert len(scene.objects) == 36 and scene.source["left_out"] == 14 and scene.source["K"] == 36
+    scene = parse(folder, many(50, scores=[k / 50 for k in range(50)]), score_threshold=0.1)  # 45 of them
+    assert len(scene.objects) == 36 and scene.source["left_out"] == 9 and scene.source["K"] == 36
+    boxes = [{"id": k, "image_id": 1, "category_id": 1, "bbox": [k % 20, k // 20, 5, 5]} for k in range(50)]
+    coco = {"images": [{"id": 1, "file_name": "a.png", "width": 30, "height": 20}], "annotations": boxes}
+    coco["categories"] = [{"id": 1, "name": "cup"}]
+    assert len(parse(folder, coco).objects) == 50
+    assert len(parse(folder, coco, features="efficientnet-lite0").objects) == 50
+    for box in boxes:
+        box["score"] = 0.5
+    assert parse(folder, coco).source["left_out"] == 14
+
+
+def test_a_detector_of_the_world_says_how_many_objects_it_left_out():
+    image = hx.load_dataset("world/scenes", "test", size=1)[0].image
+    every = hx.parse_image(image, detector="world", score_threshold=0.02)
+    two = hx.parse_image(image, detector="world", score_threshold=0.02, max_objects=2)
+    assert len(every.objects) > 2 and "left_out" not in every.source and every.source["K"] == 36
+    assert len(two.objects) == 2 and two.source["left_out"] == len(every.objects) - 2
 
 
 def test_detections_come_back_best_first(folder):

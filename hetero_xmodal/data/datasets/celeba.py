@@ -93,10 +93,10 @@ def _attributes(path: Path, texts: OldTexts) -> tuple[list[str], dict[str, np.nd
         values = np.array(row[1:])
         if len(values) != len(names) or not np.isin(values, ("1", "-1")).all():
             raise InputError(f"list of attributes '{path}', line {k}: expected a file name and {len(names)} values 1 or -1")
-        check_inside(row[0], f"list of attributes '{path}', line {k}", "the folder of the photographs")
-        if row[0] in rows:
-            raise InputError(f"list of attributes '{path}', line {k}: '{row[0]}' stands there already; keep one line for each photograph")
-        rows[row[0]] = (values == "1").astype(np.uint8)
+        name = check_inside(row[0], f"list of attributes '{path}', line {k}", "the folder of the photographs")
+        if name in rows:
+            raise InputError(f"list of attributes '{path}', line {k}: '{name}' stands there already; keep one line for each photograph")
+        rows[name] = (values == "1").astype(np.uint8)
     stated = lines[0].strip()
     if path.suffix != ".csv" and stated.isdecimal() and int(stated) != len(rows):
         raise InputError(f"list of attributes '{path}' states {stated} photographs and has {len(rows)}; it may be cut short")

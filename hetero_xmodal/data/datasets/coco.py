@@ -18,6 +18,7 @@ and ``train2017/`` (also ``images/train2017/``), the same of ``val2017``, or of 
 
 from __future__ import annotations
 
+import posixpath
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -153,7 +154,7 @@ def read_captions(path: Path) -> list[Listed]:
     data = _coco_file(read_json(path, "captions"), where)
     images = _rows(data, "images")
     ids = [image.id("id") for image in images]
-    names = [image.text("file_name") for image in images]
+    names = [posixpath.normpath(image.text("file_name")) for image in images]  # "./a.png" is "a.png"
     for what, values in (("image ids", ids), ("file names", names)):
         twice = [value for value, count in Counter(values).items() if count > 1]
         if twice:

@@ -191,7 +191,8 @@ class _Layout:
         )
         if self.text is None:
             raise InputError(f"'{root}' has no captions: expected a folder text/ with one .txt a photograph (ten captions, one a line)")
-        files = {k: v[0] for k, v in _numbered(base / "images.txt", 1).items()}
+        listed = f"'{base / 'images.txt'}'"
+        files = {k: check_inside(v[0], listed, "the folder images/") for k, v in _numbered(base / "images.txt", 1).items()}
         labels = _numbered(base / "image_class_labels.txt", 1, int)
         names = _numbered(base / "classes.txt", 1)
         numbers = {number: k for k, number in enumerate(names)}
@@ -205,7 +206,6 @@ class _Layout:
         ids = dict(zip(files, short_ids(list(files.values())), strict=True))
         self.rows: list[_Row] = []
         for number, name in files.items():
-            check_inside(name, f"'{base / 'images.txt'}'", "the folder images/")
             if number not in labels or labels[number][0] not in numbers:
                 raise InputError(f"'{base / 'image_class_labels.txt'}' gives no known class for photograph {number} ({name})")
             size = sizes.get(number)

@@ -44,8 +44,8 @@ def open_deepfashion(request: Request) -> Source:
         raise InputError(f"'{path}' has {len(names)} names and {len(sentences)} sentences; download it again")
     label_names, labels = _labels(arrays, path, len(names))
     there, missing, silent = {}, [], []
+    names = [check_inside(name, f"'{path}', name {k + 1}", "the folder of the photographs") for k, name in enumerate(names)]
     for k, name in enumerate(names):
-        check_inside(name, f"'{path}', name {k + 1}", "the folder of the photographs")
         inside = name.removeprefix("img/")
         places = (root / "img" / inside, root / "Img" / "img" / inside, root / "Img" / inside, root / inside)
         file = next((place for place in places if table.has(place)), None)

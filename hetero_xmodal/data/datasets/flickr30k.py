@@ -68,7 +68,7 @@ def _captions(path: Path, texts: OldTexts) -> tuple[dict[str, tuple[str, ...]], 
         name, sharp, number = key.strip().partition("#")
         if not tab or not sharp or not number.isdecimal() or not name:
             raise InputError(f"captions '{path}', line {k} is {line[:60]!r}; expected NAME.jpg#0, a tab and a caption")
-        check_inside(name, f"captions '{path}', line {k}", "the folder of the photographs")
+        name = check_inside(name, f"captions '{path}', line {k}", "the folder of the photographs")
         some = found.setdefault(name, {})
         if number in some:
             raise InputError(f"captions '{path}', line {k}: caption {number} of '{name}' stands there already; keep one")

@@ -50,7 +50,7 @@ def _open(request: Request, *, restval: bool) -> Source:
             if len(ids) != len(captions):
                 fewer.append((image.text("filename"), len(ids), len(captions)))
         inside = (Path(image.text("filepath", "") or "") / image.text("filename")).as_posix()
-        check_inside(inside, where, "the image folder")
+        inside = check_inside(inside, where, "the image folder")
         split = image.text("split")
         split = "train" if restval and split == "restval" else split
         records.append(Record(without_ending(inside), split, captions, files.find(inside)))

@@ -61,9 +61,7 @@ def _image_names(path: Path, texts: OldTexts) -> list[str]:
     names = [name for name in names if name]
     if not names:
         raise InputError(f"image list '{path}' names no image; download it again")
-    for name in names:
-        check_inside(name, f"image list '{path}'", "the folder of the photographs")
-    return names
+    return [check_inside(name, f"image list '{path}'", "the folder of the photographs") for name in names]
 
 
 def _number(name: str, path: Path) -> str:

@@ -26,8 +26,8 @@ import numpy as np
 
 from ...errors import InputError, nearest
 from ...files import read_text, text_lines
-from ..source import SPLITS, Record, Request, Source, check_inside, existing_form, split_name, split_of
-from .folder import caption_lines, refuse_shared_captions, table_rows
+from ..source import SPLITS, Record, Request, Source, split_name, split_of
+from .folder import caption_lines, image_of, refuse_shared_captions, table_rows
 
 
 def open_photos(request: Request) -> Source:
@@ -43,14 +43,14 @@ def open_photos(request: Request) -> Source:
     if not table.exists():
         raise InputError(f"'{folder}' has no tags.csv; write one with the columns image, tags and labels (and, if you like, split)")
     names = _label_names(folder / "labels.txt")
-    rows: list[tuple[str, tuple[str, ...], tuple[str, ...], str | None]] = []
+    rows: list[tuple[str, Path, tuple[str, ...], tuple[str, ...], str | None]] = []
     lines: dict[str, int] = {}
     for number, row in table_rows(table, ("image", "tags", "labels"), "tag table"):
-        where, name = f"'{table}', line {number}", unicodedata.normalize("NFC", row["image"])
-        check_inside(name, where, "the folder")
+        where = f"'{table}', line {number}"
+        name, image = image_of(folder, row["image"], where)
         if name in lines:
             raise InputError(f"{where}: image {name!r} stands in line {lines[name]} already; give each image one row")
-        if not existing_form(folder, name).is_file():
+        if not image.is_file():
             raise InputError(f"{where}: there is no image '{folder / name}'")
         tags, labels = _listed(row["tags"]), _listed(row["labels"])
         for key, values in (("tag", tags), ("label", labels)):
@@ -63,22 +63,21 @@ def open_photos(request: Request) -> Source:
         if split is not None and split_name(split) not in SPLITS:
             raise InputError(f"{where}: split {split!r} is not one of {', '.join(SPLITS)}; leave the whole column out to have them chosen")
         lines[name] = number
-        rows.append((name, tags, labels, split))
+        rows.append((name, image, tags, labels, split))
     if not rows:
         raise InputError(f"'{table}' has no row; give each image one with its tags and labels")
-    names = names or sorted({label for _, _, labels, _ in rows for label in labels})
+    names = names or sorted({label for _, _, _, labels, _ in rows for label in labels})
     column = {name: k for k, name in enumerate(names)}
     records = []
-    refuse_shared_captions([folder / name for name, *_ in rows])
-    for name, tags, labels, split in rows:
+    refuse_shared_captions([image for _, image, *_ in rows])
+    for name, image, tags, labels, split in rows:
         vector = np.zeros(len(names), np.uint8)
         vector[[column[label] for label in labels]] = 1
-        image = existing_form(folder, name)
         records.append(Record(name, split or split_of(name), tuple(caption_lines(image)), image, vector, tags))
     return Source(
         request.name, request.kind, request.place, records, label_names=names, tag_names=sorted({t for r in records for t in r.tags}),
         gives={"images", "tags", "labels"} | ({"captions"} if any(record.captions for record in records) else set()),
-        splits_by_hash=rows[0][3] is None,
+        splits_by_hash=rows[0][4] is None,
     )  # fmt: skip
 
 

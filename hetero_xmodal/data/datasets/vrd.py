@@ -40,11 +40,10 @@ def open_vrd(request: Request) -> Source:
         data = read_json(path, "annotations")
         if not isinstance(data, dict):
             raise InputError(f"annotations '{path}' are no object with the names of photographs; expected the published file")
-        ids = short_ids(list(data))
-        for (name, rows), id in zip(data.items(), ids, strict=True):
+        names = [check_inside(name, f"annotations '{path}'", "the folder of the photographs") for name in data]
+        for name, rows, id in zip(names, data.values(), short_ids(names), strict=True):
             listed += 1
             where = f"annotations '{path}', '{name}'"
-            check_inside(name, f"annotations '{path}'", "the folder of the photographs")
             scene, lost = _scene_of(rows, classes, predicates, where)
             dropped, relations = dropped + lost, relations + len(scene.relations)
             image = _image(root, folder, name, table)

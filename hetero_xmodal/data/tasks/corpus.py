@@ -26,7 +26,7 @@ from ...checks import check_choice, check_count, check_seed, check_unused
 from ...csv_text import csv_rows
 from ...deprecation import renamed_keywords
 from ...errors import InputError, nearest
-from ...files import atomic_folder, one_writer, read_json, replaceable_folder, write_json, write_text
+from ...files import atomic_folder, one_writer, path_exists, read_json, replaceable_folder, write_json, write_text
 from ...graphs.folder_kind import CORPUS_FOLDER
 from ...graphs.wiring import WIRINGS
 from ...parsers.detectors.registry import check_detector
@@ -157,7 +157,7 @@ def _shard(number: int, source: Named | Given, rows: range, options: ShardOption
 
 def _check_source(source: Any, split: str | None) -> None:
     """Refuse a name that is neither that of a folder nor of a data set with images and captions, and a split that a world does not have."""
-    if not isinstance(source, str | Path) or Path(source).is_dir():
+    if not isinstance(source, str | Path) or (path_exists(source) and Path(source).is_dir()):
         return
     known = [entry.form for entry in ENTRIES]
     if ":" not in str(source) and str(source) not in [entry.kind for entry in ENTRIES]:
@@ -176,7 +176,7 @@ def _open(source: Any, split: str | None, limit: int | None, seed: int) -> tuple
 
     items: Named | Given
     if isinstance(source, str | Path):
-        folder = Path(source).is_dir()
+        folder = path_exists(source) and Path(source).is_dir()
         items = Named(f"folder:{Path(source).absolute()}" if folder else str(source), split or ("all" if folder else None), limit, seed)
         dataset: Any = items.open()
     elif hasattr(source, "__getitem__") and hasattr(source, "__len__"):

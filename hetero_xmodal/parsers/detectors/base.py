@@ -53,6 +53,7 @@ class Detections:
     relations : relations predicted by the detector; ``None`` if they are to be derived from the boxes
     source : provenance of this image's objects where it differs from that of the detector
     provenance : where objects and attributes come from, one of :data:`hetero_xmodal.schema.PROVENANCE`
+    left_out : number of objects that reached the threshold and were left out because there were more than ``max_objects``
     """
 
     names: list[str]
@@ -63,6 +64,7 @@ class Detections:
     relations: list[SceneRelation] | None = None
     source: dict[str, Any] = field(default_factory=dict)
     provenance: str = "detected"
+    left_out: int = 0
 
 
 @runtime_checkable
@@ -72,6 +74,9 @@ class Detector(Protocol):
     longest_side : images are downscaled to this many pixels before ``detect``; ``None`` keeps their size
     score_threshold : default threshold below which objects are dropped
     source : provenance of boxes and features as plain JSON values (detector, weights, feature, width, normalisation)
+
+    A detector may also have ``max_objects``, the number of objects it keeps where none is asked for, ``None`` for all; without it the
+    number is :data:`DEFAULT_MAX_OBJECTS`.
     """
 
     @property

@@ -25,7 +25,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...fields import Fields, is_number
-from ...files import read_json
+from ...files import path_exists, read_json
 from ...ids import IdTable
 from .base import Detections, InputImage
 from .detections import checked_detections
@@ -42,7 +42,7 @@ def check_box_folder(folder: str | Path) -> Path:
     InputError
         If it is no folder.
     """
-    if not str(folder) or not Path(folder).is_dir():
+    if not str(folder) or not path_exists(folder) or not Path(folder).is_dir():
         raise InputError(f"folder of boxes '{folder}' does not exist; give the folder with the .txt, .xml or .json file of each image")
     return Path(folder)
 
@@ -62,6 +62,7 @@ class BoxFolder:
 
     longest_side = 64  # the image is opened only for its size and to check that it is readable
     score_threshold = 0.0
+    max_objects = None  # boxes that people drew are all kept
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = check_box_folder(folder)
@@ -161,7 +162,10 @@ def _class_names(folder: Path) -> list[str] | None:
 
 def _names_in(path: Path) -> list[str]:
     if path.suffix != ".yaml":
-        return [line.strip() for line in _text(path).splitlines() if line.strip()]
+        names = [line.strip() for line in _text(path).rstrip().split("\n")]
+        if "" in names:  # leaving it out would give every later class the number before
+            raise InputError(f"'{path}', line {names.index('') + 1} is empty, but a class is known by the number of its line; name it")
+        return names
     import yaml
 
     try:

@@ -11,6 +11,7 @@ This package's format is one object, or a list of them, one per image::
 
 A COCO ``instances`` file has ``images``, ``annotations`` (``bbox`` is x, y, width, height) and ``categories``; crowd regions are ignored.
 Without scores these are annotations, and objects have the provenance ``annotated``; otherwise it is ``detected``.
+Without scores all boxes are kept, otherwise the best 36 unless ``max_objects`` says how many.
 An image is found by its path or file name, or by the id it is given (:mod:`hetero_xmodal.ids`). Boxes without area are left out, with a
 warning that counts them.
 """
@@ -27,7 +28,7 @@ from ...errors import InputError, nearest
 from ...fields import Fields, brief, is_number, whole_number
 from ...files import read_json
 from ...ids import IdTable
-from .base import Detections, InputImage, file_hash
+from .base import DEFAULT_MAX_OBJECTS, Detections, InputImage, file_hash
 from .coco_categories import read_categories
 
 _KEYS = ("image_id", "width", "height", "boxes", "labels", "scores", "attributes")
@@ -52,7 +53,7 @@ class DetectionsFile:
 
     def __init__(self, path: str | Path) -> None:
         self.path = str(path)
-        data = _read(self.path)
+        data = read_json(self.path, "detections")
         if isinstance(data, dict) and {"images", "annotations", "categories"} <= data.keys():
             self.format, (self._records, ids) = "coco", _coco_records(data, self.path)
         elif isinstance(data, dict) and "boxes" in data or isinstance(data, list):
@@ -66,6 +67,8 @@ class DetectionsFile:
         self._names = [names[0] for names in ids]
         self._table = IdTable(ids, f"detections file '{self.path}'")
         self._annotated = self.format == "coco" and not any("score" in row for row in data["annotations"])
+        drawn = self._annotated if self.format == "coco" else all(record.get("scores") is None for record in self._records)
+        self.max_objects = None if drawn else DEFAULT_MAX_OBJECTS
         self.source: dict[str, Any] = {
             "detector": Path(self.path).name,
             "weights": file_hash(self.path),
@@ -130,22 +133,11 @@ def checked_detections(
     area = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
     if not area.all():
         warnings.warn(f"{where}: {int((~area).sum())} of {len(area)} boxes have no area and are left out", stacklevel=5)
-    order = [i for i in np.argsort(-scores, kind="stable").tolist() if area[i] and scores[i] >= score_threshold][:max_objects]
+    ranked = [i for i in np.argsort(-scores, kind="stable").tolist() if area[i] and scores[i] >= score_threshold]
+    order = ranked[:max_objects]
     attributes = record.get("attributes") or [[] for _ in record["labels"]]
     names = [record["labels"][i].strip() for i in order]
-    return Detections(names, boxes[order], scores[order], [list(attributes[i]) for i in order])
-
-
-def _read(path: str) -> Any:
-    def no_duplicates(pairs):
-        result = dict(pairs)
-        if len(result) < len(pairs):
-            keys = [k for k, _ in pairs]
-            twice = next(k for k in keys if keys.count(k) > 1)
-            raise InputError(f"detections file '{path}' gives the key {twice!r} twice in one object; keep one")
-        return result
-
-    return read_json(path, "detections", object_pairs_hook=no_duplicates)
+    return Detections(names, boxes[order], scores[order], [list(attributes[i]) for i in order], left_out=len(ranked) - len(order))
 
 
 def _own_records(entries: list, path: str) -> tuple[list[dict], list[list[str]]]:

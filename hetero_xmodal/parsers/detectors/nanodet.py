@@ -91,13 +91,15 @@ class NanoDet:
             scores, boxes = decode([(found[classes][0], found[sides][0]) for classes, sides in self._outputs])
             place, label = (scores >= score_threshold).nonzero(as_tuple=True)
             scores, boxes = scores[place, label], boxes[place]
-            keep = batched_nms(boxes, scores, label, SAME_BOX)[:max_objects]
+            different = batched_nms(boxes, scores, label, SAME_BOX)
+            keep = different[:max_objects]
         factor = image.size[0] / image.pixels.size[0] / scale  # from pixels of the network's input to those of the original
         width, height = image.size
         kept = (boxes[keep].numpy() * factor).clip(0, [width, height, width, height]).astype(np.float32)
         real = (kept[:, 2] > kept[:, 0]) & (kept[:, 3] > kept[:, 1])  # a box in the padding has no area
         names = [self.labels[c] for c in label[keep].numpy()[real]]
-        return Detections(names, kept[real], scores[keep].numpy()[real].astype(np.float32), [[] for _ in names])
+        own, left_out = scores[keep].numpy()[real].astype(np.float32), len(different) - len(keep)
+        return Detections(names, kept[real], own, [[] for _ in names], left_out=left_out)
 
 
 def letterbox(image: Any) -> tuple[torch.Tensor, float]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import Detections, Detector, InputImage, unit_rows
+from .base import DEFAULT_MAX_OBJECTS, Detections, Detector, InputImage, unit_rows
 from .grid import load_network
 
 SIDE = 448
@@ -25,6 +25,7 @@ class WithRegionFeatures:
         self._network, self._mean, self._std, weights = load_network(network)
         self.longest_side = None if detector.longest_side is None else max(detector.longest_side, SIDE)
         self.score_threshold = detector.score_threshold
+        self.max_objects = getattr(detector, "max_objects", DEFAULT_MAX_OBJECTS)
         self.source: dict[str, Any] = {
             **detector.source,
             "feature": f"{network}, last feature map, ROIAlign {SAMPLES} x {SAMPLES}, mean",

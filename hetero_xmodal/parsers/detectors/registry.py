@@ -6,7 +6,7 @@ import functools
 from pathlib import Path
 
 from ...errors import InputError, nearest
-from ...files import existing_file
+from ...files import existing_file, path_exists
 from .base import MAX_PATCHES, Detector
 from .box_folder import check_box_folder
 from .nanodet import check_installed
@@ -73,7 +73,7 @@ def check_detector(detector: str | Path | Detector, *, weights: str | Path | Non
     elif name.endswith(".json"):
         existing_file(name, "detections")
     elif name.endswith((".yaml", ".yml")):
-        if "/" not in name and not Path(name).exists():  # the names of the model zoo have a slash
+        if "/" not in name and not path_exists(name):  # the names of the model zoo have a slash
             raise InputError(f"detector config '{name}' does not exist; check the path, or give a name of detectron2's model zoo")
     elif name not in NAMED:
         raise InputError(
@@ -97,7 +97,7 @@ def _with_features(detector: Detector, network: str) -> Detector:
 
 def _stamp(path: str | Path | None) -> tuple[int, int] | None:
     """Size and modification time of a file, so that a changed file is loaded again."""
-    if path is None or not Path(path).is_file():
+    if path is None or not path_exists(path) or not Path(path).is_file():
         return None
     status = Path(path).stat()
     return status.st_size, status.st_mtime_ns

@@ -151,14 +151,15 @@ class WorldDetector:
         real = (scores >= score_threshold) & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])  # a box in the padding has no area
         order = np.flatnonzero(real)
         order = order[np.argsort(-scores[order], kind="stable")]
-        order = order[without_duplicates(boxes[order])][:max_objects]
+        order = order[without_duplicates(boxes[order])]
+        left_out = len(order) - len(order[:max_objects])
+        order = order[:max_objects]
         names = [self.config.classes[c] for c in answer.pred_classes[order].tolist()]
         kinds = list(self.config.attributes.values())
         attributes = [[words[i] for words, i in zip(kinds, row, strict=True) if i > 0] for row in answer.attributes[order].tolist()]
         boxes = boxes[order]
-        return Detections(
-            names, boxes, scores[order], attributes, unit_rows(answer.region_features[order].numpy()), world_relations(boxes, names, size)
-        )
+        features, relations = unit_rows(answer.region_features[order].numpy()), world_relations(boxes, names, size)
+        return Detections(names, boxes, scores[order], attributes, features, relations, left_out=left_out)
 
 
 def without_duplicates(boxes: np.ndarray) -> np.ndarray:

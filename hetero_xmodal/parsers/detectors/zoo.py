@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError, nearest
-from ...files import existing_file, read_safetensors
+from ...files import existing_file, path_exists, read_safetensors
 from .base import Detections, InputImage, file_hash, unit_rows
 from .detectron2_quietly import quiet, require_detectron2
 
@@ -111,8 +111,9 @@ class ZooDetector:
                 )
             found = found["instances"]
             keep = found.scores.argsort(descending=True, stable=True)
-            keep = keep[found.scores[keep] >= score_threshold][:max_objects]
-            found = found[keep]
+            keep = keep[found.scores[keep] >= score_threshold]
+            left_out = len(keep) - len(keep[:max_objects])
+            found = found[keep[:max_objects]]
             boxes = found.pred_boxes.tensor
             scaled = boxes * boxes.new_tensor([tensor.shape[2] / width, tensor.shape[1] / height] * 2)  # in pixels of the resized image
             features = self._pooler([self._maps[level] for level in self._levels], [Boxes(scaled)]).mean((2, 3))
@@ -128,6 +129,7 @@ class ZooDetector:
             found.scores.cpu().numpy(),
             [[] for _ in classes],
             unit_rows(features.cpu().numpy()),
+            left_out=left_out,
         )
 
 
@@ -143,7 +145,7 @@ def _read_config(name: str):
     from detectron2 import model_zoo
     from detectron2.config import get_cfg
 
-    local = Path(name).is_file()
+    local = path_exists(name) and Path(name).is_file()
     if not local:
         known = zoo_names()
         if name not in known:

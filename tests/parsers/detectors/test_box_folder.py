@@ -53,6 +53,22 @@ def test_every_format_gives_the_same_boxes(photo, write):
     assert {o.provenance for o in scene.objects} == {"annotated"}
 
 
+@pytest.mark.parametrize("names", ["dog\n\ncat\n", "\ndog\ncat\n", "dog\n  \ncat"])
+def test_an_empty_line_among_the_classes_is_refused(photo, names):
+    yolo(photo.parent / "labels")
+    (photo.parent / "labels" / "classes.txt").write_text(names)
+    with pytest.raises(InputError, match=r"classes.txt', line [12] is empty, but a class is known by the number of its line"):
+        hx.parse_image(photo, detector=f"boxes:{photo.parent / 'labels'}")
+    (photo.parent / "labels" / "classes.txt").write_text("dog\ncat\n\n \n")
+    assert len(hx.parse_image(photo, detector=f"boxes:{photo.parent / 'labels'}").objects) == 2
+
+
+def test_all_boxes_of_a_folder_are_kept(photo):
+    yolo(photo.parent / "labels")
+    (photo.parent / "labels" / "kitchen.txt").write_text("".join(f"0 .{k} .5 .1 .1\n" for k in range(30, 80)))
+    assert len(hx.parse_image(photo, detector=f"boxes:{photo.parent / 'labels'}").objects) == 50
+
+
 def test_scores_make_detections_of_yolo_boxes(photo):
     folder = photo.parent / "labels"
     yolo(folder)

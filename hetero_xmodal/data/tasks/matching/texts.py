@@ -27,7 +27,7 @@ import numpy as np
 
 from ....errors import InputError, MissingPackageError, nearest
 from ....fields import Fields
-from ....files import read_json
+from ....files import path_exists, read_json
 from ...source import check_captions
 from ...store import BlockFile, as_bytes, digest, from_bytes, open_store, progress_bar
 
@@ -224,7 +224,7 @@ class _Encoder:
         noisy = logging.is_progress_bar_enabled() if hasattr(logging, "is_progress_bar_enabled") else False
         logging.disable_progress_bar()
         try:
-            offline = {"local_files_only": True} if Path(name).is_dir() else {}
+            offline = {"local_files_only": True} if path_exists(name) and Path(name).is_dir() else {}
             self.tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True, trust_remote_code=False, **offline)
             self.model = AutoModel.from_pretrained(name, trust_remote_code=False, use_safetensors=True, dtype=torch.float32, **offline)
         except Exception as error:  # the library checks little of what it reads, and a damaged file can raise anything

@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -298,11 +299,12 @@ def _algr(
     from .algr import train_algr
     from .algr_settings import check_phases
     from .loop import FitConfig, device_of
-    from .settings import choose_settings
+    from .settings import check_epochs, choose_settings
 
     device_of(FitConfig(accelerator=accelerator, devices=devices, strategy=strategy))
+    check = partial(check_epochs, data=data, preset=preset, changes=set or [], epochs=epochs)
     # which images are held out depends on the data alone, so that runs with different seeds can be compared
-    pairs = load_matching_data(data, images=images, texts=texts, sizes=sizes, progress=progress)
+    pairs = load_matching_data(data, images=images, texts=texts, sizes=sizes, progress=progress, check=check)
     chosen = choose_settings("algr", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
     fit_config = replace(chosen.fit_config, seed=seed, patience=patience, accelerator=accelerator, devices=devices, strategy=strategy)
     check_phases(chosen.config, fit_config.epochs)

@@ -140,6 +140,36 @@ def check_trainable(recipe: str, data: str, preset: str | None, changes: Sequenc
     raise refused[0]
 
 
+def check_epochs(
+    images: int, drawn: bool | None, *, data: str, preset: str | None = None, changes: Sequence[str] = (), epochs: int | None = None
+) -> None:
+    """Refuse too few epochs for an ALGR, whose first phase depends on the data, before features are made of these.
+
+    Parameters
+    ----------
+    images, drawn : number of training images, and whether the package has drawn them (None: not known).
+    data, preset, changes, epochs : as for :func:`check_trainable`.
+
+    Raises
+    ------
+    InputError : the first phase takes all epochs, whatever the features will be.
+    """
+    from .algr_settings import check_phases
+
+    texts: tuple[dict[str, Any], ...] = ({"text": "word vectors", "text_width": 9999}, {"text": "token ids"})
+    kinds = (True, False) if drawn is None else (drawn,)
+    refused = None
+    for facts in [DataFacts(images=images, image_width=9999, drawn=kind, **text) for kind in kinds for text in texts]:
+        found = choose_preset("algr", facts) if preset is None else named_preset("algr", preset, dataset=data)
+        config = config_with(config_from_dict(config_classes("algr")[0], dict(found.model)), list(changes))
+        try:
+            return check_phases(config, found.epochs if epochs is None else epochs)
+        except InputError as error:
+            refused = refused or error
+    if refused is not None:
+        raise refused
+
+
 def _check_preset(recipe: str, preset: Preset, changes: Sequence[str], epochs: int | None) -> None:
     config_class, training_class = config_classes(recipe)
     config, training = config_from_dict(config_class, dict(preset.model)), None

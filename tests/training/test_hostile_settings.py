@@ -6,14 +6,16 @@ import signal
 from dataclasses import fields, replace
 
 import pytest
+from PIL import Image
 
 import hetero_xmodal as hx
 from hetero_xmodal.cli.main import run
 from hetero_xmodal.configs import config_from_dict
+from hetero_xmodal.data.tasks.matching import load
 from hetero_xmodal.recipes.presets import RECIPES
 from hetero_xmodal.training.mimnet_settings import MIMNetTraining
 from hetero_xmodal.training.options import check_settings
-from hetero_xmodal.training.settings import choose_settings, config_classes
+from hetero_xmodal.training.settings import check_epochs, choose_settings, config_classes
 
 DATA = {"dagnn": "world/scenes", "algr": "world/scenes", "cam": "world/birds", "mimnet": "world/birds"}
 HOSTILE = (
@@ -100,3 +102,26 @@ def test_devices_that_are_not_there_are_refused_before_the_data_are_read(recipe,
 
 def test_a_config_of_large_numbers_is_still_a_config():
     assert config_from_dict(MIMNetTraining, {"halve_every": 10**9}) == replace(MIMNetTraining(), halve_every=10**9)
+
+
+def test_too_few_epochs_for_photographs_are_refused_before_their_features_are_made(tmp_path, monkeypatch):
+    """How long the first phase is depends on the number of images; the world's preset alone would fit into three epochs."""
+    for k in range(6):
+        Image.new("RGB", (8, 8), (40 * k, 0, 0)).save(tmp_path / f"{k}.png")
+        (tmp_path / f"{k}.txt").write_text("a square")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(load, "_regions", lambda *_: pytest.fail("features were made"))
+    for more, message in (({}, "takes 3"), ({"preset": "paper/coco"}, "takes")):
+        with pytest.raises(hx.InputError, match=f"the first phase alone {message}"):
+            hx.train("algr", f"folder:{tmp_path}", out=tmp_path / "run", texts="trained:1", **({"epochs": 3} | more))
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_first_phase_is_compared_with_the_epochs_of_each_preset_that_is_possible():
+    check_epochs(100, True, data="x", epochs=3)  # the world's takes 2
+    check_epochs(100, None, data="x", epochs=3)  # it may be the world's
+    check_epochs(100, False, data="x")
+    check_epochs(100, False, data="x", epochs=3, changes=["phase1_epochs=2"])
+    for images, drawn, takes in ((100, False, 3), (20_000, False, 10)):
+        with pytest.raises(hx.InputError, match=f"takes {takes}"):
+            check_epochs(images, drawn, data="x", epochs=3)

@@ -39,6 +39,7 @@ def load_matching_data(
     cache: str | Path | None = None,
     sizes: dict[str, int] | None = None,
     progress: bool | None = None,
+    check: Callable[[int, bool | None], None] | None = None,
 ) -> MatchingData:
     """The splits of a data set, ready for training, and the vocabulary of a model that learns from them.
 
@@ -54,6 +55,8 @@ def load_matching_data(
     sizes : most images in ``train``, ``val`` and ``test``. World: 2,000, 300 and 500 unless given. Where a folder has no test
         split, ``{"test": 0}`` holds no image back for one.
     progress : show bars; ``None``: in a terminal, if there is much to do.
+    check : called before features are made, with the number of training images and whether they are drawn by the package (None: not known
+        yet); may refuse the data.
 
     Returns
     -------
@@ -84,6 +87,9 @@ def load_matching_data(
     parts, chosen = _parts(pool, source, seed, sizes)
     if not given:
         record = record or region_provenance("world" if source.generate else "grid")
+    if check is not None:
+        drawn = source.kind.startswith("world/") or (record or {}).get("network") == "world detector"
+        check(len(parts["train"]), True if drawn else None if given else False)
     for note in (*source.notes, *notes, *chosen):
         warnings.warn(note, stacklevel=2)
     regions = _regions(source, parts, record, folder, progress)

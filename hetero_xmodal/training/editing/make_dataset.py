@@ -79,7 +79,14 @@ def load_manipulation_data(
     if missing is None:
         missing = 0 if data == "world/birds" or data.startswith("cub:") else 1
     return make_manipulation_data(
-        images, pictured, sentences, told=told, missing=missing, seed=seed, info={"data": data, "split": split, "scenes": scenes}
+        images,
+        pictured,
+        sentences,
+        told=told,
+        missing=missing,
+        seed=seed,
+        info={"data": data, "split": split, "scenes": scenes},
+        progress=progress is not False,
     )
 
 
@@ -113,13 +120,14 @@ def make_manipulation_data(
     missing: int = 0,
     seed: int = 0,
     info: dict[str, Any] | None = None,
+    progress: bool = False,
 ) -> ManipulationData:
     """Make training data from images (S, S, 3) uint8, their scene graphs and captions; options as in :func:`load_manipulation_data`."""
     from ...parsers.sentence import parse_sentences
 
     rng = np.random.default_rng((seed, len(images), 1))
     info = {"annotated": annotation(scenes)} | dict(info or {})
-    parsed = parse_sentences([text for some in sentences for text in some])
+    parsed = parse_sentences([text for some in sentences for text in some], progress=progress)
     surfaces = _surfaces(parsed)
     classes = sorted({thing.name for scene in scenes for thing in scene.objects})
     attributes = [
@@ -149,7 +157,7 @@ def make_manipulation_data(
     often = 0.5 if missing else 0.0  # in scenes, instructions are mostly requests
     written = [write_sentence(scenes[row], values[row].tolist(), attributes, surfaces, rng, requests=often) for row in rows]
     extra = absent + [(row, *sentence) for row, sentence in zip(rows, written, strict=True) if sentence is not None]
-    parsed_extra = parse_sentences([text for _, text, _ in extra])
+    parsed_extra = parse_sentences([text for _, text, _ in extra], progress=progress)
     flats, texts, image, free, request = [], [], [], [], []
     own = [(row, text) for row, some in enumerate(sentences) for text in some]
     for (row, text), scene, instead in zip(

@@ -13,11 +13,11 @@ from .fields import Fields, is_number
 from .files import (
     FolderKind,
     atomic_folder,
+    file_or_folder,
     path_exists,
     read_folder,
     read_json,
     read_safetensors,
-    recover_folder,
     write_json,
     write_manifest,
     write_safetensors,
@@ -66,11 +66,12 @@ def find_model(model: str | Path, *, recipe: str | None = None) -> tuple[Path, s
     """
     shipped = SHIPPED.get(recipe or "", {})
     folder = shipped.get(str(model), Path(model))
-    recover_folder(folder / "model" if path_exists(folder) and folder.is_dir() else folder)
-    folder = folder / "model" if path_exists(folder / "model" / "config.json") else folder
-    if path_exists(folder) and folder.is_file():
+    found = file_or_folder(folder)
+    if found == "folder" and file_or_folder(folder / "model") == "folder" and path_exists(folder / "model" / "config.json"):
+        folder = folder / "model"
+    if found == "file":
         raise InputError(f"'{folder}' is a file; give the folder of the model: '{folder.parent}'")
-    if not path_exists(folder) or not folder.is_dir():
+    if found is None:
         names = f", or the name of a shipped model ({', '.join(shipped)})" if shipped else ""
         raise InputError(
             f"model folder '{folder}' does not exist{nearest(str(model), shipped)}; give a model folder or the run folder of a "
@@ -126,10 +127,10 @@ def read_pretrained(path: str | Path, *, recipe: str | None = None, verify: bool
         If the folder does not exist, is not a model, has another recipe or format version, or its files are broken.
     """
     path = Path(path)
-    recover_folder(path)
-    if path_exists(path) and path.is_file():
+    found = file_or_folder(path)
+    if found == "file":
         raise InputError(f"'{path}' is a file; give the folder of the model: '{path.parent}'")
-    if not path_exists(path) or not path.is_dir():
+    if found is None:
         raise InputError(f"model folder '{path}' does not exist; give a folder with config.json, model.safetensors and vocab.json")
     return read_folder(path, MODEL_FOLDER, lambda folder: _read(folder, recipe), files=_FILES, verify=verify)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import MANIFEST, BlockHashes, check_files, files_below, is_whole_archive, read_json, read_manifest, recover_folder
+from ..files import MANIFEST, BlockHashes, check_files, file_or_folder, files_below, is_whole_archive, read_json, read_manifest
 from ..pretrained import find_model
 
 
@@ -48,12 +48,12 @@ def verify(path: str | Path) -> VerifiedFolder:
     ('model', 'recipe dagnn, 0.4 million weights')
     """
     path = Path(path)
-    recover_folder(path)
-    if not path.exists():
+    found = file_or_folder(path)
+    if found is None:
         raise InputError(f"'{path}' does not exist; check the path")
-    if path.suffix == _FEATURES and path.is_file():
+    if found == "file" and path.suffix == _FEATURES:
         return VerifiedFolder(path, "features", (_features(path),))
-    if not path.is_dir():
+    if found == "file":
         raise InputError(f"'{path}' is a file; give a folder of a model, a run, a corpus, an index, a graph or a data set")
     manifest = read_manifest(path)
     for marker, kind, check in _KINDS:

@@ -3,7 +3,8 @@
 ======================  ======================================================================================================
 single files            :func:`atomic_path`, :func:`write_text`, :func:`write_json`, :func:`write_safetensors`
 folders                 :func:`atomic_folder` with a :class:`FolderKind` (:class:`Saved` for results)
-refusing before work    :func:`replaceable_folder`, :func:`check_writable`, :func:`existing_file`, :func:`existing_folder`
+refusing before work    :func:`replaceable_folder`, :func:`check_writable`, :func:`existing_file`, :func:`existing_folder`,
+                        :func:`file_or_folder`
 reading                 :func:`read_json`, :func:`read_text`, :func:`read_safetensors`; :func:`read_folder` reads one state of a folder
 damage                  ``manifest.json`` in every folder; :func:`check_files`, :func:`check_single`, :func:`read_manifest`;
                         of a single large file :class:`BlockHashes`
@@ -16,7 +17,17 @@ The modules from the lowest to the highest: ``locks``, ``atomic``, ``formats``, 
 
 from .atomic import atomic_path, behind_links
 from .blocks import BlockHashes, blocks_file, write_blocks
-from .folders import FolderKind, Saved, atomic_folder, check_writable, existing_folder, read_folder, recover_folder, replaceable_folder
+from .folders import (
+    FolderKind,
+    Saved,
+    atomic_folder,
+    check_writable,
+    existing_folder,
+    file_or_folder,
+    read_folder,
+    recover_folder,
+    replaceable_folder,
+)
 from .formats import (
     existing_file,
     is_whole_archive,
@@ -60,6 +71,7 @@ __all__ = [
     "check_writable",
     "existing_file",
     "existing_folder",
+    "file_or_folder",
     "file_state",
     "files_below",
     "is_whole_archive",

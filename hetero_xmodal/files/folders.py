@@ -28,6 +28,7 @@ import errno
 import json
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -155,10 +156,11 @@ def replaceable_folder(path: str | Path, kind: FolderKind) -> Path:
     path = Path(path)
     real = behind_links(path)
     try:
-        if real.is_dir():
-            kind.check(real)
-        elif real.exists():
+        found = _mode(real)
+        if found is not None and not stat.S_ISDIR(found):
             raise InputError(f"'{path}' is a file; give the name of a folder to write")
+        if found is not None:
+            kind.check(real)
     except OSError as error:
         raise _unwritable(path, error) from None
     check_writable(path)
@@ -403,15 +405,41 @@ def existing_folder(path: str | Path, what: str = "folder") -> Path:
         If it does not exist or is a file.
     """
     path = Path(path)
-    for _ in range(_LOOKS):  # the name may be missing again, for a moment, because of the next writer
-        recover_folder(path)
-        if path.exists():
-            break
-    else:
+    found = file_or_folder(path)
+    if found is None:
         raise InputError(f"{what} '{path}' does not exist; check the path")
-    if not path.is_dir():
+    if found == "file":
         raise InputError(f"'{path}' is a file; give the folder of {'an' if what[0] in 'aeio' else 'a'} {what}")
     return path
+
+
+def file_or_folder(path: str | Path) -> str | None:
+    """``"file"``, ``"folder"`` or ``None``: what *path* is, after what a killed writer of a folder left is put back or removed.
+
+    A folder that writers are replacing by two renames is found although its name is missing for a moment.
+
+    >>> file_or_folder("."), file_or_folder("no such folder")
+    ('folder', None)
+    """
+    path = Path(path)
+    for _ in range(_LOOKS):  # the name may be missing again, for a moment, because of the next writer
+        recover_folder(path)
+        mode = _mode(path)
+        if mode is not None:
+            return "folder" if stat.S_ISDIR(mode) else "file"
+    return None
+
+
+def _mode(path: Path) -> int | None:
+    """What *path* is, asked once, because it may be replaced between two questions; ``None`` where there is nothing."""
+    try:
+        return path.stat().st_mode
+    except ValueError:  # a zero byte in the name
+        return None
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP, errno.ENAMETOOLONG):
+            return None
+        raise
 
 
 def recover_folder(path: str | Path) -> None:

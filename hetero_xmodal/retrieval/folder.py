@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import FolderKind, path_exists, read_json, recover_folder
+from ..files import FolderKind, file_or_folder, read_json
 
 FORMAT, VERSION = "hetero_xmodal.index", 1
 INDEX_FILES = ("index.json", "embeddings.safetensors")
@@ -20,8 +20,7 @@ def index_head(path: Path) -> dict[str, Any]:
     ------
     InputError : no such folder, no index in it, an index of another version.
     """
-    recover_folder(path)
-    if not path_exists(path) or not path.is_dir():
+    if file_or_folder(path) != "folder":
         raise InputError(f"index folder '{path}' does not exist; make one with: hetero-xmodal index")
     head = read_json(path / "index.json", "index")
     if not isinstance(head, dict) or head.get("format") != FORMAT or head.get("version") != VERSION:

@@ -15,7 +15,16 @@ import time
 import pytest
 
 from hetero_xmodal import InputError
-from hetero_xmodal.files import FolderKind, atomic_folder, check_writable, existing_folder, folders, read_folder, replaceable_folder
+from hetero_xmodal.files import (
+    FolderKind,
+    atomic_folder,
+    check_writable,
+    existing_folder,
+    file_or_folder,
+    folders,
+    read_folder,
+    replaceable_folder,
+)
 
 NOTE = FolderKind("note", ("note.json", "text.txt"), optional=("more/figure.txt",), head=("note.json", "test.note"))
 
@@ -170,6 +179,25 @@ def test_readers_never_find_a_folder_missing_or_mixed(tmp_path, way):
     for reader in readers:
         reader.join()
     assert not failed and len(seen) > 3 and read(tmp_path / "out") == "39" and names(tmp_path) == ["out"]
+
+
+def test_a_folder_that_comes_back_between_two_questions_is_not_taken_for_a_file(tmp_path, monkeypatch):
+    """Asked "is it a folder?" while the name is missing and "does it exist?" when it is back, one would call it a file."""
+    write(tmp_path / "out", "0")
+    real, asked, away = os.stat, [], 0
+
+    def once_away(path, *some, **more):
+        if os.fspath(path) == str(tmp_path / "out"):
+            asked.append(path)
+            if len(asked) == away:
+                raise FileNotFoundError(errno.ENOENT, "missing for a moment", str(path))
+        return real(path, *some, **more)
+
+    monkeypatch.setattr(os, "stat", once_away)
+    for look in (existing_folder, file_or_folder, lambda path: replaceable_folder(path, NOTE)):
+        for away in range(1, 9):  # missing at the first question, at the second, ...  # noqa: B007  (once_away reads it)
+            asked.clear()
+            assert look(tmp_path / "out") in (tmp_path / "out", "folder")
 
 
 def test_readers_in_other_processes_never_find_a_name_missing(tmp_path):

@@ -171,17 +171,17 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry(
         "oxford-102", "oxford-102:FOLDER", "Oxford-102 flowers with ten captions a photograph",
-        gives=("images", "captions", "labels", "scene graphs"), reader=f"{DATASETS}.oxford_102:open_oxford_102", items="8,189",
+        gives=("images", "captions", "labels", "scene graphs", "edits"), reader=f"{DATASETS}.oxford_102:open_oxford_102", items="8,189",
         licence="research, that of the photographs", where="102flowers.tgz, its two .mat files and the captions of Reed et al. (2016)",
     ),
     Entry(
         "celeba", "celeba:FOLDER", "CelebA: faces with 40 attributes and captions of your own source",
-        gives=("images", "captions", "labels", "scene graphs"), reader=f"{DATASETS}.celeba:open_celeba", items="202,599",
+        gives=("images", "captions", "labels", "scene graphs", "edits"), reader=f"{DATASETS}.celeba:open_celeba", items="202,599",
         licence="non-commercial research", where="img_align_celeba/, list_attr_celeba.txt, list_eval_partition.txt and captions",
     ),
     Entry(
         "deepfashion", "deepfashion:FOLDER", "DeepFashion with one sentence a photograph, in FashionGAN's files",
-        gives=("images", "captions", "labels", "scene graphs"), reader=f"{DATASETS}.deepfashion:open_deepfashion", items="78,979",
+        gives=("images", "captions", "labels", "scene graphs", "edits"), reader=f"{DATASETS}.deepfashion:open_deepfashion", items="78,979",
         licence="non-commercial research", where="language_original.mat, ind.mat and the photographs in img/ or G2.h5",
     ),
     Entry(

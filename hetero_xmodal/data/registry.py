@@ -275,6 +275,24 @@ def entry_of(name: str) -> tuple[Entry, str]:
     raise InputError(f"unknown data set {name!r}{close}; known are {', '.join(entry.form for entry in ENTRIES)}")
 
 
+def data_folders(source: Any) -> list[Path]:
+    """The folders that the name of a data set leads to, in which the files that belong to it are looked for; none of generated data.
+
+    Parameters
+    ----------
+    source : a name such as ``"coco:my_photos"``, or a folder; of everything else there is none.
+
+    >>> [str(folder) for folder in data_folders("karpathy:lists/dataset_coco.json,photos")], data_folders("world/birds")
+    (['lists', 'photos'], [])
+    """
+    if not isinstance(source, str | Path):
+        return []
+    if path_exists(source) and Path(source).is_dir():
+        return [Path(source)]
+    parts = [Path(part) for part in str(source).partition(":")[2].split(",") if part and "=" not in part]
+    return list(dict.fromkeys(part.parent if part.suffix else part for part in parts))
+
+
 def open_source(name: str, *, seed: int = 0, image_size: int = 128, cache: str | Path | None = None) -> Source:
     """Open a data set by name: its annotations are read and checked, its images are not.
 

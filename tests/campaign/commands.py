@@ -110,7 +110,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("export coco", "export IN/corpus --to coco --out OUT", inputs=("corpus",), slow=True),
     Command("export duckdb", "export IN/corpus --to duckdb --out OUT", inputs=("corpus",), out="result.duckdb", varies=("",),
             slow=True),
-    Command("query", "query IN/corpus SELECT+count(*)+AS+n+FROM+visual --out OUT", inputs=("corpus",), out="result.csv", slow=True),
+    Command("query", "query IN/corpus SELECT+*+FROM+word --out OUT", inputs=("corpus",), out="result.csv", slow=True),
     Command("graph", "graph IN/scenes.png a+dog+on+a+table --image-scene IN/scenes.json --out OUT", inputs=("pictures",), slow=True),
     Command("index", "index --data world/scenes --split test --size 6 --out OUT"),
     Command("retrieve", "retrieve a+dog+near+a+tree --size 8 --out OUT", out="page.html", slow=True),

@@ -46,9 +46,10 @@ def open_world(request: Request) -> Source:
     names = load_world(kind, "train", 0, seed, image_size)
     usual = {split: generate(split, size) for split, size in SIZES.items()}
     return Source(
-        request.name, request.kind, request.place, LazyRecords(sum(SIZES.values()), partial(_any_record, usual)), label_names=names.label_names,
-        tag_names=names.tag_names, gives={"images", "captions", "labels", "tags", "scene graphs", "edits"},
-        splits=SPLITS, generate=generate, pairs=partial(world_pairs, request.kind, world_seed=seed),
+        request.name, request.kind, request.place, LazyRecords(sum(SIZES.values()), partial(_any_record, usual)),
+        label_names=names.label_names, tag_names=names.tag_names,
+        gives={"images", "captions", "labels", "tags", "scene graphs", "edits"}, splits=SPLITS,
+        generate=generate, pairs=partial(world_pairs, request.kind, world_seed=seed),
     )  # fmt: skip
 
 

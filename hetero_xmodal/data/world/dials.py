@@ -4,7 +4,7 @@ A dial that is left out leaves the world as it is. A dialled world is another wo
 
 >>> from hetero_xmodal.data import load_dataset
 >>> load_dataset("world/scenes", split="val", size=1, binding=1.0)[0].sentences[:2]
-['A small dotted bird is over a large blue boat.', 'A tiny blue dotted bird is over a large boat.']
+['a big orange dog and an orange boat', 'A purple box is on the right of a large dog.']
 >>> Dials.read("counts=0.3,noise=0.1").key
 'counts=0.3,noise=0.1'
 """

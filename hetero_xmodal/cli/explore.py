@@ -27,7 +27,12 @@ def query(
     out: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Table to write (.csv or .parquet); printed if left out.")] = None,
     rows: Annotated[int, typer.Option(help="Rows that are printed.")] = 40,
 ) -> None:
-    """Ask a corpus in SQL: tables images, sentences, pairs, visual, word, bridge, label, and one a relation (word_relates_word)."""
+    """Ask a corpus in SQL: tables images, sentences, pairs, visual, word, bridge, label, and one a relation (word_relates_word).\f
+
+    Raises
+    ------
+    InputError : rows below 1, an *out* that cannot be written, or what :func:`~hetero_xmodal.query` refuses.
+    """
     from ..errors import InputError
     from ..exports.sql import check_sql
     from ..exports.sql import query as ask

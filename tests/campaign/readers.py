@@ -119,6 +119,17 @@ def _read_corpus(folder: Path) -> Any:
     return list(corpus.ids), list(corpus.sentences), list(corpus.images), corpus.info, [_graph_parts(corpus[k]) for k in range(len(corpus))]
 
 
+def _write_tables(folder: Path) -> None:
+    folder.rmdir()
+    graphs = _graphs()
+    hx.GraphCorpus.from_graphs(graphs, sentences=[f"sentence {k}" for k in range(len(graphs))]).to_parquet(folder)
+
+
+def _read_tables(folder: Path) -> Any:
+    corpus = hx.read_parquet(folder)
+    return list(corpus.ids), list(corpus.sentences), corpus.info, [_graph_parts(corpus[k]) for k in range(len(corpus))]
+
+
 def _write_index(folder: Path) -> None:
     import torch
 
@@ -439,6 +450,7 @@ READERS: tuple[Reader, ...] = (
     _model("mimnet", "birds", "MIMNet"),
     Reader("graph", _write_graph, lambda f: _graph_parts(hx.load_graph(f)), sealed=True),
     Reader("corpus", _write_corpus, _read_corpus, sealed=True),
+    Reader("Parquet tables", _write_tables, _read_tables, sealed=True),
     Reader("index", _write_index, _read_index, sealed=True),
     Reader("extracted regions", _write_regions, _read_regions, sealed=True),
     Reader("scene graph", _write_scene, _read_scene, share=2),

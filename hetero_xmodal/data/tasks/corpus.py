@@ -29,11 +29,11 @@ from ...errors import InputError, nearest
 from ...files import atomic_folder, one_writer, path_exists, read_json, replaceable_folder, write_json, write_text
 from ...graphs.folder_kind import CORPUS_FOLDER
 from ...graphs.wiring import WIRINGS
-from ...parsers.detectors.registry import check_detector
+from ...parsers.detectors.registry import beside_data, check_detector
 from ...parsers.relation_prior import check_relations, load_prior
 from ...parsers.sentence import check_language
 from ...schema import SCHEMA_VERSION
-from ..registry import ENTRIES, check_data, open_source
+from ..registry import ENTRIES, check_data, data_folders, open_source
 from .engines import check_engine, in_order
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ def build_corpus(
     source : name of a data set that gives images with captions (``"world/scenes"``, ``"cub:FOLDER"``), a folder of images with captions
         beside them, what ``hx.load_dataset`` returned, or a list of its items.
     split : of a data set given by name; if left out, ``"train"`` or its only split, and every image of a folder.
-    detector : finds the objects of the images, see ``hx.parse_image``; if left out, ``"world"`` for generated worlds, else ``"auto"``.
+    detector : finds the objects of the images, see ``hx.parse_image``; if left out, ``"world"`` for generated worlds, else ``"auto"``; a
+        file that is not where its name leads is looked for in the data folder.
     scenes : ``"true"`` takes the data set's own scene graphs of the images instead of a detector.
     relations, measure : how objects are related, and whether their colour, size and place are measured; see ``hx.parse_image``.
     model : spaCy model for the sentences.
@@ -118,6 +119,7 @@ def build_corpus(
     if scenes == "detector":
         if detector is None:  # of a generated world it is known; other images are looked at one by one
             detector = "world" if isinstance(source, str) and source.startswith("world/") else "auto"
+        detector = beside_data(detector, data_folders(source))
         check_detector(detector)
         check_relations(True if relations is None else relations)
     else:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .result import no_findings
+from .result import findings, no_findings
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..graphs.corpus import GraphCorpus
+
+#: probability from which a pair is a suspect
+SUSPICIOUS = 0.5
 
 
 def suspects(corpus: GraphCorpus) -> pd.DataFrame:
@@ -20,7 +23,15 @@ def suspects(corpus: GraphCorpus) -> pd.DataFrame:
     One row per suspect: ``kind`` ``"suspect"``, ``unit`` ``"pair"``, ``id`` of the pair, ``other_id`` empty, ``score`` (probability that
     the sentence belongs to another image, 0..1) and ``reason``.
     """
-    return no_findings()
+    from .caption_agreement import reasons
+    from .examples import unit_ids
+    from .suspicion import suspicion
+
+    found = suspicion(corpus) if len(corpus) else None
+    if found is None:
+        return no_findings()
+    rows = found.pairs[found.pairs["score"] >= SUSPICIOUS].sort_values("logit", ascending=False, kind="stable")
+    return findings("suspect", "pair", unit_ids(corpus, "pair", rows.index.to_numpy()), scores=rows["score"].to_numpy(), reasons=reasons(rows))
 
 
 def doubles(corpus: GraphCorpus) -> pd.DataFrame:

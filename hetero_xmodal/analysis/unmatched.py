@@ -120,11 +120,16 @@ class ClassNames:
                 self._by_key.setdefault(key, []).append(name)
 
     def __contains__(self, name: object) -> bool:
+        return bool(self.matching(str(name)))
+
+    def matching(self, name: str) -> list[str]:
+        """The names among *names* that have the class of *name*, sorted."""
         near: set[str] = set()
-        for key in _keys(str(name)):
+        for key in _keys(name):
             for word in {key} | self._related.get(key, set()):  # a kind of a synonym is two steps away
                 near |= {word} | self._related.get(word, set())
-        return any(name_similarity(str(name), other) > 0 for key in near for other in self._by_key.get(key, ()))
+        others = {other for key in near for other in self._by_key.get(key, ())}
+        return sorted(other for other in others if name_similarity(name, other) > 0)
 
 
 def _keys(name: str) -> set[str]:

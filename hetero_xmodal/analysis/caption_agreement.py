@@ -30,16 +30,20 @@ _SIZES = {
 KINDS = ("objects", "attributes", "relations")
 _Z95 = 1.959963984540054
 _MEANINGS = {
-    "agreement": "F1 between the scene graphs of two captions of one image: objects by name, attributes as (object, attribute), relations as whole "
+    "agreement": "F1 between the scene graphs of two captions of one image: objects by name, attributes as (object, attribute), "
+    "relations as whole "
     "triples, equal names only. Macro: mean over pairs of captions that have any of them, with a 95 % interval that takes captions of one "
     "image together; micro: all common ones of all pairs. Control: the same captions, each with one of another image.",
     "images": "The images whose captions have least in common: mean F1 of the objects of two of its captions.",
-    "detector": "How suspects are found: by a logistic regression that tells the pairs of this corpus from shuffled ones. AUC: probability that a shuffled "
+    "detector": "How suspects are found: by a logistic regression that tells the pairs of this corpus from shuffled ones. AUC: "
+    "probability that a shuffled "
     "pair looks more suspicious than one of the corpus; .5 by guessing. Wrong pairs: their estimated share. Weights are of the "
     "standardised features; a negative one says that the more, the less suspicious.",
-    "suspects": "Pairs, the most suspicious first. Probability: that the sentence belongs to another image, given the estimated share of wrong pairs. A "
+    "suspects": "Pairs, the most suspicious first. Probability: that the sentence belongs to another image, given the estimated share of "
+    "wrong pairs. A "
     "suspect may be an unusual caption, a missing box or a parser's fault; look before you delete.",
-    "outliers": "Images and sentences of unusual size: more than 3.5 robust standard deviations (median absolute deviation) from the median.",
+    "outliers": "Images and sentences of unusual size: more than 3.5 robust standard deviations (median absolute deviation) from the "
+    "median.",
 }
 
 
@@ -130,17 +134,31 @@ def _f1(shared: np.ndarray, whole: np.ndarray, image: np.ndarray) -> dict[str, A
     deviations = np.bincount(cluster.reshape(-1), weights=each - mean) if n else np.zeros(1)
     error = float(np.sqrt((deviations**2).sum()) / n) if n else np.nan
     micro = float(2 * shared.sum() / whole.sum()) if whole.sum() else np.nan
-    return {"macro F1": mean, "low": max(0.0, mean - _Z95 * error), "high": mean + _Z95 * error, "micro F1": micro, "n": n, "unit": "pair of captions"}
+    return {
+        "macro F1": mean,
+        "low": max(0.0, mean - _Z95 * error),
+        "high": mean + _Z95 * error,
+        "micro F1": micro,
+        "n": n,
+        "unit": "pair of captions",
+    }
 
 
 def _images(corpus: GraphCorpus, image: np.ndarray, first: np.ndarray, each: np.ndarray, most: int = 1000) -> pd.DataFrame:
     """The images whose captions have least in common."""
     frame = pd.DataFrame({"image": image[first], "f1": each}).dropna()
-    table = frame.groupby("image")["f1"].agg(["mean", "size"]).reset_index().sort_values(["mean", "size", "image"], ascending=[True, False, True])
+    table = (
+        frame.groupby("image")["f1"]
+        .agg(["mean", "size"])
+        .reset_index()
+        .sort_values(["mean", "size", "image"], ascending=[True, False, True])
+    )
     table = table.head(most)
     ids = unit_ids(corpus, "image", table["image"].to_numpy())
     captions = np.bincount(image)[table["image"]]
-    out = pd.DataFrame({"id": ids, "captions": captions, "mean F1 of objects": table["mean"].to_numpy(), "pairs of captions": table["size"].to_numpy()})
+    out = pd.DataFrame(
+        {"id": ids, "captions": captions, "mean F1 of objects": table["mean"].to_numpy(), "pairs of captions": table["size"].to_numpy()}
+    )
     return out.assign(examples=[(id,) for id in ids], unit="image")
 
 

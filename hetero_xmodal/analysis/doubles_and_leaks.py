@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 EQUAL, NEAR = "equal", "nearly equal"
 _MEANINGS = {
-    "summary": "How many captions (images) have an equal or nearly equal one before them, within their split or in another. Captions: equal "
-    "words, whatever the punctuation; nearly equal: Jaccard similarity of at least .8 of their words and pairs of neighbouring words. Images: "
+    "summary": "How many captions (images) have an equal or nearly equal one before them, within their split or in another. Captions: "
+    "equal "
+    "words, whatever the punctuation; nearly equal: Jaccard similarity of at least .8 of their words and pairs of neighbouring words. "
+    "Images: "
     "cosine of copies of 16 by 16 pixels of at least .95, confirmed by a structural similarity of at least .8 of copies of 64 by 64.",
-    "captions": "Each caption that has a double, with the first one of its group. Short captions of different images are often equal by chance; a caption "
+    "captions": "Each caption that has a double, with the first one of its group. Short captions of different images are often equal by "
+    "chance; a caption "
     "that the test images share with the training images can be answered by heart.",
-    "images": "Each image that has a double, with the first one of its group. An image of the test split that the training split has too measures memory.",
+    "images": "Each image that has a double, with the first one of its group. An image of the test split that the training split has too "
+    "measures memory.",
 }
 
 
@@ -58,7 +62,8 @@ class _Draw:
 
 
 def caption_doubles(corpus: GraphCorpus, *, of_one_image: bool = False) -> pd.DataFrame:
-    """One row for each sentence that has an equal or near-equal one before it: ``id``, ``other_id``, ``kind``, ``similarity``, splits, texts.
+    """One row for each sentence that has an equal or near-equal one before it: ``id``, ``other_id``, ``kind``, ``similarity``, splits,
+    texts.
 
     ``same image``: whether both belong to one image. With *of_one_image* only equal sentences of one image are looked for.
     """
@@ -118,7 +123,9 @@ def _one_each(rows: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     rows = rows[rows["row"] != rows["other"]]
     split = frame["split"].to_numpy(object)
     across = (split[rows["row"]] != split[rows["other"]]) if len(rows) else np.zeros(0, bool)
-    rows = rows.assign(across=across).sort_values(["row", "across", "similarity", "other"], ascending=[True, False, False, True], kind="stable")
+    rows = rows.assign(across=across).sort_values(
+        ["row", "across", "similarity", "other"], ascending=[True, False, False, True], kind="stable"
+    )
     return rows.drop_duplicates("row").reset_index(drop=True)
 
 
@@ -133,7 +140,9 @@ def _described(table: pd.DataFrame, frame: pd.DataFrame, texts: Mapping[str, pd.
         columns |= {"same image": (owner[row] == owner[other]) & (owner[row] >= 0)}
         columns |= {name: values.to_numpy(object)[row] for name, values in texts.items()}
         columns |= {f"other {name}": values.to_numpy(object)[other] for name, values in texts.items()}
-    out = pd.DataFrame(columns).sort_values(["between splits", "similarity"], ascending=[False, False], kind="stable").reset_index(drop=True)
+    out = (
+        pd.DataFrame(columns).sort_values(["between splits", "similarity"], ascending=[False, False], kind="stable").reset_index(drop=True)
+    )
     pairs = list(zip(out["id"].head(ROWS_WITH_EXAMPLES), out["other_id"].head(ROWS_WITH_EXAMPLES), strict=True))
     return out.assign(examples=pairs + [()] * (len(out) - len(pairs)))
 

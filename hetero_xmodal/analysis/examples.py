@@ -51,7 +51,7 @@ class Examples:
         self._found = hits.groupby("_place", sort=False).head(self.most)
 
     def units(self) -> list[np.ndarray]:
-        """The numbers of the units of every key."""
+        """The numbers (k,) of the units of every key."""
         found = dict(tuple(self._found.groupby("_place")["member"]))
         return [found[k].to_numpy() if k in found else np.empty(0, np.int64) for k in range(len(self._keys))]
 
@@ -78,7 +78,7 @@ def add_examples(
 
 
 def with_ids(corpus: GraphCorpus, unit: str, table: pd.DataFrame, units: Iterable[np.ndarray]) -> pd.DataFrame:
-    """The table with a column ``examples`` of tuples of ids, from the numbers of the units of its first rows."""
+    """The table with a column ``examples`` of tuples of ids, from the numbers (k,) of the units of its first rows."""
     numbers = [row[:EXAMPLES] for row in units][:ROWS_WITH_EXAMPLES]
     ids = iter(unit_ids(corpus, unit, np.concatenate([np.empty(0, np.int64), *numbers])))
     cells = [tuple(next(ids) for _ in row) for row in numbers]

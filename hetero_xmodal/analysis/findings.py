@@ -31,7 +31,9 @@ def suspects(corpus: GraphCorpus) -> pd.DataFrame:
     if found is None:
         return no_findings()
     rows = found.pairs[found.pairs["score"] >= SUSPICIOUS].sort_values("logit", ascending=False, kind="stable")
-    return findings("suspect", "pair", unit_ids(corpus, "pair", rows.index.to_numpy()), scores=rows["score"].to_numpy(), reasons=reasons(rows))
+    return findings(
+        "suspect", "pair", unit_ids(corpus, "pair", rows.index.to_numpy()), scores=rows["score"].to_numpy(), reasons=reasons(rows)
+    )
 
 
 def doubles(corpus: GraphCorpus) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from .. import schema
 from ..errors import InputError, nearest
 from .counting import empty_code, members, things
 from .examples import Examples, with_ids
-from .log_odds import wilson
+from .log_odds_ratio import wilson
 from .result import ROWS_WITH_EXAMPLES, Result
 from .units import IMAGE, unit_counts
 
@@ -28,15 +28,19 @@ _EXACT = 500
 #: most labels that are looked at, the most frequent ones
 _MOST = 1000
 _MEANINGS = {
-    "labels": "One row per label. Degree: labels that it shares an image with. Graph in, out: edges of the label graph at tau that end and begin at "
+    "labels": "One row per label. Degree: labels that it shares an image with. Graph in, out: edges of the label graph at tau that end "
+    "and begin at "
     "it. Betweenness: share of the shortest paths between other labels that pass through it; strength: sum of the co-occurrences; both in "
     "the co-occurrence graph. PageRank follows the edges of the label graph, weighed by P(destination | source).",
-    "pairs": "Pairs of labels in one image. PMI: log2 of how much more often they are together than independent labels would be; normalised to "
+    "pairs": "Pairs of labels in one image. PMI: log2 of how much more often they are together than independent labels would be; "
+    "normalised to "
     "-1..1 (NPMI). Rare labels have high values by chance: look at the counts, and at the interval of P(b | a).",
     "apart": "Pairs of labels that are never together, although independent labels would be most often.",
-    "graph": "The label graph at several thresholds tau: an edge a -> b where P(b | a) >= tau (DAGNN, equation 7), without the loops. Components: "
+    "graph": "The label graph at several thresholds tau: an edge a -> b where P(b | a) >= tau (DAGNN, equation 7), without the loops. "
+    "Components: "
     "connected parts, direction left aside; alone: labels without an edge.",
-    "communities": "Groups of labels that are together more often than with others (Louvain on the co-occurrence graph with PMI above zero, seed 0). "
+    "communities": "Groups of labels that are together more often than with others (Louvain on the co-occurrence graph with PMI above "
+    "zero, seed 0). "
     "Modularity of the whole: above about .3 the groups mean something.",
 }
 
@@ -77,8 +81,16 @@ def labels(corpus: GraphCorpus, *, tau: float = 0.4, of: str | None = None) -> R
     pairs = _pairs(together, n)
     apart = _apart(together, n)
     graphs = _Graphs(pairs, together.diagonal(), tau)
-    tables = {"labels": graphs.labels(n), "pairs": pairs, "apart": apart, "graph": graphs.at_thresholds(), "communities": graphs.communities(names)}
-    order = pd.DataFrame({"images": tables["labels"]["images"], "name": names}).sort_values(["images", "name"], ascending=[False, True]).index
+    tables = {
+        "labels": graphs.labels(n),
+        "pairs": pairs,
+        "apart": apart,
+        "graph": graphs.at_thresholds(),
+        "communities": graphs.communities(names),
+    }
+    order = (
+        pd.DataFrame({"images": tables["labels"]["images"], "name": names}).sort_values(["images", "name"], ascending=[False, True]).index
+    )
     tables["labels"] = tables["labels"].iloc[order].reset_index(drop=True)
     tables |= _with_examples(corpus, of or "labels", codes, {name: tables[name] for name in ("labels", "pairs")})
     for table in (tables["labels"], tables["pairs"], apart):
@@ -238,7 +250,10 @@ class _Graphs:
 
 
 def _with_examples(corpus: GraphCorpus, of: str, codes: np.ndarray, tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    wanted = {"labels": Examples(tables["labels"][["label"]].head(ROWS_WITH_EXAMPLES)), "pairs": Examples(tables["pairs"][["a", "b"]].head(ROWS_WITH_EXAMPLES))}
+    wanted = {
+        "labels": Examples(tables["labels"][["label"]].head(ROWS_WITH_EXAMPLES)),
+        "pairs": Examples(tables["pairs"][["a", "b"]].head(ROWS_WITH_EXAMPLES)),
+    }
     for start, _, image, names in _rows(corpus, of):
         kept = np.isin(names, codes)
         rows = pd.DataFrame({"member": image[kept] + start, "label": np.searchsorted(codes, names[kept])}).drop_duplicates()

@@ -1,7 +1,9 @@
 """Near-equal texts by MinHash, and near-equal images by small copies of them: candidates first, each confirmed by a second measure.
 
-Texts: sets of words and of pairs of neighbouring words; MinHash with banding (Broder, 1997) finds candidates, their Jaccard similarity is then
-computed. Images: the cosine of small colour copies, mean and contrast taken out, finds candidates ("tiny images", Torralba et al., 2008), and
+Texts: sets of words and of pairs of neighbouring words; MinHash with banding (Broder, 1997) finds candidates, their Jaccard similarity is
+then
+computed. Images: the cosine of small colour copies, mean and contrast taken out, finds candidates ("tiny images", Torralba et al., 2008),
+and
 the structural similarity of larger copies confirms them: a difference hash of 64 bits alone finds nothing but plain skies in photographs.
 """
 
@@ -37,7 +39,8 @@ def plain_words(text: str) -> str:
 
 
 def near_texts(texts: Sequence[str], *, least: float = 0.8) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs of different texts whose Jaccard similarity is at least *least*: places of the later and the earlier one, similarity, (p,) each.
+    """Pairs of different texts whose Jaccard similarity is at least *least*: places of the later and the earlier one, similarity, (p,)
+    each.
 
     Not every pair of a group of many alike texts is given, but each text of the group at least once.
 
@@ -122,7 +125,7 @@ class SmallCopies:
         self.read = np.abs(self.small).sum(axis=1) > 0
 
     def near(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Pairs of near-equal images: places of the later and the earlier one, cosine of small and structural similarity of larger copies."""
+        """Pairs of near-equal images: later and earlier one, cosine of small and structural similarity of larger copies, (p,) each."""
         first, second, cosine = near_rows(self.small, self.read)
         similarity = np.zeros(len(first))
         for start in range(0, len(first), 256):

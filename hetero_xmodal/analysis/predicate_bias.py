@@ -16,7 +16,7 @@ import pandas as pd
 from ..errors import InputError
 from .counting import Tally, empty_code, facts
 from .examples import Examples, add_examples, with_ids
-from .log_odds import log_odds, threshold, wilson
+from .log_odds_ratio import log_odds, threshold, wilson
 from .rank_frequency import TRIPLE
 from .result import Result
 from .units import IMAGE, SENTENCE, Side, unit_counts
@@ -28,17 +28,21 @@ PAIR = ["subject", "object"]
 #: one unit in so many is held out where the corpus has no test split
 _HELD_OUT = 5
 _MEANINGS = {
-    "baseline": "What the names alone give away: of the relations of the test units, the share whose predicate is among the k most frequent ones "
+    "baseline": "What the names alone give away: of the relations of the test units, the share whose predicate is among the k most "
+    "frequent ones "
     "between the same two names in the training units; a pair of names that these lack counts as wrong. Control: the k most frequent "
     "predicates of all, whatever the names. A model has to be better than both. Zero-shot: the whole triple is not in the training units.",
-    "entropy": "Uncertainty about the predicate in bits, before and after the names are known; explained: the share that they take away. With few "
+    "entropy": "Uncertainty about the predicate in bits, before and after the names are known; explained: the share that they take away. "
+    "With few "
     "relations for each pair of names it is overestimated.",
     "skewed": "Predicates that are more frequent between two names than their frequency elsewhere lets expect: log-odds ratio with an "
     "informative Dirichlet prior and its 95 % interval. Skewed: z is above the threshold for all rows together at 1 % (Bonferroni). Some "
     "of these are facts of the world (person, wear, shirt), others of the collection.",
-    "predicates_given_pair": "P(predicate | subject, object): of the relations between two names, the share of each predicate, with its 95 % interval "
+    "predicates_given_pair": "P(predicate | subject, object): of the relations between two names, the share of each predicate, with its "
+    "95 % interval "
     "(Wilson). Few: fewer than ten relations between these names.",
-    "pairs": "Pairs of names, those with most relations first: how many predicates, the entropy of these in bits, and the most frequent one.",
+    "pairs": "Pairs of names, those with most relations first: how many predicates, the entropy of these in bits, and the most frequent "
+    "one.",
     "zero_shot": "Triples of the test units that the training units lack; pair seen: the two names are related there, in other ways.",
 }
 
@@ -48,7 +52,8 @@ def bias(corpus: GraphCorpus, *, train: str = "train", test: str = "test", ks: S
 
     Parameters
     ----------
-    train, test : names of the splits between which the frequency baseline is counted. If the corpus lacks one of them, every fifth image (or
+    train, test : names of the splits between which the frequency baseline is counted. If the corpus lacks one of them, every fifth image
+    (or
         sentence) is held out, by a checksum of its id.
     ks : numbers of answers that the baseline may give.
 
@@ -95,7 +100,8 @@ def frequency_baseline(train: pd.DataFrame, test: pd.DataFrame, *, ks: Sequence[
 
     Returns
     -------
-    ``train``, ``test`` (numbers of relations), ``pairs seen`` and ``zero-shot`` (shares of the test relations), and for each k ``top-k`` and
+    ``train``, ``test`` (numbers of relations), ``pairs seen`` and ``zero-shot`` (shares of the test relations), and for each k ``top-k``
+    and
     ``top-k without names``. A pair that was not seen counts as wrong.
 
     Raises
@@ -153,7 +159,10 @@ def _side(corpus: GraphCorpus, side: Side, splits: tuple[str, str], ks: Sequence
     tables = _conditional(triples) | {"zero_shot": _zero_shot(triples)}
     keys = {"predicates_given_pair": TRIPLE, "pairs": PAIR, "skewed": TRIPLE}
     whole = add_examples(
-        corpus, side.unit, {name: (tables[name], keys[name]) for name in keys}, lambda: ({name: rows for name in keys} for rows in _rows(corpus, side))
+        corpus,
+        side.unit,
+        {name: (tables[name], keys[name]) for name in keys},
+        lambda: ({name: rows for name in keys} for rows in _rows(corpus, side)),
     )
     held_out = Examples(tables["zero_shot"][list(TRIPLE)].head(200))
     for rows in _rows(corpus, side):
@@ -212,9 +221,17 @@ def _conditional(triples: pd.DataFrame) -> dict[str, pd.DataFrame]:
     of_pair = triples.groupby(PAIR, sort=False)["count"].transform("sum")
     low, high = wilson(triples["count"], of_pair)
     given = triples[[*TRIPLE, "count", "units"]].assign(
-        **{"relations of the pair": of_pair, "P(predicate | pair)": triples["count"] / of_pair, "low": low, "high": high, "few": of_pair < 10}
+        **{
+            "relations of the pair": of_pair,
+            "P(predicate | pair)": triples["count"] / of_pair,
+            "low": low,
+            "high": high,
+            "few": of_pair < 10,
+        }
     )
-    given = given.sort_values(["relations of the pair", *PAIR, "count"], ascending=[False, True, True, False], kind="stable").reset_index(drop=True)
+    given = given.sort_values(["relations of the pair", *PAIR, "count"], ascending=[False, True, True, False], kind="stable").reset_index(
+        drop=True
+    )
     share = given["P(predicate | pair)"]
     parts = given.assign(bits=-share * np.log2(share)).groupby(PAIR, sort=False)
     pairs = parts.agg(
@@ -247,7 +264,9 @@ def _entropies(triples: pd.DataFrame) -> pd.DataFrame:
         whole = joint.groupby(level=given).transform("sum") if given else total
         return float(-(joint / total * np.log2(joint / whole)).sum())
 
-    rows = [(name, conditional(given)) for name, given in (("nothing", []), ("subject", ["subject"]), ("object", ["object"]), ("both", PAIR))]
+    rows = [
+        (name, conditional(given)) for name, given in (("nothing", []), ("subject", ["subject"]), ("object", ["object"]), ("both", PAIR))
+    ]
     first = rows[0][1]
     made = [{"given": name, "entropy (bits)": bits, "explained": 1 - bits / first if first else np.nan} for name, bits in rows]
     return pd.DataFrame(made).assign(relations=int(total))

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 TRIPLE = ("subject", "predicate", "object")
 #: what is counted on a side, in the order of ``Side.tables``: its key
-_KEYS: tuple[tuple[str, ...], ...] = (("name",), ("attribute",), ("predicate",), TRIPLE)
+KEYS: tuple[tuple[str, ...], ...] = (("name",), ("attribute",), ("predicate",), TRIPLE)
 _MEANINGS = {
-    "long_tail": "One row for each kind of name. Occur once: names with a single occurrence, which no model can learn from and be tested on. "
+    "long_tail": "One row for each kind of name. Occur once: names with a single occurrence, which no model can learn from and be tested "
+    "on. "
     "Names for half: how few of the most frequent names make up half of all occurrences. More data lengthen every tail, so compare "
     "shares only between corpora of one size.",
-    "degrees": "Degree as a person would count it: facts that a thing takes part in, each once, whichever way it is stored; words that depend "
+    "degrees": "Degree as a person would count it: facts that a thing takes part in, each once, whichever way it is stored; words that "
+    "depend "
     "on a word; sentences of an image. Nodes and edges of the bridge are left out.",
 } | {
     name: f"{what} by rank. Cumulative share: of all occurrences, those of this name and the more frequent ones."
@@ -67,8 +69,9 @@ def _tail(counts: np.ndarray) -> dict[str, Any]:
     upto = np.cumsum(counts)
     half = int(np.searchsorted(upto, total / 2) + 1) if total else 0
     return {
-        "occurrences": total, "names": len(counts), "occur once": once, "share that occurs once": once / len(counts) if len(counts) else np.nan,
-        "names for half": half, "share of the ten most frequent": float(upto[min(9, len(upto) - 1)] / total) if total else np.nan,
+        "occurrences": total, "names": len(counts), "occur once": once,
+        "share that occurs once": once / len(counts) if len(counts) else np.nan, "names for half": half,
+        "share of the ten most frequent": float(upto[min(9, len(upto) - 1)] / total) if total else np.nan,
     }  # fmt: skip
 
 
@@ -88,14 +91,16 @@ def side_rows(corpus: GraphCorpus, side: Side, attributes: AttributeLists) -> It
 
 def _ranked(corpus: GraphCorpus, side: Side) -> dict[str, pd.DataFrame]:
     attributes = AttributeLists(corpus.vocabulary)
-    keys = dict(zip(side.tables, _KEYS, strict=True)) | ({"labels": ("label",)} if side is IMAGE else {})
+    keys = dict(zip(side.tables, KEYS, strict=True)) | ({"labels": ("label",)} if side is IMAGE else {})
     tallies = {name: Tally(list(key)) for name, key in keys.items()}
     for part in side_rows(corpus, side, attributes):
         for name, tally in tallies.items():
             tally.add(part[name])
     n = unit_counts(corpus)[side.unit]
     order = {name: _by_rank(tally.table(), keys[name], corpus, attributes) for name, tally in tallies.items() if tally.total}
-    made = add_examples(corpus, side.unit, {name: (t, keys[name]) for name, t in order.items()}, lambda: side_rows(corpus, side, attributes))
+    made = add_examples(
+        corpus, side.unit, {name: (t, keys[name]) for name, t in order.items()}, lambda: side_rows(corpus, side, attributes)
+    )
     return {name: _named(table, keys[name], corpus, attributes, side.unit, n) for name, table in made.items()}
 
 
@@ -160,5 +165,8 @@ def _side_degrees(corpus: GraphCorpus, side: Side, noun: str) -> Iterator[tuple[
         if side is IMAGE:
             yield "labels of an image", np.diff(flat.node_offsets[schema.LABEL].numpy())
         else:
-            heads = flat.edge_ends[schema.DEPENDS][1].numpy() + flat.node_offsets[schema.WORD].numpy()[members(flat.edge_offsets[schema.DEPENDS])]
+            heads = (
+                flat.edge_ends[schema.DEPENDS][1].numpy()
+                + flat.node_offsets[schema.WORD].numpy()[members(flat.edge_offsets[schema.DEPENDS])]
+            )
             yield "words that depend on one word", np.bincount(heads, minlength=n)

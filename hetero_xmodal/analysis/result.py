@@ -73,7 +73,9 @@ def no_findings() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=float if name == "score" else object) for name in FINDING})
 
 
-def findings(kind: str, unit: str, ids: Sequence[str], *, scores: Sequence[float], reasons: Sequence[str], others: Sequence[str] = ()) -> pd.DataFrame:
+def findings(
+    kind: str, unit: str, ids: Sequence[str], *, scores: Sequence[float], reasons: Sequence[str], others: Sequence[str] = ()
+) -> pd.DataFrame:
     """A frame of findings of one kind, one row for each id."""
     import pandas as pd
 

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from ..graphs.texts import Vocabulary
 
 ONE, PLURALS, CLASS = "one to one", "with plurals", "by class"
+#: why an object word has no region, see :mod:`hetero_xmodal.analysis.unmatched`
+MATCHED, LOST, NO_BOX, NO_CLASS, NO_REGIONS = "matched", "lost to one to one", "no such box", "no such class", "image without regions"
+REASONS = (MATCHED, LOST, NO_BOX, NO_CLASS, NO_REGIONS)
 #: share -> table column of the number that it is a part of, and per way of counting the column of the part
 SHARES = {
     "regions named": ("regions", {ONE: "matched", PLURALS: "regions named, with plurals", CLASS: "regions named, by class"}),
@@ -195,7 +198,7 @@ class ByName:
                 flags[first[rows["member"]][named] + within[named]] = True
 
     def flags_of(self, unit: str, start: int, rows: pd.DataFrame) -> dict[str, np.ndarray]:
-        """Of the objects *rows* of some images (sentences), the first of which is number *start*, whether any of their pairs named them."""
+        """Of the objects *rows* of some images (sentences), the first of which is number *start*, whether any pair named them, (n,)."""
         place = self.first[unit][start] + rows["row"].to_numpy()
         return {way: flags[place] for way, flags in self.flags[unit].items()}
 

@@ -66,7 +66,7 @@ def sparse_rows(corpus: GraphCorpus) -> SparseRows:
 
 
 def binary(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> csr_array:
-    """A matrix of ones at the given places, each once."""
+    """A matrix of ones at the places rows (k,), columns (k,), each once."""
     from scipy.sparse import coo_array
 
     matrix = coo_array((np.ones(len(rows), np.float32), (rows, columns)), shape=shape).tocsr()
@@ -84,7 +84,7 @@ def dot_rows(a: csr_array, first: np.ndarray, b: csr_array, second: np.ndarray) 
 
 
 def sizes(matrix: csr_array) -> np.ndarray:
-    """Number of names of every row."""
+    """Number of names of every row, (n,)."""
     return np.diff(matrix.indptr)
 
 

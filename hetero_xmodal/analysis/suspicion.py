@@ -1,9 +1,11 @@
 """How probably the sentence of a pair belongs to another image.
 
 No one says which pairs are wrong, but wrong ones are easily made: the sentence of another image. A logistic regression learns to tell the
-pairs of the corpus from such shuffled ones, by what the sentence has in common with the image and with the image's other sentences; the pairs
+pairs of the corpus from such shuffled ones, by what the sentence has in common with the image and with the image's other sentences; the
+pairs
 of one half of the images are scored by what was learned on the other half. If a share of the corpus's own pairs is wrong, they look like
-shuffled ones: with f the share of pairs above a threshold, the share of wrong pairs is at most f(corpus) / f(shuffled), and the smallest such
+shuffled ones: with f the share of pairs above a threshold, the share of wrong pairs is at most f(corpus) / f(shuffled), and the smallest
+such
 bound is taken for it. Then P(wrong | features) = share x p(features | shuffled) / p(features | corpus).
 """
 
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
 _LEAST, _MOST = 40, 100_000
 #: what is compared: column -> what it says
 FEATURES = {
-    "words shared with other captions": "cosine of the content words of the sentence with those of the image's other sentences, weighed by rarity",
-    "objects shared with other captions": "share of the objects of the sentence that another sentence of the image names, weighed by rarity",
+    "words shared with other captions": "cosine of the content words of the sentence with those of the image's other sentences, weighed "
+    "by rarity",
+    "objects shared with other captions": "share of the objects of the sentence that another sentence of the image names, weighed by "
+    "rarity",
     "objects seen": "share of the objects of the sentence that the image has a region of, of those that any image has, weighed by rarity",
     "regions named": "share of the image's classes that the sentence names, weighed by rarity",
     "attributes seen": "share of the attributes that the sentence states that a region of the image has, of those that any region has",
@@ -38,7 +42,8 @@ FEATURES = {
 class Suspicion:
     """Every pair's suspicion.
 
-    pairs : (p,) one row per pair of the corpus: the features (0..1, empty if nothing can be said), ``logit``, and ``score``: the probability
+    pairs : (p,) one row per pair of the corpus: the features (0..1, empty if nothing can be said), ``logit``, and ``score``: the
+    probability
         that the sentence belongs to another image
     auc : probability that a shuffled pair gets a higher score than a pair of the corpus; .5 by guessing
     share : estimated share of wrong pairs
@@ -93,7 +98,9 @@ class _Features:
         present = np.asarray(rows.looks.sum(axis=0)).reshape(-1) > 0
         self.sentence_looks = rows.sentence_looks.multiply(present[None, :].astype(np.float32)).tocsr()
         self.classes = rows.classes
-        pairs = coo_array((np.ones(len(image), np.float32), (image, sentence)), shape=(rows.classes.shape[0], rows.objects.shape[0])).tocsr()
+        pairs = coo_array(
+            (np.ones(len(image), np.float32), (image, sentence)), shape=(rows.classes.shape[0], rows.objects.shape[0])
+        ).tocsr()
         self.all_lemmas, self.all_objects = (pairs @ self.lemmas).tocsr(), (pairs @ rows.objects).tocsr()
         self.own_objects = rows.objects
 
@@ -110,7 +117,9 @@ class _Features:
         own, image = self.sentence, self.image
         square = dot_rows(self.lemmas, sentence, self.lemmas, sentence)
         own_square = dot_rows(self.lemmas, own, self.lemmas, own)
-        others = dot_rows(self.all_lemmas, image, self.all_lemmas, image) - 2 * dot_rows(self.all_lemmas, image, self.lemmas, own) + own_square
+        others = (
+            dot_rows(self.all_lemmas, image, self.all_lemmas, image) - 2 * dot_rows(self.all_lemmas, image, self.lemmas, own) + own_square
+        )
         inner = dot_rows(self.all_lemmas, image, self.lemmas, sentence) - dot_rows(self.lemmas, own, self.lemmas, sentence)
         length = np.sqrt(np.maximum(square * others, 0))
         return np.where((length > 1e-6) & (others > 1e-3), inner / np.maximum(length, 1e-6), np.nan)

@@ -22,22 +22,22 @@ from ..graphs.bridges import name_similarity
 from ..graphs.synonyms import KINDS, SAME
 from .counting import Tally, empty_code, things
 from .examples import Examples, with_ids
-from .log_odds import wilson
+from .log_odds_ratio import wilson
 from .result import ROWS_WITH_EXAMPLES, Result
-from .seen_and_said import CLASS, ONE, ByName, Part, parts
+from .seen_and_said import CLASS, LOST, MATCHED, NO_BOX, NO_CLASS, NO_REGIONS, ONE, REASONS, ByName, Part, parts
 from .units import IMAGE, unit_counts
 
 if TYPE_CHECKING:
     from ..graphs.corpus import GraphCorpus
 
-MATCHED, LOST, NO_BOX, NO_CLASS, NO_REGIONS = "matched", "lost to one to one", "no such box", "no such class", "image without regions"
-REASONS = (MATCHED, LOST, NO_BOX, NO_CLASS, NO_REGIONS)
 _MEANINGS = {
-    "reasons": "Object words without a region by reason, counted once per pair; of each word class (part of speech) and split. Matched: the word has "
+    "reasons": "Object words without a region by reason, counted once per pair; of each word class (part of speech) and split. Matched: "
+    "the word has "
     "a region of its own. Lost to one to one: the image has a region of its class, but another word has it. No such box: other images "
     "have regions of its class. No such class: no image has. What is called a class is a name that matches, synonyms and kinds included.",
     "reasons_by_word": "The same word by word, those first that are most often without a region; examples are pairs in which they are.",
-    "unnamed_regions": "Regions that no sentence of their image names, by name. By class: nor any other region of their class. Area: mean share of the "
+    "unnamed_regions": "Regions that no sentence of their image names, by name. By class: nor any other region of their class. Area: "
+    "mean share of the "
     "image that is covered by the regions that are named by class, and by the others; people name what is large.",
 }
 
@@ -48,7 +48,8 @@ def coverage(corpus: GraphCorpus) -> Result:
     Returns
     -------
     Result
-        ``reasons``: one row for each split and word class, and for all together; ``reasons_by_word``: one row a word; ``unnamed_regions``: one
+        ``reasons``: one row for each split and word class, and for all together; ``reasons_by_word``: one row a word;
+        ``unnamed_regions``: one
         row for each name of regions.
     """
     if not len(corpus):
@@ -70,7 +71,11 @@ def coverage(corpus: GraphCorpus) -> Result:
             break
     words = with_ids(corpus, "pair", words, examples.units())
     words["name"] = corpus.vocabulary.strings(words["name"].to_numpy())
-    tables = {"reasons": _by_class(tallies["reasons"].table(), corpus), "reasons_by_word": words, "unnamed_regions": _unnamed(corpus, by_name)}
+    tables = {
+        "reasons": _by_class(tallies["reasons"].table(), corpus),
+        "reasons_by_word": words,
+        "unnamed_regions": _unnamed(corpus, by_name),
+    }
     units = {"reasons_by_word": "pair", "unnamed_regions": "image"}
     return Result("coverage", "Coverage: what sentences name and images show, and why not", tables, _MEANINGS, units, draw=_draw)
 

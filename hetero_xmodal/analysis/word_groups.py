@@ -105,7 +105,7 @@ class _Groups:
         self.empty = empty_code(corpus)
 
     def parts(self) -> Iterator[tuple[np.ndarray, pd.DataFrame]]:
-        """Some sentences at a time: group (n,) of each (0, 1, 2 both, -1 none); rows ``member``, ``lemma``, ``pos``, ``group`` of 0 and 1."""
+        """Some sentences at a time: group (n,) (2 both, -1 none); rows ``member``, ``lemma``, ``pos``, ``group`` of 0 and 1."""
         for start, flat in self.corpus.chunks([schema.WORD], unit="sentence"):
             data, member = flat.node_data[schema.WORD], members(flat.node_offsets[schema.WORD])
             name, is_object = node_names(flat, SENTENCE, self.empty), data["is_object"].numpy().astype(bool)

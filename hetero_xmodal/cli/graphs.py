@@ -1,4 +1,4 @@
-"""``hetero-xmodal graph``, ``corpus`` and ``analyze``: from images and sentences to heterographs and their statistics."""
+"""``hetero-xmodal graph`` and ``corpus``: from images and sentences to heterographs."""
 
 from __future__ import annotations
 
@@ -107,22 +107,3 @@ def corpus(
     )  # fmt: skip
     dropped = made.info.get("dropped", 0)
     say(made, f"wrote {out}" + (f"; left out {dropped}, with the reasons in {out / 'dropped.csv'}" if dropped else ""))
-
-
-_UNIT = "image or sentence: only the tables of that unit; pair: everything once for every pair. If left out, each table has its own unit."
-
-
-@app.command(epilog=examples("hetero-xmodal analyze corpus --out report", "hetero-xmodal analyze corpus --out report --unit sentence"))
-def analyze(
-    corpus: Annotated[Path, typer.Argument(help="Folder of a corpus, written by 'hetero-xmodal corpus'.")],
-    out: Annotated[Path, typer.Option(help="Folder for tables (CSV), figures (PNG) and one page (index.html).")],
-    unit: Annotated[str | None, typer.Option(help=_UNIT)] = None,
-) -> None:
-    """Count what a corpus of heterographs holds: tables, figures and one page that shows them; images once, however many sentences."""
-    from ..analysis.report import ANALYSIS_FOLDER
-    from ..analysis.report import analyze as analyse
-    from ..files import atomic_folder
-
-    with atomic_folder(out, ANALYSIS_FOLDER) as folder:  # a folder that cannot be used is refused before the work
-        analyse(corpus, unit=unit).write(folder)
-    say(f"Look at the page: {out / 'index.html'}")

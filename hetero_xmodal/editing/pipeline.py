@@ -25,7 +25,7 @@ from ..parsers.sentence import check_language
 from ..pretrained import find_model
 from ..scenes import SceneGraph
 from .guard import Decision, decide, in_known_words, out_of_domain
-from .pixels import full_size, move_pixels, squared
+from .pixels import box_share, full_size, move_pixels, squared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -263,7 +263,7 @@ def _edit(network: CAM, image: Image.Image, sentence: str, detected: SceneGraph,
     masks = [
         {t: states[name][:, 0].tolist() for t, states in made.states.items() if name in states} for name in ("image_mask", "sentence_mask")
     ]
-    edited, matte = full_size(image, pixels[0], made.image[0], made.matte[0], fills, revealed[0])
+    edited, matte = painted(image, pixels[0], made.image[0], made.matte[0], fills, revealed[0], plan)
     rewritten = sentence_from_tokens(network, graph, *written[0], sentence)
     notes = notes_on(network, detected, parsed, graph)
     if plan is not None:
@@ -406,9 +406,38 @@ def manipulate_pairs(
         pixels = torch.cat([p for p, _ in small])
         made, written, revealed = run(model, graph, pixels, [max(pair.image.size) for pair in some], plans=plans, beam=beam)
         for k, pair in enumerate(some):
-            images[start + at[k]] = full_size(pair.image, pixels[k], made.image[k], made.matte[k], small[k][1], revealed[k])[0]
+            images[start + at[k]] = painted(pair.image, pixels[k], made.image[k], made.matte[k], small[k][1], revealed[k], plans[k])[0]
             sentences[start + at[k]] = sentence_from_tokens(model, flats[k].to_dgl(batched=False), *written[k], said[k])
     return images, sentences
+
+
+def painted(
+    image: Image.Image, given: Any, made: Any, matte: Any, fills: tuple[int, int], revealed: Any, plan: EditPlan | None
+) -> tuple[Image.Image, np.ndarray]:
+    """The edited image and the matte (height, width) at the image's own size.
+
+    Without a plan the model's change is enlarged and added (:func:`~.editing.pixels.full_size`). What is removed or moved is carried in
+    the original pixels (:func:`~.editing.carry.carried`); of a replacement the model paints the new object, and the rest is filled.
+
+    Parameters
+    ----------
+    image, given, made, matte, fills, revealed : as for :func:`~.editing.pixels.full_size`.
+    plan : the relation edit, or ``None``.
+    """
+    if plan is None:
+        return full_size(image, given, made, matte, fills, revealed)
+    import numpy as np
+    from PIL import Image
+
+    from .carry import carried
+
+    pixels, changed = carried(image, plan)
+    if plan.kind != "replace":
+        return Image.fromarray(pixels), changed.astype(np.float32)
+    enlarged, share = full_size(image, given, made, matte, fills, revealed)
+    box = box_share(plan.scene.objects[plan.subject].box, share)
+    mixed = pixels + (np.asarray(enlarged, np.float32) - pixels) * box[..., None]
+    return Image.fromarray(mixed.round().clip(0, 255).astype(np.uint8)), np.maximum(box, changed)
 
 
 def _one_sentence(model: CAM | MIMNet, pair: ManipulationPair, scene: SceneGraph | None) -> str | None:

@@ -50,6 +50,7 @@ class EditPlan:
     scene : the scene graph after the edit, with boxes, without a removed object
     hidden : boxes in pixels to be masked and repainted
     visible_boxes : for every object of ``scene``, the box in the original image from which its region feature is taken
+    old_box : where the edited object is in the original image
     """
 
     kind: str
@@ -57,6 +58,7 @@ class EditPlan:
     scene: SceneGraph
     hidden: list[Box]
     visible_boxes: list[Box]
+    old_box: Box
 
 
 def plan_edit(image: SceneGraph, sentence: str, *, sizes: Mapping[str, tuple[float, float]] | None = None, language: str | None = None):
@@ -113,7 +115,9 @@ def _edited(image: SceneGraph, objects: list) -> SceneGraph:
 
 def _remove(image: SceneGraph, old: int) -> EditPlan:
     objects = [thing for k, thing in enumerate(image.objects) if k != old]
-    return EditPlan("remove", old, _edited(image, objects), [image.objects[old].box], [thing.box for thing in objects])
+    return EditPlan(
+        "remove", old, _edited(image, objects), [image.objects[old].box], [thing.box for thing in objects], image.objects[old].box
+    )
 
 
 def _replace(image: SceneGraph, old: int, new, sizes: Mapping[str, tuple[float, float]]) -> EditPlan:
@@ -132,7 +136,7 @@ def _replace(image: SceneGraph, old: int, new, sizes: Mapping[str, tuple[float, 
     objects = list(image.objects)
     objects[old] = replace(was, name=new.name, attributes=list(new.attributes) or list(was.attributes), box=(x1, y1, x2, y2))
     hidden = [was.box] if tuple(was.box) == (x1, y1, x2, y2) else [_joined(was.box, (x1, y1, x2, y2))]
-    return EditPlan("replace", old, _edited(image, objects), hidden, [thing.box for thing in image.objects])
+    return EditPlan("replace", old, _edited(image, objects), hidden, [thing.box for thing in image.objects], was.box)
 
 
 def _move(image: SceneGraph, sentence: SceneGraph) -> EditPlan | None:
@@ -151,7 +155,8 @@ def _move(image: SceneGraph, sentence: SceneGraph) -> EditPlan | None:
             continue
         objects = list(image.objects)
         objects[a] = replace(subject, box=place)
-        return EditPlan("move", a, _edited(image, objects), [subject.box, place], [thing.box for thing in image.objects])
+        boxes = [thing.box for thing in image.objects]
+        return EditPlan("move", a, _edited(image, objects), [subject.box, place], boxes, subject.box)
     return None
 
 

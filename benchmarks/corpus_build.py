@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import os
 import random
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def captions(folder: Path, images: int) -> list[list[str]]:
 
 
 def build_sentences(folder: Path, images: int, workers: list[int]) -> None:
-    """Seconds for all sentences, with each number of workers."""
+    """Seconds for all sentences, with each number of workers, and how busy the machine was."""
     from hetero_xmodal import build_corpus
     from hetero_xmodal.data import Item
 
@@ -40,18 +41,21 @@ def build_sentences(folder: Path, images: int, workers: list[int]) -> None:
     build_corpus(items[:64], Path(tempfile.mkdtemp()) / "warm", scenes="true", progress=False)
     first = 0.0
     for count in workers:
-        seconds = []
+        seconds, processor = [], []
         for part in (items[: 128 * count], items):  # start-up and two shards for each worker; then everything
             with tempfile.TemporaryDirectory() as place:
-                start = time.perf_counter()
+                start, used = time.perf_counter(), sum(os.times()[:4])
                 corpus = build_corpus(part, Path(place) / "corpus", scenes="true", workers=count, progress=False)
                 seconds.append(time.perf_counter() - start)
+                processor.append(sum(os.times()[:4]) - used)  # of this process and of the workers, which have ended
         rate = (len(items) - 128 * count) / (seconds[1] - seconds[0])
         start_up = seconds[0] - 128 * count / rate
         first = first or rate
         print(
             f"{count} workers: {corpus.num_sentences} sentences in {seconds[1]:.1f} s, of which start-up {start_up:.1f} s; after it "
-            f"{5 * rate:.0f} sentences a second, {rate / first:.2f} times one worker"
+            f"{5 * rate:.0f} sentences a second, {rate / first:.2f} times one worker; {processor[1]:.0f} s of the processor, "
+            f"load average {os.getloadavg()[0]:.1f}",
+            flush=True,
         )
 
 

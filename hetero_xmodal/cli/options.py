@@ -14,7 +14,10 @@ import typer
 T = TypeVar("T")
 PACKAGE = str(Path(__file__).parents[1])
 
-IMAGES = "Regions of an image: grid, grid:5, grid:7:resnet18, world, a detectron2 .yaml, or boxes.json+efficientnet-lite0."
+IMAGES = (
+    "Regions of an image: grid, grid:5, grid:7:resnet18, world, a detectron2 .yaml, boxes.json+efficientnet-lite0, or given: those that "
+    "the data hold."
+)
 TEXTS = "Words of a caption: minilm, trained, spacy or transformer:NAME."
 DETECTOR = (
     "'auto' (world for images of the generated world, else a detector of photographs), 'world', 'nanodet', 'grid' or 'grid:N' (patches), "
@@ -67,6 +70,8 @@ Scenes = Annotated[str, typer.Option(help="Where CAM's regions come from: detect
 Detector = Annotated[str | None, typer.Option(help=f"{DETECTOR} If left out, world.")]
 Language = Annotated[str | None, typer.Option(help="spaCy model that parses the sentence; the installed English one if left out.")]
 Rows = Annotated[list[str] | None, typer.Option("--row", help="Only this row; may be given several times; all if left out.")]
+Engine = Annotated[str, typer.Option(help="processes of this machine, or dask: a Dask cluster.")]
+Scheduler = Annotated[str | None, typer.Option(help="Address of a running Dask scheduler, tcp://HOST:8786.")]
 Wiring = Annotated[str, typer.Option(help="Neighbours of a bridge: inherit, counterpart or full.")]
 
 

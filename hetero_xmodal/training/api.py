@@ -67,6 +67,9 @@ def train(
     resume: bool = False,
     images: str | None = None,
     texts: str | None = None,
+    workers: int | None = None,
+    engine: str | None = None,
+    scheduler: str | None = None,
     network: str | None = None,
     label_vectors: str | Path | None = None,
     steps: int | None = None,
@@ -98,6 +101,8 @@ def train(
     resume : continue after the last complete epoch of the run in *out*.
     images, texts : ALGR: how regions and words are made, such as ``"grid:5"`` and ``"minilm"``; see
         :func:`~hetero_xmodal.data.tasks.matching.load_matching_data`.
+    workers, engine, scheduler : ALGR: where the features are made, as for :func:`hetero_xmodal.build_corpus`: several processes of this
+        machine, or ``"dask"``; the features have the same bytes everywhere.
     network : DAGNN: the frozen network for photographs, such as ``"efficientnet-lite0"`` or ``"vgg19_bn:FILE"``.
     label_vectors : DAGNN: ``.mat`` file with word vectors of the labels under ``inp``.
     steps, batch_size, threads : of the detector.
@@ -141,6 +146,7 @@ def train(
         "out": free_run_folder(out, resume=resume or not _leads()),
         "preset": preset, "set": assignments(set) or None, "size": size, "image_size": image_size, "epochs": epochs, "patience": patience,
         "seed": seed, "start": start, "resume": resume or None, "images": images, "texts": texts, "network": network,
+        "workers": workers, "engine": engine, "scheduler": scheduler,
         "label_vectors": label_vectors, "steps": steps, "batch_size": batch_size, "threads": threads, "accelerator": accelerator,
         "devices": devices, "strategy": strategy, "progress": progress, "tell": tell,
     }  # fmt: skip
@@ -285,15 +291,21 @@ def _algr(
     resume: bool = False,
     images: str | None = None,
     texts: str = "minilm",
+    workers: int = 1,
+    engine: str = "processes",
+    scheduler: str | None = None,
     accelerator: str = "cpu",
     devices: int = 1,
     strategy: str = "auto",
     progress: bool | None = None,
     tell: Tell | None = None,
 ) -> TrainedRun:
+    from ..data.tasks.engines import Engine
+
     sizes = split_sizes(size)
     check_fit(epochs, patience, accelerator, devices, strategy)
     check_inputs(images, texts)
+    places = Engine(workers, engine, scheduler)
     check_settings("algr", data, preset, set or [], epochs=epochs)
     from ..data.tasks.matching import load_matching_data
     from .algr import train_algr
@@ -304,7 +316,7 @@ def _algr(
     device_of(FitConfig(accelerator=accelerator, devices=devices, strategy=strategy))
     check = partial(check_epochs, data=data, preset=preset, changes=set or [], epochs=epochs)
     # which images are held out depends on the data alone, so that runs with different seeds can be compared
-    pairs = load_matching_data(data, images=images, texts=texts, sizes=sizes, progress=progress, check=check)
+    pairs = load_matching_data(data, images=images, texts=texts, sizes=sizes, progress=progress, check=check, engine=places)
     chosen = choose_settings("algr", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
     fit_config = replace(chosen.fit_config, seed=seed, patience=patience, accelerator=accelerator, devices=devices, strategy=strategy)
     check_phases(chosen.config, fit_config.epochs)

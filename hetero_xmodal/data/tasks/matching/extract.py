@@ -10,6 +10,7 @@ text                                     regions of an image                    
 ``world``                                objects that the shipped detector of the default world sees             159
 ``COCO-Detection/...yaml``, ``my.yaml``  the 36 best boxes of a detectron2 model                                 the model's
 ``boxes.json+efficientnet-lite0``        boxes found elsewhere with the features of a frozen network             1280
+``given``                                the regions that the data themselves hold, as a corpus of graphs does   the data's
 =======================================  ======================================================================  ==============
 
 A dict such as ``{"extractor": "grid", "side": 224, "mirror": "no"}`` changes single settings; see :func:`region_provenance`.
@@ -17,15 +18,19 @@ A dict such as ``{"extractor": "grid", "side": 224, "mirror": "no"}`` changes si
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ....errors import InputError, nearest
+from ....files import path_exists
 from ...regions import Regions, open_regions
 from ...store import BlockFile, FileRows, as_bytes, digest, open_store, progress_bar
+from ..engines import HERE, Engine, one_thread
 
 BLOCK = 32
 
@@ -80,11 +85,13 @@ def region_provenance(images: str | dict[str, Any]) -> dict[str, Any]:
         return _checked(_GRID | ({"patches": int(patches)} if patches else {}) | ({"network": network} if network else {}))
     if text == "world":
         return dict(_WORLD)
+    if text == "given":
+        return {"extractor": "given"}
     detector, _, network = text.partition("+")
     if not detector.endswith((".yaml", ".yml", ".json")):
         raise InputError(
-            f"regions {text!r} are not known{nearest(text, ['grid', 'world'])}; give 'grid', 'world', a detectron2 .yaml, or "
-            "'boxes.json+efficientnet-lite0'"
+            f"regions {text!r} are not known{nearest(text, ['grid', 'world', 'given'])}; give 'grid', 'world', a detectron2 .yaml, "
+            "'boxes.json+efficientnet-lite0', or 'given' for those that the data hold"
         )
     return _checked(_DETECTOR | {"detector": detector, "features": network or None})
 
@@ -241,8 +248,9 @@ def extract_regions(
     out: str | Path | None = None,
     known: dict[str, tuple[dict[str, FileRows], int]] | None = None,
     progress: bool | None = None,
+    engine: Engine = HERE,
 ) -> Regions:
-    """Regions of *images*, made as *provenance* says.
+    """Regions of *images*, made as *provenance* says, one block of images at a time with one thread each.
 
     Parameters
     ----------
@@ -254,6 +262,7 @@ def extract_regions(
         opened; an interrupted one is continued. ``None`` keeps everything in memory.
     known : rows of images that need no extraction: mark -> (tensors of another file, row).
     progress : show a bar; ``None``: in a terminal, if there is much to do.
+    engine : where the blocks are computed; the result has the same bytes everywhere.
 
     Raises
     ------
@@ -274,7 +283,7 @@ def extract_regions(
     if not len(images):
         raise InputError("there is no image to make regions of")
     if "width" not in record:  # a detector whose width only its output shows
-        first = extractor.run([_drawn(images[0])])[0]
+        first = _run_here(extractor, [_drawn(images[0])])[0]
         record = extractor.provenance = {**record, "width": int(first.shape[-1])}
     n, k, width = len(images), record["k"], record["width"]
     shapes = {
@@ -286,8 +295,8 @@ def extract_regions(
     if out is None:
         arrays = {name: np.zeros(shape, dtype) for name, (dtype, shape) in shapes.items()}
         with progress_bar("extracting regions", n, progress) as advance:
-            for start in range(0, n, BLOCK):
-                for name, rows in _block(extractor, images, marks, start, known or {}).items():
+            for start, block in _blocks(extractor, images, marks, 0, known or {}, engine):
+                for name, rows in block.items():
                     arrays[name][start : start + BLOCK] = rows
                 advance(min(BLOCK, n - start))
         return Regions(arrays["features"], arrays["counts"], arrays["boxes"], arrays["sizes"], names, record)
@@ -299,15 +308,13 @@ def extract_regions(
             raise InputError(f"'{out}' holds regions of other images, or made in another way; give another file or delete it")
         return regions
     plan = shapes | {name: (np.uint8, value.shape) for name, value in about.items()}
-    import json
-
     file = BlockFile(out, plan, {"kind": "regions", "key": key, "provenance": json.dumps(record)})
     try:
         for name, value in about.items():
             file.write(name, 0, value)
         with progress_bar("extracting regions", n, progress, file.done) as advance:
-            for start in range(file.done, n, BLOCK):
-                for name, rows in _block(extractor, images, marks, start, known or {}).items():
+            for start, block in _blocks(extractor, images, marks, file.done, known or {}, engine):
+                for name, rows in block.items():
                     file.write(name, start, rows)
                 stop = min(start + BLOCK, n)
                 file.note(stop)
@@ -322,25 +329,65 @@ def _drawn(image: Any) -> Any:
     return image() if callable(image) else image
 
 
-def _block(extractor: Extractor, images: Sequence[Any], marks: Sequence[str], start: int, known: dict) -> dict[str, np.ndarray]:
-    """The regions of one block; those of known images are copied."""
-    rows = range(start, min(start + BLOCK, len(images)))
-    new = [row for row in rows if marks[row] not in known]
-    record = extractor.provenance
+def _blocks(
+    extractor: Extractor, images: Sequence[Any], marks: Sequence[str], first: int, known: dict, engine: Engine
+) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """The start of each block from *first* on, and its regions; those of known images are copied."""
+    blocks = [range(start, min(start + BLOCK, len(images))) for start in range(first, len(images), BLOCK)]
+    new = [[row for row in rows if marks[row] not in known] for rows in blocks]
+    run = partial(_run_there, json.dumps(_movable(extractor.provenance))) if engine.distant else partial(_run_here, extractor)
+    show = _movable if engine.distant else _drawn
+    made = engine.in_order(run, (([show(images[row]) for row in rows],) for rows in new if rows))
+    for rows, missing in zip(blocks, new, strict=True):
+        yield rows.start, _block(extractor.provenance, rows, missing, next(made) if missing else (), marks, known)
+
+
+def _run_here(extractor: Extractor, images: list) -> tuple[np.ndarray, ...]:
+    with one_thread():
+        return extractor.run(images)
+
+
+def _run_there(record: str, images: list) -> tuple[np.ndarray, ...]:
+    """One piece of work for an engine; the extractor is loaded once in every process."""
+    return _run_here(_loaded(record), images)
+
+
+@lru_cache(maxsize=2)
+def _loaded(record: str) -> Extractor:
+    return load_extractor(json.loads(record))
+
+
+def _movable(value: Any) -> Any:
+    """An image, or a record of how regions are made, as another process with another working directory can read it."""
+    if callable(value):
+        return value()
+    if isinstance(value, Path):
+        return value.absolute()
+    if isinstance(value, dict):
+        return {key: _movable(entry) if key in ("detector", "features", "network") else entry for key, entry in value.items()}
+    if isinstance(value, str):
+        name, colon, place = value.rpartition(":")
+        return f"{name}{colon}{Path(place).absolute()}" if place and path_exists(place) and Path(place).is_file() else value
+    return value
+
+
+def _block(
+    record: dict[str, Any], rows: range, new: list[int], made: tuple[np.ndarray, ...], marks: Sequence[str], known: dict
+) -> dict[str, np.ndarray]:
+    """The regions of the images *rows*, of which those of the images *new* were made, (new, ...) each, and the others are known."""
     shapes = {"features": (record["k"], record["width"]), "counts": (), "boxes": (record["k"], 4), "sizes": (2,)}
     out = {name: np.zeros((len(rows), *shape), np.float32 if name in ("features", "boxes") else np.int64) for name, shape in shapes.items()}
     if new:
-        made = extractor.run([_drawn(images[row]) for row in new])
         if made[0].shape[-1] != record["width"]:
             raise InputError(f"regions have {made[0].shape[-1]} columns, but {record['width']} are expected; the extractor has changed")
         if not np.isfinite(made[0]).all():
-            raise InputError(f"the regions of images {start} to {start + len(rows) - 1} hold NaN or infinity; check these images")
+            raise InputError(f"the regions of images {rows.start} to {rows.stop - 1} hold NaN or infinity; check these images")
         for name, values in zip(out, made, strict=True):
-            out[name][[row - start for row in new]] = values
+            out[name][[row - rows.start for row in new]] = values
     for row in rows:
         if marks[row] in known:
             tensors, place = known[marks[row]]
             for name in out:
-                out[name][row - start] = tensors[name][place]
+                out[name][row - rows.start] = tensors[name][place]
     out["features"] = out["features"].clip(-65504, 65504)  # the largest half-precision numbers
     return out

@@ -15,8 +15,8 @@ T = TypeVar("T")
 PACKAGE = str(Path(__file__).parents[1])
 
 IMAGES = (
-    "Regions of an image: grid, grid:5, grid:7:resnet18, world, a detectron2 .yaml, boxes.json+efficientnet-lite0, or given: those that "
-    "the data hold."
+    "Regions of an image: grid, grid:5, grid:7:resnet18, world, a detectron2 .yaml, boxes.json+efficientnet-lite0, grid+boxes.json, or "
+    "given: those that the data hold."
 )
 TEXTS = "Words of a caption: minilm, trained, spacy or transformer:NAME."
 DETECTOR = (
@@ -46,6 +46,14 @@ Model = Annotated[Path | None, typer.Option(help="Model folder or run folder; th
 TrainImages = Annotated[int | None, typer.Option("--size", help="Largest number of training images.")]
 Start = Annotated[str | None, typer.Option(help="Model folder, run folder or shipped model (birds, scenes) whose weights to begin with.")]
 Regions = Annotated[str | None, typer.Option("--images", help=f"{IMAGES} If left out, world for the world and grid for photographs.")]
+Objects = Annotated[
+    str | None,
+    typer.Option(
+        "--detector",
+        help="Beside the patches of a grid, the objects that a detector sees: nanodet, or a file of detections, which is looked for in "
+        "the data folder too.",
+    ),
+]
 Words = Annotated[str, typer.Option("--texts", help=TEXTS)]
 Sizes = Annotated[
     str | None,

@@ -5,6 +5,7 @@ that reads it and returns all that it read.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import zoo
 from PIL import Image
-from tiny_data import FOLDERS
+from tiny_data import FOLDERS, VARIANTS
 
 import hetero_xmodal as hx
 
@@ -48,7 +49,7 @@ def _data_set(form: str) -> Reader:
 
     def make(folder: Path) -> None:
         folder.rmdir()  # the samples make their own
-        names["made"] = FOLDERS[form](folder), folder
+        names["made"] = (FOLDERS | VARIANTS)[form](folder), folder
 
     def read(folder: Path) -> Any:
         name, made_in = names["made"]
@@ -68,7 +69,8 @@ def _data_set(form: str) -> Reader:
         return found
 
     heavy = {"vg:FOLDER": 0.6, "cub:FOLDER": 0.6, "coco:FOLDER": 1.5, "karpathy+restval:FILE,FOLDER": 0.3}
-    return Reader(form.partition(":")[0], make, read, share=heavy.get(form, 1.0))
+    name = form if form in VARIANTS else form.partition(":")[0]
+    return Reader(re.sub(r"\W+", " ", name), make, read, share=heavy.get(form, 1.0), files="**/*.h5" if form in VARIANTS else "**/*")
 
 
 # ---------------------------------------------------------------------------------------------- what the package writes
@@ -115,6 +117,17 @@ def _write_corpus(folder: Path) -> None:
 def _read_corpus(folder: Path) -> Any:
     corpus = hx.GraphCorpus.load(folder).check()
     return list(corpus.ids), list(corpus.sentences), list(corpus.images), corpus.info, [_graph_parts(corpus[k]) for k in range(len(corpus))]
+
+
+def _write_tables(folder: Path) -> None:
+    folder.rmdir()
+    graphs = _graphs()
+    hx.GraphCorpus.from_graphs(graphs, sentences=[f"sentence {k}" for k in range(len(graphs))]).to_parquet(folder)
+
+
+def _read_tables(folder: Path) -> Any:
+    corpus = hx.read_parquet(folder)
+    return list(corpus.ids), list(corpus.sentences), corpus.info, [_graph_parts(corpus[k]) for k in range(len(corpus))]
 
 
 def _write_index(folder: Path) -> None:
@@ -408,13 +421,14 @@ def _write_former_model(folder: Path) -> None:
 
 
 READERS: tuple[Reader, ...] = (
-    *(_data_set(form) for form in FOLDERS if ":" in form),
+    *(_data_set(form) for form in (*FOLDERS, *VARIANTS) if ":" in form),
     _model("dagnn", "world", "DAGNN"),
     _model("algr", "world", "ALGR"),
     _model("cam", "birds", "CAM"),
     _model("mimnet", "birds", "MIMNet"),
     Reader("graph", _write_graph, lambda f: _graph_parts(hx.load_graph(f)), sealed=True),
     Reader("corpus", _write_corpus, _read_corpus, sealed=True),
+    Reader("Parquet tables", _write_tables, _read_tables, sealed=True),
     Reader("index", _write_index, _read_index, sealed=True),
     Reader("extracted regions", _write_regions, _read_regions, sealed=True),
     Reader("scene graph", _write_scene, _read_scene, share=2),

@@ -18,6 +18,7 @@ warning that counts them.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,14 @@ class DetectionsFile:
             "feature": None,
             "normalisation": None,
         }
+
+    @functools.cached_property
+    def labels(self) -> list[str]:
+        """The classes of all objects in the file, in the order of the alphabet."""
+        if self.format == "coco":
+            return sorted({name for record in self._records[:1] for name in record["names"].values()})
+        named = (record["labels"] for record in self._records if isinstance(record["labels"], list))
+        return sorted({label.strip() for some in named for label in some if isinstance(label, str) and label.strip()})
 
     def detect(self, images: list[InputImage], *, score_threshold: float = 0.0, max_objects: int | None = None) -> list[Detections]:
         """Return the stored detections of each image, best score first.

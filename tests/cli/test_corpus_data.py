@@ -72,7 +72,7 @@ def test_algr_takes_the_regions_that_a_corpus_holds(folder, tmp_path, typed):
         said = typed("train", recipe, "--data", bare, "--out", tmp_path / recipe, code=2)
         assert f"gives no {lacks}" in said and said.count("\n") == 1
     said = typed("train", "algr", "--data", f"corpus:{folder / 'photos'}", "--images", "given", "--out", tmp_path / "third", code=2)
-    assert "holds no regions, so images='given' cannot apply" in said
+    assert "holds no regions, so --images given cannot apply" in said
 
 
 def test_the_regions_of_a_corpus_are_those_of_its_nodes(folder):

@@ -4,7 +4,8 @@
     python benchmarks/analyze_size.py --pairs 100000 --distinct 20000        # every image is another scene: nothing is repeated
 
 So many distinct images are made, with five sentences each, and repeated with changed names, attributes and ids, until there are enough
-pairs: each repetition has words, triples and attributes of its own. Where nothing is repeated, the scenes are written as they are made. Every size is analysed in a process of its own, which prints the
+pairs: each repetition has words, triples and attributes of its own. Where nothing is repeated, the scenes are written as they are made.
+Every size is analysed in a process of its own, which prints the
 seconds and the largest resident memory after the tables, and after the page, its figures and its CSV files are written. *--out* keeps the
 corpora.
 """

@@ -8,8 +8,8 @@ References, in the same run and on the same random pairs (1 to 6 regions, 6 to 1
 * read + batch: ``corpus[i]`` for every member, then ``dgl.batch``
 * dgl.batch alone, of graphs that were all built before and kept in memory
 
-Equality with ``dgl.batch`` is checked first; medians are printed. Then one pass of DGL's ``GraphDataLoader`` over the corpus, in batches of the
-same size, is timed beside the same pass with ``collate_fn=corpus.batch`` over the numbers of the graphs.
+Equality with ``dgl.batch`` is checked first; medians are printed. Then one pass of DGL's ``GraphDataLoader`` over the corpus, in batches of
+the same size, is timed beside the same pass with ``collate_fn=corpus.batch`` over the numbers of the graphs.
 """
 
 from __future__ import annotations

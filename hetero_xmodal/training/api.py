@@ -347,7 +347,7 @@ def check_inputs(images: str | None, texts: str, *, detector: str | None = None,
     regions = with_objects(images, detector)
     if regions is not None:
         record = region_provenance(regions)
-        if record["extractor"] != "grid" and (data is None or not data.startswith("world/")):
+        if record["extractor"] not in ("grid", "given") and (data is None or not data.startswith("world/")):
             check_detector(find_detector(record, [] if data is None else [data.partition(":")[2]])[0])
     return regions
 

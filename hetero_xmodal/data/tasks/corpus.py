@@ -126,9 +126,16 @@ def build_corpus(
 
     items, plan = _open(source, split, limit, seed or 0)
     options = ShardOptions(
-        None if scenes == "true" else _absolute(detector), None if model is None else _absolute(model), sentences_per_image, {"wiring": wiring, "complete": complete, "bridges": bridges}
+        None if scenes == "true" else _absolute(detector),
+        None if model is None else _absolute(model),
+        sentences_per_image,
+        {"wiring": wiring, "complete": complete, "bridges": bridges},
     )
-    plan |= _tools(options) | _files(options.detector) | {"scenes": scenes, "shard_size": shard_size, "sentences_per_image": sentences_per_image, **options.build}
+    plan |= (
+        _tools(options)
+        | _files(options.detector)
+        | {"scenes": scenes, "shard_size": shard_size, "sentences_per_image": sentences_per_image, **options.build}
+    )
     plan = json.loads(json.dumps(plan | {"schema_version": SCHEMA_VERSION}, default=str))
     parts = out.with_name(out.name + ".part")
     with one_writer(parts):
@@ -180,7 +187,9 @@ def _open(source: Any, split: str | None, limit: int | None, seed: int) -> tuple
     if isinstance(source, str | Path):
         folder = path_exists(source) and Path(source).is_dir()
         # absolute paths: workers may have another working directory, and the corpus names the files of its images
-        items = Named(f"folder:{Path(source).absolute()}" if folder else absolute_name(str(source)), split or ("all" if folder else None), limit, seed)
+        items = Named(
+            f"folder:{Path(source).absolute()}" if folder else absolute_name(str(source)), split or ("all" if folder else None), limit, seed
+        )
         dataset: Any = items.open()
     elif hasattr(source, "__getitem__") and hasattr(source, "__len__"):
         if split is not None:
@@ -196,8 +205,8 @@ def _open(source: Any, split: str | None, limit: int | None, seed: int) -> tuple
         raise InputError("the data set has no item")
     size = len(dataset) if limit is None else min(limit, len(dataset))
     name, labels = str(getattr(dataset, "name", "items")), list(getattr(dataset, "label_names", ()) or ())
-    about = {"source": name, "split": str(getattr(dataset, "split", "")), "seed": seed, "items": size}
-    return items, about | ({"labels": digest_of(*labels)} if labels else {})
+    plan: dict[str, Any] = {"source": name, "split": str(getattr(dataset, "split", "")), "seed": seed, "items": size}
+    return items, plan | ({"labels": digest_of(*labels)} if labels else {})
 
 
 def _absolute(value: Any) -> Any:

@@ -2,8 +2,8 @@
 
 ``corpus.json`` describes the columns; ``images/visual.box.npy``, ``pairs/image.npy`` and so on hold them, as plain numpy arrays that any
 program can map. What is read together lies together: ``images/offsets.npy`` (images + 1, node types and relations) says where the nodes
-and edges of each image begin, and ``.ends.npy`` (edges, 2) holds source and destination. Texts are two columns, where each begins (``.offsets``)
-and all bytes (``.bytes``). A shard is what was appended at once;
+and edges of each image begin, and ``.ends.npy`` (edges, 2) holds source and destination. Texts are two columns, where each begins
+(``.offsets``) and all bytes (``.bytes``). A shard is what was appended at once;
 ``shards.rows.npy`` holds the number of rows of every column after each shard, and ``shards.hashes.npy`` the SHA-256 of what it added to
 each group of columns (the tensors of a table, or one kind of texts).
 

@@ -54,6 +54,7 @@ _HOME = {
     "evaluate": "evaluation.evaluate",
     "table": "evaluation.tables",
     "trace": "evaluation.trace",
+    "clean": "analysis.clean",
     "explore": "explorer.api",
     "show": "explorer.show",
     "verify": "evaluation.verify",

@@ -111,8 +111,35 @@ def show(
     existing_file(corpus / "corpus.json", "corpus")
     result_file(out, ".html", ".htm")
     found = write(corpus, query, out, most=most, graphs=graphs)
-    say(f"found {len(found.pairs):,} pairs" + (f" and {found.count - len(found.pairs):,} without a partner" if len(found.images) + len(found.sentences) else ""))
+    alone = found.count - len(found.pairs)
+    say(f"found {len(found.pairs):,} pairs" + (f", and {alone:,} images and sentences without a pair" if alone else ""))
     say(f"Look at the page: {out}")
+
+
+@app.command(
+    epilog=examples(
+        "hetero-xmodal clean corpus --drop suspects,doubles,leaks --out cleaned",
+        "hetero-xmodal train algr --data corpus:cleaned --out runs/cleaned",
+    )
+)
+def clean(
+    corpus: Corpus,
+    out: Annotated[Path, typer.Option(help="Folder for the new corpus, with removed.csv: what was removed and why.")],
+    drop: Annotated[str, typer.Option(metavar="WHAT[,WHAT]", help="suspects, doubles, leaks.")] = "suspects,doubles,leaks",
+) -> None:
+    """Write a corpus without suspicious pairs, doubles, and training images that are in another split too."""
+    from ..analysis.clean import check_drop
+    from ..analysis.clean import clean as write
+    from ..files import existing_file, replaceable_folder
+    from ..graphs.folder_kind import CORPUS_FOLDER
+
+    names = [name.strip() for name in drop.split(",") if name.strip()]
+    check_drop(names)
+    replaceable_folder(out, CORPUS_FOLDER)
+    existing_file(corpus / "corpus.json", "corpus")
+    removed = write(corpus, out, drop=names)
+    say(*(f"{number:,} {kind}" for kind, number in (removed["kind"] + ", " + removed["unit"]).value_counts().items()))
+    say(f"wrote {out}; what was removed and why: {out / 'removed.csv'}")
 
 
 @app.command(

@@ -53,6 +53,7 @@ class Card:
     """One example: number of the image (or ``None``), what it is called, its regions, sentences and relations.
 
     sentences : (text, words) with the words as :func:`~hetero_xmodal.explorer.content.pair_graphs` gives them
+    facts : subject, predicate, object
     """
 
     title: str
@@ -60,14 +61,15 @@ class Card:
     size: tuple[float, float] | None
     regions: list[dict[str, Any]] = field(default_factory=list)
     sentences: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
-    facts: list[str] = field(default_factory=list)
+    facts: list[tuple[str, str, str]] = field(default_factory=list)
 
     def html(self, source: str, marked: set[str], *, more: str = "") -> str:
         """The card; *source* is the address of its image, *marked* the names that stand out, *more* further markup below."""
         parts = [self._photo(source, marked)] if self.image is not None and source else []
         parts += [f'<p class="sentence" dir="auto">{_sentence(text, words, marked)}</p>' for text, words in self.sentences]
-        if self.facts:
-            parts.append(f'<p class="facts" dir="auto">{escape("; ".join(self.facts))}</p>')
+        if self.facts:  # those with the most marked names first
+            facts = sorted(self.facts, key=lambda fact: -sum(end in marked for end in (fact[0], fact[2])))[:_FACTS]
+            parts.append(f'<p class="facts" dir="auto">{escape("; ".join(map(" ".join, facts)))}</p>')
         return f'<article class="card">{"".join(parts)}<p class="id">{escape(self.title)}</p>{more}</article>'
 
     def _photo(self, source: str, marked: set[str]) -> str:
@@ -147,7 +149,7 @@ class CardMaker:
         facts += [fact for one in made for fact in _facts(one, schema.WORD_RELATES, one["nodes"][schema.WORD])]
         sentences = [(text, one["nodes"][schema.WORD]) for text, one in zip(texts, made, strict=True)]
         regions = [region for region in nodes[schema.VISUAL] if region["more"].get("provenance") != "prior"]
-        return Card(title, int(self.of_image[numbers[0]]), made[0]["size"], regions, sentences, list(dict.fromkeys(facts))[:_FACTS])
+        return Card(title, int(self.of_image[numbers[0]]), made[0]["size"], regions, sentences, list(dict.fromkeys(facts)))
 
     def _alone(self, unit: str, number: int, title: str) -> Card:
         """An image without a sentence, or a sentence without an image."""
@@ -166,11 +168,11 @@ def _inverse(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return order, numbers[order]
 
 
-def _facts(graph: dict[str, Any], relation: schema.Relation, nodes: list[dict[str, Any]]) -> list[str]:
-    """The relations of one side as texts, "person ride horse"; a way back is left out."""
+def _facts(graph: dict[str, Any], relation: schema.Relation, nodes: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """The relations of one side, such as ("person", "ride", "horse"); a way back is left out."""
     edges = graph["edges"][schema.relation_name(relation)]
     names = [node["more"].get("name") or node["more"].get("lemma") or node["name"] for node in nodes]
-    return [f"{names[source]} {predicate} {names[target]}" for source, target, predicate, _, mirror in edges if not mirror]
+    return [(names[source], predicate, names[target]) for source, target, predicate, _, mirror in edges if not mirror]
 
 
 def page(title: str, body: str) -> str:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..graphs.corpus import GraphCorpus
 
 KINDS = ("object", "attribute", "triple", "label", "id", "split")
-_JOIN = re.compile(r"\s+AND\s+")
+_JOIN = re.compile(r"(?:^|\s+)AND(?:\s+|$)")
 _NOT = re.compile(r"NOT\s+")
 
 
@@ -70,7 +70,7 @@ def parse_query(text: str) -> list[Clause]:
             words = rest
         else:
             kind = ""
-        if not words.strip() or words.strip() in ("AND", "NOT"):
+        if not words.strip() or words.strip() == "NOT":
             raise InputError(f"the query {text!r} has an empty clause; give an object, attribute, triple, label: or id:, joined by AND")
         clauses.append(Clause(kind, _words(kind, words.strip()), negated))
     return clauses

@@ -73,8 +73,9 @@ def _page(corpus: GraphCorpus, query: str, found: Found, most: int, graphs: int)
         pair = maker.first_pair(unit, number)
         drawn = _drawing(corpus, pair) if k < graphs and pair is not None else ""
         cards.append(card.html(_address(data, "jpeg"), found.names, more=drawn))
-    told = f"{_counted(found)}. " + (f"The first {len(examples)} of {found.count:,}, each image once." if found.count > len(examples) else "")
-    return page(f"{query}", f'<p>{escape(told)}</p><div class="cards">{"".join(cards)}</div>')
+    left_out = f" The first {len(examples)} are shown, each image once." if found.count > len(examples) else ""
+    told = f"{_counted(found)}.{left_out}"
+    return page(query, f'<p>{escape(told)}</p><div class="cards">{"".join(cards)}</div>')
 
 
 def _examples(corpus: GraphCorpus, found: Found, most: int) -> list[tuple[str, int]]:
@@ -83,12 +84,14 @@ def _examples(corpus: GraphCorpus, found: Found, most: int) -> list[tuple[str, i
 
     _, first = np.unique(corpus.pair_ends()[0][found.pairs], return_index=True)
     pairs = found.pairs[np.sort(first)].tolist()
-    every = [("pair", k) for k in pairs] + [("image", k) for k in found.images.tolist()] + [("sentence", k) for k in found.sentences.tolist()]
+    every = (
+        [("pair", k) for k in pairs] + [("image", k) for k in found.images.tolist()] + [("sentence", k) for k in found.sentences.tolist()]
+    )
     return every[:most]
 
 
 def _counted(found: Found) -> str:
-    parts = [f"{len(found.pairs):,} pairs", f"{len(found.images):,} images without a sentence"]
+    parts = [f"{len(found.pairs):,} {'pair' if len(found.pairs) == 1 else 'pairs'}", f"{len(found.images):,} images without a sentence"]
     parts.append(f"{len(found.sentences):,} sentences without an image")
     return "Found: " + ", ".join(part for part in parts if not part.startswith("0 ")) if found.count else "Nothing was found"
 

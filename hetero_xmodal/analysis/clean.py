@@ -78,7 +78,7 @@ def check_drop(drop: Sequence[str]) -> None:
     """
     for name in drop:
         if name not in DROPS:
-            raise InputError(f"drop has {name!r}{nearest(name, DROPS)}; give some of {', '.join(DROPS)}")
+            raise InputError(f"drop is {name!r}{nearest(name, DROPS)}; give some of {', '.join(DROPS)}")
     if not drop:
         raise InputError(f"drop is empty; give some of {', '.join(DROPS)}")
 

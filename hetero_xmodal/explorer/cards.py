@@ -24,9 +24,13 @@ if TYPE_CHECKING:
 #: sentences of an image, and relations of a pair, on one card
 _SENTENCES, _FACTS = 5, 8
 STYLE = """
-:root { color-scheme: light dark; --paper: #fff; --ink: #1e2226; --faint: #5c656d; --line: #d9dcdf; --mark: #ffe08a; --box: #0072b2; --hit: #d55e00; }
-@media (prefers-color-scheme: dark) { :root { --paper: #1b1d1f; --ink: #e8e8e8; --faint: #a4adb5; --line: #3c4145; --mark: #7a5300; --box: #56b4e9; --hit: #ff9d4d; } }
-body { margin: 0 auto; max-width: 78rem; padding: 1.2rem 1rem 4rem; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, "Segoe UI", sans-serif; }
+:root { color-scheme: light dark; --paper: #fff; --ink: #1e2226; --faint: #5c656d; --line: #d9dcdf; --mark: #ffe08a;
+        --box: #0072b2; --hit: #d55e00; }
+@media (prefers-color-scheme: dark) {
+  :root { --paper: #1b1d1f; --ink: #e8e8e8; --faint: #a4adb5; --line: #3c4145; --mark: #7a5300; --box: #56b4e9; --hit: #ff9d4d; }
+}
+body { margin: 0 auto; max-width: 78rem; padding: 1.2rem 1rem 4rem; background: var(--paper); color: var(--ink);
+       font: 1rem/1.5 system-ui, "Segoe UI", sans-serif; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .4rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.1rem; margin: 2rem 0 .6rem; padding-top: .8rem; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
 p { margin: .3rem 0; max-width: 50rem; }
@@ -258,7 +262,7 @@ class ExamplePages:
             return
         place = folder / self.folder
         (place / "images").mkdir(parents=True)
-        maker, read, numbers, written = CardMaker(self.corpus), photo(self.corpus, 420), self._numbers(), {}
+        maker, read, numbers, written = CardMaker(self.corpus), photo(self.corpus, 420), self._numbers(), dict[int, str]()
         for table, sections in self._sections.items():
             body = [f'<p><a href="../{escape(back)}">back to the tables</a></p>']
             for row, title, unit, ids in sections:
@@ -270,7 +274,7 @@ class ExamplePages:
                         written[card.image] = f"images/{card.image}.jpg" if data else ""
                         if data:
                             (place / written[card.image]).write_bytes(data)
-                    cards.append(card.html(written.get(card.image, ""), set()))
+                    cards.append(card.html("" if card.image is None else written[card.image], set()))
                 body.append(f'<section id="row-{row}"><h2>{escape(title)}</h2><div class="cards">{"".join(cards)}</div></section>')
             (place / f"{table}.html").write_text(page(f"Examples: {table}", "\n".join(body)), encoding="utf-8", errors="backslashreplace")
 

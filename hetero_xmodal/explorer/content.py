@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .. import schema
 
 if TYPE_CHECKING:
@@ -55,9 +53,10 @@ def pair_graphs(corpus: GraphCorpus, numbers: Sequence[int]) -> list[dict[str, A
     Returns
     -------
     ``{"size": [width, height], "nodes": {type: [node, ...]}, "edges": {relation: [[source, destination, text, score, mirror], ...]}}``
-    for each pair; a node is ``{"name", "more": {feature: value}}``, a region also has ``"box"`` in pixels, a word ``"span"`` in the sentence.
+    for each pair; a node is ``{"name", "more": {feature: value}}``, of a region there is ``"box"`` in pixels, of a word
+    ``"span"`` in the sentence.
     """
-    part = corpus.subset(np.asarray(numbers, np.int64))
+    part = corpus.subset(list(numbers))
     made: list[dict[str, Any]] = [{"size": None, "nodes": {}, "edges": {}} for _ in range(len(part))]
     for node_type in part.node_types:
         name = schema.node_type(node_type).name_feature
@@ -70,8 +69,7 @@ def pair_graphs(corpus: GraphCorpus, numbers: Sequence[int]) -> list[dict[str, A
     for relation in part.relations:
         text = schema.relation_type(relation).text_feature
         for pair, rows in enumerate(_grouped(part.frame(relation), len(part))):
-            edges = [[row["source"], row["destination"], row.get(text, ""), row.get("score"), int(row.get("mirror", 0))] for row in rows]
-            made[pair]["edges"][schema.relation_name(relation)] = edges
+            made[pair]["edges"][schema.relation_name(relation)] = [_edge(row, text) for row in rows]
     return made
 
 
@@ -90,6 +88,10 @@ def _node(row: dict[str, Any], name: str) -> dict[str, Any]:
     details = {key: _detail(key, value) for key, value in row.items() if key not in _PLACE and key != name}
     node["more"] = {key: value for key, value in details.items() if value not in ("", None, False)}
     return node
+
+
+def _edge(row: dict[str, Any], text: str) -> list[Any]:
+    return [row["source"], row["destination"], row.get(text, ""), row.get("score"), int(row.get("mirror", 0))]
 
 
 def _detail(key: str, value: Any) -> Any:

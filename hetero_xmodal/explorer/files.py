@@ -1,4 +1,4 @@
-"""What the explorer's page asks for, by name: the list, graphs of some pairs, weights of a pair, images. A folder has all of it as files."""
+"""What the explorer's page asks for, by name: the list, graphs, weights of a pair, images; a folder has them as files."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ class Contents:
     corpus, title : what is shown
     weigh : gives the weights of a recipe for a pair, if there is one
     recipe : what the recipe is called
+
+    Raises
+    ------
+    InputError : a corpus of label graphs.
     """
 
     def __init__(self, corpus: GraphCorpus, title: str, *, weigh: Weights | None = None, recipe: str = ""):

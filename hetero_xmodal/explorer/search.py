@@ -172,10 +172,10 @@ class Facts:
         return None
 
     def _check(self, clause: Clause) -> None:
-        known = {
-            "object": self._names, "attribute": self._attributes, "label": lambda: set(self.labels["name"]), "triple": lambda: None
-        }[clause.kind]()  # fmt: skip
-        for word in clause.words if known is not None else ():
+        if clause.kind == "triple":
+            return
+        known = {"object": self._names, "attribute": self._attributes, "label": lambda: set(self.labels["name"])}[clause.kind]()
+        for word in clause.words:
             if word not in known:
                 raise InputError(f"the corpus has no {clause.kind} {word!r}{nearest(word, known)}")
 

@@ -25,7 +25,12 @@ _SAME = ("same-origin", "none", None)
 
 
 class ExplorerServer(ThreadingHTTPServer):
-    """Serves :class:`~hetero_xmodal.explorer.files.Contents` at ``http://127.0.0.1:PORT/`` until it is shut down."""
+    """Serves :class:`~hetero_xmodal.explorer.files.Contents` at ``http://127.0.0.1:PORT/`` until it is shut down.
+
+    Raises
+    ------
+    InputError : the port cannot be used.
+    """
 
     daemon_threads = True
 

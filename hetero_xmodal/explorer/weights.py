@@ -95,7 +95,7 @@ def weights_of(corpus: GraphCorpus, pair: int, found: EdgeWeights) -> dict[str, 
 
     own = pair_graphs(corpus, [pair])[0]["nodes"]
     nodes: dict[str, dict[str, Any]] = {}
-    steps = []
+    steps: list[dict[str, Any]] = []
     for part, traced in found.traces.items():
         keys = {kind: _keys(kind, traced, own, found) for kind in _types(traced.steps)}
         for step in traced.steps:
@@ -172,6 +172,6 @@ def _edges(step: StepTrace, keys: Mapping[str, list[dict[str, Any]]], nodes: dic
             nodes.update({end["key"]: end for end in ends if end["key"] not in nodes})
             weights.setdefault((ends[0]["key"], ends[1]["key"], relation[1]), []).append(weight)
     place = {key: k for k, key in enumerate(nodes)}
-    rows = [[place[a], place[b], round(sum(w) / len(w), 5), name] for (a, b, name), w in weights.items()]
+    rows = [(place[a], place[b], round(sum(w) / len(w), 5), name) for (a, b, name), w in weights.items()]
     rows.sort(key=lambda row: -row[2])
     return {"edges": rows[:_EDGES], "left_out": max(0, len(rows) - _EDGES)}

@@ -133,7 +133,7 @@ ROWS = {
     "show CORPUS 'dog AND' --out page.html": ["empty clause"],
     "show CORPUS colour:red --out page.html": ["object:"],
     "show CORPUS dog --out page.html --most 0": ["--most is 0"],
-    "clean CORPUS --out NEW --drop suspect": ["--drop has 'suspect'", "did you mean 'suspects'"],
+    "clean CORPUS --out NEW --drop suspect": ["--drop is 'suspect'", "did you mean 'suspects'"],
     "clean CORPUS --out USED": ["thesis.txt"],
     "clean USED --out NEW": ["corpus.json"],
     "clean CORPUS --out CORPUS": ["CORPUS"],

@@ -97,7 +97,7 @@ class Recipe(nn.Module):
         >>> from hetero_xmodal.message_passing import DotAttention, Recipe, Step, attends
         >>> recipe = Recipe([Step("attend", attends("word", "word"), weigh=DotAttention())])
         >>> graph = dgl.heterograph({("word", "depends", "word"): ([0], [1])})
-        >>> recipe.controlled("even")(graph, {"word": torch.tensor([[1.0], [3.0]])})["word"]["h"].tolist()
+        >>> recipe.controlled("even")(graph, {"word": torch.tensor([[1.0], [3.0]])})["word"]["h"].round().tolist()
         [[2.0], [2.0]]
         """
         made = copy.copy(self)

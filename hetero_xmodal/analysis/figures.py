@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from .. import schema
 from ..viz.canvas import FONT, Drawing, printable
 from ..viz.colours import INK, PAPER, node_colour, relation_style
-from .coverage import CLASS, ONE
+from .seen_and_said import CLASS, ONE
 from .units import IMAGE, SENTENCE
 
 TOP = 20  # longest list of bars

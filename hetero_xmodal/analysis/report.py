@@ -252,7 +252,7 @@ def analyze(corpus: GraphCorpus | str | Path | Sequence, *, unit: str | None = N
     corpus = _opened(corpus)
     _check_unit(corpus, unit)
     from . import tables
-    from .coverage import pair_tables
+    from .seen_and_said import pair_tables
 
     numbers = unit_counts(corpus)
     if corpus.kind == "labels":

@@ -68,6 +68,7 @@ def train_dagnn(
         "hetero-xmodal train algr --data coco:FOLDER --out runs/photos --resume",
         "hetero-xmodal train algr --data scan:FOLDER --texts trained --out runs/scan --set variant=no-lwd --set width=1024",
         "hetero-xmodal train algr --data coco:FOLDER --images grid:5 --out runs/two --set members=2",
+        "hetero-xmodal train algr --data coco:FOLDER --detector detections_nanodet.json --out runs/objects",
     ),
 )
 def train_algr(
@@ -76,6 +77,7 @@ def train_algr(
     preset: o.Preset = None,
     set: o.Settings = [],  # noqa: B006
     images: o.Regions = None,
+    detector: o.Objects = None,
     texts: o.Words = "minilm",
     size: o.Sizes = None,
     epochs: o.Epochs = None,
@@ -88,8 +90,8 @@ def train_algr(
 ) -> None:
     """Image-text matching with latent graphs (ALGR). Test images are not looked at; --epochs counts both phases together."""
     _train(
-        "algr", data, out=out, preset=preset, set=set, images=images, texts=texts, size=size, epochs=epochs, patience=patience,
-        seed=seed, resume=resume, accelerator=accelerator, devices=devices, strategy=strategy,
+        "algr", data, out=out, preset=preset, set=set, images=images, detector=detector, texts=texts, size=size, epochs=epochs,
+        patience=patience, seed=seed, resume=resume, accelerator=accelerator, devices=devices, strategy=strategy,
         then=f"; test it with: hetero-xmodal evaluate algr --data {data} --model {out}",
     )  # fmt: skip
 

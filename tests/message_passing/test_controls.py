@@ -112,7 +112,7 @@ def test_merged_relations_share_the_first_ones_map_and_every_step_hears_all_of_t
     both = Recipe([Step("both", [DEPENDS, reverse(FOLLOWS)], writes="out")])(graph, x)["word"]["out"]
     assert torch.allclose(found["a"], both) and torch.allclose(found["b"], both)
     assert typed.control_changes("merged") and two.control_changes("merged") and not ATTEND.control_changes("merged")
-    assert "word -reverse of follows-> word" in str(two.controlled("merged"))
+    assert "word -reverse of follows-> word" in two.controlled("merged").text(full=True)
 
 
 def test_without_bridges_nothing_passes_between_the_sides():

@@ -75,6 +75,15 @@ Similarity = Annotated[
 Scenes = Annotated[str, typer.Option(help="Where CAM's regions come from: detector, or true for the data's own scene graphs.")]
 Detector = Annotated[str | None, typer.Option(help=f"{DETECTOR} If left out, auto.")]
 EditDetector = Annotated[str | None, typer.Option("--detector", help=f"{DETECTOR} If left out, world.")]
+Relate = Annotated[
+    str | None,
+    typer.Option(
+        "--relations",
+        help="geometry (rules on the boxes), none, or prior:FILE, predicates guessed from classes and boxes with a file of "
+        "'train relations'. If left out, geometry.",
+    ),
+]
+Measure = Annotated[bool, typer.Option("--measure", help="Measure the colour, size and place of detected objects; for photographs.")]
 Language = Annotated[str | None, typer.Option(help="spaCy model that parses the sentence; the installed English one if left out.")]
 Rows = Annotated[list[str] | None, typer.Option("--row", help="Only this row; may be given several times; all if left out.")]
 Wiring = Annotated[str, typer.Option(help="Neighbours of a bridge: inherit, counterpart or full.")]
@@ -87,7 +96,7 @@ _VALUES = {
     "split": "SPLIT", "images": "REGIONS", "texts": "WORDS", "detector": "DETECTOR", "only": "TABLE", "row": "ROW", "method": "ROW",
     "accelerator": "DEVICE", "scenes": "SOURCE", "control": "CONTROL", "wiring": "WIRING", "out": "FOLDER", "index": "FOLDER",
     "image": "FILE", "weights": "FILE", "detections": "FILE.json",
-    "image_scene": "FILE.json", "label_vectors": "FILE.mat"
+    "relations": "HOW", "image_scene": "FILE.json", "label_vectors": "FILE.mat"
 }  # fmt: skip
 
 

@@ -185,6 +185,28 @@ def train_similarity(
 
 
 @app.command(
+    "relations",
+    epilog=examples(
+        "hetero-xmodal train relations --data vrd:FOLDER --out prior.json",
+        "hetero-xmodal train relations --data vg:FOLDER --size 20000 --out prior.json",
+        "hetero-xmodal graph photo.jpg 'a man rides a horse' --relations prior:prior.json --out result",
+    ),
+)
+def train_relations(
+    data: Annotated[str, typer.Option(help="A data set with annotated relations, such as vrd:FOLDER, vg:FOLDER or world/scenes.")],
+    out: Annotated[Path, typer.Option(metavar="FILE.json", help="File for the counts.")],
+    split: Annotated[str | None, typer.Option(help="train, or the only split, if left out.")] = None,
+    size: Annotated[int | None, typer.Option(help="The first so many images; all if left out.")] = None,
+) -> None:
+    """Count annotated relations, for predicates guessed from classes and boxes (--relations prior:FILE of graph and corpus)."""
+    from ..training.relations import train_relations as count
+
+    prior = count(data, out=out, split=split, size=size)
+    relations = int(prior.triples[:, 3].sum())
+    say(f"counted:    {relations:,} relations of {len(prior.classes)} classes by {len(prior.predicates)} predicates", f"wrote {out}")
+
+
+@app.command(
     "detector",
     epilog=examples(
         "hetero-xmodal train detector --out runs/detector",

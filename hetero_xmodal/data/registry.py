@@ -121,6 +121,8 @@ TASKS: dict[str, Need] = {
     "index": Need((_CAPTIONED, ("images", "tags"), ("regions", "captions")), "images with captions or tags, or regions with captions"),
     "load_pairs": Need((("images", "edits"),), "images with edits"),
 }
+#: tasks for which the list of data sets has no column
+FURTHER_TASKS: dict[str, Need] = {"relations": Need((("images", "scene graphs"),), "images with scene graphs")}
 
 
 def _world(kind: str, summary: str, *, dials: bool = False) -> Entry:
@@ -385,6 +387,8 @@ def open_for(name: str, task: str, *, seed: int = 0, image_size: int = 128, cach
 
 
 def _need(task: str) -> Need:
+    if task in FURTHER_TASKS:
+        return FURTHER_TASKS[task]
     if task not in TASKS:
         raise InputError(f"unknown task {task!r}{nearest(str(task), TASKS)}; known are {', '.join(TASKS)}")
     return TASKS[task]

@@ -130,6 +130,7 @@ COMMANDS: tuple[Command, ...] = (
             varies=_RUN, often=0.3, replaces=False, slow=True),
     Command("train mimnet", "train mimnet --data world/birds --size 3 --epochs 2 --start birds --set batch_size=2 --out OUT",
             again="--resume", varies=_RUN, often=0.3, replaces=False, slow=True),
+    Command("train relations", "train relations --data world/scenes --size 8 --out OUT", out="prior.json", often=0.5),
     Command("train detector", "train detector --steps 2 --size 4 --batch-size 2 --out OUT", again="--resume",
             varies=("log.jsonl", "*.pt", "*.json"), often=0.3, replaces=False, slow=True),
 )  # fmt: skip

@@ -57,6 +57,7 @@ _HOME = {
     "clean": "analysis.clean",
     "explore": "explorer.api",
     "show": "explorer.show",
+    "graph_report": "evaluation.graph_report",
     "verify": "evaluation.verify",
     "compare": "evaluation.compare",
     "build_index": "retrieval.api",

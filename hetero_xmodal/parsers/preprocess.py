@@ -4,6 +4,7 @@
 * a fragment is completed: "man holding bat" is parsed as "a man holding bat ." The added words never reach the scene graph;
 * an instruction is completed: "put the cup on the table" is parsed as "you put the cup on the table ."
 * verbs that the model takes for nouns ("two birds perch on a wire") are replaced by a common verb (:func:`read_verbs`);
+* spelling mistakes are corrected (:mod:`.spelling`);
 * words that are rare in news text are replaced by a common word of the same kind (:data:`.lexicon.READ_AS`).
 """
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
     from spacy.vocab import Vocab
 
+    from .spelling import Spelling
 
 #: a run of letters and digits, or a single mark
 WORDS_AND_MARKS = re.compile(r"[^\W_]+|[^\w\s]|_")
@@ -30,10 +32,15 @@ _LONG_PIECE, _MANY_MARKS = 60, 30
 
 
 class Prepared(NamedTuple):
-    """``words`` are spaCy's input, ``texts`` the tokens as written, ``before`` the number of words added at the front."""
+    """What spaCy reads, and what was written.
+
+    ``words`` are spaCy's input, ``texts`` the tokens as written, ``spelt`` the same in lower case and without spelling mistakes, ``before``
+    is the number of words added at the front.
+    """
 
     words: tuple[str, ...]
     texts: list[str]
+    spelt: list[str]
     before: int
 
     def doc(self, vocab: Vocab) -> Doc:
@@ -43,10 +50,13 @@ class Prepared(NamedTuple):
         return Doc(vocab, words=list(self.words))
 
 
-def prepare(nlp: Language, text: str) -> Prepared:
-    """Tokenise and preprocess *text*."""
+def prepare(nlp: Language, text: str, *, spelling: Spelling | None = None) -> Prepared:
+    """Tokenise and preprocess *text*; spelling mistakes are corrected if *spelling* is given."""
     texts = join_hyphens([(t.text, bool(t.whitespace_)) for t in nlp.make_doc(" ".join(map(cut_marks, text.split())))])
-    words = [READ_AS.get(w, w) for w in map(str.lower, texts)]
+    spelt = list(map(str.lower, texts))
+    if spelling is not None:  # a capital inside a sentence begins a name
+        spelt = [low if i and text[0].isupper() else spelling(low) for i, (text, low) in enumerate(zip(texts, spelt, strict=True))]
+    words = [READ_AS.get(w, w) for w in spelt]
     for i in range(len(words) - 1):
         pair = READ_PAIR_AS.get(f"{words[i]} {words[i + 1]}")
         if pair is not None:
@@ -65,7 +75,7 @@ def prepare(nlp: Language, text: str) -> Prepared:
         before = 1
     if words[-1] not in (".", "!", "?"):
         words.append(".")
-    return Prepared(tuple(words), texts, before)
+    return Prepared(tuple(words), texts, spelt, before)
 
 
 def is_instruction(words: list[str]) -> bool:

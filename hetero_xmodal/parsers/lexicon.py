@@ -139,7 +139,7 @@ ATTRIBUTE_FORMS = {
 }  # fmt: skip
 
 #: heads whose noun modifiers are attributes ("nike logo", "brick wall")
-DESCRIBED_HEADS = _words("logo wall controller couch pants shorts umbrella building")
+DESCRIBED_HEADS = _words("logo wall controller couch pants shorts umbrella building monitor pipe")
 
 #: parts of the modifying noun: "tree branch" is (tree, have, branch)
 PART_HEADS = _words(
@@ -155,9 +155,11 @@ NAME_PAIRS = frozenset((
     "light post", "ski pole", "light fixture", "rolling pin", "mixing bowl", "washing machine", "american flag", "powdered sugar",
     "bowling ball", "wave pool", "tree trunk", "light bulb", "hang glider", "measuring tape", "shipping container", "running shoes",
     "swimming pool", "side mirror", "clock tower", "bow tie", "polka dots", "polka dot", "reading glasses", "skate board", "back pack",
-    "street light", "traffic light", "feeding basket", "baked goods", "dirt road", "dirt bike", "baby carriage", "glass door",
+    "street light", "traffic light", "feeding basket", "baked goods", "dirt bike", "baby carriage", "glass door",
     "glass wall", "christmas tree", "arm chair", "head phones", "head light", "head lights", "hand bag", "hand rail", "wing tip",
-    "leg warmers", "tail light", "tail lights", "tail fin", "head board", "ear ring", "ear rings",
+    "leg warmers", "drinking glass", "drinking glasses", "shower door", "shower doors", "office building", "office buildings",
+    "apartment building", "apartment buildings", "t shirt", "t shirts", "tee shirt", "tee shirts", "onion ring", "onion rings", "wicker basket",
+    "wicker baskets", "soda can", "soda cans", "tail light", "tail lights", "tail fin", "head board", "ear ring", "ear rings",
 ))  # fmt: skip
 
 #: body parts: what is held is in the hand, what is worn is on the head
@@ -196,6 +198,21 @@ TRANSITIVE = _words(
     "surround pour serve support overlook drive fly kiss cook make do"
 )
 
+#: verbs that stand between two nouns: "clouds touching mountains"
+VERBS_WITH_OBJECT = TRANSITIVE | _words(
+    "touch border contain chop shave toss approach follow observe adorn display advertise defend prepare push climb block chase smell guard "
+    "throw toss peel slice stir greet examine inspect photograph frame enclose decorate carve pet hug circle shade attack strike bump pass"
+)
+
+#: heads of which a verb in front says what they are for: "baseball playing field"
+PLACES_FOR_VERBS = _words(
+    "area field lot path lane trail contest competition room place station ground gear game pen pool equipment machine tool court space "
+    "track party kit supplies season device instrument"
+)
+
+#: second words of attributes of two words: "arrow shaped", "well lit", "king size"
+SECOND_OF_ADJECTIVE = _words("shaped looking lit patterned themed size sized style styled")
+
 #: words in -ing that are nouns or adjectives
 ING_NOUNS = _words(
     "parasailing kayaking hiking biking golfing fishing sailing camping knitting sewing gardening seating plumbing grating molding "
@@ -210,8 +227,11 @@ ING_NOUNS = _words(
 
 #: adjectives derived from a part: "long-sleeved shirt" is a shirt that has a long sleeve
 PART_ADJECTIVES = {
-    "sleeved": "sleeve", "sleeve": "sleeve", "haired": "hair", "leaved": "leaf",
+    "sleeved": "sleeve", "sleeve": "sleeve", "haired": "hair", "leaved": "leaf", "legged": "leg",
 }  # fmt: skip
+
+#: words that stay apart from the word in front of their hyphen: "snow-covered" and "dark-haired" name the snow and the hair
+SPLIT_AFTER_HYPHEN = _words("covered filled haired sleeved legged leaved")
 
 #: object names of pronouns without an antecedent
 PRONOUN_PEOPLE = {
@@ -374,13 +394,16 @@ READ_PAIR_AS = {
     "operating table": "kitchen table", "bowling ball": "golf ball", "bowling balls": "golf balls", "steering wheel": "car wheel",
     "docking station": "police station", "parking lot": "city lot", "parking meter": "city meter", "parking meters": "city meters",
     "dining table": "kitchen table", "dining room": "family room", "living room": "family room", "stop sign": "street sign",
-    "stop signs": "street signs", "hot dog": "bread roll", "hot dogs": "bread rolls", "wrist watch": "wrist band",
+    "stop signs": "street signs", "night stand": "night table", "night stands": "night tables", "hot dog": "bread roll", "hot dogs": "bread rolls", "wrist watch": "wrist band",
     "bow tie": "neck tie", "polka dots": "color dots", "polka dot": "color dot", "reading glasses": "wine glasses",
     "stuffed animal": "old animal", "stuffed animals": "old animals", "skate board": "skate boat",
 }  # fmt: skip
 
 #: "light colored": the word in front belongs to it
 COLOURED = _words("colored coloured color colour")
+
+#: adverbs that belong to the verb in an attribute: "sitting down", "her hair pulled back"
+VERB_PARTICLES = _words("down up over back")
 
 #: adverbs used like adjectives: "the ears are down"
 ADVERB_ATTRIBUTES = _words("down up open outside inside outdoors upright indoors together away alone")

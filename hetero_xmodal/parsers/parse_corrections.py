@@ -18,6 +18,7 @@ from .clause_corrections import (
     places_of_objects,
     seen_clauses,
 )
+from .modifier_corrections import adjectives_tagged_as_nouns, compound_adjectives, participles_between_nouns
 from .prepositions import join_prepositions
 from .words import NOUN_TAGS, Lemmatizer, Word
 
@@ -27,6 +28,8 @@ def correct_parse(words: list[Word], lemma: Lemmatizer) -> None:
     side_by_side(words)
     join_prepositions(words)
     mistagged_nouns(words)
+    adjectives_tagged_as_nouns(words, lemma)
+    compound_adjectives(words)
     colours_before_noun(words)
     seen_clauses(words)
     lemmatise(words, lemma)
@@ -46,6 +49,7 @@ def correct_parse(words: list[Word], lemma: Lemmatizer) -> None:
     missing_subjects(words)
     participles_tagged_as_nouns(words, lemma)
     participles_parsed_as_adjectives(words)
+    participles_between_nouns(words, lemma)
     absolute_clauses(words)
     participles_after_colours(words)
     participles_of_clothing(words)

@@ -177,7 +177,7 @@ def cut_marks(piece: str) -> str:
 
 
 def join_hyphens(pieces: list[tuple[str, bool]]) -> list[str]:
-    """Rejoin hyphenated words, which spaCy splits: "t-shirt" is one word, but "snow-covered" stays split, because snow is an object.
+    """Rejoin hyphenated words, which spaCy splits: "t-shirt" is one word; "snow-covered" and "dark-haired" name objects and stay split.
 
     >>> join_hyphens([("t", False), ("-", False), ("shirt", True), ("here", False)])
     ['t-shirt', 'here']
@@ -193,7 +193,7 @@ def join_hyphens(pieces: list[tuple[str, bool]]) -> list[str]:
             and 0 < i < len(pieces) - 1
             and not pieces[i - 1][1]
             and not pieces[i][1]
-            and pieces[i + 1][0].lower() not in ("covered", "filled")
+            and pieces[i + 1][0].lower() not in lex.SPLIT_AFTER_HYPHEN
         ):
             joined[-1] += piece
             glue = True

@@ -87,11 +87,15 @@ def made_of_part(reading: Reading, adjective: Word, head: Word) -> bool:
     if part is None or adjective.i == 0 or head.lemma == part:
         return False
     before = reading.words[adjective.i - 1]
-    if before.pos not in ("ADJ", "ADV", "NOUN", "VERB") or before.low in lex.NOT_ATTRIBUTES:
+    if before.low == "-" and adjective.i > 1:
+        before = reading.words[adjective.i - 2]
+    if before.pos not in ("ADJ", "ADV", "NOUN", "VERB", "NUM") or before.low in lex.NOT_ATTRIBUTES:
         return False
     reading.add_object(adjective, part, (adjective.i, adjective.i + 1))
-    reading.add_attribute(adjective, before.low)
-    reading.used.add(before.i)
+    shade = reading.words[before.i - 1] if before.i and before.low in lex.COLOURS else before
+    shaded = shade.low in lex.SHADES
+    reading.add_attribute(adjective, f"{shade.low} {before.low}" if shaded else lex.NUMBERS.get(before.low, before.low))
+    reading.used.update((before.i, shade.i) if shaded else (before.i,))
     reading.add_relation(head, "have", adjective)
     return True
 

@@ -137,6 +137,6 @@ def is_part_of_name(modifier: Word, head: Word) -> bool:
         return modifier.low in lex.NAME_ADJECTIVES
     if modifier.dep != "compound" or modifier.low in lex.DESCRIBING_NOUNS or modifier.lemma in lex.DESCRIBING_NOUNS:
         return False
-    if modifier.low in lex.PART_ADJECTIVES or modifier.low.endswith(("less", "ish")) or head.lemma in lex.DESCRIBED_HEADS:
+    if modifier.low in lex.PART_ADJECTIVES or modifier.low in lex.COLOURED or modifier.low.endswith(("less", "ish")) or head.lemma in lex.DESCRIBED_HEADS:
         return False
     return not whole_of(modifier, head)

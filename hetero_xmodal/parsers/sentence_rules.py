@@ -80,7 +80,13 @@ def verb_phrase(reading: Reading, verb: Word) -> None:
     if phrase.objects or phrases_found or verb.lemma in lex.EMPTY_VERBS or verb.lemma in lex.NEVER_ATTRIBUTES or has_clause(verb):
         return
     for subject in phrase.subjects:
-        reading.add_attribute(subject, verb.low)
+        reading.add_attribute(subject, action(reading, verb))
+
+
+def action(reading: Reading, verb: Word) -> str:
+    """What a verb without objects and places says of its subject: "running", "sitting down", "pulled back"."""
+    after = reading.words[verb.i + 1] if verb.i + 1 < len(reading.words) else verb
+    return f"{verb.low} {after.low}" if after.low in lex.VERB_PARTICLES and after.head is verb and not after.kids else verb.low
 
 
 def parts_of_phrase(reading: Reading, verb: Word) -> VerbPhrase:

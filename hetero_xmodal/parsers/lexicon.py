@@ -50,6 +50,11 @@ BEFORE_SIDE_NOUN = _words(
     "along from by towards toward into onto what"
 )
 
+#: prepositions without their "of" in front of an article: "in front a boat", "next the tracks"
+SHORTENED_PREPOSITIONS = {
+    "in front": "in front of", "on top": "on top of", "on side": "on side of", "next": "next to", "in middle": "in middle of",
+}  # fmt: skip
+
 #: relational nouns: "on the side of the road" is the relation "on side of"; the side is not an object
 PLACE_NOUNS = _words("top front back side bottom middle center centre edge corner left right rear")
 
@@ -231,7 +236,7 @@ PART_ADJECTIVES = {
 }  # fmt: skip
 
 #: words that stay apart from the word in front of their hyphen: "snow-covered" and "dark-haired" name the snow and the hair
-SPLIT_AFTER_HYPHEN = _words("covered filled haired sleeved legged leaved")
+SPLIT_AFTER_HYPHEN = _words("covered filled haired legged")
 
 #: object names of pronouns without an antecedent
 PRONOUN_PEOPLE = {
@@ -317,6 +322,8 @@ IMPERATIVES = (
         "lower fill cover clean wash show find get pick carry use build attach fold roll tie wrap stack pile arrange"
     )
 )
+
+ARTICLES = _words("a an the his her its their my your our")
 
 #: words after which a verb is an instruction
 DETERMINERS = _words("a an the this that these those my your his her its our their some all both every another two three four five")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from . import lexicon as lex
 from .lexicon import NOT_NOUN_PHRASE, OPENERS, READ_AS, READ_BEFORE_NOUN_AS, READ_PAIR_AS
-from .prepositions import is_side
+from .prepositions import is_side, shortened
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -61,6 +61,8 @@ def prepare(nlp: Language, text: str, *, spelling: Spelling | None = None) -> Pr
         pair = READ_PAIR_AS.get(f"{words[i]} {words[i + 1]}")
         if pair is not None:
             words[i : i + 2] = pair.split()
+        elif length := shortened(words[i : i + 3]):
+            words[i : i + length] = ["next", "to"] if length == 2 else ["near"]
         elif is_side(words, i):  # the model takes "left" for the verb
             words[i : i + 2] = ["next", "to"]
         elif words[i] in READ_BEFORE_NOUN_AS and words[i + 1].isalpha() and words[i + 1] not in OPENERS | NOT_NOUN_PHRASE:

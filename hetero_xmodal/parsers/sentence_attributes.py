@@ -30,8 +30,11 @@ def words_before_noun(reading: Reading) -> None:
         start = head.i if counted else reading.start_of(head)
         if counted and lex.QUANTITY_NOUNS[head.lemma]:
             reading.add_attribute(head, lex.QUANTITY_NOUNS[head.lemma])
-        for kid in described_by(head, start):
-            modifier(reading, kid, head, start)
+        modifiers = described_by(head, start)
+        parts = [kid for kid in modifiers if made_of_part(reading, kid, head)]
+        for kid in modifiers:
+            if kid not in parts:
+                modifier(reading, kid, head, start)
 
 
 def modifier(reading: Reading, word: Word, head: Word, start: int) -> None:
@@ -43,7 +46,7 @@ def modifier(reading: Reading, word: Word, head: Word, start: int) -> None:
     describes = word.dep in ("dep", "npadvmod") and word.pos in ("ADJ", "VERB", "NOUN")
     if not describes and word.dep not in ("amod", "compound", "nmod", "nummod", "advmod"):
         return
-    if covered_by(reading, word, head) or made_of_part(reading, word, head):
+    if covered_by(reading, word, head):
         return
     for adjective in adjective_group(word):
         if adjective.i < start:
@@ -84,7 +87,7 @@ def covered_by(reading: Reading, participle: Word, head: Word) -> bool:
 def made_of_part(reading: Reading, adjective: Word, head: Word) -> bool:
     """ "a long sleeved shirt": the shirt has a sleeve, which is long."""
     part = lex.PART_ADJECTIVES.get(adjective.low)
-    if part is None or adjective.i == 0 or head.lemma == part:
+    if part is None or adjective.i == 0 or head.lemma == part or adjective.dep not in ("amod", "compound", "nmod", "advmod", "dep", "npadvmod"):
         return False
     before = reading.words[adjective.i - 1]
     if before.low == "-" and adjective.i > 1:
@@ -93,9 +96,9 @@ def made_of_part(reading: Reading, adjective: Word, head: Word) -> bool:
         return False
     reading.add_object(adjective, part, (adjective.i, adjective.i + 1))
     shade = reading.words[before.i - 1] if before.i and before.low in lex.COLOURS else before
-    shaded = shade.low in lex.SHADES
-    reading.add_attribute(adjective, f"{shade.low} {before.low}" if shaded else lex.NUMBERS.get(before.low, before.low))
-    reading.used.update((before.i, shade.i) if shaded else (before.i,))
+    words = [shade, before] if shade.low in lex.SHADES and shade is not before else [before]
+    reading.add_attribute(adjective, " ".join(lex.NUMBERS.get(w.low, w.low) for w in words))
+    reading.used.update(w.i for w in words)
     reading.add_relation(head, "have", adjective)
     return True
 

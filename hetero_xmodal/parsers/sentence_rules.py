@@ -77,16 +77,18 @@ def verb_phrase(reading: Reading, verb: Word) -> None:
         for thing in things:
             relate_place(reading, phrase, preposition, thing)
     phrases_found = bool(phrase.phrases) or each_other(reading, verb, phrase.subjects)
-    if phrase.objects or phrases_found or verb.lemma in lex.EMPTY_VERBS or verb.lemma in lex.NEVER_ATTRIBUTES or has_clause(verb):
+    if phrase.objects or phrases_found or has_clause(verb):
         return
     for subject in phrase.subjects:
         reading.add_attribute(subject, action(reading, verb))
 
 
 def action(reading: Reading, verb: Word) -> str:
-    """What a verb without objects and places says of its subject: "running", "sitting down", "pulled back"."""
+    """What a verb without objects and places says of its subject: "running", "sitting down", "pulled back"; empty if nothing."""
     after = reading.words[verb.i + 1] if verb.i + 1 < len(reading.words) else verb
-    return f"{verb.low} {after.low}" if after.low in lex.VERB_PARTICLES and after.head is verb and not after.kids else verb.low
+    if verb.lemma != "be" and after.low in lex.VERB_PARTICLES and after.head is verb and not after.kids:
+        return f"{verb.low} {after.low}"
+    return "" if verb.lemma in lex.EMPTY_VERBS or verb.lemma in lex.NEVER_ATTRIBUTES else verb.low
 
 
 def parts_of_phrase(reading: Reading, verb: Word) -> VerbPhrase:

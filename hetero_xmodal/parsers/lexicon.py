@@ -152,6 +152,10 @@ PART_HEADS = _words(
     "wheels arm hand collar hoof ear ears mouth"
 )
 
+#: vehicles and devices, and their parts: "bus door" is (bus, have, door)
+WHOLES = _words("bus car truck van train oven microwave dishwasher fridge laptop computer tv television phone")
+PARTS_OF_WHOLES = _words("door windshield screen tire bumper headlight hood")
+
 #: modifiers that are part of the object's name
 NAME_ADJECTIVES = _words("left right front back")
 NAME_PAIRS = frozenset((
@@ -230,6 +234,12 @@ ING_NOUNS = _words(
     "rocking offering"
 )
 
+#: those that people do: "an athlete skiing in snow"
+SPORTS = _words(
+    "parasailing kayaking hiking biking golfing fishing sailing camping knitting sewing gardening skiing surfing snowboarding boxing "
+    "skateboarding bowling wrestling racing shopping swing"
+)
+
 #: adjectives derived from a part: "long-sleeved shirt" is a shirt that has a long sleeve
 PART_ADJECTIVES = {
     "sleeved": "sleeve", "sleeve": "sleeve", "haired": "hair", "leaved": "leaf", "legged": "leg",
@@ -276,7 +286,7 @@ LINKING_VERBS = _words("be look appear seem become")
 WEARING = _words("dress clothe wear clad")
 
 #: verbs that are not an attribute when they stand without an object
-NEVER_ATTRIBUTES = TRANSITIVE | _words(
+NEVER_ATTRIBUTES = TRANSITIVE - _words("eat play") | _words(
     "attach try look have go come be want start begin seem lay keep set put let hold wear carry use hit get take touch cover make "
     "cut catch line surround serve support overlook contain enjoy show swing cross face"
 )
@@ -349,6 +359,13 @@ SINGULAR_VERBS = _words(
     "barks trots gallops glides crawls leaps dives"
 )
 
+#: verbs that may stand behind "bigger than the cat"
+COMPARED_VERBS = PLURAL_VERBS | _words(
+    "stop smile laugh shine blow burn arrive leave break bend bloom flow shake sneeze yawn talk speak shout scream cry grin blink nod bow "
+    "sail hop skip slip swerve turn spin twist hold chase follow sniff lick bite read write draw paint open close touch point meow howl "
+    "growl hiss purr graze wait watch paddle row stroll stride limp flap flutter flicker glow sway lean loom tower sparkle melt"
+)
+
 #: the same after two singular nouns: "a cat and a dog play on the mat"
 SURE_VERBS = _words("walk run play wait swim graze perch chat stare sit stand lie sleep")
 
@@ -411,6 +428,9 @@ COLOURED = _words("colored coloured color colour")
 
 #: adverbs that belong to the verb in an attribute: "sitting down", "her hair pulled back"
 VERB_PARTICLES = _words("down up over back")
+
+#: what may be said of a noun behind "with": "a woman with her hair pulled back", "a toilet with the lid up"
+STATES = _words("up down open out closed crossed raised spread folded outstretched extended bent lowered tied pulled turned tucked rolled clasped")
 
 #: adverbs used like adjectives: "the ears are down"
 ADVERB_ATTRIBUTES = _words("down up open outside inside outdoors upright indoors together away alone")

@@ -14,6 +14,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import lexicon as lex
+from .inflection import base_of_third_person
 from .lexicon import NOT_NOUN_PHRASE, OPENERS, READ_AS, READ_BEFORE_NOUN_AS, READ_PAIR_AS
 from .prepositions import is_side, shortened
 
@@ -68,6 +69,7 @@ def prepare(nlp: Language, text: str, *, spelling: Spelling | None = None) -> Pr
         elif words[i] in READ_BEFORE_NOUN_AS and words[i + 1].isalpha() and words[i + 1] not in OPENERS | NOT_NOUN_PHRASE:
             words[i] = READ_BEFORE_NOUN_AS[words[i]]
     read_verbs(words)
+    read_compared_verbs(words)
     before = 0
     if is_instruction(words):
         read_instruction(words)
@@ -135,14 +137,43 @@ def read_verbs(words: list[str]) -> None:
 
 
 def ends_description(words: list[str], i: int) -> bool:
-    """Whether the word at *i* is the verb behind a person or animal "next to the door" or "taller than the woman".
+    """Whether the word at *i* is the verb behind a person or animal "next to the door".
 
     >>> ends_description("a person next to the door waves .".split(), 6)
     True
     """
     if i < 5 or words[i][-1] != "s" or words[i][:-1] not in lex.PLURAL_VERBS or words[i - 2] not in lex.DETERMINERS:
         return False
-    return words[i - 5] in lex.ANIMATE and (words[i - 3] == "than" or words[i - 4 : i - 2] == ["next", "to"])
+    return words[i - 5] in lex.ANIMATE and words[i - 4 : i - 2] == ["next", "to"]
+
+
+def read_compared_verbs(words: list[str]) -> None:
+    """Replace the verb of what is compared, which the model takes for a noun, by a common one, in place.
+
+    >>> words = "a dog smaller than the old cat flies .".split()
+    >>> read_compared_verbs(words)
+    >>> " ".join(words)
+    'a dog smaller than the old cat goes .'
+    """
+    than = next((k for k in range(2, len(words) - 2) if _compares(words, k) and words[k + 1] in lex.DETERMINERS), 0)
+    if not than:
+        return
+    plural = any(is_plural(word) for word in words[max(than - 4, 0) : than - 1])
+    finished = any(word in lex.BE or word in ("has", "have", "there") for word in words[:than])  # has the clause a verb?
+    for i in range(than + 3, min(than + 6, len(words))):
+        joined, after = words[i - 1] == "and", words[i + 1] if i + 1 < len(words) else "."
+        if words[i] in lex.BE or words[i] in lex.AFTER_VERB and words[i] != "and":
+            return
+        base = words[i] if plural else base_of_third_person(words[i])
+        if finished == joined and base in lex.COMPARED_VERBS and after in lex.AFTER_VERB | lex.DETERMINERS:
+            common = ("hold", "holds") if after in lex.DETERMINERS else ("go", "goes")
+            words[i] = common[not plural]
+            return
+
+
+def _compares(words: list[str], k: int) -> bool:
+    """Whether "than", or the second "as" of "as big as", stands at *k*."""
+    return words[k] == "than" or words[k] == "as" and words[k - 2] == "as"
 
 
 def common_verb(word: str, after: str, seen: bool) -> str:

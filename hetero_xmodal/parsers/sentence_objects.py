@@ -50,7 +50,7 @@ def whole_of(modifier: Word, head: Word) -> bool:
     return (
         modifier.dep in ("compound", "nmod")
         and modifier.i == head.i - 1
-        and (head.low in lex.PART_HEADS or head.lemma in lex.PART_HEADS)
+        and (head.low in lex.PART_HEADS or head.lemma in lex.PART_HEADS or modifier.low in lex.WHOLES and head.lemma in lex.PARTS_OF_WHOLES)
         and modifier.pos in NOUNS
         and modifier.low not in lex.DESCRIBING_NOUNS
         and pair not in lex.NAME_PAIRS

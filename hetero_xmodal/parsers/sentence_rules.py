@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from . import lexicon as lex
+from .inflection import participle
 from .parse_corrections import correct_parse
 from .reading import Reading
 from .sentence_attributes import colours_of_clothes, places_without_noun, predicate_adjectives, results, states, words_before_noun
@@ -84,11 +85,13 @@ def verb_phrase(reading: Reading, verb: Word) -> None:
 
 
 def action(reading: Reading, verb: Word) -> str:
-    """What a verb without objects and places says of its subject: "running", "sitting down", "pulled back"; empty if nothing."""
+    """What a verb without objects and places says of its subject: "running" (also of "runs"), "sitting down"; empty if nothing."""
     after = reading.words[verb.i + 1] if verb.i + 1 < len(reading.words) else verb
+    finite = verb.tag in ("VB", "VBP", "VBZ") or verb.low == verb.lemma and not verb.low.endswith("ing")
+    name = participle(verb.lemma) if finite else verb.low
     if verb.lemma != "be" and after.low in lex.VERB_PARTICLES and after.head is verb and not after.kids:
-        return f"{verb.low} {after.low}"
-    return "" if verb.lemma in lex.EMPTY_VERBS or verb.lemma in lex.NEVER_ATTRIBUTES else verb.low
+        return f"{name} {after.low}"
+    return "" if verb.lemma in lex.EMPTY_VERBS or verb.lemma in lex.NEVER_ATTRIBUTES else name
 
 
 def parts_of_phrase(reading: Reading, verb: Word) -> VerbPhrase:

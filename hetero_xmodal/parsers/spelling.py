@@ -7,12 +7,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cached_property
 
 from . import lexicon as lex
 from .common_words import COMMON_WORDS
+from .inflection import CLUSTER, inflected
 from .words import Lemmatizer
 
 #: shorter words are too often one letter away from another, longer ones are no words
@@ -23,9 +23,6 @@ _SHORTEST_CHANGED = 5
 
 #: endings that make a word of a noun which dictionaries leave out: "kayaker", "pointy", "bricked", "texting"
 _DERIVED = ("ers", "er", "or", "ies", "ie", "ey", "y", "ed", "ing", "ish", "less", "like", "s")
-
-_CLUSTER = re.compile("[^aeiou][aeiou][^aeiouwxy]$")  # the last consonant of "hop" is doubled in "hopping"
-
 
 class Spelling:
     """Corrects words one at a time; results are remembered.
@@ -62,7 +59,7 @@ class Spelling:
             noun = word.removesuffix(ending)
             if noun == word or len(noun) < _SHORTEST:
                 continue
-            if noun in self._lemma.index["noun"] or noun[-1] == noun[-2] and _CLUSTER.search(noun[:-1]) and noun[:-1] in self._lemma.index["noun"]:
+            if noun in self._lemma.index["noun"] or noun[-1] == noun[-2] and CLUSTER.search(noun[:-1]) and noun[:-1] in self._lemma.index["noun"]:
                 return True
         return False
 
@@ -74,7 +71,7 @@ class Spelling:
             ranks.setdefault(base, rank)
             for kind in ("NOUN", "VERB"):
                 if base in self._lemma.index[kind.lower()]:
-                    for form in _inflected(base):
+                    for form in inflected(base):
                         if self._lemma(form, kind) == base:
                             ranks.setdefault(form, rank)
         return ranks
@@ -88,21 +85,6 @@ class Spelling:
                 for part in {form, *_shorter(form)}:
                     found.setdefault(part, []).append(form)
         return found
-
-
-def _inflected(base: str) -> list[str]:
-    """The regular forms of a noun or verb.
-
-    >>> _inflected("hop"), _inflected("carry"), _inflected("smile"), _inflected("wash")
-    (['hops', 'hopped', 'hopping'], ['carries', 'carried', 'carrying'], ['smiles', 'smiled', 'smiling'], ['washes', 'washed', 'washing'])
-    """
-    if base[-1] == "y" and base[-2:-1] not in "aeiou":
-        return [f"{base[:-1]}ies", f"{base[:-1]}ied", f"{base}ing"]
-    plural = f"{base}es" if base.endswith(("s", "x", "z", "ch", "sh")) else f"{base}s"
-    if base[-1] == "e":
-        return [plural, f"{base}d", f"{base}ing" if base.endswith(("ee", "oe", "ye")) else f"{base[:-1]}ing"]
-    stem = base + base[-1] if _CLUSTER.search(base) and len(base) < 6 else base
-    return [plural, f"{stem}ed", f"{stem}ing"]
 
 
 def _shorter(word: str) -> Iterator[str]:

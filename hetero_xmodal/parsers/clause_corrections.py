@@ -160,8 +160,11 @@ def states_after_with(words: list[Word]) -> None:
 def _describe_with(opener: Word, noun: Word, state: Word, holder: Word | None) -> None:
     """Attach a state to its noun, the noun to "with", and "with" to the noun in front of it."""
     for above in (state, noun):
-        if holder is not None and above is not holder and above.is_above(holder):
-            holder.replace(above)
+        low = opener if holder is None else holder
+        if above is not low and above.is_above(low):
+            while holder is None and low.head is not above:
+                low = low.head  # "a woman sitting with her legs crossed": the woman, parsed as the subject of "crossed"
+            low.replace(above)
     if noun.is_above(opener) or state.is_above(opener):
         return
     opener.attach(opener.head if holder is None else holder, "prep")

@@ -167,8 +167,9 @@ NAME_PAIRS = frozenset((
     "street light", "traffic light", "feeding basket", "baked goods", "dirt bike", "baby carriage", "glass door",
     "glass wall", "christmas tree", "arm chair", "head phones", "head light", "head lights", "hand bag", "hand rail", "wing tip",
     "leg warmers", "drinking glass", "drinking glasses", "shower door", "shower doors", "office building", "office buildings",
-    "apartment building", "apartment buildings", "t shirt", "t shirts", "tee shirt", "tee shirts", "onion ring", "onion rings", "wicker basket",
-    "wicker baskets", "soda can", "soda cans", "tail light", "tail lights", "tail fin", "head board", "ear ring", "ear rings",
+    "apartment building", "apartment buildings", "t shirt", "t shirts", "tee shirt", "tee shirts", "onion ring", "onion rings",
+    "wicker basket", "wicker baskets",
+    "soda can", "soda cans", "tail light", "tail lights", "tail fin", "head board", "ear ring", "ear rings",
 ))  # fmt: skip
 
 #: body parts: what is held is in the hand, what is worn is on the head
@@ -209,8 +210,8 @@ TRANSITIVE = _words(
 
 #: verbs that stand between two nouns: "clouds touching mountains"
 VERBS_WITH_OBJECT = TRANSITIVE | _words(
-    "touch border contain chop shave toss approach follow observe adorn display advertise defend prepare push climb block chase smell guard "
-    "throw toss peel slice stir greet examine inspect photograph frame enclose decorate carve pet hug circle shade attack strike bump pass"
+    "touch border contain chop shave toss approach follow observe adorn display advertise defend prepare push climb block chase smell "
+    "guard peel slice stir greet examine inspect photograph frame enclose decorate carve pet hug circle shade attack strike bump pass"
 )
 
 #: heads of which a verb in front says what they are for: "baseball playing field"
@@ -359,6 +360,12 @@ SINGULAR_VERBS = _words(
     "barks trots gallops glides crawls leaps dives"
 )
 
+#: what flies; other nouns in front of "flies" may be a part of its name ("fruit flies")
+FLIERS = _words(
+    "bird plane airplane aeroplane jet helicopter kite eagle gull seagull pigeon duck goose swan owl parrot bee butterfly bat balloon "
+    "drone hawk crow dove dragon frisbee flag he she it"
+)
+
 #: verbs that may stand behind "bigger than the cat"
 COMPARED_VERBS = PLURAL_VERBS | _words(
     "stop smile laugh shine blow burn arrive leave break bend bloom flow shake sneeze yawn talk speak shout scream cry grin blink nod bow "
@@ -418,7 +425,8 @@ READ_PAIR_AS = {
     "operating table": "kitchen table", "bowling ball": "golf ball", "bowling balls": "golf balls", "steering wheel": "car wheel",
     "docking station": "police station", "parking lot": "city lot", "parking meter": "city meter", "parking meters": "city meters",
     "dining table": "kitchen table", "dining room": "family room", "living room": "family room", "stop sign": "street sign",
-    "stop signs": "street signs", "night stand": "night table", "night stands": "night tables", "hot dog": "bread roll", "hot dogs": "bread rolls", "wrist watch": "wrist band",
+    "stop signs": "street signs", "night stand": "night table", "night stands": "night tables",
+    "hot dog": "bread roll", "hot dogs": "bread rolls", "wrist watch": "wrist band",
     "bow tie": "neck tie", "polka dots": "color dots", "polka dot": "color dot", "reading glasses": "wine glasses",
     "stuffed animal": "old animal", "stuffed animals": "old animals", "skate board": "skate boat",
 }  # fmt: skip
@@ -430,7 +438,9 @@ COLOURED = _words("colored coloured color colour")
 VERB_PARTICLES = _words("down up over back")
 
 #: what may be said of a noun behind "with": "a woman with her hair pulled back", "a toilet with the lid up"
-STATES = _words("up down open out closed crossed raised spread folded outstretched extended bent lowered tied pulled turned tucked rolled clasped")
+STATES = _words(
+    "up down open out closed crossed raised spread folded outstretched extended bent lowered tied pulled turned tucked rolled clasped"
+)
 
 #: adverbs used like adjectives: "the ears are down"
 ADVERB_ATTRIBUTES = _words("down up open outside inside outdoors upright indoors together away alone")

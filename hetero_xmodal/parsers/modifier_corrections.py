@@ -62,14 +62,16 @@ def participles_between_nouns(words: list[Word], lemma: Lemmatizer) -> None:
             continue
         if f"{w.low} {words[w.i + 1].low}" in lex.NAME_PAIRS:
             continue
-        if before.dep not in _MODIFIERS or before.head not in (thing, w) or not _may_act(before, lemma):
+        beside = before.dep == thing.dep == "pobj" and before.head is thing.head  # "girl in red dress eating cake"
+        if not beside and (before.dep not in _MODIFIERS or before.head not in (thing, w)) or not _may_act(before, lemma):
             continue
         w.retag("VBG")
         w.lemma = base
         if before.tag not in NOUN_TAGS:
             before.retag("NN")
             before.lemma = lemma(before.low, "NOUN")
-        before.replace(thing)
+        if not beside:
+            before.replace(thing)
         for kid in [k for k in before.kids if k.i > w.i]:
             kid.attach(thing, kid.dep)
         w.attach(before, "acl")

@@ -127,7 +127,10 @@ def read_verbs(words: list[str]) -> None:
                 words[i] = common_verb(word, after, seen > 0)
                 words[seen] = lex.PERCEPTION_FORMS.get(words[seen], words[seen]) if one else words[seen]
         elif after in lex.AFTER_VERB and before not in lex.DETERMINERS and before not in lex.AFTER_VERB:
-            if word in lex.SINGULAR_VERBS or ends_description(words, i) or relative and word[-1] == "s" and word[:-1] in lex.PLURAL_VERBS:
+            flies = word == "flies" and before in lex.FLIERS
+            if word in lex.SINGULAR_VERBS or flies or ends_description(words, i):
+                words[i] = "goes"
+            elif relative and word[-1] == "s" and word[:-1] in lex.PLURAL_VERBS:
                 words[i] = "goes"
         elif relative and word[-1] == "s" and word[:-1] in lex.PLURAL_VERBS_WITH_OBJECT and after in lex.DETERMINERS:
             words[i] = "holds"

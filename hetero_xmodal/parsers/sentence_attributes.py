@@ -10,6 +10,8 @@ from .words import Word
 #: longer chains of modifiers are no captions, and reading them takes time quadratic in their length
 MAX_MODIFIERS = 50
 
+_IN_FRONT = frozenset(("amod", "compound", "nmod", "advmod", "dep", "npadvmod"))
+
 
 def colours_of_clothes(reading: Reading) -> None:
     """ "a man in black and white": his clothes are black and white."""
@@ -87,7 +89,7 @@ def covered_by(reading: Reading, participle: Word, head: Word) -> bool:
 def made_of_part(reading: Reading, adjective: Word, head: Word) -> bool:
     """ "a long sleeved shirt": the shirt has a sleeve, which is long."""
     part = lex.PART_ADJECTIVES.get(adjective.low)
-    if part is None or adjective.i == 0 or head.lemma == part or adjective.dep not in ("amod", "compound", "nmod", "advmod", "dep", "npadvmod"):
+    if part is None or adjective.i == 0 or head.lemma == part or adjective.dep not in _IN_FRONT:
         return False
     before = reading.words[adjective.i - 1]
     if before.low == "-" and adjective.i > 1:

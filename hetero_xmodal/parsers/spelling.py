@@ -24,6 +24,7 @@ _SHORTEST_CHANGED = 5
 #: endings that make a word of a noun which dictionaries leave out: "kayaker", "pointy", "bricked", "texting"
 _DERIVED = ("ers", "er", "or", "ies", "ie", "ey", "y", "ed", "ing", "ish", "less", "like", "s")
 
+
 class Spelling:
     """Corrects words one at a time; results are remembered.
 
@@ -59,7 +60,8 @@ class Spelling:
             noun = word.removesuffix(ending)
             if noun == word or len(noun) < _SHORTEST:
                 continue
-            if noun in self._lemma.index["noun"] or noun[-1] == noun[-2] and CLUSTER.search(noun[:-1]) and noun[:-1] in self._lemma.index["noun"]:
+            single = noun[:-1] if noun[-1] == noun[-2] and CLUSTER.search(noun[:-1]) else noun  # "flag" of "flagger"
+            if noun in self._lemma.index["noun"] or single in self._lemma.index["noun"]:
                 return True
         return False
 

@@ -33,7 +33,10 @@ _position = attrgetter("i")
 
 
 class Word:
-    """One token: index ``i``, ``text``, ``low`` (in lower case, without spelling mistakes), ``tag``, ``pos``, arc label ``dep``, ``head`` (itself for a root), ``kids``."""
+    """One token: index ``i``, ``text``, ``low`` (in lower case, without spelling mistakes), ``tag``, ``pos``, arc label ``dep``, ``head``.
+
+    ``head`` is the word itself for a root; ``kids`` are the words whose head it is.
+    """
 
     __slots__ = ("i", "text", "low", "tag", "pos", "dep", "head", "kids", "lemma")
 

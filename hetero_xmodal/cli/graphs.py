@@ -1,4 +1,4 @@
-"""``hetero-xmodal graph``, ``corpus`` and ``analyze``: from images and sentences to heterographs and their statistics."""
+"""``hetero-xmodal graph`` and ``corpus``: from images and sentences to heterographs."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ app = typer.Typer()
         'hetero-xmodal graph scene.png "a red ball on a table" --out result',
         'hetero-xmodal graph photo.jpg "two dogs on a sofa" --detector grid:5 --out result',
         'hetero-xmodal graph photo.jpg "two dogs on a sofa" --detections boxes.json --out result',
+        'hetero-xmodal graph photo.jpg "a man in a red shirt" --detector nanodet --relations prior:prior.json --measure --out result',
     )
 )
 def graph(
@@ -31,6 +32,8 @@ def graph(
     language: o.Language = None,
     model: Annotated[str | None, o.former("--language", "--model")] = None,
     score_threshold: Annotated[float | None, typer.Option(help="Leave out objects with a lower detection score (0 to 1).")] = None,
+    relations: o.Relate = None,
+    measure: o.Measure = False,
     wiring: o.Wiring = "inherit",
 ) -> None:
     """Turn one image and one sentence into a heterograph; write graph, scene graphs and drawing.\f
@@ -42,18 +45,19 @@ def graph(
     """
     from ..errors import InputError
     from ..files import existing_file
+    from ..parsers.detectors.registry import beside_data
 
     language = o.renamed(language, model, "--language", "--model")
     existing_image(image)
     if detections is not None:
         if detector is not None or image_scene is not None:
             raise InputError("give only one of --detections, --detector and --image-scene")
-        detector = str(existing_file(detections, "detections"))
+        detector = str(existing_file(beside_data(detections, [image.parent]), "detections"))
     from ..graphs.write import write_pair
 
     result = write_pair(
         image, sentence, out, detector=detector, weights=weights, image_scene=image_scene, model=language, score_threshold=score_threshold,
-        wiring=wiring,
+        relations=relations, measure=measure, wiring=wiring,
     )  # fmt: skip
     made = result["graph"]
     counts = ", ".join(f"{made.num_nodes(t)} {t}" for t in made.ntypes if made.num_nodes(t))
@@ -73,6 +77,7 @@ def _shortened(scene: object, longest: int = 400) -> str:
         "hetero-xmodal corpus my_photos --detector grid:5 --out corpus",
         "hetero-xmodal corpus coco:photos --split val --scenes true --out corpus",
         "hetero-xmodal corpus coco:photos --workers 4 --out corpus",
+        "hetero-xmodal corpus coco:photos --detector nanodet --relations prior:prior.json --measure --out corpus",
     )
 )
 def corpus(
@@ -85,6 +90,8 @@ def corpus(
     seed: o.WorldSeed = None,
     detector: o.Detector = None,
     scenes: Annotated[str, typer.Option(help="detector: find the objects; true: take the data set's own scene graphs.")] = "detector",
+    relations: o.Relate = None,
+    measure: o.Measure = False,
     wiring: o.Wiring = "inherit",
     workers: Annotated[int, typer.Option(help="Processes that work at the same time.")] = 1,
     engine: Annotated[str, typer.Option(help="processes of this machine, or dask: a Dask cluster.")] = "processes",
@@ -95,27 +102,8 @@ def corpus(
 
     size = o.renamed(size, limit, "--size", "--limit")
     made = build_corpus(
-        source, out, split=split, limit=size, sentences_per_image=sentences_per_image, detector=detector, scenes=scenes, wiring=wiring,
-        seed=seed, workers=workers, engine=engine, scheduler=scheduler,
+        source, out, split=split, limit=size, sentences_per_image=sentences_per_image, detector=detector, scenes=scenes,
+        relations=relations, measure=measure, wiring=wiring, seed=seed, workers=workers, engine=engine, scheduler=scheduler,
     )  # fmt: skip
     dropped = made.info.get("dropped", 0)
     say(made, f"wrote {out}" + (f"; left out {dropped}, with the reasons in {out / 'dropped.csv'}" if dropped else ""))
-
-
-_UNIT = "image or sentence: only the tables of that unit; pair: everything once for every pair. If left out, each table has its own unit."
-
-
-@app.command(epilog=examples("hetero-xmodal analyze corpus --out report", "hetero-xmodal analyze corpus --out report --unit sentence"))
-def analyze(
-    corpus: Annotated[Path, typer.Argument(help="Folder of a corpus, written by 'hetero-xmodal corpus'.")],
-    out: Annotated[Path, typer.Option(help="Folder for tables (CSV), figures (PNG) and one page (index.html).")],
-    unit: Annotated[str | None, typer.Option(help=_UNIT)] = None,
-) -> None:
-    """Count what a corpus of heterographs holds: tables, figures and one page that shows them; images once, however many sentences."""
-    from ..analysis.report import ANALYSIS_FOLDER
-    from ..analysis.report import analyze as analyse
-    from ..files import atomic_folder
-
-    with atomic_folder(out, ANALYSIS_FOLDER) as folder:  # a folder that cannot be used is refused before the work
-        analyse(corpus, unit=unit).write(folder)
-    say(f"Look at the page: {out / 'index.html'}")

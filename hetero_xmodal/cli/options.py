@@ -14,11 +14,12 @@ import typer
 T = TypeVar("T")
 PACKAGE = str(Path(__file__).parents[1])
 
-IMAGES = "Regions of an image: grid, grid:5, grid:7:resnet18, world, a detectron2 .yaml, or boxes.json+efficientnet-lite0."
+IMAGES = "Regions of an image: grid, grid:5, grid:7:resnet18, world, a detectron2 .yaml, boxes.json+efficientnet-lite0 or grid+boxes.json."
 TEXTS = "Words of a caption: minilm, trained, spacy or transformer:NAME."
 DETECTOR = (
     "'auto' (world for images of the generated world, else a detector of photographs), 'world', 'nanodet', 'grid' or 'grid:N' (patches), "
-    "boxes:FOLDER (YOLO, Pascal VOC, LabelMe), a detections or COCO .json, or a detectron2 config or zoo name."
+    "boxes:FOLDER (YOLO, Pascal VOC, LabelMe), scenes:FILE.json (scene graphs in the format of Visual Genome or GQA), a detections or COCO "
+    ".json, or a detectron2 config or zoo name; a file is looked for where you are, then beside the image or in the data folder."
 )
 NETWORK = "efficientnet-lite0, a torchvision name such as vgg19_bn, or that with a file of weights: vgg19_bn:FILE."
 DATA = "Name of a data set, such as world/scenes or coco:FOLDER; 'hetero-xmodal data list' says which serve this task."
@@ -43,6 +44,14 @@ Model = Annotated[Path | None, typer.Option(help="Model folder or run folder; th
 TrainImages = Annotated[int | None, typer.Option("--size", help="Largest number of training images.")]
 Start = Annotated[str | None, typer.Option(help="Model folder, run folder or shipped model (birds, scenes) whose weights to begin with.")]
 Regions = Annotated[str | None, typer.Option("--images", help=f"{IMAGES} If left out, world for the world and grid for photographs.")]
+Objects = Annotated[
+    str | None,
+    typer.Option(
+        "--detector",
+        help="Beside the patches of a grid, the objects that a detector sees: nanodet, or a file of detections, which is looked for in "
+        "the data folder too.",
+    ),
+]
 Words = Annotated[str, typer.Option("--texts", help=TEXTS)]
 Sizes = Annotated[
     str | None,
@@ -64,7 +73,17 @@ Similarity = Annotated[
     typer.Option(help="Model of 'train similarity'; adds Sim (fit of image and sentence), Diff and MP (manipulative precision)."),
 ]
 Scenes = Annotated[str, typer.Option(help="Where CAM's regions come from: detector, or true for the data's own scene graphs.")]
-Detector = Annotated[str | None, typer.Option(help=f"{DETECTOR} If left out, world.")]
+Detector = Annotated[str | None, typer.Option(help=f"{DETECTOR} If left out, auto.")]
+EditDetector = Annotated[str | None, typer.Option("--detector", help=f"{DETECTOR} If left out, world.")]
+Relate = Annotated[
+    str | None,
+    typer.Option(
+        "--relations",
+        help="geometry (rules on the boxes), none, or prior:FILE, predicates guessed from classes and boxes with a file of "
+        "'train relations'. If left out, geometry.",
+    ),
+]
+Measure = Annotated[bool, typer.Option("--measure", help="Measure the colour, size and place of detected objects; for photographs.")]
 Language = Annotated[str | None, typer.Option(help="spaCy model that parses the sentence; the installed English one if left out.")]
 Rows = Annotated[list[str] | None, typer.Option("--row", help="Only this row; may be given several times; all if left out.")]
 Wiring = Annotated[str, typer.Option(help="Neighbours of a bridge: inherit, counterpart or full.")]
@@ -77,7 +96,7 @@ _VALUES = {
     "split": "SPLIT", "images": "REGIONS", "texts": "WORDS", "detector": "DETECTOR", "only": "TABLE", "row": "ROW", "method": "ROW",
     "accelerator": "DEVICE", "scenes": "SOURCE", "wiring": "WIRING", "out": "FOLDER", "index": "FOLDER",
     "image": "FILE", "weights": "FILE", "detections": "FILE.json",
-    "image_scene": "FILE.json", "label_vectors": "FILE.mat"
+    "relations": "HOW", "image_scene": "FILE.json", "label_vectors": "FILE.mat"
 }  # fmt: skip
 
 

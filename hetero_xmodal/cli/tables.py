@@ -62,6 +62,7 @@ def table_dagnn(
     epilog=examples(
         "hetero-xmodal table algr --data coco:FOLDER --only methods --out photos.csv",
         "hetero-xmodal table algr --data world/scenes --texts trained --only ablations",
+        "hetero-xmodal table algr --data coco:FOLDER --only methods --detector detections_nanodet.json",
         'hetero-xmodal table algr --data coco:FOLDER --row VSE++ --row "SCAN t2i" --validation',
     ),
 )
@@ -76,6 +77,7 @@ def table_algr(
     preset: o.Preset = None,
     set: o.Settings = [],  # noqa: B006
     images: o.Regions = None,
+    detector: o.Objects = None,
     texts: o.Words = "minilm",
     size: o.Sizes = None,
     epochs: o.Epochs = None,
@@ -85,7 +87,7 @@ def table_algr(
     row = o.renamed(row, method, "--row", "--method")
     _table(
         "algr", data, out=out, only=only, rows=row, validation=validation, seeds=seeds, preset=preset, set=set,
-        images=images, texts=texts, size=size, epochs=epochs, protocol=protocol,
+        images=images, detector=detector, texts=texts, size=size, epochs=epochs, protocol=protocol,
     )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ class Regions:
     sizes : (n, 2) width and height of each image in pixels, or None
     ids : names of the images
     provenance : how the features were made (``extractor``, ``width``, ``k``, ``normalise``, ...); JSON values only
+    classes : (n, k) the class of each region as a row of ``provenance["classes"]``, -1 for what has none (a patch of a grid), or None
     """
 
     features: Any
@@ -38,6 +39,7 @@ class Regions:
     sizes: np.ndarray | None = None
     ids: Sequence[str] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
+    classes: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -60,6 +62,27 @@ class Regions:
             block = self.features[unique][inverse]
         here = np.arange(block.shape[1]) < counts[:, None]
         return torch.from_numpy(np.ascontiguousarray(block[here], dtype=np.float32)), torch.from_numpy(counts.astype(np.int64))
+
+    def classes_of(self, rows: Sequence[int] | np.ndarray) -> Tensor | None:
+        """The classes of the regions of the images *rows* one after the other, int64 (regions,), or None if they are not known."""
+        import torch
+
+        if self.classes is None:
+            return None
+        rows = np.asarray(rows, dtype=np.int64)
+        here = np.arange(self.classes.shape[1]) < self.counts[rows][:, None]
+        return torch.from_numpy(np.asarray(self.classes[rows])[here].astype(np.int64))
+
+    def names(self, row: int) -> list[str]:
+        """The names of the regions of an image, ``""`` for what has no class.
+
+        >>> some = Regions(np.zeros((1, 3, 2)), np.array([2]), classes=np.array([[-1, 0, -1]]), provenance={"classes": ["cat"]})
+        >>> some.names(0)
+        ['', 'cat']
+        """
+        known = self.provenance.get("classes", ())
+        classes = np.full(self.counts[row], -1) if self.classes is None else self.classes[row][: self.counts[row]]
+        return [known[k] if k >= 0 else "" for k in classes.tolist()]
 
     def places(self, rows: Sequence[int] | np.ndarray) -> Tensor | None:
         """Where the regions of the images *rows* lie, float32 (regions, 6), or None without boxes and sizes.
@@ -133,11 +156,22 @@ def open_regions(path: str | Path) -> Regions:
     if not isinstance(record, dict):
         raise InputError(f"'{path}': its provenance is no object with named fields; write the file again")
     record = record or {"extractor": "given", "k": k, "width": width}
-    boxes, sizes = (np.asarray(tensors[name]) if name in tensors else None for name in ("boxes", "sizes"))
-    for name, values, shape in (("boxes", boxes, (n, k, 4)), ("sizes", sizes, (n, 2))):
+    boxes, sizes, classes = (np.asarray(tensors[name]) if name in tensors else None for name in ("boxes", "sizes", "classes"))
+    for name, values, shape in (("boxes", boxes, (n, k, 4)), ("sizes", sizes, (n, 2)), ("classes", classes, (n, k))):
         if values is not None and values.shape != shape:
             raise InputError(f"'{path}': its {name} have shape {values.shape}, expected {shape}")
-    return Regions(tensors["features"], counts, boxes, sizes, ids, record)
+    if classes is not None:
+        _check_classes(classes, record, str(path))
+    return Regions(tensors["features"], counts, boxes, sizes, ids, record, classes)
+
+
+def _check_classes(classes: np.ndarray, record: dict[str, Any], path: str) -> None:
+    """Refuse classes that are not rows of the listed names."""
+    names = record.get("classes")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or classes.dtype.kind not in "iu":
+        raise InputError(f"'{path}': its regions have classes, but its provenance does not list their names as 'classes'")
+    if classes.size and not -1 <= int(classes.min()) <= int(classes.max()) < len(names):
+        raise InputError(f"'{path}': its classes have values outside -1..{len(names) - 1}, the rows of the {len(names)} names listed")
 
 
 def _checked_ids(ids: Any, n: int, path: str) -> list[str]:
@@ -155,6 +189,6 @@ def select_regions(regions: Regions, rows: Sequence[int] | np.ndarray) -> Region
     """The regions of the images *rows* (m,), features (m, k, d), without reading them from their file."""
     rows = np.asarray(rows, dtype=np.int64)
     features = regions.features.select(rows) if isinstance(regions.features, FileRows) else regions.features[rows]
-    parts = (None if part is None else part[rows] for part in (regions.boxes, regions.sizes))
+    boxes, sizes, classes = (None if part is None else part[rows] for part in (regions.boxes, regions.sizes, regions.classes))
     ids = [regions.ids[row] for row in rows.tolist()] if len(regions.ids) else []
-    return Regions(features, regions.counts[rows], *parts, ids, regions.provenance)
+    return Regions(features, regions.counts[rows], boxes, sizes, ids, regions.provenance, classes)

@@ -47,6 +47,7 @@ class Entry:
     card : file with the card, beside this module; the text of the reader's module if left out
     former : names that were used for it before, still accepted
     searched : default split of a gallery
+    dials : whether a name may set dials after a colon, ``"world/scenes:binding=0.5"``
     """
 
     kind: str
@@ -61,6 +62,7 @@ class Entry:
     card: str = ""
     former: tuple[str, ...] = ()
     searched: str = "all"
+    dials: bool = False
 
     def __post_init__(self) -> None:
         for what in (*self.gives, *dict(self.may_give)):
@@ -119,18 +121,20 @@ TASKS: dict[str, Need] = {
     "index": Need((_CAPTIONED, ("images", "tags"), ("regions", "captions")), "images with captions or tags, or regions with captions"),
     "load_pairs": Need((("images", "edits"),), "images with edits"),
 }
+#: tasks for which the list of data sets has no column
+FURTHER_TASKS: dict[str, Need] = {"relations": Need((("images", "scene graphs"),), "images with scene graphs")}
 
 
-def _world(kind: str, summary: str) -> Entry:
+def _world(kind: str, summary: str, *, dials: bool = False) -> Entry:
     return Entry(
         kind, kind, summary, gives=("images", "captions", "labels", "tags", "scene graphs", "edits"), reader=f"{DATASETS}.world:open_world",
         items="train 8,000, val 1,000, test 1,000 (any size can be asked for)", licence="Apache-2.0", where="made by the package",
-        card="world/card.md", searched="test",
+        card="world/card.md", searched="test", dials=dials,
     )  # fmt: skip
 
 
 ENTRIES: tuple[Entry, ...] = (
-    _world("world/scenes", "drawn scenes of 1 to 6 objects, 5 captions each, true scene graphs, edits"),
+    _world("world/scenes", "drawn scenes of 1 to 6 objects, 5 captions each, true scene graphs, edits", dials=True),
     _world("world/birds", "drawn birds with five varied parts, 10 captions each, true scene graphs, edits"),
     Entry(
         "coco", "coco:FOLDER", "COCO as published, or your own images with captions (and boxes) in its format",
@@ -171,18 +175,18 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry(
         "oxford-102", "oxford-102:FOLDER", "Oxford-102 flowers with ten captions a photograph",
-        gives=("images", "captions", "labels", "scene graphs"), reader=f"{DATASETS}.oxford_102:open_oxford_102", items="8,189",
+        gives=("images", "captions", "labels", "scene graphs", "edits"), reader=f"{DATASETS}.oxford_102:open_oxford_102", items="8,189",
         licence="research, that of the photographs", where="102flowers.tgz, its two .mat files and the captions of Reed et al. (2016)",
     ),
     Entry(
         "celeba", "celeba:FOLDER", "CelebA: faces with 40 attributes and captions of your own source",
-        gives=("images", "captions", "labels", "scene graphs"), reader=f"{DATASETS}.celeba:open_celeba", items="202,599",
+        gives=("images", "captions", "labels", "scene graphs", "edits"), reader=f"{DATASETS}.celeba:open_celeba", items="202,599",
         licence="non-commercial research", where="img_align_celeba/, list_attr_celeba.txt, list_eval_partition.txt and captions",
     ),
     Entry(
         "deepfashion", "deepfashion:FOLDER", "DeepFashion with one sentence a photograph, in FashionGAN's files",
-        gives=("images", "captions", "labels", "scene graphs"), reader=f"{DATASETS}.deepfashion:open_deepfashion", items="78,979",
-        licence="non-commercial research", where="language_original.mat, ind.mat and the photographs in img/",
+        gives=("images", "captions", "labels", "scene graphs", "edits"), reader=f"{DATASETS}.deepfashion:open_deepfashion", items="78,979",
+        licence="non-commercial research", where="language_original.mat, ind.mat and the photographs in img/ or G2.h5",
     ),
     Entry(
         "mirflickr", "mirflickr:FOLDER", "MIRFlickr-25K: photographs with the tags of their owners and 24 labels",
@@ -197,7 +201,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "vg", "vg:FOLDER", "Visual Genome: scene graphs drawn by people",
         gives=("images", "captions", "scene graphs", "edits"), reader=f"{DATASETS}.visual_genome:open_visual_genome", items="108,077",
-        licence="CC BY 4.0 (annotations)", where="scene_graphs.json, image_data.json, VG_100K/, VG_100K_2/",
+        licence="CC BY 4.0 (annotations)", where="scene_graphs.json, image_data.json, VG_100K/, VG_100K_2/; VG150: VG-SGG.h5",
     ),
     Entry(
         "vrd", "vrd:FOLDER", "VRD: photographs with relations drawn by people",
@@ -264,7 +268,7 @@ def entry_of(name: str) -> tuple[Entry, str]:
     for entry in ENTRIES:
         if kind != entry.kind and kind not in entry.former:
             continue
-        if ":" not in entry.form and colon:
+        if ":" not in entry.form and colon and not (entry.dials and "=" in place):
             raise InputError(f"{entry.form} is made by the package and has no folder; write '{entry.form}' alone, found {name!r}")
         if ":" in entry.form and not place:
             raise InputError(f"'{name}' names no folder or file; write {entry.form}, for example '{kind}:my_data'")
@@ -273,6 +277,24 @@ def entry_of(name: str) -> tuple[Entry, str]:
     if close and colon:
         close = close.replace("'?)", f":{place or 'FOLDER'}'?)")
     raise InputError(f"unknown data set {name!r}{close}; known are {', '.join(entry.form for entry in ENTRIES)}")
+
+
+def data_folders(source: Any) -> list[Path]:
+    """The folders that the name of a data set leads to, in which the files that belong to it are looked for; none of generated data.
+
+    Parameters
+    ----------
+    source : a name such as ``"coco:my_photos"``, or a folder; of everything else there is none.
+
+    >>> [str(folder) for folder in data_folders("karpathy:lists/dataset_coco.json,photos")], data_folders("world/birds")
+    (['lists', 'photos'], [])
+    """
+    if not isinstance(source, str | Path):
+        return []
+    if path_exists(source) and Path(source).is_dir():
+        return [Path(source)]
+    parts = [Path(part) for part in str(source).partition(":")[2].split(",") if part and "=" not in part]
+    return list(dict.fromkeys(part.parent if part.suffix else part for part in parts))
 
 
 def open_source(name: str, *, seed: int = 0, image_size: int = 128, cache: str | Path | None = None) -> Source:
@@ -365,6 +387,8 @@ def open_for(name: str, task: str, *, seed: int = 0, image_size: int = 128, cach
 
 
 def _need(task: str) -> Need:
+    if task in FURTHER_TASKS:
+        return FURTHER_TASKS[task]
     if task not in TASKS:
         raise InputError(f"unknown task {task!r}{nearest(str(task), TASKS)}; known are {', '.join(TASKS)}")
     return TASKS[task]
@@ -376,7 +400,20 @@ def _refusal(name: str, missing: tuple[str, ...], conditions: dict[str, str], ta
     return f"{name} gives {lacks}{f' (only {hint})' if hint else ''}; {task} needs {TASKS[task].text}"
 
 
-def load_dataset(name: str, split: str | None = None, *, size: int | None = None, seed: int = 0, image_size: int = 128) -> Any:
+def load_dataset(
+    name: str,
+    split: str | None = None,
+    *,
+    size: int | None = None,
+    seed: int = 0,
+    image_size: int = 128,
+    binding: float | None = None,
+    relations: float | None = None,
+    counts: float | None = None,
+    negation: float | None = None,
+    synonyms: float | None = None,
+    noise: float | None = None,
+) -> Any:
     """A data set by name, as a lazy sequence of :class:`~hetero_xmodal.data.Item`.
 
     Parameters
@@ -388,6 +425,8 @@ def load_dataset(name: str, split: str | None = None, *, size: int | None = None
     size : number of items; all if left out (world: 8,000 / 1,000 / 1,000). The first items are the same whatever the size.
     seed : of a world; another seed is another world. Others ignore it.
     image_size : width and height of a world's images in pixels: 32, 64, 128, 256 or 512. Others keep their images' sizes.
+    binding, relations, counts, negation, synonyms, noise : dials of ``world/scenes``, shares in 0..1 (see
+        :class:`~hetero_xmodal.data.world.dials.Dials`); ``"world/scenes:binding=0.5"`` is the same as a name, for the command line.
 
     Returns
     -------
@@ -402,7 +441,29 @@ def load_dataset(name: str, split: str | None = None, *, size: int | None = None
     """
     if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 0):
         raise InputError(f"size is {size!r}, expected a whole number of items, 0 or more, or None for all")
-    return open_for(name, "load_dataset", seed=seed, image_size=image_size).items(split, size)
+    given = {
+        "binding": binding, "relations": relations, "counts": counts, "negation": negation, "synonyms": synonyms, "noise": noise,
+    }  # fmt: skip
+    return open_for(_dialled(name, given), "load_dataset", seed=seed, image_size=image_size).items(split, size)
+
+
+def _dialled(name: str, given: dict[str, float | None]) -> str:
+    """The name with the dials that are *given* as arguments.
+
+    Raises
+    ------
+    InputError : dials of other data than ``world/scenes``, or one that cannot be.
+    """
+    wanted = {dial: value for dial, value in given.items() if value is not None}
+    if not wanted:
+        return name
+    entry, place = entry_of(name)
+    if not entry.dials:
+        raise InputError(f"{next(iter(wanted))} is a dial of world/scenes; '{name}' has none, leave it out")
+    from .world.dials import Dials
+
+    dials = Dials(**wanted).key
+    return f"{entry.kind}:{place},{dials}" if place else f"{entry.kind}:{dials}"
 
 
 # ---------------------------------------------------------------------------------------------- the list and the cards

@@ -42,6 +42,7 @@ def table(
     label_vectors: str | Path | None = None,
     network: str | None = None,
     images: str | None = None,
+    detector: str | None = None,
     texts: str | None = None,
     protocol: str | None = None,
     models: Sequence[str | Path] | None = None,
@@ -63,7 +64,8 @@ def table(
     ``dagnn``      methods, ablations, layers: mean average precision              only, rows, validation, seeds, preset, set, epochs,
                                                                                    size, label_vectors, network
     ``algr``       methods, ablations: recall, Rsum                                only, methods, validation, seeds, preset, set,
-                                                                                   epochs, size, images, texts, protocol
+                                                                                   epochs, size, images, detector, texts,
+                                                                                   protocol
     ``cam``        edits: models beside the unchanged input and the true answer    models, baselines, split, pairs, image_size, scenes,
                                                                                    similarity
     ``mimnet``     edits                                                           models, cam, baselines, split, pairs, image_size,
@@ -80,7 +82,7 @@ def table(
     methods : the methods to compare ALGR with; all if left out.
     validation : score the validation data in place of the test data, to choose settings.
     seeds : number of seeds that every stochastic method is trained with, by default 3; the table has mean and standard deviation.
-    preset, set, epochs, size, label_vectors, network, images, texts : as for :func:`hetero_xmodal.train`.
+    preset, set, epochs, size, label_vectors, network, images, detector, texts : as for :func:`hetero_xmodal.train`.
     protocol : of recall, see :func:`hetero_xmodal.evaluate`.
     models : models to compare: a folder, the name of a shipped model, or ``"NAME=FOLDER"``; the shipped one that suits *data* if left out.
     cam : CAMs beside MIM-Nets.
@@ -109,7 +111,7 @@ def table(
     options = {
         "only": only, "rows": rows or None, "methods": methods or None, "validation": validation or None, "seeds": seeds,
         "preset": preset, "set": assignments(set) or None, "epochs": epochs, "size": size, "label_vectors": label_vectors,
-        "network": network, "images": images, "texts": texts, "protocol": protocol, "models": models,
+        "network": network, "images": images, "detector": detector, "texts": texts, "protocol": protocol, "models": models,
         "cam": cam or None, "baselines": baselines, "split": split, "pairs": pairs, "image_size": image_size,
         "scenes": scenes, "similarity": similarity, "tell": tell, "note": note,
     }  # fmt: skip
@@ -188,6 +190,7 @@ def _algr(
     epochs: int | None = None,
     size: int | str | Mapping[str, int] | None = None,
     images: str | None = None,
+    detector: str | None = None,
     texts: str = "minilm",
     protocol: str = "any",
     tell: Tell | None = None,
@@ -204,14 +207,14 @@ def _algr(
     for method in methods or ():
         check_choice("method", method, ROWS)
     only, methods, ablations = check_algr_rows(only, rows, methods)
-    check_inputs(images, texts)
+    regions = check_inputs(images, texts, detector=detector, data=data)
     check_settings("algr", data, preset, set or [])
     from ..data.tasks.matching import load_matching_data
     from ..training.algr_settings import check_phases
     from ..training.algr_tables import algr_tables
     from ..training.settings import choose_settings
 
-    found = load_matching_data(data, images=images, texts=texts, seed=0, sizes=sizes)
+    found = load_matching_data(data, images=regions, texts=texts, seed=0, sizes=sizes)
     chosen = choose_settings("algr", found, preset=preset, dataset=data, changes=set or [], epochs=epochs)
     check_phases(chosen.config, chosen.fit_config.epochs)  # before the other methods are fitted
     (tell or _quiet)(chosen.line)

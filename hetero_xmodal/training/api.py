@@ -4,7 +4,7 @@
 what                  options beside ``data``, ``out``, ``set``, ``seed``, ``resume``, ``progress`` and ``tell``
 ====================  =================================================================================================================
 ``dagnn``             preset, size, epochs, patience, network, label_vectors, accelerator, devices, strategy
-``algr``              preset, size, epochs, patience, images, texts, accelerator, devices, strategy
+``algr``              preset, size, epochs, patience, images, detector, texts, accelerator, devices, strategy
 ``cam``               preset, size, image_size, epochs, start, accelerator, devices
 ``mimnet``            preset, size, epochs, start, accelerator, devices
 ``similarity``        size, epochs, accelerator
@@ -25,7 +25,7 @@ from typing import Any
 
 from ..checks import check_count, check_seed
 from ..configs import config_with
-from ..data.registry import check_data
+from ..data.registry import check_data, data_folders
 from ..errors import InputError, nearest
 from ..files import existing_file, replaceable_folder
 from ..pretrained import MODEL_FOLDER, SHIPPED, find_model
@@ -66,6 +66,7 @@ def train(
     start: str | Path | None = None,
     resume: bool = False,
     images: str | None = None,
+    detector: str | None = None,
     texts: str | None = None,
     network: str | None = None,
     label_vectors: str | Path | None = None,
@@ -98,6 +99,8 @@ def train(
     resume : continue after the last complete epoch of the run in *out*.
     images, texts : ALGR: how regions and words are made, such as ``"grid:5"`` and ``"minilm"``; see
         :func:`~hetero_xmodal.data.tasks.matching.load_matching_data`.
+    detector : ALGR: regions are the patches of a grid and the objects that this detector sees: ``"nanodet"``, or a file of detections,
+        which is looked for in the data folder too; a test on another folder then reads that folder's own file of this name.
     network : DAGNN: the frozen network for photographs, such as ``"efficientnet-lite0"`` or ``"vgg19_bn:FILE"``.
     label_vectors : DAGNN: ``.mat`` file with word vectors of the labels under ``inp``.
     steps, batch_size, threads : of the detector.
@@ -140,7 +143,7 @@ def train(
     options = {
         "out": free_run_folder(out, resume=resume or not _leads()),
         "preset": preset, "set": assignments(set) or None, "size": size, "image_size": image_size, "epochs": epochs, "patience": patience,
-        "seed": seed, "start": start, "resume": resume or None, "images": images, "texts": texts, "network": network,
+        "seed": seed, "start": start, "resume": resume or None, "images": images, "detector": detector, "texts": texts, "network": network,
         "label_vectors": label_vectors, "steps": steps, "batch_size": batch_size, "threads": threads, "accelerator": accelerator,
         "devices": devices, "strategy": strategy, "progress": progress, "tell": tell,
     }  # fmt: skip
@@ -284,6 +287,7 @@ def _algr(
     seed: int = 0,
     resume: bool = False,
     images: str | None = None,
+    detector: str | None = None,
     texts: str = "minilm",
     accelerator: str = "cpu",
     devices: int = 1,
@@ -293,7 +297,7 @@ def _algr(
 ) -> TrainedRun:
     sizes = split_sizes(size)
     check_fit(epochs, patience, accelerator, devices, strategy)
-    check_inputs(images, texts)
+    regions = check_inputs(images, texts, detector=detector, data=data)
     check_settings("algr", data, preset, set or [], epochs=epochs)
     from ..data.tasks.matching import load_matching_data
     from .algr import train_algr
@@ -304,7 +308,7 @@ def _algr(
     device_of(FitConfig(accelerator=accelerator, devices=devices, strategy=strategy))
     check = partial(check_epochs, data=data, preset=preset, changes=set or [], epochs=epochs)
     # which images are held out depends on the data alone, so that runs with different seeds can be compared
-    pairs = load_matching_data(data, images=images, texts=texts, sizes=sizes, progress=progress, check=check)
+    pairs = load_matching_data(data, images=regions, texts=texts, sizes=sizes, progress=progress, check=check)
     chosen = choose_settings("algr", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
     fit_config = replace(chosen.fit_config, seed=seed, patience=patience, accelerator=accelerator, devices=devices, strategy=strategy)
     check_phases(chosen.config, fit_config.epochs)
@@ -317,18 +321,23 @@ def _algr(
     return TrainedRun("algr", out, model, result)
 
 
-def check_inputs(images: str | None, texts: str) -> None:
-    """Refuse unknown regions and words of ALGR before torch is imported.
+def check_inputs(images: str | None, texts: str, *, detector: str | None = None, data: str | None = None) -> Any:
+    """Refuse unknown regions and words of ALGR, and a detector that is not there, before torch is imported; the regions to make.
 
     Raises
     ------
-    InputError : see :func:`~hetero_xmodal.data.tasks.matching.region_provenance` and ``word_provenance``.
+    InputError : see :func:`~hetero_xmodal.data.tasks.matching.region_provenance`, ``word_provenance`` and ``find_detector``.
     """
-    from ..data.tasks.matching import region_provenance, word_provenance
+    from ..data.tasks.matching import find_detector, region_provenance, with_objects, word_provenance
+    from ..parsers.detectors.registry import check_detector
 
     word_provenance(texts)
-    if images is not None:
-        region_provenance(images)
+    regions = with_objects(images, detector)
+    if regions is not None:
+        record = region_provenance(regions)
+        if record["extractor"] != "grid" and (data is None or not data.startswith("world/")):
+            check_detector(find_detector(record, data_folders(data))[0])
+    return regions
 
 
 def count_captions(split: Any) -> str:

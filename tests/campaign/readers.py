@@ -5,6 +5,7 @@ that reads it and returns all that it read.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import zoo
 from PIL import Image
-from tiny_data import FOLDERS
+from tiny_data import FOLDERS, VARIANTS
 
 import hetero_xmodal as hx
 
@@ -48,7 +49,7 @@ def _data_set(form: str) -> Reader:
 
     def make(folder: Path) -> None:
         folder.rmdir()  # the samples make their own
-        names["made"] = FOLDERS[form](folder), folder
+        names["made"] = (FOLDERS | VARIANTS)[form](folder), folder
 
     def read(folder: Path) -> Any:
         name, made_in = names["made"]
@@ -68,7 +69,8 @@ def _data_set(form: str) -> Reader:
         return found
 
     heavy = {"vg:FOLDER": 0.6, "cub:FOLDER": 0.6, "coco:FOLDER": 1.5, "karpathy+restval:FILE,FOLDER": 0.3}
-    return Reader(form.partition(":")[0], make, read, share=heavy.get(form, 1.0))
+    name = form if form in VARIANTS else form.partition(":")[0]
+    return Reader(re.sub(r"\W+", " ", name), make, read, share=heavy.get(form, 1.0), files="**/*.h5" if form in VARIANTS else "**/*")
 
 
 # ---------------------------------------------------------------------------------------------- what the package writes
@@ -117,6 +119,17 @@ def _read_corpus(folder: Path) -> Any:
     return list(corpus.ids), list(corpus.sentences), list(corpus.images), corpus.info, [_graph_parts(corpus[k]) for k in range(len(corpus))]
 
 
+def _write_tables(folder: Path) -> None:
+    folder.rmdir()
+    graphs = _graphs()
+    hx.GraphCorpus.from_graphs(graphs, sentences=[f"sentence {k}" for k in range(len(graphs))]).to_parquet(folder)
+
+
+def _read_tables(folder: Path) -> Any:
+    corpus = hx.read_parquet(folder)
+    return list(corpus.ids), list(corpus.sentences), corpus.info, [_graph_parts(corpus[k]) for k in range(len(corpus))]
+
+
 def _write_index(folder: Path) -> None:
     import torch
 
@@ -150,7 +163,22 @@ def _read_regions(folder: Path) -> Any:
 
     regions = open_regions(folder / "regions.safetensors")
     rows = range(len(regions))
-    return regions.take(rows), regions.places(rows), regions.boxes, regions.sizes, list(regions.ids), regions.provenance
+    named = [regions.names(row) for row in rows]
+    return regions.take(rows), regions.places(rows), regions.boxes, regions.sizes, list(regions.ids), regions.provenance, named
+
+
+def _write_relation_prior(folder: Path) -> None:
+    from hetero_xmodal.parsers.relation_prior import RelationPrior
+
+    RelationPrior.fit([zoo.image_scene()] * 3, about={"data": "a test"}).save(folder / "prior.json")
+
+
+def _read_relation_prior(folder: Path) -> Any:
+    from hetero_xmodal.parsers.relation_prior import RelationPrior
+
+    prior = RelationPrior.load(folder / "prior.json")
+    boxes = np.array([(0, 0, 20, 20), (10, 10, 40, 40), (50, 0, 60, 9)])
+    return prior.about, prior.predicates, prior.posterior(boxes, [prior.classes[0], prior.classes[-1], "?"], size=(64, 64))
 
 
 def _write_scene(folder: Path) -> None:
@@ -270,6 +298,28 @@ def _write_drawn_boxes(folder: Path) -> None:
 def _read_drawn_boxes(folder: Path) -> Any:
     scenes = [hx.parse_image(folder / f"{name}.png", detector=f"boxes:{folder / name}") for name in ("yolo", "voc", "labelme")]
     return [(s.objects, s.relations, s.size) for s in scenes]
+
+
+def _write_tool_scenes(folder: Path) -> None:
+    """Two images in the format of Visual Genome and in that of GQA, one file with scores and one without."""
+    for number in (7, 8):
+        Image.new("RGB", (60, 40), (20 * number, 90, 90)).save(folder / f"{number}.png")
+    thing = {"name": "dog", "x": 5, "y": 6, "w": 20, "h": 20}
+    other = {"name": "sofa", "x": 30, "y": 6, "w": 25, "h": 30, "attributes": ["red"]}
+    objects = [thing | {"object_id": 1, "score": 0.75}, other | {"object_id": 2}]
+    links = [{"predicate": "near", "subject_id": 1, "object_id": 2, "score": 0.5}]
+    (folder / "genome.json").write_text(json.dumps([{"image_id": k, "objects": objects, "relationships": links} for k in (7, 8)]))
+    side = {"name": "to the left of", "object": "2"}
+    record = {"width": 60, "height": 40, "objects": {"1": thing | {"relations": [side]}, "2": other}}
+    (folder / "gqa.json").write_text(json.dumps({"7": record, "8": record}))
+
+
+def _read_tool_scenes(folder: Path) -> Any:
+    from hetero_xmodal.parsers.detectors.scene_file import SceneFile
+
+    images = [folder / "7.png", folder / "8.png"]
+    made = [hx.parse_images(images, detector=SceneFile(folder / name), progress=False) for name in ("genome.json", "gqa.json")]
+    return [(scene.objects, scene.relations) for scenes in made for scene in scenes]
 
 
 def _write_captions_table(folder: Path) -> None:
@@ -408,21 +458,24 @@ def _write_former_model(folder: Path) -> None:
 
 
 READERS: tuple[Reader, ...] = (
-    *(_data_set(form) for form in FOLDERS if ":" in form),
+    *(_data_set(form) for form in (*FOLDERS, *VARIANTS) if ":" in form),
     _model("dagnn", "world", "DAGNN"),
     _model("algr", "world", "ALGR"),
     _model("cam", "birds", "CAM"),
     _model("mimnet", "birds", "MIMNet"),
     Reader("graph", _write_graph, lambda f: _graph_parts(hx.load_graph(f)), sealed=True),
     Reader("corpus", _write_corpus, _read_corpus, sealed=True),
+    Reader("Parquet tables", _write_tables, _read_tables, sealed=True),
     Reader("index", _write_index, _read_index, sealed=True),
     Reader("extracted regions", _write_regions, _read_regions, sealed=True),
     Reader("scene graph", _write_scene, _read_scene, share=2),
     Reader("evaluation", _write_evaluation, _read_evaluation),
     Reader("cache of parses", _write_parses, _read_parses),
     Reader("run", _write_run, lambda f: _fit(f, 3, resume=True), share=0.4, files="checkpoints/[lb]*.ckpt"),
+    Reader("relation prior", _write_relation_prior, _read_relation_prior),
     Reader("detections", _write_detections, _read_detections, share=2),
     Reader("drawn boxes", _write_drawn_boxes, _read_drawn_boxes, share=1.5),
+    Reader("scene graphs of other tools", _write_tool_scenes, _read_tool_scenes, share=1.5, files="*.json"),
     Reader("table of captions", _write_captions_table, _read_captions_table, files="*.csv"),
     Reader("label vectors", _write_label_vectors, _read_label_vectors),
     Reader("images", _write_images, _read_images, share=2),

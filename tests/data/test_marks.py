@@ -16,7 +16,7 @@ from hetero_xmodal.data.datasets.bottom_up import read_tsv
 from hetero_xmodal.data.marks import file_mark, file_marks, row_marks
 from hetero_xmodal.data.store import FileRows
 from hetero_xmodal.data.tasks.matching import load_matching_data
-from hetero_xmodal.data.tasks.matching.extract import Extractor
+from hetero_xmodal.data.tasks.matching.extractors import Extractor
 from hetero_xmodal.errors import InputError
 
 OLD = 1_700_000_000  # seconds: long enough ago that marks are remembered
@@ -39,7 +39,7 @@ def corner(monkeypatch):
         n = len(images)
         return values.reshape(n, 1, 1), np.ones(n, np.int64), np.tile([0.0, 0, 1, 1], (n, 1, 1)), np.full((n, 2), 64)
 
-    monkeypatch.setattr("hetero_xmodal.data.tasks.matching.load.load_extractor", lambda made: Extractor(dict(record), run))
+    monkeypatch.setattr("hetero_xmodal.data.tasks.matching.load.load_extractor", lambda made, folders: Extractor(dict(record), run))
 
 
 def folder_of(tmp_path, values, splits):

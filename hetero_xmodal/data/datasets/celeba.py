@@ -5,6 +5,8 @@ No captions belong to the official set. They are read from ``captions/000001.txt
 
 Splits: a fifth of the captioned photographs (38,410 of 192,050) are for the test and 2,000 for validation, by the hash of their name, for
 the MIM-Net paper drew its test photographs at random; ``celeba:FOLDER,split=official`` takes ``list_eval_partition.txt``.
+
+Edits are captions of faces with other attributes (:mod:`~hetero_xmodal.data.mismatch`).
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError
+from ..mismatch import MismatchPairs
 from ..published import FileTable, OldTexts, caption_file, first_file, first_folder, left_out, paper_split, whole_image, with_options
 from ..source import Record, Request, Source, check_inside, clean_text
 from .folder import table_rows
@@ -41,7 +44,8 @@ def open_celeba(request: Request) -> Source:
     inner = folder / "img_align_celeba"  # as one distributor packs it
     folder = inner if inner.is_dir() else folder
     names, rows = _attributes(_published(root, "list_attr_celeba"), texts)
-    captions = _captions(root, table, texts)
+    read = OldTexts()
+    captions = _captions(root, table, texts, read)
     there = [name for name in rows if table.has(folder / name)]
     missing = [name for name in rows if not table.has(folder / name)]
     told = [name for name in there if name in captions]
@@ -58,11 +62,11 @@ def open_celeba(request: Request) -> Source:
     if len(told) < len(there):
         silent = next(name for name in there if name not in captions)
         notes.append(f"'{root}': {len(there) - len(told)} photographs have no caption and are left out, the first is '{silent}'")
+    records = [_record(name, split.get(name, "train"), captions[name], folder / name, rows[name], words) for name in told]
     return Source(
-        request.name, request.kind, request.place,
-        [_record(name, split.get(name, "train"), captions[name], folder / name, rows[name], words) for name in told],
-        gives={"images", "captions", "labels", "scene graphs"}, label_names=words, notes=tuple(notes), missing=tuple(missing),
-        counts={"images": len(rows), "attributes": len(names)},
+        request.name, request.kind, request.place, records, gives={"images", "captions", "labels", "scene graphs", "edits"},
+        label_names=words, pairs=MismatchPairs(request.name, records, words), notes=tuple(notes), missing=tuple(missing),
+        counts={"images": len(rows), "attributes": len(names)}, read_notes=read.notes,
     )  # fmt: skip
 
 
@@ -115,12 +119,12 @@ def _official(path: Path, texts: OldTexts) -> dict[str, str]:
     return split
 
 
-def _captions(root: Path, table: FileTable, texts: OldTexts) -> dict[str, tuple[str, ...] | Callable]:
-    """File name of a photograph -> its captions, or a function that reads them."""
+def _captions(root: Path, table: FileTable, texts: OldTexts, read: OldTexts) -> dict[str, tuple[str, ...] | Callable]:
+    """File name of a photograph -> its captions, or a function that reads them by *read*."""
     folder = first_folder(root / place for place in ("captions", "text", "celeba-caption"))
     if folder is not None:
         found = sorted(path for path in folder.iterdir() if path.suffix == ".txt")
-        return {f"{path.stem}.jpg": partial(caption_file, path) for path in found}
+        return {f"{path.stem}.jpg": partial(caption_file, path, read) for path in found}
     path = first_file((root / f"captions.{ending}" for ending in ("csv", "tsv", "txt")), "captions")
     rows: dict[str, list[str]] = {}
     if path.suffix == ".csv":

@@ -3,9 +3,12 @@
 The labels are the codes of ``language_original.mat`` for category, colour, sleeves and gender; the files do not name their values, so a
 label is ``category 3`` or ``colour 5``. The scene graph is one person who fills the photograph: nobody drew a box.
 
+A photograph that is not in the folder is taken from ``G2.h5`` where that is there: 128 x 128 pixels, published with width and height
+exchanged and less the mean ``ih_mean``, with values of 0 to 1 after adding it. A row is read when its photograph is asked for.
+
 Splits: a fifth (15,796 of 78,979) is for the test and 2,000 for validation, by the hash of the photograph's name, for the MIM-Net paper
 drew its test photographs at random; ``deepfashion:FOLDER,split=official`` takes ``ind.mat`` (70,000 and 8,979), every tenth of train
-being ``val``.
+being ``val``. Edits are sentences of photographs with other codes (:mod:`~hetero_xmodal.data.mismatch`).
 """
 
 from __future__ import annotations
@@ -19,12 +22,18 @@ import numpy as np
 from ...errors import InputError
 from ...files import existing_file
 from ..features import read_arrays, take_array
+from ..h5_file import open_h5
+from ..marks import file_stamp
+from ..mismatch import MismatchPairs
 from ..published import FileTable, first_file, left_out, paper_split, whole_image, with_options
 from ..source import Record, Request, Source, check_inside, clean_text
 
 #: array -> (word before the code, smallest code)
 _CODES = {"cate_new": ("category", 1), "color_": ("colour", 1), "sleeve_": ("sleeves", 1), "gender_": ("gender", 0)}
 _PLACES = ("", "Anno", "benchmark")
+_H5_PLACES = ("", "supervision_signals", "test_phase_inputs", "Img")
+#: how far a value of G2.h5 may lie outside 0 to 1 after the mean was added
+_ROUNDING = 0.05
 _TEST, _SHARE, _VAL_EVERY = 15_796, 0.2, 10
 
 
@@ -43,12 +52,18 @@ def open_deepfashion(request: Request) -> Source:
     if len(names) != len(sentences) or not names:
         raise InputError(f"'{path}' has {len(names)} names and {len(sentences)} sentences; download it again")
     label_names, labels = _labels(arrays, path, len(names))
-    there, missing, silent = {}, [], []
+    h5 = next((path for place in _H5_PLACES if (path := root / place / "G2.h5").is_file()), None)
+    if h5 is not None:
+        _check_h5(h5, len(names))
+    there: dict[int, Any] = {}
+    missing, silent, taken = [], [], 0
     names = [check_inside(name, f"'{path}', name {k + 1}", "the folder of the photographs") for k, name in enumerate(names)]
     for k, name in enumerate(names):
         inside = name.removeprefix("img/")
         places = (root / "img" / inside, root / "Img" / "img" / inside, root / "Img" / inside, root / inside)
-        file = next((place for place in places if table.has(place)), None)
+        file: Any = next((place for place in places if table.has(place)), None)
+        if file is None and h5 is not None:
+            file, taken = partial(_from_h5, h5, k), taken + 1
         if file is None:
             missing.append(name)
         elif not sentences[k]:
@@ -64,16 +79,43 @@ def open_deepfashion(request: Request) -> Source:
     else:
         split = paper_split([ids[k] for k in there], test=_TEST, share=_SHARE)
     notes = list(left_out(missing, len(names), f"'{root}'"))
+    if taken:
+        notes.append(f"'{root}': {taken} of {len(names)} photographs are not in the folder and are taken from '{h5}', 128 x 128 pixels")
     if silent:
         notes.append(f"'{path}': {len(silent)} photographs have no sentence and are left out, the first is '{silent[0]}'")
+    stamp = "" if h5 is None else f"{h5} {file_stamp(h5)}"
     records = [
-        Record(ids[k], split.get(ids[k], "unused"), (sentences[k],), file, labels[k], scene=partial(whole_image, "person", (), ids[k]))
+        Record(
+            ids[k], split.get(ids[k], "unused"), (sentences[k],), file, labels[k], scene=partial(whole_image, "person", (), ids[k]),
+            mark=f"{stamp} {k}" if callable(file) else "",
+        )
         for k, file in there.items()
-    ]
+    ]  # fmt: skip
     return Source(
-        request.name, request.kind, request.place, records, gives={"images", "captions", "labels", "scene graphs"},
-        label_names=label_names, notes=tuple(notes), missing=tuple(missing), counts={"images": len(names), "sentences": len(sentences)},
+        request.name, request.kind, request.place, records, gives={"images", "captions", "labels", "scene graphs", "edits"},
+        pairs=MismatchPairs(request.name, records, label_names), label_names=label_names, notes=tuple(notes), missing=tuple(missing),
+        counts={"images": len(names), "sentences": len(sentences)},
     )  # fmt: skip
+
+
+def _check_h5(path: Path, images: int) -> None:
+    """Refuse a file of photographs that does not belong to the sentences."""
+    with open_h5(path, "photographs") as file:
+        shape, mean = file.shape("ih"), file.shape("ih_mean")
+        if len(shape) != 4 or shape[:2] != (images, 3) or int(np.prod(mean)) != int(np.prod(shape[1:])):
+            raise InputError(
+                f"'{path}': 'ih' has the shape {shape} and 'ih_mean' {mean}; expected ({images}, 3, width, height), a row for each sentence"
+            )
+
+
+def _from_h5(path: Path, k: int) -> np.ndarray:
+    """Photograph *k* of ``G2.h5``, (height, width, 3) uint8."""
+    with open_h5(path, "photographs") as file:
+        values = file.row("ih", k).astype(np.float64)
+        values += file.array("ih_mean").reshape(values.shape)
+    if not (np.abs(values - 0.5) <= 0.5 + _ROUNDING).all():
+        raise InputError(f"'{path}': row {k} of 'ih' with 'ih_mean' added has values outside 0 to 1; expected the file of FashionGAN")
+    return np.round(255 * values.clip(0, 1)).astype(np.uint8).transpose(2, 1, 0)
 
 
 def _refuse_twice(ids: list[str], path: Path) -> None:

@@ -12,12 +12,15 @@
         object_alias.txt, relationship_alias.txt    optional: "name,other name,..." a line
         region_descriptions.json        optional: [{"id", "regions": [{"phrase"}]}]
         VG-SGG-dicts.json               optional: the 150 classes and 50 predicates of VG150
+        VG-SGG.h5                       optional: VG150's objects, relations and splits, for graphs=vg150
 
 Boxes are those of the annotators, cut at the border; boxes without area are left out, and counted. Of two objects with one name and one
 box one is kept. Captions are the relations in words. Options behind the folder, ``vg:FOLDER,names=alias,captions=regions``:
 
 * ``names=annotated`` as they stand there; ``names=alias``: the first name of the line of the alias files; ``names=synset``: the word of the
   first synset ("clock" of clock.n.01), or the name where there is none; ``names=vg150``: only objects and predicates of VG150.
+* ``graphs=annotated``: the files above; ``graphs=vg150``: objects, relations and splits of ``VG-SGG.h5``, the split for scene graph
+  generation, with ``image_data.json`` and ``VG-SGG-dicts.json`` beside it (:mod:`.vg150`); no other file is needed.
 * ``captions=relations`` or ``captions=regions``: the phrases of ``region_descriptions.json``.
 * ``filter=edits``: all images with a relation are read, and edits (CAM, MIM-Net) use those that pass the filter of SIMSG and sg2im: shorter
   side of at least 200 pixels, objects of at least 32 pixels on both sides, 3 to 30 of them, 1 to 30 relations. ``filter=all``: only those.
@@ -42,8 +45,10 @@ from ...scenes import SceneGraph, SceneObject, SceneRelation
 from ..boxes import cut, fit_boxes
 from ..edit_pairs import ManipulationPair, ManipulationPairs, check_kinds, whole_pixels
 from ..marks import file_stamp
-from ..published import OldTexts, with_options
+from ..published import with_options
 from ..source import SPLITS, Record, Request, Source, clean_text
+from .genome_names import GenomeNames
+from .vg150 import FILES, NAMES, read_vg150
 
 KINDS = ("reconstruct", "remove", "replace", "move")
 #: predicates that say where a thing is, by meaning; a reposition puts one of another meaning, seen in the data, in its place
@@ -57,7 +62,12 @@ SPATIAL = {
     for predicate in predicates.split(",")
 }  # fmt: skip
 #: of each option behind the folder the values it takes, the first where it is not given
-OPTIONS = {"names": ("annotated", "alias", "synset", "vg150"), "captions": ("relations", "regions"), "filter": ("edits", "all")}
+OPTIONS = {
+    "graphs": ("annotated", "vg150"),
+    "names": ("annotated", "alias", "synset", "vg150"),
+    "captions": ("relations", "regions"),
+    "filter": ("edits", "all"),
+}
 MIN_IMAGE_SIDE, MIN_OBJECT_SIDE = 200, 32
 OBJECTS, RELATIONS = (3, 30), (1, 30)
 #: an object is hidden in the protocol only if both sides of its box exceed this share of the image's
@@ -82,7 +92,9 @@ def open_visual_genome(request: Request) -> Source:
     InputError : a file of the layout is missing or broken. An image is read when it is asked for.
     """
     request, options = with_options(request, OPTIONS)
-    genome = _genome(str(request.folder()), options["names"], options["captions"])
+    if options["graphs"] == "vg150" and options["names"] != "annotated":
+        raise InputError(f"{request.name}: graphs=vg150 has the names of VG150; leave names={options['names']} out")
+    genome = _genome(str(request.folder()), options["graphs"], options["names"], options["captions"])
     notes, rows, silent = list(genome.notes), genome.records, []
     if options["filter"] == "edits":
         silent = [row.number for row in genome.everything if not row.phrases]
@@ -99,7 +111,8 @@ def open_visual_genome(request: Request) -> Source:
     ]
     return Source(
         request.name, request.kind, request.place, records, gives={"images", "captions", "scene graphs", "edits"}, splits=SPLITS,
-        pairs=partial(visual_genome_pairs, genome, request.name), notes=tuple(notes), counts={"images": len(genome.everything)},
+        pairs=partial(visual_genome_pairs, genome, request.name), notes=tuple(notes),
+        counts={"images" if options["graphs"] == "annotated" else "images in VG-SGG.h5": len(genome.everything)},
     )  # fmt: skip
 
 
@@ -237,13 +250,14 @@ def _stretched(scene: SceneGraph, new: tuple[int, int]) -> SceneGraph:
 class _Genome:
     """The annotation files, read once."""
 
-    def __init__(self, folder: str, names: str, captions: str) -> None:
+    def __init__(self, folder: str, graphs: str, names: str, captions: str) -> None:
         self.folder = Path(folder)
         self.notes: tuple[str, ...] = ()
         self._left = Counter[str]()
-        self._names = _Names(self.folder, names)
+        self._split_of: dict[int, str] = {}
+        self._names = GenomeNames(self.folder, names)
         #: images with all their objects, and those that pass the filter of the recipes
-        self.everything, self.records = self._read()
+        self.everything, self.records = self._read(None if graphs == "annotated" else self._vg150())
         if captions == "regions":
             told = _regions(self.folder / "region_descriptions.json")
             for row in (*self.everything, *self.records):
@@ -253,7 +267,8 @@ class _Genome:
         for name, predicate in sorted(set(relations)):
             self.subjects_of.setdefault(predicate, []).append(name)
         self.spatial = sorted({predicate for _, predicate in relations} & set(SPATIAL))
-        self._split_of = self._splits()
+        if not self._split_of:
+            self._split_of = self._splits()
 
     def nothing(self) -> InputError:
         """The error that no image passes the filter."""
@@ -296,9 +311,31 @@ class _Genome:
                     raise InputError(f"splits '{path}': image {number} is in both {found[number]} and {split}; keep it in one")
         return found
 
-    def _read(self) -> tuple[list[_Record], list[_Record]]:
-        path = self.folder / "image_data.json"
-        sizes = {_number(row): (row.whole("width", low=1), row.whole("height", low=1)) for row in _rows(path)}
+    def _sizes(self) -> dict[int, tuple[int, int]]:
+        """Width and height of each image."""
+        rows = _rows(self.folder / "image_data.json")
+        return {_number(row): (row.whole("width", low=1), row.whole("height", low=1)) for row in rows}
+
+    def _vg150(self) -> list[_Record]:
+        """The images of ``VG-SGG.h5``, with its splits."""
+        images, left = read_vg150(self.folder, self._sizes())
+        self._left.update(left)
+        self._split_of = {image.number: image.split for image in images}
+        return [_Record(image.number, image.size, image.scene, _phrases(image.scene)) for image in images]
+
+    def _read(self, made: list[_Record] | None) -> tuple[list[_Record], list[_Record]]:
+        """All images, and those that pass the filter; *made*: the images as they were read elsewhere."""
+        made = self._annotated() if made is None else made
+        found = [(_without_duplicates(record), _filtered(record)) for record in made]
+        self._left["objects stand there twice (one name, one box)"] = sum(
+            len(record.scene.objects) - len(every.scene.objects) for record, (every, _) in zip(made, found, strict=True)
+        )
+        self.notes = tuple(f"'{self.folder}': {count} {what} and are left out" for what, count in self._left.items() if count)
+        return [every for every, _ in found], [record for _, record in found if record is not None]
+
+    def _annotated(self) -> list[_Record]:
+        """The images of the published JSON files."""
+        sizes = self._sizes()
         attributes: dict[tuple[int, str], list[str]] = {}
         if (path := self.folder / "attributes.json").exists():
             for row in _rows(path):
@@ -318,13 +355,7 @@ class _Genome:
             raise InputError(
                 f"'{path}': {len(twice)} of {len(rows)} image ids occur more than once, the first is {twice[0]}; keep one each"
             )
-        made = [self._image(n, objects, relations, sizes.get(n), attributes, path) for n, objects, relations in rows]
-        found = [(_without_duplicates(record), _filtered(record)) for record in made]
-        self._left["objects stand there twice (one name, one box)"] = sum(
-            len(record.scene.objects) - len(every.scene.objects) for record, (every, _) in zip(made, found, strict=True)
-        )
-        self.notes = tuple(f"'{self.folder}': {count} {what} and are left out" for what, count in self._left.items() if count)
-        return [every for every, _ in found], [record for _, record in found if record is not None]
+        return [self._image(n, objects, relations, sizes.get(n), attributes, path) for n, objects, relations in rows]
 
     def _image(
         self,
@@ -410,43 +441,6 @@ def _without_duplicates(record: _Record) -> _Record:
     return _Record(record.number, record.size, scene, _phrases(scene))
 
 
-class _Names:
-    """How names of objects and predicates are read: as annotated, by the alias files, by synsets, or in the vocabulary of VG150."""
-
-    def __init__(self, folder: Path, way: str) -> None:
-        self.way = way
-        self._objects: dict[str, str] = {}
-        self._predicates: dict[str, str] = {}
-        if way == "alias":
-            self._objects = _aliases(folder / "object_alias.txt")
-            self._predicates = _aliases(folder / "relationship_alias.txt")
-        elif way == "vg150":
-            path = folder / "VG-SGG-dicts.json"
-            table = Fields(read_json(path, "vocabulary"), f"vocabulary '{path}'")
-            self._objects = {name: name for name in table.inner("label_to_idx").value}
-            self._predicates = {name: name for name in table.inner("predicate_to_idx").value}
-
-    def object(self, name: str, row: Fields) -> str:
-        """The name to use; empty if the object is not in the vocabulary."""
-        if self.way == "synset":
-            synsets = row.texts("synsets", [])  # many objects have none
-            return synsets[0].partition(".")[0].replace("_", " ") if synsets else name
-        return self._objects.get(name, "" if self.way == "vg150" else name)
-
-    def predicate(self, name: str) -> str:
-        """The predicate to use; empty if it is not in the vocabulary."""
-        return self._predicates.get(name, "" if self.way == "vg150" else name)
-
-
-def _aliases(path: Path) -> dict[str, str]:
-    """Other name -> first name of its line."""
-    found: dict[str, str] = {}
-    for line in OldTexts().lines(path, "alias file"):
-        names = [" ".join(name.lower().split()) for name in line.split(",") if name.strip()]
-        found |= {name: names[0] for name in names if name not in found}
-    return found
-
-
 def _regions(path: Path) -> dict[int, list[str]]:
     """Image -> the phrases of its regions, each once."""
     found: dict[int, list[str]] = {}
@@ -482,16 +476,16 @@ def _end(row: Fields, which: str) -> str:
     return "" if inside is None else inside.id("object_id", "")
 
 
-def _genome(folder: str, names: str, captions: str) -> _Genome:
+def _genome(folder: str, graphs: str, names: str, captions: str) -> _Genome:
     """The annotations of a folder; read again only if a file of it has changed (the published ones take a while)."""
     files = ("scene_graphs.json", "objects.json", "relationships.json", "attributes.json", "image_data.json", "vg_splits.json",
-             "object_alias.txt", "relationship_alias.txt", "region_descriptions.json", "VG-SGG-dicts.json")  # fmt: skip
-    return _read_genome(folder, names, captions, tuple(file_stamp(Path(folder) / name) for name in files))
+             "object_alias.txt", "relationship_alias.txt", "region_descriptions.json", *FILES, *NAMES)  # fmt: skip
+    return _read_genome(folder, graphs, names, captions, tuple(file_stamp(Path(folder) / name) for name in files))
 
 
 @lru_cache(maxsize=2)
-def _read_genome(folder: str, names: str, captions: str, stamps: tuple[str, ...]) -> _Genome:
-    return _Genome(folder, names, captions)
+def _read_genome(folder: str, graphs: str, names: str, captions: str, stamps: tuple[str, ...]) -> _Genome:
+    return _Genome(folder, graphs, names, captions)
 
 
 def _rows(path: Path) -> list[Fields]:

@@ -15,17 +15,18 @@ from ...errors import InputError
 from ..dataset import Dataset
 from ..source import SPLITS, LazyRecords, Record, Request, Source
 from ..world import IMAGE_SIZES, SIZES, load_world
+from ..world.dials import Dials
 from ..world.pairs import world_pairs
 
 GOLDEN = Path(__file__).parents[1] / "world" / "golden.json"
 
 
 def open_world(request: Request) -> Source:
-    """``world/scenes`` or ``world/birds`` of a seed, painted at an image size.
+    """``world/scenes`` or ``world/birds`` of a seed, painted at an image size; scenes with the dials of the name, if it has any.
 
     Raises
     ------
-    InputError : a seed or an image size that cannot be.
+    InputError : a seed, an image size or a dial that cannot be.
     """
     seed, image_size, kind = request.seed, request.image_size, request.kind.split("/")[1]
     if image_size not in IMAGE_SIZES:
@@ -35,22 +36,26 @@ def open_world(request: Request) -> Source:
         )
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError(f"seed is {seed!r}, expected a whole number, 0 or more")
+    dials = Dials.read(request.place) if request.place else None
     # the golden hashes change with the way the world is drawn, and with them the marks of its images
     version = hashlib.sha256(GOLDEN.read_bytes()).hexdigest()[:16]
     world = f"world-{kind}-{version}" + ("" if (seed, image_size) == (0, 128) else f"-{seed}-{image_size}")
+    world += "" if dials is None else f"-{dials.key}"
 
-    generate = partial(_generate, kind, world, seed, image_size)
+    generate = partial(_generate, kind, world, seed, image_size, dials)
     names = load_world(kind, "train", 0, seed, image_size)
     usual = {split: generate(split, size) for split, size in SIZES.items()}
     return Source(
-        request.name, request.kind, "", LazyRecords(sum(SIZES.values()), partial(_any_record, usual)), label_names=names.label_names,
-        tag_names=names.tag_names, gives={"images", "captions", "labels", "tags", "scene graphs", "edits"}, splits=SPLITS,
-        generate=generate, pairs=partial(world_pairs, request.name, world_seed=seed),
+        request.name, request.kind, request.place, LazyRecords(sum(SIZES.values()), partial(_any_record, usual)),
+        label_names=names.label_names, tag_names=names.tag_names,
+        gives={"images", "captions", "labels", "tags", "scene graphs", "edits"}, splits=SPLITS,
+        generate=generate, pairs=partial(world_pairs, request.kind, world_seed=seed),
     )  # fmt: skip
 
 
-def _generate(kind: str, world: str, seed: int, image_size: int, split: str, size: int) -> Sequence[Record]:
-    return LazyRecords(size, partial(_record, load_world(kind, split, size, seed, image_size), kind, world, seed, split))
+def _generate(kind: str, world: str, seed: int, image_size: int, dials: Dials | None, split: str, size: int) -> Sequence[Record]:
+    items = load_world(kind, split, size, seed, image_size, dials)
+    return LazyRecords(size, partial(_record, items, kind, world, seed, split))
 
 
 def _record(items: Dataset, kind: str, world: str, seed: int, split: str, k: int) -> Record:

@@ -29,10 +29,11 @@ from ...errors import InputError, nearest
 from ...files import atomic_folder, one_writer, path_exists, read_json, replaceable_folder, write_json, write_text
 from ...graphs.folder_kind import CORPUS_FOLDER
 from ...graphs.wiring import WIRINGS
-from ...parsers.detectors.registry import check_detector
+from ...parsers.detectors.registry import beside_data, check_detector
+from ...parsers.relation_prior import check_relations, load_prior
 from ...parsers.sentence import check_language
 from ...schema import SCHEMA_VERSION
-from ..registry import ENTRIES, check_data, open_source
+from ..registry import ENTRIES, check_data, data_folders, open_source
 from .engines import check_engine, in_order
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def build_corpus(
     split: str | None = None,
     detector: Any = None,
     scenes: str = "detector",
+    relations: bool | str | None = None,
+    measure: bool = False,
     model: str | None = None,
     limit: int | None = None,
     sentences_per_image: int | None = None,
@@ -77,8 +80,10 @@ def build_corpus(
     source : name of a data set that gives images with captions (``"world/scenes"``, ``"cub:FOLDER"``), a folder of images with captions
         beside them, what ``hx.load_dataset`` returned, or a list of its items.
     split : of a data set given by name; if left out, ``"train"`` or its only split, and every image of a folder.
-    detector : finds the objects of the images, see ``hx.parse_image``; if left out, ``"world"`` for generated worlds, else ``"auto"``.
+    detector : finds the objects of the images, see ``hx.parse_image``; if left out, ``"world"`` for generated worlds, else ``"auto"``; a
+        file that is not where its name leads is looked for in the data folder.
     scenes : ``"true"`` takes the data set's own scene graphs of the images instead of a detector.
+    relations, measure : how objects are related, and whether their colour, size and place are measured; see ``hx.parse_image``.
     model : spaCy model for the sentences.
     limit : take the first *limit* items only.
     sentences_per_image : take the first so many sentences of an image; all if left out.
@@ -114,9 +119,14 @@ def build_corpus(
     if scenes == "detector":
         if detector is None:  # of a generated world it is known; other images are looked at one by one
             detector = "world" if isinstance(source, str) and source.startswith("world/") else "auto"
+        detector = beside_data(detector, data_folders(source))
         check_detector(detector)
+        check_relations(True if relations is None else relations)
     else:
-        check_unused("is not used where scenes='true' takes the data set's own scene graphs", detector=detector)
+        check_unused(
+            "is not used where scenes='true' takes the data set's own scene graphs", detector=detector, relations=relations,
+            measure=measure or None,
+        )  # fmt: skip
     check_engine(workers, engine, scheduler)
     _check_source(source, split)
     out = replaceable_folder(out, CORPUS_FOLDER).absolute()
@@ -124,8 +134,9 @@ def build_corpus(
 
     items, plan = _open(source, split, limit, seed or 0)
     options = ShardOptions(
-        None if scenes == "true" else detector, model, sentences_per_image, {"wiring": wiring, "complete": complete, "bridges": bridges}
-    )
+        None if scenes == "true" else detector, model, sentences_per_image, {"wiring": wiring, "complete": complete, "bridges": bridges},
+        _absolute({} if relations is None else {"relations": relations}) | ({"measure": True} if measure else {}),
+    )  # fmt: skip
     plan |= _tools(options) | {"scenes": scenes, "shard_size": shard_size, "sentences_per_image": sentences_per_image, **options.build}
     plan = json.loads(json.dumps(plan | {"schema_version": SCHEMA_VERSION}, default=str))
     parts = out.with_name(out.name + ".part")
@@ -207,7 +218,16 @@ def _tools(options: ShardOptions) -> dict[str, Any]:
         from ...parsers.detectors.registry import load_detector
 
         about["detector"] = load_detector(options.detector).source
+    kind, file = check_relations(options.parse.get("relations", True))
+    if options.parse:
+        about["parse"] = options.parse | ({"relations": f"prior {load_prior(file)[1]}"} if kind == "prior" else {})
     return about
+
+
+def _absolute(parse: dict[str, Any]) -> dict[str, Any]:
+    """The options with the whole path of a file, for workers that stand elsewhere."""
+    kind, file = check_relations(parse.get("relations", True))
+    return parse | {"relations": f"prior:{Path(file).absolute()}"} if kind == "prior" else parse
 
 
 def _begin(parts: Path, plan: dict[str, Any], resume: bool) -> None:

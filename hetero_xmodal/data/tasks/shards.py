@@ -158,12 +158,15 @@ def _stat(path: Path) -> tuple[str, int, int] | str:
 
 @dataclass(frozen=True)
 class ShardOptions:
-    """How graphs are made: the detector (``None``: the data set's own scene graphs), the parser, and options of ``build_graph``."""
+    """How graphs are made: the detector (``None``: the data set's own scene graphs), the parser, and options of ``build_graph`` and
+    ``parse_images``.
+    """
 
     detector: Any = None
     model: str | None = None
     per_image: int | None = None
     build: dict[str, Any] = field(default_factory=dict)
+    parse: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -227,7 +230,7 @@ def _entries(source: Named | Given, rows: range, options: ShardOptions, dropped:
             texts = list(enumerate(list(item.sentences)[: options.per_image]))
             own = getattr(item, "split", "") or ("" if split == "all" else split)
             batch.append((_Entry(name, _path(item, source), own, item.labels, texts), item))
-        for (entry, _), scene in zip(batch, _image_scenes(batch, options.detector), strict=True):
+        for (entry, _), scene in zip(batch, _image_scenes(batch, options.detector, options.parse), strict=True):
             if isinstance(scene, InputError):
                 dropped.append(Dropped(entry.id, None, "", str(scene)))
             else:
@@ -243,7 +246,7 @@ def _path(item: Item, source: Named | Given) -> str:
     return f"{name}:{item.id}@{item.image.size[0]}" if name.startswith("world/") and item.image is not None else ""
 
 
-def _image_scenes(batch: list[tuple[_Entry, Item]], detector: Any) -> list[SceneGraph | InputError | None]:
+def _image_scenes(batch: list[tuple[_Entry, Item]], detector: Any, parse: dict[str, Any]) -> list[SceneGraph | InputError | None]:
     """The scene graph of each image, or why there is none; ``None`` for an item that has no image, only sentences."""
     if detector is None:
         unknown = InputError("the data set has no scene graph of this image; use a detector")
@@ -256,7 +259,7 @@ def _image_scenes(batch: list[tuple[_Entry, Item]], detector: Any) -> list[Scene
     if shown:
         found = parse_images(
             [batch[k][1].image for k in shown], detector=load_detector(detector), ids=[batch[k][0].id for k in shown], progress=False,
-            on_error="return",
+            on_error="return", **parse,
         )  # fmt: skip
         for k, scene in zip(shown, found, strict=True):
             scenes[k] = scene

@@ -16,6 +16,7 @@ import numpy as np
 
 from ...parsers.world_vocabulary import BEAK_COLOURS, BIRD_COLOURS, BIRD_PARTS, CATEGORIES, LENGTHS, SCENE_TYPES, SPURIOUS_TAGS, SYNONYMS
 from ..dataset import Dataset, Item
+from .dials import Dials
 from .stable_random import StableRandom
 
 #: default number of items of each split
@@ -30,17 +31,17 @@ BIRD_LABELS = (
 _OTHER_WORD = {canonical: word for word, canonical in SYNONYMS.items()}
 
 
-def scene_item(seed: int, split: str, index: int, image_size: int = 128) -> Item:
+def scene_item(seed: int, split: str, index: int, image_size: int = 128, dials: Dials | None = None) -> Item:
     """Item *index* of ``world/scenes``."""
     from .grammar import scene_captions
     from .paint import shrink
     from .render import make_scene, truth
 
-    scene, canvas, boxes = make_scene(seed, split, index)
+    scene, canvas, boxes = make_scene(seed, split, index, dials)
     name = f"scenes-{seed}-{split}-{index:06d}"
     graph = truth(scene, boxes, image_size, name)
     rng = StableRandom("scene words", seed, split, index)
-    captions = scene_captions(scene, [(r.subject, r.predicate, r.object) for r in graph.relations], rng)
+    captions = scene_captions(scene, [(r.subject, r.predicate, r.object) for r in graph.relations], rng, dials=dials)
     present = {t.category for t in scene.things} | {scene.place}
     facts = [*sorted(present), *(t.colour for t in scene.things)]
     return _item(shrink(canvas, image_size), captions, SCENE_LABELS, present, graph, name, noisy_tags(facts, rng))
@@ -103,16 +104,19 @@ def noisy_tags(facts: list[str], rng: StableRandom) -> list[str]:
     return rng.shuffled(list(dict.fromkeys(tags)))
 
 
-def load_world(kind: str, split: str, size: int, seed: int, image_size: int) -> Dataset:
+def load_world(kind: str, split: str, size: int, seed: int, image_size: int, dials: Dials | None = None) -> Dataset:
     """``world/scenes`` or ``world/birds``; arguments are checked by :func:`hetero_xmodal.data.load_dataset`."""
     labels = {"scenes": SCENE_LABELS, "birds": BIRD_LABELS}[kind]
     from ...parsers.world_vocabulary import BIRD_PLACES, COLOURS
 
     words = (*CATEGORIES, *SCENE_TYPES, *COLOURS) if kind == "scenes" else ("bird", *BIRD_PLACES, *BIRD_COLOURS)
     tags = sorted({*words, *(_OTHER_WORD[w] for w in words if w in _OTHER_WORD), *SPURIOUS_TAGS})
-    return Dataset(f"world/{kind}", split, range(size), partial(_made, kind, seed, split, image_size), label_names=labels, tag_names=tags)
+    name = f"world/{kind}" if dials is None else f"world/{kind}:{dials.key}"
+    return Dataset(name, split, range(size), partial(_made, kind, seed, split, image_size, dials), label_names=labels, tag_names=tags)
 
 
-def _made(kind: str, seed: int, split: str, image_size: int, index: int) -> Item:
+def _made(kind: str, seed: int, split: str, image_size: int, dials: Dials | None, index: int) -> Item:
+    if dials is not None:
+        return scene_item(seed, split, index, image_size, dials)
     make = {"scenes": scene_item, "birds": bird_item}[kind]
     return make(seed, split, index, image_size)

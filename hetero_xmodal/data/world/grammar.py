@@ -9,9 +9,22 @@ object; no prepositional phrase has two possible attachments.
 
 from __future__ import annotations
 
-from ...parsers.world_vocabulary import BIRD_PLACES, CATEGORY_SYNONYMS, HAVE, PART_SYNONYMS, PATTERN_SYNONYMS, SIZE_SYNONYMS, SIZES
+from dataclasses import replace
+
+from ...parsers.world_vocabulary import (
+    BIRD_PLACES,
+    CATEGORIES,
+    CATEGORY_SYNONYMS,
+    HAVE,
+    PART_SYNONYMS,
+    PATTERN_SYNONYMS,
+    SCENE_COLOURS,
+    SIZE_SYNONYMS,
+    SIZES,
+)
 from ...scenes import SceneGraph, SceneObject, SceneRelation
 from .birds import Bird, BirdPart
+from .dials import Dials, percent
 from .layout import Scene, Thing
 from .stable_random import StableRandom
 
@@ -61,13 +74,14 @@ def sentence(text: str) -> str:
 class CaptionWriter:
     """Writes one caption and records the objects and relations that it mentions."""
 
-    def __init__(self, rng: StableRandom):
-        self.rng = rng
+    def __init__(self, rng: StableRandom, synonyms: float | None = None):
+        self.rng, self.synonyms = rng, synonyms
         self.graph = SceneGraph()
 
-    def word(self, canonical: str, table: dict[str, list[str]], percent: int = 30) -> str:
-        """The word *canonical* or, with a probability of *percent*, one of its synonyms."""
-        return self.rng.pick(table[canonical]) if canonical in table and self.rng.chance(percent) else canonical
+    def word(self, canonical: str, table: dict[str, list[str]], usual: int = 30) -> str:
+        """The word *canonical* or, with a probability of *usual* percent or the share ``synonyms``, one of its synonyms."""
+        chance = percent(self.synonyms, usual)
+        return self.rng.pick(table[canonical]) if canonical in table and self.rng.chance(chance) else canonical
 
     def add(self, name: str, attributes: list[str]) -> int:
         """Record an object and return its index."""
@@ -222,7 +236,8 @@ def _groups(scene: Scene, rng: StableRandom) -> list[tuple[str, list[str], int]]
     return groups
 
 
-_NUMBERS = {2: "two", 3: "three", 4: "four"}
+#: numbers that captions write in words
+NUMBERS = {2: "two", 3: "three", 4: "four"}
 
 
 def _write_list(writer, scene, relations):
@@ -237,7 +252,7 @@ def _write_list(writer, scene, relations):
             words = [writer.word(a, _ADJECTIVES) for a in attributes]
             noun = writer.word(category, _NAMES, 20)
             index = writer.add(noun, [str(count), *words])
-            phrase = " ".join([_NUMBERS[count], *words, plural(noun)])
+            phrase = " ".join([NUMBERS[count], *words, plural(noun)])
         phrases.append(phrase)
         if where is not None:
             writer.relate(where, "with", index)
@@ -248,15 +263,81 @@ def _write_list(writer, scene, relations):
     return listed(phrases)
 
 
-def scene_captions(scene: Scene, relations: list[tuple[int, str, int]], rng: StableRandom, count: int = 5) -> list[tuple[str, SceneGraph]]:
+def scene_captions(
+    scene: Scene, relations: list[tuple[int, str, int]], rng: StableRandom, count: int = 5, *, dials: Dials | None = None
+) -> list[tuple[str, SceneGraph]]:
     """*count* different captions of a scene, each with its scene graph; *relations* are the true ones (subject, predicate, object).
 
-    Scenes with few distinct captions, such as one of two identical flowers, get fewer.
+    Scenes with few distinct captions, such as one of two identical flowers, get fewer. With *dials*, a caption whose form the scene does
+    not allow (binding, with a single thing in it) is one of the usual forms.
     """
-    forms = [_write_list, _write_attribute]
-    if relations:
-        forms += [_write_relation, _write_relation, _write_relation, _write_two_relations, _write_placed_relation]
-    return _collect(lambda writer, form: form(writer, scene, relations), forms, rng, count)
+    stating = [_write_relation, _write_relation, _write_relation, _write_two_relations, _write_placed_relation] if relations else []
+    forms = [_write_list, _write_attribute, *stating]
+    if dials is None:
+        return _collect(lambda writer, form: form(writer, scene, relations), forms, rng, count)
+    by_name = {"binding": [_write_bound], "relations": stating, "counts": [_write_counts], "negation": [_write_absence]}
+    wanted = [dials.form(rng) for _ in range(count)]  # once for each caption, so that forms that often fail are not rarer
+    turn = [by_name.get(name or "", forms) or forms for name in wanted]
+
+    def write(writer: CaptionWriter, form):
+        seen = _with_wrong_attribute(scene, writer.rng) if writer.rng.chance(percent(dials.noise, 0)) else scene
+        return form(writer, seen, relations)
+
+    made: dict[str, SceneGraph] = {}
+    for own in turn:  # each in its form, and in a usual one where that cannot be
+        fresh = _collect(write, own, rng, 1, synonyms=dials.synonyms, tries=30, but=made)
+        made |= dict(fresh or _collect(write, forms, rng, 1, synonyms=dials.synonyms, but=made))
+    return list(made.items())
+
+
+def _write_bound(writer, scene, relations):
+    """ "A red bird is near a green box", "a red bird and a green box": two things of different categories, each with attributes."""
+    rng = writer.rng
+    able = [i for i, thing in enumerate(scene.things) if describable(thing)]
+    pairs = [(i, j) for i in able for j in able if scene.things[i].category != scene.things[j].category]
+    if not pairs:
+        return None
+    stated = [r for r in relations if (r[0], r[2]) in pairs]
+    if stated and rng.chance(50):
+        relation = _pick_relation(rng, stated)
+        clause = _relation_clause(writer, scene, relation, "is")
+        bound = clause is not None and all(thing.attributes for thing in writer.graph.objects)
+        return sentence(clause) if bound else None
+    phrases = []
+    for i in rng.pick(pairs):
+        about = describe(scene, i, rng)
+        if not about:
+            return None
+        phrases.append(writer.phrase(scene.things[i].category, about)[0])
+    return listed(phrases)
+
+
+def _write_counts(writer, scene, relations):
+    """A list in which something is counted, "two dogs and a red ball"."""
+    names = [thing.category for thing in scene.things]
+    if len(set(names)) == len(names):
+        return None
+    text = _write_list(writer, scene, relations)
+    counted = any(attribute.isdigit() for thing in writer.graph.objects for attribute in thing.attributes)
+    return text if counted else None
+
+
+def _write_absence(writer, scene, relations):
+    """ "A red ball, but no dog": what is not in the image is not in the caption's scene graph either."""
+    present = {thing.category for thing in scene.things}
+    i = writer.rng.below(len(scene.things))
+    about = describe(scene, i, writer.rng)
+    if about is None:
+        return None
+    phrase, _ = writer.phrase(scene.things[i].category, about)
+    return f"{phrase}, but no {writer.rng.pick([name for name in CATEGORIES if name not in present])}"
+
+
+def _with_wrong_attribute(scene: Scene, rng: StableRandom) -> Scene:
+    """The scene as someone remembers it who has one colour wrong."""
+    i = rng.below(len(scene.things))
+    wrong = rng.pick([colour for colour in SCENE_COLOURS if colour != scene.things[i].colour])
+    return replace(scene, things=tuple(replace(t, colour=wrong) if k == i else t for k, t in enumerate(scene.things)))
 
 
 def _pick_relation(rng: StableRandom, relations):
@@ -265,15 +346,15 @@ def _pick_relation(rng: StableRandom, relations):
     return rng.pick(strong if strong and rng.chance(45) else relations)
 
 
-def _collect(write, forms, rng: StableRandom, count: int) -> list[tuple[str, SceneGraph]]:
+def _collect(write, forms, rng: StableRandom, count: int, *, synonyms=None, tries: int = 2000, but=()) -> list[tuple[str, SceneGraph]]:
     made: dict[str, SceneGraph] = {}
     turn = rng.shuffled(forms)
-    for k in range(2000 * count):  # usually fewer than ten; after so many tries there are no more different captions
+    for k in range(tries * count):  # usually fewer than ten; after so many tries there are no more different captions
         if len(made) == count:
             break
-        writer = CaptionWriter(rng)
+        writer = CaptionWriter(rng, synonyms)
         text = write(writer, turn[k % len(turn)])
-        if text is not None and text not in made:
+        if text is not None and text not in made and text not in but:
             made.update([writer.finish(text)])
     return list(made.items())
 

@@ -7,6 +7,7 @@ import numpy as np
 from ...parsers import geometry
 from ...scenes import SceneGraph, SceneObject
 from .backgrounds import background
+from .dials import Dials, percent, with_repeats
 from .layout import AIR, SLACK, WALL, Scene, choose_content, kinds_of, place_things, signature, split_of, stable_codes
 from .paint import CANVAS, Painter
 from .shapes import SHAPES
@@ -69,11 +70,16 @@ def truth(scene: Scene, boxes: list, size: int, id: str | None = None) -> SceneG
     )  # fmt: skip
 
 
-def make_scene(seed: int, split: str, index: int) -> tuple[Scene, np.ndarray, list]:
+def make_scene(seed: int, split: str, index: int, dials: Dials | None = None) -> tuple[Scene, np.ndarray, list]:
     """Scene number *index* of a split with its canvas (512, 512, 3) and visible boxes, by rejection sampling until it is unambiguous."""
-    rng = StableRandom("scenes", seed, split, index)
+    key = ("scenes", seed, split, index)
+    repeats = percent(dials.counts, 0) if dials is not None else 0
+    rng = StableRandom(*key, "repeats") if repeats else StableRandom(*key)
+    repeated = bool(repeats) and rng.chance(repeats)  # once for each scene: crowded ones are rejected more often
     while True:
         content = choose_content(rng)
+        if repeated:
+            content = with_repeats(content, rng)
         if split_of(signature(content)) != split:
             continue
         for _ in range(4):

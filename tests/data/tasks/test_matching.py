@@ -32,7 +32,7 @@ from hetero_xmodal.data.tasks.matching import (
     region_provenance,
     word_provenance,
 )
-from hetero_xmodal.data.tasks.matching.extract import Extractor
+from hetero_xmodal.data.tasks.matching.extractors import Extractor
 from hetero_xmodal.data.tasks.matching.load import cached_regions
 from hetero_xmodal.errors import InputError, MissingPackageError
 
@@ -167,7 +167,7 @@ def test_cache_makes_only_what_is_missing_and_mends_what_is_broken(tmp_path, mon
 
     asked: list[int] = []
 
-    def fake(record):
+    def fake(record, folders=()):
         extractor, _ = counting_extractor()
         run = extractor.run
         return Extractor(extractor.provenance, lambda images: (asked.extend(images), run(images))[1])

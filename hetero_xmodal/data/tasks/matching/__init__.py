@@ -14,11 +14,13 @@ _HOME = {
     "check_provenance": "provenance",
     "encode_words": "texts",
     "extract_regions": "extract",
+    "find_detector": "extractors",
     "learn_vocabulary": "texts",
-    "load_extractor": "extract",
+    "load_extractor": "extractors",
     "load_matching_data": "load",
     "load_test_split": "load",
-    "region_provenance": "extract",
+    "region_provenance": "region_settings",
+    "with_objects": "region_settings",
     "word_provenance": "texts",
 }
 __all__ = [*_HOME, "Regions", "open_regions", "select_regions"]

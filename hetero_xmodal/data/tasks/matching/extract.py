@@ -1,235 +1,22 @@
-"""Images to regions: grid patches of a frozen network, or the boxes of any detector, with an exact record of how they were made.
+"""Images to regions: grid patches of a frozen network, the boxes of any detector, or both, with an exact record of how they were made.
 
-The record (*provenance*) is a dict of JSON values; a short text stands for the usual ones:
-
-=======================================  ======================================================================  ==============
-text                                     regions of an image                                                    width
-=======================================  ======================================================================  ==============
-``grid``, ``grid:7``                     7 x 7 patches of EfficientNet-lite0 at 320 pixels (the default)         1280
-``grid:7:resnet18``                      the same of a network of torchvision                                    the network's
-``world``                                objects that the shipped detector of the default world sees             159
-``COCO-Detection/...yaml``, ``my.yaml``  the 36 best boxes of a detectron2 model                                 the model's
-``boxes.json+efficientnet-lite0``        boxes found elsewhere with the features of a frozen network             1280
-=======================================  ======================================================================  ==============
-
-A dict such as ``{"extractor": "grid", "side": 224, "mirror": "no"}`` changes single settings; see :func:`region_provenance`.
+What can be asked for is in :mod:`~hetero_xmodal.data.tasks.matching.region_settings`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ....errors import InputError, nearest
+from ....errors import InputError
 from ...regions import Regions, open_regions
 from ...store import BlockFile, FileRows, as_bytes, digest, open_store, progress_bar
+from .extractors import Extractor, load_extractor
 
 BLOCK = 32
-
-_GRID = {"extractor": "grid", "patches": 7, "network": "efficientnet-lite0", "side": 320, "normalise": "none", "mirror": "mean"}
-_DETECTOR = {
-    "extractor": "detector", "detector": "world", "features": None, "k": 36, "score_threshold": 0.05, "names": False, "geometry": False,
-}  # fmt: skip
-#: settings of the world's detector: its regions carry class and position too
-_WORLD = {**_DETECTOR, "k": 8, "score_threshold": 0.45, "names": True, "geometry": True}
-
-#: what must be equal for two sets of regions to be of one kind
-_FOUND = ("weights", "feature_weights", "width", "k")
-
-
-def region_provenance(images: str | dict[str, Any]) -> dict[str, Any]:
-    """The full record that *images* (a short text, or a dict of settings) stands for, without the entries that depend on the weights.
-
-    Settings of a grid
-        ``patches`` a side; ``network``; ``side`` of the square in pixels that the whole image is stretched to (nothing is cut off);
-        ``normalise``: ``"none"`` or ``"l2"`` (every patch of length one); ``mirror``: ``"no"``, or ``"mean"`` for the mean of the image
-        and of its mirror image (turned back), which takes twice the time.
-    Settings of a detector
-        ``detector``, ``features`` (a frozen network that the features are read from instead of the detector's own), ``k`` boxes at most,
-        ``score_threshold`` (the best box is kept in any case), ``names``: one column for every class the detector knows, ``geometry``: six
-        columns of where the box lies. ``names`` is for detectors whose region features do not determine the class.
-
-    Raises
-    ------
-    InputError : an unknown extractor or setting, or a value out of range.
-
-    >>> region_provenance("grid:5")["patches"], region_provenance({"extractor": "grid", "side": 224})["side"]
-    (5, 224)
-    """
-    if isinstance(images, dict):
-        kind = images.get("extractor")
-        if kind == "given":
-            return dict(images)
-        base = _GRID if kind == "grid" else (_WORLD if images.get("detector", "world") == "world" else _DETECTOR)
-        if kind not in ("grid", "detector"):
-            raise InputError(f"extractor {kind!r} is not known{nearest(str(kind), ['grid', 'detector'])}; give 'grid' or 'detector'")
-        found = (*_FOUND, *(("detector_source",) if kind == "detector" else ()))
-        unknown = next((key for key in images if key not in base and key not in found), None)
-        if unknown is not None:
-            raise InputError(f"regions have no setting {unknown!r}{nearest(unknown, base)}; known are {', '.join(base)}")
-        return _checked(base | images)
-    text = str(images)
-    kind, _, rest = text.partition(":")
-    if kind == "grid":
-        patches, _, network = rest.partition(":")
-        if patches and not patches.isdigit():
-            raise InputError(f"regions {text!r}: the number of patches a side is {patches!r}; write for instance 'grid:7'")
-        return _checked(_GRID | ({"patches": int(patches)} if patches else {}) | ({"network": network} if network else {}))
-    if text == "world":
-        return dict(_WORLD)
-    detector, _, network = text.partition("+")
-    if not detector.endswith((".yaml", ".yml", ".json")):
-        raise InputError(
-            f"regions {text!r} are not known{nearest(text, ['grid', 'world'])}; give 'grid', 'world', a detectron2 .yaml, or "
-            "'boxes.json+efficientnet-lite0'"
-        )
-    return _checked(_DETECTOR | {"detector": detector, "features": network or None})
-
-
-def _checked(record: dict[str, Any]) -> dict[str, Any]:
-    def whole(key: str, low: int, high: int) -> None:
-        value = record[key]
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise InputError(f"{key} of the regions is {value!r}; give a whole number in {low}..{high}")
-
-    if record["extractor"] == "grid":
-        whole("patches", 1, 32), whole("side", 32, 2048)
-        for key, choices in (("normalise", ("none", "l2")), ("mirror", ("no", "mean"))):
-            if record[key] not in choices:
-                raise InputError(f"{key} of the regions is {record[key]!r}; give {' or '.join(map(repr, choices))}")
-    else:
-        whole("k", 1, 1000)
-    return record
-
-
-class Extractor:
-    """Images in, regions out.
-
-    provenance : the complete record, with the identity of the weights, ``k`` and ``width``
-    run : a list of images -> features (b, k, width), counts (b,), boxes (b, k, 4), sizes (b, 2)
-    """
-
-    def __init__(self, provenance: dict[str, Any], run: Callable[[list], tuple[np.ndarray, ...]]) -> None:
-        self.provenance, self.run = provenance, run
-
-
-def load_extractor(images: str | dict[str, Any]) -> Extractor:
-    """The extractor that *images* names (see the module's table).
-
-    Raises
-    ------
-    InputError : an unknown name or setting, or weights that are not those which the record names.
-    """
-    record = region_provenance(images)
-    if record["extractor"] == "given":
-        raise InputError("these regions were made elsewhere, so images cannot be turned into such; give regions of the same kind")
-    extractor = _grid(record) if record["extractor"] == "grid" else _detector(record)
-    for key in ("weights", "feature_weights"):
-        if record.get(key) not in (None, extractor.provenance.get(key)):
-            name = record["network"] if record["extractor"] == "grid" else record["detector"]
-            raise InputError(
-                f"the {key.replace('_', ' ')} of '{name}' are {extractor.provenance.get(key)}, but the model's regions were made with "
-                f"{record[key]}; install or give those again"
-            )
-    return extractor
-
-
-def _grid(record: dict[str, Any]) -> Extractor:
-    import torch
-    from torch.nn import functional as F
-
-    from ....images import read_reduced
-    from ....parsers.detectors.grid import load_network, patch_boxes
-
-    network, mean, deviation, weights = load_network(record["network"])
-    n, side = record["patches"], record["side"]
-
-    def run(images: list) -> tuple[np.ndarray, ...]:
-        # twice the side is read, so that the shorter side of a wide image is not enlarged again when the image is stretched
-        decoded, sizes = zip(*(read_reduced(image, 2 * side) for image in images), strict=True)
-        pixels = np.stack([np.asarray(one.resize((side, side))) for one in decoded])
-        x = (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() - mean) / deviation
-        with torch.inference_mode():
-            maps = F.adaptive_avg_pool2d(network(x), n)
-            if record["mirror"] == "mean":
-                maps = (maps + F.adaptive_avg_pool2d(network(x.flip(3)), n).flip(3)) / 2
-            rows = maps.flatten(2).transpose(1, 2)
-            rows = F.normalize(rows, dim=2) if record["normalise"] == "l2" else rows
-        boxes = np.stack([patch_boxes(n, size) for size in sizes])
-        return rows.numpy(), np.full(len(images), n * n, np.int64), boxes, np.asarray(sizes, np.int64)
-
-    with torch.inference_mode():
-        width = network(torch.zeros(1, 3, side, side)).shape[1]
-    return Extractor({**record, "weights": weights, "k": n * n, "width": int(width)}, run)
-
-
-def _detector(record: dict[str, Any]) -> Extractor:
-    from ....images import read_reduced
-    from ....parsers.detectors.base import InputImage
-    from ....parsers.detectors.registry import load_detector
-
-    detector = load_detector(record["detector"], features=record["features"])
-    names = _class_names(detector, record) if record["names"] else []
-    column = {name: k for k, name in enumerate(names)}
-    k = record["k"]
-
-    def run(images: list) -> tuple[np.ndarray, ...]:
-        ready = []
-        for image in images:
-            name = str(image) if isinstance(image, str | Path) else None
-            ready.append(InputImage(*read_reduced(image, detector.longest_side), name, Path(name).stem if name else None))
-        found = detector.detect(ready, score_threshold=record["score_threshold"], max_objects=k)
-        for i, (image, answer) in enumerate(zip(ready, found, strict=True)):
-            if not len(answer.boxes):  # nothing above the threshold: keep the best box
-                found[i] = detector.detect([image], score_threshold=0.0, max_objects=1)[0]
-        own = next((a.features.shape[1] for a in found if a.features is not None and len(a.boxes)), detector_width[0])
-        if own is None:
-            raise InputError(
-                f"detector '{record['detector']}' gives no region features; name a network for them, as '{record['detector']}+"
-                "efficientnet-lite0'"
-            )
-        detector_width[0] = own
-        features = np.zeros((len(found), k, own + len(names) + 6 * record["geometry"]), np.float32)
-        boxes = np.zeros((len(found), k, 4), np.float32)
-        counts = np.ones(len(found), np.int64)
-        sizes = np.asarray([image.size for image in ready], np.int64)
-        for row, answer in enumerate(found):
-            count = len(answer.boxes)
-            if count:
-                counts[row] = count
-                features[row, :count, :own] = answer.features
-                boxes[row, :count] = answer.boxes
-                for place, name in enumerate(answer.names if names else ()):
-                    features[row, place, own + column[name]] = 1
-            else:  # no box at all: the whole image, with zeros as features
-                boxes[row, 0] = [0, 0, *sizes[row]]
-        if record["geometry"]:
-            where = Regions(features, counts, boxes, sizes).places(np.arange(len(found)))
-            features[np.arange(k) < counts[:, None], -6:] = where.numpy()
-        return features, counts, boxes, sizes
-
-    detector_width: list[int | None] = [None]
-    if record.get("width"):
-        detector_width[0] = record["width"] - len(names) - 6 * record["geometry"]
-    elif getattr(getattr(detector, "config", None), "feature", None):
-        detector_width[0] = detector.config.feature
-    elif record["features"]:
-        detector_width[0] = 1280 if record["features"] == "efficientnet-lite0" else None
-    source = {key: value for key, value in detector.source.items() if key in ("weights", "feature", "feature_weights", "normalisation")}
-    record = {**record, "weights": source.get("weights"), "feature_weights": source.get("feature_weights"), "detector_source": source}
-    if detector_width[0] is not None:
-        record["width"] = detector_width[0] + len(names) + 6 * record["geometry"]
-    return Extractor(record, run)
-
-
-def _class_names(detector: Any, record: dict[str, Any]) -> list[str]:
-    names = getattr(getattr(detector, "config", None), "classes", None) or getattr(detector, "labels", None)
-    if not names:
-        raise InputError(f"detector '{record['detector']}' does not say which classes it knows; leave out names=True")
-    return list(names)
 
 
 def extract_regions(
@@ -240,6 +27,7 @@ def extract_regions(
     marks: Sequence[str] | None = None,
     out: str | Path | None = None,
     known: dict[str, tuple[dict[str, FileRows], int]] | None = None,
+    folders: Sequence[str | Path] = (),
     progress: bool | None = None,
 ) -> Regions:
     """Regions of *images*, made as *provenance* says.
@@ -253,6 +41,7 @@ def extract_regions(
     out : safetensors file to write, half precision. If it is there already and was made of the same images in the same way, it is
         opened; an interrupted one is continued. ``None`` keeps everything in memory.
     known : rows of images that need no extraction: mark -> (tensors of another file, row).
+    folders : data folders in which a file of detections is looked for; if left out, the folder of the first image and the one above it.
     progress : show a bar; ``None``: in a terminal, if there is much to do.
 
     Raises
@@ -265,7 +54,7 @@ def extract_regions(
     >>> regions.features.shape, regions.sizes.tolist()
     ((2, 8, 159), [[60, 40], [50, 50]])
     """
-    extractor = provenance if isinstance(provenance, Extractor) else load_extractor(provenance)
+    extractor = provenance if isinstance(provenance, Extractor) else load_extractor(provenance, folders=folders or _folders_of(images))
     record = extractor.provenance
     names = [Path(p).stem if isinstance(p, str | Path) else str(k) for k, p in enumerate(images)] if ids is None else list(ids)
     if len(names) != len(images):
@@ -283,6 +72,8 @@ def extract_regions(
         "boxes": (np.float32, (n, k, 4)),
         "sizes": (np.int64, (n, 2)),
     }
+    if record.get("classes"):
+        shapes["classes"] = (np.int64, (n, k))
     if out is None:
         arrays = {name: np.zeros(shape, dtype) for name, (dtype, shape) in shapes.items()}
         with progress_bar("extracting regions", n, progress) as advance:
@@ -290,7 +81,7 @@ def extract_regions(
                 for name, rows in _block(extractor, images, marks, start, known or {}).items():
                     arrays[name][start : start + BLOCK] = rows
                 advance(min(BLOCK, n - start))
-        return Regions(arrays["features"], arrays["counts"], arrays["boxes"], arrays["sizes"], names, record)
+        return Regions(ids=names, provenance=record, **arrays)
     about = {"ids": as_bytes(names), "marks": as_bytes(marks)}
     key = digest(record, names, list(marks))
     if Path(out).exists():
@@ -318,6 +109,12 @@ def extract_regions(
     return open_regions(out)
 
 
+def _folders_of(images: Sequence[Any]) -> list[Path]:
+    """The folder of the first image that is a file, and the one above it."""
+    first = next((Path(image) for image in images if isinstance(image, str | Path)), None)
+    return [] if first is None else [first.parent, first.parent.parent]
+
+
 def _drawn(image: Any) -> Any:
     return image() if callable(image) else image
 
@@ -328,6 +125,8 @@ def _block(extractor: Extractor, images: Sequence[Any], marks: Sequence[str], st
     new = [row for row in rows if marks[row] not in known]
     record = extractor.provenance
     shapes = {"features": (record["k"], record["width"]), "counts": (), "boxes": (record["k"], 4), "sizes": (2,)}
+    if record.get("classes"):
+        shapes["classes"] = (record["k"],)
     out = {name: np.zeros((len(rows), *shape), np.float32 if name in ("features", "boxes") else np.int64) for name, shape in shapes.items()}
     if new:
         made = extractor.run([_drawn(images[row]) for row in new])

@@ -18,12 +18,14 @@ from ....errors import InputError, nearest
 from ....files import read_json, write_json
 from ...marks import PREFIX, file_marks
 from ...regions import Regions, open_regions, select_regions
-from ...registry import open_for
+from ...registry import data_folders, open_for
 from ...source import SET_ASIDE, SPLITS, Record, Source, check_files, check_records, id_hash, split_name
 from ...store import cache_folder, digest, from_bytes, one_at_a_time, open_store
-from .extract import extract_regions, load_extractor, region_provenance
+from .extract import extract_regions
+from .extractors import Extractor, load_extractor
 from .pairs import MatchingData, Split
 from .provenance import check_provenance
+from .region_settings import region_provenance
 from .texts import encode_words, encoder_identity, learn_vocabulary, word_provenance
 
 #: images of a generated data set unless sizes are given
@@ -47,7 +49,7 @@ def load_matching_data(
     ----------
     name : any data set of the registry that gives captions, and images or regions.
     images : how regions are made of images: ``"grid"`` unless given, ``"world"`` for the default world
-        (see :mod:`~hetero_xmodal.data.tasks.matching.extract`); given regions stay as they are.
+        (see :mod:`~hetero_xmodal.data.tasks.matching.region_settings`); given regions stay as they are.
     texts : how words are made of captions: ``"minilm"``, ``"trained"``, ``"spacy"``, ``"transformer:NAME"``
         (see :mod:`~hetero_xmodal.data.tasks.matching.texts`).
     seed : of the images that are held out where the data set has no splits, or none for the test.
@@ -332,7 +334,7 @@ def _regions(
             found[split] = replace(found[split], ids=[record.id for record in records])
         return found
     every = [record for split in parts for record in parts[split]]
-    whole = cached_regions(every, made, folder, progress)
+    whole = cached_regions(every, made, folder, progress, folders=data_folders(source.name))
     found, start = {}, 0
     for split, records in parts.items():
         found[split] = select_regions(whole, np.arange(start, start + len(records)))
@@ -340,16 +342,18 @@ def _regions(
     return found
 
 
-def cached_regions(records: Sequence[Record], made: dict[str, Any], folder: Path, progress: bool | None = None) -> Regions:
+def cached_regions(
+    records: Sequence[Record], made: dict[str, Any], folder: Path, progress: bool | None = None, *, folders: Sequence[str | Path] = ()
+) -> Regions:
     """Regions of the images of *records*, made as *made* says, from the cache; what is missing there is extracted and added.
 
     Files of the same provenance share a folder named by its hash. The regions of an image that is in any of them, by its mark, are not
     extracted again.
     """
-    extractor = load_extractor(made)
+    extractor = load_extractor(made, folders=folders)
     settings = {key: value for key, value in extractor.provenance.items() if key != "width"}  # not known beforehand of every detector
     place = folder / f"regions-{digest(settings)}"
-    marks = [_mark(record, extractor.provenance) for record in records]
+    marks = [_mark(record, extractor) for record in records]
     target = place / f"{digest(marks)}.safetensors"
     with one_at_a_time(target):
         _remove_if_broken(target)
@@ -372,10 +376,10 @@ def cached_regions(records: Sequence[Record], made: dict[str, Any], folder: Path
         )
 
 
-def _mark(record: Record, made: dict[str, Any]) -> str:
-    """What the regions of an image depend on: its contents and, where boxes are looked up in a file, its name too."""
-    by_name = str(made.get("detector", "")).endswith(".json")
-    return f"{record.mark} {record.image}" if by_name else record.mark
+def _mark(record: Record, extractor: Extractor) -> str:
+    """What the regions of an image depend on: its contents and, where boxes are looked up in a file, its name and perhaps that file."""
+    by_name = str(extractor.provenance.get("detector", "")).endswith(".json")
+    return " ".join(filter(None, [record.mark, extractor.stamp, str(record.image)])) if by_name else record.mark
 
 
 def _remove_if_broken(path: Path) -> None:

@@ -60,6 +60,7 @@ class Batch:
     words : (W, e) vectors or (W,) rows of the vocabulary, caption after caption; word_counts : (b,)
     images, captions : (b,) row numbers in the split
     places : (R, 6) where each region lies (see :meth:`Regions.places`), or None
+    classes : (R,) the class of each region, a row of ``provenance["classes"]`` or -1, or None (see :class:`Regions`)
     """
 
     regions: Tensor
@@ -69,6 +70,7 @@ class Batch:
     images: Tensor
     captions: Tensor
     places: Tensor | None = None
+    classes: Tensor | None = None
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on *device*."""
@@ -116,7 +118,7 @@ class Split:
         regions, region_counts = self.regions.take(images)
         words, word_counts = self.words.take(captions)
         numbers = torch.from_numpy(images.astype(np.int64)), torch.from_numpy(captions)
-        return Batch(regions, region_counts, words, word_counts, *numbers, self.regions.places(images))
+        return Batch(regions, region_counts, words, word_counts, *numbers, self.regions.places(images), self.regions.classes_of(images))
 
 
 @renamed_fields(validation="val")
@@ -146,7 +148,7 @@ def mean_regions(regions: Regions) -> Regions:
         flat, counts = regions.take(rows)
         means[rows, 0] = segment_means(flat.numpy(), counts.numpy())
     _check_finite(means, "the region features")
-    return replace(regions, features=means, counts=np.ones(len(regions), dtype=np.int64), boxes=None)
+    return replace(regions, features=means, counts=np.ones(len(regions), dtype=np.int64), boxes=None, classes=None)
 
 
 def mean_words(words: Words) -> np.ndarray:

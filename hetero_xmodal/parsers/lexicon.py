@@ -140,7 +140,7 @@ NO_OBJECTS = _words("direction directions way ways conversation distance daytime
 
 #: normal forms of attributes, as people annotate them
 ATTRIBUTE_FORMS = {
-    "wood": "wooden",
+    "wood": "wooden", "multicolored": "multi colored", "multicoloured": "multi colored", "multicolor": "multi colored",
 }  # fmt: skip
 
 #: heads whose noun modifiers are attributes ("nike logo", "brick wall")
@@ -218,6 +218,11 @@ VERBS_WITH_OBJECT = TRANSITIVE | _words(
 PLACES_FOR_VERBS = _words(
     "area field lot path lane trail contest competition room place station ground gear game pen pool equipment machine tool court space "
     "track party kit supplies season device instrument"
+)
+
+#: verbs for which such heads are made
+ACTIVITIES = _words(
+    "play park serve ride eat drink cook read wash feed cut clean drive fly paint repair pull carry build shop race swing use"
 )
 
 #: second words of attributes of two words: "arrow shaped", "well lit", "king size"

@@ -58,7 +58,7 @@ def participles_between_nouns(words: list[Word], lemma: Lemmatizer) -> None:
         if not w.low.endswith("ing") or w.dep not in ("amod", "compound", "nmod") or w.head.i < w.i or w.head.tag not in NOUN_TAGS:
             continue
         before, thing, base = words[w.i - 1], w.head, lemma(w.low, "VERB")
-        if base == w.low or base not in lex.VERBS_WITH_OBJECT or thing.lemma in lex.PLACES_FOR_VERBS:
+        if base == w.low or base not in lex.VERBS_WITH_OBJECT or base in lex.ACTIVITIES and thing.lemma in lex.PLACES_FOR_VERBS:
             continue
         if f"{w.low} {words[w.i + 1].low}" in lex.NAME_PAIRS:
             continue

@@ -39,6 +39,21 @@ def words_before_noun(reading: Reading) -> None:
                 modifier(reading, kid, head, start)
 
 
+def words_after_noun(reading: Reading) -> None:
+    """ "a woman ready to hit a ball", "something orange", "a jet high in the air": an adjective behind a noun."""
+    for head in reading.heads:
+        if head.i + 1 >= len(reading.words):
+            continue
+        word = reading.words[head.i + 1]
+        if (
+            word.tag == "JJ"
+            and word.head is head
+            and word.dep in ("amod", "acl", "advcl", "acomp", "relcl")
+            and not is_before_noun(reading, word)
+        ):
+            reading.add_attribute(head, attribute_text(reading, word))
+
+
 def modifier(reading: Reading, word: Word, head: Word, start: int) -> None:
     """One modifier of a noun whose name starts at token *start*: an attribute, a part ("tree branch") or a cover ("snow covered")."""
     if whole_of(word, head):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import groupby
 
 from . import lexicon as lex
 from .common_words import COMMON_WORDS
@@ -30,7 +31,8 @@ class Spelling:
 
     A word is known if it or its base form stands in the dictionary of *lemma*, or in the list of common words. An unknown word of letters
     only is corrected if a common word, or a form of one, comes from it by one letter that is left out, added, changed or exchanged with
-    its neighbour; of several, the one with the more common base form is taken. Without a dictionary nothing is corrected.
+    its neighbour. Of several, one with the same letters is taken first, then the one with the more common base form. Without a dictionary
+    nothing is corrected.
     """
 
     def __init__(self, lemma: Lemmatizer) -> None:
@@ -50,7 +52,7 @@ class Spelling:
         if not (_SHORTEST <= len(word) <= _LONGEST and word.isascii() and word.isalpha()) or self._is_word(word):
             return word
         near = {form for part in (word, *_shorter(word)) for form in self._neighbours.get(part, ()) if _one_apart(word, form)}
-        return min(near, key=lambda form: (self._ranks[form], form), default=word)
+        return min(near, key=lambda form: (not _is_slip(word, form), self._ranks[form], form), default=word)
 
     def _is_word(self, word: str) -> bool:
         """Whether a word is known, or made of a noun of at least four letters: "kayaker", "bricked"."""
@@ -92,6 +94,15 @@ class Spelling:
 def _shorter(word: str) -> Iterator[str]:
     """The word without one of its letters."""
     return (word[:i] + word[i + 1 :] for i in range(len(word)))
+
+
+def _is_slip(one: str, other: str) -> bool:
+    """Whether two words have the same letters: two of them exchanged, or one written twice instead of once.
+
+    >>> _is_slip("eatting", "eating"), _is_slip("gilr", "girl"), _is_slip("eatting", "hatting")
+    (True, True, False)
+    """
+    return sorted(one) == sorted(other) or [k for k, _ in groupby(one)] == [k for k, _ in groupby(other)]
 
 
 def _one_apart(one: str, other: str) -> bool:

@@ -21,6 +21,7 @@ from hetero_xmodal.parsers.words import Lemmatizer
         ("carying", "carrying"),
         ("moutains", "mountains"),
         ("agianst", "against"),
+        ("eatting", "eating"),  # rather than "hatting": the same letters
     ],
 )
 def test_one_letter_is_corrected(wrong, right):

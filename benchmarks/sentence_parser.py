@@ -9,8 +9,9 @@ Speed is one core's (set OMP_NUM_THREADS=1), and is given as a ratio to spaCy's 
 the same sentences right before. ``--predictions`` writes what was said about each caption of the csv file, in its order, as
 ``[{"objects": [...], "attributes": [[object, attribute]...], "relations": [[subject, predicate, object]...]}, ...]``.
 
-The captions of a csv file are scored together and in two halves, by the first byte of the SHA-256 of the caption: the rules were written
-with the errors of the even half in view, never with those of the odd half.
+The captions of a csv file are scored together and in two halves, by the first byte of the SHA-256 of the caption (even or odd): the rules
+for misspelt words, modifiers, states and comparisons were written with the errors of the even half of dev.csv in view, not those of the odd
+half. ``--errors`` counts every tuple that is missing or not true as one error, since all cost the same F1, and names its examples.
 """
 
 from __future__ import annotations

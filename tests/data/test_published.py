@@ -673,7 +673,7 @@ def test_a_card_says_all_that_people_must_know(name):
         "Quirks",
         "Recipes",
     ]
-    for heading in [*headings, "How far it was tried"]:
+    for heading in [*headings, "How far it was tried", "Where the numbers come from"]:
         section = text.split(f"## {heading}\n\n")[1].split("\n## ")[0]
         assert len(section.strip()) > 20, heading
     assert card.source.startswith("https://") and re.search(r"\((19|20)\d\d\)$", card.title) and f"({card.year})" in card.title

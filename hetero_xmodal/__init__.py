@@ -54,6 +54,7 @@ _HOME = {
     "evaluate": "evaluation.evaluate",
     "table": "evaluation.tables",
     "trace": "evaluation.trace",
+    "graph_report": "evaluation.graph_report",
     "verify": "evaluation.verify",
     "compare": "evaluation.compare",
     "build_index": "retrieval.api",

@@ -94,7 +94,7 @@ _VALUES = {
     "data": "NAME", "preset": "NAME", "protocol": "NAME", "strategy": "NAME", "language": "NAME",
     "recipe": "NAME", "network": "NAME", "model": "MODEL", "start": "MODEL", "similarity": "MODEL", "cam": "MODEL", "set": "KEY=VALUE",
     "split": "SPLIT", "images": "REGIONS", "texts": "WORDS", "detector": "DETECTOR", "only": "TABLE", "row": "ROW", "method": "ROW",
-    "accelerator": "DEVICE", "scenes": "SOURCE", "wiring": "WIRING", "out": "FOLDER", "index": "FOLDER",
+    "accelerator": "DEVICE", "scenes": "SOURCE", "control": "CONTROL", "wiring": "WIRING", "out": "FOLDER", "index": "FOLDER",
     "image": "FILE", "weights": "FILE", "detections": "FILE.json",
     "relations": "HOW", "image_scene": "FILE.json", "label_vectors": "FILE.mat"
 }  # fmt: skip

@@ -56,7 +56,7 @@ def open_corpus(request: Request) -> Source:
     records = [
         Record(
             id, split_of(id) if by_hash else split or "train", tuple(texts), image_of(path), None if labels is None else labels[row],
-            scene=partial(_scene, corpus, row) if scenes else None, mark=_mark(path),
+            scene=partial(scene_of, corpus, row) if scenes else None, mark=_mark(path),
         )
         for row, (id, split, path, texts) in enumerate(zip(images["id"], images["split"], images["path"], captions, strict=True))
     ]  # fmt: skip
@@ -120,7 +120,7 @@ def _has_scenes(corpus: GraphCorpus) -> bool:
     return bool((regions["provenance"] != PRIOR).any())
 
 
-def _scene(corpus: GraphCorpus, row: int, size: tuple[int, int]) -> SceneGraph:
+def scene_of(corpus: GraphCorpus, row: int, size: tuple[int, int]) -> SceneGraph:
     """The scene graph of one image whose width and height are *size*, from its regions and relations."""
     rows, strings = np.array([row]), corpus.data.vocabulary.strings
     things = corpus.data.of_owner(VISUAL, "image", rows, vectors=False).node_data[VISUAL]

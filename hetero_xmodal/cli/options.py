@@ -51,8 +51,8 @@ Objects = Annotated[
     str | None,
     typer.Option(
         "--detector",
-        help="Beside the patches of a grid, the objects that a detector sees: nanodet, or a file of detections, which is looked for in "
-        "the data folder too.",
+        help="Beside the patches of a grid, the objects that a detector sees: nanodet, or a file of detections or scenes:FILE.json, "
+        "looked for in the data folder too.",
     ),
 ]
 Words = Annotated[str, typer.Option("--texts", help=TEXTS)]

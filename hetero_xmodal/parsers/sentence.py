@@ -142,8 +142,9 @@ def parse_sentence(text: str, *, model: str | None = None) -> SceneGraph:
     Returns
     -------
     SceneGraph
-        with ``text``, ``tokens`` (all of them, as written), ``objects`` (``name`` is the singular noun with its compound nouns, ``span``
-        and ``head`` index ``tokens``) and ``relations`` (predicates in base form: "is holding" -> "hold"). A sentence without a noun, in
+        with ``text``, ``tokens`` (all of them, as written), ``objects`` (``name`` is the singular noun with its compound nouns, without
+        spelling mistakes; ``span`` and ``head`` index ``tokens``) and ``relations`` (predicates in base form: "is holding" -> "hold").
+        Actions without an object or place are attributes in the form in -ing ("a dog runs" -> dog[running]). A sentence without a noun, in
         another language, nested hundreds of times, or with more than 10,000 relations gives an empty or nearly empty scene; in the last
         two cases ``source["note"]`` says so.
 

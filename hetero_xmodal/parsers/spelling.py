@@ -108,7 +108,7 @@ def _is_slip(one: str, other: str) -> bool:
 def _one_apart(one: str, other: str) -> bool:
     """Whether one letter left out, added, changed or exchanged with its neighbour makes *other* of *one*.
 
-    >>> [_one_apart("chiar", other) for other in ("chair", "chia", "chiara", "chirr", "chaos", "liar", "hciar")]
+    >>> [_one_apart("chiar", other) for other in ("chair", "chia", "chiara", "chirp", "chaos", "liar", "hciar")]
     [True, True, True, False, False, False, True]
     """
     start = 0

@@ -408,7 +408,8 @@ def cached_regions(
 
 def _mark(record: Record, extractor: Extractor) -> str:
     """What the regions of an image depend on: its contents and, where boxes are looked up in a file, its name and perhaps that file."""
-    by_name = str(extractor.provenance.get("detector", "")).endswith(".json")
+    detector = str(extractor.provenance.get("detector", ""))
+    by_name = detector.endswith(".json") or detector.startswith("boxes:")
     return " ".join(filter(None, [record.mark, extractor.stamp, str(record.image)])) if by_name else record.mark
 
 

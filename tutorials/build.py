@@ -152,7 +152,7 @@ def carry_outputs(committed: Path, solution: NotebookNode) -> bool:
 
 
 def execute(solution: NotebookNode, folder: Path) -> None:
-    """Run a solution from top to bottom in a fresh kernel; the outputs are stored in it, and the seconds of processor time that they took."""
+    """Run a solution from top to bottom in a fresh kernel; its outputs and the seconds of processor time are stored in it."""
     from nbclient import NotebookClient
 
     clock = nbformat.v4.new_code_cell("import time\nprint(time.process_time())")

@@ -42,6 +42,7 @@ _HOME = {
     "load_graph": "graphs.store",
     "GraphCorpus": "graphs.corpus",
     "concat": "graphs.corpus",
+    "batch": "graphs.flat",
     "read_parquet": "graphs.parquet_read",
     "build_corpus": "data.tasks.corpus",
     "load_dataset": "data",

@@ -64,7 +64,7 @@ def _write_table(table, out: Path) -> None:
         table.to_parquet(temporary)
 
 
-_TO = "parquet, duckdb, pyg, graphml, gexf, neo4j-csv, croissant, coco or visual-genome."
+_TO = "parquet, duckdb, dgl, pyg, graphml, gexf, neo4j-csv, croissant, coco or visual-genome."
 
 
 @app.command(

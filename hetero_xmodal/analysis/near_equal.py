@@ -135,9 +135,11 @@ class SmallCopies:
         return first[kept], second[kept], cosine[kept], similarity[kept]
 
     def _similarity(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        import torch
+
         from ..metrics.images import ssim
 
-        ends = [np.stack([_large(self.paths[row]) for row in rows]) for rows in (first, second)]
+        ends = [torch.from_numpy(np.stack([_large(self.paths[row]) for row in rows])) for rows in (first, second)]
         return np.asarray(ssim(*ends).per_image)
 
 

@@ -1,6 +1,7 @@
 """Which words two groups use differently: log-odds ratios with an informative Dirichlet prior, with intervals.
 
-Monroe, Colaresi and Quinn (2008), *Fightin' words*, equations 15 to 22, with the whole variance (19): a word's counts in both groups are smoothed by pseudo-counts that
+Monroe, Colaresi and Quinn (2008), *Fightin' words*, equations 15 to 22, with the whole variance (19): a word's counts in both groups are
+smoothed by pseudo-counts that
 follow its frequency overall, so that a word that occurs twice, both times in one group, is not the most telling one.
 
 >>> table = log_odds([30, 1], [10, 1], total_a=100, total_b=100)

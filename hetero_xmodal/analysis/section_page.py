@@ -38,7 +38,7 @@ def _counted(table: pd.DataFrame, unit: str, numbers: Mapping[str, int]) -> str:
     only = {name: table[name].iloc[0] for name in _SAME if name in table and table[name].nunique() == 1}
     unit = str(only.get("unit", unit))
     n = only.get("n", numbers.get(unit))
-    said = [f"unit: {unit}"] * bool(unit) + [f"n = {n:,}"] * (n is not None)
+    said = ([f"unit: {unit}"] if unit else []) + ([] if n is None else [f"n = {n:,}"])
     return f" ({', '.join(said)})" if said else ""
 
 

@@ -1,4 +1,4 @@
-"""Every tutorial runs as a student opens it, each check failing with its hint, then with the solutions, and keeps the form of the course."""
+"""Tutorials run as a student opens them, each check failing with its hint, then with the solutions, and keep the form of the course."""
 
 from __future__ import annotations
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..checks import check_choice, check_count
+from ..control_names import CONTROLS, check_control
 from ..data.registry import check_data
 from ..data.source import SPLITS, split_name
 from ..errors import InputError, nearest
@@ -32,6 +34,8 @@ def evaluate(
     image_size: int | None = None,
     scenes: str | None = None,
     similarity: str | Path | None = None,
+    control: str | None = None,
+    graph_report: bool = False,
     save: bool = True,
     progress: bool | None = None,
 ) -> Evaluation:
@@ -41,9 +45,10 @@ def evaluate(
     recipe         scores                                                                  options
     =============  ======================================================================  ================================================
     ``dagnn``      mean average precision over all ranks, both directions                  size (of the world), network
-    ``algr``       R@1, R@5, R@10, median rank, both directions; Rsum                      size, protocol
-    ``cam``        edit accuracy, kept, success, errors, slots of the edited sentence      split, pairs, image_size, scenes, similarity
-    ``mimnet``     edit accuracy, kept, success, errors                                    split, pairs, image_size, similarity
+    ``algr``       R@1, R@5, R@10, median rank, both directions; Rsum                      size, protocol, control
+    ``cam``        edit accuracy, kept, success, errors, slots of the edited sentence      split, pairs, image_size, scenes, similarity,
+                                                                                           control
+    ``mimnet``     edit accuracy, kept, success, errors                                    split, pairs, image_size, similarity, control
     =============  ======================================================================  ================================================
 
     Parameters
@@ -60,6 +65,9 @@ def evaluate(
     image_size : side of the edited images in pixels; the model's own if left out.
     scenes : source of CAM's regions: ``"detector"``, or ``"true"`` for the annotated scene graphs.
     similarity : folder of a model of ``train similarity``; adds Sim, Diff and MP.
+    control : score the model with its edges ``"even"``, ``"identity"``, ``"shuffled"``, of ``"merged"`` relation types or with
+        ``"no-bridges"``, see :mod:`hetero_xmodal.message_passing.controls`. DAGNN's graph is not used in retrieval: train it so instead.
+    graph_report : add what :func:`hetero_xmodal.graph_report` measures on 32 items to the text.
     save : keep scores and per-query values in ``evaluations/`` of the run folder, for :func:`hetero_xmodal.compare`; a bare model folder
         is not changed.
     progress : show progress bars; by default in a terminal.
@@ -76,6 +84,8 @@ def evaluate(
     """
     if recipe is not None and recipe not in RECIPES:
         raise InputError(f"recipe is {recipe!r}{nearest(str(recipe), RECIPES)}; models of {', '.join(RECIPES)} can be evaluated")
+    if control is not None:
+        check_control(control)
     if recipe in ("cam", "mimnet"):
         check_edits(data, split, pairs, image_size, scenes)
     folder, recipe = _find(model, data, recipe)
@@ -84,14 +94,20 @@ def evaluate(
     if recipe in ("cam", "mimnet"):
         check_edits(data, split, pairs, image_size, scenes)
     check_data(data, recipe)
+    if recipe == "dagnn" and control is not None:
+        raise InputError("DAGNN's label graph is not used in retrieval, so a control changes nothing there; train with --set control=...")
     options = {
         "split": split, "size": size, "protocol": protocol, "network": network, "pairs": pairs, "image_size": image_size,
         "scenes": scenes, "similarity": None if similarity is None else find_model(similarity, recipe="similarity")[0],
-        "progress": progress,
+        "progress": progress, "control": None if control == "none" else control,
     }  # fmt: skip
     made = call_with(
         {"dagnn": _dagnn, "algr": _algr, "cam": _cam, "mimnet": _mimnet}[recipe], f"evaluate {recipe}", [folder, data], options
     )
+    if graph_report:
+        from .graph_report import graph_report as measure
+
+        made = replace(made, text=f"{made.text}\n{measure(folder, data, control=control or 'none', progress=progress)}")
     run = run_of(folder)
     return made.save(run) if save and run is not None else made
 
@@ -159,7 +175,25 @@ def _dagnn(folder: Path, data: str, *, size: int | None = None, network: str | N
     return _made("dagnn", folder, {"data": data, "size": size}, scores, per_query, text)
 
 
-def _algr(folder: Path, data: str, *, size: int | None = None, protocol: str = "any", progress: bool | None = None) -> Evaluation:
+def _under(model: Any, control: str | None, settings: dict[str, Any]) -> dict[str, Any]:
+    """Put *model* under *control*; returns *settings* with it."""
+    if control is None:
+        return settings
+    from ..message_passing import set_control
+
+    set_control(model, control)
+    return settings | {"control": control}
+
+
+def _algr(
+    folder: Path,
+    data: str,
+    *,
+    size: int | None = None,
+    protocol: str = "any",
+    control: str | None = None,
+    progress: bool | None = None,
+) -> Evaluation:
     from ..metrics import PROTOCOLS
 
     check_choice("protocol", protocol, PROTOCOLS)
@@ -174,6 +208,7 @@ def _algr(folder: Path, data: str, *, size: int | None = None, protocol: str = "
 
     model = load_retrieval_model(folder, recipe="algr")
     split = load_test_split(data, model.vocab, sizes=None if size is None else {"test": size}, progress=progress)
+    settings = _under(model, control, {"data": data, "size": size, "protocol": protocol})
     found = evaluate_matching(model, split, protocol=protocol)
     owner = np.asarray(split.image_of_caption, np.int64)
     queries = queries_digest(list(map(str, split.regions.ids)), split.captions, owner)
@@ -189,8 +224,12 @@ def _algr(folder: Path, data: str, *, size: int | None = None, protocol: str = "
             weighted = hits if groups is None else np.bincount(owner, hits, len(sums)) * len(sums) / len(owner)
             sums += weighted
     per_query["rsum"] = PerQuery(sums, queries)  # each image's own part: its hits, and those of its captions; the mean is Rsum
-    text = f"{data}: {count_captions(split)}\n{found}"
-    return _made("algr", folder, {"data": data, "size": size, "protocol": protocol}, scores, per_query, text)
+    text = f"{data}: {count_captions(split)}{_told(control)}\n{found}"
+    return _made("algr", folder, settings, scores, per_query, text)
+
+
+def _told(control: str | None) -> str:
+    return "" if control is None else f"; control: {CONTROLS[control]}"
 
 
 def _edits(
@@ -226,7 +265,8 @@ def _edits(
         for name, score in (("Sim", found.sim), ("Diff", found.diff), ("MP", found.mp)):
             scores[name] = float(score)
             per_query[name] = PerQuery(score.per_image.double().numpy(), queries, higher=name != "Diff")
-    lines = [f"{settings['data']}, {settings['split']}: {len(pairs)} pairs of {settings['image_size']} pixels"]
+    head = f"{settings['data']}, {settings['split']}: {len(pairs)} pairs of {settings['image_size']} pixels"
+    lines = [head + _told(settings.get("control"))]
     lines += [f"  {name:<16} {value:.4f}" + (f"   ({kinds})" if name == "edit accuracy" else "") for name, value in scores.items()]
     return _made(recipe, folder, settings, scores, per_query, "\n".join(lines))
 
@@ -265,6 +305,7 @@ def _cam(
     image_size: int | None = None,
     scenes: str = "detector",
     similarity: Path | None = None,
+    control: str | None = None,
     progress: bool | None = None,
 ) -> Evaluation:
     from ..editing.pipeline import load_manipulation_model, manipulate_pairs
@@ -275,6 +316,7 @@ def _cam(
         "data": data, "split": split, "pairs": pairs, "image_size": image_size or model.config.image_size, "scenes": scenes,
         "similarity": None if similarity is None else weights_digest(similarity),
     }  # fmt: skip
+    settings = _under(model, control, settings)
     some = _pairs(data, split, pairs, settings["image_size"])
     images, sentences = edited(lambda few: manipulate_pairs(model, few, scenes=scenes), some, progress)
     return _edits("cam", folder, settings, some, images, sentences, similarity)
@@ -288,6 +330,7 @@ def _mimnet(
     pairs: int = 500,
     image_size: int | None = None,
     similarity: Path | None = None,
+    control: str | None = None,
     progress: bool | None = None,
 ) -> Evaluation:
     from ..editing.mimnet import edit_by_memory, load_memory_model
@@ -298,6 +341,7 @@ def _mimnet(
         "data": data, "split": split, "pairs": pairs, "image_size": image_size or model.config.fine_size,
         "similarity": None if similarity is None else weights_digest(similarity),
     }  # fmt: skip
+    settings = _under(model, control, settings)
     some = _pairs(data, split, pairs, settings["image_size"])
     images, _ = edited(lambda few: (edit_by_memory(model, few), None), some, progress)
     return _edits("mimnet", folder, settings, some, images, None, similarity)

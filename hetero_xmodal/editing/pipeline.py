@@ -46,6 +46,13 @@ RECIPES = ("cam", "mimnet")
 #: name of a shipped model -> its folder
 SHIPPED = {"birds": ASSETS / "cam_birds", "scenes": ASSETS / "cam_scenes"}
 FILES = ("image.png", "sentence.txt", "masks.json", "manipulation.png", "drawing.png", "graph", "image_scene.json", "sentence_scene.json")
+_NO_OBJECT = "the sentence names no object"
+#: kind of a relation edit -> how its pixels are made
+_HOW = {
+    "remove": "what was behind it is copied from elsewhere in the image",
+    "move": "it is carried in its own pixels, and what was behind it is copied from elsewhere in the image",
+    "replace": "the new object is painted by the model, and what was behind the old one is copied from elsewhere in the image",
+}
 MANIPULATION = FolderKind("manipulation", (*(name for name in FILES if name != "graph"), "graph/graph.json", "graph/graph.safetensors"))
 
 
@@ -266,8 +273,9 @@ def _edit(network: CAM, image: Image.Image, sentence: str, detected: SceneGraph,
     edited, matte = painted(image, pixels[0], made.image[0], made.matte[0], fills, revealed[0], plan)
     rewritten = sentence_from_tokens(network, graph, *written[0], sentence)
     notes = notes_on(network, detected, parsed, graph)
-    if plan is not None:
-        notes.insert(0, f"{plan.kind} the {detected.objects[plan.subject].name}: the affected regions are masked and repainted")
+    if plan is not None:  # such as "no clock", which names nothing that is there afterwards
+        notes = [note for note in notes if not note.startswith(_NO_OBJECT)]
+        notes.insert(0, f"{plan.kind} the {detected.objects[plan.subject].name}: {_HOW[plan.kind]}")
     return Manipulation(
         image, sentence, edited, rewritten, graph, detected, parsed, masks[0], masks[1], matte, notes, plan.scene if plan else detected
     )
@@ -568,7 +576,7 @@ def notes_on(model: CAM, detected: SceneGraph, parsed: SceneGraph, graph: dgl.DG
     if not detected.objects:
         notes.append("no object was found in the image; the edit depends on the words alone")
     if not parsed.objects:
-        notes.append("the sentence names no object; describe what should change, as in 'This bird has red wings.'")
+        notes.append(f"{_NO_OBJECT}; describe what should change, as in 'This bird has red wings.'")
     elif detected.objects and not graph.num_edges(s.VISUAL_SAME_AS_WORD):
         things = ", ".join(dict.fromkeys(thing.name for thing in parsed.objects))
         notes.append(f"nothing that the sentence names ({things}) was found in the image, so there is no bridge between them")

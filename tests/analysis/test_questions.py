@@ -327,6 +327,7 @@ def test_sections_on_page_and_disk(world, tmp_path):
         "section_bias.png",
     } <= names and "triples.csv" not in names
     skewed = pd.read_csv(tmp_path / "report" / "bias_skewed.csv", keep_default_na=False)
+    assert list(skewed) == list(found.sections["bias"].skewed)
     assert skewed["examples"].iloc[0].split("; ") == list(found.sections["bias"].skewed["examples"].iloc[0])
     assert hx.analyze(world).shows_counts and not hx.analyze(world).sections
 

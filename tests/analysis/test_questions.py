@@ -71,6 +71,7 @@ def test_a_corpus_of_shuffled_pairs_is_not_told_from_shuffled_pairs(world):
     data, rng = world.data, np.random.default_rng(0)
     found = suspicion(GraphCorpus.of_data(replace(data, sentence_of=rng.permutation(data.sentence_of))))
     assert found.auc == pytest.approx(0.5, abs=0.1) and found.share > 0.5
+    assert not found.pairs["score"].any()  # nobody can say which of them are wrong
 
 
 def test_strangers_are_of_other_images():

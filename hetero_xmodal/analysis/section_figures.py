@@ -224,7 +224,7 @@ def plot_agreement(tables: Mapping[str, pd.DataFrame], found: Suspicion | None) 
         for sample, colour, name in ((found.pairs["logit"], BLUE, "pairs of the corpus"), (found.shuffled, VERMILLION, "shuffled pairs")):
             axis.hist(np.clip(sample, edges[0], edges[-1]), bins=edges, color=colour, alpha=0.65, label=name)
         _legend(axis)
-        share = f"wrong: about {found.share:.1%}" if found.share else "wrong: none"
+        share = f"wrong: at most {found.share:.1%}" if found.share else "wrong: none"
         finish(
             axis,
             f"suspicion of {len(found.pairs):,} pairs\n(AUC {found.auc:.3f}; {share})",

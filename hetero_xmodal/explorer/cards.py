@@ -146,7 +146,7 @@ class CardMaker:
         """One image with the sentences of some of its pairs."""
         from .content import pair_graphs
 
-        made = pair_graphs(self.corpus, numbers)
+        made = pair_graphs(self.corpus, numbers, (schema.VISUAL, schema.WORD, schema.RELATES, schema.WORD_RELATES))
         texts = self.corpus.only("pair", numbers).sentences
         nodes = made[0]["nodes"]
         facts = _facts(made[0], schema.RELATES, nodes[schema.VISUAL])

@@ -71,6 +71,7 @@ def test_a_corpus_of_shuffled_pairs_is_not_told_from_shuffled_pairs(world):
     data, rng = world.data, np.random.default_rng(0)
     found = suspicion(GraphCorpus.of_data(replace(data, sentence_of=rng.permutation(data.sentence_of))))
     assert found.auc == pytest.approx(0.5, abs=0.1) and found.share > 0.5
+    assert not found.pairs["score"].any()  # nobody can say which of them are wrong
 
 
 def test_strangers_are_of_other_images():
@@ -327,6 +328,7 @@ def test_sections_on_page_and_disk(world, tmp_path):
         "section_bias.png",
     } <= names and "triples.csv" not in names
     skewed = pd.read_csv(tmp_path / "report" / "bias_skewed.csv", keep_default_na=False)
+    assert list(skewed) == list(found.sections["bias"].skewed)
     assert skewed["examples"].iloc[0].split("; ") == list(found.sections["bias"].skewed["examples"].iloc[0])
     assert hx.analyze(world).shows_counts and not hx.analyze(world).sections
 

@@ -220,7 +220,8 @@ def plot_agreement(tables: Mapping[str, pd.DataFrame], found: Suspicion | None) 
     if found is not None:
         axis = axes[-1]
         values = np.concatenate([found.pairs["logit"], found.shuffled])
-        edges = np.linspace(*np.quantile(values, [0.001, 0.999]), 40)
+        low, high = np.quantile(values, [0.001, 0.999]).tolist()
+        edges = np.linspace(low, high, 40)
         for sample, colour, name in ((found.pairs["logit"], BLUE, "pairs of the corpus"), (found.shuffled, VERMILLION, "shuffled pairs")):
             axis.hist(np.clip(sample, edges[0], edges[-1]), bins=edges, color=colour, alpha=0.65, label=name)
         _legend(axis)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.stats import hypergeom
 
 import hetero_xmodal as hx
 from hetero_xmodal import analysis
@@ -20,6 +21,7 @@ from hetero_xmodal.data.world import SCENE_LABELS, scene_item
 from hetero_xmodal.graphs.build import flat_pair
 from hetero_xmodal.graphs.corpus import GraphCorpus
 from hetero_xmodal.graphs.flat import FlatGraphs
+from hetero_xmodal.parsers.geometry import relations_between
 from hetero_xmodal.scenes import SceneGraph, SceneObject, SceneRelation
 
 IMAGES, SENTENCES = 60, 4
@@ -220,6 +222,42 @@ def test_a_planted_predicate_and_a_planted_colour_are_found_and_chance_is_not():
         things[things["telling"]][["name", "attribute", "count"]].values.tolist()[0][:2] == ["man", "red"] and things["telling"].sum() == 1
     )
     assert set(skewed["examples"].iloc[0]) <= {f"{k}.png" for k in range(20)} and len(skewed["examples"].iloc[0]) == skewed["count"].iloc[0]
+
+
+def test_both_ways_of_a_fact_count_so_that_the_rule_that_marks_one_is_no_bias():
+    """Six images with a person left of a car and four with it on the right, as a rule reads them off the boxes; two dogs in each."""
+    graphs = []
+    for k in range(10):
+        person, car = ((0, 40, 10, 60), (60, 40, 80, 60))[:: 1 if k < 6 else -1]
+        things = [SceneObject("person", box=person), SceneObject("car", box=car)]
+        things += [SceneObject("dog", box=(5, 180, 15, 190)), SceneObject("dog", box=(150, 180, 160, 190))]
+        near = relations_between([thing.box for thing in things[:2]], ["person", "car"], size=(200, 200))
+        far = relations_between([thing.box for thing in things[2:]], ["dog", "dog"], size=(200, 200))
+        far = [replace(relation, subject=relation.subject + 2, object=relation.object + 2) for relation in far]
+        graphs.append(hx.build_graph(SceneGraph(things, near + far, size=(200, 200)), SceneGraph()))
+    found = analysis.bias(GraphCorpus.from_graphs(graphs))
+    counts = found.predicates_given_pair[["subject", "predicate", "object", "count"]].values.tolist()
+    assert sorted(counts) == [
+        ["car", "left of", "person", 4], ["car", "right of", "person", 6],
+        ["dog", "left of", "dog", 10], ["dog", "right of", "dog", 10],
+        ["person", "left of", "car", 6], ["person", "right of", "car", 4],
+    ]  # fmt: skip
+    assert found.entropy.set_index("given")["entropy (bits)"]["nothing"] == pytest.approx(1)  # each way is half of all
+    assert "Relations of images: 40, of which 20 are the way back" in found.notes[0]
+    dogs = found.skewed[found.skewed["subject"] == "dog"]
+    assert not len(dogs) and not found.skewed["skewed"].any()
+    assert hx.analyze(graphs).predicates[["predicate", "relations"]].values.tolist() == [["left of", 20]]  # elsewhere a fact counts once
+
+
+def test_both_ways_between_equal_names_are_one_piece_of_evidence():
+    things = [SceneObject("cow", box=(0, 0, 10, 10)), SceneObject("cow", box=(12, 0, 22, 10))]
+    side_by_side = relations_between([thing.box for thing in things], ["cow", "cow"], size=(200, 200))
+    graphs = [hx.build_graph(SceneGraph(things, side_by_side, size=(200, 200)), SceneGraph())] * 7
+    boxes = [SceneObject("cup", box=(0, 0, 9, 9)), SceneObject("box", box=(5, 5, 20, 20))]
+    graphs += [hx.build_graph(SceneGraph(boxes, [SceneRelation(0, "under", 1)], size=(200, 200)), SceneGraph())] * 30
+    row = analysis.bias(GraphCorpus.from_graphs(graphs)).skewed.set_index("predicate").loc["near"]
+    assert (row["count"], row["relations of the pair"], row["few"]) == (14, 14, True)
+    assert row["chance"] == pytest.approx(float(hypergeom.sf(6, 44, 14, 7)))
 
 
 def test_words_about_groups_are_counted_by_sentence():

@@ -45,8 +45,8 @@ _MEANINGS = {
     "relations for each pair of names it is overestimated.",
     "skewed": "Predicates that are more frequent between two names than their frequency elsewhere lets expect: log-odds ratio with an "
     "informative Dirichlet prior of ten relations and its 95 % interval; chance: of so many by chance (Fisher's exact test). Skewed: at "
-    "most "
-    "1 % for all rows together (Bonferroni). Some of these are facts of the world (person, wear, shirt), others of the collection.",
+    "most 1 % for all rows together (Bonferroni). Some of these are facts of the world (person, wear, shirt), others of the collection. Of "
+    "a fact that is stored both ways one way is listed.",
     "predicates_given_pair": "P(predicate | subject, object): of the relations between two names, the share of each predicate, with its "
     "95 % interval "
     "(Wilson). Few: fewer than ten relations between these names.",
@@ -261,7 +261,7 @@ def _conditional(triples: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _skewed(triples: pd.DataFrame, of_pair: pd.Series) -> pd.DataFrame:
-    """Triples whose predicate is more frequent between these names than elsewhere."""
+    """Triples whose predicate is more frequent between these names than elsewhere; a fact stored both ways in one of its directions."""
     total = int(triples["count"].sum())
     overall = triples.groupby("predicate")["count"].transform("sum")
     # both ways of a fact between equal names are in one row of names; they are one piece of evidence
@@ -277,6 +277,7 @@ def _skewed(triples: pd.DataFrame, of_pair: pd.Series) -> pd.DataFrame:
     table["few"] = of_pair - back < FEW
     whole = [np.floor(column * evidence).astype(np.int64) for column in (table["count"], of_pair)]
     table["chance"] = chance(*whole, overall, total)
+    table = table[(triples["back"] < triples["count"]).to_numpy()]
     table["skewed"] = table["chance"] < _LEVEL / max(len(table), 1)
     table = table[table["count"] > table["expected"]]
     return table.sort_values(["chance", "z"], ascending=[True, False], kind="stable").reset_index(drop=True)

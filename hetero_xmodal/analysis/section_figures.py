@@ -103,7 +103,7 @@ def plot_bias(tables: Mapping[str, pd.DataFrame]) -> Drawing | None:
     n = "; ".join(f"{row['test']:,} relations of {row['side']}s" for row in baseline.to_dict("records"))
     finish(
         left,
-        f"predicates guessed from the two names; a pair of\nnames that was not seen counts as wrong (n = {n})",
+        f"predicates guessed from the two names;\na pair of names that was not seen counts as wrong\n(n = {n})",
         "share of the test relations",
         "",
     )
@@ -112,7 +112,7 @@ def plot_bias(tables: Mapping[str, pd.DataFrame]) -> Drawing | None:
         right,
         skewed,
         names,
-        "predicates tied to two names: more frequent\nbetween them than elsewhere (line: 95 % interval)",
+        "predicates tied to two names:\nmore frequent between them than elsewhere\n(line: 95 % interval)",
         "log-odds ratio",
     )
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -355,9 +356,8 @@ def test_sections_on_page_and_disk(world, tmp_path):
     found = hx.analyze(world, what="bias,words", by="split")
     page = found.save(tmp_path / "report").read_text()
     assert list(found.sections) == ["bias", "words", "compare_train"] and not found.shows_counts
-    assert (
-        all(section.title in page for section in found.sections.values()) and "predicates (unit: image" not in page and "http" not in page
-    )
+    assert all(section.title in page for section in found.sections.values()) and "predicates (unit: image" not in page
+    assert "http" not in page.replace("http-equiv", "")
     names = {path.name for path in (tmp_path / "report").iterdir()}
     assert {
         "bias_baseline.csv",
@@ -369,6 +369,38 @@ def test_sections_on_page_and_disk(world, tmp_path):
     assert list(skewed) == list(found.sections["bias"].skewed)
     assert skewed["examples"].iloc[0].split("; ") == list(found.sections["bias"].skewed["examples"].iloc[0])
     assert hx.analyze(world).shows_counts and not hx.analyze(world).sections
+
+
+def test_rows_lead_to_their_examples(world, tmp_path):
+    """Every row with examples links to a section with so many cards, of which each is of a unit behind the row."""
+    found = hx.analyze(world, what="bias,coverage,agreement")
+    page = found.save(tmp_path / "report", examples=2).read_text()
+    links = re.findall(r'href="examples/([a-z_]+)\.html#row-([0-9]+)">([0-9]+) (image|sentence|pair)s?<', page)
+    wanted = {
+        (f"{name}_{part}", k): (row["examples"][:2], section.units.get(part) or row["unit"])
+        for name, section in found.sections.items()
+        for part, table in section.tables.items() if "examples" in table
+        for k, row in enumerate(table.head(200).to_dict("records")) if row["examples"]
+    }  # fmt: skip
+    assert len(links) == len(wanted) > 100 and {(table, int(row)) for table, row, *_ in links} == set(wanted)
+    pages = {table: (tmp_path / "report" / "examples" / f"{table}.html").read_text() for table, _ in wanted}
+    for table, row, count, unit in links:
+        ids, of = wanted[table, int(row)]
+        section = pages[table].partition(f'id="row-{row}"')[2].partition("</section>")[0]
+        assert (int(count), unit) == (len(ids), of)
+        assert re.findall('<p class="id">([^<]*)</p>', section) == [f"{of} {id}" for id in ids]
+    first = found.sections["bias"].skewed.iloc[0]
+    section = pages["bias_skewed"].partition("<section")[2].partition("</section>")[0]
+    assert f"<h2>{first['subject']} {first['predicate']} {first['object']}</h2>" in section
+    marked = {name for name in re.findall('class="hit"[^>]*><title>([^<]*)<', section)}
+    assert marked == {first["subject"], first["object"]}
+    found.save(tmp_path / "report", examples=0)
+    assert not (tmp_path / "report" / "examples").exists()
+    assert "examples/" not in (tmp_path / "report" / "index.html").read_text()
+    for wrong in (-1, 25, True, 2.0):
+        with pytest.raises(hx.InputError, match="examples is .*expected a whole number from 0"):
+            found.save(tmp_path / "other", examples=wrong)
+    assert not (tmp_path / "other").exists()
 
 
 def test_what_is_asked_for_is_checked_before_the_work(world):

@@ -85,6 +85,8 @@ def positive(x: Tensor) -> Tensor:
 # ---------------------------------------------------------------------------------------------- (1) to (5), (7), (12): the graph encoder
 
 
+#: share of the neighbours in (4) with a self term, at a start other than random
+NEIGHBOURS = 0.2
 #: from the nodes of each side to one node per pair
 POOL = (attends(s.VISUAL, "image"), attends(s.WORD, "sentence"))
 
@@ -142,8 +144,8 @@ def encoder_recipe(config: ALGRConfig = ALGRConfig()) -> Recipe:
         if config.start != "random":
             nn.init.eye_(to_mean.weight)
             if isinstance(elu, Combine):
-                for half in (to_mean, elu.function.linear):
-                    nn.init.eye_(half.weight).data.mul_(0.5)
+                for part, share in ((elu.function.linear, 1 - NEIGHBOURS), (to_mean, NEIGHBOURS)):
+                    nn.init.eye_(part.weight).data.mul_(share)
             if gates is not None:
                 nn.init.constant_(gates.message_to_update.bias, -4.0)
                 nn.init.zeros_(gates.message_to_candidate.bias)

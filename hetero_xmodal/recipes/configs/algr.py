@@ -84,8 +84,8 @@ class ALGRConfig:
     averaging : decay per step of the running mean of the weights, which is the model that is kept; 0 for no averaging.
     logits : ours: ``"normalised"`` takes the logits of (1) from rows of X scaled to mean square 1, divides them by sqrt(d) and by a learned
         temperature, which starts at 1, without the LeakyReLU; *sharpness* is then the logit of a node to itself at the start.
-    self_term : ours: Z = ELU(X W_s + W_e X W) in (4), so that even edges do not make all nodes alike. A start other than ``"random"`` gives
-        W_s and W half of the identity each.
+    self_term : ours: Z = ELU(X W_s + W_e X W) in (4), so that even edges do not make all nodes alike. At a start other than ``"random"``
+        W_s is 0.8 and W 0.2 of the identity.
     phase1 : what the first phase ranks: ``"x"``, the means of X, or (ours) ``"z"``, those of Z, so that it trains what the second uses.
     exchange_from : ours: ``"mean"`` takes the attention weights of (14) from the means Z, scaled as in *logits*, not from noisy samples.
     free_bits : ours: the KL of a channel, mean over the nodes, counts from this value on (in nats), against collapse of the latents.

@@ -71,6 +71,10 @@ def _shortened(scene: object, longest: int = 400) -> str:
     return text if len(text) <= longest else f"{text[:longest].rsplit(' , (', 1)[0]} , ... (all of it is in the JSON file)"
 
 
+#: what --bridges says -> the argument of build_graph
+_BRIDGES: dict[str, bool | str] = {"one": True, "all": "all", "none": False}
+
+
 @app.command(
     epilog=examples(
         "hetero-xmodal corpus world/scenes --size 500 --out corpus",
@@ -93,17 +97,21 @@ def corpus(
     relations: o.Relate = None,
     measure: o.Measure = False,
     wiring: o.Wiring = "inherit",
+    bridges: Annotated[str, typer.Option(help="one: each word to one region at most; all: a plural (two dogs) to several; none.")] = "one",
     workers: Annotated[int, typer.Option(help="Processes that work at the same time.")] = 1,
-    engine: Annotated[str, typer.Option(help="processes of this machine, or dask: a Dask cluster.")] = "processes",
-    scheduler: Annotated[str | None, typer.Option(help="Address of a running Dask scheduler, tcp://HOST:8786.")] = None,
+    engine: o.Engine = "processes",
+    scheduler: o.Scheduler = None,
 ) -> None:
     """Turn a whole data set, or a folder of images and captions, into one corpus of heterographs on disk."""
+    from ..checks import check_choice
     from ..data.tasks.corpus import build_corpus
 
+    check_choice("--bridges", bridges, _BRIDGES)
     size = o.renamed(size, limit, "--size", "--limit")
     made = build_corpus(
         source, out, split=split, limit=size, sentences_per_image=sentences_per_image, detector=detector, scenes=scenes,
-        relations=relations, measure=measure, wiring=wiring, seed=seed, workers=workers, engine=engine, scheduler=scheduler,
+        relations=relations, measure=measure, wiring=wiring, bridges=_BRIDGES[bridges], seed=seed, workers=workers, engine=engine,
+        scheduler=scheduler,
     )  # fmt: skip
     dropped = made.info.get("dropped", 0)
     say(made, f"wrote {out}" + (f"; left out {dropped}, with the reasons in {out / 'dropped.csv'}" if dropped else ""))

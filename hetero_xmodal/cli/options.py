@@ -14,7 +14,10 @@ import typer
 T = TypeVar("T")
 PACKAGE = str(Path(__file__).parents[1])
 
-IMAGES = "Regions of an image: grid, grid:5, grid:7:resnet18, world, a detectron2 .yaml, boxes.json+efficientnet-lite0 or grid+boxes.json."
+IMAGES = (
+    "Regions of an image: grid, grid:5, grid:7:resnet18, world, a detectron2 .yaml, boxes.json+efficientnet-lite0, grid+boxes.json, or "
+    "given: those that the data hold."
+)
 TEXTS = "Words of a caption: minilm, trained, spacy or transformer:NAME."
 DETECTOR = (
     "'auto' (world for images of the generated world, else a detector of photographs), 'world', 'nanodet', 'grid' or 'grid:N' (patches), "
@@ -48,8 +51,8 @@ Objects = Annotated[
     str | None,
     typer.Option(
         "--detector",
-        help="Beside the patches of a grid, the objects that a detector sees: nanodet, or a file of detections, which is looked for in "
-        "the data folder too.",
+        help="Beside the patches of a grid, the objects that a detector sees: nanodet, or a file of detections or scenes:FILE.json, "
+        "looked for in the data folder too.",
     ),
 ]
 Words = Annotated[str, typer.Option("--texts", help=TEXTS)]
@@ -86,6 +89,8 @@ Relate = Annotated[
 Measure = Annotated[bool, typer.Option("--measure", help="Measure the colour, size and place of detected objects; for photographs.")]
 Language = Annotated[str | None, typer.Option(help="spaCy model that parses the sentence; the installed English one if left out.")]
 Rows = Annotated[list[str] | None, typer.Option("--row", help="Only this row; may be given several times; all if left out.")]
+Engine = Annotated[str, typer.Option(help="processes of this machine, or dask: a Dask cluster.")]
+Scheduler = Annotated[str | None, typer.Option(help="Address of a running Dask scheduler, tcp://HOST:8786.")]
 Wiring = Annotated[str, typer.Option(help="Neighbours of a bridge: inherit, counterpart or full.")]
 
 

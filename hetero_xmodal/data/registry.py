@@ -242,6 +242,7 @@ ENTRIES: tuple[Entry, ...] = (
         may_give=(
             ("images", "where it knows the files of its images"), ("labels", "where its images have labels"),
             ("scene graphs", "unless its regions are patches of a grid"),
+            ("regions", "where its regions have features"),
         ),
         where="FOLDER, as 'hetero-xmodal corpus' or GraphCorpus.save writes it",
     ),
@@ -249,6 +250,17 @@ ENTRIES: tuple[Entry, ...] = (
 
 
 # ---------------------------------------------------------------------------------------------- from a name to a source
+
+
+def absolute_name(name: str) -> str:
+    """*name* with absolute paths, as a process with another working directory can open it.
+
+    >>> absolute_name("world/birds"), absolute_name("coco:/no/such/folder")
+    ('world/birds', 'coco:/no/such/folder')
+    """
+    kind, colon, place = name.partition(":")
+    parts = [place] if path_exists(place) else place.split(",")  # karpathy:FILE,FOLDER
+    return f"{kind}{colon}{','.join(str(Path(part).absolute()) if part and path_exists(part) else part for part in parts)}"
 
 
 def entry_of(name: str) -> tuple[Entry, str]:

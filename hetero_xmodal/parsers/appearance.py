@@ -7,13 +7,13 @@ and rare around it; what people name first counts more (red more than brown, bro
 half as much as the first. The thresholds were chosen on captions of photographs (``benchmarks/measured_attributes.py``).
 
 **Size and place** are those of the box in the image: ``large`` above a quarter of its area, ``small`` below one hundredth; ``left``,
-``right``, ``top``, ``bottom`` for a centre in the outer third, ``central`` in the middle of both.
+``right``, ``top``, ``bottom`` for a centre in the outer third; in the middle nothing is said.
 
 >>> from PIL import Image
 >>> image = Image.new("RGB", (100, 100), (250, 250, 250))
 >>> image.paste((200, 30, 30), (5, 5, 65, 65))
 >>> appearance(image, [(5, 5, 65, 65)], size=(100, 100))
-[['red', 'large', 'central']]
+[['red', 'large']]
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _where(box: np.ndarray, size: tuple[int, int]) -> list[str]:
     across = "left" if x < 1 / 3 else "right" if x > 2 / 3 else ""
     down = "top" if y < 1 / 3 else "bottom" if y > 2 / 3 else ""
     extent = "large" if share > LARGE else "small" if share < SMALL else ""
-    return [word for word in (extent, across, down, "" if across or down else "central") if word]
+    return [word for word in (extent, across, down) if word]
 
 
 @lru_cache(maxsize=1)

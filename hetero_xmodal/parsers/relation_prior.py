@@ -6,10 +6,11 @@ and o, whose boxes lie as in cell g (:func:`cells`), the posterior over predicat
     P(p | s, o, g)    proportional to   r(s, o) P(p | s, o) P(g | p)
     P(none | s, o, g) proportional to   (1 - r(s, o)) P(g | none)
 
-where r(s, o) is the number of annotated relations from s to o over the number of ordered pairs of such objects. Every frequency is smoothed
-towards a coarser one by pseudo-counts: P(p | s, o) towards P(p | s) P(p | o) / P(p), that towards P(p); P(g | p) towards P(g | related),
-that towards P(g). It is the frequency baseline of scene-graph generation (Zellers et al. 2018, "FREQ"), with the place of the boxes added.
-Nothing looks at the pixels, so these edges have the provenance ``predicted``, and their score is the posterior.
+where r(s, o) is the share of ordered pairs of such objects that annotators related. (Of images without boxes only the classes are known,
+so that each class pair counts as one pair there; where other images have boxes, one factor brings the shares to their level.) Every
+frequency is smoothed towards a coarser one by pseudo-counts: P(p | s, o) towards P(p | s) P(p | o) / P(p), that towards P(p); P(g | p)
+towards P(g | related), that towards P(g). It is the frequency baseline of scene-graph generation (Zellers et al. 2018, "FREQ"), with the
+place of the boxes added. Nothing looks at the pixels, so these edges have the provenance ``predicted``, and their score is the posterior.
 
 >>> from hetero_xmodal.scenes import SceneGraph, SceneObject, SceneRelation
 >>> things = [SceneObject("person", box=(10, 0, 40, 90)), SceneObject("shirt", box=(12, 20, 38, 50))]
@@ -30,17 +31,17 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, nearest
-from ..fields import Fields, brief, whole_number
+from ..fields import Fields, brief, is_number, whole_number
 from ..files import existing_file, read_json, write_json
 from ..scenes import SceneGraph, SceneRelation
 from .detectors.base import file_hash
-from .geometry import NEAR_GAP
+from .geometry import NEAR_GAP, mark_mirrors
 
 FORMAT = "hetero_xmodal.relation_prior 1"
 #: the first so many objects of an image are paired, best first, and so many relations are kept, most probable first
 MAX_PAIRED, MAX_KEPT = 50, 50
 #: a relation less probable than this is not stated
-LEAST = 0.3
+LEAST = 0.4
 #: the most frequent classes and predicates are kept: the table of all pairs has classes x classes x predicates entries
 MAX_CLASSES, MAX_PREDICATES = 200, 100
 #: pseudo-counts of the smoothing, for predicates and for cells
@@ -83,9 +84,10 @@ class RelationPrior:
 
     classes, predicates : names
     triples : int64 (t, 4): rows of subject class, object class, predicate, and how often
-    pairs : int64 (q, 3): rows of subject class, object class, and number of ordered pairs of such objects
+    pairs : int64 (q, 4): rows of subject class, object class, number of ordered pairs of such objects, and how many of them are related
     cell_counts : int64 (predicates, CELLS): where the boxes of a predicate's relations lie
     pair_cells, related_cells : int64 (CELLS,): where the boxes of all pairs lie, and of those with a relation
+    level : what the shares r(s, o) are multiplied by
     about : what it was counted in; JSON values
     """
 
@@ -96,6 +98,7 @@ class RelationPrior:
     cell_counts: np.ndarray
     pair_cells: np.ndarray
     related_cells: np.ndarray
+    level: float = 1.0
     about: dict[str, Any] = field(default_factory=dict)
 
     # ------------------------------------------------------------------------------------------ counting
@@ -164,10 +167,11 @@ class RelationPrior:
         best, of = scores.max(-1), scores.argmax(-1)
         pairs = np.argwhere(best >= least)
         order = np.argsort(-best[tuple(pairs.T)], kind="stable")[:most]
-        return [
+        found = [
             SceneRelation(i, self.predicates[of[i, j]], j, score=float(min(best[i, j], 1.0)), provenance="predicted")
             for i, j in pairs[order].tolist()
         ]
+        return mark_mirrors(found, names)
 
     @cached_property
     def _likelihoods(self) -> tuple[np.ndarray, np.ndarray]:
@@ -185,11 +189,10 @@ class RelationPrior:
         n, m = len(self.classes) + 1, len(self.predicates)
         count = np.zeros((n, n, m), np.float32)
         count[self.triples[:, 0], self.triples[:, 1], self.triples[:, 2]] = self.triples[:, 3]
-        pairs = np.zeros((n, n))
-        pairs[self.pairs[:, 0], self.pairs[:, 1]] = self.pairs[:, 2]
+        pairs, related = np.zeros((2, n, n))
+        pairs[self.pairs[:, 0], self.pairs[:, 1]], related[self.pairs[:, 0], self.pairs[:, 1]] = self.pairs[:, 2:].T
+        rate = (self.level * _shares(pairs, related)).clip(0, _LARGEST_RATE)
         total = count.sum(2, dtype=np.float64)
-        usual = total.sum() / max(pairs.sum(), total.sum())
-        rate = ((total + PAIR_COUNT * usual) / (pairs + PAIR_COUNT)).clip(0, _LARGEST_RATE)
         overall = count.sum((0, 1)) / total.sum()
         of_subject, of_object = ((count.sum(k) + PAIR_COUNT * overall) / (total.sum(k)[:, None] + PAIR_COUNT) for k in (1, 0))
         coarse = of_subject[:, None] * of_object[None] / overall
@@ -201,7 +204,10 @@ class RelationPrior:
     def save(self, path: str | Path) -> None:
         """Write the counts as one JSON file, which replaces *path* when it is complete."""
         arrays = {name: getattr(self, name).tolist() for name in ("triples", "pairs", "cell_counts", "pair_cells", "related_cells")}
-        write_json(path, {"format": FORMAT, "about": self.about, "classes": self.classes, "predicates": self.predicates, **arrays})
+        write_json(
+            path,
+            {"format": FORMAT, "about": self.about, "classes": self.classes, "predicates": self.predicates, "level": self.level, **arrays},
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> RelationPrior:
@@ -221,9 +227,9 @@ class RelationPrior:
         classes, predicates = (_names(data, key) for key in ("classes", "predicates"))
         n, m = len(classes), len(predicates)
         return cls(
-            classes, predicates, _table(data, "triples", (n, n, m, None)), _table(data, "pairs", (n, n, None)),
+            classes, predicates, _table(data, "triples", (n, n, m, None)), _table(data, "pairs", (n, n, None, None)),
             _table(data, "cell_counts", (None,) * CELLS, m), _table(data, "pair_cells", (None,) * CELLS, flat=True)[0],
-            _table(data, "related_cells", (None,) * CELLS, flat=True)[0], data.inner("about", Fields({})).value,
+            _table(data, "related_cells", (None,) * CELLS, flat=True)[0], _level(data), data.inner("about", Fields({})).value,
         )  # fmt: skip
 
 
@@ -232,22 +238,28 @@ class _Count:
         self.triples: Counter[tuple[str, str, str]] = Counter()
         self.pairs: Counter[tuple[str, str]] = Counter()
         self.cells: dict[str, np.ndarray] = {}
+        self.boxed: Counter[tuple[str, str]] = Counter()
+        self.joined: Counter[tuple[str, str]] = Counter()
         self.every, self.related = np.zeros(CELLS, np.int64), np.zeros(CELLS, np.int64)
 
     def add(self, scene: SceneGraph) -> None:
         names = [thing.name for thing in scene.objects]
         self.triples.update((names[r.subject], names[r.object], r.predicate) for r in scene.relations)
-        number = Counter(names)
-        for s, count in number.items():
-            self.pairs.update({(s, o): count * (other - (s == o)) for o, other in number.items() if count * (other - (s == o))})
+        ends = {(r.subject, r.object) for r in scene.relations}
         boxes = [thing.box for thing in scene.objects]
-        if scene.size is None or not boxes or any(box is None for box in boxes):
+        boxed = scene.size is not None and bool(boxes) and all(box is not None for box in boxes)
+        here = _class_pairs(names) if boxed else {pair: 1 for pair in _class_pairs(names)}
+        joined = Counter((names[i], names[j]) for i, j in ends) if boxed else {(names[i], names[j]): 1 for i, j in ends}
+        self.pairs.update(here)
+        self.joined.update(joined)
+        if not boxed:
             return
+        self.boxed.update(here)
         array = np.asarray(boxes, np.float64)
         where = cells(array[:, None], array[None], size=scene.size)
         apart = ~np.eye(len(boxes), dtype=bool)
         self.every += np.bincount(where[apart], minlength=CELLS)
-        for i, j in {(r.subject, r.object) for r in scene.relations}:
+        for i, j in ends:
             self.related[where[i, j]] += 1
         for r in scene.relations:
             self.cells.setdefault(r.predicate, np.zeros(CELLS, np.int64))[where[r.subject, r.object]] += 1
@@ -262,13 +274,37 @@ class _Count:
         classes, predicates = _frequent(seen, MAX_CLASSES), _frequent(spoken, MAX_PREDICATES)
         c, p = ({name: k for k, name in enumerate(some)} for some in (classes, predicates))
         triples = sorted((c[s], c[o], p[q], n) for (s, o, q), n in self.triples.items() if s in c and o in c and q in p)
-        pairs = sorted((c[s], c[o], n) for (s, o), n in self.pairs.items() if s in c and o in c)
+        pairs = np.array(sorted((c[s], c[o], n, self.joined[s, o]) for (s, o), n in self.pairs.items() if s in c and o in c), np.int64)
+        pairs = pairs.reshape(-1, 4)
+        with_boxes = np.array([self.boxed[classes[s], classes[o]] for s, o in pairs[:, :2].tolist()])
+        expected = float((with_boxes * _shares(pairs[:, 2], pairs[:, 3])).sum())
+        level = float(self.related.sum()) / expected if expected else 1.0
         none = np.zeros(CELLS, np.int64)
         counted = np.stack([self.cells.get(name, none) for name in predicates])
         return RelationPrior(
-            tuple(classes), tuple(predicates), np.array(triples, np.int64).reshape(-1, 4), np.array(pairs, np.int64).reshape(-1, 3),
-            counted, self.every, self.related, about,
+            tuple(classes), tuple(predicates), np.array(triples, np.int64).reshape(-1, 4), pairs,
+            counted, self.every, self.related, level, about,
         )  # fmt: skip
+
+
+def _class_pairs(names: list[str]) -> dict[tuple[str, str], int]:
+    """How many ordered pairs of different objects there are of each two classes."""
+    number = Counter(names)
+    found = {(s, o): count * (other - (s == o)) for s, count in number.items() for o, other in number.items()}
+    return {pair: count for pair, count in found.items() if count}
+
+
+def _shares(pairs: np.ndarray, related: np.ndarray) -> np.ndarray:
+    """Smoothed share of *pairs* that are *related*."""
+    usual = related.sum() / max(pairs.sum(), 1)
+    return (related + PAIR_COUNT * usual) / (pairs + PAIR_COUNT)
+
+
+def _level(data: Fields) -> float:
+    level = data.get("level")
+    if not is_number(level) or not 0 < level <= 1e6:
+        raise data.refuse("level", "a number above 0")
+    return float(level)
 
 
 def _frequent(count: Counter[str], most: int) -> list[str]:

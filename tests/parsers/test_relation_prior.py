@@ -35,7 +35,10 @@ def test_the_counts_are_those_of_the_scenes():
     prior = RelationPrior.fit(SCENES)
     assert prior.classes == ("dog", "man", "shirt") and prior.predicates == ("hold", "near", "on", "wear")
     assert prior.triples.tolist() == [[0, 1, 1, 6], [1, 2, 0, 2], [1, 2, 3, 6], [2, 1, 2, 1]]
-    assert prior.pairs.tolist() == [[s, o, 9] for s in range(3) for o in range(3) if s != o]
+    related = {(0, 1): 6, (1, 2): 8, (2, 1): 1}
+    assert prior.pairs.tolist() == [[s, o, 9, related.get((s, o), 0)] for s in range(3) for o in range(3) if s != o]
+    assert prior.level == pytest.approx(15 / sum(9 * (related.get((s, o), 0) + PAIR_COUNT * 15 / 54) / (9 + PAIR_COUNT)
+                                                 for s in range(3) for o in range(3) if s != o))  # fmt: skip
     wear = prior.cell_counts[prior.predicates.index("wear")]
     assert wear.tolist() == np.eye(CELLS)[int(cells(MAN, SHIRT, size=SIZE))].astype(int).__mul__(6).tolist()
     assert prior.pair_cells.sum() == 9 * 6 and prior.related_cells.sum() == 15
@@ -76,7 +79,7 @@ def test_the_posterior_is_the_formula_of_the_module():
                 assert got[i, j].sum() == 0
                 continue
             g = int(cells(a, b, size=SIZE))
-            rate = min(0.95, (sum((f[0], f[2]) == (s, o) for f in facts) + PAIR_COUNT * usual) / (9 + PAIR_COUNT))
+            rate = min(0.95, prior.level * (sum((f[0], f[2]) == (s, o) for f in facts) + PAIR_COUNT * usual) / (9 + PAIR_COUNT))
             told_ = np.array([rate * p_word(p, s, o) * p_cell(g, p) for p in prior.predicates])
             expected = told_ / (told_.sum() + (1 - rate) * p_cell(g, none=True))
             np.testing.assert_allclose(got[i, j], expected, rtol=1e-5)
@@ -95,6 +98,22 @@ def test_scenes_without_boxes_count_by_class_alone():
     prior = RelationPrior.fit([SceneGraph.from_factual("( man , wear , shirt )")] * 20)
     assert not prior.cell_counts.any() and prior.pair_cells.sum() == 0
     assert [r.predicate for r in prior.relations([MAN, SHIRT], ["man", "shirt"], size=SIZE, least=0.5)] == ["wear"]
+
+
+def test_names_alone_are_brought_to_the_level_of_boxes():
+    """Nine of ten photographs say that two persons are related; with boxes it is one pair of the 90 in a crowd of ten."""
+    named = [SceneGraph([SceneObject("person"), SceneObject("person")], [SceneRelation(0, "near", 1)])] * 9
+    crowd = scene((0, "near", 1), things=[("person", (10 * k, 0, 10 * k + 9, 50)) for k in range(10)])
+    told = RelationPrior.fit([*named, crowd])
+    assert told.pairs.tolist() == [[0, 0, 9 + 90, 9 + 1]]
+    assert told.level * (10 + PAIR_COUNT * 10 / 99) / (99 + PAIR_COUNT) == pytest.approx(1 / 90)
+
+
+def test_both_directions_of_a_fact_are_one():
+    things = (("man", (10, 10, 30, 60)), ("dog", (32, 40, 60, 60)))
+    prior = RelationPrior.fit([scene((0, "next to", 1), (1, "next to", 0), things=things)] * 30)
+    found = prior.relations([box for _, box in things], ["man", "dog"], size=SIZE)
+    assert sorted((r.subject, r.predicate, r.object, r.mirror) for r in found) == [(0, "next to", 1, True), (1, "next to", 0, False)]
 
 
 def test_relations_are_bounded_sorted_and_probabilities():
@@ -140,7 +159,8 @@ def test_the_file_gives_the_same_predictions(tmp_path):
         ({"predicates": ["near", "near"]}, "1 to 100 different names"),
         ({"triples": [[0, 1, 99, 1]]}, "'triples' is .*whole numbers in range"),
         ({"triples": [[0, 1, 1]]}, "rows of 4 whole numbers"),
-        ({"pairs": [[0, -1, 1]]}, "'pairs' is"),
+        ({"pairs": [[0, -1, 1, 1]]}, "'pairs' is"),
+        ({"level": 0}, "'level' is 0, expected a number above 0"),
         ({"cell_counts": [[1] * CELLS]}, "'cell_counts' is"),
         ({"pair_cells": [1.5] * CELLS}, "'pair_cells' is"),
         ({"related_cells": None}, "'related_cells'"),
@@ -176,7 +196,7 @@ def test_parse_image_states_predictions_and_leaves_the_rest_to_geometry(photo):
     how = {"detector": str(photo / "found.json")}
     seen = hx.parse_image(photo / "photo.png", **how, relations=f"prior:{photo / 'prior.json'}")
     told = {(r.subject, r.predicate, r.object): r for r in seen.relations}
-    assert told[0, "wear", 1].provenance == "predicted" and 0.3 <= told[0, "wear", 1].score <= 1
+    assert told[0, "wear", 1].provenance == "predicted" and 0.4 <= told[0, "wear", 1].score <= 1
     assert {r.provenance for r in seen.relations if {r.subject, r.object} == {1, 2}} == {"geometry"}
     assert not any(r.provenance == "geometry" for r in seen.relations if {r.subject, r.object} == {0, 1})
     assert seen.source["relations"]["prior"] == "prior.json"

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from ...errors import InputError
 from ...graphs.build import flat_pair
@@ -27,6 +25,7 @@ from ...validation import check_flat
 from ..dataset import Dataset, Item
 from ..registry import open_for
 from ..source import Record
+from .engines import one_thread
 
 _IMAGES = 16  # held in memory, and sent through the detector, together
 
@@ -193,7 +192,7 @@ def make_shard(source: Named | Given, rows: range, options: ShardOptions, file: 
     """
     dropped: list[Dropped] = []
     digests: dict[str, str] = {}
-    with _one_thread():
+    with one_thread():
         entries = list(_entries(source, rows, options, dropped, digests))
         _check_texts(entries, dropped)
         _build(entries, options, list(source.open().label_names) or None, dropped)
@@ -201,17 +200,6 @@ def make_shard(source: Named | Given, rows: range, options: ShardOptions, file: 
     place = {name: k for k, name in enumerate(digests)}
     dropped.sort(key=lambda d: (place[d.item], -1 if d.sentence_number is None else d.sentence_number))
     return {"digests": list(digests.values()), "ids": list(digests), "dropped": [asdict(d) for d in dropped]}
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread for torch: sums of several threads differ in their last bits from those of one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _entries(source: Named | Given, rows: range, options: ShardOptions, dropped: list[Dropped], digests: list[str]) -> Iterator[_Entry]:

@@ -137,8 +137,8 @@ def _device(wanted: str) -> str:
     """The device that a config asks for; the CPU if it is not there, for the configs of the zoo ask for a GPU."""
     import torch
 
-    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-    return wanted if there.get(wanted.partition(":")[0], lambda: True)() else "cpu"
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return wanted if there.get(wanted.partition(":")[0], True) else "cpu"
 
 
 def _read_config(name: str):

@@ -134,7 +134,7 @@ def test_known_sets_keep_the_settings_that_their_figures_were_measured_with():
         assert epochs == 80 and changed(config) == COCO_LABELS
     config, fit = algr.default_settings("world/scenes")
     assert (fit.epochs, fit.clip) == (8, 2.0) and changed(config) == dict(
-        in_width=128, width=128, standardise=True, normalise=True, start="identity", sharpness=8.0, learning_rate=1.5e-3, dropout=0.2,
+        in_width=128, width=128, standardise=True, normalise=True, start="identity", learning_rate=1.5e-3, dropout=0.2,
         word_dropout=0.1, averaging=0.99, phase1_epochs=2, decay_epoch=6, beta_epochs=5,
     )  # fmt: skip
     config, fit = algr.default_settings("coco:FOLDER")

@@ -26,6 +26,18 @@ input       X of regions and words, by a linear map or CAMERA's modules         
 Training has two phases: in the first, only the input maps learn, by ranking the means of X (15); in the second the whole model (16).
 The setting ``variant`` selects an ablation.
 
+**The paper's form and ours.** The defaults of :class:`ALGRConfig` and the presets ``paper/f30k`` and ``paper/coco`` are the paper's: CAMERA's
+embedding with positions, frozen contextual words, its schedules. Trained so on few images its graph does nothing: edges start even and stay
+so, even edges without a self term make all nodes alike, or edges become the identity (``hx.graph_report`` shows it). The presets for the
+world and for small sets therefore mend the graph with options that are **ours**:
+
+* ``logits="normalised"``: logits of rows of X brought to mean square 1, over sqrt(d), with a learned temperature, so that neither their
+  length nor the width makes attention even or one-hot;
+* ``self_term``: ``Z = ELU(X W_s + W_e X W)``, so that a node stays itself whatever its neighbours are;
+* ``phase1="z"``: the first phase ranks the means of Z, and so trains the graph that the second uses;
+* ``exchange_from="mean"``: the attention of (14) comes from the means, not from samples whose noise outweighs them;
+* ``free_bits``: a channel's KL counts from a floor on, so that latents do not collapse onto the prior.
+
 Where the paper is silent or contradicts itself, what is done here:
 
 * ``S * A`` with a row-normalised A of ones has rows that sum to 1/n, yet is called normalised: ``edge_norm="renorm"`` uses S itself,

@@ -27,9 +27,9 @@ Training has two phases: in the first, only the input maps learn, by ranking the
 The setting ``variant`` selects an ablation.
 
 **The paper's form and ours.** The defaults of :class:`ALGRConfig` and the presets ``paper/f30k`` and ``paper/coco`` are the paper's:
-CAMERA's embedding with positions, frozen contextual words, its schedules. Trained so on few images its graph does nothing: edges start even and stay
-so, even edges without a self term make all nodes alike, or edges become the identity (``hx.graph_report`` shows it). The presets for the
-world and for small sets therefore mend the graph with options that are **ours**:
+CAMERA's embedding with positions, frozen contextual words, its schedules. Trained so on few images its graph does nothing: edges start
+even and stay so, even edges without a self term make all nodes alike, or edges become the identity (``hx.graph_report`` shows it). The
+presets for the world and for small sets therefore mend the graph with options that are **ours**:
 
 * ``logits="normalised"``: logits of rows of X brought to mean square 1, over sqrt(d), with a learned temperature, so that neither their
   length nor the width makes attention even or one-hot;

@@ -275,8 +275,8 @@ def _skewed(triples: pd.DataFrame, of_pair: pd.Series) -> pd.DataFrame:
         **{"relations of the pair": of_pair, "expected": of_pair * overall / total}, **{name: found[name].to_numpy() for name in found}
     )
     table["few"] = of_pair - back < FEW
-    whole = [np.floor(column * evidence).astype(np.int64) for column in (table["count"], of_pair)]
-    table["chance"] = chance(*whole, overall, total)
+    count, among = (np.floor(column * evidence).astype(np.int64) for column in (table["count"], of_pair))
+    table["chance"] = chance(count, among, overall, total)
     table = table[(triples["back"] < triples["count"]).to_numpy()]
     table["skewed"] = table["chance"] < _LEVEL / max(len(table), 1)
     table = table[table["count"] > table["expected"]]

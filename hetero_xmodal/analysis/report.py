@@ -18,8 +18,8 @@ from .units import IMAGE, SENTENCE, noun, unit_counts
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..graphs.corpus import GraphCorpus
     from ..explorer.cards import ExamplePages
+    from ..graphs.corpus import GraphCorpus
     from ..viz.page import Page
     from .result import Result
 

@@ -61,11 +61,13 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     same = [name for name in _SAME if name in table and table[name].nunique() == 1]
     same += ["unit"] if "unit" in table and "unit" not in same and "side" in table else []  # the side says it
     table = table.drop(columns=same)
-    table = table.assign(**{name: table[name].map({True: "yes", False: ""}) for name in table.columns[table.dtypes == bool]})
+    table = table.assign(**{name: table[name].map({True: "yes", False: ""}) for name in table.select_dtypes(bool)})
     if "examples" not in table:
         return table
-    head = table.head(ROWS_WITH_EXAMPLES)
-    return _with_cells(table, [_some_ids(ids) if type(ids) is tuple else ids for ids in head["examples"]])
+    from ..viz.page import Link
+
+    cells = table["examples"].head(ROWS_WITH_EXAMPLES)
+    return _with_cells(table, [ids if isinstance(ids, Link | str) else _some_ids(ids) for ids in cells])
 
 
 def _some_ids(ids: tuple[str, ...]) -> str:

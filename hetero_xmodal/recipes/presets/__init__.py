@@ -35,9 +35,9 @@ __all__ = [
     "TITLES", "DATASETS", "named_preset", "paper_dataset", "paper_preset", "preset_list", "preset_names", "presets",
 ]  # fmt: skip
 
-RECIPES = ("dagnn", "algr", "cam", "mimnet")
+RECIPES = ("dagnn", "algr", "cam", "mimnet", "trail")
 #: how papers write a recipe's name
-TITLES = {"dagnn": "DAGNN", "algr": "ALGR", "cam": "CAM", "mimnet": "MIM-Net"}
+TITLES = {"dagnn": "DAGNN", "algr": "ALGR", "cam": "CAM", "mimnet": "MIM-Net", "trail": "TRAIL"}
 #: the data sets that papers of the recipes used -> names that are understood for them
 DATASETS: dict[str, tuple[str, ...]] = {
     "f30k": ("f30k", "flickr30k", "flickr30kimages"),

@@ -28,6 +28,7 @@ CONTENTS = {
     "parsers": "image, sentence -> SceneGraph",
     "graphs": "SceneGraphs -> heterograph, corpus",
     "data": "name -> Source; tasks; the world",
+    "exports": "SQL, files of other programs",
     "world_models": "detector and judge of the world",
     "metrics": "R@K, mAP, edits",
     "recipes": "DAGNN, ALGR, CAM, MIM-Net",
@@ -36,6 +37,7 @@ CONTENTS = {
     "retrieval": "search, index",
     "editing": "manipulate, plans",
     "evaluation": "evaluate, compare, trace",
+    "explorer": "pages to walk through a corpus",
     "analysis": "statistics of corpora",
     "cli": "commands",
 }

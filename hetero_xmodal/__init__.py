@@ -42,8 +42,11 @@ _HOME = {
     "load_graph": "graphs.store",
     "GraphCorpus": "graphs.corpus",
     "concat": "graphs.corpus",
+    "read_parquet": "graphs.parquet_read",
     "build_corpus": "data.tasks.corpus",
     "load_dataset": "data",
+    "export": "exports.formats",
+    "query": "exports.sql",
     "draw": "viz.draw",
     "analyze": "analysis.report",
     "manipulate": "editing.pipeline",
@@ -57,7 +60,7 @@ _HOME = {
     "retrieve": "retrieval.api",
 }
 _MODULES = (
-    "schema", "scenes", "parsers", "graphs", "data", "metrics", "viz", "analysis",
+    "schema", "scenes", "parsers", "graphs", "data", "exports", "metrics", "viz", "analysis",
     "message_passing", "recipes", "baselines", "networks", "training", "retrieval", "editing", "evaluation", "world_models",
     "losses", "validation",
 )  # fmt: skip

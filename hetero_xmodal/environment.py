@@ -88,7 +88,10 @@ def _wanted() -> list[_Wanted]:
         plain("ruff", "0.17.6", extra="dev"),
         plain("mypy", "2.4.1", extra="dev"),
         plain("distributed", "2026.8.0", extra="dev"),
-        plain("duckdb", "2.0.1", extra="dev"),
+        plain("duckdb", "2.0.1", extra="explore"),
+        plain("pyvis", "0.3.2", extra="explore"),
+        plain("anywidget", "0.11.0", extra="explore"),
+        plain("playwright", "1.65.2", extra="dev"),
         plain("torch-geometric", "2.8.1", module="torch_geometric", extra="dev"),
     ]  # fmt: skip
 

@@ -20,8 +20,8 @@ LAYERS = (
     "errors", "checks", "lazy", "deprecation", "configs", "ids", "fields", "csv_text", "files", "environment", "images", "schema",
     "validation", "scenes", "pretrained", "losses",
     # packages
-    "viz", "message_passing", "networks", "parsers", "graphs", "data", "world_models", "metrics", "recipes", "baselines", "training",
-    "retrieval", "editing", "evaluation", "analysis", "cli",
+    "viz", "message_passing", "networks", "parsers", "graphs", "data", "exports", "world_models", "metrics", "recipes", "baselines",
+    "training", "retrieval", "editing", "evaluation", "explorer", "analysis", "cli",
 )  # fmt: skip
 # (importing module, imported layer) that may point upwards because the import happens only when a function is called; none at present
 UPWARDS_WHEN_CALLED: set[tuple[str, str]] = set()

@@ -31,15 +31,17 @@ def manipulate(
     out: Annotated[Path, typer.Option(help="Folder for the edited image and sentence, the masks, the graph and two figures.")],
     model: Annotated[str, typer.Option(help=_MODEL)] = "birds",
     recipe: Annotated[str | None, typer.Option(help="cam or mimnet; if left out, that of the model, and cam for a shipped one.")] = None,
-    detector: o.Detector = None,
+    detector: o.EditDetector = None,
     image_scene: Annotated[Path | None, typer.Option(help="Scene graph JSON of the image, in place of a detector.")] = None,
     language: o.Language = None,
     beam: Annotated[int | None, typer.Option(help="Beam width of CAM's text decoder; 3 if left out.")] = None,
 ) -> None:
     """Edit an image by a sentence and, with CAM, the sentence by the image."""
+    from ..parsers.detectors.registry import beside_data
     from ..scenes import SceneGraph
 
     existing_image(image)
+    detector = beside_data(detector, [image.parent])
     scene = None if image_scene is None else SceneGraph.load(image_scene)
     from ..editing.pipeline import check_request, result_files, result_kind
     from ..editing.pipeline import manipulate as edit
@@ -67,14 +69,16 @@ def trace(
     model: Annotated[str | None, typer.Option(help="Model folder, run folder or shipped model; if left out, the shipped one.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the weights of all edges (weights.csv) and a figure (weights.png).")] = None,
     top: Annotated[int, typer.Option(help="Print so many of the largest weights of every destination node.")] = 3,
-    detector: o.Detector = None,
+    detector: o.EditDetector = None,
     image_scene: Annotated[Path | None, typer.Option(help="Scene graph JSON of the image, in place of a detector.")] = None,
     language: o.Language = None,
 ) -> None:
     """Show the attention weight of every edge while a trained model reads an image and a sentence."""
+    from ..parsers.detectors.registry import beside_data
     from ..scenes import SceneGraph
 
     existing_image(image)
+    detector = beside_data(detector, [image.parent])
     scene = None if image_scene is None else SceneGraph.load(image_scene)
     from ..checks import check_count
     from ..evaluation.trace import EdgeWeights

@@ -42,13 +42,14 @@ def graph(
     """
     from ..errors import InputError
     from ..files import existing_file
+    from ..parsers.detectors.registry import beside_data
 
     language = o.renamed(language, model, "--language", "--model")
     existing_image(image)
     if detections is not None:
         if detector is not None or image_scene is not None:
             raise InputError("give only one of --detections, --detector and --image-scene")
-        detector = str(existing_file(detections, "detections"))
+        detector = str(existing_file(beside_data(detections, [image.parent]), "detections"))
     from ..graphs.write import write_pair
 
     result = write_pair(

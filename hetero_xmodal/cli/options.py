@@ -18,7 +18,8 @@ IMAGES = "Regions of an image: grid, grid:5, grid:7:resnet18, world, a detectron
 TEXTS = "Words of a caption: minilm, trained, spacy or transformer:NAME."
 DETECTOR = (
     "'auto' (world for images of the generated world, else a detector of photographs), 'world', 'nanodet', 'grid' or 'grid:N' (patches), "
-    "boxes:FOLDER (YOLO, Pascal VOC, LabelMe), a detections or COCO .json, or a detectron2 config or zoo name."
+    "boxes:FOLDER (YOLO, Pascal VOC, LabelMe), scenes:FILE.json (scene graphs in the format of Visual Genome or GQA), a detections or COCO "
+    ".json, or a detectron2 config or zoo name; a file is looked for where you are, then beside the image or in the data folder."
 )
 NETWORK = "efficientnet-lite0, a torchvision name such as vgg19_bn, or that with a file of weights: vgg19_bn:FILE."
 DATA = "Name of a data set, such as world/scenes or coco:FOLDER; 'hetero-xmodal data list' says which serve this task."
@@ -72,7 +73,8 @@ Similarity = Annotated[
     typer.Option(help="Model of 'train similarity'; adds Sim (fit of image and sentence), Diff and MP (manipulative precision)."),
 ]
 Scenes = Annotated[str, typer.Option(help="Where CAM's regions come from: detector, or true for the data's own scene graphs.")]
-Detector = Annotated[str | None, typer.Option(help=f"{DETECTOR} If left out, world.")]
+Detector = Annotated[str | None, typer.Option(help=f"{DETECTOR} If left out, auto.")]
+EditDetector = Annotated[str | None, typer.Option("--detector", help=f"{DETECTOR} If left out, world.")]
 Language = Annotated[str | None, typer.Option(help="spaCy model that parses the sentence; the installed English one if left out.")]
 Rows = Annotated[list[str] | None, typer.Option("--row", help="Only this row; may be given several times; all if left out.")]
 Wiring = Annotated[str, typer.Option(help="Neighbours of a bridge: inherit, counterpart or full.")]

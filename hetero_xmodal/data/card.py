@@ -20,7 +20,8 @@ from typing import Any
 FOLDER = Path(__file__).parent / "cards"
 #: what a field of a Croissant record set is called there
 _TYPES = {"image": "sc:ImageObject", "box": "cr:BoundingBox", "text": "sc:Text", "number": "sc:Integer"}
-_CONTEXT: dict[str, Any] = {
+#: of a Croissant description
+CONTEXT: dict[str, Any] = {
     "@language": "en", "@vocab": "https://schema.org/", "citeAs": "cr:citeAs", "column": "cr:column", "conformsTo": "dct:conformsTo",
     "cr": "http://mlcommons.org/croissant/", "rai": "http://mlcommons.org/croissant/RAI/", "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"}, "dct": "http://purl.org/dc/terms/",
@@ -144,7 +145,7 @@ class Card:
             for one in self.fields
         ]  # fmt: skip
         return {
-            "@context": _CONTEXT, "@type": "sc:Dataset", "conformsTo": "http://mlcommons.org/croissant/1.0", "name": self.name,
+            "@context": CONTEXT, "@type": "sc:Dataset", "conformsTo": "http://mlcommons.org/croissant/1.0", "name": self.name,
             "alternateName": self.title, "description": self.what, "license": self.licence, "url": self.source, "citeAs": self.cite,
             "version": "1.0.0", "datePublished": str(self.year), "isLiveDataset": False, "distribution": [folder, *fetched, *sets],
             "recordSet": [{"@type": "cr:RecordSet", "@id": "records", "name": "records", "field": columns}],

@@ -174,17 +174,17 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry(
         "oxford-102", "oxford-102:FOLDER", "Oxford-102 flowers with ten captions a photograph",
-        gives=("images", "captions", "labels", "scene graphs"), reader=f"{DATASETS}.oxford_102:open_oxford_102", items="8,189",
+        gives=("images", "captions", "labels", "scene graphs", "edits"), reader=f"{DATASETS}.oxford_102:open_oxford_102", items="8,189",
         licence="research, that of the photographs", where="102flowers.tgz, its two .mat files and the captions of Reed et al. (2016)",
     ),
     Entry(
         "celeba", "celeba:FOLDER", "CelebA: faces with 40 attributes and captions of your own source",
-        gives=("images", "captions", "labels", "scene graphs"), reader=f"{DATASETS}.celeba:open_celeba", items="202,599",
+        gives=("images", "captions", "labels", "scene graphs", "edits"), reader=f"{DATASETS}.celeba:open_celeba", items="202,599",
         licence="non-commercial research", where="img_align_celeba/, list_attr_celeba.txt, list_eval_partition.txt and captions",
     ),
     Entry(
         "deepfashion", "deepfashion:FOLDER", "DeepFashion with one sentence a photograph, in FashionGAN's files",
-        gives=("images", "captions", "labels", "scene graphs"), reader=f"{DATASETS}.deepfashion:open_deepfashion", items="78,979",
+        gives=("images", "captions", "labels", "scene graphs", "edits"), reader=f"{DATASETS}.deepfashion:open_deepfashion", items="78,979",
         licence="non-commercial research", where="language_original.mat, ind.mat and the photographs in img/ or G2.h5",
     ),
     Entry(
@@ -276,6 +276,24 @@ def entry_of(name: str) -> tuple[Entry, str]:
     if close and colon:
         close = close.replace("'?)", f":{place or 'FOLDER'}'?)")
     raise InputError(f"unknown data set {name!r}{close}; known are {', '.join(entry.form for entry in ENTRIES)}")
+
+
+def data_folders(source: Any) -> list[Path]:
+    """The folders that the name of a data set leads to, in which the files that belong to it are looked for; none of generated data.
+
+    Parameters
+    ----------
+    source : a name such as ``"coco:my_photos"``, or a folder; of everything else there is none.
+
+    >>> [str(folder) for folder in data_folders("karpathy:lists/dataset_coco.json,photos")], data_folders("world/birds")
+    (['lists', 'photos'], [])
+    """
+    if not isinstance(source, str | Path):
+        return []
+    if path_exists(source) and Path(source).is_dir():
+        return [Path(source)]
+    parts = [Path(part) for part in str(source).partition(":")[2].split(",") if part and "=" not in part]
+    return list(dict.fromkeys(part.parent if part.suffix else part for part in parts))
 
 
 def open_source(name: str, *, seed: int = 0, image_size: int = 128, cache: str | Path | None = None) -> Source:

@@ -216,7 +216,7 @@ def manipulate(
     kind = check_request(sentence, model=model, recipe=recipe, detector=detector, image_scene=image_scene, language=language, beam=beam)
     from ..images import read_image
 
-    image = read_image(image)
+    given, image = image, read_image(image)
     if kind == "mimnet":
         from .mimnet import manipulate_by_memory
 
@@ -227,7 +227,7 @@ def manipulate(
 
     parsed = parse_sentence(sentence, **({} if language is None else {"model": language}))
     network = load_manipulation_model(model, recipe=recipe) if isinstance(model, str | Path) else model
-    detected = parse_image(image, detector=detector or "world") if image_scene is None else image_scene
+    detected = parse_image(given, detector=detector or "world") if image_scene is None else image_scene
     if detected.size is not None and tuple(detected.size) != image.size:
         raise InputError(
             f"image_scene was made for an image of {detected.size[0]} x {detected.size[1]} pixels, but this one has {image.size}"

@@ -153,7 +153,7 @@ def trace(
     >>> bool(((sums - 1).abs() < 1e-4).all())
     True
     """
-    image = read_image(image)
+    given, image = image, read_image(image)  # a file of detections knows an image by its name
     check_sentence(sentence)
     check_language(language)
     if image_scene is None:
@@ -161,14 +161,14 @@ def trace(
     else:
         check_unused("is not used where the image's scene graph is given", detector=detector)
     if recipe is not None and not isinstance(recipe, str):
-        return _own(image, sentence, recipe, states, detector, image_scene, language)
+        return _own(given, sentence, recipe, states, detector, image_scene, language)
     if states is not None:
         raise InputError("states are for a Recipe of your own; a trained model makes its own")
     name, trained = _model(recipe, model, {"detector": detector, "image_scene": image_scene}, language)
     if name == "algr":
         traces, boxes = _algr(trained, image, sentence)
     elif name == "cam":
-        traces, boxes = _cam(trained, image, sentence, detector, image_scene, language)
+        traces, boxes = _cam(trained, given, sentence, detector, image_scene, language)
     else:
         traces, boxes = _mimnet(trained, image, sentence, language), ()
     return EdgeWeights(image, sentence, name, traces, boxes)

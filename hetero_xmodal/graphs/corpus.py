@@ -329,6 +329,22 @@ class GraphCorpus(Sequence):
         pairs = view.pair[np.isin(self._data.image_of[view.pair], images)]
         return self._seen(_View(images, np.union1d(sentences, self._data.sentence_of[pairs]), pairs))
 
+    def without(self, *, images: Sequence[int] = (), sentences: Sequence[int] = (), pairs: Sequence[int] = ()) -> GraphCorpus:
+        """The corpus without some images, sentences and pairs, by number; the pairs of an image or sentence go with it.
+
+        >>> import hetero_xmodal as hx
+        >>> graph = hx.build_graph(hx.SceneGraph(), hx.SceneGraph(objects=[hx.SceneObject("bird")]))
+        >>> GraphCorpus.from_graphs([graph, graph], ids=["a", "b"]).without(sentences=[0]).ids
+        ['b']
+        """
+        view, left_out = self._whole_view(), {"image": images, "sentence": sentences, "pair": pairs}
+        kept = {unit: np.ones(len(getattr(view, unit)), bool) for unit in UNITS}
+        for unit, numbers in left_out.items():
+            kept[unit][np.asarray(numbers, np.int64)] = False
+        of_image, of_sentence = self.pair_ends()
+        kept["pair"] &= kept["image"][of_image] & kept["sentence"][of_sentence]
+        return self._seen(_View(**{unit: getattr(view, unit)[mask] for unit, mask in kept.items()}))
+
     def only(self, unit: str, numbers: Sequence[int]) -> GraphCorpus:
         """A corpus of some images, sentences or pairs by number (b,); of images or sentences without their pairs.
 
@@ -413,6 +429,11 @@ class GraphCorpus(Sequence):
     def vocabulary(self) -> Vocabulary:
         """The texts of nodes and edges, behind the codes of :meth:`chunks`."""
         return self._data.vocabulary
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the contents of a whole corpus that was loaded from a folder; empty for a part of one and for one in memory."""
+        return self._state[0] if self._view is None else ""
 
     @property
     def kind(self) -> str:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: columns of the entries of short vectors
-_COLUMNS = {"box": ("x1", "y1", "x2", "y2"), "image_size": ("image_width", "image_height")}
+COLUMNS = {"box": ("x1", "y1", "x2", "y2"), "image_size": ("image_width", "image_height")}
 
 
 def to_frames(graph: dgl.DGLGraph, *, features: bool = False) -> dict[str, pd.DataFrame]:
@@ -135,8 +135,8 @@ def _columns(data: dict, schema: dict[str, Feature], strings: Strings, *, wide: 
             columns[name] = strings(value)
         elif value.ndim == 1:
             columns[name] = value.numpy()
-        elif name in _COLUMNS and value.shape[1] == len(_COLUMNS[name]):
-            columns |= {column: value[:, k].numpy() for k, column in enumerate(_COLUMNS[name])}
+        elif name in COLUMNS and value.shape[1] == len(COLUMNS[name]):
+            columns |= {column: value[:, k].numpy() for k, column in enumerate(COLUMNS[name])}
         elif wide == "list":
             columns[name] = list(value.reshape(len(value), value.shape[1:].numel()).numpy())
         elif wide:

@@ -34,7 +34,8 @@ def write_pair(
     ----------
     image, sentence : path of an image; English text.
     folder : new, empty, or with an earlier result of this function, which is replaced. If anything fails, nothing is written.
-    detector, weights, score_threshold : see :func:`hetero_xmodal.parse_image`; not together with *image_scene*.
+    detector, weights, score_threshold : see :func:`hetero_xmodal.parse_image`; not together with *image_scene*. A file that is not
+        where its name leads is looked for beside the image.
     image_scene : JSON file of a scene graph (``SceneGraph.save``) to use in place of a detector.
     model : spaCy model; see :func:`hetero_xmodal.parse_sentence`.
     wiring : see :func:`hetero_xmodal.build_graph`.
@@ -59,7 +60,7 @@ def write_pair(
     (4, ['graph', 'image_scene.json', 'sentence_scene.json', 'drawing.png'])
     """
     from ..images import read_image
-    from ..parsers.detectors.registry import check_detector
+    from ..parsers.detectors.registry import beside_data, check_detector
     from ..parsers.image import check_score_threshold
     from ..parsers.sentence import check_language, check_text
     from ..scenes import SceneGraph
@@ -72,7 +73,7 @@ def write_pair(
     check_score_threshold(score_threshold)
     given = None if image_scene is None else SceneGraph.load(image_scene)
     if given is None:
-        detector = "auto" if detector is None else detector
+        detector = beside_data("auto" if detector is None else detector, [Path(image).parent] if isinstance(image, str | Path) else [])
         check_detector(detector, weights=weights)
     else:
         unused = {"detector": detector, "weights": weights, "score_threshold": score_threshold}

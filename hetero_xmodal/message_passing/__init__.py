@@ -13,13 +13,18 @@
 ... )
 >>> print(recipe)
 my first recipe
-  | step                         | along                           | send | weigh         | gather | update         | states
---+------------------------------+---------------------------------+------+---------------+--------+----------------+-------
-1 | average over dependency arcs | word -depends-> word            | h    | 1             | mean   | replace        | h -> h
-  |                              | word -reverse of depends-> word |      |               |        |                |
-  |                              | word -itself-> word             |      |               |        |                |
-2 | regions attend to words      | word -attends-> visual          | h    | softmax q . k | sum    | old + messages | h -> h
-3 | words attend to regions      | visual -attends-> word          | h    | softmax q . k | sum    | old + messages | h -> h
+  | step                    | along                       | message
+--+-------------------------+-----------------------------+---------------------------------
+1 | average over dependency | word -> word: depends (both | mean of h
+  |   arcs                  |   ways), itself             | h -> h
+2 | regions attend to words | word -> visual: attends     | sum of h, weighed by softmax q .
+  |                         |                             |   k
+  |                         |                             | old + messages
+  |                         |                             | h -> h
+3 | words attend to regions | visual -> word: attends     | sum of h, weighed by softmax q .
+  |                         |                             |   k
+  |                         |                             | old + messages
+  |                         |                             | h -> h
 
 It runs on any DGL graph, and its trace lists the weight of every edge:
 
@@ -39,7 +44,7 @@ from .relations import Relation, attends, both_ways, itself, reverse
 from .run import PER_GRAPH, SHARED
 from .step import Step
 from .trace import EdgeTrace, StepTrace, Trace
-from .update import Blend, Combine, GatedRecurrent, JoinedLinear, Replace, Residual
+from .update import Blend, Combine, Custom, GatedRecurrent, JoinedLinear, Replace, Residual
 from .weigh import AdditiveAttention, Constant, DotAttention, SigmoidGate, StoredWeight, SymmetricNorm, Weigh
 
 __all__ = [
@@ -47,6 +52,7 @@ __all__ = [
     "Blend",
     "Combine",
     "Constant",
+    "Custom",
     "DotAttention",
     "EdgeTrace",
     "GatedRecurrent",

@@ -135,18 +135,31 @@ class Recipe(nn.Module):
 
         return draw_recipe(self)
 
-    def __repr__(self) -> str:
-        from .text import text_table
+    def text(self, *, full: bool = False) -> str:
+        """The steps as a text table of at most 100 columns of characters, which is what ``print(recipe)`` shows.
 
-        rows = [{"": str(number)} | step.describe() for number, step in enumerate(self.steps, 1)]
-        for row in rows:
-            row["states"] = f"{row.pop('reads')} -> {row.pop('writes')}"
+        Parameters
+        ----------
+        full : everything that each step declares, one relation a line; up to 220 columns.
+        """
+        from .text import compact_table, full_table
+
+        return "\n".join([*self._head(), full_table(self.steps) if full else compact_table(self.steps)])
+
+    def _head(self) -> list[str]:
         added = [
             f"{node_type} ({kind if kind == SHARED else f'{kind} per graph' if isinstance(kind, int) else 'per graph'})"
             for node_type, kind in self.adds.items()
         ]
-        head = [self.name] * bool(self.name) + [f"adds {', '.join(added)}"] * bool(added)
-        return "\n".join([*head, text_table(rows)])
+        return [self.name] * bool(self.name) + [f"adds {', '.join(added)}"] * bool(added)
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        from .text import html_table
+
+        return html_table(self.steps, "\n".join(self._head()))
 
 
 def _register(steps: Iterable[Step]) -> nn.Module:

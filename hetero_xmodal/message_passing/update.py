@@ -44,7 +44,8 @@ def name_of(function: object) -> str:
         return " > ".join(name_of(part) for part in function)
     if isinstance(function, nn.Module):
         return type(function).__name__
-    return getattr(function, "__name__", type(function).__name__).strip("<>")
+    name = getattr(function, "__name__", type(function).__name__)
+    return "a function without a name" if name == "<lambda>" else name
 
 
 def _need_old(old: Tensor | None, message: Tensor, what: str) -> Tensor:
@@ -150,6 +151,8 @@ class GatedRecurrent(nn.Module):
 class Combine:
     """``function(message, *own)``: message (n, m) and further states (n, k) of the node, for formulas of more than one state.
 
+    *describe* is what the printed recipe shows; without it, the function's name.
+
     >>> blend = Combine(lambda gate, new, old: gate * new + (1 - gate) * old, own=("new", "old"))
     >>> blend(None, torch.tensor([[0.25]]), torch.tensor([[4.0]]), torch.tensor([[8.0]])).tolist()
     [[7.0]]
@@ -157,12 +160,35 @@ class Combine:
 
     function: Callable[..., Tensor]
     own: tuple[str, ...]
+    describe: str = ""
 
     def __call__(self, old: Tensor | None, message: Tensor, *own: Tensor) -> Tensor:
         return self.function(message, *own)
 
     def __str__(self) -> str:
-        return f"{name_of(self.function)}(messages, {', '.join(self.own)})"
+        return self.describe or f"{name_of(self.function)}(messages, {', '.join(self.own)})"
+
+
+@dataclass(frozen=True, eq=False)
+class Custom:
+    """``function(old, message)`` with the words that describe it in the printed recipe: old state (n, d) and message (n, m) to (n, k).
+
+    Any function may be an update; a named one is shown by its name. This gives a ``lambda``, or a formula, words of its own.
+
+    >>> half = Custom(lambda old, message: (old + message) / 2, describe="mean of old and messages")
+    >>> print(half), half(torch.tensor([[2.0]]), torch.tensor([[4.0]])).tolist()
+    mean of old and messages
+    (None, [[3.0]])
+    """
+
+    function: Callable[[Tensor | None, Tensor], Tensor]
+    describe: str
+
+    def __call__(self, old: Tensor | None, message: Tensor) -> Tensor:
+        return self.function(old, message)
+
+    def __str__(self) -> str:
+        return self.describe
 
 
 class JoinedLinear(nn.Module):

@@ -220,9 +220,10 @@ def _detect_batch(batch, longest_side, detect, on_error) -> list:
 
 def _read(image: ImageLike, id: str | None, longest_side: int | None) -> InputImage:
     pixels, size = read_reduced(image, longest_side)
-    name = str(image) if isinstance(image, str | Path) else None
-    if id is None and name is not None:
-        id = Path(name).stem
+    file = image if isinstance(image, str | Path) else getattr(image, "filename", None)  # a PIL image may know its file
+    name = str(file) if isinstance(file, str | Path) and str(file) else None
+    if id is None and isinstance(image, str | Path):
+        id = Path(image).stem
         check_characters("the image's id, its file name,", id)  # bytes that are not UTF-8 are lone surrogates in Python
     return InputImage(pixels, size, name, id)
 

@@ -25,7 +25,7 @@ from typing import Any
 
 from ..checks import check_count, check_seed
 from ..configs import config_with
-from ..data.registry import check_data
+from ..data.registry import check_data, data_folders
 from ..errors import InputError, nearest
 from ..files import existing_file, replaceable_folder
 from ..pretrained import MODEL_FOLDER, SHIPPED, find_model
@@ -336,7 +336,7 @@ def check_inputs(images: str | None, texts: str, *, detector: str | None = None,
     if regions is not None:
         record = region_provenance(regions)
         if record["extractor"] != "grid" and (data is None or not data.startswith("world/")):
-            check_detector(find_detector(record, [] if data is None else [data.partition(":")[2]])[0])
+            check_detector(find_detector(record, data_folders(data))[0])
     return regions
 
 

@@ -33,7 +33,7 @@ class Command:
     inputs : names of :data:`INPUTS` that it reads
     again : added when the command is repeated after a kill
     out : name of the result
-    varies : patterns of files in the result that may differ from run to run, because they hold times
+    varies : patterns of files in the result that may differ from run to run, because they hold times; ``""`` is the result itself
     often : how often it is killed, compared with others; less where it takes long
     replaces : whether it may be typed again for the same result, which is then replaced
     slow : takes so long that only --slow tries it
@@ -50,6 +50,11 @@ class Command:
     replaces: bool = True
     slow: bool = False
     part: bool = False
+
+    @property
+    def varying(self) -> tuple[str, ...]:
+        """The patterns of ``varies`` as seen from the folder of the result."""
+        return tuple(f"{self.out}/{name}" if name else self.out for name in self.varies)
 
     def typed(self, folder: Path, *, again: bool = False) -> list[str]:
         """The words, with the paths below *folder*."""
@@ -101,6 +106,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("data build", "data build world/scenes --split test --size 6 --image-size 64 --out OUT", replaces=False, part=True),
     Command("corpus", "corpus world/scenes --scenes true --limit 8 --sentences-per-image 2 --out OUT", part=True),
     Command("analyze", "analyze IN/corpus --out OUT", inputs=("corpus",), slow=True),
+    Command("export", "export IN/corpus --to parquet --out OUT", inputs=("corpus",), slow=True),
+    Command("export coco", "export IN/corpus --to coco --out OUT", inputs=("corpus",), slow=True),
+    Command("export duckdb", "export IN/corpus --to duckdb --out OUT", inputs=("corpus",), out="result.duckdb", varies=("",),
+            slow=True),
+    Command("query", "query IN/corpus SELECT+*+FROM+word --out OUT", inputs=("corpus",), out="result.csv", slow=True),
     Command("graph", "graph IN/scenes.png a+dog+on+a+table --image-scene IN/scenes.json --out OUT", inputs=("pictures",), slow=True),
     Command("index", "index --data world/scenes --split test --size 6 --out OUT"),
     Command("retrieve", "retrieve a+dog+near+a+tree --size 8 --out OUT", out="page.html", slow=True),

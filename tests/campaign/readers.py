@@ -119,6 +119,17 @@ def _read_corpus(folder: Path) -> Any:
     return list(corpus.ids), list(corpus.sentences), list(corpus.images), corpus.info, [_graph_parts(corpus[k]) for k in range(len(corpus))]
 
 
+def _write_tables(folder: Path) -> None:
+    folder.rmdir()
+    graphs = _graphs()
+    hx.GraphCorpus.from_graphs(graphs, sentences=[f"sentence {k}" for k in range(len(graphs))]).to_parquet(folder)
+
+
+def _read_tables(folder: Path) -> Any:
+    corpus = hx.read_parquet(folder)
+    return list(corpus.ids), list(corpus.sentences), corpus.info, [_graph_parts(corpus[k]) for k in range(len(corpus))]
+
+
 def _write_index(folder: Path) -> None:
     import torch
 
@@ -274,6 +285,28 @@ def _read_drawn_boxes(folder: Path) -> Any:
     return [(s.objects, s.relations, s.size) for s in scenes]
 
 
+def _write_tool_scenes(folder: Path) -> None:
+    """Two images in the format of Visual Genome and in that of GQA, one file with scores and one without."""
+    for number in (7, 8):
+        Image.new("RGB", (60, 40), (20 * number, 90, 90)).save(folder / f"{number}.png")
+    thing = {"name": "dog", "x": 5, "y": 6, "w": 20, "h": 20}
+    other = {"name": "sofa", "x": 30, "y": 6, "w": 25, "h": 30, "attributes": ["red"]}
+    objects = [thing | {"object_id": 1, "score": 0.75}, other | {"object_id": 2}]
+    links = [{"predicate": "near", "subject_id": 1, "object_id": 2, "score": 0.5}]
+    (folder / "genome.json").write_text(json.dumps([{"image_id": k, "objects": objects, "relationships": links} for k in (7, 8)]))
+    side = {"name": "to the left of", "object": "2"}
+    record = {"width": 60, "height": 40, "objects": {"1": thing | {"relations": [side]}, "2": other}}
+    (folder / "gqa.json").write_text(json.dumps({"7": record, "8": record}))
+
+
+def _read_tool_scenes(folder: Path) -> Any:
+    from hetero_xmodal.parsers.detectors.scene_file import SceneFile
+
+    images = [folder / "7.png", folder / "8.png"]
+    made = [hx.parse_images(images, detector=SceneFile(folder / name), progress=False) for name in ("genome.json", "gqa.json")]
+    return [(scene.objects, scene.relations) for scenes in made for scene in scenes]
+
+
 def _write_captions_table(folder: Path) -> None:
     for k in range(3):
         Image.fromarray(np.full((20, 30, 3), 60 * k, np.uint8)).save(folder / f"{k}.png")
@@ -417,6 +450,7 @@ READERS: tuple[Reader, ...] = (
     _model("mimnet", "birds", "MIMNet"),
     Reader("graph", _write_graph, lambda f: _graph_parts(hx.load_graph(f)), sealed=True),
     Reader("corpus", _write_corpus, _read_corpus, sealed=True),
+    Reader("Parquet tables", _write_tables, _read_tables, sealed=True),
     Reader("index", _write_index, _read_index, sealed=True),
     Reader("extracted regions", _write_regions, _read_regions, sealed=True),
     Reader("scene graph", _write_scene, _read_scene, share=2),
@@ -425,6 +459,7 @@ READERS: tuple[Reader, ...] = (
     Reader("run", _write_run, lambda f: _fit(f, 3, resume=True), share=0.4, files="checkpoints/[lb]*.ckpt"),
     Reader("detections", _write_detections, _read_detections, share=2),
     Reader("drawn boxes", _write_drawn_boxes, _read_drawn_boxes, share=1.5),
+    Reader("scene graphs of other tools", _write_tool_scenes, _read_tool_scenes, share=1.5, files="*.json"),
     Reader("table of captions", _write_captions_table, _read_captions_table, files="*.csv"),
     Reader("label vectors", _write_label_vectors, _read_label_vectors),
     Reader("images", _write_images, _read_images, share=2),

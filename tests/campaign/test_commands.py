@@ -71,7 +71,7 @@ def test_a_killed_command_loses_nothing_and_is_repeated_to_the_same_end(command,
     slow = selected(request, command)
     number = max(1, round(KILLS * command.often / _OFTEN)) if slow else 1
     like, undisturbed = whole(command)
-    wanted = tree(like / "work", tuple(f"{command.out}/{name}" for name in command.varies))
+    wanted = tree(like / "work", command.varying)
     findings = []
     for k in range(number):
         rng = Random(f"{command.name} {k}")
@@ -105,20 +105,20 @@ def after_a_kill(command: Command, folder: Path, wanted: dict[str, str]) -> str:
     fault = found.fault(*((0, 2) if done else (0,)))
     if fault:
         return f"the repeated command: {fault}"
-    return differences(tree(folder / "work", tuple(f"{command.out}/{name}" for name in command.varies)), wanted)
+    return differences(tree(folder / "work", command.varying), wanted)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=ids)
 def test_two_that_write_the_same_result_leave_a_whole_one(command, whole, tmp_path, request):
     selected(request, command)
     like, _ = whole(command)
-    wanted = tree(like / "work", tuple(f"{command.out}/{name}" for name in command.varies))
+    wanted = tree(like / "work", command.varying)
     folder = prepared(tmp_path, command, like)
     both = [start(folder, command.typed(folder)) for _ in range(2)]
     ends = [running.ended() for running in both]
     assert [end.fault(0, 2) for end in ends] == ["", ""]
     assert any(end.code == 0 for end in ends), [end.said for end in ends]
-    assert differences(tree(folder / "work", tuple(f"{command.out}/{name}" for name in command.varies)), wanted) == ""
+    assert differences(tree(folder / "work", command.varying), wanted) == ""
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=ids)

@@ -122,6 +122,16 @@ ROWS = {
     "graph '' 'a dog' --out NEW": [" is empty; give a value"],
     "analyze USED --out NEW": ["corpus.json"],
     "analyze NEW --out USED": ["thesis.txt"],
+    "query USED 'SELECT 1'": ["corpus.json"],
+    "query CORPUS 'SELECT 1; SELECT 2'": ["has 2 statements"],
+    "query CORPUS 'DROP TABLE images'": ["no SELECT but DROP"],
+    "query CORPUS 'SELEC 1'": ["cannot be read as SQL"],
+    "query CORPUS 'SELECT 1' --rows 0": ["--rows is 0"],
+    "query CORPUS 'SELECT 1' --out table.pdf": ["ends in .csv"],
+    "export CORPUS --to nope --out NEW": ["--to is 'nope'", "visual-genome"],
+    "export CORPUS --to parquet --out USED": ["thesis.txt"],
+    "export USED --to parquet --out NEW": ["corpus.json"],
+    "export CORPUS --to duckdb --out NEW": [".duckdb"],
     # editing
     "manipulate IMAGE 'red wings' --out NEW --model brids": ["did you mean 'birds'", "birds, scenes"],
     "manipulate IMAGE 'red wings' --out NEW --model ASSETS/dagnn_world": ["of the recipe dagnn"],
@@ -185,6 +195,9 @@ ROWS = {
 def places(tmp_path_factory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("refusals")
     found = {name: str(folder / name.lower()) for name in ("USED", "NEW", "INDEX")} | {"ASSETS": str(ASSETS)}
+    found |= {"CORPUS": str(folder / "corpus")}
+    Path(found["CORPUS"]).mkdir()
+    (Path(found["CORPUS"]) / "corpus.json").write_text("{}")
     found |= {"IMAGE": str(folder / "image.png"), "BROKEN": str(folder / "broken.png")}
     Path(found["USED"]).mkdir()
     (Path(found["USED"]) / "thesis.txt").write_text("precious")

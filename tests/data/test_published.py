@@ -13,6 +13,7 @@ import tiny_data
 from tiny_data import FOLDERS, N
 
 import hetero_xmodal as hx
+from hetero_xmodal.cli.main import run
 from hetero_xmodal.data import open_source
 from hetero_xmodal.data.card import FOLDER as CARDS
 from hetero_xmodal.data.card import read_card
@@ -728,11 +729,18 @@ def colours(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "recipe"), [(name, recipe) for name, recipes in DRAWN.items() for recipe in recipes])
-def test_each_recipe_learns_one_epoch_on_each_set(name, recipe, tmp_path, colours, monkeypatch):
+def test_each_recipe_learns_one_epoch_on_each_set_by_one_command(name, recipe, tmp_path, colours, monkeypatch, capsys):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("hetero_xmodal.training.editing.setup.READER_STEPS", 2)
     form = next(entry.form for entry in ENTRIES if entry.kind == name)
     data = FOLDERS[form](tmp_path / "data")
     options = EPOCH[recipe] | ({"size": 6} if recipe in ("cam", "mimnet") else {})
-    run = hx.train(recipe, data, out=tmp_path / "run", epochs=1, progress=False, **options)
-    assert run.result.epochs == 1 and (tmp_path / "run" / "model").is_dir()
+    typed = ["train", recipe, "--data", data, "--out", str(tmp_path / "run"), "--epochs", "1"]
+    for option, value in options.items():
+        typed += (
+            [word for key, setting in value.items() for word in ("--set", f"{key}={setting}")]
+            if option == "set"
+            else [f"--{option.replace('_', '-')}", str(value)]
+        )
+    assert run(typed) == 0, capsys.readouterr().err
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["epochs"] == 1 and (tmp_path / "run" / "model").is_dir()

@@ -14,6 +14,7 @@ from hetero_xmodal.errors import InputError
 from hetero_xmodal.message_passing import (
     Blend,
     Combine,
+    Custom,
     DotAttention,
     Recipe,
     Residual,
@@ -27,6 +28,7 @@ from hetero_xmodal.message_passing import (
     reverse,
 )
 from hetero_xmodal.message_passing.kernels import Links
+from hetero_xmodal.pretrained import SHIPPED
 
 RELATES, DEPENDS, SAME = ("visual", "relates", "visual"), ("word", "depends", "word"), ("visual", "same_as", "word")
 STORED = [*both_ways(RELATES), SAME, itself("word"), reverse(SAME), itself("visual"), DEPENDS]
@@ -298,7 +300,7 @@ def test_the_table_lists_the_steps_that_run():
     assert list(table["step"]) == [s.name for s in recipe.steps] and list(table.index) == [1, 2, 3]
     assert list(table.columns) == ["step", "equation", "along", "send", "weigh", "gather", "update", "reads", "writes"]
     assert table["send"].tolist() == ["Linear(2, 2) h", "h", "1"]
-    text = str(recipe)
+    text = recipe.text(full=True)
     for word in (
         "an example",
         "adds note (1 per graph)",
@@ -311,6 +313,49 @@ def test_the_table_lists_the_steps_that_run():
         assert word in text
     assert max(map(len, text.splitlines())) < 200
     assert len(Recipe([recipe.steps[1]] * 3).table()) == 3
+
+
+def test_a_recipe_prints_in_a_hundred_columns_and_loses_no_relation():
+    """Every relation, weight, update and state of every step is in the compact text; only repeated lists are referred to."""
+    from hetero_xmodal.recipes import CAM
+
+    recipe = CAM.from_pretrained(SHIPPED["cam"]["birds"]).recipe
+    lines = str(recipe).splitlines()
+    assert max(map(len, lines)) <= 100 and str(recipe) == recipe.text() == repr(recipe)
+    shown = str(example()).splitlines()
+    columns = [" ".join(" ".join(cells).split()) for cells in zip(*(line.split("|") for line in shown if "|" in line), strict=True)]
+    assert shown[:2] == ["an example", "adds note (1 per graph)"] and columns[0] == "1 2 3"
+    assert columns[1] == "step share (Eq. 1) look (Eq. 2) gate"
+    assert columns[2] == "along visual -> visual: relates (both ways), itself word -> visual: attends note -> word: attends"
+    assert columns[3] == (
+        "message sum of Linear(2, 2) h, weighed by symmetric norm h -> h "
+        "sum of h, weighed by softmax q . k old + messages h -> h sum of 1, weighed by sigmoid q . k h -> mask"
+    )
+    assert sum("as in step 2" in line for line in lines) == 1 and sum("visual -> visual: relates" in line for line in lines) == 1
+    twice = Recipe([example().steps[1]] * 3)
+    assert [line.split("|")[0].strip() for line in str(twice).splitlines()[2:] if line[0] != " "] == ["1-3"]
+
+
+def test_jupyter_shows_the_whole_table_escaped():
+    recipe = Recipe([Step("<b>look</b>", attends("word", "visual"), weigh=DotAttention())], name="a < b")
+    shown = recipe._repr_html_()
+    assert "&lt;b&gt;look&lt;/b&gt;" in shown and "<b>" not in shown and "a &lt; b" in shown
+    assert "word -attends-&gt; visual" in shown and "h -&gt; h" in shown
+
+
+def test_custom_updates_print_what_they_are():
+    def halve(old, message):
+        return message / 2
+
+    described = Custom(lambda old, message: old - message, describe="old minus messages")
+    for update, words in ((halve, "halve"), (described, "old minus messages"), (lambda old, message: message, "a function without a name")):
+        recipe = Recipe([Step("one", attends("word", "word"), update=update)])
+        assert words in " ".join(str(recipe).replace("|", " ").split()) and recipe.table()["update"].tolist() == [words]
+    combined = Combine(lambda message, h: message + h, own=("h",), describe="messages + h")
+    assert str(combined) == "messages + h" and str(Combine(torch.add, own=("h",))) == "add(messages, h)"
+    graph = dgl.heterograph({("word", "depends", "word"): ([0], [1])})
+    out = Recipe([Step("one", ("word", "depends", "word"), update=described)])(graph, {"word": torch.tensor([[1.0], [5.0]])})
+    assert out["word"]["h"].tolist() == [[1.0], [4.0]]
 
 
 def test_drawing_numbers_every_arrow():

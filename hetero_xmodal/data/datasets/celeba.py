@@ -5,6 +5,8 @@ No captions belong to the official set. They are read from ``captions/000001.txt
 
 Splits: a fifth of the captioned photographs (38,410 of 192,050) are for the test and 2,000 for validation, by the hash of their name, for
 the MIM-Net paper drew its test photographs at random; ``celeba:FOLDER,split=official`` takes ``list_eval_partition.txt``.
+
+Edits are captions of faces with other attributes (:mod:`~hetero_xmodal.data.mismatch`).
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError
+from ..mismatch import MismatchPairs
 from ..published import FileTable, OldTexts, caption_file, first_file, first_folder, left_out, paper_split, whole_image, with_options
 from ..source import Record, Request, Source, check_inside, clean_text
 from .folder import table_rows
@@ -58,10 +61,10 @@ def open_celeba(request: Request) -> Source:
     if len(told) < len(there):
         silent = next(name for name in there if name not in captions)
         notes.append(f"'{root}': {len(there) - len(told)} photographs have no caption and are left out, the first is '{silent}'")
+    records = [_record(name, split.get(name, "train"), captions[name], folder / name, rows[name], words) for name in told]
     return Source(
-        request.name, request.kind, request.place,
-        [_record(name, split.get(name, "train"), captions[name], folder / name, rows[name], words) for name in told],
-        gives={"images", "captions", "labels", "scene graphs"}, label_names=words, notes=tuple(notes), missing=tuple(missing),
+        request.name, request.kind, request.place, records, gives={"images", "captions", "labels", "scene graphs", "edits"},
+        label_names=words, pairs=MismatchPairs(request.name, records, words), notes=tuple(notes), missing=tuple(missing),
         counts={"images": len(rows), "attributes": len(names)},
     )  # fmt: skip
 

@@ -55,7 +55,7 @@ def open_corpus(request: Request) -> Source:
     scenes = _has_scenes(corpus)
     records = [
         Record(
-            id, split_of(id) if by_hash else split or "train", tuple(texts), _image(path), None if labels is None else labels[row],
+            id, split_of(id) if by_hash else split or "train", tuple(texts), image_of(path), None if labels is None else labels[row],
             scene=partial(_scene, corpus, row) if scenes else None, mark=_mark(path),
         )
         for row, (id, split, path, texts) in enumerate(zip(images["id"], images["split"], images["path"], captions, strict=True))
@@ -69,7 +69,14 @@ def open_corpus(request: Request) -> Source:
     )  # fmt: skip
 
 
-def _image(path: str) -> Any:
+def image_of(path: str) -> Any:
+    """What a path of a corpus stands for: a file, a function that draws an image of the default world, or nothing if it is empty.
+
+    >>> image_of("world/scenes:scenes-0-test-000000@64")().size
+    (64, 64)
+    >>> image_of("photos/a.jpg").name, image_of("")
+    ('a.jpg', None)
+    """
     world = _WORLD.fullmatch(path)
     if world is None:
         return Path(path) if path else None

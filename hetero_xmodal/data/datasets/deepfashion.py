@@ -8,7 +8,7 @@ exchanged and less the mean ``ih_mean``, with values of 0 to 1 after adding it. 
 
 Splits: a fifth (15,796 of 78,979) is for the test and 2,000 for validation, by the hash of the photograph's name, for the MIM-Net paper
 drew its test photographs at random; ``deepfashion:FOLDER,split=official`` takes ``ind.mat`` (70,000 and 8,979), every tenth of train
-being ``val``.
+being ``val``. Edits are sentences of photographs with other codes (:mod:`~hetero_xmodal.data.mismatch`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from ...errors import InputError
 from ...files import existing_file
 from ..features import read_arrays, take_array
 from ..h5_file import open_h5
+from ..marks import file_stamp
+from ..mismatch import MismatchPairs
 from ..published import FileTable, first_file, left_out, paper_split, whole_image, with_options
 from ..source import Record, Request, Source, check_inside, clean_text
 
@@ -81,13 +83,18 @@ def open_deepfashion(request: Request) -> Source:
         notes.append(f"'{root}': {taken} of {len(names)} photographs are not in the folder and are taken from '{h5}', 128 x 128 pixels")
     if silent:
         notes.append(f"'{path}': {len(silent)} photographs have no sentence and are left out, the first is '{silent[0]}'")
+    stamp = "" if h5 is None else f"{h5} {file_stamp(h5)}"
     records = [
-        Record(ids[k], split.get(ids[k], "unused"), (sentences[k],), file, labels[k], scene=partial(whole_image, "person", (), ids[k]))
+        Record(
+            ids[k], split.get(ids[k], "unused"), (sentences[k],), file, labels[k], scene=partial(whole_image, "person", (), ids[k]),
+            mark=f"{stamp} {k}" if callable(file) else "",
+        )
         for k, file in there.items()
-    ]
+    ]  # fmt: skip
     return Source(
-        request.name, request.kind, request.place, records, gives={"images", "captions", "labels", "scene graphs"},
-        label_names=label_names, notes=tuple(notes), missing=tuple(missing), counts={"images": len(names), "sentences": len(sentences)},
+        request.name, request.kind, request.place, records, gives={"images", "captions", "labels", "scene graphs", "edits"},
+        pairs=MismatchPairs(request.name, records, label_names), label_names=label_names, notes=tuple(notes), missing=tuple(missing),
+        counts={"images": len(names), "sentences": len(sentences)},
     )  # fmt: skip
 
 

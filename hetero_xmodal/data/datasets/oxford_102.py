@@ -3,7 +3,7 @@
 Splits: with ``trainvalclasses.txt`` (or ``trainclasses.txt`` and ``valclasses.txt``) and ``testclasses.txt`` beside the captions, train
 and test share no class, as in TAGAN and the MIM-Net paper; without them, or with ``oxford-102:FOLDER,split=official``, those of
 ``setid.mat``. Where no list names a ``val``, every tenth photograph of train is ``val``. The scene graph is one flower that fills the
-photograph: nobody drew a box.
+photograph: nobody drew a box. Edits are captions of photographs of other classes (:mod:`~hetero_xmodal.data.mismatch`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ...errors import InputError
 from ...files import existing_file
 from ..card import read_card
 from ..features import read_arrays, take_array
+from ..mismatch import MismatchPairs
 from ..published import FileTable, OldTexts, caption_file, first_folder, left_out, whole_image, with_options
 from ..source import Record, Request, Source
 
@@ -62,10 +63,10 @@ def open_oxford_102(request: Request) -> Source:
     if silent:
         notes.append(f"'{texts}': {len(silent)} photographs have no captions and are left out, the first is {silent[0]}")
     names = list(getattr(read_card("oxford-102"), "labels", ()))
+    records = [_record(number, label, image, text, split.get(number, "unused")) for number, label, image, text in there]
     return Source(
-        request.name, request.kind, request.place,
-        [_record(number, label, image, text, split.get(number, "unused")) for number, label, image, text in there],
-        gives={"images", "captions", "labels", "scene graphs"}, label_names=names, notes=tuple(notes), missing=tuple(missing),
+        request.name, request.kind, request.place, records, gives={"images", "captions", "labels", "scene graphs", "edits"},
+        label_names=names, pairs=MismatchPairs(request.name, records, names), notes=tuple(notes), missing=tuple(missing),
         counts={"images": len(labels), "classes": len(set(labels))},
     )  # fmt: skip
 

@@ -29,10 +29,10 @@ from ...errors import InputError, nearest
 from ...files import atomic_folder, one_writer, path_exists, read_json, replaceable_folder, write_json, write_text
 from ...graphs.folder_kind import CORPUS_FOLDER
 from ...graphs.wiring import WIRINGS
-from ...parsers.detectors.registry import check_detector
+from ...parsers.detectors.registry import beside_data, check_detector
 from ...parsers.sentence import check_language
 from ...schema import SCHEMA_VERSION
-from ..registry import ENTRIES, check_data, open_source
+from ..registry import ENTRIES, check_data, data_folders, open_source
 from .engines import check_engine, in_order
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ def build_corpus(
     source : name of a data set that gives images with captions (``"world/scenes"``, ``"cub:FOLDER"``), a folder of images with captions
         beside them, what ``hx.load_dataset`` returned, or a list of its items.
     split : of a data set given by name; if left out, ``"train"`` or its only split, and every image of a folder.
-    detector : finds the objects of the images, see ``hx.parse_image``; if left out, ``"world"`` for generated worlds, else ``"auto"``.
+    detector : finds the objects of the images, see ``hx.parse_image``; if left out, ``"world"`` for generated worlds, else ``"auto"``; a
+        file that is not where its name leads is looked for in the data folder.
     scenes : ``"true"`` takes the data set's own scene graphs of the images instead of a detector.
     model : spaCy model for the sentences.
     limit : take the first *limit* items only.
@@ -114,6 +115,7 @@ def build_corpus(
     if scenes == "detector":
         if detector is None:  # of a generated world it is known; other images are looked at one by one
             detector = "world" if isinstance(source, str) and source.startswith("world/") else "auto"
+        detector = beside_data(detector, data_folders(source))
         check_detector(detector)
     else:
         check_unused("is not used where scenes='true' takes the data set's own scene graphs", detector=detector)

@@ -13,6 +13,8 @@ corrected, the rest is kept. Both are ``None`` for photographs, where they are u
 
 * ``world/birds``, ``world/scenes``: drawn, with true answers.
 * ``cub:FOLDER``: CUB-200-2011 in its published layout; instructions are captions of other classes, no true answer.
+* ``oxford-102:FOLDER``, ``celeba:FOLDER``, ``deepfashion:FOLDER``: instructions are captions of photographs with other
+  labels, no true answer.
 * ``vg:FOLDER``: Visual Genome in its published layout; masked regions with a true answer, and edited graphs without.
 """
 
@@ -24,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import InputError, nearest
 from ..edit_pairs import KINDS, ManipulationPair, ManipulationPairs, Slot, check_kinds, whole_pixels
+from ..mismatch import MismatchPairs
 from ..registry import open_for
 from ..source import Source, id_hash
 
@@ -60,7 +63,8 @@ def load_pairs(
 
     Parameters
     ----------
-    name : any data set of the registry that gives edits: ``"world/birds"``, ``"world/scenes"``, ``"cub:FOLDER"``, ``"vg:FOLDER"``.
+    name : any data set of the registry that gives edits: ``"world/birds"``, ``"world/scenes"``, ``"cub:FOLDER"``, ``"vg:FOLDER"``,
+        ``"celeba:FOLDER"`` and others; see ``hetero-xmodal data list``.
     split : ``"train"``, ``"val"`` or ``"test"``; no image is in two of them. ``"all"`` takes every image of a folder.
     size : number of pairs; if left out 8,000 / 500 / 500 of the world, and one an image of a folder.
     seed : of the instructions. Another seed asks for something else of the same images.
@@ -95,8 +99,8 @@ def load_editing_images(
 ) -> Sequence[Item | ManipulationPair]:
     """Images with captions and scene graphs that an editing model or the similarity model learns from.
 
-    Photographs whose data set gives edits come as its pairs do: cut out around their object, and of *image_size* pixels. A data set that
-    has no split ``val`` or ``test`` gives a tenth of its training images to each that is missing, by the hash of their ids.
+    Photographs of CUB and Visual Genome come as their pairs do: cut out around the bird, filtered, and of *image_size* pixels. A data set
+    that has no split ``val`` or ``test`` gives a tenth of its training images to each that is missing, by the hash of their ids.
 
     Parameters
     ----------
@@ -116,7 +120,7 @@ def load_editing_images(
     source = open_for(name, task, seed=seed, image_size=image_size)
     if source.generate is not None:
         return source.items(split, size)
-    if source.pairs is not None:
+    if source.pairs is not None and not isinstance(source.pairs, MismatchPairs):  # whose pairs show the whole photographs
         return source.pairs(source.split(split), size=size, seed=seed, image_size=image_size, kinds=None)
     return with_held_out(source).items(split, size)
 

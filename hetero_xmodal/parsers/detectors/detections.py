@@ -103,19 +103,7 @@ class DetectionsFile:
         InputError
             If the file has no record of the image, or several and the image has no name.
         """
-        # an id that is only the file name without its ending, as parse_image gives it, says no more than the name
-        named = bool(image.name) and image.id in (None, Path(str(image.name)).stem)
-        handles = [handle for handle in ([image.name] if named else [image.id, image.name]) if handle]
-        for handle in handles:
-            row = self._table.find(handle)
-            if row is not None:
-                return self._records[row]
-        if not handles and len(self._records) == 1:
-            return self._records[0]
-        if not handles:
-            raise InputError(f"detections file '{self.path}' holds several images; give a path, or say which one with id=")
-        name = Path(handles[0]).name
-        raise InputError(f"detections file '{self.path}' has no image {name!r}{nearest(name, self._names)}")
+        return self._records[find_row(image, self._table, self._names, f"detections file '{self.path}'")]
 
     def _one(self, image: InputImage, score_threshold: float, max_objects: int | None) -> Detections:
         record = self.find(image)
@@ -125,6 +113,29 @@ class DetectionsFile:
         found = checked_detections(record, image, where, score_threshold=score_threshold, max_objects=max_objects)
         found.provenance = "annotated" if self._annotated else "detected"
         return found
+
+
+def find_row(image: InputImage, table: IdTable, names: list[str], where: str) -> int:
+    """The row of *table* that *image* belongs to, by its id or file name; an image without either is that of the only row.
+
+    Raises
+    ------
+    InputError
+        If there is no row of the image, or several and the image has no name; *where* begins the message, *names* are those of the rows.
+    """
+    # an id that is only the file name without its ending, as parse_image gives it, says no more than the name
+    named = bool(image.name) and image.id in (None, Path(str(image.name)).stem)
+    handles = [handle for handle in ([image.name] if named else [image.id, image.name]) if handle]
+    for handle in handles:
+        row = table.find(handle)
+        if row is not None:
+            return row
+    if not handles and len(names) == 1:
+        return 0
+    if not handles:
+        raise InputError(f"{where} holds several images; give a path, or say which one with id=")
+    name = Path(handles[0]).name
+    raise InputError(f"{where} has no image {name!r}{nearest(name, names)}")
 
 
 def checked_detections(

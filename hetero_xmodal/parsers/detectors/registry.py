@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from ...errors import InputError, nearest
 from ...files import existing_file, path_exists
@@ -22,7 +24,8 @@ def load_detector(detector: str | Path | Detector = "world", *, weights: str | P
     ----------
     detector : ``"auto"`` (the world's detector for images of the world, else a detector of photographs), ``"world"``, ``"nanodet"``
         (COCO's 80 classes, once ``hetero-xmodal detector get nanodet`` was run), ``"grid"`` (7 x 7 patches) or ``"grid:N"``, the path
-        of a detections JSON, ``"boxes:FOLDER"`` (YOLO, Pascal VOC or LabelMe files), the path of a detectron2 config (``.yaml``), a
+        of a detections JSON, ``"boxes:FOLDER"`` (YOLO, Pascal VOC or LabelMe files), ``"scenes:FILE.json"`` (scene graphs of other tools,
+        in the format of Visual Genome or GQA), the path of a detectron2 config (``.yaml``), a
         name of detectron2's model zoo (``"COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"``), or an object that is a :class:`Detector`.
     weights : file of weights for a config or for ``"world"`` (``.safetensors``, or ``.pth`` and ``.pkl``, of which no code is executed).
     features : ImageNet network (``"efficientnet-lite0"``) whose region features replace the detector's own.
@@ -37,7 +40,8 @@ def load_detector(detector: str | Path | Detector = "world", *, weights: str | P
     if str(detector).startswith("boxes:"):  # not kept: its files may change
         return _load.__wrapped__(str(detector), None if weights is None else str(weights), features)
     if isinstance(detector, str | Path):
-        return _load(str(detector), None if weights is None else str(weights), features, _stamp(detector), _stamp(weights))
+        file = str(detector).removeprefix("scenes:")
+        return _load(str(detector), None if weights is None else str(weights), features, _stamp(file), _stamp(weights))
     if not isinstance(detector, Detector):
         raise InputError(
             f"detector is a {type(detector).__name__}; give {', '.join(map(repr, NAMED))}, a .json of detections, a .yaml config, "
@@ -58,7 +62,7 @@ def check_detector(detector: str | Path | Detector, *, weights: str | Path | Non
         return
     name = str(detector)
     kind, _, option = name.partition(":")
-    if weights is not None and (kind == "grid" or name.endswith(".json")):
+    if weights is not None and (kind in ("grid", "scenes", "boxes") or name.endswith(".json")):
         raise InputError(f"detector {name!r} takes no weights; leave them out")
     if weights is not None:
         existing_file(weights, "weights of the detector")
@@ -68,6 +72,8 @@ def check_detector(detector: str | Path | Detector, *, weights: str | Path | Non
             raise InputError(f"detector {name!r}: the number of patches a side is {option!r}; give 1..{MAX_PATCHES}, such as 'grid:7'")
     elif kind == "boxes":
         check_box_folder(option)
+    elif kind == "scenes":
+        existing_file(option, "scene graphs")
     elif name == "nanodet" and weights is None:
         check_installed()
     elif name.endswith(".json"):
@@ -78,9 +84,30 @@ def check_detector(detector: str | Path | Detector, *, weights: str | Path | Non
     elif name not in NAMED:
         raise InputError(
             f"unknown detector {name!r}{_zoo_hint(name) if '/' in name else nearest(name, NAMED)}; give {', '.join(map(repr, NAMED))}, "
-            "a detections .json, a local .yaml config, or a name of detectron2's model zoo such as "
+            "a detections .json, 'boxes:FOLDER', 'scenes:FILE.json', a local .yaml config, or a name of detectron2's model zoo such as "
             "'COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml'"
         )
+
+
+def beside_data(detector: Any, folders: Iterable[str | Path]) -> Any:
+    """*detector*; of a file or folder of boxes that is not where its name leads, the one of that name in a data folder.
+
+    Parameters
+    ----------
+    detector : as :func:`load_detector` takes it; everything but the name of a file is returned as it is.
+    folders : data folders, in which it is looked for in this order.
+
+    >>> beside_data("grid:5", ["photos"]), beside_data("no_such_file.json", ["photos"])
+    ('grid:5', 'no_such_file.json')
+    """
+    if not isinstance(detector, str | Path):
+        return detector
+    name = str(detector)
+    prefix = next((prefix for prefix in ("boxes:", "scenes:") if name.startswith(prefix)), "")
+    path = Path(name.removeprefix(prefix))
+    if not (prefix or path.suffix in (".json", ".yaml", ".yml")) or path.is_absolute() or ".." in path.parts or path_exists(path):
+        return detector
+    return next((f"{prefix}{folder / path}" for folder in map(Path, folders) if path_exists(folder / path)), detector)
 
 
 def _zoo_hint(name: str) -> str:
@@ -131,6 +158,10 @@ def _load(name: str, weights: str | None, features: str | None, *stamps) -> Dete
         from .box_folder import BoxFolder
 
         return BoxFolder(option)
+    if kind == "scenes":
+        from .scene_file import SceneFile
+
+        return SceneFile(option)
     if name.endswith(".json"):
         from .detections import DetectionsFile
 

@@ -18,7 +18,7 @@ from ....errors import InputError, nearest
 from ....files import read_json, write_json
 from ...marks import PREFIX, file_marks
 from ...regions import Regions, open_regions, select_regions
-from ...registry import open_for
+from ...registry import data_folders, open_for
 from ...source import SET_ASIDE, SPLITS, Record, Source, check_files, check_records, id_hash, split_name
 from ...store import cache_folder, digest, from_bytes, one_at_a_time, open_store
 from .extract import extract_regions
@@ -334,7 +334,7 @@ def _regions(
             found[split] = replace(found[split], ids=[record.id for record in records])
         return found
     every = [record for split in parts for record in parts[split]]
-    whole = cached_regions(every, made, folder, progress, folders=[source.place] if source.place and source.generate is None else [])
+    whole = cached_regions(every, made, folder, progress, folders=data_folders(source.name))
     found, start = {}, 0
     for split, records in parts.items():
         found[split] = select_regions(whole, np.arange(start, start + len(records)))

@@ -43,6 +43,14 @@ def evaluate_dagnn(
     _evaluate("dagnn", data, model, size=size, network=network)
 
 
+Swaps = Annotated[
+    bool,
+    typer.Option(
+        "--swaps", help="Of world/scenes: how often an image scores higher with its caption than with the same caption after one exchange."
+    ),
+]
+
+
 @app.command(
     "algr",
     epilog=examples(
@@ -55,9 +63,29 @@ def evaluate_algr(
     model: o.Model = None,
     protocol: o.Protocol = "any",
     size: Annotated[int | None, typer.Option(help="The first so many test images.")] = None,
+    swaps: Swaps = False,
 ) -> None:
     """R@1, R@5, R@10 and median rank in both directions, and Rsum."""
-    _evaluate("algr", data, model, protocol=protocol, size=size)
+    _evaluate("algr", data, model, protocol=protocol, size=size, swaps=swaps)
+
+
+@app.command(
+    "trail",
+    epilog=examples(
+        "hetero-xmodal evaluate trail --data world/scenes",
+        "hetero-xmodal evaluate trail --data world/scenes --swaps",
+        "hetero-xmodal evaluate trail --data coco:FOLDER --model runs/photos",
+    ),
+)
+def evaluate_trail(
+    data: Annotated[str, typer.Option(help=f"{o.DATA} Its test images; without splits, all that the model has never seen.")],
+    model: o.Model = None,
+    protocol: o.Protocol = "any",
+    size: Annotated[int | None, typer.Option(help="The first so many test images.")] = None,
+    swaps: Swaps = False,
+) -> None:
+    """R@1, R@5, R@10 and median rank in both directions, and Rsum, by the whole score of every image with every sentence."""
+    _evaluate("trail", data, model, protocol=protocol, size=size, swaps=swaps)
 
 
 EditModel = Annotated[

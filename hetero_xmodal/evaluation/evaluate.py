@@ -16,7 +16,7 @@ from ..training.options import call_with, check_network, check_world_size
 if TYPE_CHECKING:
     from .results import Evaluation
 
-RECIPES = ("dagnn", "algr", "cam", "mimnet")
+RECIPES = ("dagnn", "algr", "trail", "cam", "mimnet")
 
 
 def evaluate(
@@ -27,6 +27,7 @@ def evaluate(
     split: str | None = None,
     size: int | None = None,
     protocol: str | None = None,
+    swaps: bool = False,
     network: str | None = None,
     pairs: int | None = None,
     image_size: int | None = None,
@@ -41,7 +42,8 @@ def evaluate(
     recipe         scores                                                                  options
     =============  ======================================================================  ================================================
     ``dagnn``      mean average precision over all ranks, both directions                  size (of the world), network
-    ``algr``       R@1, R@5, R@10, median rank, both directions; Rsum                      size, protocol
+    ``algr``       R@1, R@5, R@10, median rank, both directions; Rsum                      size, protocol, swaps
+    ``trail``      the same                                                                size, protocol, swaps
     ``cam``        edit accuracy, kept, success, errors, slots of the edited sentence      split, pairs, image_size, scenes, similarity
     ``mimnet``     edit accuracy, kept, success, errors                                    split, pairs, image_size, similarity
     =============  ======================================================================  ================================================
@@ -55,6 +57,8 @@ def evaluate(
     split : for CAM and MIM-Net, ``"test"`` if left out.
     size : number of test images or pairs, the first of the split.
     protocol : of recall: ``"any"``, ``"flickr-1k"``, ``"coco-1k-5fold"`` or ``"coco-5k"``.
+    swaps : in place of recall, how often an image of ``world/scenes`` scores higher with its caption than with the same caption after one
+        exchange, by kind of exchange (:mod:`~hetero_xmodal.data.world.swaps`).
     network : new path of the weights of a DAGNN's frozen image network, if the file has moved.
     pairs : number of pairs of image and instruction, 500 if left out.
     image_size : side of the edited images in pixels; the model's own if left out.
@@ -85,13 +89,13 @@ def evaluate(
         check_edits(data, split, pairs, image_size, scenes)
     check_data(data, recipe)
     options = {
-        "split": split, "size": size, "protocol": protocol, "network": network, "pairs": pairs, "image_size": image_size,
-        "scenes": scenes, "similarity": None if similarity is None else find_model(similarity, recipe="similarity")[0],
+        "split": split, "size": size, "protocol": protocol, "swaps": swaps or None, "network": network, "pairs": pairs,
+        "image_size": image_size, "scenes": scenes,
+        "similarity": None if similarity is None else find_model(similarity, recipe="similarity")[0],
         "progress": progress,
     }  # fmt: skip
-    made = call_with(
-        {"dagnn": _dagnn, "algr": _algr, "cam": _cam, "mimnet": _mimnet}[recipe], f"evaluate {recipe}", [folder, data], options
-    )
+    measure = {"dagnn": _dagnn, "algr": _matching, "trail": _matching, "cam": _cam, "mimnet": _mimnet}[recipe]
+    made = call_with(measure, f"evaluate {recipe}", [folder, data], options)
     run = run_of(folder)
     return made.save(run) if save and run is not None else made
 
@@ -159,22 +163,30 @@ def _dagnn(folder: Path, data: str, *, size: int | None = None, network: str | N
     return _made("dagnn", folder, {"data": data, "size": size}, scores, per_query, text)
 
 
-def _algr(folder: Path, data: str, *, size: int | None = None, protocol: str = "any", progress: bool | None = None) -> Evaluation:
+def _matching(
+    folder: Path, data: str, *, size: int | None = None, protocol: str = "any", swaps: bool = False, progress: bool | None = None
+) -> Evaluation:
     from ..metrics import PROTOCOLS
 
     check_choice("protocol", protocol, PROTOCOLS)
     check_count("size", size)
+    if swaps and data.partition(":")[0] != "world/scenes":
+        raise InputError(f"swap sets are made of world/scenes, where it is known what is true; '{data}' has none")
+    from ..retrieval.search import load_retrieval_model
+
+    model = load_retrieval_model(folder, recipe=find_model(folder)[1])
+    if swaps:
+        return _swaps(folder, model, data, size or 500, progress)
     import numpy as np
 
     from ..data.tasks.matching import load_test_split
-    from ..retrieval.search import load_retrieval_model
-    from ..training.algr import evaluate_matching
+    from ..metrics import recall_at_k
     from ..training.api import count_captions
+    from ..training.similarity_of import similarity_of
     from .results import PerQuery, queries_digest
 
-    model = load_retrieval_model(folder, recipe="algr")
     split = load_test_split(data, model.vocab, sizes=None if size is None else {"test": size}, progress=progress)
-    found = evaluate_matching(model, split, protocol=protocol)
+    found = recall_at_k(similarity_of(model, split, progress=progress), split.image_of_caption, protocol=protocol)
     owner = np.asarray(split.image_of_caption, np.int64)
     queries = queries_digest(list(map(str, split.regions.ids)), split.captions, owner)
     scores, per_query = {"rsum": float(found["rsum"])}, {}
@@ -190,7 +202,27 @@ def _algr(folder: Path, data: str, *, size: int | None = None, protocol: str = "
             sums += weighted
     per_query["rsum"] = PerQuery(sums, queries)  # each image's own part: its hits, and those of its captions; the mean is Rsum
     text = f"{data}: {count_captions(split)}\n{found}"
-    return _made("algr", folder, {"data": data, "size": size, "protocol": protocol}, scores, per_query, text)
+    return _made(model.recipe_name, folder, {"data": data, "size": size, "protocol": protocol}, scores, per_query, text)
+
+
+def _swaps(folder: Path, model: Any, data: str, size: int, progress: bool | None) -> Evaluation:
+    """How often the true caption of an image scores higher than the same caption after one exchange."""
+    from ..data.tasks.matching import load_swaps
+    from ..metrics import swap_hits
+    from ..training.similarity_of import similarity_of
+    from .results import PerQuery, queries_digest
+
+    made = load_swaps(model.vocab, data, size=size, progress=progress)
+    hits = swap_hits(similarity_of(model, made.split, progress=progress), made.split.image_of_caption)
+    scores, per_query = {}, {}
+    for kind in dict.fromkeys(made.kinds.tolist()):
+        chosen = made.kinds == kind
+        some = [swap for swap, yes in zip(made.swaps, chosen, strict=True) if yes]
+        scores[kind] = float(hits[chosen].mean())
+        per_query[kind] = PerQuery(hits[chosen], queries_digest([swap.item.id for swap in some], [swap.caption for swap in some]))
+    lines = [f"{data}: {len(hits)} captions of {size} test images, each beside itself after one exchange; 0.5 is chance"]
+    lines += [f"  {kind:<10} {value:.3f}  ({int((made.kinds == kind).sum())})" for kind, value in scores.items()]
+    return _made(model.recipe_name, folder, {"data": data, "size": size, "swaps": True}, scores, per_query, "\n".join(lines))
 
 
 def _edits(

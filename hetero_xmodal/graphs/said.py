@@ -101,6 +101,4 @@ def _said(
                 words[nearest] = attribute
                 describes.append((nearest, w))
     content = [w in objects or pos[w] in CONTENT for w in range(len(texts))]
-    return SaidGraph(
-        words, list(texts), [w in objects for w in range(len(texts))], content, list(numbers), sorted(set(describes)), relates
-    )
+    return SaidGraph(words, list(texts), [w in objects for w in range(len(texts))], content, list(numbers), sorted(set(describes)), relates)

@@ -23,7 +23,8 @@ from ..graphs.said import SaidGraph
 from ..metrics import RecallResult, recall_at_k
 from ..networks.cca import canonical_directions
 from ..recipes.presets import facts_of
-from ..recipes.trail import TRAIL, ImageSide, SentenceSide, TrailConfig
+from ..recipes.trail import TRAIL, TrailConfig
+from ..recipes.typed_scores import ImageSide, SentenceSide
 from .fingerprint import Fingerprint, of_matching
 from .loop import FitConfig, FitResult, fit
 from .resume import check_resumed, run_config, with_run_threads
@@ -165,6 +166,8 @@ def typed_similarity(model: TRAIL, data: TypedSplit) -> np.ndarray:
 
 def model_split(model: TRAIL, split: Split, *, graphs: Sequence[SaidGraph] | None = None, progress: bool | None = None) -> TypedSplit:
     """A split as *model* reads it: parsed, in the words and predicates of its vocabulary; with shuffled edges if it was trained so."""
+    if not model.config.word_width:  # vectors of words that it does not read need not be kept
+        split = replace(split, words=replace(split.words, values=np.zeros(len(split.words.values), np.int64)))
     made = typed_split(split, model.vocab["said"], hold=bool(model.vocab.get("hold")), graphs=graphs, progress=progress)
     return replace(made, said=made.said.shuffled()) if model.config.edges == "shuffled" else made
 
@@ -212,7 +215,7 @@ def train_trail(
         if not len(split):
             raise InputError(f"the {split.name} split has no captions; training needs pairs to learn from and to choose with")
     parsed = graphs or [split_graphs(split, progress=progress) for split in (data.train, data.val)]
-    vocab = trail_vocabulary(data, parsed[0])
+    vocab = trail_vocabulary(data, parsed[0], vectors=config.vectors)
     config = complete(config, data, vocab)
     learned: Fingerprint = of_matching(data, progress=progress)
     if resume:
@@ -245,12 +248,12 @@ def train_trail(
     return kept, result
 
 
-def trail_vocabulary(data: MatchingData, graphs: Sequence[SaidGraph]) -> dict[str, Any]:
+def trail_vocabulary(data: MatchingData, graphs: Sequence[SaidGraph], *, vectors: bool = True) -> dict[str, Any]:
     """The vocabulary of a model: that of the data, with the words and predicates of the training captions.
 
     With a frozen encoder only words of at least five captions get a vector of their own.
     """
-    vectors = np.ndim(data.train.words.values) == 2
+    vectors = vectors and np.ndim(data.train.words.values) == 2
     drawn = str(data.vocab.get("data", "")).startswith("world/")
     return {**data.vocab, "said": said_vocabulary(graphs, minimum_count=5 if vectors else 1), "hold": drawn}
 
@@ -258,14 +261,15 @@ def trail_vocabulary(data: MatchingData, graphs: Sequence[SaidGraph]) -> dict[st
 def complete(config: TrailConfig, data: MatchingData, vocab: dict[str, Any]) -> TrailConfig:
     """The settings with what the data decides."""
     words = data.train.words.values
+    width = words.shape[1] if np.ndim(words) == 2 and config.vectors else 0
     return replace(
         config,
         region_width=data.train.regions.width,
-        word_width=words.shape[1] if np.ndim(words) == 2 else 0,
+        word_width=width,
         vocabulary=len(vocab["said"]["words"]),
         said=len(vocab["said"]["predicates"]),
         seen=len(SEEN),
-        symbols=config.symbols or np.ndim(words) != 2,
+        symbols=config.symbols or not width,
     )
 
 

@@ -11,7 +11,8 @@ import hetero_xmodal as hx
 from hetero_xmodal.data.tasks.matching.said import SEEN, SaidBatch, encode_said, said_vocabulary
 from hetero_xmodal.errors import InputError
 from hetero_xmodal.graphs.said import said_of_graph, said_of_scene
-from hetero_xmodal.recipes.trail import PARTS, TRAIL, TrailConfig
+from hetero_xmodal.recipes.trail import TRAIL, TrailConfig
+from hetero_xmodal.recipes.typed_scores import PARTS
 from hetero_xmodal.scenes import SceneGraph, SceneObject, SceneRelation
 
 SENTENCES = [
@@ -71,9 +72,7 @@ def test_comparing_all_with_all_equals_the_steps_on_every_pair_graph(changes, fe
             for column, text in enumerate(SENTENCES):
                 graph = hx.build_graph(scene, hx.parse_sentence(text))
                 assert torch.allclose(model(graph, rows), fast[row, column], atol=1e-4), (row, text)
-                alone = model.compare(
-                    model.images(*sides[row]), model.sentences(said.take([column])), pairs=True
-                )
+                alone = model.compare(model.images(*sides[row]), model.sentences(said.take([column])), pairs=True)
                 assert torch.allclose(alone[0], fast[row, column], atol=1e-4)
 
 
@@ -95,7 +94,7 @@ def naive(model: TRAIL, said: SaidBatch, regions, seen) -> float:
     missing = float(model.nothing.missing)
     found = [dot(row, a) + (1 - sum(row)) * missing for row, a in zip(share, match, strict=True)]
     importance = [math.exp(states["p"][i][0]) for i in looks]
-    words = sum(p * found[i] for p, i in zip(importance, looks, strict=True))
+    words = math.sqrt(len(looks)) * sum(p * found[i] for p, i in zip(importance, looks, strict=True)) / sum(importance)
     best = [max(match[i][b] for i in looks) for b in range(len(k))]
     relations = 0.0
     for i, p, j in said.relations.T.tolist():
@@ -114,7 +113,10 @@ def naive(model: TRAIL, said: SaidBatch, regions, seen) -> float:
     other = [sum(column) / len(h) for column in zip(*h, strict=True)]
     cosine = dot(mean, other) / math.sqrt(dot(mean, mean) * dot(other, other))
     parts = dict(zip(PARTS, (words, sum(best) / len(best), relations, numbers), strict=True))
-    return math.exp(float(model.sharpness)) * cosine + sum(float(w) * parts[n] for w, n in zip(model.weights, PARTS, strict=True))
+    stated = said.relations.shape[1]
+    sizes = float(model.sizes.things[min(stated, 1), min(len(looks), 5), min(len(k), 9)])
+    sizes += float(model.sizes.relations[min(stated, 3), min(int(math.log2(len(seen) + 1)), 5)])
+    return 10 * sizes + math.exp(float(model.sharpness)) * cosine + sum(float(w) * parts[n] for w, n in zip(model.weights, PARTS, strict=True))
 
 
 def test_the_score_equals_a_naive_reference(features):

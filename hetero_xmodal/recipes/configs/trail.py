@@ -20,7 +20,8 @@ class TrailConfig:
     vector_width : of the one vector for an image or a sentence, which the first stage of a search compares.
     hidden : width of the hidden layer that is added to the linear map of the regions, 0 for none.
     looks : which words look at regions: ``"things"``, or ``"words"``, all nouns, verbs, adjectives, adverbs and numbers.
-    symbols : whether a word has a trained vector of its own, beside the linear map of its vector from a frozen encoder.
+    symbols, vectors : whether a word has a trained vector of its own, and whether it has a linear map of its vector from a frozen encoder,
+        if the data give one.
     edges : ``"typed"``; a control without relations, without bindings of attributes to their things (attributes then match by themselves),
         or without both; ``"shuffled"``, where both end at things of the sentence drawn at random.
     counting : compare the number that a sentence gives with how many regions match.
@@ -54,6 +55,7 @@ class TrailConfig:
     hidden: int = 256
     looks: Literal["things", "words"] = "things"
     symbols: bool = True
+    vectors: bool = True
     edges: Literal["typed", "no-relations", "no-bindings", "none", "shuffled"] = "typed"
     counting: bool = True
     start: Literal["random", "cca"] = "cca"

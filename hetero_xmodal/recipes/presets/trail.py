@@ -18,7 +18,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         name="world",
         title="drawn world",
-        model={},
+        model=dict(vectors=False),
         training=dict(clip=CLIP),
         epochs=30,
         when="images drawn by the package",

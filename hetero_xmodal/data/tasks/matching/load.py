@@ -99,7 +99,7 @@ def load_matching_data(
     words = learn_vocabulary(words, [sentence for some in captions["train"] for sentence in some])
     splits = {}
     for split in SPLITS:
-        splits[split] = _split(split, regions[split], captions[split], words, folder, progress)
+        splits[split] = encoded_split(split, regions[split], captions[split], words, folder, progress)
         words = splits[split].words.provenance
     used = [*parts["train"], *parts["val"]]
     vocab = {
@@ -159,7 +159,7 @@ def load_test_split(
         warnings.warn(note, stacklevel=2)
     regions = _regions(source, {"test": kept}, vocab["images"], folder, progress)["test"]
     check_provenance(vocab, {"images": regions.provenance})
-    return _split("test", regions, pool.captions(kept), vocab["texts"], folder, progress)
+    return encoded_split("test", regions, pool.captions(kept), vocab["texts"], folder, progress)
 
 
 # ---------------------------------------------------------------------------------------------- parts
@@ -305,9 +305,10 @@ def _check_overlap(parts: dict[str, list[Record]], name: str) -> None:
                 )
 
 
-def _split(
+def encoded_split(
     split: str, regions: Regions, captions: list[tuple[str, ...]], words: dict[str, Any], folder: Path, progress: bool | None
 ) -> Split:
+    """A split of the *captions* of each image, their words made as *words* says, with vectors of a transformer kept in *folder*."""
     sentences = [sentence for some in captions for sentence in some]
     owner = np.repeat(np.arange(len(captions)), [len(some) for some in captions])
     out = None

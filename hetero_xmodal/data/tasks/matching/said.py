@@ -267,7 +267,11 @@ class TypedSplit:
 
 
 def typed_split(
-    split: Split, vocabulary: dict[str, list[str]], *, hold: bool = False, graphs: Sequence[SaidGraph] | None = None,
+    split: Split,
+    vocabulary: dict[str, list[str]],
+    *,
+    hold: bool = False,
+    graphs: Sequence[SaidGraph] | None = None,
     progress: bool | None = None,
 ) -> TypedSplit:
     """A split with its captions parsed, or with their *graphs*, in the words and predicates of *vocabulary*.
@@ -382,7 +386,7 @@ def _letters(text: str) -> str:
 
 
 def typed_edges(graph: dgl.DGLGraph, vocabulary: dict[str, list[str]], vectors: Tensor | None = None) -> tuple[SaidBatch, Tensor]:
-    """The sentence of one pair graph as a batch of one, with *vectors* (W, e) of its words, and the relations (T, 3) between its regions."""
+    """The sentence of a pair graph as a batch of one, with *vectors* (W, e) of its words, and the relations (T, 3) between its regions."""
     from ....schema import RELATES, decode_text
 
     said = encode_said([said_of_graph(graph)], vocabulary).take([0])

@@ -251,4 +251,6 @@ class TRAIL(Pretrained, TypedScores):
         zero = next(iter(found.values())).new_zeros(1, 1)
         cosine = F.cosine_similarity(found["sentence"], found["image"])
         sizes = self.sizes(*(found.get(name, zero)[:, 0] for name in ("many words", "many regions", "much said", "much seen")))
-        return self.score([*(found.get(part, zero)[:, 0] for part in PARTS), sizes], cosine).squeeze(0)
+        parts = {part: found.get(part, zero)[:, 0] for part in PARTS}
+        parts["regions"] = parts["regions"] * float(self.config.score_regions)
+        return self.score([*parts.values(), sizes], cosine).squeeze(0)

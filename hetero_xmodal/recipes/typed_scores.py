@@ -244,9 +244,11 @@ class TypedScores(nn.Module):
         return (images.vectors * sentences.vectors).sum(1) if pairs else images.vectors @ sentences.vectors.T
 
     def score(self, parts: Sequence[Tensor], cosine: Tensor) -> Tensor:
-        """(9), of tensors of one shape: those of :data:`PARTS` are weighted, the last, :class:`Sizes`, is added as it is."""
-        import os
-        total = self.sharpness.exp() * cosine * (0 if os.environ.get("NOCOS") else 1) + parts[-1]
+        """(9), with the cosine if ``score_vector``, of tensors of one shape.
+
+        Those of :data:`PARTS` are weighted; the last, of :class:`Sizes`, is added as it is.
+        """
+        total = parts[-1] + (self.sharpness.exp() * cosine if self.config.score_vector else 0)
         for weight, part in zip(self.weights, parts[:-1], strict=True):
             total = total + weight * part
         return total
@@ -270,7 +272,7 @@ class TypedScores(nn.Module):
         regions = (best * own).sum(-1) / own.sum(-1)
         return [
             (found * importance).sum(-1),
-            regions * (0 if __import__("os").environ.get("NOREG") else 1),
+            regions * float(self.config.score_regions),
             self._relations(share, images, sentences, regions, pairs),
             self._numbers(hidden, sentences, regions, pairs),
             self._sizes(images, sentences, pairs),

@@ -74,7 +74,7 @@ def typed_match(model: TRAIL, data: TypedSplit, caption: int) -> TypedMatch:
         parts = model.parts(image, sentence)
         score = float(model.score(parts, cosine))
         added = [float(w * p) for w, p in zip(model.weights, parts[:-1], strict=True)]
-        added += [float(model.sharpness.exp() * cosine), float(parts[-1])]
+        added += [float(model.sharpness.exp() * cosine) * model.config.score_vector, float(parts[-1])]
         return score, model.shares(image, sentence)[0, 0].numpy(), added
 
     score, share, added = seen(said)

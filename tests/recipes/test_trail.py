@@ -24,7 +24,8 @@ SENTENCES = [
 ]
 SCENES = [
     SceneGraph(
-        [SceneObject("bird", ["red"], (10, 10, 50, 50)), SceneObject("box", ["green"], (5, 40, 60, 90)), SceneObject("dog", [], (90, 40, 120, 90))],
+        [SceneObject("bird", ["red"], (10, 10, 50, 50)), SceneObject("box", ["green"], (5, 40, 60, 90)),
+         SceneObject("dog", [], (90, 40, 120, 90))],
         [SceneRelation(0, "on", 1), SceneRelation(0, "left of", 2), SceneRelation(2, "right of", 0)], size=(128, 128),
     ),
     SceneGraph([SceneObject("dog", ["small"], (10, 10, 50, 50)), SceneObject("dog", [], (70, 10, 100, 50))], size=(128, 128)),
@@ -60,7 +61,8 @@ def features():
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"looks": "words"}, {"edges": "none"}, {"edges": "no-bindings"}, {"edges": "no-relations"}, {"counting": False}, {"hidden": 0}],
+    [{}, {"looks": "words"}, {"edges": "none"}, {"edges": "no-bindings"}, {"edges": "no-relations"}, {"counting": False}, {"hidden": 0},
+     {"score_regions": False, "score_vector": False}],
 )
 def test_comparing_all_with_all_equals_the_steps_on_every_pair_graph(changes, features):
     model, said = made(**changes)
@@ -116,7 +118,9 @@ def naive(model: TRAIL, said: SaidBatch, regions, seen) -> float:
     stated = said.relations.shape[1]
     sizes = float(model.sizes.things[min(stated, 1), min(len(looks), 5), min(len(k), 9)])
     sizes += float(model.sizes.relations[min(stated, 3), min(int(math.log2(len(seen) + 1)), 5)])
-    return 10 * sizes + math.exp(float(model.sharpness)) * cosine + sum(float(w) * parts[n] for w, n in zip(model.weights, PARTS, strict=True))
+    vector = math.exp(float(model.sharpness)) * cosine * model.config.score_vector
+    parts["regions"] *= model.config.score_regions
+    return 10 * sizes + vector + sum(float(w) * parts[n] for w, n in zip(model.weights, PARTS, strict=True))
 
 
 def test_the_score_equals_a_naive_reference(features):

@@ -98,7 +98,8 @@ def test_swaps_of_a_model_are_those_of_its_similarities(data, trained, tmp_path)
     found = swap_accuracy(similarity_of(model, made.split), made.split.image_of_caption, made.kinds)
     assert set(found) == set(made.kinds.tolist())
     for data_name, vocab, message in (
-        ("world/birds", model.vocab, "swap sets are made of world/scenes"), ("world/scenes", {"images": {"extractor": "given"}}, "made elsewhere"),
+        ("world/birds", model.vocab, "swap sets are made of world/scenes"),
+        ("world/scenes", {"images": {"extractor": "given"}}, "made elsewhere"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=message):
             load_swaps(vocab, data_name, size=2, cache=tmp_path)
@@ -154,9 +155,8 @@ def test_what_an_edge_does_is_the_score_with_it_minus_the_score_without(data, tr
     assert sum(found.parts.values()) == pytest.approx(found.score, abs=1e-3)
     edges = np.diff(typed.said.describe_offsets)[caption] + np.diff(typed.said.relation_offsets)[caption]
     assert len(found.edges) == edges > 0 and found.share.shape == (len(found.words), len(found.regions))
-    assert (found.share.sum(1) < 1).all() and [abs(e.change) for e in found.edges] == sorted(
-        (abs(e.change) for e in found.edges), reverse=True
-    )
+    changes = [abs(effect.change) for effect in found.edges]
+    assert (found.share.sum(1) < 1).all() and changes == sorted(changes, reverse=True)
 
 
 def test_the_commands_train_evaluate_index_and_retrieve(trained, tmp_path, monkeypatch):

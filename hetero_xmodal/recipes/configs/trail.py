@@ -24,6 +24,8 @@ class TrailConfig:
         if the data give one.
     edges : ``"typed"``; a control without relations, without bindings of attributes to their things (attributes then match by themselves),
         or without both; ``"shuffled"``, where both end at things of the sentence drawn at random.
+    score_regions, score_vector : whether the best word of each region, (5), and the cosine of the one vectors, (8), count in the score (9);
+        the vectors serve a search in any case.
     counting : compare the number that a sentence gives with how many regions match.
     start : ``"cca"``, the maps of words and regions start as the directions of a canonical correlation analysis of the mean region and the
         mean word of matched pairs, with *ridge*, or ``"random"``.
@@ -57,6 +59,8 @@ class TrailConfig:
     symbols: bool = True
     vectors: bool = True
     edges: Literal["typed", "no-relations", "no-bindings", "none", "shuffled"] = "typed"
+    score_regions: bool = True
+    score_vector: bool = True
     counting: bool = True
     start: Literal["random", "cca"] = "cca"
     ridge: float = 1.0

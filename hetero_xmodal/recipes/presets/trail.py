@@ -18,7 +18,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         name="world",
         title="drawn world",
-        model=dict(vectors=False),
+        model=dict(vectors=False, score_vector=False),
         training=dict(clip=CLIP),
         epochs=30,
         when="images drawn by the package",

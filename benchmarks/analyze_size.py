@@ -1,9 +1,11 @@
 """Time and peak memory of ``analyze`` against the number of pairs, on scenes of the generated world with their true graphs.
 
     python benchmarks/analyze_size.py [--pairs 50000 500000] [--distinct 4000] [--out FOLDER]
+    python benchmarks/analyze_size.py --pairs 100000 --distinct 20000        # every image is another scene: nothing is repeated
 
 So many distinct images are made, with five sentences each, and repeated with changed names, attributes and ids, until there are enough
-pairs: each repetition has words, triples and attributes of its own. Every size is analysed in a process of its own, which prints the
+pairs: each repetition has words, triples and attributes of its own. Where nothing is repeated, the scenes are written as they are made.
+Every size is analysed in a process of its own, which prints the
 seconds and the largest resident memory after the tables, and after the page, its figures and its CSV files are written. *--out* keeps the
 corpora.
 """
@@ -43,11 +45,14 @@ def shards(images: int) -> Iterator:
 
 
 def write(folder: Path, pairs: int, base: list) -> None:
-    """A corpus of about so many pairs."""
+    """A corpus of about so many pairs; without *base* all of them are distinct."""
     from hetero_xmodal.graphs.corpus_files import ColumnWriter
 
     folder.mkdir(parents=True)
     with ColumnWriter(folder) as writer:
+        if not base:
+            for shard in shards(-(-pairs // SENTENCES)):
+                writer.append(shard.data)
         number = 0
         while writer.count("pair") < pairs:
             for shard in base[: -(-(pairs - writer.count("pair")) // (SENTENCES * SHARD))]:
@@ -90,13 +95,14 @@ def main() -> None:
         return
     out = options.out or Path(tempfile.mkdtemp())
     base: list = []
-    for pairs in options.pairs:
+    for pairs in sorted(options.pairs):
         folder = out / f"corpus{pairs}"
         if not folder.exists():
-            base = base or list(shards(options.distinct))
+            base = base if base or pairs <= SENTENCES * options.distinct else list(shards(options.distinct))
             start = time.perf_counter()
             write(folder, pairs, base)
-            print(f"{pairs:,} pairs written in {time.perf_counter() - start:.0f} s", flush=True)
+            used = time.process_time()
+            print(f"{pairs:,} pairs written in {time.perf_counter() - start:.0f} s; {used:.0f} s of the processor so far", flush=True)
         subprocess.run([sys.executable, __file__, "--measure", str(folder)], check=True)
 
 

@@ -8,13 +8,14 @@
   parsed and written as a corpus. Start-up of the workers (imports, models) is measured on two shards and reported apart.
 * memory: peak resident memory of a process that builds a corpus of so many images with four regions, 256 features each, and one caption.
 * million: pairs of random scenes, repeated with changed names and ids; seconds to open the corpus, and milliseconds of the processor for a
-  batch of 64 random pairs: the first time, when shards are compared with their hashes, and when they have been.
+  batch of 64 random pairs: the first time, when shards are compared with their hashes, and when they have been; the sizes take turns.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
+import os
 import random
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def captions(folder: Path, images: int) -> list[list[str]]:
 
 
 def build_sentences(folder: Path, images: int, workers: list[int]) -> None:
-    """Seconds for all sentences, with each number of workers."""
+    """Seconds for all sentences, with each number of workers, and how busy the machine was."""
     from hetero_xmodal import build_corpus
     from hetero_xmodal.data import Item
 
@@ -40,18 +41,21 @@ def build_sentences(folder: Path, images: int, workers: list[int]) -> None:
     build_corpus(items[:64], Path(tempfile.mkdtemp()) / "warm", scenes="true", progress=False)
     first = 0.0
     for count in workers:
-        seconds = []
+        seconds, processor = [], []
         for part in (items[: 128 * count], items):  # start-up and two shards for each worker; then everything
             with tempfile.TemporaryDirectory() as place:
-                start = time.perf_counter()
+                start, used = time.perf_counter(), sum(os.times()[:4])
                 corpus = build_corpus(part, Path(place) / "corpus", scenes="true", workers=count, progress=False)
                 seconds.append(time.perf_counter() - start)
+                processor.append(sum(os.times()[:4]) - used)  # of this process and of the workers, which have ended
         rate = (len(items) - 128 * count) / (seconds[1] - seconds[0])
         start_up = seconds[0] - 128 * count / rate
         first = first or rate
         print(
             f"{count} workers: {corpus.num_sentences} sentences in {seconds[1]:.1f} s, of which start-up {start_up:.1f} s; after it "
-            f"{5 * rate:.0f} sentences a second, {rate / first:.2f} times one worker"
+            f"{5 * rate:.0f} sentences a second, {rate / first:.2f} times one worker; {processor[1]:.0f} s of the processor, "
+            f"load average {os.getloadavg()[0]:.1f}",
+            flush=True,
         )
 
 
@@ -127,28 +131,26 @@ def million(sizes: list[int], out: Path) -> None:
                 writer.finish({})
             gigabytes = sum(path.stat().st_size for path in folder.rglob("*")) / 1e9
             print(f"{size} pairs written in {time.perf_counter() - start:.0f} s, {gigabytes:.2f} GB")
+    corpora, opened = {}, {}
+    for size in sizes:
         start = time.perf_counter()
-        corpus = GraphCorpus.load(folder)
-        opened = time.perf_counter() - start
-        generator = torch.Generator().manual_seed(0)
-        batches = [torch.randint(size, (64,), generator=generator) for _ in range(200)]
-        times: dict[str, list[float]] = {}
-        for name in ("the first time", "again"):
-            for indices in batches:
+        corpora[size] = GraphCorpus.load(out / f"corpus{size}")
+        opened[size] = time.perf_counter() - start
+    unverified = {size: GraphCorpus.load(out / f"corpus{size}", verify=False) for size in sizes}
+    generator = torch.Generator().manual_seed(0)
+    chosen = {size: torch.randint(size, (300, 64), generator=generator) for size in sizes}
+    times: dict[tuple[int, str], list[float]] = {}
+    for name, found in (("the first time", corpora), ("again", corpora), ("unseen without comparing", unverified)):
+        if found is unverified:
+            chosen = {size: torch.randint(size, (300, 64), generator=generator) for size in sizes}
+        for k in range(300):  # in turn, so that other work on the machine slows all sizes alike
+            for size in sizes:
                 start = time.process_time()
-                corpus.batch(indices)
-                times.setdefault(name, []).append(1e3 * (time.process_time() - start))
-        unverified, seconds = GraphCorpus.load(folder, verify=False), []
-        for _ in range(200):
-            indices = torch.randint(size, (64,), generator=generator)
-            start = time.process_time()
-            unverified.batch(indices)
-            seconds.append(1e3 * (time.process_time() - start))
-        print(
-            f"{len(corpus)} pairs: opened in {opened:.2f} s; batch of 64, median: "
-            + ", ".join(f"{name} {statistics.median(ms):.2f} ms" for name, ms in times.items())
-            + f"; unseen pairs without comparing {statistics.median(seconds):.2f} ms"
-        )
+                found[size].batch(chosen[size][k])
+                times.setdefault((size, name), []).append(1e3 * (time.process_time() - start))
+    for size in sizes:
+        medians = [f"{name} {statistics.median(ms):.2f} ms" for (of, name), ms in times.items() if of == size]
+        print(f"{size} pairs: opened in {opened[size]:.2f} s; batch of 64, median: {', '.join(medians)}")
 
 
 def main() -> None:

@@ -43,6 +43,9 @@ CAM_ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "gamma = 0": (dict(gamma=0.0), {}),
     "1 layer": (dict(layers=1), {}),
     "3 layers": (dict(layers=3), {}),
+    "edges even": (dict(control="even"), {}),
+    "edges shuffled": (dict(control="shuffled"), {}),
+    "bridges silent": (dict(control="no-bridges"), {}),
 }
 MIMNET_ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "full": ({}, {}),
@@ -52,6 +55,8 @@ MIMNET_ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "without localisation": (dict(localise="everywhere"), {}),
     "16 memories": (dict(memories=16), {}),
     "sum in place of mean": (dict(texture_pool="sum"), {}),
+    "edges even": (dict(control="even"), {}),
+    "edges shuffled": (dict(control="shuffled"), {}),
 }
 #: what is new in every row
 NEW = {"cam": ("recipe.", "image_mlp.", "sentence_mlp."), "mimnet": ("recipe.", "memory", "smooth.", "localise.", "refine.")}

@@ -18,7 +18,7 @@ from hetero_xmodal.baselines.matching.comparison import METHODS, matching_table,
 from hetero_xmodal.configs import config_with
 from hetero_xmodal.data.tasks.matching import load_matching_data
 from hetero_xmodal.training.algr import default_settings
-from hetero_xmodal.training.algr_tables import ABLATIONS, algr_tables
+from hetero_xmodal.training.algr_tables import ABLATIONS, CONTROLS, algr_tables
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", choices=("methods", "baselines", "ablations"), help="one table in place of all; baselines: without ALGR")
     parser.add_argument("--methods", nargs="+", metavar="METHOD", help=f"beside ALGR; default: all of {', '.join(METHODS)}")
-    parser.add_argument("--rows", nargs="+", metavar="ROW", help=f"of the ablations; default: all of {', '.join(ABLATIONS)}")
+    parser.add_argument("--rows", nargs="+", metavar="ROW", help=f"of the ablations; default: all of {', '.join([*ABLATIONS, *CONTROLS])}")
     parser.add_argument("--set", action="append", default=[], help="a setting of ALGR as key=value")
     parser.add_argument("--baseline", action="append", default=[], help="a setting of a baseline as METHOD:key=value")
     parser.add_argument("--epochs", type=int, help="of ALGR; the usual number for this data if left out")

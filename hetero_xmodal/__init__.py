@@ -42,6 +42,7 @@ _HOME = {
     "load_graph": "graphs.store",
     "GraphCorpus": "graphs.corpus",
     "concat": "graphs.corpus",
+    "batch": "graphs.flat",
     "read_parquet": "graphs.parquet_read",
     "build_corpus": "data.tasks.corpus",
     "load_dataset": "data",
@@ -54,6 +55,10 @@ _HOME = {
     "evaluate": "evaluation.evaluate",
     "table": "evaluation.tables",
     "trace": "evaluation.trace",
+    "clean": "analysis.clean",
+    "explore": "explorer.api",
+    "show": "explorer.show",
+    "graph_report": "evaluation.graph_report",
     "verify": "evaluation.verify",
     "compare": "evaluation.compare",
     "build_index": "retrieval.api",
@@ -61,7 +66,7 @@ _HOME = {
 }
 _MODULES = (
     "schema", "scenes", "parsers", "graphs", "data", "exports", "metrics", "viz", "analysis",
-    "message_passing", "recipes", "baselines", "networks", "training", "retrieval", "editing", "evaluation", "world_models",
+    "message_passing", "recipes", "baselines", "networks", "training", "retrieval", "editing", "evaluation", "explorer", "world_models",
     "losses", "validation",
 )  # fmt: skip
 

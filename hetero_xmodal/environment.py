@@ -65,6 +65,7 @@ def _wanted() -> list[_Wanted]:
         ),
         plain("numpy", "2.4.6"),
         plain("networkx", "3.6.1"),
+        plain("datasketch", "2.0.0"),
         plain("pandas", "3.1.1"),
         plain("pyarrow", "26.0.1"),
         plain("matplotlib", "3.11.2"),

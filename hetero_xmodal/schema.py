@@ -84,9 +84,10 @@ IN_IMAGE, IN_SENTENCE = 0, 1
 
 #: where a fact comes from: its code in a ``provenance`` feature is its index in this tuple. A person or the generator of the image stated
 #: it (annotated); a detector found it; a rule read it off the boxes (geometry), off the words (parsed) or off the pixels (measured); or it
-#: was assumed without looking (prior), such as the patches of a grid, which are the same on every image, and their neighbours.
-PROVENANCE = ("annotated", "detected", "geometry", "parsed", "measured", "prior")
-ANNOTATED, DETECTED, GEOMETRY, PARSED, MEASURED, PRIOR = range(len(PROVENANCE))
+#: was assumed without looking (prior), such as the patches of a grid, which are the same on every image, and their neighbours; or a model
+#: guessed it from what else is known (predicted), such as a predicate from the classes and boxes of its ends.
+PROVENANCE = ("annotated", "detected", "geometry", "parsed", "measured", "prior", "predicted")
+ANNOTATED, DETECTED, GEOMETRY, PARSED, MEASURED, PRIOR, PREDICTED = range(len(PROVENANCE))
 
 #: ``word.number`` of a thing that is several, but the sentence does not say how many
 SEVERAL = -1

@@ -62,3 +62,11 @@ class Suicidal(GridDetector):
                 self.mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return super().detect(images, **options)
+
+
+def elsewhere(*arguments):
+    """One shard, made in another working directory than that of the caller."""
+    from hetero_xmodal.data.tasks.corpus import _shard
+
+    os.chdir("/")
+    return _shard(*arguments)

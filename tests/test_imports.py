@@ -17,7 +17,8 @@ HEAVY = ("torch", "torchvision", "dgl", "spacy", "detectron2", "pandas", "numpy"
 # From the lowest layer to the highest. Each file or package is a layer of its own: it imports from those before it, inside functions too.
 LAYERS = (
     # files that everything rests on
-    "errors", "checks", "lazy", "deprecation", "configs", "ids", "fields", "csv_text", "files", "environment", "images", "schema",
+    "errors", "checks", "control_names", "lazy", "deprecation", "configs",
+    "ids", "fields", "csv_text", "files", "environment", "images", "schema",
     "validation", "scenes", "pretrained", "losses",
     # packages
     "viz", "message_passing", "networks", "parsers", "graphs", "data", "exports", "world_models", "metrics", "recipes", "baselines",

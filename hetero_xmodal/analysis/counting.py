@@ -135,6 +135,8 @@ def things(flat: FlatGraphs, side: Side, empty: int) -> pd.DataFrame:
 def facts(flat: FlatGraphs, side: Side, empty: int) -> pd.DataFrame:
     """The relations between the objects of a side: ``member``, ``subject``, ``predicate`` and ``object`` as codes, ``provenance``.
 
+    ``subject_row`` and ``object_row`` are rows among the nodes of *flat*.
+
     A fact that is stored both ways is counted once, and what does not come from the data (the neighbours in a grid) not at all.
     """
     data, member = flat.edge_data[side.relation], members(flat.edge_offsets[side.relation])
@@ -142,9 +144,10 @@ def facts(flat: FlatGraphs, side: Side, empty: int) -> pd.DataFrame:
     member = member[kept]
     first = flat.node_offsets[side.nodes].numpy()[member]
     names = node_names(flat, side, empty)
-    subject, object_ = (names[end.numpy()[kept] + first] for end in flat.edge_ends[side.relation])
+    ends = [end.numpy()[kept] + first for end in flat.edge_ends[side.relation]]
     predicate, provenance = (data[name].numpy()[kept] for name in ("predicate", "provenance"))
-    return pd.DataFrame({"member": member, "subject": subject, "predicate": predicate, "object": object_, "provenance": provenance})
+    columns = {"member": member, "subject": names[ends[0]], "predicate": predicate, "object": names[ends[1]], "provenance": provenance}
+    return pd.DataFrame(columns | {"subject_row": ends[0], "object_row": ends[1]})
 
 
 # ---------------------------------------------------------------------------------------------- numbers and names

@@ -24,13 +24,15 @@ TOP = 20  # longest list of bars
 _MAX_BINS = 60  # bars of a histogram of whole numbers
 
 
-def _axes(width: float, height: float, columns: int = 1):
+def axes_of(width: float, height: float, columns: int = 1, *, widths: Sequence[float] | None = None):
+    """A figure of so many inches, and its panels in one row, of relative *widths*."""
     figure = Drawing(figsize=(width, height), dpi=100, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, figure.subplots(1, columns, squeeze=False)[0]
+    return figure, figure.subplots(1, columns, squeeze=False, width_ratios=widths)[0]
 
 
-def _finish(axes, title: str, x: str, y: str) -> None:
+def finish(axes, title: str, x: str, y: str) -> None:
+    """Title and names of the axes of a panel, in the fonts and colours of all figures."""
     axes.set_title(title, fontsize=10, color=INK, family=FONT, loc="left", parse_math=False)
     axes.set_xlabel(x, fontsize=9, color=INK, family=FONT)
     axes.set_ylabel(y, fontsize=9, color=INK, family=FONT)
@@ -74,12 +76,12 @@ def _shades(colour: str, count: int) -> list[tuple[float, ...]]:
 def plot_sizes(node_counts: pd.DataFrame) -> Drawing:
     """Histograms of the number of nodes per unit, one panel for each node type that occurs."""
     types = [name for name, rows in node_counts.groupby("of", sort=False) if (rows["nodes"] > 0).any()] or [node_counts["of"].iloc[0]]
-    figure, panels = _axes(2.7 * max(len(types), 2), 2.8, len(types))
+    figure, panels = axes_of(2.7 * max(len(types), 2), 2.8, len(types))
     for panel, node_type in zip(panels, types, strict=True):
         rows = node_counts[node_counts["of"] == node_type]
         _histogram(panel, rows["nodes"], rows["units"], node_colour(node_type))
         unit = rows["unit"].iloc[0]
-        _finish(panel, f"{node_type} nodes ({_n(rows)})", f"nodes of one {unit}", f"{unit}s")
+        finish(panel, f"{node_type} nodes ({_n(rows)})", f"nodes of one {unit}", f"{unit}s")
     return figure
 
 
@@ -96,21 +98,21 @@ def _relation_labels(names: pd.Series, units: pd.Series) -> list[str]:
 def plot_relations(sizes: pd.DataFrame) -> Drawing:
     """Mean number of edges per unit for each relation, with the interquartile range as a dark line."""
     table = sizes[(sizes["kind"] == "relation") & (sizes["total"] > 0)].reset_index(drop=True)
-    figure, (axes,) = _axes(8.0, 0.9 + 0.27 * len(table))
+    figure, (axes,) = axes_of(8.0, 0.9 + 0.27 * len(table))
     axes.barh(range(len(table)), table["mean"], color=[relation_style(_triple(name)).colour for name in table["of"]], height=0.72)
     for colour, width in ((PAPER, 4), (INK, 2)):  # a white outline keeps the line visible on a dark bar
         axes.hlines(range(len(table)), table["25 %"], table["75 %"], color=colour, linewidth=width)
     axes.set_yticks(range(len(table)), _relation_labels(table["of"], table["unit"]))
     axes.invert_yaxis()
     each = ", ".join(_n(rows)[4:] for _, rows in table.groupby("unit", sort=False))
-    _finish(axes, f"edges of one unit (bar: mean, dark line: interquartile range)\n(n = {each})", "edges", "")
+    finish(axes, f"edges of one unit (bar: mean, dark line: interquartile range)\n(n = {each})", "edges", "")
     return figure
 
 
 def plot_degrees(degrees: pd.DataFrame) -> Drawing:
     """Box plots of in-degree: for each relation the number of its edges that end at a node of its destination type."""
     table = degrees[(degrees["end"] == "destination") & (degrees["max"] > 0)].reset_index(drop=True)
-    figure, (axes,) = _axes(8.0, 0.9 + 0.27 * len(table))
+    figure, (axes,) = axes_of(8.0, 0.9 + 0.27 * len(table))
     columns = {"min": "whislo", "25 %": "q1", "median": "med", "75 %": "q3", "max": "whishi"}  # matplotlib's names
     boxes = table.rename(columns=columns)[list(columns.values())].to_dict("records")
     drawn = axes.bxp(boxes, positions=range(len(table)), orientation="horizontal", showfliers=False, patch_artist=True, widths=0.6)
@@ -121,7 +123,7 @@ def plot_degrees(degrees: pd.DataFrame) -> Drawing:
     nodes = [f"{name.replace('-', '  ').replace('_', ' ')}  (n = {n:,})" for name, n in zip(table["relation"], table["n"], strict=True)]
     axes.set_yticks(range(len(table)), nodes)
     axes.invert_yaxis()
-    _finish(axes, "in-degree of a node (box: quartiles, whiskers: minimum and maximum; n: nodes)", "edges", "")
+    finish(axes, "in-degree of a node (box: quartiles, whiskers: minimum and maximum; n: nodes)", "edges", "")
     return figure
 
 
@@ -149,7 +151,7 @@ def _bars(table: pd.DataFrame, keys: Sequence[str], value: str, colour: str, tit
     if sources != [""]:
         axes.legend(title=None, fontsize=7.5, frameon=False, loc="lower right", prop={"family": FONT, "size": 7.5})
     whole = "" if len(shown) == len(order) else f"the {TOP} most frequent of {len(order):,}; "
-    _finish(axes, f"{title}\n({whole}{_n(table)})", value, "")
+    finish(axes, f"{title}\n({whole}{_n(table)})", value, "")
 
 
 def _sides(tables: Mapping[str, pd.DataFrame], which: int, keys: Sequence[str], what: str) -> Drawing | None:
@@ -165,7 +167,7 @@ def _sides(tables: Mapping[str, pd.DataFrame], which: int, keys: Sequence[str], 
     if not made:
         return None
     longest = max(min(TOP, len(table[list(keys)].drop_duplicates())) for table, *_ in made)
-    figure, panels = _axes(5.6 * len(made) + 0.9 * (len(made) == 1), 1.2 + 0.25 * max(longest, 2), len(made))
+    figure, panels = axes_of(5.6 * len(made) + 0.9 * (len(made) == 1), 1.2 + 0.25 * max(longest, 2), len(made))
     for panel, (table, value, colour, title) in zip(panels, made, strict=True):
         _bars(table, keys, value, colour, title, panel, rows=longest)
     return figure
@@ -174,7 +176,7 @@ def _sides(tables: Mapping[str, pd.DataFrame], which: int, keys: Sequence[str], 
 def plot_objects(objects: pd.DataFrame) -> Drawing:
     """Bar chart of the most frequent object names: regions and object words side by side."""
     shown = objects.head(TOP)
-    figure, (axes,) = _axes(7.5, 1.2 + 0.34 * len(shown))
+    figure, (axes,) = axes_of(7.5, 1.2 + 0.34 * len(shown))
     rows = np.arange(len(shown))
     for side, shift in ((IMAGE, -0.2), (SENTENCE, 0.2)):
         axes.barh(rows + shift, shown[side.things], height=0.4, color=node_colour(side.nodes), label=side.things)
@@ -185,7 +187,7 @@ def plot_objects(objects: pd.DataFrame) -> Drawing:
     numbers = [(column[2:], int(objects[column].iloc[0])) for column in objects if column.startswith("n ")]
     each = ", ".join(f"{n:,} {unit if n != 1 else unit[:-1]}" for unit, n in numbers)
     whole = "objects" if len(shown) == len(objects) else f"objects, the first {TOP} of {len(objects):,} names"
-    _finish(axes, f"{whole}: regions of the image, object words of the sentence\n(n = {each})", "count", "")
+    finish(axes, f"{whole}: regions of the image, object words of the sentence\n(n = {each})", "count", "")
     return figure
 
 
@@ -194,19 +196,19 @@ def plot_objects(objects: pd.DataFrame) -> Drawing:
 
 def plot_captions(captions: pd.DataFrame) -> Drawing:
     """Histogram of sentence lengths in words."""
-    figure, (axes,) = _axes(6.5, 2.9)
+    figure, (axes,) = axes_of(6.5, 2.9)
     counts = captions["words"].value_counts()
     _histogram(axes, counts.index, counts.to_numpy(), node_colour(schema.WORD))
     mean, n, unit = captions["words"].mean(), len(captions), captions.columns[0]
     axes.axvline(mean, color=INK, linewidth=1.2, linestyle="dashed")
-    _finish(axes, f"words in a sentence (dashed: mean {mean:.1f}; n = {n:,} {unit}{'s' if n != 1 else ''})", "words", f"{unit}s")
+    finish(axes, f"words in a sentence (dashed: mean {mean:.1f}; n = {n:,} {unit}{'s' if n != 1 else ''})", "words", f"{unit}s")
     return figure
 
 
 def plot_coverage(coverage: pd.DataFrame, shares: pd.DataFrame) -> Drawing:
     """Histograms of the pairs' shares of regions and object words that are matched on the other side, one to one; with mean and pooled."""
     panels = {"regions named": schema.VISUAL, "object words seen": schema.WORD, "named on both sides": schema.BRIDGE}
-    figure, axes = _axes(10.5, 3.2, 3)
+    figure, axes = axes_of(10.5, 3.2, 3)
     for panel, (share, node_type) in zip(axes, panels.items(), strict=True):
         column = f"share {share}" if share.startswith("named") else f"share of {share}"
         found = shares[shares["share"] == share].set_index("counted")
@@ -218,7 +220,7 @@ def plot_coverage(coverage: pd.DataFrame, shares: pd.DataFrame) -> Drawing:
         _whole_numbers(panel.yaxis)
         lines = [column, *(f"{way}: {_mean_and_pooled(found.loc[way])}" for way in (ONE, CLASS) if way in found.index)]
         n = int(found.loc[ONE, "n of mean"])
-        _finish(panel, "\n".join(lines), f"share of one pair, one to one (n = {n:,} pair{'s' if n != 1 else ''})", "pairs")
+        finish(panel, "\n".join(lines), f"share of one pair, one to one (n = {n:,} pair{'s' if n != 1 else ''})", "pairs")
         panel.title.set_fontsize(8.5)
     return figure
 
@@ -232,7 +234,7 @@ def plot_labels(label_pairs: pd.DataFrame) -> Drawing:
     shown = label_pairs.iloc[:TOP, :TOP].rename(index=printable, columns=printable)
     given = shown.div(np.diag(shown), axis=0)
     side = 1.9 + 0.36 * len(shown)
-    figure, (axes,) = _axes(side + 0.8, side)
+    figure, (axes,) = axes_of(side + 0.8, side)
     few = len(shown) <= 14
     sns.heatmap(
         given, vmin=0, vmax=1, cmap="viridis", annot=few, fmt=".2f", annot_kws={"fontsize": 6.5}, square=True, linewidths=0.5, ax=axes,
@@ -240,7 +242,7 @@ def plot_labels(label_pairs: pd.DataFrame) -> Drawing:
     )  # fmt: skip
     title = "P(column | row)" if len(shown) == len(label_pairs) else f"P(column | row), the {TOP} most frequent labels"
     unit, n = str(label_pairs.index.name).split(" ")[0], str(label_pairs.index.name).partition("(")[2].rstrip(")")
-    _finish(axes, f"{title}\n({n} {unit})", "", "")
+    finish(axes, f"{title}\n({n} {unit})", "", "")
     axes.set_xticks([k + 0.5 for k in range(len(shown))], shown.columns, rotation=90)
     axes.set_yticks([k + 0.5 for k in range(len(shown))], shown.index, rotation=0)
     return figure
@@ -271,6 +273,6 @@ def all_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Drawing]:
 
 
 def _single(table: pd.DataFrame, key: str, value: str, colour: str, title: str) -> Drawing:
-    figure, (axes,) = _axes(7.5, 1.1 + 0.25 * min(TOP, len(table)))
+    figure, (axes,) = axes_of(7.5, 1.1 + 0.25 * min(TOP, len(table)))
     _bars(table, [key], value, colour, title, axes)
     return figure

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .result import no_findings
+from .result import findings, no_findings
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..graphs.corpus import GraphCorpus
+
+#: probability from which a pair is a suspect
+SUSPICIOUS = 0.5
 
 
 def suspects(corpus: GraphCorpus) -> pd.DataFrame:
@@ -20,26 +23,62 @@ def suspects(corpus: GraphCorpus) -> pd.DataFrame:
     One row per suspect: ``kind`` ``"suspect"``, ``unit`` ``"pair"``, ``id`` of the pair, ``other_id`` empty, ``score`` (probability that
     the sentence belongs to another image, 0..1) and ``reason``.
     """
-    return no_findings()
+    from .caption_agreement import reasons
+    from .examples import unit_ids
+    from .suspicion import suspicion
+
+    found = suspicion(corpus) if len(corpus) else None
+    if found is None:
+        return no_findings()
+    rows = found.pairs[found.pairs["score"] >= SUSPICIOUS].sort_values("logit", ascending=False, kind="stable")
+    return findings(
+        "suspect", "pair", unit_ids(corpus, "pair", rows.index.to_numpy()), scores=rows["score"].to_numpy(), reasons=reasons(rows)
+    )
 
 
 def doubles(corpus: GraphCorpus) -> pd.DataFrame:
-    """Images and sentences that the corpus has already, equal or nearly so, within one split.
+    """Images that their split has already, equal or nearly so, and sentences that their image has already.
+
+    Equal sentences of different images are no doubles: two images of a surfer may well have one caption.
+    :func:`~hetero_xmodal.analysis.leakage` counts them.
 
     Returns
     -------
     One row per double: ``kind`` ``"double"``, ``unit`` ``"image"`` or ``"sentence"``, ``id`` of the later one, ``other_id`` of the one that
     stays, ``score`` (similarity, 0..1) and ``reason``.
     """
-    return no_findings()
+    import pandas as pd
+
+    from .doubles_and_leaks import caption_doubles, image_doubles
+
+    images = image_doubles(corpus, across=False)
+    captions = caption_doubles(corpus, of_one_image=True)
+    return pd.concat([_found("double", "image", images), _found("double", "sentence", captions)], ignore_index=True)
 
 
-def leaks(corpus: GraphCorpus) -> pd.DataFrame:
+def leaks(corpus: GraphCorpus, *, train: str = "train") -> pd.DataFrame:
     """Images of the training data that are in another split too, equal or nearly so.
+
+    Parameters
+    ----------
+    train : name of the split that leaks are taken out of; the others stay as they are, so that results on them can be compared.
 
     Returns
     -------
     One row per leak: ``kind`` ``"leak"``, ``unit`` ``"image"``, ``id`` of the training image, ``other_id`` of the one in the other split,
     ``score`` (similarity, 0..1) and ``reason``.
     """
-    return no_findings()
+    from .doubles_and_leaks import image_doubles
+
+    found = image_doubles(corpus, both_ways=True)
+    return _found("leak", "image", found[found["between splits"] & (found["split"] == train)] if len(found) else found)
+
+
+def _found(kind: str, unit: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a table of doubles as findings."""
+    if not len(table):
+        return no_findings()
+    what = "text" if unit == "sentence" else "image"
+    where = table["other split"].map(lambda split: f" in {split}" if split else "")
+    said = table["kind"] + f" {what}" + where + ", similarity " + table["similarity"].map("{:.3f}".format)
+    return findings(kind, unit, table["id"].tolist(), scores=table["similarity"], reasons=said, others=table["other_id"].tolist())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ..csv_text import csv_of
 from ..errors import InputError, nearest
 from ..files import FolderKind, atomic_folder, existing_file, write_text
+from .section_page import add_section, file_name, written
+from .sections import COUNTS, SECTIONS, chosen_sections
 from .units import IMAGE, SENTENCE, noun, unit_counts
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from ..graphs.corpus import GraphCorpus
     from ..viz.page import Page
+    from .result import Result
 
 _FACTS = "A fact that is stored both ways (left of, right of) counts once. The provenance says who or what states it."
 #: table -> what it holds, with the place of its unit; in the order of the page, the two sides in turn
@@ -74,6 +77,8 @@ class Analysis:
     tables : name -> pandas table; every table is also an attribute, e.g. ``analysis.predicates``. Its columns name its unit and n.
     numbers : unit (``"image"``, ``"sentence"``, ``"pair"``) -> how many there are; of label graphs ``"graph"``.
     unit : the unit that was asked for; empty if every table has that of what it counts.
+    sections : name -> :class:`~hetero_xmodal.analysis.Result` of the further analyses that were asked for.
+    shows_counts : whether figures and page show the tables, or the sections only.
 
     ``figures()`` and ``plot("predicates")`` draw; ``save(folder)`` writes tables (CSV), figures (PNG) and one page (HTML).
     """
@@ -82,6 +87,8 @@ class Analysis:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
     unit: str = ""
+    sections: dict[str, Result] = field(default_factory=dict)
+    shows_counts: bool = True
 
     def __getattr__(self, name: str) -> pd.DataFrame:
         found = self.__dict__.get("tables", {})
@@ -127,7 +134,12 @@ class Analysis:
         """All figures for which the corpus has data: name -> matplotlib figure."""
         from .figures import all_figures
 
-        return all_figures(self.tables)
+        made = all_figures(self.tables) if self.shows_counts else {}
+        for name, section in self.sections.items():
+            figure = section.figure()
+            if figure is not None:
+                made[f"section_{name}"] = figure
+        return made
 
     def plot(self, name: str):
         """One figure by name, e.g. ``analysis.plot("coverage")``.
@@ -156,8 +168,11 @@ class Analysis:
 
     def write(self, folder: Path) -> None:
         """Write tables, figures and page into an existing *folder*; see :data:`ANALYSIS_FOLDER`."""
-        for name, table in (self.tables | {"counts": self.counts}).items():
+        for name, table in ((self.tables if self.shows_counts else {}) | {"counts": self.counts}).items():
             write_text(folder / f"{name}.csv", csv_of(table, index=name == "label_pairs"))
+        for name, section in self.sections.items():
+            for part, table in section.tables.items():
+                write_text(folder / f"{name}_{part}.csv", csv_of(written(table)))
         self._page().write(folder)
 
     def _page(self) -> Page:
@@ -166,10 +181,20 @@ class Analysis:
         figures, page = self.figures(), Page(self._title)
         page.text(*self._explanation())
         page.table(self.overview, digits=3)
+        if self.sections:
+            page.contents()
+        for name, section in self.sections.items():
+            add_section(page, name, section, figures.get(f"section_{name}"), self.numbers)
+        if self.shows_counts:
+            self._add_counts(page, figures)
+        return page
+
+    def _add_counts(self, page: Page, figures: Mapping[str, Any]) -> None:
         shown = [name for name in _MEANING if name in self.tables and len(self.tables[name])]
         beside: dict[str, list[str]] = {}
         for figure in figures:
-            beside.setdefault(next(name for name in _SHOWN_WITH.get(figure, (figure,)) if name in shown), []).append(figure)
+            if not figure.startswith("section_"):
+                beside.setdefault(next(name for name in _SHOWN_WITH.get(figure, (figure,)) if name in shown), []).append(figure)
         for name in shown:
             meaning = self._meaning(name)
             page.heading(self._heading(name))
@@ -178,7 +203,6 @@ class Analysis:
                 page.figure(figure, figures[figure], alt=f"{figure.replace('_', ' ')}: {meaning}")
             if name not in ("label_pairs", "node_counts"):
                 page.table(self.tables[name], limit=_LIMIT.get(name, 12), digits=3)
-        return page
 
     def _explanation(self) -> list[str]:
         first = (
@@ -214,7 +238,15 @@ class Analysis:
         return self.unit or _UNIT.get(name, "")
 
 
-def analyze(corpus: GraphCorpus | str | Path | Sequence, *, unit: str | None = None) -> Analysis:
+def analyze(
+    corpus: GraphCorpus | str | Path | Sequence,
+    *,
+    unit: str | None = None,
+    what: str | Iterable[str] | None = None,
+    compare: GraphCorpus | str | Path | None = None,
+    by: str | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Analysis:
     """Statistics of a corpus of heterographs: node and edge counts, degrees, coverage, and frequencies of names and labels.
 
     What belongs to an image (regions, relations between them, labels) is counted once for each image, what belongs to a sentence once for
@@ -225,6 +257,12 @@ def analyze(corpus: GraphCorpus | str | Path | Sequence, *, unit: str | None = N
     corpus : a GraphCorpus, the folder of one, or a list of DGL graphs of one kind.
     unit : ``"image"`` or ``"sentence"``: only the tables of that unit; ``"pair"``: everything counted once for each pair, so that an image
         with five sentences counts five times.
+    what : further analyses, ``"bias,labels"`` or ``["bias", "labels"]``: contents, bias, coverage, labels, agreement, leakage, words;
+    ``"all"``:
+        all of them. If ``counts`` is not among them, the page shows the sections without the tables of this function.
+    compare : a second corpus, or its folder, to compare with.
+    by : ``"split"``: compare the first split with each of the others.
+    settings : name of an analysis -> its keyword arguments, ``{"labels": {"tau": 0.3}}``.
 
     Returns
     -------
@@ -236,7 +274,8 @@ def analyze(corpus: GraphCorpus | str | Path | Sequence, *, unit: str | None = N
 
     Raises
     ------
-    InputError : the corpus is empty, unreadable or not a corpus, or it holds nothing of that unit.
+    InputError : the corpus is empty, unreadable or not a corpus, or it holds nothing of that unit; an unknown analysis; label graphs,
+        for further analyses.
 
     >>> import hetero_xmodal as hx
     >>> red = hx.SceneObject("bird", ["red"], box=(10, 10, 50, 60))
@@ -247,6 +286,9 @@ def analyze(corpus: GraphCorpus | str | Path | Sequence, *, unit: str | None = N
     >>> float(analysis.coverage["share named on both sides"].iloc[0])
     0.5
     """
+    names = chosen_sections(what)
+    if by not in (None, "split"):
+        raise InputError(f"by is {by!r}, expected split")
     if unit is not None and unit not in _UNITS:
         raise InputError(f"unit is {unit!r}{nearest(str(unit), _UNITS)}, expected one of {', '.join(_UNITS)}")
     corpus = _opened(corpus)
@@ -256,6 +298,8 @@ def analyze(corpus: GraphCorpus | str | Path | Sequence, *, unit: str | None = N
 
     numbers = unit_counts(corpus)
     if corpus.kind == "labels":
+        if names or compare is not None or by is not None:
+            raise InputError("the corpus holds label graphs, which have no images or sentences; leave what, compare and by out")
         return Analysis(corpus.frame(), tables.sizes(corpus, None) | tables.degrees(corpus, None), {"graph": numbers["pair"]})
     made = tables.sizes(corpus, unit) | tables.degrees(corpus, unit)
     if unit in (None, "pair") and numbers["pair"]:
@@ -266,7 +310,39 @@ def analyze(corpus: GraphCorpus | str | Path | Sequence, *, unit: str | None = N
             made |= (tables.labels if side is IMAGE else tables.arcs)(corpus, unit or side.unit)
     counts = corpus.frame(unit=unit or next(u for u in ("pair", "image", "sentence") if numbers[u]))
     order = [name for name in _MEANING if name in made]
-    return Analysis(counts, {name: made[name] for name in order}, numbers, unit or "")
+    alone = what is None and compare is None and by is None
+    sections = _sections(corpus, names, compare, by, settings or {})
+    return Analysis(
+        counts, {name: made[name] for name in order}, numbers, unit or "", sections=sections, shows_counts=alone or COUNTS in names
+    )
+
+
+def _sections(
+    corpus: GraphCorpus,
+    names: Iterable[str],
+    compare: GraphCorpus | str | Path | None,
+    by: str | None,
+    settings: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Result]:
+    """The further analyses of a corpus, by name."""
+    from . import comparison
+
+    known = (*SECTIONS, "compare")
+    for name in settings:
+        if name not in known:
+            raise InputError(f"there are settings for {name!r}{nearest(name, known)}; analyses with settings are {', '.join(known)}")
+    other = _opened(compare) if compare is not None else None
+    if by is not None and len(corpus.splits) < 2:
+        raise InputError(f"the corpus has the splits {', '.join(corpus.splits) or 'none'}; a comparison by split needs two")
+    made = {name: SECTIONS[name].run(corpus, **settings.get(name, {})) for name in names if name in SECTIONS}
+    options: dict[str, Any] = dict(settings.get("compare", {}))
+    if other is not None:
+        made["compare"] = comparison.compare(corpus, other, **options)
+    if by is not None:
+        options.pop("names", None)
+        for name, result in comparison.compare_splits(corpus, **options).items():
+            made[f"compare_{file_name(name)}"] = result
+    return made
 
 
 def _opened(corpus: GraphCorpus | str | Path | Sequence) -> GraphCorpus:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -71,3 +71,15 @@ def no_findings() -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame({name: pd.Series(dtype=float if name == "score" else object) for name in FINDING})
+
+
+def findings(
+    kind: str, unit: str, ids: Sequence[str], *, scores: Sequence[float], reasons: Sequence[str], others: Sequence[str] = ()
+) -> pd.DataFrame:
+    """A frame of findings of one kind, one row for each id."""
+    import pandas as pd
+
+    if not len(ids):
+        return no_findings()
+    other = list(others) or [""] * len(ids)
+    return pd.DataFrame({"kind": kind, "unit": unit, "id": list(ids), "other_id": other, "score": list(scores), "reason": list(reasons)})

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from ..graphs.texts import Vocabulary
 
 ONE, PLURALS, CLASS = "one to one", "with plurals", "by class"
+#: why an object word has no region, see :mod:`hetero_xmodal.analysis.unmatched`
+MATCHED, LOST, NO_BOX, NO_CLASS, NO_REGIONS = "matched", "lost to one to one", "no such box", "no such class", "image without regions"
+REASONS = (MATCHED, LOST, NO_BOX, NO_CLASS, NO_REGIONS)
 #: share -> table column of the number that it is a part of, and per way of counting the column of the part
 SHARES = {
     "regions named": ("regions", {ONE: "matched", PLURALS: "regions named, with plurals", CLASS: "regions named, by class"}),
@@ -40,7 +43,7 @@ SHARES = {
 
 
 @dataclass
-class _Part:
+class Part:
     """Some pairs: their regions and object words (``member``, ``row``, ``name``), with a column of flags for each way of counting."""
 
     start: int
@@ -67,7 +70,8 @@ class _SameClass:
         return np.array([self._known[key] for key in keys.tolist()], bool)[place.reshape(-1)]
 
 
-def _parts(corpus: GraphCorpus) -> Iterator[_Part]:
+def parts(corpus: GraphCorpus) -> Iterator[Part]:
+    """The pairs of a corpus, some thousand at a time; words have their part of speech (``pos``) as a code besides."""
     empty, same_class = empty_code(corpus), _SameClass(corpus.vocabulary)
     for start, flat in corpus.chunks([schema.VISUAL, schema.WORD, schema.VISUAL_SAME_AS_WORD], unit="pair"):
         regions, words = things(flat, IMAGE, empty), things(flat, SENTENCE, empty)
@@ -81,7 +85,8 @@ def _parts(corpus: GraphCorpus) -> Iterator[_Part]:
         regions[PLURALS] = bridged | _flags(r[several], len(regions))
         regions[CLASS] = bridged | _flags(r, len(regions))
         words[CLASS] = words[ONE] | _flags(w, len(words))
-        yield _Part(start, flat.count, np.diff(flat.node_offsets[schema.VISUAL].numpy()), regions, words)
+        words["pos"] = flat.node_data[schema.WORD]["pos"].numpy()[words["row"]]
+        yield Part(start, flat.count, np.diff(flat.node_offsets[schema.VISUAL].numpy()), regions, words)
 
 
 def _matched(flat: FlatGraphs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -120,10 +125,10 @@ def pair_tables(corpus: GraphCorpus, unit: str | None) -> dict[str, pd.DataFrame
     sentence of its image names it, one to one or by class; an object word is seen if it is matched in an image of its sentence. With the
     unit ``pair``, everything is counted once for each pair.
     """
-    by_name = _ByName(corpus, "pair" if unit == "pair" else None)
+    by_name = ByName(corpus, "pair" if unit == "pair" else None)
     columns = ("regions", "object words", "matched", *(SHARES["regions named"][1][way] for way in (PLURALS, CLASS)))
     counts = {name: np.zeros(len(corpus), np.int64) for name in (*columns, SHARES["object words seen"][1][CLASS], "patches")}
-    for part in _parts(corpus):
+    for part in parts(corpus):
         by_name.add(part)
         regions, words = part.regions, part.words
         here = slice(part.start, part.start + part.count)
@@ -167,7 +172,7 @@ def _shares(coverage: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-class _ByName:
+class ByName:
     """What is seen and said, by name, counted once for each image and sentence, or with the unit ``pair`` once for each pair."""
 
     def __init__(self, corpus: GraphCorpus, unit: str | None):
@@ -179,7 +184,7 @@ class _ByName:
             self.first = {side.unit: _first_nodes(corpus, side.unit, side.nodes) for side in (IMAGE, SENTENCE)}
             self.flags = {u: {way: np.zeros(int(first[-1]), bool) for way in (ONE, CLASS)} for u, first in self.first.items()}
 
-    def add(self, part: _Part) -> None:
+    def add(self, part: Part) -> None:
         """Count some pairs."""
         for side, rows in ((IMAGE, part.regions), (SENTENCE, part.words)):
             if self.unit is not None:
@@ -192,6 +197,11 @@ class _ByName:
                 named = rows[way].to_numpy()
                 flags[first[rows["member"]][named] + within[named]] = True
 
+    def flags_of(self, unit: str, start: int, rows: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Of the objects *rows* of some images (sentences), the first of which is number *start*, whether any pair named them, (n,)."""
+        place = self.first[unit][start] + rows["row"].to_numpy()
+        return {way: flags[place] for way, flags in self.flags[unit].items()}
+
     def _tally(self, unit: str, rows: pd.DataFrame) -> None:
         for way, tally in self.tallies[unit].items():
             tally.add((rows[rows[way]] if way else rows)[["member", "name"]])
@@ -203,8 +213,7 @@ class _ByName:
             for side in (IMAGE, SENTENCE):
                 for start, flat in self.corpus.chunks([side.nodes], unit=side.unit):
                     rows = things(flat, side, empty)
-                    place = self.first[side.unit][start] + rows["row"].to_numpy()
-                    self._tally(side.unit, rows.assign(**{way: flags[place] for way, flags in self.flags[side.unit].items()}))
+                    self._tally(side.unit, rows.assign(**self.flags_of(side.unit, start, rows)))
         columns = {}
         for side, shown, named in ((IMAGE, "show", "named"), (SENTENCE, "name", "seen")):
             whole, one, by_class = (tally.table().set_index("name") for tally in self.tallies[side.unit].values())

@@ -10,6 +10,12 @@ import typer
 from . import options as o
 from .options import examples, note, say
 
+Control = Annotated[
+    str | None,
+    typer.Option(help="Score with the edges even, identity, shuffled, of merged relation types, or no-bridges: what the graph is worth."),
+]
+Graph = Annotated[bool, typer.Option("--graph-report", help="Add what the edges do: entropy, self weight, how far each relation moves.")]
+
 app = typer.Typer(
     no_args_is_help=True,
     help="Score a trained model on data that it has never seen; scores come with 95 % intervals.",
@@ -38,9 +44,10 @@ def evaluate_dagnn(
     model: o.Model = None,
     size: Annotated[int | None, typer.Option(help="Test pairs of the world.")] = None,
     network: o.SameNetwork = None,
+    graph_report: Graph = False,
 ) -> None:
     """Mean average precision over all ranks, in both directions."""
-    _evaluate("dagnn", data, model, size=size, network=network)
+    _evaluate("dagnn", data, model, size=size, network=network, graph_report=graph_report)
 
 
 Swaps = Annotated[
@@ -55,6 +62,7 @@ Swaps = Annotated[
     "algr",
     epilog=examples(
         "hetero-xmodal evaluate algr --data coco:FOLDER --model runs/photos",
+        "hetero-xmodal evaluate algr --data world/scenes --control shuffled --graph-report",
         "hetero-xmodal evaluate algr --data scan:FOLDER --model runs/scan --protocol coco-1k-5fold",
     ),
 )
@@ -64,9 +72,11 @@ def evaluate_algr(
     protocol: o.Protocol = "any",
     size: Annotated[int | None, typer.Option(help="The first so many test images.")] = None,
     swaps: Swaps = False,
+    control: Control = None,
+    graph_report: Graph = False,
 ) -> None:
     """R@1, R@5, R@10 and median rank in both directions, and Rsum."""
-    _evaluate("algr", data, model, protocol=protocol, size=size, swaps=swaps)
+    _evaluate("algr", data, model, protocol=protocol, size=size, swaps=swaps, control=control, graph_report=graph_report)
 
 
 @app.command(
@@ -83,9 +93,10 @@ def evaluate_trail(
     protocol: o.Protocol = "any",
     size: Annotated[int | None, typer.Option(help="The first so many test images.")] = None,
     swaps: Swaps = False,
+    control: Annotated[str | None, typer.Option(help="shuffled: score the model with its typed edges shuffled.")] = None,
 ) -> None:
     """R@1, R@5, R@10 and median rank in both directions, and Rsum, by the whole score of every image with every sentence."""
-    _evaluate("trail", data, model, protocol=protocol, size=size, swaps=swaps)
+    _evaluate("trail", data, model, protocol=protocol, size=size, swaps=swaps, control=control)
 
 
 EditModel = Annotated[
@@ -111,9 +122,12 @@ def evaluate_cam(
     image_size: Pixels = None,
     scenes: o.Scenes = "detector",
     similarity: o.Similarity = None,
+    control: Control = None,
+    graph_report: Graph = False,
 ) -> None:
     """Edit accuracy, facts kept, pixel errors and sentence accuracy of CAM's edits."""
-    _evaluate("cam", data, model, split=split, pairs=pairs, image_size=image_size, scenes=scenes, similarity=similarity)
+    more = {"control": control, "graph_report": graph_report}
+    _evaluate("cam", data, model, split=split, pairs=pairs, image_size=image_size, scenes=scenes, similarity=similarity, **more)
 
 
 @app.command(
@@ -130,9 +144,12 @@ def evaluate_mimnet(
     pairs: Pairs = 500,
     image_size: Pixels = None,
     similarity: o.Similarity = None,
+    control: Control = None,
+    graph_report: Graph = False,
 ) -> None:
     """Edit accuracy, facts kept and pixel errors of MIM-Net's edits."""
-    _evaluate("mimnet", data, model, split=split, pairs=pairs, image_size=image_size, similarity=similarity)
+    more = {"control": control, "graph_report": graph_report}
+    _evaluate("mimnet", data, model, split=split, pairs=pairs, image_size=image_size, similarity=similarity, **more)
 
 
 @more.command(

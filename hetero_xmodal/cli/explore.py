@@ -64,7 +64,7 @@ def _write_table(table, out: Path) -> None:
         table.to_parquet(temporary)
 
 
-_TO = "parquet, duckdb, pyg, graphml, gexf, neo4j-csv, croissant, coco or visual-genome."
+_TO = "parquet, duckdb, dgl, pyg, graphml, gexf, neo4j-csv, croissant, coco or visual-genome."
 
 
 @app.command(
@@ -88,3 +88,107 @@ def export(
     existing_file(corpus / "corpus.json", "corpus")
     write(corpus, out, to=to)
     say(f"wrote {out}: {row.what}", f"read it again with: {row.back}", *([f"not in it: {row.lost}"] if row.lost else []))
+
+
+@app.command(
+    epilog=examples(
+        'hetero-xmodal show corpus "person ride horse" --out page.html',
+        'hetero-xmodal show corpus "red dog AND NOT label:cat" --out page.html',
+        'hetero-xmodal show corpus "person * horse AND split:val" --out page.html --most 100 --graphs 0',
+    )
+)
+def show(
+    corpus: Corpus,
+    query: Annotated[str, typer.Argument(help="Objects, attributes, triples, label:, id:, split:; AND, NOT; * for any.")],
+    out: Annotated[Path, typer.Option(metavar="FILE.html", help="Page to write, with its images in it.")],
+    most: Annotated[int, typer.Option(help="Number of examples.")] = 24,
+    graphs: Annotated[int, typer.Option(help="Number of examples with a drawing of their graph.")] = 6,
+) -> None:
+    """Show what a query finds in a corpus: images with boxes, sentences with the words marked, graphs."""
+    from ..explorer.show import show as write
+    from ..files import existing_file
+
+    existing_file(corpus / "corpus.json", "corpus")
+    result_file(out, ".html", ".htm")
+    found = write(corpus, query, out, most=most, graphs=graphs)
+    alone = found.count - len(found.pairs)
+    say(f"found {len(found.pairs):,} pairs" + (f", and {alone:,} images and sentences without a pair" if alone else ""))
+    say(f"Look at the page: {out}")
+
+
+@app.command(
+    epilog=examples(
+        "hetero-xmodal clean corpus --drop suspects,doubles,leaks --out cleaned",
+        "hetero-xmodal train algr --data corpus:cleaned --out runs/cleaned",
+    )
+)
+def clean(
+    corpus: Corpus,
+    out: Annotated[Path, typer.Option(help="Folder for the new corpus, with removed.csv: what was removed and why.")],
+    drop: Annotated[str, typer.Option(metavar="WHAT[,WHAT]", help="suspects, doubles, leaks.")] = "suspects,doubles,leaks",
+) -> None:
+    """Write a corpus without suspicious pairs, doubles, and training images that are in another split too."""
+    from ..analysis.clean import check_drop
+    from ..analysis.clean import clean as write
+    from ..files import existing_file, replaceable_folder
+    from ..graphs.folder_kind import CORPUS_FOLDER
+
+    names = [name.strip() for name in drop.split(",") if name.strip()]
+    check_drop(names)
+    replaceable_folder(out, CORPUS_FOLDER)
+    existing_file(corpus / "corpus.json", "corpus")
+    removed = write(corpus, out, drop=names)
+    say(*(f"{number:,} {kind}" for kind, number in (removed["kind"] + ", " + removed["unit"]).value_counts().items()))
+    say(f"wrote {out}; what was removed and why: {out / 'removed.csv'}")
+
+
+@app.command(
+    epilog=examples(
+        "hetero-xmodal explore corpus",
+        "hetero-xmodal explore corpus --out page",
+        "hetero-xmodal explore corpus --recipe cam --model scenes",
+    )
+)
+def explore(
+    corpus: Corpus,
+    out: Annotated[Path | None, typer.Option(help="Write a folder that opens without a server; without it, a local server starts.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="Show the edge weights of this recipe: algr, cam or mimnet.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model folder, run folder or shipped model; that of --recipe if left out.")] = None,
+    weights: Annotated[int, typer.Option(help="With --out: number of pairs whose weights are written.")] = 24,
+    port: Annotated[int, typer.Option(help="Port of the local server; a free one if left out.")] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+) -> None:
+    """Walk through a corpus on one page: pairs, images with boxes, sentences with words, graphs, weights of a trained recipe.\f
+
+    Raises
+    ------
+    InputError : options that do not go together, or what :func:`~hetero_xmodal.explore` refuses.
+    """
+    from ..errors import InputError
+    from ..explorer.api import contents
+    from ..explorer.api import explore as write
+    from ..files import existing_file
+
+    if weights < 0 or not 0 <= port <= 65535:
+        raise InputError(f"--weights is {weights} and --port {port}; give at least 0 weights and a port of 0 to 65535")
+    if out is not None and port:
+        raise InputError("--port is for the local server, and --out writes a folder that needs none; give one of the two")
+    if out is not None:
+        from ..explorer.files import EXPLORER_FOLDER
+        from ..files import replaceable_folder
+
+        replaceable_folder(out, EXPLORER_FOLDER)
+    existing_file(corpus / "corpus.json", "corpus")
+    if out is not None:
+        say(f"Look at the page: {write(corpus, out, recipe=recipe, model=model, weights=weights)}")
+        return
+    from ..explorer.server import ExplorerServer
+
+    server = ExplorerServer(contents(corpus, recipe=recipe, model=model), port)
+    say(f"The explorer is at {server.address} for this machine only; stop it with Ctrl-C")
+    if browser:
+        import webbrowser
+
+        webbrowser.open(server.address)
+    with server:
+        server.serve_forever()

@@ -1,4 +1,4 @@
-"""``hetero-xmodal graph``, ``corpus`` and ``analyze``: from images and sentences to heterographs and their statistics."""
+"""``hetero-xmodal graph`` and ``corpus``: from images and sentences to heterographs."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ app = typer.Typer()
         'hetero-xmodal graph scene.png "a red ball on a table" --out result',
         'hetero-xmodal graph photo.jpg "two dogs on a sofa" --detector grid:5 --out result',
         'hetero-xmodal graph photo.jpg "two dogs on a sofa" --detections boxes.json --out result',
+        'hetero-xmodal graph photo.jpg "a man in a red shirt" --detector nanodet --relations prior:prior.json --measure --out result',
     )
 )
 def graph(
@@ -31,6 +32,8 @@ def graph(
     language: o.Language = None,
     model: Annotated[str | None, o.former("--language", "--model")] = None,
     score_threshold: Annotated[float | None, typer.Option(help="Leave out objects with a lower detection score (0 to 1).")] = None,
+    relations: o.Relate = None,
+    measure: o.Measure = False,
     wiring: o.Wiring = "inherit",
 ) -> None:
     """Turn one image and one sentence into a heterograph; write graph, scene graphs and drawing.\f
@@ -54,7 +57,7 @@ def graph(
 
     result = write_pair(
         image, sentence, out, detector=detector, weights=weights, image_scene=image_scene, model=language, score_threshold=score_threshold,
-        wiring=wiring,
+        relations=relations, measure=measure, wiring=wiring,
     )  # fmt: skip
     made = result["graph"]
     counts = ", ".join(f"{made.num_nodes(t)} {t}" for t in made.ntypes if made.num_nodes(t))
@@ -68,12 +71,17 @@ def _shortened(scene: object, longest: int = 400) -> str:
     return text if len(text) <= longest else f"{text[:longest].rsplit(' , (', 1)[0]} , ... (all of it is in the JSON file)"
 
 
+#: what --bridges says -> the argument of build_graph
+_BRIDGES: dict[str, bool | str] = {"one": True, "all": "all", "none": False}
+
+
 @app.command(
     epilog=examples(
         "hetero-xmodal corpus world/scenes --size 500 --out corpus",
         "hetero-xmodal corpus my_photos --detector grid:5 --out corpus",
         "hetero-xmodal corpus coco:photos --split val --scenes true --out corpus",
         "hetero-xmodal corpus coco:photos --workers 4 --out corpus",
+        "hetero-xmodal corpus coco:photos --detector nanodet --relations prior:prior.json --measure --out corpus",
     )
 )
 def corpus(
@@ -86,37 +94,24 @@ def corpus(
     seed: o.WorldSeed = None,
     detector: o.Detector = None,
     scenes: Annotated[str, typer.Option(help="detector: find the objects; true: take the data set's own scene graphs.")] = "detector",
+    relations: o.Relate = None,
+    measure: o.Measure = False,
     wiring: o.Wiring = "inherit",
+    bridges: Annotated[str, typer.Option(help="one: each word to one region at most; all: a plural (two dogs) to several; none.")] = "one",
     workers: Annotated[int, typer.Option(help="Processes that work at the same time.")] = 1,
-    engine: Annotated[str, typer.Option(help="processes of this machine, or dask: a Dask cluster.")] = "processes",
-    scheduler: Annotated[str | None, typer.Option(help="Address of a running Dask scheduler, tcp://HOST:8786.")] = None,
+    engine: o.Engine = "processes",
+    scheduler: o.Scheduler = None,
 ) -> None:
     """Turn a whole data set, or a folder of images and captions, into one corpus of heterographs on disk."""
+    from ..checks import check_choice
     from ..data.tasks.corpus import build_corpus
 
+    check_choice("--bridges", bridges, _BRIDGES)
     size = o.renamed(size, limit, "--size", "--limit")
     made = build_corpus(
-        source, out, split=split, limit=size, sentences_per_image=sentences_per_image, detector=detector, scenes=scenes, wiring=wiring,
-        seed=seed, workers=workers, engine=engine, scheduler=scheduler,
+        source, out, split=split, limit=size, sentences_per_image=sentences_per_image, detector=detector, scenes=scenes,
+        relations=relations, measure=measure, wiring=wiring, bridges=_BRIDGES[bridges], seed=seed, workers=workers, engine=engine,
+        scheduler=scheduler,
     )  # fmt: skip
     dropped = made.info.get("dropped", 0)
     say(made, f"wrote {out}" + (f"; left out {dropped}, with the reasons in {out / 'dropped.csv'}" if dropped else ""))
-
-
-_UNIT = "image or sentence: only the tables of that unit; pair: everything once for every pair. If left out, each table has its own unit."
-
-
-@app.command(epilog=examples("hetero-xmodal analyze corpus --out report", "hetero-xmodal analyze corpus --out report --unit sentence"))
-def analyze(
-    corpus: Annotated[Path, typer.Argument(help="Folder of a corpus, written by 'hetero-xmodal corpus'.")],
-    out: Annotated[Path, typer.Option(help="Folder for tables (CSV), figures (PNG) and one page (index.html).")],
-    unit: Annotated[str | None, typer.Option(help=_UNIT)] = None,
-) -> None:
-    """Count what a corpus of heterographs holds: tables, figures and one page that shows them; images once, however many sentences."""
-    from ..analysis.report import ANALYSIS_FOLDER
-    from ..analysis.report import analyze as analyse
-    from ..files import atomic_folder
-
-    with atomic_folder(out, ANALYSIS_FOLDER) as folder:  # a folder that cannot be used is refused before the work
-        analyse(corpus, unit=unit).write(folder)
-    say(f"Look at the page: {out / 'index.html'}")

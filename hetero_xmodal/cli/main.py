@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from .. import __version__
-from . import data, detectors, editing, evaluate, explore, graphs, retrieval, tables, tools, train
+from . import analysis, data, detectors, editing, evaluate, explore, graphs, retrieval, tables, tools, train
 from . import options as o
 from .messages import empty_argument, explained
 from .options import examples, say, warnings_as_notes
@@ -37,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(tools.app)
 app.add_typer(graphs.app)
+app.add_typer(analysis.app)
 app.add_typer(explore.app)
 app.add_typer(data.app, name="data")
 app.add_typer(detectors.app, name="detector")

@@ -14,7 +14,10 @@ import typer
 T = TypeVar("T")
 PACKAGE = str(Path(__file__).parents[1])
 
-IMAGES = "Regions of an image: grid, grid:5, grid:7:resnet18, world, a detectron2 .yaml, boxes.json+efficientnet-lite0 or grid+boxes.json."
+IMAGES = (
+    "Regions of an image: grid, grid:5, grid:7:resnet18, world, a detectron2 .yaml, boxes.json+efficientnet-lite0, grid+boxes.json, or "
+    "given: those that the data hold."
+)
 TEXTS = "Words of a caption: minilm, trained, spacy or transformer:NAME."
 DETECTOR = (
     "'auto' (world for images of the generated world, else a detector of photographs), 'world', 'nanodet', 'grid' or 'grid:N' (patches), "
@@ -48,8 +51,8 @@ Objects = Annotated[
     str | None,
     typer.Option(
         "--detector",
-        help="Beside the patches of a grid, the objects that a detector sees: nanodet, or a file of detections, which is looked for in "
-        "the data folder too.",
+        help="Beside the patches of a grid, the objects that a detector sees: nanodet, or a file of detections or scenes:FILE.json, "
+        "looked for in the data folder too.",
     ),
 ]
 Words = Annotated[str, typer.Option("--texts", help=TEXTS)]
@@ -75,8 +78,19 @@ Similarity = Annotated[
 Scenes = Annotated[str, typer.Option(help="Where CAM's regions come from: detector, or true for the data's own scene graphs.")]
 Detector = Annotated[str | None, typer.Option(help=f"{DETECTOR} If left out, auto.")]
 EditDetector = Annotated[str | None, typer.Option("--detector", help=f"{DETECTOR} If left out, world.")]
+Relate = Annotated[
+    str | None,
+    typer.Option(
+        "--relations",
+        help="geometry (rules on the boxes), none, or prior:FILE, predicates guessed from classes and boxes with a file of "
+        "'train relations'. If left out, geometry.",
+    ),
+]
+Measure = Annotated[bool, typer.Option("--measure", help="Measure the colour, size and place of detected objects; for photographs.")]
 Language = Annotated[str | None, typer.Option(help="spaCy model that parses the sentence; the installed English one if left out.")]
 Rows = Annotated[list[str] | None, typer.Option("--row", help="Only this row; may be given several times; all if left out.")]
+Engine = Annotated[str, typer.Option(help="processes of this machine, or dask: a Dask cluster.")]
+Scheduler = Annotated[str | None, typer.Option(help="Address of a running Dask scheduler, tcp://HOST:8786.")]
 Wiring = Annotated[str, typer.Option(help="Neighbours of a bridge: inherit, counterpart or full.")]
 
 
@@ -85,9 +99,9 @@ _VALUES = {
     "data": "NAME", "preset": "NAME", "protocol": "NAME", "strategy": "NAME", "language": "NAME",
     "recipe": "NAME", "network": "NAME", "model": "MODEL", "start": "MODEL", "similarity": "MODEL", "cam": "MODEL", "set": "KEY=VALUE",
     "split": "SPLIT", "images": "REGIONS", "texts": "WORDS", "detector": "DETECTOR", "only": "TABLE", "row": "ROW", "method": "ROW",
-    "accelerator": "DEVICE", "scenes": "SOURCE", "wiring": "WIRING", "out": "FOLDER", "index": "FOLDER",
+    "accelerator": "DEVICE", "scenes": "SOURCE", "control": "CONTROL", "wiring": "WIRING", "out": "FOLDER", "index": "FOLDER",
     "image": "FILE", "weights": "FILE", "detections": "FILE.json",
-    "image_scene": "FILE.json", "label_vectors": "FILE.mat"
+    "relations": "HOW", "image_scene": "FILE.json", "label_vectors": "FILE.mat"
 }  # fmt: skip
 
 

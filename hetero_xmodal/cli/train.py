@@ -66,6 +66,7 @@ def train_dagnn(
         "hetero-xmodal train algr --data world/scenes --out runs/world",
         "hetero-xmodal train algr --data coco:FOLDER --out runs/photos",
         "hetero-xmodal train algr --data coco:FOLDER --out runs/photos --resume",
+        "hetero-xmodal train algr --data coco:FOLDER --out runs/photos --workers 8",
         "hetero-xmodal train algr --data scan:FOLDER --texts trained --out runs/scan --set variant=no-lwd --set width=1024",
         "hetero-xmodal train algr --data coco:FOLDER --images grid:5 --out runs/two --set members=2",
         "hetero-xmodal train algr --data coco:FOLDER --detector detections_nanodet.json --out runs/objects",
@@ -84,6 +85,9 @@ def train_algr(
     patience: o.Patience = None,
     seed: o.Seed = 0,
     resume: o.Resume = False,
+    workers: Annotated[int, typer.Option(help="Processes that make regions and words; the result is the same.")] = 1,
+    engine: o.Engine = "processes",
+    scheduler: o.Scheduler = None,
     accelerator: o.Accelerator = "cpu",
     devices: o.Devices = 1,
     strategy: o.Strategy = "auto",
@@ -91,7 +95,8 @@ def train_algr(
     """Image-text matching with latent graphs (ALGR). Test images are not looked at; --epochs counts both phases together."""
     _train(
         "algr", data, out=out, preset=preset, set=set, images=images, detector=detector, texts=texts, size=size, epochs=epochs,
-        patience=patience, seed=seed, resume=resume, accelerator=accelerator, devices=devices, strategy=strategy,
+        patience=patience, seed=seed, resume=resume, workers=workers, engine=engine, scheduler=scheduler, accelerator=accelerator,
+        devices=devices, strategy=strategy,
         then=f"; test it with: hetero-xmodal evaluate algr --data {data} --model {out}",
     )  # fmt: skip
 
@@ -218,6 +223,28 @@ def train_similarity(
 ) -> None:
     """Similarity of image and sentence, for the scores Sim and MP of edited images."""
     _train("similarity", data, out=out, set=set, size=size, epochs=epochs, seed=seed, resume=resume, accelerator=accelerator)
+
+
+@app.command(
+    "relations",
+    epilog=examples(
+        "hetero-xmodal train relations --data vrd:FOLDER --out prior.json",
+        "hetero-xmodal train relations --data vg:FOLDER --size 20000 --out prior.json",
+        "hetero-xmodal graph photo.jpg 'a man rides a horse' --relations prior:prior.json --out result",
+    ),
+)
+def train_relations(
+    data: Annotated[str, typer.Option(help="A data set with annotated relations, such as vrd:FOLDER, vg:FOLDER or world/scenes.")],
+    out: Annotated[Path, typer.Option(metavar="FILE.json", help="File for the counts.")],
+    split: Annotated[str | None, typer.Option(help="train, or the only split, if left out.")] = None,
+    size: Annotated[int | None, typer.Option(help="The first so many images; all if left out.")] = None,
+) -> None:
+    """Count annotated relations, for predicates guessed from classes and boxes (--relations prior:FILE of graph and corpus)."""
+    from ..training.relations import train_relations as count
+
+    prior = count(data, out=out, split=split, size=size)
+    relations = int(prior.triples[:, 3].sum())
+    say(f"counted:    {relations:,} relations of {len(prior.classes)} classes by {len(prior.predicates)} predicates", f"wrote {out}")
 
 
 @app.command(

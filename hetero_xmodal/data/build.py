@@ -267,6 +267,7 @@ def verify_dataset(name: str | Path, *, part: bool = False, progress: bool | Non
         report.checked += len(source.records) or sum(len(getattr(source.features(), split)) for split in source.splits if source.features)
         return report
     _verify_items(source, report, broken, progress)
+    report.notes += source.read_notes() if source.read_notes is not None else ()
     return report
 
 

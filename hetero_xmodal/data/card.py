@@ -74,6 +74,7 @@ class Card:
     statistics, splits, recipes : further numbers, sizes and origins of the splits, and how the recipes use the set
     quirks : what is odd in the published files, and what the reader does about it
     tried : what of it was read here: the whole set, a part, or the format only
+    figures : what the numbers were compared with, and which are not checked
     downloads : what ``data get`` may fetch
     labels : names of the classes that the files number and do not name
     year : of publication
@@ -90,6 +91,7 @@ class Card:
     tree: str
     year: int
     tried: str
+    figures: str
     files: tuple[Mapping[str, str], ...] = ()
     fields: tuple[Mapping[str, str], ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -114,6 +116,7 @@ class Card:
             "## Quirks\n\n" + "\n".join(f"* {quirk}" for quirk in self.quirks),
             "## Recipes\n\n" + _table(("recipe", "use"), self.recipes),
             f"## How far it was tried\n\n{self.tried[:1].upper()}{self.tried[1:]}",
+            f"## Where the numbers come from\n\n{self.figures}",
         ]
         return "\n\n".join(parts) + "\n"
 

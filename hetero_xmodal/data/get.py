@@ -67,9 +67,11 @@ def get_dataset(name: str, out: str | Path, *, unpack: bool = True, progress: bo
     InputError : a set that is not fetched by a program, a server that does not answer, another checksum, an archive whose members lead
         outside.
     """
-    card = carded(name).published()
+    entry = carded(name)
+    card = entry.published()
     if card is None:
-        raise InputError(f"{name} is a layout of files, not a published set; there is nothing to fetch")
+        what = "a layout of files, not a published set" if ":" in entry.form else "drawn by the package"
+        raise InputError(f"{name} is {what}; there is nothing to fetch")
     if not card.downloads:
         raise InputError(
             f"{card.title} is not fetched by a program; follow the terms at {card.source}, see: hetero-xmodal data card {card.name}"
@@ -78,18 +80,24 @@ def get_dataset(name: str, out: str | Path, *, unpack: bool = True, progress: bo
     if out.exists() and not out.is_dir():
         raise InputError(f"'{out}' is a file; give a folder")
     check_writable(out / "any file" if out.is_dir() else out)
+    new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     report = GetReport(out)
-    with one_writer(out):
-        for one in card.downloads:
-            path = _place(out, one)
-            if path.is_file() and _md5(path) == one.md5:
-                report.there.append(one.name)
-            else:
-                _fetch(one, path, progress)
-                report.fetched.append(one.name)
-            if unpack and one.unpack:
-                report.notes += _unpack(path, out)
+    try:
+        with one_writer(out):
+            for one in card.downloads:
+                path = _place(out, one)
+                if path.is_file() and _md5(path) == one.md5:
+                    report.there.append(one.name)
+                else:
+                    _fetch(one, path, progress)
+                    report.fetched.append(one.name)
+                if unpack and one.unpack:
+                    report.notes += _unpack(path, out)
+    finally:
+        if new:  # nothing could be fetched: no empty folder is left
+            with contextlib.suppress(OSError):
+                out.rmdir()
     return report
 
 
@@ -142,6 +150,9 @@ def _fetch(one: Download, path: Path, progress: bool | None) -> None:
 
 def _stopped(one: Download, part: Path, why: str) -> str:
     have = part.stat().st_size if part.is_file() else 0
+    if not have:
+        why = " ".join(why.split())[:120].removeprefix("<urlopen error ").removesuffix(">")
+        return f"'{one.url}' cannot be reached ({why}); check the connection and repeat the call, or fetch the file by hand"
     return f"'{one.url}' was interrupted after {have} bytes ({' '.join(why.split())[:120]}); repeat the call to continue"
 
 

@@ -14,12 +14,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import InputError
-
-if TYPE_CHECKING:
-    from .store import FileRows
 
 #: begins every mark; models saved by earlier versions hold marks of another kind
 PREFIX = "b2:"
@@ -72,13 +69,15 @@ def file_marks(paths: Sequence[str | Path], cache: str | Path | None = None, *, 
     return marks
 
 
-def row_marks(features: FileRows, cache: str | Path | None = None, *, progress: bool | None = None) -> list[str]:
-    """The mark of every row of an array (n, ...) in a file, empty for rows of zeros; remembered in the folder *cache*.
+def row_marks(features: Any, cache: str | Path | None = None, *, progress: bool | None = None) -> list[str]:
+    """The mark of every row of an array (n, ...), empty for rows of zeros; those of a file are remembered in the folder *cache*.
 
     Raises
     ------
     InputError : the file cannot be read.
     """
+    if not hasattr(features, "path"):
+        return _hash_rows(features, progress)
     with _memory(cache) as memory:
         # fmt: off
         text = memory(features.path, f"rows {features.offset} {features.dtype.str} {features.shape}",
@@ -92,7 +91,7 @@ def _hash_file(path: Path) -> str:
         return PREFIX + hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
-def _hash_rows(features: FileRows, progress: bool | None) -> list[str]:
+def _hash_rows(features: Any, progress: bool | None) -> list[str]:
     import numpy as np
 
     from .store import progress_bar

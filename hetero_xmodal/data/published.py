@@ -84,7 +84,7 @@ class OldTexts:
     """
 
     def __init__(self) -> None:
-        self._latin: list[str] = []
+        self._latin: dict[str, None] = {}  # a file may be read several times
 
     def lines(self, path: Path, what: str) -> list[str]:
         """The lines of a file, which may be empty; Windows line ends count as line ends.
@@ -104,7 +104,7 @@ class OldTexts:
             text = data.decode("utf-8")
         except UnicodeDecodeError:
             text = data.decode("latin-1")
-            self._latin.append(path.name)
+            self._latin[path.name] = None
         if "\0" in text:
             raise InputError(f"{what} '{path}' holds NUL characters; it is damaged, or not a text")
         return text_lines(text.replace("\r\n", "\n"))
@@ -113,7 +113,37 @@ class OldTexts:
         """A sentence about the files that were not UTF-8."""
         if not self._latin:
             return ()
-        return (f"{len(self._latin)} text files are not UTF-8 and were read as Latin-1, the first is '{self._latin[0]}'",)
+        return (f"{len(self._latin)} text files are not UTF-8 and were read as Latin-1, the first is '{next(iter(self._latin))}'",)
+
+
+class Tally:
+    """Counts what is left out of images that are read one by one, each thing once, however often its image is read.
+
+    Parameters
+    ----------
+    where : how the notes begin.
+
+    >>> tally = Tally("'d'")
+    >>> tally.add("boxes have no area", "a.jpg, box 3")
+    >>> tally.add("boxes have no area", "a.jpg, box 3")
+    >>> tally.notes()
+    ("'d': 1 boxes have no area and are left out, the first is that of a.jpg, box 3",)
+    """
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._seen: dict[str, dict[str, None]] = {}
+
+    def add(self, what: str, which: str) -> None:
+        """Count *which*, left out because of *what*."""
+        self._seen.setdefault(what, {})[which] = None
+
+    def notes(self) -> tuple[str, ...]:
+        """A sentence about each reason."""
+        return tuple(
+            f"{self._where}: {len(seen)} {what} and are left out, the first is that of {next(iter(seen))}"
+            for what, seen in self._seen.items()
+        )
 
 
 def zeros_and_ones(path: Path, rows: int, columns: int = 1) -> np.ndarray:
@@ -170,14 +200,14 @@ def whole_image(name: str, attributes: Sequence[str], id: str, size: tuple[int, 
     )
 
 
-def caption_file(path: Path) -> tuple[str, ...]:
-    """The captions of one image, one a line; UTF-8 or Latin-1.
+def caption_file(path: Path, texts: OldTexts | None = None) -> tuple[str, ...]:
+    """The captions of one image, one a line; UTF-8 or Latin-1, which *texts* counts.
 
     Raises
     ------
     InputError : the file cannot be read or holds no text.
     """
-    lines = [clean_text(line) for line in OldTexts().lines(path, "captions")]
+    lines = [clean_text(line) for line in (texts or OldTexts()).lines(path, "captions")]
     if not any(lines):
         raise InputError(f"captions '{path}' hold no line of text; expected one caption a line")
     return tuple(line for line in lines if line)

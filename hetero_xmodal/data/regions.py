@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import InputError
 from ..files import read_json
 from ..ids import id_text
-from .store import FileRows, from_bytes, open_store
+from .store import from_bytes, open_store
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -188,7 +188,7 @@ def _checked_ids(ids: Any, n: int, path: str) -> list[str]:
 def select_regions(regions: Regions, rows: Sequence[int] | np.ndarray) -> Regions:
     """The regions of the images *rows* (m,), features (m, k, d), without reading them from their file."""
     rows = np.asarray(rows, dtype=np.int64)
-    features = regions.features.select(rows) if isinstance(regions.features, FileRows) else regions.features[rows]
+    features = regions.features.select(rows) if hasattr(regions.features, "select") else regions.features[rows]
     boxes, sizes, classes = (None if part is None else part[rows] for part in (regions.boxes, regions.sizes, regions.classes))
     ids = [regions.ids[row] for row in rows.tolist()] if len(regions.ids) else []
     return Regions(features, regions.counts[rows], boxes, sizes, ids, regions.provenance, classes)

@@ -122,6 +122,8 @@ TASKS: dict[str, Need] = {
     "index": Need((_CAPTIONED, ("images", "tags"), ("regions", "captions")), "images with captions or tags, or regions with captions"),
     "load_pairs": Need((("images", "edits"),), "images with edits"),
 }
+#: tasks for which the list of data sets has no column
+FURTHER_TASKS: dict[str, Need] = {"relations": Need((("images", "scene graphs"),), "images with scene graphs")}
 
 
 def _world(kind: str, summary: str, *, dials: bool = False) -> Entry:
@@ -241,6 +243,7 @@ ENTRIES: tuple[Entry, ...] = (
         may_give=(
             ("images", "where it knows the files of its images"), ("labels", "where its images have labels"),
             ("scene graphs", "unless its regions are patches of a grid"),
+            ("regions", "where its regions have features"),
         ),
         where="FOLDER, as 'hetero-xmodal corpus' or GraphCorpus.save writes it",
     ),
@@ -248,6 +251,17 @@ ENTRIES: tuple[Entry, ...] = (
 
 
 # ---------------------------------------------------------------------------------------------- from a name to a source
+
+
+def absolute_name(name: str) -> str:
+    """*name* with absolute paths, as a process with another working directory can open it.
+
+    >>> absolute_name("world/birds"), absolute_name("coco:/no/such/folder")
+    ('world/birds', 'coco:/no/such/folder')
+    """
+    kind, colon, place = name.partition(":")
+    parts = [place] if path_exists(place) else place.split(",")  # karpathy:FILE,FOLDER
+    return f"{kind}{colon}{','.join(str(Path(part).absolute()) if part and path_exists(part) else part for part in parts)}"
 
 
 def entry_of(name: str) -> tuple[Entry, str]:
@@ -386,6 +400,8 @@ def open_for(name: str, task: str, *, seed: int = 0, image_size: int = 128, cach
 
 
 def _need(task: str) -> Need:
+    if task in FURTHER_TASKS:
+        return FURTHER_TASKS[task]
     if task not in TASKS:
         raise InputError(f"unknown task {task!r}{nearest(str(task), TASKS)}; known are {', '.join(TASKS)}")
     return TASKS[task]

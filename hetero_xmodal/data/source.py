@@ -192,6 +192,7 @@ class Source:
     pairs : function that makes pairs for manipulation
     missing : images that the annotations name and the folder lacks; they have no record
     counts : numbers that the card of a published set names too
+    read_notes : notes on what is only seen when captions are read, which is when they are asked for; ``data verify`` tells them
     """
 
     name: str
@@ -210,6 +211,7 @@ class Source:
     pairs: PairsOpener | None = None
     missing: tuple[str, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    read_notes: Callable[[], tuple[str, ...]] | None = None
 
     def __post_init__(self) -> None:
         gives = frozenset(self.gives)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..checks import check_choice, check_count
+from ..control_names import CONTROLS, check_control
 from ..data.registry import check_data
 from ..data.source import SPLITS, split_name
 from ..errors import InputError, nearest
@@ -33,6 +35,8 @@ def evaluate(
     image_size: int | None = None,
     scenes: str | None = None,
     similarity: str | Path | None = None,
+    control: str | None = None,
+    graph_report: bool = False,
     save: bool = True,
     progress: bool | None = None,
 ) -> Evaluation:
@@ -42,10 +46,11 @@ def evaluate(
     recipe         scores                                                                  options
     =============  ======================================================================  ================================================
     ``dagnn``      mean average precision over all ranks, both directions                  size (of the world), network
-    ``algr``       R@1, R@5, R@10, median rank, both directions; Rsum                      size, protocol, swaps
-    ``trail``      the same                                                                size, protocol, swaps
-    ``cam``        edit accuracy, kept, success, errors, slots of the edited sentence      split, pairs, image_size, scenes, similarity
-    ``mimnet``     edit accuracy, kept, success, errors                                    split, pairs, image_size, similarity
+    ``algr``       R@1, R@5, R@10, median rank, both directions; Rsum                      size, protocol, control, swaps
+    ``trail``      the same                                                                size, protocol, control (shuffled), swaps
+    ``cam``        edit accuracy, kept, success, errors, slots of the edited sentence      split, pairs, image_size, scenes, similarity,
+                                                                                           control
+    ``mimnet``     edit accuracy, kept, success, errors                                    split, pairs, image_size, similarity, control
     =============  ======================================================================  ================================================
 
     Parameters
@@ -64,6 +69,9 @@ def evaluate(
     image_size : side of the edited images in pixels; the model's own if left out.
     scenes : source of CAM's regions: ``"detector"``, or ``"true"`` for the annotated scene graphs.
     similarity : folder of a model of ``train similarity``; adds Sim, Diff and MP.
+    control : score the model with its edges ``"even"``, ``"identity"``, ``"shuffled"``, of ``"merged"`` relation types or with
+        ``"no-bridges"``, see :mod:`hetero_xmodal.message_passing.controls`. DAGNN's graph is not used in retrieval: train it so instead.
+    graph_report : add what :func:`hetero_xmodal.graph_report` measures on 32 items to the text.
     save : keep scores and per-query values in ``evaluations/`` of the run folder, for :func:`hetero_xmodal.compare`; a bare model folder
         is not changed.
     progress : show progress bars; by default in a terminal.
@@ -80,6 +88,8 @@ def evaluate(
     """
     if recipe is not None and recipe not in RECIPES:
         raise InputError(f"recipe is {recipe!r}{nearest(str(recipe), RECIPES)}; models of {', '.join(RECIPES)} can be evaluated")
+    if control is not None:
+        check_control(control)
     if recipe in ("cam", "mimnet"):
         check_edits(data, split, pairs, image_size, scenes)
     folder, recipe = _find(model, data, recipe)
@@ -88,14 +98,20 @@ def evaluate(
     if recipe in ("cam", "mimnet"):
         check_edits(data, split, pairs, image_size, scenes)
     check_data(data, recipe)
+    if recipe == "dagnn" and control is not None:
+        raise InputError("DAGNN's label graph is not used in retrieval, so a control changes nothing there; train with --set control=...")
     options = {
         "split": split, "size": size, "protocol": protocol, "swaps": swaps or None, "network": network, "pairs": pairs,
         "image_size": image_size, "scenes": scenes,
         "similarity": None if similarity is None else find_model(similarity, recipe="similarity")[0],
-        "progress": progress,
+        "progress": progress, "control": None if control == "none" else control,
     }  # fmt: skip
     measure = {"dagnn": _dagnn, "algr": _matching, "trail": _matching, "cam": _cam, "mimnet": _mimnet}[recipe]
     made = call_with(measure, f"evaluate {recipe}", [folder, data], options)
+    if graph_report:
+        from .graph_report import graph_report as report
+
+        made = replace(made, text=f"{made.text}\n{report(folder, data, control=control or 'none', progress=progress)}")
     run = run_of(folder)
     return made.save(run) if save and run is not None else made
 
@@ -163,8 +179,30 @@ def _dagnn(folder: Path, data: str, *, size: int | None = None, network: str | N
     return _made("dagnn", folder, {"data": data, "size": size}, scores, per_query, text)
 
 
+def _under(model: Any, control: str | None, settings: dict[str, Any]) -> dict[str, Any]:
+    """Put *model* under *control*; returns *settings* with it."""
+    if control is None:
+        return settings
+    if model.recipe_name == "trail":  # its scores are not computed pair by pair along the recipe's edges
+        if control != "shuffled":
+            raise InputError(f"control '{control}' is not made for trail; give shuffled, or train one with --set edges=none")
+        model.config = replace(model.config, edges="shuffled")
+        return settings | {"control": control}
+    from ..message_passing import set_control
+
+    set_control(model, control)
+    return settings | {"control": control}
+
+
 def _matching(
-    folder: Path, data: str, *, size: int | None = None, protocol: str = "any", swaps: bool = False, progress: bool | None = None
+    folder: Path,
+    data: str,
+    *,
+    size: int | None = None,
+    protocol: str = "any",
+    swaps: bool = False,
+    control: str | None = None,
+    progress: bool | None = None,
 ) -> Evaluation:
     from ..metrics import PROTOCOLS
 
@@ -176,7 +214,7 @@ def _matching(
 
     model = load_retrieval_model(folder, recipe=find_model(folder)[1])
     if swaps:
-        return _swaps(folder, model, data, size or 500, progress)
+        return _swaps(folder, model, data, size or 500, control, progress)
     import numpy as np
 
     from ..data.tasks.matching import load_test_split
@@ -186,6 +224,7 @@ def _matching(
     from .results import PerQuery, queries_digest
 
     split = load_test_split(data, model.vocab, sizes=None if size is None else {"test": size}, progress=progress)
+    settings = _under(model, control, {"data": data, "size": size, "protocol": protocol})
     found = recall_at_k(similarity_of(model, split, progress=progress), split.image_of_caption, protocol=protocol)
     owner = np.asarray(split.image_of_caption, np.int64)
     queries = queries_digest(list(map(str, split.regions.ids)), split.captions, owner)
@@ -201,17 +240,18 @@ def _matching(
             weighted = hits if groups is None else np.bincount(owner, hits, len(sums)) * len(sums) / len(owner)
             sums += weighted
     per_query["rsum"] = PerQuery(sums, queries)  # each image's own part: its hits, and those of its captions; the mean is Rsum
-    text = f"{data}: {count_captions(split)}\n{found}"
-    return _made(model.recipe_name, folder, {"data": data, "size": size, "protocol": protocol}, scores, per_query, text)
+    text = f"{data}: {count_captions(split)}{_told(control)}\n{found}"
+    return _made(model.recipe_name, folder, settings, scores, per_query, text)
 
 
-def _swaps(folder: Path, model: Any, data: str, size: int, progress: bool | None) -> Evaluation:
+def _swaps(folder: Path, model: Any, data: str, size: int, control: str | None, progress: bool | None) -> Evaluation:
     """How often the true caption of an image scores higher than the same caption after one exchange."""
     from ..data.tasks.matching import load_swaps
     from ..metrics import swap_hits
     from ..training.similarity_of import similarity_of
     from .results import PerQuery, queries_digest
 
+    settings = _under(model, control, {"data": data, "size": size, "swaps": True})
     made = load_swaps(model.vocab, data, size=size, progress=progress)
     hits = swap_hits(similarity_of(model, made.split, progress=progress), made.split.image_of_caption)
     scores, per_query = {}, {}
@@ -220,9 +260,13 @@ def _swaps(folder: Path, model: Any, data: str, size: int, progress: bool | None
         some = [swap for swap, yes in zip(made.swaps, chosen, strict=True) if yes]
         scores[kind] = float(hits[chosen].mean())
         per_query[kind] = PerQuery(hits[chosen], queries_digest([swap.item.id for swap in some], [swap.caption for swap in some]))
-    lines = [f"{data}: {len(hits)} captions of {size} test images, each beside itself after one exchange; 0.5 is chance"]
+    lines = [f"{data}: {len(hits)} captions of {size} test images, each beside itself after one exchange; 0.5 is chance{_told(control)}"]
     lines += [f"  {kind:<10} {value:.3f}  ({int((made.kinds == kind).sum())})" for kind, value in scores.items()]
-    return _made(model.recipe_name, folder, {"data": data, "size": size, "swaps": True}, scores, per_query, "\n".join(lines))
+    return _made(model.recipe_name, folder, settings, scores, per_query, "\n".join(lines))
+
+
+def _told(control: str | None) -> str:
+    return "" if control is None else f"; control: {CONTROLS[control]}"
 
 
 def _edits(
@@ -258,7 +302,8 @@ def _edits(
         for name, score in (("Sim", found.sim), ("Diff", found.diff), ("MP", found.mp)):
             scores[name] = float(score)
             per_query[name] = PerQuery(score.per_image.double().numpy(), queries, higher=name != "Diff")
-    lines = [f"{settings['data']}, {settings['split']}: {len(pairs)} pairs of {settings['image_size']} pixels"]
+    head = f"{settings['data']}, {settings['split']}: {len(pairs)} pairs of {settings['image_size']} pixels"
+    lines = [head + _told(settings.get("control"))]
     lines += [f"  {name:<16} {value:.4f}" + (f"   ({kinds})" if name == "edit accuracy" else "") for name, value in scores.items()]
     return _made(recipe, folder, settings, scores, per_query, "\n".join(lines))
 
@@ -297,6 +342,7 @@ def _cam(
     image_size: int | None = None,
     scenes: str = "detector",
     similarity: Path | None = None,
+    control: str | None = None,
     progress: bool | None = None,
 ) -> Evaluation:
     from ..editing.pipeline import load_manipulation_model, manipulate_pairs
@@ -307,6 +353,7 @@ def _cam(
         "data": data, "split": split, "pairs": pairs, "image_size": image_size or model.config.image_size, "scenes": scenes,
         "similarity": None if similarity is None else weights_digest(similarity),
     }  # fmt: skip
+    settings = _under(model, control, settings)
     some = _pairs(data, split, pairs, settings["image_size"])
     images, sentences = edited(lambda few: manipulate_pairs(model, few, scenes=scenes), some, progress)
     return _edits("cam", folder, settings, some, images, sentences, similarity)
@@ -320,6 +367,7 @@ def _mimnet(
     pairs: int = 500,
     image_size: int | None = None,
     similarity: Path | None = None,
+    control: str | None = None,
     progress: bool | None = None,
 ) -> Evaluation:
     from ..editing.mimnet import edit_by_memory, load_memory_model
@@ -330,6 +378,7 @@ def _mimnet(
         "data": data, "split": split, "pairs": pairs, "image_size": image_size or model.config.fine_size,
         "similarity": None if similarity is None else weights_digest(similarity),
     }  # fmt: skip
+    settings = _under(model, control, settings)
     some = _pairs(data, split, pairs, settings["image_size"])
     images, _ = edited(lambda few: (edit_by_memory(model, few), None), some, progress)
     return _edits("mimnet", folder, settings, some, images, None, similarity)

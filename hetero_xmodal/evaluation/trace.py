@@ -190,6 +190,16 @@ def trace(
     return EdgeWeights(image, sentence, name, traces, boxes)
 
 
+def load_traced(recipe: str | None, model: Any) -> tuple[str, Any]:
+    """Name of the recipe and the model, loaded once to trace many pairs; both as in :func:`trace`.
+
+    Raises
+    ------
+    InputError : an unknown recipe, a model that cannot be loaded, or one whose edges cannot be traced.
+    """
+    return _model(recipe, model, {}, None)
+
+
 def _check_used(name: str, objects: Mapping[str, Any], language: str | None) -> None:
     """Refuse options that a model of the recipe *name* would not read."""
     if name in ("algr", "trail"):

@@ -58,6 +58,10 @@ FORMATS: dict[str, Format] = {
                ending=".duckdb", package=("duckdb", "duckdb"), kinds=_BOTH),
         Format("pyg", "PyTorch Geometric's HeteroData, 256 graphs a file", "graph_files:write_pyg",
                "torch.load(FILE), HeteroData.from_dict, hx.from_pyg", package=("torch_geometric", "torch-geometric"), kinds=_BOTH),
+        Format("dgl", "DGL's own files, 256 graphs a file", "graph_files:write_dgl",
+               "dgl.load_graphs(FILE), GraphCorpus.from_graphs",
+               "DGL's files hold no bool, which becomes 0 and 1 (uint8; validate and from_graphs take both); images without a sentence and "
+               "sentences without an image are left out.", kinds=_BOTH),
         Format("graphml", "one GraphML file a graph, for networkx, Gephi, yEd", "graph_files:write_graphml",
                "networkx.read_graphml, hx.from_networkx", kinds=_BOTH),
         Format("gexf", "one GEXF file a graph, for Gephi", "graph_files:write_gexf", "networkx.read_gexf",

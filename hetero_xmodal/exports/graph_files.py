@@ -1,4 +1,4 @@
-"""Exports that are one graph after another: PyTorch Geometric, GraphML, GEXF; and ``pairs.csv``, which says what each graph is."""
+"""Exports that are one graph after another: DGL, PyTorch Geometric, GraphML, GEXF; and ``pairs.csv``, which says what each graph is."""
 
 from __future__ import annotations
 
@@ -29,6 +29,19 @@ def write_pyg(corpus: GraphCorpus, folder: Path) -> None:
         name = f"graphs-{start // _PER_FILE:05d}.pt"
         numbers = range(start, min(start + _PER_FILE, len(corpus)))
         torch.save([to_pyg(corpus[k]).to_dict() for k in numbers], folder / name)
+        places += [(name, k - start) for k in numbers]
+    _list(corpus, folder, {"file": [name for name, _ in places], "row": [row for _, row in places]})
+
+
+def write_dgl(corpus: GraphCorpus, folder: Path) -> None:
+    """Files ``graphs-00000.bin`` of DGL's own format."""
+    from ..environment import require_dgl
+
+    dgl, places = require_dgl(), []
+    for start in _shown(range(0, len(corpus), _PER_FILE), "files"):
+        name = f"graphs-{start // _PER_FILE:05d}.bin"
+        numbers = range(start, min(start + _PER_FILE, len(corpus)))
+        dgl.save_graphs(str(folder / name), [corpus[k] for k in numbers])
         places += [(name, k - start) for k in numbers]
     _list(corpus, folder, {"file": [name for name, _ in places], "row": [row for _, row in places]})
 

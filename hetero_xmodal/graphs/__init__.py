@@ -18,6 +18,7 @@ _HOME = {
     "match_objects": "bridges",
     "name_similarity": "bridges",
     "FlatGraphs": "flat",
+    "batch": "flat",
     "label_graph": "labels",
     "label_matrices": "labels",
     "normalize_adjacency": "labels",

@@ -1,7 +1,9 @@
 """A corpus on disk: one folder, one ``.npy`` file per column, written shard by shard and read by memory mapping.
 
 ``corpus.json`` describes the columns; ``images/visual.box.npy``, ``pairs/image.npy`` and so on hold them, as plain numpy arrays that any
-program can map. Texts are two columns, where each begins (``.offsets``) and all bytes (``.bytes``). A shard is what was appended at once;
+program can map. What is read together lies together: ``images/offsets.npy`` (images + 1, node types and relations) says where the nodes
+and edges of each image begin, and ``.ends.npy`` (edges, 2) holds source and destination. Texts are two columns, where each begins
+(``.offsets``) and all bytes (``.bytes``). A shard is what was appended at once;
 ``shards.rows.npy`` holds the number of rows of every column after each shard, and ``shards.hashes.npy`` the SHA-256 of what it added to
 each group of columns (the tensors of a table, or one kind of texts).
 
@@ -35,13 +37,13 @@ from ..errors import InputError
 from ..files import read_json, read_safetensors, write_json, write_safetensors
 from ..schema import Relation
 from .corpus_data import SPLIT_PARTS, TABLES, TEXTS, CorpusData, Owner, owner_name, owner_part
-from .flat import FlatGraphs
+from .flat import FlatGraphs, Packed
 from .folder_kind import CORPUS_FORMAT as FORMAT
 from .store import check_description
 from .texts import Texts, Vocabulary, VocabularyMaker
 
 #: version of the layout of files; that of the graphs in them is the schema's
-LAYOUT = 2
+LAYOUT = 3
 _HEADER = 128  # bytes before the data of every column, so that a header can be written again when the length is known
 #: files of a corpus that is being written
 JOURNAL = ("journal.jsonl", "columns.json")
@@ -66,11 +68,11 @@ def columns(data: CorpusData) -> dict[str, np.ndarray]:
     out: dict[str, np.ndarray] = {}
     for part, table in data.tables.items():
         folder = TABLES[part]
-        for owner, offsets in (table.node_offsets | table.edge_offsets).items():
-            out[f"{folder}/{owner_name(owner)}.offsets"] = offsets.numpy()
-        for relation, (source, destination) in table.edge_ends.items():
-            name = f"{folder}/{owner_name(relation)}"
-            out[f"{name}.source"], out[f"{name}.destination"] = source.numpy(), destination.numpy()
+        offsets = [table.node_offsets[name].numpy() for name in table.node_data]
+        offsets += [table.edge_offsets[relation].numpy() for relation in table.edge_data]
+        out[f"{folder}/offsets"] = np.stack(offsets, axis=1) if offsets else np.zeros((table.count + 1, 0), np.int64)
+        for relation, ends in table.edge_ends.items():
+            out[f"{folder}/{owner_name(relation)}.ends"] = np.stack([end.numpy() for end in ends], axis=1)
         for owner, features in (table.node_data | table.edge_data).items():
             for feature, value in features.items():
                 name = f"{folder}/{owner_name(owner)}.{feature}"
@@ -94,7 +96,7 @@ def group_of(name: str) -> Group:
 
 
 def _is_offsets(name: str) -> bool:
-    return name.endswith(".offsets")
+    return name.endswith(("/offsets", ".offsets"))
 
 
 def _owners(data: CorpusData) -> list[dict[str, Any]]:
@@ -175,7 +177,7 @@ class ColumnWriter:
         self.shards = 0
         self._about: dict[str, Any] = {}
         self._rows: dict[str, int] = {}
-        self._last: dict[str, int] = {}  # column of offsets -> its last entry
+        self._last: dict[str, Any] = {}  # column of offsets -> its last entry
         self._vocabulary = VocabularyMaker()
         self._files: dict[str, Any] = {}
         if (folder / "columns.json").exists():
@@ -321,9 +323,9 @@ class ColumnWriter:
         write_json(self.folder / "columns.json", about)
 
     def _tail(self, name: str, offsets: np.ndarray) -> np.ndarray:
-        """Offsets (n + 1,) of a shard as the further offsets (n,) of the column."""
+        """Offsets (n + 1, ...) of a shard as the further offsets (n, ...) of the column."""
         last = self._last.get(name, 0)
-        self._last[name] = int(last + offsets[-1] - offsets[0])
+        self._last[name] = last + offsets[-1] - offsets[0]
         return offsets[1:] - offsets[0] + last
 
     def _open(self, name: str) -> Any:
@@ -332,7 +334,8 @@ class ColumnWriter:
             new = not path.exists()
             file = self._files[name] = open(path, "r+b" if not new else "w+b")  # noqa: SIM115
             if new:
-                file.write(_header("int64", (0,)) + (bytes(8) if _is_offsets(name) else b""))
+                zero = bytes(_bytes_per_row(self._about["columns"][name])) if _is_offsets(name) else b""
+                file.write(_header("int64", (0,)) + zero)
             file.seek(0, os.SEEK_END)
         return self._files[name]
 
@@ -374,7 +377,7 @@ class ColumnWriter:
                 path.unlink()
             return
         for name in filter(_is_offsets, names):
-            self._last[name] = int(self._read(name, self._rows[name] - 1)[0])
+            self._last[name] = self._read(name, self._rows[name] - 1)[0]
         self._vocabulary = VocabularyMaker(Texts(*(self._read(name) for name in VOCABULARY)).bytes())
 
     def _hashes(self, before: dict[str, int], after: dict[str, int]) -> bytes:
@@ -480,20 +483,26 @@ def read_corpus(folder: Path, *, verify: bool = True) -> tuple[CorpusData, dict[
 def _restored(arrays: dict[str, np.ndarray], about: dict[str, Any]) -> CorpusData:
     counts = {part: int(about[table]) for part, table in TABLES.items()}
     tables = {part: FlatGraphs(about["kind"], count) for part, count in counts.items()}
+    for part, table in tables.items():
+        table.packed = Packed([], arrays[f"{TABLES[part]}/offsets"], {}, {})
     widths: dict[tuple[Owner, str], int] = {}
     for entry in about["owners"]:
         owner: Owner = entry["node type"] if "node type" in entry else _relation(entry["relation"])
         part = owner_part(owner)
         table, name = tables[part], f"{TABLES[part]}/{owner_name(owner)}"
+        assert table.packed is not None, "set above"
         features = {feature: torch.from_numpy(arrays[f"{name}.{feature}"]) for feature in entry["features"]}
-        offsets = _checked_offsets(arrays, name, table.count, [f"{name}.{feature}" for feature in features])
+        beside = [*(f"{name}.{feature}" for feature in features), *([] if isinstance(owner, str) else [f"{name}.ends"])]
+        column = table.packed.offsets[:, len(table.packed.owners)]
+        offsets = _checked_offsets(column, name, table.count, [len(arrays[other]) for other in beside])
+        table.packed.owners.append(owner)
+        table.packed.features[owner] = {feature: arrays[f"{name}.{feature}"] for feature in features}
         if isinstance(owner, str):
             table.node_offsets[owner], table.node_data[owner] = offsets, features
         else:
             table.edge_offsets[owner], table.edge_data[owner] = offsets, features
-            ends = [f"{name}.source", f"{name}.destination"]
-            _checked_offsets(arrays, name, table.count, ends)
-            table.edge_ends[owner] = (torch.from_numpy(arrays[ends[0]]), torch.from_numpy(arrays[ends[1]]))
+            table.packed.ends[owner] = ends = arrays[f"{name}.ends"]
+            table.edge_ends[owner] = (torch.from_numpy(ends[:, 0]), torch.from_numpy(ends[:, 1]))
         for feature in features:
             if f"{owner_name(owner)}.{feature}" in about["widths"]:
                 widths[owner, feature] = int(about["widths"][f"{owner_name(owner)}.{feature}"])
@@ -505,9 +514,9 @@ def _restored(arrays: dict[str, np.ndarray], about: dict[str, Any]) -> CorpusDat
     texts = {}
     for folder, name in TEXTS:
         key = f"{folder}/{name}"
-        _checked_offsets(arrays, key, int(about[folder]), [f"{key}.bytes"])
+        _checked_offsets(arrays[f"{key}.offsets"], key, int(about[folder]), [len(arrays[f"{key}.bytes"])])
         texts[folder, name] = Texts(arrays[f"{key}.offsets"], arrays[f"{key}.bytes"])
-    _checked_offsets(arrays, "vocabulary", len(arrays[VOCABULARY[0]]) - 1, [VOCABULARY[1]])
+    _checked_offsets(arrays[VOCABULARY[0]], "vocabulary", len(arrays[VOCABULARY[0]]) - 1, [len(arrays[VOCABULARY[1]])])
     return CorpusData(
         about["kind"], tables, arrays["pairs/image"], arrays["pairs/sentence"],
         {part: arrays[f"{TABLES[part]}/split"] for part in SPLIT_PARTS}, texts, Vocabulary(Texts(*(arrays[name] for name in VOCABULARY))),
@@ -520,10 +529,12 @@ def _relation(values: list[str]) -> Relation:
     return source, name, destination
 
 
-def _checked_offsets(arrays: dict[str, np.ndarray], name: str, count: int, rows_of: list[str]) -> torch.Tensor:
-    """The offsets of *name*, whose first and last entries are compared with what they divide; those between with the shards' hashes."""
-    offsets = arrays[f"{name}.offsets"]
-    ok = offsets.shape == (count + 1,) and offsets[0] == 0 and all(offsets[-1] == len(arrays[column]) for column in rows_of)
+def _checked_offsets(offsets: np.ndarray, name: str, count: int, rows: list[int]) -> torch.Tensor:
+    """The offsets (count + 1,) of *name*, whose first and last entries are compared with the *rows* that they divide.
+
+    Those between are compared with the shards' hashes.
+    """
+    ok = offsets.shape == (count + 1,) and offsets[0] == 0 and all(offsets[-1] == number for number in rows)
     if not ok:
         raise InputError(f"the offsets of '{name}' do not divide its rows among {count}; the files of the corpus do not belong together")
     return torch.from_numpy(offsets)

@@ -25,6 +25,8 @@ def write_pair(
     image_scene: str | Path | None = None,
     model: str | None = None,
     score_threshold: float | None = None,
+    relations: bool | str | None = None,
+    measure: bool = False,
     wiring: str = "inherit",
     dpi: int = 150,
 ) -> dict[str, Any]:
@@ -34,8 +36,8 @@ def write_pair(
     ----------
     image, sentence : path of an image; English text.
     folder : new, empty, or with an earlier result of this function, which is replaced. If anything fails, nothing is written.
-    detector, weights, score_threshold : see :func:`hetero_xmodal.parse_image`; not together with *image_scene*. A file that is not
-        where its name leads is looked for beside the image.
+    detector, weights, score_threshold, relations, measure : see :func:`hetero_xmodal.parse_image`; not together with *image_scene*. A
+        file that is not where its name leads is looked for beside the image.
     image_scene : JSON file of a scene graph (``SceneGraph.save``) to use in place of a detector.
     model : spaCy model; see :func:`hetero_xmodal.parse_sentence`.
     wiring : see :func:`hetero_xmodal.build_graph`.
@@ -62,6 +64,7 @@ def write_pair(
     from ..images import read_image
     from ..parsers.detectors.registry import beside_data, check_detector
     from ..parsers.image import check_score_threshold
+    from ..parsers.relation_prior import check_relations
     from ..parsers.sentence import check_language, check_text
     from ..scenes import SceneGraph
 
@@ -75,8 +78,10 @@ def write_pair(
     if given is None:
         detector = beside_data("auto" if detector is None else detector, [Path(image).parent] if isinstance(image, str | Path) else [])
         check_detector(detector, weights=weights)
+        check_relations(True if relations is None else relations)
     else:
-        unused = {"detector": detector, "weights": weights, "score_threshold": score_threshold}
+        unused = {"detector": detector, "weights": weights, "score_threshold": score_threshold, "relations": relations}
+        unused |= {"measure": measure or None}
         check_unused("is not used where the image's scene graph is given", **unused)
     names = (GRAPH, IMAGE_SCENE, SENTENCE_SCENE, DRAWING)
     with atomic_folder(folder, _FOLDER) as temporary:
@@ -88,7 +93,10 @@ def write_pair(
 
         words = parse_sentence(sentence, **({} if model is None else {"model": model}))
         if given is None:
-            seen = parse_image(image, detector=detector, weights=weights, score_threshold=score_threshold)
+            seen = parse_image(
+                image, detector=detector, weights=weights, score_threshold=score_threshold, measure=measure,
+                relations=True if relations is None else relations,
+            )  # fmt: skip
         else:
             seen = given
             if seen.size is not None and tuple(seen.size) != pixels.size:

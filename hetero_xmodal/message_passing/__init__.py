@@ -39,6 +39,8 @@ tensor([[3., 1.],
 1  word 1    visual 0     0.5
 """
 
+from .controls import Control
+from .monitor import GraphMonitor, GraphReport, set_control, watching
 from .recipe import Recipe
 from .relations import Relation, attends, both_ways, itself, reverse
 from .run import PER_GRAPH, SHARED
@@ -52,10 +54,13 @@ __all__ = [
     "Blend",
     "Combine",
     "Constant",
+    "Control",
     "Custom",
     "DotAttention",
     "EdgeTrace",
     "GatedRecurrent",
+    "GraphMonitor",
+    "GraphReport",
     "JoinedLinear",
     "PER_GRAPH",
     "Recipe",
@@ -74,4 +79,6 @@ __all__ = [
     "both_ways",
     "itself",
     "reverse",
+    "set_control",
+    "watching",
 ]

@@ -38,6 +38,8 @@ class DenseInbox(Inbox):
         shared = {run.per_member(r[0]) is None for r in relations}
         if run.per_member(receiver) is not None and len(shared) > 1:
             return False  # some sources belong to one member, others to the whole batch
+        if any(run.control.removes(r) for r in relations):
+            return False
         return all(run.count(t) for r in relations for t in (r[0], r[2]))  # Inbox handles empty node types
 
     # ------------------------------------------------------------------------------------------ padding
@@ -89,7 +91,12 @@ class DenseInbox(Inbox):
     @property
     def shape(self) -> tuple[int, int, int]:
         """Shape (B, n, s) of the weights: members, destination nodes, source nodes."""
-        return len(self._counts(self.receiver)), max(self._counts(self.receiver)), sum(max(self._counts(t)) for t in self.sources)
+        return len(self._counts(self.receiver)), max(self._counts(self.receiver)), sum(self.block_widths)
+
+    @property
+    def block_widths(self) -> list[int]:
+        """Columns of the weights that each relation has, which add up to s."""
+        return [max(self._counts(t)) for t in self.sources]
 
     @property
     def mask(self) -> Tensor | None:
@@ -123,7 +130,8 @@ class DenseInbox(Inbox):
 
     def gather(self, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Aggregated message of every destination node (N, m), and whether any message reaches it (N,) bool."""
-        message = self.weights() @ self._side_by_side(self.messages())  # (B, n, s) @ (B, s, m)
+        control = self.run.control
+        message = control.dense(self, self.weights()) @ self._side_by_side(control.rows(self, self.messages()))  # (B, n, s) @ (B, s, m)
         batch, receivers, sources = self.shape
         received = torch.full((batch, 1, 1), sources, device=self.device) if self.mask is None else self.mask.sum(-1, keepdim=True)
         if self.step.gather == "mean":

@@ -35,7 +35,7 @@ def take(run: Run, step: Step, given: Tensor | Mapping[Relation, Tensor] | None 
             continue  # no destination nodes, or no source nodes and no state to tell the width: nothing to compute
         weight = None
         if inbox.relations and not dense:
-            weight = inbox.weights() if given is None else given_weights(inbox, given)
+            weight = run.control.weights(inbox, inbox.weights() if given is None else given_weights(inbox, given))
         message, reached = inbox.gather(weight)
         if keep is not None and weight is not None:
             keep(inbox, weight)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, nearest
+from .controls import NONE
 from .kernels import Links
 from .relations import Relation, arrow, is_complete, is_self_loop, stored_form
 from .run import Ends, Run
@@ -81,8 +82,15 @@ class Inbox:
             found = ", ".join(f"{arrow(r)} {tuple(x.shape)}" for r, x in zip(self.relations, rows, strict=True))
             raise InputError(f"{self.place}: the messages to '{self.receiver}' differ in width: {found}; map them to one width with send=")
 
-    def link(self, rows: Sequence[Tensor]) -> tuple[Tensor, Links]:
-        """Source rows (n, d) of each relation -> all rows stacked, each tensor once (N, d), and the edges that start at them."""
+    def heard_ends(self) -> list[Ends]:
+        """The edges of every relation from the nodes whose messages travel along them: the sources, unless the run's control says else."""
+        return [self.run.control.ends(self, r, ends) for r, ends in zip(self.relations, self.edge_ends(), strict=True)]
+
+    def link(self, rows: Sequence[Tensor], *, heard: bool = False) -> tuple[Tensor, Links]:
+        """Source rows (n, d) of each relation -> all rows stacked, each tensor once (N, d), and the edges that start at them.
+
+        *heard*: the edges of :meth:`heard_ends`.
+        """
         self.check_widths(rows)
         order = [self.run.node_types.index(source) for source, _, _ in self.relations]
         # in the order of the source types, so that destination types with the same sources share a stack
@@ -92,16 +100,18 @@ class Inbox:
         starts = tuple(position[id(x)] for x in rows)
         key = ("stacked", *(id(x) for x in blocks))
         stacked = self.run.memo(key, lambda: (blocks, torch.cat(blocks)))[1] if len(blocks) > 1 else blocks[0]
-        return stacked, self._links(starts, len(stacked))
+        return stacked, self._links(starts, len(stacked), heard=heard and self.run.control.redirects)
 
-    def _links(self, starts: tuple[int, ...], sources: int) -> Links:
+    def _links(self, starts: tuple[int, ...], sources: int, *, heard: bool = False) -> Links:
+        control = self.run.control
+
         def make() -> Links:
-            ends = self.edge_ends()
+            ends = self.heard_ends() if heard else self.edge_ends()
             source = torch.cat([u + start for (u, _, _), start in zip(ends, starts, strict=True)])
             return Links(source, torch.cat([v for _, v, _ in ends]), sources, self.targets, kernels=self.run.kernels)
 
-        key = ("links", self.relations, self._where, starts, sources)
-        if self._where or not all(self.run.is_stored(r) for r in self.relations):
+        key = ("links", self.relations, self._where, starts, sources, heard)
+        if control != NONE or self._where or not all(self.run.is_stored(r) for r in self.relations):
             return self.run.memo(key, make)
         return self.run.memo(key, lambda: kept(self.run.graph, (*key, self.device, self.run.kernels), make))
 
@@ -234,8 +244,8 @@ class Inbox:
         if not self.relations:
             message = torch.zeros(self.targets, self.width_without_messages or 0, dtype=self.dtype, device=self.device)
             return message, torch.zeros(self.targets, dtype=torch.bool, device=self.device)
-        rows, links = self.link(self.messages())
-        weight = self.weights() if weight is None else weight
+        rows, links = self.link(self.messages(), heard=True)
+        weight = self.run.control.weights(self, self.weights()) if weight is None else weight
         if self.step.gather == "max":
             return links.max(rows, weight), links.reached
         return (links.mean if self.step.gather == "mean" else links.sum)(rows, weight), links.reached

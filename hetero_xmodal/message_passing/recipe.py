@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from ..errors import InputError, nearest
+from .controls import NONE, Control
 from .execute import take
 from .kernels import KERNELS, Kernels
 from .relations import Relation
@@ -68,6 +70,51 @@ class Recipe(nn.Module):
             if named.setdefault(step.name, step) is not step:
                 raise InputError(f"two different steps are called '{step.name}'; rename one of them")
         self.parts = _register(named.values())
+        self.control, self._declared = NONE, self.steps
+
+    # ------------------------------------------------------------------------------------------ controls
+
+    def set_control(self, control: str, *, seed: int = 0) -> None:
+        """From now on run under *control*, see :mod:`~hetero_xmodal.message_passing.controls`; ``"none"`` takes it off again.
+
+        Raises
+        ------
+        InputError
+            An unknown control.
+        """
+        self.control = Control(control, seed)
+        self.steps = self.control.steps(self._declared)
+
+    def controlled(self, control: str, *, seed: int = 0) -> Recipe:
+        """The same recipe, with the same parameters, under *control*; this one stays as it is.
+
+        Raises
+        ------
+        InputError
+            An unknown control.
+
+        >>> import torch, dgl
+        >>> from hetero_xmodal.message_passing import DotAttention, Recipe, Step, attends
+        >>> recipe = Recipe([Step("attend", attends("word", "word"), weigh=DotAttention())])
+        >>> graph = dgl.heterograph({("word", "depends", "word"): ([0], [1])})
+        >>> recipe.controlled("even")(graph, {"word": torch.tensor([[1.0], [3.0]])})["word"]["h"].round().tolist()
+        [[2.0], [2.0]]
+        """
+        made = copy.copy(self)
+        made.set_control(control, seed=seed)
+        return made
+
+    def control_changes(self, control: str) -> bool:
+        """Whether *control* can change anything about these steps: ``merged`` needs several relations, ``no-bridges`` bridges."""
+        relations = [r for step in self._declared for r in step.relations]
+        made = Control(control)
+        if control == "merged":
+            return any(a is not b for a, b in zip(made.steps(self._declared), self._declared, strict=True))
+        if control == "no-bridges":
+            return any(made.removes(r) for r in relations)
+        if control == "identity":
+            return any(made.is_own(r) for r in relations)
+        return control != "none"
 
     # ------------------------------------------------------------------------------------------ running
 
@@ -113,7 +160,7 @@ class Recipe(nn.Module):
                 raise InputError(f"edge_weights names step {name!r}{nearest(name, names)}; the steps are {', '.join(names)}")
         if kernels not in KERNELS:
             raise InputError(f"kernels is {kernels!r}{nearest(str(kernels), KERNELS)}; known are {', '.join(KERNELS)}")
-        run = Run(graph, states, self.adds, plain=plain, kernels=kernels)
+        run = Run(graph, states, self.adds, plain=plain, kernels=kernels, control=self.control)
         if kernels == "dgl" and run.device.type != "cpu":
             raise InputError(f"kernels='dgl' needs states on the CPU, but they are on {run.device}; leave kernels at 'torch'")
         for step in dict.fromkeys(self.steps):  # refuse a recipe that does not fit before any work is done
@@ -151,7 +198,8 @@ class Recipe(nn.Module):
             f"{node_type} ({kind if kind == SHARED else f'{kind} per graph' if isinstance(kind, int) else 'per graph'})"
             for node_type, kind in self.adds.items()
         ]
-        return [self.name] * bool(self.name) + [f"adds {', '.join(added)}"] * bool(added)
+        head = [self.name] * bool(self.name) + [f"adds {', '.join(added)}"] * bool(added)
+        return head + [str(self.control)] * (self.control.kind != "none")
 
     def __repr__(self) -> str:
         return self.text()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError, nearest
+from .controls import NONE, Control
 from .kernels import Kernels
 from .relations import Relation, is_complete, is_self_loop, stored_form
 from .stored_edges import stored_ends
@@ -43,6 +44,7 @@ class Run:
     adds : node types that the recipe adds, see :class:`~hetero_xmodal.message_passing.Recipe`.
     plain : whether all messages are computed edge by edge.
     kernels : see :data:`~hetero_xmodal.message_passing.kernels.KERNELS`.
+    control : what is changed about the edges.
 
     Raises
     ------
@@ -50,7 +52,16 @@ class Run:
         If graph and *adds* are in conflict, or the states do not fit the graph.
     """
 
-    def __init__(self, graph, states: Mapping, adds: Mapping[str, str | int], *, plain: bool, kernels: Kernels = "torch") -> None:
+    def __init__(
+        self,
+        graph,
+        states: Mapping,
+        adds: Mapping[str, str | int],
+        *,
+        plain: bool,
+        kernels: Kernels = "torch",
+        control: Control = NONE,
+    ) -> None:
         if not hasattr(graph, "canonical_etypes"):
             raise InputError(f"a recipe runs on a dgl.DGLGraph, found {type(graph).__name__}; build one with hx.build_graph")
         for node_type in adds:
@@ -59,7 +70,7 @@ class Run:
         for relation in graph.canonical_etypes:
             if is_complete(relation) or is_self_loop(relation) or stored_form(relation)[1]:
                 raise InputError(f"the graph stores relation {relation}; recipes make relations of that name, store it under another name")
-        self.graph, self.adds, self.plain, self.kernels = graph, adds, plain, kernels
+        self.graph, self.adds, self.plain, self.kernels, self.control = graph, adds, plain, kernels, control
         self.node_types = (*graph.ntypes, *adds)
         self.batch_size = graph.batch_size
         self.states = self._check_states(states)
@@ -218,6 +229,9 @@ class Run:
 
     def _ends(self, relation: Relation, where: Where, place: str) -> Ends:
         source_type, _, target_type = relation
+        if self.control.removes(relation):
+            none = torch.zeros(0, dtype=torch.int64, device=self.device)
+            return Ends(none, none, none)
         if is_self_loop(relation):
             every = torch.arange(self.count(source_type), device=self.device)
             ends = Ends(every, every, None)

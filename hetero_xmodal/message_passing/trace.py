@@ -166,7 +166,7 @@ def record(recipe: Recipe, run: Run, edge_weights: Mapping) -> Trace:
         edges: dict[Relation, EdgeTrace] = {}
 
         def keep(inbox: Inbox, weight: Tensor, edges: dict[Relation, EdgeTrace] = edges) -> None:
-            ends = inbox.edge_ends()
+            ends = inbox.heard_ends()
             parts = weight.detach().split([len(e.source) for e in ends])
             edges.update({r: EdgeTrace(e.source, e.target, w) for r, e, w in zip(inbox.relations, ends, parts, strict=True)})
 

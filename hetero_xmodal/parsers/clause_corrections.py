@@ -135,6 +135,44 @@ def places_of_objects(words: list[Word]) -> None:
                 further.attach(ground, "prep")
 
 
+def states_after_with(words: list[Word]) -> None:
+    """ "a woman with her hair pulled back", "a toilet with the lid up": what is said of the hair and the lid, not of the woman."""
+    for opener in words:
+        noun = head_of_phrase(words, opener.i + 1) if opener.low == "with" else None
+        if noun is None or noun.i + 1 >= len(words) or words[noun.i + 1].low not in lex.STATES:
+            continue
+        state, holder = words[noun.i + 1], _noun_before(words, opener)
+        last = words[state.i + 1] if state.i + 1 < len(words) and words[state.i + 1].low in lex.VERB_PARTICLES else state
+        finite = last.i + 1 < len(words) and words[last.i + 1].tag in _FINITE_TAGS
+        if finite or _ends_clause(words, last):
+            _describe_with(opener, noun, state, holder)
+        if state.dep != "state":
+            continue
+        if last is not state:
+            state.low = f"{state.low} {last.low}"
+            last.attach(state, "joined")
+            last.tag, last.pos = "XX", "X"
+        state.retag("JJ")
+        if holder is not None:
+            give_verb_subject(words, holder, last)
+
+
+def _describe_with(opener: Word, noun: Word, state: Word, holder: Word | None) -> None:
+    """Attach a state to its noun, the noun to "with", and "with" to the noun in front of it."""
+    for above in (state, noun):
+        low = opener if holder is None else holder
+        if above is not low and above.is_above(low):
+            while holder is None and low.head is not above:
+                low = low.head  # "a woman sitting with her legs crossed": the woman, parsed as the subject of "crossed"
+            low.replace(above)
+    if noun.is_above(opener) or state.is_above(opener):
+        return
+    opener.attach(opener.head if holder is None else holder, "prep")
+    noun.attach(opener, "pobj")
+    if opener.dep == "prep" and noun.head is opener:
+        state.attach(noun, "state")
+
+
 # ---------------------------------------------------------------------------------------------- comparisons
 
 

@@ -190,19 +190,20 @@ def mark_mirrors(relations: list[SceneRelation], names: Sequence[str]) -> list[S
 
     Of ``left of`` and ``right of`` it is ``right of``, of ``above`` and ``below`` it is ``below``, and of ``near`` the one whose subject
     has the name that comes later in the alphabet (of equal names, the later object). So the facts that are counted do not depend on the
-    order of the objects. A relation whose other direction is not listed is a fact.
+    order of the objects. A relation whose other direction is not listed is a fact. Synonyms (:data:`SAME`) count as one predicate.
 
     >>> [(r.predicate, r.mirror) for r in relations_between([(0, 40, 20, 60), (70, 40, 90, 60)], ["dog", "cat"], size=(100, 100))]
     [('left of', False), ('right of', True)]
     """
-    listed = {(r.subject, r.predicate, r.object) for r in relations}
+    listed = {(r.subject, SAME.get(r.predicate, r.predicate), r.object) for r in relations}
     for r in relations:
-        back = OPPOSITE.get(r.predicate)
+        predicate = SAME.get(r.predicate, r.predicate)
+        back = OPPOSITE.get(predicate)
         if back is not None and r.subject != r.object and (r.object, back, r.subject) in listed:
-            if back == r.predicate:
+            if back == predicate:
                 r.mirror = (names[r.object], r.object) < (names[r.subject], r.subject)
             else:
-                r.mirror = r.predicate in ("right of", "below")
+                r.mirror = predicate in ("right of", "below")
     return relations
 
 

@@ -1,4 +1,6 @@
-"""From images to scene graphs: boxes, names and attributes come from a detector, relations from the geometry of the boxes.
+"""From images to scene graphs: boxes and names come from a detector, relations from the boxes or from counts of annotated relations.
+
+Attributes are the detector's; of objects without any, colour, size and place can be measured (:mod:`~hetero_xmodal.parsers.appearance`).
 
 >>> import hetero_xmodal as hx, numpy as np
 >>> white = np.full((40, 60, 3), 255, np.uint8)
@@ -12,7 +14,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +26,16 @@ from .detectors.base import DEFAULT_MAX_OBJECTS, Detections, Detector, DetectorM
 from .detectors.registry import load_detector
 from .detectors.world_look import looks_like_world
 from .geometry import MAX_RELATED, relations_between
+from .relation_prior import check_relations, load_prior
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ..images import ImageLike
+    from ..scenes import SceneRelation
+
+    #: boxes, names and size of an image -> relations, and what the scene's source says of them
+    Relate = Callable[[np.ndarray, list[str], tuple[int, int]], tuple[list[SceneRelation], dict]]
 
 
 @renamed_keywords(picture="image")
@@ -38,7 +47,8 @@ def parse_image(
     features: str | None = None,
     score_threshold: float | None = None,
     max_objects: int | None = None,
-    relations: bool = True,
+    relations: bool | str = True,
+    measure: bool = False,
     id: str | None = None,
 ) -> SceneGraph:
     """Detect the objects of *image* (name, attributes, box, score, region feature) and the spatial relations between them.
@@ -56,8 +66,12 @@ def parse_image(
     score_threshold : drop objects with a lower score; ``None`` takes the detector's own threshold.
     max_objects : keep at most this many objects, best score first (the K of the literature); ``None`` takes the detector's own number: 36
         for detectors, all for boxes that people drew. A grid always keeps all of its patches.
-    relations : derive relations from the boxes, by the rules in :mod:`hetero_xmodal.parsers.geometry`; of more than 500 objects only the
-        best 500 are related, with a warning and ``source["related"] = 500``.
+    relations : ``True`` or ``"geometry"`` derives relations from the boxes, by the rules in :mod:`hetero_xmodal.parsers.geometry`; of more
+        than 500 objects only the best 500 are related, with a warning and ``source["related"] = 500``. ``"prior:FILE"`` guesses predicates
+        from classes and boxes, with the counts in a file of ``hetero-xmodal train relations``
+        (:mod:`hetero_xmodal.parsers.relation_prior`; provenance ``predicted``, with the probability as score), and leaves the rules of
+        geometry to pairs of which it says nothing. ``False`` or ``"none"``: no relations.
+    measure : give objects of which the detector names no attribute their colour, size and place (provenance ``measured``); for photographs.
     id : identifier of the image; by default its file name without the suffix.
 
     Returns
@@ -86,6 +100,7 @@ def parse_image(
         score_threshold=score_threshold,
         max_objects=max_objects,
         relations=relations,
+        measure=measure,
         ids=[id],
         progress=False,
     )[0]
@@ -100,7 +115,8 @@ def parse_images(
     features: str | None = None,
     score_threshold: float | None = None,
     max_objects: int | None = None,
-    relations: bool = True,
+    relations: bool | str = True,
+    measure: bool = False,
     ids: Sequence[str | None] | None = None,
     batch_size: int = 16,
     progress: bool = True,
@@ -133,6 +149,7 @@ def parse_images(
     if on_error not in ("raise", "return"):
         raise InputError(f"on_error is {on_error!r}; give 'raise' or 'return'")
     _check_options(score_threshold, max_objects, batch_size)
+    relate = _relate(relations)
     images = list(images)
     ids = [None] * len(images) if ids is None else list(ids)
     if len(ids) != len(images):
@@ -152,7 +169,8 @@ def parse_images(
         for batch in _batched(images, ids, batch_size):
             results = _detect_batch(batch, detector.longest_side, detect, on_error)
             strangers.look_at([r[0] for r in results if not isinstance(r, InputError)])
-            scenes += [r if isinstance(r, InputError) else _scene(r[0], r[1], source, relations) for r in results]
+            made = [r if isinstance(r, InputError) else _scene(r[0], r[1], source, relate) for r in results]
+            scenes += [_measured(one, image) for one, (image, _) in zip(made, batch, strict=True)] if measure else made
             advance(len(batch))
     strangers.warn()
     return scenes
@@ -228,7 +246,7 @@ def _read(image: ImageLike, id: str | None, longest_side: int | None) -> InputIm
     return InputImage(pixels, size, name, id)
 
 
-def _scene(image: InputImage, found: Detections, source: dict, relations: bool) -> SceneGraph:
+def _scene(image: InputImage, found: Detections, source: dict, relate: Relate | None) -> SceneGraph:
     if found.source:  # this image has a detector of its own
         source = {key: source[key] for key in ("parser", "K", "score_threshold")} | found.source
     if found.left_out:
@@ -253,13 +271,49 @@ def _scene(image: InputImage, found: Detections, source: dict, relations: bool) 
         id=image.id,
         source=source | {"width": 0 if found.features is None else found.features.shape[1]},
     )
-    if relations and found.relations is not None:
+    if relate is not None and found.relations is not None:
         scene.relations = found.relations
-    elif relations:
-        scene.relations = relations_between(found.boxes, found.names, size=image.size)
-        if len(found.names) > MAX_RELATED:
-            scene.source["related"] = MAX_RELATED
+    elif relate is not None:
+        scene.relations, about = relate(found.boxes, found.names, image.size)
+        scene.source |= about
     return scene.check()
+
+
+def _relate(relations: bool | str) -> Relate | None:
+    """The function that relates the objects of an image; ``None`` if they are not to be related."""
+    kind, file = check_relations(relations)
+    if kind == "none":
+        return None
+    if kind == "geometry":
+        return _by_geometry
+    prior, weights = load_prior(file)
+
+    def by_prior(boxes: np.ndarray, names: list[str], size: tuple[int, int]) -> tuple[list[SceneRelation], dict]:
+        told = prior.relations(boxes, names, size=size)
+        pairs = {frozenset((r.subject, r.object)) for r in told}
+        rest, about = _by_geometry(boxes, names, size)
+        about |= {"relations": {"prior": Path(file).name, "weights": weights}}
+        return told + [r for r in rest if frozenset((r.subject, r.object)) not in pairs], about
+
+    return by_prior
+
+
+def _by_geometry(boxes: np.ndarray, names: list[str], size: tuple[int, int]) -> tuple[list[SceneRelation], dict]:
+    return relations_between(boxes, names, size=size), ({"related": MAX_RELATED} if len(names) > MAX_RELATED else {})
+
+
+def _measured(scene: SceneGraph | InputError, image: ImageLike) -> SceneGraph | InputError:
+    """The scene with the appearance of the objects that have no attribute; patches of a grid are no objects."""
+    from .appearance import LONGEST_SIDE, appearance
+
+    if isinstance(scene, InputError):
+        return scene
+    plain = [thing for thing in scene.objects if not thing.attributes and thing.provenance != "prior"]
+    if plain and scene.size is not None:
+        pixels, _ = read_reduced(image, LONGEST_SIDE)
+        for thing, words in zip(plain, appearance(pixels, [thing.box for thing in plain], size=scene.size), strict=True):
+            thing.attributes, thing.attribute_provenance = words, "measured"
+    return scene
 
 
 def check_score_threshold(score_threshold: float | None) -> None:

@@ -50,6 +50,11 @@ BEFORE_SIDE_NOUN = _words(
     "along from by towards toward into onto what"
 )
 
+#: prepositions without their "of" in front of an article: "in front a boat", "next the tracks"
+SHORTENED_PREPOSITIONS = {
+    "in front": "in front of", "on top": "on top of", "on side": "on side of", "next": "next to", "in middle": "in middle of",
+}  # fmt: skip
+
 #: relational nouns: "on the side of the road" is the relation "on side of"; the side is not an object
 PLACE_NOUNS = _words("top front back side bottom middle center centre edge corner left right rear")
 
@@ -135,17 +140,21 @@ NO_OBJECTS = _words("direction directions way ways conversation distance daytime
 
 #: normal forms of attributes, as people annotate them
 ATTRIBUTE_FORMS = {
-    "wood": "wooden",
+    "wood": "wooden", "multicolored": "multi colored", "multicoloured": "multi colored", "multicolor": "multi colored",
 }  # fmt: skip
 
 #: heads whose noun modifiers are attributes ("nike logo", "brick wall")
-DESCRIBED_HEADS = _words("logo wall controller couch pants shorts umbrella building")
+DESCRIBED_HEADS = _words("logo wall controller couch pants shorts umbrella building monitor pipe")
 
 #: parts of the modifying noun: "tree branch" is (tree, have, branch)
 PART_HEADS = _words(
     "hooves paws claws horns mane handle petals stem branch branches head face neck leg legs tail paw wing wings feather feathers "
     "wheels arm hand collar hoof ear ears mouth"
 )
+
+#: vehicles and devices, and their parts: "bus door" is (bus, have, door)
+WHOLES = _words("bus car truck van train oven microwave dishwasher fridge laptop computer tv television phone")
+PARTS_OF_WHOLES = _words("door windshield screen tire bumper headlight hood")
 
 #: modifiers that are part of the object's name
 NAME_ADJECTIVES = _words("left right front back")
@@ -155,9 +164,12 @@ NAME_PAIRS = frozenset((
     "light post", "ski pole", "light fixture", "rolling pin", "mixing bowl", "washing machine", "american flag", "powdered sugar",
     "bowling ball", "wave pool", "tree trunk", "light bulb", "hang glider", "measuring tape", "shipping container", "running shoes",
     "swimming pool", "side mirror", "clock tower", "bow tie", "polka dots", "polka dot", "reading glasses", "skate board", "back pack",
-    "street light", "traffic light", "feeding basket", "baked goods", "dirt road", "dirt bike", "baby carriage", "glass door",
+    "street light", "traffic light", "feeding basket", "baked goods", "dirt bike", "baby carriage", "glass door",
     "glass wall", "christmas tree", "arm chair", "head phones", "head light", "head lights", "hand bag", "hand rail", "wing tip",
-    "leg warmers", "tail light", "tail lights", "tail fin", "head board", "ear ring", "ear rings",
+    "leg warmers", "drinking glass", "drinking glasses", "shower door", "shower doors", "office building", "office buildings",
+    "apartment building", "apartment buildings", "t shirt", "t shirts", "tee shirt", "tee shirts", "onion ring", "onion rings",
+    "wicker basket", "wicker baskets",
+    "soda can", "soda cans", "tail light", "tail lights", "tail fin", "head board", "ear ring", "ear rings",
 ))  # fmt: skip
 
 #: body parts: what is held is in the hand, what is worn is on the head
@@ -196,6 +208,26 @@ TRANSITIVE = _words(
     "surround pour serve support overlook drive fly kiss cook make do"
 )
 
+#: verbs that stand between two nouns: "clouds touching mountains"
+VERBS_WITH_OBJECT = TRANSITIVE | _words(
+    "touch border contain chop shave toss approach follow observe adorn display advertise defend prepare push climb block chase smell "
+    "guard peel slice stir greet examine inspect photograph frame enclose decorate carve pet hug circle shade attack strike bump pass"
+)
+
+#: heads of which a verb in front says what they are for: "baseball playing field"
+PLACES_FOR_VERBS = _words(
+    "area field lot path lane trail contest competition room place station ground gear game pen pool equipment machine tool court space "
+    "track party kit supplies season device instrument"
+)
+
+#: verbs for which such heads are made
+ACTIVITIES = _words(
+    "play park serve ride eat drink cook read wash feed cut clean drive fly paint repair pull carry build shop race swing use"
+)
+
+#: second words of attributes of two words: "arrow shaped", "well lit", "king size"
+SECOND_OF_ADJECTIVE = _words("shaped looking lit patterned themed size sized style styled")
+
 #: words in -ing that are nouns or adjectives
 ING_NOUNS = _words(
     "parasailing kayaking hiking biking golfing fishing sailing camping knitting sewing gardening seating plumbing grating molding "
@@ -208,10 +240,19 @@ ING_NOUNS = _words(
     "rocking offering"
 )
 
+#: those that people do: "an athlete skiing in snow"
+SPORTS = _words(
+    "parasailing kayaking hiking biking golfing fishing sailing camping knitting sewing gardening skiing surfing snowboarding boxing "
+    "skateboarding bowling wrestling racing shopping swing"
+)
+
 #: adjectives derived from a part: "long-sleeved shirt" is a shirt that has a long sleeve
 PART_ADJECTIVES = {
-    "sleeved": "sleeve", "sleeve": "sleeve", "haired": "hair", "leaved": "leaf",
+    "sleeved": "sleeve", "sleeve": "sleeve", "haired": "hair", "leaved": "leaf", "legged": "leg",
 }  # fmt: skip
+
+#: words that stay apart from the word in front of their hyphen: "snow-covered" and "dark-haired" name the snow and the hair
+SPLIT_AFTER_HYPHEN = _words("covered filled haired legged")
 
 #: object names of pronouns without an antecedent
 PRONOUN_PEOPLE = {
@@ -251,7 +292,7 @@ LINKING_VERBS = _words("be look appear seem become")
 WEARING = _words("dress clothe wear clad")
 
 #: verbs that are not an attribute when they stand without an object
-NEVER_ATTRIBUTES = TRANSITIVE | _words(
+NEVER_ATTRIBUTES = TRANSITIVE - _words("eat play") | _words(
     "attach try look have go come be want start begin seem lay keep set put let hold wear carry use hit get take touch cover make "
     "cut catch line surround serve support overlook contain enjoy show swing cross face"
 )
@@ -298,6 +339,8 @@ IMPERATIVES = (
     )
 )
 
+ARTICLES = _words("a an the his her its their my your our")
+
 #: words after which a verb is an instruction
 DETERMINERS = _words("a an the this that these those my your his her its our their some all both every another two three four five")
 
@@ -320,6 +363,19 @@ PLURAL_VERBS_WITH_OBJECT = _words(
 SINGULAR_VERBS = _words(
     "runs hangs walks rides sits swims sleeps leans lies climbs perches grazes kneels crouches hovers stretches swims chases eats watches "
     "barks trots gallops glides crawls leaps dives"
+)
+
+#: what flies; other nouns in front of "flies" may be a part of its name ("fruit flies")
+FLIERS = _words(
+    "bird plane airplane aeroplane jet helicopter kite eagle gull seagull pigeon duck goose swan owl parrot bee butterfly bat balloon "
+    "drone hawk crow dove dragon frisbee flag he she it"
+)
+
+#: verbs that may stand behind "bigger than the cat"
+COMPARED_VERBS = PLURAL_VERBS | _words(
+    "stop smile laugh shine blow burn arrive leave break bend bloom flow shake sneeze yawn talk speak shout scream cry grin blink nod bow "
+    "sail hop skip slip swerve turn spin twist hold chase follow sniff lick bite read write draw paint open close touch point meow howl "
+    "growl hiss purr graze wait watch paddle row stroll stride limp flap flutter flicker glow sway lean loom tower sparkle melt"
 )
 
 #: the same after two singular nouns: "a cat and a dog play on the mat"
@@ -374,13 +430,22 @@ READ_PAIR_AS = {
     "operating table": "kitchen table", "bowling ball": "golf ball", "bowling balls": "golf balls", "steering wheel": "car wheel",
     "docking station": "police station", "parking lot": "city lot", "parking meter": "city meter", "parking meters": "city meters",
     "dining table": "kitchen table", "dining room": "family room", "living room": "family room", "stop sign": "street sign",
-    "stop signs": "street signs", "hot dog": "bread roll", "hot dogs": "bread rolls", "wrist watch": "wrist band",
+    "stop signs": "street signs", "night stand": "night table", "night stands": "night tables",
+    "hot dog": "bread roll", "hot dogs": "bread rolls", "wrist watch": "wrist band",
     "bow tie": "neck tie", "polka dots": "color dots", "polka dot": "color dot", "reading glasses": "wine glasses",
     "stuffed animal": "old animal", "stuffed animals": "old animals", "skate board": "skate boat",
 }  # fmt: skip
 
 #: "light colored": the word in front belongs to it
 COLOURED = _words("colored coloured color colour")
+
+#: adverbs that belong to the verb in an attribute: "sitting down", "her hair pulled back"
+VERB_PARTICLES = _words("down up over back")
+
+#: what may be said of a noun behind "with": "a woman with her hair pulled back", "a toilet with the lid up"
+STATES = _words(
+    "up down open out closed crossed raised spread folded outstretched extended bent lowered tied pulled turned tucked rolled clasped"
+)
 
 #: adverbs used like adjectives: "the ears are down"
 ADVERB_ATTRIBUTES = _words("down up open outside inside outdoors upright indoors together away alone")

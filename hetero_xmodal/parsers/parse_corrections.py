@@ -17,7 +17,9 @@ from .clause_corrections import (
     others_with,
     places_of_objects,
     seen_clauses,
+    states_after_with,
 )
+from .modifier_corrections import adjectives_tagged_as_nouns, compound_adjectives, participles_between_nouns
 from .prepositions import join_prepositions
 from .words import NOUN_TAGS, Lemmatizer, Word
 
@@ -27,6 +29,8 @@ def correct_parse(words: list[Word], lemma: Lemmatizer) -> None:
     side_by_side(words)
     join_prepositions(words)
     mistagged_nouns(words)
+    adjectives_tagged_as_nouns(words, lemma)
+    compound_adjectives(words)
     colours_before_noun(words)
     seen_clauses(words)
     lemmatise(words, lemma)
@@ -46,7 +50,9 @@ def correct_parse(words: list[Word], lemma: Lemmatizer) -> None:
     missing_subjects(words)
     participles_tagged_as_nouns(words, lemma)
     participles_parsed_as_adjectives(words)
+    participles_between_nouns(words, lemma)
     absolute_clauses(words)
+    states_after_with(words)
     participles_after_colours(words)
     participles_of_clothing(words)
     participles_of_pictures(words)
@@ -191,10 +197,12 @@ def colours_after_noun(words: list[Word]) -> None:
 def participles_tagged_as_nouns(words: list[Word], lemma: Lemmatizer) -> None:
     """ "zebra standing on dirt": "standing" is a participle, not the head noun."""
     for w in words:
-        if w.tag not in NOUN_TAGS or not w.low.endswith("ing") or w.low in lex.ING_NOUNS or w.i == 0:
+        if w.tag not in NOUN_TAGS or not w.low.endswith("ing") or w.i == 0:
             continue
         base = lemma(w.low, "VERB")
         before = words[w.i - 1]
+        if w.low in lex.ING_NOUNS and not (w.low in lex.SPORTS and before.lemma in lex.ANIMATE):
+            continue
         if base == w.low or before.tag not in NOUN_TAGS or before.head is not w or before.dep not in ("compound", "nmod", "amod", "poss"):
             continue
         after = words[w.i + 1] if w.i + 1 < len(words) else None

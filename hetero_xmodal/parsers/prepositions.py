@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import lexicon as lex
 from .words import Word
 
-_FIRST_WORDS = lex.PLACE_PREPOSITIONS | {phrase.split()[0] for phrase in lex.MULTIWORD_PREPOSITIONS}
+_FIRST_WORDS = lex.PLACE_PREPOSITIONS | {phrase.split()[0] for phrase in (*lex.MULTIWORD_PREPOSITIONS, *lex.SHORTENED_PREPOSITIONS)}
 _BEFORE_PLACE = frozenset("the its it their his her a each one both either very far other this that".split())
 
 
@@ -45,7 +45,20 @@ def multiword_preposition(low: list[str]) -> tuple[int, str]:
         phrase = " ".join(low[:length])
         if len(low) >= length and phrase in lex.MULTIWORD_PREPOSITIONS:
             return length, lex.MULTIWORD_PREPOSITIONS[phrase]
-    return 0, ""
+    length = shortened(low)
+    return length, lex.SHORTENED_PREPOSITIONS[" ".join(low[:length])] if length else ""
+
+
+def shortened(low: list[str]) -> int:
+    """Number of words of a preposition that lacks its last one; 0 if these words begin with none.
+
+    >>> shortened("in front a boat".split()), shortened("next the tracks".split()), shortened("in front of a boat".split())
+    (2, 1, 0)
+    """
+    for length in (2, 1):
+        if low[length : length + 1] and low[length] in lex.ARTICLES and " ".join(low[:length]) in lex.SHORTENED_PREPOSITIONS:
+            return length
+    return 0
 
 
 def _place(low: list[str]) -> tuple[int, str]:

@@ -4,6 +4,7 @@
 * a fragment is completed: "man holding bat" is parsed as "a man holding bat ." The added words never reach the scene graph;
 * an instruction is completed: "put the cup on the table" is parsed as "you put the cup on the table ."
 * verbs that the model takes for nouns ("two birds perch on a wire") are replaced by a common verb (:func:`read_verbs`);
+* spelling mistakes are corrected (:mod:`.spelling`);
 * words that are rare in news text are replaced by a common word of the same kind (:data:`.lexicon.READ_AS`).
 """
 
@@ -13,14 +14,16 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import lexicon as lex
+from .inflection import base_of_third_person
 from .lexicon import NOT_NOUN_PHRASE, OPENERS, READ_AS, READ_BEFORE_NOUN_AS, READ_PAIR_AS
-from .prepositions import is_side
+from .prepositions import is_side, shortened
 
 if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
     from spacy.vocab import Vocab
 
+    from .spelling import Spelling
 
 #: a run of letters and digits, or a single mark
 WORDS_AND_MARKS = re.compile(r"[^\W_]+|[^\w\s]|_")
@@ -30,10 +33,15 @@ _LONG_PIECE, _MANY_MARKS = 60, 30
 
 
 class Prepared(NamedTuple):
-    """``words`` are spaCy's input, ``texts`` the tokens as written, ``before`` the number of words added at the front."""
+    """What spaCy reads, and what was written.
+
+    ``words`` are spaCy's input, ``texts`` the tokens as written, ``spelt`` the same in lower case and without spelling mistakes, ``before``
+    is the number of words added at the front.
+    """
 
     words: tuple[str, ...]
     texts: list[str]
+    spelt: list[str]
     before: int
 
     def doc(self, vocab: Vocab) -> Doc:
@@ -43,19 +51,25 @@ class Prepared(NamedTuple):
         return Doc(vocab, words=list(self.words))
 
 
-def prepare(nlp: Language, text: str) -> Prepared:
-    """Tokenise and preprocess *text*."""
+def prepare(nlp: Language, text: str, *, spelling: Spelling | None = None) -> Prepared:
+    """Tokenise and preprocess *text*; spelling mistakes are corrected if *spelling* is given."""
     texts = join_hyphens([(t.text, bool(t.whitespace_)) for t in nlp.make_doc(" ".join(map(cut_marks, text.split())))])
-    words = [READ_AS.get(w, w) for w in map(str.lower, texts)]
+    spelt = list(map(str.lower, texts))
+    if spelling is not None:  # a capital inside a sentence begins a name
+        spelt = [low if i and text[0].isupper() else spelling(low) for i, (text, low) in enumerate(zip(texts, spelt, strict=True))]
+    words = [READ_AS.get(w, w) for w in spelt]
     for i in range(len(words) - 1):
         pair = READ_PAIR_AS.get(f"{words[i]} {words[i + 1]}")
         if pair is not None:
             words[i : i + 2] = pair.split()
+        elif length := shortened(words[i : i + 3]):
+            words[i : i + length] = ["next", "to"] if length == 2 else ["near"]
         elif is_side(words, i):  # the model takes "left" for the verb
             words[i : i + 2] = ["next", "to"]
         elif words[i] in READ_BEFORE_NOUN_AS and words[i + 1].isalpha() and words[i + 1] not in OPENERS | NOT_NOUN_PHRASE:
             words[i] = READ_BEFORE_NOUN_AS[words[i]]
     read_verbs(words)
+    read_compared_verbs(words)
     before = 0
     if is_instruction(words):
         read_instruction(words)
@@ -65,7 +79,7 @@ def prepare(nlp: Language, text: str) -> Prepared:
         before = 1
     if words[-1] not in (".", "!", "?"):
         words.append(".")
-    return Prepared(tuple(words), texts, before)
+    return Prepared(tuple(words), texts, spelt, before)
 
 
 def is_instruction(words: list[str]) -> bool:
@@ -113,7 +127,10 @@ def read_verbs(words: list[str]) -> None:
                 words[i] = common_verb(word, after, seen > 0)
                 words[seen] = lex.PERCEPTION_FORMS.get(words[seen], words[seen]) if one else words[seen]
         elif after in lex.AFTER_VERB and before not in lex.DETERMINERS and before not in lex.AFTER_VERB:
-            if word in lex.SINGULAR_VERBS or ends_description(words, i) or relative and word[-1] == "s" and word[:-1] in lex.PLURAL_VERBS:
+            flies = word == "flies" and before in lex.FLIERS
+            if word in lex.SINGULAR_VERBS or flies or ends_description(words, i):
+                words[i] = "goes"
+            elif relative and word[-1] == "s" and word[:-1] in lex.PLURAL_VERBS:
                 words[i] = "goes"
         elif relative and word[-1] == "s" and word[:-1] in lex.PLURAL_VERBS_WITH_OBJECT and after in lex.DETERMINERS:
             words[i] = "holds"
@@ -123,14 +140,43 @@ def read_verbs(words: list[str]) -> None:
 
 
 def ends_description(words: list[str], i: int) -> bool:
-    """Whether the word at *i* is the verb behind a person or animal "next to the door" or "taller than the woman".
+    """Whether the word at *i* is the verb behind a person or animal "next to the door".
 
     >>> ends_description("a person next to the door waves .".split(), 6)
     True
     """
     if i < 5 or words[i][-1] != "s" or words[i][:-1] not in lex.PLURAL_VERBS or words[i - 2] not in lex.DETERMINERS:
         return False
-    return words[i - 5] in lex.ANIMATE and (words[i - 3] == "than" or words[i - 4 : i - 2] == ["next", "to"])
+    return words[i - 5] in lex.ANIMATE and words[i - 4 : i - 2] == ["next", "to"]
+
+
+def read_compared_verbs(words: list[str]) -> None:
+    """Replace the verb of what is compared, which the model takes for a noun, by a common one, in place.
+
+    >>> words = "a dog smaller than the old cat flies .".split()
+    >>> read_compared_verbs(words)
+    >>> " ".join(words)
+    'a dog smaller than the old cat goes .'
+    """
+    than = next((k for k in range(2, len(words) - 2) if _compares(words, k) and words[k + 1] in lex.DETERMINERS), 0)
+    if not than:
+        return
+    plural = any(is_plural(word) for word in words[max(than - 4, 0) : than - 1])
+    finished = any(word in lex.BE or word in ("has", "have", "there") for word in words[:than])  # has the clause a verb?
+    for i in range(than + 3, min(than + 6, len(words))):
+        joined, after = words[i - 1] == "and", words[i + 1] if i + 1 < len(words) else "."
+        if words[i] in lex.BE or words[i] in lex.AFTER_VERB and words[i] != "and":
+            return
+        base = words[i] if plural else base_of_third_person(words[i])
+        if finished == joined and base in lex.COMPARED_VERBS and after in lex.AFTER_VERB | lex.DETERMINERS:
+            common = ("hold", "holds") if after in lex.DETERMINERS else ("go", "goes")
+            words[i] = common[not plural]
+            return
+
+
+def _compares(words: list[str], k: int) -> bool:
+    """Whether "than", or the second "as" of "as big as", stands at *k*."""
+    return words[k] == "than" or words[k] == "as" and words[k - 2] == "as"
 
 
 def common_verb(word: str, after: str, seen: bool) -> str:
@@ -167,7 +213,7 @@ def cut_marks(piece: str) -> str:
 
 
 def join_hyphens(pieces: list[tuple[str, bool]]) -> list[str]:
-    """Rejoin hyphenated words, which spaCy splits: "t-shirt" is one word, but "snow-covered" stays split, because snow is an object.
+    """Rejoin hyphenated words, which spaCy splits: "t-shirt" is one word; "snow-covered" and "dark-haired" name objects and stay split.
 
     >>> join_hyphens([("t", False), ("-", False), ("shirt", True), ("here", False)])
     ['t-shirt', 'here']
@@ -183,7 +229,7 @@ def join_hyphens(pieces: list[tuple[str, bool]]) -> list[str]:
             and 0 < i < len(pieces) - 1
             and not pieces[i - 1][1]
             and not pieces[i][1]
-            and pieces[i + 1][0].lower() not in ("covered", "filled")
+            and pieces[i + 1][0].lower() not in lex.SPLIT_AFTER_HYPHEN
         ):
             joined[-1] += piece
             glue = True

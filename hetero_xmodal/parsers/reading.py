@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ..scenes import SceneObject, SceneRelation
 from . import lexicon as lex
 from .words import NOUN_TAGS, Word
@@ -17,8 +19,9 @@ class TooManyRelations(Exception):
 class Reading:
     """Objects and relations found so far; ``index`` maps the token index of an object's head to its index in ``objects``."""
 
-    def __init__(self, words: list[Word]) -> None:
+    def __init__(self, words: list[Word], known_verbs: Collection[str] = ()) -> None:
         self.words = words
+        self.known_verbs = known_verbs  # base forms in the dictionary
         self.objects: list[SceneObject] = []
         self.relations: list[SceneRelation] = []
         self.index: dict[int, int] = {}

@@ -25,6 +25,7 @@ from .parse_cache import read_parses, write_parses
 from .preprocess import WORDS_AND_MARKS, Prepared, prepare
 from .reading import TooManyRelations
 from .sentence_rules import read_scene
+from .spelling import Spelling
 from .words import Lemmatizer, Word, read_doc
 
 if TYPE_CHECKING:
@@ -44,10 +45,11 @@ UNUSED_PIPES = ("ner", "attribute_ruler", "lemmatizer", "senter", "textcat")
 
 @dataclass(frozen=True)
 class Parser:
-    """A loaded spaCy model: ``nlp`` with the tagger and dependency parser only, the lemmatiser, and a name that identifies both."""
+    """A loaded spaCy model: ``nlp`` with the tagger and parser only, lemmatiser, spelling correction, and a name that identifies them."""
 
     nlp: Language
     lemma: Lemmatizer
+    spelling: Spelling
     name: str
 
 
@@ -121,7 +123,7 @@ def load_parser(model: str | None = None) -> Parser:
         if pipe in UNUSED_PIPES:
             nlp.disable_pipe(pipe)
     pipeline = "+".join(nlp.pipe_names)
-    return Parser(nlp, lemma, f"{nlp.meta['lang']}_{nlp.meta['name']} {nlp.meta['version']} ({pipeline})")
+    return Parser(nlp, lemma, Spelling(lemma), f"{nlp.meta['lang']}_{nlp.meta['name']} {nlp.meta['version']} ({pipeline})")
 
 
 def _damaged(name: str, error: Exception) -> str:
@@ -140,8 +142,9 @@ def parse_sentence(text: str, *, model: str | None = None) -> SceneGraph:
     Returns
     -------
     SceneGraph
-        with ``text``, ``tokens`` (all of them, as written), ``objects`` (``name`` is the singular noun with its compound nouns, ``span``
-        and ``head`` index ``tokens``) and ``relations`` (predicates in base form: "is holding" -> "hold"). A sentence without a noun, in
+        with ``text``, ``tokens`` (all of them, as written), ``objects`` (``name`` is the singular noun with its compound nouns, without
+        spelling mistakes; ``span`` and ``head`` index ``tokens``) and ``relations`` (predicates in base form: "is holding" -> "hold").
+        Actions without an object or place are attributes in the form in -ing ("a dog runs" -> dog[running]). A sentence without a noun, in
         another language, nested hundreds of times, or with more than 10,000 relations gives an empty or nearly empty scene; in the last
         two cases ``source["note"]`` says so.
 
@@ -245,7 +248,7 @@ def _parse(
     known = read_parses(cache, parser.name, parser.nlp.vocab) if cache is not None else {}
     waiting: dict[tuple[str, ...], list[tuple[int, str, Prepared]]] = {}  # preprocessed words -> the texts they come from
     for number, text in numbered:
-        prepared = prepare(parser.nlp, text)
+        prepared = prepare(parser.nlp, text, spelling=parser.spelling)
         if prepared.words in known:
             yield number, scene_from_doc(known[prepared.words], text, prepared, parser)
         else:
@@ -276,7 +279,7 @@ def _with_progress(items: Iterator, total: int, show: bool) -> Iterator:
 
 def scene_from_doc(doc: Doc, text: str, prepared: Prepared, parser: Parser) -> SceneGraph:
     """Derive the scene graph of *text* from the parse *doc* of its preprocessed words."""
-    words = read_doc(doc, prepared.texts, prepared.before)
+    words = read_doc(doc, prepared.texts, prepared.spelt, prepared.before)
     parsed = [(w.pos, w.head.i, w.dep) for w in words]  # spaCy's parse, before it is corrected
     source = {"parser": "hetero_xmodal.sentence", "model": parser.name}
     try:

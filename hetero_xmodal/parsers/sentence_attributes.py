@@ -10,6 +10,8 @@ from .words import Word
 #: longer chains of modifiers are no captions, and reading them takes time quadratic in their length
 MAX_MODIFIERS = 50
 
+_IN_FRONT = frozenset(("amod", "compound", "nmod", "advmod", "dep", "npadvmod"))
+
 
 def colours_of_clothes(reading: Reading) -> None:
     """ "a man in black and white": his clothes are black and white."""
@@ -30,8 +32,26 @@ def words_before_noun(reading: Reading) -> None:
         start = head.i if counted else reading.start_of(head)
         if counted and lex.QUANTITY_NOUNS[head.lemma]:
             reading.add_attribute(head, lex.QUANTITY_NOUNS[head.lemma])
-        for kid in described_by(head, start):
-            modifier(reading, kid, head, start)
+        modifiers = described_by(head, start)
+        parts = [kid for kid in modifiers if made_of_part(reading, kid, head)]
+        for kid in modifiers:
+            if kid not in parts:
+                modifier(reading, kid, head, start)
+
+
+def words_after_noun(reading: Reading) -> None:
+    """ "a woman ready to hit a ball", "something orange", "a jet high in the air": an adjective behind a noun."""
+    for head in reading.heads:
+        if head.i + 1 >= len(reading.words):
+            continue
+        word = reading.words[head.i + 1]
+        if (
+            word.tag == "JJ"
+            and word.head is head
+            and word.dep in ("amod", "acl", "advcl", "acomp", "relcl")
+            and not is_before_noun(reading, word)
+        ):
+            reading.add_attribute(head, attribute_text(reading, word))
 
 
 def modifier(reading: Reading, word: Word, head: Word, start: int) -> None:
@@ -43,7 +63,7 @@ def modifier(reading: Reading, word: Word, head: Word, start: int) -> None:
     describes = word.dep in ("dep", "npadvmod") and word.pos in ("ADJ", "VERB", "NOUN")
     if not describes and word.dep not in ("amod", "compound", "nmod", "nummod", "advmod"):
         return
-    if covered_by(reading, word, head) or made_of_part(reading, word, head):
+    if covered_by(reading, word, head):
         return
     for adjective in adjective_group(word):
         if adjective.i < start:
@@ -84,14 +104,18 @@ def covered_by(reading: Reading, participle: Word, head: Word) -> bool:
 def made_of_part(reading: Reading, adjective: Word, head: Word) -> bool:
     """ "a long sleeved shirt": the shirt has a sleeve, which is long."""
     part = lex.PART_ADJECTIVES.get(adjective.low)
-    if part is None or adjective.i == 0 or head.lemma == part:
+    if part is None or adjective.i == 0 or head.lemma == part or adjective.dep not in _IN_FRONT:
         return False
     before = reading.words[adjective.i - 1]
-    if before.pos not in ("ADJ", "ADV", "NOUN", "VERB") or before.low in lex.NOT_ATTRIBUTES:
+    if before.low == "-" and adjective.i > 1:
+        before = reading.words[adjective.i - 2]
+    if before.pos not in ("ADJ", "ADV", "NOUN", "VERB", "NUM") or before.low in lex.NOT_ATTRIBUTES:
         return False
     reading.add_object(adjective, part, (adjective.i, adjective.i + 1))
-    reading.add_attribute(adjective, before.low)
-    reading.used.add(before.i)
+    shade = reading.words[before.i - 1] if before.i and before.low in lex.COLOURS else before
+    words = [shade, before] if shade.low in lex.SHADES and shade is not before else [before]
+    reading.add_attribute(adjective, " ".join(lex.NUMBERS.get(w.low, w.low) for w in words))
+    reading.used.update(w.i for w in words)
     reading.add_relation(head, "have", adjective)
     return True
 

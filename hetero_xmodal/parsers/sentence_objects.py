@@ -45,16 +45,13 @@ def is_modifier(word: Word) -> bool:
 
 
 def whole_of(modifier: Word, head: Word) -> bool:
-    """True for "tree" in "tree branch": the head is a part of the modifier."""
-    pair = f"{modifier.low} {head.low}"
-    return (
-        modifier.dep in ("compound", "nmod")
-        and modifier.i == head.i - 1
-        and (head.low in lex.PART_HEADS or head.lemma in lex.PART_HEADS)
-        and modifier.pos in NOUNS
-        and modifier.low not in lex.DESCRIBING_NOUNS
-        and pair not in lex.NAME_PAIRS
-    )
+    """True for "tree" in "tree branch" and "bus" in "bus door": the head is a part of the modifier."""
+    if modifier.dep not in ("compound", "nmod") or modifier.i != head.i - 1 or modifier.pos not in NOUNS:
+        return False
+    if modifier.low in lex.WHOLES and head.lemma in lex.PARTS_OF_WHOLES:
+        return True
+    part = head.low in lex.PART_HEADS or head.lemma in lex.PART_HEADS
+    return part and modifier.low not in lex.DESCRIBING_NOUNS and f"{modifier.low} {head.low}" not in lex.NAME_PAIRS
 
 
 def is_unnamed_clothing(word: Word) -> bool:
@@ -137,6 +134,8 @@ def is_part_of_name(modifier: Word, head: Word) -> bool:
         return modifier.low in lex.NAME_ADJECTIVES
     if modifier.dep != "compound" or modifier.low in lex.DESCRIBING_NOUNS or modifier.lemma in lex.DESCRIBING_NOUNS:
         return False
-    if modifier.low in lex.PART_ADJECTIVES or modifier.low.endswith(("less", "ish")) or head.lemma in lex.DESCRIBED_HEADS:
+    if modifier.low in lex.PART_ADJECTIVES or modifier.low in lex.COLOURED or modifier.low.endswith(("less", "ish")):
+        return False
+    if head.lemma in lex.DESCRIBED_HEADS:
         return False
     return not whole_of(modifier, head)

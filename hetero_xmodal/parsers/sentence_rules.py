@@ -9,9 +9,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from . import lexicon as lex
+from .inflection import participle
 from .parse_corrections import correct_parse
 from .reading import Reading
-from .sentence_attributes import colours_of_clothes, places_without_noun, predicate_adjectives, results, states, words_before_noun
+from .sentence_attributes import (
+    colours_of_clothes,
+    places_without_noun,
+    predicate_adjectives,
+    results,
+    states,
+    words_after_noun,
+    words_before_noun,
+)
 from .sentence_numbers import count_objects
 from .sentence_objects import NOUNS, find_objects, is_unnamed_clothing
 from .words import NOUN_TAGS, Lemmatizer, Word
@@ -20,10 +29,11 @@ from .words import NOUN_TAGS, Lemmatizer, Word
 def read_scene(words: list[Word], lemma: Lemmatizer) -> Reading:
     """Correct the parse and apply the rules in order; the result holds objects, attributes and relations."""
     correct_parse(words, lemma)
-    reading = Reading(words)
+    reading = Reading(words, lemma.index["verb"])
     find_objects(reading)
     colours_of_clothes(reading)
     words_before_noun(reading)
+    words_after_noun(reading)
     predicate_adjectives(reading)
     results(reading)
     states(reading)
@@ -77,10 +87,20 @@ def verb_phrase(reading: Reading, verb: Word) -> None:
         for thing in things:
             relate_place(reading, phrase, preposition, thing)
     phrases_found = bool(phrase.phrases) or each_other(reading, verb, phrase.subjects)
-    if phrase.objects or phrases_found or verb.lemma in lex.EMPTY_VERBS or verb.lemma in lex.NEVER_ATTRIBUTES or has_clause(verb):
+    if phrase.objects or phrases_found or has_clause(verb):
         return
     for subject in phrase.subjects:
-        reading.add_attribute(subject, verb.low)
+        reading.add_attribute(subject, action(reading, verb))
+
+
+def action(reading: Reading, verb: Word) -> str:
+    """What a verb without objects and places says of its subject: "running" (also of "runs"), "sitting down"; empty if nothing."""
+    after = reading.words[verb.i + 1] if verb.i + 1 < len(reading.words) else verb
+    finite = verb.tag in ("VB", "VBP", "VBZ") or verb.low == verb.lemma and not verb.low.endswith("ing")
+    name = participle(verb.lemma) if finite and verb.lemma in reading.known_verbs else verb.low
+    if verb.lemma != "be" and after.low in lex.VERB_PARTICLES and after.head is verb and not after.kids:
+        return f"{name} {after.low}"
+    return "" if verb.lemma in lex.EMPTY_VERBS or verb.lemma in lex.NEVER_ATTRIBUTES else name
 
 
 def parts_of_phrase(reading: Reading, verb: Word) -> VerbPhrase:

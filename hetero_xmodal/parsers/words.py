@@ -33,12 +33,15 @@ _position = attrgetter("i")
 
 
 class Word:
-    """One token: index ``i``, ``text``, lower-case ``low``, ``tag``, ``pos``, arc label ``dep``, ``head`` (itself for a root), ``kids``."""
+    """One token: index ``i``, ``text``, ``low`` (in lower case, without spelling mistakes), ``tag``, ``pos``, arc label ``dep``, ``head``.
+
+    ``head`` is the word itself for a root; ``kids`` are the words whose head it is.
+    """
 
     __slots__ = ("i", "text", "low", "tag", "pos", "dep", "head", "kids", "lemma")
 
-    def __init__(self, i: int, text: str, tag: str, dep: str) -> None:
-        self.i, self.text, self.low, self.tag, self.dep = i, text, text.lower(), tag, dep
+    def __init__(self, i: int, text: str, low: str, tag: str, dep: str) -> None:
+        self.i, self.text, self.low, self.tag, self.dep = i, text, low, tag, dep
         self.pos = POS_OF_TAG.get(tag, "X")
         self.head: Word = self
         self.kids: list[Word] = []
@@ -96,16 +99,19 @@ class Word:
         return None
 
 
-def read_doc(doc: Doc, texts: list[str], before: int = 0) -> list[Word]:
+def read_doc(doc: Doc, texts: list[str], spelt: list[str], before: int = 0) -> list[Word]:
     """Copy spaCy's parse into :class:`Word` objects.
 
     doc : the parsed document, with *before* added words at the front and possibly a full stop at the end
     texts : the tokens as written
+    spelt : the tokens in lower case, as they should be spelt
     """
     strings = doc.vocab.strings
     # one array is three times as fast as one Token object per word
     rows = doc.to_array(["TAG", "DEP", "HEAD"])[before : before + len(texts)].tolist()
-    words = [Word(i, text, strings[tag], strings[dep]) for i, (text, (tag, dep, _)) in enumerate(zip(texts, rows, strict=True))]
+    words = [
+        Word(i, text, low, strings[tag], strings[dep]) for i, (text, low, (tag, dep, _)) in enumerate(zip(texts, spelt, rows, strict=True))
+    ]
     for word, (_, _, offset) in zip(words, rows, strict=True):
         at = word.i + (offset - 2**64 if offset >= 2**63 else offset)  # the array is unsigned
         if 0 <= at < len(words) and at != word.i:
@@ -128,10 +134,11 @@ class Lemmatizer:
 
     def __init__(self, nlp) -> None:
         self._known: dict[tuple[str, str], str] = {}
+        self._closed_class = frozenset(nlp.Defaults.stop_words)  # articles, pronouns, prepositions
         lookups = nlp.get_pipe("lemmatizer").lookups if nlp.has_pipe("lemmatizer") else None
         table = (lambda name: lookups.get_table(name)) if lookups is not None else (lambda name: {})
         self.rules, self.exceptions = table("lemma_rules"), table("lemma_exc")
-        self.index = {kind: frozenset(table("lemma_index").get(kind, ())) for kind in ("noun", "verb")}
+        self.index = {kind: frozenset(table("lemma_index").get(kind, ())) for kind in ("noun", "verb", "adj", "adv")}
 
     def __call__(self, word: str, pos: str) -> str:
         """Lemma of a lower-case *word* as a ``"NOUN"`` or ``"VERB"``."""
@@ -140,6 +147,22 @@ class Lemmatizer:
         if found is None:
             found = self._known[key] = self._look_up(word, pos)
         return found
+
+    def knows(self, word: str) -> bool:
+        """Whether a lower-case *word* or its base form stands in the tables; True for every word if there are no tables.
+
+        >>> from hetero_xmodal.parsers.sentence import load_parser
+        >>> [load_parser().lemma.knows(word) for word in ("chickens", "beneath", "chiken")]
+        [True, True, False]
+        """
+        if not self.index["noun"] or word in self._closed_class:
+            return True
+        for kind, index in self.index.items():
+            if word in index or word in self.exceptions.get(kind, {}):
+                return True
+            if any(word.endswith(old) and word[: len(word) - len(old)] + new in index for old, new in self.rules.get(kind, [])):
+                return True
+        return False
 
     def _look_up(self, word: str, pos: str) -> str:
         if pos == "VERB" and word in BE:

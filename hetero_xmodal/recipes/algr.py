@@ -53,7 +53,20 @@ from torch.nn import functional as F
 from .. import schema as s
 from ..data.tasks.matching import Batch
 from ..losses import ranking_loss, total
-from ..message_passing import Combine, Constant, DotAttention, GatedRecurrent, JoinedLinear, Recipe, Replace, Step, Weigh, attends, itself
+from ..message_passing import (
+    Combine,
+    Constant,
+    DotAttention,
+    GatedRecurrent,
+    JoinedLinear,
+    Recipe,
+    Replace,
+    Step,
+    Weigh,
+    attends,
+    itself,
+    set_control,
+)  # fmt: skip
 from ..networks.camera import RegionEmbedding, WordEmbedding, some_rows, without_columns
 from .configs.algr import ALGRConfig
 from .dual_encoder import DualEncoder
@@ -286,6 +299,7 @@ class ALGR(DualEncoder):
         if config.variant not in ("baseline", "no-decoders", "no-lg"):
             self.exchange = None if config.variant == "no-exchange" else exchange_recipe(config)
             self.decoders = nn.ModuleDict({side: nn.Linear(config.width, config.in_width) for side in (s.VISUAL, s.WORD)})
+        set_control(self, config.control)
 
     # ------------------------------------------------------------------------------------------ forward
 

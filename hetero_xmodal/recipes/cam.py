@@ -57,7 +57,19 @@ from .. import schema as s
 from ..deprecation import renamed_attribute
 from ..errors import InputError
 from ..losses import total
-from ..message_passing import Blend, DotAttention, Recipe, Replace, SigmoidGate, Step, SymmetricNorm, attends, both_ways, itself
+from ..message_passing import (
+    Blend,
+    DotAttention,
+    Recipe,
+    Replace,
+    SigmoidGate,
+    Step,
+    SymmetricNorm,
+    attends,
+    both_ways,
+    itself,
+    set_control,
+)  # fmt: skip
 from ..networks.image_branch import ImageDecoder, box_coordinates, cell_code, make_encoder, place_code
 from ..networks.optimal_transport import transport
 from ..networks.padding import padded, position_encoding
@@ -339,6 +351,7 @@ class CAM(Generator):
             matte=config.matte, inside=config.inside,
         )  # fmt: skip
         self.write = write_recipe(config)
+        set_control(self, config.control)
         memory = d + (d + w if config.memory_skip else 0)
         self.text_decoder = AttentionDecoder(memory, len(self.words.weight), embed=config.embed, hidden=config.hidden)
         self.register_buffer("cells", cell_code(config.image_size // 4), persistent=False)

@@ -241,6 +241,7 @@ class DAGNN(Pretrained, nn.Module):
             self.free_classifiers = nn.Parameter(config.free_scale * nn.init.xavier_uniform_(torch.empty(c, d)))
         elif config.variant != "DAGNN-1":
             self.recipe = label_recipe(config)
+            self.recipe.set_control(config.control)
             self.aggregate = LayerAggregation(config) if config.aggregate else None
         if config.variant == "DAGNN-4":
             self.space_discriminator = discriminator(d)

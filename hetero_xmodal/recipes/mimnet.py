@@ -59,7 +59,19 @@ from torch.nn import functional as F
 
 from .. import schema as s
 from ..errors import InputError
-from ..message_passing import PER_GRAPH, SHARED, Combine, DotAttention, JoinedLinear, Recipe, SigmoidGate, Step, attends, itself
+from ..message_passing import (
+    PER_GRAPH,
+    SHARED,
+    Combine,
+    DotAttention,
+    JoinedLinear,
+    Recipe,
+    SigmoidGate,
+    Step,
+    attends,
+    itself,
+    set_control,
+)  # fmt: skip
 from ..networks.boundary import boundary_images
 from ..networks.image_branch import make_encoder
 from ..networks.padding import padded
@@ -234,6 +246,7 @@ class MIMNet(Generator):
             nn.init.normal_(self._key().weight, std=0.15)
         self.smooth = nn.ModuleList(nn.Sequential(conv_layer(c, c), *conv_layer(c, c)[:2]) for _ in range(config.smooth))  # f_r
         self.localise, self.refine = localise_recipe(config), refine_recipe(config)
+        set_control(self, config.control)
         grown = config.encoder_size // 2
         finer = self.encoder.fine_width if config.detail else 0
         self.coarse, self.fine = (

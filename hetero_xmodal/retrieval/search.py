@@ -87,7 +87,8 @@ def load_gallery(
     InputError : a data set that does not give what is needed, an unknown split, given regions for a model that reads images.
     """
     source = open_for(data, "index")
-    if "images" not in source.gives:
+    reads = model.vocab.get("images", {}).get("extractor") if isinstance(model.vocab.get("images"), dict) else None
+    if "images" not in source.gives or (source.regions is not None and reads == "given"):
         if model.recipe_name == "dagnn":
             raise InputError(f"{data} gives no images; a {model.recipe_name!r} model reads images")
         if split is not None and split_name(split) != "test":

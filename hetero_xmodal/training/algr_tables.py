@@ -19,6 +19,7 @@ from ..recipes.configs.algr import ALGRConfig
 from .algr import ALGRMethod, default_settings
 from .loop import FitConfig
 from .table_rows import ALGR_ABLATIONS as ABLATIONS
+from .table_rows import ALGR_CONTROLS as CONTROLS
 from .table_rows import ALGR_TABLES as TABLES
 from .table_rows import check_seeds
 
@@ -50,7 +51,7 @@ def algr_tables(
     seeds : number of seeds; every stochastic method is trained with seeds 0, 1, ... and reported as mean and standard deviation.
     config, fit_config : of ALGR; by default those of :func:`~hetero_xmodal.training.algr.default_settings`.
     methods : the methods beside ALGR; all if left out.
-    rows : rows of the ablation table, names in :data:`ABLATIONS`; all if left out.
+    rows : rows of the ablation table, names in :data:`ABLATIONS` and :data:`CONTROLS`; all if left out.
     protocol, validation_only, progress : as in :func:`~hetero_xmodal.baselines.matching.comparison.matching_table`.
 
     Yields
@@ -61,23 +62,26 @@ def algr_tables(
     ------
     InputError : an unknown table or row, or *seeds* below 1.
     """
-    for name, value, known in (("table", only, TABLES), *(("row", row, ABLATIONS) for row in rows or ())):
+    for name, value, known in (("table", only, TABLES), *(("row", row, {**ABLATIONS, **CONTROLS}) for row in rows or ())):
         if value is not None and value not in known:
             raise InputError(f"unknown {name} {value!r}{nearest(value, known)}; use {', '.join(known)}")
     check_seeds(seeds)
     usual, usual_fit = default_settings(data)
     config, fit_config = config or usual, fit_config or usual_fit
     shared = {"seeds": seeds, "protocol": protocol, "validation_only": validation_only, "progress": progress}
-    return _tables(data, config, fit_config, [only] if only else TABLES, methods, rows or ABLATIONS, shared)
+    return _tables(data, config, fit_config, [only] if only else TABLES, methods, rows or [*ABLATIONS, *CONTROLS], shared)
 
 
 def _tables(data, config, fit_config, names, methods, rows, shared):
-    def maker(variant: str) -> Callable[[int], ALGRMethod]:
-        return lambda seed: ALGRMethod(data.vocab, replace(config, variant=variant), fit_config, seed=seed)
+    def maker(**changes: str) -> Callable[[int], ALGRMethod]:
+        return lambda seed: ALGRMethod(data.vocab, replace(config, **changes), fit_config, seed=seed)
+
+    def of_row(row: str) -> Callable[[int], ALGRMethod]:
+        return maker(control=CONTROLS[row]) if row in CONTROLS else maker(variant=ABLATIONS[row])
 
     if "methods" in names:
         ensembles = {ENSEMBLE: "ALGR"} if shared["seeds"] > 1 else {}
-        others = {"ALGR": maker(config.variant)}
+        others = {"ALGR": maker()}
         yield "methods", matching_table(data, methods=methods, others=others, ensembles=ensembles, **shared)
     if "ablations" in names:
-        yield "ablations", matching_table(data, methods=[], others={row: maker(ABLATIONS[row]) for row in rows}, **shared)
+        yield "ablations", matching_table(data, methods=[], others={row: of_row(row) for row in rows}, **shared)

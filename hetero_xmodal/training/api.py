@@ -69,6 +69,9 @@ def train(
     images: str | None = None,
     detector: str | None = None,
     texts: str | None = None,
+    workers: int | None = None,
+    engine: str | None = None,
+    scheduler: str | None = None,
     network: str | None = None,
     label_vectors: str | Path | None = None,
     steps: int | None = None,
@@ -102,6 +105,8 @@ def train(
         :func:`~hetero_xmodal.data.tasks.matching.load_matching_data`.
     detector : ALGR and TRAIL: regions are the patches of a grid and the objects that this detector sees: ``"nanodet"``, or a file of
         detections, which is looked for in the data folder too; a test on another folder then reads that folder's own file of this name.
+    workers, engine, scheduler : ALGR: where the features are made, as for :func:`hetero_xmodal.build_corpus`: several processes of this
+        machine, or ``"dask"``; the features have the same bytes everywhere.
     network : DAGNN: the frozen network for photographs, such as ``"efficientnet-lite0"`` or ``"vgg19_bn:FILE"``.
     label_vectors : DAGNN: ``.mat`` file with word vectors of the labels under ``inp``.
     steps, batch_size, threads : of the detector.
@@ -145,6 +150,7 @@ def train(
         "out": free_run_folder(out, resume=resume or not _leads()),
         "preset": preset, "set": assignments(set) or None, "size": size, "image_size": image_size, "epochs": epochs, "patience": patience,
         "seed": seed, "start": start, "resume": resume or None, "images": images, "detector": detector, "texts": texts, "network": network,
+        "workers": workers, "engine": engine, "scheduler": scheduler,
         "label_vectors": label_vectors, "steps": steps, "batch_size": batch_size, "threads": threads, "accelerator": accelerator,
         "devices": devices, "strategy": strategy, "progress": progress, "tell": tell,
     }  # fmt: skip
@@ -290,15 +296,21 @@ def _algr(
     images: str | None = None,
     detector: str | None = None,
     texts: str = "minilm",
+    workers: int = 1,
+    engine: str = "processes",
+    scheduler: str | None = None,
     accelerator: str = "cpu",
     devices: int = 1,
     strategy: str = "auto",
     progress: bool | None = None,
     tell: Tell | None = None,
 ) -> TrainedRun:
+    from ..data.tasks.engines import Engine
+
     sizes = split_sizes(size)
     check_fit(epochs, patience, accelerator, devices, strategy)
     regions = check_inputs(images, texts, detector=detector, data=data)
+    places = Engine(workers, engine, scheduler)
     check_settings("algr", data, preset, set or [], epochs=epochs)
     from ..data.tasks.matching import load_matching_data
     from .algr import train_algr
@@ -309,7 +321,7 @@ def _algr(
     device_of(FitConfig(accelerator=accelerator, devices=devices, strategy=strategy))
     check = partial(check_epochs, data=data, preset=preset, changes=set or [], epochs=epochs)
     # which images are held out depends on the data alone, so that runs with different seeds can be compared
-    pairs = load_matching_data(data, images=regions, texts=texts, sizes=sizes, progress=progress, check=check)
+    pairs = load_matching_data(data, images=regions, texts=texts, sizes=sizes, progress=progress, check=check, engine=places)
     chosen = choose_settings("algr", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
     fit_config = replace(chosen.fit_config, seed=seed, patience=patience, accelerator=accelerator, devices=devices, strategy=strategy)
     check_phases(chosen.config, fit_config.epochs)
@@ -391,7 +403,7 @@ def check_inputs(images: str | None, texts: str, *, detector: str | None = None,
     regions = with_objects(images, detector)
     if regions is not None:
         record = region_provenance(regions)
-        if record["extractor"] != "grid" and (data is None or not data.startswith("world/")):
+        if record["extractor"] not in ("grid", "given") and (data is None or not data.startswith("world/")):
             check_detector(find_detector(record, data_folders(data))[0])
     return regions
 

@@ -1,6 +1,7 @@
 """``fit``: train any recipe with Lightning; runs can be resumed exactly.
 
-The run folder contains ``config.json``, ``environment.json``, ``metrics.csv`` (one row per epoch), ``log.txt`` and
+The run folder contains ``config.json``, ``environment.json``, ``metrics.csv`` (one row per epoch), ``graph.csv`` (what the
+edges of its recipes do, see :mod:`.graph_log`), ``log.txt`` and
 ``checkpoints/{last,previous,best}.ckpt``. The random numbers of epoch e depend on (seed, e) alone, and a run resumes at the start of an
 epoch; so on a CPU an interrupted and resumed run equals an uninterrupted one bit for bit.
 """
@@ -33,6 +34,7 @@ from ..files import one_writer, write_json, write_text
 from .checkpoints import BEST, FOLDER, LAST, AtomicCheckpoints, last_checkpoint, read_checkpoint, remove_leftovers, run_identity
 from .fingerprint import Fingerprint
 from .fit_config import FitConfig
+from .graph_log import GraphLog
 from .resume import ENVIRONMENT, check_resumed, run_config, write_record
 from .run_folder import CONFIG, LOCK, is_empty, is_unstarted
 from .sampling import is_first_process, seed_everything
@@ -163,7 +165,7 @@ def fit(
     best = ModelCheckpoint(filename="best", monitor=config.monitor, mode=config.mode, **keep)
     newest = ModelCheckpoint(filename="last", save_on_train_epoch_end=True, **keep)
     metrics = _Metrics(out / "metrics.csv")
-    own: list[L.Callback] = [_EpochSeeds(config.seed), _FiniteLoss(), metrics]
+    own: list[L.Callback] = [_EpochSeeds(config.seed), _FiniteLoss(), metrics, GraphLog(out / "graph.csv")]
     if config.patience is not None:
         own.append(EarlyStopping(config.monitor, patience=config.patience, mode=config.mode))
     trainer = _trainer(

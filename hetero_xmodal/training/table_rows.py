@@ -26,6 +26,8 @@ DAGNN_ABLATIONS: dict[str, dict[str, Any]] = {
     "GAT, last layer only": {"aggregate": False},
     "GCN, last layer only": {"gnn": "gcn", "tau": 0.4, "aggregate": False},
     "identity adjacency": {"adjacency": "identity"},
+    "edges even": {"control": "even"},
+    "edges shuffled": {"control": "shuffled"},
 }
 
 #: table of the DAGNN paper -> (which of the methods it compares with are in it, its rows that are DAGNN)
@@ -54,6 +56,8 @@ ALGR_ABLATIONS = {
     "one-phase": "one-phase",
     "ALGR": "full",
 }
+#: rows below them -> control of the edges, with which the whole model is trained
+ALGR_CONTROLS = {"edges even": "even", "edges identity": "identity", "edges shuffled": "shuffled"}
 ALGR_TABLES = ("methods", "ablations")
 
 #: rows of TRAIL in the compositional table -> what differs from the whole model
@@ -113,7 +117,7 @@ def check_algr_rows(
         return only, None if methods is None else list(methods), None
     if methods:
         raise InputError("rows and methods were both given; give rows")
-    tables = {"methods": [*MATCHING_ROWS, "ALGR"], "ablations": list(ALGR_ABLATIONS)}
+    tables = {"methods": [*MATCHING_ROWS, "ALGR"], "ablations": [*ALGR_ABLATIONS, *ALGR_CONTROLS]}
     asked = {name: [row for row in known if row in rows] for name, known in tables.items() if only in (None, name)}
     for row in rows:
         check_choice("row", row, dict.fromkeys(row for name in asked for row in tables[name]))

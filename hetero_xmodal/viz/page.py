@@ -16,6 +16,7 @@ body { margin: 0 auto; max-width: 70rem; padding: 1.5rem 1rem 4rem; background: 
        font: 1rem/1.55 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
 h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .4rem; }
 h2 { font-size: 1.25rem; margin: 2.6rem 0 .4rem; padding-top: 1rem; border-top: 1px solid #ddd; }
+h3 { font-size: 1.05rem; margin: 1.8rem 0 .3rem; }
 p { max-width: 46rem; }
 figure { margin: 1rem 0; }
 figure img { max-width: 100%; height: auto; border: 1px solid #e3e3e3; }
@@ -31,6 +32,9 @@ code, pre { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size:
 pre { padding: .7rem .9rem; overflow-x: auto; }
 """
 
+#: stands among the parts of a page for its table of contents
+_CONTENTS = "<nav>"
+
 
 class Page:
     """An HTML page, added to from top to bottom; :meth:`write` puts ``index.html`` and the images into a folder.
@@ -45,10 +49,19 @@ class Page:
         self.title = title
         self._parts: list[str] = [f"<h1>{escape(title)}</h1>"]
         self._images: dict[str, Any] = {}
+        self._entries: list[str] = []
 
-    def heading(self, text: str) -> None:
-        """A section heading."""
-        self._parts.append(f"<h2>{escape(text)}</h2>")
+    def heading(self, text: str, *, level: int = 2, entry: bool = False) -> None:
+        """A heading of a section, or with level 3 of a part of one; an *entry* stands in the table of contents."""
+        anchor = ""
+        if entry:
+            self._entries.append(text)
+            anchor = f' id="part{len(self._entries)}"'
+        self._parts.append(f"<h{level}{anchor}>{escape(text)}</h{level}>")
+
+    def contents(self) -> None:
+        """A table of contents at this place: links to the headings that are entries, also to those that follow."""
+        self._parts.append(_CONTENTS)
 
     def text(self, *paragraphs: str) -> None:
         """One or more paragraphs of plain text."""
@@ -89,7 +102,8 @@ class Page:
         """The page as text."""
         head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         head += f"<title>{escape(self.title)}</title>"
-        body = "\n".join(self._parts)
+        links = "".join(f'<li><a href="#part{k}">{escape(text)}</a></li>' for k, text in enumerate(self._entries, 1))
+        body = "\n".join(f"<nav><ul>{links}</ul></nav>" if part is _CONTENTS else part for part in self._parts)
         return f'<!DOCTYPE html>\n<html lang="en"><head>{head}<style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n'
 
     def write(self, folder: Path, *, dpi: int = 130) -> None:

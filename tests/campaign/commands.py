@@ -111,6 +111,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("export duckdb", "export IN/corpus --to duckdb --out OUT", inputs=("corpus",), out="result.duckdb", varies=("",),
             slow=True),
     Command("query", "query IN/corpus SELECT+*+FROM+word --out OUT", inputs=("corpus",), out="result.csv", slow=True),
+    Command("show", "show IN/corpus split:train --graphs 1 --out OUT", inputs=("corpus",), out="result.html", slow=True),
+    Command("clean", "clean IN/corpus --drop doubles --out OUT", inputs=("corpus",), slow=True),
+    Command("explore", "explore IN/corpus --out OUT", inputs=("corpus",), slow=True),
     Command("graph", "graph IN/scenes.png a+dog+on+a+table --image-scene IN/scenes.json --out OUT", inputs=("pictures",), slow=True),
     Command("index", "index --data world/scenes --split test --size 6 --out OUT"),
     Command("retrieve", "retrieve a+dog+near+a+tree --size 8 --out OUT", out="page.html", slow=True),
@@ -130,6 +133,7 @@ COMMANDS: tuple[Command, ...] = (
             varies=_RUN, often=0.3, replaces=False, slow=True),
     Command("train mimnet", "train mimnet --data world/birds --size 3 --epochs 2 --start birds --set batch_size=2 --out OUT",
             again="--resume", varies=_RUN, often=0.3, replaces=False, slow=True),
+    Command("train relations", "train relations --data world/scenes --size 8 --out OUT", out="prior.json", often=0.5),
     Command("train detector", "train detector --steps 2 --size 4 --batch-size 2 --out OUT", again="--resume",
             varies=("log.jsonl", "*.pt", "*.json"), often=0.3, replaces=False, slow=True),
 )  # fmt: skip

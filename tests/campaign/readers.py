@@ -163,7 +163,22 @@ def _read_regions(folder: Path) -> Any:
 
     regions = open_regions(folder / "regions.safetensors")
     rows = range(len(regions))
-    return regions.take(rows), regions.places(rows), regions.boxes, regions.sizes, list(regions.ids), regions.provenance
+    named = [regions.names(row) for row in rows]
+    return regions.take(rows), regions.places(rows), regions.boxes, regions.sizes, list(regions.ids), regions.provenance, named
+
+
+def _write_relation_prior(folder: Path) -> None:
+    from hetero_xmodal.parsers.relation_prior import RelationPrior
+
+    RelationPrior.fit([zoo.image_scene()] * 3, about={"data": "a test"}).save(folder / "prior.json")
+
+
+def _read_relation_prior(folder: Path) -> Any:
+    from hetero_xmodal.parsers.relation_prior import RelationPrior
+
+    prior = RelationPrior.load(folder / "prior.json")
+    boxes = np.array([(0, 0, 20, 20), (10, 10, 40, 40), (50, 0, 60, 9)])
+    return prior.about, prior.predicates, prior.posterior(boxes, [prior.classes[0], prior.classes[-1], "?"], size=(64, 64))
 
 
 def _write_scene(folder: Path) -> None:
@@ -457,6 +472,7 @@ READERS: tuple[Reader, ...] = (
     Reader("evaluation", _write_evaluation, _read_evaluation),
     Reader("cache of parses", _write_parses, _read_parses),
     Reader("run", _write_run, lambda f: _fit(f, 3, resume=True), share=0.4, files="checkpoints/[lb]*.ckpt"),
+    Reader("relation prior", _write_relation_prior, _read_relation_prior),
     Reader("detections", _write_detections, _read_detections, share=2),
     Reader("drawn boxes", _write_drawn_boxes, _read_drawn_boxes, share=1.5),
     Reader("scene graphs of other tools", _write_tool_scenes, _read_tool_scenes, share=1.5, files="*.json"),

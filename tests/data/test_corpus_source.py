@@ -65,12 +65,12 @@ def test_images_that_are_drawn_again_have_the_features_of_the_originals(tmp_path
 def test_the_patches_of_a_grid_are_no_scene_graph_and_no_file_is_no_image(both, tmp_path):
     coco, _, _ = both
     grid = hx.build_corpus(f"coco:{coco.place}", tmp_path / "grid", detector="grid:2", split="val", progress=False)
-    assert open_source(f"corpus:{tmp_path / 'grid'}").gives == {"images", "captions", "labels"}
+    assert open_source(f"corpus:{tmp_path / 'grid'}").gives == {"images", "captions", "labels", "regions"}
     GraphCorpus.from_graphs([grid[0]], ids=["a"], sentences=["A dog."]).save(tmp_path / "bare")
     bare = open_source(f"corpus:{tmp_path / 'bare'}")
     assert "images" not in bare.gives and bare.splits_by_hash
-    with pytest.raises(InputError, match="gives no images .only where it knows the files of its images.; algr needs"):
-        hx.data.require(f"corpus:{tmp_path / 'bare'}", "algr")
+    with pytest.raises(InputError, match="gives no images and no scene graphs .only where it knows the files .*; cam needs"):
+        hx.data.require(f"corpus:{tmp_path / 'bare'}", "cam")
     hx.concat([grid.only("sentence", [0])], tmp_path / "said")
     with pytest.raises(InputError, match="has no image, only 1 sentences; give a corpus with images"):
         open_source(f"corpus:{tmp_path / 'said'}")

@@ -211,7 +211,7 @@ def test_lists_of_wikipedia_in_latin_1(tmp_path):
     ("form", "file"),
     [
         ("folder:FOLDER", "1.txt"), ("photos:FOLDER", "tags.csv"), ("photos:FOLDER", "1.txt"), ("cub:FOLDER", "images.txt"),
-        ("cub:FOLDER", "1.txt"), ("scan:FOLDER", "train_caps.txt"), ("coco:FOLDER", "captions.json"), ("bottom-up:FOLDER", "a.tsv"),
+        ("scan:FOLDER", "train_caps.txt"), ("coco:FOLDER", "captions.json"), ("bottom-up:FOLDER", "a.tsv"),
     ],
 )  # fmt: skip
 def test_texts_that_are_not_utf_8_are_refused(form, file, tmp_path):

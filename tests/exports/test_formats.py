@@ -43,7 +43,7 @@ def same_corpus(one, other) -> bool:
 
 
 def test_every_format_is_tested():
-    tested = {"parquet", "croissant", "duckdb", "pyg", "graphml", "gexf", "neo4j-csv", "coco", "visual-genome"}
+    tested = {"parquet", "croissant", "duckdb", "dgl", "pyg", "graphml", "gexf", "neo4j-csv", "coco", "visual-genome"}
     assert set(FORMATS) == tested and all(row.lost or row.back for row in FORMATS.values())
 
 
@@ -105,6 +105,17 @@ def test_pytorch_geometric_is_the_same_graphs_again(corpus, tmp_path):
     assert all(same_graph(corpus[k], hx.from_pyg(HeteroData.from_dict(one))) for k, one in enumerate(made))
     rows = list(csv.DictReader((folder / "pairs.csv").open(encoding="utf-8", newline="")))
     assert [row["id"] for row in rows] == corpus.ids and rows[1]["sentence"] == "'" + SENTENCES[1]  # no formula in a spreadsheet
+
+
+def test_the_files_of_dgl_are_the_same_graphs_again_but_for_bools(corpus, tmp_path):
+    import dgl
+
+    folder = hx.export(corpus, tmp_path / "out", to="dgl")
+    graphs, _ = dgl.load_graphs(str(folder / "graphs-00000.bin"))
+    assert {graph.nodes["word"].data["is_object"].dtype for graph in graphs} == {torch.uint8}  # what the format's row says
+    again = hx.GraphCorpus.from_graphs(graphs, ids=corpus.ids)
+    assert all(same_graph(corpus[k], again[k]) for k in range(len(corpus)))
+    assert [row["file"] for row in csv.DictReader((folder / "pairs.csv").open(encoding="utf-8"))] == ["graphs-00000.bin"] * len(corpus)
 
 
 def test_graphml_is_the_same_graphs_again_and_gexf_is_read_by_networkx(corpus, tmp_path):

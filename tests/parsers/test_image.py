@@ -569,6 +569,31 @@ def test_a_local_detectron2_model_gives_labels_boxes_and_pooled_features(tiny, r
     assert again[0].objects == scene.objects
 
 
+@pytest.mark.parametrize(
+    ("asked", "there", "used"), [("cuda:1", True, "cuda:1"), ("cuda", False, "cpu"), ("cpu", True, "cpu"), ("mps", False, "cpu")]
+)
+def test_a_local_detectron2_model_is_built_on_the_device_that_its_config_asks_for(asked, there, used, tiny, tmp_path, monkeypatch):
+    import detectron2.modeling
+    import torch
+
+    from hetero_xmodal.parsers.detectors.zoo import ZooDetector
+
+    folder, _ = tiny
+    (tmp_path / "asked.yaml").write_text(TINY.replace("DEVICE: cpu", f"DEVICE: '{asked}'"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: there)
+    build, seen = detectron2.modeling.build_model, []
+
+    def here(cfg):
+        seen.append(cfg.MODEL.DEVICE)
+        cfg.MODEL.DEVICE = "cpu"
+        return build(cfg)
+
+    monkeypatch.setattr(detectron2.modeling, "build_model", here)
+    ZooDetector(tmp_path / "asked.yaml", folder / "tiny.safetensors")
+    assert seen == [used]
+
+
 def test_pooled_features_come_from_the_box(tiny):
     """The region feature is ROIAlign of the backbone's own map at the box, computed here by hand for one box."""
     import torch

@@ -128,5 +128,7 @@ def test_wrong_values_are_refused(change, words):
 def test_wrong_values_of_relations_are_refused():
     with pytest.raises(hx.InputError, match="relation 0 .'on'.: mirror is 1, expected True or False"):
         hx.SceneGraph([hx.SceneObject("a")], [SceneRelation(0, "on", 0, mirror=1)]).check()
-    with pytest.raises(hx.InputError, match="provenance is None; known are annotated, detected, geometry, parsed, measured, prior"):
+    with pytest.raises(
+        hx.InputError, match="provenance is None; known are annotated, detected, geometry, parsed, measured, prior, predicted"
+    ):
         hx.SceneGraph([hx.SceneObject("a")], [SceneRelation(0, "on", 0, provenance=None)]).check()

@@ -44,7 +44,8 @@ def open_celeba(request: Request) -> Source:
     inner = folder / "img_align_celeba"  # as one distributor packs it
     folder = inner if inner.is_dir() else folder
     names, rows = _attributes(_published(root, "list_attr_celeba"), texts)
-    captions = _captions(root, table, texts)
+    read = OldTexts()
+    captions = _captions(root, table, texts, read)
     there = [name for name in rows if table.has(folder / name)]
     missing = [name for name in rows if not table.has(folder / name)]
     told = [name for name in there if name in captions]
@@ -65,7 +66,7 @@ def open_celeba(request: Request) -> Source:
     return Source(
         request.name, request.kind, request.place, records, gives={"images", "captions", "labels", "scene graphs", "edits"},
         label_names=words, pairs=MismatchPairs(request.name, records, words), notes=tuple(notes), missing=tuple(missing),
-        counts={"images": len(rows), "attributes": len(names)},
+        counts={"images": len(rows), "attributes": len(names)}, read_notes=read.notes,
     )  # fmt: skip
 
 
@@ -118,12 +119,12 @@ def _official(path: Path, texts: OldTexts) -> dict[str, str]:
     return split
 
 
-def _captions(root: Path, table: FileTable, texts: OldTexts) -> dict[str, tuple[str, ...] | Callable]:
-    """File name of a photograph -> its captions, or a function that reads them."""
+def _captions(root: Path, table: FileTable, texts: OldTexts, read: OldTexts) -> dict[str, tuple[str, ...] | Callable]:
+    """File name of a photograph -> its captions, or a function that reads them by *read*."""
     folder = first_folder(root / place for place in ("captions", "text", "celeba-caption"))
     if folder is not None:
         found = sorted(path for path in folder.iterdir() if path.suffix == ".txt")
-        return {f"{path.stem}.jpg": partial(caption_file, path) for path in found}
+        return {f"{path.stem}.jpg": partial(caption_file, path, read) for path in found}
     path = first_file((root / f"captions.{ending}" for ending in ("csv", "tsv", "txt")), "captions")
     rows: dict[str, list[str]] = {}
     if path.suffix == ".csv":

@@ -247,7 +247,8 @@ def _instances(path: Path) -> _Boxes:
     if len(by_id) < len(images):
         twice = next(id for id, count in Counter(image.id for image in images).items() if count > 1)
         raise InputError(f"{where}: image id {twice} occurs more than once; keep one entry for each image")
-    empty = unnamed = 0
+    empty = unnamed = double = 0
+    seen: dict[tuple[str, str, tuple[float, ...]], list[str]] = {}
     for row in _rows(data, "annotations"):
         owner, category = row.id("image_id"), row.id("category_id")
         for key, id, known in (("image_id", owner, by_id), ("category_id", category, names)):
@@ -261,10 +262,17 @@ def _instances(path: Path) -> _Boxes:
         empty += not min(box[2:])
         if not row.get("iscrowd", None):
             words = [] if isinstance(attributes, dict) else row.texts("attributes", [])
-            by_id[owner].things.append((names[category], box, words))
+            first = seen.setdefault((owner, category, tuple(box)), words)
+            if first is words:
+                by_id[owner].things.append((names[category], box, words))
+            else:  # the same box of the same category a second time
+                first += [word for word in words if word not in first]
+                double += 1
     notes = []
     if empty:
         notes.append(f"{where}: {empty} boxes have no area and are left out")
+    if double:
+        notes.append(f"{where}: {double} boxes stand there twice (one category, one box) and are left out")
     if unnamed:
         notes.append(f"{where}: the attributes of {unnamed} annotations are no lists of words and are left out")
     return _Boxes(images, list(names.values()), IdTable([[i.file_name, i.id] for i in images], where), tuple(notes))

@@ -8,6 +8,10 @@ read from the files that the corpus names; images of the default world are drawn
 ones if it was built with ``scenes="true"``, else what the detector saw; the patches of a grid are no scene graph. An image without any
 label counts as one whose labels are not known. Images without a sentence are there too; sentences without an image are not. A corpus
 without splits gives 75 % of its images to ``train``, 10 % to ``val`` and 15 % to ``test``, by the hash of their ids.
+
+The region features of the corpus are regions for image-text matching: always where the files of the images are not known, and with
+``--images given`` where they are, instead of regions that are made of the images. An image in which nothing was found has one region, the
+whole image, with zeros as features.
 """
 
 from __future__ import annotations
@@ -22,6 +26,8 @@ import numpy as np
 from ...errors import InputError
 from ...scenes import SceneGraph, SceneObject, SceneRelation
 from ...schema import LABEL, PRIOR, PROVENANCE, RELATES, VISUAL
+from ..marks import row_marks
+from ..regions import Regions, check_finite
 from ..source import Record, Request, Source, split_of
 from .world import open_world
 
@@ -53,20 +59,92 @@ def open_corpus(request: Request) -> Source:
     for image, sentence in zip(corpus.pair_ends()[0].tolist(), corpus.sentences, strict=True):
         captions[image].append(sentence)
     scenes = _has_scenes(corpus)
+    shown, regions = bool(images["path"].all()), _regions(corpus, images["id"].tolist())
+    # images are recognised by their files; where there are none, by their features
+    marks = [""] * len(images) if shown or regions is None else row_marks(regions.features)
     records = [
         Record(
             id, split_of(id) if by_hash else split or "train", tuple(texts), image_of(path), None if labels is None else labels[row],
-            scene=partial(_scene, corpus, row) if scenes else None, mark=_mark(path),
+            scene=partial(scene_of, corpus, row) if scenes else None, mark=_mark(path) or marks[row], row=row,
         )
         for row, (id, split, path, texts) in enumerate(zip(images["id"], images["split"], images["path"], captions, strict=True))
     ]  # fmt: skip
     gives = {
-        "captions": any(captions), "images": bool(images["path"].all()), "labels": labels is not None, "scene graphs": scenes,
+        "captions": any(captions), "images": shown, "labels": labels is not None, "scene graphs": scenes, "regions": regions is not None,
     }  # fmt: skip
     return Source(
         request.name, request.kind, request.place, records, gives={what for what, there in gives.items() if there}, label_names=names,
-        splits_by_hash=by_hash,
+        splits_by_hash=by_hash, regions=None if regions is None else partial(_checked, regions, request.name),
     )  # fmt: skip
+
+
+class _PaddedRegions:
+    """The region features of the images of a corpus as an array (images, k, width), rows of which are read on demand.
+
+    Like :class:`~hetero_xmodal.data.store.FileRows`; it holds the corpus, which is sent to other processes as its path.
+    """
+
+    ndim = 3
+
+    def __init__(self, corpus: GraphCorpus, k: int, width: int, rows: np.ndarray):
+        self._corpus, self._k, self._width, self._rows = corpus, k, width, rows
+        self.dtype = np.dtype(np.float32)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return len(self._rows), self._k, self._width
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def select(self, rows: Any) -> _PaddedRegions:
+        """Some of the images, by numbers (m,), without reading them."""
+        return _PaddedRegions(self._corpus, self._k, self._width, self._rows[rows])
+
+    def __getitem__(self, which: Any) -> np.ndarray:
+        rows = self._rows[which]
+        if rows.ndim == 0:
+            return self[[int(which)]][0]
+        found = self._corpus.data.of_owner(VISUAL, "image", rows, vectors=True)
+        return _padded(found.node_data[VISUAL]["feature"].numpy(), found.node_offsets[VISUAL].numpy(), self._k)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:].astype(self.dtype if dtype is None else dtype, copy=False)
+
+
+def _padded(values: np.ndarray, offsets: np.ndarray, k: int) -> np.ndarray:
+    """Values (regions, d) of images one after another, (images, k, d) with zeros behind those of an image."""
+    counts = np.diff(offsets)
+    owner = np.repeat(np.arange(len(counts)), counts)
+    out = np.zeros((len(counts), k, values.shape[1]), np.float32)
+    out[owner, np.arange(len(owner)) - offsets[:-1][owner]] = values
+    return out
+
+
+def _regions(corpus: GraphCorpus, ids: list[str]) -> Regions | None:
+    """The regions of all images, of which there are none if they have no features."""
+    things = corpus.data.tables["image"].node_data[VISUAL]
+    width = things["feature"].shape[1]
+    if not width or not len(things["feature"]):
+        return None
+    rows = np.arange(len(ids))
+    found = corpus.data.of_owner(VISUAL, "image", rows, vectors=False)
+    offsets = found.node_offsets[VISUAL].numpy()
+    counts = np.diff(offsets)
+    k, empty = int(counts.max()), counts == 0
+    boxes, sizes = _padded(found.node_data[VISUAL]["box"].numpy(), offsets, k), np.ones((len(ids), 2), np.float32)
+    sizes[~empty] = found.node_data[VISUAL]["image_size"].numpy()[offsets[:-1][~empty]]
+    boxes[empty, 0] = [0, 0, 1, 1]
+    infos = corpus.info.get("parts") or [corpus.info]
+    detectors = [info.get("detector") for info in infos]
+    record = {"extractor": "given", "layout": "corpus", "k": k, "width": int(width)}
+    record |= {"detector": detectors[0]} if detectors[0] and all(other == detectors[0] for other in detectors) else {}
+    return Regions(_PaddedRegions(corpus, k, int(width), rows), np.maximum(counts, 1), boxes, sizes, ids, record)
+
+
+def _checked(regions: Regions, name: str) -> dict[str, Regions]:
+    check_finite(regions, name)
+    return {"": regions}
 
 
 def image_of(path: str) -> Any:
@@ -120,7 +198,7 @@ def _has_scenes(corpus: GraphCorpus) -> bool:
     return bool((regions["provenance"] != PRIOR).any())
 
 
-def _scene(corpus: GraphCorpus, row: int, size: tuple[int, int]) -> SceneGraph:
+def scene_of(corpus: GraphCorpus, row: int, size: tuple[int, int]) -> SceneGraph:
     """The scene graph of one image whose width and height are *size*, from its regions and relations."""
     rows, strings = np.array([row]), corpus.data.vocabulary.strings
     things = corpus.data.of_owner(VISUAL, "image", rows, vectors=False).node_data[VISUAL]

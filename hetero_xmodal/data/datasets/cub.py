@@ -46,8 +46,8 @@ from ...scenes import SceneGraph, SceneObject, SceneRelation
 from ..boxes import cut, fit_boxes, outside
 from ..dataset import Item
 from ..edit_pairs import ManipulationPair, ManipulationPairs, check_kinds, whole_pixels
-from ..published import OldTexts, first_file, with_options
-from ..source import SPLITS, Record, Request, Source, check_inside, clean_text, existing_form
+from ..published import OldTexts, caption_file, first_file, with_options
+from ..source import SPLITS, Record, Request, Source, check_inside, existing_form
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -79,7 +79,7 @@ def open_cub(request: Request) -> Source:
         request.name, request.kind, request.place, [layout.record(row) for row in layout.rows], label_names=layout.classes,
         gives={"images", "captions", "labels", "edits"} | ({"scene graphs"} if any(row.box for row in layout.rows) else set()),
         counts={"images": len(layout.rows), "classes": len(layout.classes)}, splits=layout.splits, notes=layout.notes,
-        pairs=partial(cub_pairs, layout),
+        pairs=partial(cub_pairs, layout), read_notes=layout.told.notes,
     )  # fmt: skip
 
 
@@ -178,7 +178,7 @@ class _Layout:
     """What the text files of the layout say, one row for each photograph."""
 
     def __init__(self, request: Request) -> None:
-        self.name = request.name
+        self.name, self.told = request.name, OldTexts()
         request, options = with_options(request, OPTIONS)
         self.original, self._checked = options["boxes"] == "original", False
         root = request.folder()
@@ -325,11 +325,7 @@ class _Layout:
 
     def captions(self, name: str) -> tuple[str, ...]:
         """The captions of a photograph."""
-        path = existing_form(self.text, str(Path(name).with_suffix(".txt")))
-        lines = [clean_text(line) for line in text_lines(read_text(path, "captions"))]
-        if not any(lines):
-            raise InputError(f"captions '{path}' hold no line of text; expected one caption a line")
-        return tuple(line for line in lines if line)
+        return caption_file(existing_form(self.text, str(Path(name).with_suffix(".txt"))), self.told)
 
     def fit(self, row: _Row, size: tuple[int, int]) -> tuple[float, float, float, float]:
         """The box in the pixels of the photograph of *size* (width, height), cut at its border.

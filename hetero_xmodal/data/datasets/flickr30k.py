@@ -19,7 +19,7 @@ from ...files import read_json
 from ...ids import without_ending
 from ...scenes import SceneGraph, SceneObject
 from ..boxes import cut, fit_boxes
-from ..published import FileTable, OldTexts, first_file, first_folder, left_out
+from ..published import FileTable, OldTexts, Tally, first_file, first_folder, left_out
 from ..source import SPLITS, Record, Request, Source, check_inside, clean_text, split_name
 
 _FOLDERS = ("flickr30k-images", "flickr30k_images", "flickr30k-images/flickr30k-images", "images")
@@ -48,12 +48,13 @@ def open_flickr30k(request: Request) -> Source:
         raise InputError(f"'{folder}' holds none of the {len(captions)} captioned photographs; expected {next(iter(captions))}")
     split = _splits(root, path, captions, texts)
     boxes = first_folder((root / "Annotations", root / "flickr30k_entities" / "Annotations", root / "annotations" / "Annotations"))
-    scenes = {name: partial(_scene, boxes, name) for name in there} if boxes is not None else {}
+    tally = Tally(f"'{boxes}'")
+    scenes = {name: partial(_scene, boxes, tally, name) for name in there} if boxes is not None else {}
     records = [Record(without_ending(name), split.get(name), captions[name], folder / name, scene=scenes.get(name)) for name in there]
     return Source(
         request.name, request.kind, request.place, records, gives={"images", "captions"} | ({"scene graphs"} if scenes else set()),
         notes=(*left_out(missing, len(captions), f"'{folder}'"), *texts.notes(), *notes), missing=tuple(missing),
-        counts={"images": len(captions), "captions": sum(map(len, captions.values()))},
+        counts={"images": len(captions), "captions": sum(map(len, captions.values()))}, read_notes=tally.notes,
     )  # fmt: skip
 
 
@@ -119,7 +120,7 @@ def _known(split: dict[str, str], captions: dict, where: str) -> dict[str, str]:
 # ---------------------------------------------------------------------------------------------- Entities
 
 
-def _scene(folder: Path, name: str, size: tuple[int, int]) -> SceneGraph | None:
+def _scene(folder: Path, tally: Tally, name: str, size: tuple[int, int]) -> SceneGraph | None:
     """The boxes of Entities as a scene graph, or ``None`` for a photograph that it does not annotate."""
     from ...parsers.geometry import relations_between
 
@@ -130,9 +131,15 @@ def _scene(folder: Path, name: str, size: tuple[int, int]) -> SceneGraph | None:
     words = _mentions(folder.parent / "Sentences" / f"{without_ending(name)}.txt")
     where = f"the boxes of photograph '{name}' in '{path}'"
     objects = []
-    for (chain, _), box in zip(boxes, fit_boxes([box for _, box in boxes], stated, size, where), strict=True):
+    seen: set[tuple[str, tuple[float, ...]]] = set()
+    for (chain, drawn), box in zip(boxes, fit_boxes([box for _, box in boxes], stated, size, where), strict=True):
         inside = cut(box, size)
-        if inside is not None:
+        if inside is None:
+            tally.add("boxes of Entities have no area", f"chain {chain} of '{name}', {drawn}")
+        elif (chain, box) in seen:
+            tally.add("boxes of Entities stand there twice", f"chain {chain} of '{name}', {drawn}")
+        else:
+            seen.add((chain, box))
             objects.append(SceneObject(words.get(chain, "thing"), [], inside))
     relations = relations_between([o.box for o in objects], [o.name for o in objects], size=size) if objects else []
     return SceneGraph(objects, relations, size=size, id=without_ending(name), source={"parser": "annotations"})

@@ -9,6 +9,7 @@ photograph: nobody drew a box. Edits are captions of photographs of other classe
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -63,18 +64,22 @@ def open_oxford_102(request: Request) -> Source:
     if silent:
         notes.append(f"'{texts}': {len(silent)} photographs have no captions and are left out, the first is {silent[0]}")
     names = list(getattr(read_card("oxford-102"), "labels", ()))
-    records = [_record(number, label, image, text, split.get(number, "unused")) for number, label, image, text in there]
+    told = OldTexts()
+    records = [
+        _record(number, label, image, partial(caption_file, text, told), split.get(number, "unused"))
+        for number, label, image, text in there
+    ]
     return Source(
         request.name, request.kind, request.place, records, gives={"images", "captions", "labels", "scene graphs", "edits"},
         label_names=names, pairs=MismatchPairs(request.name, records, names), notes=tuple(notes), missing=tuple(missing),
-        counts={"images": len(labels), "classes": len(set(labels))},
+        counts={"images": len(labels), "classes": len(set(labels))}, read_notes=told.notes,
     )  # fmt: skip
 
 
-def _record(number: int, label: int, image: Path, text: Path, split: str) -> Record:
+def _record(number: int, label: int, image: Path, captions: Callable[[], tuple[str, ...]], split: str) -> Record:
     columns = np.zeros(CLASSES, np.uint8)
     columns[label - 1] = 1
-    return Record(image.stem, split, partial(caption_file, text), image, columns, scene=partial(whole_image, "flower", (), image.stem))
+    return Record(image.stem, split, captions, image, columns, scene=partial(whole_image, "flower", (), image.stem))
 
 
 def _whole(path: Path, key: str, low: int, high: int) -> list[int]:

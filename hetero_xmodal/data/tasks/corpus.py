@@ -14,6 +14,7 @@ on any engine, and the result has the same bytes.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -30,9 +31,11 @@ from ...files import atomic_folder, one_writer, path_exists, read_json, replacea
 from ...graphs.folder_kind import CORPUS_FOLDER
 from ...graphs.wiring import WIRINGS
 from ...parsers.detectors.registry import beside_data, check_detector
+from ...parsers.relation_prior import check_relations, load_prior
 from ...parsers.sentence import check_language
 from ...schema import SCHEMA_VERSION
-from ..registry import ENTRIES, check_data, data_folders, open_source
+from ..marks import file_stamp
+from ..registry import ENTRIES, absolute_name, check_data, data_folders, open_source
 from .engines import check_engine, in_order
 
 if TYPE_CHECKING:
@@ -51,6 +54,8 @@ def build_corpus(
     split: str | None = None,
     detector: Any = None,
     scenes: str = "detector",
+    relations: bool | str | None = None,
+    measure: bool = False,
     model: str | None = None,
     limit: int | None = None,
     sentences_per_image: int | None = None,
@@ -80,6 +85,7 @@ def build_corpus(
     detector : finds the objects of the images, see ``hx.parse_image``; if left out, ``"world"`` for generated worlds, else ``"auto"``; a
         file that is not where its name leads is looked for in the data folder.
     scenes : ``"true"`` takes the data set's own scene graphs of the images instead of a detector.
+    relations, measure : how objects are related, and whether their colour, size and place are measured; see ``hx.parse_image``.
     model : spaCy model for the sentences.
     limit : take the first *limit* items only.
     sentences_per_image : take the first so many sentences of an image; all if left out.
@@ -117,8 +123,12 @@ def build_corpus(
             detector = "world" if isinstance(source, str) and source.startswith("world/") else "auto"
         detector = beside_data(detector, data_folders(source))
         check_detector(detector)
+        check_relations(True if relations is None else relations)
     else:
-        check_unused("is not used where scenes='true' takes the data set's own scene graphs", detector=detector)
+        check_unused(
+            "is not used where scenes='true' takes the data set's own scene graphs", detector=detector, relations=relations,
+            measure=measure or None,
+        )  # fmt: skip
     check_engine(workers, engine, scheduler)
     _check_source(source, split)
     out = replaceable_folder(out, CORPUS_FOLDER).absolute()
@@ -126,9 +136,14 @@ def build_corpus(
 
     items, plan = _open(source, split, limit, seed or 0)
     options = ShardOptions(
-        None if scenes == "true" else detector, model, sentences_per_image, {"wiring": wiring, "complete": complete, "bridges": bridges}
+        None if scenes == "true" else _whole_path(detector),
+        None if model is None else _whole_path(model),
+        sentences_per_image,
+        {"wiring": wiring, "complete": complete, "bridges": bridges},
+        _absolute({} if relations is None else {"relations": relations}) | ({"measure": True} if measure else {}),
     )
-    plan |= _tools(options) | {"scenes": scenes, "shard_size": shard_size, "sentences_per_image": sentences_per_image, **options.build}
+    plan |= _tools(options) | _files(options.detector) | options.build
+    plan |= {"scenes": scenes, "shard_size": shard_size, "sentences_per_image": sentences_per_image}
     plan = json.loads(json.dumps(plan | {"schema_version": SCHEMA_VERSION}, default=str))
     parts = out.with_name(out.name + ".part")
     with one_writer(parts):
@@ -174,12 +189,15 @@ def _check_source(source: Any, split: str | None) -> None:
 
 def _open(source: Any, split: str | None, limit: int | None, seed: int) -> tuple[Named | Given, dict[str, Any]]:
     """The items, and what identifies them and their number."""
-    from .shards import Given, Named
+    from .shards import Given, Named, digest_of
 
     items: Named | Given
     if isinstance(source, str | Path):
         folder = path_exists(source) and Path(source).is_dir()
-        items = Named(f"folder:{Path(source).absolute()}" if folder else str(source), split or ("all" if folder else None), limit, seed)
+        # absolute paths: workers may have another working directory, and the corpus names the files of its images
+        items = Named(
+            f"folder:{Path(source).absolute()}" if folder else absolute_name(str(source)), split or ("all" if folder else None), limit, seed
+        )
         dataset: Any = items.open()
     elif hasattr(source, "__getitem__") and hasattr(source, "__len__"):
         if split is not None:
@@ -194,8 +212,33 @@ def _open(source: Any, split: str | None, limit: int | None, seed: int) -> tuple
     if len(dataset) == 0:
         raise InputError("the data set has no item")
     size = len(dataset) if limit is None else min(limit, len(dataset))
-    name = str(getattr(dataset, "name", "items"))
-    return items, {"source": name, "split": str(getattr(dataset, "split", "")), "seed": seed, "items": size}
+    name, labels = str(getattr(dataset, "name", "items")), list(getattr(dataset, "label_names", ()) or ())
+    plan: dict[str, Any] = {"source": name, "split": str(getattr(dataset, "split", "")), "seed": seed, "items": size}
+    return items, plan | ({"labels": digest_of(*labels)} if labels else {})
+
+
+def _whole_path(value: Any) -> Any:
+    """A detector or a language model as a process with another working directory finds it."""
+    if not isinstance(value, str | Path):
+        return value
+    kind, colon, place = str(value).partition(":")
+    if kind == "boxes" and colon:
+        return f"boxes:{Path(place).absolute()}"
+    is_path = isinstance(value, Path) or os.sep in value or value.endswith((".json", ".yaml", ".yml"))
+    return str(Path(value).absolute()) if is_path and path_exists(value) else value
+
+
+def _files(detector: Any) -> dict[str, Any]:
+    """What changes when the files do that a detector reads, beyond the weights that its ``source`` names."""
+    from .shards import digest_of
+
+    kind, _, place = str(detector).partition(":")
+    if kind == "boxes":
+        found = sorted(path for path in Path(place).rglob("*") if path.is_file())
+        return {"detector_files": digest_of([(path.relative_to(place).as_posix(), file_stamp(path)) for path in found])}
+    if isinstance(detector, str) and detector.endswith((".yaml", ".yml")) and path_exists(detector):
+        return {"detector_files": hashlib.sha256(Path(detector).read_bytes()).hexdigest()[:16]}
+    return {}
 
 
 def _tools(options: ShardOptions) -> dict[str, Any]:
@@ -209,7 +252,16 @@ def _tools(options: ShardOptions) -> dict[str, Any]:
         from ...parsers.detectors.registry import load_detector
 
         about["detector"] = load_detector(options.detector).source
+    kind, file = check_relations(options.parse.get("relations", True))
+    if options.parse:
+        about["parse"] = options.parse | ({"relations": f"prior {load_prior(file)[1]}"} if kind == "prior" else {})
     return about
+
+
+def _absolute(parse: dict[str, Any]) -> dict[str, Any]:
+    """The options with the whole path of a file, for workers that stand elsewhere."""
+    kind, file = check_relations(parse.get("relations", True))
+    return parse | {"relations": f"prior:{Path(file).absolute()}"} if kind == "prior" else parse
 
 
 def _begin(parts: Path, plan: dict[str, Any], resume: bool) -> None:

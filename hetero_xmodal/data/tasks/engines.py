@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ...errors import InputError, MissingPackageError, nearest
@@ -76,6 +77,52 @@ def in_order(
             yield function(*arguments)
     else:
         yield from _in_processes(function, work, workers)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where pieces of work run; see :func:`in_order` for the arguments.
+
+    Raises
+    ------
+    InputError, MissingPackageError : see :func:`check_engine`.
+
+    >>> list(Engine().in_order(pow, [(2, 3), (3, 2)])), Engine().distant
+    ([8, 9], False)
+    """
+
+    workers: int = 1
+    kind: str = "processes"
+    scheduler: str | None = None
+
+    def __post_init__(self) -> None:
+        check_engine(self.workers, self.kind, self.scheduler)
+
+    @property
+    def distant(self) -> bool:
+        """Whether the work is done by other processes, which see no object of this one."""
+        return self.workers > 1 or self.kind == "dask"
+
+    def in_order(self, function: Callable[..., T], work: Iterable[tuple]) -> Iterator[T]:
+        """``function(*arguments)`` for every tuple of arguments in *work*, in its order; see :func:`in_order`."""
+        return in_order(function, work, workers=self.workers, engine=self.kind, scheduler=self.scheduler)
+
+
+#: this process
+HERE = Engine()
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for torch: sums of several threads differ in their last bits from those of one."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 # ---------------------------------------------------------------------------------------------- processes of this machine

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from ...errors import InputError
 from ...graphs.build import flat_pair
@@ -27,6 +25,7 @@ from ...validation import check_flat
 from ..dataset import Dataset, Item
 from ..registry import open_for
 from ..source import Record
+from .engines import one_thread
 
 _IMAGES = 16  # held in memory, and sent through the detector, together
 
@@ -158,12 +157,15 @@ def _stat(path: Path) -> tuple[str, int, int] | str:
 
 @dataclass(frozen=True)
 class ShardOptions:
-    """How graphs are made: the detector (``None``: the data set's own scene graphs), the parser, and options of ``build_graph``."""
+    """How graphs are made: the detector (``None``: the data set's own scene graphs), the parser, and options of ``build_graph`` and
+    ``parse_images``.
+    """
 
     detector: Any = None
     model: str | None = None
     per_image: int | None = None
     build: dict[str, Any] = field(default_factory=dict)
+    parse: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -190,7 +192,7 @@ def make_shard(source: Named | Given, rows: range, options: ShardOptions, file: 
     """
     dropped: list[Dropped] = []
     digests: dict[str, str] = {}
-    with _one_thread():
+    with one_thread():
         entries = list(_entries(source, rows, options, dropped, digests))
         _check_texts(entries, dropped)
         _build(entries, options, list(source.open().label_names) or None, dropped)
@@ -198,17 +200,6 @@ def make_shard(source: Named | Given, rows: range, options: ShardOptions, file: 
     place = {name: k for k, name in enumerate(digests)}
     dropped.sort(key=lambda d: (place[d.item], -1 if d.sentence_number is None else d.sentence_number))
     return {"digests": list(digests.values()), "ids": list(digests), "dropped": [asdict(d) for d in dropped]}
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread for torch: sums of several threads differ in their last bits from those of one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _entries(source: Named | Given, rows: range, options: ShardOptions, dropped: list[Dropped], digests: list[str]) -> Iterator[_Entry]:
@@ -227,7 +218,7 @@ def _entries(source: Named | Given, rows: range, options: ShardOptions, dropped:
             texts = list(enumerate(list(item.sentences)[: options.per_image]))
             own = getattr(item, "split", "") or ("" if split == "all" else split)
             batch.append((_Entry(name, _path(item, source), own, item.labels, texts), item))
-        for (entry, _), scene in zip(batch, _image_scenes(batch, options.detector), strict=True):
+        for (entry, _), scene in zip(batch, _image_scenes(batch, options.detector, options.parse), strict=True):
             if isinstance(scene, InputError):
                 dropped.append(Dropped(entry.id, None, "", str(scene)))
             else:
@@ -243,7 +234,7 @@ def _path(item: Item, source: Named | Given) -> str:
     return f"{name}:{item.id}@{item.image.size[0]}" if name.startswith("world/") and item.image is not None else ""
 
 
-def _image_scenes(batch: list[tuple[_Entry, Item]], detector: Any) -> list[SceneGraph | InputError | None]:
+def _image_scenes(batch: list[tuple[_Entry, Item]], detector: Any, parse: dict[str, Any]) -> list[SceneGraph | InputError | None]:
     """The scene graph of each image, or why there is none; ``None`` for an item that has no image, only sentences."""
     if detector is None:
         unknown = InputError("the data set has no scene graph of this image; use a detector")
@@ -256,7 +247,7 @@ def _image_scenes(batch: list[tuple[_Entry, Item]], detector: Any) -> list[Scene
     if shown:
         found = parse_images(
             [batch[k][1].image for k in shown], detector=load_detector(detector), ids=[batch[k][0].id for k in shown], progress=False,
-            on_error="return",
+            on_error="return", **parse,
         )  # fmt: skip
         for k, scene in zip(shown, found, strict=True):
             scenes[k] = scene

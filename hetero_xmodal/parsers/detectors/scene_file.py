@@ -89,6 +89,13 @@ class SceneFile:
             "detector": f"scenes:{Path(self.path).name}", "weights": file_hash(self.path), "feature": None, "normalisation": None,
         }  # fmt: skip
 
+    @property
+    def labels(self) -> list[str]:
+        """Names of the objects of all images, each once, in alphabetical order."""
+        things = (thing for record in self._records for thing in _lists(record, self.format)[0] if isinstance(thing, dict))
+        given = (names[0] if isinstance(names := thing.get("names"), list) and names else thing.get("name") for thing in things)
+        return sorted({_plain(name) for name in given if isinstance(name, str) and name.strip()})
+
     def detect(self, images: list[InputImage], *, score_threshold: float = 0.0, max_objects: int | None = None) -> list[Detections]:
         """The stored objects and relations of each image, best score first.
 
@@ -224,7 +231,7 @@ def _checked(things: list[_Thing], links: list[_Link], where: str) -> tuple[list
 
 def _thing(row: Fields, id: str) -> _Thing:
     names = row.texts("names", []) or [row.text("name")]
-    sides = [row.value.get(key) for key in _SIDES]
+    sides: list[Any] = [row.value.get(key) for key in _SIDES]
     if not all(map(is_number, sides)) or min(sides[2:]) < 0:
         raise InputError(f"{row.where}: x, y, w, h are {brief(sides)}, expected four finite numbers, the last two at least 0")
     x, y, w, h = map(float, sides)

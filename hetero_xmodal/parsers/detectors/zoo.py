@@ -134,9 +134,11 @@ class ZooDetector:
 
 
 def _device(wanted: str) -> str:
+    """The device that a config asks for; the CPU if it is not there, for the configs of the zoo ask for a GPU."""
     import torch
 
-    return wanted if wanted == "cpu" or torch.cuda.is_available() else "cpu"
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return wanted if there.get(wanted.partition(":")[0], True) else "cpu"
 
 
 def _read_config(name: str):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...configs import check_config
+from ...control_names import ControlName
 from ...errors import InputError
 
 #: what each ablation of the paper removes
@@ -78,6 +79,7 @@ class ALGRConfig:
     learning_rate, weight_decay : of Adam.
     decay_epoch : number of epochs of phase 2 after which the learning rate is divided by 10; 0 for never.
     averaging : decay per step of the running mean of the weights, which is the model that is kept; 0 for no averaging.
+    control : a control of the edges, with which the model runs and trains, see :mod:`hetero_xmodal.message_passing.controls`.
 
     Raises
     ------
@@ -126,6 +128,7 @@ class ALGRConfig:
     weight_decay: float = 0.0
     decay_epoch: int = 10
     averaging: float = 0.0
+    control: ControlName = "none"
 
     def __post_init__(self) -> None:
         check_config(self, at_most={"members": 100, "ggnn_steps": 100})

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...configs import check_config
+from ...control_names import ControlName
 from ...errors import InputError
 from ...networks.encoder_names import ENCODERS
 
@@ -39,6 +40,7 @@ class CAMConfig:
     decoder_memory : nodes that the text decoder attends to: ``"both"`` sides or ``"word"`` nodes alone.
     memory_skip : add the nodes' input features to the text decoder's memory.
     embed, hidden : widths of the word embeddings and of the state of the text decoder.
+    control : a control of the edges, with which the model runs and trains, see :mod:`hetero_xmodal.message_passing.controls`.
 
     Raises
     ------
@@ -74,6 +76,7 @@ class CAMConfig:
     memory_skip: bool = True
     embed: int = 64
     hidden: int = 128
+    control: ControlName = "none"
 
     def __post_init__(self) -> None:
         check_config(self, at_most={"layers": 100, "blocks": 100, "perspectives": 1000, "image_size": 4096})

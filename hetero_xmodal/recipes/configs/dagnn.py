@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...configs import check_config
+from ...control_names import ControlName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,7 @@ class DAGNNConfig:
     momentum: float = 0.5
     weight_decay: float = 0.0
     averaging: float = 0.0  # decay per step of the running mean of the weights, which is kept; 0: no averaging
+    control: ControlName = "none"  # of the label graph's edges, see hetero_xmodal.message_passing.controls
 
     def __post_init__(self) -> None:
         check_config(

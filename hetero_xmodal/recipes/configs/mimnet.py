@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...configs import check_config
+from ...control_names import ControlName
 from ...errors import InputError
 from ...networks.encoder_names import ENCODERS
 
@@ -33,6 +34,7 @@ class MIMNetConfig:
     encoder, encoder_size : the frozen encoder, ``"world"``, ``"efficientnet-lite0"`` or ``"vgg16"``, and the side of its input.
     channels : channels of the decoders' first layers.
     detail : give the decoders finer features, the image and the position of each pixel, and let them repaint a share of each pixel only.
+    control : a control of the edges, with which the model runs and trains, see :mod:`hetero_xmodal.message_passing.controls`.
 
     Raises
     ------
@@ -56,6 +58,7 @@ class MIMNetConfig:
     encoder_size: int = 64
     channels: int = 32
     detail: bool = True
+    control: ControlName = "none"
 
     def __post_init__(self) -> None:
         check_config(self, at_most={"smooth": 100, "coarse_size": 4096, "fine_size": 4096, "encoder_size": 4096})

@@ -321,3 +321,60 @@ def test_the_command_builds_with_workers_and_refuses_an_engine_that_is_none(tmp_
     assert GraphCorpus.load(out).check().images[0] == str(folder / "0.png")
     assert run([*command, "--engine", "slurm"]) == 2
     assert "engine is 'slurm'" in capsys.readouterr().err and len(GraphCorpus.load(out)) == 6
+
+
+@pytest.mark.parametrize("kind", ["json", "boxes"])
+def test_boxes_that_change_between_start_and_resume_are_noticed(kind, tmp_path):
+    """What a detector reads is part of what a build depends on: a file of detections, and a folder of boxes."""
+    folder = tmp_path / "boxes"
+    folder.mkdir()
+    (tmp_path / "found.json").write_text(
+        json.dumps([{"image_id": f"item{k}", "width": 32, "height": 32, "boxes": [[1, 1, 9, 9]], "labels": ["bird"]} for k in range(7)])
+    )
+    for k in range(7):
+        (folder / f"item{k}.txt").write_text("0 .5 .5 .2 .2\n")
+    (folder / "classes.txt").write_text("bird\n")
+    options = {"detector": str(tmp_path / "found.json") if kind == "json" else f"boxes:{folder}", "shard_size": 2, "progress": False}
+    with pytest.raises(KeyboardInterrupt):
+        build_corpus(Stops(items()), tmp_path / "c", **options)
+    changed = tmp_path / "found.json" if kind == "json" else folder / "item0.txt"
+    before = changed.read_text()
+    changed.write_text(before.replace("9, 9", "8, 8").replace(".2 .2", ".25 .2"))
+    with pytest.raises(InputError, match="is an interrupted run with detector.*; repeat the first call to finish it"):
+        build_corpus(items(), tmp_path / "c", **options)
+    assert build_corpus(items(), tmp_path / "c", resume=False, **options).frame("visual", unit="image")["name"].unique() == ["bird"]
+
+
+def test_relative_paths_are_those_of_the_caller_whoever_does_the_work(tmp_path, monkeypatch):
+    """A worker of a cluster has a working directory of its own; and the corpus names its images wherever it is opened."""
+    import tiny_data
+
+    tiny_data.coco(tmp_path / "coco")
+    boxes = [{"image_id": n, "width": 220, "height": 200, "boxes": [[1, 1, 9, 9]], "labels": ["dog"]} for n in tiny_data.NAMES]
+    (tmp_path / "found.json").write_text(json.dumps(boxes))
+    options = {"split": "val", "shard_size": 1, "progress": False}
+    whole = build_corpus(f"coco:{tmp_path / 'coco'}", tmp_path / "whole", detector=str(tmp_path / "found.json"), **options)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hetero_xmodal.data.tasks.corpus._shard", shard_tools.elsewhere)
+    build_corpus("coco:coco", "several", detector="found.json", workers=2, engine="dask", **options)
+    assert same_bytes(tmp_path / "whole", tmp_path / "several")
+    assert whole.images == [str(tmp_path / "coco" / "images" / name) for name in ("8.jpg", "8.jpg", "18.jpg", "18.jpg")]
+
+
+def test_the_command_bridges_a_plural_to_several_regions(tmp_path, capsys):
+    """Two dogs are said, and two are seen; the word and both regions have a copy each."""
+    from hetero_xmodal.cli.main import run
+
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_text("Two dogs run.\n")
+    boxes = {"image_id": "a.png", "width": 40, "height": 30, "boxes": [[1, 1, 9, 9], [20, 1, 29, 9]], "labels": ["dog", "dog"]}
+    (tmp_path / "found.json").write_text(json.dumps(boxes))
+    pairs = {}
+    for name in ("one", "all", "none"):
+        command = ["corpus", str(tmp_path), "--detector", str(tmp_path / "found.json"), "--bridges", name, "--out", str(tmp_path / name)]
+        assert run(command) == 0
+        corpus = GraphCorpus.load(tmp_path / name)
+        pairs[name] = (corpus[0].num_edges(("visual", "same_as", "word")), corpus[0].num_nodes("bridge"))
+    assert pairs == {"one": (1, 2), "all": (2, 3), "none": (1, 0)}
+    assert run([*command[:-4], "--bridges", "some", "--out", str(tmp_path / "some")]) == 2
+    assert "--bridges is 'some'" in capsys.readouterr().err

@@ -129,6 +129,24 @@ def test_files_that_cannot_be_used(change, message, folder):
     assert "scenes.json" in str(error.value) and "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("make", [genome, gqa])
+def test_names_of_all_objects(make, folder):
+    assert load_detector(write(folder, make())).labels == ["cat", "dog", "lamp", "sofa"]
+
+
+def test_matching_takes_them_beside_the_patches_and_keeps_the_name(folder):
+    from hetero_xmodal.data.tasks.matching import find_detector
+    from hetero_xmodal.errors import InputError as Refused
+
+    write(folder, genome())
+    record = {"detector": "scenes:scenes.json"}
+    source, kept = find_detector(record, [folder])
+    assert source == f"scenes:{folder / 'scenes.json'}" and kept == record | {"in_data_folder": True}
+    assert find_detector({"detector": source}, [folder]) == (source, kept)
+    with pytest.raises(Refused, match="'scenes:none.json' are not where you are nor in the data folder"):
+        find_detector({"detector": "scenes:none.json"}, [folder])
+
+
 def test_a_changed_file_is_read_again_and_weights_are_refused(folder):
     first, _ = parse(folder, genome())
     data = genome()

@@ -56,26 +56,28 @@ def load_extractor(images: str | dict[str, Any], *, folders: Sequence[str | Path
 def find_detector(record: dict[str, Any], folders: Sequence[str | Path] = ()) -> tuple[str, dict[str, Any]]:
     """What to load as the detector of *record*, and the record with what is kept of its name.
 
-    A file of detections is taken from where its name leads or, if it is not there, from one of the data *folders*; of a file in a data
-    folder the name below that folder is kept, with ``in_data_folder``, and by such a record it is looked for in data folders alone.
+    A file of detections or scene graphs, or a folder of boxes, is taken from where its name leads or, if it is not there, from one of the
+    data *folders*; of a file in a data folder the name below that folder is kept, with ``in_data_folder``, and by such a record it is looked for in data folders alone.
 
     Raises
     ------
     InputError : a file that is nowhere.
     """
     name = str(record["detector"])
-    if not name.endswith(".json"):
+    prefix = next((prefix for prefix in ("scenes:", "boxes:") if name.startswith(prefix)), "")
+    if not prefix and not name.endswith(".json"):
         return name, record
-    path = Path(name)
+    path = Path(name.removeprefix(prefix))
     if not record.get("in_data_folder") and path_exists(path):
         for folder in map(Path, folders):
             if path.resolve().is_relative_to(folder.resolve()):
-                return name, {**record, "detector": path.resolve().relative_to(folder.resolve()).as_posix(), "in_data_folder": True}
+                below = path.resolve().relative_to(folder.resolve()).as_posix()
+                return name, {**record, "detector": f"{prefix}{below}", "in_data_folder": True}
         return name, record
     if not path.is_absolute() and ".." not in path.parts:
         for folder in map(Path, folders):
             if path_exists(folder / path):
-                return str(folder / path), {**record, "in_data_folder": True}
+                return f"{prefix}{folder / path}", {**record, "in_data_folder": True}
     where = " nor in the data folder " + " or ".join(f"'{folder}'" for folder in folders) if folders else ""
     raise InputError(
         f"detections '{name}' are not where you are{where}; give the path of the file, or put one of this name into the data folder"

@@ -21,6 +21,7 @@ from ...regions import Regions, open_regions, select_regions
 from ...registry import data_folders, open_for
 from ...source import SET_ASIDE, SPLITS, Record, Source, check_files, check_records, id_hash, split_name
 from ...store import cache_folder, digest, from_bytes, one_at_a_time, open_store
+from ..engines import HERE, Engine
 from .extract import extract_regions
 from .extractors import Extractor, load_extractor
 from .pairs import MatchingData, Split
@@ -42,6 +43,7 @@ def load_matching_data(
     sizes: dict[str, int] | None = None,
     progress: bool | None = None,
     check: Callable[[int, bool | None], None] | None = None,
+    engine: Engine = HERE,
 ) -> MatchingData:
     """The splits of a data set, ready for training, and the vocabulary of a model that learns from them.
 
@@ -59,6 +61,7 @@ def load_matching_data(
     progress : show bars; ``None``: in a terminal, if there is much to do.
     check : called before features are made, with the number of training images and whether they are drawn by the package (None: not known
         yet); may refuse the data.
+    engine : where regions and the states of a transformer are computed: this process, several, or a Dask cluster; the bytes are the same.
 
     Returns
     -------
@@ -82,9 +85,11 @@ def load_matching_data(
     words = word_provenance(texts)  # an unknown setting is refused before work starts
     record = None if images is None else region_provenance(images)
     source = open_for(name, "algr", cache=cache)
-    given = source.regions is not None
+    given = _takes_given(source, record)
     if given and record is not None and record["extractor"] != "given":
         raise InputError(f"'{name}' has regions of its own, so images={images!r} cannot apply; leave it out")
+    if not given and record is not None and record["extractor"] == "given":
+        raise InputError(f"'{name}' holds no regions, so images='given' cannot apply; leave it out, and they are made of its images")
     pool, notes = _read(source, sizes, folder)
     parts, chosen = _parts(pool, source, seed, sizes)
     if not given:
@@ -94,12 +99,12 @@ def load_matching_data(
         check(len(parts["train"]), True if drawn else None if given else False)
     for note in (*source.notes, *notes, *chosen):
         warnings.warn(note, stacklevel=2)
-    regions = _regions(source, parts, record, folder, progress)
+    regions = _regions(source, parts, None if given else record, folder, progress, engine)
     captions = {split: pool.captions(records) for split, records in parts.items()}
     words = learn_vocabulary(words, [sentence for some in captions["train"] for sentence in some])
     splits = {}
     for split in SPLITS:
-        splits[split] = encoded_split(split, regions[split], captions[split], words, folder, progress)
+        splits[split] = encoded_split(split, regions[split], captions[split], words, folder, progress, engine)
         words = splits[split].words.provenance
     used = [*parts["train"], *parts["val"]]
     vocab = {
@@ -135,7 +140,7 @@ def load_test_split(
             raise InputError(f"the model's vocabulary does not say how its {key} were made; it is not a vocabulary of image-text matching")
     sizes = _sizes(sizes)
     source = open_for(name, "algr", cache=cache)
-    given, wanted = source.regions is not None, vocab["images"].get("extractor") == "given"
+    given, wanted = _takes_given(source, vocab["images"]), vocab["images"].get("extractor") == "given"
     if given != wanted:
         raise InputError(
             f"the model reads {'given regions' if wanted else 'regions made of images'} ({vocab.get('data')}), but '{name}' offers "
@@ -157,12 +162,17 @@ def load_test_split(
     kept = kept[: sizes.get("test")]
     for note in warned:
         warnings.warn(note, stacklevel=2)
-    regions = _regions(source, {"test": kept}, vocab["images"], folder, progress)["test"]
+    regions = _regions(source, {"test": kept}, None if given else vocab["images"], folder, progress)["test"]
     check_provenance(vocab, {"images": regions.provenance})
     return encoded_split("test", regions, pool.captions(kept), vocab["texts"], folder, progress)
 
 
 # ---------------------------------------------------------------------------------------------- parts
+
+
+def _takes_given(source: Source, wanted: dict[str, Any] | None) -> bool:
+    """Whether the regions are those that the data hold; where there are images too, only if the record *wanted* says so."""
+    return source.regions is not None and ("images" not in source.gives or (wanted or {}).get("extractor") == "given")
 
 
 def _sizes(sizes: dict[str, int] | None) -> dict[str, int]:
@@ -306,7 +316,13 @@ def _check_overlap(parts: dict[str, list[Record]], name: str) -> None:
 
 
 def encoded_split(
-    split: str, regions: Regions, captions: list[tuple[str, ...]], words: dict[str, Any], folder: Path, progress: bool | None
+    split: str,
+    regions: Regions,
+    captions: list[tuple[str, ...]],
+    words: dict[str, Any],
+    folder: Path,
+    progress: bool | None,
+    engine: Engine = HERE,
 ) -> Split:
     """A split of the *captions* of each image, their words made as *words* says, with vectors of a transformer kept in *folder*."""
     sentences = [sentence for some in captions for sentence in some]
@@ -317,16 +333,22 @@ def encoded_split(
         out = folder / f"words-{digest(words, sentences)}.safetensors"
         with one_at_a_time(out):
             _remove_if_broken(out)
-            encoded = encode_words(words, sentences, out=out, progress=progress)
+            encoded = encode_words(words, sentences, out=out, progress=progress, engine=engine)
     else:
         encoded = encode_words(words, sentences, progress=progress)
     return Split(regions, encoded, owner, sentences, split)
 
 
 def _regions(
-    source: Source, parts: dict[str, list[Record]], made: dict[str, Any] | None, folder: Path, progress: bool | None
+    source: Source,
+    parts: dict[str, list[Record]],
+    made: dict[str, Any] | None,
+    folder: Path,
+    progress: bool | None,
+    engine: Engine = HERE,
 ) -> dict[str, Regions]:
-    if source.regions is not None:
+    if made is None:
+        assert source.regions is not None, "the data have regions of their own"
         given, found = source.regions(), {}
         for split, records in parts.items():
             own = given.get("")  # otherwise each split has a file of its own; held-out images are rows of the file they came from
@@ -335,7 +357,7 @@ def _regions(
             found[split] = replace(found[split], ids=[record.id for record in records])
         return found
     every = [record for split in parts for record in parts[split]]
-    whole = cached_regions(every, made, folder, progress, folders=data_folders(source.name))
+    whole = cached_regions(every, made, folder, progress, folders=data_folders(source.name), engine=engine)
     found, start = {}, 0
     for split, records in parts.items():
         found[split] = select_regions(whole, np.arange(start, start + len(records)))
@@ -344,7 +366,13 @@ def _regions(
 
 
 def cached_regions(
-    records: Sequence[Record], made: dict[str, Any], folder: Path, progress: bool | None = None, *, folders: Sequence[str | Path] = ()
+    records: Sequence[Record],
+    made: dict[str, Any],
+    folder: Path,
+    progress: bool | None = None,
+    *,
+    folders: Sequence[str | Path] = (),
+    engine: Engine = HERE,
 ) -> Regions:
     """Regions of the images of *records*, made as *made* says, from the cache; what is missing there is extracted and added.
 
@@ -372,14 +400,17 @@ def cached_regions(
                 known |= {mark: (tensors, row) for mark, row in there.items()}
         images = [record.image for record in records]
         return replace(
-            extract_regions(extractor, images, ids=marks, marks=marks, out=target, known=known, progress=progress),
+            extract_regions(
+                extractor, images, ids=marks, marks=marks, out=target, known=known, folders=folders, progress=progress, engine=engine
+            ),
             ids=[record.id for record in records],
         )
 
 
 def _mark(record: Record, extractor: Extractor) -> str:
     """What the regions of an image depend on: its contents and, where boxes are looked up in a file, its name and perhaps that file."""
-    by_name = str(extractor.provenance.get("detector", "")).endswith(".json")
+    detector = str(extractor.provenance.get("detector", ""))
+    by_name = detector.endswith(".json") or detector.startswith("boxes:")
     return " ".join(filter(None, [record.mark, extractor.stamp, str(record.image)])) if by_name else record.mark
 
 

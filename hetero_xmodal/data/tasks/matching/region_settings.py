@@ -11,6 +11,7 @@ text                                     regions of an image                    
 ``world+attributes``                     the same with a column for each attribute that it reads                 177
 ``COCO-Detection/...yaml``, ``my.yaml``  the 36 best boxes of a detectron2 model                                 the model's
 ``boxes.json+efficientnet-lite0``        boxes found elsewhere with the features of a frozen network             1280
+``given``                                the regions that the data themselves hold, as a corpus of graphs does   the data's
 ``grid+boxes.json``, ``grid+nanodet``    the patches, and after them the objects that a detector sees            1280 + classes + 6
 =======================================  ======================================================================  ==============
 
@@ -97,11 +98,13 @@ def region_provenance(images: str | dict[str, Any]) -> dict[str, Any]:
         return _checked(base | ({"patches": int(patches)} if patches else {}) | ({"network": network} if network else {}))
     if text in ("world", "world+attributes"):
         return _checked({**_WORLD, "attributes": text != "world"})
+    if text == "given":
+        return {"extractor": "given"}
     detector, _, network = text.partition("+")
     if not detector.endswith((".yaml", ".yml", ".json")):
         raise InputError(
-            f"regions {text!r} are not known{nearest(text, ['grid', 'world'])}; give 'grid', 'world', a detectron2 .yaml, "
-            "'boxes.json+efficientnet-lite0' or 'grid+boxes.json'"
+            f"regions {text!r} are not known{nearest(text, ['grid', 'world', 'given'])}; give 'grid', 'world', a detectron2 .yaml, "
+            "'boxes.json+efficientnet-lite0', 'grid+boxes.json', or 'given' for those that the data hold"
         )
     return _checked(_DETECTOR | {"detector": detector, "features": network or None})
 

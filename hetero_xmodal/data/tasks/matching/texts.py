@@ -19,7 +19,7 @@ import json
 import re
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from ....fields import Fields
 from ....files import path_exists, read_json
 from ...source import check_captions
 from ...store import BlockFile, as_bytes, digest, from_bytes, open_store, progress_bar
+from ..engines import HERE, Engine, one_thread
 
 if TYPE_CHECKING:
     from .pairs import Words
@@ -126,6 +127,7 @@ def encode_words(
     *,
     out: str | Path | None = None,
     progress: bool | None = None,
+    engine: Engine = HERE,
 ) -> Words:
     """The words of *sentences*, made as *provenance* says.
 
@@ -135,6 +137,7 @@ def encode_words(
         vocabulary that :func:`learn_vocabulary` adds.
     sentences : captions; those with more than ``max_words`` words are cut, with a warning that gives their number.
     out : safetensors file for the vectors of a transformer (half precision); opened if it is there, continued if it was interrupted.
+    engine : where the blocks of a transformer are computed, with one thread each; the result has the same bytes everywhere.
 
     Raises
     ------
@@ -148,7 +151,7 @@ def encode_words(
     check_captions(sentences, "the sentences")
     record = word_provenance(provenance)
     make = {"trained": _trained, "spacy": _spacy}.get(record["encoder"])
-    words, cut = make(record, sentences) if make else _transformer(record, sentences, out, progress)
+    words, cut = make(record, sentences) if make else _transformer(record, sentences, out, progress, engine)
     if cut:
         warnings.warn(f"{cut} of {len(sentences)} captions have more than {record['max_words']} words and are cut there", stacklevel=2)
     return words
@@ -283,7 +286,9 @@ def encoder_identity(record: dict[str, Any]) -> dict[str, Any]:
     return {"weights": total.hexdigest()[:16], "width": encoder.width}
 
 
-def _transformer(record: dict[str, Any], sentences: list[str], out: str | Path | None, progress: bool | None) -> tuple[Words, int]:
+def _transformer(
+    record: dict[str, Any], sentences: list[str], out: str | Path | None, progress: bool | None, engine: Engine
+) -> tuple[Words, int]:
     from .pairs import Words
 
     found = encoder_identity(record)
@@ -312,10 +317,10 @@ def _transformer(record: dict[str, Any], sentences: list[str], out: str | Path |
     if out is None:
         values = np.zeros(shape, np.float16)
         with progress_bar("encoding captions", len(sentences), progress) as advance:
-            for start in blocks:
-                some = sentences[start : start + BLOCK]
-                values[offsets[start] : offsets[start + len(some)]] = _states(encoder, _plan(encoder, record, some)[0])
-                advance(len(some))
+            for start, states in zip(blocks, _encoded(record, sentences, blocks, engine), strict=True):
+                stop = min(start + BLOCK, len(sentences))
+                values[offsets[start] : offsets[stop]] = states
+                advance(stop - start)
         return Words(values, offsets, TokenTexts(list(row), rows), record), cut
     about = as_bytes(list(row))
     shapes = {"values": (np.float16, shape), "offsets": (np.int64, offsets.shape)}
@@ -325,16 +330,32 @@ def _transformer(record: dict[str, Any], sentences: list[str], out: str | Path |
         for name, value in (("offsets", offsets), ("tokens", rows), ("token_texts", about)):
             file.write(name, 0, value)
         with progress_bar("encoding captions", len(sentences), progress, file.done) as advance:
-            for start in range(file.done, len(sentences), BLOCK):
-                some = sentences[start : start + BLOCK]
-                file.write("values", int(offsets[start]), _states(encoder, _plan(encoder, record, some)[0]))
-                file.note(start + len(some))
-                advance(len(some))
+            left = range(file.done, len(sentences), BLOCK)
+            for start, states in zip(left, _encoded(record, sentences, left, engine), strict=True):
+                stop = min(start + BLOCK, len(sentences))
+                file.write("values", int(offsets[start]), states)
+                file.note(stop)
+                advance(stop - start)
         file.finish()
     finally:
         file.close()
     words, cut = _open_words(out, record, sentences)
     return words, cut
+
+
+def _encoded(record: dict[str, Any], sentences: list[str], starts: range, engine: Engine) -> Iterator[np.ndarray]:
+    """The states of the words of every block of captions, (words, width) each."""
+    name = record.get("name")
+    if name and path_exists(name) and Path(name).is_dir():  # as a process with another working directory can read it
+        record = record | {"name": str(Path(name).absolute())}
+    return engine.in_order(_block_states, ((record, sentences[start : start + BLOCK]) for start in starts))
+
+
+def _block_states(record: dict[str, Any], sentences: list[str]) -> np.ndarray:
+    """One piece of work for an engine; the transformer is loaded once in every process."""
+    encoder = _Encoder.of(record)
+    with one_thread():
+        return _states(encoder, _plan(encoder, record, sentences)[0])
 
 
 class TokenTexts(Sequence):

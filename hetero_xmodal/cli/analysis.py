@@ -1,0 +1,93 @@
+"""``hetero-xmodal analyze``: what is in a corpus, what is wrong with it, and what a model could cheat on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .options import examples, say
+
+app = typer.Typer()
+
+_UNIT = "image or sentence: only the tables of that unit; pair: everything once for every pair. If left out, each table has its own unit."
+_WHAT = "Names, separated by commas: contents, bias, coverage, labels, agreement, leakage, words, counts (plain counts of everything); "
+"all if left out."
+
+
+@app.command(
+    epilog=examples(
+        "hetero-xmodal analyze corpus --out report",
+        "hetero-xmodal analyze corpus --what bias,leakage --out report",
+        "hetero-xmodal analyze corpus --compare other --out report",
+        "hetero-xmodal analyze corpus --by split --out report",
+        "hetero-xmodal analyze corpus --what words --groups 'cats=cat,kitten;dogs=dog,puppy' --out report",
+    )
+)
+def analyze(
+    corpus: Annotated[Path, typer.Argument(help="Folder of a corpus, written by 'hetero-xmodal corpus'.")],
+    out: Annotated[Path, typer.Option(help="Folder for tables (CSV), figures (PNG) and one page (index.html).")],
+    what: Annotated[str | None, typer.Option(help=_WHAT)] = None,
+    compare: Annotated[Path | None, typer.Option(help="Folder of a second corpus, to compare with.")] = None,
+    by: Annotated[str | None, typer.Option(help="split: compare the first split with each of the others.")] = None,
+    unit: Annotated[str | None, typer.Option(help=_UNIT)] = None,
+    tau: Annotated[float | None, typer.Option(help="Threshold of the label graph, 0..1; 0.4 if left out.")] = None,
+    groups: Annotated[str | None, typer.Option(help="Two groups of nouns whose words are compared: NAME=NOUN,NOUN;NAME=NOUN.")] = None,
+    index: Annotated[
+        Path | None, typer.Option(help="Index written by 'hetero-xmodal index', for the modality gap of a comparison.")
+    ] = None,
+) -> None:
+    """Count what a corpus holds and look for what is wrong with it: tables, figures and one page; images once, however many sentences.\f
+
+    Raises
+    ------
+    InputError : no corpus at that place, an unknown analysis, or what :func:`~hetero_xmodal.analyze` refuses.
+    """
+    from ..analysis.sections import chosen_sections
+    from ..files import atomic_folder
+
+    if what is None and compare is None and by is None:
+        what = "all"
+    chosen_sections(what)
+    settings: dict[str, dict[str, Any]] = {}
+    if tau is not None:
+        settings["labels"] = {"tau": tau}
+    if groups is not None:
+        settings["words"] = {"groups": _groups(groups)}
+    from ..analysis.report import ANALYSIS_FOLDER
+    from ..analysis.report import analyze as analyse
+
+    with atomic_folder(out, ANALYSIS_FOLDER) as folder:  # a folder that cannot be used is refused before the work
+        if compare is not None or index is not None or by is not None:
+            settings["compare"] = _comparison(corpus, compare, index)
+        analyse(corpus, unit=unit, what=what, compare=compare, by=by, settings=settings).write(folder)
+    say(f"Look at the page: {out / 'index.html'}")
+
+
+def _groups(text: str) -> dict[str, list[str]]:
+    """``"cats=cat,kitten;dogs=dog"`` as groups of nouns."""
+    from ..errors import InputError
+
+    found: dict[str, list[str]] = {}
+    for part in text.split(";"):
+        name, separator, nouns = part.partition("=")
+        found[name.strip()] = [noun.strip() for noun in nouns.split(",") if noun.strip()]
+        if not separator or not name.strip() or not found[name.strip()]:
+            raise InputError(f"--groups has the part {part!r}, expected NAME=NOUN,NOUN")
+    if len(found) != 2:
+        raise InputError(f"--groups has {len(found)} groups, expected two, separated by a semicolon")
+    return found
+
+
+def _comparison(corpus: Path, other: Path | None, index: Path | None) -> dict[str, Any]:
+    """What the two corpora are called, and the embeddings."""
+    names = (corpus.resolve().name, other.resolve().name if other is not None else "")
+    if names[0] == names[1]:
+        names = (f"{names[0]} (first)", f"{names[1]} (second)")
+    options: dict[str, Any] = {"names": names}
+    if index is not None:
+        from ..retrieval.index import EmbeddingIndex
+
+        options["index"] = EmbeddingIndex.load(index)
+    return options

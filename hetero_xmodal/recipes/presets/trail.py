@@ -18,9 +18,9 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         name="world",
         title="drawn world",
-        model=dict(vectors=False, score_vector=False),
+        model=dict(vectors=False, score_regions=False, score_vector=False, hard=0.2),
         training=dict(clip=CLIP),
-        epochs=30,
+        epochs=12,
         when="images drawn by the package",
         holds=drawn,
         because=images_drawn,

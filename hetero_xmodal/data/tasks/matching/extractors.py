@@ -57,7 +57,8 @@ def find_detector(record: dict[str, Any], folders: Sequence[str | Path] = ()) ->
     """What to load as the detector of *record*, and the record with what is kept of its name.
 
     A file of detections or scene graphs, or a folder of boxes, is taken from where its name leads or, if it is not there, from one of the
-    data *folders*; of a file in a data folder the name below that folder is kept, with ``in_data_folder``, and by such a record it is looked for in data folders alone.
+    data *folders*; of a file in a data folder the name below that folder is kept, with ``in_data_folder``, and by such a record it is
+    looked for in data folders alone.
 
     Raises
     ------

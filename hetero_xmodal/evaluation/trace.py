@@ -273,41 +273,17 @@ def _boxes_in(image: Any, split: Any) -> Boxes:
 def _trail(model: Any, image: Any, sentence: str) -> EdgeWeights:
     import torch
 
-    from .. import schema
     from ..data.dataset import Item
-    from ..data.tasks.matching.said import SEEN
-    from ..graphs import build_graph
-    from ..parsers.sentence import parse_sentence
     from ..retrieval.index import items_split
-    from ..retrieval.typed_attention import typed_match
-    from ..scenes import SceneGraph, SceneObject, SceneRelation
+    from ..retrieval.typed_attention import typed_match, typed_pair
     from ..training.trail import model_split
 
     split = items_split(model.vocab, [Item(image, [sentence], id="image")], progress=False)
-    data, boxes = model_split(model.eval(), split, progress=False), _boxes_in(image, split)
-    regions, _, relations, _ = data.images([0])
-    found = typed_match(model, data, 0)
-    things = [SceneObject(name, box=box) for name, box in zip(found.regions, boxes or [(0.0, 0.0, 1.0, 1.0)] * len(regions), strict=True)]
-    stated = [SceneRelation(a, SEEN[q], b) for a, q, b in relations.tolist()]
-    graph = build_graph(SceneGraph(things, stated, size=image.size), parse_sentence(sentence))
+    data = model_split(model.eval(), split, progress=False)
+    graph, states, names = typed_pair(model, data, 0)
     with torch.no_grad():
-        typed, states = model.pair(graph, regions, data.said.take([0]).vectors)
-        made = model.recipe.trace(typed, states)
-    words = schema.decode_text(graph.nodes[schema.WORD].data["text"])
-    names = {
-        schema.VISUAL: found.regions, schema.WORD: words, "pair": ["pair"],
-        "said": _said(model, data), "seen": [f"{found.regions[a]} {SEEN[q]} {found.regions[b]}"
-                                                                     for a, q, b in relations.tolist()],
-    }  # fmt: skip
-    return EdgeWeights(image, sentence, "trail", {"recipe": _renamed(made, names)}, boxes, found)
-
-
-def _said(model: Any, data: Any) -> list[str]:
-    said, vocabulary = data.said.take([0]), model.vocab["said"]
-    if model.config.edges in ("none", "no-relations"):
-        return []
-    name = [vocabulary["words"][k] for k in said.symbols.tolist()]
-    return [f"{name[i]} {vocabulary['predicates'][p]} {name[j]}" for i, p, j in said.relations.T.tolist()]
+        made = model.recipe.trace(graph, states)
+    return EdgeWeights(image, sentence, "trail", {"recipe": _renamed(made, names)}, _boxes_in(image, split), typed_match(model, data, 0))
 
 
 def _cam(model: Any, image: Any, sentence: str, detector: Any, image_scene: Any, language: str | None) -> tuple[dict[str, Trace], Boxes]:

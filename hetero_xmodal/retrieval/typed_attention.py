@@ -5,7 +5,7 @@ what each part adds to the score, and what each typed edge changes.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -103,6 +103,35 @@ def typed_match(model: TRAIL, data: TypedSplit, caption: int) -> TypedMatch:
         dict(zip((*PARTS, "one vector", "sizes"), added, strict=True)),
         sorted(effects, key=lambda effect: -abs(effect.change)),
     )
+
+
+@torch.no_grad()
+def typed_pair(model: TRAIL, data: TypedSplit, caption: int) -> tuple[Any, dict[str, dict[str, torch.Tensor]], dict[str, list[str]]]:
+    """The graph and the states that ``model.recipe`` runs on for one pair, and the names of its nodes by type."""
+    from .. import schema
+    from ..data.tasks.matching.said import SEEN
+    from ..graphs import build_graph
+    from ..parsers.sentence import parse_sentence
+    from ..recipes.trail import PAIR, SAID
+    from ..recipes.trail import SEEN as SEEN_NODE
+    from ..scenes import SceneGraph, SceneObject, SceneRelation
+
+    regions, row = data.split.regions, int(data.split.image_of_caption[caption])
+    features, _, relations, _ = data.images([row])
+    count = len(features)
+    names = [name or f"patch {b + 1}" for b, name in enumerate(regions.names(row))]
+    boxes = [None] * count if regions.boxes is None else [tuple(map(float, box)) for box in regions.boxes[row][:count]]
+    size = None if regions.sizes is None else (int(regions.sizes[row][0]), int(regions.sizes[row][1]))
+    stated = [SceneRelation(a, SEEN[q], b) for a, q, b in relations.tolist()]
+    scene = SceneGraph([SceneObject(name, box=box) for name, box in zip(names, boxes, strict=True)], stated, size=size)
+    graph = build_graph(scene, parse_sentence(data.split.captions[caption]))
+    said = data.said.take([caption])
+    typed, states = model.pair(graph, features, said.vectors)
+    words, known = schema.decode_text(graph.nodes[schema.WORD].data["text"]), model.vocab["said"]
+    i, p, j = said.relations[:, : len(states[SAID]["u"])]
+    spoken = [f"{words[a]} {known['predicates'][q]} {words[b]}" for a, q, b in zip(i.tolist(), p.tolist(), j.tolist(), strict=True)]
+    seen = [f"{names[a]} {SEEN[q]} {names[b]}" for a, q, b in relations.tolist()]
+    return typed, states, {schema.VISUAL: names, schema.WORD: words, PAIR: ["pair"], SAID: spoken, SEEN_NODE: seen}
 
 
 def _texts(data: TypedSplit, caption: int, names: list[str]) -> list[str]:

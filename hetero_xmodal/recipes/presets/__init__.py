@@ -108,7 +108,8 @@ world, small, paper, paper/cub, paper/oxford-102, paper/celeba, paper/deepfashio
     """
     tables, text = _tables(recipe), str(name)
     if text.partition("/")[0] == "paper" and not tables.PAPER:
-        raise InputError(f"{TITLES[recipe]} is not from a paper, so none has settings for it; --preset takes {', '.join(preset_names(recipe))}")
+        known = ", ".join(preset_names(recipe))
+        raise InputError(f"{TITLES[recipe]} is not from a paper, so none has settings for it; --preset takes {known}")
     if text == "paper":
         if not dataset:
             raise InputError(

@@ -163,3 +163,45 @@ def test_the_commands_train_evaluate_index_and_retrieve(trained, tmp_path, monke
     done = run(app, ["retrieve", "a red ball near a dog", "--model", out, "--index", str(tmp_path / "index"), "--top", "2"])
     assert done.exit_code == 0 and "  2. " in done.output, done.output
     assert len(load_test_split("world/scenes", TRAIL.from_pretrained(tmp_path / "run" / "model").vocab, sizes={"test": 2}).regions) == 2
+
+
+def photographs(folder, *, seed, images=12):
+    """Photographs in COCO's layout with a file of detections beside them; two coloured boxes each, whose caption says which is where."""
+    import json
+
+    from PIL import Image
+
+    rng = np.random.default_rng(seed)
+    (folder / "images").mkdir(parents=True)
+    listed, captions, found = [], [], []
+    for k in range(images):
+        pixels = rng.integers(90, 140, (48, 64, 3), np.uint8)
+        pixels[6:30, 4:24], pixels[20:44, 36:60] = rng.integers(0, 255, (2, 3), np.uint8)
+        name = f"{seed}_{k:02}.png"
+        Image.fromarray(pixels).save(folder / "images" / name)
+        listed.append({"id": k, "file_name": name, "width": 64, "height": 48})
+        captions.append({"id": k, "image_id": k, "caption": f"a cup to the left of {('a red', 'two', 'the big')[k % 3]} balls"})
+        found.append({"image_id": name, "width": 64, "height": 48, "boxes": [[4, 6, 24, 30], [36, 20, 60, 44]],
+                      "labels": ["cup", "ball"], "scores": [0.9, 0.8]})  # fmt: skip
+    (folder / "captions.json").write_text(json.dumps({"images": listed, "annotations": captions}))
+    (folder / "found.json").write_text(json.dumps(found))
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore:.*has no splits")
+def test_photographs_with_a_file_of_detections_are_trained_on_and_another_folder_is_evaluated(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    ours, theirs, out = photographs(tmp_path / "ours", seed=1), photographs(tmp_path / "theirs", seed=2, images=4), str(tmp_path / "run")
+    words = ["train", "trail", "--data", f"coco:{ours}", "--detector", "found.json", "--images", "grid:2", "--texts", "trained:1"]
+    done = CliRunner().invoke(app, [*words, "--out", out, "--epochs", "1", "--set", "width=12", "--set", "start=random"])
+    assert done.exit_code == 0, done.output
+    model = TRAIL.from_pretrained(f"{out}/model")
+    assert model.config.looks == "words" and model.vocab["images"]["detector"] == "found.json"
+    done = CliRunner().invoke(app, ["evaluate", "trail", "--data", f"coco:{theirs}", "--model", out])
+    assert done.exit_code == 0 and "4 images" in done.output, done.output
+    typed = model_split(model, load_test_split(f"coco:{theirs}", model.vocab))
+    assert (np.diff(typed.seen.offsets) > 0).all()  # cup and ball stand beside each other
+    with pytest.raises(InputError, match="swap sets are made of world/scenes"):
+        CliRunner().invoke(app, ["evaluate", "trail", "--data", f"coco:{theirs}", "--model", out, "--swaps"], catch_exceptions=False)

@@ -6,12 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EXTRAS := dev,docs,pretrained
-CODE := hetero_xmodal tests benchmarks docs
+CODE := hetero_xmodal tests benchmarks docs tutorials
 # Test processes, each with one thread and up to 2 GB of memory.
 WORKERS := 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help setup demo test quick slow lint format bench manifests notebook docs clean
+.PHONY: help setup demo test quick slow lint format bench manifests notebook tutorials tutorials-reset docs clean
 
 help:
 	@echo "make demo      set up, then build a small world, parse it, and write a page of images to look at (demo/index.html)"
@@ -21,6 +21,8 @@ help:
 	@echo "make setup     only set up: virtual environment with Python 3.11, all packages, detectron2"
 	@echo "make docs      set up, then build the documentation site: build/site/html/index.html"
 	@echo "make notebook  open the tutorials in JupyterLab"
+	@echo "make tutorials        build the notebooks and their solutions from tutorials/source; your own work stays"
+	@echo "make tutorials-reset  move your work in the notebooks to tutorials/my_work/DATE, and start afresh"
 	@echo "make bench     print the benchmarks (ratios against stated references)"
 	@echo "make lint      check style (ruff) and types (mypy)"
 	@echo "make manifests write the manifests of the shipped models anew, after a change of their files or cards"
@@ -93,6 +95,12 @@ docs: $(READY)
 
 notebook: $(READY)
 	@$(BIN)/jupyter lab tutorials
+
+tutorials: $(READY)
+	@$(BIN)/python tutorials/build.py
+
+tutorials-reset: $(READY)
+	@$(BIN)/python tutorials/build.py --reset
 
 clean:
 	rm -rf $(VENV)

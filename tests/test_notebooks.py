@@ -1,4 +1,4 @@
-"""Every tutorial runs from top to bottom, its checks reject an empty answer and accept the solution, and keeps the form of the course."""
+"""Tutorials run as a student opens them, each check failing with its hint, then with the solutions, and keep the form of the course."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 TUTORIALS = Path(__file__).parents[1] / "tutorials"
-NOTEBOOKS = sorted(TUTORIALS.glob("*.ipynb"))
+NOTEBOOKS = sorted((TUTORIALS / "solutions").glob("*.ipynb"))
 CELL_TIMEOUT = 240  # seconds; a whole notebook takes less than a minute on an idle machine
 FOREIGN_PATH = re.compile(r"(?<![\w.])(?:/(?:home|root|tmp|usr|work|mnt|opt|var|Users)/|[A-Z]:\\\\)")
 COLOUR_CODE = re.compile(r"\x1b\[[\d;]*m")  # in front of a path in a traceback it would hide where the path begins
@@ -36,30 +36,26 @@ def test_there_is_a_notebook():
 
 
 @pytest.mark.slow
-def test_it_runs_and_its_exercises_fail_before_the_solution_and_pass_after_it(notebook):
-    """A copy of each check runs before the solution, on the empty answer; it must fail with a message that says what is wrong."""
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs_unsolved_and_solved(path):
+    """In one kernel: the student's version, in which every check fails and nothing else does, then each solution and its check again."""
     from nbclient import NotebookClient
 
-    cells, trials = [], []
-    for index, cell in enumerate(notebook.cells):
-        if "solution" in tags(cell):
-            check = next(c for c in notebook.cells[index:] if c.cell_type == "code" and "def check_ex" in c.source)
-            trial = copy.deepcopy(check)
-            trial.id = f"trial-{len(trials)}"
-            trial.metadata["tags"] = ["raises-exception"]
-            trials.append(trial)
-            cells.append(trial)
-        cells.append(cell)
-    notebook.cells = cells
-    for cell in cells:
+    student, solved = read(TUTORIALS / path.name), read(path)
+    trials = [cell for cell in student.cells if "check" in tags(cell)]
+    for cell in trials:
+        cell.metadata["tags"] = ["check", "raises-exception"]
+    student.cells += [copy.deepcopy(cell) for cell in solved.cells if {"check", "solution"} & set(tags(cell))]
+    for index, cell in enumerate(student.cells):
+        cell["id"] = f"cell-{index}"
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    NotebookClient(notebook, timeout=CELL_TIMEOUT, kernel_name="python3", resources={"metadata": {"path": str(TUTORIALS)}}).execute()
+    NotebookClient(student, timeout=CELL_TIMEOUT, kernel_name="python3", resources={"metadata": {"path": str(TUTORIALS)}}).execute()
     for trial in trials:
         errors = [o for o in trial.outputs if o.output_type == "error"]
         assert errors and errors[0].ename == "AssertionError" and errors[0].evalue, f"the unanswered exercise passes: {trial.source[:60]}"
-    for cell in cells:
-        if cell.cell_type == "code" and "raises-exception" in tags(cell) and cell not in trials:
+    for cell in student.cells:
+        if "raises-exception" in tags(cell) and cell not in trials:
             errors = [o for o in cell.outputs if o.output_type == "error"]
             assert errors and errors[0].ename in ("InputError", "MissingPackageError"), (
                 "a cell that fails on purpose shows an error of this package"
@@ -93,8 +89,7 @@ def test_exercises(notebook):
     checks = [c for c in notebook.cells if c.cell_type == "code" and "def check_ex" in c.source]
     hints = [c for c in notebook.cells if c.cell_type == "markdown" and "<details>" in c.source]
     assert len(titles) == len(solutions) == len(checks) == len(hints)
-    for solution in solutions:
-        assert solution.metadata.get("jupyter", {}).get("source_hidden"), "a solution is folded"
+    assert all("check" in tags(check) for check in checks)
     for check in checks:
         assert check.source.count("assert ") >= 2 and check.source.count('"') >= 4, "a check says what is wrong"
 

@@ -22,7 +22,7 @@ ROOT = HERE.parents[1]
 MENU = {
     "Start": (
         "set up, a first graph, the ideas, the words",
-        ("docs/quick-start", "docs/concepts", "docs/recipes", "docs/metrics", "docs/glossary"),
+        ("docs/quick-start", "docs/concepts", "docs/photographs", "docs/recipes", "docs/metrics", "docs/glossary"),
     ),
     "Course": ("notebooks with exercises that check themselves", ("tutorials/",)),
     "Data and results": (
@@ -42,7 +42,8 @@ MENU = {
         ),
     ),
 }
-COPIED = ("docs/*.md", "docs/*.svg", "docs/*.png", "docs/images/*", "tutorials/**/*", "benchmarks/RESULTS.md", "datasets/**/README.md",
+COPIED = ("docs/*.md", "docs/*.svg", "docs/*.png", "docs/images/*", "tutorials/*.md", "tutorials/*.ipynb", "tutorials/images/*",
+          "benchmarks/RESULTS.md", "datasets/**/README.md",
           "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE")  # fmt: skip
 REPOSITORY_LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?:|#|mailto:)([^)\s#]+)(#[^)\s]*)?\)")
 
@@ -60,6 +61,7 @@ def main() -> int:
     for page in source.rglob("*.md"):
         page.write_text(without_dead_links(page, source), encoding="utf-8")
     for notebook in source.rglob("*.ipynb"):
+        show_outputs(notebook, ROOT / "tutorials" / "solutions" / notebook.name)
         mend_notebook(notebook, source)
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-j", "auto", "-b", "html", str(source), str(build / "html")]
     done = subprocess.run(command, cwd=ROOT).returncode
@@ -242,6 +244,16 @@ def plain_links(text: str, folder: Path, source: Path) -> str:
 
     pieces = re.split(r"(^```.*?^```$)", text, flags=re.MULTILINE | re.DOTALL)  # what stands in a code block stays
     return "".join(piece if piece.startswith("```") else REPOSITORY_LINK.sub(link, piece) for piece in pieces)
+
+
+def show_outputs(student: Path, solution: Path) -> None:
+    """Give a student's notebook the outputs of the solution, so that the page has figures; those of checks would tell the answers."""
+    notebook, solved = (json.loads(path.read_text(encoding="utf-8")) for path in (student, solution))
+    outputs = {cell["id"]: cell for cell in solved["cells"] if "check" not in cell["metadata"].get("tags", [])}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"] = outputs.get(cell["id"], cell)["outputs"]
+    student.write_text(json.dumps(notebook), encoding="utf-8")
 
 
 def mend_notebook(path: Path, source: Path) -> None:

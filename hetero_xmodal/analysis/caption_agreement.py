@@ -168,7 +168,7 @@ def _images(corpus: GraphCorpus, image: np.ndarray, first: np.ndarray, each: np.
 def _detector(found: Suspicion) -> pd.DataFrame:
     rows: list[dict[str, Any]] = [
         {"what": "AUC, shuffled pairs against pairs of the corpus", "value": found.auc},
-        {"what": "wrong pairs, estimated share", "value": found.share},
+        {"what": "wrong pairs, share at most", "value": found.share},
         {"what": "pairs with a probability of at least .5", "value": float((found.pairs["score"] >= 0.5).sum())},
     ]
     rows += [{"what": f"weight of: {name}", "value": weight, "how": FEATURES[name]} for name, weight in found.weights.items()]

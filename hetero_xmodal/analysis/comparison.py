@@ -24,7 +24,8 @@ _MEANINGS = {
     "sides": "Numbers side by side; means are per image, sentence or pair.",
     "divergences": "How different two distributions of names are: Jensen-Shannon divergence in bits (0 the same, 1 nothing in common) "
     "and Hellinger distance. Control: "
-    "the same for two random halves of all units together, of the same sizes; only what is clearly above it is a difference. Unseen: "
+    "the same for two random halves of all units together, of the same sizes, sentences with their image; only what is clearly above it "
+    "is a difference. Unseen: "
     "share of "
     "the occurrences in b whose name a lacks.",
     "names": "Images (or sentences, see unit) that have a name, in a and in b: log-odds ratio with an informative Dirichlet prior and "
@@ -170,11 +171,12 @@ def _counted(corpus: GraphCorpus, share: Mapping[str, float], rng: np.random.Gen
     """Kind of name -> table by name: ``count``; ``drawn``: those in a random *share* of the units; ``units`` that have it."""
     found: dict[str, list[pd.DataFrame]] = {}
     attributes = AttributeLists(corpus.vocabulary)
+    of_images = rng.random(corpus.num_images) < share[IMAGE.unit]
     for side in (IMAGE, SENTENCE):
         n = unit_counts(corpus)[side.unit]
         if not n:
             continue
-        drawn = rng.random(n) < share[side.unit]
+        drawn = of_images if side is IMAGE else _with_image(corpus, of_images, rng.random(n) < share[side.unit])
         keys = dict(zip(side.tables, KEYS, strict=True)) | ({"labels": ("label",)} if side is IMAGE else {})
         for part in side_rows(corpus, side, attributes):
             for name, key in keys.items():
@@ -198,6 +200,14 @@ def _counted(corpus: GraphCorpus, share: Mapping[str, float], rng: np.random.Gen
         table.index = pd.Index([" ".join(row) for row in zip(*texts, strict=True)], dtype=object)
         named[kind] = table[table.index != ""].groupby(level=0).sum()
     return named
+
+
+def _with_image(corpus: GraphCorpus, of_images: np.ndarray, alone: np.ndarray) -> np.ndarray:
+    """Whether each sentence is drawn: with its image, whose other sentences resemble it, or by itself if it has none."""
+    image, sentence = corpus.pair_ends()
+    drawn = alone.copy()
+    drawn[sentence] = of_images[image]
+    return drawn
 
 
 def _add(parts: list[pd.DataFrame], rows: pd.DataFrame, keys: list[str], drawn: np.ndarray) -> None:

@@ -21,7 +21,7 @@ _MEANINGS = {
     "equal "
     "words, whatever the punctuation; nearly equal: Jaccard similarity of at least .8 of their words and pairs of neighbouring words. "
     "Images: "
-    "cosine of copies of 16 by 16 pixels of at least .95, confirmed by a structural similarity of at least .8 of copies of 64 by 64.",
+    "cosine of copies of 16 by 16 pixels of at least .95, confirmed by a structural similarity of at least .8 of copies of 32 by 32.",
     "captions": "Each caption that has a double, with the first one of its group. Short captions of different images are often equal by "
     "chance; a caption "
     "that the test images share with the training images can be answered by heart.",

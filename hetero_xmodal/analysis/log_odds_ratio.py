@@ -1,6 +1,7 @@
 """Which words two groups use differently: log-odds ratios with an informative Dirichlet prior, with intervals.
 
-Monroe, Colaresi and Quinn (2008), *Fightin' words*, equations 16 to 22: a word's counts in both groups are smoothed by pseudo-counts that
+Monroe, Colaresi and Quinn (2008), *Fightin' words*, equations 15 to 22, with the whole variance (19): a word's counts in both groups are
+smoothed by pseudo-counts that
 follow its frequency overall, so that a word that occurs twice, both times in one group, is not the most telling one.
 
 >>> table = log_odds([30, 1], [10, 1], total_a=100, total_b=100)
@@ -38,10 +39,9 @@ def log_odds(a, b, *, total_a, total_b, prior=None, prior_count: float = PRIOR_C
     a, b, total_a, total_b = (np.asarray(values, float) for values in (a, b, total_a, total_b))
     share = (a + b) / np.maximum(total_a + total_b, 1) if prior is None else np.asarray(prior, float)
     alpha = np.clip(prior_count * share, 1e-3, prior_count - 1e-3)
-    delta = sum(
-        sign * np.log((k + alpha) / np.maximum(n + prior_count - k - alpha, 1e-9)) for sign, k, n in ((1, a, total_a), (-1, b, total_b))
-    )
-    error = np.sqrt(1 / (a + alpha) + 1 / (b + alpha))
+    ends = [(k + alpha, np.maximum(n + prior_count - k - alpha, 1e-9)) for k, n in ((a, total_a), (b, total_b))]
+    delta = np.log(ends[0][0] / ends[0][1]) - np.log(ends[1][0] / ends[1][1])
+    error = np.sqrt(sum(1 / having + 1 / lacking for having, lacking in ends))
     columns = {"log-odds": delta, "low": delta - _Z95 * error, "high": delta + _Z95 * error, "z": delta / error, "few": a + b < FEW}
     return pd.DataFrame(columns)
 
@@ -58,6 +58,21 @@ def wilson(successes, trials) -> tuple[np.ndarray, np.ndarray]:
     middle = (share + z2 / (2 * safe)) / (1 + z2 / safe)
     half = _Z95 * np.sqrt(share * (1 - share) / safe + z2 / (4 * safe**2)) / (1 + z2 / safe)
     return np.where(n > 0, middle - half, 0.0), np.where(n > 0, middle + half, 1.0)
+
+
+def chance(count, of_group, of_word, total: int) -> np.ndarray:
+    """Probability (n,) that a group has a word at least *count* times by chance: Fisher's exact test, one-sided.
+
+    count, of_group, of_word : (n,) how often the group has the word, all words of the group, and how often the word occurs in all groups.
+    total : all words of all groups.
+
+    >>> chance([5], [5], [5], 10).round(4).tolist()
+    [0.004]
+    """
+    from scipy.stats import hypergeom
+
+    k, drawn, good = (np.asarray(values, np.int64) for values in (count, of_group, of_word))
+    return hypergeom.sf(k - 1, int(total), good, drawn)
 
 
 def threshold(tests: int, level: float = 0.01) -> float:

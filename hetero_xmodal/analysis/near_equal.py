@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: hash functions in a band, and bands: two texts of Jaccard similarity .8 share a band with probability .996, of .5 with .36
 _ROWS, _BANDS = 5, 14
 #: side of the copies that are compared by cosine, and of those that are compared by structural similarity
-_SMALL, _LARGE = 16, 64
+_SMALL, _LARGE = 16, 32
 #: least cosine of two images that are looked at, and least structural similarity of two that are near-equal
 COSINE, SSIM = 0.95, 0.8
 _BLOCK = 2048
@@ -48,7 +48,7 @@ def near_texts(texts: Sequence[str], *, least: float = 0.8) -> tuple[np.ndarray,
     (array([2]), array([0]))
     """
     shingles = [_shingles(text) for text in texts]
-    candidates = _candidates(shingles)
+    candidates = _candidates(shingles) if len(texts) else np.empty((0, 2), np.int64)
     if not len(candidates):
         return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
     later, earlier = candidates.T
@@ -135,9 +135,11 @@ class SmallCopies:
         return first[kept], second[kept], cosine[kept], similarity[kept]
 
     def _similarity(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        import torch
+
         from ..metrics.images import ssim
 
-        ends = [np.stack([_large(self.paths[row]) for row in rows]) for rows in (first, second)]
+        ends = [torch.from_numpy(np.stack([_large(self.paths[row]) for row in rows])) for rows in (first, second)]
         return np.asarray(ssim(*ends).per_image)
 
 

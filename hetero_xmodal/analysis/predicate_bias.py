@@ -16,7 +16,7 @@ import pandas as pd
 from ..errors import InputError
 from .counting import Tally, empty_code, facts
 from .examples import Examples, add_examples, with_ids
-from .log_odds_ratio import log_odds, threshold, wilson
+from .log_odds_ratio import FEW, chance, log_odds, wilson
 from .rank_frequency import TRIPLE
 from .result import Result
 from .units import IMAGE, SENTENCE, Side, unit_counts
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from ..graphs.corpus import GraphCorpus
 
 PAIR = ["subject", "object"]
+#: pseudo-counts of all predicates of a pair of names together; pairs have few relations
+_PRIOR = 10.0
+#: level at which the tests of all triples together are made
+_LEVEL = 0.01
 #: one unit in so many is held out where the corpus has no test split
 _HELD_OUT = 5
 _MEANINGS = {
@@ -36,8 +40,9 @@ _MEANINGS = {
     "With few "
     "relations for each pair of names it is overestimated.",
     "skewed": "Predicates that are more frequent between two names than their frequency elsewhere lets expect: log-odds ratio with an "
-    "informative Dirichlet prior and its 95 % interval. Skewed: z is above the threshold for all rows together at 1 % (Bonferroni). Some "
-    "of these are facts of the world (person, wear, shirt), others of the collection.",
+    "informative Dirichlet prior of ten relations and its 95 % interval; chance: of so many by chance (Fisher's exact test). Skewed: at "
+    "most "
+    "1 % for all rows together (Bonferroni). Some of these are facts of the world (person, wear, shirt), others of the collection.",
     "predicates_given_pair": "P(predicate | subject, object): of the relations between two names, the share of each predicate, with its "
     "95 % interval "
     "(Wilson). Few: fewer than ten relations between these names.",
@@ -246,13 +251,16 @@ def _skewed(triples: pd.DataFrame, of_pair: pd.Series) -> pd.DataFrame:
     total = int(triples["count"].sum())
     overall = triples.groupby("predicate")["count"].transform("sum")
     found = log_odds(
-        triples["count"], overall - triples["count"], total_a=of_pair, total_b=total - of_pair, prior=overall / total
+        triples["count"], overall - triples["count"], total_a=of_pair, total_b=total - of_pair, prior=overall / total, prior_count=_PRIOR
     )  # fmt: skip
     table = triples[[*TRIPLE, "count"]].assign(
         **{"relations of the pair": of_pair, "expected": of_pair * overall / total}, **{name: found[name].to_numpy() for name in found}
     )
-    table["skewed"] = table["z"] > threshold(len(table))
-    return table[table["count"] > table["expected"]].sort_values("z", ascending=False, kind="stable").reset_index(drop=True)
+    table["few"] = of_pair < FEW
+    table["chance"] = chance(table["count"], of_pair, overall, total)
+    table["skewed"] = table["chance"] < _LEVEL / max(len(table), 1)
+    table = table[table["count"] > table["expected"]]
+    return table.sort_values(["chance", "z"], ascending=[True, False], kind="stable").reset_index(drop=True)
 
 
 def _entropies(triples: pd.DataFrame) -> pd.DataFrame:

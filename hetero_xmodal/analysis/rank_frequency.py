@@ -33,7 +33,7 @@ _MEANINGS = {
     for side, whose in ((IMAGE, "of images"), (SENTENCE, "of sentences"))
     for name, what in zip(side.tables, (f"Objects {whose}", f"Attributes {whose}", f"Predicates {whose}", f"Triples {whose}"), strict=True)
 }
-_MEANINGS["labels"] = "Labels by rank."
+_MEANINGS["labels"] = "Labels of images by rank; share: of all labels of all images."
 
 
 def contents(corpus: GraphCorpus) -> Result:

@@ -172,7 +172,7 @@ class Analysis:
             write_text(folder / f"{name}.csv", csv_of(table, index=name == "label_pairs"))
         for name, section in self.sections.items():
             for part, table in section.tables.items():
-                write_text(folder / f"{name}_{part}.csv", csv_of(written(table)))
+                write_text(folder / f"{name}_{part}.csv", csv_of(written(table), index=False))
         self._page().write(folder)
 
     def _page(self) -> Page:

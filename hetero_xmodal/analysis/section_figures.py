@@ -148,11 +148,10 @@ def plot_reasons(tables: Mapping[str, pd.DataFrame]) -> Drawing | None:
     finish(middle, "words most often without a region", "object words, once per pair", "")
     regions = tables["unnamed_regions"]
     regions = regions[regions["regions"] >= 10].head(_TOP) if len(regions) else regions
-    share = regions["share unnamed, by class"]
-    right.barh(range(len(regions)), share, color=BLUE, height=0.6)
     if len(regions):
+        right.barh(range(len(regions)), regions["share unnamed, by class"], color=BLUE, height=0.6)
         right.hlines(range(len(regions)), regions["low"], regions["high"], color=INK, linewidth=1.2)
-    _names(right, [f"{name} ({n:,})" for name, n in zip(regions["name"], regions["regions"], strict=True)])
+        _names(right, [f"{name} ({n:,})" for name, n in zip(regions["name"], regions["regions"], strict=True)])
     right.set_xlim(0, 1)
     right.xaxis.set_major_formatter(PercentFormatter(1.0))
     finish(right, "regions that no sentence names, most first\n(number of regions; line: 95 % interval)", "share of the regions", "")
@@ -225,7 +224,7 @@ def plot_agreement(tables: Mapping[str, pd.DataFrame], found: Suspicion | None) 
         for sample, colour, name in ((found.pairs["logit"], BLUE, "pairs of the corpus"), (found.shuffled, VERMILLION, "shuffled pairs")):
             axis.hist(np.clip(sample, edges[0], edges[-1]), bins=edges, color=colour, alpha=0.65, label=name)
         _legend(axis)
-        share = f"wrong: about {found.share:.1%}" if found.share else "wrong: none"
+        share = f"wrong: at most {found.share:.1%}" if found.share else "wrong: none"
         finish(
             axis,
             f"suspicion of {len(found.pairs):,} pairs\n(AUC {found.auc:.3f}; {share})",

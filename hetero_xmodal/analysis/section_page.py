@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .units import noun
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -15,7 +13,8 @@ if TYPE_CHECKING:
     from .result import Result
 
 _ROWS = 12  # of a table on the page
-_IDS = 3  # of a cell of examples on the page
+_SAME = ("unit", "n")  # columns that stand in the heading where they are the same in all rows
+_IDS = 2  # of a cell of examples on the page
 
 
 def add_section(page: Page, name: str, section: Result, figure: Any, numbers: Mapping[str, int]) -> None:
@@ -29,15 +28,23 @@ def add_section(page: Page, name: str, section: Result, figure: Any, numbers: Ma
     for part, table in section.tables.items():
         if not len(table):
             continue
-        unit = section.units.get(part, "")
-        whose = f" (examples: {noun(unit)}, n = {numbers.get(unit, 0):,})" if unit else ""
-        page.heading(f"{part.replace('_', ' ')}{whose}", level=3)
+        page.heading(f"{part.replace('_', ' ')}{_counted(table, section.units.get(part, ''), numbers)}", level=3)
         page.text(section.meanings.get(part, ""))
         page.table(shown(table), limit=_ROWS, digits=3)
 
 
+def _counted(table: pd.DataFrame, unit: str, numbers: Mapping[str, int]) -> str:
+    """The unit and n of a table, for its heading."""
+    only = {name: table[name].iloc[0] for name in _SAME if name in table and table[name].nunique() == 1}
+    unit = str(only.get("unit", unit))
+    n = only.get("n", numbers.get(unit))
+    said = ([f"unit: {unit}"] if unit else []) + ([] if n is None else [f"n = {n:,}"])
+    return f" ({', '.join(said)})" if said else ""
+
+
 def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """A table as the page shows it: of the examples the number and the first ids."""
+    """A table as the page shows it: without the unit and n that its heading names, and of the examples the first ids and their number."""
+    table = table.drop(columns=[name for name in _SAME if name in table and table[name].nunique() == 1])
     if "examples" not in table:
         return table
     head = table.head(_ROWS)

@@ -219,7 +219,7 @@ def _unnamed(corpus: GraphCorpus, by_name: ByName) -> pd.DataFrame:
         part = pd.DataFrame(dict(zip(columns, values, strict=True))).assign(name=rows["name"].to_numpy())
         sums = [pd.concat([*sums, part.groupby("name").sum()]).groupby(level=0).sum()]
     if not sums or not len(sums[0]):
-        return pd.DataFrame(columns=["name", *columns])
+        return pd.DataFrame()
     table = sums[0].reset_index()
     table["unnamed, by class"] = table["regions"] - table["named, by class"]
     table["share unnamed, by class"] = table["unnamed, by class"] / table["regions"]

@@ -12,7 +12,7 @@ from .. import schema
 from ..errors import InputError
 from .counting import AttributeLists, Tally, empty_code, members, node_names, things
 from .examples import Examples, with_ids
-from .log_odds_ratio import FEW, log_odds, threshold, wilson
+from .log_odds_ratio import FEW, chance, log_odds, threshold, wilson
 from .result import ROWS_WITH_EXAMPLES, Result
 from .units import IMAGE, SENTENCE, Side, unit_counts
 
@@ -38,6 +38,8 @@ PEOPLE: dict[str, tuple[str, ...]] = {
     ),
     "men": ("man", "guy", "boy", "gentleman", "male", "father", "dad", "husband", "son", "brother", "grandfather", "groom", "businessman"),
 }
+#: pseudo-counts of all attributes of a thing together, and level at which the tests of all rows together are made
+_PRIOR, _LEVEL = 10.0, 0.01
 _CONTENT = ("NOUN", "VERB", "ADJ", "PROPN", "ADV")
 _MEANINGS = {
     "groups": "Sentences that name a person of a group as an object: of one group only, or of several; with a 95 % interval of the "
@@ -47,7 +49,8 @@ _MEANINGS = {
     "sentence: log-odds ratio "
     "with an informative Dirichlet prior (Monroe et al., 2008) and its 95 % interval; positive: more of the first. Few: fewer than ten "
     "sentences, too few to conclude anything. Telling: z is above the threshold for all words together at 1 % (Bonferroni).",
-    "things": "Attributes by the thing that they are of, against the same attribute of all other things. Telling as above. Some are "
+    "things": "Attributes by the thing that they are of, against the same attribute of all other things. Telling: at most 1 % by chance "
+    "for all rows together (Fisher's exact test, Bonferroni), of things with at least ten. Some are "
     "facts (grass, green), some "
     "are how a collection was made: a model can name these without a look at the image.",
 }
@@ -183,14 +186,17 @@ def _things(corpus: GraphCorpus, side: Side) -> pd.DataFrame:
     total = table["count"].sum()
     of_name, of_attribute = (table.groupby(key)["count"].transform("sum") for key in ("name", "attribute"))
     elsewhere, rest = of_attribute - table["count"], total - of_name
-    odds = log_odds(table["count"], elsewhere, total_a=of_name, total_b=rest, prior=of_attribute / total)
+    odds = log_odds(table["count"], elsewhere, total_a=of_name, total_b=rest, prior=of_attribute / total, prior_count=_PRIOR)
     low, high = wilson(table["count"], of_name)
     columns = {"attributes of the thing": of_name, "P(attribute | thing)": table["count"] / of_name, "P, low": low, "P, high": high}
     columns |= {"share elsewhere": elsewhere / rest.where(rest > 0)} | {name: odds[name].to_numpy() for name in odds}
     table = table[["name", "attribute", "count"]].assign(**columns)
     table["few"] = table["attributes of the thing"] < FEW
-    table["telling"] = (table["z"] > threshold(len(table))) & ~table["few"]
-    table = table.sort_values(["z", "name", "attribute"], ascending=[False, True, True], kind="stable").reset_index(drop=True)
+    table["chance"] = chance(table["count"], table["attributes of the thing"], of_attribute, total)
+    table["telling"] = (table["chance"] < _LEVEL / len(table)) & ~table["few"]
+    table = table.sort_values(["chance", "z", "name", "attribute"], ascending=[True, False, True, True], kind="stable").reset_index(
+        drop=True
+    )
     examples = Examples(table[["name", "attribute"]].head(ROWS_WITH_EXAMPLES))
     for rows in _looks(corpus, side, attributes):
         examples.add(rows)

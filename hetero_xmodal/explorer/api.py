@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ def explore(
 
     Raises
     ------
-    InputError : no corpus of pairs, a model that cannot be traced, an image that cannot be read, or *out* holds other files.
+    InputError : no corpus of pairs, a model that cannot be traced, or *out* holds other files.
     MissingPackageError : pyvis is not installed, or without *out* anywidget.
 
     >>> import tempfile, hetero_xmodal as hx
@@ -58,7 +59,9 @@ def explore(
     replaceable_folder(out, EXPLORER_FOLDER)
     made = contents(corpus, recipe=recipe, model=model, states=states)
     with atomic_folder(out, EXPLORER_FOLDER) as folder:
-        made.write(folder, weights=weights)
+        missing = made.write(folder, weights=weights)
+    if missing:
+        warnings.warn(f"{missing} images cannot be read, and their places on the page stay empty", stacklevel=2)
     return Path(out) / "index.html"
 
 

@@ -146,7 +146,7 @@ class CardMaker:
         """One image with the sentences of some of its pairs."""
         from .content import pair_graphs
 
-        made = pair_graphs(self.corpus, numbers)
+        made = pair_graphs(self.corpus, numbers, (schema.VISUAL, schema.WORD, schema.RELATES, schema.WORD_RELATES))
         texts = self.corpus.only("pair", numbers).sentences
         nodes = made[0]["nodes"]
         facts = _facts(made[0], schema.RELATES, nodes[schema.VISUAL])
@@ -261,7 +261,7 @@ class ExamplePages:
         if not self._sections:
             return
         place = folder / self.folder
-        (place / "images").mkdir(parents=True)
+        place.mkdir()
         maker, read, numbers, written = CardMaker(self.corpus), photo(self.corpus, 420), self._numbers(), dict[int, str]()
         for table, sections in self._sections.items():
             body = [f'<p><a href="../{escape(back)}">back to the tables</a></p>']
@@ -273,6 +273,7 @@ class ExamplePages:
                         data = read(card.image)
                         written[card.image] = f"images/{card.image}.jpg" if data else ""
                         if data:
+                            (place / "images").mkdir(exist_ok=True)
                             (place / written[card.image]).write_bytes(data)
                     cards.append(card.html("" if card.image is None else written[card.image], set()))
                 body.append(f'<section id="row-{row}"><h2>{escape(title)}</h2><div class="cards">{"".join(cards)}</div></section>')

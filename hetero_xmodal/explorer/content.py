@@ -47,8 +47,13 @@ def _joined(corpus: GraphCorpus, node_type: str, unit: str, count: int) -> list[
     return joined.reindex(range(count), fill_value="").tolist()
 
 
-def pair_graphs(corpus: GraphCorpus, numbers: Sequence[int]) -> list[dict[str, Any]]:
+def pair_graphs(corpus: GraphCorpus, numbers: Sequence[int], owners: Sequence[str | schema.Relation] | None = None) -> list[dict[str, Any]]:
     """The graphs of some pairs: of each the size of the image, the places of the words in the sentence, nodes and edges.
+
+    Parameters
+    ----------
+    numbers : of the pairs.
+    owners : only these node types and relations, all by default.
 
     Returns
     -------
@@ -58,7 +63,7 @@ def pair_graphs(corpus: GraphCorpus, numbers: Sequence[int]) -> list[dict[str, A
     """
     part = corpus.subset(list(numbers))
     made: list[dict[str, Any]] = [{"size": None, "nodes": {}, "edges": {}} for _ in range(len(part))]
-    for node_type in part.node_types:
+    for node_type in (name for name in part.node_types if owners is None or name in owners):
         name = schema.node_type(node_type).name_feature
         for pair, rows in enumerate(_grouped(part.frame(node_type), len(part))):
             made[pair]["nodes"][node_type] = [_node(row, name) for row in rows]
@@ -66,7 +71,7 @@ def pair_graphs(corpus: GraphCorpus, numbers: Sequence[int]) -> list[dict[str, A
                 made[pair]["size"] = [rows[0]["image_width"], rows[0]["image_height"]]
     for pair, text in enumerate(part.sentences):
         _add_spans(made[pair]["nodes"].get(schema.WORD, []), text)
-    for relation in part.relations:
+    for relation in (triple for triple in part.relations if owners is None or triple in owners):
         text = schema.relation_type(relation).text_feature
         for pair, rows in enumerate(_grouped(part.frame(relation), len(part))):
             made[pair]["edges"][schema.relation_name(relation)] = [_edge(row, text) for row in rows]

@@ -86,18 +86,24 @@ class Contents:
         """The page itself."""
         return page_html(f"{self.title}: explorer")
 
-    def write(self, folder: Path, *, weights: int = 0) -> None:
-        """Everything as files in an existing *folder*; the weights of the first so many pairs."""
+    def write(self, folder: Path, *, weights: int = 0) -> int:
+        """Everything as files in an existing *folder*, the weights of the first so many pairs; returns how many images cannot be read."""
         (folder / "data").mkdir()
-        (folder / "images").mkdir()
         names = ["list", *(f"pairs-{k}" for k in range(-(-len(self.corpus) // CHUNK)))]
         names += [f"weights-{k}" for k in range(min(weights, len(self.corpus)))] if self._weigh is not None else []
         for name in _shown(names, "files"):
             (folder / "data" / f"{name}.js").write_text(script(name, self.value(name)), encoding="ascii")
+        missing = 0
         for number, path in enumerate(_shown(self._paths, "images")):
-            if path:
-                (folder / "images" / f"{number}.jpg").write_bytes(self.image(number))
+            try:
+                if path:
+                    data = self.image(number)
+                    (folder / "images").mkdir(exist_ok=True)  # only if it holds something
+                    (folder / "images" / f"{number}.jpg").write_bytes(data)
+            except InputError:  # its place stays empty
+                missing += 1
         (folder / "index.html").write_text(self.page(), encoding="utf-8")
+        return missing
 
 
 def _shown(things: list[Any], unit: str) -> Iterator[Any]:

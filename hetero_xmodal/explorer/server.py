@@ -36,7 +36,7 @@ class ExplorerServer(ThreadingHTTPServer):
 
     def __init__(self, contents: Contents, port: int = 0):
         self.contents = contents
-        self.page = contents.page().encode()
+        self.page, self.list = contents.page().encode(), script("list", contents.value("list")).encode()
         try:
             super().__init__(("127.0.0.1", port), _Handler)
         except OSError as error:
@@ -72,7 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
         folder, _, name = path.lstrip("/").partition("/")
         if folder == "data" and name.endswith(".js"):
             name = name.removesuffix(".js")
-            return "text/javascript", script(name, self.server.contents.value(name)).encode()
+            made = self.server.list if name == "list" else script(name, self.server.contents.value(name)).encode()
+            return "text/javascript", made
         if folder == "images" and name.endswith(".jpg"):
             return "image/jpeg", self.server.contents.image(int(name.removesuffix(".jpg")))
         raise KeyError(path)

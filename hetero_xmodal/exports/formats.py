@@ -1,7 +1,7 @@
 """The formats that a corpus can be exported to, as one table: :data:`FORMATS`. A new format is one row and one function that writes it.
 
 >>> [name for name, row in FORMATS.items() if not row.lost]
-['parquet', 'duckdb', 'pyg', 'graphml', 'croissant']
+['parquet', 'duckdb', 'croissant']
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..files import FolderKind, atomic_folder, atomic_path, check_writable, exis
 if TYPE_CHECKING:
     from ..graphs.corpus import GraphCorpus
 
-PAIRS_ONLY = "images without a sentence and sentences without an image"
+_ALONE = "Images without a sentence and sentences without an image are no graph and are left out."
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,17 @@ FORMATS: dict[str, Format] = {
         Format("duckdb", "one DuckDB database with the same tables", "tables:write_duckdb", "duckdb.connect(FILE, read_only=True)",
                ending=".duckdb", package=("duckdb", "duckdb"), kinds=_BOTH),
         Format("pyg", "PyTorch Geometric's HeteroData, 256 graphs a file", "graph_files:write_pyg",
-               "torch.load(FILE), HeteroData.from_dict, hx.from_pyg", package=("torch_geometric", "torch-geometric"), kinds=_BOTH),
+               "torch.load(FILE), HeteroData.from_dict, hx.from_pyg", _ALONE, package=("torch_geometric", "torch-geometric"),
+               kinds=_BOTH),
         Format("dgl", "DGL's own files, 256 graphs a file", "graph_files:write_dgl",
                "dgl.load_graphs(FILE), GraphCorpus.from_graphs",
                "DGL's files hold no bool, which becomes 0 and 1 (uint8; validate and from_graphs take both); images without a sentence and "
                "sentences without an image are left out.", kinds=_BOTH),
         Format("graphml", "one GraphML file a graph, for networkx, Gephi, yEd", "graph_files:write_graphml",
-               "networkx.read_graphml, hx.from_networkx", kinds=_BOTH),
+               "networkx.read_graphml, hx.from_networkx", _ALONE, kinds=_BOTH),
         Format("gexf", "one GEXF file a graph, for Gephi", "graph_files:write_gexf", "networkx.read_gexf",
-               "GEXF has no place for the description of types that hx.from_networkx needs: the graphs cannot be turned back.",
-               kinds=_BOTH),
+               "GEXF has no place for the description of types that hx.from_networkx needs: the graphs cannot be turned back; and images "
+               "without a sentence and sentences without an image are no graph and are left out.", kinds=_BOTH),
         Format("neo4j-csv", "CSV files for neo4j-admin database import", "neo4j:write_neo4j",
                "neo4j-admin database import full @import.txt",
                "Feature vectors and the description of the corpus are left out."),

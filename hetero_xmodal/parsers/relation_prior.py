@@ -252,7 +252,7 @@ class _Count:
         joined = Counter((names[i], names[j]) for i, j in ends) if boxed else {(names[i], names[j]): 1 for i, j in ends}
         self.pairs.update(here)
         self.joined.update(joined)
-        if not boxed:
+        if not boxed or scene.size is None:
             return
         self.boxed.update(here)
         array = np.asarray(boxes, np.float64)

@@ -16,6 +16,7 @@ from hetero_xmodal.graphs.bridges import name_similarity
 from hetero_xmodal.parsers.normal_forms import normal_attributes, normal_predicate
 from hetero_xmodal.scenes import SceneGraph, SceneObject, SceneRelation
 from tests.analysis import hand_counts
+from tests.analysis.test_questions_by_hand import compare_questions
 
 REAL = os.environ.get("HETERO_XMODAL_REAL_DATA")
 needs_real = pytest.mark.skipif(not REAL, reason="HETERO_XMODAL_REAL_DATA is not set: photographs with annotations are needed")
@@ -197,15 +198,19 @@ def test_small_photographs_with_boxes_and_captions(tmp_path):
     folder = small_coco(tmp_path / "coco")
     hand = hand_counts.coco(folder, 3)
     assert hand["numbers"] == {"image": 4, "sentence": 12, "pair": 12} and {"on", "near", "left of"} <= {key[1] for key in hand["triples"]}
-    compare(hx.analyze(corpus_of(f"coco:{folder}", tmp_path / "corpus")), hand, parsed(hand["texts"]))
+    corpus, scenes = corpus_of(f"coco:{folder}", tmp_path / "corpus"), parsed(hand["texts"])
+    compare(hx.analyze(corpus), hand, scenes)
+    compare_questions(corpus, hand, scenes)
 
 
 def test_small_birds(tmp_path):
     folder = small_cub(tmp_path / "cub")
     hand = hand_counts.cub(folder, 10)
     assert hand["numbers"] == {"image": 5, "sentence": 15, "pair": 15}
-    analysis = hx.analyze(corpus_of(f"cub:{folder}", tmp_path / "corpus"))
-    compare(analysis, hand, parsed(hand["texts"]))
+    corpus, scenes = corpus_of(f"cub:{folder}", tmp_path / "corpus"), parsed(hand["texts"])
+    analysis = hx.analyze(corpus)
+    compare(analysis, hand, scenes)
+    compare_questions(corpus, hand, scenes)
     assert {"white", "black", "long", "yellow"} <= set(analysis.sentence_attributes["attribute"])
 
 
@@ -213,8 +218,9 @@ def test_small_photographs_with_written_relations(tmp_path):
     folder = small_vrd(tmp_path / "vrd")
     hand = hand_counts.vrd(folder, normal_predicate)
     assert hand["triples"][("dog", "sit on", "chair", "annotated")] == (2, 1) and hand["regions"][("person",)] == (2, 1)
-    analysis = hx.analyze(corpus_of(vrd_items(folder), tmp_path / "corpus"))
-    compare(_with_labels(analysis), hand, {})
+    corpus = corpus_of(vrd_items(folder), tmp_path / "corpus")
+    compare(_with_labels(hx.analyze(corpus)), hand, {})
+    compare_questions(corpus, hand, {})
 
 
 def _with_labels(analysis):
@@ -230,8 +236,9 @@ def test_photographs_of_coco(sentences, tmp_path):
     folder = linked_coco(Path(REAL) / "coco_photos", tmp_path / "coco")
     hand = hand_counts.coco(folder, sentences)
     assert hand["numbers"]["image"] == 341 and hand["regions"][("person",)] == (759, 180)
-    analysis = hx.analyze(corpus_of(f"coco:{folder}", tmp_path / "corpus", sentences))
-    compare(analysis, hand, parsed(hand["texts"]))
+    corpus, scenes = corpus_of(f"coco:{folder}", tmp_path / "corpus", sentences), parsed(hand["texts"])
+    compare(hx.analyze(corpus), hand, scenes)
+    compare_questions(corpus, hand, scenes)
 
 
 @needs_real
@@ -241,8 +248,9 @@ def test_photographs_of_birds(sentences, tmp_path):
     folder = Path(REAL) / "cub_subset"
     hand = hand_counts.cub(folder, sentences)
     assert hand["numbers"]["image"] == 543 == hand["regions"][("bird",)][0]
-    analysis = hx.analyze(corpus_of(f"cub:{folder},boxes=original", tmp_path / "corpus", sentences))
-    compare(analysis, hand, parsed(hand["texts"]))
+    corpus, scenes = corpus_of(f"cub:{folder},boxes=original", tmp_path / "corpus", sentences), parsed(hand["texts"])
+    compare(hx.analyze(corpus), hand, scenes)
+    compare_questions(corpus, hand, scenes)
 
 
 @needs_real
@@ -250,4 +258,6 @@ def test_photographs_of_vrd(tmp_path):
     folder = Path(REAL) / "vrd_photos"
     hand = hand_counts.vrd(folder, normal_predicate)
     assert hand["numbers"]["image"] == 45
-    compare(_with_labels(hx.analyze(corpus_of(vrd_items(folder), tmp_path / "corpus"))), hand, {})
+    corpus = corpus_of(vrd_items(folder), tmp_path / "corpus")
+    compare(_with_labels(hx.analyze(corpus)), hand, {})
+    compare_questions(corpus, hand, {})

@@ -91,6 +91,16 @@ def test_the_weights_are_those_of_the_recipe(folder):
     assert [step["name"] for step in found["steps"]] == ["regions attend to words", "words attend to regions"]
 
 
+def test_images_that_are_gone_leave_their_places_empty(tmp_path):
+    small_corpus(tmp_path / "images").save(tmp_path / "corpus")
+    shutil.rmtree(tmp_path / "images")
+    with pytest.warns(UserWarning, match="3 images cannot be read"):
+        page = hx.explore(tmp_path / "corpus", tmp_path / "page")
+    assert sorted(path.name for path in page.parent.iterdir()) == ["data", "index.html", "manifest.json"]
+    with pytest.warns(UserWarning):
+        hx.explore(tmp_path / "corpus", tmp_path / "page")  # replaced
+
+
 def test_a_notebook_gets_the_same_data_by_messages(folder):
     pytest.importorskip("anywidget", reason="anywidget is not installed")
     from hetero_xmodal.explorer.notebook import reply

@@ -146,8 +146,8 @@ async function mountExplorer(root, host) {
     const k = numbers.get(state.get().pair);
     if (k === undefined || !graph) return;
     picture.show(list.image[k], list.texts[k], graph, colours, extra());
+    showSwitches(); // before the graph, whose frame has what they leave
     drawGraph();
-    showSwitches();
   }
 
   function drawGraph() {

@@ -1,5 +1,6 @@
 // The typed graph between image and sentence, drawn by vis-network: regions left, words right, copies between, everything else below.
 
+const LABELLED = 10; // edges of a relation that have their texts all the time; of more, those at the chosen node
 const DASHES = { solid: false, dashed: [7, 4], dotted: [2, 4] };
 
 function makeGraph(legend, point, pick) {
@@ -87,12 +88,13 @@ function makeGraph(legend, point, pick) {
     for (const [name, rows] of Object.entries(graph.edges)) {
       const row = relations.get(name);
       if (!row || !state.on.has(name)) continue;
+      const few = rows.filter((edge) => !edge[4]).length <= LABELLED;
       rows.forEach(([source, target, text, , mirror], k) => {
         if (mirror) return; // the way back of a fact that is stored both ways
         const from = row.ends[0] + ":" + source, to = row.ends[2] + ":" + target;
         if (hidden.has(from) || hidden.has(to)) return;
         const arrows = { to: { enabled: row.arrow.includes(">"), scaleFactor: 0.45 }, from: { enabled: row.arrow === "<->", scaleFactor: 0.45 } };
-        made.push({ id: name + "#" + k, from, to, label: text ? clip(text, 22) : undefined, dashes: DASHES[row.dash], width: row.width, arrows, color: { color: shade(row.colour) },
+        made.push({ id: name + "#" + k, from, to, label: text && few ? clip(text, 22) : " ", hxText: text && !few ? clip(text, 22) : "", dashes: DASHES[row.dash], width: row.width, arrows, color: { color: shade(row.colour) },
           font: { color: shade(row.colour), strokeColor: dark ? "#1b1b1b" : "#ffffff" }, ...bent(from, to, again(parallel, from, to)) });
       });
     }
@@ -134,7 +136,18 @@ function makeGraph(legend, point, pick) {
   function highlight(strong, weak) {
     if (!network || !drawn) return;
     const there = new Set(nodes.getIds());
+    showTexts(strong);
     network.setSelection({ nodes: [...strong, ...weak].filter((key) => there.has(key)), edges: [] }, { highlightEdges: false });
+  }
+
+  function showTexts(strong) {
+    const changed = [];
+    for (const edge of edges.get()) {
+      if (!edge.hxText) continue;
+      const label = strong.has(edge.from) || strong.has(edge.to) ? edge.hxText : " ";
+      if (label !== edge.label) changed.push({ id: edge.id, label });
+    }
+    if (changed.length) edges.update(changed);
   }
 
   function setDark(value) {

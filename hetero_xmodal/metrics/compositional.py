@@ -40,6 +40,10 @@ def swap_accuracy(
 ) -> dict[str, float]:
     """Mean of :func:`swap_hits` for each kind in *kinds* (s,), in the order of their first occurrence; 1/2 is chance.
 
+    Raises
+    ------
+    InputError : another number of kinds than of swaps, and what :func:`swap_hits` refuses.
+
     >>> scores = np.array([[0.9, 0.1, 0.2, 0.8, 0.3, 0.3]])
     >>> swap_accuracy(scores, [0] * 6, ["colour", "colour", "count"])
     {'colour': 0.5, 'count': 0.5}

@@ -30,7 +30,7 @@ and a test holds the two equal.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -191,12 +191,13 @@ class TRAIL(Pretrained, TypedScores):
     @property
     def nothing(self) -> Nothing:
         """(3), the module that the recipe uses."""
-        return next(step.update for step in self.recipe.steps if step.name == "how much there is to find")
+        return cast(Nothing, next(step.update for step in self.recipe.steps if step.name == "how much there is to find"))
 
     @property
     def counting(self) -> Counting:
         """(7), the module that the recipe uses."""
-        return next(step.update.function for step in self.recipe.steps if step.name == "words count regions")
+        update = next(step.update for step in self.recipe.steps if step.name == "words count regions")
+        return cast(Counting, cast(Combine, update).function)
 
     # ------------------------------------------------------------------------------------------ one pair, step by step
 
@@ -242,11 +243,11 @@ class TRAIL(Pretrained, TypedScores):
         }
 
     def forward(self, graph: dgl.DGLGraph, regions: Tensor, vectors: Tensor | None = None) -> Tensor:
-        """The score of one pair, shape (), by running :attr:`recipe` on its graph; arguments as for :meth:`pair`."""
+        """The score of one pair, a scalar, by running :attr:`recipe` on its graph; arguments as for :meth:`pair`."""
         return self.pair_score(self.recipe(*self.pair(graph, regions, vectors)))
 
     def pair_score(self, states: dict[str, dict[str, Tensor]]) -> Tensor:
-        """(9), shape (), from the states after the last step."""
+        """(9), a scalar, from the states after the last step."""
         found = states[PAIR]
         zero = next(iter(found.values())).new_zeros(1, 1)
         cosine = F.cosine_similarity(found["sentence"], found["image"])

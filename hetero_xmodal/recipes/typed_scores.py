@@ -83,7 +83,8 @@ class Sizes(nn.Module):
         self.things, self.relations = nn.Parameter(listed / _SIZE), nn.Parameter(related / _SIZE)
 
     def forward(self, words: Tensor, regions: Tensor, said: Tensor, seen: Tensor) -> Tensor:
-        """Numbers of words and relations in sentences, of regions and relations in images, to tensors of the shape they broadcast to.
+        """Numbers of words and relations in sentences, of regions and relations in images, to values of the shape they broadcast to:
+        of c sentences (c,) and n images (n, 1), (n, c).
 
         More than 5 words, 9 regions or 3 relations said are not told apart; numbers of relations seen are, by powers of two.
         """
@@ -103,7 +104,7 @@ class ImageSide:
     vectors: Tensor
 
     def take(self, rows: Tensor) -> ImageSide:
-        """The images *rows*."""
+        """The images *rows* (k,)."""
         return ImageSide(*(value[rows] for value in vars(self).values()))
 
 
@@ -128,8 +129,6 @@ class TypedScores(nn.Module):
     scale: Tensor
     word_shift: Tensor
     word_scale: Tensor
-    nothing: Nothing
-    counting: Counting
 
     def __init__(self, config: TrailConfig) -> None:
         super().__init__()
@@ -154,13 +153,23 @@ class TypedScores(nn.Module):
 
     def _initialise(self) -> None:
         for layer in (*self.symbols.values(), self.said, self.seen):
-            nn.init.normal_(layer.weight, std=0.3)
+            nn.init.normal_(layer.get_parameter("weight"), std=0.3)
         if self.config.word_width:  # symbols then add to the map of the vectors, and start with nothing to add
             for layer in (*self.symbols.values(), self.words["importance"]):
-                nn.init.zeros_(layer.weight)
-        nn.init.zeros_(self.symbols["importance"].weight)
+                nn.init.zeros_(layer.get_parameter("weight"))
+        nn.init.zeros_(self.symbols["importance"].get_parameter("weight"))
         if self.hidden is not None:
-            nn.init.zeros_(self.hidden[3].weight), nn.init.zeros_(self.hidden[3].bias)
+            nn.init.zeros_(self.hidden[3].get_parameter("weight")), nn.init.zeros_(self.hidden[3].get_parameter("bias"))
+
+    @property
+    def nothing(self) -> Nothing:
+        """The module of (3)."""
+        raise NotImplementedError
+
+    @property
+    def counting(self) -> Counting:
+        """The module of (7)."""
+        raise NotImplementedError
 
     # ------------------------------------------------------------------------------------------ node-wise parts
 
@@ -173,7 +182,7 @@ class TypedScores(nn.Module):
         return k if self.hidden is None else k + self.hidden(y), self.region_vectors(y)
 
     def word_states(self, said: SaidBatch) -> dict[str, Tensor]:
-        """``q``, ``g`` and ``p`` of every word, before (1)."""
+        """``q`` (N, width), ``g`` (N, vector_width) and ``p`` (N, 1) of every word, before (1)."""
         config, states = self.config, {}
         vectors = None
         if config.word_width and said.vectors is not None:
@@ -240,11 +249,11 @@ class TypedScores(nn.Module):
         return self.score(self.parts(images, sentences, pairs=pairs), self.cosines(images, sentences, pairs=pairs))
 
     def cosines(self, images: ImageSide, sentences: SentenceSide, *, pairs: bool = False) -> Tensor:
-        """(8), of every image with every sentence or of pairs."""
+        """(8), of every image with every sentence, (n, c), or of pairs, (n,)."""
         return (images.vectors * sentences.vectors).sum(1) if pairs else images.vectors @ sentences.vectors.T
 
     def score(self, parts: Sequence[Tensor], cosine: Tensor) -> Tensor:
-        """(9), with the cosine if ``score_vector``, of tensors of one shape.
+        """(9), with the cosine if ``score_vector``, of tensors of one shape, (n, c) or (n,).
 
         Those of :data:`PARTS` are weighted; the last, of :class:`Sizes`, is added as it is.
         """

@@ -107,7 +107,7 @@ def typed_match(model: TRAIL, data: TypedSplit, caption: int) -> TypedMatch:
 
 @torch.no_grad()
 def typed_pair(model: TRAIL, data: TypedSplit, caption: int) -> tuple[Any, dict[str, dict[str, torch.Tensor]], dict[str, list[str]]]:
-    """The graph and the states that ``model.recipe`` runs on for one pair, and the names of its nodes by type."""
+    """The graph and the states (nodes, width) that ``model.recipe`` runs on for one pair, and the names of its nodes by type."""
     from .. import schema
     from ..data.tasks.matching.said import SEEN
     from ..graphs import build_graph

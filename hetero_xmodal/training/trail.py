@@ -141,7 +141,7 @@ def batch_softmax(scores: Tensor, images: Tensor, *, temperature: float = 1.0) -
 
 @torch.no_grad()
 def image_sides(model: TRAIL, data: TypedSplit, rows: np.ndarray) -> ImageSide:
-    """One side of the images *rows* of a split, in evaluation mode."""
+    """What the model compares of the images *rows* (n,) of a split."""
     device = next(model.parameters()).device
     return model.images(*(value.to(device) for value in data.images(rows)))
 

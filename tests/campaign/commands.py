@@ -130,8 +130,8 @@ COMMANDS: tuple[Command, ...] = (
             again="--resume", varies=_RUN, often=0.7, replaces=False, slow=True),
     Command("train trail", f"train trail --data world/scenes --epochs 2 --size 10,5,5 {_SMALL_TRAIL} --out OUT",
             again="--resume", varies=_RUN, often=0.5, replaces=False, slow=True),
-    Command("table compositional", f"table compositional --data world/scenes --row TRAIL --seeds 1 --epochs 1 --size 8,4,4 --texts trained:1 "
-            f"{_SMALL_TRAIL} --out OUT", out="table.csv", often=0.3, slow=True),
+    Command("table compositional", "table compositional --data world/scenes --row TRAIL --seeds 1 --epochs 1 --size 8,4,4 --texts "
+            f"trained:1 {_SMALL_TRAIL} --out OUT", out="table.csv", often=0.3, slow=True),
     Command("train similarity", "train similarity --data world/birds --size 6 --epochs 2 --out OUT", again="--resume", varies=_RUN,
             often=0.3, replaces=False, slow=True),
     Command("train cam", "train cam --data world/birds --size 3 --epochs 2 --start birds --set batch_size=2 --out OUT", again="--resume",

@@ -108,8 +108,8 @@ world, small, paper, paper/cub, paper/oxford-102, paper/celeba, paper/deepfashio
     """
     tables, text = _tables(recipe), str(name)
     if text.partition("/")[0] == "paper" and not tables.PAPER:
-        known = ", ".join(preset_names(recipe))
-        raise InputError(f"{TITLES[recipe]} is not from a paper, so none has settings for it; --preset takes {known}")
+        listed = ", ".join(preset_names(recipe))
+        raise InputError(f"{TITLES[recipe]} is not from a paper, so none has settings for it; --preset takes {listed}")
     if text == "paper":
         if not dataset:
             raise InputError(

@@ -87,7 +87,7 @@ class Said:
         return len(self.offsets) - 1
 
     def take(self, rows: Sequence[int] | np.ndarray) -> SaidBatch:
-        """The captions *rows* as one batch."""
+        """The captions *rows* (c,) as one batch."""
         rows = np.asarray(rows, np.int64)
         words, counts = _places(self.offsets, rows)
         first = np.cumsum(counts) - counts

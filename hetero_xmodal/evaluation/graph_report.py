@@ -140,7 +140,12 @@ def _algr(model: Any, data: Any, items: int, monitor: Any, progress: bool | None
         monitor.see(model.recipe, graph, x, part="recipe")
         if model.exchange is not None:
             found = model.recipe(graph, x)
-            monitor.see(model.exchange, graph, {t: {"latent": found[t]["z"]} for t in (schema.VISUAL, schema.WORD)}, part="exchange")
+            monitor.see(
+                model.exchange,
+                graph,
+                {t: {"latent": found[t]["z"], "z": found[t]["z"]} for t in (schema.VISUAL, schema.WORD)},
+                part="exchange",
+            )
 
 
 def _trail(model: Any, data: Any, items: int, monitor: Any, progress: bool | None) -> None:

@@ -253,7 +253,8 @@ def _algr(model: Any, image: Any, sentence: str) -> tuple[dict[str, Trace], Boxe
         graph, x = model.eval().nodes(batch)
         traces = {"recipe": model.recipe.trace(graph, x)}
         if model.exchange is not None:
-            latent = {side: {"latent": traces["recipe"].states[side]["z"]} for side in (schema.VISUAL, schema.WORD)}
+            found = traces["recipe"].states
+            latent = {side: {"latent": found[side]["z"], "z": found[side]["z"]} for side in (schema.VISUAL, schema.WORD)}
             traces["exchange"] = model.exchange.trace(graph, latent)
     words = list(split.words.tokens) if len(split.words.tokens) else []
     names = {schema.VISUAL: ["region"] * int(batch.region_counts[0]), schema.WORD: words}

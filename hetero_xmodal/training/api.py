@@ -108,7 +108,7 @@ def train(
     workers, engine, scheduler : ALGR: where the features are made, as for :func:`hetero_xmodal.build_corpus`: several processes of this
         machine, or ``"dask"``; the features have the same bytes everywhere.
     network : DAGNN: the frozen network for photographs, such as ``"efficientnet-lite0"`` or ``"vgg19_bn:FILE"``.
-    label_vectors : DAGNN: ``.mat`` file with word vectors of the labels under ``inp``.
+    label_vectors : DAGNN: ``.mat`` file with word vectors of the labels under ``inp``, or ``.txt`` file of word vectors, such as GloVe's.
     steps, batch_size, threads : of the detector.
     accelerator, devices, strategy : as for Lightning's trainer, such as ``"gpu"``, 2 and ``"ddp"``.
     progress : show a progress bar; by default only in a terminal.
@@ -269,11 +269,13 @@ def load_pairs_and_vectors(
     from ..data.features import load_label_vectors
     from ..data.tasks.retrieval import load_retrieval_data
 
-    if label_vectors is not None:  # a broken file is refused before the pairs are read
+    text = label_vectors is not None and Path(label_vectors).suffix == ".txt"
+    if label_vectors is not None and not text:  # a broken file is refused before the pairs are read
         load_label_vectors(label_vectors)
     sizes = None if size is None else {"train": int(size)}
     pairs = load_retrieval_data(data, sizes=sizes, network=network or "efficientnet-lite0")
-    return pairs, None if label_vectors is None else load_label_vectors(label_vectors, classes=len(pairs.vocab["labels"]))
+    labels = pairs.vocab["labels"]
+    return pairs, None if label_vectors is None else load_label_vectors(label_vectors, classes=len(labels), names=labels)
 
 
 def count_pairs(pairs: Any) -> str:

@@ -279,7 +279,7 @@ def build_index(
     recipe, details = model.recipe_name, {}
     if recipe == "trail":
         from ..training.trail import model_split
-        from .two_stage import embed_typed
+        from .typed_rows import embed_typed
 
         split = gallery if hasattr(gallery, "image_of_caption") else items_split(model.vocab, gallery, sides=sides, progress=progress)
         owner, ids, captions = split.image_of_caption, split.regions.ids, split.captions
@@ -337,7 +337,7 @@ def embed_query(model: Any, query: str | Path | Any) -> Tensor:
 def _typed_query(model: Any, query: str | Path | Any) -> Tensor:
     """Stage one of a TRAIL."""
     from ..training.trail import image_sides, model_split
-    from .two_stage import query_said
+    from .typed_rows import query_said
 
     if isinstance(query, str):
         with torch.no_grad():

@@ -143,7 +143,8 @@ def retrieve(
 def _ranked(model: Any, query: Any, index: EmbeddingIndex, top: int) -> tuple[Any, Any]:
     """Both stages of a TRAIL."""
     from .index import query_split
-    from .two_stage import query_said, rank_images, rank_sentences
+    from .two_stage import rank_images, rank_sentences
+    from .typed_rows import query_said
 
     if isinstance(query, str):
         return rank_images(model, query_said(model, query), index, top=top)

@@ -1,7 +1,6 @@
 """TRAIL's search in two stages: one vector of every image finds candidates, the whole score ranks them.
 
 ====================================  ==========================================================================================
-:func:`typed_index`                   an index with the vectors and, for the second stage, keys and relations of every image
 :func:`rank_images`                   images for sentences: stage one by the vectors, stage two among the best hundred
 :func:`rank_sentences`                sentences for an image
 :func:`token_candidates`              another stage one: every word looks for its best region (max-sim, as in ColBERT)
@@ -13,8 +12,7 @@ them; sentences are parsed when they are ranked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,38 +20,16 @@ from torch import Tensor
 
 from ..errors import InputError
 from .index import EmbeddingIndex, nearest_rows
+from .typed_rows import DETAILS
 
 if TYPE_CHECKING:
     from ..data.tasks.matching import Split
-    from ..data.tasks.matching.said import SaidBatch, TypedSplit
+    from ..data.tasks.matching.said import SaidBatch
     from ..recipes.trail import TRAIL
     from ..recipes.typed_scores import ImageSide, SentenceSide
 
 #: candidates of stage one that stage two ranks
 CANDIDATES = 100
-#: names of the tensors in :attr:`EmbeddingIndex.details`
-DETAILS = ("keys", "key_offsets", "seen", "seen_offsets")
-_BLOCK = 256
-
-
-@torch.no_grad()
-def embed_typed(model: TRAIL, data: TypedSplit, *, sides: Sequence[str]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """Vectors of the images (n, d) and sentences (m, d) of a split, and details of the images; a side not asked for is empty."""
-    n, m = len(data.split.regions), len(data) if "texts" in sides else 0
-    images, keys, counts = [torch.zeros(0, model.config.vector_width)], [], []
-    for start in range(0, n if "images" in sides else 0, _BLOCK):
-        side = model.images(*data.images(np.arange(start, min(start + _BLOCK, n))))
-        images.append(side.vectors)
-        keys.append(side.keys[side.mask].half())
-        counts.append(side.mask.sum(1))
-    texts = [model.sentences(data.said.take(np.arange(k, min(k + _BLOCK, m)))).vectors for k in range(0, m, _BLOCK)]
-    details = {}
-    if "images" in sides:
-        offsets = torch.cat([torch.zeros(1, dtype=torch.int64), torch.cat(counts).cumsum(0)])
-        details = dict(zip(DETAILS, (torch.cat(keys), offsets, torch.from_numpy(data.seen.relations.astype(np.int32)),
-                                     torch.from_numpy(data.seen.offsets)), strict=True))  # fmt: skip
-    found = torch.cat(images) if "images" in sides else torch.zeros(n, model.config.vector_width)
-    return found, torch.cat([torch.zeros(0, model.config.vector_width), *texts]), details
 
 
 def side_of(index: EmbeddingIndex, rows: Tensor) -> ImageSide:
@@ -154,24 +130,3 @@ def token_candidates(sentences: SentenceSide, index: EmbeddingIndex, *, candidat
         best_scores, order = scores.topk(min(candidates, scores.shape[1]), dim=1)
         best_rows = rows.gather(1, order)
     return best_rows
-
-
-def query_said(model: TRAIL, sentence: str) -> SaidBatch:
-    """A sentence as *model* reads it.
-
-    Raises
-    ------
-    InputError : an empty sentence, or one of which the model knows no word.
-    """
-    from ..data.tasks.matching import encode_words
-    from ..data.tasks.matching.said import encode_said, parse_said
-
-    if not sentence.strip():
-        raise InputError("the sentence is empty; say what the image should show")
-    words = encode_words(model.vocab["texts"], [sentence], progress=False) if model.config.word_width else None
-    said = encode_said(parse_said([sentence], progress=False), model.vocab["said"], words)
-    if not model.config.word_width and not said.symbols.any():
-        known: list[Any] = model.vocab["said"]["words"][1:]
-        some = ", ".join(known[:: max(1, len(known) // 8)][:8])
-        raise InputError(f"the model knows no word of {sentence[:80]!r}; it knows {len(known)} words, such as {some}")
-    return said.take([0])

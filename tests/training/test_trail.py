@@ -12,8 +12,9 @@ from hetero_xmodal.errors import InputError
 from hetero_xmodal.metrics import recall_at_k, swap_accuracy
 from hetero_xmodal.recipes.trail import TRAIL, TrailConfig
 from hetero_xmodal.retrieval.index import EmbeddingIndex, build_index
-from hetero_xmodal.retrieval.two_stage import query_said, rank_images, rank_sentences, token_candidates
+from hetero_xmodal.retrieval.two_stage import rank_images, rank_sentences, token_candidates
 from hetero_xmodal.retrieval.typed_attention import typed_match
+from hetero_xmodal.retrieval.typed_rows import query_said
 from hetero_xmodal.training import FitConfig
 from hetero_xmodal.training.similarity_of import similarity_of
 from hetero_xmodal.training.trail import TrailMethod, model_split, train_trail, typed_similarity

@@ -62,6 +62,16 @@ ALGR_ABLATIONS = {
 ALGR_CONTROLS = {"edges even": "even", "edges identity": "identity", "edges shuffled": "shuffled"}
 ALGR_TABLES = ("methods", "ablations")
 
+#: rows of TRAIL in the compositional table -> what differs from the whole model
+TRAIL_CONTROLS: dict[str, dict[str, Any]] = {
+    "TRAIL": {},
+    "TRAIL, w/o relations": {"edges": "no-relations"},
+    "TRAIL, w/o bindings": {"edges": "no-bindings"},
+    "TRAIL, no edges": {"edges": "none"},
+    "TRAIL, edges shuffled": {"edges": "shuffled"},
+}
+COMPOSITIONAL_ROWS = (*MATCHING_ROWS, "ALGR", *TRAIL_CONTROLS)
+
 
 def check_dagnn_rows(only: str | None, rows: Sequence[str] | None) -> dict[str, tuple[Sequence[str], dict[str, dict[str, Any]]]]:
     """The tables that *only* and *rows* ask for, each with the methods and the settings of DAGNN that are its rows.

@@ -473,6 +473,7 @@ READERS: tuple[Reader, ...] = (
     *(_data_set(form) for form in (*FOLDERS, *VARIANTS) if ":" in form),
     _model("dagnn", "world", "DAGNN"),
     _model("algr", "world", "ALGR"),
+    _model("trail", "world", "TRAIL"),
     _model("cam", "birds", "CAM"),
     _model("mimnet", "birds", "MIMNet"),
     Reader("graph", _write_graph, lambda f: _graph_parts(hx.load_graph(f)), sealed=True),

@@ -38,6 +38,7 @@ ASSETS = Path(__file__).parent / "assets"
 SHIPPED: dict[str, dict[str, Path]] = {
     "dagnn": {"world": ASSETS / "dagnn_world"},
     "algr": {"world": ASSETS / "algr_world"},
+    "trail": {"world": ASSETS / "trail_world"},
     "cam": {"birds": ASSETS / "cam_birds", "scenes": ASSETS / "cam_scenes"},
     "mimnet": {"birds": ASSETS / "mimnet_birds", "scenes": ASSETS / "mimnet_scenes"},
 }

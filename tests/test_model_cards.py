@@ -45,7 +45,7 @@ def figures_of(row: list[str]) -> list[float]:
 
 
 def test_all_shipped_models_are_known_here():
-    assert FOLDERS == ["algr_world", "cam_birds", "cam_scenes", "dagnn_world", "mimnet_birds", "mimnet_scenes"]
+    assert FOLDERS == ["algr_world", "cam_birds", "cam_scenes", "dagnn_world", "mimnet_birds", "mimnet_scenes", "trail_world"]
     assert SINGLE == ["world_detector", "world_judge", "world_look"]
 
 

@@ -12,6 +12,7 @@ import typer
 
 from hetero_xmodal.cli.main import app
 from hetero_xmodal.recipes import ALGRConfig, CAMConfig, DAGNNConfig, MIMNetConfig
+from hetero_xmodal.recipes.configs.trail import TrailConfig
 from hetero_xmodal.training.cam_settings import CAMTraining
 from hetero_xmodal.training.mimnet_settings import MIMNetTraining
 
@@ -23,6 +24,7 @@ SETTINGS = {
         "algr": [ALGRConfig],
         "cam": [CAMConfig, CAMTraining],
         "mimnet": [MIMNetConfig, MIMNetTraining],
+        "trail": [TrailConfig],
     }.items()
 }
 

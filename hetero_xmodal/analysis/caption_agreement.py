@@ -59,7 +59,8 @@ def agreement(corpus: GraphCorpus, *, seed: int = 0) -> Result:
     Result
         ``agreement``, ``images``, ``detector``, ``suspects`` and ``outliers``, as far as the corpus has several captions for an image.
     """
-    tables, units = {}, {}
+    tables: dict[str, pd.DataFrame] = {}
+    units: dict[str, str] = {}
     if len(corpus):
         tables, units = _agreement(corpus, seed)
         found = suspicion(corpus, seed=seed)
@@ -168,7 +169,7 @@ def _images(corpus: GraphCorpus, image: np.ndarray, first: np.ndarray, each: np.
 def _detector(found: Suspicion) -> pd.DataFrame:
     rows: list[dict[str, Any]] = [
         {"what": "AUC, shuffled pairs against pairs of the corpus", "value": found.auc},
-        {"what": "wrong pairs, estimated share", "value": found.share},
+        {"what": "wrong pairs, share at most", "value": found.share},
         {"what": "pairs with a probability of at least .5", "value": float((found.pairs["score"] >= 0.5).sum())},
     ]
     rows += [{"what": f"weight of: {name}", "value": weight, "how": FEATURES[name]} for name, weight in found.weights.items()]
@@ -190,7 +191,7 @@ def suspect_table(corpus: GraphCorpus, found: Suspicion, *, most: int = 1000) ->
 
 def _texts(corpus: GraphCorpus, sentences: np.ndarray) -> np.ndarray:
     distinct, place = np.unique(sentences, return_inverse=True)
-    return corpus.only("sentence", distinct).frame(unit="sentence")["text"].to_numpy(object)[place.reshape(-1)]
+    return corpus.only("sentence", distinct.tolist()).frame(unit="sentence")["text"].to_numpy(object)[place.reshape(-1)]
 
 
 def reasons(rows: pd.DataFrame) -> list[str]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: fewest pairs of which anything is learned, and most that are learned from
 _LEAST, _MOST = 40, 100_000
+#: least AUC at which single pairs are called suspects
+RELIABLE = 0.9
 #: what is compared: column -> what it says
 FEATURES = {
     "words shared with other captions": "cosine of the content words of the sentence with those of the image's other sentences, weighed "
@@ -46,7 +48,7 @@ class Suspicion:
     probability
         that the sentence belongs to another image
     auc : probability that a shuffled pair gets a higher score than a pair of the corpus; .5 by guessing
-    share : estimated share of wrong pairs
+    share : bound of the share of wrong pairs, close to it only where the AUC is high
     shuffled : (p,) logit of the shuffled pairs
     weights : feature -> weight of the standardised feature in the logistic regression
     """
@@ -69,8 +71,10 @@ def suspicion(corpus: GraphCorpus, *, seed: int = 0) -> Suspicion | None:
     fold = _folds(image, rng)
     logits, weights = _cross_fitted(own, wrong, fold, rng)
     share = _share_of_wrong(*logits)
-    score = np.minimum(share * _density_ratio(*logits), 1.0)
-    return Suspicion(own.assign(logit=logits[0], score=score), _auc(*logits), share, logits[1], weights)
+    auc = _auc(*logits)
+    # where shuffled pairs hardly differ from the corpus's own, the bound says nothing, and no single pair can be called wrong
+    score = np.minimum(share * _density_ratio(*logits), 1.0) if auc >= RELIABLE else np.zeros(len(own))
+    return Suspicion(own.assign(logit=logits[0], score=score), auc, share, logits[1], weights)
 
 
 def strangers(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

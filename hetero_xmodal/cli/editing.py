@@ -58,6 +58,7 @@ def manipulate(
 @app.command(
     epilog=examples(
         'hetero-xmodal trace scene.png "a red ball on a table" --recipe algr --out traced',
+        'hetero-xmodal trace scene.png "a red ball on a table" --recipe trail --out traced',
         'hetero-xmodal trace bird.png "This bird has red wings." --recipe cam --out traced',
         'hetero-xmodal trace bird.png "This bird has red wings." --recipe mimnet --model runs/birds --out traced --top 5',
     )
@@ -65,7 +66,7 @@ def manipulate(
 def trace(
     image: Annotated[Path, typer.Argument(help="Image file.")],
     sentence: Annotated[str, typer.Argument(help="English sentence, in quotes.")],
-    recipe: Annotated[str | None, typer.Option(help="algr, cam or mimnet; if left out, that of the model.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="algr, trail, cam or mimnet; if left out, that of the model.")] = None,
     model: Annotated[str | None, typer.Option(help="Model folder, run folder or shipped model; if left out, the shipped one.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the weights of all edges (weights.csv) and a figure (weights.png).")] = None,
     top: Annotated[int, typer.Option(help="Print so many of the largest weights of every destination node.")] = 3,

@@ -50,6 +50,14 @@ def evaluate_dagnn(
     _evaluate("dagnn", data, model, size=size, network=network, graph_report=graph_report)
 
 
+Swaps = Annotated[
+    bool,
+    typer.Option(
+        "--swaps", help="Of world/scenes: how often an image scores higher with its caption than with the same caption after one exchange."
+    ),
+]
+
+
 @app.command(
     "algr",
     epilog=examples(
@@ -63,11 +71,32 @@ def evaluate_algr(
     model: o.Model = None,
     protocol: o.Protocol = "any",
     size: Annotated[int | None, typer.Option(help="The first so many test images.")] = None,
+    swaps: Swaps = False,
     control: Control = None,
     graph_report: Graph = False,
 ) -> None:
     """R@1, R@5, R@10 and median rank in both directions, and Rsum."""
-    _evaluate("algr", data, model, protocol=protocol, size=size, control=control, graph_report=graph_report)
+    _evaluate("algr", data, model, protocol=protocol, size=size, swaps=swaps, control=control, graph_report=graph_report)
+
+
+@app.command(
+    "trail",
+    epilog=examples(
+        "hetero-xmodal evaluate trail --data world/scenes",
+        "hetero-xmodal evaluate trail --data world/scenes --swaps",
+        "hetero-xmodal evaluate trail --data coco:FOLDER --model runs/photos",
+    ),
+)
+def evaluate_trail(
+    data: Annotated[str, typer.Option(help=f"{o.DATA} Its test images; without splits, all that the model has never seen.")],
+    model: o.Model = None,
+    protocol: o.Protocol = "any",
+    size: Annotated[int | None, typer.Option(help="The first so many test images.")] = None,
+    swaps: Swaps = False,
+    control: Annotated[str | None, typer.Option(help="shuffled: score the model with its typed edges shuffled.")] = None,
+) -> None:
+    """R@1, R@5, R@10 and median rank in both directions, and Rsum, by the whole score of every image with every sentence."""
+    _evaluate("trail", data, model, protocol=protocol, size=size, swaps=swaps, control=control)
 
 
 EditModel = Annotated[

@@ -63,7 +63,9 @@ Sizes = Annotated[
     ),
 ]
 Protocol = Annotated[str, typer.Option(help="any, flickr-1k, coco-1k-5fold or coco-5k.")]
-LabelVectors = Annotated[Path | None, typer.Option(help=".mat file with word vectors of the labels under 'inp'.")]
+LabelVectors = Annotated[
+    Path | None, typer.Option(help="Word vectors of the labels: a .txt file such as GloVe's, or a .mat file with them under 'inp'.")
+]
 Network = Annotated[str | None, typer.Option(help=f"Frozen network for photographs: {NETWORK} If left out, efficientnet-lite0.")]
 SameNetwork = Annotated[
     str | None, typer.Option(help="Where the model's network for photographs is now, if its file of weights has moved.")
@@ -101,7 +103,7 @@ _VALUES = {
     "split": "SPLIT", "images": "REGIONS", "texts": "WORDS", "detector": "DETECTOR", "only": "TABLE", "row": "ROW", "method": "ROW",
     "accelerator": "DEVICE", "scenes": "SOURCE", "control": "CONTROL", "wiring": "WIRING", "out": "FOLDER", "index": "FOLDER",
     "image": "FILE", "weights": "FILE", "detections": "FILE.json",
-    "relations": "HOW", "image_scene": "FILE.json", "label_vectors": "FILE.mat"
+    "relations": "HOW", "image_scene": "FILE.json", "label_vectors": "FILE"
 }  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def retrieve(
     index: Annotated[Path | None, typer.Option(help="Folder made by 'hetero-xmodal index', in place of --data: answers at once.")] = None,
     network: o.SameNetwork = None,
 ) -> None:
-    """Find images for a sentence, or texts for an image, with a DAGNN or an ALGR.\f
+    """Find images for a sentence, or texts for an image, with a DAGNN, an ALGR or a TRAIL.\f
 
     Raises
     ------

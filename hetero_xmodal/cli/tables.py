@@ -91,6 +91,34 @@ def table_algr(
     )  # fmt: skip
 
 
+@app.command(
+    "compositional",
+    epilog=examples(
+        "hetero-xmodal table compositional --data world/scenes --out swaps.csv",
+        'hetero-xmodal table compositional --data world/scenes --row TRAIL --row "SCAN i2t" --seeds 5',
+        "hetero-xmodal table compositional --data world/scenes:counts=0.5 --row TRAIL --validation",
+    ),
+)
+def table_compositional(
+    data: Annotated[str, typer.Option(help="world/scenes, perhaps with dials: world/scenes:counts=0.5.")],
+    row: o.Rows = None,
+    validation: Annotated[bool, typer.Option("--validation", help="Score validation images, to choose settings.")] = False,
+    seeds: o.Seeds = 3,
+    out: o.TableFile = None,
+    preset: o.Preset = None,
+    set: o.Settings = [],  # noqa: B006
+    images: o.Regions = None,
+    texts: o.Words = "minilm",
+    size: o.Sizes = None,
+    epochs: o.Epochs = None,
+) -> None:
+    """Swap sets: how often an image scores higher with its caption than with the same caption after one exchange, for every method."""
+    _table(
+        "compositional", data, out=out, rows=row, validation=validation, seeds=seeds, preset=preset, set=set, images=images, texts=texts,
+        size=size, epochs=epochs,
+    )  # fmt: skip
+
+
 Compared = Annotated[
     list[str] | None,
     typer.Option("--model", help="A model of the recipe: shipped name, folder, or NAME=FOLDER; may be given several times."),

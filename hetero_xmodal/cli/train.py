@@ -102,6 +102,42 @@ def train_algr(
 
 
 @app.command(
+    "trail",
+    epilog=examples(
+        "hetero-xmodal train trail --data world/scenes --out runs/world",
+        "hetero-xmodal train trail --data world/scenes --out runs/no_edges --set edges=none",
+        "hetero-xmodal train trail --data coco:FOLDER --detector detections_nanodet.json --out runs/photos",
+        "hetero-xmodal train trail --data coco:FOLDER --detector nanodet --out runs/photos --resume",
+    ),
+)
+def train_trail(
+    data: Annotated[str, typer.Option(help=o.DATA)],
+    out: o.RunFolder,
+    preset: o.Preset = None,
+    set: o.Settings = [],  # noqa: B006
+    images: o.Regions = None,
+    detector: o.Objects = None,
+    texts: Annotated[
+        str | None, typer.Option("--texts", help=f"{o.TEXTS} If left out, trained for the world and minilm for photographs.")
+    ] = None,
+    size: o.Sizes = None,
+    epochs: o.Epochs = None,
+    patience: o.Patience = None,
+    seed: o.Seed = 0,
+    resume: o.Resume = False,
+    accelerator: o.Accelerator = "cpu",
+    devices: o.Devices = 1,
+    strategy: o.Strategy = "auto",
+) -> None:
+    """Image-text matching in which typed edges act on matches (TRAIL). Test images are not looked at."""
+    _train(
+        "trail", data, out=out, preset=preset, set=set, images=images, detector=detector, texts=texts, size=size, epochs=epochs,
+        patience=patience, seed=seed, resume=resume, accelerator=accelerator, devices=devices, strategy=strategy,
+        then=f"; test it with: hetero-xmodal evaluate trail --data {data} --model {out}",
+    )  # fmt: skip
+
+
+@app.command(
     "cam",
     epilog=examples(
         "hetero-xmodal train cam --data world/birds --out runs/birds",

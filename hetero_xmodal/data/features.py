@@ -6,6 +6,7 @@ The containers, and what the readers of feature files share; the files themselve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -129,14 +130,27 @@ class FeatureSet:
         raise InputError(f"{self.name}: cannot hold out {size} training pairs and keep one of every class for training; hold out fewer")
 
 
-def load_label_vectors(path: str | Path, *, classes: int | None = None) -> np.ndarray:
-    """Word vectors of the class names, float32 (classes, d): the matrix ``inp`` of a ``.mat`` file, as the DAGNN authors store it.
+def load_label_vectors(path: str | Path, *, classes: int | None = None, names: Sequence[str] | None = None) -> np.ndarray:
+    """Word vectors of the class names, float32 (classes, d).
+
+    Parameters
+    ----------
+    path : a ``.mat`` file whose matrix ``inp`` has a row a class, as the DAGNN authors store it; or a ``.txt`` file of word vectors, a word
+        and its numbers a line, as GloVe and fastText are published (see :func:`~hetero_xmodal.data.word_vectors.read_word_vectors`).
+    classes : number of classes; not checked if left out.
+    names : names of the classes, which a ``.txt`` file needs; the vector of a name of several words is their mean.
 
     Raises
     ------
-    InputError : the file is missing or broken, has no finite matrix ``inp``, or has not *classes* rows.
+    InputError : the file is missing or broken, has no finite matrix ``inp``, has not *classes* rows, or lacks a word of *names*.
     """
     path = existing_file(path, "label vector file")
+    if path.suffix == ".txt":
+        from .word_vectors import vectors_of_names
+
+        if names is None:
+            raise InputError(f"word vectors '{path}' are looked up by the names of the labels; give names")
+        return vectors_of_names(path, names)
     vectors = check_features(take_array(read_arrays(path), "inp", path), f"label vectors of '{path}'")
     if classes is not None and len(vectors) != classes:
         raise InputError(f"label vectors of '{path}' are for {len(vectors)} classes but the data has {classes}; use those of this data set")

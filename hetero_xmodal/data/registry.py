@@ -115,6 +115,7 @@ TASKS: dict[str, Need] = {
         "labels and images with captions or tags, or features",
     ),
     "algr": Need((_CAPTIONED, ("regions", "captions")), "images or regions, with captions"),
+    "trail": Need((_CAPTIONED, ("regions", "captions")), "images or regions, with captions"),
     "cam": Need(((*_CAPTIONED, "scene graphs"),), "images with captions and scene graphs"),
     "mimnet": Need(((*_CAPTIONED, "scene graphs"),), "images with captions and scene graphs"),
     "similarity": Need((_CAPTIONED,), "images with captions"),

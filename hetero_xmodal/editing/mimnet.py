@@ -10,16 +10,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..deprecation import renamed_attribute
 from ..errors import InputError
 from ..files import FolderKind, Saved, write_json
+from .guard import Decision, decide, in_known_words, out_of_domain
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.figure import Figure
     from PIL import Image
 
@@ -43,7 +45,7 @@ class MemoryManipulation(Saved):
     words : the sentence's words
     attention : (words, memories) attention weights of each word over the memories, equation (2); None for a model without memory
     swatches : most used memories -> the image rendered as if every word had attended to that memory alone
-    notes : warnings, such as words unknown to the model
+    notes : warnings, such as words unknown to the model, or why the image was left as it is
     """
 
     files, kind = FILES, FolderKind("manipulation", FILES)
@@ -127,23 +129,69 @@ def manipulate_by_memory(
     InputError
         If the image, the sentence or the model cannot be used.
     """
+    from ..images import read_image
+    from ..parsers.sentence import parse_sentence
+
+    image = read_image(image)
+    parsed = parse_sentence(sentence, **({} if language is None else {"model": language}))
+    network = load_memory_model(model) if isinstance(model, str | Path) else model
+    if not any(token.text.strip(".,;:!?\"'-()") for token in parsed.tokens):
+        raise InputError(f"the sentence {sentence!r} has no word; give an English sentence")
+    decision = decide_for_memory(network, [image], [sentence])[0]
+    if decision.reason:
+        return _unchanged(network, image, sentence, decision.reason)
+    results: list[MemoryManipulation] = []
+    for step in decision.steps:
+        said = in_known_words(network, step, sentence if len(decision.steps) == 1 else step.sentence)
+        results.append(_edit(network, results[-1].image if results else image, said, language, swatches))
+    last = results[-1]
+    notes = list(dict.fromkeys([*decision.notes, *(note for result in results for note in result.notes)]))
+    matte, localisation = (np.max([getattr(result, name) for result in results], axis=0) for name in ("matte", "localisation"))
+    return replace(last, original=image, given=sentence, matte=matte, localisation=localisation, notes=notes)
+
+
+def decide_for_memory(network: MIMNet, images: list[Image.Image], sentences: list[str]) -> list[Decision]:
+    """What is to be done about each instruction; images of the drawn world are looked at by its detector, others are not.
+
+    MIM-Net changes how things look, so a request to remove, replace or move something leaves the image as it is.
+    """
+    from ..parsers.image import parse_images
+
+    data = network.vocab.get("data", "")
+    outside = [out_of_domain(data, image) for image in images]
+    inside = [image for image, reason in zip(images, outside, strict=True) if not reason]
+    scenes = iter(parse_images(inside, detector="world", progress=False) if inside and data.startswith("world/") else [None] * len(inside))
+    decisions = []
+    for reason, sentence in zip(outside, sentences, strict=True):
+        decision = Decision((), reason=reason) if reason else decide(next(scenes), sentence)
+        possible = tuple(step for step in decision.steps if step.requests[0].kind in ("attribute", "free"))
+        if possible != decision.steps:
+            note = "MIM-Net changes the appearance of objects, it does not remove, replace or move them; CAM's model 'scenes' does"
+            decision = Decision(possible, "" if possible else note, (*decision.notes, note) if possible else ())
+        decisions.append(decision)
+    return decisions
+
+
+def _unchanged(network: MIMNet, image: Image.Image, sentence: str, reason: str) -> MemoryManipulation:
+    """The image bit for bit, with the reason."""
+    side = network.config.coarse_size
+    nothing = np.zeros((image.size[1], image.size[0]), np.float32)
+    return MemoryManipulation(image, sentence, image.copy(), image.resize((side, side)), nothing, nothing, [], None, {}, [reason])
+
+
+def _edit(network: MIMNet, image: Image.Image, sentence: str, language: str | None, swatches: int) -> MemoryManipulation:
+    """One run of the model on an image in which there is something to change."""
     import torch
     from PIL import Image
 
     from ..graphs import build_graph
-    from ..images import read_image
     from ..parsers.sentence import parse_sentence
     from ..scenes import SceneGraph
     from ..viz.editing import pixels
     from .pixels import full_size, squared
 
-    image = read_image(image)
-    parsed = parse_sentence(sentence, **({} if language is None else {"model": language}))
-    network = load_memory_model(model) if isinstance(model, str | Path) else model
-    graph = build_graph(SceneGraph(size=image.size), parsed)
+    graph = build_graph(SceneGraph(size=image.size), parse_sentence(sentence, **({} if language is None else {"model": language})))
     words = _words(graph)
-    if not words:
-        raise InputError(f"the sentence {sentence!r} has no word; give an English sentence")
     given, fills = squared(image, network.config.fine_size)
     with torch.no_grad():
         made = network.eval()(graph, given)
@@ -157,12 +205,15 @@ def manipulate_by_memory(
         shown = network.render(given[0], used, words=words)
         rendered = {int(k): Image.fromarray(pixels(one)) for k, one in zip(used, shown, strict=True)}
     coarse = Image.fromarray(pixels(made.coarse[0]))
-    notes = _notes_on(network, image, given, sentence, words)
+    notes = _notes_on(network, image, given, words)
     return MemoryManipulation(image, sentence, edited, coarse, localisation, matte, words, attention, rendered, notes)
 
 
 def edit_by_memory(model: MIMNet, pairs: Iterable[ManipulationPair], *, batch_size: int = 50) -> list[Image.Image]:
-    """Edit the images of *pairs* by their instructions, in batches; the ground truth of the pairs is not used."""
+    """Edit the images of *pairs* by their instructions, in batches; the ground truth of the pairs is not used.
+
+    An image that already is as asked, or in which nothing is found that is to change, comes back as it is (:mod:`.guard`).
+    """
     import torch
 
     from ..graphs.build import flat_pair
@@ -174,16 +225,20 @@ def edit_by_memory(model: MIMNet, pairs: Iterable[ManipulationPair], *, batch_si
     pairs, images = list(pairs), []
     for start in range(0, len(pairs), batch_size):
         some = pairs[start : start + batch_size]
-        flats = [
-            flat_pair(SceneGraph(size=pair.image.size), parsed)
-            for pair, parsed in zip(some, parse_sentences([p.instruction for p in some]), strict=True)
-        ]
+        images += [pair.image for pair in some]
+        decisions = decide_for_memory(model, [pair.image for pair in some], [pair.instruction for pair in some])
+        at = [k for k, decision in enumerate(decisions) if not decision.reason]
+        if not at:
+            continue
+        some = [some[k] for k in at]
+        said = [in_known_words(model, decisions[k].steps[0], pair.instruction) for k, pair in zip(at, some, strict=True)]
+        flats = [flat_pair(SceneGraph(size=pair.image.size), parsed) for pair, parsed in zip(some, parse_sentences(said), strict=True)]
         small = [squared(pair.image, model.config.fine_size) for pair in some]
         given = torch.cat([p for p, _ in small])
         with torch.no_grad():
             made = model.eval()(FlatGraphs.concat(flats).to_dgl(), given)
         for k, pair in enumerate(some):
-            images.append(full_size(pair.image, given[k], made.fine[k], made.matte[k], small[k][1])[0])
+            images[start + at[k]] = full_size(pair.image, given[k], made.fine[k], made.matte[k], small[k][1])[0]
     return images
 
 
@@ -193,17 +248,14 @@ def _words(graph: Any) -> list[str]:
     return s.decode_text(graph.nodes[s.WORD].data["text"])
 
 
-def _notes_on(model: MIMNet, image: Image.Image, given: Any, sentence: str, words: list[str]) -> list[str]:
+def _notes_on(model: MIMNet, image: Image.Image, given: Any, words: list[str]) -> list[str]:
     """Warnings about unusual images and sentences, one sentence each."""
     from ..networks.boundary import boundary_images
-    from .plans import removes_or_replaces
 
     notes = []
     unknown = [w for w, number in zip(words, model.word_numbers(words), strict=True) if number == model.word_numbers(["\0"])[0]]
     if unknown:
         notes.append(f"the model has never seen {', '.join(repr(word) for word in dict.fromkeys(unknown))}; unknown words have no effect")
-    if removes_or_replaces(sentence):
-        notes.append("MIM-Net changes the appearance of objects, it does not remove or replace them; CAM's model 'scenes' does")
     size = model.config.fine_size
     if max(image.size) < size:
         notes.append(f"the image has {image.size[0]} x {image.size[1]} pixels; it was enlarged to the model's {size} and back")

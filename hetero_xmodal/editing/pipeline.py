@@ -23,10 +23,12 @@ from ..files import FolderKind, Saved, read_json, write_json, write_text
 from ..parsers.detectors.registry import check_detector
 from ..parsers.sentence import check_language
 from ..pretrained import find_model
-from .pixels import full_size, move_pixels, squared
+from ..scenes import SceneGraph
+from .guard import Decision, decide, in_known_words, out_of_domain
+from .pixels import box_share, full_size, move_pixels, squared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import dgl
     import numpy as np
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from ..data.tasks.editing import ManipulationPair
     from ..recipes.cam import CAM
     from ..recipes.mimnet import MIMNet
-    from ..scenes import SceneGraph
     from .mimnet import MemoryManipulation
     from .plans import EditPlan
 
@@ -45,6 +46,13 @@ RECIPES = ("cam", "mimnet")
 #: name of a shipped model -> its folder
 SHIPPED = {"birds": ASSETS / "cam_birds", "scenes": ASSETS / "cam_scenes"}
 FILES = ("image.png", "sentence.txt", "masks.json", "manipulation.png", "drawing.png", "graph", "image_scene.json", "sentence_scene.json")
+_NO_OBJECT = "the sentence names no object"
+#: kind of a relation edit -> how its pixels are made
+_HOW = {
+    "remove": "what was behind it is copied from elsewhere in the image",
+    "move": "it is carried in its own pixels, and what was behind it is copied from elsewhere in the image",
+    "replace": "the new object is painted by the model, and what was behind the old one is copied from elsewhere in the image",
+}
 MANIPULATION = FolderKind("manipulation", (*(name for name in FILES if name != "graph"), "graph/graph.json", "graph/graph.safetensors"))
 
 
@@ -60,7 +68,8 @@ class Manipulation(Saved):
     image_mask, sentence_mask : relevance of every node for the edited image and for the edited sentence, equation (E5): one number in 0..1
         per ``visual`` and ``word`` node; empty for a model without masks
     matte : (height, width) in 0..1, the share of each pixel that was repainted
-    notes : warnings, such as words unknown to the model
+    notes : warnings, such as words unknown to the model, or why the image was left as it is
+    edited_scene : the scene graph after a relation edit, else that of the image
     """
 
     files, kind = FILES, MANIPULATION
@@ -75,6 +84,7 @@ class Manipulation(Saved):
     sentence_mask: dict[str, list[float]]
     matte: np.ndarray
     notes: list[str] = field(default_factory=list)
+    edited_scene: SceneGraph | None = None
 
     picture = renamed_attribute("picture", "image")
 
@@ -221,30 +231,81 @@ def manipulate(
         from .mimnet import manipulate_by_memory
 
         return manipulate_by_memory(image, sentence, model=model, language=language)
-    from ..graphs import build_graph
     from ..parsers.image import parse_image
-    from ..parsers.sentence import parse_sentence
 
-    parsed = parse_sentence(sentence, **({} if language is None else {"model": language}))
     network = load_manipulation_model(model, recipe=recipe) if isinstance(model, str | Path) else model
-    detected = parse_image(given, detector=detector or "world") if image_scene is None else image_scene
+    outside = out_of_domain(network.vocab.get("data", ""), image)
+    detected = image_scene or (SceneGraph(size=image.size) if outside else parse_image(given, detector=detector or "world"))
     if detected.size is not None and tuple(detected.size) != image.size:
         raise InputError(
             f"image_scene was made for an image of {detected.size[0]} x {detected.size[1]} pixels, but this one has {image.size}"
         )
+    decision = Decision((), reason=outside) if outside else decide(detected, sentence)
+    if decision.reason:
+        return _unchanged(network, image, sentence, detected, decision.reason, language)
+    results: list[Manipulation] = []
+    for step in decision.steps:
+        seen = results[-1].image if results else image
+        if results:
+            detected = results[-1].edited_scene if image_scene is not None else parse_image(seen, detector=detector or "world")
+        said = in_known_words(network, step, sentence if len(decision.steps) == 1 else step.sentence)
+        results.append(_edit(network, seen, said, detected, language=language, beam=beam))
+    return _joined(image, sentence, results, decision.notes)
+
+
+def _edit(network: CAM, image: Image.Image, sentence: str, detected: SceneGraph, *, language: str | None, beam: int | None) -> Manipulation:
+    """One run of the model on an image in which there is something to change."""
+    from ..graphs import build_graph
+    from ..graphs.bridges import match_objects
+    from ..parsers.sentence import parse_sentence
+
+    parsed = parse_sentence(sentence, **({} if language is None else {"model": language}))
     plan = plan_for(network, detected, sentence, language=language)
     graph = build_graph(plan.scene if plan else detected, parsed, complete=True)
+    if not plan and not match_objects(detected, parsed):  # the image and the sentence share nothing that could carry the edit
+        (reason, *notes) = notes_on(network, detected, parsed, graph)
+        return _unchanged(network, image, sentence, detected, f"{reason}; the image was left as it is", language, notes)
     pixels, fills = squared(image, network.config.image_size)
     made, written, revealed = run(network, graph, pixels, [max(image.size)], plans=[plan], beam=beam or 3)
     masks = [
         {t: states[name][:, 0].tolist() for t, states in made.states.items() if name in states} for name in ("image_mask", "sentence_mask")
     ]
-    edited, matte = full_size(image, pixels[0], made.image[0], made.matte[0], fills, revealed[0])
+    edited, matte = painted(image, pixels[0], made.image[0], made.matte[0], fills, revealed[0], plan)
     rewritten = sentence_from_tokens(network, graph, *written[0], sentence)
     notes = notes_on(network, detected, parsed, graph)
-    if plan is not None:
-        notes.insert(0, f"{plan.kind} the {detected.objects[plan.subject].name}: the affected regions are masked and repainted")
-    return Manipulation(image, sentence, edited, rewritten, graph, detected, parsed, masks[0], masks[1], matte, notes)
+    if plan is not None:  # such as "no clock", which names nothing that is there afterwards
+        notes = [note for note in notes if not note.startswith(_NO_OBJECT)]
+        notes.insert(0, f"{plan.kind} the {detected.objects[plan.subject].name}: {_HOW[plan.kind]}")
+    return Manipulation(
+        image, sentence, edited, rewritten, graph, detected, parsed, masks[0], masks[1], matte, notes, plan.scene if plan else detected
+    )
+
+
+def _unchanged(
+    network: CAM, image: Image.Image, sentence: str, detected: SceneGraph, reason: str, language: str | None, notes: Sequence[str] = ()
+) -> Manipulation:
+    """The image bit for bit and the sentence as given, with the reason."""
+    import numpy as np
+
+    from ..graphs import build_graph
+    from ..parsers.sentence import parse_sentence
+
+    parsed = parse_sentence(sentence, **({} if language is None else {"model": language}))
+    graph = build_graph(detected, parsed, complete=True)
+    matte = np.zeros((image.size[1], image.size[0]), np.float32)
+    return Manipulation(image, sentence, image.copy(), sentence, graph, detected, parsed, {}, {}, matte, [reason, *notes], detected)
+
+
+def _joined(image: Image.Image, sentence: str, results: list[Manipulation], notes: Sequence[str]) -> Manipulation:
+    """The results of several steps as one: graph and masks are those of the first, whose scene graph is that of the given image."""
+    import numpy as np
+
+    matte = results[0].matte if len(results) == 1 else np.max([result.matte for result in results], axis=0)
+    said = [*notes, *dict.fromkeys(note for result in results for note in result.notes)]
+    return replace(
+        results[0], original=image, given=sentence, image=results[-1].image, matte=matte, notes=said, edited_scene=results[-1].edited_scene,
+        sentence=" ".join(result.sentence for result in results),
+    )  # fmt: skip
 
 
 def check_request(
@@ -296,6 +357,8 @@ def manipulate_pairs(
 ) -> tuple[list[Image.Image], list[str]]:
     """Edit the images and instructions of *pairs* in batches; the ground truth of the pairs is not used.
 
+    An image that already is as asked, or in which nothing is found that is to change, comes back as it is (:mod:`.guard`).
+
     Parameters
     ----------
     model : a CAM.
@@ -315,6 +378,7 @@ def manipulate_pairs(
     """
     import torch
 
+    from ..graphs.bridges import match_objects
     from ..graphs.build import flat_pair
     from ..graphs.flat import FlatGraphs
     from ..parsers.image import parse_images
@@ -332,8 +396,17 @@ def manipulate_pairs(
         )
         if any(scene is None for scene in detected):
             raise InputError(f"pair {some[detected.index(None)].id!r} has no annotated scene graph; use scenes='detector'")
-        parsed = parse_sentences([pair.instruction for pair in some])
-        plans = [plan_for(model, scene, pair.instruction) for scene, pair in zip(detected, some, strict=True)]
+        said = [_one_sentence(model, pair, scene) for pair, scene in zip(some, detected, strict=True)]
+        plans = [None if words is None else plan_for(model, scene, words) for scene, words in zip(detected, said, strict=True)]
+        parsed = parse_sentences([words or "nothing" for words in said])
+        at = [
+            k for k, words in enumerate(said) if words is not None and (plans[k] or match_objects(detected[k], parsed[k]))
+        ]  # the others have nothing in common that could carry the edit
+        images += [pair.image for pair in some]
+        sentences += [pair.instruction for pair in some]
+        if not at:
+            continue
+        some, detected, said, plans, parsed = ([values[k] for k in at] for values in (some, detected, said, plans, parsed))
         detected = [plan.scene if plan else scene for plan, scene in zip(plans, detected, strict=True)]
         flats = [flat_pair(a, b, complete=True) for a, b in zip(detected, parsed, strict=True)]
         graph = FlatGraphs.concat(flats).to_dgl()
@@ -341,9 +414,44 @@ def manipulate_pairs(
         pixels = torch.cat([p for p, _ in small])
         made, written, revealed = run(model, graph, pixels, [max(pair.image.size) for pair in some], plans=plans, beam=beam)
         for k, pair in enumerate(some):
-            images.append(full_size(pair.image, pixels[k], made.image[k], made.matte[k], small[k][1], revealed[k])[0])
-            sentences.append(sentence_from_tokens(model, flats[k].to_dgl(batched=False), *written[k], pair.instruction))
+            images[start + at[k]] = painted(pair.image, pixels[k], made.image[k], made.matte[k], small[k][1], revealed[k], plans[k])[0]
+            sentences[start + at[k]] = sentence_from_tokens(model, flats[k].to_dgl(batched=False), *written[k], said[k])
     return images, sentences
+
+
+def painted(
+    image: Image.Image, given: Any, made: Any, matte: Any, fills: tuple[int, int], revealed: Any, plan: EditPlan | None
+) -> tuple[Image.Image, np.ndarray]:
+    """The edited image and the matte (height, width) at the image's own size.
+
+    Without a plan the model's change is enlarged and added (:func:`~.editing.pixels.full_size`). What is removed or moved is carried in
+    the original pixels (:func:`~.editing.carry.carried`); of a replacement the model paints the new object, and the rest is filled.
+
+    Parameters
+    ----------
+    image, given, made, matte, fills, revealed : as for :func:`~.editing.pixels.full_size`.
+    plan : the relation edit, or ``None``.
+    """
+    if plan is None:
+        return full_size(image, given, made, matte, fills, revealed)
+    import numpy as np
+    from PIL import Image
+
+    from .carry import carried
+
+    pixels, changed = carried(image, plan)
+    if plan.kind != "replace":
+        return Image.fromarray(pixels), changed.astype(np.float32)
+    enlarged, share = full_size(image, given, made, matte, fills, revealed)
+    box = box_share(plan.scene.objects[plan.subject].box, share)
+    mixed = pixels + (np.asarray(enlarged, np.float32) - pixels) * box[..., None]
+    return Image.fromarray(mixed.round().clip(0, 255).astype(np.uint8)), np.maximum(box, changed)
+
+
+def _one_sentence(model: CAM | MIMNet, pair: ManipulationPair, scene: SceneGraph | None) -> str | None:
+    """What the model is told of a pair, whose instruction is one edit; ``None`` if the image stays as it is."""
+    decision = decide(scene, pair.instruction)
+    return None if decision.reason else in_known_words(model, decision.steps[0], pair.instruction)
 
 
 def run(
@@ -468,7 +576,7 @@ def notes_on(model: CAM, detected: SceneGraph, parsed: SceneGraph, graph: dgl.DG
     if not detected.objects:
         notes.append("no object was found in the image; the edit depends on the words alone")
     if not parsed.objects:
-        notes.append("the sentence names no object; describe what should change, as in 'This bird has red wings.'")
+        notes.append(f"{_NO_OBJECT}; describe what should change, as in 'This bird has red wings.'")
     elif detected.objects and not graph.num_edges(s.VISUAL_SAME_AS_WORD):
         things = ", ".join(dict.fromkeys(thing.name for thing in parsed.objects))
         notes.append(f"nothing that the sentence names ({things}) was found in the image, so there is no bridge between them")

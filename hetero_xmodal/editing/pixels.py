@@ -90,3 +90,19 @@ def full_size(
     change, whole, hidden = (x[0].permute(1, 2, 0) for x in (change, whole, hidden))
     edited = (1 - hidden) * (original + 127.5 * change) + hidden * 127.5 * (whole + 1)
     return Image.fromarray(edited.round().clamp(0, 255).byte().numpy()), share[0, 0].numpy()
+
+
+def box_share(box: Sequence[float], matte: np.ndarray) -> np.ndarray:
+    """The *matte* (height, width) inside the *box* (x1, y1, x2, y2 in pixels), fading to 0 at its rim.
+
+    >>> import numpy as np
+    >>> box_share((1, 1, 4, 4), np.ones((5, 5), np.float32))[2].round(1).tolist()
+    [0.0, 0.5, 1.0, 0.5, 0.0]
+    """
+    import numpy as np
+
+    height, width = matte.shape
+    fade = max(1.0, 0.04 * max(box[2] - box[0], box[3] - box[1]))
+    ys, xs = np.arange(height)[:, None] + 0.5, np.arange(width)[None] + 0.5
+    within = np.minimum(np.minimum(xs - box[0], box[2] - xs), np.minimum(ys - box[1], box[3] - ys))
+    return (matte * np.clip(within / fade, 0, 1)).astype(np.float32)

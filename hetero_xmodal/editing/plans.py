@@ -2,7 +2,7 @@
 
 The pixels of a new object or of the background behind a removed one are not in the image. So a relation edit is first planned on the scene
 graph by explicit rules and then rendered: the affected boxes are masked, and the model reconstructs them from the edited graph (the
-masked-region protocol). Supported instructions:
+masked-region protocol). Of an instruction (:mod:`.instructions`), the first change counts:
 
 * **remove**: "no umbrella", "without the dog", "remove the small ball";
 * **replace**: "a bench instead of the dog", "replace the dog with a bench";
@@ -25,7 +25,6 @@ True
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -33,13 +32,11 @@ import numpy as np
 
 from ..graphs.bridges import match_objects
 from ..parsers import geometry
-from ..scenes import SceneGraph
+from ..scenes import SceneGraph, SceneObject, SceneRelation
+from .instructions import parse_instruction
 
 Box = tuple[float, float, float, float]
 
-_REMOVE = re.compile(r"\b(?:no|without|remove|delete|erase)\s+(?:the\s+|a\s+|an\s+|any\s+)?(?P<old>[\w\s-]+)", re.IGNORECASE)
-_INSTEAD = re.compile(r"(?P<new>[\w\s-]+?)\s+instead\s+of\s+(?P<old>[\w\s-]+)", re.IGNORECASE)
-_REPLACE = re.compile(r"\breplace\s+(?P<old>[\w\s-]+?)\s+(?:with|by)\s+(?P<new>[\w\s-]+)", re.IGNORECASE)
 #: step of the search for a position, relative to the image's sides
 _STEP = 1 / 32
 
@@ -53,6 +50,7 @@ class EditPlan:
     scene : the scene graph after the edit, with boxes, without a removed object
     hidden : boxes in pixels to be masked and repainted
     visible_boxes : for every object of ``scene``, the box in the original image from which its region feature is taken
+    old_box : where the edited object is in the original image
     """
 
     kind: str
@@ -60,6 +58,7 @@ class EditPlan:
     scene: SceneGraph
     hidden: list[Box]
     visible_boxes: list[Box]
+    old_box: Box
 
 
 def plan_edit(image: SceneGraph, sentence: str, *, sizes: Mapping[str, tuple[float, float]] | None = None, language: str | None = None):
@@ -73,50 +72,40 @@ def plan_edit(image: SceneGraph, sentence: str, *, sizes: Mapping[str, tuple[flo
         is that of the replaced object.
     language : spaCy model for the sentence.
     """
-    from ..parsers.sentence import parse_sentence
-
     if image.size is None or any(thing.box is None for thing in image.objects):
         return None
-    options = {} if language is None else {"model": language}
+    request = parse_instruction(sentence)[0]
+    if request.kind == "free":
+        from ..parsers.sentence import parse_sentence
 
-    def parse(text: str) -> SceneGraph:
-        return parse_sentence(text, **options)
-
-    for pattern in (_REPLACE, _INSTEAD):
-        found = pattern.search(sentence)
-        if found:
-            old, new = _thing(image, parse(_with_article(found["old"]))), parse(_with_article(found["new"])).objects
-            return _replace(image, old, new[-1], sizes or {}) if old is not None and new else None
-    found = _REMOVE.search(sentence)
-    if found:
-        old = _thing(image, parse(_with_article(found["old"])))
-        return None if old is None else _remove(image, old)
-    return _move(image, parse(sentence))
+        return _move(image, parse_sentence(sentence, **({} if language is None else {"model": language})))
+    if request.kind not in ("remove", "replace", "move"):
+        return None
+    old = _thing(image, SceneObject(request.target, list(request.of)))
+    if old is None:
+        return None
+    if request.kind == "remove":
+        return _remove(image, old)
+    if request.kind == "replace":
+        return _replace(image, old, SceneObject(request.new, list(request.values)), sizes or {})
+    things = [SceneObject(request.target, list(request.of)), SceneObject(request.other)]
+    return _move(image, SceneGraph(objects=things, relations=[SceneRelation(0, request.predicate, 1)]))
 
 
 def removes_or_replaces(sentence: str) -> bool:
     """Whether a sentence, by its words alone, requests that an object be removed or replaced.
 
-    >>> removes_or_replaces("a cat instead of the dog"), removes_or_replaces("no umbrella")
+    >>> removes_or_replaces("a cat instead of the dog"), removes_or_replaces("get rid of the umbrella")
     (True, True)
     >>> removes_or_replaces("the box is green instead of purple")
     False
     """
-    instead = _INSTEAD.search(sentence)
-    if instead and re.match(r"(?:the|a|an)\s", instead["old"], re.IGNORECASE):  # colours have no article
-        return True
-    return bool(_REPLACE.search(sentence) or re.match(r"\s*(?:no|without|remove|delete|erase)\s", sentence, re.IGNORECASE))
+    return any(request.kind in ("remove", "replace") for request in parse_instruction(sentence))
 
 
-def _with_article(words: str) -> str:
-    """Add an article to a phrase without one ("small dog"), so that it is parsed as a noun phrase."""
-    words = words.strip()
-    return words if re.match(r"(?:the|a|an)\s", words, re.IGNORECASE) else f"the {words}"
-
-
-def _thing(image: SceneGraph, phrase: SceneGraph) -> int | None:
-    """Index of the image's object that the first noun of *phrase* refers to, or None."""
-    return next((match.region for match in match_objects(image, phrase) if match.thing == 0), None)
+def _thing(image: SceneGraph, phrase: SceneObject) -> int | None:
+    """Index of the image's object that *phrase* refers to, or None."""
+    return next((match.region for match in match_objects(image, SceneGraph(objects=[phrase]))), None)
 
 
 def _edited(image: SceneGraph, objects: list) -> SceneGraph:
@@ -126,7 +115,9 @@ def _edited(image: SceneGraph, objects: list) -> SceneGraph:
 
 def _remove(image: SceneGraph, old: int) -> EditPlan:
     objects = [thing for k, thing in enumerate(image.objects) if k != old]
-    return EditPlan("remove", old, _edited(image, objects), [image.objects[old].box], [thing.box for thing in objects])
+    return EditPlan(
+        "remove", old, _edited(image, objects), [image.objects[old].box], [thing.box for thing in objects], image.objects[old].box
+    )
 
 
 def _replace(image: SceneGraph, old: int, new, sizes: Mapping[str, tuple[float, float]]) -> EditPlan:
@@ -145,7 +136,7 @@ def _replace(image: SceneGraph, old: int, new, sizes: Mapping[str, tuple[float, 
     objects = list(image.objects)
     objects[old] = replace(was, name=new.name, attributes=list(new.attributes) or list(was.attributes), box=(x1, y1, x2, y2))
     hidden = [was.box] if tuple(was.box) == (x1, y1, x2, y2) else [_joined(was.box, (x1, y1, x2, y2))]
-    return EditPlan("replace", old, _edited(image, objects), hidden, [thing.box for thing in image.objects])
+    return EditPlan("replace", old, _edited(image, objects), hidden, [thing.box for thing in image.objects], was.box)
 
 
 def _move(image: SceneGraph, sentence: SceneGraph) -> EditPlan | None:
@@ -164,7 +155,8 @@ def _move(image: SceneGraph, sentence: SceneGraph) -> EditPlan | None:
             continue
         objects = list(image.objects)
         objects[a] = replace(subject, box=place)
-        return EditPlan("move", a, _edited(image, objects), [subject.box, place], [thing.box for thing in image.objects])
+        boxes = [thing.box for thing in image.objects]
+        return EditPlan("move", a, _edited(image, objects), [subject.box, place], boxes, subject.box)
     return None
 
 

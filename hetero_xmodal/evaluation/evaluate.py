@@ -18,7 +18,7 @@ from ..training.options import call_with, check_network, check_world_size
 if TYPE_CHECKING:
     from .results import Evaluation
 
-RECIPES = ("dagnn", "algr", "cam", "mimnet")
+RECIPES = ("dagnn", "algr", "trail", "cam", "mimnet")
 
 
 def evaluate(
@@ -29,6 +29,7 @@ def evaluate(
     split: str | None = None,
     size: int | None = None,
     protocol: str | None = None,
+    swaps: bool = False,
     network: str | None = None,
     pairs: int | None = None,
     image_size: int | None = None,
@@ -45,7 +46,8 @@ def evaluate(
     recipe         scores                                                                  options
     =============  ======================================================================  ================================================
     ``dagnn``      mean average precision over all ranks, both directions                  size (of the world), network
-    ``algr``       R@1, R@5, R@10, median rank, both directions; Rsum                      size, protocol, control
+    ``algr``       R@1, R@5, R@10, median rank, both directions; Rsum                      size, protocol, control, swaps
+    ``trail``      the same                                                                size, protocol, control (shuffled), swaps
     ``cam``        edit accuracy, kept, success, errors, slots of the edited sentence      split, pairs, image_size, scenes, similarity,
                                                                                            control
     ``mimnet``     edit accuracy, kept, success, errors                                    split, pairs, image_size, similarity, control
@@ -60,6 +62,8 @@ def evaluate(
     split : for CAM and MIM-Net, ``"test"`` if left out.
     size : number of test images or pairs, the first of the split.
     protocol : of recall: ``"any"``, ``"flickr-1k"``, ``"coco-1k-5fold"`` or ``"coco-5k"``.
+    swaps : in place of recall, how often an image of ``world/scenes`` scores higher with its caption than with the same caption after one
+        exchange, by kind of exchange (:mod:`~hetero_xmodal.data.world.swaps`).
     network : new path of the weights of a DAGNN's frozen image network, if the file has moved.
     pairs : number of pairs of image and instruction, 500 if left out.
     image_size : side of the edited images in pixels; the model's own if left out.
@@ -97,17 +101,17 @@ def evaluate(
     if recipe == "dagnn" and control is not None:
         raise InputError("DAGNN's label graph is not used in retrieval, so a control changes nothing there; train with --set control=...")
     options = {
-        "split": split, "size": size, "protocol": protocol, "network": network, "pairs": pairs, "image_size": image_size,
-        "scenes": scenes, "similarity": None if similarity is None else find_model(similarity, recipe="similarity")[0],
+        "split": split, "size": size, "protocol": protocol, "swaps": swaps or None, "network": network, "pairs": pairs,
+        "image_size": image_size, "scenes": scenes,
+        "similarity": None if similarity is None else find_model(similarity, recipe="similarity")[0],
         "progress": progress, "control": None if control == "none" else control,
     }  # fmt: skip
-    made = call_with(
-        {"dagnn": _dagnn, "algr": _algr, "cam": _cam, "mimnet": _mimnet}[recipe], f"evaluate {recipe}", [folder, data], options
-    )
+    measure = {"dagnn": _dagnn, "algr": _matching, "trail": _matching, "cam": _cam, "mimnet": _mimnet}[recipe]
+    made = call_with(measure, f"evaluate {recipe}", [folder, data], options)
     if graph_report:
-        from .graph_report import graph_report as measure
+        from .graph_report import graph_report as report
 
-        made = replace(made, text=f"{made.text}\n{measure(folder, data, control=control or 'none', progress=progress)}")
+        made = replace(made, text=f"{made.text}\n{report(folder, data, control=control or 'none', progress=progress)}")
     run = run_of(folder)
     return made.save(run) if save and run is not None else made
 
@@ -179,18 +183,24 @@ def _under(model: Any, control: str | None, settings: dict[str, Any]) -> dict[st
     """Put *model* under *control*; returns *settings* with it."""
     if control is None:
         return settings
+    if model.recipe_name == "trail":  # its scores are not computed pair by pair along the recipe's edges
+        if control != "shuffled":
+            raise InputError(f"control '{control}' is not made for trail; give shuffled, or train one with --set edges=none")
+        model.config = replace(model.config, edges="shuffled")
+        return settings | {"control": control}
     from ..message_passing import set_control
 
     set_control(model, control)
     return settings | {"control": control}
 
 
-def _algr(
+def _matching(
     folder: Path,
     data: str,
     *,
     size: int | None = None,
     protocol: str = "any",
+    swaps: bool = False,
     control: str | None = None,
     progress: bool | None = None,
 ) -> Evaluation:
@@ -198,18 +208,24 @@ def _algr(
 
     check_choice("protocol", protocol, PROTOCOLS)
     check_count("size", size)
+    if swaps and data.partition(":")[0] != "world/scenes":
+        raise InputError(f"swap sets are made of world/scenes, where it is known what is true; '{data}' has none")
+    from ..retrieval.search import load_retrieval_model
+
+    model = load_retrieval_model(folder, recipe=find_model(folder)[1])
+    if swaps:
+        return _swaps(folder, model, data, size or 500, control, progress)
     import numpy as np
 
     from ..data.tasks.matching import load_test_split
-    from ..retrieval.search import load_retrieval_model
-    from ..training.algr import evaluate_matching
+    from ..metrics import recall_at_k
     from ..training.api import count_captions
+    from ..training.similarity_of import similarity_of
     from .results import PerQuery, queries_digest
 
-    model = load_retrieval_model(folder, recipe="algr")
     split = load_test_split(data, model.vocab, sizes=None if size is None else {"test": size}, progress=progress)
     settings = _under(model, control, {"data": data, "size": size, "protocol": protocol})
-    found = evaluate_matching(model, split, protocol=protocol)
+    found = recall_at_k(similarity_of(model, split, progress=progress), split.image_of_caption, protocol=protocol)
     owner = np.asarray(split.image_of_caption, np.int64)
     queries = queries_digest(list(map(str, split.regions.ids)), split.captions, owner)
     scores, per_query = {"rsum": float(found["rsum"])}, {}
@@ -225,7 +241,28 @@ def _algr(
             sums += weighted
     per_query["rsum"] = PerQuery(sums, queries)  # each image's own part: its hits, and those of its captions; the mean is Rsum
     text = f"{data}: {count_captions(split)}{_told(control)}\n{found}"
-    return _made("algr", folder, settings, scores, per_query, text)
+    return _made(model.recipe_name, folder, settings, scores, per_query, text)
+
+
+def _swaps(folder: Path, model: Any, data: str, size: int, control: str | None, progress: bool | None) -> Evaluation:
+    """How often the true caption of an image scores higher than the same caption after one exchange."""
+    from ..data.tasks.matching import load_swaps
+    from ..metrics import swap_hits
+    from ..training.similarity_of import similarity_of
+    from .results import PerQuery, queries_digest
+
+    settings = _under(model, control, {"data": data, "size": size, "swaps": True})
+    made = load_swaps(model.vocab, data, size=size, progress=progress)
+    hits = swap_hits(similarity_of(model, made.split, progress=progress), made.split.image_of_caption)
+    scores, per_query = {}, {}
+    for kind in dict.fromkeys(made.kinds.tolist()):
+        chosen = made.kinds == kind
+        some = [swap for swap, yes in zip(made.swaps, chosen, strict=True) if yes]
+        scores[kind] = float(hits[chosen].mean())
+        per_query[kind] = PerQuery(hits[chosen], queries_digest([swap.item.id for swap in some], [swap.caption for swap in some]))
+    lines = [f"{data}: {len(hits)} captions of {size} test images, each beside itself after one exchange; 0.5 is chance{_told(control)}"]
+    lines += [f"  {kind:<10} {value:.3f}  ({int((made.kinds == kind).sum())})" for kind, value in scores.items()]
+    return _made(model.recipe_name, folder, settings, scores, per_query, "\n".join(lines))
 
 
 def _told(control: str | None) -> str:

@@ -15,7 +15,7 @@ from ..pretrained import SHIPPED, find_model
 if TYPE_CHECKING:
     from ..message_passing import GraphReport
 
-RECIPES = ("dagnn", "algr", "cam", "mimnet")
+RECIPES = ("dagnn", "algr", "trail", "cam", "mimnet")
 
 
 def graph_report(
@@ -103,13 +103,16 @@ def _of_model(model: Any, data: Any, items: int, control: str, seed: int, progre
     from ..message_passing import GraphMonitor, set_control
 
     if isinstance(model, str | Path):
-        trained = {"dagnn": recipes.DAGNN, "algr": recipes.ALGR, "cam": recipes.CAM, "mimnet": recipes.MIMNet}[name].from_pretrained(folder)
-    before = trained.config.control
+        classes = {"dagnn": recipes.DAGNN, "algr": recipes.ALGR, "trail": recipes.TRAIL, "cam": recipes.CAM, "mimnet": recipes.MIMNet}
+        trained = classes[name].from_pretrained(folder)
+    before = getattr(trained.config, "control", "none")
     if control != "none":
         set_control(trained, control, seed=seed)
     monitor = GraphMonitor()
     try:
-        {"dagnn": _dagnn, "algr": _algr, "cam": _cam, "mimnet": _mimnet}[name](trained.eval(), data, items, monitor, progress)
+        {"dagnn": _dagnn, "algr": _algr, "trail": _trail, "cam": _cam, "mimnet": _mimnet}[name](
+            trained.eval(), data, items, monitor, progress
+        )
     finally:
         if control != "none":
             set_control(trained, before)
@@ -137,7 +140,24 @@ def _algr(model: Any, data: Any, items: int, monitor: Any, progress: bool | None
         monitor.see(model.recipe, graph, x, part="recipe")
         if model.exchange is not None:
             found = model.recipe(graph, x)
-            monitor.see(model.exchange, graph, {t: {"latent": found[t]["z"]} for t in (schema.VISUAL, schema.WORD)}, part="exchange")
+            monitor.see(
+                model.exchange,
+                graph,
+                {t: {"latent": found[t]["z"], "z": found[t]["z"]} for t in (schema.VISUAL, schema.WORD)},
+                part="exchange",
+            )
+
+
+def _trail(model: Any, data: Any, items: int, monitor: Any, progress: bool | None) -> None:
+    from ..data.tasks.matching import load_test_split
+    from ..retrieval.typed_attention import typed_pair
+    from ..training.trail import model_split
+
+    split = load_test_split(data, model.vocab, sizes={"test": items}, progress=progress)
+    typed = model_split(model, split, progress=progress)
+    for caption in range(min(items, len(split))):
+        graph, states, _ = typed_pair(model, typed, caption)
+        monitor.see(model.recipe, graph, states, part="recipe")
 
 
 def _cam(model: Any, data: Any, items: int, monitor: Any, progress: bool | None) -> None:

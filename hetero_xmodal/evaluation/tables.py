@@ -17,7 +17,7 @@ from .evaluate import check_edits, edited
 if TYPE_CHECKING:
     import pandas as pd
 
-RECIPES = ("dagnn", "algr", "cam", "mimnet")
+RECIPES = ("dagnn", "algr", "cam", "mimnet", "compositional")
 #: column of the time that a method takes
 SECONDS = "seconds per 100 images"
 Tell = Callable[[str], None]
@@ -68,6 +68,8 @@ def table(
                                                                                    protocol
     ``cam``        edits: models beside the unchanged input and the true answer    models, baselines, split, pairs, image_size, scenes,
                                                                                    similarity
+    compositional  swaps: accuracy by kind of exchange                             rows, seeds, size, epochs, images, texts, validation,
+                                                                                   preset, set
     ``mimnet``     edits                                                           models, cam, baselines, split, pairs, image_size,
                                                                                    similarity
     =============  ==============================================================  =========================================================
@@ -105,7 +107,7 @@ def table(
     file = table_file(out)
     if recipe in ("cam", "mimnet"):
         check_edits(data, split, pairs, image_size, scenes)
-    check_data(data, recipe)
+    check_data(data, "trail" if recipe == "compositional" else recipe)
     check_count("seeds", seeds)
     check_count("epochs", epochs)
     options = {
@@ -115,7 +117,7 @@ def table(
         "cam": cam or None, "baselines": baselines, "split": split, "pairs": pairs, "image_size": image_size,
         "scenes": scenes, "similarity": similarity, "tell": tell, "note": note,
     }  # fmt: skip
-    maker = {"dagnn": _dagnn, "algr": _algr, "cam": _cam, "mimnet": _mimnet}[recipe]
+    maker = {"dagnn": _dagnn, "algr": _algr, "cam": _cam, "mimnet": _mimnet, "compositional": _compositional}[recipe]
     done: dict[str, pd.DataFrame] = {}
     for name, frame, text in call_with(maker, f"table {recipe}", [data], options):
         done[name] = frame
@@ -224,6 +226,47 @@ def _algr(
     )  # fmt: skip
     for name, frame in made:
         yield name, frame, f"\n{name}: {frame.attrs['protocol']}\n{frame.to_string(float_format='{:.1f}'.format, na_rep='')}"
+
+
+def _compositional(
+    data: str,
+    *,
+    rows: Sequence[str] | None = None,
+    validation: bool = False,
+    seeds: int = 3,
+    preset: str | None = None,
+    set: list[str] | None = None,
+    epochs: int | None = None,
+    size: int | str | Mapping[str, int] | None = None,
+    images: str | None = None,
+    texts: str = "minilm",
+    tell: Tell | None = None,
+    note: Tell | None = None,
+) -> Iterator[tuple[str, pd.DataFrame, str]]:
+    sizes = {"train": 600, "val": 300, "test": 500} | (split_sizes(size) or {})
+    from ..training.api import check_inputs, typed_inputs
+    from ..training.table_rows import COMPOSITIONAL_ROWS
+
+    if data.partition(":")[0] != "world/scenes":
+        raise InputError(f"swap sets are made of world/scenes, where it is known what is true; '{data}' has none")
+    for row in rows or ():
+        check_choice("row", row, COMPOSITIONAL_ROWS)
+    regions = check_inputs(typed_inputs(data, images, texts)[0], texts, data=data)
+    check_settings("trail", data, preset, set or [], epochs=epochs)
+    from ..data.tasks.matching import load_matching_data, load_swaps
+    from ..training.compositional import compositional_table
+    from ..training.settings import choose_settings
+
+    found = load_matching_data(data, images=regions, texts=texts, sizes=sizes)
+    split = "val" if validation else "test"
+    swaps = load_swaps(found.vocab, data, split=split, size=sizes[split])
+    chosen = choose_settings("trail", found, preset=preset, dataset=data, changes=set or [], epochs=epochs)
+    (tell or _quiet)(chosen.line)
+    frame = compositional_table(
+        found, swaps, seeds=seeds, rows=rows, config=chosen.config, fit_config=chosen.fit_config, validation_only=validation, progress=note
+    )
+    shown = frame.to_string(formatters={"Rsum": "{:.1f}".format, "validation": "{:.1f}".format}, float_format="{:.3f}".format, na_rep="")
+    yield "swaps", frame, f"\nswaps: {frame.attrs['protocol']}\n{shown}"
 
 
 # ---------------------------------------------------------------------------------------------- edits

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from ..message_passing import Recipe, Trace
+    from ..retrieval.typed_attention import TypedMatch
 
-RECIPES = ("algr", "cam", "mimnet")
+RECIPES = ("algr", "trail", "cam", "mimnet")
 _FILES = ("weights.csv", "weights.png")
-_DEFAULT = {"algr": "world", "cam": "birds", "mimnet": "birds"}
+_DEFAULT = {"algr": "world", "trail": "world", "cam": "birds", "mimnet": "birds"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,7 @@ class EdgeWeights(Saved):
     recipe : of the model
     traces : part of the model (such as ``"recipe"``) -> :class:`~hetero_xmodal.message_passing.Trace` of its steps
     boxes : of the regions in their order, x1, y1, x2, y2 in pixels of *image*; empty where the model has no regions
+    match : of a TRAIL: what each word found, what adds up to the score, and what each typed edge changes
     """
 
     image: Image.Image
@@ -45,6 +47,7 @@ class EdgeWeights(Saved):
     recipe: str
     traces: Mapping[str, Trace]
     boxes: tuple[tuple[float, float, float, float], ...] = ()
+    match: TypedMatch | None = None
 
     files, kind = _FILES, FolderKind("trace", _FILES)
 
@@ -69,7 +72,18 @@ class EdgeWeights(Saved):
         return pd.concat(frames, ignore_index=True)
 
     def figure(self) -> Figure:
-        """One panel for every step that weighs its messages: a matrix of destinations and sources, or the places of the image as a map."""
+        """One panel for every step that weighs its messages: a matrix of destinations and sources, or the places of the image as a map.
+
+        Of a TRAIL, which word found which region, what adds up to the score, and the score with each edge minus that without it.
+        """
+        if self.match is not None:
+            from ..viz.typed_match import draw_typed_match
+
+            found = self.match
+            return draw_typed_match(
+                self.image, found.words, found.regions, share=found.share, boxes=self.boxes or None, score=found.score, parts=found.parts,
+                edges=[(effect.text, effect.change) for effect in found.edges], title=self.sentence,
+            )  # fmt: skip
         from .trace_figure import draw_edge_weights
 
         return draw_edge_weights(self)
@@ -130,13 +144,13 @@ def trace(
     ----------
     image : path, PIL image or uint8 array.
     sentence : English sentence; for CAM and MIM-Net an instruction.
-    recipe : ``"algr"``, ``"cam"`` or ``"mimnet"``, or a :class:`~hetero_xmodal.message_passing.Recipe` of your own, which runs on
-        the pair graph of image and sentence. May be left out where *model* says it.
+    recipe : ``"algr"``, ``"trail"``, ``"cam"`` or ``"mimnet"``, or a :class:`~hetero_xmodal.message_passing.Recipe` of your own, which
+        runs on the pair graph of image and sentence. May be left out where *model* says it.
     model : model folder, run folder, name of a shipped model, or the model itself; the shipped one of *recipe* if left out.
     states : for a Recipe of your own, the states it reads: ``{node type: {name: tensor (nodes, width)}}``, or a function of the graph that
         gives them.
-    detector, image_scene : what finds the objects of the image, or its scene graph, for CAM and for a Recipe of your own. ALGR reads
-        images as it was trained to, and MIM-Net needs no objects: both refuse them.
+    detector, image_scene : what finds the objects of the image, or its scene graph, for CAM and for a Recipe of your own. ALGR and
+        TRAIL read images as they were trained to, and MIM-Net needs no objects: both refuse them.
     language : spaCy model that parses the sentence.
 
     Raises
@@ -165,6 +179,8 @@ def trace(
     if states is not None:
         raise InputError("states are for a Recipe of your own; a trained model makes its own")
     name, trained = _model(recipe, model, {"detector": detector, "image_scene": image_scene}, language)
+    if name == "trail":
+        return _trail(trained, image, sentence)
     if name == "algr":
         traces, boxes = _algr(trained, image, sentence)
     elif name == "cam":
@@ -186,9 +202,10 @@ def load_traced(recipe: str | None, model: Any) -> tuple[str, Any]:
 
 def _check_used(name: str, objects: Mapping[str, Any], language: str | None) -> None:
     """Refuse options that a model of the recipe *name* would not read."""
-    if name == "algr":
-        check_unused("is not used by the recipe algr, which reads images as it was trained to", **objects)
-        check_unused("is not used by the recipe algr, which parses no sentence", language=language)
+    if name in ("algr", "trail"):
+        check_unused(f"is not used by the recipe {name}, which reads images as it was trained to", **objects)
+        why = "parses no sentence" if name == "algr" else "parses sentences as it was trained to"
+        check_unused(f"is not used by the recipe {name}, which {why}", language=language)
     elif name == "mimnet":
         check_unused("is not used by the recipe mimnet, which looks for no objects", **objects)
 
@@ -205,7 +222,7 @@ def _model(recipe: str | None, model: Any, objects: Mapping[str, Any], language:
         _check_used(name, objects, language)
         return name, model
     if model is None and recipe is None:
-        raise InputError("give a recipe (algr, cam or mimnet) or a model")
+        raise InputError("give a recipe (algr, trail, cam or mimnet) or a model")
     place = SHIPPED[recipe][_DEFAULT[recipe]] if model is None else model
     folder, name = find_model(place, recipe=recipe)
     if name not in RECIPES:
@@ -213,7 +230,7 @@ def _model(recipe: str | None, model: Any, objects: Mapping[str, Any], language:
     _check_used(name, objects, language)
     from .. import recipes
 
-    return name, {"algr": recipes.ALGR, "cam": recipes.CAM, "mimnet": recipes.MIMNet}[name].from_pretrained(folder)
+    return name, {"algr": recipes.ALGR, "trail": recipes.TRAIL, "cam": recipes.CAM, "mimnet": recipes.MIMNet}[name].from_pretrained(folder)
 
 
 # ---------------------------------------------------------------------------------------------- recipe by recipe
@@ -231,21 +248,43 @@ def _algr(model: Any, image: Any, sentence: str) -> tuple[dict[str, Trace], Boxe
 
     split = items_split(model.vocab, [Item(image, [sentence], id="image")], progress=False)
     batch = split.batch([0])
+    boxes = _boxes_in(image, split)
     with torch.no_grad():
         graph, x = model.eval().nodes(batch)
         traces = {"recipe": model.recipe.trace(graph, x)}
         if model.exchange is not None:
-            latent = {side: {"latent": traces["recipe"].states[side]["z"]} for side in (schema.VISUAL, schema.WORD)}
+            found = traces["recipe"].states
+            latent = {side: {"latent": found[side]["z"], "z": found[side]["z"]} for side in (schema.VISUAL, schema.WORD)}
             traces["exchange"] = model.exchange.trace(graph, latent)
     words = list(split.words.tokens) if len(split.words.tokens) else []
     names = {schema.VISUAL: ["region"] * int(batch.region_counts[0]), schema.WORD: words}
-    boxes: Boxes = ()
-    if split.regions.boxes is not None:
-        wide = image.size if split.regions.sizes is None else split.regions.sizes[0]
-        scale = [image.size[0] / float(wide[0]), image.size[1] / float(wide[1])] * 2
-        rows = split.regions.boxes[0][: int(batch.region_counts[0])]
-        boxes = tuple(tuple(float(v) * s for v, s in zip(row, scale, strict=True)) for row in rows)
     return {part: _renamed(trace, names) for part, trace in traces.items()}, boxes
+
+
+def _boxes_in(image: Any, split: Any) -> Boxes:
+    """The boxes of the regions of a split's only image, in pixels of *image*."""
+    if split.regions.boxes is None:
+        return ()
+    wide = image.size if split.regions.sizes is None else split.regions.sizes[0]
+    scale = [image.size[0] / float(wide[0]), image.size[1] / float(wide[1])] * 2
+    rows = split.regions.boxes[0][: int(split.regions.counts[0])]
+    return tuple(tuple(float(v) * s for v, s in zip(row, scale, strict=True)) for row in rows)
+
+
+def _trail(model: Any, image: Any, sentence: str) -> EdgeWeights:
+    import torch
+
+    from ..data.dataset import Item
+    from ..retrieval.index import items_split
+    from ..retrieval.typed_attention import typed_match, typed_pair
+    from ..training.trail import model_split
+
+    split = items_split(model.vocab, [Item(image, [sentence], id="image")], progress=False)
+    data = model_split(model.eval(), split, progress=False)
+    graph, states, names = typed_pair(model, data, 0)
+    with torch.no_grad():
+        made = model.recipe.trace(graph, states)
+    return EdgeWeights(image, sentence, "trail", {"recipe": _renamed(made, names)}, _boxes_in(image, split), typed_match(model, data, 0))
 
 
 def _cam(model: Any, image: Any, sentence: str, detector: Any, image_scene: Any, language: str | None) -> tuple[dict[str, Trace], Boxes]:

@@ -1,4 +1,4 @@
-"""The explorer's page as text: one HTML file with its scripts in it, and data as script files beside it.
+r"""The explorer's page as text: one HTML file with its scripts in it, and data as script files beside it.
 
 Nothing in it comes from another address, and the page says so to the browser (Content-Security-Policy): scripts are those whose hash it
 names and files beside it. The drawing library is vis-network, read from the installed package pyvis. Texts of the corpus stand in the data

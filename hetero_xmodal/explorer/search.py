@@ -242,7 +242,7 @@ class Facts:
             return things[things["name"].isin(clause.words)]
         if clause.kind == "attribute":
             look, *name = clause.words
-            found = things[[look in text.split("; ") for text in things["attributes"]]]
+            found = things[np.array([look in text.split("; ") for text in things["attributes"]], bool)]
             return found[found["name"].isin(name)] if name else found
         facts = self.facts[side]
         keep = np.ones(len(facts), bool)

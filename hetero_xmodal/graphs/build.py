@@ -154,7 +154,7 @@ def flat_pair(
     visual = _visual_nodes(image_scene, feature_width)
     ends[s.RELATES], edges[s.RELATES] = _relates(image_scene, complete)
 
-    tokens, word_of_token, word_of_object, reads_as = _words(sentence_scene)
+    tokens, word_of_token, word_of_object, reads_as = sentence_words(sentence_scene)
     word = _word_nodes(tokens, word_of_token, word_of_object, sentence_scene.objects)
     ends[s.WORD_RELATES], edges[s.WORD_RELATES] = _word_relates(sentence_scene, word_of_object)
     arcs = _depends(tokens, word_of_token)
@@ -258,7 +258,7 @@ def _codes(provenance: list[str]) -> Tensor:
 # ---------------------------------------------------------------------------------------------- the sentence's side
 
 
-def _words(scene: SceneGraph) -> tuple[list[Token], dict[int, int], dict[int, int], list[str]]:
+def sentence_words(scene: SceneGraph) -> tuple[list[Token], dict[int, int], dict[int, int], list[str]]:
     """Tokens; token -> word node (none for punctuation); object -> word node of its head; the name that each word has for labels."""
     if scene.tokens:
         tokens = scene.tokens

@@ -36,6 +36,8 @@ _HOME = {
     "levenshtein_ratio": "sentences",
     "sentence_scores": "sentences",
     "zero_shot": "sentences",
+    "swap_accuracy": "compositional",
+    "swap_hits": "compositional",
     "judge_edits": "edits",
     "judge_sentences": "edits",
 }

@@ -1,9 +1,10 @@
-"""The models of four papers, one file each, with equations as message-passing steps in the paper's order.
+"""The models of four papers and one of ours, one file each, with equations as message-passing steps in order.
 
 * :mod:`~hetero_xmodal.recipes.dagnn`: dual adversarial graph neural networks for multi-label cross-modal retrieval
 * :mod:`~hetero_xmodal.recipes.algr`: adaptive latent graph representation learning for image-text matching
 * :mod:`~hetero_xmodal.recipes.cam`: cross-modal adaptive manipulation
 * :mod:`~hetero_xmodal.recipes.mimnet`: memory-based image manipulation network
+* :mod:`~hetero_xmodal.recipes.trail`: typed relational alignment of images and sentences, ours
 
 Each file has functions that return the paper's message passing as a
 :class:`~hetero_xmodal.message_passing.Recipe`; :mod:`~hetero_xmodal.recipes.tags` is the bag-of-words layer as message passing.
@@ -24,6 +25,8 @@ _HOME = {
     "DAGNNConfig": "configs.dagnn",
     "ALGR": "algr",
     "ALGRConfig": "configs.algr",
+    "TRAIL": "trail",
+    "TrailConfig": "configs.trail",
 }
 __all__ = list(_HOME)
 

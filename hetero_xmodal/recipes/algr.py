@@ -26,6 +26,18 @@ input       X of regions and words, by a linear map or CAMERA's modules         
 Training has two phases: in the first, only the input maps learn, by ranking the means of X (15); in the second the whole model (16).
 The setting ``variant`` selects an ablation.
 
+**The paper's form and ours.** The defaults of :class:`ALGRConfig` and the presets ``paper/f30k`` and ``paper/coco`` are the paper's:
+CAMERA's embedding with positions, frozen contextual words, its schedules. Trained so on few images its graph does nothing: edges start
+even and stay so, even edges without a self term make all nodes alike, or edges become the identity (``hx.graph_report`` shows it). The
+presets for the world and for small sets therefore mend the graph with options that are **ours**:
+
+* ``logits="normalised"``: logits of rows of X brought to mean square 1, over sqrt(d), with a learned temperature, so that neither their
+  length nor the width makes attention even or one-hot;
+* ``self_term``: ``Z = ELU(X W_s + W_e X W)``, so that a node stays itself whatever its neighbours are;
+* ``phase1="z"``: the first phase ranks the means of Z, and so trains the graph that the second uses;
+* ``exchange_from="mean"``: the attention of (14) comes from the means, not from samples whose noise outweighs them;
+* ``free_bits``: a channel's KL counts from a floor on, so that latents do not collapse onto the prior.
+
 Where the paper is silent or contradicts itself, what is done here:
 
 * ``S * A`` with a row-normalised A of ones has rows that sum to 1/n, yet is called normalised: ``edge_norm="renorm"`` uses S itself,
@@ -85,6 +97,8 @@ def positive(x: Tensor) -> Tensor:
 # ---------------------------------------------------------------------------------------------- (1) to (5), (7), (12): the graph encoder
 
 
+#: share of the neighbours in (4) with a self term, at a start other than random
+NEIGHBOURS = 0.2
 #: from the nodes of each side to one node per pair
 POOL = (attends(s.VISUAL, "image"), attends(s.WORD, "sentence"))
 
@@ -117,6 +131,8 @@ def encoder_recipe(config: ALGRConfig = ALGRConfig()) -> Recipe:
             along, weigh, gather, elu = itself(node_type), Constant(), "sum", Replace()
         layer = partial(Step, along=along, weigh=weigh, gather=gather)  # both layers use the attention weights computed from X
         to_mean = nn.Linear(config.in_width, config.width, bias=False)  # W
+        if config.self_term and config.variant != "no-graph":
+            elu = Combine(SelfTerm(config.in_width, config.width), own=("x",), describe="ELU(messages + W_s x)")
         first.append(layer(f"{side} graph", equation="ALGR (4)", send=to_mean, update=elu, reads="x", writes="z"))
         to_sigma = nn.Linear(config.width if config.sigma_in == "z" else config.in_width, config.width, bias=False)
         name, update = f"standard deviation of the {nodes}", Replace(positive)
@@ -139,6 +155,9 @@ def encoder_recipe(config: ALGRConfig = ALGRConfig()) -> Recipe:
             gated += [step] * config.ggnn_steps
         if config.start != "random":
             nn.init.eye_(to_mean.weight)
+            if isinstance(elu, Combine):
+                for part, share in ((elu.function.linear, 1 - NEIGHBOURS), (to_mean, NEIGHBOURS)):
+                    nn.init.eye_(part.weight).data.mul_(share)
             if gates is not None:
                 nn.init.constant_(gates.message_to_update.bias, -4.0)
                 nn.init.zeros_(gates.message_to_candidate.bias)
@@ -152,9 +171,14 @@ def encoder_recipe(config: ALGRConfig = ALGRConfig()) -> Recipe:
 def _attention(config: ALGRConfig) -> DotAttention:
     """(1), (2): attention weights computed from X, whatever state a step reads; no division by sqrt(d) (AMB-3.0)."""
     query, key = (nn.Linear(config.in_width, config.width, bias=False) for _ in range(2))
+    ours = config.logits == "normalised"
     if config.sharpness:
+        own = config.in_width / config.width**0.5 if ours else config.in_width  # the logit of a node to itself under identities
         for layer in (query, key):
-            nn.init.eye_(layer.weight).data.mul_((config.sharpness / config.in_width) ** 0.5)
+            nn.init.eye_(layer.weight).data.mul_((config.sharpness / own) ** 0.5)
+    if ours:
+        query, key = (nn.Sequential(UnitRows(), layer) for layer in (query, key))
+        return DotAttention(query=query, key=key, query_state="x", key_state="x", activation=Temperature(), scale=True)
     return DotAttention(
         query=query,
         key=key,
@@ -162,6 +186,42 @@ def _attention(config: ALGRConfig) -> DotAttention:
         key_state="x",
         activation=nn.LeakyReLU(config.slope),
     )
+
+
+class UnitRows(nn.Module):
+    """Rows x (n, d) scaled to mean square 1.
+
+    >>> UnitRows()(torch.tensor([[3.0, 4.0]])).square().mean().item()
+    1.0
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (n, d) to (n, d)."""
+        return F.normalize(x, dim=1) * x.shape[1] ** 0.5
+
+
+class Temperature(nn.Module):
+    """Logits divided by a learned temperature, which starts at 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log = nn.Parameter(torch.zeros(()))
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Logits of any shape to the same shape."""
+        return logits * (-self.log).exp()
+
+
+class SelfTerm(nn.Module):
+    """(4) with a self term: ``ELU(messages + W_s x)`` of messages (n, width) and the nodes' own x (n, in_width)."""
+
+    def __init__(self, in_width: int, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(in_width, width, bias=False)  # W_s
+
+    def forward(self, message: Tensor, x: Tensor) -> Tensor:
+        """Messages (n, width) and x (n, in_width) to Z (n, width)."""
+        return F.elu(message + self.linear(x))
 
 
 # ---------------------------------------------------------------------------------------------- (6), (14): sampling and cross-attention
@@ -177,13 +237,17 @@ def sample_latent(mean: Tensor, std: Tensor, *, training: bool, generator: torch
 def exchange_recipe(config: ALGRConfig = ALGRConfig()) -> Recipe:
     """(14): cross-attention between the two sides, for the decoders only.
 
-    States in: ``latent`` of ``visual`` and ``word`` (n, width). States out: ``joint`` of both (n, width).
+    States in: ``latent`` of ``visual`` and ``word`` (n, width), and ``z`` with ``exchange_from="mean"``. States out: ``joint`` of both
+    (n, width).
     """
+    weigh = DotAttention()
+    if config.exchange_from == "mean":
+        weigh = DotAttention(query=UnitRows(), key=UnitRows(), query_state="z", key_state="z", scale=True)
     step = Step(
         "cross-attention",
         [attends(s.WORD, s.VISUAL), attends(s.VISUAL, s.WORD)],
         equation="ALGR (14)",
-        weigh=DotAttention(),
+        weigh=weigh,
         update={
             node_type: Combine(JoinedLinear(config.width, config.width, out=config.width), own=("latent",))
             for node_type in (s.VISUAL, s.WORD)
@@ -336,7 +400,7 @@ class ALGR(DualEncoder):
         In phase 2 also ``r`` of both (b, width), and ``z`` and ``sigma`` of ``visual`` and ``word`` (n, width).
         """
         graph, x = self.nodes(batch)
-        return (self.pool if phase == 1 else self.recipe)(graph, x)
+        return (self.pool if phase == 1 and self.config.phase1 == "x" else self.recipe)(graph, x)
 
     def losses(self, batch: Batch, *, phase: int = 2, beta: float | None = None, hardest: bool = True) -> dict[str, Tensor]:
         """(8) to (16) of a batch of matched pairs: the terms of the variant and the phase, and ``loss``, their weighted sum; all scalar.
@@ -354,7 +418,7 @@ class ALGR(DualEncoder):
             phase = 1
         ranks = phase == 2 or config.variant != "general-two-phase"
         graph, x = self.nodes(batch)
-        states = self.pool(graph, x) if phase == 1 and ranks else self.recipe(graph, x)
+        states = self.pool(graph, x) if phase == 1 and ranks and config.phase1 == "x" else self.recipe(graph, x)
         e_v, e_t = states["image"]["e"], states["sentence"]["e"]
         parts: dict[str, Tensor] = {}
         if ranks:
@@ -378,10 +442,11 @@ class ALGR(DualEncoder):
             latent = {side: states[side]["z"] for side in sides}
         else:
             latent = {side: sample_latent(states[side]["z"], states[side]["sigma"], training=self.training) for side in sides}
-            parts["L_KL"] = total(kl_to_standard(states[side]["z"], states[side]["sigma"]).mean() for side in sides)
+            channels = (kl_to_standard(states[side]["z"], states[side]["sigma"]).mean(0) for side in sides)
+            parts["L_KL"] = total((kl.clamp_min(config.free_bits) if config.free_bits else kl).mean() for kl in channels)
         if self.decoders is not None:
             if self.exchange is not None:
-                joint = self.exchange(graph, {side: {"latent": value} for side, value in latent.items()})
+                joint = self.exchange(graph, {side: {"latent": value, "z": states[side]["z"]} for side, value in latent.items()})
                 latent = {side: joint[side]["joint"] for side in sides}
             for side, name in sides.items():
                 target, made = states[side]["x"], self.decoders[side](latent[side])

@@ -74,7 +74,7 @@ def build_index(
 
     Parameters
     ----------
-    model : model folder or run folder of a DAGNN or ALGR, or the model itself; None for the shipped DAGNN of the default world.
+    model : model folder or run folder of a DAGNN, ALGR or TRAIL, or the model itself; None for the shipped DAGNN of the default world.
     data : name of a data set, such as ``"world/scenes"`` or ``"folder:HOLIDAY"``; or its items.
     out : folder for the index; an index that is there already is replaced, anything else is refused.
     split, size : by default ``"test"`` of the world and all of a folder; the first so many images.
@@ -129,7 +129,7 @@ def retrieve(
     Parameters
     ----------
     query : a sentence (str) finds images; an image (``pathlib.Path``, PIL image or array) finds texts.
-    model : model folder or run folder of a DAGNN or ALGR, or the model itself; None for the shipped DAGNN of the default world.
+    model : model folder or run folder of a DAGNN, ALGR or TRAIL, or the model itself; None for the shipped DAGNN of the default world.
     data : where to search, ``"world/scenes"`` if left out.
     split, size : of *data*: ``"test"`` of the world and all of a folder; the first 500 images if left out.
     index : an index or its folder, in place of *data*.
@@ -183,7 +183,7 @@ def _check_sentence(query: str) -> None:
 def _check_model(model: Any) -> None:
     if isinstance(model, str | Path):
         folder, recipe = find_model(model)
-        check_choice(f"the recipe of model '{folder}'", recipe, ("dagnn", "algr"), why=", which embed images and sentences")
+        check_choice(f"the recipe of model '{folder}'", recipe, ("dagnn", "algr", "trail"), why=", which embed images and sentences")
 
 
 def _check_gallery(data: str, split: str | None, model: Any) -> None:

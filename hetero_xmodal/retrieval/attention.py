@@ -94,7 +94,8 @@ def pair_attention(model: ALGR, split: Split, caption: int) -> PairAttention:
         with torch.no_grad():
             graph, x = model.nodes(batch)
             encoded = model.recipe.trace(graph, x)
-            latent = {side: {"latent": encoded.states[side]["z"]} for side in (schema.VISUAL, schema.WORD)}
+            means = {side: encoded.states[side]["z"] for side in (schema.VISUAL, schema.WORD)}
+            latent = {side: {"latent": z, "z": z} for side, z in means.items()}
             joint = None if model.exchange is None else model.exchange.trace(graph, latent)
     finally:
         model.train(training)

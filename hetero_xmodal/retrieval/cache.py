@@ -25,7 +25,7 @@ from ..data.dataset import Item
 from ..errors import InputError
 from ..files import read_safetensors, user_cache, write_safetensors, write_text
 from ..pretrained import ASSETS
-from .index import EmbeddingIndex, build_index, model_fingerprint
+from .index import DETAIL, EmbeddingIndex, build_index, model_fingerprint
 
 LARGEST = 2000  # images; 50 kB each are kept for the page of answers
 KEPT = 4  # galleries; the oldest ones beyond are deleted
@@ -67,7 +67,7 @@ def cached_gallery(
 
     Parameters
     ----------
-    model : a trained DAGNN or ALGR.
+    model : a trained DAGNN, ALGR or TRAIL.
     sides : ``"images"``, ``"texts"`` or both, see :func:`~hetero_xmodal.retrieval.index.build_index`.
     progress : show a progress bar while the gallery is embedded; by default only in a terminal.
     folder : cache folder; by default the user's.
@@ -121,7 +121,7 @@ def _read(path: Path) -> Gallery | None:
         texts = {name: json.loads(head[name]) for name in (*_TEXTS, "made_by")}
         index = EmbeddingIndex(
             tensors["images"], tensors["texts"], tensors["image_of_caption"].numpy(), texts["image_ids"], texts["captions"],
-            texts["made_by"],
+            texts["made_by"], {}, {name.removeprefix(DETAIL): value for name, value in tensors.items() if name.startswith(DETAIL)},
         )  # fmt: skip
     except (OSError, InputError, KeyError, ValueError) as error:
         why = "its checksum is missing" if isinstance(error, OSError) else error
@@ -136,6 +136,7 @@ def _keep(gallery: Gallery, path: Path) -> None:
     tensors = {
         "images": index.images, "texts": index.texts, "image_of_caption": torch.as_tensor(index.image_of_caption), "pixels": gallery.pixels,
     }  # fmt: skip
+    tensors |= {f"{DETAIL}{name}": value for name, value in index.details.items()}
     own = {"image_ids": list(index.image_ids), "captions": list(index.captions), "made_by": dict(index.made_by)}
     write_safetensors(path, tensors, {name: json.dumps(value) for name, value in (dict(gallery.texts) | own).items()})
     write_text(_checksum(path), _sha256(path) + "\n")

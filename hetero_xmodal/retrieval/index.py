@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ..data.tasks.matching import Split
 
 SIDES = ("images", "texts")
+DETAIL = "details."  # before the names of such tensors in a file
 _BLOCK_BYTES = 2**26  # one block of the gallery as float32: small enough for a laptop, large enough for the matrix product
 
 
@@ -123,6 +124,7 @@ class EmbeddingIndex:
     image_ids, captions : names of the images, texts of the sentences
     made_by : ``recipe`` and ``fingerprint`` of the model; empty if it is not known
     source : where the images come from, for showing them: ``data`` (name of the data set), ``split``; JSON values only
+    details : further tensors of the images, which a second stage ranks candidates by (:mod:`~hetero_xmodal.retrieval.two_stage`)
 
     Raises
     ------
@@ -136,6 +138,7 @@ class EmbeddingIndex:
     captions: Sequence[str] = ()
     made_by: dict[str, str] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n, m = len(self.images), len(self.texts)
@@ -173,6 +176,7 @@ class EmbeddingIndex:
         """Write the folder *path* in one step; an index that is there already is replaced, anything else is refused."""
         with atomic_folder(path, INDEX_FOLDER) as folder:
             tensors = {"images": self.images, "texts": self.texts, "image_of_caption": torch.as_tensor(np.asarray(self.image_of_caption))}
+            tensors |= {f"{DETAIL}{name}": value for name, value in self.details.items()}
             write_safetensors(folder / "embeddings.safetensors", tensors)
             digest = hashlib.sha256((folder / "embeddings.safetensors").read_bytes()).hexdigest()
             head = {"format": FORMAT, "version": VERSION, "made_by": self.made_by, "source": self.source, "sha256": digest}
@@ -216,6 +220,7 @@ class EmbeddingIndex:
             return cls(
                 tensors["images"], tensors["texts"], owner.reshape(-1).numpy(), top.strings("image_ids", ()), top.strings("captions", ()),
                 {} if made_by is None else made_by.value, {} if source is None else source.value,
+                {name.removeprefix(DETAIL): value for name, value in tensors.items() if name.startswith(DETAIL)},
             )  # fmt: skip
         except InputError as error:
             raise InputError(f"index '{path}': {error}; make the index again") from None
@@ -257,7 +262,7 @@ def build_index(
 
     Parameters
     ----------
-    model : a trained ALGR or DAGNN
+    model : a trained ALGR, TRAIL or DAGNN
     gallery : items of any data set, whose images and sentences are turned into the model's features; or, for ALGR, a split that has
         been read already. ALGR embeds every sentence of an item by itself, DAGNN one text an item: its tags or all of its sentences.
     sides : ``"images"``, ``"texts"`` or both; the other side stays empty of captions
@@ -271,8 +276,17 @@ def build_index(
     """
     if not len(gallery):
         raise InputError("the gallery is empty; give at least one image to search in")
-    recipe = model.recipe_name
-    if recipe == "algr":
+    recipe, details = model.recipe_name, {}
+    if recipe == "trail":
+        from ..training.trail import model_split
+        from .typed_rows import embed_typed
+
+        split = gallery if hasattr(gallery, "image_of_caption") else items_split(model.vocab, gallery, sides=sides, progress=progress)
+        owner, ids, captions = split.image_of_caption, split.regions.ids, split.captions
+        images, texts, details = embed_typed(model, model_split(model, split, progress=progress), sides=sides)
+        if "texts" not in sides:
+            owner, captions = [], []
+    elif recipe == "algr":
         split = gallery if hasattr(gallery, "image_of_caption") else items_split(model.vocab, gallery, sides=sides, progress=progress)
         owner, ids, captions = split.image_of_caption, split.regions.ids, split.captions
         texts = model.embed_captions(split.words) if "texts" in sides else None
@@ -282,11 +296,11 @@ def build_index(
     elif recipe == "dagnn":
         images, texts, owner, ids, captions = _dagnn_rows(model, gallery, sides, progress)
     else:
-        raise InputError(f"a {recipe!r} model has no embeddings to search; give an ALGR or a DAGNN")
+        raise InputError(f"a {recipe!r} model has no embeddings to search; give an ALGR, a TRAIL or a DAGNN")
     unit = torch.nn.functional.normalize
     images, texts = (unit(rows.float(), dim=1).to(torch.float16 if half else torch.float32) for rows in (images, texts))
     made_by = {"recipe": recipe, "fingerprint": model_fingerprint(model)}
-    return EmbeddingIndex(images, texts, np.asarray(owner, np.int64), list(ids), captions, made_by, dict(source or {}))
+    return EmbeddingIndex(images, texts, np.asarray(owner, np.int64), list(ids), captions, made_by, dict(source or {}), details)
 
 
 def embed_query(model: Any, query: str | Path | Any) -> Tensor:
@@ -310,12 +324,33 @@ def embed_query(model: Any, query: str | Path | Any) -> Tensor:
     from ..data.tasks.matching import encode_words, extract_regions
 
     _check_vocab(model.vocab)
+    if model.recipe_name == "trail":
+        return _typed_query(model, query)
     if not isinstance(query, str):
         return model.embed_images(extract_regions(model.vocab["images"], [query], ids=["query"], progress=False))
     words = encode_words(model.vocab["texts"], [query], progress=False)
     if words.values.ndim == 1 and not words.values.any():  # row 0 stands for every word that training never saw
         _no_word(query, model.vocab["texts"]["words"][1:])
     return model.embed_captions(words)
+
+
+def _typed_query(model: Any, query: str | Path | Any) -> Tensor:
+    """Stage one of a TRAIL."""
+    from ..training.trail import image_sides, model_split
+    from .typed_rows import query_said
+
+    if isinstance(query, str):
+        with torch.no_grad():
+            return model.sentences(query_said(model, query)).vectors
+    return image_sides(model, model_split(model, query_split(model.vocab, query), graphs=[]), np.zeros(1, np.int64)).vectors
+
+
+def query_split(vocab: dict[str, Any], image: Any) -> Split:
+    """An image alone as a split without captions."""
+    from ..data.tasks.matching import Split, Words, extract_regions
+
+    regions = extract_regions(vocab["images"], [image], ids=["query"], progress=False)
+    return Split(regions, Words(np.zeros(0, np.int64), np.zeros(1, np.int64)), np.zeros(0, np.int64), [], "query")
 
 
 def items_split(vocab: dict[str, Any], items: Sequence[Item], *, sides: Sequence[str] = SIDES, progress: bool | None = None) -> Split:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..recipes import ALGR, DAGNN
 
 #: recipe -> folder of the model shipped for the default world
-SHIPPED = {recipe: SHIPPED_MODELS[recipe]["world"] for recipe in ("dagnn", "algr")}
+SHIPPED = {recipe: SHIPPED_MODELS[recipe]["world"] for recipe in ("dagnn", "algr", "trail")}
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ def load_retrieval_model(path: str | Path | None = None, *, network: str | None 
     folder, found = find_model(SHIPPED[recipe or "dagnn"] if path is None else path, recipe=recipe)
     if found not in SHIPPED:
         raise InputError(f"model '{folder}' is of the recipe {found}, which retrieves nothing; give a model of {' or '.join(SHIPPED)}")
-    from ..recipes import ALGR, DAGNN
+    from ..recipes import ALGR, DAGNN, TRAIL
 
-    model = {"dagnn": DAGNN, "algr": ALGR}[found].from_pretrained(folder)
+    model = {"dagnn": DAGNN, "algr": ALGR, "trail": TRAIL}[found].from_pretrained(folder)
     if network is not None:
         images = model.vocab.get("images", {})
         kind = images.get("network", "given").partition(":")[0]
@@ -89,7 +89,7 @@ def load_gallery(
     source = open_for(data, "index")
     reads = model.vocab.get("images", {}).get("extractor") if isinstance(model.vocab.get("images"), dict) else None
     if "images" not in source.gives or (source.regions is not None and reads == "given"):
-        if model.recipe_name != "algr":
+        if model.recipe_name == "dagnn":
             raise InputError(f"{data} gives no images; a {model.recipe_name!r} model reads images")
         if split is not None and split_name(split) != "test":
             raise InputError(f"only the test split of '{data}' is searched, not {split!r}")
@@ -131,13 +131,24 @@ def retrieve(
             raise InputError("the gallery is empty; give at least one image to search in")
         asked = embed_query(model, query)  # before the work with the gallery, since it may be refused
         index, item_of = build_index(model, gallery, sides=(side,)), gallery.__getitem__
-    scores, rows = index.search(asked, side, top=top)
+    scores, rows = index.search(asked, side, top=top) if model.recipe_name != "trail" else _ranked(model, query, index, top)
     hits = []
     for score, row in zip(scores[0].tolist(), rows[0].tolist(), strict=True):
         item = item_of(row if side == "images" else int(index.image_of_caption[row]))
         text = index.captions[row] if side == "texts" else _text(item)
         hits.append(Hit(score, item, text))
     return hits
+
+
+def _ranked(model: Any, query: Any, index: EmbeddingIndex, top: int) -> tuple[Any, Any]:
+    """Both stages of a TRAIL."""
+    from .index import query_split
+    from .two_stage import rank_images, rank_sentences
+    from .typed_rows import query_said
+
+    if isinstance(query, str):
+        return rank_images(model, query_said(model, query), index, top=top)
+    return rank_sentences(model, query_split(model.vocab, query), index, top=top)
 
 
 def unknown_words(model: DAGNN | ALGR, sentence: str, *, ordinary: Collection[str] | None = None) -> list[str]:
@@ -150,6 +161,8 @@ def unknown_words(model: DAGNN | ALGR, sentence: str, *, ordinary: Collection[st
     """
     from ..data.featurise import words_of
 
+    if model.recipe_name == "trail":
+        return _unsaid(model, sentence)
     known = model.vocab.get("tags") or model.vocab.get("texts", {}).get("words")
     if not known:
         return []
@@ -157,6 +170,17 @@ def unknown_words(model: DAGNN | ALGR, sentence: str, *, ordinary: Collection[st
     if unknown and ordinary is None:
         from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS as ordinary
     return [word for word in unknown if word not in ordinary]
+
+
+def _unsaid(model: Any, sentence: str) -> list[str]:
+    """Content words of a sentence that a TRAIL without word vectors does not know."""
+    from ..data.tasks.matching.said import parse_said
+
+    if model.config.word_width:
+        return []
+    graph, known = parse_said([sentence], progress=False)[0], set(model.vocab["said"]["words"])
+    spoken = zip(graph.words, graph.content, strict=True)
+    return list(dict.fromkeys(word for word, content in spoken if content and word not in known and not word.isdigit()))
 
 
 def _text(item: Item) -> str:

@@ -5,6 +5,7 @@ what                  options beside ``data``, ``out``, ``set``, ``seed``, ``res
 ====================  =================================================================================================================
 ``dagnn``             preset, size, epochs, patience, network, label_vectors, accelerator, devices, strategy
 ``algr``              preset, size, epochs, patience, images, detector, texts, accelerator, devices, strategy
+``trail``             preset, size, epochs, patience, images, detector, texts, accelerator, devices, strategy
 ``cam``               preset, size, image_size, epochs, start, accelerator, devices
 ``mimnet``            preset, size, epochs, start, accelerator, devices
 ``similarity``        size, epochs, accelerator
@@ -86,8 +87,8 @@ def train(
 
     Parameters
     ----------
-    recipe : ``"dagnn"``, ``"algr"``, ``"cam"``, ``"mimnet"``, ``"similarity"`` (the model behind the scores Sim and MP) or ``"detector"``
-        (of the default world).
+    recipe : ``"dagnn"``, ``"algr"``, ``"trail"``, ``"cam"``, ``"mimnet"``, ``"similarity"`` (the model behind the scores Sim and MP) or
+        ``"detector"`` (of the default world).
     data : name of a data set, see ``hetero-xmodal data list``; not for ``"detector"``, whose images are generated.
     out : run folder: config, environment, metrics, log, checkpoints and ``model``. New or empty, unless *resume*.
     preset : name of a preset, such as ``"paper"`` or ``"small"``, see :mod:`hetero_xmodal.recipes.presets`; by default chosen by the
@@ -100,14 +101,14 @@ def train(
     seed : of weights, order and exercises. Which images are held out where the data set has no splits depends on the data alone.
     start : CAM and MIM-Net: model folder, run folder or name of a shipped model to initialise the weights from.
     resume : continue after the last complete epoch of the run in *out*.
-    images, texts : ALGR: how regions and words are made, such as ``"grid:5"`` and ``"minilm"``; see
+    images, texts : ALGR and TRAIL: how regions and words are made, such as ``"grid:5"`` and ``"minilm"``; see
         :func:`~hetero_xmodal.data.tasks.matching.load_matching_data`.
-    detector : ALGR: regions are the patches of a grid and the objects that this detector sees: ``"nanodet"``, or a file of detections,
-        which is looked for in the data folder too; a test on another folder then reads that folder's own file of this name.
+    detector : ALGR and TRAIL: regions are the patches of a grid and the objects that this detector sees: ``"nanodet"``, or a file of
+        detections, which is looked for in the data folder too; a test on another folder then reads that folder's own file of this name.
     workers, engine, scheduler : ALGR: where the features are made, as for :func:`hetero_xmodal.build_corpus`: several processes of this
         machine, or ``"dask"``; the features have the same bytes everywhere.
     network : DAGNN: the frozen network for photographs, such as ``"efficientnet-lite0"`` or ``"vgg19_bn:FILE"``.
-    label_vectors : DAGNN: ``.mat`` file with word vectors of the labels under ``inp``.
+    label_vectors : DAGNN: ``.mat`` file with word vectors of the labels under ``inp``, or ``.txt`` file of word vectors, such as GloVe's.
     steps, batch_size, threads : of the detector.
     accelerator, devices, strategy : as for Lightning's trainer, such as ``"gpu"``, 2 and ``"ddp"``.
     progress : show a progress bar; by default only in a terminal.
@@ -268,11 +269,13 @@ def load_pairs_and_vectors(
     from ..data.features import load_label_vectors
     from ..data.tasks.retrieval import load_retrieval_data
 
-    if label_vectors is not None:  # a broken file is refused before the pairs are read
+    text = label_vectors is not None and Path(label_vectors).suffix == ".txt"
+    if label_vectors is not None and not text:  # a broken file is refused before the pairs are read
         load_label_vectors(label_vectors)
     sizes = None if size is None else {"train": int(size)}
     pairs = load_retrieval_data(data, sizes=sizes, network=network or "efficientnet-lite0")
-    return pairs, None if label_vectors is None else load_label_vectors(label_vectors, classes=len(pairs.vocab["labels"]))
+    labels = pairs.vocab["labels"]
+    return pairs, None if label_vectors is None else load_label_vectors(label_vectors, classes=len(labels), names=labels)
 
 
 def count_pairs(pairs: Any) -> str:
@@ -331,6 +334,61 @@ def _algr(
     model, result = train_algr(pairs, out=out, preset=chosen, fit_config=fit_config, resume=resume, progress=progress)
     tell(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation rsum {result.best_score:.2f}")
     return TrainedRun("algr", out, model, result)
+
+
+def _trail(
+    data: str,
+    *,
+    out: Path,
+    preset: str | None = None,
+    set: list[str] | None = None,
+    size: int | str | Mapping[str, int] | None = None,
+    epochs: int | None = None,
+    patience: int | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    images: str | None = None,
+    detector: str | None = None,
+    texts: str | None = None,
+    accelerator: str = "cpu",
+    devices: int = 1,
+    strategy: str = "auto",
+    progress: bool | None = None,
+    tell: Tell | None = None,
+) -> TrainedRun:
+    sizes = split_sizes(size)
+    check_fit(epochs, patience, accelerator, devices, strategy)
+    images, texts = typed_inputs(data, images, texts)
+    regions = check_inputs(images, texts, detector=detector, data=data)
+    check_settings("trail", data, preset, set or [], epochs=epochs)
+    from ..data.tasks.matching import load_matching_data
+    from .loop import FitConfig, device_of
+    from .settings import choose_settings
+    from .trail import train_trail
+
+    device_of(FitConfig(accelerator=accelerator, devices=devices, strategy=strategy))
+    pairs = load_matching_data(data, images=regions, texts=texts, sizes=sizes, progress=progress)
+    chosen = choose_settings("trail", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
+    fit_config = replace(chosen.fit_config, seed=seed, patience=patience, accelerator=accelerator, devices=devices, strategy=strategy)
+    tell = _teller(tell)
+    for split in (pairs.train, pairs.val, pairs.test):
+        tell(f"{split.name + ':':<12}{count_captions(split)}")
+    tell(chosen.line)
+    model, result = train_trail(pairs, out=out, preset=chosen, fit_config=fit_config, resume=resume, progress=progress)
+    tell(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation rsum {result.best_score:.2f}")
+    return TrainedRun("trail", out, model, result)
+
+
+def typed_inputs(data: str, images: str | None, texts: str | None) -> tuple[str | None, str]:
+    """Regions and words that TRAIL reads of *data* where nothing else is asked for.
+
+    Of the generated world the attributes that its detector reads, and a trained vector for every word; of photographs those of ALGR.
+
+    >>> typed_inputs("world/scenes", None, None), typed_inputs("coco:FOLDER", None, "spacy")
+    (('world+attributes', 'trained:1'), (None, 'spacy'))
+    """
+    drawn = data.startswith("world/")
+    return images or ("world+attributes" if drawn else None), texts or ("trained:1" if drawn else "minilm")
 
 
 def check_inputs(images: str | None, texts: str, *, detector: str | None = None, data: str | None = None) -> Any:
@@ -489,6 +547,7 @@ def _detector(
 TRAINERS: dict[str, Callable[..., TrainedRun]] = {
     "dagnn": _dagnn,
     "algr": _algr,
+    "trail": _trail,
     "cam": _cam,
     "mimnet": _mimnet,
     "similarity": _similarity,

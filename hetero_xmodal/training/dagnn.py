@@ -113,6 +113,33 @@ def train_tag_network(
     network.requires_grad_(False)
 
 
+def tag_features(data: RetrievalData, config: DAGNNConfig, features: FeatureSet | None = None, *, seed: int = 0) -> FeatureSet:
+    """The pairs with h^t, what a tag network of DAGNN makes of the tags, as texts: (n, text_width) in place of (n, vocabulary).
+
+    Parameters
+    ----------
+    data : texts are tags; its training pairs train the network.
+    config : widths of the network.
+    features : the splits that are encoded; those of *data* if left out.
+    seed : of the network.
+    """
+    train = data.features.train
+    widths = {"image_width": train.images.shape[1], "tags": len(data.vocab["tags"])}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = DAGNN(replace(config, **widths), data.vocab)
+        train_tag_network(model, *_tensors(train)[1:], progress=False)
+
+    def encoded(split: FeatureSplit | None) -> FeatureSplit | None:
+        if split is None:
+            return None
+        with torch.no_grad():
+            return replace(split, texts=model.text_features(torch.from_numpy(split.texts)).numpy())
+
+    features = features or data.features
+    return replace(features, **{name: encoded(getattr(features, name)) for name in ("train", "val", "test")})
+
+
 @with_run_threads
 def train_dagnn(
     data: RetrievalData,

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..baselines.retrieval.comparison import table, usual_config
 from ..data.tasks.retrieval import RetrievalData
+from ..errors import InputError
 from ..recipes.configs.dagnn import DAGNNConfig
-from .dagnn import DAGNNMethod, default_settings
+from .dagnn import DAGNNMethod, default_settings, tag_features
 from .loop import FitConfig
 from .table_rows import check_dagnn_rows, check_seeds
 
@@ -42,7 +43,9 @@ def dagnn_tables(
     Parameters
     ----------
     data : from :func:`hetero_xmodal.data.tasks.retrieval.load_retrieval_data`.
-    only : ``"methods"`` (Table 1), ``"ablations"``, ``"layers"`` (1 to 6) or ``"dagnn"`` (its row alone); the first three if left out.
+    only : ``"methods"`` (Table 1), ``"raw tags"``, ``"ablations"``, ``"layers"`` (1 to 6) or ``"dagnn"`` (its row alone); all but the last
+        if left out. Where texts are tags, every method of ``"methods"`` reads what DAGNN reads: h^v, and h^t of a tag network trained on
+        the training pairs; in ``"raw tags"`` the baselines read the tags themselves.
     rows : only these rows of the tables, such as ``["DAGNN", "CCA", "5 layers"]``; a table without any of them is omitted.
     on_validation : score the validation pairs instead of the test pairs, which are then not used; for choosing settings.
     seeds : number of seeds; every stochastic method is trained with seeds 0, 1, ... and reported as mean and standard deviation.
@@ -56,14 +59,18 @@ def dagnn_tables(
 
     Raises
     ------
-    InputError : an unknown table, or a row that none of the tables has.
+    InputError : an unknown table, a row that none of the tables has, or raw tags of data whose texts are no tags.
     """
     asked = check_dagnn_rows(only, rows)
+    if not data.vocab.get("tags"):
+        if only == "raw tags":
+            raise InputError(f"the texts of {data.features.name} are no tags; leave out the table raw tags")
+        asked.pop("raw tags", None)
     check_seeds(seeds)
     usual, usual_epochs = default_settings(data)
     config, epochs = config or usual, usual_epochs if epochs is None else epochs
     FitConfig(epochs=epochs)  # refuses what cannot be before the first fit
-    features = replace(data.features, test=data.features.val) if on_validation else data.features
+    raw = replace(data.features, test=data.features.val) if on_validation else data.features
 
     def maker(changes: dict[str, Any]) -> Callable[[int], DAGNNMethod]:
         changed = replace(config, **changes)
@@ -72,9 +79,14 @@ def dagnn_tables(
     def tables() -> Iterator[tuple[str, pd.DataFrame]]:
         full = None  # the row of the full model stands in every table and is made once
         for name, (methods, ours) in asked.items():
+            same = name == "methods" and methods and data.vocab.get("tags")
+            features = tag_features(data, config, raw) if same else raw
             new = {row: maker(changes) for row, changes in ours.items() if full is None or not _is_full(config, changes)}
             configs = {name: usual_config(name, data) for name in methods}
-            frame = table(features, methods=methods, seeds=seeds, configs=configs, others=new, progress=progress)
+            frame = table(features, methods=methods, seeds=seeds, configs=configs, others={} if same else new, progress=progress)
+            if same and new:  # DAGNN has a tag network of its own
+                own = table(raw, methods=[], seeds=seeds, others=new, progress=progress)
+                frame = pd.concat([frame, own.drop("chance")]).rename_axis("method")
             if full is not None:
                 own = [row for row, changes in ours.items() if _is_full(config, changes)]
                 frame = pd.concat([frame, *(full.set_axis([row]) for row in own)]).loc[["chance", *methods, *ours]].rename_axis("method")

@@ -29,7 +29,7 @@ _BYTES = 16
 class Chosen:
     """A preset as the configs that a training takes.
 
-    recipe : ``"dagnn"``, ``"algr"``, ``"cam"`` or ``"mimnet"``
+    recipe : ``"dagnn"``, ``"algr"``, ``"cam"``, ``"mimnet"`` or ``"trail"``
     preset : the chosen preset, without the parts that the data do not support
     because : reason for the choice, in words
     config : of the recipe
@@ -202,9 +202,9 @@ def _parameters(recipe: str, config: Any) -> float:
     """Number of parameters of a model, which is built without memory; infinite if there are more than torch can count."""
     import torch
 
-    from ..recipes import ALGR, CAM, DAGNN, MIMNet
+    from ..recipes import ALGR, CAM, DAGNN, TRAIL, MIMNet
 
-    models = {"dagnn": DAGNN, "algr": ALGR, "cam": CAM, "mimnet": MIMNet}
+    models = {"dagnn": DAGNN, "algr": ALGR, "cam": CAM, "mimnet": MIMNet, "trail": TRAIL}
     try:
         with torch.device("meta"):
             model = models[recipe](config, {"labels": ["", " "], "words": [""], "names": [""]})
@@ -287,7 +287,7 @@ def with_changes(model: Any, training: Any, changes: Sequence[str]) -> tuple[Any
 
 
 def config_classes(recipe: str) -> tuple[type, type | None]:
-    """The classes of a recipe's config and of its training's (None for DAGNN and ALGR).
+    """The classes of a recipe's config and of its training's (None for DAGNN, ALGR and TRAIL).
 
     Raises
     ------
@@ -311,6 +311,10 @@ def config_classes(recipe: str) -> tuple[type, type | None]:
         from .mimnet_settings import MIMNetTraining
 
         return MIMNetConfig, MIMNetTraining
+    if recipe == "trail":
+        from ..recipes.configs.trail import TrailConfig
+
+        return TrailConfig, None
     from ..recipes.presets import RECIPES
 
     raise InputError(f"there is no recipe {recipe!r}{nearest(recipe, RECIPES)}; known are {', '.join(RECIPES)}")

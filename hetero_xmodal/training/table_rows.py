@@ -33,11 +33,13 @@ DAGNN_ABLATIONS: dict[str, dict[str, Any]] = {
 #: table of the DAGNN paper -> (which of the methods it compares with are in it, its rows that are DAGNN)
 DAGNN_TABLES: dict[str, tuple[Sequence[str], dict[str, dict[str, Any]]]] = {
     "methods": (tuple(ROWS), {"DAGNN": {}}),
+    "raw tags": (tuple(ROWS), {}),
     "ablations": ((), DAGNN_ABLATIONS),
     "layers": ((), {f"{k} layer{'s' if k > 1 else ''}": {"hops": k} for k in range(1, 7)}),
     "dagnn": ((), {"DAGNN": {}}),
 }
-DAGNN_DEFAULT = ("methods", "ablations", "layers")
+#: measured if no table is asked for; "raw tags" needs texts that are tags
+DAGNN_DEFAULT = ("methods", "raw tags", "ablations", "layers")
 
 #: rows of Tables III and IV in their order -> variant of the model
 ALGR_ABLATIONS = {
@@ -59,6 +61,16 @@ ALGR_ABLATIONS = {
 #: rows below them -> control of the edges, with which the whole model is trained
 ALGR_CONTROLS = {"edges even": "even", "edges identity": "identity", "edges shuffled": "shuffled"}
 ALGR_TABLES = ("methods", "ablations")
+
+#: rows of TRAIL in the compositional table -> what differs from the whole model
+TRAIL_CONTROLS: dict[str, dict[str, Any]] = {
+    "TRAIL": {},
+    "TRAIL, w/o relations": {"edges": "no-relations"},
+    "TRAIL, w/o bindings": {"edges": "no-bindings"},
+    "TRAIL, no edges": {"edges": "none"},
+    "TRAIL, edges shuffled": {"edges": "shuffled"},
+}
+COMPOSITIONAL_ROWS = (*MATCHING_ROWS, "ALGR", *TRAIL_CONTROLS)
 
 
 def check_dagnn_rows(only: str | None, rows: Sequence[str] | None) -> dict[str, tuple[Sequence[str], dict[str, dict[str, Any]]]]:

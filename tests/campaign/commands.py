@@ -101,13 +101,17 @@ INPUTS: dict[str, Callable[[Path], None]] = {"features": _features, "pictures": 
 _RUN = ("log.txt", "*/log.txt", "*.ckpt", "environment.json", "*/environment.json")
 _SMALL = "--set width=16 --set hops=1 --set batch_size=20 --set averaging=0"
 _SMALL_ALGR = "--set width=16 --set in_width=16 --set phase1_epochs=1 --set batch_size=5"
+_SMALL_TRAIL = "--set width=16 --set hidden=8 --set batch_size=5"
 
 COMMANDS: tuple[Command, ...] = (
     Command("data build", "data build world/scenes --split test --size 6 --image-size 64 --out OUT", replaces=False, part=True),
     Command("corpus", "corpus world/scenes --scenes true --limit 8 --sentences-per-image 2 --out OUT", part=True),
     Command("analyze", "analyze IN/corpus --out OUT", inputs=("corpus",), slow=True),
     Command("export", "export IN/corpus --to parquet --out OUT", inputs=("corpus",), slow=True),
-    Command("export coco", "export IN/corpus --to coco --out OUT", inputs=("corpus",), slow=True),
+    *(
+        Command(f"export {name}", f"export IN/corpus --to {name} --out OUT", inputs=("corpus",), slow=True)
+        for name in ("coco", "visual-genome", "pyg", "dgl", "graphml", "gexf", "neo4j-csv", "croissant")
+    ),
     Command("export duckdb", "export IN/corpus --to duckdb --out OUT", inputs=("corpus",), out="result.duckdb", varies=("",),
             slow=True),
     Command("query", "query IN/corpus SELECT+*+FROM+word --out OUT", inputs=("corpus",), out="result.csv", slow=True),
@@ -127,6 +131,10 @@ COMMANDS: tuple[Command, ...] = (
             again="--resume", varies=_RUN, often=4, replaces=False),
     Command("train algr", f"train algr --data world/scenes --texts trained:1 --epochs 2 --size 10,5,5 {_SMALL_ALGR} --out OUT",
             again="--resume", varies=_RUN, often=0.7, replaces=False, slow=True),
+    Command("train trail", f"train trail --data world/scenes --epochs 2 --size 10,5,5 {_SMALL_TRAIL} --out OUT",
+            again="--resume", varies=_RUN, often=0.5, replaces=False, slow=True),
+    Command("table compositional", "table compositional --data world/scenes --row TRAIL --seeds 1 --epochs 1 --size 8,4,4 --texts "
+            f"trained:1 {_SMALL_TRAIL} --out OUT", out="table.csv", often=0.3, slow=True),
     Command("train similarity", "train similarity --data world/birds --size 6 --epochs 2 --out OUT", again="--resume", varies=_RUN,
             often=0.3, replaces=False, slow=True),
     Command("train cam", "train cam --data world/birds --size 3 --epochs 2 --start birds --set batch_size=2 --out OUT", again="--resume",

@@ -346,6 +346,18 @@ def _read_label_vectors(folder: Path) -> Any:
     return load_label_vectors(folder / "vectors.mat", classes=3)
 
 
+def _write_word_vectors(folder: Path) -> None:
+    rows = {"the": [0.5, 0.25, 1.0], "dog": [1.0, 2.0, 3.0], "cell": [0.0, 1.0, -1.0], "phone": [2.0, 1.0, 1.0], "new york": [1, 1, 1]}
+    text = "".join(f"{word} {' '.join(map(str, row))}\n" for word, row in rows.items())
+    (folder / "vectors.txt").write_text(text, encoding="utf-8")
+
+
+def _read_word_vectors(folder: Path) -> Any:
+    from hetero_xmodal.data.features import load_label_vectors
+
+    return load_label_vectors(folder / "vectors.txt", names=["dog", "cell phone"])
+
+
 _PICTURES = ("png", "jpg", "gif", "bmp", "webp", "tif", "ppm", "tga", "ico", "jp2", "pcx")
 
 
@@ -461,6 +473,7 @@ READERS: tuple[Reader, ...] = (
     *(_data_set(form) for form in (*FOLDERS, *VARIANTS) if ":" in form),
     _model("dagnn", "world", "DAGNN"),
     _model("algr", "world", "ALGR"),
+    _model("trail", "world", "TRAIL"),
     _model("cam", "birds", "CAM"),
     _model("mimnet", "birds", "MIMNet"),
     Reader("graph", _write_graph, lambda f: _graph_parts(hx.load_graph(f)), sealed=True),
@@ -478,6 +491,7 @@ READERS: tuple[Reader, ...] = (
     Reader("scene graphs of other tools", _write_tool_scenes, _read_tool_scenes, share=1.5, files="*.json"),
     Reader("table of captions", _write_captions_table, _read_captions_table, files="*.csv"),
     Reader("label vectors", _write_label_vectors, _read_label_vectors),
+    Reader("word vectors", _write_word_vectors, _read_word_vectors),
     Reader("images", _write_images, _read_images, share=2),
     Reader("detectron2 config", _write_yaml, _read_yaml),
     Reader("detector weights", _write_detector_weights, _read_detector_weights),

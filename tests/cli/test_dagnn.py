@@ -20,7 +20,7 @@ from hetero_xmodal.errors import InputError
 from hetero_xmodal.networks.frozen import FrozenNetwork
 from hetero_xmodal.recipes import DAGNN, DAGNNConfig
 from hetero_xmodal.retrieval.search import load_retrieval_model, retrieve, write_retrieval_page
-from hetero_xmodal.training.dagnn import evaluate_retrieval
+from hetero_xmodal.training.dagnn import evaluate_retrieval, tag_features
 from hetero_xmodal.training.dagnn_tables import dagnn_tables
 
 SMALL = ("width=16", "hops=1", "batch_size=20", "learning_rate=0.02", "averaging=0", "dropout=0")
@@ -404,3 +404,29 @@ def test_two_processes_train_one_model(features, tmp_path, capsys):
         capsys, *arguments[:4], "--out", tmp_path / "no", "--devices", "2", "--strategy", "ddp_spawn"
     )
     assert not (tmp_path / "no").exists()
+
+
+def test_baselines_read_what_dagnn_reads_of_tags(monkeypatch):
+    data = load_retrieval_data("world/scenes", sizes={"train": 40, "val": 12, "test": 12})
+    config = DAGNNConfig(hops=1, width=16, tag_hidden=16, text_width=6, label_width=8)
+    read = {}
+
+    def measured(features, *, methods, others, **options):
+        read.setdefault((*methods, *others), features)
+        rows = ["chance", *methods, *others]
+        return pd.DataFrame({"mean": np.arange(len(rows))}, index=pd.Index(rows, name="method"))
+
+    monkeypatch.setattr("hetero_xmodal.training.dagnn_tables.table", measured)
+    before = torch.get_rng_state()
+    made = dict(dagnn_tables(data, rows=["CCA", "DAGNN"], config=config, epochs=1))
+    assert torch.equal(before, torch.get_rng_state())
+    assert list(made["methods"].index) == ["chance", "CCA", "DAGNN"] and list(made["raw tags"].index) == ["chance", "CCA"]
+    assert read["CCA",].train.texts.shape == (40, 6) and read["DAGNN",].train.texts.shape == data.features.train.texts.shape
+    again = tag_features(data, config)
+    assert np.array_equal(again.train.texts, read["CCA",].train.texts) and np.array_equal(again.test.labels, data.features.test.labels)
+    assert not np.array_equal(tag_features(data, config, seed=1).train.texts, again.train.texts)
+
+
+def test_raw_tags_need_tags(features):
+    with pytest.raises(InputError, match="are no tags"):
+        dagnn_tables(load_retrieval_data(f"features:{features}"), only="raw tags")

@@ -91,7 +91,7 @@ def test_what_a_source_gives_is_there(tiny, tmp_path):
 def test_the_list_is_a_table_that_can_be_read():
     text = str(list_datasets())
     head, *lines = text.splitlines()
-    assert head.split() == ["data", "set", "images", "corpus", "dagnn", "algr", "cam", "mimnet", "similarity", "index", "edits"]
+    assert head.split() == ["data", "set", "images", "corpus", "dagnn", "algr", "trail", "cam", "mimnet", "similarity", "index", "edits"]
     cells = {line.split()[0]: dict(zip(TASKS, line.split()[1:], strict=False)) for line in lines[: len(ENTRIES)]}
     assert cells["cub:FOLDER"]["algr"] == "yes" and cells["wikipedia:FOLDER"]["algr"] == "-"
     mark = cells["coco:FOLDER"]["dagnn"]

@@ -91,3 +91,9 @@ def test_examples_of_a_table_are_sections_of_its_page_and_every_image_is_there_o
     assert SENTENCES[4] in (tmp_path / "examples/words.html").read_text(encoding="utf-8")
     with pytest.raises(hx.InputError, match="needs a name of letters"):
         pages.link("../x", 0, "", unit="pair", ids=[])
+
+
+def test_a_corpus_whose_sentences_name_nothing_is_searched_too(tmp_path):
+    bird = hx.SceneGraph(objects=[hx.SceneObject("bird", ["red"], box=(0, 0, 9, 9))], size=(10, 10))
+    corpus = hx.GraphCorpus.from_graphs([hx.build_graph(bird, hx.SceneGraph())], ids=["a"])
+    assert hx.show(corpus, "red bird", tmp_path / "page.html", graphs=0).pairs.tolist() == [0]

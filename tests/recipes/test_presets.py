@@ -102,10 +102,12 @@ def test_what_is_no_data_is_refused():
 
 # ---------------------------------------------------------------------------------------------- which preset they get
 
+#: ALGR's graph as we mended it
+MENDED = dict(logits="normalised", sharpness=5.0, self_term=True, phase1="z", exchange_from="mean", free_bits=0.05)
 SMALL_COCO = dict(
     in_width=256, width=256, start="cca", ridge=3.0, rank_loss="softmax", rank_reduce="mean", temperature=0.05, input_dropout=0.5,
     region_dropout=0.75, word_dropout=0.1, batch_size=512, learning_rate=1e-4, averaging=0.99, trade_off=0.05, phase1_epochs=3,
-    decay_epoch=0, beta_epochs=5,
+    decay_epoch=0, beta_epochs=5, **MENDED,
 )  # fmt: skip
 COCO_LABELS = dict(
     standardise=True, scale="common", width=256, hops=2, batch_size=64, learning_rate=2e-3, momentum=0.9, dropout=0.5, image_noise=1.7,
@@ -134,8 +136,8 @@ def test_known_sets_keep_the_settings_that_their_figures_were_measured_with():
         assert epochs == 80 and changed(config) == COCO_LABELS
     config, fit = algr.default_settings("world/scenes")
     assert (fit.epochs, fit.clip) == (8, 2.0) and changed(config) == dict(
-        in_width=128, width=128, standardise=True, normalise=True, start="identity", sharpness=8.0, learning_rate=1.5e-3, dropout=0.2,
-        word_dropout=0.1, averaging=0.99, phase1_epochs=2, decay_epoch=6, beta_epochs=5,
+        in_width=128, width=128, standardise=True, normalise=True, start="identity", learning_rate=1.5e-3, dropout=0.2,
+        word_dropout=0.1, averaging=0.99, phase1_epochs=2, decay_epoch=6, beta_epochs=5, **MENDED,
     )  # fmt: skip
     config, fit = algr.default_settings("coco:FOLDER")
     usual = {name: value for name, value in SMALL_COCO.items() if name not in ("learning_rate", "temperature")}  # the defaults
@@ -211,9 +213,15 @@ def test_the_limit_between_small_and_large():
     facts = KNOWN["coco"]
     for recipe in ("dagnn", "algr"):
         assert choose_preset(recipe, dataclasses.replace(facts, images=SMALL - 1)).name == "small"
-        assert choose_preset(recipe, dataclasses.replace(facts, images=SMALL)).name == "paper"
+        assert choose_preset(recipe, dataclasses.replace(facts, images=SMALL)).name == {"dagnn": "medium", "algr": "paper"}[recipe]
+        assert choose_preset(recipe, dataclasses.replace(facts, images=100_000)).name == "paper"
         assert choose_preset(recipe, dataclasses.replace(facts, images=SMALL, drawn=True)).name == "world"
     assert changed(choose_settings("algr", dataclasses.replace(facts, images=29_000)).config) == {}  # the config's defaults
+    # of MIRFlickr's size the values of paper/mirflickr, of NUS-WIDE's those of paper/nus-wide, which are the defaults
+    chosen = choose_settings("dagnn", dataclasses.replace(facts, images=23_000)).config
+    assert changed(chosen) == dict(hops=4, batch_size=100)
+    mirflickr = choose_settings("dagnn", dataclasses.replace(facts, images=23_000), preset="paper/mirflickr").config
+    assert (mirflickr.hops, mirflickr.batch_size, mirflickr.tau) == (chosen.hops, chosen.batch_size, chosen.tau)
     assert choose_preset("cam", DataFacts(images=10**6)).name == "small"  # it learns on the CPU
 
 
@@ -256,13 +264,20 @@ def test_every_set_of_the_issue_is_known_and_where_a_paper_has_none_it_says_so()
     assert list(DATASETS) == ["f30k", "coco", "mirflickr", "nus-wide", "cub", "vg", "oxford-102", "celeba", "deepfashion"]
     has = {"dagnn": {"mirflickr", "nus-wide"}, "algr": {"f30k", "coco"}, "cam": {"cub", "vg"}}
     has["mimnet"] = {"cub", "oxford-102", "celeba", "deepfashion"}
-    for recipe in RECIPES:
+    for recipe in has:
         for name in DATASETS:
             if name in has[recipe]:
                 assert named_preset(recipe, f"paper/{name}").name == f"paper/{name}"
             else:
                 with pytest.raises(InputError, match=f"paper has no experiment on {name}; its settings are those of --preset paper/"):
                     named_preset(recipe, f"paper/{name}")
+
+
+def test_a_recipe_of_ours_has_no_paper():
+    assert set(RECIPES) - {"trail"} == {"dagnn", "algr", "cam", "mimnet"} and preset_names("trail") == ["world", "small", "large"]
+    for name in ("paper", "paper/coco"):
+        with pytest.raises(InputError, match="TRAIL is not from a paper, so none has settings for it; --preset takes world, small, large"):
+            named_preset("trail", name)
 
 
 def test_unknown_names_are_one_sentence_with_the_nearest():

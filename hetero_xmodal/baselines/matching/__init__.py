@@ -1,4 +1,4 @@
-"""Baselines of image-text matching: five methods (seven rows of a table) with one interface, on the same features.
+"""Baselines of image-text matching: eight methods (thirteen rows of a table) with one interface, on the same features.
 
 >>> import numpy as np
 >>> from hetero_xmodal.baselines.matching import MeanPool, MeanPoolConfig
@@ -30,6 +30,16 @@ _HOME = {
     "VSEPPConfig": "vsepp",
     "SCAN": "scan",
     "SCANConfig": "scan",
+    "SCANBoth": "averaged",
+    "SCANBothConfig": "averaged",
+    "CAMERA": "camera",
+    "CAMERAConfig": "camera",
+    "GSMN": "gsmn",
+    "GSMNConfig": "gsmn",
+    "SGRAF": "sgraf",
+    "SGRAFConfig": "sgraf",
+    "SGRAFBoth": "averaged",
+    "SGRAFBothConfig": "averaged",
     "VSRN": "vsrn",
     "VSRNConfig": "vsrn",
     "METHODS": "comparison",

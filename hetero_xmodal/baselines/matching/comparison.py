@@ -29,7 +29,13 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "VSE++": dict(width=128, epochs=8, learning_rate=2e-3, decay_after=6, dropout=0.1),
         "SCAN t2i": dict(width=128, epochs=6, learning_rate=2e-3, decay_after=4, batch_size=64),
         "SCAN i2t": dict(width=128, epochs=6, learning_rate=2e-3, decay_after=4, batch_size=64),
+        "SCAN t2i + i2t": dict(width=128, epochs=6, learning_rate=2e-3, decay_after=4, batch_size=64),
         "VSRN": dict(width=128, epochs=8, learning_rate=2e-3, decay_after=6, dropout=0.1, layers=2),
+        "CAMERA": dict(width=128, epochs=8, learning_rate=1e-3, decay_after=6, views=4),
+        "GSMN": dict(width=128, epochs=6, learning_rate=2e-3, decay_after=4, batch_size=64),
+        "SAF": dict(width=128, similarity_width=64, epochs=6, learning_rate=1e-3, decay_after=4, batch_size=64),
+        "SGR": dict(width=128, similarity_width=64, epochs=6, learning_rate=1e-3, decay_after=4, batch_size=64),
+        "SGRAF": dict(width=128, similarity_width=64, epochs=6, learning_rate=1e-3, decay_after=4, batch_size=64),
     },
     # a few thousand photographs overfit within epochs: high dropout and low patience; only one setting of SCAN and VSRN was tried
     "small": {
@@ -37,7 +43,13 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "VSE++": dict(epochs=8, dropout=0.4, patience=2),
         "SCAN t2i": dict(width=128, epochs=5, learning_rate=1e-3, dropout=0.4, batch_size=32, patience=1),
         "SCAN i2t": dict(width=128, epochs=5, learning_rate=1e-3, dropout=0.4, batch_size=32, patience=1),
+        "SCAN t2i + i2t": dict(width=128, epochs=5, learning_rate=1e-3, dropout=0.4, batch_size=32, patience=1),
         "VSRN": dict(width=128, epochs=6, learning_rate=1e-3, dropout=0.4, layers=2, patience=2),
+        "CAMERA": dict(width=128, epochs=6, learning_rate=1e-3, dropout=0.4, patience=2),
+        "GSMN": dict(width=128, epochs=5, learning_rate=1e-3, dropout=0.4, batch_size=32, patience=1),
+        "SAF": dict(width=128, similarity_width=64, epochs=5, learning_rate=1e-3, dropout=0.4, batch_size=32, patience=1),
+        "SGR": dict(width=128, similarity_width=64, epochs=5, learning_rate=1e-3, dropout=0.4, batch_size=32, patience=1),
+        "SGRAF": dict(width=128, similarity_width=64, epochs=5, learning_rate=1e-3, dropout=0.4, batch_size=32, patience=1),
     },
 }
 

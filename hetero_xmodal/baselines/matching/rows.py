@@ -12,5 +12,11 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "VSE++": ("VSEPP", {}),
     "SCAN t2i": ("SCAN", {"direction": "t2i"}),
     "SCAN i2t": ("SCAN", {"direction": "i2t"}),
+    "SCAN t2i + i2t": ("SCANBoth", {}),
     "VSRN": ("VSRN", {}),
+    "CAMERA": ("CAMERA", {}),
+    "GSMN": ("GSMN", {}),
+    "SAF": ("SGRAF", {"module": "saf"}),
+    "SGR": ("SGRAF", {"module": "sgr"}),
+    "SGRAF": ("SGRAFBoth", {}),
 }

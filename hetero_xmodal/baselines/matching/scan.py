@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...data.tasks.matching import Batch, Split
+from ...data.tasks.matching import Batch
 from ...errors import InputError
 from ...networks.padding import padded
-from .neural import GRUEncoder, InputScale, MatchingConfig, NeuralMatching
+from .neural import GRUEncoder, InputScale, MatchingConfig
+from .pairs import NeuralPairs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class SCANConfig(MatchingConfig):
                 raise InputError(f"SCANConfig: {name} is {getattr(self, name)}; it must be above 0")
 
 
-class SCAN(NeuralMatching):
+class SCAN(NeuralPairs):
     """Each word is compared with its attended regions (or each region with its attended words).
 
     Images and captions have no embedding of their own: the score of every pair is computed by cross-attention, which makes SCAN slow for
@@ -58,24 +58,6 @@ class SCAN(NeuralMatching):
 
     def _build(self, regions: InputScale, words: nn.Module) -> nn.Module:
         return CrossAttention(regions, words, self.config)
-
-    def similarity(self, split: Split) -> np.ndarray:
-        """Scores (images, captions), computed in blocks so that only one block's attention weights are in memory."""
-        self._check_regions(split.regions)
-        self._check_words(split.words)
-        out = np.empty((len(split.regions), len(split)), dtype=np.float32)
-        with self._evaluating() as module:
-            by_length = np.argsort(np.diff(split.words.offsets), kind="stable")  # captions of one length need no padding
-            captions = []
-            for columns in np.array_split(by_length, -(-len(split) // 128)):
-                flat, counts = split.words.take(columns)
-                captions.append((columns, module.captions(flat.to(self.config.device), counts.to(self.config.device))))
-            for rows in np.array_split(np.arange(len(split.regions)), -(-len(split.regions) // 64)):
-                flat, counts = split.regions.take(rows)
-                images = module.images(flat.to(self.config.device), counts.to(self.config.device))
-                for columns, caption in captions:
-                    out[np.ix_(rows, columns)] = module.compare(images, caption).cpu().numpy()
-        return out
 
 
 class CrossAttention(nn.Module):
@@ -89,7 +71,7 @@ class CrossAttention(nn.Module):
         self.regions, self.region_linear = regions, nn.Linear(regions.width, config.width)
         self.words = GRUEncoder(words, config.width, both_ways=True)
 
-    def images(self, flat: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    def images(self, flat: Tensor, counts: Tensor, places: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Unit region vectors (images, longest, width) and their mask (images, longest)."""
         return padded(F.normalize(self.region_linear(self.regions(flat)), dim=1), counts)
 

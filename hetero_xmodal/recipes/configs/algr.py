@@ -37,6 +37,9 @@ CHOICES = {
     "start": ("random", "identity", "cca"),
     "rank_reduce": ("sum", "mean"),
     "rank_loss": ("hinge", "softmax"),
+    "logits": ("paper", "normalised"),
+    "phase1": ("x", "z"),
+    "exchange_from": ("sample", "mean"),
 }
 
 
@@ -79,6 +82,13 @@ class ALGRConfig:
     learning_rate, weight_decay : of Adam.
     decay_epoch : number of epochs of phase 2 after which the learning rate is divided by 10; 0 for never.
     averaging : decay per step of the running mean of the weights, which is the model that is kept; 0 for no averaging.
+    logits : ours: ``"normalised"`` takes the logits of (1) from rows of X scaled to mean square 1, divides them by sqrt(d) and by a learned
+        temperature, which starts at 1, without the LeakyReLU; *sharpness* is then the logit of a node to itself at the start.
+    self_term : ours: Z = ELU(X W_s + W_e X W) in (4), so that even edges do not make all nodes alike. At a start other than ``"random"``
+        W_s is 0.8 and W 0.2 of the identity.
+    phase1 : what the first phase ranks: ``"x"``, the means of X, or (ours) ``"z"``, those of Z, so that it trains what the second uses.
+    exchange_from : ours: ``"mean"`` takes the attention weights of (14) from the means Z, scaled as in *logits*, not from noisy samples.
+    free_bits : ours: the KL of a channel, mean over the nodes, counts from this value on (in nats), against collapse of the latents.
     control : a control of the edges, with which the model runs and trains, see :mod:`hetero_xmodal.message_passing.controls`.
 
     Raises
@@ -128,6 +138,11 @@ class ALGRConfig:
     weight_decay: float = 0.0
     decay_epoch: int = 10
     averaging: float = 0.0
+    logits: Literal["paper", "normalised"] = "paper"
+    self_term: bool = False
+    phase1: Literal["x", "z"] = "x"
+    exchange_from: Literal["sample", "mean"] = "sample"
+    free_bits: float = 0.0
     control: ControlName = "none"
 
     def __post_init__(self) -> None:
@@ -139,7 +154,7 @@ class ALGRConfig:
             if getattr(self, name) < 1:
                 raise InputError(f"ALGRConfig: {name} is {getattr(self, name)}, expected at least 1")
         counts = ("vocabulary", "ggnn_steps", "beta_epochs", "sum_epochs", "phase1_epochs", "decay_epoch")
-        for name in (*counts, "trade_off", "beta", "weight_decay", "ridge", "sharpness"):
+        for name in (*counts, "trade_off", "beta", "weight_decay", "ridge", "sharpness", "free_bits"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"ALGRConfig: {name} is {getattr(self, name)}, expected 0 or more")
         for name in ("dropout", "input_dropout", "region_dropout", "word_dropout", "averaging"):

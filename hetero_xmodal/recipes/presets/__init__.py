@@ -35,9 +35,9 @@ __all__ = [
     "TITLES", "DATASETS", "named_preset", "paper_dataset", "paper_preset", "preset_list", "preset_names", "presets",
 ]  # fmt: skip
 
-RECIPES = ("dagnn", "algr", "cam", "mimnet")
+RECIPES = ("dagnn", "algr", "cam", "mimnet", "trail")
 #: how papers write a recipe's name
-TITLES = {"dagnn": "DAGNN", "algr": "ALGR", "cam": "CAM", "mimnet": "MIM-Net"}
+TITLES = {"dagnn": "DAGNN", "algr": "ALGR", "cam": "CAM", "mimnet": "MIM-Net", "trail": "TRAIL"}
 #: the data sets that papers of the recipes used -> names that are understood for them
 DATASETS: dict[str, tuple[str, ...]] = {
     "f30k": ("f30k", "flickr30k", "flickr30kimages"),
@@ -107,6 +107,9 @@ def named_preset(recipe: str, name: str, *, dataset: str = "") -> Preset:
 world, small, paper, paper/cub, paper/oxford-102, paper/celeba, paper/deepfashion
     """
     tables, text = _tables(recipe), str(name)
+    if text.partition("/")[0] == "paper" and not tables.PAPER:
+        listed = ", ".join(preset_names(recipe))
+        raise InputError(f"{TITLES[recipe]} is not from a paper, so none has settings for it; --preset takes {listed}")
     if text == "paper":
         if not dataset:
             raise InputError(
@@ -131,7 +134,7 @@ def preset_names(recipe: str) -> list[str]:
     """All names that ``--preset`` takes for *recipe*, in the order in which they are tried, the paper's last."""
     names = [preset.name for preset in preset_list(recipe)]
     own = [name for name in names if "/" not in name]
-    return names if "paper" in own else [*own, "paper", *names[len(own) :]]
+    return names if "paper" in own or not _tables(recipe).PAPER else [*own, "paper", *names[len(own) :]]
 
 
 def presets(recipe: str | None = None) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ _HOME = {
     "learn_vocabulary": "texts",
     "load_extractor": "extractors",
     "load_matching_data": "load",
+    "load_swaps": "swaps",
     "load_test_split": "load",
     "region_provenance": "region_settings",
     "with_objects": "region_settings",

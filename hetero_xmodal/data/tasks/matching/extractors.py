@@ -199,7 +199,8 @@ def _detector(record: dict[str, Any], folders: Sequence[str | Path] = ()) -> Ext
     classes = list(record.get("classes") or (_class_names(detector, record) if record["names"] else ()))
     names = classes if record["names"] else []
     column = {name: k for k, name in enumerate(classes)}
-    k = record["k"]
+    words = _attribute_words(detector) if record.get("attributes") else []
+    k, more = record["k"], len(names) + len(words) + 6 * record["geometry"]
 
     def run(images: list) -> tuple[np.ndarray, ...]:
         ready = [_input_image(image, detector.longest_side) for image in images]
@@ -214,7 +215,7 @@ def _detector(record: dict[str, Any], folders: Sequence[str | Path] = ()) -> Ext
                 "efficientnet-lite0'"
             )
         detector_width[0] = own
-        features = np.zeros((len(found), k, own + len(names) + 6 * record["geometry"]), np.float32)
+        features = np.zeros((len(found), k, own + more), np.float32)
         boxes, kinds = np.zeros((len(found), k, 4), np.float32), np.full((len(found), k), -1, np.int64)
         counts = np.ones(len(found), np.int64)
         sizes = np.asarray([image.size for image in ready], np.int64)
@@ -225,6 +226,8 @@ def _detector(record: dict[str, Any], folders: Sequence[str | Path] = ()) -> Ext
                 features[row, :count, :own] = answer.features
                 boxes[row, :count] = answer.boxes
                 kinds[row, :count] = [column.get(name, -1) for name in answer.names]
+                for place, said in enumerate(answer.attributes or [] if words else []):
+                    features[row, place, [own + len(names) + words.index(word) for word in said]] = 1
             else:  # no box at all: the whole image, with zeros as features
                 boxes[row, 0] = [0, 0, *sizes[row]]
         if names:
@@ -237,7 +240,7 @@ def _detector(record: dict[str, Any], folders: Sequence[str | Path] = ()) -> Ext
 
     detector_width: list[int | None] = [None]
     if record.get("width"):
-        detector_width[0] = record["width"] - len(names) - 6 * record["geometry"]
+        detector_width[0] = record["width"] - more
     elif getattr(getattr(detector, "config", None), "feature", None):
         detector_width[0] = detector.config.feature
     elif record["features"]:
@@ -247,8 +250,13 @@ def _detector(record: dict[str, Any], folders: Sequence[str | Path] = ()) -> Ext
     if classes:
         record["classes"] = classes
     if detector_width[0] is not None:
-        record["width"] = detector_width[0] + len(names) + 6 * record["geometry"]
+        record["width"] = detector_width[0] + more
     return Extractor(record, run, stamp)
+
+
+def _attribute_words(detector: Any) -> list[str]:
+    """The attributes that a detector can read, in the order of its kinds."""
+    return [word for words in detector.config.attributes.values() for word in words if word]
 
 
 def _class_names(detector: Any, record: dict[str, Any]) -> list[str]:

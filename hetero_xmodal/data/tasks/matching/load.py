@@ -104,7 +104,7 @@ def load_matching_data(
     words = learn_vocabulary(words, [sentence for some in captions["train"] for sentence in some])
     splits = {}
     for split in SPLITS:
-        splits[split] = _split(split, regions[split], captions[split], words, folder, progress, engine)
+        splits[split] = encoded_split(split, regions[split], captions[split], words, folder, progress, engine)
         words = splits[split].words.provenance
     used = [*parts["train"], *parts["val"]]
     vocab = {
@@ -164,7 +164,7 @@ def load_test_split(
         warnings.warn(note, stacklevel=2)
     regions = _regions(source, {"test": kept}, None if given else vocab["images"], folder, progress)["test"]
     check_provenance(vocab, {"images": regions.provenance})
-    return _split("test", regions, pool.captions(kept), vocab["texts"], folder, progress)
+    return encoded_split("test", regions, pool.captions(kept), vocab["texts"], folder, progress)
 
 
 # ---------------------------------------------------------------------------------------------- parts
@@ -315,7 +315,7 @@ def _check_overlap(parts: dict[str, list[Record]], name: str) -> None:
                 )
 
 
-def _split(
+def encoded_split(
     split: str,
     regions: Regions,
     captions: list[tuple[str, ...]],
@@ -324,6 +324,7 @@ def _split(
     progress: bool | None,
     engine: Engine = HERE,
 ) -> Split:
+    """A split of the *captions* of each image, their words made as *words* says, with vectors of a transformer kept in *folder*."""
     sentences = [sentence for some in captions for sentence in some]
     owner = np.repeat(np.arange(len(captions)), [len(some) for some in captions])
     out = None

@@ -8,6 +8,7 @@ text                                     regions of an image                    
 ``grid``, ``grid:7``                     7 x 7 patches of EfficientNet-lite0 at 320 pixels (the default)         1280
 ``grid:7:resnet18``                      the same of a network of torchvision                                    the network's
 ``world``                                objects that the shipped detector of the default world sees             159
+``world+attributes``                     the same with a column for each attribute that it reads                 177
 ``COCO-Detection/...yaml``, ``my.yaml``  the 36 best boxes of a detectron2 model                                 the model's
 ``boxes.json+efficientnet-lite0``        boxes found elsewhere with the features of a frozen network             1280
 ``given``                                the regions that the data themselves hold, as a corpus of graphs does   the data's
@@ -35,6 +36,7 @@ from ....fields import is_number
 _GRID = {"extractor": "grid", "patches": 7, "network": "efficientnet-lite0", "side": 320, "normalise": "none", "mirror": "mean"}
 _DETECTOR = {
     "extractor": "detector", "detector": "world", "features": None, "k": 36, "score_threshold": 0.05, "names": False, "geometry": False,
+    "attributes": False,
 }  # fmt: skip
 #: settings of the world's detector: its regions carry class and position too
 _WORLD = {**_DETECTOR, "k": 8, "score_threshold": 0.45, "names": True, "geometry": True}
@@ -60,7 +62,8 @@ def region_provenance(images: str | dict[str, Any]) -> dict[str, Any]:
     Settings of a detector
         ``detector``, ``features`` (a frozen network that the features are read from instead of the detector's own), ``k`` boxes at most,
         ``score_threshold`` (the best box is kept in any case), ``names``: one column for every class the detector knows, ``geometry``: six
-        columns of where the box lies. ``names`` is for detectors whose region features do not determine the class.
+        columns of where the box lies; ``attributes``: one column for every attribute of the world's detector. ``names`` is for detectors
+        whose region features do not determine the class.
     Settings of a grid with objects
         those of the grid; ``detector``; ``objects`` at most, best first; ``score_threshold``; ``names``: what the column of an object's
         class holds (0 leaves these columns out); ``geometry``. The features of patches and objects come from the same maps of the
@@ -93,8 +96,8 @@ def region_provenance(images: str | dict[str, Any]) -> dict[str, Any]:
             raise InputError(f"regions {text!r}: the number of patches a side is {patches!r}; write for instance 'grid:7'")
         base = {**_OBJECTS, "detector": detector} if joined else _GRID
         return _checked(base | ({"patches": int(patches)} if patches else {}) | ({"network": network} if network else {}))
-    if text == "world":
-        return dict(_WORLD)
+    if text in ("world", "world+attributes"):
+        return _checked({**_WORLD, "attributes": text != "world"})
     if text == "given":
         return {"extractor": "given"}
     detector, _, network = text.partition("+")
@@ -133,6 +136,10 @@ def _checked(record: dict[str, Any]) -> dict[str, Any]:
 
     if record["extractor"] == "detector":
         whole("k", 1, 1000)
+        if record["attributes"] and record["detector"] != "world":
+            raise InputError(f"regions: detector '{record['detector']}' lists no attributes that it knows; leave out attributes")
+        if not record["attributes"]:  # as the records of earlier versions, which had no such setting
+            record = {key: value for key, value in record.items() if key != "attributes"}
         return record
     whole("patches", 1, 32), whole("side", 32, 2048)
     for key, choices in (("normalise", ("none", "l2")), ("mirror", ("no", "mean"))):

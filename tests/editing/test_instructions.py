@@ -1,0 +1,106 @@
+"""What instructions ask for: a list of wordings by kind, and properties that hold for all of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from hetero_xmodal.data.tasks.editing import load_pairs
+from hetero_xmodal.editing import instruction_words as words
+from hetero_xmodal.editing.guard import plain
+from hetero_xmodal.editing.instructions import KINDS, clauses, family_of, parse_instruction
+from hetero_xmodal.editing.plans import removes_or_replaces
+
+LINES = [
+    tuple(part.strip() for part in line.split("|"))
+    for line in Path(__file__).with_name("instructions.txt").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
+]
+
+
+def shown(sentence: str) -> str:
+    """The requests in one line; of refused ones the target alone."""
+    found = parse_instruction(sentence)
+    return "; ".join(f"refused {r.target}".strip() if r.kind == "refused" else r.summary() for r in found)
+
+
+def test_the_list_has_twelve_kinds_of_at_least_ten_wordings():
+    counts = Counter(kind for kind, *_ in LINES)
+    assert len(LINES) >= 160 and sum(count >= 10 for count in counts.values()) >= 11 and len(counts) >= 12
+
+
+@pytest.mark.parametrize(("kind", "sentence", "expected"), LINES, ids=[line[1] for line in LINES])
+def test_wordings(kind, sentence, expected):
+    assert shown(sentence) == expected
+
+
+@pytest.mark.parametrize(("kind", "sentence", "expected"), LINES[::3], ids=[line[1] for line in LINES[::3]])
+def test_case_punctuation_and_politeness_change_nothing(kind, sentence, expected):
+    bare = sentence.rstrip(".!?")
+    assert shown(bare.upper()) == shown(bare + "!") == shown(f"  {bare}  ") == expected
+    if kind in ("attribute", "remove", "replace", "move") and not sentence.lower().startswith(("please", "could", "can", "let", "i ")):
+        assert shown(f"Please {bare[0].lower()}{bare[1:]}") == expected
+
+
+def test_plain_words_say_the_same():
+    """A request written in the plainest words is read as the same request."""
+    checked = 0
+    for _, sentence, _ in LINES:
+        for request in parse_instruction(sentence):
+            if request.kind in ("attribute", "remove", "replace", "move") and not request.every:
+                again = parse_instruction(plain(request))
+                assert len(again) == 1 and again[0].kind == request.kind and again[0].target == request.target, sentence
+                assert (again[0].values, again[0].was, again[0].new, again[0].other, again[0].of) == (
+                    request.values, request.was, request.new, request.other, request.of,
+                ), sentence  # fmt: skip
+                checked += 1
+    assert checked > 80
+
+
+def test_no_word_has_two_basic_terms():
+    names = [name for family in words.FAMILIES.values() for basic, others in family.items() for name in (basic, *others)]
+    assert [name for name, count in Counter(names).items() if count > 1] == []
+    assert all(family_of(basic) == name for name, family in words.FAMILIES.items() for basic in family)
+
+
+@pytest.mark.parametrize("data", ["world/birds", "world/scenes"])
+def test_instructions_of_the_world_are_read_as_they_were_written(data):
+    """Kind, thing and new value of every generated instruction."""
+    for pair in load_pairs(data, "val", size=60):
+        found = parse_instruction(pair.instruction)
+        assert {request.kind for request in found} == {pair.kind}, pair.instruction
+        if pair.kind == "attribute" and data == "world/scenes":
+            (changed,) = [slot for slot in pair.slots if slot.changed]
+            assert found[0].target == changed.thing and changed.after in found[0].values, pair.instruction
+        if pair.kind in ("remove", "replace"):
+            (changed,) = [slot for slot in pair.slots if slot.kind == "name" and slot.changed]
+            assert found[0].target == changed.before and found[0].new == changed.after, pair.instruction
+
+
+def test_clauses_and_hostile_sentences():
+    assert clauses("Remove the dog and the cat; make the box red, and the ball blue.") == [
+        "remove the dog and the cat", "make the box red, and the ball blue",
+    ]  # fmt: skip
+    for sentence in (
+        "",
+        " ",
+        "...",
+        "not",
+        "no",
+        "instead of",
+        "the",
+        "red",
+        "🦜",
+        "a" * 50_000,
+        "the " * 5_000,
+        "make " * 2_000,
+        "((" * 5_000,
+    ):
+        assert all(request.kind in KINDS for request in parse_instruction(sentence))
+
+
+def test_whether_a_sentence_removes_or_replaces():
+    assert removes_or_replaces("Take away the lamp.") and removes_or_replaces("swap the cat for a dog")
+    assert not removes_or_replaces("the belly is red instead of yellow") and not removes_or_replaces("no, the wings are red")

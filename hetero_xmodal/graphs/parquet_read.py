@@ -38,6 +38,18 @@ def read_parquet(folder: str | Path) -> GraphCorpus:
     ------
     InputError
         If a table is missing or damaged, or the folder was written by another program.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import hetero_xmodal as hx
+    >>> pair = hx.build_graph(hx.SceneGraph([hx.SceneObject("dog", box=(0, 0, 4, 4))], size=(8, 8)), hx.parse_sentence("a dog runs"))
+    >>> corpus = hx.GraphCorpus.from_graphs([pair], ids=["one"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     paths = corpus.to_parquet(f"{folder}/tables")
+    ...     again = read_parquet(f"{folder}/tables")
+    >>> len(again), again.ids
+    (1, ['one'])
     """
     existing_file(Path(folder) / "pairs.parquet", "table of pairs")
     names = sorted(path.name for path in Path(folder).glob("*.parquet"))

@@ -810,3 +810,12 @@ def test_real_photos(tmp_path):
     assert data.train.regions.features.shape == (6, 49, 1280) and len(data.train) >= 30
     batch = data.train.batch(range(len(data.train)))
     assert torch.isfinite(batch.regions).all() and 0 <= batch.regions.min() and batch.regions.max() <= 6 and batch.regions.std() > 0.05
+
+
+def test_a_split_without_captions_has_words_of_the_same_width(tmp_path):
+    from hetero_xmodal.data.tasks.matching.texts import encode_words
+
+    for out in (None, tmp_path / "words.safetensors"):
+        none, one = encode_words("minilm", [], out=out), encode_words("minilm", ["a dog"])
+        assert none.values.shape == (0, one.values.shape[1]) and none.offsets.tolist() == [0] and len(none.tokens) == 0
+    assert not (tmp_path / "words.safetensors").exists()

@@ -298,6 +298,7 @@ def _transformer(
                 f"the words were made with {key} {record[key]}, but the transformer here has {value}; install or give that one again"
             )
     record = {**record, **found}
+    out = out if sentences else None  # a split without captions needs no file
     if out is not None and Path(out).exists():
         words, cut = _open_words(out, record, sentences)
         if words is None:
@@ -312,7 +313,7 @@ def _transformer(
         tokens.append(np.array([row.setdefault(token, len(row)) for _, _, texts in plans for token in texts], np.int64))
         cut += some
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    rows = np.concatenate(tokens)
+    rows = np.concatenate([np.zeros(0, np.int64), *tokens])
     shape = (int(offsets[-1]), found["width"])
     if out is None:
         values = np.zeros(shape, np.float16)

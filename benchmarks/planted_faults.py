@@ -65,12 +65,14 @@ def plant_bias(made: list[Any], rng: random.Random) -> set[Triple]:
     predicates = sorted({r.predicate for item in made for r in item.scene.relations if not r.mirror})
     chosen = {pair: rng.choice(predicates) for pair in rng.sample(often, 3)}
     for item in made:
-        relations = []
+        relations, changed = [], set()
         for relation in item.scene.relations:
             predicate = chosen.get(names(item.scene, relation))
-            changed = predicate is not None and not relation.mirror and rng.random() < 0.9
-            relations.append(replace(relation, predicate=predicate) if changed else relation)
-        item.scene.relations[:] = relations
+            if predicate is not None and rng.random() < 0.9:
+                changed.add((relation.object, relation.subject))
+                relation = replace(relation, predicate=predicate, mirror=False)
+            relations.append(relation)
+        item.scene.relations[:] = [r for r in relations if (r.subject, r.object) not in changed]  # without the ways back of these
     return {(subject, predicate, object_) for (subject, object_), predicate in chosen.items()}
 
 

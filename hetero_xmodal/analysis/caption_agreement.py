@@ -59,7 +59,8 @@ def agreement(corpus: GraphCorpus, *, seed: int = 0) -> Result:
     Result
         ``agreement``, ``images``, ``detector``, ``suspects`` and ``outliers``, as far as the corpus has several captions for an image.
     """
-    tables, units = {}, {}
+    tables: dict[str, pd.DataFrame] = {}
+    units: dict[str, str] = {}
     if len(corpus):
         tables, units = _agreement(corpus, seed)
         found = suspicion(corpus, seed=seed)
@@ -190,7 +191,7 @@ def suspect_table(corpus: GraphCorpus, found: Suspicion, *, most: int = 1000) ->
 
 def _texts(corpus: GraphCorpus, sentences: np.ndarray) -> np.ndarray:
     distinct, place = np.unique(sentences, return_inverse=True)
-    return corpus.only("sentence", distinct).frame(unit="sentence")["text"].to_numpy(object)[place.reshape(-1)]
+    return corpus.only("sentence", distinct.tolist()).frame(unit="sentence")["text"].to_numpy(object)[place.reshape(-1)]
 
 
 def reasons(rows: pd.DataFrame) -> list[str]:

@@ -258,7 +258,7 @@ def _vectors(corpus: GraphCorpus, node_type: str, rng: np.random.Generator) -> n
     if not n:
         return np.empty((0, 0), np.float32)
     some = np.sort(rng.choice(n, min(n, _SAMPLE), replace=False))
-    frame = corpus.only(unit, some).frame(node_type, unit=unit, features="list")
+    frame = corpus.only(unit, some.tolist()).frame(node_type, unit=unit, features="list")
     if "feature" not in frame or not len(frame) or not len(frame["feature"].iloc[0]):
         return np.empty((0, 0), np.float32)
     values = np.stack(frame["feature"].to_list()).astype(np.float32)

@@ -132,22 +132,25 @@ def things(flat: FlatGraphs, side: Side, empty: int) -> pd.DataFrame:
     return pd.DataFrame(columns | {name: data[name].numpy()[rows] for name in ("attributes", *more)})
 
 
-def facts(flat: FlatGraphs, side: Side, empty: int) -> pd.DataFrame:
+def facts(flat: FlatGraphs, side: Side, empty: int, *, both_ways: bool = False) -> pd.DataFrame:
     """The relations between the objects of a side: ``member``, ``subject``, ``predicate`` and ``object`` as codes, ``provenance``.
 
     ``subject_row`` and ``object_row`` are rows among the nodes of *flat*.
 
-    A fact that is stored both ways is counted once, and what does not come from the data (the neighbours in a grid) not at all.
+    A fact that is stored both ways is counted once, and what does not come from the data (the neighbours in a grid) not at all. With
+    *both_ways*, it has a row for each direction, and the column ``mirror`` is true for the way back.
     """
     data, member = flat.edge_data[side.relation], members(flat.edge_offsets[side.relation])
-    kept = np.flatnonzero(~data["mirror"].numpy().astype(bool) & (data["provenance"].numpy() != schema.PRIOR))
+    mirror = data["mirror"].numpy().astype(bool)
+    kept = np.flatnonzero((both_ways | ~mirror) & (data["provenance"].numpy() != schema.PRIOR))
     member = member[kept]
     first = flat.node_offsets[side.nodes].numpy()[member]
     names = node_names(flat, side, empty)
     ends = [end.numpy()[kept] + first for end in flat.edge_ends[side.relation]]
     predicate, provenance = (data[name].numpy()[kept] for name in ("predicate", "provenance"))
     columns = {"member": member, "subject": names[ends[0]], "predicate": predicate, "object": names[ends[1]], "provenance": provenance}
-    return pd.DataFrame(columns | {"subject_row": ends[0], "object_row": ends[1]})
+    ways = {"mirror": mirror[kept]} if both_ways else {}
+    return pd.DataFrame(columns | {"subject_row": ends[0], "object_row": ends[1]} | ways)
 
 
 # ---------------------------------------------------------------------------------------------- numbers and names

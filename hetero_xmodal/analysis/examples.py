@@ -19,7 +19,7 @@ def unit_ids(corpus: GraphCorpus, unit: str, numbers: np.ndarray) -> np.ndarray:
     distinct, place = np.unique(np.asarray(numbers, np.int64), return_inverse=True)
     if not len(distinct):
         return np.empty(0, object)
-    ids = corpus.only(unit, distinct).frame(unit=unit)["id"].to_numpy(object)
+    ids = corpus.only(unit, distinct.tolist()).frame(unit=unit)["id"].to_numpy(object)
     return ids[place.reshape(-1)]
 
 

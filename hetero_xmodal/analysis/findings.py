@@ -32,7 +32,7 @@ def suspects(corpus: GraphCorpus) -> pd.DataFrame:
         return no_findings()
     rows = found.pairs[found.pairs["score"] >= SUSPICIOUS].sort_values("logit", ascending=False, kind="stable")
     return findings(
-        "suspect", "pair", unit_ids(corpus, "pair", rows.index.to_numpy()), scores=rows["score"].to_numpy(), reasons=reasons(rows)
+        "suspect", "pair", unit_ids(corpus, "pair", rows.index.to_numpy()).tolist(), scores=rows["score"].tolist(), reasons=reasons(rows)
     )
 
 

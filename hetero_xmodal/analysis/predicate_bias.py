@@ -2,6 +2,10 @@
 
 The frequency baseline (Zellers et al., 2018, *Neural Motifs*) answers with the predicates that are most frequent between the same two names
 in the training data, without a look at the image.
+
+A fact that is stored both ways (person left of car, car right of person) is two relations here, one for each order of the two names: which
+way back is the flagged one follows from a rule (see :mod:`hetero_xmodal.parsers.geometry`), and counted once, the rule itself would look
+like a bias. Every other table counts such a fact once.
 """
 
 from __future__ import annotations
@@ -41,8 +45,8 @@ _MEANINGS = {
     "relations for each pair of names it is overestimated.",
     "skewed": "Predicates that are more frequent between two names than their frequency elsewhere lets expect: log-odds ratio with an "
     "informative Dirichlet prior of ten relations and its 95 % interval; chance: of so many by chance (Fisher's exact test). Skewed: at "
-    "most "
-    "1 % for all rows together (Bonferroni). Some of these are facts of the world (person, wear, shirt), others of the collection.",
+    "most 1 % for all rows together (Bonferroni). Some of these are facts of the world (person, wear, shirt), others of the collection. Of "
+    "a fact that is stored both ways one way is listed.",
     "predicates_given_pair": "P(predicate | subject, object): of the relations between two names, the share of each predicate, with its "
     "95 % interval "
     "(Wilson). Few: fewer than ten relations between these names.",
@@ -50,6 +54,10 @@ _MEANINGS = {
     "one.",
     "zero_shot": "Triples of the test units that the training units lack; pair seen: the two names are related there, in other ways.",
 }
+_NOTE = (
+    "Relations of {0}s: {1:,}, of which {2:,} are the way back of a fact that is stored both ways (left of, right of; near). Both ways are "
+    "counted here, because the order of the names is the question."
+)
 
 
 def bias(corpus: GraphCorpus, *, train: str = "train", test: str = "test", ks: Sequence[int] = (1, 3, 5)) -> Result:
@@ -74,13 +82,17 @@ def bias(corpus: GraphCorpus, *, train: str = "train", test: str = "test", ks: S
     """
     _check_ks(ks)
     found: dict[str, list[pd.DataFrame]] = {name: [] for name in _MEANINGS}
+    notes = []
     for side in (IMAGE, SENTENCE):
         if unit_counts(corpus)[side.unit]:
-            for name, table in _side(corpus, side, (train, test), ks).items():
+            made, back = _side(corpus, side, (train, test), ks)
+            for name, table in made.items():
                 table.insert(0, "side", side.unit)
                 found[name].append(table)
+            if back:
+                notes.append(_NOTE.format(side.unit, int(made["entropy"]["relations"].iloc[0]), back))
     tables = {name: pd.concat(parts, ignore_index=True) for name, parts in found.items() if parts}
-    return Result("bias", "Bias: what two names give away about their relation", tables, _MEANINGS, {}, draw=_draw)
+    return Result("bias", "Bias: what two names give away about their relation", tables, _MEANINGS, {}, tuple(notes), draw=_draw)
 
 
 def _draw(tables: Mapping[str, pd.DataFrame]) -> Any:
@@ -148,11 +160,12 @@ def _baseline(train: pd.DataFrame, test: pd.DataFrame, ks: Sequence[int]) -> dic
 # ---------------------------------------------------------------------------------------------- one side of a corpus
 
 
-def _side(corpus: GraphCorpus, side: Side, splits: tuple[str, str], ks: Sequence[int]) -> dict[str, pd.DataFrame]:
+def _side(corpus: GraphCorpus, side: Side, splits: tuple[str, str], ks: Sequence[int]) -> tuple[dict[str, pd.DataFrame], int]:
+    """The tables of a side, and how many of its relations are ways back."""
     part, how = _parts(corpus, side, splits)
     triples = _counted(corpus, side, part)
     if not len(triples):
-        return {}
+        return {}, 0
     counted = triples.drop(columns="count").rename(columns={"first train": "first"})
     known, asked = (counted[counted[name] > 0].rename(columns={name: "count"}) for name in ("train", "test"))
     found = _baseline(known, asked, ks)
@@ -177,7 +190,7 @@ def _side(corpus: GraphCorpus, side: Side, splits: tuple[str, str], ks: Sequence
         for key in (key for key in (*TRIPLE, "most frequent") if key in table):
             table[key] = corpus.vocabulary.strings(table[key].to_numpy())
         table["unit"] = side.unit
-    return {"baseline": baseline, "entropy": _entropies(triples)} | whole
+    return {"baseline": baseline, "entropy": _entropies(triples)} | whole, int(triples["back"].sum())
 
 
 _TRAIN, _TEST = 0, 1
@@ -193,22 +206,23 @@ def _parts(corpus: GraphCorpus, side: Side, splits: tuple[str, str]) -> tuple[np
 
 
 def _rows(corpus: GraphCorpus, side: Side) -> Iterator[pd.DataFrame]:
-    """Relations of a side, some units at a time, ``member`` counted in the whole corpus."""
+    """Relations of a side, both ways, some units at a time, ``member`` counted in the whole corpus."""
     empty = empty_code(corpus)
     for start, flat in corpus.chunks([side.nodes, side.relation], unit=side.unit):
-        rows = facts(flat, side, empty)
+        rows = facts(flat, side, empty, both_ways=True)
         yield rows.assign(member=rows["member"] + start)
 
 
 def _counted(corpus: GraphCorpus, side: Side, part: np.ndarray) -> pd.DataFrame:
-    """Every triple with ``count``, ``train`` and ``test`` (relations), ``first train``: place of the first one, and ``units``."""
-    tallies = {name: Tally(list(TRIPLE)) for name in ("count", "train", "test")}
+    """Every triple with ``count``, ``train``, ``test`` and ``back`` (relations, and how many are ways back), ``units``, and ``first
+    train``: the place of the first one."""
+    tallies = {name: Tally(list(TRIPLE)) for name in ("count", "train", "test", "back")}
     firsts: list[pd.DataFrame] = []
     place = 0
     for rows in _rows(corpus, side):
         of = part[rows["member"].to_numpy()]
         train = rows[of == _TRAIN]
-        for tally, which in zip(tallies.values(), (rows, train, rows[of == _TEST]), strict=True):
+        for tally, which in zip(tallies.values(), (rows, train, rows[of == _TEST], rows[rows["mirror"]]), strict=True):
             tally.add(which)
         first = train[list(TRIPLE)].assign(place=place + np.flatnonzero(of == _TRAIN)).drop_duplicates(list(TRIPLE))
         firsts = [pd.concat([*firsts, first]).drop_duplicates(list(TRIPLE))]
@@ -247,17 +261,23 @@ def _conditional(triples: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _skewed(triples: pd.DataFrame, of_pair: pd.Series) -> pd.DataFrame:
-    """Triples whose predicate is more frequent between these names than elsewhere."""
+    """Triples whose predicate is more frequent between these names than elsewhere; a fact stored both ways in one of its directions."""
     total = int(triples["count"].sum())
     overall = triples.groupby("predicate")["count"].transform("sum")
+    # both ways of a fact between equal names are in one row of names; they are one piece of evidence
+    back = triples.groupby(PAIR)["back"].transform("sum").where(triples["subject"] == triples["object"], 0)
+    evidence = 1 - back / of_pair
     found = log_odds(
-        triples["count"], overall - triples["count"], total_a=of_pair, total_b=total - of_pair, prior=overall / total, prior_count=_PRIOR
+        triples["count"] * evidence, overall - triples["count"], total_a=of_pair * evidence, total_b=total - of_pair,
+        prior=overall / total, prior_count=_PRIOR,
     )  # fmt: skip
     table = triples[[*TRIPLE, "count"]].assign(
         **{"relations of the pair": of_pair, "expected": of_pair * overall / total}, **{name: found[name].to_numpy() for name in found}
     )
-    table["few"] = of_pair < FEW
-    table["chance"] = chance(table["count"], of_pair, overall, total)
+    table["few"] = of_pair - back < FEW
+    count, among = (np.floor(column * evidence).astype(np.int64) for column in (table["count"], of_pair))
+    table["chance"] = chance(count, among, overall, total)
+    table = table[(triples["back"] < triples["count"]).to_numpy()]
     table["skewed"] = table["chance"] < _LEVEL / max(len(table), 1)
     table = table[table["count"] > table["expected"]]
     return table.sort_values(["chance", "z"], ascending=[True, False], kind="stable").reset_index(drop=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..csv_text import csv_of
 from ..errors import InputError, nearest
 from ..files import FolderKind, atomic_folder, existing_file, write_text
+from .result import EXAMPLES
 from .section_page import add_section, file_name, written
 from .sections import COUNTS, SECTIONS, chosen_sections
 from .units import IMAGE, SENTENCE, noun, unit_counts
@@ -17,6 +18,7 @@ from .units import IMAGE, SENTENCE, noun, unit_counts
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..explorer.cards import ExamplePages
     from ..graphs.corpus import GraphCorpus
     from ..viz.page import Page
     from .result import Result
@@ -66,6 +68,8 @@ ANALYSIS_FOLDER = FolderKind(
     optional=tuple(f"{name}.csv" for name in _MEANING) + tuple(f"{name}.png" for name in (*_MEANING, "relations")),
 )
 _UNITS = ("image", "sentence", "pair")
+#: examples of each row of a table, unless another number is asked for
+EXAMPLES_SHOWN = 6
 _LIMIT = {"sizes": 40, "degrees": 40}  # rows of a table on the page
 
 
@@ -79,6 +83,7 @@ class Analysis:
     unit : the unit that was asked for; empty if every table has that of what it counts.
     sections : name -> :class:`~hetero_xmodal.analysis.Result` of the further analyses that were asked for.
     shows_counts : whether figures and page show the tables, or the sections only.
+    corpus : what was analysed, from which the pages of examples are made.
 
     ``figures()`` and ``plot("predicates")`` draw; ``save(folder)`` writes tables (CSV), figures (PNG) and one page (HTML).
     """
@@ -89,6 +94,7 @@ class Analysis:
     unit: str = ""
     sections: dict[str, Result] = field(default_factory=dict)
     shows_counts: bool = True
+    corpus: GraphCorpus | None = field(default=None, repr=False)
 
     def __getattr__(self, name: str) -> pd.DataFrame:
         found = self.__dict__.get("tables", {})
@@ -153,38 +159,49 @@ class Analysis:
             raise InputError(f"there is no figure {name!r}{nearest(name, made)}; this corpus has {', '.join(made)}")
         return made[name]
 
-    def save(self, folder: str | Path) -> Path:
-        """Write ``<table>.csv``, ``<figure>.png`` and ``index.html`` into *folder*; return the path of the page.
+    def save(self, folder: str | Path, *, examples: int = EXAMPLES_SHOWN) -> Path:
+        """Write ``<table>.csv``, ``<figure>.png``, ``index.html`` and examples into *folder*; return the path of the page.
 
-        The folder may be new, empty, or hold an earlier result, which is replaced.
+        The page is one file with its figures in it; the examples, images with boxes and sentences behind the rows of its tables, stand in
+        the folder ``examples`` beside it. The folder may be new, empty, or hold an earlier result, which is replaced.
+
+        Parameters
+        ----------
+        examples : so many images, sentences or pairs for each of the first 200 rows of a table, at most 24; 0 for none.
 
         Raises
         ------
-        InputError : the folder holds other files or cannot be written.
+        InputError : the folder holds other files or cannot be written; *examples* is no number from 0 to 24.
         """
+        check_examples(examples)
         with atomic_folder(folder, ANALYSIS_FOLDER) as temporary:
-            self.write(temporary)
+            self.write(temporary, examples=examples)
         return Path(folder) / "index.html"
 
-    def write(self, folder: Path) -> None:
-        """Write tables, figures and page into an existing *folder*; see :data:`ANALYSIS_FOLDER`."""
+    def write(self, folder: Path, *, examples: int = EXAMPLES_SHOWN) -> None:
+        """Write tables, figures, page and examples into an existing *folder*; see :meth:`save`."""
+        from ..explorer.cards import ExamplePages
+
         for name, table in ((self.tables if self.shows_counts else {}) | {"counts": self.counts}).items():
             write_text(folder / f"{name}.csv", csv_of(table, index=name == "label_pairs"))
         for name, section in self.sections.items():
             for part, table in section.tables.items():
                 write_text(folder / f"{name}_{part}.csv", csv_of(written(table), index=False))
-        self._page().write(folder)
+        pages = ExamplePages(self.corpus) if self.corpus is not None and examples else None
+        self._page(pages, examples).write(folder)
+        if pages is not None:
+            pages.write(folder)
 
-    def _page(self) -> Page:
+    def _page(self, pages: ExamplePages | None, examples: int) -> Page:
         from ..viz.page import Page
 
-        figures, page = self.figures(), Page(self._title)
+        figures, page = self.figures(), Page(self._title, inline=True)
         page.text(*self._explanation())
         page.table(self.overview, digits=3)
         if self.sections:
             page.contents()
         for name, section in self.sections.items():
-            add_section(page, name, section, figures.get(f"section_{name}"), self.numbers)
+            add_section(page, name, section, figures.get(f"section_{name}"), self.numbers, pages, most=examples)
         if self.shows_counts:
             self._add_counts(page, figures)
         return page
@@ -236,6 +253,17 @@ class Analysis:
         if list(self.numbers) == ["graph"]:
             return "graph"
         return self.unit or _UNIT.get(name, "")
+
+
+def check_examples(examples: int) -> None:
+    """Refuse a number of examples that a table does not have.
+
+    Raises
+    ------
+    InputError : it is no whole number from 0 to 24.
+    """
+    if isinstance(examples, bool) or not isinstance(examples, int) or not 0 <= examples <= EXAMPLES:
+        raise InputError(f"examples is {examples!r}, expected a whole number from 0 (none) to {EXAMPLES}")
 
 
 def analyze(
@@ -312,9 +340,7 @@ def analyze(
     order = [name for name in _MEANING if name in made]
     alone = what is None and compare is None and by is None
     sections = _sections(corpus, names, compare, by, settings or {})
-    return Analysis(
-        counts, {name: made[name] for name in order}, numbers, unit or "", sections=sections, shows_counts=alone or COUNTS in names
-    )
+    return Analysis(counts, {name: made[name] for name in order}, numbers, unit or "", sections, alone or COUNTS in names, corpus)
 
 
 def _sections(

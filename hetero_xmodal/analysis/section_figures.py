@@ -103,7 +103,7 @@ def plot_bias(tables: Mapping[str, pd.DataFrame]) -> Drawing | None:
     n = "; ".join(f"{row['test']:,} relations of {row['side']}s" for row in baseline.to_dict("records"))
     finish(
         left,
-        f"predicates guessed from the two names; a pair of\nnames that was not seen counts as wrong (n = {n})",
+        f"predicates guessed from the two names;\na pair of names that was not seen counts as wrong\n(n = {n})",
         "share of the test relations",
         "",
     )
@@ -112,7 +112,7 @@ def plot_bias(tables: Mapping[str, pd.DataFrame]) -> Drawing | None:
         right,
         skewed,
         names,
-        "predicates tied to two names: more frequent\nbetween them than elsewhere (line: 95 % interval)",
+        "predicates tied to two names:\nmore frequent between them than elsewhere\n(line: 95 % interval)",
         "log-odds ratio",
     )
     return figure
@@ -220,7 +220,8 @@ def plot_agreement(tables: Mapping[str, pd.DataFrame], found: Suspicion | None) 
     if found is not None:
         axis = axes[-1]
         values = np.concatenate([found.pairs["logit"], found.shuffled])
-        edges = np.linspace(*np.quantile(values, [0.001, 0.999]), 40)
+        low, high = np.quantile(values, [0.001, 0.999]).tolist()
+        edges = np.linspace(low, high, 40)
         for sample, colour, name in ((found.pairs["logit"], BLUE, "pairs of the corpus"), (found.shuffled, VERMILLION, "shuffled pairs")):
             axis.hist(np.clip(sample, edges[0], edges[-1]), bins=edges, color=colour, alpha=0.65, label=name)
         _legend(axis)

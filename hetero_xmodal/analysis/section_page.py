@@ -6,19 +6,31 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .result import ROWS_WITH_EXAMPLES
+from .units import noun
+
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..explorer.cards import ExamplePages
     from ..viz.page import Page
     from .result import Result
 
-_ROWS = 12  # of a table on the page
+_ROWS = 12  # of a table on the page, before more are asked for
 _SAME = ("unit", "n")  # columns that stand in the heading where they are the same in all rows
-_IDS = 2  # of a cell of examples on the page
+_IDS = 2  # of a cell of examples on a page without pages of examples
+#: texts of a row that do not name what it is about
+_UNNAMED = {"unit", "side", "provenance", "reason", "why", "of", "kind", "most frequent"}
+_TITLE = 120
 
 
-def add_section(page: Page, name: str, section: Result, figure: Any, numbers: Mapping[str, int]) -> None:
-    """Heading, figure and tables of a section, whose figure is named after it."""
+def add_section(
+    page: Page, name: str, section: Result, figure: Any, numbers: Mapping[str, int], pages: ExamplePages | None = None, *, most: int = 0
+) -> None:
+    """Heading, figure and tables of a section, whose figure is named after it.
+
+    pages, most : where so many examples of each row stand, to which it links; without them, some ids are shown.
+    """
     page.heading(section.title, entry=True)
     page.text(*section.notes)
     if not section.tables:
@@ -30,7 +42,9 @@ def add_section(page: Page, name: str, section: Result, figure: Any, numbers: Ma
             continue
         page.heading(f"{part.replace('_', ' ')}{_counted(table, section.units.get(part, ''), numbers)}", level=3)
         page.text(section.meanings.get(part, ""))
-        page.table(shown(table), limit=_ROWS, digits=3)
+        if pages is not None and "examples" in table:
+            table = linked(table, f"{name}_{part}", section.units.get(part, ""), pages, most)
+        page.table(shown(table), limit=_ROWS, digits=3, more=ROWS_WITH_EXAMPLES - _ROWS)
 
 
 def _counted(table: pd.DataFrame, unit: str, numbers: Mapping[str, int]) -> str:
@@ -44,12 +58,45 @@ def _counted(table: pd.DataFrame, unit: str, numbers: Mapping[str, int]) -> str:
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """A table as the page shows it: without the unit and n that its heading names, and of the examples the first ids and their number."""
-    table = table.drop(columns=[name for name in _SAME if name in table and table[name].nunique() == 1])
+    same = [name for name in _SAME if name in table and table[name].nunique() == 1]
+    same += ["unit"] if "unit" in table and "unit" not in same and "side" in table else []  # the side says it
+    table = table.drop(columns=same)
+    table = table.assign(**{name: table[name].map({True: "yes", False: ""}) for name in table.select_dtypes(bool)})
     if "examples" not in table:
         return table
-    head = table.head(_ROWS)
-    cells = [", ".join(ids[:_IDS]) + (f" and {len(ids) - _IDS} more" if len(ids) > _IDS else "") for ids in head["examples"]]
-    return table.assign(examples=cells + [""] * (len(table) - len(cells)))
+    from ..viz.page import Link
+
+    cells = table["examples"].head(ROWS_WITH_EXAMPLES)
+    return _with_cells(table, [ids if isinstance(ids, Link | str) else _some_ids(ids) for ids in cells])
+
+
+def _some_ids(ids: tuple[str, ...]) -> str:
+    return ", ".join(ids[:_IDS]) + (f" and {len(ids) - _IDS} more" if len(ids) > _IDS else "")
+
+
+def linked(table: pd.DataFrame, name: str, unit: str, pages: ExamplePages, most: int) -> pd.DataFrame:
+    """The table with links to the examples of its first rows, of which *most* each are asked for from *pages*."""
+    from ..viz.page import Link
+
+    cells: list[Any] = []
+    for number, row in enumerate(table.head(ROWS_WITH_EXAMPLES).to_dict("records")):
+        ids, of = row["examples"][:most], str(row.get("unit", unit))
+        words = [value for key, value in row.items() if isinstance(value, str) and value and key not in _UNNAMED]
+        title = (" " if "predicate" in row else ", ").join(words[:3])
+        title = title if len(title) <= _TITLE else f"{title[:_TITLE].rstrip()} ..."
+        address = pages.link(name, number, title, unit=of, ids=ids, names=words) if ids else ""
+        cells.append(Link(f"{len(ids)} {noun(of, count=len(ids))}", address) if ids else "")
+    return _with_cells(table, cells)
+
+
+def _with_cells(table: pd.DataFrame, cells: list[Any]) -> pd.DataFrame:
+    """The table with other examples in its first rows, and none in the others."""
+    import pandas as pd
+
+    column = pd.Series("", index=table.index, dtype=object)
+    for k, cell in enumerate(cells):  # a link is a tuple, which pandas would take apart
+        column.iat[k] = cell
+    return table.assign(examples=column)
 
 
 def written(table: pd.DataFrame) -> pd.DataFrame:

@@ -7,21 +7,25 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import examples, say
+from .options import examples as shown
+from .options import say
 
 app = typer.Typer()
 
 _UNIT = "image or sentence: only the tables of that unit; pair: everything once for every pair. If left out, each table has its own unit."
 _WHAT = "Names, separated by commas: contents, bias, coverage, labels, agreement, leakage, words, counts (plain counts of everything); "
 "all if left out."
+_EXAMPLES = "For each row of a table, so many images, sentences or pairs on a page of examples, at most 24; 0: no such pages."
+EXAMPLES = 6
 
 
 @app.command(
-    epilog=examples(
+    epilog=shown(
         "hetero-xmodal analyze corpus --out report",
         "hetero-xmodal analyze corpus --what bias,leakage --out report",
         "hetero-xmodal analyze corpus --compare other --out report",
         "hetero-xmodal analyze corpus --by split --out report",
+        "hetero-xmodal analyze corpus --what bias --examples 24 --out report",
         "hetero-xmodal analyze corpus --what words --groups 'cats=cat,kitten;dogs=dog,puppy' --out report",
     )
 )
@@ -37,6 +41,7 @@ def analyze(
     index: Annotated[
         Path | None, typer.Option(help="Index written by 'hetero-xmodal index', for the modality gap of a comparison.")
     ] = None,
+    examples: Annotated[int, typer.Option(help=_EXAMPLES)] = EXAMPLES,
 ) -> None:
     """Count what a corpus holds and look for what is wrong with it: tables, figures and one page; images once, however many sentences.\f
 
@@ -55,13 +60,15 @@ def analyze(
         settings["labels"] = {"tau": tau}
     if groups is not None:
         settings["words"] = {"groups": _groups(groups)}
-    from ..analysis.report import ANALYSIS_FOLDER
+    from ..analysis.report import ANALYSIS_FOLDER, check_examples
     from ..analysis.report import analyze as analyse
+
+    check_examples(examples)
 
     with atomic_folder(out, ANALYSIS_FOLDER) as folder:  # a folder that cannot be used is refused before the work
         if compare is not None or index is not None or by is not None:
             settings["compare"] = _comparison(corpus, compare, index)
-        analyse(corpus, unit=unit, what=what, compare=compare, by=by, settings=settings).write(folder)
+        analyse(corpus, unit=unit, what=what, compare=compare, by=by, settings=settings).write(folder, examples=examples)
     say(f"Look at the page: {out / 'index.html'}")
 
 

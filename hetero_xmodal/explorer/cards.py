@@ -21,6 +21,9 @@ from ..errors import InputError
 if TYPE_CHECKING:
     from ..graphs.corpus import GraphCorpus
 
+_OWNERS = (schema.VISUAL, schema.WORD, schema.RELATES, schema.WORD_RELATES)
+#: so many cards are made together
+_TOGETHER = 128
 #: sentences of an image, and relations of a pair, on one card
 _SENTENCES, _FACTS = 5, 8
 STYLE = """
@@ -40,8 +43,8 @@ a { color: var(--box); }
 .photo { position: relative; width: fit-content; max-width: 100%; line-height: 0; }
 .photo img { display: block; max-width: 100%; height: auto; min-width: 10rem; }
 .photo svg { position: absolute; inset: 0; width: 100%; height: 100%; }
-rect { fill: none; vector-effect: non-scaling-stroke; stroke: var(--box); stroke-width: 1.5; }
-rect.under { stroke: #fff; stroke-width: 3.5; stroke-opacity: .8; }
+rect, path { fill: none; vector-effect: non-scaling-stroke; stroke: var(--box); stroke-width: 1.5; pointer-events: all; }
+path { stroke: #fff; stroke-width: 3.5; stroke-opacity: .8; pointer-events: none; }
 rect.hit { stroke: var(--hit); stroke-width: 3; }
 .sentence { overflow-wrap: anywhere; }
 .object { border-bottom: 2px solid #e69f00; }
@@ -67,6 +70,12 @@ class Card:
     sentences: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
     facts: list[tuple[str, str, str]] = field(default_factory=list)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """What its regions and object words are called."""
+        words = (word for _, words in self.sentences for word in words)
+        return frozenset(region["name"] for region in self.regions) | frozenset(map(_called, words))
+
     def html(self, source: str, marked: set[str], *, more: str = "") -> str:
         """The card; *source* is the address of its image, *marked* the names that stand out, *more* further markup below."""
         parts = [self._photo(source, marked)] if self.image is not None and source else []
@@ -81,7 +90,8 @@ class Card:
             return f'<div class="photo"><img loading="lazy" src="{escape(source)}" alt=""></div>'
         width, height = self.size
         boxes = sorted(self.regions, key=lambda region: -_area(region["box"]))
-        drawn = "".join(_box(region, region["name"] in marked) for region in boxes)
+        under = "".join(f"M{x:g} {y:g}h{w:g}v{h:g}h{-w:g}z" for x, y, w, h in (_place(region["box"]) for region in boxes))
+        drawn = f'<path d="{under}"/>' + "".join(_box(region, region["name"] in marked) for region in boxes)
         frame = f'viewBox="0 0 {width:g} {height:g}" preserveAspectRatio="none"'
         image = f'<img loading="lazy" src="{escape(source)}" alt="" width="{width:g}" height="{height:g}">'
         return f'<div class="photo">{image}<svg {frame}>{drawn}</svg></div>'
@@ -91,11 +101,20 @@ def _area(box: Sequence[float]) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
+def _place(box: Sequence[float]) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = (round(value, 1) for value in box)
+    return x1, y1, max(0, x2 - x1), max(0, y2 - y1)
+
+
 def _box(region: dict[str, Any], hit: bool) -> str:
-    x1, y1, x2, y2 = region["box"]
-    place = f'x="{x1:g}" y="{y1:g}" width="{max(0, x2 - x1):g}" height="{max(0, y2 - y1):g}"'
-    title = f"<title>{escape(region['name'])}</title>"
-    return f'<g>{title}<rect class="under" {place}/><rect class="{"hit" if hit else "box"}" {place}/></g>'
+    x, y, width, height = _place(region["box"])
+    of_class = ' class="hit"' if hit else ""
+    return f'<rect{of_class} x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}"><title>{escape(region["name"])}</title></rect>'
+
+
+def _called(word: dict[str, Any]) -> str:
+    """The name of the object that a word heads."""
+    return word["more"].get("name") or word["more"].get("lemma") or word["name"]
 
 
 def _sentence(text: str, words: Iterable[dict[str, Any]], marked: set[str]) -> str:
@@ -106,7 +125,7 @@ def _sentence(text: str, words: Iterable[dict[str, Any]], marked: set[str]) -> s
         if span is None or not more.get("is_object"):
             continue
         out.append(escape(text[end : span[0]]))
-        tag = "mark" if (more.get("name") or more.get("lemma")) in marked else "span"
+        tag = "mark" if _called(word) in marked else "span"
         out.append(f'<{tag} class="object">{escape(text[span[0] : span[1]])}</{tag}>')
         end = span[1]
     return "".join(out) + escape(text[end:])
@@ -122,14 +141,31 @@ class CardMaker:
 
     def of(self, unit: str, number: int) -> Card:
         """The card of one pair, image or sentence; an image has its first sentences, a sentence its first image."""
+        return self.many(unit, [number])[0]
+
+    def many(self, unit: str, numbers: Sequence[int]) -> list[Card]:
+        """The cards of some pairs, images or sentences of which a part of the corpus is read once."""
+        from .content import pair_graphs
+
+        pairs = [self._pairs_behind(unit, number) for number in numbers]
+        ids = self.corpus.only(unit, numbers).frame(unit=unit)["id"].tolist()
+        flat = [pair for group in pairs for pair in group]
+        graphs = iter(pair_graphs(self.corpus, flat, _OWNERS))
+        texts = iter(self.corpus.only("pair", flat).sentences if flat else ())
+        cards = []
+        for number, group, id in zip(numbers, pairs, ids, strict=True):
+            title = f"{unit} {id}"
+            made = [(next(texts), next(graphs)) for _ in group]
+            cards.append(self._of_pairs(int(self.of_image[group[0]]), made, title) if group else self._alone(unit, number, title))
+        return cards
+
+    def _pairs_behind(self, unit: str, number: int) -> list[int]:
+        """The numbers of the pairs on a card."""
         if unit == "pair":
-            return self._pairs([number], f"pair {self._id('pair', number)}")
+            return [number]
         order, values = self._pairs_of[unit]
         first, last = np.searchsorted(values, [number, number + 1])
-        title = f"{unit} {self._id(unit, number)}"
-        if first < last:
-            return self._pairs(sorted(order[first:last].tolist())[: _SENTENCES if unit == "image" else 1], title)
-        return self._alone(unit, number, title)
+        return sorted(order[first:last].tolist())[: _SENTENCES if unit == "image" else 1]
 
     def first_pair(self, unit: str, number: int) -> int | None:
         """The number of the first pair of an image or sentence, if it has one."""
@@ -139,21 +175,14 @@ class CardMaker:
         first, last = np.searchsorted(values, [number, number + 1])
         return int(order[first:last].min()) if first < last else None
 
-    def _id(self, unit: str, number: int) -> str:
-        return str(self.corpus.only(unit, [number]).frame(unit=unit)["id"].iloc[0])
-
-    def _pairs(self, numbers: list[int], title: str) -> Card:
+    def _of_pairs(self, image: int, made: list[tuple[str, dict[str, Any]]], title: str) -> Card:
         """One image with the sentences of some of its pairs."""
-        from .content import pair_graphs
-
-        made = pair_graphs(self.corpus, numbers, (schema.VISUAL, schema.WORD, schema.RELATES, schema.WORD_RELATES))
-        texts = self.corpus.only("pair", numbers).sentences
-        nodes = made[0]["nodes"]
-        facts = _facts(made[0], schema.RELATES, nodes[schema.VISUAL])
-        facts += [fact for one in made for fact in _facts(one, schema.WORD_RELATES, one["nodes"][schema.WORD])]
-        sentences = [(text, one["nodes"][schema.WORD]) for text, one in zip(texts, made, strict=True)]
-        regions = [region for region in nodes[schema.VISUAL] if region["more"].get("provenance") != "prior"]
-        return Card(title, int(self.of_image[numbers[0]]), made[0]["size"], regions, sentences, list(dict.fromkeys(facts)))
+        graph = made[0][1]
+        facts = _facts(graph, schema.RELATES, graph["nodes"][schema.VISUAL])
+        facts += [fact for _, one in made for fact in _facts(one, schema.WORD_RELATES, one["nodes"][schema.WORD])]
+        sentences = [(text, [word for word in one["nodes"][schema.WORD] if word["more"].get("is_object")]) for text, one in made]
+        regions = [region for region in graph["nodes"][schema.VISUAL] if region["more"].get("provenance") != "prior"]
+        return Card(title, image, graph["size"], regions, sentences, list(dict.fromkeys(facts)))
 
     def _alone(self, unit: str, number: int, title: str) -> Card:
         """An image without a sentence, or a sentence without an image."""
@@ -175,7 +204,7 @@ def _inverse(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _facts(graph: dict[str, Any], relation: schema.Relation, nodes: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
     """The relations of one side, such as ("person", "ride", "horse"); a way back is left out."""
     edges = graph["edges"][schema.relation_name(relation)]
-    names = [node["more"].get("name") or node["more"].get("lemma") or node["name"] for node in nodes]
+    names = [_called(node) for node in nodes]
     return [(names[source], predicate, names[target]) for source, target, predicate, _, mirror in edges if not mirror]
 
 
@@ -230,9 +259,9 @@ class ExamplePages:
 
     def __init__(self, corpus: GraphCorpus, *, folder: str = "examples"):
         self.corpus, self.folder = corpus, folder
-        self._sections: dict[str, list[tuple[int, str, str, tuple[str, ...]]]] = {}
+        self._sections: dict[str, list[_Row]] = {}
 
-    def link(self, table: str, row: int, title: str, *, unit: str, ids: Sequence[str]) -> str:
+    def link(self, table: str, row: int, title: str, *, unit: str, ids: Sequence[str], names: Iterable[str] = ()) -> str:
         """The address of the section of a row, from the folder that :meth:`write` is given.
 
         Parameters
@@ -241,6 +270,7 @@ class ExamplePages:
         row : its number in the table.
         title : heading of the section, such as ``"dog on sofa: 12"``.
         unit : ``"pair"``, ``"image"`` or ``"sentence"``: what the *ids* name.
+        names : of the regions and words that stand out.
 
         Raises
         ------
@@ -248,7 +278,7 @@ class ExamplePages:
         """
         if not table.replace("-", "").replace("_", "").isalnum() or not table.isascii():
             raise InputError(f"the table is called {table!r}; its page needs a name of letters, digits, '-' and '_'")
-        self._sections.setdefault(table, []).append((row, title, unit, tuple(ids)))
+        self._sections.setdefault(table, []).append(_Row(row, title, unit, tuple(ids), frozenset(names)))
         return f"{self.folder}/{table}.html#row-{row}"
 
     def write(self, folder: Path, *, back: str = "index.html") -> None:
@@ -262,23 +292,67 @@ class ExamplePages:
             return
         place = folder / self.folder
         place.mkdir()
-        maker, read, numbers, written = CardMaker(self.corpus), photo(self.corpus, 420), self._numbers(), dict[int, str]()
+        cards = self._cards()
+        sources = self._images({card.image for card in cards.values() if card.image is not None}, place)
+        drawn: dict[tuple[str, str, frozenset[str]], str] = {}
         for table, sections in self._sections.items():
             body = [f'<p><a href="../{escape(back)}">back to the tables</a></p>']
-            for row, title, unit, ids in sections:
-                cards = []
-                for id in ids:
-                    card = maker.of(unit, numbers[unit][id])
-                    if card.image is not None and card.image not in written:
-                        data = read(card.image)
-                        written[card.image] = f"images/{card.image}.jpg" if data else ""
-                        if data:
-                            (place / "images").mkdir(exist_ok=True)
-                            (place / written[card.image]).write_bytes(data)
-                    cards.append(card.html("" if card.image is None else written[card.image], set()))
-                body.append(f'<section id="row-{row}"><h2>{escape(title)}</h2><div class="cards">{"".join(cards)}</div></section>')
-            (place / f"{table}.html").write_text(page(f"Examples: {table}", "\n".join(body)), encoding="utf-8", errors="backslashreplace")
+            for row in sections:
+                made = []
+                for id in row.ids:
+                    card = cards[row.unit, id]
+                    key = (row.unit, id, row.names & card.names)
+                    if key not in drawn:
+                        drawn[key] = card.html(sources.get(card.image, ""), set(key[2]))
+                    made.append(drawn[key])
+                head = f'<section id="row-{row.number}"><h2>{escape(row.title)}</h2>'
+                body.append(f'{head}<div class="cards">{"".join(made)}</div></section>')
+            title = f"Examples: {table.replace('_', ' ')}"
+            (place / f"{table}.html").write_text(page(title, "\n".join(body)), encoding="utf-8", errors="backslashreplace")
 
-    def _numbers(self) -> dict[str, dict[str, int]]:
-        units = {unit for sections in self._sections.values() for _, _, unit, _ in sections}
-        return {unit: {id: k for k, id in enumerate(self.corpus.frame(unit=unit)["id"])} for unit in units}
+    def _cards(self) -> dict[tuple[str, str], Card]:
+        """The card of every example, by its unit and id; each is made once."""
+        wanted: dict[str, dict[str, None]] = {}
+        for row in (row for rows in self._sections.values() for row in rows):
+            wanted.setdefault(row.unit, {}).update(dict.fromkeys(row.ids))
+        maker, found = CardMaker(self.corpus), dict[tuple[str, str], Card]()
+        for unit, ids in wanted.items():
+            numbers = {id: k for k, id in enumerate(self.corpus.frame(unit=unit)["id"])}
+            unknown = next((id for id in ids if id not in numbers), None)
+            if unknown is not None:
+                raise InputError(f"the corpus has no {unit} {unknown!r}, which is given as an example")
+            order = sorted(ids, key=numbers.__getitem__)
+            parts = [order[k : k + _TOGETHER] for k in range(0, len(order), _TOGETHER)]
+            for part in _shown(parts, f"batches of {unit}s"):
+                cards = maker.many(unit, [numbers[id] for id in part])
+                found.update({(unit, id): card for id, card in zip(part, cards, strict=True)})
+        return found
+
+    def _images(self, numbers: set[int], place: Path) -> dict[int | None, str]:
+        """Writes the images, and returns the address of each that can be read."""
+        read, sources = photo(self.corpus, 420), dict[int | None, str]()
+        for number in _shown(sorted(numbers), "images"):
+            data = read(number)
+            if data:
+                (place / "images").mkdir(exist_ok=True)
+                (place / "images" / f"{number}.jpg").write_bytes(data)
+                sources[number] = f"images/{number}.jpg"
+        return sources
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of a table with examples."""
+
+    number: int
+    title: str
+    unit: str
+    ids: tuple[str, ...]
+    names: frozenset[str]
+
+
+def _shown(things: list[Any], unit: str) -> Iterable[Any]:
+    """*things* with a bar on a terminal, where there are many."""
+    from tqdm import tqdm
+
+    return tqdm(things, unit=f" {unit}", disable=len(things) < 200 or None, leave=False)

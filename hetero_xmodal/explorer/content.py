@@ -6,20 +6,21 @@ A node is named by its type and number, ``"visual:3"``. Texts are texts here; ho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from .. import schema
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ..graphs.corpus import GraphCorpus
+    from ..graphs.flat import FlatGraphs
 
 #: pairs in one file of graphs
 CHUNK = 64
-#: columns that are no details of a node
-_PLACE = {"graph", "id", "node", "x1", "y1", "x2", "y2", "image_width", "image_height"}
 
 
 def pair_list(corpus: GraphCorpus) -> dict[str, Any]:
@@ -63,48 +64,77 @@ def pair_graphs(corpus: GraphCorpus, numbers: Sequence[int], owners: Sequence[st
     """
     part = corpus.subset(list(numbers))
     made: list[dict[str, Any]] = [{"size": None, "nodes": {}, "edges": {}} for _ in range(len(part))]
-    for node_type in (name for name in part.node_types if owners is None or name in owners):
-        name = schema.node_type(node_type).name_feature
-        for pair, rows in enumerate(_grouped(part.frame(node_type), len(part))):
-            made[pair]["nodes"][node_type] = [_node(row, name) for row in rows]
-            if node_type == schema.VISUAL and rows:
-                made[pair]["size"] = [rows[0]["image_width"], rows[0]["image_height"]]
+    node_types = [name for name in part.node_types if owners is None or name in owners]
+    relations = [triple for triple in part.relations if owners is None or triple in owners]
+    for _, flat in part.chunks([*node_types, *relations], size=max(1, len(part))):
+        for node_type in node_types:
+            columns = _columns(flat.node_data[node_type], schema.NODE_FEATURES.get(node_type, ()), part)
+            sizes = columns.get("image_size", [])
+            for pair, (first, last) in enumerate(pairwise(flat.node_offsets[node_type].tolist())):
+                if node_type == schema.VISUAL and first < last:
+                    made[pair]["size"] = sizes[first]
+            for pair, nodes in enumerate(_split(_nodes(columns, node_type), flat.node_offsets[node_type])):
+                made[pair]["nodes"][node_type] = nodes
+        for relation in relations:
+            for pair, edges in enumerate(_split(_edges(flat, relation, part), flat.edge_offsets[relation])):
+                made[pair]["edges"][schema.relation_name(relation)] = edges
     for pair, text in enumerate(part.sentences):
         _add_spans(made[pair]["nodes"].get(schema.WORD, []), text)
-    for relation in (triple for triple in part.relations if owners is None or triple in owners):
-        text = schema.relation_type(relation).text_feature
-        for pair, rows in enumerate(_grouped(part.frame(relation), len(part))):
-            made[pair]["edges"][schema.relation_name(relation)] = [_edge(row, text) for row in rows]
     return made
 
 
-def _grouped(table: pd.DataFrame, count: int) -> list[list[dict[str, Any]]]:
+def _split(rows: list[Any], offsets: Any) -> list[list[Any]]:
     """The rows of each graph."""
-    rows: list[list[dict[str, Any]]] = [[] for _ in range(count)]
-    for graph, row in zip(table["graph"].tolist(), table.to_dict("records"), strict=True):
-        rows[graph].append(row)
-    return rows
+    return [rows[first:last] for first, last in pairwise(offsets.tolist())]
 
 
-def _node(row: dict[str, Any], name: str) -> dict[str, Any]:
-    node: dict[str, Any] = {"name": row.get(name, "")}
-    if "x1" in row:
-        node["box"] = [round(row[corner], 2) for corner in ("x1", "y1", "x2", "y2")]
-    details = {key: _detail(key, value) for key, value in row.items() if key not in _PLACE and key != name}
-    node["more"] = {key: value for key, value in details.items() if value not in ("", None, False)}
-    return node
+def _columns(data: Mapping[str, Any], features: Sequence[schema.Feature], corpus: GraphCorpus) -> dict[str, list[Any]]:
+    """The features of nodes or edges as lists of plain values, column by column; texts are codes into the corpus's vocabulary."""
+    texts = {feature.name for feature in features if feature.text}
+    columns: dict[str, list[Any]] = {}
+    for name, value in data.items():
+        if name in texts:
+            columns[name] = corpus.vocabulary.strings(value).tolist()
+        elif value.ndim == 1:
+            columns[name] = _details(name, value.numpy())
+        elif name == "box":
+            columns[name] = np.round(value.numpy().astype(float), 2).tolist()
+        elif name == "image_size":
+            columns[name] = value.tolist()
+    return columns
 
 
-def _edge(row: dict[str, Any], text: str) -> list[Any]:
-    return [row["source"], row["destination"], row.get(text, ""), row.get("score"), int(row.get("mirror", 0))]
+def _details(name: str, values: np.ndarray) -> list[Any]:
+    """A column of numbers as a reader wants it: provenance by name, a number of things in words where it is none."""
+    if name.endswith("provenance"):
+        return np.array(schema.PROVENANCE, object)[values].tolist()
+    if name == "number":
+        return [{0: "", schema.SEVERAL: "several"}.get(value, value) for value in values.tolist()]
+    return np.round(values.astype(float), 4).tolist() if values.dtype.kind == "f" else values.tolist()
 
 
-def _detail(key: str, value: Any) -> Any:
-    if key.endswith("provenance"):
-        return schema.PROVENANCE[int(value)]
-    if key == "number":
-        return {0: "", schema.SEVERAL: "several"}.get(int(value), int(value))
-    return round(value, 4) if isinstance(value, float) else value
+def _nodes(columns: Mapping[str, list[Any]], node_type: str) -> list[dict[str, Any]]:
+    """The nodes of all graphs; what is empty, zero or false is left out of the details."""
+    name = schema.node_type(node_type).name_feature
+    details = [key for key in columns if key not in (name, "box", "image_size")]
+    rows = zip(*(columns[key] for key in details), strict=True) if details else itertools.repeat(())
+    made = [
+        {"name": called, "more": {key: value for key, value in zip(details, row, strict=True) if value}}
+        for called, row in zip(columns[name], rows, strict=False)
+    ]
+    for node, box in zip(made, columns.get("box", ()), strict=False):
+        node["box"] = box
+    return made
+
+
+def _edges(flat: FlatGraphs, relation: schema.Relation, corpus: GraphCorpus) -> list[list[Any]]:
+    """The edges of all graphs: source, destination, text, score, whether it is a way back."""
+    columns = _columns(flat.edge_data[relation], schema.EDGE_FEATURES.get(relation, ()), corpus)
+    source, destination = (end.tolist() for end in flat.edge_ends[relation])
+    text = columns.get(schema.relation_type(relation).text_feature, [""] * len(source))
+    score = columns.get("score", [None] * len(source))
+    mirror = [int(value) for value in columns.get("mirror", [0] * len(source))]
+    return [list(row) for row in zip(source, destination, text, score, mirror, strict=True)]
 
 
 def _add_spans(words: list[dict[str, Any]], text: str) -> None:

@@ -17,6 +17,7 @@ from ..files import FolderKind, atomic_folder, atomic_path, check_writable, exis
 if TYPE_CHECKING:
     from ..graphs.corpus import GraphCorpus
 
+#: of formats with one graph for each pair
 _ALONE = "Images without a sentence and sentences without an image are no graph and are left out."
 
 

@@ -540,8 +540,8 @@ class GraphCorpus(Sequence):
         return owner
 
     def _owners(self) -> FlatGraphs:
-        """The node types and relations, without rows."""
-        return self._data.merged({part: table.take([]) for part, table in self._data.tables.items()})
+        """The node types and relations, in order; no row of them is read."""
+        return self._data.merged(self._data.tables)
 
     def _texts_of(self, unit: str, *, only_id: bool = False) -> dict[str, Any]:
         """The texts of every row of a unit, by the name of their column."""

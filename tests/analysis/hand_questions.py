@@ -49,6 +49,17 @@ def frequency_baseline(train: list[Triple], test: list[Triple], ks: Iterable[int
     return out
 
 
+def both_ways(triples: dict[tuple[str, str, str, str], tuple[int, int]]) -> dict[Triple, int]:
+    """Relations of triples by provenance, (count, images), where what rules read off the boxes is said from both ends."""
+    back = {"left of": "right of", "above": "below", "near": "near"}
+    out: Counter = Counter()
+    for (subject, predicate, object_, provenance), (count, _) in triples.items():
+        out[subject, predicate, object_] += count
+        if provenance == "geometry" and predicate in back:
+            out[object_, back[predicate], subject] += count
+    return dict(out)
+
+
 def entropies(triples: dict[Triple, int]) -> dict[str, float]:
     """Entropy of the predicate in bits, given nothing, the subject, the object, both."""
     total, out = sum(triples.values()), {}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.stats import hypergeom
 
 import hetero_xmodal as hx
 from hetero_xmodal import analysis
@@ -20,6 +22,7 @@ from hetero_xmodal.data.world import SCENE_LABELS, scene_item
 from hetero_xmodal.graphs.build import flat_pair
 from hetero_xmodal.graphs.corpus import GraphCorpus
 from hetero_xmodal.graphs.flat import FlatGraphs
+from hetero_xmodal.parsers.geometry import relations_between
 from hetero_xmodal.scenes import SceneGraph, SceneObject, SceneRelation
 
 IMAGES, SENTENCES = 60, 4
@@ -222,6 +225,42 @@ def test_a_planted_predicate_and_a_planted_colour_are_found_and_chance_is_not():
     assert set(skewed["examples"].iloc[0]) <= {f"{k}.png" for k in range(20)} and len(skewed["examples"].iloc[0]) == skewed["count"].iloc[0]
 
 
+def test_both_ways_of_a_fact_count_so_that_the_rule_that_marks_one_is_no_bias():
+    """Six images with a person left of a car and four with it on the right, as a rule reads them off the boxes; two dogs in each."""
+    graphs = []
+    for k in range(10):
+        person, car = ((0, 40, 10, 60), (60, 40, 80, 60))[:: 1 if k < 6 else -1]
+        things = [SceneObject("person", box=person), SceneObject("car", box=car)]
+        things += [SceneObject("dog", box=(5, 180, 15, 190)), SceneObject("dog", box=(150, 180, 160, 190))]
+        near = relations_between([thing.box for thing in things[:2]], ["person", "car"], size=(200, 200))
+        far = relations_between([thing.box for thing in things[2:]], ["dog", "dog"], size=(200, 200))
+        far = [replace(relation, subject=relation.subject + 2, object=relation.object + 2) for relation in far]
+        graphs.append(hx.build_graph(SceneGraph(things, near + far, size=(200, 200)), SceneGraph()))
+    found = analysis.bias(GraphCorpus.from_graphs(graphs))
+    counts = found.predicates_given_pair[["subject", "predicate", "object", "count"]].values.tolist()
+    assert sorted(counts) == [
+        ["car", "left of", "person", 4], ["car", "right of", "person", 6],
+        ["dog", "left of", "dog", 10], ["dog", "right of", "dog", 10],
+        ["person", "left of", "car", 6], ["person", "right of", "car", 4],
+    ]  # fmt: skip
+    assert found.entropy.set_index("given")["entropy (bits)"]["nothing"] == pytest.approx(1)  # each way is half of all
+    assert "Relations of images: 40, of which 20 are the way back" in found.notes[0]
+    dogs = found.skewed[found.skewed["subject"] == "dog"]
+    assert not len(dogs) and not found.skewed["skewed"].any()
+    assert hx.analyze(graphs).predicates[["predicate", "relations"]].values.tolist() == [["left of", 20]]  # elsewhere a fact counts once
+
+
+def test_both_ways_between_equal_names_are_one_piece_of_evidence():
+    things = [SceneObject("cow", box=(0, 0, 10, 10)), SceneObject("cow", box=(12, 0, 22, 10))]
+    side_by_side = relations_between([thing.box for thing in things], ["cow", "cow"], size=(200, 200))
+    graphs = [hx.build_graph(SceneGraph(things, side_by_side, size=(200, 200)), SceneGraph())] * 7
+    boxes = [SceneObject("cup", box=(0, 0, 9, 9)), SceneObject("box", box=(5, 5, 20, 20))]
+    graphs += [hx.build_graph(SceneGraph(boxes, [SceneRelation(0, "under", 1)], size=(200, 200)), SceneGraph())] * 30
+    row = analysis.bias(GraphCorpus.from_graphs(graphs)).skewed.set_index("predicate").loc["near"]
+    assert (row["count"], row["relations of the pair"], row["few"]) == (14, 14, True)
+    assert row["chance"] == pytest.approx(float(hypergeom.sf(6, 44, 14, 7)))
+
+
 def test_words_about_groups_are_counted_by_sentence():
     texts = [
         "A woman holds a red umbrella.",
@@ -317,9 +356,8 @@ def test_sections_on_page_and_disk(world, tmp_path):
     found = hx.analyze(world, what="bias,words", by="split")
     page = found.save(tmp_path / "report").read_text()
     assert list(found.sections) == ["bias", "words", "compare_train"] and not found.shows_counts
-    assert (
-        all(section.title in page for section in found.sections.values()) and "predicates (unit: image" not in page and "http" not in page
-    )
+    assert all(section.title in page for section in found.sections.values()) and "predicates (unit: image" not in page
+    assert "http" not in page.replace("http-equiv", "")
     names = {path.name for path in (tmp_path / "report").iterdir()}
     assert {
         "bias_baseline.csv",
@@ -331,6 +369,38 @@ def test_sections_on_page_and_disk(world, tmp_path):
     assert list(skewed) == list(found.sections["bias"].skewed)
     assert skewed["examples"].iloc[0].split("; ") == list(found.sections["bias"].skewed["examples"].iloc[0])
     assert hx.analyze(world).shows_counts and not hx.analyze(world).sections
+
+
+def test_rows_lead_to_their_examples(world, tmp_path):
+    """Every row with examples links to a section with so many cards, of which each is of a unit behind the row."""
+    found = hx.analyze(world, what="bias,coverage,agreement")
+    page = found.save(tmp_path / "report", examples=2).read_text()
+    links = re.findall(r'href="examples/([a-z_]+)\.html#row-([0-9]+)">([0-9]+) (image|sentence|pair)s?<', page)
+    wanted = {
+        (f"{name}_{part}", k): (row["examples"][:2], section.units.get(part) or row["unit"])
+        for name, section in found.sections.items()
+        for part, table in section.tables.items() if "examples" in table
+        for k, row in enumerate(table.head(200).to_dict("records")) if row["examples"]
+    }  # fmt: skip
+    assert len(links) == len(wanted) > 100 and {(table, int(row)) for table, row, *_ in links} == set(wanted)
+    pages = {table: (tmp_path / "report" / "examples" / f"{table}.html").read_text() for table, _ in wanted}
+    for table, row, count, unit in links:
+        ids, of = wanted[table, int(row)]
+        section = pages[table].partition(f'id="row-{row}"')[2].partition("</section>")[0]
+        assert (int(count), unit) == (len(ids), of)
+        assert re.findall('<p class="id">([^<]*)</p>', section) == [f"{of} {id}" for id in ids]
+    first = found.sections["bias"].skewed.iloc[0]
+    section = pages["bias_skewed"].partition("<section")[2].partition("</section>")[0]
+    assert f"<h2>{first['subject']} {first['predicate']} {first['object']}</h2>" in section
+    marked = {name for name in re.findall('class="hit"[^>]*><title>([^<]*)<', section)}
+    assert marked == {first["subject"], first["object"]}
+    found.save(tmp_path / "report", examples=0)
+    assert not (tmp_path / "report" / "examples").exists()
+    assert "examples/" not in (tmp_path / "report" / "index.html").read_text()
+    for wrong in (-1, 25, True, 2.0):
+        with pytest.raises(hx.InputError, match="examples is .*expected a whole number from 0"):
+            found.save(tmp_path / "other", examples=wrong)
+    assert not (tmp_path / "other").exists()
 
 
 def test_what_is_asked_for_is_checked_before_the_work(world):

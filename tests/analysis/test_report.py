@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import random
 from collections import Counter, defaultdict
@@ -382,8 +383,11 @@ def test_saved_result_is_whole_and_replaced_but_never_mixed_with_other_files(two
     pd.testing.assert_frame_equal(again, two.coverage, check_dtype=False)
     html = page.read_text()
     for name in [*two.figures()]:
-        assert f'src="{name}.png"' in html and (page.parent / f"{name}.png").stat().st_size > 2000
-    assert "http" not in html and str(tmp_path) not in html and html.count("<img") == html.count('alt="') == len(two.figures())
+        data = (page.parent / f"{name}.png").read_bytes()
+        assert base64.b64encode(data).decode() in html and len(data) > 2000  # the page is one file
+    assert "http" not in html.replace("http-equiv", "") and str(tmp_path) not in html
+    assert html.count('<img src="data:image/png;base64,') == html.count("src=") == html.count('alt="') == len(two.figures())
+    assert "default-src 'none'" in html and "img-src data:;" in html and "<script" not in html
     two.save(tmp_path / "report")  # its own files are replaced
     (tmp_path / "report" / "notes.txt").write_text("mine")
     with pytest.raises(hx.InputError, match="holds 'notes.txt'"):

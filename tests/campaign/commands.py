@@ -108,7 +108,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("corpus", "corpus world/scenes --scenes true --limit 8 --sentences-per-image 2 --out OUT", part=True),
     Command("analyze", "analyze IN/corpus --out OUT", inputs=("corpus",), slow=True),
     Command("export", "export IN/corpus --to parquet --out OUT", inputs=("corpus",), slow=True),
-    Command("export coco", "export IN/corpus --to coco --out OUT", inputs=("corpus",), slow=True),
+    *(
+        Command(f"export {name}", f"export IN/corpus --to {name} --out OUT", inputs=("corpus",), slow=True)
+        for name in ("coco", "visual-genome", "pyg", "dgl", "graphml", "gexf", "neo4j-csv", "croissant")
+    ),
     Command("export duckdb", "export IN/corpus --to duckdb --out OUT", inputs=("corpus",), out="result.duckdb", varies=("",),
             slow=True),
     Command("query", "query IN/corpus SELECT+*+FROM+word --out OUT", inputs=("corpus",), out="result.csv", slow=True),

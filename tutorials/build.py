@@ -12,7 +12,9 @@ A student's notebook that was run or changed since it was built is that student'
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
+import io
 import json
 import re
 import sys
@@ -23,6 +25,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbformat import NotebookNode
+from PIL import Image
 
 from hetero_xmodal.files import atomic_path
 
@@ -166,7 +169,18 @@ def execute(solution: NotebookNode, folder: Path) -> None:
             if output.output_type == "error":
                 output.traceback = [f"{output.ename}: {output.evalue}"]  # its last line, without the paths of this machine
         if cell.cell_type == "code":
+            shrink_figures(cell)
             describe_figures(cell)
+
+
+def shrink_figures(cell: NotebookNode) -> None:
+    """An image of more than 150 kB is stored with 256 colours."""
+    for output in cell.outputs:
+        image = base64.b64decode(output.get("data", {}).get("image/png", ""))
+        if len(image) > 150_000:
+            buffer = io.BytesIO()
+            Image.open(io.BytesIO(image)).convert("RGB").quantize(256).save(buffer, format="PNG", optimize=True)
+            output.data["image/png"] = base64.b64encode(buffer.getvalue()).decode()
 
 
 def describe_figures(cell: NotebookNode) -> None:

@@ -15,17 +15,21 @@ from .build import build_dataset, verify_dataset
 from .dataset import Dataset, Item
 from .registry import dataset_card, list_datasets, load_dataset, open_source, require
 from .source import Record, Source
+from .world.swaps import Swap, holds, swap_sets
 
 __all__ = [
     "Dataset",
     "Item",
     "Record",
     "Source",
+    "Swap",
     "build_dataset",
     "dataset_card",
+    "holds",
     "list_datasets",
     "load_dataset",
     "open_source",
     "require",
+    "swap_sets",
     "verify_dataset",
 ]

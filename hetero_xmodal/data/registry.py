@@ -483,7 +483,7 @@ def _dialled(name: str, given: dict[str, float | None]) -> str:
 
 
 #: heads of the columns of the printed list, where a task is named after a function
-_COLUMNS = {"load_dataset": "images", "load_pairs": "edits"}
+_COLUMNS = {"load_dataset": "images", "load_pairs": "edits", "similarity": "similar"}
 _WIDTH = 100  # characters of a line of the printed list
 
 

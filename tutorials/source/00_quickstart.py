@@ -87,7 +87,7 @@ counts = {node_type: toy.num_nodes(node_type) for node_type in toy.ntypes}
 print(counts)
 assert counts == {"visual": 2, "word": 2, "bridge": 2, "label": 0}
 
-# %%
+# %% alt="The toy graph: on the left the boxes of a bird and a tree, on the right the words red and bird with an arc from red to bird, and bridges between the region bird and the word bird."
 hx.draw(toy, sentence="red bird")
 
 # %% [markdown]
@@ -106,7 +106,7 @@ Every graph has the same node types and relations, even those without a single n
 A relation is always written as a triple `(source type, name, destination type)`, and reads as a sentence: *(word, depends, word)*.
 """
 
-# %%
+# %% alt="The schema: node types visual, bridge, word and label as boxes, and every relation between them as a labelled arrow."
 viz.draw_schema()
 
 # %% [markdown]
@@ -186,7 +186,7 @@ The package generates a small world of drawn images with sentences, so nothing h
 and keep the pair for the rest of the course.
 """
 
-# %%
+# %% alt="A drawn street scene with a blue cat on a purple bench, a car and a child."
 item = hx.load_dataset("world/scenes", split="test")[7]
 sentence = item.sentences[0]
 print(sentence)
@@ -198,7 +198,7 @@ item.image.resize((256, 256), 0)
 attributes, and a confidence score for each. Relations such as *left of* are computed from the boxes.
 """
 
-# %%
+# %% alt="The street scene with the box, name and score of every object that the detector found, among them cat and bench."
 image_scene = hx.parse_image(item.image)
 assert {"cat", "bench"} <= {thing.name for thing in image_scene.objects}
 viz.draw_scene(item.image, image_scene, scores=True)
@@ -224,7 +224,7 @@ pd.DataFrame(
 one call.)
 """
 
-# %%
+# %% alt="The graph of the street scene and its sentence: regions on the left, words with their dependency arcs on the right, bridges where both name the same thing."
 graph = hx.build_graph(image_scene, sentence_scene)
 matches = graph.num_edges(("visual", "same_as", "word"))
 assert graph.num_nodes("bridge") == 2 * matches and matches >= 2
@@ -289,7 +289,7 @@ A graph is easiest to explore with the tools you already know. `to_frames` gives
 computes statistics of a whole collection, and `hx.to_networkx` gives a networkx graph with readable node names.
 """
 
-# %%
+# %% alt="Three histograms over 80 pairs: the share of regions that the sentence names, of object words that the image shows, and of things named on both sides."
 analysis = hx.analyze(graphs)
 analysis.plot("coverage")
 

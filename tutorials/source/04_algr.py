@@ -495,5 +495,5 @@ on photographs: `hetero-xmodal train algr --data coco:FOLDER --out runs/photos`.
 model that compares every word with every region; D. Kingma and M. Welling, *Auto-encoding variational Bayes* (2014), for posteriors instead
 of points.
 
-**Next:** [06_cam](06_cam.ipynb) lets images and sentences edit each other.
+**Next:** [05_dagnn](05_dagnn.ipynb) passes messages between labels.
 """

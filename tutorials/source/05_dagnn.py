@@ -494,5 +494,5 @@ of `hetero_xmodal/recipes/dagnn.py`.
 **Further reading.** Z.-M. Chen and others, *Multi-label image recognition with graph convolutional networks* (2019), where label graphs come from;
 Y. Ganin and V. Lempitsky, *Unsupervised domain adaptation by backpropagation* (2015), for gradient reversal.
 
-**Next:** [04_algr](04_algr.ipynb) matches images with whole sentences.
+**Next:** [06_cam](06_cam.ipynb) lets images and sentences edit each other.
 """

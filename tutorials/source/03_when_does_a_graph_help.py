@@ -93,7 +93,7 @@ pd.DataFrame(
     {"exchanged": s.kind, "true": s.caption, "false": s.swapped} for s in examples[:6]
 )
 
-# %% alt="A drawn scene of the world: the objects that the two captions above it name, among others."
+# %% alt="A drawn scene: a small white sailing boat on the sea, and to its right a blue umbrella on the beach."
 shown = examples[0]
 print("true: ", shown.caption)
 print("false:", shown.swapped)
@@ -105,7 +105,7 @@ r"""
 preference has to toss a coin.
 
 The regions come from the true scene here (name and attributes of each thing), so that every error is one of the *matching*. With
-`hx.parse_image` you would get them from the shipped detector; exercise 3 of notebook 00 looks at its errors.
+`hx.parse_image` you would get them from the shipped detector, as in notebook 00.
 
 The next cells prepare the data; each is short, and worth reading once. `typed` keeps what this notebook needs of each graph: words, regions,
 dependency edges, and one relation for every **predicate** (*left of*, *above*, ...), which section 4 uses.
@@ -322,7 +322,7 @@ table.round(3)
 
 # %% [markdown]
 r"""
-Two of the losses never leave $\ln 2 = 0.693$, the loss of a coin. No training can help these models: the two captions of a pair give them the **same
+Two of the losses (their lines lie on each other) never leave $\ln 2 = 0.693$, the loss of a coin. No training can help these models: the two captions of a pair give them the **same
 input**. With step 1, the difference is there, and 100 rounds suffice.
 
 <details><summary>Why is the accuracy with all steps not 1?</summary>

@@ -123,7 +123,8 @@ def encoder_recipe(config: ALGRConfig = ALGRConfig()) -> Recipe:
     first, gated, second = [], [], []
     for node_type, side, nodes in ((s.VISUAL, "image", "regions"), (s.WORD, "sentence", "words")):
         attention = _attention(config)
-        along, gather, elu = attends(node_type, node_type), "sum" if config.edge_norm == "renorm" else "mean", Replace(F.elu)
+        along, gather = attends(node_type, node_type), "sum" if config.edge_norm == "renorm" else "mean"
+        elu: Replace | Combine = Replace(F.elu)
         weigh: Weigh = attention
         if config.variant == "gcn":
             weigh, gather = Constant(), "mean"
@@ -131,8 +132,9 @@ def encoder_recipe(config: ALGRConfig = ALGRConfig()) -> Recipe:
             along, weigh, gather, elu = itself(node_type), Constant(), "sum", Replace()
         layer = partial(Step, along=along, weigh=weigh, gather=gather)  # both layers use the attention weights computed from X
         to_mean = nn.Linear(config.in_width, config.width, bias=False)  # W
-        if config.self_term and config.variant != "no-graph":
-            elu = Combine(SelfTerm(config.in_width, config.width), own=("x",), describe="ELU(messages + W_s x)")
+        own = SelfTerm(config.in_width, config.width) if config.self_term and config.variant != "no-graph" else None
+        if own is not None:
+            elu = Combine(own, own=("x",), describe="ELU(messages + W_s x)")
         first.append(layer(f"{side} graph", equation="ALGR (4)", send=to_mean, update=elu, reads="x", writes="z"))
         to_sigma = nn.Linear(config.width if config.sigma_in == "z" else config.in_width, config.width, bias=False)
         name, update = f"standard deviation of the {nodes}", Replace(positive)
@@ -155,8 +157,8 @@ def encoder_recipe(config: ALGRConfig = ALGRConfig()) -> Recipe:
             gated += [step] * config.ggnn_steps
         if config.start != "random":
             nn.init.eye_(to_mean.weight)
-            if isinstance(elu, Combine):
-                for part, share in ((elu.function.linear, 1 - NEIGHBOURS), (to_mean, NEIGHBOURS)):
+            if own is not None:
+                for part, share in ((own.linear, 1 - NEIGHBOURS), (to_mean, NEIGHBOURS)):
                     nn.init.eye_(part.weight).data.mul_(share)
             if gates is not None:
                 nn.init.constant_(gates.message_to_update.bias, -4.0)
@@ -177,8 +179,8 @@ def _attention(config: ALGRConfig) -> DotAttention:
         for layer in (query, key):
             nn.init.eye_(layer.weight).data.mul_((config.sharpness / own) ** 0.5)
     if ours:
-        query, key = (nn.Sequential(UnitRows(), layer) for layer in (query, key))
-        return DotAttention(query=query, key=key, query_state="x", key_state="x", activation=Temperature(), scale=True)
+        unit = [nn.Sequential(UnitRows(), layer) for layer in (query, key)]
+        return DotAttention(query=unit[0], key=unit[1], query_state="x", key_state="x", activation=Temperature(), scale=True)
     return DotAttention(
         query=query,
         key=key,

@@ -61,8 +61,16 @@ def features():
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"looks": "words"}, {"edges": "none"}, {"edges": "no-bindings"}, {"edges": "no-relations"}, {"counting": False}, {"hidden": 0},
-     {"score_regions": False, "score_vector": False}],
+    [
+        {},
+        {"looks": "words"},
+        {"edges": "none"},
+        {"edges": "no-bindings"},
+        {"edges": "no-relations"},
+        {"counting": False},
+        {"hidden": 0},
+        {"score_regions": False, "score_vector": False},
+    ],
 )
 def test_comparing_all_with_all_equals_the_steps_on_every_pair_graph(changes, features):
     model, said = made(**changes)

@@ -24,7 +24,7 @@ BROKEN = {
     "01_message_passing": OLD,
     "04_algr": OLD | {"alt", "names"},
     "05_dagnn": OLD | {"alt", "names"},
-    "06_cam": OLD | {"alt", "names", "time"},
+    "06_cam": OLD | {"alt", "names"},
     "07_mimnet": OLD | {"alt", "names", "time"},
 }
 

@@ -56,6 +56,22 @@ def test_dagnn_trains_evaluates_and_indexes_a_filtered_corpus(folder, tmp_path, 
     assert "24 images and 24 sentences" in typed("index", "--data", data, "--model", out, "--out", tmp_path / "index")
 
 
+def test_a_corpus_is_cleaned_trained_on_and_exported(tmp_path, typed):
+    """A sentence that its image has already goes with its pair, and what is left is a data set like any other."""
+    corpus = hx.build_corpus("world/scenes", tmp_path / "corpus", scenes="true", limit=24, sentences_per_image=2, progress=False)
+    twice = [*range(len(corpus)), 0]  # the first sentence once more, as another one of its image
+    texts = {"ids": [*corpus.ids, "again"], "sentences": [corpus.sentences[k] for k in twice], "images": [corpus.images[k] for k in twice]}
+    GraphCorpus.from_graphs([corpus[k] for k in twice], **texts, splits=["train"] * len(twice)).save(tmp_path / "doubled")
+    typed("clean", tmp_path / "doubled", "--drop", "doubles", "--out", tmp_path / "cleaned")
+    assert GraphCorpus.load(tmp_path / "cleaned").ids == corpus.ids
+    assert "double,sentence,again" in (tmp_path / "cleaned" / "removed.csv").read_text()
+    data, out = f"corpus:{tmp_path / 'cleaned'}", tmp_path / "run"
+    said = typed("train", "algr", "--data", data, "--texts", "trained:1", "--out", out, "--size", "16,4,4", "--epochs", 2, *ALGR)
+    assert "train:      16 images, 32 captions" in said
+    typed("export", tmp_path / "cleaned", "--to", "coco", "--out", tmp_path / "coco")
+    assert (tmp_path / "coco" / "captions.json").is_file()
+
+
 def test_algr_takes_the_regions_that_a_corpus_holds(folder, tmp_path, typed):
     """Of 24 images 20 train, 2 are for val and 2 for the test; one caption was filtered out."""
     data, out = f"corpus:{folder / 'patches'}", tmp_path / "run"

@@ -22,9 +22,9 @@ OLD = {"asserts", "cells", "drawings", "links", "quiz"}
 BROKEN = {
     "00_quickstart": OLD,
     "01_message_passing": OLD,
-    "04_algr": OLD | {"alt", "names", "time"},
-    "05_dagnn": OLD | {"alt", "names", "time"},
-    "06_cam": OLD | {"alt", "names", "time"},
+    "04_algr": OLD | {"alt", "names"},
+    "05_dagnn": OLD | {"alt", "names"},
+    "06_cam": OLD | {"alt", "names"},
     "07_mimnet": OLD | {"alt", "names", "time"},
 }
 

@@ -119,7 +119,6 @@ def show(
 @app.command(
     epilog=examples(
         "hetero-xmodal clean corpus --drop suspects,doubles,leaks --out cleaned",
-        "hetero-xmodal train algr --data corpus:cleaned --out runs/cleaned",
     )
 )
 def clean(

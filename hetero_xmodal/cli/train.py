@@ -230,7 +230,6 @@ def train_similarity(
     epilog=examples(
         "hetero-xmodal train relations --data vrd:FOLDER --out prior.json",
         "hetero-xmodal train relations --data vg:FOLDER --size 20000 --out prior.json",
-        "hetero-xmodal graph photo.jpg 'a man rides a horse' --relations prior:prior.json --out result",
     ),
 )
 def train_relations(

@@ -199,7 +199,9 @@ def is_whole_archive(path: str | Path) -> bool:
     try:
         with zipfile.ZipFile(path) as file:
             return file.testzip() is None
-    except OSError:
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # an entry that lies, by the damaged list of contents, before the file's beginning
+            return False
         raise
     except Exception:  # a damaged archive ends in any error there is
         return False

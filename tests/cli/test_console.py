@@ -69,7 +69,7 @@ main(sys.argv[1:])
     [
         ["data", "build", "world/scenes", "--size", "2", "--image-size", "512"],
         ["graph", "IMAGE", "a dog", "--detector", "grid:2"],
-        ["corpus", "world/scenes", "--size", "2", "--scenes", "true"],
+        ["corpus", "world/scenes", "--size", "100", "--scenes", "true"],
         ["index", "--data", "world/scenes", "--size", "100"],
     ],
     ids=lambda words: words[0],

@@ -273,7 +273,7 @@ def test_demo_page(cli, tmp_path, monkeypatch):
     sources = [part.split('"')[0] for part in html.split('src="')[1:]]
     assert len(sources) >= 14 and all((page.parent / source).is_file() for source in sources)
     assert {p.name for p in page.parent.iterdir()} == {*sources, "index.html", "corpus", "scene.png", "bird.png", "manifest.json"}
-    assert "http" not in html and "<script" not in html and html.count("<h2>") >= 7
+    assert "://" not in html and "<script" not in html and html.count("<h2>") >= 7
     assert len(hx.GraphCorpus.load(page.parent / "corpus")) == 12
 
 

@@ -181,7 +181,7 @@ ROWS = {
     # retrieval
     f"index {SCENES} --out NEW --size 0": ["--size is 0"],
     f"index {SCENES} --out NEW --split nope": ["--split is 'nope'"],
-    f"index {SCENES} --out NEW --model ASSETS/cam_birds": ["'cam'", "dagnn or algr"],
+    f"index {SCENES} --out NEW --model ASSETS/cam_birds": ["'cam'", "dagnn, algr or trail"],
     "retrieve 'a dog' --index USED": ["index.json"],
     "retrieve 'a dog' --index INDEX": ["made by a model of the recipe algr", "--model"],
     "retrieve 'a dog' --split nope": ["--split is 'nope'"],

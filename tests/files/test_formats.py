@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hetero_xmodal import InputError
-from hetero_xmodal.files import existing_file, read_json, read_safetensors, write_json, write_safetensors
+from hetero_xmodal.files import existing_file, is_whole_archive, read_json, read_safetensors, write_json, write_safetensors
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path):
@@ -86,3 +86,17 @@ def test_a_full_disk_is_an_error_of_the_system_that_names_the_file(tmp_path, mon
     with pytest.raises(OSError) as error:
         write_safetensors(tmp_path / "a.safetensors", {"x": torch.zeros(2)})
     assert error.value.errno == 28 and error.value.filename == str(tmp_path / "a.safetensors") and list(tmp_path.iterdir()) == []
+
+
+def test_an_archive_whose_contents_point_before_its_beginning_is_damaged(tmp_path):
+    """``zipfile`` then seeks to a negative place, which the system refuses with an error that looks like one of the disk."""
+    import zipfile
+
+    path = tmp_path / "a.pt"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("data", b"x" * 100)
+    whole = bytearray(path.read_bytes())
+    end = whole.rfind(b"PK\x05\x06")
+    whole[end + 16 : end + 20] = (2**31).to_bytes(4, "little")  # where the list of contents begins
+    path.write_bytes(whole)
+    assert not is_whole_archive(path)

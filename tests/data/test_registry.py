@@ -63,7 +63,7 @@ def test_every_entry_has_a_reader_a_card_and_a_row(form, tiny):
     entry = next(entry for entry in ENTRIES if entry.form == form)
     source = open_source(tiny(form))
     assert source.kind == entry.kind and set(entry.gives) <= source.gives <= {*entry.gives, *dict(entry.may_give)}
-    assert source.gives == {*entry.gives, *dict(entry.may_give)} - ({"tags"} if entry.kind == "coco" else set())
+    assert source.gives == {*entry.gives, *dict(entry.may_give)} - {"coco": {"tags"}, "corpus": {"regions"}}.get(entry.kind, set())
     assert source.splits == (("train",) if form == "folder:FOLDER" else source.splits) and "train" in source.splits
     card = dataset_card(tiny(form))
     assert card.startswith("# ") and entry.licence in card and len(card) > 300

@@ -17,7 +17,7 @@ from hetero_xmodal.training.mimnet_settings import MIMNetTraining
 from hetero_xmodal.training.options import check_settings
 from hetero_xmodal.training.settings import check_epochs, choose_settings, config_classes
 
-DATA = {"dagnn": "world/scenes", "algr": "world/scenes", "cam": "world/birds", "mimnet": "world/birds"}
+DATA = {"dagnn": "world/scenes", "algr": "world/scenes", "cam": "world/birds", "mimnet": "world/birds", "trail": "world/scenes"}
 HOSTILE = (
     "nan", "NaN", "Infinity", "-Infinity", "-1", "0", "1000000000", "1e30", "1e-320", str(10**30), "9" * 5000, "", " ", "null", "true",
     "[]", "[1]", "{}", "[" * 3000, "xyz", "\ud800", "\x00",

@@ -69,6 +69,16 @@ def test_a_table_of_bottom_up_features_is_joined_in_the_same_way(tmp_path):
     assert [record.id for record in source.records] == ["cat_1", "COCO_val2014_000000000009"]
 
 
+def test_a_feature_that_half_precision_cannot_hold_is_refused(tmp_path):
+    """Kept, it would become infinity."""
+    boxes, features = np.ones((1, 4), np.float32), np.array([[1, 1e20, 1]], np.float32)
+    cells = [base64.b64encode(values.tobytes()).decode() for values in (boxes, features)]
+    (tmp_path / "a.tsv").write_text("\t".join(["cat_1", "9", "9", "1", *cells]) + "\n")
+    captions(tmp_path, [(1, "cat_1.jpg")])
+    with pytest.raises(InputError, match=r"line 1 \(image 'cat_1'\): a feature is 1e\+20, beyond 65504"):
+        list(open_source(f"bottom-up:{tmp_path}", cache=tmp_path / "c").regions().values())
+
+
 def test_a_name_of_flickr_does_not_meet_a_number_inside_another(tmp_path):
     name = given(tmp_path, ["img_1000092795", "36979"])
     captions(tmp_path, [("a", "1000092795.jpg"), ("b", "36979.jpg")])

@@ -34,6 +34,9 @@ from ..source import Request, Source
 from ..store import BlockFile, as_bytes, cache_folder, digest, one_at_a_time, progress_bar
 from .regions import with_captions
 
+#: the largest number of half precision, in which features are kept
+_HALF = 65_504.0
+
 
 def open_bottom_up(request: Request) -> Source:
     """A folder in this layout; see the module's text. The features are decoded into the cache when it is opened for the first time.
@@ -171,4 +174,7 @@ def _row(line: bytes, head: tuple, width: int | None) -> tuple[np.ndarray, np.nd
         )
     if not np.isfinite(features).all() or not np.isfinite(boxes).all():
         raise InputError(f"{where}: its features or boxes hold NaN or infinity; make them again")
+    largest = float(np.abs(features).max())
+    if largest > _HALF:
+        raise InputError(f"{where}: a feature is {largest:.3g}, beyond {_HALF:.0f}, the largest number kept; the file may be damaged")
     return boxes.reshape(count, 4), features.reshape(count, -1)

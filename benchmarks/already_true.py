@@ -48,7 +48,10 @@ def main() -> None:
             already = [replace(pair, image=pair.edited_image) for pair in some]
             kept = [same(pair.image, made) for pair, made in zip(already, edit(already), strict=True)]
             changed = [not same(pair.image, made) for pair, made in zip(some, edit(some), strict=True)]
-            print(f"| {world} | {name} | {SIDES[name]} | {len(some)} | {sum(kept) / len(kept):.3f} | {sum(changed) / len(changed):.3f} |", flush=True)
+            print(
+                f"| {world} | {name} | {SIDES[name]} | {len(some)} | {sum(kept) / len(kept):.3f} | {sum(changed) / len(changed):.3f} |",
+                flush=True,
+            )
             for pair, one in zip(already, kept, strict=True):
                 if options.verbose and not one:
                     print(f"    {pair.id}: {pair.instruction}")

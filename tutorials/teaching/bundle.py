@@ -1,7 +1,7 @@
 """Makes a folder from which the course installs without the internet: ``make bundle``, or ``python tutorials/teaching/bundle.py``.
 
     python tutorials/teaching/bundle.py --out build/bundle
-    python tutorials/teaching/bundle.py --torch-index https://download.pytorch.org/whl/cpu     # CPU builds of torch: about 2 GB less
+    python tutorials/teaching/bundle.py --torch-index https://download.pytorch.org/whl/cpu     # CPU builds of torch: about 3 GB less
     python tutorials/teaching/bundle.py --solutions                                            # with the worked solutions
 
 The folder holds the wheels of all packages that ``constraints.txt`` pins for the course, the students' notebooks, ``install.sh``, and the

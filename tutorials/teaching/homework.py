@@ -5,10 +5,10 @@
     python tutorials/teaching/homework.py solution --set 1 --student ada --out solved.ipynb
     python tutorials/teaching/homework.py nbgrader --set 1 --out source/homework_1/homework_1.ipynb     # for nbgrader's own folder
 
-The sources, ``homework/homework_N.py``, hold solutions and hidden tests between nbgrader's markers. What is released has neither. Grading takes
-the cells of the student, puts the tests (and everything else that is locked) back as they are in the source, writes the name of the file
-into the first cell, and runs all of it in a process of its own; a question counts if its test cell ends without an error. The tests compute the
-truth from the name, so answers of somebody else are wrong.
+The sources, ``homework/homework_N.py``, hold solutions and hidden tests between nbgrader's markers. What is released has neither. Grading
+takes the cells of the student, puts the tests (and everything else that is locked) back as they are in the source, writes the name of the
+file into the first cell, and runs all of it in a process of its own; a question counts if its test cell ends without an error. The tests
+compute the truth from the name, so answers of somebody else are wrong.
 
 **Grading runs what students wrote**, as nbgrader does. Do it in a container or an account without network and without anything to lose.
 nbgrader is not needed; its metadata are in the notebooks, and it reads them (tried with nbgrader 0.9.6).

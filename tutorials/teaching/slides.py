@@ -2,9 +2,9 @@
 
     python tutorials/teaching/slides.py --out build/slides
 
-Each week is one Markdown file in ``slides/``; a line ``---`` begins the next slide, and what follows a line ``Notes:`` is for the lecturer. Each
-becomes one page that needs no network and no other file: images are put in, formulas become MathML. Arrow keys or the space bar go on, Home
-and End jump, ``n`` shows the notes; printing gives one slide a page, with its notes.
+Each week is one Markdown file in ``slides/``; a line ``---`` begins the next slide, and what follows a line ``Notes:`` is for the
+lecturer. Each becomes one page that needs no network and no other file: images are put in, formulas become MathML. Arrow keys or the space
+bar go on, Home and End jump, ``n`` shows the notes; printing gives one slide a page, with its notes.
 """
 
 from __future__ import annotations
@@ -33,10 +33,12 @@ STYLE = """
 body { margin: 0; font: clamp(1.1rem, 2vw, 2rem)/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff }
 section { display: none; min-height: 100vh; max-width: 88vw; margin: auto; padding: 3vh 1rem 5rem }
 section.shown { display: block }
-h1 { font-size: 2em; line-height: 1.2; color: #0b3d63 } h2 { font-size: 1.5em; margin-bottom: 0.6em; color: #0b3d63; border-bottom: 2px solid #cfdbe6 }
-img { display: block; margin: 0.6rem auto; max-width: 100%; max-height: 58vh } p:has(img + img) { display: flex; gap: 1rem } p:has(img + img) img { width: 49% }
+h1 { font-size: 2em; line-height: 1.2; color: #0b3d63 }
+h2 { font-size: 1.5em; margin-bottom: 0.6em; color: #0b3d63; border-bottom: 2px solid #cfdbe6 }
+img { display: block; margin: 0.6rem auto; max-width: 100%; max-height: 58vh }
 pre { background: #f3f5f7; padding: 0.8rem 1rem; overflow-x: auto; font-size: 0.85em } code { font-family: ui-monospace, monospace }
-table { border-collapse: collapse; margin: 1rem auto } th, td { border-bottom: 1px solid #b8c4cf; padding: 0.25rem 0.9rem; text-align: left }
+table { border-collapse: collapse; margin: 1rem auto }
+th, td { border-bottom: 1px solid #b8c4cf; padding: 0.25rem 0.9rem; text-align: left }
 blockquote { margin: 1rem 0; padding: 0.3rem 1.2rem; border-left: 5px solid #d9822b; background: #fdf5ec }
 .notes { display: none; margin-top: 2rem; padding: 0.6rem 1.2rem; background: #eef4ea; font-size: 0.8em }
 .with-notes .notes { display: block }

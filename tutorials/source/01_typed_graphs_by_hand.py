@@ -208,7 +208,7 @@ graphs = [
     for (item, _), phrase in zip(pairs, parsed, strict=True)
 ]
 batch = dgl.batch(graphs)
-print(batch.batch_size, "graphs,", batch.num_nodes(), "nodes,", batch.num_edges(), "edges")
+print(batch.batch_size, "graphs,", batch.num_nodes(), "nodes in one batch")
 words = batch.batch_num_nodes("word")
 offsets = words.cumsum(0) - words
 print("words of the first members:", words[:4].tolist())

@@ -33,7 +33,7 @@ from .corpus_data import CorpusData, check_ids, owner_name, owner_part, renumber
 from .corpus_files import ColumnWriter, ShardCheck, read_corpus
 from .flat import FlatGraphs
 from .folder_kind import CORPUS_FOLDER
-from .numbers import checked_numbers
+from .numbers import Numbers, checked_numbers
 from .tables import edge_frame, find_owner, node_frame
 from .texts import Vocabulary
 
@@ -330,7 +330,7 @@ class GraphCorpus(Sequence):
         pairs = view.pair[np.isin(self._data.image_of[view.pair], images)]
         return self._seen(_View(images, np.union1d(sentences, self._data.sentence_of[pairs]), pairs))
 
-    def without(self, *, images: Sequence[int] = (), sentences: Sequence[int] = (), pairs: Sequence[int] = ()) -> GraphCorpus:
+    def without(self, *, images: Numbers = (), sentences: Numbers = (), pairs: Numbers = ()) -> GraphCorpus:
         """The corpus without some images, sentences and pairs, by number or bool mask; the pairs of an image or sentence go with it.
 
         Raises
@@ -351,7 +351,7 @@ class GraphCorpus(Sequence):
         kept["pair"] &= kept["image"][of_image] & kept["sentence"][of_sentence]
         return self._seen(_View(**{unit: getattr(view, unit)[mask] for unit, mask in kept.items()}))
 
-    def only(self, unit: str, numbers: Sequence[int]) -> GraphCorpus:
+    def only(self, unit: str, numbers: Numbers) -> GraphCorpus:
         """A corpus of some images, sentences or pairs by number (b,) or bool mask; of images or sentences without their pairs.
 
         For tables of a large corpus, a part at a time.

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
+from torch import Tensor
 
 from ..errors import InputError
+
+#: what is taken for numbers
+Numbers: TypeAlias = Sequence[int] | np.ndarray | Tensor
 
 
 def checked_numbers(numbers: Any, count: int, what: str) -> np.ndarray:

@@ -112,7 +112,10 @@ class PointerDecoder(nn.Module):
     def generate(
         self, some: Candidates, vectors: Tensor, memory: Tensor, relevance: Tensor, *, beam: int = 3, longest: int = 24
     ) -> list[list[int]]:
-        """The most likely candidates of each of the B pairs, without the end, by beam search over their mean log-probability."""
+        """The most likely candidates of each of the B pairs, without the end, by beam search over their mean log-probability.
+
+        *vectors* (B, c, word_width), *memory* (B, n, memory) and *relevance* (B, n) as for :meth:`logits`.
+        """
         return [
             self._generate(Candidates(*(values[k : k + 1] for values in some)), vectors[k : k + 1], memory[k : k + 1],
                            relevance[k : k + 1], beam, longest)

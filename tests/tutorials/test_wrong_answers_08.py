@@ -25,7 +25,11 @@ def counted(names) -> dict[str, int]:
 
 def test_ex1(names, capsys):
     counts = counted(names)
-    wrong = [(None, "write a number"), (counts["things"], "red things, of both splits"), (counts["training things"], "an image counts once")]
+    wrong = [
+        (None, "write a number"),
+        (counts["things"], "red things, of both splits"),
+        (counts["training things"], "an image counts once"),
+    ]
     wrong += [(counts["images"], "images of both splits"), (2 * counts["right"], "once for each of its captions"), (3, "are not all")]
     for answer, reason in wrong:
         with pytest.raises(AssertionError, match=reason):

@@ -19,13 +19,15 @@ class TrailConfig:
     relation_width : of the space in which predicates match.
     vector_width : of the one vector for an image or a sentence, which the first stage of a search compares.
     hidden : width of the hidden layer that is added to the linear map of the regions, 0 for none.
-    looks : which words look at regions: ``"things"``, or ``"words"``, all nouns, verbs, adjectives, adverbs and numbers.
+    looks : which words look at regions: ``"things"``; ``"words"``, all nouns, verbs, adjectives, adverbs and numbers; or ``"all"``.
+    match : how a word is compared with what it heard, (4): ``"product"`` of the vectors, or their ``"cosine"``, which no region can raise
+        by being large.
     symbols, vectors : whether a word has a trained vector of its own, and whether it has a linear map of its vector from a frozen encoder,
         if the data give one.
     edges : ``"typed"``; a control without relations, without bindings of attributes to their things (attributes then match by themselves),
         or without both; ``"shuffled"``, where both end at things of the sentence drawn at random.
-    score_regions, score_vector : whether the best word of each region, (5), and the cosine of the one vectors, (8), count in the score (9);
-        the vectors serve a search in any case.
+    score_regions, score_vector, score_sizes : whether the best word of each region, (5), the cosine of the one vectors, (8), and how much
+        is said and seen, (10), count in the score (9); the vectors serve a search in any case.
     counting : compare the number that a sentence gives with how many regions match.
     start : ``"cca"``, the maps of words and regions start as the directions of a canonical correlation analysis of the mean region and the
         mean word of matched pairs, with *ridge*, or ``"random"``.
@@ -55,12 +57,14 @@ class TrailConfig:
     relation_width: int = 16
     vector_width: int = 128
     hidden: int = 256
-    looks: Literal["things", "words"] = "things"
+    looks: Literal["things", "words", "all"] = "things"
+    match: Literal["product", "cosine"] = "product"
     symbols: bool = True
     vectors: bool = True
     edges: Literal["typed", "no-relations", "no-bindings", "none", "shuffled"] = "typed"
     score_regions: bool = True
     score_vector: bool = True
+    score_sizes: bool = True
     counting: bool = True
     start: Literal["random", "cca"] = "cca"
     ridge: float = 1.0

@@ -5,6 +5,7 @@ they were found*. Typed edges therefore act on matches: "red" counts where "bird
 
 ====  =====================================================================  ==================================================
 (1)   q_i = x_i + sum of x_u over the words u that describe i, times W       "things hear what describes them"
+      (and g_i, p_i of (8), (9), unless the words u look at regions too)
 (2)   a_ib = q_i . k_b, k_b = V y_b + MLP(y_b): match of word and region     every later step
 (3)   s_ib = exp(a_ib) / (e^nothing + sum_b exp(a_ib))                       "how much there is to find", "words look at regions"
 (4)   m_i = sum_b s_ib a_ib + (1 - sum_b s_ib) missing: match of word i      "words look at regions"
@@ -45,7 +46,7 @@ from ..errors import InputError
 from ..message_passing import Combine, DotAttention, Recipe, Replace, SigmoidGate, Step, Weigh, attends, itself
 from ..pretrained import Pretrained
 from .configs.trail import TrailConfig
-from .typed_scores import PARTS, Counting, Nothing, TypedScores, dot
+from .typed_scores import PARTS, Counting, Nothing, TypedScores, dot, heard_states
 
 if TYPE_CHECKING:
     import dgl
@@ -115,8 +116,10 @@ class WithOne(nn.Module):
         return torch.cat([x, x.new_ones(len(x), 1)], 1)
 
 
-def trail_recipe(*, cosine: bool = False) -> Recipe:
-    """(1) to (8) as steps on the graph of :meth:`TRAIL.pair`, and the counts of (10); *cosine*: which of the two forms (4) has.
+def trail_recipe(config: TrailConfig | None = None) -> Recipe:
+    """(1) to (8) as steps on the graph of :meth:`TRAIL.pair`, and the counts of (10).
+
+    *config* says which of its two forms (4) has, and which states (1) adds up.
 
     States in: ``q``, ``g``, ``p`` (importance) and ``number`` of ``word``; ``k``, ``end`` (k again) and ``h`` of ``visual``; ``u`` of
     ``said``; ``v`` of ``seen``; ``one`` of ``pair``. States out, of ``pair``: those of
@@ -125,13 +128,16 @@ def trail_recipe(*, cosine: bool = False) -> Recipe:
     >>> [step.name for step in trail_recipe().steps][4:7]
     ['how much there is to find', 'words look at regions', 'regions look for a word']
     """
-    nothing, counting = Nothing(cosine=cosine), Counting()
+    config = config or TrailConfig()
+    cosine = config.match == "cosine"
+    nothing, counting = Nothing(cosine=config.log_scale if cosine else None), Counting()
     look, to_pair, from_regions = attends(s.VISUAL, s.WORD), attends(s.WORD, PAIR), attends(s.VISUAL, PAIR)
     match = ExpDot((("q", "k"),))
     found = Combine(nothing.found_cosine, own=("q",)) if cosine else Combine(nothing.found, own=("q", "z"))
     steps = [
         Step(f"things hear what describes them: {what}", [DESCRIBES, itself(s.WORD)], equation="(1)", reads=state, writes=state)
         for state, what in (("q", "match"), ("g", "vector"), ("p", "importance"))
+        if state in heard_states(config)
     ]
     steps += [
         Step("how much there is to find", look, equation="(3)", send="one", weigh=match, update=nothing, writes="z", unheard="update"),
@@ -160,7 +166,8 @@ def trail_recipe(*, cosine: bool = False) -> Recipe:
     ]  # fmt: skip
     # the ends of relations are words, after (1), and regions: one name for both lets one step serve both
     ends = Step("ends of relations", [itself(s.WORD)], reads="q", writes="end")
-    return Recipe([*steps[:3], ends, *steps[3:]], adds={PAIR: 1}, name="TRAIL")
+    heard = len(heard_states(config))
+    return Recipe([*steps[:heard], ends, *steps[heard:]], adds={PAIR: 1}, name="TRAIL")
 
 
 def _rooted(message: Tensor, count: Tensor) -> Tensor:
@@ -189,7 +196,7 @@ class TRAIL(Pretrained, TypedScores):
     def __init__(self, config: TrailConfig, vocab: dict[str, Any]) -> None:
         super().__init__(config)
         self.vocab = vocab
-        self.recipe = trail_recipe(cosine=config.match == "cosine")
+        self.recipe = trail_recipe(config)
 
     @property
     def nothing(self) -> Nothing:

@@ -28,16 +28,17 @@ _SIZE = 10.0  # the tables of (10) are kept in tenths, so that they learn as fas
 class Nothing(nn.Module):
     """(3): the logarithm of ``e^nothing + total``, of totals (n, 1); *nothing* is what a word finds where no region fits.
 
-    ``missing`` is the match of (4) in that case; with *cosine*, ``scale`` is what (4) is multiplied by, a logarithm.
+    ``missing`` is the match of (4) in that case; ``scale``, at first *cosine*, is the logarithm of what (4) is multiplied
+    by where it is a cosine.
     """
 
     needs_old = False
 
-    def __init__(self, *, cosine: bool = False) -> None:
+    def __init__(self, *, cosine: float | None = None) -> None:
         super().__init__()
         self.logit = nn.Parameter(torch.zeros(1))
-        if cosine:
-            self.scale = nn.Parameter(torch.full((1,), math.log(10)))
+        if cosine is not None:
+            self.scale = nn.Parameter(torch.full((1,), cosine))
         else:
             self.missing = nn.Parameter(torch.zeros(1))
 
@@ -49,7 +50,8 @@ class Nothing(nn.Module):
         return dot(message, query) + (self.logit - total).exp() * self.missing
 
     def cosine(self, product: Tensor, own: Tensor, heard: Tensor) -> Tensor:
-        """(4) as a cosine: *product* of a word's query with what it heard, divided by the lengths of the two, times e^scale."""
+        """(4) as a cosine, (n, m): *product* (n, m) of a query with what it heard, over the lengths *own* (n, 1), *heard* (n, m), times
+        e^scale."""
         return self.scale.exp() * product / (own * heard + 1e-6)
 
     def found_cosine(self, message: Tensor, query: Tensor) -> Tensor:
@@ -103,6 +105,11 @@ class Sizes(nn.Module):
         power = (seen.float() + 1).log2().long().clamp_max(5)
         things = self.things[said.long().clamp_max(1), words.long().clamp_max(5), regions.long().clamp_max(9)]
         return _SIZE * (things + self.relations[said.long().clamp_max(3), power])
+
+
+def heard_states(config: TrailConfig) -> tuple[str, ...]:
+    """States that (1) adds up: all, or q alone where words that describe look at regions themselves and would count twice."""
+    return ("q", "g", "p") if config.looks == "things" else ("q",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +175,7 @@ class TypedScores(nn.Module):
             )
         self.said, self.seen = (nn.Embedding(size, config.relation_width) for size in (config.said, config.seen))
         self.sizes = Sizes()
-        self.weights, self.sharpness = nn.Parameter(torch.ones(len(PARTS))), nn.Parameter(torch.tensor(2.3))
+        self.weights, self.sharpness = nn.Parameter(torch.ones(len(PARTS))), nn.Parameter(torch.tensor(config.log_scale))
         for part in ("shift", "scale"):
             self.register_buffer(part, torch.full((config.region_width,), float(part == "scale")))
             self.register_buffer(f"word_{part}", torch.full((config.word_width,), float(part == "scale")))
@@ -208,12 +215,15 @@ class TypedScores(nn.Module):
         """``q`` (N, width), ``g`` (N, vector_width) and ``p`` (N, 1) of every word, before (1)."""
         config, states = self.config, {}
         vectors = None
+        kept = said.symbols.new_ones(len(said.symbols), 1, dtype=self.shift.dtype)
+        if self.training and config.symbol_dropout:
+            kept = F.dropout(kept, config.symbol_dropout)
         if config.word_width and said.vectors is not None:
             vectors = (said.vectors - self.word_shift) * self.word_scale
             if self.training and config.input_dropout:
                 vectors = without_columns(vectors, said.counts, config.input_dropout)
         for state, name in (("q", "match"), ("g", "vector"), ("p", "importance")):
-            states[state] = self.symbols[name](said.symbols) * float(config.symbols)
+            states[state] = self.symbols[name](said.symbols) * (kept * float(config.symbols))
             if vectors is not None:
                 states[state] = states[state] + self.words[name](vectors)
         return states
@@ -250,7 +260,7 @@ class TypedScores(nn.Module):
             u, v = said.describes
             if self.training and config.binding_dropout:
                 u, v = said.describes[:, torch.rand(len(u), device=u.device) >= config.binding_dropout]
-            states = {name: x.index_add(0, v, x[u]) for name, x in states.items()}  # (1)
+            states = {name: x.index_add(0, v, x[u]) if name in heard_states(config) else x for name, x in states.items()}  # (1)
         sentence = torch.repeat_interleave(torch.arange(len(said.counts), device=looks.device), said.counts)
         counts = torch.bincount(sentence[looks], minlength=len(said.counts))
         if self.training and config.word_dropout:

@@ -31,13 +31,14 @@ class TrailConfig:
     counting : compare the number that a sentence gives with how many regions match.
     start : ``"cca"``, the maps of words and regions start as the directions of a canonical correlation analysis of the mean region and the
         mean word of matched pairs, with *ridge*, or ``"random"``.
-    sharpness : standard deviation of a match a_ib at the start.
+    sharpness : standard deviation of a match a_ib at the start; log_scale : logarithm of what cosines are multiplied by at the start.
     temperature : of the softmax over the batch.
     hard : weight of the loss by which a caption must score above the same caption with one exchange (:meth:`Said.swapped`).
     swaps : such captions for each pair of a batch, at most.
     vector_loss : weight of the softmax over the cosines of the one vectors alone.
-    binding_dropout, word_dropout, region_dropout, input_dropout, dropout : shares left out in training: descriptions, words that look,
-        regions, columns of the inputs (the same in all words of a caption), columns of the common space.
+    binding_dropout, word_dropout, symbol_dropout, region_dropout, input_dropout, dropout : shares left out in training: descriptions,
+        words that look, trained vectors of words, regions, columns of the inputs (the same in all words of a caption), columns of the
+        common space.
     batch_size : pairs in a batch; learning_rate, weight_decay : of AdamW; warmup : steps over which the rate grows, after which it falls to
         nearly zero along a cosine.
     averaging : decay per step of the running mean of the weights, which is the model that is kept; 0 for no averaging.
@@ -69,12 +70,14 @@ class TrailConfig:
     start: Literal["random", "cca"] = "cca"
     ridge: float = 1.0
     sharpness: float = 3.0
+    log_scale: float = 2.3
     temperature: float = 1.0
     hard: float = 0.5
     swaps: int = 2
     vector_loss: float = 0.2
     binding_dropout: float = 0.2
     word_dropout: float = 0.0
+    symbol_dropout: float = 0.0
     region_dropout: float = 0.0
     input_dropout: float = 0.0
     dropout: float = 0.0
@@ -90,7 +93,7 @@ class TrailConfig:
             at_least_one=("region_width", "vocabulary", "said", "seen", "width", "relation_width", "vector_width", "batch_size"),
             not_negative=("word_width", "hidden", "ridge", "hard", "swaps", "vector_loss", "weight_decay", "warmup"),
             above_zero=("sharpness", "temperature", "learning_rate"),
-            share=("binding_dropout", "word_dropout", "region_dropout", "input_dropout", "dropout", "averaging"),
+            share=("binding_dropout", "word_dropout", "symbol_dropout", "region_dropout", "input_dropout", "dropout", "averaging"),
             at_most={"swaps": 100},
         )
         if not self.symbols and not self.word_width:

@@ -32,6 +32,7 @@ and a test holds the two equal.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -130,7 +131,7 @@ def trail_recipe(config: TrailConfig | None = None) -> Recipe:
     """
     config = config or TrailConfig()
     cosine = config.match == "cosine"
-    nothing, counting = Nothing(cosine=config.log_scale if cosine else None), Counting()
+    nothing, counting = Nothing(cosine=config.log_scale - math.log(4) if cosine else None), Counting()
     look, to_pair, from_regions = attends(s.VISUAL, s.WORD), attends(s.WORD, PAIR), attends(s.VISUAL, PAIR)
     match = ExpDot((("q", "k"),))
     found = Combine(nothing.found_cosine, own=("q",)) if cosine else Combine(nothing.found, own=("q", "z"))

@@ -31,7 +31,8 @@ class TrailConfig:
     counting : compare the number that a sentence gives with how many regions match.
     start : ``"cca"``, the maps of words and regions start as the directions of a canonical correlation analysis of the mean region and the
         mean word of matched pairs, with *ridge*, or ``"random"``.
-    sharpness : standard deviation of a match a_ib at the start; log_scale : logarithm of what cosines are multiplied by at the start.
+    sharpness : standard deviation of a match a_ib at the start; log_scale : logarithm of what the cosine of the
+        one vectors is multiplied by at the start; those of words begin with a quarter of it.
     temperature : of the softmax over the batch.
     hard : weight of the loss by which a caption must score above the same caption with one exchange (:meth:`Said.swapped`).
     swaps : such captions for each pair of a batch, at most.

@@ -22,7 +22,6 @@ OLD = {"asserts", "cells", "drawings", "links", "quiz"}
 BROKEN = {
     "01_message_passing": OLD,
     "04_algr": OLD | {"alt", "names"},
-    "05_dagnn": OLD | {"alt", "names"},
     "06_cam": OLD | {"alt", "names"},
     "07_mimnet": OLD | {"alt", "names", "time"},
 }

@@ -1,0 +1,156 @@
+"""Each wrong answer to an exercise of notebooks 00 and 04 to 07 and of the appendices is met by the reason why it is wrong."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import jupytext
+import numpy as np
+import pytest
+import torch
+
+import hetero_xmodal as hx
+
+TUTORIALS = Path(__file__).parents[2] / "tutorials"
+
+
+def checks_of(name: str, **given) -> dict:
+    """The checks of a notebook, as functions that see the names in *given*; they are not called."""
+    found = {"hx": hx, "math": math, "np": np, "torch": torch, "nn": torch.nn, **given}
+    for cell in jupytext.read(TUTORIALS / "source" / f"{name}.py", fmt="py:percent").cells:
+        if "check" in cell.metadata.get("tags", []):
+            exec(cell.source[: cell.source.rindex("check_ex")], found)
+    return found
+
+
+def meets(names: dict, number: int, answer: object, reason: str) -> None:
+    """Check *number* refuses *answer* and says *reason* in its first line."""
+    with pytest.raises(AssertionError) as refused:
+        names[f"check_ex{number}"](answer)
+    assert reason in str(refused.value).splitlines()[0]
+
+
+# ---------------------------------------------------------------------------------------------- 00
+
+
+@pytest.fixture(scope="module")
+def first():
+    item = hx.load_dataset("world/scenes", split="test", size=8)[7]
+    toy = hx.build_graph(
+        hx.SceneGraph(
+            [hx.SceneObject("bird", ["red"], box=(20, 10, 60, 50)), hx.SceneObject("tree", box=(10, 45, 90, 100))],
+            relations=[hx.SceneRelation(0, "on", 1)],
+            size=(100, 100),
+        ),
+        hx.SceneGraph(
+            [hx.SceneObject("bird", ["red"], span=(1, 2), head=1)],
+            tokens=[hx.Token("red", "red", "ADJ", head=1, arc="amod"), hx.Token("bird", "bird", "NOUN", head=1, arc="ROOT")],
+            text="red bird",
+        ),
+    )
+    graph = hx.build_graph(item.scene, hx.parse_sentence(item.sentences[0]))
+    import dgl
+
+    return checks_of("00_quickstart", image_scene=item.scene, toy=toy, graph=graph, fn=dgl.function)
+
+
+@pytest.mark.parametrize(
+    ("number", "answer", "reason"),
+    [
+        (1, None, "four numbers"),
+        (1, (2, 5), "four numbers"),
+        (1, (1, 5, 2, 1), "region of its own"),
+        (1, (3, 5, 2, 1), "no tree"),
+        (1, (2, 3, 2, 1), "articles"),
+        (1, (2, 4, 2, 1), "count the words"),
+        (1, (2, 5, 4, 1), "one-to-one"),
+        (1, (2, 5, 1, 1), "two copies"),
+        (1, (2, 5, 0, 1), "both sides"),
+        (1, (2, 5, 2, 2), "not back"),
+        (1, (2, 5, 2, 0), "one relation"),
+        (2, lambda box: None, "four numbers"),
+        (2, lambda box: box[:2], "four numbers"),
+        (2, lambda box: box, "as it was"),
+        (2, lambda box: (box[0], box[1], box[0] + box[3], box[1] + box[2]), "width belongs to x"),
+        (2, lambda box: (45, 40, 75, 60), "not the middle"),
+        (2, lambda box: (0, 0, *box[2:]), "first corner"),
+        (2, lambda box: (60, 50, 91, 70), "expected (60, 50, 90, 70)"),
+        (2, lambda box: (60, 50, 90, 70), "another box"),
+        (3, None, "a sentence"),
+        (3, " ", "as a text"),
+        (3, "Hello!", "no thing"),
+        (3, "a cat and a giraffe", "only 1 matches"),
+        (3, "a cat, a bench and a car", "no relation"),
+        (4, lambda graph, relation, h: None, "one number per destination"),
+        (4, lambda graph, relation, h: torch.zeros(3), "one number per bridge"),
+        (4, lambda graph, relation, h: torch.tensor([5.5, float("nan")]), "NaN"),
+        (4, lambda graph, relation, h: torch.tensor([11.0, 0.0]), "still the sum"),
+        (4, lambda graph, relation, h: torch.tensor([5.0, 0.0]), "expected [5.5, 0]"),
+    ],
+)
+def test_wrong_answers_of_the_first_notebook(first, number, answer, reason):
+    meets(first, number, answer, reason)
+
+
+# ---------------------------------------------------------------------------------------------- 05
+
+SCORES = {"none": 0.857, "edges": 0.845, "free": 0.853, 0.1: 0.84, 0.3: 0.845, 0.5: 0.859, 0.7: 0.85}
+
+
+@pytest.fixture(scope="module")
+def labels():
+    def train(seed=0, *, tau=None, adjacency=None, variant=None):
+        return tau or ("none" if adjacency else "free" if variant else "edges"), []
+
+    def score(model, part):
+        return SCORES[model] - (0.04 if part == "test" else 0)
+
+    seen = torch.tensor([[1, 1, 0], [1, 0, 0], [1, 1, 0], [0, 0, 1]])
+    return checks_of("05_dagnn", SEEN=seen, train=train, score=score)
+
+
+def precision_at_end(relevant):
+    return sum(relevant) / len(relevant)
+
+
+@pytest.mark.parametrize(
+    ("number", "answer", "reason"),
+    [
+        (1, None, "a number"),
+        (1, 5, "is dropped"),
+        (1, 1, "self loops"),
+        (1, 3, "one edge remains"),
+        (1, 6, "the graph has 4"),
+        (2, lambda relevant: None, "a number"),
+        (2, precision_at_end, "average all of them"),
+        (2, lambda relevant: 5 / 9, "not by all"),
+        (2, lambda relevant: 13 / 18, "relevant results only"),
+        (2, lambda relevant: 0.9, "0.833"),
+        (2, lambda relevant: 5 / 6, "longer ranking"),
+        (3, None, "three mAPs"),
+        (3, [0.8], "three seeds"),
+        (3, [85.7, 85.6, 85.5], "between 0 and 1"),
+        (3, [0.857] * 3, "pass the seed"),
+        (3, [0.845, 0.844, 0.843], "with its edges"),
+        (3, [0.853, 0.852, 0.851], "has no network"),
+        (3, [0.7, 0.6, 0.5], "seed 0 should give"),
+        (4, None, "(tau, validation, test)"),
+        (4, (0.5, 0.8), "three numbers"),
+        (4, (0.4, 0.8, 0.8), "was not among"),
+        (4, (0.3, 0.845, 0.805), "another has more"),
+        (4, (0.5, 0.819, 0.859), "validation comes first"),
+        (4, (0.5, 0.9, 0.819), "not the validation score"),
+        (4, (0.5, 0.859, 0.859), "once more"),
+        (4, (0.5, 0.859, 0.83), "of this model"),
+    ],
+)
+def test_wrong_answers_about_labels(labels, number, answer, reason):
+    meets(labels, number, answer, reason)
+
+
+def test_the_right_answers_about_labels_pass(labels, capsys):
+    labels["check_ex1"](4)
+    labels["check_ex3"]([0.857, 0.856, 0.855])
+    labels["check_ex4"]((0.5, 0.859, 0.819))
+    assert capsys.readouterr().out.count("right") == 3

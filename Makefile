@@ -11,7 +11,7 @@ CODE := hetero_xmodal tests benchmarks docs tutorials
 WORKERS := 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help setup demo test quick slow lint format bench manifests notebook tutorials tutorials-reset docs clean
+.PHONY: help setup demo test quick slow lint format bench manifests notebook tutorials tutorials-reset bundle docs clean
 
 help:
 	@echo "make demo      set up, then build a small world, parse it, and write a page of images to look at (demo/index.html)"
@@ -23,6 +23,7 @@ help:
 	@echo "make notebook  open the tutorials in JupyterLab"
 	@echo "make tutorials        build the notebooks and their solutions from tutorials/source; your own work stays"
 	@echo "make tutorials-reset  move your work in the notebooks to tutorials/my_work/DATE, and start afresh"
+	@echo "make bundle    a folder from which the course installs without the internet: build/bundle (about 4 GB)"
 	@echo "make bench     print the benchmarks (ratios against stated references)"
 	@echo "make lint      check style (ruff) and types (mypy)"
 	@echo "make manifests write the manifests of the shipped models anew, after a change of their files or cards"
@@ -101,6 +102,9 @@ tutorials: $(READY)
 
 tutorials-reset: $(READY)
 	@$(BIN)/python tutorials/build.py --reset
+
+bundle: $(READY)
+	@$(BIN)/python tutorials/teaching/bundle.py
 
 clean:
 	rm -rf $(VENV)

@@ -368,7 +368,8 @@ def regions(folder: Path) -> str:
 
 #: form of an entry -> function that writes a tiny data set of it, with everything that such a data set can give
 FOLDERS = {
-    "world/scenes": lambda folder: "world/scenes", "world/birds": lambda folder: "world/birds", "coco:FOLDER": coco,
+    "world/scenes": lambda folder: "world/scenes", "world/birds": lambda folder: "world/birds", "mini": lambda folder: "mini",
+    "coco:FOLDER": coco,
     "karpathy:FILE,FOLDER": karpathy, "karpathy+restval:FILE,FOLDER": restval, "flickr30k:FOLDER": flickr30k, "folder:FOLDER": plain_folder,
     "photos:FOLDER": photos_with_captions, "cub:FOLDER": cub,
     "oxford-102:FOLDER": oxford_102, "celeba:FOLDER": celeba, "deepfashion:FOLDER": deepfashion,

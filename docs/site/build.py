@@ -22,7 +22,7 @@ ROOT = HERE.parents[1]
 MENU = {
     "Start": (
         "set up, a first graph, the ideas, the words",
-        ("docs/quick-start", "docs/concepts", "docs/photographs", "docs/recipes", "docs/metrics", "docs/glossary"),
+        ("docs/quick-start", "docs/installing", "docs/concepts", "docs/photographs", "docs/recipes", "docs/metrics", "docs/glossary"),
     ),
     "Course": ("notebooks with exercises that check themselves", ("tutorials/",)),
     "Data and results": (

@@ -14,7 +14,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 #: the same in the words of libraries that write files themselves, such as safetensors and torch
 _FULL_WORDS = (
     "no space left on device", "disk quota exceeded", "file too large", "os error 28", "os error 27", "pytorchstreamwriter failed",
-    "inline_container.cc",
+    "inline_container.cc", "basic_ios::clear: iostream error",
 )  # fmt: skip
 #: keyword arguments of the Python interface whose option has another name
 _KEYWORDS = {"limit": "--size", "method": "--row"}

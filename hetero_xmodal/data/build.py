@@ -16,7 +16,7 @@ from ..errors import InputError, nearest
 from ..files import atomic_path, behind_links, check_writable, one_writer, read_json, write_json
 from ..ids import IMAGE_ENDINGS
 from .card import read_card
-from .registry import entry_of, open_for, open_source
+from .registry import ENTRIES, entry_of, open_for, open_source
 from .source import Record, Source
 from .store import progress_bar
 
@@ -251,12 +251,13 @@ def verify_dataset(name: str | Path, *, part: bool = False, progress: bool | Non
     folder = Path(text)
     if folder.is_dir():
         name = f"coco:{text}" if (folder / "captions.json").exists() else f"folder:{text}"
-    elif ":" in text:
+    elif ":" in text or any(text == entry.form for entry in ENTRIES):
         name, folder = text, Path(entry_of(text)[1].partition(",")[0])
     else:
-        raise InputError(f"'{text}' is neither a folder nor a data set of this package{nearest(text, ('world/scenes', 'world/birds'))}")
+        known = [entry.form for entry in ENTRIES if ":" not in entry.form]
+        raise InputError(f"'{text}' is neither a folder nor a data set of this package{nearest(text, known)}")
     report = VerifyReport(name, 0)
-    broken = _verify_sums(folder, report)
+    broken = _verify_sums(folder, report) if folder != Path() else set()  # the set read from installed packages has no folder
     try:
         source = open_source(name)
     except InputError as error:
@@ -303,7 +304,7 @@ def _compare(source: Source, folder: Path, report: VerifyReport, *, part: bool) 
     if part and source.counts:
         report.notes.append("a part of the set: " + ", ".join(f"{count:,} {what}" for what, count in source.counts.items()))
     report.notes += source.notes
-    if card is not None and source.counts and "images" in source.gives:
+    if card is not None and source.place and source.counts and "images" in source.gives:
         used = {os.path.abspath(record.image) for record in source.records if isinstance(record.image, Path)}
         strays = sorted(path for path in _images_below(folder) if path not in used)
         if strays:

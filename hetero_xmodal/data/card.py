@@ -77,6 +77,7 @@ class Card:
     figures : what the numbers were compared with, and which are not checked
     downloads : what ``data get`` may fetch
     labels : names of the classes that the files number and do not name
+    images : of a set small enough, each image with its author and licence
     year : of publication
     """
 
@@ -101,6 +102,7 @@ class Card:
     recipes: Mapping[str, str] = field(default_factory=dict)
     downloads: tuple[Download, ...] = ()
     labels: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
 
     def markdown(self) -> str:
         """The card as text, without a heading of the first level."""
@@ -108,6 +110,7 @@ class Card:
         parts = [
             f"## {self.title}\n\n{self.what}",
             f"## Licence and terms\n\n{self.terms}",
+            *(["## Images\n\n" + "\n".join(f"* {image}" for image in self.images)] if self.images else []),
             f"## Teaching, and who is in the pictures\n\n{self.people}",
             f"## Source\n\n{self.source}\n\n{self.cite}\n\n{self._fetched()}",
             "## Folder\n\n" + "\n".join(f"    {line}" for line in self.tree.split("\n")),
@@ -174,7 +177,7 @@ def read_card(name: str) -> Card | None:
     value = tomllib.loads(path.read_text(encoding="utf-8"))
     plain = {f.name for f in fields(Card) if f.type == "str"} - {"tree"}
     made = {key: " ".join(text.split()) if key in plain else text for key, text in value.items()}
-    made |= {key: tuple(value.get(key, ())) for key in ("files", "fields", "labels")} | {"tree": value["tree"].strip("\n")}
+    made |= {key: tuple(value.get(key, ())) for key in ("files", "fields", "labels", "images")} | {"tree": value["tree"].strip("\n")}
     made["quirks"] = tuple(" ".join(quirk.split()) for quirk in value.get("quirks", ()))
     made["downloads"] = tuple(Download(**one) for one in value.get("downloads", ()))
     for key in ("statistics", "splits", "recipes"):

@@ -138,6 +138,12 @@ ENTRIES: tuple[Entry, ...] = (
     _world("world/scenes", "drawn scenes of 1 to 6 objects, 5 captions each, true scene graphs, edits", dials=True),
     _world("world/birds", "drawn birds with five varied parts, 10 captions each, true scene graphs, edits"),
     Entry(
+        "mini", "mini", "photographs that Python packages carry, with captions and scene graphs of our own, for lessons",
+        gives=("images", "captions", "scene graphs"), reader=f"{DATASETS}.mini:open_mini", items="14",
+        licence="Apache-2.0 (annotations); CC0, public domain or CC BY 2.0 (images)",
+        where="the installed scikit-image, scikit-learn and matplotlib",
+    ),
+    Entry(
         "coco", "coco:FOLDER", "COCO as published, or your own images with captions (and boxes) in its format",
         gives=("images", "captions"), reader=f"{DATASETS}.coco:open_coco", former=("coco-labels",),
         may_give=(("labels", "with instances.json"), ("scene graphs", "with instances.json"), ("tags", "with scenes.json")),
@@ -282,7 +288,8 @@ def entry_of(name: str) -> tuple[Entry, str]:
         if kind != entry.kind and kind not in entry.former:
             continue
         if ":" not in entry.form and colon and not (entry.dials and "=" in place):
-            raise InputError(f"{entry.form} is made by the package and has no folder; write '{entry.form}' alone, found {name!r}")
+            origin = "made by the package" if entry.where == "made by the package" else "read from installed packages"
+            raise InputError(f"{entry.form} is {origin} and has no folder; write '{entry.form}' alone, found {name!r}")
         if ":" in entry.form and not place:
             raise InputError(f"'{name}' names no folder or file; write {entry.form}, for example '{kind}:my_data'")
         return entry, place

@@ -141,17 +141,34 @@ def _check(image: SceneGraph | None, request: Request) -> tuple[tuple[int, ...],
         return (), f"nothing that was found in the image is called {request.target}"
     if request.kind == "attribute":
         left = tuple(k for k in subjects if not _fulfilled(image.objects[k], request.values))
-        every = [k for k, thing in enumerate(image.objects) if name_similarity(thing.name, request.target) > 0]
-        one_is = not request.every and not request.of and any(_fulfilled(image.objects[k], request.values) for k in every)
-        if not left or one_is:
+        if not left or _one_already_is(image, request):
             name = " ".join([*request.of, request.target])
             return subjects, f"{_ALREADY.format(name)} {' and '.join(request.values)}"
         return left, ""
     if request.kind == "move":
         return subjects, _move_reason(image, request, subjects[0])
-    if request.kind == "replace" and name_similarity(image.objects[subjects[0]].name, request.new) == 1:
-        return subjects, f"the {request.target} already is a {request.new}"
+    if request.kind == "replace" and _already_replaced(image, request, subjects[0]):
+        return subjects, f"the {' '.join([*request.of, request.target])} already is a {request.new}"
     return subjects, ""
+
+
+def _one_already_is(image: SceneGraph, request: Request) -> bool:
+    """Whether one thing of that name is as asked, and none is as it was before ("the cup is green instead of red")."""
+    same = [thing for thing in _named(image, request.target) if set(request.of) <= _values(thing)]
+    before = request.was and any(set(request.was) <= _values(thing) for thing in same)
+    return not request.every and not before and any(_fulfilled(thing, request.values) for thing in same)
+
+
+def _already_replaced(image: SceneGraph, request: Request, subject: int) -> bool:
+    """Whether the new thing is there and the old one, such as "the green ball", is not: another ball is not meant."""
+    if name_similarity(image.objects[subject].name, request.new) == 1:
+        return True
+    gone = bool(request.of) and not any(set(request.of) <= _values(thing) for thing in _named(image, request.target))
+    return gone and any(set(request.values or request.of) <= _values(thing) for thing in _named(image, request.new))
+
+
+def _named(image: SceneGraph, name: str) -> list[SceneObject]:
+    return [thing for thing in image.objects if name_similarity(thing.name, name) > 0]
 
 
 def _move_reason(image: SceneGraph, request: Request, subject: int) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..csv_text import csv_of
-from ..files import write_text
+from ..files import check_room, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,11 @@ def write_dgl(corpus: GraphCorpus, folder: Path) -> None:
     for start in _shown(range(0, len(corpus), _PER_FILE), "files"):
         name = f"graphs-{start // _PER_FILE:05d}.bin"
         numbers = range(start, min(start + _PER_FILE, len(corpus)))
-        dgl.save_graphs(str(folder / name), [corpus[k] for k in numbers])
+        try:
+            dgl.save_graphs(str(folder / name), [corpus[k] for k in numbers])
+        except dgl.DGLError:  # on a full disk, among other things, with a message that does not say so
+            check_room(folder / name)
+            raise
         places += [(name, k - start) for k in numbers]
     _list(corpus, folder, {"file": [name for name, _ in places], "row": [row for _, row in places]})
 

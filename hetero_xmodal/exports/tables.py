@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..files import FolderKind, write_json
+from ..files import FolderKind, check_room, write_json
 
 if TYPE_CHECKING:
     from ..graphs.corpus import GraphCorpus
@@ -41,6 +41,8 @@ def write_duckdb(corpus: GraphCorpus, path: Path) -> None:
             for name in table_names(corpus):
                 write_table(corpus, name, file)
                 made.execute(f"CREATE TABLE {quoted(name)} AS SELECT * FROM read_parquet(?)", [str(file)])
+            made.execute("CHECKPOINT")  # closing does it too, but says nothing where it fails
+        check_room(database)  # DuckDB says nothing of a last block that was cut off
         shutil.copyfile(database, path)
 
 

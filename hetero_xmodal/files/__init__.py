@@ -8,6 +8,7 @@ refusing before work    :func:`replaceable_folder`, :func:`check_writable`, :fun
 reading                 :func:`read_json`, :func:`read_text`, :func:`read_safetensors`; :func:`read_folder` reads one state of a folder
 damage                  ``manifest.json`` in every folder; :func:`check_files`, :func:`check_single`, :func:`read_manifest`;
                         of a single large file :class:`BlockHashes`
+full disks              :func:`check_room`, which both writers ask
 two writers             :func:`one_writer`, for work that lasts
 links                   :func:`behind_links`, what a path leads to
 ======================  ======================================================================================================
@@ -15,7 +16,7 @@ links                   :func:`behind_links`, what a path leads to
 The modules from the lowest to the highest: ``locks``, ``atomic``, ``formats``, ``blocks``, ``manifest``, ``folders``.
 """
 
-from .atomic import atomic_path, behind_links
+from .atomic import atomic_path, behind_links, check_room
 from .blocks import BlockHashes, blocks_file, write_blocks
 from .folders import (
     FolderKind,
@@ -67,6 +68,7 @@ __all__ = [
     "behind_links",
     "blocks_file",
     "check_files",
+    "check_room",
     "check_single",
     "check_writable",
     "existing_file",

@@ -54,6 +54,32 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def check_room(path: Path) -> None:
+    """Write one more byte at the end of a new file, and take it away again.
+
+    Libraries that write files themselves (Pillow, DuckDB, DGL) may say nothing when the disk is full and only part of their data was
+    written: the file is cut off. Where that happened there is no room for the next byte either.
+
+    Raises
+    ------
+    OSError
+        If there is no room; it names the file.
+    """
+    found = path.stat()
+    if found.st_nlink > 1:  # a second name of a file that was finished earlier, which somebody may be reading
+        return
+    try:
+        with open(path, "r+b", buffering=0) as file:
+            file.seek(found.st_size)
+            file.write(b"\0")
+            file.truncate(found.st_size)
+    except PermissionError:  # a library made it read-only
+        return
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; it replaces *path* atomically on success and is deleted on error.
@@ -82,6 +108,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(usual_mode(path, 0o666))
+        check_room(temporary)
         sync(temporary)
         os.replace(temporary, path)
     except BaseException:

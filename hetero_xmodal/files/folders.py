@@ -37,7 +37,7 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from ..errors import InputError
-from .atomic import TEMPORARY, behind_links, sync, usual_mode
+from .atomic import TEMPORARY, behind_links, check_room, sync, usual_mode
 from .locks import one_writer
 from .manifest import (
     MANIFEST,
@@ -256,6 +256,7 @@ def _unwritable(path: str | Path, error: OSError) -> InputError:
 def _sync_all(folder: Path) -> None:
     for place, _, files in os.walk(folder):
         for name in files:
+            check_room(Path(place) / name)
             sync(Path(place) / name)
         sync(Path(place))
 

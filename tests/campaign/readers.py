@@ -469,6 +469,16 @@ def _write_former_model(folder: Path) -> None:
     _copied(*(f"dagnn_world/{name}" for name in ("config.json", "vocab.json", "model.safetensors")))(folder)
 
 
+def _write_scores(folder: Path) -> None:
+    (folder / "ada.csv").write_text("id,score\n" + "".join(f"q{k:05d},{k - 5.5}\n" for k in range(12)), encoding="utf-8")
+
+
+def _read_scores(folder: Path) -> Any:
+    from teaching_tools import load
+
+    return load("leaderboard").read_scores(folder / "ada.csv", [f"q{k:05d}" for k in range(12)])
+
+
 READERS: tuple[Reader, ...] = (
     *(_data_set(form) for form in (*FOLDERS, *VARIANTS) if ":" in form),
     _model("dagnn", "world", "DAGNN"),
@@ -490,6 +500,7 @@ READERS: tuple[Reader, ...] = (
     Reader("drawn boxes", _write_drawn_boxes, _read_drawn_boxes, share=1.5),
     Reader("scene graphs of other tools", _write_tool_scenes, _read_tool_scenes, share=1.5, files="*.json"),
     Reader("table of captions", _write_captions_table, _read_captions_table, files="*.csv"),
+    Reader("scores of the leaderboard", _write_scores, _read_scores),
     Reader("label vectors", _write_label_vectors, _read_label_vectors),
     Reader("word vectors", _write_word_vectors, _read_word_vectors),
     Reader("images", _write_images, _read_images, share=2),

@@ -93,6 +93,7 @@ def test_full_disks_in_the_words_of_libraries(tmp_path):
         OSError(errno.ENOSPC, "No space left on device"),
         OSError(errno.EFBIG, "File too large", "model.bin"),
         RuntimeError("[enforce fail at inline_container.cc:783] . PytorchStreamWriter failed writing file data/1: file write failed"),
+        RuntimeError("basic_ios::clear: iostream error"),
         ValueError("Error while serializing: I/O error: No space left on device (os error 28)"),
     ]
     for error in errors:
@@ -126,7 +127,9 @@ def test_ctrl_c_ends_a_command_with_a_sentence(words, seconds, tmp_path):
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
-    assert process.returncode == 130 and said.splitlines()[-1] == "hetero-xmodal: stopped with Ctrl-C" and "Traceback" not in said, said
+    # Python ends with the signal, which shells report as 130 too, if it came while a piece of text was being evaluated, as in named tuples
+    assert process.returncode in (130, -signal.SIGINT), said
+    assert said.splitlines()[-1] == "hetero-xmodal: stopped with Ctrl-C" and "Traceback" not in said, said
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")

@@ -306,7 +306,8 @@ def test_ctrl_c_in_a_shell_leaves_nothing(tmp_path):
     time.sleep(0.5)  # not in the very moment between making the folder and watching over it
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
-    assert process.returncode == 130 and err.strip() == "hetero-xmodal: stopped with Ctrl-C" and list(tmp_path.iterdir()) == []
+    assert process.returncode in (130, -signal.SIGINT) and err.strip() == "hetero-xmodal: stopped with Ctrl-C"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_page_that_cannot_be_written_is_refused_before_the_search(cli, image, tmp_path):

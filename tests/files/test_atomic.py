@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -12,7 +14,7 @@ import pytest
 from PIL import Image
 
 from hetero_xmodal import InputError
-from hetero_xmodal.files import atomic_path, one_writer, write_json, write_text
+from hetero_xmodal.files import FolderKind, atomic_folder, atomic_path, check_room, one_writer, write_json, write_text
 
 
 def names(folder) -> list[str]:
@@ -118,3 +120,39 @@ with one_writer(sys.argv[1]):
         with one_writer(tmp_path / "another.part"):
             pass
     assert os.listdir(tmp_path) == []
+
+
+@pytest.fixture
+def small_disk():
+    """No file may grow over 1,000 bytes, which is how a full disk looks to a program."""
+    resource = pytest.importorskip("resource")
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+def cut_off(path) -> None:
+    """Write as a library that does not look at how much was written."""
+    with open(path, "wb", buffering=0) as file:
+        assert file.write(b"x" * 1001) == 1000
+
+
+def test_a_file_that_a_library_cut_off_in_silence_is_not_taken(tmp_path, small_disk):
+    write_text(tmp_path / "a.txt", "old")
+    with pytest.raises(OSError) as raised, atomic_path(tmp_path / "a.txt") as temporary:
+        cut_off(temporary)
+    assert raised.value.errno == errno.EFBIG and raised.value.filename
+    kind = FolderKind("test", files=("a.bin",))
+    with pytest.raises(OSError) as raised, atomic_folder(tmp_path / "folder", kind) as folder:
+        cut_off(folder / "a.bin")
+    assert raised.value.errno == errno.EFBIG and raised.value.filename.endswith("a.bin")
+    assert (tmp_path / "a.txt").read_text() == "old" and names(tmp_path) == ["a.txt"]
+
+
+def test_the_check_for_room_leaves_a_file_as_it_was(tmp_path):
+    (tmp_path / "a").write_bytes(b"whole")
+    os.utime(tmp_path / "a", ns=(1, 2))
+    check_room(tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == b"whole" and (tmp_path / "a").stat().st_mtime_ns == 2

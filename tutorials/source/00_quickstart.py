@@ -568,5 +568,5 @@ r"""
 [Kipf and Welling (2017)](https://doi.org/10.48550/arXiv.1609.02907) does with $A\,h$. Labels and the label graph appear in notebook 05. The detector and the sentence
 parser make mistakes; `hx.analyze` shows how much of one side is found on the other.
 
-**Next:** [01_message_passing](01_message_passing.ipynb) writes whole models as short lists of such steps.
+**Next:** [01_typed_graphs_by_hand](01_typed_graphs_by_hand.ipynb) looks closer at the schema, at bridges and at batches.
 """

@@ -453,7 +453,7 @@ def check_ex1(function):
     got = function(tiny, own, 1)
     assert got is not None, "return a number"
     assert not np.isclose(got, 2 / 3), "per cent, not a share: times 100"
-    assert not np.isclose(got, 100 / 3), "the largest scores come first: sort by -scores"
+    assert not np.isclose(got, 100 / 3), "the largest scores come first: -scores"
     assert not np.isclose(got, 50), "that is image to text: look down the columns"
     assert np.isclose(got, 200 / 3), f"two of three find theirs: 66.67, not {got:.2f}"
     assert np.isclose(function(tiny, own, 2), 100), "with two images, R@2 is 100"

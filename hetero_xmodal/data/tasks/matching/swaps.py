@@ -37,6 +37,7 @@ def load_swaps(
     split: str = "test",
     size: int | None = 500,
     kinds: tuple[str, ...] = KINDS,
+    seed: int = 0,
     cache: str | Path | None = None,
     progress: bool | None = None,
 ) -> SwapSplit:
@@ -46,7 +47,7 @@ def load_swaps(
     ----------
     vocab : of :class:`~.pairs.MatchingData` or of a trained model: how regions and words are made.
     data : ``"world/scenes"``, perhaps with dials.
-    split, size, kinds : see :func:`~hetero_xmodal.data.world.swaps.swap_sets`.
+    split, size, kinds, seed : see :func:`~hetero_xmodal.data.world.swaps.swap_sets`.
     cache, progress : as in :func:`~.load.load_matching_data`.
 
     Raises
@@ -58,7 +59,7 @@ def load_swaps(
     if not isinstance(vocab.get("images"), dict) or vocab["images"].get("extractor") in (None, "given"):
         raise InputError("the model reads regions that were made elsewhere, so that images of the world cannot be given to it")
     folder = cache_folder(cache)
-    source = open_for(data, "algr", cache=cache)
+    source = open_for(data, "algr", seed=seed, cache=cache)
     records = source.take(split, size)
     swaps = [swap for row, record in enumerate(records) for swap in swaps_of(record.make_item(), row=row, kinds=kinds)]
     captions: list[list[str]] = [[] for _ in records]

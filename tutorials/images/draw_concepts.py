@@ -71,7 +71,9 @@ class Diagram:
             x, y = x1 + at * (x2 - x1) - shift * (y2 - y1), y1 + at * (y2 - y1) + shift * (x2 - x1)
             self.text(x, y, text, colour=colour, back=True)
 
-    def text(self, x: float, y: float, text: str, *, size: float = 9, colour: str = "#222222", back: bool = False, left: bool = False) -> None:
+    def text(
+        self, x: float, y: float, text: str, *, size: float = 9, colour: str = "#222222", back: bool = False, left: bool = False
+    ) -> None:
         """A text without a box; *back* clears what is behind it."""
         box = {"fc": "white", "ec": "none", "pad": 1.5} if back else None
         self.axes.text(x, y, text, ha="left" if left else "center", va="center", fontsize=size, color=colour, bbox=box, zorder=4)
@@ -186,7 +188,12 @@ def label_graph() -> Figure:
 def label_pipeline() -> Figure:
     """From label vectors over hops to classifiers, which score an image."""
     drawn = Diagram(9.4, 2.7)
-    for name, x, text in (("h0", 0.9, "label vectors"), ("h1", 3.1, "after hop 1"), ("h2", 5.2, "after hop 2"), ("z", 7.4, "classifiers z")):
+    for name, x, text in (
+        ("h0", 0.9, "label vectors"),
+        ("h1", 3.1, "after hop 1"),
+        ("h2", 5.2, "after hop 2"),
+        ("z", 7.4, "classifiers z"),
+    ):
         drawn.box(name, x, 2.1, "label", text)
     drawn.arrow("h0", "h1", "co-occurs")
     drawn.arrow("h1", "h2", "co-occurs")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import types
 from pathlib import Path
 
 import jupytext
@@ -91,6 +92,90 @@ def first():
 )
 def test_wrong_answers_of_the_first_notebook(first, number, answer, reason):
     meets(first, number, answer, reason)
+
+
+# ---------------------------------------------------------------------------------------------- 04
+
+SCORES_ON_PAPER = torch.tensor([[0.9, 0.8, 0.1, 0.2], [0.3, 0.6, 0.5, 0.0], [0.2, 0.1, 0.7, 0.4], [0.1, 0.3, 0.2, 0.8]])
+FITS = {(0, 0): (2, 2), (5, 0): (1, 0), (1, 1): (1, 2), (6, 1): (1, 1), (2, 2): (1, 1), (7, 2): (1, 1)}
+
+
+def ranks(scores, k):
+    return np.argsort(-scores, axis=0)[:k]
+
+
+def good_score(w, v, part):
+    match = torch.einsum("jkd,ird->ijkr", w, v).masked_fill(part["region"][:, None, None] == 0, -1e4)
+    return match.amax(3).mean(2)
+
+
+@pytest.fixture(scope="module")
+def matching():
+    import pandas as pd
+
+    from hetero_xmodal.losses import ranking_loss
+
+    items = [types.SimpleNamespace(scene=k) for k in range(8)]
+    part = {"word": torch.ones(4, 3), "region": torch.tensor([[1.0, 1], [1, 0], [1, 1], [1, 0], [1, 1]])}
+    key = "text to image R@1"
+    given = {
+        "S": SCORES_ON_PAPER, "ranking_loss": ranking_loss, "pd": pd, "data": {"val": part}, "late_with_edges": good_score,
+        "table": {"mean pool": {key: 50.0}}, "raw": {"val": (items, list(range(8)), None, None)}, "wrong": [(0, 5), (1, 6), (2, 7)],
+        "fits": lambda scene, caption: FITS[scene, caption],
+        "train": lambda score: (score, []), "recalls": lambda score: {key: getattr(score, "reached", 60.0)},
+    }  # fmt: skip
+    return checks_of("04_algr", **given)
+
+
+def scored(reached):
+    def score(w, v, part):
+        return good_score(w, v, part)
+
+    score.reached = reached
+    return score
+
+
+@pytest.mark.parametrize(
+    ("number", "answer", "reason"),
+    [
+        (1, lambda scores, own, k: None, "a number"),
+        (1, lambda scores, own, k: (ranks(scores, k) == own).any(0).mean(), "per cent"),
+        (1, lambda scores, own, k: 100 * (ranks(-scores, k) == own).any(0).mean(), "largest scores come first"),
+        (1, lambda scores, own, k: 50.0, "down the columns"),
+        (1, lambda scores, own, k: 10.0, "66.67"),
+        (1, lambda scores, own, k: 200 / 3, "R@2 is 100"),
+        (1, lambda scores, own, k: 100 * (ranks(scores, min(k, 2)) == own).any(0).mean(), "random scores"),
+        (2, None, "(columns, whole)"),
+        (2, (0.4,), "two numbers"),
+        (2, (0.2, 0.4), "rows once more"),
+        (2, (-0.6, -0.4), "never below zero"),
+        (2, (0.5, 0.7), "column 2 costs 0.4"),
+        (2, (0.4, 0.4), "rows and columns together"),
+        (2, (0.4, 0.8), "make 0.6"),
+        (3, lambda w, v, part: None, "return the scores"),
+        (3, lambda w, v, part: good_score(w, v, part).T, "images in rows"),
+        (3, lambda w, v, part: torch.einsum("jkd,ird->ij", w, v), "mask missing regions"),
+        (3, good_score, "late_with_edges itself"),
+        (3, scored(40.0), "below the mean pool"),
+        (3, scored(55.0), "not by 8 points"),
+        (4, None, "five words"),
+        (4, ["thing"], "3 words"),
+        (4, ["thing", "colour", "same"], "unknown"),
+        (4, ["same", "attribute", "same"], "has 1 of 2 things"),
+        (4, ["thing", "same", "same"], "of 2 attributes the found image has 1"),
+        (4, ["thing", "attribute", "thing"], "has 1 of 1 things"),
+        (4, ["thing", "attribute", "attribute"], "of 1 attributes the found image has 1"),
+    ],
+)
+def test_wrong_answers_about_matching(matching, number, answer, reason):
+    meets(matching, number, answer, reason)
+
+
+def test_the_right_answers_about_matching_pass(matching, capsys):
+    matching["check_ex2"]((0.4, 0.6))
+    matching["check_ex3"](scored(60.0))
+    matching["check_ex4"](["thing", "attribute", "same"])
+    assert capsys.readouterr().out.count("right") == 3
 
 
 # ---------------------------------------------------------------------------------------------- 05

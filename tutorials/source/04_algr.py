@@ -360,8 +360,10 @@ pd.DataFrame(shipped).T.filter(regex="R@[15] ").round(1)
 
 # %% [markdown]
 r"""
-These rows cannot be compared with the table of section 5: other images, other regions, longer training. Compare them with each other, and with the words of order:
-*a blue cat on a purple bench* and *a purple cat on a blue bench* have the same bag of words.
+These rows cannot be compared with the table of section 5: other images, other regions, longer training. Compare them with each other.
+
+**Does ALGR notice which colour belongs to what?** *A blue cat on a purple bench* is true of the image of notebook 00, *a purple cat on a blue bench* is not, and both have the
+same bag of words. Their cosines with the image:
 """
 
 # %%
@@ -470,7 +472,7 @@ check_ex1(recall)
 r"""
 ### Exercise 2: the loss on paper
 
-Section 1 has the rows of the picture's loss, 0.2. What is the loss of the **columns**, and what is the **whole** loss? `answer_2 = (columns, whole)`, with $m = 0.2$.
+Section 1 has the rows of the loss, 0.2. What is the loss of the **columns**, and what is the **whole** loss? `answer_2 = (columns, whole)`, with $m = 0.2$.
 """
 
 # %%

@@ -167,6 +167,8 @@ def checked_vocab(vocab: Any, where: str) -> dict[str, Any]:
     top = Fields(vocab, where)
     for key in ("labels", "tags", "words", "names", "used", "used_marks"):
         top.strings(key, None)
+    for exemplar in top.rows("exemplars", []):
+        exemplar.text("name"), exemplar.text("png"), exemplar.strings("attributes")
     for key in ("images", "texts"):
         about = top.inner(key, None)
         if about is None:

@@ -19,3 +19,13 @@ def pytest_addoption(parser) -> None:
 
 def pytest_configure(config) -> None:
     settings.load_profile("wide" if config.getoption("--slow") else "normal")
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """The run times of the notebooks; reports come from every process of a run."""
+    from run_times import run_times
+
+    ended = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, []) if report.when == "call"]
+    if lines := run_times(ended):
+        terminalreporter.section("run times of the notebooks")
+        terminalreporter.write("\n".join(lines) + "\n")

@@ -53,3 +53,17 @@ def test_no_property_test_goes_its_own_way():
     for path in (ROOT / "tests").rglob("*.py"):
         if path.name not in ("conftest.py", Path(__file__).name):
             assert "max_examples" not in path.read_text(encoding="utf-8"), f"{path.name}: leave max_examples to tests/conftest.py"
+
+
+def test_the_run_times_of_notebooks_are_collected_from_the_reports_of_all_processes():
+    from types import SimpleNamespace
+
+    from run_times import RUN_TIME, run_times
+
+    reports = [SimpleNamespace(user_properties=[(RUN_TIME, [name, seconds])]) for name, seconds in (("01_b", 20.4), ("00_a", 5.0))]
+    assert run_times([*reports, SimpleNamespace(user_properties=[("other", 1)])]) == [
+        "  5 s  00_a, unsolved and solved",
+        " 20 s  01_b, unsolved and solved",
+        " 25 s  2 notebooks, processor time",
+    ]
+    assert run_times([]) == []

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from run_times import RUN_TIME
 
 TUTORIALS = Path(__file__).parents[1] / "tutorials"
 NOTEBOOKS = sorted((TUTORIALS / "solutions").glob("*.ipynb"))
@@ -37,7 +38,7 @@ def test_there_is_a_notebook():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_runs_unsolved_and_solved(path):
+def test_it_runs_unsolved_and_solved(path, record_property):
     """In one kernel: the student's version, in which every check fails and nothing else does, then each solution and its check again."""
     from nbclient import NotebookClient
 
@@ -46,11 +47,14 @@ def test_it_runs_unsolved_and_solved(path):
     for cell in trials:
         cell.metadata["tags"] = ["check", "raises-exception"]
     student.cells += [copy.deepcopy(cell) for cell in solved.cells if {"check", "solution"} & set(tags(cell))]
+    clock = nbformat.v4.new_code_cell("import time\nprint(time.process_time())")
+    student.cells.append(clock)
     for index, cell in enumerate(student.cells):
         cell["id"] = f"cell-{index}"
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     NotebookClient(student, timeout=CELL_TIMEOUT, kernel_name="python3", resources={"metadata": {"path": str(TUTORIALS)}}).execute()
+    record_property(RUN_TIME, [path.stem, float(clock.outputs[0].text)])  # conftest.py prints the times of all notebooks together
     for trial in trials:
         errors = [o for o in trial.outputs if o.output_type == "error"]
         assert errors and errors[0].ename == "AssertionError" and errors[0].evalue, f"the unanswered exercise passes: {trial.source[:60]}"

@@ -1,4 +1,4 @@
-"""Removing and moving at the image's own size: the object's pixels are carried, and what was behind it is copied from elsewhere.
+"""Removing, moving and recolouring at the image's own size: its pixels are carried, and what was behind it is copied.
 
 A model paints at 64 or 128 pixels; enlarged, its background is a blur. A background is mostly repeated elsewhere in the image, so the hole
 is filled, piece by piece from its rim, with the part of the image whose surroundings are most alike (exemplar-based inpainting, after
@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..training.editing.exemplars import value_of
+from ..training.editing.recolour import recoloured
 from ..training.editing.segmentation import outline
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from ..scenes import SceneGraph
     from .plans import EditPlan
 
 #: rim around the box that is filled too, relative to its longer side
@@ -68,6 +71,36 @@ def cut(pixels: np.ndarray, without: np.ndarray, box: tuple[float, ...]) -> np.n
     if differs.sum() < 0.9 * inside.sum():
         found = binary_fill_holes(found & differs if found.sum() > 0.9 * inside.sum() else found | differs)
     return found & inside
+
+
+def repainted(image: Image.Image, scene: SceneGraph, subject: int, colour: str) -> tuple[np.ndarray, np.ndarray]:
+    """The image with one object in another colour, inside its outline and in its own texture; and where it changed.
+
+    Parameters
+    ----------
+    image : RGB.
+    scene : its scene graph, with boxes; a colour among the attributes of the object says which of its pixels change.
+    subject : index of the object.
+    colour : a basic colour term.
+
+    Returns
+    -------
+    pixels (height, width, 3) uint8, and a mask (height, width) bool.
+    """
+    pixels = np.ascontiguousarray(np.asarray(image))
+    thing = scene.objects[subject]
+    in_front = [
+        other.box
+        for k, other in enumerate(scene.objects)
+        if k != subject and other.box and _overlap(other.box, thing.box) and _area(other.box) < _area(thing.box)
+    ]
+    mask = _cut_all(pixels, [thing.box]) & ~_cut_all(pixels, in_front)
+    made = recoloured(pixels, mask, colour, was=value_of(thing.attributes, "colour"))
+    return made, (made != pixels).any(2)
+
+
+def _area(box: tuple[float, ...]) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _cut_all(pixels: np.ndarray, boxes: list[tuple[float, ...]]) -> np.ndarray:

@@ -24,7 +24,7 @@ from ..parsers.detectors.registry import check_detector
 from ..parsers.sentence import check_language
 from ..pretrained import find_model
 from ..scenes import SceneGraph
-from .guard import Decision, decide, in_known_words, out_of_domain
+from .guard import Decision, EditStep, decide, in_known_words, out_of_domain
 from .pixels import box_share, full_size, move_pixels, squared
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ _NO_OBJECT = "the sentence names no object"
 _HOW = {
     "remove": "what was behind it is copied from elsewhere in the image",
     "move": "it is carried in its own pixels, and what was behind it is copied from elsewhere in the image",
+    "draw": "the new object is drawn from one of the training images, and what was behind the old one is copied from elsewhere",
     "replace": "the new object is painted by the model, and what was behind the old one is copied from elsewhere in the image",
 }
 MANIPULATION = FolderKind("manipulation", (*(name for name in FILES if name != "graph"), "graph/graph.json", "graph/graph.safetensors"))
@@ -249,15 +250,28 @@ def manipulate(
         if results:
             detected = results[-1].edited_scene if image_scene is not None else parse_image(seen, detector=detector or "world")
         said = in_known_words(network, step, sentence if len(decision.steps) == 1 else step.sentence)
-        results.append(_edit(network, seen, said, detected, language=language, beam=beam))
+        results.append(_edit(network, seen, said, detected, colour=new_colour(network, step, detected), language=language, beam=beam))
     return _joined(image, sentence, results, decision.notes)
 
 
-def _edit(network: CAM, image: Image.Image, sentence: str, detected: SceneGraph, *, language: str | None, beam: int | None) -> Manipulation:
+def _edit(
+    network: CAM,
+    image: Image.Image,
+    sentence: str,
+    detected: SceneGraph,
+    *,
+    colour: tuple[int, str] | None,
+    language: str | None,
+    beam: int | None,
+) -> Manipulation:
     """One run of the model on an image in which there is something to change."""
+    import numpy as np
+    from PIL import Image
+
     from ..graphs import build_graph
     from ..graphs.bridges import match_objects
     from ..parsers.sentence import parse_sentence
+    from .carry import repainted
 
     parsed = parse_sentence(sentence, **({} if language is None else {"model": language}))
     plan = plan_for(network, detected, sentence, language=language)
@@ -270,12 +284,20 @@ def _edit(network: CAM, image: Image.Image, sentence: str, detected: SceneGraph,
     masks = [
         {t: states[name][:, 0].tolist() for t, states in made.states.items() if name in states} for name in ("image_mask", "sentence_mask")
     ]
-    edited, matte = painted(image, pixels[0], made.image[0], made.matte[0], fills, revealed[0], plan)
+    exemplars = network.vocab.get("exemplars", ())
+    edited, matte = painted(image, pixels[0], made.image[0], made.matte[0], fills, revealed[0], plan, exemplars=exemplars)
+    if colour is not None:
+        changed, where = repainted(image, detected, *colour)
+        edited, matte = Image.fromarray(changed), where.astype(np.float32)
     rewritten = sentence_from_tokens(network, graph, *written[0], sentence)
     notes = notes_on(network, detected, parsed, graph)
+    if colour is not None:
+        notes.insert(0, f"the colour of the {detected.objects[colour[0]].name} is changed in its own pixels, inside its outline")
     if plan is not None:  # such as "no clock", which names nothing that is there afterwards
         notes = [note for note in notes if not note.startswith(_NO_OBJECT)]
-        notes.insert(0, f"{plan.kind} the {detected.objects[plan.subject].name}: {_HOW[plan.kind]}")
+        new = plan.scene.objects[plan.subject].name if plan.kind == "replace" else ""
+        how = _HOW["draw"] if any(one["name"] == new for one in exemplars) else _HOW[plan.kind]
+        notes.insert(0, f"{plan.kind} the {detected.objects[plan.subject].name}: {how}")
     return Manipulation(
         image, sentence, edited, rewritten, graph, detected, parsed, masks[0], masks[1], matte, notes, plan.scene if plan else detected
     )
@@ -377,16 +399,19 @@ def manipulate_pairs(
         If *scenes* is unknown, or a pair has no annotated scene graph.
     """
     import torch
+    from PIL import Image
 
     from ..graphs.bridges import match_objects
     from ..graphs.build import flat_pair
     from ..graphs.flat import FlatGraphs
     from ..parsers.image import parse_images
     from ..parsers.sentence import parse_sentences
+    from .carry import repainted
 
     if scenes not in ("detector", "true"):
         raise InputError(f"scenes is {scenes!r}, expected 'detector' or 'true'")
     pairs, images, sentences = list(pairs), [], []
+    exemplars = model.vocab.get("exemplars", ())
     for start in range(0, len(pairs), batch_size):
         some = pairs[start : start + batch_size]
         detected = (
@@ -396,7 +421,9 @@ def manipulate_pairs(
         )
         if any(scene is None for scene in detected):
             raise InputError(f"pair {some[detected.index(None)].id!r} has no annotated scene graph; use scenes='detector'")
-        said = [_one_sentence(model, pair, scene) for pair, scene in zip(some, detected, strict=True)]
+        steps = [(decide(scene, pair.instruction).steps or (None,))[0] for pair, scene in zip(some, detected, strict=True)]
+        said = [step and in_known_words(model, step, pair.instruction) for step, pair in zip(steps, some, strict=True)]
+        colours = [step and new_colour(model, step, scene) for step, scene in zip(steps, detected, strict=True)]
         plans = [None if words is None else plan_for(model, scene, words) for scene, words in zip(detected, said, strict=True)]
         parsed = parse_sentences([words or "nothing" for words in said])
         at = [
@@ -406,7 +433,10 @@ def manipulate_pairs(
         sentences += [pair.instruction for pair in some]
         if not at:
             continue
-        some, detected, said, plans, parsed = ([values[k] for k in at] for values in (some, detected, said, plans, parsed))
+        some, detected, said, plans, parsed, colours = (
+            [values[k] for k in at] for values in (some, detected, said, plans, parsed, colours)
+        )
+        seen = detected
         detected = [plan.scene if plan else scene for plan, scene in zip(plans, detected, strict=True)]
         flats = [flat_pair(a, b, complete=True) for a, b in zip(detected, parsed, strict=True)]
         graph = FlatGraphs.concat(flats).to_dgl()
@@ -414,23 +444,38 @@ def manipulate_pairs(
         pixels = torch.cat([p for p, _ in small])
         made, written, revealed = run(model, graph, pixels, [max(pair.image.size) for pair in some], plans=plans, beam=beam)
         for k, pair in enumerate(some):
-            images[start + at[k]] = painted(pair.image, pixels[k], made.image[k], made.matte[k], small[k][1], revealed[k], plans[k])[0]
+            if colours[k] is not None:
+                images[start + at[k]] = Image.fromarray(repainted(pair.image, seen[k], *colours[k])[0])
+            else:
+                images[start + at[k]] = painted(
+                    pair.image, pixels[k], made.image[k], made.matte[k], small[k][1], revealed[k], plans[k], exemplars=exemplars
+                )[0]
             sentences[start + at[k]] = sentence_from_tokens(model, flats[k].to_dgl(batched=False), *written[k], said[k])
     return images, sentences
 
 
 def painted(
-    image: Image.Image, given: Any, made: Any, matte: Any, fills: tuple[int, int], revealed: Any, plan: EditPlan | None
+    image: Image.Image,
+    given: Any,
+    made: Any,
+    matte: Any,
+    fills: tuple[int, int],
+    revealed: Any,
+    plan: EditPlan | None,
+    *,
+    exemplars: Sequence[dict[str, Any]] = (),
 ) -> tuple[Image.Image, np.ndarray]:
     """The edited image and the matte (height, width) at the image's own size.
 
     Without a plan the model's change is enlarged and added (:func:`~.editing.pixels.full_size`). What is removed or moved is carried in
-    the original pixels (:func:`~.editing.carry.carried`); of a replacement the model paints the new object, and the rest is filled.
+    the original pixels (:func:`~.editing.carry.carried`); what replaces a thing is drawn from an exemplar of its class
+    (:mod:`~.editing.exemplars`), without one the model paints it, and the rest is filled.
 
     Parameters
     ----------
     image, given, made, matte, fills, revealed : as for :func:`~.editing.pixels.full_size`.
     plan : the relation edit, or ``None``.
+    exemplars : of the model's vocabulary.
     """
     if plan is None:
         return full_size(image, given, made, matte, fills, revealed)
@@ -438,20 +483,34 @@ def painted(
     from PIL import Image
 
     from .carry import carried
+    from .exemplars import fitting, placed
 
     pixels, changed = carried(image, plan)
     if plan.kind != "replace":
         return Image.fromarray(pixels), changed.astype(np.float32)
+    new = plan.scene.objects[plan.subject]
+    exemplar = fitting(exemplars, new)
+    if exemplar is not None and new.box is not None:
+        drawn, cover = placed(pixels, exemplar, new.box)
+        return Image.fromarray(drawn), np.maximum(cover, changed)
     enlarged, share = full_size(image, given, made, matte, fills, revealed)
     box = box_share(plan.scene.objects[plan.subject].box, share)
     mixed = pixels + (np.asarray(enlarged, np.float32) - pixels) * box[..., None]
     return Image.fromarray(mixed.round().clip(0, 255).astype(np.uint8)), np.maximum(box, changed)
 
 
-def _one_sentence(model: CAM | MIMNet, pair: ManipulationPair, scene: SceneGraph | None) -> str | None:
-    """What the model is told of a pair, whose instruction is one edit; ``None`` if the image stays as it is."""
-    decision = decide(scene, pair.instruction)
-    return None if decision.reason else in_known_words(model, decision.steps[0], pair.instruction)
+def new_colour(model: CAM, step: EditStep, scene: SceneGraph) -> tuple[int, str] | None:
+    """Index of the one object whose colour a step changes and nothing else, and its new colour; ``None`` for other steps.
+
+    Of a model that can remove and replace objects their colour is changed in their own pixels too; a model of birds paints their parts.
+    """
+    from ..training.editing.recolour import LAB
+
+    request = step.requests[0]
+    one = len(step.requests) == len(step.subjects) == len(request.values) == 1 and request.kind == "attribute"
+    if not one or not model.vocab.get("sizes") or request.values[0] not in LAB or scene.objects[step.subjects[0]].box is None:
+        return None
+    return step.subjects[0], request.values[0]
 
 
 def run(

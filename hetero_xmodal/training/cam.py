@@ -13,6 +13,7 @@ from .cam_module import CAMModule
 from .cam_settings import CAMTraining
 from .checkpoints import last_checkpoint
 from .editing.dataset import ManipulationData
+from .editing.exemplars import exemplars_of
 from .editing.setup import Settings, checked_device, fit_editor, initialise_from, model_in, prepare_encoder, training_data
 from .fingerprint import of_editing
 from .loop import FitConfig, FitResult
@@ -80,6 +81,8 @@ def train_cam(
     vocab = {"words": data.words(), "names": data.classes, "data": name}
     if training.hiding:  # marks models that can inpaint masked regions, with the usual sizes of objects
         vocab["sizes"] = data.usual_sizes()
+        if name:
+            vocab["exemplars"] = exemplars_of(name, image_size=config.image_size, size=size, seed=fit_config.seed, progress=progress)
     model = CAM(config, vocab, pretrained=True) if begin is None else initialise_from(begin, config, vocab)
     resumed = resume and last_checkpoint(out) is not None
     reader = prepare_encoder(

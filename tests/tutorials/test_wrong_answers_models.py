@@ -16,12 +16,18 @@ import hetero_xmodal as hx
 TUTORIALS = Path(__file__).parents[2] / "tutorials"
 
 
-def checks_of(name: str, **given) -> dict:
-    """The checks of a notebook, as functions that see the names in *given*; they are not called."""
+def checks_of(name: str, *begins: str, **given) -> dict:
+    """The checks of a notebook, as functions that see the names in *given*; they are not called.
+
+    Cells that begin with one of *begins* run before them, and with them those that define what others use.
+    """
     found = {"hx": hx, "math": math, "np": np, "torch": torch, "nn": torch.nn, **given}
     for cell in jupytext.read(TUTORIALS / "source" / f"{name}.py", fmt="py:percent").cells:
-        if "check" in cell.metadata.get("tags", []):
+        tags = cell.metadata.get("tags", [])
+        if "check" in tags:
             exec(cell.source[: cell.source.rindex("check_ex")], found)
+        elif begins and (cell.source.startswith(begins) or "define" in tags):
+            exec(cell.source, found)
     return found
 
 
@@ -239,3 +245,56 @@ def test_the_right_answers_about_labels_pass(labels, capsys):
     labels["check_ex3"]([0.857, 0.856, 0.855])
     labels["check_ex4"]((0.5, 0.859, 0.819))
     assert capsys.readouterr().out.count("right") == 3
+
+
+# ---------------------------------------------------------------------------------------------- 06
+
+
+@pytest.fixture(scope="module")
+def bridges():
+    return checks_of("06_cam", "import math", "scene = ", "one = ")
+
+
+def masks(H, maps, pool):
+    return (H @ maps @ pool).amax(0).sigmoid()
+
+
+@pytest.mark.parametrize(
+    ("number", "answer", "reason"),
+    [
+        (1, None, "two numbers"),
+        (1, 1.75, "two numbers"),
+        (1, (1.5, 1.0), "the old values"),
+        (1, (1.5, 1.5), "not the word"),
+        (1, (1.25, 11 / 12), "own state"),
+        (1, (3.5, 19 / 6), "counts half"),
+        (1, (0, 0), "see the hint"),
+        (2, lambda H, maps, pool: None, "return the masks"),
+        (2, lambda H, maps, pool: masks(H, maps, pool)[:, None], "one number per node"),
+        (2, lambda H, maps, pool: (H @ maps @ pool).amax(0), "sigmoid is missing"),
+        (2, lambda H, maps, pool: (H @ maps @ pool).mean(0).sigmoid(), "not the mean"),
+        (2, lambda H, maps, pool: (H @ maps @ pool).amax(0).softmax(0), "do not compete"),
+        (2, lambda H, maps, pool: (H @ maps @ pool).amin(0).sigmoid(), "got"),
+        (2, lambda H, maps, pool: masks(H, maps[:2], pool), "other maps"),
+        (3, None, "a number"),
+        (3, 6, "between 0 and 1"),
+        (3, 0.33, "the old wiring"),
+        (3, 0.71, "counts itself"),
+        (3, 0.167, "the root"),
+        (3, 0.5, "0.408"),
+        (4, None, "three numbers"),
+        (4, (1, 2), "three numbers"),
+        (4, (2, 2, math.inf), "already brings it"),
+        (4, (1, 1, math.inf), "owns a copy"),
+        (4, (1, 2, 3), "no copy"),
+        (4, (1, 3, math.inf), "hear it after [1, 2]"),
+    ],
+)
+def test_wrong_answers_about_bridges(bridges, number, answer, reason):
+    meets(bridges, number, answer, reason)
+
+
+def test_the_right_answers_about_bridges_pass(bridges, capsys):
+    for number, answer in ((1, (1.75, 19 / 12)), (2, masks), (3, 1 / math.sqrt(6)), (4, (1, 2, math.inf))):
+        bridges[f"check_ex{number}"](answer)
+    assert capsys.readouterr().out.count("right") == 4

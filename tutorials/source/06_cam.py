@@ -403,7 +403,7 @@ pd.DataFrame(rows).T.round(3)
 # %% [markdown]
 r"""
 Here the graph *matters*: nothing else says which region a word is about. But be exact about what was shown. A model trained with bridges was cut off from them; one
-that is *trained* without may find other ways. `benchmarks/RESULTS.md` has that row, too.
+that is *trained* without may find other ways: in `benchmarks/RESULTS.md`, after long training, bridges are worth less than a tenth.
 
 <details><summary>Why are shuffled edges worse than none?</summary>
 Without a message a node keeps what it is. With a wrong one the crown is told what the belly should look like.
@@ -449,8 +449,8 @@ def show(rows, titles):
     for line, (text, images) in zip(axes, rows, strict=True):
         for axis, title, image in zip(line, titles, images, strict=True):
             axis.imshow(image)
-            axis.set_title(title, fontsize=9)
-            axis.axis("off")
+            axis.set_xlabel(title, fontsize=8)
+            axis.set(xticks=[], yticks=[])
         line[0].set_title(text, fontsize=9, loc="left")
     return figure
 

@@ -66,6 +66,9 @@ Protocol = Annotated[str, typer.Option(help="any, flickr-1k, coco-1k-5fold or co
 LabelVectors = Annotated[
     Path | None, typer.Option(help="Word vectors of the labels: a .txt file such as GloVe's, or a .mat file with them under 'inp'.")
 ]
+WordVectors = Annotated[
+    Path | None, typer.Option(help="Word vectors as text, such as GloVe's, as wide as the settings make words; they stay as they are.")
+]
 Network = Annotated[str | None, typer.Option(help=f"Frozen network for photographs: {NETWORK} If left out, efficientnet-lite0.")]
 SameNetwork = Annotated[
     str | None, typer.Option(help="Where the model's network for photographs is now, if its file of weights has moved.")

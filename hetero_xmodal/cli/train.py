@@ -158,6 +158,7 @@ def train_cam(
     epochs: o.Epochs = None,
     seed: o.Seed = 0,
     start: o.Start = None,
+    word_vectors: o.WordVectors = None,
     resume: o.Resume = False,
     accelerator: o.Accelerator = "cpu",
     devices: o.Devices = 1,
@@ -165,6 +166,7 @@ def train_cam(
     """Edit image and sentence by each other (CAM). No edited image is needed, and none is used to choose the best epoch."""
     _train(
         "cam", data, out=out, preset=preset, set=set, size=size, image_size=image_size, epochs=epochs, seed=seed, start=start,
+        word_vectors=word_vectors,
         resume=resume, accelerator=accelerator, devices=devices,
         then=f'; try it with: hetero-xmodal manipulate IMAGE "a sentence" --model {out} --out DIR',
     )  # fmt: skip
@@ -192,13 +194,15 @@ def train_mimnet(
     ] = None,
     seed: o.Seed = 0,
     start: o.Start = None,
+    word_vectors: o.WordVectors = None,
     resume: o.Resume = False,
     accelerator: o.Accelerator = "cpu",
     devices: o.Devices = 1,
 ) -> None:
     """Edit images by sentences with a memory of textures (MIM-Net)."""
     _train(
-        "mimnet", data, out=out, preset=preset, set=set, size=size, epochs=epochs, seed=seed, start=start, resume=resume,
+        "mimnet", data, out=out, preset=preset, set=set, size=size, epochs=epochs, seed=seed, start=start,
+        word_vectors=word_vectors, resume=resume,
         accelerator=accelerator, devices=devices,
         then=f'; try it with: hetero-xmodal manipulate IMAGE "a sentence" --recipe mimnet --model {out} --out DIR',
     )  # fmt: skip

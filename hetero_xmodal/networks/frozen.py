@@ -135,7 +135,7 @@ def torchvision_network(name: str, *, headless: bool = False) -> torch.nn.Module
 
     name, _, file = name.partition(":")
     default = torchvision_weights(name)
-    state = _read_weights(file, name) if file else _fetched(default, name)
+    state = torchvision_state(name, file)
     options = {"transform_input": True} if name in ("googlenet", "inception_v3") else {}  # their weights expect pixels in -1..1
     options |= {"init_weights": False} if options else {}
     with torch.random.fork_rng(devices=[]):  # the random initial weights are replaced and must not advance the global random state
@@ -153,6 +153,17 @@ def torchvision_network(name: str, *, headless: bool = False) -> torch.nn.Module
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"the weights '{file or default}' do not fit network '{name}' ({reason})") from None
     return model.eval().requires_grad_(False)
+
+
+def torchvision_state(name: str, file: str = "") -> dict[str, torch.Tensor]:
+    """The state dict of a torchvision network, tensors of any shape: of a file, or torchvision's default weights, downloaded on first use.
+
+    Raises
+    ------
+    InputError
+        If the weights cannot be read or downloaded.
+    """
+    return _read_weights(file, name) if file else _fetched(torchvision_weights(name), name)
 
 
 def _fetched(weights: Any, name: str) -> dict[str, torch.Tensor]:

@@ -29,6 +29,31 @@ class ImageEncoder(nn.Module):
     fine_width: int
     coarse_width: int
     samples = 3  # RoIAlign output of 3 x 3
+    #: whether the weights of a pretrained network are still random
+    random = False
+
+    def _without_weights(self) -> None:
+        """Encode nothing until a state dict has been loaded: frozen random weights would be used in silence."""
+        self.random = True
+
+        def loaded(module: nn.Module, keys: Any) -> None:
+            self.random = False
+
+        self.register_load_state_dict_post_hook(loaded)
+
+    def check_weights(self) -> None:
+        """Refuse to encode with random weights.
+
+        Raises
+        ------
+        InputError
+            If no weights were loaded.
+        """
+        if self.random:
+            raise InputError(
+                f"the {type(self).__name__} of this model has random weights, which encode nothing; build the model with pretrained=True, "
+                "or load a trained one with from_pretrained"
+            )
 
     @property
     def feature_width(self) -> int:
@@ -90,12 +115,15 @@ class EfficientNetEncoder(ImageEncoder):
         from .efficientnet_lite import EfficientNetLite0, pretrained_efficientnet_lite0
 
         network = pretrained_efficientnet_lite0() if pretrained else EfficientNetLite0()
+        if not pretrained:
+            self._without_weights()
         stages = list(network._blocks)  # the first has 1 block and stride 1, the second 2 blocks and stride 2
         self.stem = nn.Sequential(network._conv_stem, network._bn0, nn.ReLU6(), stages[0])
         self.deep = nn.Sequential(*stages[1:3])
 
     def maps(self, images: Tensor) -> dict[str, Tensor]:
         """(B, 3, S, S) -> ``fine`` (B, 16, S/2, S/2) and ``coarse`` (B, 24, S/4, S/4)."""
+        self.check_weights()
         fine = self.stem(images)
         return {"fine": fine, "coarse": self.deep(fine)}
 
@@ -105,12 +133,13 @@ class VGGEncoder(ImageEncoder):
 
     Parameters
     ----------
-    weights : file with the state dict of torchvision's ``vgg16``; without it the weights are random.
+    weights : file with the state dict of torchvision's ``vgg16``, ``.pth`` or ``.safetensors``; ``""`` for torchvision's own ImageNet
+        weights, downloaded once; ``None`` if a state dict is loaded afterwards. Until then the weights are random and nothing is encoded.
 
     Raises
     ------
     InputError
-        If the file holds no such weights.
+        If the file holds no such weights, or they cannot be downloaded.
     """
 
     fine_width, coarse_width = 128, 256
@@ -121,44 +150,52 @@ class VGGEncoder(ImageEncoder):
         super().__init__()
         from torchvision.models import vgg16
 
-        network = vgg16(weights=None)
-        if weights is not None:
-            try:
-                network.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
-            except (OSError, RuntimeError) as error:
-                raise InputError(
-                    f"'{weights}' holds no weights of torchvision's vgg16 ({str(error).splitlines()[0]}); save them with torch.save"
-                ) from None
+        network = vgg16(weights=None, init_weights=False)
         self.stem, self.deep = network.features[:9], network.features[9:16]
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
         self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
+        if weights is None:
+            self._without_weights()
+            return
+        from .frozen import torchvision_state
+
+        state = torchvision_state("vgg16", str(weights))
+        own = {key: value for key, value in state.items() if key.startswith("features.") and int(key.split(".")[1]) < 16}
+        try:
+            network.features[:16].load_state_dict({key.removeprefix("features."): value for key, value in own.items()})
+        except (RuntimeError, AttributeError) as error:
+            reason = " ".join(str(error).split())[:160]
+            raise InputError(
+                f"'{weights}' holds no weights of torchvision's vgg16 ({reason}); save them with torch.save(model.state_dict(), FILE)"
+            ) from None
 
     def maps(self, images: Tensor) -> dict[str, Tensor]:
         """(B, 3, S, S) -> ``fine`` (B, 128, S/2, S/2) and ``coarse`` (B, 256, S/4, S/4)."""
+        self.check_weights()
         fine = self.stem((images / 2 + 0.5 - self.mean) / self.deviation)
         return {"fine": fine, "coarse": self.deep(fine)}
 
 
-def make_encoder(name: str, *, pretrained: bool = True, weights: str | Path | None = None) -> ImageEncoder:
+def make_encoder(name: str, *, pretrained: bool = True) -> ImageEncoder:
     """Return a frozen encoder in evaluation mode.
 
     Parameters
     ----------
-    name : ``"world"``, ``"efficientnet-lite0"`` or ``"vgg16"``.
-    pretrained : load the ImageNet weights of ``"efficientnet-lite0"``; false if a state dict is loaded afterwards.
-    weights : file of weights of ``"vgg16"``.
+    name : ``"world"``, ``"efficientnet-lite0"``, ``"vgg16"``, or ``"vgg16:FILE"`` for your own file of torchvision's weights.
+    pretrained : load the ImageNet weights; false if a state dict is loaded afterwards.
 
     Raises
     ------
     InputError
-        If the name is unknown or the file holds no weights of the network.
+        If the name is unknown, or the weights of VGG-16 are neither in the file nor can be downloaded.
     """
+    kind, _, file = name.partition(":")
     if name == "world":
         encoder: ImageEncoder = WorldEncoder()
     elif name == "efficientnet-lite0":
         encoder = EfficientNetEncoder(pretrained)
-    elif name == "vgg16":
-        encoder = VGGEncoder(weights)
+    elif kind == "vgg16":
+        encoder = VGGEncoder(file if pretrained else None)
     else:
         raise InputError(f"unknown encoder {name!r}; known are {', '.join(ENCODERS)}")
     return encoder.eval().requires_grad_(False)

@@ -6,8 +6,8 @@ what                  options beside ``data``, ``out``, ``set``, ``seed``, ``res
 ``dagnn``             preset, size, epochs, patience, network, label_vectors, accelerator, devices, strategy
 ``algr``              preset, size, epochs, patience, images, detector, texts, accelerator, devices, strategy
 ``trail``             preset, size, epochs, patience, images, detector, texts, accelerator, devices, strategy
-``cam``               preset, size, image_size, epochs, start, accelerator, devices
-``mimnet``            preset, size, epochs, start, accelerator, devices
+``cam``               preset, size, image_size, epochs, start, word_vectors, accelerator, devices
+``mimnet``            preset, size, epochs, start, word_vectors, accelerator, devices
 ``similarity``        size, epochs, accelerator
 ``detector``          size, steps, batch_size, threads (no ``set``)
 ====================  =================================================================================================================
@@ -65,6 +65,7 @@ def train(
     patience: int | None = None,
     seed: int = 0,
     start: str | Path | None = None,
+    word_vectors: str | Path | None = None,
     resume: bool = False,
     images: str | None = None,
     detector: str | None = None,
@@ -100,6 +101,7 @@ def train(
     patience : stop after so many epochs without a better validation score.
     seed : of weights, order and exercises. Which images are held out where the data set has no splits depends on the data alone.
     start : CAM and MIM-Net: model folder, run folder or name of a shipped model to initialise the weights from.
+    word_vectors : CAM and MIM-Net: text file of word vectors, such as GloVe's, of the width that the settings give words.
     resume : continue after the last complete epoch of the run in *out*.
     images, texts : ALGR and TRAIL: how regions and words are made, such as ``"grid:5"`` and ``"minilm"``; see
         :func:`~hetero_xmodal.data.tasks.matching.load_matching_data`.
@@ -149,7 +151,8 @@ def train(
     options = {
         "out": free_run_folder(out, resume=resume or not _leads()),
         "preset": preset, "set": assignments(set) or None, "size": size, "image_size": image_size, "epochs": epochs, "patience": patience,
-        "seed": seed, "start": start, "resume": resume or None, "images": images, "detector": detector, "texts": texts, "network": network,
+        "seed": seed, "start": start, "word_vectors": word_vectors,
+        "resume": resume or None, "images": images, "detector": detector, "texts": texts, "network": network,
         "workers": workers, "engine": engine, "scheduler": scheduler,
         "label_vectors": label_vectors, "steps": steps, "batch_size": batch_size, "threads": threads, "accelerator": accelerator,
         "devices": devices, "strategy": strategy, "progress": progress, "tell": tell,
@@ -430,6 +433,7 @@ def _cam(
     epochs: int | None = None,
     seed: int = 0,
     start: str | Path | None = None,
+    word_vectors: str | Path | None = None,
     resume: bool = False,
     accelerator: str = "cpu",
     devices: int = 1,
@@ -439,6 +443,8 @@ def _cam(
     check_count("size", size, least=2)
     check_fit(epochs, accelerator=accelerator, devices=devices)
     begin = _start(start, "cam")
+    if word_vectors is not None:
+        existing_file(word_vectors, "word vector file")
     changes = [*(set or []), *([] if image_size is None else [f"image_size={image_size}"])]
     check_settings("cam", data, preset, changes, epochs=epochs)
     from .cam import train_cam
@@ -449,8 +455,9 @@ def _cam(
     tell = _teller(tell)
     tell(chosen.line)
     trained, result = train_cam(
-        data, out=out, preset=chosen, fit_config=fit_config, size=size, start=begin, resume=resume, progress=progress
-    )
+        data, out=out, preset=chosen, fit_config=fit_config, size=size, start=begin, word_vectors=word_vectors, resume=resume,
+        progress=progress,
+    )  # fmt: skip
     tell(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation score {result.best_score:.4f}")
     return TrainedRun("cam", out, trained, result)
 
@@ -465,6 +472,7 @@ def _mimnet(
     epochs: int | None = None,
     seed: int = 0,
     start: str | Path | None = None,
+    word_vectors: str | Path | None = None,
     resume: bool = False,
     accelerator: str = "cpu",
     devices: int = 1,
@@ -474,6 +482,8 @@ def _mimnet(
     check_count("size", size, least=2)
     check_fit(epochs, accelerator=accelerator, devices=devices)
     begin = _start(start, "mimnet")
+    if word_vectors is not None:
+        existing_file(word_vectors, "word vector file")
     check_settings("mimnet", data, preset, set or [], epochs=epochs)
     from ..recipes.mimnet import MIMNet
     from .editing.setup import model_in
@@ -487,8 +497,9 @@ def _mimnet(
     tell = _teller(tell)
     tell(chosen.line)
     trained, result = train_mimnet(
-        data, out=out, preset=chosen, fit_config=fit_config, size=size, start=begin, resume=resume, progress=progress
-    )
+        data, out=out, preset=chosen, fit_config=fit_config, size=size, start=begin, word_vectors=word_vectors, resume=resume,
+        progress=progress,
+    )  # fmt: skip
     tell(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation score {result.best_score:.4f}")
     return TrainedRun("mimnet", out, trained, result)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,17 @@ from .cam_settings import CAMTraining
 from .checkpoints import last_checkpoint
 from .editing.dataset import ManipulationData
 from .editing.exemplars import exemplars_of
-from .editing.setup import Settings, checked_device, fit_editor, initialise_from, model_in, prepare_encoder, training_data
+from .editing.setup import (
+    Settings,
+    check_encoder,
+    checked_device,
+    fit_editor,
+    initialise_from,
+    model_in,
+    prepare_encoder,
+    take_word_vectors,
+    training_data,
+)
 from .fingerprint import of_editing
 from .loop import FitConfig, FitResult
 from .resume import check_resumed, run_config, with_run_threads
@@ -39,6 +50,7 @@ def train_cam(
     encoder_steps: int = 800,
     start: str | Path | None = None,
     preset: str | Chosen | None = None,
+    word_vectors: str | Path | None = None,
     resume: bool = False,
     progress: bool | None = None,
 ) -> tuple[CAM, FitResult]:
@@ -58,6 +70,7 @@ def train_cam(
         training with other loss weights. Its data may differ: embeddings of shared words and classes are kept.
     preset : name of a preset (see :mod:`hetero_xmodal.recipes.presets`), or the result of :func:`~.settings.choose_settings`; by default
         chosen by the properties of the data.
+    word_vectors : text file of word vectors, such as GloVe's, of the width that the config gives words; they are not trained further.
     resume, progress : as in :func:`hetero_xmodal.training.fit`.
 
     Raises
@@ -66,11 +79,14 @@ def train_cam(
         If the data or the device cannot be used, or as in ``fit``.
     """
     name = data if isinstance(data, str) else data.info.get("data", "")
-    chosen, record = settings_for("cam", data, preset=preset, configs=[config, training], fit_config=fit_config, progress=progress)
+    options = {"epochs": None if fit_config is None else fit_config.epochs, "progress": progress}
+    chosen, record = settings_for("cam", data, preset=preset, configs=[config, training], fit_config=fit_config, **options)
     config, training = config or chosen.config, training or chosen.training
     fit_config = fit_config or chosen.fit_config
     device = checked_device(fit_config, out, size=size, resume=resume)
     begin = None if start is None else model_in(CAM, start)
+    if begin is None:
+        check_encoder(config.encoder)
     data, validation = training_data(
         data, validation, size=size, seed=fit_config.seed, image_size=config.image_size, setting="image_size", progress=progress
     )
@@ -84,6 +100,9 @@ def train_cam(
         if name:
             vocab["exemplars"] = exemplars_of(name, image_size=config.image_size, size=size, seed=fit_config.seed, progress=progress)
     model = CAM(config, vocab, pretrained=True) if begin is None else initialise_from(begin, config, vocab)
+    if word_vectors is not None:
+        found, words = take_word_vectors(model, word_vectors)
+        logging.getLogger("hetero_xmodal").info("word vectors: %d of %d words are in '%s'", found, words, word_vectors)
     resumed = resume and last_checkpoint(out) is not None
     reader = prepare_encoder(
         model.encoder, data, ready=encoder, begun=begin is not None, steps=encoder_steps, resumed=resumed, device=device, progress=progress

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..configs import config_from_dict
@@ -85,6 +85,17 @@ class CAMTraining:
                 raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected a share in 0..1")
         if not 0 <= self.momentum < 1:
             raise InputError(f"CAMTraining: momentum is {self.momentum}, expected at least 0 and below 1")
+
+
+def scheduled(training: CAMTraining, usual: int, *, epochs: int | None = None) -> CAMTraining:
+    """*training*, meant for *usual* epochs, for a shorter one: the share of ``painting`` stays, and at least one epoch comes after it.
+
+    >>> scheduled(CAMTraining(painting=10), 30, epochs=10).painting, scheduled(CAMTraining(painting=2), 8, epochs=1).painting
+    (4, 0)
+    """
+    if epochs is None or not 0 < epochs < usual:
+        return training
+    return replace(training, painting=min(-(-training.painting * epochs // usual), epochs - 1))
 
 
 def default_settings(data: Any) -> tuple[CAMConfig, CAMTraining, int]:

@@ -12,6 +12,7 @@ The settings are in :mod:`.mimnet_settings`, the two stages in :mod:`.mimnet_mod
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,17 @@ from ..recipes.mimnet import MIMNet, MIMNetConfig, word_graph
 from .checkpoints import last_checkpoint
 from .editing.dataset import ManipulationData
 from .editing.segmentation import cut_out
-from .editing.setup import Settings, checked_device, fit_editor, initialise_from, model_in, prepare_encoder, training_data
+from .editing.setup import (
+    Settings,
+    check_encoder,
+    checked_device,
+    fit_editor,
+    initialise_from,
+    model_in,
+    prepare_encoder,
+    take_word_vectors,
+    training_data,
+)
 from .fingerprint import of_editing
 from .loop import FitConfig, FitResult
 from .mimnet_losses import places_of
@@ -54,6 +65,7 @@ def train_mimnet(
     encoder_steps: int = 800,
     start: str | Path | None = None,
     preset: str | Chosen | None = None,
+    word_vectors: str | Path | None = None,
     resume: bool = False,
     progress: bool | None = None,
 ) -> tuple[MIMNet, FitResult]:
@@ -72,6 +84,7 @@ def train_mimnet(
     start : model or run folder to initialise the weights from, of the same sizes; embeddings of shared words are kept.
     preset : name of a preset (see :mod:`hetero_xmodal.recipes.presets`), or the result of :func:`~.settings.choose_settings`; by default
         chosen by the properties of the data.
+    word_vectors : text file of word vectors, such as GloVe's, of the width that the config gives words; they are not trained further.
     resume, progress : as in :func:`hetero_xmodal.training.fit`.
 
     Raises
@@ -88,6 +101,8 @@ def train_mimnet(
     training = training or chosen.training
     fit_config = fit_config or chosen.fit_config
     device = checked_device(fit_config, out, size=size, resume=resume)
+    if begin is None:
+        check_encoder(config.encoder)
     data, validation = training_data(
         data, validation, size=size, seed=fit_config.seed, image_size=config.fine_size, setting="fine_size", progress=progress
     )
@@ -100,6 +115,9 @@ def train_mimnet(
     seed_everything(fit_config.seed)
     vocab = {"words": data.words(), "data": name}
     model = MIMNet(config, vocab, pretrained=True) if begin is None else initialise_from(begin, config, vocab)
+    if word_vectors is not None:
+        found, words = take_word_vectors(model, word_vectors)
+        logging.getLogger("hetero_xmodal").info("word vectors: %d of %d words are in '%s'", found, words, word_vectors)
     resumed = resume and last_checkpoint(out) is not None
     encoder_data = with_boundaries(data, config.encoder_size)
     seed_everything(fit_config.seed)  # so that ablations, whose parts draw other random numbers, get the same encoder

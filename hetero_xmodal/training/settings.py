@@ -75,7 +75,7 @@ def choose_settings(
     preset : a name as ``--preset`` takes it; by default chosen by the facts of the data. A :class:`Chosen` is used as it is.
     dataset : name of the data set, for ``preset="paper"``; not needed if *data* is a name.
     changes : ``key=value`` texts, applied to the config that has the key.
-    epochs : replaces the preset's number of epochs. The schedule of MIM-Net is scaled in proportion.
+    epochs : replaces the preset's number of epochs. The schedules of CAM and MIM-Net are scaled in proportion.
     begun : whether a MIM-Net training starts from a trained model.
 
     Raises
@@ -105,6 +105,10 @@ def choose_settings(
             from .mimnet_settings import scheduled
 
             training = scheduled(training, found.epochs, epochs=epochs, begun=begun)
+        else:
+            from .cam_settings import scheduled as of_cam
+
+            training = of_cam(training, found.epochs, epochs=epochs)
         config, training = with_changes(config, training, changes)
     if epochs is not None:
         fit_config = replace(fit_config, epochs=epochs)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from ...configs import check_config
 from ...control_names import ControlName
 from ...errors import InputError
-from ...networks.encoder_names import ENCODERS
+from ...networks.encoder_names import ENCODERS, encoder_kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class CAMConfig:
     transport_scaling : ratio of successive blurs of Sinkhorn's annealing.
     norm_mean, norm_eps : whether norms in E7 and E8 are divided by the number of entries, and the smallest difference of two norms.
     image_size : side of the images in pixels, a multiple of 32.
-    encoder : the frozen encoder, ``"world"``, ``"efficientnet-lite0"`` or ``"vgg16"`` (the paper's).
+    encoder : the frozen encoder, ``"world"``, ``"efficientnet-lite0"``, ``"vgg16"`` or ``"vgg16:FILE"`` (the paper's).
     channels, blocks : channels and residual blocks of the image decoder.
     places : bias the attention of image cells to regions whose boxes contain them.
     word_share : with places, the initial attention weight of a word, which has no box, relative to that of a region at its own cells.
@@ -84,7 +84,7 @@ class CAMConfig:
             if getattr(self, name) < 1:
                 raise InputError(f"CAMConfig: {name} is {getattr(self, name)}, expected at least 1")
         for name, known in (("mask_scope", ("joint", "own")), ("decoder_memory", ("both", "word")), ("encoder", ENCODERS)):
-            if getattr(self, name) not in known:
+            if (encoder_kind(self.encoder) if name == "encoder" else getattr(self, name)) not in known:
                 raise InputError(f"CAMConfig: {name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
         for name in ("gamma", "norm_eps", "keep", "learn", "blocks"):
             if not 0 <= getattr(self, name) < float("inf"):

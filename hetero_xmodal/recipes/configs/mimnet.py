@@ -8,7 +8,7 @@ from typing import Any, Literal
 from ...configs import check_config
 from ...control_names import ControlName
 from ...errors import InputError
-from ...networks.encoder_names import ENCODERS
+from ...networks.encoder_names import ENCODERS, encoder_kind
 
 POOLS = ("mean", "sum")
 LOCALISE = ("unit", "everywhere", "half")
@@ -31,7 +31,7 @@ class MIMNetConfig:
         linear map of the word's state for each of the two (ours), which separates the place of a change from its content.
     smooth : number of times that (6) is applied.
     coarse_size, fine_size : sides of the two images in pixels, multiples of 32.
-    encoder, encoder_size : the frozen encoder, ``"world"``, ``"efficientnet-lite0"`` or ``"vgg16"``, and the side of its input.
+    encoder, encoder_size : the frozen encoder, ``"world"``, ``"efficientnet-lite0"``, ``"vgg16"`` or ``"vgg16:FILE"``, and its side.
     channels : channels of the decoders' first layers.
     detail : give the decoders finer features, the image and the position of each pixel, and let them repaint a share of each pixel only.
     control : a control of the edges, with which the model runs and trains, see :mod:`hetero_xmodal.message_passing.controls`.
@@ -67,7 +67,7 @@ class MIMNetConfig:
                 hint = "; memory=False is the model without memory" if name == "memories" else ""
                 raise InputError(f"MIMNetConfig: {name} is {getattr(self, name)}, expected at least 1{hint}")
         for name, known in (("texture_pool", POOLS), ("localise", LOCALISE), ("place_by", PLACE_BY), ("encoder", ENCODERS)):
-            if getattr(self, name) not in known:
+            if (encoder_kind(self.encoder) if name == "encoder" else getattr(self, name)) not in known:
                 raise InputError(f"MIMNetConfig: {name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
         for name in ("coarse_size", "fine_size", "encoder_size"):
             if getattr(self, name) < 32 or getattr(self, name) % 32:

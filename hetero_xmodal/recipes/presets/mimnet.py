@@ -50,7 +50,8 @@ def _paper(name: str, title: str, *, epochs: int, images: str, note: str = "") -
         off=frozenset(ours) | {"detail"},
         notes={
             "texture_pool": "(4) prints a sum, the text calls it an average",
-            "encoder": "the paper says a pre-trained CNN; the weights of VGG-16 must be given or already there",
+            "embed": "--word-vectors FILE gives pre-trained ones of this width, which then stay as they are",
+            "encoder": "the paper says a pre-trained CNN; encoder=vgg16:FILE names a file of weights, else they are downloaded once",
             "momentum": "the paper says 'beta = 0.999'; beta1 is TAGAN's",
             "words": "TAGAN has 10",
             "kind": "L_rec is called an L2 loss; kind=norm is the other reading",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import lightning as L
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -101,6 +102,51 @@ def training_data(
         if some.images.shape[-1] != image_size:
             raise InputError(f"the {what} images are {some.images.shape[-1]} pixels wide, but {setting} is {image_size}")
     return data, validation
+
+
+def check_encoder(name: str) -> None:
+    """Refuse an encoder whose weights are not there, before data are read.
+
+    Raises
+    ------
+    InputError
+        If VGG-16's weights are neither in the named file nor can be downloaded.
+    """
+    from ...networks.encoder_names import encoder_kind
+    from ...networks.image_branch import make_encoder
+
+    if encoder_kind(name) == "vgg16":
+        make_encoder(name)
+
+
+def take_word_vectors(model: Any, file: str | Path) -> tuple[int, int]:
+    """Set the vectors of the model's words to those of a text file of GloVe or fastText, and keep these rows as they are in training.
+
+    Returns
+    -------
+    how many words the file has, of how many.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, has none of the words, or its vectors have another width than the model's.
+    """
+    from ...data.word_vectors import read_word_vectors
+
+    words = list(model.vocab["words"])
+    found, weight = read_word_vectors(file, words), model.words.weight
+    if not found:
+        raise InputError(f"word vectors '{file}' have none of the {len(words)} words of the data; give a file of English words")
+    width = len(next(iter(found.values())))
+    if width != weight.shape[1]:
+        name = "word_width" if hasattr(model.config, "transport") else "embed"
+        raise InputError(f"word vectors '{file}' have {width} numbers a word, but {name} is {weight.shape[1]}; --set {name}={width}")
+    rows = torch.tensor([k for k, word in enumerate(words, len(weight) - len(words)) if word in found])
+    with torch.no_grad():
+        weight[rows] = torch.tensor(np.stack([found[word] for word in words if word in found]))
+    learns = torch.ones(len(weight), 1).index_fill(0, rows, 0.0)
+    weight.register_hook(lambda gradient: gradient * learns.to(gradient))
+    return len(rows), len(words)
 
 
 def initialise_from(model: M, config: Any, vocab: dict[str, Any]) -> M:

@@ -423,9 +423,9 @@ instructions = (
     "Get rid of the tree.",
 )
 for instruction in instructions:
-    requests = hx.editing.parse_instruction(instruction)
+    asked = hx.editing.parse_instruction(instruction)
     decision = hx.editing.decide(example.scene, instruction)
-    print(instruction, requests, decision.reason or "to be painted", sep="\n    ")
+    print(instruction, asked, decision.reason or "to be painted", sep="\n    ")
 
 # %% [markdown]
 r"""

@@ -18,7 +18,7 @@ WORKDIR /opt/hetero_xmodal
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY hetero_xmodal hetero_xmodal
 RUN sed -E "s/^(torch|torchvision)==(.+)$/\1==\2${TORCH_BUILD}/" constraints.txt > pins.txt \
- && pip install --no-cache-dir --constraint pins.txt ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} '.[course,explore,pretrained]' \
+ && pip install --no-cache-dir --constraint pins.txt ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} '.[course,explore,mini,pretrained]' \
  && pip install --no-cache-dir --no-deps --only-binary=:all: --python-version 3.10 \
       --target "$(python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')" sal-detectron2==0.7.2 \
  && hetero-xmodal doctor

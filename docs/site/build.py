@@ -1,13 +1,14 @@
 """Builds the documentation site: ``python docs/site/build.py`` (or ``make docs``); then open ``build/site/html/index.html``.
 
-The pages are those that people read in the repository. They are copied in the same places, so that their links hold, and three kinds are
-written anew: the reference of every public name, the recipes as they print themselves, and the front page. Nothing is fetched: formulas
-become MathML here, and the theme carries its scripts. Any warning of Sphinx ends the build.
+The pages are those that people read in the repository. They are copied in the same places, so that their links hold, and four kinds are
+written anew: the reference of every public name, the recipes as they print themselves, the course in numbers, and the front page. Nothing
+is fetched: formulas become MathML here, and the theme carries its scripts. Any warning of Sphinx ends the build.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import re
 import shutil
@@ -24,7 +25,7 @@ MENU = {
         "set up, a first graph, the ideas, the words",
         ("docs/quick-start", "docs/installing", "docs/concepts", "docs/photographs", "docs/recipes", "docs/metrics", "docs/glossary"),
     ),
-    "Course": ("notebooks with exercises that check themselves", ("tutorials/",)),
+    "Course": ("notebooks with exercises that check themselves", ("tutorials/", "docs/course-table")),
     "Data and results": (
         "the card of every data set, data sets analysed as graphs, every table with the command that prints it",
         ("datasets/", "docs/analysis", "docs/explorer", "docs/large-corpora", "benchmarks/RESULTS", "docs/presets"),
@@ -57,6 +58,7 @@ def main() -> int:
     (source / "index.md").write_text(front_page(source), encoding="utf-8")
     (source / "docs" / "quick-start.md").write_text(quick_start(), encoding="utf-8")
     (source / "docs" / "recipes.md").write_text(recipes_page(), encoding="utf-8")
+    (source / "docs" / "course-table.md").write_text(course_table_page(), encoding="utf-8")
     write_reference(source / "api")
     for page in source.rglob("*.md"):
         page.write_text(without_dead_links(page, source), encoding="utf-8")
@@ -113,6 +115,7 @@ def expand(entry: str, source: Path) -> Iterator[str]:
         "api/index",
         "docs/recipes",
         "docs/quick-start",
+        "docs/course-table",
     ):
         yield entry
 
@@ -143,6 +146,17 @@ def recipes_page() -> str:
         about = (sys.modules[kind.__module__].__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
         parts.append(f"## {name}\n\n{about}\n\n```text\n{printed(model)}\n```\n")
     return "\n".join(parts)
+
+
+def course_table_page() -> str:
+    """The course beside others, counted in the notebooks as they are now; what is counted, and how, is told by the script itself."""
+    path = ROOT / "tutorials" / "teaching" / "course_table.py"
+    spec = importlib.util.spec_from_file_location("course_table", path)
+    assert spec and spec.loader
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    how = (script.__doc__ or "").split("\n\n", 2)[2]
+    return f"# The course in numbers\n\n`python tutorials/teaching/course_table.py` prints this table.\n\n{script.whole_table()}\n\n{how}"
 
 
 def printed(model: object) -> str:

@@ -11,7 +11,7 @@ from ..csv_text import csv_of
 from ..errors import InputError, nearest
 from ..files import FolderKind, atomic_folder, existing_file, write_text
 from .result import EXAMPLES
-from .section_page import add_section, file_name, written
+from .section_page import add_section, file_name, linked, with_examples_of, written
 from .sections import COUNTS, SECTIONS, chosen_sections
 from .units import IMAGE, SENTENCE, noun, unit_counts
 
@@ -203,10 +203,11 @@ class Analysis:
         for name, section in self.sections.items():
             add_section(page, name, section, figures.get(f"section_{name}"), self.numbers, pages, most=examples)
         if self.shows_counts:
-            self._add_counts(page, figures)
+            self._add_counts(page, figures, pages, examples)
         return page
 
-    def _add_counts(self, page: Page, figures: Mapping[str, Any]) -> None:
+    def _add_counts(self, page: Page, figures: Mapping[str, Any], pages: ExamplePages | None, most: int) -> None:
+        contents = self._contents() if pages is not None else {}
         shown = [name for name in _MEANING if name in self.tables and len(self.tables[name])]
         beside: dict[str, list[str]] = {}
         for figure in figures:
@@ -219,7 +220,21 @@ class Analysis:
             for figure in beside.get(name, ()):
                 page.figure(figure, figures[figure], alt=f"{figure.replace('_', ' ')}: {meaning}")
             if name not in ("label_pairs", "node_counts"):
-                page.table(self.tables[name], limit=_LIMIT.get(name, 12), digits=3)
+                table, rows = self.tables[name], _LIMIT.get(name, 12)
+                if pages is not None:
+                    table = with_examples_of(table, contents, name, rows)
+                    table = linked(table, name, self._example_unit(name), pages, most) if "examples" in table else table
+                page.table(table, limit=rows, digits=3)
+
+    def _contents(self) -> Mapping[str, pd.DataFrame]:
+        """Names with examples, from the section of that name or made for the page."""
+        from .rank_frequency import contents
+
+        return (self.sections.get("contents") or contents(self.corpus)).tables if self.corpus is not None else {}
+
+    def _example_unit(self, name: str) -> str:
+        """What the ids of a table of counts name: its own unit where each row is one, otherwise the side that its names are of."""
+        return self._unit_of(name) if "id" in self.tables[name] else "image" if name == "objects" else _UNIT.get(name, "")
 
     def _explanation(self) -> list[str]:
         first = (

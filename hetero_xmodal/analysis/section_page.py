@@ -22,6 +22,8 @@ _IDS = 2  # of a cell of examples on a page without pages of examples
 #: texts of a row that do not name what it is about
 _UNNAMED = {"unit", "side", "provenance", "reason", "why", "of", "kind", "most frequent"}
 _TITLE = 120
+#: columns that name what a row of counts is about
+_KEYS = ("name", "attribute", "subject", "predicate", "object", "label")
 
 
 def add_section(
@@ -80,13 +82,30 @@ def linked(table: pd.DataFrame, name: str, unit: str, pages: ExamplePages, most:
 
     cells: list[Any] = []
     for number, row in enumerate(table.head(ROWS_WITH_EXAMPLES).to_dict("records")):
-        ids, of = row["examples"][:most], str(row.get("unit", unit))
+        ids, of = row["examples"][:most], unit or str(row.get("unit", ""))
         words = [value for key, value in row.items() if isinstance(value, str) and value and key not in _UNNAMED]
         title = (" " if "predicate" in row else ", ").join(words[:3])
         title = title if len(title) <= _TITLE else f"{title[:_TITLE].rstrip()} ..."
         address = pages.link(name, number, title, unit=of, ids=ids, names=words) if ids else ""
         cells.append(Link(f"{len(ids)} {noun(of, count=len(ids))}", address) if ids else "")
     return _with_cells(table, cells)
+
+
+def with_examples_of(table: pd.DataFrame, contents: Mapping[str, pd.DataFrame], name: str, rows: int) -> pd.DataFrame:
+    """A table of counts with the column ``examples`` in its first *rows*, taken from the section *contents* of the same corpus.
+
+    Tables of single images, sentences and pairs name these themselves; other tables without a counterpart stay as they are.
+    """
+    if "id" in table:
+        return table.assign(examples=[(id,) if k < rows else () for k, id in enumerate(table["id"])])
+    other = contents.get({"objects": "regions"}.get(name, name))
+    keys = [key for key in _KEYS if key in table and other is not None and key in other]
+    if other is None or not keys:
+        return table
+    found = dict(zip(other[keys].itertuples(index=False, name=None), other["examples"], strict=True))
+    first = table[keys].head(rows).itertuples(index=False, name=None)
+    cells = [found.get(key, ()) for key in first]
+    return table.assign(examples=cells + [()] * (len(table) - len(cells)))
 
 
 def _with_cells(table: pd.DataFrame, cells: list[Any]) -> pd.DataFrame:

@@ -145,7 +145,8 @@ def _frequencies(table: pd.DataFrame, keys: list[str], what: str, whole: int, ov
 def _rows(corpus: GraphCorpus, side: Side, unit: str, per_unit: dict[str, np.ndarray]) -> pd.DataFrame:
     """One row for each unit of a side: its id, the number of its nodes, and of its objects, attributes and relations."""
     table = _units(corpus, unit)
-    nodes = table.pop(side.nodes)
+    nodes = table[side.nodes]
+    table = table.drop(columns=[name for name in (schema.VISUAL, schema.WORD) if name in table])
     if side is SENTENCE:
         return table.assign(words=nodes, **per_unit, **{"different lemmas": _different_lemmas(corpus, unit, len(table))})
     return table.assign(**per_unit, patches=nodes - per_unit[side.things])

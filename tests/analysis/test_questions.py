@@ -415,3 +415,20 @@ def test_what_is_asked_for_is_checked_before_the_work(world):
         hx.analyze([hx.label_graph([[1, 1], [1, 0]])], what="bias")
     with pytest.raises(hx.InputError, match="k of the frequency baseline is 0"):
         analysis.bias(world, ks=[0])
+
+
+@pytest.mark.parametrize("unit", [None, "image", "sentence", "pair"])
+def test_rows_of_counts_lead_to_images_and_sentences_that_have_them(unit, world, tmp_path):
+    found = hx.analyze(world, what="counts", unit=unit)
+    page = found.save(tmp_path / "report", examples=3).read_text()
+    rows = set(re.findall(r'href="examples/([a-z_]+)\.html#row-([0-9]+)">', page))
+    tables = [name for name in ("regions", "object_words", "triples", "images", "captions", "coverage") if name in found.tables]
+    assert tables and rows >= {(name, "0") for name in tables}
+    for name, side, node in (("regions", "image", "visual"), ("object_words", "sentence", "word")):
+        if name not in tables:
+            continue
+        nodes, top = world.frame(node, unit=side), found.tables[name]["name"].iloc[0]
+        have = {world.frame(unit=side)["id"].iloc[k] for k in nodes[nodes["name"] == top][side]}
+        section = (tmp_path / "report" / "examples" / f"{name}.html").read_text().partition('id="row-0"')[2].partition("</section>")[0]
+        shown = re.findall('<p class="id">([^<]*)</p>', section)
+        assert len(shown) == min(3, len(have)) and {text.partition(" ")[2] for text in shown} <= have, (shown, top)

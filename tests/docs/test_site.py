@@ -47,7 +47,7 @@ def test_examples_print_what_is_shown(page, tmp_path):
 
 def test_every_page_of_the_repository_is_in_the_menu(build, source):
     menu = "".join(path.read_text(encoding="utf-8") for path in (source / "parts").glob("*.md"))
-    made = {"docs/quick-start.md", "docs/recipes.md"}
+    made = {"docs/quick-start.md", "docs/recipes.md", "docs/course-table.md"}
     for path in sorted(source.rglob("*.md")):
         name = path.relative_to(source)
         if name.parts[0] not in ("parts",) and name.name != "index.md" and str(name) not in made:
@@ -86,3 +86,10 @@ def test_docstrings_become_restructured_text():
 def test_formulas_are_mathml_without_a_script():
     written = load("mathml")._mathml(r"\frac{1}{\sqrt{d}} \sum_j a_{ij} x_j", "block")
     assert written.startswith('<math xmlns="http://www.w3.org/1998/Math/MathML"') and "<mfrac>" in written and "script" not in written
+
+
+def test_the_page_of_the_course_has_a_row_for_every_notebook_and_says_how_they_are_counted(build):
+    page = build.course_table_page()
+    for path in (ROOT / "tutorials").glob("[0-9]*.ipynb"):
+        assert f"| {path.stem} |" in page
+    assert page.startswith("# The course in numbers\n") and "* words of the text" in page and "UvA" in page

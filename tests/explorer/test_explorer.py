@@ -313,3 +313,32 @@ def test_the_same_page_from_the_server_traces_on_demand(browser, folder):
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_in_a_notebook_the_cell_keeps_the_keyboard_until_the_explorer_is_clicked(browser, folder, tmp_path):
+    """JupyterLab takes no key as a command ("d" twice deletes the cell) where the focused element forbids it."""
+    pytest.importorskip("anywidget", reason="anywidget is not installed")
+    from hetero_xmodal.explorer.notebook import module, reply
+
+    made = contents(folder / "corpus")
+    names = ["list", "pairs-0", *(f"image-{k}" for k in range(3))]
+    answers = {name: answer for name in names if "error" not in (answer := reply(made, {"ask": name}))}
+    (tmp_path / "widget.html").write_text(
+        f"""<meta charset="utf-8"><input id="cell" autofocus><div id="out"></div><script type="module">
+        {module().replace("export default", "const widget =")}
+        const answers = {to_json(answers)}, calls = {{}};
+        const model = {{ on: (name, call) => {{ calls[name] = call; }}, get: () => "", set: () => {{}}, save_changes: () => {{}},
+                         send: (asked) => setTimeout(() => calls["msg:custom"](answers[asked.ask]), 0) }};
+        widget.render({{ model, el: document.getElementById("out") }});
+        </script>""",
+        encoding="utf-8",
+    )
+    page = browser.new_page(viewport={"width": 1300, "height": 850})
+    page.goto((tmp_path / "widget.html").as_uri())
+    page.focus("#cell")
+    page.wait_for_selector("[data-ready]")
+    assert page.evaluate("document.activeElement.id") == "cell"
+    for place in (".hx-list", ".hx-search"):
+        page.click(place)
+        assert page.evaluate("document.activeElement.matches('#out [data-lm-suppress-shortcuts]')"), place
+    page.close()

@@ -95,7 +95,9 @@ class TestBundle:
 
     def test_pip_is_asked_for_pinned_wheels(self, made):
         (wheel, download) = made[1]
-        assert wheel[wheel.index("--constraint") + 1] == str(ROOT / "constraints.txt") and wheel[-1].endswith("[course,explore,pretrained]")
+        assert wheel[wheel.index("--constraint") + 1] == str(ROOT / "constraints.txt") and wheel[-1].endswith(
+            "[course,explore,mini,pretrained]"
+        )
         assert download[-1].startswith("sal-detectron2==") and "--only-binary=:all:" in download
 
     def test_cpu_builds_are_pinned_by_their_suffix(self, tmp_path):

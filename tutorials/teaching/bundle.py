@@ -25,7 +25,7 @@ from hetero_xmodal.files import FolderKind, atomic_folder
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 #: what the course needs beyond the package itself, see pyproject.toml
-EXTRAS = "course,explore,pretrained"
+EXTRAS = "course,explore,mini,pretrained"
 KIND = FolderKind("course bundle")
 
 

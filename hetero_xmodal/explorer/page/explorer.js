@@ -251,7 +251,7 @@ async function mountExplorer(root, host) {
   fill();
   paint();
   filter();
-  pairs.box.focus({ preventScroll: true });
+  if (host.ownPage) pairs.box.focus({ preventScroll: true });  // in a notebook the cell keeps the keyboard until the explorer is clicked
   await showPair();
   root.dataset.ready = "yes";
   return { state, drawing, pairs };

@@ -24,6 +24,7 @@ function scriptHost() {
   return {
     load,
     image: (number) => "images/" + number + ".jpg",
+    ownPage: true,
     readLink: () => location.hash.slice(1),
     writeLink: (text) => history.replaceState(null, "", "#" + text),
     onLink: (call) => window.addEventListener("hashchange", call),

@@ -24,6 +24,7 @@ function widgetHost(model) {
       load("image-" + number).then((address) => { node.src = address; }, () => node.dispatchEvent(new Event("error")));
       return "data:,";
     },
+    ownPage: false,
     readLink: () => model.get("link"),
     writeLink: (text) => { model.set("link", text); model.save_changes(); },
     onLink: (call) => model.on("change:link", call),
@@ -33,6 +34,8 @@ function widgetHost(model) {
 export default {
   render({ model, el }) {
     const root = document.createElement("div");
+    // JupyterLab would take the same keys as commands, "d" twice deletes the cell: the element with the focus must forbid it
+    root.addEventListener("focusin", (event) => { event.target.dataset.lmSuppressShortcuts = "true"; });
     el.append(root);
     mountExplorer(root, widgetHost(model)).catch((error) => { root.textContent = "The explorer could not start: " + error.message; });
   },

@@ -10,15 +10,17 @@ from ..csv_text import csv_of
 from ..errors import InputError, nearest
 from ..files import atomic_folder, existing_file, replaceable_folder, write_text
 from ..graphs.folder_kind import CORPUS_FOLDER
+from .result import FINDING
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from ..graphs.corpus import GraphCorpus
 
 #: what can be dropped, each found by the function of :mod:`hetero_xmodal.analysis` of that name
 DROPS = ("suspects", "doubles", "leaks")
-_PLURAL = {"pair": "pairs", "image": "images", "sentence": "sentences"}
+_UNITS = ("pair", "image", "sentence")
 
 
 def clean(corpus: GraphCorpus | str | Path, out: str | Path, *, drop: Sequence[str] = DROPS) -> pd.DataFrame:
@@ -34,7 +36,8 @@ def clean(corpus: GraphCorpus | str | Path, out: str | Path, *, drop: Sequence[s
     Returns
     -------
     What was removed, as in ``removed.csv``: ``kind``, ``unit``, ``id``, ``other_id``, ``score`` and ``reason`` of every finding; a pair
-    that went with its image or sentence has the kind ``"pair of"`` and that as reason.
+    that went with its image or sentence has the kind ``"pair of"`` and that as reason, a sentence that went with its image
+    ``"sentence of"``.
 
     Raises
     ------
@@ -84,41 +87,68 @@ def check_drop(drop: Sequence[str]) -> None:
 
 
 def without_findings(corpus: GraphCorpus, found: pd.DataFrame) -> tuple[GraphCorpus, pd.DataFrame]:
-    """The corpus without the units that *found* names, and *found* with a row for every pair that goes with its image or sentence.
+    """The corpus without the units that *found* names, and *found* with a row for every pair and sentence that goes with them.
 
     Parameters
     ----------
-    found : findings with the columns ``kind``, ``unit``, ``id``, ``other_id``, ``score`` and ``reason``.
+    found : findings with the columns ``kind``, ``unit``, ``id``, ``other_id``, ``score`` and ``reason``; and ``number``, which counts
+        instead of the id where it is there.
 
     Raises
     ------
-    InputError : a finding names an id that the corpus does not have.
+    InputError : a finding without number names an id that the corpus does not have, or has several times.
     """
     import numpy as np
     import pandas as pd
 
-    numbers: dict[str, Any] = {}
-    for unit, plural in _PLURAL.items():
-        ids = found.loc[found["unit"] == unit, "id"].drop_duplicates()
-        place = (
-            pd.Series({id: k for k, id in enumerate(corpus.frame(unit=unit)["id"])}, dtype="int64")
-            if len(ids)
-            else pd.Series(dtype="int64")
-        )
-        unknown = ids[~ids.isin(place.index)]
-        if len(unknown):
-            raise InputError(f"the {unit} {unknown.iloc[0]!r} was found, but the corpus has none of that id")
-        numbers[plural] = place.reindex(ids).to_numpy(np.int64)
+    numbers = {unit: _numbers(corpus, unit, found[found["unit"] == unit]) for unit in _UNITS}
     of_image, of_sentence = corpus.pair_ends()
-    gone = np.isin(of_image, numbers["images"]) | np.isin(of_sentence, numbers["sentences"])
-    gone[numbers["pairs"]] = False
-    by_image = np.isin(of_image, numbers["images"])
-    ids = np.array([*corpus.ids, ""], object)[:-1]
-    with_it = pd.DataFrame(
-        {"kind": "pair of", "unit": "pair", "id": ids[gone], "other_id": "", "score": np.nan,
-         "reason": np.where(by_image[gone], "its image was removed", "its sentence was removed")}
-    )  # fmt: skip
-    return corpus.without(**numbers), pd.concat([found, with_it], ignore_index=True) if len(with_it) else found
+    by_image = np.isin(of_image, numbers["image"])
+    gone = by_image | np.isin(of_sentence, numbers["sentence"])
+    gone[numbers["pair"]] = False
+    lonely = _left_alone(corpus.num_sentences, of_sentence, by_image, numbers["sentence"])
+    ids = {"pair": np.array([*corpus.ids, ""], object)[:-1], "sentence": corpus.frame(unit="sentence")["id"].to_numpy(object)}
+    why = np.where(by_image[gone], "its image was removed", "its sentence was removed")
+    rows = [_with_it("pair", ids["pair"][gone], why), _with_it("sentence", ids["sentence"][lonely], "its image was removed")]
+    some = [row for row in (found[list(FINDING)], *rows) if len(row)]
+    removed = pd.concat(some, ignore_index=True) if some else found[list(FINDING)]
+    sentences = np.union1d(numbers["sentence"], lonely)
+    return corpus.without(images=numbers["image"], sentences=sentences, pairs=numbers["pair"]), removed
+
+
+def _numbers(corpus: GraphCorpus, unit: str, found: pd.DataFrame) -> np.ndarray:
+    """Numbers of the units that were found: the column ``number``, or by their id."""
+    import numpy as np
+
+    if "number" in found:
+        return np.unique(found["number"].to_numpy(np.int64))
+    numbers = []
+    known = corpus.frame(unit=unit)["id"] if len(found) else None
+    places = {} if known is None else known.groupby(known, sort=False).indices
+    for id in dict.fromkeys(found["id"]):
+        if id not in places:
+            raise InputError(f"the {unit} {id!r} was found, but the corpus has none of that id")
+        if len(places[id]) > 1:
+            raise InputError(f"the {unit} {id!r} was found, but {len(places[id])} {unit}s of the corpus have that id; say its number")
+        numbers.append(int(places[id][0]))
+    return np.array(numbers, np.int64)
+
+
+def _left_alone(count: int, of_sentence: np.ndarray, by_image: np.ndarray, sentences: np.ndarray) -> np.ndarray:
+    """Numbers of the sentences that lose all their pairs because images are removed; what no image shows any more is no caption."""
+    import numpy as np
+
+    here, lost = (np.bincount(some, minlength=count) for some in (of_sentence, of_sentence[by_image]))
+    alone = (here > 0) & (here == lost)
+    alone[sentences] = False
+    return np.flatnonzero(alone)
+
+
+def _with_it(unit: str, ids: np.ndarray, why: Any) -> pd.DataFrame:
+    """Rows for what goes with something that was found."""
+    import pandas as pd
+
+    return pd.DataFrame({"kind": f"{unit} of", "unit": unit, "id": ids, "other_id": "", "score": float("nan"), "reason": why})
 
 
 def _findings(corpus: GraphCorpus, drop: Sequence[str]) -> pd.DataFrame:

@@ -41,6 +41,7 @@ def leakage(corpus: GraphCorpus) -> Result:
         ``summary``, ``captions`` and ``images``, the last two with one row for each unit that has a double.
     """
     found = {"captions": caption_doubles(corpus), "images": image_doubles(corpus)}
+    found = {name: table.drop(columns="number", errors="ignore") for name, table in found.items()}
     tables = {"summary": _summary(found, corpus)} | {name: table for name, table in found.items() if len(table)}
     unread = int(found["images"].attrs.get("unread", 0))
     notes = (f"{unread:,} of {corpus.num_images:,} images have no file that can be read, and are compared with nothing.",) if unread else ()
@@ -63,7 +64,7 @@ class _Draw:
 
 def caption_doubles(corpus: GraphCorpus, *, of_one_image: bool = False) -> pd.DataFrame:
     """One row for each sentence that has an equal or near-equal one before it: ``id``, ``other_id``, ``kind``, ``similarity``, splits,
-    texts.
+    texts, and ``number`` of the sentence.
 
     ``same image``: whether both belong to one image. With *of_one_image* only equal sentences of one image are looked for.
     """
@@ -91,9 +92,11 @@ def caption_doubles(corpus: GraphCorpus, *, of_one_image: bool = False) -> pd.Da
 
 
 def image_doubles(corpus: GraphCorpus, *, across: bool = True, both_ways: bool = False) -> pd.DataFrame:
-    """One row for each image that has a near-equal one before it: ``id``, ``other_id``, ``kind``, ``cosine``, ``similarity``, splits.
+    """One row for each image that has a near-equal one before it: ``id``, ``other_id``, ``kind``, ``cosine``, ``similarity``, splits, and
+    ``number`` of the image.
 
-    Without *across* only images of one split are compared; with *both_ways* the earlier images have rows too.
+    Without *across* only images of one split are compared, and only with those that have no row themselves: of a series in which each is
+    like the one before, every other image may have nothing to do with the first. With *both_ways* the earlier images have rows too.
     """
     frame = corpus.frame(unit="image")
     copies = SmallCopies(frame["path"].tolist())
@@ -105,9 +108,25 @@ def image_doubles(corpus: GraphCorpus, *, across: bool = True, both_ways: bool =
     if not across:
         split = frame["split"].to_numpy(object)
         rows = rows[split[rows["row"].to_numpy(np.int64)] == split[rows["other"].to_numpy(np.int64)]]
+        rows = rows[_stays(rows["row"].to_numpy(np.int64), rows["other"].to_numpy(np.int64))]
     table = _described(_one_each(rows, frame), frame, {}, np.arange(len(frame)))
     table.attrs["unread"] = int((~copies.read).sum())
     return table
+
+
+def _stays(later: np.ndarray, earlier: np.ndarray) -> np.ndarray:
+    """Of pairs of like images, those whose earlier image stays, bool (n,): it is the later one of none of them.
+
+    >>> _stays(np.array([1, 2, 3]), np.array([0, 1, 2])).tolist()
+    [True, False, True]
+    """
+    kept = np.zeros(len(later), bool)
+    gone: set[int] = set()
+    for k in np.lexsort((earlier, later)).tolist():  # whether the earlier one stays is known when its later ones come
+        kept[k] = int(earlier[k]) not in gone
+        if kept[k]:
+            gone.add(int(later[k]))
+    return kept
 
 
 def _owner(corpus: GraphCorpus) -> np.ndarray:
@@ -133,7 +152,7 @@ def _described(table: pd.DataFrame, frame: pd.DataFrame, texts: Mapping[str, pd.
     """Rows with ids, splits and texts in place of numbers, those between splits first."""
     ids, split = frame["id"].to_numpy(object), frame["split"].to_numpy(object)
     row, other = table["row"].to_numpy(np.int64), table["other"].to_numpy(np.int64)
-    columns: dict[str, Any] = {"id": ids[row], "other_id": ids[other], "kind": table["kind"].to_numpy(object)}
+    columns: dict[str, Any] = {"id": ids[row], "other_id": ids[other], "kind": table["kind"].to_numpy(object), "number": row}
     columns |= {name: table[name].to_numpy(float) for name in ("cosine", "similarity") if name in table}
     columns |= {"split": split[row], "other split": split[other], "between splits": table["across"].to_numpy(bool)}
     if texts:

@@ -21,7 +21,7 @@ def suspects(corpus: GraphCorpus) -> pd.DataFrame:
     Returns
     -------
     One row per suspect: ``kind`` ``"suspect"``, ``unit`` ``"pair"``, ``id`` of the pair, ``other_id`` empty, ``score`` (probability that
-    the sentence belongs to another image, 0..1) and ``reason``.
+    the sentence belongs to another image, 0..1), ``reason``, and ``number`` of the pair.
     """
     from .caption_agreement import reasons
     from .examples import unit_ids
@@ -31,9 +31,11 @@ def suspects(corpus: GraphCorpus) -> pd.DataFrame:
     if found is None:
         return no_findings()
     rows = found.pairs[found.pairs["score"] >= SUSPICIOUS].sort_values("logit", ascending=False, kind="stable")
+    numbers = rows.index.to_numpy()
     return findings(
-        "suspect", "pair", unit_ids(corpus, "pair", rows.index.to_numpy()).tolist(), scores=rows["score"].tolist(), reasons=reasons(rows)
-    )
+        "suspect", "pair", unit_ids(corpus, "pair", numbers).tolist(), numbers=numbers.tolist(), scores=rows["score"].tolist(),
+        reasons=reasons(rows),
+    )  # fmt: skip
 
 
 def doubles(corpus: GraphCorpus) -> pd.DataFrame:
@@ -45,7 +47,7 @@ def doubles(corpus: GraphCorpus) -> pd.DataFrame:
     Returns
     -------
     One row per double: ``kind`` ``"double"``, ``unit`` ``"image"`` or ``"sentence"``, ``id`` of the later one, ``other_id`` of the one that
-    stays, ``score`` (similarity, 0..1) and ``reason``.
+    stays, ``score`` (similarity, 0..1), ``reason``, and ``number`` of the later one.
     """
     import pandas as pd
 
@@ -66,7 +68,7 @@ def leaks(corpus: GraphCorpus, *, train: str = "train") -> pd.DataFrame:
     Returns
     -------
     One row per leak: ``kind`` ``"leak"``, ``unit`` ``"image"``, ``id`` of the training image, ``other_id`` of the one in the other split,
-    ``score`` (similarity, 0..1) and ``reason``.
+    ``score`` (similarity, 0..1), ``reason``, and ``number`` of the training image.
     """
     from .doubles_and_leaks import image_doubles
 
@@ -81,4 +83,7 @@ def _found(kind: str, unit: str, table: pd.DataFrame) -> pd.DataFrame:
     what = "text" if unit == "sentence" else "image"
     where = table["other split"].map(lambda split: f" in {split}" if split else "")
     said = table["kind"] + f" {what}" + where + ", similarity " + table["similarity"].map("{:.3f}".format)
-    return findings(kind, unit, table["id"].tolist(), scores=table["similarity"], reasons=said, others=table["other_id"].tolist())
+    return findings(
+        kind, unit, table["id"].tolist(), numbers=table["number"].tolist(), scores=table["similarity"], reasons=said,
+        others=table["other_id"].tolist(),
+    )  # fmt: skip

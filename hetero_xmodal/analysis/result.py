@@ -70,16 +70,27 @@ def no_findings() -> pd.DataFrame:
     """A frame of findings without a row."""
     import pandas as pd
 
-    return pd.DataFrame({name: pd.Series(dtype=float if name == "score" else object) for name in FINDING})
+    kinds = {"score": float, "number": "int64"}
+    return pd.DataFrame({name: pd.Series(dtype=kinds.get(name, object)) for name in (*FINDING, "number")})
 
 
 def findings(
-    kind: str, unit: str, ids: Sequence[str], *, scores: Sequence[float], reasons: Sequence[str], others: Sequence[str] = ()
+    kind: str,
+    unit: str,
+    ids: Sequence[str],
+    *,
+    numbers: Sequence[int],
+    scores: Sequence[float],
+    reasons: Sequence[str],
+    others: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """A frame of findings of one kind, one row for each id."""
+    """A frame of findings of one kind, one row for each id; ``number`` is that of the unit, since images of two corpora may share an id."""
     import pandas as pd
 
     if not len(ids):
         return no_findings()
     other = list(others) or [""] * len(ids)
-    return pd.DataFrame({"kind": kind, "unit": unit, "id": list(ids), "other_id": other, "score": list(scores), "reason": list(reasons)})
+    return pd.DataFrame(
+        {"kind": kind, "unit": unit, "id": list(ids), "other_id": other, "score": list(scores), "reason": list(reasons),
+         "number": list(numbers)}
+    )  # fmt: skip

@@ -18,8 +18,10 @@ from typing import Any
 
 from ..errors import InputError
 
-#: begins every mark; models saved by earlier versions hold marks of another kind
+#: begins every mark of a content; models saved by earlier versions hold marks of another kind
 PREFIX = "b2:"
+#: begins the marks of drawn images, which are told apart by how they are drawn
+DRAWN = "world-"
 _FRESH = 2.0  # seconds: a file changed so recently may change again without a new time, so its mark is not remembered
 _TABLE = "CREATE TABLE IF NOT EXISTS marks (path TEXT, what TEXT, stamp TEXT, value TEXT, PRIMARY KEY (path, what))"
 

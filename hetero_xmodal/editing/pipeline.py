@@ -10,8 +10,6 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +24,7 @@ from ..pretrained import find_model
 from ..scenes import SceneGraph
 from .guard import Decision, EditStep, decide, in_known_words, out_of_domain
 from .pixels import box_share, full_size, move_pixels, squared
+from .sentences import pointed_sentences, sentence_from_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -289,7 +288,8 @@ def _edit(
     if colour is not None:
         changed, where = repainted(image, detected, *colour)
         edited, matte = Image.fromarray(changed), where.astype(np.float32)
-    rewritten = sentence_from_tokens(network, graph, *written[0], sentence)
+    rewritten = pointed_sentences(network, [detected], [parsed], pixels, [max(image.size)], [sentence], beam=beam or 3)[0]
+    rewritten = rewritten or sentence_from_tokens(network, graph, *written[0], sentence)
     notes = notes_on(network, detected, parsed, graph)
     if colour is not None:
         notes.insert(0, f"the colour of the {detected.objects[colour[0]].name} is changed in its own pixels, inside its outline")
@@ -443,6 +443,7 @@ def manipulate_pairs(
         small = [squared(pair.image, model.config.image_size) for pair in some]
         pixels = torch.cat([p for p, _ in small])
         made, written, revealed = run(model, graph, pixels, [max(pair.image.size) for pair in some], plans=plans, beam=beam)
+        rewritten = pointed_sentences(model, seen, parsed, pixels, [max(pair.image.size) for pair in some], said, beam=beam)
         for k, pair in enumerate(some):
             if colours[k] is not None:
                 images[start + at[k]] = Image.fromarray(repainted(pair.image, seen[k], *colours[k])[0])
@@ -450,7 +451,8 @@ def manipulate_pairs(
                 images[start + at[k]] = painted(
                     pair.image, pixels[k], made.image[k], made.matte[k], small[k][1], revealed[k], plans[k], exemplars=exemplars
                 )[0]
-            sentences[start + at[k]] = sentence_from_tokens(model, flats[k].to_dgl(batched=False), *written[k], said[k])
+            old = sentence_from_tokens(model, flats[k].to_dgl(batched=False), *written[k], said[k])
+            sentences[start + at[k]] = rewritten[k] or old
     return images, sentences
 
 
@@ -575,55 +577,7 @@ def _hide(graph: dgl.DGLGraph, pixels: Any, sides: list[int], plans: list[EditPl
     return given, hidden, (pixels, visible_boxes, member)
 
 
-# ---------------------------------------------------------------------------------------------- sentences
-
-
-def sentence_from_tokens(model: CAM, graph: dgl.DGLGraph, tokens: list[int], attention: Any, given: str) -> str:
-    """Convert token ids to a sentence; an unknown word is copied from the most attended word, punctuation from the given sentence."""
-    from .. import schema as s
-    from ..networks.text_decoder import SPECIAL, UNKNOWN
-
-    own = [text.lower() for text in s.decode_text(graph.nodes[s.WORD].data["text"])]
-    words = []
-    for number, weights in zip(tokens, attention, strict=True):
-        if number >= len(SPECIAL):
-            words.append(model.vocab["words"][number - len(SPECIAL)])
-        elif number == UNKNOWN and own:
-            words.append(own[int(weights[: len(own)].argmax())])
-    return in_the_form_of(given, words)
-
-
-def in_the_form_of(sentence: str, words: list[str]) -> str:
-    """Join *words* with the punctuation and capitalisation of *sentence* wherever the two agree.
-
-    >>> in_the_form_of("This bird has a red crown, a short beak and wings.", "this bird has a blue crown a short beak and wings".split())
-    'This bird has a blue crown, a short beak and wings.'
-    """
-    pieces = re.findall(r"[\w'’-]+|[^\w\s]", sentence)
-    places = [k for k, piece in enumerate(pieces) if re.match(r"\w", piece)]
-    old = [part for k in places for part in [pieces[k]]]
-    marks = {n: "".join(pieces[k + 1 : (places[n + 1] if n + 1 < len(places) else len(pieces))]) for n, k in enumerate(places)}
-    joined, owner = [], []  # the text decoder's words "bird" "'s" are one piece "bird's"
-    for word in words:
-        if joined and word in ("'s", "’s", "'", "n't"):
-            joined[-1] += word
-        else:
-            joined.append(word)
-    out: list[str] = []
-    matcher = difflib.SequenceMatcher(None, [w.lower() for w in old], joined, autojunk=False)
-    for kind, a1, a2, b1, b2 in matcher.get_opcodes():
-        for n in range(b1, b2):
-            aligned = a1 + n - b1 if kind == "equal" or kind == "replace" and a2 - a1 == b2 - b1 else None
-            owner.append(aligned)
-    for word, place in zip(joined, owner, strict=True):
-        if place is not None and old[place].lower() == word:
-            word = old[place]
-        out.append(word + (marks[place] if place is not None else ""))
-    text = " ".join(out)
-    if sentence[:1].isupper():
-        text = text[:1].upper() + text[1:]
-    end = sentence.rstrip()[-1:]
-    return text + end if end in ".!?" and text and text[-1] not in ".!?" else text
+# ---------------------------------------------------------------------------------------------- notes
 
 
 def notes_on(model: CAM, detected: SceneGraph, parsed: SceneGraph, graph: dgl.DGLGraph) -> list[str]:

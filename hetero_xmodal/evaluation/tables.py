@@ -302,6 +302,7 @@ def edit_rows(
 
 def _scores(pairs: list, images: list, sentences: list[str] | None, inception: bool, similarity: Any) -> dict[str, float]:
     from ..metrics.edits import judge_edits, judge_sentences
+    from ..metrics.statements import judge_statements
 
     images = [made if made.size == pair.image.size else made.resize(pair.image.size) for made, pair in zip(images, pairs, strict=True)]
     edits = judge_edits(pairs, images)
@@ -311,6 +312,8 @@ def _scores(pairs: list, images: list, sentences: list[str] | None, inception: b
     }  # fmt: skip
     if sentences is not None:
         told = judge_sentences(pairs, sentences)
+        named = judge_statements(pairs, sentences)
+        row |= {"named changed": named.changed, "named kept": named.kept, "named exact": named.exact}
         row |= {"slots changed": told.changed, "slots kept": told.kept, "slots": told.slots, "sentences exact": told.exact}
     if inception and len(images) > 1:
         from ..metrics.images import inception_score
@@ -375,7 +378,7 @@ def _similarity(model: str | Path | None) -> Path | None:
     return None if model is None else find_model(model, recipe="similarity")[0]
 
 
-_SENTENCE_COLUMNS = ("slots changed", "slots kept", "slots", "sentences exact")
+_SENTENCE_COLUMNS = ("named changed", "named kept", "named exact", "slots changed", "slots kept", "slots", "sentences exact")
 
 
 def _cam_edit(folder: Path, scenes: str = "detector") -> Edit:

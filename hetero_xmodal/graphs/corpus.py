@@ -33,6 +33,7 @@ from .corpus_data import CorpusData, check_ids, owner_name, owner_part, renumber
 from .corpus_files import ColumnWriter, ShardCheck, read_corpus
 from .flat import FlatGraphs
 from .folder_kind import CORPUS_FOLDER
+from .numbers import Numbers, checked_numbers
 from .tables import edge_frame, find_owner, node_frame
 from .texts import Vocabulary
 
@@ -329,8 +330,13 @@ class GraphCorpus(Sequence):
         pairs = view.pair[np.isin(self._data.image_of[view.pair], images)]
         return self._seen(_View(images, np.union1d(sentences, self._data.sentence_of[pairs]), pairs))
 
-    def without(self, *, images: Sequence[int] = (), sentences: Sequence[int] = (), pairs: Sequence[int] = ()) -> GraphCorpus:
-        """The corpus without some images, sentences and pairs, by number; the pairs of an image or sentence go with it.
+    def without(self, *, images: Numbers = (), sentences: Numbers = (), pairs: Numbers = ()) -> GraphCorpus:
+        """The corpus without some images, sentences and pairs, by number or bool mask; the pairs of an image or sentence go with it.
+
+        Raises
+        ------
+        InputError
+            If there is no such image, sentence or pair, or a mask is of another length.
 
         >>> import hetero_xmodal as hx
         >>> graph = hx.build_graph(hx.SceneGraph(), hx.SceneGraph(objects=[hx.SceneObject("bird")]))
@@ -340,25 +346,25 @@ class GraphCorpus(Sequence):
         view, left_out = self._whole_view(), {"image": images, "sentence": sentences, "pair": pairs}
         kept = {unit: np.ones(len(getattr(view, unit)), bool) for unit in UNITS}
         for unit, numbers in left_out.items():
-            kept[unit][np.asarray(numbers, np.int64)] = False
+            kept[unit][checked_numbers(numbers, len(kept[unit]), unit)] = False
         of_image, of_sentence = self.pair_ends()
         kept["pair"] &= kept["image"][of_image] & kept["sentence"][of_sentence]
         return self._seen(_View(**{unit: getattr(view, unit)[mask] for unit, mask in kept.items()}))
 
-    def only(self, unit: str, numbers: Sequence[int]) -> GraphCorpus:
-        """A corpus of some images, sentences or pairs by number (b,); of images or sentences without their pairs.
+    def only(self, unit: str, numbers: Numbers) -> GraphCorpus:
+        """A corpus of some images, sentences or pairs by number (b,) or bool mask; of images or sentences without their pairs.
 
         For tables of a large corpus, a part at a time.
 
         Raises
         ------
         InputError
-            If there is no such unit.
+            If there is no such unit, or none of that number.
         """
         rows = self._unit_rows(unit)
         if unit == "pair":
             return self.subset(numbers)
-        rows = rows[np.asarray(numbers, np.int64)]
+        rows = rows[checked_numbers(numbers, len(rows), unit)]
         nothing = np.empty(0, np.int64)
         return self._seen(_View(**({part: nothing for part in UNITS} | {unit: rows})))
 
@@ -560,25 +566,9 @@ class GraphCorpus(Sequence):
 
     def _rows(self, indices: Tensor | Sequence[int], *, empty_ok: bool = False) -> np.ndarray:
         """*indices* as rows (b,) of the pairs' table, checked."""
-        try:
-            rows = np.asarray(indices)
-        except (TypeError, ValueError, RuntimeError):
-            rows = np.empty((), object)
-        if rows.dtype.kind in "OSU":
-            raise InputError(f"indices are {type(indices).__name__}, expected whole numbers 0..{len(self) - 1}")
-        if rows.dtype == bool and rows.shape == (len(self),):
-            rows = np.flatnonzero(rows)
-        if rows.size == 0:
-            if not empty_ok:
-                raise InputError("indices is empty; give at least one")
-            rows = rows.astype(np.int64)
-        if rows.ndim != 1 or rows.dtype.kind not in "iu":
-            raise InputError(f"indices have shape {rows.shape} and dtype {rows.dtype}, expected a list of whole numbers")
-        rows = rows.astype(np.int64, copy=False)
-        if len(rows) and (rows.min() < -len(self) or rows.max() >= len(self)):
-            bad = rows[(rows < -len(self)) | (rows >= len(self))]
-            raise InputError(f"index {int(bad[0])} is outside the corpus of {len(self)} graphs")
-        rows = np.where(rows < 0, rows + len(self), rows)
+        rows = checked_numbers(indices, len(self), "graph")
+        if not len(rows) and not empty_ok:
+            raise InputError("indices is empty; give at least one")
         return rows if self._view is None else self._view.pair[rows]
 
     def __getstate__(self) -> dict:

@@ -73,6 +73,7 @@ from ..message_passing import (
 from ..networks.image_branch import ImageDecoder, box_coordinates, cell_code, make_encoder, place_code
 from ..networks.optimal_transport import transport
 from ..networks.padding import padded, position_encoding
+from ..networks.pointer_decoder import PointerDecoder
 from ..networks.text_decoder import SPECIAL, AttentionDecoder
 from .configs.cam import CAMConfig
 from .generator import Generator
@@ -320,7 +321,7 @@ class CAM(Generator):
     config_class = CAMConfig
     tell = renamed_attribute("tell", "write")
     #: settings that only add weights, initialised to zero: training may start from a model without them
-    extends = ("own", "inside")
+    extends = ("own", "inside", "pointer")
     #: list in the vocabulary -> weights with one row per entry, and the number of rows before the first entry
     tables = {
         "words": (("words.weight", "text_decoder.words.weight", "text_decoder.out.weight", "text_decoder.out.bias"), len(SPECIAL)),
@@ -354,6 +355,7 @@ class CAM(Generator):
         set_control(self, config.control)
         memory = d + (d + w if config.memory_skip else 0)
         self.text_decoder = AttentionDecoder(memory, len(self.words.weight), embed=config.embed, hidden=config.hidden)
+        self.pointer = PointerDecoder(memory, w, hidden=config.hidden) if config.pointer else None
         self.register_buffer("cells", cell_code(config.image_size // 4), persistent=False)
 
     # ------------------------------------------------------------------------------------------ inputs
@@ -422,6 +424,15 @@ class CAM(Generator):
         image, matte, paint = self._image(graph, maps, boxes, senders, images, hidden, low)
         memory, mask = self._memory(graph, states, sentence_nodes)
         return Manipulated(image, matte, paint, states, image_nodes, sentence_nodes, memory, mask)
+
+    def sentence_side(self, graph: dgl.DGLGraph, images: Tensor) -> tuple[dict[str, dict[str, Tensor]], Tensor, Tensor]:
+        """States of the nodes, the text decoder's memory (B, n, m) and its mask (B, n) for images (B, 3, S, S), without painting."""
+        with torch.no_grad():
+            maps = {name: values.float() for name, values in self.encoder.maps(images).items()}
+        inputs = self.node_features(graph, maps, self.graph_words(graph))
+        inputs[s.VISUAL].pop("box")
+        states = self.recipe(graph, inputs)
+        return states, *self._memory(graph, states, masked_nodes(states, "sentence_mask", self.sentence_mlp))
 
     def _image(self, graph, maps, boxes, nodes, images, hidden, low) -> tuple[Tensor, Tensor, Tensor]:
         coarse = maps["coarse"]

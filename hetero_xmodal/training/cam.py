@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from .cam_settings import CAMTraining
 from .checkpoints import last_checkpoint
 from .editing.dataset import ManipulationData
 from .editing.exemplars import exemplars_of
+from .editing.pointer import fit_pointer_on
 from .editing.setup import (
     Settings,
     check_encoder,
@@ -84,6 +86,8 @@ def train_cam(
     config, training = config or chosen.config, training or chosen.training
     fit_config = fit_config or chosen.fit_config
     device = checked_device(fit_config, out, size=size, resume=resume)
+    if config.pointer and not name:  # it learns from the scene graphs of a data set
+        config = replace(config, pointer=False)
     begin = None if start is None else model_in(CAM, start)
     if begin is None:
         check_encoder(config.encoder)
@@ -103,6 +107,8 @@ def train_cam(
     if word_vectors is not None:
         found, words = take_word_vectors(model, word_vectors)
         logging.getLogger("hetero_xmodal").info("word vectors: %d of %d words are in '%s'", found, words, word_vectors)
+    if model.pointer is not None:
+        model.pointer.requires_grad_(False)  # it is trained last
     resumed = resume and last_checkpoint(out) is not None
     reader = prepare_encoder(
         model.encoder, data, ready=encoder, begun=begin is not None, steps=encoder_steps, resumed=resumed, device=device, progress=progress
@@ -125,6 +131,8 @@ def train_cam(
         progress=progress,
     )
     if is_first_process():
+        if model.pointer is not None:
+            fit_pointer_on(model, name, size=size, seed=fit_config.seed, progress=progress)
         model.eval().save_pretrained(Path(out) / "model")
     return model, result
 

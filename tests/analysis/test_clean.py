@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 
+import numpy as np
 import pandas as pd
 import pytest
 from small_corpus import small_corpus
@@ -56,6 +57,59 @@ def test_a_cleaned_corpus_is_a_data_set_and_is_exported_and_cleaned_again(corpus
     assert len(hx.read_parquet(hx.export(tmp_path / "cleaned", tmp_path / "tables", to="parquet"))) == 2
     hx.clean(tmp_path / "corpus", tmp_path / "cleaned", drop=["suspects"])  # the earlier result is replaced
     assert len(hx.GraphCorpus.load(tmp_path / "cleaned")) == 3
+
+
+def test_the_sentences_of_a_removed_image_go_with_it(corpus, planted, tmp_path):
+    """By hand: the image of the dogs has two sentences, which no other image has; a sentence that had no image before stays."""
+    removed = hx.clean(corpus, tmp_path / "cleaned", drop=["leaks"])
+    kept = hx.GraphCorpus.load(tmp_path / "cleaned")
+    assert (kept.num_images, kept.num_sentences, kept.num_pairs) == (2, corpus.num_sentences - 2, 2)
+    assert removed[["kind", "unit", "id", "reason"]].values.tolist()[1:] == [
+        ["pair of", "pair", "pair-2", "its image was removed"], ["pair of", "pair", "pair-3", "its image was removed"],
+        ["sentence of", "sentence", "pair-2", "its image was removed"], ["sentence of", "sentence", "pair-3", "its image was removed"],
+    ]  # fmt: skip
+
+
+def test_images_of_one_id_are_told_apart(tmp_path):
+    """The pairs of an image in two corpora, joined: the image is there twice with one id, and the second one is the double."""
+    whole = small_corpus(tmp_path / "images")
+    joined = hx.concat([whole.subset([0, 2]), whole.subset([1, 3])])
+    ids = joined.frame(unit="image")["id"].tolist()
+    assert ids == [ids[0], ids[1]] * 2
+    removed = hx.clean(joined, tmp_path / "cleaned", drop=["doubles"])
+    kept = hx.GraphCorpus.load(tmp_path / "cleaned")
+    assert kept.ids == ["pair-0", "pair-2"] and (kept.num_images, kept.num_sentences) == (2, 2)
+    assert (removed["unit"] == "image").sum() == 2
+    header = (tmp_path / "cleaned" / "removed.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert header == ",".join(COLUMNS) == ",".join(removed.columns)
+    with pytest.raises(hx.InputError, match=f"the image '{ids[0]}' was found, but 2 images of the corpus have that id"):
+        without_findings(joined, rows(("double", "image", ids[0], "", 1.0, "")))
+
+
+def test_what_a_double_is_like_stays(tmp_path):
+    """Four images, each like the one before it and the last unlike the first: the second goes, for the first; the third would be like it
+    alone, and stays; the fourth goes for the third."""
+    from hetero_xmodal.analysis import doubles_and_leaks
+
+    corpus = small_corpus(tmp_path / "images")
+    graph = corpus[0]
+    four = hx.GraphCorpus.from_graphs([graph] * 4, ids=list("abcd"), images=[f"{n}.png" for n in "abcd"], splits=["train"] * 4)
+    near = (np.array([1, 2, 3]), np.array([0, 1, 2]), np.full(3, 0.95), np.full(3, 0.95))
+
+    class Copies:
+        read = np.ones(4, bool)
+
+        def __init__(self, paths):
+            pass
+
+        def near(self):
+            return near
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(doubles_and_leaks, "SmallCopies", Copies)
+        found = findings.doubles(four)
+    images = found[found["unit"] == "image"]
+    assert images[["id", "other_id"]].values.tolist() == [["b.png", "a.png"], ["d.png", "c.png"]]
 
 
 def test_refusals(corpus, planted, tmp_path):

@@ -63,7 +63,7 @@ def test_swapped_captions_are_suspects_and_true_ones_are_not(world):
     assert found.auc > 0.95 and found.share == pytest.approx(len(wrong) / len(world), rel=0.6)
     assert set(found.pairs["logit"].nlargest(len(wrong) // 2).index) <= set(wrong)
     table = analysis.suspects(corpus)
-    assert list(table) == ["kind", "unit", "id", "other_id", "score", "reason"] and len(table) and set(table["unit"]) == {"pair"}
+    assert list(table) == ["kind", "unit", "id", "other_id", "score", "reason", "number"] and len(table) and set(table["unit"]) == {"pair"}
     assert set(table["id"]) <= {world.ids[k] for k in wrong} and table["score"].between(0.5, 1).all()
     shown = analysis.agreement(corpus)
     assert set(shown.suspects["id"].head(len(table))) == set(table["id"])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hetero_xmodal.data import Record, marks
+from hetero_xmodal.data import Record, marks, open_source
 from hetero_xmodal.data.datasets.bottom_up import read_tsv
 from hetero_xmodal.data.marks import file_mark, file_marks, row_marks
 from hetero_xmodal.data.store import FileRows
@@ -151,3 +151,13 @@ def test_a_model_of_an_earlier_version_is_told_to_know_its_images_by_id(tmp_path
     vocab["used_marks"] = ["0123456789abcdef"]
     with pytest.warns(UserWarning, match="saved by an earlier version"):
         load_test_split(name, vocab, cache=tmp_path / "c")
+
+
+def test_a_model_of_the_drawn_world_is_no_earlier_version(tmp_path, corner, recwarn):
+    from hetero_xmodal.data.tasks.matching import load_test_split
+
+    drawn = [record.mark for record in open_source("world/scenes").generate("train", 2)]
+    name = folder_of(tmp_path, [10, 20, 30, 40], ["train", "train", "val", "test"])
+    vocab = json.loads(json.dumps(load(name, tmp_path / "c").vocab)) | {"used_marks": drawn}
+    assert len(load_test_split(name, vocab, cache=tmp_path / "c").regions) == 1 and all(drawn)
+    assert not [str(note.message) for note in recwarn if "earlier version" in str(note.message)]

@@ -13,8 +13,9 @@ from PIL import Image
 import hetero_xmodal as hx
 from hetero_xmodal.cli.main import run
 from hetero_xmodal.data.tasks.editing import load_pairs
-from hetero_xmodal.editing.pipeline import in_the_form_of, load_manipulation_model, manipulate_pairs
+from hetero_xmodal.editing.pipeline import load_manipulation_model, manipulate_pairs
 from hetero_xmodal.editing.pixels import full_size, squared
+from hetero_xmodal.editing.sentences import in_the_form_of
 from hetero_xmodal.images import read_image
 from hetero_xmodal.metrics.edits import judge_edits, judge_sentences
 from hetero_xmodal.recipes.cam import CAM, CAMConfig

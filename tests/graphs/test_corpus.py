@@ -124,13 +124,13 @@ def test_masks_ranges_tensors_and_slices_select_graphs(corpus):
         (lambda c: c.batch([]), "indices is empty"),
         (lambda c: c.batch([0, 99]), "index 99 is outside the corpus of 11 graphs"),
         (lambda c: c.batch([-12]), "index -12 is outside"),
-        (lambda c: c.batch([0.5]), "expected a list of whole numbers"),
+        (lambda c: c.batch([0.5]), "expected whole numbers 0..10"),
         (lambda c: c.batch([[0]]), "expected a list of whole numbers"),
         (lambda c: c.batch("all"), "indices are str, expected whole numbers 0..10"),
-        (lambda c: c.batch([True, False]), "expected a list of whole numbers"),
+        (lambda c: c.batch([True, False]), "a mask of 2 values; give 11, one for each graph"),
         (lambda c: c["tinny"], "no graph with the id 'tinny' .did you mean 'tiny'"),
         (lambda c: c[1.5], "is a whole number, an id, a slice or a mask, found 1.5"),
-        (lambda c: c[[True, False]], "expected a list of whole numbers"),
+        (lambda c: c[[True, False]], "a mask of 2 values; give 11, one for each graph"),
         (lambda c: c.split("vall"), "no split 'vall' .did you mean 'val'.*its splits are train, val"),
         (lambda c: c.frame("bridge", unit="image"), "bridge belongs to the pair, not to the image; give unit='pair'"),
         (lambda c: c.frame("word", unit="image"), "word belongs to the sentence, not to the image"),
@@ -423,6 +423,30 @@ def test_splits_and_subsets_take_images_and_sentences_along(several, tmp_path):
     assert again.split("val").ids == ["2#1", "2#0"]
     with pytest.raises(InputError, match="the id '0#1' stands for 2 graphs"):
         corpus.subset([1, 1]).save(tmp_path / "twice")
+
+
+@pytest.mark.parametrize("unit, left", [("images", (2, 9, 6)), ("sentences", (3, 8, 8)), ("pairs", (3, 9, 8))])
+def test_a_mask_says_what_to_leave_out_and_is_not_read_as_numbers(several, unit, left):
+    corpus, _ = several
+    mask = np.zeros(getattr(corpus, f"num_{unit}"), bool)
+    mask[-1] = True
+    parts = [corpus.without(**{unit: some}) for some in (mask, mask.tolist(), torch.tensor(mask), [len(mask) - 1], [-1])]
+    for part in parts:
+        assert (part.num_images, part.num_sentences, part.num_pairs) == left and part.ids == parts[0].ids
+    assert len(corpus.only("image", np.array([True, False, True])).frame(unit="image")) == 2
+
+
+def test_numbers_of_images_are_checked(several):
+    corpus, _ = several
+    for wrong, message in (
+        ([3], "image 3 is outside the corpus of 3 images"), ([-4], "image -4 is outside"), ([True], "a mask of 1 values; give 3"),
+        ([0.5], "expected whole numbers 0..2"), (["a"], "expected whole numbers 0..2"), ([[0]], "expected a list of whole numbers"),
+    ):  # fmt: skip
+        for call in (lambda numbers: corpus.without(images=numbers), lambda numbers: corpus.only("image", numbers)):
+            with pytest.raises(InputError, match=message):
+                call(wrong)
+    with pytest.raises(InputError, match="a mask of 10 values; give 9, one for each graph"):
+        corpus[np.ones(10, bool)]
 
 
 def test_equal_paths_with_different_regions_stay_two_images():

@@ -147,10 +147,10 @@ def test_known_sets_keep_the_settings_that_their_figures_were_measured_with():
     common = dict(discriminator_rate=4e-4, matching=0.001, bfloat16=True)
     for name, model, training, epochs in (
         ("world/birds", {}, dict(painting=2, learning_rate=3e-3, halve_every=2), 8),
-        ("world/scenes", dict(own=True, inside=True), dict(painting=2, learning_rate=3e-3, halve_every=2, hiding=0.6), 8),
+        ("world/scenes", dict(own=True, inside=True, pointer=True), dict(painting=2, learning_rate=3e-3, halve_every=2, hiding=0.6), 8),
         ("cub", dict(encoder="efficientnet-lite0"), dict(painting=10, learning_rate=2e-3, halve_every=10, recolour=0.8), 30),
         (
-            "vg", dict(encoder="efficientnet-lite0", own=True, inside=True),
+            "vg", dict(encoder="efficientnet-lite0", own=True, inside=True, pointer=True),
             dict(painting=4, learning_rate=2e-3, halve_every=10, hiding=0.6), 30,
         ),
     ):  # fmt: skip

@@ -31,7 +31,7 @@ def truth(asked):
     return np.array([1.0 if q.a_is_true else -1.0 for q in asked])
 
 
-def test_the_answer_is_the_caption_that_is_true_of_the_picture(asked):
+def test_the_answer_is_the_caption_that_is_true_of_the_image(asked):
     for seed in SEEDS:
         swaps = swap_sets("test", size=SCENES, seed=seed)
         for question in (q for q in asked if q.seed == seed and q.kind == "colour"):
@@ -41,7 +41,7 @@ def test_the_answer_is_the_caption_that_is_true_of_the_picture(asked):
     assert len({q.seed for q in asked}) == 2 and len({q.id for q in asked}) == len(asked)
 
 
-def test_students_get_pictures_and_captions_and_neither_seeds_nor_answers(asked, tmp_path):
+def test_students_get_images_and_captions_and_neither_seeds_nor_answers(asked, tmp_path):
     assert board.main(["questions", "--seeds", *map(str, SEEDS), "--scenes", str(SCENES), "--out", str(tmp_path / "q")]) == 0
     rows = list(csv.DictReader((tmp_path / "q" / "questions.csv").open(encoding="utf-8")))
     assert list(rows[0]) == ["id", "image", "caption_a", "caption_b"] and len(rows) == len(asked)

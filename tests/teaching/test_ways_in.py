@@ -92,6 +92,10 @@ class TestBundle:
         assert "tutorials/03_when_does_a_graph_help.ipynb" in names and "tutorials/images/swap_true.svg" in names
         assert not [name for name in names if "teaching" in name or "solutions" in name or "source/" in name]
         assert set(read_manifest(folder).files) == names - {"manifest.json"}
+        guide = (folder / "tutorials" / "README.md").read_text(encoding="utf-8")
+        assert "00_" in guide and "teach" not in guide.lower()
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", guide):
+            assert (folder / "tutorials" / target).exists(), target
 
     def test_pip_is_asked_for_pinned_wheels(self, made):
         (wheel, download) = made[1]

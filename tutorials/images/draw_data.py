@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 def main(folder: Path = HERE) -> None:
     """Write all drawings into *folder*; the same code gives the same files."""
     by_hand(folder)
+    data_set(folder)
 
 
 def by_hand(folder: Path) -> None:
@@ -44,6 +45,43 @@ def by_hand(folder: Path) -> None:
         text="red ball on box",
     )
     save(hx.draw(hx.build_graph(image, phrase), sentence=phrase.text), folder / "hand_exercise.svg")
+
+
+def data_set(folder: Path) -> None:
+    """Those of notebook 08: three ways to count, and a copy that leaks."""
+    figure, axes = plt.subplots(figsize=(8.4, 2.8), layout="constrained")
+    axes.set(xlim=(0, 12.6), ylim=(0, 4.2))
+    axes.axis("off")
+    axes.add_patch(plt.Rectangle((0.2, 0.8), 3.4, 2.6, facecolor="0.95", edgecolor="0.4"))
+    axes.text(1.9, 3.6, "one image, three regions", ha="center")
+    for x, y, name in ((0.5, 2.3, "dog"), (1.5, 1.1, "ball"), (2.5, 2.2, "box")):
+        axes.add_patch(plt.Rectangle((x, y), 0.9, 0.8, facecolor=PALETTE["blue"], edgecolor="black"))
+        axes.text(x + 0.45, y + 0.4, name, ha="center", va="center", color="white")
+    for y, caption in ((2.7, "A dog is near a ball."), (1.3, "A ball and a box.")):
+        axes.text(4.3, y, caption, va="center", bbox={"facecolor": PALETTE["orange"], "edgecolor": "black", "boxstyle": "round"})
+        axes.annotate("", (4.15, y), (3.65, 2.1), arrowprops={"arrowstyle": "-", "color": "0.4"})
+    axes.text(5.5, 3.6, "two captions: two pairs", ha="center")
+    rows = (("", "rows", "once an image"), ("regions", "2 x 3 = 6", "3"), ("facts, both ways", "2 x 4 = 8", "2"))
+    for k, row in enumerate(rows):
+        for x, text in zip((7.4, 9.6, 11.2), row, strict=True):
+            axes.text(x, 3.6 - 0.9 * k, text, va="center", fontweight="bold" if k == 0 else None)
+    save(figure, folder / "data_counts.svg")
+
+    figure, axes = plt.subplots(figsize=(7.2, 2.6), layout="constrained")
+    axes.set(xlim=(0, 11), ylim=(0, 4))
+    axes.axis("off")
+    for x, width, name in ((0.2, 6.2, "training"), (7.4, 3.4, "test")):
+        axes.add_patch(plt.Rectangle((x, 0.3), width, 2.9, fill=False, edgecolor="black"))
+        axes.text(x + width / 2, 3.4, name, ha="center", va="bottom")
+    for x in (0.6, 2.1, 3.6):
+        axes.add_patch(plt.Rectangle((x, 1.1), 1.2, 1.2, facecolor=PALETTE["blue"], edgecolor="black"))
+    for x, colour in ((7.8, PALETTE["vermillion"]), (9.3, PALETTE["green"])):
+        axes.add_patch(plt.Rectangle((x, 1.1), 1.2, 1.2, facecolor=colour, edgecolor="black"))
+    axes.add_patch(plt.Rectangle((5.3, 1.4), 0.6, 0.6, facecolor=PALETTE["vermillion"], edgecolor="black", alpha=0.6))
+    axes.annotate("", (5.95, 1.7), (7.75, 1.7), arrowprops={"arrowstyle": "->", "linestyle": "--"})
+    axes.text(6.0, 0.65, "smaller, compressed:", ha="right", va="center")
+    axes.text(6.0, 0.42, "the same image", ha="right", va="center")
+    save(figure, folder / "data_leak.svg")
 
 
 def save(figure, path: Path) -> None:

@@ -92,6 +92,8 @@ def copy_notebooks(target: Path, solutions: bool) -> None:
     home = ROOT / "tutorials"
     for path in sorted([*home.glob("*.ipynb"), *home.glob("*.md")]):
         shutil.copy(path, target)
+    guide = target / "README.md"  # what it says of the repository's own folders would lead nowhere here
+    guide.write_text(guide.read_text(encoding="utf-8").partition("## Teach with them")[0], encoding="utf-8")
     for name in ("images", "data", *(["solutions"] if solutions else [])):
         if (home / name).is_dir():
             shutil.copytree(home / name, target / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))

@@ -1,9 +1,9 @@
-"""A leaderboard on worlds that nobody has seen: which of two captions is true of the picture?
+"""A leaderboard on worlds that nobody has seen: which of two captions is true of the image?
 
     python tutorials/teaching/leaderboard.py questions --seeds 48151 62342 --out questions      # for the students
     python tutorials/teaching/leaderboard.py rank submissions --seeds 48151 62342 --out board.csv # for you
 
-``questions`` writes pictures and ``questions.csv`` (columns id, image, caption_a, caption_b): swaps of colours, patterns, sizes,
+``questions`` writes images and ``questions.csv`` (columns id, image, caption_a, caption_b): swaps of colours, patterns, sizes,
 relations, counts and negations in the test split of ``world/scenes`` with these seeds. It tells neither the seeds, nor the kinds, nor the
 answers. Keep the seeds to yourself: whoever knows them can draw the worlds. Scenes of the test split are in no training split, whatever
 the seed.
@@ -14,7 +14,7 @@ A submission is one of two, named after its author:
 * ``ada/``, the folder of a saved ALGR or TRAIL (``save_pretrained``, or a run folder), which is scored here.
 
 Loading either executes nothing. People can answer a file of scores by hand, a model they cannot; the column *from* tells the two apart.
-The score is the mean accuracy of the kinds, with a 95 % bootstrap interval over pictures. Two authors whose intervals overlap widely have
+The score is the mean accuracy of the kinds, with a 95 % bootstrap interval over images. Two authors whose intervals overlap widely have
 shown no difference.
 """
 
@@ -45,9 +45,9 @@ RECIPES = ("trail", "algr")
 
 @dataclass(frozen=True)
 class Question:
-    """One picture and two captions of which one is true.
+    """One image and two captions of which one is true.
 
-    id, picture : as they stand in ``questions.csv``
+    id, image : as they stand in ``questions.csv``
     kind : what is exchanged
     captions : a and b
     a_is_true : the answer
@@ -55,7 +55,7 @@ class Question:
     """
 
     id: str
-    picture: str
+    image: str
     kind: str
     captions: tuple[str, str]
     a_is_true: bool
@@ -102,8 +102,8 @@ def questions_of(seeds: Sequence[int], *, scenes: int = SCENES) -> list[Question
         for row, swap in enumerate(swap_sets("test", size=scenes, seed=seed)):
             a_is_true = hashlib.sha256(f"{seed} {row} first".encode()).digest()[0] < 128
             captions = (swap.caption, swap.swapped) if a_is_true else (swap.swapped, swap.caption)
-            picture = f"{seeds.index(seed) + 1}-{swap.row:04d}.png"
-            found.append(Question(f"q{len(found):05d}", picture, swap.kind, captions, a_is_true, seed, row))
+            image = f"{seeds.index(seed) + 1}-{swap.row:04d}.png"
+            found.append(Question(f"q{len(found):05d}", image, swap.kind, captions, a_is_true, seed, row))
     return found
 
 
@@ -115,11 +115,11 @@ def write_questions(out: Path, seeds: Sequence[int], *, scenes: int = SCENES) ->
         for seed in seeds:
             swaps = swap_sets("test", size=scenes, seed=seed)
             for question in (q for q in asked if q.seed == seed):
-                path = folder / "images" / question.picture
+                path = folder / "images" / question.image
                 if not path.exists():
                     swaps[question.row].item.image.save(path)
         rows = [
-            {"id": q.id, "image": f"images/{q.picture}", "caption_a": q.captions[0], "caption_b": q.captions[1]}
+            {"id": q.id, "image": f"images/{q.image}", "caption_a": q.captions[0], "caption_b": q.captions[1]}
             for q in asked
         ]  # fmt: skip
         (folder / "questions.csv").write_text(csv_rows(list(rows[0]), rows), encoding="utf-8", newline="")
@@ -145,23 +145,23 @@ def rank(submissions: Path, seeds: Sequence[int], *, scenes: int = SCENES) -> tu
 def _row(author: str, kind: str, right: np.ndarray, asked: list[Question]) -> dict[str, object]:
     kinds = np.array([q.kind for q in asked])
     by_kind = {name: float(right[kinds == name].mean()) for name in sorted(set(kinds.tolist()))}
-    low, high = interval(right, kinds, np.array([q.picture for q in asked]))
+    low, high = interval(right, kinds, np.array([q.image for q in asked]))
     return {"author": author, "from": kind, "score": float(np.mean([*by_kind.values()])), "low": low, "high": high, **by_kind}
 
 
-def interval(right: np.ndarray, kinds: np.ndarray, pictures: np.ndarray, *, resamples: int = 2000) -> tuple[float, float]:
-    """95 % percentile bootstrap interval of the mean accuracy of the kinds; pictures are resampled, with all their questions.
+def interval(right: np.ndarray, kinds: np.ndarray, images: np.ndarray, *, resamples: int = 2000) -> tuple[float, float]:
+    """95 % percentile bootstrap interval of the mean accuracy of the kinds; images are resampled, with all their questions.
 
     >>> interval(np.full(4, 0.5), np.array(["colour", "colour", "size", "size"]), np.array([1, 2, 1, 2]), resamples=50)
     (0.5, 0.5)
     """
-    _, picture = np.unique(pictures, return_inverse=True)
-    times = np.random.default_rng(0).multinomial(picture.max() + 1, np.full(picture.max() + 1, 1 / (picture.max() + 1)), resamples)
+    _, image = np.unique(images, return_inverse=True)
+    times = np.random.default_rng(0).multinomial(image.max() + 1, np.full(image.max() + 1, 1 / (image.max() + 1)), resamples)
     means = []
     for kind in np.unique(kinds):
         chosen = kinds == kind
-        asked, won = (np.bincount(picture[chosen], values, picture.max() + 1) for values in (np.ones(chosen.sum()), right[chosen]))
-        with np.errstate(invalid="ignore"):  # a kind that no resampled picture asks for is left out
+        asked, won = (np.bincount(image[chosen], values, image.max() + 1) for values in (np.ones(chosen.sum()), right[chosen]))
+        with np.errstate(invalid="ignore"):  # a kind that no resampled image asks for is left out
             means.append((times @ won) / (times @ asked))
     low, high = np.nanpercentile(np.nanmean(means, axis=0), [2.5, 97.5])
     return float(low), float(high)

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...errors import InputError
 from ..dataset import Dataset
+from ..marks import DRAWN
 from ..source import SPLITS, LazyRecords, Record, Request, Source
 from ..world import IMAGE_SIZES, SIZES, load_world
 from ..world.dials import Dials
@@ -39,7 +40,7 @@ def open_world(request: Request) -> Source:
     dials = Dials.read(request.place) if request.place else None
     # the golden hashes change with the way the world is drawn, and with them the marks of its images
     version = hashlib.sha256(GOLDEN.read_bytes()).hexdigest()[:16]
-    world = f"world-{kind}-{version}" + ("" if (seed, image_size) == (0, 128) else f"-{seed}-{image_size}")
+    world = f"{DRAWN}{kind}-{version}" + ("" if (seed, image_size) == (0, 128) else f"-{seed}-{image_size}")
     world += "" if dials is None else f"-{dials.key}"
 
     generate = partial(_generate, kind, world, seed, image_size, dials)

@@ -39,6 +39,8 @@ class CAMConfig:
     inside : give the decoder the position of every pixel in its box, so that it can draw new objects.
     decoder_memory : nodes that the text decoder attends to: ``"both"`` sides or ``"word"`` nodes alone.
     memory_skip : add the nodes' input features to the text decoder's memory.
+    pointer : add a pointer text decoder, which copies words of the instruction or emits names, attributes and relations of the image's
+        graph and nothing else; it is trained after the rest, on the scene graphs.
     embed, hidden : widths of the word embeddings and of the state of the text decoder.
     control : a control of the edges, with which the model runs and trains, see :mod:`hetero_xmodal.message_passing.controls`.
 
@@ -74,6 +76,7 @@ class CAMConfig:
     inside: bool = False
     decoder_memory: Literal["both", "word"] = "both"
     memory_skip: bool = True
+    pointer: bool = False
     embed: int = 64
     hidden: int = 128
     control: ControlName = "none"

@@ -9,7 +9,7 @@ from .preset import Preset, always, drawn, images_drawn, never, training_images
 
 _SIZES: dict[str, Any] = dict(word_width=64, width=96, channels=48, transport_scaling=0.5)
 #: the region graph of scenes is complete, so image cells also receive the regions' input features; and edits may add objects
-_SCENES: dict[str, Any] = dict(own=True, inside=True)
+_SCENES: dict[str, Any] = dict(own=True, inside=True, pointer=True)
 
 
 def _has_scenes(facts: DataFacts) -> bool:
@@ -22,7 +22,7 @@ def _paper(name: str, title: str, *, image_size: int, epochs: int, images: str, 
         mask_scope="own", perspectives=1, norm_mean=False, norm_eps=1e-6, image_size=image_size, channels=256, embed=512, hidden=512,
         word_width=300, width=256, layers=2, keep=0.5, learn=0.5, gamma=0.01, share_gcn=False,
     )  # fmt: skip
-    off: dict[str, Any] = dict(places=False, matte=False, memory_skip=False, own=False, inside=False)
+    off: dict[str, Any] = dict(places=False, matte=False, memory_skip=False, own=False, inside=False, pointer=False)
     losses: dict[str, Any] = dict(writing=1.0, matching=1.0)
     training: dict[str, Any] = dict(
         batch_size=32, learning_rate=2e-4, discriminator_rate=2e-4, momentum=0.5, halve_every=100, weight_decay=1e-5, adversarial=1.0,

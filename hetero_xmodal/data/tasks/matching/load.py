@@ -16,7 +16,7 @@ import numpy as np
 
 from ....errors import InputError, nearest
 from ....files import read_json, write_json
-from ...marks import PREFIX, file_marks
+from ...marks import DRAWN, PREFIX, file_marks
 from ...regions import Regions, open_regions, select_regions
 from ...registry import data_folders, open_for
 from ...source import SET_ASIDE, SPLITS, Record, Source, check_files, check_records, id_hash, split_name
@@ -157,7 +157,7 @@ def load_test_split(
     warned = [*source.notes, *notes]
     if len(kept) < len(records):
         warned.append(f"{len(records) - len(kept)} of {len(records)} images were used to train or select this model and are left out")
-    if source.generate is None and marks and not any(str(mark).startswith(PREFIX) for mark in marks):
+    if source.generate is None and marks and not any(str(mark).startswith((PREFIX, DRAWN)) for mark in marks):
         warned.append("the model was saved by an earlier version, so images that it was trained on are recognised by their ids alone")
     kept = kept[: sizes.get("test")]
     for note in warned:

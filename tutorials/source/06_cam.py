@@ -48,10 +48,20 @@ import pandas as pd
 import torch
 from torch import nn
 
+# %%
 import hetero_xmodal as hx
 from hetero_xmodal import schema as s
-from hetero_xmodal.message_passing import Blend, Recipe, Replace, SigmoidGate, Step
-from hetero_xmodal.message_passing import SymmetricNorm, attends, both_ways, itself
+from hetero_xmodal.message_passing import (
+    Blend,
+    Recipe,
+    Replace,
+    SigmoidGate,
+    Step,
+    SymmetricNorm,
+    attends,
+    both_ways,
+    itself,
+)
 
 # %%
 report = hx.doctor()

@@ -47,8 +47,15 @@ from torch import nn
 
 import hetero_xmodal as hx
 from hetero_xmodal.environment import require_dgl
-from hetero_xmodal.message_passing import PER_GRAPH, SHARED, DotAttention, Recipe
-from hetero_xmodal.message_passing import SigmoidGate, Step, attends
+from hetero_xmodal.message_passing import (
+    PER_GRAPH,
+    SHARED,
+    DotAttention,
+    Recipe,
+    SigmoidGate,
+    Step,
+    attends,
+)
 
 dgl = require_dgl()
 
@@ -302,7 +309,8 @@ for name in ("CAM", "MIM-Net"):
     for k in np.lexsort((-scores["inside_error"], scores["edit"]))[:2]:
         line = next(lines)
         shown = (test[k].image, edited[name][k], test[k].edited_image)
-        for axis, title, image in zip(line, ("given", "edited", "truth"), shown):
+        names = ("given", "edited", "truth")
+        for axis, title, image in zip(line, names, shown, strict=True):
             axis.imshow(image)
             axis.set(xticks=[], yticks=[], xlabel=title)
         line[0].set_title(f"{name}: {test[k].request}", fontsize=9, loc="left")

@@ -123,6 +123,11 @@ It reaches further, but without positions it cannot tell left from right either:
 r"""
 ## Exercises
 
+Each has a cell for your answer, a hint, and a check that says what is wrong.
+"""
+
+# %% [markdown]
+r"""
 ### Exercise 1: count
 
 How many edges has `grid(3, 3)`, all nine relations together?

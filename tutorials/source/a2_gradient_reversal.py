@@ -143,6 +143,11 @@ with a gradient of its own: [extending PyTorch](https://docs.pytorch.org/docs/st
 r"""
 ## Exercises
 
+Each has a cell for your answer, a hint, and a check that says what is wrong.
+"""
+
+# %% [markdown]
+r"""
 ### Exercise 1: a slope on paper
 
 What is the slope of $f(x) = 3x^2$ at $x = 1$ in front of a reversal of strength $0.5$ (backwards it multiplies by $-0.5$)?

@@ -133,6 +133,11 @@ and the code says nothing (*posterior collapse*). [Higgins and others (2017)](ht
 r"""
 ## Exercises
 
+Each has a cell for your answer, a hint, and a check that says what is wrong.
+"""
+
+# %% [markdown]
+r"""
 ### Exercise 1: on paper
 
 What does a cloud with mean $1$ and standard deviation $2$ cost? Two digits are enough ($\ln 4 = 1.386$).

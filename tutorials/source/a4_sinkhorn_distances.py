@@ -150,6 +150,11 @@ relaxes that.
 r"""
 ## Exercises
 
+Each has a cell for your answer, a hint, and a check that says what is wrong.
+"""
+
+# %% [markdown]
+r"""
 ### Exercise 1: on paper
 
 Two points at 0 and 4, half of the mass each, are to be moved to 1 and 1. What does the best plan cost, with the distance as cost?

@@ -118,6 +118,11 @@ The table shows how far each word moved in the **second** batch, in which only w
 r"""
 ## Exercises
 
+Each has a cell for your answer, a hint, and a check that says what is wrong.
+"""
+
+# %% [markdown]
+r"""
 ### Exercise 1: on paper
 
 As in section 1, but with $\beta_1 = 0.9$. How far does the parameter move in step 2, whose gradient is 0? (The root of $\hat v$ is again $0.707$. Three digits.)

@@ -92,6 +92,8 @@ class TestBundle:
         assert "tutorials/03_when_does_a_graph_help.ipynb" in names and "tutorials/images/swap_true.svg" in names
         assert not [name for name in names if "teaching" in name or "solutions" in name or "source/" in name]
         assert set(read_manifest(folder).files) == names - {"manifest.json"}
+        for path in (ROOT / "tutorials").glob("*.ipynb"):
+            assert (folder / "tutorials" / path.name).read_bytes() == path.read_bytes(), "the student's notebook as it is built"
         guide = (folder / "tutorials" / "README.md").read_text(encoding="utf-8")
         assert "00_" in guide and "teach" not in guide.lower()
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", guide):

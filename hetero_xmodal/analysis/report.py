@@ -131,7 +131,8 @@ class Analysis:
         return f"Analysis of {', '.join(each)}" + (f"; unit: {self.unit}" if self.unit else "")
 
     def __repr__(self) -> str:
-        return f"{self._title}\n{self.overview.to_string(index=False)}\ntables: {', '.join(self.tables)}"
+        sections = f"\nsections: {', '.join(self.sections)}" if self.sections else ""
+        return f"{self._title}\n{self.overview.to_string(index=False)}\ntables: {', '.join(self.tables)}{sections}"
 
     def _repr_html_(self) -> str:
         return self.overview.to_html(index=False) + f"<p>tables: {', '.join(self.tables)}</p>"

@@ -19,18 +19,22 @@ from hetero_xmodal.data.tasks.matching import MatchingData, Regions, load_matchi
 from hetero_xmodal.scenes import SceneGraph
 from hetero_xmodal.training.algr import ALGRMethod
 
+SPLITS = ("train", "val", "test")
+
 
 def true_regions(regions: Regions, scenes: list[SceneGraph], classes: list[str], attributes: list[str]) -> Regions:
     """Regions of the same images that say what is really there."""
     n, k = len(scenes), max(len(scene.objects) for scene in scenes)
     known, boxes = np.zeros((n, k, len(classes) + len(attributes)), np.float32), np.zeros((n, k, 4), np.float32)
+    rows = np.full((n, k), -1, np.int64)
     for row, scene in enumerate(scenes):
         for place, thing in enumerate(scene.objects):
-            boxes[row, place] = thing.box
-            known[row, place, classes.index(thing.name)] = 1
+            boxes[row, place], rows[row, place] = thing.box, classes.index(thing.name)
+            known[row, place, rows[row, place]] = 1
             for attribute in thing.attributes:
                 known[row, place, len(classes) + attributes.index(attribute)] = 1
     counts = np.array([len(scene.objects) for scene in scenes])
+    regions = replace(regions, classes=rows, provenance={**regions.provenance, "classes": classes})
     where = replace(regions, features=known, counts=counts, boxes=boxes).places(np.arange(n)).numpy()
     features = np.concatenate([known, np.zeros((n, k, where.shape[1]), np.float32)], 2)
     features[np.arange(k) < counts[:, None], -where.shape[1] :] = where
@@ -38,16 +42,16 @@ def true_regions(regions: Regions, scenes: list[SceneGraph], classes: list[str],
 
 
 def with_true_regions(data: MatchingData) -> MatchingData:
-    splits = ("train", "val", "test")
+    """The same splits with regions that say what is really there."""
     scenes = {}
-    for split in splits:
+    for split in SPLITS:
         ids = getattr(data, split).regions.ids
         found = {item.id: item.scene for item in hx.load_dataset("world/scenes", split, size=len(ids))}
         scenes[split] = [found[id] for id in ids]
     things = [thing for some in scenes.values() for scene in some for thing in scene.objects]
     classes, attributes = sorted({thing.name for thing in things}), sorted({a for thing in things for a in thing.attributes})
     new = {}
-    for split in splits:
+    for split in SPLITS:
         old = getattr(data, split)
         new[split] = replace(old, regions=true_regions(old.regions, scenes[split], classes, attributes))
     return replace(data, **new)

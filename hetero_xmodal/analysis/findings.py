@@ -54,6 +54,7 @@ def doubles(corpus: GraphCorpus) -> pd.DataFrame:
     from .doubles_and_leaks import caption_doubles, image_doubles
 
     images = image_doubles(corpus, across=False)
+    _warn_of_unread(corpus, images)
     captions = caption_doubles(corpus, of_one_image=True)
     return pd.concat([_found("double", "image", images), _found("double", "sentence", captions)], ignore_index=True)
 
@@ -73,7 +74,18 @@ def leaks(corpus: GraphCorpus, *, train: str = "train") -> pd.DataFrame:
     from .doubles_and_leaks import image_doubles
 
     found = image_doubles(corpus, both_ways=True)
+    _warn_of_unread(corpus, found)
     return _found("leak", "image", found[found["between splits"] & (found["split"] == train)] if len(found) else found)
+
+
+def _warn_of_unread(corpus: GraphCorpus, images: pd.DataFrame) -> None:
+    """Say what was compared with nothing: it is not clean because it was not found."""
+    import warnings
+
+    if unread := int(images.attrs.get("unread", 0)):
+        warnings.warn(
+            f"{unread:,} of {corpus.num_images:,} images have no file that can be read, and were not compared with others", stacklevel=3
+        )
 
 
 def _found(kind: str, unit: str, table: pd.DataFrame) -> pd.DataFrame:

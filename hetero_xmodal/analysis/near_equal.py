@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,7 @@ _SMALL, _LARGE = 16, 32
 #: least cosine of two images that are looked at, and least structural similarity of two that are near-equal
 COSINE, SSIM = 0.95, 0.8
 _BLOCK = 2048
+_EXIF_ORIENTATION = 0x0112
 
 
 def plain_words(text: str) -> str:
@@ -111,18 +112,22 @@ class SmallCopies:
     """Small copies of image files.
 
     read : (n,) whether the file could be read
-    small : (n, 768) colour copies of 16 by 16 pixels as float32, mean taken out, length 1; zeros where there is no image
+    small : (n, 768) colour copies of 16 by 16 pixels as float32, mean taken out where they are not of one grey, length 1; zeros where there
+        is no image
     """
 
     def __init__(self, paths: Sequence[str]):
         self.paths = list(paths)
         self.small = np.zeros((len(self.paths), 3 * _SMALL * _SMALL), np.float32)
+        self.read = np.zeros(len(self.paths), bool)
         with ThreadPoolExecutor(2) as pool:  # decoding releases the interpreter's lock
             for row, copy in enumerate(pool.map(lambda path: _copy(path, _SMALL), self.paths)):
                 if copy is not None:
                     values = copy.reshape(-1) - copy.mean()
-                    self.small[row] = values / max(float(np.linalg.norm(values)), 1e-6)
-        self.read = np.abs(self.small).sum(axis=1) > 0
+                    if not values.any():  # one grey all over: a black frame is a double of another
+                        values = copy.reshape(-1) + 1
+                    self.small[row] = values / float(np.linalg.norm(values))
+                    self.read[row] = True
 
     def near(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Pairs of near-equal images: later and earlier one, cosine of small and structural similarity of larger copies, (p,) each."""
@@ -156,10 +161,29 @@ def _copy(path: str, side: int) -> np.ndarray | None:
         return None
     try:
         with Image.open(path) as image:
-            image.draft("RGB", (2 * side, 2 * side))
-            return np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.BOX), np.float32)
-    except (OSError, ValueError, SyntaxError):
+            if image.mode in ("RGB", "L") and "transparency" not in image.info and image.getexif().get(_EXIF_ORIENTATION, 1) == 1:
+                image.draft("RGB", (2 * side, 2 * side))
+                return _square(image.convert("RGB"), side)
+    except (OSError, ValueError, SyntaxError, TypeError, Image.DecompressionBombError):
         return None
+    return _as_everywhere(path, side)
+
+
+def _as_everywhere(path: str, side: int) -> np.ndarray | None:
+    """The image as the package reads it: upright, transparency on white, 16 bits scaled and not cut off."""
+    from ..errors import InputError
+    from ..images import read_image
+
+    try:
+        return _square(read_image(path), side)
+    except InputError:
+        return None
+
+
+def _square(image: Any, side: int) -> np.ndarray:
+    from PIL import Image
+
+    return np.asarray(image.resize((side, side), Image.Resampling.BOX), np.float32)
 
 
 def near_rows(rows: np.ndarray, known: np.ndarray, *, least: float = COSINE) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

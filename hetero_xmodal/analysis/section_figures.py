@@ -265,14 +265,14 @@ def plot_leakage(tables: Mapping[str, pd.DataFrame], paths: Mapping[str, str]) -
 
 def _both(*paths: str) -> np.ndarray:
     """Two images below each other, grey where one cannot be read."""
-    from PIL import Image
+    from ..errors import InputError
+    from ..images import read_reduced
 
     parts = []
     for path in paths:
         try:
-            with Image.open(path) as image:
-                parts.append(np.asarray(image.convert("RGB").resize((160, 160))))
-        except (OSError, ValueError, SyntaxError):
+            parts.append(np.asarray(read_reduced(path, longest_side=640)[0].resize((160, 160))))
+        except InputError:
             parts.append(np.full((160, 160, 3), 200, np.uint8))
         parts.append(np.full((6, 160, 3), 255, np.uint8))
     return np.concatenate(parts[:-1])

@@ -111,8 +111,8 @@ def show(
     existing_file(corpus / "corpus.json", "corpus")
     result_file(out, ".html", ".htm")
     found = write(corpus, query, out, most=most, graphs=graphs)
-    alone = found.count - len(found.pairs)
-    say(f"found {len(found.pairs):,} pairs" + (f", and {alone:,} images and sentences without a pair" if alone else ""))
+    alone, pairs = found.count - len(found.pairs), f"{len(found.pairs):,} {'pair' if len(found.pairs) == 1 else 'pairs'}"
+    say(f"found {pairs}" + (f", and {alone:,} images and sentences without a pair" if alone else ""))
     say(f"Look at the page: {out}")
 
 
@@ -153,7 +153,7 @@ def explore(
     out: Annotated[Path | None, typer.Option(help="Write a folder that opens without a server; without it, a local server starts.")] = None,
     recipe: Annotated[str | None, typer.Option(help="Show the edge weights of this recipe: algr, cam or mimnet.")] = None,
     model: Annotated[str | None, typer.Option(help="Model folder, run folder or shipped model; that of --recipe if left out.")] = None,
-    weights: Annotated[int, typer.Option(help="With --out: number of pairs whose weights are written.")] = 24,
+    weights: Annotated[int, typer.Option(metavar="N", help="With --out: number of pairs whose weights are written.")] = 24,
     port: Annotated[int, typer.Option(help="Port of the local server; a free one if left out.")] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
 ) -> None:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -130,6 +131,10 @@ class Facts:
             edges[f"{end}_name"] = joined["name"].fillna("").to_numpy()
         return edges
 
+    @cached_property
+    def _units(self) -> dict[str, pd.DataFrame]:
+        return {unit: self.corpus.frame(unit=unit) for unit in ("image", "sentence")}
+
     # ------------------------------------------------------------------------------------------ what a clause means
 
     def meaning(self, clause: Clause) -> Clause:
@@ -139,8 +144,8 @@ class Facts:
         ------
         InputError : the corpus has nothing of that name.
         """
-        if clause.kind in ("id", "split"):
-            return clause
+        if clause.kind == "triple":
+            return self._known_triple(clause)
         if clause.kind:
             self._check(clause)
             return clause
@@ -171,13 +176,33 @@ class Facts:
                     return subject, predicate, target
         return None
 
+    def _known_triple(self, clause: Clause) -> Clause:
+        """The clause with its predicate as the corpus has it."""
+        from ..parsers.normal_forms import normal_predicate
+
+        subject, said, target = clause.words
+        names, predicates = self._names(), self._predicates()
+        for word in (subject, target):
+            if word != "*" and word not in names:
+                raise InputError(f"the corpus has no object {word!r}{nearest(word, names)}")
+        predicate = said if said in predicates | {"*"} else normal_predicate(said)
+        if predicate not in predicates | {"*"}:
+            raise InputError(f"the corpus has no predicate {said!r}{nearest(said, predicates)}")
+        return Clause("triple", (subject, predicate, target), clause.negated)
+
     def _check(self, clause: Clause) -> None:
-        if clause.kind == "triple":
-            return
-        known = {"object": self._names, "attribute": self._attributes, "label": lambda: set(self.labels["name"])}[clause.kind]()
+        known = {
+            "object": self._names, "attribute": self._attributes, "label": lambda: set(self.labels["name"]), "id": self._ids,
+            "split": lambda: set(self.corpus.splits),
+        }[clause.kind]()  # fmt: skip
         for word in clause.words:
             if word not in known:
-                raise InputError(f"the corpus has no {clause.kind} {word!r}{nearest(word, known)}")
+                close = nearest(word, list(known)[:10_000])
+                listed = f"; its splits are {', '.join(self.corpus.splits) or 'not known'}" if clause.kind == "split" else ""
+                raise InputError(f"the corpus has no {clause.kind} {word!r}{close}{listed}")
+
+    def _ids(self) -> set[str]:
+        return {*self.corpus.ids, *self._units["image"]["id"], *self._units["sentence"]["id"]}
 
     def _unknown(self, whole: str, words: tuple[str, ...]) -> str:
         known = self._names() | self._attributes() | self._predicates()
@@ -224,8 +249,7 @@ class Facts:
     def _of_side(self, clause: Clause, side: str) -> np.ndarray:
         """Which images or sentences satisfy a clause."""
         if clause.kind in ("id", "split"):
-            units = self.corpus.frame(unit=side)
-            return units[clause.kind].isin(clause.words).to_numpy()
+            return self._units[side][clause.kind].isin(clause.words).to_numpy()
         there = np.zeros(self.counts[side], bool)
         if clause.kind == "label":
             if side == "image":

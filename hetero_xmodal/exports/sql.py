@@ -63,7 +63,8 @@ def query(corpus: GraphCorpus | str | Path, sql: str) -> pd.DataFrame:
 
     with _files(corpus, sql) as (folder, files), _connection(folder, files) as connection:
         try:
-            return connection.execute(sql).df()
+            answer = connection.execute(sql)
+            return _whole_numbers(answer.df(), [str(column[1]) for column in answer.description])
         except duckdb.PermissionException:
             raise InputError("the query asks for a file or an address; it can read the tables of the corpus only") from None
         except duckdb.Error as error:
@@ -122,11 +123,31 @@ def _files(corpus: GraphCorpus, sql: str) -> Iterator[tuple[Path, dict[str, Path
         files = {}
         for name in wanted:
             file = files[name] = folder / f"{name}{'+feature' if vectors else ''}.parquet"
-            if not file.exists():
+            if not _is_parquet(file):
                 with atomic_path(file) as path:
                     write_table(corpus, name, path, vectors=vectors)
         folder.mkdir(parents=True, exist_ok=True)
         yield folder, files
+
+
+def _is_parquet(file: Path) -> bool:
+    """Whether the file is there and its end can be read; what a cache holds can be written again."""
+    from pyarrow import ArrowInvalid, parquet
+
+    try:
+        parquet.read_metadata(file)
+    except (OSError, ArrowInvalid):
+        return False
+    return True
+
+
+def _whole_numbers(frame: pd.DataFrame, kinds: list[str]) -> pd.DataFrame:
+    """The table with sums of whole numbers as such: DuckDB gives them 128 bits, and pandas makes floats of these, exact below 2^53."""
+    for k, kind in enumerate(kinds):
+        if kind in ("HUGEINT", "UHUGEINT") and not (frame.iloc[:, k].abs() >= 2**53).any():
+            whole = "Int64" if frame.iloc[:, k].isna().any() else "int64"
+            frame.isetitem(k, frame.iloc[:, k].astype(whole))
+    return frame
 
 
 @contextmanager

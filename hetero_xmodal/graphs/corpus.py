@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from torch import Tensor
 
 from ..errors import InputError, nearest
 from ..files import atomic_folder, read_folder
@@ -296,7 +295,7 @@ class GraphCorpus(Sequence):
             raise InputError(f"the corpus has no graph with the id {id!r}{close}; its {len(self)} ids are in corpus.ids")
         return numbers[id]
 
-    def batch(self, indices: Tensor | Sequence[int]) -> dgl.DGLGraph:
+    def batch(self, indices: Numbers) -> dgl.DGLGraph:
         """The graphs at *indices* as one batched DGL graph: equal to ``dgl.batch([corpus[i] for i in indices])``, but much faster.
 
         *indices* (b,) may repeat and come in any order; a bool mask (graphs,) selects graphs. Features keep their width even if the
@@ -304,7 +303,7 @@ class GraphCorpus(Sequence):
         """
         return self._data.graphs(self._rows(indices)).to_dgl()
 
-    def subset(self, indices: Tensor | Sequence[int]) -> GraphCorpus:
+    def subset(self, indices: Numbers) -> GraphCorpus:
         """A corpus of the graphs at *indices* (b,), or of those selected by a bool mask (graphs,), with their images and sentences.
 
         It shares the arrays with this corpus; ``save`` writes the selected rows only.
@@ -564,7 +563,7 @@ class GraphCorpus(Sequence):
         out["split"] = data.vocabulary.strings(data.splits[unit][rows])
         return out | {"pairs": np.bincount(pairs, minlength=len(rows))}
 
-    def _rows(self, indices: Tensor | Sequence[int], *, empty_ok: bool = False) -> np.ndarray:
+    def _rows(self, indices: Numbers, *, empty_ok: bool = False) -> np.ndarray:
         """*indices* as rows (b,) of the pairs' table, checked."""
         rows = checked_numbers(indices, len(self), "graph")
         if not len(rows) and not empty_ok:

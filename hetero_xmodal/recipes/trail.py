@@ -5,17 +5,20 @@ they were found*. Typed edges therefore act on matches: "red" counts where "bird
 
 ====  =====================================================================  ==================================================
 (1)   q_i = x_i + sum of x_u over the words u that describe i, times W       "things hear what describes them"
+      (and g_i, p_i of (8), (9), unless the words u look at regions too)
 (2)   a_ib = q_i . k_b, k_b = V y_b + MLP(y_b): match of word and region     every later step
 (3)   s_ib = exp(a_ib) / (e^nothing + sum_b exp(a_ib))                       "how much there is to find", "words look at regions"
 (4)   m_i = sum_b s_ib a_ib + (1 - sum_b s_ib) missing: match of word i      "words look at regions"
-      with what it found, or failed to find
+      with what it found, or failed to find; with ``match="cosine"``,
+      m_i = e^scale cos(q_i, sum_b s_ib k_b)
 (5)   n_b = max_i a_ib: match of region b with the best word                 "regions look for a word"
 (6)   r_r = sum_t s_ib s_jc (u_p . v_q) over what is seen, t = (b, q, c),    "a relation hears its ends", "said relations look for
       of what is said, r = (i, p, j)                                         seen ones"
 (7)   c_i = table[n_i, sum_b sigmoid(alpha a_ib + beta)], n_i a number       "words count regions"
 (8)   cosine of the mean of g over the words and of h over the regions       "one vector for the sentence", "... the image"
 (9)   score = w . [sqrt(n) sum_i pi_i m_i, mean_b n_b, sum_r r_r, sum_i c_i]  "a pair sums up ...", :meth:`TRAIL.score`
-      + tau cosine + sizes, pi the softmax of p over the n words
+      + tau cosine + sizes, pi the softmax of p over the n words; without
+      sqrt(n) where m_i are cosines
 (10)  sizes = table[any said, words, regions] + table'[said, seen]            "a pair counts ...", :class:`.Sizes`
 ====  =====================================================================  ==================================================
 
@@ -29,6 +32,7 @@ and a test holds the two equal.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -43,7 +47,7 @@ from ..errors import InputError
 from ..message_passing import Combine, DotAttention, Recipe, Replace, SigmoidGate, Step, Weigh, attends, itself
 from ..pretrained import Pretrained
 from .configs.trail import TrailConfig
-from .typed_scores import PARTS, Counting, Nothing, TypedScores, dot
+from .typed_scores import PARTS, Counting, Nothing, TypedScores, dot, heard_states
 
 if TYPE_CHECKING:
     import dgl
@@ -113,8 +117,10 @@ class WithOne(nn.Module):
         return torch.cat([x, x.new_ones(len(x), 1)], 1)
 
 
-def trail_recipe() -> Recipe:
+def trail_recipe(config: TrailConfig | None = None) -> Recipe:
     """(1) to (8) as steps on the graph of :meth:`TRAIL.pair`, and the counts of (10).
+
+    *config* says which of its two forms (4) has, and which states (1) adds up.
 
     States in: ``q``, ``g``, ``p`` (importance) and ``number`` of ``word``; ``k``, ``end`` (k again) and ``h`` of ``visual``; ``u`` of
     ``said``; ``v`` of ``seen``; ``one`` of ``pair``. States out, of ``pair``: those of
@@ -123,17 +129,21 @@ def trail_recipe() -> Recipe:
     >>> [step.name for step in trail_recipe().steps][4:7]
     ['how much there is to find', 'words look at regions', 'regions look for a word']
     """
-    nothing, counting = Nothing(), Counting()
+    config = config or TrailConfig()
+    cosine = config.match == "cosine"
+    nothing, counting = Nothing(cosine=config.log_scale - math.log(4) if cosine else None), Counting()
     look, to_pair, from_regions = attends(s.VISUAL, s.WORD), attends(s.WORD, PAIR), attends(s.VISUAL, PAIR)
     match = ExpDot((("q", "k"),))
+    found = Combine(nothing.found_cosine, own=("q",)) if cosine else Combine(nothing.found, own=("q", "z"))
     steps = [
         Step(f"things hear what describes them: {what}", [DESCRIBES, itself(s.WORD)], equation="(1)", reads=state, writes=state)
         for state, what in (("q", "match"), ("g", "vector"), ("p", "importance"))
+        if state in heard_states(config)
     ]
     steps += [
         Step("how much there is to find", look, equation="(3)", send="one", weigh=match, update=nothing, writes="z", unheard="update"),
         Step("words look at regions", look, equation="(3), (4)", weigh=ExpDot((("q", "k"),), "z"), reads="k", writes="match",
-             update=Combine(nothing.found, own=("q", "z")), unheard="update"),
+             update=found, unheard="update"),
         Step("regions look for a word", attends(s.WORD, s.VISUAL), equation="(5)", send="one", weigh=ExpDot((("k", "q"),)), gather="max",
              update=Replace(torch.log), writes="best", where=LOOKS),
         Step("a relation hears its subject", SUBJECTS, equation="(6)", reads="end", writes="subject"),
@@ -148,7 +158,7 @@ def trail_recipe() -> Recipe:
         Step("a pair counts what is said", attends(SAID, PAIR), equation="(10)", send="one", writes="much said"),
         Step("a pair counts what is seen", attends(SEEN, PAIR), equation="(10)", send="one", writes="much seen"),
         Step("a pair sums up its words", to_pair, equation="(9)", weigh=DotAttention(query_state="one", key_state="p"), reads="match",
-             writes="words", update=Combine(_rooted, own=("many words",)), where=LOOKS),
+             writes="words", update=Replace() if cosine else Combine(_rooted, own=("many words",)), where=LOOKS),
         Step("a pair sums up its regions", from_regions, equation="(9)", gather="mean", reads="best", writes="regions"),
         Step("a pair sums up its relations", attends(SAID, PAIR), equation="(9)", reads="match", writes="relations"),
         Step("a pair sums up its numbers", to_pair, equation="(9)", reads="counted", writes="numbers", where=LOOKS),
@@ -157,7 +167,8 @@ def trail_recipe() -> Recipe:
     ]  # fmt: skip
     # the ends of relations are words, after (1), and regions: one name for both lets one step serve both
     ends = Step("ends of relations", [itself(s.WORD)], reads="q", writes="end")
-    return Recipe([*steps[:3], ends, *steps[3:]], adds={PAIR: 1}, name="TRAIL")
+    heard = len(heard_states(config))
+    return Recipe([*steps[:heard], ends, *steps[heard:]], adds={PAIR: 1}, name="TRAIL")
 
 
 def _rooted(message: Tensor, count: Tensor) -> Tensor:
@@ -186,7 +197,7 @@ class TRAIL(Pretrained, TypedScores):
     def __init__(self, config: TrailConfig, vocab: dict[str, Any]) -> None:
         super().__init__(config)
         self.vocab = vocab
-        self.recipe = trail_recipe()
+        self.recipe = trail_recipe(config)
 
     @property
     def nothing(self) -> Nothing:
@@ -254,4 +265,5 @@ class TRAIL(Pretrained, TypedScores):
         sizes = self.sizes(*(found.get(name, zero)[:, 0] for name in ("many words", "many regions", "much said", "much seen")))
         parts = {part: found.get(part, zero)[:, 0] for part in PARTS}
         parts["regions"] = parts["regions"] * float(self.config.score_regions)
+        sizes = sizes * float(self.config.score_sizes)
         return self.score([*parts.values(), sizes], cosine).squeeze(0)

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..data.tasks.matching import MatchingData, Split
-from ..data.tasks.matching.said import SEEN, SaidBatch, TypedSplit, said_vocabulary, split_graphs, typed_split
+from ..data.tasks.matching.said import SEEN, UNKNOWN, SaidBatch, TypedSplit, said_vocabulary, split_graphs, typed_split
 from ..errors import InputError
 from ..graphs.said import SaidGraph
 from ..metrics import RecallResult, recall_at_k
@@ -307,26 +307,33 @@ def _moments(blocks: Any) -> tuple[Tensor, Tensor]:
 def start_from_correlation(model: TRAIL, train: TypedSplit) -> None:
     """Start the maps of words and regions as the canonical directions of mean regions and mean words of matched pairs (ridge CCA).
 
+    A word is its vector of the frozen encoder beside its row of the vocabulary, weighted by how rare it is; the two parts vary equally.
     Every direction is scaled by the root of its correlation on each side, and both so that matches vary by ``sharpness``.
     """
     config = model.config
-    texts, images = _mean_words(model, train), _mean_regions(model, train)
+    texts, of_symbols = _mean_words(model, train)
+    images = _mean_regions(model, train)
     y = images[torch.from_numpy(np.asarray(train.split.image_of_caption, np.int64))]
     means = texts.mean(0), images.mean(0)
     a, b = texts - means[0], y - means[1]
     covariances = [(p.T @ q / len(a)).numpy() for p, q in ((a, a), (b, b), (a, b))]
     first, second, correlations = canonical_directions(*covariances, config.ridge)
     maps = [torch.from_numpy(side * np.sqrt(correlations)).float() for side in (first, second)]
-    words = model.words if config.word_width else model.symbols
     for name, layer in (("match", model.regions), ("vector", model.region_vectors)):
         width = min(layer.weight.shape[0], len(correlations))
         text, image = (side[:, :width] for side in maps)
         spread = ((a[:500].float() @ text) @ (b[:500].float() @ image).T).std().clamp_min(1e-6)
         factor = (config.sharpness / spread).sqrt() if name == "match" else torch.ones(())
-        weight = words[name].weight
-        weight.zero_(), layer.weight.zero_(), layer.bias.zero_()
-        (weight[:, :width] if not config.word_width else weight.T[:, :width]).copy_(text * factor)
+        layer.weight.zero_(), layer.bias.zero_()
         layer.weight[:width].copy_((image * factor).T)
+        if config.word_width:
+            weight = model.words[name].weight
+            weight.zero_()
+            weight[:width].copy_((text[: config.word_width] * factor).T)
+        if of_symbols is not None:
+            weight = model.symbols[name].weight
+            weight.zero_()
+            weight[:, :width].copy_(of_symbols[:, None] * text[config.word_width :] * factor)
 
 
 def _mean_regions(model: TRAIL, train: TypedSplit, block: int = 256) -> Tensor:
@@ -340,28 +347,40 @@ def _mean_regions(model: TRAIL, train: TypedSplit, block: int = 256) -> Tensor:
     return torch.cat(means)
 
 
-def _mean_words(model: TRAIL, train: TypedSplit, block: int = 512) -> Tensor:
+def _mean_words(model: TRAIL, train: TypedSplit, block: int = 512) -> tuple[Tensor, Tensor | None]:
     """What the words of every caption that look at regions, and what describes them, add up to: (m, e) float64.
 
-    Of word vectors the mean, of symbols how often each occurs.
+    Without word vectors, how often each symbol occurs. With them, their mean, and beside it that of the symbols, (m, e + vocabulary), times
+    the second result: the weight (vocabulary,) of each symbol, or None where the start gives symbols nothing.
     """
-    found = []
+    found, width = [], model.config.word_width
     for start in range(0, len(train), block):
         said = train.said.take(np.arange(start, min(start + block, len(train))))
         used = model.looks(said) | torch.zeros_like(said.objects).index_fill(0, said.describes[0], True)
         owner = torch.repeat_interleave(torch.arange(len(said.counts)), said.counts)[used]
         found.append(_bags(model, said, used, owner))
-    return torch.cat(found)
+    bags = torch.cat(found)
+    if not width:
+        return bags, torch.ones(bags.shape[1])
+    if not model.config.symbols:
+        return bags[:, :width], None
+    symbols = bags[:, width:]
+    weight = (len(bags) / (1 + (symbols > 0).sum(0)).double()).log().clamp_min(0)
+    weight[UNKNOWN] = 0
+    variance = [(part - part.mean(0)).square().sum() for part in (bags[:, :width], symbols * weight)]
+    weight = weight * (variance[0] / variance[1].clamp_min(1e-12)).sqrt()
+    return torch.cat([bags[:, :width], symbols * weight], 1), weight.float()
 
 
 def _bags(model: TRAIL, said: SaidBatch, used: Tensor, owner: Tensor) -> Tensor:
-    if model.config.word_width:
-        assert said.vectors is not None
-        vectors = ((said.vectors - model.word_shift) * model.word_scale)[used].double()
-        total = vectors.new_zeros(len(said.counts), vectors.shape[1]).index_add(0, owner, vectors)
-        return total / torch.bincount(owner, minlength=len(said.counts)).clamp_min(1)[:, None]
     out = torch.zeros(len(said.counts), model.config.vocabulary, dtype=torch.float64)
-    return out.index_put((owner, said.symbols[used]), torch.ones(len(owner), dtype=torch.float64), accumulate=True)
+    out = out.index_put((owner, said.symbols[used]), torch.ones(len(owner), dtype=torch.float64), accumulate=True)
+    if not model.config.word_width:
+        return out
+    assert said.vectors is not None
+    vectors = ((said.vectors - model.word_shift) * model.word_scale)[used].double()
+    total = vectors.new_zeros(len(said.counts), vectors.shape[1]).index_add(0, owner, vectors)
+    return torch.cat([total, out], 1) / torch.bincount(owner, minlength=len(said.counts)).clamp_min(1)[:, None]
 
 
 class TrailMethod:

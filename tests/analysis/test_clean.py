@@ -112,6 +112,15 @@ def test_what_a_double_is_like_stays(tmp_path):
     assert images[["id", "other_id"]].values.tolist() == [["b.png", "a.png"], ["d.png", "c.png"]]
 
 
+def test_images_that_cannot_be_compared_are_counted(tmp_path):
+    corpus = small_corpus(tmp_path / "images")
+    (tmp_path / "images" / "dogs.jpg").write_bytes(b"no image")
+    (tmp_path / "images" / "cat.png").unlink()
+    for drop in ("doubles", "leaks"):
+        with pytest.warns(UserWarning, match="2 of 3 images have no file that can be read, and were not compared"):
+            hx.clean(corpus, tmp_path / "cleaned", drop=[drop])
+
+
 def test_refusals(corpus, planted, tmp_path):
     for drop, out, words in (
         (["suspect"], "new", "did you mean 'suspects'"), ([], "new", "drop is empty"), (["leaks"], "corpus", "the corpus itself"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -121,6 +122,40 @@ def test_smaller_copies_of_images_leak_or_are_doubles(world, tmp_path):
     summary = analysis.leakage(corpus).summary.set_index(["of", "where"]).loc["images"].groupby("where")["units"].sum()
     assert summary.to_dict() == {"between splits": 1, "within a split": 1}
     assert analysis.leakage(corpus).figure() is not None
+
+
+def test_images_are_compared_as_they_are_read_everywhere(tmp_path):
+    """Pairs that look alike (black frames, one photograph upright by EXIF or by its pixels, two hidden colours under one transparency) and
+    such that do not (16 bits, of which only the lower half was compared); and one that is refused for its size."""
+    rng = np.random.default_rng(0)
+    noise = np.asarray(Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8)).resize((80, 60), Image.Resampling.NEAREST))
+
+    def save(name, image, **options):
+        (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(tmp_path / name, **options)
+
+    save("black1.png", np.zeros((60, 80, 3), np.uint8))
+    save("black2.png", np.zeros((30, 90), np.uint8))
+    turned = Image.fromarray(np.rot90(noise).copy())
+    turned.getexif()[0x112] = 6
+    save("turned.png", turned, exif=turned.getexif())
+    save("upright.png", noise)
+    shape = np.zeros((60, 80, 1), np.uint8)
+    shape[10:40, 20:70] = 255
+    for k, hidden in enumerate((0, 200)):
+        save(f"clear{k}.png", np.concatenate([np.where(shape, np.uint8(90), np.uint8(hidden)).repeat(3, 2), shape], 2))
+    deep = np.linspace(1000, 65000, 4800).reshape(60, 80).astype(np.uint16)
+    save("deep1.png", deep)
+    save("deep2.png", deep[::-1].copy())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        save("bomb.png", Image.new("1", (20_000, 20_000)))
+    names = sorted(path.name for path in tmp_path.glob("*.png"))
+    copies = SmallCopies([str(tmp_path / name) for name in names])
+    later, earlier, _, _ = copies.near()
+    assert {(names[a], names[b]) for a, b in zip(earlier, later, strict=True)} == {
+        ("black1.png", "black2.png"), ("turned.png", "upright.png"), ("clear0.png", "clear1.png")
+    }  # fmt: skip
+    assert [name for name, read in zip(names, copies.read, strict=True) if not read] == ["bomb.png"]
 
 
 def test_a_sentence_twice_with_one_image_is_a_double_and_with_two_is_none():

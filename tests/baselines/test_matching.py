@@ -89,7 +89,7 @@ def some(split, images):
 # ---- every method -----------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "SGM"])  # which parses captions: test_sgm.py
 def test_every_method_finds_what_belongs_together(name):
     before = torch.get_rng_state()
     method = fitted(name)
@@ -439,7 +439,7 @@ def test_table_takes_the_methods_that_the_words_allow():
     split = small_split(10, vocabulary=True)
     quick = {name: dataclasses.replace(config, epochs=1) for name, config in QUICK.items() if not name.startswith("CCA")}
     frame = matching_table(MatchingData(split, split, split), seeds=1, configs=quick)
-    assert list(frame.index) == ["chance", *(name for name in METHODS if name != "CCA")]
+    assert list(frame.index) == ["chance", *(name for name in METHODS if name not in ("CCA", "SGM"))]
 
 
 def test_tables_of_algr():

@@ -217,6 +217,17 @@ def test_oxford_102_in_damaged_copies(tmp_path):
     (tmp_path / "testclasses.txt").write_text("daisy\n")
     with pytest.raises(InputError, match="line 1 is 'daisy'; expected a name such as class_00012"):
         open_source(name)
+    for train, test, message in (
+        ("class_00001\nclass_00002\n", "class_00002\n", "testclasses.txt', line 1: class_00002 is for train too"),
+        ("class_00001\n", "class_00103\n", "line 1 is 'class_00103'; expected a name such as class_00012, up to 102"),
+        ("class_00001\n", "", "has class lists, but none for test; put testclasses.txt beside them, or say split=official"),
+        ("", "class_00001\n", "none for train; put trainvalclasses.txt or trainclasses.txt beside them"),
+    ):
+        (tmp_path / "trainvalclasses.txt").write_text(train)
+        (tmp_path / "testclasses.txt").write_text(test)
+        with pytest.raises(InputError, match=message):
+            open_source(name)
+    (tmp_path / "trainvalclasses.txt").unlink()
     (tmp_path / "testclasses.txt").unlink()
     savemat(tmp_path / "setid.mat", {"trnid": [[1, 2]], "valid": [[2]], "tstid": [[3]]})
     with pytest.raises(InputError, match="photograph 2 is in both train and val"):
@@ -297,6 +308,12 @@ def test_celeba_in_damaged_copies(tmp_path):
     (tmp_path / "list_eval_partition.txt").write_text("000001.jpg 3\n")
     with pytest.raises(InputError, match="line 1 is '000001.jpg 3'; expected a file name and 0, 1 or 2"):
         open_source(f"{name},split=official")
+    (tmp_path / "list_eval_partition.txt").write_text("000001.jpg 0\n000001.jpg 2\n")
+    with pytest.raises(InputError, match="line 2: 000001.jpg is in train already"):
+        open_source(f"{name},split=official")
+    (tmp_path / "list_eval_partition.txt").write_text("000001.jpg 0\n000002.jpg 2\n")
+    splits = [record.split for record in open_source(f"{name},split=official").records]
+    assert splits == ["train", "test"] + ["unused"] * 21  # the list does not say where these belong
     for file in (tmp_path / "captions").iterdir():
         file.unlink()
     with pytest.raises(InputError, match="none of its 23 photographs has a caption"):
@@ -317,6 +334,25 @@ def test_deepfashion_by_hand(tmp_path):
     assert item.sentences == tiny_data.captions(1)[:1] and item.scene.objects[0].name == "person"
     official = [record.split for record in open_source(f"deepfashion:{tmp_path},split=official").records]
     assert official[-4:] == ["test"] * 4 and [k for k, split in enumerate(official) if split == "val"] == [9, 19]
+
+
+@pytest.mark.parametrize("numbers", [[1.5, 2], [float("nan"), 2], [float("inf"), 2], [0, 2], [25, 2]])
+def test_deepfashion_with_official_numbers_that_are_none(tmp_path, numbers):
+    from scipy.io import savemat
+
+    name = tiny_data.deepfashion(tmp_path)
+    savemat(tmp_path / "ind.mat", {"train_ind": np.array(numbers)[:, None], "test_ind": [[3]]})
+    with pytest.raises(InputError, match="'train_ind' must hold whole numbers from 1 to 24"):
+        open_source(f"{name},split=official")
+
+
+def test_nus_wide_lists_that_contradict_each_other(tmp_path):
+    name = tiny_data.nus_wide(tmp_path)
+    lists = tmp_path / "ImageList"
+    (lists / "TrainImagelist.txt").write_text((lists / "TestImagelist.txt").read_text())
+    with pytest.raises(InputError, match="6 photographs are in '.*TrainImagelist.txt' too, the first is 2019"):
+        open_source(f"{name},split=official")
+    assert len(open_source(name).records) == N
 
 
 def test_deepfashion_in_damaged_copies(tmp_path):

@@ -30,6 +30,8 @@ def corpus(tmp_path_factory):
         ("person * horse", [0, 1], [], []),
         ("* near dining table", [2, 3], [], []),
         ("triple:dog, near, dining table", [2, 3], [], []),
+        ("triple:person, riding, horse", [0, 1], [], []),
+        ("NOT triple:*, is riding, horse", [2, 3], [2], [4]),
         ("person AND NOT split:train", [], [], []),
         ("NOT horse", [2, 3], [2], [4]),  # the cat has no sentence, and one sentence no image
         ("person", [0, 1], [], [4]),
@@ -57,6 +59,10 @@ def test_who_satisfies_a_query(corpus, query, pairs, images, sentences):
         "horse AND ": "has an empty clause",
         "NOT ": "has an empty clause",
         "triple:a, b": "with commas between",
+        "triple:person, ride, hores": "the corpus has no object 'hores' (did you mean 'horse'?)",
+        "triple:person, eat, horse": "the corpus has no predicate 'eat'",
+        "id:pair-9": "the corpus has no id 'pair-9'",
+        "NOT split:vall": "the corpus has no split 'vall' (did you mean 'val'?); its splits are train, val",
     }.items(),
 )
 def test_what_cannot_be_found_is_said(corpus, tmp_path, query, words):

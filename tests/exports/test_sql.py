@@ -37,6 +37,24 @@ def test_feature_vectors_are_there_when_they_are_named(folder):
     assert hx.query(folder, "SELECT feature[2] AS f FROM visual WHERE name = 'horse'")["f"].tolist() == [2.0]
 
 
+def test_sums_are_whole_numbers_as_counts_are(folder):
+    """DuckDB adds whole numbers to one of 128 bits, which pandas would show as 1.2e+07."""
+    found = hx.query(folder, "SELECT sum(1000003 * (image + 1)) AS a, sum(node) FILTER (node > 99) AS a, avg(node) AS m FROM visual")
+    assert found.to_csv(index=False).splitlines()[1].split(",")[0] == str(1000003 * (1 * 2 + 2 * 3 + 3 * 1))
+    assert str(found.iloc[0, 1]) == "<NA>" and found["m"].dtype == float
+
+
+def test_a_damaged_file_in_the_cache_is_written_again(folder, cache):
+    sql = "SELECT count(*) AS n FROM images"
+    hx.query(folder, sql)
+    (file,) = cache.rglob("images.parquet")
+    whole = file.read_bytes()
+    for damaged in (b"", whole[: len(whole) // 2], b"x" * len(whole), whole[:-1]):
+        file.write_bytes(damaged)
+        assert hx.query(folder, sql)["n"].tolist() == [3]
+        assert file.read_bytes() == whole
+
+
 def test_a_corpus_in_memory_leaves_nothing_in_the_cache(folder, cache):
     part = hx.GraphCorpus.load(folder).split("val")
     assert hx.query(part, "SELECT count(*) AS n FROM pairs")["n"].tolist() == [2]

@@ -69,7 +69,8 @@ def features():
         {"edges": "no-relations"},
         {"counting": False},
         {"hidden": 0},
-        {"score_regions": False, "score_vector": False},
+        {"score_regions": False, "score_vector": False, "score_sizes": False},
+        {"match": "cosine", "looks": "all"},
     ],
 )
 def test_comparing_all_with_all_equals_the_steps_on_every_pair_graph(changes, features):

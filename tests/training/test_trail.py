@@ -199,7 +199,7 @@ def test_photographs_with_a_file_of_detections_are_trained_on_and_another_folder
     done = CliRunner().invoke(app, [*words, "--out", out, "--epochs", "1", "--set", "width=12", "--set", "start=random"])
     assert done.exit_code == 0, done.output
     model = TRAIL.from_pretrained(f"{out}/model")
-    assert model.config.looks == "words" and model.vocab["images"]["detector"] == "found.json"
+    assert model.config.looks == "all" and model.vocab["images"]["detector"] == "found.json"
     done = CliRunner().invoke(app, ["evaluate", "trail", "--data", f"coco:{theirs}", "--model", out])
     assert done.exit_code == 0 and "4 images" in done.output, done.output
     typed = model_split(model, load_test_split(f"coco:{theirs}", model.vocab))

@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 import hetero_xmodal as hx
+from hetero_xmodal.message_passing import Recipe, Step, attends, both_ways, itself
 from hetero_xmodal.viz import draw_schema
 from hetero_xmodal.viz.colours import PALETTE
 
@@ -17,6 +18,7 @@ def main(folder: Path = HERE) -> None:
     """Write all drawings into *folder*; the same code gives the same files."""
     by_hand(folder)
     data_set(folder)
+    your_data(folder)
 
 
 def by_hand(folder: Path) -> None:
@@ -82,6 +84,36 @@ def data_set(folder: Path) -> None:
     axes.text(6.0, 0.65, "smaller, compressed:", ha="right", va="center")
     axes.text(6.0, 0.42, "the same image", ha="right", va="center")
     save(figure, folder / "data_leak.svg")
+
+
+def your_data(folder: Path) -> None:
+    """Those of notebook 09: from a folder to a corpus, and the recipe of section 3."""
+    figure, axes = plt.subplots(figsize=(8.6, 2.8), layout="constrained")
+    axes.set(xlim=(0, 12.8), ylim=(0, 4.2))
+    axes.axis("off")
+    boxes = {
+        "coffee.png": (0.3, 2.9, "0.9"), "detections.json": (0.3, 1.7, "0.9"), "coffee.txt": (0.3, 0.5, "0.9"),
+        "image: regions": (4.7, 2.3, PALETTE["blue"]), "sentence: words": (4.7, 0.5, PALETTE["orange"]),
+        "corpus of graphs": (9.3, 1.4, PALETTE["green"]),
+    }  # fmt: skip
+    for name, (x, y, colour) in boxes.items():
+        axes.add_patch(plt.Rectangle((x, y), 3.0, 0.8, facecolor=colour, edgecolor="black"))
+        dark = colour in (PALETTE["blue"], PALETTE["green"])
+        axes.text(x + 1.5, y + 0.4, name, ha="center", va="center", color="white" if dark else "black")
+    for (x1, y1), (x2, y2) in (
+        ((3.3, 3.3), (4.7, 2.85)), ((3.3, 2.1), (4.7, 2.55)), ((3.3, 0.9), (4.7, 0.9)), ((7.7, 2.7), (9.3, 2.0)), ((7.7, 0.9), (9.3, 1.6)),
+    ):  # fmt: skip
+        axes.annotate("", (x2, y2), (x1, y1), arrowprops={"arrowstyle": "->"})
+    axes.text(10.8, 0.9, "bridges where both\nname one thing", ha="center", va="center")
+    save(figure, folder / "own_folder.svg")
+
+    relates = ("visual", "relates", "visual")
+    steps = [
+        Step("R1 regions hear their words", ("word", "same_as", "visual")),
+        Step("R2 and their neighbours", [*both_ways(relates), itself("visual")], gather="max"),
+        Step("R3 mean", attends("visual", "summary"), gather="mean", writes="s"),
+    ]
+    save(Recipe(steps, adds={"summary": 1}, name="reach").draw(), folder / "own_steps.svg")
 
 
 def save(figure, path: Path) -> None:

@@ -12,6 +12,7 @@ of the notebooks need no files: the package draws them itself.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import platform
 import re
 import shutil
@@ -87,11 +88,16 @@ def detectron() -> str:
 
 
 def copy_notebooks(target: Path, solutions: bool) -> None:
-    """The students' notebooks as the repository has them, with their images; nothing that is for teachers."""
+    """The students' notebooks, built anew so that nobody's answers are in them, with their images; nothing that is for teachers."""
     target.mkdir()
     home = ROOT / "tutorials"
-    for path in sorted([*home.glob("*.ipynb"), *home.glob("*.md")]):
-        shutil.copy(path, target)
+    spec = importlib.util.spec_from_file_location("build_tutorials", home / "build.py")
+    assert spec and spec.loader
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    for source in sorted((home / "source").glob("*.py")):
+        script.write(target / f"{source.stem}.ipynb", script.notebooks_of(source)[0])
+    shutil.copy(home / "README.md", target)
     guide = target / "README.md"  # what it says of the repository's own folders would lead nowhere here
     guide.write_text(guide.read_text(encoding="utf-8").partition("## Teach with them")[0], encoding="utf-8")
     for name in ("images", "data", *(["solutions"] if solutions else [])):

@@ -1,4 +1,4 @@
-"""Baselines of image-text matching: eight methods (thirteen rows of a table) with one interface, on the same features.
+"""Baselines of image-text matching: nine methods (fourteen rows of a table) with one interface, on the same features.
 
 >>> import numpy as np
 >>> from hetero_xmodal.baselines.matching import MeanPool, MeanPoolConfig
@@ -36,6 +36,8 @@ _HOME = {
     "CAMERAConfig": "camera",
     "GSMN": "gsmn",
     "GSMNConfig": "gsmn",
+    "SGM": "sgm",
+    "SGMConfig": "sgm",
     "SGRAF": "sgraf",
     "SGRAFConfig": "sgraf",
     "SGRAFBoth": "averaged",

@@ -33,6 +33,7 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "VSRN": dict(width=128, epochs=8, learning_rate=2e-3, decay_after=6, dropout=0.1, layers=2),
         "CAMERA": dict(width=128, epochs=8, learning_rate=1e-3, decay_after=6, views=4),
         "GSMN": dict(width=128, epochs=6, learning_rate=2e-3, decay_after=4, batch_size=64),
+        "SGM": dict(width=128, epochs=8, learning_rate=2e-3, decay_after=6),
         "SAF": dict(width=128, similarity_width=64, epochs=6, learning_rate=1e-3, decay_after=4, batch_size=64),
         "SGR": dict(width=128, similarity_width=64, epochs=6, learning_rate=1e-3, decay_after=4, batch_size=64),
         "SGRAF": dict(width=128, similarity_width=64, epochs=6, learning_rate=1e-3, decay_after=4, batch_size=64),
@@ -47,6 +48,7 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "VSRN": dict(width=128, epochs=6, learning_rate=1e-3, dropout=0.4, layers=2, patience=2),
         "CAMERA": dict(width=128, epochs=6, learning_rate=1e-3, dropout=0.4, patience=2),
         "GSMN": dict(width=128, epochs=5, learning_rate=1e-3, dropout=0.4, batch_size=32, patience=1),
+        "SGM": dict(width=128, epochs=6, learning_rate=1e-3, dropout=0.4, patience=2),
         "SAF": dict(width=128, similarity_width=64, epochs=5, learning_rate=1e-3, dropout=0.4, batch_size=32, patience=1),
         "SGR": dict(width=128, similarity_width=64, epochs=5, learning_rate=1e-3, dropout=0.4, batch_size=32, patience=1),
         "SGRAF": dict(width=128, similarity_width=64, epochs=5, learning_rate=1e-3, dropout=0.4, batch_size=32, patience=1),
@@ -153,7 +155,9 @@ def usual_config(method: str, data: Any = None) -> Any:
 def _usual_methods(data: MatchingData) -> list[str]:
     vectors = np.ndim(data.train.words.values) > 1
     texts = len(data.train.words.tokens) > 0
-    return [name for name in METHODS if (vectors or name != "CCA") and (texts or name != "CCA, TF-IDF")]
+    parsed = len(data.train.captions) == len(data.train)
+    needs = {"CCA": vectors, "CCA, TF-IDF": texts, "SGM": parsed}
+    return [name for name in METHODS if needs.get(name, True)]
 
 
 def _measure(split: Split, protocol: str, similarity: np.ndarray) -> RecallResult:

@@ -16,6 +16,7 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "VSRN": ("VSRN", {}),
     "CAMERA": ("CAMERA", {}),
     "GSMN": ("GSMN", {}),
+    "SGM": ("SGM", {}),
     "SAF": ("SGRAF", {"module": "saf"}),
     "SGR": ("SGRAF", {"module": "sgr"}),
     "SGRAF": ("SGRAFBoth", {}),

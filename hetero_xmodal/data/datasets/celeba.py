@@ -54,7 +54,7 @@ def open_celeba(request: Request) -> Source:
             f"'{root}': none of its {len(there)} photographs has a caption; write them into captions.csv or captions/000001.txt"
         )
     if options["split"] == "official":
-        split = _official(_published(root, "list_eval_partition"), texts)
+        split = dict.fromkeys(told, "unused") | _official(_published(root, "list_eval_partition"), texts)
     else:
         split = paper_split(told, test=_TEST, share=_SHARE)
     words = [name.replace("_", " ").lower() for name in names]
@@ -115,7 +115,8 @@ def _official(path: Path, texts: OldTexts) -> dict[str, str]:
             continue
         if len(row) != 2 or row[1] not in _PARTITION:
             raise InputError(f"list of splits '{path}', line {k} is {line[:60]!r}; expected a file name and 0, 1 or 2")
-        split[row[0]] = _PARTITION[row[1]]
+        if split.setdefault(row[0], _PARTITION[row[1]]) != _PARTITION[row[1]]:
+            raise InputError(f"list of splits '{path}', line {k}: {row[0]} is in {split[row[0]]} already; download the file again")
     return split
 
 

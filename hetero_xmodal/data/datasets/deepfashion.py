@@ -157,8 +157,9 @@ def _official(path: Path, images: int) -> dict[int, str]:
     arrays, split = read_arrays(existing_file(path, "splits")), {}
     for key, name in (("train_ind", "train"), ("test_ind", "test")):
         numbers = np.asarray(take_array(arrays, key, path)).ravel()
-        if numbers.dtype.kind not in "iuf" or (numbers < 1).any() or (numbers > images).any():
-            raise InputError(f"'{path}': {key!r} must hold numbers from 1 to {images}")
+        whole = numbers.dtype.kind in "iuf" and bool(np.isfinite(numbers).all()) and bool((numbers == np.round(numbers)).all())
+        if not whole or (numbers < 1).any() or (numbers > images).any():
+            raise InputError(f"'{path}': {key!r} must hold whole numbers from 1 to {images}")
         for number in numbers.astype(int).tolist():
             if split.setdefault(number - 1, name) != name:
                 raise InputError(f"'{path}': photograph {number} is in both train and test; download the file again")

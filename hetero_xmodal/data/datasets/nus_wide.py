@@ -134,5 +134,9 @@ def _official(folder: Path, numbers: list[str], texts: OldTexts) -> dict[str, st
     strange = test - set(numbers)
     if strange:
         raise InputError(f"'{path}': {len(strange)} of {len(test)} photographs are not in the image list, the first is {min(strange)}")
+    listed = next((place for name in ("TrainImagelist.txt", "TrainImageList.txt") if (place := folder / name).is_file()), None)
+    both = test.intersection(_number(name, listed) for name in _image_names(listed, texts)) if listed else set()
+    if both:
+        raise InputError(f"'{path}': {len(both)} photographs are in '{listed}' too, the first is {min(both)}; download the lists again")
     train = [number for number in dict.fromkeys(numbers) if number not in test]
     return dict.fromkeys(test, "test") | dict.fromkeys(train, "train") | dict.fromkeys(train[_VAL_EVERY - 1 :: _VAL_EVERY], "val")

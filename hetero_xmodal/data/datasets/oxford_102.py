@@ -109,10 +109,16 @@ def _class_lists(places: list[Path]) -> dict[int, str]:
         path = next((place / name for name in names for place in places if (place / name).is_file()), None)
         for k, line in enumerate([] if path is None else OldTexts().lines(path, "class list"), 1):
             text = line.strip()
-            if text and not re.fullmatch(r"class_[0-9]{5}", text):
-                raise InputError(f"class list '{path}', line {k} is {line[:40]!r}; expected a name such as class_00012")
+            if text and not (re.fullmatch(r"class_[0-9]{5}", text) and 1 <= int(text[-5:]) <= CLASSES):
+                raise InputError(f"class list '{path}', line {k} is {line[:40]!r}; expected a name such as class_00012, up to {CLASSES}")
+            if text and split == "test" and int(text[-5:]) in found:
+                raise InputError(f"class list '{path}', line {k}: {text} is for {found[int(text[-5:])]} too; download the lists again")
             if text:
                 found[int(text[-5:])] = split
+    missing = [split for split in ("train", "test") if split not in found.values()]
+    if found and missing:
+        names = " or ".join(_LISTS[missing[0]])
+        raise InputError(f"'{places[0]}' has class lists, but none for {missing[0]}; put {names} beside them, or say split=official")
     return found
 
 

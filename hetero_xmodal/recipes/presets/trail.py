@@ -10,8 +10,9 @@ from .preset import Preset, always, drawn, images_drawn, small, training_images
 #: limit of the gradient's norm
 CLIP = 2.0
 _WORDS: dict[str, Any] = dict(
-    looks="words", width=128, vector_width=256, hidden=0, sharpness=1.0, input_dropout=0.5, region_dropout=0.5, word_dropout=0.1,
-    learning_rate=3e-4, averaging=0.99, ridge=3.0, weight_decay=1e-4,
+    looks="all", match="cosine", width=128, vector_width=256, hidden=0, sharpness=0.4, log_scale=3.0, input_dropout=0.5,
+    region_dropout=0.75, word_dropout=0.1, symbol_dropout=0.2, learning_rate=3e-4, averaging=0.99, ridge=10.0, vector_loss=1.0,
+    score_regions=False, score_sizes=False, hard=0.0,
 )  # fmt: skip
 
 PRESETS: tuple[Preset, ...] = (
@@ -30,7 +31,7 @@ PRESETS: tuple[Preset, ...] = (
         title="small photographs",
         model=_WORDS,
         training=dict(clip=CLIP),
-        epochs=8,
+        epochs=3,
         when=f"fewer than {SMALL:,} training images",
         holds=small,
         because=training_images,

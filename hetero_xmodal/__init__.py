@@ -51,6 +51,7 @@ _HOME = {
     "draw": "viz.draw",
     "analyze": "analysis.report",
     "manipulate": "editing.pipeline",
+    "load_model": "recipes.load",
     "train": "training.api",
     "evaluate": "evaluation.evaluate",
     "table": "evaluation.tables",

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from ..lazy import lazy_names
 from .build import build_dataset, verify_dataset
 from .dataset import Dataset, Item
 from .registry import dataset_card, list_datasets, load_dataset, open_source, require
@@ -28,8 +29,11 @@ __all__ = [
     "holds",
     "list_datasets",
     "load_dataset",
+    "load_pairs",
     "open_source",
     "require",
     "swap_sets",
     "verify_dataset",
 ]
+
+__getattr__, _ = lazy_names(__name__, {"load_pairs": "tasks.editing"})  # imports this package, so only when it is used

@@ -291,11 +291,15 @@ def _requests(clause: str, before: list[Request]) -> list[Request]:
     clause = re.sub(r"^(?:to|that|let) ", "", clause)
     clause = re.sub(r"^(?:this|it|here|there) is (?=(?:an?|the) )", "", clause)
     clause = re.sub(words.LAST, "", clause)
+    found: list[Request] = []
     for form in (_negated, _removed, _replaced, _moved, _changed, _painted, _given, _stated, _owned, _named):
         found = list(form(clause, before))
         if found:
-            return found
-    return []
+            break
+    denied = words.DENIED.search(clause)
+    if denied and clause not in ("no", "not") and (not found or any(words.DENIED.search(request.target) for request in found)):
+        return [_refused("", f"the sentence says what should not be ('{clause}'); say what should be")]
+    return found
 
 
 def _refused(target: str, reason: str) -> Request:

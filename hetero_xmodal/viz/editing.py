@@ -35,11 +35,11 @@ def sample_sheet(images: Tensor, made: Tensor, matte: Tensor, sentences: Sequenc
     sentences : B sentences
     columns : pairs in a row
     """
-    from matplotlib.figure import Figure
+    from .canvas import Drawing
 
     count = len(images)
     rows = -(-count // columns)
-    figure = Figure(figsize=(columns * 4.2, rows * 1.75), layout="constrained")
+    figure = Drawing(figsize=(columns * 4.2, rows * 1.75), layout="constrained")
     axes = figure.subplots(rows, columns * 3, squeeze=False)
     for k in range(rows * columns):
         row, column = divmod(k, columns)
@@ -66,9 +66,8 @@ def manipulation_figure(result: Any) -> Figure:
     *result* is a :class:`hetero_xmodal.editing.pipeline.Manipulation`. The bars are the masks M of CAM (E5), in 0..1, for the edited image
     and for the edited sentence.
     """
-    from matplotlib.figure import Figure
-
     from .. import schema as s
+    from .canvas import Drawing
 
     words = s.decode_text(result.graph.nodes[s.WORD].data["text"])
     regions = s.decode_text(result.graph.nodes[s.VISUAL].data["name"])
@@ -76,7 +75,7 @@ def manipulation_figure(result: Any) -> Figure:
     notes = [line for note in result.notes for line in _wrapped(f"Note: {note}", 130).split("\n")]
     bottom = 0.17 * count + 0.5
     height = 4.1 + 0.75 + bottom + 0.2 * len(notes)
-    figure = Figure(figsize=(10.8, height))
+    figure = Drawing(figsize=(10.8, height))
     titles = ("given image", "repainted pixels", "edited image")
     for k, title in enumerate(titles):
         axis = figure.add_axes((0.02 + k * 0.33, 1 - 3.75 / height, 0.3, 3.3 / height))
@@ -150,7 +149,7 @@ def edit_sheet(pairs: Sequence[Any], images: Sequence[Any], sentences: Sequence[
     sentences : the edited sentences, one per pair
     columns : pairs in a row
     """
-    from matplotlib.figure import Figure
+    from .canvas import Drawing
 
     answers = any(pair.edited_image is not None for pair in pairs)
     names = ("given", "edited", "reference") if answers else ("given", "edited")
@@ -158,7 +157,7 @@ def edit_sheet(pairs: Sequence[Any], images: Sequence[Any], sentences: Sequence[
     rows = -(-len(pairs) // columns)
     texts = [(_wrapped(pair.instruction, width), _wrapped(sentence, width)) for pair, sentence in zip(pairs, sentences, strict=True)]
     side, gap = 1.35, 0.35 + 0.13 * max(a.count("\n") + b.count("\n") + 2 for a, b in texts)  # inches: an image, the text between two rows
-    figure = Figure(figsize=(columns * each * side * 1.06, rows * (side + gap)))
+    figure = Drawing(figsize=(columns * each * side * 1.06, rows * (side + gap)))
     axes = figure.subplots(rows, columns * each, squeeze=False)
     room = gap / 2 / figure.get_figheight()
     figure.subplots_adjust(left=0.005, right=0.995, bottom=room, top=1 - room, wspace=0.06, hspace=gap / side)

@@ -28,12 +28,12 @@ def memory_gallery(rendered: Tensor, image: Tensor, *, columns: int = 12, order:
     columns : images in a row
     order : indices of the memories in the order in which they are shown; by default sorted by colour, see :func:`by_colour`
     """
-    from matplotlib.figure import Figure
+    from .canvas import Drawing
 
     order = by_colour(rendered, image) if order is None else list(order)
     shown = [("given", image), *((str(k), rendered[k]) for k in order)]
     rows = -(-len(shown) // columns)
-    figure = Figure(figsize=(columns * 0.95, rows * 1.12 + 0.35), layout="constrained")
+    figure = Drawing(figsize=(columns * 0.95, rows * 1.12 + 0.35), layout="constrained")
     figure.suptitle(f"one image rendered with each of the {len(rendered)} memories alone", fontsize=10, color=INK)
     for axis, item in zip(figure.subplots(rows, columns, squeeze=False).ravel(), [*shown, *[None] * (rows * columns)], strict=False):
         axis.axis("off")
@@ -70,10 +70,10 @@ def attention_map(words: Sequence[str], attention: np.ndarray, *, most: int = 24
 
     >>> figure = attention_map(["red", "wings"], np.full((2, 4), 0.25), most=3)
     """
-    from matplotlib.figure import Figure
+    from .canvas import Drawing
 
     shown = np.argsort(-attention.sum(0), kind="stable")[:most]
-    figure = Figure(figsize=(1.9 + 0.42 * len(shown), 1.5 + 0.3 * len(words)), layout="constrained")
+    figure = Drawing(figsize=(1.9 + 0.42 * len(shown), 1.5 + 0.3 * len(words)), layout="constrained")
     axis = figure.subplots()
     drawn = axis.imshow(attention[:, shown], vmin=0, vmax=max(0.5, float(attention.max())), cmap="cividis", aspect="auto")
     axis.set_yticks(range(len(words)), list(words), fontsize=9)
@@ -100,10 +100,10 @@ def localisation_figure(
     titles : one per sentence, such as "reconstruction" and "manipulation"
     sentences : B * len(maps) sentences, those of the first image first
     """
-    from matplotlib.figure import Figure
+    from .canvas import Drawing
 
     count, kinds = len(images), len(maps)
-    figure = Figure(figsize=(1.7 + kinds * 3.9, 0.5 + count * 2.25), layout="constrained")
+    figure = Drawing(figsize=(1.7 + kinds * 3.9, 0.5 + count * 2.25), layout="constrained")
     axes = figure.subplots(count, 1 + 2 * kinds, squeeze=False)
     for k in range(count):
         for axis in axes[k]:
@@ -130,13 +130,13 @@ def memory_manipulation_figure(result: Any) -> Figure:
 
     *result* is a :class:`hetero_xmodal.editing.mimnet.MemoryManipulation`.
     """
-    from matplotlib.figure import Figure
+    from .canvas import Drawing
 
     numbers = list(result.swatches)
     notes = [line for note in result.notes for line in _wrapped(f"Note: {note}", 120).split("\n")]
     tall = 0.27 * max(len(result.words), 3) if numbers else 0
     height = 3.45 + 0.22 * len(notes) + ((tall + 1.9) if numbers else 0)
-    figure = Figure(figsize=(10.8, height))
+    figure = Drawing(figsize=(10.8, height))
 
     def box(left: float, top: float, width: float, high: float):
         return figure.add_axes((left / 10.8, 1 - (top + high) / height, width / 10.8, high / height))

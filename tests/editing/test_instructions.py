@@ -104,3 +104,23 @@ def test_clauses_and_hostile_sentences():
 def test_whether_a_sentence_removes_or_replaces():
     assert removes_or_replaces("Take away the lamp.") and removes_or_replaces("swap the cat for a dog")
     assert not removes_or_replaces("the belly is red instead of yellow") and not removes_or_replaces("no, the wings are red")
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "This bird has no red wings.", "The clock is never red.", "Neither the wings nor the belly are red.", "a bird without red wings",
+        "This bird has hardly any red on its wings.", "The wings lack red.", "None of the boxes are red.", "The wings shall never be red.",
+        "The bird has neither red wings nor a blue crown.", "a dog without a clock", "Put the cup anywhere but on the table.",
+        "Paint the wings any colour except red.",
+    ],
+)  # fmt: skip
+def test_what_is_denied_in_other_words_is_not_painted(sentence):
+    (request,) = parse_instruction(sentence)
+    assert request.kind == "refused" and "the sentence says what should not be" in request.reason
+
+
+def test_a_denial_beside_a_request_leaves_the_request():
+    assert [request.summary() for request in parse_instruction("No, make the wings red.")] == ["attribute wing: red"]
+    kinds = [request.kind for request in parse_instruction("The clock is never red; paint the dog blue.")]
+    assert kinds == ["refused", "attribute"]

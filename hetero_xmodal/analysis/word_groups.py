@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .. import schema
-from ..errors import InputError
+from ..errors import InputError, nearest
 from .counting import AttributeLists, Tally, empty_code, members, node_names, things
 from .examples import Examples, with_ids
 from .log_odds_ratio import FEW, chance, log_odds, threshold, wilson
@@ -76,6 +76,10 @@ def words(corpus: GraphCorpus, *, groups: Mapping[str, Sequence[str]] | None = N
     chosen = PEOPLE if groups is None else groups
     if len(chosen) != 2 or not all(chosen.values()):
         raise InputError(f"groups are {', '.join(chosen) or 'none'}; give two, each with at least one noun")
+    (one, nouns), (other, others) = chosen.items()
+    both = sorted(set(nouns) & set(others))
+    if both:
+        raise InputError(f"groups {one!r} and {other!r} both have the noun {both[0]!r}; a noun belongs to one group")
     tables: dict[str, pd.DataFrame] = {}
     units = {"people": "sentence"}
     if corpus.num_sentences:
@@ -104,6 +108,13 @@ class _Groups:
         strings = corpus.vocabulary.strings(np.arange(len(corpus.vocabulary)))
         heads = pd.Series(strings, dtype=object).str.lower().str.rsplit(" ", n=1).str[-1]
         self.codes = [np.flatnonzero(heads.isin(list(nouns))) for nouns in groups.values()]
+        unknown = next((name for name, codes in zip(groups, self.codes, strict=True) if groups is not PEOPLE and not len(codes)), None)
+        if unknown is not None:
+            nouns = list(groups[unknown])
+            raise InputError(
+                f"no noun of the group {unknown!r} ({', '.join(nouns)}) occurs in the corpus{nearest(nouns[0], set(heads))}; "
+                "give nouns in the singular"
+            )
         self.content = [corpus.vocabulary.code(name) for name in _CONTENT]
         self.empty = empty_code(corpus)
 

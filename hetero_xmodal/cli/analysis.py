@@ -79,6 +79,8 @@ def _groups(text: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for part in text.split(";"):
         name, separator, nouns = part.partition("=")
+        if name.strip() in found:
+            raise InputError(f"--groups has the group {name.strip()!r} twice; give two names")
         found[name.strip()] = [noun.strip() for noun in nouns.split(",") if noun.strip()]
         if not separator or not name.strip() or not found[name.strip()]:
             raise InputError(f"--groups has the part {part!r}, expected NAME=NOUN,NOUN")

@@ -177,17 +177,19 @@ class _Run:
         if not path.exists():
             return
         if not is_whole_archive(path):  # torch compares no checksums
-            raise InputError(f"checkpoint '{path}' cannot be read (it is damaged); remove it or pass resume=False")
+            raise InputError(f"checkpoint '{path}' cannot be read (it is damaged); remove it to begin anew (in Python resume=False)")
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
             options = state["options"]
         except Exception as error:
-            raise InputError(f"checkpoint '{path}' cannot be read ({type(error).__name__}); remove it or pass resume=False") from None
+            raise InputError(
+                f"checkpoint '{path}' cannot be read ({type(error).__name__}); remove it to begin anew (in Python resume=False)"
+            ) from None
         if options != self.options:
             changed = next(k for k in self.options if options.get(k) != self.options[k])
             raise InputError(
                 f"checkpoint '{path}' was made with {changed}={options.get(changed)!r}, not {self.options[changed]!r}; "
-                "use another folder or pass resume=False"
+                "use another folder, or remove it to begin anew (in Python resume=False)"
             )
         if threads is None and state.get("threads"):
             torch.set_num_threads(state["threads"])  # the last digits depend on it

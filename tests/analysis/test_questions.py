@@ -317,6 +317,10 @@ def test_words_about_groups_are_counted_by_sentence():
     assert animals["sentences"].tolist() == [6, 6, 0, 18]
     with pytest.raises(hx.InputError, match="groups are dogs"):
         analysis.words(corpus, groups={"dogs": ["dog"]})
+    with pytest.raises(hx.InputError, match="'dogs' and 'pets' both have the noun 'dog'"):
+        analysis.words(corpus, groups={"dogs": ["dog"], "pets": ["dog", "cat"]})
+    with pytest.raises(hx.InputError, match="no noun of the group 'horses' .horsse. occurs in the corpus .did you mean 'horse'"):
+        analysis.words(corpus, groups={"dogs": ["dog"], "horses": ["horsse"]})
 
 
 # ---------------------------------------------------------------------------------------------- comparison

@@ -36,7 +36,7 @@ from ...parsers.sentence import check_language
 from ...schema import SCHEMA_VERSION
 from ..marks import file_stamp
 from ..registry import ENTRIES, absolute_name, check_data, data_folders, open_source
-from .engines import check_engine, in_order
+from .engines import check_engine, check_scheduler, in_order
 
 if TYPE_CHECKING:
     from ...graphs.corpus import GraphCorpus
@@ -132,6 +132,7 @@ def build_corpus(
     check_engine(workers, engine, scheduler)
     _check_source(source, split)
     out = replaceable_folder(out, CORPUS_FOLDER).absolute()
+    check_scheduler(scheduler)
     from .shards import ShardOptions
 
     items, plan = _open(source, split, limit, seed or 0)
@@ -277,7 +278,7 @@ def _begin(parts: Path, plan: dict[str, Any], resume: bool) -> None:
             key = changed[0]
             raise InputError(
                 f"'{parts}' is an interrupted run with {key}={before.get(key)!r}, now it is {plan.get(key)!r}; "
-                "repeat the first call to finish it, or pass resume=False to begin anew"
+                f"repeat the first call to finish it, or remove '{parts}' (in Python resume=False) to begin anew"
             )
     for folder in (parts, parts / "columns", parts / "shards"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -323,7 +324,7 @@ class _Run:
                 if self.items.digest(row, None, scenes=self.options.detector is None) != digest:
                     raise InputError(
                         f"'{self.parts}' is an interrupted run, and item {row} of the data has changed since (its captions, labels or "
-                        "image); undo that to finish it, or pass resume=False to begin anew"
+                        f"image); undo that to finish it, or remove '{self.parts}' (in Python resume=False) to begin anew"
                     )
             self._add_ids(note["ids"])
             advance(len(rows))

@@ -25,6 +25,7 @@ ENGINES = ("processes", "dask")
 #: pieces of work that may be under way or done for each worker, beyond the one whose turn it is
 _AHEAD = 3
 #: how often a piece of work is begun before the run is given up
+_PATIENCE = 10  # seconds until a scheduler must have answered
 _TRIES = 3
 
 
@@ -49,6 +50,18 @@ def check_engine(workers: int, engine: str, scheduler: str | None) -> None:
             raise MissingPackageError(
                 f"engine='dask' needs Dask ({error}); install it with: pip install 'hetero-xmodal[cluster]'"
             ) from error
+
+
+def check_scheduler(scheduler: str | None) -> None:
+    """Refuse the address of a Dask scheduler that does not answer, before anything is written.
+
+    Raises
+    ------
+    InputError : nothing answers there.
+    """
+    if scheduler is not None:
+        with _client(1, scheduler):
+            pass
 
 
 def in_order(
@@ -234,7 +247,7 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Any]:
             yield client
         return
     try:
-        client = Client(scheduler, timeout=20)
+        client = Client(scheduler, timeout=_PATIENCE)
     except (OSError, ValueError, TimeoutError) as error:
         raise InputError(f"no Dask scheduler answers at '{scheduler}' ({error}); start one with: dask scheduler") from None
     with client:

@@ -378,3 +378,11 @@ def test_the_command_bridges_a_plural_to_several_regions(tmp_path, capsys):
     assert pairs == {"one": (1, 2), "all": (2, 3), "none": (1, 0)}
     assert run([*command[:-4], "--bridges", "some", "--out", str(tmp_path / "some")]) == 2
     assert "--bridges is 'some'" in capsys.readouterr().err
+
+
+def test_a_scheduler_that_does_not_answer_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+    pytest.importorskip("distributed", reason="Dask is not installed")
+    monkeypatch.setattr("hetero_xmodal.data.tasks.engines._PATIENCE", 1)
+    with pytest.raises(InputError, match="no Dask scheduler answers at 'tcp://127.0.0.1:1'"):
+        build_corpus(items(), tmp_path / "c", scenes="true", engine="dask", scheduler="tcp://127.0.0.1:1", progress=False)
+    assert list(tmp_path.iterdir()) == []

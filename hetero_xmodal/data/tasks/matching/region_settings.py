@@ -41,7 +41,7 @@ _DETECTOR = {
 #: settings of the world's detector: its regions carry class and position too
 _WORLD = {**_DETECTOR, "k": 8, "score_threshold": 0.45, "names": True, "geometry": True}
 
-#: patches and objects; ``names`` is what the column of an object's class holds, chosen on validation photographs
+#: patches and objects; ``names`` is what the column of an object's class holds; benchmarks/object_names.py compares values
 _OBJECTS = {
     **_GRID, "extractor": "grid+objects", "detector": "nanodet", "objects": 16, "score_threshold": 0.3, "names": 1.0, "geometry": True,
 }  # fmt: skip

@@ -6,7 +6,8 @@
 * ``solutions/NN_name.ipynb``: with solutions, and the outputs of one run. Outputs stay while the code stays; otherwise the notebook runs.
 
 A student's notebook that was run or changed since it was built is that student's work: it is kept as it is, and ``--reset``
-(``make tutorials-reset``) moves it into a folder with the date, ``my_work/``, before the notebook is built anew. Nothing is deleted.
+(``make tutorials-reset``) moves it into a folder with the date, ``my_work/``, before the notebook is built anew. A solution in which
+somebody wrote is moved there before it is built. Nothing is deleted.
 """
 
 from __future__ import annotations
@@ -56,13 +57,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 def build(folder: Path, names: Iterable[str], *, run: bool = False, reset: bool = False) -> Iterable[str]:
     """Write both notebooks of each name into *folder* and ``folder/solutions``; yields a line about each."""
-    place = folder / "my_work" / datetime.now().strftime("%Y-%m-%d_%H%M%S")
+    place = new_place(folder / "my_work")
     for name in names:
         student, solution = notebooks_of(folder / "source" / f"{name}.py")
         target, answers = folder / f"{name}.ipynb", folder / "solutions" / f"{name}.ipynb"
         if run or not carry_outputs(answers, solution):
             yield f"running {name}"
             execute(solution, folder)
+        if has_notes(answers):
+            (place / "solutions").mkdir(parents=True, exist_ok=True)
+            answers.rename(place / "solutions" / answers.name)
+            yield f"solutions/{answers.name} with your notes is now {(place / 'solutions' / answers.name).relative_to(folder)}"
         write(answers, solution)
         if not has_work(target):
             write(target, student)
@@ -74,6 +79,13 @@ def build(folder: Path, names: Iterable[str], *, run: bool = False, reset: bool 
             yield f"your {target.name} is now {(place / target.name).relative_to(folder)}; built a fresh one"
         else:
             yield f"{target.name} holds work of yours and stays as it is; 'make tutorials-reset' moves it aside and builds a fresh one"
+
+
+def new_place(folder: Path) -> Path:
+    """A folder with the date and time in *folder*, of a name that is not there yet."""
+    name = datetime.now().strftime("%Y-%m-%d_%H%M%S")
+    names = (name, *(f"{name}_{k}" for k in range(2, 1000)))
+    return next(folder / one for one in names if not (folder / one).exists())
 
 
 def notebooks_of(source: Path) -> tuple[NotebookNode, NotebookNode]:
@@ -88,7 +100,8 @@ def notebooks_of(source: Path) -> tuple[NotebookNode, NotebookNode]:
     unsolved = [cell for cell in cells if "solution" not in tags(cell)]
     solved = [NotebookNode(cell, source=links_from_below(cell.source)) if cell.cell_type == "markdown" else cell for cell in cells]
     student, solution = notebook(unsolved), notebook(solved)
-    student.metadata["hetero_xmodal"] = {"built": digest(student)}
+    for made in (student, solution):
+        made.metadata["hetero_xmodal"] = {"built": digest(made)}
     return student, solution
 
 
@@ -137,11 +150,24 @@ def has_work(path: Path) -> bool:
         return True
 
 
-def carry_outputs(committed: Path, solution: NotebookNode) -> bool:
-    """Give *solution* the outputs of the notebook that is there; False if there is none, or its code differs."""
-    if not committed.exists():
+def has_notes(path: Path) -> bool:
+    """Whether somebody changed a solution since it was built; a file that cannot be read counts as changed."""
+    if not path.exists():
         return False
-    found = nbformat.read(committed, as_version=4)
+    try:
+        found = nbformat.read(path, as_version=4)
+        built = found.metadata.get("hetero_xmodal", {}).get("built")
+        return built is not None and built != digest(found)  # one of an earlier version says nothing
+    except Exception:  # whatever it is, it is not ours to overwrite
+        return True
+
+
+def carry_outputs(committed: Path, solution: NotebookNode) -> bool:
+    """Give *solution* the outputs of the notebook that is there; False if there is none that can be read, or its code differs."""
+    try:
+        found = nbformat.read(committed, as_version=4)
+    except Exception:  # missing, or damaged: then it is made anew
+        return False
     before = [cell for cell in found.cells if cell.cell_type == "code"]
     now = [cell for cell in solution.cells if cell.cell_type == "code"]
     if [cell.source for cell in before] != [cell.source for cell in now]:
@@ -149,8 +175,7 @@ def carry_outputs(committed: Path, solution: NotebookNode) -> bool:
     for old, new in zip(before, now, strict=True):
         new.outputs, new.execution_count = old.outputs, old.execution_count
         describe_figures(new)
-    if "hetero_xmodal" in found.metadata:
-        solution.metadata["hetero_xmodal"] = found.metadata["hetero_xmodal"]
+    solution.metadata["hetero_xmodal"] = {**found.metadata.get("hetero_xmodal", {}), **solution.metadata["hetero_xmodal"]}
     return all(cell.execution_count for cell in now)
 
 
@@ -162,7 +187,8 @@ def execute(solution: NotebookNode, folder: Path) -> None:
     solution.cells.append(clock)
     NotebookClient(solution, timeout=CELL_TIMEOUT, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
     solution.cells.pop()
-    solution.metadata = NotebookNode({**notebook([]).metadata, "hetero_xmodal": {"processor_seconds": round(float(clock.outputs[0].text))}})
+    measured = {"built": digest(solution), "processor_seconds": round(float(clock.outputs[0].text))}
+    solution.metadata = NotebookNode({**notebook([]).metadata, "hetero_xmodal": measured})
     for cell in solution.cells:
         cell.metadata.pop("execution", None)  # time stamps
         for output in cell.get("outputs", []):

@@ -131,7 +131,8 @@ class Analysis:
         return f"Analysis of {', '.join(each)}" + (f"; unit: {self.unit}" if self.unit else "")
 
     def __repr__(self) -> str:
-        return f"{self._title}\n{self.overview.to_string(index=False)}\ntables: {', '.join(self.tables)}"
+        sections = f"\nsections: {', '.join(self.sections)}" if self.sections else ""
+        return f"{self._title}\n{self.overview.to_string(index=False)}\ntables: {', '.join(self.tables)}{sections}"
 
     def _repr_html_(self) -> str:
         return self.overview.to_html(index=False) + f"<p>tables: {', '.join(self.tables)}</p>"
@@ -374,7 +375,8 @@ def _sections(
             raise InputError(f"there are settings for {name!r}{nearest(name, known)}; analyses with settings are {', '.join(known)}")
     other = _opened(compare) if compare is not None else None
     if by is not None and len(corpus.splits) < 2:
-        raise InputError(f"the corpus has the splits {', '.join(corpus.splits) or 'none'}; a comparison by split needs two")
+        found = f"one split, {corpus.splits[0]}" if corpus.splits else "no splits"
+        raise InputError(f"the corpus has {found}; a comparison by split needs two: build the corpus with --split all")
     made = {name: SECTIONS[name].run(corpus, **settings.get(name, {})) for name in names if name in SECTIONS}
     options: dict[str, Any] = dict(settings.get("compare", {}))
     if other is not None:

@@ -13,8 +13,10 @@ from .options import say
 app = typer.Typer()
 
 _UNIT = "image or sentence: only the tables of that unit; pair: everything once for every pair. If left out, each table has its own unit."
-_WHAT = "Names, separated by commas: contents, bias, coverage, labels, agreement, leakage, words, counts (plain counts of everything); "
-"all if left out."
+_WHAT = (
+    "Names, separated by commas: contents, bias, coverage, labels, agreement, leakage, words, counts (plain counts of everything); "
+    "all if left out."
+)
 _EXAMPLES = "For each row of a table, so many images, sentences or pairs on a page of examples, at most 24; 0: no such pages."
 EXAMPLES = 6
 

@@ -96,6 +96,7 @@ def _write_examples(folder: Path) -> None:
 
 def _build(pairs: int, seed: int, detector: Any, tell: Callable[[str], None]):
     from ..data import load_dataset
+    from ..data.tasks.shards import path_of
     from ..graphs import GraphCorpus, build_graph
     from ..parsers.image import parse_images
     from ..parsers.sentence import parse_sentences
@@ -120,6 +121,7 @@ def _build(pairs: int, seed: int, detector: Any, tell: Callable[[str], None]):
             )
         corpus = GraphCorpus.from_graphs(
             [pair.graph for pair in made], ids=[item.id for item in items], sentences=[pair.sentence for pair in made],
+            images=[path_of(item, name) for name, part in zip(wanted, data, strict=True) for item in part],
             info={"made by": "hetero-xmodal demo", "pairs": pairs, "seed": seed},
         )  # fmt: skip
     return made[: len(data[0])], made[len(data[0]) :], corpus, data[0].label_names
@@ -193,7 +195,7 @@ def _page(scenes: list[_Pair], birds: list[_Pair], corpus: Any, label_names: lis
     page.row([(f"world_{k}", pair.image.resize((256, 256), 0), pair.sentence) for k, pair in enumerate(few)])
 
     analysis = analyze(corpus)
-    tell("\n" + analysis.overview.to_string(index=False, header=False) + "\n")
+    tell("\n" + analysis.overview.to_string(index=False) + "\n")
     figures = analysis.figures()
     page.heading(f"All {len(corpus)} graphs in numbers")
     page.table(analysis.overview, digits=2)

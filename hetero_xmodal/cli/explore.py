@@ -137,7 +137,8 @@ def clean(
     replaceable_folder(out, CORPUS_FOLDER)
     existing_file(corpus / "corpus.json", "corpus")
     removed = write(corpus, out, drop=names)
-    say(*(f"{number:,} {kind}" for kind, number in (removed["kind"] + ", " + removed["unit"]).value_counts().items()))
+    counts = (removed["kind"] + ", " + removed["unit"]).value_counts()
+    say(*([f"{number:,} {kind}" for kind, number in counts.items()] or ["nothing was found that should go"]))
     say(f"wrote {out}; what was removed and why: {out / 'removed.csv'}")
 
 

@@ -80,6 +80,7 @@ _BRIDGES: dict[str, bool | str] = {"one": True, "all": "all", "none": False}
         "hetero-xmodal corpus world/scenes --size 500 --out corpus",
         "hetero-xmodal corpus my_photos --detector grid:5 --out corpus",
         "hetero-xmodal corpus coco:photos --split val --scenes true --out corpus",
+        "hetero-xmodal corpus coco:photos --split all --out corpus",
         "hetero-xmodal corpus coco:photos --workers 4 --out corpus",
         "hetero-xmodal corpus coco:photos --detector nanodet --relations prior:prior.json --measure --out corpus",
     )
@@ -87,7 +88,10 @@ _BRIDGES: dict[str, bool | str] = {"one": True, "all": "all", "none": False}
 def corpus(
     source: Annotated[str, typer.Argument(help="Name of a data set (world/scenes, coco:FOLDER, folder:FOLDER) or a folder of images.")],
     out: Annotated[Path, typer.Option(help="Folder for the corpus; an interrupted call is continued by the same call.")],
-    split: Annotated[str | None, typer.Option(help="train, val or test.")] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="train, val, test or another split of the data, or all; train, or the only one, if left out; of a folder all."),
+    ] = None,
     size: Annotated[int | None, typer.Option(help="The first so many images; all if left out.")] = None,
     limit: Annotated[int | None, o.former("--size", "--limit")] = None,
     sentences_per_image: Annotated[int | None, typer.Option(help="Take only the first so many sentences of an image.")] = None,

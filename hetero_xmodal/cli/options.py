@@ -117,8 +117,9 @@ def value_name(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         return parameter.name.upper()
     kind = str(parameter.type_descriptor.annotation)
-    known = _VALUES.get(parameter.name)
-    return known or ("N" if "int" in kind else "NUMBER" if "float" in kind else "VALUE")
+    if "int" in kind:
+        return "N"
+    return _VALUES.get(parameter.name) or ("NUMBER" if "float" in kind else "VALUE")
 
 
 def former(new: str, old: str) -> Any:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL import Image
 
+    from ..data.dataset import Item
     from ..message_passing import Recipe, Trace
     from ..retrieval.typed_attention import TypedMatch
 
@@ -180,9 +181,9 @@ def trace(
         raise InputError("states are for a Recipe of your own; a trained model makes its own")
     name, trained = _model(recipe, model, {"detector": detector, "image_scene": image_scene}, language)
     if name == "trail":
-        return _trail(trained, image, sentence)
+        return _trail(trained, image, _item(given, image, sentence))
     if name == "algr":
-        traces, boxes = _algr(trained, image, sentence)
+        traces, boxes = _algr(trained, image, _item(given, image, sentence))
     elif name == "cam":
         traces, boxes = _cam(trained, given, sentence, detector, image_scene, language)
     else:
@@ -239,14 +240,20 @@ def _model(recipe: str | None, model: Any, objects: Mapping[str, Any], language:
 Boxes = tuple[tuple[float, float, float, float], ...]
 
 
-def _algr(model: Any, image: Any, sentence: str) -> tuple[dict[str, Trace], Boxes]:
+def _item(given: Any, image: Any, sentence: str) -> Item:
+    """The pair as an item; a file keeps its name, by which a file of detections beside it knows it."""
+    from ..data.dataset import Item
+
+    return Item(image, [sentence], id="image", path=Path(given) if isinstance(given, str | Path) else None)
+
+
+def _algr(model: Any, image: Any, item: Item) -> tuple[dict[str, Trace], Boxes]:
     import torch
 
     from .. import schema
-    from ..data.dataset import Item
     from ..retrieval.index import items_split
 
-    split = items_split(model.vocab, [Item(image, [sentence], id="image")], progress=False)
+    split = items_split(model.vocab, [item], progress=False)
     batch = split.batch([0])
     boxes = _boxes_in(image, split)
     with torch.no_grad():
@@ -271,20 +278,20 @@ def _boxes_in(image: Any, split: Any) -> Boxes:
     return tuple(tuple(float(v) * s for v, s in zip(row, scale, strict=True)) for row in rows)
 
 
-def _trail(model: Any, image: Any, sentence: str) -> EdgeWeights:
+def _trail(model: Any, image: Any, item: Item) -> EdgeWeights:
     import torch
 
-    from ..data.dataset import Item
     from ..retrieval.index import items_split
     from ..retrieval.typed_attention import typed_match, typed_pair
     from ..training.trail import model_split
 
-    split = items_split(model.vocab, [Item(image, [sentence], id="image")], progress=False)
+    split = items_split(model.vocab, [item], progress=False)
     data = model_split(model.eval(), split, progress=False)
     graph, states, names = typed_pair(model, data, 0)
     with torch.no_grad():
         made = model.recipe.trace(graph, states)
-    return EdgeWeights(image, sentence, "trail", {"recipe": _renamed(made, names)}, _boxes_in(image, split), typed_match(model, data, 0))
+    traces, boxes = {"recipe": _renamed(made, names)}, _boxes_in(image, split)
+    return EdgeWeights(image, item.sentences[0], "trail", traces, boxes, typed_match(model, data, 0))
 
 
 def _cam(model: Any, image: Any, sentence: str, detector: Any, image_scene: Any, language: str | None) -> tuple[dict[str, Trace], Boxes]:

@@ -20,6 +20,6 @@ def check_phases(config: ALGRConfig, epochs: int) -> None:
     """
     if phase1_epochs(config) >= epochs:
         raise InputError(
-            f"epochs is {epochs}, but the first phase alone takes {config.phase1_epochs}; raise epochs, or lower the first phase with the "
-            "setting phase1_epochs=..."
+            f"epochs is {epochs}, but the first phase alone takes {config.phase1_epochs}; raise epochs, or shorten the first phase with "
+            "the setting phase1_epochs (--set phase1_epochs=1)"
         )

@@ -407,7 +407,10 @@ def test_sections_on_page_and_disk(world, tmp_path):
     skewed = pd.read_csv(tmp_path / "report" / "bias_skewed.csv", keep_default_na=False)
     assert list(skewed) == list(found.sections["bias"].skewed)
     assert skewed["examples"].iloc[0].split("; ") == list(found.sections["bias"].skewed["examples"].iloc[0])
+    assert repr(found).endswith("\nsections: bias, words, compare_train") and "sections" not in repr(hx.analyze(world))
     assert hx.analyze(world).shows_counts and not hx.analyze(world).sections
+    with pytest.raises(hx.InputError, match="one split, train; .* --split all"):
+        hx.analyze(world.split("train"), what="bias", by="split")
 
 
 def test_rows_lead_to_their_examples(world, tmp_path):

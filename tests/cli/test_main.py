@@ -16,6 +16,7 @@ from PIL import Image
 
 import hetero_xmodal as hx
 from hetero_xmodal.cli.main import app, run
+from hetero_xmodal.data.datasets.corpus import image_of
 from hetero_xmodal.scenes import SceneGraph, SceneObject, SceneRelation
 
 SENTENCE = "a red ball on a table"
@@ -254,6 +255,22 @@ def test_help_of_every_command_has_examples_that_parse(cli, words):
         command.make_context(words[-1], typed[1 + len(words) :])  # raises where an option is unknown or an argument missing
 
 
+def test_help_texts_are_whole_sentences_and_whole_numbers_are_called_n():
+    from hetero_xmodal.cli.main import command
+
+    tree, wrong = command(), []
+    for words in commands():
+        part = tree
+        for word in words:
+            part = part.commands[word]
+        for option in part.params:
+            if not (option.help or ".").rstrip().endswith("."):
+                wrong.append((*words, option.name, option.help))
+            if type(option.default) is int and option.metavar != "N":
+                wrong.append((*words, option.name, option.metavar))
+    assert not wrong
+
+
 def test_demo_page(cli, tmp_path, monkeypatch):
     """The demo with the true scenes in place of the detector, so that it says the same on every machine."""
     import hetero_xmodal.parsers.image as image
@@ -274,7 +291,14 @@ def test_demo_page(cli, tmp_path, monkeypatch):
     assert len(sources) >= 14 and all((page.parent / source).is_file() for source in sources)
     assert {p.name for p in page.parent.iterdir()} == {*sources, "index.html", "corpus", "scene.png", "bird.png", "manifest.json"}
     assert "://" not in html and "<script" not in html and html.count("<h2>") >= 7
-    assert len(hx.GraphCorpus.load(page.parent / "corpus")) == 12
+    corpus = hx.GraphCorpus.load(page.parent / "corpus")
+    assert len(corpus) == 12
+    # analyze, explore and show find the images of the demo's corpus: each is drawn again as it was
+    code, _, err = cli("explore", page.parent / "corpus", "--out", tmp_path / "explored")
+    assert (code, err) == (0, "") and len(list((tmp_path / "explored" / "images").iterdir())) == 12
+    items = [item for kind in ("scenes", "birds") for item in hx.load_dataset(f"world/{kind}", split="test", size=6)]
+    for item, path in zip(items, corpus.frame(unit="image")["path"], strict=True):
+        assert image_of(path)().tobytes() == item.image.tobytes()
 
 
 def test_typed_in_a_shell():

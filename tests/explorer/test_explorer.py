@@ -188,6 +188,7 @@ def test_open_and_filter(page):
     assert page.locator(".hx-row").count() == 4 and page.inner_text(".hx-title") == "pair-0"
     assert page.inner_text(".hx-sentence") == SENTENCES[0]
     assert page.locator("svg g[data-node]").count() == 2  # a person and a horse
+    assert "2 regions, 5 words, " in page.inner_text(".hx-row-facts >> nth=0") and "1 regions" not in page.inner_text(".hx-list")
     page.fill(".hx-search", "dog -quoted")
     assert page.inner_text(".hx-count") == "1 of 4 pairs" and page.locator(".hx-row").count() == 1
     page.fill(".hx-search", "")

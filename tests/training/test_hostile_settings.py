@@ -79,7 +79,8 @@ def test_too_few_epochs_for_both_phases_are_refused_before_the_data_are_read(dat
     (tmp_path / "FOLDER").mkdir()
     monkeypatch.setattr("hetero_xmodal.training.api.check_data", lambda *_: None)
     assert run(["train", "algr", "--data", data, "--out", str(tmp_path / "run"), "--epochs", "1"]) == 2
-    assert "epochs is 1, but the first phase alone takes" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "epochs is 1, but the first phase alone takes" in said and "--set phase1_epochs=1" in said
     assert not (tmp_path / "run").exists()
     with pytest.raises(TypeError):  # it goes on to the data
         hx.train("algr", data, out=tmp_path / "run", epochs=1, set={"phase1_epochs": 0})

@@ -202,6 +202,9 @@ def test_photographs_with_a_file_of_detections_are_trained_on_and_another_folder
     assert model.config.looks == "all" and model.vocab["images"]["detector"] == "found.json"
     done = CliRunner().invoke(app, ["evaluate", "trail", "--data", f"coco:{theirs}", "--model", out])
     assert done.exit_code == 0 and "4 images" in done.output, done.output
+    picture = next(iter(sorted((theirs / "images").iterdir())))  # its objects are known by its name, from the file in the folder above
+    done = CliRunner().invoke(app, ["trace", str(picture), "a cup", "--recipe", "trail", "--model", out])
+    assert done.exit_code == 0, done.output
     typed = model_split(model, load_test_split(f"coco:{theirs}", model.vocab))
     assert (np.diff(typed.seen.offsets) > 0).all()  # cup and ball stand beside each other
     with pytest.raises(InputError, match="swap sets are made of world/scenes"):

@@ -94,6 +94,38 @@ def test_reset_moves_work_into_a_folder_with_the_date_and_deletes_nothing(script
     assert len(list((folder / "my_work").rglob("*.ipynb"))) == 1, "what is no work is not moved"
 
 
+def test_two_resets_within_a_second_share_no_folder(script, folder):
+    path = folder / f"{NAME}.ipynb"
+    for text in ("first", "second", "third"):
+        path.write_text(text, encoding="utf-8")
+        list(script.build(folder, [NAME], reset=True))
+    assert sorted(p.read_text(encoding="utf-8") for p in (folder / "my_work").rglob("*.ipynb")) == ["first", "second", "third"]
+
+
+def test_notes_in_a_solution_are_moved_aside(script, folder):
+    answers = folder / "solutions" / f"{NAME}.ipynb"
+    list(script.build(folder, [NAME]))
+    built = answers.read_bytes()
+    notebook = nbformat.read(answers, as_version=4)
+    notebook.cells.insert(1, nbformat.v4.new_markdown_cell("my notes"))
+    nbformat.write(notebook, answers)
+    line = list(script.build(folder, [NAME]))[0]
+    (moved,) = (folder / "my_work").glob("*/solutions/*.ipynb")
+    assert "my notes" in moved.read_text(encoding="utf-8") and str(moved.relative_to(folder)) in line
+    assert answers.read_bytes() == built
+    list(script.build(folder, [NAME]))
+    assert len(list((folder / "my_work").rglob("*.ipynb"))) == 1
+
+
+def test_a_solution_that_cannot_be_read_is_moved_aside_and_run_anew(script, folder, monkeypatch):
+    answers = folder / "solutions" / f"{NAME}.ipynb"
+    answers.write_text("torn", encoding="utf-8")
+    monkeypatch.setattr(script, "execute", lambda solution, folder: None)
+    list(script.build(folder, [NAME]))
+    assert [p.read_text(encoding="utf-8") for p in (folder / "my_work").rglob("*.ipynb")] == ["torn"]
+    nbformat.validate(nbformat.read(answers, as_version=4))
+
+
 def test_an_unknown_name_is_refused_with_those_that_exist(script, capsys):
     with pytest.raises(SystemExit):
         script.main(["00_quick"])

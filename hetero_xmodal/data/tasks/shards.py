@@ -203,7 +203,7 @@ def make_shard(source: Named | Given, rows: range, options: ShardOptions, file: 
 
 
 def _entries(source: Named | Given, rows: range, options: ShardOptions, dropped: list[Dropped], digests: list[str]) -> Iterator[_Entry]:
-    split = source.open().split
+    data = source.open()
     for start in range(0, len(rows), _IMAGES):
         batch: list[tuple[_Entry, Item]] = []
         for row in rows[start : start + _IMAGES]:
@@ -216,8 +216,8 @@ def _entries(source: Named | Given, rows: range, options: ShardOptions, dropped:
                 dropped.append(Dropped(name, None, "", str(item)))
                 continue
             texts = list(enumerate(list(item.sentences)[: options.per_image]))
-            own = getattr(item, "split", "") or ("" if split == "all" else split)
-            batch.append((_Entry(name, _path(item, source), own, item.labels, texts), item))
+            own = getattr(item, "split", "") or ("" if data.split == "all" else data.split)
+            batch.append((_Entry(name, path_of(item, data.name), own, item.labels, texts), item))
         for (entry, _), scene in zip(batch, _image_scenes(batch, options.detector, options.parse), strict=True):
             if isinstance(scene, InputError):
                 dropped.append(Dropped(entry.id, None, "", str(scene)))
@@ -226,11 +226,13 @@ def _entries(source: Named | Given, rows: range, options: ShardOptions, dropped:
                 yield entry
 
 
-def _path(item: Item, source: Named | Given) -> str:
-    """The file of an image; an image of the default world is named so that it can be drawn again, see data/datasets/corpus.py."""
+def path_of(item: Item, name: str) -> str:
+    """What a corpus calls the image of an item of the data set *name*: its file; of the default world a name from which it is drawn again.
+
+    See :func:`hetero_xmodal.data.datasets.corpus.image_of`, which reads it.
+    """
     if getattr(item, "path", None) is not None:
         return str(item.path)
-    name = source.open().name
     return f"{name}:{item.id}@{item.image.size[0]}" if name.startswith("world/") and item.image is not None else ""
 
 

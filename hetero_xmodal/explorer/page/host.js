@@ -31,6 +31,10 @@ function scriptHost() {
   };
 }
 
+function counted(n, unit) {
+  return n + " " + unit + (n === 1 ? "" : "s");
+}
+
 // An element with attributes and children. Texts become text nodes: nothing of the corpus is ever parsed as markup.
 function make(tag, attributes, ...children) {
   const node = document.createElement(tag);

@@ -29,7 +29,7 @@ function makeList(list, choose) {
 
   function row(place) {
     const k = shown[place];
-    const facts = list.regions[k] + " regions, " + list.words[k] + " words, " + list.matches[k] + " matched" + (list.split[k] ? ", " + list.split[k] : "");
+    const facts = [counted(list.regions[k], "region"), counted(list.words[k], "word"), list.matches[k] + " matched", list.split[k]].filter(Boolean).join(", ");
     const node = make("div", { class: "hx-row" + (k === current ? " hx-chosen" : ""), role: "option", "aria-selected": String(k === current),
       onclick: () => choose(k) },
       make("div", { class: "hx-row-text", dir: "auto" }, list.texts[k] || "(no sentence)"), make("div", { class: "hx-row-facts" }, list.ids[k] + " · " + facts));

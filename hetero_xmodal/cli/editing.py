@@ -12,7 +12,7 @@ from .options import examples, existing_image, say
 
 app = typer.Typer()
 
-_MODEL = "birds or scenes (shipped), or a model or run folder."
+_MODEL = "birds or scenes (shipped), a model or run folder, or a folder of train parts."
 
 
 @app.command(
@@ -22,6 +22,8 @@ _MODEL = "birds or scenes (shipped), or a model or run folder."
         'hetero-xmodal manipulate scene.png "a cat instead of the dog" --out edited --model scenes',
         'hetero-xmodal manipulate bird.png "This bird has red wings." --out edited --recipe mimnet',
         'hetero-xmodal manipulate scene.png "The box is green instead of purple." --out edited --recipe mimnet --model scenes',
+        'hetero-xmodal manipulate photo.jpg "the car is red" --recipe recolour --detector nanodet --out edited',
+        'hetero-xmodal manipulate photo.jpg "the bird has red wings" --model runs/parts --detector nanodet --out edited',
         'hetero-xmodal manipulate photo.jpg "a bird with a white head" --out edited --model runs/cub --detector boxes.json',
     )
 )
@@ -30,7 +32,7 @@ def manipulate(
     sentence: Annotated[str, typer.Argument(help="Instruction, in quotes: an English sentence that says how the image should look.")],
     out: Annotated[Path, typer.Option(help="Folder for the edited image and sentence, the masks, the graph and two figures.")],
     model: Annotated[str, typer.Option(help=_MODEL)] = "birds",
-    recipe: Annotated[str | None, typer.Option(help="cam or mimnet; if left out, that of the model, and cam for a shipped one.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="cam, mimnet or recolour; if left out, that of the model, else cam.")] = None,
     detector: o.EditDetector = None,
     image_scene: Annotated[Path | None, typer.Option(help="Scene graph JSON of the image, in place of a detector.")] = None,
     language: o.Language = None,

@@ -125,6 +125,8 @@ Compared = Annotated[
 ]
 EditPairs = Annotated[int, typer.Option(help="Number of pairs of image and instruction.")]
 PixelSize = Annotated[int, typer.Option(help="Side of the images in pixels.")]
+Inception = Annotated[Path | None, typer.Option(help="Torchvision's weights of Inception-v3, for IS and FD of photographs.")]
+AlexNet = Annotated[Path | None, typer.Option(help="Torchvision's weights of AlexNet, for LPIPS of photographs.")]
 Split = Annotated[str, typer.Option(help="train, val or test.")]
 
 
@@ -132,23 +134,29 @@ Split = Annotated[str, typer.Option(help="train, val or test.")]
     "cam",
     epilog=examples(
         "hetero-xmodal table cam --data world/birds --pairs 100",
+        "hetero-xmodal table cam --data cub:FOLDER --model runs/cub --split test --pairs 100 --similarity runs/similarity",
+        "hetero-xmodal table cam --data vg:FOLDER --model runs/vg --split test --pairs 100",
         "hetero-xmodal table cam --data world/scenes --model scenes --model mine=runs/scenes --scenes true --out cam.csv",
     ),
 )
 def table_cam(
-    data: Annotated[str, typer.Option(help="world/birds or world/scenes, where the true answer is known.")],
+    data: Annotated[
+        str, typer.Option(help="world/birds or world/scenes, where the true answer is known; cub:FOLDER, vg:FOLDER and others.")
+    ],
     model: Compared = None,
     split: Split = "val",
     pairs: EditPairs = 500,
     image_size: PixelSize = 64,
     scenes: o.Scenes = "detector",
     similarity: o.Similarity = None,
+    inception: Inception = None,
+    alexnet: AlexNet = None,
     out: o.TableFile = None,
 ) -> None:
     """CAM's edits and sentences against the true answer, beside the unchanged input and the true answer itself."""
     _table(
         "cam", data, out=out, models=model, split=split, pairs=pairs, image_size=image_size, scenes=scenes,
-        similarity=similarity,
+        similarity=similarity, inception=inception, alexnet=alexnet,
     )  # fmt: skip
 
 
@@ -156,18 +164,35 @@ def table_cam(
     "mimnet",
     epilog=examples(
         "hetero-xmodal table mimnet --data world/birds --pairs 100",
+        "hetero-xmodal table mimnet --data cub:FOLDER --model runs/cub --split test --pairs 100",
         "hetero-xmodal table mimnet --data world/birds --similarity runs/similarity --cam birds --out mimnet.csv",
     ),
 )
 def table_mimnet(
-    data: Annotated[str, typer.Option(help="world/birds or world/scenes, where the true answer is known.")],
+    data: Annotated[
+        str, typer.Option(help="world/birds or world/scenes, where the true answer is known; cub:FOLDER, vg:FOLDER and others.")
+    ],
     model: Compared = None,
     cam: Annotated[list[str] | None, typer.Option("--cam", help="A CAM to compare with; may be given several times.")] = None,
     split: Split = "val",
     pairs: EditPairs = 500,
     image_size: PixelSize = 128,
     similarity: o.Similarity = None,
+    inception: Inception = None,
+    alexnet: AlexNet = None,
     out: o.TableFile = None,
 ) -> None:
     """MIM-Net's edits against the true answer, beside the unchanged input, the true answer and CAM."""
-    _table("mimnet", data, out=out, models=model, cam=cam, split=split, pairs=pairs, image_size=image_size, similarity=similarity)
+    _table(
+        "mimnet",
+        data,
+        out=out,
+        models=model,
+        cam=cam,
+        split=split,
+        pairs=pairs,
+        image_size=image_size,
+        similarity=similarity,
+        inception=inception,
+        alexnet=alexnet,
+    )

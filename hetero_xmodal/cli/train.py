@@ -251,6 +251,36 @@ def train_relations(
 
 
 @app.command(
+    "parts",
+    epilog=examples(
+        "hetero-xmodal train parts --data cub:FOLDER --out runs/parts",
+        "hetero-xmodal train parts --data cub:FOLDER,boxes=original --out runs/parts --size 200",
+    ),
+)
+def train_parts(
+    data: Annotated[str, typer.Option(help="Photographs with boxes of birds and captions, such as cub:FOLDER.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model.")],
+    size: o.TrainImages = None,
+    epochs: Annotated[int, typer.Option(help="Passes over all photographs at once.", min=1)] = 60,
+    seed: o.Seed = 0,
+) -> None:
+    """Parts of birds in photographs, learned from the colours that captions name (for manipulate --recipe recolour)."""
+    from ..data.registry import check_data
+    from ..files import replaceable_folder
+    from ..pretrained import MODEL_FOLDER
+
+    check_data(data, "cam")
+    replaceable_folder(out, MODEL_FOLDER)
+    from ..training.parts import train_parts as learn
+
+    _, about = learn(data, out=out, size=size, epochs=epochs, seed=seed)
+    say(
+        f"learned:    from {about['facts']:,} colours of parts in captions of {about['photographs']:,} photographs",
+        f'wrote {out}; try it with: hetero-xmodal manipulate PHOTO "the bird has red wings" --model {out} --detector nanodet --out DIR',
+    )
+
+
+@app.command(
     "detector",
     epilog=examples(
         "hetero-xmodal train detector --out runs/detector",

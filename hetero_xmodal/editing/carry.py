@@ -45,10 +45,10 @@ def carried(image: Image.Image, plan: EditPlan) -> tuple[np.ndarray, np.ndarray]
     pixels = np.asarray(image)
     old = plan.old_box
     others = [thing.box for k, thing in enumerate(plan.scene.objects) if (plan.kind == "remove" or k != plan.subject) and thing.box]
-    hole = _box_mask(_grown(old), pixels.shape) & ~_cut_all(pixels, [box for box in others if _overlap(box, old)])
+    hole = box_mask(_grown(old), pixels.shape) & ~_cut_all(pixels, [box for box in others if _overlap(box, old)])
     avoid = np.zeros_like(hole)
     for box in others:
-        avoid |= _box_mask(_grown(box), pixels.shape)
+        avoid |= box_mask(_grown(box), pixels.shape)
     filled = fill(pixels, hole, avoid=avoid)
     if plan.kind != "move":
         return filled, hole
@@ -64,7 +64,7 @@ def cut(pixels: np.ndarray, without: np.ndarray, box: tuple[float, ...]) -> np.n
     """
     from scipy.ndimage import binary_fill_holes, binary_opening
 
-    inside = _box_mask(box, pixels.shape)
+    inside = box_mask(box, pixels.shape)
     found = _cut_all(pixels, [box])
     differs = (np.abs(pixels.astype(np.int16) - without).max(2) > _DIFFERENT) & inside
     differs = binary_opening(differs, iterations=1) | (differs & found)
@@ -99,6 +99,11 @@ def repainted(image: Image.Image, scene: SceneGraph, subject: int, colour: str) 
     return made, (made != pixels).any(2)
 
 
+def outline_in(pixels: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
+    """Mask (height, width) bool of the object in one *box* of *pixels* (height, width, 3) uint8, by GrabCut."""
+    return _cut_all(pixels, [box])
+
+
 def _area(box: tuple[float, ...]) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
 
@@ -109,7 +114,7 @@ def _cut_all(pixels: np.ndarray, boxes: list[tuple[float, ...]]) -> np.ndarray:
     mask = np.zeros((height, width), bool)
     for box in boxes:
         found = outline(np.ascontiguousarray(pixels), np.array(box) / [width, height, width, height])
-        mask |= found & _box_mask(box, pixels.shape)
+        mask |= found & box_mask(box, pixels.shape)
     return mask
 
 
@@ -199,7 +204,7 @@ def _grown(box: tuple[float, ...]) -> tuple[float, ...]:
     return box[0] - rim, box[1] - rim, box[2] + rim, box[3] + 2 * rim
 
 
-def _box_mask(box: tuple[float, ...], shape: tuple[int, ...]) -> np.ndarray:
+def box_mask(box: tuple[float, ...], shape: tuple[int, ...]) -> np.ndarray:
     """Mask (height, width) of the pixels of a box, at least one."""
     height, width = shape[:2]
     x1, y1 = min(max(0, int(box[0])), width - 1), min(max(0, int(box[1])), height - 1)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from .plans import EditPlan
 
 ASSETS = Path(__file__).parents[1] / "assets"
-RECIPES = ("cam", "mimnet")
+RECIPES = ("cam", "mimnet", "recolour")
 #: name of a shipped model -> its folder
 SHIPPED = {"birds": ASSETS / "cam_birds", "scenes": ASSETS / "cam_scenes"}
 FILES = ("image.png", "sentence.txt", "masks.json", "manipulation.png", "drawing.png", "graph", "image_scene.json", "sentence_scene.json")
@@ -136,6 +136,8 @@ def recipe_of(model: Any, recipe: str | None = None) -> str:
             head = read_json(file, "model config")
             if isinstance(head, dict) and head.get("recipe") in RECIPES:
                 return head["recipe"]
+            if isinstance(head, dict) and head.get("recipe") == "parts":
+                return "recolour"
     return "cam"
 
 
@@ -145,8 +147,13 @@ def result_files(model: Any, recipe: str | None = None) -> tuple[str, ...]:
     >>> "sentence.txt" in result_files("birds"), "sentence.txt" in result_files("birds", "mimnet")
     (True, False)
     """
-    if recipe_of(model, recipe) == "mimnet":
+    kind = recipe_of(model, recipe)
+    if kind == "mimnet":
         from .mimnet import FILES as files
+
+        return files
+    if kind == "recolour":
+        from .recolouring import FILES as files
 
         return files
     return FILES
@@ -158,6 +165,10 @@ def result_kind(model: Any, recipe: str | None = None) -> FolderKind:
         from .mimnet import MemoryManipulation
 
         return MemoryManipulation.kind
+    if recipe_of(model, recipe) == "recolour":
+        from .recolouring import Recolouring
+
+        return Recolouring.kind
     return MANIPULATION
 
 
@@ -205,7 +216,9 @@ def manipulate(
     sentence : English text that describes the desired image, e.g. "This bird has red wings."
     model : ``"birds"`` or ``"scenes"`` (shipped; CAM's ``"scenes"`` can remove, replace and move objects), a model or run folder, or a
         model of :mod:`hetero_xmodal.recipes`.
-    recipe : ``"cam"`` or ``"mimnet"``; by default that of *model*, and CAM for a shipped name. MIM-Net edits the image only and returns a
+    recipe : ``"cam"``, ``"mimnet"`` or ``"recolour"``; by default that of *model*, and CAM for a shipped name. ``"recolour"`` gives things
+        in photographs other colours, with *model* a folder of ``train parts`` also parts of birds, and returns a
+        :class:`~hetero_xmodal.editing.recolouring.Recolouring`. MIM-Net edits the image only and returns a
         :class:`~hetero_xmodal.editing.mimnet.MemoryManipulation`; it uses neither detector nor beam search.
     detector : object detector, see :func:`hetero_xmodal.parse_image`; ``"world"`` if left out.
     image_scene : scene graph of the image, used instead of a detector.
@@ -231,6 +244,10 @@ def manipulate(
         from .mimnet import manipulate_by_memory
 
         return manipulate_by_memory(image, sentence, model=model, language=language)
+    if kind == "recolour":
+        from .recolouring import recolour
+
+        return recolour(given, sentence, model=_parts(model), detector=detector, image_scene=image_scene)
     from ..parsers.image import parse_image
 
     network = load_manipulation_model(model, recipe=recipe) if isinstance(model, str | Path) else model
@@ -350,7 +367,11 @@ def check_request(
     kind = recipe_of(model, recipe)
     check_sentence(sentence)
     check_language(language)
-    if isinstance(model, str | Path):
+    if kind == "recolour":
+        if isinstance(_parts(model), str | Path):
+            find_model(model, recipe="parts")
+        check_unused("is not used by the recipe recolour, which has no text decoder", beam=beam)
+    elif isinstance(model, str | Path):
         find_model(model, recipe=kind)
     if kind == "mimnet":
         check_unused("is not used by the recipe mimnet, which looks for no objects", detector=detector, image_scene=image_scene)
@@ -358,9 +379,14 @@ def check_request(
     elif image_scene is not None:
         check_unused("is not used where the image's scene graph is given", detector=detector)
     else:
-        check_detector("world" if detector is None else detector)
+        check_detector({"recolour": "auto"}.get(kind, "world") if detector is None else detector)
     check_count("beam", beam, most=100)
     return kind
+
+
+def _parts(model: Any) -> Any:
+    """The model of parts for the recipe ``recolour``: none where the model was left out."""
+    return None if str(model) in SHIPPED else model
 
 
 def plan_for(model: CAM, detected: SceneGraph, sentence: str, *, language: str | None = None) -> EditPlan | None:

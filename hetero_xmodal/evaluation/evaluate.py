@@ -18,6 +18,8 @@ from ..training.options import call_with, check_network, check_world_size
 if TYPE_CHECKING:
     from .results import Evaluation
 
+#: photographs that have columns of their own in the tables of edits
+PHOTOGRAPHS = ("cub:", "vg:", "oxford-102:", "celeba:", "deepfashion:")
 RECIPES = ("dagnn", "algr", "trail", "cam", "mimnet")
 
 
@@ -91,12 +93,12 @@ def evaluate(
     if control is not None:
         check_control(control)
     if recipe in ("cam", "mimnet"):
-        check_edits(data, split, pairs, image_size, scenes)
+        check_edits(data, split, pairs, image_size, scenes, photographs=recipe == "cam")
     folder, recipe = _find(model, data, recipe)
     if recipe not in RECIPES:
         raise InputError(f"model '{folder}' is of the recipe {recipe}; models of {', '.join(RECIPES)} can be evaluated")
     if recipe in ("cam", "mimnet"):
-        check_edits(data, split, pairs, image_size, scenes)
+        check_edits(data, split, pairs, image_size, scenes, photographs=recipe == "cam")
     check_data(data, recipe)
     if recipe == "dagnn" and control is not None:
         raise InputError("DAGNN's label graph is not used in retrieval, so a control changes nothing there; train with --set control=...")
@@ -116,14 +118,16 @@ def evaluate(
     return made.save(run) if save and run is not None else made
 
 
-def check_edits(data: str, split: str | None, pairs: int | None, image_size: int | None, scenes: str | None) -> None:
-    """Refuse what edits cannot be scored on: only the generated world has ground truth.
+def check_edits(
+    data: str, split: str | None, pairs: int | None, image_size: int | None, scenes: str | None, *, photographs: bool = False
+) -> None:
+    """Refuse what edits cannot be scored on: only the generated world has ground truth; photographs have columns of their own.
 
     Raises
     ------
     InputError : data other than the generated world, an unknown split or source of regions, a number out of range.
     """
-    if not data.startswith("world/"):
+    if not data.startswith("world/") and not (photographs and data.startswith(PHOTOGRAPHS)):
         raise InputError(f"edits of '{data}' have no true answer to be measured against; give world/birds or world/scenes")
     check_choice("split", None if split is None else split_name(split), SPLITS)
     check_count("pairs", pairs)
@@ -354,9 +358,32 @@ def _cam(
         "similarity": None if similarity is None else weights_digest(similarity),
     }  # fmt: skip
     settings = _under(model, control, settings)
+    if not data.startswith("world/"):
+        return _cam_on_photographs(model, folder, settings, similarity)
     some = _pairs(data, split, pairs, settings["image_size"])
     images, sentences = edited(lambda few: manipulate_pairs(model, few, scenes=scenes), some, progress)
     return _edits("cam", folder, settings, some, images, sentences, similarity)
+
+
+def _cam_on_photographs(model: Any, folder: Path, settings: dict[str, Any], similarity: Path | None) -> Evaluation:
+    """The columns of CAM's tables on photographs, for one model."""
+    from ..editing.pipeline import manipulate_pairs
+    from ..editing.reconstruct import reconstruct_pairs
+    from .photo_tables import kind_of_data, photo_table
+
+    judge = None
+    if similarity is not None:
+        from ..training.similarity import load_similarity
+
+        judge = load_similarity(similarity)
+    edit: Callable[[list], tuple[list, list | None]] = lambda some: manipulate_pairs(model, some, scenes="true")  # noqa: E731
+    if kind_of_data(settings["data"]) == "hidden":
+        edit = lambda some: (reconstruct_pairs(model, some), None)  # noqa: E731
+    options = {name: settings[name] for name in ("split", "pairs", "image_size")}
+    frame, _ = photo_table(settings["data"], {"model": edit}, recipe="cam", similarity=judge, **options)
+    scores = {str(name): float(value) for name, value in frame.loc["model"].dropna().items() if name != "seconds per 100 images"}
+    lines = [f"{frame.attrs['pairs']}", *(f"  {name:<26} {value:.4f}" for name, value in scores.items())]
+    return _made("cam", folder, settings, scores, {}, "\n".join(lines))
 
 
 def _mimnet(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..checks import check_choice, check_count
 from ..data.registry import check_data
 from ..errors import InputError, nearest
+from ..files import existing_file
 from ..pretrained import SHIPPED, find_model
 from ..training.options import Assignments, assignments, call_with, check_settings, split_sizes, table_file
 from .evaluate import check_edits, edited
+from .photo_tables import kind_of_data
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +56,8 @@ def table(
     image_size: int | None = None,
     scenes: str | None = None,
     similarity: str | Path | None = None,
+    inception: str | Path | None = None,
+    alexnet: str | Path | None = None,
     tell: Tell | None = None,
     note: Tell | None = None,
 ) -> dict[str, pd.DataFrame]:
@@ -104,9 +109,12 @@ def table(
     """
     if recipe not in RECIPES:
         raise InputError(f"recipe is {recipe!r}{nearest(str(recipe), RECIPES)}; there are tables of {', '.join(RECIPES)}")
-    file = table_file(out)
+    out_file = table_file(out)
     if recipe in ("cam", "mimnet"):
-        check_edits(data, split, pairs, image_size, scenes)
+        check_edits(data, split, pairs, image_size, scenes, photographs=True)
+        for file, what in ((inception, "weights of Inception-v3"), (alexnet, "weights of AlexNet")):
+            if file is not None:
+                existing_file(file, what)
     check_data(data, "trail" if recipe == "compositional" else recipe)
     check_count("seeds", seeds)
     check_count("epochs", epochs)
@@ -115,15 +123,15 @@ def table(
         "preset": preset, "set": assignments(set) or None, "epochs": epochs, "size": size, "label_vectors": label_vectors,
         "network": network, "images": images, "detector": detector, "texts": texts, "protocol": protocol, "models": models,
         "cam": cam or None, "baselines": baselines, "split": split, "pairs": pairs, "image_size": image_size,
-        "scenes": scenes, "similarity": similarity, "tell": tell, "note": note,
+        "scenes": scenes, "similarity": similarity, "inception": inception, "alexnet": alexnet, "tell": tell, "note": note,
     }  # fmt: skip
     maker = {"dagnn": _dagnn, "algr": _algr, "cam": _cam, "mimnet": _mimnet, "compositional": _compositional}[recipe]
     done: dict[str, pd.DataFrame] = {}
     for name, frame, text in call_with(maker, f"table {recipe}", [data], options):
         done[name] = frame
         (tell or _quiet)(text)
-        if file is not None:  # after each table, since the next one may take hours
-            _write(file, done)
+        if out_file is not None:  # after each table, since the next one may take hours
+            _write(out_file, done)
     return done
 
 
@@ -388,6 +396,52 @@ def _cam_edit(folder: Path, scenes: str = "detector") -> Edit:
     return lambda pairs: manipulate_pairs(model, pairs, scenes=scenes)
 
 
+def _reconstruct_edit(folder: Path) -> Edit:
+    from ..editing.pipeline import load_manipulation_model
+    from ..editing.reconstruct import reconstruct_pairs
+
+    model = load_manipulation_model(folder, recipe="cam")
+    return lambda pairs: (reconstruct_pairs(model, pairs), None)
+
+
+def _only_on_photographs(inception: Any, alexnet: Any) -> None:
+    for name, value in (("inception", inception), ("alexnet", alexnet)):
+        if value is not None:
+            raise InputError(f"{name} is '{value}', but images of the generated world are judged by its own network; leave it out")
+
+
+def _photo_table(
+    recipe: str,
+    data: str,
+    methods: dict[str, Edit],
+    folders: Mapping[str, Path],
+    *,
+    baselines: Mapping[str, Any] | None,
+    similarity: Path | None,
+    **options: Any,
+) -> Iterator[tuple[str, pd.DataFrame, str]]:
+    from ..files import read_safetensors
+    from .photo_tables import photo_table
+
+    judge = None
+    if similarity is not None:
+        from ..training.similarity import load_similarity
+
+        judge = load_similarity(similarity)
+    sizes = {}
+    for name, folder in folders.items():
+        tensors, _ = read_safetensors(folder / "model.safetensors", "model weights")
+        sizes[name] = sum(values.numel() for values in tensors.values())
+    for name, method in (baselines or {}).items():
+        methods[name] = method.manipulate
+        sizes[name] = sum(values.numel() for values in method.parameters())
+    frame, quoted = photo_table(data, methods, recipe=recipe, parameters=sizes, similarity=judge, **options)
+    yield "edits", frame, f"{frame.attrs['pairs']}\n{frame.to_string(float_format='{:.4f}'.format, na_rep='')}"
+    if quoted is not None:
+        text = quoted.to_string(float_format="{:.3f}".format, na_rep="")
+        yield "quoted", quoted, f"\nthe paper's own numbers, of other networks and the whole data set\n{text}"
+
+
 def _memory_edit(folder: Path) -> Edit:
     from ..editing.mimnet import edit_by_memory, load_memory_model
 
@@ -405,10 +459,19 @@ def _cam(
     image_size: int = 64,
     scenes: str = "detector",
     similarity: str | Path | None = None,
+    inception: str | Path | None = None,
+    alexnet: str | Path | None = None,
     tell: Tell | None = None,
     note: Tell | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame, str]]:
     found, judge = _named(models, "cam", data, "CAM"), _similarity(similarity)
+    if kind_of_data(data) != "world":
+        making = _reconstruct_edit if kind_of_data(data) == "hidden" else partial(_cam_edit, scenes="true")
+        return _photo_table(
+            "cam", data, {name: making(folder) for name, folder in found.items()}, found, baselines=baselines, split=split, pairs=pairs,
+            image_size=image_size, similarity=judge, inception=inception, alexnet=alexnet,
+        )  # fmt: skip
+    _only_on_photographs(inception, alexnet)
     methods = {name: _cam_edit(folder, scenes) for name, folder in found.items()}
     return _edit_table(
         data, methods, baselines=baselines, split=split, pairs=pairs, image_size=image_size, similarity=judge, inception=False,
@@ -426,11 +489,23 @@ def _mimnet(
     pairs: int = 500,
     image_size: int = 128,
     similarity: str | Path | None = None,
+    inception: str | Path | None = None,
+    alexnet: str | Path | None = None,
     tell: Tell | None = None,
     note: Tell | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame, str]]:
     others, found = _named(cam, "cam", data, "CAM") if cam else {}, _named(models, "mimnet", data, "MIM-Net")
     judge = _similarity(similarity)
+    if kind_of_data(data) == "hidden":
+        raise InputError(f"MIM-Net reconstructs no hidden region, so there is no table of it on '{data}'; give cub:FOLDER or another set")
+    if kind_of_data(data) == "captions":
+        edits = {name: _cam_edit(folder, "true") for name, folder in others.items()}
+        edits |= {name: _memory_edit(folder) for name, folder in found.items()}
+        return _photo_table(
+            "mimnet", data, edits, others | found, baselines=baselines, split=split, pairs=pairs, image_size=image_size, similarity=judge,
+            inception=inception, alexnet=alexnet,
+        )  # fmt: skip
+    _only_on_photographs(inception, alexnet)
     methods = {name: _cam_edit(folder) for name, folder in others.items()}
     methods |= {name: _memory_edit(folder) for name, folder in found.items()}
     return _edit_table(

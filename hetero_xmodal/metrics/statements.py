@@ -69,7 +69,7 @@ def judge_statements(pairs: Iterable[ManipulationPair], made: Sequence[str]) -> 
         changed, kept, wrong = _wanted(pair)
         stated = read_phrases(sentence).slots()
         right = [stated.get(key) == value for key, value in changed.items()]
-        if wrong in stated.values():  # the new thing, which is not there
+        if wrong and wrong in stated.values():  # the new thing, which is not there
             right = [False] * len(right)
         held = [stated.get(key) == value for key, value in kept.items()]
         fine = all(right) and all(held) and _true(pair, stated, changed | kept) and _consistent(sentence, wrong, pair)
@@ -89,9 +89,11 @@ def _share(right: int, total: int) -> float:
 def _wanted(pair: ManipulationPair) -> tuple[Facts, Facts, str]:
     """Facts that the image contradicts, with its values; other named facts; and the value that is wrong."""
     named = read_phrases(pair.instruction).slots()
-    slot = next(slot for slot in pair.slots if slot.changed)
+    changes = [slot for slot in pair.slots if slot.changed and (slot.kind == "name" or pair.kind not in ("remove", "replace"))]
+    if not changes:  # the true edit found no place where it could be made, so all that is said is true
+        return {}, named, ""
+    slot = changes[0]
     if pair.kind in ("remove", "replace"):
-        slot = next(slot for slot in pair.slots if slot.changed and slot.kind == "name")
         return {(slot.thing, "name"): slot.before}, {}, slot.after
     if pair.kind == "move":
         other = pair.scene.objects[slot.other].name if pair.scene and slot.other is not None else ""

@@ -56,6 +56,11 @@ def appearance(image: Any, boxes: Any, *, size: tuple[int, int]) -> list[list[st
     return [[*_colours(row), *_where(box, size)] for row, box in zip(weighed, boxes, strict=True)]
 
 
+def colour_terms(pixels: np.ndarray) -> np.ndarray:
+    """Row of :data:`COLOURS` of every pixel of (h, w, 3) uint8, int8 (h, w)."""
+    return _table()[tuple(np.moveaxis(pixels.astype(np.int64) * _STEPS // 256, -1, 0))]
+
+
 def colour_shares(image: Any, boxes: Any, *, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Share of each colour of :data:`COLOURS` in the middle of each box and around it, float64 (n, 11) twice; see :func:`appearance`.
 
@@ -63,8 +68,7 @@ def colour_shares(image: Any, boxes: Any, *, size: tuple[int, int]) -> tuple[np.
     box itself, as far as the image reaches.
     """
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
-    table = _table()
-    pixels = table[tuple(np.moveaxis(np.asarray(image.convert("RGB")).astype(np.int64) * _STEPS // 256, -1, 0))]
+    pixels = colour_terms(np.asarray(image.convert("RGB")))
     steps = (np.arange(_SAMPLES) + 0.5) / _SAMPLES
     middle = ((steps[:, None] - 0.5) ** 2 + (steps[None] - 0.5) ** 2) <= 0.12
     wide = 2 * steps - 0.5

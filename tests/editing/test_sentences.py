@@ -117,6 +117,13 @@ def test_the_measure_by_hand(kind, sentence, exact):
     assert judge_statements([pairs[kind]], [sentence]).exact == exact
 
 
+def test_an_instruction_that_changes_nothing_is_to_be_kept():
+    pair = next(iter(load_pairs("world/scenes", "val", size=1)))
+    same = type(pair)(**{**vars(pair), "slots": tuple(slot for slot in pair.slots if not slot.changed)})
+    scores = judge_statements([same], [pair.instruction.partition(" instead")[0]])
+    assert np.isnan(scores.changed) and scores.kept == 1
+
+
 def test_a_sentence_too_few_is_refused():
     pairs = list(load_pairs("world/scenes", "val", size=2))
     with pytest.raises(InputError, match="2 pairs but 1 sentences"):

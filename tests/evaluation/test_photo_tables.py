@@ -1,0 +1,67 @@
+"""Tables on photographs: columns by hand, what judges is named, and a hidden region is hidden from the model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hetero_xmodal.data.tasks.editing import load_pairs
+from hetero_xmodal.editing.pipeline import SHIPPED, load_manipulation_model
+from hetero_xmodal.editing.reconstruct import hidden_images, reconstruct_pairs
+from hetero_xmodal.errors import InputError
+from hetero_xmodal.evaluation.evaluate import evaluate
+from hetero_xmodal.evaluation.photo_tables import hidden_row
+from hetero_xmodal.evaluation.tables import table
+from tests.tiny_data import cub
+
+
+def test_what_is_hidden_does_not_reach_the_painter(monkeypatch):
+    pairs = list(load_pairs("world/scenes", "val", size=3, image_size=64, kinds=("reconstruct",)))
+    model, seen = load_manipulation_model("scenes"), []
+    forward = model.forward
+
+    def spy(graph, images, **options):
+        seen.append((images.clone(), options["hidden"].clone()))
+        return forward(graph, images, **options)
+
+    monkeypatch.setattr(model, "forward", spy)
+    made = reconstruct_pairs(model, pairs)
+    other = []
+    for pair in pairs:  # the same, with something else in the hidden region
+        pixels = np.asarray(pair.image).copy()
+        x1, y1, x2, y2 = pair.region
+        pixels[y1:y2, x1:x2] = 255 - pixels[y1:y2, x1:x2]
+        other.append(Image.fromarray(pixels))
+    for first, second, pair in zip(hidden_images(pairs), other, pairs, strict=True):
+        x1, y1, x2, y2 = pair.region
+        inside, around = np.asarray(first)[y1:y2, x1:x2].astype(int), np.asarray(pair.image)[y1:y2, x1:x2].astype(int)
+        assert np.abs(inside - around).mean() > 5  # it is hidden
+        assert np.array_equal(np.delete(np.asarray(first), range(y1, y2), 0), np.delete(np.asarray(second), range(y1, y2), 0))
+    given, hidden = seen[0]
+    inverted = [type(pair)(**{**vars(pair), "image": image}) for pair, image in zip(pairs, other, strict=True)]
+    reconstruct_pairs(model, inverted)
+    assert (given * hidden).sub(seen[1][0] * hidden).abs().max() < 1e-6
+    assert all(image.size == pair.image.size for image, pair in zip(made, pairs, strict=True))
+    rows = [hidden_row(pairs, lambda some, m=m: (m, None)) for m in ([p.image for p in pairs], made, hidden_images(pairs))]
+    assert rows[0]["MAE"] == 0 and rows[0]["SSIM"] == pytest.approx(100) and rows[2]["MAE, region"] > 5
+    with pytest.raises(InputError, match="no region to hide"):
+        hidden_images([type(pairs[0])(**{**vars(pairs[0]), "region": None})])
+
+
+@pytest.mark.filterwarnings("ignore:FID over")
+def test_the_table_and_the_evaluation_of_photographs(tmp_path, capsys):
+    data = cub(tmp_path)
+    data = data if data.startswith("cub:") else f"cub:{data}"
+    lines = []
+    found = table("cam", data, models=[f"mine={SHIPPED['birds']}"], split="test", pairs=4, image_size=64, tell=lines.append)
+    frame = found["edits"]
+    assert list(frame.index) == ["unchanged input", "mine"] and frame.loc["unchanged input", "L2 (own caption)"] == 0
+    assert "FD by EfficientNet-lite0" in frame and "FID" not in frame and frame.loc["mine", "parameters"] > 1e6
+    assert found["quoted"].loc["CAM", "FID"] == 8.74 and "own numbers" in lines[-1]
+    result = evaluate(str(SHIPPED["birds"]), data, recipe="cam", pairs=4, image_size=64)
+    assert result.scores["BLEU-4"] == pytest.approx(frame.loc["mine", "BLEU-4"])
+    with pytest.raises(InputError, match="judged by its own network"):
+        table("cam", "world/birds", pairs=2, inception=__file__)
+    with pytest.raises(InputError, match="reconstructs no hidden region"):
+        table("mimnet", f"vg:{tmp_path}", models=[str(SHIPPED["birds"]).replace("cam", "mimnet")], pairs=2)

@@ -110,8 +110,9 @@ class Manipulation(Saved):
         self.sentence_scene.save(folder / "sentence_scene.json")
 
     def report(self) -> list[str]:
-        """The given and the edited sentence and the notes, one line each."""
-        return [f"given:  {self.given}", f"edited: {self.sentence}", *(f"note:   {note}" for note in self.notes)]
+        """The instruction, the sentence after it was edited to say what the given image shows, and the notes, one line each."""
+        notes = [f"note: {note}" for note in self.notes]
+        return [f"instruction: {self.given}", f"the sentence, edited to say what the given image shows: {self.sentence}", *notes]
 
     def _rounded(self, mask: dict[str, list[float]]) -> dict[str, list[float]]:
         return {node_type: [round(value, 4) for value in values] for node_type, values in mask.items()}

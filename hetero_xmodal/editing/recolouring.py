@@ -69,7 +69,7 @@ class Recolouring(Saved):
 
     def report(self) -> list[str]:
         """The instruction and the notes, one line each."""
-        return [f"given:  {self.given}", *(f"note:   {note}" for note in self.notes)]
+        return [f"instruction: {self.given}", *(f"note: {note}" for note in self.notes)]
 
     def figure(self) -> Figure:
         """Draw the photograph, the edited one and the mask."""

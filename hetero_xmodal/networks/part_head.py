@@ -57,6 +57,8 @@ class PartHead(Pretrained, nn.Module):
 
     recipe_name = "parts"
     config_class = PartsConfig
+    mean: Tensor
+    scale: Tensor
 
     def __init__(self, config: PartsConfig, vocab: dict[str, Any]) -> None:
         super().__init__()
@@ -67,7 +69,8 @@ class PartHead(Pretrained, nn.Module):
         self.register_buffer("scale", torch.ones(1, _CHANNELS, 1, 1))
         self.head = nn.Conv2d(_CHANNELS + PLACE, len(vocab["parts"]), 1)
         nn.init.normal_(self.head.weight, std=0.01)
-        nn.init.zeros_(self.head.bias)
+        if self.head.bias is not None:
+            nn.init.zeros_(self.head.bias)
 
     @torch.no_grad()
     def settle(self, maps: Tensor) -> None:

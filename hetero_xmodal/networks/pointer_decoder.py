@@ -124,7 +124,8 @@ class PointerDecoder(nn.Module):
 
     def _generate(self, some: Candidates, vectors: Tensor, memory: Tensor, relevance: Tensor, beam: int, longest: int) -> list[int]:
         keys, gate, state = self.begin(some, vectors, memory, relevance)
-        score, paths, done = keys.new_zeros(1), [[]], []
+        paths: list[list[int]] = [[]]
+        score, done = keys.new_zeros(1), []
         for length in range(1, longest + 1):
             n = len(paths)
             wide = Candidates(*(values.expand(n, *values.shape[1:]) for values in some))

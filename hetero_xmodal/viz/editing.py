@@ -92,8 +92,8 @@ def manipulation_figure(result: Any) -> Figure:
         if k == 0:
             _region_boxes(axis, result, regions)
     line = 1 - 4.3 / height
-    for label, text in (("given", result.given), ("edited", result.sentence)):
-        figure.text(0.02, line, f"{label} sentence:", fontsize=9.5, color=GREY, va="top")
+    for label, text in (("instruction", result.given), ("edited sentence", result.sentence)):
+        figure.text(0.02, line, f"{label}:", fontsize=9.5, color=GREY, va="top")
         figure.text(0.145, line, _wrapped(text, 105).replace("$", r"\$"), fontsize=9.5, color=INK, va="top")
         line -= 0.26 / height * (1 + _wrapped(text, 105).count("\n"))
     sides = (("regions", regions, s.VISUAL), ("words", words, s.WORD))

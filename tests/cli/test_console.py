@@ -116,7 +116,7 @@ def test_full_disks_in_the_words_of_libraries(tmp_path):
         (["train", "similarity", "--data", "world/birds", "--out", "OUT"], 0.15),
         (["train", "similarity", "--data", "world/birds", "--out", "OUT"], 1.5),
         (["corpus", "world/scenes", "--out", "OUT"], 3.0),
-        (["retrieve", "two birds near a tree"], 2.0),
+        (["retrieve", "two birds near a tree"], 1.0),
     ],
     ids=["while loading", "while importing", "corpus", "retrieve"],
 )

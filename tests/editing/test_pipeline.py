@@ -129,7 +129,7 @@ def test_the_command(model, tmp_path, capsys):
         str(tmp_path / "out"),
     ]
     assert run([*arguments, "--image-scene", str(tmp_path / "scene.json")]) == 0
-    assert "edited:" in capsys.readouterr().out
+    assert "instruction: this bird has red wings" in capsys.readouterr().out
     made = {p.name for p in (tmp_path / "out").iterdir()}
     assert made == {
         "image.png",

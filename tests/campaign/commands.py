@@ -96,7 +96,21 @@ def _runs(folder: Path) -> None:
         hx.train("dagnn", f"features:{folder / 'features.npz'}", out=folder / name, epochs=1, seed=seed, set=settings, progress=False)
 
 
-INPUTS: dict[str, Callable[[Path], None]] = {"features": _features, "pictures": _pictures, "corpus": _corpus, "runs": _runs}
+def _birds(folder: Path) -> None:
+    from tiny_data import cub
+
+    cub(folder / "cub")
+    for path in (folder / "cub" / "text").rglob("*.txt"):
+        path.write_text("a bird with black wings and a red crown\n")
+
+
+INPUTS: dict[str, Callable[[Path], None]] = {
+    "birds": _birds,
+    "features": _features,
+    "pictures": _pictures,
+    "corpus": _corpus,
+    "runs": _runs,
+}
 
 _RUN = ("log.txt", "*/log.txt", "*.ckpt", "environment.json", "*/environment.json")
 _SMALL = "--set width=16 --set hops=1 --set batch_size=20 --set averaging=0"
@@ -124,6 +138,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("index", "index --data world/scenes --split test --size 6 --out OUT"),
     Command("retrieve", "retrieve a+dog+near+a+tree --size 8 --out OUT", out="page.html", slow=True),
     Command("manipulate", "manipulate IN/birds.png This+bird+has+red+wings. --out OUT", inputs=("pictures",), slow=True),
+    Command("manipulate recolour", "manipulate IN/scenes.png the+car+is+blue --recipe recolour --image-scene IN/scenes.json --out OUT",
+            inputs=("pictures",), slow=True),
+    Command("train parts", "train parts --data cub:IN/cub --size 4 --epochs 2 --out OUT", inputs=("birds",), slow=True),
+    Command("table cam", "table cam --data world/birds --pairs 4 --scenes true --out OUT", out="table.csv", varies=("",), often=0.5,
+            slow=True),
     Command("trace", "trace IN/scenes.png a+dog+on+a+table --recipe algr --out OUT", inputs=("pictures",), slow=True),
     Command("demo", "demo --pairs 8 --out OUT", often=0.5, slow=True),
     Command("compare", "compare IN/one IN/two --data features:IN/features.npz --out OUT", inputs=("runs",), out="compared.csv", slow=True),

@@ -108,7 +108,7 @@ def places(masks: Tensor) -> Tensor:
     """Where each cell is in its bird (B, 3, 32, 32), from the share of bird in each cell (B, 32, 32); mirrored images have mirrored places.
 
     >>> mask = torch.zeros(1, 32, 32); mask[0, 8:24, 4:28] = 1
-    >>> place = places(mask); place[0, 0, 8, 0].round(decimals=2).item(), place[0, 1, 0, 27].round(decimals=2).item()
+    >>> place = places(mask); round(place[0, 0, 8, 0].item(), 2), round(place[0, 1, 0, 27].item(), 2)
     (-0.94, 0.96)
     """
     rows = torch.arange(GRID, dtype=torch.float32)

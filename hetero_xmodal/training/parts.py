@@ -98,7 +98,7 @@ def bird_mask(image: Image.Image, box: Sequence[float]) -> np.ndarray:
 def facts_of(sentences: Sequence[SceneGraph]) -> list[tuple[int, int]]:
     """(part, colour) of every colour of a part that parsed captions name.
 
-    >>> from hetero_xmodal.scenes import SceneObject
+    >>> from hetero_xmodal.scenes import SceneGraph, SceneObject
     >>> facts_of([SceneGraph(objects=[SceneObject("bill", ["long", "black"])])]) == [(1, COLOURS.index("black"))]
     True
     """

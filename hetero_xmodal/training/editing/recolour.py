@@ -5,7 +5,7 @@ that dark outlines, shadows and highlights stay what they are; the two axes of c
 at both ends of lightness, plus a part of how far each pixel was from the mask's mean.
 
 >>> pixels = np.full((8, 8, 3), (40, 60, 200), np.uint8)
->>> pixels[:, 4:] = (20, 20, 24)
+>>> pixels[:, 7:] = (20, 20, 24)  # a dark outline
 >>> red = recoloured(pixels, np.ones((8, 8)), "red")
 >>> bool(red[0, 0, 0] > 150 > 80 > red[0, 0, 2]), bool((red[0, 7] < 60).all())
 (True, True)

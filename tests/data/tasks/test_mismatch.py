@@ -64,8 +64,9 @@ def test_one_class_and_other_kinds_are_refused(tmp_path):
 
 
 def test_training_images_keep_their_sizes_and_splits(tmp_path):
-    """Without a list of test photographs a tenth of the training ones is held out, as before edits were given."""
+    """Without a list of validation photographs a tenth of the training ones is held out, as before edits were given."""
     name = oxford_102(tmp_path)
-    (tmp_path / "trainvalclasses.txt").write_text("class_00001\nclass_00002\n")
+    (tmp_path / "trainvalclasses.txt").write_text("class_00001\n")
+    (tmp_path / "testclasses.txt").write_text("class_00002\n")
     sizes = [len(load_editing_images(name, split, task="mimnet")) for split in ("train", "val", "test")]
-    assert sizes == [20, 2, 2] and load_editing_images(name, "test", task="mimnet")[0].image.size == (220, 200)
+    assert sizes == [11, 1, 12] and load_editing_images(name, "test", task="mimnet")[0].image.size == (220, 200)

@@ -55,7 +55,7 @@ def test_mimnet_beside_cam(capsys):
     ("arguments", "options", "says"),
     [
         (("dagn", "world/scenes"), {}, "did you mean 'dagnn'"),
-        (("cam", "cub:somewhere"), {"models": ["birds"]}, "no true answer"),
+        (("cam", "cub:somewhere"), {"models": ["birds"]}, "'somewhere' does not exist"),
         (("cam", "world/bird"), {}, "did you mean 'world/birds'"),
         (("cam", "world/birds"), {"seeds": 3}, "'seeds' is no option of table cam"),
         (("cam", "world/birds"), {"scenes": "truee"}, "scenes is 'truee'"),

@@ -6,10 +6,13 @@ Exit codes: 0 success; 2 invalid input (one sentence on stderr explains it); 130
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import functools
 import os
+import signal
 import sys
+import threading
 from typing import Annotated, Any
 
 import typer
@@ -70,6 +73,8 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console that cannot show a character shows a question mark
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where a parent process chose otherwise
+        signal.signal(signal.SIGINT, _interrupted)
     code = run(arguments)
     try:
         if sys.stdout is not None:
@@ -80,6 +85,16 @@ def main(arguments: list[str] | None = None) -> None:
         _close_stdout()
         code = _fail(f"the output could not be written ({error.strerror})", 2)
     sys.exit(code)
+
+
+def _interrupted(number: int, frame: Any) -> None:
+    """Ctrl-C. It waits while torch or DGL is imported, whose C++ code would abort the process at an exception."""
+    imported = [getattr(sys.modules.get(name), "__spec__", None) for name in ("torch", "dgl")]
+    if not any(getattr(spec, "_initializing", False) for spec in imported):
+        raise KeyboardInterrupt
+    again = threading.Timer(0.1, _thread.interrupt_main)
+    again.daemon = True
+    again.start()
 
 
 def run(arguments: list[str]) -> int:

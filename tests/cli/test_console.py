@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -153,3 +155,16 @@ def test_a_place_that_cannot_be_written_is_named(words):
     done = typed(*words, "--out", "/proc/nowhere/out")
     last = done.stderr.splitlines()[-1]
     assert done.returncode == 2 and "/proc/nowhere" in last and "fault" not in last and "Traceback" not in done.stderr, done.stderr
+
+
+def test_ctrl_c_waits_while_torch_is_imported(monkeypatch):
+    from hetero_xmodal.cli import main
+
+    spec, again = SimpleNamespace(_initializing=True), threading.Event()
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(__spec__=spec))
+    monkeypatch.setattr(main._thread, "interrupt_main", again.set)
+    main._interrupted(signal.SIGINT, None)
+    assert again.wait(10)  # and comes again
+    spec._initializing = False
+    with pytest.raises(KeyboardInterrupt):
+        main._interrupted(signal.SIGINT, None)

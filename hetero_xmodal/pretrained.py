@@ -74,6 +74,8 @@ def find_model(model: str | Path, *, recipe: str | None = None) -> tuple[Path, s
         raise InputError(f"'{folder}' is a file; give the folder of the model: '{folder.parent}'")
     if found is None:
         names = f", or the name of a shipped model ({', '.join(shipped)})" if shipped else ""
+        others = [name for name, models in SHIPPED.items() if str(model) in models and name != recipe]
+        names += f" (a shipped model of {' and of '.join(others)} has this name; give that recipe too)" if others else ""
         raise InputError(
             f"model folder '{folder}' does not exist{nearest(str(model), shipped)}; give a model folder or the run folder of a "
             f"training{names}"

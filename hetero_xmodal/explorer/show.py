@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import warnings
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,13 +67,17 @@ def _page(corpus: GraphCorpus, query: str, found: Found, most: int, graphs: int)
 
     maker, read = CardMaker(corpus), photo(corpus, 480)
     examples = _examples(corpus, found, most)
-    cards = []
+    cards, unread, paths = [], 0, corpus.frame(unit="image")["path"].tolist()
     for k, (unit, number) in enumerate(examples):
         card = maker.of(unit, number)
         data = read(card.image) if card.image is not None else b""
+        unread += card.image is not None and not data and bool(paths[card.image])
         pair = maker.first_pair(unit, number)
         drawn = _drawing(corpus, pair) if k < graphs and pair is not None else ""
         cards.append(card.html(_address(data, "jpeg"), found.names, more=drawn))
+    if unread:
+        what = "1 image cannot be read, and its place" if unread == 1 else f"{unread} images cannot be read, and their places"
+        warnings.warn(f"{what} on the page {'stays' if unread == 1 else 'stay'} empty", stacklevel=3)
     left_out = f" The first {len(examples)} are shown, each image once." if found.count > len(examples) else ""
     told = f"{_counted(found)}.{left_out}"
     return page(query, f'<p>{escape(told)}</p><div class="cards">{"".join(cards)}</div>')

@@ -76,11 +76,13 @@ FORMATS: dict[str, Format] = {
                kinds=_BOTH),
         Format("coco", "COCO's captions.json, instances.json and images/", "annotations:write_coco", "the data set coco:FOLDER",
                "COCO has no place for attributes, relations, words, bridges, features and labels beyond the classes of boxes, and "
-               "sentences without an image are left out."),
+               "sentences without an image are left out; where the name of an image has other characters than letters, digits, '.', '_' "
+               "and '-', all images are numbered and encoded as PNG."),
         Format("visual-genome", "Visual Genome's scene graphs, phrases and images", "annotations:write_visual_genome",
                "the data set vg:FOLDER,captions=regions",
-               "Visual Genome has no place for scores, provenance, words, bridges, features and labels; images are numbered, those that "
-               "are no JPEG files are encoded as such, and sentences without an image are left out."),
+               "Visual Genome has no place for scores, provenance, words, bridges, features and labels, for the mirror of a relation, and "
+               "for a sentence that an image has twice; images are numbered, those that are no JPEG files are encoded as such, and "
+               "sentences without an image are left out."),
     )
 }  # fmt: skip
 

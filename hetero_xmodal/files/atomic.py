@@ -126,6 +126,8 @@ def _temporary(path: Path, named: str | Path) -> tuple[Path, int]:
         handle, locked = open_locked(temporary, wait=_WAIT)
     except BlockingIOError:
         raise InputError(f"'{named}' is being written by another run; wait until it has ended, or give another path") from None
+    except OSError as error:  # of the file that was asked for, not of the hidden one beside it
+        raise OSError(error.errno, error.strerror, str(named)) from None
     if not locked:  # nothing tells the files of living writers from leftovers: a name of its own
         os.close(handle)
         temporary.unlink(missing_ok=True)

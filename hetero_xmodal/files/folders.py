@@ -191,6 +191,9 @@ def atomic_folder(path: str | Path, kind: FolderKind) -> Iterator[Path]:
             raise _unwritable(path, error) from None
         try:
             yield temporary
+            for path in temporary.rglob("*"):  # before the manifest, whose hashes are remembered with the times of the files
+                if path.is_file():
+                    check_room(path)
             write_manifest(temporary, kind=kind.name)
             _sync_all(temporary)
             replaceable_folder(real, kind)  # again, because the work may have taken long
@@ -256,7 +259,6 @@ def _unwritable(path: str | Path, error: OSError) -> InputError:
 def _sync_all(folder: Path) -> None:
     for place, _, files in os.walk(folder):
         for name in files:
-            check_room(Path(place) / name)
             sync(Path(place) / name)
         sync(Path(place))
 

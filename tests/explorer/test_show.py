@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from small_corpus import SENTENCES, small_corpus
@@ -103,3 +104,11 @@ def test_a_corpus_whose_sentences_name_nothing_is_searched_too(tmp_path):
     bird = hx.SceneGraph(objects=[hx.SceneObject("bird", ["red"], box=(0, 0, 9, 9))], size=(10, 10))
     corpus = hx.GraphCorpus.from_graphs([hx.build_graph(bird, hx.SceneGraph())], ids=["a"])
     assert hx.show(corpus, "red bird", tmp_path / "page.html", graphs=0).pairs.tolist() == [0]
+
+
+def test_images_that_cannot_be_read_are_counted(tmp_path):
+    corpus = small_corpus(tmp_path / "images")
+    path = corpus.frame(unit="image")["path"].iloc[corpus.pair_ends()[0][0]]
+    Path(path).write_bytes(b"torn")
+    with pytest.warns(UserWarning, match="1 image cannot be read, and its place on the page stays empty"):
+        hx.show(corpus, "horse", tmp_path / "page.html")

@@ -73,16 +73,9 @@ class Recolouring(Saved):
 
     def figure(self) -> Figure:
         """Draw the photograph, the edited one and the mask."""
-        from matplotlib.figure import Figure
+        from ..viz.editing import recolouring_figure
 
-        figure = Figure(figsize=(10, 3.6), layout="constrained")
-        shown = ((self.original, "given"), (self.image, "edited"), (self.mask, "recoloured"))
-        for axis, (some, title) in zip(figure.subplots(1, 3), shown, strict=True):
-            axis.imshow(some, cmap="cividis", vmin=0, vmax=1) if title == "recoloured" else axis.imshow(some)
-            axis.set_title(title, fontsize=10)
-            axis.axis("off")
-        figure.suptitle(self.given, fontsize=11)
-        return figure
+        return recolouring_figure(self)
 
     def write(self, folder: Path, *, dpi: int = 150) -> None:
         """Write image, mask, figure, notes and scene graph into an existing folder; see :data:`FILES`."""

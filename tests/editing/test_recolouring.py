@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -44,6 +45,14 @@ def test_a_thing_is_recoloured_inside_its_outline_and_nowhere_else(photo, scene)
     assert result.mask[outside].max() == 0 and result.mask[90, 120] == 1
     again = recolour(photo, "the car is red", image_scene=scene)
     assert again.image.tobytes() == result.image.tobytes()
+
+
+def test_whatever_the_instruction_says_its_figure_is_drawn(photo, scene, tmp_path):
+    result = recolour(photo, "the car is red $ now \\foo$ 公共汽车 " + "and so on " * 200, image_scene=scene)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result.write(tmp_path)
+    assert max(Image.open(tmp_path / "manipulation.png").size) < 2000
 
 
 @pytest.mark.parametrize(

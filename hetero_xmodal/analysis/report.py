@@ -373,10 +373,12 @@ def _sections(
     for name in settings:
         if name not in known:
             raise InputError(f"there are settings for {name!r}{nearest(name, known)}; analyses with settings are {', '.join(known)}")
+        if name in SECTIONS and name not in names:
+            raise InputError(f"there are settings for {name!r}, which is not among the analyses that are to be made; add it to what")
     other = _opened(compare) if compare is not None else None
     if by is not None and len(corpus.splits) < 2:
         found = f"one split, {corpus.splits[0]}" if corpus.splits else "no splits"
-        raise InputError(f"the corpus has {found}; a comparison by split needs two: build the corpus with --split all")
+        raise InputError(f"the corpus has {found}; a comparison by split needs two: build the corpus with --split all, and without --size")
     made = {name: SECTIONS[name].run(corpus, **settings.get(name, {})) for name in names if name in SECTIONS}
     options: dict[str, Any] = dict(settings.get("compare", {}))
     if other is not None:

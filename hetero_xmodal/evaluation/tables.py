@@ -339,7 +339,8 @@ def _named(models: Sequence[str | Path] | None, recipe: str, data: str, label: s
     """Name of the row -> model folder, of texts such as ``"birds"``, ``"runs/one"`` and ``"mine=runs/one"``."""
     world = data.removeprefix("world/")
     if models is None and world not in SHIPPED[recipe]:
-        raise InputError(f"no {recipe} model is shipped for '{data}'; give the folder of a trained one (--model FOLDER; in Python models=[...])")
+        where = "--model FOLDER; in Python models=[...]"
+        raise InputError(f"no {recipe} model is shipped for '{data}'; give the folder of a trained one ({where})")
     found = {}
     for text in [world] if models is None else models:
         name, _, folder = str(text).rpartition("=")

@@ -20,6 +20,11 @@ _HOME = {
     "BudgetConfig": "base",
     "TAGAN": "tagan",
     "ManiGAN": "manigan",
+    "SIMSG": "simsg",
+    "SIMSGConfig": "simsg",
+    "ConditionalSg2im": "simsg",
+    "GraphEdit": "simsg",
+    "SceneVocabulary": "scene_tensors",
 }
 __all__ = list(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

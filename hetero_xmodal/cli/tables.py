@@ -125,6 +125,9 @@ Compared = Annotated[
 ]
 EditPairs = Annotated[int, typer.Option(help="Number of pairs of image and instruction.")]
 PixelSize = Annotated[int, typer.Option(help="Side of the images in pixels.")]
+Baselines = Annotated[
+    Path | None, typer.Option(help="Folder of trained baselines (TAGAN, ManiGAN, SIMSG), as benchmarks/edit_baselines.py writes it.")
+]
 Inception = Annotated[Path | None, typer.Option(help="Torchvision's weights of Inception-v3, for IS and FD of photographs.")]
 AlexNet = Annotated[Path | None, typer.Option(help="Torchvision's weights of AlexNet, for LPIPS of photographs.")]
 Split = Annotated[str, typer.Option(help="train, val or test.")]
@@ -149,6 +152,7 @@ def table_cam(
     image_size: PixelSize = 64,
     scenes: o.Scenes = "detector",
     similarity: o.Similarity = None,
+    baselines: Baselines = None,
     inception: Inception = None,
     alexnet: AlexNet = None,
     out: o.TableFile = None,
@@ -156,7 +160,7 @@ def table_cam(
     """CAM's edits and sentences against the true answer, beside the unchanged input and the true answer itself."""
     _table(
         "cam", data, out=out, models=model, split=split, pairs=pairs, image_size=image_size, scenes=scenes,
-        similarity=similarity, inception=inception, alexnet=alexnet,
+        similarity=similarity, baselines=baselines, inception=inception, alexnet=alexnet,
     )  # fmt: skip
 
 
@@ -178,6 +182,7 @@ def table_mimnet(
     pairs: EditPairs = 500,
     image_size: PixelSize = 128,
     similarity: o.Similarity = None,
+    baselines: Baselines = None,
     inception: Inception = None,
     alexnet: AlexNet = None,
     out: o.TableFile = None,
@@ -193,6 +198,7 @@ def table_mimnet(
         pairs=pairs,
         image_size=image_size,
         similarity=similarity,
+        baselines=baselines,
         inception=inception,
         alexnet=alexnet,
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..checks import check_choice, check_count
 from ..data.registry import check_data
 from ..errors import InputError, nearest
-from ..files import existing_file
+from ..files import existing_file, existing_folder
 from ..pretrained import SHIPPED, find_model
 from ..training.options import Assignments, assignments, call_with, check_settings, split_sizes, table_file
 from .evaluate import check_edits, edited
@@ -50,7 +50,7 @@ def table(
     protocol: str | None = None,
     models: Sequence[str | Path] | None = None,
     cam: Sequence[str | Path] | None = None,
-    baselines: Mapping[str, Any] | None = None,
+    baselines: Mapping[str, Any] | str | Path | None = None,
     split: str | None = None,
     pairs: int | None = None,
     image_size: int | None = None,
@@ -93,7 +93,8 @@ def table(
     protocol : of recall, see :func:`hetero_xmodal.evaluate`.
     models : models to compare: a folder, the name of a shipped model, or ``"NAME=FOLDER"``; the shipped one that suits *data* if left out.
     cam : CAMs beside MIM-Nets.
-    baselines : name -> method with ``manipulate(pairs)``, such as a trained :mod:`hetero_xmodal.baselines.editing`.
+    baselines : a folder of trained :mod:`hetero_xmodal.baselines.editing`, as ``benchmarks/edit_baselines.py`` writes it, or name -> method
+        with ``manipulate(pairs)``. A method that paints from a scene graph has a row for the true graphs (GT) and for predicted ones (P).
     split, pairs, image_size, scenes, similarity : as for :func:`hetero_xmodal.evaluate`; the validation split and 500 pairs if left out.
     tell, note : receive each table as text, and each line about the progress, e.g. ``print``.
 
@@ -115,6 +116,8 @@ def table(
         for file, what in ((inception, "weights of Inception-v3"), (alexnet, "weights of AlexNet")):
             if file is not None:
                 existing_file(file, what)
+    if isinstance(baselines, str | Path):
+        existing_folder(baselines, "folder of baselines")
     check_data(data, "trail" if recipe == "compositional" else recipe)
     check_count("seeds", seeds)
     check_count("epochs", epochs)
@@ -351,7 +354,7 @@ def _edit_table(
     data: str,
     methods: dict[str, Edit],
     *,
-    baselines: Mapping[str, Any] | None,
+    baselines: Mapping[str, Any] | str | Path | None,
     split: str,
     pairs: int,
     image_size: int,
@@ -370,8 +373,7 @@ def _edit_table(
 
         judge = load_similarity(similarity)
     some = list(load_pairs(data, split, size=pairs, image_size=image_size))
-    for name, method in (baselines or {}).items():
-        methods[name] = method.manipulate
+    methods |= _baseline_rows(_baselines(baselines))
     rows = {}
     for name, row in edit_rows(some, methods, inception=inception, similarity=judge):
         rows[name] = row if sentences else {key: value for key, value in row.items() if key not in _SENTENCE_COLUMNS}
@@ -380,6 +382,25 @@ def _edit_table(
     frame = frame[[*(c for c in frame.columns if c != SECONDS), *([SECONDS] if SECONDS in frame else [])]]
     frame.attrs["pairs"] = f"{data}, {split}: {len(some)} pairs of {image_size} pixels"
     yield "edits", frame, f"{frame.attrs['pairs']}\n{frame.to_string(float_format='{:.4f}'.format, na_rep='')}"
+
+
+def _baselines(given: Mapping[str, Any] | str | Path | None) -> dict[str, Any]:
+    """Name -> method, of a mapping or a folder."""
+    if not isinstance(given, str | Path):
+        return dict(given or {})
+    from ..baselines.editing import load_baselines
+
+    return dict(load_baselines(given))
+
+
+def _baseline_rows(methods: Mapping[str, Any]) -> dict[str, Edit]:
+    """Name of the row -> edit; a method that paints from a scene graph has several rows."""
+    from ..editing.graph_edits import graph_rows
+
+    rows: dict[str, Edit] = {}
+    for name, method in methods.items():
+        rows |= graph_rows(name, method) if hasattr(method, "edit") else {name: method.manipulate}
+    return rows
 
 
 def _similarity(model: str | Path | None) -> Path | None:
@@ -416,7 +437,7 @@ def _photo_table(
     methods: dict[str, Edit],
     folders: Mapping[str, Path],
     *,
-    baselines: Mapping[str, Any] | None,
+    baselines: Mapping[str, Any] | str | Path | None,
     similarity: Path | None,
     **options: Any,
 ) -> Iterator[tuple[str, pd.DataFrame, str]]:
@@ -432,9 +453,12 @@ def _photo_table(
     for name, folder in folders.items():
         tensors, _ = read_safetensors(folder / "model.safetensors", "model weights")
         sizes[name] = sum(values.numel() for values in tensors.values())
-    for name, method in (baselines or {}).items():
-        methods[name] = method.manipulate
-        sizes[name] = sum(values.numel() for values in method.parameters())
+    for name, method in _baselines(baselines).items():
+        if (kind_of_data(data) == "captions") == hasattr(method, "edit"):
+            continue  # a caption of another image is no change of a scene graph, and who is given no region would see what is hidden
+        new = {f"{name} (GT)": method.manipulate} if hasattr(method, "edit") else {name: method.manipulate}
+        methods |= new
+        sizes |= dict.fromkeys(new, sum(values.numel() for values in method.parameters()))
     frame, quoted = photo_table(data, methods, recipe=recipe, parameters=sizes, similarity=judge, **options)
     yield "edits", frame, f"{frame.attrs['pairs']}\n{frame.to_string(float_format='{:.4f}'.format, na_rep='')}"
     if quoted is not None:
@@ -453,7 +477,7 @@ def _cam(
     data: str,
     *,
     models: Sequence[str | Path] | None = None,
-    baselines: Mapping[str, Any] | None = None,
+    baselines: Mapping[str, Any] | str | Path | None = None,
     split: str = "val",
     pairs: int = 500,
     image_size: int = 64,
@@ -484,7 +508,7 @@ def _mimnet(
     *,
     models: Sequence[str | Path] | None = None,
     cam: Sequence[str | Path] | None = None,
-    baselines: Mapping[str, Any] | None = None,
+    baselines: Mapping[str, Any] | str | Path | None = None,
     split: str = "val",
     pairs: int = 500,
     image_size: int = 128,

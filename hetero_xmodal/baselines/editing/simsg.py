@@ -23,6 +23,7 @@ pixels, 5 layers and a decoder for a graphics card); the frozen encoder of phi a
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -319,6 +320,12 @@ class SIMSG(nn.Module):
         self.painter = Painter(config.layout, config.channels)
         self.history: list[dict[str, float]] = []
 
+    def pasting(self) -> SIMSG:
+        """The same method with the same weights, but *pasted*."""
+        other = copy.copy(self)
+        other.pasted = True
+        return other
+
     def train(self, mode: bool = True) -> SIMSG:
         super().train(mode)
         self.encoder.eval()
@@ -450,13 +457,12 @@ class SIMSG(nn.Module):
 
         at = [k for k, edit in enumerate(edits) if edit is not None]
         out, size = list(images), self.image_size
-        generator = torch.Generator().manual_seed(seed)
         self.eval()
         for start in range(0, len(at), 64):
             few = at[start : start + 64]
             given = np.stack([np.asarray(images[k].convert("RGB").resize((size, size))) for k in few])
             real = torch.from_numpy(given).permute(0, 3, 1, 2).float() / 127.5 - 1
-            made, mask = self._painted(real, [images[k].size for k in few], [edits[k] for k in few], generator)
+            made, mask = self._painted(real, [images[k].size for k in few], [edits[k] for k in few], torch.Generator().manual_seed(seed))
             if self.pasted:
                 made = torch.where(mask.bool(), made, real)
             pixels = ((made.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
@@ -479,7 +485,7 @@ class SIMSG(nn.Module):
         features = self.encoder.regions(self.encoder.maps(real), before.clamp(0, 1), scenes.owner)
         seen = torch.ones(len(before), dtype=torch.bool)
         seen[torch.tensor([k + int(at) for e, at in zip(edits, scenes.objects_at, strict=False) for k in e.changed], dtype=torch.int64)] = False
-        noise = torch.randn(real.shape, generator=generator)
+        noise = torch.randn(real.shape[1:], generator=generator)  # the same for every image, whatever it is edited together with
         return self(torch.where(mask.bool(), noise, real), mask, scenes, features, seen, scenes.placed)[0], mask
 
     def manipulate(self, pairs: Iterable[ManipulationPair]) -> tuple[list[Image.Image], list[str]]:

@@ -13,10 +13,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 
-from hetero_xmodal.baselines.editing import load_baselines
+from hetero_xmodal.baselines.editing import SIMSG, load_baselines
 from hetero_xmodal.data.tasks.editing import load_pairs
 from hetero_xmodal.editing.pipeline import load_manipulation_model
 from hetero_xmodal.editing.reconstruct import hidden_images, reconstruct_pairs
@@ -30,6 +31,10 @@ def predicted(pairs: list) -> list:
     """The pairs with what the world's detector finds as their scene graphs."""
     scenes = parse_images([pair.image for pair in pairs], detector="world", progress=False)
     return [replace(pair, scene=scene) for pair, scene in zip(pairs, scenes, strict=True)]
+
+
+def _images(method: SIMSG, pairs: list) -> tuple[list, None]:
+    return method.manipulate(pairs)[0], None
 
 
 def main() -> None:
@@ -49,8 +54,7 @@ def main() -> None:
     methods: dict[str, Edit] = {"CAM": lambda few: (reconstruct_pairs(cam, few), None)}
     for name, method in load_baselines(options.baselines) if options.baselines else ():
         if hasattr(method, "edit"):
-            methods[name] = lambda few, method=method: (method.manipulate(few)[0], None)
-            methods[f"{name}, pasted"] = lambda few, method=method.pasting(): (method.manipulate(few)[0], None)
+            methods |= {name: partial(_images, method), f"{name}, pasted": partial(_images, method.pasting())}
     rows = {"filled from around": hidden_row(pairs, lambda few: (hidden_images(few), None), alexnet=options.alexnet)}
     for name, method in methods.items():
         for which, few in graphs.items():

@@ -23,8 +23,9 @@ def _table(recipe: str, data: str, *, out: Path | None, **options: Any) -> None:
     from ..evaluation.tables import table
 
     table(recipe, data, out=out, tell=say, note=note, **options)
-    if out is not None:
-        say(f"wrote {out}")
+    for file in (out, options.get("figure")):
+        if file is not None:
+            say(f"wrote {file}")
 
 
 @app.command(
@@ -130,6 +131,7 @@ Baselines = Annotated[
 ]
 Inception = Annotated[Path | None, typer.Option(help="Torchvision's weights of Inception-v3, for IS and FD of photographs.")]
 AlexNet = Annotated[Path | None, typer.Option(help="Torchvision's weights of AlexNet, for LPIPS of photographs.")]
+FigureFile = Annotated[Path | None, typer.Option(help="Also draw the first pairs, one column a method: a .png, .pdf or .svg file.")]
 Split = Annotated[str, typer.Option(help="train, val or test.")]
 
 
@@ -140,6 +142,7 @@ Split = Annotated[str, typer.Option(help="train, val or test.")]
         "hetero-xmodal table cam --data cub:FOLDER --model runs/cub --split test --pairs 100 --similarity runs/similarity",
         "hetero-xmodal table cam --data vg:FOLDER --model runs/vg --split test --pairs 100",
         "hetero-xmodal table cam --data world/scenes --model scenes --model mine=runs/scenes --scenes true --out cam.csv",
+        "hetero-xmodal table cam --data world/scenes --pairs 100 --baselines FOLDER --figure cam.png",
     ),
 )
 def table_cam(
@@ -155,12 +158,13 @@ def table_cam(
     baselines: Baselines = None,
     inception: Inception = None,
     alexnet: AlexNet = None,
+    figure: FigureFile = None,
     out: o.TableFile = None,
 ) -> None:
     """CAM's edits and sentences against the true answer, beside the unchanged input and the true answer itself."""
     _table(
         "cam", data, out=out, models=model, split=split, pairs=pairs, image_size=image_size, scenes=scenes,
-        similarity=similarity, baselines=baselines, inception=inception, alexnet=alexnet,
+        similarity=similarity, baselines=baselines, inception=inception, alexnet=alexnet, figure=figure,
     )  # fmt: skip
 
 
@@ -185,6 +189,7 @@ def table_mimnet(
     baselines: Baselines = None,
     inception: Inception = None,
     alexnet: AlexNet = None,
+    figure: FigureFile = None,
     out: o.TableFile = None,
 ) -> None:
     """MIM-Net's edits against the true answer, beside the unchanged input, the true answer and CAM."""
@@ -201,4 +206,5 @@ def table_mimnet(
         baselines=baselines,
         inception=inception,
         alexnet=alexnet,
+        figure=figure,
     )

@@ -8,7 +8,6 @@ from hetero_xmodal.editing.graph_edits import planned_edit, planned_edits
 from hetero_xmodal.scenes import SceneGraph, SceneObject
 
 
-
 def test_the_plan_on_annotated_graphs_is_the_true_edit():
     for data, number in (("world/scenes", 24), ("world/birds", 12)):
         same, pairs = 0, list(load_pairs(data, "val", size=number, image_size=64))

@@ -1,4 +1,4 @@
-"""Scene graphs as flat tensors, in the form that graph baselines learn from: objects, and one triple (subject, predicate, object) a relation.
+"""Scene graphs as flat tensors, as graph baselines learn from them: objects, and one triple (subject, predicate, object) a relation.
 
 Every graph gets one more object, ``__image__``, whose box is the whole image, and a relation ``in image`` from each object to it, so that
 no object is without a relation (sg2im, SIMSG).

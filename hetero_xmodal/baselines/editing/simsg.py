@@ -109,8 +109,8 @@ def triple_recipe(width: int, hidden: int, layers: int) -> Recipe:
             Step(f"triples hear both ends ({k})", list(ends), equation="sg2im", send=ends, update=heard, writes="m"),
             Step(f"objects hear their triples ({k})", list(back), equation="sg2im", send=back, gather="mean", update=update, reads="m",
                  writes="h"),
-            Step(f"predicates of the triples ({k})", itself(TRIPLE), equation="sg2im", send=nn.Sequential(nn.Linear(hidden, width), nn.ReLU()),
-                 reads="m", writes="h"),
+            Step(f"predicates of the triples ({k})", itself(TRIPLE), equation="sg2im",
+                 send=nn.Sequential(nn.Linear(hidden, width), nn.ReLU()), reads="m", writes="h"),
         ]  # fmt: skip
     return Recipe(steps, name="SIMSG: graph network")
 
@@ -430,13 +430,15 @@ class SIMSG(nn.Module):
             return {name: values.float() for name, values in self.encoder.maps(images).items()}
 
     @staticmethod
-    def _judged(
-        critics: Critics, optimiser: torch.optim.Optimizer, made: Tensor, real: Tensor, scenes: SceneTensors
-    ) -> dict[str, Tensor]:
+    def _judged(critics: Critics, optimiser: torch.optim.Optimizer, made: Tensor, real: Tensor, scenes: SceneTensors) -> dict[str, Tensor]:
         """One step of the discriminators, then what they say of the images made."""
         patches, objects, read = critics(real, scenes)
         fake_patches, fake_objects, _ = critics(made.detach(), scenes)
-        losses = {"D_image": _say(patches, 1) + _say(fake_patches, 0), "D_objects": _say(objects, 1) + _say(fake_objects, 0), "D_read": read}
+        losses = {
+            "D_image": _say(patches, 1) + _say(fake_patches, 0),
+            "D_objects": _say(objects, 1) + _say(fake_objects, 0),
+            "D_read": read,
+        }
         optimiser.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
         optimiser.step()
@@ -478,13 +480,12 @@ class SIMSG(nn.Module):
         hidden = torch.tensor([box for edit in edits for box in edit.hidden], dtype=torch.float32).reshape(-1, 4)
         of = torch.repeat_interleave(torch.arange(len(edits)), torch.tensor([len(edit.hidden) for edit in edits]))
         mask = _union(hidden / sides[of], of, len(edits), self.image_size)
-        before = scenes.boxes.clone()
-        before[~scenes.is_image] = torch.tensor([box for e in edits for box in e.visible_boxes], dtype=torch.float32).reshape(-1, 4) / sides[
-            scenes.owner[~scenes.is_image]
-        ]
-        features = self.encoder.regions(self.encoder.maps(real), before.clamp(0, 1), scenes.owner)
-        seen = torch.ones(len(before), dtype=torch.bool)
-        seen[torch.tensor([k + int(at) for e, at in zip(edits, scenes.objects_at, strict=False) for k in e.changed], dtype=torch.int64)] = False
+        before, things = scenes.boxes.clone(), ~scenes.is_image
+        visible = torch.tensor([box for edit in edits for box in edit.visible_boxes], dtype=torch.float32).reshape(-1, 4)
+        before[things] = (visible / sides[scenes.owner[things]]).clamp(0, 1)
+        features = self.encoder.regions(self.encoder.maps(real), before, scenes.owner)
+        changed = [k + int(at) for edit, at in zip(edits, scenes.objects_at, strict=False) for k in edit.changed]
+        seen = torch.ones(len(before), dtype=torch.bool).index_fill(0, torch.tensor(changed, dtype=torch.int64), False)
         noise = torch.randn(real.shape[1:], generator=generator)  # the same for every image, whatever it is edited together with
         return self(torch.where(mask.bool(), noise, real), mask, scenes, features, seen, scenes.placed)[0], mask
 

@@ -240,6 +240,13 @@ def cam_table(
     tell: Tell | None = None,
     note: Tell | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame, str]]:
+    """Name, table and text of CAM's tables on *data*; the options are those of :func:`hetero_xmodal.table`.
+
+    Raises
+    ------
+    InputError
+        If there is no model for these data, or networks are named that judge photographs only.
+    """
     found, judge = _named(models, "cam", data, "CAM"), _similarity(similarity)
     if kind_of_data(data) != "world":
         making = _reconstruct_edit if kind_of_data(data) == "hidden" else partial(_cam_edit, scenes="true")
@@ -271,6 +278,13 @@ def mimnet_table(
     tell: Tell | None = None,
     note: Tell | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame, str]]:
+    """Name, table and text of MIM-Net's tables on *data*; the options are those of :func:`hetero_xmodal.table`.
+
+    Raises
+    ------
+    InputError
+        If there is no model or no table for these data, or networks are named that judge photographs only.
+    """
     others, found = _named(cam, "cam", data, "CAM") if cam else {}, _named(models, "mimnet", data, "MIM-Net")
     judge = _similarity(similarity)
     if kind_of_data(data) == "hidden":

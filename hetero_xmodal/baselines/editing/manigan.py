@@ -206,8 +206,10 @@ def word_correlation(regions: Tensor, words: Tensor, mask: Tensor, *, sharpness:
 
     >>> words = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
     >>> mask = torch.ones(1, 2, dtype=torch.bool)
-    >>> round(float(word_correlation(5 * words, words, mask, sharpness=50)), 3), round(float(word_correlation(-words, words, mask)), 3)
-    (1.0, -0.293)
+    >>> round(float(word_correlation(5 * words, words, mask, sharpness=50)), 3)
+    1.0
+    >>> round(float(word_correlation(torch.tensor([[[1.0, 0.0]]]), words, mask)), 3)      # of two words one is shown
+    0.5
     """
     score = torch.einsum("brd,btd->btr", F.normalize(regions, dim=2), F.normalize(words, dim=2))
     context = torch.einsum("btr,brd->btd", (sharpness * score).softmax(2), regions)
@@ -268,7 +270,8 @@ class ManiGAN(SentenceBaseline):
         return made[-1], divergence
 
     def stages(self, images: Tensor, tokens: Tensor, *, details: bool) -> tuple[list[Tensor], tuple[Tensor, Tensor, Tensor], Tensor]:
-        """The images of the main module's stages, the last one replaced by the DCM's if *details*; words, mask, sentence; divergence."""
+        """Images (B, 3, s, s) of the stages, the last replaced by the DCM's if *details*; words (B, t, w), mask (B, t) and sentence (B, w);
+        divergence, a scalar. From images (B, 3, S, S) and token ids (B, t)."""
         with torch.no_grad():
             words, mask, sentence = self.matching.sentence_codes(tokens)
             maps = self.encoder.maps(images)

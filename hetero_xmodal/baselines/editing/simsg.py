@@ -284,7 +284,7 @@ class SIMSG(nn.Module):
     >>> method = SIMSG(SceneVocabulary.of([scene]), make_encoder("world"), image_size=32, config=config, budget=budget)
     >>> _ = method.fit(torch.zeros(2, 3, 32, 32, dtype=torch.uint8), [scene, scene])
     >>> sorted(method.history[0])[:3]
-    ['D_image', 'D_objects', 'G_image']
+    ['D_image', 'D_objects', 'D_read']
     """
 
     name: ClassVar[str] = "SIMSG"

@@ -189,11 +189,16 @@ class Analysis:
             for part, table in section.tables.items():
                 write_text(folder / f"{name}_{part}.csv", csv_of(written(table), index=False))
         pages = ExamplePages(self.corpus) if self.corpus is not None and examples else None
-        self._page(pages, examples).write(folder)
-        if pages is not None:
-            pages.write(folder)
+        elsewhere = {
+            name: {column: ExamplePages(corpus, folder=f"examples_{name}") for column, corpus in section.elsewhere.items()}
+            for name, section in (self.sections.items() if examples else ())
+        }
+        self._page(pages, elsewhere, examples).write(folder)
+        for place in (pages, *(place for of_section in elsewhere.values() for place in of_section.values())):
+            if place is not None:
+                place.write(folder)
 
-    def _page(self, pages: ExamplePages | None, examples: int) -> Page:
+    def _page(self, pages: ExamplePages | None, elsewhere: Mapping[str, Mapping[str, ExamplePages]], examples: int) -> Page:
         from ..viz.page import Page
 
         figures, page = self.figures(), Page(self._title, inline=True)
@@ -202,7 +207,8 @@ class Analysis:
         if self.sections:
             page.contents()
         for name, section in self.sections.items():
-            add_section(page, name, section, figures.get(f"section_{name}"), self.numbers, pages, most=examples)
+            figure, other = figures.get(f"section_{name}"), elsewhere.get(name)
+            add_section(page, name, section, figure, self.numbers, pages, elsewhere=other, most=examples)
         if self.shows_counts:
             self._add_counts(page, figures, pages, examples)
         return page

@@ -488,11 +488,13 @@ def test_rows_lead_to_their_examples(world, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
-def test_what_is_asked_for_is_checked_before_the_work(world):
+def test_what_is_asked_for_is_checked_before_the_work(world, monkeypatch):
+    monkeypatch.setattr("hetero_xmodal.analysis.tables.sizes", lambda *args: pytest.fail("it was counted"))
     assert chosen_sections("all") == ("counts", *SECTIONS)
     for call, message in (
         ({"what": "biass"}, "no analysis 'biass' .did you mean 'bias'"), ({"by": "splits"}, "by is 'splits'"),
         ({"what": "labels", "settings": {"labels": {"tau": 2}}}, "tau is 2"), ({"settings": {"lables": {}}}, "did you mean 'labels'"),
+        ({"compare": "nowhere"}, "nowhere"),
     ):  # fmt: skip
         with pytest.raises(hx.InputError, match=message):
             hx.analyze(world, **call)

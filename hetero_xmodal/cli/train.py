@@ -28,6 +28,10 @@ def _train(recipe: str, data: str | None, *, out: Path, then: str = "", **option
     say(f"wrote {out / 'model'}{then}")
 
 
+def _tested_with(recipe: str, data: str, out: Path) -> str:
+    return f"; test it with: hetero-xmodal evaluate {recipe} --data {data} --model {out}"
+
+
 @app.command(
     "dagnn",
     epilog=examples(
@@ -96,8 +100,7 @@ def train_algr(
     _train(
         "algr", data, out=out, preset=preset, set=set, images=images, detector=detector, texts=texts, size=size, epochs=epochs,
         patience=patience, seed=seed, resume=resume, workers=workers, engine=engine, scheduler=scheduler, accelerator=accelerator,
-        devices=devices, strategy=strategy,
-        then=f"; test it with: hetero-xmodal evaluate algr --data {data} --model {out}",
+        devices=devices, strategy=strategy, then=_tested_with("algr", data, out),
     )  # fmt: skip
 
 
@@ -137,8 +140,7 @@ def train_trail(
     _train(
         "trail", data, out=out, preset=preset, set=set, images=images, detector=detector, texts=texts, size=size, epochs=epochs,
         patience=patience, seed=seed, resume=resume, workers=workers, engine=engine, scheduler=scheduler, accelerator=accelerator,
-        devices=devices, strategy=strategy,
-        then=f"; test it with: hetero-xmodal evaluate trail --data {data} --model {out}",
+        devices=devices, strategy=strategy, then=_tested_with("trail", data, out),
     )  # fmt: skip
 
 

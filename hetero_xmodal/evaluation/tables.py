@@ -209,7 +209,7 @@ def _algr(
     sizes = split_sizes(size)
     from ..baselines.matching.rows import ROWS
     from ..metrics import PROTOCOLS
-    from ..training.api import check_inputs
+    from ..training.matching_by_name import check_inputs
     from ..training.table_rows import ALGR_TABLES, check_algr_rows
 
     check_choice("protocol", protocol, PROTOCOLS)
@@ -252,14 +252,14 @@ def _compositional(
     note: Tell | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame, str]]:
     sizes = {"train": 600, "val": 300, "test": 500} | (split_sizes(size) or {})
-    from ..training.api import check_inputs, typed_inputs
+    from ..training.matching_by_name import check_inputs, usual_inputs
     from ..training.table_rows import COMPOSITIONAL_ROWS
 
     if data.partition(":")[0] != "world/scenes":
         raise InputError(f"swap sets are made of world/scenes, where it is known what is true; '{data}' has none")
     for row in rows or ():
         check_choice("row", row, COMPOSITIONAL_ROWS)
-    regions = check_inputs(typed_inputs(data, images, texts)[0], texts, data=data)
+    regions = check_inputs(usual_inputs("trail", data, images, texts)[0], texts, data=data)
     check_settings("trail", data, preset, set or [], epochs=epochs)
     from ..data.tasks.matching import load_matching_data, load_swaps
     from ..training.compositional import compositional_table

@@ -13,9 +13,9 @@ mimnet-localisation   where the text localisation unit opens, for an image's own
 mimnet-words          which memories each word recalls (MIM-Net, Figure 8)
 ====================  ========================================================================================================
 
-BASELINES are what edit_baselines.py trained; without them their columns are left out. cam-ablation switches a part off in the trained model;
-the papers train without it: benchmarks/edit_ablations.py does, and its models are compared by `table cam --model NAME=FOLDER --figure FILE`.
-The numbers of the papers' figures are as far as their texts tell them.
+BASELINES are what edit_baselines.py trained; without them their columns are left out. cam-ablation switches a part off in the trained
+model, where the paper trains without it, as benchmarks/edit_ablations.py does. The numbers of the figures are as far as the papers' texts
+tell them.
 """
 
 from __future__ import annotations

@@ -156,7 +156,8 @@ def _write_items(dataset, part: Path, split: str, out: Path, progress: bool, sce
                 "sentence_scenes": [s.to_dict() for s in item.sentence_scenes],
             }
             advance()
-    info = {"description": f"{dataset.name}, {split}", "version": "1"}
+    kind = dataset.name.partition(":")[0]  # without the place on this machine
+    info = {"description": f"{kind}, {split}", "version": "1"}
     write_json(part / "captions.json", {"info": info, "images": images, "annotations": captions})
     kinds = [{"id": i, "name": n} for n, i in categories.items()]
     if any(entry["scene"] is not None for entry in items.values()):

@@ -255,7 +255,7 @@ owners = (torch.tensor([[1.0], [0.0]]), torch.tensor([[0.0], [1.0]]))
 mine = layer((x["visual"]["x"], x["word"]["x"]), (joined, joined), owners)
 for side, rows in zip(("visual", "word"), mine, strict=True):
     same = torch.allclose(rows, trace.states[side]["h1"])
-    print(f"{side}: {rows.numpy().round(3).tolist()}, as the recipe: {same}")
+    print(side, rows.numpy().round(3), f"as the recipe: {same}", sep="\n")
 
 # %% [markdown]
 r"""

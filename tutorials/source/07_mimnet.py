@@ -135,7 +135,7 @@ So a word recalls what is *near* it, by a Gaussian of width 1, and in addition w
 as $m_1$, although it is farther from the first word. Two consequences:
 
 - Weights are positive and sum to 1, so every recalled texture, and every mean of them, lies **in the convex hull** of the memories. A colour that is no mixture of them cannot be recalled, whatever the word.
-- There is no $\sqrt{d}$ under the scores, as in transformers. Their scale decides how many memories take part: dividing by a temperature $T$ leads from *one* memory ($T \to 0$) to the mean of *all* ($T \to \infty$).
+- There is no $\sqrt{d}$ under the scores, as in transformers. Their scale decides how many memories take part: dividing by a temperature $T$ leads from *one* memory ($T \to 0$; or several, where scores are equal, as in the toy) to the mean of *all* ($T \to \infty$).
 """
 
 # %%
@@ -150,7 +150,7 @@ def kernel_weights(h, m, length=True):
 softmax = (h @ memory.T).softmax(1)
 print("softmax = kernel:", torch.allclose(kernel_weights(h, memory), softmax))
 nearness = kernel_weights(h, memory, length=False)
-print("by distance alone:", nearness.numpy().round(3).tolist())
+print("by distance alone:", nearness.numpy().round(3), sep="\n")
 
 # %%
 rows = {}
@@ -253,11 +253,11 @@ def refine(v_u, recalled):
 
 v_i = torch.tensor([[2.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
 alpha = where.detach()
-print("blended:", (alpha * v_c + (1 - alpha) * v_i).numpy().round(3).tolist())
+print("blended:", (alpha * v_c + (1 - alpha) * v_i).numpy().round(3), sep="\n")
 v_u = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
 with torch.no_grad():
     mine = refine(v_u, recalled)
-print("fine:   ", mine.numpy().round(3).tolist())
+print("fine:", mine.numpy().round(3), sep="\n")
 
 # %%
 gated = Step(
@@ -472,6 +472,8 @@ print(f"only CAM {only_cam}, only MIM-Net {only_mim}: p = {p:.2f}")
 
 # %% [markdown]
 r"""
+Eight to two looks decisive, and a coin is as uneven in one case of nine. Look at more pairs before you write *better*.
+
 **Where there is no truth**, on photographs, other measures are used: the distance of feature statistics
 ([FID, Heusel and others, 2017](https://doi.org/10.48550/arXiv.1706.08500)) says whether images look like real ones, and a perceptual distance
 ([LPIPS, Zhang and others, 2018](https://doi.org/10.48550/arXiv.1801.03924)) or [SSIM (Wang and others, 2004)](https://doi.org/10.1109/TIP.2003.819861) how much has
@@ -560,7 +562,6 @@ $$m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t, \qquad s_t = \beta_2 s_{t-1} + (1
 
 **On paper**, with $\beta_1 = 0.9$, $\beta_2 = 0.999$, any gradient $g > 0$ in step 1 and *zero* in step 2: $m_2 = 0.09\, g$, divided by $1 - 0.81$ that is $0.474\, g$; $s_2 = 0.000999\, g^2$, divided by $1 - 0.998001$ that is $0.4998\, g^2$. So $\Delta_2 = -\eta \cdot 0.474 / 0.707 = -0.67\, \eta$: two
 thirds of a full step, **for no gradient at all**, and the size of $g$ has cancelled.
-"""
 """
 
 # %% tags=["define"]

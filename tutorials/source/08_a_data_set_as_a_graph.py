@@ -215,8 +215,8 @@ def new_share(keys):
     return {"predicted": (seen == 1).sum() / seen.sum(), "found": 1 - np.mean(known)}
 
 
-rows = {"triples": new_share(triple), "pairs of names": new_share(triple[::2])}
-pd.DataFrame(rows).T.round(3)
+of = {"triples": new_share(triple), "pairs of names": new_share(triple[::2])}
+pd.DataFrame(of).T.round(3)
 
 # %% [markdown]
 r"""
@@ -455,13 +455,13 @@ It grows with the number of names and falls with the sizes. SciPy's `jensenshann
 
 # %%
 rng, K = np.random.default_rng(0), 20
-rows = {}
+by_size = {}
 for n in (50, 200, 1000):
     p, q = rng.multinomial(n, np.ones(K) / K, (2, 100))
     chance_alone = jensenshannon(p, q, base=2, axis=1) ** 2
     expected = (K - 1) / (8 * math.log(2)) * 2 / n
-    rows[n] = {"mean of 100 draws": chance_alone.mean(), "formula": expected}
-pd.DataFrame(rows).T.rename_axis("names drawn from each").round(4)
+    by_size[n] = {"mean of 100 draws": chance_alone.mean(), "formula": expected}
+pd.DataFrame(by_size).T.rename_axis("names drawn from each").round(4)
 
 # %% [markdown]
 r"""

@@ -481,8 +481,8 @@ print(np.abs(gaps).round(9))
 
 # %% [markdown]
 r"""
-<details><summary>All but one or two are 0. Why not all?</summary>
-Look at the words: some swaps need another article ("an orange tower"), so they are no perfect swaps, and a network could tell them apart by <i>an</i> without looking at the image. Collections of such pairs were solved in this way:
+<details><summary>All but one are 0. Why not all?</summary>
+Look at its words: <i>a red tower with orange roofs</i> became <i>an orange tower</i>. It is no perfect swap, and a network could tell the two apart by <i>an</i>, without looking at the image. Collections of such pairs were solved in this way:
 <a href="https://doi.org/10.48550/arXiv.2306.14610">SugarCrepe (Hsieh and others, 2023)</a> shows that a text-only model beats the models for images on several of them. A control without the image belongs in every such table.
 </details>
 """

@@ -444,7 +444,9 @@ $$L_{cla} = \frac1n \sum_{i=1}^{n} \Big( \lVert \hat y_i^{\,v} - y_i \rVert_2 + 
 
 The second pulls two items together the more strongly, the more labels $S_{ij} = y_i^\top y_j$ they share; image-text, image-image and text-text pairs are added up:
 
-$$L_{mdi} = \sum_{(a, b)} \frac{1}{n^2} \sum_{i,j} \Big( \log\big(1 + e^{x_{ij}}\big) - S_{ij}\, x_{ij} \Big), \qquad x_{ij} = \tfrac12 \cos(a_i, b_j), \quad (a, b) \in \{(v, t), (v, v), (t, t)\}.$$
+$$L_{mdi} = \sum_{(a, b)} \frac{1}{n^2} \sum_{i,j} \Big( \log\big(1 + e^{x_{ij}}\big) - S_{ij}\, x_{ij} \Big), \qquad x_{ij} = \tfrac12 \cos(a_i, b_j),$$
+
+where $(a, b)$ is $(v, t)$, $(v, v)$ and $(t, t)$.
 
 Its slope says what it does: $\partial / \partial x_{ij} = \sigma(x_{ij}) - S_{ij}$. Without a shared label it is about $+\tfrac12$ and pushes apart; with one it is about $-\tfrac12$, with two $-\tfrac32$: it
 pulls, and **never stops pulling**, since $\sigma < 1$. So one shared label already asks for a cosine of 1, and more of them only ask louder.

@@ -356,8 +356,11 @@ Now every node gets a weight, the mask, once for the new image and once for the 
 
 ![From left to right: regions and words after E1 and E2; the pooled pair, E3; two masks, E4 and E5, one for the image and one for the sentence; the image decoder and the text decoder, which read the masked nodes, E6.](images/masks.svg)
 
-$$h_{IS} = \operatorname{mean}\,[H_I ; H_S], \qquad M_m = \sigma\Big(\max_{p}\; [H_I ; H_S]\,W_m^{(p)}\,h_{IS}\Big), \qquad
-H_{G_m} = \mathrm{MLP}\big([H_I ; H_S] \odot M_m\big), \qquad m \in \{I, S\}$$
+$$h_{IS} = \operatorname{mean}\,[H_I ; H_S] \in \mathbb{R}^d \qquad \text{(E3)}$$
+
+$$M_m = \sigma\Big(\max_{p}\; [H_I ; H_S]\,W_m^{(p)}\,h_{IS}\Big) \in (0, 1)^{n_I + n_S}, \qquad m \in \{I, S\} \qquad \text{(E4, E5)}$$
+
+$$H_{G_m} = \mathrm{MLP}\big([H_I ; H_S] \odot M_m\big) \qquad \text{(E6)}$$
 
 **On paper.** Regions $(1, 0)$ and $(0, 2)$; words $(1, 1)$, $(-1, 0)$, $(0, 0)$. The pooled state is
 $(1 + 0 + 1 - 1 + 0,\; 0 + 2 + 1 + 0 + 0)/5 = (0.2, 0.6)$. For the image let both perspectives $p$ be the identity: the scores are

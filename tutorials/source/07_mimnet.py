@@ -532,8 +532,9 @@ MIM-Net is trained in two alternating stages. In the **reconstruction** the answ
 another image, a discriminator judges, and the memories are **frozen**: a discriminator can be fooled by artefacts, and textures should be learned from real images only. With $M$ the memories and $\theta$ everything
 else in the generator, the two steps are
 
-$$(M, \theta) \leftarrow (M, \theta) - \eta\, \nabla_{M, \theta} \big( \lambda_{rec} L_{rec} + \lambda_p L_p + \lambda_m L_m \big), \qquad
-\theta \leftarrow \theta - \eta\, \nabla_\theta \big( \lambda_I L_I + \lambda_T L_T \big) .$$
+$$(M, \theta) \leftarrow (M, \theta) - \eta\, \nabla_{M, \theta} \big( \lambda_{rec} L_{rec} + \lambda_p L_p + \lambda_m L_m \big), \qquad \text{then}$$
+
+$$\theta \leftarrow \theta - \eta\, \nabla_\theta \big( \lambda_I L_I + \lambda_T L_T \big), \qquad M \text{ unchanged}.$$
 
 $L_{rec}$ compares with the known answer; $L_p$ pulls the texture of a sentence towards the features of the places where it acts,
 
@@ -558,7 +559,9 @@ The gradient is $\pm 1$ in every column, however far the texture is: an $L_1$ di
 
 **Freezing has a trap.** It is not enough that the gradient of the memories is *zero*. Adam moves by a ratio of running means,
 
-$$m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t, \qquad s_t = \beta_2 s_{t-1} + (1 - \beta_2)\, g_t^2, \qquad \Delta_t = -\eta\, \frac{m_t / (1 - \beta_1^t)}{\sqrt{s_t / (1 - \beta_2^t)} + \epsilon} .$$
+$$m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t, \qquad s_t = \beta_2 s_{t-1} + (1 - \beta_2)\, g_t^2,$$
+
+$$\Delta_t = -\eta\, \frac{m_t / (1 - \beta_1^t)}{\sqrt{s_t / (1 - \beta_2^t)} + \epsilon} .$$
 
 **On paper**, with $\beta_1 = 0.9$, $\beta_2 = 0.999$, any gradient $g > 0$ in step 1 and *zero* in step 2: $m_2 = 0.09\, g$, divided by $1 - 0.81$ that is $0.474\, g$; $s_2 = 0.000999\, g^2$, divided by $1 - 0.998001$ that is $0.4998\, g^2$. So $\Delta_2 = -\eta \cdot 0.474 / 0.707 = -0.67\, \eta$: two
 thirds of a full step, **for no gradient at all**, and the size of $g$ has cancelled.

@@ -232,7 +232,7 @@ r"""
 ## 4. Bias: what the names give away
 
 **The frequency baseline** ([Zellers and others, 2018](https://doi.org/10.1109/CVPR.2018.00611)) looks at no image. Of each pair of names it answers with
-the most frequent predicate in the training data, $\hat p(s, o) = \operatorname*{arg\,max}_p\, c(s, p, o)$. On Visual Genome it beat the models before it; a question-answering model
+the most frequent predicate in the training data, $\hat p(s, o) = \underset{p}{\mathrm{arg\,max}}\; c(s, p, o)$. On Visual Genome it beat the models before it; a question-answering model
 that looks at no image has the same advantage ([Goyal and others, 2017](https://doi.org/10.1109/CVPR.2017.670)).
 
 **On paper.** In the training data *cup* and *table* are related 10 times: 6 *on*, 3 *left of*, 1 *near*. So the baseline answers *on*, and is right in 6 of 10 cases if the test data are alike.

@@ -98,7 +98,7 @@ The detector that is shipped knows the drawn world alone. Boxes for photographs 
 
 **Three conventions are in use, and they do not tell which they are.** Corners $(x_1, y_1, x_2, y_2)$, corner and size $(x, y, w, h)$ as in COCO's files, and centre and size $(c_x, c_y, w, h)$, often as shares of the width and height:
 
-$$x_2 = x + w = c_x + \tfrac{w}{2}, \qquad x_1 = x = c_x - \tfrac{w}{2}, \qquad (x_1, y_1, x_2, y_2)_{\text{px}} = (W x_1,\; H y_1,\; W x_2,\; H y_2)_{\text{share}} .$$
+$$x_1 = x = c_x - \tfrac{w}{2}, \qquad x_2 = x + w = c_x + \tfrac{w}{2}, \qquad x_{\text{pixels}} = W\, x_{\text{share}}, \qquad y_{\text{pixels}} = H\, y_{\text{share}} .$$
 
 Four numbers are four numbers, and the wrong reading raises an error only if a box becomes empty or leaves the image. A safeguard that costs one line: *in corners $x_2 > x_1$ and $y_2 > y_1$ for all boxes*; with sizes that fails as soon as a thing stands far to the right and is small. And the one that always works: **draw the first five images.**
 """
@@ -158,7 +158,9 @@ viz.draw_scene(coffee.image, seen)
 r"""
 **How alike are two boxes?** Nearly every rule, and every measure of a detector, rests on one number, the *intersection over union*. With $|A|$ the area of box $A$,
 
-$$\mathrm{IoU}(A, B) = \frac{|A \cap B|}{|A| + |B| - |A \cap B|}, \qquad |A \cap B| = \big[\min(x_2, x_2') - \max(x_1, x_1')\big]_+ \, \big[\min(y_2, y_2') - \max(y_1, y_1')\big]_+ ,$$
+$$\mathrm{IoU}(A, B) = \frac{|A \cap B|}{|A| + |B| - |A \cap B|},$$
+
+$$|A \cap B| = \big[\min(x_2, x_2') - \max(x_1, x_1')\big]_+ \cdot \big[\min(y_2, y_2') - \max(y_1, y_1')\big]_+ ,$$
 
 where $[\cdot]_+$ replaces what is negative by 0: boxes side by side share nothing. **On paper:** $(0, 0, 4, 4)$ and $(2, 1, 6, 5)$ share $2 \cdot 3 = 6$ of $16 + 16 - 6 = 26$, so $0.23$. Without $[\cdot]_+$ two boxes that are apart in *both* directions would get
 a positive overlap, minus times minus; it is the commonest error in code of this kind. From scratch, and beside [torchvision's](https://docs.pytorch.org/vision/stable/generated/torchvision.ops.box_iou.html):
@@ -380,7 +382,9 @@ r"""
 **Which photograph belongs to a caption?** A bag of words counts how many lemmas of the caption are names or attributes of the regions. Nothing is trained. R@1 is the share of captions whose own photograph
 comes first; a tie of $k$ counts $1/k$. With $N(I)$ the names and attributes of image $I$, $L(T)$ the lemmas of caption $T$, and $q = 1 \ldots Q$ the captions,
 
-$$b(I, T) = |N(I) \cap L(T)|, \qquad \mathrm{R@1} = \frac1Q \sum_{q=1}^{Q} \frac{[\,I_q \in A_q\,]}{|A_q|}, \qquad A_q = \operatorname*{arg\,max}_I\, b(I, T_q) \text{ (all of them)}.$$
+$$b(I, T) = |N(I) \cap L(T)|, \qquad A_q = \big\{ I : b(I, T_q) = \max_{I'} b(I', T_q) \big\},$$
+
+$$\mathrm{R@1} = \frac1Q \sum_{q=1}^{Q} \frac{[\,I_q \in A_q\,]}{|A_q|} .$$
 
 The division by $|A_q|$ is the expectation over a fair draw among the best. Leave it out, and a model that scores *everything alike* has an R@1 of 1.
 """

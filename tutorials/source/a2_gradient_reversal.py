@@ -28,7 +28,7 @@ If a common space holds only what images and texts share, no judge can tell from
 With $\theta$ the parameters of the encoder, $\psi$ those of the judge and $L$ the judge's loss, one backward pass delivers both directions:
 
 $$\psi \leftarrow \psi - \eta\, \frac{\partial L}{\partial \psi}, \qquad \theta \leftarrow \theta + \eta\,\lambda\, \frac{\partial L}{\partial \theta}, \qquad
-\text{because the layer } R \text{ has } R(h) = h, \;\; \frac{d R}{d h} := -\lambda\, \mathrm{Id} .$$
+\text{since } R(h) = h \text{ and } \frac{d R}{d h} := -\lambda\, \mathrm{Id} .$$
 
 No function has this derivative: it is a rule for the backward pass, not calculus, and no single loss goes down along these steps. They look for a saddle, $\min_\psi \max_\theta L$.
 
@@ -138,7 +138,7 @@ r"""
 
 $$\mathrm{acc}(a) = \Phi\left( \frac{|a|}{\sqrt{0.25\, a^2 + 0.25}} \right), \qquad \mathrm{acc}(0) = \tfrac12, \qquad \mathrm{acc}(\infty) = \Phi(2) = 0.977,$$
 
-with $\Phi$ the distribution function of the standard normal. **On paper**, $a = 1$: $1 / \sqrt{0.5} = 1.414$, and $\Phi(1.414) = 0.921$. A large dial cannot do better than $0.977$, because the noise in $x$ itself grows with it. For any two densities $p$ and $q$ the best judge's loss is
+with $\Phi$ the distribution function of the standard normal. **On paper**, $a = 1$: $1 / \sqrt{0.5} = 1.414$, and $\Phi(1.414) = 0.921$. (On 400 new items the standard error is about $0.01$, so a fresh judge can seem a little better than the best.) A large dial cannot do better than $0.977$, because the noise in $x$ itself grows with it. For any two densities $p$ and $q$ the best judge's loss is
 $\ln 2$ minus their Jensen-Shannon divergence (in nats; notebook 08 has it in bits), so whoever fools the best judge has made the two sides *equal in distribution* ([Goodfellow and others, 2014](https://doi.org/10.48550/arXiv.1406.2661), theorem 1).
 """
 

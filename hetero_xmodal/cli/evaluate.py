@@ -74,9 +74,13 @@ def evaluate_algr(
     swaps: Swaps = False,
     control: Control = None,
     graph_report: Graph = False,
+    workers: o.Workers = 1,
+    engine: o.Engine = "processes",
+    scheduler: o.Scheduler = None,
 ) -> None:
     """R@1, R@5, R@10 and median rank in both directions, and Rsum."""
-    _evaluate("algr", data, model, protocol=protocol, size=size, swaps=swaps, control=control, graph_report=graph_report)
+    where = {"workers": workers, "engine": engine, "scheduler": scheduler}
+    _evaluate("algr", data, model, protocol=protocol, size=size, swaps=swaps, control=control, graph_report=graph_report, **where)
 
 
 @app.command(
@@ -84,7 +88,7 @@ def evaluate_algr(
     epilog=examples(
         "hetero-xmodal evaluate trail --data world/scenes",
         "hetero-xmodal evaluate trail --data world/scenes --swaps",
-        "hetero-xmodal evaluate trail --data coco:FOLDER --model runs/photos",
+        "hetero-xmodal evaluate trail --data coco:FOLDER --model runs/photos --workers 4",
     ),
 )
 def evaluate_trail(
@@ -94,9 +98,13 @@ def evaluate_trail(
     size: Annotated[int | None, typer.Option(help="The first so many test images.")] = None,
     swaps: Swaps = False,
     control: Annotated[str | None, typer.Option(help="shuffled: score the model with its typed edges shuffled.")] = None,
+    workers: o.Workers = 1,
+    engine: o.Engine = "processes",
+    scheduler: o.Scheduler = None,
 ) -> None:
     """R@1, R@5, R@10 and median rank in both directions, and Rsum, by the whole score of every image with every sentence."""
-    _evaluate("trail", data, model, protocol=protocol, size=size, swaps=swaps, control=control)
+    where = {"workers": workers, "engine": engine, "scheduler": scheduler}
+    _evaluate("trail", data, model, protocol=protocol, size=size, swaps=swaps, control=control, **where)
 
 
 EditModel = Annotated[

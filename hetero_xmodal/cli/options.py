@@ -94,6 +94,7 @@ Relate = Annotated[
 Measure = Annotated[bool, typer.Option("--measure", help="Measure the colour, size and place of detected objects; for photographs.")]
 Language = Annotated[str | None, typer.Option(help="spaCy model that parses the sentence; the installed English one if left out.")]
 Rows = Annotated[list[str] | None, typer.Option("--row", help="Only this row; may be given several times; all if left out.")]
+Workers = Annotated[int, typer.Option(help="Processes that make regions and words; the result is the same.")]
 Engine = Annotated[str, typer.Option(help="processes of this machine, or dask: a Dask cluster.")]
 Scheduler = Annotated[str | None, typer.Option(help="Address of a running Dask scheduler, tcp://HOST:8786.")]
 Wiring = Annotated[str, typer.Option(help="Neighbours of a bridge: inherit, counterpart or full.")]

@@ -336,7 +336,7 @@ def jacobian(graph, layers):
     whole = torch.autograd.functional.jacobian(regions, x["word"]["x"])
     return whole[:, 1, :, 1].numpy().round(3)
 
-
+# %%
 names = {"index": ["bird", "tree"], "columns": ["word 1", "word 2"]}
 found = {
     "blue bird, 1 layer": jacobian(toy, 1),
@@ -430,6 +430,7 @@ one_word = hx.build_graph(
     hx.parse_sentence("bird"),
 )
 three, ten = torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([[10.0]])
+# %%
 both_sides = [attends("visual", "pair"), attends("word", "pair")]
 for name, lists in (("together", [both_sides]), ("apart", [[a] for a in both_sides])):
     means = []
@@ -466,6 +467,7 @@ divides the sums by the number of nodes, chooses $\epsilon = 10^{-3}$, and there
 M_I, M_S = (torch.tensor(masks[name].to_numpy()) for name in masks)
 difference = (M_I.sum() - M_S.sum()).abs()
 print(f"norms {M_I.norm():.3f} and {M_S.norm():.3f}, last term {1 / difference:.2f}")
+# %%
 rows = {}
 for delta in (1.0, 0.1, 0.01, 0.0):
     d = torch.tensor(delta, requires_grad=True)

@@ -146,7 +146,7 @@ def kernel_weights(h, m, length=True):
         k = k * (m.square().sum(1) / 2).exp()
     return k / k.sum(1, keepdim=True)
 
-
+# %%
 softmax = (h @ memory.T).softmax(1)
 print("softmax = kernel:", torch.allclose(kernel_weights(h, memory), softmax))
 nearness = kernel_weights(h, memory, length=False)
@@ -203,7 +203,7 @@ def memory_gradient(graph, states):
     after["word"]["recalled"].square().sum().backward()
     return learned.grad
 
-
+# %%
 sizes = [graph.num_nodes("word") for graph in others]
 parts = zip(others, words.split(sizes), strict=True)
 singles = [memory_gradient(graph, states) for graph, states in parts]
@@ -250,7 +250,7 @@ def refine(v_u, recalled):
     gates = (v_u @ recalled.T).sigmoid()
     return gates @ recalled / len(recalled)
 
-
+# %%
 v_i = torch.tensor([[2.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
 alpha = where.detach()
 print("blended:", (alpha * v_c + (1 - alpha) * v_i).numpy().round(3), sep="\n")
@@ -462,7 +462,7 @@ def sign_test(b, c):
     tail = sum(math.comb(b + c, k) for k in range(min(b, c) + 1))
     return min(1.0, 2 * tail / 2 ** (b + c))
 
-
+# %%
 appeared = {name: judged[name].per_pair["edit"] == 1 for name in ("CAM", "MIM-Net")}
 only_cam = int((appeared["CAM"] & ~appeared["MIM-Net"]).sum())
 only_mim = int((appeared["MIM-Net"] & ~appeared["CAM"]).sum())

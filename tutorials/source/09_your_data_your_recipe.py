@@ -175,7 +175,7 @@ def iou(a, b):
     area_a, area_b = ((x[:, 2:] - x[:, :2]).prod(1) for x in (a, b))
     return shared / (area_a[:, None] + area_b[None] - shared)
 
-
+# %%
 first, second = torch.tensor([[0.0, 0, 4, 4]]), torch.tensor([[2.0, 1, 6, 5]])
 print(f"on paper: {iou(first, second).item():.2f}")
 boxes = torch.tensor([thing.box for thing in coffee.scene.objects]).float()
@@ -207,7 +207,7 @@ def agreement_with_people(found):
     R, H = (sum(map(len, side.values())) for side in (found, people))
     return {"precision": both / R, "recall": both / H, "F1": 2 * both / (R + H)}
 
-
+# %%
 paths = {item.id: folder / f"{item.id}{item.path.suffix}" for item in items}
 by_rules, all_pairs = {}, {}
 for id, path in paths.items():
@@ -341,7 +341,7 @@ def reach_in_matrices(scene, caption):
     after = torch.where(F > 0, v[None], -torch.inf).amax(1)
     return after.mean().item()
 
-
+# %%
 every = [(item.scene, text) for item in items for text in item.sentences]
 differ = [abs(run(reach, *one) - reach_in_matrices(*one)) for one in every]
 print(f"{len(every)} pairs, largest difference {max(differ):.0e}")
@@ -357,7 +357,7 @@ def one_way(relation):
     step = Step("R2", [relation, itself("visual")], gather="max")
     return Recipe([hear, step, mean], adds={"summary": 1})
 
-
+# %%
 ways = {"both": reach, "subject to object": one_way(RELATES)}
 ways["object to subject"] = one_way(reverse(RELATES))
 scores = {
@@ -479,7 +479,7 @@ def any_bag(text):
         vectors.setdefault(lemma, torch.randn(16, dtype=torch.double))
     return deep(sum(vectors[lemma] for lemma in lemmas)).item()
 
-
+# %%
 gaps = [any_bag(true) - any_bag(false) for _, true, false in SWAPS]
 print(np.abs(gaps).round(9))
 
@@ -764,7 +764,7 @@ def coverage(n, true, z=1.96):
             inside += math.comb(n, k) * true**k * (1 - true) ** (n - k)
     return inside
 
-
+# %%
 sizes = (8, 40, 400)
 rows = {true: {n: coverage(n, true) for n in sizes} for true in (0.5, 0.9, 0.97)}
 table = pd.DataFrame(rows).T.rename_axis("true share", axis=0)
@@ -848,7 +848,7 @@ r"""
 | [negative captions (Yuksekgonul and others, 2023)](https://doi.org/10.48550/arXiv.2210.01936) | in the training: swapped captions as hard negatives | a way to make them |
 | a recipe from a specification | in the steps: who hears whom | boxes, a parse, names that match |
 
-The last row learned nothing, and therefore needs nothing but names that match; the third learns everything, and until somebody asked the question of the fourth nobody knew that it had not learned this.
+Read the table from below. A recipe that was written by hand is a *hypothesis*: it says which message decides the question, and eight swaps can refute it. A network that has learned the same is a measurement: it says what the data contain, and refutes nothing. Good projects do both, in this order. The last row learned nothing, and therefore needs nothing but names that match; the third learns everything, and until somebody asked the question of the fourth nobody knew that it had not learned this.
 """
 
 # %% [markdown]

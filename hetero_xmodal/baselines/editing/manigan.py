@@ -48,7 +48,8 @@ class ManiGANConfig:
     channels : of the three stages
     critic : channels of the first layer of each discriminator
     matching, main : shares of the budget for the matching model and for the main module; the rest is for the detail correction
-    match, perceptual, identity : weights of the matching loss (paper: 5), of the perceptual loss (paper: 1) and of the regularisation (1)
+    match, perceptual, identity : weights of the matching loss (paper: 5), of the perceptual loss (1, of features of another scale) and of
+        the regularisation (1)
 
     Raises
     ------
@@ -60,10 +61,10 @@ class ManiGANConfig:
     noise: int = 16
     channels: tuple[int, int, int] = (48, 32, 24)
     critic: int = 24
-    matching: float = 0.12
-    main: float = 0.6
+    matching: float = 0.05
+    main: float = 0.65
     match: float = 5.0
-    perceptual: float = 1.0
+    perceptual: float = 10.0
     identity: float = 1.0
 
     def __post_init__(self) -> None:

@@ -123,7 +123,7 @@ def column_file(folder: Path, name: str) -> Path:
 
 
 def mapped(folder: Path, name: str, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
-    """One column, mapped; changes to the array do not reach the file.
+    """One column, (rows, ...), mapped; changes to the array do not reach the file.
 
     Raises
     ------

@@ -231,6 +231,6 @@ class CorpusTables:
 
 
 def distinct(values: np.ndarray) -> np.ndarray:
-    """The different values, in the order of their first appearance."""
+    """The different values (m,) of (n,), in the order of their first appearance."""
     found, first = np.unique(values, return_index=True)
     return found[np.argsort(first)]

@@ -274,7 +274,8 @@ class Rows(list):
         lines += ["", *(f"{short[note]} {note}" for note in notes), ""]
         for row in self:
             told = f"{row['items']}; licence: {row['licence']}; from: {row['where']}"
-            lines += [f"{row['name']}: {row['what']}", *textwrap.wrap(told, _WIDTH, initial_indent="    ", subsequent_indent="    ")]
+            lines += textwrap.wrap(f"{row['name']}: {row['what']}", _WIDTH, subsequent_indent="    ")
+            lines += [*textwrap.wrap(told, _WIDTH, initial_indent="    ", subsequent_indent="    ")]
         return "\n".join(lines)
 
 

@@ -211,6 +211,8 @@ def photo_table(
             row = caption_row(some, edit, judge=judge, similarity=similarity, alexnet=alexnet)
         rows[name] = row | ({"parameters": parameters[name]} if name in parameters else {})
     frame = pd.DataFrame.from_dict(rows, orient="index")
+    if "parameters" in frame:
+        frame["parameters"] = frame["parameters"].astype("Int64")
     frame.attrs["pairs"] = f"{data}, {split}: {len(some)} pairs of {image_size} pixels"
     quoted = QUOTED.get(f"{recipe} {'vg' if kind == 'hidden' else 'cub'}")
     return frame, None if quoted is None else pd.DataFrame.from_dict(quoted, orient="index")

@@ -107,7 +107,8 @@ _VALUES = {
     "split": "SPLIT", "images": "REGIONS", "texts": "WORDS", "detector": "DETECTOR", "only": "TABLE", "row": "ROW", "method": "ROW",
     "accelerator": "DEVICE", "scenes": "SOURCE", "control": "CONTROL", "wiring": "WIRING", "out": "FOLDER", "index": "FOLDER",
     "image": "FILE", "weights": "FILE", "detections": "FILE.json",
-    "relations": "HOW", "image_scene": "FILE.json", "label_vectors": "FILE"
+    "relations": "HOW", "image_scene": "FILE.json", "label_vectors": "FILE", "baselines": "FOLDER", "figure": "FILE.png",
+    "inception": "FILE", "alexnet": "FILE",
 }  # fmt: skip
 
 

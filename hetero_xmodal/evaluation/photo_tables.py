@@ -146,6 +146,23 @@ def _alike(images: list, given: list) -> list:
     return [made if made.size == image.size else made.resize(image.size) for made, image in zip(images, given, strict=True)]
 
 
+def load_photo_pairs(data: str, split: str, pairs: int, image_size: int) -> list:
+    """The pairs that a table of photographs is measured on: hidden regions of Visual Genome, captions of other images elsewhere.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    from ..data.tasks.editing import load_pairs
+
+    kinds = ("reconstruct",) if kind_of_data(data) == "hidden" else ("mismatch",)
+    some = list(load_pairs(data, split, size=pairs, image_size=image_size, kinds=kinds))
+    if not some:
+        raise InputError(f"'{data}' ({split}) gives no pairs of this kind; choose another split")
+    return some
+
+
 def photo_table(
     data: str,
     methods: Mapping[str, Edit],
@@ -178,14 +195,11 @@ def photo_table(
     """
     import pandas as pd
 
-    from ..data.tasks.editing import load_pairs
     from ..editing.reconstruct import hidden_images
 
     kind = kind_of_data(data)
     judge = None if kind == "hidden" else judging_network(inception)
-    some = list(load_pairs(data, split, size=pairs, image_size=image_size, kinds=("reconstruct",) if kind == "hidden" else ("mismatch",)))
-    if not some:
-        raise InputError(f"'{data}' ({split}) gives no pairs of this kind; choose another split")
+    some = load_photo_pairs(data, split, pairs, image_size)
     control: tuple[str, Edit] = ("unchanged input", lambda few: ([p.image for p in few], None))
     if kind == "hidden":
         control = ("filled from around", lambda few: (hidden_images(few), None))

@@ -9,7 +9,7 @@ import numpy as np
 from .colours import GREY, INK, PAPER, node_colour
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.figure import Figure
     from torch import Tensor
@@ -175,4 +175,59 @@ def edit_sheet(pairs: Sequence[Any], images: Sequence[Any], sentences: Sequence[
         place = {"transform": some[0].transAxes, "ha": "center", "fontsize": 7.5, "color": INK}
         some[0].text(middle, 1.06, above, **place)
         some[0].text(middle, -0.14, below, va="top", **place)
+    return figure
+
+
+def comparison_sheet(
+    given: Sequence[Any],
+    methods: Mapping[str, Sequence[Any]],
+    instructions: Sequence[str],
+    *,
+    sentences: Mapping[str, Sequence[str]] | None = None,
+    reference: Sequence[Any] | None = None,
+    regions: Sequence[Any] | None = None,
+) -> Figure:
+    """One row an image, one column a method: what each makes of the same instruction, as in the papers' comparisons.
+
+    Parameters
+    ----------
+    given : images as given, PIL or arrays (height, width, 3)
+    methods : name -> edited images, one for each given image
+    instructions : what is asked of each image
+    sentences : name of a method -> its edited sentences, written below its images
+    reference : the true edited images, as the last column
+    regions : box (x1, y1, x2, y2) in pixels of each given image, or ``None``, drawn on the given images
+
+    >>> sheet = comparison_sheet([np.zeros((8, 8, 3), np.uint8)], {"grey": [np.full((8, 8, 3), 99, np.uint8)]}, ["the dog is grey"])
+    >>> [axis.get_title() for axis in sheet.axes]
+    ['given', 'grey']
+    """
+    from matplotlib.patches import Rectangle
+
+    from .canvas import Drawing
+
+    columns: dict[str, Sequence[Any]] = {"given": given, **methods} | ({} if reference is None else {"reference": reference})
+    side, text = 1.55, 2.1  # inches: an image, the instructions on the left
+    told = sentences or {}
+    below = 0.13 * max([_wrapped(line, 24).count("\n") + 1 for lines in told.values() for line in lines], default=0) + 0.08
+    top = 0.15 + 0.15 * max(_wrapped(name, 20).count("\n") + 1 for name in columns)
+    width, height = text + side * len(columns), top + len(given) * (side + below)
+    figure = Drawing(figsize=(width, height))
+    for row, instruction in enumerate(instructions):
+        bottom = height - top - (row + 1) * (side + below) + below
+        figure.text(0.08 / width, (bottom + side / 2) / height, _wrapped(instruction, 26), fontsize=8.5, color=INK, va="center")
+        for column, (name, images) in enumerate(columns.items()):
+            axis = figure.add_axes(((text + column * side) / width, bottom / height, (side - 0.06) / width, (side - 0.06) / height))
+            axis.set_axis_off()
+            axis.imshow(images[row], interpolation="nearest")
+            if row == 0:
+                axis.set_title(_wrapped(name, 20), fontsize=8.5, color=INK, pad=3)
+            if name in told:
+                axis.text(
+                    0.5, -0.03, _wrapped(told[name][row], 24), transform=axis.transAxes, ha="center", va="top", fontsize=6.5, color=INK
+                )
+            if column == 0 and regions is not None and regions[row] is not None:
+                x1, y1, x2, y2 = regions[row]
+                for colour, line in ((PAPER, 2.6), (INK, 1.0)):
+                    axis.add_patch(Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=line))
     return figure

@@ -51,9 +51,9 @@ from hetero_xmodal.message_passing import (
 )
 
 dgl = require_dgl()
-torch.set_num_threads(1)  # small tensors: a second thread costs more than it gives
 
 # %%
+torch.set_num_threads(1)  # small tensors: a second thread costs more than it gives
 report = hx.doctor()
 print(report.summary())
 

@@ -31,7 +31,6 @@ word $i$ in the sentence's parse, and $s$ is the score of a picture and a captio
 
 # %%
 import math
-from collections import Counter
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -93,6 +92,9 @@ word in some way that is not a sum.
 """
 
 # %%
+from collections import Counter
+
+
 def bigrams(caption):
     """How often each pair of neighbouring words occurs."""
     words = caption.split()

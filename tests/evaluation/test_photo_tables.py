@@ -11,9 +11,29 @@ from hetero_xmodal.editing.pipeline import SHIPPED, load_manipulation_model
 from hetero_xmodal.editing.reconstruct import hidden_images, reconstruct_pairs
 from hetero_xmodal.errors import InputError
 from hetero_xmodal.evaluation.evaluate import evaluate
-from hetero_xmodal.evaluation.photo_tables import hidden_row
+from hetero_xmodal.evaluation.photo_tables import hidden_row, photo_table
 from hetero_xmodal.evaluation.tables import table
-from tests.tiny_data import cub
+from tests.tiny_data import cub, oxford_102
+
+
+def test_weights_that_cannot_be_read_are_refused_before_the_work(tmp_path):
+    (tmp_path / "junk.pth").write_text("junk")
+
+    def edit(pairs):
+        raise AssertionError("work was begun")
+
+    with pytest.raises(InputError, match="AlexNet's weights"):
+        photo_table(cub(tmp_path), {"mine": edit}, recipe="cam", split="test", pairs=2, image_size=64, alexnet=tmp_path / "junk.pth")
+
+
+@pytest.mark.filterwarnings("ignore:FID over")
+def test_a_paper_is_quoted_on_its_own_data_set_only(tmp_path):
+    def edit(pairs):
+        return [pair.image for pair in pairs], None
+
+    for data, quoted in ((cub(tmp_path / "a"), True), (oxford_102(tmp_path / "b"), False)):
+        _, numbers = photo_table(data, {"same": edit}, recipe="cam", split="train", pairs=2, image_size=32)
+        assert (numbers is not None) == quoted
 
 
 def test_what_is_hidden_does_not_reach_the_painter(monkeypatch):
@@ -61,6 +81,14 @@ def test_the_table_and_the_evaluation_of_photographs(tmp_path, capsys):
     assert found["quoted"].loc["CAM", "FID"] == 8.74 and "own numbers" in lines[-1]
     result = evaluate(str(SHIPPED["birds"]), data, recipe="cam", pairs=4, image_size=64)
     assert result.scores["BLEU-4"] == pytest.approx(frame.loc["mine", "BLEU-4"])
+    assert result.settings["scenes"] == "true"  # what was used, and not what is usual for the world
+    assert f" {frame.loc['mine', 'parameters']}" in lines[0] and "<NA>" not in lines[0]
+    shuffled = evaluate(str(SHIPPED["birds"]), data, recipe="cam", pairs=4, image_size=64, control="shuffled")
+    assert "control" in shuffled.text
+    for measure in (table, evaluate):
+        with pytest.raises(InputError, match="own boxes; give true, or leave it out"):
+            first = ("cam", data) if measure is table else (str(SHIPPED["birds"]), data)
+            measure(*first, scenes="detector", **({} if measure is table else {"recipe": "cam"}))
     with pytest.raises(InputError, match="judged by its own network"):
         table("cam", "world/birds", pairs=2, inception=__file__)
     with pytest.raises(InputError, match="reconstructs no hidden region"):

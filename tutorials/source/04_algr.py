@@ -179,7 +179,8 @@ r"""
 equal = np.full((200, 200), 0.3)
 optimist = 100 * ((equal > equal.diagonal()).sum(0) < 1).mean()
 honest = hx.metrics.recall_at_k(equal, np.arange(200))["text_to_image"][1]
-print(f"R@1 of a collapsed model: {optimist:.1f} by 'larger', {honest:.1f} by the package")
+said = f"{optimist:.1f} by 'larger', {honest:.1f} by the package"
+print("R@1 of a collapsed model:", said)
 
 # %% [markdown]
 r"""

@@ -25,9 +25,10 @@ from ..graphs.bridges import name_similarity
 from ..scenes import SceneGraph
 from ..training.editing.exemplars import value_of
 from ..training.editing.recolour import LAB, recoloured
-from .carry import box_mask, outline_in
+from .carry import box_mask
 from .guard import find
 from .instructions import Request, parse_instruction
+from .outlines import outline_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,8 +40,6 @@ FILES = ("image.png", "mask.png", "manipulation.png", "notes.json", "image_scene
 _LEFT = "so the image was left as it is"
 #: share of a thing that has a colour already for it to count as of that colour
 _HAS = 0.6
-#: share of its box that a found outline covers; where GrabCut finds nothing, the box itself comes back
-_OUTLINE = (0.2, 0.97)
 #: a part is given at least so much of the share of a bird that it usually has
 _LEAST = 0.6
 #: words of instructions -> names of the part head
@@ -180,42 +179,37 @@ def _masks(image: Image.Image, scene: SceneGraph, request: Request, parts: PartH
     if not found:
         return [], f"nothing that was found in the image is called {request.target}"
     pixels = np.ascontiguousarray(np.asarray(image))
-    outlines = [outline_in(pixels, thing.box) for thing in found]
-    shares = [mask.sum() / max(1, box_mask(thing.box, mask.shape).sum()) for mask, thing in zip(outlines, found, strict=True)]
-    if not all(_OUTLINE[0] <= share <= _OUTLINE[1] for share in shares):
-        return [], f"the outline of the {request.target} was not found"
-    return [(_soft(mask), value_of(thing.attributes, "colour")) for mask, thing in zip(outlines, found, strict=True)], ""
+    outlines = [outline_of(pixels, thing, scene.objects) for thing in found]
+    reason = next((one.reason for one in outlines if one.reason), "")
+    if reason:
+        return [], reason
+    return [(_soft(one.mask), value_of(thing.attributes, "colour")) for one, thing in zip(outlines, found, strict=True)], ""
 
 
 def part_mask(model: PartHead, image: Any, box: Any, part: str) -> np.ndarray:
     """Mask (height, width) in 0..1 of a *part* of the bird in *box* of a PIL *image*, at the photograph's own size."""
     import torch
-    from PIL import Image
     from torch.nn.functional import interpolate
 
-    from ..networks.part_head import SIDE, FrozenMaps, places
-    from ..training.parts import bird_mask, cells, square_around
+    from ..networks.part_head import FrozenMaps
+    from ..training.bird_masks import better_mask, cells, square_around
+    from ..training.parts import frozen_maps
 
-    square, (left, top, side) = square_around(image, box)
-    scale = SIDE / side
-    inner = [(box[0] - left) * scale, (box[1] - top) * scale, (box[2] - left) * scale, (box[3] - top) * scale]
-    small = bird_mask(square, inner)
-    pixels = torch.from_numpy(np.asarray(square, np.float32) / 127.5 - 1).permute(2, 0, 1)[None]
+    square = square_around(image, box)
+    size, x, y = max(8, round(square.side)), round(square.left), round(square.top)
     with torch.no_grad():
-        shares = model(FrozenMaps()(pixels), places(torch.from_numpy(cells(small))[None]))
-        size = max(8, round(side))
+        maps = frozen_maps(FrozenMaps(), square)[None]
+        mask = better_mask(square, model.birdness(maps)[0].numpy())
+        shares = model(maps, torch.from_numpy(cells(mask))[None])
         fine = interpolate(shares, size=(size, size), mode="bicubic", align_corners=False)[0].numpy()
+        whole = torch.from_numpy(mask.astype(np.float32))[None, None]
+        birds = interpolate(whole, size=(size, size), mode="bilinear", align_corners=False, antialias=True)[0, 0].numpy() > 0.5
     names = list(model.vocab["parts"])
-    x, y = round(left), round(top)
     x1, y1, x2, y2 = max(0, x), max(0, y), min(image.width, x + size), min(image.height, y + size)
-    here = np.zeros((len(names), image.height, image.width), np.float32)
+    here, bird = np.zeros((len(names), image.height, image.width), np.float32), np.zeros((image.height, image.width), bool)
     here[:, y1:y2, x1:x2] = fine[:, y1 - y : y2 - y, x1 - x : x2 - x]
-    coarse = np.asarray(Image.fromarray(small).resize((size, size), Image.Resampling.BILINEAR))
-    near = np.zeros((image.height, image.width), bool)
-    near[y1:y2, x1:x2] = coarse[y1 - y : y2 - y, x1 - x : x2 - x]
-    bird = bird_mask(image, box)
-    both = bird & near  # GrabCut on the photograph and on the square around the bird: what only one of them finds is mostly background
-    bird = (both if both.sum() > 0.4 * min(bird.sum(), near.sum()) else near) & box_mask(box, bird.shape)
+    bird[y1:y2, x1:x2] = birds[y1 - y : y2 - y, x1 - x : x2 - x]
+    bird &= box_mask(box, bird.shape)
     k = names.index(part)
     own = (here.argmax(0) == k) & bird
     least = round(_LEAST * model.vocab.get("usual", {}).get(part, 0.1) * bird.sum())

@@ -63,7 +63,8 @@ def outline(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     found = np.zeros(part.shape[:2], np.uint8)
     out = np.zeros(image.shape[:2], bool)
     inside = (slice(y1, y2), slice(x1, x2))
-    if min(part.shape[:2]) > 2 and np.ptp(part.reshape(-1, 3), axis=0).any():
+    background = part.shape[0] * part.shape[1] > (y2 - y1) * (x2 - x1)  # a box that is the whole image leaves none to learn from
+    if background and min(part.shape[:2]) > 2 and np.ptp(part.reshape(-1, 3), axis=0).any():
         cv2.setRNGSeed(0)  # GrabCut's clusters are initialised at random
         models = np.zeros((1, 65)), np.zeros((1, 65))
         cv2.grabCut(part, found, (x1 - left, y1 - top, x2 - x1, y2 - y1), *models, ROUNDS, cv2.GC_INIT_WITH_RECT)

@@ -32,6 +32,12 @@ _SECOND = 0.4
 _INSIDE, _HIDDEN = 0.6, 0.5
 #: things with lower scores are not looked at
 _SEEN = 0.4
+#: least share of the outline that is its largest piece
+_PIECE = 0.8
+#: holes up to this share of the outline are part of the thing: a window, but not what shows between a horse's legs
+_HOLE = 0.02
+#: what stands on these fills their boxes, and no outline of the box tells one from the other
+_COVERED = ("dining table",)
 
 
 @dataclass(frozen=True)
@@ -61,9 +67,11 @@ def outline_of(pixels: np.ndarray, thing: SceneObject, others: Sequence[SceneObj
     nothing = np.zeros(pixels.shape[:2], bool)
     boxed = [other for other in others if other is not thing and other.box is not None]
     reason = _unclear(thing, boxed) or _unseen(thing, pixels)
+    if thing.name in _COVERED:
+        reason = f"the {thing.name} cannot be told from what stands on it"
     if reason:
         return Outline(nothing, reason)
-    mask = outline_in(pixels, thing.box)
+    mask = outline_in(pixels, thing.box, largest_hole=_HOLE)
     if not _found(mask, thing):
         return Outline(nothing, f"the outline of the {thing.name} was not found")
     if not _steady(pixels, thing, mask):
@@ -123,7 +131,15 @@ def _found(mask: np.ndarray, thing: SceneObject) -> bool:
     ]
     lines = np.concatenate([side.ravel() for side in sides])
     along = float(lines.mean()) if lines.size else 0.0
-    return SHARE[0] <= mask.sum() / box.sum() <= SHARE[1] and along <= _ALONG
+    return SHARE[0] <= mask.sum() / box.sum() <= SHARE[1] and along <= _ALONG and _largest_piece(mask) >= _PIECE
+
+
+def _largest_piece(mask: np.ndarray) -> float:
+    """Share of a mask, not empty, that is its largest piece."""
+    import cv2
+
+    *_, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    return float(stats[1:, cv2.CC_STAT_AREA].max() / mask.sum())
 
 
 def _steady(pixels: np.ndarray, thing: SceneObject, mask: np.ndarray) -> bool:
@@ -133,7 +149,7 @@ def _steady(pixels: np.ndarray, thing: SceneObject, mask: np.ndarray) -> bool:
         dx, dy = step * (x2 - x1), step * (y2 - y1)
         box = (max(0.0, x1 - dx), max(0.0, y1 - dy), min(mask.shape[1], x2 + dx), min(mask.shape[0], y2 + dy))
         both = box_mask(box, mask.shape) & box_mask(thing.box, mask.shape)
-        one, other = outline_in(pixels, box) & both, mask & both
+        one, other = outline_in(pixels, box, largest_hole=_HOLE) & both, mask & both
         if (one & other).sum() < _STEADY * (one | other).sum():
             return False
     return True

@@ -73,9 +73,13 @@ class PartHead(Pretrained, nn.Module):
         super().__init__()
         parts, where = vocab.get("parts"), vocab.get("where")
         if not isinstance(parts, list) or not set(parts) & set(_HEAD):
-            raise InputError(f"PartHead needs a vocabulary with a list of parts, one of them crown or beak, found {parts!r}; train it again")
+            raise InputError(
+                f"PartHead needs a vocabulary with a list of parts, one of them crown or beak, found {parts!r}; train it again"
+            )
         if not isinstance(where, dict) or not all(_five_numbers(where.get(name)) for name in parts):
-            raise InputError("PartHead needs a vocabulary that says where each part usually is; this model is of an older version, train it again")
+            raise InputError(
+                "PartHead needs a vocabulary that says where each part usually is; this model is of an older version, train it again"
+            )
         self.config, self.vocab = config, vocab
         self.bird = nn.Linear(CHANNELS, 1)
         self.rough = nn.Linear(CHANNELS + PLACE, len(parts))
@@ -89,7 +93,7 @@ class PartHead(Pretrained, nn.Module):
         return self.bird(maps.movedim(1, -1)).squeeze(-1).sigmoid()
 
     def forward(self, maps: Tensor, masks: Tensor) -> Tensor:
-        """Shares (B, parts, 32, 32), summing to 1 over parts, of frozen maps (B, 472, 32, 32) and shares of bird (B, 32, 32) in the cells."""
+        """Shares (B, parts, 32, 32), 1 over all parts, of frozen maps (B, 472, 32, 32) and shares of bird (B, 32, 32) in the cells."""
         place = places(masks)
         body = along_body(masks, self.heads(self.roughly(maps, place), masks))
         given = torch.cat([maps, place, body_features(body)], 1).movedim(1, -1)
@@ -108,7 +112,7 @@ class PartHead(Pretrained, nn.Module):
         return torch.stack([at.div(GRID, rounding_mode="floor"), at % GRID], 1) + 0.5
 
     def usually(self, body: Tensor) -> Tensor:
-        """Logarithm (B, parts, 32, 32), at most 0 for a part's first place, of how usual the parts are at places (B, 3, 32, 32) of the body."""
+        """Logarithm (B, parts, 32, 32), -8 to 0, of how usual the parts are at places (B, 3, 32, 32) along the body."""
         out = []
         for name in self.vocab["parts"]:
             some = torch.tensor(self.vocab["where"][name], dtype=body.dtype)[:, :, None, None, None]

@@ -18,7 +18,7 @@ from .editing.segmentation import outline
 if TYPE_CHECKING:
     from PIL import Image
 
-#: probability of bird up to which a pixel is background for certain, above which it may be bird, and above which its inner part is for certain
+#: probability of bird below which a pixel is background for certain, above which it may be bird, above which its inner part is for certain
 _NEVER, _PERHAPS, _SURE = 0.08, 0.5, 0.9
 #: pixels that are taken off the rim of what is bird for certain
 _RIM = 12
@@ -60,23 +60,29 @@ class Square:
 
 
 def square_around(image: Image.Image, box: Sequence[float]) -> Square:
-    """The square around a box of an RGB image, 1.3 times its longer side, at 256 pixels."""
+    """The square around a box of an RGB image, 1.3 times its longer side, at 256 pixels; beyond the border, the image's mean colour."""
     from PIL import Image as images
 
     side = 1.3 * max(box[2] - box[0], box[3] - box[1], 4.0)
     left, top = (box[0] + box[2] - side) / 2, (box[1] + box[3] - side) / 2
-    whole = images.new("RGB", image.size, tuple(int(v) for v in np.asarray(image).reshape(-1, 3).mean(0)))
-    whole.paste(image)
-    shown = whole.transform((SIDE, SIDE), images.Transform.EXTENT, (left, top, left + side, top + side), images.Resampling.BILINEAR)
+    mean = tuple(int(v) for v in np.asarray(image).reshape(-1, 3).mean(0))
+    there = (left, top, left + side, top + side)
+    shown = image.transform((SIDE, SIDE), images.Transform.EXTENT, there, images.Resampling.BILINEAR, fillcolor=mean)
     k = SIDE / side
     x1, y1, x2, y2 = ((v - start) * k for v, start in zip(box, (left, top, left, top), strict=True))
-    rows, columns = ((max(0, round(-start * k)), min(SIDE, round((end - start) * k))) for start, end in ((top, image.height), (left, image.width)))
+    rows, columns = (
+        (max(0, round(-start * k)), min(SIDE, round((end - start) * k))) for start, end in ((top, image.height), (left, image.width))
+    )
     return Square(np.asarray(shown), left, top, side, (x1, y1, x2, y2), (*rows, *columns))
 
 
 def first_mask(square: Square) -> np.ndarray:
     """Mask (256, 256) bool of the bird by GrabCut of its box; the box where nothing is found."""
-    found = outline(np.ascontiguousarray(square.pixels), np.array(square.box) / SIDE)
+    top, bottom, left, right = square.seen
+    part = np.ascontiguousarray(square.pixels[top:bottom, left:right])  # what lies beyond the photograph is no background
+    box = np.array(square.box).clip([left, top, left, top], [right, bottom, right, bottom]) - [left, top, left, top]
+    found = np.zeros((SIDE, SIDE), bool)
+    found[top:bottom, left:right] = outline(part, box / [right - left, bottom - top, right - left, bottom - top])
     return found & square.inside()
 
 

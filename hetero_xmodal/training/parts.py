@@ -237,7 +237,16 @@ class _Cells:
 
 
 def _fit(
-    layer: nn.Linear, some: _Cells, place: Tensor, prior: Tensor, usual: Tensor, *, epochs: int, learning_rate: float, seed: int, advance: Any
+    layer: nn.Linear,
+    some: _Cells,
+    place: Tensor,
+    prior: Tensor,
+    usual: Tensor,
+    *,
+    epochs: int,
+    learning_rate: float,
+    seed: int,
+    advance: Any,
 ) -> float:
     """Fit a linear map from features and *place* (n, c, 32, 32) to parts; *prior* (m, parts) is how usual they are at the cells."""
     mean, scale = _standards(some.maps)

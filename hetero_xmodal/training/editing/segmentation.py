@@ -48,7 +48,7 @@ def cut_out(images: Tensor, boxes: Tensor, names: Tensor, *, progress: bool | No
     return owner
 
 
-def outline(image: np.ndarray, box: np.ndarray, *, largest_hole: float = 1.0) -> np.ndarray:
+def outline(image: np.ndarray, box: np.ndarray, *, largest_hole: float = float("inf")) -> np.ndarray:
     """Mask (S, S) of the object in a *box* (4,), relative to the image's sides, of *image* (S, S, 3) uint8; if none is found, the box.
 
     Holes in it are filled if they are no larger than *largest_hole*, relative to its area.
@@ -72,7 +72,7 @@ def outline(image: np.ndarray, box: np.ndarray, *, largest_hole: float = 1.0) ->
         models = np.zeros((1, 65)), np.zeros((1, 65))
         cv2.grabCut(part, found, (x1 - left, y1 - top, x2 - x1, y2 - y1), *models, ROUNDS, cv2.GC_INIT_WITH_RECT)
         out[top : y2 + around_y, left : x2 + around_x] = (found == cv2.GC_FGD) | (found == cv2.GC_PR_FGD)
-        out = _filled(out, largest_hole * out.sum())
+        out = _filled(out, largest_hole * max(1, int(out.sum())))
     if out[inside].mean() < LEAST:
         out[inside] = True
     return out

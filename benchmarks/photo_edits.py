@@ -116,7 +116,7 @@ def birds(options: argparse.Namespace) -> None:
         made = recolour(pair.image, said, model=model, image_scene=pair.scene)
         groups = (draw, part) if split == "test" else (part,)
         seen = part_painted.add(groups, made.image, made.mask, box, colour)
-        whole = recolour(pair.image, f"the bird is {colour}", image_scene=pair.scene)
+        whole = recolour(pair.image, f"the bird is {colour}", model=model, image_scene=pair.scene)
         bird_painted.add((), whole.image, whole.mask, box, colour)
         there = box_mask(box, whole.mask.shape).astype(np.float32)
         box_painted.add((), Image.fromarray(recoloured(np.array(pair.image), there, colour)), there, box, colour)

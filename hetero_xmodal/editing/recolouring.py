@@ -14,6 +14,7 @@ Whatever the detector does not know, and whatever is no colour, is refused with 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL import Image
 
-    from ..networks.part_head import PartHead
+    from ..networks.part_head import FrozenMaps, PartHead
 
 FILES = ("image.png", "mask.png", "manipulation.png", "notes.json", "image_scene.json")
 _LEFT = "so the image was left as it is"
@@ -178,6 +179,8 @@ def _masks(image: Image.Image, scene: SceneGraph, request: Request, parts: PartH
     found = [scene.objects[k] for k in subjects if scene.objects[k].box is not None]
     if not found:
         return [], f"nothing that was found in the image is called {request.target}"
+    if parts is not None and all(thing.name == "bird" for thing in found):  # the model knows birds better than an outline of colours
+        return [(bird_mask(parts, image, thing.box), value_of(thing.attributes, "colour")) for thing in found], ""
     pixels = np.ascontiguousarray(np.asarray(image))
     outlines = [outline_of(pixels, thing, scene.objects) for thing in found]
     reason = next((one.reason for one in outlines if one.reason), "")
@@ -186,37 +189,52 @@ def _masks(image: Image.Image, scene: SceneGraph, request: Request, parts: PartH
     return [(_soft(one.mask), value_of(thing.attributes, "colour")) for one, thing in zip(outlines, found, strict=True)], ""
 
 
-def part_mask(model: PartHead, image: Any, box: Any, part: str) -> np.ndarray:
-    """Mask (height, width) in 0..1 of a *part* of the bird in *box* of a PIL *image*, at the photograph's own size."""
+def bird_mask(model: PartHead, image: Image.Image, box: tuple[float, ...]) -> np.ndarray:
+    """Mask (height, width) in 0..1 of the bird in *box* of an RGB *image*, at the photograph's own size."""
+    return _soft(_look(model, image, box)[1])
+
+
+def part_mask(model: PartHead, image: Image.Image, box: tuple[float, ...], part: str) -> np.ndarray:
+    """Mask (height, width) in 0..1 of a *part* of the bird in *box* of an RGB *image*, at the photograph's own size."""
+    shares, bird = _look(model, image, box)
+    k = list(model.vocab["parts"]).index(part)
+    own = (shares.argmax(0) == k) & bird
+    least = round(_LEAST * model.vocab.get("usual", {}).get(part, 0.1) * bird.sum())
+    if own.sum() < least:  # the head is sure of no place, so the likeliest
+        chance = np.where(bird, shares[k], -1.0)
+        own = bird & (chance >= np.partition(chance, -least, axis=None)[-least])
+    return _soft(_whole(own) & bird)
+
+
+def _look(model: PartHead, image: Image.Image, box: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of parts (parts, height, width) at the pixels of the image, and which of them show the bird (height, width) bool."""
     import torch
     from torch.nn.functional import interpolate
 
-    from ..networks.part_head import FrozenMaps
     from ..training.bird_masks import better_mask, cells, square_around
     from ..training.parts import frozen_maps
 
     square = square_around(image, box)
     size, x, y = max(8, round(square.side)), round(square.left), round(square.top)
     with torch.no_grad():
-        maps = frozen_maps(FrozenMaps(), square)[None]
+        maps = frozen_maps(_frozen(), square)[None]
         mask = better_mask(square, model.birdness(maps)[0].numpy())
         shares = model(maps, torch.from_numpy(cells(mask))[None])
         fine = interpolate(shares, size=(size, size), mode="bicubic", align_corners=False)[0].numpy()
         whole = torch.from_numpy(mask.astype(np.float32))[None, None]
         birds = interpolate(whole, size=(size, size), mode="bilinear", align_corners=False, antialias=True)[0, 0].numpy() > 0.5
-    names = list(model.vocab["parts"])
     x1, y1, x2, y2 = max(0, x), max(0, y), min(image.width, x + size), min(image.height, y + size)
-    here, bird = np.zeros((len(names), image.height, image.width), np.float32), np.zeros((image.height, image.width), bool)
+    here, bird = np.zeros((len(fine), image.height, image.width), np.float32), np.zeros((image.height, image.width), bool)
     here[:, y1:y2, x1:x2] = fine[:, y1 - y : y2 - y, x1 - x : x2 - x]
     bird[y1:y2, x1:x2] = birds[y1 - y : y2 - y, x1 - x : x2 - x]
-    bird &= box_mask(box, bird.shape)
-    k = names.index(part)
-    own = (here.argmax(0) == k) & bird
-    least = round(_LEAST * model.vocab.get("usual", {}).get(part, 0.1) * bird.sum())
-    if own.sum() < least:  # the head is sure of no place, so the likeliest
-        chance = np.where(bird, here[k], -1.0)
-        own = bird & (chance >= np.partition(chance, -least, axis=None)[-least])
-    return _soft(_whole(own) & bird)
+    return here, bird & box_mask(box, bird.shape)
+
+
+@lru_cache(maxsize=1)
+def _frozen() -> FrozenMaps:
+    from ..networks.part_head import FrozenMaps
+
+    return FrozenMaps()
 
 
 def _whole(mask: np.ndarray) -> np.ndarray:

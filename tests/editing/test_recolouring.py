@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import hetero_xmodal as hx
 from hetero_xmodal.cli.main import app
-from hetero_xmodal.editing.recolouring import part_mask, recolour
+from hetero_xmodal.editing.recolouring import bird_mask, part_mask, recolour
 from hetero_xmodal.errors import InputError
 from hetero_xmodal.networks.part_head import GRID, PartHead, PartsConfig, along_body, body_features, places
 from hetero_xmodal.parsers.appearance import COLOURS, appearance
@@ -190,6 +190,8 @@ def test_the_commands(photo, tmp_path):
     model = new_head("cub:somewhere")
     model.save_pretrained(tmp_path / "parts")
     mask = part_mask(model, photo, (68, 38, 172, 142), "wing")
+    bird = bird_mask(model, photo, (68, 38, 172, 142))
+    assert (mask[bird == 0] == 0).all() and 0.8 < (bird > 0).sum() / (np.pi * 50**2) < 1.2  # untrained: GrabCut of the box
     assert 0 < mask.sum() < 0.9 * np.pi * 50**2 and mask[:30].max() == 0
     photo.save(tmp_path / "photo.png")
     SceneGraph(objects=[SceneObject("bird", box=(68, 38, 172, 142))], size=(240, 180)).save(tmp_path / "scene.json")

@@ -11,7 +11,7 @@ package cuts out around the bird). ``marked_parts.csv`` has one part of each of 
 Measured are the share of boxes in which the package's measure of colours (``parsers/appearance.py``) then reads the colour, first or
 second; the same with at least half of what was painted inside the box and a quarter of its width and height around it ("in place"), because
 one can also paint the whole bird; and the mean change outside the bird's box in grey levels. Controls: the whole bird is painted, and the
-marked box itself.
+marked box itself; "readable" are the marks of which the colour is read when the box itself is painted.
 
 things: photographs of one split; of each the largest thing that the detector is most certain of is to take another colour.
 """
@@ -31,7 +31,7 @@ from PIL import Image
 import hetero_xmodal as hx
 from hetero_xmodal.data.tasks.editing import load_pairs
 from hetero_xmodal.editing.carry import box_mask
-from hetero_xmodal.editing.recolouring import load_parts, recolour
+from hetero_xmodal.editing.recolouring import DARKEST, load_parts, recolour
 from hetero_xmodal.parsers.appearance import appearance
 from hetero_xmodal.training.editing.recolour import recoloured
 
@@ -114,12 +114,12 @@ def birds(options: argparse.Namespace) -> None:
         colour = another(pair.image, box, turn)
         said = _SAID.get(part, f"the {part} is {{}}").format(colour)
         made = recolour(pair.image, said, model=model, image_scene=pair.scene)
-        groups = (draw, part) if split == "test" else (part,)
+        there = box_mask(box, made.mask.shape).astype(np.float32)
+        best = box_painted.add((), Image.fromarray(recoloured(np.array(pair.image), there, colour, darkest=DARKEST)), there, box, colour)
+        groups = (*((draw,) if split == "test" else ()), part, *(("readable",) if best else ()))
         seen = part_painted.add(groups, made.image, made.mask, box, colour)
         whole = recolour(pair.image, f"the bird is {colour}", model=model, image_scene=pair.scene)
         bird_painted.add((), whole.image, whole.mask, box, colour)
-        there = box_mask(box, whole.mask.shape).astype(np.float32)
-        box_painted.add((), Image.fromarray(recoloured(np.array(pair.image), there, colour)), there, box, colour)
         unpainted.add((), pair.image, there, box, colour)
         change = np.abs(np.asarray(made.image, int) - np.asarray(pair.image, int)).mean(2)
         a, b, c, d = pair.region

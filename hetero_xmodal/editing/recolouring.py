@@ -13,7 +13,7 @@ Whatever the detector does not know, and whatever is no colour, is refused with 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,8 @@ FILES = ("image.png", "mask.png", "manipulation.png", "notes.json", "image_scene
 _LEFT = "so the image was left as it is"
 #: share of a thing that has a colour already for it to count as of that colour
 _HAS = 0.6
+#: share of a thing that is black for it to count as black, and the lightness that its darkest pixels get, relative to the new colour's
+_BLACK, DARKEST = 0.4, 0.35
 #: a part is given at least so much of the share of a bird that it usually has
 _LEAST = 0.6
 #: words of instructions -> names of the part head
@@ -148,7 +150,7 @@ def recolour(
             reasons.append(reason)
             continue
         for mask, was in masks:
-            made = recoloured(made, mask, colour, was=was)
+            made = _painted(made, mask, colour, was)
             covered = np.maximum(covered, mask)
         notes.append(f"the {request.target} is recoloured {colour} in its own pixels")
     if not notes:
@@ -216,11 +218,15 @@ def _look(model: PartHead, image: Image.Image, box: tuple[float, ...]) -> tuple[
 
     square = square_around(image, box)
     size, x, y = max(8, round(square.side)), round(square.left), round(square.top)
-    with torch.no_grad():
-        maps = frozen_maps(_frozen(), square)[None]
-        mask = better_mask(square, model.birdness(maps)[0].numpy())
-        shares = model(maps, torch.from_numpy(cells(mask))[None])
-        fine = interpolate(shares, size=(size, size), mode="bicubic", align_corners=False)[0].numpy()
+    with torch.no_grad():  # looked at as it is and mirrored, for a bird is a bird either way
+        mirrored = replace(square, pixels=np.ascontiguousarray(square.pixels[:, ::-1]))
+        maps = torch.stack([frozen_maps(_frozen(), one) for one in (square, mirrored)])
+        one, other = model.birdness(maps)
+        mask = better_mask(square, ((one + other.flip(1)) / 2).numpy())
+        covered = torch.from_numpy(cells(mask))
+        one, other = model(maps, torch.stack([covered, covered.flip(1)]))
+        shares = (one * other.flip(2)).sqrt()
+        fine = interpolate((shares / shares.sum(0))[None], size=(size, size), mode="bicubic", align_corners=False)[0].numpy()
         whole = torch.from_numpy(mask.astype(np.float32))[None, None]
         birds = interpolate(whole, size=(size, size), mode="bilinear", align_corners=False, antialias=True)[0, 0].numpy() > 0.5
     x1, y1, x2, y2 = max(0, x), max(0, y), min(image.width, x + size), min(image.height, y + size)
@@ -260,7 +266,18 @@ def _soft(mask: np.ndarray) -> np.ndarray:
 
 def _already(image: Image.Image, mask: np.ndarray, colour: str) -> bool:
     """Whether most of what the mask covers has the colour already."""
+    return _share(np.asarray(image), mask, colour) > _HAS
+
+
+def _painted(pixels: np.ndarray, mask: np.ndarray, colour: str, was: str) -> np.ndarray:
+    """Pixels recoloured in the mask; what is black all over is lightened too, or it would hardly show the colour."""
+    black = _share(pixels, mask, "black") > _BLACK
+    return recoloured(pixels, mask, colour, was=was, darkest=DARKEST if black else 0.0)
+
+
+def _share(pixels: np.ndarray, mask: np.ndarray, colour: str) -> float:
+    """Share of what the mask covers that has a colour."""
     from ..parsers.appearance import COLOURS, colour_terms
 
-    terms = colour_terms(np.asarray(image))[mask > 0.5]
-    return bool(len(terms)) and float((terms == COLOURS.index(colour)).mean()) > _HAS
+    terms = colour_terms(pixels)[mask > 0.5]
+    return float((terms == COLOURS.index(colour)).mean()) if len(terms) else 0.0

@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 import hetero_xmodal as hx
 from hetero_xmodal.cli.main import app
-from hetero_xmodal.editing.recolouring import bird_mask, part_mask, recolour
+from hetero_xmodal.editing.recolouring import _look, bird_mask, part_mask, recolour
 from hetero_xmodal.errors import InputError
 from hetero_xmodal.networks.part_head import GRID, PartHead, PartsConfig, along_body, body_features, places
-from hetero_xmodal.parsers.appearance import COLOURS, appearance
+from hetero_xmodal.parsers.appearance import COLOURS, appearance, colour_terms
 from hetero_xmodal.scenes import SceneGraph, SceneObject
 from hetero_xmodal.training.bird_masks import better_mask, cells, first_mask, square_around
 from hetero_xmodal.training.parts import WHERE, Birds, Looked, birds_of, facts_of, fit_bird, fit_parts, new_head
@@ -45,6 +45,20 @@ def test_a_thing_is_recoloured_inside_its_outline_and_nowhere_else(photo, scene)
     assert result.mask[outside].max() == 0 and result.mask[90, 120] == 1
     again = recolour(photo, "the car is red", image_scene=scene)
     assert again.image.tobytes() == result.image.tobytes()
+
+
+def test_black_lacquer_shows_the_new_colour_and_black_outlines_stay(scene):
+    rng = np.random.default_rng(0)
+    pixels = np.full((180, 240, 3), (205, 200, 190), float)
+    pixels[40:140, 70:170] = (14, 14, 16)
+    black = Image.fromarray((pixels + rng.normal(0, 5, (180, 240, 1))).clip(0, 255).astype(np.uint8))
+    made = recolour(black, "the car is green", image_scene=scene)
+    assert (colour_terms(np.asarray(made.image))[45:135, 75:165] == COLOURS.index("green")).mean() > 0.9
+    pixels[40:140, 70:170] = (40, 80, 200)
+    pixels[85:95, 70:170] = 4  # a dark stripe on a blue car
+    striped = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+    made = np.asarray(recolour(striped, "the car is green", image_scene=scene).image)
+    assert made[60, 120, 1] > 1.5 * made[60, 120, 2] and made[90, 120].max() < 30
 
 
 @pytest.mark.parametrize(
@@ -206,6 +220,19 @@ def test_the_commands(photo, tmp_path):
     assert refused.exit_code != 0 and not (tmp_path / "x").exists()
     with pytest.raises(InputError, match="expected parts"):
         hx.manipulate(photo, "the wings are red", model=str(hx.editing.pipeline.SHIPPED["birds"]), recipe="recolour")
+
+
+def test_a_mirrored_photograph_has_mirrored_parts(photo):
+    torch.manual_seed(1)
+    model = new_head()
+    for layer in (model.rough, model.fine):
+        torch.nn.init.normal_(layer.weight, std=0.03)
+    box = (68, 38, 172, 142)
+    shares, bird = _look(model, photo, box)
+    mirrored, _ = _look(model, photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT), box)
+    difference = np.abs(shares - mirrored[:, :, ::-1])[:, bird].sum(0).mean()
+    assert shares[:, bird].sum(0).mean() == pytest.approx(1, abs=0.01) and difference < 0.5
+    print(difference, np.abs(shares - shares[:, :, ::-1])[:, bird].sum(0).mean())
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ python benchmarks/cam_table.py [--data world/birds] [--model birds NAME=DIR ...]
 The table is ``hetero_xmodal.table("cam", ...)``: for every method the share of edits that appeared, of facts that should stay and did, of
 pairs with both; error outside the edited region, inside it and everywhere, against the true image; slots of the sentence that should
 change and did, that should stay and did, all, and sentences without a mistake. The unchanged input (floor) and the true edited image
-(ceiling: the judge's own mistakes) stand beside them. FOLDER holds TAGAN and the ManiGAN-style generator as edit_baselines.py trained them.
+(ceiling: the judge's own mistakes) stand beside them. FOLDER holds TAGAN, ManiGAN and SIMSG as edit_baselines.py trained them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import argparse
 import sys
 
 import numpy as np
-from edit_baselines import load_baselines
 
 import hetero_xmodal as hx
 from hetero_xmodal.data.tasks.editing import load_pairs
@@ -49,7 +48,7 @@ def main() -> None:
     if options.data.startswith("world/"):
         hx.table(
             "cam", options.data, models=options.model, split=options.split, pairs=options.pairs, image_size=options.image_size,
-            scenes=options.scenes, baselines=dict(load_baselines(options.baselines)) if options.baselines else None, tell=print,
+            scenes=options.scenes, baselines=options.baselines, tell=print,
             note=lambda line: print(line, file=sys.stderr),
         )  # fmt: skip
     elif not (options.sheet and options.model):  # photographs have no true answer

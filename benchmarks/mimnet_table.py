@@ -6,7 +6,7 @@ python benchmarks/mimnet_table.py --similarity DIR [--data world/birds] [--model
 The table is ``hetero_xmodal.table("mimnet", ...)``: for every method the share of edits that appeared (all, and by kind), of facts that
 should stay and did, error outside the edited region and against the true image; IS, the inception score by the world's extractor; Sim, Diff
 and MP by the similarity model (``hetero-xmodal train similarity``), whose values for real pairs and for images with a sentence of another
-image stand above the table. FOLDER holds TAGAN and the ManiGAN-style generator as edit_baselines.py trained them; their images are smaller
+image stand above the table. FOLDER holds TAGAN, ManiGAN and SIMSG as edit_baselines.py trained them; their images are smaller
 and enlarged. Colour spread: how far apart the mean colours are that the memories paint on one bird, against those of the data's birds.
 """
 
@@ -16,7 +16,6 @@ import argparse
 import sys
 
 import torch
-from edit_baselines import load_baselines
 
 import hetero_xmodal as hx
 from hetero_xmodal.data.tasks.editing import load_pairs
@@ -84,7 +83,7 @@ def main() -> None:
     hx.table(
         "mimnet", options.data, models=options.model, cam=options.cam, split=options.split, pairs=options.pairs,
         image_size=options.image_size, similarity=options.similarity,
-        baselines=dict(load_baselines(options.baselines)) if options.baselines else None, tell=print,
+        baselines=options.baselines, tell=print,
         note=lambda line: print(line, file=sys.stderr),
     )  # fmt: skip
     for number, text in enumerate(options.model):

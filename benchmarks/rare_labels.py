@@ -1,6 +1,6 @@
 """Can DAGNN's rare labels borrow from frequent ones? A few pairs per rare label, many of the others, and what the label graph adds.
 
-    python benchmarks/rare_labels.py                       # world/scenes, 5 rare labels with 3 pairs each
+    python benchmarks/rare_labels.py                       # world/scenes, 5 rare labels with 3 pairs each; five minutes of processor time
     python benchmarks/rare_labels.py --shots 1 3 10 --seeds 3
 
 Training pairs: those without any rare label, and *shots* pairs for each rare one. Rows: the label graph counted from these pairs; counted

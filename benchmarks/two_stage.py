@@ -2,9 +2,11 @@
 
     python benchmarks/two_stage.py                                   # the shipped model, 1,000 images of the world
     python benchmarks/two_stage.py --images 100000 --sentences 1000  # the gallery is those images many times over, with noise
+    python benchmarks/two_stage.py --validation --candidates 50 100 200 400
 
 Rsum: every image and every sentence ranks the candidates of stage one by the whole score, the rest by stage one. Stage one is the one
-vector of every image, or the sum over the words of their best region (max-sim, as in ColBERT).
+vector of every image, or the sum over the words of their best region (max-sim, as in ColBERT). With --validation the scenes are those of
+the validation split, on which the number of candidates was chosen.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from hetero_xmodal.data.tasks.matching import load_test_split
+from hetero_xmodal.data.tasks.matching import load_matching_data, load_test_split
+from hetero_xmodal.data.tasks.matching.said import SaidBatch, TypedSplit
 from hetero_xmodal.metrics import recall_at_k
+from hetero_xmodal.recipes.trail import TRAIL
 from hetero_xmodal.retrieval.index import EmbeddingIndex, build_index
 from hetero_xmodal.retrieval.search import load_retrieval_model
 from hetero_xmodal.retrieval.two_stage import CANDIDATES, rank_images, token_candidates
@@ -58,44 +62,58 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=1000, help="images for Rsum")
     parser.add_argument("--images", type=int, default=100_000, help="images of the large gallery")
     parser.add_argument("--sentences", type=int, default=1000)
-    parser.add_argument("--candidates", type=int, default=CANDIDATES)
+    parser.add_argument("--candidates", type=int, nargs="+", default=[CANDIDATES])
+    parser.add_argument("--validation", action="store_true", help="Rsum of the validation split of the world, and nothing else")
     options = parser.parse_args()
 
     model = load_retrieval_model(options.model, recipe="trail")
-    split = load_test_split(options.data, model.vocab, sizes={"test": options.size})
+    if options.validation:
+        sizes = {"train": 2, "val": options.size, "test": 0}
+        split = load_matching_data(options.data, images="world+attributes", texts="trained:1", sizes=sizes).val
+    else:
+        split = load_test_split(options.data, model.vocab, sizes={"test": options.size})
     typed = model_split(model, split)
     index = build_index(model, split, half=False)
-    scores, owner = typed_similarity(model, typed), split.image_of_caption
-    print(f"{len(split.regions):,} images, {len(split):,} sentences; whole score: Rsum {recall_at_k(scores, owner)['rsum']:.1f}")
+    quality(model, typed, index, options.candidates)
+    if not options.validation:
+        few = typed.said.take(np.arange(options.sentences) % len(typed))
+        speed(model, few, enlarged(index, options.images), options.candidates[0])
+
+
+@torch.no_grad()
+def quality(model: TRAIL, typed: TypedSplit, index: EmbeddingIndex, candidates: list[int]) -> None:
+    """Rsum of the whole score, and of both stages for each number of *candidates*."""
+    scores, owner = typed_similarity(model, typed), typed.split.image_of_caption
+    whole = recall_at_k(scores, owner)
+    print(f"{len(scores):,} images, {len(typed):,} sentences; whole score: Rsum {whole['rsum']:.1f}, "
+          f"text to image {sum(whole['text_to_image'].values()):.1f}")  # fmt: skip
     said = typed.said.take(np.arange(len(typed)))
-    with torch.no_grad():
-        sentences = model.sentences(said)
-        rows = token_candidates(sentences, index, candidates=len(index.images))
+    rows = token_candidates(model.sentences(said), index, candidates=len(index.images))
     tokens = np.empty_like(scores)
     tokens[rows.numpy(), np.arange(len(typed))[:, None]] = -np.arange(rows.shape[1], dtype=np.float32)
     for name, first in (("one vector", (index.images @ index.texts.T).numpy()), ("max-sim of token vectors", tokens)):
-        to_images = recall_at_k(kept(scores, first, options.candidates, 0), owner)["text_to_image"]
         alone = recall_at_k(first, owner)
-        line = f"stage one by {name}, alone: text to image {sum(alone['text_to_image'].values()):.1f}"
-        line += f"; with stage two among {options.candidates}: {sum(to_images.values()):.1f}"
-        if name == "one vector":
-            to_texts = recall_at_k(kept(scores, first, options.candidates, 1), owner)["image_to_text"]
-            line += f", both directions: Rsum {sum(to_images.values()) + sum(to_texts.values()):.1f} (alone {alone['rsum']:.1f})"
-        print(line, flush=True)
+        print(f"stage one by {name}, alone: text to image {sum(alone['text_to_image'].values()):.1f}"
+              + (f", Rsum {alone['rsum']:.1f}" if name == "one vector" else ""))  # fmt: skip
+        for number in candidates:
+            to_images = recall_at_k(kept(scores, first, number, 0), owner)["text_to_image"]
+            line = f"  with stage two among {number}: text to image {sum(to_images.values()):.1f}"
+            if name == "one vector":
+                to_texts = recall_at_k(kept(scores, first, number, 1), owner)["image_to_text"]
+                line += f", Rsum {sum(to_images.values()) + sum(to_texts.values()):.1f}"
+            print(line, flush=True)
 
-    large = enlarged(index, options.images)
-    few = typed.said.take(np.arange(options.sentences) % len(typed))
+
+@torch.no_grad()
+def speed(model: TRAIL, said: SaidBatch, index: EmbeddingIndex, candidates: int) -> None:
+    """Seconds, and seconds of processor time, of all sentences in a large index."""
     for name in ("one vector", "max-sim of token vectors"):
-        start = time.perf_counter()
-        rows = None
-        if name != "one vector":
-            with torch.no_grad():
-                rows = token_candidates(model.sentences(few), large, candidates=options.candidates)
-        first = time.perf_counter() - start
-        rank_images(model, few, large, candidates=options.candidates, rows=rows)
-        total = time.perf_counter() - start
-        told = f"{len(large.images):,} images, {options.sentences:,} sentences, {torch.get_num_threads()} threads, stage one by {name}"
-        print(f"{told}: {total:.1f} s" + (f", of which stage one {first:.1f} s" if rows is not None else ""), flush=True)
+        start, busy = time.perf_counter(), time.process_time()
+        rows = token_candidates(model.sentences(said), index, candidates=candidates) if name != "one vector" else None
+        rank_images(model, said, index, candidates=candidates, rows=rows)
+        seconds, busy = time.perf_counter() - start, time.process_time() - busy
+        print(f"{len(index.images):,} images, {len(said.counts):,} sentences, {candidates} candidates, {torch.get_num_threads()} threads, "
+              f"stage one by {name}: {seconds:.1f} s, {busy:.1f} s of processor time", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

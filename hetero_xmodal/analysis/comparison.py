@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +12,11 @@ import pandas as pd
 from .. import schema
 from ..errors import InputError
 from .counting import AttributeLists, members
+from .examples import Examples, with_ids
 from .log_odds_ratio import log_odds, threshold
 from .rank_frequency import KEYS, side_rows
-from .result import Result
-from .units import IMAGE, SENTENCE, unit_counts
+from .result import ROWS_WITH_EXAMPLES, Result, examples_in
+from .units import IMAGE, SENTENCE, Side, unit_counts
 
 if TYPE_CHECKING:
     from ..graphs.corpus import GraphCorpus
@@ -53,7 +55,9 @@ def compare(
     Returns
     -------
     Result
-        ``sides``, ``divergences``, ``names`` and, if there are feature vectors of one width, ``features``.
+        ``sides``, ``divergences``, ``names`` and, if there are feature vectors of one width, ``features``. In the first 200 rows of
+        ``names`` the columns ``examples in a`` and ``examples in b`` (with *names* for a and b) hold ids of images or sentences with
+        the name.
 
     Raises
     ------
@@ -71,7 +75,8 @@ def compare(
     features = _features(a, b, names, index, seed)
     if len(features):
         tables["features"] = features
-    return Result("compare", f"Comparison of {names[0]} with {names[1]}", tables, _MEANINGS, draw=_Draw(names))
+    elsewhere = {examples_in(names[1]): b}
+    return Result("compare", f"Comparison of {names[0]} with {names[1]}", tables, _MEANINGS, draw=_Draw(names), elsewhere=elsewhere)
 
 
 def compare_splits(corpus: GraphCorpus, *, index: EmbeddingIndex | None = None, seed: int = 0) -> dict[str, Result]:
@@ -85,7 +90,8 @@ def compare_splits(corpus: GraphCorpus, *, index: EmbeddingIndex | None = None, 
     if len(splits) < 2:
         raise InputError(f"the corpus has {'only the split ' + splits[0] if splits else 'no splits'}; there is nothing to compare by split")
     first = corpus.split(splits[0])
-    return {name: compare(first, corpus.split(name), names=(splits[0], name), index=index, seed=seed) for name in splits[1:]}
+    made = {name: compare(first, corpus.split(name), names=(splits[0], name), index=index, seed=seed) for name in splits[1:]}
+    return {name: replace(result, elsewhere={}) for name, result in made.items()}  # the ids are those of the one corpus
 
 
 class _Draw:
@@ -133,7 +139,8 @@ def _distributions(a: GraphCorpus, b: GraphCorpus, names: tuple[str, str], seed:
     rng, rows, tables = np.random.default_rng(seed), [], []
     numbers = [unit_counts(corpus) for corpus in (a, b)]
     share = {unit: numbers[0][unit] / max(numbers[0][unit] + numbers[1][unit], 1) for unit in numbers[0]}
-    counted = [_counted(corpus, share, rng) for corpus in (a, b)]
+    attributes = [AttributeLists(corpus.vocabulary) for corpus in (a, b)]
+    counted, keys = zip(*(_counted(corpus, share, rng, lists) for corpus, lists in zip((a, b), attributes, strict=True)), strict=True)
     for kind in dict.fromkeys([*counted[0], *counted[1]]):
         own = [found.get(kind, _NOTHING) for found in counted]
         key = own[0].index.union(own[1].index)
@@ -160,46 +167,85 @@ def _distributions(a: GraphCorpus, b: GraphCorpus, names: tuple[str, str], seed:
     whole = pd.concat(tables, ignore_index=True)
     whole["telling"] = (whole["z"].abs() > threshold(len(whole))) & ~whole["few"]
     order = whole["z"].abs().sort_values(ascending=False, kind="stable").index
-    return whole.loc[order].reset_index(drop=True), pd.DataFrame(rows)
+    whole = whole.loc[order].reset_index(drop=True)
+    for corpus, name, own, lists in zip((a, b), names, keys, attributes, strict=True):
+        whole = _with_examples(whole, corpus, name, own, lists)
+    return whole, pd.DataFrame(rows)
+
+
+def _with_examples(whole: pd.DataFrame, corpus: GraphCorpus, name: str, keys: Mapping[str, pd.DataFrame], lists: AttributeLists):
+    """The table of names with the column ``examples in NAME``: ids of the images or sentences of *corpus* that have the row's name.
+
+    keys : kind of name -> the codes (columns) and what they are called (column ``text``).
+    """
+    first, column = whole.head(ROWS_WITH_EXAMPLES), [()] * len(whole)
+    for side in (IMAGE, SENTENCE):
+        wanted = {}
+        for kind, own in keys.items():
+            rows = first[(first["of"] == kind.replace("_", " ")) & (first["unit"] == side.unit)]
+            own = own[own["text"].isin(rows["name"])]
+            if len(own):
+                wanted[kind] = (own["text"].map(dict(zip(rows["name"], rows.index, strict=True))), Examples(own.drop(columns="text")))
+        for part in _rows(corpus, side, lists) if wanted else ():
+            for kind in wanted.keys() & part.keys():
+                if not wanted[kind][1].complete:
+                    wanted[kind][1].add(part[kind])
+        for places, examples in wanted.values():
+            found: dict[int, list[np.ndarray]] = {}  # two triples may be called the same
+            for place, units in zip(places, examples.units(), strict=True):
+                found.setdefault(place, []).append(units)
+            cells = with_ids(corpus, side.unit, first.loc[list(found)], (np.unique(np.concatenate(units)) for units in found.values()))
+            for place, cell in zip(found, cells["examples"], strict=True):
+                column[place] = cell
+    return whole.assign(**{examples_in(name): pd.Series(column, dtype=object)})
 
 
 _NOTHING = pd.DataFrame({name: pd.Series(dtype=np.int64) for name in ("count", "drawn", "units")})
 _OF_SENTENCES = {*SENTENCE.tables, "words"}
 
 
-def _counted(corpus: GraphCorpus, share: Mapping[str, float], rng: np.random.Generator) -> dict[str, pd.DataFrame]:
-    """Kind of name -> table by name: ``count``; ``drawn``: those in a random *share* of the units; ``units`` that have it."""
+def _counted(
+    corpus: GraphCorpus, share: Mapping[str, float], rng: np.random.Generator, attributes: AttributeLists
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """Kind of name -> table by name, and kind -> codes of these names with their ``text``.
+
+    The columns of the first: ``count``; ``drawn``: those in a random *share* of the units; ``units`` that have it.
+    """
     found: dict[str, list[pd.DataFrame]] = {}
-    attributes = AttributeLists(corpus.vocabulary)
     of_images = rng.random(corpus.num_images) < share[IMAGE.unit]
     for side in (IMAGE, SENTENCE):
         n = unit_counts(corpus)[side.unit]
-        if not n:
-            continue
         drawn = of_images if side is IMAGE else _with_image(corpus, of_images, rng.random(n) < share[side.unit])
-        keys = dict(zip(side.tables, KEYS, strict=True)) | ({"labels": ("label",)} if side is IMAGE else {})
-        for part in side_rows(corpus, side, attributes):
-            for name, key in keys.items():
-                _add(found.setdefault(name, []), part[name], list(key), drawn)
-        if side is SENTENCE:
-            for start, flat in corpus.chunks([schema.WORD], unit="sentence"):
-                rows = pd.DataFrame(
-                    {"member": members(flat.node_offsets[schema.WORD]) + start, "lemma": flat.node_data[schema.WORD]["lemma"].numpy()}
-                )
-                _add(found.setdefault("words", []), rows, ["lemma"], drawn)
-    named = {}
+        for part in _rows(corpus, side, attributes) if n else ():
+            for kind, rows in part.items():
+                _add(found.setdefault(kind, []), rows, list(_key(kind)), drawn)
+    named, codes = {}, {}
     for kind, parts in found.items():
         table = pd.concat(parts).groupby(level=list(range(parts[0].index.nlevels))).sum()
-        levels = [table.index.get_level_values(level) for level in range(table.index.nlevels)]
+        own = table.index.to_frame(index=False)
         texts = [
-            np.array([*attributes.names, ""], dtype=object)[level]
-            if table.index.names[k] == "attribute"
-            else corpus.vocabulary.strings(level.to_numpy(np.int64))
-            for k, level in enumerate(levels)
+            np.array([*attributes.names, ""], dtype=object)[column]
+            if name == "attribute"
+            else corpus.vocabulary.strings(column.to_numpy(np.int64))
+            for name, column in own.items()
         ]
         table.index = pd.Index([" ".join(row) for row in zip(*texts, strict=True)], dtype=object)
+        codes[kind] = own.assign(text=table.index)
         named[kind] = table[table.index != ""].groupby(level=0).sum()
-    return named
+    return named, codes
+
+
+def _key(kind: str) -> tuple[str, ...]:
+    """The columns that are the key of a kind of name."""
+    return {"labels": ("label",), "words": ("lemma",)}.get(kind) or KEYS[(IMAGE if kind in IMAGE.tables else SENTENCE).tables.index(kind)]
+
+
+def _rows(corpus: GraphCorpus, side: Side, attributes: AttributeLists) -> Iterator[dict[str, pd.DataFrame]]:
+    """The rows behind the names of a side, some units at a time: kind -> ``member`` (number of the unit) and the codes of the name."""
+    yield from side_rows(corpus, side, attributes)
+    for start, flat in corpus.chunks([schema.WORD], unit="sentence") if side is SENTENCE else ():
+        numbers = members(flat.node_offsets[schema.WORD]) + start
+        yield {"words": pd.DataFrame({"member": numbers, "lemma": flat.node_data[schema.WORD]["lemma"].numpy()})}
 
 
 def _with_image(corpus: GraphCorpus, of_images: np.ndarray, alone: np.ndarray) -> np.ndarray:

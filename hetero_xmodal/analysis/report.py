@@ -189,11 +189,16 @@ class Analysis:
             for part, table in section.tables.items():
                 write_text(folder / f"{name}_{part}.csv", csv_of(written(table), index=False))
         pages = ExamplePages(self.corpus) if self.corpus is not None and examples else None
-        self._page(pages, examples).write(folder)
-        if pages is not None:
-            pages.write(folder)
+        elsewhere = {
+            name: {column: ExamplePages(corpus, folder=f"examples_{name}") for column, corpus in section.elsewhere.items()}
+            for name, section in (self.sections.items() if examples else ())
+        }
+        self._page(pages, elsewhere, examples).write(folder)
+        for place in (pages, *(place for of_section in elsewhere.values() for place in of_section.values())):
+            if place is not None:
+                place.write(folder)
 
-    def _page(self, pages: ExamplePages | None, examples: int) -> Page:
+    def _page(self, pages: ExamplePages | None, elsewhere: Mapping[str, Mapping[str, ExamplePages]], examples: int) -> Page:
         from ..viz.page import Page
 
         figures, page = self.figures(), Page(self._title, inline=True)
@@ -202,7 +207,8 @@ class Analysis:
         if self.sections:
             page.contents()
         for name, section in self.sections.items():
-            add_section(page, name, section, figures.get(f"section_{name}"), self.numbers, pages, most=examples)
+            figure, other = figures.get(f"section_{name}"), elsewhere.get(name)
+            add_section(page, name, section, figure, self.numbers, pages, elsewhere=other, most=examples)
         if self.shows_counts:
             self._add_counts(page, figures, pages, examples)
         return page
@@ -337,6 +343,9 @@ def analyze(
         raise InputError(f"unit is {unit!r}{nearest(str(unit), _UNITS)}, expected one of {', '.join(_UNITS)}")
     corpus = _opened(corpus)
     _check_unit(corpus, unit)
+    _check_sections(corpus, names, by, settings or {})
+    other = _opened(compare) if compare is not None else None
+    sections = _sections(corpus, names, other, by, settings or {}) if corpus.kind != "labels" else {}  # first: its settings may be refused
     from . import tables
     from .seen_and_said import pair_tables
 
@@ -355,29 +364,22 @@ def analyze(
     counts = corpus.frame(unit=unit or next(u for u in ("pair", "image", "sentence") if numbers[u]))
     order = [name for name in _MEANING if name in made]
     alone = what is None and compare is None and by is None
-    sections = _sections(corpus, names, compare, by, settings or {})
     return Analysis(counts, {name: made[name] for name in order}, numbers, unit or "", sections, alone or COUNTS in names, corpus)
 
 
 def _sections(
     corpus: GraphCorpus,
     names: Iterable[str],
-    compare: GraphCorpus | str | Path | None,
+    other: GraphCorpus | None,
     by: str | None,
     settings: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Result]:
     """The further analyses of a corpus, by name."""
     from . import comparison
 
-    known = (*SECTIONS, "compare")
-    for name in settings:
-        if name not in known:
-            raise InputError(f"there are settings for {name!r}{nearest(name, known)}; analyses with settings are {', '.join(known)}")
-    other = _opened(compare) if compare is not None else None
-    if by is not None and len(corpus.splits) < 2:
-        found = f"one split, {corpus.splits[0]}" if corpus.splits else "no splits"
-        raise InputError(f"the corpus has {found}; a comparison by split needs two: build the corpus with --split all")
-    made = {name: SECTIONS[name].run(corpus, **settings.get(name, {})) for name in names if name in SECTIONS}
+    names = [name for name in names if name in SECTIONS]
+    ready = {name: SECTIONS[name].run(corpus, **settings[name]) for name in names if name in settings}
+    made = {name: ready.get(name) or SECTIONS[name].run(corpus) for name in names}
     options: dict[str, Any] = dict(settings.get("compare", {}))
     if other is not None:
         made["compare"] = comparison.compare(corpus, other, **options)
@@ -386,6 +388,18 @@ def _sections(
         for name, result in comparison.compare_splits(corpus, **options).items():
             made[f"compare_{file_name(name)}"] = result
     return made
+
+
+def _check_sections(corpus: GraphCorpus, names: Sequence[str], by: str | None, settings: Mapping[str, Mapping[str, Any]]) -> None:
+    known = (*SECTIONS, "compare")
+    for name in settings:
+        if name not in known:
+            raise InputError(f"there are settings for {name!r}{nearest(name, known)}; analyses with settings are {', '.join(known)}")
+        if name in SECTIONS and name not in names:
+            raise InputError(f"there are settings for {name!r}, which is not among the analyses that are to be made; add it to what")
+    if by is not None and len(corpus.splits) < 2:
+        found = f"one split, {corpus.splits[0]}" if corpus.splits else "no splits"
+        raise InputError(f"the corpus has {found}; a comparison by split needs two: build the corpus with --split all, and without --size")
 
 
 def _opened(corpus: GraphCorpus | str | Path | Sequence) -> GraphCorpus:

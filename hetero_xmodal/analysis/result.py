@@ -11,10 +11,26 @@ from ..errors import nearest
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..graphs.corpus import GraphCorpus
+
 #: most ids in a cell of the column ``examples``, and the first so many rows of a table that have them
 EXAMPLES, ROWS_WITH_EXAMPLES = 24, 200
 #: columns of the frames of :func:`~hetero_xmodal.analysis.suspects`, ``doubles`` and ``leaks``
 FINDING = ("kind", "unit", "id", "other_id", "score", "reason")
+
+
+def examples_in(corpus: str) -> str:
+    """The column of examples of one of two corpora, by what it is called.
+
+    >>> examples_in("train")
+    'examples in train'
+    """
+    return f"examples in {corpus}"
+
+
+def example_columns(table: pd.DataFrame) -> list[str]:
+    """The columns of a table that hold ids of examples."""
+    return [name for name in table.columns if isinstance(name, str) and (name == "examples" or name.startswith(examples_in("")))]
 
 
 @dataclass
@@ -27,6 +43,8 @@ class Result:
     meanings : table -> how it is read.
     units : table -> ``"image"``, ``"sentence"`` or ``"pair"``: what the ids in ``examples`` name.
     notes : what holds for all tables, as sentences.
+    elsewhere : column of examples -> the corpus that has its ids, where it is not the one that was analysed. A table of a comparison has
+        two columns of examples, ``examples in a`` and ``examples in b``.
 
     ``figure()`` draws the result with matplotlib.
 
@@ -43,6 +61,7 @@ class Result:
     units: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     draw: Callable[[Mapping[str, pd.DataFrame]], Any] | None = field(default=None, repr=False)
+    elsewhere: Mapping[str, GraphCorpus] = field(default_factory=dict, repr=False)
 
     def __getattr__(self, name: str) -> pd.DataFrame:
         found = self.__dict__.get("tables", {})

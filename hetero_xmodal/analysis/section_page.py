@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .result import ROWS_WITH_EXAMPLES
+from .result import ROWS_WITH_EXAMPLES, example_columns, examples_in
 from .units import noun
 
 if TYPE_CHECKING:
@@ -27,11 +27,20 @@ _KEYS = ("name", "attribute", "subject", "predicate", "object", "label")
 
 
 def add_section(
-    page: Page, name: str, section: Result, figure: Any, numbers: Mapping[str, int], pages: ExamplePages | None = None, *, most: int = 0
+    page: Page,
+    name: str,
+    section: Result,
+    figure: Any,
+    numbers: Mapping[str, int],
+    pages: ExamplePages | None = None,
+    *,
+    elsewhere: Mapping[str, ExamplePages] | None = None,
+    most: int = 0,
 ) -> None:
     """Heading, figure and tables of a section, whose figure is named after it.
 
     pages, most : where so many examples of each row stand, to which it links; without them, some ids are shown.
+    elsewhere : the same for columns of examples of another corpus.
     """
     page.heading(section.title, entry=True)
     page.text(*section.notes)
@@ -44,8 +53,11 @@ def add_section(
             continue
         page.heading(f"{part.replace('_', ' ')}{_counted(table, section.units.get(part, ''), numbers)}", level=3)
         page.text(section.meanings.get(part, ""))
-        if pages is not None and "examples" in table:
-            table = linked(table, f"{name}_{part}", section.units.get(part, ""), pages, most)
+        for number, column in enumerate(example_columns(table), start=1):
+            place = (elsewhere or {}).get(column, pages)
+            if place is not None:
+                called = f"{name}_{part}" if column == "examples" else f"{name}_{part}_{number}"
+                table = linked(table, called, section.units.get(part, ""), place, most, column=column)
         page.table(shown(table), limit=_ROWS, digits=3, more=ROWS_WITH_EXAMPLES - _ROWS)
 
 
@@ -64,31 +76,32 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     same += ["unit"] if "unit" in table and "unit" not in same and "side" in table else []  # the side says it
     table = table.drop(columns=same)
     table = table.assign(**{name: table[name].map({True: "yes", False: ""}) for name in table.select_dtypes(bool)})
-    if "examples" not in table:
-        return table
     from ..viz.page import Link
 
-    cells = table["examples"].head(ROWS_WITH_EXAMPLES)
-    return _with_cells(table, [ids if isinstance(ids, Link | str) else _some_ids(ids) for ids in cells])
+    for column in example_columns(table):
+        cells = table[column].head(ROWS_WITH_EXAMPLES)
+        table = _with_cells(table, [ids if isinstance(ids, Link | str) else _some_ids(ids) for ids in cells], column)
+    return table
 
 
 def _some_ids(ids: tuple[str, ...]) -> str:
     return ", ".join(ids[:_IDS]) + (f" and {len(ids) - _IDS} more" if len(ids) > _IDS else "")
 
 
-def linked(table: pd.DataFrame, name: str, unit: str, pages: ExamplePages, most: int) -> pd.DataFrame:
-    """The table with links to the examples of its first rows, of which *most* each are asked for from *pages*."""
+def linked(table: pd.DataFrame, name: str, unit: str, pages: ExamplePages, most: int, *, column: str = "examples") -> pd.DataFrame:
+    """The table with links to the examples of its first rows, of which *most* each are asked for from *pages*; *name* names their page."""
     from ..viz.page import Link
 
     cells: list[Any] = []
     for number, row in enumerate(table.head(ROWS_WITH_EXAMPLES).to_dict("records")):
-        ids, of = row["examples"][:most], unit or str(row.get("unit", ""))
+        ids, of = row[column][:most], unit or str(row.get("unit", ""))
         words = [value for key, value in row.items() if isinstance(value, str) and value and key not in _UNNAMED]
         title = (" " if "predicate" in row else ", ").join(words[:3])
         title = title if len(title) <= _TITLE else f"{title[:_TITLE].rstrip()} ..."
+        title += f" ({column.removeprefix('examples ')})" if column.startswith(examples_in("")) else ""
         address = pages.link(name, number, title, unit=of, ids=ids, names=words) if ids else ""
         cells.append(Link(f"{len(ids)} {noun(of, count=len(ids))}", address) if ids else "")
-    return _with_cells(table, cells)
+    return _with_cells(table, cells, column)
 
 
 def with_examples_of(table: pd.DataFrame, contents: Mapping[str, pd.DataFrame], name: str, rows: int) -> pd.DataFrame:
@@ -108,19 +121,19 @@ def with_examples_of(table: pd.DataFrame, contents: Mapping[str, pd.DataFrame], 
     return table.assign(examples=cells + [()] * (len(table) - len(cells)))
 
 
-def _with_cells(table: pd.DataFrame, cells: list[Any]) -> pd.DataFrame:
-    """The table with other examples in its first rows, and none in the others."""
+def _with_cells(table: pd.DataFrame, cells: list[Any], column: str) -> pd.DataFrame:
+    """The table with other examples in the first rows of a column, and none in the others."""
     import pandas as pd
 
-    column = pd.Series("", index=table.index, dtype=object)
+    made = pd.Series("", index=table.index, dtype=object)
     for k, cell in enumerate(cells):  # a link is a tuple, which pandas would take apart
-        column.iat[k] = cell
-    return table.assign(examples=column)
+        made.iat[k] = cell
+    return table.assign(**{column: made})
 
 
 def written(table: pd.DataFrame) -> pd.DataFrame:
     """A table as a file holds it: ids of examples joined by "; "."""
-    return table.assign(examples=["; ".join(ids) for ids in table["examples"]]) if "examples" in table else table
+    return table.assign(**{column: ["; ".join(ids) for ids in table[column]] for column in example_columns(table)})
 
 
 def file_name(text: str) -> str:

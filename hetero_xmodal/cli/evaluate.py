@@ -74,9 +74,13 @@ def evaluate_algr(
     swaps: Swaps = False,
     control: Control = None,
     graph_report: Graph = False,
+    workers: o.Workers = 1,
+    engine: o.Engine = "processes",
+    scheduler: o.Scheduler = None,
 ) -> None:
     """R@1, R@5, R@10 and median rank in both directions, and Rsum."""
-    _evaluate("algr", data, model, protocol=protocol, size=size, swaps=swaps, control=control, graph_report=graph_report)
+    where = {"workers": workers, "engine": engine, "scheduler": scheduler}
+    _evaluate("algr", data, model, protocol=protocol, size=size, swaps=swaps, control=control, graph_report=graph_report, **where)
 
 
 @app.command(
@@ -84,7 +88,7 @@ def evaluate_algr(
     epilog=examples(
         "hetero-xmodal evaluate trail --data world/scenes",
         "hetero-xmodal evaluate trail --data world/scenes --swaps",
-        "hetero-xmodal evaluate trail --data coco:FOLDER --model runs/photos",
+        "hetero-xmodal evaluate trail --data coco:FOLDER --model runs/photos --workers 4",
     ),
 )
 def evaluate_trail(
@@ -94,9 +98,13 @@ def evaluate_trail(
     size: Annotated[int | None, typer.Option(help="The first so many test images.")] = None,
     swaps: Swaps = False,
     control: Annotated[str | None, typer.Option(help="shuffled: score the model with its typed edges shuffled.")] = None,
+    workers: o.Workers = 1,
+    engine: o.Engine = "processes",
+    scheduler: o.Scheduler = None,
 ) -> None:
     """R@1, R@5, R@10 and median rank in both directions, and Rsum, by the whole score of every image with every sentence."""
-    _evaluate("trail", data, model, protocol=protocol, size=size, swaps=swaps, control=control)
+    where = {"workers": workers, "engine": engine, "scheduler": scheduler}
+    _evaluate("trail", data, model, protocol=protocol, size=size, swaps=swaps, control=control, **where)
 
 
 EditModel = Annotated[
@@ -112,20 +120,23 @@ Pixels = Annotated[int | None, typer.Option(help="Side of the images in pixels; 
     epilog=examples(
         "hetero-xmodal evaluate cam --data world/birds --pairs 100",
         "hetero-xmodal evaluate cam --data world/scenes --model runs/scenes --scenes true --similarity runs/similarity",
+        "hetero-xmodal evaluate cam --data cub:FOLDER --model runs/cub --pairs 100",
     ),
 )
 def evaluate_cam(
-    data: Annotated[str, typer.Option(help="world/birds or world/scenes, where the true answer is known.")],
+    data: Annotated[
+        str, typer.Option(help="world/birds or world/scenes, where the true answer is known; cub:FOLDER, vg:FOLDER and others.")
+    ],
     model: EditModel = None,
     split: Split = "test",
     pairs: Pairs = 500,
     image_size: Pixels = None,
-    scenes: o.Scenes = "detector",
+    scenes: o.Scenes = None,
     similarity: o.Similarity = None,
     control: Control = None,
     graph_report: Graph = False,
 ) -> None:
-    """Edit accuracy, facts kept, pixel errors and sentence accuracy of CAM's edits."""
+    """Edit accuracy, facts kept, pixel errors and sentence accuracy of CAM's edits; on photographs the columns of 'table cam'."""
     more = {"control": control, "graph_report": graph_report}
     _evaluate("cam", data, model, split=split, pairs=pairs, image_size=image_size, scenes=scenes, similarity=similarity, **more)
 

@@ -16,7 +16,7 @@ app = typer.Typer()
 @app.command(
     epilog=examples(
         "hetero-xmodal index --model runs/photos --data coco:FOLDER --out photos_index",
-        "hetero-xmodal index --model runs/photos --data folder:HOLIDAY --out holiday_index --half",
+        "hetero-xmodal index --model runs/photos --data folder:HOLIDAY --out holiday_index --half --workers 4",
     )
 )
 def index(
@@ -26,11 +26,16 @@ def index(
     split: Annotated[str | None, typer.Option(help="Split to embed; test for the world, all for a folder.")] = None,
     size: Annotated[int | None, typer.Option(help="The first so many images.")] = None,
     half: Annotated[bool, typer.Option("--half", help="Half precision: half the size, at hardly any loss.")] = False,
+    workers: Annotated[int | None, typer.Option(help="ALGR, TRAIL: processes that make regions and words; the result is the same.")] = None,
+    engine: Annotated[str | None, typer.Option(help="processes of this machine (if left out), or dask: a Dask cluster.")] = None,
+    scheduler: o.Scheduler = None,
 ) -> None:
     """Embed images and sentences once and keep them, so that 'retrieve --index' answers at once."""
     from ..retrieval.api import build_index
 
-    made = build_index(model, data, out=out, split=split, size=size, half=half)
+    made = build_index(
+        model, data, out=out, split=split, size=size, half=half, workers=workers, engine=engine, scheduler=scheduler
+    )  # fmt: skip
     precision = "half" if half else "single"
     say(f"{len(made.images):,} images and {len(made.texts):,} sentences, width {made.width}, {precision} precision", f"wrote {out}")
 

@@ -23,8 +23,9 @@ def _table(recipe: str, data: str, *, out: Path | None, **options: Any) -> None:
     from ..evaluation.tables import table
 
     table(recipe, data, out=out, tell=say, note=note, **options)
-    if out is not None:
-        say(f"wrote {out}")
+    for file in (out, options.get("figure")):
+        if file is not None:
+            say(f"wrote {file}")
 
 
 @app.command(
@@ -125,8 +126,12 @@ Compared = Annotated[
 ]
 EditPairs = Annotated[int, typer.Option(help="Number of pairs of image and instruction.")]
 PixelSize = Annotated[int, typer.Option(help="Side of the images in pixels.")]
+Baselines = Annotated[
+    Path | None, typer.Option(help="Folder of trained baselines (TAGAN, ManiGAN, SIMSG), as benchmarks/edit_baselines.py writes it.")
+]
 Inception = Annotated[Path | None, typer.Option(help="Torchvision's weights of Inception-v3, for IS and FD of photographs.")]
 AlexNet = Annotated[Path | None, typer.Option(help="Torchvision's weights of AlexNet, for LPIPS of photographs.")]
+FigureFile = Annotated[Path | None, typer.Option(help="Also draw the first pairs, one column a method: a .png, .pdf or .svg file.")]
 Split = Annotated[str, typer.Option(help="train, val or test.")]
 
 
@@ -137,6 +142,7 @@ Split = Annotated[str, typer.Option(help="train, val or test.")]
         "hetero-xmodal table cam --data cub:FOLDER --model runs/cub --split test --pairs 100 --similarity runs/similarity",
         "hetero-xmodal table cam --data vg:FOLDER --model runs/vg --split test --pairs 100",
         "hetero-xmodal table cam --data world/scenes --model scenes --model mine=runs/scenes --scenes true --out cam.csv",
+        "hetero-xmodal table cam --data world/scenes --pairs 100 --baselines FOLDER --figure cam.png",
     ),
 )
 def table_cam(
@@ -147,16 +153,18 @@ def table_cam(
     split: Split = "val",
     pairs: EditPairs = 500,
     image_size: PixelSize = 64,
-    scenes: o.Scenes = "detector",
+    scenes: o.Scenes = None,
     similarity: o.Similarity = None,
+    baselines: Baselines = None,
     inception: Inception = None,
     alexnet: AlexNet = None,
+    figure: FigureFile = None,
     out: o.TableFile = None,
 ) -> None:
     """CAM's edits and sentences against the true answer, beside the unchanged input and the true answer itself."""
     _table(
         "cam", data, out=out, models=model, split=split, pairs=pairs, image_size=image_size, scenes=scenes,
-        similarity=similarity, inception=inception, alexnet=alexnet,
+        similarity=similarity, baselines=baselines, inception=inception, alexnet=alexnet, figure=figure,
     )  # fmt: skip
 
 
@@ -178,8 +186,10 @@ def table_mimnet(
     pairs: EditPairs = 500,
     image_size: PixelSize = 128,
     similarity: o.Similarity = None,
+    baselines: Baselines = None,
     inception: Inception = None,
     alexnet: AlexNet = None,
+    figure: FigureFile = None,
     out: o.TableFile = None,
 ) -> None:
     """MIM-Net's edits against the true answer, beside the unchanged input, the true answer and CAM."""
@@ -193,6 +203,8 @@ def table_mimnet(
         pairs=pairs,
         image_size=image_size,
         similarity=similarity,
+        baselines=baselines,
         inception=inception,
         alexnet=alexnet,
+        figure=figure,
     )

@@ -28,6 +28,10 @@ def _train(recipe: str, data: str | None, *, out: Path, then: str = "", **option
     say(f"wrote {out / 'model'}{then}")
 
 
+def _tested_with(recipe: str, data: str, out: Path) -> str:
+    return f"; test it with: hetero-xmodal evaluate {recipe} --data {data} --model {out}"
+
+
 @app.command(
     "dagnn",
     epilog=examples(
@@ -85,7 +89,7 @@ def train_algr(
     patience: o.Patience = None,
     seed: o.Seed = 0,
     resume: o.Resume = False,
-    workers: Annotated[int, typer.Option(help="Processes that make regions and words; the result is the same.")] = 1,
+    workers: o.Workers = 1,
     engine: o.Engine = "processes",
     scheduler: o.Scheduler = None,
     accelerator: o.Accelerator = "cpu",
@@ -96,8 +100,7 @@ def train_algr(
     _train(
         "algr", data, out=out, preset=preset, set=set, images=images, detector=detector, texts=texts, size=size, epochs=epochs,
         patience=patience, seed=seed, resume=resume, workers=workers, engine=engine, scheduler=scheduler, accelerator=accelerator,
-        devices=devices, strategy=strategy,
-        then=f"; test it with: hetero-xmodal evaluate algr --data {data} --model {out}",
+        devices=devices, strategy=strategy, then=_tested_with("algr", data, out),
     )  # fmt: skip
 
 
@@ -108,6 +111,7 @@ def train_algr(
         "hetero-xmodal train trail --data world/scenes --out runs/no_edges --set edges=none",
         "hetero-xmodal train trail --data coco:FOLDER --detector detections_nanodet.json --out runs/photos",
         "hetero-xmodal train trail --data coco:FOLDER --detector nanodet --out runs/photos --resume",
+        "hetero-xmodal train trail --data coco:FOLDER --detector nanodet --out runs/photos --workers 8",
     ),
 )
 def train_trail(
@@ -125,6 +129,9 @@ def train_trail(
     patience: o.Patience = None,
     seed: o.Seed = 0,
     resume: o.Resume = False,
+    workers: o.Workers = 1,
+    engine: o.Engine = "processes",
+    scheduler: o.Scheduler = None,
     accelerator: o.Accelerator = "cpu",
     devices: o.Devices = 1,
     strategy: o.Strategy = "auto",
@@ -132,8 +139,8 @@ def train_trail(
     """Image-text matching in which typed edges act on matches (TRAIL). Test images are not looked at."""
     _train(
         "trail", data, out=out, preset=preset, set=set, images=images, detector=detector, texts=texts, size=size, epochs=epochs,
-        patience=patience, seed=seed, resume=resume, accelerator=accelerator, devices=devices, strategy=strategy,
-        then=f"; test it with: hetero-xmodal evaluate trail --data {data} --model {out}",
+        patience=patience, seed=seed, resume=resume, workers=workers, engine=engine, scheduler=scheduler, accelerator=accelerator,
+        devices=devices, strategy=strategy, then=_tested_with("trail", data, out),
     )  # fmt: skip
 
 
@@ -261,21 +268,26 @@ def train_parts(
     data: Annotated[str, typer.Option(help="Photographs with boxes of birds and captions, such as cub:FOLDER.")],
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
     size: o.TrainImages = None,
-    epochs: Annotated[int, typer.Option(help="Passes over all photographs at once.", min=1)] = 80,
+    epochs: Annotated[int, typer.Option(help="Passes over all photographs at once.")] = 80,
     seed: o.Seed = 0,
 ) -> None:
     """Parts of birds in photographs, learned from the colours that captions name (for manipulate --recipe recolour)."""
+    from ..checks import check_count, check_seed
     from ..data.registry import check_data
     from ..files import replaceable_folder
     from ..pretrained import MODEL_FOLDER
 
     check_data(data, "cam")
+    check_count("size", size)
+    check_count("epochs", epochs)
+    check_seed(seed)
     replaceable_folder(out, MODEL_FOLDER)
-    from ..training.parts import train_parts as learn
+    from ..training.parts import train_parts as learn  # imports torch
 
     _, about = learn(data, out=out, size=size, epochs=epochs, seed=seed)
+    images = about["photographs"]
     say(
-        f"learned:    from {about['facts']:,} colours of parts in captions of {about['photographs']:,} photographs",
+        f"learned:    from {about['facts']:,} colours of parts in captions of {images:,} photograph{'s' if images != 1 else ''}",
         f'wrote {out}; try it with: hetero-xmodal manipulate PHOTO "the bird has red wings" --model {out} --detector nanodet --out DIR',
     )
 

@@ -13,7 +13,7 @@ Whatever the detector does not know, and whatever is no colour, is refused with 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,12 +24,9 @@ from ..errors import InputError
 from ..files import FolderKind, Saved, write_json
 from ..graphs.bridges import name_similarity
 from ..scenes import SceneGraph
-from ..training.editing.exemplars import value_of
 from ..training.editing.recolour import LAB, recoloured
-from .carry import box_mask
 from .guard import find
 from .instructions import Request, parse_instruction
-from .outlines import outline_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,16 +72,9 @@ class Recolouring(Saved):
 
     def figure(self) -> Figure:
         """Draw the photograph, the edited one and the mask."""
-        from matplotlib.figure import Figure
+        from ..viz.editing import recolouring_figure
 
-        figure = Figure(figsize=(10, 3.6), layout="constrained")
-        shown = ((self.original, "given"), (self.image, "edited"), (self.mask, "recoloured"))
-        for axis, (some, title) in zip(figure.subplots(1, 3), shown, strict=True):
-            axis.imshow(some, cmap="cividis", vmin=0, vmax=1) if title == "recoloured" else axis.imshow(some)
-            axis.set_title(title, fontsize=10)
-            axis.axis("off")
-        figure.suptitle(self.given, fontsize=11)
-        return figure
+        return recolouring_figure(self)
 
     def write(self, folder: Path, *, dpi: int = 150) -> None:
         """Write image, mask, figure, notes and scene graph into an existing folder; see :data:`FILES`."""
@@ -138,7 +128,8 @@ def recolour(
     parts = load_parts(model) if isinstance(model, str | Path) else model
     scene = image_scene or parse_image(given, detector=detector or "auto")
     if scene.size is not None and tuple(scene.size) != image.size:
-        raise InputError(f"image_scene was made for an image of {scene.size[0]} x {scene.size[1]} pixels, but this one has {image.size}")
+        (width, height), (wide, high) = scene.size, image.size
+        raise InputError(f"image_scene was made for an image of {width} x {height} pixels, but this one has {wide} x {high}")
     pixels = np.ascontiguousarray(np.asarray(image))
     made, covered, notes, reasons = pixels, np.zeros(pixels.shape[:2], np.float32), [], []
     for request in parse_instruction(sentence):
@@ -165,6 +156,9 @@ def _colour(request: Request) -> str:
 
 def _masks(image: Image.Image, scene: SceneGraph, request: Request, parts: PartHead | None) -> tuple[list[tuple[np.ndarray, str]], str]:
     """Mask (height, width) in 0..1 and present colour ("" if not known) of everything that a request recolours, or why nothing can be."""
+    from ..training.editing.exemplars import value_of  # it and the next one import torch
+    from .outlines import outline_of
+
     if request.kind == "refused":
         return [], request.reason
     if request.kind != "attribute" or not _colour(request):
@@ -213,22 +207,15 @@ def _look(model: PartHead, image: Image.Image, box: tuple[float, ...]) -> tuple[
     import torch
     from torch.nn.functional import interpolate
 
-    from ..training.bird_masks import better_mask, cells, square_around
-    from ..training.parts import frozen_maps
+    from ..training.bird_masks import seen_parts, square_around
+    from .carry import box_mask
 
     square = square_around(image, box)
+    mask, shares = seen_parts(model, _frozen(), square)
     size, x, y = max(8, round(square.side)), round(square.left), round(square.top)
-    with torch.no_grad():  # looked at as it is and mirrored, for a bird is a bird either way
-        mirrored = replace(square, pixels=np.ascontiguousarray(square.pixels[:, ::-1]))
-        maps = torch.stack([frozen_maps(_frozen(), one) for one in (square, mirrored)])
-        one, other = model.birdness(maps)
-        mask = better_mask(square, ((one + other.flip(1)) / 2).numpy())
-        covered = torch.from_numpy(cells(mask))
-        one, other = model(maps, torch.stack([covered, covered.flip(1)]))
-        shares = (one * other.flip(2)).sqrt()
-        fine = interpolate((shares / shares.sum(0))[None], size=(size, size), mode="bicubic", align_corners=False)[0].numpy()
-        whole = torch.from_numpy(mask.astype(np.float32))[None, None]
-        birds = interpolate(whole, size=(size, size), mode="bilinear", align_corners=False, antialias=True)[0, 0].numpy() > 0.5
+    fine = interpolate(torch.from_numpy(shares)[None], size=(size, size), mode="bicubic", align_corners=False)[0].numpy()
+    whole = torch.from_numpy(mask.astype(np.float32))[None, None]
+    birds = interpolate(whole, size=(size, size), mode="bilinear", align_corners=False, antialias=True)[0, 0].numpy() > 0.5
     x1, y1, x2, y2 = max(0, x), max(0, y), min(image.width, x + size), min(image.height, y + size)
     here, bird = np.zeros((len(fine), image.height, image.width), np.float32), np.zeros((image.height, image.width), bool)
     here[:, y1:y2, x1:x2] = fine[:, y1 - y : y2 - y, x1 - x : x2 - x]

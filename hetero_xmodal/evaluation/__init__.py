@@ -14,7 +14,7 @@ _HOME = {
     "Comparison": "compare",
     "EdgeWeights": "trace",
     "VerifiedFolder": "verify",
-    "edit_rows": "tables",
+    "edit_rows": "edit_tables",
     "table": "tables",
 }
 __all__ = list(_HOME)

@@ -39,6 +39,9 @@ def evaluate(
     similarity: str | Path | None = None,
     control: str | None = None,
     graph_report: bool = False,
+    workers: int | None = None,
+    engine: str | None = None,
+    scheduler: str | None = None,
     save: bool = True,
     progress: bool | None = None,
 ) -> Evaluation:
@@ -48,8 +51,9 @@ def evaluate(
     recipe         scores                                                                  options
     =============  ======================================================================  ================================================
     ``dagnn``      mean average precision over all ranks, both directions                  size (of the world), network
-    ``algr``       R@1, R@5, R@10, median rank, both directions; Rsum                      size, protocol, control, swaps
-    ``trail``      the same                                                                size, protocol, control (shuffled), swaps
+    ``algr``       R@1, R@5, R@10, median rank, both directions; Rsum                      size, protocol, control, swaps, workers,
+                                                                                           engine, scheduler
+    ``trail``      the same                                                                the same; of controls shuffled
     ``cam``        edit accuracy, kept, success, errors, slots of the edited sentence      split, pairs, image_size, scenes, similarity,
                                                                                            control
     ``mimnet``     edit accuracy, kept, success, errors                                    split, pairs, image_size, similarity, control
@@ -74,6 +78,7 @@ def evaluate(
     control : score the model with its edges ``"even"``, ``"identity"``, ``"shuffled"``, of ``"merged"`` relation types or with
         ``"no-bridges"``, see :mod:`hetero_xmodal.message_passing.controls`. DAGNN's graph is not used in retrieval: train it so instead.
     graph_report : add what :func:`hetero_xmodal.graph_report` measures on 32 items to the text.
+    workers, engine, scheduler : of ALGR and TRAIL: where regions and words are made, see :func:`hetero_xmodal.train`; scores do not change.
     save : keep scores and per-query values in ``evaluations/`` of the run folder, for :func:`hetero_xmodal.compare`; a bare model folder
         is not changed.
     progress : show progress bars; by default in a terminal.
@@ -107,6 +112,7 @@ def evaluate(
         "image_size": image_size, "scenes": scenes,
         "similarity": None if similarity is None else find_model(similarity, recipe="similarity")[0],
         "progress": progress, "control": None if control == "none" else control,
+        "workers": workers, "engine": engine, "scheduler": scheduler,
     }  # fmt: skip
     measure = {"dagnn": _dagnn, "algr": _matching, "trail": _matching, "cam": _cam, "mimnet": _mimnet}[recipe]
     made = call_with(measure, f"evaluate {recipe}", [folder, data], options)
@@ -128,11 +134,14 @@ def check_edits(
     InputError : data other than the generated world, an unknown split or source of regions, a number out of range.
     """
     if not data.startswith("world/") and not (photographs and data.startswith(PHOTOGRAPHS)):
-        raise InputError(f"edits of '{data}' have no true answer to be measured against; give world/birds or world/scenes")
+        others = f", or photographs ({', '.join(f'{kind}FOLDER' for kind in PHOTOGRAPHS)})" if photographs else ""
+        raise InputError(f"edits of '{data}' have no true answer to be measured against; give world/birds or world/scenes{others}")
     check_choice("split", None if split is None else split_name(split), SPLITS)
     check_count("pairs", pairs)
     check_count("image_size", image_size, least=8)
     check_choice("scenes", scenes, ("detector", "true"))
+    if scenes == "detector" and not data.startswith("world/"):
+        raise InputError(f"scenes is 'detector', but photographs of '{data}' are edited by their own boxes; give true, or leave it out")
 
 
 def run_of(folder: Path) -> Path | None:
@@ -206,29 +215,36 @@ def _matching(
     protocol: str = "any",
     swaps: bool = False,
     control: str | None = None,
+    workers: int = 1,
+    engine: str = "processes",
+    scheduler: str | None = None,
     progress: bool | None = None,
 ) -> Evaluation:
+    from ..data.tasks.engines import Engine
     from ..metrics import PROTOCOLS
 
     check_choice("protocol", protocol, PROTOCOLS)
     check_count("size", size)
+    places = Engine(workers, engine, scheduler)
     if swaps and data.partition(":")[0] != "world/scenes":
         raise InputError(f"swap sets are made of world/scenes, where it is known what is true; '{data}' has none")
     from ..retrieval.search import load_retrieval_model
 
     model = load_retrieval_model(folder, recipe=find_model(folder)[1])
     if swaps:
-        return _swaps(folder, model, data, size or 500, control, progress)
+        return _swaps(folder, model, data, size or 500, control, places, progress)
     import numpy as np
 
     from ..data.tasks.matching import load_test_split
     from ..metrics import recall_at_k
-    from ..training.api import count_captions
+    from ..metrics.retrieval import protocol_for
+    from ..training.matching_by_name import count_captions
     from ..training.similarity_of import similarity_of
     from .results import PerQuery, queries_digest
 
-    split = load_test_split(data, model.vocab, sizes=None if size is None else {"test": size}, progress=progress)
+    split = load_test_split(data, model.vocab, sizes=None if size is None else {"test": size}, progress=progress, engine=places)
     settings = _under(model, control, {"data": data, "size": size, "protocol": protocol})
+    protocol_for(protocol, len(split.regions.ids))  # refused before the scores are computed, which may take hours
     found = recall_at_k(similarity_of(model, split, progress=progress), split.image_of_caption, protocol=protocol)
     owner = np.asarray(split.image_of_caption, np.int64)
     queries = queries_digest(list(map(str, split.regions.ids)), split.captions, owner)
@@ -248,7 +264,7 @@ def _matching(
     return _made(model.recipe_name, folder, settings, scores, per_query, text)
 
 
-def _swaps(folder: Path, model: Any, data: str, size: int, control: str | None, progress: bool | None) -> Evaluation:
+def _swaps(folder: Path, model: Any, data: str, size: int, control: str | None, engine: Any, progress: bool | None) -> Evaluation:
     """How often the true caption of an image scores higher than the same caption after one exchange."""
     from ..data.tasks.matching import load_swaps
     from ..metrics import swap_hits
@@ -256,7 +272,7 @@ def _swaps(folder: Path, model: Any, data: str, size: int, control: str | None, 
     from .results import PerQuery, queries_digest
 
     settings = _under(model, control, {"data": data, "size": size, "swaps": True})
-    made = load_swaps(model.vocab, data, size=size, progress=progress)
+    made = load_swaps(model.vocab, data, size=size, progress=progress, engine=engine)
     hits = swap_hits(similarity_of(model, made.split, progress=progress), made.split.image_of_caption)
     scores, per_query = {}, {}
     for kind in dict.fromkeys(made.kinds.tolist()):
@@ -344,7 +360,7 @@ def _cam(
     split: str = "test",
     pairs: int = 500,
     image_size: int | None = None,
-    scenes: str = "detector",
+    scenes: str | None = None,
     similarity: Path | None = None,
     control: str | None = None,
     progress: bool | None = None,
@@ -353,6 +369,7 @@ def _cam(
     from .results import weights_digest
 
     model = load_manipulation_model(folder, recipe="cam")
+    scenes = scenes or ("detector" if data.startswith("world/") else "true")
     settings = {
         "data": data, "split": split, "pairs": pairs, "image_size": image_size or model.config.image_size, "scenes": scenes,
         "similarity": None if similarity is None else weights_digest(similarity),
@@ -382,7 +399,7 @@ def _cam_on_photographs(model: Any, folder: Path, settings: dict[str, Any], simi
     options = {name: settings[name] for name in ("split", "pairs", "image_size")}
     frame, _ = photo_table(settings["data"], {"model": edit}, recipe="cam", similarity=judge, **options)
     scores = {str(name): float(value) for name, value in frame.loc["model"].dropna().items() if name != "seconds per 100 images"}
-    lines = [f"{frame.attrs['pairs']}", *(f"  {name:<26} {value:.4f}" for name, value in scores.items())]
+    lines = [frame.attrs["pairs"] + _told(settings.get("control")), *(f"  {name:<26} {value:.4f}" for name, value in scores.items())]
     return _made("cam", folder, settings, scores, {}, "\n".join(lines))
 
 

@@ -134,7 +134,7 @@ def hidden_row(pairs: list, edit: Edit, *, alexnet: str | Path | None = None) ->
     images = _alike(images, given)
     row = {
         "MAE": float(mae(images, given)), "SSIM": 100 * float(ssim(images, given, window=3)),
-        "MAE, region": float(mae(images, given, regions=regions)), 
+        "MAE, region": float(mae(images, given, regions=regions)),
         "SSIM, region": 100 * float(ssim(images, given, window=3, regions=regions)),
     }  # fmt: skip
     if alexnet is not None:
@@ -144,6 +144,23 @@ def hidden_row(pairs: list, edit: Edit, *, alexnet: str | Path | None = None) ->
 
 def _alike(images: list, given: list) -> list:
     return [made if made.size == image.size else made.resize(image.size) for made, image in zip(images, given, strict=True)]
+
+
+def load_photo_pairs(data: str, split: str, pairs: int, image_size: int) -> list:
+    """The pairs that a table of photographs is measured on: hidden regions of Visual Genome, captions of other images elsewhere.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    from ..data.tasks.editing import load_pairs
+
+    kinds = ("reconstruct",) if kind_of_data(data) == "hidden" else ("mismatch",)
+    some = list(load_pairs(data, split, size=pairs, image_size=image_size, kinds=kinds))
+    if not some:
+        raise InputError(f"'{data}' ({split}) gives no pairs of this kind; choose another split")
+    return some
 
 
 def photo_table(
@@ -159,7 +176,7 @@ def photo_table(
     inception: str | Path | None = None,
     alexnet: str | Path | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """The table of *methods* on photographs, and the papers' numbers for the same kind of table (``None`` where there are none).
+    """The table of *methods* on photographs, and the paper's numbers on the same data set (``None`` where it has none).
 
     Parameters
     ----------
@@ -178,14 +195,14 @@ def photo_table(
     """
     import pandas as pd
 
-    from ..data.tasks.editing import load_pairs
     from ..editing.reconstruct import hidden_images
+    from ..metrics.images import lpips
 
     kind = kind_of_data(data)
     judge = None if kind == "hidden" else judging_network(inception)
-    some = list(load_pairs(data, split, size=pairs, image_size=image_size, kinds=("reconstruct",) if kind == "hidden" else ("mismatch",)))
-    if not some:
-        raise InputError(f"'{data}' ({split}) gives no pairs of this kind; choose another split")
+    some = load_photo_pairs(data, split, pairs, image_size)
+    if alexnet is not None:  # refused before the work
+        lpips([some[0].image], [some[0].image], weights=alexnet)
     control: tuple[str, Edit] = ("unchanged input", lambda few: ([p.image for p in few], None))
     if kind == "hidden":
         control = ("filled from around", lambda few: (hidden_images(few), None))
@@ -197,6 +214,8 @@ def photo_table(
             row = caption_row(some, edit, judge=judge, similarity=similarity, alexnet=alexnet)
         rows[name] = row | ({"parameters": parameters[name]} if name in parameters else {})
     frame = pd.DataFrame.from_dict(rows, orient="index")
+    if "parameters" in frame:
+        frame["parameters"] = frame["parameters"].astype("Int64")  # the control has none
     frame.attrs["pairs"] = f"{data}, {split}: {len(some)} pairs of {image_size} pixels"
-    quoted = QUOTED.get(f"{recipe} {'vg' if kind == 'hidden' else 'cub'}")
+    quoted = QUOTED.get(f"{recipe} {data.partition(':')[0]}")
     return frame, None if quoted is None else pd.DataFrame.from_dict(quoted, orient="index")

@@ -79,7 +79,9 @@ class FolderKind:
 
     @property
     def phrase(self) -> str:
-        """The name with its article."""
+        """The name with its article; one that is a plural, such as slides, has none."""
+        if self.name.endswith("s") and not self.name.endswith("sis"):
+            return self.name
         return f"{'an' if self.name[0] in 'aeio' else 'a'} {self.name}"
 
     def check(self, folder: Path) -> None:
@@ -191,9 +193,9 @@ def atomic_folder(path: str | Path, kind: FolderKind) -> Iterator[Path]:
             raise _unwritable(path, error) from None
         try:
             yield temporary
-            for path in temporary.rglob("*"):  # before the manifest, whose hashes are remembered with the times of the files
-                if path.is_file():
-                    check_room(path)
+            for file in temporary.rglob("*"):  # before the manifest, whose hashes are remembered with the times of the files
+                if file.is_file():
+                    check_room(file)
             write_manifest(temporary, kind=kind.name)
             _sync_all(temporary)
             replaceable_folder(real, kind)  # again, because the work may have taken long
@@ -233,9 +235,11 @@ def check_writable(path: str | Path) -> None:
     Raises
     ------
     InputError
-        If there is no permission, the file system is read-only, or a file is in the way.
+        If there is no permission, the file system is read-only, a file is in the way, or the folder is one that this package wrote as a
+        whole, such as a corpus: with anything else in it, it could not be replaced any more.
     """
     folder = behind_links(Path(path)).absolute().parent
+    _check_outside_of_ours(Path(path), folder)
     made = []
     try:
         for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
@@ -250,6 +254,19 @@ def check_writable(path: str | Path) -> None:
     finally:
         for one in reversed(made):
             one.rmdir()
+
+
+def _check_outside_of_ours(path: Path, folder: Path) -> None:
+    """Refuse a *path* whose *folder* is, or lies in, one with a manifest of this package."""
+    for place in (folder, *folder.parents):
+        try:
+            manifest = read_manifest(place)
+        except InputError:  # damaged; whoever reads that folder is told
+            continue
+        if manifest is not None:
+            raise InputError(
+                f"'{path}' lies in '{place}', which holds {FolderKind(manifest.kind).phrase} and nothing else; give a place beside it"
+            )
 
 
 def _unwritable(path: str | Path, error: OSError) -> InputError:

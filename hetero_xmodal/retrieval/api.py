@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..checks import check_choice, check_count, check_unused, given_path
 from ..data.registry import check_data
 from ..data.source import SPLITS, split_name
+from ..data.tasks.engines import Engine
 from ..errors import InputError
 from ..files import replaceable_folder
 from ..images import read_image
@@ -68,6 +69,9 @@ def build_index(
     size: int | None = None,
     half: bool = False,
     network: str | None = None,
+    workers: int | None = None,
+    engine: str | None = None,
+    scheduler: str | None = None,
     progress: bool | None = None,
 ) -> EmbeddingIndex:
     """Embed images and sentences once, so that they can be searched many times.
@@ -80,6 +84,8 @@ def build_index(
     split, size : by default ``"test"`` of the world and all of a folder; the first so many images.
     half : keep half precision, which takes half the space.
     network : where a DAGNN's frozen network for images is now, if its file has moved.
+    workers, engine, scheduler : ALGR and TRAIL: where regions and words are made, as for :func:`hetero_xmodal.train`; the index has the
+        same bytes.
     progress : show progress bars; by default in a terminal, if there are many images.
 
     Raises
@@ -95,15 +101,17 @@ def build_index(
     check_count("size", size)
     if out is not None:
         replaceable_folder(given_path("out", out), INDEX_FOLDER)
-    _check_model(model)
+    if _check_model(model) == "dagnn":
+        check_unused("is for ALGR and TRAIL, whose regions take long", workers=workers, engine=engine, scheduler=scheduler)
+    places = Engine(1 if workers is None else workers, engine or "processes", scheduler)
     if isinstance(data, str):
         _check_gallery(data, split, model)
     from .index import build_index as embed
     from .search import load_gallery
 
     trained = _model(model, network)
-    gallery, source = load_gallery(trained, data, split=split, size=size) if isinstance(data, str) else (data, None)
-    index = embed(trained, gallery, half=half, source=source, progress=progress)
+    gallery, source = load_gallery(trained, data, split=split, size=size, engine=places) if isinstance(data, str) else (data, None)
+    index = embed(trained, gallery, half=half, source=source, progress=progress, engine=places)
     if out is not None:
         index.save(out)
     return index
@@ -180,10 +188,15 @@ def _check_sentence(query: str) -> None:
         raise InputError(f"'{query}' is read as a sentence; to ask with an image give Path('{query}'), or --image {query}")
 
 
-def _check_model(model: Any) -> None:
-    if isinstance(model, str | Path):
-        folder, recipe = find_model(model)
-        check_choice(f"the recipe of model '{folder}'", recipe, ("dagnn", "algr", "trail"), why=", which embed images and sentences")
+def _check_model(model: Any) -> str:
+    """The recipe of a model, which is refused if it embeds nothing."""
+    if model is None:
+        return "dagnn"
+    if not isinstance(model, str | Path):
+        return model.recipe_name
+    folder, recipe = find_model(model)
+    check_choice(f"the recipe of model '{folder}'", recipe, ("dagnn", "algr", "trail"), why=", which embed images and sentences")
+    return recipe
 
 
 def _check_gallery(data: str, split: str | None, model: Any) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..data.tasks.engines import HERE, Engine
 from ..errors import InputError, nearest
 from ..fields import Fields
 from ..files import MANIFEST, atomic_folder, read_folder, read_safetensors, write_json, write_safetensors
@@ -257,6 +258,7 @@ def build_index(
     half: bool = False,
     source: dict[str, Any] | None = None,
     progress: bool | None = None,
+    engine: Engine = HERE,
 ) -> EmbeddingIndex:
     """Embed a gallery once, so that it can be searched many times.
 
@@ -269,6 +271,7 @@ def build_index(
     half : keep half precision, which takes half the space
     source : see :class:`EmbeddingIndex`
     progress : show progress bars; ``None``: in a terminal, if there are many images
+    engine : where regions and words of items are made for ALGR and TRAIL; the bytes are the same
 
     Raises
     ------
@@ -277,17 +280,24 @@ def build_index(
     if not len(gallery):
         raise InputError("the gallery is empty; give at least one image to search in")
     recipe, details = model.recipe_name, {}
+
+    def read(given: Any) -> Any:
+        """The gallery as a split of regions and words."""
+        if hasattr(given, "image_of_caption"):
+            return given
+        return items_split(model.vocab, given, sides=sides, progress=progress, engine=engine)
+
     if recipe == "trail":
         from ..training.trail import model_split
         from .typed_rows import embed_typed
 
-        split = gallery if hasattr(gallery, "image_of_caption") else items_split(model.vocab, gallery, sides=sides, progress=progress)
+        split = read(gallery)
         owner, ids, captions = split.image_of_caption, split.regions.ids, split.captions
         images, texts, details = embed_typed(model, model_split(model, split, progress=progress), sides=sides)
         if "texts" not in sides:
             owner, captions = [], []
     elif recipe == "algr":
-        split = gallery if hasattr(gallery, "image_of_caption") else items_split(model.vocab, gallery, sides=sides, progress=progress)
+        split = read(gallery)
         owner, ids, captions = split.image_of_caption, split.regions.ids, split.captions
         texts = model.embed_captions(split.words) if "texts" in sides else None
         images = model.embed_images(split.regions) if "images" in sides else torch.zeros(len(split.regions), texts.shape[1])
@@ -353,7 +363,14 @@ def query_split(vocab: dict[str, Any], image: Any) -> Split:
     return Split(regions, Words(np.zeros(0, np.int64), np.zeros(1, np.int64)), np.zeros(0, np.int64), [], "query")
 
 
-def items_split(vocab: dict[str, Any], items: Sequence[Item], *, sides: Sequence[str] = SIDES, progress: bool | None = None) -> Split:
+def items_split(
+    vocab: dict[str, Any],
+    items: Sequence[Item],
+    *,
+    sides: Sequence[str] = SIDES,
+    progress: bool | None = None,
+    engine: Engine = HERE,
+) -> Split:
     """Items of a data set as the regions and words that a matching model with *vocab* reads; a side that is not requested stays empty.
 
     Raises
@@ -374,9 +391,9 @@ def items_split(vocab: dict[str, Any], items: Sequence[Item], *, sides: Sequence
     regions = Regions(np.zeros((len(ids), 0, 0), np.float32), np.zeros(len(ids), np.int64), ids=ids)
     words, known = Words(np.zeros(0, np.int64), np.zeros(1, np.int64)), 0
     if "images" in sides:
-        regions = extract_regions(vocab["images"], images, ids=ids, progress=progress)
+        regions = extract_regions(vocab["images"], images, ids=ids, progress=progress, engine=engine)
     if "texts" in sides:
-        words, known = encode_words(vocab["texts"], captions, progress=progress), len(captions)
+        words, known = encode_words(vocab["texts"], captions, progress=progress, engine=engine), len(captions)
     return Split(regions, words, np.asarray(owner[:known], np.int64), captions[:known], "gallery")
 
 

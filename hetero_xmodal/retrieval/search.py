@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.registry import entry_of, open_for
 from ..data.source import split_name
+from ..data.tasks.engines import HERE, Engine
 from ..errors import InputError
 from ..files import write_text
 from ..pretrained import SHIPPED as SHIPPED_MODELS
@@ -72,7 +73,7 @@ def load_retrieval_model(path: str | Path | None = None, *, network: str | None 
 
 
 def load_gallery(
-    model: DAGNN | ALGR, data: str, *, split: str | None = None, size: int | None = None
+    model: DAGNN | ALGR, data: str, *, split: str | None = None, size: int | None = None, engine: Engine = HERE
 ) -> tuple[Split | Sequence[Item], dict[str, Any]]:
     """The gallery: the images and sentences of *data*, and their source for :attr:`EmbeddingIndex.source`.
 
@@ -81,6 +82,7 @@ def load_gallery(
     data : any data set of the registry with images that have captions or tags; for ALGR also given regions with captions
     split : if left out, ``"test"`` of the world and of Karpathy's splits, and all of a folder; of given regions the test split is searched
     size : number of images, the first of the split
+    engine : where features of a test split are computed
 
     Raises
     ------
@@ -95,7 +97,7 @@ def load_gallery(
             raise InputError(f"only the test split of '{data}' is searched, not {split!r}")
         from ..data.tasks.matching import load_test_split
 
-        return load_test_split(data, model.vocab, sizes=None if size is None else {"test": size}), {}
+        return load_test_split(data, model.vocab, sizes=None if size is None else {"test": size}, engine=engine), {}
     split = source.split(split or entry_of(data)[0].searched)
     return source.items(split, size), {"data": data, "split": split}
 

@@ -1,7 +1,7 @@
 """TRAIL's search in two stages: one vector of every image finds candidates, the whole score ranks them.
 
 ====================================  ==========================================================================================
-:func:`rank_images`                   images for sentences: stage one by the vectors, stage two among the best hundred
+:func:`rank_images`                   images for sentences: stage one by the vectors, stage two among the best 200
 :func:`rank_sentences`                sentences for an image
 :func:`token_candidates`              another stage one: every word looks for its best region (max-sim, as in ColBERT)
 ====================================  ==========================================================================================
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from ..recipes.trail import TRAIL
     from ..recipes.typed_scores import ImageSide, SentenceSide
 
-#: candidates of stage one that stage two ranks
-CANDIDATES = 100
+#: candidates of stage one that stage two ranks. On 1,000 validation scenes 100 lose .7 of Rsum, 200 nothing, and stage two takes 1 ms of
+#: processor time a sentence in place of .85 (benchmarks/two_stage.py)
+CANDIDATES = 200
 
 
 def side_of(index: EmbeddingIndex, rows: Tensor) -> ImageSide:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import tempfile
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.store import progress_bar
 from ..data.tasks.matching import Batch, MatchingData, Regions, Split, Words
 from ..data.tasks.matching.pairs import mean_regions, mean_words
 from ..errors import InputError
@@ -23,8 +20,10 @@ from ..networks.cca import canonical_directions
 from ..recipes.algr import ALGR, ALGRConfig, annealed, collapsed
 from ..recipes.presets import facts_of
 from .algr_settings import check_phases, phase1_epochs
+from .averaging import averaged, follow
 from .fingerprint import Fingerprint, of_matching
 from .loop import FitConfig, FitResult, fit
+from .matching_steps import check_captions, feature_blocks, log_recall, shift_and_scale, train_for_table
 from .resume import check_resumed, run_config, with_run_threads
 from .sampling import batches, is_first_process, seed_everything
 from .settings import Chosen, choose_settings, settings_for
@@ -50,7 +49,7 @@ class ALGRModule(L.LightningModule):
     def __init__(self, model: ALGR, validation: Split) -> None:
         super().__init__()
         self.model = model
-        self.average = copy.deepcopy(model).requires_grad_(False) if model.config.averaging else None
+        self.average = averaged(model, model.config.averaging)
         self._validation = validation
         self._alike: list[bool] = []  # of this epoch's steps, whether the loss says that all scores are equal
         self._alike_epochs = 0
@@ -79,12 +78,7 @@ class ALGRModule(L.LightningModule):
         return losses["loss"]
 
     def on_train_batch_end(self, *_: Any) -> None:
-        if self.average is not None:
-            with torch.no_grad():
-                # at the start the mean would still be the random first weights
-                decay = min(self.model.config.averaging, (1 + self.global_step) / (10 + self.global_step))
-                for mean, new in zip(self.average.state_dict().values(), self.model.state_dict().values(), strict=True):
-                    mean.lerp_(new, 1 - decay) if mean.is_floating_point() else mean.copy_(new)
+        follow(self.average, self.model, decay=self.model.config.averaging, step=self.global_step)
 
     def on_train_epoch_end(self) -> None:
         # a loss that sinks may pass this number, one that collapsed stays there
@@ -103,10 +97,7 @@ class ALGRModule(L.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         result = evaluate_matching(self.kept, self._validation, phase=self.phase)
-        self.log("validation/score", result["rsum"] - (600 if self.phase == 1 else 0), prog_bar=True)
-        self.log("validation/rsum", result["rsum"])
-        for direction in ("image_to_text", "text_to_image"):
-            self.log_dict({f"validation/{direction}_r{k}": value for k, value in result[direction].items()})
+        log_recall(self, result, less=600 if self.phase == 1 else 0)
 
     def configure_optimizers(self) -> Any:
         config = self.model.config
@@ -150,9 +141,7 @@ def train_algr(
     out = Path(out)
     chosen, record = settings_for("algr", data, preset=preset, configs=[config], fit_config=fit_config, progress=progress)
     config, fit_config = _complete(config or chosen.config, data), fit_config or chosen.fit_config
-    for split in (data.train, data.val):
-        if not len(split):
-            raise InputError(f"the {split.name} split has no captions; training needs pairs to learn from and to choose with")
+    check_captions(data)
     check_phases(config, fit_config.epochs)
     more = {"resume": resume, "progress": progress, "preset": record, "learned": of_matching(data, progress=progress)}
     if config.members == 1:
@@ -213,17 +202,9 @@ def standardise_inputs(model: ALGR, train: Split, *, block: int = 256, progress:
     """Estimate mean and standard deviation of every column of the regions, and of word vectors from a frozen encoder."""
     sides = [(model.regions, train.regions)] + ([] if model.words.table is not None else [(model.words, train.words)])
     for part, values in sides:
-        total = squares = count = 0
-        with progress_bar("reading the features", len(values), progress) as advance:
-            for start in range(0, len(values), block):
-                rows = values.take(np.arange(start, min(start + block, len(values))))[0].double()
-                total, squares, count = total + rows.sum(0), squares + (rows**2).sum(0), count + len(rows)
-                advance(min(block, len(values) - start))
-        mean = total / count
-        deviation = (squares / count - mean**2).clamp_min(0).sqrt()
-        part.shift.copy_(mean)
-        # a column that never changes says nothing, and would be blown up
-        part.scale.copy_(torch.where(deviation <= 1e-6 * deviation.max().clamp_min(1e-30), 0, 1 / deviation.clamp_min(1e-30)))
+        shift, scale = shift_and_scale(feature_blocks(values, block=block, progress=progress))
+        part.shift.copy_(shift)
+        part.scale.copy_(scale)
 
 
 @torch.no_grad()
@@ -299,10 +280,7 @@ class ALGRMethod:
         data = MatchingData(train, validation, validation, self.vocab)  # training never looks at the test split
         usual = default_settings(data)
         config, fit_config = self.config or usual[0], self.fit_config or usual[1]
-        if self.seed is not None:
-            fit_config = replace(fit_config, seed=self.seed)
-        with tempfile.TemporaryDirectory() as folder:
-            self.model, self.result = train_algr(data, out=Path(folder) / "run", config=config, fit_config=fit_config, progress=False)
+        self.model, self.result = train_for_table(train_algr, data, config=config, fit_config=fit_config, seed=self.seed)
         return self
 
     def embed_images(self, regions: Regions) -> np.ndarray:

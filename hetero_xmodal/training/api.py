@@ -4,8 +4,7 @@
 what                  options beside ``data``, ``out``, ``set``, ``seed``, ``resume``, ``progress`` and ``tell``
 ====================  =================================================================================================================
 ``dagnn``             preset, size, epochs, patience, network, label_vectors, accelerator, devices, strategy
-``algr``              preset, size, epochs, patience, images, detector, texts, accelerator, devices, strategy
-``trail``             preset, size, epochs, patience, images, detector, texts, accelerator, devices, strategy
+``algr``, ``trail``   preset, size, epochs, patience, images, detector, texts, workers, engine, scheduler, accelerator, devices, strategy
 ``cam``               preset, size, image_size, epochs, start, word_vectors, accelerator, devices
 ``mimnet``            preset, size, epochs, start, word_vectors, accelerator, devices
 ``similarity``        size, epochs, accelerator
@@ -19,37 +18,21 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..checks import check_count, check_seed
 from ..configs import config_with
-from ..data.registry import check_data, data_folders
+from ..data.registry import check_data
 from ..errors import InputError, nearest
 from ..files import existing_file, replaceable_folder
 from ..pretrained import MODEL_FOLDER, SHIPPED, find_model
-from .options import Assignments, assignments, call_with, check_network, check_settings, check_world_size, split_sizes
+from .matching_by_name import train_matching
+from .options import Assignments, assignments, call_with, check_network, check_settings, check_world_size
 from .run_folder import check_resumed_as_asked, free_run_folder
-
-Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class TrainedRun:
-    """Result of :func:`train`.
-
-    recipe : name of the recipe, such as ``"cam"``
-    out : the run folder
-    model : the trained model; the path of the weights for ``"detector"``
-    result : best validation score, its epoch, and epochs run (:class:`~hetero_xmodal.training.FitResult`); None for ``"detector"``
-    """
-
-    recipe: str
-    out: Path
-    model: Any
-    result: Any = None
+from .trained_run import Tell, TrainedRun, check_fit, teller
 
 
 def train(
@@ -107,8 +90,8 @@ def train(
         :func:`~hetero_xmodal.data.tasks.matching.load_matching_data`.
     detector : ALGR and TRAIL: regions are the patches of a grid and the objects that this detector sees: ``"nanodet"``, or a file of
         detections, which is looked for in the data folder too; a test on another folder then reads that folder's own file of this name.
-    workers, engine, scheduler : ALGR: where the features are made, as for :func:`hetero_xmodal.build_corpus`: several processes of this
-        machine, or ``"dask"``; the features have the same bytes everywhere.
+    workers, engine, scheduler : ALGR and TRAIL: where the features are made, as for :func:`hetero_xmodal.build_corpus`: several processes
+        of this machine, or ``"dask"``; the features have the same bytes everywhere.
     network : DAGNN: the frozen network for photographs, such as ``"efficientnet-lite0"`` or ``"vgg19_bn:FILE"``.
     label_vectors : DAGNN: ``.mat`` file with word vectors of the labels under ``inp``, or ``.txt`` file of word vectors, such as GloVe's.
     steps, batch_size, threads : of the detector.
@@ -177,17 +160,6 @@ def _leads() -> bool:
     return int(os.environ.get("LOCAL_RANK") or 0) == 0
 
 
-def _quiet(line: str) -> None:
-    pass
-
-
-def _teller(tell: Tell | None) -> Tell:
-    """*tell*, in the first process only: Lightning's ``ddp`` runs the whole program once in every process."""
-    from .sampling import is_first_process
-
-    return tell if tell is not None and is_first_process() else _quiet
-
-
 def _dagnn(
     data: str,
     *,
@@ -218,7 +190,7 @@ def _dagnn(
     pairs, vectors = load_pairs_and_vectors(data, size=size, network=network, label_vectors=label_vectors)
     chosen = choose_settings("dagnn", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
     fit_config = replace(chosen.fit_config, patience=patience, seed=seed, accelerator=accelerator, devices=devices, strategy=strategy)
-    tell = _teller(tell)
+    tell = teller(tell)
     tell(f"pairs:      {count_pairs(pairs)}")
     tell(chosen.line)
     model, result = train_dagnn(
@@ -229,19 +201,6 @@ def _dagnn(
     directions = (f"{name.replace('_', ' ')} {scores[name]:.4f}" for name in ("image_to_text", "text_to_image", "mean"))
     tell(f"test:       {', '.join(directions)}")
     return TrainedRun("dagnn", out, model, result)
-
-
-def check_fit(epochs: int | None, patience: int | None = None, accelerator: str = "cpu", devices: int = 1, strategy: str = "auto") -> None:
-    """Refuse training options that cannot be, see :class:`~hetero_xmodal.training.FitConfig`, before Lightning is imported.
-
-    Raises
-    ------
-    InputError : a number below 1, an unknown accelerator or strategy.
-    """
-    from .fit_config import FitConfig
-
-    given = {} if epochs is None else {"epochs": epochs}
-    FitConfig(**given, patience=patience, accelerator=accelerator, devices=devices, strategy=strategy)
 
 
 def check_pairs(data: str, size: Any, network: str | None, label_vectors: str | Path | None) -> None:
@@ -287,137 +246,6 @@ def count_pairs(pairs: Any) -> str:
     return f"{counts}; {len(pairs.vocab['labels'])} labels"
 
 
-def _algr(
-    data: str,
-    *,
-    out: Path,
-    preset: str | None = None,
-    set: list[str] | None = None,
-    size: int | str | Mapping[str, int] | None = None,
-    epochs: int | None = None,
-    patience: int | None = None,
-    seed: int = 0,
-    resume: bool = False,
-    images: str | None = None,
-    detector: str | None = None,
-    texts: str = "minilm",
-    workers: int = 1,
-    engine: str = "processes",
-    scheduler: str | None = None,
-    accelerator: str = "cpu",
-    devices: int = 1,
-    strategy: str = "auto",
-    progress: bool | None = None,
-    tell: Tell | None = None,
-) -> TrainedRun:
-    from ..data.tasks.engines import Engine
-
-    sizes = split_sizes(size)
-    check_fit(epochs, patience, accelerator, devices, strategy)
-    regions = check_inputs(images, texts, detector=detector, data=data)
-    places = Engine(workers, engine, scheduler)
-    check_settings("algr", data, preset, set or [], epochs=epochs)
-    from ..data.tasks.matching import load_matching_data
-    from .algr import train_algr
-    from .algr_settings import check_phases
-    from .loop import FitConfig, device_of
-    from .settings import check_epochs, choose_settings
-
-    device_of(FitConfig(accelerator=accelerator, devices=devices, strategy=strategy))
-    check = partial(check_epochs, data=data, preset=preset, changes=set or [], epochs=epochs)
-    # which images are held out depends on the data alone, so that runs with different seeds can be compared
-    pairs = load_matching_data(data, images=regions, texts=texts, sizes=sizes, progress=progress, check=check, engine=places)
-    chosen = choose_settings("algr", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
-    fit_config = replace(chosen.fit_config, seed=seed, patience=patience, accelerator=accelerator, devices=devices, strategy=strategy)
-    check_phases(chosen.config, fit_config.epochs)
-    tell = _teller(tell)
-    for split in (pairs.train, pairs.val, pairs.test):
-        tell(f"{split.name + ':':<12}{count_captions(split)}")
-    tell(chosen.line)
-    model, result = train_algr(pairs, out=out, preset=chosen, fit_config=fit_config, resume=resume, progress=progress)
-    tell(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation rsum {result.best_score:.2f}")
-    return TrainedRun("algr", out, model, result)
-
-
-def _trail(
-    data: str,
-    *,
-    out: Path,
-    preset: str | None = None,
-    set: list[str] | None = None,
-    size: int | str | Mapping[str, int] | None = None,
-    epochs: int | None = None,
-    patience: int | None = None,
-    seed: int = 0,
-    resume: bool = False,
-    images: str | None = None,
-    detector: str | None = None,
-    texts: str | None = None,
-    accelerator: str = "cpu",
-    devices: int = 1,
-    strategy: str = "auto",
-    progress: bool | None = None,
-    tell: Tell | None = None,
-) -> TrainedRun:
-    sizes = split_sizes(size)
-    check_fit(epochs, patience, accelerator, devices, strategy)
-    images, texts = typed_inputs(data, images, texts)
-    regions = check_inputs(images, texts, detector=detector, data=data)
-    check_settings("trail", data, preset, set or [], epochs=epochs)
-    from ..data.tasks.matching import load_matching_data
-    from .loop import FitConfig, device_of
-    from .settings import choose_settings
-    from .trail import train_trail
-
-    device_of(FitConfig(accelerator=accelerator, devices=devices, strategy=strategy))
-    pairs = load_matching_data(data, images=regions, texts=texts, sizes=sizes, progress=progress)
-    chosen = choose_settings("trail", pairs, preset=preset, dataset=data, changes=set or [], epochs=epochs)
-    fit_config = replace(chosen.fit_config, seed=seed, patience=patience, accelerator=accelerator, devices=devices, strategy=strategy)
-    tell = _teller(tell)
-    for split in (pairs.train, pairs.val, pairs.test):
-        tell(f"{split.name + ':':<12}{count_captions(split)}")
-    tell(chosen.line)
-    model, result = train_trail(pairs, out=out, preset=chosen, fit_config=fit_config, resume=resume, progress=progress)
-    tell(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}, validation rsum {result.best_score:.2f}")
-    return TrainedRun("trail", out, model, result)
-
-
-def typed_inputs(data: str, images: str | None, texts: str | None) -> tuple[str | None, str]:
-    """Regions and words that TRAIL reads of *data* where nothing else is asked for.
-
-    Of the generated world the attributes that its detector reads, and a trained vector for every word; of photographs those of ALGR.
-
-    >>> typed_inputs("world/scenes", None, None), typed_inputs("coco:FOLDER", None, "spacy")
-    (('world+attributes', 'trained:1'), (None, 'spacy'))
-    """
-    drawn = data.startswith("world/")
-    return images or ("world+attributes" if drawn else None), texts or ("trained:1" if drawn else "minilm")
-
-
-def check_inputs(images: str | None, texts: str, *, detector: str | None = None, data: str | None = None) -> Any:
-    """Refuse unknown regions and words of ALGR, and a detector that is not there, before torch is imported; the regions to make.
-
-    Raises
-    ------
-    InputError : see :func:`~hetero_xmodal.data.tasks.matching.region_provenance`, ``word_provenance`` and ``find_detector``.
-    """
-    from ..data.tasks.matching import find_detector, region_provenance, with_objects, word_provenance
-    from ..parsers.detectors.registry import check_detector
-
-    word_provenance(texts)
-    regions = with_objects(images, detector)
-    if regions is not None:
-        record = region_provenance(regions)
-        if record["extractor"] not in ("grid", "given") and (data is None or not data.startswith("world/")):
-            check_detector(find_detector(record, data_folders(data))[0])
-    return regions
-
-
-def count_captions(split: Any) -> str:
-    """``"200 images, 1,000 captions"``."""
-    return f"{len(split.regions):,} images, {len(split):,} captions"
-
-
 def _start(start: str | Path | None, recipe: str) -> Path | None:
     return None if start is None else find_model(SHIPPED[recipe].get(str(start), start), recipe=recipe)[0]
 
@@ -452,7 +280,7 @@ def _cam(
 
     chosen = choose_settings("cam", data, preset=preset, changes=changes, epochs=epochs)
     fit_config = replace(chosen.fit_config, seed=seed, accelerator=accelerator, devices=devices)
-    tell = _teller(tell)
+    tell = teller(tell)
     tell(chosen.line)
     trained, result = train_cam(
         data, out=out, preset=chosen, fit_config=fit_config, size=size, start=begin, word_vectors=word_vectors, resume=resume,
@@ -494,7 +322,7 @@ def _mimnet(
     if begin is not None:
         chosen = replace(chosen, config=with_changes(model_in(MIMNet, begin).config, chosen.training, set or [])[0])
     fit_config = replace(chosen.fit_config, seed=seed, accelerator=accelerator, devices=devices)
-    tell = _teller(tell)
+    tell = teller(tell)
     tell(chosen.line)
     trained, result = train_mimnet(
         data, out=out, preset=chosen, fit_config=fit_config, size=size, start=begin, word_vectors=word_vectors, resume=resume,
@@ -527,7 +355,7 @@ def _similarity(
     from .similarity import train_similarity
 
     model, result = train_similarity(data, out=out, config=config, fit_config=fit_config, size=size, resume=resume, progress=progress)
-    tell = _teller(tell)
+    tell = teller(tell)
     tell(f"kept:       epoch {result.best_epoch + 1} of {result.epochs}; on validation data the right sentence scores above")
     tell(f"            a wrong one in {result.best_score:.1%} of cases (chance is 50%)")
     return TrainedRun("similarity", out, model, result)
@@ -557,8 +385,8 @@ def _detector(
 #: what can be trained -> the function that does it
 TRAINERS: dict[str, Callable[..., TrainedRun]] = {
     "dagnn": _dagnn,
-    "algr": _algr,
-    "trail": _trail,
+    "algr": partial(train_matching, "algr"),
+    "trail": partial(train_matching, "trail"),
     "cam": _cam,
     "mimnet": _mimnet,
     "similarity": _similarity,

@@ -7,12 +7,13 @@ faults differ from photograph to photograph, so that a linear map over frozen fe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
-from ..networks.part_head import GRID, SIDE
+from ..networks.part_head import GRID, SIDE, FrozenMaps, PartHead
 from .editing.segmentation import outline
 
 if TYPE_CHECKING:
@@ -118,3 +119,27 @@ def cells(mask: np.ndarray) -> np.ndarray:
     """Share of a mask (256, 256) in every cell (32, 32) float32."""
     n = SIDE // GRID
     return mask.reshape(GRID, n, GRID, n).mean((1, 3)).astype(np.float32)
+
+
+def frozen_maps(frozen: FrozenMaps, square: Square) -> torch.Tensor:
+    """Frozen maps (472, 32, 32) of a square."""
+    pixels = torch.from_numpy(square.pixels.astype(np.float32) / 127.5 - 1)
+    return frozen(pixels.permute(2, 0, 1)[None])[0]
+
+
+@torch.no_grad()
+def seen_parts(model: PartHead, frozen: FrozenMaps, square: Square) -> tuple[np.ndarray, np.ndarray]:
+    """What a part head sees in a square, looked at as it is and mirrored, for a bird is a bird either way.
+
+    Returns
+    -------
+    mask of the bird (256, 256) bool, and shares of the parts (parts, 32, 32) float32, 1 over all parts.
+    """
+    mirrored = replace(square, pixels=np.ascontiguousarray(square.pixels[:, ::-1]))
+    maps = torch.stack([frozen_maps(frozen, one) for one in (square, mirrored)])
+    one, other = model.birdness(maps)
+    mask = better_mask(square, ((one + other.flip(1)) / 2).numpy())
+    covered = torch.from_numpy(cells(mask))
+    one, other = model(maps, torch.stack([covered, covered.flip(1)]))
+    shares = (one * other.flip(2)).sqrt()
+    return mask, (shares / shares.sum(0)).numpy()

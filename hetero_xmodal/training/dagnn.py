@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from ..errors import InputError
 from ..metrics import MeanAveragePrecision
 from ..recipes.dagnn import DAGNN, DAGNNConfig
 from ..recipes.presets import facts_of
+from .averaging import averaged, follow
 from .fingerprint import of_retrieval
 from .loop import FitConfig, FitResult, fit
 from .resume import check_resumed, run_config, with_run_threads
@@ -48,7 +48,7 @@ class DAGNNModule(L.LightningModule):
     def __init__(self, model: DAGNN) -> None:
         super().__init__()
         self.model = model
-        self.average = copy.deepcopy(model).requires_grad_(False) if model.config.averaging else None
+        self.average = averaged(model, model.config.averaging)
         self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
 
     @property
@@ -66,12 +66,7 @@ class DAGNNModule(L.LightningModule):
         return losses["loss"]
 
     def on_train_batch_end(self, *_: Any) -> None:
-        if self.average is not None:
-            with torch.no_grad():
-                # at the start the mean would still be the random first weights
-                decay = min(self.model.config.averaging, (1 + self.global_step) / (10 + self.global_step))
-                for mean, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
-                    mean.lerp_(new, 1 - decay)
+        follow(self.average, self.model, decay=self.model.config.averaging, step=self.global_step)
 
     def validation_step(self, batch: list[Tensor], index: int) -> None:
         """Embed a batch of image features (b, d_v) and text features (b, d_t); all pairs are scored at the end of the epoch."""

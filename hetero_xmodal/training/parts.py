@@ -24,11 +24,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..checks import check_count, check_seed
+from ..data.registry import check_data
 from ..data.store import progress_bar
 from ..errors import InputError
+from ..files import replaceable_folder
 from ..networks.part_head import INSIDE, FrozenMaps, PartHead, PartsConfig, along_body, body_features, places
 from ..parsers.appearance import COLOURS, colour_terms
-from .bird_masks import Square, better_mask, cells, first_mask, square_around
+from ..pretrained import MODEL_FOLDER
+from .bird_masks import Square, better_mask, cells, first_mask, frozen_maps, square_around
 
 if TYPE_CHECKING:
     from ..scenes import SceneGraph
@@ -143,12 +147,6 @@ def look_at(data: str, split: str, *, size: int | None = None, progress: bool | 
     if not maps:
         raise InputError(f"{data} ({split}) has no photograph with a box of a bird and a caption that names the colour of a part")
     return Looked(torch.stack(maps), squares, facts)
-
-
-def frozen_maps(frozen: FrozenMaps, square: Square) -> Tensor:
-    """Frozen maps (472, 32, 32) of a square."""
-    pixels = torch.from_numpy(square.pixels.astype(np.float32) / 127.5 - 1)
-    return frozen(pixels.permute(2, 0, 1)[None])[0]
 
 
 def fit_bird(model: PartHead, looked: Looked, *, learning_rate: float = 3e-3, seed: int = 0) -> None:
@@ -318,8 +316,13 @@ def train_parts(
     Raises
     ------
     InputError
-        If the data have no such photographs or the folder cannot be written.
+        If the data have no such photographs, a number is out of range or the folder cannot be written.
     """
+    check_data(data, "cam")
+    check_count("size", size)
+    check_count("epochs", epochs)
+    check_seed(seed)
+    replaceable_folder(out, MODEL_FOLDER)
     looked = look_at(data, "train", size=size, progress=progress)
     model = new_head(data)
     fit_bird(model, looked, seed=seed)

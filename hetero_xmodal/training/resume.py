@@ -20,6 +20,8 @@ from .sampling import is_first_process
 
 #: file of the run folder
 ENVIRONMENT = "environment.json"
+#: settings of recipes that the data decides: what has changed in the data says more than their numbers do
+_OF_DATA = frozenset({"image_width", "label_width", "region_width", "said", "seen", "tags", "text_width", "vocabulary", "word_width"})
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -47,9 +49,12 @@ def check_resumed(out: str | Path, wanted: dict[str, Any], data: Fingerprint | N
         return
     found = read_json(out / CONFIG, "run config")
     check_recipe_of_run(out, found, wanted["trains"], wanted["recipe"])
+    parts = []
     for part in ("fit", "recipe"):
         old, new = flat_settings(found.get(part)), flat_settings(wanted[part])
-        check_same_settings(out, old, dict.fromkeys(old) | new)
+        parts.append((old, dict.fromkeys(old) | new))
+    for old, new in parts:
+        check_same_settings(out, old, {key: value for key, value in new.items() if key not in _OF_DATA})
     if data and (out / DATA).exists():
         try:
             changed = difference(read_json(out / DATA, "record of the data"), data)
@@ -57,6 +62,8 @@ def check_resumed(out: str | Path, wanted: dict[str, Any], data: Fingerprint | N
             raise InputError(f"'{out / DATA}' is no record of a run's data; remove it to resume without comparing the data") from None
         if changed is not None:
             raise InputError(f"run '{out}' was started with other data: {changed}; resume with the same data or start a new run")
+    for old, new in parts:
+        check_same_settings(out, old, new)
 
 
 def write_record(out: Path, config: dict[str, Any], data: Fingerprint | None) -> None:

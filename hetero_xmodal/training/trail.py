@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import math
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,15 +16,16 @@ from torch.nn import functional as F
 
 from ..data.tasks.matching import MatchingData, Split
 from ..data.tasks.matching.said import SEEN, UNKNOWN, SaidBatch, TypedSplit, said_vocabulary, split_graphs, typed_split
-from ..errors import InputError
 from ..graphs.said import SaidGraph
 from ..metrics import RecallResult, recall_at_k
 from ..networks.cca import canonical_directions
 from ..recipes.presets import facts_of
 from ..recipes.trail import TRAIL, TrailConfig
 from ..recipes.typed_scores import ImageSide, SentenceSide
+from .averaging import averaged, follow
 from .fingerprint import Fingerprint, of_matching
 from .loop import FitConfig, FitResult, fit
+from .matching_steps import check_captions, feature_blocks, log_recall, shift_and_scale, train_for_table
 from .resume import check_resumed, run_config, with_run_threads
 from .sampling import batches, is_first_process, seed_everything
 from .settings import Chosen, choose_settings, settings_for
@@ -47,7 +46,7 @@ class TrailModule(L.LightningModule):
     def __init__(self, model: TRAIL, train: TypedSplit, validation: TypedSplit) -> None:
         super().__init__()
         self.model = model
-        self.average = copy.deepcopy(model).requires_grad_(False) if model.config.averaging else None
+        self.average = averaged(model, model.config.averaging)
         self._train, self._validation = train, validation
         said = model.vocab.get("said", {})
         swapped, owner = train.said.swapped(said.get("predicates", ()), said.get("words", ()))
@@ -94,22 +93,14 @@ class TrailModule(L.LightningModule):
         return F.softplus(wrong - right[where]).mean()
 
     def on_train_batch_end(self, *_: Any) -> None:
-        if self.average is not None:
-            with torch.no_grad():
-                # at the start the mean would still be the first weights
-                decay = min(self.model.config.averaging, (1 + self.global_step) / (10 + self.global_step))
-                for mean, new in zip(self.average.state_dict().values(), self.model.state_dict().values(), strict=True):
-                    mean.lerp_(new, 1 - decay) if mean.is_floating_point() else mean.copy_(new)
+        follow(self.average, self.model, decay=self.model.config.averaging, step=self.global_step)
 
     def validation_step(self, batch: Any, index: int) -> None:
         """Does nothing: the whole split is ranked at once at the end of the epoch."""
 
     def on_validation_epoch_end(self) -> None:
         result = recall_at_k(typed_similarity(self.kept, self._validation), self._validation.split.image_of_caption)
-        self.log("validation/score", result["rsum"], prog_bar=True)
-        self.log("validation/rsum", result["rsum"])
-        for direction in ("image_to_text", "text_to_image"):
-            self.log_dict({f"validation/{direction}_r{k}": value for k, value in result[direction].items()})
+        log_recall(self, result)
 
     def configure_optimizers(self) -> Any:
         config = self.model.config
@@ -211,9 +202,7 @@ def train_trail(
     out = Path(out)
     chosen, record = settings_for("trail", data, preset=preset, configs=[config], fit_config=fit_config, progress=progress)
     config, fit_config = config or chosen.config, fit_config or chosen.fit_config  # type: ignore[union-attr]
-    for split in (data.train, data.val):
-        if not len(split):
-            raise InputError(f"the {split.name} split has no captions; training needs pairs to learn from and to choose with")
+    check_captions(data)
     parsed = graphs or [split_graphs(split, progress=progress) for split in (data.train, data.val)]
     vocab = trail_vocabulary(data, parsed[0], vectors=config.vectors)
     config = complete(config, data, vocab)
@@ -223,7 +212,7 @@ def train_trail(
     seed_everything(fit_config.seed)
     model = TRAIL(config, vocab)
     train, val = (model_split(model, split, graphs=some) for split, some in zip((data.train, data.val), parsed, strict=True))
-    standardise_inputs(model, train)
+    standardise_inputs(model, train, progress=progress)
     if config.start == "cca":
         start_from_correlation(model, train)
     module = TrailModule(model, train, val)
@@ -274,33 +263,15 @@ def complete(config: TrailConfig, data: MatchingData, vocab: dict[str, Any]) -> 
 
 
 @torch.no_grad()
-def standardise_inputs(model: TRAIL, train: TypedSplit, *, block: int = 256) -> None:
+def standardise_inputs(model: TRAIL, train: TypedSplit, *, progress: bool | None = None) -> None:
     """Mean and standard deviation of every column of the regions and of the word vectors, over the training split."""
-    regions = train.split.regions
-
-    def rows(start: int) -> Tensor:
-        return regions.take(np.arange(start, min(start + block, len(regions))))[0]
-
-    model.shift, model.scale = _moments(rows(start) for start in range(0, len(regions), block))
+    model.shift, model.scale = shift_and_scale(feature_blocks(train.split.regions, progress=progress))
     if model.config.word_width:
         vectors = train.said.vectors
         assert vectors is not None
-        model.word_shift, model.word_scale = _moments(
+        model.word_shift, model.word_scale = shift_and_scale(
             torch.from_numpy(vectors[k : k + 4096].astype(np.float32)) for k in range(0, len(vectors), 4096)
         )
-
-
-def _moments(blocks: Any) -> tuple[Tensor, Tensor]:
-    total = squares = torch.zeros(())
-    count = 0
-    for rows in blocks:
-        values = rows.double()
-        total, squares, count = total + values.sum(0), squares + (values**2).sum(0), count + len(values)
-    mean = total / count
-    deviation = (squares / count - mean**2).clamp_min(0).sqrt()
-    # a column that never changes says nothing, and would be blown up
-    scale = torch.where(deviation <= 1e-6 * deviation.max().clamp_min(1e-30), 0, 1 / deviation.clamp_min(1e-30))
-    return mean.float(), scale.float()
 
 
 @torch.no_grad()
@@ -414,13 +385,8 @@ class TrailMethod:
         data = MatchingData(train, validation, validation, self.vocab)  # training never looks at the test split
         usual = default_settings(data)
         config, fit_config = self.config or usual[0], self.fit_config or usual[1]
-        if self.seed is not None:
-            fit_config = replace(fit_config, seed=self.seed)
         graphs = [self._graphs(split) for split in (train, validation)]
-        with tempfile.TemporaryDirectory() as folder:
-            self.model, self.result = train_trail(
-                data, out=Path(folder) / "run", config=config, fit_config=fit_config, progress=False, graphs=graphs
-            )
+        self.model, self.result = train_for_table(train_trail, data, config=config, fit_config=fit_config, seed=self.seed, graphs=graphs)
         return self
 
     def similarity(self, split: Split) -> np.ndarray:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .canvas import Drawing, printable
 from .colours import GREY, INK, PAPER, node_colour
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.figure import Figure
     from torch import Tensor
@@ -35,8 +36,6 @@ def sample_sheet(images: Tensor, made: Tensor, matte: Tensor, sentences: Sequenc
     sentences : B sentences
     columns : pairs in a row
     """
-    from .canvas import Drawing
-
     count = len(images)
     rows = -(-count // columns)
     figure = Drawing(figsize=(columns * 4.2, rows * 1.75), layout="constrained")
@@ -67,7 +66,6 @@ def manipulation_figure(result: Any) -> Figure:
     and for the edited sentence.
     """
     from .. import schema as s
-    from .canvas import Drawing
 
     words = s.decode_text(result.graph.nodes[s.WORD].data["text"])
     regions = s.decode_text(result.graph.nodes[s.VISUAL].data["name"])
@@ -94,8 +92,9 @@ def manipulation_figure(result: Any) -> Figure:
     line = 1 - 4.3 / height
     for label, text in (("instruction", result.given), ("edited sentence", result.sentence)):
         figure.text(0.02, line, f"{label}:", fontsize=9.5, color=GREY, va="top")
-        figure.text(0.145, line, _wrapped(text, 105).replace("$", r"\$"), fontsize=9.5, color=INK, va="top")
-        line -= 0.26 / height * (1 + _wrapped(text, 105).count("\n"))
+        brief = _brief(text, 105)
+        figure.text(0.145, line, brief, fontsize=9.5, color=INK, va="top")
+        line -= 0.26 / height * (1 + brief.count("\n"))
     sides = (("regions", regions, s.VISUAL), ("words", words, s.WORD))
     for k, (title, names, node_type) in enumerate(sides):
         axis = figure.add_axes(
@@ -103,7 +102,7 @@ def manipulation_figure(result: Any) -> Figure:
         )
         _mask_bars(axis, title, names, [m.get(node_type) for m in (result.image_mask, result.sentence_mask)], node_colour(node_type))
     for n, note in enumerate(notes):
-        figure.text(0.02, (0.08 + 0.2 * (len(notes) - 1 - n)) / height, note.replace("$", r"\$"), fontsize=8.5, color=INK)
+        figure.text(0.02, (0.08 + 0.2 * (len(notes) - 1 - n)) / height, note, fontsize=8.5, color=INK)
     return figure
 
 
@@ -120,6 +119,25 @@ def _region_boxes(axis: Any, result: Any, regions: list[str]) -> None:
             axis.add_patch(Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=width))
 
 
+def recolouring_figure(result: Any) -> Figure:
+    """Draw the photograph, the recoloured one and the mask; *result* is a :class:`hetero_xmodal.editing.recolouring.Recolouring`."""
+    figure = Drawing(figsize=(10, 3.9), layout="constrained")
+    shown = ((result.original, "given image"), (result.image, "recoloured image"), (result.mask, "recoloured pixels"))
+    for axis, (some, title) in zip(figure.subplots(1, 3), shown, strict=True):
+        axis.imshow(some, cmap="cividis", vmin=0, vmax=1)
+        axis.set_title(title, fontsize=10, color=INK)
+        axis.axis("off")
+    figure.suptitle(_brief(result.given, 110), fontsize=11, color=INK)
+    return figure
+
+
+def _brief(text: str, width: int, *, lines: int = 3) -> str:
+    """*text* in at most so many lines; what does not fit is left out, as an ellipsis says."""
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, width, max_lines=lines, placeholder=" …"))
+
+
 def _mask_bars(axis: Any, title: str, names: list[str], masks: list[Any], colour: str) -> None:
     """Two bars per node: filled for the edited image, hatched for the edited sentence."""
     axis.set_title(f"masks of the {title}: image (filled), sentence (hatched)", fontsize=8.5, color=INK, loc="left")
@@ -130,7 +148,7 @@ def _mask_bars(axis: Any, title: str, names: list[str], masks: list[Any], colour
     ):
         if values is not None and len(names):
             axis.barh(place + offset, values, 0.36, linewidth=0.8, **style)
-    axis.set_yticks(place, [name[:16] for name in names], fontsize=8)
+    axis.set_yticks(place, [printable(name[:16]) for name in names], fontsize=8)
     axis.set_xlim(0, 1)
     axis.set_xticks([0, 0.5, 1])
     axis.tick_params(axis="x", labelsize=7)
@@ -149,8 +167,6 @@ def edit_sheet(pairs: Sequence[Any], images: Sequence[Any], sentences: Sequence[
     sentences : the edited sentences, one per pair
     columns : pairs in a row
     """
-    from .canvas import Drawing
-
     answers = any(pair.edited_image is not None for pair in pairs)
     names = ("given", "edited", "reference") if answers else ("given", "edited")
     each, width = len(names), 48 if answers else 36
@@ -175,4 +191,59 @@ def edit_sheet(pairs: Sequence[Any], images: Sequence[Any], sentences: Sequence[
         place = {"transform": some[0].transAxes, "ha": "center", "fontsize": 7.5, "color": INK}
         some[0].text(middle, 1.06, above, **place)
         some[0].text(middle, -0.14, below, va="top", **place)
+    return figure
+
+
+def comparison_sheet(
+    given: Sequence[Any],
+    methods: Mapping[str, Sequence[Any]],
+    instructions: Sequence[str],
+    *,
+    sentences: Mapping[str, Sequence[str]] | None = None,
+    reference: Sequence[Any] | None = None,
+    regions: Sequence[Any] | None = None,
+) -> Figure:
+    """One row an image, one column a method: what each makes of the same instruction, as in the papers' comparisons.
+
+    Parameters
+    ----------
+    given : images as given, PIL or arrays (height, width, 3)
+    methods : name -> edited images, one for each given image
+    instructions : what is asked of each image
+    sentences : name of a method -> its edited sentences, written below its images
+    reference : the true edited images, as the last column
+    regions : box (x1, y1, x2, y2) in pixels of each given image, or ``None``, drawn on the given images
+
+    >>> sheet = comparison_sheet([np.zeros((8, 8, 3), np.uint8)], {"grey": [np.full((8, 8, 3), 99, np.uint8)]}, ["the dog is grey"])
+    >>> [axis.get_title() for axis in sheet.axes]
+    ['given', 'grey']
+    """
+    from matplotlib.patches import Rectangle
+
+    from .canvas import Drawing
+
+    columns: dict[str, Sequence[Any]] = {"given": given, **methods} | ({} if reference is None else {"reference": reference})
+    side, text = 1.55, 2.1  # inches: an image, the instructions on the left
+    told = sentences or {}
+    below = 0.13 * max([_wrapped(line, 24).count("\n") + 1 for lines in told.values() for line in lines], default=0) + 0.08
+    top = 0.15 + 0.15 * max(_wrapped(name, 20).count("\n") + 1 for name in columns)
+    width, height = text + side * len(columns), top + len(given) * (side + below)
+    figure = Drawing(figsize=(width, height))
+    for row, instruction in enumerate(instructions):
+        bottom = height - top - (row + 1) * (side + below) + below
+        figure.text(0.08 / width, (bottom + side / 2) / height, _wrapped(instruction, 26), fontsize=8.5, color=INK, va="center")
+        for column, (name, images) in enumerate(columns.items()):
+            axis = figure.add_axes(((text + column * side) / width, bottom / height, (side - 0.06) / width, (side - 0.06) / height))
+            axis.set_axis_off()
+            axis.imshow(images[row], interpolation="nearest")
+            if row == 0:
+                axis.set_title(_wrapped(name, 20), fontsize=8.5, color=INK, pad=3)
+            if name in told:
+                axis.text(
+                    0.5, -0.03, _wrapped(told[name][row], 24), transform=axis.transAxes, ha="center", va="top", fontsize=6.5, color=INK
+                )
+            if column == 0 and regions is not None and regions[row] is not None:
+                x1, y1, x2, y2 = regions[row]
+                for colour, line in ((PAPER, 2.6), (INK, 1.0)):
+                    axis.add_patch(Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=line))
     return figure

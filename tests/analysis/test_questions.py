@@ -315,6 +315,9 @@ def test_words_about_groups_are_counted_by_sentence():
     assert people.loc["umbrella", "log-odds"] > 0 > people.loc["horse", "log-odds"] and people.loc["horse", "few"]
     animals = analysis.words(corpus, groups={"dogs": ["dog"], "horses": ["horse"]}).groups
     assert animals["sentences"].tolist() == [6, 6, 0, 18]
+    assert analysis.words(corpus, groups={"dogs": ["Dog"], "horses": ["HORSE"]}).groups.equals(animals)
+    with pytest.raises(hx.InputError, match="settings for 'words', which is not among the analyses"):
+        hx.analyze(corpus, what="contents", settings={"words": {"groups": {"dogs": ["dog"], "horses": ["horse"]}}})
     with pytest.raises(hx.InputError, match="groups are dogs"):
         analysis.words(corpus, groups={"dogs": ["dog"]})
     with pytest.raises(hx.InputError, match="'dogs' and 'pets' both have the noun 'dog'"):
@@ -356,6 +359,49 @@ def test_splits_side_by_side(world):
     assert list(found) == ["train"] and found["train"].sides.set_index("what").loc["images", ["val", "train"]].tolist() == [15, 45]
     with pytest.raises(hx.InputError, match="only the split val"):
         analysis.compare_splits(world.split("val"))
+
+
+def test_rows_of_a_comparison_have_examples_on_both_sides(world, tmp_path):
+    first, other = world.split("train"), world.split("val")
+    names = analysis.compare(first, other, names=("much", "little")).names
+    head = names.head(200)
+    assert {"regions", "triples", "sentence triples", "words"} <= set(head["of"]) and not any(map(len, names["examples in much"][200:]))
+    for part, name in ((first, "much"), (other, "little")):
+        contents = analysis.contents(part).tables
+        lemmas = part.frame("word", unit="sentence").groupby("lemma")["sentence"].unique()
+        ids = part.frame(unit="sentence")["id"]
+        for row in head.to_dict("records"):
+            if row["of"] == "words":
+                wanted = tuple(ids.iloc[lemmas.get(row["name"], [])])[:24]
+            else:
+                table = contents[row["of"].replace(" ", "_")]
+                keys = [key for key in ("name", "attribute", "subject", "predicate", "object", "label") if key in table]
+                wanted = next(iter(table["examples"][table[keys].agg(" ".join, axis=1) == row["name"]]), ())
+            assert row[f"examples in {name}"] == wanted and len(wanted) == min(24, row[name]), row
+
+
+@pytest.mark.parametrize("asked", ["split", "other corpus"])
+def test_rows_of_a_comparison_lead_to_both_corpora(asked, world, tmp_path):
+    train, val = world.split("train"), world.split("val")
+    if asked == "split":
+        found, section = hx.analyze(world, by="split"), "compare_train"
+        places, called = ("examples", "examples"), ("val", "train")
+    else:
+        found, section = hx.analyze(val, compare=train), "compare"
+        places, called = ("examples", "examples_compare"), ("a", "b")
+    page = found.save(tmp_path / "report", examples=2).read_text()
+    names = found.sections[section].names
+    both = names[(names[f"examples in {called[0]}"].map(len) > 1) & (names[f"examples in {called[1]}"].map(len) > 1)]
+    k, row = both.index[0], both.iloc[0]
+    for number, (place, name) in enumerate(zip(places, called, strict=True), start=1):
+        table = f"{section}_names_{number}"
+        assert f'href="{place}/{table}.html#row-{k}"' in page
+        shown = (tmp_path / "report" / place / f"{table}.html").read_text()
+        cards = shown.partition(f'id="row-{k}"')[2].partition("</section>")[0]
+        assert f"<h2>{row['name']} (in {name})</h2>" in cards
+        assert re.findall('<p class="id">([^<]*)</p>', cards) == [f"{row['unit']} {id}" for id in row[f"examples in {name}"][:2]]
+    written = pd.read_csv(tmp_path / "report" / f"{section}_names.csv", keep_default_na=False)
+    assert written[f"examples in {called[1]}"].iloc[k].split("; ") == list(row[f"examples in {called[1]}"])
 
 
 # ---------------------------------------------------------------------------------------------- all of them
@@ -445,11 +491,13 @@ def test_rows_lead_to_their_examples(world, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
-def test_what_is_asked_for_is_checked_before_the_work(world):
+def test_what_is_asked_for_is_checked_before_the_work(world, monkeypatch):
+    monkeypatch.setattr("hetero_xmodal.analysis.tables.sizes", lambda *args: pytest.fail("it was counted"))
     assert chosen_sections("all") == ("counts", *SECTIONS)
     for call, message in (
         ({"what": "biass"}, "no analysis 'biass' .did you mean 'bias'"), ({"by": "splits"}, "by is 'splits'"),
         ({"what": "labels", "settings": {"labels": {"tau": 2}}}, "tau is 2"), ({"settings": {"lables": {}}}, "did you mean 'labels'"),
+        ({"compare": "nowhere"}, "nowhere"),
     ):  # fmt: skip
         with pytest.raises(hx.InputError, match=message):
             hx.analyze(world, **call)

@@ -91,6 +91,22 @@ def _model_parts(kind: str, folder: Path) -> Any:
     return model.state_dict(), model.config, model.vocab
 
 
+def _write_baseline(folder: Path) -> None:
+    from hetero_xmodal.baselines.editing import SIMSG, SceneVocabulary, SIMSGConfig, save_baseline
+    from hetero_xmodal.networks.image_branch import make_encoder
+
+    folder.rmdir()
+    config = SIMSGConfig(width=4, hidden=4, layers=1, layout=4, channels=4, mask=4)
+    method = SIMSG(SceneVocabulary.of([zoo.image_scene()]), make_encoder("world"), image_size=32, config=config)
+    save_baseline(method, folder, encoder="world", trained={"minutes": 1.0})
+
+
+def _read_baseline(folder: Path) -> Any:
+    from hetero_xmodal.baselines.editing import load_baselines
+
+    return [(name, method.state_dict(), method.config, method.vocabulary) for name, method in load_baselines(folder)]
+
+
 def _graphs() -> list[Any]:
     return [make() for name, make in zoo.SINGLES.items()]
 
@@ -486,6 +502,7 @@ READERS: tuple[Reader, ...] = (
     _model("trail", "world", "TRAIL"),
     _model("cam", "birds", "CAM"),
     _model("mimnet", "birds", "MIMNet"),
+    Reader("editing baseline", _write_baseline, _read_baseline, sealed=True, share=0.5),
     Reader("graph", _write_graph, lambda f: _graph_parts(hx.load_graph(f)), sealed=True),
     Reader("corpus", _write_corpus, _read_corpus, sealed=True),
     Reader("Parquet tables", _write_tables, _read_tables, sealed=True),

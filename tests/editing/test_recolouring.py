@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 import hetero_xmodal as hx
 from hetero_xmodal.cli.main import app
-from hetero_xmodal.editing.recolouring import _look, bird_mask, part_mask, recolour
+from hetero_xmodal.editing.recolouring import Recolouring, _look, bird_mask, part_mask, recolour
 from hetero_xmodal.errors import InputError
 from hetero_xmodal.networks.part_head import GRID, PartHead, PartsConfig, along_body, body_features, places
 from hetero_xmodal.parsers.appearance import COLOURS, appearance, colour_terms
@@ -59,6 +60,34 @@ def test_black_lacquer_shows_the_new_colour_and_black_outlines_stay(scene):
     striped = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
     made = np.asarray(recolour(striped, "the car is green", image_scene=scene).image)
     assert made[60, 120, 1] > 1.5 * made[60, 120, 2] and made[89, 120].max() < 30
+
+
+def test_whatever_the_instruction_says_its_figure_is_drawn(photo, scene, tmp_path):
+    result = recolour(photo, "the car is red $ now \\foo$ 公共汽车 " + "and so on " * 200, image_scene=scene)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result.write(tmp_path)
+    assert max(Image.open(tmp_path / "manipulation.png").size) < 2000
+
+
+def test_a_part_head_in_memory_is_a_model_of_this_recipe(photo, scene):
+    head = new_head()
+    assert isinstance(hx.manipulate(photo, "the car is red", model=head, image_scene=scene), Recolouring)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"model": "scenes"}, "model folder 'scenes' does not exist"),  # a CAM, which would not have been used
+        ({"language": "en_core_web_sm"}, "language"),
+        ({"beam": 2}, "beam is not used by the recipe recolour"),
+        ({"image_scene": SceneGraph(size=(9, 7))}, "of 9 x 7 pixels, but this one has 240 x 180"),
+    ],
+)
+def test_what_this_recipe_does_not_use_is_refused(photo, scene, options, says, monkeypatch):
+    monkeypatch.setattr("hetero_xmodal.editing.pipeline.check_language", lambda name: name)  # whichever is installed
+    with pytest.raises(InputError, match=says):
+        hx.manipulate(photo, "the car is red", recipe="recolour", **{"image_scene": scene} | options)
 
 
 @pytest.mark.parametrize(

@@ -400,6 +400,25 @@ def test_unchanged_files_are_not_read_again_before_they_are_replaced(tmp_path, m
     write(tmp_path / "out", "third")
 
 
+@pytest.mark.parametrize("below", ["page.html", "more/page.html", "link/page.html"])
+def test_a_place_inside_a_folder_of_ours_is_refused_since_that_could_not_be_replaced_any_more(below, tmp_path):
+    write(tmp_path / "out", "whole")
+    (tmp_path / "outside").mkdir()
+    path = tmp_path / "out" / below
+    if below.startswith("link"):
+        path = tmp_path / "outside" / below
+        path.parent.symlink_to(tmp_path / "out")
+    before = names(tmp_path / "out")
+    for refuse in (check_writable, lambda path: replaceable_folder(path, NOTE), lambda path: write(path, "inside")):
+        with pytest.raises(InputError, match="page.html' lies in '.*out', which holds a note and nothing else; give a place beside it"):
+            refuse(path)
+    assert names(tmp_path / "out") == before
+    check_writable(tmp_path / "outside" / "page.html")
+    (tmp_path / "outside" / "manifest.json").write_text('{"name": "a web page"}')  # another program's
+    check_writable(tmp_path / "outside" / "page.html")
+    write(tmp_path / "out", "again")
+
+
 @pytest.mark.parametrize("below", ["page.html", "more/page.html"])
 def test_a_path_below_a_file_is_refused_before_the_work(below, tmp_path):
     (tmp_path / "file").write_text("precious")
@@ -408,3 +427,10 @@ def test_a_path_below_a_file_is_refused_before_the_work(below, tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         replaceable_folder(tmp_path / "file" / below, NOTE)
     assert (tmp_path / "file").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("name", "phrase"), [("graph", "a graph"), ("index", "an index"), ("slides", "slides"), ("analysis", "an analysis")]
+)
+def test_messages_call_a_folder_what_one_would(name, phrase):
+    assert FolderKind(name).phrase == phrase

@@ -91,6 +91,9 @@ def test_a_run_as_typed_names_what_differs(features, tmp_path, capsys, monkeypat
     path.rename(tmp_path / "moved.npz")  # the same data in another place are the same data
     assert command(["train", "dagnn", "--data", f"features:{tmp_path / 'moved.npz'}", "--out", str(tmp_path / "run"), *LINE]) == 0
     (tmp_path / "moved.npz").rename(path)
+    np.savez(tmp_path / "wider.npz", **{k: np.hstack([v, v]) if k.endswith("texts") else v for k, v in arrays.items()})
+    wider = resumed(capsys, "dagnn", f"features:{tmp_path / 'wider.npz'}", tmp_path / "run", *LINE)
+    assert "other data: 30 of 30 items" in wider and "text_width" not in wider  # the data, not the setting that follows from it
     # all else is refused before the data are read
     monkeypatch.setattr("hetero_xmodal.training.api.load_pairs_and_vectors", None)
     assert "was started with --seed 0, now --seed 5 is requested" in resumed(capsys, "dagnn", data, tmp_path / "run", *LINE, "--seed", "5")

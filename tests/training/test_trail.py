@@ -10,6 +10,7 @@ from hetero_xmodal.cli.main import app
 from hetero_xmodal.data.tasks.matching import load_matching_data, load_swaps, load_test_split
 from hetero_xmodal.errors import InputError
 from hetero_xmodal.metrics import recall_at_k, swap_accuracy
+from hetero_xmodal.pretrained import SHIPPED
 from hetero_xmodal.recipes.trail import TRAIL, TrailConfig
 from hetero_xmodal.retrieval.index import EmbeddingIndex, build_index
 from hetero_xmodal.retrieval.two_stage import rank_images, rank_sentences, token_candidates
@@ -209,3 +210,52 @@ def test_photographs_with_a_file_of_detections_are_trained_on_and_another_folder
     assert (np.diff(typed.seen.offsets) > 0).all()  # cup and ball stand beside each other
     with pytest.raises(InputError, match="swap sets are made of world/scenes"):
         CliRunner().invoke(app, ["evaluate", "trail", "--data", f"coco:{theirs}", "--model", out, "--swaps"], catch_exceptions=False)
+
+
+@pytest.mark.filterwarnings("ignore:.*has no splits")
+def test_regions_of_two_processes_give_the_same_model_scores_and_index(tmp_path, monkeypatch):
+    """Training uses two real processes; for the test and the index their pieces of work are done here, to save the time of their start."""
+    from typer.testing import CliRunner
+
+    from hetero_xmodal.data.tasks.engines import Engine
+
+    ours, theirs = photographs(tmp_path / "ours", seed=1, images=40), photographs(tmp_path / "theirs", seed=2, images=4)
+    done: dict[int, list[bytes]] = {}
+    asked: list[int] = []
+
+    def here(engine, function, work):
+        asked.append(engine.workers)
+        return (function(*arguments) for arguments in work)
+
+    def run(*words):
+        made = CliRunner().invoke(app, list(map(str, words)))
+        assert made.exit_code == 0, made.output
+        return made.stdout.encode()
+
+    for workers in (1, 2):
+        place = tmp_path / str(workers)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+        small = ["--images", "grid:2", "--texts", "trained:1", "--epochs", "1", "--set", "width=12", "--set", "start=random"]
+        run("train", "trail", "--data", f"coco:{ours}", "--detector", "found.json", *small, "--workers", workers, "--out", place / "run")
+        with monkeypatch.context() as patched:
+            patched.setattr(Engine, "in_order", here)
+            scores = run("evaluate", "trail", "--data", f"coco:{theirs}", "--model", place / "run", "--workers", workers)
+            model = ["--model", place / "run", "--data", f"coco:{theirs}"]
+            run("index", *model, "--workers", workers, "--out", place / "index")
+        weights = [place / "run" / "model" / "model.safetensors", place / "index" / "embeddings.safetensors"]
+        done[workers] = [*(path.read_bytes() for path in weights), scores]
+    assert asked == [1, 1, 2, 2] and done[1] == done[2]
+
+
+def test_workers_are_refused_where_nothing_would_use_them(tmp_path):
+    import hetero_xmodal as hx
+
+    for words in ({"workers": 2}, {"engine": "dask"}, {"scheduler": "tcp://HOST:8786"}):
+        with pytest.raises(InputError, match="is for ALGR and TRAIL, whose regions take long; leave it out"):
+            hx.build_index(None, "world/scenes", size=3, **words)
+    with pytest.raises(InputError, match="workers is 0"):
+        hx.build_index(SHIPPED["trail"]["world"], "world/scenes", size=3, workers=0)
+    with pytest.raises(InputError, match="'workers' is no option of evaluate dagnn"):
+        hx.evaluate(None, "world/scenes", recipe="dagnn", workers=2)
+    with pytest.raises(InputError, match="workers is 0"):
+        hx.evaluate(None, "world/scenes", recipe="trail", workers=0)

@@ -10,10 +10,30 @@ import pytest
 import torch
 from notebook_checks import checks_of, meets
 from PIL import Image
+from torchvision.ops import box_iou
 
 import hetero_xmodal as hx
 
 # ---------------------------------------------------------------------------------------------- 00
+
+
+def area(box):
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def shared(a, b):
+    """The area of the intersection; wrong where two boxes are apart on both axes."""
+    return (min(a[2], b[2]) - max(a[0], b[0])) * (min(a[3], b[3]) - max(a[1], b[1]))
+
+
+def overlap(a, b):
+    """Intersection over union, with the fault of ``shared``."""
+    return shared(a, b) / (area(a) + area(b) - shared(a, b))
+
+
+def overlap_in_x(a, b):
+    """0 for boxes that are apart in x, but not for those that are apart in y alone."""
+    return overlap(a, b) if min(a[2], b[2]) > max(a[0], b[0]) else 0
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +54,7 @@ def first():
     graph = hx.build_graph(item.scene, hx.parse_sentence(item.sentences[0]))
     import dgl
 
-    return checks_of("00_quickstart", image_scene=item.scene, toy=toy, graph=graph, fn=dgl.function)
+    return checks_of("00_quickstart", image_scene=item.scene, toy=toy, graph=graph, fn=dgl.function, box_iou=box_iou)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +89,14 @@ def first():
         (4, lambda graph, relation, h: torch.tensor([5.5, float("nan")]), "NaN"),
         (4, lambda graph, relation, h: torch.tensor([11.0, 0.0]), "still the sum"),
         (4, lambda graph, relation, h: torch.tensor([5.0, 0.0]), "expected [5.5, 0]"),
+        (5, lambda a, b: None, "return a number"),
+        (5, shared, "divide by the union"),
+        (5, lambda a, b: shared(a, b) / (area(a) + area(b)), "counted twice"),
+        (5, lambda a, b: shared(a, b) / min(area(a), area(b)), "not by one of the boxes"),
+        (5, lambda a, b: 0.5, "200 / 5800, not 0.5000"),
+        (5, lambda a, b: 200 / 5800, "agrees with itself"),
+        (5, overlap, "apart on both axes"),
+        (5, overlap_in_x, "torchvision"),
     ],
 )
 def test_wrong_answers_of_the_first_notebook(first, number, answer, reason):

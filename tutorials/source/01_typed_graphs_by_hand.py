@@ -2,7 +2,7 @@
 r"""
 # 01 — Build typed graphs by hand
 
-*Runs on a laptop CPU, offline, in under a minute. About 60 minutes to read, try and solve.*
+*Runs on a laptop CPU, offline, in under a minute. About 75 minutes to read, try and solve.*
 
 **By the end you can**
 
@@ -10,7 +10,8 @@ r"""
 - build the graph of a photograph and a sentence by hand, and know every count before you run it;
 - say what a bridge is, and what the three ways of wiring it change;
 - batch graphs, find one of them again in the batch, and take it out;
-- ask questions of a graph in pandas and networkx, and add a node type of your own;
+- write the layers of GCN, R-GCN, HAN and HGT beside each other, and compute one of them from scratch;
+- ask questions of a graph in pandas, in matrices and in networkx, and add a node type of your own;
 - find out what is wrong with a broken graph, also where no check complains.
 
 **You need** notebook 00, and Python. No graph networks yet: this notebook trains nothing.
@@ -28,7 +29,12 @@ All imports, and a check of the installation.
 ([Sun and Han, 2013](https://doi.org/10.1145/2481244.2481248)). A **relation** is a canonical triple
 $r = (\text{source type}, \text{name}, \text{destination type})$, and $A_r$ is its adjacency matrix, with a row for each
 destination and a column for each source: shape $(n_{\text{destination}}, n_{\text{source}})$. There is one such matrix for every relation,
-and they have different shapes.
+and they have different shapes. Written out, a typed graph is a graph $(V, E)$ with two more functions, the type $\tau$ of each node and the relation $\rho$ of each edge, which must fit
+together:
+
+$$\tau: V \to T, \qquad \rho: E \to R, \qquad \rho(j \to i) = (\tau(j),\ \text{name},\ \tau(i)) .$$
+
+$h_i$ is the state of node $i$, with $d$ numbers, and $N_r(i)$ are the nodes from which an edge of relation $r$ leads to $i$.
 """
 
 # %%
@@ -39,6 +45,7 @@ import torch
 import hetero_xmodal as hx
 from hetero_xmodal import schema, viz
 from hetero_xmodal.environment import require_dgl
+from hetero_xmodal.message_passing import Recipe, Residual, Step
 
 dgl = require_dgl()
 
@@ -66,6 +73,22 @@ table = schema.schema_table().query("kind == 'pair'")
 pd.DataFrame(
     {"meaning": table.groupby("of", sort=False)["meaning"].first()}
 ).head(8)
+
+# %% [markdown]
+r"""
+**Which fact becomes what?** Not every fact is an edge. What holds of *one* thing is a feature of its node; what holds between *two* is an edge; and what an edge
+says in detail is a feature of the edge.
+
+| fact | becomes | where it is kept |
+|---|---|---|
+| there is a cup at this place | a node of type visual | its box, in pixels |
+| the cup is red | no edge | an attribute of that node |
+| the cup is on the saucer | an edge *relates*, from cup to saucer | the predicate "on", at the edge |
+| the word *red* describes *cup* | an edge *depends*, from red to cup | the arc "amod", at the edge |
+| *red* stands before *cup* | an edge *follows*, from cup to red | |
+| the word *cup* names that region | *same as*, both ways, and two bridges | a score between 0 and 1 |
+| the cup is not there | nothing | a graph lists what was found; absence has no edge |
+"""
 
 # %% [markdown]
 r"""
@@ -147,10 +170,89 @@ print("typed:", shapes, " untyped:", (plain.num_nodes(),) * 2)
 
 # %% [markdown]
 r"""
-47 edges between 45 pairs: *on depends on cup* and *on follows cup* are now one entry of the matrix, and what the bridges copy looks like what the regions do. A **relational** network
-([R-GCN, Schlichtkrull and others, 2018](https://doi.org/10.1007/978-3-319-93417-4_38)) has a learned map for each relation, $h_i' = \sum_r \sum_{j \in N_r(i)} W_r h_j$;
-attention over types and relations came with [HAN (Wang and others, 2019)](https://doi.org/10.1145/3308558.3313562) and
-[HGT (Hu and others, 2020)](https://doi.org/10.1145/3366423.3380027). All of them need what the untyped graph has lost.
+47 edges between 45 pairs: *on depends on cup* and *on follows cup* are now one entry of the matrix, and what the bridges copy looks like what the regions do. The untyped matrix is
+a sum, and a sum cannot be undone:
+
+$$A = \sum_{r \in R} A_r \qquad\text{(each } A_r \text{ in its own block of rows and columns).}$$
+
+**On paper.** The region *cup* hears the region *coffee* ("coffee in cup") and the word *cup* ("same as"). Let both have the state 1. Without types *cup* receives
+$1 + 1 = 2$, and so would any node with two neighbours. With a factor for each relation, 2 for *relates* and 100 for *same as*, it receives
+$2 \cdot 1 + 100 \cdot 1 = 102$: the digits say what came from where. A learned matrix in place of the factor does the same for vectors.
+
+**What the field has made of this.** Four layers, from no types to types everywhere; $\alpha$ are attention weights that sum to 1 over the neighbours:
+
+| layer | new state of node $i$ | learned |
+|---|---|---|
+| [GCN (Kipf and Welling, 2017)](https://doi.org/10.48550/arXiv.1609.02907) | $\sigma\big(\sum_j \frac{1}{\sqrt{d_i d_j}}\, W h_j\big)$ | one $W$ |
+| [R-GCN (Schlichtkrull and others, 2018)](https://doi.org/10.1007/978-3-319-93417-4_38) | $\sigma\big(W_0 h_i + \sum_r \frac{1}{\lvert N_r(i) \rvert} \sum_{j \in N_r(i)} W_r h_j\big)$ | a $W_r$ for each relation, and $W_0$ |
+| [HAN (Wang and others, 2019)](https://doi.org/10.1145/3308558.3313562) | $\sum_P \beta_P\ \sigma\big(\sum_{j \in N_P(i)} \alpha_{ij}^P\, M_{\tau(j)} h_j\big)$ | an $M$ for each node type, attention in and over meta-paths $P$ |
+| [HGT (Hu and others, 2020)](https://doi.org/10.1145/3366423.3380027) | $\sum_j \alpha_{ij}\, W_r^{V} V_{\tau(j)} h_j$, with $\alpha_{ij} = \operatorname{softmax}_j \big((K_{\tau(j)} h_j)^\top W_r^{A}\, Q_{\tau(i)} h_i\big)$ | maps for each node type *and* each relation |
+
+All but the first need what the untyped graph has lost. They also need **parameters**. With $d = 64$ one matrix has $64^2 = 4{,}096$ numbers, and an R-GCN over the 16
+relations of our graph has
+
+$$(\lvert R \rvert + 1)\, d^2 = 17 \cdot 4{,}096 = 69{,}632$$
+
+where a GCN has 4,096. A relation that is rare in the training data has a matrix that hardly learned anything. The remedy of the paper are **bases**: $W_r = \sum_b a_{rb} V_b$ with, say, four
+matrices $V_b$ that all relations share, which makes $4 \cdot 4{,}096 + 16 \cdot 4 + 4{,}096 = 20{,}544$.
+
+**Build it.** One relational layer into the words, from scratch: a dense product for each relation. The package's `Step` takes the same maps in `send`.
+"""
+
+# %%
+def matrix_of(graph, relation):
+    """Dense (destinations, sources) adjacency matrix of a relation."""
+    source, destination = graph.edges(etype=relation)
+    shape = graph.num_nodes(relation[2]), graph.num_nodes(relation[0])
+    matrix = torch.zeros(shape)
+    matrix.index_put_((destination, source), torch.ones(len(source)), accumulate=True)
+    return matrix
+
+
+torch.manual_seed(0)
+state = {name: torch.randn(graph.num_nodes(name), 8) for name in graph.ntypes}
+to_words = [
+    r for r in graph.canonical_etypes if r[2] == "word" and graph.num_edges(r)
+]
+maps = {r: torch.nn.Linear(8, 8, bias=False) for r in to_words}
+print([r[1] for r in to_words])
+
+# %%
+scratch = state["word"].clone()  # W_0 is the identity here
+for r in to_words:
+    heard = matrix_of(graph, r) @ maps[r](state[r[0]])  # (words, 8)
+    scratch = scratch + heard
+
+layer = Step("words hear every relation", to_words, send=maps, update=Residual())
+package = Recipe([layer])(graph, state)["word"]["h"]
+print("the same:", torch.allclose(scratch, package, atol=1e-5))
+
+# %% [markdown]
+r"""
+**What goes wrong: one map for all.** If the six relations share one matrix, the layer cannot tell its dependents from its neighbours in the sentence. Exchange the edges of
+the two relations, and see whether the result changes:
+"""
+
+# %%
+depends, follows = ("word", "depends", "word"), ("word", "follows", "word")
+
+
+def two_relations(graph, first, second, one, two):
+    """A relational layer over two relations, with the maps *one* and *two*."""
+    x = state["word"]
+    return matrix_of(graph, first) @ one(x) + matrix_of(graph, second) @ two(x)
+
+
+one, two = maps[depends], maps[follows]
+for name, (p, q) in {"shared map": (one, one), "own maps": (one, two)}.items():
+    as_it_is = two_relations(graph, depends, follows, p, q)
+    exchanged = two_relations(graph, follows, depends, p, q)
+    print(name, "notices the exchange:", not torch.allclose(as_it_is, exchanged))
+
+# %% [markdown]
+r"""
+With a shared map the sum $A_1 X W^\top + A_2 X W^\top = (A_1 + A_2) X W^\top$ is symmetric in the two relations: **types without parameters of their own are no
+types.** Sharing can still be right, for instance between a relation of regions and the same relation of words (notebook 03 does this); then it is a decision.
 """
 
 # %% [markdown]
@@ -166,6 +268,27 @@ n_{\text{beside}} = \sum_{\text{matches}} \big(1 + \deg(\text{counterpart})\big)
 **On paper.** The region *cup* has the neighbours *saucer* and *coffee*, the region *saucer* has *cup*, *spoon* and *table*. So the copies of words have
 (1 + 2) + (1 + 3) = **7** edges to regions. In the sentence *cup* has *red* and *on*, *saucer* has *on*: (1 + 2) + (1 + 1) = **5** edges to words.
 
+**In matrices** this is shorter. Let $C$ (bridges, words) have a 1 where a bridge is the copy of a word, $S$ (words, regions) the edges *same as*, and $B$ the
+relation *relates* with its direction forgotten: $B_{ij} = 1$ if there is an edge between $i$ and $j$, either way. Then a copy's row of
+
+$$A_{\text{beside}} = C\, S\, (I + B)$$
+
+is its counterpart ($I$) and the counterpart's neighbours ($B$). Read the product from the left: the bridge's word, the word's region, and from there at most one step. The row
+sums are the $1 + \deg$ of the formula above.
+"""
+
+# %%
+C = matrix_of(graph, ("word", "copied_to", "bridge"))
+S = matrix_of(graph, ("visual", "same_as", "word"))
+R = matrix_of(graph, ("visual", "relates", "visual"))
+B = ((R + R.T) > 0).float()
+beside = C @ S @ (torch.eye(5) + B)  # (bridges, regions)
+package = matrix_of(graph, ("visual", "beside", "bridge"))
+print(beside.int().tolist())
+print("row sums:", beside.sum(1).int().tolist(), " the same:", beside.equal(package))
+
+# %% [markdown]
+r"""
 How far a copy reaches is a choice, `wiring`: to its `"counterpart"` alone, to the counterpart and the neighbours of that (`"inherit"`, the default), or to all nodes of that side (`"full"`).
 """
 
@@ -185,6 +308,10 @@ r"""
 <details><summary>Check the last row on paper.</summary>
 With "full" each of the two copies of words reaches all 5 regions: 10. Each of the two copies of regions reaches all 4 words: 8.
 </details>
+
+**Which one to take?** With $m$ matches, $n_v$ regions and $n_w$ words, "full" has $m\,(n_v + n_w)$ edges, which grow with the size of the image; "inherit" has as many as the neighbourhoods
+are large; "counterpart" has $2m$. A wider wiring reaches more nodes in one step, but each copy then says the same to all of them, and the receiver hears a sum in which no sender
+stands out. Notebook 06 shows what another wiring changes in CAM.
 """
 
 # %% [markdown]
@@ -192,7 +319,15 @@ r"""
 ## 4. Batching
 
 A batch of graphs is **one** large graph without edges between its members; each matrix $A_r$ is block diagonal. Node $i$ of member $k$ has the number
-$o_k + i$ in the batch, where the **offset** $o_k$ is the number of nodes *of that type* in the members before it.
+$o_k + i$ in the batch, where the **offset** $o_k$ is the number of nodes *of that type* in the members before it:
+
+$$A_r^{\text{batch}} = \begin{pmatrix} A_r^{(1)} & & 0 \\ & \ddots & \\ 0 & & A_r^{(K)} \end{pmatrix}, \qquad o_k^{(t)} = \sum_{l < k} n_l^{(t)} .$$
+
+**Why is a batch the same as a loop?** Row $o_k + i$ of the batch has entries only in the columns of member $k$, so
+
+$$\big(A^{\text{batch}} h\big)_{o_k + i} = \sum_{j} A^{(k)}_{ij}\, h_{o_k + j} = \big(A^{(k)} h^{(k)}\big)_i .$$
+
+No message crosses, whatever the weights. No padding is needed either: members may have different sizes.
 
 ![Three small matrices stand on the diagonal of a large one, which is empty elsewhere; brackets mark the offsets 0, 3 and 7.](images/hand_batch.svg)
 
@@ -226,7 +361,75 @@ print(again.num_nodes("word"), "words after unbatching")
 
 # %% [markdown]
 r"""
-The parser sees a full stop, the graph leaves punctuation out. `hx.GraphCorpus.from_graphs(graphs)` keeps thousands of graphs in the same way, on disk, and its `.batch([3, 5])`
+The parser sees a full stop, the graph leaves punctuation out. Now the equation above, on the first four members: `torch.block_diag` puts their matrices on a diagonal.
+"""
+
+# %%
+part = dgl.batch(graphs[:4])
+blocks = [matrix_of(member, depends) for member in graphs[:4]]
+large = matrix_of(part, depends)
+print("block diagonal:", torch.block_diag(*blocks).equal(large))
+print(f"{large.numel()} entries, {int(large.sum())} of them an edge")
+
+x = torch.randn(part.num_nodes("word"), 8)
+pieces = x.split(part.batch_num_nodes("word").tolist())
+loop = torch.cat([block @ piece for block, piece in zip(blocks, pieces, strict=True)])
+print("batch = loop:  ", torch.allclose(large @ x, loop, atol=1e-6))
+
+# %% [markdown]
+r"""
+**A readout** goes the other way: one vector for each member, such as the mean of its regions. From scratch: each region adds itself to its member's row.
+
+$$g_k = \frac{1}{n_k} \sum_{i=1}^{n_k} h_{o_k + i}$$
+"""
+
+# %%
+def readout(batch, kind, x):
+    """x (nodes, d) -> (members, d): the mean over the nodes of each member."""
+    counts = batch.batch_num_nodes(kind)
+    owner = torch.arange(batch.batch_size).repeat_interleave(counts)
+    total = torch.zeros(batch.batch_size, x.shape[1]).index_add(0, owner, x)
+    return total / counts.clamp(min=1)[:, None]
+
+
+x = torch.randn(batch.num_nodes("visual"), 8)
+with batch.local_scope():
+    batch.nodes["visual"].data["x"] = x
+    package = dgl.mean_nodes(batch, "x", ntype="visual")
+print("the same:", torch.allclose(readout(batch, "visual", x), package, atol=1e-6))
+
+# %% [markdown]
+r"""
+**What goes wrong: offsets of another type.** Slicing the words with the offsets of the regions raises no error. It returns words, only of another sentence:
+"""
+
+# %%
+seen = batch.batch_num_nodes("visual")
+false_start = int((seen.cumsum(0) - seen)[k])
+texts = schema.decode_text(batch.nodes["word"].data["text"])
+print("right:", " ".join(texts[start : start + int(words[k])]))
+print("wrong:", " ".join(texts[false_start : false_start + int(words[k])]))
+
+# %% [markdown]
+r"""
+And a batch needs the **same features** in all members. A feature that you wrote into one of them and forgot is enough:
+"""
+
+# %%
+extra = graphs[1].clone()
+extra.nodes["word"].data["length"] = torch.ones(extra.num_nodes("word"))
+try:
+    dgl.batch([graphs[0], extra])
+except dgl.DGLError as problem:
+    print(str(problem).splitlines()[0])
+try:
+    hx.batch([graphs[0], extra])
+except hx.InputError as problem:
+    print(problem)
+
+# %% [markdown]
+r"""
+`hx.batch` is `dgl.batch` with a message that says what to do. `hx.GraphCorpus.from_graphs(graphs)` keeps thousands of graphs in the same way, on disk, and its `.batch([3, 5])`
 takes two of them out as a batch ([DGL: Wang and others, 2019](https://doi.org/10.48550/arXiv.1909.01315); the same in
 [PyTorch Geometric, 2019](https://doi.org/10.48550/arXiv.1903.02428)).
 """
@@ -253,6 +456,34 @@ for k in (0, 9, 15):
 # %% [markdown]
 r"""
 Twenty-four coins, and one word for all of them: what a caption does not name is the rule and not the exception. Notebook 08 counts this properly.
+
+**Which facts do both sides state?** The sentence says *cup on saucer*, and so does the image. To find such facts go around a square: from a word to its region ($S^\top$), along a relation of
+the image, and back to a word ($S$). Both ways must arrive; $\odot$ multiplies entry by entry:
+
+$$F = \big(S\, A^{\text{visual}}_{\text{relates}}\, S^\top\big) \odot A^{\text{word}}_{\text{relates}} .$$
+
+**On paper:** $S$ has the entries (cup, cup) and (saucer, saucer). Of the image's four facts only *cup on saucer* has both ends named, so the first factor has one entry. The
+sentence states the same pair: one fact on both sides. A path through given relations, such as this one, is called a **meta-path**
+([Sun and others, 2011](https://doi.org/10.14778/3402707.3402736)); its matrix is always the product of the matrices along it.
+"""
+
+# %%
+def stated_twice(graph):
+    """Relations of the sentence, and how many of them the image has, too."""
+    S = matrix_of(graph, ("visual", "same_as", "word"))
+    said = matrix_of(graph, ("word", "relates", "word")) > 0
+    seen = S @ matrix_of(graph, ("visual", "relates", "visual")) @ S.T > 0
+    return torch.tensor([int(said.sum()), int((said & seen).sum())])
+
+
+print("by hand:", stated_twice(graph).tolist())
+said, seen_too = sum(stated_twice(each) for each in graphs).tolist()
+print(f"in mini: {said} are said, {seen_too} of them seen ({seen_too / said:.0%})")
+
+# %% [markdown]
+r"""
+About half of what the captions of `mini` say about two things is a relation between the two regions as well. (We compared pairs and not predicates: *stands in* and *in* would differ.) The rest is
+said of things that have no box, or the annotator drew no line. Where both sides agree, a model can check a sentence against an image, and that is what notebook 03 does.
 """
 
 # %% [markdown]
@@ -278,6 +509,33 @@ print("without edges between the sides:", nx.has_path(nx.DiGraph(inside), start,
 # %% [markdown]
 r"""
 Four edges: so **four steps** of message passing are needed before the table can know that something is red. The number of layers of a graph network is a statement about paths.
+
+**From scratch** this is a power of a matrix. Let $A$ be the untyped matrix of section 2. An entry of $A^2$ is $\sum_b A_{ib} A_{bj}$, the number of ways to go from $j$ to $i$ over one node
+$b$; by induction $(A^k)_{ij}$ counts the walks with $k$ edges. The distance is the first power in which a walk exists:
+
+$$\operatorname{dist}(j, i) = \min \{\, k : (A^k)_{ij} > 0 \,\} .$$
+
+The nodes that have heard $j$ after $k$ steps are its **receptive field** seen from the other end. The next cell counts how many there are, starting at *red*.
+"""
+
+# %%
+order = list(net)
+A = torch.zeros(len(order), len(order))
+for a, b in net.edges():
+    A[order.index(b), order.index(a)] = 1
+reached = torch.zeros(len(order))
+reached[order.index(start)] = 1
+for k in range(1, 6):
+    reached = ((A @ reached + reached) > 0).float()  # who hears, and who knew before
+    found = "the table, too" if reached[order.index(end)] else ""
+    total = f"{int(reached.sum())} of {len(order)} nodes"
+    print(f"after step {k}: {total} have heard 'red'", found and f"({found})")
+
+# %% [markdown]
+r"""
+After four steps everybody has heard *red*. Few edges are enough to reach everything, which is the good news and the bad news: with more layers each node hears a mixture of
+all others (over-smoothing, notebook 02), and what comes from far must pass through few nodes
+([over-squashing: Alon and Yahav, 2021](https://doi.org/10.48550/arXiv.2006.05205)).
 """
 
 # %% [markdown]
@@ -582,8 +840,9 @@ r"""
 
 - A typed graph has **one matrix for each relation**; read a relation as a sentence, from source to destination.
 - A **bridge** is a copy of a node on the other side; two for each match, and the wiring says how far a copy reaches.
-- A **batch** is one graph with block-diagonal matrices; offsets count nodes of one type.
-- Tables and paths are questions to the same graph: pandas counts, networkx walks.
+- A **batch** is one graph with block-diagonal matrices, so it computes what a loop would; offsets count nodes of one type.
+- GCN, R-GCN, HAN and HGT differ in **what is learned for each type**: nothing, a matrix, an attention, all of it.
+- Tables and paths are questions to the same graph: pandas counts, networkx walks, and a product of matrices follows a meta-path.
 - Valid is not the same as true.
 
 **What we left out.** Labels as nodes come in 05, bridges at work in 06, memories as nodes in 07; files and corpora in 08.

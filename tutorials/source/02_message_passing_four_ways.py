@@ -2,15 +2,17 @@
 r"""
 # 02 — Pass one message in four ways: paper, matrix, DGL, Step
 
-*Runs on a laptop CPU, offline, in under a minute. About 75 minutes to read, try and solve.*
+*Runs on a laptop CPU, offline, in under a minute. About 90 minutes to read, try and solve.*
 
 **By the end you can**
 
 - compute one round of message passing on paper, and write the same round as a matrix product, in DGL and as a `Step`;
 - do this for a sum, a mean, a maximum and for attention, and say what each of them forgets;
 - reverse a relation, and say who hears whom before you run it;
+- write the graph convolution and graph attention of two papers from scratch, with the same numbers as DGL's layers;
+- derive the gradient of attention, and say why scores are divided by $\sqrt d$;
 - use any function of the old state and the message as an update;
-- explain why the states of all nodes become alike after many rounds.
+- explain why the states of all nodes become alike after many rounds, and compute how fast.
 
 **You need** notebooks 00 and 01, and matrix products.
 
@@ -24,31 +26,38 @@ r"""
 All imports, and a check of the installation.
 
 **Notation.** $h_i$ is the state of node $i$, and $N(i)$ are the nodes with an edge **to** $i$. $A$ is the adjacency matrix with a row for each destination and a
-column for each source, so $A_{ij} = 1$ if there is an edge $j \to i$. $D$ is the diagonal matrix of its row sums, the **in-degrees**.
+column for each source, so $A_{ij} = 1$ if there is an edge $j \to i$. $D$ is the diagonal matrix of its row sums, the **in-degrees**. $H$ has the states as rows, shape
+$(n, d)$; a tilde marks matrices with self loops, $\tilde A = A + I$; $\delta_{jk}$ is 1 if $j = k$ and 0 otherwise.
 """
 
 # %%
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
+from torch import nn
 
 import hetero_xmodal as hx
 from hetero_xmodal.environment import require_dgl
-from hetero_xmodal.message_passing import (
-    Custom,
-    DotAttention,
-    Recipe,
-    Residual,
-    Step,
-    attends,
-    itself,
-    reverse,
-)
 
 dgl = require_dgl()
 fn = dgl.function
 
 # %%
+from hetero_xmodal.message_passing import (
+    AdditiveAttention,
+    Custom,
+    DotAttention,
+    GatedRecurrent,
+    Recipe,
+    Replace,
+    Residual,
+    Step,
+    SymmetricNorm,
+    attends,
+    itself,
+    reverse,
+)
+
 report = hx.doctor()
 print(report.summary())
 
@@ -94,14 +103,44 @@ print([word for word in hx.to_frames(toy)["word"]["text"]], h.flatten().tolist()
 
 # %% [markdown]
 r"""
+**What does each aggregation forget?** A node hears a **multiset**: a set in which a value may occur several times. Three nouns, whose adjectives have the states
+
+$$a: \{1, 3\}, \qquad b: \{1, 1, 3, 3\}, \qquad c: \{1, 3, 3\} .$$
+
+**On paper**, the mean cannot tell $a$ from $b$, since $\frac{1 + 3}{2} = \frac{1 + 1 + 3 + 3}{4} = 2$; the maximum is 3 for all of them; the sums are 4, 8 and 7. In general
+$\text{sum} = \lvert N(i) \rvert \cdot \text{mean}$, so a mean is a sum that has lost the count, and a maximum has lost everything but one value.
+[Xu and others (2019)](https://doi.org/10.48550/arXiv.1810.00826) prove that a sum of suitable functions of the messages can tell all multisets apart, and that no graph network of this kind
+tells more graphs apart than the [Weisfeiler and Leman test (Morris and others, 2019)](https://doi.org/10.1609/aaai.v33i01.33014602), which renames each node by the multiset of
+its neighbours' names, round after round.
+"""
+
+# %%
+multisets = {"a": [1, 3], "b": [1, 1, 3, 3], "c": [1, 3, 3]}
+rows = {}
+for name, values in multisets.items():
+    n = len(values)
+    star = dgl.graph((list(range(n)), [n] * n))  # n adjectives, all lead to one noun
+    star.ndata["h"] = torch.tensor([*values, 0.0])
+    rows[name] = {}
+    for aggregate in ("sum", "mean", "max"):
+        star.update_all(fn.copy_u("h", "m"), getattr(fn, aggregate)("m", "out"))
+        rows[name][aggregate] = round(star.ndata["out"][n].item(), 2)
+pd.DataFrame(rows).T
+
+# %% [markdown]
+r"""
 ## 2. As a matrix
 
-One row of $A$ lists whom a node hears. With self loops, $\tilde A = A + I$, the sum is $\tilde A h$ and the mean is $\tilde D^{-1} \tilde A h$:
+One row of $A$ lists whom a node hears. With self loops, $\tilde A = A + I$, the sum is $\tilde A h$ and the mean is $\tilde D^{-1} \tilde A h$. **Why?** Write out row $i$; an entry of $\tilde A$
+is 1 for whoever is heard and 0 for all others, and $\tilde D^{-1}$ divides the row by its own sum:
+
+$$\big(\tilde D^{-1} \tilde A H\big)_i = \frac{1}{\tilde D_{ii}} \sum_j \tilde A_{ij}\, h_j = \frac{1}{\lvert N(i) \rvert} \sum_{j \in N(i)} h_j .$$
+
+The order matters: $\tilde D^{-1}$ from the left divides rows (what a node receives), from the right it would divide columns (what a node sends). For *small red bird*
 
 $$\tilde A = \begin{pmatrix} 1 & 0 & 0 \\ 0 & 1 & 0 \\ 1 & 1 & 1 \end{pmatrix}, \qquad \tilde A\, (1, 3, 5)^\top = (1, 3, 9)^\top .$$
 
-The graph convolution of [Kipf and Welling (2017)](https://doi.org/10.48550/arXiv.1609.02907) is this product, with $\tilde D^{-1/2} \tilde A \tilde D^{-1/2}$ and a
-learned matrix behind it. A maximum is no matrix product: it is not linear.
+A maximum is no matrix product: it is not linear.
 """
 
 # %%
@@ -117,6 +156,85 @@ A = adjacency(toy, DEPENDS) + torch.eye(3)
 print(A)
 print("sum: ", (A @ h).flatten().tolist())
 print("mean:", (A @ h / A.sum(1, keepdim=True)).flatten().tolist())
+
+# %% [markdown]
+r"""
+**What goes wrong: a mean of nothing.** Leave the self loops out and divide by the in-degree. *small* and *red* hear nobody, so their row is $0 / 0$:
+"""
+
+# %%
+alone = adjacency(toy, DEPENDS)
+print("by hand:", (alone @ h / alone.sum(1, keepdim=True)).flatten().tolist())
+bare = dgl.graph(toy.edges(etype=DEPENDS), num_nodes=3)
+bare.ndata["h"] = h
+bare.update_all(fn.copy_u("h", "m"), fn.mean("m", "out"))
+print("DGL:    ", bare.ndata["out"].flatten().tolist())
+silent = Recipe([Step("words hear their dependents", DEPENDS, gather="mean")])
+print("Step:   ", silent(toy, {"word": h})["word"]["h"].flatten().tolist())
+
+# %% [markdown]
+r"""
+Three answers, and only the first is an accident: DGL says that who hears nothing gets **0**, a `Step` (section 4) that it **keeps** its state (`unheard="zero"` chooses the other). One NaN is
+enough to make every parameter NaN after the next step of training, so look for it first when a loss is `nan`.
+
+**The numbers of nodes mean nothing.** Number the nodes in another order, by a permutation matrix $P$: the states become $PH$, and the adjacency matrix $P A P^\top$. The result is the
+same states in the new order. **Proof**, with $P^\top P = I$:
+
+$$(P A P^\top)(P H) = P A\, (P^\top P)\, H = P\,(A H) .$$
+
+This is called **permutation equivariance**. A network whose first layer is `nn.Linear(n * d, ...)` on the concatenated states does not have it, and would have to learn every
+order of the same graph.
+"""
+
+# %%
+torch.manual_seed(0)
+wide_state = torch.randn(3, 4)
+order = torch.tensor([2, 0, 1])
+P = torch.eye(3)[order]
+renumbered = (P @ A @ P.T) @ (P @ wide_state)
+print("graph layer:", torch.allclose(renumbered, P @ (A @ wide_state), atol=1e-6))
+dense = nn.Linear(12, 12)
+plainly = dense(wide_state.flatten()).view(3, 4)
+shuffled = dense((P @ wide_state).flatten()).view(3, 4)
+print("nn.Linear:  ", torch.allclose(shuffled, P @ plainly, atol=1e-6))
+
+# %% [markdown]
+r"""
+**The graph convolution, from scratch.** The layer of [Kipf and Welling (2017)](https://doi.org/10.48550/arXiv.1609.02907) divides by the roots of *both* degrees:
+
+$$H' = \sigma\big(\tilde D^{-1/2} \tilde A\, \tilde D^{-1/2} H W\big), \qquad h_i' = \sigma\Big(\sum_{j \in N(i)} \frac{1}{\sqrt{\tilde D_{ii}\, \tilde D_{jj}}}\; W^\top h_j\Big) .$$
+
+Why not the mean? The matrix stays symmetric where $\tilde A$ is, its eigenvalues lie between $-1$ and $1$, so many layers do not blow up, and a neighbour that talks to everybody counts less. The
+paper's graphs are undirected, so let the edges of *small red bird* run both ways: the degrees are 2, 2 and 3.
+
+**On paper**, without $\sigma$ and $W$: *bird* becomes $\frac{1}{\sqrt{3 \cdot 2}} \cdot 1 + \frac{1}{\sqrt{3 \cdot 2}} \cdot 3 + \frac13 \cdot 5 = 1.633 + 1.667 = 3.300$, and
+*small* $\frac12 \cdot 1 + \frac{1}{\sqrt 6} \cdot 5 = 2.541$.
+"""
+
+# %%
+undirected = adjacency(toy, DEPENDS)
+undirected = undirected + undirected.T + torch.eye(3)
+root = undirected.sum(1).rsqrt()  # the diagonal of D^(-1/2)
+by_matrix = (root[:, None] * undirected * root) @ h
+print("matrix:", [round(v, 3) for v in by_matrix.flatten().tolist()])
+
+source, destination = undirected.T.nonzero(as_tuple=True)
+around = dgl.graph((source, destination))
+layer = dgl.nn.GraphConv(1, 1, norm="both", weight=False, bias=False)
+print("DGL:   ", [round(v, 3) for v in layer(around, h).flatten().tolist()])
+
+ways = [DEPENDS, reverse(DEPENDS), itself("word")]
+convolve = Recipe([Step("graph convolution", ways, weigh=SymmetricNorm())])
+by_step = convolve(toy, {"word": h})["word"]["h"]
+print("Step:  ", [round(v, 3) for v in by_step.flatten().tolist()])
+
+# %% [markdown]
+r"""
+<details><summary>What happens on a directed graph, where a node has two degrees?</summary>
+Libraries differ. DGL's <code>norm="both"</code> divides by the root of the source's <i>out</i>-degree and of the destination's <i>in</i>-degree; <code>SymmetricNorm</code> takes row sums for both
+ends unless <code>degree="out"</code> is given. On an undirected graph all agree. Where a paper's graph is directed, look at its code.
+</details>
+"""
 
 # %% [markdown]
 r"""
@@ -140,7 +258,20 @@ r"""
 ## 4. As a Step
 
 A `Step` says the same and nothing else: along which relations, and how messages are gathered. `itself("word")` is the self loop. The states can be given for every
-node type of a heterograph, and what is printed is what runs.
+node type of a heterograph, and what is printed is what runs. Every argument is one part of the equation
+
+$$h_i' = \text{update}\Big(h_i,\; \underset{r \in \text{along},\; j \in N_r(i)}{\text{gather}}\; w_{ij} \cdot \text{send}_r(h_j)\Big)$$
+
+| argument | part | left out, it is |
+|---|---|---|
+| `along` | the relations $r$ whose edges carry messages | must be given |
+| `send` | a map of the source's state, one for all relations or one for each | the state itself |
+| `weigh` | $w_{ij}$: attention, a gate, degrees, or a number stored at the edge | 1 |
+| `gather` | sum, mean or maximum over *all* these relations together | the sum |
+| `update` | any function of the old state and the message | the message |
+| `unheard` | what becomes of a node without a message | it keeps its state |
+
+A `Recipe` runs steps one after another; the second step sees what the first has written.
 
 ![The step as a drawing: one box for the words, and an arrow from it to itself with the number 1.](images/four_steps.svg)
 """
@@ -154,6 +285,25 @@ recipes = {
 print(recipes["mean"], "\n")
 for how, recipe in recipes.items():
     print(f"{how}:", recipe(toy, {"word": h})["word"]["h"].flatten().tolist())
+
+# %% [markdown]
+r"""
+**Backwards.** `reverse(DEPENDS)` turns every edge around, so the noun speaks and its adjectives hear. In matrices that is the transpose, and rows become columns:
+
+$$\tilde A^\top = \begin{pmatrix} 1 & 0 & 1 \\ 0 & 1 & 1 \\ 0 & 0 & 1 \end{pmatrix}, \qquad \tilde A^\top (1, 3, 5)^\top = (6, 8, 5)^\top .$$
+
+The row sums are now the old column sums: what was an out-degree is an in-degree. So the mean backwards is $\tilde D_{\text{out}}^{-1} \tilde A^\top$, and **not** the transpose of the mean
+forwards, $(\tilde D^{-1} \tilde A)^\top$, whose rows do not sum to 1. Before you reverse a relation, say aloud who hears whom.
+"""
+
+# %%
+back = [reverse(DEPENDS), itself("word")]
+heard = Recipe([Step("words hear their heads", back)])(toy, {"word": h})["word"]["h"]
+print("Step:    ", heard.flatten().tolist())
+print("A.T @ h: ", (A.T @ h).flatten().tolist())
+forwards = A / A.sum(1, keepdim=True)
+sums = [round(v, 2) for v in forwards.T.sum(1).tolist()]
+print("row sums of the transposed mean:", sums)
 
 # %% [markdown]
 r"""
@@ -196,7 +346,13 @@ pd.DataFrame(
 
 # %% [markdown]
 r"""
-The matrix has a row and a column for each of the words, and of its entries hardly one in a hundred is not zero; the edge list has only those. That is why graph libraries exist.
+The matrix has a row and a column for each of the words, and of its entries hardly one in a hundred is not zero; the edge list has only those. That is why graph libraries exist. In numbers,
+with $n$ nodes, $\lvert E \rvert$ edges and states of width $d$:
+
+$$\text{dense: } n^2 d \text{ multiplications, } 4 n^2 \text{ bytes}, \qquad \text{edge list: } \lvert E \rvert\, d \text{ multiplications, } 16\, \lvert E \rvert \text{ bytes.}$$
+
+A sentence's tree has about one edge for each word. For 100,000 words, $d = 64$, the dense product needs $6.4 \cdot 10^{11}$ multiplications and a matrix of 40 GB; the edge list
+$6.4 \cdot 10^6$ and 1.6 MB. A Python loop over the edges does the small number of multiplications too, but pays for every edge by itself: it is the slowest of all.
 """
 
 # %% [markdown]
@@ -229,9 +385,128 @@ trace[trace["destination_node"] == 2][["source", "weight"]].round(3)
 
 # %% [markdown]
 r"""
+**How attention learns.** Let $s_j$ be the scores at one node, $w_j = e^{s_j} / Z$ with $Z = \sum_k e^{s_k}$, and $h' = \sum_j w_j h_j$. By the quotient rule
+
+$$\frac{\partial w_j}{\partial s_k} = \frac{\delta_{jk}\, e^{s_j} Z - e^{s_j} e^{s_k}}{Z^2} = w_j\, (\delta_{jk} - w_k),
+\qquad \frac{\partial h'}{\partial s_k} = \sum_j w_j (\delta_{jk} - w_k)\, h_j = w_k\, (h_k - h') .$$
+
+Read the last term: a larger score for $k$ moves the result **from the present mean towards $h_k$**, and the more so the larger $w_k$ is already. A neighbour with a weight near 0 hardly
+learns, however useful it would be.
+
+**On paper** for *bird*: $w = (0.301, 0.332, 0.367)$, $h' = 0.301 \cdot 0.1 + 0.332 \cdot 0.3 + 0.367 \cdot 0.5 = 0.313$. So the gradient for the score of *small* is $0.301 \cdot (0.1 - 0.313) = -0.064$,
+for *bird* itself $0.367 \cdot (0.5 - 0.313) = 0.069$.
+"""
+
+# %%
+score = (small @ small.T)[2].clone().requires_grad_()
+w = score.softmax(0)
+heard = (w * small.flatten()).sum()
+heard.backward()
+formula = w * (small.flatten() - heard)
+print("autograd:", [round(g, 3) for g in score.grad.tolist()])
+print("formula: ", [round(g, 3) for g in formula.tolist()])
+print("the same:", torch.allclose(score.grad, formula))
+
+# %% [markdown]
+r"""
+**What goes wrong: wide states.** If the $d$ numbers of $q$ and $k$ are independent with mean 0 and variance 1, each product $q_c k_c$ has variance 1, and their sum
+
+$$\operatorname{Var}(q \cdot k) = \sum_{c=1}^{d} \operatorname{Var}(q_c k_c) = d .$$
+
+So scores grow like $\sqrt d$; the softmax of large scores is nearly one-hot, and by the formula above its gradient is nearly zero. Dividing by $\sqrt d$ keeps the variance at 1. With `DotAttention(scale=True)` a
+`Step` does it. Ten neighbours, 1,000 times:
+"""
+
+# %%
+torch.manual_seed(0)
+rows = {}
+for d in (4, 64, 1024):
+    q, k = torch.randn(1000, 1, d), torch.randn(1000, 10, d)
+    scores = (q * k).sum(2)
+    for name, factor in (("plain", 1.0), ("divided by root d", d**0.5)):
+        w = (scores / factor).softmax(1)
+        slope = (w * (1 - w)).mean().item()  # the mean of dw_j / ds_j
+        largest = w.amax(1).mean().item()
+        rows[d, name] = {"largest weight": largest, "mean gradient": slope}
+pd.DataFrame(rows).T.rename_axis(["d", "scores"]).round(3)
+
+# %% [markdown]
+r"""
+**What goes wrong: large scores.** $e^{89}$ is larger than any number of single precision, so a softmax written as in the textbook gives `inf / inf`. Every weight has the same factor
+in numerator and denominator, so any constant may be subtracted from all scores first; libraries take the largest, and nothing overflows:
+
+$$\frac{e^{s_j}}{\sum_k e^{s_k}} = \frac{e^{s_j - c}}{\sum_k e^{s_k - c}}, \qquad c = \max_k s_k .$$
+"""
+
+# %%
+large = torch.tensor([100.0, 99.0, 0.0])
+print("textbook:", (large.exp() / large.exp().sum()).tolist())
+shifted = (large - large.max()).exp()
+print("shifted: ", [round(w, 3) for w in (shifted / shifted.sum()).tolist()])
+print("torch:   ", [round(w, 3) for w in large.softmax(0).tolist()])
+
+# %% [markdown]
+r"""
+**The attention of GAT, from scratch.** [Velickovic and others (2018)](https://doi.org/10.48550/arXiv.1710.10903) score an edge by a learned vector $a$ on the two states side by side, which is a sum of
+two parts:
+
+$$s_{ij} = \operatorname{LeakyReLU}\big(a^\top [W h_i \,\Vert\, W h_j]\big) = \operatorname{LeakyReLU}\big(a_1^\top W h_i + a_2^\top W h_j\big),
+\qquad h_i' = \sum_{j \in N(i)} \operatorname{softmax}_j(s_{ij})\; W h_j .$$
+
+Shapes: $W$ is $(d', d)$, $a_1$ and $a_2$ are $(d',)$, and $s$ has one number for each edge. We take the weights of DGL's `GATConv`, and compute its result as a matrix and as a `Step`.
+"""
+
+# %%
+torch.manual_seed(0)
+gat = dgl.nn.GATConv(4, 4, num_heads=1, bias=False)
+a_1, a_2 = gat.attn_r[0, 0], gat.attn_l[0, 0]  # DGL: r is the destination, l the source
+z = gat.fc(wide_state)  # (n, 4)
+s = nn.functional.leaky_relu((z @ a_1)[:, None] + (z @ a_2)[None, :], 0.2)
+matrix = s.masked_fill(A == 0, -torch.inf).softmax(1) @ z
+by_dgl = gat(plain, wide_state)[:, 0]
+print("matrix = DGL: ", torch.allclose(matrix, by_dgl, atol=1e-6))
+
+# %%
+to, of = nn.Linear(4, 1, bias=False), nn.Linear(4, 1, bias=False)
+to.weight.data, of.weight.data = a_1[None], a_2[None]
+weigh = AdditiveAttention(to, of, through=gat.fc, activation=nn.LeakyReLU(0.2))
+step = Step("graph attention", along, send=gat.fc, weigh=weigh)
+by_step = Recipe([step])(toy, {"word": wide_state})["word"]["h"]
+print("matrix = Step:", torch.allclose(matrix, by_step, atol=1e-6))
+
+# %% [markdown]
+r"""
+**A limit of it.** LeakyReLU is monotone, and $a_1^\top W h_i$ is the same for all neighbours of $i$. So the *order* of the scores depends on $a_2^\top W h_j$ alone: every node prefers the same
+neighbour, whoever is asking. [Brody and others (2022)](https://doi.org/10.48550/arXiv.2105.14491) call this *static attention*, and put $a$ behind the nonlinearity,
+$a^\top \operatorname{LeakyReLU}(W [h_i \Vert h_j])$. A dot product $q_i \cdot k_j$ has no such limit:
+"""
+
+# %%
+print("GAT, best liked by each node:", s.argmax(1).tolist())
+torch.manual_seed(1)
+query, key = (nn.Linear(4, 4, bias=False) for _ in range(2))
+print("dot product:                 ", (query(z) @ key(z).T).argmax(1).tolist())
+
+# %% [markdown]
+r"""
 <details><summary>What happens to the weights of a word that nobody depends on?</summary>
 Its only edge is the self loop, and a softmax over one score is 1. So it keeps its state, whatever the scores are.
 </details>
+"""
+
+# %% [markdown]
+r"""
+**One formula, other weights.** The layers of this notebook side by side. What distinguishes them is what $w_{ij}$ may depend on:
+
+| layer | $w_{ij}$ | depends on | as a `Step` |
+|---|---|---|---|
+| sum | $1$ | nothing | `gather="sum"` |
+| mean | $1 / \tilde D_{ii}$ | who hears | `gather="mean"` |
+| graph convolution | $1 / \sqrt{\tilde D_{ii} \tilde D_{jj}}$ | both degrees | `weigh=SymmetricNorm()` |
+| graph attention | $\operatorname{softmax}_j \operatorname{LeakyReLU}(a_1^\top z_i + a_2^\top z_j)$ | both states, $z = W h$ | `weigh=AdditiveAttention(...)` |
+| transformer | $\operatorname{softmax}_j(q_i \cdot k_j / \sqrt d)$, over all nodes | both states | `attends(...)`, `weigh=DotAttention(scale=True)` |
+
+From top to bottom the structure decides less and the data more. More freedom needs more examples: on few of them a mean is often the better choice, so keep it as a baseline.
 """
 
 # %% [markdown]
@@ -256,10 +531,86 @@ for update in (Residual(), larger, half):
 
 # %% [markdown]
 r"""
+**A gate** decides for each column how much of the old state stays. The recurrent unit of [gated graph networks (Li and others, 2016)](https://doi.org/10.48550/arXiv.1511.05493) reads the
+message $m$ as its input and the old state $h$ as its memory; update gate $u$, reset gate $r$ and candidate $c$ all have the width of the state:
+
+$$u = \sigma(W_u m + F_u h), \quad r = \sigma(W_r m + F_r h), \quad c = \tanh\big(W_c m + F_c (r \odot h)\big), \quad h' = u \odot c + (1 - u) \odot h .$$
+
+(The $W$ have biases, too.) With $u = 0$ nothing changes, with $u = 1$ the state is new; each column chooses for itself. In between the gradient passes through
+$(1 - u) \odot h$ unharmed over many rounds, which is what a mean alone does not offer. `GatedRecurrent` is this unit; from scratch, with its weights:
+"""
+
+# %%
+torch.manual_seed(0)
+unit = GatedRecurrent(4)
+old, message = torch.randn(3, 4), torch.randn(3, 4)
+u = (unit.message_to_update(message) + unit.state_to_update(old)).sigmoid()
+r = (unit.message_to_reset(message) + unit.state_to_reset(old)).sigmoid()
+c = (unit.message_to_candidate(message) + unit.state_to_candidate(r * old)).tanh()
+scratch = u * c + (1 - u) * old
+print("the same:", torch.allclose(scratch, unit(old, message), atol=1e-6))
+print("share of the old state that is kept:", round((1 - u).mean().item(), 2))
+
+# %% [markdown]
+r"""
+**What goes wrong: one name, two units.** `nn.GRUCell` is called a gated recurrent unit as well, but its $r$ multiplies *behind* the matrix, $r \odot (F_c h)$, and its update gate keeps where this one
+renews. Weights copied from one into the other load without an error and compute something else. When you rebuild a paper, compare the equations and not the names.
+"""
+
+# %% [markdown]
+r"""
+**Where is the learning?** So far messages were the states themselves. With `send=nn.Linear(...)` a matrix $W$ comes in between, and it is what training changes. For one step with the mean matrix
+$M = \tilde D^{-1} \tilde A$ and a squared error against targets $Y$:
+
+$$H' = M H W^\top, \qquad L = \tfrac12 \lVert H' - Y \rVert^2, \qquad \frac{\partial L}{\partial W} = (H' - Y)^\top M H .$$
+
+The gradient is an ordinary linear layer's, only that its input $H$ has been averaged first. So the graph decides **which inputs each row of the error is multiplied with**; it has no parameters of
+its own.
+"""
+
+# %%
+torch.manual_seed(0)
+send = nn.Linear(4, 2, bias=False)
+learned = Recipe([Step("hear", along, send=send, gather="mean", update=Replace())])
+target = torch.randn(3, 2)
+result = learned(toy, {"word": wide_state})["word"]["h"]  # (3, 2)
+(0.5 * (result - target).square().sum()).backward()
+M = A / A.sum(1, keepdim=True)
+formula = (result - target).T @ M @ wide_state
+print("gradient of W:", tuple(send.weight.grad.shape), end=" ")
+print("the same:", torch.allclose(send.weight.grad, formula, atol=1e-6))
+
+# %% [markdown]
+r"""
 ## 7. Many rounds: everything becomes alike
 
 After two rounds a node knows what is two edges away: in matrices, $\tilde A^2$. But every mean also blurs. After many rounds all states of a connected graph are the
-same; this is **over-smoothing** ([Li and others, 2018](https://doi.org/10.48550/arXiv.1801.07606)). To see it, let the words hear both ways, heads and dependents.
+same; this is **over-smoothing** ([Li and others, 2018](https://doi.org/10.48550/arXiv.1801.07606)).
+
+**Why, and how fast?** Let edges run both ways. $M = \tilde D^{-1} \tilde A$ has rows that sum to 1, so the constant vector is an eigenvector with eigenvalue $\lambda_1 = 1$; all others are
+smaller in size. Write the start as a sum of eigenvectors, $h = \sum_k c_k u_k$. Each round multiplies each part by its eigenvalue, and only the constant part survives:
+
+$$M^t h = \sum_k c_k\, \lambda_k^t\, u_k \;\longrightarrow\; c_1 u_1, \qquad \text{where every node has } \; \frac{\sum_i \tilde D_{ii}\, h_i}{\sum_i \tilde D_{ii}} .$$
+
+What is left of the differences shrinks like $\lvert \lambda_2 \rvert^t$: exponentially ([Oono and Suzuki, 2020](https://doi.org/10.48550/arXiv.1905.10947)).
+
+**On paper,** *small red bird* with the degrees 2, 2, 3. The limit is $(2 \cdot 1 + 2 \cdot 3 + 3 \cdot 5) / 7 = 23 / 7 = 3.286$. *small* and *red* hear themselves and *bird*, so their difference halves in each
+round: $\lambda_2 = \frac12$. The eigenvalues sum to the trace, $\frac12 + \frac12 + \frac13$, so the third is $-\frac16$.
+"""
+
+# %%
+M = undirected / undirected.sum(1, keepdim=True)
+print("eigenvalues:", [round(v, 3) for v in torch.linalg.eigvals(M).real.tolist()])
+state = h
+for t in range(1, 9):
+    state = M @ state
+    if t in (1, 2, 4, 8):
+        between = (state[1] - state[0]).item()
+        print(t, [round(v, 3) for v in state.flatten().tolist()], round(between, 4))
+
+# %% [markdown]
+r"""
+On the forty sentences, with the words hearing both ways, heads and dependents:
 """
 
 # %%
@@ -291,8 +642,28 @@ axes.legend();
 
 # %% [markdown]
 r"""
-A state that is mixed in from the start in every round does not blur; residual connections and the gates of
-[gated graph networks (Li and others, 2016)](https://doi.org/10.48550/arXiv.1511.05493) have the same purpose.
+The line of the mean is steep at first and flatter later: each sentence has its own $\lambda_2$, and the differences in those with a small one die first. A long chain has a $\lambda_2$ near 1,
+since news needs many rounds from one end to the other; a star, such as a noun with many adjectives, has a small one. So the same number of layers can be too few for one graph and too many
+for another.
+
+A state that is mixed in from the start in every round does not blur. This is the propagation of [APPNP (Gasteiger and others, 2019)](https://doi.org/10.48550/arXiv.1810.05997), with a share
+$\alpha$ of the start. Its limit is where another round changes nothing, and that is a linear system:
+
+$$h = \alpha\, x + (1 - \alpha)\, M h \quad\Longrightarrow\quad h^* = \alpha\, \big(I - (1 - \alpha) M\big)^{-1} x = \alpha \sum_{t=0}^{\infty} (1 - \alpha)^t M^t x .$$
+
+The series says what the inverse does: all distances are mixed, nearer ones with larger weights. With $\alpha = \frac12$ the 30 rounds above have arrived:
+"""
+
+# %%
+wide = adjacency(many, DEPENDS)
+wide = wide + wide.T + torch.eye(len(x))
+M = wide / wide.sum(1, keepdim=True)
+limit = torch.linalg.solve(torch.eye(len(x)) - M / 2, x / 2)
+print("as far from the limit as", f"{(state - limit).abs().max():.0e}")
+
+# %% [markdown]
+r"""
+Residual connections and the gates of section 6 have the same purpose.
 """
 
 # %% [markdown]
@@ -517,7 +888,7 @@ r"""
 1. What does a maximum forget that a sum remembers?
 
 <details><summary>Answer</summary>
-How many there were, and everything but the largest. A mean forgets how many; see Xu and others (2019) below.
+How many there were, and everything but the largest. A mean forgets how many.
 </details>
 
 2. Which row of $A$ is all zeros, without self loops?
@@ -552,9 +923,12 @@ r"""
 - One round of message passing is a **sum over edges**: on paper, as a matrix product, in DGL or as a `Step`, with the same numbers.
 - The **aggregation** decides what is forgotten ([Xu and others, 2019](https://doi.org/10.48550/arXiv.1810.00826)); attention is a mean with weights of its own.
 - The **update** may be any function of the old state and the message.
-- Many rounds of a mean make all nodes alike.
+- **Graph convolution** (both degrees), **graph attention** (a softmax along edges) and this course's steps are one formula with other weights.
+- The gradient of a softmax is $w_k (h_k - h')$; large scores make it vanish, hence $\sqrt d$.
+- Many rounds of a mean make all nodes alike, at the rate of the second eigenvalue.
 
-**What we left out.** Messages here were the states themselves; usually `send=nn.Linear(...)` maps them first, and that map is what is learned.
+**What we left out.** Several heads of attention, whose results are put side by side; features on edges; and sampling of neighbours for graphs that do not fit into memory
+([GraphSAGE, Hamilton and others, 2017](https://doi.org/10.48550/arXiv.1706.02216)).
 
 **Next:** [03_when_does_a_graph_help](03_when_does_a_graph_help.ipynb) asks what the edges are good for, and when they are good for nothing.
 """

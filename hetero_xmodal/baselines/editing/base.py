@@ -36,6 +36,7 @@ class BudgetConfig:
     seconds : maximum training time; ``None`` for no limit
     batch_size, learning_rate, momentum : of both Adam optimisers
     words, reconstruction : weights of the discriminator's text loss and of the L1 loss on matched pairs (TAGAN: 10 and 0.2)
+    bfloat16 : compute convolutions in bfloat16, twice as fast on CPUs with native support
     seed : random seed
 
     Raises
@@ -51,6 +52,7 @@ class BudgetConfig:
     momentum: float = 0.5
     words: float = 10.0
     reconstruction: float = 0.2
+    bfloat16: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -69,41 +71,29 @@ class Unchanged:
         return [pair.image for pair in pairs], [pair.instruction for pair in pairs]
 
 
-class GANBaseline(nn.Module):
-    """A generator of images from an image and words, trained with TAGAN's discriminator; subclasses implement :meth:`paint`.
+class SentenceBaseline(nn.Module):
+    """A generator of images from an image and words; subclasses implement :meth:`forward` and their training.
 
     Parameters
     ----------
     vocabulary : lower-case words; others are unknown
     image_size : side of the images
-    width : of the word embeddings and of the generator
     budget : :class:`BudgetConfig`
     """
 
     name: ClassVar[str]
+    #: the budget if none is given
+    usual: ClassVar[BudgetConfig] = BudgetConfig()
 
-    def __init__(self, vocabulary: Sequence[str], *, image_size: int = 64, width: int = 64, budget: BudgetConfig | None = None) -> None:
+    def __init__(self, vocabulary: Sequence[str], *, image_size: int = 64, budget: BudgetConfig | None = None) -> None:
         super().__init__()
-        self.vocabulary, self.image_size, self.budget = list(vocabulary), image_size, budget or BudgetConfig()
+        self.vocabulary, self.image_size, self.budget = list(vocabulary), image_size, budget or self.usual
         self._number = {word: k for k, word in enumerate(self.vocabulary, len(SPECIAL))}
-        self.text = WordEncoder(len(SPECIAL) + len(self.vocabulary), width=width, embed=width)
         self.history: list[dict[str, float]] = []
 
-    # ---- implemented by subclasses
-
     @abstractmethod
-    def paint(self, images: Tensor, words: Tensor, sentence: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (B, 3, S, S) in -1..1 and a further loss, from images, words (B, t, width), sentence (B, width) and mask (B, t)."""
-
-    def further_loss(self, images: Tensor, made: Tensor, tokens: Tensor) -> Tensor:
-        """An additional loss, a scalar, on matched pairs: images and generated images (B, 3, S, S), token ids (B, t)."""
-        return images.new_zeros(())
-
-    def say(self, images: Tensor, instructions: list[str]) -> list[str]:
-        """Edited sentences for images (B, 3, S, S) and B instructions; by default the instructions."""
-        return instructions
-
-    # ---- common to all methods
+    def forward(self, images: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Generated images (B, 3, S, S) and a further loss, a scalar, from images (B, 3, S, S) and token ids (B, t)."""
 
     def numbers(self, sentences: Sequence[str]) -> Tensor:
         """Token ids (B, t) of sentences, padded."""
@@ -112,6 +102,61 @@ class GANBaseline(nn.Module):
         for row, words in zip(out, rows, strict=True):
             row[: len(words)] = torch.tensor(words)
         return out
+
+    def low(self) -> torch.autocast:
+        """Convolutions in bfloat16 while training, if the budget says so."""
+        return torch.autocast("cpu", torch.bfloat16, enabled=self.training and self.budget.bfloat16)
+
+    def optimiser(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Adam:
+        """Adam for those *parameters* that learn."""
+        learning = [p for p in parameters if p.requires_grad]
+        return torch.optim.Adam(learning, lr=self.budget.learning_rate, betas=(self.budget.momentum, 0.999))
+
+    def check_loss(self, loss: Tensor, step: int) -> None:
+        """Check that a loss, a scalar, is finite.
+
+        Raises
+        ------
+        InputError
+            If it is NaN or infinite.
+        """
+        if not torch.isfinite(loss):
+            raise InputError(f"{self.name}: the loss became {float(loss)} in step {step}; lower learning_rate")
+
+    @torch.no_grad()
+    def manipulate(self, pairs: Iterable[ManipulationPair]) -> tuple[list[Image.Image], list[str]]:
+        """Edited images, at the model's resolution, for the images and instructions of *pairs*, and the instructions as they are."""
+        from PIL import Image
+
+        pairs, images, sentences, size = list(pairs), [], [], self.image_size
+        self.eval()
+        for start in range(0, len(pairs), 64):
+            some = pairs[start : start + 64]
+            pixels = np.stack([np.asarray(pair.image.convert("RGB").resize((size, size))) for pair in some])
+            given = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+            made, _ = self(given, self.numbers([pair.instruction for pair in some]))
+            made = ((made.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+            images += [Image.fromarray(one) for one in made]
+            sentences += [pair.instruction for pair in some]
+        return images, sentences
+
+
+class GANBaseline(SentenceBaseline):
+    """A generator that is trained with TAGAN's discriminator; subclasses implement :meth:`paint`.
+
+    Parameters
+    ----------
+    vocabulary, image_size, budget : see :class:`SentenceBaseline`
+    width : of the word embeddings and of the generator
+    """
+
+    def __init__(self, vocabulary: Sequence[str], *, image_size: int = 64, width: int = 64, budget: BudgetConfig | None = None) -> None:
+        super().__init__(vocabulary, image_size=image_size, budget=budget)
+        self.text = WordEncoder(len(SPECIAL) + len(self.vocabulary), width=width, embed=width)
+
+    @abstractmethod
+    def paint(self, images: Tensor, words: Tensor, sentence: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (B, 3, S, S) in -1..1 and a further loss, from images, words (B, t, width), sentence (B, width) and mask (B, t)."""
 
     def forward(self, images: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Generated images (B, 3, S, S) and a further loss, a scalar, from images (B, 3, S, S) and token ids (B, t)."""
@@ -131,9 +176,7 @@ class GANBaseline(nn.Module):
         torch.manual_seed(budget.seed)
         tokens = self.numbers(sentences)
         judge = TextAdaptiveDiscriminator(len(SPECIAL) + len(self.vocabulary), image_size=self.image_size)
-        betas = (budget.momentum, 0.999)
-        learning = [p for p in self.parameters() if p.requires_grad]
-        optimisers = [torch.optim.Adam(part, lr=budget.learning_rate, betas=betas) for part in (learning, list(judge.parameters()))]
+        ours, theirs = self.optimiser(self.parameters()), self.optimiser(judge.parameters())
         begun = time.monotonic()
         self.train()
         for step in range(budget.steps):
@@ -142,44 +185,28 @@ class GANBaseline(nn.Module):
             rows = torch.randint(len(sentences), (min(budget.batch_size, len(sentences)),))
             real = images[image[rows]].float() / 127.5 - 1
             right, wrong = tokens[rows], tokens[rows].roll(1, 0)
-            both, extra = self(torch.cat([real, real]), torch.cat([right, wrong]))
-            kept, fake = both.chunk(2)
-            matched, other = ((t, t != PAD, None) for t in (right, wrong))
-            losses = discriminator_loss(judge, real, fake, matched, other, words=budget.words)
-            optimisers[1].zero_grad()
+            with self.low():
+                both, extra = self(torch.cat([real, real]), torch.cat([right, wrong]))
+                kept, fake = both.float().chunk(2)
+                matched, other = ((t, t != PAD, None) for t in (right, wrong))
+                losses = discriminator_loss(judge, real, fake, matched, other, words=budget.words)
+            theirs.zero_grad()
             losses["loss"].backward()
-            optimisers[1].step()
+            theirs.step()
             judge.requires_grad_(False)
-            judged = generator_loss(judge, fake, other)
+            with self.low():
+                judged = generator_loss(judge, fake, other)
             judge.requires_grad_(True)
-            loss = judged["G_real"] + budget.words * judged["G_words"] + extra + self.further_loss(real, kept, right)
+            loss = judged["G_real"] + budget.words * judged["G_words"] + extra
             loss = loss + budget.reconstruction * (kept - real).abs().mean()
-            optimisers[0].zero_grad()
+            ours.zero_grad()
             loss.backward()
-            optimisers[0].step()
-            if not torch.isfinite(loss):
-                raise InputError(f"{self.name}: the loss became {float(loss)} in step {step}; lower learning_rate")
+            ours.step()
+            self.check_loss(loss, step)
             if step % 50 == 0:
                 parts = losses | judged | {"G_loss": loss, "L1": (kept - real).abs().mean()}
                 self.history.append({"step": step} | {name: float(value.detach()) for name, value in parts.items()})
         return self.eval()
-
-    @torch.no_grad()
-    def manipulate(self, pairs: Iterable[ManipulationPair]) -> tuple[list[Image.Image], list[str]]:
-        """Edited images, at the model's resolution, and sentences for the images and instructions of *pairs*."""
-        from PIL import Image
-
-        pairs, images, sentences, size = list(pairs), [], [], self.image_size
-        self.eval()
-        for start in range(0, len(pairs), 64):
-            some = pairs[start : start + 64]
-            pixels = np.stack([np.asarray(pair.image.convert("RGB").resize((size, size))) for pair in some])
-            given = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
-            made, _ = self(given, self.numbers([pair.instruction for pair in some]))
-            made = ((made.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
-            images += [Image.fromarray(one) for one in made]
-            sentences += self.say(given, [pair.instruction for pair in some])
-        return images, sentences
 
 
 def conditioning(mean: Tensor, log_deviation: Tensor, training: bool) -> tuple[Tensor, Tensor]:

@@ -107,8 +107,12 @@ class NeuralMatching(MatchingBaseline):
         return 0.1 if self.config.decay_after is not None and epoch > self.config.decay_after else 1.0
 
     def _loss(self, batch: Batch, progress: float) -> Tensor:
+        return self._ranking(self.module.similarity(batch), batch, progress)
+
+    def _ranking(self, scores: Tensor, batch: Batch, progress: float) -> Tensor:
+        """The ranking loss of the scores (images, captions) of a batch; *progress* is the share of the epochs that have passed."""
         hardest = round(progress * self.config.epochs) >= self.config.sum_epochs
-        return ranking_loss(self.module.similarity(batch), batch.images, margin=self.config.margin, hardest=hardest)
+        return ranking_loss(scores, batch.images, margin=self.config.margin, hardest=hardest)
 
     def _inputs(self, regions: Regions) -> Regions:
         """The method's inputs: features (or their mean) without boxes."""

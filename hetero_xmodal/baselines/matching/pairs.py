@@ -27,21 +27,31 @@ class NeuralPairs(NeuralMatching):
         """Scores (images, captions), computed in blocks so that only one block's attention weights are in memory."""
         self._check_regions(split.regions)
         self._check_words(split.words)
-        regions = self._inputs(split.regions)
-        out, device = np.empty((len(regions), len(split)), dtype=np.float32), self.config.device
+        out = np.empty((len(split.regions), len(split)), dtype=np.float32)
         with self._evaluating() as module:
+            image_side, caption_side = self._encoders(split)
             by_length = np.argsort(np.diff(split.words.offsets), kind="stable")  # captions of one length need no padding
-            captions = []
-            for columns in np.array_split(by_length, -(-len(split) // self.block[1])):
-                flat, counts = split.words.take(columns)
-                captions.append((columns, module.captions(flat.to(device), counts.to(device))))
-            for rows in np.array_split(np.arange(len(regions)), -(-len(regions) // self.block[0])):
-                flat, counts = regions.take(rows)
-                places = regions.places(rows)
-                images = module.images(flat.to(device), counts.to(device), None if places is None else places.to(device))
+            blocks = np.array_split(by_length, -(-len(split) // self.block[1]))
+            captions = [(columns, caption_side(columns)) for columns in blocks]
+            for rows in np.array_split(np.arange(len(out)), -(-len(out) // self.block[0])):
+                images = image_side(rows)
                 for columns, caption in captions:
                     out[np.ix_(rows, columns)] = module.compare(images, caption).cpu().numpy()
         return out
+
+    def _encoders(self, split: Split) -> tuple[Callable[[np.ndarray], Any], Callable[[np.ndarray], Any]]:
+        """Functions that encode the images, and the captions, of the given rows of *split*."""
+        module, device, regions = self.module, self.config.device, self._inputs(split.regions)
+
+        def images(rows: np.ndarray) -> Any:
+            (flat, counts), places = regions.take(rows), regions.places(rows)
+            return module.images(flat.to(device), counts.to(device), None if places is None else places.to(device))
+
+        def captions(rows: np.ndarray) -> Any:
+            flat, counts = split.words.take(rows)
+            return module.captions(flat.to(device), counts.to(device))
+
+        return images, captions
 
     def _inputs(self, regions: Any) -> Any:
         return regions if self.needs_places else super()._inputs(regions)

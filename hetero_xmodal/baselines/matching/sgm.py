@@ -17,6 +17,7 @@ Regions, relations and the parse are this package's; the paper has those of a de
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,6 @@ from torch.nn import functional as F
 from ...data.tasks.matching import Batch, Split
 from ...data.tasks.matching.said import SEEN, SaidBatch, TypedSplit, encode_said, read_seen, said_vocabulary, split_graphs
 from ...graphs.said import SaidGraph
-from ...losses import ranking_loss
 from ...networks.padding import padded
 from .neural import InputScale, MatchingConfig
 from .pairs import NeuralPairs
@@ -68,28 +68,20 @@ class SGM(NeuralPairs):
         return SceneGraphs(regions, words, self.config, words=rows, predicates=len(self._vocabulary["predicates"]))
 
     def _loss(self, batch: Batch, progress: float) -> Tensor:
-        config, rows = self.config, batch.captions.cpu().numpy()
-        scores = self.module.compare(*self._sides(self._train, batch.images.cpu().numpy(), rows))
-        hardest = round(progress * config.epochs) >= config.sum_epochs
-        return ranking_loss(scores, batch.images, margin=config.margin, hardest=hardest)
+        images, captions = self._typed_encoders(self._train)
+        scores = self.module.compare(images(batch.images.cpu().numpy()), captions(batch.captions.cpu().numpy()))
+        return self._ranking(scores, batch, progress)
 
-    def _sides(self, data: TypedSplit, images: np.ndarray, captions: np.ndarray) -> tuple[Graphs, Graphs]:
-        seen = (value.to(self.config.device) for value in data.images(images))
-        return self.module.images(*seen), self.module.captions(data.said.take(captions).to(self.config.device))
+    def _encoders(self, split: Split) -> tuple[Callable[[np.ndarray], Graphs], Callable[[np.ndarray], Graphs]]:
+        return self._typed_encoders(self._typed(split))
 
-    def similarity(self, split: Split) -> np.ndarray:
-        """Scores (images, captions), computed in blocks."""
-        self._check_regions(split.regions)
-        self._check_words(split.words)
-        data = self._typed(split)
-        out = np.empty((len(split.regions), len(split)), np.float32)
-        with self._evaluating() as module:
-            for rows in np.array_split(np.arange(len(out)), -(-len(out) // self.block[0])):
-                image = module.images(*(value.to(self.config.device) for value in data.images(rows)))
-                for columns in np.array_split(np.arange(len(split)), -(-len(split) // self.block[1])):
-                    caption = module.captions(data.said.take(columns).to(self.config.device))
-                    out[np.ix_(rows, columns)] = module.compare(image, caption).cpu().numpy()
-        return out
+    def _typed_encoders(self, data: TypedSplit) -> tuple[Callable[[np.ndarray], Graphs], Callable[[np.ndarray], Graphs]]:
+        """Functions that encode the scene graphs of the images, and of the captions, of the given rows."""
+        module, device = self.module, self.config.device
+        return (
+            lambda rows: module.images(*(value.to(device) for value in data.images(rows))),
+            lambda rows: module.captions(data.said.take(rows).to(device)),
+        )
 
 
 class SceneGraphs(nn.Module):

@@ -387,6 +387,30 @@ def test_words_of_a_model_that_is_not_there(texts, message, monkeypatch):
     assert "\n" not in str(error.value)
 
 
+def test_a_hub_that_does_not_answer_is_asked_once_and_what_is_in_the_cache_is_not_asked_for(tmp_path, monkeypatch):
+    transformers, hub = pytest.importorskip("transformers"), pytest.importorskip("huggingface_hub")
+    asked = []
+
+    def nobody(name, timeout):
+        asked.append((name, timeout))
+        raise ConnectionError("Name or service not known")
+
+    def load(name, **options):
+        asked.append((name, options["local_files_only"]))
+        raise OSError("not now")
+
+    monkeypatch.setattr(hub, "model_info", nobody)
+    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", load)
+    with pytest.raises(
+        InputError, match="'our/bert' cannot be loaded .Name or service not known.; give a folder with its files, connect once"
+    ):
+        encode_words("transformer:our/bert", ["a red dog"])
+    monkeypatch.setattr(hub, "try_to_load_from_cache", lambda name, file: str(tmp_path / file))
+    with pytest.raises(InputError, match="'our/bert' cannot be loaded .not now."):
+        encode_words("transformer:our/bert", ["a red dog"])
+    assert asked == [("our/bert", 10), ("our/bert", True)]
+
+
 def test_a_damaged_transformer_is_one_sentence(tmp_path):
     folder = tiny_transformer(tmp_path / "bert")
     (folder / "config.json").write_text('{"model_type": "bert", "hidden_size": [12], "vocab_size": null}')

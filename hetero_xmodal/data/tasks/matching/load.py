@@ -124,11 +124,12 @@ def load_test_split(
     sizes: dict[str, int] | None = None,
     cache: str | Path | None = None,
     progress: bool | None = None,
+    engine: Engine = HERE,
 ) -> Split:
     """The images and captions of *name* that a model with *vocab* may be tested on, as the regions and words which that model knows.
 
     These are the test split of the data set; where it has none, all its images. Images that the model was trained or selected on, by
-    their id or by their file, are left out, with a warning that gives their number.
+    their id or by their file, are left out, with a warning that gives their number. *engine* is where the features are computed.
 
     Raises
     ------
@@ -162,9 +163,9 @@ def load_test_split(
     kept = kept[: sizes.get("test")]
     for note in warned:
         warnings.warn(note, stacklevel=2)
-    regions = _regions(source, {"test": kept}, None if given else vocab["images"], folder, progress)["test"]
+    regions = _regions(source, {"test": kept}, None if given else vocab["images"], folder, progress, engine)["test"]
     check_provenance(vocab, {"images": regions.provenance})
-    return encoded_split("test", regions, pool.captions(kept), vocab["texts"], folder, progress)
+    return encoded_split("test", regions, pool.captions(kept), vocab["texts"], folder, progress, engine)
 
 
 # ---------------------------------------------------------------------------------------------- parts

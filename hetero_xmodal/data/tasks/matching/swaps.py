@@ -12,6 +12,7 @@ from ....errors import InputError
 from ...registry import open_for
 from ...store import cache_folder
 from ...world.swaps import KINDS, Swap, swaps_of
+from ..engines import HERE, Engine
 from .load import cached_regions, encoded_split
 from .pairs import Split
 
@@ -40,6 +41,7 @@ def load_swaps(
     seed: int = 0,
     cache: str | Path | None = None,
     progress: bool | None = None,
+    engine: Engine = HERE,
 ) -> SwapSplit:
     """The swaps of the first *size* scenes of a split, with the regions and words that a model with *vocab* knows.
 
@@ -48,7 +50,7 @@ def load_swaps(
     vocab : of :class:`~.pairs.MatchingData` or of a trained model: how regions and words are made.
     data : ``"world/scenes"``, perhaps with dials.
     split, size, kinds, seed : see :func:`~hetero_xmodal.data.world.swaps.swap_sets`.
-    cache, progress : as in :func:`~.load.load_matching_data`.
+    cache, progress, engine : as in :func:`~.load.load_matching_data`.
 
     Raises
     ------
@@ -67,6 +69,6 @@ def load_swaps(
         captions[swap.row] += [swap.caption, swap.swapped]
     if not swaps:
         raise InputError(f"none of the {len(records)} scenes allows a swap of {', '.join(kinds)}; take more scenes")
-    regions = cached_regions(records, vocab["images"], folder, progress)
-    made = encoded_split("swaps", regions, [tuple(some) for some in captions], vocab["texts"], folder, progress)
+    regions = cached_regions(records, vocab["images"], folder, progress, engine=engine)
+    made = encoded_split("swaps", regions, [tuple(some) for some in captions], vocab["texts"], folder, progress, engine)
     return SwapSplit(made, np.array([swap.kind for swap in swaps]), swaps)

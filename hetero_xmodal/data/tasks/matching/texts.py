@@ -227,7 +227,7 @@ class _Encoder:
         noisy = logging.is_progress_bar_enabled() if hasattr(logging, "is_progress_bar_enabled") else False
         logging.disable_progress_bar()
         try:
-            offline = {"local_files_only": True} if path_exists(name) and Path(name).is_dir() else {}
+            offline = _local_or_reachable(name)
             self.tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True, trust_remote_code=False, **offline)
             self.model = AutoModel.from_pretrained(name, trust_remote_code=False, use_safetensors=True, dtype=torch.float32, **offline)
         except Exception as error:  # the library checks little of what it reads, and a damaged file can raise anything
@@ -252,6 +252,22 @@ class _Encoder:
             cls._loaded.clear()  # one at a time: they are large
             cls._loaded[key] = cls(record)
         return cls._loaded[key]
+
+
+def _local_or_reachable(name: str) -> dict[str, bool]:
+    """How to load a transformer: from its folder or the cache without a question to the hub, otherwise from the hub if it answers.
+
+    The library repeats each question for a minute where there is no network; here it is asked once.
+    """
+    if path_exists(name) and Path(name).is_dir():
+        return {"local_files_only": True}
+    import huggingface_hub as hub
+
+    kept = {file: isinstance(hub.try_to_load_from_cache(name, file), str) for file in ("config.json", "model.safetensors")}
+    if all(kept.values()):
+        return {"local_files_only": True}
+    hub.model_info(name, timeout=10)
+    return {}
 
 
 def _minilm_folder() -> str:

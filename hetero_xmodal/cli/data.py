@@ -66,14 +66,18 @@ def data_card(
     epilog=examples(
         "hetero-xmodal data build world/scenes --split train --size 500 --out my_scenes",
         "hetero-xmodal data build world/birds --seed 7 --image-size 256 --out my_birds",
+        "hetero-xmodal data build cub:FOLDER --split all --parts runs/parts --out birds_with_parts",
     ),
 )
 def data_build(
     name: Name,
     out: Annotated[Path, typer.Option(help="New folder for the data set; an interrupted call is continued by the same call.")],
-    split: Annotated[str | None, typer.Option(help="train, val or test; left out: the only split of a folder, otherwise train.")] = None,
+    split: Annotated[str | None, typer.Option(help="train, val, test or all; left out: the only one of a folder, otherwise train.")] = None,
     size: Annotated[int | None, typer.Option(help="Number of items; all if left out.")] = None,
     seed: o.WorldSeed = None,
+    parts: Annotated[
+        Path | None, typer.Option(help="Model of 'train parts': the parts of birds that it finds join the scene graphs.")
+    ] = None,
     image_size: Annotated[
         int | None, typer.Option(help="Width and height of a generated world's images in pixels, 128 if left out.")
     ] = None,
@@ -81,6 +85,16 @@ def data_build(
     """Write a data set's images, sentences and scene graphs into a folder."""
     from ..data import build_dataset
 
+    if parts is not None:
+        from ..files import existing_folder
+
+        existing_folder(parts, "part head")  # before torch is imported
+        from ..training.part_scenes import PartScenes
+
+        finder = PartScenes(parts)
+        say(build_dataset(name, out, split=split, size=size, seed=seed, image_size=image_size, scene_of=finder, scenes=str(parts)))
+        say(f"found {finder.parts:,} parts of {finder.birds:,} birds")
+        return
     say(build_dataset(name, out, split=split, size=size, seed=seed, image_size=image_size))
 
 

@@ -80,7 +80,13 @@ Similarity = Annotated[
     Path | None,
     typer.Option(help="Model of 'train similarity'; adds Sim (fit of image and sentence), Diff and MP (manipulative precision)."),
 ]
-Scenes = Annotated[str, typer.Option(help="Where CAM's regions come from: detector, or true for the data's own scene graphs.")]
+Scenes = Annotated[
+    str | None,
+    typer.Option(
+        help="Where CAM's regions come from: detector, or true for the data's own scene graphs. If left out, detector for the generated "
+        "world and true for photographs."
+    ),
+]
 Detector = Annotated[str | None, typer.Option(help=f"{DETECTOR} If left out, auto.")]
 EditDetector = Annotated[str | None, typer.Option("--detector", help=f"{DETECTOR} If left out, world.")]
 Relate = Annotated[
@@ -107,7 +113,8 @@ _VALUES = {
     "split": "SPLIT", "images": "REGIONS", "texts": "WORDS", "detector": "DETECTOR", "only": "TABLE", "row": "ROW", "method": "ROW",
     "accelerator": "DEVICE", "scenes": "SOURCE", "control": "CONTROL", "wiring": "WIRING", "out": "FOLDER", "index": "FOLDER",
     "image": "FILE", "weights": "FILE", "detections": "FILE.json",
-    "relations": "HOW", "image_scene": "FILE.json", "label_vectors": "FILE"
+    "relations": "HOW", "image_scene": "FILE.json", "label_vectors": "FILE", "baselines": "FOLDER", "figure": "FILE.png",
+    "inception": "FILE", "alexnet": "FILE",
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,9 @@ from .store import progress_bar
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from ..scenes import SceneGraph
+    from .dataset import Item
 
 # ---------------------------------------------------------------------------------------------- building
 
@@ -48,14 +51,21 @@ def build_dataset(
     size: int | None = None,
     seed: int | None = None,
     image_size: int | None = None,
+    scene_of: Callable[[Item], SceneGraph | None] | None = None,
+    scenes: str = "",
     progress: bool = True,
 ) -> BuildReport:
-    """Write a split of a data set into a folder that ``coco:FOLDER`` loads again, item for item.
+    """Write a split of a data set, or with ``split="all"`` all of them, into a folder that ``coco:FOLDER`` loads again, item for item.
 
     The folder gets ``images/*.png``, ``captions.json`` and ``instances.json`` in COCO's format, ``scenes.json`` (scene graphs with
     attributes and relations, labels, tags, scene graphs of the captions) and ``checksums.json``. Work in progress lives in ``OUT.part``;
     an interrupted call is continued by the same call, and *out* appears only when all is there. Items that cannot be read are
     left out and reported.
+
+    Parameters
+    ----------
+    scene_of : gives the scene graph that is written of an item, by default its own.
+    scenes : what *scene_of* is, such as the folder of a model; an interrupted call is continued only with the same.
 
     Raises
     ------
@@ -75,10 +85,11 @@ def build_dataset(
     named, out = Path(out), behind_links(out)  # a link stays, and what it leads to is written
     part = out.with_name(out.name + ".part")
     plan = {"name": name, "split": split, "items": len(dataset), "seed": seed, "image_size": image_size}
+    plan |= {"scenes": scenes} if scene_of is not None else {}
     out.parent.mkdir(parents=True, exist_ok=True)
     with one_writer(part):
         _begin(out, part, plan)
-        report = _write_items(dataset, part, split, named, progress)
+        report = _write_items(dataset, part, split, named, progress, scene_of)
         if out.exists():
             out.rmdir()  # an empty folder
         os.replace(part, out)
@@ -94,7 +105,7 @@ def _begin(out: Path, part: Path, plan: dict) -> None:
         raise InputError(f"'{out}' exists already; give a new folder or move it away")
     if (part / "plan.json").exists():
         before = read_json(part / "plan.json", "plan of the interrupted build")
-        changed = [k for k in plan if not isinstance(before, dict) or before.get(k) != plan[k]]
+        changed = [k for k in {**plan, **before} if before.get(k) != plan.get(k)] if isinstance(before, dict) else list(plan)
         if changed:
             raise InputError(f"'{part}' was begun with other options ({changed[0]}); delete it, or repeat the call that began it")
     elif part.exists() and any(part.iterdir()):
@@ -102,7 +113,7 @@ def _begin(out: Path, part: Path, plan: dict) -> None:
     write_json(part / "plan.json", plan)
 
 
-def _write_items(dataset, part: Path, split: str, out: Path, progress: bool) -> BuildReport:
+def _write_items(dataset, part: Path, split: str, out: Path, progress: bool, scene_of=None) -> BuildReport:
     images, captions, boxes, items, dropped = [], [], [], {}, []
     categories: dict[str, int] = {}
     sums: dict[str, str] = {}
@@ -114,6 +125,7 @@ def _write_items(dataset, part: Path, split: str, out: Path, progress: bool) -> 
                 dropped.append((f"item {k}", str(error)))
                 advance()
                 continue
+            scene = item.scene if scene_of is None else scene_of(item)
             stem = item.id.replace("/", "_")
             stem = f"{stem}-{k}" if stem in items else stem
             file = part / "images" / f"{stem}.png"
@@ -122,9 +134,9 @@ def _write_items(dataset, part: Path, split: str, out: Path, progress: bool) -> 
                     item.image.save(temporary, format="PNG", compress_level=4)
             sums[f"images/{file.name}"] = _sha256(file)
             number, (width, height) = len(images), item.image.size
-            images.append({"id": number, "file_name": file.name, "width": width, "height": height, "split": split})
+            images.append({"id": number, "file_name": file.name, "width": width, "height": height, "split": item.split or split})
             captions += [{"id": len(captions) + n, "image_id": number, "caption": s} for n, s in enumerate(item.sentences)]
-            for thing in item.scene.objects if item.scene is not None else ():
+            for thing in scene.objects if scene is not None else ():
                 x1, y1, x2, y2 = thing.box
                 category = categories.setdefault(thing.name, len(categories) + 1)
                 boxes.append(
@@ -138,13 +150,14 @@ def _write_items(dataset, part: Path, split: str, out: Path, progress: bool) -> 
                     | {"iscrowd": 0, "attributes": thing.attributes}
                 )
             items[stem] = {
-                "scene": None if item.scene is None else item.scene.to_dict(),
+                "scene": None if scene is None else scene.to_dict(),
                 "labels": None if item.labels is None else [int(c) for c in item.labels.nonzero()[0]],
                 "tags": item.tags,
                 "sentence_scenes": [s.to_dict() for s in item.sentence_scenes],
             }
             advance()
-    info = {"description": f"{dataset.name}, {split}", "version": "1"}
+    kind = dataset.name.partition(":")[0]  # without the place on this machine
+    info = {"description": f"{kind}, {split}", "version": "1"}
     write_json(part / "captions.json", {"info": info, "images": images, "annotations": captions})
     kinds = [{"id": i, "name": n} for n, i in categories.items()]
     if any(entry["scene"] is not None for entry in items.values()):

@@ -160,7 +160,7 @@ ENTRIES: tuple[Entry, ...] = (
         where="dataset_coco.json and the folder of the images", searched="test",
     ),
     Entry(
-        "flickr30k", "flickr30k:FOLDER", "Flickr30K in its official files, with Karpathy's splits and Entities where there",
+        "flickr30k", "flickr30k:FOLDER", "Flickr30K in its official files, with Karpathy's splits and Entities where there are any",
         gives=("images", "captions"), reader=f"{DATASETS}.flickr30k:open_flickr30k", items="31,783",
         may_give=(("scene graphs", "with Annotations/ of Flickr30K Entities"),), licence="non-commercial research and education",
         where="results_20130124.token and flickr30k-images/",

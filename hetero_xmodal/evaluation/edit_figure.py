@@ -55,7 +55,7 @@ def comparison(pairs: list, methods: Mapping[str, Callable[[list], tuple[list, l
             told[name] = sentences
     true = [pair.image if hidden else pair.edited_image for pair in few]
     return comparison_sheet(
-        hidden_images(few) if hidden else [pair.image for pair in few], made, [pair.request or pair.instruction for pair in few],
+        hidden_images(few) if hidden else [pair.image for pair in few], made, [pair.instruction for pair in few],
         sentences=told, reference=None if any(image is None for image in true) else true,
         regions=[pair.region for pair in few] if hidden else None,
     )  # fmt: skip

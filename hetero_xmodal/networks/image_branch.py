@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torchvision.ops import roi_align
 
 from ..errors import InputError
+from .colour_shift import PaintOrShift
 from .encoder_names import ENCODERS
 
 
@@ -239,10 +240,20 @@ class ImageDecoder(nn.Module):
     matte : predict an alpha matte; if false, the whole image is repainted
     inside : add each pixel's coordinates inside its box (:func:`box_coordinates`); an object that is not in the input image has no
         shape there, and its box is the only information about its extent
+    shift : paint a mixture of colours and of the input's colours moved in CIELAB (:class:`~.colour_shift.PaintOrShift`)
     """
 
     def __init__(
-        self, fine: int, coarse: int, message: int, *, channels: int = 64, blocks: int = 2, matte: bool = True, inside: bool = False
+        self,
+        fine: int,
+        coarse: int,
+        message: int,
+        *,
+        channels: int = 64,
+        blocks: int = 2,
+        matte: bool = True,
+        inside: bool = False,
+        shift: bool = False,
     ) -> None:
         super().__init__()
         half = channels // 2
@@ -257,6 +268,7 @@ class ImageDecoder(nn.Module):
         self.grow = nn.Sequential(*_block(channels + fine + message, half))
         self.paint = nn.Sequential(*_block(half + 4 + POSITION_CHANNELS, half))
         self.last = nn.Conv2d(half, 4 if matte else 3, 3, 1, 1)
+        self.shift = PaintOrShift(half) if shift else None
         if matte:  # start close to the input image
             nn.init.constant_(self.last.bias[3:], -1.0)  # type: ignore[index]
 
@@ -288,8 +300,11 @@ class ImageDecoder(nn.Module):
         x = self.grow(torch.cat([_upsampled(x) + offsets[1], maps["fine"], _upsampled(message)], 1))
         hidden = images.new_zeros(len(images), 1, *images.shape[2:]) if hidden is None else hidden
         position = pixel_position_encoding(images.shape[-1], device=x.device).to(x.dtype).expand(len(x), -1, -1, -1)
-        x = self.last(self.paint(torch.cat([_upsampled(x) + offsets[2], images.to(x.dtype), hidden.to(x.dtype), position], 1))).float()
+        last = self.paint(torch.cat([_upsampled(x) + offsets[2], images.to(x.dtype), hidden.to(x.dtype), position], 1))
+        x = self.last(last).float()
         painted = torch.tanh(x[:, :3])
+        if self.shift is not None:
+            painted = self.shift(last, painted, images)
         if not self.matte:
             return painted, torch.ones_like(painted[:, :1]), painted
         matte = torch.sigmoid(x[:, 3:])

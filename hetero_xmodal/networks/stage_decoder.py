@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .colour_shift import PaintOrShift
 from .image_branch import POSITION_CHANNELS, pixel_position_encoding
 
 
@@ -30,6 +31,7 @@ class StageDecoder(nn.Module):
     image : at full resolution, concatenate the input image, add a position encoding (:func:`~.image_branch.pixel_position_encoding`),
         without which patterns such as stripes could not be rendered, and predict an alpha matte: the share of each pixel that is
         repainted. If false, the image is made from the features alone.
+    shift : with *image*, paint a mixture of colours and of the input's colours moved in CIELAB (:class:`~.colour_shift.PaintOrShift`)
 
     >>> decoder = StageDecoder(8, channels=16, doublings=1)
     >>> made, matte, painted = decoder(torch.zeros(2, 8, 4, 4), torch.zeros(2, 3, 8, 8))
@@ -37,7 +39,7 @@ class StageDecoder(nn.Module):
     (torch.Size([2, 3, 8, 8]), torch.Size([2, 1, 8, 8]))
     """
 
-    def __init__(self, width: int, *, channels: int, doublings: int, image: bool = True) -> None:
+    def __init__(self, width: int, *, channels: int, doublings: int, image: bool = True, shift: bool = False) -> None:
         super().__init__()
         widths = [max(channels // 2**k, min(channels, 16)) for k in range(doublings + 1)]
         self.image = image
@@ -48,6 +50,7 @@ class StageDecoder(nn.Module):
         self.where = nn.Conv2d(POSITION_CHANNELS, channels, 3, 1, 1, bias=False) if image else None
         self.norm = nn.BatchNorm2d(channels)
         self.last = nn.Conv2d(channels, 3 + image, 3, 1, 1)
+        self.shift = PaintOrShift(channels) if image and shift else None
         if image:  # start close to the input image
             nn.init.constant_(self.last.bias[3:], -1.0)  # type: ignore[index]
 
@@ -62,8 +65,11 @@ class StageDecoder(nn.Module):
         x = self.paint(torch.cat([x, image.to(x.dtype)], 1) if self.image else x)
         if self.where is not None:  # the same for every image of the batch
             x = x + self.where(pixel_position_encoding(x.shape[-1], device=x.device)[None])
-        x = self.last(F.relu(self.norm(x))).float()
+        last = F.relu(self.norm(x))
+        x = self.last(last).float()
         painted = torch.tanh(x[:, :3])
+        if self.shift is not None:
+            painted = self.shift(last, painted, image)
         if not self.image:
             return painted, torch.ones_like(painted[:, :1]), painted
         matte = torch.sigmoid(x[:, 3:])

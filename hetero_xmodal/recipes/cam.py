@@ -39,8 +39,9 @@ Where the paper is silent or contradicts itself, what is done here:
 Ours, not the paper's: ``matte`` (the decoder predicts for each pixel how much of it is repainted; the rest shows the input); the image at
 full size and the position of each pixel as inputs of the decoder; the position of words in their features; the nodes' input features in
 the text decoder's memory (``memory_skip``); and for new objects the regions' input features as messages to the cells (``own``) and the
-position of each pixel in its box (``inside``). :meth:`CAMConfig.literal` turns off those that have a switch (not the positions of words
-and pixels, nor the image at full size). Training is described in :mod:`hetero_xmodal.training.cam_module`.
+position of each pixel in its box (``inside``); and colours that are moved in CIELAB instead of painted, which keeps textures (``shift``).
+:meth:`CAMConfig.literal` turns off those that have a switch (not the positions of words and pixels, nor the image at full size). Training
+is described in :mod:`hetero_xmodal.training.cam_module`.
 """
 
 from __future__ import annotations
@@ -349,7 +350,7 @@ class CAM(Generator):
             nn.init.zeros_(self.own.weight)
         self.decoder = ImageDecoder(
             self.encoder.fine_width, self.encoder.coarse_width, config.channels, channels=config.channels, blocks=config.blocks,
-            matte=config.matte, inside=config.inside,
+            matte=config.matte, inside=config.inside, shift=config.shift,
         )  # fmt: skip
         self.write = write_recipe(config)
         set_control(self, config.control)

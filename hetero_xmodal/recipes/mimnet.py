@@ -43,8 +43,9 @@ Where the paper is silent or contradicts itself, what is done here:
 
 Ours, not the paper's: ``detail``, the encoder's finer map beside v^u in both decoders, the given image and the place of every pixel
 before their last layers, and a matte (how much of each pixel is repainted; the rest shows the input). :meth:`MIMNetConfig.literal` turns
-it off. And ``place_by="word"``: (9) and (10) compare cells with linear maps of the words' states instead of the textures that they recall,
-because a texture that looks like the answer is a poor key for its place. Training is described in :mod:`hetero_xmodal.training.mimnet`.
+it off. With ``shift`` the decoders may move a pixel's colour in CIELAB instead of painting it. And ``place_by="word"``: (9) and (10)
+compare cells with linear maps of the words' states instead of the textures that they recall, because a texture that looks like the answer
+is a poor key for its place. Training is described in :mod:`hetero_xmodal.training.mimnet`.
 """
 
 from __future__ import annotations
@@ -250,7 +251,9 @@ class MIMNet(Generator):
         grown = config.encoder_size // 2
         finer = self.encoder.fine_width if config.detail else 0
         self.coarse, self.fine = (
-            StageDecoder(w + finer, channels=config.channels, doublings=(size // grown).bit_length() - 1, image=config.detail)
+            StageDecoder(
+                w + finer, channels=config.channels, doublings=(size // grown).bit_length() - 1, image=config.detail, shift=config.shift
+            )
             for w, size in ((c, config.coarse_size), (2 * c, config.fine_size))
         )
         self.train(self.training)

@@ -2,10 +2,11 @@
 
 Every batch is used twice (the exercises come from :mod:`.editing.dataset`):
 
-* **restore**: regions that the sentence describes are covered by parts of other images; the original image is the target (L1 loss). Copying
-  the input is wrong there, so the appearance must come from the sentence, through the graph. In a share ``recolour`` a region's hue
-  is changed instead; in a share ``hiding`` two regions are inpainted (the masked-region protocol uses noise), in each of which an object of
-  the graph, or the background, is to be painted. A stroke loss compares patterns independently of their phase.
+* **restore**: regions that the sentence describes are covered by parts of other images; the original image is the target (L1 loss).
+  Copying the input is wrong there, so the appearance must come from the sentence, through the graph. In a share ``recolour`` a region
+  gets another colour instead, its texture stays; in a share ``hiding`` two regions are inpainted (the masked-region protocol uses noise),
+  in each of which an object of the graph, or the background, is to be painted. A stroke loss compares patterns independently of their
+  phase.
 * **edit**: the original image, with attribute words of its sentence swapped (in a share unchanged, where the image itself is the target).
   The true edited image is unknown: it is supervised by the discriminator (TAGAN, 5.1) and by an attribute classifier on the frozen encoder,
   trained on annotated boxes, and only the image outside the regions that the swapped words refer to is compared with the input. The
@@ -97,7 +98,8 @@ class CAMModule(L.LightningModule):
         graph = data.corpus.batch(torch.cat([rows, rows]))
         clean = data.pixels(image)
         hides = torch.rand(b) < self.training_config.hiding
-        foreign = [place for place in self._foreign(data, rows) if not hides[place[0]]]
+        turns = (torch.rand(b) < self.training_config.recolour) & ~hides if self.training_config.recolour else torch.zeros_like(hides)
+        foreign = [place for place in self._foreign(data, rows) if not (hides | turns)[place[0]]]
         covered, mask, boxes, _ = data.cover(clean, foreign, image)
         asked = torch.zeros(boxes.shape[:2], dtype=torch.bool)
         for member, node, *_ in foreign:
@@ -112,9 +114,10 @@ class CAMModule(L.LightningModule):
         real = data.names[image] >= 0
         sizes = graph.nodes[s.VISUAL].data["image_size"].repeat(1, 2)
         graph.nodes[s.VISUAL].data["box"] = torch.cat([boxes[real], data.boxes[image][real]]) * sizes
-        if self.training_config.recolour:
-            turned = data.recolour(covered, image, (torch.rand(b) < self.training_config.recolour) & ~hides)
-            covered, mask = turned[0], torch.maximum(mask, turned[1])
+        if turns.any():
+            covered, turned, node = data.recolour(covered, image, turns, data.free[rows])
+            mask = torch.maximum(mask, turned)
+            asked[turns & (node >= 0), node[turns & (node >= 0)]] = True
         hidden, seen = None, None
         if hides.any():
             masked, seen, removed = self._hide(data, image, hides, covered, boxes)

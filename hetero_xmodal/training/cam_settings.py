@@ -32,7 +32,7 @@ class CAMTraining:
     writing : weight of L_ED
     matching : weight of E7 and E8 together
     unchanged : share of the sentences in "edit" without swapped words
-    recolour : share of "restore" in which a region's hue is changed instead, for photographs without annotated parts
+    recolour : share of "restore" in which a region gets another colour instead and keeps its texture, for photographs
     hiding : share of "restore" in which two regions are masked and inpainted instead, for the relation edits remove and replace
     grounded : a word with a region is classified in that region only by the discriminator; false: TAGAN's discriminator as published
     adversary : train with a discriminator

@@ -102,6 +102,9 @@ def _birds(folder: Path) -> None:
     cub(folder / "cub")
     for path in (folder / "cub" / "text").rglob("*.txt"):
         path.write_text("a bird with black wings and a red crown\n")
+    from hetero_xmodal.training.parts import new_head
+
+    new_head("cub:somewhere").save_pretrained(folder / "parts")
 
 
 INPUTS: dict[str, Callable[[Path], None]] = {
@@ -141,6 +144,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("manipulate recolour", "manipulate IN/scenes.png the+car+is+blue --recipe recolour --image-scene IN/scenes.json --out OUT",
             inputs=("pictures",), slow=True),
     Command("train parts", "train parts --data cub:IN/cub --size 4 --epochs 2 --out OUT", inputs=("birds",), slow=True),
+    Command("data build parts", "data build cub:IN/cub --split all --parts IN/parts --out OUT", inputs=("birds",), replaces=False,
+            part=True, slow=True),
     Command("table cam", "table cam --data world/birds --pairs 4 --scenes true --out OUT", out="table.csv", varies=("",), often=0.5,
             slow=True),
     Command("trace", "trace IN/scenes.png a+dog+on+a+table --recipe algr --out OUT", inputs=("pictures",), slow=True),

@@ -34,7 +34,7 @@ def test_a_row_for_each_pair_and_a_column_for_each_method():
     assert titles(figure) == ["given", "grey", "same", "reference"] and len(figure.axes) == 4 * SHOWN
     first = [pair for kind in ("attribute", "remove", "replace", "move") for pair in [p for p in pairs if p.kind == kind][:2]]
     asked = [text.get_text().replace("\n", " ") for text in figure.texts]
-    assert asked == [pair.request for pair in first]
+    assert asked == [pair.instruction for pair in first]
     assert np.array_equal(shown(figure, 1, 0, 4), np.asarray(first[1].image)) and (shown(figure, 1, 1, 4) == 99).all()
     assert np.array_equal(shown(figure, 1, 3, 4), np.asarray(first[1].edited_image))
     said = {text.get_text() for axis in figure.axes for text in axis.texts}

@@ -148,9 +148,9 @@ def test_known_sets_keep_the_settings_that_their_figures_were_measured_with():
     for name, model, training, epochs in (
         ("world/birds", {}, dict(painting=2, learning_rate=3e-3, halve_every=2), 8),
         ("world/scenes", dict(own=True, inside=True, pointer=True), dict(painting=2, learning_rate=3e-3, halve_every=2, hiding=0.6), 8),
-        ("cub", dict(encoder="efficientnet-lite0"), dict(painting=10, learning_rate=2e-3, halve_every=10, recolour=0.8), 30),
+        ("cub", dict(encoder="efficientnet-lite0", shift=True), dict(painting=10, learning_rate=2e-3, halve_every=10, recolour=0.8), 30),
         (
-            "vg", dict(encoder="efficientnet-lite0", own=True, inside=True, pointer=True),
+            "vg", dict(encoder="efficientnet-lite0", shift=True, own=True, inside=True, pointer=True),
             dict(painting=4, learning_rate=2e-3, halve_every=10, hiding=0.6), 30,
         ),
     ):  # fmt: skip
@@ -169,7 +169,11 @@ def test_known_sets_keep_the_settings_that_their_figures_were_measured_with():
     more = dict(name_places=2.0, outlines=True, requested=8.0, paint_from=10, patterns_from=12, adversary_from=19)
     assert changed(scenes[1]) == changed(birds[1]) | more
     model, training, epochs = mimnet_settings.default_settings("cub:FOLDER")
-    assert (changed(model), changed(training), epochs) == ({"encoder": "efficientnet-lite0"}, dict(batch_size=16, bfloat16=True), 600)
+    assert (changed(model), changed(training), epochs) == (
+        {"encoder": "efficientnet-lite0", "shift": True},
+        dict(batch_size=16, bfloat16=True),
+        600,
+    )
 
 
 def test_forty_images_get_small_settings():

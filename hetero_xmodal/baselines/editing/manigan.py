@@ -48,7 +48,8 @@ class ManiGANConfig:
     channels : of the three stages
     critic : channels of the first layer of each discriminator
     matching, main : shares of the budget for the matching model and for the main module; the rest is for the detail correction
-    match, perceptual, identity : weights of the matching loss (paper: 5), of the perceptual loss (paper: 1) and of the regularisation (1)
+    match, perceptual, identity : weights of the matching loss (paper: 5), of the perceptual loss (1, of features of another scale) and of
+        the regularisation (1)
 
     Raises
     ------

@@ -34,6 +34,7 @@ class CAMConfig:
     places : bias the attention of image cells to regions whose boxes contain them.
     word_share : with places, the initial attention weight of a word, which has no box, relative to that of a region at its own cells.
     matte : the decoder predicts how much of each pixel it repaints.
+    shift : the decoder can move a pixel's colour in CIELAB instead of painting it anew, which keeps textures.
     own : add the regions' input features to the messages to the image cells. In a complete graph the convolutions make all regions alike;
         an object that is in the image can still be seen there, but a new one would have neither class nor colour.
     inside : give the decoder the position of every pixel in its box, so that it can draw new objects.
@@ -72,6 +73,7 @@ class CAMConfig:
     places: bool = True
     word_share: float = 0.05
     matte: bool = True
+    shift: bool = False
     own: bool = False
     inside: bool = False
     decoder_memory: Literal["both", "word"] = "both"

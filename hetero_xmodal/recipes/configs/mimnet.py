@@ -34,6 +34,7 @@ class MIMNetConfig:
     encoder, encoder_size : the frozen encoder, ``"world"``, ``"efficientnet-lite0"``, ``"vgg16"`` or ``"vgg16:FILE"``, and its side.
     channels : channels of the decoders' first layers.
     detail : give the decoders finer features, the image and the position of each pixel, and let them repaint a share of each pixel only.
+    shift : with *detail*, the decoders can move a pixel's colour in CIELAB instead of painting it anew, which keeps textures.
     control : a control of the edges, with which the model runs and trains, see :mod:`hetero_xmodal.message_passing.controls`.
 
     Raises
@@ -58,6 +59,7 @@ class MIMNetConfig:
     encoder_size: int = 64
     channels: int = 32
     detail: bool = True
+    shift: bool = False
     control: ControlName = "none"
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ def _paper(name: str, title: str, *, image_size: int, epochs: int, images: str, 
         mask_scope="own", perspectives=1, norm_mean=False, norm_eps=1e-6, image_size=image_size, channels=256, embed=512, hidden=512,
         word_width=300, width=256, layers=2, keep=0.5, learn=0.5, gamma=0.01, share_gcn=False,
     )  # fmt: skip
-    off: dict[str, Any] = dict(places=False, matte=False, memory_skip=False, own=False, inside=False, pointer=False)
+    off: dict[str, Any] = dict(places=False, matte=False, shift=False, memory_skip=False, own=False, inside=False, pointer=False)
     losses: dict[str, Any] = dict(writing=1.0, matching=1.0)
     training: dict[str, Any] = dict(
         batch_size=32, learning_rate=2e-4, discriminator_rate=2e-4, momentum=0.5, halve_every=100, weight_decay=1e-5, adversarial=1.0,
@@ -102,7 +102,7 @@ PRESETS: tuple[Preset, ...] = (
     _own(
         "small-scenes",
         "small model for photographs with scene graphs",
-        model=dict(encoder="efficientnet-lite0") | _SCENES,
+        model=dict(encoder="efficientnet-lite0", shift=True) | _SCENES,
         training=dict(painting=4, learning_rate=2e-3, halve_every=10, hiding=0.6),
         epochs=30,
         when="photographs with scene graphs, any number",
@@ -112,7 +112,7 @@ PRESETS: tuple[Preset, ...] = (
     _own(
         "small",
         "small model for photographs",
-        model=dict(encoder="efficientnet-lite0"),
+        model=dict(encoder="efficientnet-lite0", shift=True),
         training=dict(painting=10, learning_rate=2e-3, halve_every=10, recolour=0.8),
         epochs=30,
         when="photographs, any number",

@@ -40,14 +40,14 @@ def _paper(name: str, title: str, *, epochs: int, images: str, note: str = "") -
     return Preset(
         name=f"paper/{name}",
         title=f"the paper's for {title}",
-        model=stated | reading | dict(detail=False),
+        model=stated | reading | dict(detail=False, shift=False),
         training=fixed | weights | ours,
         epochs=epochs,
         when=f"{title}: {images}",
         holds=never,
         because=training_images,
         stated=frozenset(stated | fixed) | {"epochs"},
-        off=frozenset(ours) | {"detail"},
+        off=frozenset(ours) | {"detail", "shift"},
         notes={
             "texture_pool": "(4) prints a sum, the text calls it an average",
             "embed": "--word-vectors FILE gives pre-trained ones of this width, which then stay as they are",
@@ -88,7 +88,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         name="small",
         title="small model for photographs",
-        model=dict(encoder="efficientnet-lite0"),
+        model=dict(encoder="efficientnet-lite0", shift=True),
         training=dict(batch_size=16, bfloat16=True),
         epochs=600,
         when="photographs, any number",

@@ -233,19 +233,36 @@ class ManipulationData:
             shares[member] += inside / inside.sum((1, 2, 3), keepdim=True).clamp_min(size * size / 256)
         return images, covered, boxes, shares
 
-    def recolour(self, images: Tensor, image: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
-        """Change the hue of one region of each of the images *which* (b,) bool; returns images (b, 3, S, S) and mask (b, 1, S, S)."""
-        from torchvision.transforms.functional import adjust_hue
+    def recolour(self, images: Tensor, image: Tensor, which: Tensor, free: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Give one region of each of the images *which* (b,) bool another colour, in CIELAB: its texture stays.
+
+        It is a part whose colour the sentence states, where there is one, otherwise any region.
+
+        Parameters
+        ----------
+        images, image : (b, 3, S, S) in -1..1 and their numbers (b,).
+        free : (b, m, kinds) of the sentences, see :attr:`free`.
+
+        Returns
+        -------
+        images (b, 3, S, S), mask (b, 1, S, S), and the region (b,), -1 for none.
+        """
+        from .recolour import LAB, recoloured
 
         real = self.names[image] >= 0
+        stated = real & self.part[image] & (free[:, :, KINDS.index("colour")] == FREE)
+        among = torch.where(stated.any(1, keepdim=True), stated, real)
         which = which & real.any(1)
-        node = (torch.rand(real.shape) * real).argmax(1)
+        node = torch.where(which, (torch.rand(real.shape) * among).argmax(1), -1)
         mask = box_mask(self.boxes[image, node], images.shape[-1], margin=0.0) * which[:, None, None, None]
-        turned = images.clone()
-        for k in which.nonzero().flatten().tolist():  # by at least a sixth of the hue circle
-            turn = float(torch.rand(())) * 2 / 3 + 1 / 6
-            turned[k] = adjust_hue(images[k] / 2 + 0.5, turn if turn <= 0.5 else turn - 1) * 2 - 1
-        return torch.where(mask.bool(), turned, images), mask
+        turned, colours = images.clone(), list(LAB)
+        for k in which.nonzero().flatten().tolist():
+            own = self.attributes[int(self.values[image[k], node[k], KINDS.index("colour")])]
+            others = [colour for colour in colours if colour != own]
+            pixels = ((images[k].permute(1, 2, 0).numpy() + 1) * 127.5).round().astype(np.uint8)
+            made = recoloured(pixels, mask[k, 0].numpy(), others[int(torch.randint(len(others), ()))], was=own)
+            turned[k] = torch.from_numpy(made).permute(2, 0, 1).float() / 127.5 - 1
+        return torch.where(mask.bool(), turned, images), mask, node
 
     # ------------------------------------------------------------------------------------------ hidden regions
 

@@ -1,0 +1,112 @@
+"""Parts of birds as nodes: found by a head, coloured as captions say, written as a data set, and recoloured to learn from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from typer.testing import CliRunner
+
+import hetero_xmodal as hx
+from hetero_xmodal.cli.main import app
+from hetero_xmodal.data.dataset import Item
+from hetero_xmodal.networks.part_head import CHANNELS, GRID, PartHead, PartsConfig
+from hetero_xmodal.parsers.sentence import parse_sentences
+from hetero_xmodal.scenes import SceneGraph, SceneObject
+from hetero_xmodal.training.editing.dataset import KINDS
+from hetero_xmodal.training.editing.make_dataset import load_manipulation_data
+from hetero_xmodal.training.part_scenes import PartScenes, agreed_colours
+
+CAPTIONS = ["a bird with black wings and a red crown", "this bird has black wings", "a small bird with grey wings and a white belly"]
+BOX = (50.0, 40.0, 150.0, 140.0)
+
+
+def photo() -> Image.Image:
+    image = Image.new("RGB", (240, 180), (120, 170, 90))
+    ImageDraw.Draw(image).ellipse(BOX, fill=(60, 40, 30))
+    return image
+
+
+def head(*parts: str) -> PartHead:
+    """A head that gives the upper half of a bird to the first part and the lower half to the second."""
+    anywhere = {part: [[0.0, 0.0, 100.0, 100.0, 0.0]] for part in parts}
+    model = PartHead(PartsConfig(), {"parts": list(parts), "usual": dict.fromkeys(parts, 0.5), "where": anywhere})
+    with torch.no_grad():
+        for layer in (model.bird, model.rough, model.fine):
+            layer.weight.zero_()
+        model.fine.weight[0, CHANNELS], model.fine.weight[1, CHANNELS] = -20.0, 20.0  # the height of a cell in its bird, -1 at the top
+    return model.eval()
+
+
+def test_parts_are_found_in_the_bird_with_the_colours_that_captions_agree_on():
+    finder = PartScenes(head("crown", "wing"))
+    item = Item(
+        photo(), CAPTIONS, scene=SceneGraph([SceneObject("tree", box=(0, 0, 40, 170)), SceneObject("bird", box=BOX)], size=(240, 180))
+    )
+    scene = finder(item)
+    crown, wing = scene.objects[2:]
+    assert (crown.name, wing.name) == ("crown", "wing") and [(r.subject, r.predicate, r.object) for r in scene.relations] == [
+        (1, "have", 2), (1, "have", 3)]  # fmt: skip
+    cell = 1.3 * 100 / GRID
+    np.testing.assert_allclose(crown.box, (50, 40, 150, 90), atol=1.5 * cell)
+    np.testing.assert_allclose(wing.box, (50, 90, 150, 140), atol=1.5 * cell)
+    for part in (crown, wing):
+        assert part.box[0] >= BOX[0] and part.box[1] >= BOX[1] and part.box[2] <= BOX[2] and part.box[3] <= BOX[3]
+    assert (finder.birds, finder.parts) == (1, 2) and item.scene.objects[2:] == []  # the item keeps its own
+    empty = Item(photo(), CAPTIONS, scene=SceneGraph([SceneObject("tree", box=BOX)], size=(240, 180)))
+    assert finder(empty) is empty.scene and finder(Item(photo(), CAPTIONS)) is None
+
+
+def test_colours_that_captions_agree_on():
+    assert agreed_colours(parse_sentences(CAPTIONS)) == {"wing": ["black"], "crown": ["red"], "belly": ["white"]}
+    two = parse_sentences(["a bird with a red crown", "a bird with a blue crown"])
+    assert agreed_colours(two) == {}  # nobody is believed more
+
+
+@pytest.fixture
+def birds(tmp_path) -> str:
+    """Two photographs of birds in CUB's layout."""
+    root = tmp_path / "cub"
+    (root / "images" / "001.A").mkdir(parents=True)
+    (root / "text" / "001.A").mkdir(parents=True)
+    for k in (1, 2, 3):
+        photo().save(root / "images" / "001.A" / f"A_{k}.jpg")
+        (root / "text" / "001.A" / f"A_{k}.txt").write_text("\n".join(CAPTIONS))
+    (root / "images.txt").write_text("".join(f"{k} 001.A/A_{k}.jpg\n" for k in (1, 2, 3)))
+    (root / "image_class_labels.txt").write_text("1 1\n2 1\n3 1\n")
+    (root / "classes.txt").write_text("1 001.A\n")
+    (root / "train_test_split.txt").write_text("1 1\n2 1\n3 0\n")
+    (root / "bounding_boxes.txt").write_text("".join(f"{k} 50 40 100 100\n" for k in (1, 2, 3)))
+    return f"cub:{root}"
+
+
+def test_a_data_set_with_parts_as_typed(birds, tmp_path):
+    head("crown", "wing").save_pretrained(tmp_path / "parts")
+    typed = ["data", "build", birds, "--split", "all", "--out", str(tmp_path / "with")]
+    done = CliRunner().invoke(app, [*typed, "--parts", str(tmp_path / "parts")])
+    assert done.exit_code == 0 and "found 6 parts of 3 birds" in done.output, done.output
+    for split in ("train", "test"):
+        for item, own in zip(hx.load_dataset(f"coco:{tmp_path / 'with'}", split), hx.load_dataset(birds, split), strict=True):
+            assert [thing.name for thing in item.scene.objects] == ["bird", "crown", "wing"] and item.sentences == own.sentences
+            assert item.scene.objects[2].attributes == ["black"] and item.scene.objects[0].box == own.scene.objects[0].box
+    refused = CliRunner().invoke(app, [*typed[:-1], str(tmp_path / "no"), "--parts", str(tmp_path / "nowhere")])
+    assert refused.exit_code != 0 and "nowhere' does not exist" in str(refused.exception) and not (tmp_path / "no").exists()
+
+
+def test_the_exercise_recolours_a_part_that_the_sentence_names_and_nothing_else(birds, tmp_path):
+    head("crown", "wing").save_pretrained(tmp_path / "parts")
+    hx.data.build_dataset(birds, tmp_path / "with", split="all", scene_of=PartScenes(tmp_path / "parts"), scenes="parts", progress=False)
+    data = load_manipulation_data(f"coco:{tmp_path / 'with'}", "train", image_size=64, told=0, captions=3)
+    assert len(data) == 3 * len(data.images)  # no sentence says that a part is not there
+    wing = data.classes.index("wing")
+    said = [g for g in range(len(data)) if data.corpus.sentences[g] == CAPTIONS[1]]  # "this bird has black wings"
+    rows = torch.tensor(said * 8)
+    clean = data.pixels(data.image[rows])
+    torch.manual_seed(0)
+    turned, mask, node = data.recolour(clean, data.image[rows], torch.ones(len(rows), dtype=torch.bool), data.free[rows])
+    assert (data.names[data.image[rows], node] == wing).all()
+    assert torch.equal(turned * (1 - mask), clean * (1 - mask)) and ((turned - clean).abs().amax((1, 2, 3)) > 0.1).all()
+    assert (data.values[data.image[rows], node, KINDS.index("colour")] == data.attributes.index("black")).all()
+    none = data.recolour(clean, data.image[rows], torch.zeros(len(rows), dtype=torch.bool), data.free[rows])
+    assert torch.equal(none[0], clean) and not none[1].any() and (none[2] == -1).all()

@@ -66,6 +66,7 @@ def manipulation_figure(result: Any) -> Figure:
     and for the edited sentence.
     """
     from .. import schema as s
+
     words = s.decode_text(result.graph.nodes[s.WORD].data["text"])
     regions = s.decode_text(result.graph.nodes[s.VISUAL].data["name"])
     count = max(len(words), len(regions), 4)

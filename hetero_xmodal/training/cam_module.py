@@ -48,6 +48,9 @@ READABLE = ("colour", "pattern")
 
 # ---------------------------------------------------------------------------------------------- the Lightning module
 
+#: words (b, t), mask (b, t) and boxes (b, t, 4) or None of sentences, for the discriminator
+Text = tuple[Tensor, Tensor, Tensor | None]
+
 
 class CAMModule(L.LightningModule):
     """CAM and its discriminator; logs every part of every loss, the norms of E7, and the discriminator's confidence."""
@@ -129,7 +132,7 @@ class CAMModule(L.LightningModule):
             "graph": graph, "images": torch.cat([covered, clean]), "clean": clean, "mask": mask, "words": words,
             "given": torch.where(edits, swapped, words), "wrong": swapped, "where": where, "member": member, "edited": has,
             "request": data.request[rows], "boxes": boxes, "asked": asked,
-            "true_boxes": data.boxes[image], "values": data.values[image],
+            "image": image, "true_boxes": data.boxes[image], "values": data.values[image],
         }  # fmt: skip
 
     def _foreign(self, data: ManipulationData, rows: Tensor) -> list[tuple[int, int, int, int]]:
@@ -178,12 +181,23 @@ class CAMModule(L.LightningModule):
         given = {name: batch[name] for name in ("hidden", "seen")} | {"words": batch["given"]}
         return self.model(batch["graph"], batch["images"], bfloat16=bfloat16, **given)
 
-    def _text(self, batch: dict[str, Any], numbers: Tensor, half: slice) -> tuple[Tensor, Tensor, Tensor | None]:
+    def _text(self, batch: dict[str, Any], numbers: Tensor, half: slice) -> Text:
         """Words, mask and boxes of one half of the batch for the discriminator."""
         counts = batch["graph"].batch_num_nodes(s.WORD)
         words, mask = padded(numbers[:, None], counts)
         boxes = padded(batch["word_boxes"], counts)[0][half] if self.training_config.grounded else None
         return words[half, :, 0], mask[half], boxes
+
+    def _mismatched(self, image: Tensor, right: Text, swapped: Text) -> Text:
+        """The sentences *swapped*, a share of them replaced by that of the pair before, if it is of another image: (b,) numbers *image*."""
+        if not self.training_config.mismatched:
+            return swapped
+        other = (torch.rand(len(image)) < self.training_config.mismatched).to(image.device) & (image != image.roll(1))
+        words, mask = (torch.where(other[:, None], a.roll(1, 0), b) for a, b in zip(right[:2], swapped[:2], strict=True))
+        boxes = swapped[2]
+        if boxes is not None:  # its words refer to nothing in this image
+            boxes = torch.where(other[:, None, None], torch.full_like(boxes, torch.nan), boxes)
+        return words, mask, boxes
 
     def training_step(self, rows: Tensor, index: int) -> dict[str, Tensor]:
         """One discriminator and one generator step on the graphs *rows* (b,); returns the loss, a scalar."""
@@ -199,7 +213,8 @@ class CAMModule(L.LightningModule):
         requested = self._text(batch, batch["given"], second)
         if adversary is not None:
             with self._low():
-                right, wrong = self._text(batch, batch["words"], second), self._text(batch, batch["wrong"], second)
+                right = self._text(batch, batch["words"], second)
+                wrong = self._mismatched(batch["image"], right, self._text(batch, batch["wrong"], second))
                 parts = discriminator_loss(self.discriminator, clean, made.image[second], right, wrong)
             adversary.zero_grad()
             self.manual_backward(parts["loss"])

@@ -389,7 +389,7 @@ def test_a_region_in_another_colour_and_nothing_else(data):
     rows = torch.arange(8)
     clean = data.pixels(rows)
     free = data.free[[int((data.image == row).nonzero()[0]) for row in rows]]
-    turned, mask, node = data.recolour(clean, rows, rows < 6, free)
+    turned, mask, node, _ = data.recolour(clean, rows, rows < 6, free)
     assert torch.equal(turned[(mask == 0).expand_as(clean)], clean[(mask == 0).expand_as(clean)])
     assert not mask[6:].any() and mask[:6].flatten(1).any(1).all()
     boxes, size = data.boxes[rows[:6]], clean.shape[-1]

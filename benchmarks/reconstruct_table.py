@@ -1,7 +1,7 @@
 """Hidden regions painted from scene graphs, true (GT) and predicted (P): the protocol of CAM's table on Visual Genome, with SIMSG.
 
     python benchmarks/reconstruct_table.py --data world/scenes --split test --pairs 500 --baselines FOLDER
-    python benchmarks/reconstruct_table.py --data vg:FOLDER --split all --pairs 100 --model RUN --baselines FOLDER
+    python benchmarks/reconstruct_table.py --data vg:FOLDER --split test --pairs 100 --model RUN --baselines FOLDER
 
 A region of each image is hidden, and a model paints it from the graph; the features of regions are kept, as in SIMSG's evaluation. MAE in
 grey levels, SSIM with a window of 3, times 100, of the whole image and inside the region. `filled from around` (OpenCV) is the control.

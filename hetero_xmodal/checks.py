@@ -45,13 +45,13 @@ def check_choice(name: str, value: Any, known: Iterable[Any], *, why: str = "") 
 
 
 def check_seed(value: Any) -> int | None:
-    """*value*, if it is a seed: a whole number, 0 or more.
+    """*value*, if it is a seed: a whole number from 0 to 2^63 - 1, beyond which torch takes none.
 
     Raises
     ------
     InputError : anything else.
     """
-    return check_count("seed", value, least=0)
+    return check_count("seed", value, least=0, most=2**63 - 1)
 
 
 def check_sentence(sentence: Any) -> str:

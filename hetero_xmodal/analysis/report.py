@@ -343,7 +343,7 @@ def analyze(
         raise InputError(f"unit is {unit!r}{nearest(str(unit), _UNITS)}, expected one of {', '.join(_UNITS)}")
     corpus = _opened(corpus)
     _check_unit(corpus, unit)
-    _check_sections(corpus, by, settings or {})
+    _check_sections(corpus, names, by, settings or {})
     other = _opened(compare) if compare is not None else None
     sections = _sections(corpus, names, other, by, settings or {}) if corpus.kind != "labels" else {}  # first: its settings may be refused
     from . import tables
@@ -390,14 +390,16 @@ def _sections(
     return made
 
 
-def _check_sections(corpus: GraphCorpus, by: str | None, settings: Mapping[str, Mapping[str, Any]]) -> None:
+def _check_sections(corpus: GraphCorpus, names: Sequence[str], by: str | None, settings: Mapping[str, Mapping[str, Any]]) -> None:
     known = (*SECTIONS, "compare")
     for name in settings:
         if name not in known:
             raise InputError(f"there are settings for {name!r}{nearest(name, known)}; analyses with settings are {', '.join(known)}")
+        if name in SECTIONS and name not in names:
+            raise InputError(f"there are settings for {name!r}, which is not among the analyses that are to be made; add it to what")
     if by is not None and len(corpus.splits) < 2:
         found = f"one split, {corpus.splits[0]}" if corpus.splits else "no splits"
-        raise InputError(f"the corpus has {found}; a comparison by split needs two: build the corpus with --split all")
+        raise InputError(f"the corpus has {found}; a comparison by split needs two: build the corpus with --split all, and without --size")
 
 
 def _opened(corpus: GraphCorpus | str | Path | Sequence) -> GraphCorpus:

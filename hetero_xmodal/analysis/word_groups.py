@@ -73,7 +73,7 @@ def words(corpus: GraphCorpus, *, groups: Mapping[str, Sequence[str]] | None = N
     ------
     InputError : not two groups, or one without a noun.
     """
-    chosen = PEOPLE if groups is None else groups
+    chosen = PEOPLE if groups is None else {name: [noun.lower() for noun in nouns] for name, nouns in groups.items()}
     if len(chosen) != 2 or not all(chosen.values()):
         raise InputError(f"groups are {', '.join(chosen) or 'none'}; give two, each with at least one noun")
     (one, nouns), (other, others) = chosen.items()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ..errors import InputError
 from .options import examples as shown
 from .options import say
 
@@ -52,16 +54,15 @@ def analyze(
     InputError : no corpus at that place, an unknown analysis, or what :func:`~hetero_xmodal.analyze` refuses.
     """
     from ..analysis.sections import chosen_sections
-    from ..files import atomic_folder
+    from ..files import atomic_folder, existing_file
 
     if what is None and compare is None and by is None:
         what = "all"
-    chosen_sections(what)
-    settings: dict[str, dict[str, Any]] = {}
-    if tau is not None:
-        settings["labels"] = {"tau": tau}
-    if groups is not None:
-        settings["words"] = {"groups": _groups(groups)}
+    settings = _settings(chosen_sections(what), tau=tau, groups=groups)
+    if index is not None and compare is None and by is None:
+        raise InputError("--index is for a comparison; give --compare or --by with it")
+    if compare is not None:
+        existing_file(compare / "corpus.json", "corpus")
     from ..analysis.report import ANALYSIS_FOLDER, check_examples
     from ..analysis.report import analyze as analyse
 
@@ -74,10 +75,22 @@ def analyze(
     say(f"Look at the page: {out / 'index.html'}")
 
 
+def _settings(names: Sequence[str], *, tau: float | None, groups: str | None) -> dict[str, dict[str, Any]]:
+    """Settings of the analyses called *names*; what is for another one would have no effect."""
+    for option, value, name in (("--tau", tau, "labels"), ("--groups", groups, "words")):
+        if value is not None and name not in names:
+            others = f"{', '.join(names)} alone" if names else "a comparison alone"
+            raise InputError(f"{option} is for the analysis {name!r}, but {others} is to be made; add {name} to --what")
+    settings: dict[str, dict[str, Any]] = {}
+    if tau is not None:
+        settings["labels"] = {"tau": tau}
+    if groups is not None:
+        settings["words"] = {"groups": _groups(groups)}
+    return settings
+
+
 def _groups(text: str) -> dict[str, list[str]]:
     """``"cats=cat,kitten;dogs=dog"`` as groups of nouns."""
-    from ..errors import InputError
-
     found: dict[str, list[str]] = {}
     for part in text.split(";"):
         name, separator, nouns = part.partition("=")

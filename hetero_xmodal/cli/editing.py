@@ -33,7 +33,7 @@ def manipulate(
     out: Annotated[Path, typer.Option(help="Folder for the edited image and sentence, the masks, the graph and two figures.")],
     model: Annotated[str, typer.Option(help=_MODEL)] = "birds",
     recipe: Annotated[str | None, typer.Option(help="cam, mimnet or recolour; if left out, that of the model, else cam.")] = None,
-    detector: o.EditDetector = None,
+    detector: Annotated[str | None, typer.Option(help=f"{o.DETECTOR} If left out, world, and auto for recolour.")] = None,
     image_scene: Annotated[Path | None, typer.Option(help="Scene graph JSON of the image, in place of a detector.")] = None,
     language: o.Language = None,
     beam: Annotated[int | None, typer.Option(help="Beam width of CAM's text decoder; 3 if left out.")] = None,

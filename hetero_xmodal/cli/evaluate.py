@@ -120,20 +120,23 @@ Pixels = Annotated[int | None, typer.Option(help="Side of the images in pixels; 
     epilog=examples(
         "hetero-xmodal evaluate cam --data world/birds --pairs 100",
         "hetero-xmodal evaluate cam --data world/scenes --model runs/scenes --scenes true --similarity runs/similarity",
+        "hetero-xmodal evaluate cam --data cub:FOLDER --model runs/cub --pairs 100",
     ),
 )
 def evaluate_cam(
-    data: Annotated[str, typer.Option(help="world/birds or world/scenes, where the true answer is known.")],
+    data: Annotated[
+        str, typer.Option(help="world/birds or world/scenes, where the true answer is known; cub:FOLDER, vg:FOLDER and others.")
+    ],
     model: EditModel = None,
     split: Split = "test",
     pairs: Pairs = 500,
     image_size: Pixels = None,
-    scenes: o.Scenes = "detector",
+    scenes: o.Scenes = None,
     similarity: o.Similarity = None,
     control: Control = None,
     graph_report: Graph = False,
 ) -> None:
-    """Edit accuracy, facts kept, pixel errors and sentence accuracy of CAM's edits."""
+    """Edit accuracy, facts kept, pixel errors and sentence accuracy of CAM's edits; on photographs the columns of 'table cam'."""
     more = {"control": control, "graph_report": graph_report}
     _evaluate("cam", data, model, split=split, pairs=pairs, image_size=image_size, scenes=scenes, similarity=similarity, **more)
 

@@ -80,7 +80,13 @@ Similarity = Annotated[
     Path | None,
     typer.Option(help="Model of 'train similarity'; adds Sim (fit of image and sentence), Diff and MP (manipulative precision)."),
 ]
-Scenes = Annotated[str, typer.Option(help="Where CAM's regions come from: detector, or true for the data's own scene graphs.")]
+Scenes = Annotated[
+    str | None,
+    typer.Option(
+        help="Where CAM's regions come from: detector, or true for the data's own scene graphs. If left out, detector for the generated "
+        "world and true for photographs."
+    ),
+]
 Detector = Annotated[str | None, typer.Option(help=f"{DETECTOR} If left out, auto.")]
 EditDetector = Annotated[str | None, typer.Option("--detector", help=f"{DETECTOR} If left out, world.")]
 Relate = Annotated[

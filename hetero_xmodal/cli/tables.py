@@ -153,7 +153,7 @@ def table_cam(
     split: Split = "val",
     pairs: EditPairs = 500,
     image_size: PixelSize = 64,
-    scenes: o.Scenes = "detector",
+    scenes: o.Scenes = None,
     similarity: o.Similarity = None,
     baselines: Baselines = None,
     inception: Inception = None,

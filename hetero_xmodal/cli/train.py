@@ -268,21 +268,26 @@ def train_parts(
     data: Annotated[str, typer.Option(help="Photographs with boxes of birds and captions, such as cub:FOLDER.")],
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
     size: o.TrainImages = None,
-    epochs: Annotated[int, typer.Option(help="Passes over all photographs at once.", min=1)] = 60,
+    epochs: Annotated[int, typer.Option(help="Passes over all photographs at once.")] = 60,
     seed: o.Seed = 0,
 ) -> None:
     """Parts of birds in photographs, learned from the colours that captions name (for manipulate --recipe recolour)."""
+    from ..checks import check_count, check_seed
     from ..data.registry import check_data
     from ..files import replaceable_folder
     from ..pretrained import MODEL_FOLDER
 
     check_data(data, "cam")
+    check_count("size", size)
+    check_count("epochs", epochs)
+    check_seed(seed)
     replaceable_folder(out, MODEL_FOLDER)
-    from ..training.parts import train_parts as learn
+    from ..training.parts import train_parts as learn  # imports torch
 
     _, about = learn(data, out=out, size=size, epochs=epochs, seed=seed)
+    images = about["photographs"]
     say(
-        f"learned:    from {about['facts']:,} colours of parts in captions of {about['photographs']:,} photographs",
+        f"learned:    from {about['facts']:,} colours of parts in captions of {images:,} photograph{'s' if images != 1 else ''}",
         f'wrote {out}; try it with: hetero-xmodal manipulate PHOTO "the bird has red wings" --model {out} --detector nanodet --out DIR',
     )
 

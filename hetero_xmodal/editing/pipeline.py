@@ -35,16 +35,21 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from ..data.tasks.editing import ManipulationPair
+    from ..networks.part_head import PartHead
     from ..recipes.cam import CAM
     from ..recipes.mimnet import MIMNet
     from .mimnet import MemoryManipulation
     from .plans import EditPlan
+    from .recolouring import Recolouring
 
 ASSETS = Path(__file__).parents[1] / "assets"
 RECIPES = ("cam", "mimnet", "recolour")
+#: a part head is no recipe, but the model of one
+_RECIPE_OF_PARTS = {"parts": "recolour"}
 #: name of a shipped model -> its folder
 SHIPPED = {"birds": ASSETS / "cam_birds", "scenes": ASSETS / "cam_scenes"}
 FILES = ("image.png", "sentence.txt", "masks.json", "manipulation.png", "drawing.png", "graph", "image_scene.json", "sentence_scene.json")
+_DEFAULT = "birds"  # the model that is used where none is given
 _NO_OBJECT = "the sentence names no object"
 #: kind of a relation edit -> how its pixels are made
 _HOW = {
@@ -119,7 +124,7 @@ class Manipulation(Saved):
 
 
 def recipe_of(model: Any, recipe: str | None = None) -> str:
-    """Return ``"cam"`` or ``"mimnet"``: *recipe* if given, else the recipe of the model or its folder, else ``"cam"``.
+    """Return ``"cam"``, ``"mimnet"`` or ``"recolour"``: *recipe* if given, else the recipe of the model or its folder, else ``"cam"``.
 
     Raises
     ------
@@ -131,14 +136,13 @@ def recipe_of(model: Any, recipe: str | None = None) -> str:
             raise InputError(f"recipe is {recipe!r}{nearest(recipe, RECIPES)}; known for manipulation are {', '.join(RECIPES)}")
         return recipe
     if not isinstance(model, str | Path):
-        return model.recipe_name
+        return _RECIPE_OF_PARTS.get(model.recipe_name, model.recipe_name)
     for file in (Path(model) / "model" / "config.json", Path(model) / "config.json"):
         if str(model) not in SHIPPED and file.exists():
             head = read_json(file, "model config")
-            if isinstance(head, dict) and head.get("recipe") in RECIPES:
-                return head["recipe"]
-            if isinstance(head, dict) and head.get("recipe") == "parts":
-                return "recolour"
+            name = head.get("recipe") if isinstance(head, dict) else None
+            if name in RECIPES or name in _RECIPE_OF_PARTS:
+                return _RECIPE_OF_PARTS.get(name, name)
     return "cam"
 
 
@@ -202,13 +206,13 @@ def manipulate(
     image: Any,
     sentence: str,
     *,
-    model: str | Path | CAM | MIMNet = "birds",
+    model: str | Path | CAM | MIMNet | PartHead = _DEFAULT,
     recipe: str | None = None,
     detector: Any = None,
     image_scene: SceneGraph | None = None,
     language: str | None = None,
     beam: int | None = None,
-) -> Manipulation | MemoryManipulation:
+) -> Manipulation | MemoryManipulation | Recolouring:
     """Edit an image by a sentence and, with CAM, the sentence by the image.
 
     Parameters
@@ -221,10 +225,10 @@ def manipulate(
         in photographs other colours, with *model* a folder of ``train parts`` also parts of birds, and returns a
         :class:`~hetero_xmodal.editing.recolouring.Recolouring`. MIM-Net edits the image only and returns a
         :class:`~hetero_xmodal.editing.mimnet.MemoryManipulation`; it uses neither detector nor beam search.
-    detector : object detector, see :func:`hetero_xmodal.parse_image`; ``"world"`` if left out.
+    detector : object detector, see :func:`hetero_xmodal.parse_image`; if left out ``"world"``, and ``"auto"`` for ``"recolour"``.
     image_scene : scene graph of the image, used instead of a detector.
-    language : spaCy model for the sentence.
-    beam : beam width of the text decoder, 3 if left out.
+    language : spaCy model for the sentence; not for ``"recolour"``.
+    beam : beam width of CAM's text decoder, 3 if left out.
 
     Raises
     ------
@@ -256,7 +260,8 @@ def manipulate(
     detected = image_scene or (SceneGraph(size=image.size) if outside else parse_image(given, detector=detector or "world"))
     if detected.size is not None and tuple(detected.size) != image.size:
         raise InputError(
-            f"image_scene was made for an image of {detected.size[0]} x {detected.size[1]} pixels, but this one has {image.size}"
+            f"image_scene was made for an image of {detected.size[0]} x {detected.size[1]} pixels, but this one has "
+            f"{image.size[0]} x {image.size[1]}"
         )
     decision = Decision((), reason=outside) if outside else decide(detected, sentence)
     if decision.reason:
@@ -351,7 +356,7 @@ def _joined(image: Image.Image, sentence: str, results: list[Manipulation], note
 def check_request(
     sentence: str,
     *,
-    model: Any = "birds",
+    model: Any = _DEFAULT,
     recipe: str | None = None,
     detector: Any = None,
     image_scene: Any = None,
@@ -372,6 +377,7 @@ def check_request(
         if isinstance(_parts(model), str | Path):
             find_model(model, recipe="parts")
         check_unused("is not used by the recipe recolour, which has no text decoder", beam=beam)
+        check_unused("is not used by the recipe recolour, which reads instructions by rules", language=language)
     elif isinstance(model, str | Path):
         find_model(model, recipe=kind)
     if kind == "mimnet":
@@ -387,7 +393,7 @@ def check_request(
 
 def _parts(model: Any) -> Any:
     """The model of parts for the recipe ``recolour``: none where the model was left out."""
-    return None if str(model) in SHIPPED else model
+    return None if isinstance(model, str) and model == _DEFAULT else model
 
 
 def plan_for(model: CAM, detected: SceneGraph, sentence: str, *, language: str | None = None) -> EditPlan | None:

@@ -23,9 +23,7 @@ from ..errors import InputError
 from ..files import FolderKind, Saved, write_json
 from ..graphs.bridges import name_similarity
 from ..scenes import SceneGraph
-from ..training.editing.exemplars import value_of
 from ..training.editing.recolour import LAB, recoloured
-from .carry import box_mask, outline_in
 from .guard import find
 from .instructions import Request, parse_instruction
 
@@ -73,16 +71,9 @@ class Recolouring(Saved):
 
     def figure(self) -> Figure:
         """Draw the photograph, the edited one and the mask."""
-        from matplotlib.figure import Figure
+        from ..viz.editing import recolouring_figure
 
-        figure = Figure(figsize=(10, 3.6), layout="constrained")
-        shown = ((self.original, "given"), (self.image, "edited"), (self.mask, "recoloured"))
-        for axis, (some, title) in zip(figure.subplots(1, 3), shown, strict=True):
-            axis.imshow(some, cmap="cividis", vmin=0, vmax=1) if title == "recoloured" else axis.imshow(some)
-            axis.set_title(title, fontsize=10)
-            axis.axis("off")
-        figure.suptitle(self.given, fontsize=11)
-        return figure
+        return recolouring_figure(self)
 
     def write(self, folder: Path, *, dpi: int = 150) -> None:
         """Write image, mask, figure, notes and scene graph into an existing folder; see :data:`FILES`."""
@@ -136,7 +127,8 @@ def recolour(
     parts = load_parts(model) if isinstance(model, str | Path) else model
     scene = image_scene or parse_image(given, detector=detector or "auto")
     if scene.size is not None and tuple(scene.size) != image.size:
-        raise InputError(f"image_scene was made for an image of {scene.size[0]} x {scene.size[1]} pixels, but this one has {image.size}")
+        (width, height), (wide, high) = scene.size, image.size
+        raise InputError(f"image_scene was made for an image of {width} x {height} pixels, but this one has {wide} x {high}")
     pixels = np.ascontiguousarray(np.asarray(image))
     made, covered, notes, reasons = pixels, np.zeros(pixels.shape[:2], np.float32), [], []
     for request in parse_instruction(sentence):
@@ -163,6 +155,9 @@ def _colour(request: Request) -> str:
 
 def _masks(image: Image.Image, scene: SceneGraph, request: Request, parts: PartHead | None) -> tuple[list[tuple[np.ndarray, str]], str]:
     """Mask (height, width) in 0..1 and present colour ("" if not known) of everything that a request recolours, or why nothing can be."""
+    from ..training.editing.exemplars import value_of  # it and the next one import torch
+    from .carry import box_mask, outline_in
+
     if request.kind == "refused":
         return [], request.reason
     if request.kind != "attribute" or not _colour(request):
@@ -195,6 +190,7 @@ def part_mask(model: PartHead, image: Any, box: Any, part: str) -> np.ndarray:
 
     from ..networks.part_head import SIDE, FrozenMaps, places
     from ..training.parts import bird_mask, cells, square_around
+    from .carry import box_mask
 
     square, (left, top, side) = square_around(image, box)
     scale = SIDE / side

@@ -87,7 +87,8 @@ def _named(models: Sequence[str | Path] | None, recipe: str, data: str, label: s
     """Name of the row -> model folder, of texts such as ``"birds"``, ``"runs/one"`` and ``"mine=runs/one"``."""
     world = data.removeprefix("world/")
     if models is None and world not in SHIPPED[recipe]:
-        raise InputError(f"no {recipe} model is shipped for '{data}'; give models")
+        where = "--model FOLDER; in Python models=[...]"
+        raise InputError(f"no {recipe} model is shipped for '{data}'; give the folder of a trained one ({where})")
     found = {}
     for text in [world] if models is None else models:
         name, _, folder = str(text).rpartition("=")
@@ -209,12 +210,13 @@ def _photo_table(
         methods |= new
         sizes |= dict.fromkeys(new, sum(values.numel() for values in method.parameters()))
     frame, quoted = photo_table(data, methods, recipe=recipe, parameters=sizes, similarity=judge, **options)
-    yield "edits", frame, f"{frame.attrs['pairs']}\n{frame.to_string(float_format='{:.4f}'.format, na_rep='')}"
+    shown = frame.astype(object).where(frame.notna(), "").to_string(float_format="{:.4f}".format)
+    yield "edits", frame, f"{frame.attrs['pairs']}\n{shown}"
     if figure is not None:
         write_comparison(figure, load_photo_pairs(data, options["split"], options["pairs"], options["image_size"]), methods)
     if quoted is not None:
         text = quoted.to_string(float_format="{:.3f}".format, na_rep="")
-        yield "quoted", quoted, f"\nthe paper's own numbers, of other networks and the whole data set\n{text}"
+        yield "quoted", quoted, f"\nthe paper's own numbers on this data set, whole and with other networks\n{text}"
 
 
 def _memory_edit(folder: Path) -> Edit:

@@ -134,11 +134,14 @@ def check_edits(
     InputError : data other than the generated world, an unknown split or source of regions, a number out of range.
     """
     if not data.startswith("world/") and not (photographs and data.startswith(PHOTOGRAPHS)):
-        raise InputError(f"edits of '{data}' have no true answer to be measured against; give world/birds or world/scenes")
+        others = f", or photographs ({', '.join(f'{kind}FOLDER' for kind in PHOTOGRAPHS)})" if photographs else ""
+        raise InputError(f"edits of '{data}' have no true answer to be measured against; give world/birds or world/scenes{others}")
     check_choice("split", None if split is None else split_name(split), SPLITS)
     check_count("pairs", pairs)
     check_count("image_size", image_size, least=8)
     check_choice("scenes", scenes, ("detector", "true"))
+    if scenes == "detector" and not data.startswith("world/"):
+        raise InputError(f"scenes is 'detector', but photographs of '{data}' are edited by their own boxes; give true, or leave it out")
 
 
 def run_of(folder: Path) -> Path | None:
@@ -234,12 +237,14 @@ def _matching(
 
     from ..data.tasks.matching import load_test_split
     from ..metrics import recall_at_k
+    from ..metrics.retrieval import protocol_for
     from ..training.matching_by_name import count_captions
     from ..training.similarity_of import similarity_of
     from .results import PerQuery, queries_digest
 
     split = load_test_split(data, model.vocab, sizes=None if size is None else {"test": size}, progress=progress, engine=places)
     settings = _under(model, control, {"data": data, "size": size, "protocol": protocol})
+    protocol_for(protocol, len(split.regions.ids))  # refused before the scores are computed, which may take hours
     found = recall_at_k(similarity_of(model, split, progress=progress), split.image_of_caption, protocol=protocol)
     owner = np.asarray(split.image_of_caption, np.int64)
     queries = queries_digest(list(map(str, split.regions.ids)), split.captions, owner)
@@ -355,7 +360,7 @@ def _cam(
     split: str = "test",
     pairs: int = 500,
     image_size: int | None = None,
-    scenes: str = "detector",
+    scenes: str | None = None,
     similarity: Path | None = None,
     control: str | None = None,
     progress: bool | None = None,
@@ -364,6 +369,7 @@ def _cam(
     from .results import weights_digest
 
     model = load_manipulation_model(folder, recipe="cam")
+    scenes = scenes or ("detector" if data.startswith("world/") else "true")
     settings = {
         "data": data, "split": split, "pairs": pairs, "image_size": image_size or model.config.image_size, "scenes": scenes,
         "similarity": None if similarity is None else weights_digest(similarity),
@@ -393,7 +399,7 @@ def _cam_on_photographs(model: Any, folder: Path, settings: dict[str, Any], simi
     options = {name: settings[name] for name in ("split", "pairs", "image_size")}
     frame, _ = photo_table(settings["data"], {"model": edit}, recipe="cam", similarity=judge, **options)
     scores = {str(name): float(value) for name, value in frame.loc["model"].dropna().items() if name != "seconds per 100 images"}
-    lines = [f"{frame.attrs['pairs']}", *(f"  {name:<26} {value:.4f}" for name, value in scores.items())]
+    lines = [frame.attrs["pairs"] + _told(settings.get("control")), *(f"  {name:<26} {value:.4f}" for name, value in scores.items())]
     return _made("cam", folder, settings, scores, {}, "\n".join(lines))
 
 

@@ -134,7 +134,7 @@ def hidden_row(pairs: list, edit: Edit, *, alexnet: str | Path | None = None) ->
     images = _alike(images, given)
     row = {
         "MAE": float(mae(images, given)), "SSIM": 100 * float(ssim(images, given, window=3)),
-        "MAE, region": float(mae(images, given, regions=regions)), 
+        "MAE, region": float(mae(images, given, regions=regions)),
         "SSIM, region": 100 * float(ssim(images, given, window=3, regions=regions)),
     }  # fmt: skip
     if alexnet is not None:
@@ -176,7 +176,7 @@ def photo_table(
     inception: str | Path | None = None,
     alexnet: str | Path | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """The table of *methods* on photographs, and the papers' numbers for the same kind of table (``None`` where there are none).
+    """The table of *methods* on photographs, and the paper's numbers on the same data set (``None`` where it has none).
 
     Parameters
     ----------
@@ -196,10 +196,13 @@ def photo_table(
     import pandas as pd
 
     from ..editing.reconstruct import hidden_images
+    from ..metrics.images import lpips
 
     kind = kind_of_data(data)
     judge = None if kind == "hidden" else judging_network(inception)
     some = load_photo_pairs(data, split, pairs, image_size)
+    if alexnet is not None:  # refused before the work
+        lpips([some[0].image], [some[0].image], weights=alexnet)
     control: tuple[str, Edit] = ("unchanged input", lambda few: ([p.image for p in few], None))
     if kind == "hidden":
         control = ("filled from around", lambda few: (hidden_images(few), None))
@@ -211,6 +214,8 @@ def photo_table(
             row = caption_row(some, edit, judge=judge, similarity=similarity, alexnet=alexnet)
         rows[name] = row | ({"parameters": parameters[name]} if name in parameters else {})
     frame = pd.DataFrame.from_dict(rows, orient="index")
+    if "parameters" in frame:
+        frame["parameters"] = frame["parameters"].astype("Int64")  # the control has none
     frame.attrs["pairs"] = f"{data}, {split}: {len(some)} pairs of {image_size} pixels"
-    quoted = QUOTED.get(f"{recipe} {'vg' if kind == 'hidden' else 'cub'}")
+    quoted = QUOTED.get(f"{recipe} {data.partition(':')[0]}")
     return frame, None if quoted is None else pd.DataFrame.from_dict(quoted, orient="index")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..viz.canvas import Drawing, printable
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
@@ -21,14 +23,13 @@ def draw_edge_weights(weights: EdgeWeights) -> Figure:
 
     Where the destinations are the places of an image, the sources with the largest weights are shown as maps over the image.
     """
-    from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
     frame = weights.frame
     weighed = frame[frame["weighing"] != "1"]
     steps = [rows for _, rows in weighed.groupby(["part", "number"], sort=False)]
     heights = [2.6, *(_height(rows) for rows in steps)]
-    figure = Figure(figsize=(9, sum(heights) + 0.5 * len(heights)), layout="constrained")
+    figure = Drawing(figsize=(9, sum(heights) + 0.5 * len(heights)), layout="constrained")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     axis = parts[0].subplots()
     axis.imshow(weights.image)
@@ -64,8 +65,8 @@ def _matrix(part: Any, rows: pd.DataFrame) -> None:
     shown = table.loc[:, table.columns.isin(largest)].iloc[:MOST]
     axis = part.subplots()
     drawn = axis.imshow(shown.to_numpy(), cmap="Blues", aspect="auto", vmin=0, vmax=max(float(np.nanmax(shown.to_numpy())), 1e-12))
-    axis.set_yticks(range(len(shown)), [name for *_, name in shown.index], fontsize=7)
-    axis.set_xticks(range(shown.shape[1]), [name for *_, name in shown.columns], fontsize=7, rotation=60, ha="right")
+    axis.set_yticks(range(len(shown)), [printable(name) for *_, name in shown.index], fontsize=7)
+    axis.set_xticks(range(shown.shape[1]), [printable(name) for *_, name in shown.columns], fontsize=7, rotation=60, ha="right")
     if shown.shape != table.shape:
         axis.set_xlabel(
             f"{len(shown)} of {len(table)} destinations, and of {table.shape[1]} sources the {shown.shape[1]} of the largest weights",

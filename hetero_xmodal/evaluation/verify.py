@@ -97,11 +97,21 @@ def _features(path: Path) -> str:
     return f"{', '.join(f'{name} {tuple(rows.shape)}' for name, rows in tensors.items())}; {compared}"
 
 
-def _model_class(recipe: str) -> Any:
+def model_class(recipe: str) -> Any:
+    """The class of the saved models of *recipe*, which need not be one of the papers'.
+
+    Raises
+    ------
+    InputError : a recipe that this version does not have.
+    """
     if recipe == "similarity":
         from ..networks.similarity import ImageTextSimilarity
 
         return ImageTextSimilarity
+    if recipe == "parts":
+        from ..networks.part_head import PartHead
+
+        return PartHead
     from .. import recipes
 
     known = {getattr(recipes, name).recipe_name: name for name in recipes.__all__ if hasattr(getattr(recipes, name), "recipe_name")}
@@ -113,7 +123,7 @@ def _model_class(recipe: str) -> Any:
 def _model(path: Path) -> list[str]:
     folder, recipe = find_model(path)
     compared = _compared(folder)
-    model = _model_class(recipe).from_pretrained(folder)
+    model = model_class(recipe).from_pretrained(folder)
     broken = [name for name, value in model.state_dict().items() if value.is_floating_point() and not bool(value.isfinite().all())]
     if broken:
         raise InputError(f"model '{folder}': weight '{broken[0]}' holds NaN or infinity ({len(broken)} such weights); train again")

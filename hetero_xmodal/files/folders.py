@@ -79,7 +79,9 @@ class FolderKind:
 
     @property
     def phrase(self) -> str:
-        """The name with its article."""
+        """The name with its article; one that is a plural, such as slides, has none."""
+        if self.name.endswith("s") and not self.name.endswith("sis"):
+            return self.name
         return f"{'an' if self.name[0] in 'aeio' else 'a'} {self.name}"
 
     def check(self, folder: Path) -> None:
@@ -191,9 +193,9 @@ def atomic_folder(path: str | Path, kind: FolderKind) -> Iterator[Path]:
             raise _unwritable(path, error) from None
         try:
             yield temporary
-            for path in temporary.rglob("*"):  # before the manifest, whose hashes are remembered with the times of the files
-                if path.is_file():
-                    check_room(path)
+            for file in temporary.rglob("*"):  # before the manifest, whose hashes are remembered with the times of the files
+                if file.is_file():
+                    check_room(file)
             write_manifest(temporary, kind=kind.name)
             _sync_all(temporary)
             replaceable_folder(real, kind)  # again, because the work may have taken long

@@ -232,6 +232,24 @@ PROTOCOLS: dict[str, Protocol] = {
 }
 
 
+def protocol_for(protocol: str | Protocol, images: int) -> Protocol:
+    """The protocol of that name, if a test set of so many *images* can be measured with it.
+
+    Raises
+    ------
+    InputError : no such protocol, or another number of images than it has.
+    """
+    if isinstance(protocol, str):
+        if protocol not in PROTOCOLS:
+            raise InputError(f"protocol {protocol!r} is unknown; use one of {', '.join(PROTOCOLS)}{nearest(protocol, PROTOCOLS)}")
+        protocol = PROTOCOLS[protocol]
+    if protocol.images is not None and images != protocol.images:
+        raise InputError(f"protocol {protocol.name!r} needs {protocol.images} images, similarity has {images}; for your own set use 'any'")
+    if images % protocol.folds:
+        raise InputError(f"protocol {protocol.name!r} cuts the images into {protocol.folds} equal folds, similarity has {images} images")
+    return protocol
+
+
 class RecallResult(dict):
     """Result of :func:`recall_at_k`: a dictionary that prints as a small table with its protocol.
 
@@ -332,14 +350,7 @@ def recall_at_k(
     ks = tuple(ks)
     if not ks or not all(is_count(k) for k in ks):
         raise InputError(f"ks {ks!r} must hold whole numbers of at least 1")
-    if isinstance(protocol, str):
-        if protocol not in PROTOCOLS:
-            raise InputError(f"protocol {protocol!r} is unknown; use one of {', '.join(PROTOCOLS)}{nearest(protocol, PROTOCOLS)}")
-        protocol = PROTOCOLS[protocol]
-    if protocol.images is not None and images != protocol.images:
-        raise InputError(f"protocol {protocol.name!r} needs {protocol.images} images, similarity has {images}; for your own set use 'any'")
-    if images % protocol.folds:
-        raise InputError(f"protocol {protocol.name!r} cuts the images into {protocol.folds} equal folds, similarity has {images} images")
+    protocol = protocol_for(protocol, images)
     if ties not in ("realistic", "optimistic", "pessimistic"):
         raise InputError(f"ties {ties!r} is unknown; use 'realistic', 'optimistic' or 'pessimistic'")
 

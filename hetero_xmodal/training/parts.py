@@ -18,10 +18,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..checks import check_count, check_seed
+from ..data.registry import check_data
 from ..data.store import progress_bar
 from ..errors import InputError
+from ..files import replaceable_folder
 from ..networks.part_head import GRID, SIDE, FrozenMaps, PartHead, PartsConfig, places
 from ..parsers.appearance import COLOURS, colour_terms
+from ..pretrained import MODEL_FOLDER
 from .editing.segmentation import outline
 
 if TYPE_CHECKING:
@@ -213,8 +217,13 @@ def train_parts(
     Raises
     ------
     InputError
-        If the data have no such photographs or the folder cannot be written.
+        If the data have no such photographs, a number is out of range or the folder cannot be written.
     """
+    check_data(data, "cam")
+    check_count("size", size)
+    check_count("epochs", epochs)
+    check_seed(seed)
+    replaceable_folder(out, MODEL_FOLDER)
     birds = load_birds(data, "train", size=size, progress=progress)
     model = PartHead(
         PartsConfig(), {"parts": list(PARTS), "usual": {name: row[-1] for name, row in _PRIOR.items()}, "data": data.partition(":")[0]}

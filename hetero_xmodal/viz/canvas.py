@@ -25,11 +25,20 @@ _DPI = 100
 
 
 class Drawing(Figure):
-    """A matplotlib figure that a notebook displays without pyplot.
+    """A matplotlib figure that a notebook displays without pyplot, and whose texts are words of data: "$5 and $6" is no formula.
 
     >>> Drawing(figsize=(1, 1))._repr_png_()[1:4]
     b'PNG'
     """
+
+    def draw(self, renderer: Any) -> None:
+        """Draw everything; a "$" is a "$", and what the font lacks is replaced as by :func:`printable`."""
+        for text in self.findobj(Text):
+            said = text.get_text()
+            if said and "\\mathdefault" not in said:  # matplotlib's own numbers, such as powers of ten, come so, or later
+                text.set_parse_math("$" not in said)
+                text.set_text("\n".join(map(printable, said.split("\n"))))
+        super().draw(renderer)
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()

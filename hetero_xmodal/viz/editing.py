@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .canvas import Drawing, printable
 from .colours import GREY, INK, PAPER, node_colour
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ def sample_sheet(images: Tensor, made: Tensor, matte: Tensor, sentences: Sequenc
     sentences : B sentences
     columns : pairs in a row
     """
-    from .canvas import Drawing
-
     count = len(images)
     rows = -(-count // columns)
     figure = Drawing(figsize=(columns * 4.2, rows * 1.75), layout="constrained")
@@ -67,7 +66,6 @@ def manipulation_figure(result: Any) -> Figure:
     and for the edited sentence.
     """
     from .. import schema as s
-    from .canvas import Drawing
 
     words = s.decode_text(result.graph.nodes[s.WORD].data["text"])
     regions = s.decode_text(result.graph.nodes[s.VISUAL].data["name"])
@@ -94,8 +92,9 @@ def manipulation_figure(result: Any) -> Figure:
     line = 1 - 4.3 / height
     for label, text in (("instruction", result.given), ("edited sentence", result.sentence)):
         figure.text(0.02, line, f"{label}:", fontsize=9.5, color=GREY, va="top")
-        figure.text(0.145, line, _wrapped(text, 105).replace("$", r"\$"), fontsize=9.5, color=INK, va="top")
-        line -= 0.26 / height * (1 + _wrapped(text, 105).count("\n"))
+        brief = _brief(text, 105)
+        figure.text(0.145, line, brief, fontsize=9.5, color=INK, va="top")
+        line -= 0.26 / height * (1 + brief.count("\n"))
     sides = (("regions", regions, s.VISUAL), ("words", words, s.WORD))
     for k, (title, names, node_type) in enumerate(sides):
         axis = figure.add_axes(
@@ -103,7 +102,7 @@ def manipulation_figure(result: Any) -> Figure:
         )
         _mask_bars(axis, title, names, [m.get(node_type) for m in (result.image_mask, result.sentence_mask)], node_colour(node_type))
     for n, note in enumerate(notes):
-        figure.text(0.02, (0.08 + 0.2 * (len(notes) - 1 - n)) / height, note.replace("$", r"\$"), fontsize=8.5, color=INK)
+        figure.text(0.02, (0.08 + 0.2 * (len(notes) - 1 - n)) / height, note, fontsize=8.5, color=INK)
     return figure
 
 
@@ -120,6 +119,25 @@ def _region_boxes(axis: Any, result: Any, regions: list[str]) -> None:
             axis.add_patch(Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=width))
 
 
+def recolouring_figure(result: Any) -> Figure:
+    """Draw the photograph, the recoloured one and the mask; *result* is a :class:`hetero_xmodal.editing.recolouring.Recolouring`."""
+    figure = Drawing(figsize=(10, 3.9), layout="constrained")
+    shown = ((result.original, "given image"), (result.image, "recoloured image"), (result.mask, "recoloured pixels"))
+    for axis, (some, title) in zip(figure.subplots(1, 3), shown, strict=True):
+        axis.imshow(some, cmap="cividis", vmin=0, vmax=1)
+        axis.set_title(title, fontsize=10, color=INK)
+        axis.axis("off")
+    figure.suptitle(_brief(result.given, 110), fontsize=11, color=INK)
+    return figure
+
+
+def _brief(text: str, width: int, *, lines: int = 3) -> str:
+    """*text* in at most so many lines; what does not fit is left out, as an ellipsis says."""
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, width, max_lines=lines, placeholder=" …"))
+
+
 def _mask_bars(axis: Any, title: str, names: list[str], masks: list[Any], colour: str) -> None:
     """Two bars per node: filled for the edited image, hatched for the edited sentence."""
     axis.set_title(f"masks of the {title}: image (filled), sentence (hatched)", fontsize=8.5, color=INK, loc="left")
@@ -130,7 +148,7 @@ def _mask_bars(axis: Any, title: str, names: list[str], masks: list[Any], colour
     ):
         if values is not None and len(names):
             axis.barh(place + offset, values, 0.36, linewidth=0.8, **style)
-    axis.set_yticks(place, [name[:16] for name in names], fontsize=8)
+    axis.set_yticks(place, [printable(name[:16]) for name in names], fontsize=8)
     axis.set_xlim(0, 1)
     axis.set_xticks([0, 0.5, 1])
     axis.tick_params(axis="x", labelsize=7)
@@ -149,8 +167,6 @@ def edit_sheet(pairs: Sequence[Any], images: Sequence[Any], sentences: Sequence[
     sentences : the edited sentences, one per pair
     columns : pairs in a row
     """
-    from .canvas import Drawing
-
     answers = any(pair.edited_image is not None for pair in pairs)
     names = ("given", "edited", "reference") if answers else ("given", "edited")
     each, width = len(names), 48 if answers else 36

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .canvas import Drawing, printable
 from .colours import GREY, INK
-from .editing import _wrapped, pixels
+from .editing import _brief, _wrapped, pixels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,8 +29,6 @@ def memory_gallery(rendered: Tensor, image: Tensor, *, columns: int = 12, order:
     columns : images in a row
     order : indices of the memories in the order in which they are shown; by default sorted by colour, see :func:`by_colour`
     """
-    from .canvas import Drawing
-
     order = by_colour(rendered, image) if order is None else list(order)
     shown = [("given", image), *((str(k), rendered[k]) for k in order)]
     rows = -(-len(shown) // columns)
@@ -70,13 +69,11 @@ def attention_map(words: Sequence[str], attention: np.ndarray, *, most: int = 24
 
     >>> figure = attention_map(["red", "wings"], np.full((2, 4), 0.25), most=3)
     """
-    from .canvas import Drawing
-
     shown = np.argsort(-attention.sum(0), kind="stable")[:most]
     figure = Drawing(figsize=(1.9 + 0.42 * len(shown), 1.5 + 0.3 * len(words)), layout="constrained")
     axis = figure.subplots()
     drawn = axis.imshow(attention[:, shown], vmin=0, vmax=max(0.5, float(attention.max())), cmap="cividis", aspect="auto")
-    axis.set_yticks(range(len(words)), list(words), fontsize=9)
+    axis.set_yticks(range(len(words)), [printable(word) for word in words], fontsize=9)
     axis.set_xticks(range(len(shown)), [str(k) for k in shown], fontsize=8)
     axis.set_xlabel("memory", fontsize=9, color=INK)
     rest = 1 - attention[:, shown].sum(1)
@@ -100,8 +97,6 @@ def localisation_figure(
     titles : one per sentence, such as "reconstruction" and "manipulation"
     sentences : B * len(maps) sentences, those of the first image first
     """
-    from .canvas import Drawing
-
     count, kinds = len(images), len(maps)
     figure = Drawing(figsize=(1.7 + kinds * 3.9, 0.5 + count * 2.25), layout="constrained")
     axes = figure.subplots(count, 1 + 2 * kinds, squeeze=False)
@@ -130,8 +125,6 @@ def memory_manipulation_figure(result: Any) -> Figure:
 
     *result* is a :class:`hetero_xmodal.editing.mimnet.MemoryManipulation`.
     """
-    from .canvas import Drawing
-
     numbers = list(result.swatches)
     notes = [line for note in result.notes for line in _wrapped(f"Note: {note}", 120).split("\n")]
     tall = 0.27 * max(len(result.words), 3) if numbers else 0
@@ -141,7 +134,7 @@ def memory_manipulation_figure(result: Any) -> Figure:
     def box(left: float, top: float, width: float, high: float):
         return figure.add_axes((left / 10.8, 1 - (top + high) / height, width / 10.8, high / height))
 
-    figure.text(0.02, 1 - 0.28 / height, _wrapped(result.given, 110).replace("$", r"\$"), fontsize=11, color=INK, va="center")
+    figure.text(0.02, 1 - 0.28 / height, _brief(result.given, 110, lines=2), fontsize=11, color=INK, va="center")
     shown = (
         ("given image", result.original), ("text localisation map", None), ("coarse image", result.coarse),
         ("edited image", result.image),
@@ -161,7 +154,7 @@ def memory_manipulation_figure(result: Any) -> Figure:
         left, width, top = 1.5, 7.6, 3.95
         axis = box(left, top + 0.75, width, tall)
         drawn = axis.imshow(result.attention[:, numbers], vmin=0, vmax=1, cmap="cividis", aspect="auto")
-        axis.set_yticks(range(len(result.words)), result.words, fontsize=9)
+        axis.set_yticks(range(len(result.words)), [printable(word) for word in result.words], fontsize=9)
         axis.set_xticks(range(len(numbers)), [f"memory {k}" for k in numbers], fontsize=8)
         for row, share in enumerate(1 - result.attention[:, numbers].sum(1)):
             axis.annotate(f"{share:.2f}", (len(numbers) - 0.42, row), fontsize=7.5, color=GREY, va="center", annotation_clip=False)
@@ -176,5 +169,5 @@ def memory_manipulation_figure(result: Any) -> Figure:
         bar.ax.tick_params(labelsize=7)
         bar.set_label("attention weight", fontsize=8)
     for n, note in enumerate(notes):
-        figure.text(0.02, (0.1 + 0.22 * (len(notes) - 1 - n)) / height, note.replace("$", r"\$"), fontsize=8.5, color=INK)
+        figure.text(0.02, (0.1 + 0.22 * (len(notes) - 1 - n)) / height, note, fontsize=8.5, color=INK)
     return figure

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks import check_seed
 from ..deprecation import renamed_keywords
 from ..errors import InputError
 from ..files import MANIFEST, atomic_path, is_whole_archive, write_json, write_manifest, write_safetensors
@@ -76,6 +77,7 @@ def train_detector(
     for name, value, low in (("steps", steps, 1), ("batch_size", batch_size, 2), ("images", images, 2), ("image_size", image_size, 32)):
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise InputError(f"{name} is {value!r}; give a whole number of at least {low}")
+    check_seed(seed)
     if image_size % 16:
         raise InputError(f"image_size is {image_size}; give a multiple of 16")
     require_detectron2()

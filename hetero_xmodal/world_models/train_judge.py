@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from ..checks import check_seed
 from ..errors import InputError
 from ..parsers.world_vocabulary import CATEGORIES, PATTERNS, SCENE_COLOURS
 from .judge import BIRD_SLOTS, PLACES, SIDE, SIZES, WorldJudgeNetwork, save_judge, squares_around
@@ -63,6 +64,7 @@ def train_judge(
     for name, value, low in (("steps", steps, 1), ("batch_size", batch_size, 4), ("images", images, 4)):
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise InputError(f"{name} is {value!r}; give a whole number of at least {low}")
+    check_seed(seed)
     if threads is not None:
         torch.set_num_threads(threads)
     clocks = time.time(), time.process_time()

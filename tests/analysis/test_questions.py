@@ -315,6 +315,9 @@ def test_words_about_groups_are_counted_by_sentence():
     assert people.loc["umbrella", "log-odds"] > 0 > people.loc["horse", "log-odds"] and people.loc["horse", "few"]
     animals = analysis.words(corpus, groups={"dogs": ["dog"], "horses": ["horse"]}).groups
     assert animals["sentences"].tolist() == [6, 6, 0, 18]
+    assert analysis.words(corpus, groups={"dogs": ["Dog"], "horses": ["HORSE"]}).groups.equals(animals)
+    with pytest.raises(hx.InputError, match="settings for 'words', which is not among the analyses"):
+        hx.analyze(corpus, what="contents", settings={"words": {"groups": {"dogs": ["dog"], "horses": ["horse"]}}})
     with pytest.raises(hx.InputError, match="groups are dogs"):
         analysis.words(corpus, groups={"dogs": ["dog"]})
     with pytest.raises(hx.InputError, match="'dogs' and 'pets' both have the noun 'dog'"):

@@ -178,16 +178,16 @@ def test_what_is_saved_is_loaded(tmp_path):
     for name, one in made.items():
         save_baseline(one, tmp_path / name, encoder="" if name == "tagan" else "world", trained={"minutes": 2.6})
     found = dict(load_baselines(tmp_path))
-    assert list(found) == ["ManiGAN, 3 minutes", "Cond-sg2im, 3 minutes", "SIMSG, 3 minutes", "TAGAN, 3 minutes"]
+    assert list(found) == ["ManiGAN, 2.6 minutes", "Cond-sg2im, 2.6 minutes", "SIMSG, 2.6 minutes", "TAGAN, 2.6 minutes"]
     pairs = list(load_pairs("world/scenes", "val", size=2, image_size=32))
     for one in made.values():
-        again = found[f"{one.name}, 3 minutes"]
+        again = found[f"{one.name}, 2.6 minutes"]
         for a, b in zip(one.manipulate(pairs)[0], again.manipulate(pairs)[0], strict=True):
             assert np.array_equal(np.asarray(a), np.asarray(b))
     frame = hx.table("cam", "world/scenes", models=[], pairs=2, split="val", baselines=tmp_path, image_size=64)["edits"]
     assert list(frame.index)[2:] == [
-        "ManiGAN, 3 minutes", "Cond-sg2im, 3 minutes (GT)", "Cond-sg2im, 3 minutes (P)", "Cond-sg2im, 3 minutes (P), pasted",
-        "SIMSG, 3 minutes (GT)", "SIMSG, 3 minutes (P)", "SIMSG, 3 minutes (P), pasted", "TAGAN, 3 minutes",
+        "ManiGAN, 2.6 minutes", "Cond-sg2im, 2.6 minutes (GT)", "Cond-sg2im, 2.6 minutes (P)", "Cond-sg2im, 2.6 minutes (P), pasted",
+        "SIMSG, 2.6 minutes (GT)", "SIMSG, 2.6 minutes (P)", "SIMSG, 2.6 minutes (P), pasted", "TAGAN, 2.6 minutes",
     ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 import hetero_xmodal as hx
 from hetero_xmodal.cli.main import app
-from hetero_xmodal.editing.recolouring import part_mask, recolour
+from hetero_xmodal.editing.recolouring import Recolouring, part_mask, recolour
 from hetero_xmodal.errors import InputError
 from hetero_xmodal.networks.part_head import GRID, PartHead, PartsConfig, places
 from hetero_xmodal.parsers.appearance import COLOURS, appearance
@@ -44,6 +45,34 @@ def test_a_thing_is_recoloured_inside_its_outline_and_nowhere_else(photo, scene)
     assert result.mask[outside].max() == 0 and result.mask[90, 120] == 1
     again = recolour(photo, "the car is red", image_scene=scene)
     assert again.image.tobytes() == result.image.tobytes()
+
+
+def test_whatever_the_instruction_says_its_figure_is_drawn(photo, scene, tmp_path):
+    result = recolour(photo, "the car is red $ now \\foo$ 公共汽车 " + "and so on " * 200, image_scene=scene)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result.write(tmp_path)
+    assert max(Image.open(tmp_path / "manipulation.png").size) < 2000
+
+
+def test_a_part_head_in_memory_is_a_model_of_this_recipe(photo, scene):
+    head = PartHead(PartsConfig(), {"parts": list(PARTS)})
+    assert isinstance(hx.manipulate(photo, "the car is red", model=head, image_scene=scene), Recolouring)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"model": "scenes"}, "model folder 'scenes' does not exist"),  # a CAM, which would not have been used
+        ({"language": "en_core_web_sm"}, "language"),
+        ({"beam": 2}, "beam is not used by the recipe recolour"),
+        ({"image_scene": SceneGraph(size=(9, 7))}, "of 9 x 7 pixels, but this one has 240 x 180"),
+    ],
+)
+def test_what_this_recipe_does_not_use_is_refused(photo, scene, options, says, monkeypatch):
+    monkeypatch.setattr("hetero_xmodal.editing.pipeline.check_language", lambda name: name)  # whichever is installed
+    with pytest.raises(InputError, match=says):
+        hx.manipulate(photo, "the car is red", recipe="recolour", **{"image_scene": scene} | options)
 
 
 @pytest.mark.parametrize(

@@ -156,3 +156,12 @@ def test_mimnet_on_six_pairs_with_a_similarity_model(tmp_path, capsys):
 def test_what_is_refused(call, says):
     with pytest.raises(hx.InputError, match=says):
         call()
+
+
+def test_a_protocol_of_another_number_of_images_is_refused_before_they_are_scored(monkeypatch):
+    def scored(*_, **__):
+        raise AssertionError("the scores were computed first")
+
+    monkeypatch.setattr("hetero_xmodal.training.similarity_of.similarity_of", scored)
+    with pytest.raises(hx.InputError, match="'coco-5k' needs 5000 images, similarity has 2"):
+        hx.evaluate(None, "world/scenes", recipe="algr", size=2, protocol="coco-5k")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,8 +14,11 @@ import zoo
 import hetero_xmodal as hx
 from hetero_xmodal import recipes
 from hetero_xmodal.cli.main import run
+from hetero_xmodal.evaluation.verify import model_class
 from hetero_xmodal.files import read_safetensors, write_safetensors
+from hetero_xmodal.networks.part_head import PartHead, PartsConfig
 from hetero_xmodal.pretrained import SHIPPED
+from hetero_xmodal.training.parts import PARTS
 
 
 @pytest.mark.parametrize("recipe", SHIPPED)
@@ -21,6 +26,25 @@ def test_every_shipped_model_is_whole(recipe):
     for folder in SHIPPED[recipe].values():
         found = hx.verify(folder)
         assert found.kind == "model" and f"recipe {recipe}" in found.about[0]
+
+
+def test_a_part_head_is_a_model_too(tmp_path):
+    PartHead(PartsConfig(), {"parts": list(PARTS), "data": "cub"}).save_pretrained(tmp_path / "parts")
+    found = hx.verify(tmp_path / "parts")
+    assert found.kind == "model" and "recipe parts" in found.about[0] and "trained on cub" in found.about[1]
+
+
+def test_every_kind_of_saved_model_is_known_by_its_recipe():
+    """Whatever class can be saved: a folder that one command writes is no stranger to another."""
+    sources = "\n".join(map(_text, Path(hx.__file__).parent.rglob("*.py")))
+    names = re.findall(r'^    recipe_name = "(\w+)"', sources, re.M)
+    assert {"dagnn", "similarity", "parts"} <= set(names)
+    for name in names:
+        assert model_class(name).recipe_name == name
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

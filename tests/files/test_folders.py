@@ -427,3 +427,10 @@ def test_a_path_below_a_file_is_refused_before_the_work(below, tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         replaceable_folder(tmp_path / "file" / below, NOTE)
     assert (tmp_path / "file").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("name", "phrase"), [("graph", "a graph"), ("index", "an index"), ("slides", "slides"), ("analysis", "an analysis")]
+)
+def test_messages_call_a_folder_what_one_would(name, phrase):
+    assert FolderKind(name).phrase == phrase

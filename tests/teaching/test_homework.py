@@ -138,3 +138,11 @@ def test_the_metadata_are_those_of_nbgrader(tmp_path):
         text = "".join(cell["source"])
         assert about["grade"] == ("### BEGIN HIDDEN TESTS" in text) == ("points" in about), key
         assert about["solution"] == ("### BEGIN SOLUTION" in text), key
+
+
+def test_a_table_that_cannot_be_written_is_refused_before_what_students_wrote_is_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(homework, "grade", lambda *_: pytest.fail("a notebook was run"))
+    saved(tmp_path / "ada.ipynb", homework.released(1, ADA))
+    for out in (tmp_path, tmp_path / "ada.ipynb" / "grades.csv"):
+        assert homework.main(["grade", "--set", "1", str(tmp_path), "--out", str(out)]) == 2
+        assert capsys.readouterr().err.startswith("error: ")

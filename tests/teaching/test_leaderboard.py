@@ -107,3 +107,11 @@ def test_a_saved_model_is_scored_and_a_model_of_another_kind_is_not(tmp_path, mo
 def test_a_folder_that_does_not_exist_is_one_sentence(capsys):
     assert board.main(["rank", "no such folder", "--seeds", "1", "--scenes", "2"]) == 2
     assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_no_scenes_give_no_questions_and_a_table_that_cannot_be_written_is_refused_first(tmp_path, monkeypatch, capsys):
+    assert board.main(["questions", "--seeds", "1", "--scenes", "0", "--out", str(tmp_path / "asked")]) == 2
+    assert "scenes is 0" in capsys.readouterr().err and not (tmp_path / "asked").exists()
+    monkeypatch.setattr(board, "rank", lambda *_, **__: pytest.fail("submissions were scored"))
+    assert board.main(["rank", str(tmp_path), "--seeds", "1", "--scenes", "2", "--out", str(tmp_path)]) == 2
+    assert "ends in .csv" in capsys.readouterr().err

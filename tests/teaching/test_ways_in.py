@@ -134,6 +134,12 @@ class TestBundle:
         installing = [line for line in text.splitlines() if "-m pip" in line]
         assert len(installing) == 1 and "--no-index" in installing[0] and "--isolated" in installing[0]
 
+    def test_a_folder_with_other_files_is_refused_in_one_sentence(self, tmp_path, capsys):
+        (tmp_path / "thesis.tex").write_text("precious")
+        assert load("bundle").main(["--out", str(tmp_path)]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("error: ") and said.count("\n") == 1 and "thesis.tex" in said
+
     def test_no_bundle_is_written_if_pip_fails(self, tmp_path, monkeypatch, capfd):
         bundle = load("bundle")
         monkeypatch.setattr(bundle, "pip", lambda *words: subprocess.run([sys.executable, "-c", "exit(3)"], check=True))

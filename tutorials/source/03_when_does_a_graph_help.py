@@ -2,15 +2,16 @@
 r"""
 # 03 — Find out when a graph helps
 
-*Runs on a laptop CPU, offline, in under a minute. About 75 minutes to read, try and solve.*
+*Runs on a laptop CPU, offline, in under a minute. About 90 minutes to read, try and solve.*
 
 **By the end you can**
 
-- build a test that no bag of words can pass: a true caption beside the same words in another order;
+- build a test that no bag of words can pass, and prove that none can: a true caption beside the same words in another order;
 - say which step of a recipe makes the difference, and show it by taking that step out;
 - choose the relation that carries what a question asks for: dependents, typed relations, equal names;
 - recognise a question for which a graph gains nothing, and report that as plainly as a gain;
-- report an accuracy over several seeds with an interval.
+- report an accuracy over several seeds with an interval, and compare two models pair by pair;
+- find out what a model knows without seeing the picture.
 
 **You need** notebooks 00 to 02 (the graph of an image and a sentence; steps and recipes), and PyTorch's optimisers.
 
@@ -51,6 +52,7 @@ from hetero_xmodal.message_passing import (
 dgl = require_dgl()
 
 # %%
+torch.set_num_threads(1)  # small tensors: a second thread costs more than it gives
 report = hx.doctor()
 print(report.summary())
 
@@ -74,8 +76,51 @@ fail here. [Winoground (Thrush and others, 2022)](https://doi.org/10.48550/arXiv
 the models of its time were hardly better than chance; [ARO (Yuksekgonul and others, 2023)](https://doi.org/10.48550/arXiv.2210.01936)
 has tens of thousands and found that many models *behave like bags of words*.
 
-**In symbols.** With the mean over the $n$ words, $\bar h = \frac1n \sum_i E x_i$, every exchange of two words leaves the sum, and so $\bar h$,
-as it was. This holds for every function of the *set* of words: see [Deep Sets (Zaheer and others, 2017)](https://doi.org/10.48550/arXiv.1703.06114).
+**A proof in two lines.** Let $\pi$ be the exchange, so that the second caption has the word $x_{\pi(i)}$ at place $i$. A sum does not depend on the order of its terms, so for every embedding $E$ and
+every function $f$ of the mean word and the picture
+
+$$\bar h_\pi = \frac1n \sum_{i=1}^n E\, x_{\pi(i)} = \frac1n \sum_{i=1}^n E\, x_i = \bar h,
+\qquad s_\text{true} - s_\text{false} = f(\bar h, \text{picture}) - f(\bar h_\pi, \text{picture}) = 0 .$$
+
+This is true before, during and after any training, for any width and any $f$, a deep network too; and for every other function of the *multiset* of words:
+see [Deep Sets (Zaheer and others, 2017)](https://doi.org/10.48550/arXiv.1703.06114).
+
+**Do positions help?** Add a vector $p_i$ for the place $i$ to each word, as a transformer does, and take the mean: $\frac1n \sum_i (E x_{\pi(i)} + p_i) = \bar h + \bar p$, the same again. A place has to meet *its*
+word in some way that is not a sum.
+
+**Do pairs of neighbours help?** A *bag of bigrams* counts *red bird* and *green box*. It solves the captions above, and one more adjective defeats it:
+"""
+
+# %%
+from collections import Counter
+
+
+def bigrams(caption):
+    """How often each pair of neighbouring words occurs."""
+    words = caption.split()
+    return Counter(zip(words, words[1:], strict=False))
+
+
+def arcs(caption):
+    """How often each pair (word, its head) occurs in the parse."""
+    tokens = hx.parse_sentence(caption).tokens
+    return Counter((token.text, tokens[token.head].text) for token in tokens)
+
+
+# %%
+short = ("a red bird and a green box", "a green bird and a red box")
+long = tuple(caption.replace("bird", "small bird") for caption in short)
+long = tuple(caption.replace("box", "small box") for caption in long)
+for name, (one, two) in {"short": short, "long": long}.items():
+    words = Counter(one.split()) == Counter(two.split())
+    pairs, edges = bigrams(one) == bigrams(two), arcs(one) == arcs(two)
+    print(f"{name}: same words {words}, same bigrams {pairs}, same arcs {edges}")
+
+# %% [markdown]
+r"""
+An arc joins *red* with *bird* however many words stand between them: **an edge is a neighbourhood of meaning and not of place.** (Sentences like these are rare in tests. When
+[Diwan and others (2022)](https://doi.org/10.48550/arXiv.2211.00768) went through Winoground, they found that many of its pairs ask for more than the exchange, such as common sense
+or a very small object.)
 """
 
 # %% [markdown]
@@ -201,6 +246,33 @@ regions that it looks at: how well they **match**. `match` is an update of our o
 becomes {bird, red, ...}, and with the region {bird, red} it shares **2**; *box* likewise shares 2 with its region. In the false caption *bird* becomes
 {bird, green, ...}: it shares **1** with the bird (the name) and 1 with the box (the colour). 2 > 1, so the true caption wins. Without step 1 *bird* is
 {bird} in both captions and shares 1 with its region, and *red* shares 1 with whatever is red: no difference, a tie.
+
+**The same in matrices.** With $E = I$, $X$ (words, names), $V$ (regions, names) and $A$ the adjacency matrix of the dependents, all that two sets share is in one product,
+
+$$H' = (I + A)\, X, \qquad \text{shared} = H' V^\top \quad \text{(words, regions)}, \qquad \text{shared}_{ij} = h_i' \cdot v_j .$$
+"""
+
+# %%
+names = ["red", "bird", "green", "box"]
+column = {name: k for k, name in enumerate(names)}
+X = torch.eye(4)  # four words, each with its own column
+V = torch.tensor([[1.0, 1, 0, 0], [0, 0, 1, 1]])  # the red bird, the green box
+rows = {}
+for title, heads in {
+    "true": {"red": "bird", "green": "box"},
+    "false": {"green": "bird", "red": "box"},
+}.items():
+    A = torch.zeros(4, 4)
+    for dependent, head in heads.items():
+        A[column[head], column[dependent]] = 1
+    for step, hears in (("with step 1", A), ("without", 0 * A)):
+        shared = (X + hears @ X) @ V.T  # (words, regions)
+        rows[title, step] = shared.amax(1).tolist()
+pd.DataFrame(rows, index=names).T.assign(sum=lambda table: table.sum(axis=1))
+
+# %% [markdown]
+r"""
+The best region of each word, and the sum over the words: 6 against 4 with step 1, and 4 against 4 without it. Everything that training has to do below is to find such columns.
 """
 
 # %% tags=["define"]
@@ -248,8 +320,14 @@ print(Matcher(colour_steps(), colour_train[2]).recipe)
 
 # %% [markdown]
 r"""
-**Training.** The loss of a pair of captions is $\log(1 + e^{s_\text{false} - s_\text{true}})$: it falls when the true one gets the higher score. All
-training pairs form one batch.
+**Training.** The loss of a pair of captions is a function of the difference $\Delta$ of their scores: it falls when the true one gets the higher score. All
+training pairs form one batch. With $\sigma(z) = 1 / (1 + e^{-z})$ and the parameters $\theta$,
+
+$$L = \log\big(1 + e^{-\Delta}\big), \quad \Delta = s_\text{true} - s_\text{false}, \qquad
+\frac{\partial L}{\partial \theta} = -\sigma(-\Delta) \left( \frac{\partial s_\text{true}}{\partial \theta} - \frac{\partial s_\text{false}}{\partial \theta} \right) .$$
+
+**On paper:** at $\Delta = 0$ the loss is $\ln 2 = 0.693$ and the factor $\sigma(0) = \frac12$; at $\Delta = 2$ the loss is $\ln(1 + e^{-2}) = 0.127$ and the factor $0.119$, so pairs that are right already
+teach little. If both captions give the model the same input, the bracket is **zero**, whatever the factor is.
 """
 
 # %% tags=["define"]
@@ -295,6 +373,21 @@ def trained(steps, data, seed=0):
     torch.manual_seed(seed)
     model = Matcher(steps() if callable(steps) else steps, data[2])
     return model, train(model, data)
+
+# %% [markdown]
+r"""
+Before any training, the gradient of the loss already says who can learn. The sum of the sizes of all its entries:
+"""
+
+# %%
+for name, steps in {"mean pool": mean_pool_steps, "three steps": colour_steps}.items():
+    torch.manual_seed(0)
+    model = Matcher(steps(), colour_train[2])
+    true, false = model(colour_train[0], colour_train[1]).chunk(2)
+    nn.functional.softplus(false - true).mean().backward()
+    parameters = [p for p in model.parameters() if p.grad is not None]
+    size = sum(p.grad.abs().sum().item() for p in parameters)
+    print(f"{name}: {size:.6f}")
 
 # %% [markdown]
 r"""
@@ -345,6 +438,10 @@ with one matrix $W_p$ for every predicate $p$: the relational graph convolution 
 [Schlichtkrull and others (2018)](https://doi.org/10.48550/arXiv.1703.06103). The object of a relation hears its subject through $W_p$, so *tree* becomes
 "a tree that has a dog to its left"; the region does too, and both match if the dog and the side are the same. In the false caption it is *dog* that
 hears *tree*.
+
+**On paper,** with single numbers: *dog* is 1, *tree* is 10, and $W_\text{left of}$ multiplies by 100. In the true caption, and among the regions, *tree* hears *dog*: $10 + 100 \cdot 1 = 110$, and *dog* stays 1.
+In the false caption *dog* hears *tree*: $1 + 100 \cdot 10 = 1001$, and *tree* stays 10. The regions (1, 110) agree with (1, 110), not with (1001, 10). If only the words heard, the regions would be (1, 10) and would
+agree with neither; if neither side heard, with both.
 """
 
 # %% tags=["define"]
@@ -393,12 +490,62 @@ this way; the same was known of questions about pictures
 
 # %% [markdown]
 r"""
+**A model that does not see the picture.** Keep the first step among the words, leave the regions out, and let the score be a linear function of the mean word. If it beats a coin, the *captions* give
+the answer away:
+"""
+
+# %%
+def blind_steps():
+    """Words hear their subjects, and are pooled; no region anywhere."""
+    maps = {p: nn.Linear(64, 64, bias=False) for p in PREDICATES}
+    along = [("word", p, "word") for p in PREDICATES]
+    send = {relation: maps[relation[1]] for relation in along}
+    return [Step("words hear", [*along, itself("word")], send=send), pool()]
+
+
+blind, _ = trained(blind_steps, relation_train)
+print(f"relations, without the picture: {accuracy(blind, relation_test):.3f}")
+print(f"relations, with the picture:    {accuracy(model, relation_test):.3f}")
+for_colours, _ = trained(blind_steps, colour_train)
+print(f"colours, without the picture:   {accuracy(for_colours, colour_test):.3f}")
+
+# %% [markdown]
+r"""
+Well above one half for relations: some subjects are likelier, as the fold-out says. So the honest baseline of a swap set is **not one half but the blind model**, and what the picture adds is the difference to it.
+For colours this model is a coin: it listens along relations only, and there the swapped captions do not differ.
+"""
+
+# %% [markdown]
+r"""
 ## 5. Counts: a sum knows what a mean forgets
 
 *Two dogs and one ball* against *one dog and two balls*. *Two* depends on *dogs*, so step 1 binds the number to its noun. But now step 2 matters as well:
 attention is a weighted **mean**, and the mean of two equal dogs is one dog. A **sum** with a gate for every region,
 $g_{ij} = \sigma(W h_i \cdot v_j)$, is twice as long for two dogs. That sums tell multisets apart and means do not is the point of
 [Xu and others (2019)](https://doi.org/10.48550/arXiv.1810.00826).
+
+**In symbols**, for a word that has the score $q$ with each of $c$ equal dogs $v$, while all other regions together contribute $R$ to the denominator:
+
+$$\underbrace{\frac{c\, e^{q}}{c\, e^{q} + R}}_{\text{weight of all dogs}} v \;\approx\; v \quad \text{if } e^q \gg R,
+\qquad\text{but}\qquad \sum_{j=1}^{c} \sigma(q)\, v = c\; \sigma(q)\, v .$$
+
+The better attention knows what it looks for, the less it can count:
+"""
+
+# %%
+rows = {}
+for q in (0.0, 2.0, 8.0):
+    c = torch.tensor([1.0, 2.0, 3.0])
+    weight = c * math.exp(q) / (c * math.exp(q) + 1)  # R = 1: one other region
+    gated = c * torch.sigmoid(torch.tensor(q))
+    rows[q] = [*weight.tolist(), *gated.tolist()]
+ways = [(way, f"{k} dogs") for way in ("attention", "gated sum") for k in (1, 2, 3)]
+columns = pd.MultiIndex.from_tuples(ways)
+pd.DataFrame(rows, index=columns).T.rename_axis("score q").round(3)
+
+# %% [markdown]
+r"""
+In the last row attention has 1.000 for every number of dogs. The recipe for counts therefore has a gate:
 """
 
 # %% tags=["define"]
@@ -479,6 +626,51 @@ Read the two last columns from the top. If a caption lists names, words that loo
 *boat and dog* the second noun depends on the first, so *boat* hears *dog*, and looks at the dog as well. For the world's own captions step 1 gains a little: most
 pictures differ in *some* thing that is named, and only a few differ in nothing but what is what colour. A test made of such questions hardly shows whether a model
 understands that, and this is how retrieval is usually tested.
+
+**How sure is a share?** If each of $n$ independent test pairs is right with probability $p$, the share that is right has the standard error
+
+$$\mathrm{SE} = \sqrt{\frac{p\,(1 - p)}{n}} .$$
+
+For $p = 0.95$ and $n = 300$ that is $0.0126$: a difference of one hundredth between two columns means nothing by itself. This is the chance of the *test set*. The chance of the **seed** (start and order of training) is
+another one, and is seen only by training again ([Bouthillier and others, 2021](https://doi.org/10.48550/arXiv.2103.03098)). With $k$ seeds, mean $\bar a$ and standard deviation $\hat\sigma$ (divide by
+$k - 1$), the interval of [Student (1908)](https://doi.org/10.1093/biomet/6.1.1) is
+
+$$\bar a \pm t_{k-1}\, \frac{\hat\sigma}{\sqrt k}, \qquad t_4 = 2.776 \text{ for 95 % and } k = 5 .$$
+
+**On paper:** five accuracies .94, .98, .96, .97, .95 have the mean $0.96$; the squares of the deviations sum to $0.0010$, so $\hat\sigma = \sqrt{0.0010 / 4} = 0.0158$, and the half width is
+$2.776 \cdot 0.0158 / \sqrt 5 = 0.0196$. With three seeds $t_2 = 4.303$: fewer seeds cost twice, in $\sqrt k$ and in $t$.
+
+**Two models on the same pairs** are compared pair by pair, which is sharper than two intervals side by side. Only pairs on which they *differ* count. If neither model is better, each of those is a coin, so the probability of $b$ wins or
+more out of $b + c$ is a binomial sum ([Dietterich, 1998](https://doi.org/10.1162/089976698300017197), discusses such tests); twice that, for both sides:
+
+$$P = \frac{2}{2^{b+c}} \sum_{k=b}^{b+c} \binom{b+c}{k} .$$
+"""
+
+# %%
+def hits(model, data):
+    """For each pair whether the true caption has the higher score."""
+    with torch.no_grad():
+        true, false = model(data[0], data[1]).chunk(2)
+    return true > false + 1e-4
+
+
+def sign_test(first, second):
+    """Wins of either side, and the two-sided probability if neither is better."""
+    b, c = int((first & ~second).sum()), int((second & ~first).sum())
+    more, n = max(b, c), b + c
+    tail = sum(math.comb(n, k) for k in range(more, n + 1)) / 2**n
+    return b, c, min(1.0, 2 * tail)
+
+
+seeing, guessing = hits(model, relation_test), hits(blind, relation_test)
+for k in (5, 10, 20, 40, len(seeing)):  # on the first k pairs only
+    b, c, P = sign_test(seeing[:k], guessing[:k])
+    print(f"{k} pairs: {b} wins with the picture, {c} without: P = {P:.2g}")
+
+# %% [markdown]
+r"""
+Swapped relations, with and without the picture: the difference of section 4 is large, and yet a handful of pairs cannot show it. Five wins without a loss have $P = 2 / 2^5 = 0.063$, six have
+$0.031$: **a test needs enough pairs on which the models differ.** `hx.metrics.paired_comparison` does this for any measure, with an interval.
 
 **One seed is no result.** `python benchmarks/swap_table.py` trains all of these models from five seeds, with the functions of this notebook. Mean, and
 half the width of the 95 % interval (Student's t with 4 degrees of freedom). The settings were found while looking at scores of these very test pairs, so the
@@ -724,6 +916,7 @@ r"""
 - **A graph helps where the answer is in the edges.** Same words, other edges: without them every model tosses a coin.
 - Which edges: *dependents* bind adjectives and numbers to nouns; *typed relations* tell who stands where; both sides must hear.
 - **How** messages are combined matters too: a sum can count, a mean forgets how many there were.
+- A blind model, an interval over seeds and a comparison pair by pair belong beside every such number.
 - Where names decide, a graph gains nothing, and edges that mix two things can cost something. Say so, and show the test that was used.
 
 **What we left out.** Regions were true here. With detected ones there are errors of seeing as well, and the same ladder of models tells the two kinds apart.

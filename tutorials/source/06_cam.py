@@ -2,12 +2,12 @@
 r"""
 # 06 — Let an image and a sentence edit each other: bridges and masks (CAM)
 
-*Runs on a laptop CPU, offline, in under a minute. About 90 minutes to read, try and solve.*
+*Runs on a laptop CPU, offline, in under a minute. About 105 minutes to read, try and solve.*
 
 **By the end you can**
 
 - say what a bridge node is, and follow a word's message through it into the image graph, on paper (E1 and E2);
-- avoid the order trap of E2, and say what another wiring of the bridges changes;
+- write the same layer as matrices, compare the two, and avoid the order trap of E2;
 - compute pooling and masks on numbers that fit on paper (E3 to E6), and write them as steps;
 - say what happens if the two sides share no object, and measure what the bridges are worth;
 - edit images and sentences with the trained model, and read what it did, or refused to do.
@@ -206,12 +206,82 @@ pd.DataFrame(rows, index=["before", "after E1", "after E2"]).T
 
 # %% [markdown]
 r"""
+**The same from scratch.** In matrices, let $E_I$ $(n_I \times K)$ have a 1 where region $i$ owns bridge $k$, and let $A_I$ be the relations among the regions. A copy is a neighbour of its counterpart and of
+that region's neighbours, so the extended graph of the image is
+
+$$A_{EI} = \begin{pmatrix} A_I & C_I \\ C_I^\top & 0 \end{pmatrix}, \qquad C_I = E_I + A_I E_I \qquad ((n_I + K) \times (n_I + K)),$$
+
+and E2 changes the rows of the owners alone, everything on the right as it was after E1:
+
+$$H_I \leftarrow H_I + E_I \Big( (\lambda_1 - 1)\, E_I^\top H_I + \lambda_2\, \big( B_S + E_S^\top H_S \big) \Big).$$
+
+$E^\top$ collects the rows of the owners, $E$ puts them back. For the sentence exchange $I$ and $S$.
+"""
+
+# %% tags=["define"]
+def extended(A, E):
+    """Relations A (n, n) and owners E (n, K) -> the extended graph (n + K, n + K)."""
+    beside = E + A @ E
+    above, below = (A, beside), (beside.T, torch.zeros(E.shape[1], E.shape[1]))
+    return torch.cat([torch.cat(above, 1), torch.cat(below, 1)])
+
+
+def normalised(A):
+    """D^-1/2 (A + Id) D^-1/2."""
+    A = A + torch.eye(len(A))
+    root = A.sum(1).rsqrt()
+    return root[:, None] * A * root
+
+# %% tags=["define"]
+def layer(H, A, E):
+    """E1 and E2 in matrices; each argument is a pair (image, sentence)."""
+    copies = [E[1 - side].T @ H[1 - side] for side in (0, 1)]
+    after = []
+    for side in (0, 1):
+        rows = torch.cat([H[side], copies[side]])
+        after.append((normalised(extended(A[side], E[side])) @ rows).relu())
+    own = [a[: len(h)] for a, h in zip(after, H, strict=True)]
+    B = [a[len(h) :] for a, h in zip(after, H, strict=True)]
+    merged = []
+    for side, other in ((0, 1), (1, 0)):
+        heard = B[other] + E[other].T @ own[other]
+        change = -0.5 * E[side].T @ own[side] + 0.5 * heard
+        merged.append(own[side] + E[side] @ change)
+    return merged
+
+# %%
+joined = torch.tensor([[0.0, 1.0], [1.0, 0.0]])  # bird and tree; blue and bird
+owners = (torch.tensor([[1.0], [0.0]]), torch.tensor([[0.0], [1.0]]))
+mine = layer((x["visual"]["x"], x["word"]["x"]), (joined, joined), owners)
+for side, rows in zip(("visual", "word"), mine, strict=True):
+    same = torch.allclose(rows, trace.states[side]["h1"])
+    print(side, rows.numpy().round(3), f"as the recipe: {same}", sep="\n")
+
+# %% [markdown]
+r"""
 Three messages reach the region bird in E1, one of them from the copy of a word:
 """
 
 # %%
 heard = trace.table(step=2, node_type="visual", node=0)
 heard[["source", "destination", "along", "weight"]].round(3)
+
+# %% [markdown]
+r"""
+**Why divide by both degrees?** Because then nothing grows, however many layers follow. The vector with the entries $\sqrt{D_i}$ is left as it is,
+
+$$\hat A\, D^{1/2} \mathbf{1} = D^{-1/2} (A + \mathrm{Id})\, \mathbf{1} = D^{-1/2} D\, \mathbf{1} = D^{1/2} \mathbf{1},$$
+
+so 1 is an eigenvalue, and no other one is larger in size. The others decide how fast differences vanish. In the toy all three nodes are joined, the eigenvalues are $1, 0, 0$, and **one** convolution makes
+all nodes equal, as you saw on paper: a graph in which everything is related to everything is smoothed at once. This is why E2 keeps a part of the old state.
+"""
+
+# %%
+lines = torch.diag(torch.ones(3), 1)
+chain = lines + lines.T  # four regions in a row
+for name, A in (("all joined", extended(joined, owners[0])), ("a chain", chain)):
+    values = torch.linalg.eigvalsh(normalised(A))
+    print(f"{name}: {values.numpy().round(2) + 0.0}")
 
 # %% [markdown]
 r"""
@@ -247,8 +317,38 @@ pd.DataFrame(responses, index=index).T.round(3)
 
 # %% [markdown]
 r"""
+A table of differences is one column of a **Jacobian**. For one layer it can be read off the equations: the copy and the word each hear *blue* with the weight $\tfrac13$, and E2 halves their sum,
+
+$$\frac{\partial H_{\text{bird}, I}}{\partial x_{\text{blue}}} = \lambda_2 \Big( \hat A_{ES}[o_{IS}, \text{blue}] + \hat A_{ES}[o_S, \text{blue}] \Big) = \tfrac12 \big( \tfrac13 + \tfrac13 \big) = \tfrac13 .$$
+
+For two layers the product rule walks all paths for us; autograd is the quickest way to see which word a region depends on:
+"""
+
+# %%
+def jacobian(graph, layers):
+    """How the second component of each region depends on that of each word."""
+    recipe = Recipe(cam_steps(layers))
+
+    def regions(words):
+        states = {"visual": x["visual"], "word": {"x": words}}
+        return recipe(graph, states)["visual"][f"h{layers}"]
+
+    whole = torch.autograd.functional.jacobian(regions, x["word"]["x"])
+    return whole[:, 1, :, 1].numpy().round(3)
+
+# %%
+names = {"index": ["bird", "tree"], "columns": ["word 1", "word 2"]}
+found = {
+    "blue bird, 1 layer": jacobian(toy, 1),
+    "blue bird, 2 layers": jacobian(toy, 2),
+    "blue house, 2 layers": jacobian(apart, 2),
+}
+pd.concat({k: pd.DataFrame(rows, **names) for k, rows in found.items()})
+
+# %% [markdown]
+r"""
 Read the table row by row. After one layer *blue* has reached the bird but not the tree: E2 updates the region that owns the copy. In the second
-layer the bird passes it on to its neighbour. Without a shared object no message of a word ever reaches the image, however many layers there are.
+layer the bird passes it on to its neighbour. (The *noun* is ahead of its adjective: the tree hears it in the first layer, because the copy of the word stands beside the tree.) Without a shared object no message of a word ever reaches the image, however many layers there are.
 
 ## 4. Which nodes matter? Pooling and masks (E3 to E6)
 
@@ -256,8 +356,11 @@ Now every node gets a weight, the mask, once for the new image and once for the 
 
 ![From left to right: regions and words after E1 and E2; the pooled pair, E3; two masks, E4 and E5, one for the image and one for the sentence; the image decoder and the text decoder, which read the masked nodes, E6.](images/masks.svg)
 
-$$h_{IS} = \operatorname{mean}\,[H_I ; H_S], \qquad M_m = \sigma\Big(\max_{p}\; [H_I ; H_S]\,W_m^{(p)}\,h_{IS}\Big), \qquad
-H_{G_m} = \mathrm{MLP}\big([H_I ; H_S] \odot M_m\big), \qquad m \in \{I, S\}$$
+$$h_{IS} = \operatorname{mean}\,[H_I ; H_S] \in \mathbb{R}^d \qquad \text{(E3)}$$
+
+$$M_m = \sigma\Big(\max_{p}\; [H_I ; H_S]\,W_m^{(p)}\,h_{IS}\Big) \in (0, 1)^{n_I + n_S}, \qquad m \in \{I, S\} \qquad \text{(E4, E5)}$$
+
+$$H_{G_m} = \mathrm{MLP}\big([H_I ; H_S] \odot M_m\big) \qquad \text{(E6)}$$
 
 **On paper.** Regions $(1, 0)$ and $(0, 2)$; words $(1, 1)$, $(-1, 0)$, $(0, 0)$. The pooled state is
 $(1 + 0 + 1 - 1 + 0,\; 0 + 2 + 1 + 0 + 0)/5 = (0.2, 0.6)$. For the image let both perspectives $p$ be the identity: the scores are
@@ -265,7 +368,12 @@ $0.2,\; 1.2,\; 0.8,\; -0.2,\; 0$, and the sigmoid maps them to $0.550,\; 0.769,\
 pooled state gets a large weight, one that points away from it a small one.
 
 For the sentence let the second perspective be *minus* the identity. The maximum takes the larger score of the two: only the fourth node changes, from
-$-0.2$ to $0.2$, so $0.550$. **A further perspective can raise a node's weight, never lower it.**
+$-0.2$ to $0.2$, so $0.550$. **A further perspective can raise a node's weight, never lower it.** Compare three ways to join the gates $\sigma(s_p)$ of several perspectives into one weight:
+
+$$\text{or:}\;\; \sigma\big(\max_p s_p\big) = \max_p \sigma(s_p), \qquad \text{noisy or:}\;\; 1 - \prod_p \big(1 - \sigma(s_p)\big), \qquad \text{and:}\;\; \prod_p \sigma(s_p) .$$
+
+For the fourth node, with the gates $0.450$ and $0.550$, they give $0.550$, $1 - 0.550 \cdot 0.450 = 0.752$ and $0.248$. The maximum is the careful *or*: one good reason keeps a node, two half reasons do not add up to a
+whole one. A product would let every perspective veto.
 """
 
 # %% tags=["define"]
@@ -308,6 +416,33 @@ masks.round(3)
 
 # %% [markdown]
 r"""
+**What goes wrong: the mean of the means.** E3 pools regions and words *together*,
+
+$$h_{IS} = \frac{\sum_{i=1}^{n_I} H_{I,i} + \sum_{k=1}^{n_S} H_{S,k}}{n_I + n_S} \;\ne\; \frac12 \Big( \frac{1}{n_I} \sum_i H_{I,i} + \frac{1}{n_S} \sum_k H_{S,k} \Big),$$
+
+unless there are as many words as regions. **On paper:** regions $1, 2, 3$ and one word $10$. Together $16 / 4 = 4$; the mean of the means is $(2 + 10) / 2 = 6$, and the one word counts as much as three regions.
+In a `Step` relations that stand in one list are gathered together; two steps would be the other thing.
+"""
+
+# %%
+one_word = hx.build_graph(
+    hx.SceneGraph([hx.SceneObject("bird", box=(k, 0, k + 9, 9)) for k in range(3)]),
+    hx.parse_sentence("bird"),
+)
+three, ten = torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([[10.0]])
+# %%
+both_sides = [attends("visual", "pair"), attends("word", "pair")]
+for name, lists in (("together", [both_sides]), ("apart", [[a] for a in both_sides])):
+    means = []
+    for relations in lists:
+        pool = Step("pool", relations, gather="mean")
+        recipe = Recipe([pool], adds={"pair": 1})
+        after = recipe(one_word, {"visual": three, "word": ten})
+        means.append(after["pair"]["h"].item())
+    print(f"{name}: {means}, so {np.mean(means):g}")
+
+# %% [markdown]
+r"""
 E6 multiplies every node by its mask. A node with a small weight is not deleted: it keeps its row, so that images with different numbers of regions
 can be batched, and so that nothing jumps while a mask decreases from 0.1 to 0.05.
 
@@ -315,7 +450,34 @@ can be batched, and so that nothing jumps while a mask decreases from 0.1 to 0.0
 With a softmax nodes compete: in a sentence of thirty words each would get little. A gate decides for every node by itself; all may be kept, or none. (Notebook 03
 needed a gate for the same reason: it can count.)
 </details>
+"""
 
+# %% [markdown]
+r"""
+**What keeps the masks apart?** Nothing so far: with all masks at 1 the image is decoded from everything, and so is the sentence. The loss of the masks asks for small ones that differ in size,
+
+$$L_M = \lVert M_I \rVert_2 + \lVert M_S \rVert_2 + \frac{\gamma}{\big|\, \lVert M_I \rVert_1 - \lVert M_S \rVert_1 \big| + \epsilon} \qquad \text{(E8)} .$$
+
+**On paper**, with the masks above and $\gamma = 1$: the norms are $1.350$ and $1.386$; the sums $2.958$ and $3.058$ differ by $0.100$, so the last term is $10.0$ and outweighs the others by far. Look at it as a
+function of the difference $\Delta$: its slope is $-\gamma / \Delta^2$, so it pushes hardest where the masks agree, by a force without bound, and **it has no minimum**: it is content only at infinity. That is why the package
+divides the sums by the number of nodes, chooses $\epsilon = 10^{-3}$, and thereby limits the term.
+"""
+
+# %%
+M_I, M_S = (torch.tensor(masks[name].to_numpy()) for name in masks)
+difference = (M_I.sum() - M_S.sum()).abs()
+print(f"norms {M_I.norm():.3f} and {M_S.norm():.3f}, last term {1 / difference:.2f}")
+# %%
+rows = {}
+for delta in (1.0, 0.1, 0.01, 0.0):
+    d = torch.tensor(delta, requires_grad=True)
+    term = 1 / (d + 1e-3)
+    term.backward()
+    rows[delta] = {"last term": term.item(), "slope": d.grad.item()}
+pd.DataFrame(rows).T.rename_axis("difference of the sums").round(1)
+
+# %% [markdown]
+r"""
 ## 5. The trained model: what runs is what you wrote
 
 The package ships a small CAM, trained on birds of the default world. Compare the list with yours: two layers, learned maps, and masks.
@@ -335,7 +497,24 @@ paints, and a **matte** gives, for every pixel, how much of the paint is used. *
 a part of the bird is covered by the same part of another bird; the answer is the original, and only the sentence tells its colour, so copying the input is wrong. *Edit*:
 the caption's words are swapped; the image is not known, so a discriminator ([Goodfellow and others, 2014](https://doi.org/10.48550/arXiv.1406.2661)) judges whether the
 output looks real and fits the words. The sentence *is* known: it is the caption before the swap.
+
+**Fitting the words is a product.** The discriminator of [TAGAN (Nam and others, 2018)](https://doi.org/10.48550/arXiv.1810.11919) gives each word $w$ a probability $p_w$ that the image shows it, and each word an
+attention weight $\alpha_w$:
+
+$$D(x, T) = \prod_w p_w^{\,\alpha_w} = \exp \sum_w \alpha_w \log p_w, \qquad \sum_w \alpha_w = 1 .$$
+
+**On paper**, $p = (0.8, 0.5)$ and $\alpha = (0.75, 0.25)$: $0.8^{0.75} \cdot 0.5^{0.25} = 0.846 \cdot 0.841 = 0.711$. It is a weighted *geometric* mean, and the difference from the ordinary one is the point: a word that is clearly not
+shown cannot be outvoted.
 """
+
+# %%
+weight = torch.tensor([0.75, 0.25])
+rows = {}
+for p in ((0.8, 0.5), (0.8, 0.05), (0.8, 0.0005)):
+    shown = torch.tensor(p)
+    product = (weight * shown.log()).sum().exp().item()
+    rows[str(p)] = {"product": product, "ordinary mean": (weight * shown).sum().item()}
+pd.DataFrame(rows).T.rename_axis("word by word").round(3)
 
 # %% alt="The edited image beside the input, both sentences, and bars with the weight of every region and word in both masks."
 result = hx.manipulate(example.image, example.instruction, model=cam)
@@ -480,7 +659,27 @@ show(
 r"""
 Go through them one by one. What was removed without a trace, and where does the filling show? Did what moved keep its texture? If an image is unchanged, ask
 `edit.notes` why. Notebook 07 measures how often an edit succeeds.
+"""
 
+# %% [markdown]
+r"""
+**Neighbouring methods.** How does a sentence reach the right place of an image, and what may it change there?
+
+| method | how words and places meet | what is changed |
+|---|---|---|
+| [sg2im (Johnson and others, 2018)](https://doi.org/10.48550/arXiv.1804.01622) | they do not: the scene graph is the input | the whole image is made anew |
+| [SIMSG (Dhamo and others, 2020)](https://doi.org/10.48550/arXiv.2004.03677) | somebody edits the scene graph of the image | the boxes of the nodes that changed |
+| [TAGAN (Nam and others, 2018)](https://doi.org/10.48550/arXiv.1810.11919) | one vector for the sentence, at every place; words in the discriminator alone | all features, with a skip connection |
+| [ManiGAN (Li and others, 2020)](https://doi.org/10.48550/arXiv.1912.06203) | scale and shift of text features by image features, $h \odot W(v) + b(v)$ | all features, corrected in detail afterwards |
+| [ViLBERT (Lu and others, 2019)](https://doi.org/10.48550/arXiv.1908.02265) | every word attends to every region, and back | nothing; made for matching and questions |
+| [Prompt-to-prompt (Hertz and others, 2022)](https://doi.org/10.48550/arXiv.2208.01626) | attention maps of a diffusion model, kept or exchanged | where the changed word attends |
+| CAM | bridges, where both sides name an object | what masks and matte let pass |
+
+Attention between all pairs *learns* where to look, and needs data for it; bridges *know*, by name, and fail where the names fail. Section 6 measured the first half of that sentence, quiz question 4 is about the second.
+"""
+
+# %% [markdown]
+r"""
 ## 8. A pitfall, on purpose
 
 Boxes are measured in pixels. If you resize an image but pass the scene graph of the original, every box is in the wrong place, and the edit would be

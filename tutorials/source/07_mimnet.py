@@ -2,12 +2,13 @@
 r"""
 # 07 — Edit and judge: CAM and MIM-Net side by side, memories as nodes
 
-*Runs on a laptop CPU, offline, in under a minute. About 90 minutes to read, try and solve.*
+*Runs on a laptop CPU, offline, in under a minute. About 105 minutes to read, try and solve.*
 
 **By the end you can**
 
 - say how a memory becomes part of a graph: memories are nodes, and recalling is receiving messages;
 - follow two words on paper: what they recall, and where in the image they act (equations 2 to 4, 9 and 10);
+- read attention as kernel regression, and say what a memory can never recall;
 - look inside a trained memory, and test by a swap what an edit depends on;
 - judge edits by *both*, what should change and what should stay, beside the unchanged input and the true answer;
 - predict which instructions an editor fails at, and train in two stages one of which leaves the memories untouched, bit for bit.
@@ -36,15 +37,19 @@ regions nor bridges: it takes the **structure** of the image, its lines, and rec
 | $\hat h_i, \bar h$ | the texture that word $i$ recalls; that of the whole sentence | $(l,)$ |
 | $v^c$ | features of the places of the image, conditioned on the texture | $(g^2, l)$ |
 | $\alpha$ | localisation: how much each place is changed, between 0 and 1 | $(g^2,)$ |
+| $v^i, v^u$ | features of the places of the given image; those of the finer grid after blending | $(g^2, l)$, $(4 g^2, l)$ |
 """
 
 # %%
+import math
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
+# %%
 import hetero_xmodal as hx
 from hetero_xmodal.environment import require_dgl
 from hetero_xmodal.message_passing import (
@@ -121,11 +126,61 @@ trace.table(step=1)[["source", "destination", "weight"]].round(3)
 
 # %% [markdown]
 r"""
+**Attention is kernel regression.** Statistics has known the formula since [Nadaraya (1964)](https://doi.org/10.1137/1109020): to estimate a value at $h$, average the known values, each weighed by a *kernel* of its distance. Write
+the softmax out, with $W$ the identity, and complete the square:
+
+$$\hat h = \frac{\sum_j k(h, m_j)\, m_j}{\sum_j k(h, m_j)}, \qquad k(h, m_j) = e^{h \cdot m_j} = \underbrace{e^{\lVert h \rVert^2 / 2}}_{\text{cancels}} \cdot \underbrace{e^{\lVert m_j \rVert^2 / 2}}_{\text{length}} \cdot \underbrace{e^{-\lVert h - m_j \rVert^2 / 2}}_{\text{Gaussian}} .$$
+
+So a word recalls what is *near* it, by a Gaussian of width 1, and in addition what is *long*. In the toy $m_3 = (1, 1)$ is longer than the others: $e^{2/2} = 2.718$ against $e^{1/2} = 1.649$, and so it gets as much weight
+as $m_1$, although it is farther from the first word. Two consequences:
+
+- Weights are positive and sum to 1, so every recalled texture, and every mean of them, lies **in the convex hull** of the memories. A colour that is no mixture of them cannot be recalled, whatever the word.
+- There is no $\sqrt{d}$ under the scores, as in transformers. Their scale decides how many memories take part: dividing by a temperature $T$ leads from *one* memory ($T \to 0$; or several, where scores are equal, as in the toy) to the mean of *all* ($T \to \infty$).
+"""
+
+# %%
+def kernel_weights(h, m, length=True):
+    """Words h (t, d), memories m (n, d) -> weights (t, n), by distances alone."""
+    k = (-torch.cdist(h, m).square() / 2).exp()
+    if length:
+        k = k * (m.square().sum(1) / 2).exp()
+    return k / k.sum(1, keepdim=True)
+
+# %%
+softmax = (h @ memory.T).softmax(1)
+print("softmax = kernel:", torch.allclose(kernel_weights(h, memory), softmax))
+nearness = kernel_weights(h, memory, length=False)
+print("by distance alone:", nearness.numpy().round(3), sep="\n")
+
+# %%
+rows = {}
+for temperature in (0.1, 1.0, 10.0):
+    a = (h @ memory.T / temperature).softmax(1)
+    entropy = -(a * (a + 1e-12).log()).sum(1)
+    rows[temperature] = {
+        "word 1 recalls": (a @ memory)[0].numpy().round(2).tolist(),
+        "word 2 recalls": (a @ memory)[1].numpy().round(2).tolist(),
+        "memories in use": entropy.exp().numpy().round(2).tolist(),
+    }
+pd.DataFrame(rows).T.rename_axis("T")
+
+# %% [markdown]
+r"""
+The last column is $e^{H}$, with $H = -\sum_j a_j \ln a_j$ the entropy of a word's weights: 1 if one memory takes part, $n$ if all do alike. Modern [Hopfield networks (Ramsauer and others,
+2021)](https://doi.org/10.48550/arXiv.2008.02217) are this very step, repeated; a codebook as in [VQ-VAE (van den Oord and others, 2017)](https://doi.org/10.48550/arXiv.1711.00937) is its limit $T \to 0$, which has no gradient and needs a trick in place of it.
+"""
+
+# %% [markdown]
+r"""
 Everything that the words contribute to the image passes **through this bottleneck**: no message goes from a word directly to a place of the image. Section 4 tests that.
 
 **One memory for a whole batch.** When graphs are batched, two images have two sets of regions. The memories must not be treated like that: they are parameters of the
-model, not part of an example. So the recipe adds `memory` as *shared*: one set of nodes, with edges to the words of *all* graphs. The gradient of a memory is then the sum
-over all sentences.
+model, not part of an example. So the recipe adds `memory` as *shared*: one set of nodes, with edges to the words of *all* graphs. With the graphs $g$ of a batch and the words $i \in g$ of each, the gradient
+of a memory is then a sum over all of them,
+
+$$\frac{\partial L}{\partial m_j} = \sum_{g} \sum_{i \in g} \frac{\partial L}{\partial \hat h_i}\, \frac{\partial \hat h_i}{\partial m_j} .$$
+
+A copy of the memories in each graph would give the same recalled textures, and a gradient for each copy, of which an optimiser would use one. The next cells check that the batch gives the sum of the singles.
 """
 
 # %%
@@ -140,12 +195,30 @@ edges = together.steps[0].edges["memory", "attends", "word"]
 memories = len(edges.source.unique())
 print(len(words), "words,", memories, "memories,", len(edges.source), "edges")
 
+# %%
+def memory_gradient(graph, states):
+    """The gradient of the sum of squares of all recalled textures."""
+    learned = memory.clone().requires_grad_()
+    after = textures(graph, {"word": states, "memory": learned})
+    after["word"]["recalled"].square().sum().backward()
+    return learned.grad
+
+# %%
+sizes = [graph.num_nodes("word") for graph in others]
+parts = zip(others, words.split(sizes), strict=True)
+singles = [memory_gradient(graph, states) for graph, states in parts]
+print("batch = sum of the singles:", end=" ")
+print(torch.allclose(memory_gradient(batch, words), sum(singles), atol=1e-5))
+
 # %% [markdown]
 r"""
 ## 2. Where does the sentence act? (equations 9 and 10)
 
-A sentence about wings should not change the sky. The **localising unit** compares each place with the sentence's texture: $\alpha = \sigma(v^c \cdot \bar h)$, and $\alpha$ blends
-new and old features. For the fine image, each place of a finer grid then receives messages from the *single words*, through gates:
+A sentence about wings should not change the sky. The **localising unit** compares each place with the sentence's texture, and its answer blends new and old features (equation 7; $U$ doubles the grid):
+
+$$\alpha_{xy} = \sigma\big(v^c_{xy} \cdot \bar h\big), \qquad v^u = U\big(\alpha \odot v^c + (1 - \alpha) \odot v^i\big) .$$
+
+$\alpha = 0$ keeps the given image, $\alpha = 1$ replaces it, and $\bar h = 0$, a sentence that says nothing, gives $\alpha = \tfrac12$ *everywhere*: there is no silence in this formula. For the fine image, each place of a finer grid then receives messages from the *single words*, through gates:
 
 $$h^f = \frac{1}{T} \sum_k \sigma\big(v^u \cdot \hat h_k\big)\, \hat h_k$$
 
@@ -163,6 +236,58 @@ localise = Recipe(
 v_c = torch.tensor([[1.0, 2.0], [-1.0, 0.0], [0.5, -0.5]])
 where = localise(toy, {"texture": texture, "patch": {"vc": v_c}})["patch"]["alpha"]
 where.detach().flatten().numpy().round(3)
+
+# %% [markdown]
+r"""
+**On paper, the blend.** If the given image has $v^i = (2, 0)$ at the first place, the blended features are $0.900 \cdot (1, 2) + 0.100 \cdot (2, 0) = (1.100, 1.801)$. **And the fine grid:** a place with $v^u = (1, 0)$ compares itself with the two recalled
+textures, $(0.845, 0.578)$ and $(0.532, 0.937)$: $\sigma(0.845) = 0.699$ and $\sigma(0.532) = 0.630$, so
+$h^f = \tfrac12 \big(0.699\,(0.845, 0.578) + 0.630\,(0.532, 0.937)\big) = (0.463, 0.497)$. A place with $v^u = 0$ gets gates of one half: half of the mean. Equation 10 from scratch, and as a step:
+"""
+
+# %%
+def refine(v_u, recalled):
+    """Equation 10: places v_u (p, l), words recalled (T, l) -> (p, l)."""
+    gates = (v_u @ recalled.T).sigmoid()
+    return gates @ recalled / len(recalled)
+
+# %%
+v_i = torch.tensor([[2.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
+alpha = where.detach()
+print("blended:", (alpha * v_c + (1 - alpha) * v_i).numpy().round(3), sep="\n")
+v_u = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+with torch.no_grad():
+    mine = refine(v_u, recalled)
+print("fine:", mine.numpy().round(3), sep="\n")
+
+# %%
+gated = Step(
+    "refine",
+    attends("word", "fine_patch"),
+    reads="recalled",
+    weigh=SigmoidGate(query_state="vu", key_state="recalled"),
+    writes="hf",
+)
+fine = Recipe([gated], adds={"fine_patch": PER_GRAPH}, name="equation 10, but for 1/T")
+states = {"word": {"recalled": recalled}, "fine_patch": {"vu": v_u}}
+with torch.no_grad():
+    summed = fine(toy, states)["fine_patch"]["hf"]
+print("as a step:", torch.allclose(summed / 2, mine))
+
+# %% [markdown]
+r"""
+**What goes wrong: a sum in place of the mean.** The paper calls equation 4 an average and prints a sum. On two words that is a factor of 2; but $\bar h$ stands inside a sigmoid, and a long sentence closes or opens every
+gate for good. The same words again and again, and $\alpha$ of the three places:
+"""
+
+# %%
+rows = {}
+for times in (1, 2, 4, 8):
+    spoken = recalled.detach().repeat(times, 1)
+    row = {}
+    for name, pooled in (("mean", spoken.mean(0)), ("sum", spoken.sum(0))):
+        row[name] = (v_c @ pooled).sigmoid().numpy().round(3).tolist()
+    rows[2 * times] = row
+pd.DataFrame(rows).T.rename_axis("words")
 
 # %% [markdown]
 r"""
@@ -286,12 +411,68 @@ table.round(3)
 
 # %% [markdown]
 r"""
+**Can two shares be joined afterwards?** Let $a$ be the share of pairs in which the change appeared, $k$ the share in which everything else was kept. Then all that is known of *both* are the bounds of
+[Fréchet](https://en.wikipedia.org/wiki/Fr%C3%A9chet_inequalities),
+
+$$\max(0,\; a + k - 1) \;\le\; \text{both} \;\le\; \min(a, k),$$
+
+and the product $a \cdot k$ is right only if the two are independent, which they are not: an editor that fails often does nothing, and then it keeps everything. **On paper**, four pairs with appeared $1, 1, 0, 0$ and all kept
+$0, 1, 1, 1$: $a = \tfrac12$, $k = \tfrac34$, so *both* lies between $\tfrac14$ and $\tfrac12$; the product says $0.375$, and the count is $\tfrac14$. The same trap waits in the *manipulative precision* of
+[ManiGAN (Li and others, 2020)](https://doi.org/10.48550/arXiv.1912.06203), the product of *how similar to the text* and *how little changed*: it must be averaged over pairs,
+
+$$\mathrm{MP} = \frac1N \sum_{n=1}^{N} (1 - \mathrm{diff}_n)\, \mathrm{sim}_n \;\ne\; \Big(1 - \overline{\mathrm{diff}}\Big)\, \overline{\mathrm{sim}} .$$
+
+With $\mathrm{diff} = (0.1, 0.5)$ and $\mathrm{sim} = (0.3, 0.1)$ the left side is $(0.27 + 0.05) / 2 = 0.16$, the right one $0.7 \cdot 0.2 = 0.14$.
+"""
+
+# %%
+rows = {}
+for name, j in judged.items():
+    appeared = (j.per_pair["edit"] == 1).mean()
+    all_kept = (j.per_pair["kept"] == 1).mean()
+    rows[name] = {
+        "appeared": appeared,
+        "everything kept": all_kept,
+        "both, at least": max(0, appeared + all_kept - 1),
+        "at most": min(appeared, all_kept),
+        "if independent": appeared * all_kept,
+    }
+pd.DataFrame(rows).T.round(3)
+
+# %% [markdown]
+r"""
 A high *appeared* alone could be had by repainting the whole bird, a high *kept* by doing nothing. The number to trust is **both**: the share of pairs in which the change
 appeared **and** no other fact was lost. Exercise 2 asks you to compute it; guess first whether CAM or MIM-Net is ahead.
 
 <details><summary>Why is "kept" of the unchanged input not 1?</summary>
 Because the judge makes mistakes, even on images that nobody has touched. No editor can be expected to reach 1 either.
 </details>
+
+**Is one editor better, or lucky?** Both edited the *same* 60 pairs, so pairs that both get right, or both wrong, say nothing. Let $b$ be the number of pairs that only CAM changed as asked, $c$ those that only MIM-Net did. If
+neither were better, each of the $b + c$ would be a toss of a coin ([McNemar, 1947](https://doi.org/10.1007/BF02295996)):
+
+$$p = \min\Big(1,\;\; 2 \sum_{k=0}^{\min(b, c)} \binom{b + c}{k}\, 2^{-(b + c)} \Big) .$$
+
+**On paper:** $b = 5$, $c = 1$: $2\,(1 + 6) / 64 = 0.22$. Five to one is what a coin does in every fifth case.
+"""
+
+# %%
+def sign_test(b, c):
+    """Two-sided p of b against c wins, if each were a fair coin."""
+    tail = sum(math.comb(b + c, k) for k in range(min(b, c) + 1))
+    return min(1.0, 2 * tail / 2 ** (b + c))
+
+# %%
+appeared = {name: judged[name].per_pair["edit"] == 1 for name in ("CAM", "MIM-Net")}
+only_cam = int((appeared["CAM"] & ~appeared["MIM-Net"]).sum())
+only_mim = int((appeared["MIM-Net"] & ~appeared["CAM"]).sum())
+print(f"on paper: {sign_test(5, 1):.2f}")
+p = sign_test(only_cam, only_mim)
+print(f"only CAM {only_cam}, only MIM-Net {only_mim}: p = {p:.2f}")
+
+# %% [markdown]
+r"""
+Eight to two looks decisive, and a coin is as uneven in one case of nine. Look at more pairs before you write *better*.
 
 **Where there is no truth**, on photographs, other measures are used: the distance of feature statistics
 ([FID, Heusel and others, 2017](https://doi.org/10.48550/arXiv.1706.08500)) says whether images look like real ones, and a perceptual distance
@@ -348,9 +529,42 @@ both in these scenes: a stripe is structure and texture at once.
 
 MIM-Net is trained in two alternating stages. In the **reconstruction** the answer is known, and everything learns, *memories included*. In the **adversarial** stage
 ([Goodfellow and others, 2014](https://doi.org/10.48550/arXiv.1406.2661); judged word by word, [Nam and others, 2018](https://doi.org/10.48550/arXiv.1810.11919)) the image gets the sentence of
-another image, a discriminator judges, and the memories are **frozen**: a discriminator can be fooled by artefacts, and textures should be learned from real images only.
+another image, a discriminator judges, and the memories are **frozen**: a discriminator can be fooled by artefacts, and textures should be learned from real images only. With $M$ the memories and $\theta$ everything
+else in the generator, the two steps are
 
-Freezing has a trap. It is not enough that the gradient of the memories is *zero*:
+$$(M, \theta) \leftarrow (M, \theta) - \eta\, \nabla_{M, \theta} \big( \lambda_{rec} L_{rec} + \lambda_p L_p + \lambda_m L_m \big), \qquad \text{then}$$
+
+$$\theta \leftarrow \theta - \eta\, \nabla_\theta \big( \lambda_I L_I + \lambda_T L_T \big), \qquad M \text{ unchanged}.$$
+
+$L_{rec}$ compares with the known answer; $L_p$ pulls the texture of a sentence towards the features of the places where it acts,
+
+$$L_p = \left\lVert \frac{\sum_{xy} \alpha_{xy}\, v^i_{xy}}{\sum_{xy} \alpha_{xy}} - \bar h \right\rVert_1 ,$$
+
+where the fraction is a *target* and gets no gradient (otherwise $\alpha$ would learn to look where the texture is right already); $L_m$ asks that *every single* memory paints something that looks real.
+
+**On paper**, with $v^i = (2, 0), (0, 2), (1, 1)$ and $\alpha = 0.900, 0.334, 0.491$ of section 2: the weighted mean is $(1.328, 0.672)$, and $L_p = \lvert 1.328 - 0.688 \rvert + \lvert 0.672 - 0.757 \rvert = 0.725$.
+"""
+
+# %%
+pseudo = (alpha * v_i).sum(0) / alpha.sum()  # detached: a target
+h_bar = texture[0].detach().requires_grad_()
+L_p = (pseudo - h_bar).abs().sum()
+L_p.backward()
+print("target:", pseudo.numpy().round(3), " L_p:", round(L_p.item(), 3))
+print("gradient of the texture:", h_bar.grad.tolist())
+
+# %% [markdown]
+r"""
+The gradient is $\pm 1$ in every column, however far the texture is: an $L_1$ distance pulls with one force.
+
+**Freezing has a trap.** It is not enough that the gradient of the memories is *zero*. Adam moves by a ratio of running means,
+
+$$m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t, \qquad s_t = \beta_2 s_{t-1} + (1 - \beta_2)\, g_t^2,$$
+
+$$\Delta_t = -\eta\, \frac{m_t / (1 - \beta_1^t)}{\sqrt{s_t / (1 - \beta_2^t)} + \epsilon} .$$
+
+**On paper**, with $\beta_1 = 0.9$, $\beta_2 = 0.999$, any gradient $g > 0$ in step 1 and *zero* in step 2: $m_2 = 0.09\, g$, divided by $1 - 0.81$ that is $0.474\, g$; $s_2 = 0.000999\, g^2$, divided by $1 - 0.998001$ that is $0.4998\, g^2$. So $\Delta_2 = -\eta \cdot 0.474 / 0.707 = -0.67\, \eta$: two
+thirds of a full step, **for no gradient at all**, and the size of $g$ has cancelled.
 """
 
 # %% tags=["define"]
@@ -381,7 +595,25 @@ print("moved by", (memory_ - before).abs().max().item(), "although its gradient 
 r"""
 [Adam (Kingma and Ba, 2015)](https://doi.org/10.48550/arXiv.1412.6980) averages past gradients and keeps moving in their direction. Appendix [A5](a5_adam_trap.ipynb) looks at this in
 detail; exercise 4 asks you to freeze the memory properly.
+"""
 
+# %% [markdown]
+r"""
+**Neighbouring methods.** What is kept outside the example, and how is it read?
+
+| method | what is stored | how it is read | how it is written |
+|---|---|---|---|
+| [memory networks (Weston and others, 2015)](https://doi.org/10.48550/arXiv.1410.3916) | sentences that were read | the best one, then the next best | each sentence is added |
+| [neural Turing machine (Graves and others, 2014)](https://doi.org/10.48550/arXiv.1410.5401) | a table of numbers | attention by content and place | by attention, at every time step |
+| [VQ-VAE (van den Oord and others, 2017)](https://doi.org/10.48550/arXiv.1711.00937) | a codebook | the nearest entry only | moving means of what chose it |
+| [Hopfield layers (Ramsauer and others, 2021)](https://doi.org/10.48550/arXiv.2008.02217) | patterns | softmax, repeated until it settles | gradients |
+| MIM-Net (2021) | textures | softmax, once | gradients, in the first stage alone |
+
+In each row reading is message passing from stored nodes to those of the example; what differs is the weight function and who may write.
+"""
+
+# %% [markdown]
+r"""
 ## 8. A pitfall, on purpose
 
 The weights that replace a sentence's attention need one row per word. The next cell passes those of a sentence of five words to one of six and **fails on purpose**: read the

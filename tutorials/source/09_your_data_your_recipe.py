@@ -2,12 +2,12 @@
 r"""
 # 09 — Bring your own photographs and your own recipe
 
-*Runs on a laptop CPU, offline, in under a minute. About 60 minutes to read, try and solve, and a project of your own after that.*
+*Runs on a laptop CPU, offline, in under a minute. About 80 minutes to read, try and solve, and a project of your own after that.*
 
 **By the end you can**
 
 - turn a folder of photographs with captions and boxes into a corpus of graphs, whichever detector made the boxes;
-- say what the rules for relations and colours do on photographs, beside what people say;
+- measure what the rules for relations and colours do on photographs, beside what people say;
 - read a specification, write it as a recipe, and test every sentence of it on paper;
 - ask a question that needs an edge, and one that does not, of photographs that you have seen;
 - report a small result so that nobody can be misled by it.
@@ -35,9 +35,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
+from torchvision.ops import box_iou
 
+# %%
 import hetero_xmodal as hx
 from hetero_xmodal import viz
 from hetero_xmodal.message_passing import (
@@ -47,6 +50,7 @@ from hetero_xmodal.message_passing import (
     attends,
     both_ways,
     itself,
+    reverse,
 )
 
 # %%
@@ -91,6 +95,12 @@ The detector that is shipped knows the drawn world alone. Boxes for photographs 
 | `boxes` | a list of x1, y1, x2, y2 |
 | `labels` | a name for each box |
 | `scores`, `attributes` | optional: confidence in 0..1; a list of words for each box |
+
+**Three conventions are in use, and they do not tell which they are.** Corners $(x_1, y_1, x_2, y_2)$, corner and size $(x, y, w, h)$ as in COCO's files, and centre and size $(c_x, c_y, w, h)$, often as shares of the width and height:
+
+$$x_1 = x = c_x - \tfrac{w}{2}, \qquad x_2 = x + w = c_x + \tfrac{w}{2}, \qquad x_{\text{pixels}} = W\, x_{\text{share}}, \qquad y_{\text{pixels}} = H\, y_{\text{share}} .$$
+
+Four numbers are four numbers, and the wrong reading raises an error only if a box becomes empty or leaves the image. A safeguard that costs one line: *in corners $x_2 > x_1$ and $y_2 > y_1$ for all boxes*; with sizes that fails as soon as a thing stands far to the right and is small. And the one that always works: **draw the first five images.**
 """
 
 # %%
@@ -115,6 +125,13 @@ plain = Path("boxes_only.json")
 plain.write_text(json.dumps([record(item, attributes=False) for item in items]))
 print(json.dumps(record(items[3])["boxes"]), record(items[3])["labels"])
 
+# %%
+corner_and_size = torch.tensor([[10, 20, 100, 50], [300, 200, 40, 240]])
+centre_and_size = torch.tensor([[60, 45, 100, 50], [320, 320, 40, 240]])
+for name, said in (("x, y, w, h", corner_and_size), ("cx, cy, w, h", centre_and_size)):
+    valid = (said[:, 2:] > said[:, :2]).all(1)
+    print(f"{name} read as corners: {valid.tolist()} look like boxes")
+
 # %% [markdown]
 r"""
 **What the package adds, and how far to trust it.** Boxes say nothing about relations and colours. By default relations are *rules on boxes*; with `measure=True` colours are read off the pixels. The rules were
@@ -136,6 +153,81 @@ for name, scene in (("rules", seen), ("people", coffee.scene)):
 
 # %% alt="The photograph of a cup of coffee with a box around each of the five things, and the list of relations by rules: each thing is near each other."
 viz.draw_scene(coffee.image, seen)
+
+# %% [markdown]
+r"""
+**How alike are two boxes?** Nearly every rule, and every measure of a detector, rests on one number, the *intersection over union*. With $|A|$ the area of box $A$,
+
+$$\mathrm{IoU}(A, B) = \frac{|A \cap B|}{|A| + |B| - |A \cap B|},$$
+
+$$|A \cap B| = \big[\min(x_2, x_2') - \max(x_1, x_1')\big]_+ \cdot \big[\min(y_2, y_2') - \max(y_1, y_1')\big]_+ ,$$
+
+where $[\cdot]_+$ replaces what is negative by 0: boxes side by side share nothing. **On paper:** $(0, 0, 4, 4)$ and $(2, 1, 6, 5)$ share $2 \cdot 3 = 6$ of $16 + 16 - 6 = 26$, so $0.23$. Without $[\cdot]_+$ two boxes that are apart in *both* directions would get
+a positive overlap, minus times minus; it is the commonest error in code of this kind. From scratch, and beside [torchvision's](https://docs.pytorch.org/vision/stable/generated/torchvision.ops.box_iou.html):
+"""
+
+# %%
+def iou(a, b):
+    """Boxes (n, 4), (m, 4) as x1, y1, x2, y2 -> (n, m)."""
+    low = torch.maximum(a[:, None, :2], b[None, :, :2])
+    high = torch.minimum(a[:, None, 2:], b[None, :, 2:])
+    shared = (high - low).clamp(min=0).prod(2)
+    area_a, area_b = ((x[:, 2:] - x[:, :2]).prod(1) for x in (a, b))
+    return shared / (area_a[:, None] + area_b[None] - shared)
+
+# %%
+first, second = torch.tensor([[0.0, 0, 4, 4]]), torch.tensor([[2.0, 1, 6, 5]])
+print(f"on paper: {iou(first, second).item():.2f}")
+boxes = torch.tensor([thing.box for thing in coffee.scene.objects]).float()
+print("as torchvision:", torch.allclose(iou(boxes, boxes), box_iou(boxes, boxes)))
+names = [thing.name for thing in coffee.scene.objects]
+pd.DataFrame(iou(boxes, boxes).numpy(), index=names, columns=names).round(2)
+
+# %% [markdown]
+r"""
+The table box is almost the whole photograph, and every other box lies inside it. An IoU is small for a small thing in a large one, however clearly it lies there; rules that want "inside" look at $|A \cap B| / |A|$.
+
+**All photographs, not one.** Let $R$ be the pairs of things that the rules join in an image, $H$ those that people joined, in either direction and by whatever predicate. Over all images
+
+$$\text{precision} = \frac{|R \cap H|}{|R|}, \qquad \text{recall} = \frac{|R \cap H|}{|H|}, \qquad F_1 = \frac{2\,|R \cap H|}{|R| + |H|} .$$
+
+The control joins *all* pairs: whatever the rules say, it has a recall of 1, and its precision is the share of pairs that people find worth a word.
+"""
+
+# %%
+def joined(scene):
+    """The pairs of things that some fact joins, in no direction."""
+    return {frozenset((r.subject, r.object)) for r in scene.relations}
+
+
+def agreement_with_people(found):
+    """Item id -> pairs; precision, recall and F1 over all photographs."""
+    people = {item.id: joined(item.scene) for item in items}
+    both = sum(len(found[id] & people[id]) for id in people)
+    R, H = (sum(map(len, side.values())) for side in (found, people))
+    return {"precision": both / R, "recall": both / H, "F1": 2 * both / (R + H)}
+
+# %%
+paths = {item.id: folder / f"{item.id}{item.path.suffix}" for item in items}
+by_rules, all_pairs = {}, {}
+for id, path in paths.items():
+    scene = hx.parse_image(path, detector=plain)
+    by_rules[id] = joined(scene)
+    numbers = range(len(scene.objects))
+    all_pairs[id] = {frozenset((a, b)) for a in numbers for b in numbers if a < b}
+
+# %%
+rows = {"rules": by_rules, "all pairs (control)": all_pairs}
+table = {name: agreement_with_people(pairs) for name, pairs in rows.items()}
+pd.DataFrame(table).T.round(3)
+
+# %% [markdown]
+r"""
+<details><summary>The rules beat the control by how much, and what does that mean?</summary>
+Compare the two rows: what the rules leave out is what they know. People name few facts, those that matter; geometry has no idea of what matters. A detector of relations that is trained learns just that, and mostly from the names
+(the frequency baseline of notebook 08).
+</details>
+"""
 
 # %% [markdown]
 r"""
@@ -166,11 +258,19 @@ pd.DataFrame(
 
 # %% [markdown]
 r"""
-Patches of a grid need no detector and know no names, so nothing matches: their graphs have no bridge. On the command line the same is
+Patches of a grid need no detector and know no names, so nothing matches: their graphs have no bridge. **Look at the matches before anything else.** The share of captions of which no word names a region is the first number to know of a new data set, because a recipe
+that crosses from words to regions returns a constant for these. The usual reasons, in the order in which they are found: a wrong convention of boxes (regions are dropped), names of another vocabulary (*automobile*, *car*), plural forms that no list knows, and captions that are about something else. On the command line the same is
 
     hetero-xmodal corpus folder:photographs --detector detections.json --out corpus
     hetero-xmodal analyze corpus --out report
 """
+
+# %%
+corpus = corpora["detections"]
+per_caption = corpus.frame()[["id", "sentence", "visual-same_as-word"]]
+unmatched = per_caption[per_caption["visual-same_as-word"] == 0]
+print(f"{len(unmatched)} of {len(per_caption)} captions name no region")
+unmatched[["id", "sentence"]].head(4)
 
 # %% [markdown]
 r"""
@@ -220,6 +320,56 @@ for name, recipe in (("named", named), ("reach", reach)):
 
 # %% [markdown]
 r"""
+**In matrices.** A second way to write a specification is a second chance to find out what it does *not* say. Let $S$ (regions × words) have a 1 where a word names a region, and let $F$ (regions × regions) be the facts in both directions, with ones on the diagonal:
+
+$$v = S\, \mathbf{1}, \qquad v_j' = \max_{k \,:\, F_{jk} = 1} v_k, \qquad s = \tfrac{1}{n}\, \mathbf{1}^\top v' .$$
+
+Is a region that *two* words name allowed to have the state 2? R1 says "1 from each word": yes. The matrix form makes you ask; and it is a test, since both must agree on every pair of the data, not on the one that was done on paper.
+"""
+
+# %%
+def reach_in_matrices(scene, caption):
+    """R1 to R3 with a matrix for each relation."""
+    graph = hx.build_graph(scene, hx.parse_sentence(caption))
+    n, words = graph.num_nodes("visual"), graph.num_nodes("word")
+    S, F = torch.zeros(n, words), torch.eye(n)
+    word, region = graph.edges(etype=("word", "same_as", "visual"))
+    S[region, word] = 1
+    source, destination = graph.edges(etype=RELATES)
+    F[source, destination] = F[destination, source] = 1
+    v = S @ torch.ones(words)
+    after = torch.where(F > 0, v[None], -torch.inf).amax(1)
+    return after.mean().item()
+
+# %%
+every = [(item.scene, text) for item in items for text in item.sentences]
+differ = [abs(run(reach, *one) - reach_in_matrices(*one)) for one in every]
+print(f"{len(every)} pairs, largest difference {max(differ):.0e}")
+
+# %% [markdown]
+r"""
+**What goes wrong: reversed edges.** If the specification said "those that *it* is related to", half of the messages would be the wrong ones, and on many graphs the result would still look plausible. Leave one direction out and count:
+"""
+
+# %%
+def one_way(relation):
+    """The recipe of section 3 with the facts in one direction."""
+    step = Step("R2", [relation, itself("visual")], gather="max")
+    return Recipe([hear, step, mean], adds={"summary": 1})
+
+# %%
+ways = {"both": reach, "subject to object": one_way(RELATES)}
+ways["object to subject"] = one_way(reverse(RELATES))
+scores = {
+    name: np.array([run(recipe, *one) for one in every])
+    for name, recipe in ways.items()
+}
+for name, found in scores.items():
+    changed = (np.abs(found - scores["both"]) > 1e-6).sum()
+    print(f"{name}: mean reach {found.mean():.3f}, other than both in {changed}")
+
+# %% [markdown]
+r"""
 <details><summary>Why does the reach become 1 with the facts that the rules state?</summary>
 Everything is near everything, so one step reaches all regions. An edge that is always there says nothing: the recipe is the same, and its result has lost its meaning.
 </details>
@@ -230,7 +380,13 @@ r"""
 ## 4. A question that needs no edge
 
 **Which photograph belongs to a caption?** A bag of words counts how many lemmas of the caption are names or attributes of the regions. Nothing is trained. R@1 is the share of captions whose own photograph
-comes first; a tie of $k$ counts $1/k$.
+comes first; a tie of $k$ counts $1/k$. With $N(I)$ the names and attributes of image $I$, $L(T)$ the lemmas of caption $T$, and $q = 1 \ldots Q$ the captions,
+
+$$b(I, T) = |N(I) \cap L(T)|, \qquad A_q = \big\{ I : b(I, T_q) = \max_{I'} b(I', T_q) \big\},$$
+
+$$\mathrm{R@1} = \frac1Q \sum_{q=1}^{Q} \frac{[\,I_q \in A_q\,]}{|A_q|} .$$
+
+The division by $|A_q|$ is the expectation over a fair draw among the best. Leave it out, and a model that scores *everything alike* has an R@1 of 1.
 """
 
 # %%
@@ -256,7 +412,18 @@ print(f"R@1 of a bag of words: {sum(hits) / len(hits):.3f} of {len(hits)} captio
 
 # %% [markdown]
 r"""
-Chance is 1/14 = .071. So few and so different photographs are told apart by names; **no graph can gain much here**, and whoever reports .95 without this baseline has shown nothing.
+Chance is 1/14 = .071. And the trap of the line above, with all scores equal:
+"""
+
+# %%
+alike = {item.id: 0 for item in items}
+best = [id for id, score in alike.items() if score == max(alike.values())]
+print(f"any of the best counts: {float(items[0].id in best):.3f}", end=", ")
+print(f"shared among them: {1 / len(best):.3f}")
+
+# %% [markdown]
+r"""
+So few and so different photographs are told apart by names; **no graph can gain much here**, and whoever reports .95 without this baseline has shown nothing.
 """
 
 # %% [markdown]
@@ -287,6 +454,42 @@ for id, true, false in SWAPS:
     left, right = (bag(scenes[id], hx.parse_sentence(text)) for text in (true, false))
     ties += left == right
 print(f"the bag of words sees no difference in {ties} of {len(SWAPS)} swaps")
+
+# %% [markdown]
+r"""
+That is no weakness of *this* bag. Take **any** score that adds up words one by one, however large its network, $f\big(I, \sum_{w \in T} \varphi(w)\big)$. A swap $T'$ of $T$ has the same words in another order, sums do not know an order, and so
+
+$$\sum_{w \in T'} \varphi(w) = \sum_{w \in T} \varphi(w) \qquad \Longrightarrow \qquad f(I, T') = f(I, T) :$$
+
+a tie, by proof and not by measurement. With a message from *red* to *saucer* the words are no longer added up one by one; $\varphi$ now sees pairs, and those differ between $T$ and $T'$. **That is what an edge is for.** A network for the check, with random weights:
+"""
+
+# %%
+torch.manual_seed(0)
+deep = torch.nn.Sequential(
+    torch.nn.Linear(16, 64), torch.nn.ReLU(), torch.nn.Linear(64, 1)
+).double()
+vectors = {}
+
+
+def any_bag(text):
+    """A network on the sum of random word vectors."""
+    lemmas = [token.lemma for token in hx.parse_sentence(text).tokens]
+    for lemma in lemmas:
+        vectors.setdefault(lemma, torch.randn(16, dtype=torch.double))
+    return deep(sum(vectors[lemma] for lemma in lemmas)).item()
+
+# %%
+gaps = [any_bag(true) - any_bag(false) for _, true, false in SWAPS]
+print(np.abs(gaps).round(9))
+
+# %% [markdown]
+r"""
+<details><summary>All but one are 0. Why not all?</summary>
+Look at its words: <i>a red tower with orange roofs</i> became <i>an orange tower</i>. It is no perfect swap, and a network could tell the two apart by <i>an</i>, without looking at the image. Collections of such pairs were solved in this way:
+<a href="https://doi.org/10.48550/arXiv.2306.14610">SugarCrepe (Hsieh and others, 2023)</a> shows that a text-only model beats the models for images on several of them. A control without the image belongs in every such table.
+</details>
+"""
 
 # %% [markdown]
 r"""
@@ -539,8 +742,37 @@ Write what was found here as a report. The rubric gives two points for each row,
 | failures | the captions of section 4 that the bag of words gives to another photograph | "some errors remain" |
 | limits | at least two, each a sentence | none |
 
-With $p$ the share, $n$ the number and $z = 1.96$ the ends are
-$\big(p + \tfrac{z^2}{2n} \pm z \sqrt{\tfrac{p(1-p)}{n} + \tfrac{z^2}{4n^2}}\big) \,/\, \big(1 + \tfrac{z^2}{n}\big)$.
+**Where Wilson's interval comes from.** Let $p$ be the share that was found, $n$ the number and $z = 1.96$. The usual interval takes the standard error at the share that was *found*; Wilson asks which *true* shares $\pi$ are compatible with it, each with its own standard error:
+
+$$|p - \pi| \le z \sqrt{\frac{\pi (1 - \pi)}{n}} \qquad \Longleftrightarrow \qquad \Big(1 + \frac{z^2}{n}\Big) \pi^2 - \Big(2 p + \frac{z^2}{n}\Big) \pi + p^2 \le 0 .$$
+
+The ends are the roots of the quadratic,
+
+$$\frac{1}{1 + z^2 / n} \left( p + \frac{z^2}{2 n} \pm z \sqrt{\frac{p (1 - p)}{n} + \frac{z^2}{4 n^2}} \right) .$$
+
+How bad is the usual one? Its *coverage*, the probability that it contains the true share, can be counted exactly, over all outcomes $k$ of $n$:
+"""
+
+# %%
+def coverage(n, true, z=1.96):
+    """How often p ± z sqrt(p (1 - p) / n) contains the true share."""
+    inside = 0.0
+    for k in range(n + 1):
+        p = k / n
+        half = z * math.sqrt(p * (1 - p) / n)
+        if abs(p - true) <= half:
+            inside += math.comb(n, k) * true**k * (1 - true) ** (n - k)
+    return inside
+
+# %%
+sizes = (8, 40, 400)
+rows = {true: {n: coverage(n, true) for n in sizes} for true in (0.5, 0.9, 0.97)}
+table = pd.DataFrame(rows).T.rename_axis("true share", axis=0)
+table.rename_axis("n", axis=1).round(3)
+
+# %% [markdown]
+r"""
+It promises .95. At $n = 8$ and a true share of .97 it keeps the promise in a fifth of the cases: whenever all eight are won it is a single point. And the other question about eight of eight, *could it be a coin?*, needs no interval: $2^{-8} = 0.004$ for one side, $0.008$ for two.
 """
 
 # %%
@@ -603,6 +835,21 @@ def check_ex4(report):
 
 
 check_ex4(report)
+
+# %% [markdown]
+r"""
+## Neighbouring ways to ask the question
+
+| approach | where structure enters | needs |
+|---|---|---|
+| [neural module networks (Andreas and others, 2016)](https://doi.org/10.48550/arXiv.1511.02799) | the parse of a question *is* the network | questions with answers |
+| [image retrieval by scene graphs (Johnson and others, 2015)](https://doi.org/10.1109/CVPR.2015.7298990) | an image is scored by grounding a whole scene graph in it | annotated graphs |
+| [CLIP (Radford and others, 2021)](https://doi.org/10.48550/arXiv.2103.00020) | nowhere, but in what 400 million pairs teach | the pairs |
+| [negative captions (Yuksekgonul and others, 2023)](https://doi.org/10.48550/arXiv.2210.01936) | in the training: swapped captions as hard negatives | a way to make them |
+| a recipe from a specification | in the steps: who hears whom | boxes, a parse, names that match |
+
+Read the table from below. A recipe that was written by hand is a *hypothesis*: it says which message decides the question, and eight swaps can refute it. A network that has learned the same is a measurement: it says what the data contain, and refutes nothing. Good projects do both, in this order. The last row learned nothing, and therefore needs nothing but names that match; the third learns everything, and until somebody asked the question of the fourth nobody knew that it had not learned this.
+"""
 
 # %% [markdown]
 r"""

@@ -2,13 +2,14 @@
 r"""
 # A1 — Read a convolution as nine relations
 
-*An appendix to notebook 07. Runs on a laptop CPU, offline, in under a minute. About 20 minutes to read, try and solve.*
+*An appendix to notebook 07. Runs on a laptop CPU, offline, in under a minute. About 25 minutes to read, try and solve.*
 
 **By the end you can**
 
 - write a 3 x 3 convolution as message passing along nine typed relations;
 - say what a typed graph knows that an untyped one forgets: where a message comes from;
-- count the edges of a grid, and see that missing edges are zero padding.
+- count the edges of a grid, and see that missing edges are zero padding;
+- read the gradient of a convolution as messages along the reversed relations.
 
 **You need** notebook 02 (a round of message passing in four ways), and what a convolution is.
 
@@ -106,6 +107,25 @@ for axis, (title, values) in zip(axes, shown.items(), strict=True):
     axis.imshow(values.clamp(-1, 1), cmap="gray")
     axis.set_title(title, fontsize=9)
     axis.axis("off")
+
+# %% [markdown]
+r"""
+**Backwards: the same edges, reversed.** Cell $j$ was heard by every $i$ with $i + \delta = j$, along the relation $\delta$ and with the weight $W_\delta$. By the chain rule its gradient collects from all of them:
+
+$$\frac{\partial L}{\partial v_j} = \sum_\delta W_\delta^\top\, \frac{\partial L}{\partial v'_{j - \delta}} .$$
+
+That is a message from $i = j - \delta$ to $j$, against the arrow. The reverse of the relation $\delta$ is the relation $-\delta$, so the gradient is a convolution with the kernel **turned by 180 degrees** (and, with several channels, transposed matrices): what networks for images call a *transposed convolution*. On an uneven kernel, against autograd:
+"""
+
+# %%
+uneven = torch.arange(9.0).reshape(3, 3)
+cells = torch.randn(20, 1, generator=torch.manual_seed(0)).requires_grad_()
+heard = torch.randn(20, 1, generator=torch.manual_seed(1))  # dL / dv'
+after = convolution(uneven)(grid(4, 5), {"patch": cells})["patch"]["h"]
+(after * heard).sum().backward()
+with torch.no_grad():
+    turned = convolution(uneven.flip(0, 1))(grid(4, 5), {"patch": heard})["patch"]["h"]
+print("turned kernel = gradient:", torch.allclose(turned, cells.grad, atol=1e-4))
 
 # %% [markdown]
 r"""

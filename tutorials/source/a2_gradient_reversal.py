@@ -2,13 +2,13 @@
 r"""
 # A2 — Train two opponents with one optimiser: gradient reversal
 
-*An appendix to notebook 05. Runs on a laptop CPU, offline, in under a minute. About 20 minutes to read, try and solve.*
+*An appendix to notebook 05. Runs on a laptop CPU, offline, in under a minute. About 25 minutes to read, try and solve.*
 
 **By the end you can**
 
 - write a layer that is the identity forwards and changes the sign of the gradient backwards;
 - train an encoder to hide from a judge which side an item comes from, in one optimisation step for both;
-- measure honestly whether it has worked: with a judge that was not the opponent.
+- compute what the best possible judge can know, and measure honestly whether hiding has worked: with a judge that was not the opponent.
 
 **You need** PyTorch's autograd and optimisers. Notebook 05 shows the layer at work in DAGNN.
 
@@ -25,6 +25,13 @@ If a common space holds only what images and texts share, no judge can tell from
 
 ![Encoder, reversal, judge and loss in a row. Forwards, above, h passes unchanged; backwards, below, the gradient g reaches the reversal and leaves it as minus g.](images/gradient_reversal.svg)
 
+With $\theta$ the parameters of the encoder, $\psi$ those of the judge and $L$ the judge's loss, one backward pass delivers both directions:
+
+$$\psi \leftarrow \psi - \eta\, \frac{\partial L}{\partial \psi}, \qquad \theta \leftarrow \theta + \eta\,\lambda\, \frac{\partial L}{\partial \theta}, \qquad
+\text{since } R(h) = h \text{ and } \frac{d R}{d h} := -\lambda\, \mathrm{Id} .$$
+
+No function has this derivative: it is a rule for the backward pass, not calculus, and no single loss goes down along these steps. They look for a saddle, $\min_\psi \max_\theta L$.
+
 **On paper:** $f(x) = x^2$ has the slope $4$ at $x = 2$. In front of the layer it is $-4$: what stands before the layer is moved to *increase* the loss that the judge behind it
 decreases.
 """
@@ -34,7 +41,6 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 from torch import nn
-
 
 # %% tags=["define"]
 class Reversal(torch.autograd.Function):
@@ -125,6 +131,29 @@ for name, dial in dials.items():
     said = fresh(encode(dial, x))[:, 0] > 0
     rows[name] = {"dial": dial, "fresh judge": (said == side).float().mean().item()}
 pd.DataFrame(rows).T.round(2)
+
+# %% [markdown]
+r"""
+**What could the best judge know?** Here it can be computed. Given the side, $h = a x$ + noise is normal with the mean $\pm a$ and the variance $0.25\, a^2 + 0.25$. The best guess is the sign of $h$, and it is right with the probability
+
+$$\mathrm{acc}(a) = \Phi\left( \frac{|a|}{\sqrt{0.25\, a^2 + 0.25}} \right), \qquad \mathrm{acc}(0) = \tfrac12, \qquad \mathrm{acc}(\infty) = \Phi(2) = 0.977,$$
+
+with $\Phi$ the distribution function of the standard normal. **On paper**, $a = 1$: $1 / \sqrt{0.5} = 1.414$, and $\Phi(1.414) = 0.921$. (On 400 new items the standard error is about $0.01$, so a fresh judge can seem a little better than the best.) A large dial cannot do better than $0.977$, because the noise in $x$ itself grows with it. For any two densities $p$ and $q$ the best judge's loss is
+$\ln 2$ minus their Jensen-Shannon divergence (in nats; notebook 08 has it in bits), so whoever fools the best judge has made the two sides *equal in distribution* ([Goodfellow and others, 2014](https://doi.org/10.48550/arXiv.1406.2661), theorem 1).
+"""
+
+# %%
+def best_accuracy(dial):
+    """The accuracy of the best possible judge."""
+    dial = torch.tensor(dial)
+    ratio = dial.abs() / (0.25 * dial**2 + 0.25).sqrt()
+    return torch.distributions.Normal(0.0, 1.0).cdf(ratio).item()
+
+
+print(f"on paper, dial 1: {best_accuracy(1.0):.3f}")
+for name, dial in dials.items():
+    said = rows[name]["fresh judge"]
+    print(f"{name}: best {best_accuracy(dial):.3f}, fresh judge {said:.3f}")
 
 # %% [markdown]
 r"""

@@ -2,7 +2,7 @@
 r"""
 # A3 — Encode points as clouds: the variational autoencoder
 
-*An appendix to notebook 04. Runs on a laptop CPU, offline, in under a minute. About 20 minutes to read, try and solve.*
+*An appendix to notebook 04. Runs on a laptop CPU, offline, in under a minute. About 25 minutes to read, try and solve.*
 
 **By the end you can**
 
@@ -41,7 +41,6 @@ import pandas as pd
 import torch
 from torch import nn
 
-
 # %% tags=["define"]
 def kl(mean, deviation):
     """KL divergence of N(mean, deviation) to N(0, 1), entry by entry."""
@@ -52,9 +51,42 @@ kl(torch.tensor([0.0, 1.0, 0.0]), torch.tensor([1.0, 1.0, 0.1])).numpy().round(3
 
 # %% [markdown]
 r"""
+**Where the formula comes from.** The divergence is the mean difference of two log densities over draws from the cloud, $h = z + s\,\varepsilon$:
+
+$$L_{KL} = \mathbb{E}\Big[ \ln \tfrac{1}{s} - \tfrac12 \varepsilon^2 + \tfrac12 h^2 \Big] = -\ln s - \tfrac12 \mathbb{E}[\varepsilon^2] + \tfrac12\, \mathbb{E}\big[(z + s\,\varepsilon)^2\big] = -\ln s - \tfrac12 + \tfrac12 \big( z^2 + s^2 \big) .$$
+
+(The factors $1/\sqrt{2\pi}$ cancel, $\mathbb{E}[\varepsilon] = 0$, $\mathbb{E}[\varepsilon^2] = 1$.) The first line can be averaged over random draws for *any* two densities; where there is no closed form, that is what one does:
+"""
+
+# %%
+generator = torch.manual_seed(0)
+for z, s in ((0.0, 1.0), (1.0, 1.0), (0.0, 0.1)):
+    epsilon = torch.randn(100_000, generator=generator)
+    sampled = (-math.log(s) - epsilon**2 / 2 + (z + s * epsilon) ** 2 / 2).mean()
+    exact = kl(torch.tensor(z), torch.tensor(s))
+    print(f"z = {z:g}, s = {s:g}: {sampled:.3f} from draws, {exact:.3f} exact")
+
+# %% [markdown]
+r"""
 **The reparameterisation.** A random draw has no gradient. But $z + s \odot \varepsilon$ with $\varepsilon$ from the standard normal has the same distribution, and its slopes
 are plain: $1$ in $z$ and $\varepsilon$ in $s$. Exercise 2 asks you to write it.
 
+Is there no other way? There is one, for draws that cannot be written so (words, for example): the *score function*, whose gradient of $\mathbb{E}[f(h)]$ needs no slope of $f$ at all,
+
+$$\frac{\partial}{\partial z}\, \mathbb{E}[f(h)] = \mathbb{E}\big[ f'(z + s\,\varepsilon) \big] = \mathbb{E}\Big[ f(z + s\,\varepsilon)\, \frac{\varepsilon}{s} \Big] .$$
+
+Both means are right, but the second is much noisier. With $f(h) = h^2$, $z = 1$, $s = 0.5$ the slope is $2 z = 2$:
+"""
+
+# %%
+epsilon = torch.randn(100_000, generator=torch.manual_seed(0))
+draws = 1 + 0.5 * epsilon
+ways = {"reparameterised": 2 * draws, "score function": draws**2 * epsilon / 0.5}
+for name, slopes in ways.items():
+    print(f"{name}: {slopes.mean():.2f}, one draw ± {slopes.std():.2f}")
+
+# %% [markdown]
+r"""
 ## 2. Train one
 
 Points on a ring with gaps, two numbers each; the code has two numbers, too, so that we can look at it. The **baseline** is $\beta = 0$: an autoencoder that pays nothing for narrow clouds.

@@ -2,7 +2,7 @@
 r"""
 # A4 — Compare two sets of nodes by transport: Sinkhorn distances
 
-*An appendix to notebooks 04 and 06. Runs on a laptop CPU, offline, in under a minute. About 20 minutes to read, try and solve.*
+*An appendix to notebooks 04 and 06. Runs on a laptop CPU, offline, in under a minute. About 25 minutes to read, try and solve.*
 
 **By the end you can**
 
@@ -84,6 +84,15 @@ print("matrix:", (K @ torch.ones(3)).numpy().round(3))
 
 # %% [markdown]
 r"""
+**Why does the plan have this form?** The blur is an entropy that is added to the cost, $\sum_{ij} P_{ij} C_{ij} + \varepsilon \sum_{ij} P_{ij} (\ln P_{ij} - 1)$. With a multiplier $f_i$ for each row and $g_j$ for each column, the derivative in $P_{ij}$ must vanish:
+
+$$C_{ij} + \varepsilon \ln P_{ij} - f_i - g_j = 0 \qquad \Longrightarrow \qquad P_{ij} = \underbrace{e^{f_i / \varepsilon}}_{u_i}\; e^{-C_{ij} / \varepsilon}\; \underbrace{e^{g_j / \varepsilon}}_{v_j} .$$
+
+Only $n + m$ numbers are unknown, not $n\,m$, and the two conditions on rows and columns are the two updates. Compare attention: a softmax over rows is *one* update of $u$ with $v = 1$.
+"""
+
+# %% [markdown]
+r"""
 With a small $\varepsilon$ the numbers $e^{-C/\varepsilon}$ become 0, and divisions fail; so real code works with logarithms, where a sum of exponentials is a `logsumexp`. Exercise 2 asks
 for the plain form.
 """
@@ -122,7 +131,25 @@ r"""
 With a large blur the plan is the baseline, everything goes everywhere; with a small one it comes close to the exact plan, and needs more rounds. With blur the distance of a set to
 *itself* is not 0; the **debiased** form $W(a, b) - \tfrac12 W(a, a) - \tfrac12 W(b, b)$ of [Feydy and others (2019)](https://doi.org/10.48550/arXiv.1810.08278) mends that, and is what the
 package uses for CAM, by [geomloss](https://www.kernel-operations.io/geomloss/). [Peyré and Cuturi (2019)](https://doi.org/10.48550/arXiv.1803.00567) is the book.
+"""
 
+# %%
+def blurred(a, b, blur=0.3):
+    """What the blurred plan costs."""
+    C = costs(a, b)
+    return (plan(C, blur) * C).sum().item()
+
+
+def debiased(a, b, blur=0.3):
+    return blurred(a, b, blur) - (blurred(a, a, blur) + blurred(b, b, blur)) / 2
+
+
+rows = {"a set and itself": (one, one), "one and the other": (one, other)}
+for name, pair in rows.items():
+    print(f"{name}: {blurred(*pair):.3f} with blur, {debiased(*pair):.3f} debiased")
+
+# %% [markdown]
+r"""
 **Words and regions.** The same on a real pair: one-hot names and attributes, the plan between the words that name things and the regions.
 """
 

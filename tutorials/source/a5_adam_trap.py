@@ -2,7 +2,7 @@
 r"""
 # A5 — Freeze what should not move: the Adam trap
 
-*An appendix to notebook 07. Runs on a laptop CPU, offline, in under a minute. About 15 minutes to read, try and solve.*
+*An appendix to notebook 07. Runs on a laptop CPU, offline, in under a minute. About 20 minutes to read, try and solve.*
 
 **By the end you can**
 
@@ -36,7 +36,6 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 from torch import nn
-
 
 # %% tags=["define"]
 def path(make, after, steps=20):
@@ -86,7 +85,33 @@ memories so. (A further surprise of Adam: it can fail to converge, [Reddi and ot
 <details><summary>Is it not enough to leave the parameter out of the loss?</summary>
 It is, if its gradient is None from the start. If it had one before, and is only set to zero, Adam goes on.
 </details>
+"""
 
+# %% [markdown]
+r"""
+**How far in all?** After one gradient $g$ and then zeros, $m$ shrinks by $\beta_1$ and $v$ by $\beta_2$ in each step, so step $t$ moves by
+
+$$\Delta_t = -\eta\; \frac{(1 - \beta_1)\, \beta_1^{t-1}}{1 - \beta_1^t} \Bigg/ \sqrt{\frac{(1 - \beta_2)\, \beta_2^{t-1}}{1 - \beta_2^t}} \;=\; -\eta\; \frac{1 - \beta_1}{1 - \beta_1^t} \sqrt{\frac{1 - \beta_2^t}{1 - \beta_2}}\; \beta_1^{t-1} \beta_2^{-(t-1)/2},$$
+
+in which $g$ no longer occurs: **a tiny gradient, once, moves a parameter as far as a large one.** With the usual $\beta_1 = 0.9$ the way after step 1 is several times step 1 itself.
+"""
+
+# %%
+def adam_step(t, rate=0.1, first=0.9, second=0.999):
+    """How far step t moves after a single gradient in step 1."""
+    m = (1 - first) * first ** (t - 1) / (1 - first**t)
+    v = (1 - second) * second ** (t - 1) / (1 - second**t)
+    return rate * m / v**0.5
+
+
+steps = 60
+walked = path(lambda p: torch.optim.Adam(p, lr=0.1), 0.0, steps)
+summed = sum(adam_step(t) for t in range(1, steps + 1))
+print(f"step 1 moves {adam_step(1):.3f}, all {steps} steps {summed:.3f}")
+print(f"torch walked {walked[0] - walked[-1]:.3f}")
+
+# %% [markdown]
+r"""
 ## 2. The same trap in an embedding
 
 In an embedding a batch touches the rows of its own words; all other rows have a gradient of exactly zero. So they move, too, whenever they had a gradient before:

@@ -21,6 +21,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from hetero_xmodal.errors import InputError
 from hetero_xmodal.files import FolderKind, atomic_folder
 
 HERE = Path(__file__).parent
@@ -31,7 +32,7 @@ KIND = FolderKind("course bundle")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make the bundle; returns 0, or what pip returned."""
+    """Make the bundle; returns 0, 2 with one sentence on stderr, or what pip returned."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bundle", help="folder of the bundle; an earlier bundle is replaced")
     parser.add_argument("--torch-index", help="an index with CPU builds of torch and torchvision, asked besides your own")
@@ -40,6 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with atomic_folder(chosen.out, KIND) as folder:
             write_bundle(folder, torch_index=chosen.torch_index, solutions=chosen.solutions)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     except subprocess.CalledProcessError as error:
         print("error: pip could not gather the wheels, see its lines above; no bundle was written", file=sys.stderr)
         return int(error.returncode)

@@ -36,6 +36,7 @@ from nbformat import NotebookNode
 from hetero_xmodal.csv_text import csv_rows
 from hetero_xmodal.errors import InputError
 from hetero_xmodal.files import FolderKind, atomic_folder, atomic_path, existing_folder, read_text, write_text
+from hetero_xmodal.training.options import table_file
 
 HERE = Path(__file__).parent
 SETS = (1, 2)
@@ -89,6 +90,8 @@ def _release(chosen: argparse.Namespace) -> None:
 
 
 def _grade(chosen: argparse.Namespace) -> None:
+    if chosen.out:  # before what students wrote is run, which may take minutes for each
+        table_file(chosen.out)
     rows = []
     for name, path in handed_in(existing_folder(chosen.handed_in), chosen.set):
         row = grade(path, chosen.set, name)

@@ -33,10 +33,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from hetero_xmodal.checks import check_count
 from hetero_xmodal.csv_text import csv_rows, unescape
 from hetero_xmodal.data import swap_sets
 from hetero_xmodal.errors import InputError
 from hetero_xmodal.files import FolderKind, atomic_folder, existing_folder, file_or_folder, read_text, write_text
+from hetero_xmodal.training.options import table_file
 
 QUESTIONS = FolderKind("leaderboard questions")
 SCENES = 200  # of each seed
@@ -76,6 +78,8 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument("--out", type=Path, required=name == "questions", help="folder, or the table as CSV")
     chosen = parser.parse_args(arguments)
     try:
+        if chosen.command == "rank" and chosen.out:  # before the scores, which may take long
+            table_file(chosen.out)
         if chosen.command == "questions":
             number = write_questions(chosen.out, chosen.seeds, scenes=chosen.scenes)
             print(f"{chosen.out}: {number} questions; hand out the folder, keep the seeds")
@@ -97,6 +101,7 @@ def questions_of(seeds: Sequence[int], *, scenes: int = SCENES) -> list[Question
     """The questions of the worlds, always in the same order; which caption comes first depends on seed and row alone."""
     if len(set(seeds)) != len(seeds):
         raise InputError(f"a seed is given twice: {' '.join(map(str, seeds))}")
+    check_count("scenes", scenes)
     found: list[Question] = []
     for seed in seeds:
         for row, swap in enumerate(swap_sets("test", size=scenes, seed=seed)):
@@ -104,6 +109,8 @@ def questions_of(seeds: Sequence[int], *, scenes: int = SCENES) -> list[Question
             captions = (swap.caption, swap.swapped) if a_is_true else (swap.swapped, swap.caption)
             image = f"{seeds.index(seed) + 1}-{swap.row:04d}.png"
             found.append(Question(f"q{len(found):05d}", image, swap.kind, captions, a_is_true, seed, row))
+    if not found:
+        raise InputError(f"{scenes} scenes of the seeds {' '.join(map(str, seeds))} give no questions; give --scenes a larger number")
     return found
 
 
@@ -182,7 +189,7 @@ def read_scores(path: Path, ids: Sequence[str]) -> np.ndarray:
     """
     if path.suffix != ".csv":
         raise InputError(f"'{path.name}' is neither a .csv file of scores nor the folder of a model")
-    rows = csv.DictReader(io.StringIO(read_text(path, "file of scores").removeprefix("\ufeff"), newline=""))
+    rows = csv.DictReader(io.StringIO(read_text(path, "scores").removeprefix("\ufeff"), newline=""))
     try:
         if not {"id", "score"} <= set(rows.fieldnames or ()):
             raise InputError(f"'{path.name}' has columns {', '.join(map(str, rows.fieldnames or ())) or '(none)'}; expected id and score")

@@ -6,7 +6,7 @@
 >>> with tempfile.TemporaryDirectory() as place:
 ...     _ = save_baseline(TAGAN(["red", "wings"], image_size=32, width=8), Path(place) / "tagan", trained={"minutes": 3.0})
 ...     [(name, method.vocabulary) for name, method in load_baselines(place)]
-[('TAGAN, 3 minutes', ['red', 'wings'])]
+[('TAGAN, 3.0 minutes', ['red', 'wings'])]
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def save_baseline(method: Any, path: str | Path, *, encoder: str = "", trained: 
 
 
 def load_baseline(path: str | Path) -> tuple[str, Any]:
-    """The name of its row, ``"SIMSG, 14 minutes"``, and the method, from a folder written by :func:`save_baseline`.
+    """The name of its row, ``"SIMSG, 2.7 minutes"``, and the method, from a folder written by :func:`save_baseline`.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def load_baseline(path: str | Path) -> tuple[str, Any]:
     except (KeyError, RuntimeError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise InputError(f"baseline '{path}' does not fit together ({reason}); train it again") from None
-    return f"{method.name}, {minutes:.0f} minutes", method.eval()
+    return f"{method.name}, {minutes:.1f} minutes", method.eval()
 
 
 def load_baselines(path: str | Path) -> Iterator[tuple[str, Any]]:

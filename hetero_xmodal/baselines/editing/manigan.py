@@ -61,10 +61,10 @@ class ManiGANConfig:
     noise: int = 16
     channels: tuple[int, int, int] = (48, 32, 24)
     critic: int = 24
-    matching: float = 0.05
-    main: float = 0.65
+    matching: float = 0.12
+    main: float = 0.6
     match: float = 5.0
-    perceptual: float = 10.0
+    perceptual: float = 1.0
     identity: float = 1.0
 
     def __post_init__(self) -> None:

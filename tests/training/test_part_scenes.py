@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import hetero_xmodal as hx
 from hetero_xmodal.cli.main import app
 from hetero_xmodal.data.dataset import Item
-from hetero_xmodal.networks.part_head import GRID, PartHead, PartsConfig
+from hetero_xmodal.networks.part_head import CHANNELS, GRID, PartHead, PartsConfig
 from hetero_xmodal.networks.text_decoder import SPECIAL
 from hetero_xmodal.parsers.sentence import parse_sentences
 from hetero_xmodal.recipes.cam import CAM
@@ -36,10 +36,12 @@ def photo() -> Image.Image:
 
 def head(*parts: str) -> PartHead:
     """A head that gives the upper half of a bird to the first part and the lower half to the second."""
-    model = PartHead(PartsConfig(), {"parts": list(parts), "usual": dict.fromkeys(parts, 0.5)})
+    anywhere = {part: [[0.0, 0.0, 100.0, 100.0, 0.0]] for part in parts}
+    model = PartHead(PartsConfig(), {"parts": list(parts), "usual": dict.fromkeys(parts, 0.5), "where": anywhere})
     with torch.no_grad():
-        model.head.weight.zero_()
-        model.head.weight[0, -3], model.head.weight[1, -3] = -20.0, 20.0  # the height of a cell in its bird, -1 at the top
+        for layer in (model.bird, model.rough, model.fine):
+            layer.weight.zero_()
+        model.fine.weight[0, CHANNELS], model.fine.weight[1, CHANNELS] = -20.0, 20.0  # the height of a cell in its bird, -1 at the top
     return model.eval()
 
 

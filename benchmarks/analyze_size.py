@@ -49,7 +49,7 @@ def shards(images: int) -> Iterator:
 
 def write(folder: Path, pairs: int, base: list) -> None:
     """A corpus of about so many pairs; without *base* all of them are distinct."""
-    from hetero_xmodal.graphs.corpus_files import ColumnWriter
+    from hetero_xmodal.graphs.corpus_writer import ColumnWriter
 
     folder.mkdir(parents=True)
     with ColumnWriter(folder) as writer:

@@ -94,8 +94,10 @@ manifests: $(READY)
 docs: $(READY)
 	@$(BIN)/python docs/site/build.py
 
+# One thread: the notebooks' tensors are small, two threads took six times the processor time on a busy machine, and the last digits are
+# those of the solutions.
 notebook: $(READY)
-	@$(BIN)/jupyter lab tutorials
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/jupyter lab tutorials
 
 tutorials: $(READY)
 	@$(BIN)/python tutorials/build.py

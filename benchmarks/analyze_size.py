@@ -49,7 +49,7 @@ def shards(images: int) -> Iterator:
 
 def write(folder: Path, pairs: int, base: list) -> None:
     """A corpus of about so many pairs; without *base* all of them are distinct."""
-    from hetero_xmodal.graphs.corpus_files import ColumnWriter
+    from hetero_xmodal.graphs.corpus_writer import ColumnWriter
 
     folder.mkdir(parents=True)
     with ColumnWriter(folder) as writer:
@@ -57,7 +57,7 @@ def write(folder: Path, pairs: int, base: list) -> None:
             for shard in shards(-(-pairs // SENTENCES)):
                 writer.append(shard.data)
         number = 0
-        while writer.count("pair") < pairs:
+        while base and writer.count("pair") < pairs:  # a few images say one sentence twice, which is then one pair
             for shard in base[: -(-(pairs - writer.count("pair")) // (SENTENCES * SHARD))]:
                 writer.append(repeated(shard, number) if number else shard.data)
             number += 1

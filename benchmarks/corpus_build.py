@@ -115,7 +115,7 @@ def million(sizes: list[int], out: Path) -> None:
     from corpus_batching import random_pair
 
     from hetero_xmodal.graphs import GraphCorpus, build_graph
-    from hetero_xmodal.graphs.corpus_files import ColumnWriter
+    from hetero_xmodal.graphs.corpus_writer import ColumnWriter
 
     torch.set_num_threads(1)
     rng = random.Random(0)

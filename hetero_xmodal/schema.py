@@ -30,16 +30,25 @@ Rules that hold everywhere:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from .errors import InputError
+from .schema_rows import Feature as Feature
+from .schema_rows import NodeType as NodeType
+from .schema_rows import Part as Part
+from .schema_rows import Place as Place
+from .schema_rows import Relation as Relation
+from .schema_rows import RelationType as RelationType
+from .schema_rows import Route as Route
+from .schema_rows import text_feature as _text
+from .text_bytes import decode_text as decode_text
+from .text_bytes import encode_text as encode_text
+from .text_bytes import text_array as text_array
+from .text_bytes import widen_text as widen_text
 
 if TYPE_CHECKING:
     import dgl
-    import numpy as np
     import pandas as pd
-    import torch
 
 SCHEMA_VERSION = 2
 
@@ -58,8 +67,6 @@ def version_advice(version: object) -> str:
 
 
 VISUAL, WORD, BRIDGE, LABEL = "visual", "word", "bridge", "label"
-
-Relation = tuple[str, str, str]
 
 RELATES: Relation = (VISUAL, "relates", VISUAL)
 WORD_RELATES: Relation = (WORD, "relates", WORD)
@@ -91,123 +98,6 @@ ANNOTATED, DETECTED, GEOMETRY, PARSED, MEASURED, PRIOR, PREDICTED = range(len(PR
 
 #: ``word.number`` of a thing that is several, but the sentence does not say how many
 SEVERAL = -1
-
-
-@dataclass(frozen=True)
-class Feature:
-    """One feature of a node type or relation: its dtype, its shape after the row axis, and what it means.
-
-    ``shape`` holds ``None`` for a width that is free (but the same for all rows of a graph).
-    ``text`` features are zero-padded UTF-8 bytes; read them with :func:`decode_text`. Their shape gives the least width: a longer text
-    makes all rows of its graph wider. ``needed`` ones may not be empty.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int | None, ...]
-    meaning: str
-    text: bool = False
-    low: float | None = None
-    high: float | None = None
-    needed: bool = False
-
-
-def _text(name: str, width: int, meaning: str, *, needed: bool = False) -> Feature:
-    return Feature(name, "uint8", (width,), meaning, text=True, needed=needed)
-
-
-#: where the nodes of a type stand in figures: in the column of the image's regions, between the two sides, in the column of the
-#: sentence's words, or in rows below them
-Place = Literal["image", "between", "sentence", "below"]
-#: what the nodes of a type belong to: to the image, to the sentence, or to the pair of both; a corpus stores each part once
-Part = Literal["image", "sentence", "pair"]
-#: how the edges of a relation are drawn in the figure of one graph: as a list of texts beside the regions or words, as labelled arcs beside
-#: the words, as short strokes between neighbouring words, or as a curve from node to node
-Route = Literal["list", "arcs", "chain", "curve"]
-
-
-@dataclass(frozen=True)
-class NodeType:
-    """One node type, in one row: its features, the kinds of graph that carry it, and how every figure shows it.
-
-    name, meaning : the type's name in DGL, and one line about it for tables.
-    features : its features; the first text feature that may not be empty is the node's name in tables and figures.
-    kinds : the kinds of graph that carry the type.
-    colour : a name in :data:`hetero_xmodal.viz.colours.PALETTE`, or ``"#RRGGBB"``.
-    part : what its nodes belong to, see :data:`Part`; by default to the pair, which may have edges with any node.
-    place : where its nodes stand in figures, see :data:`Place`.
-    noun, plural : what one node and several are called in legends and titles; by default *name* and *name* with an s.
-    caption : a few words under its box in the figure of the schema; by default *noun*.
-
-    >>> NodeType("scene", "the whole image").plural
-    'scenes'
-    """
-
-    name: str
-    meaning: str
-    features: tuple[Feature, ...] = ()
-    kinds: tuple[str, ...] = ("pair",)
-    colour: str = "grey"
-    place: Place = "below"
-    part: Part = "pair"
-    noun: str = ""
-    plural: str = ""
-    caption: str = ""
-
-    def __post_init__(self) -> None:
-        noun = self.noun or self.name
-        for field, value in (("noun", noun), ("plural", self.plural or f"{noun}s"), ("caption", self.caption or noun)):
-            object.__setattr__(self, field, value)
-
-    @property
-    def name_feature(self) -> str:
-        """The feature that holds a node's name (``"text"`` of a word); empty if the type has none."""
-        return next((f.name for f in self.features if f.text and f.needed), "")
-
-
-@dataclass(frozen=True)
-class RelationType:
-    """One relation, in one row: its features, the kinds of graph that carry it, and how every figure shows it.
-
-    relation, meaning : the canonical triple, and one line about it for tables.
-    features : its features; the first text feature is what a figure writes at an edge.
-    kinds : the kinds of graph that carry the relation.
-    colour : a name in :data:`hetero_xmodal.viz.colours.PALETTE`, or ``"#RRGGBB"``.
-    dash, width : line style (``"solid"``, ``"dashed"``, ``"dotted"``) and line width in points.
-    label : its name in figures; by default the middle of the triple.
-    legend : its entry in the legend; relations with the same entry are counted together. By default *label*.
-    route : how its edges are drawn, see :data:`Route`.
-    arrow : ``"->"``, ``"<->"`` or ``"-"``.
-    drawn : false for a relation whose edges another relation's strokes already show, such as the way back.
-    side : in the figure of the schema, the side of the straight line on which it runs: -1 above, 0 on the line, 1 below.
-
-    >>> RelationType(("visual", "part_of", "scene"), "every region is part of its image").label
-    'part of'
-    """
-
-    relation: Relation
-    meaning: str
-    features: tuple[Feature, ...] = ()
-    kinds: tuple[str, ...] = ("pair",)
-    colour: str = "grey"
-    dash: str = "solid"
-    width: float = 1.2
-    label: str = ""
-    legend: str = ""
-    route: Route = "curve"
-    arrow: Literal["->", "<->", "-"] = "->"
-    drawn: bool = True
-    side: Literal[-1, 0, 1] = 0
-
-    def __post_init__(self) -> None:
-        label = self.label or self.relation[1].replace("_", " ")
-        for field, value in (("label", label), ("legend", self.legend or label)):
-            object.__setattr__(self, field, value)
-
-    @property
-    def text_feature(self) -> str:
-        """The feature that a figure writes at an edge (``"predicate"``, ``"arc"``); empty if the relation has none."""
-        return next((f.name for f in self.features if f.text), "")
 
 
 # ---------------------------------------------------------------------------------------------- the rows
@@ -428,9 +318,6 @@ def relation_name(relation: Relation) -> str:
     return "-".join(relation)
 
 
-# ---------------------------------------------------------------------------------------------- text as bytes
-
-
 def text_width(owner: str | Relation, name: str) -> int:
     """Least width in bytes of the text feature *name* of a node type or relation.
 
@@ -446,61 +333,6 @@ def text_width(owner: str | Relation, name: str) -> int:
     if width is None:
         raise InputError(f"{owner!r} has no text feature {name!r} in the schema")
     return width
-
-
-def encode_text(texts: list[str], width: int = 32) -> torch.Tensor:
-    """Strings -> zero-padded UTF-8 bytes, shape ``(n, width)`` uint8; a longer string widens all rows to the next multiple of *width*.
-
-    Raises
-    ------
-    InputError : a text holds NUL or a lone surrogate, which zero-padded UTF-8 cannot hold.
-
-    >>> encode_text(["cat"], width=5).tolist()
-    [[99, 97, 116, 0, 0]]
-    >>> encode_text(["cat", "dining table"], width=5).shape
-    torch.Size([2, 15])
-    """
-    import numpy as np
-    import torch
-
-    data = []
-    for text in texts:
-        try:
-            data.append(text.encode("utf-8"))
-        except UnicodeEncodeError:
-            raise InputError(f"the text {text!r} holds a lone surrogate, which has no UTF-8 form; take it out") from None
-        if "\0" in text:
-            raise InputError(f"the text {text!r} holds NUL, which cannot be kept as zero-padded text; take it out")
-    longest = max(map(len, data), default=0)
-    if longest > width:
-        width *= -(-longest // width)
-    rows = bytearray(b"".join([d.ljust(width, b"\0") for d in data]))
-    return torch.from_numpy(np.frombuffer(rows, np.uint8).reshape(len(texts), width))
-
-
-def widen_text(rows: torch.Tensor, width: int) -> torch.Tensor:
-    """Text rows ``(n, w)`` padded with zeros to at least *width* bytes, so that rows of several graphs can be put together.
-
-    >>> decode_text(widen_text(encode_text(["cat"], width=4), 8))
-    ['cat']
-    """
-    import torch
-
-    missing = width - rows.shape[1]
-    return torch.cat([rows, rows.new_zeros(len(rows), missing)], 1) if missing > 0 else rows
-
-
-def text_array(rows: torch.Tensor | np.ndarray) -> np.ndarray:
-    """Text rows ``(n, width)`` as a numpy array of byte strings ``(n,)``: compare, sort and count without a loop."""
-    import numpy as np
-
-    rows = np.ascontiguousarray(rows.cpu() if hasattr(rows, "cpu") else rows)
-    return rows.view(f"S{rows.shape[1]}").reshape(len(rows))
-
-
-def decode_text(rows: torch.Tensor | np.ndarray) -> list[str]:
-    """Inverse of :func:`encode_text`: ``(n, width)`` bytes -> list of n strings."""
-    return [data.decode("utf-8", "replace") for data in text_array(rows).tolist()]
 
 
 # ---------------------------------------------------------------------------------------------- kinds and tables

@@ -18,7 +18,7 @@ HEAVY = ("torch", "torchvision", "dgl", "spacy", "detectron2", "pandas", "numpy"
 LAYERS = (
     # files that everything rests on
     "errors", "checks", "control_names", "lazy", "deprecation", "configs",
-    "ids", "fields", "csv_text", "files", "environment", "images", "schema",
+    "ids", "fields", "csv_text", "files", "environment", "images", "text_bytes", "schema_rows", "schema",
     "validation", "scenes", "pretrained", "losses",
     # packages
     "viz", "message_passing", "networks", "parsers", "graphs", "data", "exports", "world_models", "metrics", "recipes", "baselines",

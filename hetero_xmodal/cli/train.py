@@ -268,7 +268,7 @@ def train_parts(
     data: Annotated[str, typer.Option(help="Photographs with boxes of birds and captions, such as cub:FOLDER.")],
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
     size: o.TrainImages = None,
-    epochs: Annotated[int, typer.Option(help="Passes over all photographs at once.")] = 60,
+    epochs: Annotated[int, typer.Option(help="Passes over all photographs at once.")] = 80,
     seed: o.Seed = 0,
 ) -> None:
     """Parts of birds in photographs, learned from the colours that captions name (for manipulate --recipe recolour)."""

@@ -16,7 +16,8 @@ from ..errors import InputError, nearest
 from ..files import atomic_path, behind_links, check_writable, one_writer, read_json, write_json
 from ..ids import IMAGE_ENDINGS
 from .card import read_card
-from .registry import ENTRIES, entry_of, open_for, open_source
+from .entries import ENTRIES
+from .registry import entry_of, open_for, open_source
 from .source import Record, Source
 from .store import progress_bar
 

@@ -99,21 +99,24 @@ def repainted(image: Image.Image, scene: SceneGraph, subject: int, colour: str) 
     return made, (made != pixels).any(2)
 
 
-def outline_in(pixels: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
-    """Mask (height, width) bool of the object in one *box* of *pixels* (height, width, 3) uint8, by GrabCut."""
-    return _cut_all(pixels, [box])
+def outline_in(pixels: np.ndarray, box: tuple[float, ...], *, largest_hole: float = float("inf")) -> np.ndarray:
+    """Mask (height, width) bool of the object in one *box* of *pixels* (height, width, 3) uint8, by GrabCut.
+
+    Holes are filled if they are no larger than *largest_hole*, relative to the mask's area.
+    """
+    return _cut_all(pixels, [box], largest_hole=largest_hole)
 
 
 def _area(box: tuple[float, ...]) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
-def _cut_all(pixels: np.ndarray, boxes: list[tuple[float, ...]]) -> np.ndarray:
+def _cut_all(pixels: np.ndarray, boxes: list[tuple[float, ...]], *, largest_hole: float = float("inf")) -> np.ndarray:
     """Mask of the objects in the boxes, by GrabCut; of one that is not found, its box."""
     height, width = pixels.shape[:2]
     mask = np.zeros((height, width), bool)
     for box in boxes:
-        found = outline(np.ascontiguousarray(pixels), np.array(box) / [width, height, width, height])
+        found = outline(np.ascontiguousarray(pixels), np.array(box) / [width, height, width, height], largest_hole=largest_hole)
         mask |= found & box_mask(box, pixels.shape)
     return mask
 

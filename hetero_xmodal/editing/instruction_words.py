@@ -99,7 +99,7 @@ HAVE = r"(?:has|have|should have|must have|needs|gets|with|having|shows)"
 #: a clause with one of these in no known form cannot be given to a model, which would read "no red wings" as red wings
 DENIED = re.compile(
     r"\b(?:no|not|never|neither|nor|none|nothing|nowhere|without|hardly|barely|scarcely|except|lacks?|ceases?|free of|anywhere but|"
-    r"everything but|anything but|stop|non)\b"
+    r"everything but|anything but|stop(?! signs?\b)|non)\b"
 )
 STAND = r"(?:sits?|stands?|lies|lie|rests?|goes|go|stays?|stay|hangs?|hovers?|floats?|belongs?|flies|fly|sitting|standing|lying|hanging)"
 LAST = r"(?: (?:please|now|here|in here|there instead|again|for me|thanks|thank you|as well|too|right now))+$"

@@ -14,6 +14,7 @@ Whatever the detector does not know, and whatever is no colour, is refused with 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +32,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL import Image
 
-    from ..networks.part_head import PartHead
+    from ..networks.part_head import FrozenMaps, PartHead
 
 FILES = ("image.png", "mask.png", "manipulation.png", "notes.json", "image_scene.json")
 _LEFT = "so the image was left as it is"
 #: share of a thing that has a colour already for it to count as of that colour
 _HAS = 0.6
-#: share of its box that a found outline covers; where GrabCut finds nothing, the box itself comes back
-_OUTLINE = (0.2, 0.97)
+#: share of a thing that is black for it to count as black, and the lightness that its darkest pixels get, relative to the new colour's
+_BLACK, DARKEST = 0.4, 0.35
 #: a part is given at least so much of the share of a bird that it usually has
 _LEAST = 0.6
 #: words of instructions -> names of the part head
@@ -140,7 +141,7 @@ def recolour(
             reasons.append(reason)
             continue
         for mask, was in masks:
-            made = recoloured(made, mask, colour, was=was)
+            made = _painted(made, mask, colour, was)
             covered = np.maximum(covered, mask)
         notes.append(f"the {request.target} is recoloured {colour} in its own pixels")
     if not notes:
@@ -156,7 +157,7 @@ def _colour(request: Request) -> str:
 def _masks(image: Image.Image, scene: SceneGraph, request: Request, parts: PartHead | None) -> tuple[list[tuple[np.ndarray, str]], str]:
     """Mask (height, width) in 0..1 and present colour ("" if not known) of everything that a request recolours, or why nothing can be."""
     from ..training.editing.exemplars import value_of  # it and the next one import torch
-    from .carry import box_mask, outline_in
+    from .outlines import outline_of
 
     if request.kind == "refused":
         return [], request.reason
@@ -174,51 +175,59 @@ def _masks(image: Image.Image, scene: SceneGraph, request: Request, parts: PartH
     found = [scene.objects[k] for k in subjects if scene.objects[k].box is not None]
     if not found:
         return [], f"nothing that was found in the image is called {request.target}"
+    if parts is not None and all(thing.name == "bird" for thing in found):  # the model knows birds better than an outline of colours
+        return [(bird_mask(parts, image, thing.box), value_of(thing.attributes, "colour")) for thing in found], ""
     pixels = np.ascontiguousarray(np.asarray(image))
-    outlines = [outline_in(pixels, thing.box) for thing in found]
-    shares = [mask.sum() / max(1, box_mask(thing.box, mask.shape).sum()) for mask, thing in zip(outlines, found, strict=True)]
-    if not all(_OUTLINE[0] <= share <= _OUTLINE[1] for share in shares):
-        return [], f"the outline of the {request.target} was not found"
-    return [(_soft(mask), value_of(thing.attributes, "colour")) for mask, thing in zip(outlines, found, strict=True)], ""
+    outlines = [outline_of(pixels, thing, scene.objects) for thing in found]
+    reason = next((one.reason for one in outlines if one.reason), "")
+    if reason:
+        return [], reason
+    return [(_soft(one.mask), value_of(thing.attributes, "colour")) for one, thing in zip(outlines, found, strict=True)], ""
 
 
-def part_mask(model: PartHead, image: Any, box: Any, part: str) -> np.ndarray:
-    """Mask (height, width) in 0..1 of a *part* of the bird in *box* of a PIL *image*, at the photograph's own size."""
-    import torch
-    from PIL import Image
-    from torch.nn.functional import interpolate
+def bird_mask(model: PartHead, image: Image.Image, box: tuple[float, ...]) -> np.ndarray:
+    """Mask (height, width) in 0..1 of the bird in *box* of an RGB *image*, at the photograph's own size."""
+    return _soft(_look(model, image, box)[1])
 
-    from ..networks.part_head import SIDE, FrozenMaps, places
-    from ..training.parts import bird_mask, cells, square_around
-    from .carry import box_mask
 
-    square, (left, top, side) = square_around(image, box)
-    scale = SIDE / side
-    inner = [(box[0] - left) * scale, (box[1] - top) * scale, (box[2] - left) * scale, (box[3] - top) * scale]
-    small = bird_mask(square, inner)
-    pixels = torch.from_numpy(np.asarray(square, np.float32) / 127.5 - 1).permute(2, 0, 1)[None]
-    with torch.no_grad():
-        shares = model(FrozenMaps()(pixels), places(torch.from_numpy(cells(small))[None]))
-        size = max(8, round(side))
-        fine = interpolate(shares, size=(size, size), mode="bicubic", align_corners=False)[0].numpy()
-    names = list(model.vocab["parts"])
-    x, y = round(left), round(top)
-    x1, y1, x2, y2 = max(0, x), max(0, y), min(image.width, x + size), min(image.height, y + size)
-    here = np.zeros((len(names), image.height, image.width), np.float32)
-    here[:, y1:y2, x1:x2] = fine[:, y1 - y : y2 - y, x1 - x : x2 - x]
-    coarse = np.asarray(Image.fromarray(small).resize((size, size), Image.Resampling.BILINEAR))
-    near = np.zeros((image.height, image.width), bool)
-    near[y1:y2, x1:x2] = coarse[y1 - y : y2 - y, x1 - x : x2 - x]
-    bird = bird_mask(image, box)
-    both = bird & near  # GrabCut on the photograph and on the square around the bird: what only one of them finds is mostly background
-    bird = (both if both.sum() > 0.4 * min(bird.sum(), near.sum()) else near) & box_mask(box, bird.shape)
-    k = names.index(part)
-    own = (here.argmax(0) == k) & bird
+def part_mask(model: PartHead, image: Image.Image, box: tuple[float, ...], part: str) -> np.ndarray:
+    """Mask (height, width) in 0..1 of a *part* of the bird in *box* of an RGB *image*, at the photograph's own size."""
+    shares, bird = _look(model, image, box)
+    k = list(model.vocab["parts"]).index(part)
+    own = (shares.argmax(0) == k) & bird
     least = round(_LEAST * model.vocab.get("usual", {}).get(part, 0.1) * bird.sum())
     if own.sum() < least:  # the head is sure of no place, so the likeliest
-        chance = np.where(bird, here[k], -1.0)
+        chance = np.where(bird, shares[k], -1.0)
         own = bird & (chance >= np.partition(chance, -least, axis=None)[-least])
     return _soft(_whole(own) & bird)
+
+
+def _look(model: PartHead, image: Image.Image, box: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of parts (parts, height, width) at the pixels of the image, and which of them show the bird (height, width) bool."""
+    import torch
+    from torch.nn.functional import interpolate
+
+    from ..training.bird_masks import seen_parts, square_around
+    from .carry import box_mask
+
+    square = square_around(image, box)
+    mask, shares = seen_parts(model, _frozen(), square)
+    size, x, y = max(8, round(square.side)), round(square.left), round(square.top)
+    fine = interpolate(torch.from_numpy(shares)[None], size=(size, size), mode="bicubic", align_corners=False)[0].numpy()
+    whole = torch.from_numpy(mask.astype(np.float32))[None, None]
+    birds = interpolate(whole, size=(size, size), mode="bilinear", align_corners=False, antialias=True)[0, 0].numpy() > 0.5
+    x1, y1, x2, y2 = max(0, x), max(0, y), min(image.width, x + size), min(image.height, y + size)
+    here, bird = np.zeros((len(fine), image.height, image.width), np.float32), np.zeros((image.height, image.width), bool)
+    here[:, y1:y2, x1:x2] = fine[:, y1 - y : y2 - y, x1 - x : x2 - x]
+    bird[y1:y2, x1:x2] = birds[y1 - y : y2 - y, x1 - x : x2 - x]
+    return here, bird & box_mask(box, bird.shape)
+
+
+@lru_cache(maxsize=1)
+def _frozen() -> FrozenMaps:
+    from ..networks.part_head import FrozenMaps
+
+    return FrozenMaps()
 
 
 def _whole(mask: np.ndarray) -> np.ndarray:
@@ -244,7 +253,18 @@ def _soft(mask: np.ndarray) -> np.ndarray:
 
 def _already(image: Image.Image, mask: np.ndarray, colour: str) -> bool:
     """Whether most of what the mask covers has the colour already."""
+    return _share(np.asarray(image), mask, colour) > _HAS
+
+
+def _painted(pixels: np.ndarray, mask: np.ndarray, colour: str, was: str) -> np.ndarray:
+    """Pixels recoloured in the mask; what is black all over is lightened too, or it would hardly show the colour."""
+    black = _share(pixels, mask, "black") > _BLACK
+    return recoloured(pixels, mask, colour, was=was, darkest=DARKEST if black else 0.0)
+
+
+def _share(pixels: np.ndarray, mask: np.ndarray, colour: str) -> float:
+    """Share of what the mask covers that has a colour."""
     from ..parsers.appearance import COLOURS, colour_terms
 
-    terms = colour_terms(np.asarray(image))[mask > 0.5]
-    return bool(len(terms)) and float((terms == COLOURS.index(colour)).mean()) > _HAS
+    terms = colour_terms(pixels)[mask > 0.5]
+    return float((terms == COLOURS.index(colour)).mean()) if len(terms) else 0.0

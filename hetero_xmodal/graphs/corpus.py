@@ -17,43 +17,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import InputError, nearest
 from ..files import atomic_folder, read_folder
-from ..schema import Relation
 from ..validation import validate
-from .corpus_data import CorpusData, check_ids, owner_name, owner_part, renumbered
-from .corpus_files import ColumnWriter, ShardCheck, read_corpus
+from .corpus_data import CorpusData, check_ids
+from .corpus_files import ShardCheck, read_corpus
+from .corpus_tables import UNITS, CorpusTables, View, distinct
+from .corpus_writer import ColumnWriter
 from .flat import FlatGraphs
 from .folder_kind import CORPUS_FOLDER
 from .numbers import Numbers, checked_numbers
-from .tables import edge_frame, find_owner, node_frame
-from .texts import Vocabulary
 
 if TYPE_CHECKING:
     import dgl
-    import pandas as pd
 
 _CHUNK = 1024  # graphs validated, and rows written, at a time
-UNITS = ("pair", "image", "sentence")
+_View = View  # the name under which subsets were pickled before
 
 
-@dataclass(frozen=True)
-class _View:
-    """Which rows of the three tables a corpus holds."""
-
-    image: np.ndarray
-    sentence: np.ndarray
-    pair: np.ndarray
-
-
-class GraphCorpus(Sequence):
+class GraphCorpus(CorpusTables, Sequence):
     """Many graphs of one schema in three tables: images, sentences, and pairs of an image with a sentence.
 
     The regions, relations and labels of an image are stored once, however many sentences it has; an image without a sentence and a
@@ -114,7 +102,7 @@ class GraphCorpus(Sequence):
 
     def _begin(self, data: CorpusData, info: dict[str, Any] | None) -> None:
         self._data = data
-        self._view: _View | None = None
+        self._view: View | None = None
         self._path: Path | None = None  # where the arrays are mapped from
         self._state: tuple[str, bool] = ("", True)  # what was there, and whether it is verified
         self._numbers: dict[str, int] | None = None  # id -> number, made when an id is asked for
@@ -242,9 +230,6 @@ class GraphCorpus(Sequence):
 
     # ------------------------------------------------------------------------------------------ reading
 
-    def __len__(self) -> int:
-        return self._data.count("pair") if self._view is None else len(self._view.pair)
-
     def __getitem__(self, index):
         """One validated DGL graph by number or id; for a slice or a bool mask (graphs,), a corpus that shares the arrays.
 
@@ -309,7 +294,7 @@ class GraphCorpus(Sequence):
         It shares the arrays with this corpus; ``save`` writes the selected rows only.
         """
         pairs = self._rows(indices, empty_ok=True)
-        return self._seen(_View(_distinct(self._data.image_of[pairs]), _distinct(self._data.sentence_of[pairs]), pairs))
+        return self._seen(View(distinct(self._data.image_of[pairs]), distinct(self._data.sentence_of[pairs]), pairs))
 
     def split(self, name: str) -> GraphCorpus:
         """The images of a split with their sentences and pairs, also those without a pair.
@@ -327,7 +312,7 @@ class GraphCorpus(Sequence):
             known = self.splits
             raise InputError(f"the corpus has no split {name!r}{nearest(name, known)}; its splits are {', '.join(known) or 'not known'}")
         pairs = view.pair[np.isin(self._data.image_of[view.pair], images)]
-        return self._seen(_View(images, np.union1d(sentences, self._data.sentence_of[pairs]), pairs))
+        return self._seen(View(images, np.union1d(sentences, self._data.sentence_of[pairs]), pairs))
 
     def without(self, *, images: Numbers = (), sentences: Numbers = (), pairs: Numbers = ()) -> GraphCorpus:
         """The corpus without some images, sentences and pairs, by number or bool mask; the pairs of an image or sentence go with it.
@@ -348,7 +333,7 @@ class GraphCorpus(Sequence):
             kept[unit][checked_numbers(numbers, len(kept[unit]), unit)] = False
         of_image, of_sentence = self.pair_ends()
         kept["pair"] &= kept["image"][of_image] & kept["sentence"][of_sentence]
-        return self._seen(_View(**{unit: getattr(view, unit)[mask] for unit, mask in kept.items()}))
+        return self._seen(View(**{unit: getattr(view, unit)[mask] for unit, mask in kept.items()}))
 
     def only(self, unit: str, numbers: Numbers) -> GraphCorpus:
         """A corpus of some images, sentences or pairs by number (b,) or bool mask; of images or sentences without their pairs.
@@ -365,203 +350,19 @@ class GraphCorpus(Sequence):
             return self.subset(numbers)
         rows = rows[checked_numbers(numbers, len(rows), unit)]
         nothing = np.empty(0, np.int64)
-        return self._seen(_View(**({part: nothing for part in UNITS} | {unit: rows})))
-
-    def pair_ends(self) -> tuple[np.ndarray, np.ndarray]:
-        """Number of the image and number of the sentence of every pair, (pairs,) each, as ``frame(unit="image")`` counts them."""
-        view = self._whole_view()
-        return self._image_of(view), self._sentence_of(view)
-
-    def frame(self, owner: str | Relation | None = None, *, unit: str = "pair", features: bool | Literal["list"] = False) -> pd.DataFrame:
-        """Table of one node type (``"visual"``) or relation (``"word-depends-word"`` or the triple), with decoded names.
-
-        Parameters
-        ----------
-        owner : without one, the table has one row per pair, image or sentence, with its id, texts and counts.
-        unit : ``"pair"`` counts everything once for each graph, and the column ``graph`` is the number of the graph. ``"image"`` counts
-            what belongs to images once for each image, whose number is in the column ``image``; ``"sentence"`` what belongs to sentences.
-            The column ``id`` is the id of the unit.
-        features : one column per entry of the feature vectors; ``"list"``: one column per vector, of arrays.
-
-        Raises
-        ------
-        InputError
-            If there is no such node type, relation or unit, or the unit does not hold it.
-        """
-        rows, first = self._unit_rows(unit), "graph" if unit == "pair" else unit
-        if owner is None:
-            import pandas as pd
-
-            return pd.DataFrame({first: np.arange(len(rows))} | self._texts_of(unit) | self._data.counts(unit, rows))
-        owner = self._owner(owner, unit)
-        flat, strings = self._data.of_owner(owner, unit, rows, vectors=bool(features)), self._data.vocabulary.strings
-        if isinstance(owner, str):
-            table = node_frame(flat, owner, features=features, strings=strings)
-        else:
-            table = edge_frame(flat, owner, strings)
-        ids = np.array([*self._texts_of(unit, only_id=True)["id"], ""], dtype=object)
-        table.insert(1, "id", ids[table["graph"]])
-        return table.rename(columns={"graph": first})
-
-    def chunks(self, owners: Sequence[str | Relation], *, unit: str = "pair", size: int = 32_768) -> Iterator[tuple[int, FlatGraphs]]:
-        """The nodes of some types and the edges of some relations, *size* rows of a unit at a time, for counting in constant memory.
-
-        Every part is the number of its first row, as ``frame(unit=unit)`` counts them, and the graphs without feature vectors; of the nodes
-        at the ends of edges there are the names. Texts are codes (n,) into :attr:`vocabulary`.
-
-        Raises
-        ------
-        InputError
-            If there is no such node type, relation or unit, or the unit does not hold it.
-        """
-        rows = self._unit_rows(unit)
-        found = [self._owner(owner, unit) for owner in owners]
-        for start in range(0, len(rows), size):
-            here = rows[start : start + size]
-            flat = FlatGraphs(self.kind, len(here))
-            for owner in found:
-                part = self._data.of_owner(owner, unit, here, vectors=False)
-                flat.node_offsets |= part.node_offsets
-                flat.node_data |= {name: flat.node_data.get(name, {}) | data for name, data in part.node_data.items()}
-                flat.edge_offsets |= part.edge_offsets
-                flat.edge_ends |= part.edge_ends
-                flat.edge_data |= part.edge_data
-            yield start, flat
-
-    # ------------------------------------------------------------------------------------------ what it holds
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """The texts of nodes and edges, behind the codes of :meth:`chunks`."""
-        return self._data.vocabulary
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the contents of a whole corpus that was loaded from a folder; empty for a part of one and for one in memory."""
-        return self._state[0] if self._view is None else ""
-
-    @property
-    def kind(self) -> str:
-        """``"pair"`` or ``"labels"``."""
-        return self._data.kind
-
-    @property
-    def node_types(self) -> list[str]:
-        """Node types, in order."""
-        return list(self._data.order[0])
-
-    @property
-    def relations(self) -> list[Relation]:
-        """Relations as triples, in order."""
-        return list(self._data.order[1])
-
-    @property
-    def num_pairs(self) -> int:
-        """Number of pairs of an image with a sentence, ``len(corpus)``."""
-        return len(self)
-
-    @property
-    def num_images(self) -> int:
-        """Number of images, with or without a sentence."""
-        return self._data.count("image") if self._view is None else len(self._view.image)
-
-    @property
-    def num_sentences(self) -> int:
-        """Number of sentences, with or without an image."""
-        return self._data.count("sentence") if self._view is None else len(self._view.sentence)
-
-    @property
-    def ids(self) -> list[str]:
-        """Id of every pair."""
-        return self._data.text(("pairs", "id")).strings(self._whole_view().pair)
-
-    @property
-    def sentences(self) -> list[str]:
-        """Sentence of every pair; empty if it is not known."""
-        return self._data.text(("sentences", "text")).strings(self._data.sentence_of[self._whole_view().pair])
-
-    @property
-    def images(self) -> list[str]:
-        """Path of the image of every pair; empty if it is not known."""
-        return self._data.text(("images", "path")).strings(self._data.image_of[self._whole_view().pair])
-
-    @property
-    def splits(self) -> list[str]:
-        """The splits that occur, in the order of their first image or sentence."""
-        view = self._whole_view()
-        codes = [np.unique(self._data.splits[part][getattr(view, part)]) for part in ("image", "sentence")]
-        names = self._data.vocabulary.strings(_distinct(np.concatenate(codes)))
-        return [name for name in names if name]
-
-    @property
-    def data(self) -> CorpusData:
-        """The tables with exactly the rows of this corpus, texts as codes, for computations on a whole corpus."""
-        return self._data if self._view is None else self._data.take(self._view.image, self._view.sentence, self._view.pair)
-
-    def __repr__(self) -> str:
-        view, counts = self._view, {}
-        for name in self._data.order[0]:
-            offsets = self._data.tables[owner_part(name)].node_offsets[name].numpy()
-            rows = None if view is None else getattr(view, owner_part(name))
-            counts[name] = int(offsets[-1] if rows is None else (offsets[rows + 1] - offsets[rows]).sum())
-        nodes = ", ".join(f"{n} {t}" for t, n in counts.items())
-        stored = f" ({self.num_images} images, {self.num_sentences} sentences)" if self.kind == "pair" else ""
-        return f"<GraphCorpus of {len(self)} {self.kind} graphs{stored}: {nodes} nodes>"
+        return self._seen(View(**({part: nothing for part in UNITS} | {unit: rows})))
 
     # ------------------------------------------------------------------------------------------ internals
 
-    def _seen(self, view: _View) -> GraphCorpus:
+    def _seen(self, view: View) -> GraphCorpus:
         part = object.__new__(GraphCorpus)
         part.__dict__ = self.__dict__ | {"_view": view, "_numbers": None, "info": dict(self.info)}
         return part
-
-    def _whole_view(self) -> _View:
-        if self._view is not None:
-            return self._view
-        return _View(*(np.arange(self._data.count(part)) for part in ("image", "sentence", "pair")))
-
-    def _image_of(self, view: _View) -> np.ndarray:
-        return renumbered(self._data.image_of[view.pair], view.image, self._data.count("image"))
-
-    def _sentence_of(self, view: _View) -> np.ndarray:
-        return renumbered(self._data.sentence_of[view.pair], view.sentence, self._data.count("sentence"))
 
     def _by_id(self) -> dict[str, int]:
         if self._numbers is None:
             self._numbers = {id: number for number, id in enumerate(self.ids)}
         return self._numbers
-
-    def _unit_rows(self, unit: str) -> np.ndarray:
-        """The rows that this corpus holds of the table of a unit, (n,)."""
-        if unit not in UNITS:
-            raise InputError(f"unit is {unit!r}{nearest(str(unit), UNITS)}, expected one of {', '.join(UNITS)}")
-        return getattr(self._whole_view(), unit)
-
-    def _owner(self, owner: str | Relation, unit: str) -> str | Relation:
-        """A node type or relation by name, which the unit must hold."""
-        owner = find_owner(self._owners(), owner)
-        if unit not in ("pair", owner_part(owner)):
-            raise InputError(f"{owner_name(owner)} belongs to the {owner_part(owner)}, not to the {unit}; give unit='{owner_part(owner)}'")
-        return owner
-
-    def _owners(self) -> FlatGraphs:
-        """The node types and relations, in order; no row of them is read."""
-        return self._data.merged(self._data.tables)
-
-    def _texts_of(self, unit: str, *, only_id: bool = False) -> dict[str, Any]:
-        """The texts of every row of a unit, by the name of their column."""
-        view, data = self._whole_view(), self._data
-        rows = getattr(view, unit)
-        out: dict[str, Any] = {"id": data.text((f"{unit}s", "id")).strings(rows)}
-        if only_id:
-            return out
-        if unit == "pair":
-            return out | {"sentence": self.sentences, "image": self.images}
-        name = "path" if unit == "image" else "text"
-        pairs = self._image_of(view) if unit == "image" else self._sentence_of(view)
-        out[name] = data.text((f"{unit}s", name)).strings(rows)
-        out["split"] = data.vocabulary.strings(data.splits[unit][rows])
-        return out | {"pairs": np.bincount(pairs, minlength=len(rows))}
 
     def _rows(self, indices: Numbers, *, empty_ok: bool = False) -> np.ndarray:
         """*indices* as rows (b,) of the pairs' table, checked."""
@@ -586,12 +387,6 @@ class GraphCorpus(Sequence):
 
 def _is_mask(index: Any) -> bool:
     return hasattr(index, "__len__") and np.ndim(index) == 1 and np.asarray(index).dtype == bool
-
-
-def _distinct(values: np.ndarray) -> np.ndarray:
-    """The different values, in the order of their first appearance."""
-    found, first = np.unique(values, return_index=True)
-    return found[np.argsort(first)]
 
 
 def concat(corpora: Sequence[GraphCorpus], out: str | Path | None = None, *, info: dict[str, Any] | None = None) -> GraphCorpus:

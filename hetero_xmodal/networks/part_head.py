@@ -1,4 +1,9 @@
-"""Parts of birds in photographs: a 1 x 1 head over frozen EfficientNet-lite0 maps."""
+"""Parts of birds in photographs: linear maps over frozen EfficientNet-lite0 features.
+
+Three linear maps look at the cells of a square around a bird. ``bird`` says which cells show it. ``rough`` says of which part a cell is
+from its features and its place in the bird's box; what it calls crown and beak tells where the head is. ``fine`` is told, in addition,
+where a cell lies between head and tail, and towards back or belly. The answer is that of ``fine``, times how usual each part is there.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +21,13 @@ from ..pretrained import Pretrained
 #: side in pixels of the square around a bird that the head looks at, and of its map of parts
 SIDE, GRID = 256, 32
 #: indices of the blocks after which maps are taken, strides 8, 16 and 32, and their channels
-_TAKEN, _CHANNELS = (4, 10, 15), 40 + 112 + 320
-#: channels of the place of a cell: height, distance from the middle column, distance from the middle
-PLACE = 3
+_TAKEN, CHANNELS = (4, 10, 15), 40 + 112 + 320
+#: channels of the place of a cell in the bird's box (:func:`places`) and along its body (:func:`along_body`)
+PLACE, BODY = 3, 7
+#: parts of the head, by which it is found
+_HEAD = ("crown", "beak")
+#: share of bird from which on a cell belongs to it, and the least logarithm of how usual a part is at a place
+INSIDE, _LEAST = 0.3, -8.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,41 +56,82 @@ class PartHead(Pretrained, nn.Module):
     Parameters
     ----------
     config : PartsConfig
-    vocab : JSON values: ``parts``, the names of the parts.
+    vocab : JSON values: ``parts``, the names of the parts, among them crown or beak; ``usual``, part -> share of a bird's area; ``where``,
+        part -> its usual places, each as five numbers: height along the body, height above its axis, the spreads of both, and the
+        logarithm of how much this place counts (:func:`along_body`).
 
     Raises
     ------
     InputError
-        If the vocabulary has no list of parts.
+        If the vocabulary lacks one of these.
     """
 
     recipe_name = "parts"
     config_class = PartsConfig
-    mean: Tensor
-    scale: Tensor
 
     def __init__(self, config: PartsConfig, vocab: dict[str, Any]) -> None:
         super().__init__()
-        if not isinstance(vocab.get("parts"), list) or not vocab["parts"]:
-            raise InputError(f"PartHead needs a vocabulary with a list of parts, found {vocab.get('parts')!r}; train it again")
+        parts, where = vocab.get("parts"), vocab.get("where")
+        if not isinstance(parts, list) or not set(parts) & set(_HEAD):
+            raise InputError(
+                f"PartHead needs a vocabulary with a list of parts, one of them crown or beak, found {parts!r}; train it again"
+            )
+        if not isinstance(where, dict) or not all(_five_numbers(where.get(name)) for name in parts):
+            raise InputError(
+                "PartHead needs a vocabulary that says where each part usually is; this model is of an older version, train it again"
+            )
         self.config, self.vocab = config, vocab
-        self.register_buffer("mean", torch.zeros(1, _CHANNELS, 1, 1))
-        self.register_buffer("scale", torch.ones(1, _CHANNELS, 1, 1))
-        self.head = nn.Conv2d(_CHANNELS + PLACE, len(vocab["parts"]), 1)
-        nn.init.normal_(self.head.weight, std=0.01)
-        if self.head.bias is not None:
-            nn.init.zeros_(self.head.bias)
+        self.bird = nn.Linear(CHANNELS, 1)
+        self.rough = nn.Linear(CHANNELS + PLACE, len(parts))
+        self.fine = nn.Linear(CHANNELS + PLACE + BODY, len(parts))
+        for layer in (self.bird, self.rough, self.fine):
+            nn.init.normal_(layer.weight, std=0.01)
+            nn.init.zeros_(layer.bias)
 
-    @torch.no_grad()
-    def settle(self, maps: Tensor) -> None:
-        """Measure mean and standard deviation of each channel of maps (n, 472, 32, 32), once, before training."""
-        self.mean.copy_(maps.mean((0, 2, 3), keepdim=True))
-        self.scale.copy_(maps.std((0, 2, 3), keepdim=True).clamp_min(1e-3))
+    def birdness(self, maps: Tensor) -> Tensor:
+        """Probability (B, 32, 32) that cells of frozen maps (B, 472, 32, 32) show the bird."""
+        return self.bird(maps.movedim(1, -1)).squeeze(-1).sigmoid()
 
-    def forward(self, maps: Tensor, place: Tensor) -> Tensor:
-        """Shares (B, parts, 32, 32), summing to 1 over parts, of frozen maps (B, 472, 32, 32) and places (B, 3, 32, 32) of the cells."""
-        logits = self.head(torch.cat([(maps - self.mean) / self.scale, place], 1))
-        return (logits / self.config.temperature).softmax(1)
+    def forward(self, maps: Tensor, masks: Tensor) -> Tensor:
+        """Shares (B, parts, 32, 32), 1 over all parts, of frozen maps (B, 472, 32, 32) and shares of bird (B, 32, 32) in the cells."""
+        place = places(masks)
+        body = along_body(masks, self.heads(self.roughly(maps, place), masks))
+        given = torch.cat([maps, place, body_features(body)], 1).movedim(1, -1)
+        logits = self.fine(given).movedim(-1, 1) / self.config.temperature
+        return (logits + self.usually(body)).softmax(1)
+
+    def roughly(self, maps: Tensor, place: Tensor) -> Tensor:
+        """Shares (B, parts, 32, 32) of parts before the head is known."""
+        return (self.rough(torch.cat([maps, place], 1).movedim(1, -1)).movedim(-1, 1) / self.config.temperature).softmax(1)
+
+    def heads(self, shares: Tensor, masks: Tensor) -> Tensor:
+        """Row and column (B, 2), in cells, of the bird's head: where shares (B, parts, 32, 32) of crown and beak are densest."""
+        rows = [k for k, name in enumerate(self.vocab["parts"]) if name in _HEAD]
+        dense = _blurred(shares[:, rows].sum(1) * masks)
+        at = dense.flatten(1).argmax(1)
+        return torch.stack([at.div(GRID, rounding_mode="floor"), at % GRID], 1) + 0.5
+
+    def usually(self, body: Tensor) -> Tensor:
+        """Logarithm (B, parts, 32, 32), -8 to 0, of how usual the parts are at places (B, 3, 32, 32) along the body."""
+        out = []
+        for name in self.vocab["parts"]:
+            some = torch.tensor(self.vocab["where"][name], dtype=body.dtype)[:, :, None, None, None]
+            distance = ((body[:, 0] - some[:, 0]) / some[:, 2]).square() + ((body[:, 1] - some[:, 1]) / some[:, 3]).square()
+            out.append((some[:, 4] - 0.5 * distance).amax(0))
+        return torch.stack(out, 1).clamp_min(_LEAST)
+
+
+def _five_numbers(rows: Any) -> bool:
+    return isinstance(rows, list) and bool(rows) and all(isinstance(row, list) and len(row) == 5 for row in rows)
+
+
+def _blurred(maps: Tensor) -> Tensor:
+    """Maps (B, 32, 32) blurred by a Gaussian of a twentieth of their side."""
+    steps = torch.arange(-6, 7, dtype=maps.dtype)
+    kernel = (-0.5 * (steps / (GRID / 20)).square()).exp()
+    kernel = kernel / kernel.sum()
+    rows = F.conv2d(F.pad(maps[:, None], (6, 6, 6, 6), mode="reflect"), kernel[None, None, :, None])
+    return F.conv2d(rows, kernel[None, None, None])[:, 0]
 
 
 class FrozenMaps:
@@ -124,3 +174,46 @@ def places(masks: Tensor) -> Tensor:
     v = out[0][:, :, None].expand(-1, GRID, GRID)
     u = out[1][:, None, :].expand(-1, GRID, GRID)
     return torch.stack([v, u.abs(), (u.square() + v.square()).sqrt()], 1).clamp(-2, 2)
+
+
+def along_body(masks: Tensor, heads: Tensor) -> Tensor:
+    """Where each cell lies along the body of its bird (B, 3, 32, 32): 0 at the head to 1 at the tail, above its axis, and from the head.
+
+    The axis runs from the head through the middle of the bird, and above is the side that is higher in the image. The first is in lengths
+    of the bird along its axis, the others are in square roots of its area.
+
+    Parameters
+    ----------
+    masks : (B, 32, 32), share of bird in each cell.
+    heads : (B, 2), row and column of the head in cells.
+
+    >>> mask = torch.zeros(1, 32, 32); mask[0, 12:20, 4:28] = 1
+    >>> body = along_body(mask, torch.tensor([[16.0, 4.5]]))
+    >>> [round(v, 1) for v in body[0, 0, 16, [4, 16, 27]].tolist()], bool(body[0, 1, 12, 16] > 0 > body[0, 1, 19, 16])
+    ([0.0, 0.5, 1.0], True)
+    """
+    steps = torch.arange(GRID, dtype=masks.dtype) + 0.5
+    weights = torch.where(masks > INSIDE, masks, 0.0)
+    weights = torch.where(weights.sum((1, 2), keepdim=True) > 4, weights, torch.ones_like(masks))
+    area = weights.sum((1, 2))
+    side = area.sqrt()[:, None, None]
+    middle = torch.stack([(weights.sum(2) * steps).sum(1), (weights.sum(1) * steps).sum(1)], 1) / area[:, None]
+    axis = middle - heads
+    long = axis.norm(dim=1, keepdim=True)
+    down = torch.tensor([1.0, 0.0], dtype=masks.dtype)
+    axis = torch.where(long > 0.15 * area.sqrt()[:, None], axis / long.clamp_min(1e-6), down)
+    across = torch.stack([-axis[:, 1], axis[:, 0]], 1)
+    across = torch.where(across[:, :1] > 0, -across, across)  # upwards: to smaller rows
+    dy, dx = steps[None, :, None] - heads[:, :1, None], steps[None, None] - heads[:, 1:, None]
+    along = (dy * axis[:, :1, None] + dx * axis[:, 1:, None]) / side
+    above = (dy * across[:, :1, None] + dx * across[:, 1:, None]) / side
+    core = torch.where((weights > INSIDE) & (above.abs() < 0.4), along, torch.nan).flatten(1)
+    length = torch.nanquantile(core, 0.98, dim=1).nan_to_num(1.5).clamp_min(0.5)[:, None, None]
+    return torch.stack([along / length, above, (along.square() + above.square()).sqrt()], 1)
+
+
+def body_features(body: Tensor) -> Tensor:
+    """Places along the body (B, 3, 32, 32), with squares, product and distance along: (B, 7, 32, 32)."""
+    t, above, far = body.unbind(1)
+    along = (far.square() - above.square()).clamp_min(0).sqrt() * t.sign()
+    return torch.stack([t, above, far, along, t.square(), above.square(), t * above], 1)

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from ..networks.part_head import GRID, SIDE, FrozenMaps, PartHead, places
+from ..networks.part_head import GRID, FrozenMaps, PartHead
 from ..parsers.appearance import COLOURS
 from ..scenes import SceneGraph, SceneObject, SceneRelation
-from .parts import PARTS, bird_mask, cells, facts_of, square_around
+from .bird_masks import cells, seen_parts, square_around
+from .parts import PARTS, facts_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -67,17 +67,14 @@ class PartScenes:
         source = scene.source | {"parts": "found by a part head"}
         return replace(scene, objects=[*scene.objects, *found], relations=[*scene.relations, *relations], source=source)
 
-    @torch.no_grad()
     def boxes(self, image: Image.Image, box: Sequence[float]) -> dict[str, tuple[float, float, float, float]]:
         """Part -> x1, y1, x2, y2 in pixels of the *image* of the largest piece of each part that is seen of the bird in *box*."""
         import cv2
 
-        square, (left, top, side) = square_around(image, box)
-        scale = SIDE / side
-        mask = bird_mask(square, [(box[0] - left) * scale, (box[1] - top) * scale, (box[2] - left) * scale, (box[3] - top) * scale])
+        square = square_around(image, box)
+        left, top, side = square.left, square.top, square.side
+        mask, shares = seen_parts(self.model, self._maps, square)
         covered = cells(mask)
-        pixels = torch.from_numpy(np.asarray(square, np.float32) / 127.5 - 1).permute(2, 0, 1)[None]
-        shares = self.model(self._maps(pixels), places(torch.from_numpy(covered)[None]))[0].numpy()
         best, bird = shares.argmax(0), covered > 0.5
         cell, out = side / GRID, {}
         for k, name in enumerate(self.model.vocab["parts"]):

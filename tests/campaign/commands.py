@@ -102,10 +102,9 @@ def _birds(folder: Path) -> None:
     cub(folder / "cub")
     for path in (folder / "cub" / "text").rglob("*.txt"):
         path.write_text("a bird with black wings and a red crown\n")
-    from hetero_xmodal.networks.part_head import PartHead, PartsConfig
-    from hetero_xmodal.training.parts import PARTS
+    from hetero_xmodal.training.parts import new_head
 
-    PartHead(PartsConfig(), {"parts": list(PARTS)}).save_pretrained(folder / "parts")
+    new_head("cub:somewhere").save_pretrained(folder / "parts")
 
 
 INPUTS: dict[str, Callable[[Path], None]] = {

@@ -17,8 +17,9 @@ from hetero_xmodal.cli.main import run
 from hetero_xmodal.data import open_source
 from hetero_xmodal.data.card import FOLDER as CARDS
 from hetero_xmodal.data.card import read_card
+from hetero_xmodal.data.entries import ENTRIES
 from hetero_xmodal.data.published import paper_split, zeros_and_ones
-from hetero_xmodal.data.registry import ENTRIES, dataset_card
+from hetero_xmodal.data.registry import dataset_card
 from hetero_xmodal.data.tasks.editing import load_pairs
 from hetero_xmodal.errors import InputError
 

@@ -18,8 +18,8 @@ from tiny_data import CLASSES, FOLDERS, NAMES, SPLITS, N, captions, coco, cub, g
 
 import hetero_xmodal as hx
 from hetero_xmodal.data import build_dataset, dataset_card, list_datasets, load_dataset, open_source, registry, require, verify_dataset
+from hetero_xmodal.data.entries import ENTRIES, TASKS, Entry
 from hetero_xmodal.data.features import FeatureSet, FeatureSplit
-from hetero_xmodal.data.registry import ENTRIES, TASKS, Entry
 from hetero_xmodal.data.source import GIVES, Record, Source
 from hetero_xmodal.data.tasks.editing import load_editing_images, load_pairs
 from hetero_xmodal.data.tasks.matching import load_matching_data, load_test_split

@@ -154,7 +154,7 @@ def offer(server, monkeypatch):
         where = f"http://127.0.0.1:{server.server_address[1]}"
         downloads = tuple(Download(f"{where}/{name}", md5 or hashlib.md5(data).hexdigest(), unpack) for name, data in files.items())
         card = replace(read_card("oxford-102"), downloads=downloads)
-        monkeypatch.setattr("hetero_xmodal.data.registry.read_card", lambda kind: card)
+        monkeypatch.setattr("hetero_xmodal.data.entries.read_card", lambda kind: card)
 
     return make
 

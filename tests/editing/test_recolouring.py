@@ -13,12 +13,13 @@ from typer.testing import CliRunner
 
 import hetero_xmodal as hx
 from hetero_xmodal.cli.main import app
-from hetero_xmodal.editing.recolouring import Recolouring, part_mask, recolour
+from hetero_xmodal.editing.recolouring import Recolouring, _look, bird_mask, part_mask, recolour
 from hetero_xmodal.errors import InputError
-from hetero_xmodal.networks.part_head import GRID, PartHead, PartsConfig, places
-from hetero_xmodal.parsers.appearance import COLOURS, appearance
+from hetero_xmodal.networks.part_head import GRID, PartHead, PartsConfig, along_body, body_features, places
+from hetero_xmodal.parsers.appearance import COLOURS, appearance, colour_terms
 from hetero_xmodal.scenes import SceneGraph, SceneObject
-from hetero_xmodal.training.parts import PARTS, Birds, bird_mask, facts_of, fit_parts, square_around
+from hetero_xmodal.training.bird_masks import better_mask, cells, first_mask, square_around
+from hetero_xmodal.training.parts import WHERE, Birds, Looked, birds_of, facts_of, fit_bird, fit_parts, new_head
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,20 @@ def test_a_thing_is_recoloured_inside_its_outline_and_nowhere_else(photo, scene)
     assert again.image.tobytes() == result.image.tobytes()
 
 
+def test_black_lacquer_shows_the_new_colour_and_black_outlines_stay(scene):
+    rng = np.random.default_rng(0)
+    pixels = np.full((180, 240, 3), (205, 200, 190), float)
+    pixels[40:140, 70:170] = (14, 14, 16)
+    black = Image.fromarray((pixels + rng.normal(0, 5, (180, 240, 1))).clip(0, 255).astype(np.uint8))
+    made = recolour(black, "the car is green", image_scene=scene)
+    assert (colour_terms(np.asarray(made.image))[45:135, 75:165] == COLOURS.index("green")).mean() > 0.9
+    pixels[40:140, 70:170] = (40, 80, 200)
+    pixels[88:91, 100:140] = 4  # a dark stripe on a blue car
+    striped = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+    made = np.asarray(recolour(striped, "the car is green", image_scene=scene).image)
+    assert made[60, 120, 1] > 1.5 * made[60, 120, 2] and made[89, 120].max() < 30
+
+
 def test_whatever_the_instruction_says_its_figure_is_drawn(photo, scene, tmp_path):
     result = recolour(photo, "the car is red $ now \\foo$ 公共汽车 " + "and so on " * 200, image_scene=scene)
     with warnings.catch_warnings():
@@ -56,7 +71,7 @@ def test_whatever_the_instruction_says_its_figure_is_drawn(photo, scene, tmp_pat
 
 
 def test_a_part_head_in_memory_is_a_model_of_this_recipe(photo, scene):
-    head = PartHead(PartsConfig(), {"parts": list(PARTS)})
+    head = new_head()
     assert isinstance(hx.manipulate(photo, "the car is red", model=head, image_scene=scene), Recolouring)
 
 
@@ -97,6 +112,12 @@ def test_without_an_outline_nothing_is_painted(scene):
     assert result.image.tobytes() == flat.tobytes() and "outline of the car was not found" in result.notes[0]
 
 
+def test_a_stop_sign_is_a_thing_and_no_denial(photo):
+    scene = SceneGraph(objects=[SceneObject("stop sign", box=(68, 38, 172, 142))], size=(240, 180))
+    assert recolour(photo, "the stop sign is red", image_scene=scene).notes == ["the stop sign is recoloured red in its own pixels"]
+    assert "what should not be" in recolour(photo, "the stop sign should stop being blue", image_scene=scene).notes[0]
+
+
 def test_a_part_without_a_model_of_parts_is_refused(photo):
     scene = SceneGraph(objects=[SceneObject("bird", box=(68, 38, 172, 142))], size=(240, 180))
     assert "train parts" in recolour(photo, "the wings are red", image_scene=scene).notes[0]
@@ -113,34 +134,107 @@ def test_facts_and_places_by_hand(photo):
     place = places(mask)
     assert torch.allclose(place[0], place[1].flip(2), atol=1e-5)  # a mirrored bird has mirrored places
     assert torch.allclose(places(torch.zeros(1, GRID, GRID))[0, 0, 0, 0], torch.tensor(-1 + 1 / GRID))
-    square, (left, top, side) = square_around(photo, (68, 38, 172, 142))
-    assert square.size == (256, 256) and abs(left + side / 2 - 120) < 1e-6 and abs(side - 1.3 * 104) < 1e-6
-    assert 0.9 < bird_mask(photo, (68, 38, 172, 142)).sum() / (np.pi * 50**2) < 1.1
+
+
+def test_the_square_and_the_first_mask(photo):
+    square = square_around(photo, (68, 38, 172, 142))
+    assert square.pixels.shape == (256, 256, 3) and abs(square.left + square.side / 2 - 120) < 1e-6 and abs(square.side - 1.3 * 104) < 1e-6
+    assert 0.9 < first_mask(square).mean() * square.side**2 / (np.pi * 50**2) < 1.1 and square.seen == (0, 256, 0, 256)
+    beyond = square_around(photo, (0, 38, 104, 142))  # 15.6 pixels to the left of the photograph
+    assert beyond.seen == (0, 256, 30, 256) and beyond.inside()[:, 29].sum() == 0 and beyond.inside()[100, 30]
+
+
+def test_what_is_called_bird_corrects_the_outline():
+    """A disc on a post of its own colour, which GrabCut cannot tell from it: where the cells say no, there is no bird."""
+    pixels = np.full((180, 180, 3), (205, 200, 190), np.uint8)
+    ys, xs = np.ogrid[:180, :180]
+    disc = (ys - 70) ** 2 + (xs - 90) ** 2 < 40**2
+    pixels[disc | ((ys > 70) & (abs(xs - 90) < 12))] = (40, 80, 200)
+    square = square_around(Image.fromarray(pixels), (40, 20, 140, 170))
+    big = np.asarray(Image.fromarray(disc.astype(np.uint8)).transform((256, 256), Image.Transform.EXTENT, (
+        square.left, square.top, square.left + square.side, square.top + square.side))) > 0  # fmt: skip
+    wrong = (first_mask(square) & ~big).sum()
+    better = better_mask(square, np.where(cells(big) > 0.5, 0.99, 0.01))
+    assert (better & ~big).sum() < 0.3 * wrong and (better & big).sum() > 0.9 * big.sum()
+    nothing = better_mask(square, np.zeros((GRID, GRID)))
+    assert np.array_equal(nothing, first_mask(square))
+
+
+def test_places_along_the_body_turn_and_mirror_with_the_bird():
+    mask = torch.zeros(1, GRID, GRID)
+    mask[0, 10:18, 4:28] = 1
+    body = along_body(mask, torch.tensor([[14.0, 5.0]]))  # the head is left
+    t, above, far = body[0]
+    assert abs(float(t[14, 5])) < 0.06 and 0.9 < float(t[14, 27]) < 1.1 and float(t[14, 0]) < 0
+    assert float(above[10, 16]) > 0 > float(above[17, 16])  # rows count downwards
+    assert torch.allclose(far, (along_body(mask, torch.tensor([[14.0, 5.0]]))[0, 2]))
+    mirrored = along_body(mask.flip(2), torch.tensor([[14.0, 27.0]]))
+    assert torch.allclose(body, mirrored.flip(3), atol=1e-4)
+    upright = along_body(mask.transpose(1, 2), torch.tensor([[5.0, 14.0]]))
+    assert torch.allclose(upright[0, 0].T, t, atol=1e-4)
+    both = torch.cat([mask, torch.zeros(1, GRID, GRID)])
+    many = along_body(both, torch.tensor([[14.0, 5.0], [3.0, 3.0]]))
+    assert torch.allclose(many[:1], body) and torch.isfinite(many).all()  # no bird at all: the whole square
+    assert body_features(body).shape == (1, 7, GRID, GRID)
+    assert torch.allclose(body_features(body)[0, 3], t * (body_features(body)[0, 3] / t).nanmedian(), atol=1e-3)
 
 
 def test_a_head_learns_which_part_has_the_colour_of_the_captions():
-    """Birds whose upper half is red and whose lower half is black: the crown is said to be red, the wings black."""
+    """Birds whose left end is red and whose right end is black: the crown is said to be red, the tail black."""
     torch.manual_seed(0)
     n = 6
     masks = torch.zeros(n, GRID, GRID)
-    masks[:, 4:28, 8:24] = 1
+    masks[:, 12:20, 4:28] = 1
+    red, black = COLOURS.index("red"), COLOURS.index("black")
     colours = torch.zeros(n, len(COLOURS), GRID, GRID)
-    colours[:, COLOURS.index("red"), :16], colours[:, COLOURS.index("black"), 16:] = 1, 1
+    colours[:, red, :, :16], colours[:, black, :, 16:] = 1, 1
     maps = torch.randn(n, 472, GRID, GRID) * 0.1
-    maps[:, 0, :16] += 1
-    facts = [[(0, COLOURS.index("red")), (6, COLOURS.index("black"))]] * n
-    model = PartHead(PartsConfig(), {"parts": list(PARTS)})
+    maps[:, 0, :, :16] += 1
+    facts = [[(0, red), (7, black)]] * n
+    model = new_head()
     before = fit_parts(model, Birds(maps, masks, colours, facts), epochs=1)
     after = fit_parts(model, Birds(maps, masks, colours, facts), epochs=60)
-    shares = model(maps, places(masks))[0]
-    assert after < 0.5 * before and shares[0, 4:16, 8:24].mean() > 5 * shares[0, 16:28, 8:24].mean()
-    assert torch.allclose(shares.sum(0), torch.ones(GRID, GRID), atol=1e-5)
+    assert after < 0.7 * before
+    shares = model(maps, masks)
+    assert torch.allclose(shares.sum(1), torch.ones(n, GRID, GRID), atol=1e-5)
+    crown, tail = shares[0, 0, 12:20], shares[0, 7, 12:20]
+    assert crown[:, 4:10].mean() > 5 * crown[:, 22:28].mean() and tail[:, 22:28].mean() > 5 * tail[:, 4:10].mean()
+    place = places(masks)
+    heads = model.heads(model.roughly(maps, place), masks)
+    assert (heads[:, 1] < 12).all()
+    # without the places along the body the two ends differ by their features alone, and a mirrored bird is the same
+    assert torch.allclose(model(maps.flip(3), masks.flip(2)).flip(3), shares, atol=1e-4)
+
+
+def test_the_map_of_birds_overrules_single_outlines():
+    """Blue discs; on one photograph of four the first outline is the whole box, for it fills the photograph."""
+    rng = np.random.default_rng(0)
+    squares, maps = [], []
+    for k in range(4):
+        pixels = np.full((120, 120, 3), (205, 200, 190), float)
+        ys, xs = np.ogrid[:120, :120]
+        disc = (ys - 60) ** 2 + (xs - 60) ** 2 < 40**2
+        pixels[disc] = (40, 80, 200)
+        image = Image.fromarray((pixels + rng.normal(0, 6, (120, 120, 1))).clip(0, 255).astype(np.uint8))
+        squares.append(square_around(image.crop((20, 20, 100, 100)) if k == 3 else image, (0, 0, 80, 80) if k == 3 else (18, 18, 102, 102)))
+        blue = cells((squares[-1].pixels[:, :, 2] > 150) & (squares[-1].pixels[:, :, 0] < 120) & squares[-1].photograph())
+        maps.append(torch.cat([torch.from_numpy(blue)[None], torch.zeros(471, GRID, GRID)]))
+    looked = Looked(torch.stack(maps).half(), squares, [[(0, 1)]] * 4)
+    model = new_head()
+    fit_bird(model, looked)
+    birds = birds_of(model, looked)
+    blue = torch.stack([m[0] for m in maps])
+    assert first_mask(squares[3]).mean() > 1.25 * blue[3].mean() > 1.2 * birds.masks[3].mean()
+    assert all(abs(birds.masks[k].mean() - blue[k].mean()) < 0.1 * blue[k].mean() for k in range(4))
+    assert torch.allclose(birds.colours.sum(1)[birds.masks > 0.5], torch.tensor(1.0), atol=1e-3)
 
 
 def test_the_commands(photo, tmp_path):
-    model = PartHead(PartsConfig(), {"parts": list(PARTS), "usual": {"wing": 0.2}})
+    model = new_head("cub:somewhere")
     model.save_pretrained(tmp_path / "parts")
     mask = part_mask(model, photo, (68, 38, 172, 142), "wing")
+    bird = bird_mask(model, photo, (68, 38, 172, 142))
+    assert (mask[bird == 0] == 0).all() and 0.8 < (bird > 0).sum() / (np.pi * 50**2) < 1.2  # untrained: GrabCut of the box
     assert 0 < mask.sum() < 0.9 * np.pi * 50**2 and mask[:30].max() == 0
     photo.save(tmp_path / "photo.png")
     SceneGraph(objects=[SceneObject("bird", box=(68, 38, 172, 142))], size=(240, 180)).save(tmp_path / "scene.json")
@@ -155,3 +249,27 @@ def test_the_commands(photo, tmp_path):
     assert refused.exit_code != 0 and not (tmp_path / "x").exists()
     with pytest.raises(InputError, match="expected parts"):
         hx.manipulate(photo, "the wings are red", model=str(hx.editing.pipeline.SHIPPED["birds"]), recipe="recolour")
+
+
+def test_a_mirrored_photograph_has_mirrored_parts(photo):
+    torch.manual_seed(1)
+    model = new_head()
+    for layer in (model.rough, model.fine):
+        torch.nn.init.normal_(layer.weight, std=0.03)
+    box = (68, 38, 172, 142)
+    shares, bird = _look(model, photo, box)
+    mirrored, _ = _look(model, photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT), box)
+    difference = np.abs(shares - mirrored[:, :, ::-1])[:, bird].sum(0).mean()
+    assert shares[:, bird].sum(0).mean() == pytest.approx(1, abs=0.01) and difference < 0.5
+    print(difference, np.abs(shares - shares[:, :, ::-1])[:, bird].sum(0).mean())
+
+
+@pytest.mark.parametrize(
+    ("vocab", "message"),
+    [({}, "list of parts"), ({"parts": ["wing"]}, "crown or beak"), ({"parts": ["crown"]}, "older version"),
+     ({"parts": ["crown"], "where": {"crown": [[0.0] * 4]}}, "older version")],
+)  # fmt: skip
+def test_a_part_head_without_its_vocabulary_is_refused(vocab, message):
+    with pytest.raises(InputError, match=message):
+        PartHead(PartsConfig(), vocab)
+    assert PartHead(PartsConfig(), {"parts": ["crown"], "where": {"crown": WHERE["crown"]}}).fine.out_features == 1

@@ -16,9 +16,8 @@ from hetero_xmodal import recipes
 from hetero_xmodal.cli.main import run
 from hetero_xmodal.evaluation.verify import model_class
 from hetero_xmodal.files import read_safetensors, write_safetensors
-from hetero_xmodal.networks.part_head import PartHead, PartsConfig
 from hetero_xmodal.pretrained import SHIPPED
-from hetero_xmodal.training.parts import PARTS
+from hetero_xmodal.training.parts import new_head
 
 
 @pytest.mark.parametrize("recipe", SHIPPED)
@@ -29,7 +28,7 @@ def test_every_shipped_model_is_whole(recipe):
 
 
 def test_a_part_head_is_a_model_too(tmp_path):
-    PartHead(PartsConfig(), {"parts": list(PARTS), "data": "cub"}).save_pretrained(tmp_path / "parts")
+    new_head("cub:somewhere").save_pretrained(tmp_path / "parts")
     found = hx.verify(tmp_path / "parts")
     assert found.kind == "model" and "recipe parts" in found.about[0] and "trained on cub" in found.about[1]
 

@@ -186,7 +186,7 @@ $2 \cdot 1 + 100 \cdot 1 = 102$: the digits say what came from where. A learned 
 | [GCN (Kipf and Welling, 2017)](https://doi.org/10.48550/arXiv.1609.02907) | $\sigma\big(\sum_j \frac{1}{\sqrt{d_i d_j}}\, W h_j\big)$ | one $W$ |
 | [R-GCN (Schlichtkrull and others, 2018)](https://doi.org/10.1007/978-3-319-93417-4_38) | $\sigma\big(W_0 h_i + \sum_r \frac{1}{\lvert N_r(i) \rvert} \sum_{j \in N_r(i)} W_r h_j\big)$ | a $W_r$ for each relation, and $W_0$ |
 | [HAN (Wang and others, 2019)](https://doi.org/10.1145/3308558.3313562) | $\sum_P \beta_P\ \sigma\big(\sum_{j \in N_P(i)} \alpha_{ij}^P\, M_{\tau(j)} h_j\big)$ | an $M$ for each node type, attention in and over meta-paths $P$ |
-| [HGT (Hu and others, 2020)](https://doi.org/10.1145/3366423.3380027) | $\sum_j \alpha_{ij}\, W_r^{V} V_{\tau(j)} h_j$, with $\alpha_{ij} = \operatorname{softmax}_j \big((K_{\tau(j)} h_j)^\top W_r^{A}\, Q_{\tau(i)} h_i\big)$ | maps for each node type *and* each relation |
+| [HGT (Hu and others, 2020)](https://doi.org/10.1145/3366423.3380027) | $\sum_j \alpha_{ij}\, W_r^{V} V_{\tau(j)} h_j$, with $\alpha_{ij} = \operatorname{softmax}_j \big(\frac{\mu_r}{\sqrt d} (K_{\tau(j)} h_j)^\top W_r^{A}\, Q_{\tau(i)} h_i\big)$ | maps for each node type *and* each relation |
 
 All but the first need what the untyped graph has lost. They also need **parameters**. With $d = 64$ one matrix has $64^2 = 4{,}096$ numbers, and an R-GCN over the 16
 relations of our graph has

@@ -554,7 +554,7 @@ print("share of the old state that is kept:", round((1 - u).mean().item(), 2))
 # %% [markdown]
 r"""
 **What goes wrong: one name, two units.** `nn.GRUCell` is called a gated recurrent unit as well, but its $r$ multiplies *behind* the matrix, $r \odot (F_c h)$, and its update gate keeps where this one
-renews. Weights copied from one into the other load without an error and compute something else. When you rebuild a paper, compare the equations and not the names.
+renews. Weights copied from one into the other have the right shapes and compute something else. When you rebuild a paper, compare the equations and not the names.
 """
 
 # %% [markdown]

@@ -42,6 +42,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+
 # %% tags=["define"]
 class Reversal(torch.autograd.Function):
     """The identity; its gradient is multiplied by -1."""

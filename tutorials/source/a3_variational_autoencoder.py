@@ -41,6 +41,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+
 # %% tags=["define"]
 def kl(mean, deviation):
     """KL divergence of N(mean, deviation) to N(0, 1), entry by entry."""

@@ -37,6 +37,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+
 # %% tags=["define"]
 def path(make, after, steps=20):
     """A parameter over time: one step with gradient 1, then steps with *after*."""

@@ -34,13 +34,14 @@ from ...parsers.detectors.registry import beside_data, check_detector
 from ...parsers.relation_prior import check_relations, load_prior
 from ...parsers.sentence import check_language
 from ...schema import SCHEMA_VERSION
+from ..entries import ENTRIES
 from ..marks import file_stamp
-from ..registry import ENTRIES, absolute_name, check_data, data_folders, open_source
+from ..registry import absolute_name, check_data, data_folders, open_source
 from .engines import check_engine, check_scheduler, in_order
 
 if TYPE_CHECKING:
     from ...graphs.corpus import GraphCorpus
-    from ...graphs.corpus_files import ColumnWriter
+    from ...graphs.corpus_writer import ColumnWriter
     from .shards import Given, Named, ShardOptions
 
 SCENES = ("detector", "true")
@@ -302,7 +303,7 @@ class _Run:
     @contextlib.contextmanager
     def writer(self) -> Iterator[None]:
         """Open the columns while the run lasts."""
-        from ...graphs.corpus_files import ColumnWriter
+        from ...graphs.corpus_writer import ColumnWriter
 
         with ColumnWriter(self.parts / "columns") as self.columns:
             yield
@@ -372,7 +373,7 @@ class _Run:
             )
         counts = {"graphs": columns.count("pair"), "images": columns.count("image"), "sentences": columns.count("sentence")}
         columns.finish(self.plan | counts | {"dropped": len(dropped)}, keep_journal=True)
-        from ...graphs.corpus_files import JOURNAL
+        from ...graphs.corpus_columns import JOURNAL
 
         with atomic_folder(out, CORPUS_FOLDER) as folder:
             for path in sorted((self.parts / "columns").rglob("*")):

@@ -107,7 +107,7 @@ def load_editing_images(
     name, split, size : see :func:`~hetero_xmodal.data.registry.load_dataset`.
     seed : of a world's images, and of the pairs of other data sets.
     image_size : of a world's images and of pairs, in pixels; other images keep their sizes.
-    task : what the images are for, of :data:`~hetero_xmodal.data.registry.TASKS`.
+    task : what the images are for, of :data:`~hetero_xmodal.data.entries.TASKS`.
 
     Returns
     -------

@@ -32,7 +32,7 @@ def lab(pixels: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
 
 
-def recoloured(pixels: np.ndarray, mask: np.ndarray, colour: str, *, was: str = "") -> np.ndarray:
+def recoloured(pixels: np.ndarray, mask: np.ndarray, colour: str, *, was: str = "", darkest: float = 0.0) -> np.ndarray:
     """The image with what is in the mask in another colour.
 
     Parameters
@@ -41,6 +41,8 @@ def recoloured(pixels: np.ndarray, mask: np.ndarray, colour: str, *, was: str = 
     mask : (h, w) in 0..1, how much of each pixel is recoloured.
     colour : a basic colour term, a key of :data:`LAB`.
     was : the basic colour term of what is to be recoloured; pixels of other hues, outlines and faces, then stay as they are.
+    darkest : lightness that black becomes, relative to that of the new colour. With 0, outlines stay black, as drawings need it; black
+        feathers or lacquer in photographs, whose pixels are all near black, would hardly show a new colour.
 
     Returns
     -------
@@ -64,7 +66,7 @@ def recoloured(pixels: np.ndarray, mask: np.ndarray, colour: str, *, was: str = 
         return pixels.copy()
     middle = _middle(values[inside])
     new = values.copy()
-    new[..., 0] = np.interp(values[..., 0], [0, middle[0], 100], [0, target[0], max(100.0, target[0])])
+    new[..., 0] = np.interp(values[..., 0], [0, middle[0], 100], [darkest * target[0], target[0], max(100.0, target[0])])
     if target[0] > 80:  # a white thing keeps its shadows light, a white outline would be lost otherwise
         new[..., 0] = np.interp(values[..., 0], [0, 0.4 * middle[0], middle[0], 100], [0, 0.35 * target[0], target[0], 100])
     ends = np.minimum(new[..., 0] / max(target[0], 1), (100 - new[..., 0]) / max(100 - target[0], 1)).clip(0, 1) ** 0.5

@@ -48,8 +48,11 @@ def cut_out(images: Tensor, boxes: Tensor, names: Tensor, *, progress: bool | No
     return owner
 
 
-def outline(image: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Mask (S, S) of the object in a *box* (4,), relative to the image's sides, of *image* (S, S, 3) uint8; if none is found, the box."""
+def outline(image: np.ndarray, box: np.ndarray, *, largest_hole: float = float("inf")) -> np.ndarray:
+    """Mask (S, S) of the object in a *box* (4,), relative to the image's sides, of *image* (S, S, 3) uint8; if none is found, the box.
+
+    Holes in it are filled if they are no larger than *largest_hole*, relative to its area.
+    """
     import cv2
 
     height, width = image.shape[:2]
@@ -63,13 +66,24 @@ def outline(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     found = np.zeros(part.shape[:2], np.uint8)
     out = np.zeros(image.shape[:2], bool)
     inside = (slice(y1, y2), slice(x1, x2))
-    if min(part.shape[:2]) > 2 and np.ptp(part.reshape(-1, 3), axis=0).any():
+    background = part.shape[0] * part.shape[1] > (y2 - y1) * (x2 - x1)  # a box that is the whole image leaves none to learn from
+    if background and min(part.shape[:2]) > 2 and np.ptp(part.reshape(-1, 3), axis=0).any():
         cv2.setRNGSeed(0)  # GrabCut's clusters are initialised at random
         models = np.zeros((1, 65)), np.zeros((1, 65))
         cv2.grabCut(part, found, (x1 - left, y1 - top, x2 - x1, y2 - y1), *models, ROUNDS, cv2.GC_INIT_WITH_RECT)
         out[top : y2 + around_y, left : x2 + around_x] = (found == cv2.GC_FGD) | (found == cv2.GC_PR_FGD)
-        closed, _ = cv2.findContours(out.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        out = cv2.drawContours(np.zeros(image.shape[:2], np.uint8), closed, -1, 1, cv2.FILLED).astype(bool)  # without holes
+        out = _filled(out, largest_hole * max(1, int(out.sum())))
     if out[inside].mean() < LEAST:
         out[inside] = True
     return out
+
+
+def _filled(mask: np.ndarray, largest: float) -> np.ndarray:
+    """The mask with its holes of at most *largest* pixels filled."""
+    import cv2
+
+    outer, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    whole = cv2.drawContours(np.zeros(mask.shape, np.uint8), outer, -1, 1, cv2.FILLED).astype(bool)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((whole & ~mask).astype(np.uint8))
+    small = stats[:, cv2.CC_STAT_AREA] <= largest
+    return mask | (whole & ~mask & small[labels])

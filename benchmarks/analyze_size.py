@@ -57,7 +57,7 @@ def write(folder: Path, pairs: int, base: list) -> None:
             for shard in shards(-(-pairs // SENTENCES)):
                 writer.append(shard.data)
         number = 0
-        while writer.count("pair") < pairs:
+        while base and writer.count("pair") < pairs:  # a few images say one sentence twice, which is then one pair
             for shard in base[: -(-(pairs - writer.count("pair")) // (SENTENCES * SHARD))]:
                 writer.append(repeated(shard, number) if number else shard.data)
             number += 1

@@ -120,16 +120,27 @@ def model_class(recipe: str) -> Any:
     return getattr(recipes, known[recipe])
 
 
+def is_baseline(recipe: str) -> bool:
+    """Whether a saved model is a trained baseline of editing, which no command but a table loads."""
+    return recipe.startswith("editing-baseline-")
+
+
+def _baseline(folder: Path) -> Any:
+    from ..baselines.editing.folder import load_baseline
+
+    return load_baseline(folder)[1]
+
+
 def _model(path: Path) -> list[str]:
     folder, recipe = find_model(path)
     compared = _compared(folder)
-    model = model_class(recipe).from_pretrained(folder)
+    model = _baseline(folder) if is_baseline(recipe) else model_class(recipe).from_pretrained(folder)
     broken = [name for name, value in model.state_dict().items() if value.is_floating_point() and not bool(value.isfinite().all())]
     if broken:
         raise InputError(f"model '{folder}': weight '{broken[0]}' holds NaN or infinity ({len(broken)} such weights); train again")
     count = sum(value.numel() for value in model.state_dict().values())
     about = [f"recipe {recipe}, {count / 1e6:.1f} million weights"]
-    data = (model.vocab or {}).get("data")
+    data = (getattr(model, "vocab", None) or {}).get("data")
     return about + ([f"trained on {data}"] if data else []) + compared
 
 

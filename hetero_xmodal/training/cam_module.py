@@ -4,7 +4,8 @@ Every batch is used twice (the exercises come from :mod:`.editing.dataset`):
 
 * **restore**: regions that the sentence describes are covered by parts of other images; the original image is the target (L1 loss).
   Copying the input is wrong there, so the appearance must come from the sentence, through the graph. In a share ``recolour`` a region
-  gets another colour instead, its texture stays; in a share ``hiding`` two regions are inpainted (the masked-region protocol uses noise),
+  gets another colour instead, its texture stays, or in half of the sentences that name its colour the recoloured image is the target and
+  the sentence names that colour; in a share ``hiding`` two regions are inpainted (the masked-region protocol uses noise),
   in each of which an object of the graph, or the background, is to be painted. A stroke loss compares patterns independently of their
   phase.
 * **edit**: the original image, with attribute words of its sentence swapped (in a share unchanged, where the image itself is the target).
@@ -33,12 +34,13 @@ from .. import schema as s
 from ..networks.adversary import TextAdaptiveDiscriminator, discriminator_loss, generator_loss
 from ..networks.masks import box_mask, filled_from_around
 from ..networks.padding import padded
-from ..networks.text_decoder import END, PAD, START, text_decoder_loss
+from ..networks.text_decoder import END, PAD, START, UNKNOWN, text_decoder_loss
 from ..recipes.cam import CAM
 from .cam_settings import CAMTraining
 from .editing.attribute_swaps import Swapper, attribute_indices, negated, word_regions
-from .editing.dataset import FREE, ManipulationData
+from .editing.dataset import FREE, KINDS, ManipulationData, Turned
 from .editing.encoder import AttributeReader
+from .editing.recolour import LAB
 from .editing.stroke_loss import stroke_error
 from .loop import move_batch
 
@@ -47,6 +49,9 @@ READABLE = ("colour", "pattern")
 
 
 # ---------------------------------------------------------------------------------------------- the Lightning module
+
+#: words (b, t), mask (b, t) and boxes (b, t, 4) or None of sentences, for the discriminator
+Text = tuple[Tensor, Tensor, Tensor | None]
 
 
 class CAMModule(L.LightningModule):
@@ -114,10 +119,16 @@ class CAMModule(L.LightningModule):
         real = data.names[image] >= 0
         sizes = graph.nodes[s.VISUAL].data["image_size"].repeat(1, 2)
         graph.nodes[s.VISUAL].data["box"] = torch.cat([boxes[real], data.boxes[image][real]]) * sizes
+        target, values = clean, data.values[image]
         if turns.any():
-            covered, turned, node = data.recolour(covered, image, turns, data.free[rows])
-            mask = torch.maximum(mask, turned)
-            asked[turns & (node >= 0), node[turns & (node >= 0)]] = True
+            turned = data.recolour(covered, image, turns, data.free[rows])
+            mask, some = torch.maximum(mask, turned.mask), turned.node >= 0
+            asked[some, turned.node[some]] = True
+            back = self._requested(graph, words, member, turned)
+            covered, target = (torch.where(back[:, None, None, None], a, b) for a, b in ((covered, turned.images), (turned.images, clean)))
+            values = values.clone()
+            known = torch.tensor([data.attributes.index(name) if name in data.attributes else 0 for name in LAB])
+            values[back, turned.node[back], KINDS.index("colour")] = known[turned.colour[back]]
         hidden, seen = None, None
         if hides.any():
             masked, seen, removed = self._hide(data, image, hides, covered, boxes)
@@ -126,11 +137,29 @@ class CAMModule(L.LightningModule):
             mask, hidden = torch.maximum(mask, masked), torch.cat([masked, torch.zeros_like(masked)])
         return {
             "hidden": hidden, "seen": seen,
-            "graph": graph, "images": torch.cat([covered, clean]), "clean": clean, "mask": mask, "words": words,
+            "graph": graph, "images": torch.cat([covered, clean]), "clean": clean, "target": target, "mask": mask, "words": words,
             "given": torch.where(edits, swapped, words), "wrong": swapped, "where": where, "member": member, "edited": has,
             "request": data.request[rows], "boxes": boxes, "asked": asked,
-            "true_boxes": data.boxes[image], "values": data.values[image],
+            "image": image, "true_boxes": data.boxes[image], "values": torch.cat([values, data.values[image]]),
         }  # fmt: skip
+
+    def _requested(self, graph: Any, words: Tensor, member: Tensor, turned: Turned) -> Tensor:
+        """Half of the pairs (b,) whose sentence names the colour of the turned region: it then names the new one, in *words* (n,).
+
+        There the recoloured image is the answer, and the original the input: what the sentence asks for must be painted where it says.
+        """
+        b = len(turned.node)
+        region, counts = word_regions(graph), graph.batch_num_nodes(s.VISUAL)
+        first = torch.cat([turned.node, torch.full((b,), -2)])[member]  # the region of each word's pair that has changed
+        place = torch.where(region < 0, -1, region - (torch.cumsum(counts, 0) - counts)[member])
+        kind = self.word_attributes[words].unbind(1)[0]
+        names = (place == first) & (kind == KINDS.index("colour")) & ~negated(graph)
+        new = torch.tensor(self.model.word_numbers(list(LAB)))[turned.colour]
+        able = torch.zeros(2 * b, dtype=torch.bool).index_fill(0, member[names], True)[:b] & (turned.node >= 0) & (new != UNKNOWN)
+        back = able & (torch.rand(b) < 0.5)
+        changes = names & torch.cat([back, torch.zeros(b, dtype=torch.bool)])[member]
+        words[changes] = torch.cat([new, new])[member[changes]]
+        return back
 
     def _foreign(self, data: ManipulationData, rows: Tensor) -> list[tuple[int, int, int, int]]:
         """Regions to cover, and their donors: each region that the sentence describes, with a probability of two thirds."""
@@ -178,12 +207,23 @@ class CAMModule(L.LightningModule):
         given = {name: batch[name] for name in ("hidden", "seen")} | {"words": batch["given"]}
         return self.model(batch["graph"], batch["images"], bfloat16=bfloat16, **given)
 
-    def _text(self, batch: dict[str, Any], numbers: Tensor, half: slice) -> tuple[Tensor, Tensor, Tensor | None]:
+    def _text(self, batch: dict[str, Any], numbers: Tensor, half: slice) -> Text:
         """Words, mask and boxes of one half of the batch for the discriminator."""
         counts = batch["graph"].batch_num_nodes(s.WORD)
         words, mask = padded(numbers[:, None], counts)
         boxes = padded(batch["word_boxes"], counts)[0][half] if self.training_config.grounded else None
         return words[half, :, 0], mask[half], boxes
+
+    def _mismatched(self, image: Tensor, right: Text, swapped: Text) -> Text:
+        """The sentences *swapped*, a share of them replaced by that of the pair before, if it is of another image: (b,) numbers *image*."""
+        if not self.training_config.mismatched:
+            return swapped
+        other = (torch.rand(len(image)) < self.training_config.mismatched).to(image.device) & (image != image.roll(1))
+        words, mask = (torch.where(other[:, None], a.roll(1, 0), b) for a, b in zip(right[:2], swapped[:2], strict=True))
+        boxes = swapped[2]
+        if boxes is not None:  # its words refer to nothing in this image
+            boxes = torch.where(other[:, None, None], torch.full_like(boxes, torch.nan), boxes)
+        return words, mask, boxes
 
     def training_step(self, rows: Tensor, index: int) -> dict[str, Tensor]:
         """One discriminator and one generator step on the graphs *rows* (b,); returns the loss, a scalar."""
@@ -199,7 +239,8 @@ class CAMModule(L.LightningModule):
         requested = self._text(batch, batch["given"], second)
         if adversary is not None:
             with self._low():
-                right, wrong = self._text(batch, batch["words"], second), self._text(batch, batch["wrong"], second)
+                right = self._text(batch, batch["words"], second)
+                wrong = self._mismatched(batch["image"], right, self._text(batch, batch["wrong"], second))
                 parts = discriminator_loss(self.discriminator, clean, made.image[second], right, wrong)
             adversary.zero_grad()
             self.manual_backward(parts["loss"])
@@ -229,10 +270,10 @@ class CAMModule(L.LightningModule):
         """All parts of the generator's loss except the adversarial ones, weighted, each a scalar."""
         config, b, clean = self.training_config, len(batch["clean"]), batch["clean"]
         device = clean.device
-        error = (made.image - torch.cat([clean, clean])).abs().mean(1, keepdim=True)
+        error = (made.image - torch.cat([batch["target"], clean])).abs().mean(1, keepdim=True)
         inside = (error[:b] * batch["mask"]).sum() / batch["mask"].sum().clamp_min(1)
         outside = (error[:b] * (1 - batch["mask"])).mean()
-        bare = (made.paint[:b] - clean).abs().mean(1, keepdim=True)
+        bare = (made.paint[:b] - batch["target"]).abs().mean(1, keepdim=True)
         covered = (bare * batch["mask"]).sum() / batch["mask"].sum().clamp_min(1)
         # the regions that the swapped words refer to may change; everything else is compared with the input
         boxes = batch["word_boxes"]
@@ -251,7 +292,7 @@ class CAMModule(L.LightningModule):
         painting = self.current_epoch < config.painting
         if not painting:
             losses |= {"restore": config.restore * inside, "keep": config.keep * (outside + (error[b:] * held).mean())}
-            strokes = (stroke_error(made.image[:b], clean) * batch["mask"]).sum() / batch["mask"].sum().clamp_min(1)
+            strokes = (stroke_error(made.image[:b], batch["target"]) * batch["mask"]).sum() / batch["mask"].sum().clamp_min(1)
             losses["strokes"] = config.strokes * strokes
             if self.reader is not None and config.look:
                 losses["look"] = config.look * self.reader.loss(*self.read(batch, made.image), READABLE)
@@ -281,7 +322,7 @@ class CAMModule(L.LightningModule):
         The targets are the original values of covered or hidden regions, and those of swapped words that refer to a region.
         """
         graph, device = batch["graph"], painted.device
-        values, asked = batch["values"].repeat(2, 1, 1), torch.cat([batch["asked"], torch.zeros_like(batch["asked"])])
+        values, asked = batch["values"].clone(), torch.cat([batch["asked"], torch.zeros_like(batch["asked"])])
         region, counts = word_regions(graph).to(device), graph.batch_num_nodes(s.VISUAL).to(device)
         kind, value = self.word_attributes.to(device)[batch["given"]].unbind(1)
         swapped = (batch["given"] != batch["words"]) & (region >= 0) & (kind >= 0) & ~negated(graph).to(device)
@@ -321,7 +362,7 @@ class CAMModule(L.LightningModule):
         batch = self.exercises(self.validation_data, rows)
         b = len(rows)
         made = self.make(batch)
-        error = (made.image[:b] - batch["clean"]).abs().mean(1, keepdim=True) / 2
+        error = (made.image[:b] - batch["target"]).abs().mean(1, keepdim=True) / 2
         mask = batch["mask"]
         inside, outside = (error * mask).sum() / mask.sum().clamp_min(1), (error * (1 - mask)).mean()
         tokens = self.tokens(batch)

@@ -34,6 +34,8 @@ class CAMTraining:
     unchanged : share of the sentences in "edit" without swapped words
     recolour : share of "restore" in which a region gets another colour instead and keeps its texture, for photographs
     hiding : share of "restore" in which two regions are masked and inpainted instead, for the relation edits remove and replace
+    mismatched : share of the sentences that do not match, for the discriminator, that are captions of other images, as TAGAN's all are; in
+        the others attribute words are swapped
     grounded : a word with a region is classified in that region only by the discriminator; false: TAGAN's discriminator as published
     adversary : train with a discriminator
     bfloat16 : compute convolutions in bfloat16, twice as fast on CPUs with native support
@@ -64,6 +66,7 @@ class CAMTraining:
     unchanged: float = 0.3
     recolour: float = 0.0
     hiding: float = 0.0
+    mismatched: float = 0.0
     grounded: bool = True
     adversary: bool = True
     bfloat16: bool = False
@@ -80,7 +83,7 @@ class CAMTraining:
         for name in ("batch_size", "halve_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected at least 1")
-        for name in ("unchanged", "recolour", "hiding"):
+        for name in ("unchanged", "recolour", "hiding", "mismatched"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected a share in 0..1")
         if not 0 <= self.momentum < 1:

@@ -179,6 +179,7 @@ def test_what_is_saved_is_loaded(tmp_path):
         save_baseline(one, tmp_path / name, encoder="" if name == "tagan" else "world", trained={"minutes": 2.6})
     found = dict(load_baselines(tmp_path))
     assert list(found) == ["ManiGAN, 2.6 minutes", "Cond-sg2im, 2.6 minutes", "SIMSG, 2.6 minutes", "TAGAN, 2.6 minutes"]
+    assert any("recipe editing-baseline-simsg" in line for line in hx.verify(tmp_path / "simsg").about)
     pairs = list(load_pairs("world/scenes", "val", size=2, image_size=32))
     for one in made.values():
         again = found[f"{one.name}, 2.6 minutes"]

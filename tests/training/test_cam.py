@@ -389,7 +389,7 @@ def test_a_region_in_another_colour_and_nothing_else(data):
     rows = torch.arange(8)
     clean = data.pixels(rows)
     free = data.free[[int((data.image == row).nonzero()[0]) for row in rows]]
-    turned, mask, node = data.recolour(clean, rows, rows < 6, free)
+    turned, mask, node, _ = data.recolour(clean, rows, rows < 6, free)
     assert torch.equal(turned[(mask == 0).expand_as(clean)], clean[(mask == 0).expand_as(clean)])
     assert not mask[6:].any() and mask[:6].flatten(1).any(1).all()
     boxes, size = data.boxes[rows[:6]], clean.shape[-1]
@@ -399,3 +399,18 @@ def test_a_region_in_another_colour_and_nothing_else(data):
         assert (boxes[k, node[k]] - found).abs().max() <= 1.01 / size
     assert (turned - clean).abs().amax((1, 2, 3))[:6].max() > 0.2
     assert (node[6:] == -1).all()
+
+
+def test_sentences_that_do_not_match_are_swapped_or_those_of_other_images(data):
+    image = torch.tensor([3, 3, 5, 6])  # the second pair is of the image before it
+    right = (torch.arange(8).reshape(4, 2), torch.tensor([[True, True], [True, False], [True, True], [True, True]]), torch.rand(4, 2, 4))
+    swapped = (right[0] + 100, right[1], right[2])
+    words, mask, boxes = module(data, mismatched=1.0)._mismatched(image, right, swapped)
+    assert words.tolist() == [[6, 7], [102, 103], [2, 3], [4, 5]]
+    assert mask.tolist() == [[True, True], [True, False], [True, False], [True, True]]
+    assert boxes[[0, 2, 3]].isnan().all() and torch.equal(boxes[1], right[2][1])
+    assert module(data)._mismatched(image, right, swapped) is swapped
+    assert module(data, mismatched=1.0, grounded=False)._mismatched(image, (*right[:2], None), (*swapped[:2], None))[2] is None
+    rows = torch.arange(4)
+    learning = module(data, mismatched=0.5)
+    assert learning.exercises(data, rows)["image"].tolist() == data.image[rows].tolist()

@@ -12,10 +12,16 @@ import hetero_xmodal as hx
 from hetero_xmodal.cli.main import app
 from hetero_xmodal.data.dataset import Item
 from hetero_xmodal.networks.part_head import CHANNELS, GRID, PartHead, PartsConfig
+from hetero_xmodal.networks.text_decoder import SPECIAL
 from hetero_xmodal.parsers.sentence import parse_sentences
+from hetero_xmodal.recipes.cam import CAM
+from hetero_xmodal.recipes.configs.cam import CAMConfig
 from hetero_xmodal.scenes import SceneGraph, SceneObject
+from hetero_xmodal.training.cam_module import CAMModule
+from hetero_xmodal.training.cam_settings import CAMTraining
 from hetero_xmodal.training.editing.dataset import KINDS
 from hetero_xmodal.training.editing.make_dataset import load_manipulation_data
+from hetero_xmodal.training.editing.recolour import LAB
 from hetero_xmodal.training.part_scenes import PartScenes, agreed_colours
 
 CAPTIONS = ["a bird with black wings and a red crown", "this bird has black wings", "a small bird with grey wings and a white belly"]
@@ -104,9 +110,35 @@ def test_the_exercise_recolours_a_part_that_the_sentence_names_and_nothing_else(
     rows = torch.tensor(said * 8)
     clean = data.pixels(data.image[rows])
     torch.manual_seed(0)
-    turned, mask, node = data.recolour(clean, data.image[rows], torch.ones(len(rows), dtype=torch.bool), data.free[rows])
+    turned, mask, node, _ = data.recolour(clean, data.image[rows], torch.ones(len(rows), dtype=torch.bool), data.free[rows])
     assert (data.names[data.image[rows], node] == wing).all()
     assert torch.equal(turned * (1 - mask), clean * (1 - mask)) and ((turned - clean).abs().amax((1, 2, 3)) > 0.1).all()
     assert (data.values[data.image[rows], node, KINDS.index("colour")] == data.attributes.index("black")).all()
     none = data.recolour(clean, data.image[rows], torch.zeros(len(rows), dtype=torch.bool), data.free[rows])
     assert torch.equal(none[0], clean) and not none[1].any() and (none[2] == -1).all()
+
+
+def test_half_of_the_exercises_ask_for_the_new_colour(birds, tmp_path):
+    head("crown", "wing").save_pretrained(tmp_path / "parts")
+    hx.data.build_dataset(birds, tmp_path / "with", split="all", scene_of=PartScenes(tmp_path / "parts"), scenes="parts", progress=False)
+    data = load_manipulation_data(f"coco:{tmp_path / 'with'}", "train", image_size=64, told=0, captions=3)
+    config = CAMConfig(encoder="efficientnet-lite0", width=16, word_width=16, channels=8, embed=8, hidden=8)
+    words = sorted({*data.words(), *LAB})
+    torch.manual_seed(0)
+    module = CAMModule(CAM(config, {"words": words, "names": data.classes}), CAMTraining(recolour=1.0), data, data)
+    said = [g for g in range(len(data)) if data.corpus.sentences[g] == CAPTIONS[1]]  # "this bird has black wings"
+    rows, old = torch.tensor(said * 40), module.model.word_numbers(["black"])[0]
+    batch = module.exercises(data, rows)
+    b, colour = len(rows), KINDS.index("colour")
+    given = batch["given"].reshape(2 * b, -1)[:b]
+    back = (given != old).all(1)
+    assert 0.3 < back.float().mean() < 0.7
+    changed = (batch["target"] - batch["clean"]).abs().amax((1, 2, 3)) > 0.1
+    assert torch.equal(changed, back) and torch.equal(batch["images"][:b][back], batch["clean"][back])
+    assert torch.equal(batch["target"][~back], batch["clean"][~back])
+    assert ((batch["images"][:b] - batch["clean"]).abs().amax((1, 2, 3)) > 0.1)[~back].all()
+    asked = batch["values"][:b][batch["asked"]][:, colour]
+    first = [words[number - len(SPECIAL)] for number in given[:, 3].tolist()]  # the word before "wings"
+    known = {name: k for k, name in enumerate(data.attributes)}
+    assert asked.tolist() == [known.get(word, 0) for word in first] and set(first) <= set(LAB)
+    assert torch.equal(batch["values"][b:], data.values[data.image[rows]]) and (batch["words"].reshape(2 * b, -1)[b:, 3] == old).all()

@@ -26,7 +26,7 @@ def _paper(name: str, title: str, *, image_size: int, epochs: int, images: str, 
     losses: dict[str, Any] = dict(writing=1.0, matching=1.0)
     training: dict[str, Any] = dict(
         batch_size=32, learning_rate=2e-4, discriminator_rate=2e-4, momentum=0.5, halve_every=100, weight_decay=1e-5, adversarial=1.0,
-        words=10.0, keep=0.2, unchanged=0.5, adversary=True,
+        words=10.0, keep=0.2, unchanged=0.5, mismatched=1.0, adversary=True,
     )  # fmt: skip
     ours: dict[str, Any] = dict(
         painting=0, paint=0.0, restore=0.2, strokes=0.0, look=0.0, patterned=1.0, recolour=0.0, hiding=0.0, grounded=False, bfloat16=False,
@@ -53,6 +53,7 @@ def _paper(name: str, title: str, *, image_size: int, epochs: int, images: str, 
             "image_size": "128 pixels in TAGAN for CUB, 64 in SIMSG for Visual Genome",
             "words": "as in TAGAN's code",
             "adversarial": "as in TAGAN's code",
+            "mismatched": "as in TAGAN: captions of other images",
             "learning_rate": "as in TAGAN's code",
             "discriminator_rate": "as in TAGAN's code",
             "momentum": "as in TAGAN's code",
@@ -113,7 +114,7 @@ PRESETS: tuple[Preset, ...] = (
         "small",
         "small model for photographs",
         model=dict(encoder="efficientnet-lite0", shift=True),
-        training=dict(painting=10, learning_rate=2e-3, halve_every=10, recolour=0.8),
+        training=dict(painting=10, learning_rate=2e-3, halve_every=10, recolour=0.8, mismatched=0.5),
         epochs=30,
         when="photographs, any number",
         holds=always,

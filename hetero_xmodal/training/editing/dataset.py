@@ -49,6 +49,15 @@ def kind_of(attribute: str) -> tuple[int, str] | None:
     return next(((k, word) for k, words in enumerate(EXCLUSIVE) if word in words), None)
 
 
+class Turned(NamedTuple):
+    """Images (b, 3, S, S) with a region in another colour, its mask (b, 1, S, S), and region and colour (b,) by number, -1 for none."""
+
+    images: Tensor
+    mask: Tensor
+    node: Tensor
+    colour: Tensor
+
+
 class Hidden(NamedTuple):
     """Hidden boxes (b, 4); their regions (b,), -1 for none; and the image and region (b,) from which the region feature is taken."""
 
@@ -233,7 +242,7 @@ class ManipulationData:
             shares[member] += inside / inside.sum((1, 2, 3), keepdim=True).clamp_min(size * size / 256)
         return images, covered, boxes, shares
 
-    def recolour(self, images: Tensor, image: Tensor, which: Tensor, free: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def recolour(self, images: Tensor, image: Tensor, which: Tensor, free: Tensor) -> Turned:
         """Give one region of each of the images *which* (b,) bool another colour, in CIELAB: its texture stays.
 
         It is a part whose colour the sentence states, where there is one, otherwise any region.
@@ -243,9 +252,7 @@ class ManipulationData:
         images, image : (b, 3, S, S) in -1..1 and their numbers (b,).
         free : (b, m, kinds) of the sentences, see :attr:`free`.
 
-        Returns
-        -------
-        images (b, 3, S, S), mask (b, 1, S, S), and the region (b,), -1 for none.
+        Colours are numbered as in :data:`~.recolour.LAB`.
         """
         from .recolour import LAB, recoloured
 
@@ -255,14 +262,15 @@ class ManipulationData:
         which = which & real.any(1)
         node = torch.where(which, (torch.rand(real.shape) * among).argmax(1), -1)
         mask = box_mask(self.boxes[image, node], images.shape[-1], margin=0.0) * which[:, None, None, None]
-        turned, colours = images.clone(), list(LAB)
+        turned, colours, chosen = images.clone(), list(LAB), torch.full((len(images),), -1)
         for k in which.nonzero().flatten().tolist():
             own = self.attributes[int(self.values[image[k], node[k], KINDS.index("colour")])]
-            others = [colour for colour in colours if colour != own]
+            others = [number for number, colour in enumerate(colours) if colour != own]
+            chosen[k] = others[int(torch.randint(len(others), ()))]
             pixels = ((images[k].permute(1, 2, 0).numpy() + 1) * 127.5).round().astype(np.uint8)
-            made = recoloured(pixels, mask[k, 0].numpy(), others[int(torch.randint(len(others), ()))], was=own)
+            made = recoloured(pixels, mask[k, 0].numpy(), colours[chosen[k]], was=own)
             turned[k] = torch.from_numpy(made).permute(2, 0, 1).float() / 127.5 - 1
-        return torch.where(mask.bool(), turned, images), mask, node
+        return Turned(torch.where(mask.bool(), turned, images), mask, node, chosen)
 
     # ------------------------------------------------------------------------------------------ hidden regions
 

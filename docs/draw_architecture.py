@@ -75,9 +75,9 @@ def draw(path: Path = DOCS / "architecture.svg") -> Path:
                 _arc(axes, width / 2, place[name], place[other], COLOURS[place[name] % len(COLOURS)])
         for name, y in place.items():
             _box(axes, y, width, height, name, CONTENTS.get(name, ""), "#e3effa", "#0072b2")
-        names = textwrap.fill(", ".join(files), 48)
-        _box(axes, -0.25, width, 1.2, BASE, names, "#fdf3dc", "#b27700")
-        axes.set(xlim=(-width / 2 - 0.1, width / 2 + 4.6), ylim=(-0.95, len(packages) + 0.5))
+        names = textwrap.fill(", ".join(files), 42)
+        _box(axes, -0.6, width, 1.9, BASE, names, "#fdf3dc", "#b27700")
+        axes.set(xlim=(-width / 2 - 0.1, width / 2 + 4.6), ylim=(-1.65, len(packages) + 0.5))
         axes.axis("off")
         figure.savefig(path, metadata={"Date": None}, bbox_inches="tight", pad_inches=0.05)
         plt.close(figure)

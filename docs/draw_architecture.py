@@ -31,7 +31,7 @@ CONTENTS = {
     "exports": "SQL, files of other programs",
     "world_models": "detector and judge of the world",
     "metrics": "R@K, mAP, edits",
-    "recipes": "DAGNN, ALGR, CAM, MIM-Net",
+    "recipes": "DAGNN, ALGR, CAM, MIM-Net, TRAIL",
     "baselines": "what papers compare with",
     "training": "loop, one module a recipe",
     "retrieval": "search, index",

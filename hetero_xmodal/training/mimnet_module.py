@@ -55,8 +55,9 @@ class MIMNetModule(L.LightningModule):
         words, first = list(model.vocab["words"]), len(model.words.weight) - len(model.vocab["words"])
         self.data, self.reader = data, reader
         self.sentences = Sentences(data, model.word_numbers, patterned=training.patterned, requested=training.requested)
-        self.exercises = Maker(data, self.sentences, words, first, plain=training.plain, repattern=training.repattern)
-        self.validation_exercises = Maker(validation, Sentences(validation, model.word_numbers), words, first, plain=0.0)
+        more = {"recolour": training.recolour}
+        self.exercises = Maker(data, self.sentences, words, first, plain=training.plain, repattern=training.repattern, **more)
+        self.validation_exercises = Maker(validation, Sentences(validation, model.word_numbers), words, first, plain=0.0, **more)
         self.teller = AttributeReader.of(data, model.config.width) if training.tell else None
         sizes = (model.config.coarse_size, model.config.fine_size)
         self.judges = nn.ModuleList(_discriminator(len(model.words.weight), size) for size in sizes) if training.adversary else None

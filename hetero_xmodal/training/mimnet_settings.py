@@ -43,6 +43,7 @@ class MIMNetTraining:
         is to be painted
     repattern : share of the transplanted parts with only their colour stated that get another pattern instead (added), see
         :mod:`.editing.exercises`
+    recolour : share of the exercises that recolour a region instead of exchanging it, for photographs (added)
     outlines : exercises exchange objects segmented by GrabCut instead of whole boxes (added), see :mod:`.editing.segmentation`
     paint_from : first epoch that trains the decoders; earlier ones train only recall and localisation (added)
     patterns_from : first epoch with *strokes* and *look* (added); earlier ones learn where to paint and which colour
@@ -83,6 +84,7 @@ class MIMNetTraining:
     patterned: float = 1.0
     requested: float = 1.0
     repattern: float = 0.0
+    recolour: float = 0.0
     outlines: bool = False
     paint_from: int = 0
     patterns_from: int = 0
@@ -106,7 +108,7 @@ class MIMNetTraining:
             above_zero=("learning_rate", "discriminator_rate", "memory_rate", "recall_rate", "patterned", "requested"),
             share=("momentum",),
         )
-        for name in ("plain", "repattern", "random_share", "instructions"):
+        for name in ("plain", "repattern", "recolour", "random_share", "instructions"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"MIMNetTraining: {name} is {getattr(self, name)}, expected a share in 0..1")
         if self.paint_from and not any((self.p, self.p_words, self.tell, self.ground)):

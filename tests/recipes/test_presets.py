@@ -174,7 +174,7 @@ def test_known_sets_keep_the_settings_that_their_figures_were_measured_with():
     model, training, epochs = mimnet_settings.default_settings("cub:FOLDER")
     assert (changed(model), changed(training), epochs) == (
         {"encoder": "efficientnet-lite0", "shift": True},
-        dict(batch_size=16, bfloat16=True),
+        dict(batch_size=16, plain=0.5, recolour=0.8, bfloat16=True),
         600,
     )
 

@@ -20,6 +20,7 @@ from hetero_xmodal.scenes import SceneGraph, SceneObject
 from hetero_xmodal.training.cam_module import CAMModule
 from hetero_xmodal.training.cam_settings import CAMTraining
 from hetero_xmodal.training.editing.dataset import KINDS
+from hetero_xmodal.training.editing.exercises import Maker, Sentences
 from hetero_xmodal.training.editing.make_dataset import load_manipulation_data
 from hetero_xmodal.training.editing.recolour import LAB
 from hetero_xmodal.training.part_scenes import PartScenes, agreed_colours
@@ -142,3 +143,27 @@ def test_half_of_the_exercises_ask_for_the_new_colour(birds, tmp_path):
     known = {name: k for k, name in enumerate(data.attributes)}
     assert asked.tolist() == [known.get(word, 0) for word in first] and set(first) <= set(LAB)
     assert torch.equal(batch["values"][b:], data.values[data.image[rows]]) and (batch["words"].reshape(2 * b, -1)[b:, 3] == old).all()
+
+
+def test_mimnets_exercises_recolour_a_part_too(birds, tmp_path):
+    head("crown", "wing").save_pretrained(tmp_path / "parts")
+    hx.data.build_dataset(birds, tmp_path / "with", split="all", scene_of=PartScenes(tmp_path / "parts"), scenes="parts", progress=False)
+    data = load_manipulation_data(f"coco:{tmp_path / 'with'}", "train", image_size=64, told=0, captions=3)
+    words = sorted({*data.words(), *LAB})
+    numbers = {word: len(SPECIAL) + k for k, word in enumerate(words)}
+    sentences = Sentences(data, lambda some: [numbers[word.lower()] for word in some])
+    torch.manual_seed(0)
+    made = Maker(data, sentences, words, len(SPECIAL), plain=0.2, recolour=1.0).make(torch.zeros(200, dtype=torch.int64))
+    clean, colour = data.pixels(torch.zeros(200, dtype=torch.int64)), KINDS.index("colour")
+    differs = [(some - clean).abs().amax((1, 2, 3)) > 0.05 for some in (made.given, made.answer)]
+    for kind, given, answer in ((0, False, False), (1, True, False), (2, False, True)):
+        rows = made.kind == kind
+        assert 20 < rows.sum() < 140 and (differs[0][rows] == given).all() and (differs[1][rows] == answer).all()
+    assert made.mask[made.kind == 0].sum() == 0 and (made.mask * (made.given - clean).abs()).sum() == (made.given - clean).abs().sum()
+    member = torch.repeat_interleave(torch.arange(200), made.counts)
+    for k in (made.kind == 2).nonzero().flatten().tolist():  # the sentence says what the part becomes
+        node = int(made.asked[k].nonzero())
+        value = data.attributes[made.values[k, node, colour]]  # nothing for a colour that no bird of the data has
+        said = [words[n - len(SPECIAL)] for n in made.words[(member == k) & (made.regions == node)].tolist()]
+        own = data.attributes[data.values[0, node, colour]]
+        assert own not in said and set(said) & (set(LAB) - {own}) and (not value or value in said)

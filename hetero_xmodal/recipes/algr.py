@@ -180,7 +180,7 @@ def _attention(config: ALGRConfig) -> DotAttention:
             nn.init.eye_(layer.weight).data.mul_((config.sharpness / own) ** 0.5)
     if ours:
         unit = [nn.Sequential(UnitRows(), layer) for layer in (query, key)]
-        return DotAttention(query=unit[0], key=unit[1], query_state="x", key_state="x", activation=Temperature(), scale=True)
+        return DotAttention(query=unit[0], key=unit[1], query_state="x", key_state="x", activation=Temperature(config.logit_bound), scale=True)
     return DotAttention(
         query=query,
         key=key,
@@ -203,15 +203,21 @@ class UnitRows(nn.Module):
 
 
 class Temperature(nn.Module):
-    """Logits divided by a learned temperature, which starts at 1."""
+    """Logits divided by a learned temperature, which starts at 1; with a *bound* above 0, ``bound * tanh(logits / bound)`` of that.
 
-    def __init__(self) -> None:
+    >>> Temperature(2.0)(torch.tensor([0.0, 100.0])).tolist()
+    [0.0, 2.0]
+    """
+
+    def __init__(self, bound: float = 0.0) -> None:
         super().__init__()
         self.log = nn.Parameter(torch.zeros(()))
+        self.bound = bound
 
     def forward(self, logits: Tensor) -> Tensor:
         """Logits of any shape to the same shape."""
-        return logits * (-self.log).exp()
+        logits = logits * (-self.log).exp()
+        return self.bound * torch.tanh(logits / self.bound) if self.bound else logits
 
 
 class SelfTerm(nn.Module):

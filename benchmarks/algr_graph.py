@@ -32,7 +32,7 @@ from hetero_xmodal.retrieval.search import load_retrieval_model
 from hetero_xmodal.training.algr import default_settings, evaluate_matching, train_algr
 
 #: what the graph in print has in place of ours; the world's started with logits of 8 at every node itself, that of photographs at random
-PRINTED = ["logits=paper", "self_term=false", "phase1=x", "exchange_from=sample", "free_bits=0"]
+PRINTED = ["logits=paper", "logit_bound=0", "self_term=false", "phase1=x", "exchange_from=sample", "free_bits=0"]
 CONTROLS = ("none", "even", "identity", "shuffled")
 MEASURES = ("entropy", "self weight", "sd before", "sd after", "moves")
 

@@ -137,7 +137,8 @@ def test_known_sets_keep_the_settings_that_their_figures_were_measured_with():
     config, fit = algr.default_settings("world/scenes")
     assert (fit.epochs, fit.clip) == (8, 2.0) and changed(config) == dict(
         in_width=128, width=128, standardise=True, normalise=True, start="identity", learning_rate=1.5e-3, dropout=0.2,
-        word_dropout=0.1, averaging=0.99, phase1_epochs=2, decay_epoch=6, beta_epochs=5, **MENDED,
+        word_dropout=0.1, averaging=0.99, phase1_epochs=2, decay_epoch=6, beta_epochs=5, logit_bound=2.5,
+        **MENDED,
     )  # fmt: skip
     config, fit = algr.default_settings("coco:FOLDER")
     usual = {name: value for name, value in SMALL_COCO.items() if name not in ("learning_rate", "temperature")}  # the defaults

@@ -527,16 +527,17 @@ $$\eta_i = -\frac{1}{\ln n} \sum_{j=1}^n s_{ij} \ln s_{ij},$$
 
 # %%
 edges = hx.graph_report("algr", "world/scenes", items=16)
-print("\n".join(edges.warnings))
+print("\n".join(edges.warnings) or "no graph is at an extreme")
 columns = ["part", "step", "entropy", "self weight", "moves"]
 edges.frame[columns].round(2).head(6)
 
 # %% [markdown]
 r"""
 <details><summary>How to read this table</summary>
-Look at the first rows, the two latent graphs. A self weight near 1 means that the "graph" is the identity: the layer could be a plain linear map. That is what the
-printed warnings say of the regions. A self weight near 1 / n with an entropy near 1 means a plain mean. In between, nodes choose. A loss that only ranks pairs does
-not care which of these happens, so look.
+Look at the first rows, the two latent graphs. A self weight near 1 means that the "graph" is the identity: the layer could be a plain linear map. A self weight near
+1 / n with an entropy near 1 means a plain mean. In between, nodes choose, as here: a region keeps most of its weight for itself and spends the rest on others. That
+took an option of ours, <code>logit_bound</code>, which limits the scores before the softmax. Without it the regions of the same recipe end at a self weight of 0.99, and
+rank the images as well. A loss that only ranks pairs does not care which of these happens, so look.
 </details>
 
 Both kinds of models ship with the package, trained on the world's detected regions: ALGR, and TRAIL, a late interaction whose typed edges act on the matches.

@@ -88,7 +88,8 @@ PRESETS: tuple[Preset, ...] = (
         name="world",
         title="drawn world",
         model=dict(in_width=128, width=128, standardise=True, normalise=True, start="identity", learning_rate=1.5e-3,
-                   dropout=0.2, word_dropout=0.1, averaging=0.99, phase1_epochs=2, decay_epoch=6, beta_epochs=5) | _MENDED,
+                   dropout=0.2, word_dropout=0.1, averaging=0.99, phase1_epochs=2, decay_epoch=6, beta_epochs=5)
+        | _MENDED | dict(logit_bound=2.5),
         training=dict(clip=CLIP),
         epochs=8,
         when="images drawn by the package",

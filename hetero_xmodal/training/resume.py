@@ -30,9 +30,7 @@ def run_config(recipe: str, fit_config: Any, config: Any) -> dict[str, Any]:
     return {"trains": recipe, "fit": config_to_dict(fit_config), "recipe": None if config is None else config_to_dict(config)}
 
 
-def check_resumed(
-    out: str | Path, recipe: str, fit_config: Any, config: Any, data: Fingerprint | None = None
-) -> dict[str, Any]:
+def check_resumed(out: str | Path, recipe: str, fit_config: Any, config: Any, data: Fingerprint | None = None) -> dict[str, Any]:
     """Check that the run in *out*, if there is one, was started with the same recipe, settings (except for the epochs) and data.
 
     A setting that a run of an earlier version does not record counts as having its default, which is what that version did.

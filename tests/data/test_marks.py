@@ -39,7 +39,7 @@ def corner(monkeypatch):
         n = len(images)
         return values.reshape(n, 1, 1), np.ones(n, np.int64), np.tile([0.0, 0, 1, 1], (n, 1, 1)), np.full((n, 2), 64)
 
-    monkeypatch.setattr("hetero_xmodal.data.tasks.matching.load.load_extractor", lambda made, folders: Extractor(dict(record), run))
+    monkeypatch.setattr("hetero_xmodal.data.tasks.matching.load.load_extractor", lambda made, folders=(): Extractor(dict(record), run))
 
 
 def folder_of(tmp_path, values, splits):

@@ -16,7 +16,7 @@ from hetero_xmodal import recipes
 from hetero_xmodal.data import build as build_module
 from hetero_xmodal.data.dataset import Item
 from hetero_xmodal.data.tasks.corpus import build_corpus
-from hetero_xmodal.files.folders import exchange
+from hetero_xmodal.files import folders
 from hetero_xmodal.pretrained import SHIPPED, read_pretrained, save_pretrained
 from hetero_xmodal.retrieval.index import EmbeddingIndex
 
@@ -120,7 +120,7 @@ sys.addaudithook(Onlooker.hook)
 def test_a_reader_sees_one_state_or_the_other_at_every_step_of_a_writer(kind, tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    if not exchange(tmp_path / "a", tmp_path / "b"):
+    if not folders.exchange(tmp_path / "a", tmp_path / "b"):
         pytest.skip("this file system cannot exchange two folders")
     save, load = SAVED[kind]
     save(tmp_path / "out", 0.25)

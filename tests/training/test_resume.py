@@ -160,7 +160,9 @@ def test_a_preset_that_sets_what_came_later_is_refused_with_what_to_give(tmp_pat
     record = run_config("cam", fit_config, Settings(config, CAMTraining()))
     del record["recipe"]["model"]["shift"], record["recipe"]["training"]["recolour"]
     (tmp_path / "config.json").write_text(json.dumps(record))
-    with pytest.raises(hx.InputError, match="without the setting shift, which counts as shift=False, now shift=True is .* --set shift=false"):
+    with pytest.raises(
+        hx.InputError, match="without the setting shift, which counts as shift=False, now shift=True is .* --set shift=false"
+    ):
         check_resumed(tmp_path, "cam", fit_config, Settings(config, CAMTraining()))
     assert check_resumed(tmp_path, "cam", fit_config, Settings(replace(config, shift=False), CAMTraining())) == record
     with pytest.raises(hx.InputError, match="counts as recolour=0.0, now recolour=0.5 is requested; resume with --set recolour=0.0 or"):
@@ -173,7 +175,9 @@ def test_a_setting_that_this_version_does_not_have_is_refused(features, tmp_path
     record["recipe"]["glow"] = 0.5
     (tmp_path / "run/config.json").write_text(json.dumps(record))
     said = resumed(capsys, "dagnn", f"features:{path}", tmp_path / "run", *LINE)
-    assert "was begun with glow=0.5, a setting that this version does not have; resume with the version that began it or start a new" in said
+    assert (
+        "was begun with glow=0.5, a setting that this version does not have; resume with the version that began it or start a new" in said
+    )
 
 
 @pytest.mark.parametrize("recipe", [*RECIPES, "similarity"])

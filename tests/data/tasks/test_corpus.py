@@ -121,7 +121,11 @@ def test_a_build_begun_before_an_option_existed_is_finished_if_it_goes_on_as_it_
         (tmp_path / "c.part" / "plan.json").write_text(json.dumps(with_plan))
 
     for with_plan, more, message in (
-        (former, {"bridges": "all"}, "begun by an earlier version, without the setting bridges, which counts as bridges=True, now bridges='all'"),
+        (
+            former,
+            {"bridges": "all"},
+            "begun by an earlier version, without the setting bridges, which counts as bridges=True, now bridges='all'",
+        ),
         ({k: v for k, v in plan.items() if k != "seed"}, {}, "begun by an earlier version, which did not record seed"),
         (plan | {"glow": 2}, {}, "begun with glow=2, a setting that this version does not have"),
         (plan | {"detector": "world"}, {}, "started with detector='world', now detector=None is requested"),
@@ -229,6 +233,49 @@ def test_data_that_change_between_start_and_resume_are_noticed(tmp_path):
     os.utime(folder / "0.png", ns=(1, 1))
     with pytest.raises(InputError, match="item 0 of the data has changed since"):
         build_corpus(folder, tmp_path / "d", detector=shard_tools.Interrupted(None), shard_size=2, progress=False)
+
+
+class Half:
+    """A loaded data set, read up to its third item."""
+
+    def __init__(self, dataset) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        if index > 2:
+            raise KeyboardInterrupt
+        return self.dataset[index]
+
+    def __getattr__(self, name):
+        return getattr(self.dataset, name)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"seed": 1}, "item 0 of the data has changed since"),
+        ({"image_size": 128}, "item 0 of the data has changed since"),
+        ({"size": 4}, "was started with items=5, now items=4 is requested"),
+        ({"split": "val"}, "was started with split='train', now split='val' is requested"),
+    ],
+    ids=str,
+)
+def test_a_build_is_not_finished_with_another_world_or_another_list(other, message, tmp_path):
+    """Half of its scenes would be those of one seed and half of another's."""
+    begun = {"split": "train", "size": 5, "seed": 0, "image_size": 64}
+
+    def world(split, **options):
+        return hx.load_dataset("world/birds", split, **options)
+
+    options = {"scenes": "true", "shard_size": 2, "sentences_per_image": 1, "progress": False}
+    with pytest.raises(KeyboardInterrupt):
+        build_corpus(Half(world(**begun)), tmp_path / "c", **options)
+    assert (tmp_path / "c.part" / "plan.json").exists()
+    with pytest.raises(InputError, match=message):
+        build_corpus(world(**begun | other), tmp_path / "c", **options)
 
 
 def test_ids_that_repeat_are_refused_and_nothing_is_left(tmp_path):

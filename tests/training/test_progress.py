@@ -14,10 +14,10 @@ SCENES = {"data": "world/scenes", "size": "6,3,3", "texts": "trained:1", "set": 
 BIRDS = {"data": "world/birds", "size": 4}
 #: recipe, its options -> the phases before its epochs, as they are called
 PHASES = {
-    "algr": (SCENES, {"encoding captions", "checking the regions (train)", "reading the features"}),
+    "algr": (SCENES, {"extracting regions", "reading the features"}),
     "dagnn": ({"data": "features:TAGS", "set": {"tag_hidden": 8}}, {"training the tag network"}),
-    "cam": (BIRDS | {"set": {"width": 12}}, {"reading the train images", "parsing the captions", "training the encoder"}),
-    "mimnet": (BIRDS | {"set": {"outlines": True}}, {"reading the train images", "segmenting objects"}),
+    "cam": (BIRDS | {"set": {"width": 12}}, {"reading the train images", "training the encoder"}),
+    "mimnet": (BIRDS | {"set": {"outlines": True, "start": "random"}}, {"reading the train images", "segmenting objects"}),
     "similarity": (BIRDS, {"reading the train images", "reading the val images"}),
 }
 

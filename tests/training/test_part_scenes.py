@@ -65,6 +65,20 @@ def test_parts_are_found_in_the_bird_with_the_colours_that_captions_agree_on():
     assert finder(empty) is empty.scene and finder(Item(photo(), CAPTIONS)) is None
 
 
+def test_a_part_that_is_annotated_already_is_not_added_again():
+    finder = PartScenes(head("crown", "wing"))
+    item = Item(photo(), CAPTIONS, scene=SceneGraph([SceneObject("bird", box=BOX)], size=(240, 180)))
+    once = finder(item)
+    twice = finder(Item(photo(), CAPTIONS, scene=once))
+    assert [thing.name for thing in twice.objects] == ["bird", "crown", "wing"] and twice.relations == once.relations
+
+
+def test_a_caption_that_cannot_be_kept_as_text_is_left_out_and_the_others_count():
+    finder = PartScenes(head("crown", "wing"))
+    item = Item(photo(), ["a bird with \ud83d green wings", *CAPTIONS], scene=SceneGraph([SceneObject("bird", box=BOX)], size=(240, 180)))
+    assert finder(item).objects[2].attributes == ["black"]
+
+
 def test_colours_that_captions_agree_on():
     assert agreed_colours(parse_sentences(CAPTIONS)) == {"wing": ["black"], "crown": ["red"], "belly": ["white"]}
     two = parse_sentences(["a bird with a red crown", "a bird with a blue crown"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
@@ -105,7 +106,7 @@ def _check_single_scores(recipe: str, data: str) -> None:
     if recipe in ("cam", "mimnet") and kind_of_data(data) != "world":
         raise InputError(
             f"edits of '{data}' are scored all together, so they cannot be compared query by query; put both models into one table: "
-            f"hetero-xmodal table {recipe} --data {data} --model FIRST --model SECOND"
+            f"hetero-xmodal table {recipe} --data {quote(data)} --model FIRST --model SECOND"
         )
 
 

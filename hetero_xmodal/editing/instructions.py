@@ -142,7 +142,16 @@ def clauses(sentence: str) -> list[str]:
     >>> clauses("Don't touch the bird, remove the tree and make its wings red and black!")
     ['do not touch the bird', 'remove the tree', 'make its wings red and black']
     """
-    text = "".join(map(_readable, sentence)).lower().replace("’", "'").replace("“", "").replace("”", "").replace('"', "").replace(":", " ").strip()
+    text = (
+        "".join(map(_readable, sentence))
+        .lower()
+        .replace("’", "'")
+        .replace("“", "")
+        .replace("”", "")
+        .replace('"', "")
+        .replace(":", " ")
+        .strip()
+    )
     for pattern, form in _EXPANDED:
         text = re.sub(pattern, form, text)
     text = re.sub(r"\bnot (?:just )?([\w-]+),? but (?:rather )?([\w-]+)", r"\2 instead of \1", text)

@@ -75,8 +75,8 @@ def test_what_is_refused(arguments, options, says):
 def test_two_rows_of_one_name_are_refused_and_runs_are_named_by_their_own_folder(tmp_path):
     """One of two models would silently be missing."""
     shipped = SHIPPED["cam"]["birds"]
-    for run in ("one", "two"):
-        shutil.copytree(shipped, tmp_path / run / "model")
+    for name in ("one", "two"):
+        shutil.copytree(shipped, tmp_path / name / "model")
     frame = hx.table("cam", "world/birds", models=[tmp_path / "one" / "model", tmp_path / "two" / "model"], pairs=2)["edits"]
     assert list(frame.index)[2:] == ["CAM one", "CAM two"]
     with pytest.raises(hx.InputError, match="two rows would be called 'mine'; name one of them: NAME=FOLDER"):

@@ -141,7 +141,9 @@ def test_what_is_no_such_folder(tmp_path):
     with pytest.raises(hx.InputError, match="it is empty"):
         hx.verify(tmp_path)
     (tmp_path / "thesis.txt").write_text("x")
-    with pytest.raises(hx.InputError, match="it holds thesis.txt.*a data set in its published layout: hetero-xmodal data verify KIND:FOLDER"):
+    with pytest.raises(
+        hx.InputError, match="it holds thesis.txt.*a data set in its published layout: hetero-xmodal data verify KIND:FOLDER"
+    ):
         hx.verify(tmp_path)
     with pytest.raises(hx.InputError, match="is a file"):
         hx.verify(tmp_path / "thesis.txt")
@@ -162,7 +164,10 @@ def test_the_result_of_a_command_is_no_data_set_whatever_its_files_are_called(tm
 
 def test_a_run_that_has_not_ended_has_no_model(copy):
     shutil.rmtree(copy / "model")
-    for call in (lambda path: hx.evaluate(path, "world/birds"), lambda path: hx.train("cam", "world/birds", out=copy.parent / "new", start=path)):
+    for call in (
+        lambda path: hx.evaluate(path, "world/birds"),
+        lambda path: hx.train("cam", "world/birds", out=copy.parent / "new", start=path),
+    ):
         with pytest.raises(hx.InputError, match="run '.*' has no model yet, for its training has not ended; go on with it: --resume"):
             call(copy)
 

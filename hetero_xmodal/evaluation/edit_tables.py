@@ -12,11 +12,13 @@ from ..errors import InputError
 from ..pretrained import SHIPPED, find_model
 from .edit_figure import write_comparison
 from .evaluate import edited
-from .photo_tables import kind_of_data
+from .photo_tables import kind_of_data, some_pairs
 
 if TYPE_CHECKING:
     import pandas as pd
 
+#: rows of the tables that are no methods
+CONTROLS = ("unchanged input", "the true answer", "filled from around")
 #: column of the time that a method takes
 SECONDS = "seconds per 100 images"
 Tell = Callable[[str], None]
@@ -89,10 +91,29 @@ def _named(models: Sequence[str | Path] | None, recipe: str, data: str, label: s
     if models is None and world not in SHIPPED[recipe]:
         where = "--model FOLDER; in Python models=[...]"
         raise InputError(f"no {recipe} model is shipped for '{data}'; give the folder of a trained one ({where})")
-    found = {}
+    found: dict[str, Path] = {}
     for text in [world] if models is None else models:
         name, _, folder = str(text).rpartition("=")
-        found[name or f"{label} {Path(folder).name}"] = find_model(folder, recipe=recipe)[0]
+        path = Path(folder)
+        own = path.parent.name if path.name == "model" and path.parent.name else path.name  # of a run, which is named by its user
+        found = _together(found, {name or f"{label} {own}": find_model(folder, recipe=recipe)[0]})
+    return found
+
+
+def _together(*rows: Mapping[str, Any]) -> dict[str, Any]:
+    """Rows of several tables in one.
+
+    Raises
+    ------
+    InputError
+        If two have one name, for one of them would silently be missing.
+    """
+    found: dict[str, Any] = {}
+    for some in rows:
+        for name, row in some.items():
+            if name in found or name in CONTROLS:
+                raise InputError(f"two rows would be called '{name}'; name one of them: NAME=FOLDER")
+            found[name] = row
     return found
 
 
@@ -120,14 +141,14 @@ def _edit_table(
 
         judge = load_similarity(similarity)
     some = list(load_pairs(data, split, size=pairs, image_size=image_size))
-    methods |= _baseline_rows(_baselines(baselines))
+    methods = _together(methods, _baseline_rows(_baselines(baselines)))
     rows = {}
     for name, row in edit_rows(some, methods, inception=inception, similarity=judge):
         rows[name] = row if sentences else {key: value for key, value in row.items() if key not in _SENTENCE_COLUMNS}
         (note or _quiet)(f"{name}: edit accuracy {row['edit accuracy']:.4f}, kept {row['kept']:.4f}")
     frame = pd.DataFrame.from_dict(rows, orient="index")
     frame = frame[[*(c for c in frame.columns if c != SECONDS), *([SECONDS] if SECONDS in frame else [])]]
-    frame.attrs["pairs"] = f"{data}, {split}: {len(some)} pairs of {image_size} pixels"
+    frame.attrs["pairs"] = f"{data}, {split}: {some_pairs(len(some))} of {image_size} pixels"
     yield "edits", frame, f"{frame.attrs['pairs']}\n{frame.to_string(float_format='{:.4f}'.format, na_rep='')}"
     if figure is not None:
         write_comparison(figure, some, methods)
@@ -148,7 +169,7 @@ def _baseline_rows(methods: Mapping[str, Any]) -> dict[str, Edit]:
 
     rows: dict[str, Edit] = {}
     for name, method in methods.items():
-        rows |= graph_rows(name, method) if hasattr(method, "edit") else {name: method.manipulate}
+        rows = _together(rows, graph_rows(name, method) if hasattr(method, "edit") else {name: method.manipulate})
     return rows
 
 
@@ -207,7 +228,7 @@ def _photo_table(
         if (kind_of_data(data) == "captions") == hasattr(method, "edit"):
             continue  # a caption of another image is no change of a scene graph, and who is given no region would see what is hidden
         new = {f"{name} (GT)": method.manipulate} if hasattr(method, "edit") else {name: method.manipulate}
-        methods |= new
+        methods = _together(methods, new)
         sizes |= dict.fromkeys(new, sum(values.numel() for values in method.parameters()))
     frame, quoted = photo_table(data, methods, recipe=recipe, parameters=sizes, similarity=judge, **options)
     shown = frame.astype(object).where(frame.notna(), "").to_string(float_format="{:.4f}".format)
@@ -293,14 +314,14 @@ def mimnet_table(
         raise InputError(f"MIM-Net reconstructs no hidden region, so there is no table of it on '{data}'; give cub:FOLDER or another set")
     if kind_of_data(data) == "captions":
         edits = {name: _cam_edit(folder, "true") for name, folder in others.items()}
-        edits |= {name: _memory_edit(folder) for name, folder in found.items()}
+        edits = _together(edits, {name: _memory_edit(folder) for name, folder in found.items()})
         return _photo_table(
             "mimnet", data, edits, others | found, baselines=baselines, split=split, pairs=pairs, image_size=image_size, similarity=judge,
             inception=inception, alexnet=alexnet, figure=figure,
         )  # fmt: skip
     _only_on_photographs(inception, alexnet)
     methods = {name: _cam_edit(folder) for name, folder in others.items()}
-    methods |= {name: _memory_edit(folder) for name, folder in found.items()}
+    methods = _together(methods, {name: _memory_edit(folder) for name, folder in found.items()})
     return _edit_table(
         data, methods, baselines=baselines, split=split, pairs=pairs, image_size=image_size, similarity=judge, inception=True,
         sentences=False, figure=figure, note=note,

@@ -14,6 +14,7 @@ from ..data.source import SPLITS, split_name
 from ..errors import InputError, nearest
 from ..pretrained import SHIPPED, find_model
 from ..training.options import call_with, check_network, check_world_size
+from .photo_tables import some_pairs
 
 if TYPE_CHECKING:
     from .results import Evaluation
@@ -322,7 +323,7 @@ def _edits(
         for name, score in (("Sim", found.sim), ("Diff", found.diff), ("MP", found.mp)):
             scores[name] = float(score)
             per_query[name] = PerQuery(score.per_image.double().numpy(), queries, higher=name != "Diff")
-    head = f"{settings['data']}, {settings['split']}: {len(pairs)} pairs of {settings['image_size']} pixels"
+    head = f"{settings['data']}, {settings['split']}: {some_pairs(len(pairs))} of {settings['image_size']} pixels"
     lines = [head + _told(settings.get("control"))]
     lines += [f"  {name:<16} {value:.4f}" + (f"   ({kinds})" if name == "edit accuracy" else "") for name, value in scores.items()]
     return _made(recipe, folder, settings, scores, per_query, "\n".join(lines))

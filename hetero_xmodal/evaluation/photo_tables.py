@@ -49,6 +49,11 @@ def kind_of_data(data: str) -> str:
     return "world" if data.startswith("world/") else "hidden" if data.startswith("vg:") else "captions"
 
 
+def some_pairs(count: int) -> str:
+    """``"1 pair"``, ``"2 pairs"``."""
+    return f"{count} pair{'s' * (count != 1)}"
+
+
 def judging_network(inception: str | Path | None = None) -> FeatureExtractor:
     """Inception-v3 from a file of weights, else EfficientNet-lite0; its name stands in the column.
 
@@ -216,6 +221,6 @@ def photo_table(
     frame = pd.DataFrame.from_dict(rows, orient="index")
     if "parameters" in frame:
         frame["parameters"] = frame["parameters"].astype("Int64")  # the control has none
-    frame.attrs["pairs"] = f"{data}, {split}: {len(some)} pairs of {image_size} pixels"
+    frame.attrs["pairs"] = f"{data}, {split}: {some_pairs(len(some))} of {image_size} pixels"
     quoted = QUOTED.get(f"{recipe} {data.partition(':')[0]}")
     return frame, None if quoted is None else pd.DataFrame.from_dict(quoted, orient="index")

@@ -67,7 +67,7 @@ def check_mask(label: str, mask: Any, size: tuple[int, int] | None = None) -> No
     hetero_xmodal.errors.InputError: object 0: the run lengths of its mask sum to 5, but 3 x 2 pixels (height x width) are 6
     """
     if not isinstance(mask, dict) or set(mask) != {"size", "counts"}:
-        raise InputError(f"{label}: its mask is {brief(mask)}, expected a dict with 'size' (height, width) and 'counts', COCO's run lengths")
+        raise InputError(f"{label}: its mask is {brief(mask)}, expected COCO's run lengths, a dict with 'size' and 'counts'")
     sides, counts = mask["size"], mask["counts"]
     if not isinstance(sides, list) or len(sides) != 2 or not all(_is_count(side) and side for side in sides):
         raise InputError(f"{label}: the size of its mask is {brief(sides)}, expected [height, width] in pixels")

@@ -33,7 +33,7 @@ class Segmentation:
     runs: dict[str, Any] | None = None
 
     def mask(self, stated: tuple[int, int] | None, size: tuple[int, int], where: str) -> dict[str, Any] | None:
-        """Run lengths of the mask in an image of *size* (width, height); ``None`` if no pixel is inside.
+        """Run lengths of a mask of *size* (width, height); ``None`` if no pixel is inside.
 
         Parameters
         ----------
@@ -67,7 +67,9 @@ class Segmentation:
             return found
         fit_boxes([], (width, height), size, where)  # refuses another shape
         if (width > height) != (size[0] > size[1]):
-            raise InputError(f"{where}: a mask is of {width} x {height} pixels, but the upright image has {size[0]} x {size[1]}; turn it too")
+            raise InputError(
+                f"{where}: a mask has {width} x {height} pixels, but the upright image {size[0]} x {size[1]}; turn the mask too"
+            )
         return cv2.resize(found.astype("uint8"), size, interpolation=cv2.INTER_NEAREST).astype(bool)
 
 
@@ -87,7 +89,7 @@ def read_segmentation(row: Fields) -> Segmentation | None:
         if isinstance(runs.get("counts"), str):  # pycocotools reads beyond the end of a damaged text, so it is not asked
             runs["counts"] = _counts(runs["counts"])
             if runs["counts"] is None:
-                raise InputError(f"{row.where}: the run lengths of its mask are no text of COCO's, {given['counts'][:20]!r}; write them again")
+                raise InputError(f"{row.where}: {given['counts'][:20]!r} are no run lengths in COCO's text form; write the mask again")
         check_mask(row.where, runs)
         return Segmentation(runs=runs)
     if not isinstance(given, list) or not all(isinstance(some, list) and all(map(is_number, some)) for some in given):

@@ -1,8 +1,9 @@
 """Recolouring photographs: a thing that a detector knows, or a part of a bird, takes another colour inside its outline.
 
-This edits photographs of any size without a generator: a detector finds the thing (or the annotated scene graph says where it is), GrabCut
-its outline, unless the scene graph has a mask, a part head (``hetero-xmodal train parts``) the parts of a bird, and hue and lightness move in CIELAB while the texture stays.
-Whatever the detector does not know, and whatever is no colour, is refused with the reason, and the photograph comes back bit for bit.
+This edits photographs of any size without a generator: a detector finds the thing (or the scene graph says where it is), GrabCut its outline
+unless the scene graph has its mask, a part head (``hetero-xmodal train parts``) the parts of a bird, and hue and lightness move in CIELAB
+while the texture stays. Whatever the detector does not know, and whatever is no colour, is refused with the reason, and the photograph comes
+back bit for bit.
 
 >>> import hetero_xmodal as hx
 >>> scene = hx.load_dataset("world/scenes", "test", size=1)[0]
@@ -180,9 +181,7 @@ def _masks(image: Image.Image, scene: SceneGraph, request: Request, parts: PartH
     if parts is not None and drawn:  # the model knows birds better than an outline of colours
         return [(bird_mask(parts, image, thing.box), value_of(thing.attributes, "colour")) for thing in found], ""
     pixels = np.ascontiguousarray(np.asarray(image))
-    outlines = [
-        outline_of(pixels, thing, scene.objects) if thing.mask is None else Outline(decode_mask(thing.mask)) for thing in found
-    ]
+    outlines = [outline_of(pixels, thing, scene.objects) if thing.mask is None else Outline(decode_mask(thing.mask)) for thing in found]
     reason = next((one.reason for one in outlines if one.reason), "")
     if reason:
         return [], reason

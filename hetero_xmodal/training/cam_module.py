@@ -77,8 +77,13 @@ class CAMModule(L.LightningModule):
         decays = [
             p for name, p in learning.items() if name.startswith(("image_mlp", "sentence_mlp")) or "through" in name or "weigh" in name
         ]
-        ids = {id(p) for p in decays}
-        groups = [{"params": [p for p in learning.values() if id(p) not in ids]}, {"params": decays, "weight_decay": config.weight_decay}]
+        masks = [p for name, p in learning.items() if "mask_for_the" in name]  # W_m of E4 and E5
+        apart = {id(p) for p in (*decays, *masks)}
+        decays = [p for p in decays if not any(p is some for some in masks)]
+        groups: list[dict[str, Any]] = [{"params": [p for p in learning.values() if id(p) not in apart]}]
+        groups.append({"params": decays, "weight_decay": config.weight_decay})
+        if masks:
+            groups.append({"params": masks, "weight_decay": config.weight_decay, "lr": config.learning_rate * config.mask_rate, "share": config.mask_rate})
         betas = (config.momentum, 0.999)
         optimisers = [torch.optim.Adam(groups, lr=config.learning_rate, betas=betas)]
         if self.discriminator is not None:
@@ -395,7 +400,7 @@ class CAMModule(L.LightningModule):
             (self.training_config.learning_rate, self.training_config.discriminator_rate), strict=False,
         ):  # fmt: skip
             for group in optimiser.param_groups:
-                group["lr"] = start * rate
+                group["lr"] = start * rate * group.get("share", 1.0)
         first = max(2, self.training_config.painting + 1)  # before that, neither discriminator nor masks are trained
         logged = {name: float(value) for name, value in logged.items()}
         for message in diagnose(logged, masks=self.model.config.masks) if epoch >= first else []:

@@ -16,6 +16,8 @@ class CAMTraining:
     """Training settings of CAM; "restore" and "edit" are the two exercises described in :mod:`.cam_module`.
 
     batch_size, learning_rate, discriminator_rate, momentum : of the two Adam optimisers
+    mask_rate : learning rate of W_m relative to the others'. A mask is the sigmoid of a sum over width * width products, so that one step of
+        Adam moves it by that much more; at 1, the first few steps decide for all nodes alike whether their masks are 0 or 1
     halve_every : number of epochs after which both learning rates are halved
     weight_decay : of the MLPs of E2 and E6 and of W_m, against the drift caused by E7
     painting : number of initial epochs in which painted image and text decoder are trained without matte, stroke loss and discriminator.
@@ -50,6 +52,7 @@ class CAMTraining:
     learning_rate: float = 2e-4
     discriminator_rate: float = 2e-4
     momentum: float = 0.5
+    mask_rate: float = 1.0
     halve_every: int = 100
     weight_decay: float = 1e-5
     painting: int = 3
@@ -75,7 +78,7 @@ class CAMTraining:
         for name in ("restore", "paint", "keep", "strokes", "look", "adversarial", "words", "writing", "matching", "weight_decay"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected 0 or more")
-        for name in ("learning_rate", "discriminator_rate", "patterned"):
+        for name in ("learning_rate", "discriminator_rate", "mask_rate", "patterned"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected a number above 0")
         if self.painting < 0:

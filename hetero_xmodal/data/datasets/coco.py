@@ -207,7 +207,7 @@ def _image_path(folder: Path, file_name: str, where: str) -> Path:
 
 @dataclass
 class _Image:
-    """An image of ``instances.json``: its id and name, the size that is stated for it, its (category, [x, y, w, h], attributes, outline)."""
+    """An image of ``instances.json``: id, name, the size that is stated for it, its (category, [x, y, w, h], attributes, outline)."""
 
     id: str
     file_name: str | None

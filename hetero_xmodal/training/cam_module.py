@@ -4,8 +4,8 @@ Every batch is used twice (the exercises come from :mod:`.editing.dataset`):
 
 * **restore**: regions that the sentence describes are covered by parts of other images; the original image is the target (L1 loss).
   Copying the input is wrong there, so the appearance must come from the sentence, through the graph. In a share ``recolour`` a region
-  gets another colour instead, its texture stays, or in half of the sentences that name its colour the recoloured image is the target and
-  the sentence names that colour; in a share ``hiding`` two regions are inpainted (the masked-region protocol uses noise),
+  gets another colour instead, its texture stays, or, in a share ``requests`` of the sentences that name its colour, the recoloured image is
+  the target and the sentence names that colour; in a share ``hiding`` two regions are inpainted (the masked-region protocol uses noise),
   in each of which an object of the graph, or the background, is to be painted. A stroke loss compares patterns independently of their
   phase.
 * **edit**: the original image, with attribute words of its sentence swapped (in a share unchanged, where the image itself is the target).
@@ -149,7 +149,8 @@ class CAMModule(L.LightningModule):
         }  # fmt: skip
 
     def _requested(self, graph: Any, words: Tensor, member: Tensor, turned: Turned) -> Tensor:
-        """Half of the pairs (b,) whose sentence names the colour of the turned region: it then names the new one, in *words* (n,).
+        """A share ``requests`` of the pairs (b,) whose sentence names the colour of the turned region: it then names the new one, in *words*
+        (n,).
 
         There the recoloured image is the answer, and the original the input: what the sentence asks for must be painted where it says.
         """
@@ -161,7 +162,7 @@ class CAMModule(L.LightningModule):
         names = (place == first) & (kind == KINDS.index("colour")) & ~negated(graph)
         new = torch.tensor(self.model.word_numbers(list(LAB)))[turned.colour]
         able = torch.zeros(2 * b, dtype=torch.bool).index_fill(0, member[names], True)[:b] & (turned.node >= 0) & (new != UNKNOWN)
-        back = able & (torch.rand(b) < 0.5)
+        back = able & (torch.rand(b) < self.training_config.requests)
         changes = names & torch.cat([back, torch.zeros(b, dtype=torch.bool)])[member]
         words[changes] = torch.cat([new, new])[member[changes]]
         return back

@@ -35,6 +35,8 @@ class CAMTraining:
     matching : weight of E7 and E8 together
     unchanged : share of the sentences in "edit" without swapped words
     recolour : share of "restore" in which a region gets another colour instead and keeps its texture, for photographs
+    requests : share of these, where the sentence names the region's colour, in which it names the new one and the recoloured image is the
+        target; in the others the original is
     hiding : share of "restore" in which two regions are masked and inpainted instead, for the relation edits remove and replace
     mismatched : share of the sentences that do not match, for the discriminator, that are captions of other images, as TAGAN's all are; in
         the others attribute words are swapped
@@ -68,6 +70,7 @@ class CAMTraining:
     matching: float = 0.01
     unchanged: float = 0.3
     recolour: float = 0.0
+    requests: float = 0.5
     hiding: float = 0.0
     mismatched: float = 0.0
     grounded: bool = True
@@ -86,7 +89,7 @@ class CAMTraining:
         for name in ("batch_size", "halve_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected at least 1")
-        for name in ("unchanged", "recolour", "hiding", "mismatched"):
+        for name in ("unchanged", "recolour", "requests", "hiding", "mismatched"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected a share in 0..1")
         if not 0 <= self.momentum < 1:

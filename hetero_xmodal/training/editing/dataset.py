@@ -257,7 +257,8 @@ class ManipulationData:
     def recolour(self, images: Tensor, image: Tensor, which: Tensor, free: Tensor) -> Turned:
         """Give one region of each of the images *which* (b,) bool another colour, in CIELAB: its texture stays.
 
-        It is a part whose colour the sentence states, where there is one, otherwise any region; in its mask, or its box without one.
+        It is a region whose colour the sentence states, where there is one, otherwise any; in its mask, or in its box without one. Of
+        regions without a mask only those that are no wholes are stated (:attr:`part`): the box of a bird holds more than the bird.
 
         Parameters
         ----------
@@ -269,7 +270,8 @@ class ManipulationData:
         from .recolour import LAB, recoloured
 
         real = self.names[image] >= 0
-        stated = real & self.part[image] & (free[:, :, KINDS.index("colour")] == FREE)
+        apart = self.part[image] if self.mask_of is None else self.part[image] | (self.mask_of[image] >= 0)
+        stated = real & apart & (free[:, :, KINDS.index("colour")] == FREE)
         among = torch.where(stated.any(1, keepdim=True), stated, real)
         which = which & real.any(1)
         node = torch.where(which, (torch.rand(real.shape) * among).argmax(1), -1)

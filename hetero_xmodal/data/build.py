@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..checks import check_count, check_seed, check_unused
 from ..errors import InputError, nearest
@@ -81,13 +81,14 @@ def build_dataset(
     check_count("size", size)
     check_seed(seed)
     check_count("image_size", image_size, least=8)
+    birds = entry_of(name)[0].kind == "cub"
     if not name.startswith("world/"):
         check_unused(f"is for generated worlds, and '{name}' is none", seed=seed)
-    source = open_for(name, "load_dataset", seed=seed or 0, image_size=image_size or 128)
-    if source.square is None and not name.startswith("world/"):
+    if not name.startswith("world/") and not birds:
         check_unused(f"is for generated worlds and photographs of one bird each, and '{name}' is neither", image_size=image_size)
-    square = None if source.square is None or image_size is None else partial(_squared, source.square, image_size)
+    square = partial(_squared, image_size) if birds and image_size is not None else None
     seed, image_size = seed or 0, image_size or 128
+    source = open_for(name, "load_dataset", seed=seed, image_size=image_size)
     split = source.split(split)
     dataset = source.items(split, size)
     check_writable(out)
@@ -123,8 +124,10 @@ def _begin(out: Path, part: Path, plan: dict) -> None:
     write_json(part / "plan.json", plan)
 
 
-def _squared(cut: Callable[[Item, int], Any], side: int, item: Item) -> Item:
-    image, scene = cut(item, side)
+def _squared(side: int, item: Item) -> Item:
+    from .datasets.cub import cut_square
+
+    image, scene = cut_square(item, side)
     return replace(item, image=image, scene=scene)
 
 

@@ -193,7 +193,6 @@ class Source:
     missing : images that the annotations name and the folder lacks; they have no record
     counts : numbers that the card of a published set names too
     read_notes : notes on what is only seen when captions are read, which is when they are asked for; ``data verify`` tells them
-    square : of photographs of one thing each, function from an item and a side in pixels to the square image around it and its scene graph
     """
 
     name: str
@@ -213,7 +212,6 @@ class Source:
     missing: tuple[str, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     read_notes: Callable[[], tuple[str, ...]] | None = None
-    square: Callable[[Item, int], tuple[Any, SceneGraph | None]] | None = None
 
     def __post_init__(self) -> None:
         gives = frozenset(self.gives)

@@ -1,9 +1,9 @@
 """Recolouring photographs: a thing that a detector knows, or a part of a bird, takes another colour inside its outline.
 
-This edits photographs of any size without a generator: a detector finds the thing (or the scene graph says where it is), GrabCut its outline
-unless the scene graph has its mask, a part head (``hetero-xmodal train parts``) the parts of a bird, and hue and lightness move in CIELAB
-while the texture stays. Whatever the detector does not know, and whatever is no colour, is refused with the reason, and the photograph comes
-back bit for bit.
+This edits photographs of any size without a generator: a detector finds the thing (or the scene graph says where it is), GrabCut its
+outline unless the scene graph has its mask, a part head (``hetero-xmodal train parts``) the parts of a bird, and hue and lightness move in
+CIELAB while the texture stays. Whatever the detector does not know, and whatever is no colour, is refused with the reason, and the
+photograph comes back bit for bit.
 
 >>> import hetero_xmodal as hx
 >>> scene = hx.load_dataset("world/scenes", "test", size=1)[0]

@@ -83,7 +83,14 @@ class CAMModule(L.LightningModule):
         groups: list[dict[str, Any]] = [{"params": [p for p in learning.values() if id(p) not in apart]}]
         groups.append({"params": decays, "weight_decay": config.weight_decay})
         if masks:
-            groups.append({"params": masks, "weight_decay": config.weight_decay, "lr": config.learning_rate * config.mask_rate, "share": config.mask_rate})
+            groups.append(
+                {
+                    "params": masks,
+                    "weight_decay": config.weight_decay,
+                    "lr": config.learning_rate * config.mask_rate,
+                    "share": config.mask_rate,
+                }
+            )
         betas = (config.momentum, 0.999)
         optimisers = [torch.optim.Adam(groups, lr=config.learning_rate, betas=betas)]
         if self.discriminator is not None:
@@ -149,8 +156,8 @@ class CAMModule(L.LightningModule):
         }  # fmt: skip
 
     def _requested(self, graph: Any, words: Tensor, member: Tensor, turned: Turned) -> Tensor:
-        """A share ``requests`` of the pairs (b,) whose sentence names the colour of the turned region: it then names the new one, in *words*
-        (n,).
+        """A share ``requests`` of the pairs (b,) whose sentence names the colour of the turned region: it then names the new one, in the
+        *words* (n,).
 
         There the recoloured image is the answer, and the original the input: what the sentence asks for must be painted where it says.
         """

@@ -16,8 +16,8 @@ class CAMTraining:
     """Training settings of CAM; "restore" and "edit" are the two exercises described in :mod:`.cam_module`.
 
     batch_size, learning_rate, discriminator_rate, momentum : of the two Adam optimisers
-    mask_rate : learning rate of W_m relative to the others'. A mask is the sigmoid of a sum over width * width products, so that one step of
-        Adam moves it by that much more; at 1, the first few steps decide for all nodes alike whether their masks are 0 or 1
+    mask_rate : learning rate of W_m relative to the others'. A mask is the sigmoid of a sum of width * width products, so one step of Adam
+        moves it by that much more; at 1, the first few steps decide for all nodes alike whether their masks are 0 or 1
     halve_every : number of epochs after which both learning rates are halved
     weight_decay : of the MLPs of E2 and E6 and of W_m, against the drift caused by E7
     painting : number of initial epochs in which painted image and text decoder are trained without matte, stroke loss and discriminator.

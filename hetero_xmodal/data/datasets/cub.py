@@ -79,7 +79,7 @@ def open_cub(request: Request) -> Source:
         request.name, request.kind, request.place, [layout.record(row) for row in layout.rows], label_names=layout.classes,
         gives={"images", "captions", "labels", "edits"} | ({"scene graphs"} if any(row.box for row in layout.rows) else set()),
         counts={"images": len(layout.rows), "classes": len(layout.classes)}, splits=layout.splits, notes=layout.notes,
-        pairs=partial(cub_pairs, layout), read_notes=layout.told.notes, square=cut_square,
+        pairs=partial(cub_pairs, layout), read_notes=layout.told.notes,
     )  # fmt: skip
 
 

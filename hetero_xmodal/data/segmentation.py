@@ -9,12 +9,13 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from ..fields import Fields, is_number
+from ..fields import Fields
 from ..region_masks import check_mask, decode_mask, encode_mask
 from .boxes import fit_boxes
 
@@ -92,12 +93,23 @@ def read_segmentation(row: Fields) -> Segmentation | None:
                 raise InputError(f"{row.where}: {given['counts'][:20]!r} are no run lengths in COCO's text form; write the mask again")
         check_mask(row.where, runs)
         return Segmentation(runs=runs)
-    if not isinstance(given, list) or not all(isinstance(some, list) and all(map(is_number, some)) for some in given):
+    found = [_numbers(some) for some in given] if isinstance(given, list) else [None]
+    polygons = [some for some in found if some is not None]
+    if len(polygons) < len(found):
         raise row.refuse("segmentation", "polygons [[x, y, x, y ...] ...] of finite numbers, or COCO's run lengths")
-    if any(len(some) % 2 for some in given):
+    if any(len(some) % 2 for some in polygons):
         raise row.refuse("segmentation", "polygons of as many x as y")
-    polygons = tuple(array("d", some) for some in given if len(some) >= _LEAST)
-    return Segmentation(polygons) if polygons else None
+    polygons = [some for some in polygons if len(some) >= _LEAST]
+    return Segmentation(tuple(polygons)) if polygons else None
+
+
+def _numbers(given: Any) -> array[float] | None:
+    """A list of finite numbers; ``None`` for anything else. There may be a million of them, so they are not looked at one by one."""
+    try:
+        found = array("d", given) if isinstance(given, list) else None
+    except (TypeError, OverflowError):
+        return None
+    return found if found is not None and math.isfinite(sum(found)) else None
 
 
 def _counts(text: str) -> list[int] | None:

@@ -295,13 +295,11 @@ class ManiGAN(SentenceBaseline):
         """
         budget, config = self.budget, self.config
         torch.manual_seed(budget.seed)
-        tokens, begun = self.numbers(sentences), time.monotonic()
+        tokens, begun = self.numbers(sentences), time.process_time()
 
         def until(share: float, first: int) -> Iterator[tuple[int, Tensor, Tensor, Tensor]]:
             """Steps and batches from step *first* until the *share* of the budget is used: images, their sentences, image numbers."""
-            for step in range(first, max(first + 1, round(share * budget.steps))):
-                if budget.seconds is not None and time.monotonic() - begun > share * budget.seconds and step > first:
-                    return
+            for step in budget.batches(begun=begun, first=first, share=share):
                 rows = torch.randint(len(sentences), (min(budget.batch_size, len(sentences)),))
                 yield step, images[image[rows]].float() / 127.5 - 1, tokens[rows], image[rows]
 

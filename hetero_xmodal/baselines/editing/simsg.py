@@ -397,11 +397,9 @@ class SIMSG(nn.Module):
         betas = (budget.momentum, 0.999)
         learning = [p for p in self.parameters() if p.requires_grad]
         ours, theirs = (torch.optim.Adam(part, lr=budget.learning_rate, betas=betas) for part in (learning, list(critics.parameters())))
-        begun = time.monotonic()
+        begun = time.process_time()
         self.train()
-        for step in range(budget.steps):
-            if budget.seconds is not None and time.monotonic() - begun > budget.seconds:
-                break
+        for step in budget.batches(begun=begun):
             rows = torch.randint(len(images), (min(budget.batch_size, len(images)),))
             real, some = images[rows].float() / 127.5 - 1, known.take(rows)
             mask, seen, placed = self.exercise(some)

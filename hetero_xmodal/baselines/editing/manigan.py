@@ -31,6 +31,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...configs import check_config
 from ...errors import InputError
 from ...networks.image_branch import ImageEncoder, ResidualBlock
 from ...networks.similarity import ImageTextSimilarity, SimilarityConfig
@@ -68,8 +69,9 @@ class ManiGANConfig:
     identity: float = 1.0
 
     def __post_init__(self) -> None:
-        if min(self.words, self.noise, self.critic, *self.channels) < 1 or self.words % 2 or len(self.channels) != STAGES:
-            raise InputError(f"ManiGANConfig: widths must be at least 1, words even, and channels {STAGES} numbers: {self}")
+        check_config(self, at_least_one=("words", "noise", "critic"), not_negative=("match", "perceptual", "identity"))
+        if self.words % 2 or len(self.channels) != STAGES or min(self.channels) < 1:
+            raise InputError(f"ManiGANConfig: words must be even, and channels {STAGES} numbers of at least 1: {self}")
         if min(self.matching, self.main) <= 0 or self.matching + self.main >= 1:
             raise InputError(f"ManiGANConfig: matching {self.matching} and main {self.main} must be above 0, and together below 1")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 _ES = ("s", "x", "z", "ch", "sh")
+_HARD = ("epoch",)  # whose "ch" is a k
 
 
 def counted(number: int, noun: str) -> str:
@@ -27,7 +28,7 @@ def plural(noun: str) -> str:
         return f"{plural(noun)} of {rest}"
     if noun.endswith("y") and noun[-2] not in "aeiou":
         return f"{noun[:-1]}ies"
-    return noun + ("es" if noun.endswith(_ES) else "s")
+    return noun + ("es" if noun.endswith(_ES) and not noun.endswith(_HARD) else "s")
 
 
 def agreeing(number: int, one: str, many: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from . import lexicon as lex
+from .inflection import base_of_third_person
 from .words import NOUN_TAGS, Word
 
 _PHRASE_TAGS = frozenset(("DT", "PDT", "PRP$", "CD", "JJ", "JJR", "JJS", "VBN", "POS", *NOUN_TAGS))
@@ -106,11 +107,13 @@ def _describes(words: list[Word], opener: Word, items: list[Word]) -> bool:
 def others_with(words: list[Word]) -> None:
     """ "a girl with a kite and a boy with a ball": the boy is beside the girl, not something that she has."""
     for opener in words:
-        if opener.low != "with" or opener.dep != "prep":
+        if opener.low not in ("with", "in") or opener.dep != "prep":
             continue
         other = _noun_before(words, opener)
-        if other is None or other.dep != "conj" or other.head.dep != "pobj" or other.head.head.low != "with":
+        if other is None or other.dep != "conj" or other.head.dep != "pobj" or other.head.head.low not in ("with", "in"):
             continue
+        if "in" in (opener.low, other.head.head.low) and not (other.lemma in lex.ANIMATE and other.head.lemma in lex.CLOTHING):
+            continue  # "a woman in a dress and a boy with glasses", but "a pot with a plant in a window"
         holder = other.head.head.head
         if holder.tag in NOUN_TAGS and holder.i < other.i:
             opener.attach(other, "prep")
@@ -118,13 +121,17 @@ def others_with(words: list[Word]) -> None:
 
 
 def places_of_objects(words: list[Word]) -> None:
-    """ "put a bird and a cat on the roof": both are on the roof; "into the box next to the gate": the box is next to the gate."""
+    """ "put a bird and a cat on the roof": both are on the roof; "into the box next to the gate": the box is next to the gate.
+
+    "Put the ball under the chair and the doll on the bed": each has a place of its own.
+    """
     for verb in words:
         thing = verb.kid("dobj") if verb.lemma in lex.PLACING and verb.pos == "VERB" else None
         if thing is None:
             continue
         for other in [k for k in verb.kids if k.dep == "conj" and k.tag in NOUN_TAGS and k.i > thing.i]:
-            other.attach(thing, "conj")
+            placed = other.kid("prep") is not None and any(k.dep == "prep" and thing.i < k.i < other.i for k in verb.kids)
+            other.attach(verb if placed else thing, "parataxis" if placed else "conj")
         for last in [k for k in thing.kids if k.dep == "conj"]:
             for place in [k for k in last.kids if k.dep == "prep" and k.i > last.i and k.low not in ("of", "with")]:
                 place.attach(verb, "prep")
@@ -281,8 +288,10 @@ def _move_clause(verb: Word, noun: Word) -> None:
 
 
 def complements_before_verb(words: list[Word]) -> None:
-    """ "an animal that isn't a cat sleeps": the animal sleeps."""
+    """ "an animal that isn't a cat sleeps", "a zebra that is not eating stands": the animal sleeps, the zebra stands."""
     for verb in words:
+        if verb.dep == "relcl" and verb.pos == "VERB" and any(k.dep == "neg" for k in verb.kids):
+            _next_verb_of_noun(words, verb)
         if verb.dep != "relcl" or verb.lemma != "be" or verb.head.i > verb.i or verb.head.tag not in NOUN_TAGS:
             continue
         start = verb.i + 1 + (verb.i + 1 < len(words) and words[verb.i + 1].low in ("not", "n't"))
@@ -297,6 +306,8 @@ def complements_before_verb(words: list[Word]) -> None:
 def negations(words: list[Word]) -> None:
     """ "neither the cat nor the dog is black", "nobody runs": the clause's verb is negated."""
     for word in words:
+        if word.low == "but":
+            correct_place(words, word)
         if word.low == "not":
             deny_noun(words, word)
         if word.low not in ("neither", "nobody", "nothing") or word.dep == "neg" or deny_list(words, word):
@@ -306,6 +317,23 @@ def negations(words: list[Word]) -> None:
             verb = verb.head
         if verb.pos in ("VERB", "AUX") and not word.kids:
             word.attach(verb, "neg")
+
+
+def correct_place(words: list[Word], but: Word) -> None:
+    """ "the cup is not on the table but on the shelf": it is on the shelf, and not on the table."""
+    place = words[but.i + 1] if but.i + 1 < len(words) else but
+    denied = next((w for w in reversed(words[: but.i]) if w.pos in ("ADP", "VERB", "AUX")), but)
+    if place.pos != "ADP" or place.kid("pobj") is None or denied.pos != "ADP":
+        return
+    no = words[denied.i - 1] if denied.i else denied
+    if no.low not in ("not", "n't") or denied.kid("pobj") is None:
+        return
+    holder = denied.head
+    subject = holder if holder.tag in NOUN_TAGS else holder.kid("nsubj", "nsubjpass")
+    if subject is None or place.is_above(subject):
+        return
+    place.attach(subject, "prep")
+    denied.attach(holder, "denied")
 
 
 def deny_list(words: list[Word], neither: Word) -> bool:
@@ -339,6 +367,17 @@ def deny_noun(words: list[Word], no: Word) -> None:
         noun.dep = "dep"
 
 
+def _next_verb_of_noun(words: list[Word], denied: Word) -> None:
+    """Give the verb right behind a denied relative clause the noun of that clause as its subject."""
+    verb = words[denied.i + 1] if denied.i + 1 < len(words) else denied
+    if verb.tag not in _FINITE_TAGS and base_of_third_person(verb.low) not in lex.PLURAL_VERBS:
+        return
+    if denied.head.i > denied.i or denied.head.tag not in NOUN_TAGS:
+        return
+    verb.retag("VBZ")
+    give_verb_subject(words, denied.head, denied)
+
+
 # ---------------------------------------------------------------------------------------------- absolute clauses
 
 
@@ -347,7 +386,8 @@ def absolute_clauses(words: list[Word]) -> None:
     clause = False  # has there been a verb?
     for comma in words:
         clause = clause or comma.pos == "VERB" and comma.dep not in ("amod", "compound", "nmod")
-        if comma.low != "," or not clause:
+        own = comma.i + 1 < len(words) and words[comma.i + 1].tag == "PRP$"  # "two girls on a bench, their legs crossed"
+        if comma.low != "," or not (clause or own):
             continue
         noun = head_of_phrase(words, comma.i + 1)
         if noun is None or noun.i + 1 >= len(words):
@@ -355,10 +395,15 @@ def absolute_clauses(words: list[Word]) -> None:
         after = words[noun.i + 1]
         if after.tag == "VBG":
             _detach_clause(words, comma, noun, after, "acl")
-        elif (after.tag in ("VBN", "VBD", "JJ") or after.low in lex.ADVERB_ATTRIBUTES) and _ends_clause(words, after):
+        elif _is_state(after, own) and _ends_clause(words, after):
             _detach_clause(words, comma, noun, after, "state")
         elif after.pos == "ADP" and noun.dep in ("conj", "appos", "dobj") and not any(w.low == "and" for w in words[after.i :]):
             _detach_clause(words, comma, noun, after, "prep")
+
+
+def _is_state(word: Word, own: bool) -> bool:
+    """Whether a word behind a noun tells its state: "folded", "up"; behind "its wings" also "spread", which is tagged as a present."""
+    return word.tag in ("VBN", "VBD", "JJ") or word.low in lex.ADVERB_ATTRIBUTES or own and word.low in ("spread", "shut", "cut", "set")
 
 
 def _ends_clause(words: list[Word], last: Word) -> bool:

@@ -77,7 +77,8 @@ QUANTITY_NOUNS = {
     "bit": "", "sort": "", "roll": "", "bouquet": "", "expanse": "", "stretch": "", "assortment": "", "collection": "", "plenty": "",
     "cluster": "", "game": "", "layer": "", "dozen": "", "hundred": "", "thousand": "", "million": "", "score": "", "ton": "", "load": "",
     "mass": "", "gang": "", "pack": "", "swarm": "", "school": "", "colony": "", "litter": "", "pride": "", "troop": "", "host": "",
-    "multitude": "", "ten": "", "fleet": "", "convoy": "", "squad": "", "sea": "", "majority": "", "quantity": "", "abundance": "",
+    "multitude": "", "ten": "", "fleet": "", "team": "", "queue": "", "army": "", "convoy": "", "squad": "", "sea": "",
+    "majority": "", "quantity": "", "abundance": "",
 }  # fmt: skip
 
 #: what words in front of a noun say about its number; -1 is several
@@ -91,7 +92,7 @@ QUANTITY_NUMBERS = {"pair": 2, "couple": 2}
 GROUPS = _words(
     "family crowd array handful bundle group bunch row lot set herd flock number variety stack pile batch series bouquet assortment "
     "collection plenty cluster ten dozen hundred thousand million score ton load mass gang pack swarm school colony litter pride troop "
-    "host multitude fleet convoy squad majority quantity abundance"
+    "host multitude fleet convoy squad majority quantity abundance team queue army"
 )
 
 #: plurals without an s, which the tagger may take for singulars, and nouns with one form for one and several
@@ -301,14 +302,15 @@ NEVER_ATTRIBUTES = TRANSITIVE - _words("eat play") | _words(
 COVERING = _words("cover surround")
 
 #: "some of the people" are people
-SOME_OF = _words("some all most many several each both one two three four five six none any")
+SOME_OF = _words("some all most many several each both one two three four five six any")
 
 #: determiners of a noun that need not exist: "isn't wearing a hat"
 INDEFINITE = _words("a an any")
 
 #: verbs whose object ends up in the place that follows: "put the cup on the table" says that the cup is on the table
 PLACING = _words(
-    "put place set lay lie hang move stand lean drop stick insert drag slide shift position pour store load stack pile arrange"
+    "put place set lay lie hang move stand lean drop stick insert drag slide shift position pour store load stack pile arrange park plant "
+    "hide pin mount glue tuck spread balance dock"
 )
 
 #: first words of comparisons
@@ -335,7 +337,8 @@ IMPERATIVES = (
     | RESULT_VERBS
     | _words(
         "add remove delete take change replace swap push pull throw bring open close let draw give hold erase cut rotate flip lift raise "
-        "lower fill cover clean wash show find get pick carry use build attach fold roll tie wrap stack pile arrange"
+        "lower fill cover clean wash show find get pick carry use build attach fold roll tie wrap stack pile arrange water serve feed lock "
+        "empty kick catch ride"
     )
 )
 
@@ -350,8 +353,15 @@ PLURAL_VERBS = _words(
     "jump crash smile pose stretch hover circle land gather stare sleep lean lie swim drink eat feed wade roam bask huddle grow "
     "hang drive travel drift splash peck kneel crouch squat bounce roll fall rise stand sit wait work cook sparkle dive relax leap "
     "trot gallop soar glide crawl bathe cuddle snuggle shop camp picnic cross watch photograph load cover line chase pull surround "
-    "wear carry push throw catch kick hit block hug hunt crowd juggle cheer clap applaud sing wave bark"
+    "wear carry push throw catch kick hit block hug hunt crowd juggle cheer clap applaud sing wave bark fight wrestle argue bloom burn "
+    "glow shine hop dig bow howl hiss nest"
 )
+
+#: verbs in front of their subject: "near the river graze two cows"; -> read as "sit"
+VERBS_BEFORE_SUBJECT = _words("stand sit lie hang graze wait rest sleep float perch swim grow hover kneel crouch lean roam walk run play")
+
+#: verbs with an object that the model takes for the noun behind "the boy's dog"; -> read as "holds"
+OWNED_VERBS = _words("bite lick chase pull push touch watch carry catch kick hit hug kiss cover cross scratch sniff block ride drink")
 
 #: those that take an object, read as "hold" before a determiner
 PLURAL_VERBS_WITH_OBJECT = _words(
@@ -379,7 +389,13 @@ COMPARED_VERBS = PLURAL_VERBS | _words(
 )
 
 #: the same after two singular nouns: "a cat and a dog play on the mat"
-SURE_VERBS = _words("walk run play wait swim graze perch chat stare sit stand lie sleep")
+SURE_VERBS = _words(
+    "walk run play wait swim graze perch chat stare sit stand lie sleep dance talk smile laugh kneel crouch jump climb fight wrestle sing "
+    "kiss cuddle relax pose"
+)
+
+#: those who leave something: "a woman leaves the store"; elsewhere "leaves" are on a tree
+LEAVERS = ANIMATE | _words("train bus plane car boat ship taxi truck he she it who that")
 
 #: plurals that do not end in "s"
 PLURALS = _words("people men women children sheep geese mice fish deer cattle oxen firemen policemen teeth feet fishermen")
@@ -395,7 +411,8 @@ RELATIVE_PRONOUNS = _words("that which who whom whose what where")
 #: first words of captions that need no added "a"
 OPENERS = _words(
     "a an the this these those that there here two three four five six seven eight nine ten some several many most all both each no "
-    "another his her my our your their its he she they it we i you one in on at of to with by from under over behind"
+    "another his her my our your their its he she they it we i you one in on at of to with by from under over behind near beside below "
+    "above between beneath underneath inside"
 )
 
 #: words that end a noun phrase

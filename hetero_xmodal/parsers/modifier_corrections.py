@@ -89,3 +89,19 @@ def _may_act(word: Word, lemma: Lemmatizer) -> bool:
     if word.pos not in ("ADJ", "VERB") or word.low in lemma.index["adj"] and word.low not in lex.ANIMATE:
         return False
     return lemma(word.low, "NOUN") in lemma.index["noun"]
+
+
+def places_of_adjectives(words: list[Word]) -> None:
+    """ "a man asleep on a bench": he is on the bench; "a bag full of apples", "the bag is full of apples": the apples are in the bag."""
+    for w in words:
+        if w.pos != "ADJ" or w.tag == "JJR":
+            continue
+        content = next((k for k in w.kids if k.low == "of" and k.dep == "prep" and k.i == w.i + 1), None) if w.low == "full" else None
+        holder = w.head if w.dep == "amod" and w.head.i == w.i - 1 else w.head.kid("nsubj") if content and w.dep == "acomp" else None
+        if holder is None or holder.tag not in NOUN_TAGS or any(k.dep == "neg" for k in w.head.kids):
+            continue
+        for place in [k for k in w.kids if k.dep == "prep" and k.i > w.i and (k is content or k.low != "of")]:
+            place.attach(holder, "prep")
+        if content is not None:
+            content.low = "full of"
+            w.dep, w.tag, w.pos = "joined", "XX", "X"

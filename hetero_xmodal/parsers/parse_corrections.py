@@ -19,7 +19,7 @@ from .clause_corrections import (
     seen_clauses,
     states_after_with,
 )
-from .modifier_corrections import adjectives_tagged_as_nouns, compound_adjectives, participles_between_nouns
+from .modifier_corrections import adjectives_tagged_as_nouns, compound_adjectives, participles_between_nouns, places_of_adjectives
 from .prepositions import join_prepositions
 from .words import NOUN_TAGS, Lemmatizer, Word
 
@@ -36,6 +36,7 @@ def correct_parse(words: list[Word], lemma: Lemmatizer) -> None:
     lemmatise(words, lemma)
     complements_before_verb(words)
     comparisons(words)
+    places_of_adjectives(words)
     negations(words)
     fronted_objects(words)
     nouns_before_and(words)
@@ -45,6 +46,7 @@ def correct_parse(words: list[Word], lemma: Lemmatizer) -> None:
     others_with(words)
     places_of_objects(words)
     lists_after_with(words)
+    garments(words)
     joined_subjects(words)
     inverted_subjects(words)
     missing_subjects(words)
@@ -129,7 +131,8 @@ def nouns_joined_to_verbs(words: list[Word]) -> None:
         if w.dep != "conj" or w.tag not in NOUN_TAGS or verb.pos != "VERB" or verb.i > w.i:
             continue
         things = [k for k in verb.kids if k.dep == "dobj" and k.i < w.i and k.tag in NOUN_TAGS]
-        if things and not any(k.dep in ("nsubj", "acl", "relcl") for k in w.kids):
+        placed = w.kid("prep") is not None and any(k.dep == "prep" and things[-1].i < k.i < w.i for k in verb.kids) if things else False
+        if things and not placed and not any(k.dep in ("nsubj", "acl", "relcl") for k in w.kids):
             w.attach(things[-1], "conj")
 
 
@@ -363,6 +366,17 @@ def lists_after_with(words: list[Word]) -> None:
             later.attach(first, "conj")
 
 
+def garments(words: list[Word]) -> None:
+    """ "a man in a black suit and hat": he wears both; the hat is no second person."""
+    for opener in words:
+        suit = opener.kid("pobj") if opener.low == "in" and opener.dep == "prep" else None
+        if suit is None or suit.lemma not in lex.CLOTHING or suit.i + 1 >= len(words) or words[suit.i + 1].low not in ("and", "&"):
+            continue
+        hat = next((w for w in words[suit.i + 2 : suit.i + 5] if w.tag in NOUN_TAGS and w.lemma in lex.CLOTHING), None)
+        if hat is not None and hat.dep in _LISTED and hat.head.i < opener.i:
+            hat.attach(suit, "conj")
+
+
 def joined_subjects(words: list[Word]) -> None:
     """ "a cup of tea and a piece of cake are on the tray": two nouns, both parsed as subjects of the verb, are one coordination."""
     for verb in words:
@@ -385,6 +399,9 @@ def inverted_subjects(words: list[Word]) -> None:
         for place in opening:
             if place.low == "with":
                 place.attach(subject, "prep")
+        behind = words[subject.i + 1] if subject.i + 1 < len(words) else subject
+        if behind.low == "with" and behind.dep == "prep" and behind.head is verb:
+            behind.attach(subject, "prep")
 
 
 def missing_subjects(words: list[Word]) -> None:

@@ -66,10 +66,15 @@ def prepare(nlp: Language, text: str, *, spelling: Spelling | None = None) -> Pr
             words[i : i + length] = ["next", "to"] if length == 2 else ["near"]
         elif is_side(words, i):  # the model takes "left" for the verb
             words[i : i + 2] = ["next", "to"]
+        elif spelt[i] == "leaves" and words[i - 1] in lex.LEAVERS and words[i + 1] in lex.DETERMINERS:  # no leaves of a tree
+            words[i] = "holds"
+        elif words[i + 1] == "than" and is_unusual_comparative(words[i]):  # the model takes "rounder" for a noun
+            words[i] = "bigger"
         elif words[i] in READ_BEFORE_NOUN_AS and words[i + 1].isalpha() and words[i + 1] not in OPENERS | NOT_NOUN_PHRASE:
             words[i] = READ_BEFORE_NOUN_AS[words[i]]
     read_verbs(words)
     read_compared_verbs(words)
+    read_inverted_verb(words)
     before = 0
     if is_instruction(words):
         read_instruction(words)
@@ -128,12 +133,14 @@ def read_verbs(words: list[str]) -> None:
                 words[seen] = lex.PERCEPTION_FORMS.get(words[seen], words[seen]) if one else words[seen]
         elif after in lex.AFTER_VERB and before not in lex.DETERMINERS and before not in lex.AFTER_VERB:
             flies = word == "flies" and before in lex.FLIERS
-            if word in lex.SINGULAR_VERBS or flies or ends_description(words, i):
+            if word in lex.SINGULAR_VERBS or flies or ends_description(words, i) or is_third_person(words, i):
                 words[i] = "goes"
             elif relative and word[-1] == "s" and word[:-1] in lex.PLURAL_VERBS:
                 words[i] = "goes"
         elif relative and word[-1] == "s" and word[:-1] in lex.PLURAL_VERBS_WITH_OBJECT and after in lex.DETERMINERS:
             words[i] = "holds"
+        elif words[i - 2] == "'s" and base_of_third_person(word) in lex.OWNED_VERBS and after in lex.DETERMINERS and not is_plural(before):
+            words[i] = "holds"  # "the boy's dog bites the girl"
         seen = i if word in lex.PERCEPTION_FORMS else seen
         several = several or word == "and"
         relative = relative or word in ("that", "which", "who")
@@ -148,6 +155,52 @@ def ends_description(words: list[str], i: int) -> bool:
     if i < 5 or words[i][-1] != "s" or words[i][:-1] not in lex.PLURAL_VERBS or words[i - 2] not in lex.DETERMINERS:
         return False
     return words[i - 5] in lex.ANIMATE and words[i - 4 : i - 2] == ["next", "to"]
+
+
+def is_third_person(words: list[str], i: int) -> bool:
+    """Whether the word at *i* is a verb because a plural noun cannot stand there: behind "a ...", or behind "a crowd of people".
+
+    >>> is_third_person("a woman with a scarf and a red bag waits at the door".split(), 9)
+    True
+    >>> is_third_person("a crowd of fans cheers in the stadium".split(), 4)
+    True
+    >>> is_third_person("a woman with the shoe boxes on the shelf".split(), 5)
+    False
+    """
+    if base_of_third_person(words[i]) not in lex.COMPARED_VERBS:
+        return False
+    if is_plural(words[i - 1]):
+        return i > 3 and words[i - 2] == "of" and words[i - 4] in ("a", "an", "the", "one")
+    start = i - 1
+    while start > max(i - 4, 0) and words[start].isalpha() and words[start] not in lex.DETERMINERS | lex.AFTER_VERB:
+        start -= 1
+    return start < i - 1 and (words[start] in ("a", "an") or words[start - 1] == "and" and words[start] == "the")
+
+
+def read_inverted_verb(words: list[str]) -> None:
+    """Replace a verb between a place and its subject, which the model takes for a noun, by a common one, in place.
+
+    >>> words = "near the river graze two cows .".split()
+    >>> read_inverted_verb(words)
+    >>> " ".join(words)
+    'near the river sit two cows .'
+    """
+    if words[0] not in lex.AFTER_VERB:
+        return
+    for i in range(2, min(5, len(words) - 1)):
+        if words[i] in lex.VERBS_BEFORE_SUBJECT and words[i + 1] in lex.DETERMINERS | {"several", "many", "some"}:
+            words[i] = "sit"
+        if words[i] in lex.AFTER_VERB or words[i] in lex.BE:
+            return
+
+
+def is_unusual_comparative(word: str) -> bool:
+    """Whether a word in front of "than" is a comparative: "rounder", but not "other" or "more".
+
+    >>> [word for word in ("rounder", "fluffier", "other", "rather", "more") if is_unusual_comparative(word)]
+    ['rounder', 'fluffier']
+    """
+    return word.endswith("er") and len(word) > 4 and word not in ("other", "rather", "another", "better", "sooner", "later")
 
 
 def read_compared_verbs(words: list[str]) -> None:

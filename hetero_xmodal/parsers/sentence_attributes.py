@@ -187,10 +187,11 @@ def after_but(word: Word) -> bool:
 
 
 def multiple(reading: Reading, word: Word) -> str:
-    """ "two dozen roses": 24; "a dozen eggs": 12; "several hundred birds": no number."""
+    """ "two dozen roses": 24; "a dozen eggs": 12; "half a dozen eggs": 6; "several hundred birds": no number."""
     before = reading.words[word.i - 1].low if word.i else ""
-    if before in ("", "a", "one", "the"):
-        return str(lex.MULTIPLES[word.low])
+    if before in ("", "a", "one", "the", "half"):
+        halved = any(w.low == "half" for w in reading.words[max(word.i - 2, 0) : word.i])
+        return str(lex.MULTIPLES[word.low] // (2 if halved else 1))
     number = lex.NUMBERS.get(before, before)
     return str(int(number) * lex.MULTIPLES[word.low]) if number.isdecimal() and len(number) < 7 else ""
 

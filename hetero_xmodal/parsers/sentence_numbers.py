@@ -51,7 +51,8 @@ def _stated(noun: Word) -> int:
             continue
         if kid.low in lex.MULTIPLES:
             found = found or _stated(kid)
-            return found if found < 0 else max(found, 1) * lex.MULTIPLES[kid.low]
+            times = lex.MULTIPLES[kid.low] // (2 if any(k.low == "half" for k in kid.kids) else 1)
+            return found if found < 0 else max(found, 1) * times
         found = found or _value(kid)
     return found
 

@@ -242,7 +242,7 @@ def nouns_with_prepositions(reading: Reading) -> None:
         for preposition, things in prepositional_phrases(reading, noun):
             if noun.i in reading.same and preposition == "of":
                 continue
-            for subject in described(reading, noun, preposition):
+            for subject in described(reading, noun, preposition, things[0]):
                 for thing in things:
                     noun_phrase(reading, subject, preposition, thing)
 
@@ -251,6 +251,8 @@ def noun_phrase(reading: Reading, subject: Word, preposition: str, thing: Word) 
     """One noun with one prepositional phrase: "a bird on a tree", "a man in a red shirt"."""
     if preposition == "of":
         of_phrase(reading, subject, thing)
+    elif preposition == "full of":
+        reading.add_relation(thing, lex.CONTAINERS.get(subject.lemma, "in"), subject)
     elif preposition != "with" or not reading.place_word(thing, subject):
         reading.add_relation(subject, "wear" if wears(subject, preposition, thing) else preposition, thing)
 
@@ -262,13 +264,14 @@ def wears(subject: Word, preposition: str, thing: Word) -> bool:
     return preposition == "with" and worn(subject, thing)
 
 
-def described(reading: Reading, noun: Word, preposition: str) -> list[Word]:
-    """ "a dog and a cat on a mat": both; "a girl with a kite and a boy with a ball", "a cup of tea and a piece of cake": each its own."""
-    if preposition in ("with", "of"):
+def described(reading: Reading, noun: Word, preposition: str, thing: Word) -> list[Word]:
+    """ "a dog and a cat on a mat": both; "a girl in a dress and a boy", "a girl with a kite and a boy with a ball": each its own."""
+    if preposition in ("with", "of", "in"):
         others = (k for k in (noun.head, *noun.kids) if k is not noun and "conj" in (k.dep, noun.dep) and k.tag in NOUN_TAGS)
-        if any(k.low == preposition and k.dep == "prep" for other in others for k in other.kids):
+        own = ("with", "in") if preposition != "of" else ("of",)
+        if any(k.low in own and k.dep == "prep" for other in others for k in other.kids):
             return reading.resolve(noun)
-    return reading.chain(noun)
+    return [whole for whole in reading.chain(noun) if whole.i < thing.i or thing.i < noun.i]
 
 
 def of_phrase(reading: Reading, part: Word, whole: Word) -> None:

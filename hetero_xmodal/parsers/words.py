@@ -167,7 +167,7 @@ class Lemmatizer:
     def _look_up(self, word: str, pos: str) -> str:
         if pos == "VERB" and word in BE:
             return "be"
-        if word in IRREGULAR_LEMMAS:
+        if word in IRREGULAR_LEMMAS and (word, pos) != ("leaves", "VERB"):
             return IRREGULAR_LEMMAS[word]
         if pos == "NOUN" and word in KEEP_PLURAL:
             return word

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..checks import check_count, check_seed, check_unused
+from ..counts import counted
 from ..errors import InputError, nearest
 from ..files import atomic_path, behind_links, check_writable, one_writer, read_json, write_json
 from ..ids import IMAGE_ENDINGS
@@ -42,7 +43,7 @@ class BuildReport:
     dropped: list[tuple[str, str]] = field(default_factory=list)
 
     def __str__(self) -> str:
-        lines = [f"{self.folder}: {self.items} images, {self.sentences} sentences, {len(self.dropped)} left out"]
+        lines = [f"{self.folder}: {counted(self.items, 'image')}, {counted(self.sentences, 'sentence')}, {len(self.dropped)} left out"]
         return "\n".join([*lines, *(f"  left out {name}: {why}" for name, why in self.dropped)])
 
 
@@ -70,7 +71,7 @@ def build_dataset(
     image_size : of a generated world's images, 128 if left out; of photographs of one bird each (CUB), the square around the bird is cut
         out and brought to this many pixels, as in their editing pairs. Whole photographs are written if it is left out.
     scene_of : gives the scene graph that is written of an item, by default its own.
-    scenes : what *scene_of* is, such as the folder of a model; an interrupted call is continued only with the same.
+    scenes : what *scene_of* is, such as a digest of a model of parts; an interrupted call is continued only with the same.
 
     Raises
     ------
@@ -95,7 +96,7 @@ def build_dataset(
     named, out = Path(out), behind_links(out)  # a link stays, and what it leads to is written
     part = out.with_name(out.name + ".part")
     plan = {"name": name, "split": split, "items": len(dataset), "seed": seed, "image_size": image_size}
-    plan |= {"scenes": scenes} if scene_of is not None else {}
+    plan |= {"parts": scenes} if scene_of is not None else {}
     plan |= {"cut out": "squares"} if square is not None else {}
     out.parent.mkdir(parents=True, exist_ok=True)
     with one_writer(part):

@@ -54,7 +54,8 @@ class PartScenes:
 
     def __call__(self, item: Item) -> SceneGraph | None:
         """The scene graph of *item* with a mask of its bird and the bird's parts: each with a box, a mask, the colours that captions
-        name, and a relation "have"."""
+        name, and a relation "have". Parts that the scene graph has already, as objects of the bird, are not added again.
+        """
         from ..parsers.sentence import parse_sentences
 
         scene = item.scene
@@ -62,9 +63,11 @@ class PartScenes:
         if scene is None or owner is None:
             return scene
         bird = scene.objects[owner]
-        colours = agreed_colours(parse_sentences(list(item.sentences)))
+        colours = agreed_colours([told for told in parse_sentences(item.sentences, on_error="skip") if told])
+        known = {scene.objects[relation.object].name for relation in scene.relations if relation.subject == owner} - {"bird"}
         whole, masks = self.masks(item.image.convert("RGB"), bird.box)
-        found = [SceneObject(name, colours.get(name, []), box=_around(mask), mask=encode_mask(mask)) for name, mask in masks.items()]
+        new = {name: mask for name, mask in masks.items() if name not in known}
+        found = [SceneObject(name, colours.get(name, []), box=_around(mask), mask=encode_mask(mask)) for name, mask in new.items()]
         self.birds, self.parts = self.birds + 1, self.parts + len(found)
         relations = [SceneRelation(owner, "have", k) for k in range(len(scene.objects), len(scene.objects) + len(found))]
         objects = list(scene.objects)

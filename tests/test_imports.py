@@ -17,7 +17,7 @@ HEAVY = ("torch", "torchvision", "dgl", "spacy", "detectron2", "pandas", "numpy"
 # From the lowest layer to the highest. Each file or package is a layer of its own: it imports from those before it, inside functions too.
 LAYERS = (
     # files that everything rests on
-    "errors", "checks", "control_names", "lazy", "deprecation", "configs",
+    "errors", "counts", "checks", "control_names", "lazy", "deprecation", "configs",
     "ids", "fields", "csv_text", "files", "environment", "images", "text_bytes", "schema_rows", "schema",
     "validation", "scenes", "pretrained", "losses",
     # packages

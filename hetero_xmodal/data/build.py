@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..checks import check_count, check_seed, check_unused
+from ..counts import counted
 from ..errors import InputError, nearest
 from ..files import atomic_path, behind_links, check_writable, one_writer, read_json, write_json
 from ..ids import IMAGE_ENDINGS
@@ -40,7 +41,7 @@ class BuildReport:
     dropped: list[tuple[str, str]] = field(default_factory=list)
 
     def __str__(self) -> str:
-        lines = [f"{self.folder}: {self.items} images, {self.sentences} sentences, {len(self.dropped)} left out"]
+        lines = [f"{self.folder}: {counted(self.items, 'image')}, {counted(self.sentences, 'sentence')}, {len(self.dropped)} left out"]
         return "\n".join([*lines, *(f"  left out {name}: {why}" for name, why in self.dropped)])
 
 

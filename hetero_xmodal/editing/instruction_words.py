@@ -9,16 +9,17 @@ import re
 COLOURS: dict[str, tuple[str, ...]] = {
     "red": ("scarlet", "crimson", "ruby", "vermilion", "vermillion", "cherry", "cardinal", "carmine", "cerise", "maroon", "burgundy",
             "brick", "blood-red", "rust"),
-    "orange": ("tangerine", "apricot", "amber", "peach", "pumpkin", "coral", "carrot"),
-    "yellow": ("lemon", "golden", "gold", "canary", "mustard", "saffron", "ochre", "sunflower", "blond", "blonde"),
-    "green": ("emerald", "olive", "lime", "mint", "jade", "forest", "khaki", "moss", "sage", "chartreuse"),
+    "orange": ("tangerine", "apricot", "amber", "peach", "pumpkin", "coral", "carrot", "terracotta"),
+    "yellow": ("lemon", "golden", "gold", "canary", "mustard", "saffron", "ochre", "ocher", "sunflower", "blond", "blonde"),
+    "green": ("emerald", "olive", "lime", "mint", "jade", "forest", "khaki", "moss", "sage", "chartreuse", "seafoam", "viridian"),
     "blue": ("azure", "navy", "cobalt", "sapphire", "cerulean", "indigo", "sky-blue", "cyan", "turquoise", "teal", "aqua", "ultramarine",
-             "aquamarine"),
-    "purple": ("violet", "lilac", "lavender", "mauve", "plum", "magenta", "amethyst", "fuchsia"),
+             "aquamarine", "periwinkle"),
+    "purple": ("violet", "lilac", "lavender", "mauve", "plum", "magenta", "amethyst", "fuchsia", "aubergine", "mulberry"),
     "pink": ("rose", "rosy", "salmon", "blush"),
     "white": ("ivory", "snow-white", "cream", "pearl", "whitish", "snowy", "alabaster"),
     "black": ("ebony", "jet-black", "charcoal", "pitch-black", "sable", "onyx"),
-    "brown": ("chestnut", "chocolate", "tan", "beige", "umber", "hazel", "bronze", "mahogany", "sepia", "walnut", "copper"),
+    "brown": ("chestnut", "chocolate", "tan", "beige", "umber", "hazel", "bronze", "mahogany", "sepia", "walnut", "copper",
+              "taupe", "sienna"),
     "gray": ("grey", "silver", "ash", "ashen", "slate", "silvery"),
 }
 #: other values, by what excludes what

@@ -263,7 +263,7 @@ def manipulate(
             f"image_scene was made for an image of {detected.size[0]} x {detected.size[1]} pixels, but this one has "
             f"{image.size[0]} x {image.size[1]}"
         )
-    decision = Decision((), reason=outside) if outside else decide(detected, sentence)
+    decision = Decision((), reason=outside) if outside else decide(detected, sentence, known=network.vocab["words"])
     if decision.reason:
         return _unchanged(network, image, sentence, detected, decision.reason, language)
     results: list[Manipulation] = []

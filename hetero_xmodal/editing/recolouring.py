@@ -23,9 +23,11 @@ import numpy as np
 from ..errors import InputError
 from ..files import FolderKind, Saved, write_json
 from ..graphs.bridges import name_similarity
+from ..parsers.colour_names import rgb_of
 from ..scenes import SceneGraph
-from ..training.editing.recolour import LAB, recoloured
+from ..training.editing.recolour import LAB, distance_to, recoloured
 from .guard import find
+from .instruction_phrases import said_of
 from .instructions import Request, parse_instruction
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ FILES = ("image.png", "mask.png", "manipulation.png", "notes.json", "image_scene
 _LEFT = "so the image was left as it is"
 #: share of a thing that has a colour already for it to count as of that colour
 _HAS = 0.6
+#: distance in CIELAB from a colour within which a thing is of that colour
+_NEAR = 12.0
 #: share of a thing that is black for it to count as black, and the lightness that its darkest pixels get, relative to the new colour's
 _BLACK, DARKEST = 0.4, 0.35
 #: a part is given at least so much of the share of a bird that it usually has
@@ -151,7 +155,11 @@ def recolour(
 
 
 def _colour(request: Request) -> str:
-    return next((value for value in request.values if value in LAB), "")
+    """The colour that a request asks for, in its own words where these are the name of one: "turquoise" is no other blue."""
+    value = next((value for value in request.values if value in LAB), None)
+    if value is None:
+        return ""
+    return said_of(value) if rgb_of(said_of(value)) is not None else str(value)
 
 
 def _masks(image: Image.Image, scene: SceneGraph, request: Request, parts: PartHead | None) -> tuple[list[tuple[np.ndarray, str]], str]:
@@ -252,8 +260,9 @@ def _soft(mask: np.ndarray) -> np.ndarray:
 
 
 def _already(image: Image.Image, mask: np.ndarray, colour: str) -> bool:
-    """Whether most of what the mask covers has the colour already."""
-    return _share(np.asarray(image), mask, colour) > _HAS
+    """Whether most of what the mask covers has the colour already; of a colour with a name of its own, whether its middle is near it."""
+    pixels = np.asarray(image)
+    return _share(pixels, mask, colour) > _HAS if colour in LAB else distance_to(pixels, mask, colour) < _NEAR
 
 
 def _painted(pixels: np.ndarray, mask: np.ndarray, colour: str, was: str) -> np.ndarray:

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..counts import agreeing
+
 if TYPE_CHECKING:
     from ..data.tasks.matching import MatchingData, Split
     from ..data.tasks.retrieval import RetrievalData
@@ -70,7 +72,7 @@ def _split_difference(before: Mapping[str, Sequence[str]], after: Mapping[str, S
     for part in before.keys() & after.keys() - {"ids"}:
         changed = [id for id, a, b in zip(new, before[part], after[part], strict=True) if a != b]
         if changed:
-            verb = "has" if len(changed) == 1 else "have"
+            verb = agreeing(len(changed), "has", "have")
             return f"{len(changed)} of {len(new)} items of {where} {verb} other {part}, the first is '{changed[0]}'"
     return None
 

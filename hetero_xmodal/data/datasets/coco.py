@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...counts import agreeing, counted, lacking
 from ...errors import InputError
 from ...fields import Fields, brief
 from ...files import read_json
@@ -166,8 +167,8 @@ def read_captions(path: Path) -> list[Listed]:
     strays = [owner for owner in owners if owner not in captions]
     if strays:
         raise InputError(
-            f"{where}: {len(strays)} of {len(rows)} captions belong to images that are not listed, the first to image {strays[0]}; "
-            "add these images or remove the captions"
+            f"{where}: {len(strays)} of {len(rows)} captions {agreeing(len(strays), 'belongs', 'belong')} to images that are not listed, "
+            f"the first to image {strays[0]}; add these images or remove the captions"
         )
     twice = [id for id, count in Counter(row.id("id", None) for row in rows).items() if count > 1 and id is not None]
     if twice:
@@ -270,9 +271,12 @@ def _instances(path: Path) -> _Boxes:
                 double += 1
     notes = []
     if empty:
-        notes.append(f"{where}: {empty} boxes have no area and are left out")
+        notes.append(f"{where}: {lacking(empty, 'box', 'area')}")
     if double:
-        notes.append(f"{where}: {double} boxes stand there twice (one category, one box) and are left out")
+        notes.append(
+            f"{where}: {counted(double, 'box')} {agreeing(double, 'stands', 'stand')} there twice (one category, one box) and "
+            f"{agreeing(double, 'is', 'are')} left out"
+        )
     if unnamed:
         notes.append(f"{where}: the attributes of {unnamed} annotations are no lists of words and are left out")
     return _Boxes(images, list(names.values()), IdTable([[i.file_name, i.id] for i in images], where), tuple(notes))

@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from ... import schema as s
+from ...counts import counted
 from ...errors import InputError
 from ...files import FolderKind, atomic_folder, read_folder, read_json, read_safetensors, write_json, write_safetensors
 from ...graphs.corpus import GraphCorpus
@@ -110,7 +111,7 @@ class ManipulationData:
         return len(self.image)
 
     def __repr__(self) -> str:
-        return f"<ManipulationData of {len(self.images)} images and {len(self)} sentences>"
+        return f"<ManipulationData of {counted(len(self.images), 'image')} and {counted(len(self), 'sentence')}>"
 
     def pixels(self, rows: Tensor) -> Tensor:
         """Images *rows* (b,) as model input, (b, 3, S, S) in -1..1."""

@@ -33,7 +33,7 @@ class Phrase:
 
 _START = (
     rf"(?=(?:{words.POLITE} )*(?:{words.REMOVE}|{words.PUT}|{words.COLOUR}|{words.CHANGE}|"
-    r"replace|swap|exchange|substitute|give|no|without|do not|"
+    r"replace|swap|exchange|substitute|give|no|without|do not|keep|leave|"
     rf"there (?:is|are|should)|use|add)\b|(?:the|its|his|her|their|this|that|all|both|a|an) (?:[\w'-]+ ){{1,4}}(?:{words.BE}|has|have)\b)"
 )
 _CUT = re.compile(
@@ -45,6 +45,13 @@ _EXPANDED = (
     (r"\bi'd\b", "i would"), (r"\bi'm\b", "i am"), (r"\bthere's\b", "there is"), (r"\bit's\b", "it is"), (r"\blet's\b", "let us"),
     (r"\bno longer\b", "not"), (r"\bnot any ?more\b", "not"), (r"\bany ?more\b", ""), (r"\bcolou?red\b", ""), (r"\s+", " "),
     (r"\b(?:rather than|in (?:the )?place of)\b", "instead of"),
+    (r",? (?:please|thanks|thank you)(?=[.!]?$)", ""), (r"\b(?:is|are) now\b", "is"),
+    (r"^(?:please )?(?:keep|leave) (?:everything|the rest|all)(?: else)?(?: as (?:it|they) (?:is|are)| the same| alone)?,? (?:but|and)(?: only)? ", ""),
+    (r"^(?:please )?instead of ([\w-]+),? ((?:the|its) .+ (?:is|are|should be) [\w-]+)(?=[.!]?$)", r"\2 instead of \1"),
+    (r"\binstead of (?:a|the) ([\w-]+) one\b", r"instead of \1"),
+    (r"\bnot ([\w-]+),? (?:any ?more|any longer)\b", r"not \1"),
+    (r"\b((?:is|are|should be)) not ([\w-]+) ?, (?:it|they) (?:is|are|should be) ([\w-]+)(?=[.!]?$)", r"\1 \3 instead of \2"),
+    (r"^(?:please )?(?:the |a |an )?([\w-]+) (?:that|which) (is|are) ([\w-]+)(?=[.!]?$)", r"the \1 \2 \3"),
     (r"\bi would rather (?:have|see) (.+?) than (.+)", r"\1 instead of \2"),
     (r"^(?:could|can|should|may|might|would) ((?:the|its|his|her|this|that|both|all) .+?) (?:be|become|turn) (.+)$", r"\1 be \2"),
 )  # fmt: skip

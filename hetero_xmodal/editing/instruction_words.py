@@ -86,7 +86,7 @@ POLITE = (
 )
 REMOVE = (
     r"(?:remove|delete|erase|get rid of|take away|take out|take off|cut out|cut|drop|eliminate|wipe out|clear away|hide|lose|"
-    r"do away with|throw out|discard)"
+    r"do away with|throw out|throw away|discard)"
 )
 GONE = r"(?:gone|missing|absent|removed|deleted|erased|taken away|away|not there|not here|not in the (?:image|picture|photo|scene))"
 PUT = r"(?:put|move|place|set|bring|shift|relocate|position|drag|push|lay)"

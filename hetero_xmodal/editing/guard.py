@@ -26,7 +26,7 @@ from ..graphs.bridges import match_objects, name_similarity
 from ..graphs.synonyms import ATTRIBUTE_SAME
 from ..parsers import geometry
 from ..scenes import SceneGraph, SceneObject
-from .instruction_phrases import family_of, noun_of, said_of
+from .instruction_phrases import clauses, family_of, noun_of, said_of
 from .instruction_words import FUNCTION_WORDS
 from .instructions import Request, parse_instruction
 
@@ -107,10 +107,17 @@ def decide(image: SceneGraph | None, sentence: str, *, known: Sequence[str] = ()
     steps = _steps(image, [(request, subjects) for request, subjects in doable if request in changed or request in kept])
     left_out = dict.fromkeys(reason for request, reason in reasons.items() if request not in kept)
     notes = [f"{reason}; this part was left out" for reason in left_out]
+    notes += [f"'{clause}' was not understood; this part was left out" for clause in _not_understood(sentence, requests)]
     for value in dict.fromkeys(value for request in changed for value in request.values):
         if (said := _other_name(value)) and not set(said.split()) <= set(known):
             notes.append(f"{said} is painted as {value}, the nearest basic colour")
     return Decision(tuple(steps), notes=tuple(notes))
+
+
+def _not_understood(sentence: str, requests: Sequence[Request]) -> list[str]:
+    """Clauses that no request comes from, but for those that say what stays."""
+    read = {request.text for request in requests}
+    return [clause for clause in clauses(sentence) if clause not in read and not re.match(r"(?:keep|leave|please|thanks?)\b", clause)]
 
 
 def _never_seen(sentence: str, known: Sequence[str]) -> str:

@@ -46,7 +46,12 @@ _EXPANDED = (
     (r"\bno longer\b", "not"), (r"\bnot any ?more\b", "not"), (r"\bany ?more\b", ""), (r"\bcolou?red\b", ""), (r"\s+", " "),
     (r"\b(?:rather than|in (?:the )?place of)\b", "instead of"),
     (r",? (?:please|thanks|thank you)(?=[.!]?$)", ""), (r"\b(?:is|are) now\b", "is"),
-    (r"^(?:please )?(?:keep|leave) (?:everything|the rest|all)(?: else)?(?: as (?:it|they) (?:is|are)| the same| alone)?,? (?:but|and)(?: only)? ", ""),
+    (r"^(?:please )?(?:keep|leave) (?:everything|the rest|all)(?: else)?(?: as (?:it|they) (?:is|are)| the same| alone)?,? "
+     r"(?:but|and)(?: only)? ", ""),
+    (r"^(?:please )?instead of ((?:the|a|an) [^,]+), (?:put|use|show|draw|place|have|i want)? ?((?:a|an|the) [^,]+?)(?=[.!]?$)",
+     r"\2 instead of \1"),
+    (r"^(?:a|an|the|this) [\w-]+ whose ", "the "), (r"\band whose ", "and the "),
+    (r"\bboth ((?:the|its) [\w-]+ and )", r"\1"),
     (r"^(?:please )?instead of ([\w-]+),? ((?:the|its) .+ (?:is|are|should be) [\w-]+)(?=[.!]?$)", r"\2 instead of \1"),
     (r"\binstead of (?:a|the) ([\w-]+) one\b", r"instead of \1"),
     (r"\bnot ([\w-]+),? (?:any ?more|any longer)\b", r"not \1"),
@@ -66,6 +71,7 @@ def clauses(sentence: str) -> list[str]:
     text = sentence.lower().replace("’", "'").replace("“", "").replace("”", "").replace('"', "").replace(":", " ").strip()
     for pattern, form in _EXPANDED:
         text = re.sub(pattern, form, text)
+    text = _TWO_WORDS.sub(lambda found: found[0].replace(" ", "-"), text)
     text = re.sub(r"\bnot (?:just )?([\w-]+),? but (?:rather )?([\w-]+)", r"\2 instead of \1", text)
     text = re.sub(r"([\w-]+),? (?:and )?not ([\w-]+)(?=[.!;]|$)", _not_but, text)
     pieces: list[str] = []
@@ -133,6 +139,8 @@ def value_of(word: str) -> Value | None:
 
 #: any name of a value -> its basic term
 _BASIC = {name: basic for family in words.FAMILIES.values() for basic, names in family.items() for name in (basic, *names)}
+#: names that are written with a hyphen, or without one: "jet black"
+_TWO_WORDS = re.compile(r"(?<!the )\b(?:" + "|".join(name.replace("-", " ") for name in _BASIC if "-" in name) + r")\b")
 _SPELLINGS = {"grey"}
 _JOINING = {",", "and", "or", "with"}
 _SKIPPED = _JOINING | words.MODIFIERS | {"the"}
@@ -242,7 +250,7 @@ def phrases_of(text: str) -> list[Phrase]:
 
 def values_of(text: str) -> tuple[Value, ...] | None:
     """The attributes that *text* lists and nothing else; ``None`` if there is another word."""
-    text = re.sub(r"\b(?:in colou?r|colou?r|instead|again|please|too|as well|now|one|ones|with a|in|a|an)\b", " ", text)
+    text = re.sub(r"\b(?:both|in colou?r|colou?r|instead|again|please|too|as well|now|one|ones|with a|in|a|an)\b", " ", text)
     found: list[Value] = []
     tokens, at = _tokens(text), 0
     while at < len(tokens):

@@ -79,7 +79,7 @@ FUNCTION_WORDS = frozenset(
 #: what people say before the instruction itself
 POLITE = (
     r"(?:please|kindly|now|then|also|just|and|but|ok|okay|so|first|next|finally|let us|"
-    r"(?:can|could|would|will) (?:you|we)(?: please)?|i (?:would like|want|need|wish)(?: you)?(?: to)?(?: see| have)?|"
+    r"(?:can|could|would|will) (?:you|we)(?: please)?|i (?:would like|would prefer|want|need|wish|prefer)(?: you)?(?: to)?(?: see| have)?|"
     r"we (?:want|need)(?: to)?|you (?:should|must|may|have to)|try to|it would be nice if|make it so that|make it such that|"
     r"make sure(?: that)?|ensure(?: that)?|"
     r"i (?:want|would like) it so that)"

@@ -165,7 +165,7 @@ def _removed(clause: str, before: list[Request]) -> Iterator[Request]:
     found = (
         re.match(rf"{words.REMOVE} (.+?)(?: away| out)?$", clause)
         or re.match(r"take (.+) (?:away|out|off)$", clause)
-        or re.match(r"take (.+) out of (?:the|this) (?:image|picture|photo|scene)$", clause)
+        or re.match(r"(?:take|get) (.+) out of(?: (?:the|this) (?:image|picture|photo|scene))?$", clause)
         or re.match(r"(?:make|let) (.+) (?:disappear|vanish|go away)$", clause)
         or re.match(r"(.+) (?:disappears?|vanish(?:es)?|goes away)$", clause)
         or re.match(rf"(.+?) (?:{words.BE}|has been|have been) {words.GONE}$", clause)
@@ -213,7 +213,7 @@ def _replaced(clause: str, before: list[Request]) -> Iterator[Request]:
         old, new = phrase_of(found["old"]), phrase_of(found["new"])
         if old and new and values_of(found["old"]) is None and not re.search(rf"\b(?:{words.BE}|{words.HAVE})\b", found["new"]):
             every = old.every or old.plural
-            if old.noun == new.noun and new.values:  # "a red wing instead of the yellow wing"
+            if new.noun in (old.noun, "one") and new.values:  # "a red wing instead of the yellow wing", "... into a red one"
                 yield Request("attribute", old.noun, new.values, was=old.values, every=old.every, owner=old.owner)
             elif old.noun != new.noun:
                 yield Request("replace", old.noun, new.values, new=new.noun, of=old.values, every=every, owner=old.owner)
@@ -253,8 +253,19 @@ def _changed(clause: str, before: list[Request]) -> Iterator[Request]:
 def _painted(clause: str, before: list[Request]) -> Iterator[Request]:
     """ "paint the wings and the belly red (instead of yellow)"."""
     found = re.match(rf"{words.COLOUR} (.+)$", clause)
-    if found:
-        yield from list(_things_and_values(found[1])) or _described(found[1])
+    if not found:
+        return
+    pronoun = re.match(r"(?:it|them|him|her) (.+)$", found[1])
+    values, last = values_of(pronoun[1]) if pronoun else None, _last_named(before)
+    if values and last:  # "a cat in place of the dog, and paint it black"
+        yield Request("attribute", last, values)
+        return
+    yield from list(_things_and_values(found[1])) or _described(found[1])
+
+
+def _last_named(before: list[Request]) -> str:
+    """What "it" is: the object of the last request, or what takes its place; ``""`` if there is none."""
+    return next((request.new or request.target for request in reversed(before) if request.target), "")
 
 
 def _things_and_values(text: str) -> Iterator[Request]:
@@ -266,7 +277,7 @@ def _things_and_values(text: str) -> Iterator[Request]:
         values = values_of(" ".join(tokens[cut:]))
         if values:
             head = " ".join(tokens[:cut])
-            for inner in reversed(list(re.finditer(r" and (?=(?:the|its|his|her|their|both|all) )", head))):
+            for inner in reversed(list(re.finditer(r"(?:,? and |, )(?=(?:the|its|his|her|their|both|all) )", head))):
                 if first := list(_things_and_values(head[: inner.start()])):  # each has a value of its own
                     yield from first
                     head = head[inner.end() :]
@@ -316,9 +327,8 @@ def _stated(clause: str, before: list[Request]) -> Iterator[Request]:
     if values is None:
         return
     if found[1] in ("it", "they"):
-        last = next((request for request in reversed(before) if request.target), None)
-        if last is not None:
-            yield Request("attribute", last.new or last.target, values, was or ())
+        if last := _last_named(before):
+            yield Request("attribute", last, values, was or ())
         return
     for phrase in phrases_of(found[1]):
         yield _attribute(phrase, values, was or ())

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from . import options as o
-from .options import examples, plain_text, say
+from .options import examples, note, plain_text, say
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -89,11 +89,16 @@ def data_build(
         from ..files import existing_folder
 
         existing_folder(parts, "part head")  # before torch is imported
+        from ..evaluation.results import weights_digest
+        from ..pretrained import find_model
         from ..training.part_scenes import PartScenes
 
-        finder = PartScenes(parts)
-        say(build_dataset(name, out, split=split, size=size, seed=seed, image_size=image_size, scene_of=finder, scenes=str(parts)))
-        say(f"found {finder.parts:,} parts of {finder.birds:,} birds")
+        model, finder = weights_digest(find_model(parts, recipe="parts")[0]), PartScenes(parts)
+        say(build_dataset(name, out, split=split, size=size, seed=seed, image_size=image_size, scene_of=finder, scenes=model))
+        if finder.birds:
+            say(f"found {finder.parts:,} part{'s' * (finder.parts != 1)} of {finder.birds:,} bird{'s' * (finder.birds != 1)}")
+        else:
+            note("note: no object of these data is called 'bird', so no parts were added")
         return
     say(build_dataset(name, out, split=split, size=size, seed=seed, image_size=image_size))
 

@@ -67,7 +67,7 @@ def build_dataset(
     Parameters
     ----------
     scene_of : gives the scene graph that is written of an item, by default its own.
-    scenes : what *scene_of* is, such as the folder of a model; an interrupted call is continued only with the same.
+    scenes : what *scene_of* is, such as a digest of a model of parts; an interrupted call is continued only with the same.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def build_dataset(
     named, out = Path(out), behind_links(out)  # a link stays, and what it leads to is written
     part = out.with_name(out.name + ".part")
     plan = {"name": name, "split": split, "items": len(dataset), "seed": seed, "image_size": image_size}
-    plan |= {"scenes": scenes} if scene_of is not None else {}
+    plan |= {"parts": scenes} if scene_of is not None else {}
     out.parent.mkdir(parents=True, exist_ok=True)
     with one_writer(part):
         _begin(out, part, plan)

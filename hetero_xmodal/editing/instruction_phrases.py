@@ -12,6 +12,7 @@ Phrase(noun='dog', values=('small',), every=False, plural=False, owner='')
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from ..parsers.colour_names import rgb_of
@@ -62,13 +63,19 @@ _EXPANDED = (
 )  # fmt: skip
 
 
+#: quotation marks and colons as the forms below know them
+_MARKS = str.maketrans({"’": "'", "“": None, "”": None, '"': None, ":": " "})
+#: Unicode's categories of what is no word: other and modifying symbols, formatting, private and unassigned characters
+_SIGNS = ("So", "Sk", "Cf", "Co", "Cn")
+
+
 def clauses(sentence: str) -> list[str]:
     """The sentence in lower case, with short forms written out, cut where a new instruction begins.
 
     >>> clauses("Don't touch the bird, remove the tree and make its wings red and black!")
     ['do not touch the bird', 'remove the tree', 'make its wings red and black']
     """
-    text = sentence.lower().replace("’", "'").replace("“", "").replace("”", "").replace('"', "").replace(":", " ").strip()
+    text = "".join(map(_readable, sentence)).lower().translate(_MARKS).strip()
     for pattern, form in _EXPANDED:
         text = re.sub(pattern, form, text)
     text = _TWO_WORDS.sub(lambda found: found[0].replace(" ", "-"), text)
@@ -82,6 +89,11 @@ def clauses(sentence: str) -> list[str]:
         elif piece:
             pieces.append(piece)
     return pieces
+
+
+def _readable(character: str) -> str:
+    """A space in place of an emoji, an arrow, or a mark of direction or width, which are no words; other characters stay."""
+    return " " if character == "\ufe0f" or unicodedata.category(character) in _SIGNS or character == "→" else character
 
 
 def _not_but(found: re.Match[str]) -> str:

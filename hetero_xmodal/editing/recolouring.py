@@ -144,9 +144,13 @@ def recolour(
         if reason:
             reasons.append(reason)
             continue
+        before = made
         for mask, was in masks:
             made = _painted(made, mask, colour, was)
             covered = np.maximum(covered, mask)
+        if made is before or np.array_equal(made, before):  # a mask of no pixel, or of none that has the hue of the thing
+            reasons.append(f"too little of the {request.target} is seen to recolour it")
+            continue
         notes.append(f"the {request.target} is recoloured {colour} in its own pixels")
     if not notes:
         return Recolouring(image, sentence, image.copy(), covered, scene, [f"{'; '.join(dict.fromkeys(reasons))}, {_LEFT}"])
@@ -178,6 +182,8 @@ def _masks(image: Image.Image, scene: SceneGraph, request: Request, parts: PartH
             return [], f"nothing that was found in the image is called {request.target} or bird"
         if parts is None:
             return [], f"the {part} is part of a bird, and no model of parts was given (train one with: hetero-xmodal train parts)"
+        if part not in (known := parts.vocab["parts"]):
+            return [], f"the model of parts knows no {part}, only {' and '.join([', '.join(known[:-1])] * (len(known) > 1) + known[-1:])}"
         return [(part_mask(parts, image, bird.box, part), "") for bird in birds[: None if request.every else 1]], ""
     subjects = find(scene, request)
     found = [scene.objects[k] for k in subjects if scene.objects[k].box is not None]

@@ -19,6 +19,8 @@ from .photo_tables import kind_of_data
 if TYPE_CHECKING:
     import pandas as pd
 
+#: rows of the tables that are no methods
+CONTROLS = ("unchanged input", "the true answer", "filled from around")
 #: column of the time that a method takes
 SECONDS = "seconds per 100 images"
 Tell = Callable[[str], None]
@@ -91,10 +93,29 @@ def _named(models: Sequence[str | Path] | None, recipe: str, data: str, label: s
     if models is None and world not in SHIPPED[recipe]:
         where = "--model FOLDER; in Python models=[...]"
         raise InputError(f"no {recipe} model is shipped for '{data}'; give the folder of a trained one ({where})")
-    found = {}
+    found: dict[str, Path] = {}
     for text in [world] if models is None else models:
         name, _, folder = str(text).rpartition("=")
-        found[name or f"{label} {Path(folder).name}"] = find_model(folder, recipe=recipe)[0]
+        path = Path(folder)
+        own = path.parent.name if path.name == "model" and path.parent.name else path.name  # of a run, which is named by its user
+        found = _together(found, {name or f"{label} {own}": find_model(folder, recipe=recipe)[0]})
+    return found
+
+
+def _together(*rows: Mapping[str, Any]) -> dict[str, Any]:
+    """Rows of several tables in one.
+
+    Raises
+    ------
+    InputError
+        If two have one name, for one of them would silently be missing.
+    """
+    found: dict[str, Any] = {}
+    for some in rows:
+        for name, row in some.items():
+            if name in found or name in CONTROLS:
+                raise InputError(f"two rows would be called '{name}'; name one of them: NAME=FOLDER")
+            found[name] = row
     return found
 
 
@@ -144,7 +165,7 @@ def _edit_table(
 
     judge = asked.judge()
     some = list(load_pairs(asked.data, asked.split, size=asked.pairs, image_size=asked.image_size))
-    methods |= _baseline_rows(asked.trained())
+    methods = _together(methods, _baseline_rows(asked.trained()))
     rows = {}
     for name, row in edit_rows(some, methods, inception=inception, similarity=judge):
         rows[name] = row if sentences else {key: value for key, value in row.items() if key not in _SENTENCE_COLUMNS}
@@ -163,7 +184,7 @@ def _baseline_rows(methods: Mapping[str, Any]) -> dict[str, Edit]:
 
     rows: dict[str, Edit] = {}
     for name, method in methods.items():
-        rows |= graph_rows(name, method) if hasattr(method, "edit") else {name: method.manipulate}
+        rows = _together(rows, graph_rows(name, method) if hasattr(method, "edit") else {name: method.manipulate})
     return rows
 
 
@@ -204,7 +225,7 @@ def _photo_table(
         if (kind_of_data(data) == "captions") == hasattr(method, "edit"):
             continue  # a caption of another image is no change of a scene graph, and who is given no region would see what is hidden
         new = {f"{name} (GT)": method.manipulate} if hasattr(method, "edit") else {name: method.manipulate}
-        methods |= new
+        methods = _together(methods, new)
         sizes |= dict.fromkeys(new, sum(values.numel() for values in method.parameters()))
     frame, quoted = photo_table(
         data, methods, recipe=recipe, parameters=sizes, similarity=judge, split=asked.split, pairs=asked.pairs,
@@ -296,7 +317,7 @@ def mimnet_table(
     if not photographs:
         asked.only_of_photographs()
     methods = {name: _cam_edit(folder, "true" if photographs else "detector") for name, folder in others.items()}
-    methods |= {name: _memory_edit(folder) for name, folder in found.items()}
+    methods = _together(methods, {name: _memory_edit(folder) for name, folder in found.items()})
     if photographs:
         return _photo_table("mimnet", asked, methods, others | found)
     return _edit_table(asked, methods, inception=True, sentences=False, note=note)

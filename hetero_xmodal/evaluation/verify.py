@@ -70,7 +70,7 @@ def verify(path: str | Path) -> VerifiedFolder:
     names = ", ".join(sorted(file.name for file in path.iterdir())[:5])
     raise InputError(
         f"'{path}' is no model, run, corpus, index, graph or data set ({f'it holds {names}' if names else 'it is empty'}); expected one of "
-        f"{', '.join(marker for marker, *_ in _KINDS)} in it"
+        f"{', '.join(marker for marker, *_ in _KINDS)} in it; a data set in its published layout: hetero-xmodal data verify KIND:FOLDER"
     )
 
 
@@ -140,7 +140,7 @@ def _model(path: Path) -> list[str]:
     if broken:
         raise InputError(f"model '{folder}': weight '{broken[0]}' holds NaN or infinity ({len(broken)} such weights); train again")
     count = sum(value.numel() for value in model.state_dict().values())
-    about = [f"recipe {recipe}, {count / 1e6:.1f} million weights"]
+    about = [f"recipe {recipe}, {f'{count / 1e6:.1f} million' if count >= 1e5 else f'{count:,}'} weights"]
     data = (getattr(model, "vocab", None) or {}).get("data")
     return about + ([f"trained on {data}"] if data else []) + compared
 

@@ -71,10 +71,14 @@ def square_around(image: Image.Image, box: Sequence[float]) -> Square:
     shown = image.transform((SIDE, SIDE), images.Transform.EXTENT, there, images.Resampling.BILINEAR, fillcolor=mean)
     k = SIDE / side
     x1, y1, x2, y2 = ((v - start) * k for v, start in zip(box, (left, top, left, top), strict=True))
-    rows, columns = (
-        (max(0, round(-start * k)), min(SIDE, round((end - start) * k))) for start, end in ((top, image.height), (left, image.width))
-    )
+    rows, columns = (_seen(-start * k, (end - start) * k) for start, end in ((top, image.height), (left, image.width)))
     return Square(np.asarray(shown), left, top, side, (x1, y1, x2, y2), (*rows, *columns))
+
+
+def _seen(begin: float, end: float) -> tuple[int, int]:
+    """The rows or columns of a square that lie in the photograph, at least one, however thin the photograph is."""
+    first = min(max(0, round(begin)), SIDE - 1)
+    return first, max(first + 1, min(SIDE, round(end)))
 
 
 def first_mask(square: Square) -> np.ndarray:

@@ -204,7 +204,7 @@ def _train(
 ) -> None:
     try:
         with warnings.catch_warnings():
-            hints = "num_workers|Checkpoint directory|does not have many workers|log interval|LeafSpec|sync_dist"
+            hints = "in eval mode at the start|num_workers|Checkpoint directory|does not have many workers|log interval|LeafSpec|sync_dist"
             warnings.filterwarnings("ignore", message=f".*({hints}).*")
             trainer.fit(module, train, validation, ckpt_path=start, weights_only=True)
         if trainer.interrupted:

@@ -52,7 +52,10 @@ class PartScenes:
         self.birds, self.parts = 0, 0
 
     def __call__(self, item: Item) -> SceneGraph | None:
-        """The scene graph of *item* with its bird's parts, each with a box, the colours that captions name, and a relation "have"."""
+        """The scene graph of *item* with its bird's parts, each with a box, the colours that captions name, and a relation "have".
+
+        Parts that the scene graph has already, as objects of the bird, are not added again.
+        """
         from ..parsers.sentence import parse_sentences
 
         scene = item.scene
@@ -60,8 +63,10 @@ class PartScenes:
         if scene is None or owner is None:
             return scene
         bird = scene.objects[owner]
-        colours = agreed_colours(parse_sentences(list(item.sentences)))
-        found = [SceneObject(name, colours.get(name, []), box=box) for name, box in self.boxes(item.image.convert("RGB"), bird.box).items()]
+        colours = agreed_colours([told for told in parse_sentences(item.sentences, on_error="skip") if told])
+        known = {scene.objects[relation.object].name for relation in scene.relations if relation.subject == owner} - {"bird"}
+        boxes = self.boxes(item.image.convert("RGB"), bird.box)
+        found = [SceneObject(name, colours.get(name, []), box=box) for name, box in boxes.items() if name not in known]
         self.birds, self.parts = self.birds + 1, self.parts + len(found)
         relations = [SceneRelation(owner, "have", k) for k in range(len(scene.objects), len(scene.objects) + len(found))]
         source = scene.source | {"parts": "found by a part head"}

@@ -27,6 +27,13 @@ def shown(sentence: str) -> str:
     return "; ".join(f"refused {r.target}".strip() if r.kind == "refused" else r.summary() for r in found)
 
 
+@pytest.mark.parametrize("sign", ["🐦🔥", "❤️", "👩‍🎨", "→", "\u202e", "\u200b", "👍🏽", "©"])
+def test_signs_that_are_no_words_are_not_read(sign):
+    """A sentence from a chat often ends with one."""
+    for sentence in (f"the bird has red wings {sign}", f"{sign} the bird has red wings", f"the bird has red wings{sign}."):
+        assert shown(sentence) == shown("the bird has red wings") == "attribute wing: red"
+
+
 def test_the_list_has_twelve_kinds_of_at_least_ten_wordings():
     counts = Counter(kind for kind, *_ in LINES)
     assert len(LINES) >= 160 and sum(count >= 10 for count in counts.values()) >= 11 and len(counts) >= 12

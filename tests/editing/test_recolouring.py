@@ -105,6 +105,51 @@ def test_a_part_head_in_memory_is_a_model_of_this_recipe(photo, scene):
     assert isinstance(hx.manipulate(photo, "the car is red", model=head, image_scene=scene), Recolouring)
 
 
+def test_a_part_of_which_no_pixel_is_seen_is_not_said_to_be_recoloured(photo):
+    tiny = SceneGraph([SceneObject("bird", box=(10, 10, 11, 11))], size=photo.size)
+    result = recolour(photo, "the bird has red wings", model=new_head(), image_scene=tiny)
+    assert result.image.tobytes() == photo.tobytes() and result.mask.max() == 0
+    assert result.notes == ["too little of the wing is seen to recolour it, so the image was left as it is"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_photograph_of_one_row_has_a_square_with_a_row():
+    square = square_around(Image.new("RGB", (2000, 1), "red"), (100, 0, 500, 1))
+    top, bottom, left, right = square.seen
+    assert bottom > top and right > left
+    assert first_mask(square).shape == (256, 256)
+
+
+def test_a_part_that_the_model_does_not_know_is_named(photo):
+    head = PartHead(PartsConfig(), {"parts": ["crown", "tail"], "usual": {}, "where": {name: WHERE[name] for name in ("crown", "tail")}})
+    bird = SceneGraph([SceneObject("bird", box=(68, 38, 172, 142))], size=photo.size)
+    result = recolour(photo, "the bird has red wings", model=head, image_scene=bird)
+    assert result.notes == ["the model of parts knows no wing, only crown and tail, so the image was left as it is"]
+
+
+_ROW = [0.1, 0.1, 0.2, 0.2, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("vocab", "says"),
+    [
+        ({"parts": ["crown", "crown"], "where": {"crown": [_ROW]}}, "list of parts"),
+        ({"parts": ["crown", 3], "where": {"crown": [_ROW]}}, "list of parts"),
+        ({"parts": ["crown"], "where": {"crown": [[0.1, 0.1, 0.2, "a", 0.0]]}}, "where each part usually is"),
+        ({"parts": ["crown"], "where": {"crown": [[None] * 5]}}, "where each part usually is"),
+        ({"parts": ["crown"], "where": {"crown": [[0.1, 0.1, 0.0, 0.2, 0.0]]}}, "where each part usually is"),
+        ({"parts": ["crown"], "where": {"crown": [[0.1, float("nan"), 0.2, 0.2, 0.0]]}}, "where each part usually is"),
+        ({"parts": ["crown"], "usual": "x", "where": {"crown": [_ROW]}}, "usual"),
+        ({"parts": ["crown"], "usual": {"crown": "x"}, "where": {"crown": [_ROW]}}, "usual"),
+        ({"parts": ["crown"], "usual": {"crown": 1e9}, "where": {"crown": [_ROW]}}, "usual"),
+        ({"parts": ["crown"], "usual": {"crown": -3.0}, "where": {"crown": [_ROW]}}, "usual"),
+    ],
+)
+def test_a_vocabulary_that_cannot_be_used_is_refused_when_the_head_is_made(vocab, says):
+    with pytest.raises(InputError, match=says):
+        PartHead(PartsConfig(), vocab)
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

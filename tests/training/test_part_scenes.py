@@ -65,6 +65,21 @@ def test_parts_are_found_in_the_bird_with_the_colours_that_captions_agree_on():
     assert finder(empty) is empty.scene and finder(Item(photo(), CAPTIONS)) is None
 
 
+def test_a_part_that_is_annotated_already_is_not_added_again():
+    finder = PartScenes(head("crown", "wing"))
+    item = Item(photo(), CAPTIONS, scene=SceneGraph([SceneObject("bird", box=BOX)], size=(240, 180)))
+    once = finder(item)
+    twice = finder(Item(photo(), CAPTIONS, scene=once))
+    assert [thing.name for thing in twice.objects] == ["bird", "crown", "wing"] and twice.relations == once.relations
+
+
+@pytest.mark.filterwarnings("ignore:1 of 4 sentences were skipped")
+def test_a_caption_that_cannot_be_kept_as_text_is_left_out_and_the_others_count():
+    finder = PartScenes(head("crown", "wing"))
+    item = Item(photo(), ["a bird with \ud83d green wings", *CAPTIONS], scene=SceneGraph([SceneObject("bird", box=BOX)], size=(240, 180)))
+    assert finder(item).objects[2].attributes == ["black"]
+
+
 def test_colours_that_captions_agree_on():
     assert agreed_colours(parse_sentences(CAPTIONS)) == {"wing": ["black"], "crown": ["red"], "belly": ["white"]}
     two = parse_sentences(["a bird with a red crown", "a bird with a blue crown"])
@@ -99,6 +114,26 @@ def test_a_data_set_with_parts_as_typed(birds, tmp_path):
             assert item.scene.objects[2].attributes == ["black"] and item.scene.objects[0].box == own.scene.objects[0].box
     refused = CliRunner().invoke(app, [*typed[:-1], str(tmp_path / "no"), "--parts", str(tmp_path / "nowhere")])
     assert refused.exit_code != 0 and "nowhere' does not exist" in str(refused.exception) and not (tmp_path / "no").exists()
+
+
+def test_a_build_goes_on_with_the_same_parts_wherever_they_are_and_with_no_others(birds, tmp_path, monkeypatch):
+    for name, parts in (("parts", ("crown", "wing")), ("copy", ("crown", "wing")), ("other", ("crown", "tail"))):
+        head(*parts).save_pretrained(tmp_path / name)
+    typed = ["data", "build", birds, "--split", "all", "--out", str(tmp_path / "with"), "--parts"]
+    with monkeypatch.context() as patch:
+        patch.setattr(PartScenes, "__call__", lambda finder, item: 1 / 0)
+        assert CliRunner().invoke(app, [*typed, str(tmp_path / "parts")]).exit_code != 0
+    refused = CliRunner().invoke(app, [*typed, str(tmp_path / "other")])
+    assert "was begun with other options (parts)" in str(refused.exception)
+    done = CliRunner().invoke(app, [*typed, str(tmp_path / "copy")])
+    assert done.exit_code == 0, done.output
+
+
+def test_data_without_birds_are_said_to_have_no_parts(tmp_path):
+    head("crown", "wing").save_pretrained(tmp_path / "parts")
+    typed = ["data", "build", "world/scenes", "--size", "1", "--out", str(tmp_path / "out"), "--parts", str(tmp_path / "parts")]
+    done = CliRunner().invoke(app, typed)
+    assert "no object of these data is called 'bird', so no parts were added" in done.output, done.output
 
 
 def test_the_exercise_recolours_a_part_that_the_sentence_names_and_nothing_else(birds, tmp_path):

@@ -127,7 +127,10 @@ def make_manipulation_data(
 
     rng = np.random.default_rng((seed, len(images), 1))
     info = {"annotated": annotation(scenes)} | dict(info or {})
-    parsed = parse_sentences([text for some in sentences for text in some], progress=progress)
+    own = [(row, text) for row, some in enumerate(sentences) for text in some]
+    parses = parse_sentences([text for _, text in own], progress=progress, on_error="skip")  # a caption that cannot be kept as text
+    own = [told for told, parse in zip(own, parses, strict=True) if parse is not None]
+    parsed = [parse for parse in parses if parse is not None]
     surfaces = _surfaces(parsed)
     classes = sorted({thing.name for scene in scenes for thing in scene.objects})
     attributes = [
@@ -159,7 +162,6 @@ def make_manipulation_data(
     extra = absent + [(row, *sentence) for row, sentence in zip(rows, written, strict=True) if sentence is not None]
     parsed_extra = parse_sentences([text for _, text, _ in extra], progress=progress)
     flats, texts, image, free, request = [], [], [], [], []
-    own = [(row, text) for row, some in enumerate(sentences) for text in some]
     for (row, text), scene, instead in zip(
         own + [(row, text) for row, text, _ in extra], [*parsed, *parsed_extra], [None] * len(own) + [o for _, _, o in extra], strict=True
     ):

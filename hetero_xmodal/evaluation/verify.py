@@ -225,8 +225,9 @@ def _detector(path: Path) -> list[str]:
     if checkpoint.exists() and not is_whole_archive(checkpoint):
         raise InputError(f"checkpoint '{checkpoint}' is damaged; the training cannot be resumed from it")
     detector = WorldDetector(path / "world_detector.safetensors")
-    steps = read_json(path / "world_detector.json", "detector").get("training", {}).get("steps", "unknown")
-    return [f"{counted(len(detector.config.classes), 'class')}, {counted(steps, 'training step')}", *compared]
+    steps = read_json(path / "world_detector.json", "detector").get("training", {}).get("steps")
+    trained = counted(steps, "training step") if isinstance(steps, int) else "an unknown number of training steps"
+    return [f"{counted(len(detector.config.classes), 'class')}, {trained}", *compared]
 
 
 def _graph(path: Path) -> list[str]:

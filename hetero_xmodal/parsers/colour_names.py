@@ -22,6 +22,6 @@ def rgb_of(name: str) -> tuple[int, int, int] | None:
 
 @lru_cache(maxsize=1)
 def _codes() -> dict[str, str]:
-    from matplotlib.colors import CSS4_COLORS, XKCD_COLORS
+    from matplotlib.colors import CSS4_COLORS, XKCD_COLORS, to_hex
 
-    return CSS4_COLORS | {name.removeprefix("xkcd:"): code for name, code in XKCD_COLORS.items()}
+    return {name.removeprefix("xkcd:"): to_hex(code) for name, code in (CSS4_COLORS | XKCD_COLORS).items()}

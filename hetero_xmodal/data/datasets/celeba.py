@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...counts import counted, lacking
+from ...counts import lacking
 from ...errors import InputError
 from ..mismatch import MismatchPairs
 from ..published import FileTable, OldTexts, caption_file, first_file, first_folder, left_out, paper_split, whole_image, with_options
@@ -104,7 +104,7 @@ def _attributes(path: Path, texts: OldTexts) -> tuple[list[str], dict[str, np.nd
         rows[name] = (values == "1").astype(np.uint8)
     stated = lines[0].strip()
     if path.suffix != ".csv" and stated.isdecimal() and int(stated) != len(rows):
-        raise InputError(f"list of attributes '{path}' states {counted(stated, 'photograph')} and has {len(rows)}; it may be cut short")
+        raise InputError(f"list of attributes '{path}' states {stated} photographs and has {len(rows)}; it may be cut short")
     return names, rows
 
 

@@ -43,7 +43,7 @@ def lab_of(name: str) -> tuple[float, float, float]:
         If it is the name of no colour.
 
     >>> lab_of("red"), tuple(round(value) for value in lab_of("turquoise"))
-    ((47.0, 67.0, 45.0), (71, -44, -1))
+    ((47.0, 67.0, 45.0), (71, -45, 0))
     """
     if name in LAB:
         return LAB[name]

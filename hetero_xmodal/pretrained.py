@@ -81,6 +81,8 @@ def find_model(model: str | Path, *, recipe: str | None = None) -> tuple[Path, s
             f"training{names}"
         )
     head = read_json(folder / "config.json", "model config")
+    if isinstance(head, dict) and "fit" in head:  # the config.json of a run
+        raise InputError(f"run '{folder}' has no model yet, for its training has not ended; go on with it: --resume")
     if not isinstance(head, dict) or head.get("format") != FORMAT or not isinstance(head.get("recipe"), str):
         raise InputError(f"'{folder / 'config.json'}' does not describe a hetero_xmodal model (its 'format' is not '{FORMAT}')")
     if recipe is not None and head["recipe"] != recipe:

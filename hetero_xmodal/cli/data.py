@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from . import options as o
-from .options import examples, plain_text, say
+from .options import examples, note, plain_text, say
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -66,7 +66,7 @@ def data_card(
     epilog=examples(
         "hetero-xmodal data build world/scenes --split train --size 500 --out my_scenes",
         "hetero-xmodal data build world/birds --seed 7 --image-size 256 --out my_birds",
-        "hetero-xmodal data build cub:FOLDER --split all --parts runs/parts --out birds_with_parts",
+        "hetero-xmodal data build cub:FOLDER --split all --parts runs/parts --image-size 256 --out birds_with_parts",
     ),
 )
 def data_build(
@@ -79,7 +79,8 @@ def data_build(
         Path | None, typer.Option(help="Model of 'train parts': the parts of birds that it finds join the scene graphs.")
     ] = None,
     image_size: Annotated[
-        int | None, typer.Option(help="Width and height of a generated world's images in pixels, 128 if left out.")
+        int | None,
+        typer.Option(help="Side in pixels of a generated world's images, 128 if left out; of CUB, the square around each bird is cut out."),
     ] = None,
 ) -> None:
     """Write a data set's images, sentences and scene graphs into a folder."""
@@ -89,11 +90,16 @@ def data_build(
         from ..files import existing_folder
 
         existing_folder(parts, "part head")  # before torch is imported
+        from ..evaluation.results import weights_digest
+        from ..pretrained import find_model
         from ..training.part_scenes import PartScenes
 
-        finder = PartScenes(parts)
-        say(build_dataset(name, out, split=split, size=size, seed=seed, image_size=image_size, scene_of=finder, scenes=str(parts)))
-        say(f"found {finder.parts:,} parts of {finder.birds:,} birds")
+        model, finder = weights_digest(find_model(parts, recipe="parts")[0]), PartScenes(parts)
+        say(build_dataset(name, out, split=split, size=size, seed=seed, image_size=image_size, scene_of=finder, scenes=model))
+        if finder.birds:
+            say(f"found {finder.parts:,} part{'s' * (finder.parts != 1)} of {finder.birds:,} bird{'s' * (finder.birds != 1)}")
+        else:
+            note("note: no object of these data is called 'bird', so no parts were added")
         return
     say(build_dataset(name, out, split=split, size=size, seed=seed, image_size=image_size))
 

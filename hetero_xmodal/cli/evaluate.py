@@ -30,7 +30,7 @@ def _evaluate(recipe: str, data: str, model: Path | str | None, **options: Any) 
     result = evaluate(model, data, recipe=recipe, **options)
     say(result)
     if result.path is not None:
-        note(f"note: the scores of every query are in {result.path}")
+        note(f"note: {'the scores of every query' if result.per_query else 'these scores'} are in {result.path}")
 
 
 @app.command(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
 
+from ..counts import counted
 from . import options as o
 from .options import examples, note, say
 
@@ -29,7 +31,7 @@ def _train(recipe: str, data: str | None, *, out: Path, then: str = "", **option
 
 
 def _tested_with(recipe: str, data: str, out: Path) -> str:
-    return f"; test it with: hetero-xmodal evaluate {recipe} --data {data} --model {out}"
+    return f"; test it with: hetero-xmodal evaluate {recipe} --data {quote(data)} --model {quote(str(out))}"
 
 
 @app.command(
@@ -175,7 +177,7 @@ def train_cam(
         "cam", data, out=out, preset=preset, set=set, size=size, image_size=image_size, epochs=epochs, seed=seed, start=start,
         word_vectors=word_vectors,
         resume=resume, accelerator=accelerator, devices=devices,
-        then=f'; try it with: hetero-xmodal manipulate IMAGE "a sentence" --model {out} --out DIR',
+        then=f'; try it with: hetero-xmodal manipulate IMAGE "a sentence" --model {quote(str(out))} --out DIR',
     )  # fmt: skip
 
 
@@ -211,7 +213,7 @@ def train_mimnet(
         "mimnet", data, out=out, preset=preset, set=set, size=size, epochs=epochs, seed=seed, start=start,
         word_vectors=word_vectors, resume=resume,
         accelerator=accelerator, devices=devices,
-        then=f'; try it with: hetero-xmodal manipulate IMAGE "a sentence" --recipe mimnet --model {out} --out DIR',
+        then=f'; try it with: hetero-xmodal manipulate IMAGE "a sentence" --recipe mimnet --model {quote(str(out))} --out DIR',
     )  # fmt: skip
 
 
@@ -287,8 +289,9 @@ def train_parts(
     _, about = learn(data, out=out, size=size, epochs=epochs, seed=seed)
     images = about["photographs"]
     say(
-        f"learned:    from {about['facts']:,} colours of parts in captions of {images:,} photograph{'s' if images != 1 else ''}",
-        f'wrote {out}; try it with: hetero-xmodal manipulate PHOTO "the bird has red wings" --model {out} --detector nanodet --out DIR',
+        f"learned:    from {about['facts']:,} colours of parts in captions of {counted(images, 'photograph')}",
+        f'wrote {out}; try it with: hetero-xmodal manipulate PHOTO "the bird has red wings" --model {quote(str(out))} '
+        "--detector nanodet --out DIR",
     )
 
 

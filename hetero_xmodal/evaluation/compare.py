@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
@@ -77,6 +78,8 @@ def compare(first: str | Path, second: str | Path, *, data: str | None = None, o
 
 def _both(one: Path, other: Path, recipe: str, data: str | None, names: tuple[str, str]) -> tuple[Evaluation, Evaluation]:
     """Evaluations of both models under the same settings; stored ones are reused."""
+    if data is not None:
+        _check_single_scores(recipe, data)
     found = [{_key(done): done for done in _stored(folder) if data is None or done.settings.get("data") == data} for folder in (one, other)]
     keys = [key for key in found[0] if key in found[1]] or [*found[0], *found[1]]
     if not keys and data is None:
@@ -85,13 +88,26 @@ def _both(one: Path, other: Path, recipe: str, data: str | None, names: tuple[st
         assert data is not None
         _check_queries(one, other, recipe, data, names)
         return evaluate(one, data, recipe=recipe), evaluate(other, data, recipe=recipe)
+    keys.sort(key=lambda key: not (found[0].get(key) or found[1][key]).per_query)
     known = found[0].get(keys[0]) or found[1][keys[0]]
+    _check_single_scores(recipe, known.settings["data"])
     if known.settings.get("similarity") is not None and not (keys[0] in found[0] and keys[0] in found[1]):
         raise InputError("only one of the models was evaluated with a similarity model; evaluate the other one with the same --similarity")
     if not (keys[0] in found[0] and keys[0] in found[1]):
         _check_queries(one, other, recipe, known.settings["data"], names)
     a, b = (some.get(keys[0]) or _again(folder, recipe, known) for some, folder in zip(found, (one, other), strict=True))
     return a, b
+
+
+def _check_single_scores(recipe: str, data: str) -> None:
+    """Refuse data on which a recipe has scores of all pairs together only."""
+    from .photo_tables import kind_of_data
+
+    if recipe in ("cam", "mimnet") and kind_of_data(data) != "world":
+        raise InputError(
+            f"edits of '{data}' are scored all together, so they cannot be compared query by query; put both models into one table: "
+            f"hetero-xmodal table {recipe} --data {quote(data)} --model FIRST --model SECOND"
+        )
 
 
 def _check_queries(one: Path, other: Path, recipe: str, data: str, names: tuple[str, str]) -> None:

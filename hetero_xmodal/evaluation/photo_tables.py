@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..counts import counted
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -216,6 +217,6 @@ def photo_table(
     frame = pd.DataFrame.from_dict(rows, orient="index")
     if "parameters" in frame:
         frame["parameters"] = frame["parameters"].astype("Int64")  # the control has none
-    frame.attrs["pairs"] = f"{data}, {split}: {len(some)} pairs of {image_size} pixels"
+    frame.attrs["pairs"] = f"{data}, {split}: {counted(len(some), 'pair')} of {image_size} pixels"
     quoted = QUOTED.get(f"{recipe} {data.partition(':')[0]}")
     return frame, None if quoted is None else pd.DataFrame.from_dict(quoted, orient="index")

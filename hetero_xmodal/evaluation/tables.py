@@ -109,7 +109,7 @@ def table(
     out_file = table_file(out)
     if recipe in ("cam", "mimnet"):
         check_edits(data, split, pairs, image_size, scenes, photographs=True)
-        for file, what in ((inception, "weights of Inception-v3"), (alexnet, "weights of AlexNet")):
+        for file, what in ((inception, "Inception-v3's file of weights"), (alexnet, "AlexNet's file of weights")):
             if file is not None:
                 existing_file(file, what)
     if isinstance(baselines, str | Path):

@@ -392,8 +392,8 @@ def frechet_distance(made: Any, real: Any, *, extractor: FeatureExtractor | None
     fewest = min(len(made), len(real))
     if fewest < FID_IMAGES or fewest <= width:
         warnings.warn(
-            f"FID over {fewest} images with {width} features is too large by an unknown amount ({FID_IMAGES:,} images are usual); "
-            "compare it only with sets of the same size",
+            f"Fréchet distance over {fewest} images with {width} features is too large by an unknown amount ({FID_IMAGES:,} images are "
+            "usual); compare it only with sets of the same size",
             stacklevel=2,
         )
     module = _Calls(extractor.features, double=True)

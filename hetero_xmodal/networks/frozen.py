@@ -97,7 +97,7 @@ def network_weights(name: str) -> str:
             raise InputError(f"network '{name}': {DEFAULT} has its own weights; leave out ':{file}'")
         return _hash(weights_path())
     weights = torchvision_weights(kind)
-    return _hash(existing_file(file, f"weights of network '{kind}'")) if colon else str(weights)
+    return _hash(existing_file(file, f"file of weights of network '{kind}'")) if colon else str(weights)
 
 
 def torchvision_weights(name: str) -> Any:
@@ -188,7 +188,7 @@ def _read_weights(file: str, name: str) -> dict[str, torch.Tensor]:
 
     import torch
 
-    path = existing_file(file, f"weights of network '{name}'")
+    path = existing_file(file, f"file of weights of network '{name}'")
     if path.suffix == ".safetensors":
         return read_safetensors(path, f"weights of network '{name}'")[0]
     try:

@@ -305,7 +305,7 @@ def _constants(manifest: list[Mapping[str, Any]], folder: Path) -> dict[str, Ten
         names = [str(name) for name in group["paths"]]
         if any(Path(name).name != name for name in names):
             raise InputError(f"graph model in '{folder}': weights are looked for beside model.json only, found {names!r}")
-        data = b"".join(existing_file(folder / name, "weights of the graph model").read_bytes() for name in names)
+        data = b"".join(existing_file(folder / name, "file of the graph model").read_bytes() for name in names)
         place = 0
         for entry in group["weights"]:
             quantised = entry.get("quantization") or {}

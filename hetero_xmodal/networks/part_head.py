@@ -7,6 +7,7 @@ where a cell lies between head and tail, and towards back or belly. The answer i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,8 +58,8 @@ class PartHead(Pretrained, nn.Module):
     ----------
     config : PartsConfig
     vocab : JSON values: ``parts``, the names of the parts, among them crown or beak; ``usual``, part -> share of a bird's area; ``where``,
-        part -> its usual places, each as five numbers: height along the body, height above its axis, the spreads of both, and the
-        logarithm of how much this place counts (:func:`along_body`).
+        part -> its usual places, each as five numbers: height along the body, height above its axis, the standard deviations of both,
+        and the logarithm of how much this place counts (:func:`along_body`).
 
     Raises
     ------
@@ -72,10 +73,13 @@ class PartHead(Pretrained, nn.Module):
     def __init__(self, config: PartsConfig, vocab: dict[str, Any]) -> None:
         super().__init__()
         parts, where = vocab.get("parts"), vocab.get("where")
-        if not isinstance(parts, list) or not set(parts) & set(_HEAD):
+        if not _different_texts(parts) or not set(parts) & set(_HEAD):
             raise InputError(
                 f"PartHead needs a vocabulary with a list of parts, one of them crown or beak, found {parts!r}; train it again"
             )
+        usual = vocab.get("usual", {})
+        if not isinstance(usual, dict) or not all(_numbers([share]) and 0 <= share <= 1 for share in usual.values()):
+            raise InputError(f"PartHead needs a vocabulary whose 'usual' gives shares of a bird in 0..1, found {usual!r}; train it again")
         if not isinstance(where, dict) or not all(_five_numbers(where.get(name)) for name in parts):
             raise InputError(
                 "PartHead needs a vocabulary that says where each part usually is; this model is of an older version, train it again"
@@ -121,8 +125,19 @@ class PartHead(Pretrained, nn.Module):
         return torch.stack(out, 1).clamp_min(_LEAST)
 
 
+def _different_texts(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values) and len(set(values)) == len(values)
+
+
+def _numbers(values: list) -> bool:
+    return all(isinstance(value, int | float) and math.isfinite(value) for value in values)
+
+
 def _five_numbers(rows: Any) -> bool:
-    return isinstance(rows, list) and bool(rows) and all(isinstance(row, list) and len(row) == 5 for row in rows)
+    """Whether these are rows of five numbers, the third and fourth of which, standard deviations, are above 0."""
+    if not isinstance(rows, list) or not rows:
+        return False
+    return all(isinstance(row, list) and len(row) == 5 and _numbers(row) and min(row[2:4]) > 0 for row in rows)
 
 
 def _blurred(maps: Tensor) -> Tensor:

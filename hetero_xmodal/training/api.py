@@ -25,6 +25,7 @@ from typing import Any
 
 from ..checks import check_count, check_seed
 from ..configs import config_with
+from ..counts import counted
 from ..data.registry import check_data
 from ..errors import InputError, nearest
 from ..files import existing_file, replaceable_folder
@@ -129,7 +130,9 @@ def train(
     if resume and recipe != "detector":
         if not (Path(out).is_dir() and any(Path(out).iterdir())):
             raise InputError(f"there is no run in '{out}' to resume; check the folder, or start a new run without resume")
-        check_resumed_as_asked(out, recipe, seed=seed, changes=assignments(set))
+        from .settings import usual_settings
+
+        check_resumed_as_asked(out, recipe, seed=seed, changes=assignments(set), neutral=usual_settings(recipe))
         replaceable_folder(Path(out) / "model", MODEL_FOLDER)  # it is written only after the training
     options = {
         "out": free_run_folder(out, resume=resume or not _leads()),
@@ -243,7 +246,7 @@ def load_pairs_and_vectors(
 def count_pairs(pairs: Any) -> str:
     """``"54 train, 6 val, 60 test; 3 labels"``."""
     counts = ", ".join(f"{len(getattr(pairs.features, split))} {split}" for split in ("train", "val", "test"))
-    return f"{counts}; {len(pairs.vocab['labels'])} labels"
+    return f"{counts}; {counted(len(pairs.vocab['labels']), 'label')}"
 
 
 def _start(start: str | Path | None, recipe: str) -> Path | None:

@@ -138,7 +138,7 @@ def look_at(data: str, split: str, *, size: int | None = None, progress: bool | 
             item = items[k]
             advance(1)
             bird = next((thing for thing in item.scene.objects if thing.name == "bird" and thing.box), None) if item.scene else None
-            known = facts_of(parse_sentences(list(item.sentences))) if bird is not None else []
+            known = facts_of([told for told in parse_sentences(item.sentences, on_error="skip") if told]) if bird is not None else []
             if bird is None or not known:
                 continue
             squares.append(square_around(item.image.convert("RGB"), bird.box))

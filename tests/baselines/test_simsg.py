@@ -205,6 +205,13 @@ def test_what_is_refused(tmp_path):
 
     with pytest.raises(hx.InputError, match="no baseline of editing"):
         list(load_baselines(SHIPPED["cam"]["scenes"]))
+    for trained in ({"minutes": "three"}, {"minutes": None}):
+        save_baseline(method(), tmp_path / "simsg", encoder="world", trained=trained)
+        with pytest.raises(hx.InputError, match="minutes"):
+            list(load_baselines(tmp_path))
+    save_baseline(method(), tmp_path / "simsg", encoder="world", trained={"minutes": 2})
+    save_baseline(method(), tmp_path / "again", encoder="world", trained={"minutes": 2})
+    assert [name for name, _ in load_baselines(tmp_path)] == ["SIMSG, 2.0 minutes", "SIMSG, 2.0 minutes (simsg)"]  # none is lost
     save_baseline(method(), tmp_path / "simsg", encoder="zorg", trained={})
     with pytest.raises(hx.InputError, match="has the encoder 'zorg'"):
         list(load_baselines(tmp_path))

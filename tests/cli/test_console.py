@@ -168,3 +168,11 @@ def test_ctrl_c_waits_while_torch_is_imported(monkeypatch):
     spec._initializing = False
     with pytest.raises(KeyboardInterrupt):
         main._interrupted(signal.SIGINT, None)
+
+
+def test_a_command_that_is_proposed_can_be_copied_whatever_the_folder_is_called():
+    from hetero_xmodal.cli.train import _tested_with
+
+    told = _tested_with("algr", "coco:my photos", Path("ä $HOME"))
+    assert told.endswith("evaluate algr --data 'coco:my photos' --model 'ä $HOME'")
+    assert _tested_with("algr", "coco:photos", Path("runs/a")).endswith("--data coco:photos --model runs/a")

@@ -28,7 +28,25 @@ def test_weights_that_cannot_be_read_are_refused_before_the_work(tmp_path):
         photo_table(cub(tmp_path), {"mine": edit}, recipe="cam", split="test", pairs=2, image_size=64, alexnet=tmp_path / "junk.pth")
 
 
-@pytest.mark.filterwarnings("ignore:FID over")
+def test_models_are_not_compared_query_by_query_on_photographs_whose_scores_are_of_all_together(tmp_path, monkeypatch):
+    from hetero_xmodal.evaluation import compare as module
+
+    monkeypatch.setattr(module, "evaluate", lambda *some, **options: pytest.fail("work was begun"))
+    birds = str(SHIPPED["birds"])
+    with pytest.raises(InputError, match="put both models into one table: hetero-xmodal table cam --data"):
+        module.compare(birds, birds, data=cub(tmp_path))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_distance_over_few_images_is_not_called_fid_by_a_network_that_is_not_fids():
+    from hetero_xmodal.metrics.images import frechet_distance
+
+    images = np.random.default_rng(0).integers(0, 255, (2, 32, 32, 3), np.uint8)
+    with pytest.warns(UserWarning, match="^Fréchet distance over 2 images"):
+        frechet_distance(images, images)
+
+
+@pytest.mark.filterwarnings("ignore:Fréchet distance over")
 def test_a_paper_is_quoted_on_its_own_data_set_only(tmp_path):
     def edit(pairs):
         return [pair.image for pair in pairs], None
@@ -71,7 +89,7 @@ def test_what_is_hidden_does_not_reach_the_painter(monkeypatch):
         hidden_images([type(pairs[0])(**{**vars(pairs[0]), "region": None})])
 
 
-@pytest.mark.filterwarnings("ignore:FID over")
+@pytest.mark.filterwarnings("ignore:Fréchet distance over")
 def test_the_table_and_the_evaluation_of_photographs(tmp_path, capsys):
     data = cub(tmp_path)
     data = data if data.startswith("cub:") else f"cub:{data}"
@@ -97,7 +115,7 @@ def test_the_table_and_the_evaluation_of_photographs(tmp_path, capsys):
         table("mimnet", f"vg:{tmp_path}", models=[str(SHIPPED["birds"]).replace("cam", "mimnet")], pairs=2)
 
 
-@pytest.mark.filterwarnings("ignore:FID over")
+@pytest.mark.filterwarnings("ignore:Fréchet distance over")
 def test_who_paints_from_a_graph_is_compared_on_hidden_regions_and_nobody_else(tmp_path):
     vocabulary = SceneVocabulary.of([pair.scene for pair in load_pairs("world/scenes", "val", size=4, image_size=32)])
     config = SIMSGConfig(width=4, hidden=4, layers=1, layout=4, channels=4, mask=4)

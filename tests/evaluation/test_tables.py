@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import hetero_xmodal as hx
 from hetero_xmodal.cli.main import run
 from hetero_xmodal.data.tasks.editing import load_pairs
 from hetero_xmodal.metrics.edits import judge_edits
+from hetero_xmodal.pretrained import SHIPPED
 
 
 class Grey:
@@ -68,3 +70,20 @@ def test_mimnet_beside_cam(capsys):
 def test_what_is_refused(arguments, options, says):
     with pytest.raises(hx.InputError, match=says):
         hx.table(*arguments, **options)
+
+
+def test_two_rows_of_one_name_are_refused_and_runs_are_named_by_their_own_folder(tmp_path):
+    """One of two models would silently be missing."""
+    shipped = SHIPPED["cam"]["birds"]
+    for name in ("one", "two"):
+        shutil.copytree(shipped, tmp_path / name / "model")
+    frame = hx.table("cam", "world/birds", models=[tmp_path / "one" / "model", tmp_path / "two" / "model"], pairs=2)["edits"]
+    assert list(frame.index)[2:] == ["CAM one", "CAM two"]
+    with pytest.raises(hx.InputError, match="two rows would be called 'mine'; name one of them: NAME=FOLDER"):
+        hx.table("cam", "world/birds", models=[f"mine={shipped}", f"mine={tmp_path / 'one'}"], pairs=2)
+    with pytest.raises(hx.InputError, match="two rows would be called 'mine'"):
+        hx.table("mimnet", "world/birds", models=["mine=birds"], cam=["mine=birds"], pairs=2)
+    with pytest.raises(hx.InputError, match="two rows would be called 'unchanged input'"):
+        hx.table("cam", "world/birds", models=["unchanged input=birds"], pairs=2)
+    with pytest.raises(hx.InputError, match="two rows would be called 'CAM birds'"):
+        hx.table("cam", "world/birds", baselines={"CAM birds": Grey()}, pairs=2)

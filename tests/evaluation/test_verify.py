@@ -30,7 +30,7 @@ def test_every_shipped_model_is_whole(recipe):
 def test_a_part_head_is_a_model_too(tmp_path):
     new_head("cub:somewhere").save_pretrained(tmp_path / "parts")
     found = hx.verify(tmp_path / "parts")
-    assert found.kind == "model" and "recipe parts" in found.about[0] and "trained on cub" in found.about[1]
+    assert found.kind == "model" and found.about[0] == "recipe parts, 8,145 weights" and "trained on cub" in found.about[1]
 
 
 def test_every_kind_of_saved_model_is_known_by_its_recipe():
@@ -60,7 +60,7 @@ def copy(trained, tmp_path):
 
 def test_a_run_and_the_ways_it_can_be_broken(copy, tmp_path):
     found = hx.verify(copy)
-    assert found.kind == "run" and "1 epochs" in found.about and "checkpoint best.ckpt" in found.about
+    assert found.kind == "run" and "1 epoch" in found.about and "checkpoint best.ckpt" in found.about
     assert any(line.startswith("recipe similarity") for line in found.about)
 
     def broken(file: str, content: bytes) -> str:
@@ -129,7 +129,7 @@ def test_a_detector(tmp_path):
     for name in ("world_detector.json", "world_detector.safetensors"):
         shutil.copy(ASSETS / name, tmp_path / name)
     found = hx.verify(tmp_path)
-    assert found.kind == "detector" and "2000 training steps" in found.about[0]
+    assert found.kind == "detector" and "2,000 training steps" in found.about[0]
     (tmp_path / "world_detector.safetensors").write_bytes(b"nothing")
     with pytest.raises(hx.InputError, match="world_detector.safetensors"):
         hx.verify(tmp_path)
@@ -141,7 +141,9 @@ def test_what_is_no_such_folder(tmp_path):
     with pytest.raises(hx.InputError, match="it is empty"):
         hx.verify(tmp_path)
     (tmp_path / "thesis.txt").write_text("x")
-    with pytest.raises(hx.InputError, match="it holds thesis.txt"):
+    with pytest.raises(
+        hx.InputError, match="it holds thesis.txt.*a data set in its published layout: hetero-xmodal data verify KIND:FOLDER"
+    ):
         hx.verify(tmp_path)
     with pytest.raises(hx.InputError, match="is a file"):
         hx.verify(tmp_path / "thesis.txt")
@@ -158,6 +160,16 @@ def test_the_result_of_a_command_is_no_data_set_whatever_its_files_are_called(tm
     (tmp_path / "analysis" / "captions.csv").write_text("changed")
     with pytest.raises(hx.InputError, match="captions.csv' is not the file that was written"):
         hx.verify(tmp_path / "analysis")
+
+
+def test_a_run_that_has_not_ended_has_no_model(copy):
+    shutil.rmtree(copy / "model")
+    for call in (
+        lambda path: hx.evaluate(path, "world/birds"),
+        lambda path: hx.train("cam", "world/birds", out=copy.parent / "new", start=path),
+    ):
+        with pytest.raises(hx.InputError, match="run '.*' has no model yet, for its training has not ended; go on with it: --resume"):
+            call(copy)
 
 
 def test_the_file_of_a_model_in_place_of_its_folder(copy):

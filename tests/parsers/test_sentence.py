@@ -164,7 +164,7 @@ def test_a_character_that_no_graph_can_keep_is_named(text):
         parse_sentence(text)
     held = "\ud800" if "\ud800" in text else "\0"
     assert str(caught.value).startswith(f"sentence is {text!r} and holds {held!r}; NUL and lone surrogates cannot be kept as text")
-    with pytest.warns(UserWarning, match="1 of 2 sentences were skipped: sentence 1 is"):
+    with pytest.warns(UserWarning, match="1 of 2 sentences was skipped: sentence 1 is"):
         assert parse_sentences(["a dog", text], on_error="skip")[1] is None
 
 
@@ -342,9 +342,10 @@ def test_real_captions():
     with open(Path(REAL_DATA) / "sentence_graphs" / "dev.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     scores = scene_graph_f1(parse_sentences([r["caption"] for r in rows]), [SceneGraph.from_factual(r["scene_graph"]) for r in rows])
-    assert scores["objects"]["micro_f1"] >= 0.937
-    assert scores["attributes"]["micro_f1"] >= 0.813
-    assert scores["relations"]["micro_f1"] >= 0.75
+    found = tuple(scores[kind]["micro_f1"] for kind in ("objects", "attributes", "relations"))
+    assert all(value >= low for value, low in zip(found, (0.944, 0.823, 0.762), strict=True)), (
+        found
+    )  # before the rules by kind: .938, .813, .751
 
 
 @pytest.mark.parametrize("module", ["sentence", "preprocess", "words"])

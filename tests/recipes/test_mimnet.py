@@ -273,6 +273,7 @@ def test_a_graph_of_image_and_sentence_gives_its_words():
         ({"localise": "nowhere"}, "expected one of unit"),
         ({"place_by": "size"}, "expected one of texture, word"),
         ({"word_width": 7}, "an even number"),
+        ({"detail": False, "shift": True}, "shift is True, but without detail the decoders do not see"),
     ],
 )
 def test_bad_settings_are_refused(changes, message):

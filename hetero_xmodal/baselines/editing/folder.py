@@ -90,7 +90,10 @@ def load_baseline(path: str | Path) -> tuple[str, Any]:
 
     saved = config_from_dict(SavedBaseline, head["config"])
     cls, config = KINDS[kind]
-    minutes = vocab.get("trained", {}).get("minutes", 0)
+    trained = vocab.get("trained", {})
+    minutes = trained.get("minutes", 0) if isinstance(trained, dict) else None
+    if not isinstance(minutes, int | float):
+        raise InputError(f"baseline '{path}' was trained for {minutes!r} minutes, expected a number; train it again")
     try:
         if config is None:
             method = cls(vocab["words"], image_size=saved.image_size, width=saved.width)
@@ -101,7 +104,9 @@ def load_baseline(path: str | Path) -> tuple[str, Any]:
             words = vocab["words"] if cls is ManiGAN else SceneVocabulary(vocab["objects"], vocab["attributes"], vocab["predicates"])
             method = cls(words, encoder, image_size=saved.image_size, config=config_from_dict(config, vocab["config"]))
         method.load_state_dict(state)
-    except (KeyError, RuntimeError, TypeError, AttributeError) as error:
+    except InputError:
+        raise
+    except (KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise InputError(f"baseline '{path}' does not fit together ({reason}); train it again") from None
     return f"{method.name}, {minutes:.1f} minutes", method.eval()
@@ -109,6 +114,8 @@ def load_baseline(path: str | Path) -> tuple[str, Any]:
 
 def load_baselines(path: str | Path) -> Iterator[tuple[str, Any]]:
     """Name and method of every baseline in the folders of *path*, or of *path* itself if it is one.
+
+    Of two with one name the second has its folder's name in brackets.
 
     Raises
     ------
@@ -119,5 +126,9 @@ def load_baselines(path: str | Path) -> Iterator[tuple[str, Any]]:
     found = [path] if path_exists(path / "config.json") else sorted(p.parent for p in path.glob("*/config.json"))
     if not found:
         raise InputError(f"'{path}' holds no baseline; train some with benchmarks/edit_baselines.py --out '{path}'")
+    known: set[str] = set()
     for folder in found:
-        yield load_baseline(folder)
+        name, method = load_baseline(folder)
+        name = f"{name} ({folder.name})" if name in known else name
+        known.add(name)
+        yield name, method

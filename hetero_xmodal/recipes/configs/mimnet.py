@@ -74,6 +74,10 @@ class MIMNetConfig:
         for name in ("coarse_size", "fine_size", "encoder_size"):
             if getattr(self, name) < 32 or getattr(self, name) % 32:
                 raise InputError(f"MIMNetConfig: {name} is {getattr(self, name)}, expected a multiple of 32")
+        if self.shift and not self.detail:
+            raise InputError(
+                "MIMNetConfig: shift is True, but without detail the decoders do not see the image whose colours it moves; give shift=False"
+            )
         if self.word_width % 2:
             raise InputError(f"MIMNetConfig: word_width is {self.word_width}, expected an even number, half for each direction")
         if self.fine_size <= self.coarse_size:

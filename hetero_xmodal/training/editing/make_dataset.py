@@ -17,6 +17,7 @@ from ...graphs.corpus import GraphCorpus
 from ...graphs.flat import FlatGraphs
 from ...graphs.synonyms import EXCLUSIVE
 from ...recipes.presets import KNOWN, DataFacts, annotation
+from ...region_masks import decode_mask
 from ...scenes import SceneGraph
 from .dataset import FREE, KINDS, ManipulationData, kind_of
 
@@ -127,7 +128,10 @@ def make_manipulation_data(
 
     rng = np.random.default_rng((seed, len(images), 1))
     info = {"annotated": annotation(scenes)} | dict(info or {})
-    parsed = parse_sentences([text for some in sentences for text in some], progress=progress)
+    own = [(row, text) for row, some in enumerate(sentences) for text in some]
+    parses = parse_sentences([text for _, text in own], progress=progress, on_error="skip")  # a caption that cannot be kept as text
+    own = [told for told, parse in zip(own, parses, strict=True) if parse is not None]
+    parsed = [parse for parse in parses if parse is not None]
     surfaces = _surfaces(parsed)
     classes = sorted({thing.name for scene in scenes for thing in scene.objects})
     attributes = [
@@ -147,6 +151,7 @@ def make_manipulation_data(
                 values[row, node, kind] = attributes.index(word)
             if thing.name in patterned and not values[row, node, 1]:
                 values[row, node, 1] = attributes.index("plain")
+    masks, mask_of = _masks(scenes, images, most)
     rows = [row for row in range(len(scenes)) for _ in range(told)]
     absent = [
         (row, text, None)
@@ -159,7 +164,6 @@ def make_manipulation_data(
     extra = absent + [(row, *sentence) for row, sentence in zip(rows, written, strict=True) if sentence is not None]
     parsed_extra = parse_sentences([text for _, text, _ in extra], progress=progress)
     flats, texts, image, free, request = [], [], [], [], []
-    own = [(row, text) for row, some in enumerate(sentences) for text in some]
     for (row, text), scene, instead in zip(
         own + [(row, text) for row, text, _ in extra], [*parsed, *parsed_extra], [None] * len(own) + [o for _, _, o in extra], strict=True
     ):
@@ -180,8 +184,22 @@ def make_manipulation_data(
     return ManipulationData(
         images=torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous(), corpus=corpus,
         image=torch.tensor(image)[order], boxes=boxes, names=names, values=values, free=torch.stack(free)[order],
-        request=torch.tensor(request)[order], classes=classes, attributes=attributes, info=info,
+        request=torch.tensor(request)[order], classes=classes, attributes=attributes, info=info, masks=masks, mask_of=mask_of,
     )  # fmt: skip
+
+
+def _masks(scenes: Sequence[SceneGraph], images: Sequence[np.ndarray], most: int) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """Masks of regions at the size of their images; see :class:`~.dataset.ManipulationData`."""
+    import cv2
+
+    found, of = [], torch.full((len(scenes), most), -1)
+    for row, scene in enumerate(scenes):
+        for node, thing in enumerate(scene.objects):
+            if thing.mask is not None:
+                of[row, node] = len(found)
+                size = images[row].shape[1::-1]
+                found.append(cv2.resize(decode_mask(thing.mask).astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA))
+    return (torch.from_numpy(np.stack(found)), of) if found else (None, None)
 
 
 def _surfaces(parsed: Sequence[SceneGraph]) -> dict[str, str]:

@@ -509,6 +509,9 @@ Each node is then given not only a mean but a standard deviation, a **posterior*
 [variational autoencoder (Kingma and Welling, 2014)](https://doi.org/10.48550/arXiv.1312.6114); appendix [A3](a3_variational_autoencoder.ipynb) is about that. At the end
 one image node and one sentence node take the mean over their side. **No message crosses between the two sides**, so it is a model of two encoders, and an index can
 be built.
+
+The model that ships has options of ours in its graph: `UnitRows` scales the rows of $X$ before $W_q$ and $W_k$, `Temperature` divides the scores by a learned number and
+limits them, and $W_s x$ adds the node itself to its messages.
 """
 
 # %%

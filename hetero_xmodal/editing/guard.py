@@ -26,12 +26,14 @@ from ..graphs.bridges import match_objects, name_similarity
 from ..graphs.synonyms import ATTRIBUTE_SAME
 from ..parsers import geometry
 from ..scenes import SceneGraph, SceneObject
-from .instruction_phrases import family_of, said_of
+from .instruction_phrases import clauses, family_of, noun_of, said_of
+from .instruction_words import FUNCTION_WORDS
 from .instructions import Request, parse_instruction
 
 if TYPE_CHECKING:
     from ..images import ImageLike
 
+_SAY = "say what colour or pattern an object is to have, or which one is to be removed, replaced or moved"
 _LEFT = "so the image was left as it is"
 _PARTS = ("crown", "breast", "belly", "wing", "beak")
 _PLURALS = {"wing": "wings"}
@@ -79,10 +81,13 @@ def decide(image: SceneGraph | None, sentence: str, *, known: Sequence[str] = ()
     Returns
     -------
     the steps to run, in plain words, or the reason why there is nothing to do. An instruction in a form that is not known
-    (``free``, such as a whole caption) is one step with the sentence as it is.
+    (``free``, such as a whole caption) is one step with the sentence as it is, if the model knows its words.
     """
     requests = parse_instruction(sentence)
     if requests[0].kind == "free":
+        strange = _never_seen(sentence, known)
+        if strange and image is not None and _names_one(image, sentence):
+            return Decision((), reason=f"the model has never seen {strange}, and the form of the sentence is not known, {_LEFT}; {_SAY}")
         return Decision((EditStep(sentence, tuple(requests)),))
     doable: list[tuple[Request, tuple[int, ...]]] = []
     reasons: dict[Request, str] = {}
@@ -102,10 +107,29 @@ def decide(image: SceneGraph | None, sentence: str, *, known: Sequence[str] = ()
     steps = _steps(image, [(request, subjects) for request, subjects in doable if request in changed or request in kept])
     left_out = dict.fromkeys(reason for request, reason in reasons.items() if request not in kept)
     notes = [f"{reason}; this part was left out" for reason in left_out]
+    notes += [f"'{clause}' was not understood; this part was left out" for clause in _not_understood(sentence, requests)]
     for value in dict.fromkeys(value for request in changed for value in request.values):
         if (said := _other_name(value)) and not set(said.split()) <= set(known):
             notes.append(f"{said} is painted as {value}, the nearest basic colour")
     return Decision(tuple(steps), notes=tuple(notes))
+
+
+def _not_understood(sentence: str, requests: Sequence[Request]) -> list[str]:
+    """Clauses that no request comes from, but for those that say what stays."""
+    read = {request.text for request in requests}
+    return [clause for clause in clauses(sentence) if clause not in read and not re.match(r"(?:keep|leave|please|thanks?)\b", clause)]
+
+
+def _never_seen(sentence: str, known: Sequence[str]) -> str:
+    """The words of a sentence that are not among the *known* ones, quoted; ``""`` if nothing is known about what the model knows."""
+    strange = dict.fromkeys(word for word in re.findall(r"[a-z][a-z'-]*", sentence.lower()) if known and word not in known)
+    return ", ".join(f"'{word}'" for word in strange if word not in FUNCTION_WORDS)
+
+
+def _names_one(image: SceneGraph, sentence: str) -> bool:
+    """Whether the sentence names an object of the image; where it names none, models say so themselves."""
+    nouns = {noun_of(word)[0] for word in re.findall(r"[a-z-]+", sentence.lower())}
+    return any(thing.name.split()[-1] in nouns for thing in image.objects)
 
 
 def _other_name(value: str) -> str:
@@ -157,6 +181,8 @@ def _check(image: SceneGraph | None, request: Request) -> tuple[tuple[int, ...],
         if not left or _one_already_is(image, request):
             name = " ".join([*request.of, request.target])
             return subjects, f"{_ALREADY.format(name)} {' and '.join(map(_with_other_name, request.values))}"
+        if all(family_of(value) == "size" for value in request.values):
+            return subjects, f"the size of the {request.target} cannot be changed; colours and patterns can"
         return left, ""
     if request.kind == "move":
         return subjects, _move_reason(image, request, subjects[0])

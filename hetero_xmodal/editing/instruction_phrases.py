@@ -34,7 +34,7 @@ class Phrase:
 
 _START = (
     rf"(?=(?:{words.POLITE} )*(?:{words.REMOVE}|{words.PUT}|{words.COLOUR}|{words.CHANGE}|"
-    r"replace|swap|exchange|substitute|give|no|without|do not|"
+    r"replace|swap|exchange|substitute|give|no|without|do not|keep|leave|"
     rf"there (?:is|are|should)|use|add)\b|(?:the|its|his|her|their|this|that|all|both|a|an) (?:[\w'-]+ ){{1,4}}(?:{words.BE}|has|have)\b)"
 )
 _CUT = re.compile(
@@ -46,11 +46,25 @@ _EXPANDED = (
     (r"\bi'd\b", "i would"), (r"\bi'm\b", "i am"), (r"\bthere's\b", "there is"), (r"\bit's\b", "it is"), (r"\blet's\b", "let us"),
     (r"\bno longer\b", "not"), (r"\bnot any ?more\b", "not"), (r"\bany ?more\b", ""), (r"\bcolou?red\b", ""), (r"\s+", " "),
     (r"\b(?:rather than|in (?:the )?place of)\b", "instead of"),
+    (r",? (?:please|thanks|thank you)(?=[.!]?$)", ""), (r"\b(?:is|are) now\b", "is"),
+    (r"^(?:please )?(?:keep|leave) (?:everything|the rest|all)(?: else)?(?: as (?:it|they) (?:is|are)| the same| alone)?,? "
+     r"(?:but|and)(?: only)? ", ""),
+    (r"^(?:please )?instead of ((?:the|a|an) [^,]+), (?:put|use|show|draw|place|have|i want)? ?((?:a|an|the) [^,]+?)(?=[.!]?$)",
+     r"\2 instead of \1"),
+    (r"^(?:a|an|the|this) [\w-]+ whose ", "the "), (r"\band whose ", "and the "),
+    (r"\bboth ((?:the|its) [\w-]+ and )", r"\1"),
+    (r"^(?:please )?instead of ([\w-]+),? ((?:the|its) .+ (?:is|are|should be) [\w-]+)(?=[.!]?$)", r"\2 instead of \1"),
+    (r"\binstead of (?:a|the) ([\w-]+) one\b", r"instead of \1"),
+    (r"\bnot ([\w-]+),? (?:any ?more|any longer)\b", r"not \1"),
+    (r"\b((?:is|are|should be)) not ([\w-]+) ?, (?:it|they) (?:is|are|should be) ([\w-]+)(?=[.!]?$)", r"\1 \3 instead of \2"),
+    (r"^(?:please )?(?:the |a |an )?([\w-]+) (?:that|which) (is|are) ([\w-]+)(?=[.!]?$)", r"the \1 \2 \3"),
     (r"\bi would rather (?:have|see) (.+?) than (.+)", r"\1 instead of \2"),
     (r"^(?:could|can|should|may|might|would) ((?:the|its|his|her|this|that|both|all) .+?) (?:be|become|turn) (.+)$", r"\1 be \2"),
 )  # fmt: skip
 
 
+#: quotation marks and colons as the forms below know them
+_MARKS = str.maketrans({"’": "'", "“": None, "”": None, '"': None, ":": " "})
 #: Unicode's categories of what is no word: other and modifying symbols, formatting, private and unassigned characters
 _SIGNS = ("So", "Sk", "Cf", "Co", "Cn")
 
@@ -61,10 +75,10 @@ def clauses(sentence: str) -> list[str]:
     >>> clauses("Don't touch the bird, remove the tree and make its wings red and black!")
     ['do not touch the bird', 'remove the tree', 'make its wings red and black']
     """
-    text = "".join(map(_readable, sentence)).lower().replace("’", "'").replace(":", " ")
-    text = re.sub('[“”"]', "", text).strip()
+    text = "".join(map(_readable, sentence)).lower().translate(_MARKS).strip()
     for pattern, form in _EXPANDED:
         text = re.sub(pattern, form, text)
+    text = _TWO_WORDS.sub(lambda found: found[0].replace(" ", "-"), text)
     text = re.sub(r"\bnot (?:just )?([\w-]+),? but (?:rather )?([\w-]+)", r"\2 instead of \1", text)
     text = re.sub(r"([\w-]+),? (?:and )?not ([\w-]+)(?=[.!;]|$)", _not_but, text)
     pieces: list[str] = []
@@ -137,6 +151,8 @@ def value_of(word: str) -> Value | None:
 
 #: any name of a value -> its basic term
 _BASIC = {name: basic for family in words.FAMILIES.values() for basic, names in family.items() for name in (basic, *names)}
+#: names that are written with a hyphen, or without one: "jet black"
+_TWO_WORDS = re.compile(r"(?<!the )\b(?:" + "|".join(name.replace("-", " ") for name in _BASIC if "-" in name) + r")\b")
 _SPELLINGS = {"grey"}
 _JOINING = {",", "and", "or", "with"}
 _SKIPPED = _JOINING | words.MODIFIERS | {"the"}
@@ -246,7 +262,7 @@ def phrases_of(text: str) -> list[Phrase]:
 
 def values_of(text: str) -> tuple[Value, ...] | None:
     """The attributes that *text* lists and nothing else; ``None`` if there is another word."""
-    text = re.sub(r"\b(?:in colou?r|colou?r|instead|again|please|too|as well|now|one|ones|with a|in|a|an)\b", " ", text)
+    text = re.sub(r"\b(?:both|in colou?r|colou?r|instead|again|please|too|as well|now|one|ones|with a|in|a|an)\b", " ", text)
     found: list[Value] = []
     tokens, at = _tokens(text), 0
     while at < len(tokens):

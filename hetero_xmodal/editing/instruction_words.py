@@ -79,14 +79,14 @@ FUNCTION_WORDS = frozenset(
 #: what people say before the instruction itself
 POLITE = (
     r"(?:please|kindly|now|then|also|just|and|but|ok|okay|so|first|next|finally|let us|"
-    r"(?:can|could|would|will) (?:you|we)(?: please)?|i (?:would like|want|need|wish)(?: you)?(?: to)?(?: see| have)?|"
+    r"(?:can|could|would|will) (?:you|we)(?: please)?|i (?:would like|would prefer|want|need|wish|prefer)(?: you)?(?: to)?(?: see| have)?|"
     r"we (?:want|need)(?: to)?|you (?:should|must|may|have to)|try to|it would be nice if|make it so that|make it such that|"
     r"make sure(?: that)?|ensure(?: that)?|"
     r"i (?:want|would like) it so that)"
 )
 REMOVE = (
     r"(?:remove|delete|erase|get rid of|take away|take out|take off|cut out|cut|drop|eliminate|wipe out|clear away|hide|lose|"
-    r"do away with|throw out|discard)"
+    r"do away with|throw out|throw away|discard)"
 )
 GONE = r"(?:gone|missing|absent|removed|deleted|erased|taken away|away|not there|not here|not in the (?:image|picture|photo|scene))"
 PUT = r"(?:put|move|place|set|bring|shift|relocate|position|drag|push|lay)"

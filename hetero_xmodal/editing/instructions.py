@@ -35,6 +35,7 @@ from .instruction_phrases import family_of as family_of
 
 #: characters; longer texts are descriptions, no instructions, and are not searched
 _LONGEST = 1_000
+_NO_CHANGE = "the sentence asks for no change"
 KINDS = ("attribute", "remove", "replace", "move", "refused", "free")
 
 
@@ -98,6 +99,8 @@ def parse_instruction(sentence: str) -> list[Request]:
     for clause in clauses(sentence) if len(sentence) <= _LONGEST else ():
         found = _requests(clause, requests)
         requests += [replace(request, text=clause) for request in found]
+    if any(request.kind not in ("refused", "free") for request in requests):  # "paint the wings red, but leave the tail"
+        requests = [request for request in requests if not request.reason.startswith(_NO_CHANGE)]
     return _without_contradictions(requests) or [Request("free", text=sentence)]
 
 
@@ -143,7 +146,7 @@ def _negated(clause: str, before: list[Request]) -> Iterator[Request]:
         clause = f"the {phrase.noun} be not {' '.join(phrase.values)}"
     found = re.match(r"(?:do not|never|do never|avoid|should not|must not) (.+)", clause)
     if re.match(r"(?:keep|leave) ", clause) and not re.match(r"leave no ", clause):
-        yield _refused("", f"the sentence asks for no change ('{clause}'); say what should change")
+        yield _refused("", f"{_NO_CHANGE} ('{clause}'); say what should change")
     elif found:
         yield _refused("", f"the sentence says what not to do ('{clause}'); say what should change")
     if found or re.match(r"(?:keep|leave|there|here) ", clause):
@@ -162,7 +165,9 @@ def _removed(clause: str, before: list[Request]) -> Iterator[Request]:
     found = (
         re.match(rf"{words.REMOVE} (.+?)(?: away| out)?$", clause)
         or re.match(r"take (.+) (?:away|out|off)$", clause)
+        or re.match(r"(?:take|get) (.+) out of(?: (?:the|this) (?:image|picture|photo|scene))?$", clause)
         or re.match(r"(?:make|let) (.+) (?:disappear|vanish|go away)$", clause)
+        or re.match(r"(.+) (?:disappears?|vanish(?:es)?|goes away)$", clause)
         or re.match(rf"(.+?) (?:{words.BE}|has been|have been) {words.GONE}$", clause)
         or re.match(r"(.+) (?:should|must|has to|have to|needs to) (?:go|disappear|vanish|go away)$", clause)
         or re.match(r"(.+?) (?:is|are|should|must|shall) not (?:be )?(?:there|here|in the (?:image|picture|photo|scene))$", clause)
@@ -208,7 +213,7 @@ def _replaced(clause: str, before: list[Request]) -> Iterator[Request]:
         old, new = phrase_of(found["old"]), phrase_of(found["new"])
         if old and new and values_of(found["old"]) is None and not re.search(rf"\b(?:{words.BE}|{words.HAVE})\b", found["new"]):
             every = old.every or old.plural
-            if old.noun == new.noun and new.values:  # "a red wing instead of the yellow wing"
+            if new.noun in (old.noun, "one") and new.values:  # "a red wing instead of the yellow wing", "... into a red one"
                 yield Request("attribute", old.noun, new.values, was=old.values, every=old.every, owner=old.owner)
             elif old.noun != new.noun:
                 yield Request("replace", old.noun, new.values, new=new.noun, of=old.values, every=every, owner=old.owner)
@@ -236,7 +241,9 @@ def _changed(clause: str, before: list[Request]) -> Iterator[Request]:
     """ "change the colour of the box (from red) to blue", "turn the wings blue"."""
     found = re.match(
         rf"(?:{words.CHANGE}|set|make) (?:the )?(?:colou?r |pattern |size |shade )(?:of )?(.+?)(?: from (.+?))? (?:in)?(?:to )(.+)$", clause
-    ) or re.match(rf"{words.CHANGE} (.+?)(?:'s?)?(?: colou?r| pattern| size)?(?: from (.+?))? (?:in)?to (.+)$", clause)
+    ) or re.match(
+        rf"(?:{words.CHANGE}|recolou?r|repaint) (.+?)(?:'s?)?(?: colou?r| pattern| size)?(?: from (.+?))? (?:in)?to (.+)$", clause
+    )
     if found:
         values, was = values_of(found[3]), values_of(found[2]) if found[2] else ()
         for phrase in phrases_of(found[1]) if values else []:
@@ -246,8 +253,19 @@ def _changed(clause: str, before: list[Request]) -> Iterator[Request]:
 def _painted(clause: str, before: list[Request]) -> Iterator[Request]:
     """ "paint the wings and the belly red (instead of yellow)"."""
     found = re.match(rf"{words.COLOUR} (.+)$", clause)
-    if found:
-        yield from list(_things_and_values(found[1])) or _described(found[1])
+    if not found:
+        return
+    pronoun = re.match(r"(?:it|them|him|her) (.+)$", found[1])
+    values, last = values_of(pronoun[1]) if pronoun else None, _last_named(before)
+    if values and last:  # "a cat in place of the dog, and paint it black"
+        yield Request("attribute", last, values)
+        return
+    yield from list(_things_and_values(found[1])) or _described(found[1])
+
+
+def _last_named(before: list[Request]) -> str:
+    """What "it" is: the object of the last request, or what takes its place; ``""`` if there is none."""
+    return next((request.new or request.target for request in reversed(before) if request.target), "")
 
 
 def _things_and_values(text: str) -> Iterator[Request]:
@@ -259,10 +277,11 @@ def _things_and_values(text: str) -> Iterator[Request]:
         values = values_of(" ".join(tokens[cut:]))
         if values:
             head = " ".join(tokens[:cut])
-            inner = re.match(r"(.+?) and ((?:the|its|his|her|their|both|all) .+)$", head)
-            if inner and (first := list(_things_and_values(inner[1]))):  # each has a value of its own
-                yield from first
-                head = inner[2]
+            for inner in reversed(list(re.finditer(r"(?:,? and |, )(?=(?:the|its|his|her|their|both|all) )", head))):
+                if first := list(_things_and_values(head[: inner.start()])):  # each has a value of its own
+                    yield from first
+                    head = head[inner.end() :]
+                    break
             things = phrases_of(head)
             for phrase in things:
                 yield _attribute(phrase, values, was or ())
@@ -297,14 +316,19 @@ def _stated(clause: str, before: list[Request]) -> Iterator[Request]:
     found = re.match(rf"(.+?) (?:{words.BE})(?: now| to be)? (.+)$", clause)
     if not found:
         return
+    two = re.match(r"(.+?),? and ((?:the|its) .+)$", found[2])
+    second = list(_things_and_values(two[2])) if two and values_of(two[1]) else []
+    if two and second:  # "the wings are red and the tail blue"
+        yield from _stated(f"{found[1]} is {two[1]}", before)
+        yield from second
+        return
     state, _, old = found[2].partition(" instead of ")
     values, was = values_of(state), values_of(old) if old else ()
     if values is None:
         return
     if found[1] in ("it", "they"):
-        last = next((request for request in reversed(before) if request.target), None)
-        if last is not None:
-            yield Request("attribute", last.new or last.target, values, was or ())
+        if last := _last_named(before):
+            yield Request("attribute", last, values, was or ())
         return
     for phrase in phrases_of(found[1]):
         yield _attribute(phrase, values, was or ())
@@ -328,9 +352,12 @@ def _named(clause: str, before: list[Request]) -> Iterator[Request]:
 
 
 def _described(text: str) -> Iterator[Request]:
+    """ "red wings and a blue crown", "a blue car instead of red"."""
+    text, _, old = text.partition(" instead of ")
+    was = values_of(old) if old else ()
     for phrase in phrases_of(text):
-        if phrase.values:
-            yield Request("attribute", phrase.noun, phrase.values, every=phrase.every, owner=phrase.owner)
+        if phrase.values and was is not None:
+            yield Request("attribute", phrase.noun, phrase.values, was, every=phrase.every, owner=phrase.owner)
 
 
 # ---------------------------------------------------------------------------------------------- contradictions

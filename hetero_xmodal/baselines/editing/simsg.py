@@ -106,8 +106,8 @@ def triple_recipe(width: int, hidden: int, layers: int) -> Recipe:
         back = {reverse(relation): nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU()) for relation in (SUBJECT, OBJECT)}
         update = _After(nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, width), nn.ReLU()))
         steps += [
-            Step(f"triples gather both ends ({k})", list(ends), equation="sg2im", send=ends, update=heard, writes="m"),
-            Step(f"objects gather their triples ({k})", list(back), equation="sg2im", send=back, gather="mean", update=update, reads="m",
+            Step(f"triples hear both ends ({k})", list(ends), equation="sg2im", send=ends, update=heard, writes="m"),
+            Step(f"objects hear their triples ({k})", list(back), equation="sg2im", send=back, gather="mean", update=update, reads="m",
                  writes="h"),
             Step(f"predicates of the triples ({k})", itself(TRIPLE), equation="sg2im",
                  send=nn.Sequential(nn.Linear(hidden, width), nn.ReLU()), reads="m", writes="h"),

@@ -17,9 +17,9 @@ HEAVY = ("torch", "torchvision", "dgl", "spacy", "detectron2", "pandas", "numpy"
 # From the lowest layer to the highest. Each file or package is a layer of its own: it imports from those before it, inside functions too.
 LAYERS = (
     # files that everything rests on
-    "errors", "checks", "control_names", "lazy", "deprecation", "configs",
+    "errors", "counts", "checks", "control_names", "lazy", "deprecation", "configs",
     "ids", "fields", "csv_text", "files", "environment", "images", "text_bytes", "schema_rows", "schema",
-    "validation", "scenes", "pretrained", "losses",
+    "validation", "region_masks", "scenes", "pretrained", "losses",
     # packages
     "viz", "message_passing", "networks", "parsers", "graphs", "data", "exports", "world_models", "metrics", "recipes", "baselines",
     "training", "retrieval", "editing", "evaluation", "explorer", "analysis", "cli",

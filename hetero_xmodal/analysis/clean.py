@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..counts import counted
 from ..csv_text import csv_of
 from ..errors import InputError, nearest
 from ..files import atomic_folder, existing_file, replaceable_folder, write_text
@@ -63,7 +64,7 @@ def clean(corpus: GraphCorpus | str | Path, out: str | Path, *, drop: Sequence[s
     found = _findings(corpus, drop)
     kept, removed = without_findings(corpus, found)
     if len(corpus) and not len(kept):
-        raise InputError(f"nothing would be left of the corpus's {len(corpus)} pairs; drop less than {', '.join(drop)}")
+        raise InputError(f"nothing would be left of the corpus's {counted(len(corpus), 'pair')}; drop less than {', '.join(drop)}")
     counts = {kind: int(number) for kind, number in found["kind"].value_counts().items()}
     kept.info["cleaned"] = {"dropped": list(drop), "pairs_before": len(corpus), "findings": counts}
     with atomic_folder(out, CORPUS_FOLDER) as folder:

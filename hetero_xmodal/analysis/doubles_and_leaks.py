@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..counts import agreeing
 from .near_equal import SmallCopies, near_texts, plain_words
 from .result import ROWS_WITH_EXAMPLES, Result
 from .units import unit_counts
@@ -44,7 +45,14 @@ def leakage(corpus: GraphCorpus) -> Result:
     found = {name: table.drop(columns="number", errors="ignore") for name, table in found.items()}
     tables = {"summary": _summary(found, corpus)} | {name: table for name, table in found.items() if len(table)}
     unread = int(found["images"].attrs.get("unread", 0))
-    notes = (f"{unread:,} of {corpus.num_images:,} images have no file that can be read, and are compared with nothing.",) if unread else ()
+    notes = (
+        (
+            f"{unread:,} of {corpus.num_images:,} images {agreeing(unread, 'has', 'have')} no file that can be read, and "
+            f"{agreeing(unread, 'is', 'are')} compared with nothing.",
+        )
+        if unread
+        else ()
+    )
     units = {"captions": "sentence", "images": "image"}
     return Result("leakage", "Leakage and doubles: what is there twice", tables, _MEANINGS, units, notes, draw=_Draw(corpus))
 

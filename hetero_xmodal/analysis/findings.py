@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..counts import agreeing
 from .result import findings, no_findings
 
 if TYPE_CHECKING:
@@ -84,7 +85,9 @@ def _warn_of_unread(corpus: GraphCorpus, images: pd.DataFrame) -> None:
 
     if unread := int(images.attrs.get("unread", 0)):
         warnings.warn(
-            f"{unread:,} of {corpus.num_images:,} images have no file that can be read, and were not compared with others", stacklevel=3
+            f"{unread:,} of {corpus.num_images:,} images {agreeing(unread, 'has', 'have')} no file that can be read, and "
+            f"{agreeing(unread, 'was', 'were')} not compared with others",
+            stacklevel=3,
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..counts import counted
 from ..errors import nearest
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Result:
         return self.draw(self.tables) if self.draw is not None else None
 
     def __repr__(self) -> str:
-        return f"{self.title}\n" + "\n".join(f"{name}: {len(table):,} rows" for name, table in self.tables.items())
+        return f"{self.title}\n" + "\n".join(f"{name}: {counted(len(table), 'row')}" for name, table in self.tables.items())
 
     def _repr_html_(self) -> str:
         parts = [f"<h3>{name}</h3>{table.head(12).to_html(index=False)}" for name, table in self.tables.items()]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..counts import counted
 from ..errors import InputError
 from ..files import FolderKind, atomic_folder
 
@@ -101,7 +102,7 @@ def _build(pairs: int, seed: int, detector: Any, tell: Callable[[str], None]):
     from ..parsers.image import parse_images
     from ..parsers.sentence import parse_sentences
 
-    with _stage(f"drawing {pairs} images of the world", tell):
+    with _stage(f"drawing {counted(pairs, 'image')} of the world", tell):
         wanted = {"world/scenes": pairs - pairs // 2, "world/birds": pairs // 2}
         data = [load_dataset(name, split="test", size=size, seed=seed) for name, size in wanted.items()]
         items = [item for part in data for item in part]
@@ -182,7 +183,7 @@ def _page(scenes: list[_Pair], birds: list[_Pair], corpus: Any, label_names: lis
     page.figure("schema", viz.draw_schema(), "Node types (boxes) and relations (arrows).")
 
     page.heading("Two more graphs")
-    caption = f"Another scene: the sentence mentions {_counted(other.bridges, 'object')} of those detected."
+    caption = f"Another scene: the sentence mentions {counted(other.bridges, 'object')} of those detected."
     page.figure("graph_2", _draw(other), caption, alt=_alt(other))
     caption = f"A bird: its regions are the bird and its parts; the sentence mentions {bird.bridges} of them."
     page.figure("graph_bird", _draw(bird), caption, alt=_alt(bird))
@@ -226,10 +227,6 @@ def _page(scenes: list[_Pair], birds: list[_Pair], corpus: Any, label_names: lis
     )
     page.text(f"Made by: hetero-xmodal demo --pairs {len(corpus)} --seed {seed}")
     return page
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _alt(pair: _Pair) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..counts import agreeing, counted
 from .options import examples, note, result_file, say
 
 app = typer.Typer()
@@ -111,8 +112,9 @@ def show(
     existing_file(corpus / "corpus.json", "corpus")
     result_file(out, ".html", ".htm")
     found = write(corpus, query, out, most=most, graphs=graphs)
-    alone, pairs = found.count - len(found.pairs), f"{len(found.pairs):,} {'pair' if len(found.pairs) == 1 else 'pairs'}"
-    say(f"found {pairs}" + (f", and {alone:,} images and sentences without a pair" if alone else ""))
+    alone, pairs = found.count - len(found.pairs), counted(len(found.pairs), "pair")
+    ones = agreeing(alone, "image or sentence", "images and sentences")
+    say(f"found {pairs}" + (f", and {alone:,} {ones} without a pair" if alone else ""))
     say(f"Look at the page: {out}")
 
 

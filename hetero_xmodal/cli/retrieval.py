@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..counts import counted
 from . import options as o
 from .options import examples, result_file, say
 
@@ -37,7 +38,10 @@ def index(
         model, data, out=out, split=split, size=size, half=half, workers=workers, engine=engine, scheduler=scheduler
     )  # fmt: skip
     precision = "half" if half else "single"
-    say(f"{len(made.images):,} images and {len(made.texts):,} sentences, width {made.width}, {precision} precision", f"wrote {out}")
+    say(
+        f"{counted(len(made.images), 'image')} and {counted(len(made.texts), 'sentence')}, width {made.width}, {precision} precision",
+        f"wrote {out}",
+    )
 
 
 @app.command(

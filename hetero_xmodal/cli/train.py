@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..counts import counted
 from . import options as o
 from .options import examples, note, say
 
@@ -288,7 +289,7 @@ def train_parts(
     _, about = learn(data, out=out, size=size, epochs=epochs, seed=seed)
     images = about["photographs"]
     say(
-        f"learned:    from {about['facts']:,} colours of parts in captions of {images:,} photograph{'s' if images != 1 else ''}",
+        f"learned:    from {about['facts']:,} colours of parts in captions of {counted(images, 'photograph')}",
         f'wrote {out}; try it with: hetero-xmodal manipulate PHOTO "the bird has red wings" --model {quote(str(out))} '
         "--detector nanodet --out DIR",
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..counts import counted
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class ManipulationPairs(Sequence):
         try:
             index = self._indices[index]
         except IndexError:
-            raise IndexError(f"{self.name} ({self.split}) has {len(self)} pairs, but pair {index} was asked for") from None
+            raise IndexError(f"{self.name} ({self.split}) has {counted(len(self), 'pair')}, but pair {index} was asked for") from None
         except TypeError:
             raise InputError(f"a pair is asked for by a whole number or a slice, found {index!r}") from None
         return self._make(index, self.seed)
@@ -129,7 +130,7 @@ class ManipulationPairs(Sequence):
         return ManipulationPairs(self.name, self.split, indices, self._make, seed=seed, classes=self.classes)
 
     def __repr__(self) -> str:
-        return f"<ManipulationPairs {self.name}, {self.split}: {len(self)} pairs>"
+        return f"<ManipulationPairs {self.name}, {self.split}: {counted(len(self), 'pair')}>"
 
 
 def check_kinds(name: str, kinds: tuple[str, ...] | None, default: tuple[str, ...], possible: tuple[str, ...]) -> tuple[str, ...]:

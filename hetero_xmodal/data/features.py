@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..counts import counted
 from ..deprecation import renamed_fields
 from ..errors import InputError, nearest
 from ..files import existing_file
@@ -116,7 +117,7 @@ class FeatureSet:
         (4, 2)
         """
         if self.val is not None:
-            raise InputError(f"{self.name} has a split val of {len(self.val)} pairs already")
+            raise InputError(f"{self.name} has a split val of {counted(len(self.val), 'pair')} already")
         if not 0 < size < len(self.train):
             raise InputError(f"{self.name}: cannot hold out {size} of {len(self.train)} training pairs; give a number in between")
         left = self.train.labels.sum(axis=0, dtype=np.int64)

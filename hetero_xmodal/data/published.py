@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..counts import LeftOut
 from ..errors import InputError, nearest
 from ..files import text_lines
 from ..scenes import SceneGraph, SceneObject
@@ -124,26 +125,23 @@ class Tally:
     where : how the notes begin.
 
     >>> tally = Tally("'d'")
-    >>> tally.add("boxes have no area", "a.jpg, box 3")
-    >>> tally.add("boxes have no area", "a.jpg, box 3")
+    >>> tally.add(LeftOut("box", "has", "have", "no area"), "a.jpg, box 3")
+    >>> tally.add(LeftOut("box", "has", "have", "no area"), "a.jpg, box 3")
     >>> tally.notes()
-    ("'d': 1 boxes have no area and are left out, the first is that of a.jpg, box 3",)
+    ("'d': 1 box has no area and is left out, the first is that of a.jpg, box 3",)
     """
 
     def __init__(self, where: str) -> None:
         self._where = where
-        self._seen: dict[str, dict[str, None]] = {}
+        self._seen: dict[LeftOut, dict[str, None]] = {}
 
-    def add(self, what: str, which: str) -> None:
+    def add(self, what: LeftOut, which: str) -> None:
         """Count *which*, left out because of *what*."""
         self._seen.setdefault(what, {})[which] = None
 
     def notes(self) -> tuple[str, ...]:
         """A sentence about each reason."""
-        return tuple(
-            f"{self._where}: {len(seen)} {what} and are left out, the first is that of {next(iter(seen))}"
-            for what, seen in self._seen.items()
-        )
+        return tuple(f"{self._where}: {what.told(len(seen))}, the first is that of {next(iter(seen))}" for what, seen in self._seen.items())
 
 
 def zeros_and_ones(path: Path, rows: int, columns: int = 1) -> np.ndarray:

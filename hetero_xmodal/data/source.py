@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..counts import agreeing, counted
 from ..errors import InputError, nearest
 from ..files import path_exists
 from ..scenes import check_characters
@@ -379,7 +380,7 @@ def check_captions(sentences: Sequence[str], where: str, names: Sequence[str] = 
     if empty:
         first = f"of image '{names[empty[0]]}'" if len(names) else f"number {empty[0]}"
         raise InputError(
-            f"{where}: {len(empty)} of {len(sentences)} captions {'is' if len(empty) == 1 else 'are'} empty, the first is one {first}; "
+            f"{where}: {len(empty)} of {len(sentences)} captions {agreeing(len(empty), 'is', 'are')} empty, the first is one {first}; "
             "write or remove them"
         )
 
@@ -401,11 +402,14 @@ def check_records(records: Sequence[Record], where: str) -> tuple[list[Record], 
     without = [record.id for record in read if not record.captions]
     kept = [record for record in read if record.captions]
     if not kept:
-        raise InputError(f"{where}: no image has a caption ({len(without)} images); there is nothing to learn from")
+        raise InputError(f"{where}: no image has a caption ({counted(len(without), 'image')}); there is nothing to learn from")
     check_captions([c for r in kept for c in r.texts()], where, [r.id for r in kept for _ in r.texts()])
     notes = []
     if spoilt:
-        notes.append(f"{where}: {len(spoilt)} captions cannot be kept as text and are left out, the first is one of image '{spoilt[0]}'")
+        notes.append(
+            f"{where}: {counted(len(spoilt), 'caption')} cannot be kept as text and "
+            f"{agreeing(len(spoilt), 'is', 'are')} left out, the first is one of image '{spoilt[0]}'"
+        )
     if without:
         verb = "image has no caption and is" if len(without) == 1 else "images have no caption and are"
         notes.append(f"{where}: {len(without)} of {len(read)} {verb} left out, the first is '{without[0]}'")

@@ -23,7 +23,7 @@ from ..baselines.editing import SIMSG, GraphEdit
 from ..graphs.synonyms import ATTRIBUTE_SAME
 from ..scenes import SceneGraph
 from .guard import EditStep, decide, find
-from .instructions import family_of
+from .instruction_phrases import family_of
 from .plans import plan_edit
 
 if TYPE_CHECKING:

@@ -7,11 +7,12 @@ bit, with a sentence that says why.
 >>> from hetero_xmodal.scenes import SceneGraph, SceneObject
 >>> image = SceneGraph(objects=[SceneObject("dog", ["red"], box=(6, 43, 24, 56))], size=(64, 64))
 >>> decide(image, "The dog is scarlet.").reason
-'the dog already is red, so the image was left as it is'
+'the dog already is red (the basic colour nearest to scarlet), so the image was left as it is'
 >>> decide(image, "Remove the umbrella.").reason
 'nothing that was found in the image is called umbrella, so the image was left as it is'
->>> decide(image, "Paint the dog azure.").steps[0].sentence
-'the dog is blue'
+>>> decision = decide(image, "Paint the dog azure.")
+>>> decision.steps[0].sentence, decision.notes
+('the dog is blue', ('azure is painted as blue, the nearest basic colour',))
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ from ..graphs.bridges import match_objects, name_similarity
 from ..graphs.synonyms import ATTRIBUTE_SAME
 from ..parsers import geometry
 from ..scenes import SceneGraph, SceneObject
-from .instructions import Request, family_of, parse_instruction
+from .instruction_phrases import clauses, family_of, noun_of, said_of
+from .instruction_words import FUNCTION_WORDS
+from .instructions import Request, parse_instruction
 
 if TYPE_CHECKING:
     from ..images import ImageLike
 
+_SAY = "say what colour or pattern an object is to have, or which one is to be removed, replaced or moved"
 _LEFT = "so the image was left as it is"
 _PARTS = ("crown", "breast", "belly", "wing", "beak")
 _PLURALS = {"wing": "wings"}
@@ -56,7 +60,7 @@ class Decision:
 
     steps : runs of the model, in order; empty where the image stays as it is
     reason : why it stays, or ``""``
-    notes : of a decision with steps, why parts of the instruction are left out
+    notes : of a decision with steps, why parts of the instruction are left out, and which colours are painted as others
     """
 
     steps: tuple[EditStep, ...]
@@ -64,7 +68,7 @@ class Decision:
     notes: tuple[str, ...] = ()
 
 
-def decide(image: SceneGraph | None, sentence: str) -> Decision:
+def decide(image: SceneGraph | None, sentence: str, *, known: Sequence[str] = ()) -> Decision:
     """Read *sentence* and compare it with the scene graph of the image.
 
     Parameters
@@ -72,14 +76,18 @@ def decide(image: SceneGraph | None, sentence: str) -> Decision:
     image : what a detector found, or an annotated scene graph; ``None`` where there is no detector for such images, so that only what the
         sentence says is looked at.
     sentence : the instruction.
+    known : words of the model; a colour with another name ("turquoise") is painted as the nearest basic one (blue), with a note.
 
     Returns
     -------
     the steps to run, in plain words, or the reason why there is nothing to do. An instruction in a form that is not known
-    (``free``, such as a whole caption) is one step with the sentence as it is.
+    (``free``, such as a whole caption) is one step with the sentence as it is, if the model knows its words.
     """
     requests = parse_instruction(sentence)
     if requests[0].kind == "free":
+        strange = _never_seen(sentence, known)
+        if strange and image is not None and _names_one(image, sentence):
+            return Decision((), reason=f"the model has never seen {strange}, and the form of the sentence is not known, {_LEFT}; {_SAY}")
         return Decision((EditStep(sentence, tuple(requests)),))
     doable: list[tuple[Request, tuple[int, ...]]] = []
     reasons: dict[Request, str] = {}
@@ -98,7 +106,36 @@ def decide(image: SceneGraph | None, sentence: str) -> Decision:
     ]
     steps = _steps(image, [(request, subjects) for request, subjects in doable if request in changed or request in kept])
     left_out = dict.fromkeys(reason for request, reason in reasons.items() if request not in kept)
-    return Decision(tuple(steps), notes=tuple(f"{reason}; this part was left out" for reason in left_out))
+    notes = [f"{reason}; this part was left out" for reason in left_out]
+    notes += [f"'{clause}' was not understood; this part was left out" for clause in _not_understood(sentence, requests)]
+    for value in dict.fromkeys(value for request in changed for value in request.values):
+        if (said := _other_name(value)) and not set(said.split()) <= set(known):
+            notes.append(f"{said} is painted as {value}, the nearest basic colour")
+    return Decision(tuple(steps), notes=tuple(notes))
+
+
+def _not_understood(sentence: str, requests: Sequence[Request]) -> list[str]:
+    """Clauses that no request comes from, but for those that say what stays."""
+    read = {request.text for request in requests}
+    return [clause for clause in clauses(sentence) if clause not in read and not re.match(r"(?:keep|leave|please|thanks?)\b", clause)]
+
+
+def _never_seen(sentence: str, known: Sequence[str]) -> str:
+    """The words of a sentence that are not among the *known* ones, quoted; ``""`` if nothing is known about what the model knows."""
+    strange = dict.fromkeys(word for word in re.findall(r"[a-z][a-z'-]*", sentence.lower()) if known and word not in known)
+    return ", ".join(f"'{word}'" for word in strange if word not in FUNCTION_WORDS)
+
+
+def _names_one(image: SceneGraph, sentence: str) -> bool:
+    """Whether the sentence names an object of the image; where it names none, models say so themselves."""
+    nouns = {noun_of(word)[0] for word in re.findall(r"[a-z-]+", sentence.lower())}
+    return any(thing.name.split()[-1] in nouns for thing in image.objects)
+
+
+def _other_name(value: str) -> str:
+    """What the instruction calls a colour, if it is no basic term: "turquoise"; else ``""``."""
+    said = said_of(value)
+    return said if said != value and family_of(value) == "colour" else ""
 
 
 def out_of_domain(data: str, image: ImageLike) -> str:
@@ -143,7 +180,9 @@ def _check(image: SceneGraph | None, request: Request) -> tuple[tuple[int, ...],
         left = tuple(k for k in subjects if not _fulfilled(image.objects[k], request.values))
         if not left or _one_already_is(image, request):
             name = " ".join([*request.of, request.target])
-            return subjects, f"{_ALREADY.format(name)} {' and '.join(request.values)}"
+            return subjects, f"{_ALREADY.format(name)} {' and '.join(map(_with_other_name, request.values))}"
+        if all(family_of(value) == "size" for value in request.values):
+            return subjects, f"the size of the {request.target} cannot be changed; colours and patterns can"
         return left, ""
     if request.kind == "move":
         return subjects, _move_reason(image, request, subjects[0])
@@ -157,6 +196,10 @@ def _one_already_is(image: SceneGraph, request: Request) -> bool:
     same = [thing for thing in _named(image, request.target) if set(request.of) <= _values(thing)]
     before = request.was and any(set(request.was) <= _values(thing) for thing in same)
     return not request.every and not before and any(_fulfilled(thing, request.values) for thing in same)
+
+
+def _with_other_name(value: str) -> str:
+    return f"{value} (the basic colour nearest to {said})" if (said := _other_name(value)) else value
 
 
 def _already_replaced(image: SceneGraph, request: Request, subject: int) -> bool:

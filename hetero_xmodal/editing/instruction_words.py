@@ -9,16 +9,17 @@ import re
 COLOURS: dict[str, tuple[str, ...]] = {
     "red": ("scarlet", "crimson", "ruby", "vermilion", "vermillion", "cherry", "cardinal", "carmine", "cerise", "maroon", "burgundy",
             "brick", "blood-red", "rust"),
-    "orange": ("tangerine", "apricot", "amber", "peach", "pumpkin", "coral", "carrot"),
-    "yellow": ("lemon", "golden", "gold", "canary", "mustard", "saffron", "ochre", "sunflower", "blond", "blonde"),
-    "green": ("emerald", "olive", "lime", "mint", "jade", "forest", "khaki", "moss", "sage", "chartreuse"),
+    "orange": ("tangerine", "apricot", "amber", "peach", "pumpkin", "coral", "carrot", "terracotta"),
+    "yellow": ("lemon", "golden", "gold", "canary", "mustard", "saffron", "ochre", "ocher", "sunflower", "blond", "blonde"),
+    "green": ("emerald", "olive", "lime", "mint", "jade", "forest", "khaki", "moss", "sage", "chartreuse", "seafoam", "viridian"),
     "blue": ("azure", "navy", "cobalt", "sapphire", "cerulean", "indigo", "sky-blue", "cyan", "turquoise", "teal", "aqua", "ultramarine",
-             "aquamarine"),
-    "purple": ("violet", "lilac", "lavender", "mauve", "plum", "magenta", "amethyst", "fuchsia"),
+             "aquamarine", "periwinkle"),
+    "purple": ("violet", "lilac", "lavender", "mauve", "plum", "magenta", "amethyst", "fuchsia", "aubergine", "mulberry"),
     "pink": ("rose", "rosy", "salmon", "blush"),
     "white": ("ivory", "snow-white", "cream", "pearl", "whitish", "snowy", "alabaster"),
     "black": ("ebony", "jet-black", "charcoal", "pitch-black", "sable", "onyx"),
-    "brown": ("chestnut", "chocolate", "tan", "beige", "umber", "hazel", "bronze", "mahogany", "sepia", "walnut", "copper"),
+    "brown": ("chestnut", "chocolate", "tan", "beige", "umber", "hazel", "bronze", "mahogany", "sepia", "walnut", "copper",
+              "taupe", "sienna"),
     "gray": ("grey", "silver", "ash", "ashen", "slate", "silvery"),
 }
 #: other values, by what excludes what
@@ -78,14 +79,14 @@ FUNCTION_WORDS = frozenset(
 #: what people say before the instruction itself
 POLITE = (
     r"(?:please|kindly|now|then|also|just|and|but|ok|okay|so|first|next|finally|let us|"
-    r"(?:can|could|would|will) (?:you|we)(?: please)?|i (?:would like|want|need|wish)(?: you)?(?: to)?(?: see| have)?|"
+    r"(?:can|could|would|will) (?:you|we)(?: please)?|i (?:would like|would prefer|want|need|wish|prefer)(?: you)?(?: to)?(?: see| have)?|"
     r"we (?:want|need)(?: to)?|you (?:should|must|may|have to)|try to|it would be nice if|make it so that|make it such that|"
     r"make sure(?: that)?|ensure(?: that)?|"
     r"i (?:want|would like) it so that)"
 )
 REMOVE = (
     r"(?:remove|delete|erase|get rid of|take away|take out|take off|cut out|cut|drop|eliminate|wipe out|clear away|hide|lose|"
-    r"do away with|throw out|discard)"
+    r"do away with|throw out|throw away|discard)"
 )
 GONE = r"(?:gone|missing|absent|removed|deleted|erased|taken away|away|not there|not here|not in the (?:image|picture|photo|scene))"
 PUT = r"(?:put|move|place|set|bring|shift|relocate|position|drag|push|lay)"

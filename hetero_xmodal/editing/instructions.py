@@ -26,14 +26,16 @@ refused       what cannot be painted: "the wings are not red" (which colour then
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from . import instruction_words as words
+from .instruction_phrases import Phrase, clauses, noun_of, phrase_of, phrases_of, said_of, values_of
+from .instruction_phrases import family_of as family_of
 
 #: characters; longer texts are descriptions, no instructions, and are not searched
 _LONGEST = 1_000
+_NO_CHANGE = "the sentence asks for no change"
 KINDS = ("attribute", "remove", "replace", "move", "refused", "free")
 
 
@@ -43,7 +45,7 @@ class Request:
 
     kind : one of :data:`KINDS`
     target : what is to change, a singular noun in the words of the data sets; ``""`` if the instruction names none
-    values : attributes it is to have, or of a replacement those of the new object
+    values : attributes it is to have, or of a replacement those of the new object; basic terms, see :class:`~.instruction_phrases.Value`
     was : attributes it has now, as the instruction says ("instead of yellow")
     new : replacement: the noun of the new object
     predicate, other : move: where to, such as ``"on"`` and ``"table"``
@@ -81,17 +83,6 @@ class Request:
         return f"{self.kind} {target}".rstrip() + (f": {after}" if after else "")
 
 
-@dataclass(frozen=True)
-class _Phrase:
-    """A noun phrase: noun (singular, data sets' word), its attributes, whether all are meant, what it is a part of."""
-
-    noun: str
-    values: tuple[str, ...] = ()
-    every: bool = False
-    plural: bool = False
-    owner: str = ""
-
-
 def parse_instruction(sentence: str) -> list[Request]:
     """The changes that *sentence* asks for, in its order; one ``free`` request if no form fits.
 
@@ -108,189 +99,9 @@ def parse_instruction(sentence: str) -> list[Request]:
     for clause in clauses(sentence) if len(sentence) <= _LONGEST else ():
         found = _requests(clause, requests)
         requests += [replace(request, text=clause) for request in found]
+    if any(request.kind not in ("refused", "free") for request in requests):  # "paint the wings red, but leave the tail"
+        requests = [request for request in requests if not request.reason.startswith(_NO_CHANGE)]
     return _without_contradictions(requests) or [Request("free", text=sentence)]
-
-
-# ---------------------------------------------------------------------------------------------- clauses
-
-_START = (
-    rf"(?=(?:{words.POLITE} )*(?:{words.REMOVE}|{words.PUT}|{words.COLOUR}|{words.CHANGE}|"
-    r"replace|swap|exchange|substitute|give|no|without|do not|"
-    rf"there (?:is|are|should)|use|add)\b|(?:the|its|his|her|their|this|that|all|both|a|an) (?:[\w'-]+ ){{1,4}}(?:{words.BE}|has|have)\b)"
-)
-_CUT = re.compile(
-    rf"\s*(?:[;.!]+\s+|,?\s+and then\s+|,\s+then\s+|\s+then\s+|,\s+(?:and|but)\s+{_START}|,\s+{_START}|\s+(?:and|but)\s+{_START})"
-)
-_EXPANDED = (
-    (r"\b(is|are|was|were|do|does|did|should|must|would|could|has|have)n't\b", r"\1 not"),
-    (r"\bcan't\b", "can not"), (r"\bwon't\b", "will not"),
-    (r"\bi'd\b", "i would"), (r"\bi'm\b", "i am"), (r"\bthere's\b", "there is"), (r"\bit's\b", "it is"), (r"\blet's\b", "let us"),
-    (r"\bno longer\b", "not"), (r"\bnot any ?more\b", "not"), (r"\bany ?more\b", ""), (r"\bcolou?red\b", ""), (r"\s+", " "),
-    (r"\b(?:rather than|in (?:the )?place of)\b", "instead of"),
-    (r"\bi would rather (?:have|see) (.+?) than (.+)", r"\1 instead of \2"),
-    (r"^(?:could|can|should|may|might|would) ((?:the|its|his|her|this|that|both|all) .+?) (?:be|become|turn) (.+)$", r"\1 be \2"),
-)  # fmt: skip
-
-
-#: Unicode's categories of what is no word: other and modifying symbols, formatting, private and unassigned characters
-_SIGNS = ("So", "Sk", "Cf", "Co", "Cn")
-
-
-def clauses(sentence: str) -> list[str]:
-    """The sentence in lower case, with short forms written out, cut where a new instruction begins.
-
-    >>> clauses("Don't touch the bird, remove the tree and make its wings red and black!")
-    ['do not touch the bird', 'remove the tree', 'make its wings red and black']
-    """
-    text = (
-        "".join(map(_readable, sentence))
-        .lower()
-        .replace("’", "'")
-        .replace("“", "")
-        .replace("”", "")
-        .replace('"', "")
-        .replace(":", " ")
-        .strip()
-    )
-    for pattern, form in _EXPANDED:
-        text = re.sub(pattern, form, text)
-    text = re.sub(r"\bnot (?:just )?([\w-]+),? but (?:rather )?([\w-]+)", r"\2 instead of \1", text)
-    text = re.sub(r"([\w-]+),? (?:and )?not ([\w-]+)(?=[.!;]|$)", _not_but, text)
-    pieces: list[str] = []
-    for part in _CUT.split(text):
-        piece = part.strip(" .!?,;:")
-        if piece and pieces and _only_named(pieces[-1]):
-            pieces[-1] += f" and {piece}"  # "the crown" and "the belly are red" are one clause
-        elif piece:
-            pieces.append(piece)
-    return pieces
-
-
-def _readable(character: str) -> str:
-    """A space in place of an emoji, an arrow, or a mark of direction or width, which are no words; other characters stay."""
-    return " " if character == "\ufe0f" or unicodedata.category(character) in _SIGNS or character == "→" else character
-
-
-def _not_but(found: re.Match[str]) -> str:
-    """ "white, not yellow" is white instead of yellow; "are not yellow" stays."""
-    return f"{found[1]} instead of {found[2]}" if _value(found[1]) and _value(found[2]) else found[0]
-
-
-def _only_named(clause: str) -> bool:
-    """Whether a clause only names things: "the crown"."""
-    return not re.match(r"(?:no|without)\b", clause) and bool(found := _phrases(clause)) and not any(phrase.values for phrase in found)
-
-
-# ---------------------------------------------------------------------------------------------- words
-
-
-def _value(word: str) -> str | None:
-    """The basic term of a word that is a colour, pattern, size or length; ``None`` for others.
-
-    >>> _value("scarlet"), _value("reddish"), _value("spotted"), _value("dog")
-    ('red', 'red', 'dotted', None)
-    """
-    word = word.strip()
-    if word.endswith("-ish"):
-        word = word[:-4]
-    if "-" in word and not any(word in names for family in words.FAMILIES.values() for names in family.values()):
-        word = word.rsplit("-", 1)[1]  # sky-blue, bluish-green
-    forms = [word]
-    if word.endswith("ish"):
-        forms += [word[:-3], word[:-3] + "e", word[:-4] if len(word) > 6 and word[-4] == word[-5] else word]
-    for form in forms:
-        for family in words.FAMILIES.values():
-            for basic, names in family.items():
-                if form == basic or form in names:
-                    return basic
-    return None
-
-
-def family_of(value: str) -> str:
-    """``"colour"``, ``"pattern"``, ``"size"`` or ``"length"`` of a basic term; ``""`` for others."""
-    return next((name for name, family in words.FAMILIES.items() if value in family), "")
-
-
-def _noun(word: str) -> tuple[str, bool]:
-    """Singular in the data sets' words, and whether *word* was a plural."""
-    singular = words.IRREGULAR.get(word)
-    if singular is None:
-        plural = len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is"))
-        singular = word
-        if plural:
-            singular = (
-                word[:-3] + "y" if word.endswith("ies") else word[:-2] if word.endswith(("ches", "shes", "xes", "sses")) else word[:-1]
-            )
-    return words.NOUNS.get(singular, singular), singular != word
-
-
-_DETERMINER = re.compile(
-    r"^(?P<every>all of the |all of its |all the |all its |all |every |each |both of the |both of its |both the |both its |both |any )?"
-    r"(?:the |a |an |this |that |these |those |its |his |her |their |my |your |our |some |one |two |three |single )*"
-)
-
-
-def _phrase(text: str) -> _Phrase | None:
-    """The noun phrase that *text* is, as a whole; ``None`` if it has no noun."""
-    text = re.sub(r"\s+(?:in|from|of) (?:the|this) (?:image|picture|photo|scene|photograph|background|foreground)$", "", text.strip(" ,"))
-    text = re.sub(r"^(?:the )?(?:colou?r|shade|pattern|size) of ", "", text)
-    text = re.sub(r"'s? (?:colou?r|shade|pattern|size)$", "", text)
-    owner = ""
-    of_owner = re.match(r"(.+?) (?:of|on) (?:the|this|that|its) ([\w-]+)$", text)
-    if of_owner and not of_owner[1].endswith(("top", "left", "right", "all", "both")):
-        text, owner = of_owner[1], _noun(of_owner[2])[0]
-    possessive = re.match(r"((?:the |this |that |a )?[\w-]+)'s? (.+)$", text)
-    if possessive:
-        owner, text = _noun(possessive[1].split()[-1])[0], f"its {possessive[2]}"
-    start = _DETERMINER.match(text)
-    every = bool(start and start["every"] and not start["every"].startswith("any"))
-    rest = [word for word in re.split(r"[\s,]+", text[start.end() :] if start else text) if word and word != "and"]
-    values, nouns = [], []
-    for word in rest:
-        value = _value(word)
-        if value and not nouns:
-            values.append(value)
-        elif word not in words.MODIFIERS or nouns:
-            nouns.append(word)
-    if not nouns and values and rest and rest[-1] not in values:  # "the rose" is a thing, although it is a name of pink
-        nouns, values = [rest[-1]], values[:-1]
-    if not nouns or len(nouns) > 3 or words.FUNCTION_WORDS.intersection(nouns):
-        return None
-    noun, plural = _noun(nouns[-1])
-    if len(nouns) > 1:  # "wing feathers" are wings, "traffic light" is one noun
-        noun = (
-            _noun(nouns[-2])[0] if noun == "bird" and nouns[-1] in ("feathers", "plumage") else " ".join([*nouns[:-1], _noun(nouns[-1])[0]])
-        )
-    return _Phrase(noun, tuple(values), every, plural, owner)
-
-
-def _phrases(text: str) -> list[_Phrase]:
-    """The noun phrases of a list: "the crown and the belly", "red wings, a blue crown and a black beak"."""
-    found: list[_Phrase] = []
-    for part in re.split(r",\s*(?:and\s+)?|\s+and\s+(?=(?:a|an|the|its|his|her|their|this|all|both)\s)|\s+as well as\s+", text):
-        phrase = _phrase(part)
-        halves = part.split(" and ")
-        if len(halves) == 2 and all(_phrase(half) for half in halves):  # "wings and belly", "red wings and black beak"
-            found += [one for half in halves if (one := _phrase(half))]
-        elif phrase is not None:
-            found.append(phrase)
-        else:
-            return []
-    return found
-
-
-def _values(text: str) -> tuple[str, ...] | None:
-    """The attributes that *text* lists and nothing else; ``None`` if there is another word."""
-    text = re.sub(r"\b(?:in colou?r|colou?r|instead|again|please|too|as well|now|one|ones|with a|in|a|an|the)\b", " ", text)
-    found = []
-    for word in re.split(r"[\s,]+", text):
-        if word in ("", "and", "or", "with") or word in words.MODIFIERS:
-            continue
-        value = _value(word)
-        if value is None:
-            return None
-        found.append(value)
-    return tuple(dict.fromkeys(found)) or None
 
 
 # ---------------------------------------------------------------------------------------------- forms
@@ -331,11 +142,11 @@ def _negated(clause: str, before: list[Request]) -> Iterator[Request]:
     clause = f"{unwanted[1]} be not {unwanted[2]}" if unwanted else clause
     clause = re.sub(rf"({words.BE}) (?:neither|anything but|any colou?r but|everything but)\b", r"\1 not", clause)
     found = re.match(r"not (.+)$", clause)
-    if found and (phrase := _phrase(found[1])) and phrase.values:
+    if found and (phrase := phrase_of(found[1])) and phrase.values:
         clause = f"the {phrase.noun} be not {' '.join(phrase.values)}"
     found = re.match(r"(?:do not|never|do never|avoid|should not|must not) (.+)", clause)
     if re.match(r"(?:keep|leave) ", clause) and not re.match(r"leave no ", clause):
-        yield _refused("", f"the sentence asks for no change ('{clause}'); say what should change")
+        yield _refused("", f"{_NO_CHANGE} ('{clause}'); say what should change")
     elif found:
         yield _refused("", f"the sentence says what not to do ('{clause}'); say what should change")
     if found or re.match(r"(?:keep|leave|there|here) ", clause):
@@ -344,7 +155,7 @@ def _negated(clause: str, before: list[Request]) -> Iterator[Request]:
         r"(.+?) (?:should|must|can|do|does|will) not (?:be|have|become) (.+)$", clause
     )
     if found and not re.fullmatch(r"(?:there|here|in the (?:image|picture|photo|scene))(?: .*)?", found[2]):
-        for phrase in _phrases(found[1]) or [_Phrase("")]:
+        for phrase in phrases_of(found[1]) or [Phrase("")]:
             what = f"the {found[1].removeprefix('the ')}" if phrase.noun else "it"
             they = "they" if phrase.plural else "it"
             yield _refused(phrase.noun, f"the sentence says what {what} should not be ({found[2]}); say what {they} should be")
@@ -354,7 +165,9 @@ def _removed(clause: str, before: list[Request]) -> Iterator[Request]:
     found = (
         re.match(rf"{words.REMOVE} (.+?)(?: away| out)?$", clause)
         or re.match(r"take (.+) (?:away|out|off)$", clause)
+        or re.match(r"(?:take|get) (.+) out of(?: (?:the|this) (?:image|picture|photo|scene))?$", clause)
         or re.match(r"(?:make|let) (.+) (?:disappear|vanish|go away)$", clause)
+        or re.match(r"(.+) (?:disappears?|vanish(?:es)?|goes away)$", clause)
         or re.match(rf"(.+?) (?:{words.BE}|has been|have been) {words.GONE}$", clause)
         or re.match(r"(.+) (?:should|must|has to|have to|needs to) (?:go|disappear|vanish|go away)$", clause)
         or re.match(r"(.+?) (?:is|are|should|must|shall) not (?:be )?(?:there|here|in the (?:image|picture|photo|scene))$", clause)
@@ -371,7 +184,7 @@ def _removed(clause: str, before: list[Request]) -> Iterator[Request]:
     )
     none = none or re.match(r"(?:i|we) do not (?:want|like|need)(?: to see| to have)? (?:any |a |an |the )?(.+)$", clause)
     none = none or re.match(r"there (?:is|are|should|must|shall|can) not (?:be )?(?:any |a |an )?(.+)$", clause)
-    for phrase in _phrases((found or none)[1]) if found or none else []:
+    for phrase in phrases_of((found or none)[1]) if found or none else []:
         if phrase.noun:
             # "no tree" wants none of them, "remove the tree" one
             every = phrase.every or phrase.plural or bool(none and re.match(r".*\b(?:no|any|not)\b", clause))
@@ -397,10 +210,10 @@ def _replaced(clause: str, before: list[Request]) -> Iterator[Request]:
         found = re.match(pattern, clause)
         if not found:
             continue
-        old, new = _phrase(found["old"]), _phrase(found["new"])
-        if old and new and _values(found["old"]) is None and not re.search(rf"\b(?:{words.BE}|{words.HAVE})\b", found["new"]):
+        old, new = phrase_of(found["old"]), phrase_of(found["new"])
+        if old and new and values_of(found["old"]) is None and not re.search(rf"\b(?:{words.BE}|{words.HAVE})\b", found["new"]):
             every = old.every or old.plural
-            if old.noun == new.noun and new.values:  # "a red wing instead of the yellow wing"
+            if new.noun in (old.noun, "one") and new.values:  # "a red wing instead of the yellow wing", "... into a red one"
                 yield Request("attribute", old.noun, new.values, was=old.values, every=old.every, owner=old.owner)
             elif old.noun != new.noun:
                 yield Request("replace", old.noun, new.values, new=new.noun, of=old.values, every=every, owner=old.owner)
@@ -419,7 +232,7 @@ def _moved(clause: str, before: list[Request]) -> Iterator[Request]:
         clause,
     )
     if found:
-        moved, other = _phrase(found[1]), _phrase(found[3])
+        moved, other = phrase_of(found[1]), phrase_of(found[3])
         if moved and other:
             yield Request("move", moved.noun, predicate=words.PLACES[found[2]], other=other.noun, of=moved.values, owner=moved.owner)
 
@@ -428,39 +241,55 @@ def _changed(clause: str, before: list[Request]) -> Iterator[Request]:
     """ "change the colour of the box (from red) to blue", "turn the wings blue"."""
     found = re.match(
         rf"(?:{words.CHANGE}|set|make) (?:the )?(?:colou?r |pattern |size |shade )(?:of )?(.+?)(?: from (.+?))? (?:in)?(?:to )(.+)$", clause
-    ) or re.match(rf"{words.CHANGE} (.+?)(?:'s?)?(?: colou?r| pattern| size)?(?: from (.+?))? (?:in)?to (.+)$", clause)
+    ) or re.match(
+        rf"(?:{words.CHANGE}|recolou?r|repaint) (.+?)(?:'s?)?(?: colou?r| pattern| size)?(?: from (.+?))? (?:in)?to (.+)$", clause
+    )
     if found:
-        values, was = _values(found[3]), _values(found[2]) if found[2] else ()
-        for phrase in _phrases(found[1]) if values else []:
+        values, was = values_of(found[3]), values_of(found[2]) if found[2] else ()
+        for phrase in phrases_of(found[1]) if values else []:
             yield _attribute(phrase, values or (), was or ())
 
 
 def _painted(clause: str, before: list[Request]) -> Iterator[Request]:
     """ "paint the wings and the belly red (instead of yellow)"."""
     found = re.match(rf"{words.COLOUR} (.+)$", clause)
-    if found:
-        yield from list(_things_and_values(found[1])) or _described(found[1])
+    if not found:
+        return
+    pronoun = re.match(r"(?:it|them|him|her) (.+)$", found[1])
+    values, last = values_of(pronoun[1]) if pronoun else None, _last_named(before)
+    if values and last:  # "a cat in place of the dog, and paint it black"
+        yield Request("attribute", last, values)
+        return
+    yield from list(_things_and_values(found[1])) or _described(found[1])
+
+
+def _last_named(before: list[Request]) -> str:
+    """What "it" is: the object of the last request, or what takes its place; ``""`` if there is none."""
+    return next((request.new or request.target for request in reversed(before) if request.target), "")
 
 
 def _things_and_values(text: str) -> Iterator[Request]:
     """ "the wings red", "the crown blue and the belly white": things followed by what they are to be."""
     text, _, old = text.partition(" instead of ")
-    was = _values(old) if old else ()
+    was = values_of(old) if old else ()
     tokens = text.split()
     for cut in range(1, len(tokens)):  # the longest run of values at the end
-        values = _values(" ".join(tokens[cut:]))
+        values = values_of(" ".join(tokens[cut:]))
         if values:
             head = " ".join(tokens[:cut])
-            inner = re.match(r"(.+?) and ((?:the|its|his|her|their|both|all) .+)$", head)
-            if inner and (first := list(_things_and_values(inner[1]))):  # each has a value of its own
-                yield from first
-                head = inner[2]
-            for phrase in _phrases(head):
+            for inner in reversed(list(re.finditer(r"(?:,? and |, )(?=(?:the|its|his|her|their|both|all) )", head))):
+                if first := list(_things_and_values(head[: inner.start()])):  # each has a value of its own
+                    yield from first
+                    head = head[inner.end() :]
+                    break
+            things = phrases_of(head)
+            for phrase in things:
                 yield _attribute(phrase, values, was or ())
-            return
+            if things:  # none in "the sky blue", where the sky is to be blue
+                return
 
 
-def _attribute(phrase: _Phrase, values: tuple[str, ...], was: tuple[str, ...] = ()) -> Request:
+def _attribute(phrase: Phrase, values: tuple[str, ...], was: tuple[str, ...] = ()) -> Request:
     return Request("attribute", phrase.noun, values, was, of=phrase.values, every=phrase.every, owner=phrase.owner)
 
 
@@ -468,17 +297,17 @@ def _given(clause: str, before: list[Request]) -> Iterator[Request]:
     """ "give the bird red wings", "add stripes to the box"."""
     found = re.match(r"give (it|him|her|them|(?:the|this|that|all the|both) [\w-]+(?: bird| dog)?) (.+)$", clause)
     if found:
-        owner = "" if found[1] in ("it", "him", "her", "them") else _noun(found[1].split()[-1])[0]
-        values = _values(found[2])
+        owner = "" if found[1] in ("it", "him", "her", "them") else noun_of(found[1].split()[-1])[0]
+        values = values_of(found[2])
         if values and owner:
             yield Request("attribute", owner, values)
             return
-        for phrase in _phrases(found[2]):
+        for phrase in phrases_of(found[2]):
             if phrase.values:
                 yield Request("attribute", phrase.noun, phrase.values, owner=owner or phrase.owner)
     found = re.match(r"add (.+) to (.+)$", clause)
-    if found and (values := _values(found[1])):
-        for phrase in _phrases(found[2]):
+    if found and (values := values_of(found[1])):
+        for phrase in phrases_of(found[2]):
             yield _attribute(phrase, values)
 
 
@@ -487,16 +316,21 @@ def _stated(clause: str, before: list[Request]) -> Iterator[Request]:
     found = re.match(rf"(.+?) (?:{words.BE})(?: now| to be)? (.+)$", clause)
     if not found:
         return
+    two = re.match(r"(.+?),? and ((?:the|its) .+)$", found[2])
+    second = list(_things_and_values(two[2])) if two and values_of(two[1]) else []
+    if two and second:  # "the wings are red and the tail blue"
+        yield from _stated(f"{found[1]} is {two[1]}", before)
+        yield from second
+        return
     state, _, old = found[2].partition(" instead of ")
-    values, was = _values(state), _values(old) if old else ()
+    values, was = values_of(state), values_of(old) if old else ()
     if values is None:
         return
     if found[1] in ("it", "they"):
-        last = next((request for request in reversed(before) if request.target), None)
-        if last is not None:
-            yield Request("attribute", last.new or last.target, values, was or ())
+        if last := _last_named(before):
+            yield Request("attribute", last, values, was or ())
         return
-    for phrase in _phrases(found[1]):
+    for phrase in phrases_of(found[1]):
         yield _attribute(phrase, values, was or ())
 
 
@@ -504,8 +338,8 @@ def _owned(clause: str, before: list[Request]) -> Iterator[Request]:
     """ "this bird has red wings and a black beak", "a bird with a short bill"."""
     found = re.match(rf"(?:there is |a picture of )?(.+?) (?:that |which |who )?{words.HAVE} (.+)$", clause)
     if found:
-        owner = _phrase(found[1])
-        for phrase in _phrases(found[2]) if owner or found[1] in ("it", "he", "she", "they") else []:
+        owner = phrase_of(found[1])
+        for phrase in phrases_of(found[2]) if owner or found[1] in ("it", "he", "she", "they") else []:
             if phrase.values:
                 yield Request("attribute", phrase.noun, phrase.values, owner=owner.noun if owner else "")
         if owner and owner.values:
@@ -518,9 +352,12 @@ def _named(clause: str, before: list[Request]) -> Iterator[Request]:
 
 
 def _described(text: str) -> Iterator[Request]:
-    for phrase in _phrases(text):
-        if phrase.values:
-            yield Request("attribute", phrase.noun, phrase.values, every=phrase.every, owner=phrase.owner)
+    """ "red wings and a blue crown", "a blue car instead of red"."""
+    text, _, old = text.partition(" instead of ")
+    was = values_of(old) if old else ()
+    for phrase in phrases_of(text):
+        if phrase.values and was is not None:
+            yield Request("attribute", phrase.noun, phrase.values, was, every=phrase.every, owner=phrase.owner)
 
 
 # ---------------------------------------------------------------------------------------------- contradictions
@@ -542,12 +379,12 @@ def _contradiction(request: Request, before: list[Request]) -> str:
     for family, members in words.FAMILIES.items():
         asked = [value for value in request.values if value in members]
         if len(asked) > 1:
-            return f"the sentence asks for {' and '.join(asked)} on the {name}; give one {family}"
+            return f"the sentence asks for {' and '.join(map(said_of, asked))} on the {name}; give one {family}"
         for other in before:
             if other.target == name and other.kind == "attribute" and other.owner == request.owner and other.of == request.of:
                 first = [value for value in other.values if value in members]
                 if asked and first and asked != first:
-                    return f"the sentence asks for {first[0]} and for {asked[0]} on the {name}; give one {family}"
+                    return f"the sentence asks for {said_of(first[0])} and for {said_of(asked[0])} on the {name}; give one {family}"
     if any(other.kind == "remove" and other.target == name for other in before):
         return f"the sentence removes the {name} and changes it; say one of the two"
     return ""

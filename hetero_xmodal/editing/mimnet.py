@@ -163,7 +163,7 @@ def decide_for_memory(network: MIMNet, images: list[Image.Image], sentences: lis
     scenes = iter(parse_images(inside, detector="world", progress=False) if inside and data.startswith("world/") else [None] * len(inside))
     decisions = []
     for reason, sentence in zip(outside, sentences, strict=True):
-        decision = Decision((), reason=reason) if reason else decide(next(scenes), sentence)
+        decision = Decision((), reason=reason) if reason else decide(next(scenes), sentence, known=network.vocab.get("words", ()))
         possible = tuple(step for step in decision.steps if step.requests[0].kind in ("attribute", "free"))
         if possible != decision.steps:
             note = "MIM-Net changes the appearance of objects, it does not remove, replace or move them; CAM's model 'scenes' does"

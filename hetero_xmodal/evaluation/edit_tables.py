@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..counts import counted
 from ..errors import InputError
 from ..pretrained import SHIPPED, find_model
 from .edit_figure import write_comparison
 from .evaluate import edited
-from .photo_tables import kind_of_data, some_pairs
+from .photo_tables import kind_of_data
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,50 +119,63 @@ def _together(*rows: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What a table is made of, beside the recipe's models; the fields are options of :func:`hetero_xmodal.table`."""
+
+    data: str
+    baselines: Mapping[str, Any] | str | Path | None
+    split: str
+    pairs: int
+    image_size: int
+    similarity: Path | None
+    figure: Path | None
+    inception: str | Path | None
+    alexnet: str | Path | None
+
+    def judge(self) -> Any:
+        """The model of ``train similarity``, or None."""
+        if self.similarity is None:
+            return None
+        from ..training.similarity import load_similarity
+
+        return load_similarity(self.similarity)
+
+    def trained(self) -> dict[str, Any]:
+        """Name -> baseline, of a mapping or a folder."""
+        if not isinstance(self.baselines, str | Path):
+            return dict(self.baselines or {})
+        from ..baselines.editing import load_baselines
+
+        return dict(load_baselines(self.baselines))
+
+    def only_of_photographs(self) -> None:
+        """Refuse networks that judge photographs only."""
+        for name, value in (("inception", self.inception), ("alexnet", self.alexnet)):
+            if value is not None:
+                raise InputError(f"{name} is '{value}', but images of the generated world are judged by its own network; leave it out")
+
+
 def _edit_table(
-    data: str,
-    methods: dict[str, Edit],
-    *,
-    baselines: Mapping[str, Any] | str | Path | None,
-    split: str,
-    pairs: int,
-    image_size: int,
-    similarity: Path | None,
-    inception: bool,
-    sentences: bool,
-    figure: Path | None,
-    note: Tell | None,
+    asked: _Asked, methods: dict[str, Edit], *, inception: bool, sentences: bool, note: Tell | None
 ) -> Iterator[tuple[str, pd.DataFrame, str]]:
     import pandas as pd
 
     from ..data.tasks.editing import load_pairs
 
-    judge = None
-    if similarity is not None:
-        from ..training.similarity import load_similarity
-
-        judge = load_similarity(similarity)
-    some = list(load_pairs(data, split, size=pairs, image_size=image_size))
-    methods = _together(methods, _baseline_rows(_baselines(baselines)))
+    judge = asked.judge()
+    some = list(load_pairs(asked.data, asked.split, size=asked.pairs, image_size=asked.image_size))
+    methods = _together(methods, _baseline_rows(asked.trained()))
     rows = {}
     for name, row in edit_rows(some, methods, inception=inception, similarity=judge):
         rows[name] = row if sentences else {key: value for key, value in row.items() if key not in _SENTENCE_COLUMNS}
         (note or _quiet)(f"{name}: edit accuracy {row['edit accuracy']:.4f}, kept {row['kept']:.4f}")
     frame = pd.DataFrame.from_dict(rows, orient="index")
     frame = frame[[*(c for c in frame.columns if c != SECONDS), *([SECONDS] if SECONDS in frame else [])]]
-    frame.attrs["pairs"] = f"{data}, {split}: {some_pairs(len(some))} of {image_size} pixels"
+    frame.attrs["pairs"] = f"{asked.data}, {asked.split}: {counted(len(some), 'pair')} of {asked.image_size} pixels"
     yield "edits", frame, f"{frame.attrs['pairs']}\n{frame.to_string(float_format='{:.4f}'.format, na_rep='')}"
-    if figure is not None:
-        write_comparison(figure, some, methods)
-
-
-def _baselines(given: Mapping[str, Any] | str | Path | None) -> dict[str, Any]:
-    """Name -> method, of a mapping or a folder."""
-    if not isinstance(given, str | Path):
-        return dict(given or {})
-    from ..baselines.editing import load_baselines
-
-    return dict(load_baselines(given))
+    if asked.figure is not None:
+        write_comparison(asked.figure, some, methods)
 
 
 def _baseline_rows(methods: Mapping[str, Any]) -> dict[str, Edit]:
@@ -195,46 +210,31 @@ def _reconstruct_edit(folder: Path) -> Edit:
     return lambda pairs: (reconstruct_pairs(model, pairs), None)
 
 
-def _only_on_photographs(inception: Any, alexnet: Any) -> None:
-    for name, value in (("inception", inception), ("alexnet", alexnet)):
-        if value is not None:
-            raise InputError(f"{name} is '{value}', but images of the generated world are judged by its own network; leave it out")
-
-
 def _photo_table(
-    recipe: str,
-    data: str,
-    methods: dict[str, Edit],
-    folders: Mapping[str, Path],
-    *,
-    baselines: Mapping[str, Any] | str | Path | None,
-    similarity: Path | None,
-    figure: Path | None,
-    **options: Any,
+    recipe: str, asked: _Asked, methods: dict[str, Edit], folders: Mapping[str, Path]
 ) -> Iterator[tuple[str, pd.DataFrame, str]]:
     from ..files import read_safetensors
     from .photo_tables import load_photo_pairs, photo_table
 
-    judge = None
-    if similarity is not None:
-        from ..training.similarity import load_similarity
-
-        judge = load_similarity(similarity)
+    judge, data = asked.judge(), asked.data
     sizes = {}
     for name, folder in folders.items():
         tensors, _ = read_safetensors(folder / "model.safetensors", "model weights")
         sizes[name] = sum(values.numel() for values in tensors.values())
-    for name, method in _baselines(baselines).items():
+    for name, method in asked.trained().items():
         if (kind_of_data(data) == "captions") == hasattr(method, "edit"):
             continue  # a caption of another image is no change of a scene graph, and who is given no region would see what is hidden
         new = {f"{name} (GT)": method.manipulate} if hasattr(method, "edit") else {name: method.manipulate}
         methods = _together(methods, new)
         sizes |= dict.fromkeys(new, sum(values.numel() for values in method.parameters()))
-    frame, quoted = photo_table(data, methods, recipe=recipe, parameters=sizes, similarity=judge, **options)
+    frame, quoted = photo_table(
+        data, methods, recipe=recipe, parameters=sizes, similarity=judge, split=asked.split, pairs=asked.pairs,
+        image_size=asked.image_size, inception=asked.inception, alexnet=asked.alexnet,
+    )  # fmt: skip
     shown = frame.astype(object).where(frame.notna(), "").to_string(float_format="{:.4f}".format)
     yield "edits", frame, f"{frame.attrs['pairs']}\n{shown}"
-    if figure is not None:
-        write_comparison(figure, load_photo_pairs(data, options["split"], options["pairs"], options["image_size"]), methods)
+    if asked.figure is not None:
+        write_comparison(asked.figure, load_photo_pairs(data, asked.split, asked.pairs, asked.image_size), methods)
     if quoted is not None:
         text = quoted.to_string(float_format="{:.3f}".format, na_rep="")
         yield "quoted", quoted, f"\nthe paper's own numbers on this data set, whole and with other networks\n{text}"
@@ -270,19 +270,17 @@ def cam_table(
     InputError
         If there is no model for these data, or networks are named that judge photographs only.
     """
-    found, judge = _named(models, "cam", data, "CAM"), _similarity(similarity)
+    found = _named(models, "cam", data, "CAM")
+    asked = _Asked(
+        data=data, baselines=baselines, split=split, pairs=pairs, image_size=image_size, similarity=_similarity(similarity), figure=figure,
+        inception=inception, alexnet=alexnet,
+    )  # fmt: skip
     if kind_of_data(data) != "world":
         making = _reconstruct_edit if kind_of_data(data) == "hidden" else partial(_cam_edit, scenes="true")
-        return _photo_table(
-            "cam", data, {name: making(folder) for name, folder in found.items()}, found, baselines=baselines, split=split, pairs=pairs,
-            image_size=image_size, similarity=judge, inception=inception, alexnet=alexnet, figure=figure,
-        )  # fmt: skip
-    _only_on_photographs(inception, alexnet)
+        return _photo_table("cam", asked, {name: making(folder) for name, folder in found.items()}, found)
+    asked.only_of_photographs()
     methods = {name: _cam_edit(folder, scenes) for name, folder in found.items()}
-    return _edit_table(
-        data, methods, baselines=baselines, split=split, pairs=pairs, image_size=image_size, similarity=judge, inception=False,
-        sentences=True, figure=figure, note=note,
-    )  # fmt: skip
+    return _edit_table(asked, methods, inception=False, sentences=True, note=note)
 
 
 def mimnet_table(
@@ -309,20 +307,17 @@ def mimnet_table(
         If there is no model or no table for these data, or networks are named that judge photographs only.
     """
     others, found = _named(cam, "cam", data, "CAM") if cam else {}, _named(models, "mimnet", data, "MIM-Net")
-    judge = _similarity(similarity)
+    asked = _Asked(
+        data=data, baselines=baselines, split=split, pairs=pairs, image_size=image_size, similarity=_similarity(similarity), figure=figure,
+        inception=inception, alexnet=alexnet,
+    )  # fmt: skip
     if kind_of_data(data) == "hidden":
         raise InputError(f"MIM-Net reconstructs no hidden region, so there is no table of it on '{data}'; give cub:FOLDER or another set")
-    if kind_of_data(data) == "captions":
-        edits = {name: _cam_edit(folder, "true") for name, folder in others.items()}
-        edits = _together(edits, {name: _memory_edit(folder) for name, folder in found.items()})
-        return _photo_table(
-            "mimnet", data, edits, others | found, baselines=baselines, split=split, pairs=pairs, image_size=image_size, similarity=judge,
-            inception=inception, alexnet=alexnet, figure=figure,
-        )  # fmt: skip
-    _only_on_photographs(inception, alexnet)
-    methods = {name: _cam_edit(folder) for name, folder in others.items()}
+    photographs = kind_of_data(data) == "captions"
+    if not photographs:
+        asked.only_of_photographs()
+    methods = {name: _cam_edit(folder, "true" if photographs else "detector") for name, folder in others.items()}
     methods = _together(methods, {name: _memory_edit(folder) for name, folder in found.items()})
-    return _edit_table(
-        data, methods, baselines=baselines, split=split, pairs=pairs, image_size=image_size, similarity=judge, inception=True,
-        sentences=False, figure=figure, note=note,
-    )  # fmt: skip
+    if photographs:
+        return _photo_table("mimnet", asked, methods, others | found)
+    return _edit_table(asked, methods, inception=True, sentences=False, note=note)

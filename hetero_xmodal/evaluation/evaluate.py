@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..checks import check_choice, check_count
 from ..control_names import CONTROLS, check_control
+from ..counts import counted
 from ..data.registry import check_data
 from ..data.source import SPLITS, split_name
 from ..errors import InputError, nearest
 from ..pretrained import SHIPPED, find_model
 from ..training.options import call_with, check_network, check_world_size
-from .photo_tables import some_pairs
 
 if TYPE_CHECKING:
     from .results import Evaluation
@@ -189,7 +189,7 @@ def _dagnn(folder: Path, data: str, *, size: int | None = None, network: str | N
         per_query[f"mAP {name}"] = PerQuery(value.per_query, queries)
     scores["mAP mean"] = sum(scores.values()) / 2
     shown = ", ".join(f"{name.removeprefix('mAP ').replace('_', ' ')} {value:.4f}" for name, value in scores.items())
-    text = f"pairs: {len(pairs)}; {pairs.labels.shape[1]} labels\nmAP over all ranks: {shown}"
+    text = f"pairs: {len(pairs)}; {counted(pairs.labels.shape[1], 'label')}\nmAP over all ranks: {shown}"
     return _made("dagnn", folder, {"data": data, "size": size}, scores, per_query, text)
 
 
@@ -281,7 +281,10 @@ def _swaps(folder: Path, model: Any, data: str, size: int, control: str | None, 
         some = [swap for swap, yes in zip(made.swaps, chosen, strict=True) if yes]
         scores[kind] = float(hits[chosen].mean())
         per_query[kind] = PerQuery(hits[chosen], queries_digest([swap.item.id for swap in some], [swap.caption for swap in some]))
-    lines = [f"{data}: {len(hits)} captions of {size} test images, each beside itself after one exchange; 0.5 is chance{_told(control)}"]
+    lines = [
+        f"{data}: {counted(len(hits), 'caption')} of {counted(size, 'test image')}, "
+        f"each beside itself after one exchange; 0.5 is chance{_told(control)}"
+    ]
     lines += [f"  {kind:<10} {value:.3f}  ({int((made.kinds == kind).sum())})" for kind, value in scores.items()]
     return _made(model.recipe_name, folder, settings, scores, per_query, "\n".join(lines))
 
@@ -323,7 +326,7 @@ def _edits(
         for name, score in (("Sim", found.sim), ("Diff", found.diff), ("MP", found.mp)):
             scores[name] = float(score)
             per_query[name] = PerQuery(score.per_image.double().numpy(), queries, higher=name != "Diff")
-    head = f"{settings['data']}, {settings['split']}: {some_pairs(len(pairs))} of {settings['image_size']} pixels"
+    head = f"{settings['data']}, {settings['split']}: {counted(len(pairs), 'pair')} of {settings['image_size']} pixels"
     lines = [head + _told(settings.get("control"))]
     lines += [f"  {name:<16} {value:.4f}" + (f"   ({kinds})" if name == "edit accuracy" else "") for name, value in scores.items()]
     return _made(recipe, folder, settings, scores, per_query, "\n".join(lines))

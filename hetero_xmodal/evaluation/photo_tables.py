@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..counts import counted
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -47,11 +48,6 @@ Edit = Callable[[list], tuple[list, "list[str] | None"]]
 def kind_of_data(data: str) -> str:
     """``"world"``, ``"hidden"`` (Visual Genome: reconstruction) or ``"captions"`` (captions of other images)."""
     return "world" if data.startswith("world/") else "hidden" if data.startswith("vg:") else "captions"
-
-
-def some_pairs(count: int) -> str:
-    """``"1 pair"``, ``"2 pairs"``."""
-    return f"{count} pair{'s' * (count != 1)}"
 
 
 def judging_network(inception: str | Path | None = None) -> FeatureExtractor:
@@ -221,6 +217,6 @@ def photo_table(
     frame = pd.DataFrame.from_dict(rows, orient="index")
     if "parameters" in frame:
         frame["parameters"] = frame["parameters"].astype("Int64")  # the control has none
-    frame.attrs["pairs"] = f"{data}, {split}: {some_pairs(len(some))} of {image_size} pixels"
+    frame.attrs["pairs"] = f"{data}, {split}: {counted(len(some), 'pair')} of {image_size} pixels"
     quoted = QUOTED.get(f"{recipe} {data.partition(':')[0]}")
     return frame, None if quoted is None else pd.DataFrame.from_dict(quoted, orient="index")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..checks import check_sentence, check_unused
+from ..counts import counted
 from ..csv_text import csv_of
 from ..errors import InputError, nearest
 from ..files import FolderKind, Saved, write_text
@@ -101,9 +102,9 @@ class EdgeWeights(Saved):
         lines = []
         for (part, number, step, weighing), rows in self.frame.groupby(["part", "number", "step", "weighing"], sort=False):
             if weighing == "1":
-                lines.append(f"{part} {number}: {step}; {len(rows)} edges, all of weight 1")
+                lines.append(f"{part} {number}: {step}; {counted(len(rows), 'edge')}, all of weight 1")
                 continue
-            lines.append(f"{part} {number}: {step}; weight {weighing}; {len(rows)} edges")
+            lines.append(f"{part} {number}: {step}; weight {weighing}; {counted(len(rows), 'edge')}")
             if rows["destination_type"].iloc[0].endswith("patch"):  # places of the image: too many to list, the figure shows them as maps
                 parts = rows.groupby("source", sort=False)["weight"].agg(["mean", "max"]).sort_values("mean", ascending=False)
                 lines += [f"    {name}: mean over places {mean:.3f}, largest {most:.3f}" for name, mean, most in parts.itertuples()][

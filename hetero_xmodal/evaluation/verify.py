@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..counts import agreeing, counted
 from ..errors import InputError
 from ..files import MANIFEST, BlockHashes, check_files, file_or_folder, files_below, is_whole_archive, read_json, read_manifest
 from ..pretrained import find_model
@@ -80,7 +81,7 @@ def _compared(path: Path) -> list[str]:
         return [f"no {MANIFEST}: there is nothing to compare the files with"]
     others = sorted(set(files_below(path)) - {MANIFEST, *manifest.files})
     more = [f"not listed in {MANIFEST} and not compared: {', '.join(others[:5])}{', ...' if len(others) > 5 else ''}"] if others else []
-    return [f"{len(manifest.files)} files as listed in {MANIFEST}, SHA-256 compared", *more]
+    return [f"{counted(len(manifest.files), 'file')} as listed in {MANIFEST}, SHA-256 compared", *more]
 
 
 def _features(path: Path) -> str:
@@ -160,7 +161,7 @@ def _model_or_run(path: Path) -> list[str]:
             rows = pd.read_csv(path / "metrics.csv")
         except ValueError as error:  # pandas' own errors are ValueErrors
             raise InputError(f"metrics '{path / 'metrics.csv'}' are not readable as a table ({error}); the run is damaged") from None
-        about.append(f"{len(rows)} epochs")
+        about.append(counted(len(rows), "epoch"))
     for file in sorted((path / "checkpoints").glob("*.ckpt")):
         _checkpoint(file, path)
         about.append(f"checkpoint {file.name}")
@@ -209,7 +210,11 @@ def _index(path: Path) -> list[str]:
         if not bool(torch.isfinite(getattr(index, name)).all()):
             raise InputError(f"index '{path}': the embeddings of the {name} hold NaN or infinity; make the index again")
     made_by = index.made_by.get("recipe", "an unknown")
-    return [f"{len(index.images):,} images and {len(index.texts):,} sentences, width {index.width}, made by a {made_by} model", *compared]
+    return [
+        f"{counted(len(index.images), 'image')} and {counted(len(index.texts), 'sentence')}, width {index.width}, "
+        f"made by a {made_by} model",
+        *compared,
+    ]
 
 
 def _detector(path: Path) -> list[str]:
@@ -220,8 +225,9 @@ def _detector(path: Path) -> list[str]:
     if checkpoint.exists() and not is_whole_archive(checkpoint):
         raise InputError(f"checkpoint '{checkpoint}' is damaged; the training cannot be resumed from it")
     detector = WorldDetector(path / "world_detector.safetensors")
-    steps = read_json(path / "world_detector.json", "detector").get("training", {}).get("steps", "unknown")
-    return [f"{len(detector.config.classes)} classes, {steps} training steps", *compared]
+    steps = read_json(path / "world_detector.json", "detector").get("training", {}).get("steps")
+    trained = counted(steps, "training step") if isinstance(steps, int) else "an unknown number of training steps"
+    return [f"{counted(len(detector.config.classes), 'class')}, {trained}", *compared]
 
 
 def _graph(path: Path) -> list[str]:
@@ -230,7 +236,7 @@ def _graph(path: Path) -> list[str]:
     compared = _compared(path)
     graph = load_graph(path)
     counts = ", ".join(f"{graph.num_nodes(t)} {t}" for t in graph.ntypes if graph.num_nodes(t))
-    return [f"{counts} nodes, {graph.num_edges()} edges", *compared]
+    return [f"{counts} nodes, {counted(graph.num_edges(), 'edge')}", *compared]
 
 
 def _data(path: Path) -> list[str]:
@@ -240,7 +246,7 @@ def _data(path: Path) -> list[str]:
     if not report.ok:
         more = f" (and {len(report.problems) - 1} more)" if len(report.problems) > 1 else ""
         raise InputError(f"data set '{path}' is not as it should be: {report.problems[0]}{more}")
-    return [f"{report.checked} files and items checked"]
+    return [f"{report.checked:,} {agreeing(report.checked, 'file or item', 'files and items')} checked"]
 
 
 _FEATURES = ".safetensors"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..counts import agreeing, counted
 from ..errors import InputError
 from ..files import atomic_folder, existing_file, replaceable_folder
 from .files import EXPLORER_FOLDER, Contents
@@ -61,7 +62,10 @@ def explore(
     with atomic_folder(out, EXPLORER_FOLDER) as folder:
         missing = made.write(folder, weights=weights)
     if missing:
-        warnings.warn(f"{missing} images cannot be read, and their places on the page stay empty", stacklevel=2)
+        warnings.warn(
+            f"{counted(missing, 'image')} cannot be read, and {agreeing(missing, 'its place', 'their places')} on the page stay empty",
+            stacklevel=2,
+        )
     return Path(out) / "index.html"
 
 

@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..counts import agreeing, counted
 from ..errors import InputError
 from ..files import check_writable, existing_file, write_text
 from .search import Facts, Found, parse_query
@@ -76,7 +77,7 @@ def _page(corpus: GraphCorpus, query: str, found: Found, most: int, graphs: int)
         drawn = _drawing(corpus, pair) if k < graphs and pair is not None else ""
         cards.append(card.html(_address(data, "jpeg"), found.names, more=drawn))
     if unread:
-        what = "1 image cannot be read, and its place" if unread == 1 else f"{unread} images cannot be read, and their places"
+        what = f"{counted(unread, 'image')} cannot be read, and {agreeing(unread, 'its place', 'their places')}"
         warnings.warn(f"{what} on the page {'stays' if unread == 1 else 'stay'} empty", stacklevel=3)
     left_out = f" The first {len(examples)} are shown, each image once." if found.count > len(examples) else ""
     told = f"{_counted(found)}.{left_out}"
@@ -96,8 +97,8 @@ def _examples(corpus: GraphCorpus, found: Found, most: int) -> list[tuple[str, i
 
 
 def _counted(found: Found) -> str:
-    parts = [f"{len(found.pairs):,} {'pair' if len(found.pairs) == 1 else 'pairs'}", f"{len(found.images):,} images without a sentence"]
-    parts.append(f"{len(found.sentences):,} sentences without an image")
+    parts = [counted(len(found.pairs), "pair"), f"{counted(len(found.images), 'image')} without a sentence"]
+    parts.append(f"{counted(len(found.sentences), 'sentence')} without an image")
     return "Found: " + ", ".join(part for part in parts if not part.startswith("0 ")) if found.count else "Nothing was found"
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ..counts import counted
 from ..errors import InputError, nearest
 from ..schema import Relation
 from .corpus_data import CorpusData, owner_name, owner_part, renumbered
@@ -181,8 +182,8 @@ class CorpusTables:
             rows = None if view is None else getattr(view, owner_part(name))
             counts[name] = int(offsets[-1] if rows is None else (offsets[rows + 1] - offsets[rows]).sum())
         nodes = ", ".join(f"{n} {t}" for t, n in counts.items())
-        stored = f" ({self.num_images} images, {self.num_sentences} sentences)" if self.kind == "pair" else ""
-        return f"<GraphCorpus of {len(self)} {self.kind} graphs{stored}: {nodes} nodes>"
+        stored = f" ({counted(self.num_images, 'image')}, {counted(self.num_sentences, 'sentence')})" if self.kind == "pair" else ""
+        return f"<GraphCorpus of {counted(len(self), f'{self.kind} graph')}{stored}: {nodes} nodes>"
 
     # ------------------------------------------------------------------------------------------ internals
 

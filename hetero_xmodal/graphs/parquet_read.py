@@ -6,7 +6,7 @@
 >>> folder = pathlib.Path(tempfile.mkdtemp()) / "tables"
 >>> _ = corpus.to_parquet(folder)
 >>> read_parquet(folder)
-<GraphCorpus of 1 pair graphs (1 images, 1 sentences): 1 visual, 1 word, 2 bridge, 0 label nodes>
+<GraphCorpus of 1 pair graph (1 image, 1 sentence): 1 visual, 1 word, 2 bridge, 0 label nodes>
 """
 
 from __future__ import annotations

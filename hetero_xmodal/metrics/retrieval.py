@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..counts import counted
 from ..errors import InputError, nearest
 from .arrays import as_bool, embedding_matrix, is_count, label_matrix, matrix, owners, unit_rows
 from .ranking import average_precision_of_rows, rank_block
@@ -284,7 +285,9 @@ class RecallResult(dict):
         return np.where(np.isnan(ranks), np.nan, ranks <= k)  # NaN <= k is False, a miss, but these are no queries
 
     def __str__(self) -> str:
-        lines = [f"protocol {self['protocol']}: {self['images']} images, {self['captions']} captions, ties: {self['ties']}"]
+        lines = [
+            f"protocol {self['protocol']}: {counted(self['images'], 'image')}, {counted(self['captions'], 'caption')}, ties: {self['ties']}"
+        ]
         for direction in ("image_to_text", "text_to_image"):
             recalls = "  ".join(f"R@{k} {value:6.2f}" for k, value in self[direction].items())
             lines.append(f"{direction}  {recalls}  median rank {self['median_rank'][direction]:g}")

@@ -18,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ..counts import agreeing, counted
 from ..errors import InputError, MissingPackageError, nearest
 from ..files import path_exists
 from ..scenes import SceneGraph, Token, check_characters
@@ -212,7 +213,9 @@ def parse_sentences(
             problems.append(str(error))
     if problems:
         shown = "; ".join(problems[:5]) + ("; ..." if len(problems) > 5 else "")
-        warnings.warn(f"{len(problems)} of {len(texts)} sentences were skipped: {shown}", stacklevel=2)
+        warnings.warn(
+            f"{len(problems)} of {counted(len(texts), 'sentence')} {agreeing(len(problems), 'was', 'were')} skipped: {shown}", stacklevel=2
+        )
     parser = load_parser(model)
     scenes: list[SceneGraph | None] = [None] * len(texts)
     pairs = _parse(((i, texts[i]) for i in good), parser, batch_size=batch_size, cache=cache)

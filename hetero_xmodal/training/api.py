@@ -25,6 +25,7 @@ from typing import Any
 
 from ..checks import check_count, check_seed
 from ..configs import config_with
+from ..counts import counted
 from ..data.registry import check_data
 from ..errors import InputError, nearest
 from ..files import existing_file, replaceable_folder
@@ -243,7 +244,7 @@ def load_pairs_and_vectors(
 def count_pairs(pairs: Any) -> str:
     """``"54 train, 6 val, 60 test; 3 labels"``."""
     counts = ", ".join(f"{len(getattr(pairs.features, split))} {split}" for split in ("train", "val", "test"))
-    return f"{counts}; {len(pairs.vocab['labels'])} labels"
+    return f"{counts}; {counted(len(pairs.vocab['labels']), 'label')}"
 
 
 def _start(start: str | Path | None, recipe: str) -> Path | None:

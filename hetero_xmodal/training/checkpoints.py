@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 
+from ..counts import counted
 from ..errors import InputError
 from ..files import atomic_path, is_whole_archive, read_json
 from .run_folder import CONFIG, DATA, LOCK, is_leftover
@@ -175,7 +176,7 @@ def last_checkpoint(out: str | Path, *, epochs: int | None = None) -> Path | Non
         os.replace(previous, last)
     check_own(last, found, out)
     if epochs is not None and found["epoch"] + 1 > epochs:
-        raise InputError(f"run '{out}' has had {found['epoch'] + 1} epochs already, and epochs is {epochs}; give more")
+        raise InputError(f"run '{out}' has had {counted(found['epoch'] + 1, 'epoch')} already, and epochs is {epochs}; give more")
     chosen = read_checkpoint(best)
     if chosen is None:
         state = "damaged" if best.exists() else "missing"

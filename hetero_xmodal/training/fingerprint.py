@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..counts import agreeing
+
 if TYPE_CHECKING:
     from ..data.tasks.matching import MatchingData, Split
     from ..data.tasks.retrieval import RetrievalData
@@ -70,7 +72,7 @@ def _split_difference(before: Mapping[str, Sequence[str]], after: Mapping[str, S
     for part in before.keys() & after.keys() - {"ids"}:
         changed = [id for id, a, b in zip(new, before[part], after[part], strict=True) if a != b]
         if changed:
-            verb = "has" if len(changed) == 1 else "have"
+            verb = agreeing(len(changed), "has", "have")
             return f"{len(changed)} of {len(new)} items of {where} {verb} other {part}, the first is '{changed[0]}'"
     return None
 
@@ -135,6 +137,10 @@ def of_editing(train: ManipulationData, val: ManipulationData) -> dict[str, dict
         sentences: list[list[str]] = [[] for _ in data.images]
         for image, sentence in zip(data.image.tolist(), data.corpus.sentences, strict=True):
             sentences[image].append(sentence)
-        regions = zip(data.boxes.tolist(), data.names.tolist(), data.values.tolist(), strict=True)
+        rows = [data.boxes.tolist(), data.names.tolist(), data.values.tolist()]
+        if data.masks is not None and data.mask_of is not None:  # a mask by its area
+            areas = np.append(data.masks.numpy().sum((1, 2), dtype=np.int64), -1)
+            rows.append(areas[data.mask_of.numpy()].tolist())
+        regions = zip(*rows, strict=True)
         out[name] = split_fingerprint(range(len(data.images)), images=data.images.numpy(), sentences=sentences, regions=regions)
     return out

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..counts import counted
 from ..data.registry import data_folders
 from .options import check_settings, split_sizes
 from .trained_run import Tell, TrainedRun, check_fit, teller
@@ -113,4 +114,4 @@ def check_inputs(images: str | None, texts: str, *, detector: str | None = None,
 
 def count_captions(split: Any) -> str:
     """``"200 images, 1,000 captions"``."""
-    return f"{len(split.regions):,} images, {len(split):,} captions"
+    return f"{counted(len(split.regions), 'image')}, {counted(len(split), 'caption')}"

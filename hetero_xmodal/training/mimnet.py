@@ -170,6 +170,8 @@ def with_boundaries(data: ManipulationData, size: int) -> ManipulationData:
     return replace(
         data,
         owner=None,
+        masks=None,
+        mask_of=None,
         images=torch.cat(images + edges).round().byte(),
         boxes=data.boxes.repeat(2, 1, 1),
         names=data.names.repeat(2, 1),

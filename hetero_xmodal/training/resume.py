@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import torch
 
 from ..configs import config_to_dict
+from ..counts import counted
 from ..errors import InputError
 from ..files import read_json, write_json
 from .fingerprint import Fingerprint, difference
@@ -84,7 +85,7 @@ def run_threads(out: str | Path, *, resume: bool) -> Iterator[None]:
     if not isinstance(first, int) or first < 1 or first == usual:
         yield
         return
-    warnings.warn(f"the run was started with {first} thread{'s' * (first > 1)}, on which its weights depend, and goes on so", stacklevel=3)
+    warnings.warn(f"the run was started with {counted(first, 'thread')}, on which its weights depend, and goes on so", stacklevel=3)
     torch.set_num_threads(first)
     try:
         yield

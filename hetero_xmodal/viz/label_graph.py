@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from .. import schema
+from ..counts import counted
 from ..errors import InputError
 from ..validation import validate
 from .canvas import Drawing, Sheet, fit
@@ -48,7 +49,7 @@ def draw_label_graph(graph: dgl.DGLGraph, *, max_labels: int = 30) -> Drawing:
     edges = [(place[s], place[t], p) for s, t, p in edges if s in place and t in place]
 
     sheet = Sheet(10.5, 5.4)
-    title = f"label graph: {len(names)} labels, {graph.num_edges()} edges"
+    title = f"label graph: {counted(len(names), 'label')}, {counted(graph.num_edges(), 'edge')}"
     title += f" ({len(shown)} labels drawn)" if len(shown) < len(names) else ""
     sheet.text(0.15, 0.25, title, size=10.5, style="italic")
     strongest = _strongest(edges)

@@ -115,7 +115,7 @@ def test_images_the_model_learned_from_are_left_out_and_counted(trained, capsys,
     capsys.readouterr()
     assert run(["evaluate", "algr", "--data", f"coco:{folder}", "--model", str(trained)]) == 0
     shown = capsys.readouterr()
-    assert "1 of 2 images" in shown.err and shown.err.startswith("note: ") and "1 images, 1 captions" in shown.out
+    assert "1 of 2 images" in shown.err and shown.err.startswith("note: ") and "1 image, 1 caption" in shown.out
 
 
 def test_an_index_answers_as_the_search_without_one(trained, photos, tmp_path, capsys):

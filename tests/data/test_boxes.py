@@ -110,7 +110,7 @@ def test_a_box_without_area_is_left_out_and_counted(tmp_path):
     boxes = [{"image_id": 1, "category_id": 1, "bbox": box} for box in (BOX, [3, 5, 0, 4])]
     source = open_source(coco(tmp_path / "d", annotations=boxes))
     assert [o.box for o in source.items()[0].scene.objects] == [(3, 5, 9, 9)]
-    assert "1 boxes have no area and are left out" in source.notes[0]
+    assert "1 box has no area and is left out" in source.notes[0]
 
 
 @pytest.mark.parametrize("attributes", [[None, "red", ""], ["red"]])
@@ -267,4 +267,4 @@ def test_a_box_that_cannot_be_is_named(tmp_path, boxes, message):
 def test_a_box_of_no_area_is_counted(tmp_path):
     source = open_source(cub(tmp_path, [(300, 200)] * 2, ["10 20 0 40", "10 20 30 40"]))
     assert [item.scene is None for item in source.items("all")] == [True, False]
-    assert "1 boxes have no area and are left out" in source.notes[0]
+    assert "1 box has no area and is left out" in source.notes[0]

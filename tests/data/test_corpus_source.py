@@ -72,5 +72,5 @@ def test_the_patches_of_a_grid_are_no_scene_graph_and_no_file_is_no_image(both, 
     with pytest.raises(InputError, match="gives no images and no scene graphs .only where it knows the files .*; cam needs"):
         hx.data.require(f"corpus:{tmp_path / 'bare'}", "cam")
     hx.concat([grid.only("sentence", [0])], tmp_path / "said")
-    with pytest.raises(InputError, match="has no image, only 1 sentences; give a corpus with images"):
+    with pytest.raises(InputError, match="has no image, only 1 sentence; give a corpus with images"):
         open_source(f"corpus:{tmp_path / 'said'}")

@@ -60,7 +60,7 @@ def test_box_of_vg150_by_hand(tmp_path):
     assert [o.box for o in scene.objects] == [(55, 110, 165, 165), (0, 0, 200 * 220 / 1024, 100 * 220 / 1024)]
     assert len(scene.relations) == 1
     told = " ".join(source.notes)
-    assert "1 boxes have no area" in told and "1 relations join a box with itself or with one that is left out" in told
+    assert "1 box has no area" in told and "1 relation joins a box with itself or with one that is left out" in told
 
 
 def test_attributes_and_other_vocabularies_of_vg150(tmp_path):

@@ -56,7 +56,7 @@ def test_a_number_at_the_end_joins_nothing(tmp_path):
     captions(tmp_path, [(1, "cat_1.jpg"), (2, "bird_2.jpg")])
     source = open_source(name)
     assert joined(name) == {"cat_1": ("about cat_1.jpg",)}
-    assert any("1 of 2 images have no features and are left out, the first is 'bird_2'" in note for note in source.notes)
+    assert any("1 of 2 images has no features and is left out, the first is 'bird_2'" in note for note in source.notes)
     assert any("1 of 2 images with features have no caption, the first is 'dog_2'" in note for note in source.notes)
 
 

@@ -67,7 +67,7 @@ def test_karpathy_joins_paths_in_their_shortest_form(tmp_path):
     image(tmp_path / "images" / "a.png")
     rows = [{"filename": name, "split": "train", "sentences": [{"raw": "a dog"}]} for name in ("a.png", "./a.png")]
     (tmp_path / "dataset.json").write_text(json.dumps({"images": rows}))
-    with pytest.raises(InputError, match="1 images are listed more than once"):
+    with pytest.raises(InputError, match="1 image is listed more than once"):
         open_source(f"karpathy:{tmp_path / 'dataset.json'}")
 
 

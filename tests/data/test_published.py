@@ -64,7 +64,7 @@ def test_mirflickr_in_damaged_copies(tmp_path):
     told = " ".join(source.notes)
     assert "1 of 24 listed images are not there and are left out, the first is 'im5.jpg'" in told
     assert "1 text files are not UTF-8 and were read as Latin-1, the first is 'tags1.txt'" in told
-    assert "1 photographs have no file of tags, the first is im3" in told
+    assert "1 photograph has no file of tags, the first is im3" in told
     for broken, message in (("x\n", "line 1 is 'x'; expected the number"), ("1\n-2\n", "line 2 is '-2'"), ("0\n", "line 1 is '0'")):
         (lists / "dog.txt").write_text(broken)
         with pytest.raises(InputError, match=message):
@@ -119,7 +119,7 @@ def test_nus_wide_in_damaged_copies(tmp_path):
     ids = [record.id for record in source.records]
     assert len(ids) == N - 2 and "dog/0003_2003" not in ids and "cat/0002_2002" in ids and source.missing == ("dog/0003_2003.jpg",)
     told = " ".join(source.notes)
-    assert "1 of 24 listed images are not there" in told and "1 rows name a photograph that stands there already" in told
+    assert "1 of 24 listed images are not there" in told and "1 row names a photograph that stands there already" in told
     labels = tmp_path / "Groundtruth" / "AllLabels" / "Labels_cat.txt"
     for broken, message in (
         ("1\n" * 23, "holds 23 values; expected 1 for each of 24 images"),
@@ -285,7 +285,7 @@ def test_celeba_with_tables_of_other_distributors(ending, tmp_path):
     assert source.records[2].texts() == tuple(tiny_data.captions(2)) and source.records[0].image.is_file()
     assert labels_of(source) == {id: found for id, found in labels_of(from_folder).items() if id != "000024"}
     assert [record.split for record in source.records] == tiny_data.SPLITS[:-1]
-    assert "1 photographs have no caption and are left out, the first is '000024.jpg'" in " ".join(source.notes)
+    assert "1 photograph has no caption and is left out, the first is '000024.jpg'" in " ".join(source.notes)
 
 
 def test_celeba_in_damaged_copies(tmp_path):
@@ -368,7 +368,7 @@ def test_deepfashion_in_damaged_copies(tmp_path):
     savemat(path, whole | {"engJ": sentences})
     source = open_source(name)
     assert len(source.records) == N - 2 and source.missing == ("img/Red_Dress/img_00000003.jpg",)
-    assert "1 photographs have no sentence and are left out, the first is 'img/Blue_Tee/img_00000002.jpg'" in " ".join(source.notes)
+    assert "1 photograph has no sentence and is left out, the first is 'img/Blue_Tee/img_00000002.jpg'" in " ".join(source.notes)
     twice = whole["nameList"].copy()
     twice[1, 0] = twice[0, 0]
     numbers = whole["engJ"].copy()
@@ -426,7 +426,7 @@ def test_flickr30k_in_damaged_copies(tmp_path):
     for text in (
         "1 of 24 listed images are not there",
         "1 text files are not UTF-8",
-        "1 captions are empty",
+        "1 caption is empty",
         "24 of 24 photographs have another",
     ):
         assert text in told
@@ -492,7 +492,7 @@ def test_vrd_in_damaged_copies(tmp_path):
     assert len(source.records[0].make_item().scene.relations) == 2 and source.records[1].image.name == "3.gif"
     assert [record.id for record in source.records][:3] == ["1", "3", "5"] and source.missing == ("4.jpg",)
     told = " ".join(source.notes)
-    assert "1 photographs have no relation" in told and "2 relations have a box without area, or one thing for both ends" in told
+    assert "1 photograph has no relation" in told and "2 relations have a box without area, or one thing for both ends" in told
     for place, value, message in (
         ("predicate", 2, "'predicate' is 2, expected a number from 0 to 1"),
         ("predicate", None, "'predicate' is None, expected"),

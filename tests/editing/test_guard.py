@@ -37,6 +37,25 @@ def test_what_already_is_so(things, sentence, subject):
     assert bool(decision.reason) == (subject is None)
 
 
+@pytest.mark.parametrize(
+    ("sentence", "reason"),
+    [
+        ("Exchange the dog and the ball.", "the model has never seen 'exchange', and the form of the sentence is not known"),
+        ("There are three dogs.", "the model has never seen 'three'"),
+        ("Make the dog bigger.", "the size of the dog cannot be changed"),
+    ],
+)
+def test_what_no_model_can_do_is_not_painted(sentence, reason):
+    known = ["the", "and", "are", "there", "dog", "dogs", "ball", "red", "make"]
+    decision = decide(scene(("dog", "red"), ("ball", "black")), sentence, known=known)
+    assert not decision.steps and decision.reason.startswith(reason) and "the image was left as it is" in decision.reason
+
+
+def test_a_free_sentence_of_known_words_goes_to_the_model():
+    decision = decide(scene(("dog", "red")), "the dog and the ball", known=["the", "and", "dog", "ball"])
+    assert [step.sentence for step in decision.steps] == ["the dog and the ball"] and not decision.reason
+
+
 @pytest.mark.parametrize("world", ["birds", "scenes"])
 def test_an_image_that_is_as_asked_comes_back_bit_for_bit(world):
     pairs = list(load_pairs(f"world/{world}", "val", size=24, image_size=64))

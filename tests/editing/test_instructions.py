@@ -10,7 +10,8 @@ import pytest
 from hetero_xmodal.data.tasks.editing import load_pairs
 from hetero_xmodal.editing import instruction_words as words
 from hetero_xmodal.editing.guard import plain
-from hetero_xmodal.editing.instructions import KINDS, clauses, family_of, parse_instruction
+from hetero_xmodal.editing.instruction_phrases import clauses, family_of
+from hetero_xmodal.editing.instructions import KINDS, parse_instruction
 from hetero_xmodal.editing.plans import removes_or_replaces
 
 LINES = [
@@ -64,6 +65,29 @@ def test_plain_words_say_the_same():
                 ), sentence  # fmt: skip
                 checked += 1
     assert checked > 80
+
+
+@pytest.mark.parametrize(
+    ("sentence", "value", "said"),
+    [
+        ("the bus is turquoise", "blue", "turquoise"), ("paint the car navy blue", "blue", "navy blue"),
+        ("turn the wings sky-blue", "blue", "sky blue"), ("a dark red car instead of the bus", "red", "dark red"),
+        ("Make the box royal blue.", "blue", "royal blue"), ("This bird has olive green wings.", "green", "olive green"),
+        ("the dog is golden brown", "brown", "golden brown"), ("the box should be grey", "gray", "gray"),
+        ("the box is reddish", "red", "reddish"), ("the box is very lovely blue", "blue", "blue"), ("paint the sky blue", "blue", "blue"),
+    ],
+)  # fmt: skip
+def test_a_value_is_a_basic_term_and_remembers_its_own_name(sentence, value, said):
+    (request,) = parse_instruction(sentence)
+    (found,) = request.values
+    assert (found, found.said) == (value, said)
+
+
+def test_names_of_two_words_take_nothing_from_lists_and_things():
+    assert "red and orange" in parse_instruction("the box is red, orange")[0].reason
+    assert "red and orange" in parse_instruction("the box is red and orange")[0].reason
+    assert [request.summary() for request in parse_instruction("make the grass green and the sky blue")] == [
+        "attribute grass: green", "attribute sky: blue"]  # fmt: skip
 
 
 def test_no_word_has_two_basic_terms():

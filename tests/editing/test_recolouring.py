@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,8 +18,11 @@ from hetero_xmodal.editing.recolouring import Recolouring, _look, bird_mask, par
 from hetero_xmodal.errors import InputError
 from hetero_xmodal.networks.part_head import GRID, PartHead, PartsConfig, along_body, body_features, places
 from hetero_xmodal.parsers.appearance import COLOURS, appearance, colour_terms
+from hetero_xmodal.parsers.colour_names import rgb_of
+from hetero_xmodal.region_masks import encode_mask
 from hetero_xmodal.scenes import SceneGraph, SceneObject
 from hetero_xmodal.training.bird_masks import better_mask, cells, first_mask, square_around
+from hetero_xmodal.training.editing.recolour import distance_to, lab, lab_of
 from hetero_xmodal.training.parts import WHERE, Birds, Looked, birds_of, facts_of, fit_bird, fit_parts, new_head
 
 
@@ -44,8 +48,49 @@ def test_a_thing_is_recoloured_inside_its_outline_and_nowhere_else(photo, scene)
     outside = (ys - 90) ** 2 + (xs - 120) ** 2 > 56**2
     assert np.array_equal(np.asarray(result.image)[outside], np.asarray(photo)[outside])
     assert result.mask[outside].max() == 0 and result.mask[90, 120] == 1
-    again = recolour(photo, "the car is red", image_scene=scene)
+    again = recolour(photo, "the car is scarlet", image_scene=scene)
     assert again.image.tobytes() == result.image.tobytes()
+
+
+def test_a_mask_in_the_scene_graph_is_the_outline(photo, scene):
+    mask = np.zeros((180, 240), bool)
+    mask[70:110, 100:140] = mask[80:100, 90:150] = True  # what GrabCut would not find
+    thing = replace(scene.objects[0], mask=encode_mask(mask))
+    made = recolour(photo, "the car is red", image_scene=replace(scene, objects=[thing]))
+    changed = (np.asarray(made.image) != np.asarray(photo)).any(2)
+    assert not (changed & ~mask).any() and changed.sum() > 0.9 * mask.sum() and (made.mask[~mask] == 0).all()
+    bird = replace(scene, objects=[replace(thing, name="bird")])
+    model = PartHead(PartsConfig(), {"parts": ["crown"], "usual": {}, "where": {"crown": [[0.0, 0.0, 1.0, 1.0, 0.0]]}})
+    made = recolour(photo, "the bird is red", image_scene=bird, model=model.eval())
+    assert not ((np.asarray(made.image) != np.asarray(photo)).any(2) & ~mask).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "basic"),
+    [("turquoise", "blue"), ("azure", "blue"), ("teal", "blue"), ("maroon", "red"), ("scarlet", "red"), ("olive", "green"),
+     ("beige", "brown"), ("dark red", "red"), ("royal blue", "blue"), ("blue-green", "green")],
+)  # fmt: skip
+def test_a_colour_with_a_name_of_its_own_is_painted_as_itself(photo, scene, name, basic):
+    """Turquoise is not the basic blue: the middle of the thing gets the colour that the survey has for the name."""
+    result = recolour(photo, f"make the car {name}", image_scene=scene)
+    said = name.replace("-", " ")
+    assert result.notes == [f"the car is recoloured {said} in its own pixels"]
+    made, plain = (np.asarray(one.image) for one in (result, recolour(photo, f"the car is {basic}", image_scene=scene)))
+    middle = np.zeros(made.shape[:2])
+    middle[75:105, 105:135] = 1
+    wanted = np.array(rgb_of(name), np.uint8).reshape(1, 1, 3)
+    assert distance_to(made, middle, said) < 3 < distance_to(plain, middle, said) and lab_of(said) == tuple(lab(wanted)[0, 0])
+    again = recolour(result.image, f"the car is {name}", image_scene=scene)
+    assert again.image.tobytes() == result.image.tobytes() and f"already is {said}" in again.notes[0]
+
+
+def test_a_blue_car_is_not_yet_turquoise_and_the_sky_can_be_blue(photo, scene):
+    assert "recoloured turquoise" in recolour(photo, "the car is turquoise", image_scene=scene).notes[0]
+    assert "already is blue" in recolour(photo, "the car is blue", image_scene=scene).notes[0]
+    sky = SceneGraph(objects=[SceneObject("sky", box=(68, 38, 172, 142))], size=(240, 180))
+    assert "sky already is blue" in recolour(photo, "paint the sky blue", image_scene=sky).notes[0]
+    assert "grass is recoloured green" in recolour(photo, "make the grass green", image_scene=SceneGraph(
+        objects=[SceneObject("grass", box=(68, 38, 172, 142))], size=(240, 180))).notes[0]  # fmt: skip
 
 
 def test_black_lacquer_shows_the_new_colour_and_black_outlines_stay(scene):

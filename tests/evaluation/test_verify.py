@@ -60,7 +60,7 @@ def copy(trained, tmp_path):
 
 def test_a_run_and_the_ways_it_can_be_broken(copy, tmp_path):
     found = hx.verify(copy)
-    assert found.kind == "run" and "1 epochs" in found.about and "checkpoint best.ckpt" in found.about
+    assert found.kind == "run" and "1 epoch" in found.about and "checkpoint best.ckpt" in found.about
     assert any(line.startswith("recipe similarity") for line in found.about)
 
     def broken(file: str, content: bytes) -> str:
@@ -129,7 +129,7 @@ def test_a_detector(tmp_path):
     for name in ("world_detector.json", "world_detector.safetensors"):
         shutil.copy(ASSETS / name, tmp_path / name)
     found = hx.verify(tmp_path)
-    assert found.kind == "detector" and "2000 training steps" in found.about[0]
+    assert found.kind == "detector" and "2,000 training steps" in found.about[0]
     (tmp_path / "world_detector.safetensors").write_bytes(b"nothing")
     with pytest.raises(hx.InputError, match="world_detector.safetensors"):
         hx.verify(tmp_path)

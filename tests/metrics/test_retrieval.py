@@ -240,7 +240,7 @@ def test_protocols():
     assert result["rsum"] == pytest.approx(np.mean([fold["rsum"] for fold in folds]))
     assert result["median_rank"]["text_to_image"] == np.mean([fold["median_rank"]["text_to_image"] for fold in folds])
     assert result["rsum"] > recall_at_k(similarity, owner, protocol="coco-5k")["rsum"] + 10  # the harder protocol
-    assert str(result).startswith("protocol coco-1k-5fold: 5000 images")
+    assert str(result).startswith("protocol coco-1k-5fold: 5,000 images")
 
 
 @pytest.mark.parametrize("change, message", [

@@ -164,7 +164,7 @@ def test_a_character_that_no_graph_can_keep_is_named(text):
         parse_sentence(text)
     held = "\ud800" if "\ud800" in text else "\0"
     assert str(caught.value).startswith(f"sentence is {text!r} and holds {held!r}; NUL and lone surrogates cannot be kept as text")
-    with pytest.warns(UserWarning, match="1 of 2 sentences were skipped: sentence 1 is"):
+    with pytest.warns(UserWarning, match="1 of 2 sentences was skipped: sentence 1 is"):
         assert parse_sentences(["a dog", text], on_error="skip")[1] is None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -33,7 +33,7 @@ class BudgetConfig:
     """Training budget of a baseline.
 
     steps : maximum number of batches
-    seconds : maximum training time; ``None`` for no limit
+    seconds : maximum training time, of the processor, so that other work on the machine changes nothing; ``None`` for no limit
     batch_size, learning_rate, momentum : of both Adam optimisers
     words, reconstruction : weights of the discriminator's text loss and of the L1 loss on matched pairs (TAGAN: 10 and 0.2)
     bfloat16 : compute convolutions in bfloat16, twice as fast on CPUs with native support
@@ -58,6 +58,19 @@ class BudgetConfig:
     def __post_init__(self) -> None:
         if self.steps < 1 or self.batch_size < 2:
             raise InputError(f"BudgetConfig: steps is {self.steps}, batch_size {self.batch_size}; expected at least 1 and 2")
+
+    def batches(self, *, begun: float, first: int = 0, share: float = 1.0) -> Iterator[int]:
+        """Numbers of the batches from *first* until a *share* of the budget is used: at least one, whatever was used before.
+
+        *begun* is ``time.process_time()`` at the start of the training.
+
+        >>> list(BudgetConfig(steps=4).batches(begun=0.0, share=0.5)), list(BudgetConfig(steps=4).batches(begun=0.0, first=3))
+        ([0, 1], [3])
+        """
+        for step in range(first, max(first + 1, round(share * self.steps))):
+            if self.seconds is not None and step > first and time.process_time() - begun > share * self.seconds:
+                return
+            yield step
 
 
 class Unchanged:
@@ -177,11 +190,9 @@ class GANBaseline(SentenceBaseline):
         tokens = self.numbers(sentences)
         judge = TextAdaptiveDiscriminator(len(SPECIAL) + len(self.vocabulary), image_size=self.image_size)
         ours, theirs = self.optimiser(self.parameters()), self.optimiser(judge.parameters())
-        begun = time.monotonic()
+        begun = time.process_time()
         self.train()
-        for step in range(budget.steps):
-            if budget.seconds is not None and time.monotonic() - begun > budget.seconds:
-                break
+        for step in budget.batches(begun=begun):
             rows = torch.randint(len(sentences), (min(budget.batch_size, len(sentences)),))
             real = images[image[rows]].float() / 127.5 - 1
             right, wrong = tokens[rows], tokens[rows].roll(1, 0)

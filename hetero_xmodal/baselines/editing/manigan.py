@@ -31,6 +31,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...configs import check_config
 from ...errors import InputError
 from ...networks.image_branch import ImageEncoder, ResidualBlock
 from ...networks.similarity import ImageTextSimilarity, SimilarityConfig
@@ -68,8 +69,9 @@ class ManiGANConfig:
     identity: float = 1.0
 
     def __post_init__(self) -> None:
-        if min(self.words, self.noise, self.critic, *self.channels) < 1 or self.words % 2 or len(self.channels) != STAGES:
-            raise InputError(f"ManiGANConfig: widths must be at least 1, words even, and channels {STAGES} numbers: {self}")
+        check_config(self, at_least_one=("words", "noise", "critic"), not_negative=("match", "perceptual", "identity"))
+        if self.words % 2 or len(self.channels) != STAGES or min(self.channels) < 1:
+            raise InputError(f"ManiGANConfig: words must be even, and channels {STAGES} numbers of at least 1: {self}")
         if min(self.matching, self.main) <= 0 or self.matching + self.main >= 1:
             raise InputError(f"ManiGANConfig: matching {self.matching} and main {self.main} must be above 0, and together below 1")
 
@@ -295,13 +297,11 @@ class ManiGAN(SentenceBaseline):
         """
         budget, config = self.budget, self.config
         torch.manual_seed(budget.seed)
-        tokens, begun = self.numbers(sentences), time.monotonic()
+        tokens, begun = self.numbers(sentences), time.process_time()
 
         def until(share: float, first: int) -> Iterator[tuple[int, Tensor, Tensor, Tensor]]:
             """Steps and batches from step *first* until the *share* of the budget is used: images, their sentences, image numbers."""
-            for step in range(first, max(first + 1, round(share * budget.steps))):
-                if budget.seconds is not None and time.monotonic() - begun > share * budget.seconds and step > first:
-                    return
+            for step in budget.batches(begun=begun, first=first, share=share):
                 rows = torch.randint(len(sentences), (min(budget.batch_size, len(sentences)),))
                 yield step, images[image[rows]].float() / 127.5 - 1, tokens[rows], image[rows]
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...configs import check_config
 from ...data.tasks.matching import Batch
 from ...errors import InputError
 from ...networks.camera import RegionEmbedding, WordEmbedding
@@ -39,13 +40,9 @@ class CAMERAConfig(MatchingConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("heads", "views"):
-            if getattr(self, name) < 1:
-                raise InputError(f"CAMERAConfig: {name} is {getattr(self, name)}; it must be above 0")
+        check_config(self, at_least_one=("heads", "views"), not_negative=("diversity",))
         if self.width % max(self.heads, 8):
             raise InputError(f"CAMERAConfig: width is {self.width}; give a multiple of 8 and of heads, which is {self.heads}")
-        if not self.diversity >= 0:
-            raise InputError(f"CAMERAConfig: diversity is {self.diversity}, expected 0 or more")
 
 
 class CAMERA(NeuralPairs):

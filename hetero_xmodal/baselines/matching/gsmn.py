@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...configs import check_config
 from ...data.tasks.matching import Batch
 from ...environment import require_dgl
 from ...errors import InputError
@@ -50,9 +51,8 @@ class GSMNConfig(MatchingConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("blocks", "kernels", "hidden", "word_temperature", "region_temperature", "graph_temperature"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"GSMNConfig: {name} is {getattr(self, name)}; it must be above 0")
+        temperatures = ("word_temperature", "region_temperature", "graph_temperature")
+        check_config(self, at_least_one=("blocks", "kernels", "hidden"), above_zero=temperatures)
         for whole, part in (("width", "blocks"), ("hidden", "kernels")):
             if getattr(self, whole) % getattr(self, part):
                 raise InputError(f"GSMNConfig: {whole} is {getattr(self, whole)}, no multiple of {part}, {getattr(self, part)}")

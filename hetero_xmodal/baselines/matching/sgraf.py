@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...configs import check_config
 from ...data.tasks.matching import Batch
 from ...environment import require_dgl
 from ...errors import InputError
@@ -48,9 +49,7 @@ class SGRAFConfig(MatchingConfig):
         super().__post_init__()
         if self.module not in ("saf", "sgr"):
             raise InputError(f"SGRAFConfig: module is {self.module!r}, expected saf or sgr")
-        for name in ("similarity_width", "steps", "temperature"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"SGRAFConfig: {name} is {getattr(self, name)}; it must be above 0")
+        check_config(self, at_least_one=("similarity_width", "steps"), above_zero=("temperature",))
 
 
 class SGRAF(NeuralPairs):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...counts import lacking
 from ...errors import InputError
 from ..mismatch import MismatchPairs
 from ..published import FileTable, OldTexts, caption_file, first_file, first_folder, left_out, paper_split, whole_image, with_options
@@ -61,7 +62,7 @@ def open_celeba(request: Request) -> Source:
     notes = [*left_out(missing, len(rows), f"'{folder}'"), *texts.notes()]
     if len(told) < len(there):
         silent = next(name for name in there if name not in captions)
-        notes.append(f"'{root}': {len(there) - len(told)} photographs have no caption and are left out, the first is '{silent}'")
+        notes.append(f"'{root}': {lacking(len(there) - len(told), 'photograph', 'caption')}, the first is '{silent}'")
     records = [_record(name, split.get(name, "train"), captions[name], folder / name, rows[name], words) for name in told]
     return Source(
         request.name, request.kind, request.place, records, gives={"images", "captions", "labels", "scene graphs", "edits"},

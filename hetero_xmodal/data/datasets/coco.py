@@ -5,7 +5,7 @@
 * ``instances.json``: ``{"images", "annotations": [{"image_id", "category_id", "bbox": [x, y, width, height]}], "categories"}`` gives
   the scene graph (relations by geometry) and the labels (categories present) of the images it lists; the others have ``None``. Its
   images are joined with those of ``captions.json`` by id or file name (:mod:`hetero_xmodal.ids`); their ``width`` and ``height``, if
-  given, are those of the image that the boxes were drawn on.
+  given, are those of the image that the boxes were drawn on. A ``segmentation`` (polygons or run lengths) becomes the object's mask.
 * ``scenes.json``, written by ``build_dataset``: scene graphs with attributes and relations, labels and tags; it takes precedence.
 
 Images are looked for in ``images/`` and then in the folder itself, and read when an item is asked for. Karpathy's split files are read by
@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...counts import agreeing, counted, lacking
 from ...errors import InputError
 from ...fields import Fields, brief
 from ...files import read_json
@@ -35,6 +36,7 @@ from ...parsers.detectors.coco_categories import read_categories
 from ...scenes import SceneGraph, SceneObject
 from ..boxes import cut, fit_boxes
 from ..published import FileTable, left_out
+from ..segmentation import Segmentation, read_segmentation
 from ..source import SPLITS, Record, Request, Source, check_inside, clean_text, existing_form, split_name
 
 
@@ -166,8 +168,8 @@ def read_captions(path: Path) -> list[Listed]:
     strays = [owner for owner in owners if owner not in captions]
     if strays:
         raise InputError(
-            f"{where}: {len(strays)} of {len(rows)} captions belong to images that are not listed, the first to image {strays[0]}; "
-            "add these images or remove the captions"
+            f"{where}: {len(strays)} of {len(rows)} captions {agreeing(len(strays), 'belongs', 'belong')} to images that are not listed, "
+            f"the first to image {strays[0]}; add these images or remove the captions"
         )
     twice = [id for id, count in Counter(row.id("id", None) for row in rows).items() if count > 1 and id is not None]
     if twice:
@@ -206,12 +208,12 @@ def _image_path(folder: Path, file_name: str, where: str) -> Path:
 
 @dataclass
 class _Image:
-    """An image of ``instances.json``: its id and name, the size that is stated for it, its (category, x, y, w, h, attributes)."""
+    """An image of ``instances.json``: id, name, the size that is stated for it, its (category, [x, y, w, h], attributes, outline)."""
 
     id: str
     file_name: str | None
     size: tuple[int, int] | None
-    things: list[tuple[str, list[float], list[str]]] = field(default_factory=list)
+    things: list[tuple[str, list[float], list[str], Segmentation | None]] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -264,15 +266,18 @@ def _instances(path: Path) -> _Boxes:
             words = [] if isinstance(attributes, dict) else row.texts("attributes", [])
             first = seen.setdefault((owner, category, tuple(box)), words)
             if first is words:
-                by_id[owner].things.append((names[category], box, words))
+                by_id[owner].things.append((names[category], box, words, read_segmentation(row)))
             else:  # the same box of the same category a second time
                 first += [word for word in words if word not in first]
                 double += 1
     notes = []
     if empty:
-        notes.append(f"{where}: {empty} boxes have no area and are left out")
+        notes.append(f"{where}: {lacking(empty, 'box', 'area')}")
     if double:
-        notes.append(f"{where}: {double} boxes stand there twice (one category, one box) and are left out")
+        notes.append(
+            f"{where}: {counted(double, 'box')} {agreeing(double, 'stands', 'stand')} there twice (one category, one box) and "
+            f"{agreeing(double, 'is', 'are')} left out"
+        )
     if unnamed:
         notes.append(f"{where}: the attributes of {unnamed} annotations are no lists of words and are left out")
     return _Boxes(images, list(names.values()), IdTable([[i.file_name, i.id] for i in images], where), tuple(notes))
@@ -296,12 +301,13 @@ def _scene(image: _Image, id: str, size: tuple[int, int]) -> SceneGraph:
     from ...parsers.geometry import relations_between
 
     where = f"the boxes of image '{id}' in instances.json"
-    boxes = fit_boxes([(x, y, x + w, y + h) for _, (x, y, w, h), _ in image.things], image.size, size, where)
+    boxes = fit_boxes([(x, y, x + w, y + h) for _, (x, y, w, h), *_ in image.things], image.size, size, where)
     objects = []
-    for (category, (_, _, w, h), attributes), box in zip(image.things, boxes, strict=True):
+    for (category, (_, _, w, h), attributes, drawn), box in zip(image.things, boxes, strict=True):
         inside = cut(box, size)
         if inside is not None:
-            objects.append(SceneObject(category, list(attributes), inside))
+            mask = None if drawn is None else drawn.mask(image.size, size, where)
+            objects.append(SceneObject(category, list(attributes), inside, mask=mask))
         elif w > 0 and h > 0 and (box[0] >= size[0] or box[1] >= size[1] or box[2] <= 0 or box[3] <= 0):
             raise InputError(
                 f"{where}: that of {category!r} lies outside its {size[0]} x {size[1]} pixels; is the image of another size than the boxes?"

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...counts import counted
 from ...errors import InputError
 from ...scenes import SceneGraph, SceneObject, SceneRelation
 from ...schema import LABEL, PRIOR, PROVENANCE, RELATES, VISUAL
@@ -51,7 +52,7 @@ def open_corpus(request: Request) -> Source:
     if corpus.kind != "pair":
         raise InputError(f"{request.name} holds {corpus.kind} graphs, not images with sentences; give a corpus of pairs")
     if not corpus.num_images:
-        raise InputError(f"{request.name} has no image, only {corpus.num_sentences} sentences; give a corpus with images")
+        raise InputError(f"{request.name} has no image, only {counted(corpus.num_sentences, 'sentence')}; give a corpus with images")
     images = corpus.frame(unit="image")
     names, labels = _labels(corpus)
     by_hash = not images["split"].any()

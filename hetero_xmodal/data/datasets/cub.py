@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ...counts import counted, lacking
 from ...errors import InputError
 from ...files import read_text, text_lines
 from ...ids import short_ids
@@ -118,7 +119,7 @@ def _pair(
 ) -> ManipulationPair:
     item, kind = layout.record(rows[index]).make_item(), kinds[index % len(kinds)]
     rng = np.random.default_rng([instruction_seed, index])
-    image, scene = _square(item, image_size)
+    image, scene = cut_square(item, image_size)
     label = rows[index].label
     common = {
         "split": split, "kind": kind, "image": image, "sentences": tuple(item.sentences), "scene": scene, "label": label,
@@ -139,8 +140,8 @@ def _pair(
     )
 
 
-def _square(item: Item, side: int) -> tuple[Image.Image, SceneGraph | None]:
-    """The square cut-out around the bird, resized, with the box in its pixels."""
+def cut_square(item: Item, side: int) -> tuple[Image.Image, SceneGraph | None]:
+    """The square cut-out around the bird, resized to *side* pixels, with the boxes in its pixels."""
     from PIL import Image
 
     width, height = item.image.size
@@ -237,7 +238,7 @@ class _Layout:
                 boxes[number] = (x, y, x + w, y + h)
             else:
                 empty.append(number)
-        note = f"'{path}': {len(empty)} boxes have no area and are left out, the first is that of photograph {empty[:1]}"
+        note = f"'{path}': {lacking(len(empty), 'box', 'area')}, the first is that of photograph {empty[:1]}"
         return boxes, (note,) if empty else ()
 
     def check_boxes(self) -> None:
@@ -411,9 +412,7 @@ def _numbered(path: Path, fields: int, kind=str) -> dict[int, tuple]:
                 raise ValueError
             number, values = int(parts[0]), tuple(kind(p) for p in parts[1:])
         except ValueError:
-            raise InputError(
-                f"list '{path}', line {k} is {line[:80]!r}; expected a number and {fields} field{'s' * (fields > 1)}"
-            ) from None
+            raise InputError(f"list '{path}', line {k} is {line[:80]!r}; expected a number and {counted(fields, 'field')}") from None
         if table.setdefault(number, values) != values:
             raise InputError(f"list '{path}', line {k}: number {number} stands there a second time with another value; keep one")
     return table

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ...counts import agreeing, counted, lacking
 from ...errors import InputError
 from ...files import existing_file
 from ..features import read_arrays, take_array
@@ -50,7 +51,7 @@ def open_deepfashion(request: Request) -> Source:
     arrays = read_arrays(path)
     names, sentences = _texts(arrays, "nameList", path), [clean_text(text) for text in _texts(arrays, "engJ", path)]
     if len(names) != len(sentences) or not names:
-        raise InputError(f"'{path}' has {len(names)} names and {len(sentences)} sentences; download it again")
+        raise InputError(f"'{path}' has {counted(len(names), 'name')} and {counted(len(sentences), 'sentence')}; download it again")
     label_names, labels = _labels(arrays, path, len(names))
     h5 = next((path for place in _H5_PLACES if (path := root / place / "G2.h5").is_file()), None)
     if h5 is not None:
@@ -80,9 +81,12 @@ def open_deepfashion(request: Request) -> Source:
         split = paper_split([ids[k] for k in there], test=_TEST, share=_SHARE)
     notes = list(left_out(missing, len(names), f"'{root}'"))
     if taken:
-        notes.append(f"'{root}': {taken} of {len(names)} photographs are not in the folder and are taken from '{h5}', 128 x 128 pixels")
+        notes.append(
+            f"'{root}': {taken} of {counted(len(names), 'photograph')} {agreeing(taken, 'is', 'are')} not in the folder and "
+            f"{agreeing(taken, 'is', 'are')} taken from '{h5}', 128 x 128 pixels"
+        )
     if silent:
-        notes.append(f"'{path}': {len(silent)} photographs have no sentence and are left out, the first is '{silent[0]}'")
+        notes.append(f"'{path}': {lacking(len(silent), 'photograph', 'sentence')}, the first is '{silent[0]}'")
     stamp = "" if h5 is None else f"{h5} {file_stamp(h5)}"
     records = [
         Record(

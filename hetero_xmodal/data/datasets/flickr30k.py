@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
+from ...counts import LeftOut, agreeing, counted, lacking
 from ...errors import InputError
 from ...fields import Fields
 from ...files import read_json
@@ -81,11 +82,17 @@ def _captions(path: Path, texts: OldTexts) -> tuple[dict[str, tuple[str, ...]], 
     kept = {name: tuple(text for _, text in sorted(some.items(), key=lambda pair: int(pair[0])) if text) for name, some in found.items()}
     silent = [name for name, some in kept.items() if not some]
     other = sum(len(some) != 5 for some in kept.values())
-    notes = [f"'{path}': {empty} captions are empty and are left out"] if empty else []
+    notes = (
+        [f"'{path}': {counted(empty, 'caption')} {agreeing(empty, 'is', 'are')} empty and {agreeing(empty, 'is', 'are')} left out"]
+        if empty
+        else []
+    )
     if silent:
-        notes.append(f"'{path}': {len(silent)} photographs have no caption and are left out, the first is '{silent[0]}'")
+        notes.append(f"'{path}': {lacking(len(silent), 'photograph', 'caption')}, the first is '{silent[0]}'")
     if other:
-        notes.append(f"'{path}': {other} of {len(kept)} photographs have another number of captions than five")
+        notes.append(
+            f"'{path}': {other} of {counted(len(kept), 'photograph')} {agreeing(other, 'has', 'have')} another number of captions than five"
+        )
     return {name: some for name, some in kept.items() if some}, notes
 
 
@@ -135,9 +142,9 @@ def _scene(folder: Path, tally: Tally, name: str, size: tuple[int, int]) -> Scen
     for (chain, drawn), box in zip(boxes, fit_boxes([box for _, box in boxes], stated, size, where), strict=True):
         inside = cut(box, size)
         if inside is None:
-            tally.add("boxes of Entities have no area", f"chain {chain} of '{name}', {drawn}")
+            tally.add(LeftOut("box of Entities", "has", "have", "no area"), f"chain {chain} of '{name}', {drawn}")
         elif (chain, box) in seen:
-            tally.add("boxes of Entities stand there twice", f"chain {chain} of '{name}', {drawn}")
+            tally.add(LeftOut("box of Entities", "stands", "stand", "there twice"), f"chain {chain} of '{name}', {drawn}")
         else:
             seen.add((chain, box))
             objects.append(SceneObject(words.get(chain, "thing"), [], inside))

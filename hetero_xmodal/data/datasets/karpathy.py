@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from ...counts import agreeing, counted
 from ...errors import InputError
 from ...fields import Fields, brief
 from ...files import existing_file, read_json
@@ -57,7 +58,8 @@ def _open(request: Request, *, restval: bool) -> Source:
     _refuse_wrong_sentences(fewer, seen, len(images), where)
     _refuse_repeated(records, where)
     rest = sum(record.split == "restval" for record in records)
-    note = f"{where}: {rest} images of the split 'restval' are left out; write 'karpathy+restval:FILE' to train on them too"
+    note = f"{where}: {counted(rest, 'image')} of the split 'restval' {agreeing(rest, 'is', 'are')} left out; "
+    note += "write 'karpathy+restval:FILE' to train on them too"
     return Source(
         request.name, request.kind, request.place, [record for record in records if record.split != "restval"],
         gives={"images", "captions"}, notes=(note,) if rest else (),
@@ -111,7 +113,8 @@ def _refuse_repeated(records: list[Record], where: str) -> None:
     twice = [id for (id, _), count in Counter((record.id, record.split) for record in records).items() if count > 1]
     if twice:
         raise InputError(
-            f"{where}: {len(twice)} images are listed more than once, the first is '{twice[0]}'; keep one entry for each image"
+            f"{where}: {counted(len(twice), 'image')} {agreeing(len(twice), 'is', 'are')} listed more than once, "
+            f"the first is '{twice[0]}'; keep one entry for each image"
         )
 
 
@@ -119,8 +122,8 @@ def _refuse_wrong_sentences(fewer: list[tuple[str, int, int]], seen: Counter[str
     if fewer:
         name, promised, there = fewer[0]
         raise InputError(
-            f"{where}: {len(fewer)} of {images} images have another number of captions than their 'sentids' promise, the first is "
-            f"'{name}' ({promised} promised, {there} there); download the file again"
+            f"{where}: {len(fewer)} of {images} images {agreeing(len(fewer), 'has', 'have')} another number of captions than "
+            f"their 'sentids' promise, the first is '{name}' ({promised} promised, {there} there); download the file again"
         )
     twice = [id for id, count in seen.items() if count > 1]
     if twice:

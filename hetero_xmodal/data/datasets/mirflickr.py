@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...counts import agreeing, counted
 from ...errors import InputError
 from ..published import OldTexts, first_folder, left_out, paper_split, with_options
 from ..source import Record, Request, Source, clean_text
@@ -44,7 +45,10 @@ def open_mirflickr(request: Request) -> Source:
     missing = [f"im{number}.jpg" for number in sorted(set().union(*annotated.values()) - set(images))]
     notes = [*left_out(missing, len(images) + len(missing), f"'{base}'"), *texts.notes()]
     if untagged:
-        notes.append(f"'{base}': {len(untagged)} photographs have no file of tags, the first is im{untagged[0]}")
+        notes.append(
+            f"'{base}': {counted(len(untagged), 'photograph')} {agreeing(len(untagged), 'has', 'have')} no file of tags, "
+            f"the first is im{untagged[0]}"
+        )
     return Source(
         request.name, request.kind, request.place, records, gives={"images", "tags", "labels"}, label_names=names,
         tag_names=sorted({tag for found in tags.values() for tag in found}), notes=tuple(notes), missing=tuple(missing),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...counts import agreeing, counted
 from ...errors import InputError
 from ..published import FileTable, OldTexts, first_file, first_folder, left_out, paper_split, with_options, zeros_and_ones
 from ..source import Record, Request, Source, check_inside, clean_text
@@ -47,7 +48,8 @@ def open_nus_wide(request: Request) -> Source:
     notes = [*left_out(missing, len(names), f"'{root}'"), *texts.notes()]
     if repeated:
         notes.append(
-            f"'{path}': {len(repeated)} rows name a photograph that stands there already and are left out, the first is '{repeated[0]}'"
+            f"'{path}': {counted(len(repeated), 'row')} {agreeing(len(repeated), 'names', 'name')} a photograph that stands there "
+            f"already and {agreeing(len(repeated), 'is', 'are')} left out, the first is '{repeated[0]}'"
         )
     return Source(
         request.name, request.kind, request.place, records, gives={"images", "tags", "labels"}, label_names=concepts,

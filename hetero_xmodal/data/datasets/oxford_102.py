@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...counts import lacking
 from ...errors import InputError
 from ...files import existing_file
 from ..card import read_card
@@ -62,7 +63,7 @@ def open_oxford_102(request: Request) -> Source:
         raise InputError(f"'{root}' has no photograph with captions; expected jpg/image_00001.jpg and text_c10/class_*/image_00001.txt")
     notes = list(left_out(missing, len(labels), f"'{root / 'jpg'}'"))
     if silent:
-        notes.append(f"'{texts}': {len(silent)} photographs have no captions and are left out, the first is {silent[0]}")
+        notes.append(f"'{texts}': {lacking(len(silent), 'photograph', 'captions')}, the first is {silent[0]}")
     names = list(getattr(read_card("oxford-102"), "labels", ()))
     told = OldTexts()
     records = [

@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from ...counts import agreeing, counted
 from ...errors import InputError
 from ...files import existing_file
 from ...ids import IdTable, short_ids, without_ending
@@ -77,7 +78,10 @@ def with_captions(request: Request, regions: Regions, captions: Path, *, by_orde
         )
     notes = []
     if without:
-        notes.append(f"{where}: {len(without)} of {len(listed)} images have no features and are left out, the first is '{without[0]}'")
+        notes.append(
+            f"{where}: {len(without)} of {counted(len(listed), 'image')} {agreeing(len(without), 'has', 'have')} no features and "
+            f"{agreeing(len(without), 'is', 'are')} left out, the first is '{without[0]}'"
+        )
     if len(taken) < len(regions):
         first = next(str(id) for row, id in enumerate(regions.ids) if row not in taken)
         notes.append(f"{where}: {len(regions) - len(taken)} of {len(regions)} images with features have no caption, the first is '{first}'")

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from ...counts import agreeing, counted
 from ...errors import InputError
 from ...fields import Fields
 from ...files import atomic_path, existing_file, read_text, write_text
@@ -98,8 +99,8 @@ def _scan_split(folder: Path, name: str, cache: Path) -> tuple[list[Record], Reg
     images = n // PER_IMAGE if repeated else n
     if images * each != len(captions):
         raise InputError(
-            f"'{text}' has {len(captions)} captions, but the {images} images of '{path.name}' promise {images * each} ({each} each); "
-            "the two files do not belong together, or one is cut short"
+            f"'{text}' has {counted(len(captions), 'caption')}, but the {images} images of '{path.name}' promise {images * each} "
+            f"({each} each); the two files do not belong together, or one is cut short"
         )
     boxes = _beside(_either(folder, name, "ims_bbx", "boxes"), (n, features.shape[1], 4))
     sizes = _sizes(_either(folder, name, "ims_size", "img_sizes"), n)
@@ -108,7 +109,10 @@ def _scan_split(folder: Path, name: str, cache: Path) -> tuple[list[Record], Reg
     if (folder / f"{name}_ids.txt").exists():
         given = _lines(folder / f"{name}_ids.txt")
         if len(given) not in (images, n, len(captions)):
-            raise InputError(f"'{folder / f'{name}_ids.txt'}' has {len(given)} ids for {images} images and {len(captions)} captions")
+            raise InputError(
+                f"'{folder / f'{name}_ids.txt'}' has {counted(len(given), 'id')} for {counted(images, 'image')} and "
+                f"{counted(len(captions), 'caption')}"
+            )
         ids = given[:: len(given) // images]
     records = [Record(ids[i], _FILES[name], tuple(captions[i * each : (i + 1) * each]), mark=marks[rows[i]], row=i) for i in range(images)]
     records, notes = check_records(records, f"'{folder}', {name}")
@@ -244,9 +248,10 @@ def write_scan(
         raise InputError(f"split is {split!r}; give {', '.join(_WRITTEN)}")
     short = [i for i, some in enumerate(captions) if len(some) < PER_IMAGE]
     if short or len(captions) != len(features):
-        what = f"{len(short)} images have fewer than {PER_IMAGE} captions, the first is image {short[0]}" if short else (
-            f"there are {len(features)} images and captions of {len(captions)}"
-        )  # fmt: skip
+        what = f"there are {len(features)} images and captions of {len(captions)}"
+        if short:
+            fewer = f"{agreeing(len(short), 'has', 'have')} fewer than {PER_IMAGE} captions"
+            what = f"{counted(len(short), 'image')} {fewer}, the first is image {short[0]}"
         raise InputError(f"SCAN's layout has {PER_IMAGE} captions an image; {what}")
     lines = [clean_text(caption) for some in captions for caption in some[:PER_IMAGE]]
     for line in lines:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...counts import LeftOut
 from ...errors import InputError
 from ...fields import Fields, whole_number
 from ...files import read_json
@@ -29,6 +30,8 @@ SIDE, VAL, _FEW = 1024, 5000, 20_000
 FILES = ("VG-SGG.h5", "VG-SGG-with-attri.h5")
 NAMES = ("VG-SGG-dicts.json", "VG-SGG-dicts-with-attri.json")
 _SPLITS = {0: "train", 2: "test"}
+_EMPTY = LeftOut("box", "has", "have", "no area inside the image")
+_LOOSE = LeftOut("relation", "joins", "join", "a box with itself or with one that is left out")
 
 
 class Vg150Image(NamedTuple):
@@ -40,7 +43,7 @@ class Vg150Image(NamedTuple):
     split: str
 
 
-def read_vg150(folder: Path, sizes: Mapping[int, tuple[int, int]]) -> tuple[list[Vg150Image], dict[str, int]]:
+def read_vg150(folder: Path, sizes: Mapping[int, tuple[int, int]]) -> tuple[list[Vg150Image], dict[LeftOut, int]]:
     """Every image with its objects and relations, and how many boxes and relations were left out, by why.
 
     Parameters
@@ -58,7 +61,7 @@ def read_vg150(folder: Path, sizes: Mapping[int, tuple[int, int]]) -> tuple[list
     with open_h5(path, "scene graphs") as file:
         table = _Table(file, len(numbers), names)
     split = _splits(table)
-    left = {"boxes have no area inside their image": 0, "relations join a box with itself or with one that is left out": 0}
+    left = {_EMPTY: 0, _LOOSE: 0}
     images = [_image(table, row, number, sizes[number], split[row], names, left) for row, number in enumerate(numbers)]
     return images, left
 
@@ -145,7 +148,7 @@ def _splits(table: _Table) -> list[str]:
     return split
 
 
-def _image(table: _Table, row: int, number: int, size: tuple[int, int], split: str, names: _Names, left: dict[str, int]) -> Vg150Image:
+def _image(table: _Table, row: int, number: int, size: tuple[int, int], split: str, names: _Names, left: dict[LeftOut, int]) -> Vg150Image:
     first, end = table.box_span[row].tolist()
     middle, sides = table.boxes[first:end, :2], table.boxes[first:end, 2:]
     corners = np.concatenate([middle - sides / 2, middle + sides / 2], 1) * (max(size) / SIDE)
@@ -154,7 +157,7 @@ def _image(table: _Table, row: int, number: int, size: tuple[int, int], split: s
     for k, box in enumerate(corners.tolist(), first):
         inside = cut(tuple(box), size)
         if inside is None:
-            left["boxes have no area inside their image"] += 1
+            left[_EMPTY] += 1
             continue
         words = [] if table.attributes is None else [names.attributes[n] for n in table.attributes[k].tolist() if n]
         index[k] = len(things)
@@ -167,7 +170,7 @@ def _image(table: _Table, row: int, number: int, size: tuple[int, int], split: s
                 f"'{table.path}': a relation of image {number} joins the boxes {s} and {o}, the image has {first} to {end - 1}"
             )
         if s == o or s not in index or o not in index:
-            left["relations join a box with itself or with one that is left out"] += 1
+            left[_LOOSE] += 1
         else:
             found[index[s], names.predicates[predicate], index[o]] = None
     relations = [SceneRelation(*triple) for triple in found]

@@ -38,6 +38,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...counts import LeftOut, lacking
 from ...errors import InputError
 from ...fields import Fields, brief, is_number, whole_number
 from ...files import read_json
@@ -100,7 +101,7 @@ def open_visual_genome(request: Request) -> Source:
         silent = [row.number for row in genome.everything if not row.phrases]
         rows = [row for row in genome.everything if row.phrases]
     if silent:
-        notes.append(f"'{genome.folder}': {len(silent)} images have no caption and are left out, the first is {silent[0]}")
+        notes.append(f"'{genome.folder}': {lacking(len(silent), 'image', 'caption')}, the first is {silent[0]}")
     if not rows:
         raise genome.nothing() if options["filter"] == "all" else InputError(f"'{genome.folder}' holds no image with a caption")
     records = [
@@ -253,7 +254,7 @@ class _Genome:
     def __init__(self, folder: str, graphs: str, names: str, captions: str) -> None:
         self.folder = Path(folder)
         self.notes: tuple[str, ...] = ()
-        self._left = Counter[str]()
+        self._left = Counter[LeftOut]()
         self._split_of: dict[int, str] = {}
         self._names = GenomeNames(self.folder, names)
         #: images with all their objects, and those that pass the filter of the recipes
@@ -327,10 +328,10 @@ class _Genome:
         """All images, and those that pass the filter; *made*: the images as they were read elsewhere."""
         made = self._annotated() if made is None else made
         found = [(_without_duplicates(record), _filtered(record)) for record in made]
-        self._left["objects stand there twice (one name, one box)"] = sum(
+        self._left[LeftOut("object", "stands", "stand", "there twice (one name, one box)")] = sum(
             len(record.scene.objects) - len(every.scene.objects) for record, (every, _) in zip(made, found, strict=True)
         )
-        self.notes = tuple(f"'{self.folder}': {count} {what} and are left out" for what, count in self._left.items() if count)
+        self.notes = tuple(f"'{self.folder}': {what.told(count)}" for what, count in self._left.items() if count)
         return [every for every, _ in found], [record for _, record in found if record is not None]
 
     def _annotated(self) -> list[_Record]:
@@ -380,7 +381,7 @@ class _Genome:
         found = []
         for row in relations:
             subject, object, predicate = index.get(_end(row, "subject")), index.get(_end(row, "object")), _predicate(row)
-            self._left["relations have no predicate"] += not predicate
+            self._left[LeftOut("relation", "has", "have", "no predicate")] += not predicate
             predicate = self._names.predicate(predicate)
             if predicate and subject is not None and object is not None and subject != object:
                 found.append(SceneRelation(subject, predicate, object))
@@ -397,7 +398,7 @@ class _Genome:
             raise InputError(f"'{path}': an object of image {number} lacks a name or one of x, y, w, h: {brief(row.value)}")
         x, y, w, h = map(float, sides)
         inside = cut((x, y, x + w, y + h), size)
-        self._left["boxes have no area inside their image"] += inside is None
+        self._left[LeftOut("box", "has", "have", "no area inside the image")] += inside is None
         name = self._names.object(" ".join(names[0].lower().split()), row)
         if inside is None or not name:
             return None

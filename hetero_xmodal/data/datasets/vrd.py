@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ...counts import LeftOut, lacking
 from ...errors import InputError
 from ...fields import Fields, brief, whole_number
 from ...files import read_json
@@ -57,9 +58,9 @@ def open_vrd(request: Request) -> Source:
         raise InputError(f"'{root}' holds no photograph with relations; expected sg_dataset/sg_train_images/ and json_dataset/")
     notes = list(left_out(missing, listed, f"'{root}'"))
     if empty:
-        notes.append(f"'{root}': {len(empty)} photographs have no relation and are left out, the first is '{empty[0]}'")
+        notes.append(f"'{root}': {lacking(len(empty), 'photograph', 'relation')}, the first is '{empty[0]}'")
     if dropped:
-        notes.append(f"'{root}': {dropped} relations have a box without area, or one thing for both ends, and are left out")
+        notes.append(f"'{root}': {LeftOut('relation', 'has', 'have', 'a box without area, or one thing for both ends,').told(dropped)}")
     return Source(
         request.name, request.kind, request.place, records, gives={"images", "captions", "scene graphs"}, notes=tuple(notes),
         missing=tuple(missing), counts={"images": listed, "relations": relations, "classes": len(classes), "predicates": len(predicates)},

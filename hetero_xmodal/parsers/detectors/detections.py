@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from ...counts import agreeing
 from ...errors import InputError, nearest
 from ...fields import Fields, brief, is_number, whole_number
 from ...files import read_json
@@ -152,7 +153,9 @@ def checked_detections(
     boxes, scores = _check_record(record, image.size, where)
     area = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
     if not area.all():
-        warnings.warn(f"{where}: {int((~area).sum())} of {len(area)} boxes have no area and are left out", stacklevel=5)
+        none = int((~area).sum())
+        without = f"boxes {agreeing(none, 'has', 'have')} no area and {agreeing(none, 'is', 'are')} left out"
+        warnings.warn(f"{where}: {none} of {len(area)} {without}", stacklevel=5)
     ranked = [i for i in np.argsort(-scores, kind="stable").tolist() if area[i] and scores[i] >= score_threshold]
     order = ranked[:max_objects]
     attributes = record.get("attributes") or [[] for _ in record["labels"]]

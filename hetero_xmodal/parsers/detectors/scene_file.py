@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...counts import agreeing, counted
 from ...errors import InputError
 from ...fields import Fields, brief, is_number
 from ...files import read_json
@@ -114,7 +115,9 @@ class SceneFile:
         boxes = np.array([thing.box for thing in things], np.float32).reshape(-1, 4).clip(0, [*image.size, *image.size])
         area = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         if not area.all():
-            warnings.warn(f"{where}: {int((~area).sum())} of {len(area)} boxes have no area in the image and are left out", stacklevel=5)
+            none = int((~area).sum())
+            without = f"boxes {agreeing(none, 'has', 'have')} no area in the image and {agreeing(none, 'is', 'are')} left out"
+            warnings.warn(f"{where}: {none} of {len(area)} {without}", stacklevel=5)
         scores = np.array([thing.score for thing in things], np.float32)
         ranked = [k for k in np.argsort(-scores, kind="stable").tolist() if area[k] and scores[k] >= score_threshold]
         order = ranked[:max_objects]
@@ -220,8 +223,8 @@ def _gqa(record: dict[str, Any], where: str) -> tuple[list[_Thing], list[_Link]]
 
 def _checked(things: list[_Thing], links: list[_Link], where: str) -> tuple[list[_Thing], list[_Link]]:
     known = {thing.id for thing in things}
-    if len(known) < len(things):
-        raise InputError(f"{where}: {len(things) - len(known)} objects have the id of another one; give each its own")
+    if twice := len(things) - len(known):
+        raise InputError(f"{where}: {counted(twice, 'object')} {agreeing(twice, 'has', 'have')} the id of another one; give each its own")
     for link in links:
         for end in (link.subject, link.object):
             if end not in known:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ...counts import agreeing, counted
 from .facts import DataFacts
 
 STATED = "stated"
@@ -105,4 +106,4 @@ def images_drawn(_: DataFacts) -> str:
 
 def training_images(facts: DataFacts) -> str:
     """``"there are 2,279 training images"``"""
-    return "there is 1 training image" if facts.images == 1 else f"there are {facts.images:,} training images"
+    return f"there {agreeing(facts.images, 'is', 'are')} {counted(facts.images, 'training image')}"

@@ -1,4 +1,4 @@
-"""Recolouring at the image's own size: inside a mask, hue and lightness move to a basic colour and the texture stays.
+"""Recolouring at the image's own size: inside a mask, hue and lightness move to another colour and the texture stays.
 
 In CIELAB, lightness follows a curve that takes black to black, the mask's middle lightness to that of the new colour and white to white, so
 that dark outlines, shadows and highlights stay what they are; the two axes of colour are set to those of the new colour, fading to grey
@@ -14,6 +14,8 @@ at both ends of lightness, plus a part of how far each pixel was from the mask's
 from __future__ import annotations
 
 import numpy as np
+
+from ...parsers.colour_names import rgb_of
 
 #: basic colour term -> CIELAB of a typical example
 LAB: dict[str, tuple[float, float, float]] = {
@@ -32,6 +34,36 @@ def lab(pixels: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
 
 
+def lab_of(name: str) -> tuple[float, float, float]:
+    """CIELAB of a colour: of a basic term the example in :data:`LAB`, of another name ("turquoise", "dark red") what people mean by it.
+
+    Raises
+    ------
+    KeyError
+        If it is the name of no colour.
+
+    >>> lab_of("red"), tuple(round(value) for value in lab_of("turquoise"))
+    ((47.0, 67.0, 45.0), (71, -45, 0))
+    """
+    if name in LAB:
+        return LAB[name]
+    rgb = rgb_of(name)
+    if rgb is None:
+        raise KeyError(name)
+    lightness, a, b = lab(np.array([[rgb]], np.uint8))[0, 0].tolist()
+    return lightness, a, b
+
+
+def distance_to(pixels: np.ndarray, mask: np.ndarray, colour: str) -> float:
+    """Distance in CIELAB (CIE 1976) of what the mask (h, w) in 0..1 covers, its middle colour, from the colour called *colour*.
+
+    >>> distance_to(np.full((4, 4, 3), (6, 194, 172), np.uint8), np.ones((4, 4)), "turquoise") < 1
+    True
+    """
+    inside = _inside(mask)
+    return float(np.linalg.norm(_middle(lab(pixels)[inside]) - np.array(lab_of(colour)))) if inside.any() else float("inf")
+
+
 def recoloured(pixels: np.ndarray, mask: np.ndarray, colour: str, *, was: str = "", darkest: float = 0.0) -> np.ndarray:
     """The image with what is in the mask in another colour.
 
@@ -39,7 +71,7 @@ def recoloured(pixels: np.ndarray, mask: np.ndarray, colour: str, *, was: str = 
     ----------
     pixels : (h, w, 3) uint8.
     mask : (h, w) in 0..1, how much of each pixel is recoloured.
-    colour : a basic colour term, a key of :data:`LAB`.
+    colour : a basic colour term, a key of :data:`LAB`, or another name of a colour, see :func:`lab_of`.
     was : the basic colour term of what is to be recoloured; pixels of other hues, outlines and faces, then stay as they are.
     darkest : lightness that black becomes, relative to that of the new colour. With 0, outlines stay black, as drawings need it; black
         feathers or lacquer in photographs, whose pixels are all near black, would hardly show a new colour.
@@ -51,17 +83,15 @@ def recoloured(pixels: np.ndarray, mask: np.ndarray, colour: str, *, was: str = 
     Raises
     ------
     KeyError
-        If *colour* is no basic colour term.
+        If *colour* is the name of no colour.
     """
     import cv2
 
-    target = np.array(LAB[colour], np.float32)
+    target = np.array(lab_of(colour), np.float32)
     values, weights = lab(pixels), mask.astype(np.float32)
     if was in LAB and np.hypot(*LAB[was][1:]) > 15:
         weights = weights * _of_hue(values, LAB[was])
-    inside = weights > 0.5
-    if not inside.any():
-        inside = weights > 0
+    inside = _inside(weights)
     if not inside.any():
         return pixels.copy()
     middle = _middle(values[inside])
@@ -76,6 +106,12 @@ def recoloured(pixels: np.ndarray, mask: np.ndarray, colour: str, *, was: str = 
     rgb = (cv2.cvtColor(new, cv2.COLOR_LAB2RGB) * 255).round().clip(0, 255)
     mixed = pixels + (rgb - pixels) * weights[..., None]
     return np.where(weights[..., None] > 0, mixed.round(), pixels).astype(np.uint8)
+
+
+def _inside(weights: np.ndarray) -> np.ndarray:
+    """What is covered for the most part, or at all if nothing is: (h, w) bool."""
+    inside = weights > 0.5
+    return inside if inside.any() else weights > 0
 
 
 def _of_hue(values: np.ndarray, colour: tuple[float, float, float]) -> np.ndarray:

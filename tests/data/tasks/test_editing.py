@@ -392,9 +392,9 @@ def test_duplicate_and_empty_boxes_are_counted(genome):
     assert scene.objects[0].attributes == ["old"]
     told = " ".join(source.notes)
     for text in (  # one of the three boxes is the lamp of the tenth image
-        "1 relations have no predicate",
-        "3 boxes have no area inside their image",
-        "1 objects stand there twice (one name, one box)",
+        "1 relation has no predicate",
+        "3 boxes have no area inside the image",
+        "1 object stands there twice (one name, one box)",
     ):
         assert text in told
 

@@ -302,7 +302,7 @@ def test_trained_words_are_rows_of_the_training_vocabulary():
 
 def test_long_captions_are_cut_and_counted_empty_ones_refused():
     long = " ".join(f"w{k}" for k in range(300))
-    with pytest.warns(UserWarning, match="1 of 2 captions have more than 64 words"):
+    with pytest.warns(UserWarning, match="1 of 2 captions has more than 64 words"):
         words = encode_words(learn_vocabulary(WORDS, [long]), [long, "w1 w2"])
     assert np.diff(words.offsets).tolist() == [64, 2] and words.tokens[63] == "w63"
     with pytest.raises(InputError, match="2 of 3 captions are empty, the first is one number 1"):
@@ -490,7 +490,7 @@ def test_test_split_leaves_out_what_the_model_has_seen(tmp_path):
     aside = coco_folder(tmp_path / "aside", [None] * 5, captions=5, shift=100)
     used = folder / "images" / f"{data.vocab['used'][0]}.png"
     (aside / "images" / "000101.png").write_bytes(used.read_bytes())
-    with pytest.warns(UserWarning, match="1 of 5 images were used"):
+    with pytest.warns(UserWarning, match="1 of 5 images was used"):
         split = load_test_split(f"coco:{aside}", json.loads(json.dumps(everything.vocab)), cache=tmp_path / "c")
     assert split.regions.ids == ["000100", "000102", "000103", "000104"] and len(split) == 20
     assert split.words.provenance["vocabulary"] == everything.vocab["texts"]["vocabulary"]
@@ -580,7 +580,7 @@ def karpathy(folder: Path, **changes) -> Path:
 
 def test_karpathy_splits(tmp_path):
     file = karpathy(tmp_path / "k")
-    with pytest.warns(UserWarning, match="1 images of the split 'restval' are left out"):
+    with pytest.warns(UserWarning, match="1 image of the split 'restval' is left out"):
         data = load_matching_data(f"karpathy:{file}", texts=WORDS, cache=tmp_path / "c")
     assert data.train.regions.ids == ["val2014/000000", "val2014/000002", "val2014/000005"]
     assert data.test.captions == ["image 4 no 0", "image 4 no 1"]
@@ -721,7 +721,7 @@ def test_bottom_up_tsv_of_both_layouts(tmp_path, layout):
     with pytest.warns(UserWarning) as told:
         data = load_matching_data(f"bottom-up:{tmp_path}", texts=WORDS, cache=tmp_path / "c")
     told = " ".join(str(w.message) for w in told)
-    assert "1 of 4 images have no features and are left out, the first is '000000000005'" in told
+    assert "1 of 4 images has no features and is left out, the first is '000000000005'" in told
     assert "1 of 4 images with features have no caption, the first is 'x'" in told
     for split in (data.train, data.val, data.test):
         row = names.index(split.regions.ids[0])

@@ -68,7 +68,7 @@ def test_visual_genome_with_scores_by_hand(folder):
     ]  # fmt: skip
     assert [(r.subject, r.predicate, r.object, r.score) for r in scene.relations] == [(0, "lying on", 1, 0.4)]
     assert {o.provenance for o in scene.objects} | {r.provenance for r in scene.relations} == {"detected"}
-    assert len(told) == 1 and "1 of 4 boxes have no area in the image and are left out" in told[0]
+    assert len(told) == 1 and "1 of 4 boxes has no area in the image and is left out" in told[0]
     assert scene.source["detector"] == "scenes:scenes.json" and scene.source["K"] == 36
     fewer, _ = parse(folder, genome(), score_threshold=0.75)
     assert [o.name for o in fewer.objects] == ["dog", "sofa"]
@@ -119,7 +119,7 @@ def test_scores_and_provenance_are_in_the_graph(folder):
         (lambda d: d[0]["objects"][0].update(score=2) or d, "score is 2, expected a number in 0..1"),
         (lambda d: d[0]["objects"][0].update(x=None) or d, "x, y, w, h are"),
         (lambda d: d[0]["objects"][0].update(w=-1) or d, "the last two at least 0"),
-        (lambda d: d[0]["objects"][1].update(object_id=1) or d, "1 objects have the id of another one"),
+        (lambda d: d[0]["objects"][1].update(object_id=1) or d, "1 object has the id of another one"),
         (lambda d: d[0]["relationships"][0].update(object_id=99) or d, "'lying on' names the object '99', which the image does not have"),
     ],
 )

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ....counts import agreeing, counted
 from ....errors import InputError, nearest
 from ....files import read_json, write_json
 from ...marks import DRAWN, PREFIX, file_marks
@@ -156,8 +157,10 @@ def load_test_split(
     if not kept:
         raise InputError(f"'{name}': all {len(records)} images were used to train or select this model, so none is left to test it on")
     warned = [*source.notes, *notes]
-    if len(kept) < len(records):
-        warned.append(f"{len(records) - len(kept)} of {len(records)} images were used to train or select this model and are left out")
+    dropped = len(records) - len(kept)
+    if dropped:
+        why = f"{agreeing(dropped, 'was', 'were')} used to train or select this model and {agreeing(dropped, 'is', 'are')} left out"
+        warned.append(f"{dropped} of {counted(len(records), 'image')} {why}")
     if source.generate is None and marks and not any(str(mark).startswith((PREFIX, DRAWN)) for mark in marks):
         warned.append("the model was saved by an earlier version, so images that it was trained on are recognised by their ids alone")
     kept = kept[: sizes.get("test")]

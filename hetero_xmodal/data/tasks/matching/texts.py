@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ....counts import agreeing, counted
 from ....errors import InputError, MissingPackageError, nearest
 from ....fields import Fields
 from ....files import path_exists, read_json
@@ -153,7 +154,11 @@ def encode_words(
     make = {"trained": _trained, "spacy": _spacy}.get(record["encoder"])
     words, cut = make(record, sentences) if make else _transformer(record, sentences, out, progress, engine)
     if cut:
-        warnings.warn(f"{cut} of {len(sentences)} captions have more than {record['max_words']} words and are cut there", stacklevel=2)
+        warnings.warn(
+            f"{cut} of {counted(len(sentences), 'caption')} {agreeing(cut, 'has', 'have')} more than {record['max_words']} words and "
+            f"{agreeing(cut, 'is', 'are')} cut there",
+            stacklevel=2,
+        )
     return words
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError, nearest
+from .region_masks import check_mask
 from .schema import PROVENANCE, SEVERAL
 
 FORMAT_VERSION = 2
@@ -32,7 +33,7 @@ _UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
 _LARGEST = 3.4028234663852886e38  # the largest float32: boxes, sizes and features are stored in that type
 
 #: values that are left out of files
-_USUAL_OBJECT = {"number": 0, "provenance": "annotated", "attribute_provenance": None}
+_USUAL_OBJECT = {"number": 0, "provenance": "annotated", "attribute_provenance": None, "mask": None}
 _USUAL_RELATION = {"provenance": "annotated", "mirror": False}
 
 _NOT_ATTRIBUTES = ("det", "nummod", "poss")  # modifiers in SceneGraphParser's dict that do not describe appearance
@@ -69,6 +70,7 @@ class SceneObject:
     number : how many the object stands for: 0 unknown, n, or -1 for several (a plural or a group, "some birds"); of sentences
     provenance : where the object comes from, one of :data:`hetero_xmodal.schema.PROVENANCE`
     attribute_provenance : the same of its attributes; ``None`` for the same as *provenance*
+    mask : which pixels of the image show it, as run lengths (:mod:`hetero_xmodal.region_masks`); graphs keep the box only
 
     >>> SceneObject("ball", ["red"], box=(10, 5, 30, 25)).attributes
     ['red']
@@ -84,6 +86,7 @@ class SceneObject:
     number: int = 0
     provenance: str = "annotated"
     attribute_provenance: str | None = None
+    mask: dict[str, Any] | None = None
 
 
 @dataclass
@@ -162,6 +165,8 @@ class SceneGraph:
             _check_score(label, thing.score)
             if thing.box is not None:
                 _check_box(label, thing.box, size)
+            if thing.mask is not None:
+                check_mask(label, thing.mask, size)
             if thing.feature is not None:
                 _check_feature(label, thing.feature)
                 widths.add(len(thing.feature))

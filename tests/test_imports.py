@@ -19,7 +19,7 @@ LAYERS = (
     # files that everything rests on
     "errors", "counts", "checks", "control_names", "lazy", "deprecation", "configs",
     "ids", "fields", "csv_text", "files", "environment", "images", "text_bytes", "schema_rows", "schema",
-    "validation", "scenes", "pretrained", "losses",
+    "validation", "region_masks", "scenes", "pretrained", "losses",
     # packages
     "viz", "message_passing", "networks", "parsers", "graphs", "data", "exports", "world_models", "metrics", "recipes", "baselines",
     "training", "retrieval", "editing", "evaluation", "explorer", "analysis", "cli",

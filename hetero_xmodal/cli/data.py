@@ -66,7 +66,7 @@ def data_card(
     epilog=examples(
         "hetero-xmodal data build world/scenes --split train --size 500 --out my_scenes",
         "hetero-xmodal data build world/birds --seed 7 --image-size 256 --out my_birds",
-        "hetero-xmodal data build cub:FOLDER --split all --parts runs/parts --out birds_with_parts",
+        "hetero-xmodal data build cub:FOLDER --split all --parts runs/parts --image-size 256 --out birds_with_parts",
     ),
 )
 def data_build(
@@ -76,10 +76,11 @@ def data_build(
     size: Annotated[int | None, typer.Option(help="Number of items; all if left out.")] = None,
     seed: o.WorldSeed = None,
     parts: Annotated[
-        Path | None, typer.Option(help="Model of 'train parts': the parts of birds that it finds join the scene graphs.")
+        Path | None, typer.Option(help="Model of 'train parts'; the bird parts that it finds are added to the scene graphs.")
     ] = None,
     image_size: Annotated[
-        int | None, typer.Option(help="Width and height of a generated world's images in pixels, 128 if left out.")
+        int | None,
+        typer.Option(help="Side in pixels of a generated world's images, 128 if left out; of CUB, the square around each bird is cut out."),
     ] = None,
 ) -> None:
     """Write a data set's images, sentences and scene graphs into a folder."""

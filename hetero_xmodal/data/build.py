@@ -7,15 +7,18 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..checks import check_count, check_seed, check_unused
+from ..configs import first_change
 from ..counts import counted
 from ..errors import InputError, nearest
 from ..files import atomic_path, behind_links, check_writable, one_writer, read_json, write_json
 from ..ids import IMAGE_ENDINGS
+from ..region_masks import mask_area
 from .card import read_card
 from .entries import ENTRIES
 from .registry import entry_of, open_for, open_source
@@ -66,6 +69,8 @@ def build_dataset(
 
     Parameters
     ----------
+    image_size : of a generated world's images, 128 if left out; of photographs of one bird each (CUB), the square around the bird is cut
+        out and brought to this many pixels, as in their editing pairs. Whole photographs are written if it is left out.
     scene_of : gives the scene graph that is written of an item, by default its own.
     scenes : what *scene_of* is, such as a digest of a model of parts; an interrupted call is continued only with the same.
 
@@ -77,9 +82,14 @@ def build_dataset(
     entry_of(name)
     check_count("size", size)
     check_seed(seed)
+    check_count("image_size", image_size, least=8)
+    birds = entry_of(name)[0].kind == "cub"
     if not name.startswith("world/"):
-        check_unused(f"is for generated worlds, and '{name}' is none", seed=seed, image_size=image_size)
-    seed, image_size = seed or 0, 128 if image_size is None else image_size
+        check_unused(f"is for generated worlds, and '{name}' is none", seed=seed)
+    if not name.startswith("world/") and not birds:
+        check_unused(f"is for generated worlds and photographs of one bird each, and '{name}' is neither", image_size=image_size)
+    square = partial(_squared, image_size) if birds and image_size is not None else None
+    seed, image_size = seed or 0, image_size or 128
     source = open_for(name, "load_dataset", seed=seed, image_size=image_size)
     split = source.split(split)
     dataset = source.items(split, size)
@@ -88,10 +98,11 @@ def build_dataset(
     part = out.with_name(out.name + ".part")
     plan = {"name": name, "split": split, "items": len(dataset), "seed": seed, "image_size": image_size}
     plan |= {"parts": scenes} if scene_of is not None else {}
+    plan |= {"cut out": "squares"} if square is not None else {}
     out.parent.mkdir(parents=True, exist_ok=True)
     with one_writer(part):
         _begin(out, part, plan)
-        report = _write_items(dataset, part, split, named, progress, scene_of)
+        report = _write_items(dataset, part, split, named, progress, scene_of, square)
         if out.exists():
             out.rmdir()  # an empty folder
         os.replace(part, out)
@@ -107,22 +118,29 @@ def _begin(out: Path, part: Path, plan: dict) -> None:
         raise InputError(f"'{out}' exists already; give a new folder or move it away")
     if (part / "plan.json").exists():
         before = read_json(part / "plan.json", "plan of the interrupted build")
-        changed = [k for k in {**plan, **before} if before.get(k) != plan.get(k)] if isinstance(before, dict) else list(plan)
-        if changed:
-            raise InputError(f"'{part}' was begun with other options ({changed[0]}); delete it, or repeat the call that began it")
+        change = first_change(before if isinstance(before, dict) else {}, plan, {"parts": None})
+        if change is not None:
+            raise InputError(f"'{part}' {change.said}; delete it, or repeat the call that began it")
     elif part.exists() and any(part.iterdir()):
         raise InputError(f"'{part}' is needed for work in progress but holds other files; move it away")
     write_json(part / "plan.json", plan)
 
 
-def _write_items(dataset, part: Path, split: str, out: Path, progress: bool, scene_of=None) -> BuildReport:
+def _squared(side: int, item: Item) -> Item:
+    from .datasets.cub import cut_square
+
+    image, scene = cut_square(item, side)
+    return replace(item, image=image, scene=scene)
+
+
+def _write_items(dataset, part: Path, split: str, out: Path, progress: bool, scene_of=None, square=None) -> BuildReport:
     images, captions, boxes, items, dropped = [], [], [], {}, []
     categories: dict[str, int] = {}
     sums: dict[str, str] = {}
     with _bar(len(dataset), progress) as advance:
         for k in range(len(dataset)):
             try:
-                item = dataset[k]
+                item = dataset[k] if square is None else square(dataset[k])
             except InputError as error:
                 dropped.append((f"item {k}", str(error)))
                 advance()
@@ -147,8 +165,9 @@ def _write_items(dataset, part: Path, split: str, out: Path, progress: bool, sce
                         "image_id": number,
                         "category_id": category,
                         "bbox": [x1, y1, x2 - x1, y2 - y1],
-                        "area": (x2 - x1) * (y2 - y1),
+                        "area": (x2 - x1) * (y2 - y1) if thing.mask is None else mask_area(thing.mask),
                     }
+                    | ({} if thing.mask is None else {"segmentation": thing.mask})
                     | {"iscrowd": 0, "attributes": thing.attributes}
                 )
             items[stem] = {

@@ -134,7 +134,7 @@ def _replace(image: SceneGraph, old: int, new, sizes: Mapping[str, tuple[float, 
         x1, x2 = max(0.0, middle - w / 2), min(float(width), middle + w / 2)
         y1, y2 = max(0.0, bottom - h), bottom
     objects = list(image.objects)
-    objects[old] = replace(was, name=new.name, attributes=list(new.attributes) or list(was.attributes), box=(x1, y1, x2, y2))
+    objects[old] = replace(was, name=new.name, attributes=list(new.attributes) or list(was.attributes), box=(x1, y1, x2, y2), mask=None)
     hidden = [was.box] if tuple(was.box) == (x1, y1, x2, y2) else [_joined(was.box, (x1, y1, x2, y2))]
     return EditPlan("replace", old, _edited(image, objects), hidden, [thing.box for thing in image.objects], was.box)
 
@@ -154,7 +154,7 @@ def _move(image: SceneGraph, sentence: SceneGraph) -> EditPlan | None:
         if place is None:
             continue
         objects = list(image.objects)
-        objects[a] = replace(subject, box=place)
+        objects[a] = replace(subject, box=place, mask=None)
         boxes = [thing.box for thing in image.objects]
         return EditPlan("move", a, _edited(image, objects), [subject.box, place], boxes, subject.box)
     return None

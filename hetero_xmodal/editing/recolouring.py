@@ -1,8 +1,9 @@
-"""Recolouring photographs: a thing that a detector knows, or a part of a bird, takes another colour inside its outline.
+"""Recolouring photographs: a detected object, or a part of a bird, gets another colour inside its outline.
 
-This edits photographs of any size without a generator: a detector finds the thing (or the annotated scene graph says where it is), GrabCut
-its outline, a part head (``hetero-xmodal train parts``) the parts of a bird, and hue and lightness move in CIELAB while the texture stays.
-Whatever the detector does not know, and whatever is no colour, is refused with the reason, and the photograph comes back bit for bit.
+This edits photographs of any size without a generator: a detector finds the object (or the scene graph says where it is), GrabCut its
+outline unless the scene graph has its mask, a part head (``hetero-xmodal train parts``) the parts of a bird, and hue and lightness move in
+CIELAB while the texture stays. Whatever the detector does not know, and whatever is no colour, is refused with the reason, and the
+photograph comes back bit for bit.
 
 >>> import hetero_xmodal as hx
 >>> scene = hx.load_dataset("world/scenes", "test", size=1)[0]
@@ -24,6 +25,7 @@ from ..errors import InputError
 from ..files import FolderKind, Saved, write_json
 from ..graphs.bridges import name_similarity
 from ..parsers.colour_names import rgb_of
+from ..region_masks import decode_mask
 from ..scenes import SceneGraph
 from ..training.editing.recolour import LAB, distance_to, recoloured
 from .guard import find
@@ -169,7 +171,7 @@ def _colour(request: Request) -> str:
 def _masks(image: Image.Image, scene: SceneGraph, request: Request, parts: PartHead | None) -> tuple[list[tuple[np.ndarray, str]], str]:
     """Mask (height, width) in 0..1 and present colour ("" if not known) of everything that a request recolours, or why nothing can be."""
     from ..training.editing.exemplars import value_of  # it and the next one import torch
-    from .outlines import outline_of
+    from .outlines import Outline, outline_of
 
     if request.kind == "refused":
         return [], request.reason
@@ -189,10 +191,11 @@ def _masks(image: Image.Image, scene: SceneGraph, request: Request, parts: PartH
     found = [scene.objects[k] for k in subjects if scene.objects[k].box is not None]
     if not found:
         return [], f"nothing that was found in the image is called {request.target}"
-    if parts is not None and all(thing.name == "bird" for thing in found):  # the model knows birds better than an outline of colours
+    drawn = all(thing.name == "bird" and thing.mask is None for thing in found)
+    if parts is not None and drawn:  # the model knows birds better than an outline of colours
         return [(bird_mask(parts, image, thing.box), value_of(thing.attributes, "colour")) for thing in found], ""
     pixels = np.ascontiguousarray(np.asarray(image))
-    outlines = [outline_of(pixels, thing, scene.objects) for thing in found]
+    outlines = [outline_of(pixels, thing, scene.objects) if thing.mask is None else Outline(decode_mask(thing.mask)) for thing in found]
     reason = next((one.reason for one in outlines if one.reason), "")
     if reason:
         return [], reason
@@ -206,6 +209,8 @@ def bird_mask(model: PartHead, image: Image.Image, box: tuple[float, ...]) -> np
 
 def part_mask(model: PartHead, image: Image.Image, box: tuple[float, ...], part: str) -> np.ndarray:
     """Mask (height, width) in 0..1 of a *part* of the bird in *box* of an RGB *image*, at the photograph's own size."""
+    from ..training.bird_masks import without_specks
+
     shares, bird = _look(model, image, box)
     k = list(model.vocab["parts"]).index(part)
     own = (shares.argmax(0) == k) & bird
@@ -213,28 +218,13 @@ def part_mask(model: PartHead, image: Image.Image, box: tuple[float, ...], part:
     if own.sum() < least:  # the head is sure of no place, so the likeliest
         chance = np.where(bird, shares[k], -1.0)
         own = bird & (chance >= np.partition(chance, -least, axis=None)[-least])
-    return _soft(_whole(own) & bird)
+    return _soft(without_specks(own) & bird)
 
 
 def _look(model: PartHead, image: Image.Image, box: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Shares of parts (parts, height, width) at the pixels of the image, and which of them show the bird (height, width) bool."""
-    import torch
-    from torch.nn.functional import interpolate
+    from ..training.bird_masks import seen_pixels  # it imports torch
 
-    from ..training.bird_masks import seen_parts, square_around
-    from .carry import box_mask
-
-    square = square_around(image, box)
-    mask, shares = seen_parts(model, _frozen(), square)
-    size, x, y = max(8, round(square.side)), round(square.left), round(square.top)
-    fine = interpolate(torch.from_numpy(shares)[None], size=(size, size), mode="bicubic", align_corners=False)[0].numpy()
-    whole = torch.from_numpy(mask.astype(np.float32))[None, None]
-    birds = interpolate(whole, size=(size, size), mode="bilinear", align_corners=False, antialias=True)[0, 0].numpy() > 0.5
-    x1, y1, x2, y2 = max(0, x), max(0, y), min(image.width, x + size), min(image.height, y + size)
-    here, bird = np.zeros((len(fine), image.height, image.width), np.float32), np.zeros((image.height, image.width), bool)
-    here[:, y1:y2, x1:x2] = fine[:, y1 - y : y2 - y, x1 - x : x2 - x]
-    bird[y1:y2, x1:x2] = birds[y1 - y : y2 - y, x1 - x : x2 - x]
-    return here, bird & box_mask(box, bird.shape)
+    return seen_pixels(model, _frozen(), image, box)
 
 
 @lru_cache(maxsize=1)
@@ -242,19 +232,6 @@ def _frozen() -> FrozenMaps:
     from ..networks.part_head import FrozenMaps
 
     return FrozenMaps()
-
-
-def _whole(mask: np.ndarray) -> np.ndarray:
-    """The mask without holes and specks: closed, and only pieces of at least a quarter of the largest."""
-    import cv2
-
-    side = max(3, round(0.12 * float(np.sqrt(mask.sum())))) | 1
-    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(closed)
-    if count < 2:
-        return mask
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    return np.isin(labels, 1 + np.flatnonzero(areas >= 0.25 * areas.max()))
 
 
 def _soft(mask: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Masks of birds in photographs: GrabCut of the box to begin with, then GrabCut started from what the part head calls bird.
 
-GrabCut of a box fails where the bird fills the photograph, for then no background is seen, and where perch and bird have one colour. Such
-faults differ from photograph to photograph, so that a linear map over frozen features, fitted to the masks of all, makes few of them.
+GrabCut of a box fails where the bird fills the photograph, for then no background is seen, and where perch and bird have one colour. These
+errors differ between photographs, so a linear map over frozen features that is fitted to the masks of all photographs makes few of them.
 """
 
 from __future__ import annotations
@@ -147,3 +147,41 @@ def seen_parts(model: PartHead, frozen: FrozenMaps, square: Square) -> tuple[np.
     one, other = model(maps, torch.stack([covered, covered.flip(1)]))
     shares = (one * other.flip(2)).sqrt()
     return mask, (shares / shares.sum(0)).numpy()
+
+
+def seen_pixels(model: PartHead, frozen: FrozenMaps, image: Image.Image, box: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """What a part head sees of the bird in *box*, x1, y1, x2, y2, at the pixels of an RGB *image*.
+
+    Returns
+    -------
+    shares of the parts (parts, height, width) float32, 0 outside the square around the bird; and which pixels show the bird (height,
+    width) bool, none outside the box.
+    """
+    from torch.nn.functional import interpolate
+
+    square = square_around(image, box)
+    mask, shares = seen_parts(model, frozen, square)
+    size, x, y = max(8, round(square.side)), round(square.left), round(square.top)
+    fine = interpolate(torch.from_numpy(shares)[None], size=(size, size), mode="bicubic", align_corners=False)[0].numpy()
+    whole = torch.from_numpy(mask.astype(np.float32))[None, None]
+    birds = interpolate(whole, size=(size, size), mode="bilinear", align_corners=False, antialias=True)[0, 0].numpy() > 0.5
+    x1, y1, x2, y2 = max(0, x), max(0, y), min(image.width, x + size), min(image.height, y + size)
+    here, bird = np.zeros((len(fine), image.height, image.width), np.float32), np.zeros((image.height, image.width), bool)
+    here[:, y1:y2, x1:x2] = fine[:, y1 - y : y2 - y, x1 - x : x2 - x]
+    bird[y1:y2, x1:x2] = birds[y1 - y : y2 - y, x1 - x : x2 - x]
+    inside = np.zeros_like(bird)
+    inside[max(0, int(box[1])) : int(np.ceil(box[3])), max(0, int(box[0])) : int(np.ceil(box[2]))] = True
+    return here, bird & inside
+
+
+def without_specks(mask: np.ndarray, *, least: float = 0.25) -> np.ndarray:
+    """The mask (height, width) bool without holes and specks: closed, and only pieces of at least *least* of the largest."""
+    import cv2
+
+    side = max(3, round(0.12 * float(np.sqrt(mask.sum())))) | 1
+    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(closed)
+    if count < 2:
+        return mask
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    return np.isin(labels, 1 + np.flatnonzero(areas >= least * areas.max()))

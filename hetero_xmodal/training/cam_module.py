@@ -4,10 +4,10 @@ Every batch is used twice (the exercises come from :mod:`.editing.dataset`):
 
 * **restore**: regions that the sentence describes are covered by parts of other images; the original image is the target (L1 loss).
   Copying the input is wrong there, so the appearance must come from the sentence, through the graph. In a share ``recolour`` a region
-  gets another colour instead, its texture stays, or in half of the sentences that name its colour the recoloured image is the target and
-  the sentence names that colour; in a share ``hiding`` two regions are inpainted (the masked-region protocol uses noise),
-  in each of which an object of the graph, or the background, is to be painted. A stroke loss compares patterns independently of their
-  phase.
+  gets another colour instead, and keeps its texture: the original is the target or, in a share ``requests`` of the sentences that name the
+  region's colour, the recoloured image is, and the sentence names its new colour. In a share ``hiding`` two regions are inpainted (the
+  masked-region protocol uses noise), in each of which an object of the graph, or the background, is to be painted. A stroke loss compares
+  patterns independently of their phase.
 * **edit**: the original image, with attribute words of its sentence swapped (in a share unchanged, where the image itself is the target).
   The true edited image is unknown: it is supervised by the discriminator (TAGAN, 5.1) and by an attribute classifier on the frozen encoder,
   trained on annotated boxes, and only the image outside the regions that the swapped words refer to is compared with the input. The
@@ -77,8 +77,20 @@ class CAMModule(L.LightningModule):
         decays = [
             p for name, p in learning.items() if name.startswith(("image_mlp", "sentence_mlp")) or "through" in name or "weigh" in name
         ]
-        ids = {id(p) for p in decays}
-        groups = [{"params": [p for p in learning.values() if id(p) not in ids]}, {"params": decays, "weight_decay": config.weight_decay}]
+        masks = [p for name, p in learning.items() if "mask_for_the" in name]  # W_m of E4 and E5
+        apart = {id(p) for p in (*decays, *masks)}
+        decays = [p for p in decays if not any(p is some for some in masks)]
+        groups: list[dict[str, Any]] = [{"params": [p for p in learning.values() if id(p) not in apart]}]
+        groups.append({"params": decays, "weight_decay": config.weight_decay})
+        if masks:
+            groups.append(
+                {
+                    "params": masks,
+                    "weight_decay": config.weight_decay,
+                    "lr": config.learning_rate * config.mask_rate,
+                    "share": config.mask_rate,
+                }
+            )
         betas = (config.momentum, 0.999)
         optimisers = [torch.optim.Adam(groups, lr=config.learning_rate, betas=betas)]
         if self.discriminator is not None:
@@ -144,7 +156,8 @@ class CAMModule(L.LightningModule):
         }  # fmt: skip
 
     def _requested(self, graph: Any, words: Tensor, member: Tensor, turned: Turned) -> Tensor:
-        """Half of the pairs (b,) whose sentence names the colour of the turned region: it then names the new one, in *words* (n,).
+        """A share ``requests`` of the pairs (b,) whose sentence names the colour of the turned region: it then names the new one, in the
+        *words* (n,).
 
         There the recoloured image is the answer, and the original the input: what the sentence asks for must be painted where it says.
         """
@@ -156,7 +169,7 @@ class CAMModule(L.LightningModule):
         names = (place == first) & (kind == KINDS.index("colour")) & ~negated(graph)
         new = torch.tensor(self.model.word_numbers(list(LAB)))[turned.colour]
         able = torch.zeros(2 * b, dtype=torch.bool).index_fill(0, member[names], True)[:b] & (turned.node >= 0) & (new != UNKNOWN)
-        back = able & (torch.rand(b) < 0.5)
+        back = able & (torch.rand(b) < self.training_config.requests)
         changes = names & torch.cat([back, torch.zeros(b, dtype=torch.bool)])[member]
         words[changes] = torch.cat([new, new])[member[changes]]
         return back
@@ -395,7 +408,7 @@ class CAMModule(L.LightningModule):
             (self.training_config.learning_rate, self.training_config.discriminator_rate), strict=False,
         ):  # fmt: skip
             for group in optimiser.param_groups:
-                group["lr"] = start * rate
+                group["lr"] = start * rate * group.get("share", 1.0)
         first = max(2, self.training_config.painting + 1)  # before that, neither discriminator nor masks are trained
         logged = {name: float(value) for name, value in logged.items()}
         for message in diagnose(logged, masks=self.model.config.masks) if epoch >= first else []:

@@ -16,6 +16,8 @@ class CAMTraining:
     """Training settings of CAM; "restore" and "edit" are the two exercises described in :mod:`.cam_module`.
 
     batch_size, learning_rate, discriminator_rate, momentum : of the two Adam optimisers
+    mask_rate : learning rate of W_m relative to the others'. A mask is the sigmoid of a sum of width * width products, so one step of Adam
+        moves it by that much more; at 1, the first few steps decide for all nodes alike whether their masks are 0 or 1
     halve_every : number of epochs after which both learning rates are halved
     weight_decay : of the MLPs of E2 and E6 and of W_m, against the drift caused by E7
     painting : number of initial epochs in which painted image and text decoder are trained without matte, stroke loss and discriminator.
@@ -33,6 +35,8 @@ class CAMTraining:
     matching : weight of E7 and E8 together
     unchanged : share of the sentences in "edit" without swapped words
     recolour : share of "restore" in which a region gets another colour instead and keeps its texture, for photographs
+    requests : share of these, where the sentence names the region's colour, in which it names the new one and the recoloured image is the
+        target; in the others the original is
     hiding : share of "restore" in which two regions are masked and inpainted instead, for the relation edits remove and replace
     mismatched : share of the sentences that do not match, for the discriminator, that are captions of other images, as TAGAN's all are; in
         the others attribute words are swapped
@@ -50,6 +54,7 @@ class CAMTraining:
     learning_rate: float = 2e-4
     discriminator_rate: float = 2e-4
     momentum: float = 0.5
+    mask_rate: float = 1.0
     halve_every: int = 100
     weight_decay: float = 1e-5
     painting: int = 3
@@ -65,6 +70,7 @@ class CAMTraining:
     matching: float = 0.01
     unchanged: float = 0.3
     recolour: float = 0.0
+    requests: float = 0.5
     hiding: float = 0.0
     mismatched: float = 0.0
     grounded: bool = True
@@ -75,7 +81,7 @@ class CAMTraining:
         for name in ("restore", "paint", "keep", "strokes", "look", "adversarial", "words", "writing", "matching", "weight_decay"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected 0 or more")
-        for name in ("learning_rate", "discriminator_rate", "patterned"):
+        for name in ("learning_rate", "discriminator_rate", "mask_rate", "patterned"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected a number above 0")
         if self.painting < 0:
@@ -83,7 +89,7 @@ class CAMTraining:
         for name in ("batch_size", "halve_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected at least 1")
-        for name in ("unchanged", "recolour", "hiding", "mismatched"):
+        for name in ("unchanged", "recolour", "requests", "hiding", "mismatched"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"CAMTraining: {name} is {getattr(self, name)}, expected a share in 0..1")
         if not 0 <= self.momentum < 1:

@@ -137,6 +137,10 @@ def of_editing(train: ManipulationData, val: ManipulationData) -> dict[str, dict
         sentences: list[list[str]] = [[] for _ in data.images]
         for image, sentence in zip(data.image.tolist(), data.corpus.sentences, strict=True):
             sentences[image].append(sentence)
-        regions = zip(data.boxes.tolist(), data.names.tolist(), data.values.tolist(), strict=True)
+        rows = [data.boxes.tolist(), data.names.tolist(), data.values.tolist()]
+        if data.masks is not None and data.mask_of is not None:  # a mask by its area
+            areas = np.append(data.masks.numpy().sum((1, 2), dtype=np.int64), -1)
+            rows.append(areas[data.mask_of.numpy()].tolist())
+        regions = zip(*rows, strict=True)
         out[name] = split_fingerprint(range(len(data.images)), images=data.images.numpy(), sentences=sentences, regions=regions)
     return out

@@ -1,7 +1,7 @@
-"""Parts of birds in photographs as nodes: what a part head finds joins the scene graph, with the colours that captions agree on.
+"""Parts of birds in photographs as nodes: those that a part head finds are added to the scene graph, with the colours that captions name.
 
-CUB publishes one box a bird. With parts as regions of their own, each with a box and attributes, "wing" in a sentence meets "wing" in the
-image, and an editing model can learn to recolour a wing. ``hetero-xmodal data build cub:FOLDER --parts PARTS`` writes such a data set.
+CUB publishes one box a bird. With parts as regions of their own, each with a box, a mask and attributes, "wing" in a sentence meets "wing"
+in the image, and an editing model can learn to recolour a wing. ``hetero-xmodal data build cub:FOLDER --parts PARTS`` writes such data.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..networks.part_head import GRID, FrozenMaps, PartHead
+from ..networks.part_head import FrozenMaps, PartHead
 from ..parsers.appearance import COLOURS
+from ..region_masks import encode_mask
 from ..scenes import SceneGraph, SceneObject, SceneRelation
-from .bird_masks import cells, seen_parts, square_around
+from .bird_masks import seen_pixels, without_specks
 from .parts import PARTS, facts_of
 
 if TYPE_CHECKING:
@@ -52,9 +53,8 @@ class PartScenes:
         self.birds, self.parts = 0, 0
 
     def __call__(self, item: Item) -> SceneGraph | None:
-        """The scene graph of *item* with its bird's parts, each with a box, the colours that captions name, and a relation "have".
-
-        Parts that the scene graph has already, as objects of the bird, are not added again.
+        """The scene graph of *item* with a mask of its bird and the bird's parts: each with a box, a mask, the colours that captions
+        name, and a relation "have". Parts that the scene graph has already, as objects of the bird, are not added again.
         """
         from ..parsers.sentence import parse_sentences
 
@@ -65,36 +65,32 @@ class PartScenes:
         bird = scene.objects[owner]
         colours = agreed_colours([told for told in parse_sentences(item.sentences, on_error="skip") if told])
         known = {scene.objects[relation.object].name for relation in scene.relations if relation.subject == owner} - {"bird"}
-        boxes = self.boxes(item.image.convert("RGB"), bird.box)
-        found = [SceneObject(name, colours.get(name, []), box=box) for name, box in boxes.items() if name not in known]
+        whole, masks = self.masks(item.image.convert("RGB"), bird.box)
+        new = {name: mask for name, mask in masks.items() if name not in known}
+        found = [SceneObject(name, colours.get(name, []), box=_around(mask), mask=encode_mask(mask)) for name, mask in new.items()]
         self.birds, self.parts = self.birds + 1, self.parts + len(found)
         relations = [SceneRelation(owner, "have", k) for k in range(len(scene.objects), len(scene.objects) + len(found))]
+        objects = list(scene.objects)
+        objects[owner] = replace(bird, mask=encode_mask(whole) if whole.any() else None)
         source = scene.source | {"parts": "found by a part head"}
-        return replace(scene, objects=[*scene.objects, *found], relations=[*scene.relations, *relations], source=source)
+        return replace(scene, objects=[*objects, *found], relations=[*scene.relations, *relations], source=source)
 
-    def boxes(self, image: Image.Image, box: Sequence[float]) -> dict[str, tuple[float, float, float, float]]:
-        """Part -> x1, y1, x2, y2 in pixels of the *image* of the largest piece of each part that is seen of the bird in *box*."""
-        import cv2
-
-        square = square_around(image, box)
-        left, top, side = square.left, square.top, square.side
-        mask, shares = seen_parts(self.model, self._maps, square)
-        covered = cells(mask)
-        best, bird = shares.argmax(0), covered > 0.5
-        cell, out = side / GRID, {}
+    def masks(self, image: Image.Image, box: Sequence[float]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Which pixels (height, width) of the *image* show the bird in *box*, and part -> those of the largest piece of it that is seen."""
+        shares, bird = seen_pixels(self.model, self._maps, image, box)
+        best, out = shares.argmax(0), {}
         for k, name in enumerate(self.model.vocab["parts"]):
-            count, labels, stats, _ = cv2.connectedComponentsWithStats(((best == k) & bird).astype(np.uint8), connectivity=8)
-            if count < 2:
-                continue
-            largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-            if stats[largest, cv2.CC_STAT_AREA] < _LEAST * self.model.vocab.get("usual", {}).get(name, 0.1) * bird.sum():
-                continue
-            x, y, width, height = (int(v) for v in stats[largest, :4])
-            x1, y1 = max(left + x * cell, box[0], 0.0), max(top + y * cell, box[1], 0.0)
-            x2, y2 = min(left + (x + width) * cell, box[2], image.width), min(top + (y + height) * cell, box[3], image.height)
-            if x2 - x1 >= 1 and y2 - y1 >= 1:
-                out[name] = (x1, y1, x2, y2)
-        return out
+            own = (best == k) & bird
+            piece = without_specks(own, least=1.0) & bird if own.any() else own
+            if piece.any() and piece.sum() >= _LEAST * self.model.vocab.get("usual", {}).get(name, 0.1) * bird.sum():
+                out[name] = piece
+        return bird, out
+
+
+def _around(mask: np.ndarray) -> tuple[float, float, float, float]:
+    """x1, y1, x2, y2 around a mask (height, width) that is not empty."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
 def agreed_colours(sentences: Sequence[SceneGraph]) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from ..deprecation import renamed_keywords
 from ..errors import InputError
 from ..images import read_reduced
 from .canvas import Drawing, Sheet, fit
-from .colours import GREY, relation_style
+from .colours import GREY, node_colour, relation_style
 from .image_panel import paint_boxes, paint_image
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 @renamed_keywords(picture="image")
 def draw_scene(image: Any, scene: SceneGraph, *, max_relations: int = 12, scores: bool = False) -> Drawing:
     """Draw a scene graph on its image: boxes with number, attributes and name on the left, the relations as a list on the right.
+
+    What masks cover is tinted, each region with an outline of its own.
 
     Parameters
     ----------
@@ -50,6 +52,9 @@ def draw_scene(image: Any, scene: SceneGraph, *, max_relations: int = 12, scores
     sheet = Sheet(width + 3.9, max(height + 0.3, 0.2 * rows + 0.2))
     left, top = 0.15, 0.15
     paint_image(sheet, pixels, left, top, width, height)
+    shaded = _shaded(scene)
+    if shaded is not None:
+        sheet.image(shaded, left, top, width, height)
     boxed = [(i, o) for i, o in enumerate(scene.objects) if o.box is not None]
     boxes = [(left + o.box[0] * scale, top + o.box[1] * scale, left + o.box[2] * scale, top + o.box[3] * scale) for _, o in boxed]
     few = len(boxed) <= 8
@@ -74,3 +79,23 @@ def draw_scene(image: Any, scene: SceneGraph, *, max_relations: int = 12, scores
     if hidden or not scene.relations:
         sheet.text(x, y + 0.2, "and " + ", ".join(hidden) if hidden else "none", size=7.4, colour=GREY, style="italic")
     return sheet.figure
+
+
+def _shaded(scene: SceneGraph) -> Any:
+    """Colour and opacity (height, width, 4) in 0..1 of the scene's masks; ``None`` if no object has one."""
+    import numpy as np
+    from matplotlib.colors import to_rgb
+
+    from ..region_masks import decode_mask
+
+    masks = [decode_mask(thing.mask) for thing in scene.objects if thing.mask is not None]
+    if not masks:
+        return None
+    out = np.zeros((*masks[0].shape, 4))
+    out[..., :3] = to_rgb(node_colour(schema.VISUAL))
+    for mask in sorted(masks, key=lambda some: -some.sum()):  # small ones on large ones
+        around = np.pad(mask, 1)
+        inner = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
+        out[mask, 3] = 0.3
+        out[mask & ~inner, 3] = 0.9
+    return out

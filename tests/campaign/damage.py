@@ -245,6 +245,24 @@ def _json_layout(data: bytes, rng: Random) -> bytes | None:
         return None
 
 
+def _run_lengths(data: bytes, rng: Random) -> bytes | None:
+    """The run lengths of a mask do not fill it, fill more, or are none."""
+    try:
+        value = json.loads(data)
+    except ValueError:
+        return None
+    found = [(part, key) for part, key in _places(value) if key == "counts" and isinstance(part, dict)]
+    if not found:
+        return None
+    container, key = rng.choice(found)
+    if isinstance(container[key], str):
+        place = rng.randrange(len(container[key]))
+        container[key] = container[key][:place] + rng.choice(["\u00b5", "", "o", "oooooooooo", "0", "-1"]) + container[key][place + 1 :]
+    elif isinstance(container[key], list) and container[key]:
+        container[key][rng.randrange(len(container[key]))] = rng.choice([-1, 2**31, 2**64, 1.5, "3", None, True, 0, [1]])
+    return json.dumps(value).encode()
+
+
 def _entities(data: bytes, rng: Random) -> bytes:
     """Entities that expand to a thousand million characters, and one that would be read from another file."""
     lines = [b'<!DOCTYPE a [<!ENTITY e0 "ha"><!ENTITY out SYSTEM "file:///etc/passwd">']
@@ -283,6 +301,7 @@ DAMAGES: tuple[Damage, ...] = (
     Damage("a second value of another kind", _json_value, _JSON),
     Damage("a part lost or moved", _json_part, _JSON),
     Damage("a key misspelt", _json_name, _JSON),
+    Damage("run lengths of a mask that do not fit", _run_lengths, _JSON),
     Damage("another layout of the same JSON", _json_layout, _JSON, harmless=True),
 )
 

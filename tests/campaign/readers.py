@@ -43,6 +43,10 @@ class Reader:
 # ---------------------------------------------------------------------------------------------- data sets
 
 
+#: of the variants, only what the sets above do not have
+_DAMAGED = dict.fromkeys(VARIANTS, "**/*.h5") | {"coco:FOLDER with outlines": "**/instances.json"}
+
+
 def _data_set(form: str) -> Reader:
     """The reader of a row of the registry."""
     names: dict[str, tuple[str, Path]] = {}
@@ -70,7 +74,7 @@ def _data_set(form: str) -> Reader:
 
     heavy = {"vg:FOLDER": 0.6, "cub:FOLDER": 0.6, "coco:FOLDER": 1.5, "karpathy+restval:FILE,FOLDER": 0.3}
     name = form if form in VARIANTS else form.partition(":")[0]
-    return Reader(re.sub(r"\W+", " ", name), make, read, share=heavy.get(form, 1.0), files="**/*.h5" if form in VARIANTS else "**/*")
+    return Reader(re.sub(r"\W+", " ", name), make, read, share=heavy.get(form, 1.0), files=_DAMAGED.get(form, "**/*"))
 
 
 # ---------------------------------------------------------------------------------------------- what the package writes

@@ -209,6 +209,8 @@ ROWS = {
     "data build world/scenes --out NEW --size 0": ["--size is 0"],
     "data build world/scenes --out NEW --split nope": ["no split 'nope'"],
     "data build world/scenes --out NEW --image-size 99": ["99"],
+    "data build world/birds --out NEW --image-size 4": ["--image-size is 4", "at least 8"],
+    "data build coco:USED --out NEW --image-size 64": ["--image-size is for generated worlds and photographs of one bird each"],
     "data build world/scenes --out NEW --seed -1": ["--seed is -1"],
     "data build coco:USED --out NEW --seed 1": ["--seed is for generated worlds"],
     "data build nope --out NEW": ["unknown data set 'nope'"],

@@ -1,5 +1,7 @@
 """Relation edits: what a sentence asks of the things in an image, the places that are hidden for it, and the exercises that teach it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from hetero_xmodal.editing.plans import plan_edit
 from hetero_xmodal.networks.masks import box_mask, filled_from_around
 from hetero_xmodal.parsers import geometry
 from hetero_xmodal.recipes.cam import CAM, CAMConfig
+from hetero_xmodal.region_masks import encode_mask
 from hetero_xmodal.training.cam_module import CAMModule
 from hetero_xmodal.training.cam_settings import CAMTraining
 from hetero_xmodal.training.editing.dataset import ManipulationData
@@ -50,6 +53,10 @@ def test_what_a_sentence_asks_for(sentence, kind, subject):
 
 def test_the_scene_after_a_plan():
     before = scene()
+    drawn = [
+        replace(thing, mask=encode_mask(box_mask(torch.tensor([thing.box]) / 64, 64, margin=0.0)[0, 0].numpy())) for thing in before.objects
+    ]
+    before = replace(before, objects=drawn)
     gone = plan_edit(before, "no dog")
     assert [t.name for t in gone.scene.objects] == ["ball", "table"] and gone.visible_boxes == [t.box for t in before.objects[1:]]
     new = plan_edit(before, "a bench instead of the dog", sizes=SIZES)
@@ -67,6 +74,8 @@ def test_the_scene_after_a_plan():
         assert geometry.relation_between(moved.box, other.box, "ball", "table", size=(64, 64)) == predicate
         assert plan.hidden == [before.objects[1].box, moved.box] and plan.visible_boxes[1] == before.objects[1].box
         assert any((r.subject, r.predicate, r.object) == (1, predicate, 2) for r in plan.scene.relations)
+        assert plan.scene.objects[1].mask is None and plan.scene.objects[0].mask == drawn[0].mask  # what moves has no known outline
+    assert new.scene.objects[0].mask is None and gone.scene.objects[0].mask == drawn[1].mask
     assert before.objects[0].name == "dog" and len(before.objects) == 3  # the image's own scene is left alone
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from hetero_xmodal.errors import InputError
 from hetero_xmodal.networks.part_head import GRID, PartHead, PartsConfig, along_body, body_features, places
 from hetero_xmodal.parsers.appearance import COLOURS, appearance, colour_terms
 from hetero_xmodal.parsers.colour_names import rgb_of
+from hetero_xmodal.region_masks import encode_mask
 from hetero_xmodal.scenes import SceneGraph, SceneObject
 from hetero_xmodal.training.bird_masks import better_mask, cells, first_mask, square_around
 from hetero_xmodal.training.editing.recolour import distance_to, lab, lab_of
@@ -48,6 +50,19 @@ def test_a_thing_is_recoloured_inside_its_outline_and_nowhere_else(photo, scene)
     assert result.mask[outside].max() == 0 and result.mask[90, 120] == 1
     again = recolour(photo, "the car is scarlet", image_scene=scene)
     assert again.image.tobytes() == result.image.tobytes()
+
+
+def test_a_mask_in_the_scene_graph_is_the_outline(photo, scene):
+    mask = np.zeros((180, 240), bool)
+    mask[70:110, 100:140] = mask[80:100, 90:150] = True  # what GrabCut would not find
+    thing = replace(scene.objects[0], mask=encode_mask(mask))
+    made = recolour(photo, "the car is red", image_scene=replace(scene, objects=[thing]))
+    changed = (np.asarray(made.image) != np.asarray(photo)).any(2)
+    assert not (changed & ~mask).any() and changed.sum() > 0.9 * mask.sum() and (made.mask[~mask] == 0).all()
+    bird = replace(scene, objects=[replace(thing, name="bird")])
+    model = PartHead(PartsConfig(), {"parts": ["crown"], "usual": {}, "where": {"crown": [[0.0, 0.0, 1.0, 1.0, 0.0]]}})
+    made = recolour(photo, "the bird is red", image_scene=bird, model=model.eval())
+    assert not ((np.asarray(made.image) != np.asarray(photo)).any(2) & ~mask).any()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -414,3 +415,31 @@ def test_sentences_that_do_not_match_are_swapped_or_those_of_other_images(data):
     rows = torch.arange(4)
     learning = module(data, mismatched=0.5)
     assert learning.exercises(data, rows)["image"].tolist() == data.image[rows].tolist()
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.01])
+def test_one_step_moves_the_logit_of_a_mask_by_the_square_of_the_width(data, rate):
+    """Why masks need a rate of their own: the logit sums width * width products, and Adam moves each weight by the learning rate."""
+    some = module(data, mask_rate=rate, learning_rate=2e-3, adversary=False)
+    (optimiser,) = some.configure_optimizers()
+    maps = {name: p for name, p in some.model.named_parameters() if "mask_for_the" in name}
+    learning = [p for p in some.model.parameters() if p.requires_grad]
+    assert len(maps) == 2 and sum(len(group["params"]) for group in optimiser.param_groups) == len(learning)
+    before, ones = {name: p.detach().clone() for name, p in maps.items()}, torch.ones(TINY.width)
+    for p in some.model.parameters():
+        p.grad = torch.ones_like(p)
+    optimiser.step()
+    for name, p in maps.items():
+        moved = ((p - before[name]).reshape(-1, TINY.width, TINY.width) @ ones) @ ones
+        np.testing.assert_allclose(moved.detach(), -2e-3 * rate * TINY.width**2, rtol=1e-3)
+    assert optimiser.param_groups[0]["lr"] == 2e-3 and optimiser.param_groups[-1]["lr"] == pytest.approx(2e-3 * rate)
+
+
+def test_the_rate_of_the_masks_is_halved_with_the_others(data, monkeypatch):
+    some = module(data, mask_rate=0.01, learning_rate=2e-3, adversary=False, halve_every=1)
+    (optimiser,) = some.configure_optimizers()
+    monkeypatch.setattr(type(some), "trainer", property(lambda _: SimpleNamespace(callback_metrics={})), raising=False)
+    monkeypatch.setattr(type(some), "current_epoch", property(lambda _: 1), raising=False)
+    monkeypatch.setattr(some, "optimizers", lambda: optimiser)
+    some.on_train_epoch_end()
+    assert [group["lr"] for group in optimiser.param_groups] == pytest.approx([5e-4, 5e-4, 5e-6])

@@ -290,3 +290,24 @@ def test_real_photographs_with_their_captions_and_boxes():
     crowded = sorted(range(len(graphs)), key=lambda k: -graphs[k].num_nodes("visual"))
     for k in (*crowded[:3], crowded[-1]):
         assert_legible(hx.draw(graphs[k], image=files[k], sentence=captions[images[k]["id"]]))
+
+
+def test_masks_are_tinted_inside_and_nothing_else_is():
+    import numpy as np
+
+    from hetero_xmodal.region_masks import encode_mask
+
+    mask = np.zeros((60, 80), bool)
+    mask[20:40, 10:50] = True
+
+    def drawn(**more) -> np.ndarray:
+        scene = SceneGraph([SceneObject("bird", box=(5, 5, 70, 55), **more)], size=(80, 60))
+        figure = viz.draw_scene(np.full((60, 80, 3), 250, np.uint8), scene)
+        figure.canvas.draw()
+        return np.asarray(figure.canvas.buffer_rgba())[..., :3].astype(int)
+
+    plain, shaded = drawn(), drawn(mask=encode_mask(mask))
+    changed = np.abs(plain - shaded).sum(2) > 20
+    rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
+    inside = changed[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    assert inside.mean() > 0.95 and 1.8 < inside.shape[1] / inside.shape[0] < 2.2  # one rectangle, twice as wide as high

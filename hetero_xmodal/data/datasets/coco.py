@@ -5,7 +5,7 @@
 * ``instances.json``: ``{"images", "annotations": [{"image_id", "category_id", "bbox": [x, y, width, height]}], "categories"}`` gives
   the scene graph (relations by geometry) and the labels (categories present) of the images it lists; the others have ``None``. Its
   images are joined with those of ``captions.json`` by id or file name (:mod:`hetero_xmodal.ids`); their ``width`` and ``height``, if
-  given, are those of the image that the boxes were drawn on.
+  given, are those of the image that the boxes were drawn on. A ``segmentation`` (polygons or run lengths) becomes the object's mask.
 * ``scenes.json``, written by ``build_dataset``: scene graphs with attributes and relations, labels and tags; it takes precedence.
 
 Images are looked for in ``images/`` and then in the folder itself, and read when an item is asked for. Karpathy's split files are read by
@@ -36,6 +36,7 @@ from ...parsers.detectors.coco_categories import read_categories
 from ...scenes import SceneGraph, SceneObject
 from ..boxes import cut, fit_boxes
 from ..published import FileTable, left_out
+from ..segmentation import Segmentation, read_segmentation
 from ..source import SPLITS, Record, Request, Source, check_inside, clean_text, existing_form, split_name
 
 
@@ -207,12 +208,12 @@ def _image_path(folder: Path, file_name: str, where: str) -> Path:
 
 @dataclass
 class _Image:
-    """An image of ``instances.json``: its id and name, the size that is stated for it, its (category, x, y, w, h, attributes)."""
+    """An image of ``instances.json``: id, name, the size that is stated for it, its (category, [x, y, w, h], attributes, outline)."""
 
     id: str
     file_name: str | None
     size: tuple[int, int] | None
-    things: list[tuple[str, list[float], list[str]]] = field(default_factory=list)
+    things: list[tuple[str, list[float], list[str], Segmentation | None]] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -265,7 +266,7 @@ def _instances(path: Path) -> _Boxes:
             words = [] if isinstance(attributes, dict) else row.texts("attributes", [])
             first = seen.setdefault((owner, category, tuple(box)), words)
             if first is words:
-                by_id[owner].things.append((names[category], box, words))
+                by_id[owner].things.append((names[category], box, words, read_segmentation(row)))
             else:  # the same box of the same category a second time
                 first += [word for word in words if word not in first]
                 double += 1
@@ -300,12 +301,13 @@ def _scene(image: _Image, id: str, size: tuple[int, int]) -> SceneGraph:
     from ...parsers.geometry import relations_between
 
     where = f"the boxes of image '{id}' in instances.json"
-    boxes = fit_boxes([(x, y, x + w, y + h) for _, (x, y, w, h), _ in image.things], image.size, size, where)
+    boxes = fit_boxes([(x, y, x + w, y + h) for _, (x, y, w, h), *_ in image.things], image.size, size, where)
     objects = []
-    for (category, (_, _, w, h), attributes), box in zip(image.things, boxes, strict=True):
+    for (category, (_, _, w, h), attributes, drawn), box in zip(image.things, boxes, strict=True):
         inside = cut(box, size)
         if inside is not None:
-            objects.append(SceneObject(category, list(attributes), inside))
+            mask = None if drawn is None else drawn.mask(image.size, size, where)
+            objects.append(SceneObject(category, list(attributes), inside, mask=mask))
         elif w > 0 and h > 0 and (box[0] >= size[0] or box[1] >= size[1] or box[2] <= 0 or box[3] <= 0):
             raise InputError(
                 f"{where}: that of {category!r} lies outside its {size[0]} x {size[1]} pixels; is the image of another size than the boxes?"

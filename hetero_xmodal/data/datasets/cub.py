@@ -119,7 +119,7 @@ def _pair(
 ) -> ManipulationPair:
     item, kind = layout.record(rows[index]).make_item(), kinds[index % len(kinds)]
     rng = np.random.default_rng([instruction_seed, index])
-    image, scene = _square(item, image_size)
+    image, scene = cut_square(item, image_size)
     label = rows[index].label
     common = {
         "split": split, "kind": kind, "image": image, "sentences": tuple(item.sentences), "scene": scene, "label": label,
@@ -140,8 +140,8 @@ def _pair(
     )
 
 
-def _square(item: Item, side: int) -> tuple[Image.Image, SceneGraph | None]:
-    """The square cut-out around the bird, resized, with the box in its pixels."""
+def cut_square(item: Item, side: int) -> tuple[Image.Image, SceneGraph | None]:
+    """The square cut-out around the bird, resized to *side* pixels, with the boxes in its pixels."""
     from PIL import Image
 
     width, height = item.image.size

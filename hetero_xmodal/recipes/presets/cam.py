@@ -29,7 +29,8 @@ def _paper(name: str, title: str, *, image_size: int, epochs: int, images: str, 
         words=10.0, keep=0.2, unchanged=0.5, mismatched=1.0, adversary=True,
     )  # fmt: skip
     ours: dict[str, Any] = dict(
-        painting=0, paint=0.0, restore=0.2, strokes=0.0, look=0.0, patterned=1.0, recolour=0.0, hiding=0.0, grounded=False, bfloat16=False,
+        painting=0, paint=0.0, restore=0.2, strokes=0.0, look=0.0, patterned=1.0, recolour=0.0, requests=0.0, hiding=0.0, grounded=False,
+        mask_rate=1.0, bfloat16=False,
     )  # fmt: skip
     return Preset(
         name=f"paper/{name}",
@@ -114,7 +115,7 @@ PRESETS: tuple[Preset, ...] = (
         "small",
         "small model for photographs",
         model=dict(encoder="efficientnet-lite0", shift=True),
-        training=dict(painting=10, learning_rate=2e-3, halve_every=10, recolour=0.8, mismatched=0.5),
+        training=dict(painting=10, learning_rate=2e-3, halve_every=10, recolour=0.8, mismatched=0.5, mask_rate=0.01),
         epochs=30,
         when="photographs, any number",
         holds=always,

@@ -86,6 +86,8 @@ class ManipulationData:
     info : provenance of the data
     owner : (n, S, S), index plus one of the region that a pixel shows, 0 for none, see :func:`~.segmentation.cut_out`; None if exercises
         exchange whole boxes
+    masks, mask_of : (k, S, S) uint8, how much of each pixel a region covers, in 255ths, and (n, m), the row there of each region, -1 where
+        its mask is not known; None if no region has one. Exercises that recolour stay inside the mask, or in the box without one
     """
 
     images: Tensor
@@ -100,6 +102,8 @@ class ManipulationData:
     attributes: list[str]
     info: dict[str, Any] = field(default_factory=dict)
     owner: Tensor | None = None
+    masks: Tensor | None = None
+    mask_of: Tensor | None = None
 
     def __post_init__(self) -> None:
         self._donors: dict[tuple, np.ndarray] = {}
@@ -116,6 +120,14 @@ class ManipulationData:
     def pixels(self, rows: Tensor) -> Tensor:
         """Images *rows* (b,) as model input, (b, 3, S, S) in -1..1."""
         return self.images[rows].float() / 127.5 - 1
+
+    def places(self, image: Tensor, node: Tensor) -> Tensor:
+        """Where the regions *node* (b,) of the images (b,) are: (b, 1, S, S) in 0..1, their masks where known, else their boxes."""
+        boxes = box_mask(self.boxes[image, node], self.images.shape[-1], margin=0.0)
+        if self.masks is None or self.mask_of is None:
+            return boxes
+        row = self.mask_of[image, node]
+        return torch.where((row >= 0)[:, None, None, None], self.masks[row.clamp_min(0)][:, None].float() / 255, boxes)
 
     def words(self) -> list[str]:
         """All words of the sentences in lower case, sorted."""
@@ -246,7 +258,8 @@ class ManipulationData:
     def recolour(self, images: Tensor, image: Tensor, which: Tensor, free: Tensor) -> Turned:
         """Give one region of each of the images *which* (b,) bool another colour, in CIELAB: its texture stays.
 
-        It is a part whose colour the sentence states, where there is one, otherwise any region.
+        It is a region whose colour the sentence states, where there is one, otherwise any; in its mask, or in its box without one. Of
+        regions without a mask only those that are no wholes are stated (:attr:`part`): the box of a bird holds more than the bird.
 
         Parameters
         ----------
@@ -258,11 +271,12 @@ class ManipulationData:
         from .recolour import LAB, recoloured
 
         real = self.names[image] >= 0
-        stated = real & self.part[image] & (free[:, :, KINDS.index("colour")] == FREE)
+        apart = self.part[image] if self.mask_of is None else self.part[image] | (self.mask_of[image] >= 0)
+        stated = real & apart & (free[:, :, KINDS.index("colour")] == FREE)
         among = torch.where(stated.any(1, keepdim=True), stated, real)
         which = which & real.any(1)
         node = torch.where(which, (torch.rand(real.shape) * among).argmax(1), -1)
-        mask = box_mask(self.boxes[image, node], images.shape[-1], margin=0.0) * which[:, None, None, None]
+        mask = self.places(image, node) * which[:, None, None, None]
         turned, colours, chosen = images.clone(), list(LAB), torch.full((len(images),), -1)
         for k in which.nonzero().flatten().tolist():
             own = self.attributes[int(self.values[image[k], node[k], KINDS.index("colour")])]
@@ -319,7 +333,8 @@ class ManipulationData:
         """Write the data into *folder*, atomically: ``graphs``, ``data.safetensors``, ``data.json`` and a manifest."""
         with atomic_folder(folder, _FOLDER) as place:
             self.corpus.save(place / "graphs")
-            write_safetensors(place / "data.safetensors", {name: getattr(self, name) for name in _TENSORS})
+            tensors = {name: getattr(self, name) for name in (*_TENSORS, *_MASKS)}
+            write_safetensors(place / "data.safetensors", {name: some for name, some in tensors.items() if some is not None})
             write_json(place / "data.json", {"classes": self.classes, "attributes": self.attributes, "info": self.info})
 
     @classmethod
@@ -341,11 +356,13 @@ class ManipulationData:
         if missing:
             raise InputError(f"'{folder / 'data.safetensors'}' lacks '{missing[0]}'; prepare the data again")
         about = read_json(folder / "data.json", "description of the training data")
-        return cls(corpus=GraphCorpus.load(folder / "graphs", verify=verify), **{name: tensors[name] for name in _TENSORS}, **about)
+        values = {name: tensors.get(name) for name in (*_TENSORS, *_MASKS)}
+        return cls(corpus=GraphCorpus.load(folder / "graphs", verify=verify), **values, **about)
 
 
 _FOLDER = FolderKind("manipulation data set", ("data.safetensors", "data.json", "graphs/corpus.json", "graphs/corpus.safetensors"))
 _TENSORS = ("images", "image", "boxes", "names", "values", "free", "request")
+_MASKS = ("masks", "mask_of")  # of data that have them
 
 
 def _empty_place(boxes: np.ndarray, generator: np.random.Generator, *, tries: int = 8) -> np.ndarray | None:

@@ -17,6 +17,7 @@ from ...graphs.corpus import GraphCorpus
 from ...graphs.flat import FlatGraphs
 from ...graphs.synonyms import EXCLUSIVE
 from ...recipes.presets import KNOWN, DataFacts, annotation
+from ...region_masks import decode_mask
 from ...scenes import SceneGraph
 from .dataset import FREE, KINDS, ManipulationData, kind_of
 
@@ -150,6 +151,7 @@ def make_manipulation_data(
                 values[row, node, kind] = attributes.index(word)
             if thing.name in patterned and not values[row, node, 1]:
                 values[row, node, 1] = attributes.index("plain")
+    masks, mask_of = _masks(scenes, images, most)
     rows = [row for row in range(len(scenes)) for _ in range(told)]
     absent = [
         (row, text, None)
@@ -182,8 +184,22 @@ def make_manipulation_data(
     return ManipulationData(
         images=torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous(), corpus=corpus,
         image=torch.tensor(image)[order], boxes=boxes, names=names, values=values, free=torch.stack(free)[order],
-        request=torch.tensor(request)[order], classes=classes, attributes=attributes, info=info,
+        request=torch.tensor(request)[order], classes=classes, attributes=attributes, info=info, masks=masks, mask_of=mask_of,
     )  # fmt: skip
+
+
+def _masks(scenes: Sequence[SceneGraph], images: Sequence[np.ndarray], most: int) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """Masks of regions at the size of their images; see :class:`~.dataset.ManipulationData`."""
+    import cv2
+
+    found, of = [], torch.full((len(scenes), most), -1)
+    for row, scene in enumerate(scenes):
+        for node, thing in enumerate(scene.objects):
+            if thing.mask is not None:
+                of[row, node] = len(found)
+                size = images[row].shape[1::-1]
+                found.append(cv2.resize(decode_mask(thing.mask).astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA))
+    return (torch.from_numpy(np.stack(found)), of) if found else (None, None)
 
 
 def _surfaces(parsed: Sequence[SceneGraph]) -> dict[str, str]:

@@ -19,6 +19,7 @@ def main() -> None:
 
 def _stopped(number: int, frame: Any) -> None:
     """Ctrl-C before anything has begun: there is nothing to clean up, and no second Ctrl-C comes in between."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.write(2, b"hetero-xmodal: stopped with Ctrl-C\n")
     os._exit(130)
 

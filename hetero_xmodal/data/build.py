@@ -118,7 +118,7 @@ def _begin(out: Path, part: Path, plan: dict) -> None:
         raise InputError(f"'{out}' exists already; give a new folder or move it away")
     if (part / "plan.json").exists():
         before = read_json(part / "plan.json", "plan of the interrupted build")
-        change = first_change(before if isinstance(before, dict) else {}, plan, {"scenes": None})
+        change = first_change(before if isinstance(before, dict) else {}, plan, {"parts": None})
         if change is not None:
             raise InputError(f"'{part}' {change.said}; delete it, or repeat the call that began it")
     elif part.exists() and any(part.iterdir()):

@@ -54,8 +54,8 @@ def compositional_table(
     Returns
     -------
     pandas.DataFrame
-        One row for each method; columns: each kind of swap, their mean with its standard deviation over seeds, the smallest mean of a seed,
-        ``Rsum``, ``validation``.
+        One row for each method; columns: each kind of swap, their mean with its standard deviation over seeds, ``Rsum``, ``validation``.
+        ``frame.attrs["scores"]`` has the same of every seed alone.
     """
     check_seeds(seeds)
     names = list(COMPOSITIONAL_ROWS if rows is None else rows)

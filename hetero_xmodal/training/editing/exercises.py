@@ -164,6 +164,7 @@ class Maker:
         found = [kind_of(word) for word in vocabulary]
         self.kind, self.meaning = torch.full((first + len(vocabulary),), -1), torch.full((first + len(vocabulary),), -1)
         self.surface = torch.full((len(data.attributes),), -1)  # a word for every attribute
+        self.says_colour = torch.tensor([False] * first + [f is not None and f[0] == COLOUR for f in found])
         for k, f in enumerate(found):
             if f is not None and f[1] in data.attributes:
                 meaning = data.attributes.index(f[1])
@@ -210,7 +211,7 @@ class Maker:
         made = Exercises(given, answer, mask, shares, words, counts, kind, region, data.boxes[images], asked, values, stated, owner)
         if not turns.any():
             return made
-        named = (region >= 0) & (self.kind[words] == COLOUR)  # captions of one image differ in what they call a colour
+        named = (region >= 0) & self.says_colour[words]  # captions of one image differ in what they call a colour
         return self._recoloured(made, data.recolour(clean, images, turns, data.free[rows]), wanted, named, member)
 
     def _recoloured(self, made: Exercises, turned: Turned, wanted: Tensor, named: Tensor, member: Tensor) -> Exercises:

@@ -21,7 +21,7 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from .errors import InputError, nearest
 
@@ -135,6 +135,72 @@ def check_config(
     for key, most in at_most.items():
         if getattr(config, key) > most:
             raise InputError(f"{name}: {key} is {getattr(config, key)}, expected at most {most}")
+
+
+def defaults_of(config: Any) -> dict[str, Any]:
+    """The defaults of a config's class as plain JSON values, and those of the configs that are in it.
+
+    A new field of a config is given the default that does what was done before the field existed. Saved settings that lack it are read so.
+
+    >>> from hetero_xmodal.training.fit_config import FitConfig
+    >>> defaults_of(FitConfig(seed=5))["seed"]
+    0
+    """
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(config):
+        if field.default is not dataclasses.MISSING:
+            values[field.name] = field.default
+        elif field.default_factory is not dataclasses.MISSING:
+            values[field.name] = field.default_factory()
+        elif dataclasses.is_dataclass(inner := getattr(config, field.name, None)):
+            values[field.name] = defaults_of(inner)
+    return json.loads(json.dumps(values, default=dataclasses.asdict))
+
+
+class Change(NamedTuple):
+    """A setting in which work that was begun would go on differently.
+
+    key : name of the setting
+    said : how it was begun and how it would go on, to be put behind the name of the work
+    before : the value with which it would go on as it was begun
+    is_new : whether an earlier version, which did not have the setting, began the work
+    """
+
+    key: str
+    said: str
+    before: Any = None
+    is_new: bool = False
+
+
+def first_change(before: Mapping[str, Any], now: Mapping[str, Any], neutral: Mapping[str, Any]) -> Change | None:
+    """The first setting in which work that was begun with the settings *before* would go on differently with those of *now*.
+
+    Parameters
+    ----------
+    neutral : for settings that may be missing: the value that this means. *before* lacks them where the version that wrote it did not have
+        them; it is what that version did.
+
+    >>> first_change({"width": 8}, {"width": 8, "shift": False}, {"shift": False})
+    >>> first_change({"width": 8}, {"width": 8, "shift": True}, {"shift": False}).said
+    'was begun by an earlier version, without the setting shift, which counts as shift=False, now shift=True is requested'
+    >>> first_change({"width": 8, "glow": 2}, {"width": 8}, {}).said
+    'was begun with glow=2, a setting that this version does not have'
+    """
+    for key, value in now.items():
+        if key in before:
+            if before[key] != value:
+                return Change(key, f"was started with {key}={before[key]!r}, now {key}={value!r} is requested", before[key])
+        elif key not in neutral:
+            return Change(key, f"was begun by an earlier version, which did not record {key}, now {key}={value!r} is requested")
+        elif neutral[key] != value:
+            said = f"was begun by an earlier version, without the setting {key}, which counts as {key}={neutral[key]!r}"
+            return Change(key, f"{said}, now {key}={value!r} is requested", neutral[key], is_new=True)
+    for key, value in before.items():
+        if key not in now and key in neutral and value != neutral[key]:  # recorded only where it is another
+            return Change(key, f"was started with {key}={value!r}, now {key}={neutral[key]!r} is requested", value)
+        if key not in now and key not in neutral:
+            return Change(key, f"was begun with {key}={value!r}, a setting that this version does not have", value)
+    return None
 
 
 def parsed(text: str) -> Any:

@@ -28,6 +28,7 @@ import nbformat
 from nbformat import NotebookNode
 from PIL import Image
 
+from hetero_xmodal import InputError
 from hetero_xmodal.files import atomic_path
 
 HERE = Path(__file__).parent
@@ -37,7 +38,7 @@ LINK = re.compile(r"(\]\(|(?:src|href)=\")(?!https?:|#|mailto:|\w+\.ipynb)([^)\"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Build the notebooks named, or all of them; returns 0."""
+    """Build the notebooks named, or all of them; returns 0, or 2 with one sentence on stderr."""
     parser = argparse.ArgumentParser(
         description="Build the students' notebooks and the solutions from tutorials/source.",
         epilog="Example: python tutorials/build.py --run 03_when_does_a_graph_help",
@@ -50,13 +51,20 @@ def main(arguments: list[str] | None = None) -> int:
     for name in chosen.names:
         if name not in known:
             parser.error(f"there is no tutorials/source/{name}.py; known are {', '.join(known)}")
-    for line in build(HERE, chosen.names or known, run=chosen.run, reset=chosen.reset):
-        print(line, flush=True)
+    try:
+        for line in build(HERE, chosen.names or known, run=chosen.run, reset=chosen.reset):
+            print(line, flush=True)
+    except (InputError, OSError) as error:  # a full disk, a file in the place of a folder
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     return 0
 
 
 def build(folder: Path, names: Iterable[str], *, run: bool = False, reset: bool = False) -> Iterable[str]:
     """Write both notebooks of each name into *folder* and ``folder/solutions``; yields a line about each."""
+    for part in ("my_work", "solutions"):
+        if (folder / part).exists() and not (folder / part).is_dir():
+            raise InputError(f"'{folder / part}' is a file, and a folder of that name is needed; move it away")
     place = new_place(folder / "my_work")
     for name in names:
         student, solution = notebooks_of(folder / "source" / f"{name}.py")
@@ -156,8 +164,7 @@ def has_notes(path: Path) -> bool:
         return False
     try:
         found = nbformat.read(path, as_version=4)
-        built = found.metadata.get("hetero_xmodal", {}).get("built")
-        return built is not None and built != digest(found)  # one of an earlier version says nothing
+        return found.metadata.get("hetero_xmodal", {}).get("built") != digest(found)  # one of an earlier version too: nobody knows
     except Exception:  # whatever it is, it is not ours to overwrite
         return True
 
@@ -166,6 +173,8 @@ def carry_outputs(committed: Path, solution: NotebookNode) -> bool:
     """Give *solution* the outputs of the notebook that is there; False if there is none that can be read, or its code differs."""
     try:
         found = nbformat.read(committed, as_version=4)
+        nbformat.validate(found)
+        about = dict(found.metadata.get("hetero_xmodal", {}))
     except Exception:  # missing, or damaged: then it is made anew
         return False
     before = [cell for cell in found.cells if cell.cell_type == "code"]
@@ -175,7 +184,7 @@ def carry_outputs(committed: Path, solution: NotebookNode) -> bool:
     for old, new in zip(before, now, strict=True):
         new.outputs, new.execution_count = old.outputs, old.execution_count
         describe_figures(new)
-    solution.metadata["hetero_xmodal"] = {**found.metadata.get("hetero_xmodal", {}), **solution.metadata["hetero_xmodal"]}
+    solution.metadata["hetero_xmodal"] = {**about, **solution.metadata["hetero_xmodal"]}
     return all(cell.execution_count for cell in now)
 
 

@@ -55,6 +55,7 @@ def methods_table(
     -------
     pandas.DataFrame
         With the index ``method``, the columns of the scores, ``std`` after *main* (NaN for one run), and ``runs``.
+        ``frame.attrs["scores"]`` has, for every row of *makers*, the scores of its single runs.
 
     Raises
     ------
@@ -69,6 +70,8 @@ def methods_table(
     >>> frame = methods_table({"guess": Guess}, measure=measure, main="mAP", seeds=(2, 4))
     >>> frame.loc["guess"].round(3).to_dict()
     {'mAP': 3.0, 'std': 1.414, 'validation': 0.5, 'runs': 2.0}
+    >>> [run["mAP"] for run in frame.attrs["scores"]["guess"]]
+    [2, 4]
     """
     import pandas as pd
 
@@ -79,6 +82,7 @@ def methods_table(
         if len(seeds) < 2:
             raise InputError(f"ensemble {name!r} needs two runs, so at least two seeds")
     rows = {} if chance is None else {"chance": _row([chance], main)}
+    single: dict[str, list[dict[str, float]]] = {}
     for name, make in makers.items():
         scores, kept = [], []
         for seed in seeds[:1] if name in once else seeds:
@@ -87,13 +91,13 @@ def methods_table(
             kept.append(rest if name in ensembles.values() else None)
             if progress is not None:
                 progress(f"{name}, seed {seed}: {main} {score[main]:{number}} (validation {score['validation']:{number}})")
-        rows[name] = _row(scores, main)
+        rows[name], single[name] = _row(scores, main), [dict(score) for score in scores]
         for ensemble in (e for e, of in ensembles.items() if of == name):
             pairs = [(run, kept[(k + 1) % len(kept)]) for k, run in enumerate(kept)]
             pairs = pairs[:1] if len(pairs) == 2 else pairs  # the second pair would be the first in reverse
             rows[ensemble] = _row([joined(*pair) for pair in pairs], main)
     frame = pd.DataFrame.from_dict(rows, orient="index").astype({"runs": int}).rename_axis("method")
-    frame.attrs["protocol"] = protocol
+    frame.attrs |= {"protocol": protocol, "scores": single}
     return frame
 
 

@@ -76,7 +76,7 @@ def data_build(
     size: Annotated[int | None, typer.Option(help="Number of items; all if left out.")] = None,
     seed: o.WorldSeed = None,
     parts: Annotated[
-        Path | None, typer.Option(help="Model of 'train parts': the parts of birds that it finds join the scene graphs.")
+        Path | None, typer.Option(help="Model of 'train parts'; the bird parts that it finds are added to the scene graphs.")
     ] = None,
     image_size: Annotated[
         int | None,

@@ -67,15 +67,23 @@ def _options(
     pass  # main() reads --debug itself, because it must know before anything is parsed
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; always ends with ``SystemExit`` and never shows a traceback unless ``--debug`` is given."""
+def main(arguments: list[str] | None = None, *, listens: bool | None = None) -> None:
+    """Run the command line; always ends with ``SystemExit`` and never shows a traceback unless ``--debug`` is given.
+
+    listens : whether Ctrl-C stops it; by default where a parent process has not chosen otherwise.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console that cannot show a character shows a question mark
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where a parent process chose otherwise
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler if listens is None else listens:
         signal.signal(signal.SIGINT, _interrupted)
-    code = run(arguments)
+        sys.unraisablehook = _unraisable
+    try:
+        code = run(arguments)
+    except KeyboardInterrupt:  # another Ctrl-C before the first one was told
+        code = _fail("stopped with Ctrl-C", 130)
+    _listen_no_more()
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -92,9 +100,36 @@ def _interrupted(number: int, frame: Any) -> None:
     imported = [getattr(sys.modules.get(name), "__spec__", None) for name in ("torch", "dgl")]
     if not any(getattr(spec, "_initializing", False) for spec in imported):
         raise KeyboardInterrupt
-    again = threading.Timer(0.1, _thread.interrupt_main)
+    _interrupt_again()
+
+
+def _interrupt_again() -> None:
+    again = threading.Timer(0.1, _press)
     again.daemon = True
     again.start()
+
+
+def _press() -> None:
+    """Ctrl-C from another thread; as a signal, so that the main thread does not go on waiting if it waits for something."""
+    main_thread = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main_thread is not None:
+        signal.pthread_kill(main_thread, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
+
+
+def _unraisable(what: Any) -> None:
+    """An exception where Python cannot raise one, as in a destructor: Ctrl-C would be shown as a traceback there, and be lost."""
+    if issubclass(what.exc_type, KeyboardInterrupt):
+        _interrupt_again()
+    else:
+        sys.__unraisablehook__(what)
+
+
+def _listen_no_more() -> None:
+    """The command ends: another Ctrl-C would only interrupt its last words, or what libraries do at the end, with a traceback."""
+    if signal.getsignal(signal.SIGINT) is _interrupted:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def run(arguments: list[str]) -> int:
@@ -116,6 +151,7 @@ def run(arguments: list[str]) -> int:
             raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
     except (KeyboardInterrupt, typer.Abort):
+        _listen_no_more()
         return _fail("stopped with Ctrl-C", 130)
     except BrokenPipeError:  # the reader of a pipe, such as head, has closed it
         _close_stdout()

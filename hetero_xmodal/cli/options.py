@@ -31,7 +31,7 @@ RunFolder = Annotated[Path, typer.Option(help="Run folder: config, metrics, log,
 Preset = Annotated[
     str | None,
     typer.Option(
-        help="paper (the paper's settings for the set that --data names), paper/NAME, or small, ...; by what the data are if left out."
+        help="paper (the paper's settings for the set that --data names), paper/NAME, or small, ...; if left out, what suits the data."
     ),
 ]
 Settings = Annotated[list[str], typer.Option("--set", help="A setting of the recipe as key=value; may be given several times.")]

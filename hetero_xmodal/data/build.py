@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..checks import check_count, check_seed, check_unused
+from ..configs import first_change
 from ..counts import counted
 from ..errors import InputError, nearest
 from ..files import atomic_path, behind_links, check_writable, one_writer, read_json, write_json
@@ -117,9 +118,9 @@ def _begin(out: Path, part: Path, plan: dict) -> None:
         raise InputError(f"'{out}' exists already; give a new folder or move it away")
     if (part / "plan.json").exists():
         before = read_json(part / "plan.json", "plan of the interrupted build")
-        changed = [k for k in {**plan, **before} if before.get(k) != plan.get(k)] if isinstance(before, dict) else list(plan)
-        if changed:
-            raise InputError(f"'{part}' was begun with other options ({changed[0]}); delete it, or repeat the call that began it")
+        change = first_change(before if isinstance(before, dict) else {}, plan, {"parts": None})
+        if change is not None:
+            raise InputError(f"'{part}' {change.said}; delete it, or repeat the call that began it")
     elif part.exists() and any(part.iterdir()):
         raise InputError(f"'{part}' is needed for work in progress but holds other files; move it away")
     write_json(part / "plan.json", plan)

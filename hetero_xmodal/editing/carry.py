@@ -1,4 +1,4 @@
-"""Removing, moving and recolouring at the image's own size: its pixels are carried, and what was behind it is copied.
+"""Removing, moving and recolouring objects at the image's own size: their pixels are kept, and the background behind them is filled in.
 
 A model paints at 64 or 128 pixels; enlarged, its background is a blur. A background is mostly repeated elsewhere in the image, so the hole
 is filled, piece by piece from its rim, with the part of the image whose surroundings are most alike (exemplar-based inpainting, after

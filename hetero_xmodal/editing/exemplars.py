@@ -1,7 +1,7 @@
-"""Drawing from exemplars: what replaces a thing at the image's own size.
+"""Drawing from exemplars: the new object of a replacement, at the image's own size.
 
-The exemplar that fits the wish best (:mod:`hetero_xmodal.training.editing.exemplars`) is given its colour, scaled to the place of the new
-thing and blended in along its outline. A class without an exemplar is painted by the model.
+The exemplar that fits the instruction best (:mod:`hetero_xmodal.training.editing.exemplars`) is given its colour, scaled to the
+place of the new object and blended in along its outline. A class without an exemplar is painted by the model.
 """
 
 from __future__ import annotations

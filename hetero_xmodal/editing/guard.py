@@ -1,6 +1,6 @@
-"""When an edit must not be painted: nothing is asked that can be, the thing is not in the image, or the image already is as asked.
+"""When an edit must not be painted: nothing paintable is asked for, the object is not in the image, or the image already is as asked.
 
-An editing model paints whatever it is given, and where it finds nothing to hold on to it tints the background. So every instruction is
+An editing model paints whatever it is given; where no region matches the instruction, it tints the background. So every instruction is
 first read (:mod:`.instructions`) and compared with the scene graph of the image; if there is nothing to do, the image comes back bit for
 bit, with a sentence that says why.
 

@@ -1,8 +1,8 @@
-"""Outlines of things that a detector has boxed, or the reason why there is none to be trusted.
+"""Outlines of detected objects, or the reason why none can be trusted.
 
-GrabCut learns two mixtures of colours, of what is in the box and of what is around it. It knows no thing, so its outline is wrong where the
-box holds more than one thing, where the surroundings are not seen, and where both have the same colours. These cases can be told from
-the boxes and from the outline itself; they are refused, because a cloud of colour is worse than no edit.
+GrabCut learns two mixtures of colours, of what is in the box and of what is around it. It knows no objects, so its outline is wrong
+where the box holds more than one object, where the surroundings are not seen, and where both have the same colours. These cases can be
+told from the boxes and from the outline itself; they are refused, because colour that spills over the background is worse than no edit.
 """
 
 from __future__ import annotations

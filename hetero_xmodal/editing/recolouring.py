@@ -1,6 +1,6 @@
-"""Recolouring photographs: a thing that a detector knows, or a part of a bird, takes another colour inside its outline.
+"""Recolouring photographs: a detected object, or a part of a bird, gets another colour inside its outline.
 
-This edits photographs of any size without a generator: a detector finds the thing (or the scene graph says where it is), GrabCut its
+This edits photographs of any size without a generator: a detector finds the object (or the scene graph says where it is), GrabCut its
 outline unless the scene graph has its mask, a part head (``hetero-xmodal train parts``) the parts of a bird, and hue and lightness move in
 CIELAB while the texture stays. Whatever the detector does not know, and whatever is no colour, is refused with the reason, and the
 photograph comes back bit for bit.

@@ -1,4 +1,4 @@
-"""CAM's and MIM-Net's tables on photographs: every column of the papers that needs no people and has what it needs.
+"""CAM's and MIM-Net's tables on photographs: every column of the papers that needs no human judges and whose networks are there.
 
 Photographs have no true edited image. With captions of other images as instructions (CUB and the like) the columns are: L2 of the image
 edited by its own caption; Diff and, with a similarity model, Sim, MP, Top-1 and AP@50; BLEU-4, TR_s and LD_r of edited sentences against

@@ -13,7 +13,7 @@ two writers             :func:`one_writer`, for work that lasts
 links                   :func:`behind_links`, what a path leads to
 ======================  ======================================================================================================
 
-The modules from the lowest to the highest: ``locks``, ``atomic``, ``formats``, ``blocks``, ``manifest``, ``folders``.
+The modules from the lowest to the highest: ``locks``, ``atomic``, ``formats``, ``blocks``, ``manifest``, ``folders``, ``reading``.
 """
 
 from .atomic import atomic_path, behind_links, check_room
@@ -23,10 +23,6 @@ from .folders import (
     Saved,
     atomic_folder,
     check_writable,
-    existing_folder,
-    file_or_folder,
-    read_folder,
-    recover_folder,
     replaceable_folder,
 )
 from .formats import (
@@ -55,6 +51,7 @@ from .manifest import (
     renew_record,
     write_manifest,
 )
+from .reading import existing_folder, file_or_folder, read_folder, recover_folder
 
 __all__ = [
     "MANIFEST",

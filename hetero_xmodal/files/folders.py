@@ -1,7 +1,7 @@
 """Folders that are written as a whole, replaced atomically, and only if everything in them was written by this package.
 
 How to use it: describe the folder once as a :class:`FolderKind`, write it inside :func:`atomic_folder`, read it through
-:func:`read_folder`. Everything else (manifest, locks, leftovers, refusals) follows.
+:func:`~hetero_xmodal.files.read_folder`. Everything else (manifest, locks, leftovers, refusals) follows.
 
 >>> import json, pathlib, tempfile
 >>> NOTE = FolderKind("note", ("note.json",))
@@ -10,8 +10,6 @@ How to use it: describe the folder once as a :class:`FolderKind`, write it insid
 ...     _ = (folder / "note.json").write_text('{"text": "whole"}')
 >>> sorted(file.name for file in target.iterdir())
 ['manifest.json', 'note.json']
->>> read_folder(target, NOTE, lambda folder: json.loads((folder / "note.json").read_text()), files=["note.json"])
-{'text': 'whole'}
 >>> _ = (target / "thesis.tex").write_text("precious")
 >>> with atomic_folder(target, NOTE) as folder:
 ...     pass
@@ -30,11 +28,10 @@ import os
 import shutil
 import stat
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 from ..errors import InputError
 from .atomic import TEMPORARY, behind_links, check_room, sync, usual_mode
@@ -43,8 +40,6 @@ from .manifest import (
     MANIFEST,
     FileRecord,
     Manifest,
-    check_files,
-    file_state,
     files_below,
     is_changed,
     read_manifest,
@@ -52,11 +47,8 @@ from .manifest import (
     write_manifest,
 )
 
-T = TypeVar("T")
 _OLD, _LOCK = ".hx.old", ".hx.lock"
 _MOMENT = 1.0  # seconds that a writer waits for a reader that clears away leftovers
-_LOOKS = 10  # so often a reader looks for a folder that writers may be replacing by two renames
-_PATIENCE = 30.0  # seconds in which a folder that is being replaced must hold still once
 #: files that operating systems put into folders
 _LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
@@ -163,7 +155,7 @@ def replaceable_folder(path: str | Path, kind: FolderKind) -> Path:
     path = Path(path)
     real = behind_links(path)
     try:
-        found = _mode(real)
+        found = mode_of(real)
         if found is not None and not stat.S_ISDIR(found):
             raise InputError(f"'{path}' is a file; give the name of a folder to write")
         if found is not None:
@@ -179,8 +171,8 @@ def atomic_folder(path: str | Path, kind: FolderKind) -> Iterator[Path]:
     """Yield a temporary folder that becomes *path* on success and is deleted on error.
 
     On success a manifest is added, everything reaches the disk, and the folder is exchanged with the one that was there: readers find
-    the old one or the new one, whole (see :func:`read_folder`). Only a folder of the same *kind* with nothing else in it is replaced.
-    A symbolic link stays, and what it leads to is replaced. What a killed writer left is removed or put back.
+    the old one or the new one, whole (see :func:`~hetero_xmodal.files.read_folder`). Only a folder of the same *kind* with nothing else in
+    it is replaced. A symbolic link stays, and what it leads to is replaced. What a killed writer left is removed or put back.
 
     Raises
     ------
@@ -188,7 +180,7 @@ def atomic_folder(path: str | Path, kind: FolderKind) -> Iterator[Path]:
         If *path* is a file or a folder with other or changed files in it, cannot be written, or is being written by another process.
     """
     real = behind_links(replaceable_folder(path, kind))
-    place = _Place(real)
+    place = Place(real)
     with contextlib.ExitStack() as stack:
         try:
             real.parent.mkdir(parents=True, exist_ok=True)
@@ -285,7 +277,7 @@ def _sync_all(folder: Path) -> None:
         sync(Path(place))
 
 
-class _Place:
+class Place:
     """The neighbourhood of a folder that is written: its lock, the temporary folder, and the one that was there before.
 
     They stand beside the folder; inside it where it cannot be moved (a mount point, the working folder of this process) or nothing can be
@@ -312,7 +304,7 @@ class _Place:
     def settle(self) -> None:
         """Put back or remove what a killed writer left; for the holder of the lock."""
         if not self.path.exists():
-            for old in (self.old, *_former_leftovers(self.path)):
+            for old in (self.old, *former_leftovers(self.path)):
                 if old.is_dir() and any(old.iterdir()):
                     os.rename(old, self.path)
                     break
@@ -386,7 +378,7 @@ def _remove_empty_folders(folder: Path, keep: set[Path]) -> None:
                 here.rmdir()
 
 
-def _former_leftovers(path: Path) -> list[Path]:
+def former_leftovers(path: Path) -> list[Path]:
     """Folders that earlier versions moved away when they were killed between two renames, the newest first."""
     if not path.parent.is_dir():
         return []
@@ -418,44 +410,7 @@ def _libc() -> ctypes.CDLL | None:
         return None
 
 
-# ---------------------------------------------------------------------------------------------- reading
-
-
-def existing_folder(path: str | Path, what: str = "folder") -> Path:
-    """Return *path* as a :class:`~pathlib.Path`; *what* names its role in messages. What a killed writer left is put back or removed.
-
-    Raises
-    ------
-    InputError
-        If it does not exist or is a file.
-    """
-    path = Path(path)
-    found = file_or_folder(path)
-    if found is None:
-        raise InputError(f"{what} '{path}' does not exist; check the path")
-    if found == "file":
-        raise InputError(f"'{path}' is a file; give the folder of {'an' if what[0] in 'aeio' else 'a'} {what}")
-    return path
-
-
-def file_or_folder(path: str | Path) -> str | None:
-    """``"file"``, ``"folder"`` or ``None``: what *path* is, after what a killed writer of a folder left is put back or removed.
-
-    A folder that writers are replacing by two renames is found although its name is missing for a moment.
-
-    >>> file_or_folder("."), file_or_folder("no such folder")
-    ('folder', None)
-    """
-    path = Path(path)
-    for _ in range(_LOOKS):  # the name may be missing again, for a moment, because of the next writer
-        recover_folder(path)
-        mode = _mode(path)
-        if mode is not None:
-            return "folder" if stat.S_ISDIR(mode) else "file"
-    return None
-
-
-def _mode(path: Path) -> int | None:
+def mode_of(path: Path) -> int | None:
     """What *path* is, asked once, because it may be replaced between two questions; ``None`` where there is nothing."""
     try:
         return path.stat().st_mode
@@ -465,68 +420,3 @@ def _mode(path: Path) -> int | None:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP, errno.ENAMETOOLONG):
             return None
         raise
-
-
-def recover_folder(path: str | Path) -> None:
-    """Put back or remove what a killed writer of the folder *path* left; for functions that look for a folder themselves.
-
-    Waits for a living writer only where the folder is missing because of it. Nothing happens where nothing can be written.
-    """
-    try:
-        real = behind_links(path)
-        place = _Place(real)
-        for _ in range(3):  # between two renames the name is missing for a moment, and the folder that was moved away soon after
-            missing = not real.exists()
-            moved = missing and place.old.is_dir()
-            if place.temporary.is_dir() or place.old.is_dir() or (missing and _former_leftovers(real)):
-                with one_writer(real, lock=place.lock, wait=_PATIENCE if moved else 0.0) as locked:
-                    if locked:
-                        place.settle()
-            if not missing:
-                return
-    except (OSError, InputError):
-        return  # a reader may not be able to write there, or a writer is at work
-
-
-def read_folder(path: str | Path, kind: FolderKind, read: Callable[[Path], T], *, files: Iterable[str] = (), verify: bool = True) -> T:
-    """Return ``read(path)``, of one state of the folder, although it may be replaced meanwhile.
-
-    Parameters
-    ----------
-    path : the folder.
-    kind : what it should be; a folder whose manifest names another kind is refused.
-    read : reads the files by their paths; it is called again if the folder was replaced while it read.
-    files : what *read* reads; these are compared with the manifest beforehand. Files that are read later, such as parts of a large
-        folder, are compared when they are: :func:`~hetero_xmodal.files.check_files`.
-    verify : ``False`` leaves that out, for the impatient; folders without a manifest are never compared.
-
-    Raises
-    ------
-    InputError
-        If there is no such folder, it is of another kind, a file differs from the manifest, or what *read* raises.
-    """
-    path = existing_folder(path, kind.name)
-    end = time.monotonic() + _PATIENCE
-    while True:
-        before = _state(path)
-        try:
-            if verify:
-                manifest = check_files(path, tuple(files))
-                if manifest is not None and manifest.kind != kind.name:
-                    raise InputError(f"folder '{path}' holds a {manifest.kind}, not {kind.phrase}; give the folder of {kind.phrase}")
-            value = read(path)
-        except (InputError, OSError):
-            if _state(path) == before and before is not None or time.monotonic() > end:
-                raise
-        else:
-            if _state(path) == before or time.monotonic() > end:
-                return value
-        time.sleep(0.001)
-
-
-def _state(path: Path) -> tuple[int, ...] | None:
-    """Changes whenever the folder is replaced or a file in it is."""
-    try:
-        return file_state(path)
-    except FileNotFoundError:
-        return None

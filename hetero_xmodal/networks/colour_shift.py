@@ -1,4 +1,4 @@
-"""Recolouring inside a network: a shift of each pixel in CIELAB, whose lightness and two axes of colour can be moved apart.
+"""Recolouring inside a network: a shift of each pixel in CIELAB, where lightness and the two colour axes change independently.
 
 A decoder that paints RGB must paint a feather's texture anew; one that shifts the input's colour keeps it. :class:`PaintOrShift` is the end
 of a decoder that can do both and says for each pixel which it does.
@@ -14,7 +14,7 @@ _XYZ = ((0.4339561, 0.3762158, 0.1898429), (0.2126729, 0.7151522, 0.0721750), (0
 _DELTA = 6 / 29
 #: largest shift of lightness (0..100) and of the two axes of colour
 REACH = (80.0, 90.0, 90.0)
-#: channels that the end of the decoder adds: three of the shift, and whether it is shown instead of the paint
+#: channels that the end of the decoder adds: three for the shift, and one for its share in the mixture with the paint
 CHANNELS = 4
 
 

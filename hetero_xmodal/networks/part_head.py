@@ -73,7 +73,7 @@ class PartHead(Pretrained, nn.Module):
     def __init__(self, config: PartsConfig, vocab: dict[str, Any]) -> None:
         super().__init__()
         parts, where = vocab.get("parts"), vocab.get("where")
-        if not _different_texts(parts) or not set(parts) & set(_HEAD):
+        if not isinstance(parts, list) or not _different_texts(parts) or not set(parts) & set(_HEAD):
             raise InputError(
                 f"PartHead needs a vocabulary with a list of parts, one of them crown or beak, found {parts!r}; train it again"
             )
@@ -125,8 +125,8 @@ class PartHead(Pretrained, nn.Module):
         return torch.stack(out, 1).clamp_min(_LEAST)
 
 
-def _different_texts(values: Any) -> bool:
-    return isinstance(values, list) and all(isinstance(value, str) for value in values) and len(set(values)) == len(values)
+def _different_texts(values: list) -> bool:
+    return all(isinstance(value, str) for value in values) and len(set(values)) == len(values)
 
 
 def _numbers(values: list) -> bool:

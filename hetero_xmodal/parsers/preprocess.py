@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 #: a run of letters and digits, or a single mark
 WORDS_AND_MARKS = re.compile(r"[^\W_]+|[^\w\s]|_")
 
+#: marks of width, direction, hyphenation and byte order, which are no part of a word
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe0e\ufe0f\ufeff]")
+
 #: spaCy strips marks from a piece of text one by one, in time quadratic in its length; longer pieces with more marks are cut at each mark
 _LONG_PIECE, _MANY_MARKS = 60, 30
 
@@ -53,6 +56,7 @@ class Prepared(NamedTuple):
 
 def prepare(nlp: Language, text: str, *, spelling: Spelling | None = None) -> Prepared:
     """Tokenise and preprocess *text*; spelling mistakes are corrected if *spelling* is given."""
+    text = visible if (visible := _INVISIBLE.sub("", text)).strip() else text
     texts = join_hyphens([(t.text, bool(t.whitespace_)) for t in nlp.make_doc(" ".join(map(cut_marks, text.split())))])
     spelt = list(map(str.lower, texts))
     if spelling is not None:  # a capital inside a sentence begins a name

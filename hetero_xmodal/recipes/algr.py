@@ -33,6 +33,8 @@ presets for the world and for small sets therefore mend the graph with options t
 
 * ``logits="normalised"``: logits of rows of X brought to mean square 1, over sqrt(d), with a learned temperature, so that neither their
   length nor the width makes attention even or one-hot;
+* ``logit_bound``, on the world from 1,000 images: these logits stay between minus and plus a number, so that training cannot turn
+  edges into the identity, as it otherwise does where there are 2,000 scenes to learn from;
 * ``self_term``: ``Z = ELU(X W_s + W_e X W)``, so that a node stays itself whatever its neighbours are;
 * ``phase1="z"``: the first phase ranks the means of Z, and so trains the graph that the second uses;
 * ``exchange_from="mean"``: the attention of (14) comes from the means, not from samples whose noise outweighs them;
@@ -180,7 +182,8 @@ def _attention(config: ALGRConfig) -> DotAttention:
             nn.init.eye_(layer.weight).data.mul_((config.sharpness / own) ** 0.5)
     if ours:
         unit = [nn.Sequential(UnitRows(), layer) for layer in (query, key)]
-        return DotAttention(query=unit[0], key=unit[1], query_state="x", key_state="x", activation=Temperature(), scale=True)
+        bounded = Temperature(config.logit_bound)
+        return DotAttention(query=unit[0], key=unit[1], query_state="x", key_state="x", activation=bounded, scale=True)
     return DotAttention(
         query=query,
         key=key,
@@ -203,15 +206,21 @@ class UnitRows(nn.Module):
 
 
 class Temperature(nn.Module):
-    """Logits divided by a learned temperature, which starts at 1."""
+    """Logits divided by a learned temperature, which starts at 1; with a *bound* above 0, ``bound * tanh(logits / bound)`` of that.
 
-    def __init__(self) -> None:
+    >>> Temperature(2.0)(torch.tensor([0.0, 100.0])).tolist()
+    [0.0, 2.0]
+    """
+
+    def __init__(self, bound: float = 0.0) -> None:
         super().__init__()
         self.log = nn.Parameter(torch.zeros(()))
+        self.bound = bound
 
     def forward(self, logits: Tensor) -> Tensor:
         """Logits of any shape to the same shape."""
-        return logits * (-self.log).exp()
+        logits = logits * (-self.log).exp()
+        return self.bound * torch.tanh(logits / self.bound) if self.bound else logits
 
 
 class SelfTerm(nn.Module):

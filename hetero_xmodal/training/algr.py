@@ -24,7 +24,7 @@ from .averaging import averaged, follow
 from .fingerprint import Fingerprint, of_matching
 from .loop import FitConfig, FitResult, fit
 from .matching_steps import check_captions, feature_blocks, log_recall, shift_and_scale, train_for_table
-from .resume import check_resumed, run_config, with_run_threads
+from .resume import check_resumed, with_run_threads
 from .sampling import batches, is_first_process, seed_everything
 from .settings import Chosen, choose_settings, settings_for
 
@@ -171,7 +171,7 @@ def _train_one(
     learned: Fingerprint,
 ) -> tuple[ALGR, FitResult]:
     if resume:
-        check_resumed(out, run_config("algr", fit_config, config), learned)
+        check_resumed(out, "algr", fit_config, config, learned)
     seed_everything(fit_config.seed)
     model = ALGR(config, data.vocab)
     if config.standardise:

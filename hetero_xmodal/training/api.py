@@ -130,7 +130,9 @@ def train(
     if resume and recipe != "detector":
         if not (Path(out).is_dir() and any(Path(out).iterdir())):
             raise InputError(f"there is no run in '{out}' to resume; check the folder, or start a new run without resume")
-        check_resumed_as_asked(out, recipe, seed=seed, changes=assignments(set))
+        from .settings import usual_settings
+
+        check_resumed_as_asked(out, recipe, seed=seed, changes=assignments(set), neutral=usual_settings(recipe))
         replaceable_folder(Path(out) / "model", MODEL_FOLDER)  # it is written only after the training
     options = {
         "out": free_run_folder(out, resume=resume or not _leads()),

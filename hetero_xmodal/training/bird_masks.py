@@ -1,7 +1,7 @@
 """Masks of birds in photographs: GrabCut of the box to begin with, then GrabCut started from what the part head calls bird.
 
-GrabCut of a box fails where the bird fills the photograph, for then no background is seen, and where perch and bird have one colour. Such
-faults differ from photograph to photograph, so that a linear map over frozen features, fitted to the masks of all, makes few of them.
+GrabCut of a box fails where the bird fills the photograph, for then no background is seen, and where perch and bird have one colour. These
+errors differ between photographs, so a linear map over frozen features that is fitted to the masks of all photographs makes few of them.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from .editing.setup import (
 )
 from .fingerprint import of_editing
 from .loop import FitConfig, FitResult
-from .resume import check_resumed, run_config, with_run_threads
+from .resume import check_resumed, with_run_threads
 from .sampling import is_first_process, seed_everything
 from .settings import Chosen, settings_for
 
@@ -96,7 +96,7 @@ def train_cam(
     )
     learned = of_editing(data, validation)
     if resume:
-        check_resumed(out, run_config("cam", fit_config, Settings(config, training)), learned)
+        check_resumed(out, "cam", fit_config, Settings(config, training), learned)
     seed_everything(fit_config.seed)
     vocab = {"words": data.words(), "names": data.classes, "data": name}
     if training.hiding:  # marks models that can inpaint masked regions, with the usual sizes of objects

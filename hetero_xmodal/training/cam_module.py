@@ -4,10 +4,10 @@ Every batch is used twice (the exercises come from :mod:`.editing.dataset`):
 
 * **restore**: regions that the sentence describes are covered by parts of other images; the original image is the target (L1 loss).
   Copying the input is wrong there, so the appearance must come from the sentence, through the graph. In a share ``recolour`` a region
-  gets another colour instead, its texture stays, or, in a share ``requests`` of the sentences that name its colour, the recoloured image is
-  the target and the sentence names that colour; in a share ``hiding`` two regions are inpainted (the masked-region protocol uses noise),
-  in each of which an object of the graph, or the background, is to be painted. A stroke loss compares patterns independently of their
-  phase.
+  gets another colour instead, and keeps its texture: the original is the target or, in a share ``requests`` of the sentences that name the
+  region's colour, the recoloured image is, and the sentence names its new colour. In a share ``hiding`` two regions are inpainted (the
+  masked-region protocol uses noise), in each of which an object of the graph, or the background, is to be painted. A stroke loss compares
+  patterns independently of their phase.
 * **edit**: the original image, with attribute words of its sentence swapped (in a share unchanged, where the image itself is the target).
   The true edited image is unknown: it is supervised by the discriminator (TAGAN, 5.1) and by an attribute classifier on the frozen encoder,
   trained on annotated boxes, and only the image outside the regions that the swapped words refer to is compared with the input. The

@@ -1,7 +1,7 @@
 """The compositional table: accuracy on swap sets, by kind of exchange, of every method of image-text matching.
 
 TRAIL and its controls stand beside the methods of :data:`~hetero_xmodal.baselines.matching.rows.ROWS` and ALGR, all fitted to the same
-regions and captions of the generated world. Beside the accuracies stands Rsum, so that it is seen what they cost.
+regions and captions of the generated world. Rsum beside the accuracies shows what they cost in retrieval.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def compositional_table(
     Returns
     -------
     pandas.DataFrame
-        One row for each method; columns: each kind of swap, their mean with its standard deviation over seeds, the smallest mean of a seed,
-        ``Rsum``, ``validation``.
+        One row for each method; columns: each kind of swap, their mean with its standard deviation over seeds, ``Rsum``, ``validation``.
+        ``frame.attrs["scores"]`` has the same of every seed alone.
     """
     check_seeds(seeds)
     names = list(COMPOSITIONAL_ROWS if rows is None else rows)

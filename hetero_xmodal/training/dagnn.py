@@ -24,7 +24,7 @@ from ..recipes.presets import facts_of
 from .averaging import averaged, follow
 from .fingerprint import of_retrieval
 from .loop import FitConfig, FitResult, fit
-from .resume import check_resumed, run_config, with_run_threads
+from .resume import check_resumed, with_run_threads
 from .sampling import batches, is_first_process, seed_everything
 from .settings import Chosen, choose_settings, settings_for
 
@@ -188,7 +188,7 @@ def train_dagnn(
     config = replace(config, **widths)
     learned = of_retrieval(data, label_vectors=label_vectors, counted=counted)
     if resume:
-        check_resumed(out, run_config("dagnn", fit_config, config), learned)
+        check_resumed(out, "dagnn", fit_config, config, learned)
     seed_everything(fit_config.seed)
     model = DAGNN(config, data.vocab)
     splits = {name: _tensors(split) for name, split in (("train", features.train), ("validation", features.val))}

@@ -1,5 +1,5 @@
-"""The graph monitor in training: what the edges do, epoch by epoch, in ``graph.csv`` and in the log; a model whose graph does nothing
-is told so."""
+"""The graph monitor in training: what the edges do, epoch by epoch, in ``graph.csv`` and in the log; a graph that does nothing
+is reported."""
 
 from __future__ import annotations
 

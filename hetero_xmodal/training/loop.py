@@ -154,10 +154,10 @@ def fit(
     for name, loader in (("training", train), ("validation", validation)):
         if len(loader) == 0:
             raise InputError(f"the {name} split has no batch; give more examples or a smaller batch size")
-    wanted = run_config(recipe, config, recipe_config)
+    record = run_config(recipe, config, recipe_config)
     first = is_first_process()  # which checks the folder; the others find what it has written
     if resume and (out / CONFIG).exists():
-        check_resumed(out, wanted, data)
+        record = check_resumed(out, recipe, config, recipe_config, data)
     elif first and not (is_empty(out) or resume and is_unstarted(out)):
         raise InputError(f"run folder '{out}' is not empty; choose another one, or resume the run in it")
     start = last_checkpoint(out, epochs=config.epochs) if resume else None
@@ -177,7 +177,7 @@ def fit(
         use_distributed_sampler=False,  # EpochSampler distributes the epoch over processes
         num_sanity_val_steps=0,
         default_root_dir=out,
-        plugins=[AtomicCheckpoints(run_identity(wanted, data))],
+        plugins=[AtomicCheckpoints(run_identity(record, data))],
     )
     if type(module).transfer_batch_to_device is L.LightningModule.transfer_batch_to_device:
         module.transfer_batch_to_device = move_batch  # Lightning's own would move DGL graphs too
@@ -186,7 +186,7 @@ def fit(
         if first:
             remove_leftovers(out)
             write_json(out / ENVIRONMENT, _environment())
-            write_record(out, wanted | ({} if preset is None else {"preset": preset}), data)
+            write_record(out, record | ({} if preset is None else {"preset": preset}), data)
         with _log_file(out / "log.txt" if first else None), _ctrl_c():
             _train(trainer, module, train, validation, start=start, monitor=config.monitor)
     # read from the files, because training may have run in other processes

@@ -43,7 +43,7 @@ from .loop import FitConfig, FitResult
 from .mimnet_losses import places_of
 from .mimnet_module import MIMNetModule
 from .mimnet_settings import MIMNetTraining
-from .resume import check_resumed, run_config, with_run_threads
+from .resume import check_resumed, with_run_threads
 from .sampling import is_first_process, seed_everything
 from .settings import Chosen, settings_for
 
@@ -108,7 +108,7 @@ def train_mimnet(
     )
     learned = of_editing(data, validation)
     if resume:
-        check_resumed(out, run_config("mimnet", fit_config, Settings(config, training)), learned)
+        check_resumed(out, "mimnet", fit_config, Settings(config, training), learned)
     if training.outlines:
         owners = (cut_out(some.images, some.boxes, some.names, progress=progress) for some in (data, validation))
         data, validation = (replace(some, owner=owner) for some, owner in zip((data, validation), owners, strict=True))

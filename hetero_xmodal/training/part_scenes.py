@@ -1,4 +1,4 @@
-"""Parts of birds in photographs as nodes: what a part head finds joins the scene graph, with the colours that captions agree on.
+"""Parts of birds in photographs as nodes: those that a part head finds are added to the scene graph, with the colours that captions name.
 
 CUB publishes one box a bird. With parts as regions of their own, each with a box, a mask and attributes, "wing" in a sentence meets "wing"
 in the image, and an editing model can learn to recolour a wing. ``hetero-xmodal data build cub:FOLDER --parts PARTS`` writes such data.

@@ -1,9 +1,10 @@
 """Training of the part head on photographs of birds whose parts nobody has marked.
 
 The only supervision is the colours that captions name: where one says "black wings", what the head calls wing must be black. A prior says
-roughly where in a bird a part lies and how much of it it is; it matters where captions say nothing.
+roughly where in a bird a part lies and how large its share of the bird is; it matters where captions say nothing.
 
-1. ``bird`` is fitted to GrabCut's masks of the boxes, then to the mean of these and of its own first opinion; it starts a second GrabCut.
+1. ``bird`` is fitted to GrabCut's masks of the boxes, then to the mean of these and of its own first predictions; it initialises a second
+   GrabCut.
 2. ``rough`` learns parts from features and from places in the box, whose left and right say nothing, for birds face either way.
 3. What ``rough`` calls crown and beak shows the head, and with it an axis from head to tail; ``fine`` learns parts again, with places
    along that axis and a prior that belongs to it: breast before belly, back above both.
@@ -48,14 +49,15 @@ PARTS: dict[str, tuple[str, ...]] = {
     "wing": ("wing", "primary", "secondary", "covert", "feather"),
     "tail": ("tail", "rectrix", "rectrice", "tailfeather"),
 }
-#: part -> usual height in the bird (-1 top, 1 bottom) and distance from its middle column, their spreads, and share of the bird's area
+#: part -> usual height in the bird (-1 top, 1 bottom) and distance from its middle column, the standard deviations of
+#: both, and share of the bird's area
 _PRIOR: dict[str, tuple[float, float, float, float, float]] = {
     "crown": (-0.85, 0.55, 0.25, 0.35, 0.12), "beak": (-0.65, 0.95, 0.25, 0.12, 0.03), "throat": (-0.45, 0.5, 0.2, 0.3, 0.08),
     "breast": (-0.05, 0.45, 0.25, 0.3, 0.14), "belly": (0.5, 0.3, 0.3, 0.35, 0.18), "back": (-0.3, 0.2, 0.25, 0.35, 0.13),
     "wing": (0.05, 0.25, 0.4, 0.4, 0.22), "tail": (0.6, 0.85, 0.35, 0.25, 0.1),
 }  # fmt: skip
 #: part -> its usual places along the body (:func:`hetero_xmodal.networks.part_head.along_body`): distance from the head, height above the
-#: axis, their spreads, logarithm of how much the place counts; a spread wing lies anywhere beside the body
+#: axis, the standard deviations of both, logarithm of how much the place counts; a spread wing lies anywhere beside the body
 WHERE: dict[str, list[list[float]]] = {
     "crown": [[-0.03, 0.08, 0.09, 0.13, 0.0]], "beak": [[-0.12, -0.05, 0.08, 0.1, 0.0]], "throat": [[0.12, -0.1, 0.08, 0.12, 0.0]],
     "breast": [[0.27, -0.2, 0.12, 0.17, 0.0]], "belly": [[0.52, -0.25, 0.17, 0.17, 0.0]], "back": [[0.3, 0.2, 0.15, 0.12, 0.0]],
@@ -265,9 +267,9 @@ def _fit(
             right = coloured[some.of, some.part, some.colour] / area[some.of, some.part].clamp_min(1e-3)
             loss = -(weight * (right + _LEAST).log()).sum() / weight.sum()
             own = area / area.sum(1, keepdim=True).clamp_min(1e-3)
-            spread = (usual * (usual / own.clamp_min(1e-4)).log()).sum(1).mean()
+            divergence = (usual * (usual / own.clamp_min(1e-4)).log()).sum(1).mean()
             near = -(claimed * prior).sum() / some.share.sum()
-            total = loss + _WEIGHTS["area"] * spread + _WEIGHTS["prior"] * near
+            total = loss + _WEIGHTS["area"] * divergence + _WEIGHTS["prior"] * near
             optimiser.zero_grad()
             total.backward()
             optimiser.step()
@@ -299,8 +301,8 @@ def _fold(layer: nn.Linear, mean: Tensor, scale: Tensor, *, into: nn.Linear) -> 
 def _prior(place: Tensor, usual: Tensor) -> Tensor:
     """Log of the usual place of every part at every cell, at least -4: (n, parts, 32, 32)."""
     v, u = place[:, None, 0], place[:, None, 1]
-    at, spread = usual[None, :, 0:2, None, None], usual[None, :, 2:4, None, None]
-    distance = ((v - at[:, :, 0]) / spread[:, :, 0]).square() + ((u - at[:, :, 1]) / spread[:, :, 1]).square()
+    at, deviation = usual[None, :, 0:2, None, None], usual[None, :, 2:4, None, None]
+    distance = ((v - at[:, :, 0]) / deviation[:, :, 0]).square() + ((u - at[:, :, 1]) / deviation[:, :, 1]).square()
     return (-0.5 * distance).clamp_min(-4)
 
 

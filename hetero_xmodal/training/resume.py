@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from ..configs import config_to_dict
+from ..configs import config_to_dict, defaults_of
 from ..counts import counted
 from ..errors import InputError
 from ..files import read_json, write_json
@@ -31,31 +31,37 @@ def run_config(recipe: str, fit_config: Any, config: Any) -> dict[str, Any]:
     return {"trains": recipe, "fit": config_to_dict(fit_config), "recipe": None if config is None else config_to_dict(config)}
 
 
-def check_resumed(out: str | Path, wanted: dict[str, Any], data: Fingerprint | None = None) -> None:
+def check_resumed(out: str | Path, recipe: str, fit_config: Any, config: Any, data: Fingerprint | None = None) -> dict[str, Any]:
     """Check that the run in *out*, if there is one, was started with the same recipe, settings (except for the epochs) and data.
+
+    A setting that a run of an earlier version does not record counts as having its default, which is what that version did.
 
     Parameters
     ----------
     out : run folder.
-    wanted : from :func:`run_config`.
+    recipe, fit_config, config : as for :func:`run_config`.
     data : what the run is to learn from, see :mod:`~hetero_xmodal.training.fingerprint`.
+
+    Returns
+    -------
+    What ``config.json`` is to record: what it does already, by which the checkpoints of the run are known, with the epochs of now.
 
     Raises
     ------
     InputError
         Naming the first setting, or the first item, that differs.
     """
-    out = Path(out)
+    out, wanted = Path(out), run_config(recipe, fit_config, config)
     if not is_first_process() or not (out / CONFIG).exists():  # the first process has checked it
-        return
+        return wanted
     found = read_json(out / CONFIG, "run config")
-    check_recipe_of_run(out, found, wanted["trains"], wanted["recipe"])
+    check_recipe_of_run(out, found, recipe, wanted["recipe"])
     parts = []
-    for part in ("fit", "recipe"):
-        old, new = flat_settings(found.get(part)), flat_settings(wanted[part])
-        parts.append((old, dict.fromkeys(old) | new))
-    for old, new in parts:
-        check_same_settings(out, old, {key: value for key, value in new.items() if key not in _OF_DATA})
+    for part, settings in (("fit", fit_config), ("recipe", config)):
+        usual = {} if settings is None else flat_settings(defaults_of(settings))
+        parts.append((flat_settings(found.get(part)), flat_settings(wanted[part]), usual))
+    for old, new, usual in parts:
+        check_same_settings(out, _without(old, _OF_DATA), _without(new, _OF_DATA), usual)
     if data and (out / DATA).exists():
         try:
             changed = difference(read_json(out / DATA, "record of the data"), data)
@@ -63,8 +69,13 @@ def check_resumed(out: str | Path, wanted: dict[str, Any], data: Fingerprint | N
             raise InputError(f"'{out / DATA}' is no record of a run's data; remove it to resume without comparing the data") from None
         if changed is not None:
             raise InputError(f"run '{out}' was started with other data: {changed}; resume with the same data or start a new run")
-    for old, new in parts:
-        check_same_settings(out, old, new)
+    for old, new, usual in parts:
+        check_same_settings(out, old, new, usual)
+    return found | {"fit": found["fit"] | {"epochs": wanted["fit"]["epochs"]}}
+
+
+def _without(settings: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key not in names}
 
 
 def write_record(out: Path, config: dict[str, Any], data: Fingerprint | None) -> None:

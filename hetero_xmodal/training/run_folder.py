@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..configs import parsed
+from ..configs import first_change, parsed
 from ..errors import InputError
 from ..files import check_writable, read_json
 
@@ -86,13 +87,14 @@ def check_recipe_of_run(out: str | Path, found: Any, recipe: str, config: Any = 
         raise InputError(f"'{out}' holds a run of another recipe than {recipe}; choose another folder")
 
 
-def check_resumed_as_asked(out: str | Path, recipe: str, *, seed: int, changes: Sequence[str]) -> None:
+def check_resumed_as_asked(out: str | Path, recipe: str, *, seed: int, changes: Sequence[str], neutral: Mapping[str, Any]) -> None:
     """Refuse to resume a run with another recipe, seed or setting than it was started with, before data are read.
 
     Parameters
     ----------
     out : run folder; one without a config, such as that of a run that was killed before its first epoch, is accepted.
     changes : ``key=value`` texts.
+    neutral : as for :func:`check_same_settings`, of the recipe.
 
     Raises
     ------
@@ -102,23 +104,32 @@ def check_resumed_as_asked(out: str | Path, recipe: str, *, seed: int, changes: 
         return
     found = read_json(Path(out) / "config.json", "run config")
     check_recipe_of_run(out, found, recipe)
-    check_same_settings(out, flat_settings(found.get("fit")), {"seed": seed})
     before = (found.get("preset") or {}).get("changes", ())  # the value of a setting that the data decide is not the one asked for
     asked = [text.partition("=") for text in changes if text not in before]
-    settings = flat_settings(found.get("recipe"))
-    check_same_settings(out, settings, {key.strip(): parsed(value.strip()) for key, _, value in asked if key.strip() in settings})
+    values = {key.strip(): parsed(value.strip()) for key, _, value in asked}
+    for part, wanted in (("fit", {"seed": seed}), ("recipe", values)):
+        settings, usual = flat_settings(found.get(part)), neutral if part == "recipe" else {}
+        known = {key: value for key, value in wanted.items() if key in settings or key in usual}
+        check_same_settings(out, {key: settings[key] for key in known if key in settings}, known, usual)
 
 
-def check_same_settings(out: str | Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+def check_same_settings(out: str | Path, found: Mapping[str, Any], wanted: Mapping[str, Any], neutral: Mapping[str, Any]) -> None:
     """Refuse to resume the run in *out*, started with the settings *found*, with others; the number of epochs may differ.
+
+    Parameters
+    ----------
+    neutral : values of settings that a run of an earlier version does not record, from :func:`~hetero_xmodal.configs.defaults_of`.
 
     Raises
     ------
     InputError : naming the first that differs.
     """
-    for key, value in wanted.items():
-        if key != "epochs" and found.get(key) != value:
-            raise InputError(
-                f"run '{out}' was started with {key}={found.get(key)!r}, now {key}={value!r} is requested; "
-                "resume with the same settings or start a new run"
-            )
+    change = first_change(*({key: value for key, value in some.items() if key != "epochs"} for some in (found, wanted)), neutral)
+    if change is None:
+        return
+    if change.is_new and change.key.isidentifier():  # a setting of the recipe alone, which --set reaches
+        value = change.before if isinstance(change.before, str) else json.dumps(change.before)
+        remedy = f"resume with --set {change.key}={value} or start a new run"
+    else:
+        remedy = f"resume with the {'same settings' if change.key in wanted else 'version that began it'} or start a new run"
+    raise InputError(f"run '{out}' {change.said}; {remedy}")

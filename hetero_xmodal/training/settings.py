@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from ..configs import config_from_dict, config_with
+from ..configs import config_from_dict, config_with, defaults_of
 from ..errors import InputError, nearest
-from ..recipes.presets import KNOWN, TITLES, DataFacts, Preset, choose_preset, facts_of, named_preset, preset_list
+from ..recipes.presets import KNOWN, RECIPES, TITLES, DataFacts, Preset, choose_preset, facts_of, named_preset, preset_list
 from .fit_config import FitConfig
 
 #: memory of a parameter in training: itself, its gradient and two moments of Adam
@@ -319,6 +319,18 @@ def config_classes(recipe: str) -> tuple[type, type | None]:
         from ..recipes.configs.trail import TrailConfig
 
         return TrailConfig, None
-    from ..recipes.presets import RECIPES
-
     raise InputError(f"there is no recipe {recipe!r}{nearest(recipe, RECIPES)}; known are {', '.join(RECIPES)}")
+
+
+def usual_settings(recipe: str) -> dict[str, Any]:
+    """The defaults of all settings that ``--set`` reaches, a key of both configs as the training's; nothing for what is no recipe.
+
+    >>> usual_settings("cam")["shift"], usual_settings("similarity")
+    (False, {})
+    """
+    if recipe not in RECIPES:
+        return {}
+    found: dict[str, Any] = {}
+    for cls in config_classes(recipe):
+        found |= {} if cls is None else defaults_of(cls)
+    return found

@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..networks.similarity import ImageTextSimilarity, SimilarityConfig, split_words
 from .fingerprint import split_fingerprint
 from .loop import FitConfig, FitResult, fit
-from .resume import check_resumed, run_config, with_run_threads
+from .resume import check_resumed, with_run_threads
 from .sampling import batches, is_first_process, seed_everything
 
 
@@ -159,7 +159,7 @@ def train_similarity(
         for name, some in (("train", train), ("val", validation))
     }
     if resume:
-        check_resumed(out, run_config("similarity", fit_config, config), learned)
+        check_resumed(out, "similarity", fit_config, config, learned)
     seed_everything(fit_config.seed)
     model = ImageTextSimilarity(config, {"words": train.words(), "data": data.partition(":")[0]}, pretrained=True)
     module = SimilarityModule(model, train, validation, rate=learning_rate)

@@ -26,7 +26,7 @@ from .averaging import averaged, follow
 from .fingerprint import Fingerprint, of_matching
 from .loop import FitConfig, FitResult, fit
 from .matching_steps import check_captions, feature_blocks, log_recall, shift_and_scale, train_for_table
-from .resume import check_resumed, run_config, with_run_threads
+from .resume import check_resumed, with_run_threads
 from .sampling import batches, is_first_process, seed_everything
 from .settings import Chosen, choose_settings, settings_for
 
@@ -208,7 +208,7 @@ def train_trail(
     config = complete(config, data, vocab)
     learned: Fingerprint = of_matching(data, progress=progress)
     if resume:
-        check_resumed(out, run_config("trail", fit_config, config), learned)
+        check_resumed(out, "trail", fit_config, config, learned)
     seed_everything(fit_config.seed)
     model = TRAIL(config, vocab)
     train, val = (model_split(model, split, graphs=some) for split, some in zip((data.train, data.val), parsed, strict=True))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..checks import check_seed
+from ..configs import first_change
 from ..deprecation import renamed_keywords
 from ..errors import InputError
 from ..files import MANIFEST, atomic_path, is_whole_archive, write_json, write_manifest, write_safetensors
@@ -187,12 +188,9 @@ class _Run:
             raise InputError(
                 f"checkpoint '{path}' cannot be read ({type(error).__name__}); remove it to begin anew (in Python resume=False)"
             ) from None
-        if options != self.options:
-            changed = next(k for k in self.options if options.get(k) != self.options[k])
-            raise InputError(
-                f"checkpoint '{path}' was made with {changed}={options.get(changed)!r}, not {self.options[changed]!r}; "
-                "use another folder, or remove it to begin anew (in Python resume=False)"
-            )
+        change = first_change(options, self.options, {})
+        if change is not None:
+            raise InputError(f"checkpoint '{path}' {change.said}; use another folder, or remove it to begin anew (in Python resume=False)")
         if threads is None and state.get("threads"):
             torch.set_num_threads(state["threads"])  # the last digits depend on it
         self.step = state["step"]

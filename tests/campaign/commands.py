@@ -107,7 +107,15 @@ def _birds(folder: Path) -> None:
     new_head("cub:somewhere").save_pretrained(folder / "parts")
 
 
+def _baselines(folder: Path) -> None:
+    """A baseline of editing that has learnt nothing; ``table`` reads it as it reads a trained one."""
+    from hetero_xmodal.baselines.editing import TAGAN, save_baseline
+
+    save_baseline(TAGAN(["red"], image_size=32, width=8), folder / "baselines" / "tagan", trained={})
+
+
 INPUTS: dict[str, Callable[[Path], None]] = {
+    "baselines": _baselines,
     "birds": _birds,
     "features": _features,
     "pictures": _pictures,
@@ -148,6 +156,11 @@ COMMANDS: tuple[Command, ...] = (
             part=True, slow=True),
     Command("table cam", "table cam --data world/birds --pairs 4 --scenes true --out OUT", out="table.csv", varies=("",), often=0.5,
             slow=True),
+    *(
+        Command(f"table {recipe} figure", f"table {recipe} --data world/birds --pairs 2 --baselines IN/baselines --figure OUT",
+                inputs=("baselines",), out="figure.png", often=0.3, slow=True)
+        for recipe in ("cam", "mimnet")
+    ),
     Command("trace", "trace IN/scenes.png a+dog+on+a+table --recipe algr --out OUT", inputs=("pictures",), slow=True),
     Command("demo", "demo --pairs 8 --out OUT", often=0.5, slow=True),
     Command("compare", "compare IN/one IN/two --data features:IN/features.npz --out OUT", inputs=("runs",), out="compared.csv", slow=True),

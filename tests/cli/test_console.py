@@ -113,25 +113,61 @@ def test_full_disks_in_the_words_of_libraries(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "seconds"),
+    ("words", "seconds", "times"),
     [
-        (["train", "similarity", "--data", "world/birds", "--out", "OUT"], 0.15),
-        (["train", "similarity", "--data", "world/birds", "--out", "OUT"], 1.5),
-        (["corpus", "world/scenes", "--out", "OUT"], 3.0),
-        (["retrieve", "two birds near a tree"], 1.0),
+        (["train", "similarity", "--data", "world/birds", "--out", "OUT"], 1.5, 3),
+        (["corpus", "world/scenes", "--out", "OUT"], 3.0, 1),
+        (["retrieve", "two birds near a tree"], 1.0, 2),
     ],
-    ids=["while loading", "while importing", "corpus", "retrieve"],
+    ids=["three times", "corpus", "retrieve, twice"],
 )
-def test_ctrl_c_ends_a_command_with_a_sentence(words, seconds, tmp_path):
+def test_ctrl_c_ends_a_command_with_a_sentence(words, seconds, times, tmp_path):
     words = [str(tmp_path / "out") if word == "OUT" else word for word in words]
     hear = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731 - a shell without job control ignores it
     process = subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear)
     time.sleep(seconds)
-    process.send_signal(signal.SIGINT)
+    for _ in range(times):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.03)
     _, said = process.communicate(timeout=120)
     # Python ends with the signal, which shells report as 130 too, if it came while a piece of text was being evaluated, as in named tuples
     assert process.returncode in (130, -signal.SIGINT), said
     assert said.splitlines()[-1] == "hetero-xmodal: stopped with Ctrl-C" and "Traceback" not in said, said
+    assert said.count("stopped with Ctrl-C") == 1, said
+
+
+LATE = {
+    "while the command line is loaded": """
+import sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            press(), press()
+sys.meta_path.insert(0, Finder())
+from hetero_xmodal import __main__ as main
+""",
+    # another one while the first is told, and while libraries do what they do at the end, as torch does
+    "at the end": "atexit.register(signal.raise_signal, signal.SIGINT)\nmain.command = press",
+    "while it is told": "fail = main._fail\nmain._fail = lambda *some: press() or fail(*some)\nmain.command = press",
+    # where Python can raise nothing: the exception was shown as a traceback and lost
+    "in a destructor": "class Thing:\n    __del__ = press\nmain.run = lambda words: Thing() and None or time.sleep(60)",
+    "in a destructor that comes last": "class Thing:\n    __del__ = press\nthing = Thing()\nmain.command = press",
+}
+
+
+@pytest.mark.parametrize("place", LATE)
+def test_ctrl_c_where_it_cannot_be_raised_or_comes_late_is_one_sentence_too(place):
+    probe = f"""
+import atexit, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def press(*_):
+    signal.raise_signal(signal.SIGINT)
+{"" if "loaded" in place else "from hetero_xmodal.cli import main"}
+{LATE[place]}
+main.main()
+"""
+    done = subprocess.run([sys.executable, "-c", probe, "--version"], capture_output=True, text=True, timeout=50)
+    assert done.returncode in (130, -signal.SIGINT) and done.stderr == "hetero-xmodal: stopped with Ctrl-C\n", done
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
@@ -162,7 +198,7 @@ def test_ctrl_c_waits_while_torch_is_imported(monkeypatch):
 
     spec, again = SimpleNamespace(_initializing=True), threading.Event()
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(__spec__=spec))
-    monkeypatch.setattr(main._thread, "interrupt_main", again.set)
+    monkeypatch.setattr(main, "_press", again.set)
     main._interrupted(signal.SIGINT, None)
     assert again.wait(10)  # and comes again
     spec._initializing = False

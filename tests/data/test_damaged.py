@@ -121,7 +121,7 @@ def test_an_index_of_other_types(change, tmp_path):
     import torch
 
     folder = EmbeddingIndex(torch.eye(2), torch.eye(2), np.arange(2), ["a", "b"], ["x", "y"]).save(tmp_path / "i")
-    (folder / "manifest.json").unlink()
+    (folder / "manifest.json").unlink(missing_ok=True)
     head = json.loads((folder / "index.json").read_text())
     (folder / "index.json").write_text(json.dumps(head | change))
     with pytest.raises(InputError, match="index.*expected"):

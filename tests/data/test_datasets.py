@@ -81,8 +81,13 @@ def test_an_interrupted_build_is_continued_and_nothing_half_written_is_left(tmp_
         build_dataset("world/scenes", out, size=4)
     assert not out.exists() and len(list((tmp_path / "scenes.part" / "images").iterdir())) == 2
     monkeypatch.setattr(world, "scene_item", make)
-    with pytest.raises(InputError, match="other options"):
+    with pytest.raises(InputError, match="scenes.part' was started with items=4, now items=5 is requested; delete it, or repeat the call"):
         build_dataset("world/scenes", out, size=5)
+    plan = json.loads((tmp_path / "scenes.part/plan.json").read_text())
+    (tmp_path / "scenes.part/plan.json").write_text(json.dumps(plan | {"glow": 2}))
+    with pytest.raises(InputError, match="was begun with glow=2, a setting that this version does not have; delete it, or repeat"):
+        build_dataset("world/scenes", out, size=4)
+    (tmp_path / "scenes.part/plan.json").write_text(json.dumps(plan))
     before = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "scenes.part" / "images").iterdir()}
     assert build_dataset("world/scenes", out, size=4).items == 4
     assert all((out / "images" / name).stat().st_mtime_ns == time for name, time in before.items())

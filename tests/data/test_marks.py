@@ -13,7 +13,7 @@ from PIL import Image
 
 from hetero_xmodal.data import Record, marks, open_source
 from hetero_xmodal.data.datasets.bottom_up import read_tsv
-from hetero_xmodal.data.marks import file_mark, file_marks, row_marks
+from hetero_xmodal.data.marks import file_marks, row_marks
 from hetero_xmodal.data.store import FileRows
 from hetero_xmodal.data.tasks.matching import load_matching_data
 from hetero_xmodal.data.tasks.matching.extractors import Extractor
@@ -22,9 +22,9 @@ from hetero_xmodal.errors import InputError
 OLD = 1_700_000_000  # seconds: long enough ago that marks are remembered
 
 
-def picture(value: int, path) -> None:
-    """A BMP of 12,342 bytes that differs from others only in its last rows, far behind the first 4,096 bytes."""
-    pixels = np.full((64, 64, 3), 200, np.uint8)
+def picture(value: int, path, head: int = 200) -> None:
+    """A BMP of 12,342 bytes that differs from others of the same *head* only in its last rows, far behind the first 4,096 bytes."""
+    pixels = np.full((64, 64, 3), head, np.uint8)
     pixels[0] = value  # BMP keeps the top row last
     Image.fromarray(pixels).save(path)
 
@@ -39,7 +39,7 @@ def corner(monkeypatch):
         n = len(images)
         return values.reshape(n, 1, 1), np.ones(n, np.int64), np.tile([0.0, 0, 1, 1], (n, 1, 1)), np.full((n, 2), 64)
 
-    monkeypatch.setattr("hetero_xmodal.data.tasks.matching.load.load_extractor", lambda made, folders: Extractor(dict(record), run))
+    monkeypatch.setattr("hetero_xmodal.data.tasks.matching.load.load_extractor", lambda made, folders=(): Extractor(dict(record), run))
 
 
 def folder_of(tmp_path, values, splits):
@@ -68,10 +68,13 @@ def test_pictures_of_one_size_and_head_have_their_own_regions(tmp_path, corner):
 
 def test_an_edit_far_behind_the_head_is_seen(tmp_path, corner):
     name = folder_of(tmp_path, [10, 20, 30, 40], ["train", "train", "val", "test"])
+    for k, path in enumerate(sorted((tmp_path / "d").rglob("*.bmp"))):
+        picture(10 * k, path, head=k)  # the images are told apart by their heads too
     load(name, tmp_path / "c")
     path = tmp_path / "d" / "train" / "0.bmp"
-    before = path.stat()
-    picture(99, path)
+    before, head = path.stat(), path.read_bytes()[:4096]
+    picture(99, path, head=np.asarray(Image.open(path))[-1, 0, 0])
+    assert path.read_bytes()[:4096] == head
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # as rsync and editors that keep times do
     assert path.stat().st_size == before.st_size
     assert load(name, tmp_path / "c").train.regions.features[0].item() == 99
@@ -127,15 +130,15 @@ def test_marks_are_remembered_until_the_file_changes(tmp_path, monkeypatch):
     assert file_marks([path], tmp_path / "c") == [marks.mark_of(b"two")]
 
 
-def test_a_fresh_file_is_read_again(tmp_path):
+def test_a_fresh_file_is_read_again(tmp_path, monkeypatch):
     """Two changes within one tick of the clock leave one time; a mark of the first must not stand for the second."""
     path = tmp_path / "a"
-    path.write_bytes(b"one")
-    state = path.stat()
-    first = file_mark(path)
-    path.write_bytes(b"two")
-    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
-    assert file_mark(path) != first
+    monkeypatch.setattr(marks, "file_stamp", lambda path: "one tick")
+    for cache in (None, tmp_path / "c"):
+        path.write_bytes(b"one")
+        first = file_marks([path], cache)
+        path.write_bytes(b"two")
+        assert file_marks([path], cache) == [marks.mark_of(b"two")] != first
 
 
 def test_a_missing_file_is_one_sentence(tmp_path):

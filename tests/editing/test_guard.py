@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+import hetero_xmodal as hx
 from hetero_xmodal.data.tasks.editing import load_pairs
 from hetero_xmodal.editing.guard import decide
 from hetero_xmodal.editing.mimnet import edit_by_memory, load_memory_model
@@ -68,3 +69,21 @@ def test_an_image_that_is_as_asked_comes_back_bit_for_bit(world):
     attributes = [pair for pair in already if pair.kind == "attribute"]
     made = edit_by_memory(load_memory_model(world), attributes)
     assert sum(p.image.tobytes() == m.tobytes() for p, m in zip(attributes, made, strict=True)) >= 0.8 * len(attributes)
+
+
+@pytest.mark.parametrize("recipe", ["cam", "mimnet"])
+def test_a_colour_that_a_model_does_not_know_becomes_the_nearest_basic_one_and_the_result_says_so(recipe):
+    bird = hx.load_dataset("world/birds", "test", size=1)[0]
+    options = {"image_scene": bird.scene, "beam": 1} if recipe == "cam" else {}
+    own, basic = (hx.manipulate(bird.image, f"Paint its wings {name}.", recipe=recipe, **options) for name in ("turquoise", "blue"))
+    note = "turquoise is painted as blue, the nearest basic colour"
+    assert own.image.tobytes() == basic.image.tobytes() != bird.image.tobytes()
+    assert note in own.notes and note not in basic.notes
+
+
+def test_a_model_that_knows_the_word_is_given_it():
+    dog = SceneGraph(objects=[SceneObject("dog", ["red"], box=(6, 43, 24, 56))], size=(64, 64))
+    assert decide(dog, "The dog is navy blue.", known=["navy", "blue"]).notes == ()
+    assert decide(dog, "The dog is navy blue.", known=["blue"]).notes == ("navy blue is painted as blue, the nearest basic colour",)
+    assert decide(dog, "The dog is dotted.").notes == decide(dog, "The dog is grey.").notes == ()
+    assert "already is red (the basic colour nearest to maroon)" in decide(dog, "The dog is maroon.").reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -122,15 +123,20 @@ with one_writer(sys.argv[1]):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def small_disk():
-    """No file may grow over 1,000 bytes, which is how a full disk looks to a program."""
+    """No file may grow over 1,000 bytes, which is how a full disk looks to a program.
+
+    No fixture, which would end only after pytest has told the outcome: that may go to a file of more than 1,000 bytes.
+    """
     resource = pytest.importorskip("resource")
     before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def cut_off(path) -> None:
@@ -139,13 +145,13 @@ def cut_off(path) -> None:
         assert file.write(b"x" * 1001) == 1000
 
 
-def test_a_file_that_a_library_cut_off_in_silence_is_not_taken(tmp_path, small_disk):
+def test_a_file_that_a_library_cut_off_in_silence_is_not_taken(tmp_path):
     write_text(tmp_path / "a.txt", "old")
-    with pytest.raises(OSError) as raised, atomic_path(tmp_path / "a.txt") as temporary:
+    with small_disk(), pytest.raises(OSError) as raised, atomic_path(tmp_path / "a.txt") as temporary:
         cut_off(temporary)
     assert raised.value.errno == errno.EFBIG and raised.value.filename
     kind = FolderKind("test", files=("a.bin",))
-    with pytest.raises(OSError) as raised, atomic_folder(tmp_path / "folder", kind) as folder:
+    with small_disk(), pytest.raises(OSError) as raised, atomic_folder(tmp_path / "folder", kind) as folder:
         cut_off(folder / "a.bin")
     assert raised.value.errno == errno.EFBIG and raised.value.filename.endswith("a.bin")
     assert (tmp_path / "a.txt").read_text() == "old" and names(tmp_path) == ["a.txt"]

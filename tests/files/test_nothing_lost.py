@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import shutil
-import threading
+import sys
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from hetero_xmodal import recipes
 from hetero_xmodal.data import build as build_module
 from hetero_xmodal.data.dataset import Item
 from hetero_xmodal.data.tasks.corpus import build_corpus
+from hetero_xmodal.files import folders
 from hetero_xmodal.pretrained import SHIPPED, read_pretrained, save_pretrained
 from hetero_xmodal.retrieval.index import EmbeddingIndex
 
@@ -85,27 +86,48 @@ def test_a_link_stays_and_what_it_leads_to_is_replaced(kind, tmp_path):
     assert (tmp_path / "link").is_symlink() and load(tmp_path / "disk") == load(tmp_path / "link") == 0.5
 
 
-@pytest.mark.parametrize("kind", SAVED)
-def test_a_reader_sees_one_state_or_the_other(kind, tmp_path):
-    save, load = SAVED[kind]
-    save(tmp_path / "out", 0.0)
-    stop, failed, seen = threading.Event(), [], set()
+class Onlooker:
+    """Reads a folder before every step that a writer takes on the disk, and keeps what it saw and what went wrong."""
 
-    def read() -> None:
-        while not stop.is_set():
+    STEPS = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "shutil.rmtree", "shutil.move"}
+    watching: list[Onlooker] = []  # audit hooks stay for ever; this one sleeps while the list is empty
+
+    def __init__(self, read) -> None:
+        self.read, self.seen, self.failed = read, [], []
+
+    def __enter__(self) -> Onlooker:
+        self.watching.append(self)
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.watching.clear()
+
+    @classmethod
+    def hook(cls, event, args) -> None:
+        if event in cls.STEPS and cls.watching:
+            one = cls.watching.pop()  # what it does itself is no step
             try:
-                seen.add(load(tmp_path / "out"))
+                one.seen.append(one.read())
             except Exception as error:
-                failed.append(error)
+                one.failed.append((event, args[:2], error))
+            cls.watching.append(one)
 
-    reader = threading.Thread(target=read)
-    reader.start()
-    marks = [round(k / 16, 4) for k in range(16)]
-    for mark in marks:
-        save(tmp_path / "out", mark)
-    stop.set()
-    reader.join()
-    assert not failed and seen <= {round(mark, 3) for mark in marks} | set(marks) and [p.name for p in tmp_path.iterdir()] == ["out"]
+
+sys.addaudithook(Onlooker.hook)
+
+
+@pytest.mark.parametrize("kind", SAVED)
+def test_a_reader_sees_one_state_or_the_other_at_every_step_of_a_writer(kind, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    if not folders.exchange(tmp_path / "a", tmp_path / "b"):
+        pytest.skip("this file system cannot exchange two folders")
+    save, load = SAVED[kind]
+    save(tmp_path / "out", 0.25)
+    with Onlooker(lambda: load(tmp_path / "out")) as onlooker:
+        save(tmp_path / "out", 0.5)
+    assert not onlooker.failed and set(onlooker.seen) == {0.25, 0.5} and onlooker.seen == sorted(onlooker.seen)
+    assert load(tmp_path / "out") == 0.5 and sorted(p.name for p in tmp_path.iterdir()) == ["a", "b", "out"]
 
 
 def test_a_loaded_model_can_be_saved_where_it_was_loaded_from(tmp_path):

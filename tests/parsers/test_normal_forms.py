@@ -65,3 +65,13 @@ def test_what_the_parser_writes_is_normal_and_annotators_words_become_so():
     seen = Counter(r["predicate"] for image in annotated for r in image["relationships"])
     before, after = (sum(n for p, n in seen.items() if f(p) in said) / seen.total() for f in (str, normal_predicate))
     assert after > before and after > 0.9
+
+
+@pytest.mark.parametrize("mark", ["\u200b", "\u202e", "\ufeff", "\u00ad", "\u2066"])
+def test_marks_that_nobody_sees_hide_no_word(mark):
+    """Copied text often has marks of width, of direction or of hyphenation in it."""
+    plain = hx.parse_sentence("a dog with red ears")
+    for text in (f"{mark}a dog with red ears", f"a do{mark}g with red ears{mark}", f"a{mark} dog with {mark}red ears"):
+        scene = hx.parse_sentence(text)
+        assert str(scene) == str(plain) and [t.text for t in scene.tokens] == [t.text for t in plain.tokens]
+    assert hx.parse_sentence(f"{mark} {mark}").tokens  # nothing else is there

@@ -342,9 +342,10 @@ def test_real_captions():
     with open(Path(REAL_DATA) / "sentence_graphs" / "dev.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     scores = scene_graph_f1(parse_sentences([r["caption"] for r in rows]), [SceneGraph.from_factual(r["scene_graph"]) for r in rows])
-    assert scores["objects"]["micro_f1"] >= 0.937
-    assert scores["attributes"]["micro_f1"] >= 0.813
-    assert scores["relations"]["micro_f1"] >= 0.75
+    found = tuple(scores[kind]["micro_f1"] for kind in ("objects", "attributes", "relations"))
+    assert all(value >= low for value, low in zip(found, (0.944, 0.823, 0.762), strict=True)), (
+        found
+    )  # before the rules by kind: .938, .813, .751
 
 
 @pytest.mark.parametrize("module", ["sentence", "preprocess", "words"])

@@ -40,6 +40,25 @@ def test_normalised_logits_are_cosines_times_the_square_root_of_the_width_by_a_l
     assert torch.allclose(weights.reshape(4, 4), (6.0 * unit @ unit.T).softmax(1), atol=1e-5)
 
 
+def test_bounded_logits_leave_no_edge_all_weight():
+    config = ALGRConfig(region_width=6, word_width=4, in_width=5, width=5, logits="normalised", sharpness=40.0, logit_bound=1.5)
+    x = torch.randn(4, 5)
+    graph = dgl.heterograph({("visual", "same_as", "word"): ([], [])}, num_nodes_dict={"visual": 4, "word": 1})
+    states = {"visual": {"x": x}, "word": {"x": x[:1]}}
+    weights = ALGR(config, {}).recipe.trace(graph, states).steps[0].edges[attends("visual", "visual")].weight.reshape(4, 4)
+    unit = F.normalize(x, dim=1)
+    assert torch.allclose(weights, (1.5 * torch.tanh(40 * unit @ unit.T / 1.5)).softmax(1), atol=1e-5)
+    most = 1 / (1 + 3 * torch.tensor(-3.0).exp())  # 1.5 at one node, -1.5 at three
+    assert float(weights.max()) <= most
+    free = ALGR(replace(config, logit_bound=0.0), {}).recipe.trace(graph, states)
+    assert float(free.steps[0].edges[attends("visual", "visual")].weight.max()) > most
+
+
+def test_a_negative_bound_is_refused():
+    with pytest.raises(hx.InputError, match="logit_bound is -1.0, expected 0 or more"):
+        ALGRConfig(logit_bound=-1.0)
+
+
 def test_with_a_self_term_even_edges_leave_the_nodes_different():
     config = ALGRConfig(region_width=6, word_width=4, in_width=5, width=5, start="identity", sharpness=3.0, **OURS | {"phase1": "x"})
     x = torch.randn(4, 5)
@@ -94,6 +113,6 @@ def test_the_papers_presets_have_none_of_ours():
     for name in ("paper/f30k", "paper/coco"):
         model = named_preset("algr", name).model
         config = ALGRConfig(**model)
-        assert all(getattr(config, key) == getattr(ALGRConfig(), key) for key in OURS)
+        assert all(getattr(config, key) == getattr(ALGRConfig(), key) for key in (*OURS, "logit_bound"))
     paper = ALGRConfig(**named_preset("algr", "paper/f30k").model)
     assert paper.embedding == "camera" and paper.places and paper.phase1_epochs == 10

@@ -137,8 +137,11 @@ def test_known_sets_keep_the_settings_that_their_figures_were_measured_with():
     config, fit = algr.default_settings("world/scenes")
     assert (fit.epochs, fit.clip) == (8, 2.0) and changed(config) == dict(
         in_width=128, width=128, standardise=True, normalise=True, start="identity", learning_rate=1.5e-3, dropout=0.2,
-        word_dropout=0.1, averaging=0.99, phase1_epochs=2, decay_epoch=6, beta_epochs=5, **MENDED,
+        word_dropout=0.1, averaging=0.99, phase1_epochs=2, decay_epoch=6, beta_epochs=5, logit_bound=2.5,
+        **MENDED,
     )  # fmt: skip
+    few, _ = algr.default_settings(dataclasses.replace(KNOWN["world/scenes"], images=600, captions=3000))
+    assert few == dataclasses.replace(config, logit_bound=0.0)  # the tables with 600 scenes
     config, fit = algr.default_settings("coco:FOLDER")
     usual = {name: value for name, value in SMALL_COCO.items() if name not in ("learning_rate", "temperature")}  # the defaults
     assert (fit.epochs, fit.clip) == (9, 2.0) and changed(config) == usual and config.learning_rate == 1e-4
@@ -289,7 +292,7 @@ def test_a_recipe_of_ours_has_no_paper():
 
 def test_unknown_names_are_one_sentence_with_the_nearest():
     with pytest.raises(
-        InputError, match=r"^ALGR has no preset 'smal' \(did you mean 'small'\?\); --preset takes world, small, small-identity"
+        InputError, match=r"^ALGR has no preset 'smal' \(did you mean 'small'\?\); --preset takes world-few, world, small, small-identity"
     ):
         named_preset("algr", "smal")
     with pytest.raises(InputError, match=r"paper has no data set called 'f30' \(did you mean 'f30k'\?\)"):

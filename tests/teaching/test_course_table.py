@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+
 import nbformat
 import pytest
+from hostile_notebooks import HOSTILE, put
 from teaching_tools import load
 
 table = load("course_table")
@@ -62,3 +65,17 @@ def test_every_notebook_of_the_course_is_counted(capsys):
     said = capsys.readouterr().out
     for path in sorted(table.TUTORIALS.glob("[0-9]*.ipynb")):
         assert f"| {path.stem} |" in said
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("place", ["student", "solution"])
+def test_a_damaged_notebook_is_counted_or_told_in_one_sentence(name, place, tmp_path, monkeypatch, capsys):
+    (tmp_path / "solutions").mkdir()
+    for path in (tmp_path / "00_quickstart.ipynb", tmp_path / "solutions" / "00_quickstart.ipynb"):
+        shutil.copy(table.TUTORIALS / path.relative_to(tmp_path), path)
+    put(tmp_path / ("solutions" if place == "solution" else "") / "00_quickstart.ipynb", name)
+    monkeypatch.setattr(table, "TUTORIALS", tmp_path)
+    code = table.main([])
+    said = capsys.readouterr()
+    assert (code, said.err) == (0, "") or (code == 2 and said.err.startswith("error: ") and said.err.count("\n") == 1), said
+    assert code == 0 or "00_quickstart.ipynb" in said.err

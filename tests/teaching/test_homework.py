@@ -7,6 +7,7 @@ import json
 
 import nbformat
 import pytest
+from hostile_notebooks import HOSTILE, kept, put
 from teaching_tools import load
 
 homework = load("homework")
@@ -146,3 +147,12 @@ def test_a_table_that_cannot_be_written_is_refused_before_what_students_wrote_is
     for out in (tmp_path, tmp_path / "ada.ipynb" / "grades.csv"):
         assert homework.main(["grade", "--set", "1", str(tmp_path), "--out", str(out)]) == 2
         assert capsys.readouterr().err.startswith("error: ")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_whatever_is_handed_in_is_graded_or_told_in_one_sentence(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(homework, "run_apart", lambda code: {})
+    content = put(tmp_path / "ada.ipynb", name)
+    told = homework.grade(tmp_path / "ada.ipynb", 1, ADA)["remarks"]["all"]
+    assert told and "\n" not in told and "ada.ipynb" in told
+    assert kept(tmp_path, content)

@@ -13,12 +13,20 @@ from line_model import run
 import hetero_xmodal as hx
 from hetero_xmodal.cli.main import run as command
 from hetero_xmodal.data.tasks.matching import MatchingData, Regions, Split, Words
-from hetero_xmodal.training import FitConfig
+from hetero_xmodal.networks.similarity_config import SimilarityConfig
+from hetero_xmodal.recipes.configs.cam import CAMConfig
+from hetero_xmodal.recipes.presets import RECIPES
+from hetero_xmodal.training import FitConfig, loop
 from hetero_xmodal.training.algr import train_algr
 from hetero_xmodal.training.cam import train_cam
+from hetero_xmodal.training.cam_settings import CAMTraining
 from hetero_xmodal.training.editing.make_dataset import load_manipulation_data
+from hetero_xmodal.training.editing.setup import Settings
 from hetero_xmodal.training.fingerprint import difference, of_editing, of_matching, split_fingerprint
 from hetero_xmodal.training.mimnet import train_mimnet
+from hetero_xmodal.training.resume import check_resumed, run_config
+from hetero_xmodal.training.run_folder import flat_settings
+from hetero_xmodal.training.settings import config_classes
 
 ITEMS = {"train": split_fingerprint("abc", captions=["1", "2", "3"], images=np.eye(3))}
 CHANGES = {
@@ -97,13 +105,95 @@ def test_a_run_as_typed_names_what_differs(features, tmp_path, capsys, monkeypat
     # all else is refused before the data are read
     monkeypatch.setattr("hetero_xmodal.training.api.load_pairs_and_vectors", None)
     assert "was started with --seed 0, now --seed 5 is requested" in resumed(capsys, "dagnn", data, tmp_path / "run", *LINE, "--seed", "5")
-    assert "with hops=1, now hops=2 is requested" in resumed(capsys, "dagnn", data, tmp_path / "run", *LINE, "--set", "hops=2")
+    assert "was started with hops=1, now hops=2 is requested" in resumed(capsys, "dagnn", data, tmp_path / "run", *LINE, "--set", "hops=2")
     other = resumed(capsys, "algr", "world/scenes", tmp_path / "run", "--resume")
     assert "holds a run of train dagnn, not of train algr" in other
     config = json.loads((tmp_path / "run/config.json").read_text())
     (tmp_path / "run/config.json").write_text(json.dumps({"width": 3}))
     assert "holds no run of train dagnn but another config.json" in resumed(capsys, "dagnn", data, tmp_path / "run", *LINE)
     (tmp_path / "run/config.json").write_text(json.dumps(config))
+
+
+# ---------------------------------------------------------------------------------------------- settings that came later
+
+
+@pytest.fixture
+def begun_before(features, tmp_path, monkeypatch):
+    """A run begun by a version whose DAGNN had no setting ``control``: neither ``config.json`` nor a checkpoint knows of it."""
+    path, _ = features
+    whole = loop.run_config
+
+    def former(*some):
+        config = whole(*some)
+        del config["recipe"]["control"]
+        return config
+
+    monkeypatch.setattr(loop, "run_config", former)
+    hx.train("dagnn", f"features:{path}", out=tmp_path / "former", epochs=2, set=SMALL, progress=False)
+    monkeypatch.undo()
+    return f"features:{path}", tmp_path / "former"
+
+
+def test_a_run_begun_before_a_setting_existed_goes_on_exactly(begun_before, tmp_path):
+    data, out = begun_before
+    whole = hx.train("dagnn", data, out=tmp_path / "whole", epochs=4, set=SMALL, progress=False)
+    for epochs in (3, 4):  # twice: its checkpoints are known by the record that it was begun with
+        resumed = hx.train("dagnn", data, out=out, epochs=epochs, resume=True, set=SMALL, progress=False)
+        assert "control" not in json.loads((out / "config.json").read_text())["recipe"] and hx.verify(out).kind == "run"
+    assert all(torch.equal(a, b) for a, b in zip(whole.model.state_dict().values(), resumed.model.state_dict().values(), strict=True))
+    assert (out / "metrics.csv").read_text() == (tmp_path / "whole/metrics.csv").read_text()
+
+
+def test_another_value_of_a_setting_that_came_later_is_refused_before_the_data_are_read(begun_before, capsys, monkeypatch):
+    data, out = begun_before
+    monkeypatch.setattr("hetero_xmodal.training.api.load_pairs_and_vectors", None)
+    said = resumed(capsys, "dagnn", data, out, *LINE, "--set", "control=even")
+    assert (
+        f"run '{out}' was begun by an earlier version, without the setting control, which counts as control='none', now control='even' is "
+        "requested; resume with --set control=none or start a new run" in said
+    )
+
+
+def test_a_preset_that_sets_what_came_later_is_refused_with_what_to_give(tmp_path, capsys):
+    """As for photographs, whose decoders move colours today and painted before: the data decide, nobody typed it."""
+    config, fit_config = CAMConfig(shift=True), FitConfig(epochs=2)
+    record = run_config("cam", fit_config, Settings(config, CAMTraining()))
+    del record["recipe"]["model"]["shift"], record["recipe"]["training"]["recolour"]
+    (tmp_path / "config.json").write_text(json.dumps(record))
+    with pytest.raises(
+        hx.InputError, match="without the setting shift, which counts as shift=False, now shift=True is .* --set shift=false"
+    ):
+        check_resumed(tmp_path, "cam", fit_config, Settings(config, CAMTraining()))
+    assert check_resumed(tmp_path, "cam", fit_config, Settings(replace(config, shift=False), CAMTraining())) == record
+    with pytest.raises(hx.InputError, match="counts as recolour=0.0, now recolour=0.5 is requested; resume with --set recolour=0.0 or"):
+        check_resumed(tmp_path, "cam", fit_config, Settings(CAMConfig(), CAMTraining(recolour=0.5)))
+
+
+def test_a_setting_that_this_version_does_not_have_is_refused(features, tmp_path, capsys):
+    path, _ = features
+    record = json.loads((tmp_path / "run/config.json").read_text())
+    record["recipe"]["glow"] = 0.5
+    (tmp_path / "run/config.json").write_text(json.dumps(record))
+    said = resumed(capsys, "dagnn", f"features:{path}", tmp_path / "run", *LINE)
+    assert (
+        "was begun with glow=0.5, a setting that this version does not have; resume with the version that began it or start a new" in said
+    )
+
+
+@pytest.mark.parametrize("recipe", [*RECIPES, "similarity"])
+def test_any_setting_may_be_missing_from_the_record_of_a_run_and_counts_as_its_default(recipe, tmp_path):
+    classes = [SimilarityConfig, None] if recipe == "similarity" else config_classes(recipe)
+    config = classes[0]() if classes[1] is None else Settings(*(cls() for cls in classes))
+    whole = run_config(recipe, FitConfig(), config)
+    for name in [*flat_settings(whole["fit"]), *flat_settings(whole["recipe"])]:
+        record = json.loads(json.dumps(whole))
+        owners = [part for part in (record["fit"], record["recipe"], *record["recipe"].values()) if isinstance(part, dict) and name in part]
+        for owner in owners:
+            del owner[name]
+        (tmp_path / "config.json").write_text(json.dumps(record))
+        kept = check_resumed(tmp_path, recipe, FitConfig(), config)
+        assert owners or "." in name
+        assert kept == record | {"fit": record["fit"] | {"epochs": FitConfig().epochs}}, name
 
 
 def test_a_run_of_a_former_version_is_told_from_another_recipe_by_its_settings(tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from hostile_notebooks import HOSTILE, kept, put
 
 TUTORIALS = Path(__file__).parents[2] / "tutorials"
 SOURCES = sorted((TUTORIALS / "source").glob("*.py"))
@@ -124,6 +125,38 @@ def test_a_solution_that_cannot_be_read_is_moved_aside_and_run_anew(script, fold
     list(script.build(folder, [NAME]))
     assert [p.read_text(encoding="utf-8") for p in (folder / "my_work").rglob("*.ipynb")] == ["torn"]
     nbformat.validate(nbformat.read(answers, as_version=4))
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["built", "reset"])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_whatever_is_in_the_place_of_a_notebook_nothing_is_lost(name, reset, script, folder, monkeypatch):
+    """In the place of the student's version and of the solution; both are whole afterwards, or the student's is as it was."""
+    monkeypatch.setattr(script, "execute", lambda solution, folder: None)
+    student, answers = folder / f"{NAME}.ipynb", folder / "solutions" / f"{NAME}.ipynb"
+    contents = [put(path, name) for path in (student, answers)]
+    lines = list(script.build(folder, [NAME], reset=reset))
+    assert lines and all("\n" not in line for line in lines)
+    nbformat.validate(nbformat.read(answers, as_version=4))
+    assert kept(folder / "my_work", contents[1]), "the solution was moved aside"
+    if reset:
+        nbformat.validate(nbformat.read(student, as_version=4))
+        assert len([path for path in (folder / "my_work").glob("*/*.ipynb")]) == 1
+    else:
+        assert kept(student if contents[0] is None else folder, contents[0]) and student.is_dir() == (contents[0] is None)
+
+
+@pytest.mark.parametrize("place", ["my_work", "solutions"])
+def test_a_file_in_the_place_of_a_folder_is_one_sentence(place, script, folder, monkeypatch, capsys):
+    monkeypatch.setattr(script, "execute", lambda solution, folder: None)
+    monkeypatch.setattr(script, "HERE", folder)
+    if (folder / place).exists():
+        shutil.rmtree(folder / place)
+    (folder / place).write_text("mine")
+    (folder / f"{NAME}.ipynb").write_text("my work")
+    assert script.main(["--reset"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and place in said and said.count("\n") == 1
+    assert (folder / place).read_text() == "mine" and (folder / f"{NAME}.ipynb").read_text() == "my work"
 
 
 def test_an_unknown_name_is_refused_with_those_that_exist(script, capsys):

@@ -214,7 +214,7 @@ def test_training_continues_bit_for_bit(tmp_path):
     scene = hx.parse_image(np.zeros((64, 64, 3), np.uint8), weights=tmp_path / "parts" / f"{ASSET}.safetensors", score_threshold=0.0)
     assert scene.source["weights"] != hx.parse_image(np.zeros((64, 64, 3), np.uint8), detector="world").source["weights"]
     assert not list(tmp_path.rglob("*.tmp*"))
-    with pytest.raises(InputError, match="was made with steps=3, not 4"):
+    with pytest.raises(InputError, match="was started with steps=3, now steps=4 is requested"):
         train_detector(tmp_path / "parts", **options | {"steps": 4})
     flipped = bytearray((tmp_path / "parts" / "checkpoint.pt").read_bytes())
     flipped[len(flipped) // 2] ^= 1

@@ -20,10 +20,13 @@ from __future__ import annotations
 import argparse
 import re
 import statistics
+import sys
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
+
+from hetero_xmodal import InputError
 
 TUTORIALS = Path(__file__).parents[1]
 COLUMNS = ("exercises", "checks", "quiz", "minutes", "words", "links", "figures", "equations", "cells", "lines", "median", "longest")
@@ -42,10 +45,14 @@ SHORT = ("median", "longest")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the table as Markdown, and a line for every column in which our median is below that of the others."""
+    """Print the table as Markdown, and a line for every column in which our median is below that of the others; returns 0, or 2."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args(arguments)
-    print(whole_table())
+    try:
+        print(whole_table())
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     return 0
 
 
@@ -88,9 +95,24 @@ def median(values: list) -> float | None:
 
 
 def count_files(student: Path) -> dict[str, int | None]:
-    """The counts of a notebook, with the outputs of its solution."""
-    solution = student.parent / "solutions" / student.name
-    return count(nbformat.read(student, as_version=4), nbformat.read(solution, as_version=4))
+    """The counts of a notebook, with the outputs of its solution.
+
+    Raises
+    ------
+    InputError : one of the two is missing or no notebook.
+    """
+    return count(*(_read(path) for path in (student, student.parent / "solutions" / student.name)))
+
+
+def _read(path: Path) -> NotebookNode:
+    try:
+        found = nbformat.read(path, as_version=4)
+        nbformat.validate(found)
+        if not found.cells:
+            raise ValueError("it has no cells")
+    except Exception as error:  # nbformat has many ways of saying that something is no notebook
+        raise InputError(f"'{path}' is no whole notebook ({type(error).__name__}); make it anew with: make tutorials") from None
+    return found
 
 
 def count(student: NotebookNode, solution: NotebookNode) -> dict[str, int | None]:

@@ -199,6 +199,8 @@ def assembled(path: Path, number: int, student: str) -> list[tuple[str, str]]:
     try:
         found = nbformat.reads(read_text(path, "notebook"), as_version=4)
         cells = [(cell.metadata.get("nbgrader", {}).get("grade_id", ""), cell) for cell in found.cells if cell.cell_type == "code"]
+        if not all(isinstance(cell.source, str) for _, cell in cells):
+            raise TypeError("a cell whose source is no text")
     except InputError:
         raise
     except Exception as error:  # nbformat has many ways of saying that something is no notebook

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...checks import check_choice, check_count, check_seed, check_unused
+from ...configs import first_change
 from ...csv_text import csv_rows
 from ...deprecation import renamed_keywords
 from ...errors import InputError, nearest
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from .shards import Given, Named, ShardOptions
 
 SCENES = ("detector", "true")
+#: what a plan of work in progress means that lacks an option: the version that wrote it had none, and did this
+_USUAL = {"wiring": "inherit", "complete": False, "bridges": True, "parse": {}, "labels": None, "detector": None, "detector_files": None}
 
 
 @renamed_keywords(sentences_per_picture="sentences_per_image")
@@ -274,11 +277,12 @@ def _begin(parts: Path, plan: dict[str, Any], resume: bool) -> None:
         shutil.rmtree(parts)
     if (parts / "plan.json").exists():
         before = read_json(parts / "plan.json", "plan of the interrupted run")
-        changed = [key for key in sorted(before.keys() | plan.keys()) if before.get(key) != plan.get(key)]
-        if changed:
-            key = changed[0]
+        if not isinstance(before, dict):
+            raise InputError(f"'{parts / 'plan.json'}' is no plan of a run; remove '{parts}' (in Python resume=False) to begin anew")
+        change = first_change(before, plan, _USUAL)
+        if change is not None:
             raise InputError(
-                f"'{parts}' is an interrupted run with {key}={before.get(key)!r}, now it is {plan.get(key)!r}; "
+                f"'{parts}' is an interrupted run that {change.said}; "
                 f"repeat the first call to finish it, or remove '{parts}' (in Python resume=False) to begin anew"
             )
     for folder in (parts, parts / "columns", parts / "shards"):

@@ -84,6 +84,8 @@ class ALGRConfig:
     averaging : decay per step of the running mean of the weights, which is the model that is kept; 0 for no averaging.
     logits : ours: ``"normalised"`` takes the logits of (1) from rows of X scaled to mean square 1, divides them by sqrt(d) and by a learned
         temperature, which starts at 1, without the LeakyReLU; *sharpness* is then the logit of a node to itself at the start.
+    logit_bound : ours: if above 0, normalised logits are brought between minus and plus this number, so that no edge can take all weight:
+        with n nodes one has at most 1 / (1 + (n - 1) exp(-2 logit_bound)).
     self_term : ours: Z = ELU(X W_s + W_e X W) in (4), so that even edges do not make all nodes alike. At a start other than ``"random"``
         W_s is 0.8 and W 0.2 of the identity.
     phase1 : what the first phase ranks: ``"x"``, the means of X, or (ours) ``"z"``, those of Z, so that it trains what the second uses.
@@ -139,6 +141,7 @@ class ALGRConfig:
     decay_epoch: int = 10
     averaging: float = 0.0
     logits: Literal["paper", "normalised"] = "paper"
+    logit_bound: float = 0.0
     self_term: bool = False
     phase1: Literal["x", "z"] = "x"
     exchange_from: Literal["sample", "mean"] = "sample"
@@ -154,7 +157,7 @@ class ALGRConfig:
             if getattr(self, name) < 1:
                 raise InputError(f"ALGRConfig: {name} is {getattr(self, name)}, expected at least 1")
         counts = ("vocabulary", "ggnn_steps", "beta_epochs", "sum_epochs", "phase1_epochs", "decay_epoch")
-        for name in (*counts, "trade_off", "beta", "weight_decay", "ridge", "sharpness", "free_bits"):
+        for name in (*counts, "trade_off", "beta", "weight_decay", "ridge", "sharpness", "free_bits", "logit_bound"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"ALGRConfig: {name} is {getattr(self, name)}, expected 0 or more")
         for name in ("dropout", "input_dropout", "region_dropout", "word_dropout", "averaging"):

@@ -1,6 +1,6 @@
-"""Exemplars: things cut out of training images, from which an editing model draws what replaces a thing at the image's own size.
+"""Exemplars: objects cut out of training images, from which an editing model draws the new object of a replacement at full size.
 
-A model paints at 64 pixels; a new thing, enlarged, is a coloured blur. A model that replaces things therefore keeps one cut-out crop of
+A model paints at 64 pixels; a new object, enlarged, is a coloured blur. A model that replaces objects therefore keeps one cut-out crop of
 each class and pattern in its vocabulary (``exemplars``); :mod:`hetero_xmodal.editing.exemplars` draws from them.
 """
 

@@ -91,7 +91,7 @@ def test_an_interrupted_build_resumes_and_gives_the_same_corpus(tmp_path, monkey
     with pytest.raises(KeyboardInterrupt):
         build_corpus(Stops(items()), tmp_path / "c", **options)
     assert not (tmp_path / "c").exists() and sorted(p.name for p in (tmp_path / "c.part").iterdir()) == ["columns", "plan.json", "shards"]
-    with pytest.raises(InputError, match="interrupted run with wiring='inherit', now it is 'full'; repeat the first call .* resume=False"):
+    with pytest.raises(InputError, match="run that was started with wiring='inherit', now wiring='full' is requested; repeat the .*=False"):
         build_corpus(items(), tmp_path / "c", wiring="full", **options)
 
     parsed = []
@@ -108,6 +108,36 @@ def test_an_interrupted_build_resumes_and_gives_the_same_corpus(tmp_path, monkey
         build_corpus(Stops(items()), tmp_path / "c", **options)
     other = build_corpus(items(), tmp_path / "c", wiring="full", resume=False, **options)
     assert other.info["wiring"] == "full" and not (tmp_path / "c.part").exists()
+
+
+def test_a_build_begun_before_an_option_existed_is_finished_if_it_goes_on_as_it_began(tmp_path):
+    options = {"scenes": "true", "shard_size": 2}
+    with pytest.raises(KeyboardInterrupt):
+        build_corpus(Stops(items()), tmp_path / "c", **options)
+    plan = read_json(tmp_path / "c.part" / "plan.json")
+    former = {key: value for key, value in plan.items() if key not in ("bridges", "wiring")}
+
+    def began(with_plan) -> None:
+        (tmp_path / "c.part" / "plan.json").write_text(json.dumps(with_plan))
+
+    for with_plan, more, message in (
+        (
+            former,
+            {"bridges": "all"},
+            "begun by an earlier version, without the setting bridges, which counts as bridges=True, now bridges='all'",
+        ),
+        ({k: v for k, v in plan.items() if k != "seed"}, {}, "begun by an earlier version, which did not record seed"),
+        (plan | {"glow": 2}, {}, "begun with glow=2, a setting that this version does not have"),
+        (plan | {"detector": "world"}, {}, "started with detector='world', now detector=None is requested"),
+        ([1], {}, "plan.json' is no plan of a run"),
+    ):
+        began(with_plan)
+        with pytest.raises(InputError, match=message):
+            build_corpus(items(), tmp_path / "c", **options, **more)
+    began(former)
+    build_corpus(items(), tmp_path / "c", **options)
+    build_corpus(items(), tmp_path / "whole", **options)
+    assert same_bytes(tmp_path / "c", tmp_path / "whole")
 
 
 def test_limits(tmp_path):
@@ -203,6 +233,49 @@ def test_data_that_change_between_start_and_resume_are_noticed(tmp_path):
     os.utime(folder / "0.png", ns=(1, 1))
     with pytest.raises(InputError, match="item 0 of the data has changed since"):
         build_corpus(folder, tmp_path / "d", detector=shard_tools.Interrupted(None), shard_size=2, progress=False)
+
+
+class Half:
+    """A loaded data set, read up to its third item."""
+
+    def __init__(self, dataset) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        if index > 2:
+            raise KeyboardInterrupt
+        return self.dataset[index]
+
+    def __getattr__(self, name):
+        return getattr(self.dataset, name)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"seed": 1}, "item 0 of the data has changed since"),
+        ({"image_size": 128}, "item 0 of the data has changed since"),
+        ({"size": 4}, "was started with items=5, now items=4 is requested"),
+        ({"split": "val"}, "was started with split='train', now split='val' is requested"),
+    ],
+    ids=str,
+)
+def test_a_build_is_not_finished_with_another_world_or_another_list(other, message, tmp_path):
+    """Half of its scenes would be those of one seed and half of another's."""
+    begun = {"split": "train", "size": 5, "seed": 0, "image_size": 64}
+
+    def world(split, **options):
+        return hx.load_dataset("world/birds", split, **options)
+
+    options = {"scenes": "true", "shard_size": 2, "sentences_per_image": 1, "progress": False}
+    with pytest.raises(KeyboardInterrupt):
+        build_corpus(Half(world(**begun)), tmp_path / "c", **options)
+    assert (tmp_path / "c.part" / "plan.json").exists()
+    with pytest.raises(InputError, match=message):
+        build_corpus(world(**begun | other), tmp_path / "c", **options)
 
 
 def test_ids_that_repeat_are_refused_and_nothing_is_left(tmp_path):
@@ -340,7 +413,7 @@ def test_boxes_that_change_between_start_and_resume_are_noticed(kind, tmp_path):
     changed = tmp_path / "found.json" if kind == "json" else folder / "item0.txt"
     before = changed.read_text()
     changed.write_text(before.replace("9, 9", "8, 8").replace(".2 .2", ".25 .2"))
-    with pytest.raises(InputError, match="is an interrupted run with detector.*; repeat the first call to finish it"):
+    with pytest.raises(InputError, match="is an interrupted run that was started with detector.*; repeat the first call to finish it"):
         build_corpus(items(), tmp_path / "c", **options)
     assert build_corpus(items(), tmp_path / "c", resume=False, **options).frame("visual", unit="image")["name"].unique() == ["bird"]
 

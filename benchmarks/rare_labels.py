@@ -1,7 +1,7 @@
 """Can DAGNN's rare labels borrow from frequent ones? A few pairs per rare label, many of the others, and what the label graph adds.
 
     python benchmarks/rare_labels.py                       # world/scenes, 5 rare labels with 3 pairs each; five minutes of processor time
-    python benchmarks/rare_labels.py --shots 1 3 10 --seeds 3
+    python benchmarks/rare_labels.py --shots 3 1 --seeds 3
 
 Training pairs: those without any rare label, and *shots* pairs for each rare one. Rows: the label graph counted from these pairs; counted
 from the label sets of all 2,000 pairs (label sets alone, no features); the same with its edges shuffled or even; a graph in which every

@@ -406,14 +406,21 @@ def check_records(records: Sequence[Record], where: str) -> tuple[list[Record], 
     check_captions([c for r in kept for c in r.texts()], where, [r.id for r in kept for _ in r.texts()])
     notes = []
     if spoilt:
-        notes.append(
-            f"{where}: {counted(len(spoilt), 'caption')} cannot be kept as text and "
-            f"{agreeing(len(spoilt), 'is', 'are')} left out, the first is one of image '{spoilt[0]}'"
-        )
+        notes.append(f"{where}: {spoilt_note(spoilt)}")
     if without:
         verb = "image has no caption and is" if len(without) == 1 else "images have no caption and are"
         notes.append(f"{where}: {len(without)} of {len(read)} {verb} left out, the first is '{without[0]}'")
     return kept, tuple(notes)
+
+
+def spoilt_note(images: Sequence[str]) -> str:
+    """What is told of captions that :func:`can_be_kept` refuses, by the ids of their *images*.
+
+    >>> spoilt_note(["a"])
+    "1 caption cannot be kept as text and is left out, the first is one of image 'a'"
+    """
+    verb = agreeing(len(images), "is", "are")
+    return f"{counted(len(images), 'caption')} cannot be kept as text and {verb} left out, the first is one of image '{images[0]}'"
 
 
 def _writable(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
@@ -421,13 +428,14 @@ def _writable(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
     read, spoilt = [], []
     for record in records:
         texts = record.texts()
-        good = tuple(text for text in texts if _can_be_kept(text))
+        good = tuple(text for text in texts if can_be_kept(text))
         spoilt += [record.id] * (len(texts) - len(good))
         read.append(replace(record, captions=good) if callable(record.captions) or len(good) < len(texts) else record)
     return read, spoilt
 
 
-def _can_be_kept(text: str) -> bool:
+def can_be_kept(text: str) -> bool:
+    """Whether a caption has neither NUL nor a lone surrogate, which cannot be written."""
     try:
         check_characters("caption", text)
     except InputError:

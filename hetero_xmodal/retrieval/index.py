@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..data.source import can_be_kept, spoilt_note
 from ..data.tasks.engines import HERE, Engine
 from ..errors import InputError, nearest
 from ..fields import Fields
@@ -381,11 +383,16 @@ def items_split(
 
     _check_vocab(vocab)
     images, ids, captions, owner = [], [], [], []
+    spoilt: list[str] = []
     for row, item in enumerate(items):
         images.append(item.path or item.image)
         ids.append(item.id or str(row))
-        captions += item.sentences
-        owner += [row] * len(item.sentences)
+        sentences = [text for text in item.sentences if can_be_kept(text)]
+        spoilt += [ids[row]] * (len(item.sentences) - len(sentences))
+        captions += sentences
+        owner += [row] * len(sentences)
+    if spoilt and "texts" in sides:
+        warnings.warn(spoilt_note(spoilt), stacklevel=2)
     if "texts" in sides and not captions:
         raise InputError(f"none of the {len(ids)} images has a sentence to be found; give a gallery with captions")
     regions = Regions(np.zeros((len(ids), 0, 0), np.float32), np.zeros(len(ids), np.int64), ids=ids)
@@ -412,7 +419,7 @@ def _dagnn_rows(
         for start in range(0, len(items), _BATCH):
             some = [items[row] for row in range(start, min(start + _BATCH, len(items)))]
             ids += [item.id or str(start + k) for k, item in enumerate(some)]
-            texts += [" ".join(item.tags or item.sentences) for item in some]
+            texts += [" ".join(item.tags or filter(can_be_kept, item.sentences)) for item in some]
             if "images" in sides:
                 images.append(image_rows(model.vocab, [item.path or item.image for item in some]))
             advance(len(some))

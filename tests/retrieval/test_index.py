@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from hetero_xmodal.errors import InputError
 from hetero_xmodal.recipes import DAGNN, DAGNNConfig
@@ -123,3 +124,16 @@ def test_an_open_index_can_be_saved_where_it_was_opened_and_another_over_it(tmp_
     opened.save(tmp_path / "index")
     an_index(images=-before).save(tmp_path / "index")
     assert torch.equal(opened.images, before) and torch.equal(EmbeddingIndex.load(tmp_path / "index").images, -before)
+
+
+def test_a_caption_that_cannot_be_kept_as_text_is_left_out_of_a_gallery_with_its_count():
+    from hetero_xmodal.data.dataset import Item
+    from hetero_xmodal.pretrained import SHIPPED
+    from hetero_xmodal.recipes import ALGR
+    from hetero_xmodal.retrieval.index import items_split
+
+    vocab = ALGR.from_pretrained(SHIPPED["algr"]["world"]).vocab
+    items = [Item(Image.new("RGB", (8, 8)), ["a dog", "a \ud800 cat"], id="one"), Item(Image.new("RGB", (8, 8)), ["a bird"], id="two")]
+    with pytest.warns(UserWarning, match="1 caption cannot be kept as text and is left out, the first is one of image 'one'"):
+        split = items_split(vocab, items, sides=("texts",))
+    assert split.captions == ["a dog", "a bird"] and split.image_of_caption.tolist() == [0, 1]

@@ -23,6 +23,7 @@ from photo_edits import _SAID, Tally, another, marks, sheet
 
 import hetero_xmodal as hx
 from hetero_xmodal.data.tasks.editing import load_pairs
+from hetero_xmodal.editing.pipeline import load_manipulation_model
 from hetero_xmodal.parsers.appearance import appearance
 
 
@@ -52,13 +53,14 @@ def main() -> None:
     scenes = {item.id: item.scene for item in hx.load_dataset(options.parts, options.split)}
     for number, named in enumerate(options.model):
         name, _, folder = named.rpartition("=")
+        model = load_manipulation_model(folder, recipe=options.recipe)
         rows, before, same, inside, outside, tally = [], [], [], [], [], Tally()
         for turn, (photo, part, box, _) in enumerate(marks(options.split)):
             pair = found[photo]
             colour = another(pair.image, box, turn)
             said = _SAID.get(part, f"the {part} is {{}}").format(colour)
             more = {"image_scene": with_parts(pair.scene, scenes[photo])} if options.recipe == "cam" else {}
-            made = hx.manipulate(pair.image, said, model=folder, recipe=options.recipe, **more).image
+            made = hx.manipulate(pair.image, said, model=model, recipe=options.recipe, **more).image
             change = np.abs(np.asarray(made, int) - np.asarray(pair.image, int)).mean(2)
             x1, y1, x2, y2 = (round(v) for v in box)
             a, b, c, d = pair.region

@@ -154,7 +154,9 @@ def _write_items(dataset, part: Path, split: str, out: Path, progress: bool, sce
                     item.image.save(temporary, format="PNG", compress_level=4)
             sums[f"images/{file.name}"] = _sha256(file)
             number, (width, height) = len(images), item.image.size
-            images.append({"id": number, "file_name": file.name, "width": width, "height": height, "split": item.split or split})
+            own = item.split or (None if split == "all" else split)
+            known = {} if own is None else {"split": own}  # a data set without splits stays one
+            images.append({"id": number, "file_name": file.name, "width": width, "height": height, **known})
             captions += [{"id": len(captions) + n, "image_id": number, "caption": s} for n, s in enumerate(item.sentences)]
             for thing in scene.objects if scene is not None else ():
                 x1, y1, x2, y2 = thing.box

@@ -433,6 +433,6 @@ def diagnose(logged: dict[str, float], *, masks: bool = True) -> list[str]:
     if masks and (mean < 0.02 or mean > 0.98 or deviation < 0.01):
         found.append(
             f"the masks have collapsed: their mean is {mean:.3f} and their standard deviation {deviation:.3f}, so they select nothing; "
-            "lower matching or the weight gamma"
+            "lower mask_rate; if that does not help, matching or the weight gamma"
         )
     return found

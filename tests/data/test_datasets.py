@@ -203,6 +203,19 @@ def test_folder_with_text_files_and_with_a_table(photos):
         load_dataset(f"folder:{folder}")
 
 
+def test_a_data_set_without_splits_stays_one(tmp_path):
+    for k in range(3):
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        Image.new("RGB", (8, 6), (60 * k, 10, 10)).save(tmp_path / "photos" / f"{k}.png")
+        (tmp_path / "photos" / f"{k}.txt").write_text("a dark wall\n", encoding="utf-8")
+    build_dataset(f"folder:{tmp_path / 'photos'}", tmp_path / "built", split="all", progress=False)
+    images = json.loads((tmp_path / "built" / "captions.json").read_text(encoding="utf-8"))["images"]
+    assert len(images) == 3 and not any("split" in image for image in images)
+    assert len(load_dataset(f"coco:{tmp_path / 'built'}")) == 3
+    with pytest.raises(InputError, match="its splits are train, all$"):
+        load_dataset(f"coco:{tmp_path / 'built'}", split="vall")
+
+
 def test_split_folders(tmp_path):
     for split in ("train", "val"):
         (tmp_path / split).mkdir()

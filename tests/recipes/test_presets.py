@@ -153,7 +153,7 @@ def test_known_sets_keep_the_settings_that_their_figures_were_measured_with():
         ("world/scenes", dict(own=True, inside=True, pointer=True), dict(painting=2, learning_rate=3e-3, halve_every=2, hiding=0.6), 8),
         (
             "cub", dict(encoder="efficientnet-lite0", shift=True),
-            dict(painting=10, learning_rate=2e-3, halve_every=10, recolour=0.8, mismatched=0.5, mask_rate=0.01), 30,
+            dict(painting=10, learning_rate=2e-3, halve_every=10, recolour=0.8, mismatched=0.5), 30,
         ),
         (
             "vg", dict(encoder="efficientnet-lite0", shift=True, own=True, inside=True, pointer=True),

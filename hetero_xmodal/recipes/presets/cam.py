@@ -115,7 +115,7 @@ PRESETS: tuple[Preset, ...] = (
         "small",
         "small model for photographs",
         model=dict(encoder="efficientnet-lite0", shift=True),
-        training=dict(painting=10, learning_rate=2e-3, halve_every=10, recolour=0.8, mismatched=0.5, mask_rate=0.01),
+        training=dict(painting=10, learning_rate=2e-3, halve_every=10, recolour=0.8, mismatched=0.5),
         epochs=30,
         when="photographs, any number",
         holds=always,

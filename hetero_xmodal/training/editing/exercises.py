@@ -164,6 +164,7 @@ class Maker:
         found = [kind_of(word) for word in vocabulary]
         self.kind, self.meaning = torch.full((first + len(vocabulary),), -1), torch.full((first + len(vocabulary),), -1)
         self.surface = torch.full((len(data.attributes),), -1)  # a word for every attribute
+        self.says_colour = torch.tensor([False] * first + [f is not None and f[0] == COLOUR for f in found])
         for k, f in enumerate(found):
             if f is not None and f[1] in data.attributes:
                 meaning = data.attributes.index(f[1])
@@ -210,18 +211,19 @@ class Maker:
         made = Exercises(given, answer, mask, shares, words, counts, kind, region, data.boxes[images], asked, values, stated, owner)
         if not turns.any():
             return made
-        return self._recoloured(made, data.recolour(clean, images, turns, data.free[rows]), wanted, colours, member)
+        named = (region >= 0) & self.says_colour[words]  # captions of one image differ in what they call a colour
+        return self._recoloured(made, data.recolour(clean, images, turns, data.free[rows]), wanted, named, member)
 
-    def _recoloured(self, made: Exercises, turned: Turned, wanted: Tensor, colours: Tensor, member: Tensor) -> Exercises:
+    def _recoloured(self, made: Exercises, turned: Turned, wanted: Tensor, named: Tensor, member: Tensor) -> Exercises:
         """The exercises with those that recolour a region: of the kind that is *wanted* (b,), a transplant only where a word can say it.
 
-        colours : mask (n,) of the words that name the true colour of their region.
+        named : mask (n,) of the words that name a colour of their region.
         """
         b, size = len(wanted), made.given.shape[-1]
         some = turned.node >= 0
         known = torch.tensor([self.data.attributes.index(name) if name in self.data.attributes else 0 for name in LAB])
         new, surface = known[turned.colour], torch.where(some, self.colours[turned.colour], -1)
-        says = colours & (made.regions == turned.node[member]) & (surface >= 0)[member]
+        says = named & (made.regions == turned.node[member]) & (surface >= 0)[member]
         able = torch.zeros(b, dtype=torch.bool).index_fill(0, member[says], True)
         kind = torch.where(some, torch.where(able, wanted, 1), made.kind)
         over = some & (kind == 2)

@@ -177,8 +177,11 @@ def is_third_person(words: list[str], i: int) -> bool:
         return i > 3 and words[i - 2] == "of" and words[i - 4] in ("a", "an", "the", "one")
     start = i - 1
     while start > max(i - 4, 0) and words[start].isalpha() and words[start] not in lex.DETERMINERS | lex.AFTER_VERB:
+        if words[start].endswith("ing"):  # "a bar holding drinks"
+            return False
         start -= 1
-    return start < i - 1 and (words[start] in ("a", "an") or words[start - 1] == "and" and words[start] == "the")
+    # the first noun of a sentence is read rightly: "a woman looks to her right"
+    return 0 < start < i - 1 and (words[start] in ("a", "an") or words[start - 1] == "and" and words[start] == "the")
 
 
 def read_inverted_verb(words: list[str]) -> None:

@@ -265,12 +265,14 @@ def wears(subject: Word, preposition: str, thing: Word) -> bool:
 
 
 def described(reading: Reading, noun: Word, preposition: str, thing: Word) -> list[Word]:
-    """ "a dog and a cat on a mat": both; "a girl in a dress and a boy", "a girl with a kite and a boy with a ball": each its own."""
+    """ "a dog and a cat on a mat": both; "cars on a road and people on a path", "a girl in a dress and a boy": each its own."""
+    others = [k for k in (noun.head, *noun.kids) if k is not noun and "conj" in (k.dep, noun.dep) and k.tag in NOUN_TAGS]
     if preposition in ("with", "of", "in"):
-        others = (k for k in (noun.head, *noun.kids) if k is not noun and "conj" in (k.dep, noun.dep) and k.tag in NOUN_TAGS)
         own = ("with", "in") if preposition != "of" else ("of",)
         if any(k.low in own and k.dep == "prep" for other in others for k in other.kids):
             return reading.resolve(noun)
+    if preposition != "of" and any(k.dep == "prep" and k.low != "of" and k.i < noun.i for other in others for k in other.kids):
+        return reading.resolve(noun)
     return [whole for whole in reading.chain(noun) if whole.i < thing.i or thing.i < noun.i]
 
 

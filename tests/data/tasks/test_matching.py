@@ -441,7 +441,7 @@ def test_minilm_words_are_the_last_states_of_the_sentence_alone(tmp_path):
     pieces = tokenizer.tokenize("giraffes")
     assert merged.tokens[:] == ["two", "giraffes"] and len(pieces) > 1
     np.testing.assert_allclose(merged.values[1], words.values[1 : 1 + len(pieces)].astype(np.float32).mean(0), atol=2e-3)
-    cut = pytest.warns(UserWarning, match="1 of 1 captions")
+    cut = pytest.warns(UserWarning, match="1 of 1 caption has more than 3 words")
     with cut:
         short = encode_words({"encoder": "minilm", "max_words": 3}, [sentences[1]])
     assert short.tokens[:] == ["a", "woman", "stands"]

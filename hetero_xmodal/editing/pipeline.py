@@ -261,8 +261,6 @@ def _edit(
     rewritten = pointed_sentences(network, [detected], [parsed], pixels, [max(image.size)], [sentence], beam=beam or 3)[0]
     rewritten = rewritten or sentence_from_tokens(network, graph, *written[0], sentence)
     notes = notes_on(network, detected, parsed, graph)
-    if not notes and edited.tobytes() == image.convert(edited.mode).tobytes():
-        notes.append("the model changed no pixel, although the sentence asks for something that the image does not show")
     if colour is not None:
         notes.insert(0, f"the colour of the {detected.objects[colour[0]].name} is changed in its own pixels, inside its outline")
     if plan is not None:  # such as "no clock", which names nothing that is there afterwards
